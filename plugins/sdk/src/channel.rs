@@ -1,0 +1,112 @@
+//! A channel: facts, a parser for sender ids, a constructor, and two methods.
+
+use async_trait::async_trait;
+
+use crate::{ChannelError, Inbox, InvalidSenderId, OutboundMessage, SenderId, SentRef, Settings, SettingsError};
+
+/// A channel as the registry lists it.
+#[derive(Debug)]
+pub struct ChannelPlugin {
+    /// Lower case; names the table in the configuration, the state files and the folder.
+    pub id: &'static str,
+    /// What people call it.
+    pub label: &'static str,
+    /// What the field's files and tables call a sender id here, such as `telegramUserId`.
+    pub id_label: &'static str,
+    /// How the challenge introduces the sender's own id, such as `Your Telegram user id`.
+    pub id_line: &'static str,
+    /// How events arrive.
+    pub ingress: Ingress,
+    /// The longest text that one message carries; the gateway splits longer ones.
+    pub text_limit: TextLimit,
+    /// What the platform can do.
+    pub abilities: Abilities,
+    /// The keys of its own that an account's table may have.
+    pub keys: &'static [&'static str],
+    /// The keys among them whose values are secrets; never shown.
+    pub secret_keys: &'static [&'static str],
+    /// Environment names that give the default account a key it lacks: `(key, environment name)`.
+    pub env_keys: &'static [(&'static str, &'static str)],
+    /// Reads an id as a person would write it in a list: strips prefixes, refuses what is no person's stable id.
+    pub parse_sender: fn(&str) -> Result<SenderId, InvalidSenderId>,
+    /// Makes an account's channel. Does no I/O.
+    pub open: fn(Settings) -> Result<Box<dyn Channel>, SettingsError>,
+}
+
+/// How events reach a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ingress {
+    /// The channel goes and gets them.
+    Connect,
+    /// The gateway's server hands HTTP requests at this path and below to [`Inbox::exchange`].
+    Serve {
+        /// Starts with `/`, has no trailing one.
+        path: &'static str,
+    },
+}
+
+/// The longest text of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextLimit {
+    /// How many units.
+    pub max: usize,
+    /// What the platform counts.
+    pub unit: TextUnit,
+}
+
+/// What a platform counts when it limits a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextUnit {
+    /// UTF-8 bytes.
+    Bytes,
+    /// Unicode scalar values.
+    Chars,
+    /// UTF-16 code units.
+    Utf16,
+}
+
+impl TextLimit {
+    /// The length of a text as the platform counts it.
+    pub fn measure(&self, text: &str) -> usize {
+        match self.unit {
+            TextUnit::Bytes => text.len(),
+            TextUnit::Chars => text.chars().count(),
+            TextUnit::Utf16 => text.chars().map(char::len_utf16).sum(),
+        }
+    }
+}
+
+/// What a platform can do, as data: a missing ability is a value, never an empty method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub struct Abilities {
+    /// Several accounts can be configured.
+    pub accounts: bool,
+    /// How many buttons a card may have; `None` where there are none.
+    pub buttons: Option<u8>,
+    /// What stands before a command's name, such as `/`.
+    pub command_prefix: &'static str,
+    /// Whoever writes here sits at the machine and is its owner; strangers do not exist, so nor does pairing.
+    pub console: bool,
+    /// A sent message can be replaced.
+    pub edits: bool,
+    /// There are conversations of more than two.
+    pub groups: bool,
+    /// Pictures can be sent.
+    pub images: bool,
+    /// The plugin needs [`Settings::key`].
+    pub key: bool,
+    /// A message can answer a message, and says which.
+    pub replies: bool,
+}
+
+/// One account of a channel, speaking to its platform.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    /// Translates what arrives until the connection ends.
+    /// The gateway cancels by dropping the future and reconnects by calling again.
+    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError>;
+
+    /// Delivers one message, within the text limit, and says how to refer to it.
+    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError>;
+}

@@ -1,0 +1,62 @@
+//! Errors whose variants say what the gateway does next. None of them may hold a secret or a URL with one.
+
+use std::time::Duration;
+
+/// What went wrong on a channel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChannelError {
+    /// The connection is gone: the gateway reconnects with growing waits.
+    #[error("{0}")]
+    Disconnected(String),
+    /// The gateway could not make an event durable: return, and let the platform deliver it again.
+    #[error("the gateway cannot take events now")]
+    Held,
+    /// The platform asks to wait: the gateway tries again after that.
+    #[error("the platform asks to wait {} s", .0.as_secs())]
+    RateLimited(Duration),
+    /// The credentials do not work: the account stops, the operator is told.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// This one message cannot go: it is dropped.
+    #[error("{0}")]
+    Undeliverable(String),
+}
+
+/// Why a command could not do what it was told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The store or the platform failed: nothing was changed.
+    #[error("{0}")]
+    Failed(String),
+    /// The words after the command make no sense; the text says what would.
+    #[error("{0}")]
+    Usage(String),
+}
+
+/// Why a responder gave no answer. The sender gets one plain sentence; this goes to the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResponderError {
+    /// It answered with a failure.
+    #[error("{0}")]
+    Failed(String),
+    /// It took longer than allowed.
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+}
+
+/// A configuration value that a plugin cannot work with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct SettingsError {
+    /// The key inside the plugin's table, dotted; empty for the table as a whole.
+    pub key: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl SettingsError {
+    /// An error about one key.
+    pub fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { key: key.into(), problem: problem.into() }
+    }
+}

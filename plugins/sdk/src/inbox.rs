@@ -1,0 +1,125 @@
+//! The way from a channel into the gateway. The only one.
+
+use std::{fmt, future::Future, io, net::SocketAddr, pin::Pin};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{Mutex, mpsc, oneshot, watch},
+};
+
+use crate::{AccountId, ChannelError, InboundEvent, Link};
+
+/// Where one account's channel delivers its events, and takes its HTTP requests from.
+#[derive(Debug)]
+pub struct Inbox {
+    account: AccountId,
+    deliveries: mpsc::Sender<Delivery>,
+    exchanges: Mutex<mpsc::Receiver<Exchange>>,
+    connected: watch::Sender<bool>,
+}
+
+/// An event on its way to the gate.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The event.
+    pub event: InboundEvent,
+    /// Told once verdict and writes are durable; dropped when they cannot be.
+    pub done: oneshot::Sender<()>,
+}
+
+impl Inbox {
+    /// The gateway's end makes it: deliveries go out, exchanges come in, `connected` shows in `channels status`.
+    pub fn new(
+        account: AccountId,
+        deliveries: mpsc::Sender<Delivery>,
+        exchanges: mpsc::Receiver<Exchange>,
+        connected: watch::Sender<bool>,
+    ) -> Self {
+        Self { account, deliveries, exchanges: Mutex::new(exchanges), connected }
+    }
+
+    /// The account that this is the inbox of.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// Hands an event over. Returns when its verdict and its writes are durable: only then acknowledge it
+    /// to the platform. On an error return from `receive` without acknowledging.
+    pub async fn deliver(&self, event: InboundEvent) -> Result<(), ChannelError> {
+        let (done, durable) = oneshot::channel();
+        self.deliveries.send(Delivery { event, done }).await.map_err(|_| ChannelError::Held)?;
+        durable.await.map_err(|_| ChannelError::Held)
+    }
+
+    /// The next HTTP request for this account; for [`crate::Ingress::Serve`].
+    pub async fn exchange(&self) -> Result<Exchange, ChannelError> {
+        let next = self.exchanges.lock().await.recv().await;
+        next.ok_or_else(|| ChannelError::Disconnected("the gateway's server has stopped".to_owned()))
+    }
+
+    /// Says that the platform answers; until then, and after `receive` ends, the account shows as connecting.
+    pub fn connected(&self) {
+        self.connected.send_replace(true);
+    }
+}
+
+/// A byte stream after an upgrade.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Ends with the stream once the response that switches protocols is written.
+pub type Upgrade = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
+
+/// One HTTP request and the way to answer it. Dropped without a reply it becomes `503`.
+pub struct Exchange {
+    /// The request, its body read whole.
+    pub request: Request<Bytes>,
+    /// The other end of the socket.
+    pub peer: SocketAddr,
+    /// Loopback and TLS are private.
+    pub link: Link,
+    /// The connection is TLS: cookies are `Secure`.
+    pub tls: bool,
+    reply: oneshot::Sender<Response<Bytes>>,
+    upgrade: Option<Upgrade>,
+}
+
+impl Exchange {
+    /// The gateway's end makes it; `upgrade` where the request asks for one.
+    pub fn new(
+        request: Request<Bytes>,
+        peer: SocketAddr,
+        (link, tls): (Link, bool),
+        reply: oneshot::Sender<Response<Bytes>>,
+        upgrade: Option<Upgrade>,
+    ) -> Self {
+        Self { request, peer, link, tls, reply, upgrade }
+    }
+
+    /// Answers.
+    pub fn reply(self, response: Response<Bytes>) {
+        // A client that has gone needs no answer.
+        drop(self.reply.send(response));
+    }
+
+    /// Answers with `101` and gives the stream; `None` where the request asked for no upgrade (then it gets `426`).
+    pub fn upgrade(self, response: Response<Bytes>) -> Option<Upgrade> {
+        let Some(upgrade) = self.upgrade else {
+            let mut refusal = Response::new(Bytes::new());
+            *refusal.status_mut() = http::StatusCode::UPGRADE_REQUIRED;
+            drop(self.reply.send(refusal));
+            return None;
+        };
+        self.reply.send(response).ok()?;
+        Some(upgrade)
+    }
+}
+
+/// Method and path only: headers hold cookies.
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} from {}", self.request.method(), self.request.uri().path(), self.peer)
+    }
+}

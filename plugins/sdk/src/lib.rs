@@ -1,0 +1,38 @@
+//! All that a plugin of the gateway may import.
+//!
+//! A plugin is a constant: facts, and a function that opens it. It translates between a platform's
+//! wire and the values here; it owns no policy, no store, no clock and no retry.
+
+mod channel;
+mod command;
+pub mod console;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod error;
+pub mod http_client;
+mod id;
+mod inbox;
+mod message;
+mod responder;
+mod secret;
+mod settings;
+mod text;
+
+pub use channel::{Abilities, Channel, ChannelPlugin, Ingress, TextLimit, TextUnit};
+pub use command::{
+    Access, Choice, Command, CommandFuture, CommandPlugin, Decided, Decision, Gateway, Invocation, Reply, Waiting,
+};
+pub use error::{ChannelError, CommandError, ResponderError, SettingsError};
+pub use id::{AccountId, ChatId, EventId, InvalidSenderId, SenderId, UnixMs};
+pub use inbox::{Delivery, Exchange, Inbox, Stream, Upgrade};
+pub use message::{
+    Attachment, Body, Button, ButtonPress, Card, ChatKind, Conversation, Image, InboundEvent, InboundMessage,
+    InboundRef, Link, OutboundMessage, Sender, SentRef,
+};
+pub use responder::{Answer, Prompt, Responder, ResponderPlugin};
+pub use secret::Secret;
+pub use settings::Settings;
+pub use text::{Opaque, Span, Text, neutral};
+
+/// The parts of other crates that the plugin API is written in.
+pub use {async_trait::async_trait, bytes::Bytes, http, reqwest, toml};

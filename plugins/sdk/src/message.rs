@@ -1,0 +1,222 @@
+//! What arrives and what leaves, as values. Who may be answered is decided elsewhere.
+
+use std::{collections::BTreeMap, fmt};
+
+use crate::{ChatId, EventId, SenderId, Text, UnixMs};
+
+/// What kind of place a message was written in. `Unknown` is dropped by the gateway, never guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChatKind {
+    /// One person and the account, nobody else.
+    Direct,
+    /// More than one person can read it, or write in it.
+    Group,
+    /// The platform did not say, or said something new.
+    Unknown,
+}
+
+/// Where a message was written, and where its answer goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Conversation {
+    /// Stable id of the place.
+    pub id: ChatId,
+    /// What kind of place it is.
+    pub kind: ChatKind,
+}
+
+/// Who wrote, as the platform vouches for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// The stable id; the only field that decides anything.
+    pub id: SenderId,
+    /// A name to show, chosen by the sender, not neutralised.
+    pub name: Option<String>,
+    /// What the field's pairing files keep beside the id (`username`, `firstName`), not neutralised.
+    pub meta: BTreeMap<String, String>,
+}
+
+/// Who can read along between the sender and us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Encrypted by the platform or by TLS, or never left this machine.
+    Private,
+    /// Plain text over a network: no secret may pass, and no owner is recognised.
+    Exposed,
+}
+
+/// Content that is not text. Only its kind: the gateway fetches no file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attachment {
+    /// Any other file.
+    File,
+    /// A picture or an animation.
+    Picture,
+    /// A sticker.
+    Sticker,
+    /// A voice message, audio or video.
+    Voice,
+}
+
+/// A message somebody sent to the account.
+#[derive(Clone, Debug)]
+pub struct InboundMessage {
+    /// The platform's id of the message.
+    pub id: EventId,
+    /// Where it was written.
+    pub conversation: Conversation,
+    /// Who wrote it.
+    pub sender: Sender,
+    /// When, by the platform's clock.
+    pub sent_at: UnixMs,
+    /// Its text or caption; never that of a quoted message.
+    pub text: String,
+    /// What it carries besides text.
+    pub attachment: Option<Attachment>,
+    /// In a group: the account was mentioned, or one of its messages answered.
+    pub mentions_us: bool,
+    /// The message it answers by the platform's reply function.
+    pub reply_to: Option<SentRef>,
+    /// Who can read along.
+    pub link: Link,
+}
+
+/// A button of one of our cards was pressed.
+#[derive(Clone, Debug)]
+pub struct ButtonPress {
+    /// The platform's id of the press.
+    pub id: EventId,
+    /// Where the card is shown.
+    pub conversation: Conversation,
+    /// Who pressed.
+    pub sender: Sender,
+    /// When, by the platform's clock, or when it arrived where the platform does not say.
+    pub pressed_at: UnixMs,
+    /// The card.
+    pub on: SentRef,
+    /// The button's data, as whoever pressed claims it.
+    pub data: String,
+    /// Who can read along.
+    pub link: Link,
+}
+
+/// Everything that a channel can announce.
+#[derive(Clone, Debug)]
+pub enum InboundEvent {
+    /// Somebody wrote.
+    Message(InboundMessage),
+    /// Somebody pressed a button.
+    Press(ButtonPress),
+}
+
+/// A message that we sent; enough to edit it and to recognise replies to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SentRef {
+    /// The conversation it stands in.
+    pub chat: ChatId,
+    /// The platform's id of it.
+    pub id: EventId,
+}
+
+/// An event that a message answers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum InboundRef {
+    /// Shown as a reply where the platform has replies.
+    Message(EventId),
+    /// Shown as the answer to a press: the platform's toast, where it has one.
+    Press(EventId),
+}
+
+/// One message to send.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboundMessage {
+    /// Where to.
+    pub to: Conversation,
+    /// What.
+    pub body: Body,
+    /// The message it takes the place of: an edit, where the platform has edits.
+    pub replaces: Option<SentRef>,
+    /// The event it answers.
+    pub answers: Option<InboundRef>,
+}
+
+impl OutboundMessage {
+    /// A new message that answers nothing in particular.
+    pub fn new(to: Conversation, body: impl Into<Body>) -> Self {
+        Self { to, body: body.into(), replaces: None, answers: None }
+    }
+}
+
+/// What a message shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// A card, perhaps with buttons.
+    Card(Card),
+    /// A picture with a caption.
+    Image(Image),
+    /// Text.
+    Text(Text),
+}
+
+impl From<Text> for Body {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Card> for Body {
+    fn from(card: Card) -> Self {
+        Self::Card(card)
+    }
+}
+
+/// A picture that we made.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Image {
+    /// A PNG file.
+    pub png: Vec<u8>,
+    /// What stands below it.
+    pub caption: Text,
+}
+
+/// Only the size: a setup code may be drawn in it.
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Image({} bytes)", self.png.len())
+    }
+}
+
+/// A notice with labelled lines and buttons.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Card {
+    /// The first line.
+    pub title: String,
+    /// Label and value, a line each, in order.
+    pub fields: Vec<(String, Text)>,
+    /// What stands below the fields.
+    pub footer: Option<Text>,
+    /// None, or as many rows as given. At most [`crate::Abilities::buttons`] in all.
+    pub buttons: Vec<Vec<Button>>,
+}
+
+/// A button of a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// What stands on it.
+    pub label: String,
+    /// Comes back with the press; opaque, at most 64 bytes.
+    pub data: String,
+}
+
+impl Card {
+    /// The card as text: title, a line per field, footer.
+    pub fn to_text(&self) -> Text {
+        let mut text = Text::plain(self.title.clone());
+        for (label, value) in &self.fields {
+            text = value.spans().iter().cloned().fold(text.and(format!("\n{label}: ")), Text::with);
+        }
+        if let Some(footer) = &self.footer {
+            text = footer.spans().iter().cloned().fold(text.and("\n\n"), Text::with);
+        }
+        text
+    }
+}
