@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 
-use crate::{ChannelError, Inbox, InvalidSenderId, OutboundMessage, SenderId, SentRef, Settings, SettingsError};
+use crate::{
+    ChannelError, Inbox, InvalidSenderId, OutboundMessage, SenderId, SentRef, Settings,
+    SettingsError,
+};
 
 /// A channel as the registry lists it.
 #[derive(Debug)]

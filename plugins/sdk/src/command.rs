@@ -29,7 +29,10 @@ pub struct Command {
 
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Command").field("name", &self.name).field("access", &self.access).finish_non_exhaustive()
+        f.debug_struct("Command")
+            .field("name", &self.name)
+            .field("access", &self.access)
+            .finish_non_exhaustive()
     }
 }
 
@@ -43,7 +46,8 @@ pub enum Access {
 }
 
 /// What a command's future gives: the messages to answer with, in order.
-pub type CommandFuture<'a> = Pin<Box<dyn Future<Output = Result<Vec<Reply>, CommandError>> + Send + 'a>>;
+pub type CommandFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Vec<Reply>, CommandError>> + Send + 'a>>;
 
 /// One message of a command's answer.
 #[derive(Clone, Debug)]
@@ -80,7 +84,11 @@ pub trait Gateway: Send + Sync {
     /// Who waits, on one channel or all.
     async fn pairing_list(&self, channel: Option<&str>) -> Result<Vec<Waiting>, CommandError>;
     /// Approves or denies the one request that has the code.
-    async fn pairing_decide(&self, decision: Decision, choice: Choice<'_>) -> Result<Decided, CommandError>;
+    async fn pairing_decide(
+        &self,
+        decision: Decision,
+        choice: Choice<'_>,
+    ) -> Result<Decided, CommandError>;
 }
 
 /// Which way a decision goes.

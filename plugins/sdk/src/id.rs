@@ -49,7 +49,9 @@ impl SenderId {
             return Err(InvalidSenderId("`*` is not a sender id"));
         }
         if text.len() > 256 || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(InvalidSenderId("a sender id is at most 256 bytes, without spaces or control characters"));
+            return Err(InvalidSenderId(
+                "a sender id is at most 256 bytes, without spaces or control characters",
+            ));
         }
         Ok(Self(text.to_owned()))
     }

@@ -56,7 +56,9 @@ impl Inbox {
     /// The next HTTP request for this account; for [`crate::Ingress::Serve`].
     pub async fn exchange(&self) -> Result<Exchange, ChannelError> {
         let next = self.exchanges.lock().await.recv().await;
-        next.ok_or_else(|| ChannelError::Disconnected("the gateway's server has stopped".to_owned()))
+        next.ok_or_else(|| {
+            ChannelError::Disconnected("the gateway's server has stopped".to_owned())
+        })
     }
 
     /// Says that the platform answers; until then, and after `receive` ends, the account shows as connecting.

@@ -20,14 +20,15 @@ mod text;
 
 pub use channel::{Abilities, Channel, ChannelPlugin, Ingress, TextLimit, TextUnit};
 pub use command::{
-    Access, Choice, Command, CommandFuture, CommandPlugin, Decided, Decision, Gateway, Invocation, Reply, Waiting,
+    Access, Choice, Command, CommandFuture, CommandPlugin, Decided, Decision, Gateway, Invocation,
+    Reply, Waiting,
 };
 pub use error::{ChannelError, CommandError, ResponderError, SettingsError};
 pub use id::{AccountId, ChatId, EventId, InvalidSenderId, SenderId, UnixMs};
 pub use inbox::{Delivery, Exchange, Inbox, Stream, Upgrade};
 pub use message::{
-    Attachment, Body, Button, ButtonPress, Card, ChatKind, Conversation, Image, InboundEvent, InboundMessage,
-    InboundRef, Link, OutboundMessage, Sender, SentRef,
+    Attachment, Body, Button, ButtonPress, Card, ChatKind, Conversation, Image, InboundEvent,
+    InboundMessage, InboundRef, Link, OutboundMessage, Sender, SentRef,
 };
 pub use responder::{Answer, Prompt, Responder, ResponderPlugin};
 pub use secret::Secret;

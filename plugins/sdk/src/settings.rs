@@ -23,7 +23,10 @@ impl Settings {
         self.table.clone().try_into().map_err(|error: toml::de::Error| {
             let text = error.to_string();
             // `toml` names the key on a line of its own: "in `key`".
-            let key = text.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`')).unwrap_or_default();
+            let key = text
+                .lines()
+                .find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'))
+                .unwrap_or_default();
             SettingsError::new(key, error.message())
         })
     }
@@ -33,6 +36,9 @@ impl Settings {
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<_> = self.table.keys().collect();
-        f.debug_struct("Settings").field("account", &self.account).field("keys", &keys).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("account", &self.account)
+            .field("keys", &keys)
+            .finish_non_exhaustive()
     }
 }

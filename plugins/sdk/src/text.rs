@@ -106,7 +106,11 @@ impl fmt::Debug for Text {
 /// characters, no mass mention, and when it is longer than `limit` characters its head, its tail and its length.
 pub fn neutral(text: &str, limit: usize) -> String {
     let clean: Vec<char> = text.chars().map(tame).collect();
-    let line = clean.split(|c| c.is_whitespace()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(&' ');
+    let line = clean
+        .split(|c| c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(&' ');
     if line.len() <= limit {
         return line.into_iter().collect();
     }
@@ -154,7 +158,12 @@ mod tests {
     fn case_036_a_long_name_shows_head_tail_and_length() {
         let name = format!("{}{}", "a".repeat(4000), "z".repeat(96));
         let shown = neutral(&name, 60);
-        assert!(shown.starts_with("aaa") && shown.contains("zzz") && shown.ends_with("(4096 characters)"), "{shown}");
+        assert!(
+            shown.starts_with("aaa")
+                && shown.contains("zzz")
+                && shown.ends_with("(4096 characters)"),
+            "{shown}"
+        );
         assert!(shown.chars().count() < 90);
     }
 

@@ -1,0 +1,135 @@
+//! Claiming the owner's seat with a one-time code that only the host prints.
+
+use std::collections::HashMap;
+
+use openclaw_plugin_sdk::UnixMs;
+use subtle::ConstantTimeEq;
+
+use super::{AccountKey, pairing::PairingCode};
+
+/// A claim code lives this long.
+pub const LIFETIME_MS: u64 = 600_000;
+/// So many wrong tries silence `/claim` for a sender.
+pub const WRONG_TRIES: u32 = 5;
+/// For this long.
+pub const SILENCE_MS: u64 = 3_600_000;
+
+const LENGTH: usize = 12;
+
+/// Twelve characters of the pairing alphabet: 60 bits. Printed once, by the host; kept as a digest.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "a code never prints itself")]
+pub struct ClaimCode([u8; LENGTH]);
+
+impl ClaimCode {
+    /// Spells a code from random bytes, without bias.
+    pub fn from_random(bytes: [u8; LENGTH]) -> Self {
+        Self(bytes.map(|byte| super::pairing::ALPHABET[usize::from(byte % 32)]))
+    }
+
+    /// Reads a code in any case; blanks and hyphens inside it do not count.
+    pub fn parse(text: &str) -> Option<Self> {
+        let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        let bytes: [u8; LENGTH] = plain.to_ascii_uppercase().as_bytes().try_into().ok()?;
+        bytes.iter().all(|byte| super::pairing::ALPHABET.contains(byte)).then_some(Self(bytes))
+    }
+
+    /// The code itself, for the host's terminal.
+    pub fn spell(&self) -> String {
+        self.0.iter().copied().map(char::from).collect()
+    }
+
+    /// What is kept of it.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        context.update(b"openclaw-claim\0");
+        context.update(&self.0);
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        digest
+    }
+}
+
+/// The one open claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenClaim {
+    /// Of its code.
+    pub digest: [u8; 32],
+    /// When it was printed.
+    pub created_at: UnixMs,
+}
+
+impl OpenClaim {
+    /// True for the very code, in its ten minutes. A creation time in the future is a clock set back.
+    pub fn accepts(&self, code: &ClaimCode, now: UnixMs) -> bool {
+        let fresh = now.0.checked_sub(self.created_at.0).is_some_and(|age| age < LIFETIME_MS);
+        let same: bool = self.digest.ct_eq(&code.digest()).into();
+        fresh && same
+    }
+}
+
+/// Who has tried wrong codes lately. Kept by the gateway in memory, bounded.
+#[derive(Clone, Debug, Default)]
+pub struct WrongTries(HashMap<(AccountKey, String), (u32, UnixMs)>);
+
+impl WrongTries {
+    /// True while `/claim` is silent for this sender.
+    pub fn silenced(&self, key: &AccountKey, sender: &str, now: UnixMs) -> bool {
+        self.0.get(&(key.clone(), sender.to_owned())).is_some_and(|(tries, last)| {
+            *tries >= WRONG_TRIES && now.0.saturating_sub(last.0) < SILENCE_MS
+        })
+    }
+
+    /// Counts a wrong try.
+    pub fn count(&mut self, key: &AccountKey, sender: &str, now: UnixMs) {
+        if self.0.len() >= 10_000 {
+            self.0.retain(|_, (_, last)| now.0.saturating_sub(last.0) < SILENCE_MS);
+        }
+        let (tries, last) = self.0.entry((key.clone(), sender.to_owned())).or_insert((0, now));
+        if now.0.saturating_sub(last.0) >= SILENCE_MS {
+            *tries = 0;
+        }
+        (*tries, *last) = (*tries + 1, now);
+    }
+}
+
+/// True where a text could be a pairing code or a claim code: such a text never reaches a responder.
+pub fn looks_like_a_code(text: &str) -> bool {
+    PairingCode::parse(text).is_some() || ClaimCode::parse(text).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_takes_its_code_only_and_for_ten_minutes_only() {
+        let (code, other) = (ClaimCode::from_random([1; 12]), ClaimCode::from_random([2; 12]));
+        let claim = OpenClaim { digest: code.digest(), created_at: UnixMs(1000) };
+        assert!(claim.accepts(&code, UnixMs(1000)));
+        assert!(claim.accepts(&code, UnixMs(1000 + LIFETIME_MS - 1)));
+        assert!(!claim.accepts(&code, UnixMs(1000 + LIFETIME_MS)));
+        assert!(!claim.accepts(&code, UnixMs(999)));
+        assert!(!claim.accepts(&other, UnixMs(1000)));
+    }
+
+    #[test]
+    fn five_wrong_tries_silence_one_sender_for_an_hour() {
+        let (key, mut tries) = (AccountKey::default_of("telegram"), WrongTries::default());
+        for now in 0..5 {
+            assert!(!tries.silenced(&key, "7", UnixMs(now)));
+            tries.count(&key, "7", UnixMs(now));
+        }
+        assert!(tries.silenced(&key, "7", UnixMs(5)));
+        assert!(!tries.silenced(&key, "8", UnixMs(5)));
+        assert!(!tries.silenced(&key, "7", UnixMs(4 + SILENCE_MS)));
+    }
+
+    #[test]
+    fn a_claim_code_is_read_as_people_write_it() {
+        let code = ClaimCode::from_random([3; 12]);
+        let spelt = code.spell().to_lowercase();
+        let written = format!(" {}-{} {} ", &spelt[..4], &spelt[4..8], &spelt[8..]);
+        assert!(ClaimCode::parse(&written).is_some_and(|read| read.digest() == code.digest()));
+    }
+}

@@ -1,0 +1,97 @@
+//! Groups: never paired, never opened by a direct approval. These rules cannot name the approved list.
+
+use std::collections::HashSet;
+
+use openclaw_plugin_sdk::{ChatId, SenderId};
+
+use super::allowlist::Allowlist;
+
+/// Who is heard in groups (`group_policy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum GroupPolicy {
+    /// Only the listed senders.
+    #[default]
+    Allowlist,
+    /// Nobody.
+    Disabled,
+    /// Everyone in the groups that count.
+    Open,
+}
+
+/// The group rules of one account, all from the configuration.
+#[derive(Clone, Debug)]
+pub struct GroupRules {
+    /// Who is heard.
+    pub policy: GroupPolicy,
+    /// The senders: `group_allow_from`, or where that is unset the configured `allow_from`.
+    pub senders: Allowlist,
+    /// The groups that count; `None` for any.
+    pub groups: Option<HashSet<ChatId>>,
+    /// Only messages that mention the account.
+    pub require_mention: bool,
+}
+
+/// One group message, as far as the rules care.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupMessage<'a> {
+    /// The group.
+    pub chat: &'a ChatId,
+    /// Who wrote.
+    pub sender: &'a SenderId,
+    /// The account was mentioned, or one of its messages answered.
+    pub mentions_us: bool,
+}
+
+impl GroupRules {
+    /// True where the message is to be processed; otherwise silence.
+    pub fn admit(&self, message: GroupMessage<'_>) -> bool {
+        let heard = match self.policy {
+            GroupPolicy::Allowlist => self.senders.admits(message.sender),
+            GroupPolicy::Disabled => false,
+            GroupPolicy::Open => true,
+        };
+        let counts = self.groups.as_ref().is_none_or(|groups| groups.contains(message.chat));
+        heard && counts && (message.mentions_us || !self.require_mention)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(policy: GroupPolicy, senders: &[&str]) -> GroupRules {
+        let senders = Allowlist::configured(senders, SenderId::new);
+        GroupRules { policy, senders, groups: None, require_mention: true }
+    }
+
+    fn ask(rules: &GroupRules, chat: &str, sender: &str, mentions_us: bool) -> bool {
+        let (chat, sender) = (ChatId::new(chat), SenderId::new(sender).unwrap());
+        rules.admit(GroupMessage { chat: &chat, sender: &sender, mentions_us })
+    }
+
+    #[test]
+    fn the_default_hears_nobody() {
+        assert!(!ask(&rules(GroupPolicy::Allowlist, &[]), "-1", "7", true));
+    }
+
+    #[test]
+    fn a_listed_sender_is_heard_when_he_mentions_us() {
+        let rules = rules(GroupPolicy::Allowlist, &["7"]);
+        assert!(ask(&rules, "-1", "7", true));
+        assert!(!ask(&rules, "-1", "7", false));
+        assert!(!ask(&rules, "-1", "8", true));
+    }
+
+    #[test]
+    fn case_081_only_the_listed_group_ids_count() {
+        let mut rules = rules(GroupPolicy::Open, &[]);
+        rules.groups = Some([ChatId::new("-1")].into());
+        assert!(ask(&rules, "-1", "8", true));
+        assert!(!ask(&rules, "-2", "8", true));
+    }
+
+    #[test]
+    fn disabled_hears_nobody_at_all() {
+        assert!(!ask(&rules(GroupPolicy::Disabled, &["*"]), "-1", "7", true));
+    }
+}

@@ -1,0 +1,122 @@
+//! Who is owner: named in the configuration, claimed or added from the host, or at the console. Nothing else makes one.
+
+use std::collections::BTreeSet;
+
+use openclaw_plugin_sdk::{AccountId, ChatKind, Link, SenderId};
+
+/// An owner: a person on a channel. Account-independent: the same person on each bot of the channel.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner {
+    /// The channel's id.
+    pub channel: String,
+    /// The person's stable id on it.
+    pub sender: SenderId,
+}
+
+/// A set of owners. There is no wildcard and no way to write one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owners(pub BTreeSet<Owner>);
+
+impl Owners {
+    /// True where this very person is in the set.
+    pub fn names(&self, channel: &str, sender: &SenderId) -> bool {
+        self.0.iter().any(|owner| owner.channel == channel && owner.sender == *sender)
+    }
+
+    /// True where there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Who wrote, and over what.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    /// The channel's id.
+    pub channel: &'a str,
+    /// The account's id.
+    pub account: &'a AccountId,
+    /// Who wrote.
+    pub sender: &'a SenderId,
+    /// Who can read along.
+    pub link: Link,
+    /// The channel is the console of this machine.
+    pub console: bool,
+}
+
+/// The owner's seat, taken by one person for one event. Only [`recognise`] gives it out.
+#[derive(Clone, Debug)]
+pub struct Seat {
+    owner: Owner,
+    account: AccountId,
+    kind: ChatKind,
+}
+
+impl Seat {
+    /// Who sits in it.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// The account he wrote to.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// True in a direct chat, where owner commands may run.
+    pub fn is_direct(&self) -> bool {
+        super::is_direct(self.kind)
+    }
+}
+
+/// Recognises an owner by channel and stable id. Over an exposed link nobody is one.
+pub fn recognise(
+    configured: &Owners,
+    claimed: &Owners,
+    writer: Writer<'_>,
+    kind: ChatKind,
+) -> Option<Seat> {
+    let named = configured.names(writer.channel, writer.sender)
+        || claimed.names(writer.channel, writer.sender);
+    if !(writer.console || named) || writer.link == Link::Exposed {
+        return None;
+    }
+    let owner = Owner { channel: writer.channel.to_owned(), sender: writer.sender.clone() };
+    Some(Seat { owner, account: writer.account.clone(), kind })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owners(ids: &[&str]) -> Owners {
+        let owner = |id: &&str| Owner {
+            channel: "telegram".to_owned(),
+            sender: SenderId::new(id).unwrap(),
+        };
+        Owners(ids.iter().map(owner).collect())
+    }
+
+    fn seat(owners: &Owners, channel: &str, sender: &str, link: Link) -> Option<Seat> {
+        let (account, sender) = (AccountId::default_account(), SenderId::new(sender).unwrap());
+        let writer = Writer { channel, account: &account, sender: &sender, link, console: false };
+        recognise(owners, &Owners::default(), writer, ChatKind::Direct)
+    }
+
+    #[test]
+    fn case_012_no_owners_means_nobody() {
+        assert!(seat(&owners(&[]), "telegram", "7", Link::Private).is_none());
+    }
+
+    #[test]
+    fn an_owner_is_one_on_his_channel_only() {
+        assert!(seat(&owners(&["7"]), "telegram", "7", Link::Private).is_some());
+        assert!(seat(&owners(&["7"]), "webchat", "7", Link::Private).is_none());
+        assert!(seat(&owners(&["7"]), "telegram", "77", Link::Private).is_none());
+    }
+
+    #[test]
+    fn nobody_is_owner_over_an_exposed_link() {
+        assert!(seat(&owners(&["7"]), "telegram", "7", Link::Exposed).is_none());
+    }
+}

@@ -1,0 +1,280 @@
+//! Pairing requests and pairing codes: who waits, for how long, and how many at once.
+
+mod code;
+
+use std::collections::BTreeMap;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
+
+pub(crate) use self::code::ALPHABET;
+pub use self::code::PairingCode;
+use super::AccountKey;
+
+/// A request and its code live this long from creation; nothing extends it.
+pub const LIFETIME_MS: u64 = 3_600_000;
+
+/// `lastSeenAt` is written at most this often.
+pub const SEEN_EVERY_MS: u64 = 60_000;
+
+/// The opaque name of one request, the same that the field's RPC uses: 32 characters.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// Derived from channel, account, sender and the creation time as the file writes it.
+    pub fn derive(key: &AccountKey, sender: &SenderId, created_at: &str) -> Self {
+        let text = format!("{}\0{}\0{sender}\0{created_at}", key.channel, key.account);
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let mut id = URL_SAFE_NO_PAD.encode(digest);
+        id.truncate(32);
+        Self(id)
+    }
+
+    /// A name read back from where we wrote it.
+    pub fn from_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A stranger who waits for the owner's decision. Never changed once made, but for when he was last seen
+/// and the later name beside the first.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it holds a code")]
+pub struct PairingRequest {
+    /// Its opaque name.
+    pub id: RequestId,
+    /// What it asks for.
+    pub key: AccountKey,
+    /// Who asks.
+    pub sender: SenderId,
+    /// What the owner approves by.
+    pub code: PairingCode,
+    /// When it was opened.
+    pub created_at: UnixMs,
+    /// When he last wrote, to the minute.
+    pub last_seen_at: UnixMs,
+    /// What the field's files keep beside the id: `username`, `firstName`, `name`. Not neutralised.
+    pub meta: BTreeMap<String, String>,
+    /// A name he gave after the request was opened. Shown, and decides nothing.
+    pub later_name: Option<String>,
+}
+
+impl PairingRequest {
+    /// The name it came with, as the sender wrote it.
+    pub fn name(&self) -> Option<String> {
+        display_name(&self.meta)
+    }
+
+    /// True while its hour runs. A creation time in the future is a clock set back: it counts as over.
+    pub fn is_open(&self, now: UnixMs) -> bool {
+        now.0.checked_sub(self.created_at.0).is_some_and(|age| age < LIFETIME_MS)
+    }
+}
+
+/// What a person is called, from the fields that the state files keep.
+pub fn display_name(meta: &BTreeMap<String, String>) -> Option<String> {
+    let get = |key: &str| meta.get(key).map(String::as_str).filter(|text| !text.trim().is_empty());
+    if let Some(name) = get("name") {
+        return Some(name.to_owned());
+    }
+    let full: Vec<&str> = ["firstName", "lastName"].into_iter().filter_map(get).collect();
+    if !full.is_empty() {
+        return Some(full.join(" "));
+    }
+    get("username").or_else(|| get("tag")).map(str::to_owned)
+}
+
+/// A person the owner has denied: no new code until the hour of his request is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Where.
+    pub account: AccountId,
+    /// Who.
+    pub sender: SenderId,
+    /// Until when.
+    pub until: UnixMs,
+}
+
+/// What happens to a newcomer when the places are taken (`pairing.when_full`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The oldest request makes room.
+    EvictOldest,
+    /// He is ignored.
+    #[default]
+    Ignore,
+}
+
+/// How many may wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    /// Per channel account.
+    pub max_pending: usize,
+    /// What a newcomer gets beyond it.
+    pub when_full: WhenFull,
+}
+
+/// Somebody knocks.
+#[derive(Clone, Debug)]
+pub struct Knock {
+    /// Where.
+    pub key: AccountKey,
+    /// Who.
+    pub sender: SenderId,
+    /// What he calls himself.
+    pub meta: BTreeMap<String, String>,
+    /// The network address he comes from, where the channel knows it and it is not this machine:
+    /// one request may wait an address.
+    pub address: Option<String>,
+}
+
+/// What a knock led to.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it holds a code")]
+pub enum Asked {
+    /// The owner has denied him within the hour: silence.
+    Denied,
+    /// No place is free, or one already waits from that address: silence.
+    Full,
+    /// A request is open now; the code is to be sent once.
+    Opened {
+        /// The new request.
+        request: PairingRequest,
+        /// The one that made room for it.
+        evicted: Option<PairingRequest>,
+    },
+    /// He waits already: silence.
+    Waiting {
+        /// His open request.
+        request: PairingRequest,
+        /// It has changed and is to be written.
+        touched: bool,
+    },
+}
+
+/// All who wait on one channel, and all whom the owner has denied within the hour.
+#[derive(Clone, Default)]
+#[expect(missing_debug_implementations, reason = "it holds codes")]
+pub struct PairingRequests {
+    /// The open requests of all accounts, oldest first.
+    pub requests: Vec<PairingRequest>,
+    /// The denials that still hold.
+    pub denials: Vec<Denial>,
+}
+
+impl PairingRequests {
+    /// Takes out what has run its time, and gives it back.
+    pub fn prune(&mut self, now: UnixMs) -> Vec<PairingRequest> {
+        self.denials.retain(|denial| now.0 < denial.until.0);
+        self.requests.extract_if(.., |request| !request.is_open(now)).collect()
+    }
+
+    /// What a knock leads to. `code` is drawn until it is unique among those who wait; its error is passed on.
+    pub fn ask<E>(
+        &mut self,
+        knock: &Knock,
+        (now, created_at): (UnixMs, &str),
+        places: Places,
+        mut code: impl FnMut() -> Result<PairingCode, E>,
+    ) -> Result<Asked, E> {
+        self.prune(now);
+        let here = |account: &AccountId, sender: &SenderId| {
+            *account == knock.key.account && *sender == knock.sender
+        };
+        if self.denials.iter().any(|denial| here(&denial.account, &denial.sender)) {
+            return Ok(Asked::Denied);
+        }
+        if let Some(request) =
+            self.requests.iter_mut().find(|request| here(&request.key.account, &request.sender))
+        {
+            let touched = touch(request, knock, now);
+            return Ok(Asked::Waiting { request: request.clone(), touched });
+        }
+        let same_address = |request: &PairingRequest| {
+            knock.address.is_some() && request.meta.get("address") == knock.address.as_ref()
+        };
+        if self.requests.iter().any(same_address) {
+            return Ok(Asked::Full);
+        }
+        let mut code_now = code()?;
+        while self.requests.iter().any(|request| request.code.matches(&code_now)) {
+            code_now = code()?;
+        }
+        let mut evicted = None;
+        if self.requests.iter().filter(|request| request.key == knock.key).count()
+            >= places.max_pending
+        {
+            if places.when_full == WhenFull::Ignore || places.max_pending == 0 {
+                return Ok(Asked::Full);
+            }
+            let of_account = |request: &PairingRequest| request.key == knock.key;
+            let oldest = self
+                .requests
+                .iter()
+                .filter(|request| of_account(request))
+                .min_by_key(|r| r.created_at);
+            evicted = oldest.map(|request| request.id.clone()).and_then(|id| self.forget(&id));
+        }
+        let id = RequestId::derive(&knock.key, &knock.sender, created_at);
+        let (key, sender, meta) = (knock.key.clone(), knock.sender.clone(), with_address(knock));
+        let request = PairingRequest {
+            id,
+            key,
+            sender,
+            code: code_now,
+            created_at: now,
+            last_seen_at: now,
+            meta,
+            later_name: None,
+        };
+        self.requests.push(request.clone());
+        Ok(Asked::Opened { request, evicted })
+    }
+
+    /// The open requests with this code; several where accounts or channels share it.
+    pub fn find(&self, code: &PairingCode, now: UnixMs) -> impl Iterator<Item = &PairingRequest> {
+        self.requests
+            .iter()
+            .filter(move |request| request.is_open(now) && request.code.matches(code))
+    }
+
+    /// Takes a request out.
+    pub fn forget(&mut self, id: &RequestId) -> Option<PairingRequest> {
+        let at = self.requests.iter().position(|request| request.id == *id)?;
+        Some(self.requests.remove(at))
+    }
+
+    /// Remembers that this person was denied, until the hour of his request is over.
+    pub fn deny(&mut self, account: &AccountId, sender: &SenderId, until: UnixMs) {
+        self.denials.retain(|denial| denial.account != *account || denial.sender != *sender);
+        self.denials.push(Denial { account: account.clone(), sender: sender.clone(), until });
+    }
+}
+
+fn touch(request: &mut PairingRequest, knock: &Knock, now: UnixMs) -> bool {
+    let mut touched = false;
+    if now.0.saturating_sub(request.last_seen_at.0) >= SEEN_EVERY_MS {
+        request.last_seen_at = now;
+        touched = true;
+    }
+    let name = display_name(&knock.meta);
+    if touched && name.is_some() && name != request.name() && name != request.later_name {
+        request.later_name = name;
+    }
+    touched
+}
+
+fn with_address(knock: &Knock) -> BTreeMap<String, String> {
+    let mut meta = knock.meta.clone();
+    meta.extend(knock.address.clone().map(|address| ("address".to_owned(), address)));
+    meta
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,22 @@
+//! Every plugin this gateway is built with. A plugin not listed here does not exist.
+
+use openclaw_plugin_sdk::{ChannelPlugin, CommandPlugin, ResponderPlugin};
+
+/// The channels, in alphabetical order.
+pub static CHANNELS: &[&ChannelPlugin] = &[];
+
+/// The command plugins, in alphabetical order.
+pub static COMMANDS: &[&CommandPlugin] = &[];
+
+/// The responders, in alphabetical order.
+pub static RESPONDERS: &[&ResponderPlugin] = &[];
+
+/// The channel with this id.
+pub fn channel(id: &str) -> Option<&'static ChannelPlugin> {
+    CHANNELS.iter().copied().find(|plugin| plugin.id == id)
+}
+
+/// The channels on which strangers exist, so that pairing does.
+pub fn pairing_channels() -> impl Iterator<Item = &'static ChannelPlugin> {
+    CHANNELS.iter().copied().filter(|plugin| !plugin.abilities.console)
+}

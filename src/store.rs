@@ -1,0 +1,150 @@
+//! What is remembered: requests, grants, owners, the access log. Whole decisions, each atomic and durable on return.
+//!
+//! The rules do not know which store is there.
+
+pub mod paths;
+
+use std::{path::PathBuf, sync::Arc};
+
+use openclaw_plugin_sdk::{SenderId, UnixMs};
+
+use crate::access::{
+    AccountKey,
+    allowlist::Allowlist,
+    approver::Approver,
+    claim::ClaimCode,
+    owner::{Owner, Owners},
+    pairing::{Asked, Knock, PairingCode, PairingRequest, Places, RequestId},
+};
+
+/// The store, as the gateway and the command line use it. Every call blocks on disk: from async code, off the runtime.
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// The approved senders of this very account. One `stat` a file while nothing changed.
+    fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError>;
+
+    /// The owners that were added or claimed. One `stat` while nothing changed.
+    fn owners(&self) -> Result<Arc<Owners>, StoreError>;
+
+    /// Who waits on a channel, all accounts, oldest first, none of them expired.
+    fn waiting(&self, channel: &str, now: UnixMs) -> Result<Vec<PairingRequest>, StoreError>;
+
+    /// A stranger knocks: opens a request, or lets the open one stand, or nothing.
+    fn ask(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError>;
+
+    /// Approves or denies one open request: the line in the access log, then the grant, then the forgetting.
+    fn decide(
+        &self,
+        by: &Approver,
+        decide: &Decide<'_>,
+        now: UnixMs,
+    ) -> Result<Outcome, StoreError>;
+
+    /// Removes every stored grant of a sender from every file of the account. False where there was none.
+    fn revoke(
+        &self,
+        by: &Approver,
+        key: &AccountKey,
+        sender: &SenderId,
+        now: UnixMs,
+    ) -> Result<bool, StoreError>;
+
+    /// Adds an owner. False where he is one already.
+    fn add_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError>;
+
+    /// Removes an added or claimed owner. False where he is none.
+    fn remove_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError>;
+
+    /// Opens a claim, in place of the one that may be open. Only the code's digest is kept.
+    fn open_claim(&self, code: &ClaimCode, now: UnixMs) -> Result<(), StoreError>;
+
+    /// Spends the claim code, if it is the open one and fresh, and makes its bearer an owner. False where it is not.
+    fn redeem_claim(
+        &self,
+        code: &ClaimCode,
+        owner: &Owner,
+        now: UnixMs,
+    ) -> Result<bool, StoreError>;
+
+    /// Writes a line that changes nothing else, such as a refused command.
+    fn note(&self, note: &Note<'_>, now: UnixMs) -> Result<(), StoreError>;
+}
+
+/// Which request is decided, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Decide<'a> {
+    /// The channel it waits on.
+    pub channel: &'a str,
+    /// Its opaque name, as it was displayed.
+    pub request: &'a RequestId,
+    /// Approve or deny.
+    pub decision: openclaw_plugin_sdk::Decision,
+}
+
+/// What became of a decision.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "a request holds its code")]
+pub enum Outcome {
+    /// Done and durable; the request as it was.
+    Done(PairingRequest),
+    /// No such request waits any more: expired, or decided by somebody else. Nothing was changed.
+    Gone,
+}
+
+/// A line of the access log that decides nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Note<'a> {
+    /// What happened, one word of the log: `refused`, `claim-refused`.
+    pub action: &'a str,
+    /// Where it came from: `chat`, `cli`.
+    pub surface: &'a str,
+    /// Who did it: `telegram:4711`.
+    pub actor: &'a str,
+    /// The account it happened on.
+    pub key: Option<&'a AccountKey>,
+    /// What it was about, such as the name of the command. Never what was typed after it.
+    pub subject: &'a str,
+}
+
+/// Why the store could not do it. Nothing was changed, and no code stands in the text.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another program holds the file and does not let go.
+    #[error("{path} is locked by {holder}", path = path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+        /// Who holds it, as its lock says: `process 4711`.
+        holder: String,
+    },
+    /// The file is there and cannot be understood.
+    #[error("{path}{place}: {why}", path = path.display(), place = line.map(|line| format!(":{line}")).unwrap_or_default())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, where one is known.
+        line: Option<usize>,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {doing} {path}: {source}", path = path.display())]
+    Io {
+        /// `read`, `write`, `lock`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: std::io::Error,
+    },
+}
+
+/// The open requests of a channel that have this code, of one account or of all.
+pub fn find_code(
+    store: &dyn Store,
+    channel: &str,
+    code: &PairingCode,
+    now: UnixMs,
+) -> Result<Vec<PairingRequest>, StoreError> {
+    let waiting = store.waiting(channel, now)?;
+    Ok(waiting.into_iter().filter(|request| request.code.matches(code)).collect())
+}

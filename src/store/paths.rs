@@ -1,0 +1,159 @@
+//! Where each file lives.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::access::AccountKey;
+
+/// The state folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateDir(PathBuf);
+
+impl StateDir {
+    /// `OPENCLAW_STATE_DIR`, else `~/.openclaw`, else an existing `~/.clawdbot` or `~/.moltbot`.
+    /// An error where neither that variable nor `HOME` says where.
+    pub fn find(env: impl Fn(&str) -> Option<String>) -> io::Result<Self> {
+        if let Some(named) = env("OPENCLAW_STATE_DIR").filter(|path| !path.trim().is_empty()) {
+            return std::path::absolute(named.trim()).map(Self);
+        }
+        let home = env("HOME").filter(|path| !path.trim().is_empty());
+        let home =
+            home.ok_or_else(|| io::Error::other("neither `OPENCLAW_STATE_DIR` nor `HOME` is set"))?;
+        let at = |name: &str| Path::new(&home).join(name);
+        let known = [".openclaw", ".clawdbot", ".moltbot"].map(at);
+        let existing = known.iter().find(|path| path.is_dir());
+        Ok(Self(existing.unwrap_or(&known[0]).clone()))
+    }
+
+    /// A state folder at this path, for tests and benches.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// `config.toml`.
+    pub fn config(&self) -> PathBuf {
+        self.0.join("config.toml")
+    }
+
+    /// The folder of requests, grants and owners.
+    pub fn credentials(&self) -> PathBuf {
+        self.0.join("credentials")
+    }
+
+    /// All requests of a channel, in the field's shape.
+    pub fn pairing(&self, channel: &str) -> PathBuf {
+        self.credentials().join(format!("{}-pairing.json", file_key(channel)))
+    }
+
+    /// The denials of a channel: our own file, which other programs of the field leave alone.
+    pub fn denied(&self, channel: &str) -> PathBuf {
+        self.credentials().join(format!("{}-denied.json", file_key(channel)))
+    }
+
+    /// The grants of an account: the file that is written, then those that are only read.
+    pub fn allowlists(&self, key: &AccountKey) -> Vec<PathBuf> {
+        let channel = file_key(&key.channel);
+        let scoped = self
+            .credentials()
+            .join(format!("{channel}-{}-allowFrom.json", file_key(key.account.as_str())));
+        if key.account.is_default() {
+            return vec![self.credentials().join(format!("{channel}-allowFrom.json")), scoped];
+        }
+        vec![scoped]
+    }
+
+    /// Added and claimed owners, and the open claim.
+    pub fn owners(&self) -> PathBuf {
+        self.credentials().join("owners.json")
+    }
+
+    /// The access log.
+    pub fn access_log(&self) -> PathBuf {
+        self.0.join("audit").join("access.jsonl")
+    }
+
+    /// Count and last hash of the access log.
+    pub fn access_head(&self) -> PathBuf {
+        self.0.join("audit").join("head")
+    }
+
+    /// A random key for one purpose, such as `webchat-default`.
+    pub fn key(&self, purpose: &str) -> PathBuf {
+        self.0.join("keys").join(format!("{purpose}.key"))
+    }
+
+    /// What an account has seen and not yet answered.
+    pub fn inbox(&self, key: &AccountKey) -> PathBuf {
+        self.0.join("inbox").join(format!(
+            "{}-{}.jsonl",
+            file_key(&key.channel),
+            file_key(key.account.as_str())
+        ))
+    }
+
+    /// The folder of the running gateway.
+    pub fn run(&self) -> PathBuf {
+        self.0.join("run")
+    }
+
+    /// The running gateway's socket for the command line.
+    pub fn socket(&self) -> PathBuf {
+        self.run().join("gateway.sock")
+    }
+
+    /// Held by the running gateway; its text names pid and port.
+    pub fn gateway_lock(&self) -> PathBuf {
+        self.run().join("gateway.lock")
+    }
+}
+
+/// The field's rule for a channel or account id in a file name.
+fn file_key(id: &str) -> String {
+    let lower = id.trim().to_lowercase();
+    let plain: String =
+        lower.chars().map(|c| if r#"\/:*?"<>|"#.contains(c) { '_' } else { c }).collect();
+    plain.replace("..", "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use openclaw_plugin_sdk::AccountId;
+
+    use super::*;
+
+    #[test]
+    fn the_state_folder_is_the_one_the_user_has() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().to_str().unwrap().to_owned();
+        let env = |name: &str| (name == "HOME").then(|| path.clone());
+        assert_eq!(StateDir::find(env).unwrap().path(), home.path().join(".openclaw"));
+        std::fs::create_dir(home.path().join(".moltbot")).unwrap();
+        assert_eq!(StateDir::find(env).unwrap().path(), home.path().join(".moltbot"));
+        std::fs::create_dir(home.path().join(".openclaw")).unwrap();
+        assert_eq!(StateDir::find(env).unwrap().path(), home.path().join(".openclaw"));
+        assert!(StateDir::find(|_| None).is_err());
+    }
+
+    #[test]
+    fn case_074_each_account_has_its_own_file() {
+        let state = StateDir::at("/s");
+        let work = AccountKey {
+            channel: "telegram".to_owned(),
+            account: AccountId::parse("work").unwrap(),
+        };
+        assert_eq!(
+            state.allowlists(&work),
+            [Path::new("/s/credentials/telegram-work-allowFrom.json")]
+        );
+        let default = state.allowlists(&AccountKey::default_of("telegram"));
+        assert_eq!(default[0], Path::new("/s/credentials/telegram-allowFrom.json"));
+        assert_eq!(default[1], Path::new("/s/credentials/telegram-default-allowFrom.json"));
+    }
+}
