@@ -15,6 +15,8 @@ pub struct Settings {
     pub table: toml::Table,
     /// Random, kept in the state folder, for this plugin and account alone. Zero where the plugin's facts ask for none.
     pub key: [u8; 32],
+    /// The commands that people may type, name and summary, for platforms that list them; the gateway fills it.
+    pub commands: Vec<(String, String)>,
 }
 
 impl Settings {

@@ -1,0 +1,194 @@
+//! Clauses about what leaves: once, whole, unchanged, to where it belongs, or refused.
+
+use super::{Bench, FakePlatform, Person};
+use crate::{
+    Body, Card, ChannelPlugin, ChatId, Conversation, Image, InboundRef, OutboundMessage, Text,
+    TextLimit, TextUnit,
+};
+
+pub(super) async fn check<P: FakePlatform>(
+    plugin: &'static ChannelPlugin,
+    start: &impl AsyncFn() -> P,
+) {
+    a_text_is_sent_once_and_unchanged(&mut Bench::start(plugin, start().await).await, plugin).await;
+    an_answer_stands_below_its_question(&mut Bench::start(plugin, start().await).await, plugin)
+        .await;
+    a_text_over_the_limit_is_refused(&mut Bench::start(plugin, start().await).await, plugin).await;
+    a_card_shows_all_its_parts(&mut Bench::start(plugin, start().await).await, plugin).await;
+    a_picture_arrives_byte_for_byte(&mut Bench::start(plugin, start().await).await, plugin).await;
+    an_edit_takes_the_place_of_the_message(&mut Bench::start(plugin, start().await).await, plugin)
+        .await;
+    a_conversation_that_is_not_there_is_undeliverable(
+        &mut Bench::start(plugin, start().await).await,
+        plugin,
+    )
+    .await;
+}
+
+async fn a_text_is_sent_once_and_unchanged<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let text = Text::plain("1 < 2 & 3 > 2; *a* _b_ [c](d) `e` <b>f</b> &amp;\nsecond line 😀 ")
+        .code("A&B<C>")
+        .and(".");
+    let sent = bench.say(&ann, text.clone()).await;
+    assert_eq!(sent.chat, ann.conversation.id, "{}: into the same conversation", plugin.id);
+    let seen = bench.platform.seen().await;
+    let [seen] = seen.as_slice() else { panic!("{}: one message, not {seen:?}", plugin.id) };
+    assert_eq!(seen.text, text.to_plain(), "{}", plugin.id);
+    assert_eq!(seen.chat.as_ref(), Some(&sent.chat), "{}: where `send` says", plugin.id);
+    assert_eq!(seen.id.as_ref(), Some(&sent.id), "{}: as `send` says", plugin.id);
+    assert!(
+        !seen.toast && seen.buttons.is_empty() && seen.image.is_none(),
+        "{}: a text alone",
+        plugin.id
+    );
+}
+
+async fn an_answer_stands_below_its_question<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "question").await;
+    let mut answer = OutboundMessage::new(ann.conversation.clone(), Text::plain("answer"));
+    answer.answers = Some(InboundRef::Message(ann.id.clone()));
+    bench.send(&answer).await.unwrap_or_else(|error| panic!("{} answers: {error:?}", plugin.id));
+    let seen = bench.platform.seen().await;
+    let [seen] = seen.as_slice() else { panic!("{}: one message, not {seen:?}", plugin.id) };
+    assert_eq!(seen.text, "answer", "{}", plugin.id);
+    let expected = plugin.abilities.replies.then_some(ann.id);
+    assert_eq!(
+        seen.answers, expected,
+        "{}: shown as an answer where the facts say that it can be",
+        plugin.id
+    );
+}
+
+async fn a_text_over_the_limit_is_refused<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let full = full(plugin.text_limit);
+    bench.say(&ann, Text::plain(full.clone())).await;
+    let seen: Vec<_> = bench.platform.seen().await.into_iter().map(|seen| seen.text).collect();
+    assert_eq!(
+        seen,
+        std::slice::from_ref(&full),
+        "{}: a text of exactly the limit goes whole",
+        plugin.id
+    );
+    let over = OutboundMessage::new(ann.conversation, Text::plain(full + "x"));
+    bench.refuses(&over, "a text over the limit").await;
+}
+
+/// A text of exactly the limit, of characters that bytes, scalar values and UTF-16 units count differently.
+fn full(limit: TextLimit) -> String {
+    let wide = match limit.unit {
+        TextUnit::Bytes => 4,
+        TextUnit::Chars => 1,
+        TextUnit::Utf16 => 2,
+    };
+    "x".repeat(limit.max % wide) + &"😀".repeat(limit.max / wide)
+}
+
+async fn a_card_shows_all_its_parts<P: FakePlatform>(bench: &mut Bench<P>, plugin: &ChannelPlugin) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let fields = vec![
+        ("Name".to_owned(), Text::plain("<Ann> & co")),
+        ("Code".to_owned(), Text::default().code("AB3D7X9K")),
+    ];
+    let footer = Some(Text::plain("Reply yes or no."));
+    bench
+        .say(
+            &ann,
+            Card { title: "Somebody knocks".to_owned(), fields, footer, buttons: Vec::new() },
+        )
+        .await;
+    let seen = bench.platform.seen().await;
+    let [seen] = seen.as_slice() else { panic!("{}: one message, not {seen:?}", plugin.id) };
+    let mut rest = seen.text.as_str();
+    for part in ["Somebody knocks", "Name", "<Ann> & co", "Code", "AB3D7X9K", "Reply yes or no."] {
+        let Some((_, after)) = rest.split_once(part) else {
+            panic!("{}: {part:?} stands in its place in {:?}", plugin.id, seen.text)
+        };
+        rest = after;
+    }
+    assert!(seen.buttons.is_empty(), "{}: a card without buttons has none", plugin.id);
+}
+
+async fn a_picture_arrives_byte_for_byte<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let image = Image { png: PNG.to_vec(), caption: Text::plain("scan <this> & ").code("ab12") };
+    let message = OutboundMessage::new(ann.conversation, Body::Image(image));
+    if !plugin.abilities.images {
+        bench.refuses(&message, "a picture where the facts say that there are none").await;
+        return;
+    }
+    bench
+        .send(&message)
+        .await
+        .unwrap_or_else(|error| panic!("{} sends pictures: {error:?}", plugin.id));
+    let seen = bench.platform.seen().await;
+    let [seen] = seen.as_slice() else { panic!("{}: one message, not {seen:?}", plugin.id) };
+    assert!(seen.image.as_deref() == Some(PNG), "{}: the picture is what was sent", plugin.id);
+    assert_eq!(seen.text, "scan <this> & ab12", "{}: with its caption", plugin.id);
+}
+
+async fn an_edit_takes_the_place_of_the_message<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let first = bench.say(&ann, Text::plain("first")).await;
+    bench.say(&ann, Text::plain("second")).await;
+    let mut edit = OutboundMessage::new(ann.conversation, Text::plain("first, better"));
+    edit.replaces = Some(first.clone());
+    let sent =
+        bench.send(&edit).await.unwrap_or_else(|error| panic!("{} replaces: {error:?}", plugin.id));
+    let texts: Vec<_> = bench.platform.seen().await.into_iter().map(|seen| seen.text).collect();
+    if !plugin.abilities.edits {
+        assert_eq!(
+            texts,
+            ["first", "second", "first, better"],
+            "{}: without edits, a new message",
+            plugin.id
+        );
+        return;
+    }
+    assert_eq!(texts, ["first, better", "second"], "{}", plugin.id);
+    assert_eq!(sent, first, "{}: an edited message keeps its reference", plugin.id);
+    // The same words again: nothing to do, and no error.
+    let again = bench.send(&edit).await;
+    assert_eq!(again, Ok(first), "{}: an edit that changes nothing is done", plugin.id);
+}
+
+async fn a_conversation_that_is_not_there_is_undeliverable<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    if plugin.abilities.console {
+        return;
+    }
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let nowhere = Conversation { id: ChatId::new("999999999"), kind: ann.conversation.kind };
+    bench
+        .refuses(
+            &OutboundMessage::new(nowhere, Text::plain("hello?")),
+            "a conversation that is not there",
+        )
+        .await;
+}
+
+/// One black pixel.
+const PNG: &[u8] = &[
+    0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, b'I', b'H', b'D', b'R', 0, 0, 0,
+    1, 0, 0, 0, 1, 8, 0, 0, 0, 0, 0x3a, 0x7e, 0x9b, 0x55, 0, 0, 0, 0x0a, b'I', b'D', b'A', b'T',
+    0x78, 0x9c, 0x63, 0x60, 0, 0, 0, 2, 0, 1, 0x48, 0xaf, 0xa4, 0x71, 0, 0, 0, 0, b'I', b'E', b'N',
+    b'D', 0xae, 0x42, 0x60, 0x82,
+];
