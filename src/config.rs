@@ -1,15 +1,97 @@
-//! The configuration as types.
+//! The configuration as types, and how it is found and read. Nothing of it comes from the working directory.
+
+mod assistant;
+mod channels;
+mod document;
+mod expand;
+mod foreign;
+mod names;
+mod opening;
+mod owner;
+pub mod pairing;
+mod policy;
+pub mod problem;
+mod section;
+pub mod show;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
-use openclaw_plugin_sdk::{ChannelPlugin, SenderId, toml};
+use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, SenderId, toml};
 
-use crate::access::{
-    AccountKey, DmPolicy, allowlist::Allowlist, group::GroupRules, owner::Owners, pairing::Places,
+use self::{
+    document::Table,
+    problem::{ConfigError, Problems, Stand},
+    section::Section,
 };
+use crate::{
+    access::{
+        AccountKey, DmPolicy, allowlist::Allowlist, group::GroupRules, owner::Owners,
+        pairing::Places,
+    },
+    store::paths::StateDir,
+};
+
+/// The port where neither the file nor the environment names one.
+pub const PORT: u16 = 18_789;
+
+const PORT_NAME: &str = "OPENCLAW_GATEWAY_PORT";
+
+/// Where the configuration may come from.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "the environment holds secrets")]
+pub struct Source<'a> {
+    /// `--config`.
+    pub flag: Option<&'a Path>,
+    /// The environment.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// The state folder.
+    pub state: &'a StateDir,
+}
+
+/// The plugins whose tables there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Plugins<'a> {
+    /// The channels.
+    pub channels: &'a [&'static ChannelPlugin],
+    /// The responders.
+    pub responders: &'a [&'static ResponderPlugin],
+}
+
+/// The file that is read, whether it is there or not: `--config`, else `OPENCLAW_CONFIG_PATH`, else `config.toml` in the state folder.
+pub fn path(from: &Source<'_>) -> PathBuf {
+    from.named().map_or_else(|| from.state.config(), |(_, path)| path)
+}
+
+/// Reads and checks everything, and opens each enabled account and the chosen responder once, without I/O.
+pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigError> {
+    let (path, bytes) = from.read()?;
+    let file = bytes.is_some().then(|| path.clone());
+    let problems = Problems::of(file.as_deref());
+    let table = bytes.and_then(|bytes| document::parse(&bytes, from.env, &problems));
+    let table = table.unwrap_or_else(|| Table::empty(Stand::Environment));
+    let root = Section::root(&table, &problems);
+    let excuse = |key: &str| {
+        let channel = plugins.channels.iter().find(|plugin| plugin.id == key)?;
+        Some(format!("; it is `channels.{}` here", channel.id))
+    };
+    root.check_keys(names::TOP, excuse);
+    let mut config = Config {
+        port: port(&root, from.env),
+        owners: owner::read(&root, plugins.channels),
+        pairing: pairing::read(&root),
+        accounts: channels::read(&root, plugins.channels, from.env),
+        assistant: assistant::read(&root, plugins.responders),
+        warnings: Vec::new(),
+        file,
+    };
+    config.warnings = problems.finish()?;
+    config.warnings.extend(foreign::notice(from.state.path(), plugins.channels));
+    Ok(config)
+}
 
 /// The whole configuration, checked.
 #[derive(Clone, Debug)]
@@ -58,7 +140,7 @@ pub enum Reply {
 pub struct Template(pub String);
 
 /// One account of one channel.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Account {
     /// Its channel.
     pub plugin: &'static ChannelPlugin,
@@ -76,6 +158,8 @@ pub struct Account {
     pub groups: GroupRules,
     /// The channel's own keys.
     pub settings: toml::Table,
+    /// Those among them whose values are never shown: secrets, and what the environment gave.
+    pub hidden: BTreeSet<String>,
 }
 
 /// An entry of a configured list, and where it stands.
@@ -88,12 +172,14 @@ pub struct Listed {
 }
 
 /// The `[assistant]` table.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Assistant {
     /// The responder's id.
     pub responder: String,
     /// The tables `[assistant.<id>]`, checked for the chosen one.
     pub tables: BTreeMap<String, toml::Table>,
+    /// The keys of each whose values are never shown.
+    pub hidden: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A place in the configuration.
@@ -119,3 +205,79 @@ impl Config {
         Some(Place { file: self.file.as_deref()?, line: entry.line })
     }
 }
+
+impl Source<'_> {
+    /// The file that somebody named, and by what.
+    fn named(&self) -> Option<(&'static str, PathBuf)> {
+        if let Some(path) = self.flag {
+            return Some(("--config", path.to_owned()));
+        }
+        let named = (self.env)("OPENCLAW_CONFIG_PATH")?;
+        let named = Some(named.trim()).filter(|path| !path.is_empty())?;
+        Some(("OPENCLAW_CONFIG_PATH", PathBuf::from(named)))
+    }
+
+    /// The file and what is in it; `None` where nobody named one and the default is absent.
+    fn read(&self) -> Result<(PathBuf, Option<Vec<u8>>), ConfigError> {
+        let path = path(self);
+        match fs::read(&path) {
+            Ok(bytes) => Ok((path, Some(bytes))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.named() {
+                Some((named_by, path)) => Err(ConfigError::Missing { named_by, path }),
+                // A link that leads nowhere is a file that somebody meant.
+                None if path.is_symlink() => Err(ConfigError::Unreadable { path, source: error }),
+                None => Ok((path, None)),
+            },
+            Err(source) => Err(ConfigError::Unreadable { path, source }),
+        }
+    }
+}
+
+/// Names only: a value may be a secret.
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("key", &self.key)
+            .field("enabled", &self.enabled)
+            .field("dm_policy", &self.dm_policy)
+            .field("allow_from", &self.allow_from)
+            .field("groups", &self.groups)
+            .field("settings", &self.settings.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Names only: a value may be a secret.
+impl fmt::Debug for Assistant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = |(id, table): (&String, &toml::Table)| {
+            (id.clone(), table.keys().cloned().collect::<Vec<_>>())
+        };
+        f.debug_struct("Assistant")
+            .field("responder", &self.responder)
+            .field("tables", &self.tables.iter().map(keys).collect::<BTreeMap<_, _>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The port: `OPENCLAW_GATEWAY_PORT`, else `gateway.port`.
+fn port(root: &Section<'_>, env: &dyn Fn(&str) -> Option<String>) -> u16 {
+    let mut port = PORT;
+    if let Some(gateway) = root.section("gateway") {
+        gateway.check_keys(names::GATEWAY, |_| None);
+        let number = gateway.number("port", 0..=i64::from(u16::MAX));
+        port = number.and_then(|number| u16::try_from(number).ok()).unwrap_or(port);
+        if gateway.text("bind").is_some_and(|bind| bind.value != "loopback") {
+            let what = "is `loopback`: this version listens on loopback only";
+            gateway.wrong("bind", gateway.at("bind"), what);
+        }
+    }
+    let Some(named) = opening::set(env, PORT_NAME) else { return port };
+    named.trim().parse().unwrap_or_else(|_| {
+        root.problems.add(Stand::Environment, format!("`{PORT_NAME}` is a port from 0 to 65535"));
+        port
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! What a key is called here: the field's names in snake case, and a table of those that moved.
+
+use openclaw_plugin_sdk::ChannelPlugin;
+
+/// The keys of every channel.
+pub(super) const ANY: &[&str] = &["enabled"];
+/// The keys of a channel on which strangers exist.
+pub(super) const DIRECT: &[&str] = &["allow_from", "dm_policy"];
+/// The keys of a channel that has groups.
+pub(super) const GROUP: &[&str] =
+    &["group_allow_from", "group_policy", "groups", "require_mention"];
+
+/// The top level.
+pub(super) const TOP: &[&str] = &["assistant", "channels", "gateway", "owner", "pairing"];
+/// `[gateway]`.
+pub(super) const GATEWAY: &[&str] = &["bind", "port"];
+/// `[owner]`.
+pub(super) const OWNER: &[&str] = &["allow_from"];
+/// `[pairing]`.
+pub(super) const PAIRING: &[&str] =
+    &["max_pending", "message", "notify_on_approval", "reply", "when_full"];
+
+/// Where a key of the field's went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Nowhere, and why.
+    Gone(&'static str),
+    /// Here; each `*` is the one of the pattern at the same count.
+    To(&'static str),
+}
+
+use Fate::{Gone, To};
+
+/// In snake case; `*` is any one part. A pattern speaks for everything below it.
+const MOVED: &[(&str, Fate)] = &[
+    ("access_groups", Gone("each list names its senders")),
+    ("agent", Gone("`[assistant]` says who answers")),
+    ("agents", Gone("`[assistant]` says who answers")),
+    ("bindings", Gone("every account is answered by the one `[assistant]`")),
+    ("channels.*.accounts.*.dm.allow_from", To("channels.*.accounts.*.allow_from")),
+    ("channels.*.accounts.*.dm.enabled", Gone("`dm_policy = \"disabled\"` says it")),
+    ("channels.*.accounts.*.dm.group_channels", To("channels.*.accounts.*.groups")),
+    ("channels.*.accounts.*.dm.policy", To("channels.*.accounts.*.dm_policy")),
+    ("channels.*.dangerously_allow_name_matching", Gone("names never match")),
+    ("channels.*.default_account", Gone("the account `default` is the default one")),
+    ("channels.*.dm.allow_from", To("channels.*.allow_from")),
+    ("channels.*.dm.enabled", Gone("`dm_policy = \"disabled\"` says it")),
+    ("channels.*.dm.group_channels", To("channels.*.groups")),
+    ("channels.*.dm.policy", To("channels.*.dm_policy")),
+    ("channels.defaults", Gone("each channel says it in its own table")),
+    ("commands.owner_allow_from", To("owner.allow_from")),
+    ("commands", Gone("owner commands are for `owner.allow_from`, the others for the admitted")),
+    ("cron", Gone("nothing runs by the clock")),
+    ("discovery", Gone("nothing is announced")),
+    ("env", Gone("set them where the gateway is started")),
+    ("gateway.auth", Gone("the gateway is on loopback only")),
+    ("gateway.control_ui", Gone("there is no such page")),
+    ("gateway.custom_bind_host", Gone("the gateway is on loopback only")),
+    ("gateway.mode", Gone("the gateway runs where it is started")),
+    ("gateway.remote", Gone("the gateway runs where it is started")),
+    ("gateway.tailscale", Gone("the gateway is on loopback only")),
+    ("gateway.tls", Gone("the gateway is on loopback only")),
+    ("gateway.trusted_proxies", Gone("the gateway is on loopback only")),
+    ("logging", Gone("the log is no matter of this file")),
+    ("messages", Gone("`pairing.message` is the one text that can be changed")),
+    ("models", Gone("`[assistant]` says who answers")),
+    ("plugins", Gone("every plugin is built in")),
+    ("session", Gone("each person's conversation on each account is always kept apart")),
+];
+
+/// `dmPolicy` as we write it.
+pub(super) fn snake(key: &str) -> String {
+    let mut snake = String::with_capacity(key.len() + 4);
+    let mut lower = false;
+    for c in key.chars() {
+        if c.is_uppercase() && lower {
+            snake.push('_');
+        }
+        lower = c.is_lowercase() || c.is_ascii_digit();
+        snake.extend(if c == '-' { '_' } else { c }.to_lowercase());
+    }
+    snake
+}
+
+/// What there is to say about a moved key, with its path as written; `None` where it did not move.
+pub(super) fn moved(path: &str) -> Option<String> {
+    Some(match fate(path)? {
+        (To(pattern), stars) => format!("`{path}` is `{}` here", fill(pattern, &stars)),
+        (Gone(why), _) => format!("`{path}` has no counterpart here: {why}"),
+    })
+}
+
+/// True where keys below this one moved, each elsewhere.
+pub(super) fn has_moved_parts(path: &str) -> bool {
+    let path = split(path);
+    let begins = |pattern: &str| {
+        let pattern: Vec<&str> = pattern.split('.').collect();
+        pattern.len() > path.len()
+            && pattern[path.len() - 1] != "*"
+            && matches(&pattern[..path.len()], &path).is_some()
+    };
+    MOVED.iter().any(|(pattern, _)| begins(pattern))
+}
+
+/// Our path for a key of `openclaw.json`, where it has a counterpart.
+pub(super) fn counterpart(path: &[String], channels: &[&ChannelPlugin]) -> Option<String> {
+    let dotted = path.join(".");
+    match fate(&dotted) {
+        Some((To(pattern), stars)) => return Some(fill(pattern, &stars)),
+        Some((Gone(_), _)) => return None,
+        None => {}
+    }
+    let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+    match parts.as_slice() {
+        ["gateway", key] => known(GATEWAY, key).map(|key| format!("gateway.{key}")),
+        ["channels", id, "accounts", account, key] => {
+            let key = channel_key(channels, id, key)?;
+            Some(format!("channels.{id}.accounts.{account}.{key}"))
+        }
+        ["channels", id, key] | [id, key] => {
+            channel_key(channels, id, key).map(|key| format!("channels.{id}.{key}"))
+        }
+        _ => None,
+    }
+}
+
+/// What follows an unknown key: our spelling of it, the nearest known key, or all of them.
+pub(super) fn hint(key: &str, known: &[&str]) -> String {
+    let snake = snake(key);
+    if known.contains(&snake.as_str()) {
+        return format!("; it is `{snake}` here");
+    }
+    match nearest(&snake, known) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None if known.is_empty() => "; it has none".to_owned(),
+        None => format!("; there are {}", list(known)),
+    }
+}
+
+/// The nearest of some words, if one is near.
+pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let near = |known: &&'a str| (strsim::jaro_winkler(word, known), *known);
+    let best = known.iter().map(near).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(score, _)| *score >= 0.75).map(|(_, word)| word)
+}
+
+/// Words for a sentence: `` `a`, `b`, `c` ``.
+pub(super) fn list(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// True for a key whose value is not to be shown, whoever it belongs to.
+pub(super) fn names_a_secret(key: &str) -> bool {
+    let last = key.rsplit('_').next().unwrap_or(key);
+    ["key", "passphrase", "password", "secret", "token"].contains(&last)
+}
+
+/// The common keys that mean something on a channel.
+pub(super) fn common(plugin: &ChannelPlugin) -> Vec<&'static str> {
+    let mut keys = ANY.to_vec();
+    keys.extend_from_slice(if plugin.abilities.console { &[] } else { DIRECT });
+    keys.extend_from_slice(if plugin.abilities.groups { GROUP } else { &[] });
+    keys
+}
+
+fn channel_key(channels: &[&ChannelPlugin], id: &str, key: &str) -> Option<&'static str> {
+    let plugin = channels.iter().find(|plugin| plugin.id == id)?;
+    let keys: Vec<&'static str> = common(plugin).into_iter().chain(plugin.keys.to_vec()).collect();
+    known(&keys, key)
+}
+
+fn known<'a>(keys: &[&'a str], key: &str) -> Option<&'a str> {
+    let snake = snake(key);
+    keys.iter().copied().find(|key| *key == snake)
+}
+
+fn fate(path: &str) -> Option<(Fate, Vec<String>)> {
+    let path = split(path);
+    MOVED.iter().find_map(|(pattern, fate)| {
+        let pattern: Vec<&str> = pattern.split('.').collect();
+        let fits =
+            pattern.len() == path.len() || pattern.len() < path.len() && matches!(fate, Gone(_));
+        let stars = fits.then(|| matches(&pattern, &path[..pattern.len()])).flatten()?;
+        Some((*fate, stars))
+    })
+}
+
+fn split(path: &str) -> Vec<String> {
+    path.split('.').map(str::to_owned).collect()
+}
+
+/// What the stars stand for, where the pattern fits the whole path.
+fn matches(pattern: &[&str], path: &[String]) -> Option<Vec<String>> {
+    let mut stars = Vec::new();
+    for (pattern, part) in pattern.iter().zip(path) {
+        if *pattern == "*" {
+            stars.push(part.clone());
+        } else if *pattern != snake(part) {
+            return None;
+        }
+    }
+    (pattern.len() == path.len()).then_some(stars)
+}
+
+fn fill(pattern: &str, stars: &[String]) -> String {
+    let mut stars = stars.iter();
+    let part = |part| match part {
+        "*" => stars.next().map_or("*", String::as_str),
+        part => part,
+    };
+    pattern.split('.').map(part).collect::<Vec<_>>().join(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_camel_case_is_found() {
+        for (theirs, ours) in [
+            ("dmPolicy", "dm_policy"),
+            ("groupAllowFrom", "group_allow_from"),
+            ("apiRoot", "api_root"),
+            ("dm_policy", "dm_policy"),
+            ("dm-policy", "dm_policy"),
+            ("apiURL", "api_url"),
+            ("DmPolicy", "dm_policy"),
+        ] {
+            assert_eq!(snake(theirs), ours);
+        }
+    }
+
+    #[test]
+    fn a_moved_key_says_where_to() {
+        for (theirs, said) in [
+            ("channels.discord.dm.policy", "is `channels.discord.dm_policy` here"),
+            ("channels.x.accounts.a.dm.allowFrom", "is `channels.x.accounts.a.allow_from` here"),
+            ("commands.ownerAllowFrom", "is `owner.allow_from` here"),
+            ("commands.useAccessGroups", "has no counterpart here"),
+            ("gateway.customBindHost", "loopback only"),
+            ("session.dmScope", "has no counterpart here: each person's conversation"),
+            ("channels.defaults.groupPolicy", "in its own table"),
+        ] {
+            let text = moved(theirs).unwrap();
+            assert!(text.contains(said) && text.contains(theirs), "{text}");
+        }
+        for ours in ["channels.telegram.dm_policy", "gateway.port", "channels.x.dm"] {
+            assert_eq!(moved(ours), None, "{ours}");
+        }
+        assert!(has_moved_parts("channels.discord.dm") && has_moved_parts("commands"));
+    }
+
+    #[test]
+    fn secrets_are_known_by_name() {
+        for key in ["bot_token", "token", "api_key", "password", "signing_secret"] {
+            assert!(names_a_secret(key), "{key}");
+        }
+        for key in ["token_file", "model", "keys"] {
+            assert!(!names_a_secret(key), "{key}");
+        }
+    }
+}

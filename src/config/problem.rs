@@ -1,0 +1,111 @@
+//! What is wrong with a configuration: collected, so that one run names all of it. No text holds a value that may be a secret.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It says something that cannot be; everything that is wrong, in the order of the file.
+    #[error("{}", one_a_line(.0))]
+    Invalid(Vec<Problem>),
+    /// A file was named, and is not there.
+    #[error("{named_by} names {path}, which does not exist", path = path.display())]
+    Missing {
+        /// `--config` or the environment name.
+        named_by: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system does not give it.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        source: std::io::Error,
+    },
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The line in the file, from 1; `None` for what the environment said.
+    pub line: Option<usize>,
+    /// The file; `None` for what the environment said.
+    pub file: Option<PathBuf>,
+    /// What, naming the key, and what would be right.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}:", file.display())?;
+        }
+        match (&self.file, self.line) {
+            (Some(_), Some(line)) => write!(f, "{line}: {}", self.text),
+            (Some(_), None) => write!(f, " {}", self.text),
+            (None, _) => f.write_str(&self.text),
+        }
+    }
+}
+
+/// Where problems and warnings are put while the file is read.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    file: Option<PathBuf>,
+    found: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
+}
+
+/// Where something stands: in a line of the file, or in the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand {
+    Environment,
+    Line(usize),
+}
+
+impl Problems {
+    pub(super) fn of(file: Option<&Path>) -> Self {
+        Self { file: file.map(Path::to_owned), ..Self::default() }
+    }
+
+    pub(super) fn add(&self, at: Stand, text: impl Into<String>) {
+        self.found.borrow_mut().push(self.problem(at, &text.into()));
+    }
+
+    pub(super) fn warn(&self, at: Stand, text: impl Into<String>) {
+        self.warnings.borrow_mut().push(self.problem(at, &text.into()));
+    }
+
+    /// The warnings, a sentence each, or everything that is wrong. What several accounts inherit is told once.
+    pub(super) fn finish(self) -> Result<Vec<String>, ConfigError> {
+        let mut found = self.found.into_inner();
+        found.sort();
+        found.dedup();
+        if !found.is_empty() {
+            return Err(ConfigError::Invalid(found));
+        }
+        let mut warnings = self.warnings.into_inner();
+        warnings.sort();
+        warnings.dedup();
+        Ok(warnings.iter().map(Problem::to_string).collect())
+    }
+
+    fn problem(&self, at: Stand, text: &str) -> Problem {
+        // One line each, whatever a key or a plugin says.
+        let text = text.replace(char::is_control, " ");
+        match at {
+            Stand::Environment => Problem { line: None, file: None, text },
+            Stand::Line(line) => Problem { line: Some(line), file: self.file.clone(), text },
+        }
+    }
+}
+
+fn one_a_line(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n")
+}

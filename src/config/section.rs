@@ -1,0 +1,158 @@
+//! Reading a table key by key. A value of another kind than the key wants is reported with what is wanted.
+
+use std::ops::RangeInclusive;
+
+use super::{
+    document::{Node, Table, Text, Value, join},
+    names,
+    problem::{Problems, Stand},
+};
+
+/// A table and its path.
+#[derive(Clone, Debug)]
+pub(super) struct Section<'a> {
+    pub(super) path: String,
+    pub(super) table: &'a Table,
+    pub(super) problems: &'a Problems,
+}
+
+impl<'a> Section<'a> {
+    /// The whole file.
+    pub(super) fn root(table: &'a Table, problems: &'a Problems) -> Self {
+        Self { path: String::new(), table, problems }
+    }
+
+    /// The path of a key.
+    pub(super) fn key(&self, key: &str) -> String {
+        join(&self.path, key)
+    }
+
+    /// Where a key stands, or else the table.
+    pub(super) fn at(&self, key: &str) -> Stand {
+        self.table.get(key).map_or(self.table.at, |node| node.at)
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
+    }
+
+    /// Reports what is wrong with a key: the text follows the key's path.
+    pub(super) fn wrong(&self, key: &str, at: Stand, what: &str) {
+        self.problems.add(at, format!("`{}` {what}", self.key(key)));
+    }
+
+    /// Reports every key that is not among these.
+    pub(super) fn check_keys(&self, known: &[&str], excuse: impl Fn(&str) -> Option<String>) {
+        for (key, node) in &self.table.entries {
+            if known.contains(&key.as_str()) {
+                continue;
+            }
+            let path = self.key(key);
+            let excuse = excuse(key);
+            if excuse.is_some() || !self.refuse_moved(&path, node) {
+                let hint = excuse.unwrap_or_else(|| names::hint(key, known));
+                let place = match self.path.as_str() {
+                    "" => "at the top level".to_owned(),
+                    path => format!("in `{path}`"),
+                };
+                self.problems.add(node.at, format!("unknown key `{key}` {place}{hint}"));
+            }
+        }
+    }
+
+    /// The table below a key.
+    pub(super) fn section(&self, key: &str) -> Option<Section<'a>> {
+        let node = self.table.get(key)?;
+        match &node.value {
+            Value::Broken => None,
+            Value::Table(table) => {
+                Some(Section { path: self.key(key), table, problems: self.problems })
+            }
+            _ => self.mistyped(key, node, "a table"),
+        }
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<&'a Text> {
+        let node = self.table.get(key)?;
+        match &node.value {
+            Value::Broken => None,
+            Value::Text(text) => Some(text),
+            _ => self.mistyped(key, node, "a text in quotes"),
+        }
+    }
+
+    pub(super) fn flag(&self, key: &str) -> Option<bool> {
+        use openclaw_plugin_sdk::toml::Value as V;
+        let node = self.table.get(key)?;
+        match &node.value {
+            Value::Broken => None,
+            Value::Plain(V::Boolean(flag)) => Some(*flag),
+            _ => self.mistyped(key, node, "`true` or `false`"),
+        }
+    }
+
+    pub(super) fn list(&self, key: &str) -> Option<&'a [Node]> {
+        let node = self.table.get(key)?;
+        match &node.value {
+            Value::Broken => None,
+            Value::List(list) => Some(list),
+            _ => self.mistyped(key, node, "a list, such as `[\"...\"]`"),
+        }
+    }
+
+    pub(super) fn number(&self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        use openclaw_plugin_sdk::toml::Value as V;
+        let node = self.table.get(key)?;
+        match &node.value {
+            Value::Broken => None,
+            Value::Plain(V::Integer(number)) if range.contains(number) => Some(*number),
+            _ => {
+                let wanted = format!("a whole number from {} to {}", range.start(), range.end());
+                self.mistyped(key, node, &wanted)
+            }
+        }
+    }
+
+    /// One word of several.
+    pub(super) fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text(key)?;
+        let choice = choices.iter().find(|(word, _)| *word == text.value);
+        if choice.is_none() {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            let hint = names::nearest(&text.written, &words)
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            self.wrong(key, self.at(key), &format!("is one of {}{hint}", names::list(&words)));
+        }
+        choice.map(|(_, choice)| *choice)
+    }
+
+    fn mistyped<T>(&self, key: &str, node: &Node, wanted: &str) -> Option<T> {
+        let not = match node.kind() {
+            "a number" if wanted.contains("number") => String::new(),
+            kind => format!(", not {kind}"),
+        };
+        self.wrong(key, node.at, &format!("is {wanted}{not}"));
+        None
+    }
+
+    /// True where the key, or each key below it, moved and was reported.
+    fn refuse_moved(&self, path: &str, node: &Node) -> bool {
+        match &node.value {
+            Value::Table(table) if names::has_moved_parts(path) && !table.entries.is_empty() => {
+                for (key, node) in &table.entries {
+                    if !self.refuse_moved(&join(path, key), node) {
+                        self.add(node, format!("unknown key `{key}` in `{path}`"));
+                    }
+                }
+                true
+            }
+            _ => names::moved(path).is_some_and(|text| self.add(node, text)),
+        }
+    }
+
+    fn add(&self, node: &Node, text: String) -> bool {
+        self.problems.add(node.at, text);
+        true
+    }
+}

@@ -1,0 +1,157 @@
+//! The configuration in effect, as TOML for `config show`. Secrets are masked, and so is what the environment gave.
+
+use std::collections::BTreeSet;
+
+use openclaw_plugin_sdk::toml::{Table, Value};
+
+use super::{
+    Account, Config, names, pairing,
+    policy::{DM_POLICIES, GROUP_POLICIES},
+};
+
+/// What stands where a secret would.
+pub(super) const MASK: &str = "***";
+
+/// The configuration in effect, defaults included.
+pub fn show(config: &Config) -> String {
+    let mut root = Table::new();
+    root.insert("gateway".to_owned(), gateway(config));
+    root.insert("owner".to_owned(), owner(config));
+    root.insert("pairing".to_owned(), of_pairing(config));
+    root.insert("channels".to_owned(), channels(config));
+    root.insert("assistant".to_owned(), assistant(config));
+    root.to_string()
+}
+
+/// A plugin's own keys, fit to be shown.
+fn masked(table: &Table, hidden: &BTreeSet<String>) -> Table {
+    let mask = |(key, value): (&String, &Value)| {
+        let hide = hidden.contains(key) || names::names_a_secret(key);
+        (key.clone(), if hide { text(MASK) } else { tame(value) })
+    };
+    table.iter().map(mask).collect()
+}
+
+fn tame(value: &Value) -> Value {
+    match value {
+        Value::Array(list) => Value::Array(list.iter().map(tame).collect()),
+        Value::String(text) => Value::String(without_credentials(text)),
+        Value::Table(table) => Value::Table(masked(table, &BTreeSet::new())),
+        other => other.clone(),
+    }
+}
+
+/// An address without the user and the query that may be a secret.
+fn without_credentials(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{MASK}@{host}"),
+        None => authority.to_owned(),
+    };
+    let path = match path.split_once('?') {
+        Some((path, _)) => format!("{path}?{MASK}"),
+        None => path.to_owned(),
+    };
+    format!("{scheme}://{host}{path}")
+}
+
+fn gateway(config: &Config) -> Value {
+    let port = Value::Integer(config.port.into());
+    table([("bind", text("loopback")), ("port", port)])
+}
+
+fn owner(config: &Config) -> Value {
+    let owners = config.owners.0.iter();
+    table([("allow_from", list(owners.map(|owner| format!("{}:{}", owner.channel, owner.sender))))])
+}
+
+fn of_pairing(config: &Config) -> Value {
+    let it = &config.pairing;
+    let max_pending = i64::try_from(it.places.max_pending).unwrap_or(i64::MAX);
+    table([
+        ("max_pending", Value::Integer(max_pending)),
+        ("message", text(&it.message.0)),
+        ("notify_on_approval", Value::Boolean(it.notify_on_approval)),
+        ("reply", word(pairing::REPLIES, it.reply)),
+        ("when_full", word(pairing::WHEN_FULL, it.places.when_full)),
+    ])
+}
+
+fn assistant(config: &Config) -> Value {
+    let it = &config.assistant;
+    let mut shown = Table::new();
+    shown.insert("responder".to_owned(), text(&it.responder));
+    for (id, settings) in &it.tables {
+        let hidden = it.hidden.get(id).cloned().unwrap_or_default();
+        shown.insert(id.clone(), Value::Table(masked(settings, &hidden)));
+    }
+    Value::Table(shown)
+}
+
+/// A single account is its channel's table; several stand below `accounts`, so that none inherits from another.
+fn channels(config: &Config) -> Value {
+    let mut channels = Table::new();
+    for account in &config.accounts {
+        let id = account.plugin.id;
+        let of_channel = config.accounts.iter().filter(|other| other.plugin.id == id);
+        let shown = Value::Table(of_account(account));
+        if of_channel.count() == 1 && account.key.account.is_default() {
+            channels.insert(id.to_owned(), shown);
+            continue;
+        }
+        let empty = || table([("accounts", Value::Table(Table::new()))]);
+        let channel = channels.entry(id).or_insert_with(empty);
+        if let Some(Value::Table(accounts)) = channel.get_mut("accounts") {
+            accounts.insert(account.key.account.to_string(), shown);
+        }
+    }
+    Value::Table(channels)
+}
+
+fn of_account(account: &Account) -> Table {
+    let mut shown = masked(&account.settings, &account.hidden);
+    let known = names::common(account.plugin);
+    let mut add = |key: &str, value: Value| {
+        if known.contains(&key) {
+            shown.insert(key.to_owned(), value);
+        }
+    };
+    add("enabled", Value::Boolean(account.enabled));
+    add("dm_policy", word(DM_POLICIES, account.dm_policy));
+    let listed = account.listed.iter().map(|entry| entry.sender.as_ref());
+    add("allow_from", list(listed.map(|id| id.map_or_else(everyone, ToString::to_string))));
+    let rules = &account.groups;
+    add("group_policy", word(GROUP_POLICIES, rules.policy));
+    let mut senders: Vec<String> = rules.senders.senders().map(ToString::to_string).collect();
+    senders.extend(rules.senders.everyone().then(everyone));
+    senders.sort();
+    add("group_allow_from", list(senders));
+    add("require_mention", Value::Boolean(rules.require_mention));
+    if let Some(groups) = &rules.groups {
+        let groups: BTreeSet<String> = groups.iter().map(ToString::to_string).collect();
+        add("groups", list(groups));
+    }
+    shown
+}
+
+fn everyone() -> String {
+    "*".to_owned()
+}
+
+fn text(text: &str) -> Value {
+    Value::String(text.to_owned())
+}
+
+fn list(entries: impl IntoIterator<Item = String>) -> Value {
+    Value::Array(entries.into_iter().map(Value::String).collect())
+}
+
+fn table<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+fn word<T: Copy + PartialEq>(words: &[(&str, T)], meant: T) -> Value {
+    let word = words.iter().find(|(_, value)| *value == meant).map(|(word, _)| *word);
+    text(word.unwrap_or_default())
+}

@@ -1,0 +1,104 @@
+//! `config.example.toml`: it loads, as it is and with every key in it, and leaves no key of any plugin out.
+
+use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, toml};
+
+use super::{Home, stand_in};
+use crate::{
+    config::{Config, Plugins, Source, load, names, show::show},
+    registry,
+    store::paths::StateDir,
+};
+
+const TEXT: &str = include_str!("../../../config.example.toml");
+
+/// The registered plugins, and a stand-in for each that the example has and the registry lacks.
+fn plugins() -> (Vec<&'static ChannelPlugin>, Vec<&'static ResponderPlugin>) {
+    let mut channels = registry::CHANNELS.to_vec();
+    for plugin in stand_in::CHANNELS {
+        if channels.iter().all(|known| known.id != plugin.id) {
+            channels.push(plugin);
+        }
+    }
+    let mut responders = registry::RESPONDERS.to_vec();
+    for plugin in stand_in::RESPONDERS {
+        if responders.iter().all(|known| known.id != plugin.id) {
+            responders.push(plugin);
+        }
+    }
+    (channels, responders)
+}
+
+/// With every key switched on: a `#` with no blank behind it is taken away.
+fn switched_on() -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.starts_with(' ') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    TEXT.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn loaded(text: &str) -> Config {
+    let home = Home::with(text);
+    let state = StateDir::at(home.folder.path());
+    // No name is unset: a token that any bot could have.
+    let env = |name: &str| (!name.starts_with("OPENCLAW_")).then(|| "123456:abcdef".to_owned());
+    let (channels, responders) = plugins();
+    let plugins = Plugins { channels: &channels, responders: &responders };
+    load(&Source { flag: None, env: &env, state: &state }, plugins)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn the_example_loads_as_it_is_and_changes_nothing() {
+    let home = Home::with(TEXT);
+    assert_eq!(show(&home.load().unwrap()), show(&Home::new().load().unwrap()));
+    assert!(loaded(TEXT).warnings.is_empty());
+}
+
+#[test]
+fn the_example_loads_with_every_key_switched_on() {
+    let config = loaded(&switched_on());
+    assert_eq!(config.warnings, [""; 0]);
+    let (channels, responders) = plugins();
+    for plugin in channels {
+        assert!(config.accounts.iter().any(|a| a.plugin.id == plugin.id), "{}", plugin.id);
+    }
+    for plugin in responders {
+        assert!(config.assistant.tables.contains_key(plugin.id), "{}", plugin.id);
+    }
+    assert_eq!(config.pairing.message, crate::config::Template::default());
+}
+
+#[test]
+fn every_plugin_has_a_block_with_every_key_and_every_key_is_explained() {
+    let root: toml::Table = switched_on().parse().unwrap();
+    let (channels, responders) = plugins();
+    for plugin in channels {
+        let table = root["channels"].get(plugin.id).unwrap_or_else(|| panic!("{}", plugin.id));
+        let accounts = table.get("accounts").and_then(toml::Value::as_table);
+        for key in names::common(plugin).iter().chain(plugin.keys) {
+            let below = accounts.into_iter().flat_map(toml::Table::values);
+            let said = below.chain([table]).any(|table| table.get(*key).is_some());
+            assert!(said, "channels.{}.{key}", plugin.id);
+        }
+    }
+    for plugin in responders {
+        for key in plugin.keys {
+            assert!(root["assistant"][plugin.id].get(*key).is_some(), "{}.{key}", plugin.id);
+        }
+    }
+    for (table, keys) in
+        [("gateway", names::GATEWAY), ("owner", names::OWNER), ("pairing", names::PAIRING)]
+    {
+        for key in keys {
+            assert!(root[table].get(*key).is_some(), "{table}.{key}");
+        }
+    }
+    let lines: Vec<&str> = TEXT.lines().collect();
+    for pair in lines.windows(2) {
+        let is_first =
+            pair[1].starts_with('#') && pair[1].contains(" = ") && !pair[1].starts_with("# ");
+        let again = pair[1] == "#dm_policy = \"allowlist\"";
+        assert!(!is_first || again || pair[0].starts_with("# "), "{} is not explained", pair[1]);
+    }
+}

@@ -1,0 +1,194 @@
+//! Who may talk, and who is owner, as the file says it.
+
+use openclaw_plugin_sdk::{ChannelPlugin, SenderId};
+
+use super::{Home, load, stand_ins, wrong};
+use crate::{
+    access::{AccountKey, DmPolicy, Ground, Verdict, allowlist::Allowlist, judge},
+    config::Config,
+};
+
+/// Every channel on which strangers exist.
+fn channels() -> impl Iterator<Item = &'static ChannelPlugin> {
+    stand_ins().channels.iter().copied().filter(|plugin| !plugin.abilities.console)
+}
+
+fn table(plugin: &ChannelPlugin, keys: &str) -> String {
+    let token = if plugin.keys.contains(&"bot_token") { "bot_token = '1:a'\n" } else { "" };
+    format!("[channels.{}]\n{token}{keys}", plugin.id)
+}
+
+/// The verdicts for the listed `4711` and for the stranger `4712`.
+fn verdicts(config: &Config, plugin: &ChannelPlugin) -> (Verdict, Verdict) {
+    let account = config.account(&AccountKey::default_of(plugin.id)).unwrap();
+    let judge = |id: &str| {
+        let id = SenderId::new(id).unwrap();
+        judge(account.dm_policy, false, &account.allow_from, &Allowlist::default(), &id)
+    };
+    (judge("4711"), judge("4712"))
+}
+
+enum Expected {
+    Verdicts(Verdict, Verdict),
+    Warned,
+    Wrong(&'static str),
+}
+
+#[test]
+fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
+    use Expected::{Verdicts, Warned, Wrong};
+    use Verdict::{Ignore, Pair};
+    const ALL: Verdict = Verdict::Admit(Ground::Everyone);
+    const HIM: Verdict = Verdict::Admit(Ground::Listed);
+    const BLANK: Expected = Wrong("has a blank entry");
+    const OPEN: Expected = Wrong("admits everyone only where `allow_from` has `\"*\"`");
+    let lists = ["", "allow_from = []", "allow_from = ['']", "allow_from = ['*']"];
+    let lists = lists.into_iter().chain(["allow_from = [4711]"]);
+    let rows = [
+        (
+            "pairing",
+            [
+                Verdicts(Pair, Pair),
+                Verdicts(Pair, Pair),
+                BLANK,
+                Verdicts(ALL, ALL),
+                Verdicts(HIM, Pair),
+            ],
+        ),
+        ("allowlist", [Warned, Warned, BLANK, Verdicts(ALL, ALL), Verdicts(HIM, Ignore)]),
+        ("open", [OPEN, OPEN, BLANK, Verdicts(ALL, ALL), OPEN]),
+        (
+            "disabled",
+            [
+                Verdicts(Ignore, Ignore),
+                Verdicts(Ignore, Ignore),
+                BLANK,
+                Verdicts(Ignore, Ignore),
+                Verdicts(Ignore, Ignore),
+            ],
+        ),
+    ];
+    for plugin in channels() {
+        for (policy, cells) in &rows {
+            for (list, expected) in lists.clone().zip(cells) {
+                let text = table(plugin, &format!("dm_policy = '{policy}'\n{list}\n"));
+                match expected {
+                    Wrong(said) => assert!(wrong(&text).contains(said), "{text}"),
+                    Verdicts(listed, stranger) => {
+                        let config = load(&text);
+                        assert_eq!(verdicts(&config, plugin), (*listed, *stranger), "{text}");
+                        assert_eq!(config.warnings, [""; 0], "{text}");
+                    }
+                    Warned => {
+                        let config = load(&text);
+                        assert_eq!(verdicts(&config, plugin), (Ignore, Ignore), "{text}");
+                        let [warning] = config.warnings.as_slice() else { panic!("{text}") };
+                        assert!(warning.contains("lists nobody"), "{warning}");
+                    }
+                }
+            }
+        }
+        let default = load(&table(plugin, ""));
+        assert_eq!(verdicts(&default, plugin), (Pair, Pair), "{}", plugin.id);
+    }
+}
+
+#[test]
+fn a_blank_is_an_error_beside_anything_else_and_under_every_key() {
+    for key in ["allow_from", "group_allow_from", "groups"] {
+        for list in ["['4711', ' ']", "['*', \"\\t\"]"] {
+            let text = wrong(&format!("[channels.telegram]\nbot_token='1:a'\n{key} = {list}\n"));
+            let said = format!("config.toml:3: `channels.telegram.{key}` has a blank entry");
+            assert!(text.contains(&said), "{text}");
+        }
+    }
+}
+
+#[test]
+fn case_078_a_group_id_in_a_list_of_senders_is_refused() {
+    for entry in ["-1001234567890", "'-1001234567890'", "'tg:-42'", "'@ann'", "'Ann'"] {
+        for key in ["allow_from", "group_allow_from"] {
+            let text = wrong(&format!(
+                "[channels.telegram]\nbot_token = '1:a'\n{key} = [\n  4711,\n  {entry},\n]\n"
+            ));
+            let said = format!("config.toml:5: `channels.telegram.{key}` has ");
+            let bare = entry.trim_matches('\'');
+            assert!(text.starts_with(&said) && text.contains(&format!("`{bare}`")), "{text}");
+        }
+    }
+    let config = load("[channels.telegram]\nbot_token = '1:a'\ngroups = [-42, '-43']\n");
+    let account = config.account(&AccountKey::default_of("telegram")).unwrap();
+    assert_eq!(account.groups.groups.as_ref().unwrap().len(), 2);
+    assert!(account.allow_from.is_empty() && account.groups.senders.is_empty());
+}
+
+#[test]
+fn each_entry_is_kept_with_its_line() {
+    let text = "[channels.telegram]\nbot_token = '1:a'\nallow_from = [ 'tg:4711',\n '*' ]\n";
+    let home = Home::with(text);
+    let config = home.load().unwrap();
+    let key = AccountKey::default_of("telegram");
+    let lines: Vec<_> = config.account(&key).unwrap().listed.iter().map(|e| e.line).collect();
+    assert_eq!(lines, [3, 4]);
+    let place = |id: &str| config.admits(&key, &SenderId::new(id).unwrap()).unwrap().line;
+    assert_eq!((place("4711"), place("4712")), (3, 4));
+}
+
+#[test]
+fn groups_hear_the_configured_list_unless_told_otherwise() {
+    let rules = |keys: &str| {
+        let text = format!("[channels.telegram]\nbot_token = '1:a'\nallow_from = [4711]\n{keys}");
+        let config = load(&text);
+        config.account(&AccountKey::default_of("telegram")).unwrap().groups.clone()
+    };
+    let id = SenderId::new("4711").unwrap();
+    assert!(rules("").senders.names(&id) && rules("").require_mention);
+    assert!(rules("group_allow_from = []\n").senders.is_empty());
+    assert!(!rules("require_mention = false\n").require_mention);
+    assert!(rules("").groups.is_none());
+}
+
+#[test]
+fn case_010_nobody_is_owner_where_none_is_named() {
+    let config = load(
+        "[channels.telegram]\nbot_token = '1:a'\ndm_policy = 'open'\nallow_from = ['*']\n[owner]\n",
+    );
+    assert!(config.owners.is_empty());
+}
+
+#[test]
+fn case_011_everyone_is_no_owner() {
+    for entry in ["*", " * ", "telegram:*", "webchat: *"] {
+        let text = wrong(&format!("[owner]\nallow_from = [\n\"telegram:1\",\n\"{entry}\"]\n"));
+        assert!(text.starts_with("config.toml:4: `owner.allow_from` has `"), "{text}");
+        assert!(text.ends_with("an owner is a person, never everyone"), "{text}");
+    }
+}
+
+#[test]
+fn an_owner_is_a_whole_id_on_a_channel_that_exists() {
+    for (entry, said) in [
+        ("''", "has a blank entry"),
+        ("'telegram:'", "is no sender"),
+        ("'telegram:-1001'", "`telegram:-1001`, which is no sender"),
+        ("'telegram:@ann'", "is no sender"),
+        ("'telgram:1'", "did you mean `telegram`?"),
+        ("'4711'", "write `\"<channel>:<id>\"`"),
+        ("4711", "names owners as `\"<channel>:<id>\"`"),
+    ] {
+        let text = wrong(&format!("[owner]\nallow_from = [{entry}]\n"));
+        assert!(text.starts_with("config.toml:2: `owner.allow_from` "), "{text}");
+        assert!(text.contains(said), "{text}");
+    }
+    let config = load("owner.allow_from = ['telegram:tg:4711', 'Telegram: 4711 ', 'webchat:v1']");
+    let owners: Vec<String> =
+        config.owners.0.iter().map(|owner| format!("{}:{}", owner.channel, owner.sender)).collect();
+    assert_eq!(owners, ["telegram:4711", "webchat:v1"]);
+    assert_eq!(config.account(&AccountKey::default_of("telegram")).map(|a| a.enabled), None);
+}
+
+#[test]
+fn an_unset_policy_is_pairing() {
+    let config = Home::new().load().unwrap();
+    assert!(config.accounts.iter().all(|account| account.dm_policy == DmPolicy::Pairing));
+}
