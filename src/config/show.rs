@@ -155,3 +155,32 @@ fn word<T: Copy + PartialEq>(words: &[(&str, T)], meant: T) -> Value {
     let word = words.iter().find(|(_, value)| *value == meant).map(|(word, _)| *word);
     text(word.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::opening::scrub;
+
+    #[test]
+    fn case_114_a_secret_within_a_table_or_an_address_is_masked() {
+        let text = "url = ['wss://ann:s3cret@h:1/p?q=s3cret#f', 'h']\n\
+                    [login]\npassword = 's3cret'\nuser = 'ann'\n[[more]]\napi_key = 's3cret'\n";
+        let table: Table = text.parse().unwrap();
+        let shown = masked(&table, &BTreeSet::new()).to_string();
+        assert!(!shown.contains("s3cret") && shown.contains("user = \"ann\""), "{shown}");
+        assert!(shown.contains("wss://***@h:1/p?***"), "{shown}");
+        let hidden = ["login".to_owned()].into();
+        assert_eq!(masked(&table, &hidden)["login"].as_str(), Some(MASK));
+    }
+
+    #[test]
+    fn case_107_what_a_plugin_says_has_no_secret_of_its_table() {
+        let table: Table =
+            "[login]\npassword = 's3\"cret'\n[[more]]\npin_secret = 77881\n".parse().unwrap();
+        let said = "`s3\"cret` is bad, \"s3\\\"cret\" is bad, 77881 is bad, ann is bad";
+        assert_eq!(
+            scrub(said, &table, &BTreeSet::new()),
+            "`***` is bad, \"***\" is bad, *** is bad, ann is bad"
+        );
+    }
+}
