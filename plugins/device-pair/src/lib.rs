@@ -1,0 +1,338 @@
+//! `/pairing`: the owner sees who waits, and lets in or sends away. The gateway has checked that it is
+//! the owner, does what is asked, and alone can spell a code.
+
+mod words;
+
+use std::time::Duration;
+
+use openclaw_plugin_sdk::{
+    Access, Choice, Command, CommandError, CommandFuture, CommandPlugin, Decided, Decision,
+    Gateway, Invocation, Reply, Text, Waiting, neutral,
+};
+use words::{Verb, Words};
+
+/// The owner's commands about who waits, as the registry lists them.
+pub const PLUGIN: CommandPlugin = CommandPlugin { id: "device-pair", commands: &[PAIRING] };
+
+const PAIRING: Command = Command {
+    name: "pairing",
+    summary: "shows who waits to be let in, and decides",
+    access: Access::Owner,
+    run,
+};
+
+fn run(invocation: Invocation<'_>) -> CommandFuture<'_> {
+    Box::pin(pairing(invocation))
+}
+
+async fn pairing(invocation: Invocation<'_>) -> Result<Vec<Reply>, CommandError> {
+    let Invocation { prefix, args, gateway } = invocation;
+    let text = match words::parse(args, &gateway.pairing_channels()) {
+        Words::Decide { decision, channel, code } => {
+            let choice = Choice { channel: channel.as_deref(), code };
+            decide(prefix, gateway, decision, choice).await?
+        }
+        Words::Help => help(prefix),
+        Words::List { channel } => list(prefix, gateway, channel.as_deref()).await?,
+        Words::Misused(verb) => return Err(CommandError::Usage(usage(prefix, verb))),
+        Words::Unknown => return Err(CommandError::Usage(format!("`{prefix}pairing` shows how"))),
+    };
+    Ok(vec![text.into()])
+}
+
+fn help(prefix: &str) -> Text {
+    Text::plain("Whoever writes for the first time gets a code and waits until you decide.\n\n")
+        .code(format!("{prefix}pairing list"))
+        .and(" shows who waits; a channel's name may follow\n")
+        .code(format!("{prefix}pairing approve <code>"))
+        .and(" lets one in\n")
+        .code(format!("{prefix}pairing deny <code>"))
+        .and(" sends one away")
+}
+
+fn usage(prefix: &str, verb: Verb) -> String {
+    let name = verb.name();
+    match verb {
+        Verb::Approve | Verb::Deny => format!(
+            "`{prefix}pairing {name} <code>`, or `{prefix}pairing {name} <channel> <code>`; \
+             `{prefix}pairing list` shows the codes"
+        ),
+        Verb::List => format!("`{prefix}pairing {name}`, or `{prefix}pairing {name} <channel>`"),
+    }
+}
+
+async fn list(
+    prefix: &str,
+    gateway: &dyn Gateway,
+    channel: Option<&str>,
+) -> Result<Text, CommandError> {
+    if let Some(channel) = channel.filter(|id| !gateway.pairing_channels().contains(id)) {
+        return Ok(unknown_channel(gateway, channel));
+    }
+    let waiting = gateway.pairing_list(channel).await?;
+    if waiting.is_empty() {
+        let which = channel.map(|id| format!("{id} ")).unwrap_or_default();
+        return Ok(Text::plain(format!("No pending {which}pairing requests.")));
+    }
+    let heading = Text::plain(format!("Pairing requests ({})", waiting.len()));
+    let listed = waiting.iter().fold(heading, |text, one| {
+        let times = format!("\nasked {} ago, {} left", span(one.age), span(one.left));
+        text.and("\n\n").opaque(one.code).and(format!(" {}{times}", described(one)))
+    });
+    let decide = |verb: Verb| format!("{prefix}pairing {} <code>", verb.name());
+    Ok(listed.and("\n\n").code(decide(Verb::Approve)).and(" or ").code(decide(Verb::Deny)))
+}
+
+async fn decide(
+    prefix: &str,
+    gateway: &dyn Gateway,
+    decision: Decision,
+    choice: Choice<'_>,
+) -> Result<Text, CommandError> {
+    let (done, verb) = match decision {
+        Decision::Approve => ("✅ Approved", Verb::Approve),
+        Decision::Deny => ("Denied", Verb::Deny),
+    };
+    Ok(match gateway.pairing_decide(decision, choice).await? {
+        Decided::Done(one) => Text::plain(format!("{done} {}", decided(&one))),
+        Decided::NoMatch => Text::plain("No pending pairing request found for that code. ")
+            .code(format!("{prefix}pairing list"))
+            .and(" shows who waits."),
+        Decided::Several(found) => several(prefix, verb, &found),
+        Decided::Slow(wait) => Text::plain(format!(
+            "Too many wrong codes: nothing was looked up. Try again in {} s.",
+            wait.as_secs() + 1
+        )),
+        Decided::UnknownChannel => unknown_channel(gateway, choice.channel.unwrap_or_default()),
+    })
+}
+
+fn several(prefix: &str, verb: Verb, found: &[Waiting]) -> Text {
+    let heading = Text::plain("More than one waits with that code; nothing was changed. Name one:");
+    found.iter().fold(heading, |text, one| {
+        text.and(format!("\n\n{}\n", described(one)))
+            .code(format!("{prefix}pairing {} {} ", verb.name(), one.channel))
+            .opaque(one.code)
+    })
+}
+
+fn unknown_channel(gateway: &dyn Gateway, channel: &str) -> Text {
+    let known = gateway.pairing_channels().join(", ");
+    Text::plain(format!(
+        "Channel {} does not support pairing. These do: {known}",
+        neutral(channel, 32)
+    ))
+}
+
+/// Whom a decision concerned: the id before the name, which cannot push it off.
+fn decided(one: &Waiting) -> String {
+    let account =
+        if one.account == "default" { String::new() } else { format!("/{}", one.account) };
+    format!("{}{account} sender {}{}", one.channel, one.sender, names(one))
+}
+
+fn described(one: &Waiting) -> String {
+    format!("{}/{} sender {}{}", one.channel, one.account, one.sender, names(one))
+}
+
+fn names(one: &Waiting) -> String {
+    match (&one.name, &one.later_name) {
+        (None, None) => String::new(),
+        (Some(name), None) => format!(" ({name})"),
+        (Some(name), Some(later)) => format!(" ({name}; later: {later})"),
+        (None, Some(later)) => format!(" (later: {later})"),
+    }
+}
+
+fn span(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min", seconds / 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, reason = "the snapshots are written by a tool")]
+mod tests {
+    use expect_test::{Expect, expect};
+    use openclaw_plugin_sdk::{Body, Opaque, async_trait};
+
+    use super::*;
+
+    /// Two who wait with one code, and what the gateway would answer to a decision.
+    struct Port(Decided);
+
+    fn waiting() -> [Waiting; 2] {
+        let ann = Waiting {
+            channel: "telegram".into(),
+            account: "default".into(),
+            sender: "123456789".into(),
+            name: Some("Ann".into()),
+            later_name: None,
+            code: Opaque(1),
+            age: Duration::from_secs(59),
+            left: Duration::from_secs(3541),
+        };
+        let renamed = Waiting {
+            channel: "webchat".into(),
+            account: "work".into(),
+            sender: "v-1".into(),
+            later_name: Some("Owner".into()),
+            code: Opaque(2),
+            age: Duration::from_secs(3599),
+            left: Duration::ZERO,
+            ..ann.clone()
+        };
+        [ann, renamed]
+    }
+
+    #[async_trait]
+    impl Gateway for Port {
+        fn pairing_channels(&self) -> Vec<&'static str> {
+            vec!["telegram", "webchat"]
+        }
+
+        async fn pairing_list(&self, channel: Option<&str>) -> Result<Vec<Waiting>, CommandError> {
+            let asked = |one: &Waiting| channel.is_none_or(|id| id == one.channel);
+            let mut waiting = waiting().to_vec();
+            waiting.retain(asked);
+            Ok(if matches!(self.0, Decided::NoMatch) { Vec::new() } else { waiting })
+        }
+
+        async fn pairing_decide(
+            &self,
+            _: Decision,
+            choice: Choice<'_>,
+        ) -> Result<Decided, CommandError> {
+            assert_eq!(choice.code, "ab3d7x9k", "as it was typed");
+            Ok(self.0.clone())
+        }
+    }
+
+    #[track_caller]
+    fn check(args: &str, decided: Decided, expected: &Expect) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let invocation = Invocation { prefix: "/", args, gateway: &Port(decided) };
+        let shown = match runtime.block_on(run(invocation)) {
+            Ok(replies) => replies.iter().map(|Reply(body)| spelled(body)).collect::<String>(),
+            Err(error) => format!("{error:?}"),
+        };
+        assert!(!shown.to_lowercase().contains("ab3d7x9k"), "what was typed is not repeated");
+        expected.assert_eq(&shown);
+    }
+
+    fn spelled(body: &Body) -> String {
+        let Body::Text(text) = body else { panic!("a text, not {body:?}") };
+        text.filled(|code| format!("<code {}>", code.0)).to_plain()
+    }
+
+    #[test]
+    fn case_035_the_list_shows_both_names_and_codes_it_cannot_read() {
+        let [ann, _] = waiting();
+        let done = || Decided::Done(ann.clone());
+        check(
+            "list",
+            done(),
+            &expect![[r#"
+            Pairing requests (2)
+
+            <code 1> telegram/default sender 123456789 (Ann)
+            asked 59 s ago, 59 min left
+
+            <code 2> webchat/work sender v-1 (Ann; later: Owner)
+            asked 59 min ago, 0 s left
+
+            /pairing approve <code> or /pairing deny <code>"#]],
+        );
+        check(
+            "list webchat",
+            done(),
+            &expect![[r#"
+            Pairing requests (1)
+
+            <code 2> webchat/work sender v-1 (Ann; later: Owner)
+            asked 59 min ago, 0 s left
+
+            /pairing approve <code> or /pairing deny <code>"#]],
+        );
+        check("list Telegram", Decided::NoMatch, &expect!["No pending telegram pairing requests."]);
+        check("list", Decided::NoMatch, &expect!["No pending pairing requests."]);
+        check(
+            "list matrix",
+            done(),
+            &expect!["Channel matrix does not support pairing. These do: telegram, webchat"],
+        );
+    }
+
+    #[test]
+    fn a_decision_says_what_was_done_and_to_whom() {
+        let [ann, renamed] = waiting();
+        check(
+            "approve ab3d7x9k",
+            Decided::Done(ann.clone()),
+            &expect!["✅ Approved telegram sender 123456789 (Ann)"],
+        );
+        check(
+            "deny telegram ab3d7x9k",
+            Decided::Done(renamed.clone()),
+            &expect!["Denied webchat/work sender v-1 (Ann; later: Owner)"],
+        );
+        check(
+            "deny ab3d7x9k",
+            Decided::NoMatch,
+            &expect![
+                "No pending pairing request found for that code. /pairing list shows who waits."
+            ],
+        );
+        check(
+            "approve matrix ab3d7x9k",
+            Decided::UnknownChannel,
+            &expect!["Channel matrix does not support pairing. These do: telegram, webchat"],
+        );
+        check(
+            "approve ab3d7x9k",
+            Decided::Slow(Duration::from_secs(90)),
+            &expect!["Too many wrong codes: nothing was looked up. Try again in 91 s."],
+        );
+        check(
+            "approve ab3d7x9k",
+            Decided::Several(vec![ann, renamed]),
+            &expect![[r#"
+            More than one waits with that code; nothing was changed. Name one:
+
+            telegram/default sender 123456789 (Ann)
+            /pairing approve telegram <code 1>
+
+            webchat/work sender v-1 (Ann; later: Owner)
+            /pairing approve webchat <code 2>"#]],
+        );
+    }
+
+    #[test]
+    fn other_words_are_told_how_it_works() {
+        check(
+            "",
+            Decided::NoMatch,
+            &expect![[r#"
+            Whoever writes for the first time gets a code and waits until you decide.
+
+            /pairing list shows who waits; a channel's name may follow
+            /pairing approve <code> lets one in
+            /pairing deny <code> sends one away"#]],
+        );
+        check(
+            "approve",
+            Decided::NoMatch,
+            &expect![[
+                r#"Usage("`/pairing approve <code>`, or `/pairing approve <channel> <code>`; `/pairing list` shows the codes")"#
+            ]],
+        );
+        check(
+            "list a b",
+            Decided::NoMatch,
+            &expect![[r#"Usage("`/pairing list`, or `/pairing list <channel>`")"#]],
+        );
+        check("latest", Decided::NoMatch, &expect![[r#"Usage("`/pairing` shows how")"#]]);
+    }
+}

@@ -1,0 +1,124 @@
+//! What the owner typed after `pairing`, as a value. Knows no store and no channel.
+
+use openclaw_plugin_sdk::Decision;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Words<'a> {
+    /// A verb, and the words that a decision needs: the code, perhaps after its channel.
+    Decide { decision: Decision, channel: Option<String>, code: &'a str },
+    /// How it works.
+    Help,
+    /// Who waits, on one channel or all.
+    List { channel: Option<String> },
+    /// A verb that is known, with too few or too many words.
+    Misused(Verb),
+    /// No verb of ours.
+    Unknown,
+}
+
+/// A word that asks for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Approve,
+    Deny,
+    List,
+}
+
+impl Verb {
+    fn parse(word: &str) -> Option<Self> {
+        match word.to_ascii_lowercase().as_str() {
+            "approve" => Some(Self::Approve),
+            "deny" => Some(Self::Deny),
+            "list" => Some(Self::List),
+            _ => None,
+        }
+    }
+
+    /// As it is typed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Deny => "deny",
+            Self::List => "list",
+        }
+    }
+
+    fn decision(self) -> Option<Decision> {
+        match self {
+            Self::Approve => Some(Decision::Approve),
+            Self::Deny => Some(Decision::Deny),
+            Self::List => None,
+        }
+    }
+}
+
+/// Reads the words. A lone word that is a channel's id is no code: the code was forgotten.
+pub(crate) fn parse<'a>(args: &'a str, channels: &[&str]) -> Words<'a> {
+    let words: Vec<&str> = args.split_whitespace().collect();
+    let Some((first, rest)) = words.split_first() else { return Words::Help };
+    let Some(verb) = Verb::parse(first) else {
+        let help = rest.is_empty() && first.eq_ignore_ascii_case("help");
+        return if help { Words::Help } else { Words::Unknown };
+    };
+    match (verb.decision(), rest) {
+        (None, []) => Words::List { channel: None },
+        (None, [channel]) => Words::List { channel: Some(channel.to_ascii_lowercase()) },
+        (Some(decision), [code]) if !channels.iter().any(|id| id.eq_ignore_ascii_case(code)) => {
+            Words::Decide { decision, channel: None, code }
+        }
+        (Some(decision), [channel, code]) => {
+            Words::Decide { decision, channel: Some(channel.to_ascii_lowercase()), code }
+        }
+        _ => Words::Misused(verb),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(args: &str, expected: &Words<'_>) {
+        assert_eq!(&parse(args, &["telegram", "webchat"]), expected, "{args:?}");
+    }
+
+    fn decide<'a>(decision: Decision, channel: Option<&str>, code: &'a str) -> Words<'a> {
+        Words::Decide { decision, channel: channel.map(str::to_owned), code }
+    }
+
+    #[test]
+    fn every_form_is_understood() {
+        check("", &Words::Help);
+        check("  ", &Words::Help);
+        check("Help", &Words::Help);
+        check("list", &Words::List { channel: None });
+        check(" LIST  Telegram ", &Words::List { channel: Some("telegram".into()) });
+        check("list matrix", &Words::List { channel: Some("matrix".into()) });
+        check("approve ab3d7x9k", &decide(Decision::Approve, None, "ab3d7x9k"));
+        check(
+            "Approve  TELEGRAM AB3D7X9K",
+            &decide(Decision::Approve, Some("telegram"), "AB3D7X9K"),
+        );
+        check("deny AB3D7X9K", &decide(Decision::Deny, None, "AB3D7X9K"));
+        check("deny webchat\tAB3D7X9K", &decide(Decision::Deny, Some("webchat"), "AB3D7X9K"));
+    }
+
+    #[test]
+    fn what_is_no_form_is_refused() {
+        check("approve", &Words::Misused(Verb::Approve));
+        check("approve telegram AB3D7X9K please", &Words::Misused(Verb::Approve));
+        check("deny", &Words::Misused(Verb::Deny));
+        check("list telegram default", &Words::Misused(Verb::List));
+        check("help me", &Words::Unknown);
+        check("AB3D7X9K", &Words::Unknown);
+        check("latest", &Words::Unknown);
+    }
+
+    #[test]
+    fn a_channel_without_a_code_is_no_code() {
+        // `TELEGRAM` is made of eight letters that a code may have.
+        check("approve telegram", &Words::Misused(Verb::Approve));
+        check("deny Webchat", &Words::Misused(Verb::Deny));
+    }
+}
