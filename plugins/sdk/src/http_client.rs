@@ -6,7 +6,16 @@ use crate::ChannelError;
 
 /// A client with a connect limit of 5 s and this limit for a whole request.
 pub fn client(limit: Duration) -> Result<reqwest::Client, String> {
-    let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).timeout(limit);
+    build(reqwest::Client::builder(), limit)
+}
+
+/// The same for servers on this machine: what is asked of them passes no proxy.
+pub fn local_client(limit: Duration) -> Result<reqwest::Client, String> {
+    build(reqwest::Client::builder().no_proxy(), limit)
+}
+
+fn build(builder: reqwest::ClientBuilder, limit: Duration) -> Result<reqwest::Client, String> {
+    let builder = builder.connect_timeout(Duration::from_secs(5)).timeout(limit);
     builder.redirect(reqwest::redirect::Policy::none()).build().map_err(|error| describe(&error))
 }
 

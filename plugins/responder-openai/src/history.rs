@@ -1,0 +1,154 @@
+//! What was said in each conversation, as much of it as is kept. Only in memory.
+
+use std::collections::{HashMap, VecDeque};
+
+/// What is kept of one conversation, in bytes.
+const BYTES: usize = 64 * 1024;
+/// Of how many conversations; the one unused for longest makes room.
+const CONVERSATIONS: usize = 200;
+
+/// A question and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    pub(crate) question: String,
+    pub(crate) answer: String,
+}
+
+/// What was said, by conversation.
+#[derive(Debug)]
+pub(crate) struct History {
+    turns: usize,
+    conversations: HashMap<String, Conversation>,
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Conversation {
+    /// Tells a conversation from one of the same name that was forgotten meanwhile.
+    begun: u64,
+    used: u64,
+    turns: VecDeque<Turn>,
+}
+
+/// Names a conversation as it was when a question was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u64);
+
+impl History {
+    /// Keeps at most so many turns of a conversation.
+    pub(crate) fn new(turns: usize) -> Self {
+        Self { turns, conversations: HashMap::new(), clock: 0 }
+    }
+
+    /// What was said so far, oldest first, and the ticket to add what is said next.
+    pub(crate) fn recall(&mut self, name: &str) -> (Ticket, Vec<Turn>) {
+        self.clock += 1;
+        if !self.conversations.contains_key(name) && self.conversations.len() >= CONVERSATIONS {
+            self.drop_oldest();
+        }
+        let clock = self.clock;
+        let begin = || Conversation { begun: clock, used: clock, turns: VecDeque::new() };
+        let conversation = self.conversations.entry(name.to_owned()).or_insert_with(begin);
+        conversation.used = clock;
+        (Ticket(conversation.begun), conversation.turns.iter().cloned().collect())
+    }
+
+    /// Adds a turn, unless the conversation was forgotten since the ticket was given.
+    pub(crate) fn add(&mut self, name: &str, ticket: Ticket, turn: Turn) {
+        let Some(conversation) = self.conversations.get_mut(name) else { return };
+        if Ticket(conversation.begun) != ticket {
+            return;
+        }
+        let turns = &mut conversation.turns;
+        turns.push_back(turn);
+        let size = |turn: &Turn| turn.question.len() + turn.answer.len();
+        while turns.len() > self.turns || turns.iter().map(size).sum::<usize>() > BYTES {
+            turns.pop_front();
+        }
+    }
+
+    /// Forgets a conversation.
+    pub(crate) fn forget(&mut self, name: &str) {
+        self.conversations.remove(name);
+    }
+
+    fn drop_oldest(&mut self) {
+        let oldest = self.conversations.iter().min_by_key(|(_, conversation)| conversation.used);
+        if let Some(name) = oldest.map(|(name, _)| name.clone()) {
+            self.conversations.remove(&name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(number: usize) -> Turn {
+        Turn { question: format!("question {number}"), answer: format!("answer {number}") }
+    }
+
+    fn say(history: &mut History, name: &str, turn: Turn) {
+        let (ticket, _) = history.recall(name);
+        history.add(name, ticket, turn);
+    }
+
+    #[test]
+    fn the_last_turns_of_each_conversation_are_kept() {
+        let mut history = History::new(2);
+        for number in 0..4 {
+            say(&mut history, "ann", turn(number));
+        }
+        say(&mut history, "bob", turn(9));
+        assert_eq!(history.recall("ann").1, [turn(2), turn(3)]);
+        assert_eq!(history.recall("bob").1, [turn(9)]);
+        history.forget("ann");
+        assert_eq!(history.recall("ann").1, []);
+        assert_eq!(history.recall("bob").1, [turn(9)]);
+    }
+
+    #[test]
+    fn no_turns_means_no_memory() {
+        let mut history = History::new(0);
+        say(&mut history, "ann", turn(1));
+        assert_eq!(history.recall("ann").1, []);
+    }
+
+    #[test]
+    fn a_conversation_is_bounded_by_bytes_too() {
+        let mut history = History::new(100);
+        let long = Turn { question: "q".repeat(BYTES / 3), answer: "a".repeat(10) };
+        for _ in 0..5 {
+            say(&mut history, "ann", long.clone());
+        }
+        assert_eq!(history.recall("ann").1.len(), 2);
+        let longest = Turn { answer: "a".repeat(BYTES), ..long };
+        say(&mut history, "ann", longest);
+        assert_eq!(history.recall("ann").1, []);
+    }
+
+    #[test]
+    fn an_answer_to_a_question_from_before_a_reset_is_not_kept() {
+        let mut history = History::new(10);
+        let (ticket, _) = history.recall("ann");
+        history.forget("ann");
+        history.add("ann", ticket, turn(1));
+        let (_, said) = history.recall("ann");
+        assert_eq!(said, []);
+        history.add("ann", ticket, turn(1));
+        assert_eq!(history.recall("ann").1, []);
+    }
+
+    #[test]
+    fn the_conversation_unused_for_longest_makes_room() {
+        let mut history = History::new(10);
+        for number in 0..CONVERSATIONS {
+            say(&mut history, &number.to_string(), turn(number));
+        }
+        assert_eq!(history.recall("0").1, [turn(0)]);
+        say(&mut history, "one more", turn(0));
+        assert_eq!(history.conversations.len(), CONVERSATIONS);
+        assert_eq!(history.recall("0").1, [turn(0)], "it was used just now");
+        assert!(!history.conversations.contains_key("1"));
+    }
+}

@@ -1,0 +1,270 @@
+//! Answers come from any endpoint that speaks `OpenAI`'s chat completions, piece by piece as it writes them.
+//! An answer that breaks off is a failure, and is not remembered; what had come of it has been passed on.
+
+mod history;
+mod sse;
+mod wire;
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use history::{History, Turn};
+use openclaw_plugin_sdk::{
+    Answer, Prompt, Responder, ResponderError, ResponderPlugin, Secret, Settings, SettingsError,
+    async_trait, http_client,
+    reqwest::{Client, Error, Response, StatusCode, Url, header},
+};
+use serde::Deserialize;
+use sse::Events;
+use wire::{Host, Piece, Request};
+
+/// The endpoint, as the registry lists it.
+pub const PLUGIN: ResponderPlugin = ResponderPlugin {
+    id: "openai",
+    summary: "asks an endpoint that speaks OpenAI's chat completions",
+    keys: &["api_key", "base_url", "history_turns", "model", "system_prompt", "timeout_seconds"],
+    open,
+};
+
+/// The longest answer that is passed on, in bytes.
+const ANSWER_LIMIT: usize = 64 * 1024;
+/// The most that is read for one answer, in bytes; a model may think long before it writes.
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    api_key: Option<Secret>,
+    base_url: String,
+    history_turns: Option<usize>,
+    model: String,
+    system_prompt: Option<String>,
+    timeout_seconds: Option<u64>,
+}
+
+struct OpenAi {
+    client: Client,
+    endpoint: Url,
+    api_key: Option<Secret>,
+    model: String,
+    system_prompt: Option<String>,
+    limit: Duration,
+    history: Mutex<History>,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the registry's signature")]
+fn open(settings: Settings) -> Result<Box<dyn Responder>, SettingsError> {
+    let keys: Keys = settings.parse()?;
+    let (endpoint, host) = wire::endpoint(&keys.base_url)?;
+    let model = keys.model.trim().to_owned();
+    if model.is_empty() {
+        return Err(SettingsError::new("model", "must name a model"));
+    }
+    let sendable = |key: &Secret| header::HeaderValue::from_str(key.expose()).is_ok();
+    if keys.api_key.as_ref().is_some_and(|key| key.expose().trim().is_empty() || !sendable(key)) {
+        return Err(SettingsError::new(
+            "api_key",
+            "must be a key, or be left out where none is needed",
+        ));
+    }
+    let seconds = keys.timeout_seconds.unwrap_or(120);
+    if !(1..=3600).contains(&seconds) {
+        return Err(SettingsError::new("timeout_seconds", "must be between 1 and 3600"));
+    }
+    let turns = keys.history_turns.unwrap_or(10);
+    if turns > 100 {
+        return Err(SettingsError::new("history_turns", "must be at most 100"));
+    }
+    let limit = Duration::from_secs(seconds);
+    let client = match host {
+        Host::Remote => http_client::client(limit),
+        Host::This => http_client::local_client(limit),
+    };
+    Ok(Box::new(OpenAi {
+        client: client.map_err(|problem| SettingsError::new("", problem))?,
+        endpoint,
+        api_key: keys.api_key,
+        model,
+        system_prompt: keys.system_prompt,
+        limit,
+        history: Mutex::new(History::new(turns)),
+    }))
+}
+
+#[async_trait]
+impl Responder for OpenAi {
+    async fn respond(&self, prompt: &Prompt, answer: &Answer) -> Result<(), ResponderError> {
+        let name = &prompt.conversation;
+        let (ticket, said) = self.history().recall(name);
+        let mut told = Told { answer, text: String::new() };
+        let asked = tokio::time::timeout(self.limit, self.ask(&prompt.text, &said, &mut told));
+        match asked.await.map_err(|_| ResponderError::TimedOut(self.limit))?? {
+            Heard::All => {
+                let turn = Turn { question: prompt.text.clone(), answer: told.text };
+                self.history().add(name, ticket, turn);
+                Ok(())
+            }
+            Heard::Gone => Ok(()),
+        }
+    }
+
+    async fn forget(&self, conversation: &str) {
+        self.history().forget(conversation);
+    }
+}
+
+/// Whether an answer was passed on to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    /// It was.
+    All,
+    /// Nobody waits for it any more.
+    Gone,
+}
+
+impl OpenAi {
+    fn history(&self) -> std::sync::MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn ask(
+        &self,
+        question: &str,
+        said: &[Turn],
+        told: &mut Told<'_>,
+    ) -> Result<Heard, ResponderError> {
+        let request = Request::new(&self.model, self.system_prompt.as_deref(), said, question);
+        let mut call = self.client.post(self.endpoint.clone()).json(&request);
+        if let Some(key) = &self.api_key {
+            call = call.bearer_auth(key.expose());
+        }
+        let response = call.send().await.map_err(|error| self.unasked(&error))?;
+        if !response.status().is_success() {
+            return Err(self.refused(response).await);
+        }
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        // Not every server names its streams; one that sends JSON says so.
+        if kind.is_some_and(|kind| kind.starts_with("application/json")) {
+            self.whole(response, told).await
+        } else {
+            self.stream(response, told).await
+        }
+    }
+
+    async fn whole(
+        &self,
+        mut response: Response,
+        told: &mut Told<'_>,
+    ) -> Result<Heard, ResponderError> {
+        let mut body = Vec::new();
+        while let Some(bytes) = response.chunk().await.map_err(|error| self.cut_off(&error))? {
+            body.extend_from_slice(&bytes);
+            if body.len() > BODY_LIMIT {
+                return Err(failed("the answer does not end"));
+            }
+        }
+        match told.piece(&body).await? {
+            Some(heard) => Ok(heard),
+            None => Err(failed("answered without text")),
+        }
+    }
+
+    async fn stream(
+        &self,
+        mut response: Response,
+        told: &mut Told<'_>,
+    ) -> Result<Heard, ResponderError> {
+        let mut events = Events::default();
+        let mut read = 0;
+        while let Some(bytes) = response.chunk().await.map_err(|error| self.cut_off(&error))? {
+            read += bytes.len();
+            let complete = events.feed(&bytes).ok().filter(|_| read <= BODY_LIMIT);
+            for event in complete.ok_or_else(|| failed("the answer does not end"))? {
+                if let Some(heard) = told.piece(event.as_bytes()).await? {
+                    return Ok(heard);
+                }
+            }
+        }
+        let last = events.finish().unwrap_or_default();
+        let heard = if last.is_empty() { None } else { told.piece(last.as_bytes()).await? };
+        heard.ok_or_else(|| failed("the answer broke off"))
+    }
+
+    /// What a refusal says: its status, its code, and the key to look at. Never its words.
+    async fn refused(&self, mut response: Response) -> ResponderError {
+        let status = response.status();
+        let mut body = Vec::new();
+        while let Ok(Some(bytes)) = response.chunk().await {
+            body.extend_from_slice(&bytes);
+            if body.len() > 64 * 1024 {
+                break;
+            }
+        }
+        let code = match wire::read(&body) {
+            Piece::Error(Some(code)) => format!(" ({code})"),
+            _ => String::new(),
+        };
+        let hint = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ": check `api_key`",
+            StatusCode::NOT_FOUND => ": check `base_url` and `model`",
+            _ if status.is_redirection() => ": check `base_url`",
+            _ => "",
+        };
+        failed(&format!("answered {status}{code}{hint}"))
+    }
+
+    fn unasked(&self, error: &Error) -> ResponderError {
+        if error.is_connect() {
+            return failed("cannot connect");
+        }
+        if error.is_timeout() {
+            return ResponderError::TimedOut(self.limit);
+        }
+        failed(&http_client::describe(error))
+    }
+
+    fn cut_off(&self, error: &Error) -> ResponderError {
+        if error.is_timeout() {
+            return ResponderError::TimedOut(self.limit);
+        }
+        failed("the connection broke")
+    }
+}
+
+fn failed(what: &str) -> ResponderError {
+    ResponderError::Failed(format!("the endpoint of `responder-openai`: {what}"))
+}
+
+/// What was passed on of an answer.
+struct Told<'a> {
+    answer: &'a Answer,
+    text: String,
+}
+
+impl Told<'_> {
+    /// Passes on the text of one piece of JSON; `Some` when there is no more to come.
+    async fn piece(&mut self, json: &[u8]) -> Result<Option<Heard>, ResponderError> {
+        let (text, last) = match wire::read(json) {
+            Piece::Error(Some(code)) => return Err(failed(&format!("failed ({code})"))),
+            Piece::Error(None) => return Err(failed("failed")),
+            Piece::Text { text, last } => (text, last),
+            Piece::Unreadable => return Err(failed("answered something unreadable")),
+        };
+        let room = ANSWER_LIMIT - self.text.len();
+        let fitting = &text[..text.floor_char_boundary(room)];
+        self.text.push_str(fitting);
+        if !fitting.is_empty() && !self.answer.push(fitting).await {
+            return Ok(Some(Heard::Gone));
+        }
+        if fitting.len() < text.len() {
+            let heard = self.answer.push("\n(cut after 64 KiB)").await;
+            return Ok(Some(if heard { Heard::All } else { Heard::Gone }));
+        }
+        if last && self.text.trim().is_empty() {
+            return Err(failed("answered without text"));
+        }
+        Ok(last.then_some(Heard::All))
+    }
+}

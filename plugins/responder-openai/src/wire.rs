@@ -1,0 +1,225 @@
+//! The wire: what of the chat completions we use. Names nothing of it to the outside.
+
+use std::net::IpAddr;
+
+use openclaw_plugin_sdk::{SettingsError, reqwest::Url};
+use serde::{Deserialize, Serialize};
+
+use crate::history::Turn;
+
+/// A request for an answer.
+#[derive(Serialize)]
+pub(crate) struct Request<'a> {
+    model: &'a str,
+    stream: bool,
+    messages: Vec<Message<'a>>,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+impl<'a> Request<'a> {
+    /// The system prompt, what was said, and the question.
+    pub(crate) fn new(
+        model: &'a str,
+        system: Option<&'a str>,
+        said: &'a [Turn],
+        question: &'a str,
+    ) -> Self {
+        let system = system.map(|content| Message { role: "system", content });
+        let said = said.iter().flat_map(|turn| {
+            let answer = Message { role: "assistant", content: &turn.answer };
+            [Message { role: "user", content: &turn.question }, answer]
+        });
+        let question = Message { role: "user", content: question };
+        let messages = system.into_iter().chain(said).chain([question]).collect();
+        Self { model, stream: true, messages }
+    }
+}
+
+/// An answer as a whole, an event of a stream, or an error: every field may be missing.
+#[derive(Deserialize)]
+struct Completion {
+    #[serde(default)]
+    choices: Vec<Choice>,
+    error: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    delta: Option<Said>,
+    message: Option<Said>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    content: Option<Content>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Parts(Vec<Part>),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    text: String,
+}
+
+/// What one piece of JSON brings.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// A failure, with its code where that is a plain word.
+    Error(Option<String>),
+    /// Text, perhaps none, and whether it was the last.
+    Text { text: String, last: bool },
+    /// It is no completion.
+    Unreadable,
+}
+
+/// Reads an event of a stream, or a whole answer.
+pub(crate) fn read(json: &[u8]) -> Piece {
+    if json.trim_ascii() == b"[DONE]" {
+        return Piece::Text { text: String::new(), last: true };
+    }
+    let Ok(completion) = serde_json::from_slice::<Completion>(json) else {
+        return Piece::Unreadable;
+    };
+    if let Some(error) = completion.error {
+        return Piece::Error(code(&error));
+    }
+    let Some(choice) = completion.choices.into_iter().next() else {
+        return Piece::Text { text: String::new(), last: false };
+    };
+    let last = choice.message.is_some() || choice.finish_reason.is_some();
+    let text = match choice.message.or(choice.delta).and_then(|said| said.content) {
+        Some(Content::Parts(parts)) => parts.into_iter().map(|part| part.text).collect(),
+        Some(Content::Text(text)) => text,
+        None => String::new(),
+    };
+    Piece::Text { text, last }
+}
+
+/// The code of an error. Never its message, which may quote the key.
+fn code(error: &serde_json::Value) -> Option<String> {
+    let word = |text: &&str| {
+        (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+    };
+    let named = |field: &str| error.get(field)?.as_str().filter(word).map(str::to_owned);
+    named("code").or_else(|| named("type"))
+}
+
+/// Which machine an endpoint is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// Another one: only over TLS.
+    Remote,
+    /// This one: past any proxy.
+    This,
+}
+
+/// Where to ask, from the configured `base_url`: encrypted, or on this machine.
+pub(crate) fn endpoint(base_url: &str) -> Result<(Url, Host), SettingsError> {
+    let wrong = |problem: &str| SettingsError::new("base_url", problem);
+    let no_url = || wrong("must be a URL, such as `https://api.example.com/v1`");
+    let mut url = Url::parse(base_url.trim()).map_err(|_| no_url())?;
+    let host = url.host_str().ok_or_else(no_url)?.trim_matches(['[', ']']);
+    let local = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    let host = if local { Host::This } else { Host::Remote };
+    match url.scheme() {
+        "https" => {}
+        "http" if host == Host::This => {}
+        "http" => {
+            return Err(wrong("must be https; plain http only where the host is this machine"));
+        }
+        _ => return Err(no_url()),
+    }
+    let credentials = !url.username().is_empty() || url.password().is_some();
+    if credentials || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("must have no user, password, query or fragment; the key is `api_key`"));
+    }
+    let path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    Ok((url, host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn text(json: &str, text: &str, last: bool) {
+        assert_eq!(read(json.as_bytes()), Piece::Text { text: text.to_owned(), last }, "{json}");
+    }
+
+    #[test]
+    fn pieces_and_whole_answers_are_read() {
+        text(r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}"#, "", false);
+        text(r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":null}]}"#, "Hi", false);
+        text(r#"{"choices":[{"delta":{"reasoning_content":"hm"}}]}"#, "", false);
+        text(r#"{"choices":[{"delta":{"content":null},"finish_reason":"stop"}]}"#, "", true);
+        text(r#"{"choices":[],"usage":{"total_tokens":3}}"#, "", false);
+        text(r#"{"choices":[{"message":{"role":"assistant","content":"Hi"}}]}"#, "Hi", true);
+        let parts =
+            r#"{"choices":[{"message":{"content":[{"type":"text","text":"a"},{"type":"x"}]}}]}"#;
+        text(parts, "a", true);
+        text(" [DONE] ", "", true);
+        for json in ["", "{", "null", "<html>"] {
+            assert_eq!(read(json.as_bytes()), Piece::Unreadable, "{json:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_gives_its_code_and_nothing_else() {
+        for (json, code) in [
+            (
+                r#"{"error":{"message":"bad key sk-1","type":"auth_error","code":"invalid_api_key"}}"#,
+                Some("invalid_api_key"),
+            ),
+            (
+                r#"{"error":{"message":"bad key sk-1","type":"auth_error","code":null}}"#,
+                Some("auth_error"),
+            ),
+            (r#"{"error":{"code":"sk-1"}}"#, None),
+            (r#"{"error":"bad key sk-1"}"#, None),
+        ] {
+            assert_eq!(read(json.as_bytes()), Piece::Error(code.map(str::to_owned)), "{json}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        for (base, expected) in [
+            ("https://api.example.com/v1", "https://api.example.com/v1/chat/completions"),
+            (" https://api.example.com/v1/ ", "https://api.example.com/v1/chat/completions"),
+            ("http://localhost:11434/v1", "http://localhost:11434/v1/chat/completions"),
+            ("http://127.0.0.2:1", "http://127.0.0.2:1/chat/completions"),
+            ("http://[::1]:1/v1", "http://[::1]:1/v1/chat/completions"),
+        ] {
+            assert_eq!(endpoint(base).unwrap().0.as_str(), expected);
+        }
+        for base in [
+            "",
+            "api.example.com",
+            "ftp://localhost",
+            "http://api.example.com/v1",
+            "http://192.168.1.2/v1",
+            "http://localhost.example.com",
+            "https://ann:pw@api.example.com",
+            "https://api.example.com/v1?key=pw",
+            "https://api.example.com/#pw",
+            "http://0.0.0.0:1",
+        ] {
+            let error = endpoint(base).unwrap_err();
+            assert_eq!(error.key, "base_url", "{base}");
+            assert!(!error.problem.contains("pw"), "{error:?}");
+        }
+    }
+}
