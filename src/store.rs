@@ -2,9 +2,25 @@
 //!
 //! The rules do not know which store is there.
 
+mod allowlist;
+pub mod audit;
+mod cache;
+mod doc;
+mod effect;
+mod file;
+pub mod files;
+mod keys;
+mod lock;
+mod owners;
+mod pairing;
 pub mod paths;
+mod start;
+mod writer;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use openclaw_plugin_sdk::{SenderId, UnixMs};
 
@@ -16,6 +32,8 @@ use crate::access::{
     owner::{Owner, Owners},
     pairing::{Asked, Knock, PairingCode, PairingRequest, Places, RequestId},
 };
+
+pub use self::owners::{How, KnownOwner};
 
 /// The store, as the gateway and the command line use it. Every call blocks on disk: from async code, off the runtime.
 pub trait Store: Send + Sync + std::fmt::Debug {
@@ -138,6 +156,10 @@ pub enum StoreError {
     },
 }
 
+fn io(doing: &'static str, path: &Path, source: std::io::Error) -> StoreError {
+    StoreError::Io { doing, path: path.to_owned(), source }
+}
+
 /// The open requests of a channel that have this code, of one account or of all.
 pub fn find_code(
     store: &dyn Store,
@@ -148,3 +170,6 @@ pub fn find_code(
     let waiting = store.waiting(channel, now)?;
     Ok(waiting.into_iter().filter(|request| request.code.matches(code)).collect())
 }
+
+#[cfg(test)]
+mod tests;

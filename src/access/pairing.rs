@@ -175,7 +175,8 @@ impl PairingRequests {
         self.requests.extract_if(.., |request| !request.is_open(now)).collect()
     }
 
-    /// What a knock leads to. `code` is drawn until it is unique among those who wait; its error is passed on.
+    /// What a knock leads to. `code` is drawn only for a newcomer who gets a place, until it is unique among
+    /// those who wait; its error is passed on.
     pub fn ask<E>(
         &mut self,
         knock: &Knock,
@@ -202,25 +203,19 @@ impl PairingRequests {
         if self.requests.iter().any(same_address) {
             return Ok(Asked::Full);
         }
+        let of_account = |request: &&PairingRequest| request.key == knock.key;
+        let waiting = self.requests.iter().filter(of_account).count();
+        let is_full = waiting >= places.max_pending;
+        if is_full && (places.when_full == WhenFull::Ignore || places.max_pending == 0) {
+            return Ok(Asked::Full);
+        }
         let mut code_now = code()?;
         while self.requests.iter().any(|request| request.code.matches(&code_now)) {
             code_now = code()?;
         }
-        let mut evicted = None;
-        if self.requests.iter().filter(|request| request.key == knock.key).count()
-            >= places.max_pending
-        {
-            if places.when_full == WhenFull::Ignore || places.max_pending == 0 {
-                return Ok(Asked::Full);
-            }
-            let of_account = |request: &PairingRequest| request.key == knock.key;
-            let oldest = self
-                .requests
-                .iter()
-                .filter(|request| of_account(request))
-                .min_by_key(|r| r.created_at);
-            evicted = oldest.map(|request| request.id.clone()).and_then(|id| self.forget(&id));
-        }
+        let oldest = self.requests.iter().filter(of_account).min_by_key(|r| r.created_at);
+        let oldest = oldest.filter(|_| is_full).map(|request| request.id.clone());
+        let evicted = oldest.and_then(|id| self.forget(&id));
         let id = RequestId::derive(&knock.key, &knock.sender, created_at);
         let (key, sender, meta) = (knock.key.clone(), knock.sender.clone(), with_address(knock));
         let request = PairingRequest {

@@ -74,14 +74,19 @@ impl StateDir {
         self.credentials().join("owners.json")
     }
 
+    /// The folder of the access log.
+    pub fn audit(&self) -> PathBuf {
+        self.0.join("audit")
+    }
+
     /// The access log.
     pub fn access_log(&self) -> PathBuf {
-        self.0.join("audit").join("access.jsonl")
+        self.audit().join("access.jsonl")
     }
 
     /// Count and last hash of the access log.
     pub fn access_head(&self) -> PathBuf {
-        self.0.join("audit").join("head")
+        self.audit().join("head")
     }
 
     /// A random key for one purpose, such as `webchat-default`.

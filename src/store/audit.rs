@@ -1,0 +1,230 @@
+//! The access log: one line a decision, each with the hash of the line before.
+//!
+//! A line that is whole on disk is a fact: what it says is finished by whoever takes the lock next. The head
+//! beside it says how many lines are finished and what the last one's hash is; it is written after the effects,
+//! and a log that ends before its head was cut.
+
+mod head;
+mod log;
+pub mod verify;
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, ErrorKind},
+    path::PathBuf,
+};
+
+use openclaw_plugin_sdk::UnixMs;
+use serde::{Deserialize, Serialize};
+
+pub(super) use self::log::{Log, ROTATE_AT};
+use super::{Note, StoreError, io, paths::StateDir};
+use crate::{
+    access::{AccountKey, approver::Approver, pairing::RequestId},
+    world,
+};
+
+/// What the first line has before it.
+const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// A longer text in a line is cut. Ids are shorter.
+const LONGEST: usize = 600;
+
+/// The words of the log for what a line does beside being there. Each is finished again if need be.
+pub(super) mod action {
+    pub(in crate::store) const APPROVE: &str = "approve";
+    pub(in crate::store) const CLAIM: &str = "claim";
+    pub(in crate::store) const CLAIM_OPEN: &str = "claim-open";
+    pub(in crate::store) const DENY: &str = "deny";
+    pub(in crate::store) const EVICT: &str = "evict";
+    pub(in crate::store) const OWNER_ADD: &str = "owner-add";
+    pub(in crate::store) const OWNER_REMOVE: &str = "owner-remove";
+    pub(in crate::store) const REQUEST: &str = "request";
+    pub(in crate::store) const REVOKE: &str = "revoke";
+
+    pub(in crate::store) const ALL: [&str; 9] =
+        [APPROVE, CLAIM, CLAIM_OPEN, DENY, EVICT, OWNER_ADD, OWNER_REMOVE, REQUEST, REVOKE];
+}
+
+/// One line of the access log. It has no place for a code, a token or what somebody wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Line {
+    /// Its number, from 1, never started again.
+    pub seq: u64,
+    /// When, as state files write it.
+    pub at: String,
+    /// What was done: `approve`, `deny`, `refused`.
+    pub action: String,
+    /// Where it came from: `chat`, `cli`, or `channel` for a stranger's knock.
+    pub surface: String,
+    /// Who did it: `telegram:4711`, `uid:1000`.
+    pub actor: String,
+    /// The channel it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// The account it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The stable id of whom it is about, or what a note is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The opaque name of the request that was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Until when a denial holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// The hash of the line before: SHA-256 of its bytes without the line break.
+    pub prev: String,
+}
+
+impl Line {
+    pub(super) fn by(approver: &Approver, action: &str, now: UnixMs) -> Self {
+        Self::new(approver.surface().word(), approver.actor(), action, now)
+    }
+
+    /// A line by nobody who decides: a stranger, or whoever holds the claim code.
+    pub(super) fn new(surface: &str, actor: &str, action: &str, now: UnixMs) -> Self {
+        Self {
+            seq: 0,
+            at: world::iso(now),
+            action: bounded(action),
+            surface: bounded(surface),
+            actor: bounded(actor),
+            channel: None,
+            account: None,
+            subject: None,
+            request: None,
+            until: None,
+            prev: String::new(),
+        }
+    }
+
+    pub(super) fn note(note: &Note<'_>, now: UnixMs) -> Self {
+        // A note changes nothing, now or when it is read again.
+        let action = match note.action {
+            taken if action::ALL.contains(&taken) => format!("note-{taken}"),
+            free => free.to_owned(),
+        };
+        let line = Self::new(note.surface, note.actor, &action, now).about(note.subject);
+        match note.key {
+            Some(key) => line.of(key),
+            None => line,
+        }
+    }
+
+    pub(super) fn of(mut self, key: &AccountKey) -> Self {
+        self.channel = Some(bounded(&key.channel));
+        self.account = Some(key.account.as_str().to_owned());
+        self
+    }
+
+    pub(super) fn on(mut self, channel: &str) -> Self {
+        self.channel = Some(bounded(channel));
+        self
+    }
+
+    pub(super) fn about(mut self, subject: &str) -> Self {
+        self.subject = Some(bounded(subject));
+        self
+    }
+
+    pub(super) fn deciding(mut self, request: &RequestId) -> Self {
+        self.request = Some(bounded(request.as_str()));
+        self
+    }
+
+    pub(super) fn until(mut self, until: UnixMs) -> Self {
+        self.until = Some(world::iso(until));
+        self
+    }
+}
+
+fn bounded(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
+    let mut end = LONGEST;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", &text[..end])
+}
+
+/// The last `n` lines, oldest first. Takes no lock; what is no line is left out, and `verify` tells of it.
+pub fn show(state: &StateDir, n: usize) -> Result<Vec<Line>, StoreError> {
+    let mut lines = Vec::new();
+    let current = state.access_log();
+    let files = rotated(state)?.into_iter().map(|(_, path)| path).chain([current]);
+    for path in files.collect::<Vec<_>>().into_iter().rev() {
+        if lines.len() >= n {
+            break;
+        }
+        let mut newest = std::collections::VecDeque::new();
+        for bytes in raw_lines(&path)? {
+            let Ok(line) = serde_json::from_slice::<Line>(&bytes?) else { continue };
+            newest.push_back(line);
+            if newest.len() > n - lines.len() {
+                newest.pop_front();
+            }
+        }
+        lines.splice(0..0, newest);
+    }
+    Ok(lines)
+}
+
+/// The logs that were put aside when they were full, oldest first.
+fn rotated(state: &StateDir) -> Result<Vec<(u64, PathBuf)>, StoreError> {
+    let log = state.access_log();
+    let Some(dir) = log.parent() else { return Ok(Vec::new()) };
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io("read", dir, error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| io("read", dir, error))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.strip_prefix("access-").and_then(|rest| rest.strip_suffix(".jsonl"));
+        found.extend(number.and_then(|number| number.parse().ok()).map(|number| (number, path)));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The lines of one log without their line breaks; none where there is no log.
+fn raw_lines(
+    path: &std::path::Path,
+) -> Result<impl Iterator<Item = Result<Vec<u8>, StoreError>>, StoreError> {
+    let file = match File::open(path) {
+        Ok(file) => Some(file),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(io("read", path, error)),
+    };
+    let lines = file.into_iter().flat_map(|file| BufReader::new(file).split(b'\n'));
+    let path = path.to_owned();
+    Ok(lines.map(move |line| line.map_err(|error| io("read", &path, error))))
+}
+
+/// The hash by which the next line names this one.
+fn hash(line: &[u8]) -> String {
+    hex(ring::digest::digest(&ring::digest::SHA256, line).as_ref())
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Reads 32 bytes back.
+pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).ok()?;
+    }
+    Some(bytes)
+}

@@ -1,0 +1,215 @@
+//! The log's end: reading it, repairing it, and writing behind it. Only under the writer's lock.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::Write,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Line, NOTHING, hash,
+    head::{Head, HeadFile},
+    rotated,
+};
+use crate::store::{
+    StoreError,
+    file::{Identity, damaged, sync_dir},
+    io,
+    paths::StateDir,
+};
+
+/// A full log is put aside.
+pub(in crate::store) const ROTATE_AT: u64 = 64 * 1024 * 1024;
+/// No line is longer, by the bounds of its parts.
+const TAIL: u64 = 64 * 1024;
+
+/// The log, open at its end.
+#[derive(Debug)]
+pub(in crate::store) struct Log {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    rotate_at: u64,
+    rotated: u64,
+    head_file: HeadFile,
+    head: Head,
+    /// What the next line follows.
+    after: (u64, String),
+    unfinished: Option<Line>,
+    repaired: bool,
+}
+
+/// A whole line at the end of a log.
+struct Last {
+    line: Line,
+    hash: String,
+}
+
+impl Log {
+    /// Opens it, and cuts off a last line that was never whole: such a line has decided nothing.
+    pub(in crate::store) fn open(state: &StateDir, rotate_at: u64) -> Result<Self, StoreError> {
+        let path = state.access_log();
+        let is_new = !path.exists();
+        let file = open(&path)?;
+        if is_new && let Some(dir) = path.parent() {
+            sync_dir(dir)?;
+        }
+        let (end, repaired) = repair(&file, &path)?;
+        if repaired {
+            tracing::warn!(log = %path.display(), "the access log's last line was torn, and is cut off");
+        }
+        let mut rotated_to = 0;
+        let mut last = end.last;
+        if end.length == 0 || end.length >= rotate_at {
+            let aside = rotated(state)?;
+            rotated_to = aside.last().map_or(0, |(number, _)| *number);
+            if let (None, Some((_, path))) = (&last, aside.last()) {
+                last = end_of(&open(path)?, path)?.last;
+            }
+        }
+        let (head_file, head) = HeadFile::open(&state.access_head())?;
+        let head = head.unwrap_or_default();
+        let (after, unfinished) = match last {
+            Some(last) if last.line.seq > head.count => {
+                ((last.line.seq, last.hash), Some(last.line))
+            }
+            // The chain goes on from the head: what is missing before it stays visible.
+            _ if head.count > 0 => ((head.count, head.hash.clone()), None),
+            _ => ((0, NOTHING.to_owned()), None),
+        };
+        Ok(Self {
+            path,
+            file,
+            length: end.length,
+            rotate_at,
+            rotated: rotated_to,
+            head_file,
+            head,
+            after,
+            unfinished,
+            repaired,
+        })
+    }
+
+    /// The last line, where it is not known to be finished.
+    pub(in crate::store) fn unfinished(&self) -> Option<&Line> {
+        self.unfinished.as_ref()
+    }
+
+    /// True where the last line was torn.
+    pub(in crate::store) fn was_repaired(&self) -> bool {
+        self.repaired
+    }
+
+    /// How many lines were finished, and the hash of the last.
+    pub(super) fn head(&self) -> (u64, &str) {
+        (self.head.count, &self.head.hash)
+    }
+
+    /// True where the file is as we left it.
+    pub(in crate::store) fn wrote(&self, path: &Path, identity: Identity) -> bool {
+        self.head.wrote.get(&name(path)).is_some_and(|text| *text == identity.to_text())
+    }
+
+    /// Appends lines, durable on return. On an error none of them is there.
+    pub(in crate::store) fn append(&mut self, lines: Vec<Line>) -> Result<(), StoreError> {
+        let mut text = Vec::new();
+        let mut after = self.after.clone();
+        for line in lines {
+            let line = Line { seq: after.0 + 1, prev: after.1, ..line };
+            let bytes = serde_json::to_vec(&line).map_err(std::io::Error::other);
+            let bytes = bytes.map_err(|error| io("write", &self.path, error))?;
+            after = (line.seq, hash(&bytes));
+            text.extend(bytes);
+            text.push(b'\n');
+        }
+        if self.length >= self.rotate_at {
+            self.rotate()?;
+        }
+        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // What is there of it must not be taken for a decision.
+            self.file.set_len(self.length).map_err(|error| io("write", &self.path, error))?;
+            return Err(io("write", &self.path, error));
+        }
+        self.length += u64::try_from(text.len()).unwrap_or_default();
+        self.after = after;
+        Ok(())
+    }
+
+    /// Says that everything the log says is done, and which files that has made.
+    pub(in crate::store) fn finish(
+        &mut self,
+        wrote: impl IntoIterator<Item = (PathBuf, Identity)>,
+    ) -> Result<(), StoreError> {
+        let wrote = wrote.into_iter().map(|(path, identity)| (name(&path), identity.to_text()));
+        let wrote: BTreeMap<_, _> = wrote.collect();
+        self.head.wrote.extend(wrote);
+        (self.head.count, self.head.hash) = self.after.clone();
+        self.unfinished = None;
+        self.head_file.write(&self.head)
+    }
+
+    fn rotate(&mut self) -> Result<(), StoreError> {
+        let failed = |error| io("write", &self.path, error);
+        self.rotated += 1;
+        let aside = self.path.with_file_name(format!("access-{}.jsonl", self.rotated));
+        std::fs::rename(&self.path, aside).map_err(failed)?;
+        self.file = open(&self.path)?;
+        self.length = 0;
+        self.path.parent().map_or(Ok(()), sync_dir)
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn open(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600);
+    options.open(path).map_err(|error| io("write", path, error))
+}
+
+struct End {
+    length: u64,
+    last: Option<Last>,
+}
+
+/// Cuts off what stands behind the last whole line. True where something did.
+fn repair(file: &File, path: &Path) -> Result<(End, bool), StoreError> {
+    let length = file.metadata().map_err(|error| io("read", path, error))?.len();
+    let end = end_of(file, path)?;
+    if end.length < length {
+        let cut = file.set_len(end.length).and_then(|()| file.sync_data());
+        cut.map_err(|error| io("write", path, error))?;
+    }
+    let torn = end.length < length;
+    Ok((end, torn))
+}
+
+/// Where the last whole line ends, and what it says. A line that cannot be read counts as torn if it is the last.
+fn end_of(file: &File, path: &Path) -> Result<End, StoreError> {
+    let length = file.metadata().map_err(|error| io("read", path, error))?.len();
+    let from = length.saturating_sub(TAIL);
+    let mut tail = vec![0; usize::try_from(length - from).unwrap_or_default()];
+    file.read_exact_at(&mut tail, from).map_err(|error| io("read", path, error))?;
+    let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let mut end = whole;
+    // The last one may be torn in spite of its line break; the one before it may not.
+    for _ in 0..2 {
+        let Some(bytes) = tail[..end].strip_suffix(b"\n") else { break };
+        let start = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if let Ok(line) = serde_json::from_slice(&bytes[start..]) {
+            let last = Some(Last { line, hash: hash(&bytes[start..]) });
+            return Ok(End { length: from + u64::try_from(end).unwrap_or_default(), last });
+        }
+        end = start;
+    }
+    if end == 0 && from == 0 {
+        return Ok(End { length: 0, last: None });
+    }
+    Err(damaged(path, None, "its last lines cannot be read; move it away, and the chain goes on"))
+}

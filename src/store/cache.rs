@@ -1,0 +1,97 @@
+//! What was parsed, kept together with the identity of the files it is from. The file stays the truth.
+
+use std::{
+    borrow::Borrow,
+    collections::HashMap,
+    hash::Hash,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use super::{
+    StoreError,
+    file::{self, Found, Identity},
+};
+
+/// Parsed values by key, each from one file or several.
+#[derive(Debug)]
+pub(super) struct Cache<K, T>(RwLock<HashMap<K, Kept<T>>>);
+
+#[derive(Debug)]
+struct Kept<T> {
+    files: Vec<(PathBuf, Option<Identity>)>,
+    value: Result<Arc<T>, Damage>,
+}
+
+/// What was wrong with a file, as long as it is the same file.
+#[derive(Clone, Debug)]
+struct Damage {
+    path: PathBuf,
+    line: Option<usize>,
+    why: String,
+}
+
+impl<K, T> Default for Cache<K, T> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<K: Hash + Eq, T> Cache<K, T> {
+    /// The value, parsed anew if any of its files is another one than before; else one `stat` a file.
+    pub(super) fn get<Q>(
+        &self,
+        key: &Q,
+        paths: impl FnOnce() -> Vec<PathBuf>,
+        parse: impl FnOnce(&[Found]) -> Result<T, StoreError>,
+    ) -> Result<Arc<T>, StoreError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        if let Some(value) = self.current(key)? {
+            return value.map_err(Damage::into);
+        }
+        let mut files = Vec::new();
+        let mut found = Vec::new();
+        for path in paths() {
+            // A file that is damaged as a whole is not kept: its identity is not known.
+            let read = file::read(&path)?;
+            files.push((path, read.as_ref().map(|read| read.identity)));
+            found.extend(read);
+        }
+        let value = match parse(&found) {
+            Ok(value) => Ok(Arc::new(value)),
+            Err(StoreError::Damaged { path, line, why }) => Err(Damage { path, line, why }),
+            Err(error) => return Err(error),
+        };
+        self.put(key.to_owned(), Kept { files, value: value.clone() });
+        value.map_err(Damage::into)
+    }
+
+    /// What is kept, if each of its files is still the one it was parsed from.
+    fn current<Q>(&self, key: &Q) -> Result<Option<Result<Arc<T>, Damage>>, StoreError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = kept.get(key) else { return Ok(None) };
+        for (path, identity) in &kept.files {
+            if Identity::at(path)? != *identity {
+                return Ok(None);
+            }
+        }
+        Ok(Some(kept.value.clone()))
+    }
+
+    fn put(&self, key: K, kept: Kept<T>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, kept);
+    }
+}
+
+impl From<Damage> for StoreError {
+    fn from(Damage { path, line, why }: Damage) -> Self {
+        Self::Damaged { path, line, why }
+    }
+}

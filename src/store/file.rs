@@ -1,0 +1,217 @@
+//! One file on disk: what it is, reading it, and replacing it in one step.
+
+use std::{
+    fs::{DirBuilder, File, FileTimes, Metadata, OpenOptions},
+    io::{ErrorKind, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use super::{StoreError, io};
+use crate::world;
+
+/// What tells one content of a file from the next: every replacement has another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Identity {
+    /// Of an open file, or of what a path leads to.
+    pub(super) fn of(meta: &Metadata) -> Self {
+        Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            length: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+        }
+    }
+
+    /// Of the file at a path, by one `stat`; `None` where there is none.
+    pub(super) fn at(path: &Path) -> Result<Option<Self>, StoreError> {
+        match std::fs::metadata(path) {
+            Ok(meta) => Ok(Some(Self::of(&meta))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io("read", path, error)),
+        }
+    }
+
+    /// As the log's head remembers it. Without the device, whose number may change at a reboot.
+    pub(super) fn to_text(self) -> String {
+        let (seconds, nanos) = self.modified;
+        format!("{}:{}:{seconds}.{nanos:09}", self.inode, self.length)
+    }
+
+    fn modified(self) -> SystemTime {
+        let seconds = u64::try_from(self.modified.0).unwrap_or_default();
+        let nanos = u32::try_from(self.modified.1).unwrap_or_default();
+        UNIX_EPOCH + Duration::new(seconds, nanos)
+    }
+}
+
+/// A file as it was read.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Where.
+    pub(super) path: PathBuf,
+    /// Its content, never of zero bytes.
+    pub(super) text: String,
+    /// Of the very file that the content is from.
+    pub(super) identity: Identity,
+}
+
+/// Reads a file; `None` where there is none. One of zero bytes or of no UTF-8 is damaged.
+pub(super) fn read(path: &Path) -> Result<Option<Found>, StoreError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io("read", path, error)),
+    };
+    let meta = file.metadata().map_err(|error| io("read", path, error))?;
+    let identity = Identity::of(&meta);
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default() + 1);
+    file.read_to_end(&mut bytes).map_err(|error| io("read", path, error))?;
+    if bytes.is_empty() {
+        return Err(damaged(path, Some(1), "it is empty (0 bytes)"));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let whole = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = whole.split(|byte| *byte == b'\n').count();
+        damaged(path, Some(line), "this is not UTF-8")
+    })?;
+    Ok(Some(Found { path: path.to_owned(), text, identity }))
+}
+
+/// A file that cannot be understood.
+pub(super) fn damaged(path: &Path, line: Option<usize>, why: &str) -> StoreError {
+    StoreError::Damaged { path: path.to_owned(), line, why: why.to_owned() }
+}
+
+/// New content, written and synced beside the file it will replace. Dropped, it is gone.
+#[derive(Debug)]
+pub(super) struct Aside {
+    temp: PathBuf,
+    target: PathBuf,
+    identity: Identity,
+    put: bool,
+}
+
+impl Aside {
+    /// Writes it, 0600 from the first byte. It is dated after `before`, so that no two contents
+    /// of a file have one identity, however coarse the clock of the file system is.
+    pub(super) fn write(
+        target: &Path,
+        bytes: &[u8],
+        before: Option<Identity>,
+    ) -> Result<Self, StoreError> {
+        let failed = |error| io("write", target, error);
+        let random = u64::from_ne_bytes(world::random().map_err(failed)?);
+        let temp = with_suffix(target, &format!(".oc-{random:016x}.tmp"));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temp)
+            .map_err(failed)?;
+        let identity = Identity::of(&file.metadata().map_err(failed)?);
+        // From here on the temporary file is removed when anything fails.
+        let mut aside = Self { temp, target: target.to_owned(), identity, put: false };
+        file.write_all(bytes).map_err(failed)?;
+        aside.identity = Identity::of(&file.metadata().map_err(failed)?);
+        if let Some(before) = before.filter(|old| aside.identity.modified <= old.modified) {
+            let later = before.modified() + Duration::from_nanos(1);
+            file.set_times(FileTimes::new().set_modified(later)).map_err(failed)?;
+            aside.identity = Identity::of(&file.metadata().map_err(failed)?);
+        }
+        file.sync_all().map_err(failed)?;
+        Ok(aside)
+    }
+
+    /// The file it is for.
+    pub(super) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Takes the file's place. Durable only after [`sync_dir`].
+    pub(super) fn put(mut self) -> Result<Identity, StoreError> {
+        std::fs::rename(&self.temp, &self.target)
+            .map_err(|error| io("write", &self.target, error))?;
+        self.put = true;
+        Ok(self.identity)
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if !self.put
+            && let Err(error) = std::fs::remove_file(&self.temp)
+        {
+            tracing::warn!(file = %self.temp.display(), %error, "a temporary file stays until the next start");
+        }
+    }
+}
+
+/// `<path><suffix>`, beside it.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Makes what was renamed or made in a folder durable.
+pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| io("write", dir, error))
+}
+
+/// Makes a folder and those above it, 0700, where they are missing.
+pub(super) fn ensure_dir(dir: &Path) -> Result<(), StoreError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|error| io("make", dir, error))?;
+    dir.parent().map_or(Ok(()), sync_dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_072_no_two_contents_of_a_file_have_one_identity() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        let mut before: Option<Identity> = None;
+        for round in 0..50 {
+            let text = format!("{:02}", round % 2);
+            let aside = Aside::write(&path, text.as_bytes(), before).unwrap();
+            let identity = aside.put().unwrap();
+            assert_eq!(Identity::at(&path).unwrap(), Some(identity));
+            assert!(before.is_none_or(|before| before.modified < identity.modified), "{round}");
+            before = Some(identity);
+        }
+    }
+
+    #[test]
+    fn what_is_not_put_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Aside::write(&dir.path().join("a.json"), b"x", None).unwrap());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn case_044_a_damaged_file_is_named_with_its_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        let write = |bytes: &[u8]| File::create(&path).unwrap().write_all(bytes).unwrap();
+        assert!(read(&path).unwrap().is_none());
+        write(b"");
+        assert!(matches!(read(&path), Err(StoreError::Damaged { line: Some(1), .. })));
+        write(b"{\n\n\xff");
+        assert!(matches!(read(&path), Err(StoreError::Damaged { line: Some(3), .. })));
+    }
+}

@@ -1,0 +1,292 @@
+//! The store in files: those that the field knows, and some of our own beside them.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use openclaw_plugin_sdk::{Decision, InvalidSenderId, SenderId, UnixMs};
+
+use super::{
+    Decide, Note, Outcome, Store, StoreError, allowlist,
+    audit::{self, Line, action},
+    cache::Cache,
+    effect, file, io, keys,
+    lock::PATIENCE,
+    owners::{self, KnownOwner, Seats},
+    pairing::{self, Requests},
+    paths::StateDir,
+    start,
+    writer::Writer,
+};
+use crate::{
+    access::{
+        AccountKey,
+        allowlist::Allowlist,
+        approver::Approver,
+        claim::{ClaimCode, OpenClaim},
+        owner::{Owner, Owners},
+        pairing::{
+            Asked, Knock, LIFETIME_MS, PairingCode, PairingRequest, PairingRequests, Places,
+        },
+    },
+    world,
+};
+
+/// Reads an entry of a channel's list, as that channel does.
+pub type ParseSender = fn(channel: &str, entry: &str) -> Result<SenderId, InvalidSenderId>;
+
+/// The store in files. As many processes as like may have one on the same folder.
+pub struct FileStore {
+    pub(super) state: StateDir,
+    pub(super) parse: ParseSender,
+    pub(super) patience: Duration,
+    pub(super) rotate_at: u64,
+    approved: Cache<AccountKey, Allowlist>,
+    seats: Cache<(), Seats>,
+    waiting: Cache<String, PairingRequests>,
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl FileStore {
+    /// A store on a state folder. Touches nothing yet.
+    pub fn new(state: StateDir, parse: ParseSender) -> Self {
+        Self {
+            state,
+            parse,
+            patience: PATIENCE,
+            rotate_at: audit::ROTATE_AT,
+            approved: Cache::default(),
+            seats: Cache::default(),
+            waiting: Cache::default(),
+        }
+    }
+
+    /// What every start does first: locks and temporary files that were left behind go, and an unfinished
+    /// decision is finished.
+    pub fn start(&self, now: UnixMs) -> Result<(), StoreError> {
+        start::start(self, now)
+    }
+
+    /// Removes locks of the field that were left behind, for programs that would wait for them for ever.
+    pub fn clear_stale_locks(&self) -> Result<(), StoreError> {
+        start::clear_stale_locks(self)
+    }
+
+    /// Reads everything that is kept of these accounts. An error names the file that cannot be understood.
+    pub fn check(&self, accounts: &[AccountKey]) -> Result<(), StoreError> {
+        for key in accounts {
+            self.approved(key)?;
+            self.requests(&key.channel)?;
+        }
+        self.owners().map(drop)
+    }
+
+    /// A random key that is made at its first use, such as for `webchat-default`: `[a-z0-9_-]` only.
+    pub fn key(&self, purpose: &str) -> Result<[u8; 32], StoreError> {
+        keys::key(&self.state, purpose, self.patience)
+    }
+
+    /// The added and claimed owners, and how each became one.
+    pub fn known_owners(&self) -> Result<Vec<KnownOwner>, StoreError> {
+        Ok(self.seats()?.known.clone())
+    }
+
+    /// Reads the whole access log, after repairing a torn last line, and compares the grants with it.
+    pub fn verify(&self, now: UnixMs) -> Result<audit::verify::Report, StoreError> {
+        audit::verify::verify(self, now)
+    }
+
+    fn requests(&self, channel: &str) -> Result<Arc<PairingRequests>, StoreError> {
+        let paths = || vec![self.state.pairing(channel), self.state.denied(channel)];
+        self.waiting.get(channel, paths, |found| {
+            let at = |path| found.iter().find(|found| found.path == path);
+            let requests = Requests::parse(at(self.state.pairing(channel)), channel, self.parse)?;
+            let denials = pairing::denials(at(self.state.denied(channel)))?;
+            Ok(pairing::waiting(&requests, &denials))
+        })
+    }
+
+    fn seats(&self) -> Result<Arc<Seats>, StoreError> {
+        let path = || vec![self.state.owners()];
+        self.seats.get(&(), path, |found| Ok(owners::owners(found.first())?.1))
+    }
+
+    fn ask_writing(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
+        let channel = &knock.key.channel;
+        let mut writer = Writer::open(self, now)?;
+        let path = self.state.pairing(channel);
+        writer.hold(&path)?;
+        let found = file::read(&path)?;
+        let denied = file::read(&self.state.denied(channel))?;
+        let mut requests = Requests::parse(found.as_ref(), channel, self.parse)?;
+        let mut all = pairing::waiting(&requests, &pairing::denials(denied.as_ref())?);
+        let draw = || world::random().map(PairingCode::from_random);
+        let asked = all.ask(knock, (now, &world::iso(now)), places, draw);
+        let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
+        let lines = match &asked {
+            Asked::Denied | Asked::Full | Asked::Waiting { touched: false, .. } => {
+                return Ok(asked);
+            }
+            Asked::Waiting { touched: true, .. } => Vec::new(),
+            Asked::Opened { request, evicted } => {
+                let opened = knocked(action::REQUEST, request, now);
+                let evicted = evicted.as_ref().map(|old| {
+                    let line = knocked(action::EVICT, old, now);
+                    Line { actor: opened.actor.clone(), ..line }
+                });
+                [Some(opened), evicted].into_iter().flatten().collect()
+            }
+        };
+        requests.become_(&all.requests, now);
+        writer.stage(&path, found.as_ref(), &requests.render(&path)?)?;
+        writer.commit(lines)?;
+        Ok(asked)
+    }
+
+    fn change(&self, writer: Option<Writer<'_>>, line: Line) -> Result<(), StoreError> {
+        let mut writer = match writer {
+            Some(writer) => writer,
+            None => Writer::open(self, world::from_iso(&line.at).unwrap_or_default())?,
+        };
+        effect::stage(&mut writer, &line)?;
+        writer.commit(vec![line])
+    }
+}
+
+/// A line about a request, by whoever knocks.
+fn knocked(action: &str, request: &PairingRequest, now: UnixMs) -> Line {
+    let actor = format!("{}:{}", request.key.channel, request.sender);
+    let line = Line::new("channel", &actor, action, now).of(&request.key);
+    line.about(request.sender.as_str()).deciding(&request.id)
+}
+
+fn of_owner(line: Line, owner: &Owner) -> Line {
+    line.on(&owner.channel).about(owner.sender.as_str())
+}
+
+impl Store for FileStore {
+    fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError> {
+        let paths = || self.state.allowlists(key);
+        self.approved.get(key, paths, |found| allowlist::approved(found, &key.channel, self.parse))
+    }
+
+    fn owners(&self) -> Result<Arc<Owners>, StoreError> {
+        Ok(Arc::clone(&self.seats()?.owners))
+    }
+
+    fn waiting(&self, channel: &str, now: UnixMs) -> Result<Vec<PairingRequest>, StoreError> {
+        let all = self.requests(channel)?;
+        Ok(all.requests.iter().filter(|request| request.is_open(now)).cloned().collect())
+    }
+
+    fn ask(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
+        // Most knocks change nothing, and need no lock to find that out.
+        let mut all = PairingRequests::clone(&*self.requests(&knock.key.channel)?);
+        let would_open = || Err(());
+        match all.ask(knock, (now, ""), places, would_open) {
+            Ok(Asked::Opened { .. } | Asked::Waiting { touched: true, .. }) | Err(()) => {
+                self.ask_writing(knock, places, now)
+            }
+            Ok(asked) => Ok(asked),
+        }
+    }
+
+    fn decide(
+        &self,
+        by: &Approver,
+        decide: &Decide<'_>,
+        now: UnixMs,
+    ) -> Result<Outcome, StoreError> {
+        let mut writer = Writer::open(self, now)?;
+        let path = self.state.pairing(decide.channel);
+        writer.hold(&path)?;
+        let all = self.requests(decide.channel)?;
+        let is_meant =
+            |request: &&PairingRequest| request.id == *decide.request && request.is_open(now);
+        let Some(request) = all.requests.iter().find(is_meant) else { return Ok(Outcome::Gone) };
+        let line = match decide.decision {
+            Decision::Approve => Line::by(by, action::APPROVE, now),
+            Decision::Deny => Line::by(by, action::DENY, now)
+                .until(UnixMs(request.created_at.0.saturating_add(LIFETIME_MS))),
+        };
+        let line = line.of(&request.key).about(request.sender.as_str()).deciding(&request.id);
+        self.change(Some(writer), line)?;
+        Ok(Outcome::Done(request.clone()))
+    }
+
+    fn revoke(
+        &self,
+        by: &Approver,
+        key: &AccountKey,
+        sender: &SenderId,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let mut writer = Writer::open(self, now)?;
+        for path in self.state.allowlists(key) {
+            writer.hold(&path)?;
+        }
+        if !self.approved(key)?.names(sender) {
+            return Ok(false);
+        }
+        let line = Line::by(by, action::REVOKE, now).of(key).about(sender.as_str());
+        self.change(Some(writer), line).map(|()| true)
+    }
+
+    fn add_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
+        let writer = Writer::open(self, now)?;
+        if self.owners()?.0.contains(owner) {
+            return Ok(false);
+        }
+        let line = of_owner(Line::by(by, action::OWNER_ADD, now), owner);
+        self.change(Some(writer), line).map(|()| true)
+    }
+
+    fn remove_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
+        let writer = Writer::open(self, now)?;
+        if !self.owners()?.0.contains(owner) {
+            return Ok(false);
+        }
+        let line = of_owner(Line::by(by, action::OWNER_REMOVE, now), owner);
+        self.change(Some(writer), line).map(|()| true)
+    }
+
+    fn open_claim(&self, code: &ClaimCode, now: UnixMs) -> Result<(), StoreError> {
+        let mut writer = Writer::open(self, now)?;
+        let path = self.state.owners();
+        let found = file::read(&path)?;
+        let (mut doc, _) = owners::owners(found.as_ref())?;
+        doc.set_claim(Some(&OpenClaim { digest: code.digest(), created_at: now }));
+        writer.stage(&path, found.as_ref(), &doc.render(&path)?)?;
+        let actor = format!("uid:{}", world::user());
+        writer.commit(vec![Line::new("cli", &actor, action::CLAIM_OPEN, now)])
+    }
+
+    fn redeem_claim(
+        &self,
+        code: &ClaimCode,
+        owner: &Owner,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let accepts = || -> Result<bool, StoreError> {
+            Ok(self.seats()?.claim.as_ref().is_some_and(|claim| claim.accepts(code, now)))
+        };
+        // A guess needs no lock to be wrong.
+        if !accepts()? {
+            return Ok(false);
+        }
+        let writer = Writer::open(self, now)?;
+        if !accepts()? {
+            return Ok(false);
+        }
+        let actor = format!("{}:{}", owner.channel, owner.sender);
+        let line = of_owner(Line::new("chat", &actor, action::CLAIM, now), owner);
+        self.change(Some(writer), line).map(|()| true)
+    }
+
+    fn note(&self, note: &Note<'_>, now: UnixMs) -> Result<(), StoreError> {
+        Writer::open(self, now)?.commit(vec![Line::note(note, now)])
+    }
+}

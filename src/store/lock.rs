@@ -1,0 +1,177 @@
+//! The locks: `File::lock` on `<file>.oc-lock` among ourselves, and inside it the field's `<file>.lock`,
+//! which other programs of the field respect and we of theirs. Readers need neither.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{ErrorKind, Write},
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
+use serde_json::{Value, json};
+
+use super::{StoreError, file::with_suffix, io};
+use crate::world;
+
+/// So long somebody waits for a lock before he is told who holds it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// A lock of the field that is older than this was left behind.
+pub(super) const STALE_MS: u64 = 30_000;
+
+const POLL: Duration = Duration::from_millis(2);
+
+/// Our own lock on a file, released on drop, and by the system when the process ends.
+#[derive(Debug)]
+pub(super) struct OcLock {
+    _file: File,
+}
+
+impl OcLock {
+    /// Waits for it. The holder's pid is written in it, for those who wait in vain.
+    pub(super) fn take(path: &Path, patience: Duration) -> Result<Self, StoreError> {
+        let lock = with_suffix(path, ".oc-lock");
+        let failed = |error| io("lock", path, error);
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock)
+            .map_err(failed)?;
+        wait(patience, || match file.try_lock() {
+            Ok(()) => Ok(Some(())),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        })?
+        .ok_or_else(|| {
+            let text = std::fs::read_to_string(&lock).unwrap_or_default();
+            busy(path, text.trim().parse().ok())
+        })?;
+        let pid = format!("{:<10}\n", std::process::id());
+        file.write_all_at(pid.as_bytes(), 0).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// The field's lock on a file: an exclusively made file with pid and time, removed on drop.
+/// It is taken inside our own lock only, so one that bears our pid was left by an earlier process.
+#[derive(Debug)]
+pub(super) struct FieldLock {
+    path: PathBuf,
+    made: (u64, u64),
+}
+
+impl FieldLock {
+    /// Waits for it; removes one that was left behind.
+    pub(super) fn take(path: &Path, patience: Duration) -> Result<Self, StoreError> {
+        let lock = with_suffix(path, ".lock");
+        let failed = |error| io("lock", path, error);
+        let made = wait(patience, || {
+            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&lock);
+            match made {
+                Ok(file) => Ok(Some(file)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    remove_if_stale(&lock).map_err(failed)?;
+                    Ok(None)
+                }
+                Err(error) => Err(failed(error)),
+            }
+        })?;
+        let mut file = made.ok_or_else(|| busy(path, pid_in(&lock)))?;
+        let meta = file.metadata().map_err(failed)?;
+        let taken = Self { path: lock, made: (meta.dev(), meta.ino()) };
+        let now = world::iso(world::now());
+        let text = format!("{:#}", json!({ "pid": std::process::id(), "createdAt": now }));
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        Ok(taken)
+    }
+
+    /// False where another program took it for left behind, as after a long sleep of the machine.
+    pub(super) fn is_ours(&self) -> bool {
+        std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|meta| (meta.dev(), meta.ino()) == self.made)
+    }
+
+    /// The lock itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for FieldLock {
+    fn drop(&mut self) {
+        if self.is_ours()
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::warn!(lock = %self.path.display(), %error, "a lock stays behind");
+        }
+    }
+}
+
+/// Removes a lock of the field whose process is dead or that is older than 30 seconds. True where it is gone.
+pub(super) fn remove_if_stale(lock: &Path) -> std::io::Result<bool> {
+    let meta = match std::fs::symlink_metadata(lock) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let written = u64::try_from(meta.mtime()).unwrap_or_default().saturating_mul(1000);
+    // A time far in the future is a clock set back: as old as the same distance in the past.
+    let old = world::now().0.abs_diff(written) > STALE_MS + 1000;
+    let abandoned = pid_in(lock).is_some_and(|pid| pid == std::process::id() || !is_alive(pid));
+    let same = |now: &std::fs::Metadata| (now.dev(), now.ino()) == (meta.dev(), meta.ino());
+    if !(old || abandoned) || !std::fs::symlink_metadata(lock).is_ok_and(|now| same(&now)) {
+        return Ok(false);
+    }
+    let removed =
+        if meta.is_dir() { std::fs::remove_dir_all(lock) } else { std::fs::remove_file(lock) };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(true),
+    }
+}
+
+fn pid_in(lock: &Path) -> Option<u32> {
+    // A directory has no text, and a lock that is just being made has none yet.
+    let text = std::fs::read_to_string(lock).ok()?;
+    let lock: Value = serde_json::from_str(&text).ok()?;
+    u32::try_from(lock.get("pid")?.as_u64()?).ok()
+}
+
+fn is_alive(pid: u32) -> bool {
+    i32::try_from(pid)
+        .is_ok_and(|pid| pid > 0 && kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH))
+}
+
+fn busy(path: &Path, pid: Option<u32>) -> StoreError {
+    let holder = pid.map_or_else(|| "another program".to_owned(), |pid| format!("process {pid}"));
+    StoreError::Busy { path: path.to_owned(), holder }
+}
+
+/// Tries every 2 ms; `None` when the patience is over.
+fn wait<T>(
+    patience: Duration,
+    mut attempt: impl FnMut() -> Result<Option<T>, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let end = Instant::now() + patience;
+    loop {
+        if let Some(taken) = attempt()? {
+            return Ok(Some(taken));
+        }
+        if Instant::now() >= end {
+            return Ok(None);
+        }
+        pause();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "no lock of another process can be waited for")]
+fn pause() {
+    std::thread::sleep(POLL);
+}
+
+#[cfg(test)]
+mod tests;

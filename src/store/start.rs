@@ -1,0 +1,92 @@
+//! What a start finds and puts right.
+
+use std::{
+    fs::Permissions,
+    io::ErrorKind,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
+
+use openclaw_plugin_sdk::UnixMs;
+
+use super::{
+    StoreError,
+    files::FileStore,
+    io,
+    lock::{STALE_MS, remove_if_stale},
+    writer::Writer,
+};
+use crate::world;
+
+/// Puts right what an earlier process or another program left.
+pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
+    let _writer = Writer::open(store, now)?;
+    let credentials = store.state.credentials();
+    for dir in [store.state.path(), &credentials, &store.state.audit()] {
+        narrow(dir);
+    }
+    clear_locks(&credentials)?;
+    each_file(&credentials, |path, name| {
+        // A temporary file of ours belongs to nobody now; of another program, only if it is old.
+        let is_temporary = path.extension().is_some_and(|extension| extension == "tmp");
+        if is_temporary && (name.contains(".json.oc-") || is_old(path)) {
+            remove(path)?;
+        }
+        Ok(())
+    })
+}
+
+/// Removes locks of the field that were left behind.
+pub(super) fn clear_stale_locks(store: &FileStore) -> Result<(), StoreError> {
+    if !store.state.credentials().is_dir() {
+        return Ok(());
+    }
+    let _writer = Writer::open(store, world::now())?;
+    clear_locks(&store.state.credentials())
+}
+
+fn clear_locks(dir: &Path) -> Result<(), StoreError> {
+    each_file(dir, |path, name| {
+        if name.ends_with(".json.lock") {
+            remove_if_stale(path).map_err(|error| io("remove", path, error))?;
+        }
+        Ok(())
+    })
+}
+
+fn each_file(
+    dir: &Path,
+    mut act: impl FnMut(&Path, &str) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    for entry in std::fs::read_dir(dir).map_err(|error| io("read", dir, error))? {
+        let path = entry.map_err(|error| io("read", dir, error))?.path();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+            act(&path, name)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_old(path: &Path) -> bool {
+    let written = path.symlink_metadata().map(|meta| meta.mtime());
+    let written = u64::try_from(written.unwrap_or_default()).unwrap_or_default() * 1000;
+    world::now().0.abs_diff(written) > STALE_MS
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Closes a folder of ours to everybody else, if it is open.
+fn narrow(dir: &Path) {
+    let narrowed = std::fs::metadata(dir).and_then(|meta| match meta.mode() & 0o077 {
+        0 => Ok(()),
+        _ => std::fs::set_permissions(dir, Permissions::from_mode(0o700)),
+    });
+    if let Err(error) = narrowed {
+        tracing::warn!(folder = %dir.display(), %error, "a folder of secrets stays open to others");
+    }
+}

@@ -1,0 +1,165 @@
+//! The file store, with real files: what it decides, what it refuses, what survives.
+
+mod access;
+mod crash;
+mod damage;
+mod field;
+mod log;
+mod owners;
+mod processes;
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use openclaw_plugin_sdk::{AccountId, Decision, InvalidSenderId, SenderId, UnixMs};
+use serde_json::Value;
+
+use super::{audit::Line, files::FileStore, paths::StateDir, *};
+use crate::access::{
+    allowlist::Allowlist,
+    pairing::{Asked, Knock, Places, WhenFull},
+};
+
+const HOUR: u64 = 3_600_000;
+/// 2026-11-20, like the files below.
+const NOW: UnixMs = UnixMs(1_795_168_800_000);
+const PLACES: Places = Places { max_pending: 3, when_full: WhenFull::Ignore };
+const MANY: Places = Places { max_pending: usize::MAX, when_full: WhenFull::Ignore };
+
+/// As Telegram reads an entry: digits, perhaps behind its name.
+fn parse(channel: &str, entry: &str) -> Result<SenderId, InvalidSenderId> {
+    let entry = entry.trim();
+    if channel != "telegram" {
+        return SenderId::new(entry);
+    }
+    let id = SenderId::new(entry.strip_prefix("tg:").unwrap_or(entry))?;
+    let digits = id.as_str().bytes().all(|byte| byte.is_ascii_digit());
+    if digits { Ok(id) } else { Err(InvalidSenderId("no number")) }
+}
+
+/// A state folder, and a store on it.
+struct Bed {
+    dir: tempfile::TempDir,
+    store: FileStore,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("credentials")).unwrap();
+        let store = open(dir.path());
+        Self { dir, store }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join("credentials").join(name)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        write(&self.path(name), text.as_ref());
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.text(name)).unwrap()
+    }
+
+    fn opened(&self, account: &str, sender: &str) -> PairingRequest {
+        opened(self.store.ask(&knock(account, sender), MANY, NOW).unwrap())
+    }
+
+    fn decide(&self, request: &PairingRequest, decision: Decision) -> Result<Outcome, StoreError> {
+        let decide = Decide { channel: "telegram", request: &request.id, decision };
+        self.store.decide(&by(), &decide, NOW)
+    }
+
+    /// Lets somebody in, the whole way.
+    fn approve(&self, account: &str, sender: &str) {
+        let request = self.opened(account, sender);
+        assert!(matches!(self.decide(&request, Decision::Approve).unwrap(), Outcome::Done(_)));
+    }
+
+    fn revoke(&self, account: &str, sender: &str) -> bool {
+        self.store.revoke(&by(), &key(account), &id(sender), NOW).unwrap()
+    }
+
+    fn has(&self, account: &str, sender: &str) -> bool {
+        self.store.approved(&key(account)).unwrap().names(&id(sender))
+    }
+
+    fn waiting(&self) -> Vec<String> {
+        let waiting = self.store.waiting("telegram", NOW).unwrap();
+        waiting.iter().map(|request| request.sender.to_string()).collect()
+    }
+
+    /// Every line's action, oldest first.
+    fn actions(&self) -> Vec<String> {
+        self.lines().into_iter().map(|line| line.action).collect()
+    }
+
+    fn lines(&self) -> Vec<Line> {
+        audit::show(&self.store.state, usize::MAX).unwrap()
+    }
+
+    /// Every file of the folder but locks, with its content.
+    fn snapshot(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        for folder in ["credentials", "audit"] {
+            for entry in std::fs::read_dir(self.dir.path().join(folder)).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                let is_lock = path.extension().is_some_and(|extension| extension == "oc-lock");
+                if !is_lock && path.is_file() {
+                    let name = path.strip_prefix(self.dir.path()).unwrap().to_owned();
+                    files.insert(name, std::fs::read(&path).unwrap());
+                }
+            }
+        }
+        files
+    }
+}
+
+fn open(dir: &Path) -> FileStore {
+    FileStore::new(StateDir::at(dir), parse)
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    File::create(path).unwrap().write_all(bytes).unwrap();
+}
+
+fn by() -> Approver {
+    Approver::on_host(1000)
+}
+
+fn id(sender: &str) -> SenderId {
+    SenderId::new(sender).unwrap()
+}
+
+fn key(account: &str) -> AccountKey {
+    AccountKey { channel: "telegram".to_owned(), account: AccountId::parse(account).unwrap() }
+}
+
+fn knock(account: &str, sender: &str) -> Knock {
+    let meta = [("firstName".to_owned(), "Ann".to_owned())].into();
+    Knock { key: key(account), sender: id(sender), meta, address: None }
+}
+
+#[track_caller]
+fn opened(asked: Asked) -> PairingRequest {
+    match asked {
+        Asked::Opened { request, .. } => request,
+        _ => panic!("no request was opened"),
+    }
+}
+
+fn list(allowlist: &Allowlist) -> Vec<&str> {
+    let mut ids: Vec<_> = allowlist.senders().map(SenderId::as_str).collect();
+    ids.sort_unstable();
+    ids
+}
