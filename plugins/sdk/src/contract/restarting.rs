@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Bench, Event, FakePlatform, LIMIT, Person};
-use crate::{ChannelError, ChannelPlugin};
+use crate::{ChannelError, ChannelPlugin, InboundMessage};
 
 pub(super) async fn check<P: FakePlatform>(
     plugin: &'static ChannelPlugin,
@@ -27,27 +27,37 @@ async fn receiving_again_repeats_nothing<P: FakePlatform>(
     plugin: &ChannelPlugin,
 ) {
     bench.meet(Person::Ann, "one").await;
-    bench.meet(Person::Ann, "two").await;
+    let mut last = bench.meet(Person::Ann, "two").await;
     for round in 0..2 {
         bench.stop().await;
         bench
             .listen()
             .await
             .unwrap_or_else(|error| panic!("{} connects again: {error:?}", plugin.id));
-        bench.meet(Person::Ann, &format!("after {round}")).await;
+        bench.happen(Event::Direct(Person::Ann, format!("after {round}"))).await;
+        let message = after(bench, &last).await;
+        assert_eq!(message.text, format!("after {round}"), "{}: nothing is repeated", plugin.id);
+        last = message;
     }
 }
 
 async fn what_happens_meanwhile_arrives_later<P: FakePlatform>(bench: &mut Bench<P>) {
-    bench.meet(Person::Ann, "before").await;
+    let before = bench.meet(Person::Ann, "before").await;
     if !bench.platform.keeps() {
         return;
     }
     bench.stop().await;
     bench.happen(Event::Direct(Person::Ann, "meanwhile".to_owned())).await;
     bench.listen().await.unwrap_or_else(|error| panic!("connects again: {error:?}"));
-    assert_eq!(bench.message().await.text, "meanwhile");
+    assert_eq!(after(bench, &before).await.text, "meanwhile");
     bench.meet(Person::Ann, "after").await;
+}
+
+/// The next message. The very last one before a stop may come again, with the same id, for the future
+/// may be dropped before it could acknowledge; the gateway knows it by that id. No other may.
+async fn after<P: FakePlatform>(bench: &mut Bench<P>, last: &InboundMessage) -> InboundMessage {
+    let message = bench.message().await;
+    if message.id == last.id && bench.platform.keeps() { bench.message().await } else { message }
 }
 
 /// The future is dropped while the gateway still writes.
