@@ -1,0 +1,249 @@
+//! Calls of the Bot API: teloxide's requests, with answers read for only what is needed of them, so
+//! that a field Telegram adds or an emulator leaves out breaks nothing; and what each refusal means.
+
+use std::{marker::PhantomData, time::Duration};
+
+use openclaw_plugin_sdk::{ChannelError, Secret, http_client, neutral, reqwest::Url};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use teloxide::{
+    ApiError, Bot, RequestError,
+    payloads::SendPhoto,
+    requests::{JsonRequest, MultipartPayload, MultipartRequest, Payload, Request},
+    types::InputFile,
+};
+
+/// How long Telegram may hold a poll back.
+pub(crate) const POLL: Duration = Duration::from_secs(25);
+
+/// Above [`POLL`], so that a dead connection is noticed and a quiet one is not taken for dead.
+const POLL_LIMIT: Duration = Duration::from_secs(35);
+const CALL_LIMIT: Duration = Duration::from_secs(15);
+
+/// One bot's way to its Bot API.
+pub(crate) struct Api {
+    calls: Bot,
+    polls: Bot,
+    token_key: &'static str,
+}
+
+/// Where a message that we sent stands.
+#[derive(Deserialize)]
+pub(crate) struct Sent {
+    pub(crate) chat: SentChat,
+    pub(crate) message_id: i32,
+}
+
+/// The conversation of a [`Sent`].
+#[derive(Deserialize)]
+pub(crate) struct SentChat {
+    pub(crate) id: i64,
+}
+
+impl Api {
+    pub(crate) fn new(
+        token: &Secret,
+        root: &Url,
+        token_key: &'static str,
+    ) -> Result<Self, ChannelError> {
+        let bot = |limit| {
+            let client = http_client::client(limit).map_err(ChannelError::Disconnected)?;
+            Ok(Bot::with_client(token.expose(), client).set_api_url(root.clone()))
+        };
+        Ok(Self { calls: bot(CALL_LIMIT)?, polls: bot(POLL_LIMIT)?, token_key })
+    }
+
+    pub(crate) async fn call<P, T>(&self, payload: P) -> Result<T, RequestError>
+    where
+        P: Payload + Serialize + Send + Sync + 'static,
+        T: DeserializeOwned + Send + 'static,
+    {
+        JsonRequest::new(self.calls.clone(), As::new(payload)).send().await
+    }
+
+    pub(crate) async fn poll<P, T>(&self, payload: P) -> Result<T, RequestError>
+    where
+        P: Payload + Serialize + Send + Sync + 'static,
+        T: DeserializeOwned + Send + 'static,
+    {
+        JsonRequest::new(self.polls.clone(), As::new(payload)).send().await
+    }
+
+    pub(crate) async fn upload(&self, payload: SendPhoto) -> Result<Sent, RequestError> {
+        MultipartRequest::new(self.calls.clone(), As::new(payload)).send().await
+    }
+
+    /// What a refused message means for the gateway.
+    pub(crate) fn refused(&self, error: &RequestError) -> ChannelError {
+        match reason(error) {
+            Some(reason) if is_final(&reason) => {
+                ChannelError::Undeliverable(format!("Telegram: {}", neutral(&reason, 200)))
+            }
+            _ => self.lost(error),
+        }
+    }
+
+    /// What a failed poll means for the gateway.
+    pub(crate) fn lost(&self, error: &RequestError) -> ChannelError {
+        if let RequestError::RetryAfter(wait) = error {
+            return ChannelError::RateLimited(wait.duration());
+        }
+        if let RequestError::Network(error) = error {
+            return http_client::disconnected("Telegram", error);
+        }
+        let Some(reason) = reason(error) else {
+            return ChannelError::Disconnected(
+                "Telegram: answered something unreadable".to_owned(),
+            );
+        };
+        if matches!(reason.as_str(), "Unauthorized" | "Not Found") {
+            return ChannelError::Unauthorized(format!(
+                "Telegram refuses the token: check `{}`",
+                self.token_key
+            ));
+        }
+        if let Some(rest) = reason.strip_prefix("Too Many Requests") {
+            let seconds = rest.rsplit(' ').next().and_then(|word| word.parse().ok());
+            return ChannelError::RateLimited(Duration::from_secs(seconds.unwrap_or(5)));
+        }
+        if reason.starts_with("Conflict: terminated") {
+            return ChannelError::Disconnected(
+                "another program polls this bot: stop it, or use another bot".to_owned(),
+            );
+        }
+        ChannelError::Disconnected(format!("Telegram: {}", neutral(&reason, 200)))
+    }
+}
+
+/// Telegram's own words, where it said some.
+pub(crate) fn reason(error: &RequestError) -> Option<String> {
+    match error {
+        RequestError::Api(ApiError::InvalidToken) => Some("Unauthorized".to_owned()),
+        RequestError::Api(ApiError::Unknown(reason)) => Some(reason.clone()),
+        RequestError::Api(error) => Some(error.to_string()),
+        RequestError::InvalidJson { raw, .. } => {
+            Some(serde_json::from_str::<Refusal>(raw).ok()?.description)
+        }
+        RequestError::MigrateToChatId(id) => {
+            Some(format!("Bad Request: the group has a new id, {id}"))
+        }
+        RequestError::Io(_) | RequestError::Network(_) | RequestError::RetryAfter(_) => None,
+    }
+}
+
+/// A refusal with parameters that teloxide does not know.
+#[derive(Deserialize)]
+struct Refusal {
+    description: String,
+}
+
+/// True where trying again gives the same.
+fn is_final(reason: &str) -> bool {
+    // `Unauthorized: bot ...` is about one conversation; alone, it is about the token.
+    let kinds = ["Bad Request", "Forbidden", "Request Entity Too Large", "Unauthorized: "];
+    kinds.iter().any(|kind| reason.starts_with(kind))
+}
+
+/// A request of teloxide's, whose answer is read as another type.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct As<P, T> {
+    payload: P,
+    #[serde(skip)]
+    answer: PhantomData<fn() -> T>,
+}
+
+impl<P, T> As<P, T> {
+    fn new(payload: P) -> Self {
+        Self { payload, answer: PhantomData }
+    }
+}
+
+impl<P: Payload, T> Payload for As<P, T> {
+    type Output = T;
+
+    const NAME: &'static str = P::NAME;
+
+    fn timeout_hint(&self) -> Option<Duration> {
+        self.payload.timeout_hint()
+    }
+}
+
+impl<P: MultipartPayload, T> MultipartPayload for As<P, T> {
+    fn copy_files(&self, into: &mut dyn FnMut(InputFile)) {
+        self.payload.copy_files(into);
+    }
+
+    fn move_files(&mut self, into: &mut dyn FnMut(InputFile)) {
+        self.payload.move_files(into);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use teloxide::types::Seconds;
+
+    use super::*;
+
+    fn api() -> Api {
+        Api::new(&Secret::new("1:AAF"), &Url::parse("http://127.0.0.1:9").unwrap(), "bot_token")
+            .unwrap()
+    }
+
+    fn said(reason: &str) -> RequestError {
+        RequestError::Api(serde_json::from_value(reason.into()).unwrap())
+    }
+
+    #[test]
+    fn a_refused_token_names_the_key_and_not_the_token() {
+        for reason in ["Unauthorized", "Not Found"] {
+            let expected = ChannelError::Unauthorized(
+                "Telegram refuses the token: check `bot_token`".to_owned(),
+            );
+            assert_eq!(api().lost(&said(reason)), expected);
+            assert_eq!(api().refused(&said(reason)), expected);
+        }
+    }
+
+    #[test]
+    fn a_wait_is_telegrams_own() {
+        let wait = RequestError::RetryAfter(Seconds::from_seconds(37));
+        assert_eq!(api().refused(&wait), ChannelError::RateLimited(Duration::from_secs(37)));
+        let wait = said("Too Many Requests: retry after 9");
+        assert_eq!(api().lost(&wait), ChannelError::RateLimited(Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn another_poller_is_named() {
+        let reason = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
+        let ChannelError::Disconnected(text) = api().lost(&said(reason)) else {
+            panic!("recoverable")
+        };
+        assert!(text.contains("another program polls this bot"), "{text}");
+    }
+
+    #[test]
+    fn what_concerns_one_message_drops_that_message() {
+        for reason in [
+            "Bad Request: chat not found",
+            "Bad Request: text is too long",
+            "Forbidden: bot was blocked by the user",
+            "Forbidden: user is deactivated",
+            "Unauthorized: bot was kicked from a chat",
+        ] {
+            assert!(
+                matches!(api().refused(&said(reason)), ChannelError::Undeliverable(_)),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_telegram_gets_over_is_tried_again() {
+        for reason in ["Internal Server Error", "Bad Gateway", "Conflict: something new"] {
+            assert!(
+                matches!(api().refused(&said(reason)), ChannelError::Disconnected(_)),
+                "{reason}"
+            );
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Telegram bots, by long polling. It translates, and nothing else: who may be answered is decided
+//! elsewhere, no file is ever fetched, and no text that somebody quoted gets in.
+
+mod api;
+mod config;
+mod inbound;
+mod outbound;
+mod poll;
+mod press;
+mod wire;
+
+use openclaw_plugin_sdk::{
+    Abilities, Channel, ChannelError, ChannelPlugin, Inbox, Ingress, InvalidSenderId,
+    OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
+};
+
+/// Telegram.
+pub static PLUGIN: ChannelPlugin = ChannelPlugin {
+    id: "telegram",
+    label: "Telegram",
+    id_label: "telegramUserId",
+    id_line: "Your Telegram user id",
+    ingress: Ingress::Connect,
+    text_limit: TextLimit { max: 4096, unit: TextUnit::Utf16 },
+    abilities: Abilities {
+        accounts: true,
+        buttons: Some(100),
+        command_prefix: "/",
+        console: false,
+        edits: true,
+        groups: true,
+        images: true,
+        key: false,
+        replies: true,
+    },
+    keys: &["api_root", "bot_token", "token_file"],
+    secret_keys: &["bot_token"],
+    env_keys: &[("bot_token", "TELEGRAM_BOT_TOKEN")],
+    parse_sender,
+    open: |settings| {
+        Ok(Box::new(poll::Telegram::new(config::Config::read(&settings)?, settings.commands)))
+    },
+};
+
+#[async_trait]
+impl Channel for poll::Telegram {
+    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        self.listen(inbox).await
+    }
+
+    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+        self.deliver(message).await
+    }
+}
+
+/// A person's number. A group's is negative, and a user name can be handed on: neither is one.
+fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
+    const WRONG: InvalidSenderId =
+        InvalidSenderId("a Telegram user id is a positive number, such as `123456789`");
+    let text = text.trim();
+    let prefix = |prefix: &str| {
+        let (head, rest) = text.split_at_checked(prefix.len())?;
+        head.eq_ignore_ascii_case(prefix).then_some(rest)
+    };
+    let number = prefix("telegram:").or_else(|| prefix("tg:")).unwrap_or(text).trim();
+    let canonical = number.parse::<i64>().is_ok_and(|id| id > 0 && id.to_string() == number);
+    if canonical { SenderId::new(number) } else { Err(WRONG) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        let read = parse_sender(text).ok();
+        assert_eq!(read.as_ref().map(SenderId::as_str), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_prefix_is_stripped() {
+        for text in [
+            "123456789",
+            " 123456789 ",
+            "telegram:123456789",
+            "TG:123456789",
+            "Telegram: 123456789",
+        ] {
+            check(text, Some("123456789"));
+        }
+    }
+
+    #[test]
+    fn case_084_a_user_name_is_no_sender_id() {
+        for text in ["@ann", "ann", "tg:@ann", "t.me/ann", "123ann"] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn case_085_a_blank_or_partial_or_padded_id_is_refused() {
+        for text in [
+            "",
+            " ",
+            "tg:",
+            "telegram: ",
+            "*",
+            "tg:*",
+            "0",
+            "+1",
+            "007",
+            "12 3",
+            "1.0",
+            "1e3",
+            "٣",
+            "tg:tg:1",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn case_078_a_group_id_is_no_sender_id() {
+        for text in ["-1001234567890", "tg:-5", "-0", "99999999999999999999"] {
+            check(text, None);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Presses that Telegram shows a spinner for: the gateway's answer ends it, or, after a while, we do.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::EventId;
+use tokio::time::Instant;
+
+/// Telegram keeps a press answerable for longer, but a person does not wait.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What is still to be answered, oldest first.
+#[derive(Default)]
+pub(crate) struct Presses(Mutex<Vec<(EventId, Instant)>>);
+
+impl Presses {
+    /// Notes a press before it is delivered; one that is delivered again waits anew.
+    pub(crate) fn add(&self, id: EventId) {
+        let mut presses = self.lock();
+        presses.retain(|(known, _)| *known != id);
+        presses.push((id, Instant::now() + PATIENCE));
+    }
+
+    /// True for the first who wants to answer it.
+    pub(crate) fn take(&self, id: &EventId) -> bool {
+        let mut presses = self.lock();
+        let before = presses.len();
+        presses.retain(|(known, _)| known != id);
+        presses.len() < before
+    }
+
+    /// The press that nobody has answered for the longest, once its time is over; never, if there is none.
+    pub(crate) async fn overdue(&self) -> EventId {
+        let oldest = self.lock().first().cloned();
+        let Some((id, until)) = oldest else { return std::future::pending().await };
+        tokio::time::sleep_until(until).await;
+        id
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(EventId, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_press_is_answered_once_by_whoever_is_first() {
+        let presses = Presses::default();
+        presses.add(EventId::new("1"));
+        presses.add(EventId::new("2"));
+        assert!(presses.take(&EventId::new("1")));
+        assert!(!presses.take(&EventId::new("1")));
+        let begun = Instant::now();
+        assert_eq!(presses.overdue().await, EventId::new("2"));
+        assert_eq!(begun.elapsed(), PATIENCE);
+        assert!(presses.take(&EventId::new("2")));
+        assert!(
+            tokio::time::timeout(PATIENCE * 2, presses.overdue()).await.is_err(),
+            "nothing is left"
+        );
+    }
+}
