@@ -1,6 +1,9 @@
-//! stub
+#![doc = include_str!("ARCHITECTURE.md")]
+
 pub mod access;
 pub mod config;
+pub mod gateway;
+pub mod protocol;
 pub mod registry;
 pub mod store;
 pub mod world;

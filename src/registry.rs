@@ -3,13 +3,14 @@
 use openclaw_plugin_sdk::{ChannelPlugin, CommandPlugin, ResponderPlugin};
 
 /// The channels, in alphabetical order.
-pub static CHANNELS: &[&ChannelPlugin] = &[];
+pub static CHANNELS: &[&ChannelPlugin] = &[&channel_telegram::PLUGIN];
 
 /// The command plugins, in alphabetical order.
-pub static COMMANDS: &[&CommandPlugin] = &[];
+pub static COMMANDS: &[&CommandPlugin] = &[&command_device_pair::PLUGIN];
 
 /// The responders, in alphabetical order.
-pub static RESPONDERS: &[&ResponderPlugin] = &[];
+pub static RESPONDERS: &[&ResponderPlugin] =
+    &[&responder_command::PLUGIN, &responder_echo::PLUGIN, &responder_openai::PLUGIN];
 
 /// The channel with this id.
 pub fn channel(id: &str) -> Option<&'static ChannelPlugin> {

@@ -14,6 +14,7 @@ mod lock;
 mod owners;
 mod pairing;
 pub mod paths;
+pub mod private;
 mod start;
 mod writer;
 

@@ -103,6 +103,11 @@ impl StateDir {
         ))
     }
 
+    /// Which of our messages is the notice of which request.
+    pub fn notices(&self) -> PathBuf {
+        self.0.join("inbox").join("notices.json")
+    }
+
     /// The folder of the running gateway.
     pub fn run(&self) -> PathBuf {
         self.0.join("run")

@@ -1,0 +1,99 @@
+//! The running gateway: accounts, server and socket, started and stopped in order.
+
+mod account;
+mod answer;
+mod challenge;
+mod command;
+mod decide;
+mod gate;
+mod inbound;
+mod journal;
+mod methods;
+mod notice;
+mod notice_book;
+mod outbound;
+mod port;
+mod secrets;
+mod server;
+mod single;
+mod socket;
+mod start;
+mod status;
+mod words;
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::{
+    account::Running, answer::Turns, gate::Moment, notice_book::NoticeBook, port::WrongCodes,
+};
+use crate::{
+    access::{AccountKey, claim::WrongTries},
+    config::Config,
+    store::{Store, StoreError},
+    world,
+};
+
+pub use self::{
+    single::SingleError,
+    start::{Ready, RunError, Start, run},
+};
+
+/// What everything in the running gateway shares.
+pub(crate) struct Gateway {
+    config: Config,
+    store: Arc<dyn Store>,
+    /// The accounts that are switched on.
+    accounts: Vec<Arc<Running>>,
+    responder: Box<dyn Responder>,
+    turns: Turns,
+    notices: Mutex<NoticeBook>,
+    wrong_claims: Mutex<WrongTries>,
+    wrong_codes: Mutex<WrongCodes>,
+    /// Groups in which an owner was told to write directly.
+    told_groups: Mutex<HashSet<(AccountKey, ChatId)>>,
+    started: UnixMs,
+    port: u16,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Gateway {
+    fn account(&self, key: &AccountKey) -> Option<Arc<Running>> {
+        self.accounts.iter().find(|account| account.config.key == *key).cloned()
+    }
+
+    fn moment(&self, account: &Running) -> Moment {
+        let first_start =
+            account.journal.lock().unwrap_or_else(PoisonError::into_inner).first_start();
+        Moment { now: world::now(), started: self.started, first_start }
+    }
+
+    fn wrong_claims(&self) -> MutexGuard<'_, WrongTries> {
+        self.wrong_claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wrong_codes(&self) -> MutexGuard<'_, WrongCodes> {
+        self.wrong_codes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The moment for a message that was taken on already: nothing is too old.
+fn moment_of_answer() -> Moment {
+    Moment { now: world::now(), started: UnixMs(0), first_start: false }
+}
+
+/// The store blocks on disk: its calls go off the runtime.
+async fn blocking<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(call).await.unwrap_or_else(|error| {
+        let source = std::io::Error::other(error.to_string());
+        Err(StoreError::Io { doing: "finish the work on", path: "the store".into(), source })
+    })
+}

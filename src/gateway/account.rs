@@ -1,0 +1,173 @@
+//! One account while it runs: its channel, its journal, and the loop that keeps it connected.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::{
+    Channel, ChannelError, Conversation, Delivery, Exchange, Inbox, SenderId,
+};
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, info, warn};
+
+use super::{
+    Gateway, inbound,
+    journal::Journal,
+    status::{State, StatusCell},
+};
+use crate::config::Account;
+
+/// Deliveries that may wait for the gate.
+const QUEUE: usize = 64;
+/// The longest wait before the next try to connect.
+const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
+
+/// An account that the configuration switches on.
+pub(crate) struct Running {
+    pub(crate) config: Account,
+    pub(crate) channel: Box<dyn Channel>,
+    pub(crate) status: StatusCell,
+    pub(crate) journal: Mutex<Journal>,
+    /// Where each person last wrote in a direct chat; bounded.
+    chats: Mutex<HashMap<SenderId, Conversation>>,
+    /// Where the server puts HTTP requests for this account.
+    pub(crate) exchanges: mpsc::Sender<Exchange>,
+    taken_by_receive: Mutex<Option<mpsc::Receiver<Exchange>>>,
+}
+
+impl Running {
+    /// Puts an account together; nothing runs yet.
+    pub(crate) fn new(config: Account, channel: Box<dyn Channel>, journal: Journal) -> Self {
+        let (exchanges, receiver) = mpsc::channel(QUEUE);
+        let status = StatusCell::default();
+        status.enter(State::Connecting, None);
+        let (journal, chats) = (Mutex::new(journal), Mutex::default());
+        Self {
+            config,
+            channel,
+            status,
+            journal,
+            chats,
+            exchanges,
+            taken_by_receive: Mutex::new(Some(receiver)),
+        }
+    }
+
+    /// Remembers where somebody can be written to.
+    pub(crate) fn remember(&self, sender: &SenderId, conversation: &Conversation) {
+        let mut chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
+        if chats.len() < 10_000 || chats.contains_key(sender) {
+            chats.insert(sender.clone(), conversation.clone());
+        }
+    }
+
+    /// Where a person is written to: where he last wrote, else the chat that bears his id.
+    pub(crate) fn chat_of(&self, sender: &SenderId) -> Conversation {
+        let known = self.chats.lock().unwrap_or_else(PoisonError::into_inner).get(sender).cloned();
+        known.unwrap_or_else(|| Conversation {
+            id: openclaw_plugin_sdk::ChatId::new(sender.as_str()),
+            kind: openclaw_plugin_sdk::ChatKind::Direct,
+        })
+    }
+}
+
+/// Keeps an account connected until the gateway stops, or its credentials turn out wrong.
+pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
+    let Some(exchanges) =
+        account.taken_by_receive.lock().unwrap_or_else(PoisonError::into_inner).take()
+    else {
+        return;
+    };
+    let (deliveries, queue) = mpsc::channel::<Delivery>(QUEUE);
+    let (connected, seen) = watch::channel(false);
+    let inbox =
+        Inbox::new(account.config.key.account.clone(), deliveries, exchanges, connected.clone());
+    gateway.tracker.spawn(inbound::listen(Arc::clone(&gateway), Arc::clone(&account), queue));
+    gateway.tracker.spawn(show_connected(Arc::clone(&gateway), Arc::clone(&account), seen));
+    let mut backoff = Duration::from_millis(500);
+    while !gateway.stop.is_cancelled() {
+        connected.send_replace(false);
+        let ended = tokio::select! {
+            ended = account.channel.receive(&inbox) => ended,
+            () = gateway.stop.cancelled() => break,
+        };
+        if *connected.borrow() {
+            backoff = Duration::from_millis(500);
+        }
+        let Some(wait) = after(&gateway, &account, ended, backoff) else {
+            return;
+        };
+        backoff = (backoff * 2).min(LONGEST_BACKOFF);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = gateway.stop.cancelled() => break,
+        }
+    }
+    account.status.enter(State::Stopped, None);
+}
+
+/// What follows the end of a connection: a wait, or `None` where the account stops for good.
+fn after(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    ended: Result<(), ChannelError>,
+    backoff: Duration,
+) -> Option<Duration> {
+    let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
+    match ended {
+        Ok(()) => {
+            account.status.enter(State::Connecting, None);
+            debug!(channel, account = id, "connection ended");
+            Some(backoff)
+        }
+        Err(ChannelError::Unauthorized(why)) => {
+            warn!(channel, account = id, why, "account stopped: unauthorized");
+            account.status.enter(State::Unauthorized, Some(why.clone()));
+            super::notice::tell_owners(
+                gateway,
+                &format!("{channel} ({id}) has stopped: unauthorized, {why}"),
+            );
+            None
+        }
+        // The gate has set the state: it knows what it could not read or write.
+        Err(ChannelError::Held) => Some(Duration::from_secs(1)),
+        Err(ChannelError::RateLimited(wait)) => {
+            info!(channel, account = id, seconds = wait.as_secs(), "platform asks to wait");
+            account.status.enter(
+                State::Waiting,
+                Some(format!("the platform asks to wait {} s", wait.as_secs())),
+            );
+            Some(wait)
+        }
+        Err(ChannelError::Disconnected(why) | ChannelError::Undeliverable(why)) => {
+            warn!(channel, account = id, why, "account reconnects");
+            account.status.enter(State::Connecting, Some(why));
+            Some(backoff)
+        }
+    }
+}
+
+async fn show_connected(
+    gateway: Arc<Gateway>,
+    account: Arc<Running>,
+    mut seen: watch::Receiver<bool>,
+) {
+    loop {
+        let changed = tokio::select! {
+            changed = seen.changed() => changed.is_ok(),
+            () = gateway.stop.cancelled() => false,
+        };
+        if !changed {
+            return;
+        }
+        if *seen.borrow_and_update() {
+            account.status.update(|status| {
+                if status.state != State::StoreUnreadable {
+                    (status.state, status.last_error) = (State::Connected, None);
+                }
+            });
+        }
+    }
+}

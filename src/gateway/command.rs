@@ -1,0 +1,183 @@
+//! Commands: looked up, their access checked, run. The plugin never checks, and never sees who it is that asks.
+
+use std::sync::{Arc, PoisonError};
+
+use openclaw_plugin_sdk::{
+    Access, Command, CommandError, CommandPlugin, Conversation, InboundMessage, Invocation,
+    OutboundMessage, Reply, Text,
+};
+use tracing::{info, warn};
+
+use super::{
+    Gateway,
+    account::Running,
+    answer, blocking,
+    gate::Admitted,
+    inbound::Halt,
+    port::{Port, fill},
+    words::{self, Words},
+};
+use crate::{
+    access::{Ground, approver::Approver},
+    registry,
+    store::Note,
+    world,
+};
+
+/// The gateway's own commands, with what `/help` says of them.
+const OWN: [(&str, &str); 4] = [
+    ("help", "what you can do here"),
+    ("reset", "let the assistant forget this conversation"),
+    ("start", "the same as help"),
+    ("whoami", "who you are to this gateway"),
+];
+
+/// Every command that a chat may list, for platforms that want to know: name and summary.
+pub(crate) fn listed() -> Vec<(String, String)> {
+    let own = OWN.iter().map(|(name, summary)| ((*name).to_owned(), (*summary).to_owned()));
+    let plugins = commands(registry::COMMANDS)
+        .map(|command| (command.name.to_owned(), command.summary.to_owned()));
+    own.chain(plugins).collect()
+}
+
+/// Runs the command in a message. False where the message is none; it is done and answered otherwise.
+pub(crate) async fn run(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    admitted: &Admitted,
+    message: &InboundMessage,
+) -> Result<bool, Halt> {
+    let prefix = account.config.plugin.abilities.command_prefix;
+    let Some(words) = words::command(prefix, &message.text) else { return Ok(false) };
+    let to = &message.conversation;
+    if let Some(command) = commands(registry::COMMANDS).find(|command| command.name == words.name) {
+        let replies = match (command.access, admitted.seat().and_then(Approver::in_chat)) {
+            (Access::Owner, None) => {
+                return refuse(gateway, account, admitted, command).await.map(|()| true);
+            }
+            (_, approver) => invoke(gateway, command, words, prefix, approver).await,
+        };
+        reply(gateway, account, to, replies).await;
+        return Ok(true);
+    }
+    let text = match words.name {
+        "help" | "start" => help(admitted, prefix),
+        "whoami" => whoami(account, admitted),
+        "reset" => {
+            answer::put(gateway, account, to.id.clone(), answer::Job::Forget).await;
+            Text::plain("Forgotten. We start afresh.")
+        }
+        "claim" if silenced(gateway, account, admitted) => return Ok(true),
+        "claim" => Text::plain(
+            "That claim code is not open: it is wrong, spent, or older than ten minutes. ",
+        )
+        .and("On the gateway's machine, `openclaw owner claim` prints a new one."),
+        _ => Text::plain(format!("There is no such command. {prefix}help lists them.")),
+    };
+    reply(gateway, account, to, vec![text.into()]).await;
+    Ok(true)
+}
+
+/// Tells an owner, once in each group, that commands are for direct chats.
+pub(crate) async fn write_directly(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    to: &Conversation,
+) {
+    let place = (account.config.key.clone(), to.id.clone());
+    if gateway.told_groups.lock().unwrap_or_else(PoisonError::into_inner).insert(place) {
+        let text = Text::plain("Commands work in a direct chat only. Please write to me there.");
+        answer::send(gateway, account, vec![OutboundMessage::new(to.clone(), text)]).await;
+    }
+}
+
+async fn invoke(
+    gateway: &Arc<Gateway>,
+    command: &Command,
+    words: Words<'_>,
+    prefix: &'static str,
+    approver: Option<Approver>,
+) -> Vec<Reply> {
+    let port = Port::new(Arc::clone(gateway), approver);
+    let ran = (command.run)(Invocation { prefix, args: words.args, gateway: &port }).await;
+    match ran {
+        Ok(replies) => replies.into_iter().map(|reply| Reply(fill(reply.0, &port))).collect(),
+        Err(CommandError::Usage(text)) => vec![Text::plain(text).into()],
+        Err(CommandError::Failed(why)) => {
+            warn!(command = command.name, why, "command failed");
+            vec![Text::plain(format!("That did not work, and nothing was changed: {why}")).into()]
+        }
+    }
+}
+
+async fn refuse(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    admitted: &Admitted,
+    command: &'static Command,
+) -> Result<(), Halt> {
+    let who = admitted.who();
+    info!(channel = account.config.plugin.id, sender = %who.sender, command = command.name, "owner command refused");
+    let (store, key) = (Arc::clone(&gateway.store), account.config.key.clone());
+    let actor = format!("{}:{}", account.config.plugin.id, who.sender);
+    let note = move || {
+        let key = Some(&key);
+        store.note(
+            &Note { action: "refused", surface: "chat", actor: &actor, key, subject: command.name },
+            world::now(),
+        )
+    };
+    blocking(note).await?;
+    if !admitted.is_old() {
+        let text = Text::plain("Only the owner of this gateway can use that command.");
+        reply(gateway, account, &who.conversation, vec![text.into()]).await;
+    }
+    Ok(())
+}
+
+async fn reply(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    to: &Conversation,
+    replies: Vec<Reply>,
+) {
+    let messages =
+        replies.into_iter().map(|reply| OutboundMessage::new(to.clone(), reply.0)).collect();
+    answer::send(gateway, account, messages).await;
+}
+
+fn help(admitted: &Admitted, prefix: &str) -> Text {
+    let owner = admitted.seat().is_some();
+    let mut lines = vec!["Write to me, and the assistant answers. Commands:".to_owned()];
+    lines.extend(
+        OWN.iter()
+            .filter(|(name, _)| *name != "start")
+            .map(|(name, what)| format!("{prefix}{name} – {what}")),
+    );
+    let plugins =
+        commands(registry::COMMANDS).filter(|command| owner || command.access == Access::Admitted);
+    lines.extend(plugins.map(|command| format!("{prefix}{} – {}", command.name, command.summary)));
+    Text::plain(lines.join("\n"))
+}
+
+fn whoami(account: &Running, admitted: &Admitted) -> Text {
+    let (plugin, who) = (account.config.plugin, admitted.who());
+    let why = match who.ground {
+        Ground::Approved => "an owner has approved you",
+        Ground::Everyone => "the configuration admits everyone",
+        Ground::Listed => "the configuration lists you",
+        Ground::Owner => "you are an owner",
+    };
+    let text =
+        format!("Channel: {} ({})\n{}: ", plugin.label, account.config.key.account, plugin.id_line);
+    Text::plain(text).code(who.sender.as_str()).and(format!("\nAdmitted, because {why}."))
+}
+
+fn silenced(gateway: &Gateway, account: &Running, admitted: &Admitted) -> bool {
+    let sender = admitted.who().sender.as_str();
+    gateway.wrong_claims().silenced(&account.config.key, sender, world::now())
+}
+
+fn commands(plugins: &'static [&'static CommandPlugin]) -> impl Iterator<Item = &'static Command> {
+    plugins.iter().flat_map(|plugin| plugin.commands)
+}

@@ -1,0 +1,67 @@
+//! A decision made in a chat: the store's, then told to whoever asked.
+
+use std::sync::Arc;
+
+use openclaw_plugin_sdk::{Decision, OutboundMessage, Text, neutral};
+use tracing::info;
+
+use super::{Gateway, answer, blocking, gate::NAME_LIMIT};
+use crate::{
+    access::{
+        AccountKey,
+        approver::Approver,
+        pairing::{PairingRequest, RequestId},
+    },
+    store::{Decide, Outcome, StoreError},
+    world,
+};
+
+/// What somebody is told who was let in.
+pub(crate) const WELCOME: &str = "✅ OpenClaw access approved. Send a message to start chatting.";
+
+/// Decides one request by its opaque name. `None` where it no longer waits.
+pub(crate) async fn decide(
+    gateway: &Arc<Gateway>,
+    approver: &Approver,
+    channel: &str,
+    request: &RequestId,
+    decision: Decision,
+) -> Result<Option<PairingRequest>, StoreError> {
+    let store = Arc::clone(&gateway.store);
+    let (by, channel, request) = (approver.clone(), channel.to_owned(), request.clone());
+    let outcome = blocking(move || {
+        store.decide(&by, &Decide { channel: &channel, request: &request, decision }, world::now())
+    })
+    .await?;
+    let Outcome::Done(decided) = outcome else { return Ok(None) };
+    info!(
+        channel = decided.key.channel,
+        account = %decided.key.account,
+        sender = %decided.sender,
+        actor = approver.actor(),
+        approved = decision == Decision::Approve,
+        "request decided"
+    );
+    if decision == Decision::Approve && gateway.config.pairing.notify_on_approval {
+        welcome(gateway, &decided.key, &decided).await;
+    }
+    Ok(Some(decided))
+}
+
+async fn welcome(gateway: &Arc<Gateway>, key: &AccountKey, request: &PairingRequest) {
+    if let Some(account) = gateway.account(key) {
+        let to = account.chat_of(&request.sender);
+        answer::send(gateway, &account, vec![OutboundMessage::new(to, Text::plain(WELCOME))]).await;
+    }
+}
+
+/// What was done, to whom. Never the code.
+pub(crate) fn sentence(decision: Decision, request: &PairingRequest) -> String {
+    let name =
+        request.name().map(|name| format!(" ({})", neutral(&name, NAME_LIMIT))).unwrap_or_default();
+    let (mark, done) = match decision {
+        Decision::Approve => ("✅", "Approved"),
+        Decision::Deny => ("⛔", "Denied"),
+    };
+    format!("{mark} {done} {} sender {}{name}", request.key.channel, request.sender)
+}

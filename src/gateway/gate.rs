@@ -1,0 +1,283 @@
+//! The one gate: from an event to somebody who may be answered. [`Admitted`] has no other maker, and nothing
+//! that answers takes anything else.
+
+use openclaw_plugin_sdk::{
+    ButtonPress, ChatKind, Conversation, InboundEvent, InboundMessage, Sender, SenderId, SentRef,
+    UnixMs, neutral,
+};
+
+use crate::{
+    access::{
+        Ground, Verdict,
+        claim::ClaimCode,
+        group::{GroupMessage, GroupPolicy},
+        is_direct, judge,
+        owner::{Owners, Seat, Writer, recognise},
+        pairing::{Knock, display_name},
+    },
+    config::Account,
+    store::{Store, StoreError},
+};
+
+use super::words;
+
+/// A message of an admitted sender that waits for its answer longer than this across a restart is not answered.
+const ANSWER_WITHIN_MS: u64 = 600_000;
+
+/// A name is shown with at most so many characters.
+pub(crate) const NAME_LIMIT: usize = 64;
+
+/// The rules that an event of one account is judged by.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub(crate) account: &'a Account,
+    pub(crate) owners: &'a Owners,
+    pub(crate) store: &'a dyn Store,
+}
+
+/// When it is, and when it began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) now: UnixMs,
+    /// The start of the gateway.
+    pub(crate) started: UnixMs,
+    /// The account never ran before.
+    pub(crate) first_start: bool,
+}
+
+/// Where an event may go.
+pub(crate) enum Passage {
+    /// To a command or a responder.
+    Admitted(Box<Admitted>),
+    /// To the challenge.
+    Stranger(Knock),
+    /// An owner has used a command in a group.
+    Misplaced(Conversation),
+    /// Nowhere.
+    Silence(&'static str),
+}
+
+/// An event that passed.
+pub(crate) struct Admitted {
+    who: Who,
+    what: What,
+    seat: Option<Seat>,
+    old: bool,
+}
+
+/// Who is admitted, where, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    pub(crate) conversation: Conversation,
+    pub(crate) sender: SenderId,
+    /// Neutralised.
+    pub(crate) name: Option<String>,
+    /// Why.
+    pub(crate) ground: Ground,
+}
+
+/// What is admitted.
+pub(crate) enum What {
+    /// A message.
+    Message(InboundMessage),
+    /// A press of a button on one of our cards.
+    Press { on: SentRef },
+}
+
+impl Admitted {
+    pub(crate) fn who(&self) -> &Who {
+        &self.who
+    }
+
+    pub(crate) fn what(&self) -> &What {
+        &self.what
+    }
+
+    /// The owner's seat, where an owner wrote.
+    pub(crate) fn seat(&self) -> Option<&Seat> {
+        self.seat.as_ref()
+    }
+
+    /// True for a message older than the gateway's start: it may be answered, but not refused anything.
+    pub(crate) fn is_old(&self) -> bool {
+        self.old
+    }
+}
+
+/// Judges one event. Every kind of event comes through here.
+pub(crate) fn admit(
+    rules: Rules<'_>,
+    event: InboundEvent,
+    moment: Moment,
+) -> Result<Passage, StoreError> {
+    if !rules.account.enabled {
+        return Ok(Passage::Silence("the account is disabled"));
+    }
+    match event {
+        InboundEvent::Message(message) => admit_message(rules, message, moment),
+        InboundEvent::Press(press) => admit_press(rules, press, moment),
+    }
+}
+
+/// The claim code in a message that may claim the owner's seat: a direct one, not over an exposed link,
+/// on an account that listens, no older than the start.
+pub(crate) fn claim_code(
+    account: &Account,
+    message: &InboundMessage,
+    moment: Moment,
+) -> Option<ClaimCode> {
+    let listens = account.enabled && account.dm_policy != crate::access::DmPolicy::Disabled;
+    let private =
+        message.link == openclaw_plugin_sdk::Link::Private && is_direct(message.conversation.kind);
+    if !listens || !private || is_old(message.sent_at, moment) {
+        return None;
+    }
+    let words = words::command(account.plugin.abilities.command_prefix, &message.text)?;
+    (words.name == "claim").then(|| ClaimCode::parse(words.args))?
+}
+
+fn admit_message(
+    rules: Rules<'_>,
+    message: InboundMessage,
+    moment: Moment,
+) -> Result<Passage, StoreError> {
+    if message.text.trim().is_empty() && message.attachment.is_none() {
+        return Ok(Passage::Silence("no content"));
+    }
+    match message.conversation.kind {
+        ChatKind::Direct => {
+            let old = is_old(message.sent_at, moment);
+            let (verdict, seat) =
+                judge_direct(rules, &message.conversation, &message.sender, message.link)?;
+            Ok(match verdict {
+                Verdict::Admit(_) if old && is_too_old(message.sent_at, moment) => {
+                    Passage::Silence("backlog")
+                }
+                Verdict::Admit(ground) => {
+                    admitted(&message.conversation.clone(), ground, seat, old, message)
+                }
+                Verdict::Ignore => Passage::Silence("not on the list"),
+                Verdict::Pair if old => Passage::Silence("backlog"),
+                Verdict::Pair => Passage::Stranger(knock(rules.account, &message)),
+            })
+        }
+        ChatKind::Group => admit_in_group(rules, message, moment),
+        ChatKind::Unknown => Ok(Passage::Silence("unknown kind of chat")),
+    }
+}
+
+fn admit_in_group(
+    rules: Rules<'_>,
+    message: InboundMessage,
+    moment: Moment,
+) -> Result<Passage, StoreError> {
+    let groups = &rules.account.groups;
+    let old = is_old(message.sent_at, moment);
+    let seat = seat(rules, &message.conversation, &message.sender, message.link)?;
+    let (chat, sender) = (&message.conversation.id, &message.sender.id);
+    if words::command(rules.account.plugin.abilities.command_prefix, &message.text).is_some() {
+        let counts = groups.policy != GroupPolicy::Disabled
+            && groups.groups.as_ref().is_none_or(|listed| listed.contains(chat));
+        let owner = seat.is_some() && counts && !old;
+        return Ok(if owner {
+            Passage::Misplaced(message.conversation)
+        } else {
+            Passage::Silence("command in a group")
+        });
+    }
+    if !groups.admit(GroupMessage { chat, sender, mentions_us: message.mentions_us }) {
+        return Ok(Passage::Silence("not heard in this group"));
+    }
+    if old && is_too_old(message.sent_at, moment) {
+        return Ok(Passage::Silence("backlog"));
+    }
+    let ground = if seat.is_some() { Ground::Owner } else { Ground::Listed };
+    Ok(admitted(&message.conversation.clone(), ground, seat, old, message))
+}
+
+/// A press opens no request: whoever is not admitted anyway gets silence.
+fn admit_press(
+    rules: Rules<'_>,
+    press: ButtonPress,
+    moment: Moment,
+) -> Result<Passage, StoreError> {
+    if !is_direct(press.conversation.kind) {
+        return Ok(Passage::Silence("press outside a direct chat"));
+    }
+    let (verdict, seat) = judge_direct(rules, &press.conversation, &press.sender, press.link)?;
+    let Verdict::Admit(ground) = verdict else {
+        return Ok(Passage::Silence("press of a stranger"));
+    };
+    let who = who(&press.conversation, &press.sender, ground);
+    let (old, what) = (is_old(press.pressed_at, moment), What::Press { on: press.on });
+    Ok(Passage::Admitted(Box::new(Admitted { who, what, seat, old })))
+}
+
+fn judge_direct(
+    rules: Rules<'_>,
+    conversation: &Conversation,
+    sender: &Sender,
+    link: openclaw_plugin_sdk::Link,
+) -> Result<(Verdict, Option<Seat>), StoreError> {
+    let account = rules.account;
+    let seat = seat(rules, conversation, sender, link)?;
+    let approved = rules.store.approved(&account.key)?;
+    let verdict =
+        judge(account.dm_policy, seat.is_some(), &account.allow_from, &approved, &sender.id);
+    Ok((verdict, seat))
+}
+
+fn seat(
+    rules: Rules<'_>,
+    conversation: &Conversation,
+    sender: &Sender,
+    link: openclaw_plugin_sdk::Link,
+) -> Result<Option<Seat>, StoreError> {
+    let claimed = rules.store.owners()?;
+    let writer = Writer {
+        channel: rules.account.plugin.id,
+        account: &rules.account.key.account,
+        sender: &sender.id,
+        link,
+        console: rules.account.plugin.abilities.console,
+    };
+    Ok(recognise(rules.owners, &claimed, writer, conversation.kind))
+}
+
+fn admitted(
+    conversation: &Conversation,
+    ground: Ground,
+    seat: Option<Seat>,
+    old: bool,
+    of: InboundMessage,
+) -> Passage {
+    let who = who(conversation, &of.sender, ground);
+    Passage::Admitted(Box::new(Admitted { who, what: What::Message(of), seat, old }))
+}
+
+fn who(conversation: &Conversation, sender: &Sender, ground: Ground) -> Who {
+    let name = sender
+        .name
+        .clone()
+        .or_else(|| display_name(&sender.meta))
+        .map(|name| neutral(&name, NAME_LIMIT));
+    Who { conversation: conversation.clone(), sender: sender.id.clone(), name, ground }
+}
+
+fn knock(account: &Account, message: &InboundMessage) -> Knock {
+    let mut meta = message.sender.meta.clone();
+    let address = meta.remove("address");
+    if meta.is_empty() {
+        meta.extend(message.sender.name.clone().map(|name| ("name".to_owned(), name)));
+    }
+    Knock { key: account.key.clone(), sender: message.sender.id.clone(), meta, address }
+}
+
+/// Platforms date to the second: the second of the start itself is not old.
+fn is_old(sent: UnixMs, moment: Moment) -> bool {
+    sent.0 / 1000 < moment.started.0 / 1000
+}
+
+fn is_too_old(sent: UnixMs, moment: Moment) -> bool {
+    moment.first_start || moment.now.0.saturating_sub(sent.0) > ANSWER_WITHIN_MS
+}

@@ -1,0 +1,202 @@
+//! One event at a time: seen before? through the gate, its consequences made durable, then acknowledged.
+
+use std::sync::{Arc, PoisonError};
+
+use openclaw_plugin_sdk::{ChatId, Delivery, EventId, InboundEvent, InboundMessage, SenderId};
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+use super::{
+    Gateway,
+    account::Running,
+    answer, blocking, challenge, command,
+    gate::{self, Admitted, Passage, Rules, What},
+    journal::{self, EventKey},
+    notice,
+    status::State,
+};
+use crate::{access::owner::Owner, store::StoreError, world};
+
+/// Why an event is not acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Halt {
+    #[error("{0}")]
+    Journal(#[from] std::io::Error),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// Takes the events of one account, in order, until the gateway stops.
+pub(crate) async fn listen(
+    gateway: Arc<Gateway>,
+    account: Arc<Running>,
+    mut queue: mpsc::Receiver<Delivery>,
+) {
+    resume(&gateway, &account).await;
+    loop {
+        let delivery = tokio::select! {
+            delivery = queue.recv() => delivery,
+            () = gateway.stop.cancelled() => None,
+        };
+        let Some(Delivery { event, done }) = delivery else { return };
+        account.status.update(|status| status.last_inbound = Some(world::now()));
+        match take(&gateway, &account, event).await {
+            // A channel that has gone learns it from the platform's next delivery.
+            Ok(()) => {
+                recovered(&account);
+                let _ = done.send(());
+            }
+            Err(halt) => halted(&gateway, &account, &halt),
+        }
+    }
+}
+
+/// What the last run left unanswered is answered once more.
+async fn resume(gateway: &Arc<Gateway>, account: &Arc<Running>) {
+    let left = account.journal.lock().unwrap_or_else(PoisonError::into_inner).left_over();
+    match left {
+        Ok(left) => {
+            for (key, message) in left {
+                answer::enqueue(
+                    gateway,
+                    account,
+                    answer::Job::Respond { key, message: Box::new(message) },
+                )
+                .await;
+            }
+        }
+        Err(error) => {
+            warn!(channel = account.config.plugin.id, %error, "unfinished answers are lost");
+        }
+    }
+}
+
+async fn take(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    event: InboundEvent,
+) -> Result<(), Halt> {
+    let (chat, sender, id) = address(&event);
+    let key = journal::key(chat, sender, id);
+    if account.journal.lock().unwrap_or_else(PoisonError::into_inner).knows(&key) {
+        debug!(channel = account.config.plugin.id, "duplicate");
+        return Ok(());
+    }
+    if let InboundEvent::Message(message) = &event
+        && try_claim(gateway, account, message).await?
+    {
+        return see(account, &key);
+    }
+    let moment = gateway.moment(account);
+    let rules =
+        Rules { account: &account.config, owners: &gateway.config.owners, store: &*gateway.store };
+    let knocked = match &event {
+        InboundEvent::Message(message) => Some(message.conversation.clone()),
+        InboundEvent::Press(_) => None,
+    };
+    match gate::admit(rules, event, moment)? {
+        Passage::Admitted(admitted) => admitted_event(gateway, account, *admitted, key).await,
+        Passage::Misplaced(conversation) => {
+            see(account, &key)?;
+            command::write_directly(gateway, account, &conversation).await;
+            Ok(())
+        }
+        Passage::Silence(why) => {
+            debug!(channel = account.config.plugin.id, why, "ignored");
+            Ok(())
+        }
+        Passage::Stranger(knock) => {
+            if let Some(conversation) = knocked {
+                challenge::knocked(gateway, account, knock, conversation).await?;
+            }
+            see(account, &key)
+        }
+    }
+}
+
+async fn admitted_event(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    admitted: Admitted,
+    key: EventKey,
+) -> Result<(), Halt> {
+    let who = admitted.who();
+    account.remember(&who.sender, &who.conversation);
+    let message = match admitted.what() {
+        What::Message(message) => message,
+        What::Press { on } => {
+            debug!(channel = account.config.plugin.id, card = %on.id, "a press that nothing waits for");
+            return see(account, &key);
+        }
+    };
+    if notice::reply_decides(gateway, account, &admitted, message).await?
+        || command::run(gateway, account, &admitted, message).await?
+    {
+        return see(account, &key);
+    }
+    account.journal.lock().unwrap_or_else(PoisonError::into_inner).take(&key, message)?;
+    answer::enqueue(
+        gateway,
+        account,
+        answer::Job::Respond { key, message: Box::new(message.clone()) },
+    )
+    .await;
+    Ok(())
+}
+
+/// Tries `/claim`. True where its sender is an owner now; a wrong code is counted, and the message stays ordinary.
+async fn try_claim(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    message: &InboundMessage,
+) -> Result<bool, Halt> {
+    let Some(code) = gate::claim_code(&account.config, message, gateway.moment(account)) else {
+        return Ok(false);
+    };
+    let (sender, now) = (message.sender.id.clone(), world::now());
+    if gateway.wrong_claims().silenced(&account.config.key, sender.as_str(), now) {
+        return Ok(false);
+    }
+    let owner = Owner { channel: account.config.plugin.id.to_owned(), sender };
+    let (store, claimant) = (Arc::clone(&gateway.store), owner.clone());
+    if !blocking(move || store.redeem_claim(&code, &claimant, now)).await? {
+        gateway.wrong_claims().count(&account.config.key, owner.sender.as_str(), now);
+        return Ok(false);
+    }
+    info!(channel = owner.channel, sender = %owner.sender, "owner's seat claimed");
+    account.remember(&owner.sender, &message.conversation);
+    notice::claimed(gateway, account, &owner, message).await;
+    Ok(true)
+}
+
+fn see(account: &Running, key: &EventKey) -> Result<(), Halt> {
+    Ok(account.journal.lock().unwrap_or_else(PoisonError::into_inner).see(key)?)
+}
+
+fn recovered(account: &Running) {
+    account.status.update(|status| {
+        if status.state == State::StoreUnreadable {
+            (status.state, status.last_error) = (State::Connected, None);
+        }
+    });
+}
+
+/// Nobody is admitted, nothing is sent, nothing is acknowledged; the owner is told once.
+fn halted(gateway: &Arc<Gateway>, account: &Running, halt: &Halt) {
+    let first = account.status.get().state != State::StoreUnreadable;
+    account.status.enter(State::StoreUnreadable, Some(halt.to_string()));
+    if first {
+        let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
+        warn!(channel, account = id, error = %halt, "store unreadable: the account answers nobody");
+        notice::tell_owners(gateway, &format!("{channel} ({id}) answers nobody now: {halt}"));
+    }
+}
+
+fn address(event: &InboundEvent) -> (&ChatId, &SenderId, &EventId) {
+    match event {
+        InboundEvent::Message(message) => {
+            (&message.conversation.id, &message.sender.id, &message.id)
+        }
+        InboundEvent::Press(press) => (&press.conversation.id, &press.sender.id, &press.id),
+    }
+}

@@ -1,0 +1,326 @@
+//! What an account has seen, and what it still owes an answer: appended before an event is acknowledged.
+//!
+//! A job is a message of an admitted sender that goes to the responder. Commands are done before they are
+//! acknowledged, so their words never stand here.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use openclaw_plugin_sdk::{
+    Attachment, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId,
+    UnixMs,
+};
+use serde::{Deserialize, Serialize};
+
+/// So many event keys are remembered for each account.
+const REMEMBERED: usize = 8_192;
+/// A file longer than this is rewritten with what still matters.
+const COMPACT_AT: u64 = 4 << 20;
+/// An answer is tried at most so often: once, and once more after a crash.
+const TRIES: u32 = 2;
+
+/// What makes two deliveries the same event: chat, sender and event id (the account is the file).
+pub(crate) type EventKey = String;
+
+/// The journal of one account.
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    order: VecDeque<EventKey>,
+    seen: HashSet<EventKey>,
+    open: HashMap<EventKey, Open>,
+    first_start: bool,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Open {
+    tries: u32,
+    message: Kept,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "lowercase")]
+enum Line {
+    Done { key: EventKey },
+    Job { key: EventKey, job: Open },
+    Seen { key: EventKey },
+    Try { key: EventKey },
+}
+
+/// The counterpart of an [`InboundMessage`] on disk.
+#[derive(Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the message")]
+struct Kept {
+    id: String,
+    chat: String,
+    direct: bool,
+    sender: String,
+    name: Option<String>,
+    sent_at: u64,
+    text: String,
+    no_text: bool,
+    mentions_us: bool,
+    private: bool,
+}
+
+/// The key of an event.
+pub(crate) fn key(chat: &ChatId, sender: &SenderId, event: &EventId) -> EventKey {
+    let text = format!("{}\0{}\0{}", chat.as_str(), sender.as_str(), event.as_str());
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref()[..16]
+        .iter()
+        .fold(String::with_capacity(32), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+impl Journal {
+    /// Reads what is there. A torn last line is a line that was never acknowledged.
+    pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
+        let text = match fs::read(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let first_start = text.is_none();
+        let file = appendable(&path)?;
+        let (order, seen, open) = (VecDeque::new(), HashSet::new(), HashMap::new());
+        let mut journal = Self { path, file, length: 0, order, seen, open, first_start };
+        for line in text.unwrap_or_default().split(|byte| *byte == b'\n') {
+            if let Ok(line) = serde_json::from_slice(line) {
+                journal.apply(line);
+            }
+        }
+        journal.compact()?;
+        Ok(journal)
+    }
+
+    /// True where the account never ran before.
+    pub(crate) fn first_start(&self) -> bool {
+        self.first_start
+    }
+
+    /// True for an event that was taken or passed over before.
+    pub(crate) fn knows(&self, key: &EventKey) -> bool {
+        self.seen.contains(key)
+    }
+
+    /// Remembers an event that owes nothing.
+    pub(crate) fn see(&mut self, key: &EventKey) -> io::Result<()> {
+        self.append(&Line::Seen { key: key.clone() }, false)
+    }
+
+    /// Takes a message on: after this returns, it is answered even if the machine stops.
+    pub(crate) fn take(&mut self, key: &EventKey, message: &InboundMessage) -> io::Result<()> {
+        let job = Open { tries: 1, message: keep(message) };
+        self.append(&Line::Job { key: key.clone(), job }, true)
+    }
+
+    /// Its answer is given, or never will be.
+    pub(crate) fn finish(&mut self, key: &EventKey) -> io::Result<()> {
+        self.append(&Line::Done { key: key.clone() }, false)
+    }
+
+    /// What the last run left unanswered, each noted as tried once more; what was tried often enough is given up.
+    pub(crate) fn left_over(&mut self) -> io::Result<Vec<(EventKey, InboundMessage)>> {
+        let mut left = Vec::new();
+        let open: Vec<(EventKey, Open)> =
+            self.open.iter().map(|(key, job)| (key.clone(), job.clone())).collect();
+        for (key, job) in open {
+            match revive(job.message) {
+                Some(message) if job.tries < TRIES => {
+                    self.append(&Line::Try { key: key.clone() }, true)?;
+                    left.push((key, message));
+                }
+                _ => self.finish(&key)?,
+            }
+        }
+        left.sort_by_key(|(_, message)| message.sent_at);
+        Ok(left)
+    }
+
+    fn append(&mut self, line: &Line, durable: bool) -> io::Result<()> {
+        if self.length > COMPACT_AT {
+            self.compact()?;
+        }
+        let bytes = to_line(line)?;
+        self.file.write_all(&bytes)?;
+        if durable {
+            self.file.sync_data()?;
+        }
+        self.length += bytes.len() as u64;
+        let line = serde_json::from_slice(&bytes)?;
+        self.apply(line);
+        Ok(())
+    }
+
+    fn apply(&mut self, line: Line) {
+        let key = match line {
+            Line::Done { key } => {
+                self.open.remove(&key);
+                key
+            }
+            Line::Job { key, job } => {
+                self.open.insert(key.clone(), job);
+                key
+            }
+            Line::Seen { key } => key,
+            Line::Try { key } => {
+                if let Some(job) = self.open.get_mut(&key) {
+                    job.tries += 1;
+                }
+                key
+            }
+        };
+        if self.seen.insert(key.clone()) {
+            self.order.push_back(key);
+        }
+        while self.order.len() > REMEMBERED {
+            let oldest = self.order.pop_front();
+            oldest.map(|key| self.seen.remove(&key));
+        }
+    }
+
+    fn compact(&mut self) -> io::Result<()> {
+        let aside = self.path.with_extension("tmp");
+        drop(fs::remove_file(&aside));
+        let mut file = appendable(&aside)?;
+        let mut bytes = Vec::new();
+        for key in self.order.iter().filter(|key| !self.open.contains_key(*key)) {
+            bytes.extend(to_line(&Line::Seen { key: key.clone() })?);
+        }
+        for (key, job) in &self.open {
+            bytes.extend(to_line(&Line::Job { key: key.clone(), job: job.clone() })?);
+        }
+        file.write_all(&bytes)?;
+        file.sync_data()?;
+        fs::rename(&aside, &self.path)?;
+        (self.file, self.length) = (file, bytes.len() as u64);
+        Ok(())
+    }
+}
+
+fn to_line(line: &Line) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(line)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn appendable(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        crate::store::private::ensure_dir(folder).map_err(io::Error::other)?;
+    }
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
+fn keep(message: &InboundMessage) -> Kept {
+    Kept {
+        id: message.id.as_str().to_owned(),
+        chat: message.conversation.id.as_str().to_owned(),
+        direct: message.conversation.kind == ChatKind::Direct,
+        sender: message.sender.id.as_str().to_owned(),
+        name: message.sender.name.clone(),
+        sent_at: message.sent_at.0,
+        text: message.text.clone(),
+        no_text: message.attachment.is_some(),
+        mentions_us: message.mentions_us,
+        private: message.link == Link::Private,
+    }
+}
+
+fn revive(kept: Kept) -> Option<InboundMessage> {
+    let sender = Sender { id: SenderId::new(&kept.sender).ok()?, name: kept.name, meta: [].into() };
+    let kind = if kept.direct { ChatKind::Direct } else { ChatKind::Group };
+    Some(InboundMessage {
+        id: EventId::new(kept.id),
+        conversation: Conversation { id: ChatId::new(kept.chat), kind },
+        sender,
+        sent_at: UnixMs(kept.sent_at),
+        text: kept.text,
+        attachment: kept.no_text.then_some(Attachment::File),
+        mentions_us: kept.mentions_us,
+        reply_to: None,
+        link: if kept.private { Link::Private } else { Link::Exposed },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(id: &str, text: &str) -> InboundMessage {
+        let sender = Sender { id: SenderId::new("7").unwrap(), name: None, meta: [].into() };
+        InboundMessage {
+            id: EventId::new(id),
+            conversation: Conversation { id: ChatId::new("7"), kind: ChatKind::Direct },
+            sender,
+            sent_at: UnixMs(1),
+            text: text.to_owned(),
+            attachment: None,
+            mentions_us: false,
+            reply_to: None,
+            link: Link::Private,
+        }
+    }
+
+    fn key_of(message: &InboundMessage) -> EventKey {
+        key(&message.conversation.id, &message.sender.id, &message.id)
+    }
+
+    #[test]
+    fn case_105_an_event_is_the_same_by_chat_sender_and_id() {
+        let key = |chat: &str, sender: &str, id: &str| {
+            super::key(&ChatId::new(chat), &SenderId::new(sender).unwrap(), &EventId::new(id))
+        };
+        assert_eq!(key("1", "2", "3"), key("1", "2", "3"));
+        let others =
+            [key("9", "2", "3"), key("1", "9", "3"), key("1", "2", "9"), key("12", "3", "")];
+        assert!(others.iter().all(|other| *other != key("1", "2", "3")));
+    }
+
+    #[test]
+    fn an_unfinished_answer_is_given_once_more_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inbox/telegram-default.jsonl");
+        let (one, two) = (message("1", "hello"), message("2", "again"));
+        let mut journal = Journal::open(path.clone()).unwrap();
+        assert!(journal.first_start());
+        journal.take(&key_of(&one), &one).unwrap();
+        journal.take(&key_of(&two), &two).unwrap();
+        journal.finish(&key_of(&two)).unwrap();
+        for expected in [1, 0, 0] {
+            let mut journal = Journal::open(path.clone()).unwrap();
+            assert!(!journal.first_start() && journal.knows(&key_of(&two)));
+            let left = journal.left_over().unwrap();
+            assert_eq!(left.len(), expected);
+            assert!(left.iter().all(|(_, message)| message.text == "hello"));
+        }
+    }
+
+    #[test]
+    fn a_torn_line_was_never_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j.jsonl");
+        let one = message("1", "hello");
+        Journal::open(path.clone()).unwrap().take(&key_of(&one), &one).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(bytes.len() as u64 - 9).unwrap();
+        let mut journal = Journal::open(path).unwrap();
+        assert!(journal.left_over().unwrap().is_empty() && !journal.knows(&key_of(&one)));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(dir.path().join("j.jsonl")).unwrap();
+        for n in 0..REMEMBERED + 10 {
+            journal.see(&n.to_string()).unwrap();
+        }
+        assert!(!journal.knows(&"0".to_owned()) && journal.knows(&(REMEMBERED + 9).to_string()));
+        assert_eq!(journal.order.len(), REMEMBERED);
+    }
+}

@@ -1,0 +1,134 @@
+//! The way out: split what is too long, wait when asked, try again when the connection broke.
+
+use std::time::Duration;
+
+use openclaw_plugin_sdk::{
+    Body, ChannelError, Conversation, OutboundMessage, SentRef, Span, Text, TextLimit,
+};
+use tracing::warn;
+
+use super::{account::Running, words};
+use crate::world;
+
+/// So often a message is tried again after the connection broke or the platform asked to wait.
+const TRIES: u32 = 5;
+/// A platform that asks to wait longer than this is not waited for.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// Sends one message, in as many pieces as the platform needs. The reference is that of the last piece.
+pub(crate) async fn send(
+    account: &Running,
+    message: OutboundMessage,
+) -> Result<SentRef, ChannelError> {
+    let mut pieces = pieces(message, account.config.plugin.text_limit);
+    let last = pieces.pop();
+    for piece in pieces {
+        send_piece(account, &piece).await?;
+    }
+    match last {
+        Some(piece) => send_piece(account, &piece).await,
+        None => Err(ChannelError::Undeliverable("there is nothing to send".to_owned())),
+    }
+}
+
+/// Sends a text; a failure is logged and no more can be done about it.
+pub(crate) async fn say(account: &Running, to: &Conversation, text: impl Into<Text>) {
+    deliver(account, OutboundMessage::new(to.clone(), text.into())).await;
+}
+
+/// Sends a message; a failure is logged. True where it has arrived.
+pub(crate) async fn deliver(account: &Running, message: OutboundMessage) -> bool {
+    match send(account, message).await {
+        Ok(_) => true,
+        Err(error) => {
+            warn!(channel = account.config.plugin.id, account = %account.config.key.account, %error, "message not sent");
+            false
+        }
+    }
+}
+
+async fn send_piece(account: &Running, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+    let mut tried = 0;
+    loop {
+        let error = match account.channel.send(message).await {
+            Ok(sent) => {
+                account.status.update(|status| status.last_outbound = Some(world::now()));
+                return Ok(sent);
+            }
+            Err(error) => error,
+        };
+        tried += 1;
+        let wait = match &error {
+            ChannelError::RateLimited(wait) if *wait <= LONGEST_WAIT => *wait,
+            ChannelError::Disconnected(_) => Duration::from_millis(500 << tried),
+            _ => return Err(error),
+        };
+        if tried >= TRIES {
+            return Err(error);
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn pieces(message: OutboundMessage, limit: TextLimit) -> Vec<OutboundMessage> {
+    let fits = |text: &str| limit.measure(text) <= limit.max;
+    match &message.body {
+        Body::Text(text) if !fits(&text.to_plain()) => {
+            let OutboundMessage { to, answers, replaces, .. } = message.clone();
+            let texts = split(text, fits).into_iter().enumerate();
+            let piece = |(n, text)| {
+                let (answers, replaces) =
+                    if n == 0 { (answers.clone(), replaces.clone()) } else { (None, None) };
+                OutboundMessage { to: to.clone(), body: Body::Text(text), replaces, answers }
+            };
+            texts.map(piece).collect()
+        }
+        _ => vec![message],
+    }
+}
+
+/// Splits between runs where it can, so that a code is never cut.
+fn split(text: &Text, fits: impl Fn(&str) -> bool + Copy) -> Vec<Text> {
+    let mut done = Vec::new();
+    let mut open = Text::default();
+    for span in text.spans() {
+        let joined = open.clone().with(span.clone());
+        if fits(&joined.to_plain()) {
+            open = joined;
+            continue;
+        }
+        let (Span::Plain(long) | Span::Code(long)) = span else { continue };
+        if !open.to_plain().is_empty() {
+            done.push(std::mem::take(&mut open));
+        }
+        let mut pieces = words::split(long, fits);
+        open = pieces.pop().map(Text::plain).unwrap_or_default();
+        done.extend(pieces.into_iter().map(Text::plain));
+    }
+    if !open.to_plain().is_empty() {
+        done.push(open);
+    }
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use openclaw_plugin_sdk::TextUnit;
+
+    use super::*;
+
+    #[test]
+    fn a_long_answer_goes_in_pieces_and_nothing_is_lost() {
+        let limit = TextLimit { max: 10, unit: TextUnit::Chars };
+        let text = Text::plain("one two three four ").code("ABCD2345").and(" five");
+        let texts = split(&text, |text| limit.measure(text) <= limit.max);
+        assert!(texts.iter().all(|text| limit.measure(&text.to_plain()) <= 10));
+        assert_eq!(texts.iter().map(Text::to_plain).collect::<String>(), text.to_plain());
+        assert!(texts.iter().any(|text| {
+            text.spans().iter().any(|span| {
+                matches!(span, Span::Plain(p) if p == "ABCD2345")
+                    || matches!(span, Span::Code(c) if c == "ABCD2345")
+            })
+        }));
+    }
+}

@@ -1,0 +1,87 @@
+//! The command line's way to a running gateway: `<state>/run/gateway.sock`, for this user alone.
+
+use std::{io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+};
+use tracing::{debug, warn};
+
+use super::{Gateway, methods};
+use crate::protocol::frame::Request;
+
+/// The longest request line.
+const LINE_LIMIT: u64 = 64 * 1024;
+/// A caller has so long for its next line.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Makes the socket, 0600 from the first moment: its folder is 0700, and a left-over one is in its place.
+pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
+    if let Some(folder) = path.parent() {
+        crate::store::private::ensure_dir(folder).map_err(io::Error::other)?;
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Serves until the gateway stops.
+pub(crate) async fn serve(gateway: Arc<Gateway>, listener: UnixListener) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = gateway.stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let gateway_of_task = Arc::clone(&gateway);
+                gateway.tracker.spawn(async move {
+                    tokio::select! {
+                        ended = talk(&gateway_of_task, stream) => {
+                            if let Err(error) = ended {
+                                debug!(%error, "a command line has gone");
+                            }
+                        }
+                        () = gateway_of_task.stop.cancelled() => {}
+                    }
+                });
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept a command line");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn talk(gateway: &Arc<Gateway>, stream: UnixStream) -> io::Result<()> {
+    let peer = stream.peer_cred()?.uid();
+    if peer != crate::world::user() && peer != 0 {
+        warn!(uid = peer, "another user's command line was refused");
+        return Ok(());
+    }
+    let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read);
+    loop {
+        let mut line = String::new();
+        let mut limited = (&mut lines).take(LINE_LIMIT);
+        let Ok(read) = tokio::time::timeout(PATIENCE, limited.read_line(&mut line)).await else {
+            return Ok(());
+        };
+        if read? == 0 || !line.ends_with('\n') {
+            return Ok(());
+        }
+        let response = match Request::parse(&line) {
+            Ok(request) => methods::answer(gateway, &request).await,
+            Err(refusal) => *refusal,
+        };
+        let mut bytes = serde_json::to_vec(&response)?;
+        bytes.push(b'\n');
+        write.write_all(&bytes).await?;
+    }
+}

@@ -1,0 +1,243 @@
+//! From a configuration to a running gateway, and to its end.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::{AccountId, Settings};
+use tokio::{net::TcpListener, signal::unix::SignalKind};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+use super::{
+    Gateway, SingleError, account, answer::Turns, command, journal::Journal,
+    notice_book::NoticeBook, server, single::Single, socket,
+};
+use crate::{
+    access::{AccountKey, claim::ClaimCode},
+    config::{Account, Config},
+    registry,
+    store::{Store, StoreError, files::FileStore, paths::StateDir},
+    world,
+};
+
+/// Everything ends within this after a signal.
+const STOP_WITHIN: Duration = Duration::from_secs(4);
+
+/// What a gateway is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// Checked.
+    pub config: Config,
+    /// Its folder.
+    pub state: StateDir,
+    /// There is a console to sit at.
+    pub console: bool,
+    /// Standard output is a terminal: a claim code may be printed.
+    pub terminal: bool,
+}
+
+/// A gateway that is ready.
+#[expect(missing_debug_implementations, reason = "it may hold a code")]
+pub struct Ready<'a> {
+    /// Where its port is.
+    pub address: SocketAddr,
+    /// The channels that pages are served for, by path.
+    pub pages: Vec<&'static str>,
+    /// The folder of its files.
+    pub state: &'a StateDir,
+    /// The owner's console is open.
+    pub console: bool,
+    /// No owner is configured, added or claimed: the code to claim the seat with, if it may be printed.
+    pub seat: Seat,
+}
+
+/// Whether somebody has the owner's seat.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it holds a code")]
+pub enum Seat {
+    /// Nobody; this code takes it.
+    Free(ClaimCode),
+    /// Nobody; `openclaw owner claim` prints a code.
+    FreeUnprinted,
+    /// An owner.
+    Taken,
+}
+
+/// Why a gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A port, a folder, a signal.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Another gateway has the port.
+    #[error("port {0} is taken by another program; choose another with `--port` or `gateway.port`")]
+    PortTaken(u16),
+    /// A plugin cannot be opened.
+    #[error("{plugin}: {problem}")]
+    Plugin {
+        /// Which.
+        plugin: String,
+        /// Why.
+        problem: String,
+    },
+    /// Another gateway has the folder.
+    #[error(transparent)]
+    Single(#[from] SingleError),
+    /// The store cannot be read.
+    #[error("{0}; repair the file or move it away, then start again")]
+    Store(#[from] StoreError),
+}
+
+fn io_error(doing: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
+    let doing = doing.into();
+    move |source| RunError::Io { doing, source }
+}
+
+/// Runs a gateway until SIGINT or SIGTERM. `ready` hears when clients can come.
+pub fn run(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunError> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime =
+        runtime.worker_threads(2).enable_all().build().map_err(io_error("start the runtime"))?;
+    let ended = runtime.block_on(serve(start, ready));
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    ended
+}
+
+async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunError> {
+    let mut single = Single::take(&start.state.gateway_lock())?;
+    let store = FileStore::new(start.state.clone(), parse_sender);
+    store.start(world::now())?;
+    let accounts: Vec<AccountKey> =
+        start.config.accounts.iter().map(|account| account.key.clone()).collect();
+    store.check(&accounts)?;
+    let store = Arc::new(store);
+    let listener = bind(start.config.port).await?;
+    let address = listener.local_addr().map_err(io_error("learn the port"))?;
+    single.name(address.port()).map_err(io_error("write the gateway's lock"))?;
+    let commands = socket::bind(&start.state.socket())
+        .map_err(io_error("open the socket of the command line"))?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+
+    let seat = seat(&start, &*store)?;
+    let gateway = Arc::new(gateway(&start, &store, address.port())?);
+    for account in &gateway.accounts {
+        gateway.tracker.spawn(account::supervise(Arc::clone(&gateway), Arc::clone(account)));
+    }
+    gateway.tracker.spawn(server::serve(Arc::clone(&gateway), listener));
+    gateway.tracker.spawn(socket::serve(Arc::clone(&gateway), commands));
+    let pages = gateway.accounts.iter().filter_map(|account| match account.config.plugin.ingress {
+        openclaw_plugin_sdk::Ingress::Serve { path } => Some(path),
+        openclaw_plugin_sdk::Ingress::Connect => None,
+    });
+    let console = gateway.accounts.iter().any(|account| account.config.plugin.abilities.console);
+    ready(&Ready { address, pages: pages.collect(), state: &start.state, console, seat });
+
+    tokio::select! {
+        _ = interrupt.recv() => info!("interrupted"),
+        _ = terminate.recv() => info!("asked to stop"),
+    }
+    gateway.stop.cancel();
+    gateway.tracker.close();
+    if tokio::time::timeout(STOP_WITHIN, gateway.tracker.wait()).await.is_err() {
+        warn!("stopped before everything had ended");
+    }
+    std::fs::remove_file(start.state.socket())
+        .map_err(io_error("remove the socket of the command line"))
+}
+
+fn gateway(start: &Start, store: &Arc<FileStore>, port: u16) -> Result<Gateway, RunError> {
+    let on = |account: &&Account| {
+        account.enabled && (start.console || !account.plugin.abilities.console)
+    };
+    let accounts = start
+        .config
+        .accounts
+        .iter()
+        .filter(on)
+        .map(|account| open(start, store, account).map(Arc::new));
+    Ok(Gateway {
+        accounts: accounts.collect::<Result<_, _>>()?,
+        responder: responder(&start.config)?,
+        config: start.config.clone(),
+        store: Arc::clone(store) as Arc<dyn Store>,
+        turns: Turns::default(),
+        notices: Mutex::new(NoticeBook::open(start.state.notices())),
+        wrong_claims: Mutex::default(),
+        wrong_codes: Mutex::default(),
+        told_groups: Mutex::default(),
+        started: world::now(),
+        port,
+        tracker: TaskTracker::new(),
+        stop: CancellationToken::new(),
+    })
+}
+
+fn open(start: &Start, store: &FileStore, account: &Account) -> Result<account::Running, RunError> {
+    let (plugin, id) = (account.plugin, &account.key.account);
+    let purpose = format!("{}-{id}", plugin.id);
+    let key = if plugin.abilities.key { store.key(&purpose)? } else { [0; 32] };
+    let commands = command::listed();
+    let settings = Settings { account: id.clone(), table: account.settings.clone(), key, commands };
+    let channel = (plugin.open)(settings).map_err(|error| RunError::Plugin {
+        plugin: format!("{} ({id})", plugin.id),
+        problem: error.to_string(),
+    })?;
+    let journal = start.state.inbox(&account.key);
+    let journal =
+        Journal::open(journal.clone()).map_err(io_error(format!("read {}", journal.display())))?;
+    Ok(account::Running::new(account.clone(), channel, journal))
+}
+
+fn responder(config: &Config) -> Result<Box<dyn openclaw_plugin_sdk::Responder>, RunError> {
+    let id = config.assistant.responder.as_str();
+    let error = |problem: String| RunError::Plugin { plugin: format!("assistant.{id}"), problem };
+    let plugin = registry::RESPONDERS.iter().find(|plugin| plugin.id == id);
+    let plugin = plugin.ok_or_else(|| error("there is no such responder".to_owned()))?;
+    let table = config.assistant.tables.get(id).cloned().unwrap_or_default();
+    let account = AccountId::default_account();
+    let settings = Settings { account, table, key: [0; 32], commands: Vec::new() };
+    (plugin.open)(settings).map_err(|problem| error(problem.to_string()))
+}
+
+fn seat(start: &Start, store: &dyn Store) -> Result<Seat, RunError> {
+    if !start.config.owners.is_empty() || !store.owners()?.is_empty() {
+        return Ok(Seat::Taken);
+    }
+    if !start.terminal {
+        return Ok(Seat::FreeUnprinted);
+    }
+    let code = ClaimCode::from_random(world::random().map_err(io_error("ask for randomness"))?);
+    store.open_claim(&code, world::now())?;
+    Ok(Seat::Free(code))
+}
+
+async fn bind(port: u16) -> Result<TcpListener, RunError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => RunError::PortTaken(port),
+        _ => RunError::Io { doing: format!("listen on port {port}"), source },
+    })
+}
+
+fn signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, RunError> {
+    tokio::signal::unix::signal(kind).map_err(io_error("listen for signals"))
+}
+
+fn parse_sender(
+    channel: &str,
+    text: &str,
+) -> Result<openclaw_plugin_sdk::SenderId, openclaw_plugin_sdk::InvalidSenderId> {
+    match registry::channel(channel) {
+        Some(plugin) => (plugin.parse_sender)(text),
+        None => openclaw_plugin_sdk::SenderId::new(text),
+    }
+}

@@ -1,0 +1,71 @@
+//! How each account is, for `channels status`.
+
+use std::sync::{Mutex, PoisonError};
+
+use openclaw_plugin_sdk::UnixMs;
+
+/// How an account is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The configuration switches it off.
+    #[default]
+    Disabled,
+    /// On its way to the platform, or back to it.
+    Connecting,
+    /// The platform answers.
+    Connected,
+    /// The platform asked to wait.
+    Waiting,
+    /// Its credentials do not work; it has stopped.
+    Unauthorized,
+    /// Its files cannot be read; it answers nobody.
+    StoreUnreadable,
+    /// The gateway stops.
+    Stopped,
+}
+
+impl State {
+    /// The word that `channels status` prints.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Waiting => "rate limited",
+            Self::Unauthorized => "unauthorized",
+            Self::StoreUnreadable => "store unreadable",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// What is known of an account while it runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Status {
+    pub(crate) state: State,
+    /// The last thing that went wrong, until the account is connected again.
+    pub(crate) last_error: Option<String>,
+    pub(crate) last_inbound: Option<UnixMs>,
+    pub(crate) last_outbound: Option<UnixMs>,
+}
+
+/// A [`Status`] that many may write.
+#[derive(Debug, Default)]
+pub(crate) struct StatusCell(Mutex<Status>);
+
+impl StatusCell {
+    /// A copy of it.
+    pub(crate) fn get(&self) -> Status {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes it.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Enters a state, with what went wrong if something did.
+    pub(crate) fn enter(&self, state: State, error: Option<String>) {
+        self.update(|status| (status.state, status.last_error) = (state, error));
+    }
+}

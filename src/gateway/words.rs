@@ -1,0 +1,102 @@
+//! Words with a meaning: commands, and the answers to a notice.
+
+use openclaw_plugin_sdk::Decision;
+
+/// A command as somebody typed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Words<'a> {
+    /// Its name, without prefix and without the `@account` that groups append.
+    pub(crate) name: &'a str,
+    /// What stands after it, trimmed.
+    pub(crate) args: &'a str,
+}
+
+/// Reads a command; `None` for a text that is none.
+pub(crate) fn command<'a>(prefix: &str, text: &'a str) -> Option<Words<'a>> {
+    let rest = text.trim().strip_prefix(prefix)?;
+    let (head, args) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let name = head.split_once('@').map_or(head, |(name, _)| name);
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (!name.is_empty() && name.chars().all(fits)).then(|| Words { name, args: args.trim() })
+}
+
+/// What a reply to a notice decides; `None` for an ordinary message.
+pub(crate) fn decision(text: &str) -> Option<Decision> {
+    let word = text.trim().trim_end_matches(['.', '!']).to_lowercase();
+    match word.as_str() {
+        "approve" | "yes" | "ok" => Some(Decision::Approve),
+        "deny" | "no" => Some(Decision::Deny),
+        _ => None,
+    }
+}
+
+/// Cuts a text into pieces that each fit `fits`, at a line, else at a blank, else between characters.
+/// The pieces joined are the text.
+pub(crate) fn split(text: &str, fits: impl Fn(&str) -> bool) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() && !fits(rest) {
+        let cut = cut(rest, &fits);
+        let (piece, left) = rest.split_at(cut);
+        pieces.push(piece);
+        rest = left;
+    }
+    if !rest.is_empty() {
+        pieces.push(rest);
+    }
+    pieces
+}
+
+fn cut(text: &str, fits: &impl Fn(&str) -> bool) -> usize {
+    let ends: Vec<usize> = text.char_indices().map(|(at, c)| at + c.len_utf8()).collect();
+    // The longest head that fits; never less than one character, so that the text gets shorter.
+    let most = ends.partition_point(|end| fits(&text[..*end])).max(1);
+    let end = ends[most - 1];
+    let head = &text[..end];
+    let good = |at: usize| at > end / 2;
+    let after = |c: char| head.rfind(c).map(|at| at + c.len_utf8()).filter(|at| good(*at));
+    after('\n').or_else(|| after(' ')).unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_command_is_read_as_people_type_it() {
+        let words = |name, args| Some(Words { name, args });
+        assert_eq!(
+            command("/", "/pairing approve  ABCD2345 "),
+            words("pairing", "approve  ABCD2345")
+        );
+        assert_eq!(command("/", " /help@our_bot"), words("help", ""));
+        assert_eq!(command("/", "/start x\ny"), words("start", "x\ny"));
+        for text in ["", "hello", "/", "/ help", "//x", "/päir", "a /help"] {
+            assert_eq!(command("/", text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_words_themselves_decide() {
+        for (text, meant) in
+            [("Yes", Decision::Approve), (" ok. ", Decision::Approve), ("NO!", Decision::Deny)]
+        {
+            assert_eq!(decision(text), Some(meant));
+        }
+        for text in ["", "yes please", "approve him", "nope", "okay"] {
+            assert_eq!(decision(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_fit_and_join_to_the_text(text in "(\\PC|\n| ){0,200}", max in 2usize..40) {
+            let utf16 = |text: &str| text.encode_utf16().count();
+            let pieces = split(&text, |piece| utf16(piece) <= max);
+            prop_assert_eq!(pieces.concat(), text.clone());
+            prop_assert!(pieces.iter().all(|piece| utf16(piece) <= max && !piece.is_empty()));
+        }
+    }
+}
