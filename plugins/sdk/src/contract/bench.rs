@@ -60,6 +60,7 @@ impl<P: FakePlatform> Bench<P> {
     /// Calls `receive`, and returns once the channel says that it is connected; or with the error it ended in.
     pub async fn listen(&mut self) -> Result<(), ChannelError> {
         self.connected.send_replace(false);
+        tracing::info!("receive begins");
         let (channel, inbox) = (Arc::clone(&self.channel), Arc::clone(&self.inbox));
         self.running.spawn(async move { channel.receive(&inbox).await });
         let mut connected = self.connected.subscribe();
