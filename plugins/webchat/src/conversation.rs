@@ -1,0 +1,274 @@
+//! What each visitor's pages show: the newest messages, in memory, within bounds. Gone when the gateway stops.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::{
+    visitor::Visitor,
+    wire::{Shown, ToPage},
+};
+
+/// Messages kept for a visitor, also while he is away.
+const MESSAGES: usize = 50;
+/// Visitors with kept messages.
+const VISITORS: usize = 1000;
+/// Bytes of all kept messages, roughly.
+const COST: usize = 16 << 20;
+/// Frames that wait for one page; a page that is further behind is closed and may come back.
+const QUEUE: usize = 64;
+
+/// Every visitor's conversation and open pages.
+#[derive(Default)]
+pub(crate) struct Conversations(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    of: HashMap<Visitor, Conversation>,
+    /// Counts what happens, to know who was longest without anything.
+    clock: u64,
+    cost: usize,
+}
+
+#[derive(Default)]
+struct Conversation {
+    entries: VecDeque<Entry>,
+    pages: Vec<Page>,
+    touched: u64,
+}
+
+struct Entry {
+    shown: Shown,
+    cost: usize,
+    mark: Mark,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    /// The gateway has not taken it yet.
+    Saying,
+    /// A page of the visitor was open to show it.
+    Seen,
+    /// Waits for the visitor.
+    Waiting,
+}
+
+struct Page {
+    number: u64,
+    frames: mpsc::Sender<Utf8Bytes>,
+}
+
+/// A visitor's open page. Dropped, it is closed.
+pub(crate) struct Seat<'a> {
+    conversations: &'a Conversations,
+    visitor: Visitor,
+    number: u64,
+}
+
+/// What a page is to be told, in order; at its end the page must be closed.
+pub(crate) type Frames = mpsc::Receiver<Utf8Bytes>;
+
+/// No room for one more message to somebody who is not here.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// What is known of a message a page says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Before,
+    New,
+}
+
+impl Conversations {
+    /// Opens a page: it is told first who it is and what was said.
+    pub(crate) fn join(&self, visitor: &Visitor, title: &str) -> (Seat<'_>, Frames) {
+        let mut state = self.lock();
+        let number = state.tick();
+        let conversation = state.of.entry(visitor.clone()).or_default();
+        conversation.touched = number;
+        let (frames_in, frames) = mpsc::channel(QUEUE);
+        let taken = conversation.entries.iter_mut().filter(|entry| entry.mark != Mark::Saying);
+        let history = taken.map(|entry| {
+            entry.mark = Mark::Seen;
+            &entry.shown
+        });
+        let ready = ToPage::Ready { you: visitor.as_str(), title, history: history.collect() };
+        let page = Page { number, frames: frames_in };
+        page.tell(ready.frame());
+        conversation.pages.push(page);
+        (Seat { conversations: self, visitor: visitor.clone(), number }, frames)
+    }
+
+    /// Shows a message of ours on all pages of a visitor, or keeps it for when he comes.
+    pub(crate) fn post(&self, visitor: &Visitor, shown: Shown) -> Result<(), Full> {
+        let mut state = self.lock();
+        let frame = ToPage::Message(&shown).frame();
+        state.keep(visitor, shown, Mark::Waiting)?;
+        state.tell(visitor, &frame, None);
+        Ok(())
+    }
+
+    /// Shows a message in the place of the one with its id.
+    pub(crate) fn edit(&self, visitor: &Visitor, mut shown: Shown) -> Result<(), Full> {
+        let mut state = self.lock();
+        let old = state.of.get(visitor).and_then(|conversation| conversation.find(&shown.id));
+        if let Some(old) = old {
+            // It stays where it stood.
+            (shown.at, shown.answers) =
+                (old.shown.at, shown.answers.or_else(|| old.shown.answers.clone()));
+        }
+        let frame = ToPage::Edit(&shown).frame();
+        state.keep(visitor, shown, Mark::Waiting)?;
+        state.tell(visitor, &frame, None);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat<'_> {
+    /// Notes that a page says something, in its place before the answer. Unknown to other pages until it is taken.
+    pub(crate) fn say(&self, shown: Shown) -> Said {
+        let mut state = self.conversations.lock();
+        let old = state.of.get(&self.visitor).and_then(|conversation| conversation.find(&shown.id));
+        if let Some(old) = old {
+            return if old.mark == Mark::Saying { Said::New } else { Said::Before };
+        }
+        // Without room it is said all the same: only a page that is opened later does not show it.
+        state.keep(&self.visitor, shown, Mark::Saying).ok();
+        Said::New
+    }
+
+    /// The gateway has taken what the page said: all other pages show it.
+    pub(crate) fn taken(&self, id: &str) {
+        let mut state = self.conversations.lock();
+        let found =
+            state.of.get_mut(&self.visitor).and_then(|conversation| conversation.find_mut(id));
+        let Some(entry) = found.filter(|entry| entry.mark == Mark::Saying) else { return };
+        entry.mark = Mark::Seen;
+        let frame = ToPage::Message(&entry.shown).frame();
+        state.tell(&self.visitor, &frame, Some(self.number));
+    }
+
+    /// The gateway has not taken what the page said: nothing of it is kept.
+    pub(crate) fn unsaid(&self, id: &str) {
+        let mut state = self.conversations.lock();
+        state.forget(&self.visitor, |entry| entry.mark == Mark::Saying && entry.shown.id == id);
+    }
+
+    /// Tells this page alone.
+    pub(crate) fn tell(&self, what: &ToPage<'_>) {
+        let mut state = self.conversations.lock();
+        let Some(conversation) = state.of.get_mut(&self.visitor) else { return };
+        let frame = what.frame();
+        conversation.pages.retain(|page| page.number != self.number || page.tell(frame.clone()));
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        let mut state = self.conversations.lock();
+        if let Some(conversation) = state.of.get_mut(&self.visitor) {
+            conversation.pages.retain(|page| page.number != self.number);
+            state.sweep(&self.visitor);
+        }
+    }
+}
+
+impl State {
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// Keeps a message in the place of the one with its id, or as the newest.
+    fn keep(&mut self, visitor: &Visitor, shown: Shown, mark: Mark) -> Result<(), Full> {
+        let touched = self.tick();
+        let cost = shown.id.len() + shown.body.cost();
+        let conversation = self.of.entry(visitor.clone()).or_default();
+        conversation.touched = touched;
+        let here = mark == Mark::Waiting && !conversation.pages.is_empty();
+        let entry = Entry { shown, cost, mark: if here { Mark::Seen } else { mark } };
+        if let Some(old) = conversation.find_mut(&entry.shown.id) {
+            self.cost = self.cost + cost - old.cost;
+            *old = entry;
+            return Ok(());
+        }
+        let oldest =
+            conversation.entries.front().filter(|_| conversation.entries.len() >= MESSAGES);
+        let full = oldest.is_some_and(|oldest| oldest.mark == Mark::Waiting);
+        if full || !self.make_room(visitor, cost) {
+            self.sweep(visitor);
+            return Err(Full);
+        }
+        let conversation = self.of.entry(visitor.clone()).or_default();
+        if conversation.entries.len() >= MESSAGES {
+            self.cost -= conversation.entries.pop_front().map_or(0, |oldest| oldest.cost);
+        }
+        conversation.entries.push_back(entry);
+        self.cost += cost;
+        Ok(())
+    }
+
+    /// Forgets whole conversations, the longest untouched first, but none in which something waits.
+    fn make_room(&mut self, visitor: &Visitor, cost: usize) -> bool {
+        loop {
+            let others =
+                || self.of.iter().filter(|(one, talk)| *one != visitor && !talk.entries.is_empty());
+            if self.cost + cost <= COST && others().count() < VISITORS {
+                return true;
+            }
+            let idle = others()
+                .filter(|(_, talk)| talk.entries.iter().all(|entry| entry.mark != Mark::Waiting));
+            let oldest = idle.min_by_key(|(_, talk)| talk.touched).map(|(one, _)| one.clone());
+            let Some(oldest) = oldest else { return false };
+            self.forget(&oldest, |_| true);
+        }
+    }
+
+    fn forget(&mut self, visitor: &Visitor, which: impl Fn(&Entry) -> bool) {
+        let Some(conversation) = self.of.get_mut(visitor) else { return };
+        let cost = &mut self.cost;
+        conversation.entries.retain(|entry| {
+            let goes = which(entry);
+            *cost -= if goes { entry.cost } else { 0 };
+            !goes
+        });
+        self.sweep(visitor);
+    }
+
+    fn sweep(&mut self, visitor: &Visitor) {
+        if self.of.get(visitor).is_some_and(|one| one.entries.is_empty() && one.pages.is_empty()) {
+            self.of.remove(visitor);
+        }
+    }
+
+    fn tell(&mut self, visitor: &Visitor, frame: &Utf8Bytes, but: Option<u64>) {
+        if let Some(conversation) = self.of.get_mut(visitor) {
+            conversation.pages.retain(|page| Some(page.number) == but || page.tell(frame.clone()));
+        }
+    }
+}
+
+impl Conversation {
+    fn find(&self, id: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.shown.id == id)
+    }
+
+    fn find_mut(&mut self, id: &str) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.shown.id == id)
+    }
+}
+
+impl Page {
+    /// False for a page that is too far behind, or gone.
+    fn tell(&self, frame: Utf8Bytes) -> bool {
+        self.frames.try_send(frame).is_ok()
+    }
+}

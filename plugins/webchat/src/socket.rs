@@ -1,0 +1,310 @@
+//! One page's socket, from the upgrade to the close.
+
+use std::{collections::BTreeMap, collections::VecDeque, time::Duration};
+
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
+use openclaw_plugin_sdk::{
+    ButtonPress, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Inbox, Link,
+    Sender, SentRef, Stream, UnixMs,
+};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Bytes, Error, Message,
+        error::CapacityError,
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
+    },
+};
+
+use crate::{
+    TEXT_LIMIT, WebChat,
+    conversation::{Frames, Said, Seat},
+    door::Opened,
+    now,
+    visitor::Visitor,
+    wire::{self, Author, FromPage, Shown, ShownBody, ToPage},
+};
+
+/// A text of the longest length fits even if each of its bytes is written as `\u0001`.
+const FRAME_LIMIT: usize = 128 * 1024;
+const DATA_LIMIT: usize = 64;
+const PING_EVERY: Duration = Duration::from_secs(30);
+/// Two pings and a half: no page that lives says nothing for so long.
+const SILENCE: Duration = Duration::from_secs(75);
+/// How long a page may take to accept what it is told.
+const PATIENCE: Duration = Duration::from_secs(10);
+const GOODBYE: Duration = Duration::from_secs(2);
+const RATE: usize = 30;
+const RATE_TIME: Duration = Duration::from_secs(10);
+/// Refusals cost too.
+const FLOOD: usize = 10 * RATE;
+
+type Socket = WebSocketStream<Box<dyn Stream>>;
+
+/// Why a socket ends.
+enum End {
+    Close(CloseCode, &'static str),
+    Gone,
+}
+
+/// What a page needs to be told instead of being believed.
+type Refusal = &'static str;
+
+/// Serves one page until it goes, or must.
+pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: Opened<'_>) {
+    let Ok(Ok(stream)) = timeout(PATIENCE, opened.upgrade).await else { return };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .write_buffer_size(4096)
+        .max_message_size(Some(FRAME_LIMIT))
+        .max_frame_size(Some(FRAME_LIMIT));
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+    if opened.place.crowded {
+        let why = "too many pages are open from this address";
+        return close(&mut socket, CloseCode::Again, why).await;
+    }
+    let (seat, mut frames) = chat.conversations.join(&opened.visitor, &chat.title);
+    let page = Page {
+        inbox,
+        seat,
+        visitor: opened.visitor,
+        link: opened.link,
+        address: opened.place.address.name(),
+    };
+    let (mut sink, mut stream) = socket.split();
+    let end = tokio::select! {
+        end = page.listen(&mut stream) => end,
+        end = tell(&mut frames, &mut sink) => end,
+    };
+    drop(page);
+    if let (End::Close(code, why), Ok(mut socket)) = (end, sink.reunite(stream)) {
+        close(&mut socket, code, why).await;
+    }
+}
+
+/// Tells the page what waits for it, and pings it.
+async fn tell(frames: &mut Frames, sink: &mut SplitSink<Socket, Message>) -> End {
+    let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let message = tokio::select! {
+            frame = frames.recv() => match frame {
+                Some(frame) => Message::Text(frame),
+                None => return End::Close(CloseCode::Policy, "this page was too far behind"),
+            },
+            _ = pings.tick() => Message::Ping(Bytes::new()),
+        };
+        if !matches!(timeout(PATIENCE, sink.send(message)).await, Ok(Ok(()))) {
+            return End::Gone;
+        }
+    }
+}
+
+/// Says why, and gives the page a moment to hear it.
+async fn close(socket: &mut Socket, code: CloseCode, why: &'static str) {
+    let farewell = async {
+        let frame = CloseFrame { code, reason: why.into() };
+        if socket.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    };
+    // Whoever does not answer a close is gone.
+    timeout(GOODBYE, farewell).await.ok();
+}
+
+struct Page<'a> {
+    inbox: &'a Inbox,
+    seat: Seat<'a>,
+    visitor: Visitor,
+    link: Link,
+    address: Option<String>,
+}
+
+impl Page<'_> {
+    /// Takes what the page says, one after another, until it goes.
+    async fn listen(&self, stream: &mut SplitStream<Socket>) -> End {
+        let mut rate = Rate::default();
+        loop {
+            let Ok(next) = timeout(SILENCE, stream.next()).await else { return End::Gone };
+            let text = match next {
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(Message::Binary(_))) => {
+                    return End::Close(CloseCode::Unsupported, "only text is spoken here");
+                }
+                Some(Ok(_)) => continue,
+                Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
+                    return End::Close(CloseCode::Size, "that was too long");
+                }
+                Some(Err(Error::Utf8(_))) => {
+                    return End::Close(CloseCode::Invalid, "that was no text");
+                }
+                Some(Err(_)) | None => return End::Gone,
+            };
+            let said: Result<FromPage, _> = serde_json::from_str(&text);
+            let id = said
+                .as_ref()
+                .ok()
+                .map(FromPage::id)
+                .filter(|id| wire::is_theirs(id))
+                .map(str::to_owned);
+            let outcome = match (rate.take(Instant::now()), said) {
+                (Pace::Flood, _) => {
+                    return End::Close(CloseCode::Policy, "that was too much at once");
+                }
+                (Pace::Fast, _) => {
+                    Err("That was too much at once. Wait ten seconds, then send it again.")
+                }
+                (Pace::Fine, Err(_)) => {
+                    Err("The gateway does not understand this page. Reload it.")
+                }
+                (Pace::Fine, Ok(said)) => self.hear(said).await,
+            };
+            match (&id, outcome) {
+                (Some(id), Ok(at)) => self.seat.tell(&ToPage::Taken { id, at: at.0 }),
+                (id, Err(why)) => self.seat.tell(&ToPage::Refused { id: id.as_deref(), why }),
+                (None, Ok(_)) => {}
+            }
+        }
+    }
+
+    async fn hear(&self, said: FromPage) -> Result<UnixMs, Refusal> {
+        let at = now();
+        match said {
+            FromPage::Press { id, on, data } => {
+                if !wire::is_theirs(&id)
+                    || !wire::is_ours(&on)
+                    || data.is_empty()
+                    || data.len() > DATA_LIMIT
+                {
+                    return Err("The gateway does not know this button.");
+                }
+                self.press(id, on, data, at).await
+            }
+            FromPage::Say { id, text, reply_to } => {
+                if !wire::is_theirs(&id) || reply_to.as_deref().is_some_and(|id| !wire::is_ours(id))
+                {
+                    return Err("The gateway does not understand this page. Reload it.");
+                }
+                if text.len() > TEXT_LIMIT {
+                    return Err("This message is longer than 16 KiB. Send it in parts.");
+                }
+                if text.trim().is_empty() {
+                    return Err("There is nothing in this message.");
+                }
+                self.say(id, text, reply_to, at).await
+            }
+        }
+    }
+
+    async fn say(
+        &self,
+        id: String,
+        text: String,
+        reply_to: Option<String>,
+        at: UnixMs,
+    ) -> Result<UnixMs, Refusal> {
+        let shown = Shown {
+            id: id.clone(),
+            at: at.0,
+            from: Author::You,
+            answers: reply_to.clone(),
+            body: ShownBody::said(&text),
+        };
+        if self.seat.say(shown) == Said::Before {
+            return Ok(at);
+        }
+        let event = InboundEvent::Message(InboundMessage {
+            id: EventId::new(&id),
+            conversation: self.conversation(),
+            sender: self.sender()?,
+            sent_at: at,
+            text,
+            attachment: None,
+            mentions_us: false,
+            reply_to: reply_to.map(|id| self.sent(id)),
+            link: self.link,
+        });
+        let delivered = self.inbox.deliver(event).await;
+        if delivered.is_err() {
+            self.seat.unsaid(&id);
+            return Err(HELD);
+        }
+        self.seat.taken(&id);
+        Ok(at)
+    }
+
+    async fn press(
+        &self,
+        id: String,
+        on: String,
+        data: String,
+        at: UnixMs,
+    ) -> Result<UnixMs, Refusal> {
+        let event = InboundEvent::Press(ButtonPress {
+            id: EventId::new(id),
+            conversation: self.conversation(),
+            sender: self.sender()?,
+            pressed_at: at,
+            on: self.sent(on),
+            data,
+            link: self.link,
+        });
+        self.inbox.deliver(event).await.map(|()| at).map_err(|_| HELD)
+    }
+
+    fn conversation(&self) -> Conversation {
+        Conversation { id: self.visitor.chat(), kind: ChatKind::Direct }
+    }
+
+    fn sent(&self, id: String) -> SentRef {
+        SentRef { chat: self.visitor.chat(), id: EventId::new(id) }
+    }
+
+    fn sender(&self) -> Result<Sender, Refusal> {
+        let address = self.address.iter().map(|address| ("address".to_owned(), address.clone()));
+        let meta: BTreeMap<_, _> = address.collect();
+        let id = self
+            .visitor
+            .sender()
+            .map_err(|_| "The gateway does not know this visitor. Reload the page.")?;
+        Ok(Sender { id, name: None, meta })
+    }
+}
+
+const HELD: Refusal = "The gateway cannot take messages now. Try again in a while.";
+
+impl FromPage {
+    fn id(&self) -> &str {
+        match self {
+            Self::Press { id, .. } | Self::Say { id, .. } => id,
+        }
+    }
+}
+
+/// The moments of what a page said lately.
+#[derive(Default)]
+struct Rate(VecDeque<Instant>);
+
+enum Pace {
+    Fast,
+    Fine,
+    Flood,
+}
+
+impl Rate {
+    fn take(&mut self, at: Instant) -> Pace {
+        while self.0.front().is_some_and(|first| at - *first >= RATE_TIME) {
+            self.0.pop_front();
+        }
+        self.0.push_back(at);
+        match self.0.len() {
+            lately if lately <= RATE => Pace::Fine,
+            lately if lately <= FLOOD => Pace::Fast,
+            _ => Pace::Flood,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Who a visitor is: a random id in a cookie that only this gateway can sign. Nothing he says changes it.
+
+use openclaw_plugin_sdk::{
+    ChatId, InvalidSenderId, SenderId,
+    http::{HeaderMap, header},
+};
+use ring::hmac;
+
+use crate::{hex, is_hex, random_hex};
+
+/// As long as browsers keep any cookie.
+const MAX_AGE: u32 = 400 * 24 * 60 * 60;
+
+/// A visitor's stable id: `web:` and 128 random bits.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Visitor(String);
+
+impl Visitor {
+    /// Exactly the form that a cookie gave.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("web:")?;
+        is_hex(digits, 32).then(|| Self(text.to_owned()))
+    }
+
+    /// Somebody who was never here. `None` when the system gives no randomness.
+    pub(crate) fn fresh() -> Option<Self> {
+        random_hex().map(|digits| Self(format!("web:{digits}")))
+    }
+
+    fn digits(&self) -> &str {
+        &self.0["web:".len()..]
+    }
+
+    /// As the gate knows him.
+    pub(crate) fn sender(&self) -> Result<SenderId, InvalidSenderId> {
+        SenderId::new(&self.0)
+    }
+
+    /// His conversation: one, whatever the number of his pages.
+    pub(crate) fn chat(&self) -> ChatId {
+        ChatId::new(&self.0)
+    }
+
+    /// The id as text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Reads an id as a list in the configuration may spell it.
+pub(crate) fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
+    let text = text.trim();
+    let bare = match text.get(.."webchat:".len()) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("webchat:") => text[prefix.len()..].trim(),
+        _ => text,
+    };
+    let visitor = Visitor::parse(bare);
+    visitor.ok_or(InvalidSenderId("a visitor id is `web:` and 32 lower-case hex digits"))?.sender()
+}
+
+/// Signs cookies and knows its own again.
+pub(crate) struct Visitors {
+    key: hmac::Key,
+    /// Browsers share cookies between the ports of a host: another gateway's has another name.
+    cookie: String,
+}
+
+impl Visitors {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+        let name = hmac::sign(&key, b"webchat: the cookie's name");
+        let cookie = format!("openclaw-visitor-{}", hex(&name.as_ref()[..4]));
+        Self { key, cookie }
+    }
+
+    /// Whoever the cookies prove to come.
+    pub(crate) fn known(&self, headers: &HeaderMap) -> Option<Visitor> {
+        let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = values
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
+        pairs
+            .find_map(|(name, value)| if name == self.cookie { self.verified(value) } else { None })
+    }
+
+    /// What makes the browser come back as this visitor.
+    pub(crate) fn set_cookie(&self, visitor: &Visitor, tls: bool) -> String {
+        let signature = hex(hmac::sign(&self.key, signed(visitor.digits()).as_bytes()).as_ref());
+        let secure = if tls { "; Secure" } else { "" };
+        let (name, digits) = (&self.cookie, visitor.digits());
+        format!(
+            "{name}={digits}.{signature}; Path=/chat; Max-Age={MAX_AGE}; HttpOnly; SameSite=Strict{secure}"
+        )
+    }
+
+    fn verified(&self, value: &str) -> Option<Visitor> {
+        let (digits, signature) = value.split_once('.')?;
+        let visitor = Visitor::parse(&format!("web:{digits}"))?;
+        // `verify` takes the same time wherever the first wrong byte is.
+        hmac::verify(&self.key, signed(digits).as_bytes(), &unhex(signature)?).ok()?;
+        Some(visitor)
+    }
+}
+
+fn signed(digits: &str) -> String {
+    format!("webchat: visitor {digits}")
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !is_hex(text, 64) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(cookie: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, cookie.parse().unwrap());
+        headers
+    }
+
+    fn pair(cookie: &str) -> &str {
+        cookie.split_once(';').unwrap().0
+    }
+
+    #[test]
+    fn a_cookie_brings_the_same_visitor_back() {
+        let visitors = Visitors::new(&[7; 32]);
+        let ann = Visitor::fresh().unwrap();
+        let cookie = visitors.set_cookie(&ann, false);
+        let known = visitors.known(&headers(&format!("theme=dark; {}; x=y", pair(&cookie))));
+        assert!(known == Some(ann.clone()));
+        assert!(Visitor::fresh() != Some(ann));
+        for word in ["Path=/chat", "HttpOnly", "SameSite=Strict", "Max-Age=34560000"] {
+            assert!(cookie.split("; ").any(|part| part == word), "{word}");
+        }
+        assert!(!cookie.contains("Secure"));
+        assert!(visitors.set_cookie(&Visitor::fresh().unwrap(), true).ends_with("; Secure"));
+    }
+
+    #[test]
+    fn case_080_an_edited_or_forged_cookie_names_nobody() {
+        let visitors = Visitors::new(&[7; 32]);
+        let (ann, bob) = (Visitor::fresh().unwrap(), Visitor::fresh().unwrap());
+        let cookie = visitors.set_cookie(&ann, false);
+        let pair = pair(&cookie);
+        let (name, value) = pair.split_once('=').unwrap();
+        let (digits, signature) = value.split_once('.').unwrap();
+        let mut last = signature.to_owned();
+        let flipped = if last.pop() == Some('0') { '1' } else { '0' };
+        last.push(flipped);
+        let forged = [
+            format!("{name}={}.{signature}", bob.digits()),
+            format!("{name}={digits}.{last}"),
+            format!("{name}={digits}.{}", &signature[..62]),
+            format!("{name}={digits}.{}", signature.to_uppercase()),
+            format!("{name}={digits}."),
+            format!("{name}={digits}"),
+            format!("{name}="),
+            format!("{name}={}.{signature}", digits.to_uppercase()),
+            format!("{name}={digits}.{}", "é".repeat(32)),
+            format!("other={value}"),
+        ];
+        assert!(visitors.known(&headers(pair)).is_some());
+        for cookie in forged.iter().filter(|cookie| cookie.is_ascii()) {
+            assert!(visitors.known(&headers(cookie)).is_none(), "{cookie}");
+        }
+        // A forged one before the true one does not hide it.
+        assert!(visitors.known(&headers(&format!("{}; {pair}", forged[1]))) == Some(ann));
+    }
+
+    #[test]
+    fn case_109_another_key_signs_another_cookie() {
+        let (ours, theirs) = (Visitors::new(&[7; 32]), Visitors::new(&[8; 32]));
+        let ann = Visitor::fresh().unwrap();
+        let (cookie, other) = (ours.set_cookie(&ann, false), theirs.set_cookie(&ann, false));
+        let (ours_name, theirs_name) =
+            (cookie.split_once('=').unwrap().0, other.split_once('=').unwrap().0);
+        assert_ne!(ours_name, theirs_name);
+        // Under our name, their signature is still theirs.
+        let stolen = pair(&other).replace(theirs_name, ours_name);
+        assert!(ours.known(&headers(&stolen)).is_none());
+        assert!(!cookie.contains(&hex(&[7; 32])), "the key itself leaves in no cookie");
+    }
+
+    #[test]
+    fn case_085_an_id_is_read_whole_or_not_at_all() {
+        let id = format!("web:{}", "0a".repeat(16));
+        for text in [id.clone(), format!("webchat:{id}"), format!(" WebChat: {id} ")] {
+            assert_eq!(
+                parse_sender(&text).map(|sender| sender.as_str().to_owned()),
+                Ok(id.clone()),
+                "{text}"
+            );
+        }
+        let bad = [
+            &id[..35],
+            &id.to_uppercase(),
+            &format!("{id}0"),
+            &id[4..],
+            "web:*",
+            "web:",
+            "webchat:",
+            "Ann",
+        ];
+        for text in bad {
+            assert!(parse_sender(text).is_err(), "{text}");
+        }
+        assert!(parse_sender(&format!("web:{}", "é".repeat(16))).is_err());
+    }
+}
