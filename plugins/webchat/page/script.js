@@ -20,6 +20,7 @@ let failures = 0;
 let timer = 0;
 let unread = 0;
 let following = true;
+let skew = 0; // what the gateway's clock is ahead of ours
 
 // ---- the connection
 
@@ -99,6 +100,7 @@ function welcome(said) {
     reply(null);
   }
   ({ you, title } = said);
+  skew = said.now - Date.now();
   ready = true;
   failures = 0;
   state('open', 'Connected');
@@ -110,7 +112,7 @@ function welcome(said) {
     show(message);
   }
   unsaid.forEach(({ frame, item }) => {
-    if (item) place(item, Infinity);
+    if (item) place(item, now());
     socket.send(frame);
   });
   part('empty').hidden = shown.size > 0;
@@ -118,7 +120,7 @@ function welcome(said) {
 
 // ---- messages
 
-function show(message, at = message.at) {
+function show(message) {
   const old = shown.get(message.id);
   const atEnd = nearEnd();
   const item = old ? old.item : part('message-form').content.firstElementChild.cloneNode(true);
@@ -128,7 +130,7 @@ function show(message, at = message.at) {
   time(item, message.at);
   shown.set(message.id, { message, item });
   if (!old) {
-    place(item, at);
+    place(item, message.at);
     const button = item.querySelector('.reply');
     button.hidden = own;
     button.onclick = () => reply(message.id);
@@ -137,12 +139,12 @@ function show(message, at = message.at) {
     retitle();
   }
   quote(item, message);
-  if (atEnd || own) toEnd();
+  if (atEnd) toEnd();
   else if (!old) part('jump').hidden = false;
   return item;
 }
 
-// In the order of the gateway's clock; what is not taken yet stays last.
+// By the gateway's clock: an answer may come before the word that its question is taken.
 function place(item, at) {
   item.at = at;
   let before = messages.lastElementChild;
@@ -150,6 +152,8 @@ function place(item, at) {
   if (before) before.after(item);
   else messages.prepend(item);
 }
+
+const now = () => Date.now() + skew;
 
 const nearEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 80;
 
@@ -221,7 +225,7 @@ function card(element, id, body) {
   element.classList.add('card');
   element.append(make('h2', '', body.title));
   if (body.fields.length) {
-    const pair = ({ label, value }) => [make('dt', '', label), make('dd', '', ...nodes(value))];
+    const pair = ({ label, value }) => [make('dt', '', label), make('dd', '', ...nodes(value, false))];
     element.append(make('dl', '', ...body.fields.flatMap(pair)));
   }
   if (body.footer.length) element.append(make('div', 'foot', ...nodes(body.footer)));
@@ -250,10 +254,10 @@ function press(element, button, on, data) {
 
 // ---- what is copied whole
 
-function nodes(spans) {
+function nodes(spans, lines = true) {
   return spans.map((span, at) => {
-    if (span.code === undefined) return document.createTextNode(trimmed(spans, at));
-    return chip(span.code, alone(spans, at));
+    if (span.code !== undefined) return chip(span.code, lines && alone(spans, at));
+    return document.createTextNode(lines ? trimmed(spans, at) : span.plain);
   });
 }
 
@@ -321,13 +325,14 @@ function say() {
 function send(words, answers) {
   const id = freshId();
   const body = { kind: 'text', spans: [{ plain: words }] };
-  const item = show({ id, at: Date.now(), from: 'you', answers, body }, Infinity);
+  const item = show({ id, at: now(), from: 'you', answers, body });
+  toEnd();
   const mood = item.querySelector('.mood');
   const again = item.querySelector('.again');
   item.classList.add('sending');
   mood.textContent = 'Sending…';
   tell({ type: 'say', id, text: words, ...(answers && { replyTo: answers }) }, item, ({ at, why }) => {
-    item.at = at ?? Date.now();
+    item.at = at ?? item.at;
     item.classList.remove('sending');
     item.classList.toggle('failed', Boolean(why));
     mood.textContent = why || '';

@@ -96,7 +96,8 @@ impl Conversations {
             entry.mark = Mark::Seen;
             &entry.shown
         });
-        let ready = ToPage::Ready { you: visitor.as_str(), title, history: history.collect() };
+        let (you, history) = (visitor.as_str(), history.collect());
+        let ready = ToPage::Ready { you, title, now: crate::now().0, history };
         let page = Page { number, frames: frames_in };
         page.tell(ready.frame());
         conversation.pages.push(page);
@@ -270,5 +271,66 @@ impl Page {
     /// False for a page that is too far behind, or gone.
     fn tell(&self, frame: Utf8Bytes) -> bool {
         self.frames.try_send(frame).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Author, ShownBody};
+
+    fn visitor(number: usize) -> Visitor {
+        Visitor::parse(&format!("web:{number:032x}")).unwrap()
+    }
+
+    fn shown(id: &str, length: usize) -> Shown {
+        let (id, body) = (id.to_owned(), ShownBody::said(&"x".repeat(length)));
+        Shown { id, at: 1, from: Author::Gateway, answers: None, body }
+    }
+
+    fn kept(all: &Conversations, number: usize) -> usize {
+        let state = all.lock();
+        state.of.get(&visitor(number)).map_or(0, |conversation| conversation.entries.len())
+    }
+
+    #[test]
+    fn a_seen_conversation_makes_room_and_a_waiting_one_does_not() {
+        let all = Conversations::default();
+        for number in 0..VISITORS {
+            all.post(&visitor(number), shown("m", 1)).unwrap();
+        }
+        assert_eq!(all.post(&visitor(VISITORS), shown("m", 1)), Err(Full));
+        assert!(!all.lock().of.contains_key(&visitor(VISITORS)), "nothing of it is left");
+        drop(all.join(&visitor(7), ""));
+        assert_eq!(all.post(&visitor(VISITORS), shown("m", 1)), Ok(()));
+        assert_eq!((kept(&all, 7), kept(&all, 8)), (0, 1));
+    }
+
+    #[test]
+    fn all_conversations_together_have_a_size() {
+        let all = Conversations::default();
+        let (seat, _frames) = all.join(&visitor(0), "");
+        let large = 1 << 20;
+        for number in 0..40 {
+            assert_eq!(seat.say(shown(&number.to_string(), large)), Said::New);
+            all.post(&visitor(1 + number / 20), shown(&number.to_string(), large)).ok();
+            let state = all.lock();
+            let sum: usize =
+                state.of.values().flat_map(|one| &one.entries).map(|entry| entry.cost).sum();
+            assert_eq!(state.cost, sum);
+            assert!(sum <= COST);
+        }
+        assert!(kept(&all, 1) > 0, "what waits is kept");
+        // An edit takes a place, it needs none.
+        all.edit(&visitor(1), shown("0", 1)).unwrap();
+        assert!(all.lock().cost <= COST - large);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_page_that_said_nothing() {
+        let all = Conversations::default();
+        let (seat, frames) = all.join(&visitor(0), "");
+        drop((seat, frames));
+        assert!(all.lock().of.is_empty());
     }
 }

@@ -105,12 +105,18 @@ fn asked(exchange: &Exchange) -> Result<Asked, Refused> {
 
 /// The page, and the cookie by which its visitor is known from then on.
 fn welcome(chat: &WebChat, headers: &HeaderMap, allowed: &Allowed) -> Response<Bytes> {
-    let visitor = chat.visitors.known(headers).or_else(Visitor::fresh);
+    let mut response = page::INDEX.response();
+    let known = chat.visitors.known(headers);
+    // Whoever follows a link from elsewhere comes without his cookie, and must not lose it: his page
+    // asks again before it opens its socket.
+    if known.is_none() && headers.get("sec-fetch-site").is_some_and(|from| from == "cross-site") {
+        return response;
+    }
+    let visitor = known.or_else(Visitor::fresh);
     let cookie = visitor.map(|visitor| chat.visitors.set_cookie(&visitor, allowed.tls));
     let Some(Ok(cookie)) = cookie.map(HeaderValue::try_from) else {
         return NO_DICE.response();
     };
-    let mut response = page::INDEX.response();
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
 }

@@ -31,7 +31,7 @@ pub(crate) enum ToPage<'a> {
     /// A message is new.
     Message(&'a Shown),
     /// First: who the visitor is, and the conversation so far.
-    Ready { you: &'a str, title: &'a str, history: Vec<&'a Shown> },
+    Ready { you: &'a str, title: &'a str, now: u64, history: Vec<&'a Shown> },
     /// What the page said with this id, or unreadably, was not taken.
     Refused { id: Option<&'a str>, why: &'a str },
     /// What the page said with this id is durable: it need not be said again.

@@ -1,6 +1,11 @@
 //! Who gets the page, and who its socket.
 
-use openclaw_plugin_sdk::{Link, http::StatusCode, reqwest::Method, toml};
+use openclaw_plugin_sdk::{
+    Link,
+    http::StatusCode,
+    reqwest::{self, Method},
+    toml,
+};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -117,6 +122,19 @@ async fn the_page_comes_with_its_headers_and_files() {
     }
     let response = browser.fetch(Method::HEAD, "/chat").await;
     assert!(response.headers().contains_key("set-cookie"), "how the page renews its cookie");
+}
+
+#[tokio::test]
+async fn a_link_from_elsewhere_costs_nobody_his_identity() {
+    let desk = Desk::open().await;
+    let from = async |site: &str| {
+        let request = reqwest::Client::new().get(format!("http://{}/chat", desk.address));
+        request.header("sec-fetch-site", site).send().await.unwrap()
+    };
+    assert!(from("cross-site").await.headers().get("set-cookie").is_none());
+    for site in ["none", "same-origin"] {
+        assert!(from(site).await.headers().get("set-cookie").is_some(), "{site}");
+    }
 }
 
 #[tokio::test]

@@ -6,4 +6,5 @@ mod door;
 pub(crate) mod fake;
 mod gateway;
 mod history;
+mod quiet;
 mod says;
