@@ -5,6 +5,7 @@
 mod allowlist;
 pub mod audit;
 mod cache;
+mod change;
 mod doc;
 mod effect;
 mod file;
@@ -16,7 +17,6 @@ mod pairing;
 pub mod paths;
 pub mod private;
 mod start;
-mod writer;
 
 use std::{
     path::{Path, PathBuf},
@@ -124,7 +124,9 @@ pub struct Note<'a> {
     pub subject: &'a str,
 }
 
-/// Why the store could not do it. Nothing was changed, and no code stands in the text.
+/// Why the store could not do it. No code stands in the text. Nothing was changed; only where a disk fails
+/// between the line in the access log and the rename does the decision count all the same, and is finished by
+/// whoever takes the lock next.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another program holds the file and does not let go.

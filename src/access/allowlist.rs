@@ -35,6 +35,11 @@ impl Allowlist {
         Self { everyone: false, senders }
     }
 
+    /// Adds one sender.
+    pub fn add(&mut self, sender: SenderId) {
+        self.senders.insert(sender);
+    }
+
     /// True where the list says `*`.
     pub fn everyone(&self) -> bool {
         self.everyone

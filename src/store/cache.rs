@@ -4,7 +4,7 @@ use std::{
     borrow::Borrow,
     collections::HashMap,
     hash::Hash,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -67,6 +67,35 @@ impl<K: Hash + Eq, T> Cache<K, T> {
         };
         self.put(key.to_owned(), Kept { files, value: value.clone() });
         value.map_err(Damage::into)
+    }
+
+    /// What is kept and still holds, if anything.
+    pub(super) fn peek<Q>(&self, key: &Q) -> Result<Option<Arc<T>>, StoreError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        Ok(self.current(key)?.and_then(Result::ok))
+    }
+
+    /// Makes a value that was parsed from the `before` of a file into that of its `after`, whose only
+    /// difference is known.
+    pub(super) fn amend(
+        &self,
+        key: &K,
+        path: &Path,
+        (before, after): (Option<Identity>, Identity),
+        change: impl FnOnce(&mut T),
+    ) where
+        T: Clone,
+    {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(Kept { files, value: Ok(value) }) = all.get_mut(key) else { return };
+        let file = files.iter_mut().find(|(file, identity)| file == path && *identity == before);
+        if let Some((_, identity)) = file {
+            *identity = Some(after);
+            change(Arc::make_mut(value));
+        }
     }
 
     /// What is kept, if each of its files is still the one it was parsed from.

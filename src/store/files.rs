@@ -8,13 +8,13 @@ use super::{
     Decide, Note, Outcome, Store, StoreError, allowlist,
     audit::{self, Line, action},
     cache::Cache,
+    change::Change,
     effect, file, io, keys,
     lock::PATIENCE,
     owners::{self, KnownOwner, Seats},
     pairing::{self, Requests},
     paths::StateDir,
     start,
-    writer::Writer,
 };
 use crate::{
     access::{
@@ -39,7 +39,7 @@ pub struct FileStore {
     pub(super) parse: ParseSender,
     pub(super) patience: Duration,
     pub(super) rotate_at: u64,
-    approved: Cache<AccountKey, Allowlist>,
+    pub(super) approved: Cache<AccountKey, Allowlist>,
     seats: Cache<(), Seats>,
     waiting: Cache<String, PairingRequests>,
 }
@@ -116,9 +116,9 @@ impl FileStore {
 
     fn ask_writing(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
         let channel = &knock.key.channel;
-        let mut writer = Writer::open(self, now)?;
+        let mut change = Change::open(self, now)?;
         let path = self.state.pairing(channel);
-        writer.hold(&path)?;
+        change.hold(&path)?;
         let found = file::read(&path)?;
         let denied = file::read(&self.state.denied(channel))?;
         let mut requests = Requests::parse(found.as_ref(), channel, self.parse)?;
@@ -140,19 +140,10 @@ impl FileStore {
                 [Some(opened), evicted].into_iter().flatten().collect()
             }
         };
-        requests.become_(&all.requests, now);
-        writer.stage(&path, found.as_ref(), &requests.render(&path)?)?;
-        writer.commit(lines)?;
+        requests.follow(&all.requests, now);
+        change.stage(&path, found.as_ref(), &requests.render(&path)?)?;
+        change.commit(lines)?;
         Ok(asked)
-    }
-
-    fn change(&self, writer: Option<Writer<'_>>, line: Line) -> Result<(), StoreError> {
-        let mut writer = match writer {
-            Some(writer) => writer,
-            None => Writer::open(self, world::from_iso(&line.at).unwrap_or_default())?,
-        };
-        effect::stage(&mut writer, &line)?;
-        writer.commit(vec![line])
     }
 }
 
@@ -200,9 +191,9 @@ impl Store for FileStore {
         decide: &Decide<'_>,
         now: UnixMs,
     ) -> Result<Outcome, StoreError> {
-        let mut writer = Writer::open(self, now)?;
+        let mut change = Change::open(self, now)?;
         let path = self.state.pairing(decide.channel);
-        writer.hold(&path)?;
+        change.hold(&path)?;
         let all = self.requests(decide.channel)?;
         let is_meant =
             |request: &&PairingRequest| request.id == *decide.request && request.is_open(now);
@@ -213,7 +204,7 @@ impl Store for FileStore {
                 .until(UnixMs(request.created_at.0.saturating_add(LIFETIME_MS))),
         };
         let line = line.of(&request.key).about(request.sender.as_str()).deciding(&request.id);
-        self.change(Some(writer), line)?;
+        effect::carry_out(change, line)?;
         Ok(Outcome::Done(request.clone()))
     }
 
@@ -224,44 +215,44 @@ impl Store for FileStore {
         sender: &SenderId,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let mut writer = Writer::open(self, now)?;
+        let mut change = Change::open(self, now)?;
         for path in self.state.allowlists(key) {
-            writer.hold(&path)?;
+            change.hold(&path)?;
         }
         if !self.approved(key)?.names(sender) {
             return Ok(false);
         }
         let line = Line::by(by, action::REVOKE, now).of(key).about(sender.as_str());
-        self.change(Some(writer), line).map(|()| true)
+        effect::carry_out(change, line).map(|()| true)
     }
 
     fn add_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
-        let writer = Writer::open(self, now)?;
+        let change = Change::open(self, now)?;
         if self.owners()?.0.contains(owner) {
             return Ok(false);
         }
         let line = of_owner(Line::by(by, action::OWNER_ADD, now), owner);
-        self.change(Some(writer), line).map(|()| true)
+        effect::carry_out(change, line).map(|()| true)
     }
 
     fn remove_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
-        let writer = Writer::open(self, now)?;
+        let change = Change::open(self, now)?;
         if !self.owners()?.0.contains(owner) {
             return Ok(false);
         }
         let line = of_owner(Line::by(by, action::OWNER_REMOVE, now), owner);
-        self.change(Some(writer), line).map(|()| true)
+        effect::carry_out(change, line).map(|()| true)
     }
 
     fn open_claim(&self, code: &ClaimCode, now: UnixMs) -> Result<(), StoreError> {
-        let mut writer = Writer::open(self, now)?;
+        let mut change = Change::open(self, now)?;
         let path = self.state.owners();
         let found = file::read(&path)?;
         let (mut doc, _) = owners::owners(found.as_ref())?;
         doc.set_claim(Some(&OpenClaim { digest: code.digest(), created_at: now }));
-        writer.stage(&path, found.as_ref(), &doc.render(&path)?)?;
+        change.stage(&path, found.as_ref(), &doc.render(&path)?)?;
         let actor = format!("uid:{}", world::user());
-        writer.commit(vec![Line::new("cli", &actor, action::CLAIM_OPEN, now)])
+        change.commit(vec![Line::new("cli", &actor, action::CLAIM_OPEN, now)])
     }
 
     fn redeem_claim(
@@ -277,16 +268,16 @@ impl Store for FileStore {
         if !accepts()? {
             return Ok(false);
         }
-        let writer = Writer::open(self, now)?;
+        let change = Change::open(self, now)?;
         if !accepts()? {
             return Ok(false);
         }
         let actor = format!("{}:{}", owner.channel, owner.sender);
         let line = of_owner(Line::new("chat", &actor, action::CLAIM, now), owner);
-        self.change(Some(writer), line).map(|()| true)
+        effect::carry_out(change, line).map(|()| true)
     }
 
     fn note(&self, note: &Note<'_>, now: UnixMs) -> Result<(), StoreError> {
-        Writer::open(self, now)?.commit(vec![Line::note(note, now)])
+        Change::open(self, now)?.commit(vec![Line::note(note, now)])
     }
 }

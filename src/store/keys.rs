@@ -26,15 +26,17 @@ pub(super) fn key(
     if let Some(key) = read(&path)? {
         return Ok(key);
     }
-    let dir = path.parent().unwrap_or(state.path());
-    ensure_dir(dir)?;
-    let _lock = OcLock::take(&path, patience)?;
+    let dir = state.keys();
+    ensure_dir(&dir)?;
+    ensure_dir(&state.audit())?;
+    // The lock of all who write: a start clears this folder of what was left behind.
+    let _lock = OcLock::take(&state.access_log(), patience)?;
     if let Some(key) = read(&path)? {
         return Ok(key);
     }
     let key = world::random().map_err(|error| io("make", &path, error))?;
     Aside::write(&path, &key, None)?.put()?;
-    sync_dir(dir)?;
+    sync_dir(&dir)?;
     Ok(key)
 }
 

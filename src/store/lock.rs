@@ -2,7 +2,7 @@
 //! which other programs of the field respect and we of theirs. Readers need neither.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, Metadata, OpenOptions, TryLockError},
     io::{ErrorKind, Write},
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -18,7 +18,7 @@ use crate::world;
 /// So long somebody waits for a lock before he is told who holds it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// A lock of the field that is older than this was left behind.
-pub(super) const STALE_MS: u64 = 30_000;
+const STALE_MS: u64 = 30_000;
 
 const POLL: Duration = Duration::from_millis(2);
 
@@ -118,20 +118,24 @@ pub(super) fn remove_if_stale(lock: &Path) -> std::io::Result<bool> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error),
     };
-    let written = u64::try_from(meta.mtime()).unwrap_or_default().saturating_mul(1000);
-    // A time far in the future is a clock set back: as old as the same distance in the past.
-    let old = world::now().0.abs_diff(written) > STALE_MS + 1000;
+    let old = is_old(&meta);
     let abandoned = pid_in(lock).is_some_and(|pid| pid == std::process::id() || !is_alive(pid));
-    let same = |now: &std::fs::Metadata| (now.dev(), now.ino()) == (meta.dev(), meta.ino());
+    let same = |now: &Metadata| (now.dev(), now.ino()) == (meta.dev(), meta.ino());
     if !(old || abandoned) || !std::fs::symlink_metadata(lock).is_ok_and(|now| same(&now)) {
         return Ok(false);
     }
     let removed =
-        if meta.is_dir() { std::fs::remove_dir_all(lock) } else { std::fs::remove_file(lock) };
+        if meta.is_dir() { std::fs::remove_dir(lock) } else { std::fs::remove_file(lock) };
     match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(true),
     }
+}
+
+/// True after 30 seconds. A time far in the future is a clock set back: as old as one as far in the past.
+pub(super) fn is_old(meta: &Metadata) -> bool {
+    let written = meta.mtime().saturating_mul(1000).saturating_add(meta.mtime_nsec() / 1_000_000);
+    world::now().0.abs_diff(u64::try_from(written).unwrap_or_default()) > STALE_MS
 }
 
 fn pid_in(lock: &Path) -> Option<u32> {

@@ -128,7 +128,7 @@ impl Requests {
     }
 
     /// Makes the file what the rules have made of its requests. Rows that stay keep what we do not know of them.
-    pub(super) fn become_(&mut self, requests: &[PairingRequest], now: UnixMs) {
+    pub(super) fn follow(&mut self, requests: &[PairingRequest], now: UnixMs) {
         let rows = std::mem::take(&mut self.doc.rows);
         let before = std::mem::take(&mut self.requests);
         for (mut row, request) in rows.into_iter().zip(before) {
@@ -203,7 +203,7 @@ impl Denials {
     }
 
     /// Makes the file what the rules have made of its denials.
-    pub(super) fn become_(&mut self, denials: &[Denial]) {
+    pub(super) fn follow(&mut self, denials: &[Denial]) {
         let row = |denial: &Denial| DenialRow {
             account_id: denial.account.as_str().to_owned(),
             id: denial.sender.as_str().to_owned(),

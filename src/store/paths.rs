@@ -89,9 +89,14 @@ impl StateDir {
         self.audit().join("head")
     }
 
+    /// The folder of random keys.
+    pub fn keys(&self) -> PathBuf {
+        self.0.join("keys")
+    }
+
     /// A random key for one purpose, such as `webchat-default`.
     pub fn key(&self, purpose: &str) -> PathBuf {
-        self.0.join("keys").join(format!("{purpose}.key"))
+        self.keys().join(format!("{purpose}.key"))
     }
 
     /// What an account has seen and not yet answered.

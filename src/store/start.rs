@@ -11,29 +11,31 @@ use openclaw_plugin_sdk::UnixMs;
 
 use super::{
     StoreError,
+    change::Change,
     files::FileStore,
     io,
-    lock::{STALE_MS, remove_if_stale},
-    writer::Writer,
+    lock::{is_old, remove_if_stale},
 };
 use crate::world;
 
 /// Puts right what an earlier process or another program left.
 pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
-    let _writer = Writer::open(store, now)?;
+    let _writer = Change::open(store, now)?;
     let credentials = store.state.credentials();
-    for dir in [store.state.path(), &credentials, &store.state.audit()] {
+    for dir in [store.state.path(), &credentials, &store.state.audit(), &store.state.keys()] {
         narrow(dir);
     }
     clear_locks(&credentials)?;
-    each_file(&credentials, |path, name| {
+    let clear = |path: &Path, name: &str| {
         // A temporary file of ours belongs to nobody now; of another program, only if it is old.
         let is_temporary = path.extension().is_some_and(|extension| extension == "tmp");
-        if is_temporary && (name.contains(".json.oc-") || is_old(path)) {
+        let meta = path.symlink_metadata();
+        if is_temporary && (name.contains(".oc-") || meta.is_ok_and(|meta| is_old(&meta))) {
             remove(path)?;
         }
         Ok(())
-    })
+    };
+    [credentials, store.state.keys()].iter().try_for_each(|dir| each_file(dir, clear))
 }
 
 /// Removes locks of the field that were left behind.
@@ -41,7 +43,7 @@ pub(super) fn clear_stale_locks(store: &FileStore) -> Result<(), StoreError> {
     if !store.state.credentials().is_dir() {
         return Ok(());
     }
-    let _writer = Writer::open(store, world::now())?;
+    let _writer = Change::open(store, world::now())?;
     clear_locks(&store.state.credentials())
 }
 
@@ -58,19 +60,18 @@ fn each_file(
     dir: &Path,
     mut act: impl FnMut(&Path, &str) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    for entry in std::fs::read_dir(dir).map_err(|error| io("read", dir, error))? {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io("read", dir, error)),
+    };
+    for entry in entries {
         let path = entry.map_err(|error| io("read", dir, error))?.path();
         if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
             act(&path, name)?;
         }
     }
     Ok(())
-}
-
-fn is_old(path: &Path) -> bool {
-    let written = path.symlink_metadata().map(|meta| meta.mtime());
-    let written = u64::try_from(written.unwrap_or_default()).unwrap_or_default() * 1000;
-    world::now().0.abs_diff(written) > STALE_MS
 }
 
 fn remove(path: &Path) -> Result<(), StoreError> {
@@ -86,7 +87,9 @@ fn narrow(dir: &Path) {
         0 => Ok(()),
         _ => std::fs::set_permissions(dir, Permissions::from_mode(0o700)),
     });
-    if let Err(error) = narrowed {
+    if let Err(error) = narrowed
+        && error.kind() != ErrorKind::NotFound
+    {
         tracing::warn!(folder = %dir.display(), %error, "a folder of secrets stays open to others");
     }
 }

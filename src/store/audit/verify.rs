@@ -11,7 +11,7 @@ use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use super::{Line, NOTHING, action, hash, raw_lines, rotated};
 use crate::{
     access::{AccountKey, owner::Owner},
-    store::{Store, StoreError, allowlist, file, files::FileStore, io, writer::Writer},
+    store::{Store, StoreError, allowlist, change::Change, file, files::FileStore, io},
 };
 
 /// What was found.
@@ -109,9 +109,9 @@ struct Chain {
     report: Report,
 }
 
-/// Reads everything, under the writer's lock: nobody decides meanwhile.
+/// Reads everything, under the lock of those who write: nobody decides meanwhile.
 pub(in crate::store) fn verify(store: &FileStore, now: UnixMs) -> Result<Report, StoreError> {
-    let writer = Writer::open(store, now)?;
+    let change = Change::open(store, now)?;
     let mut chain = Chain::default();
     let mut explained = Explained::default();
     let files = rotated(&store.state)?.into_iter().map(|(_, path)| path);
@@ -127,8 +127,8 @@ pub(in crate::store) fn verify(store: &FileStore, now: UnixMs) -> Result<Report,
             }
         }
     }
-    let mut report = chain.end(writer.log().head());
-    report.repaired = writer.log().was_repaired();
+    let mut report = chain.end(change.log().head());
+    report.repaired = change.log().was_repaired();
     report.unexplained = unexplained(store, &explained)?;
     Ok(report)
 }

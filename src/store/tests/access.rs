@@ -188,6 +188,29 @@ fn an_unchanged_list_is_not_read_again() {
 }
 
 #[test]
+fn what_a_store_remembers_of_its_own_grants_is_what_stands_there() {
+    let bed = Bed::new();
+    let fresh = || open(bed.dir.path()).approved(&key("default")).unwrap();
+    let mut held = Vec::new();
+    for sender in 1..=20 {
+        bed.approve("default", &sender.to_string());
+        if sender % 5 == 0 {
+            bed.revoke("default", &(sender - 1).to_string());
+        }
+        if sender % 7 == 0 {
+            open(bed.dir.path())
+                .revoke(&by(), &key("default"), &id(&sender.to_string()), NOW)
+                .unwrap();
+        }
+        let seen = bed.store.approved(&key("default")).unwrap();
+        assert_eq!(list(&seen), list(&fresh()));
+        held.push((list(&seen).len(), seen.clone()));
+    }
+    // A verdict that is being thought about is not changed meanwhile.
+    assert!(held.iter().all(|(length, seen)| list(seen).len() == *length));
+}
+
+#[test]
 fn a_revocation_takes_the_grant_out_of_every_file() {
     let bed = Bed::new();
     bed.write("telegram-allowFrom.json", r#"{ "version": 1, "allowFrom": ["tg:1", "1", "2"] }"#);

@@ -227,3 +227,22 @@ fn check_modes(dir: &Path, seen: &mut Vec<String>) {
         }
     }
 }
+
+#[test]
+fn case_047_who_has_lost_his_lock_changes_nothing() {
+    let bed = Bed::new();
+    let request = bed.opened("default", "4711");
+    let path = bed.path("telegram-pairing.json");
+    let before = bed.snapshot();
+    let mut change = change::Change::open(&bed.store, NOW).unwrap();
+    change.hold(&path).unwrap();
+    let line = Line::by(&by(), "deny", NOW).of(&request.key).about("4711").deciding(&request.id);
+    // The machine slept, and somebody took our lock for left behind.
+    std::fs::rename(bed.path("telegram-pairing.json.lock"), bed.path("kept")).unwrap();
+    bed.write("telegram-pairing.json.lock", "{\n  \"pid\": 1\n}");
+    let error = effect::carry_out(change, line.until(NOW)).unwrap_err();
+    assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+    std::fs::remove_file(bed.path("kept")).unwrap();
+    std::fs::remove_file(bed.path("telegram-pairing.json.lock")).unwrap();
+    assert!(bed.snapshot() == before);
+}

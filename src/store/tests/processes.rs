@@ -126,7 +126,7 @@ fn case_047_processes_that_race_lose_nothing_and_double_nothing() {
 #[test]
 #[ignore = "long: `OC_ROUNDS` approvals by each of eight processes"]
 fn case_047_eight_processes_for_a_long_time() {
-    race(8, rounds(1000));
+    race(8, rounds(250));
 }
 
 /// Kills a busy process at a moment that nobody chose, and looks at what it has left.

@@ -6,29 +6,39 @@
 
 use std::path::{Path, PathBuf};
 
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::{
     StoreError,
     audit::{Line, Log},
     effect,
-    file::{self, Aside, Found, sync_dir, with_suffix},
+    file::{self, Aside, Found, Identity, sync_dir, with_suffix},
     files::FileStore,
     lock::{FieldLock, OcLock},
 };
+use crate::access::AccountKey;
 
-/// Whoever holds it is the only writer among ourselves.
+/// A change that is being made; among ourselves, the only one.
 #[derive(Debug)]
-pub(super) struct Writer<'a> {
+pub(super) struct Change<'a> {
     /// What is written.
     pub(super) store: &'a FileStore,
     /// The time of the change.
     pub(super) now: UnixMs,
     log: Log,
+    granted: Option<Granted>,
     // Dropped in this order: what was written aside, the field's locks, ours.
     asides: Vec<Aside>,
     held: Vec<Held>,
     _lock: OcLock,
+}
+
+/// A grant that is about to stand in the first file of its account.
+#[derive(Debug)]
+struct Granted {
+    key: AccountKey,
+    sender: SenderId,
+    before: Option<Identity>,
 }
 
 /// A file of the field, held against other programs.
@@ -39,7 +49,7 @@ struct Held {
     _ours: OcLock,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> Change<'a> {
     /// Waits for the lock, and finishes what the access log's last line says.
     pub(super) fn open(store: &'a FileStore, now: UnixMs) -> Result<Self, StoreError> {
         let path = store.state.access_log();
@@ -48,13 +58,13 @@ impl<'a> Writer<'a> {
         let lock = OcLock::take(&path, store.patience)?;
         let log = Log::open(&store.state, store.rotate_at)?;
         let (asides, held) = (Vec::new(), Vec::new());
-        let mut writer = Self { store, now, log, asides, held, _lock: lock };
-        if let Some(line) = writer.log.unfinished().cloned() {
-            effect::stage(&mut writer, &line)?;
-            writer.put()?;
-            writer.held.clear();
+        let mut change = Self { store, now, log, granted: None, asides, held, _lock: lock };
+        if let Some(line) = change.log.unfinished().cloned() {
+            effect::stage(&mut change, &line)?;
+            change.put()?;
+            change.held.clear();
         }
-        Ok(writer)
+        Ok(change)
     }
 
     /// The access log.
@@ -94,6 +104,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Says that what was staged adds one sender to an account's first file, as it was before:
+    /// whoever has parsed that need not do it again.
+    pub(super) fn granted(&mut self, key: AccountKey, sender: SenderId, before: Option<Identity>) {
+        self.granted = Some(Granted { key, sender, before });
+    }
+
     /// Commits: the lines, then everything that was written aside, then the head.
     /// Once the lines are there the change is a fact, even if this returns an error.
     pub(super) fn commit(mut self, lines: Vec<Line>) -> Result<(), StoreError> {
@@ -116,6 +132,13 @@ impl<'a> Writer<'a> {
         }
         if !wrote.is_empty() {
             sync_dir(&self.store.state.credentials())?;
+        }
+        if let Some(Granted { key, sender, before }) = self.granted.take() {
+            let path = self.store.state.allowlists(&key).swap_remove(0);
+            if let Some((_, after)) = wrote.iter().find(|(wrote, _)| *wrote == path) {
+                let both = (before, *after);
+                self.store.approved.amend(&key, &path, both, |list| list.add(sender));
+            }
         }
         if let Err(error) = self.log.finish(wrote) {
             // All is done; it will only be looked at once more.
