@@ -3,6 +3,7 @@
 pub mod access;
 pub mod config;
 pub mod gateway;
+pub mod local;
 pub mod protocol;
 pub mod registry;
 pub mod store;

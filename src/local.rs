@@ -1,0 +1,349 @@
+//! The running gateway, as a command on the same machine reaches it: `<state>/run/gateway.sock`.
+//!
+//! The frames are the protocol's, one JSON object a line. The types are those of both ends; the gateway's end serves them.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::protocol::frame::{Refused, Request, Response};
+
+/// Is the gateway there: gives [`Health`].
+pub const HEALTH: &str = "health";
+/// How each account fares: gives [`ChannelsStatus`].
+pub const CHANNELS_STATUS: &str = "channels.status";
+/// Tell an approved sender: takes [`Notify`], gives `{}`.
+pub const PAIRING_NOTIFY: &str = "pairing.notify";
+
+/// The longest line that either end reads.
+pub const LINE_LIMIT: usize = 1 << 20;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The answer to [`HEALTH`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Always true: who is not well does not answer.
+    pub ok: bool,
+    /// The gateway's process.
+    pub pid: u32,
+    /// Where its server listens.
+    pub port: u16,
+    /// What it was built as.
+    pub version: String,
+}
+
+/// The parameters of [`PAIRING_NOTIFY`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// The channel's id.
+    pub channel: String,
+    /// The account's id.
+    pub account: String,
+    /// The person's stable id.
+    pub sender: String,
+}
+
+/// The answer to [`CHANNELS_STATUS`], in the field's shape.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelsStatus {
+    /// When, in milliseconds since the epoch.
+    pub ts: u64,
+    /// The channels' ids, in the order to show them.
+    pub channel_order: Vec<String>,
+    /// What people call each.
+    pub channel_labels: BTreeMap<String, String>,
+    /// Each channel in short.
+    pub channels: BTreeMap<String, ChannelSummary>,
+    /// Each account of each channel.
+    pub channel_accounts: BTreeMap<String, Vec<AccountStatus>>,
+    /// The account that is meant where none is named.
+    pub channel_default_account_id: BTreeMap<String, String>,
+}
+
+/// A channel in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelSummary {
+    /// It has an account.
+    pub configured: bool,
+    /// One of its accounts runs; unknown where no gateway says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<bool>,
+}
+
+/// How one account fares. What no gateway has said is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountStatus {
+    /// The account's id.
+    pub account_id: String,
+    /// False: it answers nothing.
+    pub enabled: bool,
+    /// It stands in the configuration.
+    pub configured: bool,
+    /// Its loop runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<bool>,
+    /// The platform answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected: Option<bool>,
+    /// A few words on what it does or what ails it: `connecting`, `unauthorized`, `store unreadable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// What went wrong last, for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// When something last arrived, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_inbound_at: Option<u64>,
+    /// When something last left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_outbound_at: Option<u64>,
+    /// `pairing`, `allowlist`, `open`, `disabled`.
+    pub dm_policy: String,
+    /// The configured list.
+    pub allow_from: Vec<String>,
+}
+
+/// Why the gateway did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// It answered with a refusal.
+    #[error("{}", .0.message)]
+    Refused(Box<Refused>),
+    /// It answered something that is no answer.
+    #[error("the gateway's answer is unreadable: {0}")]
+    Unreadable(String),
+    /// Nobody listens, or nobody answers in time.
+    #[error("no gateway answers at {socket}: {source}", socket = socket.display())]
+    Unreachable {
+        /// Where.
+        socket: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// A connection to the running gateway.
+#[derive(Debug)]
+pub struct Client {
+    stream: UnixStream,
+    socket: PathBuf,
+    patience: Duration,
+    asked: u32,
+    unread: Vec<u8>,
+}
+
+impl Client {
+    /// Connects. Waits for nothing: whoever listens has accepted.
+    pub fn connect(socket: &Path) -> Result<Self, LocalError> {
+        let stream = UnixStream::connect(socket)
+            .map_err(|source| LocalError::Unreachable { socket: socket.to_owned(), source })?;
+        let socket = socket.to_owned();
+        Ok(Self { stream, socket, patience: PATIENCE, asked: 0, unread: Vec::new() })
+    }
+
+    /// Asks whether it is well.
+    pub fn health(&mut self) -> Result<Health, LocalError> {
+        self.call(HEALTH, None)
+    }
+
+    /// Asks how each account fares.
+    pub fn channels_status(&mut self) -> Result<ChannelsStatus, LocalError> {
+        self.call(CHANNELS_STATUS, None)
+    }
+
+    /// Asks it to tell a sender that he is approved.
+    pub fn notify(&mut self, notify: &Notify) -> Result<(), LocalError> {
+        let params = serde_json::to_value(notify).map_err(|error| unreadable(&error))?;
+        self.call::<Value>(PAIRING_NOTIFY, Some(params)).map(drop)
+    }
+
+    fn call<T: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: Option<Value>,
+    ) -> Result<T, LocalError> {
+        self.asked += 1;
+        let request = Request::new(self.asked.to_string(), method, params);
+        let mut line = serde_json::to_string(&request).map_err(|error| unreadable(&error))?;
+        line.push('\n');
+        let until = Instant::now() + self.patience;
+        let answer = self.exchange(&line, until).map_err(|source| LocalError::Unreachable {
+            socket: self.socket.clone(),
+            source: spoken(source),
+        })?;
+        let response: Response =
+            serde_json::from_slice(&answer).map_err(|error| unreadable(&error))?;
+        if response.id != request.id {
+            return Err(LocalError::Unreadable("it answers something else".to_owned()));
+        }
+        if let Some(refused) = response.error {
+            return Err(LocalError::Refused(Box::new(refused)));
+        }
+        let payload = response.payload.unwrap_or_default();
+        serde_json::from_value(payload).map_err(|error| unreadable(&error))
+    }
+
+    fn exchange(&mut self, line: &str, until: Instant) -> io::Result<Vec<u8>> {
+        self.stream.set_write_timeout(Some(left(until)?))?;
+        self.stream.write_all(line.as_bytes())?;
+        loop {
+            self.stream.set_read_timeout(Some(left(until)?))?;
+            let mut piece = [0; 4096];
+            let read = self.stream.read(&mut piece)?;
+            let piece = &piece[..read];
+            if let Some(end) = piece.iter().position(|byte| *byte == b'\n') {
+                let mut answer = std::mem::replace(&mut self.unread, piece[end + 1..].to_vec());
+                answer.extend_from_slice(&piece[..end]);
+                return Ok(answer);
+            }
+            self.unread.extend_from_slice(piece);
+            if piece.is_empty() {
+                return Err(io::Error::other("it hung up"));
+            }
+            if self.unread.len() > LINE_LIMIT {
+                return Err(io::Error::other("the answer is too long"));
+            }
+        }
+    }
+}
+
+/// The time that is left; a limit of zero would be none.
+fn left(until: Instant) -> io::Result<Duration> {
+    let left = until.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+/// The kernel says "would block" where it means that the time is over.
+fn spoken(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            io::Error::other("no answer in time")
+        }
+        _ => error,
+    }
+}
+
+fn unreadable(error: &serde_json::Error) -> LocalError {
+    LocalError::Unreadable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader},
+        os::unix::net::UnixListener,
+        thread::{self, JoinHandle},
+    };
+
+    use expect_test::expect;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Answers each line of one connection; an empty answer hangs up.
+    fn serve(listener: UnixListener, answer: fn(&Request) -> String) -> JoinHandle<()> {
+        thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut writer = stream.try_clone().unwrap();
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                let answer = answer(&Request::parse(&line).unwrap());
+                // A client that has gone needs no answer.
+                drop(writer.write_all(answer.as_bytes()));
+            }
+        })
+    }
+
+    fn answered(answer: fn(&Request) -> String, patience: Duration) -> Result<Health, LocalError> {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("s");
+        let served = serve(UnixListener::bind(&socket).unwrap(), answer);
+        let mut client = Client::connect(&socket).unwrap();
+        client.patience = patience;
+        let health = client.health();
+        drop(client);
+        served.join().unwrap();
+        health
+    }
+
+    fn said(answer: fn(&Request) -> String) -> String {
+        answered(answer, PATIENCE).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_gateway_answers() {
+        let answer = |request: &Request| {
+            assert_eq!((request.method.as_str(), &request.params), ("health", &None));
+            let payload = json!({ "ok": true, "pid": 7, "port": 18789, "version": "1.2.3" });
+            format!("{}\n", serde_json::to_string(&Response::done(&request.id, payload)).unwrap())
+        };
+        let health = answered(answer, PATIENCE);
+        let expected = Health { ok: true, pid: 7, port: 18789, version: "1.2.3".to_owned() };
+        assert_eq!(health.unwrap(), expected);
+    }
+
+    #[test]
+    fn a_refusal_says_why() {
+        let said = said(|request| {
+            let refused = Response::unknown_method(request);
+            format!("{}\n", serde_json::to_string(&refused).unwrap())
+        });
+        assert_eq!(said, "unknown method: health");
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_the_limit() {
+        let error = answered(|_| String::from("{"), Duration::from_millis(50)).unwrap_err();
+        assert!(error.to_string().ends_with("no answer in time"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_answer_is_told_from_one() {
+        assert!(said(|_| "{}\n".to_owned()).starts_with("the gateway's answer is unreadable"));
+        let other = said(|_| {
+            format!("{}\n", serde_json::to_string(&Response::done("x", json!({}))).unwrap())
+        });
+        assert_eq!(other, "the gateway's answer is unreadable: it answers something else");
+        assert!(said(|_| "x".repeat(LINE_LIMIT + 4097)).ends_with("the answer is too long"));
+    }
+
+    #[test]
+    fn where_nobody_listens_the_error_names_the_place() {
+        let error = Client::connect(Path::new("/nonexistent/gateway.sock")).unwrap_err();
+        assert!(error.to_string().starts_with("no gateway answers at /nonexistent/gateway.sock: "));
+    }
+
+    #[test]
+    fn the_status_has_the_shape_of_the_field() {
+        let account = AccountStatus {
+            account_id: "default".to_owned(),
+            enabled: true,
+            configured: true,
+            running: Some(true),
+            dm_policy: "pairing".to_owned(),
+            ..AccountStatus::default()
+        };
+        let status = ChannelsStatus {
+            ts: 1,
+            channel_order: vec!["telegram".to_owned()],
+            channel_labels: [("telegram".to_owned(), "Telegram".to_owned())].into(),
+            channels: [("telegram".to_owned(), ChannelSummary { configured: true, running: None })]
+                .into(),
+            channel_accounts: [("telegram".to_owned(), vec![account])].into(),
+            channel_default_account_id: [("telegram".to_owned(), "default".to_owned())].into(),
+        };
+        expect![[r#"{"ts":1,"channelOrder":["telegram"],"channelLabels":{"telegram":"Telegram"},"channels":{"telegram":{"configured":true}},"channelAccounts":{"telegram":[{"accountId":"default","enabled":true,"configured":true,"running":true,"dmPolicy":"pairing","allowFrom":[]}]},"channelDefaultAccountId":{"telegram":"default"}}"#]]
+            .assert_eq(&serde_json::to_string(&status).unwrap());
+    }
+}
