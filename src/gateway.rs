@@ -41,7 +41,7 @@ use crate::{
 
 pub use self::{
     single::SingleError,
-    start::{Ready, RunError, Start, run},
+    start::{Ready, RunError, Seat, Start, run},
 };
 
 /// What everything in the running gateway shares.

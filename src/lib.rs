@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod access;
+pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod local;

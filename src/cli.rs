@@ -1,0 +1,120 @@
+//! The command line: what may be typed, and which module does it. A command opens the files of the state folder
+//! itself; only what needs the running gateway asks it.
+
+mod audit;
+mod channels;
+mod completions;
+mod config;
+mod failure;
+mod host;
+mod log;
+mod output;
+mod owner;
+mod pairing;
+mod plugins;
+mod run;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use self::{
+    failure::{Exit, Failure},
+    host::Host,
+    output::Output,
+};
+
+/// A chat gateway that lets in nobody whom its owner has not approved.
+#[derive(Debug, Parser)]
+#[command(name = "openclaw", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    /// The configuration file, instead of <state>/config.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  openclaw gateway run                        Start; strangers get a code
+  openclaw pairing list                       Who waits
+  openclaw pairing approve telegram AB3D7X9K  Let that one in
+  openclaw owner claim                        Become owner from a chat
+
+The state folder is ~/.openclaw; OPENCLAW_STATE_DIR names another one.
+OPENCLAW_CONFIG_PATH names another configuration file.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 no gateway answers.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the gateway in the foreground
+    Gateway(run::Gateway),
+    /// Let strangers in, or do not
+    #[command(subcommand)]
+    Pairing(pairing::Pairing),
+    /// Show the channels and how they fare
+    #[command(subcommand)]
+    Channels(channels::Channels),
+    /// Show and name the owners, who may run owner commands
+    #[command(subcommand)]
+    Owner(owner::OwnerCommand),
+    /// Check, find and show the configuration
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Show what this gateway is built with
+    #[command(subcommand)]
+    Plugins(plugins::Plugins),
+    /// Read and verify the access log
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+}
+
+/// Runs the command that the arguments name, on the standard streams of this process.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return unparsed(&error).into(),
+    };
+    let mut output = Output::standard();
+    let exit = dispatch(cli, &mut output).unwrap_or_else(|failure| {
+        output.failure(&failure);
+        failure.exit()
+    });
+    match output.finish() {
+        Ok(()) => exit.into(),
+        Err(error) => unprinted(&error).into(),
+    }
+}
+
+fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
+    let host = Host::of_process(cli.config);
+    match cli.command {
+        Command::Gateway(gateway) => gateway.run(&host, output),
+        Command::Pairing(pairing) => pairing.run(&host, output),
+        Command::Channels(channels) => channels.run(&host, output),
+        Command::Owner(owner) => owner.run(&host, output),
+        Command::Config(config) => config.run(&host, output),
+        Command::Plugins(plugins) => plugins.run(output),
+        Command::Audit(audit) => audit.run(&host, output),
+        Command::Completions(completions) => Ok(completions.run(output)),
+    }
+}
+
+/// Help and version go to standard output and are no error; a reader that went away needs neither.
+fn unparsed(error: &clap::Error) -> Exit {
+    drop(error.print());
+    if error.exit_code() == 0 { Exit::Done } else { Exit::Usage }
+}
+
+fn unprinted(error: &std::io::Error) -> Exit {
+    let mut output = Output::standard();
+    output.note(format!("error: cannot write to standard output: {error}"));
+    Exit::Failed
+}
+
+#[cfg(test)]
+mod tests;

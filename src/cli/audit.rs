@@ -1,0 +1,121 @@
+//! `openclaw audit`: what was decided, by whom, and whether the log of it is whole.
+
+use std::num::NonZeroUsize;
+
+use clap::{Args, Subcommand};
+
+use super::{
+    failure::{Exit, Failure},
+    host::Host,
+    output::{Column, Output, whole},
+};
+use crate::store::audit::{
+    self, Line,
+    verify::{Report, Unexplained},
+};
+
+/// What can be done with the access log.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  openclaw audit show 100
+  openclaw audit verify")]
+pub(super) enum Audit {
+    /// Show the newest lines
+    Show(Show),
+    /// Look for changed, missing, reordered or cut lines, and for grants that no line explains
+    Verify,
+}
+
+/// Shows lines.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  openclaw audit show
+  openclaw audit show 100 --json")]
+pub(super) struct Show {
+    /// How many
+    #[arg(value_name = "N", default_value = "20")]
+    count: NonZeroUsize,
+    /// Print JSON, a line each
+    #[arg(long)]
+    json: bool,
+}
+
+impl Audit {
+    /// Does it.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        match self {
+            Self::Show(show) => show.run(host, output),
+            Self::Verify => verify(host, output),
+        }
+    }
+}
+
+impl Show {
+    fn run(&self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let lines = audit::show(&host.state()?, self.count.get())?;
+        if self.json {
+            for line in &lines {
+                output.line(serde_json::to_string(line).map_err(anyhow::Error::from)?);
+            }
+            return Ok(Exit::Done);
+        }
+        if lines.is_empty() {
+            output.line("The access log is empty.");
+            return Ok(Exit::Done);
+        }
+        let columns = ["No", "When", "What", "Channel", "Account", "Whom", "By", "Where"];
+        output.table(&columns.map(Column::Whole), lines.iter().map(row).collect());
+        Ok(Exit::Done)
+    }
+}
+
+fn row(line: &Line) -> Vec<String> {
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
+    vec![
+        line.seq.to_string(),
+        line.at.clone(),
+        line.action.clone(),
+        or_none(&line.channel),
+        or_none(&line.account),
+        or_none(&line.subject),
+        line.actor.clone(),
+        line.surface.clone(),
+    ]
+}
+
+fn verify(host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    let report = host.store()?.verify(Host::now())?;
+    for line in said(&report) {
+        output.line(line);
+    }
+    if report.is_whole() {
+        return Ok(Exit::Done);
+    }
+    let text = format!("{} is not as it was written", host.state()?.access_log().display());
+    Err(Failure::new(Exit::Failed, text))
+}
+
+/// Grants without a line are told and are no failure: every folder of another program has them.
+fn said(report: &Report) -> Vec<String> {
+    let mut lines: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+    if report.repaired {
+        lines.push("The last line was torn; it had decided nothing, and was taken off.".to_owned());
+    }
+    lines.extend(report.unexplained.iter().map(|grant| match grant {
+        Unexplained::Entry { file, sender } => {
+            let (file, sender) = (file.display(), whole(sender.as_str()));
+            format!("No line explains {sender} in {file}.")
+        }
+        Unexplained::Owner(owner) => {
+            let sender = whole(owner.sender.as_str());
+            format!("No line explains the owner {}:{sender}.", owner.channel)
+        }
+    }));
+    if report.is_whole() {
+        let lines_word = if report.lines == 1 { "line" } else { "lines" };
+        lines.push(format!("The access log is whole: {} {lines_word}.", report.lines));
+    }
+    lines
+}

@@ -1,0 +1,220 @@
+//! `openclaw channels`: what is configured, and how it fares in the running gateway.
+
+use std::collections::BTreeMap;
+
+use clap::{Args, Subcommand};
+use openclaw_plugin_sdk::neutral;
+use serde_json::{Value, json};
+
+use super::{
+    failure::{Exit, Failure},
+    host::Host,
+    output::{Column, Output, whole},
+};
+use crate::{
+    access::DmPolicy,
+    config::{Account, Config},
+    local::{AccountStatus, ChannelSummary, ChannelsStatus, LocalError},
+    registry,
+};
+
+/// What can be asked about channels.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  openclaw channels list
+  openclaw channels status --json")]
+pub(super) enum Channels {
+    /// Show every channel and its configured accounts
+    List(Shape),
+    /// Ask the running gateway how each account fares
+    #[command(after_help = "\
+Where no gateway answers it shows the configuration, and exits with 4.")]
+    Status(Shape),
+}
+
+/// How it is printed.
+#[derive(Debug, Args)]
+pub(super) struct Shape {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Channels {
+    /// Shows it.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        match self {
+            Self::List(shape) => list(&shape, &host.config()?, output),
+            Self::Status(shape) => status(&shape, host, output),
+        }
+    }
+}
+
+fn list(shape: &Shape, config: &Config, output: &mut Output) -> Result<Exit, Failure> {
+    let accounts =
+        |id: &'static str| config.accounts.iter().filter(move |account| account.plugin.id == id);
+    if shape.json {
+        let spell = |account: &Account| {
+            json!({
+                "accountId": account.key.account.as_str(),
+                "enabled": account.enabled,
+                "dmPolicy": policy(account.dm_policy),
+            })
+        };
+        let channel = |id, label| {
+            let accounts: Vec<Value> = accounts(id).map(spell).collect();
+            json!({ "id": id, "label": label, "accounts": accounts })
+        };
+        let channels = registry::CHANNELS.iter().map(|plugin| channel(plugin.id, plugin.label));
+        output.json(&json!({ "channels": channels.collect::<Vec<_>>() }))?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = Vec::new();
+    for plugin in registry::CHANNELS {
+        let before = rows.len();
+        for account in accounts(plugin.id) {
+            let enabled = if account.enabled { "enabled" } else { "disabled" };
+            let policy = if plugin.abilities.console { "" } else { policy(account.dm_policy) };
+            let row = [plugin.id, account.key.account.as_str(), enabled, policy];
+            rows.push(row.map(str::to_owned).to_vec());
+        }
+        if rows.len() == before {
+            rows.push([plugin.id, "", "not configured", ""].map(str::to_owned).to_vec());
+        }
+    }
+    output.table(&["Channel", "Account", "State", "DM policy"].map(Column::Whole), rows);
+    Ok(Exit::Done)
+}
+
+fn status(shape: &Shape, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    let told = host.gateway()?.and_then(|mut gateway| gateway.channels_status());
+    let (status, exit) = match told {
+        Ok(status) => (status, Exit::Done),
+        Err(LocalError::Unreachable { .. }) => (configured(&host.config()?), Exit::Unreachable),
+        Err(error) => return Err(error.into()),
+    };
+    let headline = match exit {
+        Exit::Done => "Gateway reachable.",
+        _ => "Gateway not reachable; showing config-only status.",
+    };
+    if shape.json {
+        if exit != Exit::Done {
+            output.note(headline);
+        }
+        output.json(&status)?;
+        return Ok(exit);
+    }
+    output.line(headline);
+    for line in lines(&status) {
+        output.line(line);
+    }
+    Ok(exit)
+}
+
+/// What the configuration alone says, in the shape of the gateway's answer.
+fn configured(config: &Config) -> ChannelsStatus {
+    let mut status = ChannelsStatus { ts: Host::now().0, ..ChannelsStatus::default() };
+    for plugin in registry::CHANNELS {
+        let accounts = config.accounts.iter().filter(|account| account.plugin.id == plugin.id);
+        let accounts: Vec<AccountStatus> = accounts.map(account_of).collect();
+        let Some(first) = accounts.first().map(|account| account.account_id.clone()) else {
+            continue;
+        };
+        let id = plugin.id.to_owned();
+        let has_default = accounts.iter().any(|account| account.account_id == "default");
+        let default = if has_default { "default".to_owned() } else { first };
+        status.channel_order.push(id.clone());
+        status.channel_labels.insert(id.clone(), plugin.label.to_owned());
+        status.channels.insert(id.clone(), ChannelSummary { configured: true, running: None });
+        status.channel_default_account_id.insert(id.clone(), default);
+        status.channel_accounts.insert(id, accounts);
+    }
+    status
+}
+
+fn account_of(account: &Account) -> AccountStatus {
+    let id = |id: &Option<_>| id.as_ref().map_or_else(|| "*".to_owned(), ToString::to_string);
+    AccountStatus {
+        account_id: account.key.account.to_string(),
+        enabled: account.enabled,
+        configured: true,
+        dm_policy: policy(account.dm_policy).to_owned(),
+        allow_from: account.listed.iter().map(|entry| id(&entry.sender)).collect(),
+        ..AccountStatus::default()
+    }
+}
+
+/// `- Telegram default: enabled, configured, running, connected, dm:pairing, allow:1,2`
+fn lines(status: &ChannelsStatus) -> Vec<String> {
+    let labels: &BTreeMap<String, String> = &status.channel_labels;
+    let mut lines = Vec::new();
+    for channel in &status.channel_order {
+        let label = labels.get(channel).unwrap_or(channel);
+        for account in status.channel_accounts.get(channel).into_iter().flatten() {
+            let id = &account.account_id;
+            lines.push(format!("- {} {}: {}", neutral(label, 64), whole(id), words(account)));
+        }
+    }
+    lines
+}
+
+fn words(account: &AccountStatus) -> String {
+    let mut words = vec![if account.enabled { "enabled" } else { "disabled" }.to_owned()];
+    words.extend(account.configured.then(|| "configured".to_owned()));
+    words.extend(
+        account.running.map(|runs| if runs { "running" } else { "not running" }.to_owned()),
+    );
+    let state = account.state.as_deref().filter(|state| !state.is_empty());
+    match (state, account.connected) {
+        (Some(state), _) if state != "disabled" => words.push(neutral(state, 64)),
+        (None, Some(true)) => words.push("connected".to_owned()),
+        _ => {}
+    }
+    words.push(format!("dm:{}", neutral(&account.dm_policy, 64)));
+    if !account.allow_from.is_empty() {
+        let first: Vec<String> = account.allow_from.iter().take(2).map(|id| whole(id)).collect();
+        words.push(format!("allow:{}", first.join(",")));
+    }
+    words
+        .extend(account.last_error.as_ref().map(|error| format!("error: {}", neutral(error, 160))));
+    words.join(", ")
+}
+
+fn policy(policy: DmPolicy) -> &'static str {
+    match policy {
+        DmPolicy::Allowlist => "allowlist",
+        DmPolicy::Disabled => "disabled",
+        DmPolicy::Open => "open",
+        DmPolicy::Pairing => "pairing",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_one_line_whatever_its_error_says() {
+        let account = AccountStatus {
+            account_id: "default".to_owned(),
+            enabled: true,
+            configured: true,
+            running: Some(true),
+            connected: Some(false),
+            state: Some("unauthorized".to_owned()),
+            last_error: Some("check\n`bot_token`".to_owned()),
+            dm_policy: "pairing".to_owned(),
+            allow_from: ["1", "2", "3"].map(str::to_owned).to_vec(),
+            ..AccountStatus::default()
+        };
+        let status = ChannelsStatus {
+            channel_order: vec!["telegram".to_owned()],
+            channel_labels: [("telegram".to_owned(), "Telegram".to_owned())].into(),
+            channel_accounts: [("telegram".to_owned(), vec![account])].into(),
+            ..ChannelsStatus::default()
+        };
+        let expected = "- Telegram default: enabled, configured, running, unauthorized, dm:pairing, allow:1,2, error: check ˋbot_tokenˋ";
+        assert_eq!(lines(&status), [expected]);
+    }
+}

@@ -1,0 +1,52 @@
+//! `openclaw config`: whether it is right, where it is, what it comes to.
+
+use clap::Subcommand;
+
+use super::{
+    failure::{Exit, Failure},
+    host::Host,
+    output::Output,
+};
+use crate::config;
+
+/// What can be asked about the configuration.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  openclaw config check
+  openclaw config check --config ./config.example.toml")]
+pub(super) enum ConfigCommand {
+    /// Check it as the start of the gateway does
+    Check,
+    /// Print which file is read
+    Path,
+    /// Print what is in effect, defaults included and secrets masked
+    Show,
+}
+
+impl ConfigCommand {
+    /// Does it.
+    pub(super) fn run(&self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        match self {
+            Self::Check => {
+                let config = host.config()?;
+                for warning in &config.warnings {
+                    output.note(format!("warning: {warning}"));
+                }
+                output.line(match &config.file {
+                    Some(file) => format!("{} is fine.", file.display()),
+                    None => "There is no configuration file; the built-in channels run.".to_owned(),
+                });
+            }
+            Self::Path => {
+                let file = host.config_file()?;
+                output.line(file.display().to_string());
+                if !file.exists() {
+                    output.note("note: it does not exist; the built-in channels run without it");
+                }
+            }
+            Self::Show => output.block(&config::show::show(&host.config()?)),
+        }
+        Ok(Exit::Done)
+    }
+}

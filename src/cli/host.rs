@@ -1,0 +1,114 @@
+//! What a command finds on this machine: the state folder, its store, the configuration.
+
+use std::path::PathBuf;
+
+use openclaw_plugin_sdk::{AccountId, ChannelPlugin, InvalidSenderId, SenderId, UnixMs, neutral};
+
+use super::failure::{Exit, Failure};
+use crate::{
+    access::approver::Approver,
+    config::{self, Config, Plugins, Source},
+    local::{Client, LocalError},
+    registry,
+    store::{files::FileStore, paths::StateDir},
+    world,
+};
+
+/// This machine, as one command sees it. Opens nothing before it is asked.
+#[derive(Debug)]
+pub(super) struct Host {
+    config: Option<PathBuf>,
+    env: fn(&str) -> Option<String>,
+}
+
+impl Host {
+    /// The machine this process runs on, with the file that `--config` names.
+    pub(super) fn of_process(config: Option<PathBuf>) -> Self {
+        Self { config, env }
+    }
+
+    /// The state folder. It need not exist.
+    pub(super) fn state(&self) -> Result<StateDir, Failure> {
+        StateDir::find(self.env).map_err(|error| {
+            Failure::from(anyhow::Error::from(error).context("cannot find the state folder"))
+                .hint("set OPENCLAW_STATE_DIR to a folder of your own")
+        })
+    }
+
+    /// The store in the state folder.
+    pub(super) fn store(&self) -> Result<FileStore, Failure> {
+        Ok(FileStore::new(self.state()?, parse_sender))
+    }
+
+    /// The configuration file that is read, whether it is there or not.
+    pub(super) fn config_file(&self) -> Result<PathBuf, Failure> {
+        Ok(config::path(&self.source(&self.state()?)))
+    }
+
+    /// The configuration, checked.
+    pub(super) fn config(&self) -> Result<Config, Failure> {
+        let plugins = Plugins { channels: registry::CHANNELS, responders: registry::RESPONDERS };
+        let loaded = config::load(&self.source(&self.state()?), plugins);
+        loaded.map_err(|error| Failure::from(anyhow::Error::from(error)))
+    }
+
+    fn source<'a>(&'a self, state: &'a StateDir) -> Source<'a> {
+        Source { flag: self.config.as_deref(), env: &self.env, state }
+    }
+
+    /// The running gateway.
+    pub(super) fn gateway(&self) -> Result<Result<Client, LocalError>, Failure> {
+        Ok(Client::connect(&self.state()?.socket()))
+    }
+
+    /// Whoever typed the command: he may read and write the state folder.
+    pub(super) fn approver() -> Approver {
+        Approver::on_host(world::user())
+    }
+
+    /// The time.
+    pub(super) fn now() -> UnixMs {
+        world::now()
+    }
+}
+
+/// A variable of the environment. What is not Unicode is told by what then cannot be found.
+fn env(name: &str) -> Option<String> {
+    Some(std::env::var_os(name)?.to_string_lossy().into_owned())
+}
+
+/// Reads an entry of a channel's list. A channel that this gateway is not built with has no rules of its own.
+fn parse_sender(channel: &str, entry: &str) -> Result<SenderId, InvalidSenderId> {
+    match registry::channel(channel) {
+        Some(plugin) => (plugin.parse_sender)(entry),
+        None => SenderId::new(entry),
+    }
+}
+
+/// The channel that was typed, if strangers exist on it.
+pub(super) fn pairing_channel(typed: &str) -> Result<&'static ChannelPlugin, Failure> {
+    let id = typed.trim().to_ascii_lowercase();
+    let found = registry::pairing_channels().find(|plugin| plugin.id == id);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = registry::pairing_channels().map(|plugin| plugin.id).collect();
+        let text = format!("Channel {} does not support pairing", neutral(typed, 64));
+        Failure::line(Exit::Usage, text).hint(format!("these do: {}", known.join(", ")))
+    })
+}
+
+/// Reads `--account`.
+pub(super) fn account(text: &str) -> Result<AccountId, String> {
+    if text.trim().is_empty() {
+        return Err("it must not be blank".to_owned());
+    }
+    let shape = "an account id is at most 64 of a-z, 0-9, `-` and `_`";
+    AccountId::parse(text).ok_or_else(|| shape.to_owned())
+}
+
+/// Reads a sender id as a person types it.
+pub(super) fn sender(channel: &ChannelPlugin, typed: &str) -> Result<SenderId, Failure> {
+    (channel.parse_sender)(typed).map_err(|error| {
+        let typed = neutral(typed, 64);
+        Failure::usage(format!("`{typed}` is no {} sender id: {error}", channel.label))
+    })
+}

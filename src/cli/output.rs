@@ -1,0 +1,291 @@
+//! What the commands print: lines, tables for people, JSON for scripts. The only place that writes to the standard streams.
+//!
+//! A reader that went away (`| head`) ends the printing, not the work.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use comfy_table::{
+    Attribute, Cell, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table,
+    TableStyle,
+};
+use openclaw_plugin_sdk::neutral;
+use serde::Serialize;
+
+use super::failure::Failure;
+
+/// The longest text that a cell shows whole, in characters; the middle of a longer one is left out.
+const CELL: usize = 160;
+
+const LINES: TableStyle = TableStyle::new()
+    .top_border(LineStyle::new('┌', '─', '┬', '┐'))
+    .header_lines(ContentLineStyle::new('│', '│', '│'))
+    .header_separator(LineStyle::new('├', '─', '┼', '┤'))
+    .content_lines(ContentLineStyle::new('│', '│', '│'))
+    .bottom_border(LineStyle::new('└', '─', '┴', '┘'));
+
+/// Where a command prints.
+pub(super) struct Output {
+    out: Stream,
+    err: Stream,
+    look: Look,
+}
+
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Output").field("look", &self.look).finish_non_exhaustive()
+    }
+}
+
+/// How it looks there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Look {
+    /// Standard output is a terminal that wants colours.
+    pub(super) out_colours: bool,
+    /// Standard error is.
+    pub(super) err_colours: bool,
+    /// How wide the terminal is; `None` where there is none, and tables are as wide as what they hold.
+    pub(super) width: Option<u16>,
+}
+
+/// A column of a table: how its cells may be broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    /// Wrapped where the terminal is narrow.
+    Text(&'static str),
+    /// Never wrapped: it is to be copied.
+    Whole(&'static str),
+}
+
+impl Output {
+    /// The standard streams of this process.
+    pub(super) fn standard() -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let out = io::stdout();
+        let look = Look {
+            out_colours: wanted && out.is_terminal(),
+            err_colours: wanted && io::stderr().is_terminal(),
+            width: out.is_terminal().then(|| Table::new().width()).flatten(),
+        };
+        Self::to(Box::new(BufWriter::new(out)), Box::new(io::stderr()), look)
+    }
+
+    /// Any two streams.
+    pub(super) fn to(out: Box<dyn Write>, err: Box<dyn Write>, look: Look) -> Self {
+        Self { out: Stream::new(out), err: Stream::new(err), look }
+    }
+
+    /// A line of the result.
+    pub(super) fn line(&mut self, text: impl AsRef<str>) {
+        self.out.write(&format!("{}\n", text.as_ref()));
+    }
+
+    /// A result that has its own line ends.
+    pub(super) fn block(&mut self, text: &str) {
+        self.out.write(text);
+    }
+
+    /// A line about the result, on standard error.
+    pub(super) fn note(&mut self, text: impl AsRef<str>) {
+        self.out.flush();
+        self.err.write(&format!("{}\n", text.as_ref()));
+    }
+
+    /// A result for scripts.
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
+        self.line(text);
+        Ok(())
+    }
+
+    /// A result for people.
+    pub(super) fn table(&mut self, columns: &[Column], rows: Vec<Vec<String>>) {
+        let text = table(columns, rows, self.look);
+        self.line(text);
+    }
+
+    /// Sends out what was printed so far.
+    pub(super) fn flush(&mut self) {
+        self.out.flush();
+    }
+
+    /// Says why it failed, with the way on where there is one.
+    pub(super) fn failure(&mut self, failure: &Failure) {
+        self.out.flush();
+        let text = failure.spell(self.look.err_colours);
+        self.err.write(&text);
+    }
+
+    /// Sends everything out. An error is one of standard output, and no reader that went away.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.out.flush();
+        self.err.flush();
+        self.out.failed.map_or(Ok(()), Err)
+    }
+}
+
+/// A table as text, without the last line end. Every cell is neutralised.
+pub(super) fn table(columns: &[Column], rows: Vec<Vec<String>>, look: Look) -> String {
+    let mut table = Table::new();
+    table.load_style(LINES);
+    match look.width {
+        Some(width) => {
+            table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
+        }
+        None => {
+            table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
+        }
+    }
+    if look.out_colours {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    table.set_header(columns.iter().map(|column| {
+        let (Column::Text(name) | Column::Whole(name)) = column;
+        Cell::new(name).add_attribute(Attribute::Bold)
+    }));
+    for row in rows {
+        table.add_row(columns.iter().zip(&row).map(|(column, cell)| match column {
+            Column::Text(_) => neutral(cell, CELL),
+            Column::Whole(_) => whole(cell),
+        }));
+    }
+    for (at, column) in columns.iter().enumerate() {
+        if let (Column::Whole(_), Some(shown)) = (column, table.column_mut(at)) {
+            shown.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table.to_string()
+}
+
+/// A text that is to be copied, such as an id: nothing invisible in it, and otherwise as it is.
+pub(super) fn whole(text: &str) -> String {
+    let shown = |c: char| match c {
+        ' ' | '@' | '`' => c,
+        c if neutral(c.encode_utf8(&mut [0; 4]), 1).is_empty() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
+}
+
+struct Stream {
+    to: Box<dyn Write>,
+    gone: bool,
+    failed: Option<io::Error>,
+}
+
+impl Stream {
+    fn new(to: Box<dyn Write>) -> Self {
+        Self { to, gone: false, failed: None }
+    }
+
+    fn write(&mut self, text: &str) {
+        if !self.gone {
+            let written = self.to.write_all(text.as_bytes());
+            self.keep(written);
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.gone {
+            let flushed = self.to.flush();
+            self.keep(flushed);
+        }
+    }
+
+    fn keep(&mut self, result: io::Result<()>) {
+        let Err(error) = result else { return };
+        self.gone = true;
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.failed = Some(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn rows() -> Vec<Vec<String>> {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        vec![
+            row(["AB3D7X9K", "123456789", ""]),
+            row(["ABCD2345", "7", r#"{"firstName":"Ann of the seven rivers","username":"ann"}"#]),
+        ]
+    }
+
+    const COLUMNS: [Column; 3] = [Column::Whole("Code"), Column::Whole("ID"), Column::Text("Meta")];
+
+    #[test]
+    fn a_piped_table_is_as_wide_as_what_it_holds() {
+        expect![[r#"
+            ┌──────────┬───────────┬──────────────────────────────────────────────────────────┐
+            │ Code     │ ID        │ Meta                                                     │
+            ├──────────┼───────────┼──────────────────────────────────────────────────────────┤
+            │ AB3D7X9K │ 123456789 │                                                          │
+            │ ABCD2345 │ 7         │ {"firstName":"Ann of the seven rivers","username":"ann"} │
+            └──────────┴───────────┴──────────────────────────────────────────────────────────┘"#]]
+        .assert_eq(&table(&COLUMNS, rows(), Look::default()));
+    }
+
+    #[test]
+    fn a_narrow_terminal_wraps_what_is_not_to_be_copied() {
+        let look = Look { width: Some(50), ..Look::default() };
+        let text = table(&COLUMNS, rows(), look);
+        assert!(text.lines().all(|line| line.chars().count() <= 50), "{text}");
+        for whole in ["AB3D7X9K", "ABCD2345", "123456789"] {
+            assert!(text.contains(whole), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_without_colours_gets_none() {
+        let look = Look { width: Some(80), ..Look::default() };
+        assert!(!table(&COLUMNS, rows(), look).contains('\u{1b}'));
+        let look = Look { out_colours: true, ..look };
+        assert!(table(&COLUMNS, rows(), look).contains("\u{1b}[1m"));
+    }
+
+    #[test]
+    fn case_111_a_name_cannot_steer_the_terminal() {
+        let name = format!("\u{1b}[2J\r\n│\u{202e}Ann@everyone{}", "x".repeat(10_000));
+        let rows = vec![vec!["AB3D7X9K".to_owned(), "7".to_owned(), name]];
+        let text = table(&COLUMNS, rows, Look::default());
+        assert_eq!(text.lines().count(), 5, "{text}");
+        assert!(!text.contains(['\u{1b}', '\r', '\u{202e}', '@']), "{text}");
+        assert!(text.contains("AB3D7X9K") && text.lines().all(|line| line.chars().count() < 250));
+    }
+
+    #[test]
+    fn an_id_can_be_copied_and_hides_nothing() {
+        assert_eq!(whole("@ann:example.org"), "@ann:example.org");
+        assert_eq!(whole("7\u{202e}8\u{1b}"), "7\u{fffd}8\u{fffd}");
+    }
+
+    struct Gone(io::ErrorKind);
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_error_and_a_full_disk_is_one() {
+        for (kind, fine) in [(io::ErrorKind::BrokenPipe, true), (io::ErrorKind::StorageFull, false)]
+        {
+            let mut output =
+                Output::to(Box::new(Gone(kind)), Box::new(Vec::new()), Look::default());
+            output.line("one");
+            output.line("two");
+            assert_eq!(output.finish().is_ok(), fine, "{kind:?}");
+        }
+    }
+}

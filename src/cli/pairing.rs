@@ -1,0 +1,126 @@
+//! `openclaw pairing`: who waits, who was let in, and the owner's decisions, on the files themselves.
+
+mod decide;
+mod grants;
+mod list;
+mod revoke;
+
+use clap::Subcommand;
+use openclaw_plugin_sdk::neutral;
+use serde_json::{Map, Value};
+
+use super::{
+    failure::{Exit, Failure},
+    host::Host,
+    output::Output,
+};
+use crate::access::pairing::PairingRequest;
+
+/// What can be done about strangers.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  openclaw pairing list
+  openclaw pairing approve telegram AB3D7X9K --notify
+  openclaw pairing revoke telegram 123456789
+
+These work on the files, whether a gateway runs or not; it needs no restart.")]
+pub(super) enum Pairing {
+    /// Show who waits
+    List(list::List),
+    /// Let in the stranger who has this code
+    Approve(decide::Approve),
+    /// Refuse the stranger who has this code; no new code until its hour is over
+    Deny(decide::Deny),
+    /// Show who may talk on a channel, and why
+    Allowed(grants::Allowed),
+    /// Take an approval back, at once
+    Revoke(revoke::Revoke),
+}
+
+impl Pairing {
+    /// Does it.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        match self {
+            Self::List(list) => list.run(host, output),
+            Self::Approve(approve) => approve.run(host, output),
+            Self::Deny(deny) => deny.run(host, output),
+            Self::Allowed(allowed) => allowed.run(host, output),
+            Self::Revoke(revoke) => revoke.run(host, output),
+        }
+    }
+}
+
+/// What a request says of its sender besides the id, as a table shows it: compact JSON, neutralised; empty for nothing.
+fn meta(request: &PairingRequest) -> String {
+    let known = request.meta.iter().filter(|(key, _)| !["accountId", "address"].contains(&&***key));
+    let mut meta: Map<String, Value> = known
+        .filter(|(_, value)| !value.trim().is_empty())
+        .map(|(key, value)| (neutral(key, 32), neutral(value, 64).into()))
+        .collect();
+    if let Some(name) = &request.later_name {
+        meta.insert("laterName".to_owned(), neutral(name, 64).into());
+    }
+    if meta.is_empty() { String::new() } else { Value::Object(meta).to_string() }
+}
+
+/// `2026-01-27T10:30:00Z`: a table needs no milliseconds.
+fn requested(request: &PairingRequest) -> String {
+    let at = crate::world::iso(request.created_at);
+    at.split_once('.').map_or_else(|| at.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use openclaw_plugin_sdk::{SenderId, UnixMs};
+
+    use super::*;
+    use crate::{
+        access::{
+            AccountKey,
+            pairing::{PairingCode, RequestId},
+        },
+        world,
+    };
+
+    pub(super) fn request(meta: &[(&str, &str)], later_name: Option<&str>) -> PairingRequest {
+        let (key, at) = (AccountKey::default_of("telegram"), "2026-01-27T10:30:00.000Z");
+        let sender = SenderId::new("123456789").unwrap();
+        let created_at = world::from_iso(at).unwrap();
+        PairingRequest {
+            id: RequestId::derive(&key, &sender, at),
+            key,
+            sender,
+            code: PairingCode::parse("AB3D7X9K").unwrap(),
+            created_at,
+            last_seen_at: UnixMs(created_at.0 + 60_000),
+            meta: meta
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+            later_name: later_name.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_request_without_names_shows_an_empty_cell() {
+        assert_eq!(meta(&request(&[("accountId", "default"), ("address", "192.0.2.1")], None)), "");
+    }
+
+    #[test]
+    fn case_035_both_names_are_shown() {
+        let request = request(&[("firstName", "Ann")], Some("Owner"));
+        assert_eq!(meta(&request), r#"{"firstName":"Ann","laterName":"Owner"}"#);
+    }
+
+    #[test]
+    fn case_111_names_are_neutralised_before_they_are_json() {
+        let shown = meta(&request(&[("name", "\u{1b}[31mAnn\r\n\u{202e}@everyone")], None));
+        assert_eq!(shown, r#"{"name":"[31mAnn ＠everyone"}"#);
+    }
+
+    #[test]
+    fn the_time_is_shown_to_the_second() {
+        assert_eq!(requested(&request(&[], None)), "2026-01-27T10:30:00Z");
+    }
+}

@@ -1,0 +1,206 @@
+//! `openclaw pairing approve` and `deny`: one request, found by its code and decided by its own name.
+
+use clap::Args;
+use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision, UnixMs, neutral};
+
+use super::meta;
+use crate::{
+    access::pairing::{PairingCode, PairingRequest},
+    cli::{
+        failure::{Exit, Failure},
+        host::{self, Host},
+        output::{self, Column, Look, Output},
+    },
+    local::{LocalError, Notify},
+    registry,
+    store::{Decide, Outcome, Store, find_code},
+};
+
+/// Approves.
+#[derive(Debug, Args)]
+#[command(
+    allow_missing_positional = true,
+    after_help = "\
+Examples:
+  openclaw pairing approve AB3D7X9K                    On any channel
+  openclaw pairing approve telegram AB3D7X9K           On this channel
+  openclaw pairing approve telegram AB3D7X9K --notify  And tell the sender
+
+Approving lets somebody talk. It never makes an owner."
+)]
+pub(in crate::cli) struct Approve {
+    #[command(flatten)]
+    which: Which,
+    /// Tell the sender, through the running gateway
+    #[arg(long)]
+    notify: bool,
+}
+
+/// Denies.
+#[derive(Debug, Args)]
+#[command(
+    allow_missing_positional = true,
+    after_help = "\
+Examples:
+  openclaw pairing deny AB3D7X9K
+  openclaw pairing deny telegram AB3D7X9K --account work"
+)]
+pub(in crate::cli) struct Deny {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Which request is meant.
+#[derive(Debug, Args)]
+struct Which {
+    /// The channel; without it all are searched
+    #[arg(value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// The eight characters that the stranger was sent, in any case
+    #[arg(value_name = "CODE", required = true)]
+    code: String,
+    /// The channel, as an option
+    #[arg(long = "channel", value_name = "CHANNEL", conflicts_with = "channel")]
+    named: Option<String>,
+    /// Only this account
+    #[arg(long, value_parser = host::account)]
+    account: Option<AccountId>,
+}
+
+impl Approve {
+    /// Approves, and tells the sender where that is wanted: what cannot be told stays approved.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let request = self.which.decide(Decision::Approve, host, output)?;
+        let (channel, sender) = (&request.key.channel, whole(&request));
+        output.line(format!("✅ Approved {channel} sender {sender}"));
+        describe(&request, output);
+        if self.notify {
+            match notify(host, &request) {
+                Ok(()) => output.line(format!("Notified {channel} sender {sender}")),
+                Err(why) => output.note(format!("Failed to notify requester: {why}")),
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Deny {
+    /// Denies.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let request = self.which.decide(Decision::Deny, host, output)?;
+        output.line(format!("❌ Denied {} sender {}", request.key.channel, whole(&request)));
+        describe(&request, output);
+        Ok(Exit::Done)
+    }
+}
+
+impl Which {
+    /// Decides the one request that is meant. Unknown, expired and foreign codes all get the same answer.
+    fn decide(
+        &self,
+        decision: Decision,
+        host: &Host,
+        output: &mut Output,
+    ) -> Result<PairingRequest, Failure> {
+        let typed = self.channel.as_ref().or(self.named.as_ref());
+        let one = typed.map(|typed| host::pairing_channel(typed)).transpose()?;
+        let code = PairingCode::parse(&self.code).ok_or_else(|| self.unknown(one))?;
+        let (store, now) = (host.store()?, Host::now());
+        let mut found = self.find(&store, one, &code, now)?;
+        let Some(request) = found.pop() else { return Err(self.unknown(one)) };
+        if !found.is_empty() {
+            found.push(request);
+            return Err(several(&found, output));
+        }
+        let decide = Decide { channel: &request.key.channel, request: &request.id, decision };
+        match store.decide(&Host::approver(), &decide, now)? {
+            Outcome::Done(request) => Ok(request),
+            Outcome::Gone => Err(self.unknown(one)),
+        }
+    }
+
+    fn find(
+        &self,
+        store: &dyn Store,
+        one: Option<&'static ChannelPlugin>,
+        code: &PairingCode,
+        now: UnixMs,
+    ) -> Result<Vec<PairingRequest>, Failure> {
+        let channels = one.map_or_else(|| registry::pairing_channels().collect(), |one| vec![one]);
+        let mut found = Vec::new();
+        for channel in channels {
+            let requests = find_code(store, channel.id, code, now).map_err(|error| {
+                let failure = Failure::from(error);
+                match one {
+                    Some(_) => failure,
+                    None => failure.hint("name the channel to look at no other one"),
+                }
+            })?;
+            found.extend(requests);
+        }
+        found.retain(|request| self.account.as_ref().is_none_or(|one| *one == request.key.account));
+        Ok(found)
+    }
+
+    fn unknown(&self, one: Option<&ChannelPlugin>) -> Failure {
+        let channel = registry::channel(&self.code.trim().to_ascii_lowercase());
+        if let (Some(channel), None) = (channel, one) {
+            let text = format!("`{}` is a channel; which code?", channel.id);
+            return Failure::usage(text).hint("`openclaw pairing list` shows who waits");
+        }
+        let typed = neutral(&self.code, 64);
+        let list = one.map_or_else(String::new, |channel| format!(" {}", channel.id));
+        let text = format!("No pending pairing request found for code: {typed}");
+        Failure::line(Exit::NoMatch, text)
+            .hint(format!("`openclaw pairing list{list}` shows who waits; a code lives one hour"))
+    }
+}
+
+fn several(found: &[PairingRequest], output: &mut Output) -> Failure {
+    let columns = ["Channel", "Account", "ID"].map(Column::Whole);
+    let columns = [columns.as_slice(), &[Column::Text("Meta")]].concat();
+    let row = |request: &PairingRequest| {
+        let key = &request.key;
+        vec![
+            key.channel.clone(),
+            key.account.to_string(),
+            request.sender.to_string(),
+            meta(request),
+        ]
+    };
+    let rows = found.iter().map(row).collect();
+    output.note(output::table(&columns, rows, Look::default()));
+    Failure::usage(format!("{} requests have this code; nothing was changed", found.len()))
+        .hint("name the channel, and the account with `--account`, of the one you mean")
+}
+
+/// What else the owner may want to read beneath a decision. Never the code.
+fn describe(request: &PairingRequest, output: &mut Output) {
+    if let Some(name) = request.name() {
+        let later = request.later_name.as_ref().filter(|later| **later != name);
+        let later = later.map(|later| format!(" (later: {})", neutral(later, 64)));
+        output.line(format!("name: {}{}", neutral(&name, 64), later.unwrap_or_default()));
+    }
+    if !request.key.account.is_default() {
+        output.line(format!("account: {}", request.key.account));
+    }
+}
+
+fn whole(request: &PairingRequest) -> String {
+    output::whole(request.sender.as_str())
+}
+
+fn notify(host: &Host, request: &PairingRequest) -> Result<(), String> {
+    let notify = Notify {
+        channel: request.key.channel.clone(),
+        account: request.key.account.to_string(),
+        sender: request.sender.to_string(),
+    };
+    let told = host.gateway().map_err(|failure| failure.spell(false))?;
+    told.and_then(|mut gateway| gateway.notify(&notify)).map_err(|error| match error {
+        LocalError::Unreachable { .. } => {
+            format!("{error}; the approval stands, the notice was not sent")
+        }
+        LocalError::Refused(_) | LocalError::Unreadable(_) => error.to_string(),
+    })
+}

@@ -1,0 +1,189 @@
+//! `openclaw pairing list`: the one place that shows codes.
+
+use clap::Args;
+use openclaw_plugin_sdk::{AccountId, ChannelPlugin};
+use serde_json::{Value, json};
+
+use super::{meta, requested};
+use crate::{
+    access::pairing::PairingRequest,
+    cli::{
+        failure::{Exit, Failure},
+        host::{self, Host},
+        output::{Column, Output},
+    },
+    registry,
+    store::Store,
+    world,
+};
+
+/// Shows who waits.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  openclaw pairing list                          Every channel
+  openclaw pairing list telegram --account work  One account of one channel
+  openclaw pairing list telegram --json          For a script")]
+pub(in crate::cli) struct List {
+    /// Only this channel
+    #[arg(value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// The same, as an option
+    #[arg(long = "channel", value_name = "CHANNEL", conflicts_with = "channel")]
+    named: Option<String>,
+    /// Only this account
+    #[arg(long, value_parser = host::account)]
+    account: Option<AccountId>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    /// Lists one channel, or all: one that cannot be read hides no other, and fails the command.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let typed = self.channel.as_ref().or(self.named.as_ref());
+        let one = typed.map(|typed| host::pairing_channel(typed)).transpose()?;
+        let (store, now) = (host.store()?, Host::now());
+        let channels = one.map_or_else(|| registry::pairing_channels().collect(), |one| vec![one]);
+        let (mut waiting, mut failures) = (Vec::new(), Vec::new());
+        for channel in channels {
+            match store.waiting(channel.id, now) {
+                Ok(found) => waiting.extend(found),
+                Err(error) => failures.push(Failure::from(error)),
+            }
+        }
+        let wanted = |account: &AccountId| self.account.as_ref().is_none_or(|one| one == account);
+        waiting.retain(|request| wanted(&request.key.account));
+        waiting.sort_by_key(|request| request.created_at);
+        let last = failures.pop();
+        if last.is_none() || !waiting.is_empty() {
+            self.print(one, &waiting, output)?;
+        }
+        for failure in &failures {
+            output.failure(failure);
+        }
+        last.map_or(Ok(Exit::Done), Err)
+    }
+
+    fn print(
+        &self,
+        one: Option<&ChannelPlugin>,
+        waiting: &[PairingRequest],
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        if self.json {
+            return output.json(&spell(one, waiting));
+        }
+        if waiting.is_empty() {
+            output.line(match one {
+                Some(channel) => format!("No pending {} pairing requests.", channel.id),
+                None => "No pending pairing requests.".to_owned(),
+            });
+            return Ok(());
+        }
+        output.line(format!("Pairing requests ({})\n", waiting.len()));
+        let (columns, rows) = table(one, waiting);
+        output.table(&columns, rows);
+        Ok(())
+    }
+}
+
+fn table(
+    one: Option<&ChannelPlugin>,
+    waiting: &[PairingRequest],
+) -> (Vec<Column>, Vec<Vec<String>>) {
+    let accounts = waiting.iter().any(|request| !request.key.account.is_default());
+    let mut columns = vec![Column::Whole("Code"), Column::Whole("ID")];
+    columns.extend([Column::Text("Meta"), Column::Whole("Requested")]);
+    if accounts {
+        columns.insert(0, Column::Whole("Account"));
+    }
+    if one.is_none() {
+        columns.insert(0, Column::Whole("Channel"));
+    }
+    let row = |request: &PairingRequest| {
+        let mut row = Vec::with_capacity(columns.len());
+        row.extend(one.is_none().then(|| request.key.channel.clone()));
+        row.extend(accounts.then(|| request.key.account.to_string()));
+        row.extend([request.code.spell(), request.sender.to_string()]);
+        row.extend([meta(request), requested(request)]);
+        row
+    };
+    let rows = waiting.iter().map(row).collect();
+    (columns, rows)
+}
+
+/// The field's shape; with all channels in it, each request names its own.
+fn spell(one: Option<&ChannelPlugin>, waiting: &[PairingRequest]) -> Value {
+    let spell = |request: &PairingRequest| {
+        let mut meta = request.meta.clone();
+        meta.insert("accountId".to_owned(), request.key.account.to_string());
+        meta.extend(request.later_name.clone().map(|name| ("laterName".to_owned(), name)));
+        let mut spelt = json!({
+            "id": request.sender.as_str(),
+            "code": request.code.spell(),
+            "createdAt": world::iso(request.created_at),
+            "lastSeenAt": world::iso(request.last_seen_at),
+            "meta": meta,
+        });
+        if one.is_none() {
+            spelt["channel"] = request.key.channel.clone().into();
+        }
+        spelt
+    };
+    let requests: Vec<Value> = waiting.iter().map(spell).collect();
+    match one {
+        Some(channel) => json!({ "channel": channel.id, "requests": requests }),
+        None => json!({ "requests": requests }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::cli::{
+        output::{self, Look},
+        pairing::tests::request,
+    };
+
+    #[test]
+    fn the_table_of_one_channel_is_the_tutorials() {
+        let waiting = [request(&[], None)];
+        let (mut columns, rows) = table(None, &waiting);
+        assert_eq!(columns.remove(0), Column::Whole("Channel"));
+        let rows = rows.into_iter().map(|row| row[1..].to_vec()).collect();
+        expect![[r"
+            ┌──────────┬───────────┬──────┬──────────────────────┐
+            │ Code     │ ID        │ Meta │ Requested            │
+            ├──────────┼───────────┼──────┼──────────────────────┤
+            │ AB3D7X9K │ 123456789 │      │ 2026-01-27T10:30:00Z │
+            └──────────┴───────────┴──────┴──────────────────────┘"]]
+        .assert_eq(&output::table(&columns, rows, Look::default()));
+    }
+
+    #[test]
+    fn json_has_the_shape_of_the_field_and_the_values_as_they_are() {
+        let waiting = [request(&[("firstName", "\u{1b}Ann")], Some("Owner"))];
+        expect![[r#"
+            {
+              "requests": [
+                {
+                  "id": "123456789",
+                  "code": "AB3D7X9K",
+                  "createdAt": "2026-01-27T10:30:00.000Z",
+                  "lastSeenAt": "2026-01-27T10:31:00.000Z",
+                  "meta": {
+                    "accountId": "default",
+                    "firstName": "\u001bAnn",
+                    "laterName": "Owner"
+                  },
+                  "channel": "telegram"
+                }
+              ]
+            }"#]]
+        .assert_eq(&serde_json::to_string_pretty(&spell(None, &waiting)).unwrap());
+    }
+}

@@ -1,0 +1,143 @@
+//! `openclaw gateway run`: the gateway in the foreground, and what it says when it is ready.
+
+use std::io::IsTerminal;
+
+use clap::{Args, Subcommand};
+
+use super::{
+    failure::{Exit, Failure},
+    host::Host,
+    log,
+    output::Output,
+    owner::grouped,
+};
+use crate::gateway::{self, Ready, Seat, Start};
+
+/// The gateway.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Gateway {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Start it in the foreground; the same as `openclaw gateway`
+    Run(Run),
+}
+
+/// Starts it.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  openclaw gateway run
+  openclaw gateway run --config ~/openclaw.toml --port 18790
+
+It listens on this machine only. Ctrl-C stops it. OPENCLAW_LOG=debug tells more.")]
+struct Run {
+    /// Where pages and the command line reach it, instead of `gateway.port`
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+impl Gateway {
+    /// Runs until it is told to stop.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let run = match self.what {
+            Some(What::Run(run)) => run,
+            None => self.run,
+        };
+        let mut config = host.config()?;
+        if let Some(port) = run.port {
+            config.port = port;
+        }
+        let terminal = std::io::stdout().is_terminal();
+        let console = terminal && std::io::stdin().is_terminal();
+        log::start();
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        gateway::run(Start { config, state: host.state()?, console, terminal }, |ready| {
+            greet(ready, output);
+        })
+        .map_err(anyhow::Error::from)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn greet(ready: &Ready<'_>, output: &mut Output) {
+    for line in welcome(ready) {
+        output.line(line);
+    }
+    output.flush();
+}
+
+/// The page's address, the state folder, how to approve; and how to become owner where nobody is.
+fn welcome(ready: &Ready<'_>) -> Vec<String> {
+    let mut lines: Vec<String> = ready
+        .pages
+        .iter()
+        .map(|path| format!("Page:     http://{}{path}", ready.address))
+        .collect();
+    if lines.is_empty() {
+        lines.push(format!("Gateway:  {}", ready.address));
+    }
+    lines.push(format!("State:    {}", ready.state.path().display()));
+    let approve = if ready.console {
+        "/pairing approve <code>, here"
+    } else {
+        "openclaw pairing approve <code>, in another shell"
+    };
+    lines.push(format!("Approve:  {approve}"));
+    match &ready.seat {
+        Seat::Free(code) => lines.push(format!(
+            "Owner:    none yet; send /claim {} to the bot in a direct chat, within ten minutes",
+            grouped(code)
+        )),
+        Seat::FreeUnprinted => {
+            lines.push("Owner:    none yet; `openclaw owner claim` prints a code".to_owned());
+        }
+        Seat::Taken => {}
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use expect_test::expect;
+
+    use super::*;
+    use crate::{access::claim::ClaimCode, store::paths::StateDir};
+
+    fn said(console: bool, seat: Seat) -> String {
+        let address = SocketAddr::from(([127, 0, 0, 1], 18789));
+        let state = StateDir::at("/home/ann/.openclaw");
+        welcome(&Ready { address, pages: vec!["/chat"], state: &state, console, seat }).join("\n")
+    }
+
+    #[test]
+    fn a_start_says_how_to_go_on() {
+        expect![[r"
+            Page:     http://127.0.0.1:18789/chat
+            State:    /home/ann/.openclaw
+            Approve:  /pairing approve <code>, here
+            Owner:    none yet; send /claim BBBB-BBBB-BBBB to the bot in a direct chat, within ten minutes"]]
+        .assert_eq(&said(true, Seat::Free(ClaimCode::from_random([1; 12]))));
+        expect![[r"
+            Page:     http://127.0.0.1:18789/chat
+            State:    /home/ann/.openclaw
+            Approve:  openclaw pairing approve <code>, in another shell"]]
+        .assert_eq(&said(false, Seat::Taken));
+    }
+
+    #[test]
+    fn a_start_whose_output_is_no_terminal_prints_no_code() {
+        let last = said(false, Seat::FreeUnprinted).lines().last().unwrap().to_owned();
+        assert_eq!(last, "Owner:    none yet; `openclaw owner claim` prints a code");
+    }
+}

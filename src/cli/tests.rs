@@ -1,0 +1,314 @@
+//! What may be typed: the helps as people read them, and the forms that are refused.
+
+#![expect(clippy::needless_raw_string_hashes, reason = "`UPDATE_EXPECT=1` writes them so")]
+
+use clap::CommandFactory;
+use expect_test::{Expect, expect};
+
+use super::*;
+
+#[track_caller]
+fn help(words: &[&str], expected: &Expect) {
+    let mut command = Cli::command().term_width(80);
+    command.build();
+    let command = words.iter().fold(&mut command, |command, word| {
+        command.find_subcommand_mut(word).expect("there is no such command")
+    });
+    expected.assert_eq(&command.render_help().to_string());
+}
+
+#[track_caller]
+fn parses(line: &str) -> Cli {
+    Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+#[track_caller]
+fn refused(line: &str) {
+    let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
+    assert_eq!(error.exit_code(), 2, "{line}: {error}");
+}
+
+#[test]
+fn the_command_line_is_well_formed() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_of_the_program() {
+    help(
+        &[],
+        &expect![[r#"
+        A chat gateway that lets in nobody whom its owner has not approved
+
+        Usage: openclaw [OPTIONS] <COMMAND>
+
+        Commands:
+          gateway      Start the gateway in the foreground
+          pairing      Let strangers in, or do not
+          channels     Show the channels and how they fare
+          owner        Show and name the owners, who may run owner commands
+          config       Check, find and show the configuration
+          plugins      Show what this gateway is built with
+          audit        Read and verify the access log
+          completions  Print completions for a shell
+          help         Print this message or the help of the given subcommand(s)
+
+        Options:
+              --config <FILE>  The configuration file, instead of <state>/config.toml
+          -h, --help           Print help
+          -V, --version        Print version
+
+        Examples:
+          openclaw gateway run                        Start; strangers get a code
+          openclaw pairing list                       Who waits
+          openclaw pairing approve telegram AB3D7X9K  Let that one in
+          openclaw owner claim                        Become owner from a chat
+
+        The state folder is ~/.openclaw; OPENCLAW_STATE_DIR names another one.
+        OPENCLAW_CONFIG_PATH names another configuration file.
+
+        Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 no gateway
+        answers.
+    "#]],
+    );
+}
+
+#[test]
+fn help_of_the_gateway() {
+    help(
+        &["gateway"],
+        &expect![[r#"
+        Start the gateway in the foreground
+
+        Usage: openclaw gateway [OPTIONS]
+               openclaw gateway <COMMAND>
+
+        Commands:
+          run   Start it in the foreground; the same as `openclaw gateway`
+          help  Print this message or the help of the given subcommand(s)
+
+        Options:
+              --config <FILE>  The configuration file, instead of <state>/config.toml
+              --port <PORT>    Where pages and the command line reach it, instead of
+                               `gateway.port`
+          -h, --help           Print help
+
+        Examples:
+          openclaw gateway run
+          openclaw gateway run --config ~/openclaw.toml --port 18790
+
+        It listens on this machine only. Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
+    "#]],
+    );
+    help(
+        &["gateway", "run"],
+        &expect![[r#"
+        Start it in the foreground; the same as `openclaw gateway`
+
+        Usage: openclaw gateway run [OPTIONS]
+
+        Options:
+              --config <FILE>  The configuration file, instead of <state>/config.toml
+              --port <PORT>    Where pages and the command line reach it, instead of
+                               `gateway.port`
+          -h, --help           Print help
+
+        Examples:
+          openclaw gateway run
+          openclaw gateway run --config ~/openclaw.toml --port 18790
+
+        It listens on this machine only. Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
+    "#]],
+    );
+}
+
+#[test]
+fn help_of_pairing() {
+    help(
+        &["pairing"],
+        &expect![[r#"
+            Let strangers in, or do not
+
+            Usage: openclaw pairing [OPTIONS] <COMMAND>
+
+            Commands:
+              list     Show who waits
+              approve  Let in the stranger who has this code
+              deny     Refuse the stranger who has this code; no new code until its hour is
+                       over
+              allowed  Show who may talk on a channel, and why
+              revoke   Take an approval back, at once
+              help     Print this message or the help of the given subcommand(s)
+
+            Options:
+                  --config <FILE>  The configuration file, instead of <state>/config.toml
+              -h, --help           Print help
+
+            Examples:
+              openclaw pairing list
+              openclaw pairing approve telegram AB3D7X9K --notify
+              openclaw pairing revoke telegram 123456789
+
+            These work on the files, whether a gateway runs or not; it needs no restart.
+        "#]],
+    );
+    help(
+        &["pairing", "list"],
+        &expect![[r#"
+        Show who waits
+
+        Usage: openclaw pairing list [OPTIONS] [CHANNEL]
+
+        Arguments:
+          [CHANNEL]  Only this channel
+
+        Options:
+              --channel <CHANNEL>  The same, as an option
+              --config <FILE>      The configuration file, instead of
+                                   <state>/config.toml
+              --account <ACCOUNT>  Only this account
+              --json               Print JSON
+          -h, --help               Print help
+
+        Examples:
+          openclaw pairing list                          Every channel
+          openclaw pairing list telegram --account work  One account of one channel
+          openclaw pairing list telegram --json          For a script
+    "#]],
+    );
+}
+
+#[test]
+fn help_of_decisions() {
+    help(
+        &["pairing", "approve"],
+        &expect![[r#"
+            Let in the stranger who has this code
+
+            Usage: openclaw pairing approve [OPTIONS] [CHANNEL] <CODE>
+
+            Arguments:
+              [CHANNEL]  The channel; without it all are searched
+              <CODE>     The eight characters that the stranger was sent, in any case
+
+            Options:
+                  --channel <CHANNEL>  The channel, as an option
+                  --config <FILE>      The configuration file, instead of
+                                       <state>/config.toml
+                  --account <ACCOUNT>  Only this account
+                  --notify             Tell the sender, through the running gateway
+              -h, --help               Print help
+
+            Examples:
+              openclaw pairing approve AB3D7X9K                    On any channel
+              openclaw pairing approve telegram AB3D7X9K           On this channel
+              openclaw pairing approve telegram AB3D7X9K --notify  And tell the sender
+
+            Approving lets somebody talk. It never makes an owner.
+        "#]],
+    );
+    help(
+        &["pairing", "revoke"],
+        &expect![[r#"
+        Take an approval back, at once
+
+        Usage: openclaw pairing revoke [OPTIONS] <CHANNEL> <ID>
+
+        Arguments:
+          <CHANNEL>  The channel
+          <ID>       The sender's id, as `pairing allowed` shows it
+
+        Options:
+              --account <ACCOUNT>  Only this account
+              --config <FILE>      The configuration file, instead of
+                                   <state>/config.toml
+          -h, --help               Print help
+
+        Examples:
+          openclaw pairing revoke telegram 123456789                 On every account
+          openclaw pairing revoke telegram 123456789 --account work  On this one
+
+        The next message of that sender is a stranger's. What the configuration lists
+        is not touched: the command names file and line, and exits with 1.
+    "#]],
+    );
+}
+
+#[test]
+fn help_of_the_owner() {
+    help(
+        &["owner"],
+        &expect![[r#"
+        Show and name the owners, who may run owner commands
+
+        Usage: openclaw owner [OPTIONS] <COMMAND>
+
+        Commands:
+          show    Show the owners, and how each became one
+          add     Make somebody an owner
+          remove  Make an added or claimed owner none any more
+          claim   Print a one-time code that makes an owner of whoever sends it to the
+                  bot
+          help    Print this message or the help of the given subcommand(s)
+
+        Options:
+              --config <FILE>  The configuration file, instead of <state>/config.toml
+          -h, --help           Print help
+
+        Examples:
+          openclaw owner claim                   Print a code; send it to the bot
+          openclaw owner add telegram:123456789
+          openclaw owner show
+
+        A running gateway honours a change at the next message.
+    "#]],
+    );
+}
+
+#[test]
+fn the_forms_of_the_tutorial_and_of_the_field_are_read() {
+    for line in [
+        "openclaw gateway",
+        "openclaw gateway run --config f --port 1",
+        "openclaw gateway --port 1",
+        "openclaw --config f gateway run",
+        "openclaw pairing list",
+        "openclaw pairing list telegram --account work --json",
+        "openclaw pairing list --channel telegram",
+        "openclaw pairing approve AB3D7X9K",
+        "openclaw pairing approve telegram AB3D7X9K --notify",
+        "openclaw pairing approve --channel telegram AB3D7X9K --account work",
+        "openclaw pairing deny telegram AB3D7X9K",
+        "openclaw pairing allowed telegram",
+        "openclaw pairing revoke telegram 1 --account work",
+        "openclaw channels status --json",
+        "openclaw owner add telegram:1",
+        "openclaw config check --config f",
+        "openclaw plugins list --json",
+        "openclaw audit show 5",
+        "openclaw completions zsh",
+    ] {
+        parses(line);
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_wrong_usage() {
+    for line in [
+        "openclaw",
+        "openclaw nonsense",
+        "openclaw pairing",
+        "openclaw pairing approve",
+        "openclaw pairing approve --channel telegram telegram AB3D7X9K",
+        "openclaw pairing approve telegram AB3D7X9K more",
+        "openclaw pairing deny telegram AB3D7X9K --notify",
+        "openclaw pairing list telegram --channel webchat",
+        "openclaw pairing list telegram --account ",
+        "openclaw pairing list telegram --account ../x",
+        "openclaw pairing allowed",
+        "openclaw pairing revoke telegram",
+        "openclaw gateway run --port 65536",
+    ] {
+        refused(line);
+    }
+}

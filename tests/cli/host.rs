@@ -1,0 +1,136 @@
+//! The configuration, the channels and the plugins, as this machine has them.
+
+use serde_json::{Value, json};
+
+use crate::support::{CODE, Folder, request, write};
+
+const CONFIG: &str = "\
+[channels.telegram]
+bot_token = \"123:do-not-show\"
+allow_from = [\"1\", \"2\", \"3\"]
+";
+
+#[test]
+fn case_118_nothing_is_read_from_the_working_directory() {
+    let folder = Folder::empty();
+    for name in ["config.toml", "openclaw.toml", "openclaw.json", ".env"] {
+        write(&folder.cwd().join(name), "nonsense");
+    }
+    assert_eq!(folder.done("config show"), Folder::empty().done("config show"));
+    let path = format!("{}\n", folder.path("config.toml").display());
+    assert_eq!(folder.run("config path").out, path);
+    folder.done("config check");
+}
+
+#[test]
+fn the_file_is_the_named_one() {
+    let folder = Folder::empty();
+    folder.put("config.toml", "nonsense");
+    let other = folder.cwd().join("other.toml");
+    write(&other, CONFIG);
+    for line in ["config check --config other.toml", "--config other.toml config check"] {
+        assert!(folder.done(line).ends_with("other.toml is fine.\n"), "{line}");
+    }
+    let output =
+        folder.command("config check").env("OPENCLAW_CONFIG_PATH", &other).output().unwrap();
+    assert!(output.status.success());
+    let said = folder.fails(1, "config check --config missing.toml");
+    assert!(said.contains("missing.toml"), "{said}");
+}
+
+#[test]
+fn a_bad_configuration_is_told_with_file_and_line() {
+    let folder = Folder::empty();
+    folder.put("config.toml", "[channels.telegram]\nbot_token = \"1:x\"\ndm_polic = \"open\"\n");
+    let place = format!("error: {}:3: ", folder.path("config.toml").display());
+    for line in ["config check", "config show", "gateway run", "gateway", "channels list"] {
+        let said = folder.fails(1, line);
+        assert!(said.starts_with(&place) && said.contains("dm_policy"), "{line}: {said}");
+    }
+}
+
+#[test]
+fn case_107_what_is_shown_holds_no_token() {
+    let folder = Folder::empty();
+    folder.put("config.toml", CONFIG);
+    for line in ["config show", "channels list", "channels list --json", "plugins list"] {
+        let said = folder.done(line);
+        assert!(said.contains("telegram") && !said.contains("do-not-show"), "{line}: {said}");
+    }
+    assert!(folder.done("config show").contains("bot_token"));
+}
+
+#[test]
+fn without_a_gateway_the_status_is_the_configurations() {
+    let folder = Folder::empty();
+    folder.put("config.toml", CONFIG);
+    let ran = folder.run("channels status");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(4), ""));
+    let expected = "\
+Gateway not reachable; showing config-only status.
+- Telegram default: enabled, configured, dm:pairing, allow:1,2
+";
+    assert!(ran.out.starts_with(expected), "{ran:?}");
+    let ran = folder.run("channels status --json");
+    let said = "Gateway not reachable; showing config-only status.\n";
+    assert_eq!((ran.code, ran.err.as_str()), (Some(4), said));
+    let status: Value = serde_json::from_str(&ran.out).unwrap();
+    let account = json!({
+        "accountId": "default",
+        "enabled": true,
+        "configured": true,
+        "dmPolicy": "pairing",
+        "allowFrom": ["1", "2", "3"],
+    });
+    assert_eq!(status["channelAccounts"]["telegram"], json!([account]));
+    assert_eq!(status["channelDefaultAccountId"]["telegram"], "default");
+}
+
+#[test]
+fn the_plugins_are_listed_with_what_each_can_do() {
+    let folder = Folder::empty();
+    let plugins: Value = serde_json::from_str(&folder.done("plugins list --json")).unwrap();
+    let channels = plugins["channels"].as_array().unwrap();
+    let telegram = channels.iter().find(|channel| channel["id"] == "telegram").unwrap();
+    assert_eq!(telegram["idLabel"], "telegramUserId");
+    assert_eq!(telegram["abilities"]["pairing"], true);
+    assert_eq!(plugins["commands"][0]["commands"][0]["access"], "owner");
+    assert!(plugins["responders"].as_array().unwrap().iter().any(|it| it["id"] == "echo"));
+    assert!(folder.done("plugins list").contains("/pairing (owner)"));
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let folder = Folder::empty();
+    assert_eq!(folder.done("--version"), format!("openclaw {}\n", env!("CARGO_PKG_VERSION")));
+    for line in ["--help", "help", "gateway run --help", "pairing approve --help", "audit --help"] {
+        assert!(folder.done(line).contains("Usage: openclaw"), "{line}");
+    }
+    for line in ["", "nonsense", "pairing approve", "pairing allowed"] {
+        folder.fails(2, line);
+    }
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        assert!(folder.done(&format!("completions {shell}")).contains("pairing"), "{shell}");
+    }
+}
+
+#[test]
+fn without_a_home_the_way_out_is_named() {
+    let folder = Folder::waiting(&[request("7", CODE)]);
+    let mut command = folder.command("pairing list");
+    let output = command.env_remove("HOME").env_remove("OPENCLAW_STATE_DIR").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("OPENCLAW_STATE_DIR") && said.contains("\nhint: "), "{said}");
+}
+
+#[test]
+fn an_older_folder_is_used_where_there_is_no_newer_one() {
+    let folder = Folder::empty();
+    let requests = crate::support::file(&[request("7", CODE)]);
+    let home = folder.cwd();
+    write(&home.join(".clawdbot/credentials/telegram-pairing.json"), &requests);
+    let mut command = folder.command("pairing list telegram");
+    let output = command.env("HOME", &home).env_remove("OPENCLAW_STATE_DIR").output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains(CODE));
+}

@@ -1,0 +1,10 @@
+//! The program as a person or a script runs it: real processes on state folders of their own.
+
+#![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
+
+mod decide;
+mod grants;
+mod host;
+mod list;
+mod owner;
+mod support;
