@@ -1,0 +1,17 @@
+//! Security cases that need the whole program, and what the README promises of a running gateway.
+
+mod backlog;
+mod bad_input;
+mod damage;
+mod edges;
+mod identity;
+mod side_doors;
+
+/// An owner on Telegram, and a bot.
+pub(crate) const OWNED: &str = r#"
+[owner]
+allow_from = ["telegram:1001"]
+[channels.telegram]
+bot_token = "{token}"
+api_root = "{root}"
+"#;

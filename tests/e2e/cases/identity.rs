@@ -1,0 +1,125 @@
+//! Who somebody is: the stable id, and nothing that he chose himself.
+
+use serde_json::json;
+
+use super::OWNED;
+use crate::{
+    fake_telegram::{GROUP, private},
+    world::{World, number},
+};
+
+/// The code in the bot's next message to somebody.
+async fn code(world: &mut World, name: &str) -> String {
+    let text = world.next(number(name)).await;
+    let code = text.split_once("Pairing code: ").unwrap_or_else(|| panic!("no code in: {text}")).1;
+    code[..8].to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_080_the_owners_name_and_handle_make_no_owner() {
+    let mut world = World::start(OWNED).await;
+    let imposter = json!({ "id": 666, "is_bot": false, "first_name": "owner", "last_name": "Lee", "username": "owner" });
+    world.say("owner", "/whoami").await;
+    assert!(world.next(1001).await.contains("you are an owner"));
+    world.tell(private(666), imposter, json!({ "text": "/pairing list" })).await;
+    assert!(world.next(666).await.contains("Pairing code: "));
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_083_case_084_a_handle_that_moves_takes_no_permission_along() {
+    let mut world = World::start(OWNED).await;
+    world.say("ann", "hello").await;
+    let code = code(&mut world, "ann").await;
+    world.say("owner", &format!("/pairing approve {code}")).await;
+    assert!(world.next(number("ann")).await.contains("access approved"));
+    let stored = world.home.read("credentials/telegram-allowFrom.json");
+    assert!(stored.contains(&number("ann").to_string()) && !stored.contains("ann_lee"), "{stored}");
+    let heir = json!({ "id": 667, "is_bot": false, "first_name": "ann", "last_name": "Lee", "username": "ann_lee" });
+    world.tell(private(667), heir, json!({ "text": "hello" })).await;
+    assert!(world.next(667).await.contains("Pairing code: "));
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_015_nobody_approves_himself() {
+    let mut world = World::start(OWNED).await;
+    world.say("ann", "hello").await;
+    let code = code(&mut world, "ann").await;
+    for text in ["yes", "approve", "ok", &code, &format!("/pairing approve {code}")] {
+        world.reply("ann", text).await;
+    }
+    world.stop();
+    assert_eq!(world.unread(number("ann")), Vec::<String>::new());
+    assert_eq!(world.home.read("credentials/telegram-allowFrom.json"), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_020_each_message_of_a_batch_is_judged_by_its_own_sender() {
+    let mut world = World::prepare(OWNED).await;
+    for (name, text) in [("ann", "/whoami"), ("owner", "/whoami"), ("ann", "/whoami"), ("owner", "/pairing list")] {
+        let id = number(name);
+        let from = crate::fake_telegram::person(id, name);
+        world.telegram.message(private(id), from, json!({ "text": text, "date": later() }));
+    }
+    world.run();
+    assert!(world.next(number("ann")).await.contains("Pairing code: "));
+    world.telegram.until("the gateway acknowledges", |state| state.updates.is_empty()).await;
+    world.stop();
+    assert_eq!(world.unread(number("ann")), Vec::<String>::new());
+    let to_owner = world.unread(1001).join("\n");
+    assert!(to_owner.contains("you are an owner") && to_owner.contains("ann"), "{to_owner}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_078_case_085_a_groups_id_or_a_part_of_an_id_admits_nobody() {
+    for entry in [GROUP.to_string(), "@ann_lee".to_owned(), "ann".to_owned(), String::new(), "-1".to_owned()] {
+        let world = World::prepare(&OWNED.replace(
+            "bot_token",
+            &format!("dm_policy = \"allowlist\"\nallow_from = [\"{entry}\"]\nbot_token"),
+        ))
+        .await;
+        let output = world.home.cli(&["config", "check"]);
+        let (_, error) = crate::process::texts(&output);
+        assert_eq!(output.status.code(), Some(1), "{entry}: {error}");
+        assert!(error.contains("allow_from") && error.contains("config.toml:"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_098_a_guests_wrong_codes_slow_down_nobody_else() {
+    let mut world = World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
+    world.say("ann", "hello").await;
+    let code = code(&mut world, "ann").await;
+    let guest = json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
+    for _ in 0..12 {
+        world.tell(private(4711), guest.clone(), json!({ "text": "/pairing approve AAAAAAAA" })).await;
+        assert_eq!(world.next(4711).await, "Only the owner of this gateway can use that command.");
+    }
+    world.say("owner", &format!("/pairing approve {code}")).await;
+    assert!(world.next(number("ann")).await.contains("access approved"));
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_096_case_100_ten_wrong_codes_make_the_owner_wait_and_hurt_nobody_who_waits() {
+    let mut world = World::start(OWNED).await;
+    world.say("ann", "hello").await;
+    let code = code(&mut world, "ann").await;
+    assert!(world.next(1001).await.contains(&code));
+    for _ in 0..10 {
+        world.say("owner", "/pairing approve AAAAAAAA").await;
+        world.next(1001).await;
+    }
+    world.say("owner", &format!("/pairing approve {code}")).await;
+    let slow = world.next(1001).await;
+    assert!(slow.to_lowercase().contains("wrong"), "{slow}");
+    assert!(world.home.read("credentials/telegram-pairing.json").contains(&code));
+    assert!(world.home.cli(&["pairing", "approve", "telegram", &code]).status.success());
+    world.stop();
+}
+
+/// A second ahead, so that it is not older than a start that follows.
+fn later() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() + 2
+}

@@ -1,0 +1,19 @@
+//! The real program over real sockets and files: stories, and what stories cannot tell.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed set-up fails the test"
+)]
+
+#[path = "../../plugins/telegram/tests/fake/mod.rs"]
+mod fake_telegram;
+mod cases;
+mod pattern;
+mod process;
+mod transcript;
+mod visitor;
+mod world;
+
+mod stories;

@@ -1,0 +1,41 @@
+//! Every transcript is a test: the folder is the list.
+
+use std::path::PathBuf;
+
+use super::transcript::play;
+
+macro_rules! stories {
+    ($($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                play(&folder().join(concat!(stringify!($name), ".txt"))).await;
+            }
+        )*
+
+        #[test]
+        fn every_transcript_is_told() {
+            let told = [$(concat!(stringify!($name), ".txt")),*];
+            for entry in std::fs::read_dir(folder()).unwrap() {
+                let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+                assert!(told.contains(&&*name), "tests/e2e/transcripts/{name} is not told in tests/e2e/stories.rs");
+            }
+        }
+    };
+}
+
+stories! {
+    a_group_is_no_way_in,
+    an_owner_claims_his_seat,
+    a_reply_to_the_notice_decides,
+    a_stranger_knocks,
+    commands_are_the_owners,
+    denied_for_an_hour,
+    from_the_page,
+    places_run_out,
+    two_accounts_share_nothing,
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/transcripts")
+}

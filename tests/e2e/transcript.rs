@@ -1,0 +1,130 @@
+//! Replays a transcript: one story, told as its people would see it.
+//!
+//! `= toml` configures; `telegram ann> text` writes, `telegram ann< pattern` is what the bot answers,
+//! `telegram ann< (silence)` that it does not; `ann reply>` answers the bot's last message; `group ann>` writes in
+//! the group; `webchat bob>` and `webchat bob<` do so on the page; `$ openclaw …` runs a command line, the lines
+//! below it are its output, `! N` its exit code; `~ stop`, `~ start`, `~ kill` and `~ restart` are the gateway's.
+
+use std::path::Path;
+
+use super::{
+    pattern::{Codes, fill, matches},
+    process::texts,
+    world::World,
+};
+
+/// Plays one story from a file.
+pub(crate) async fn play(path: &Path) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines: Vec<(usize, &str)> =
+        text.lines().enumerate().map(|(n, line)| (n + 1, line)).collect();
+    let config: String = lines
+        .iter()
+        .filter_map(|(_, line)| line.strip_prefix("= "))
+        .map(|l| format!("{l}\n"))
+        .collect();
+    let mut world = World::start(&config).await;
+    let mut codes = Codes::new();
+    let mut rest = &lines[..];
+    while let Some(((number, line), after)) = rest.split_first() {
+        rest = after;
+        let place = format!("{}:{number}: {line}", path.file_name().unwrap().to_string_lossy());
+        if line.is_empty() || line.starts_with('#') || line.starts_with('=') {
+            continue;
+        }
+        if let Some(command) = line.strip_prefix("$ openclaw ") {
+            let taken = rest.iter().take_while(|(_, line)| !is_step(line)).count();
+            let expected: Vec<&str> = rest[..taken].iter().map(|(_, line)| *line).collect();
+            rest = &rest[taken..];
+            run(&world, &fill(command, &codes), &expected, &mut codes, &place);
+        } else if let Some(word) = line.strip_prefix("~ ") {
+            take_turn(&mut world, word, &place);
+        } else {
+            step(&mut world, line, &mut codes, &place).await;
+        }
+    }
+    world.stop();
+    for chat in world.chats() {
+        let unread = world.unread(chat);
+        assert!(
+            unread.is_empty(),
+            "{}: chat {chat} got more than the story tells: {unread:?}",
+            path.display()
+        );
+    }
+    let logged = world.home.logged();
+    for secret in codes.values().map(String::as_str).chain([super::fake_telegram::TOKEN]) {
+        assert!(!logged.contains(secret), "case_107 case_108: `{secret}` stands in the log");
+    }
+}
+
+fn is_step(line: &str) -> bool {
+    let word = line.split(' ').next().unwrap_or_default();
+    ["telegram", "webchat", "$", "~", "#", "="].contains(&word) || line.is_empty()
+}
+
+fn run(world: &World, command: &str, expected: &[&str], codes: &mut Codes, place: &str) {
+    let arguments: Vec<&str> = command.split_whitespace().collect();
+    let output = world.home.cli(&arguments);
+    let (out, err) = texts(&output);
+    let (code, expected) = match expected.split_last() {
+        Some((last, before)) if last.starts_with("! ") => (last[2..].parse().unwrap(), before),
+        _ => (0, expected),
+    };
+    let said = format!("{}{}", out, err);
+    assert_eq!(output.status.code(), Some(code), "{place}\n{said}");
+    if !expected.is_empty() {
+        assert!(
+            matches(&expected.join("\n"), &said, codes),
+            "{place}\nexpected:\n{}\ngot:\n{said}",
+            expected.join("\n")
+        );
+    }
+}
+
+fn take_turn(world: &mut World, word: &str, place: &str) {
+    match word {
+        "kill" => world.gateway.take().expect("a gateway").kill(),
+        "restart" => {
+            world.stop();
+            world.run();
+        }
+        "start" => world.run(),
+        "stop" => world.stop(),
+        _ => panic!("{place}: no such turn"),
+    }
+}
+
+async fn step(world: &mut World, line: &str, codes: &mut Codes, place: &str) {
+    let (place_and_person, rest) =
+        line.split_once(['>', '<']).unwrap_or_else(|| panic!("{place}: no step"));
+    let inbound = line.as_bytes()[place_and_person.len()] == b'>';
+    let text = fill(rest.trim(), codes);
+    let words: Vec<&str> = place_and_person.split_whitespace().collect();
+    match (&words[..], inbound) {
+        (["telegram", "group", name], true) => drop(world.say_in_group(name, &text).await),
+        (["telegram", name, "reply"], true) => drop(world.reply(name, &text).await),
+        (["telegram", name], true) => drop(world.say(name, &text).await),
+        (["telegram", name], false) if text == "(silence)" => {
+            let unread = world.unread(World::chat(name));
+            assert!(unread.is_empty(), "{place}: {unread:?}");
+        }
+        (["telegram", name], false) => {
+            let got = world.next(World::chat(name)).await;
+            assert!(matches(rest.trim(), &got, codes), "{place}\ngot: {got}");
+        }
+        (["webchat", name, "reply"], true) => {
+            world.visitor(name).await.reply(&text).await.expect(place)
+        }
+        (["webchat", name], true) => world.visitor(name).await.say(&text).await.expect(place),
+        (["webchat", name], false) if text == "(silence)" => {
+            let unread = world.visitor(name).await.unread();
+            assert!(unread.is_empty(), "{place}: {unread:?}");
+        }
+        (["webchat", name], false) => {
+            let got = world.visitor(name).await.next().await;
+            assert!(matches(rest.trim(), &got, codes), "{place}\ngot: {got}");
+        }
+        _ => panic!("{place}: no such step"),
+    }
+}

@@ -1,0 +1,161 @@
+//! A visitor of the page: a cookie, a socket, and what the page would show.
+
+use std::collections::VecDeque;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest},
+};
+
+use super::world::PATIENCE;
+
+/// One browser.
+pub(crate) struct Visitor {
+    cookie: String,
+    socket: Option<(u16, WebSocketStream<MaybeTlsStream<TcpStream>>)>,
+    heard: VecDeque<Value>,
+    /// His sender id, as the page learns it.
+    pub(crate) you: String,
+    /// The id of the bot's last message.
+    last: Option<String>,
+    said: u32,
+}
+
+impl Visitor {
+    /// Opens the page for the first time.
+    pub(crate) async fn come(port: u16) -> Self {
+        let page = reqwest::get(format!("http://127.0.0.1:{port}/chat")).await.unwrap();
+        assert_eq!(page.status(), 200);
+        let cookie =
+            page.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        Self {
+            cookie,
+            socket: None,
+            heard: VecDeque::new(),
+            you: String::new(),
+            last: None,
+            said: 0,
+        }
+    }
+
+    /// Opens the socket, or a new one where the gateway has another port now.
+    pub(crate) async fn connect(&mut self, port: u16) {
+        if self.socket.as_ref().is_some_and(|(known, _)| *known == port) {
+            return;
+        }
+        let mut request = format!("ws://127.0.0.1:{port}/chat/ws").into_client_request().unwrap();
+        request.headers_mut().insert("cookie", self.cookie.parse().unwrap());
+        request.headers_mut().insert("origin", format!("http://127.0.0.1:{port}").parse().unwrap());
+        let (socket, _) = connect_async(request).await.unwrap();
+        self.socket = Some((port, socket));
+        let ready = self.frame().await;
+        assert_eq!(ready["type"], "ready", "{ready}");
+        ready["you"].as_str().unwrap().clone_into(&mut self.you);
+    }
+
+    /// Says something, and waits until it is taken; the reason where it is refused.
+    pub(crate) async fn say(&mut self, text: &str) -> Result<(), String> {
+        self.send(text, None).await
+    }
+
+    /// Answers the bot's last message.
+    pub(crate) async fn reply(&mut self, text: &str) -> Result<(), String> {
+        let last = self.last.clone();
+        self.send(text, last).await
+    }
+
+    async fn send(&mut self, text: &str, reply_to: Option<String>) -> Result<(), String> {
+        self.said += 1;
+        let id = format!("{:032x}", u128::from(self.said) << 64 | u128::from(rand_id()));
+        let mut frame = json!({ "type": "say", "id": id, "text": text });
+        if let Some(reply_to) = reply_to {
+            frame["replyTo"] = reply_to.into();
+        }
+        self.socket.as_mut().unwrap().1.send(Message::text(frame.to_string())).await.unwrap();
+        loop {
+            let frame = self.frame().await;
+            match frame["type"].as_str() {
+                Some("taken") if frame["id"] == id.as_str() => return Ok(()),
+                Some("refused") => {
+                    return Err(frame["why"].as_str().unwrap_or_default().to_owned());
+                }
+                _ => self.heard.push_back(frame),
+            }
+        }
+    }
+
+    /// The next message that the page shows from the gateway.
+    pub(crate) async fn next(&mut self) -> String {
+        loop {
+            let frame = match self.heard.pop_front() {
+                Some(frame) => frame,
+                None => self.frame().await,
+            };
+            if frame["type"] == "message" && frame["from"] == "gateway" {
+                self.last = frame["id"].as_str().map(str::to_owned);
+                return shown(&frame["body"]);
+            }
+        }
+    }
+
+    /// What was heard and not asked for.
+    pub(crate) fn unread(&self) -> Vec<String> {
+        let messages = self
+            .heard
+            .iter()
+            .filter(|frame| frame["type"] == "message" && frame["from"] == "gateway");
+        messages.map(|frame| shown(&frame["body"])).collect()
+    }
+
+    async fn frame(&mut self) -> Value {
+        let next = async {
+            loop {
+                match self.socket.as_mut().unwrap().1.next().await {
+                    Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+                    Some(Ok(_)) => {}
+                    other => panic!("the socket ended: {other:?}"),
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, next).await.expect("a frame of the gateway")
+    }
+}
+
+/// A message's body as text.
+fn shown(body: &Value) -> String {
+    let spans = |spans: &Value| -> String {
+        let text = |span: &Value| {
+            span["plain"].as_str().or(span["code"].as_str()).unwrap_or_default().to_owned()
+        };
+        spans.as_array().into_iter().flatten().map(text).collect()
+    };
+    match body["kind"].as_str() {
+        Some("text") => spans(&body["spans"]),
+        Some("card") => {
+            let mut lines = vec![body["title"].as_str().unwrap_or_default().to_owned()];
+            for field in body["fields"].as_array().into_iter().flatten() {
+                lines.push(format!(
+                    "{}: {}",
+                    field["label"].as_str().unwrap_or_default(),
+                    spans(&field["value"])
+                ));
+            }
+            let footer = spans(&body["footer"]);
+            if !footer.is_empty() {
+                lines.push(format!("\n{footer}"));
+            }
+            lines.join("\n")
+        }
+        _ => body.to_string(),
+    }
+}
+
+/// Unlike the id of any other visitor of this run.
+fn rand_id() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}

@@ -1,0 +1,155 @@
+//! Everything a story happens in: a state folder, a Telegram, visitors of the page, a gateway.
+
+use std::{collections::HashMap, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{
+    fake_telegram::{FakeTelegram, GROUP, TOKEN, group, person, private},
+    process::{Gateway, Home},
+    visitor::Visitor,
+};
+
+/// How long anything may take before a story fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A story's world. People on Telegram have numbers by name; `owner` is 1001.
+pub(crate) struct World {
+    pub(crate) home: Home,
+    pub(crate) telegram: FakeTelegram,
+    pub(crate) gateway: Option<Gateway>,
+    visitors: HashMap<String, Visitor>,
+    /// How many of the bot's messages each chat has been asked for.
+    read: HashMap<i64, usize>,
+}
+
+/// The number of a person by name.
+pub(crate) fn number(name: &str) -> i64 {
+    match name {
+        "owner" => 1001,
+        "second" => 1002,
+        name => 4_000_000 + name.bytes().fold(0, |sum, byte| sum * 31 % 999_983 + i64::from(byte)),
+    }
+}
+
+impl World {
+    /// A gateway with this configuration; `{root}` and `{token}` in it are those of the fake Telegram.
+    pub(crate) async fn start(config: &str) -> Self {
+        let mut world = Self::prepare(config).await;
+        world.run();
+        world
+    }
+
+    /// The same, not yet running.
+    pub(crate) async fn prepare(config: &str) -> Self {
+        let (home, telegram) = (Home::new(), FakeTelegram::start().await);
+        home.configure(&config.replace("{root}", &telegram.root()).replace("{token}", TOKEN));
+        Self { home, telegram, gateway: None, visitors: HashMap::new(), read: HashMap::new() }
+    }
+
+    /// Starts the gateway, with everything logged.
+    pub(crate) fn run(&mut self) {
+        self.gateway = Some(self.home.gateway("trace"));
+    }
+
+    /// Stops it in order.
+    pub(crate) fn stop(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            let status = gateway.stop();
+            assert!(status.success(), "the gateway ended with {status}\n{}", self.home.logged());
+        }
+    }
+
+    /// Writes to the bot directly, and waits until the gateway has acknowledged it.
+    pub(crate) async fn say(&self, name: &str, text: &str) -> i64 {
+        self.tell(private(number(name)), person(number(name), name), json!({ "text": text })).await
+    }
+
+    /// Answers the bot's last message to this person.
+    pub(crate) async fn reply(&self, name: &str, text: &str) -> i64 {
+        let id = number(name);
+        let last = self.telegram.with(|state| {
+            let of_chat =
+                state.messages.iter().rev().find(|shown| shown.chat["id"] == id && !shown.toast);
+            of_chat.expect("a message to answer").wire()
+        });
+        self.tell(private(id), person(id, name), json!({ "text": text, "reply_to_message": last }))
+            .await
+    }
+
+    /// Writes in the group, mentioning the bot where the text begins with its name.
+    pub(crate) async fn say_in_group(&self, name: &str, text: &str) -> i64 {
+        let mention = format!("@{}", super::fake_telegram::BOT_NAME);
+        let entities = if text.starts_with(&mention) {
+            json!([{ "type": "mention", "offset": 0, "length": mention.len() }])
+        } else if text.starts_with('/') {
+            json!([{ "type": "bot_command", "offset": 0, "length": text.split(' ').next().unwrap().len() }])
+        } else {
+            json!([])
+        };
+        self.tell(
+            group(),
+            person(number(name), name),
+            json!({ "text": text, "entities": entities }),
+        )
+        .await
+    }
+
+    /// Sends whatever Telegram would, and waits until the gateway has acknowledged it.
+    pub(crate) async fn tell(&self, chat: Value, from: Value, content: Value) -> i64 {
+        let id = self.telegram.message(chat, from, content);
+        self.telegram.until("the gateway acknowledges", |state| state.updates.is_empty()).await;
+        id
+    }
+
+    /// The bot's next message in a chat that was not asked for yet.
+    pub(crate) async fn next(&mut self, chat: i64) -> String {
+        let seen = self.read.entry(chat).or_default();
+        let at = *seen;
+        self.telegram.until("a message of the bot", |state| sent(state, chat).len() > at).await;
+        *seen += 1;
+        self.telegram.with(|state| sent(state, chat)[at].clone())
+    }
+
+    /// The bot's messages in a chat that were not asked for.
+    pub(crate) fn unread(&self, chat: i64) -> Vec<String> {
+        let at = self.read.get(&chat).copied().unwrap_or_default();
+        self.telegram.with(|state| sent(state, chat).split_off(at))
+    }
+
+    /// Every chat that the bot has written to.
+    pub(crate) fn chats(&self) -> Vec<i64> {
+        let mut chats: Vec<i64> = self.telegram.with(|state| {
+            state.messages.iter().filter_map(|shown| shown.chat["id"].as_i64()).collect()
+        });
+        chats.sort_unstable();
+        chats.dedup();
+        chats
+    }
+
+    /// A visitor of the page, by name; he comes when he is first named.
+    pub(crate) async fn visitor(&mut self, name: &str) -> &mut Visitor {
+        let port = self.gateway.as_ref().expect("a gateway").port;
+        if !self.visitors.contains_key(name) {
+            let visitor = Visitor::come(port).await;
+            self.visitors.insert(name.to_owned(), visitor);
+        }
+        let visitor = self.visitors.get_mut(name).unwrap();
+        visitor.connect(port).await;
+        visitor
+    }
+
+    /// The chat with a person, or the group.
+    pub(crate) fn chat(name: &str) -> i64 {
+        if name == "group" { GROUP } else { number(name) }
+    }
+}
+
+fn sent(state: &super::fake_telegram::State, chat: i64) -> Vec<String> {
+    state
+        .messages
+        .iter()
+        .filter(|shown| shown.chat["id"] == chat && !shown.toast)
+        .map(|shown| shown.text.clone())
+        .collect()
+}
