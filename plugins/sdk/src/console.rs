@@ -1,13 +1,23 @@
 //! The console, shared by log lines and by the terminal channel, which prints above its prompt.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal as _, Write},
     sync::{Mutex, PoisonError},
 };
+
+use nix::unistd::{getpgrp, tcgetpgrp};
 
 type Printer = Box<dyn FnMut(&str) + Send>;
 
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
+
+/// True where a person sits: standard input and output are a terminal, and this process is in its foreground.
+pub fn attended() -> bool {
+    let (input, output) = (io::stdin(), io::stdout());
+    // The system stops a background job that reads. A terminal that is not ours has no foreground.
+    let background = tcgetpgrp(&input).is_ok_and(|group| group != getpgrp());
+    input.is_terminal() && output.is_terminal() && !background
+}
 
 /// Lets a line editor print lines above its prompt; `None` gives the console back.
 pub fn set_printer(printer: Option<Printer>) {

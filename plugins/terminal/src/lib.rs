@@ -1,0 +1,269 @@
+//! The console of a foreground gateway. Whoever sits there is the owner; there are no strangers.
+//! Ctrl-C and Ctrl-D raise `SIGINT` in this process, as Ctrl-C does where no editor runs.
+
+mod editor;
+mod files;
+mod mode;
+mod printer;
+mod shown;
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use nix::{
+    sys::signal::Signal,
+    unistd::{Uid, User, getpid},
+};
+use openclaw_plugin_sdk::{
+    Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatId, ChatKind, Conversation, EventId,
+    InboundEvent, InboundMessage, Inbox, Ingress, InvalidSenderId, Link, OutboundMessage, Sender,
+    SenderId, SentRef, Settings, SettingsError, TextLimit, TextUnit, UnixMs, async_trait,
+};
+use serde::Deserialize;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{Mutex, mpsc},
+};
+
+/// The console, as the registry lists it.
+pub const PLUGIN: ChannelPlugin = ChannelPlugin {
+    id: "terminal",
+    label: "Terminal",
+    id_label: "localUserId",
+    id_line: "Your user on this machine",
+    ingress: Ingress::Connect,
+    text_limit: TextLimit { max: 16 * 1024, unit: TextUnit::Chars },
+    abilities: Abilities {
+        accounts: false,
+        buttons: None,
+        command_prefix: "/",
+        console: true,
+        edits: false,
+        groups: false,
+        images: false,
+        key: false,
+        replies: false,
+    },
+    keys: &[],
+    secret_keys: &[],
+    env_keys: &[],
+    parse_sender,
+    open,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {}
+
+/// What a seat's thread reads.
+#[derive(Debug)]
+enum Input {
+    /// Nothing more will be read.
+    Gone(String),
+    /// A line without its end.
+    Line(String),
+}
+
+/// A place where somebody reads and types.
+trait Seat: Send + Sync {
+    /// Begins to read, in a thread of its own.
+    fn start(&self) -> Result<mpsc::Receiver<Input>, ChannelError>;
+    /// Somebody listens to what is typed. Called again and again, each time after [`Seat::leave`].
+    fn attend(&self);
+    /// Nobody listens any more: the seat is as it was found.
+    fn leave(&self);
+    /// The process was stopped, by Ctrl-Z or otherwise, and goes on.
+    fn resume(&self);
+    /// Shows lines, each with its end.
+    fn print(&self, lines: String) -> Result<(), ChannelError>;
+}
+
+/// A seat, and what is read there.
+struct Desk {
+    seat: Box<dyn Seat>,
+    reading: Mutex<Reading>,
+    /// Makes the ids of this run different from those of any other.
+    run: String,
+    sent: AtomicU64,
+}
+
+#[derive(Default)]
+struct Reading {
+    input: Option<mpsc::Receiver<Input>>,
+    count: u64,
+}
+
+struct Terminal(Arc<Desk>);
+
+/// One process has one console, however often it is opened.
+static CONSOLE_DESK: LazyLock<Arc<Desk>> =
+    LazyLock::new(|| Arc::new(Desk::new(Box::new(editor::Console::default()))));
+
+#[expect(clippy::needless_pass_by_value, reason = "the registry's signature")]
+fn open(settings: Settings) -> Result<Box<dyn Channel>, SettingsError> {
+    let Keys {} = settings.parse()?;
+    Ok(Box::new(Terminal(Arc::clone(&CONSOLE_DESK))))
+}
+
+/// The same channel over two files that are opened when it begins to receive: line by line, without
+/// prompt or editor. What the contract is tested with.
+pub fn over(
+    connect: impl Fn() -> io::Result<(File, File)> + Send + Sync + 'static,
+) -> Box<dyn Channel> {
+    Box::new(Terminal(Arc::new(Desk::new(Box::new(files::Files::new(Box::new(connect)))))))
+}
+
+fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
+    let wrong = InvalidSenderId("a user of this machine is `local:` and a number");
+    let text = text.trim().to_ascii_lowercase();
+    let id = text.strip_prefix("terminal:").unwrap_or(&text);
+    let number = id.strip_prefix("local:").ok_or_else(|| wrong.clone())?;
+    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let uid = number.parse::<u32>().ok().filter(|_| plain).ok_or(wrong)?;
+    SenderId::new(&sender(Uid::from_raw(uid)))
+}
+
+/// Names the person who runs this process, and the one conversation there is with him.
+fn sender(uid: Uid) -> String {
+    format!("local:{uid}")
+}
+
+/// Leaves the seat when `receive` ends or is dropped.
+struct Attended<'a>(&'a dyn Seat);
+
+impl Drop for Attended<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+impl Desk {
+    fn new(seat: Box<dyn Seat>) -> Self {
+        let run = format!("{:x}-{:x}", now().0, getpid().as_raw());
+        Self { seat, reading: Mutex::default(), run, sent: AtomicU64::new(0) }
+    }
+
+    async fn next(&self, reading: &mut Reading) -> Result<InboundMessage, ChannelError> {
+        loop {
+            let input = match &mut reading.input {
+                Some(input) => input.recv().await,
+                None => None,
+            };
+            match input {
+                Some(Input::Line(text)) if text.trim().is_empty() => {}
+                Some(Input::Line(text)) => {
+                    reading.count += 1;
+                    return self.message(reading.count, text);
+                }
+                gone => {
+                    reading.input = None;
+                    let why = match gone {
+                        Some(Input::Gone(why)) => why,
+                        _ => "the console is gone".to_owned(),
+                    };
+                    return Err(ChannelError::Disconnected(why));
+                }
+            }
+        }
+    }
+
+    fn message(&self, count: u64, text: String) -> Result<InboundMessage, ChannelError> {
+        let uid = Uid::effective();
+        let id = SenderId::new(&sender(uid))
+            .map_err(|error| ChannelError::Unauthorized(error.to_string()))?;
+        let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
+        Ok(InboundMessage {
+            id: EventId::new(format!("{}-{count}", self.run)),
+            conversation: Conversation { id: ChatId::new(sender(uid)), kind: ChatKind::Direct },
+            sender: Sender { id, name, meta: BTreeMap::new() },
+            sent_at: now(),
+            text,
+            attachment: None,
+            mentions_us: false,
+            reply_to: None,
+            link: Link::Private,
+        })
+    }
+}
+
+#[async_trait]
+impl Channel for Terminal {
+    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        let desk = &self.0;
+        let reading = &mut *desk.reading.lock().await;
+        if reading.input.is_none() {
+            reading.input = Some(desk.seat.start()?);
+        }
+        let mut resumed = signal(SignalKind::from_raw(Signal::SIGCONT as i32))
+            .map_err(|error| ChannelError::Disconnected(format!("cannot hear signals: {error}")))?;
+        desk.seat.attend();
+        let _attended = Attended(&*desk.seat);
+        inbox.connected();
+        loop {
+            let message = tokio::select! {
+                message = desk.next(reading) => message?,
+                _ = resumed.recv() => {
+                    desk.seat.resume();
+                    continue;
+                }
+            };
+            if inbox.deliver(InboundEvent::Message(message)).await.is_err() {
+                // Whoever typed sits here and can type again.
+                let sorry = "The gateway could not take that, and nothing was done. Try again.\n";
+                desk.seat.print(sorry.to_owned())?;
+            }
+        }
+    }
+
+    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+        let refused = |why: &str| Err(ChannelError::Undeliverable(why.to_owned()));
+        if message.to.id.as_str() != sender(Uid::effective()) {
+            return refused("the console is no such conversation");
+        }
+        let text = match &message.body {
+            Body::Card(card) if card.buttons.iter().flatten().next().is_some() => {
+                return refused("the console has no buttons");
+            }
+            Body::Card(card) => card.to_text().to_plain(),
+            Body::Image(_) => return refused("the console shows no pictures"),
+            Body::Text(text) => text.to_plain(),
+        };
+        if PLUGIN.text_limit.measure(&text) > PLUGIN.text_limit.max {
+            return refused("the text is too long for the console");
+        }
+        self.0.seat.print(shown::tame(&text) + "\n")?;
+        let number = self.0.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(SentRef { chat: message.to.id.clone(), id: EventId::new(number.to_string()) })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the platform of the console is this machine")]
+fn now() -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_of_this_machine_is_a_number() {
+        for text in ["local:1000", " LOCAL:1000 ", "terminal:local:1000", "local:01000"] {
+            assert_eq!(parse_sender(text).unwrap().as_str(), "local:1000", "{text:?}");
+        }
+        for text in
+            ["ann", "1000", "local:", "local:ann", "local:-1", "local:+1", "local:4294967296"]
+        {
+            assert!(parse_sender(text).is_err(), "{text:?}");
+        }
+    }
+}
