@@ -105,6 +105,10 @@ fn our_own_files_need_no_original_but_a_strangers_do_later_too() {
     bed.approve("default", "4");
     assert_eq!(std::fs::read_to_string(&orig).unwrap(), theirs);
     assert_eq!(list(&bed.store.approved(&key("default")).unwrap()), ["1", "3", "4"]);
+    // The first original is the one that counts.
+    bed.write("telegram-allowFrom.json", r#"{ "version": 1, "allowFrom": ["5"] }"#);
+    bed.approve("default", "6");
+    assert_eq!(std::fs::read_to_string(&orig).unwrap(), theirs);
 }
 
 #[test]
