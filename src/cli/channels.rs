@@ -14,7 +14,10 @@ use super::{
 use crate::{
     access::DmPolicy,
     config::{Account, Config},
-    local::{AccountStatus, ChannelSummary, ChannelsStatus, LocalError},
+    local::{
+        LocalError,
+        status::{AccountStatus, ChannelSummary, ChannelsStatus},
+    },
     registry,
 };
 
@@ -91,7 +94,9 @@ fn status(shape: &Shape, host: &Host, output: &mut Output) -> Result<Exit, Failu
     let told = host.gateway()?.and_then(|mut gateway| gateway.channels_status());
     let (status, exit) = match told {
         Ok(status) => (status, Exit::Done),
-        Err(LocalError::Unreachable { .. }) => (configured(&host.config()?), Exit::Unreachable),
+        Err(LocalError::Unreachable { .. } | LocalError::Broken(_)) => {
+            (configured(&host.config()?), Exit::Unreachable)
+        }
         Err(error) => return Err(error.into()),
     };
     let headline = match exit {

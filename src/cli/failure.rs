@@ -138,6 +138,9 @@ impl From<LocalError> for Failure {
             LocalError::Unreachable { .. } => Self::from(anyhow::Error::from(error))
                 .exiting(Exit::Unreachable)
                 .hint("`openclaw gateway run` starts it"),
+            LocalError::Broken(_) => {
+                Self::from(anyhow::Error::from(error)).exiting(Exit::Unreachable)
+            }
             LocalError::Refused(_) | LocalError::Unreadable(_) => {
                 Self::from(anyhow::Error::from(error))
             }

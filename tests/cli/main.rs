@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
 mod decide;
+mod gateway;
 mod grants;
 mod host;
 mod list;

@@ -201,6 +201,8 @@ fn notify(host: &Host, request: &PairingRequest) -> Result<(), String> {
         LocalError::Unreachable { .. } => {
             format!("{error}; the approval stands, the notice was not sent")
         }
-        LocalError::Refused(_) | LocalError::Unreadable(_) => error.to_string(),
+        LocalError::Broken(_) | LocalError::Refused(_) | LocalError::Unreadable(_) => {
+            format!("{error}; the approval stands")
+        }
     })
 }
