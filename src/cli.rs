@@ -28,7 +28,7 @@ use self::{
 #[derive(Debug, Parser)]
 #[command(name = "openclaw", version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
-    /// The configuration file, instead of <state>/config.toml
+    /// The configuration file, instead of config.toml in the state folder
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]

@@ -11,7 +11,7 @@ use super::{
     output::Output,
     owner::grouped,
 };
-use crate::gateway::{self, Ready, Seat, Start};
+use crate::gateway::{Ready, Seat, Start, run};
 
 /// The gateway.
 #[derive(Debug, Args)]
@@ -46,12 +46,12 @@ struct Run {
 impl Gateway {
     /// Runs until it is told to stop.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let run = match self.what {
-            Some(What::Run(run)) => run,
+        let given = match self.what {
+            Some(What::Run(given)) => given,
             None => self.run,
         };
         let mut config = host.config()?;
-        if let Some(port) = run.port {
+        if let Some(port) = given.port {
             config.port = port;
         }
         let terminal = std::io::stdout().is_terminal();
@@ -60,7 +60,7 @@ impl Gateway {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        gateway::run(Start { config, state: host.state()?, console, terminal }, |ready| {
+        run(Start { config, state: host.state()?, console, terminal }, |ready| {
             greet(ready, output);
         })
         .map_err(anyhow::Error::from)?;

@@ -38,38 +38,39 @@ fn help_of_the_program() {
     help(
         &[],
         &expect![[r#"
-        A chat gateway that lets in nobody whom its owner has not approved
+            A chat gateway that lets in nobody whom its owner has not approved
 
-        Usage: openclaw [OPTIONS] <COMMAND>
+            Usage: openclaw [OPTIONS] <COMMAND>
 
-        Commands:
-          gateway      Start the gateway in the foreground
-          pairing      Let strangers in, or do not
-          channels     Show the channels and how they fare
-          owner        Show and name the owners, who may run owner commands
-          config       Check, find and show the configuration
-          plugins      Show what this gateway is built with
-          audit        Read and verify the access log
-          completions  Print completions for a shell
-          help         Print this message or the help of the given subcommand(s)
+            Commands:
+              gateway      Start the gateway in the foreground
+              pairing      Let strangers in, or do not
+              channels     Show the channels and how they fare
+              owner        Show and name the owners, who may run owner commands
+              config       Check, find and show the configuration
+              plugins      Show what this gateway is built with
+              audit        Read and verify the access log
+              completions  Print completions for a shell
+              help         Print this message or the help of the given subcommand(s)
 
-        Options:
-              --config <FILE>  The configuration file, instead of <state>/config.toml
-          -h, --help           Print help
-          -V, --version        Print version
+            Options:
+                  --config <FILE>  The configuration file, instead of config.toml in the
+                                   state folder
+              -h, --help           Print help
+              -V, --version        Print version
 
-        Examples:
-          openclaw gateway run                        Start; strangers get a code
-          openclaw pairing list                       Who waits
-          openclaw pairing approve telegram AB3D7X9K  Let that one in
-          openclaw owner claim                        Become owner from a chat
+            Examples:
+              openclaw gateway run                        Start; strangers get a code
+              openclaw pairing list                       Who waits
+              openclaw pairing approve telegram AB3D7X9K  Let that one in
+              openclaw owner claim                        Become owner from a chat
 
-        The state folder is ~/.openclaw; OPENCLAW_STATE_DIR names another one.
-        OPENCLAW_CONFIG_PATH names another configuration file.
+            The state folder is ~/.openclaw; OPENCLAW_STATE_DIR names another one.
+            OPENCLAW_CONFIG_PATH names another configuration file.
 
-        Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 no gateway
-        answers.
-    "#]],
+            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 no gateway
+            answers.
+        "#]],
     );
 }
 
@@ -78,47 +79,49 @@ fn help_of_the_gateway() {
     help(
         &["gateway"],
         &expect![[r#"
-        Start the gateway in the foreground
+            Start the gateway in the foreground
 
-        Usage: openclaw gateway [OPTIONS]
-               openclaw gateway <COMMAND>
+            Usage: openclaw gateway [OPTIONS]
+                   openclaw gateway <COMMAND>
 
-        Commands:
-          run   Start it in the foreground; the same as `openclaw gateway`
-          help  Print this message or the help of the given subcommand(s)
+            Commands:
+              run   Start it in the foreground; the same as `openclaw gateway`
+              help  Print this message or the help of the given subcommand(s)
 
-        Options:
-              --config <FILE>  The configuration file, instead of <state>/config.toml
-              --port <PORT>    Where pages and the command line reach it, instead of
-                               `gateway.port`
-          -h, --help           Print help
+            Options:
+                  --config <FILE>  The configuration file, instead of config.toml in the
+                                   state folder
+                  --port <PORT>    Where pages and the command line reach it, instead of
+                                   `gateway.port`
+              -h, --help           Print help
 
-        Examples:
-          openclaw gateway run
-          openclaw gateway run --config ~/openclaw.toml --port 18790
+            Examples:
+              openclaw gateway run
+              openclaw gateway run --config ~/openclaw.toml --port 18790
 
-        It listens on this machine only. Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
-    "#]],
+            It listens on this machine only. Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
+        "#]],
     );
     help(
         &["gateway", "run"],
         &expect![[r#"
-        Start it in the foreground; the same as `openclaw gateway`
+            Start it in the foreground; the same as `openclaw gateway`
 
-        Usage: openclaw gateway run [OPTIONS]
+            Usage: openclaw gateway run [OPTIONS]
 
-        Options:
-              --config <FILE>  The configuration file, instead of <state>/config.toml
-              --port <PORT>    Where pages and the command line reach it, instead of
-                               `gateway.port`
-          -h, --help           Print help
+            Options:
+                  --config <FILE>  The configuration file, instead of config.toml in the
+                                   state folder
+                  --port <PORT>    Where pages and the command line reach it, instead of
+                                   `gateway.port`
+              -h, --help           Print help
 
-        Examples:
-          openclaw gateway run
-          openclaw gateway run --config ~/openclaw.toml --port 18790
+            Examples:
+              openclaw gateway run
+              openclaw gateway run --config ~/openclaw.toml --port 18790
 
-        It listens on this machine only. Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
-    "#]],
+            It listens on this machine only. Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
+        "#]],
     );
 }
 
@@ -141,7 +144,8 @@ fn help_of_pairing() {
               help     Print this message or the help of the given subcommand(s)
 
             Options:
-                  --config <FILE>  The configuration file, instead of <state>/config.toml
+                  --config <FILE>  The configuration file, instead of config.toml in the
+                                   state folder
               -h, --help           Print help
 
             Examples:
@@ -155,26 +159,26 @@ fn help_of_pairing() {
     help(
         &["pairing", "list"],
         &expect![[r#"
-        Show who waits
+            Show who waits
 
-        Usage: openclaw pairing list [OPTIONS] [CHANNEL]
+            Usage: openclaw pairing list [OPTIONS] [CHANNEL]
 
-        Arguments:
-          [CHANNEL]  Only this channel
+            Arguments:
+              [CHANNEL]  Only this channel
 
-        Options:
-              --channel <CHANNEL>  The same, as an option
-              --config <FILE>      The configuration file, instead of
-                                   <state>/config.toml
-              --account <ACCOUNT>  Only this account
-              --json               Print JSON
-          -h, --help               Print help
+            Options:
+                  --channel <CHANNEL>  The same, as an option
+                  --config <FILE>      The configuration file, instead of config.toml in the
+                                       state folder
+                  --account <ACCOUNT>  Only this account
+                  --json               Print JSON
+              -h, --help               Print help
 
-        Examples:
-          openclaw pairing list                          Every channel
-          openclaw pairing list telegram --account work  One account of one channel
-          openclaw pairing list telegram --json          For a script
-    "#]],
+            Examples:
+              openclaw pairing list                          Every channel
+              openclaw pairing list telegram --account work  One account of one channel
+              openclaw pairing list telegram --json          For a script
+        "#]],
     );
 }
 
@@ -193,8 +197,8 @@ fn help_of_decisions() {
 
             Options:
                   --channel <CHANNEL>  The channel, as an option
-                  --config <FILE>      The configuration file, instead of
-                                       <state>/config.toml
+                  --config <FILE>      The configuration file, instead of config.toml in the
+                                       state folder
                   --account <ACCOUNT>  Only this account
                   --notify             Tell the sender, through the running gateway
               -h, --help               Print help
@@ -210,27 +214,27 @@ fn help_of_decisions() {
     help(
         &["pairing", "revoke"],
         &expect![[r#"
-        Take an approval back, at once
+            Take an approval back, at once
 
-        Usage: openclaw pairing revoke [OPTIONS] <CHANNEL> <ID>
+            Usage: openclaw pairing revoke [OPTIONS] <CHANNEL> <ID>
 
-        Arguments:
-          <CHANNEL>  The channel
-          <ID>       The sender's id, as `pairing allowed` shows it
+            Arguments:
+              <CHANNEL>  The channel
+              <ID>       The sender's id, as `pairing allowed` shows it
 
-        Options:
-              --account <ACCOUNT>  Only this account
-              --config <FILE>      The configuration file, instead of
-                                   <state>/config.toml
-          -h, --help               Print help
+            Options:
+                  --account <ACCOUNT>  Only this account
+                  --config <FILE>      The configuration file, instead of config.toml in the
+                                       state folder
+              -h, --help               Print help
 
-        Examples:
-          openclaw pairing revoke telegram 123456789                 On every account
-          openclaw pairing revoke telegram 123456789 --account work  On this one
+            Examples:
+              openclaw pairing revoke telegram 123456789                 On every account
+              openclaw pairing revoke telegram 123456789 --account work  On this one
 
-        The next message of that sender is a stranger's. What the configuration lists
-        is not touched: the command names file and line, and exits with 1.
-    "#]],
+            The next message of that sender is a stranger's. What the configuration lists
+            is not touched: the command names file and line, and exits with 1.
+        "#]],
     );
 }
 
@@ -239,29 +243,30 @@ fn help_of_the_owner() {
     help(
         &["owner"],
         &expect![[r#"
-        Show and name the owners, who may run owner commands
+            Show and name the owners, who may run owner commands
 
-        Usage: openclaw owner [OPTIONS] <COMMAND>
+            Usage: openclaw owner [OPTIONS] <COMMAND>
 
-        Commands:
-          show    Show the owners, and how each became one
-          add     Make somebody an owner
-          remove  Make an added or claimed owner none any more
-          claim   Print a one-time code that makes an owner of whoever sends it to the
-                  bot
-          help    Print this message or the help of the given subcommand(s)
+            Commands:
+              show    Show the owners, and how each became one
+              add     Make somebody an owner
+              remove  Make an added or claimed owner none any more
+              claim   Print a one-time code that makes an owner of whoever sends it to the
+                      bot
+              help    Print this message or the help of the given subcommand(s)
 
-        Options:
-              --config <FILE>  The configuration file, instead of <state>/config.toml
-          -h, --help           Print help
+            Options:
+                  --config <FILE>  The configuration file, instead of config.toml in the
+                                   state folder
+              -h, --help           Print help
 
-        Examples:
-          openclaw owner claim                   Print a code; send it to the bot
-          openclaw owner add telegram:123456789
-          openclaw owner show
+            Examples:
+              openclaw owner claim                   Print a code; send it to the bot
+              openclaw owner add telegram:123456789
+              openclaw owner show
 
-        A running gateway honours a change at the next message.
-    "#]],
+            A running gateway honours a change at the next message.
+        "#]],
     );
 }
 

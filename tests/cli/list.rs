@@ -1,6 +1,6 @@
 //! `pairing list`, on files as a 2026.2 program left them.
 
-use std::process::Stdio;
+use std::{io::Read, process::Stdio};
 
 use serde_json::{Value, json};
 
@@ -91,6 +91,32 @@ fn case_111_a_name_cannot_steer_the_terminal() {
     assert!(!json.contains(['\u{1b}', '\u{7}', '\r']) && json.contains(r"\u001b]0;owned\u0007Ann"));
     let list: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(list["requests"][0]["meta"]["firstName"], Value::from(name));
+}
+
+/// What `pairing list` prints on a terminal.
+fn on_a_terminal(folder: &Folder, env: &[(&str, &str)]) -> String {
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let mut command = folder.command("pairing list");
+    command.env("TERM", "xterm").envs(env.iter().copied()).stdout(pty.slave);
+    let mut child = command.spawn().unwrap();
+    // The last writer has gone with it, so that reading ends.
+    drop(command);
+    let (mut shown, mut terminal) = (Vec::new(), std::fs::File::from(pty.master));
+    let ended = terminal.read_to_end(&mut shown);
+    assert!(ended.is_ok() || ended.is_err_and(|error| error.raw_os_error() == Some(5)));
+    assert!(child.wait().unwrap().success());
+    String::from_utf8(shown).unwrap()
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_it_wants_none() {
+    let folder = Folder::waiting(&[request("7", CODE)]);
+    let shown = on_a_terminal(&folder, &[]);
+    assert!(shown.contains("\u{1b}[1m") && shown.contains(CODE), "{shown}");
+    for env in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let shown = on_a_terminal(&folder, &[env]);
+        assert!(!shown.contains('\u{1b}') && shown.contains(CODE), "{shown}");
+    }
 }
 
 #[test]
