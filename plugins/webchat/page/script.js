@@ -256,7 +256,7 @@ function press(element, button, on, data) {
 
 function nodes(spans, lines = true) {
   return spans.map((span, at) => {
-    if (span.code !== undefined) return chip(span.code, lines && alone(spans, at));
+    if (span.code !== undefined) return chip(span.code, lines && alone(spans, at), lines && labelled(spans, at));
     return document.createTextNode(lines ? trimmed(spans, at) : span.plain);
   });
 }
@@ -267,6 +267,11 @@ function alone(spans, at) {
   return (!before || /\n$/.test(before.plain ?? '')) && (!after || /^\n/.test(after.plain ?? ''));
 }
 
+// What a line is about: `Pairing code: AB3D7X9K`.
+function labelled(spans, at) {
+  return /: $/.test(spans[at - 1]?.plain ?? '') && /^(\n|$)/.test(spans[at + 1]?.plain ?? '');
+}
+
 // A chip on a line of its own brings the line break with it.
 function trimmed(spans, at) {
   let { plain } = spans[at];
@@ -275,11 +280,11 @@ function trimmed(spans, at) {
   return plain;
 }
 
-function chip(code, isAlone = false) {
+function chip(code, isAlone = false, isLabelled = false) {
   const button = part('chip-form').content.firstElementChild.cloneNode(true);
   button.querySelector('code').textContent = code;
   button.classList.toggle('alone', isAlone);
-  button.classList.toggle('short', isAlone && code.length <= 14);
+  button.classList.toggle('short', (isAlone || isLabelled) && code.length <= 14);
   button.setAttribute('aria-label', `Copy ${code}`);
   button.onclick = () => copy(button, code);
   return button;
