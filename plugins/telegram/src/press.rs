@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// Telegram keeps a press answerable for longer, but a person does not wait.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Beyond that, Telegram itself lets a spinner end.
+const MOST: usize = 256;
+
 /// What is still to be answered, oldest first.
 #[derive(Default)]
 pub(crate) struct Presses(Mutex<Vec<(EventId, Instant)>>);
@@ -20,6 +23,9 @@ impl Presses {
     pub(crate) fn add(&self, id: EventId) {
         let mut presses = self.lock();
         presses.retain(|(known, _)| *known != id);
+        if presses.len() >= MOST {
+            presses.remove(0);
+        }
         presses.push((id, Instant::now() + PATIENCE));
     }
 

@@ -1,5 +1,4 @@
 //! Telegram keeps the contract of all channels, on the real wire.
-#![expect(clippy::expect_used, clippy::panic, reason = "a failed set-up fails the test")]
 
 mod fake;
 

@@ -1,6 +1,7 @@
 //! The emulator `@openclaw/crabline` as a process. Others wrote it: what the fake beside it gets
 //! wrong, this one may show.
 #![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::expect_used, reason = "a failed set-up fails the test")]
 
 use std::{path::PathBuf, process::Stdio};
 

@@ -14,16 +14,19 @@ use super::{
 /// Long polling: waits as long as it is asked to, and sends the one who polled before away.
 pub(crate) async fn poll(shared: &Shared, parameters: &Value) -> Result<Value, Option<Refusal>> {
     let mut changes = shared.changes.subscribe();
+    let offset = parameters["offset"].as_i64().unwrap_or(0);
     let poller = shared.change(|state| {
         state.calls.push(("getupdates".to_owned(), parameters.clone()));
+        if !state.revoked && !state.webhook {
+            state.updates.retain(|update| update["update_id"].as_i64() >= Some(offset));
+        }
         state.poller += 1;
         state.poller
     });
     let until = Instant::now() + Duration::from_secs(parameters["timeout"].as_u64().unwrap_or(0));
-    let offset = parameters["offset"].as_i64().unwrap_or(0);
     let limit = usize::try_from(parameters["limit"].as_u64().unwrap_or(100)).unwrap_or(100);
     loop {
-        if let Some(answer) = updates(&mut shared.lock(), poller, offset, limit) {
+        if let Some(answer) = updates(&mut shared.lock(), poller, limit) {
             return answer;
         }
         if timeout_at(until, changes.changed()).await.is_err() {
@@ -32,12 +35,7 @@ pub(crate) async fn poll(shared: &Shared, parameters: &Value) -> Result<Value, O
     }
 }
 
-fn updates(
-    state: &mut State,
-    poller: u64,
-    offset: i64,
-    limit: usize,
-) -> Option<Result<Value, Option<Refusal>>> {
+fn updates(state: &mut State, poller: u64, limit: usize) -> Option<Result<Value, Option<Refusal>>> {
     if std::mem::take(&mut state.broken) {
         return Some(Err(None));
     }
@@ -55,7 +53,6 @@ fn updates(
         let words = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
         return Some(Err(Some(Refusal::new(409, words))));
     }
-    state.updates.retain(|update| update["update_id"].as_i64() >= Some(offset));
     let first: Vec<_> = state.updates.iter().take(limit).cloned().collect();
     (!first.is_empty()).then(|| Ok(first.into()))
 }

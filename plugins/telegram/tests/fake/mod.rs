@@ -1,6 +1,7 @@
 //! A Telegram of our own: the Bot API on a loopback port, as strict as the real one where the channel
 //! could be wrong. It depends on nothing of this crate, so that the gateway's tests can include it.
 #![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed set-up fails the test")]
 
 mod http;
 mod methods;
