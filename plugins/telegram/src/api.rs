@@ -3,7 +3,7 @@
 
 use std::{marker::PhantomData, time::Duration};
 
-use openclaw_plugin_sdk::{ChannelError, Secret, http_client, neutral, reqwest::Url};
+use openclaw_plugin_sdk::{ChannelError, Secret, http_client, neutral};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use teloxide::{
     ApiError, Bot, RequestError,
@@ -11,6 +11,8 @@ use teloxide::{
     requests::{JsonRequest, MultipartPayload, MultipartRequest, Payload, Request},
     types::InputFile,
 };
+
+use crate::config::Config;
 
 /// How long Telegram may hold a poll back.
 pub(crate) const POLL: Duration = Duration::from_secs(25);
@@ -40,16 +42,17 @@ pub(crate) struct SentChat {
 }
 
 impl Api {
-    pub(crate) fn new(
-        token: &Secret,
-        root: &Url,
-        token_key: &'static str,
-    ) -> Result<Self, ChannelError> {
+    pub(crate) fn new(token: &Secret, config: &Config) -> Result<Self, ChannelError> {
         let bot = |limit| {
-            let client = http_client::client(limit).map_err(ChannelError::Disconnected)?;
-            Ok(Bot::with_client(token.expose(), client).set_api_url(root.clone()))
+            let client = if config.is_local() {
+                http_client::local_client(limit)
+            } else {
+                http_client::client(limit)
+            };
+            let client = client.map_err(ChannelError::Disconnected)?;
+            Ok(Bot::with_client(token.expose(), client).set_api_url(config.root.clone()))
         };
-        Ok(Self { calls: bot(CALL_LIMIT)?, polls: bot(POLL_LIMIT)?, token_key })
+        Ok(Self { calls: bot(CALL_LIMIT)?, polls: bot(POLL_LIMIT)?, token_key: config.token_key() })
     }
 
     pub(crate) async fn call<P, T>(&self, payload: P) -> Result<T, RequestError>
@@ -180,13 +183,18 @@ impl<P: MultipartPayload, T> MultipartPayload for As<P, T> {
 
 #[cfg(test)]
 mod tests {
+    use openclaw_plugin_sdk::{AccountId, Settings, toml::Table};
     use teloxide::types::Seconds;
 
     use super::*;
 
     fn api() -> Api {
-        Api::new(&Secret::new("1:AAF"), &Url::parse("http://127.0.0.1:9").unwrap(), "bot_token")
-            .unwrap()
+        let mut table = Table::new();
+        table.insert("bot_token".to_owned(), "1:AAF".into());
+        let account = AccountId::default_account();
+        let settings = Settings { account, table, key: [0; 32], commands: Vec::new() };
+        let config = Config::read(&settings).unwrap();
+        Api::new(&Secret::new("1:AAF"), &config).unwrap()
     }
 
     fn said(reason: &str) -> RequestError {

@@ -64,6 +64,11 @@ impl Config {
         checked(&text).map_err(|problem| unusable(&problem))
     }
 
+    /// True where the Bot API answers on this machine: then the token passes no proxy.
+    pub(crate) fn is_local(&self) -> bool {
+        loopback(&self.root)
+    }
+
     /// The key that a refused token came from.
     pub(crate) fn token_key(&self) -> &'static str {
         match self.token {
@@ -181,6 +186,12 @@ mod tests {
         ] {
             refused(&format!("bot_token = '1:AAF'\napi_root = '{root}'"), "api_root");
         }
+    }
+
+    #[test]
+    fn a_token_for_this_machine_passes_no_proxy() {
+        assert!(read("bot_token = '1:AAF'\napi_root = 'http://127.0.0.1:9'").unwrap().is_local());
+        assert!(!read("bot_token = '1:AAF'").unwrap().is_local());
     }
 
     #[tokio::test]

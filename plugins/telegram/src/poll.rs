@@ -83,7 +83,7 @@ impl Telegram {
 
     async fn connect(&self) -> Result<Arc<Api>, ChannelError> {
         let token = self.config.token().await?;
-        let api = Arc::new(Api::new(&token, &self.config.root, self.config.token_key())?);
+        let api = Arc::new(Api::new(&token, &self.config)?);
         *self.api.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&api));
         Ok(api)
     }

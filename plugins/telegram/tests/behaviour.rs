@@ -9,8 +9,8 @@ use fake::{ANN, FakeTelegram, GROUP, TOKEN};
 use openclaw_plugin_sdk::{
     AccountId, Body, Button, Card, Channel, ChannelError, ChatId, ChatKind, Conversation, Image,
     InboundRef, OutboundMessage, Settings, Text,
-    contract::{Bench, Event, FakePlatform, Happened, Mention, Person, Seen},
-    reqwest, toml,
+    contract::{Bench, Event, FakePlatform, Happened, LIMIT, Mention, Person, Seen},
+    http_client, toml,
 };
 use serde_json::json;
 
@@ -36,8 +36,9 @@ async fn another_program_that_polls_is_named_and_polling_goes_on() {
     bench.meet(Person::Ann, "before").await;
     // Acknowledged: the poll that did it waits by now.
     bench.platform.until("it polls", |state| state.updates.is_empty()).await;
-    let other =
-        reqwest::Client::new().post(format!("{}/bot{TOKEN}/getUpdates", bench.platform.root()));
+    let other = http_client::local_client(LIMIT)
+        .expect("a client")
+        .post(format!("{}/bot{TOKEN}/getUpdates", bench.platform.root()));
     assert!(
         other.json(&json!({ "offset": 1 })).send().await.expect("it answers").status().is_success()
     );

@@ -7,8 +7,8 @@ use std::{path::PathBuf, process::Stdio};
 
 use openclaw_plugin_sdk::{
     Button, ChatId, async_trait,
-    contract::{Event, FakePlatform, Happened, Mention, Person, Seen},
-    reqwest, toml,
+    contract::{Event, FakePlatform, Happened, LIMIT, Mention, Person, Seen},
+    http_client, reqwest, toml,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -69,7 +69,7 @@ impl Crabline {
         Self {
             manifest,
             recorder,
-            client: reqwest::Client::new(),
+            client: http_client::local_client(LIMIT).expect("a client"),
             _folder: folder,
             _process: process,
         }
