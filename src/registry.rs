@@ -3,7 +3,8 @@
 use openclaw_plugin_sdk::{ChannelPlugin, CommandPlugin, ResponderPlugin};
 
 /// The channels, in alphabetical order.
-pub static CHANNELS: &[&ChannelPlugin] = &[&channel_telegram::PLUGIN, &channel_webchat::PLUGIN];
+pub static CHANNELS: &[&ChannelPlugin] =
+    &[&channel_telegram::PLUGIN, &channel_terminal::PLUGIN, &channel_webchat::PLUGIN];
 
 /// The command plugins, in alphabetical order.
 pub static COMMANDS: &[&CommandPlugin] = &[&command_device_pair::PLUGIN];

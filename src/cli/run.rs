@@ -55,7 +55,7 @@ impl Gateway {
             config.port = port;
         }
         let terminal = std::io::stdout().is_terminal();
-        let console = terminal && std::io::stdin().is_terminal();
+        let console = openclaw_plugin_sdk::console::attended();
         log::start();
         for warning in &config.warnings {
             tracing::warn!("{warning}");

@@ -7,9 +7,9 @@
     reason = "a failed set-up fails the test"
 )]
 
+mod cases;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
-mod cases;
 mod pattern;
 mod process;
 mod transcript;

@@ -95,10 +95,10 @@ impl Home {
                 }
             }
         });
+        let mut gateway = Gateway { child, port: 0, _reader: reader };
         let mut said = Vec::new();
         loop {
             let Ok(line) = heard.recv_timeout(Duration::from_secs(20)) else {
-                let _ = child.kill();
                 panic!("the gateway did not start: {said:?}\n{}", self.logged());
             };
             let page =
@@ -106,7 +106,8 @@ impl Home {
             let port = page.and_then(|rest| rest.split('/').next()?.parse().ok());
             said.push(line);
             if let Some(port) = port {
-                return Gateway { child, port, said, _reader: reader };
+                gateway.port = port;
+                return gateway;
             }
         }
     }
@@ -117,8 +118,6 @@ pub(crate) struct Gateway {
     child: Child,
     /// Where its port is.
     pub(crate) port: u16,
-    /// What it printed until it was ready.
-    pub(crate) said: Vec<String>,
     _reader: std::thread::JoinHandle<()>,
 }
 

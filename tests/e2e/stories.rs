@@ -33,7 +33,6 @@ stories! {
     denied_for_an_hour,
     from_the_page,
     places_run_out,
-    two_accounts_share_nothing,
 }
 
 fn folder() -> PathBuf {

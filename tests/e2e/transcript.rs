@@ -18,11 +18,8 @@ pub(crate) async fn play(path: &Path) {
     let text = std::fs::read_to_string(path).unwrap();
     let lines: Vec<(usize, &str)> =
         text.lines().enumerate().map(|(n, line)| (n + 1, line)).collect();
-    let config: String = lines
-        .iter()
-        .filter_map(|(_, line)| line.strip_prefix("= "))
-        .map(|l| format!("{l}\n"))
-        .collect();
+    let config: Vec<&str> = lines.iter().filter_map(|(_, line)| line.strip_prefix("= ")).collect();
+    let config = config.join("\n");
     let mut world = World::start(&config).await;
     let mut codes = Codes::new();
     let mut rest = &lines[..];
@@ -71,7 +68,7 @@ fn run(world: &World, command: &str, expected: &[&str], codes: &mut Codes, place
         Some((last, before)) if last.starts_with("! ") => (last[2..].parse().unwrap(), before),
         _ => (0, expected),
     };
-    let said = format!("{}{}", out, err);
+    let said = format!("{out}{err}");
     assert_eq!(output.status.code(), Some(code), "{place}\n{said}");
     if !expected.is_empty() {
         assert!(
@@ -82,8 +79,8 @@ fn run(world: &World, command: &str, expected: &[&str], codes: &mut Codes, place
     }
 }
 
-fn take_turn(world: &mut World, word: &str, place: &str) {
-    match word {
+fn take_turn(world: &mut World, what: &str, place: &str) {
+    match what {
         "kill" => world.gateway.take().expect("a gateway").kill(),
         "restart" => {
             world.stop();
@@ -114,7 +111,7 @@ async fn step(world: &mut World, line: &str, codes: &mut Codes, place: &str) {
             assert!(matches(rest.trim(), &got, codes), "{place}\ngot: {got}");
         }
         (["webchat", name, "reply"], true) => {
-            world.visitor(name).await.reply(&text).await.expect(place)
+            world.visitor(name).await.reply(&text).await.expect(place);
         }
         (["webchat", name], true) => world.visitor(name).await.say(&text).await.expect(place),
         (["webchat", name], false) if text == "(silence)" => {

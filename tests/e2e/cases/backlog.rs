@@ -40,8 +40,10 @@ async fn case_115_an_allowlist_answers_nobody_else_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guests_message_of_the_last_ten_minutes_is_answered_after_a_restart_but_not_at_the_first_start() {
-    let mut world = World::prepare(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
+async fn a_guests_message_of_the_last_ten_minutes_is_answered_after_a_restart_but_not_at_the_first_start()
+ {
+    let mut world =
+        World::prepare(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
     let guest = json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
     let write = |world: &World, text: &str, seconds: u64| {
         let content = json!({ "text": text, "date": ago(seconds) });
@@ -62,7 +64,8 @@ async fn a_guests_message_of_the_last_ten_minutes_is_answered_after_a_restart_bu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_105_the_same_event_is_answered_once_even_across_a_restart() {
-    let mut world = World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
+    let mut world =
+        World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
     let guest = json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
     let message = json!({ "message_id": 5, "from": guest, "chat": private(4711), "date": ago(0), "text": "once" });
     world.telegram.with(|state| state.chats.insert(4711));

@@ -46,10 +46,15 @@ async fn case_036_case_111_a_hostile_name_is_neutralised_wherever_it_is_shown() 
     let mut world = World::start(OWNED).await;
     let id = number("ann");
     let from = serde_json::json!({ "id": id, "is_bot": false, "first_name": name });
-    world.tell(crate::fake_telegram::private(id), from, serde_json::json!({ "text": "hello" })).await;
+    world
+        .tell(crate::fake_telegram::private(id), from, serde_json::json!({ "text": "hello" }))
+        .await;
     world.next(id).await;
     let card = world.next(1001).await;
-    assert!(card.contains(&id.to_string()) && card.contains("characters)") && card.len() < 600, "{card}");
+    assert!(
+        card.contains(&id.to_string()) && card.contains("characters)") && card.len() < 600,
+        "{card}"
+    );
     let (list, _) = texts(&world.home.cli(&["pairing", "list", "telegram"]));
     world.stop();
     let (log, audit) = (world.home.logged(), world.home.read("audit/access.jsonl"));
@@ -64,7 +69,8 @@ async fn case_036_case_111_a_hostile_name_is_neutralised_wherever_it_is_shown() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_over_16_kib_is_refused_on_the_page_and_cut_elsewhere() {
-    let mut world = World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
+    let mut world =
+        World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
     let long = "x".repeat(17 * 1024);
     let bob = world.visitor("bob").await;
     let refused = bob.say(&long).await.unwrap_err();
@@ -72,14 +78,17 @@ async fn a_message_over_16_kib_is_refused_on_the_page_and_cut_elsewhere() {
     bob.say("hello").await.unwrap();
     assert!(bob.next().await.contains("Pairing code: "), "the socket is kept");
     let guest = serde_json::json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
-    world.tell(crate::fake_telegram::private(4711), guest, serde_json::json!({ "text": long })).await;
+    world
+        .tell(crate::fake_telegram::private(4711), guest, serde_json::json!({ "text": long }))
+        .await;
     assert!(world.next(4711).await.contains("longer than 16 KiB"));
     world.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_without_text_gets_one_line() {
-    let mut world = World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
+    let mut world =
+        World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
     let guest = serde_json::json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
     let sticker = serde_json::json!({ "sticker": { "file_id": "s", "file_unique_id": "s", "type": "regular",
         "width": 1, "height": 1, "is_animated": false, "is_video": false } });
@@ -90,11 +99,21 @@ async fn a_message_without_text_gets_one_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_responder_answers_with_one_plain_sentence() {
-    let failing = "[assistant]\nresponder = \"command\"\n[assistant.command]\nprogram = \"/bin/false\"\n";
-    let mut world = World::start(&format!("{}{failing}", OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token"))).await;
+    let failing =
+        "[assistant]\nresponder = \"command\"\n[assistant.command]\nprogram = \"/bin/false\"\n";
+    let mut world = World::start(&format!(
+        "{}{failing}",
+        OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")
+    ))
+    .await;
     let guest = serde_json::json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
-    world.tell(crate::fake_telegram::private(4711), guest, serde_json::json!({ "text": "hello" })).await;
-    assert_eq!(world.next(4711).await, "The assistant could not answer just now. Please try again in a while.");
+    world
+        .tell(crate::fake_telegram::private(4711), guest, serde_json::json!({ "text": "hello" }))
+        .await;
+    assert_eq!(
+        world.next(4711).await,
+        "The assistant could not answer just now. Please try again in a while."
+    );
     world.stop();
     assert!(world.home.logged().contains("responder failed"));
 }

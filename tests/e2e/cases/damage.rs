@@ -20,20 +20,29 @@ async fn case_043_case_044_a_damaged_store_answers_nobody_and_stays_as_it_is() {
         assert!(status.contains("store unreadable"), "{status}");
         assert_eq!(world.telegram.with(|state| state.updates.len()), 1, "nothing is acknowledged");
         assert_eq!(fs::read_to_string(&file).unwrap(), damage, "byte for byte");
-        world.home.put("credentials/telegram-allowFrom.json", "{ \"version\": 1, \"allowFrom\": [] }\n");
+        world
+            .home
+            .put("credentials/telegram-allowFrom.json", "{ \"version\": 1, \"allowFrom\": [] }\n");
         assert!(world.next(number("ann")).await.contains("Pairing code: "), "it goes on by itself");
         world.stop();
         world.home.put("credentials/telegram-allowFrom.json", damage);
         let (_, error) = texts(&world.home.cli(&["gateway", "run", "--port", "0"]));
-        assert!(error.contains("telegram-allowFrom.json"), "a start refuses and names the file: {error}");
+        assert!(
+            error.contains("telegram-allowFrom.json"),
+            "a start refuses and names the file: {error}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_070_case_072_whoever_was_revoked_is_a_stranger_at_his_next_message_and_after_a_restart() {
+async fn case_070_case_072_whoever_was_revoked_is_a_stranger_at_his_next_message_and_after_a_restart()
+ {
     let mut world = World::prepare(OWNED).await;
     let ann = number("ann").to_string();
-    world.home.put("credentials/telegram-allowFrom.json", &format!("{{ \"version\": 1, \"allowFrom\": [\"{ann}\"] }}\n"));
+    world.home.put(
+        "credentials/telegram-allowFrom.json",
+        &format!("{{ \"version\": 1, \"allowFrom\": [\"{ann}\"] }}\n"),
+    );
     world.run();
     world.say("ann", "hello").await;
     assert!(world.next(number("ann")).await.contains("hello"));
@@ -80,7 +89,8 @@ async fn case_109_each_purpose_has_a_key_of_its_own() {
     let mut world = World::start(OWNED).await;
     world.visitor("bob").await;
     world.stop();
-    let keys: Vec<_> = fs::read_dir(world.home.state().join("keys")).unwrap().map(|e| e.unwrap().path()).collect();
+    let keys: Vec<_> =
+        fs::read_dir(world.home.state().join("keys")).unwrap().map(|e| e.unwrap().path()).collect();
     assert!(keys.iter().any(|key| key.ends_with("webchat-default.key")), "{keys:?}");
     let mut contents: Vec<Vec<u8>> = keys.iter().map(|key| bytes(key)).collect();
     contents.dedup();
@@ -93,7 +103,13 @@ async fn an_answer_cut_off_by_a_crash_is_given_once_more() {
     let mut world = World::start(&slow).await;
     let home = world.home.state().parent().unwrap().to_owned();
     let guest = serde_json::json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
-    world.tell(crate::fake_telegram::private(4711), guest, serde_json::json!({ "text": "a long question" })).await;
+    world
+        .tell(
+            crate::fake_telegram::private(4711),
+            guest,
+            serde_json::json!({ "text": "a long question" }),
+        )
+        .await;
     wait_for(&home.join("started")).await;
     world.gateway.take().unwrap().kill();
     fs::File::create(home.join("go")).unwrap();

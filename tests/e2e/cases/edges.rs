@@ -2,7 +2,7 @@
 
 use super::OWNED;
 use crate::{
-    fake_telegram::{FakeTelegram, TOKEN},
+    fake_telegram::FakeTelegram,
     process::texts,
     world::{World, number},
 };
@@ -21,11 +21,22 @@ async fn case_074_case_076_case_101_two_accounts_share_no_grant_and_no_places() 
         assert!(world.next(number(name)).await.contains("Pairing code: "), "{n}");
     }
     other.direct(number("ann"), "ann", "hello");
-    other.until("a code of the other account", |state| state.messages.iter().any(|m| m.text.contains("Pairing code: "))).await;
-    let code = other.with(|state| state.messages[0].text.split_once("Pairing code: ").unwrap().1[..8].to_owned());
+    other
+        .until("a code of the other account", |state| {
+            state.messages.iter().any(|m| m.text.contains("Pairing code: "))
+        })
+        .await;
+    let code = other.with(|state| {
+        state.messages[0].text.split_once("Pairing code: ").unwrap().1[..8].to_owned()
+    });
     let approved = world.home.cli(&["pairing", "approve", "telegram", &code]);
     assert!(approved.status.success(), "{:?}", texts(&approved));
-    assert!(world.home.read("credentials/telegram-work-allowFrom.json").contains(&number("ann").to_string()));
+    assert!(
+        world
+            .home
+            .read("credentials/telegram-work-allowFrom.json")
+            .contains(&number("ann").to_string())
+    );
     assert_eq!(world.home.read("credentials/telegram-allowFrom.json"), "");
     world.say("ann", "and here?").await;
     world.stop();
@@ -47,32 +58,61 @@ async fn case_079_a_disabled_account_answers_nothing_and_mints_nothing() {
 async fn a_claim_makes_an_owner_once_and_every_owner_hears_of_it() {
     let mut world = World::start(OWNED).await;
     let (said, _) = texts(&world.home.cli(&["owner", "claim"]));
-    let code = said.split_whitespace().find(|word| word.len() == 14 && word.matches('-').count() == 2).expect(&said).to_owned();
+    let code = said
+        .split_whitespace()
+        .find(|word| word.len() == 14 && word.matches('-').count() == 2)
+        .expect(&said)
+        .to_owned();
     world.say("ann", &format!("/claim {}", code.to_lowercase())).await;
     assert!(world.next(number("ann")).await.contains("You are an owner"));
     assert!(world.next(1001).await.contains("has claimed the owner's seat"));
     world.say("ann", "/pairing list").await;
     assert!(!world.next(number("ann")).await.contains("Only the owner"));
     world.say("bob", &format!("/claim {code}")).await;
-    assert!(world.next(number("bob")).await.contains("Pairing code: "), "a spent code is an ordinary message");
+    assert!(
+        world.next(number("bob")).await.contains("Pairing code: "),
+        "a spent code is an ordinary message"
+    );
+    let heard = world.next(number("ann")).await;
+    assert!(heard.contains("asks to be let in"), "the new owner is told of requests: {heard}");
     let owners = world.home.read("credentials/owners.json");
     assert!(owners.contains(&number("ann").to_string()) && !owners.contains(&code));
     let (shown, _) = texts(&world.home.cli(&["owner", "show"]));
-    assert!(shown.contains("claimed") && shown.contains("telegram:1001"), "{shown}");
-    assert!(world.home.cli(&["owner", "remove", &format!("telegram:{}", number("ann"))]).status.success());
+    assert!(shown.contains("claimed") && shown.contains("configured"), "{shown}");
+    assert!(
+        world
+            .home
+            .cli(&["owner", "remove", &format!("telegram:{}", number("ann"))])
+            .status
+            .success()
+    );
     world.say("ann", "/pairing list").await;
-    assert!(world.next(number("ann")).await.contains("Pairing code: "), "no owner, and never approved: a stranger");
+    assert!(
+        world.next(number("ann")).await.contains("Pairing code: "),
+        "no owner, and never approved: a stranger"
+    );
     world.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_101_five_wrong_claims_silence_one_person_and_leave_the_code_open() {
-    let mut world = World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
+    let mut world =
+        World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
     let (said, _) = texts(&world.home.cli(&["owner", "claim"]));
-    let code = said.split_whitespace().find(|word| word.len() == 14 && word.matches('-').count() == 2).expect(&said).to_owned();
+    let code = said
+        .split_whitespace()
+        .find(|word| word.len() == 14 && word.matches('-').count() == 2)
+        .expect(&said)
+        .to_owned();
     let guest = serde_json::json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
     let try_it = async |world: &World, text: String| {
-        world.tell(crate::fake_telegram::private(4711), guest.clone(), serde_json::json!({ "text": text })).await;
+        world
+            .tell(
+                crate::fake_telegram::private(4711),
+                guest.clone(),
+                serde_json::json!({ "text": text }),
+            )
+            .await;
     };
     for _ in 0..5 {
         try_it(&world, "/claim AAAA-BBBB-CCCC".to_owned()).await;

@@ -57,7 +57,9 @@ async fn case_015_nobody_approves_himself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn case_020_each_message_of_a_batch_is_judged_by_its_own_sender() {
     let mut world = World::prepare(OWNED).await;
-    for (name, text) in [("ann", "/whoami"), ("owner", "/whoami"), ("ann", "/whoami"), ("owner", "/pairing list")] {
+    for (name, text) in
+        [("ann", "/whoami"), ("owner", "/whoami"), ("ann", "/whoami"), ("owner", "/pairing list")]
+    {
         let id = number(name);
         let from = crate::fake_telegram::person(id, name);
         world.telegram.message(private(id), from, json!({ "text": text, "date": later() }));
@@ -73,7 +75,9 @@ async fn case_020_each_message_of_a_batch_is_judged_by_its_own_sender() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_078_case_085_a_groups_id_or_a_part_of_an_id_admits_nobody() {
-    for entry in [GROUP.to_string(), "@ann_lee".to_owned(), "ann".to_owned(), String::new(), "-1".to_owned()] {
+    for entry in
+        [GROUP.to_string(), "@ann_lee".to_owned(), "ann".to_owned(), String::new(), "-1".to_owned()]
+    {
         let world = World::prepare(&OWNED.replace(
             "bot_token",
             &format!("dm_policy = \"allowlist\"\nallow_from = [\"{entry}\"]\nbot_token"),
@@ -88,12 +92,15 @@ async fn case_078_case_085_a_groups_id_or_a_part_of_an_id_admits_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_098_a_guests_wrong_codes_slow_down_nobody_else() {
-    let mut world = World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
+    let mut world =
+        World::start(&OWNED.replace("bot_token", "allow_from = [\"4711\"]\nbot_token")).await;
     world.say("ann", "hello").await;
     let code = code(&mut world, "ann").await;
     let guest = json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
     for _ in 0..12 {
-        world.tell(private(4711), guest.clone(), json!({ "text": "/pairing approve AAAAAAAA" })).await;
+        world
+            .tell(private(4711), guest.clone(), json!({ "text": "/pairing approve AAAAAAAA" }))
+            .await;
         assert_eq!(world.next(4711).await, "Only the owner of this gateway can use that command.");
     }
     world.say("owner", &format!("/pairing approve {code}")).await;

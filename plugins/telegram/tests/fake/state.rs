@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) blocked: BTreeSet<i64>,
     /// The group's new number, once it became another kind of group.
     pub(crate) migrated: Option<i64>,
+    /// A second token that works.
+    pub(crate) tokens: BTreeSet<String>,
     /// The token does not work any more.
     pub(crate) revoked: bool,
     /// The next request, or the poll that waits, gets half an answer.
