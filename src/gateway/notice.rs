@@ -49,10 +49,7 @@ fn card(account: &Running, shown_on: &Running, request: &PairingRequest) -> Card
     let code = request.code.spell();
     let mut fields = vec![
         ("Channel".to_owned(), Text::plain(format!("{} ({})", plugin.label, request.key.account))),
-        (
-            plugin.id_line.trim_start_matches("Your ").to_owned(),
-            Text::default().code(request.sender.as_str()),
-        ),
+        ("Id".to_owned(), Text::default().code(request.sender.as_str())),
     ];
     if let Some(name) = request.name() {
         fields.push(("Name, as he gives it".to_owned(), Text::plain(neutral(&name, NAME_LIMIT))));
