@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod console;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
 mod pattern;

@@ -1,0 +1,122 @@
+//! The owner at the console of a foreground gateway: the real program on a pseudo terminal.
+
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    process::Child,
+    sync::mpsc::{Receiver, channel},
+    time::Instant,
+};
+
+use nix::{
+    pty::openpty,
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{process::Home, visitor::Visitor, world::PATIENCE};
+
+/// A gateway that somebody sits at.
+struct Console {
+    child: Child,
+    keys: File,
+    screen: Receiver<Vec<u8>>,
+    seen: String,
+    /// Everything that ever showed.
+    all: String,
+}
+
+impl Console {
+    fn start(home: &Home) -> Self {
+        let ends = openpty(None, None).unwrap();
+        let slave = || ends.slave.try_clone().unwrap();
+        let mut command = home.program(&["gateway", "run", "--port", "0"]);
+        let command = command.env("TERM", "xterm").stdin(slave()).stdout(slave()).stderr(slave());
+        let keys = File::from(ends.master.try_clone().unwrap());
+        let mut master = File::from(ends.master);
+        let (shown, screen) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(size @ 1..) = master.read(&mut bytes) {
+                if shown.send(bytes[..size].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let child = command.spawn().unwrap();
+        Self { child, keys, screen, seen: String::new(), all: String::new() }
+    }
+
+    fn types(&mut self, line: &str) {
+        self.keys.write_all(format!("{line}\r").as_bytes()).unwrap();
+    }
+
+    /// Waits until this shows, and gives what came before it.
+    fn sees(&mut self, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some((before, after)) = self.seen.split_once(text) {
+                let (before, after) = (before.to_owned(), after.to_owned());
+                self.seen = after;
+                return before;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(bytes) = self.screen.recv_timeout(left) else {
+                panic!("no {text:?} in {:?}", self.all)
+            };
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            self.all.push_str(&text);
+            self.seen.push_str(&text);
+        }
+    }
+
+    fn stop(&mut self) {
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        let asked = Instant::now();
+        kill(pid, Signal::SIGINT).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        assert!(asked.elapsed().as_secs() < 5, "it ends within five seconds");
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_at_the_console_lets_a_visitor_of_the_page_in() {
+    let home = Home::new();
+    let mut console = Console::start(&home);
+    console.sees("Page:     http://127.0.0.1:");
+    let port = console.sees("/chat").parse().unwrap();
+    console.sees("/pairing approve <code>, here");
+    console.sees("send /claim ");
+    console.sees("> ");
+    let mut visitor = Visitor::come(port).await;
+    visitor.connect(port).await;
+    visitor.say("hello").await.unwrap();
+    let challenge = visitor.next().await;
+    let code = challenge.split_once("Pairing code: ").unwrap().1[..8].to_owned();
+    console.sees("Somebody asks to be let in.");
+    console.sees(&format!("/pairing approve webchat {code}"));
+    visitor.say("hello?").await.unwrap();
+    console.types(&format!("/pairing approve {code}"));
+    console.sees(&format!("✅ Approved webchat sender {}", visitor.you));
+    assert!(visitor.next().await.contains("access approved"), "and nothing between: silence");
+    visitor.say("thank you").await.unwrap();
+    assert!(visitor.next().await.contains("thank you"));
+    console.types("/whoami");
+    console.sees("you are an owner");
+    console.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_whose_output_is_no_terminal_prints_no_claim_code() {
+    let home = Home::new();
+    let gateway = home.gateway("info");
+    assert!(!home.read("credentials/owners.json").contains("digest"), "no claim is open");
+    assert!(gateway.stop().success());
+}
