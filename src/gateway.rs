@@ -27,6 +27,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
+use tokio::sync::RwLock;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -53,6 +54,8 @@ pub(crate) struct Gateway {
     responder: Box<dyn Responder>,
     turns: Turns,
     notices: Mutex<NoticeBook>,
+    /// Read while a notice is being sent.
+    notices_underway: RwLock<()>,
     wrong_claims: Mutex<WrongTries>,
     wrong_codes: Mutex<WrongCodes>,
     /// Groups in which an owner was told to write directly.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    ops::ControlFlow,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -107,11 +108,7 @@ async fn work(gateway: Arc<Gateway>, account: Arc<Running>, place: (AccountKey, 
             job
         };
         let Some(job) = job else { return };
-        // What is left unanswered at a stop is answered at the next start.
-        tokio::select! {
-            () = run(&gateway, &account, &place.1, job) => {}
-            () = gateway.stop.cancelled() => return,
-        }
+        run(&gateway, &account, &place.1, job).await;
     }
 }
 
@@ -124,7 +121,11 @@ async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: &ChatId, job:
             }
         }
         Job::Respond { key, message } => {
-            let Ok(_slot) = gateway.turns.slots.acquire().await else { return };
+            // What is left unanswered at a stop is answered at the next start.
+            let _slot = tokio::select! {
+                slot = gateway.turns.slots.acquire() => slot,
+                () = gateway.stop.cancelled() => return,
+            };
             // Whoever was revoked while his message waited is a stranger again.
             let rules = Rules {
                 account: &account.config,
@@ -132,7 +133,11 @@ async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: &ChatId, job:
                 store: &*gateway.store,
             };
             match gate::admit(rules, InboundEvent::Message(*message), super::moment_of_answer()) {
-                Ok(Passage::Admitted(admitted)) => respond(gateway, account, &admitted).await,
+                Ok(Passage::Admitted(admitted)) => {
+                    if respond(gateway, account, &admitted).await.is_break() {
+                        return;
+                    }
+                }
                 Ok(_) => debug!(channel = account.config.plugin.id, "no longer admitted: dropped"),
                 Err(error) => warn!(channel = account.config.plugin.id, %error, "not answered"),
             }
@@ -141,31 +146,25 @@ async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: &ChatId, job:
     }
 }
 
-/// Answers somebody the gate has admitted. Nothing else reaches a responder.
-async fn respond(gateway: &Arc<Gateway>, account: &Running, admitted: &Admitted) {
-    let (who, What::Message(message)) = (admitted.who(), admitted.what()) else { return };
+/// Answers somebody the gate has admitted; breaks where the stop cut the responder off.
+/// Nothing else reaches a responder.
+async fn respond(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    admitted: &Admitted,
+) -> ControlFlow<()> {
+    let (who, What::Message(message)) = (admitted.who(), admitted.what()) else {
+        return ControlFlow::Continue(());
+    };
     let to = &who.conversation;
-    if message.text.trim().is_empty() {
-        return outbound::say(account, to, "I can only read text. Please write what you mean.")
-            .await;
-    }
-    if secrets::holds_a_code(gateway, &message.text) {
-        let hint = match admitted.seat() {
-            Some(_) => "That is a pairing code. To let its sender in, send: ",
-            None => "That is a pairing code. Only the owner can use it, with: ",
-        };
-        let prefix = account.config.plugin.abilities.command_prefix;
-        let text = Text::plain(hint).code(format!("{prefix}pairing approve <code>"));
-        return outbound::say(account, to, text).await;
+    if let Some(text) = instead(gateway, account, admitted, message) {
+        outbound::say(account, to, text).await;
+        return ControlFlow::Continue(());
     }
     let (text, cut) = head(&message.text, PROMPT_LIMIT);
     if cut {
-        outbound::say(
-            account,
-            to,
-            "That message is longer than 16 KiB; only its beginning is read.",
-        )
-        .await;
+        let text = "That message is longer than 16 KiB; only its beginning is read.";
+        outbound::say(account, to, text).await;
     }
     let prompt = Prompt {
         conversation: conversation(account, &to.id),
@@ -174,7 +173,11 @@ async fn respond(gateway: &Arc<Gateway>, account: &Running, admitted: &Admitted)
         name: who.name.clone(),
         text: text.to_owned(),
     };
-    let answer = match ask(gateway, &prompt).await {
+    let answer = tokio::select! {
+        answer = ask(gateway, &prompt) => answer,
+        () = gateway.stop.cancelled() => return ControlFlow::Break(()),
+    };
+    let answer = match answer {
         Ok(answer) if answer.trim().is_empty() => "(The assistant had nothing to say.)".to_owned(),
         Ok(answer) => answer,
         Err(error) => {
@@ -187,6 +190,28 @@ async fn respond(gateway: &Arc<Gateway>, account: &Running, admitted: &Admitted)
         answer.answers = Some(InboundRef::Message(message.id.clone()));
     }
     outbound::deliver(account, answer).await;
+    ControlFlow::Continue(())
+}
+
+/// What is said in place of an assistant's answer: to what it cannot read, and to codes, which it must not.
+fn instead(
+    gateway: &Gateway,
+    account: &Running,
+    admitted: &Admitted,
+    message: &InboundMessage,
+) -> Option<Text> {
+    if message.text.trim().is_empty() {
+        return Some(Text::plain("I can only read text. Please write what you mean."));
+    }
+    if !secrets::holds_a_code(gateway, &message.text) {
+        return None;
+    }
+    let hint = match admitted.seat() {
+        Some(_) => "That is a pairing code. To let its sender in, send: ",
+        None => "That is a pairing code. Only the owner can use it, with: ",
+    };
+    let prefix = account.config.plugin.abilities.command_prefix;
+    Some(Text::plain(hint).code(format!("{prefix}pairing approve <code>")))
 }
 
 async fn ask(gateway: &Gateway, prompt: &Prompt) -> Result<String, ResponderError> {

@@ -1,6 +1,9 @@
 //! What owners are told, where they are; and their replies to it.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use openclaw_plugin_sdk::{Card, InboundMessage, OutboundMessage, SentRef, Text, neutral};
 use tracing::{debug, warn};
@@ -22,6 +25,9 @@ use crate::access::{
     pairing::{PairingRequest, RequestId},
 };
 
+/// A notice has become a message within this, or a reply to it is an ordinary message.
+const SENT_WITHIN: Duration = Duration::from_secs(5);
+
 /// Tells every owner that can be reached of a new request.
 pub(crate) fn request_opened(
     gateway: &Arc<Gateway>,
@@ -34,6 +40,8 @@ pub(crate) fn request_opened(
         for (owner_account, owner) in seats(&gateway, Some(&account)) {
             let card = card(&account, &owner_account, &request);
             let message = OutboundMessage::new(owner_account.chat_of(&owner.sender), card);
+            // Until it is known which message it has become.
+            let _underway = gateway.notices_underway.read().await;
             match outbound::send(&owner_account, message).await {
                 Ok(sent) => remember(&gateway, &owner_account, &sent, &request),
                 Err(error) => {
@@ -103,12 +111,7 @@ pub(crate) async fn reply_decides(
         return Ok(false);
     };
     let Some(approver) = admitted.seat().and_then(Approver::in_chat) else { return Ok(false) };
-    let noticed = gateway
-        .notices
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .find(&account.config.key, replied)
-        .cloned();
+    let noticed = noticed(gateway, account, replied).await;
     let Some(noticed) = noticed else { return Ok(false) };
     let request = RequestId::from_text(&noticed.request);
     let text = match decide::decide(gateway, &approver, &noticed.channel, &request, decision).await
@@ -122,6 +125,19 @@ pub(crate) async fn reply_decides(
     let reply = OutboundMessage::new(message.conversation.clone(), Text::plain(text));
     answer::send(gateway, account, vec![reply]).await;
     Ok(true)
+}
+
+/// What a message of ours is the notice of. An owner may be faster than the platform's answer to our sending.
+async fn noticed(gateway: &Gateway, account: &Running, replied: &SentRef) -> Option<Noticed> {
+    let find = || {
+        let book = gateway.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        book.find(&account.config.key, replied).cloned()
+    };
+    if let Some(noticed) = find() {
+        return Some(noticed);
+    }
+    drop(tokio::time::timeout(SENT_WITHIN, gateway.notices_underway.write()).await);
+    find()
 }
 
 /// Tells the new owner, and every owner there was.

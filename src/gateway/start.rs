@@ -8,7 +8,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{AccountId, Settings};
-use tokio::{net::TcpListener, signal::unix::SignalKind};
+use tokio::{net::TcpListener, signal::unix::SignalKind, sync::RwLock};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
@@ -172,6 +172,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, port: u16) -> Result<Gateway, 
         store: Arc::clone(store) as Arc<dyn Store>,
         turns: Turns::default(),
         notices: Mutex::new(NoticeBook::open(start.state.notices())),
+        notices_underway: RwLock::default(),
         wrong_claims: Mutex::default(),
         wrong_codes: Mutex::default(),
         told_groups: Mutex::default(),

@@ -9,7 +9,7 @@ pub(crate) type Codes = HashMap<String, String>;
 pub(crate) fn matches(pattern: &str, text: &str, codes: &mut Codes) -> bool {
     let pattern = pattern.replace('⏎', "\n");
     let mut bound = codes.clone();
-    let fits = walk(&pattern, text.trim_end(), &mut bound);
+    let fits = walk(&pattern, None, text.trim_end(), &mut bound);
     if fits {
         *codes = bound;
     }
@@ -23,7 +23,8 @@ pub(crate) fn fill(line: &str, codes: &Codes) -> String {
     })
 }
 
-fn walk(pattern: &str, text: &str, codes: &mut Codes) -> bool {
+/// `before` is what stands before the text: a code is a word of its own.
+fn walk(pattern: &str, before: Option<char>, text: &str, codes: &mut Codes) -> bool {
     if pattern.is_empty() {
         return text.is_empty();
     }
@@ -31,7 +32,8 @@ fn walk(pattern: &str, text: &str, codes: &mut Codes) -> bool {
         let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
         return ends.into_iter().any(|at| {
             let mut tried = codes.clone();
-            let fits = walk(rest, &text[at..], &mut tried);
+            let last = text[..at].chars().next_back().or(before);
+            let fits = walk(rest, last, &text[at..], &mut tried);
             if fits {
                 codes.clone_from(&tried);
             }
@@ -40,19 +42,30 @@ fn walk(pattern: &str, text: &str, codes: &mut Codes) -> bool {
     }
     if let Some((name, rest)) = name(pattern) {
         if let Some(known) = codes.get(name).cloned() {
-            return text.strip_prefix(&*known).is_some_and(|left| walk(rest, left, codes));
+            return text
+                .strip_prefix(&*known)
+                .is_some_and(|left| walk(rest, Some('X'), left, codes));
         }
-        let Some(code) = text.get(..8).filter(|code| is_code(code)) else { return false };
+        let Some(code) = text
+            .get(..8)
+            .filter(|code| is_code(code) && !joined(before) && !joined(text[8..].chars().next()))
+        else {
+            return false;
+        };
         codes.insert(name.to_owned(), code.to_owned());
-        return walk(rest, &text[8..], codes);
+        return walk(rest, Some('X'), &text[8..], codes);
     }
     let c = pattern.chars().next().unwrap();
-    text.strip_prefix(c).is_some_and(|left| walk(&pattern[c.len_utf8()..], left, codes))
+    text.strip_prefix(c).is_some_and(|left| walk(&pattern[c.len_utf8()..], Some(c), left, codes))
 }
 
 fn name(pattern: &str) -> Option<(&str, &str)> {
     let (name, rest) = pattern.strip_prefix('<')?.split_once('>')?;
     name.starts_with("code").then_some((name, rest))
+}
+
+fn joined(neighbour: Option<char>) -> bool {
+    neighbour.is_some_and(char::is_alphanumeric)
 }
 
 fn is_code(text: &str) -> bool {
