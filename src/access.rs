@@ -41,6 +41,18 @@ pub enum DmPolicy {
     Pairing,
 }
 
+impl DmPolicy {
+    /// The word that the configuration and `channels.status` use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allowlist => "allowlist",
+            Self::Disabled => "disabled",
+            Self::Open => "open",
+            Self::Pairing => "pairing",
+        }
+    }
+}
+
 /// What is to be done with a direct message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -12,11 +12,10 @@ use super::{
     output::{Column, Output, whole},
 };
 use crate::{
-    access::DmPolicy,
     config::{Account, Config},
     local::{
         LocalError,
-        status::{AccountStatus, ChannelSummary, ChannelsStatus},
+        status::{AccountStatus, ChannelsStatus},
     },
     registry,
 };
@@ -62,7 +61,7 @@ fn list(shape: &Shape, config: &Config, output: &mut Output) -> Result<Exit, Fai
             json!({
                 "accountId": account.key.account.as_str(),
                 "enabled": account.enabled,
-                "dmPolicy": policy(account.dm_policy),
+                "dmPolicy": account.dm_policy.word(),
             })
         };
         let channel = |id, label| {
@@ -78,7 +77,7 @@ fn list(shape: &Shape, config: &Config, output: &mut Output) -> Result<Exit, Fai
         let before = rows.len();
         for account in accounts(plugin.id) {
             let enabled = if account.enabled { "enabled" } else { "disabled" };
-            let policy = if plugin.abilities.console { "" } else { policy(account.dm_policy) };
+            let policy = if plugin.abilities.console { "" } else { account.dm_policy.word() };
             let row = [plugin.id, account.key.account.as_str(), enabled, policy];
             rows.push(row.map(str::to_owned).to_vec());
         }
@@ -95,7 +94,7 @@ fn status(shape: &Shape, host: &Host, output: &mut Output) -> Result<Exit, Failu
     let (status, exit) = match told {
         Ok(status) => (status, Exit::Done),
         Err(LocalError::Unreachable { .. } | LocalError::Broken(_)) => {
-            (configured(&host.config()?), Exit::Unreachable)
+            (ChannelsStatus::configured(&host.config()?, Host::now()), Exit::Unreachable)
         }
         Err(error) => return Err(error.into()),
     };
@@ -115,39 +114,6 @@ fn status(shape: &Shape, host: &Host, output: &mut Output) -> Result<Exit, Failu
         output.line(line);
     }
     Ok(exit)
-}
-
-/// What the configuration alone says, in the shape of the gateway's answer.
-fn configured(config: &Config) -> ChannelsStatus {
-    let mut status = ChannelsStatus { ts: Host::now().0, ..ChannelsStatus::default() };
-    for plugin in registry::CHANNELS {
-        let accounts = config.accounts.iter().filter(|account| account.plugin.id == plugin.id);
-        let accounts: Vec<AccountStatus> = accounts.map(account_of).collect();
-        let Some(first) = accounts.first().map(|account| account.account_id.clone()) else {
-            continue;
-        };
-        let id = plugin.id.to_owned();
-        let has_default = accounts.iter().any(|account| account.account_id == "default");
-        let default = if has_default { "default".to_owned() } else { first };
-        status.channel_order.push(id.clone());
-        status.channel_labels.insert(id.clone(), plugin.label.to_owned());
-        status.channels.insert(id.clone(), ChannelSummary { configured: true, running: None });
-        status.channel_default_account_id.insert(id.clone(), default);
-        status.channel_accounts.insert(id, accounts);
-    }
-    status
-}
-
-fn account_of(account: &Account) -> AccountStatus {
-    let id = |id: &Option<_>| id.as_ref().map_or_else(|| "*".to_owned(), ToString::to_string);
-    AccountStatus {
-        account_id: account.key.account.to_string(),
-        enabled: account.enabled,
-        configured: true,
-        dm_policy: policy(account.dm_policy).to_owned(),
-        allow_from: account.listed.iter().map(|entry| id(&entry.sender)).collect(),
-        ..AccountStatus::default()
-    }
 }
 
 /// `- Telegram default: enabled, configured, running, connected, dm:pairing, allow:1,2`
@@ -184,15 +150,6 @@ fn words(account: &AccountStatus) -> String {
     words
         .extend(account.last_error.as_ref().map(|error| format!("error: {}", neutral(error, 160))));
     words.join(", ")
-}
-
-fn policy(policy: DmPolicy) -> &'static str {
-    match policy {
-        DmPolicy::Allowlist => "allowlist",
-        DmPolicy::Disabled => "disabled",
-        DmPolicy::Open => "open",
-        DmPolicy::Pairing => "pairing",
-    }
 }
 
 #[cfg(test)]

@@ -2,14 +2,22 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::{AccountId, OutboundMessage, Text, UnixMs};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use openclaw_plugin_sdk::{AccountId, OutboundMessage, Text};
+use serde::Serialize;
+use serde_json::json;
 
-use super::{Gateway, account::Running, decide::WELCOME, outbound, status::State};
+use super::{
+    Gateway,
+    decide::WELCOME,
+    outbound,
+    status::{State, Status},
+};
 use crate::{
-    access::{AccountKey, DmPolicy},
-    config::Account,
+    access::AccountKey,
+    local::{
+        self, Health, Notify,
+        status::{AccountStatus, ChannelsStatus},
+    },
     protocol::frame::{Refused, Request, Response, UNAVAILABLE},
     world,
 };
@@ -17,22 +25,23 @@ use crate::{
 /// Answers one request.
 pub(crate) async fn answer(gateway: &Arc<Gateway>, request: &Request) -> Response {
     match request.method.as_str() {
-        "health" => Response::done(&request.id, health(gateway)),
-        "channels.status" => Response::done(&request.id, channels_status(gateway)),
-        "pairing.notify" => notify(gateway, request).await,
+        local::HEALTH => done(request, &health(gateway)),
+        local::CHANNELS_STATUS => done(request, &channels_status(gateway)),
+        local::PAIRING_NOTIFY => notify(gateway, request).await,
         _ => Response::unknown_method(request),
     }
 }
 
-fn health(gateway: &Gateway) -> Value {
-    json!({ "ok": true, "pid": std::process::id(), "port": gateway.port, "version": env!("CARGO_PKG_VERSION") })
+fn done(request: &Request, payload: &impl Serialize) -> Response {
+    match serde_json::to_value(payload) {
+        Ok(payload) => Response::done(&request.id, payload),
+        Err(error) => Response::refused(&request.id, Refused::new(UNAVAILABLE, error.to_string())),
+    }
 }
 
-#[derive(Deserialize)]
-struct Notify {
-    channel: String,
-    account: String,
-    sender: String,
+fn health(gateway: &Gateway) -> Health {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Health { ok: true, pid: std::process::id(), port: gateway.port, version }
 }
 
 async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
@@ -58,62 +67,30 @@ async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
     }
 }
 
-fn channels_status(gateway: &Gateway) -> Value {
-    let (mut order, mut labels, mut accounts) = (Vec::new(), Map::new(), Map::new());
-    for account in &gateway.config.accounts {
-        let id = account.plugin.id;
-        if !order.contains(&id) {
-            order.push(id);
-            labels.insert(id.to_owned(), json!(account.plugin.label));
-        }
-        let rows = accounts.entry(id).or_insert_with(|| json!([]));
-        if let Some(rows) = rows.as_array_mut() {
-            rows.push(row(account, gateway.account(&account.key).as_deref()));
+fn channels_status(gateway: &Gateway) -> ChannelsStatus {
+    let mut status = ChannelsStatus::configured(&gateway.config, world::now());
+    for account in &gateway.accounts {
+        let rows = status.channel_accounts.get_mut(account.config.plugin.id);
+        let row = rows.and_then(|rows| {
+            rows.iter_mut().find(|row| row.account_id == account.config.key.account.as_str())
+        });
+        if let Some(row) = row {
+            tell(row, account.status.get());
         }
     }
-    let summary = |id: &&str| ((*id).to_owned(), json!({ "configured": true }));
-    json!({
-        "ts": world::now().0,
-        "channelOrder": order,
-        "channelLabels": labels,
-        "channels": order.iter().map(summary).collect::<Map<_, _>>(),
-        "channelAccounts": accounts,
-        "channelDefaultAccountId": order.iter().map(|id| ((*id).to_owned(), json!("default"))).collect::<Map<_, _>>(),
-    })
+    for row in status.channel_accounts.values_mut().flatten() {
+        row.running.get_or_insert(false);
+        row.connected.get_or_insert(false);
+    }
+    status
 }
 
-fn row(account: &Account, running: Option<&Running>) -> Value {
-    let status = running.map(|running| running.status.get()).unwrap_or_default();
-    let at = |at: Option<UnixMs>| at.map(|at| at.0);
+fn tell(row: &mut AccountStatus, status: Status) {
     let gone = matches!(status.state, State::Disabled | State::Stopped | State::Unauthorized);
-    json!({
-        "accountId": account.key.account.as_str(),
-        "enabled": account.enabled,
-        "configured": true,
-        "running": !gone,
-        "connected": status.state == State::Connected,
-        "state": status.state.word(),
-        "lastError": status.last_error,
-        "lastInboundAt": at(status.last_inbound),
-        "lastOutboundAt": at(status.last_outbound),
-        "dmPolicy": policy(account.dm_policy),
-        "allowFrom": allowed(account),
-    })
-}
-
-fn policy(policy: DmPolicy) -> &'static str {
-    match policy {
-        DmPolicy::Allowlist => "allowlist",
-        DmPolicy::Disabled => "disabled",
-        DmPolicy::Open => "open",
-        DmPolicy::Pairing => "pairing",
-    }
-}
-
-fn allowed(account: &Account) -> Vec<&str> {
-    account
-        .listed
-        .iter()
-        .map(|entry| entry.sender.as_ref().map_or("*", |sender| sender.as_str()))
-        .collect()
+    row.running = Some(!gone);
+    row.connected = Some(status.state == State::Connected);
+    row.state = Some(status.state.word().to_owned());
+    row.last_error = status.last_error;
+    row.last_inbound_at = status.last_inbound.map(|at| at.0);
+    row.last_outbound_at = status.last_outbound.map(|at| at.0);
 }

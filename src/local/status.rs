@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use openclaw_plugin_sdk::UnixMs;
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Account, Config},
+    registry,
+};
 
 /// The answer to [`super::CHANNELS_STATUS`], in the field's shape.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +71,43 @@ pub struct AccountStatus {
     pub dm_policy: String,
     /// The configured list.
     pub allow_from: Vec<String>,
+}
+
+impl ChannelsStatus {
+    /// What the configuration alone says.
+    pub fn configured(config: &Config, now: UnixMs) -> Self {
+        let mut status = Self { ts: now.0, ..Self::default() };
+        for plugin in registry::CHANNELS {
+            let accounts = config.accounts.iter().filter(|account| account.plugin.id == plugin.id);
+            let accounts: Vec<AccountStatus> = accounts.map(AccountStatus::configured).collect();
+            let Some(first) = accounts.first().map(|account| account.account_id.clone()) else {
+                continue;
+            };
+            let id = plugin.id.to_owned();
+            let has_default = accounts.iter().any(|account| account.account_id == "default");
+            let default = if has_default { "default".to_owned() } else { first };
+            status.channel_order.push(id.clone());
+            status.channel_labels.insert(id.clone(), plugin.label.to_owned());
+            status.channels.insert(id.clone(), ChannelSummary { configured: true, running: None });
+            status.channel_default_account_id.insert(id.clone(), default);
+            status.channel_accounts.insert(id, accounts);
+        }
+        status
+    }
+}
+
+impl AccountStatus {
+    fn configured(account: &Account) -> Self {
+        let id = |id: &Option<_>| id.as_ref().map_or_else(|| "*".to_owned(), ToString::to_string);
+        Self {
+            account_id: account.key.account.to_string(),
+            enabled: account.enabled,
+            configured: true,
+            dm_policy: account.dm_policy.word().to_owned(),
+            allow_from: account.listed.iter().map(|entry| id(&entry.sender)).collect(),
+            ..Self::default()
+        }
+    }
 }
 
 #[cfg(test)]
