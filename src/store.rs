@@ -2,6 +2,7 @@
 //!
 //! The rules do not know which store is there.
 
+mod ages;
 mod allowlist;
 pub mod audit;
 mod cache;

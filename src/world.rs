@@ -1,5 +1,10 @@
 //! The clock and the dice: the only calls to either. Everything else is told the time.
 
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
 use openclaw_plugin_sdk::UnixMs;
 use rand::{TryRng, rngs::SysRng};
 
@@ -9,6 +14,12 @@ pub fn now() -> UnixMs {
     let since =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A clock that nobody can set: it only goes on, from wherever it began.
+pub fn monotonic() -> Duration {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGAN.elapsed()
 }
 
 /// Bytes from the operating system's randomness.

@@ -101,6 +101,13 @@ pub struct Denial {
     pub until: UnixMs,
 }
 
+impl Denial {
+    /// True until its hour is over. One that would last longer than an hour is of a clock set back: it is over.
+    fn holds(&self, now: UnixMs) -> bool {
+        self.until.0.checked_sub(now.0).is_some_and(|left| (1..=LIFETIME_MS).contains(&left))
+    }
+}
+
 /// What happens to a newcomer when the places are taken (`pairing.when_full`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
@@ -171,7 +178,7 @@ pub struct PairingRequests {
 impl PairingRequests {
     /// Takes out what has run its time, and gives it back.
     pub fn prune(&mut self, now: UnixMs) -> Vec<PairingRequest> {
-        self.denials.retain(|denial| now.0 < denial.until.0);
+        self.denials.retain(|denial| denial.holds(now));
         self.requests.extract_if(.., |request| !request.is_open(now)).collect()
     }
 

@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use openclaw_plugin_sdk::{Decision, InvalidSenderId, SenderId, UnixMs};
 
 use super::{
-    Decide, Note, Outcome, Store, StoreError, allowlist,
+    Decide, Note, Outcome, Store, StoreError,
+    ages::Ages,
+    allowlist,
     audit::{self, Line, action},
     cache::Cache,
     change::Change,
@@ -21,7 +23,7 @@ use crate::{
         AccountKey,
         allowlist::Allowlist,
         approver::Approver,
-        claim::{ClaimCode, OpenClaim},
+        claim::{self, ClaimCode, OpenClaim},
         owner::{Owner, Owners},
         pairing::{
             Asked, Knock, LIFETIME_MS, PairingCode, PairingRequest, PairingRequests, Places,
@@ -39,6 +41,7 @@ pub struct FileStore {
     pub(super) parse: ParseSender,
     pub(super) patience: Duration,
     pub(super) rotate_at: u64,
+    pub(super) ages: Ages,
     pub(super) approved: Cache<AccountKey, Allowlist>,
     seats: Cache<(), Seats>,
     waiting: Cache<String, PairingRequests>,
@@ -58,6 +61,7 @@ impl FileStore {
             parse,
             patience: PATIENCE,
             rotate_at: audit::ROTATE_AT,
+            ages: Ages::new(world::monotonic),
             approved: Cache::default(),
             seats: Cache::default(),
             waiting: Cache::default(),
@@ -105,13 +109,23 @@ impl FileStore {
             let at = |path| found.iter().find(|found| found.path == path);
             let requests = Requests::parse(at(self.state.pairing(channel)), channel, self.parse)?;
             let denials = pairing::denials(at(self.state.denied(channel)))?;
-            Ok(pairing::waiting(&requests, &denials))
+            let all = pairing::waiting(&requests, &denials);
+            for request in &all.requests {
+                self.ages.note(request.id.as_str().as_bytes(), LIFETIME_MS);
+            }
+            Ok(all)
         })
     }
 
     fn seats(&self) -> Result<Arc<Seats>, StoreError> {
         let path = || vec![self.state.owners()];
-        self.seats.get(&(), path, |found| Ok(owners::owners(found.first())?.1))
+        self.seats.get(&(), path, |found| {
+            let seats = owners::owners(found.first())?.1;
+            if let Some(claim) = &seats.claim {
+                self.ages.note(&claim.digest, claim::LIFETIME_MS);
+            }
+            Ok(seats)
+        })
     }
 
     fn ask_writing(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
@@ -123,6 +137,7 @@ impl FileStore {
         let denied = file::read(&self.state.denied(channel))?;
         let mut requests = Requests::parse(found.as_ref(), channel, self.parse)?;
         let mut all = pairing::waiting(&requests, &pairing::denials(denied.as_ref())?);
+        self.ages.prune(&mut all);
         let draw = || world::random().map(PairingCode::from_random);
         let asked = all.ask(knock, (now, &world::iso(now)), places, draw);
         let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
@@ -143,6 +158,9 @@ impl FileStore {
         requests.follow(&all.requests, now);
         change.stage(&path, found.as_ref(), &requests.render(&path)?)?;
         change.commit(lines)?;
+        if let Asked::Opened { request, .. } = &asked {
+            self.ages.note(request.id.as_str().as_bytes(), LIFETIME_MS);
+        }
         Ok(asked)
     }
 }
@@ -170,12 +188,15 @@ impl Store for FileStore {
 
     fn waiting(&self, channel: &str, now: UnixMs) -> Result<Vec<PairingRequest>, StoreError> {
         let all = self.requests(channel)?;
-        Ok(all.requests.iter().filter(|request| request.is_open(now)).cloned().collect())
+        let is_open =
+            |request: &&PairingRequest| request.is_open(now) && !self.ages.is_request_over(request);
+        Ok(all.requests.iter().filter(is_open).cloned().collect())
     }
 
     fn ask(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
         // Most knocks change nothing, and need no lock to find that out.
         let mut all = PairingRequests::clone(&*self.requests(&knock.key.channel)?);
+        self.ages.prune(&mut all);
         let would_open = || Err(());
         match all.ask(knock, (now, ""), places, would_open) {
             Ok(Asked::Opened { .. } | Asked::Waiting { touched: true, .. }) | Err(()) => {
@@ -197,7 +218,10 @@ impl Store for FileStore {
         let all = self.requests(decide.channel)?;
         let is_meant =
             |request: &&PairingRequest| request.id == *decide.request && request.is_open(now);
-        let Some(request) = all.requests.iter().find(is_meant) else { return Ok(Outcome::Gone) };
+        let request = all.requests.iter().find(is_meant);
+        let Some(request) = request.filter(|request| !self.ages.is_request_over(request)) else {
+            return Ok(Outcome::Gone);
+        };
         let line = match decide.decision {
             Decision::Approve => Line::by(by, action::APPROVE, now),
             Decision::Deny => Line::by(by, action::DENY, now)
@@ -262,7 +286,10 @@ impl Store for FileStore {
         now: UnixMs,
     ) -> Result<bool, StoreError> {
         let accepts = || -> Result<bool, StoreError> {
-            Ok(self.seats()?.claim.as_ref().is_some_and(|claim| claim.accepts(code, now)))
+            let seats = self.seats()?;
+            let claim = seats.claim.as_ref().filter(|claim| claim.accepts(code, now));
+            let over = |claim: &OpenClaim| self.ages.is_over(&claim.digest, claim::LIFETIME_MS);
+            Ok(claim.is_some_and(|claim| !over(claim)))
         };
         // A guess needs no lock to be wrong.
         if !accepts()? {

@@ -1,6 +1,7 @@
 //! The file store, with real files: what it decides, what it refuses, what survives.
 
 mod access;
+mod ages;
 mod crash;
 mod damage;
 mod field;
