@@ -75,6 +75,7 @@ function hear(said) {
     case 'message':
     case 'edit':
       show(said);
+      if (said.from === 'you') keep(said);
       break;
     case 'taken':
       settle(said.id, { at: said.at });
@@ -107,15 +108,35 @@ function welcome(said) {
   part('title').textContent = title;
   part('you').replaceChildren(chip(you));
   retitle();
-  for (const message of said.history) {
-    if (unsaid.has(message.id)) settle(message.id, { at: message.at });
-    show(message);
-  }
+  const written = own().filter(({ id }) => !shown.has(id));
+  [...said.history, ...written].sort((one, two) => one.at - two.at).forEach(show);
   unsaid.forEach(({ frame, item }) => {
     if (item) place(item, now());
     socket.send(frame);
   });
   part('empty').hidden = shown.size > 0;
+}
+
+// ---- what we wrote: the gateway does not keep it
+
+const KEPT = 50;
+
+function own() {
+  try {
+    return JSON.parse(sessionStorage.getItem(`said-${you}`)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function keep({ id, at, from, answers, body }) {
+  const all = own().filter((message) => message.id !== id);
+  all.push({ id, at, from, answers, body });
+  try {
+    sessionStorage.setItem(`said-${you}`, JSON.stringify(all.slice(-KEPT)));
+  } catch {
+    // Without room a page that is loaded again does not show it.
+  }
 }
 
 // ---- messages
@@ -341,7 +362,10 @@ function send(words, answers) {
     item.classList.remove('sending');
     item.classList.toggle('failed', Boolean(why));
     mood.textContent = why || '';
-    if (at) time(item, at);
+    if (at) {
+      time(item, at);
+      keep({ id, at, from: 'you', answers: answers ?? undefined, body });
+    }
     again.hidden = !why;
     again.onclick = () => {
       item.remove();

@@ -1,4 +1,5 @@
-//! What each visitor's pages show: the newest messages, in memory, within bounds. Gone when the gateway stops.
+//! What each visitor's pages are told: the newest messages of the gateway, in memory, within bounds. What a visitor
+//! wrote passes through and is not kept; his own page remembers it. Gone when the gateway stops.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -42,7 +43,9 @@ struct Conversation {
 }
 
 struct Entry {
-    shown: Shown,
+    id: String,
+    /// Nothing for what the visitor wrote: of that only the id is known.
+    shown: Option<Shown>,
     cost: usize,
     mark: Mark,
 }
@@ -92,9 +95,9 @@ impl Conversations {
         conversation.touched = number;
         let (frames_in, frames) = mpsc::channel(QUEUE);
         let taken = conversation.entries.iter_mut().filter(|entry| entry.mark != Mark::Saying);
-        let history = taken.map(|entry| {
+        let history = taken.filter_map(|entry| {
             entry.mark = Mark::Seen;
-            &entry.shown
+            entry.shown.as_ref()
         });
         let (you, history) = (visitor.as_str(), history.collect());
         let ready = ToPage::Ready { you, title, now: crate::now().0, history };
@@ -108,7 +111,7 @@ impl Conversations {
     pub(crate) fn post(&self, visitor: &Visitor, shown: Shown) -> Result<(), Full> {
         let mut state = self.lock();
         let frame = ToPage::Message(&shown).frame();
-        state.keep(visitor, shown, Mark::Waiting)?;
+        state.keep(visitor, Entry::sent(shown))?;
         state.tell(visitor, &frame, None);
         Ok(())
     }
@@ -117,13 +120,12 @@ impl Conversations {
     pub(crate) fn edit(&self, visitor: &Visitor, mut shown: Shown) -> Result<(), Full> {
         let mut state = self.lock();
         let old = state.of.get(visitor).and_then(|conversation| conversation.find(&shown.id));
-        if let Some(old) = old {
+        if let Some(old) = old.and_then(|old| old.shown.as_ref()) {
             // It stays where it stood.
-            (shown.at, shown.answers) =
-                (old.shown.at, shown.answers.or_else(|| old.shown.answers.clone()));
+            (shown.at, shown.answers) = (old.at, shown.answers.or_else(|| old.answers.clone()));
         }
         let frame = ToPage::Edit(&shown).frame();
-        state.keep(visitor, shown, Mark::Waiting)?;
+        state.keep(visitor, Entry::sent(shown))?;
         state.tell(visitor, &frame, None);
         Ok(())
     }
@@ -134,33 +136,33 @@ impl Conversations {
 }
 
 impl Seat<'_> {
-    /// Notes that a page says something, in its place before the answer. Unknown to other pages until it is taken.
-    pub(crate) fn say(&self, shown: Shown) -> Said {
+    /// Notes that a page says something. Unknown to other pages until it is taken.
+    pub(crate) fn say(&self, id: &str) -> Said {
         let mut state = self.conversations.lock();
-        let old = state.of.get(&self.visitor).and_then(|conversation| conversation.find(&shown.id));
+        let old = state.of.get(&self.visitor).and_then(|conversation| conversation.find(id));
         if let Some(old) = old {
             return if old.mark == Mark::Saying { Said::New } else { Said::Before };
         }
-        // Without room it is said all the same: only a page that is opened later does not show it.
-        state.keep(&self.visitor, shown, Mark::Saying).ok();
+        // Without room it is said all the same: the gateway too knows what it has seen.
+        state.keep(&self.visitor, Entry::said(id)).ok();
         Said::New
     }
 
-    /// The gateway has taken what the page said: all other pages show it.
-    pub(crate) fn taken(&self, id: &str) {
+    /// The gateway has taken what the page said: all other open pages show it.
+    pub(crate) fn taken(&self, shown: &Shown) {
         let mut state = self.conversations.lock();
-        let found =
-            state.of.get_mut(&self.visitor).and_then(|conversation| conversation.find_mut(id));
+        let conversation = state.of.get_mut(&self.visitor);
+        let found = conversation.and_then(|conversation| conversation.find_mut(&shown.id));
         let Some(entry) = found.filter(|entry| entry.mark == Mark::Saying) else { return };
         entry.mark = Mark::Seen;
-        let frame = ToPage::Message(&entry.shown).frame();
+        let frame = ToPage::Message(shown).frame();
         state.tell(&self.visitor, &frame, Some(self.number));
     }
 
     /// The gateway has not taken what the page said: nothing of it is kept.
     pub(crate) fn unsaid(&self, id: &str) {
         let mut state = self.conversations.lock();
-        state.forget(&self.visitor, |entry| entry.mark == Mark::Saying && entry.shown.id == id);
+        state.forget(&self.visitor, |entry| entry.mark == Mark::Saying && entry.id == id);
     }
 
     /// Tells this page alone.
@@ -189,14 +191,14 @@ impl State {
     }
 
     /// Keeps a message in the place of the one with its id, or as the newest.
-    fn keep(&mut self, visitor: &Visitor, shown: Shown, mark: Mark) -> Result<(), Full> {
-        let touched = self.tick();
-        let cost = shown.id.len() + shown.body.cost();
+    fn keep(&mut self, visitor: &Visitor, mut entry: Entry) -> Result<(), Full> {
+        let (touched, cost) = (self.tick(), entry.cost);
         let conversation = self.of.entry(visitor.clone()).or_default();
         conversation.touched = touched;
-        let here = mark == Mark::Waiting && !conversation.pages.is_empty();
-        let entry = Entry { shown, cost, mark: if here { Mark::Seen } else { mark } };
-        if let Some(old) = conversation.find_mut(&entry.shown.id) {
+        if entry.mark == Mark::Waiting && !conversation.pages.is_empty() {
+            entry.mark = Mark::Seen;
+        }
+        if let Some(old) = conversation.find_mut(&entry.id) {
             self.cost = self.cost + cost - old.cost;
             *old = entry;
             return Ok(());
@@ -257,13 +259,24 @@ impl State {
     }
 }
 
+impl Entry {
+    fn sent(shown: Shown) -> Self {
+        let cost = shown.id.len() + shown.body.cost();
+        Self { id: shown.id.clone(), shown: Some(shown), cost, mark: Mark::Waiting }
+    }
+
+    fn said(id: &str) -> Self {
+        Self { id: id.to_owned(), shown: None, cost: id.len() + 64, mark: Mark::Saying }
+    }
+}
+
 impl Conversation {
     fn find(&self, id: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.shown.id == id)
+        self.entries.iter().find(|entry| entry.id == id)
     }
 
     fn find_mut(&mut self, id: &str) -> Option<&mut Entry> {
-        self.entries.iter_mut().find(|entry| entry.shown.id == id)
+        self.entries.iter_mut().find(|entry| entry.id == id)
     }
 }
 
@@ -312,7 +325,8 @@ mod tests {
         let (seat, _frames) = all.join(&visitor(0), "");
         let large = 1 << 20;
         for number in 0..40 {
-            assert_eq!(seat.say(shown(&number.to_string(), large)), Said::New);
+            assert_eq!(seat.say(&number.to_string()), Said::New);
+            all.post(&visitor(0), shown(&format!("m{number}"), large)).ok();
             all.post(&visitor(1 + number / 20), shown(&number.to_string(), large)).ok();
             let state = all.lock();
             let sum: usize =

@@ -207,6 +207,9 @@ impl Page<'_> {
         reply_to: Option<String>,
         at: UnixMs,
     ) -> Result<UnixMs, Refusal> {
+        if self.seat.say(&id) == Said::Before {
+            return Ok(at);
+        }
         let shown = Shown {
             id: id.clone(),
             at: at.0,
@@ -214,9 +217,6 @@ impl Page<'_> {
             answers: reply_to.clone(),
             body: ShownBody::said(&text),
         };
-        if self.seat.say(shown) == Said::Before {
-            return Ok(at);
-        }
         let event = InboundEvent::Message(InboundMessage {
             id: EventId::new(&id),
             conversation: self.conversation(),
@@ -233,7 +233,7 @@ impl Page<'_> {
             self.seat.unsaid(&id);
             return Err(HELD);
         }
-        self.seat.taken(&id);
+        self.seat.taken(&shown);
         Ok(at)
     }
 
