@@ -57,7 +57,12 @@ pub(crate) enum Passage {
     Silence(&'static str),
 }
 
-/// An event that passed.
+/// An event that passed. Nothing outside of the gateway can name it, and nothing outside of this file can make it.
+///
+/// ```compile_fail,E0603
+/// // case_023
+/// use openclaw::gateway::gate::Admitted;
+/// ```
 pub(crate) struct Admitted {
     who: Who,
     what: What,
@@ -175,10 +180,13 @@ fn admit_in_group(
     let old = is_old(message.sent_at, moment);
     let seat = seat(rules, &message.conversation, &message.sender, message.link)?;
     let (chat, sender) = (&message.conversation.id, &message.sender.id);
-    if words::command(rules.account.plugin.abilities.command_prefix, &message.text).is_some() {
+    if let Some(words) =
+        words::command(rules.account.plugin.abilities.command_prefix, &message.text)
+    {
         let counts = groups.policy != GroupPolicy::Disabled
             && groups.groups.as_ref().is_none_or(|listed| listed.contains(chat));
-        let owner = seat.is_some() && counts && !old;
+        let ours = !words.name.contains('@');
+        let owner = seat.is_some() && counts && ours && !old;
         return Ok(if owner {
             Passage::Misplaced(message.conversation)
         } else {

@@ -5,7 +5,7 @@ use openclaw_plugin_sdk::Decision;
 /// A command as somebody typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Words<'a> {
-    /// Its name, without prefix and without the `@account` that groups append.
+    /// Its name, without prefix. An `@account` that still stands in it names somebody else: channels take ours off.
     pub(crate) name: &'a str,
     /// What stands after it, trimmed.
     pub(crate) args: &'a str,
@@ -15,9 +15,9 @@ pub(crate) struct Words<'a> {
 pub(crate) fn command<'a>(prefix: &str, text: &'a str) -> Option<Words<'a>> {
     let rest = text.trim().strip_prefix(prefix)?;
     let (head, args) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    let name = head.split_once('@').map_or(head, |(name, _)| name);
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    (!name.is_empty() && name.chars().all(fits)).then(|| Words { name, args: args.trim() })
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-@".contains(c);
+    let named = head.starts_with(|c: char| c != '@') && head.chars().all(fits);
+    named.then(|| Words { name: head, args: args.trim() })
 }
 
 /// What a reply to a notice decides; `None` for an ordinary message.
@@ -71,9 +71,9 @@ mod tests {
             command("/", "/pairing approve  ABCD2345 "),
             words("pairing", "approve  ABCD2345")
         );
-        assert_eq!(command("/", " /help@our_bot"), words("help", ""));
+        assert_eq!(command("/", " /help@other_bot"), words("help@other_bot", ""));
         assert_eq!(command("/", "/start x\ny"), words("start", "x\ny"));
-        for text in ["", "hello", "/", "/ help", "//x", "/päir", "a /help"] {
+        for text in ["", "hello", "/", "/ help", "//x", "/päir", "a /help", "/@bot"] {
             assert_eq!(command("/", text), None, "{text}");
         }
     }

@@ -33,6 +33,10 @@ stories! {
     denied_for_an_hour,
     from_the_page,
     places_run_out,
+    silence_and_no_word_of_approval,
+    the_oldest_makes_room,
+    words_of_the_owners_own,
+    words_that_are_no_commands,
 }
 
 fn folder() -> PathBuf {
