@@ -24,6 +24,7 @@ mod words;
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
@@ -44,6 +45,9 @@ pub use self::{
     single::SingleError,
     start::{Ready, RunError, Seat, Start, run},
 };
+
+/// At a stop, what is being answered or sent has so long to end.
+const FINISH_WITHIN: Duration = Duration::from_secs(2);
 
 /// What everything in the running gateway shares.
 pub(crate) struct Gateway {
@@ -75,6 +79,20 @@ impl Gateway {
         let first_start =
             account.journal.lock().unwrap_or_else(PoisonError::into_inner).first_start();
         Moment { now: world::now(), started: self.started, first_start }
+    }
+
+    /// Does something beside whatever goes on. A stop does not wait for it long.
+    fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            let mut work = std::pin::pin!(work);
+            tokio::select! {
+                () = &mut work => {}
+                () = stop.cancelled() => {
+                    let _cut = tokio::time::timeout(FINISH_WITHIN, work).await;
+                }
+            }
+        });
     }
 
     fn wrong_claims(&self) -> MutexGuard<'_, WrongTries> {

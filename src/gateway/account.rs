@@ -1,7 +1,7 @@
 //! One account while it runs: its channel, its journal, and the loop that keeps it connected.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,7 +17,10 @@ use super::{
     journal::Journal,
     status::{State, StatusCell},
 };
-use crate::config::Account;
+use crate::{
+    access::{is_direct, pairing::RequestId},
+    config::Account,
+};
 
 /// Deliveries that may wait for the gate.
 const QUEUE: usize = 64;
@@ -30,6 +33,8 @@ pub(crate) struct Running {
     pub(crate) channel: Box<dyn Channel>,
     pub(crate) status: StatusCell,
     pub(crate) journal: Mutex<Journal>,
+    /// The requests whose challenge is on its way. Bounded by those who may wait.
+    pub(crate) challenges: Mutex<HashSet<RequestId>>,
     /// Where each person last wrote in a direct chat; bounded.
     chats: Mutex<HashMap<SenderId, Conversation>>,
     /// Where the server puts HTTP requests for this account.
@@ -49,14 +54,18 @@ impl Running {
             channel,
             status,
             journal,
+            challenges: Mutex::default(),
             chats,
             exchanges,
             taken_by_receive: Mutex::new(Some(receiver)),
         }
     }
 
-    /// Remembers where somebody can be written to.
+    /// Remembers where somebody can be written to: a direct chat, for nobody else reads along there.
     pub(crate) fn remember(&self, sender: &SenderId, conversation: &Conversation) {
+        if !is_direct(conversation.kind) {
+            return;
+        }
         let mut chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
         if chats.len() < 10_000 || chats.contains_key(sender) {
             chats.insert(sender.clone(), conversation.clone());

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     ops::ControlFlow,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use openclaw_plugin_sdk::{
@@ -14,23 +15,34 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, warn};
 
 use super::{
-    Gateway,
+    FINISH_WITHIN, Gateway,
     account::Running,
+    challenge,
     gate::{self, Admitted, Passage, Rules, What},
     journal::EventKey,
     outbound, secrets,
 };
-use crate::access::AccountKey;
+use crate::{
+    access::{AccountKey, pairing::RequestId},
+    store::StoreError,
+};
 
 /// So many answers are made at once.
 const AT_ONCE: usize = 8;
 /// So many messages of one conversation may wait for their turn.
 const QUEUE: usize = 32;
+/// So much of any kind may wait in one conversation, also what need not be answered.
+const MOST: usize = 8 * QUEUE;
 /// A responder is given so much of a message.
 const PROMPT_LIMIT: usize = 16 * 1024;
 
+/// Where the store cannot be read, what waits for an answer is tried again after so long.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
 /// Something to do in a conversation, in its turn.
 pub(crate) enum Job {
+    /// Send the challenge of a request.
+    Challenge { of: RequestId, message: Box<OutboundMessage> },
     /// Forget what was said.
     Forget,
     /// Answer a message that the journal has taken on.
@@ -75,6 +87,7 @@ pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: Ch
         let mut waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         match waiting.get_mut(&place) {
             Some(queue) if queue.len() >= QUEUE && matches!(job, Job::Respond { .. }) => Some(job),
+            Some(queue) if queue.len() >= MOST => Some(job),
             Some(queue) => {
                 queue.push_back(job);
                 None
@@ -86,34 +99,52 @@ pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: Ch
             }
         }
     };
-    if let Some(Job::Respond { key, message }) = refused {
-        finish(account, &key);
-        outbound::say(
-            account,
-            &message.conversation,
-            "That was too much at once: this message is left out.",
-        )
-        .await;
+    match refused {
+        None => {}
+        Some(Job::Respond { key, message }) => {
+            finish(account, &key);
+            let text = Text::plain("That was too much at once: this message is left out.");
+            let told = OutboundMessage::new(message.conversation.clone(), text);
+            Box::pin(send(gateway, account, vec![told])).await;
+        }
+        Some(Job::Challenge { of, .. }) => challenge::ended(account, &of),
+        Some(Job::Forget | Job::Send(_)) => {
+            warn!(
+                channel = account.config.plugin.id,
+                "too much waits to be sent in a conversation: left out"
+            );
+        }
     }
 }
 
 async fn work(gateway: Arc<Gateway>, account: Arc<Running>, place: (AccountKey, ChatId)) {
+    let mut all = std::pin::pin!(work_off(&gateway, &account, &place));
+    tokio::select! {
+        () = &mut all => {}
+        () = gateway.stop.cancelled() => {
+            let _cut = tokio::time::timeout(FINISH_WITHIN, all).await;
+        }
+    }
+}
+
+async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &(AccountKey, ChatId)) {
     loop {
         let job = {
             let mut waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let job = waiting.get_mut(&place).and_then(VecDeque::pop_front);
+            let job = waiting.get_mut(place).and_then(VecDeque::pop_front);
             if job.is_none() {
-                waiting.remove(&place);
+                waiting.remove(place);
             }
             job
         };
         let Some(job) = job else { return };
-        run(&gateway, &account, &place.1, job).await;
+        run(gateway, account, &place.1, job).await;
     }
 }
 
 async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: &ChatId, job: Job) {
     match job {
+        Job::Challenge { of, message } => challenge::deliver(account, &of, *message).await,
         Job::Forget => gateway.responder.forget(&conversation(account, chat)).await,
         Job::Send(messages) => {
             for message in messages {
@@ -121,29 +152,40 @@ async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: &ChatId, job:
             }
         }
         Job::Respond { key, message } => {
-            // What is left unanswered at a stop is answered at the next start.
-            let _slot = tokio::select! {
-                slot = gateway.turns.slots.acquire() => slot,
-                () = gateway.stop.cancelled() => return,
-            };
-            // Whoever was revoked while his message waited is a stranger again.
-            let rules = Rules {
-                account: &account.config,
-                owners: &gateway.config.owners,
-                store: &*gateway.store,
-            };
-            match gate::admit(rules, InboundEvent::Message(*message), super::moment_of_answer()) {
-                Ok(Passage::Admitted(admitted)) => {
-                    if respond(gateway, account, &admitted).await.is_break() {
-                        return;
+            loop {
+                match answer(gateway, account, &message).await {
+                    Ok(ControlFlow::Break(())) => return,
+                    Ok(ControlFlow::Continue(())) => break,
+                    Err(error) => {
+                        warn!(channel = account.config.plugin.id, %error, "not answered yet");
                     }
                 }
-                Ok(_) => debug!(channel = account.config.plugin.id, "no longer admitted: dropped"),
-                Err(error) => warn!(channel = account.config.plugin.id, %error, "not answered"),
+                tokio::time::sleep(TRY_AGAIN).await;
             }
             finish(account, &key);
         }
     }
+}
+
+/// Asks the gate again, and answers: whoever was revoked while his message waited is a stranger again. Where the
+/// store cannot be read, nobody is answered. Breaks at a stop: what is left is answered at the next start.
+async fn answer(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    message: &InboundMessage,
+) -> Result<ControlFlow<()>, StoreError> {
+    let _slot = tokio::select! {
+        slot = gateway.turns.slots.acquire() => slot,
+        () = gateway.stop.cancelled() => return Ok(ControlFlow::Break(())),
+    };
+    let rules =
+        Rules { account: &account.config, owners: &gateway.config.owners, store: &*gateway.store };
+    let event = InboundEvent::Message(message.clone());
+    let Passage::Admitted(admitted) = gate::admit(rules, event, super::moment_of_answer())? else {
+        debug!(channel = account.config.plugin.id, "no longer admitted: dropped");
+        return Ok(ControlFlow::Continue(()));
+    };
+    respond(gateway, account, &admitted).await
 }
 
 /// Answers somebody the gate has admitted; breaks where the stop cut the responder off.
@@ -152,14 +194,14 @@ async fn respond(
     gateway: &Arc<Gateway>,
     account: &Running,
     admitted: &Admitted,
-) -> ControlFlow<()> {
+) -> Result<ControlFlow<()>, StoreError> {
     let (who, What::Message(message)) = (admitted.who(), admitted.what()) else {
-        return ControlFlow::Continue(());
+        return Ok(ControlFlow::Continue(()));
     };
     let to = &who.conversation;
-    if let Some(text) = instead(gateway, account, admitted, message) {
+    if let Some(text) = instead(gateway, account, admitted, message)? {
         outbound::say(account, to, text).await;
-        return ControlFlow::Continue(());
+        return Ok(ControlFlow::Continue(()));
     }
     let (text, cut) = head(&message.text, PROMPT_LIMIT);
     if cut {
@@ -175,7 +217,7 @@ async fn respond(
     };
     let answer = tokio::select! {
         answer = ask(gateway, &prompt) => answer,
-        () = gateway.stop.cancelled() => return ControlFlow::Break(()),
+        () = gateway.stop.cancelled() => return Ok(ControlFlow::Break(())),
     };
     let answer = match answer {
         Ok(answer) if answer.trim().is_empty() => "(The assistant had nothing to say.)".to_owned(),
@@ -190,7 +232,7 @@ async fn respond(
         answer.answers = Some(InboundRef::Message(message.id.clone()));
     }
     outbound::deliver(account, answer).await;
-    ControlFlow::Continue(())
+    Ok(ControlFlow::Continue(()))
 }
 
 /// What is said in place of an assistant's answer: to what it cannot read, and to codes, which it must not.
@@ -199,19 +241,19 @@ fn instead(
     account: &Running,
     admitted: &Admitted,
     message: &InboundMessage,
-) -> Option<Text> {
+) -> Result<Option<Text>, StoreError> {
     if message.text.trim().is_empty() {
-        return Some(Text::plain("I can only read text. Please write what you mean."));
+        return Ok(Some(Text::plain("I can only read text. Please write what you mean.")));
     }
-    if !secrets::holds_a_code(gateway, &message.text) {
-        return None;
+    if !secrets::holds_a_code(gateway, &message.text)? {
+        return Ok(None);
     }
     let hint = match admitted.seat() {
         Some(_) => "That is a pairing code. To let its sender in, send: ",
         None => "That is a pairing code. Only the owner can use it, with: ",
     };
     let prefix = account.config.plugin.abilities.command_prefix;
-    Some(Text::plain(hint).code(format!("{prefix}pairing approve <code>")))
+    Ok(Some(Text::plain(hint).code(format!("{prefix}pairing approve <code>"))))
 }
 
 async fn ask(gateway: &Gateway, prompt: &Prompt) -> Result<String, ResponderError> {

@@ -1,19 +1,20 @@
 //! A stranger has knocked: his request, the one challenge, the notice to the owners.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use openclaw_plugin_sdk::{Conversation, OutboundMessage};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
-use super::{Gateway, account::Running, answer, blocking, notice};
+use super::{Gateway, account::Running, answer, blocking, notice, outbound};
 use crate::{
-    access::pairing::{Asked, Knock},
+    access::pairing::{Asked, Knock, PairingRequest, RequestId},
     config::{Reply, pairing::Blanks},
     store::StoreError,
     world,
 };
 
-/// Opens a request, or lets the open one stand in silence.
+/// Opens a request, or lets the open one stand in silence. A challenge that is not known to have arrived is sent
+/// at the next knock.
 pub(crate) async fn knocked(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
@@ -23,29 +24,61 @@ pub(crate) async fn knocked(
     let (store, places) = (Arc::clone(&gateway.store), gateway.config.pairing.places);
     let asked = blocking(move || store.ask(&knock, places, world::now())).await?;
     let channel = account.config.plugin.id;
-    let request = match asked {
-        Asked::Opened { request, .. } => request,
-        Asked::Waiting { .. } => {
-            debug!(channel, "waits already");
-            return Ok(());
+    match asked {
+        Asked::Opened { request, .. } => {
+            info!(channel, account = %account.config.key.account, sender = %request.sender, "somebody asks to be let in");
+            account.remember(&request.sender, &conversation);
+            send(gateway, account, &request, conversation).await;
+            notice::request_opened(gateway, account, &request);
         }
-        Asked::Denied | Asked::Full => {
-            debug!(channel, "no place, or denied within the hour");
-            return Ok(());
-        }
-    };
-    info!(channel, account = %account.config.key.account, sender = %request.sender, "somebody asks to be let in");
-    account.remember(&request.sender, &conversation);
-    if gateway.config.pairing.reply == Reply::Code {
-        let plugin = account.config.plugin;
-        let text = gateway.config.pairing.message.fill(Blanks {
-            channel: plugin.id,
-            id_label: plugin.id_line,
-            id: request.sender.as_str(),
-            code: &request.code.spell(),
-        });
-        answer::send(gateway, account, vec![OutboundMessage::new(conversation, text)]).await;
+        Asked::Waiting { request, .. } => send(gateway, account, &request, conversation).await,
+        Asked::Denied | Asked::Full => debug!(channel, "no place, or denied within the hour"),
     }
-    notice::request_opened(gateway, account, &request);
     Ok(())
+}
+
+/// Sends the challenge, if he has not got it and it is not on its way.
+async fn send(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    request: &PairingRequest,
+    conversation: Conversation,
+) {
+    if gateway.config.pairing.reply == Reply::Silent
+        || account.journal.lock().unwrap_or_else(PoisonError::into_inner).has_told(&request.id)
+        || !account
+            .challenges
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(request.id.clone())
+    {
+        return;
+    }
+    let plugin = account.config.plugin;
+    let text = gateway.config.pairing.message.fill(Blanks {
+        channel: plugin.id,
+        id_label: plugin.id_line,
+        id: request.sender.as_str(),
+        code: &request.code.spell(),
+    });
+    let message = Box::new(OutboundMessage::new(conversation, text));
+    let chat = message.to.id.clone();
+    answer::put(gateway, account, chat, answer::Job::Challenge { of: request.id.clone(), message })
+        .await;
+}
+
+/// Delivers a challenge in its turn, and remembers that it has arrived.
+pub(crate) async fn deliver(account: &Running, of: &RequestId, message: OutboundMessage) {
+    if outbound::deliver(account, message).await {
+        let told = account.journal.lock().unwrap_or_else(PoisonError::into_inner).tell(of);
+        if let Err(error) = told {
+            warn!(channel = account.config.plugin.id, %error, "a challenge may be sent twice");
+        }
+    }
+    ended(account, of);
+}
+
+/// It is not on its way any more.
+pub(crate) fn ended(account: &Running, of: &RequestId) {
+    account.challenges.lock().unwrap_or_else(PoisonError::into_inner).remove(of);
 }

@@ -17,8 +17,12 @@ use openclaw_plugin_sdk::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::access::pairing::RequestId;
+
 /// So many event keys are remembered for each account.
 const REMEMBERED: usize = 8_192;
+/// So many delivered challenges are remembered for each account: more than can wait within an hour.
+const TOLD: usize = 2_048;
 /// A file longer than this is rewritten with what still matters.
 const COMPACT_AT: u64 = 4 << 20;
 /// An answer is tried at most so often: once, and once more after a crash.
@@ -35,6 +39,9 @@ pub(crate) struct Journal {
     order: VecDeque<EventKey>,
     seen: HashSet<EventKey>,
     open: HashMap<EventKey, Open>,
+    told: VecDeque<String>,
+    /// The last line may be a part of one.
+    torn: bool,
     first_start: bool,
 }
 
@@ -50,6 +57,7 @@ enum Line {
     Done { key: EventKey },
     Job { key: EventKey, job: Open },
     Seen { key: EventKey },
+    Told { request: String },
     Try { key: EventKey },
 }
 
@@ -89,7 +97,9 @@ impl Journal {
         let first_start = text.is_none();
         let file = appendable(&path)?;
         let (order, seen, open) = (VecDeque::new(), HashSet::new(), HashMap::new());
-        let mut journal = Self { path, file, length: 0, order, seen, open, first_start };
+        let (told, torn) = (VecDeque::new(), false);
+        let mut journal =
+            Self { path, file, length: 0, order, seen, open, told, torn, first_start };
         for line in text.unwrap_or_default().split(|byte| *byte == b'\n') {
             if let Ok(line) = serde_json::from_slice(line) {
                 journal.apply(line);
@@ -112,6 +122,16 @@ impl Journal {
     /// Remembers an event that owes nothing.
     pub(crate) fn see(&mut self, key: &EventKey) -> io::Result<()> {
         self.append(&Line::Seen { key: key.clone() }, false)
+    }
+
+    /// Remembers that the challenge of this request was delivered.
+    pub(crate) fn tell(&mut self, request: &RequestId) -> io::Result<()> {
+        self.append(&Line::Told { request: request.as_str().to_owned() }, true)
+    }
+
+    /// True where the challenge of this request was delivered.
+    pub(crate) fn has_told(&self, request: &RequestId) -> bool {
+        self.told.iter().any(|told| told == request.as_str())
     }
 
     /// Takes a message on: after this returns, it is answered even if the machine stops.
@@ -148,7 +168,13 @@ impl Journal {
             self.compact()?;
         }
         let bytes = to_line(line)?;
-        self.file.write_all(&bytes)?;
+        if std::mem::take(&mut self.torn) {
+            self.torn = self.file.write_all(b"\n").is_err();
+        }
+        let written = self.file.write_all(&bytes);
+        // What stands there of it must not spoil the next line.
+        self.torn |= written.is_err();
+        written?;
         if durable {
             self.file.sync_data()?;
         }
@@ -169,6 +195,12 @@ impl Journal {
                 key
             }
             Line::Seen { key } => key,
+            Line::Told { request } => {
+                self.told.push_back(request);
+                let extra = self.told.len().saturating_sub(TOLD);
+                self.told.drain(..extra);
+                return;
+            }
             Line::Try { key } => {
                 if let Some(job) = self.open.get_mut(&key) {
                     job.tries += 1;
@@ -193,13 +225,16 @@ impl Journal {
         for key in self.order.iter().filter(|key| !self.open.contains_key(*key)) {
             bytes.extend(to_line(&Line::Seen { key: key.clone() })?);
         }
+        for request in &self.told {
+            bytes.extend(to_line(&Line::Told { request: request.clone() })?);
+        }
         for (key, job) in &self.open {
             bytes.extend(to_line(&Line::Job { key: key.clone(), job: job.clone() })?);
         }
         file.write_all(&bytes)?;
         file.sync_data()?;
         fs::rename(&aside, &self.path)?;
-        (self.file, self.length) = (file, bytes.len() as u64);
+        (self.file, self.length, self.torn) = (file, bytes.len() as u64, false);
         Ok(())
     }
 }
@@ -311,6 +346,18 @@ mod tests {
         File::options().write(true).open(&path).unwrap().set_len(bytes.len() as u64 - 9).unwrap();
         let mut journal = Journal::open(path).unwrap();
         assert!(journal.left_over().unwrap().is_empty() && !journal.knows(&key_of(&one)));
+    }
+
+    #[test]
+    fn a_delivered_challenge_is_remembered_across_starts_and_rewrites() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j.jsonl");
+        let (one, two) = (RequestId::from_text("one"), RequestId::from_text("two"));
+        Journal::open(path.clone()).unwrap().tell(&one).unwrap();
+        for _ in 0..3 {
+            let journal = Journal::open(path.clone()).unwrap();
+            assert!(journal.has_told(&one) && !journal.has_told(&two));
+        }
     }
 
     #[test]

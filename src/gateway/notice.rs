@@ -34,16 +34,15 @@ pub(crate) fn request_opened(
     account: &Arc<Running>,
     request: &PairingRequest,
 ) {
-    let (gateway, account, request) = (Arc::clone(gateway), Arc::clone(account), request.clone());
-    let tracker = gateway.tracker.clone();
-    tracker.spawn(async move {
-        for (owner_account, owner) in seats(&gateway, Some(&account)) {
+    let (here, account, request) = (Arc::clone(gateway), Arc::clone(account), request.clone());
+    gateway.beside(async move {
+        for (owner_account, owner) in seats(&here, Some(&account)) {
             let card = card(&account, &owner_account, &request);
             let message = OutboundMessage::new(owner_account.chat_of(&owner.sender), card);
             // Until it is known which message it has become.
-            let _underway = gateway.notices_underway.read().await;
+            let _underway = here.notices_underway.read().await;
             match outbound::send(&owner_account, message).await {
-                Ok(sent) => remember(&gateway, &owner_account, &sent, &request),
+                Ok(sent) => remember(&here, &owner_account, &sent, &request),
                 Err(error) => {
                     warn!(channel = owner.channel, %error, "an owner was not told of a request");
                 }
@@ -90,10 +89,9 @@ fn remember(gateway: &Gateway, account: &Running, sent: &SentRef, request: &Pair
 
 /// Tells every owner that can be reached one sentence, beside whatever goes on.
 pub(crate) fn tell_owners(gateway: &Arc<Gateway>, text: &str) {
-    let (gateway, text) = (Arc::clone(gateway), text.to_owned());
-    let tracker = gateway.tracker.clone();
-    tracker.spawn(async move {
-        for (account, owner) in seats(&gateway, None) {
+    let (here, text) = (Arc::clone(gateway), text.to_owned());
+    gateway.beside(async move {
+        for (account, owner) in seats(&here, None) {
             outbound::say(&account, &account.chat_of(&owner.sender), text.clone()).await;
         }
     });
@@ -155,7 +153,7 @@ pub(crate) async fn claimed(
         vec![OutboundMessage::new(message.conversation.clone(), Text::plain(text))],
     )
     .await;
-    let (gateway, newcomer) = (Arc::clone(gateway), owner.clone());
+    let (here, newcomer) = (Arc::clone(gateway), owner.clone());
     let name =
         message.sender.name.as_deref().map(|name| format!(" ({})", neutral(name, NAME_LIMIT)));
     let text = format!(
@@ -164,10 +162,9 @@ pub(crate) async fn claimed(
         newcomer.sender,
         name.unwrap_or_default()
     );
-    let tracker = gateway.tracker.clone();
-    tracker.spawn(async move {
+    gateway.beside(async move {
         for (account, owner) in
-            seats(&gateway, None).into_iter().filter(|(_, owner)| *owner != newcomer)
+            seats(&here, None).into_iter().filter(|(_, owner)| *owner != newcomer)
         {
             outbound::say(&account, &account.chat_of(&owner.sender), text.clone()).await;
         }

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -75,6 +76,14 @@ pub enum RunError {
     Io {
         /// What was tried.
         doing: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// What an account has seen cannot be read.
+    #[error("cannot read {path}: {source}; repair it or move it away, then start again", path = path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
         /// What the operating system said.
         source: io::Error,
     },
@@ -194,8 +203,8 @@ fn open(start: &Start, store: &FileStore, account: &Account) -> Result<account::
         problem: error.to_string(),
     })?;
     let journal = start.state.inbox(&account.key);
-    let journal =
-        Journal::open(journal.clone()).map_err(io_error(format!("read {}", journal.display())))?;
+    let journal = Journal::open(journal.clone())
+        .map_err(|source| RunError::Journal { path: journal, source })?;
     Ok(account::Running::new(account.clone(), channel, journal))
 }
 

@@ -2,7 +2,9 @@
 
 mod backlog;
 mod bad_input;
+mod challenge;
 mod damage;
+mod dispatch;
 mod edges;
 mod identity;
 mod side_doors;

@@ -80,10 +80,42 @@ impl Home {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
 
+    /// Waits until a gateway on this folder has logged this.
+    pub(crate) async fn logs(&self, what: &str) {
+        let logged = async {
+            while !self.logged().contains(what) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(super::world::PATIENCE, logged).await;
+        assert!(waited.is_ok(), "`{what}` was not logged:\n{}", self.logged());
+    }
+
     /// Starts a gateway without a console, with this log level, and waits until it is ready.
     pub(crate) fn gateway(&self, level: &str) -> Gateway {
+        self.started(self.program(&["gateway", "run", "--port", "0"]), level)
+    }
+
+    /// The same on a disk on which no file may grow beyond some KiB.
+    pub(crate) fn gateway_on_a_full_disk(&self) -> Gateway {
+        self.started(self.full(&["gateway", "run", "--port", "0"]), "warn")
+    }
+
+    /// A command line on such a disk.
+    pub(crate) fn full(&self, arguments: &[&str]) -> Command {
+        let plain = self.program(arguments);
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"", PROGRAM])
+            .args(plain.get_args())
+            .current_dir(self.dir.path())
+            .env_clear();
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+    }
+
+    fn started(&self, mut command: Command, level: &str) -> Gateway {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
-        let mut command = self.program(&["gateway", "run", "--port", "0"]);
         command.env("OPENCLAW_LOG", level).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();
         let (lines, heard) = mpsc::channel();
