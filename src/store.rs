@@ -42,6 +42,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The approved senders of this very account. One `stat` a file while nothing changed.
     fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError>;
 
+    /// Whether everything that is kept of this account can be read. One `stat` a file while nothing changed.
+    fn readable(&self, key: &AccountKey) -> Result<(), StoreError>;
+
     /// The owners that were added or claimed. One `stat` while nothing changed.
     fn owners(&self) -> Result<Arc<Owners>, StoreError>;
 

@@ -15,6 +15,8 @@ pub const WRONG_TRIES: u32 = 5;
 pub const SILENCE_MS: u64 = 3_600_000;
 
 const LENGTH: usize = 12;
+/// So many who tried wrong codes are remembered.
+const MANY: usize = 10_000;
 
 /// Twelve characters of the pairing alphabet: 60 bits. Printed once, by the host; kept as a digest.
 #[derive(Clone)]
@@ -80,16 +82,21 @@ impl WrongTries {
         })
     }
 
-    /// Counts a wrong try.
-    pub fn count(&mut self, key: &AccountKey, sender: &str, now: UnixMs) {
-        if self.0.len() >= 10_000 {
+    /// Counts a wrong try. True where it is the one that silences.
+    pub fn count(&mut self, key: &AccountKey, sender: &str, now: UnixMs) -> bool {
+        if self.0.len() >= MANY {
             self.0.retain(|_, (_, last)| now.0.saturating_sub(last.0) < SILENCE_MS);
+        }
+        if self.0.len() >= MANY {
+            // So many who guess at once are not one who guesses often, and 60 bits are not guessed.
+            self.0.clear();
         }
         let (tries, last) = self.0.entry((key.clone(), sender.to_owned())).or_insert((0, now));
         if now.0.saturating_sub(last.0) >= SILENCE_MS {
             *tries = 0;
         }
-        (*tries, *last) = (*tries + 1, now);
+        (*tries, *last) = (tries.saturating_add(1), now);
+        *tries == WRONG_TRIES
     }
 }
 
@@ -118,7 +125,7 @@ mod tests {
         let (key, mut tries) = (AccountKey::default_of("telegram"), WrongTries::default());
         for now in 0..5 {
             assert!(!tries.silenced(&key, "7", UnixMs(now)));
-            tries.count(&key, "7", UnixMs(now));
+            assert_eq!(tries.count(&key, "7", UnixMs(now)), now == 4);
         }
         assert!(tries.silenced(&key, "7", UnixMs(5)));
         assert!(!tries.silenced(&key, "8", UnixMs(5)));

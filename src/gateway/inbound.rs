@@ -1,6 +1,9 @@
 //! One event at a time: seen before? through the gate, its consequences made durable, then acknowledged.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    io,
+    sync::{Arc, PoisonError},
+};
 
 use openclaw_plugin_sdk::{ChatId, Delivery, EventId, InboundEvent, InboundMessage, SenderId};
 use tokio::sync::mpsc;
@@ -15,7 +18,11 @@ use super::{
     notice,
     status::State,
 };
-use crate::{access::owner::Owner, store::StoreError, world};
+use crate::{
+    access::owner::Owner,
+    store::{Note, StoreError},
+    world,
+};
 
 /// Why an event is not acknowledged.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +89,7 @@ async fn take(
         debug!(channel = account.config.plugin.id, "duplicate");
         return Ok(());
     }
+    gateway.store.readable(&account.config.key)?;
     if let InboundEvent::Message(message) = &event
         && try_claim(gateway, account, message).await?
     {
@@ -134,14 +142,23 @@ async fn admitted_event(
     {
         return see(account, &key);
     }
-    account.journal.lock().unwrap_or_else(PoisonError::into_inner).take(&key, message)?;
-    answer::enqueue(
-        gateway,
-        account,
-        answer::Job::Respond { key, message: Box::new(message.clone()) },
-    )
-    .await;
+    let message = take_on(account, &key, message.clone()).await?;
+    answer::enqueue(gateway, account, answer::Job::Respond { key, message }).await;
     Ok(())
+}
+
+/// Puts a message into the journal. It waits for the disk, so it does so off the runtime.
+async fn take_on(
+    account: &Arc<Running>,
+    key: &EventKey,
+    message: InboundMessage,
+) -> io::Result<Box<InboundMessage>> {
+    let (account, key) = (Arc::clone(account), key.clone());
+    let write = move || {
+        let mut journal = account.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        journal.take(&key, &message).map(|()| Box::new(message))
+    };
+    tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
 }
 
 /// Tries `/claim`. True where its sender is an owner now; a wrong code is counted, and the message stays ordinary.
@@ -160,13 +177,34 @@ async fn try_claim(
     let owner = Owner { channel: account.config.plugin.id.to_owned(), sender };
     let (store, claimant) = (Arc::clone(&gateway.store), owner.clone());
     if !blocking(move || store.redeem_claim(&code, &claimant, now)).await? {
-        gateway.wrong_claims().count(&account.config.key, owner.sender.as_str(), now);
+        let silenced =
+            gateway.wrong_claims().count(&account.config.key, owner.sender.as_str(), now);
+        if silenced {
+            note_silenced(gateway, account, &owner).await?;
+        }
         return Ok(false);
     }
     info!(channel = owner.channel, sender = %owner.sender, "owner's seat claimed");
     account.remember(&owner.sender, &message.conversation);
     notice::claimed(gateway, account, &owner, message).await;
     Ok(true)
+}
+
+/// Of wrong tries the access log has one line a sender and an hour.
+async fn note_silenced(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    who: &Owner,
+) -> Result<(), StoreError> {
+    info!(channel = who.channel, sender = %who.sender, "too many wrong claims");
+    let (store, key) = (Arc::clone(&gateway.store), account.config.key.clone());
+    let actor = format!("{}:{}", who.channel, who.sender);
+    let note = move || {
+        let (action, surface) = ("claim-refused", "chat");
+        let note = Note { action, surface, actor: &actor, key: Some(&key), subject: "claim" };
+        store.note(&note, world::now())
+    };
+    blocking(note).await
 }
 
 fn see(account: &Running, key: &EventKey) -> Result<(), Halt> {

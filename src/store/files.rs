@@ -81,10 +81,7 @@ impl FileStore {
 
     /// Reads everything that is kept of these accounts. An error names the file that cannot be understood.
     pub fn check(&self, accounts: &[AccountKey]) -> Result<(), StoreError> {
-        for key in accounts {
-            self.approved(key)?;
-            self.requests(&key.channel)?;
-        }
+        accounts.iter().try_for_each(|key| self.readable(key))?;
         self.owners().map(drop)
     }
 
@@ -180,6 +177,12 @@ impl Store for FileStore {
     fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError> {
         let paths = || self.state.allowlists(key);
         self.approved.get(key, paths, |found| allowlist::approved(found, &key.channel, self.parse))
+    }
+
+    fn readable(&self, key: &AccountKey) -> Result<(), StoreError> {
+        self.approved(key)?;
+        self.requests(&key.channel)?;
+        self.seats().map(drop)
     }
 
     fn owners(&self) -> Result<Arc<Owners>, StoreError> {

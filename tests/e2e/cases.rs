@@ -4,9 +4,11 @@ mod backlog;
 mod bad_input;
 mod challenge;
 mod damage;
+mod disk;
 mod dispatch;
 mod edges;
 mod identity;
+mod owner;
 mod side_doors;
 
 /// An owner on Telegram, and a bot.

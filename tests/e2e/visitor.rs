@@ -14,6 +14,8 @@ use super::world::PATIENCE;
 
 /// One browser.
 pub(crate) struct Visitor {
+    /// The name under which he reaches the gateway; empty for its own.
+    host: String,
     cookie: String,
     socket: Option<(u16, WebSocketStream<MaybeTlsStream<TcpStream>>)>,
     heard: VecDeque<Value>,
@@ -32,6 +34,7 @@ impl Visitor {
         let cookie =
             page.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
         Self {
+            host: String::new(),
             cookie,
             socket: None,
             heard: VecDeque::new(),
@@ -41,6 +44,11 @@ impl Visitor {
         }
     }
 
+    /// Comes by another name from here on, as through something that listens elsewhere.
+    pub(crate) fn come_by(&mut self, host: &str) {
+        (self.host, self.socket) = (host.to_owned(), None);
+    }
+
     /// Opens the socket, or a new one where the gateway has another port now.
     pub(crate) async fn connect(&mut self, port: u16) {
         if self.socket.as_ref().is_some_and(|(known, _)| *known == port) {
@@ -48,7 +56,10 @@ impl Visitor {
         }
         let mut request = format!("ws://127.0.0.1:{port}/chat/ws").into_client_request().unwrap();
         request.headers_mut().insert("cookie", self.cookie.parse().unwrap());
-        request.headers_mut().insert("origin", format!("http://127.0.0.1:{port}").parse().unwrap());
+        let own = format!("127.0.0.1:{port}");
+        let host = if self.host.is_empty() { &own } else { &self.host };
+        request.headers_mut().insert("origin", format!("http://{host}").parse().unwrap());
+        request.headers_mut().insert("host", host.parse().unwrap());
         let (socket, _) = connect_async(request).await.unwrap();
         self.socket = Some((port, socket));
         let ready = self.frame().await;

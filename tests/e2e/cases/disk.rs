@@ -1,0 +1,89 @@
+//! A disk that is full, and files that are damaged: nothing is decided, nothing is lost, and somebody is told.
+
+use std::{fs, process::Stdio};
+
+use super::OWNED;
+use crate::{
+    process::{bytes, texts},
+    world::{World, number},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_045_on_a_full_disk_a_decision_fails_and_the_owner_is_told() {
+    let mut world = World::prepare(OWNED).await;
+    let file = world.home.state().join("credentials/telegram-allowFrom.json");
+    // Longer than what the disk has room for: it cannot be written again.
+    let ids: Vec<String> = (0..4000).map(|n| format!("\"{}\"", 5_000_000_000_u64 + n)).collect();
+    let list = format!("{{ \"version\": 1, \"allowFrom\": [{}] }}\n", ids.join(","));
+    world.home.put("credentials/telegram-allowFrom.json", &list);
+    world.gateway = Some(world.home.gateway_on_a_full_disk());
+    world.say("ann", "hello").await;
+    let challenge = world.next(number("ann")).await;
+    let code = challenge.split_once("Pairing code: ").unwrap().1[..8].to_owned();
+    world.next(1001).await;
+    for by_reply in [true, false] {
+        if by_reply {
+            world.reply("owner", "approve").await;
+        } else {
+            world.say("owner", &format!("/pairing approve {code}")).await;
+        }
+        let told = world.next(1001).await;
+        assert!(
+            told.to_lowercase().contains("nothing was changed") && !told.contains('✅'),
+            "{told}"
+        );
+    }
+    let mut cli = world.home.full(&["pairing", "approve", "telegram", &code]);
+    let output = cli.stdin(Stdio::null()).output().unwrap();
+    let (out, error) = texts(&output);
+    assert_eq!(output.status.code(), Some(1), "{out}{error}");
+    assert!(out.is_empty() && error.contains("telegram-allowFrom.json"), "{out}{error}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), list);
+    world.say("ann", "still nobody?").await;
+    // Room again: the same code is good.
+    let approved = world.home.cli(&["pairing", "approve", "telegram", &code]);
+    assert!(approved.status.success(), "{:?}", texts(&approved));
+    world.say("ann", "and now?").await;
+    assert!(world.next(number("ann")).await.contains("and now?"));
+    world.stop();
+    let log = world.home.read("audit/access.jsonl");
+    assert_eq!(log.matches("\"approve\"").count(), 1, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_044_damaged_requests_or_owners_stop_the_account_too() {
+    for name in ["credentials/telegram-pairing.json", "credentials/owners.json"] {
+        let guest = "allow_from = [\"4711\"]\nbot_token";
+        let mut world = World::start(&OWNED.replace("bot_token", guest)).await;
+        world.home.put(name, "{ \"version\": 1,");
+        let from = serde_json::json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
+        let content = serde_json::json!({ "text": "hello" });
+        world.telegram.message(crate::fake_telegram::private(4711), from, content);
+        let told = world.next(1001).await;
+        assert!(told.contains("answers nobody now") && told.contains(name), "{told}");
+        assert_eq!(world.telegram.with(|state| state.updates.len()), 1, "nothing is acknowledged");
+        assert_eq!(world.unread(4711), Vec::<String>::new());
+        fs::remove_file(world.home.state().join(name)).unwrap();
+        assert!(world.next(4711).await.contains("hello"), "it goes on by itself");
+        world.stop();
+        world.home.put(name, "");
+        let output = world.home.cli(&["gateway", "run", "--port", "0"]);
+        let (_, error) = texts(&output);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(error.contains(name) && error.contains("move it away"), "{error}");
+        assert!(bytes(&world.home.state().join(name)).is_empty(), "it stays as it is");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_cannot_be_read_is_named_with_the_way_out() {
+    let world = World::prepare(OWNED).await;
+    fs::create_dir_all(world.home.state().join("inbox/telegram-default.jsonl")).unwrap();
+    let output = world.home.cli(&["gateway", "run", "--port", "0"]);
+    let (_, error) = texts(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        error.contains("inbox/telegram-default.jsonl") && error.contains("move it away"),
+        "{error}"
+    );
+}
