@@ -3,7 +3,35 @@
 
 use super::owner::Seat;
 
-/// Somebody who may decide, and where he does it.
+/// Somebody who may decide, and where he does it. Made from the owner's seat or on this host, and
+/// from nothing else (`case_023`).
+///
+/// ```
+/// use openclaw::access::{approver::Approver, owner::Seat};
+/// fn decides(seat: &Seat) -> Option<Approver> {
+///     Approver::in_chat(seat)
+/// }
+/// ```
+///
+/// Nobody puts one together, takes a default or makes it of what a responder is given:
+///
+/// ```compile_fail,E0451
+/// use openclaw::access::approver::{Approver, Surface};
+/// let forged = Approver { surface: Surface::Chat, actor: "telegram:1".to_owned() };
+/// ```
+///
+/// ```compile_fail,E0277
+/// use openclaw::access::approver::Approver;
+/// fn default<T: Default>() {}
+/// default::<Approver>();
+/// ```
+///
+/// ```compile_fail,E0308
+/// use openclaw::access::approver::Approver;
+/// fn decides(prompt: &openclaw_plugin_sdk::Prompt) -> Option<Approver> {
+///     Approver::in_chat(prompt)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Approver {
     surface: Surface,

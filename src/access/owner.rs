@@ -44,7 +44,22 @@ pub struct Writer<'a> {
     pub console: bool,
 }
 
-/// The owner's seat, taken by one person for one event. Only [`recognise`] gives it out.
+/// The owner's seat, taken by one person for one event. Only [`recognise`] gives it out (`case_023`).
+///
+/// ```
+/// use openclaw::access::owner::{Owner, Seat};
+/// fn sits(seat: &Seat) -> &Owner {
+///     seat.owner()
+/// }
+/// ```
+///
+/// ```compile_fail,E0451
+/// use openclaw::access::owner::{Owner, Seat};
+/// use openclaw_plugin_sdk::{AccountId, ChatKind};
+/// fn sits(owner: Owner) -> Seat {
+///     Seat { owner, account: AccountId::default_account(), kind: ChatKind::Direct }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Seat {
     owner: Owner,

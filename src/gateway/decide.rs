@@ -57,8 +57,14 @@ async fn welcome(gateway: &Arc<Gateway>, key: &AccountKey, request: &PairingRequ
 
 /// What was done, to whom. Never the code.
 pub(crate) fn sentence(decision: Decision, request: &PairingRequest) -> String {
-    let name =
-        request.name().map(|name| format!(" ({})", neutral(&name, NAME_LIMIT))).unwrap_or_default();
+    let shown = |name: &String| neutral(name, NAME_LIMIT);
+    let later = request.later_name.as_ref();
+    let name = match (request.name().as_ref(), later) {
+        (Some(name), Some(later)) => format!(" ({}; later: {})", shown(name), shown(later)),
+        (Some(name), None) => format!(" ({})", shown(name)),
+        (None, Some(later)) => format!(" (later: {})", shown(later)),
+        (None, None) => String::new(),
+    };
     let (mark, done) = match decision {
         Decision::Approve => ("✅", "Approved"),
         Decision::Deny => ("⛔", "Denied"),

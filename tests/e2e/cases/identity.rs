@@ -42,6 +42,43 @@ async fn case_083_case_084_a_handle_that_moves_takes_no_permission_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn case_082_code_and_welcome_go_to_the_id_that_asked_whoever_has_the_handle_now() {
+    let mut world = World::start(OWNED).await;
+    world.say("ann", "hello").await;
+    let of_ann = code(&mut world, "ann").await;
+    assert!(world.next(1001).await.contains(&of_ann));
+    let heir = json!({ "id": 667, "is_bot": false, "first_name": "ann", "last_name": "Lee", "username": "ann_lee" });
+    world.tell(private(667), heir, json!({ "text": "hello" })).await;
+    assert!(!world.next(667).await.contains(&of_ann));
+    assert!(world.next(1001).await.contains("667"));
+    world.say("owner", &format!("/pairing approve {of_ann}")).await;
+    let done = world.next(1001).await;
+    assert!(done.contains(&number("ann").to_string()) && !done.contains("667"), "{done}");
+    assert!(world.next(number("ann")).await.contains("access approved"));
+    world.stop();
+    assert_eq!(world.unread(667), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_035_a_decision_shows_the_name_he_came_with_and_the_later_one() {
+    let mut world = World::prepare(OWNED).await;
+    let iso = openclaw::world::iso(openclaw::world::now());
+    // As it stands in the file once he has changed his name.
+    world.home.put(
+        "credentials/telegram-pairing.json",
+        &json!({ "version": 1, "requests": [{ "id": "4711", "code": "AB3D7X9K", "createdAt": iso, "lastSeenAt": iso,
+            "meta": { "firstName": "Ann", "laterName": "The Owner" } }] })
+        .to_string(),
+    );
+    world.run();
+    world.say("owner", "/pairing list").await;
+    assert!(world.next(1001).await.contains("(Ann; later: The Owner)"));
+    world.say("owner", "/pairing approve AB3D7X9K").await;
+    assert_eq!(world.next(1001).await, "✅ Approved telegram sender 4711 (Ann; later: The Owner)");
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn case_015_nobody_approves_himself() {
     let mut world = World::start(OWNED).await;
     world.say("ann", "hello").await;
