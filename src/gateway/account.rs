@@ -173,7 +173,8 @@ async fn show_connected(
         }
         if *seen.borrow_and_update() {
             account.status.update(|status| {
-                if status.state != State::StoreUnreadable {
+                // What happened since is newer than the connection.
+                if matches!(status.state, State::Connecting | State::Waiting) {
                     (status.state, status.last_error) = (State::Connected, None);
                 }
             });

@@ -16,6 +16,7 @@ use openclaw_plugin_sdk::{
     UnixMs,
 };
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 use crate::access::pairing::RequestId;
 
@@ -100,10 +101,16 @@ impl Journal {
         let (told, torn) = (VecDeque::new(), false);
         let mut journal =
             Self { path, file, length: 0, order, seen, open, told, torn, first_start };
-        for line in text.unwrap_or_default().split(|byte| *byte == b'\n') {
-            if let Ok(line) = serde_json::from_slice(line) {
-                journal.apply(line);
+        let text = text.unwrap_or_default();
+        let mut torn = 0;
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            match serde_json::from_slice(line) {
+                Ok(line) => journal.apply(line),
+                Err(_) => torn += 1,
             }
+        }
+        if torn > 0 {
+            warn!(file = %journal.path.display(), lines = torn, "what cannot be read of it is left out");
         }
         journal.compact()?;
         Ok(journal)
@@ -156,7 +163,10 @@ impl Journal {
                     self.append(&Line::Try { key: key.clone() }, true)?;
                     left.push((key, message));
                 }
-                _ => self.finish(&key)?,
+                _ => {
+                    warn!(file = %self.path.display(), "an answer is given up: it was cut off too often");
+                    self.finish(&key)?;
+                }
             }
         }
         left.sort_by_key(|(_, message)| message.sent_at);
@@ -346,6 +356,24 @@ mod tests {
         File::options().write(true).open(&path).unwrap().set_len(bytes.len() as u64 - 9).unwrap();
         let mut journal = Journal::open(path).unwrap();
         assert!(journal.left_over().unwrap().is_empty() && !journal.knows(&key_of(&one)));
+    }
+
+    #[test]
+    fn half_a_line_does_not_spoil_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j.jsonl");
+        let (one, two) = (message("1", "hello"), message("2", "again"));
+        let mut journal = Journal::open(path.clone()).unwrap();
+        // The disk takes a part of the line, and then nothing.
+        journal.file.write_all(b"{\"is\":\"jo").unwrap();
+        journal.file = File::open(&path).unwrap();
+        assert!(journal.take(&key_of(&one), &one).is_err());
+        assert!(!journal.knows(&key_of(&one)));
+        journal.file = appendable(&path).unwrap();
+        journal.take(&key_of(&two), &two).unwrap();
+        let left = Journal::open(path).unwrap().left_over().unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].1.text, "again");
     }
 
     #[test]
