@@ -20,6 +20,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// A lock of the field that is older than this was left behind.
 const STALE_MS: u64 = 30_000;
 
+/// In the field's locks that we have made; other programs pass it over.
+const OURS: &str = "insideOcLock";
+
 const POLL: Duration = Duration::from_millis(2);
 
 /// Our own lock on a file, released on drop, and by the system when the process ends.
@@ -57,7 +60,7 @@ impl OcLock {
 }
 
 /// The field's lock on a file: an exclusively made file with pid and time, removed on drop.
-/// It is taken inside our own lock only, so one that bears our pid was left by an earlier process.
+/// It is taken inside our own lock only, so one that any process of ours has made was left behind.
 #[derive(Debug)]
 pub(super) struct FieldLock {
     path: PathBuf,
@@ -69,24 +72,16 @@ impl FieldLock {
     pub(super) fn take(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let lock = with_suffix(path, ".lock");
         let failed = |error| io("lock", path, error);
-        let made = wait(patience, || {
-            let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&lock);
-            match made {
-                Ok(file) => Ok(Some(file)),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    remove_if_stale(&lock).map_err(failed)?;
-                    Ok(None)
-                }
-                Err(error) => Err(failed(error)),
+        let made = wait(patience, || match make(path, &lock) {
+            Ok(meta) => Ok(Some(meta)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                remove_if_stale(&lock).map_err(failed)?;
+                Ok(None)
             }
+            Err(error) => Err(failed(error)),
         })?;
-        let mut file = made.ok_or_else(|| busy(path, pid_in(&lock)))?;
-        let meta = file.metadata().map_err(failed)?;
-        let taken = Self { path: lock, made: (meta.dev(), meta.ino()) };
-        let now = world::iso(world::now());
-        let text = format!("{:#}", json!({ "pid": std::process::id(), "createdAt": now }));
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        Ok(taken)
+        let meta = made.ok_or_else(|| busy(path, content(&lock).and_then(|lock| pid_in(&lock))))?;
+        Ok(Self { path: lock, made: (meta.dev(), meta.ino()) })
     }
 
     /// False where another program took it for left behind, as after a long sleep of the machine.
@@ -111,7 +106,36 @@ impl Drop for FieldLock {
     }
 }
 
-/// Removes a lock of the field whose process is dead or that is older than 30 seconds. True where it is gone.
+/// Makes a lock that is whole from the first: it shows whose it is even if we are killed here.
+fn make(path: &Path, lock: &Path) -> std::io::Result<Metadata> {
+    let write = |path: &Path| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let (pid, now) = (std::process::id(), world::iso(world::now()));
+        let text = json!({ "pid": pid, "createdAt": now, OURS: true });
+        let written = file.write_all(format!("{text:#}").as_bytes()).and_then(|()| file.metadata());
+        if written.is_err() {
+            std::fs::remove_file(path)?;
+        }
+        written
+    };
+    let aside = with_suffix(path, ".oc-lock.tmp");
+    match std::fs::remove_file(&aside) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let meta = write(&aside)?;
+    let linked = std::fs::hard_link(&aside, lock);
+    std::fs::remove_file(&aside)?;
+    match linked {
+        Ok(()) => Ok(meta),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        // No links on this kind of disk.
+        Err(_) => write(lock),
+    }
+}
+
+/// Removes a lock of the field whose process is dead or that is older than 30 seconds, or that a process of ours
+/// has made: the caller has our own lock. True where it is gone.
 pub(super) fn remove_if_stale(lock: &Path) -> std::io::Result<bool> {
     let meta = match std::fs::symlink_metadata(lock) {
         Ok(meta) => meta,
@@ -119,7 +143,11 @@ pub(super) fn remove_if_stale(lock: &Path) -> std::io::Result<bool> {
         Err(error) => return Err(error),
     };
     let old = is_old(&meta);
-    let abandoned = pid_in(lock).is_some_and(|pid| pid == std::process::id() || !is_alive(pid));
+    // The pid of a process that nobody waits for, or that another has now, is alive.
+    let abandoned = content(lock).is_some_and(|lock| {
+        lock.get(OURS).is_some()
+            || pid_in(&lock).is_some_and(|pid| pid == std::process::id() || !is_alive(pid))
+    });
     let same = |now: &Metadata| (now.dev(), now.ino()) == (meta.dev(), meta.ino());
     if !(old || abandoned) || !std::fs::symlink_metadata(lock).is_ok_and(|now| same(&now)) {
         return Ok(false);
@@ -138,10 +166,12 @@ pub(super) fn is_old(meta: &Metadata) -> bool {
     world::now().0.abs_diff(u64::try_from(written).unwrap_or_default()) > STALE_MS
 }
 
-fn pid_in(lock: &Path) -> Option<u32> {
-    // A directory has no text, and a lock that is just being made has none yet.
-    let text = std::fs::read_to_string(lock).ok()?;
-    let lock: Value = serde_json::from_str(&text).ok()?;
+/// What is written in a lock. A directory has no text, and one that is just being made has none yet.
+fn content(lock: &Path) -> Option<Value> {
+    serde_json::from_str(&std::fs::read_to_string(lock).ok()?).ok()
+}
+
+fn pid_in(lock: &Value) -> Option<u32> {
     u32::try_from(lock.get("pid")?.as_u64()?).ok()
 }
 

@@ -106,3 +106,21 @@ fn case_047_a_lock_that_another_took_over_is_left_to_him() {
     drop(ours);
     assert!(lock.exists());
 }
+
+#[test]
+fn case_047_what_a_killed_process_of_ours_left_behind_is_gone_at_once() {
+    let (_dir, file, lock) = folder();
+    // Its pid still counts as alive: nobody has waited for it, or another process has it now.
+    let text =
+        format!("{{ \"pid\": 1, \"createdAt\": \"2026-02-13T10:00:00.000Z\", \"{OURS}\": true }}");
+    // Killed before, and behind, the moment in which the lock appears.
+    let aside = with_suffix(&file, ".oc-lock.tmp");
+    for linked in [false, true] {
+        File::create(&aside).unwrap().write_all(text.as_bytes()).unwrap();
+        if linked {
+            std::fs::hard_link(&aside, &lock).unwrap();
+        }
+        FieldLock::take(&file, SHORT).unwrap();
+        assert!(!lock.exists() && !aside.exists());
+    }
+}
