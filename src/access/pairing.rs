@@ -145,6 +145,8 @@ pub struct Knock {
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "it holds a code")]
 pub enum Asked {
+    /// He was let in after the gate had looked: judge him again.
+    Approved,
     /// The owner has denied him within the hour: silence.
     Denied,
     /// No place is free, or one already waits from that address: silence.

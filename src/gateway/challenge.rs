@@ -13,6 +13,15 @@ use crate::{
     world,
 };
 
+/// What somebody is who has knocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Let in meanwhile.
+    Approved,
+    /// A stranger.
+    Stranger,
+}
+
 /// Opens a request, or lets the open one stand in silence. A challenge that is not known to have arrived is sent
 /// at the next knock.
 pub(crate) async fn knocked(
@@ -20,11 +29,12 @@ pub(crate) async fn knocked(
     account: &Arc<Running>,
     knock: Knock,
     conversation: Conversation,
-) -> Result<(), StoreError> {
+) -> Result<Standing, StoreError> {
     let (store, places) = (Arc::clone(&gateway.store), gateway.config.pairing.places);
     let asked = blocking(move || store.ask(&knock, places, world::now())).await?;
     let channel = account.config.plugin.id;
     match asked {
+        Asked::Approved => return Ok(Standing::Approved),
         Asked::Opened { request, .. } => {
             info!(channel, account = %account.config.key.account, sender = %request.sender, "somebody asks to be let in");
             account.remember(&request.sender, &conversation);
@@ -34,7 +44,7 @@ pub(crate) async fn knocked(
         Asked::Waiting { request, .. } => send(gateway, account, &request, conversation).await,
         Asked::Denied | Asked::Full => debug!(channel, "no place, or denied within the hour"),
     }
-    Ok(())
+    Ok(Standing::Stranger)
 }
 
 /// Sends the challenge, if he has not got it and it is not on its way.

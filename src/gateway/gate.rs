@@ -49,8 +49,8 @@ pub(crate) struct Moment {
 pub(crate) enum Passage {
     /// To a command or a responder.
     Admitted(Box<Admitted>),
-    /// To the challenge.
-    Stranger(Knock),
+    /// To the challenge. The message is only for judging it again.
+    Stranger(Knock, Box<InboundMessage>),
     /// An owner has used a command in a group.
     Misplaced(Conversation),
     /// Nowhere.
@@ -163,7 +163,9 @@ fn admit_message(
                 }
                 Verdict::Ignore => Passage::Silence("not on the list"),
                 Verdict::Pair if old => Passage::Silence("backlog"),
-                Verdict::Pair => Passage::Stranger(knock(rules.account, &message)),
+                Verdict::Pair => {
+                    Passage::Stranger(knock(rules.account, &message), Box::new(message))
+                }
             })
         }
         ChatKind::Group => admit_in_group(rules, message, moment),

@@ -12,7 +12,9 @@ use tracing::{debug, info, warn};
 use super::{
     Gateway,
     account::Running,
-    answer, blocking, challenge, command,
+    answer, blocking,
+    challenge::{self, Standing},
+    command,
     gate::{self, Admitted, Passage, Rules, What},
     journal::{self, EventKey},
     notice,
@@ -81,7 +83,7 @@ async fn resume(gateway: &Arc<Gateway>, account: &Arc<Running>) {
 async fn take(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
-    event: InboundEvent,
+    mut event: InboundEvent,
 ) -> Result<(), Halt> {
     let (chat, sender, id) = address(&event);
     let key = journal::key(chat, sender, id);
@@ -98,27 +100,29 @@ async fn take(
     let moment = gateway.moment(account);
     let rules =
         Rules { account: &account.config, owners: &gateway.config.owners, store: &*gateway.store };
-    let knocked = match &event {
-        InboundEvent::Message(message) => Some(message.conversation.clone()),
-        InboundEvent::Press(_) => None,
-    };
-    match gate::admit(rules, event, moment)? {
-        Passage::Admitted(admitted) => admitted_event(gateway, account, *admitted, key).await,
-        Passage::Misplaced(conversation) => {
-            see(account, &key)?;
-            command::write_directly(gateway, account, &conversation).await;
-            Ok(())
-        }
-        Passage::Silence(why) => {
-            debug!(channel = account.config.plugin.id, why, "ignored");
-            Ok(())
-        }
-        Passage::Stranger(knock) => {
-            if let Some(conversation) = knocked {
-                challenge::knocked(gateway, account, knock, conversation).await?;
+    loop {
+        return match gate::admit(rules, event, moment)? {
+            Passage::Admitted(admitted) => admitted_event(gateway, account, *admitted, key).await,
+            Passage::Misplaced(conversation) => {
+                see(account, &key)?;
+                command::write_directly(gateway, account, &conversation).await;
+                Ok(())
             }
-            see(account, &key)
-        }
+            Passage::Silence(why) => {
+                debug!(channel = account.config.plugin.id, why, "ignored");
+                Ok(())
+            }
+            Passage::Stranger(knock, message) => {
+                let conversation = message.conversation.clone();
+                if challenge::knocked(gateway, account, knock, conversation).await?
+                    == Standing::Approved
+                {
+                    event = InboundEvent::Message(*message);
+                    continue;
+                }
+                see(account, &key)
+            }
+        };
     }
 }
 

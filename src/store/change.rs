@@ -18,6 +18,10 @@ use super::{
 };
 use crate::access::AccountKey;
 
+/// What was written so much later than the caller's time was written while he waited; what is further ahead
+/// is from before the clock was set back.
+const MEANWHILE_MS: u64 = 60_000;
+
 /// A change that is being made; among ourselves, the only one.
 #[derive(Debug)]
 pub(super) struct Change<'a> {
@@ -51,12 +55,16 @@ struct Held {
 
 impl<'a> Change<'a> {
     /// Waits for the lock, and finishes what the access log's last line says.
+    ///
+    /// Whoever had the lock meanwhile may have written a later time than `now`: it is later now.
     pub(super) fn open(store: &'a FileStore, now: UnixMs) -> Result<Self, StoreError> {
         let path = store.state.access_log();
         path.parent().map_or(Ok(()), file::ensure_dir)?;
         file::ensure_dir(&store.state.credentials())?;
         let lock = OcLock::take(&path, store.patience)?;
         let log = Log::open(&store.state, store.rotate_at)?;
+        let meanwhile = log.written_at().filter(|at| at.0.saturating_sub(now.0) <= MEANWHILE_MS);
+        let now = meanwhile.map_or(now, |at| at.max(now));
         let (asides, held) = (Vec::new(), Vec::new());
         let mut change = Self { store, now, log, granted: None, asides, held, _lock: lock };
         if let Some(line) = change.log.unfinished().cloned() {

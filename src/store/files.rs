@@ -128,6 +128,10 @@ impl FileStore {
     fn ask_writing(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
         let channel = &knock.key.channel;
         let mut change = Change::open(self, now)?;
+        let now = change.now;
+        if self.approved(&knock.key)?.names(&knock.sender) {
+            return Ok(Asked::Approved);
+        }
         let path = self.state.pairing(channel);
         change.hold(&path)?;
         let found = file::read(&path)?;
@@ -139,7 +143,10 @@ impl FileStore {
         let asked = all.ask(knock, (now, &world::iso(now)), places, draw);
         let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
         let lines = match &asked {
-            Asked::Denied | Asked::Full | Asked::Waiting { touched: false, .. } => {
+            Asked::Approved
+            | Asked::Denied
+            | Asked::Full
+            | Asked::Waiting { touched: false, .. } => {
                 return Ok(asked);
             }
             Asked::Waiting { touched: true, .. } => Vec::new(),
@@ -216,6 +223,7 @@ impl Store for FileStore {
         now: UnixMs,
     ) -> Result<Outcome, StoreError> {
         let mut change = Change::open(self, now)?;
+        let now = change.now;
         let path = self.state.pairing(decide.channel);
         change.hold(&path)?;
         let all = self.requests(decide.channel)?;
@@ -249,7 +257,7 @@ impl Store for FileStore {
         if !self.approved(key)?.names(sender) {
             return Ok(false);
         }
-        let line = Line::by(by, action::REVOKE, now).of(key).about(sender.as_str());
+        let line = Line::by(by, action::REVOKE, change.now).of(key).about(sender.as_str());
         effect::carry_out(change, line).map(|()| true)
     }
 
@@ -258,7 +266,7 @@ impl Store for FileStore {
         if self.owners()?.0.contains(owner) {
             return Ok(false);
         }
-        let line = of_owner(Line::by(by, action::OWNER_ADD, now), owner);
+        let line = of_owner(Line::by(by, action::OWNER_ADD, change.now), owner);
         effect::carry_out(change, line).map(|()| true)
     }
 
@@ -267,7 +275,7 @@ impl Store for FileStore {
         if !self.owners()?.0.contains(owner) {
             return Ok(false);
         }
-        let line = of_owner(Line::by(by, action::OWNER_REMOVE, now), owner);
+        let line = of_owner(Line::by(by, action::OWNER_REMOVE, change.now), owner);
         effect::carry_out(change, line).map(|()| true)
     }
 
@@ -303,7 +311,7 @@ impl Store for FileStore {
             return Ok(false);
         }
         let actor = format!("{}:{}", owner.channel, owner.sender);
-        let line = of_owner(Line::new("chat", &actor, action::CLAIM, now), owner);
+        let line = of_owner(Line::new("chat", &actor, action::CLAIM, change.now), owner);
         effect::carry_out(change, line).map(|()| true)
     }
 

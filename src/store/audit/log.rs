@@ -8,16 +8,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use openclaw_plugin_sdk::UnixMs;
+
 use super::{
     Line, NOTHING, hash,
     head::{Head, HeadFile},
     rotated,
 };
-use crate::store::{
-    StoreError,
-    file::{Identity, damaged, sync_dir},
-    io,
-    paths::StateDir,
+use crate::{
+    store::{
+        StoreError,
+        file::{Identity, damaged, sync_dir},
+        io,
+        paths::StateDir,
+    },
+    world,
 };
 
 /// A full log is put aside.
@@ -38,6 +43,7 @@ pub(in crate::store) struct Log {
     /// What the next line follows.
     after: (u64, String),
     unfinished: Option<Line>,
+    written_at: Option<UnixMs>,
     repaired: bool,
 }
 
@@ -69,6 +75,7 @@ impl Log {
                 last = end_of(&open(path)?, path)?.last;
             }
         }
+        let written_at = last.as_ref().and_then(|last| world::from_iso(&last.line.at));
         let (head_file, head) = HeadFile::open(&state.access_head())?;
         let head = head.unwrap_or_default();
         let (after, unfinished) = match last {
@@ -89,6 +96,7 @@ impl Log {
             head,
             after,
             unfinished,
+            written_at,
             repaired,
         })
     }
@@ -96,6 +104,11 @@ impl Log {
     /// The last line, where it is not known to be finished.
     pub(in crate::store) fn unfinished(&self) -> Option<&Line> {
         self.unfinished.as_ref()
+    }
+
+    /// When the last line was written, by the clock of its writer.
+    pub(in crate::store) fn written_at(&self) -> Option<UnixMs> {
+        self.written_at
     }
 
     /// True where the last line was torn.

@@ -139,8 +139,9 @@ fn case_074_case_076_a_grant_counts_on_its_account_only() {
 fn case_075_one_entry_stays_one() {
     let bed = Bed::new();
     let text = r#"{ "version": 1, "allowFrom": ["tg:4711"] }"#;
+    let request = bed.opened("default", "4711");
     bed.write("telegram-default-allowFrom.json", text);
-    bed.approve("default", "4711");
+    assert!(matches!(bed.decide(&request, Decision::Approve).unwrap(), Outcome::Done(_)));
     assert!(!bed.path("telegram-allowFrom.json").exists());
     assert_eq!(bed.text("telegram-default-allowFrom.json"), text);
     bed.approve("default", "4712");
@@ -233,4 +234,29 @@ fn one_place_for_one_address() {
     opened(bed.store.ask(&from("1"), PLACES, NOW).unwrap());
     assert!(matches!(bed.store.ask(&from("2"), PLACES, NOW).unwrap(), Asked::Full));
     assert_eq!(bed.json("telegram-pairing.json")["requests"][0]["meta"]["address"], "192.0.2.7");
+}
+
+#[test]
+fn case_047_a_decision_that_waited_for_the_lock_forgets_nobody_who_came_meanwhile() {
+    let bed = Bed::new();
+    let first = bed.opened("default", "1");
+    let later = UnixMs(NOW.0 + 5_000);
+    opened(bed.store.ask(&knock("default", "2"), MANY, later).unwrap());
+    // Its time is from before the second came.
+    bed.decide(&first, Decision::Approve).unwrap();
+    let waiting = bed.store.waiting("telegram", later).unwrap();
+    assert_eq!(waiting.len(), 1, "the second still waits");
+    // But a clock that was set back is believed.
+    let back = UnixMs(NOW.0 - HOUR);
+    opened(bed.store.ask(&knock("default", "3"), MANY, back).unwrap());
+    assert_eq!(bed.store.waiting("telegram", back).unwrap().len(), 1);
+}
+
+#[test]
+fn case_047_whoever_was_let_in_while_he_knocked_gets_no_code() {
+    let bed = Bed::new();
+    bed.approve("default", "1");
+    assert!(matches!(bed.store.ask(&knock("default", "1"), MANY, NOW).unwrap(), Asked::Approved));
+    assert!(matches!(bed.store.ask(&knock("work", "1"), MANY, NOW).unwrap(), Asked::Opened { .. }));
+    assert_eq!(bed.waiting(), ["1"]);
 }

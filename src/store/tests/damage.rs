@@ -104,7 +104,7 @@ fn case_043_a_list_that_cannot_be_read_is_no_empty_list() {
             let error = bed.decide(&request, decision).err().unwrap();
             assert!(matches!(error, StoreError::Io { doing: "read", .. }), "{error}");
         }
-        bed.store.check(&[key("default")]).unwrap_err();
+        open(bed.dir.path()).check(&[key("default")]).unwrap_err();
         open(bed.dir.path()).approved(&key("default")).unwrap_err();
         assert_eq!(bed.waiting(), ["4711"]);
         set_mode(&bed.path(ALLOWED), 0o600);
