@@ -60,6 +60,8 @@ pub(crate) struct Gateway {
     notices: Mutex<NoticeBook>,
     /// Read while a notice is being sent.
     notices_underway: RwLock<()>,
+    /// One writes the notices at a time.
+    notices_turn: tokio::sync::Mutex<()>,
     wrong_claims: Mutex<WrongTries>,
     wrong_codes: Mutex<WrongCodes>,
     /// Groups in which an owner was told to write directly.

@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 use super::{
     Gateway,
     account::Running,
-    answer, decide,
+    answer, blocking, decide,
     gate::{Admitted, NAME_LIMIT},
     inbound::Halt,
     notice_book::Noticed,
@@ -42,7 +42,7 @@ pub(crate) fn request_opened(
             // Until it is known which message it has become.
             let _underway = here.notices_underway.read().await;
             match outbound::send(&owner_account, message).await {
-                Ok(sent) => remember(&here, &owner_account, &sent, &request),
+                Ok(sent) => remember(&here, &owner_account, &sent, &request).await,
                 Err(error) => {
                     warn!(channel = owner.channel, %error, "an owner was not told of a request");
                 }
@@ -78,11 +78,15 @@ fn card(account: &Running, shown_on: &Running, request: &PairingRequest) -> Card
     }
 }
 
-fn remember(gateway: &Gateway, account: &Running, sent: &SentRef, request: &PairingRequest) {
+async fn remember(gateway: &Gateway, account: &Running, sent: &SentRef, request: &PairingRequest) {
     let noticed =
         Noticed { channel: request.key.channel.clone(), request: request.id.as_str().to_owned() };
-    let mut book = gateway.notices.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(error) = book.add(&account.config.key, sent, noticed) {
+    let book = || gateway.notices.lock().unwrap_or_else(PoisonError::into_inner);
+    book().add(&account.config.key, sent, noticed);
+    // Whoever comes while another writes, is written with the others who came.
+    let _turn = gateway.notices_turn.lock().await;
+    let Some(page) = book().page() else { return };
+    if let Err(error) = blocking(move || page.write()).await {
         warn!(%error, "a reply to this notice will not be understood after a restart");
     }
 }

@@ -36,22 +36,37 @@ struct Entry {
 pub(crate) struct NoticeBook {
     path: PathBuf,
     entries: Vec<Entry>,
+    changed: bool,
+}
+
+/// What is to be written of the book.
+pub(crate) struct Page {
+    path: PathBuf,
+    entries: Vec<Entry>,
+}
+
+impl Page {
+    /// Writes it; blocks on disk.
+    pub(crate) fn write(&self) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(&self.entries).map_err(|error| StoreError::Io {
+            doing: "write",
+            path: self.path.clone(),
+            source: error.into(),
+        })?;
+        private::replace(&self.path, &bytes)
+    }
 }
 
 impl NoticeBook {
     /// Reads what is there; what cannot be read is forgotten, for a notice decides nothing by itself.
     pub(crate) fn open(path: PathBuf) -> Self {
         let bytes = std::fs::read(&path).unwrap_or_default();
-        Self { path, entries: serde_json::from_slice(&bytes).unwrap_or_default() }
+        let entries = serde_json::from_slice(&bytes).unwrap_or_default();
+        Self { path, entries, changed: false }
     }
 
     /// Adds a notice that was sent.
-    pub(crate) fn add(
-        &mut self,
-        shown_on: &AccountKey,
-        sent: &SentRef,
-        about: Noticed,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn add(&mut self, shown_on: &AccountKey, sent: &SentRef, about: Noticed) {
         let extra = (self.entries.len() + 1).saturating_sub(REMEMBERED);
         self.entries.drain(..extra);
         self.entries.push(Entry {
@@ -61,12 +76,13 @@ impl NoticeBook {
             message: sent.id.as_str().to_owned(),
             about,
         });
-        let bytes = serde_json::to_vec(&self.entries).map_err(|error| StoreError::Io {
-            doing: "write",
-            path: self.path.clone(),
-            source: error.into(),
-        })?;
-        private::replace(&self.path, &bytes)
+        self.changed = true;
+    }
+
+    /// What is to be written, once for however much was added since the last time.
+    pub(crate) fn page(&mut self) -> Option<Page> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.then(|| Page { path: self.path.clone(), entries: self.entries.clone() })
     }
 
     /// What the message with this reference is about.
