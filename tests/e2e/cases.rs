@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod dispatch;
 mod edges;
+mod flood;
 mod identity;
 mod owner;
 mod side_doors;

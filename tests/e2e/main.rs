@@ -9,8 +9,12 @@
 
 mod cases;
 mod console;
+#[path = "../../plugins/telegram/tests/crabline/mod.rs"]
+mod crabline;
+mod emulator;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
+mod loops;
 mod pattern;
 mod process;
 mod transcript;

@@ -1,0 +1,225 @@
+//! Gateways and command lines that are killed at moments nobody chose, under load.
+
+use std::{cell::RefCell, process::Stdio, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::{
+    CROWDED, GUEST, OWNER, check_files, code_in, hear,
+    ledger::{Deed, Fate, Ledger},
+    rounds, sent, verify, write,
+};
+use crate::{process::Home, world::World};
+
+/// So many people and programs are busy at once.
+const AT_ONCE: usize = 6;
+/// A gateway lives so many milliseconds under load at most.
+const LONGEST: u64 = 250;
+
+/// Everything that goes on.
+struct Bed {
+    world: World,
+    ledger: RefCell<Ledger>,
+    dice: RefCell<StdRng>,
+    /// Questions of the guest, and how many strangers there were.
+    counts: RefCell<(usize, i64)>,
+}
+
+impl Bed {
+    async fn new(seed: u64) -> Self {
+        let world = World::prepare(CROWDED).await;
+        let dice = RefCell::new(StdRng::seed_from_u64(seed));
+        Self { world, ledger: RefCell::default(), dice, counts: RefCell::default() }
+    }
+
+    fn roll(&self, below: u64) -> u64 {
+        self.dice.borrow_mut().random_range(0..below)
+    }
+
+    /// How often a question was answered: once, or once more where the first answer was cut off.
+    fn answers(&self, number: usize) -> usize {
+        let end = format!("\n{}", question(number));
+        let count = self.world.telegram.with(|state| {
+            let to_guest = state.messages.iter().filter(|shown| shown.chat["id"] == GUEST);
+            to_guest.filter(|shown| shown.text.ends_with(&end)).count()
+        });
+        assert!((1..=2).contains(&count), "question {number} was answered {count} times");
+        count
+    }
+
+    /// One deed of one person or program.
+    async fn act(&self) {
+        match self.roll(10) {
+            0..4 => self.knock().await,
+            4 => self.ask().await,
+            5 => self.decide_in_chat(Deed::Approve).await,
+            6 => self.decide_in_chat(Deed::Deny).await,
+            7 => self.decide_on_host(Deed::Approve).await,
+            8 => self.decide_on_host(Deed::Deny).await,
+            _ => self.decide_on_host(Deed::Revoke).await,
+        }
+    }
+
+    async fn knock(&self) {
+        let id = {
+            let mut counts = self.counts.borrow_mut();
+            counts.1 += 1;
+            5_000_000 + counts.1
+        };
+        self.ledger.borrow_mut().set(id, Fate::Unheard);
+        let from = sent(&self.world.telegram);
+        write(&self.world.telegram, id, "hello");
+        let code = hear(&self.world.telegram, from, id, code_in).await;
+        self.ledger.borrow_mut().set(id, Fate::Waiting(code));
+    }
+
+    /// The guest asks something.
+    async fn ask(&self) {
+        let number = {
+            let mut counts = self.counts.borrow_mut();
+            counts.0 += 1;
+            counts.0
+        };
+        let from = sent(&self.world.telegram);
+        write(&self.world.telegram, GUEST, &question(number));
+        let end = format!("\n{}", question(number));
+        hear(&self.world.telegram, from, GUEST, |text| text.ends_with(&end).then_some(())).await;
+    }
+
+    async fn decide_in_chat(&self, deed: Deed) {
+        let random = self.roll(u64::from(u32::MAX));
+        let picked = self.ledger.borrow().pick(deed, random);
+        let Some((id, Fate::Waiting(code))) = picked else { return self.knock().await };
+        self.ledger.borrow_mut().begin(id, deed);
+        let from = sent(&self.world.telegram);
+        let (word, done) = match deed {
+            Deed::Approve => ("approve", "Approved"),
+            Deed::Deny | Deed::Revoke => ("deny", "Denied"),
+        };
+        write(&self.world.telegram, OWNER, &format!("/pairing {word} {code}"));
+        let sentence = format!("{done} telegram sender {id}");
+        let is_told = |text: &str| text.contains(&sentence).then_some(());
+        hear(&self.world.telegram, from, OWNER, is_told).await;
+        self.ledger.borrow_mut().end(id, deed);
+    }
+
+    /// By a command line; half of them are killed.
+    async fn decide_on_host(&self, deed: Deed) {
+        let random = self.roll(u64::from(u32::MAX));
+        let picked = self.ledger.borrow().pick(deed, random);
+        let Some((id, fate)) = picked else { return self.knock().await };
+        let (sender, code) =
+            (id.to_string(), if let Fate::Waiting(code) = fate { code } else { String::new() });
+        let arguments = match deed {
+            Deed::Approve => ["pairing", "approve", "telegram", &code],
+            Deed::Deny => ["pairing", "deny", "telegram", &code],
+            Deed::Revoke => ["pairing", "revoke", "telegram", &sender],
+        };
+        let patience = if self.roll(2) == 0 { self.roll(40) } else { 60_000 };
+        self.ledger.borrow_mut().begin(id, deed);
+        let mut child = spawn(&self.world.home, &arguments);
+        match tokio::time::timeout(Duration::from_millis(patience), child.wait()).await {
+            Ok(status) => {
+                let status = status.unwrap();
+                assert!(status.success(), "{arguments:?} ended with {status}");
+                self.ledger.borrow_mut().end(id, deed);
+            }
+            // What it has done shows later.
+            Err(_) => child.kill().await.unwrap(),
+        }
+    }
+
+    /// A gateway that dies while it starts.
+    async fn start_and_kill(&self) {
+        let mut child = spawn(&self.world.home, &["gateway", "run", "--port", "0"]);
+        let moment = Duration::from_millis(self.roll(60));
+        let early = tokio::time::timeout(moment, child.wait()).await;
+        assert!(early.is_err(), "it ended by itself: {early:?}");
+        child.kill().await.unwrap();
+    }
+
+    /// Load, until a moment comes that nobody chose; then the gateway and the command lines die, in either order.
+    async fn live_and_die(&mut self) {
+        let gateway = self.world.gateway.take().unwrap();
+        let this = &*self;
+        let load = stream::repeat(()).for_each_concurrent(AT_ONCE, |()| this.act());
+        let mut load = std::pin::pin!(load);
+        let moment = Duration::from_millis(this.roll(LONGEST));
+        let end = tokio::time::timeout(moment, &mut load).await;
+        assert!(end.is_err(), "the load never ends");
+        gateway.kill();
+        if this.roll(2) == 0 {
+            let longer = Duration::from_millis(this.roll(60));
+            let _cut = tokio::time::timeout(longer, load).await;
+        }
+    }
+
+    /// Starts again, and looks at everything.
+    async fn rise(&mut self, round: usize, asked_before: usize) {
+        let home = &self.world.home;
+        self.world.gateway = Some(home.gateway("info"));
+        let telegram = &self.world.telegram;
+        telegram.until("what was left is taken", |state| state.updates.is_empty()).await;
+        verify(home);
+        check_files(&home.state());
+        self.ledger.borrow_mut().settle(home, &format!("round {round}"));
+        let asked = self.counts.borrow().0;
+        for number in asked_before + 1..=asked {
+            let end = format!("\n{}", question(number));
+            hear(telegram, 0, GUEST, |text| text.ends_with(&end).then_some(())).await;
+        }
+    }
+}
+
+fn question(number: usize) -> String {
+    format!("question {number}")
+}
+
+/// A program that dies with the one who waits for it.
+fn spawn(home: &Home, arguments: &[&str]) -> tokio::process::Child {
+    let mut command = tokio::process::Command::from(home.program(arguments));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.kill_on_drop(true).spawn().unwrap()
+}
+
+#[expect(clippy::print_stderr, reason = "a round that fails can be tried again with its seed")]
+async fn kill(rounds: usize) {
+    let seed =
+        std::env::var("OC_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    eprintln!("OC_SEED={seed}");
+    let mut bed = Bed::new(seed).await;
+    let mut starting = 0;
+    bed.rise(0, 0).await;
+    for round in 1..=rounds {
+        let asked = bed.counts.borrow().0;
+        bed.live_and_die().await;
+        if bed.roll(4) == 0 {
+            bed.start_and_kill().await;
+            starting += 1;
+        }
+        bed.rise(round, asked).await;
+    }
+    bed.world.stop();
+    check_files(&bed.world.home.state());
+    let ledger = bed.ledger.borrow();
+    ledger.compare_log(&bed.world.home);
+    let (questions, strangers) = *bed.counts.borrow();
+    let twice = (1..=questions).filter(|number| bed.answers(*number) > 1).count();
+    eprintln!(
+        "{rounds} gateways killed at work, {starting} while starting; {strangers} strangers; decisions: {} acknowledged, \
+         {} cut off and done, {} cut off and undone; {questions} questions, {twice} answered once more",
+        ledger.acknowledged, ledger.found_done, ledger.found_undone,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_041_case_047_a_kill_under_load_loses_nothing_that_was_acknowledged() {
+    kill(5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long: OC_ROUNDS kills, 200 without it"]
+async fn long_case_041_case_047_a_kill_under_load_loses_nothing_that_was_acknowledged() {
+    kill(rounds(200)).await;
+}
