@@ -109,6 +109,16 @@ fn verdict(bencher: Bencher<'_, '_>, entries: u64) {
     });
 }
 
+/// The first one after the file was changed by another process.
+#[divan::bench(args = ENTRIES, sample_count = 50, sample_size = 1)]
+fn verdict_on_a_changed_file(bencher: Bencher<'_, '_>, entries: u64) {
+    let bed = Bed::new(entries);
+    let (key, sender) = (key(), id("1000000007"));
+    bencher.with_inputs(|| store(bed.dir.path())).bench_local_refs(|store| {
+        assert!(store.approved(&key).unwrap().names(&sender));
+    });
+}
+
 /// A stranger who waits writes again.
 #[divan::bench(args = ENTRIES)]
 fn repeated_knock(bencher: Bencher<'_, '_>, entries: u64) {
