@@ -44,6 +44,16 @@ pub(super) fn approved(
     Ok(Allowlist::approved(entries, |entry| parse(channel, entry)))
 }
 
+/// The text of a file that this store has rendered, with one more entry at the end of its list: what rendering it
+/// anew would give, without the entries that may be very many. `None` where the list is not laid out as expected.
+pub(super) fn with_entry(text: &str, sender: &SenderId) -> Option<String> {
+    // Only a key of the file itself stands two spaces in, and no text has a line break.
+    let start = text.find(&format!("\n  \"{LIST}\": [\n"))?;
+    let end = start + 1 + text[start + 1..].find("\n  ]")?;
+    let entry = serde_json::to_string(sender.as_str()).ok()?;
+    Some([&text[..end], ",\n    ", &entry, &text[end..]].concat())
+}
+
 impl Grants<'_> {
     /// True where the file has the sender.
     pub(super) fn name(&self, sender: &SenderId, channel: &str, parse: ParseSender) -> bool {
@@ -93,5 +103,41 @@ impl<'de> Visitor<'de> for EntryVisitor {
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Entry<'de>, E> {
         Ok(Entry(Cow::Owned(number.to_string())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::file;
+
+    #[test]
+    fn an_entry_stands_where_rendering_the_file_anew_would_put_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("telegram-allowFrom.json");
+        let check = |text: &str, fits: bool| {
+            std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), text.as_bytes())
+                .unwrap();
+            let found = file::read(&path).unwrap();
+            let ours = grants(found.as_ref()).unwrap().render(&path).unwrap();
+            for sender in ["7", "a\"b\\c", "é"].map(|id| SenderId::new(id).unwrap()) {
+                let mut anew = grants(found.as_ref()).unwrap();
+                anew.add(&sender);
+                let anew = fits.then(|| anew.render(&path).unwrap());
+                assert_eq!(with_entry(&ours, &sender), anew);
+            }
+        };
+        check(r#"{"version":1,"allowFrom":["1"]}"#, true);
+        check(r#"{"allowFrom":[1,"]","\n  ]"],"version":1,"note":"x"}"#, true);
+        check(r#"{"a":{"allowFrom":["1"]},"version":1,"allowFrom":["2"],"z":[["3"]]}"#, true);
+        check(r#"{"version":1,"b":"\n  \"allowFrom\": [\n","allowFrom":[]}"#, false);
+    }
+
+    #[test]
+    fn a_file_in_another_layout_is_rendered_anew() {
+        let sender = SenderId::new("7").unwrap();
+        for text in ["{\"version\":1,\"allowFrom\":[\"1\"]}", "{}", ""] {
+            assert_eq!(with_entry(text, &sender), None);
+        }
     }
 }

@@ -48,7 +48,7 @@ impl SenderId {
         if text == "*" {
             return Err(InvalidSenderId("`*` is not a sender id"));
         }
-        if text.len() > 256 || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if text.len() > 256 || !is_one_word(text) {
             return Err(InvalidSenderId(
                 "a sender id is at most 256 bytes, without spaces or control characters",
             ));
@@ -60,6 +60,14 @@ impl SenderId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// True without spaces and control characters. Lists are long, and nearly all ids are ASCII.
+fn is_one_word(text: &str) -> bool {
+    if text.is_ascii() {
+        return text.bytes().all(|byte| byte.is_ascii_graphic());
+    }
+    !text.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
 /// The platform's stable id of a conversation. Another type than [`SenderId`]: neither matches the other.
@@ -111,10 +119,11 @@ mod tests {
 
     #[test]
     fn case_085_a_blank_or_a_wildcard_is_no_sender() {
-        for text in ["", " ", "\t", "*", " * ", "a b", "a\u{0}b"] {
+        for text in ["", " ", "\t", "*", " * ", "a b", "a\u{0}b", "a\u{7f}", "é b", "é\u{85}b"] {
             assert!(SenderId::new(text).is_err(), "{text:?}");
         }
         assert_eq!(SenderId::new(" 4711 ").unwrap().as_str(), "4711");
+        assert_eq!(SenderId::new("!~é").unwrap().as_str(), "!~é");
     }
 
     #[test]

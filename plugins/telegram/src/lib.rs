@@ -63,7 +63,8 @@ fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
         head.eq_ignore_ascii_case(prefix).then_some(rest)
     };
     let number = prefix("telegram:").or_else(|| prefix("tg:")).unwrap_or(text).trim();
-    let canonical = number.parse::<i64>().is_ok_and(|id| id > 0 && id.to_string() == number);
+    let plain = !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
+    let canonical = plain && number.parse::<i64>().is_ok();
     if canonical { SenderId::new(number) } else { Err(WRONG) }
 }
 
