@@ -3,6 +3,7 @@
 pub mod access;
 pub mod cli;
 pub mod config;
+pub mod device;
 pub mod gateway;
 pub mod local;
 pub mod protocol;

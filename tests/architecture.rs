@@ -29,6 +29,25 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "device",
+        &[
+            "tokio",
+            "std::fs",
+            "std::time",
+            "rand",
+            "serde",
+            "serde_json",
+            "world",
+            "config",
+            "store",
+            "gateway",
+            "cli",
+            "hyper",
+            "registry",
+            "protocol",
+        ],
+    ),
+    (
         "protocol",
         &[
             "tokio",
@@ -198,7 +217,8 @@ fn the_command_line_uses_the_entrance_of_the_gateway_only() {
 
 #[test]
 fn the_rules_ask_no_clock_and_throw_no_dice() {
-    for path in files_below(&root().join("src/access"), ".rs") {
+    let rules = ["src/access", "src/device", "src/protocol"];
+    for path in rules.iter().flat_map(|dir| files_below(&root().join(dir), ".rs")) {
         let text = code(&fs::read_to_string(&path).unwrap());
         for call in ["::now()", "SystemTime", "Instant", "random()", "File::", "env::"] {
             assert!(
