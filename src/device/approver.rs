@@ -1,0 +1,161 @@
+//! Who decides about a device, and what he may grant: one table for every path. There is no default approver,
+//! no `Option`, and none for a node, a guest or a responder.
+
+use super::{
+    identity::DeviceId,
+    request::{Asked, DeviceRequest},
+    role::{Profile, Role, Scope, Scopes, is_exec_class},
+};
+use crate::access::approver::{Approver, Surface};
+
+/// Somebody who may decide about devices.
+#[derive(Clone, Debug)]
+pub struct DeviceApprover(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Host,
+    Owner(Listed),
+    Session { scopes: Scopes, device: Option<DeviceId> },
+}
+
+/// Whether the notice that the owner decides upon named each command of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Each.
+    Commands,
+    /// Not each.
+    Nothing,
+}
+
+/// Why a decision is not his to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Not this request, or not this kind of request.
+    NotYours,
+    /// He would have to hold this himself.
+    Scope(Scope),
+}
+
+/// What is to be done about a device. It decides the sentence of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Let it in.
+    Approve,
+    /// Turn it away.
+    Reject,
+    /// Forget it.
+    Remove,
+    /// Give it another name.
+    Rename,
+    /// Take a token back.
+    RevokeToken,
+    /// Replace a token.
+    RotateToken,
+}
+
+impl Act {
+    /// What a caller reads who may not.
+    pub fn denial(self) -> &'static str {
+        match self {
+            Self::Approve => "device pairing approval denied",
+            Self::Reject => "device pairing rejection denied",
+            Self::Remove => "device pairing removal denied",
+            Self::Rename => "device pairing rename denied",
+            Self::RevokeToken => "device token revocation denied",
+            Self::RotateToken => "device token rotation denied",
+        }
+    }
+}
+
+impl DeviceApprover {
+    /// The owner in his chat, or the user of this machine. `listed` counts in the chat only.
+    pub fn of(approver: &Approver, listed: Listed) -> Self {
+        match approver.surface() {
+            Surface::Chat => Self(Kind::Owner(listed)),
+            Surface::Cli => Self(Kind::Host),
+        }
+    }
+
+    /// Whoever sits at a socket; `None` for a node, and for an operator who may not decide about devices.
+    /// `device` is the one that a device token stands for, and nobody where the shared secret was shown.
+    pub fn of_session(role: Role, scopes: Scopes, device: Option<DeviceId>) -> Option<Self> {
+        let may = role == Role::Operator && scopes.allow(Scope::Pairing);
+        may.then_some(Self(Kind::Session { scopes, device }))
+    }
+
+    /// True where he may grant this request, whole.
+    pub fn may_approve(&self, request: &DeviceRequest) -> Result<(), Denied> {
+        let asked = &request.asked;
+        match &self.0 {
+            Kind::Host => Ok(()),
+            Kind::Owner(listed) => owner_may(*listed, asked, request.profile),
+            Kind::Session { scopes, .. } if scopes.allow(Scope::Admin) => Ok(()),
+            Kind::Session { scopes, device } => {
+                let foreign = device.as_ref().is_some_and(|device| *device != request.device);
+                if foreign || asked.roles.iter().any(|role| *role != Role::Operator) {
+                    return Err(Denied::NotYours);
+                }
+                scopes.lacks(asked.scopes).map_or(Ok(()), |scope| Err(Denied::Scope(scope)))
+            }
+        }
+    }
+
+    /// True where he may do anything else about this device: whoever may only pair manages no other device
+    /// than the one he sits at.
+    pub fn may_manage(&self, device: &DeviceId) -> Result<(), Denied> {
+        match &self.0 {
+            Kind::Host | Kind::Owner(_) => Ok(()),
+            Kind::Session { scopes, .. } if scopes.allow(Scope::Admin) => Ok(()),
+            Kind::Session { device: Some(own), .. } if own != device => Err(Denied::NotYours),
+            Kind::Session { .. } => Ok(()),
+        }
+    }
+
+    /// The scopes of a rotated token: those asked for, else the present ones. Never a role or a scope beyond
+    /// the approval, whoever asks; never a scope that the caller lacks.
+    pub fn may_rotate(
+        &self,
+        device: &DeviceId,
+        approved: Option<Scopes>,
+        role: Role,
+        wished: Scopes,
+    ) -> Result<Scopes, Denied> {
+        self.may_manage(device)?;
+        let approved = approved.ok_or(Denied::NotYours)?;
+        if role == Role::Node {
+            return Ok(Scopes::NONE);
+        }
+        if let Some(beyond) = approved.lacks(wished) {
+            return Err(Denied::Scope(beyond));
+        }
+        match &self.0 {
+            Kind::Session { scopes, .. } => {
+                scopes.lacks(wished).map_or(Ok(wished), |scope| Err(Denied::Scope(scope)))
+            }
+            Kind::Host => Ok(wished),
+            Kind::Owner(_) => Profile::Full
+                .scopes()
+                .lacks(wished)
+                .map_or(Ok(wished), |scope| Err(Denied::Scope(scope))),
+        }
+    }
+}
+
+fn owner_may(listed: Listed, asked: &Asked, profile: Option<Profile>) -> Result<(), Denied> {
+    let hidden = listed == Listed::Nothing
+        && asked.roles.contains(&Role::Node)
+        && asked.commands.iter().any(|command| is_exec_class(command));
+    if hidden {
+        return Err(Denied::NotYours);
+    }
+    let may = match profile {
+        Some(Profile::Full) => Profile::Full,
+        Some(Profile::Limited) | None => Profile::Limited,
+    };
+    let beyond = asked.scopes.iter().find(|scope| may.cut(Scopes::of(&[*scope])).is_empty());
+    beyond.map_or(Ok(()), |scope| Err(Denied::Scope(scope)))
+}
+
+#[cfg(test)]
+mod tests;
