@@ -5,4 +5,5 @@ pub mod approver;
 pub mod identity;
 pub mod request;
 pub mod role;
+pub mod setup_code;
 pub mod token;

@@ -2,3 +2,4 @@
 //! no socket, no clock, and no decision.
 
 pub mod frame;
+pub mod setup_code;
