@@ -2,7 +2,9 @@
 //! No socket, no clock, no dice, no file; how frames and files spell these things is not known here.
 
 pub mod approver;
+pub mod handshake;
 pub mod identity;
+pub mod record;
 pub mod request;
 pub mod role;
 pub mod setup_code;

@@ -105,10 +105,12 @@ impl DeviceApprover {
     /// than the one he sits at.
     pub fn may_manage(&self, device: &DeviceId) -> Result<(), Denied> {
         match &self.0 {
-            Kind::Host | Kind::Owner(_) => Ok(()),
-            Kind::Session { scopes, .. } if scopes.allow(Scope::Admin) => Ok(()),
-            Kind::Session { device: Some(own), .. } if own != device => Err(Denied::NotYours),
-            Kind::Session { .. } => Ok(()),
+            Kind::Session { scopes, device: Some(own) }
+                if own != device && !scopes.allow(Scope::Admin) =>
+            {
+                Err(Denied::NotYours)
+            }
+            Kind::Host | Kind::Owner(_) | Kind::Session { .. } => Ok(()),
         }
     }
 

@@ -61,7 +61,9 @@ impl Asked {
             && self.capabilities.is_subset(&other.capabilities)
     }
 
-    fn union(&self, other: &Self) -> Self {
+    /// Both together.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
         Self {
             roles: self.roles.union(&other.roles).copied().collect(),
             scopes: self.scopes.union(other.scopes),
@@ -154,7 +156,9 @@ impl DeviceRequest {
         ];
         for list in lists {
             field(&list.len().to_string());
-            list.iter().for_each(|text| field(text));
+            for text in list {
+                field(text);
+            }
         }
         let Described { name, platform, family, address, .. } = &self.described;
         for text in [name, platform, family, address] {

@@ -155,6 +155,7 @@ impl Scopes {
     }
 
     /// Everything this set is good for.
+    #[must_use]
     pub fn reach(self) -> Self {
         Self(self.iter().fold(0, |set, scope| set | scope.reach().0))
     }
@@ -170,6 +171,7 @@ impl Scopes {
     }
 
     /// What of `asked` this set is good for: asking narrows, and never widens.
+    #[must_use]
     pub fn narrow(self, asked: Self) -> Self {
         Self(asked.0 & self.reach().0)
     }

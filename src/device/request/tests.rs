@@ -209,7 +209,7 @@ fn every_shown_detail_is_in_the_revision() {
     let mut requests = DeviceRequests::default();
     requests.ask(wish(1, &[Scope::Read]), id("a"), 0, UnixMs(0));
     let row = requests.open(UnixMs(0))[0].clone();
-    let changes: [fn(&mut DeviceRequest); 10] = [
+    let edits: [fn(&mut DeviceRequest); 10] = [
         |row| row.id = DeviceRequestId("z".to_owned()),
         |row| row.key = key(9),
         |row| row.asked.roles = [Role::Node].into(),
@@ -221,10 +221,10 @@ fn every_shown_detail_is_in_the_revision() {
         |row| row.described.address = None,
         |row| row.profile = Some(Profile::Full),
     ];
-    for (at, change) in changes.iter().enumerate() {
+    for (at, edit) in edits.iter().enumerate() {
         let mut changed = row.clone();
-        change(&mut changed);
-        assert_ne!(changed.revision(), row.revision(), "change {at}");
+        edit(&mut changed);
+        assert_ne!(changed.revision(), row.revision(), "edit {at}");
     }
     let later = DeviceRequest { refreshed_at: UnixMs(7), ..row.clone() };
     assert_eq!(later.revision(), row.revision());
