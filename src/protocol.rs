@@ -1,5 +1,9 @@
 //! The gateway protocol: what phones, pages and command lines say to a gateway. Text to type and back;
 //! no socket, no clock, and no decision.
 
+pub mod connect;
 pub mod frame;
+pub mod hello;
+pub mod method;
+pub mod refusal;
 pub mod setup_code;

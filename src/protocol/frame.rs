@@ -16,6 +16,12 @@ pub struct Request {
     /// What it is asked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Value>,
+    /// Newer clients send it; nothing here goes by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
+    /// Newer clients send it; nothing here goes by it.
+    #[serde(default, rename = "expectedProfileId", skip_serializing_if = "Option::is_none")]
+    expected_profile: Option<String>,
 }
 
 /// The answer to one request: a payload, or why there is none.
@@ -76,7 +82,14 @@ enum Res {
 impl Request {
     /// A request.
     pub fn new(id: impl Into<String>, method: impl Into<String>, params: Option<Value>) -> Self {
-        Self { kind: Req::Req, id: id.into(), method: method.into(), params }
+        Self {
+            kind: Req::Req,
+            id: id.into(),
+            method: method.into(),
+            params,
+            traceparent: None,
+            expected_profile: None,
+        }
     }
 
     /// Reads a request; an error is the response to send instead, under the frame's own id if it has one.
@@ -168,6 +181,12 @@ mod tests {
         let response = Response::unknown_method(&request);
         let text = serde_json::to_string(&response).unwrap();
         assert_eq!(serde_json::from_str::<Response>(&text).unwrap(), response);
+    }
+
+    #[test]
+    fn what_newer_clients_send_beside_a_request_is_passed_over() {
+        let text = r#"{"type":"req","id":"1","method":"health","traceparent":"00-a","expectedProfileId":"p"}"#;
+        assert_eq!(Request::parse(text).unwrap().method, "health");
     }
 
     #[test]

@@ -1,0 +1,354 @@
+//! Refusals as clients know them: codes, sentences they match on, details, and how the socket is closed.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    connect::{ConnectParams, NEWEST, OLDEST},
+    frame::{INVALID_REQUEST, Refused, Response, UNAVAILABLE},
+};
+use crate::device::{
+    handshake::{Refusal, SecretKind, Shared, Unauthorized, Waiting, Why},
+    identity::DeviceId,
+    record::Device,
+    request::DeviceRequestId,
+    role::{Role, Scope},
+};
+
+/// A device or an identity is needed, or must wait.
+pub const NOT_PAIRED: &str = "NOT_PAIRED";
+/// Not with these scopes.
+pub const FORBIDDEN: &str = "FORBIDDEN";
+
+/// The other end broke the protocol's version.
+pub const CLOSE_PROTOCOL: u16 = 1002;
+/// Whoever it is may not.
+pub const CLOSE_POLICY: u16 = 1008;
+/// A message before the handshake was too large.
+pub const CLOSE_TOO_LARGE: u16 = 1009;
+/// The gateway stops or starts again.
+pub const CLOSE_RESTART: u16 = 1012;
+/// The gateway is not ready.
+pub const CLOSE_STARTING: u16 = 1013;
+/// The client's rights have changed.
+pub const CLOSE_INVALIDATED: u16 = 4001;
+
+/// With [`CLOSE_TOO_LARGE`].
+pub const TOO_LARGE: &str = "preauth payload too large";
+/// With [`CLOSE_RESTART`].
+pub const RESTART: &str = "service restart";
+/// With [`CLOSE_STARTING`].
+pub const STARTING: &str = "gateway starting";
+/// With [`CLOSE_POLICY`].
+pub const SLOW: &str = "slow consumer";
+/// With [`CLOSE_POLICY`].
+pub const REPEATED: &str = "repeated unauthorized calls";
+
+/// So many bytes of a reason are sent; a close frame has room for 123.
+const REASON_BYTES: usize = 120;
+
+/// The last words: an answer, where there is a request to answer, and the close.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Farewell {
+    /// Sent first.
+    pub answer: Option<Response>,
+    /// Then the socket is closed with this.
+    pub code: u16,
+    /// And this.
+    pub reason: String,
+}
+
+impl Farewell {
+    fn new(id: Option<&str>, error: Refused, code: u16, reason: &str) -> Self {
+        let answer = id.map(|id| Response::refused(id, error));
+        Self { answer, code, reason: cut(reason) }
+    }
+
+    fn policy(id: &str, error: Refused) -> Self {
+        let reason = error.message.clone();
+        Self::new(Some(id), error, CLOSE_POLICY, &reason)
+    }
+}
+
+/// A reason as long as a close frame carries, cut between characters.
+pub fn cut(reason: &str) -> String {
+    let mut end = reason.len().min(REASON_BYTES);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    reason[..end].to_owned()
+}
+
+/// The reason of [`CLOSE_INVALIDATED`].
+pub fn invalidated(why: &str) -> String {
+    cut(&format!("client invalidated: {why}"))
+}
+
+fn refused(code: &str, message: impl Into<String>, details: Value) -> Refused {
+    let mut error = Refused::new(code, message);
+    error.details = Some(details);
+    error
+}
+
+/// The first frame is none, or no request.
+pub fn invalid_frame(id: Option<&str>) -> Farewell {
+    let text = "invalid request frame";
+    Farewell::new(id, Refused::new(INVALID_REQUEST, text), CLOSE_POLICY, text)
+}
+
+/// The first frame asks for something.
+pub fn first_must_be_connect(id: &str) -> Farewell {
+    let text = "invalid handshake: first request must be connect";
+    Farewell::policy(id, Refused::new(INVALID_REQUEST, text))
+}
+
+/// The parameters of the connect are none.
+pub fn invalid_connect(id: &str, why: &str) -> Farewell {
+    let text = format!("invalid connect params: {why}");
+    Farewell::policy(id, Refused::new(INVALID_REQUEST, text))
+}
+
+/// No version in common.
+pub fn protocol_mismatch(id: &str, params: &ConnectParams) -> Farewell {
+    let details = json!({
+        "code": "PROTOCOL_MISMATCH",
+        "clientMinProtocol": params.min_protocol,
+        "clientMaxProtocol": params.max_protocol,
+        "expectedProtocol": NEWEST,
+        "minimumProbeProtocol": OLDEST,
+    });
+    let error = refused(INVALID_REQUEST, "protocol mismatch", details);
+    Farewell::new(Some(id), error, CLOSE_PROTOCOL, "protocol mismatch")
+}
+
+/// Neither operator nor node.
+pub fn invalid_role(id: &str) -> Farewell {
+    Farewell::policy(id, Refused::new(INVALID_REQUEST, "invalid role"))
+}
+
+/// A page of another site.
+pub fn foreign_origin(id: &str) -> Farewell {
+    let text = "origin not allowed (open the Control UI from the gateway host or allow it in \
+                gateway.controlUi.allowedOrigins)";
+    let details = json!({ "code": "CONTROL_UI_ORIGIN_NOT_ALLOWED" });
+    Farewell::policy(id, refused(INVALID_REQUEST, text, details))
+}
+
+/// No place for another waiting device.
+pub fn full(id: &str, retry_after_ms: u64) -> Farewell {
+    let mut error = Refused::new(UNAVAILABLE, "too many devices wait for approval; retry later");
+    (error.retryable, error.retry_after_ms) = (Some(true), Some(retry_after_ms));
+    Farewell::policy(id, error)
+}
+
+/// Who reads the hint in the sentence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A command line elsewhere.
+    Cli,
+    /// A command line on this machine.
+    LocalCli,
+    /// Any other program.
+    Other,
+    /// A page.
+    Page,
+}
+
+/// What was sent with a refused secret; a newer client may try again with its device token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Who reads it.
+    pub reader: Reader,
+    /// A device signed, `auth.token` was sent and `auth.deviceToken` was not.
+    pub could_show_device_token: bool,
+}
+
+/// The handshake's refusal, spelt.
+pub fn of_handshake(id: &str, refusal: Refusal, tried: Tried) -> Farewell {
+    match refusal {
+        Refusal::ControlPageIdentity => {
+            let text =
+                "control ui requires device identity (use HTTPS or localhost secure context)";
+            let details = json!({ "code": "CONTROL_UI_DEVICE_IDENTITY_REQUIRED" });
+            Farewell::policy(id, refused(INVALID_REQUEST, text, details))
+        }
+        Refusal::DeviceIdentity => {
+            let details = json!({ "code": "DEVICE_IDENTITY_REQUIRED" });
+            Farewell::policy(id, refused(NOT_PAIRED, "device identity required", details))
+        }
+        Refusal::Proof(why) => {
+            let details = json!({ "code": why.code(), "reason": why.reason() });
+            Farewell::policy(id, refused(INVALID_REQUEST, why.message(), details))
+        }
+        Refusal::Unauthorized(why) => unauthorized(id, why, tried),
+    }
+}
+
+fn unauthorized(id: &str, why: Unauthorized, tried: Tried) -> Farewell {
+    let (reason, code, text) = unauthorized_words(why, tried.reader);
+    let retry = reason == "token_mismatch" && tried.could_show_device_token;
+    let next = match reason {
+        _ if retry => "retry_with_device_token",
+        "token_mismatch" | "password_mismatch" | "device_token_mismatch" => {
+            "update_auth_credentials"
+        }
+        "rate_limited" => "wait_then_retry",
+        reason if reason.contains("_missing") => "update_auth_configuration",
+        _ => "review_auth_configuration",
+    };
+    let details = json!({
+        "code": code,
+        "authReason": reason,
+        "canRetryWithDeviceToken": retry,
+        "recommendedNextStep": next,
+    });
+    let mut error = refused(INVALID_REQUEST, format!("unauthorized: {text}"), details);
+    if let Unauthorized::RateLimited { retry_after_ms } = why {
+        (error.retryable, error.retry_after_ms) = (Some(true), Some(retry_after_ms));
+    }
+    Farewell::policy(id, error)
+}
+
+fn unauthorized_words(why: Unauthorized, reader: Reader) -> (&'static str, &'static str, String) {
+    use SecretKind::{Password, Token};
+    let hint = |kind| hint(kind, reader);
+    let owned = str::to_owned;
+    match why {
+        Unauthorized::SetupCode(_) => (
+            "bootstrap_token_invalid",
+            "AUTH_BOOTSTRAP_TOKEN_INVALID",
+            owned(
+                "setup code invalid, expired, revoked, or already used (create a new code; review `openclaw devices list`)",
+            ),
+        ),
+        Unauthorized::DeviceToken => (
+            "device_token_mismatch",
+            "AUTH_DEVICE_TOKEN_MISMATCH",
+            owned("device token mismatch (rotate/reissue device token)"),
+        ),
+        Unauthorized::DeviceTokenScopes => (
+            "scope_mismatch",
+            "AUTH_SCOPE_MISMATCH",
+            owned("device token scope mismatch (re-pair or approve scope upgrade)"),
+        ),
+        Unauthorized::RateLimited { .. } => (
+            "rate_limited",
+            "AUTH_RATE_LIMITED",
+            owned("too many failed authentication attempts (retry later)"),
+        ),
+        Unauthorized::Shared(Shared::Missing(Token)) => (
+            "token_missing",
+            "AUTH_TOKEN_MISSING",
+            format!("gateway token missing ({})", hint(Token)),
+        ),
+        Unauthorized::Shared(Shared::Missing(Password)) => (
+            "password_missing",
+            "AUTH_PASSWORD_MISSING",
+            format!("gateway password missing ({})", hint(Password)),
+        ),
+        Unauthorized::Shared(Shared::NotConfigured(Token)) => (
+            "token_missing_config",
+            "AUTH_TOKEN_NOT_CONFIGURED",
+            owned("gateway token not configured on gateway (set gateway.auth.token)"),
+        ),
+        Unauthorized::Shared(Shared::NotConfigured(Password)) => (
+            "password_missing_config",
+            "AUTH_PASSWORD_NOT_CONFIGURED",
+            owned("gateway password not configured on gateway (set gateway.auth.password)"),
+        ),
+        Unauthorized::Shared(Shared::Mismatch(Password)) => (
+            "password_mismatch",
+            "AUTH_PASSWORD_MISMATCH",
+            format!("gateway password mismatch ({})", hint(Password)),
+        ),
+        // An accepted secret is never refused; the arm says the least.
+        Unauthorized::Shared(Shared::Mismatch(Token) | Shared::Matched(_) | Shared::Open) => (
+            "token_mismatch",
+            "AUTH_TOKEN_MISMATCH",
+            format!("gateway token mismatch ({})", hint(Token)),
+        ),
+    }
+}
+
+fn hint(kind: SecretKind, reader: Reader) -> &'static str {
+    match (reader, kind) {
+        (Reader::LocalCli, SecretKind::Token) => {
+            "use this gateway's gateway.auth.token or pair the device"
+        }
+        (Reader::Cli, SecretKind::Token) => "set gateway.remote.token to match gateway.auth.token",
+        (Reader::Cli | Reader::LocalCli, SecretKind::Password) => {
+            "set gateway.remote.password to match gateway.auth.password"
+        }
+        (Reader::Page, SecretKind::Token) => {
+            "open the dashboard URL and paste the token in Control UI settings"
+        }
+        (Reader::Page, SecretKind::Password) => "enter the password in Control UI settings",
+        (Reader::Other, SecretKind::Token) => "provide gateway auth token",
+        (Reader::Other, SecretKind::Password) => "provide gateway auth password",
+    }
+}
+
+/// A device that must wait: its request's name, and what it has so far. The old clients go by the sentence,
+/// the new ones by the details.
+pub fn pairing_required(
+    id: &str,
+    request: &DeviceRequestId,
+    device: &DeviceId,
+    role: Role,
+    waiting: &Waiting,
+    known: Option<&Device>,
+) -> Farewell {
+    let (reason, requirement) = match waiting.why {
+        Why::MetadataUpgrade => {
+            ("metadata-upgrade", "device identity changed and must be re-approved")
+        }
+        Why::NotPaired => ("not-paired", "device is not approved yet"),
+        Why::RoleUpgrade => {
+            ("role-upgrade", "device is asking for a higher role than currently approved")
+        }
+        Why::ScopeUpgrade => {
+            ("scope-upgrade", "device is asking for more scopes than currently approved")
+        }
+    };
+    let mut details = Map::new();
+    let mut put = |key: &str, value: Value| details.insert(key.to_owned(), value);
+    put("code", json!("PAIRING_REQUIRED"));
+    put("reason", json!(reason));
+    put("requestId", json!(request.as_str()));
+    put("remediationHint", json!("Approve this device from the pending pairing requests."));
+    if waiting.profile.is_some() {
+        put("recommendedNextStep", json!("wait_then_retry"));
+        put("retryable", json!(true));
+        put("pauseReconnect", json!(false));
+    }
+    put("deviceId", json!(device.as_str()));
+    put("requestedRole", json!(role.word()));
+    put("requestedScopes", json!(waiting.asked.scopes.words()));
+    if let Some(known) = known {
+        let roles: Vec<_> = known.approved.roles.iter().map(|role| role.word()).collect();
+        put("approvedRoles", json!(roles));
+        put("approvedScopes", json!(known.approved.scopes.words()));
+    }
+    let message = format!("pairing required: {requirement}");
+    let reason = format!("{message} (requestId: {})", request.as_str());
+    let error = refused(NOT_PAIRED, message, Value::Object(details));
+    Farewell::new(Some(id), error, CLOSE_POLICY, &reason)
+}
+
+/// A method that needs a scope more.
+pub fn missing_scope(missing: Scope, required: &[Scope]) -> Refused {
+    let required: Vec<_> = required.iter().map(|scope| scope.word()).collect();
+    let details = json!({
+        "code": "MISSING_SCOPE",
+        "missingScope": missing.word(),
+        "requiredScopes": required,
+    });
+    refused(FORBIDDEN, format!("missing scope: {}", missing.word()), details)
+}
+
+/// A method of the other role.
+pub fn unauthorized_role(role: Role) -> Refused {
+    Refused::new(INVALID_REQUEST, format!("unauthorized role: {}", role.word()))
+}
+
+#[cfg(test)]
+mod tests;
