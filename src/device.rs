@@ -4,6 +4,7 @@
 pub mod approver;
 pub mod handshake;
 pub mod identity;
+pub mod locality;
 pub mod record;
 pub mod request;
 pub mod role;
