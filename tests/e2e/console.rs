@@ -14,7 +14,10 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::{process::Home, visitor::Visitor, world::PATIENCE};
+use crate::{
+    process::{Home, PATIENCE},
+    visitor::Visitor,
+};
 
 /// A gateway that somebody sits at.
 struct Console {

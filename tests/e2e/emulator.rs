@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     crabline::{Crabline, GROUP},
-    process::{Gateway, Home, texts},
-    world::PATIENCE,
+    process::{Gateway, Home, PATIENCE, texts},
 };
 
 const OWNER: i64 = 1001;

@@ -14,6 +14,9 @@ use nix::{
     unistd::Pid,
 };
 
+/// How long anything may take before a story fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_openclaw");
 
@@ -87,7 +90,7 @@ impl Home {
                 tokio::task::yield_now().await;
             }
         };
-        let waited = tokio::time::timeout(super::world::PATIENCE, logged).await;
+        let waited = tokio::time::timeout(PATIENCE, logged).await;
         assert!(waited.is_ok(), "`{what}` was not logged:\n{}", self.logged());
     }
 

@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-use super::world::PATIENCE;
+use super::process::PATIENCE;
 
 /// One browser.
 pub(crate) struct Visitor {

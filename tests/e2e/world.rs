@@ -1,6 +1,6 @@
 //! Everything a story happens in: a state folder, a Telegram, visitors of the page, a gateway.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
@@ -9,9 +9,6 @@ use super::{
     process::{Gateway, Home},
     visitor::Visitor,
 };
-
-/// How long anything may take before a story fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A story's world. People on Telegram have numbers by name; `owner` is 1001.
 pub(crate) struct World {

@@ -127,5 +127,5 @@ async fn wait_for(path: &Path) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(crate::world::PATIENCE, appears).await.expect("the responder starts");
+    tokio::time::timeout(crate::process::PATIENCE, appears).await.expect("the responder starts");
 }

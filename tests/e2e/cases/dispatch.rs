@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::OWNED;
-use crate::{
-    fake_telegram::private,
-    world::{PATIENCE, World},
-};
+use crate::{fake_telegram::private, process::PATIENCE, world::World};
 
 /// A responder that notes in `$HOME/asked` what it is asked and when it ends, which is once `$HOME/go` is there.
 fn waiting(allow: &str) -> String {
