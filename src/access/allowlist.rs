@@ -31,7 +31,10 @@ impl Allowlist {
         entries: impl IntoIterator<Item = impl AsRef<str>>,
         parse: impl Fn(&str) -> Result<SenderId, InvalidSenderId>,
     ) -> Self {
-        let senders = entries.into_iter().filter_map(|entry| parse(entry.as_ref()).ok()).collect();
+        let entries = entries.into_iter();
+        // There may be very many: one table, not one after the other.
+        let mut senders = HashSet::with_capacity(entries.size_hint().0);
+        senders.extend(entries.filter_map(|entry| parse(entry.as_ref()).ok()));
         Self { everyone: false, senders }
     }
 

@@ -40,18 +40,33 @@ pub(super) fn approved(
 ) -> Result<Allowlist, StoreError> {
     let files = found.iter().map(|found| grants(Some(found)));
     let files = files.collect::<Result<Vec<_>, _>>()?;
-    let entries = files.iter().flat_map(|file| &file.rows).map(|entry| &*entry.0);
+    let entries: Vec<&str> =
+        files.iter().flat_map(|file| &file.rows).map(|entry| &*entry.0).collect();
     Ok(Allowlist::approved(entries, |entry| parse(channel, entry)))
+}
+
+/// What becomes of a file's text that gets an entry.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Spliced {
+    /// It has one more.
+    Added(String),
+    /// It has it already.
+    There,
 }
 
 /// The text of a file that this store has rendered, with one more entry at the end of its list: what rendering it
 /// anew would give, without the entries that may be very many. `None` where the list is not laid out as expected.
-pub(super) fn with_entry(text: &str, sender: &SenderId) -> Option<String> {
+pub(super) fn with_entry(text: &str, sender: &SenderId) -> Option<Spliced> {
     // Only a key of the file itself stands two spaces in, and no text has a line break.
     let start = text.find(&format!("\n  \"{LIST}\": [\n"))?;
     let end = start + 1 + text[start + 1..].find("\n  ]")?;
     let entry = serde_json::to_string(sender.as_str()).ok()?;
-    Some([&text[..end], ",\n    ", &entry, &text[end..]].concat())
+    let line = format!("\n    {entry}");
+    let list = &text[start..end];
+    if list.ends_with(&line) || list.contains(&format!("{line},\n")) {
+        return Some(Spliced::There);
+    }
+    Some(Spliced::Added([&text[..end], ",", &line, &text[end..]].concat()))
 }
 
 impl Grants<'_> {
@@ -124,12 +139,16 @@ mod tests {
                 let mut anew = grants(found.as_ref()).unwrap();
                 anew.add(&sender);
                 let anew = fits.then(|| anew.render(&path).unwrap());
-                assert_eq!(with_entry(&ours, &sender), anew);
+                assert_eq!(with_entry(&ours, &sender), anew.clone().map(Spliced::Added));
+                if let Some(anew) = anew {
+                    assert_eq!(with_entry(&anew, &sender), Some(Spliced::There));
+                }
             }
         };
         check(r#"{"version":1,"allowFrom":["1"]}"#, true);
         check(r#"{"allowFrom":[1,"]","\n  ]"],"version":1,"note":"x"}"#, true);
         check(r#"{"a":{"allowFrom":["1"]},"version":1,"allowFrom":["2"],"z":[["3"]]}"#, true);
+        check(r#"{"version":1,"allowFrom":["17","71","7 7"]}"#, true);
         check(r#"{"version":1,"b":"\n  \"allowFrom\": [\n","allowFrom":[]}"#, false);
     }
 

@@ -4,7 +4,8 @@
 use openclaw_plugin_sdk::{AccountId, SenderId};
 
 use super::{
-    StoreError, allowlist,
+    StoreError,
+    allowlist::{self, Spliced},
     audit::{Line, action},
     change::Change,
     file::{self, damaged},
@@ -88,23 +89,20 @@ fn grant(change: &mut Change<'_>, line: &Line) -> Result<(), StoreError> {
     }
     change.hold(&paths[0])?;
     let found = file::read(&paths[0])?;
-    // What we rendered and have read before needs no reading again, only its new end.
+    // What we rendered needs no understanding again, only its new end.
     let ours = found.as_ref().filter(|found| change.log().wrote(&paths[0], found.identity));
-    let mut grants = None;
-    if known.is_none() || ours.is_none() {
-        let read = allowlist::grants(found.as_ref())?;
-        if known.is_none() && read.name(&sender, &key.channel, parse) {
-            return Ok(());
-        }
-        grants = Some(read);
-    }
     let spliced = ours.and_then(|ours| allowlist::with_entry(&ours.text, &sender));
-    let text = if let Some(text) = spliced {
-        text
-    } else {
-        let mut grants = grants.map_or_else(|| allowlist::grants(found.as_ref()), Ok)?;
-        grants.add(&sender);
-        grants.render(&paths[0])?
+    let text = match spliced {
+        Some(Spliced::Added(text)) => text,
+        Some(Spliced::There) => return Ok(()),
+        None => {
+            let mut grants = allowlist::grants(found.as_ref())?;
+            if known.is_none() && grants.name(&sender, &key.channel, parse) {
+                return Ok(());
+            }
+            grants.add(&sender);
+            grants.render(&paths[0])?
+        }
     };
     change.stage(&paths[0], found.as_ref(), &text)?;
     change.granted(key, sender, found.map(|found| found.identity));
