@@ -9,4 +9,8 @@ pub mod record;
 pub mod request;
 pub mod role;
 pub mod setup_code;
+pub mod surface;
 pub mod token;
+
+#[cfg(test)]
+mod tests;
