@@ -203,9 +203,17 @@ fn open(start: &Start, store: &FileStore, account: &Account) -> Result<account::
         plugin: format!("{} ({id})", plugin.id),
         problem: error.to_string(),
     })?;
-    let journal = start.state.inbox(&account.key);
-    let journal = Journal::open(journal.clone())
-        .map_err(|source| RunError::Journal { path: journal, source })?;
+    let path = start.state.inbox(&account.key);
+    let failed = |source| RunError::Journal { path: path.clone(), source };
+    let mut journal = Journal::open(path.clone()).map_err(failed)?;
+    if journal.first_start() {
+        // Whoever waits already has his code from the program that kept this folder before.
+        for request in store.waiting(plugin.id, world::now())? {
+            if request.key == account.key {
+                journal.tell(&request.id).map_err(failed)?;
+            }
+        }
+    }
     Ok(account::Running::new(account.clone(), channel, journal))
 }
 

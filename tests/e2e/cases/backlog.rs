@@ -8,6 +8,25 @@ use crate::{
     world::{World, number},
 };
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_in_a_folder_of_openclaw_keeps_his_code_and_gets_no_second_one() {
+    let mut world = World::prepare(OWNED).await;
+    let now = openclaw::world::iso(openclaw::world::now());
+    let ann = number("ann");
+    let request =
+        json!({ "id": ann.to_string(), "code": "ABCD2345", "createdAt": now, "lastSeenAt": now });
+    let file = json!({ "version": 1, "requests": [request] }).to_string();
+    world.home.put("credentials/telegram-pairing.json", &file);
+    world.run();
+    world.say("ann", "hello?").await;
+    world.stop();
+    assert_eq!(world.unread(ann), Vec::<String>::new(), "she was told before");
+    world.run();
+    world.say("owner", "/pairing approve abcd2345").await;
+    assert!(world.next(ann).await.contains("access approved"));
+    world.stop();
+}
+
 fn ago(seconds: u64) -> u64 {
     std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() - seconds
 }
