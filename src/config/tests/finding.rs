@@ -92,7 +92,9 @@ fn case_118_nothing_is_read_from_the_working_directory() {
 #[test]
 #[ignore = "run by case_118, in a folder and an environment of its own"]
 fn loads_nothing_here() {
-    let state = StateDir::at(std::env::var("OC_TEST_STATE").unwrap());
+    // Alone it has nothing to look at: only the test above gives it a folder.
+    let Ok(state) = std::env::var("OC_TEST_STATE") else { return };
+    let state = StateDir::at(state);
     assert!(std::path::Path::new("config.toml").exists());
     let env = |name: &str| std::env::var(name).ok();
     let source = Source { flag: None, env: &env, state: &state };
