@@ -7,6 +7,7 @@ mod allowlist;
 pub mod audit;
 mod cache;
 mod change;
+pub mod devices;
 mod doc;
 mod effect;
 mod file;
@@ -38,7 +39,7 @@ use crate::access::{
 pub use self::owners::{How, KnownOwner};
 
 /// The store, as the gateway and the command line use it. Every call blocks on disk: from async code, off the runtime.
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait Store: devices::DeviceStore {
     /// The approved senders of this very account. One `stat` a file while nothing changed.
     fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError>;
 

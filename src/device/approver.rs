@@ -10,7 +10,11 @@ use crate::access::approver::{Approver, Surface};
 
 /// Somebody who may decide about devices.
 #[derive(Clone, Debug)]
-pub struct DeviceApprover(Kind);
+pub struct DeviceApprover {
+    kind: Kind,
+    surface: &'static str,
+    actor: String,
+}
 
 #[derive(Clone, Debug)]
 enum Kind {
@@ -71,23 +75,41 @@ impl Act {
 impl DeviceApprover {
     /// The owner in his chat, or the user of this machine. `listed` counts in the chat only.
     pub fn of(approver: &Approver, listed: Listed) -> Self {
-        match approver.surface() {
-            Surface::Chat => Self(Kind::Owner(listed)),
-            Surface::Cli => Self(Kind::Host),
-        }
+        let kind = match approver.surface() {
+            Surface::Chat => Kind::Owner(listed),
+            Surface::Cli => Kind::Host,
+        };
+        Self { kind, surface: approver.surface().word(), actor: approver.actor().to_owned() }
     }
 
     /// Whoever sits at a socket; `None` for a node, and for an operator who may not decide about devices.
-    /// `device` is the one that a device token stands for, and nobody where the shared secret was shown.
-    pub fn of_session(role: Role, scopes: Scopes, device: Option<DeviceId>) -> Option<Self> {
+    /// `device` is the one that a device token stands for, and nobody where the shared secret was shown;
+    /// `actor` is how the access log names him.
+    pub fn of_session(
+        role: Role,
+        scopes: Scopes,
+        device: Option<DeviceId>,
+        actor: &str,
+    ) -> Option<Self> {
         let may = role == Role::Operator && scopes.allow(Scope::Pairing);
-        may.then_some(Self(Kind::Session { scopes, device }))
+        let kind = Kind::Session { scopes, device };
+        may.then(|| Self { kind, surface: "socket", actor: actor.to_owned() })
+    }
+
+    /// Where he decides, as the access log says it.
+    pub fn surface(&self) -> &'static str {
+        self.surface
+    }
+
+    /// Who he is, as the access log names him.
+    pub fn actor(&self) -> &str {
+        &self.actor
     }
 
     /// True where he may grant this request, whole.
     pub fn may_approve(&self, request: &DeviceRequest) -> Result<(), Denied> {
         let asked = &request.asked;
-        match &self.0 {
+        match &self.kind {
             Kind::Host => Ok(()),
             Kind::Owner(listed) => owner_may(*listed, asked, request.profile),
             Kind::Session { scopes, .. } if scopes.allow(Scope::Admin) => Ok(()),
@@ -104,7 +126,7 @@ impl DeviceApprover {
     /// True where he may do anything else about this device: whoever may only pair manages no other device
     /// than the one he sits at.
     pub fn may_manage(&self, device: &DeviceId) -> Result<(), Denied> {
-        match &self.0 {
+        match &self.kind {
             Kind::Session { scopes, device: Some(own) }
                 if own != device && !scopes.allow(Scope::Admin) =>
             {
@@ -131,7 +153,7 @@ impl DeviceApprover {
         if let Some(beyond) = approved.lacks(wished) {
             return Err(Denied::Scope(beyond));
         }
-        match &self.0 {
+        match &self.kind {
             Kind::Session { scopes, .. } => {
                 scopes.lacks(wished).map_or(Ok(wished), |scope| Err(Denied::Scope(scope)))
             }

@@ -47,6 +47,8 @@ pub struct Device {
     pub described: Described,
     /// One a role at most.
     pub tokens: BTreeMap<Role, DeviceToken>,
+    /// The name that an owner gave it, shown instead of its own.
+    pub label: Option<String>,
     /// Who let it in, last.
     pub via: ApprovedVia,
     /// First.
@@ -72,6 +74,7 @@ impl Device {
             approved: Asked::default(),
             described: Described::default(),
             tokens: BTreeMap::new(),
+            label: None,
             via,
             created_at: now,
             approved_at: now,

@@ -10,6 +10,7 @@ use super::{
     approver::{Denied, DeviceApprover},
     identity::{DeviceId, DeviceKey, folded},
     role::{Profile, Role, Scopes},
+    setup_code::Words,
 };
 
 /// A request waits this long after its last retry.
@@ -118,6 +119,8 @@ pub struct DeviceRequest {
     pub described: Described,
     /// Of the setup code it came with.
     pub profile: Option<Profile>,
+    /// The three words of that code and this device.
+    pub words: Option<Words>,
     /// It is known already, and asks anew or for more.
     pub repair: bool,
     /// When it was opened.
@@ -147,6 +150,7 @@ impl DeviceRequest {
         field(self.device.as_str());
         field(&self.key.spell());
         field(self.profile.map_or("", Profile::word));
+        field(&self.words.map_or_else(String::new, |words| words.to_string()));
         let Asked { roles, scopes, commands, capabilities } = &self.asked;
         let lists: [Vec<&str>; 4] = [
             roles.iter().map(|role| role.word()).collect(),
@@ -181,6 +185,8 @@ pub struct Wish {
     pub described: Described,
     /// Of the setup code that is bound to this key.
     pub profile: Option<Profile>,
+    /// Of that code and this device.
+    pub words: Option<Words>,
     /// It is known already.
     pub repair: bool,
 }
@@ -275,7 +281,8 @@ impl DeviceRequests {
         if let Some(old) = &old {
             let same = wish.asked.is_within(&old.asked)
                 && wish.described.is_as(&old.described)
-                && wish.profile.is_none_or(|profile| Some(profile) == old.profile);
+                && wish.profile.is_none_or(|profile| Some(profile) == old.profile)
+                && wish.words.is_none_or(|words| Some(words) == old.words);
             if same && let Some(row) = self.waiting.get_mut(&old.id) {
                 row.refreshed_at = now;
                 return Ask::Refreshed(old.id.clone());
@@ -313,6 +320,7 @@ impl DeviceRequests {
             asked,
             described: wish.described,
             profile: wish.profile,
+            words: wish.words,
             repair: wish.repair,
             asked_at: now,
             refreshed_at: now,

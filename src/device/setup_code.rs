@@ -187,7 +187,7 @@ impl SetupCode {
 ///
 /// in the English list of BIP-39. The token digest is the SHA-256 of the token's text, so that a device can
 /// compute the words from its code.
-pub fn words(device: &DeviceId, token: &TokenDigest) -> [&'static str; 3] {
+pub fn words(device: &DeviceId, token: &TokenDigest) -> Words {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(b"openclaw-words\0");
     context.update(device.as_str().as_bytes());
@@ -195,10 +195,29 @@ pub fn words(device: &DeviceId, token: &TokenDigest) -> [&'static str; 3] {
     let hash = context.finish();
     let bits = hash.as_ref().iter().take(5).fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
     let list = Language::English.word_list();
-    [29, 18, 7].map(|shift| {
+    Words([29, 18, 7].map(|shift| {
         let index = usize::try_from((bits >> shift) & 0x7ff).unwrap_or_default();
         list[index]
-    })
+    }))
+}
+
+/// Three words of the English list of BIP-39; see [`words`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words([&'static str; 3]);
+
+impl Words {
+    /// Reads them back: three words of the list with one blank between.
+    pub fn parse(text: &str) -> Option<Self> {
+        let known = |word: &str| Language::English.word_list().iter().copied().find(|w| *w == word);
+        let found: Option<Vec<&'static str>> = text.split(' ').map(known).collect();
+        found?.try_into().ok().map(Self)
+    }
+}
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join(" "))
+    }
 }
 
 /// True where no more than `ms` have passed. A moment in the future is a clock set back: it counts as over.

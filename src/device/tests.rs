@@ -47,6 +47,7 @@ fn wish(scopes: &[Scope]) -> Wish {
         },
         described: Described::default(),
         profile: None,
+        words: None,
         repair: false,
     }
 }

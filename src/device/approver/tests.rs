@@ -22,6 +22,7 @@ fn request(roles: &[Role], scopes: &[Scope], commands: &[&str]) -> DeviceRequest
         },
         described: Described::default(),
         profile: None,
+        words: None,
         repair: false,
         asked_at: UnixMs(0),
         refreshed_at: UnixMs(0),
@@ -48,7 +49,7 @@ fn owner(listed: Listed) -> DeviceApprover {
 }
 
 fn session(scopes: &[Scope]) -> DeviceApprover {
-    DeviceApprover::of_session(Role::Operator, Scopes::of(scopes), None).unwrap()
+    DeviceApprover::of_session(Role::Operator, Scopes::of(scopes), None, "a").unwrap()
 }
 
 const PAIRING: [Scope; 1] = [Scope::Pairing];
@@ -108,9 +109,9 @@ fn case_002_case_003_case_004_one_table_for_every_path() {
 fn case_016_no_other_right_makes_an_approver() {
     let others: Vec<_> =
         Scope::ALL.into_iter().filter(|s| !matches!(s, Scope::Admin | Scope::Pairing)).collect();
-    assert!(DeviceApprover::of_session(Role::Operator, Scopes::of(&others), None).is_none());
-    assert!(DeviceApprover::of_session(Role::Operator, Scopes::NONE, None).is_none());
-    assert!(DeviceApprover::of_session(Role::Node, Scopes::of(&Scope::ALL), None).is_none());
+    assert!(DeviceApprover::of_session(Role::Operator, Scopes::of(&others), None, "a").is_none());
+    assert!(DeviceApprover::of_session(Role::Operator, Scopes::NONE, None, "a").is_none());
+    assert!(DeviceApprover::of_session(Role::Node, Scopes::of(&Scope::ALL), None, "a").is_none());
 }
 
 #[test]
@@ -118,7 +119,7 @@ fn a_device_decides_about_no_other_device() {
     let request = request(&[Role::Operator], &PAIRING, &[]);
     let other = DeviceKey::from_raw([2; 32]).id();
     let at = |scopes: &[Scope], device: &DeviceId| {
-        DeviceApprover::of_session(Role::Operator, Scopes::of(scopes), Some(device.clone()))
+        DeviceApprover::of_session(Role::Operator, Scopes::of(scopes), Some(device.clone()), "a")
             .unwrap()
     };
     let own = request.device.clone();

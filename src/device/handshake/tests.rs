@@ -90,6 +90,7 @@ fn device(roles: &[Role], scopes: &[Scope]) -> Device {
         },
         described: Described::default(),
         profile: None,
+        words: None,
         repair: false,
         asked_at: NOW,
         refreshed_at: NOW,

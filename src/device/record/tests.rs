@@ -16,6 +16,7 @@ fn request(at: u8, roles: &[Role], scopes: &[Scope]) -> DeviceRequest {
         },
         described: Described { platform: Some("iOS 18.0.0".to_owned()), ..Described::default() },
         profile: None,
+        words: None,
         repair: false,
         asked_at: UnixMs(0),
         refreshed_at: UnixMs(0),

@@ -34,6 +34,7 @@ fn wish(at: u8, scopes: &[Scope]) -> Wish {
             ..Described::default()
         },
         profile: None,
+        words: None,
         repair: false,
     }
 }
@@ -129,7 +130,7 @@ fn case_001_who_may_only_pair_leaves_an_admin_request_as_it_is() {
     requests.ask(wish(1, &[Scope::Admin]), id("a"), 0, UnixMs(0));
     let before = requests.open(UnixMs(0))[0].clone();
     let pairing = Scopes::of(&[Scope::Pairing]);
-    let caller = DeviceApprover::of_session(Role::Operator, pairing, None).unwrap();
+    let caller = DeviceApprover::of_session(Role::Operator, pairing, None, "a").unwrap();
     let decided = requests.approve(&caller, &id("a"), before.revision(), UnixMs(1));
     assert_eq!(decided, Err(Undecided::Denied(Denied::Scope(Scope::Admin))));
     assert_eq!(requests.open(UnixMs(1)), [&before]);
@@ -195,6 +196,7 @@ fn case_024_a_second_use_of_a_code_leaves_its_request_as_it_is() {
             ..Asked::default()
         },
         profile: Some(Profile::Limited),
+        words: None,
         ..wish(1, &[])
     };
     requests.ask(coded(&[Scope::Read]), id("a"), 0, UnixMs(0));
@@ -239,6 +241,7 @@ fn rows_of_another_program_count_once_a_device() {
         asked: Asked::default(),
         described: Described::default(),
         profile: None,
+        words: None,
         repair: false,
         asked_at: UnixMs(at),
         refreshed_at: UnixMs(at),
