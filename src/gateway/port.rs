@@ -162,6 +162,7 @@ pub(crate) fn fill(body: Body, port: &Port) -> Body {
     let spell = |code: Opaque| codes.get(code.0).map(PairingCode::spell).unwrap_or_default();
     let fill = |text: &Text| text.filled(spell);
     match body {
+        Body::Gone => Body::Gone,
         Body::Text(text) => Body::Text(fill(&text)),
         Body::Image(mut image) => {
             image.caption = fill(&image.caption);

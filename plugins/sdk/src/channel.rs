@@ -91,6 +91,8 @@ pub struct Abilities {
     pub command_prefix: &'static str,
     /// Whoever writes here sits at the machine and is its owner; strangers do not exist, so nor does pairing.
     pub console: bool,
+    /// A sent message can be taken away again, with [`crate::Body::Gone`].
+    pub deletes: bool,
     /// A sent message can be replaced.
     pub edits: bool,
     /// There are conversations of more than two.

@@ -144,6 +144,11 @@ impl OutboundMessage {
     pub fn new(to: Conversation, body: impl Into<Body>) -> Self {
         Self { to, body: body.into(), replaces: None, answers: None }
     }
+
+    /// Takes a sent message away, where the platform can.
+    pub fn removal(to: Conversation, sent: SentRef) -> Self {
+        Self { to, body: Body::Gone, replaces: Some(sent), answers: None }
+    }
 }
 
 /// What a message shows.
@@ -151,6 +156,8 @@ impl OutboundMessage {
 pub enum Body {
     /// A card, perhaps with buttons.
     Card(Card),
+    /// Nothing: the message that it takes the place of goes away.
+    Gone,
     /// A picture with a caption.
     Image(Image),
     /// Text.

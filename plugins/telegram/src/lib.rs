@@ -27,6 +27,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         buttons: Some(100),
         command_prefix: "/",
         console: false,
+        deletes: true,
         edits: true,
         groups: true,
         images: true,

@@ -23,6 +23,7 @@ use crate::{
 const CAPTION_LIMIT: usize = 1024;
 const TOAST_LIMIT: usize = 200;
 const BUTTON_DATA_LIMIT: usize = 64;
+const NOTHING: &str = "there is no message to take away";
 
 /// A message that fits, on its way.
 struct Draft<'a> {
@@ -35,6 +36,11 @@ struct Draft<'a> {
 
 impl Telegram {
     pub(crate) async fn deliver(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+        if message.body == Body::Gone {
+            let old = message.replaces.as_ref().ok_or_else(|| undeliverable(NOTHING))?;
+            delete(&*self.api().await?, recipient(&old.chat)?, number(old)?).await?;
+            return Ok(old.clone());
+        }
         let draft = Draft::new(message)?;
         let api = self.api().await?;
         if let Some(InboundRef::Press(press)) = &message.answers {
@@ -77,6 +83,7 @@ impl<'a> Draft<'a> {
             Body::Card(card) => {
                 (card.to_text(), None, card.buttons.as_slice(), PLUGIN.text_limit.max)
             }
+            Body::Gone => return Err(undeliverable(NOTHING)),
             Body::Image(image) => {
                 (image.caption.clone(), Some(image), [].as_slice(), CAPTION_LIMIT)
             }
@@ -162,12 +169,7 @@ async fn send_as(
 
 async fn replace(api: &Api, draft: Draft<'_>, old: &SentRef) -> Result<SentRef, ChannelError> {
     let chat = recipient(&old.chat)?;
-    let id = old
-        .id
-        .as_str()
-        .parse()
-        .map(MessageId)
-        .map_err(|_| undeliverable("that is no message of Telegram's"))?;
+    let id = number(old)?;
     if draft.image.is_some() {
         return send_instead(api, draft, chat, id).await;
     }
@@ -208,6 +210,12 @@ async fn send_instead(
     chat: Recipient,
     id: MessageId,
 ) -> Result<SentRef, ChannelError> {
+    delete(api, chat, id).await?;
+    send(api, draft).await
+}
+
+/// Also done where it is gone already.
+async fn delete(api: &Api, chat: Recipient, id: MessageId) -> Result<(), ChannelError> {
     let deleted: Result<IgnoredAny, _> = api.call(DeleteMessage::new(chat, id)).await;
     match deleted {
         Err(error)
@@ -215,8 +223,13 @@ async fn send_instead(
         {
             Err(api.refused(&error))
         }
-        _ => send(api, draft).await,
+        _ => Ok(()),
     }
+}
+
+fn number(sent: &SentRef) -> Result<MessageId, ChannelError> {
+    let id = sent.id.as_str().parse().map(MessageId);
+    id.map_err(|_| undeliverable("that is no message of Telegram's"))
 }
 
 fn unparsed(error: &RequestError) -> bool {

@@ -46,6 +46,7 @@ pub const PLUGIN: ChannelPlugin = ChannelPlugin {
         buttons: None,
         command_prefix: "/",
         console: true,
+        deletes: false,
         edits: false,
         groups: false,
         images: false,
@@ -233,6 +234,7 @@ impl Channel for Terminal {
                 return refused("the console has no buttons");
             }
             Body::Card(card) => card.to_text().to_plain(),
+            Body::Gone => return refused("what the console has printed stays"),
             Body::Image(_) => return refused("the console shows no pictures"),
             Body::Text(text) => text.to_plain(),
         };

@@ -77,6 +77,9 @@ function hear(said) {
       show(said);
       if (said.from === 'you') keep(said);
       break;
+    case 'gone':
+      drop(said.id);
+      break;
     case 'taken':
       settle(said.id, { at: said.at });
       break;
@@ -105,6 +108,7 @@ function welcome(said) {
   ready = true;
   failures = 0;
   state('open', 'Connected');
+  (said.gone ?? []).forEach(drop);
   part('title').textContent = title;
   part('you').replaceChildren(chip(you));
   retitle();
@@ -163,6 +167,15 @@ function show(message) {
   if (atEnd) toEnd();
   else if (!old) part('jump').hidden = false;
   return item;
+}
+
+function drop(id) {
+  const old = shown.get(id);
+  if (!old) return;
+  shown.delete(id);
+  old.item.remove();
+  if (replyTo === id) reply(null);
+  shown.forEach(({ message, item }) => quote(item, message));
 }
 
 // By the gateway's clock: an answer may come before the word that its question is taken.

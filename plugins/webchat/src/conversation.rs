@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
     visitor::Visitor,
-    wire::{Shown, ToPage},
+    wire::{Shown, ToPage, is_ours},
 };
 
 /// Messages kept for a visitor, also while he is away.
@@ -44,7 +44,7 @@ struct Conversation {
 
 struct Entry {
     id: String,
-    /// Nothing for what the visitor wrote: of that only the id is known.
+    /// Nothing for what the visitor wrote, and for what was taken away: of those only the id is known.
     shown: Option<Shown>,
     cost: usize,
     mark: Mark,
@@ -95,12 +95,17 @@ impl Conversations {
         conversation.touched = number;
         let (frames_in, frames) = mpsc::channel(QUEUE);
         let taken = conversation.entries.iter_mut().filter(|entry| entry.mark != Mark::Saying);
-        let history = taken.filter_map(|entry| {
+        let (mut history, mut gone) = (Vec::new(), Vec::new());
+        for entry in taken {
             entry.mark = Mark::Seen;
-            entry.shown.as_ref()
-        });
-        let (you, history) = (visitor.as_str(), history.collect());
-        let ready = ToPage::Ready { you, title, now: crate::now().0, history };
+            match &entry.shown {
+                Some(shown) => history.push(shown),
+                None if is_ours(&entry.id) => gone.push(entry.id.as_str()),
+                None => {}
+            }
+        }
+        let you = visitor.as_str();
+        let ready = ToPage::Ready { you, title, now: crate::now().0, history, gone };
         let page = Page { number, frames: frames_in };
         page.tell(ready.frame());
         conversation.pages.push(page);
@@ -127,6 +132,14 @@ impl Conversations {
         let frame = ToPage::Edit(&shown).frame();
         state.keep(visitor, Entry::sent(shown))?;
         state.tell(visitor, &frame, None);
+        Ok(())
+    }
+
+    /// Takes a message away, also from a page that comes back later.
+    pub(crate) fn remove(&self, visitor: &Visitor, id: &str) -> Result<(), Full> {
+        let mut state = self.lock();
+        state.keep(visitor, Entry::gone(id))?;
+        state.tell(visitor, &ToPage::Gone { id }.frame(), None);
         Ok(())
     }
 
@@ -263,6 +276,10 @@ impl Entry {
     fn sent(shown: Shown) -> Self {
         let cost = shown.id.len() + shown.body.cost();
         Self { id: shown.id.clone(), shown: Some(shown), cost, mark: Mark::Waiting }
+    }
+
+    fn gone(id: &str) -> Self {
+        Self { id: id.to_owned(), shown: None, cost: id.len() + 64, mark: Mark::Waiting }
     }
 
     fn said(id: &str) -> Self {

@@ -23,7 +23,7 @@ use address::Addresses;
 use conversation::Conversations;
 use site::Sites;
 use visitor::{Visitor, Visitors};
-use wire::{Author, Shown};
+use wire::{Author, Shown, ShownBody};
 
 /// The page and its socket.
 pub static PLUGIN: ChannelPlugin = ChannelPlugin {
@@ -38,6 +38,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         buttons: Some(BUTTONS),
         command_prefix: "/",
         console: false,
+        deletes: true,
         edits: true,
         groups: false,
         images: true,
@@ -117,6 +118,13 @@ impl Channel for WebChat {
             Some(_) => return Err(undeliverable("there is no such message to replace")),
             None => EventId::new(wire::message_id().ok_or_else(|| undeliverable(NO_DICE))?),
         };
+        let Some(body) = ShownBody::of(&message.body) else {
+            if message.replaces.is_none() {
+                return Err(undeliverable("there is no message to take away"));
+            }
+            self.conversations.remove(&visitor, id.as_str()).map_err(full)?;
+            return Ok(SentRef { chat: chat.clone(), id });
+        };
         let answers =
             message.answers.as_ref().map(|(InboundRef::Message(id) | InboundRef::Press(id))| id);
         let shown = Shown {
@@ -124,20 +132,22 @@ impl Channel for WebChat {
             at: now().0,
             from: Author::Gateway,
             answers: answers.map(|id| id.as_str().to_owned()),
-            body: (&message.body).into(),
+            body,
         };
         let posted = match message.replaces {
             Some(_) => self.conversations.edit(&visitor, shown),
             None => self.conversations.post(&visitor, shown),
         };
-        posted.map_err(|conversation::Full| {
-            undeliverable("too much waits for visitors who are not here")
-        })?;
+        posted.map_err(full)?;
         Ok(SentRef { chat: chat.clone(), id })
     }
 }
 
 const NO_DICE: &str = "the system gives no randomness";
+
+fn full(conversation::Full: conversation::Full) -> ChannelError {
+    undeliverable("too much waits for visitors who are not here")
+}
 
 fn check(body: &Body) -> Result<(), ChannelError> {
     let text = match body {
@@ -147,6 +157,7 @@ fn check(body: &Body) -> Result<(), ChannelError> {
             }
             card.to_text()
         }
+        Body::Gone => return Ok(()),
         Body::Image(image) if image.png.len() > PICTURE_LIMIT => {
             return Err(undeliverable("a picture has at most 256 KiB"));
         }

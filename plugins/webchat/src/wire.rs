@@ -28,10 +28,19 @@ pub(crate) enum FromPage {
 pub(crate) enum ToPage<'a> {
     /// A message takes the place of the one with its id.
     Edit(&'a Shown),
+    /// The message with this id is taken away.
+    Gone { id: &'a str },
     /// A message is new.
     Message(&'a Shown),
-    /// First: who the visitor is, and the conversation so far.
-    Ready { you: &'a str, title: &'a str, now: u64, history: Vec<&'a Shown> },
+    /// First: who the visitor is, the conversation so far, and what of it was taken away.
+    Ready {
+        you: &'a str,
+        title: &'a str,
+        now: u64,
+        history: Vec<&'a Shown>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        gone: Vec<&'a str>,
+    },
     /// What the page said with this id, or unreadably, was not taken.
     Refused { id: Option<&'a str>, why: &'a str },
     /// What the page said with this id is durable: it need not be said again.
@@ -94,16 +103,18 @@ pub(crate) enum ShownSpan {
     Plain(String),
 }
 
-impl From<&Body> for ShownBody {
-    fn from(body: &Body) -> Self {
-        match body {
+impl ShownBody {
+    /// What a message of ours shows; nothing where it takes another away.
+    pub(crate) fn of(body: &Body) -> Option<Self> {
+        Some(match body {
             Body::Card(card) => Self::from(card),
+            Body::Gone => return None,
             Body::Image(image) => Self::Image {
                 png: BASE64_STANDARD.encode(&image.png),
                 caption: spans(&image.caption),
             },
             Body::Text(text) => Self::Text { spans: spans(text) },
-        }
+        })
     }
 }
 

@@ -72,6 +72,7 @@ const NONE: Abilities = Abilities {
     buttons: None,
     command_prefix: "/",
     console: false,
+    deletes: false,
     edits: false,
     groups: false,
     images: false,

@@ -18,6 +18,8 @@ pub(super) async fn check<P: FakePlatform>(
     a_picture_arrives_byte_for_byte(&mut Bench::start(plugin, start().await).await, plugin).await;
     an_edit_takes_the_place_of_the_message(&mut Bench::start(plugin, start().await).await, plugin)
         .await;
+    a_message_that_is_taken_away_is_gone(&mut Bench::start(plugin, start().await).await, plugin)
+        .await;
     a_conversation_that_is_not_there_is_undeliverable(
         &mut Bench::start(plugin, start().await).await,
         plugin,
@@ -166,6 +168,28 @@ async fn an_edit_takes_the_place_of_the_message<P: FakePlatform>(
     // The same words again: nothing to do, and no error.
     let again = bench.send(&edit).await;
     assert_eq!(again, Ok(first), "{}: an edit that changes nothing is done", plugin.id);
+}
+
+/// `case_049` rests on this.
+async fn a_message_that_is_taken_away_is_gone<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let code = bench.say(&ann, Text::default().code("AB3D7X9K")).await;
+    bench.say(&ann, Text::plain("second")).await;
+    let removal = OutboundMessage::removal(ann.conversation.clone(), code.clone());
+    let nothing = OutboundMessage { replaces: None, ..removal.clone() };
+    bench.refuses(&nothing, "nothing in the place of nothing").await;
+    if !plugin.abilities.deletes {
+        bench.refuses(&removal, "a removal where the facts say that there is none").await;
+        return;
+    }
+    for again in ["taken away", "gone already"] {
+        assert_eq!(bench.send(&removal).await, Ok(code.clone()), "{}: {again}", plugin.id);
+        let seen = bench.platform.seen().await.into_iter().map(|seen| seen.text);
+        assert_eq!(seen.collect::<Vec<_>>(), ["second"], "{}: {again}", plugin.id);
+    }
 }
 
 async fn a_conversation_that_is_not_there_is_undeliverable<P: FakePlatform>(

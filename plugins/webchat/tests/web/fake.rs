@@ -126,6 +126,12 @@ fn heard(sign: Sign) -> Option<Wish> {
 
 /// As the page's script does it: by id, in order.
 fn show(screen: &mut Vec<Value>, said: &Value) {
+    let gone = match said["type"].as_str() {
+        Some("ready") => said["gone"].as_array().cloned().unwrap_or_default(),
+        Some("gone") => vec![said["id"].clone()],
+        _ => Vec::new(),
+    };
+    screen.retain(|message| !gone.contains(&message["id"]));
     let messages = match said["type"].as_str() {
         Some("ready") => said["history"].as_array().cloned().unwrap_or_default(),
         Some("message" | "edit") => vec![said.clone()],
