@@ -8,14 +8,17 @@
 )]
 
 mod cases;
+mod client;
 mod console;
 #[path = "../../plugins/telegram/tests/crabline/mod.rs"]
 mod crabline;
 mod emulator;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
+mod frames;
 mod loops;
 mod pattern;
+mod phone;
 mod process;
 mod transcript;
 mod visitor;

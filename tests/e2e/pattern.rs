@@ -1,4 +1,5 @@
-//! What a transcript expects: text in which `…` stands for anything and `<name>` for a code of eight characters.
+//! What a transcript expects: text in which `…` stands for anything, `<code…>` for a code of eight characters,
+//! `<setup…>` for a setup code, and `<request…>` for the id of a waiting device.
 
 use std::collections::HashMap;
 
@@ -46,14 +47,13 @@ fn walk(pattern: &str, before: Option<char>, text: &str, codes: &mut Codes) -> b
                 .strip_prefix(&*known)
                 .is_some_and(|left| walk(rest, Some('X'), left, codes));
         }
-        let Some(code) = text
-            .get(..8)
-            .filter(|code| is_code(code) && !joined(before) && !joined(text[8..].chars().next()))
-        else {
+        let end = word_end(name, text);
+        let (code, left) = text.split_at(end);
+        if !is_code(name, code) || joined(before) || joined(left.chars().next()) {
             return false;
-        };
+        }
         codes.insert(name.to_owned(), code.to_owned());
-        return walk(rest, Some('X'), &text[8..], codes);
+        return walk(rest, Some('X'), left, codes);
     }
     let c = pattern.chars().next().unwrap();
     text.strip_prefix(c).is_some_and(|left| walk(&pattern[c.len_utf8()..], Some(c), left, codes))
@@ -61,14 +61,32 @@ fn walk(pattern: &str, before: Option<char>, text: &str, codes: &mut Codes) -> b
 
 fn name(pattern: &str) -> Option<(&str, &str)> {
     let (name, rest) = pattern.strip_prefix('<')?.split_once('>')?;
-    name.starts_with("code").then_some((name, rest))
+    ["code", "request", "setup"].iter().any(|kind| name.starts_with(kind)).then_some((name, rest))
+}
+
+/// Whether what a name stands for must stand in no log.
+pub(crate) fn is_secret(name: &str) -> bool {
+    !name.starts_with("request")
+}
+
+/// Where the word that a name may stand for ends.
+fn word_end(name: &str, text: &str) -> usize {
+    let part =
+        |c: char| c.is_ascii_alphanumeric() || (!name.starts_with("code") && "-_".contains(c));
+    text.find(|c| !part(c)).unwrap_or(text.len())
 }
 
 fn joined(neighbour: Option<char>) -> bool {
     neighbour.is_some_and(char::is_alphanumeric)
 }
 
-fn is_code(text: &str) -> bool {
+fn is_code(name: &str, text: &str) -> bool {
+    if name.starts_with("setup") {
+        return text.len() > 80 && text.starts_with("eyJ");
+    }
+    if name.starts_with("request") {
+        return text.len() == 36 && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
+    }
     text.len() == 8 && text.chars().all(|c| "ABCDEFGHJKLMNPQRSTUVWXYZ23456789".contains(c))
 }
 
@@ -80,5 +98,10 @@ fn a_pattern_binds_and_compares_codes() {
     assert!(matches("<code>", "ABCD2345\n", &mut codes));
     assert!(!matches("<code>", "ABCD2346", &mut codes));
     assert!(!matches("code", "codes", &mut codes));
+    let request = "id 11111111-2222-4333-8444-555555555555.";
+    assert!(matches("id <request>.", request, &mut codes));
+    assert!(!matches("id <request2>.", "id 1111.", &mut codes));
+    let setup = format!("eyJ{}", "x-_9".repeat(20));
+    assert!(matches("<setup>", &setup, &mut codes) && codes["setup"] == setup);
     assert_eq!(fill("/x <code>", &codes), "/x ABCD2345");
 }

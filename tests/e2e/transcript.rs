@@ -2,13 +2,14 @@
 //!
 //! `= toml` configures; `telegram ann> text` writes, `telegram ann< pattern` is what the bot answers,
 //! `telegram ann< (silence)` that it does not; `ann reply>` answers the bot's last message; `group ann>` writes in
-//! the group; `webchat bob>` and `webchat bob<` do so on the page; `$ openclaw …` runs a command line, the lines
+//! the group; `phone ann> connect with <setup>` and what else `phone/told.rs` lists use a phone, `phone ann< …` is what it
+//! shows; `webchat bob>` and `webchat bob<` do so on the page; `$ openclaw …` runs a command line, the lines
 //! below it are its output, `! N` its exit code; `~ stop`, `~ start`, `~ kill` and `~ restart` are the gateway's.
 
 use std::path::Path;
 
 use super::{
-    pattern::{Codes, fill, matches},
+    pattern::{Codes, fill, is_secret, matches},
     process::texts,
     world::World,
 };
@@ -50,14 +51,15 @@ pub(crate) async fn play(path: &Path) {
         );
     }
     let logged = world.home.logged();
-    for secret in codes.values().map(String::as_str).chain([super::fake_telegram::TOKEN]) {
+    let secrets = codes.iter().filter(|(name, _)| is_secret(name)).map(|(_, code)| code.as_str());
+    for secret in secrets.chain([super::fake_telegram::TOKEN]) {
         assert!(!logged.contains(secret), "case_107 case_108: `{secret}` stands in the log");
     }
 }
 
 fn is_step(line: &str) -> bool {
     let word = line.split(' ').next().unwrap_or_default();
-    ["telegram", "webchat", "$", "~", "#", "="].contains(&word) || line.is_empty()
+    ["telegram", "webchat", "phone", "$", "~", "#", "="].contains(&word) || line.is_empty()
 }
 
 fn run(world: &World, command: &str, expected: &[&str], codes: &mut Codes, place: &str) {
@@ -108,6 +110,11 @@ async fn step(world: &mut World, line: &str, codes: &mut Codes, place: &str) {
         }
         (["telegram", name], false) => {
             let got = world.next(World::chat(name)).await;
+            assert!(matches(rest.trim(), &got, codes), "{place}\ngot: {got}");
+        }
+        (["phone", name], true) => world.phone(name).told(&text).await,
+        (["phone", name], false) => {
+            let got = world.phone(name).shown().await;
             assert!(matches(rest.trim(), &got, codes), "{place}\ngot: {got}");
         }
         (["webchat", name, "reply"], true) => {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     fake_telegram::{FakeTelegram, GROUP, TOKEN, group, person, private},
+    phone::{App, Phone},
     process::{Gateway, Home},
     visitor::Visitor,
 };
@@ -16,6 +17,7 @@ pub(crate) struct World {
     pub(crate) telegram: FakeTelegram,
     pub(crate) gateway: Option<Gateway>,
     visitors: HashMap<String, Visitor>,
+    phones: HashMap<String, Phone>,
     /// How many of the bot's messages each chat has been asked for.
     read: HashMap<i64, usize>,
 }
@@ -43,7 +45,14 @@ impl World {
         // An owner has pressed Start once: a bot can write to nobody who has not.
         telegram.with(|state| state.chats.insert(number("owner")));
         home.configure(&config.replace("{root}", &telegram.root()).replace("{token}", TOKEN));
-        Self { home, telegram, gateway: None, visitors: HashMap::new(), read: HashMap::new() }
+        Self {
+            home,
+            telegram,
+            gateway: None,
+            visitors: HashMap::new(),
+            phones: HashMap::new(),
+            read: HashMap::new(),
+        }
     }
 
     /// Starts the gateway, with everything logged.
@@ -136,6 +145,16 @@ impl World {
         let visitor = self.visitors.get_mut(name).unwrap();
         visitor.connect(port).await;
         visitor
+    }
+
+    /// A phone by its owner's name, bought when it is first named; it finds the gateway again that moved.
+    pub(crate) fn phone(&mut self, name: &str) -> &mut Phone {
+        let new = || Phone::new(&format!("{name}'s phone"), App::Newest);
+        let phone = self.phones.entry(name.to_owned()).or_insert_with(new);
+        if let Some(gateway) = &self.gateway {
+            phone.moved(gateway.port);
+        }
+        phone
     }
 
     /// The chat with a person, or the group.

@@ -1,0 +1,104 @@
+//! `openclaw devices …` of both versions: at this machine and from elsewhere, paired, not paired, and with a wrong
+//! secret.
+
+use super::{Bed, Cli, TOKEN};
+
+/// At this machine, with the secret: let in at once, unless the configuration says otherwise.
+async fn at_this_machine(version: &str) {
+    let bed = Bed::start("").await;
+    let cli = Cli::new(version);
+    let list = cli.json(bed.direct.port, TOKEN, &["devices", "list", "--json"]).await;
+    assert_eq!(list["pending"].as_array().map(Vec::len), Some(0), "{list}");
+    let paired = list["paired"].as_array().unwrap();
+    assert!(paired.iter().any(|device| device["deviceId"] == cli.device()), "{list}");
+    let (done, said) = cli.run(bed.direct.port, "wrong", &["devices", "list"]).await;
+    // It shows its own token before the secret.
+    assert!(done && said.contains("Paired"), "{said}");
+
+    let stranger = Cli::new(version);
+    let (done, said) = stranger.run(bed.direct.port, "wrong", &["devices", "list"]).await;
+    assert!(!done && said.contains("unauthorized: gateway token mismatch"), "{said}");
+    assert_eq!(bed.paired().len(), 1, "nobody else is paired");
+    bed.end();
+}
+
+/// Also at this machine, where nobody is let in unasked.
+async fn unasked(version: &str) {
+    let bed = Bed::start("[gateway.nodes.pairing]\nauto_approve_local = false\n").await;
+    let cli = Cli::new(version);
+    let (done, said) = cli.run(bed.direct.port, TOKEN, &["devices", "list"]).await;
+    assert!(!done && said.contains("pairing required"), "{said}");
+    let [waiting] = &bed.pending()[..] else { panic!("one waits: {:?}", bed.pending()) };
+    assert_eq!(waiting["deviceId"], cli.device());
+    bed.ours(&["devices", "approve", waiting["requestId"].as_str().unwrap()]);
+    let list = cli.json(bed.direct.port, TOKEN, &["devices", "list", "--json"]).await;
+    assert_eq!(list["paired"][0]["deviceId"], cli.device(), "{list}");
+    bed.end();
+}
+
+/// One at this machine decides about two from elsewhere.
+async fn from_elsewhere(version: &str) {
+    let bed = Bed::start("").await;
+    let (here, first, second) = (Cli::new(version), Cli::new(version), Cli::new(version));
+    here.json(bed.direct.port, TOKEN, &["devices", "list", "--json"]).await;
+    for cli in [&first, &second] {
+        let (done, said) = cli.run(bed.remote.port, TOKEN, &["devices", "list"]).await;
+        assert!(!done && said.contains("pairing required"), "{said}");
+    }
+    let list = here.json(bed.direct.port, TOKEN, &["devices", "list", "--json"]).await;
+    let pending = list["pending"].as_array().unwrap();
+    let request = |cli: &Cli| {
+        let of = pending.iter().find(|request| request["deviceId"] == cli.device());
+        let of = of.unwrap_or_else(|| panic!("it waits: {list}"));
+        assert_eq!(of["remoteIp"], super::ELSEWHERE);
+        of["requestId"].as_str().unwrap().to_owned()
+    };
+    let (one, two) = (request(&first), request(&second));
+    let (done, said) = here.run(bed.direct.port, TOKEN, &["devices", "list"]).await;
+    assert!(done && said.contains("Pending (2)"), "{said}");
+    let (done, said) = here.run(bed.direct.port, TOKEN, &["devices", "approve", &one]).await;
+    assert!(done && said.contains("Approved"), "{said}");
+    let (done, said) = here.run(bed.direct.port, TOKEN, &["devices", "reject", &two]).await;
+    assert!(done && said.contains("Rejected"), "{said}");
+    let (done, said) = here.run(bed.direct.port, TOKEN, &["devices", "reject", &two]).await;
+    assert!(!done && said.contains("unknown requestId"), "{said}");
+
+    let list = first.json(bed.remote.port, TOKEN, &["devices", "list", "--json"]).await;
+    assert_eq!(list["paired"].as_array().map(Vec::len), Some(2), "{list}");
+    let (done, said) = second.run(bed.remote.port, TOKEN, &["devices", "list"]).await;
+    assert!(!done && said.contains("pairing required"), "{said}");
+
+    let rotate = ["devices", "rotate", "--device", &first.device(), "--role", "operator"];
+    let rotated = here.json(bed.direct.port, TOKEN, &rotate).await;
+    assert!(rotated["rotatedAtMs"].is_u64() && rotated["token"].is_null(), "{rotated}");
+    let revoke = ["devices", "revoke", "--device", &first.device(), "--role", "operator"];
+    let revoked = here.json(bed.direct.port, TOKEN, &revoke).await;
+    assert!(revoked["revokedAtMs"].is_u64(), "{revoked}");
+    bed.ours(&["devices", "remove", &first.device(), "--yes"]);
+    let (done, said) = first.run(bed.remote.port, TOKEN, &["devices", "list"]).await;
+    assert!(!done, "{said}");
+    bed.end();
+}
+
+macro_rules! of_both {
+    ($($story:ident: $february:ident, $april:ident;)*) => { $(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        #[ignore = "needs the clients that .ci/run installs"]
+        async fn $february() {
+            $story("2026.2.12").await;
+        }
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        #[ignore = "needs the clients that .ci/run installs"]
+        async fn $april() {
+            $story("2026.4.29").await;
+        }
+    )* };
+}
+pub(super) use of_both;
+
+of_both! {
+    at_this_machine: the_cli_of_february_at_this_machine, the_cli_of_april_at_this_machine;
+    unasked: the_cli_of_february_waits_where_nobody_is_let_in_unasked, the_cli_of_april_waits_where_nobody_is_let_in_unasked;
+    from_elsewhere: the_cli_of_february_decides_about_others, the_cli_of_april_decides_about_others;
+}
