@@ -6,6 +6,7 @@ pub mod config;
 pub mod device;
 pub mod gateway;
 pub mod local;
+pub mod offer;
 pub mod protocol;
 pub mod registry;
 pub mod store;

@@ -67,6 +67,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("registry", &["config", "store", "gateway", "cli", "hyper"]),
     ("config", &["tokio", "gateway", "cli", "hyper", "clap"]),
     ("store", &["tokio", "gateway", "cli", "hyper", "clap", "config", "registry"]),
+    ("offer", &["tokio", "config", "gateway", "cli", "hyper", "clap"]),
     ("local", &["tokio", "gateway", "cli", "hyper", "clap"]),
     ("gateway", &["cli", "clap"]),
     ("cli", &["tokio", "hyper"]),

@@ -1,0 +1,87 @@
+//! Making a setup code: one for chat, command line and socket. The rights are `device`'s, the spelling is
+//! `protocol`'s, the way to this gateway is `reach`'s.
+
+pub mod drawing;
+
+use openclaw_plugin_sdk::UnixMs;
+
+use crate::{
+    device::{
+        approver::DeviceApprover,
+        role::Profile,
+        setup_code::{LIFETIME_MS, SetupCode},
+        token::Token,
+    },
+    protocol::setup_code::{MOST_URLS, SetupPayload},
+    store::{StoreError, devices::DeviceStore},
+    world,
+};
+
+/// How a device reaches this gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// The best first; never empty.
+    pub urls: Vec<String>,
+    /// What its owner should know of them.
+    pub notes: Vec<String>,
+    /// Of the gateway's own certificate.
+    pub tls_fingerprint: Option<String>,
+    /// Which key or address the first was read from.
+    pub source: String,
+    /// Others in a network can read along.
+    pub plaintext_beyond_loopback: bool,
+}
+
+/// Why there is no code.
+#[derive(Debug, thiserror::Error)]
+pub enum OfferError {
+    /// The system gives no randomness.
+    #[error("the system gives no randomness: {0}")]
+    Dice(#[source] std::io::Error),
+    /// It cannot be spelt.
+    #[error("cannot write the setup code: {0}")]
+    Spelling(#[source] serde_json::Error),
+    /// It could not be remembered.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no way to this gateway.
+    #[error("there is no address to put into it")]
+    Nowhere,
+}
+
+/// A code as its owner gets it, once. It has no `Debug`.
+#[expect(missing_debug_implementations, reason = "a code never prints itself")]
+pub struct Minted {
+    /// To be pasted.
+    pub code: String,
+    /// To be scanned: without the further addresses, so that it is coarse enough.
+    pub drawn: String,
+    /// What is kept of it.
+    pub setup: SetupCode,
+    /// When it is over, if nobody has used it.
+    pub expires_at: UnixMs,
+    /// Full access was wished for, and is not given away over this way.
+    pub downgraded: bool,
+}
+
+/// Makes a code for one device. Over plain text beyond this machine it is never for full access.
+pub fn make(
+    store: &dyn DeviceStore,
+    by: &DeviceApprover,
+    wished: Profile,
+    way: &Way,
+    now: UnixMs,
+) -> Result<Minted, OfferError> {
+    let (url, more) = way.urls.split_first().ok_or(OfferError::Nowhere)?;
+    let downgraded = wished == Profile::Full && way.plaintext_beyond_loopback;
+    let profile = if downgraded { Profile::Limited } else { wished };
+    let token = Token::from_random(world::random().map_err(OfferError::Dice)?);
+    let expires_at = UnixMs(now.0.saturating_add(LIFETIME_MS));
+    let mut payload = SetupPayload::new(url, &token.spell(), expires_at.0, profile.word());
+    payload.tls_fingerprint.clone_from(&way.tls_fingerprint);
+    let drawn = payload.encode().map_err(OfferError::Spelling)?;
+    payload.urls = more.iter().take(MOST_URLS).cloned().collect();
+    let code = payload.encode().map_err(OfferError::Spelling)?;
+    let setup = store.mint_code(by, profile, &token, now)?;
+    Ok(Minted { code, drawn, setup, expires_at, downgraded })
+}
