@@ -5,6 +5,8 @@ mod answer;
 mod challenge;
 mod command;
 mod decide;
+mod device_notice;
+mod device_port;
 mod gate;
 mod inbound;
 mod journal;
@@ -13,8 +15,12 @@ mod notice;
 mod notice_book;
 mod outbound;
 mod port;
+mod reply;
 mod secrets;
 mod server;
+mod setup_book;
+mod setup_message;
+mod shown;
 mod single;
 mod socket;
 mod start;
@@ -33,6 +39,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     account::Running, answer::Turns, gate::Moment, notice_book::NoticeBook, port::WrongCodes,
+    setup_message::SetupMessages, shown::Shown,
 };
 use crate::{
     access::{AccountKey, claim::WrongTries},
@@ -64,6 +71,10 @@ pub(crate) struct Gateway {
     notices_turn: tokio::sync::Mutex<()>,
     wrong_claims: Mutex<WrongTries>,
     wrong_codes: Mutex<WrongCodes>,
+    /// The messages that show setup codes.
+    setup: SetupMessages,
+    /// The waiting devices that each owner's chat was shown.
+    shown: Mutex<Shown>,
     /// Groups in which an owner was told to write directly.
     told_groups: Mutex<HashSet<(AccountKey, ChatId)>>,
     started: UnixMs,

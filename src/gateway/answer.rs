@@ -20,7 +20,9 @@ use super::{
     challenge,
     gate::{self, Admitted, Passage, Rules, What},
     journal::EventKey,
-    outbound, secrets,
+    outbound,
+    reply::{self, Replies},
+    secrets,
 };
 use crate::{
     access::{AccountKey, pairing::RequestId},
@@ -47,6 +49,8 @@ pub(crate) enum Job {
     Forget,
     /// Answer a message that the journal has taken on.
     Respond { key: EventKey, message: Box<InboundMessage> },
+    /// Send what a command answers.
+    Reply(Box<Replies>),
     /// Send these.
     Send(Vec<OutboundMessage>),
 }
@@ -108,7 +112,7 @@ pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: Ch
             Box::pin(send(gateway, account, vec![told])).await;
         }
         Some(Job::Challenge { of, .. }) => challenge::ended(account, &of),
-        Some(Job::Forget | Job::Send(_)) => {
+        Some(Job::Forget | Job::Reply(_) | Job::Send(_)) => {
             warn!(
                 channel = account.config.plugin.id,
                 "too much waits to be sent in a conversation: left out"
@@ -146,6 +150,7 @@ async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: &ChatId, job:
     match job {
         Job::Challenge { of, message } => challenge::deliver(account, &of, *message).await,
         Job::Forget => gateway.responder.forget(&conversation(account, chat)).await,
+        Job::Reply(replies) => reply::deliver(gateway, account, chat, *replies).await,
         Job::Send(messages) => {
             for message in messages {
                 outbound::deliver(account, message).await;

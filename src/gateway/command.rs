@@ -14,7 +14,7 @@ use super::{
     answer, blocking,
     gate::Admitted,
     inbound::Halt,
-    port::{Port, fill},
+    port::Port,
     words::{self, Words},
 };
 use crate::{
@@ -51,13 +51,14 @@ pub(crate) async fn run(
     let Some(words) = words::command(prefix, &message.text) else { return Ok(false) };
     let to = &message.conversation;
     if let Some(command) = commands(registry::COMMANDS).find(|command| command.name == words.name) {
-        let replies = match (command.access, admitted.seat().and_then(Approver::in_chat)) {
-            (Access::Owner, None) => {
-                return refuse(gateway, account, admitted, command).await.map(|()| true);
-            }
-            (_, approver) => invoke(gateway, command, words, prefix, approver).await,
-        };
-        reply(gateway, account, to, replies).await;
+        let approver = admitted.seat().and_then(Approver::in_chat);
+        if command.access == Access::Owner && approver.is_none() {
+            return refuse(gateway, account, admitted, command).await.map(|()| true);
+        }
+        let port = Port::new(Arc::clone(gateway), Arc::clone(account), admitted.who(), approver);
+        let replies = invoke(command, words, prefix, &port).await;
+        let job = answer::Job::Reply(Box::new(port.replies(replies)));
+        answer::put(gateway, account, to.id.clone(), job).await;
         return Ok(true);
     }
     let text = match words.name {
@@ -74,7 +75,7 @@ pub(crate) async fn run(
         .and("On the gateway's machine, `openclaw owner claim` prints a new one."),
         _ => Text::plain(format!("There is no such command. {prefix}help lists them.")),
     };
-    reply(gateway, account, to, vec![text.into()]).await;
+    reply(gateway, account, to, text).await;
     Ok(true)
 }
 
@@ -92,16 +93,13 @@ pub(crate) async fn write_directly(
 }
 
 async fn invoke(
-    gateway: &Arc<Gateway>,
     command: &Command,
     words: Words<'_>,
     prefix: &'static str,
-    approver: Option<Approver>,
+    port: &Port,
 ) -> Vec<Reply> {
-    let port = Port::new(Arc::clone(gateway), approver);
-    let ran = (command.run)(Invocation { prefix, args: words.args, gateway: &port }).await;
-    match ran {
-        Ok(replies) => replies.into_iter().map(|reply| Reply(fill(reply.0, &port))).collect(),
+    match (command.run)(Invocation { prefix, args: words.args, gateway: port }).await {
+        Ok(replies) => replies,
         Err(CommandError::Usage(text)) => vec![Text::plain(text).into()],
         Err(CommandError::Failed(why)) => {
             warn!(command = command.name, why, "command failed");
@@ -130,20 +128,13 @@ async fn refuse(
     blocking(note).await?;
     if !admitted.is_old() {
         let text = Text::plain("Only the owner of this gateway can use that command.");
-        reply(gateway, account, &who.conversation, vec![text.into()]).await;
+        reply(gateway, account, &who.conversation, text).await;
     }
     Ok(())
 }
 
-async fn reply(
-    gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
-    to: &Conversation,
-    replies: Vec<Reply>,
-) {
-    let messages =
-        replies.into_iter().map(|reply| OutboundMessage::new(to.clone(), reply.0)).collect();
-    answer::send(gateway, account, messages).await;
+async fn reply(gateway: &Arc<Gateway>, account: &Arc<Running>, to: &Conversation, text: Text) {
+    answer::send(gateway, account, vec![OutboundMessage::new(to.clone(), text)]).await;
 }
 
 fn help(admitted: &Admitted, prefix: &str) -> Text {

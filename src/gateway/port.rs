@@ -2,21 +2,31 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{
-    Body, Choice, CommandError, Decided, Decision, Gateway as CommandPort, Opaque, Text, UnixMs,
-    Waiting, async_trait, neutral,
+    Choice, CommandError, Conversation, Decided, Decision, DeviceChoice, DeviceDecided,
+    Gateway as CommandPort, Notify, Opaque, OutboundMessage, Reply, SenderId, Setup, SetupWish,
+    UnixMs, Waiting, WaitingDevice, async_trait, neutral,
 };
 
-use super::{Gateway, blocking, decide, gate::NAME_LIMIT};
+use super::{
+    Gateway,
+    account::Running,
+    blocking, decide,
+    gate::{NAME_LIMIT, Who},
+    reply::{Outgoing, Replies, fill},
+    shown::Display,
+};
 use crate::{
     access::{
         approver::Approver,
         pairing::{LIFETIME_MS, PairingCode, PairingRequest},
     },
+    device::approver::{DeviceApprover, Listed},
+    offer::Minted,
     registry,
     store::StoreError,
     world,
@@ -29,9 +39,38 @@ const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
 /// The port of one invocation. It keeps the codes that the plugin may place but not read.
 pub(crate) struct Port {
-    gateway: Arc<Gateway>,
-    approver: Option<Approver>,
-    codes: Mutex<Vec<PairingCode>>,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) account: Arc<Running>,
+    pub(super) chat: Conversation,
+    pub(super) sender: SenderId,
+    pub(super) approver: Option<Approver>,
+    kept: Mutex<Kept>,
+}
+
+/// What is kept until the command has answered.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) secrets: Vec<Secret>,
+    /// The devices that the answer shows.
+    pub(crate) shown: Vec<Display>,
+}
+
+/// A code that the plugin may place, but not read.
+pub(crate) enum Secret {
+    /// Of a person who waits.
+    Pairing(PairingCode),
+    /// For a device.
+    Setup(Box<Minted>),
+}
+
+impl Secret {
+    /// As it is typed or pasted.
+    pub(crate) fn spell(&self) -> String {
+        match self {
+            Self::Pairing(code) => code.spell(),
+            Self::Setup(minted) => minted.code.clone(),
+        }
+    }
 }
 
 /// Wrong codes by owner. Bounded by the number of owners.
@@ -60,13 +99,41 @@ impl WrongCodes {
 
 impl Port {
     /// A port for somebody; without an approver it decides nothing.
-    pub(crate) fn new(gateway: Arc<Gateway>, approver: Option<Approver>) -> Self {
-        Self { gateway, approver, codes: Mutex::default() }
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        account: Arc<Running>,
+        who: &Who,
+        approver: Option<Approver>,
+    ) -> Self {
+        let (chat, sender) = (who.conversation.clone(), who.sender.clone());
+        Self { gateway, account, chat, sender, approver, kept: Mutex::default() }
+    }
+
+    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a code, and gives what the plugin may know of it.
+    pub(super) fn keep(&self, secret: Secret) -> Opaque {
+        let secrets = &mut self.kept().secrets;
+        secrets.push(secret);
+        Opaque(secrets.len() - 1)
+    }
+
+    /// What the command has answered, as it is sent.
+    pub(crate) fn replies(&self, replies: Vec<Reply>) -> Replies {
+        let kept = std::mem::take(&mut *self.kept());
+        let abilities = self.account.config.plugin.abilities;
+        let outgoing = |reply| {
+            let (body, code) = fill(reply, &kept.secrets, abilities);
+            Outgoing { message: OutboundMessage::new(self.chat.clone(), body), code }
+        };
+        let by = self.approver.as_ref().map(|owner| DeviceApprover::of(owner, Listed::Nothing));
+        let messages = replies.into_iter().map(outgoing).collect();
+        Replies { messages, shown: kept.shown, by }
     }
 
     fn row(&self, request: &PairingRequest, now: UnixMs) -> Waiting {
-        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
-        codes.push(request.code.clone());
         let age = now.0.saturating_sub(request.created_at.0);
         let shown = |name: &String| neutral(name, NAME_LIMIT);
         Waiting {
@@ -75,7 +142,7 @@ impl Port {
             sender: request.sender.to_string(),
             name: request.name().as_ref().map(shown),
             later_name: request.later_name.as_ref().map(shown),
-            code: Opaque(codes.len() - 1),
+            code: self.keep(Secret::Pairing(request.code.clone())),
             age: Duration::from_millis(age),
             left: Duration::from_millis(LIFETIME_MS.saturating_sub(age)),
         }
@@ -154,27 +221,29 @@ impl CommandPort for Port {
         let decided = decided.map_err(|error| CommandError::Failed(error.to_string()))?;
         Ok(decided.map_or(Decided::NoMatch, |request| Decided::Done(self.row(&request, now))))
     }
-}
 
-/// Puts the codes where the plugin placed them.
-pub(crate) fn fill(body: Body, port: &Port) -> Body {
-    let codes = port.codes.lock().unwrap_or_else(PoisonError::into_inner);
-    let spell = |code: Opaque| codes.get(code.0).map(PairingCode::spell).unwrap_or_default();
-    let fill = |text: &Text| text.filled(spell);
-    match body {
-        Body::Gone => Body::Gone,
-        Body::Text(text) => Body::Text(fill(&text)),
-        Body::Image(mut image) => {
-            image.caption = fill(&image.caption);
-            Body::Image(image)
-        }
-        Body::Card(mut card) => {
-            for (_, value) in &mut card.fields {
-                *value = fill(value);
-            }
-            card.footer = card.footer.as_ref().map(fill);
-            Body::Card(card)
-        }
+    async fn device_list(&self) -> Result<Vec<WaitingDevice>, CommandError> {
+        self.show_devices().await
+    }
+
+    async fn device_decide(
+        &self,
+        decision: Decision,
+        choice: DeviceChoice<'_>,
+    ) -> Result<DeviceDecided, CommandError> {
+        self.decide_device(decision, choice).await
+    }
+
+    async fn setup_code(&self, wish: SetupWish) -> Result<Setup, CommandError> {
+        self.mint(wish).await
+    }
+
+    async fn setup_cancel(&self) -> Result<usize, CommandError> {
+        self.cancel_codes().await
+    }
+
+    async fn device_notify(&self, wish: Option<Notify>) -> Result<Notify, CommandError> {
+        self.listen(wish).await
     }
 }
 

@@ -14,8 +14,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use super::{
-    Gateway, SingleError, account, answer::Turns, command, journal::Journal,
-    notice_book::NoticeBook, server, single::Single, socket,
+    Gateway, SingleError, account,
+    answer::Turns,
+    command,
+    journal::Journal,
+    notice_book::NoticeBook,
+    server,
+    setup_book::SetupBook,
+    setup_message::{self, SetupMessages},
+    single::Single,
+    socket,
 };
 use crate::{
     access::{AccountKey, claim::ClaimCode},
@@ -142,6 +150,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     for account in &gateway.accounts {
         gateway.tracker.spawn(account::supervise(Arc::clone(&gateway), Arc::clone(account)));
     }
+    gateway.tracker.spawn(setup_message::keep(Arc::clone(&gateway)));
     gateway.tracker.spawn(server::serve(Arc::clone(&gateway), listener));
     gateway.tracker.spawn(socket::serve(Arc::clone(&gateway), commands));
     let pages = gateway.accounts.iter().filter_map(|account| match account.config.plugin.ingress {
@@ -185,6 +194,8 @@ fn gateway(start: &Start, store: &Arc<FileStore>, port: u16) -> Result<Gateway, 
         notices_turn: tokio::sync::Mutex::default(),
         wrong_claims: Mutex::default(),
         wrong_codes: Mutex::default(),
+        setup: SetupMessages::new(SetupBook::open(start.state.setup_messages())),
+        shown: Mutex::default(),
         told_groups: Mutex::default(),
         started: world::now(),
         port,

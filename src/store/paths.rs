@@ -113,6 +113,11 @@ impl StateDir {
         self.0.join("inbox").join("notices.json")
     }
 
+    /// Which of our messages shows which setup code.
+    pub fn setup_messages(&self) -> PathBuf {
+        self.0.join("inbox").join("setup-messages.json")
+    }
+
     /// The folder of the running gateway.
     pub fn run(&self) -> PathBuf {
         self.0.join("run")

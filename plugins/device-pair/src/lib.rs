@@ -1,6 +1,7 @@
 //! `/pairing`: the owner sees who waits, and lets in or sends away. The gateway has checked that it is
-//! the owner, does what is asked, and alone can spell a code.
+//! the owner, does what is asked, and alone can spell a code. `/pair` does the same for devices.
 
+mod pair;
 mod words;
 
 use std::time::Duration;
@@ -12,7 +13,8 @@ use openclaw_plugin_sdk::{
 use words::{Verb, Words};
 
 /// The owner's commands about who waits, as the registry lists them.
-pub const PLUGIN: CommandPlugin = CommandPlugin { id: "device-pair", commands: &[PAIRING] };
+pub const PLUGIN: CommandPlugin =
+    CommandPlugin { id: "device-pair", commands: &[pair::PAIR, PAIRING] };
 
 const PAIRING: Command = Command {
     name: "pairing",
@@ -144,7 +146,7 @@ fn names(one: &Waiting) -> String {
     }
 }
 
-fn span(time: Duration) -> String {
+pub(crate) fn span(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..3600 => format!("{} min", seconds / 60),
@@ -156,7 +158,10 @@ fn span(time: Duration) -> String {
 #[expect(clippy::needless_raw_string_hashes, reason = "the snapshots are written by a tool")]
 mod tests {
     use expect_test::{Expect, expect};
-    use openclaw_plugin_sdk::{Body, Opaque, async_trait};
+    use openclaw_plugin_sdk::{
+        Body, DeviceChoice, DeviceDecided, Notify, Opaque, Setup, SetupWish, WaitingDevice,
+        async_trait,
+    };
 
     use super::*;
 
@@ -208,6 +213,30 @@ mod tests {
             assert_eq!(choice.code, "ab3d7x9k", "as it was typed");
             Ok(self.0.clone())
         }
+
+        async fn device_list(&self) -> Result<Vec<WaitingDevice>, CommandError> {
+            panic!("no device is asked for")
+        }
+
+        async fn device_decide(
+            &self,
+            _: Decision,
+            _: DeviceChoice<'_>,
+        ) -> Result<DeviceDecided, CommandError> {
+            panic!("no device is asked for")
+        }
+
+        async fn setup_code(&self, _: SetupWish) -> Result<Setup, CommandError> {
+            panic!("no code is asked for")
+        }
+
+        async fn setup_cancel(&self) -> Result<usize, CommandError> {
+            panic!("no code is asked for")
+        }
+
+        async fn device_notify(&self, _: Option<Notify>) -> Result<Notify, CommandError> {
+            panic!("no notice is asked for")
+        }
     }
 
     #[track_caller]
@@ -215,15 +244,15 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let invocation = Invocation { prefix: "/", args, gateway: &Port(decided) };
         let shown = match runtime.block_on(run(invocation)) {
-            Ok(replies) => replies.iter().map(|Reply(body)| spelled(body)).collect::<String>(),
+            Ok(replies) => replies.iter().map(spelled).collect::<String>(),
             Err(error) => format!("{error:?}"),
         };
         assert!(!shown.to_lowercase().contains("ab3d7x9k"), "what was typed is not repeated");
         expected.assert_eq(&shown);
     }
 
-    fn spelled(body: &Body) -> String {
-        let Body::Text(text) = body else { panic!("a text, not {body:?}") };
+    fn spelled(reply: &Reply) -> String {
+        let Reply::Body(Body::Text(text)) = reply else { panic!("a text, not {reply:?}") };
         text.filled(|code| format!("<code {}>", code.0)).to_plain()
     }
 

@@ -4,7 +4,10 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use async_trait::async_trait;
 
-use crate::{Body, CommandError, Opaque, Text};
+use crate::{
+    Body, CommandError, DeviceChoice, DeviceDecided, Notify, Opaque, Setup, SetupWish, Text,
+    WaitingDevice,
+};
 
 /// A command plugin as the registry lists it.
 #[derive(Debug)]
@@ -51,11 +54,22 @@ pub type CommandFuture<'a> =
 
 /// One message of a command's answer.
 #[derive(Clone, Debug)]
-pub struct Reply(pub Body);
+pub enum Reply {
+    /// As it stands, once its codes are filled in.
+    Body(Body),
+    /// A code to be scanned: a picture where the channel takes pictures, else drawn with letters, else,
+    /// where that is too wide, the code itself.
+    Qr {
+        /// What is drawn.
+        code: Opaque,
+        /// What stands with it.
+        caption: Text,
+    },
+}
 
 impl From<Text> for Reply {
     fn from(text: Text) -> Self {
-        Self(Body::Text(text))
+        Self::Body(Body::Text(text))
     }
 }
 
@@ -89,6 +103,20 @@ pub trait Gateway: Send + Sync {
         decision: Decision,
         choice: Choice<'_>,
     ) -> Result<Decided, CommandError>;
+    /// The devices that wait, the newest first. Whoever asks shows them all, with every line.
+    async fn device_list(&self) -> Result<Vec<WaitingDevice>, CommandError>;
+    /// Approves or turns away a device, as this chat was shown it.
+    async fn device_decide(
+        &self,
+        decision: Decision,
+        choice: DeviceChoice<'_>,
+    ) -> Result<DeviceDecided, CommandError>;
+    /// Makes a setup code for one device.
+    async fn setup_code(&self, wish: SetupWish) -> Result<Setup, CommandError>;
+    /// Takes back every setup code that nobody has used; how many there were.
+    async fn setup_cancel(&self) -> Result<usize, CommandError>;
+    /// Whether this chat is told of devices without a code, after a change where one is wished for.
+    async fn device_notify(&self, wish: Option<Notify>) -> Result<Notify, CommandError>;
 }
 
 /// Which way a decision goes.

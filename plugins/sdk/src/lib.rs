@@ -9,6 +9,7 @@ pub mod console;
 #[cfg(feature = "contract")]
 #[expect(clippy::panic, reason = "a clause that does not hold fails the test")]
 pub mod contract;
+mod device;
 mod error;
 pub mod http_client;
 mod id;
@@ -23,6 +24,9 @@ pub use channel::{Abilities, Channel, ChannelPlugin, Ingress, TextLimit, TextUni
 pub use command::{
     Access, Choice, Command, CommandFuture, CommandPlugin, Decided, Decision, Gateway, Invocation,
     Reply, Waiting,
+};
+pub use device::{
+    DeviceChoice, DeviceDecided, NotYet, Notify, Offered, Setup, SetupWish, WaitingDevice,
 };
 pub use error::{ChannelError, CommandError, ResponderError, SettingsError};
 pub use id::{AccountId, ChatId, EventId, InvalidSenderId, SenderId, UnixMs};

@@ -1,0 +1,283 @@
+//! `/pair`: the owner gets a setup code for a device, sees which devices wait, and lets them in. The gateway has
+//! checked that it is the owner, does what is asked, and alone can spell a code.
+
+mod words;
+
+use openclaw_plugin_sdk::{
+    Access, Command, CommandError, CommandFuture, Decision, DeviceChoice, DeviceDecided, Gateway,
+    Invocation, NotYet, Notify, Offered, Reply, Setup, SetupWish, Text, WaitingDevice,
+};
+use words::{Verb, Words};
+
+use crate::span;
+
+/// The command, as the registry lists it.
+pub(crate) const PAIR: Command = Command {
+    name: "pair",
+    summary: "makes a setup code for a phone or another device",
+    access: Access::Owner,
+    run,
+};
+
+fn run(invocation: Invocation<'_>) -> CommandFuture<'_> {
+    Box::pin(pair(invocation))
+}
+
+async fn pair(invocation: Invocation<'_>) -> Result<Vec<Reply>, CommandError> {
+    let Invocation { prefix, args, gateway } = invocation;
+    let text = match words::parse(args) {
+        Words::Mint { wish, qr } => return mint(prefix, gateway, wish, qr).await,
+        Words::Approve(choice) => decide(prefix, gateway, Decision::Approve, choice).await?,
+        Words::Reject(id) => decide(prefix, gateway, Decision::Deny, DeviceChoice::Id(id)).await?,
+        Words::Cleanup => cleaned(prefix, gateway.setup_cancel().await?),
+        Words::Help | Words::Unknown => help(prefix),
+        Words::Latest => latest(prefix, &gateway.device_list().await?),
+        Words::Notify(wish) => notify(prefix, gateway, wish).await?,
+        Words::Status => status(prefix, &gateway.device_list().await?),
+        Words::Misused(verb) => return Err(CommandError::Usage(usage(prefix, verb))),
+    };
+    Ok(vec![text.into()])
+}
+
+async fn mint(
+    prefix: &str,
+    gateway: &dyn Gateway,
+    wish: SetupWish,
+    qr: bool,
+) -> Result<Vec<Reply>, CommandError> {
+    let offered = match gateway.setup_code(wish).await? {
+        Setup::Made(offered) => offered,
+        Setup::NoWayIn(why) => return Ok(vec![no_way_in(prefix, &why).into()]),
+    };
+    let told = instructions(prefix, wish, qr, &offered);
+    let shown = if qr {
+        let caption = Text::plain("Scan this with the OpenClaw app. It is for one device only.");
+        Reply::Qr { code: offered.code, caption }
+    } else {
+        Text::default().opaque(offered.code).into()
+    };
+    Ok(vec![told.into(), shown])
+}
+
+fn no_way_in(prefix: &str, why: &str) -> Text {
+    Text::plain(format!("No code was made: {why}\n\nWays out:\n• "))
+        .code("plugins.device-pair.public_url = \"wss://…\"")
+        .and(" in the configuration, where a proxy or a tunnel leads here\n• ")
+        .code("gateway.bind = \"lan\"")
+        .and(" in the configuration, for devices in your own network\n• ")
+        .code(format!("{prefix}pair local"))
+        .and(" for a program on this machine")
+}
+
+fn instructions(prefix: &str, wish: SetupWish, qr: bool, offered: &Offered) -> Text {
+    let minutes = offered.lasts.as_secs().div_ceil(60);
+    let below = if qr { "scan the next message" } else { "paste the next message" };
+    let first = if wish.local {
+        Text::plain("1. On this machine: ").code("openclaw node run --pair <code>").and(if qr {
+            ", with the code of the next message"
+        } else {
+            ", with the next message as its code"
+        })
+    } else {
+        Text::plain(format!(
+            "1. In the OpenClaw app, under Settings → Gateway: {below}, then connect"
+        ))
+    };
+    let heading =
+        Text::plain(format!("A setup code for one device, good for {minutes} minutes.\n\n"));
+    let text = append(heading, &first)
+        .and(
+            "\n2. When the device waits, I say so here. Compare what it says of itself, then send ",
+        )
+        .code(format!("{prefix}pair approve"))
+        .and(format!("\n\nGateway: {}\nAccess: {}", offered.url, offered.access));
+    let text = match (offered.access.as_str(), offered.downgraded) {
+        (_, true) => text.and(" (full access is not given away over a way that others can read)"),
+        ("full", _) => text.and(" (it may also administer this gateway)"),
+        _ => text.and(" (it cannot administer this gateway)"),
+    };
+    let text = offered.notes.iter().fold(text, |text, note| text.and(format!("\n⚠️ {note}")));
+    text.and("\n\nIf the code gets into other hands: ").code(format!("{prefix}pair cleanup"))
+}
+
+fn cleaned(prefix: &str, many: usize) -> Text {
+    match many {
+        0 => Text::plain("There is no unused setup code."),
+        1 => Text::plain("Took back the one setup code that nobody had used."),
+        many => Text::plain(format!("Took back {many} setup codes that nobody had used.")),
+    }
+    .and(" A new one: ")
+    .code(format!("{prefix}pair"))
+}
+
+fn status(prefix: &str, waiting: &[WaitingDevice]) -> Text {
+    match waiting {
+        [] => nothing(prefix),
+        [_] => listed("One device waits.", prefix, waiting),
+        several => listed(&format!("{} devices wait.", several.len()), prefix, waiting),
+    }
+}
+
+fn nothing(prefix: &str) -> Text {
+    Text::plain("No device waits. A code for one: ").code(format!("{prefix}pair"))
+}
+
+/// Every waiting device with all of its lines, and how to decide.
+fn listed(heading: &str, prefix: &str, waiting: &[WaitingDevice]) -> Text {
+    let text = waiting.iter().fold(Text::plain(heading), |text, device| {
+        let text = append(text.and("\n\n"), &described(device));
+        text.and(format!("\nasked {} ago, {} left", span(device.age), span(device.left)))
+    });
+    let one =
+        |word: &str, device: &WaitingDevice| format!("{prefix}pair {word} {}", device.request);
+    match waiting {
+        [] => text,
+        [device] => text
+            .and("\n\nTo let it in: ")
+            .code(format!("{prefix}pair approve"))
+            .and("\nTo turn it away: ")
+            .code(one("reject", device)),
+        several => several
+            .iter()
+            .fold(text.and("\n\nTo let one in:"), |text, device| {
+                text.and("\n").code(one("approve", device)).and(format!(" ({})", device.name))
+            })
+            .and("\nTo turn one away: ")
+            .code(format!("{prefix}pair reject <request>")),
+    }
+}
+
+fn described(device: &WaitingDevice) -> Text {
+    device.lines().into_iter().enumerate().fold(Text::default(), |text, (n, (label, value))| {
+        let end = if n == 0 { "" } else { "\n" };
+        append(text.and(format!("{end}{label}: ")), &value)
+    })
+}
+
+fn append(text: Text, more: &Text) -> Text {
+    more.spans().iter().cloned().fold(text, Text::with)
+}
+
+fn latest(prefix: &str, waiting: &[WaitingDevice]) -> Text {
+    let Some(newest) = waiting.first() else { return nothing(prefix) };
+    let heading = format!(
+        "The latest is {}, request {}. That can change while you type: approve it by that name.",
+        newest.name, newest.request
+    );
+    listed(&heading, prefix, waiting)
+}
+
+async fn decide(
+    prefix: &str,
+    gateway: &dyn Gateway,
+    decision: Decision,
+    choice: DeviceChoice<'_>,
+) -> Result<Text, CommandError> {
+    Ok(match gateway.device_decide(decision, choice).await? {
+        DeviceDecided::Denied(Some(scope)) => Text::plain(format!(
+            "Nothing was changed: it asks for {scope}, and that is not granted in a chat. If you want it to have \
+             that, make it a code with "
+        ))
+        .code(format!("{prefix}pair full"))
+        .and(", or on the gateway's machine send ")
+        .code("openclaw devices approve"),
+        DeviceDecided::Denied(None) => {
+            Text::plain("Nothing was changed: it can run programs, and not all of its commands could be listed here. On the gateway's machine: ")
+                .code("openclaw devices approve")
+        }
+        DeviceDecided::Done(device) => done(decision, &device),
+        DeviceDecided::NotYet(NotYet::None, waiting) => match choice {
+            DeviceChoice::Id(_) if waiting.is_empty() => {
+                Text::plain("No device waits under that name, nor any other. A code for one: ")
+                    .code(format!("{prefix}pair"))
+            }
+            DeviceChoice::Id(_) => listed(
+                "No device waits under that name; nothing was changed. These wait:",
+                prefix,
+                &waiting,
+            ),
+            DeviceChoice::Only => nothing(prefix),
+        },
+        DeviceDecided::NotYet(why, waiting) => listed(not_yet(why), prefix, &waiting),
+    })
+}
+
+fn not_yet(why: NotYet) -> &'static str {
+    match why {
+        NotYet::Changed => {
+            "It has changed since you were shown it; nothing was changed here. Look again:"
+        }
+        NotYet::None => "Nothing waits.",
+        NotYet::NotShown => "Nothing was changed yet: look at it first.",
+        NotYet::Several => "Several devices wait; nothing was changed. Name one:",
+    }
+}
+
+fn done(decision: Decision, device: &WaitingDevice) -> Text {
+    let system = device.platform.as_ref().map(|system| format!(" ({system})")).unwrap_or_default();
+    let (mark, rest) = match decision {
+        Decision::Approve => {
+            ("✅ Paired", ". It connects by itself, or when you tap Connect there.")
+        }
+        Decision::Deny => ("⛔ Turned away", ". Its setup code is over."),
+    };
+    let rest = if decision == Decision::Deny && device.profile.is_none() { "." } else { rest };
+    Text::plain(format!("{mark} {}{system}{rest}", device.name))
+}
+
+async fn notify(
+    prefix: &str,
+    gateway: &dyn Gateway,
+    wish: Option<Notify>,
+) -> Result<Text, CommandError> {
+    let text = match gateway.device_notify(wish).await? {
+        Notify::Off => "You are not told here of devices that come without a setup code.",
+        Notify::On => "You are told here of every device that comes without a setup code.",
+        Notify::Once => {
+            "You are told here of the next device that comes without a setup code, and then no more."
+        }
+    };
+    let text = Text::plain(text).and(" Of those with a code of yours you always are.");
+    Ok(if wish.is_none() {
+        text.and("\nTo change it: ").code(format!("{prefix}pair notify on|off|once"))
+    } else {
+        text
+    })
+}
+
+fn help(prefix: &str) -> Text {
+    let lines = [
+        ("", "makes a setup code for one device: paste it into the app"),
+        (" qr", "the same, to be scanned"),
+        (" full", "makes one that may also administer this gateway"),
+        (" local", "makes one for a program on this machine"),
+        (" status", "shows which devices wait"),
+        (
+            " approve",
+            "lets in the one that waits and that you were shown; a request's name may follow",
+        ),
+        (" reject <request>", "turns one away"),
+        (" cleanup", "takes back every code that nobody has used"),
+        (" notify on|off|once|status", "whether you are told of devices without a code"),
+    ];
+    lines.iter().enumerate().fold(Text::default(), |text, (n, (words, what))| {
+        let end = if n == 0 { "" } else { "\n" };
+        text.and(end).code(format!("{prefix}pair{words}")).and(format!(" {what}"))
+    })
+}
+
+fn usage(prefix: &str, verb: Verb) -> String {
+    match verb {
+        Verb::Approve => format!(
+            "`{prefix}pair approve`, or `{prefix}pair approve <request>`; `{prefix}pair status` shows what waits"
+        ),
+        Verb::Notify => format!("`{prefix}pair notify on|off|once|status`"),
+        Verb::Reject => {
+            format!("`{prefix}pair reject <request>`; `{prefix}pair status` shows what waits")
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_raw_string_hashes, clippy::too_many_lines, reason = "snapshots of texts")]
+mod tests;

@@ -1,0 +1,227 @@
+//! What a command may ask of the gateway about devices, in the name of the owner who runs it.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::{
+    CommandError, Decision, DeviceChoice, DeviceDecided, NotYet, Notify, Offered, Setup, SetupWish,
+    WaitingDevice, neutral,
+};
+use tracing::info;
+
+use super::{
+    blocking,
+    port::{Port, Secret},
+    setup_book::OwnersChat,
+    setup_message,
+    shown::{Display, Place, displayed},
+};
+use crate::{
+    access::approver::Approver,
+    device::{
+        approver::{Denied, DeviceApprover, Listed},
+        request::{DeviceRequest, Undecided},
+        role::Profile,
+        setup_code::LIFETIME_MS,
+    },
+    offer::{self, OfferError, Way},
+    store::StoreError,
+    world,
+};
+
+/// What is being sent stands in the chat within this, or counts as not shown.
+const SENT_WITHIN: Duration = Duration::from_secs(5);
+
+fn failed(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Failed(error.to_string())
+}
+
+impl Port {
+    fn owner(&self) -> Result<&Approver, CommandError> {
+        self.approver.as_ref().ok_or_else(|| failed("only an owner decides about devices"))
+    }
+
+    fn place(&self) -> Place {
+        (self.account.config.key.clone(), self.chat.id.clone())
+    }
+
+    fn owners_chat(&self) -> OwnersChat {
+        OwnersChat::new(&self.account.config.key, &self.chat.id, &self.sender)
+    }
+
+    async fn devices(&self) -> Result<Vec<DeviceRequest>, CommandError> {
+        let store = Arc::clone(&self.gateway.store);
+        blocking(move || store.device_requests(world::now())).await.map_err(failed)
+    }
+
+    /// Every waiting device, which the answer to this command shows.
+    pub(super) async fn show_devices(&self) -> Result<Vec<WaitingDevice>, CommandError> {
+        self.owner()?;
+        let rows = self.devices().await?;
+        Ok(self.show(&rows))
+    }
+
+    fn show(&self, rows: &[DeviceRequest]) -> Vec<WaitingDevice> {
+        let now = world::now();
+        let (devices, displays): (Vec<_>, Vec<Display>) =
+            rows.iter().map(|row| displayed(row, rows, now)).unzip();
+        self.kept().shown.extend(displays);
+        devices
+    }
+
+    fn not_yet(&self, why: NotYet, rows: &[DeviceRequest]) -> DeviceDecided {
+        DeviceDecided::NotYet(why, self.show(rows))
+    }
+
+    pub(super) async fn decide_device(
+        &self,
+        decision: Decision,
+        choice: DeviceChoice<'_>,
+    ) -> Result<DeviceDecided, CommandError> {
+        let owner = self.owner()?;
+        let rows = self.devices().await?;
+        let row = match (choice, &rows[..]) {
+            (DeviceChoice::Only, [row]) => row,
+            (DeviceChoice::Only, []) => return Ok(self.not_yet(NotYet::None, &rows)),
+            (DeviceChoice::Only, _) => return Ok(self.not_yet(NotYet::Several, &rows)),
+            (DeviceChoice::Id(id), rows) => match rows.iter().find(|row| row.id.as_str() == id) {
+                Some(row) => row,
+                None if self.was_shown(id).await.is_some() && !rows.is_empty() => {
+                    return Ok(self.not_yet(NotYet::Changed, rows));
+                }
+                None => return Ok(self.not_yet(NotYet::None, rows)),
+            },
+        };
+        let display = match decision {
+            Decision::Approve => match self.was_shown(row.id.as_str()).await {
+                Some(display) if display.revision == row.revision() => display,
+                Some(_) => return Ok(self.not_yet(NotYet::Changed, &rows)),
+                None => return Ok(self.not_yet(NotYet::NotShown, &rows)),
+            },
+            // To turn somebody away, his name is enough.
+            Decision::Deny => displayed(row, &rows, world::now()).1,
+        };
+        let by = DeviceApprover::of(owner, display.listed);
+        let undecided = match self.settle(decision, by, display).await.map_err(failed)? {
+            Ok(()) => {
+                info!(
+                    request = row.id.as_str(),
+                    device = row.device.as_str(),
+                    actor = owner.actor(),
+                    approved = decision == Decision::Approve,
+                    "device decided"
+                );
+                self.gateway.setup.look();
+                let device = displayed(row, &rows, world::now()).0;
+                return Ok(DeviceDecided::Done(Box::new(device)));
+            }
+            Err(undecided) => undecided,
+        };
+        Ok(match undecided {
+            Undecided::Denied(Denied::Scope(scope)) => {
+                DeviceDecided::Denied(Some(scope.word().to_owned()))
+            }
+            Undecided::Denied(Denied::NotYours) => DeviceDecided::Denied(None),
+            Undecided::Changed | Undecided::Superseded(_) => {
+                self.not_yet(NotYet::Changed, &self.devices().await?)
+            }
+            Undecided::Unknown => self.not_yet(NotYet::None, &self.devices().await?),
+        })
+    }
+
+    async fn settle(
+        &self,
+        decision: Decision,
+        by: DeviceApprover,
+        display: Display,
+    ) -> Result<Result<(), Undecided>, StoreError> {
+        let store = Arc::clone(&self.gateway.store);
+        let Display { id, revision, .. } = display;
+        blocking(move || {
+            let now = world::now();
+            Ok(match decision {
+                Decision::Approve => store.approve_device(&by, &id, revision, now)?.map(drop),
+                Decision::Deny => store.reject_device(&by, &id, revision, now)?.map(drop),
+            })
+        })
+        .await
+    }
+
+    /// What this chat was shown of a request. An owner may be faster than the platform's answer to our sending.
+    async fn was_shown(&self, id: &str) -> Option<Display> {
+        let place = self.place();
+        let find = || {
+            let shown = self.gateway.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            shown.find(&place, id)
+        };
+        if let Some(display) = find() {
+            return Some(display);
+        }
+        drop(tokio::time::timeout(SENT_WITHIN, self.gateway.notices_underway.write()).await);
+        find()
+    }
+
+    pub(super) async fn mint(&self, wish: SetupWish) -> Result<Setup, CommandError> {
+        let by = DeviceApprover::of(self.owner()?, Listed::Nothing);
+        let way = match self.way_in(wish.local) {
+            Ok(way) => way,
+            Err(why) => return Ok(Setup::NoWayIn(why)),
+        };
+        let wished = if wish.full { Profile::Full } else { Profile::Limited };
+        let (store, used) = (Arc::clone(&self.gateway.store), way.clone());
+        let made = tokio::task::spawn_blocking(move || {
+            offer::make(&*store, &by, wished, &used, world::now())
+        });
+        let made: Result<_, OfferError> = made.await.map_err(failed)?;
+        let minted = made.map_err(failed)?;
+        self.gateway.setup.book().made(&minted.setup.id, self.owners_chat());
+        setup_message::save(&self.gateway).await;
+        let (access, downgraded) = (minted.setup.profile.word().to_owned(), minted.downgraded);
+        let code = self.keep(Secret::Setup(Box::new(minted)));
+        Ok(Setup::Made(Offered {
+            code,
+            url: way.urls.first().map(|url| neutral(url, 200)).unwrap_or_default(),
+            access,
+            downgraded,
+            lasts: Duration::from_millis(LIFETIME_MS),
+            notes: way.notes,
+        }))
+    }
+
+    fn way_in(&self, local: bool) -> Result<Way, String> {
+        if !local {
+            return Err("only this machine reaches this gateway.".to_owned());
+        }
+        let urls = vec![format!("ws://127.0.0.1:{}", self.gateway.port)];
+        Ok(Way { urls, source: "loopback".to_owned(), ..Way::default() })
+    }
+
+    pub(super) async fn cancel_codes(&self) -> Result<usize, CommandError> {
+        let by = DeviceApprover::of(self.owner()?, Listed::Nothing);
+        let store = Arc::clone(&self.gateway.store);
+        let taken = blocking(move || store.cancel_codes(&by, None, world::now())).await;
+        self.gateway.setup.look();
+        taken.map(|codes| codes.len()).map_err(failed)
+    }
+
+    pub(super) async fn listen(&self, wish: Option<Notify>) -> Result<Notify, CommandError> {
+        self.owner()?;
+        let chat = self.owners_chat();
+        if let Some(wish) = wish {
+            let once = match wish {
+                Notify::Off => None,
+                Notify::On => Some(false),
+                Notify::Once => Some(true),
+            };
+            self.gateway.setup.book().listen(chat.clone(), once);
+            setup_message::save(&self.gateway).await;
+        }
+        Ok(match self.gateway.setup.book().listens(&chat) {
+            None => Notify::Off,
+            Some(false) => Notify::On,
+            Some(true) => Notify::Once,
+        })
+    }
+}
