@@ -41,6 +41,8 @@ pub(crate) fn request_opened(
     let (here, request) = (Arc::clone(gateway), request.clone());
     gateway.beside(async move {
         setup_message::save(&here).await;
+        // That the code is used comes before by whom.
+        setup_message::settle(&here).await;
         let store = Arc::clone(&here.store);
         let all = blocking(move || store.device_requests(world::now())).await.unwrap_or_default();
         let (device, display) = displayed(&request, &all, world::now());

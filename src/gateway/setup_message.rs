@@ -38,6 +38,8 @@ pub(crate) struct SetupMessages {
     /// One writes the book at a time.
     turn: tokio::sync::Mutex<()>,
     changed: Notify,
+    /// One takes messages away at a time, so that nothing is told twice.
+    settling: tokio::sync::Mutex<()>,
 }
 
 impl SetupMessages {
@@ -101,8 +103,9 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
     }
 }
 
-/// False where a message that should be gone is not.
-async fn settle(gateway: &Arc<Gateway>) -> bool {
+/// Takes away what shows a spent code. False where a message that should be gone is not.
+pub(crate) async fn settle(gateway: &Arc<Gateway>) -> bool {
+    let _settling = gateway.setup.settling.lock().await;
     let standing = gateway.setup.book().standing();
     if standing.is_empty() {
         return true;

@@ -10,6 +10,7 @@ mod edges;
 mod flood;
 mod identity;
 mod owner;
+mod pair;
 mod side_doors;
 
 /// An owner on Telegram, and a bot.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use super::{
-    fake_telegram::{FakeTelegram, GROUP, TOKEN, group, person, private},
+    fake_telegram::{FakeTelegram, GROUP, State, TOKEN, group, person, private},
     phone::{App, Phone},
     process::{Gateway, Home},
     visitor::Visitor,
@@ -18,8 +18,8 @@ pub(crate) struct World {
     pub(crate) gateway: Option<Gateway>,
     visitors: HashMap<String, Visitor>,
     phones: HashMap<String, Phone>,
-    /// How many of the bot's messages each chat has been asked for.
-    read: HashMap<i64, usize>,
+    /// The bot's last message that each chat was asked for: numbers grow, and what is taken away leaves a gap.
+    read: HashMap<i64, i64>,
 }
 
 /// The number of a person by name.
@@ -112,17 +112,26 @@ impl World {
 
     /// The bot's next message in a chat that was not asked for yet.
     pub(crate) async fn next(&mut self, chat: i64) -> String {
-        let seen = self.read.entry(chat).or_default();
-        let at = *seen;
-        self.telegram.until("a message of the bot", |state| sent(state, chat).len() > at).await;
-        *seen += 1;
-        self.telegram.with(|state| sent(state, chat)[at].clone())
+        let last = self.read.get(&chat).copied().unwrap_or_default();
+        let more = |state: &State| !sent(state, chat, last).is_empty();
+        self.telegram.until("a message of the bot", more).await;
+        let (number, text) = self.telegram.with(|state| sent(state, chat, last).swap_remove(0));
+        self.read.insert(chat, number);
+        text
     }
 
     /// The bot's messages in a chat that were not asked for.
     pub(crate) fn unread(&self, chat: i64) -> Vec<String> {
-        let at = self.read.get(&chat).copied().unwrap_or_default();
-        self.telegram.with(|state| sent(state, chat).split_off(at))
+        let last = self.read.get(&chat).copied().unwrap_or_default();
+        let unread = self.telegram.with(|state| sent(state, chat, last));
+        unread.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// Waits until no message of the bot in a chat shows this.
+    pub(crate) async fn gone(&self, chat: i64, text: &str) {
+        let gone =
+            |state: &State| !sent(state, chat, 0).iter().any(|(_, shown)| shown.contains(text));
+        self.telegram.until("a message is taken away", gone).await;
     }
 
     /// Every chat that the bot has written to.
@@ -163,11 +172,17 @@ impl World {
     }
 }
 
-fn sent(state: &super::fake_telegram::State, chat: i64) -> Vec<String> {
+/// The bot's messages in a chat after this number; a picture says that it is one.
+fn sent(state: &State, chat: i64, after: i64) -> Vec<(i64, String)> {
+    let picture = |image: bool| if image { "(picture) " } else { "" };
     state
         .messages
         .iter()
         .filter(|shown| shown.chat["id"] == chat && !shown.toast)
-        .map(|shown| shown.text.clone())
+        .map(|shown| {
+            let number = shown.id.parse().unwrap();
+            (number, format!("{}{}", picture(shown.image.is_some()), shown.text))
+        })
+        .filter(|(number, _)| *number > after)
         .collect()
 }
