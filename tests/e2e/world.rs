@@ -1,6 +1,6 @@
 //! Everything a story happens in: a state folder, a Telegram, visitors of the page, a gateway.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
@@ -18,8 +18,8 @@ pub(crate) struct World {
     pub(crate) gateway: Option<Gateway>,
     visitors: HashMap<String, Visitor>,
     phones: HashMap<String, Phone>,
-    /// Which of the bot's messages were asked for; one that is taken away again moves no other.
-    read: HashSet<(i64, String)>,
+    /// The bot's last message that each chat was asked for: numbers grow, and what is taken away leaves a gap.
+    read: HashMap<i64, i64>,
 }
 
 /// The number of a person by name.
@@ -51,7 +51,7 @@ impl World {
             gateway: None,
             visitors: HashMap::new(),
             phones: HashMap::new(),
-            read: HashSet::new(),
+            read: HashMap::new(),
         }
     }
 
@@ -112,19 +112,26 @@ impl World {
 
     /// The bot's next message in a chat that was not asked for yet.
     pub(crate) async fn next(&mut self, chat: i64) -> String {
-        let read = &self.read;
-        let new =
-            |state: &State| sent(state, chat).find(|(id, _)| !read.contains(&(chat, id.clone())));
-        self.telegram.until("a message of the bot", |state| new(state).is_some()).await;
-        let (id, text) = self.telegram.with(|state| new(state)).expect("it stays a while");
-        self.read.insert((chat, id));
+        let last = self.read.get(&chat).copied().unwrap_or_default();
+        let more = |state: &State| !sent(state, chat, last).is_empty();
+        self.telegram.until("a message of the bot", more).await;
+        let (number, text) = self.telegram.with(|state| sent(state, chat, last).swap_remove(0));
+        self.read.insert(chat, number);
         text
     }
 
     /// The bot's messages in a chat that were not asked for.
     pub(crate) fn unread(&self, chat: i64) -> Vec<String> {
-        let new = |(id, _): &(String, String)| !self.read.contains(&(chat, id.clone()));
-        self.telegram.with(|state| sent(state, chat).filter(new).map(|(_, text)| text).collect())
+        let last = self.read.get(&chat).copied().unwrap_or_default();
+        let unread = self.telegram.with(|state| sent(state, chat, last));
+        unread.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// Waits until no message of the bot in a chat shows this.
+    pub(crate) async fn gone(&self, chat: i64, text: &str) {
+        let gone =
+            |state: &State| !sent(state, chat, 0).iter().any(|(_, shown)| shown.contains(text));
+        self.telegram.until("a message is taken away", gone).await;
     }
 
     /// Every chat that the bot has written to.
@@ -165,7 +172,17 @@ impl World {
     }
 }
 
-fn sent(state: &State, chat: i64) -> impl Iterator<Item = (String, String)> {
-    let there = state.messages.iter().filter(move |shown| shown.chat["id"] == chat && !shown.toast);
-    there.map(|shown| (shown.id.clone(), shown.text.clone()))
+/// The bot's messages in a chat after this number; a picture says that it is one.
+fn sent(state: &State, chat: i64, after: i64) -> Vec<(i64, String)> {
+    let picture = |image: bool| if image { "(picture) " } else { "" };
+    state
+        .messages
+        .iter()
+        .filter(|shown| shown.chat["id"] == chat && !shown.toast)
+        .map(|shown| {
+            let number = shown.id.parse().unwrap();
+            (number, format!("{}{}", picture(shown.image.is_some()), shown.text))
+        })
+        .filter(|(number, _)| *number > after)
+        .collect()
 }
