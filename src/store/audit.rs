@@ -21,6 +21,7 @@ pub(super) use self::log::{Log, ROTATE_AT};
 use super::{Note, StoreError, io, paths::StateDir};
 use crate::{
     access::{AccountKey, approver::Approver, pairing::RequestId},
+    device::approver::DeviceApprover,
     world,
 };
 
@@ -41,8 +42,55 @@ pub(super) mod action {
     pub(in crate::store) const REQUEST: &str = "request";
     pub(in crate::store) const REVOKE: &str = "revoke";
 
-    pub(in crate::store) const ALL: [&str; 9] =
-        [APPROVE, CLAIM, CLAIM_OPEN, DENY, EVICT, OWNER_ADD, OWNER_REMOVE, REQUEST, REVOKE];
+    // About devices. What they do is in the files that the line names.
+    pub(in crate::store) const CODE_BIND: &str = "code-bind";
+    pub(in crate::store) const CODE_CANCEL: &str = "code-cancel";
+    pub(in crate::store) const CODE_FETCH: &str = "code-fetch";
+    pub(in crate::store) const CODE_MINT: &str = "code-mint";
+    pub(in crate::store) const DEVICE_ADMIT: &str = "device-admit";
+    pub(in crate::store) const DEVICE_APPROVE: &str = "device-approve";
+    pub(in crate::store) const DEVICE_REJECT: &str = "device-reject";
+    pub(in crate::store) const DEVICE_REMOVE: &str = "device-remove";
+    pub(in crate::store) const DEVICE_RENAME: &str = "device-rename";
+    pub(in crate::store) const DEVICE_REQUEST: &str = "device-request";
+    pub(in crate::store) const NODE_APPROVE: &str = "node-approve";
+    pub(in crate::store) const NODE_REJECT: &str = "node-reject";
+    pub(in crate::store) const NODE_REMOVE: &str = "node-remove";
+    pub(in crate::store) const NODE_RENAME: &str = "node-rename";
+    pub(in crate::store) const NODE_REQUEST: &str = "node-request";
+    pub(in crate::store) const TOKEN_ISSUE: &str = "token-issue";
+    pub(in crate::store) const TOKEN_REVOKE: &str = "token-revoke";
+    pub(in crate::store) const TOKEN_ROTATE: &str = "token-rotate";
+
+    pub(in crate::store) const ALL: [&str; 27] = [
+        APPROVE,
+        CLAIM,
+        CLAIM_OPEN,
+        CODE_BIND,
+        CODE_CANCEL,
+        CODE_FETCH,
+        CODE_MINT,
+        DENY,
+        DEVICE_ADMIT,
+        DEVICE_APPROVE,
+        DEVICE_REJECT,
+        DEVICE_REMOVE,
+        DEVICE_RENAME,
+        DEVICE_REQUEST,
+        EVICT,
+        NODE_APPROVE,
+        NODE_REJECT,
+        NODE_REMOVE,
+        NODE_RENAME,
+        NODE_REQUEST,
+        OWNER_ADD,
+        OWNER_REMOVE,
+        REQUEST,
+        REVOKE,
+        TOKEN_ISSUE,
+        TOKEN_REVOKE,
+        TOKEN_ROTATE,
+    ];
 }
 
 /// One line of the access log. It has no place for a code, a token or what somebody wrote.
@@ -73,11 +121,22 @@ pub struct Line {
     /// Until when a denial holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// The role of a device's token that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// The files that were written aside for it, in the order in which they take their places; below the state
+    /// folder. Whoever finishes the line renames those that are still there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub staged: Vec<String>,
     /// The hash of the line before: SHA-256 of its bytes without the line break.
     pub prev: String,
 }
 
 impl Line {
+    pub(super) fn by_device_approver(by: &DeviceApprover, action: &str, now: UnixMs) -> Self {
+        Self::new(by.surface(), by.actor(), action, now)
+    }
+
     pub(super) fn by(approver: &Approver, action: &str, now: UnixMs) -> Self {
         Self::new(approver.surface().word(), approver.actor(), action, now)
     }
@@ -95,6 +154,8 @@ impl Line {
             subject: None,
             request: None,
             until: None,
+            role: None,
+            staged: Vec::new(),
             prev: String::new(),
         }
     }
@@ -128,8 +189,18 @@ impl Line {
         self
     }
 
-    pub(super) fn deciding(mut self, request: &RequestId) -> Self {
-        self.request = Some(bounded(request.as_str()));
+    pub(super) fn deciding(self, request: &RequestId) -> Self {
+        self.named(request.as_str())
+    }
+
+    /// The opaque name of what was decided: a request, or a setup code.
+    pub(super) fn named(mut self, name: &str) -> Self {
+        self.request = Some(bounded(name));
+        self
+    }
+
+    pub(super) fn as_role(mut self, role: &str) -> Self {
+        self.role = Some(bounded(role));
         self
     }
 

@@ -25,10 +25,10 @@ struct Kept<T> {
 
 /// What was wrong with a file, as long as it is the same file.
 #[derive(Clone, Debug)]
-struct Damage {
-    path: PathBuf,
-    line: Option<usize>,
-    why: String,
+pub(super) struct Damage {
+    pub(super) path: PathBuf,
+    pub(super) line: Option<usize>,
+    pub(super) why: String,
 }
 
 impl<K, T> Default for Cache<K, T> {

@@ -14,6 +14,7 @@ use super::{
     effect,
     file::{self, Aside, Found, Identity, sync_dir, with_suffix},
     files::FileStore,
+    io,
     lock::{FieldLock, OcLock},
 };
 use crate::access::AccountKey;
@@ -31,6 +32,7 @@ pub(super) struct Change<'a> {
     pub(super) now: UnixMs,
     log: Log,
     granted: Option<Granted>,
+    renewed: Vec<Renewed>,
     // Dropped in this order: what was written aside, the field's locks, ours.
     asides: Vec<Aside>,
     held: Vec<Held>,
@@ -43,6 +45,18 @@ struct Granted {
     key: AccountKey,
     sender: SenderId,
     before: Option<Identity>,
+}
+
+/// What a file will hold is known already: nobody need read it again.
+struct Renewed {
+    path: PathBuf,
+    keep: Box<dyn FnOnce(&FileStore, Identity)>,
+}
+
+impl std::fmt::Debug for Renewed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Renewed").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// A file of the field, held against other programs.
@@ -66,7 +80,8 @@ impl<'a> Change<'a> {
         let meanwhile = log.written_at().filter(|at| at.0.saturating_sub(now.0) <= MEANWHILE_MS);
         let now = meanwhile.map_or(now, |at| at.max(now));
         let (asides, held) = (Vec::new(), Vec::new());
-        let mut change = Self { store, now, log, granted: None, asides, held, _lock: lock };
+        let (granted, renewed) = (None, Vec::new());
+        let mut change = Self { store, now, log, granted, renewed, asides, held, _lock: lock };
         if let Some(line) = change.log.unfinished().cloned() {
             effect::stage(&mut change, &line)?;
             change.put()?;
@@ -87,6 +102,7 @@ impl<'a> Change<'a> {
         if self.held.iter().any(|held| held.path == *path) {
             return Ok(());
         }
+        path.parent().map_or(Ok(()), file::ensure_dir)?;
         let ours = OcLock::take(path, self.store.patience)?;
         let field = FieldLock::take(path, self.store.patience)?;
         self.held.push(Held { path: path.to_owned(), field, _ours: ours });
@@ -100,14 +116,24 @@ impl<'a> Change<'a> {
         before: Option<&Found>,
         text: &str,
     ) -> Result<(), StoreError> {
-        if let Some(found) = before.filter(|found| !self.log.wrote(path, found.identity)) {
+        self.stage_over(path, before.map(|found| found.identity), text)
+    }
+
+    /// As [`Self::stage`], where only the identity of the file before is at hand.
+    pub(super) fn stage_over(
+        &mut self,
+        path: &Path,
+        before: Option<Identity>,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        if before.is_some_and(|before| !self.log.wrote(path, before)) {
             let orig = with_suffix(path, ".orig");
             if !orig.exists() {
-                Aside::write(&orig, found.text.as_bytes(), None)?.put()?;
+                let bytes = std::fs::read(path).map_err(|error| io("read", path, error))?;
+                Aside::write(&orig, &bytes, None)?.put()?;
                 path.parent().map_or(Ok(()), sync_dir)?;
             }
         }
-        let before = before.map(|found| found.identity);
         self.asides.push(Aside::write(path, text.as_bytes(), before)?);
         Ok(())
     }
@@ -116,6 +142,42 @@ impl<'a> Change<'a> {
     /// whoever has parsed that need not do it again.
     pub(super) fn granted(&mut self, key: AccountKey, sender: SenderId, before: Option<Identity>) {
         self.granted = Some(Granted { key, sender, before });
+    }
+
+    /// Says what the file at `path` holds once what was staged for it is there.
+    pub(super) fn renews(
+        &mut self,
+        path: &Path,
+        keep: impl FnOnce(&FileStore, Identity) + 'static,
+    ) {
+        self.renewed.push(Renewed { path: path.to_owned(), keep: Box::new(keep) });
+    }
+
+    /// Takes over what was written aside for a line that was not finished.
+    pub(super) fn adopt(&mut self, staged: &[String]) -> Result<(), StoreError> {
+        for name in staged {
+            let below = Path::new(name);
+            let plain = |part| matches!(part, std::path::Component::Normal(_));
+            if !below.components().all(plain) {
+                let log = self.store.state.access_log();
+                return Err(file::damaged(&log, None, "its last line names no file of ours"));
+            }
+            self.asides.extend(Aside::left(self.store.state.path().join(below))?);
+        }
+        Ok(())
+    }
+
+    /// Commits one line that is finished by its files: it names what was written aside, and a redo renames what
+    /// is left of that. So it need not tell of tokens, which only their digests in those files know, and no
+    /// order of renames that a loss of power leaves is a half.
+    pub(super) fn commit_files(self, mut line: Line) -> Result<(), StoreError> {
+        let root = self.store.state.path();
+        let name = |aside: &Aside| aside.temp().strip_prefix(root).map(Path::to_owned).ok();
+        let names = self.asides.iter().filter_map(name);
+        line.staged = names.map(|name| name.to_string_lossy().into_owned()).collect();
+        // Their names must be there before the line is.
+        sync_dirs(self.asides.iter().map(Aside::target))?;
+        self.commit(vec![line])
     }
 
     /// Commits: the lines, then everything that was written aside, then the head.
@@ -127,7 +189,12 @@ impl<'a> Change<'a> {
             return Err(StoreError::Busy { path: lost.path.clone(), holder });
         }
         if !lines.is_empty() {
-            self.log.append(lines)?;
+            let keeps = lines.iter().any(|line| !line.staged.is_empty());
+            let appended = self.log.append(lines);
+            if keeps && (appended.is_ok() || self.log.is_in_doubt()) {
+                self.asides.iter_mut().for_each(Aside::keep);
+            }
+            appended?;
         }
         self.put()
     }
@@ -138,8 +205,11 @@ impl<'a> Change<'a> {
             let target = aside.target().to_owned();
             wrote.push((target, aside.put()?));
         }
-        if !wrote.is_empty() {
-            sync_dir(&self.store.state.credentials())?;
+        sync_dirs(wrote.iter().map(|(path, _)| path.as_path()))?;
+        for Renewed { path, keep } in self.renewed.drain(..) {
+            if let Some((_, identity)) = wrote.iter().find(|(wrote, _)| *wrote == path) {
+                keep(self.store, *identity);
+            }
         }
         if let Some(Granted { key, sender, before }) = self.granted.take() {
             let path = self.store.state.allowlists(&key).swap_remove(0);
@@ -154,4 +224,10 @@ impl<'a> Change<'a> {
         }
         Ok(())
     }
+}
+
+/// Makes what was made or renamed in the folders of these files durable.
+fn sync_dirs<'p>(files: impl Iterator<Item = &'p Path>) -> Result<(), StoreError> {
+    let folders: std::collections::BTreeSet<&Path> = files.filter_map(Path::parent).collect();
+    folders.into_iter().try_for_each(sync_dir)
 }

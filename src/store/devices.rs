@@ -1,12 +1,25 @@
 //! What is remembered of devices, setup codes and the legacy nodes: whole decisions, each atomic and durable on
 //! return. A known device's connection reads and writes no file but for one `stat` each.
 
+mod ask;
+mod codes;
+mod decide;
+mod desk;
 mod files;
+mod memory;
+mod nodes;
+mod paired;
+mod pending;
+mod row;
+mod setup;
+mod shelf;
+mod table;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use openclaw_plugin_sdk::UnixMs;
 
+pub(super) use self::memory::DeviceFiles;
 use super::StoreError;
 use crate::device::{
     approver::{Denied, DeviceApprover},
@@ -242,3 +255,6 @@ pub trait DeviceStore: Send + Sync + std::fmt::Debug {
         now: UnixMs,
     ) -> Result<bool, StoreError>;
 }
+
+#[cfg(test)]
+mod tests;

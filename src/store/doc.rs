@@ -64,7 +64,7 @@ impl<T> Doc<T> {
 }
 
 /// The parser's own words may quote the file, and a code with it.
-fn unparsable(path: &Path, error: &serde_json::Error) -> StoreError {
+pub(super) fn unparsable(path: &Path, error: &serde_json::Error) -> StoreError {
     let why = match error.classify() {
         Category::Data => "this is not of the shape that is kept here",
         Category::Eof => "it ends in the middle",

@@ -29,6 +29,9 @@ pub(super) fn carry_out(mut change: Change<'_>, line: Line) -> Result<(), StoreE
 
 /// Writes aside what the line does.
 pub(super) fn stage(change: &mut Change<'_>, line: &Line) -> Result<(), StoreError> {
+    if !line.staged.is_empty() {
+        return change.adopt(&line.staged);
+    }
     match line.action.as_str() {
         action::APPROVE => {
             forget(change, line)?;

@@ -131,6 +131,26 @@ impl Aside {
         Ok(aside)
     }
 
+    /// One that somebody wrote who could not finish: `temp` beside its target. `None` where it is not there.
+    pub(super) fn left(temp: PathBuf) -> Result<Option<Self>, StoreError> {
+        let name = temp.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some((target, _)) = name.rsplit_once(".oc-") else { return Ok(None) };
+        let target = temp.with_file_name(target);
+        // Until it has taken its place, it is what the line in the log stands for.
+        let left = Identity::at(&temp)?.map(|identity| Self { temp, target, identity, put: true });
+        Ok(left)
+    }
+
+    /// From here it is not to go, whatever happens: somebody will put it.
+    pub(super) fn keep(&mut self) {
+        self.put = true;
+    }
+
+    /// The file itself.
+    pub(super) fn temp(&self) -> &Path {
+        &self.temp
+    }
+
     /// The file it is for.
     pub(super) fn target(&self) -> &Path {
         &self.target

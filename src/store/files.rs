@@ -11,6 +11,7 @@ use super::{
     audit::{self, Line, action},
     cache::Cache,
     change::Change,
+    devices::DeviceFiles,
     effect, file, io, keys,
     lock::PATIENCE,
     owners::{self, KnownOwner, Seats},
@@ -45,6 +46,7 @@ pub struct FileStore {
     pub(super) approved: Cache<AccountKey, Allowlist>,
     seats: Cache<(), Seats>,
     waiting: Cache<String, PairingRequests>,
+    pub(super) devices: DeviceFiles,
 }
 
 impl fmt::Debug for FileStore {
@@ -65,6 +67,7 @@ impl FileStore {
             approved: Cache::default(),
             seats: Cache::default(),
             waiting: Cache::default(),
+            devices: DeviceFiles::new(world::monotonic),
         }
     }
 
@@ -82,7 +85,8 @@ impl FileStore {
     /// Reads everything that is kept of these accounts. An error names the file that cannot be understood.
     pub fn check(&self, accounts: &[AccountKey]) -> Result<(), StoreError> {
         accounts.iter().try_for_each(|key| self.readable(key))?;
-        self.owners().map(drop)
+        self.owners()?;
+        self.check_devices()
     }
 
     /// A random key that is made at its first use, such as for `webchat-default`: `[a-z0-9_-]` only.

@@ -69,6 +69,16 @@ impl StateDir {
         vec![scoped]
     }
 
+    /// The folder of devices, in the field's shapes.
+    pub fn devices(&self) -> PathBuf {
+        self.0.join("devices")
+    }
+
+    /// The folder of legacy nodes, in the field's shapes.
+    pub fn nodes(&self) -> PathBuf {
+        self.0.join("nodes")
+    }
+
     /// Added and claimed owners, and the open claim.
     pub fn owners(&self) -> PathBuf {
         self.credentials().join("owners.json")

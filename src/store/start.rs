@@ -21,11 +21,13 @@ use crate::world;
 /// Puts right what an earlier process or another program left.
 pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
     let _writer = Change::open(store, now)?;
-    let credentials = store.state.credentials();
-    for dir in [store.state.path(), &credentials, &store.state.audit(), &store.state.keys()] {
+    let state = &store.state;
+    let shared = [state.credentials(), state.devices(), state.nodes()];
+    narrow(state.path());
+    for dir in shared.iter().chain([&state.audit(), &state.keys()]) {
         narrow(dir);
     }
-    clear_locks(&credentials)?;
+    shared.iter().try_for_each(|dir| clear_locks(dir))?;
     let clear = |path: &Path, name: &str| {
         // A temporary file of ours belongs to nobody now; of another program, only if it is old.
         let is_temporary = path.extension().is_some_and(|extension| extension == "tmp");
@@ -35,7 +37,9 @@ pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
         }
         Ok(())
     };
-    [credentials, store.state.keys()].iter().try_for_each(|dir| each_file(dir, clear))
+    shared.iter().chain([&state.keys()]).try_for_each(|dir| each_file(dir, clear))?;
+    // What another program left readable is not; ours are 0600 from the first byte.
+    [state.devices(), state.nodes()].iter().try_for_each(|dir| each_file(dir, narrow_file))
 }
 
 /// Removes locks of the field that were left behind.
@@ -44,7 +48,10 @@ pub(super) fn clear_stale_locks(store: &FileStore) -> Result<(), StoreError> {
         return Ok(());
     }
     let _writer = Change::open(store, world::now())?;
-    clear_locks(&store.state.credentials())
+    let state = &store.state;
+    [state.credentials(), state.devices(), state.nodes()]
+        .iter()
+        .try_for_each(|dir| clear_locks(dir))
 }
 
 fn clear_locks(dir: &Path) -> Result<(), StoreError> {
@@ -72,6 +79,15 @@ fn each_file(
         }
     }
     Ok(())
+}
+
+fn narrow_file(path: &Path, name: &str) -> Result<(), StoreError> {
+    let Ok(meta) = path.symlink_metadata() else { return Ok(()) };
+    if !name.ends_with(".json") || !meta.is_file() || meta.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))
+        .map_err(|error| io("write", path, error))
 }
 
 fn remove(path: &Path) -> Result<(), StoreError> {

@@ -45,6 +45,7 @@ pub(in crate::store) struct Log {
     unfinished: Option<Line>,
     written_at: Option<UnixMs>,
     repaired: bool,
+    in_doubt: bool,
 }
 
 /// A whole line at the end of a log.
@@ -98,7 +99,13 @@ impl Log {
             unfinished,
             written_at,
             repaired,
+            in_doubt: false,
         })
+    }
+
+    /// True where a line could be neither written whole nor taken back.
+    pub(in crate::store) fn is_in_doubt(&self) -> bool {
+        self.in_doubt
     }
 
     /// The last line, where it is not known to be finished.
@@ -144,7 +151,10 @@ impl Log {
         let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
             // What is there of it must not be taken for a decision.
-            self.file.set_len(self.length).map_err(|error| io("write", &self.path, error))?;
+            self.file.set_len(self.length).map_err(|error| {
+                self.in_doubt = true;
+                io("write", &self.path, error)
+            })?;
             return Err(io("write", &self.path, error));
         }
         self.length += u64::try_from(text.len()).unwrap_or_default();
@@ -176,8 +186,13 @@ impl Log {
     }
 }
 
+/// The file's name, and its folder's where that is not the one of grants: two folders have a `paired.json`.
 fn name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    let text = |name: Option<&std::ffi::OsStr>| {
+        name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let (folder, file) = (text(path.parent().and_then(Path::file_name)), text(path.file_name()));
+    if folder == "credentials" { file } else { format!("{folder}/{file}") }
 }
 
 fn open(path: &Path) -> Result<File, StoreError> {

@@ -1,10 +1,16 @@
-//! Not there yet.
+//! The store of devices, in files.
 
 use std::sync::Arc;
 
 use openclaw_plugin_sdk::UnixMs;
 
-use super::{DeviceStore, Known, LegacyNode, NodeRequest, Untouched};
+use super::{
+    DeviceStore, Known, LegacyNode, NodeRequest, Untouched, ask,
+    decide::{self, Decision},
+    desk::Desk,
+    nodes, paired, row, setup,
+    table::Edits,
+};
 use crate::{
     device::{
         approver::DeviceApprover,
@@ -16,206 +22,259 @@ use crate::{
         setup_code::{SetupCode, SetupId},
         token::{DeviceToken, Token, TokenDigest},
     },
-    store::{StoreError, files::FileStore},
+    store::{StoreError, audit::action, files::FileStore},
+    world,
 };
 
-fn missing() -> StoreError {
-    StoreError::Io {
-        doing: "use",
-        path: "devices".into(),
-        source: std::io::Error::other("not there yet"),
-    }
-}
-
 impl DeviceStore for FileStore {
-    fn device(&self, _id: &DeviceId) -> Result<Known, StoreError> {
-        Err(missing())
+    fn device(&self, id: &DeviceId) -> Result<Known, StoreError> {
+        let paired = self.paired()?.0;
+        // A row of a removed device, whoever wrote it back, is worth nothing.
+        if self.removed()?.0.row(id.as_str()).is_some() {
+            return Ok(Known::Removed);
+        }
+        let device = paired.device(id, |device| self.devices.freshen(device))?;
+        Ok(device.map_or(Known::Stranger, Known::Device))
     }
 
     fn devices(&self) -> Result<Vec<Arc<Device>>, StoreError> {
-        Err(missing())
+        let (paired, removed) = (self.paired()?.0, self.removed()?.0);
+        let mut all = paired.all()?;
+        if !removed.is_empty() {
+            all.retain(|device| removed.row(device.id().as_str()).is_none());
+        }
+        all.iter_mut().for_each(|device| self.devices.freshen(device));
+        all.sort_by(|a, b| b.approved_at.cmp(&a.approved_at).then_with(|| a.key.cmp(&b.key)));
+        Ok(all.into_iter().map(Arc::new).collect())
     }
 
-    fn device_requests(&self, _now: UnixMs) -> Result<Vec<DeviceRequest>, StoreError> {
-        Err(missing())
+    fn device_requests(&self, now: UnixMs) -> Result<Vec<DeviceRequest>, StoreError> {
+        ask::waiting(self, now)
     }
 
-    fn ask_device(&self, _wish: &Wish, _now: UnixMs) -> Result<Ask, StoreError> {
-        Err(missing())
+    fn ask_device(&self, wish: &Wish, now: UnixMs) -> Result<Ask, StoreError> {
+        ask::ask(self, wish, now)
     }
 
     fn admit_device(
         &self,
-        _wish: &Wish,
-        _via: ApprovedVia,
-        _fresh: &[(Role, Token)],
-        _now: UnixMs,
+        wish: &Wish,
+        via: ApprovedVia,
+        fresh: &[(Role, Token)],
+        now: UnixMs,
     ) -> Result<Option<Arc<Device>>, StoreError> {
-        Err(missing())
+        ask::admit(self, wish, via, fresh, now)
     }
 
     fn approve_device(
         &self,
-        _by: &DeviceApprover,
-        _id: &DeviceRequestId,
-        _displayed: Revision,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        id: &DeviceRequestId,
+        displayed: Revision,
+        now: UnixMs,
     ) -> Result<Result<Arc<Device>, Undecided>, StoreError> {
-        Err(missing())
+        decide::approve(self, &Decision { by, id, displayed }, now)
     }
 
     fn reject_device(
         &self,
-        _by: &DeviceApprover,
-        _id: &DeviceRequestId,
-        _displayed: Revision,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        id: &DeviceRequestId,
+        displayed: Revision,
+        now: UnixMs,
     ) -> Result<Result<DeviceRequest, Undecided>, StoreError> {
-        Err(missing())
+        decide::reject(self, &Decision { by, id, displayed }, now)
     }
 
     fn issue_tokens(
         &self,
-        _id: &DeviceId,
-        _fresh: &[(Role, Token)],
-        _now: UnixMs,
+        id: &DeviceId,
+        fresh: &[(Role, Token)],
+        now: UnixMs,
     ) -> Result<Option<Arc<Device>>, StoreError> {
-        Err(missing())
+        ask::issue(self, id, fresh, now)
     }
 
-    fn device_seen(&self, _id: &DeviceId, _token: Option<(Role, TokenDigest)>, _now: UnixMs) {}
+    fn device_seen(&self, id: &DeviceId, token: Option<(Role, TokenDigest)>, now: UnixMs) {
+        self.devices.note_seen(id, token, now);
+        // What was never read here will be fresh when it is.
+        if let Ok((paired, _)) = self.paired() {
+            paired.touch(id, |device| self.devices.freshen(device));
+        }
+    }
 
     fn flush_devices(&self) -> Result<(), StoreError> {
-        Err(missing())
+        let seen = self.devices.all_seen();
+        let retries = self.devices.retries_are_due(&*self.pending()?.0);
+        let codes = self.devices.codes_to_write(&*self.codes()?.0);
+        if seen.is_empty() && !retries && codes.is_empty() {
+            return Ok(());
+        }
+        let mut desk = Desk::open(self, world::now())?;
+        let (paired, identity) = self.paired()?;
+        let mut edits = Edits::new();
+        for (id, seen) in &seen {
+            let (Some(before), Some(mut device)) =
+                (paired.table.row(id.as_str()), desk.device(id)?)
+            else {
+                continue;
+            };
+            seen.apply(&mut device);
+            let row = paired::seen(before, &device, seen.at);
+            if row != before {
+                edits.insert(id.as_str().to_owned(), Some(row));
+            }
+        }
+        if !edits.is_empty() {
+            desk.put_paired(&paired, identity, &edits, None)?;
+        }
+        if retries {
+            let requests = self.devices.requests(&*self.pending()?.0);
+            desk.put_requests(&requests, None)?;
+        }
+        let codes = self.devices.codes_to_write(&*self.codes()?.0);
+        if !codes.is_empty() {
+            desk.put_codes(&codes)?;
+        }
+        desk.commit_silently()?;
+        self.devices.written(&seen);
+        self.devices.codes_were_written(&*self.codes()?.0);
+        if retries {
+            self.devices.retries_were_written();
+        }
+        Ok(())
     }
 
     fn remove_device(
         &self,
-        _by: &DeviceApprover,
-        _id: &DeviceId,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        id: &DeviceId,
+        now: UnixMs,
     ) -> Result<Result<(), Untouched>, StoreError> {
-        Err(missing())
+        decide::remove(self, by, id, now)
     }
 
     fn rename_device(
         &self,
-        _by: &DeviceApprover,
-        _id: &DeviceId,
-        _label: &str,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        id: &DeviceId,
+        label: &str,
+        now: UnixMs,
     ) -> Result<Result<(), Untouched>, StoreError> {
-        Err(missing())
+        decide::rename(self, by, id, label, now)
     }
 
     fn rotate_token(
         &self,
-        _by: &DeviceApprover,
-        _id: &DeviceId,
-        _change: (Role, Option<Scopes>, &Token),
-        _now: UnixMs,
+        by: &DeviceApprover,
+        id: &DeviceId,
+        change: (Role, Option<Scopes>, &Token),
+        now: UnixMs,
     ) -> Result<Result<DeviceToken, Untouched>, StoreError> {
-        Err(missing())
+        decide::rotate(self, by, id, change, now)
     }
 
     fn revoke_token(
         &self,
-        _by: &DeviceApprover,
-        _id: &DeviceId,
-        _role: Role,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        id: &DeviceId,
+        role: Role,
+        now: UnixMs,
     ) -> Result<Result<UnixMs, Untouched>, StoreError> {
-        Err(missing())
+        decide::revoke(self, by, id, role, now)
     }
 
     fn mint_code(
         &self,
-        _by: &DeviceApprover,
-        _profile: Profile,
-        _token: &Token,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        profile: Profile,
+        token: &Token,
+        now: UnixMs,
     ) -> Result<SetupCode, StoreError> {
-        Err(missing())
+        setup::mint(self, by, profile, token, now)
     }
 
     fn setup_codes(&self) -> Result<Vec<SetupCode>, StoreError> {
-        Err(missing())
+        setup::all(self)
     }
 
     fn code_shown(
         &self,
-        _token: &TokenDigest,
-        _key: &DeviceKey,
-        _now: UnixMs,
+        token: &TokenDigest,
+        key: &DeviceKey,
+        now: UnixMs,
     ) -> Result<Setup, StoreError> {
-        Err(missing())
+        setup::shown(self, token, key, now)
     }
 
     fn redeem_code(
         &self,
-        _token: &TokenDigest,
-        _key: &DeviceKey,
-        _now: UnixMs,
+        token: &TokenDigest,
+        key: &DeviceKey,
+        now: UnixMs,
     ) -> Result<Setup, StoreError> {
-        Err(missing())
+        setup::redeem(self, token, key, now)
     }
 
     fn cancel_codes(
         &self,
-        _by: &DeviceApprover,
-        _these: Option<&[SetupId]>,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        these: Option<&[SetupId]>,
+        now: UnixMs,
     ) -> Result<Vec<SetupId>, StoreError> {
-        Err(missing())
+        setup::cancel(self, by, these, now)
     }
 
-    fn nodes(&self, _now: UnixMs) -> Result<(Vec<NodeRequest>, Vec<LegacyNode>), StoreError> {
-        Err(missing())
+    fn nodes(&self, now: UnixMs) -> Result<(Vec<NodeRequest>, Vec<LegacyNode>), StoreError> {
+        nodes::all(self, now)
     }
 
     fn ask_node(
         &self,
-        _request: &NodeRequest,
-        _now: UnixMs,
+        request: &NodeRequest,
+        now: UnixMs,
     ) -> Result<Option<(NodeRequest, bool)>, StoreError> {
-        Err(missing())
+        nodes::ask(self, request, now)
     }
 
     fn approve_node(
         &self,
-        _by: &DeviceApprover,
-        _request: &str,
-        _fresh: &Token,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        request: &str,
+        fresh: &Token,
+        now: UnixMs,
     ) -> Result<Option<LegacyNode>, StoreError> {
-        Err(missing())
+        nodes::approve(self, by, request, fresh, now)
     }
 
     fn reject_node(
         &self,
-        _by: &DeviceApprover,
-        _request: &str,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        request: &str,
+        now: UnixMs,
     ) -> Result<Option<NodeRequest>, StoreError> {
-        Err(missing())
+        nodes::reject(self, by, request, now)
     }
 
     fn remove_node(
         &self,
-        _by: &DeviceApprover,
-        _node: &str,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        node: &str,
+        now: UnixMs,
     ) -> Result<bool, StoreError> {
-        Err(missing())
+        nodes::change(self, by, (action::NODE_REMOVE, node), now, |_| None)
     }
 
     fn rename_node(
         &self,
-        _by: &DeviceApprover,
-        _node: &str,
-        _name: &str,
-        _now: UnixMs,
+        by: &DeviceApprover,
+        node: &str,
+        name: &str,
+        now: UnixMs,
     ) -> Result<bool, StoreError> {
-        Err(missing())
+        nodes::change(self, by, (action::NODE_RENAME, node), now, |mut row| {
+            row::put(&mut row, "displayName", Some(name));
+            Some(row)
+        })
     }
 }

@@ -1,0 +1,157 @@
+//! Setup codes: making them, showing them, and taking them back.
+
+use openclaw_plugin_sdk::UnixMs;
+
+use super::{ask::by_device, desk::Desk};
+use crate::{
+    device::{
+        approver::DeviceApprover,
+        handshake::Setup,
+        identity::{DeviceKey, Nonce},
+        role::Profile,
+        setup_code::{LIFETIME_MS, SetupCode, SetupId, Spent, Standing, State},
+        token::{Token, TokenDigest},
+    },
+    store::{
+        StoreError,
+        audit::{Line, action},
+        files::FileStore,
+        io,
+    },
+    world,
+};
+
+/// How many codes may still bring a device.
+pub(super) fn unused(store: &FileStore, now: UnixMs) -> Result<usize, StoreError> {
+    let codes = store.codes()?.0;
+    Ok(codes.unused().filter(|code| code.is_unused(now) && !is_over(store, code)).count())
+}
+
+/// True where its ten minutes are over by the clock that nobody can set.
+fn is_over(store: &FileStore, code: &SetupCode) -> bool {
+    let what = match code.state {
+        State::Unused => format!("setup {}", code.id.as_str()),
+        State::Approved { fetched_at: None, .. } => format!("fetch {}", code.id.as_str()),
+        _ => return false,
+    };
+    store.ages.is_over(what.as_bytes(), LIFETIME_MS)
+}
+
+pub(super) fn mint(
+    store: &FileStore,
+    by: &DeviceApprover,
+    profile: Profile,
+    token: &Token,
+    now: UnixMs,
+) -> Result<SetupCode, StoreError> {
+    let drawn = world::random().map(Nonce::from_random);
+    let id = drawn.map_err(|error| io("draw an id for", &store.state.devices(), error))?;
+    let mut desk = Desk::open(store, now)?;
+    let code = SetupCode::mint(SetupId::from_text(id.as_str()), token, profile, desk.now);
+    desk.put_codes(std::slice::from_ref(&code))?;
+    let line = Line::by_device_approver(by, action::CODE_MINT, desk.now);
+    desk.commit(line.named(code.id.as_str()))?;
+    let _fresh = is_over(store, &code);
+    Ok(code)
+}
+
+/// How it would be taken, and the code after that.
+fn judge(
+    store: &FileStore,
+    token: &TokenDigest,
+    key: &DeviceKey,
+    now: UnixMs,
+) -> Result<Option<(Result<Standing, Spent>, SetupCode, SetupCode)>, StoreError> {
+    let codes = store.codes()?.0;
+    let Some(before) = codes.with(token).map(|code| store.devices.code(code)) else {
+        return Ok(None);
+    };
+    let mut after = before.clone();
+    let shown = after.show(key, now);
+    if shown.is_ok() && is_over(store, &before) {
+        return Ok(Some((Err(Spent::Expired), before.clone(), before)));
+    }
+    Ok(Some((shown, before, after)))
+}
+
+pub(super) fn shown(
+    store: &FileStore,
+    token: &TokenDigest,
+    key: &DeviceKey,
+    now: UnixMs,
+) -> Result<Setup, StoreError> {
+    let judged = judge(store, token, key, now)?;
+    Ok(judged.map_or(Setup::Unknown, |(shown, _, after)| Setup::Known(shown, after.profile)))
+}
+
+pub(super) fn redeem(
+    store: &FileStore,
+    token: &TokenDigest,
+    key: &DeviceKey,
+    now: UnixMs,
+) -> Result<Setup, StoreError> {
+    // What binds nothing needs no lock.
+    let Some((shown, before, after)) = judge(store, token, key, now)? else {
+        return Ok(Setup::Unknown);
+    };
+    if !writes(&before, &after) {
+        if matches!(shown, Ok(Standing::Waiting)) {
+            store.devices.note_code(&before.id, now);
+        }
+        return Ok(Setup::Known(shown, after.profile));
+    }
+    let mut desk = Desk::open(store, now)?;
+    let Some((shown, before, after)) = judge(store, token, key, desk.now)? else {
+        return Ok(Setup::Unknown);
+    };
+    if writes(&before, &after) {
+        desk.put_codes(std::slice::from_ref(&after))?;
+        let bound = before.state == State::Unused;
+        let action = if bound { action::CODE_BIND } else { action::CODE_FETCH };
+        let line = by_device(action, &key.id(), desk.now).named(after.id.as_str());
+        desk.commit(line)?;
+    }
+    Ok(Setup::Known(shown, after.profile))
+}
+
+/// A later visit is remembered, and written with the others.
+fn writes(before: &SetupCode, after: &SetupCode) -> bool {
+    match (&before.state, &after.state) {
+        (State::Bound { .. }, State::Bound { .. }) => false,
+        (before, after) => before != after,
+    }
+}
+
+pub(super) fn all(store: &FileStore) -> Result<Vec<SetupCode>, StoreError> {
+    let codes = store.codes()?.0;
+    let mut all: Vec<_> = codes.codes.iter().map(|code| store.devices.code(code)).collect();
+    all.sort_by(|a, b| b.minted_at.cmp(&a.minted_at).then_with(|| a.id.cmp(&b.id)));
+    Ok(all)
+}
+
+pub(super) fn cancel(
+    store: &FileStore,
+    by: &DeviceApprover,
+    these: Option<&[SetupId]>,
+    now: UnixMs,
+) -> Result<Vec<SetupId>, StoreError> {
+    let mut desk = Desk::open(store, now)?;
+    let codes = store.codes()?.0;
+    let is_meant = |code: &&SetupCode| match (these, &code.state) {
+        (_, State::Cancelled) => false,
+        (_, State::Unused) if !code.is_unused(desk.now) || is_over(store, code) => false,
+        (None, state) => *state == State::Unused,
+        (Some(these), _) => these.contains(&code.id),
+    };
+    let mut meant: Vec<_> = codes.codes.iter().filter(is_meant).cloned().collect();
+    if meant.is_empty() {
+        return Ok(Vec::new());
+    }
+    meant.iter_mut().for_each(SetupCode::cancel);
+    desk.put_codes(&meant)?;
+    let ids: Vec<_> = meant.iter().map(|code| code.id.clone()).collect();
+    let names: Vec<_> = ids.iter().map(SetupId::as_str).collect();
+    let line = Line::by_device_approver(by, action::CODE_CANCEL, desk.now);
+    desk.commit(line.named(&names.join(" ")))?;
+    Ok(ids)
+}

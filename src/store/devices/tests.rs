@@ -1,0 +1,177 @@
+//! The store of devices, with real files: what it decides, what it refuses, what survives.
+
+mod decide;
+
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use openclaw_plugin_sdk::{SenderId, UnixMs};
+
+use super::*;
+use crate::{
+    access::approver::Approver,
+    device::{
+        approver::Listed,
+        request::{Asked, Described},
+        role::Scope,
+        setup_code::{Standing, words},
+    },
+    store::{audit, files::FileStore, paths::StateDir},
+};
+
+/// 2026-11-20, like the files below.
+const NOW: UnixMs = UnixMs(1_795_168_800_000);
+const MINUTE: u64 = 60_000;
+
+fn open(dir: &Path) -> FileStore {
+    FileStore::new(StateDir::at(dir), |_, entry| SenderId::new(entry))
+}
+
+fn later(ms: u64) -> UnixMs {
+    UnixMs(NOW.0 + ms)
+}
+
+fn host() -> DeviceApprover {
+    DeviceApprover::of(&Approver::on_host(1000), Listed::Commands)
+}
+
+/// Whoever sits at this device and may only pair.
+fn pairer(device: &DeviceId) -> DeviceApprover {
+    let scopes = Scopes::of(&[Scope::Pairing]);
+    DeviceApprover::of_session(Role::Operator, scopes, Some(device.clone()), "device").unwrap()
+}
+
+fn key(number: u8) -> DeviceKey {
+    DeviceKey::from_raw([number; 32])
+}
+
+fn token(number: u8) -> Token {
+    let mut bytes = [0xa5; 32];
+    bytes[0] = number;
+    Token::from_random(bytes)
+}
+
+fn described() -> Described {
+    Described {
+        name: Some("Phone".to_owned()),
+        platform: Some("iOS 18.0".to_owned()),
+        family: Some("iPhone".to_owned()),
+        address: Some("192.0.2.7".to_owned()),
+        ..Described::default()
+    }
+}
+
+fn operator(scopes: &[Scope]) -> Asked {
+    Asked { roles: [Role::Operator].into(), scopes: Scopes::of(scopes), ..Asked::default() }
+}
+
+fn node(commands: &[&str]) -> Asked {
+    let commands = commands.iter().map(|command| (*command).to_owned()).collect();
+    Asked { roles: [Role::Node].into(), commands, ..Asked::default() }
+}
+
+fn wish(number: u8, asked: Asked) -> Wish {
+    let (key, described) = (key(number), described());
+    Wish { key, asked, described, profile: None, words: None, repair: false }
+}
+
+/// As a device comes that has the code of `number`.
+fn coded(number: u8, token: &TokenDigest, profile: Profile) -> Wish {
+    let asked = Asked { roles: Profile::ROLES.into(), scopes: profile.scopes(), ..node(&[]) };
+    let words = Some(words(&key(number).id(), token));
+    Wish { profile: Some(profile), words, ..wish(number, asked) }
+}
+
+/// A state folder, and a store on it.
+struct Bed {
+    dir: tempfile::TempDir,
+    store: FileStore,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        Self { dir, store }
+    }
+
+    /// A store of another process on the same folder.
+    fn other(&self) -> FileStore {
+        open(self.dir.path())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        File::create(&path).unwrap().write_all(text.as_ref()).unwrap();
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn asks(&self, wish: &Wish) -> DeviceRequest {
+        let Ask::Opened { id, .. } = self.store.ask_device(wish, NOW).unwrap() else {
+            panic!("nothing was opened")
+        };
+        self.request(&id)
+    }
+
+    fn request(&self, id: &DeviceRequestId) -> DeviceRequest {
+        let waiting = self.store.device_requests(NOW).unwrap();
+        waiting.into_iter().find(|request| request.id == *id).unwrap()
+    }
+
+    /// Lets a device in, the whole way, with a token for each role.
+    fn pairs(&self, number: u8, asked: Asked) -> Arc<Device> {
+        let roles = asked.roles.clone();
+        let request = self.asks(&wish(number, asked));
+        self.approves(&request).unwrap();
+        let fresh: Vec<_> = roles.into_iter().map(|role| (role, token(number))).collect();
+        self.store.issue_tokens(&request.device, &fresh, NOW).unwrap().unwrap()
+    }
+
+    fn approves(&self, request: &DeviceRequest) -> Result<Arc<Device>, Undecided> {
+        self.store.approve_device(&host(), &request.id, request.revision(), NOW).unwrap()
+    }
+
+    fn device(&self, number: u8) -> Arc<Device> {
+        known(&self.store, number)
+    }
+
+    fn is_removed(&self, number: u8) -> bool {
+        matches!(self.store.device(&key(number).id()).unwrap(), Known::Removed)
+    }
+
+    fn mints(&self, number: u8) -> SetupCode {
+        self.store.mint_code(&host(), Profile::Limited, &token(number), NOW).unwrap()
+    }
+
+    /// Every line's action, oldest first.
+    fn actions(&self) -> Vec<String> {
+        let lines = audit::show(&self.store.state, usize::MAX).unwrap();
+        lines.into_iter().map(|line| line.action).collect()
+    }
+}
+
+fn known(store: &FileStore, number: u8) -> Arc<Device> {
+    match store.device(&key(number).id()).unwrap() {
+        Known::Device(device) => device,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn redeems(store: &FileStore, code: u8, by: u8, now: UnixMs) -> Setup {
+    store.redeem_code(&token(code).digest(), &key(by), now).unwrap()
+}
+
+fn waits(setup: Setup) -> bool {
+    matches!(setup, Setup::Known(Ok(Standing::Waiting), _))
+}
