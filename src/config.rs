@@ -2,9 +2,11 @@
 
 mod assistant;
 mod channels;
+pub mod device_pair;
 mod document;
 mod expand;
 mod foreign;
+pub mod gateway;
 mod names;
 mod opening;
 mod owner;
@@ -23,7 +25,9 @@ use std::{
 use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, SenderId, toml};
 
 use self::{
+    device_pair::{DevicePair, Mdns},
     document::Table,
+    gateway::{AuthMode, GatewayConfig},
     problem::{ConfigError, Problems, Stand},
     section::Section,
 };
@@ -37,8 +41,6 @@ use crate::{
 
 /// The port where neither the file nor the environment names one.
 pub const PORT: u16 = 18_789;
-
-const PORT_NAME: &str = "OPENCLAW_GATEWAY_PORT";
 
 /// Where the configuration may come from.
 #[derive(Clone, Copy)]
@@ -79,8 +81,13 @@ pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigErr
         Some(format!("; it is `channels.{}` here", channel.id))
     };
     root.check_keys(names::TOP, excuse);
+    let gateway = gateway::read(&root, from.env);
+    let asks_nothing = gateway.auth.mode == AuthMode::None;
     let mut config = Config {
-        port: port(&root, from.env),
+        port: gateway::port(&root, from.env),
+        device_pair: device_pair::read(&root, gateway.tls.enabled, asks_nothing),
+        gateway,
+        mdns: device_pair::mdns(&root),
         owners: owner::read(&root, plugins.channels),
         pairing: pairing::read(&root),
         accounts: channels::read(&root, plugins.channels, from.env),
@@ -98,8 +105,14 @@ pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigErr
 pub struct Config {
     /// The file it was read from; `None` for the built-in defaults.
     pub file: Option<PathBuf>,
-    /// The port of pages, phones and command lines. On loopback.
+    /// The port of pages, phones and command lines.
     pub port: u16,
+    /// Who can reach it, and what it asks for.
+    pub gateway: GatewayConfig,
+    /// How phones join.
+    pub device_pair: DevicePair,
+    /// Whether the gateway announces itself.
+    pub mdns: Mdns,
     /// The owners that the file names.
     pub owners: Owners,
     /// What strangers get.
@@ -258,25 +271,6 @@ impl fmt::Debug for Assistant {
             .field("tables", &self.tables.iter().map(keys).collect::<BTreeMap<_, _>>())
             .finish_non_exhaustive()
     }
-}
-
-/// The port: `OPENCLAW_GATEWAY_PORT`, else `gateway.port`.
-fn port(root: &Section<'_>, env: &dyn Fn(&str) -> Option<String>) -> u16 {
-    let mut port = PORT;
-    if let Some(gateway) = root.section("gateway") {
-        gateway.check_keys(names::GATEWAY, |_| None);
-        let number = gateway.number("port", 0..=i64::from(u16::MAX));
-        port = number.and_then(|number| u16::try_from(number).ok()).unwrap_or(port);
-        if gateway.text("bind").is_some_and(|bind| bind.value != "loopback") {
-            let what = "is `loopback`: this version listens on loopback only";
-            gateway.wrong("bind", gateway.at("bind"), what);
-        }
-    }
-    let Some(named) = opening::set(env, PORT_NAME) else { return port };
-    named.trim().parse().unwrap_or_else(|_| {
-        root.problems.add(Stand::Environment, format!("`{PORT_NAME}` is a port from 0 to 65535"));
-        port
-    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! No socket, no clock, no dice, no file; how frames and files spell these things is not known here.
 
 pub mod approver;
+pub mod attempts;
+pub mod endpoint;
 pub mod handshake;
 pub mod identity;
 pub mod locality;

@@ -1,30 +1,41 @@
 //! The running gateway: accounts, server and socket, started and stopped in order.
 
 mod account;
+mod admission;
 mod answer;
 mod challenge;
 mod command;
 mod decide;
 mod device_notice;
 mod device_port;
+mod events;
+mod facts;
 mod gate;
+mod handshake;
+mod hello;
 mod inbound;
 mod journal;
-mod methods;
+mod lobby;
+mod method;
 mod notice;
 mod notice_book;
 mod outbound;
 mod port;
+mod pulse;
 mod reply;
 mod secrets;
 mod server;
+mod session;
+mod sessions;
 mod setup_book;
 mod setup_message;
 mod shown;
 mod single;
 mod socket;
+mod socket_methods;
 mod start;
 mod status;
+mod watch;
 mod words;
 
 use std::{
@@ -38,13 +49,16 @@ use tokio::sync::RwLock;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    account::Running, answer::Turns, gate::Moment, notice_book::NoticeBook, port::WrongCodes,
+    account::Running, answer::Turns, events::Asking, gate::Moment, lobby::Lobby,
+    notice_book::NoticeBook, port::WrongCodes, pulse::Pulse, sessions::Sessions,
     setup_message::SetupMessages, shown::Shown,
 };
 use crate::{
     access::{AccountKey, claim::WrongTries},
     config::Config,
-    store::{Store, StoreError},
+    device::attempts::Attempts,
+    reach::secret::SharedSecret,
+    store::{Store, StoreError, paths::StateDir},
     world,
 };
 
@@ -59,7 +73,16 @@ const FINISH_WITHIN: Duration = Duration::from_secs(2);
 /// What everything in the running gateway shares.
 pub(crate) struct Gateway {
     config: Config,
+    state: StateDir,
     store: Arc<dyn Store>,
+    secret: SharedSecret,
+    /// Connections that nobody vouches for yet.
+    lobby: Arc<Lobby>,
+    /// Whoever is connected over the gateway's socket.
+    sessions: Sessions,
+    attempts: Mutex<Attempts>,
+    asking: Asking,
+    pulse: Pulse,
     /// The accounts that are switched on.
     accounts: Vec<Arc<Running>>,
     responder: Box<dyn Responder>,

@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod local;
 pub mod offer;
 pub mod protocol;
+pub mod reach;
 pub mod registry;
 pub mod store;
 pub mod world;

@@ -2,6 +2,7 @@
 //! no socket, no clock, and no decision.
 
 pub mod connect;
+pub mod device;
 pub mod frame;
 pub mod hello;
 pub mod method;

@@ -11,9 +11,38 @@ pub(super) const GROUP: &[&str] =
     &["group_allow_from", "group_policy", "groups", "require_mention"];
 
 /// The top level.
-pub(super) const TOP: &[&str] = &["assistant", "channels", "gateway", "owner", "pairing"];
-/// `[gateway]`.
-pub(super) const GATEWAY: &[&str] = &["bind", "port"];
+pub(super) const TOP: &[&str] =
+    &["assistant", "channels", "discovery", "gateway", "owner", "pairing", "plugins"];
+/// The tables of the gateway itself, and the keys of each.
+pub(super) const NESTED: &[(&str, &[&str])] = &[
+    ("discovery", &["mdns"]),
+    ("discovery.mdns", &["mode"]),
+    (
+        "gateway",
+        &[
+            "auth",
+            "bind",
+            "control_ui",
+            "custom_bind_host",
+            "limits",
+            "nodes",
+            "port",
+            "tailscale",
+            "tls",
+            "trusted_proxies",
+        ],
+    ),
+    ("gateway.auth", &["mode", "password", "token"]),
+    ("gateway.control_ui", &["allowed_origins"]),
+    ("gateway.limits", &["per_address", "unauthenticated"]),
+    ("gateway.nodes", &["commands", "pairing"]),
+    ("gateway.nodes.commands", &["allow", "deny"]),
+    ("gateway.nodes.pairing", &["auto_approve_cidrs", "auto_approve_local"]),
+    ("gateway.tailscale", &["mode"]),
+    ("gateway.tls", &["auto_generate", "cert_path", "enabled", "key_path"]),
+    ("plugins", &["device-pair"]),
+    ("plugins.device-pair", &["approve", "probe", "public_url"]),
+];
 /// `[owner]`.
 pub(super) const OWNER: &[&str] = &["allow_from"];
 /// `[pairing]`.
@@ -51,20 +80,31 @@ const MOVED: &[(&str, Fate)] = &[
     ("commands.owner_allow_from", To("owner.allow_from")),
     ("commands", Gone("owner commands are for `owner.allow_from`, the others for the admitted")),
     ("cron", Gone("nothing runs by the clock")),
-    ("discovery", Gone("nothing is announced")),
+    ("discovery.wide_area", Gone("the gateway is announced on its own network only")),
     ("env", Gone("set them where the gateway is started")),
-    ("gateway.auth", Gone("the gateway is on loopback only")),
-    ("gateway.control_ui", Gone("there is no such page")),
-    ("gateway.custom_bind_host", Gone("the gateway is on loopback only")),
+    ("gateway.allow_real_ip_fallback", Gone("`X-Real-IP` is never believed")),
+    ("gateway.auth.allow_tailscale", Gone("a tailnet's word is no proof of who connects")),
+    ("gateway.auth.rate_limit", Gone("failures are always limited")),
     ("gateway.mode", Gone("the gateway runs where it is started")),
-    ("gateway.remote", Gone("the gateway runs where it is started")),
-    ("gateway.tailscale", Gone("the gateway is on loopback only")),
-    ("gateway.tls", Gone("the gateway is on loopback only")),
-    ("gateway.trusted_proxies", Gone("the gateway is on loopback only")),
+    ("gateway.nodes.allow_commands", To("gateway.nodes.commands.allow")),
+    ("gateway.nodes.deny_commands", To("gateway.nodes.commands.deny")),
+    ("gateway.nodes.pairing.ssh_verify", Gone("a device proves itself by its key")),
+    (
+        "gateway.remote",
+        Gone("`--url` names another gateway, `plugins.device-pair.public_url` this one's address"),
+    ),
+    ("gateway.tailscale.reset_on_exit", Gone("`tailscale serve` is set up outside")),
+    ("gateway.tls.ca_path", Gone("nobody is asked for a certificate")),
     ("logging", Gone("the log is no matter of this file")),
     ("messages", Gone("`pairing.message` is the one text that can be changed")),
     ("models", Gone("`[assistant]` says who answers")),
-    ("plugins", Gone("every plugin is built in")),
+    ("plugins.allow", Gone("every plugin is built in")),
+    ("plugins.deny", Gone("every plugin is built in")),
+    ("plugins.enabled", Gone("every plugin is built in")),
+    ("plugins.entries.device_pair.config.public_url", To("plugins.device-pair.public_url")),
+    ("plugins.entries", Gone("every plugin is built in")),
+    ("plugins.installs", Gone("every plugin is built in")),
+    ("plugins.load", Gone("every plugin is built in")),
     ("session", Gone("each person's conversation on each account is always kept apart")),
 ];
 
@@ -112,16 +152,25 @@ pub(super) fn counterpart(path: &[String], channels: &[&ChannelPlugin]) -> Optio
     }
     let parts: Vec<&str> = path.iter().map(String::as_str).collect();
     match parts.as_slice() {
-        ["gateway", key] => known(GATEWAY, key).map(|key| format!("gateway.{key}")),
         ["channels", id, "accounts", account, key] => {
             let key = channel_key(channels, id, key)?;
             Some(format!("channels.{id}.accounts.{account}.{key}"))
         }
-        ["channels", id, key] | [id, key] => {
+        ["channels", id, key] | [id, key] if nested(id).is_empty() => {
             channel_key(channels, id, key).map(|key| format!("channels.{id}.{key}"))
         }
-        _ => None,
+        [above @ .., key] => {
+            let table = above.iter().map(|part| snake(part)).collect::<Vec<_>>().join(".");
+            let path = format!("{table}.{}", known(nested(&table), key)?);
+            nested(&path).is_empty().then_some(path)
+        }
+        [] => None,
     }
+}
+
+/// The keys of one of the gateway's own tables; none for anything else.
+pub(super) fn nested(table: &str) -> &'static [&'static str] {
+    NESTED.iter().find(|(name, _)| *name == table).map_or(&[], |(_, keys)| keys)
 }
 
 /// What follows an unknown key: our spelling of it, the nearest known key, or all of them.
@@ -237,7 +286,14 @@ mod tests {
             ("channels.x.accounts.a.dm.allowFrom", "is `channels.x.accounts.a.allow_from` here"),
             ("commands.ownerAllowFrom", "is `owner.allow_from` here"),
             ("commands.useAccessGroups", "has no counterpart here"),
-            ("gateway.customBindHost", "loopback only"),
+            ("gateway.remote.url", "`plugins.device-pair.public_url` this one's address"),
+            ("gateway.nodes.allowCommands", "is `gateway.nodes.commands.allow` here"),
+            ("gateway.auth.allowTailscale", "no proof of who connects"),
+            (
+                "plugins.entries.device-pair.config.publicUrl",
+                "is `plugins.device-pair.public_url` here",
+            ),
+            ("plugins.entries.telegram.enabled", "every plugin is built in"),
             ("session.dmScope", "has no counterpart here: each person's conversation"),
             ("channels.defaults.groupPolicy", "in its own table"),
         ] {

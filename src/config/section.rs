@@ -49,7 +49,8 @@ impl<'a> Section<'a> {
             }
             let path = self.key(key);
             let excuse = excuse(key);
-            if excuse.is_some() || !self.refuse_moved(&path, node) {
+            let respelled = known.contains(&names::snake(key).as_str());
+            if excuse.is_some() || respelled || !self.refuse_moved(&path, node) {
                 let hint = excuse.unwrap_or_else(|| names::hint(key, known));
                 let place = match self.path.as_str() {
                     "" => "at the top level".to_owned(),

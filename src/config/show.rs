@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use openclaw_plugin_sdk::toml::{Table, Value};
 
+mod port;
+
 use super::{
     Account, Config, names, pairing,
     policy::{DM_POLICIES, GROUP_POLICIES},
@@ -15,7 +17,9 @@ pub(super) const MASK: &str = "***";
 /// The configuration in effect, defaults included.
 pub fn show(config: &Config) -> String {
     let mut root = Table::new();
-    root.insert("gateway".to_owned(), gateway(config));
+    root.insert("gateway".to_owned(), port::gateway(config));
+    root.insert("discovery".to_owned(), port::discovery(config));
+    root.insert("plugins".to_owned(), port::plugins(config));
     root.insert("owner".to_owned(), owner(config));
     root.insert("pairing".to_owned(), of_pairing(config));
     root.insert("channels".to_owned(), channels(config));
@@ -54,11 +58,6 @@ fn without_credentials(text: &str) -> String {
         None => path.to_owned(),
     };
     format!("{scheme}://{host}{path}")
-}
-
-fn gateway(config: &Config) -> Value {
-    let port = Value::Integer(config.port.into());
-    table([("bind", text("loopback")), ("port", port)])
 }
 
 fn owner(config: &Config) -> Value {

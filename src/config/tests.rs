@@ -5,6 +5,7 @@ mod example;
 mod finding;
 mod foreign;
 mod policy;
+mod port;
 mod secrets;
 mod stand_in;
 mod strict;

@@ -1,7 +1,10 @@
 //! Where a connection comes from. What the socket says counts; what headers say counts only where the socket
 //! leads to a proxy that the configuration names.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use super::handshake::Locality;
 
@@ -37,6 +40,13 @@ impl Network {
         };
         let (own, address) = (self.address, plain(address));
         own.is_ipv4() == address.is_ipv4() && shifted(own) == shifted(address)
+    }
+}
+
+/// As `parse` reads it.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
     }
 }
 

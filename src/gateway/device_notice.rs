@@ -1,5 +1,4 @@
 //! What owners are told of devices: in the chat that made the code a device came with, else where an owner listens.
-#![allow(dead_code, reason = "no device can connect yet")]
 
 use std::sync::{Arc, PoisonError};
 

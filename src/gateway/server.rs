@@ -1,54 +1,47 @@
-//! The gateway's one port: pages of channels, and the probes. On loopback.
+//! The gateway's one port: pages of channels, the probes, and the sockets of phones and command lines.
 
 mod body;
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use openclaw_plugin_sdk::{Exchange, Ingress, Link, Stream, Upgrade};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, oneshot},
+    sync::oneshot,
 };
+use tokio_rustls::TlsAcceptor;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, warn};
 
-use super::{Gateway, account::Running};
+use super::{Gateway, account::Running, facts::Facts, lobby::Place, session};
 
-/// Connections at once.
-const CONNECTIONS: usize = 512;
 /// A client has so long for its head, and again for its body.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A channel has so long for its answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Serves until the gateway stops.
-pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<TlsAcceptor>) {
     loop {
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = gateway.stop.cancelled() => return,
-        };
-        let (Ok(place), accepted) = (
-            place,
-            tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = gateway.stop.cancelled() => return,
-            },
-        ) else {
-            return;
         };
         match accepted {
             Ok((stream, peer)) => {
                 let gateway_of_task = Arc::clone(&gateway);
-                gateway.tracker.spawn(async move {
-                    connection(gateway_of_task, stream, peer).await;
-                    drop(place);
-                });
+                gateway.tracker.spawn(connection(gateway_of_task, stream, peer, tls.clone()));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: others have to go first.
@@ -59,27 +52,83 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener) {
     }
 }
 
-async fn connection(gateway: Arc<Gateway>, stream: TcpStream, peer: SocketAddr) {
+async fn connection(
+    gateway: Arc<Gateway>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+) {
+    prepare(&stream);
     let stop = gateway.stop.clone();
-    let service = service_fn(move |request| {
-        let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(route(&gateway, request, peer).await.map(Full::new)) }
-    });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
-    let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    tokio::select! {
-        served = serving => {
-            if let Err(error) = served {
-                debug!(%peer, %error, "connection ended");
-            }
+    let place = gateway.lobby.enter(peer.ip().to_canonical());
+    let shown_out = place.shown_out.clone();
+    let serving = async {
+        let Some(tls) = tls else { return talk(gateway, stream, (peer, false), place).await };
+        match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => talk(gateway, stream, (peer, true), place).await,
+            Ok(Err(error)) => debug!(%peer, %error, "no TLS came about"),
+            Err(_) => debug!(%peer, "no TLS came about in time"),
         }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = shown_out.cancelled() => debug!(%peer, "connection made room for another"),
         () = stop.cancelled() => {}
     }
 }
 
-async fn route(gateway: &Gateway, request: Request<Incoming>, peer: SocketAddr) -> Response<Bytes> {
+async fn talk<S>(
+    gateway: Arc<Gateway>,
+    stream: S,
+    (peer, encrypted): (SocketAddr, bool),
+    place: Place,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let place = Arc::new(Mutex::new(Some(place)));
+    let service = service_fn(move |request| {
+        let gateway = Arc::clone(&gateway);
+        let from = From { peer, encrypted, place: Arc::clone(&place) };
+        async move { Ok::<_, Infallible>(route(&gateway, request, from).await.map(Full::new)) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
+    let served = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+    if let Err(error) = served {
+        debug!(%peer, %error, "connection ended");
+    }
+}
+
+/// An answer goes at once, and a peer that has vanished is noticed.
+fn prepare(stream: &TcpStream) {
+    use nix::sys::socket::{setsockopt, sockopt};
+    let kept = stream
+        .set_nodelay(true)
+        .and_then(|()| setsockopt(stream, sockopt::KeepAlive, &true).map_err(Into::into))
+        .and_then(|()| setsockopt(stream, sockopt::TcpKeepIdle, &30).map_err(Into::into))
+        .and_then(|()| setsockopt(stream, sockopt::TcpKeepInterval, &10).map_err(Into::into))
+        .and_then(|()| setsockopt(stream, sockopt::TcpKeepCount, &3).map_err(Into::into));
+    if let Err(error) = kept {
+        debug!(%error, "a socket keeps its defaults");
+    }
+}
+
+/// Where a request comes from.
+struct From {
+    peer: SocketAddr,
+    encrypted: bool,
+    /// Until a socket takes it along.
+    place: Arc<Mutex<Option<Place>>>,
+}
+
+async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -> Response<Bytes> {
     let path = request.uri().path();
+    if let Some(account) = served(gateway, path) {
+        return exchange(account, request, &from).await;
+    }
+    if asks_for_socket(&request) {
+        return upgrade_to_session(gateway, request, &from);
+    }
     if let Some(probe) = probe(path) {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         return if reads {
@@ -88,10 +137,57 @@ async fn route(gateway: &Gateway, request: Request<Incoming>, peer: SocketAddr) 
             plain(StatusCode::METHOD_NOT_ALLOWED, "read it")
         };
     }
-    match served(gateway, path) {
-        Some(account) => exchange(account, request, peer).await,
-        None => plain(StatusCode::NOT_FOUND, "There is nothing here. The chat page is at /chat."),
+    plain(StatusCode::NOT_FOUND, "There is nothing here. The chat page is at /chat.")
+}
+
+fn asks_for_socket(request: &Request<Incoming>) -> bool {
+    let has = |name, word: &str| {
+        let values = request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .any(|value| value.trim().eq_ignore_ascii_case(word))
+    };
+    request.method() == Method::GET
+        && has(header::UPGRADE, "websocket")
+        && has(header::CONNECTION, "upgrade")
+}
+
+/// The gateway protocol, on any path that is not a channel's.
+fn upgrade_to_session(
+    gateway: &Arc<Gateway>,
+    mut request: Request<Incoming>,
+    from: &From,
+) -> Response<Bytes> {
+    let peer = from.peer;
+    let headers = request.headers();
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned();
+    let (Some(key), Some(b"13")) = (key, version) else {
+        return plain(StatusCode::BAD_REQUEST, "This is no WebSocket handshake of version 13.");
+    };
+    let Some(place) = from.place.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        return plain(StatusCode::BAD_REQUEST, "One connection carries one socket.");
+    };
+    let facts = Box::new(Facts::new(peer, headers, &gateway.config.gateway.trusted_proxies));
+    let upgrading = hyper::upgrade::on(&mut request);
+    let gateway_of_task = Arc::clone(gateway);
+    gateway.tracker.spawn(async move {
+        match upgrading.await {
+            Ok(upgraded) => {
+                session::serve(gateway_of_task, TokioIo::new(upgraded), facts, place).await;
+            }
+            Err(error) => debug!(%peer, %error, "an upgrade failed"),
+        }
+    });
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(accept) = HeaderValue::try_from(derive_accept_key(key.as_bytes())) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
+    response
 }
 
 fn probe(path: &str) -> Option<&'static str> {
@@ -115,7 +211,7 @@ fn served<'a>(gateway: &'a Gateway, path: &str) -> Option<&'a Arc<Running>> {
 async fn exchange(
     account: &Running,
     mut request: Request<Incoming>,
-    peer: SocketAddr,
+    from: &From,
 ) -> Response<Bytes> {
     let upgrade = request.headers().contains_key(header::UPGRADE).then(|| upgrade(&mut request));
     let (head, incoming) = request.into_parts();
@@ -123,10 +219,16 @@ async fn exchange(
         Ok(body) => body,
         Err(status) => return plain(status, "The request's body is too long, or took too long."),
     };
-    let link = if peer.ip().to_canonical().is_loopback() { Link::Private } else { Link::Exposed };
+    let private = from.encrypted || from.peer.ip().to_canonical().is_loopback();
+    let link = if private { Link::Private } else { Link::Exposed };
     let (reply, answered) = oneshot::channel();
-    let exchange =
-        Exchange::new(Request::from_parts(head, body), peer, (link, false), reply, upgrade);
+    let exchange = Exchange::new(
+        Request::from_parts(head, body),
+        from.peer,
+        (link, from.encrypted),
+        reply,
+        upgrade,
+    );
     if account.exchanges.try_send(exchange).is_err() {
         return plain(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -161,6 +263,6 @@ fn plain(status: StatusCode, body: &'static str) -> Response<Bytes> {
 fn answer(status: StatusCode, kind: &'static str, body: &'static str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(body.as_bytes()));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }

@@ -8,7 +8,7 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use super::{Gateway, methods};
+use super::{Gateway, socket_methods};
 use crate::protocol::frame::Request;
 
 /// The longest request line.
@@ -77,7 +77,7 @@ async fn talk(gateway: &Arc<Gateway>, stream: UnixStream) -> io::Result<()> {
             return Ok(());
         }
         let response = match Request::parse(&line) {
-            Ok(request) => methods::answer(gateway, &request).await,
+            Ok(request) => socket_methods::answer(gateway, &request).await,
             Err(refusal) => *refusal,
         };
         let mut bytes = serde_json::to_vec(&response)?;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{AccountId, Settings};
+use serde_json::json;
 use tokio::{net::TcpListener, signal::unix::SignalKind, sync::RwLock};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -17,9 +18,13 @@ use super::{
     Gateway, SingleError, account,
     answer::Turns,
     command,
+    events::Asking,
     journal::Journal,
+    lobby::{self, Lobby},
     notice_book::NoticeBook,
+    pulse::{self, Pulse},
     server,
+    sessions::{Audience, Event, Sessions},
     setup_book::SetupBook,
     setup_message::{self, SetupMessages},
     single::Single,
@@ -28,8 +33,10 @@ use super::{
 use crate::{
     access::{AccountKey, claim::ClaimCode},
     config::{Account, Config},
+    protocol::refusal::{CLOSE_RESTART, RESTART},
+    reach::secret::SharedSecret,
     registry,
-    store::{Store, StoreError, files::FileStore, paths::StateDir},
+    store::{Store, StoreError, devices::DeviceStore, files::FileStore, paths::StateDir},
     world,
 };
 
@@ -151,8 +158,10 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         gateway.tracker.spawn(account::supervise(Arc::clone(&gateway), Arc::clone(account)));
     }
     gateway.tracker.spawn(setup_message::keep(Arc::clone(&gateway)));
-    gateway.tracker.spawn(server::serve(Arc::clone(&gateway), listener));
+    gateway.asking.resume(&store.device_requests(world::now())?);
+    gateway.tracker.spawn(server::serve(Arc::clone(&gateway), listener, None));
     gateway.tracker.spawn(socket::serve(Arc::clone(&gateway), commands));
+    gateway.tracker.spawn(pulse::beat(Arc::clone(&gateway)));
     let pages = gateway.accounts.iter().filter_map(|account| match account.config.plugin.ingress {
         openclaw_plugin_sdk::Ingress::Serve { path } => Some(path),
         openclaw_plugin_sdk::Ingress::Connect => None,
@@ -164,13 +173,28 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         _ = interrupt.recv() => info!("interrupted"),
         _ = terminate.recv() => info!("asked to stop"),
     }
+    farewell(&gateway).await;
     gateway.stop.cancel();
     gateway.tracker.close();
     if tokio::time::timeout(STOP_WITHIN, gateway.tracker.wait()).await.is_err() {
         warn!("stopped before everything had ended");
     }
+    pulse::flush(&gateway).await;
     std::fs::remove_file(start.state.socket())
         .map_err(io_error("remove the socket of the command line"))
+}
+
+/// Whoever is connected hears that it is over before his socket is closed.
+async fn farewell(gateway: &Gateway) {
+    let payload = json!({ "reason": "gateway stopping", "restartExpectedMs": null });
+    gateway.sessions.broadcast(Audience::All, &Event::new("shutdown", &payload));
+    gateway.sessions.close_all(CLOSE_RESTART, RESTART);
+    let gone = async {
+        while gateway.sessions.count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let _late = tokio::time::timeout(Duration::from_secs(1), gone).await;
 }
 
 fn gateway(start: &Start, store: &Arc<FileStore>, port: u16) -> Result<Gateway, RunError> {
@@ -183,11 +207,24 @@ fn gateway(start: &Start, store: &Arc<FileStore>, port: u16) -> Result<Gateway, 
         .iter()
         .filter(on)
         .map(|account| open(start, store, account).map(Arc::new));
+    let limits = start.config.gateway.limits;
     Ok(Gateway {
         accounts: accounts.collect::<Result<_, _>>()?,
         responder: responder(&start.config)?,
         config: start.config.clone(),
+        state: start.state.clone(),
         store: Arc::clone(store) as Arc<dyn Store>,
+        secret: SharedSecret::load(&start.config.gateway.auth, &start.state).map_err(|error| {
+            RunError::Plugin { plugin: "gateway.auth".to_owned(), problem: error.to_string() }
+        })?,
+        lobby: Lobby::new(lobby::Places {
+            all: limits.unauthenticated,
+            address: limits.per_address,
+        }),
+        sessions: Sessions::default(),
+        attempts: Mutex::default(),
+        asking: Asking::default(),
+        pulse: Pulse::default(),
         turns: Turns::default(),
         notices: Mutex::new(NoticeBook::open(start.state.notices())),
         notices_underway: RwLock::default(),

@@ -19,10 +19,11 @@ pub fn challenge(challenge: &Challenge) -> Value {
     serde_json::json!({ "type": "event", "event": "connect.challenge", "payload": challenge })
 }
 
-/// The payload of the answer to `connect`.
+/// The payload of the answer to `connect`. What is the same for all may be spelt beforehand (`F`, and the `P` and
+/// `H` of the snapshot).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct HelloOk {
+pub struct HelloOk<F = Features, P = Vec<Value>, H = Value> {
     #[serde(rename = "type")]
     kind: Kind,
     /// The version that is spoken from here.
@@ -30,9 +31,9 @@ pub struct HelloOk {
     /// Who speaks.
     pub server: Server,
     /// What may be asked.
-    pub features: Features,
+    pub features: F,
     /// How things stand.
-    pub snapshot: Snapshot,
+    pub snapshot: Snapshot<P, H>,
     /// Where a canvas would be; read by apps of protocol 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canvas_host_url: Option<String>,
@@ -50,13 +51,13 @@ enum Kind {
     HelloOk,
 }
 
-impl HelloOk {
+impl<F, P, H> HelloOk<F, P, H> {
     /// An answer.
     pub fn new(
         protocol: u32,
         server: Server,
-        features: Features,
-        snapshot: Snapshot,
+        features: F,
+        snapshot: Snapshot<P, H>,
         auth: HelloAuth,
     ) -> Self {
         Self {
@@ -101,11 +102,11 @@ pub struct Features {
 /// How things stand.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Snapshot {
+pub struct Snapshot<P = Vec<Value>, H = Value> {
     /// Who is there; each entry has an integer `ts`.
-    pub presence: Vec<Value>,
+    pub presence: P,
     /// How the gateway is.
-    pub health: Value,
+    pub health: H,
     /// The numbers of those two.
     pub state_version: StateVersion,
     /// How long it has run.

@@ -140,6 +140,13 @@ pub fn full(id: &str, retry_after_ms: u64) -> Farewell {
     Farewell::policy(id, error)
 }
 
+/// Nothing can be decided now.
+pub fn unavailable(id: &str, why: &str) -> Farewell {
+    let mut error = Refused::new(UNAVAILABLE, why);
+    error.retryable = Some(true);
+    Farewell::policy(id, error)
+}
+
 /// Who reads the hint in the sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {

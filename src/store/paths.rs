@@ -84,6 +84,11 @@ impl StateDir {
         self.credentials().join("owners.json")
     }
 
+    /// The shared token that the gateway has made itself.
+    pub fn gateway_token(&self) -> PathBuf {
+        self.credentials().join("gateway-token")
+    }
+
     /// The folder of the access log.
     pub fn audit(&self) -> PathBuf {
         self.0.join("audit")

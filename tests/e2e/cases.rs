@@ -12,6 +12,7 @@ mod identity;
 mod owner;
 mod pair;
 mod side_doors;
+pub(crate) mod sockets;
 
 /// An owner on Telegram, and a bot.
 pub(crate) const OWNED: &str = r#"

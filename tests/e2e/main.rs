@@ -22,6 +22,7 @@ mod phone;
 mod process;
 mod transcript;
 mod visitor;
+mod wire;
 mod world;
 
 mod stories;

@@ -87,11 +87,13 @@ fn every_plugin_has_a_block_with_every_key_and_every_key_is_explained() {
             assert!(root["assistant"][plugin.id].get(*key).is_some(), "{}.{key}", plugin.id);
         }
     }
-    for (table, keys) in
-        [("gateway", names::GATEWAY), ("owner", names::OWNER), ("pairing", names::PAIRING)]
-    {
-        for key in keys {
-            assert!(root[table].get(*key).is_some(), "{table}.{key}");
+    let own = [("owner", names::OWNER), ("pairing", names::PAIRING)];
+    for (path, keys) in own.iter().chain(names::NESTED) {
+        let mut parts = path.split('.');
+        let first = &root[parts.next().unwrap()];
+        let table = parts.fold(first, |table, part| &table[part]);
+        for key in *keys {
+            assert!(table.get(key).is_some(), "{path}.{key}");
         }
     }
     let lines: Vec<&str> = TEXT.lines().collect();

@@ -81,6 +81,13 @@ fn case_107_no_error_has_a_secret() {
         "owner.allow_from = ['${SECRET}', 'telegram:${SECRET}', '${SECRET}:1']",
         "assistant.responder = '${SECRET}'",
         "gateway.bind = '${SECRET}'",
+        "gateway.auth.mode = '${SECRET}'",
+        "gateway.auth.token = ['s3cret']",
+        "gateway.auth.password = { s3cret = 1 }",
+        "gateway.trusted_proxies = ['${SECRET}']",
+        "gateway = { bind = 'custom', custom_bind_host = '${SECRET}' }",
+        "plugins.device-pair.public_url = 'https://gw.example.com/?token=s3cret'",
+        "plugins.device-pair.public_url = 'https://ann:${SECRET}@gw.example.com'",
         "pairing.message = '${SECRET}'",
         "pairing.reply = '${SECRET}'",
     ] {

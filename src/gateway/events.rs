@@ -1,0 +1,84 @@
+//! What happened, told to the operators who may know it. Who was asked about is remembered until he is told what
+//! became of it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::{Value, json};
+
+use super::{
+    Gateway, device_notice,
+    sessions::{Audience, Event},
+};
+use crate::{
+    device::{
+        identity::DeviceId,
+        request::{DeviceRequest, DeviceRequestId},
+        role::Scope,
+    },
+    protocol::device::{pending, resolved},
+    world,
+};
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Happened<'a> {
+    /// A device waits for a decision.
+    Asked(&'a DeviceRequest),
+    /// Something about the devices that were let in has changed.
+    Changed,
+    /// A request is over.
+    Decided { request: &'a DeviceRequestId, approved: bool },
+}
+
+/// The device requests that operators were told of, and nothing more.
+#[derive(Debug, Default)]
+pub(crate) struct Asking(Mutex<BTreeMap<DeviceRequestId, DeviceId>>);
+
+impl Asking {
+    fn add(&self, request: &DeviceRequest) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(request.id.clone(), request.device.clone());
+    }
+
+    fn take(&self, request: &DeviceRequestId) -> Option<DeviceId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(request)
+    }
+
+    /// Those that wait as far as operators know.
+    pub(crate) fn all(&self) -> Vec<(DeviceRequestId, DeviceId)> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|(request, device)| (request.clone(), device.clone())).collect()
+    }
+
+    /// What a start finds waiting was told of before.
+    pub(crate) fn resume<'a>(&self, requests: impl IntoIterator<Item = &'a DeviceRequest>) {
+        requests.into_iter().for_each(|request| self.add(request));
+    }
+}
+
+/// Tells whoever may know.
+pub(crate) fn tell(gateway: &Arc<Gateway>, happened: &Happened<'_>) {
+    match happened {
+        Happened::Asked(request) => {
+            gateway.asking.add(request);
+            say(gateway, "device.pair.requested", &pending(request));
+        }
+        Happened::Changed => say(gateway, "device.pair.changed", &json!({})),
+        Happened::Decided { request, approved } => {
+            // Told once, whoever hears of it first.
+            let Some(device) = gateway.asking.take(request) else { return };
+            let decision = if *approved { "approved" } else { "rejected" };
+            let payload = resolved(request.as_str(), device.as_str(), decision, world::now().0);
+            say(gateway, "device.pair.resolved", &payload);
+            device_notice::request_resolved(gateway, request);
+        }
+    }
+}
+
+fn say(gateway: &Gateway, event: &str, payload: &Value) {
+    let event = Event::new(event, payload);
+    gateway.sessions.broadcast(Audience::Holding(Scope::Pairing), &event);
+}

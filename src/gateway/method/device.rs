@@ -1,0 +1,272 @@
+//! `device.pair.*` and `device.token.*`: who waits, who was let in, and the decisions about them.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Call, invalid, store_failed, unknown};
+use crate::{
+    device::{
+        approver::{Act, Denied, DeviceApprover},
+        identity::DeviceId,
+        request::{DeviceRequest, DeviceRequestId, Undecided},
+        role::{Role, Scope, Scopes},
+        token::Token,
+    },
+    gateway::{
+        blocking,
+        events::{self, Happened},
+    },
+    protocol::{
+        device::{paired, pending},
+        frame::Refused,
+        refusal,
+    },
+    store::devices::Untouched,
+    world,
+};
+
+/// The longest name that an owner gives, in characters.
+const LABEL: usize = 64;
+
+/// Answers a method of this family.
+pub(super) async fn answer(call: &Call) -> Answer {
+    match call.method.as_str() {
+        "device.pair.approve" => approve(call).await,
+        "device.pair.list" => list(call).await,
+        "device.pair.reject" => reject(call).await,
+        "device.pair.remove" => remove(call).await,
+        "device.pair.rename" => rename(call).await,
+        "device.token.revoke" => revoke(call).await,
+        "device.token.rotate" => rotate(call).await,
+        method => unknown(method),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfRequest {
+    request_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfDevice {
+    device_id: String,
+    #[serde(default)]
+    role: Option<String>,
+    #[serde(default)]
+    scopes: Option<Vec<String>>,
+    #[serde(default)]
+    label: Option<String>,
+}
+
+/// The caller, as somebody who decides. The table has asked for the scope already.
+fn approver(call: &Call, act: Act) -> Result<DeviceApprover, Box<Refused>> {
+    let session = &call.session;
+    let of = DeviceApprover::of_session(
+        session.role,
+        session.scopes,
+        session.token_device(),
+        &session.actor(),
+    );
+    of.ok_or_else(|| invalid(act.denial()))
+}
+
+fn is_admin(call: &Call) -> bool {
+    call.session.scopes.allow(Scope::Admin)
+}
+
+/// A device with its own token and without admin sees itself alone.
+fn own_only(call: &Call) -> Option<DeviceId> {
+    call.session.token_device().filter(|_| !is_admin(call))
+}
+
+async fn waiting(call: &Call) -> Result<Vec<DeviceRequest>, Box<Refused>> {
+    let store = Arc::clone(&call.gateway.store);
+    let read = blocking(move || store.device_requests(world::now())).await;
+    read.map_err(|error| store_failed(&error))
+}
+
+async fn list(call: &Call) -> Answer {
+    let own = own_only(call);
+    let sees = |device: &DeviceId| own.as_ref().is_none_or(|own| own == device);
+    let waits = waiting(call).await?;
+    let store = Arc::clone(&call.gateway.store);
+    let devices = blocking(move || store.devices()).await.map_err(|error| store_failed(&error))?;
+    let connected = |id: &DeviceId| !call.gateway.sessions.of(id).is_empty();
+    let waits = waits.iter().filter(|row| sees(&row.device)).map(pending);
+    let known = devices.iter().map(|device| (device.id(), device)).filter(|(id, _)| sees(id));
+    let known = known.map(|(id, device)| paired(device, Some(connected(&id))));
+    Ok(json!({ "pending": waits.collect::<Vec<_>>(), "paired": known.collect::<Vec<_>>() }))
+}
+
+/// The request by its name. A name stands for one unchanging request, so whoever knows it has seen what it is.
+async fn find(call: &Call, act: Act) -> Result<DeviceRequest, Box<Refused>> {
+    let params: OfRequest = call.params()?;
+    let unknown = || match own_only(call) {
+        Some(_) => invalid(act.denial()),
+        None => invalid("unknown requestId"),
+    };
+    let id = DeviceRequestId::parse(&params.request_id).ok_or_else(unknown)?;
+    waiting(call).await?.into_iter().find(|row| row.id == id).ok_or_else(unknown)
+}
+
+async fn approve(call: &Call) -> Answer {
+    let by = approver(call, Act::Approve)?;
+    let request = find(call, Act::Approve).await?;
+    let (store, id, displayed) =
+        (Arc::clone(&call.gateway.store), request.id.clone(), request.revision());
+    let decided = blocking(move || store.approve_device(&by, &id, displayed, world::now())).await;
+    let device = decided
+        .map_err(|error| store_failed(&error))?
+        .map_err(|why| undecided(&why, Act::Approve))?;
+    events::tell(&call.gateway, &Happened::Decided { request: &request.id, approved: true });
+    events::tell(&call.gateway, &Happened::Changed);
+    super::super::watch::recheck(&call.gateway).await;
+    Ok(json!({ "requestId": request.id.as_str(), "device": paired(&device, None) }))
+}
+
+async fn reject(call: &Call) -> Answer {
+    let by = approver(call, Act::Reject)?;
+    let request = find(call, Act::Reject).await?;
+    let (store, id, displayed) =
+        (Arc::clone(&call.gateway.store), request.id.clone(), request.revision());
+    let decided = blocking(move || store.reject_device(&by, &id, displayed, world::now())).await;
+    let request = decided
+        .map_err(|error| store_failed(&error))?
+        .map_err(|why| undecided(&why, Act::Reject))?;
+    events::tell(&call.gateway, &Happened::Decided { request: &request.id, approved: false });
+    Ok(json!({ "requestId": request.id.as_str(), "deviceId": request.device.as_str() }))
+}
+
+fn undecided(why: &Undecided, act: Act) -> Box<Refused> {
+    match why {
+        Undecided::Denied(denied) => refused(*denied, act),
+        Undecided::Changed | Undecided::Unknown => invalid("unknown requestId"),
+        Undecided::Superseded(by) => {
+            let mut refused = invalid("unknown requestId");
+            refused.details = Some(json!({ "code": "SUPERSEDED", "requestId": by.as_str() }));
+            refused
+        }
+    }
+}
+
+fn refused(denied: Denied, act: Act) -> Box<Refused> {
+    match denied {
+        Denied::NotYours => invalid(act.denial()),
+        Denied::Scope(scope) => Box::new(refusal::missing_scope(scope, &[scope])),
+    }
+}
+
+fn untouched(why: &Untouched, act: Act, missing: &str) -> Box<Refused> {
+    match why {
+        Untouched::Denied(denied) => refused(*denied, act),
+        Untouched::Unknown => invalid(missing),
+    }
+}
+
+/// The device that the parameters name, and whether the caller sees it.
+fn device(call: &Call, act: Act, missing: &str) -> Result<(OfDevice, DeviceId), Box<Refused>> {
+    let params: OfDevice = call.params()?;
+    let id = DeviceId::parse(params.device_id.trim()).ok_or_else(|| match own_only(call) {
+        Some(_) => invalid(act.denial()),
+        None => invalid(missing),
+    })?;
+    Ok((params, id))
+}
+
+async fn remove(call: &Call) -> Answer {
+    let missing = "unknown deviceId";
+    let by = approver(call, Act::Remove)?;
+    let (_, id) = device(call, Act::Remove, missing)?;
+    let (store, gone) = (Arc::clone(&call.gateway.store), id.clone());
+    let removed = blocking(move || store.remove_device(&by, &gone, world::now())).await;
+    removed
+        .map_err(|error| store_failed(&error))?
+        .map_err(|why| untouched(&why, Act::Remove, missing))?;
+    let gateway = &call.gateway;
+    close_afterwards(call, &id, None, "device removed");
+    events::tell(gateway, &Happened::Changed);
+    Ok(json!({ "deviceId": id.as_str() }))
+}
+
+/// The caller may be one of those that are closed: his answer goes first.
+fn close_afterwards(call: &Call, device: &DeviceId, role: Option<Role>, why: &'static str) {
+    let device = device.clone();
+    call.afterwards(move |gateway| gateway.sessions.invalidate(&device, role, why));
+}
+
+async fn rename(call: &Call) -> Answer {
+    let missing = "unknown deviceId";
+    let by = approver(call, Act::Rename)?;
+    let (params, id) = device(call, Act::Rename, missing)?;
+    let label = params.label.as_deref().map(str::trim).unwrap_or_default().to_owned();
+    if label.is_empty() || label.chars().count() > LABEL {
+        let why = "`label` has 1 to 64 characters";
+        return Err(invalid(format!("invalid {} params: {why}", call.method)));
+    }
+    let (store, of, name) = (Arc::clone(&call.gateway.store), id.clone(), label.clone());
+    let renamed = blocking(move || store.rename_device(&by, &of, &name, world::now())).await;
+    renamed
+        .map_err(|error| store_failed(&error))?
+        .map_err(|why| untouched(&why, Act::Rename, missing))?;
+    events::tell(&call.gateway, &Happened::Changed);
+    Ok(json!({ "deviceId": id.as_str(), "label": label }))
+}
+
+const NO_ROLE: &str = "unknown deviceId/role";
+
+fn role(call: &Call, params: &OfDevice) -> Result<Role, Box<Refused>> {
+    let role = params.role.as_deref().and_then(|text| Role::parse(text.trim()));
+    role.ok_or_else(|| match &params.role {
+        None => invalid(format!("invalid {} params: missing field `role`", call.method)),
+        Some(_) => invalid(NO_ROLE),
+    })
+}
+
+async fn rotate(call: &Call) -> Answer {
+    let by = approver(call, Act::RotateToken)?;
+    let (params, id) = device(call, Act::RotateToken, NO_ROLE)?;
+    let role = role(call, &params)?;
+    let scopes = params.scopes.as_deref().map(Scopes::parse);
+    let random = world::random().map_err(|_| super::unavailable("no randomness now"))?;
+    let fresh = Token::from_random(random);
+    let text = fresh.spell();
+    let (store, of) = (Arc::clone(&call.gateway.store), id.clone());
+    let rotated =
+        blocking(move || store.rotate_token(&by, &of, (role, scopes, &fresh), world::now())).await;
+    let token = rotated
+        .map_err(|error| store_failed(&error))?
+        .map_err(|why| untouched(&why, Act::RotateToken, NO_ROLE))?;
+    // A new token is for its own device's eyes: everybody else learns that there is one.
+    let own = call.session.token_device().is_some_and(|own| own == id);
+    let mut answer = json!({
+        "deviceId": id.as_str(),
+        "role": role.word(),
+        "scopes": token.scopes.words(),
+        "rotatedAtMs": token.rotated_at.map(|at| at.0),
+        "tokenDelivery": if own { "in-band" } else { "withheld-cross-device" },
+    });
+    if own {
+        answer["token"] = Value::String(text);
+    }
+    close_afterwards(call, &id, Some(role), "device token rotated");
+    events::tell(&call.gateway, &Happened::Changed);
+    Ok(answer)
+}
+
+async fn revoke(call: &Call) -> Answer {
+    let by = approver(call, Act::RevokeToken)?;
+    let (params, id) = device(call, Act::RevokeToken, NO_ROLE)?;
+    let role = role(call, &params)?;
+    let (store, of) = (Arc::clone(&call.gateway.store), id.clone());
+    let revoked = blocking(move || store.revoke_token(&by, &of, role, world::now())).await;
+    let at = revoked
+        .map_err(|error| store_failed(&error))?
+        .map_err(|why| untouched(&why, Act::RevokeToken, NO_ROLE))?;
+    close_afterwards(call, &id, Some(role), "device token revoked");
+    events::tell(&call.gateway, &Happened::Changed);
+    Ok(json!({ "deviceId": id.as_str(), "role": role.word(), "revokedAtMs": at.0 }))
+}

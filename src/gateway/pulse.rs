@@ -1,0 +1,133 @@
+//! What goes on by the clock: ticks, health, who is there, and what was gathered for the disk.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::UnixMs;
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tracing::warn;
+
+use super::{
+    Gateway, blocking, hello,
+    method::health,
+    sessions::{Audience, Event},
+    watch::Watch,
+};
+use crate::{
+    device::role::Scope,
+    protocol::hello::{Limits, StateVersion},
+    world,
+};
+
+/// What others have written is seen within this.
+const WATCH: Duration = Duration::from_millis(400);
+/// Who came and went is told together.
+const PRESENCE: Duration = Duration::from_secs(1);
+const HEALTH: Duration = Duration::from_mins(1);
+const FLUSH: Duration = Duration::from_secs(20);
+
+/// The numbers of what changes.
+#[derive(Debug, Default)]
+pub(crate) struct Pulse {
+    presence: AtomicU64,
+    health: AtomicU64,
+    presence_told: AtomicBool,
+    /// Who was there when it was last told, spelt.
+    shown: Mutex<Arc<str>>,
+    /// How the gateway is, spelt, and when.
+    well: Mutex<Option<(UnixMs, Arc<RawValue>)>>,
+}
+
+impl Pulse {
+    /// Somebody came or went.
+    pub(crate) fn presence_changed(&self) {
+        self.presence.fetch_add(1, Ordering::Relaxed);
+        self.presence_told.store(false, Ordering::Relaxed);
+    }
+
+    /// Who was there a moment ago, as a list.
+    pub(crate) fn presence(&self) -> Arc<str> {
+        Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How the gateway is; spelt anew once a second at most.
+    pub(crate) fn health(&self, now: UnixMs) -> Arc<RawValue> {
+        let mut well = self.well.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, text)) = &*well
+            && now.0.saturating_sub(at.0) < 1_000
+        {
+            return Arc::clone(text);
+        }
+        let text: Arc<RawValue> = to_raw_value(&health::brief(now)).unwrap_or_default().into();
+        *well = Some((now, Arc::clone(&text)));
+        text
+    }
+
+    /// As they are.
+    pub(crate) fn version(&self) -> StateVersion {
+        let at = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        StateVersion { presence: at(&self.presence), health: at(&self.health) }
+    }
+}
+
+/// Beats until the gateway stops.
+pub(crate) async fn beat(gateway: Arc<Gateway>) {
+    let every = |period: Duration| {
+        let mut every = interval_at(Instant::now() + period, period);
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        every
+    };
+    let tick = Duration::from_millis(Limits::default().tick_interval_ms);
+    let (mut ticks, mut healths) = (every(tick), every(HEALTH));
+    let (mut presences, mut flushes, mut watches) = (every(PRESENCE), every(FLUSH), every(WATCH));
+    let mut watch = Watch::default();
+    loop {
+        tokio::select! {
+            () = gateway.stop.cancelled() => return,
+            _ = ticks.tick() => {
+                let event = Event::new("tick", &json!({ "ts": world::now().0 }));
+                gateway.sessions.broadcast(Audience::All, &event);
+            }
+            _ = healths.tick() => tell_health(&gateway),
+            _ = presences.tick() => tell_presence(&gateway),
+            _ = flushes.tick() => flush(&gateway).await,
+            _ = watches.tick() => watch.look(&gateway).await,
+        }
+    }
+}
+
+fn tell_health(gateway: &Gateway) {
+    gateway.pulse.health.fetch_add(1, Ordering::Relaxed);
+    let event = Event::new("health", &health::brief(world::now()));
+    let event = event.versioned(gateway.pulse.version()).droppable();
+    gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
+}
+
+fn tell_presence(gateway: &Gateway) {
+    if gateway.pulse.presence_told.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let presence = Value::from(hello::presence(gateway));
+    let text: Arc<str> = presence.to_string().into();
+    *gateway.pulse.shown.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    let event = Event::new("presence", &json!({ "presence": presence }));
+    let event = event.versioned(gateway.pulse.version()).droppable();
+    gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
+}
+
+/// Writes what was gathered.
+pub(crate) async fn flush(gateway: &Gateway) {
+    let store = Arc::clone(&gateway.store);
+    if let Err(error) = blocking(move || store.flush_devices()).await {
+        warn!(%error, "last-used times of devices were not written");
+    }
+}

@@ -1,0 +1,230 @@
+//! One socket: the challenge, the client's connect, then its requests and what it is sent, until one side ends it.
+
+pub(crate) mod intake;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error as WsError, Message, Utf8Bytes,
+        protocol::{CloseFrame, Role, WebSocketConfig},
+    },
+};
+use tracing::debug;
+
+use self::intake::{Intake, TooLarge};
+use super::{
+    Gateway,
+    facts::Facts,
+    handshake,
+    lobby::Place,
+    method,
+    sessions::{Closing, Outgoing, Session},
+};
+use crate::{
+    device::identity::Nonce,
+    protocol::{
+        frame::Request,
+        hello::{Challenge, HANDSHAKE_MS, Limits, challenge},
+        refusal::{self, CLOSE_RESTART, CLOSE_TOO_LARGE, Farewell},
+    },
+    world,
+};
+
+/// A closed socket's client has so long to take its leave.
+const GOODBYE: Duration = Duration::from_millis(800);
+/// An idle socket keeps so much room for what comes next.
+const READ_BUFFER: usize = 2 * 1024;
+
+type Socket = WebSocketStream<Intake<TokioIo<Upgraded>>>;
+
+/// Serves a socket to its end.
+pub(crate) async fn serve(
+    gateway: Arc<Gateway>,
+    stream: TokioIo<Upgraded>,
+    facts: Box<Facts>,
+    place: Place,
+) {
+    let mut socket = open(stream).await;
+    let entered = {
+        let entering = Box::pin(enter(&gateway, &mut socket, facts));
+        tokio::select! {
+            entered = tokio::time::timeout(Duration::from_millis(HANDSHAKE_MS), entering) => entered,
+            () = place.shown_out.cancelled() => return,
+            () = gateway.stop.cancelled() => Ok(Entry::Stopping),
+        }
+    };
+    let (session, outgoing) = match entered {
+        Ok(Entry::In(session, outgoing)) => (session, outgoing),
+        Ok(Entry::Refused(farewell)) => return leave(&mut socket, *farewell).await,
+        Ok(Entry::Stopping) => {
+            let (code, reason) = (CLOSE_RESTART, refusal::RESTART.to_owned());
+            return say_goodbye(&mut socket, Closing { code, reason }).await;
+        }
+        // Over, or gone.
+        Err(_) | Ok(Entry::Gone) => return,
+    };
+    drop(place);
+    socket.get_mut().open();
+    converse(&gateway, &session, &mut socket, outgoing).await;
+    gateway.sessions.leave(&session);
+    Box::pin(method::left(&gateway, &session)).await;
+}
+
+async fn open(stream: TokioIo<Upgraded>) -> Socket {
+    let most = usize::try_from(Limits::default().max_payload).unwrap_or(usize::MAX);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most));
+    WebSocketStream::from_raw_socket(Intake::watched(stream), Role::Server, Some(config)).await
+}
+
+/// How the handshake ended.
+enum Entry {
+    Gone,
+    In(Arc<Session>, Outgoing),
+    Refused(Box<Farewell>),
+    Stopping,
+}
+
+async fn enter(gateway: &Arc<Gateway>, socket: &mut Socket, facts: Box<Facts>) -> Entry {
+    let Ok(random) = world::random() else { return Entry::Gone };
+    let nonce = Nonce::from_random(random);
+    let said = Challenge { nonce: nonce.as_str().to_owned(), ts: world::now().0 };
+    if socket.send(Message::text(challenge(&said).to_string())).await.is_err() {
+        return Entry::Gone;
+    }
+    let text = match first_message(socket).await {
+        Ok(Some(text)) => text,
+        Ok(None) => return Entry::Gone,
+        Err(farewell) => return Entry::Refused(farewell),
+    };
+    match handshake::shake(gateway, &facts, nonce, &text).await {
+        Ok((session, outgoing)) => Entry::In(session, outgoing),
+        Err(farewell) => Entry::Refused(farewell),
+    }
+}
+
+/// The first text, in a frame of either kind.
+async fn first_message(socket: &mut Socket) -> Result<Option<String>, Box<Farewell>> {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(text))) => return Ok(Some(text.as_str().to_owned())),
+            Some(Ok(Message::Binary(bytes))) => {
+                let text = String::from_utf8(bytes.into());
+                return text.map(Some).map_err(|_| Box::new(refusal::invalid_frame(None)));
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+            Some(Err(WsError::Io(error))) if too_large(&error) => {
+                let (code, reason) = (CLOSE_TOO_LARGE, refusal::TOO_LARGE.to_owned());
+                return Err(Box::new(Farewell { answer: None, code, reason }));
+            }
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(None),
+        }
+    }
+}
+
+fn too_large(error: &std::io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooLarge>)
+}
+
+async fn converse(
+    gateway: &Arc<Gateway>,
+    session: &Arc<Session>,
+    socket: &mut Socket,
+    mut outgoing: Outgoing,
+) {
+    loop {
+        tokio::select! {
+            () = session.closed.notified() => break,
+            text = outgoing.recv() => {
+                let Some(text) = text else { break };
+                let written = tokio::select! {
+                    written = write(session, socket, text, &mut outgoing) => written,
+                    () = session.closed.notified() => break,
+                };
+                if written.is_err() {
+                    return;
+                }
+            }
+            message = socket.next() => {
+                let text = match message {
+                    Some(Ok(Message::Text(text))) => text,
+                    Some(Ok(Message::Binary(bytes))) => match Utf8Bytes::try_from(bytes) {
+                        Ok(text) => text,
+                        Err(_) => Utf8Bytes::from_static(""),
+                    },
+                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                };
+                hear(gateway, session, &text);
+            }
+        }
+    }
+    if let Some(closing) = session.closing() {
+        let rest = async {
+            while let Ok(text) = outgoing.try_recv() {
+                if socket.feed(Message::Text(text)).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _late = tokio::time::timeout(GOODBYE, rest).await;
+        debug!(connection = session.conn_id, code = closing.code, "closed");
+        say_goodbye(socket, closing).await;
+    }
+}
+
+async fn write(
+    session: &Session,
+    socket: &mut Socket,
+    first: Utf8Bytes,
+    outgoing: &mut Outgoing,
+) -> Result<(), WsError> {
+    let mut next = Some(first);
+    while let Some(text) = next {
+        let length = text.len();
+        socket.feed(Message::Text(text)).await?;
+        session.sent(length);
+        next = outgoing.try_recv().ok();
+    }
+    socket.flush().await
+}
+
+/// One frame of a client that was let in. A frame that is none gets an answer, and the socket stays.
+fn hear(gateway: &Arc<Gateway>, session: &Arc<Session>, text: &str) {
+    if session.closing().is_some() {
+        return;
+    }
+    match Request::parse(text) {
+        Ok(request) => method::begin(gateway, session, request),
+        Err(answer) => session.answer(&answer),
+    }
+}
+
+async fn leave(socket: &mut Socket, farewell: Farewell) {
+    if let Some(answer) = farewell.answer
+        && let Ok(text) = serde_json::to_string(&answer)
+        && socket.feed(Message::text(text)).await.is_err()
+    {
+        return;
+    }
+    say_goodbye(socket, Closing { code: farewell.code, reason: farewell.reason }).await;
+}
+
+/// Says the close, and waits a moment for the client's: what it has not read yet would be lost otherwise.
+async fn say_goodbye(socket: &mut Socket, closing: Closing) {
+    let frame = CloseFrame { code: closing.code.into(), reason: closing.reason.into() };
+    let goodbye = async {
+        if socket.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    };
+    let _late = tokio::time::timeout(GOODBYE, goodbye).await;
+}

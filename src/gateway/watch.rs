@@ -1,0 +1,113 @@
+//! What other processes have written about devices: sessions whose rights are gone are closed, and decisions made
+//! on the command line are told to operators.
+
+use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc};
+
+use tracing::warn;
+
+use super::{
+    Gateway, blocking,
+    events::{self, Happened},
+    method::node,
+    sessions::Session,
+};
+use crate::{
+    device::{
+        handshake::{Method, Setup},
+        record::Device,
+        role::Role,
+        setup_code::Standing,
+        token::DeviceToken,
+    },
+    protocol::refusal::{CLOSE_INVALIDATED, invalidated},
+    store::{StoreError, devices::Known},
+    world,
+};
+
+/// The files as they were when they were last looked at.
+#[derive(Debug, Default)]
+pub(crate) struct Watch([Option<Mark>; 3]);
+
+type Mark = (u64, u64, i64, i64);
+
+const FILES: [&str; 3] = ["paired.json", "pending.json", "bootstrap.json"];
+
+impl Watch {
+    /// Looks whether something has changed, whoever changed it.
+    pub(crate) async fn look(&mut self, gateway: &Arc<Gateway>) {
+        let folder = gateway.state.path().join("devices");
+        let marks = FILES.map(|name| mark(&folder.join(name)));
+        if marks != self.0 {
+            self.0 = marks;
+            recheck(gateway).await;
+        } else if !gateway.asking.all().is_empty() {
+            settle_requests(gateway).await;
+        }
+    }
+}
+
+fn mark(path: &Path) -> Option<Mark> {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+}
+
+/// Looks at everybody who is connected, and at everything that was asked.
+pub(crate) async fn recheck(gateway: &Arc<Gateway>) {
+    for device in gateway.sessions.devices() {
+        for session in gateway.sessions.of(&device) {
+            if !still_may(gateway, &session) {
+                session.close(CLOSE_INVALIDATED, &invalidated("rights have changed"));
+            } else if session.role == Role::Node
+                && let Ok(Known::Device(record)) = gateway.store.device(&device)
+            {
+                node::settle(gateway, &session, &record);
+            }
+        }
+    }
+    settle_requests(gateway).await;
+}
+
+/// True while the rights that a session came with are there.
+pub(crate) fn still_may(gateway: &Gateway, session: &Session) -> bool {
+    let Some(id) = &session.device else { return true };
+    match gateway.store.device(id) {
+        Ok(Known::Device(device)) => may(gateway, session, &device).unwrap_or(false),
+        Ok(Known::Removed | Known::Stranger) | Err(_) => false,
+    }
+}
+
+fn may(gateway: &Gateway, session: &Session, device: &Device) -> Result<bool, StoreError> {
+    let Some(approved) = device.scopes_as(session.role) else { return Ok(false) };
+    if approved.lacks(session.scopes).is_some() {
+        return Ok(false);
+    }
+    let Some(shown) = &session.credential else { return Ok(true) };
+    if session.method == Method::DeviceToken {
+        let same = |token: &&DeviceToken| token.is_good() && token.digest.matches(shown);
+        return Ok(device.tokens.get(&session.role).as_ref().is_some_and(same));
+    }
+    let code = gateway.store.code_shown(shown, &device.key, world::now())?;
+    Ok(matches!(code, Setup::Known(Ok(Standing::Approved { .. }), _))
+        || device.via != crate::device::record::ApprovedVia::Owner
+            && matches!(code, Setup::Known(Ok(_), _)))
+}
+
+async fn settle_requests(gateway: &Arc<Gateway>) {
+    let store = Arc::clone(&gateway.store);
+    let waiting = match blocking(move || store.device_requests(world::now())).await {
+        Ok(waiting) => waiting,
+        Err(error) => return warn!(%error, "the waiting devices cannot be read"),
+    };
+    for (request, device) in gateway.asking.all() {
+        if waiting.iter().any(|row| row.id == request) {
+            continue;
+        }
+        let approved = match gateway.store.device(&device) {
+            Ok(Known::Device(device)) => {
+                world::now().0.saturating_sub(device.approved_at.0) < 5_000
+            }
+            Ok(Known::Removed | Known::Stranger) | Err(_) => false,
+        };
+        events::tell(gateway, &Happened::Decided { request: &request, approved });
+    }
+}
