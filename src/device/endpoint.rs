@@ -145,8 +145,10 @@ impl Host {
             Self::Name(name) if name == "localhost" || name.ends_with(".localhost") => {
                 Nearness::Loopback
             }
-            Self::Name(name) if name.ends_with(".local") => Nearness::Private,
-            Self::Name(_) => Nearness::Public,
+            Self::Name(name) => match name.rsplit_once('.') {
+                Some((_, "local")) => Nearness::Private,
+                _ => Nearness::Public,
+            },
         }
     }
 }

@@ -20,7 +20,8 @@ fn an_openclaw_json_is_not_read_and_its_keys_are_listed() {
     assert_eq!(
         keys,
         "ˋgateway.portˋ".replace('ˋ', "`")
-            + " is `gateway.port`, `channels.telegram.botToken` is `channels.telegram.bot_token`, \
+            + " is `gateway.port`, `gateway.auth.token` is `gateway.auth.token`, \
+               `channels.telegram.botToken` is `channels.telegram.bot_token`, \
                `channels.telegram.dmPolicy` is `channels.telegram.dm_policy`, \
                `channels.telegram.groups` is `channels.telegram.groups`, \
                `channels.telegram.accounts.work.allowFrom` is \

@@ -122,91 +122,93 @@ fn case_059_a_proxy_never_says_who_connects() {
     );
 }
 
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "gateway.bind = 'all'",
+        "`gateway.bind` is one of `auto`, `custom`, `lan`, `loopback`, `tailnet`",
+    ),
+    (
+        "gateway.bind = 'custom'",
+        "`gateway.bind` is `custom`, which needs `gateway.custom_bind_host`",
+    ),
+    (
+        "gateway = { bind = 'custom', custom_bind_host = 'gw.example.com' }",
+        "`gateway.custom_bind_host` is one address of this machine, such as `192.168.1.10`",
+    ),
+    (
+        "gateway = { bind = 'lan', custom_bind_host = '10.0.0.1' }",
+        "`gateway.custom_bind_host` is for `gateway.bind = \"custom\"` only",
+    ),
+    (
+        "gateway.auth.token = ' '",
+        "`gateway.auth.token` is blank; leave it out, and a token is made",
+    ),
+    (
+        "gateway.tls.cert_path = '/c'",
+        "`gateway.tls.cert_path` needs `gateway.tls.key_path` beside it",
+    ),
+    (
+        "gateway.tls = { cert_path = 'c', key_path = '/k' }",
+        "`gateway.tls.cert_path` is an absolute path",
+    ),
+    (
+        "gateway.trusted_proxies = ['10.0.0.0/33']",
+        "`gateway.trusted_proxies` has addresses and ranges only, such as `192.168.1.7` and `10.0.0.0/8`",
+    ),
+    (
+        "gateway.nodes.pairing.auto_approve_cidrs = ['0.0.0.0/0']",
+        "`gateway.nodes.pairing.auto_approve_cidrs` has a range that is everyone",
+    ),
+    ("gateway.trusted_proxies = [1]", "`gateway.trusted_proxies` has texts only, not a number"),
+    ("gateway.nodes.commands.deny = ['']", "`gateway.nodes.commands.deny` has a blank entry"),
+    (
+        "gateway.limits.per_address = 600",
+        "`gateway.limits.per_address` is at most 512, the places in all",
+    ),
+    (
+        "gateway.control_ui.allowed_origins = ['*']",
+        "`gateway.control_ui.allowed_origins` has origins such as `https://host` or \
+             `http://host:8080`, and never `*`",
+    ),
+    (
+        "gateway.tls.enabeld = true",
+        "unknown key `enabeld` in `gateway.tls`; did you mean `enabled`?",
+    ),
+    (
+        "gateway.tls.caPath = '/x'",
+        "`gateway.tls.caPath` has no counterpart here: nobody is asked for a certificate",
+    ),
+    (
+        "gateway.auth.allowTailscale = true",
+        "`gateway.auth.allowTailscale` has no counterpart here: a tailnet's word is no proof of who connects",
+    ),
+    (
+        "gateway.nodes.allowCommands = ['x']",
+        "`gateway.nodes.allowCommands` is `gateway.nodes.commands.allow` here",
+    ),
+    ("discovery.mdns.mode = 'full'", "`discovery.mdns.mode` is one of `minimal`, `off`"),
+    (
+        "plugins.device_pair.probe = true",
+        "unknown key `device_pair` in `plugins`; did you mean `device-pair`?",
+    ),
+    (
+        "plugins.entries.device-pair.config.publicUrl = 'x'",
+        "`plugins.entries.device-pair.config.publicUrl` is `plugins.device-pair.public_url` here",
+    ),
+    (
+        "plugins.device-pair.public_url = 'ws://gw.example.com'",
+        "`plugins.device-pair.public_url` leads beyond a private network, \
+             where only `wss://` or `https://` is safe",
+    ),
+    (
+        "plugins.device-pair.public_url = 'https://gw.example.com/x'",
+        "`plugins.device-pair.public_url` has a path: a phone is given host and port only",
+    ),
+];
+
 #[test]
 fn what_cannot_be_is_refused_with_its_line() {
-    for (text, said) in [
-        (
-            "gateway.bind = 'all'",
-            "`gateway.bind` is one of `auto`, `custom`, `lan`, `loopback`, `tailnet`",
-        ),
-        (
-            "gateway.bind = 'custom'",
-            "`gateway.bind` is `custom`, which needs `gateway.custom_bind_host`",
-        ),
-        (
-            "gateway = { bind = 'custom', custom_bind_host = 'gw.example.com' }",
-            "`gateway.custom_bind_host` is one address of this machine, such as `192.168.1.10`",
-        ),
-        (
-            "gateway = { bind = 'lan', custom_bind_host = '10.0.0.1' }",
-            "`gateway.custom_bind_host` is for `gateway.bind = \"custom\"` only",
-        ),
-        (
-            "gateway.auth.token = ' '",
-            "`gateway.auth.token` is blank; leave it out, and a token is made",
-        ),
-        (
-            "gateway.tls.cert_path = '/c'",
-            "`gateway.tls.cert_path` needs `gateway.tls.key_path` beside it",
-        ),
-        (
-            "gateway.tls = { cert_path = 'c', key_path = '/k' }",
-            "`gateway.tls.cert_path` is an absolute path",
-        ),
-        (
-            "gateway.trusted_proxies = ['10.0.0.0/33']",
-            "`gateway.trusted_proxies` has addresses and ranges only, such as `192.168.1.7` and `10.0.0.0/8`",
-        ),
-        (
-            "gateway.nodes.pairing.auto_approve_cidrs = ['0.0.0.0/0']",
-            "`gateway.nodes.pairing.auto_approve_cidrs` has a range that is everyone",
-        ),
-        ("gateway.trusted_proxies = [1]", "`gateway.trusted_proxies` has texts only, not a number"),
-        ("gateway.nodes.commands.deny = ['']", "`gateway.nodes.commands.deny` has a blank entry"),
-        (
-            "gateway.limits.per_address = 600",
-            "`gateway.limits.per_address` is at most 512, the places in all",
-        ),
-        (
-            "gateway.control_ui.allowed_origins = ['*']",
-            "`gateway.control_ui.allowed_origins` has origins such as `https://host` or \
-             `http://host:8080`, and never `*`",
-        ),
-        (
-            "gateway.tls.enabeld = true",
-            "unknown key `enabeld` in `gateway.tls`; did you mean `enabled`?",
-        ),
-        (
-            "gateway.tls.caPath = '/x'",
-            "`gateway.tls.caPath` has no counterpart here: nobody is asked for a certificate",
-        ),
-        (
-            "gateway.auth.allowTailscale = true",
-            "`gateway.auth.allowTailscale` has no counterpart here: a tailnet's word is no proof of who connects",
-        ),
-        (
-            "gateway.nodes.allowCommands = ['x']",
-            "`gateway.nodes.allowCommands` is `gateway.nodes.commands.allow` here",
-        ),
-        ("discovery.mdns.mode = 'full'", "`discovery.mdns.mode` is one of `minimal`, `off`"),
-        (
-            "plugins.device_pair.probe = true",
-            "unknown key `device_pair` in `plugins`; did you mean `device-pair`?",
-        ),
-        (
-            "plugins.entries.device-pair.config.publicUrl = 'x'",
-            "`plugins.entries.device-pair.config.publicUrl` is `plugins.device-pair.public_url` here",
-        ),
-        (
-            "plugins.device-pair.public_url = 'ws://gw.example.com'",
-            "`plugins.device-pair.public_url` leads beyond a private network, \
-             where only `wss://` or `https://` is safe",
-        ),
-        (
-            "plugins.device-pair.public_url = 'https://gw.example.com/x'",
-            "`plugins.device-pair.public_url` has a path: a phone is given host and port only",
-        ),
-    ] {
+    for (text, said) in REFUSED {
         check(text, &format!("config.toml:1: {said}"));
     }
 }
