@@ -12,6 +12,7 @@ mod output;
 mod owner;
 mod pairing;
 mod plugins;
+mod qr;
 mod run;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -57,6 +58,8 @@ enum Command {
     /// Show the channels and how they fare
     #[command(subcommand)]
     Channels(channels::Channels),
+    /// Make a setup code for a phone or another device, and draw it
+    Qr(qr::Qr),
     /// Show and name the owners, who may run owner commands
     #[command(subcommand)]
     Owner(owner::OwnerCommand),
@@ -96,6 +99,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Gateway(gateway) => gateway.run(&host, output),
         Command::Pairing(pairing) => pairing.run(&host, output),
         Command::Channels(channels) => channels.run(&host, output),
+        Command::Qr(qr) => qr.run(&host, output),
         Command::Owner(owner) => owner.run(&host, output),
         Command::Config(config) => config.run(&host, output),
         Command::Plugins(plugins) => plugins.run(output),

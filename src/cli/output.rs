@@ -75,6 +75,11 @@ impl Output {
         Self { out: Stream::new(out), err: Stream::new(err), look }
     }
 
+    /// How wide the terminal is; `None` where there is none.
+    pub(super) fn width(&self) -> Option<u16> {
+        self.look.width
+    }
+
     /// A line of the result.
     pub(super) fn line(&mut self, text: impl AsRef<str>) {
         self.out.write(&format!("{}\n", text.as_ref()));

@@ -194,8 +194,7 @@ impl Port {
         if !local {
             return Err("only this machine reaches this gateway.".to_owned());
         }
-        let urls = vec![format!("ws://127.0.0.1:{}", self.gateway.port)];
-        Ok(Way { urls, source: "loopback".to_owned(), ..Way::default() })
+        Ok(offer::on_this_machine(self.gateway.port))
     }
 
     pub(super) async fn cancel_codes(&self) -> Result<usize, CommandError> {

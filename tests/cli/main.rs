@@ -8,4 +8,5 @@ mod grants;
 mod host;
 mod list;
 mod owner;
+mod qr;
 mod support;
