@@ -22,7 +22,7 @@ use super::{
     journal::EventKey,
     outbound,
     reply::{self, Replies},
-    secrets,
+    secrets::{self, Kind},
 };
 use crate::{
     access::{AccountKey, pairing::RequestId},
@@ -250,15 +250,24 @@ fn instead(
     if message.text.trim().is_empty() {
         return Ok(Some(Text::plain("I can only read text. Please write what you mean.")));
     }
-    if !secrets::holds_a_code(gateway, &message.text)? {
-        return Ok(None);
-    }
-    let hint = match admitted.seat() {
-        Some(_) => "That is a pairing code. To let its sender in, send: ",
-        None => "That is a pairing code. Only the owner can use it, with: ",
-    };
     let prefix = account.config.plugin.abilities.command_prefix;
-    Ok(Some(Text::plain(hint).code(format!("{prefix}pairing approve <code>"))))
+    let command = |hint: &str, words: &str| Text::plain(hint).code(format!("{prefix}{words}"));
+    let pairing = "pairing approve <code>";
+    Ok(secrets::code_in(gateway, &message.text)?.map(|kind| match (kind, admitted.seat()) {
+        (Kind::Pairing, Some(_)) => {
+            command("That is a pairing code. To let its sender in, send: ", pairing)
+        }
+        (Kind::Pairing, None) => {
+            command("That is a pairing code. Only the owner can use it, with: ", pairing)
+        }
+        (Kind::Setup, Some(_)) => command(
+            "That is a setup code. It belongs into the app, not here. If others have seen it: ",
+            "pair cleanup",
+        ),
+        (Kind::Setup, None) => {
+            Text::plain("That is a setup code, or was one. It belongs into the app, not here.")
+        }
+    }))
 }
 
 async fn ask(gateway: &Gateway, prompt: &Prompt) -> Result<String, ResponderError> {

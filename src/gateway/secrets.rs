@@ -2,13 +2,61 @@
 
 use crate::{
     access::{claim::ClaimCode, pairing::PairingCode},
+    device::token::TokenDigest,
+    protocol::setup_code::SetupPayload,
     store::StoreError,
 };
 
 use super::Gateway;
 
-/// True where a text holds a code that somebody waits with, or is written like a claim code as a whole.
-pub(crate) fn holds_a_code(gateway: &Gateway, text: &str) -> Result<bool, StoreError> {
+/// No setup code is shorter, and no run of letters shorter than this is tried.
+const SHORTEST: usize = 24;
+/// No setup code is longer.
+const LONGEST: usize = 8 * 1024;
+/// How long a pairing token is.
+const TOKEN: usize = 43;
+
+/// What kind of code stands in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Of somebody who waits, or for an owner's seat.
+    Pairing,
+    /// For a device.
+    Setup,
+}
+
+/// Finds a code that somebody waits with, a setup code or its token, or a text that is written like a claim code
+/// as a whole.
+pub(crate) fn code_in(gateway: &Gateway, text: &str) -> Result<Option<Kind>, StoreError> {
+    if holds_a_setup_code(gateway, text)? {
+        return Ok(Some(Kind::Setup));
+    }
+    Ok(holds_a_code(gateway, text)?.then_some(Kind::Pairing))
+}
+
+/// Also one that a chat or an app has broken into lines. A spent one is a secret too.
+fn holds_a_setup_code(gateway: &Gateway, text: &str) -> Result<bool, StoreError> {
+    let whole = std::iter::once(text).filter(|text| text.len() <= LONGEST);
+    let runs: Vec<&str> = text
+        .split(|c: char| !(c.is_ascii_alphanumeric() || "-_+/=".contains(c)))
+        .filter(|run| (SHORTEST..=LONGEST).contains(&run.len()))
+        .collect();
+    let is_code = |text: &str| {
+        SetupPayload::parse(text).is_some_and(|payload| payload.pairing_token().is_some())
+    };
+    if whole.chain(runs.iter().copied()).any(is_code) {
+        return Ok(true);
+    }
+    let tokens = runs.iter().filter(|run| run.len() == TOKEN);
+    let tokens: Vec<TokenDigest> = tokens.map(|run| TokenDigest::of(run)).collect();
+    if tokens.is_empty() {
+        return Ok(false);
+    }
+    let codes = gateway.store.setup_codes()?;
+    Ok(codes.iter().any(|code| tokens.iter().any(|token| code.digest.matches(token))))
+}
+
+fn holds_a_code(gateway: &Gateway, text: &str) -> Result<bool, StoreError> {
     let whole = text.trim();
     let claim = whole.len() <= 20
         && whole.chars().any(|c| c.is_ascii_digit())

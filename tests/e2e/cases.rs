@@ -11,6 +11,7 @@ mod flood;
 mod identity;
 mod owner;
 mod pair;
+mod setup_code;
 mod side_doors;
 pub(crate) mod sockets;
 

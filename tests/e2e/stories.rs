@@ -32,6 +32,7 @@ stories! {
     commands_are_the_owners,
     denied_for_an_hour,
     from_the_page,
+    pair_on_this_machine,
     pair_where_nobody_could_come,
     places_run_out,
     silence_and_no_word_of_approval,

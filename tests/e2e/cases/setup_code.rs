@@ -1,0 +1,119 @@
+//! Setup codes in a chat: what is in them, where they stand, and for how long.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::Value;
+
+use super::OWNED;
+use crate::{
+    fake_telegram::TOKEN,
+    process::PATIENCE,
+    world::{World, number},
+};
+
+const OWNER: i64 = 1001;
+
+/// Lets the owner have a code for this machine.
+async fn mint(world: &mut World, words: &str) -> String {
+    world.say("owner", &format!("/pair {words}")).await;
+    let told = world.next(OWNER).await;
+    assert!(told.starts_with("A setup code for one device"), "{told}");
+    world.next(OWNER).await
+}
+
+/// Waits until the gateway has written where a code stands.
+async fn noted(world: &World) {
+    let written = async {
+        while !world.home.read("inbox/setup-messages.json").contains("standing") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, written).await.expect("where the code stands is written");
+}
+
+fn payload(code: &str) -> Value {
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(code).unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_048_case_054_a_code_holds_one_fresh_token_and_the_least_access() {
+    let mut world = World::start(OWNED).await;
+    let mut tokens = Vec::new();
+    for (words, access) in [("local", "limited"), ("local full", "full")] {
+        let code = mint(&mut world, words).await;
+        let holds = payload(&code);
+        assert_eq!(holds["access"], access);
+        assert_eq!(holds["token"], holds["bootstrapToken"]);
+        assert!(holds["url"].as_str().unwrap().starts_with("ws://127.0.0.1:"), "{holds}");
+        let token = holds["token"].as_str().unwrap().to_owned();
+        assert_eq!(token.len(), 43, "256 bits");
+        let text = holds.to_string();
+        for secret in [TOKEN.to_owned(), BASE64_URL_SAFE_NO_PAD.encode(TOKEN)] {
+            assert!(!text.contains(&secret) && !code.contains(&secret));
+        }
+        let kept = world.home.read("devices/bootstrap.json");
+        assert!(!kept.contains(&token), "only its digest rests");
+        tokens.push(token);
+    }
+    assert_ne!(tokens[0], tokens[1]);
+    world.stop();
+    let logged = world.home.logged();
+    assert!(tokens.iter().all(|token| !logged.contains(token)), "case_108");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_049_a_code_that_is_taken_back_is_shown_no_more() {
+    let mut world = World::start(OWNED).await;
+    let code = mint(&mut world, "local").await;
+    world.say("owner", "/pair cleanup").await;
+    assert!(world.next(OWNER).await.starts_with("Took back the one"));
+    world.gone(OWNER, &code).await;
+    world.say("owner", "/pair qr local").await;
+    world.next(OWNER).await;
+    assert!(world.next(OWNER).await.starts_with("(picture) Scan this"));
+    world.say("owner", "/pair cleanup").await;
+    assert!(world.next(OWNER).await.starts_with("Took back the one"));
+    world.gone(OWNER, "(picture)").await;
+    world.say("owner", "/pair cleanup").await;
+    assert!(world.next(OWNER).await.starts_with("There is no unused"));
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_049_what_expired_while_the_gateway_was_away_is_taken_away_and_told_once() {
+    let mut world = World::start(OWNED).await;
+    let code = mint(&mut world, "local").await;
+    noted(&world).await;
+    world.gateway.take().unwrap().kill();
+    world.home.put("devices/bootstrap.json", "{}");
+    for _ in 0..2 {
+        world.run();
+        world.gone(OWNER, &code).await;
+        world.say("owner", "/whoami").await;
+        let told = world.next(OWNER).await;
+        if told.starts_with("Your setup code has expired") {
+            assert!(world.next(OWNER).await.contains("you are an owner"));
+        }
+        world.stop();
+    }
+    assert_eq!(world.unread(OWNER), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_116_a_setup_code_in_a_chat_reaches_no_assistant() {
+    let mut world = World::start(
+        &OWNED.replace("bot_token", "allow_from = [\"*\"]\ndm_policy = \"open\"\nbot_token"),
+    )
+    .await;
+    let code = mint(&mut world, "local").await;
+    let token = payload(&code)["token"].as_str().unwrap().to_owned();
+    let broken = format!("{}\n {}", &code[..50], &code[50..]);
+    for text in [code.clone(), format!("is it {code}?"), broken, format!("oc-pair://{code}"), token]
+    {
+        for (name, chat) in [("owner", OWNER), ("ann", number("ann"))] {
+            world.say(name, &text).await;
+            let told = world.next(chat).await;
+            assert!(told.starts_with("That is a setup code"), "{told}");
+        }
+    }
+    world.stop();
+}
