@@ -22,7 +22,7 @@ pub(crate) struct Visitor {
     /// His sender id, as the page learns it.
     pub(crate) you: String,
     /// The id of the bot's last message.
-    last: Option<String>,
+    pub(crate) last: Option<String>,
     said: u32,
 }
 
@@ -110,6 +110,20 @@ impl Visitor {
                 return shown(&frame["body"]);
             }
         }
+    }
+
+    /// The id of the next message that is taken away from the page.
+    pub(crate) async fn loses(&mut self) -> String {
+        let gone = |frame: &Value| frame["type"] == "gone";
+        let heard = self.heard.iter().position(gone).and_then(|at| self.heard.remove(at));
+        let mut frame = heard.unwrap_or_default();
+        while !gone(&frame) {
+            if !frame.is_null() {
+                self.heard.push_back(frame);
+            }
+            frame = self.frame().await;
+        }
+        frame["id"].as_str().unwrap_or_default().to_owned()
     }
 
     /// What was heard and not asked for.

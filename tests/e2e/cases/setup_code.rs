@@ -117,3 +117,21 @@ async fn case_116_a_setup_code_in_a_chat_reaches_no_assistant() {
     }
     world.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_049_a_code_that_is_taken_back_leaves_the_page_too() {
+    let mut world = World::start(&format!("{OWNED}[channels.webchat]\n")).await;
+    let you = world.visitor("bob").await.you.clone();
+    assert!(world.home.cli(&["owner", "add", &format!("webchat:{you}")]).status.success());
+    let bob = world.visitor("bob").await;
+    for words in ["local", "qr local"] {
+        bob.say(&format!("/pair {words}")).await.unwrap();
+        assert!(bob.next().await.starts_with("A setup code for one device"));
+        bob.next().await;
+        let shown = bob.last.clone();
+        bob.say("/pair cleanup").await.unwrap();
+        assert!(bob.next().await.starts_with("Took back the one"));
+        assert_eq!(Some(bob.loses().await), shown);
+    }
+    world.stop();
+}
