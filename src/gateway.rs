@@ -29,6 +29,7 @@ mod session;
 mod sessions;
 mod setup_book;
 mod setup_message;
+mod setup_way;
 mod shown;
 mod single;
 mod socket;

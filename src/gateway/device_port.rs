@@ -13,20 +13,23 @@ use tracing::info;
 
 use super::{
     blocking,
+    events::{self, Happened},
     port::{Port, Secret},
     setup_book::OwnersChat,
     setup_message,
+    setup_way::{self, Wish},
     shown::{Display, Place, displayed},
+    watch,
 };
 use crate::{
     access::approver::Approver,
     device::{
         approver::{Denied, DeviceApprover, Listed},
-        request::{DeviceRequest, Undecided},
+        request::{DeviceRequest, DeviceRequestId, Undecided},
         role::Profile,
         setup_code::LIFETIME_MS,
     },
-    offer::{self, OfferError, Way},
+    offer::{self, OfferError},
     store::StoreError,
     world,
 };
@@ -113,7 +116,7 @@ impl Port {
                     approved = decision == Decision::Approve,
                     "device decided"
                 );
-                self.gateway.setup.look();
+                self.tell(decision, &row.id).await;
                 let device = displayed(row, &rows, world::now()).0;
                 return Ok(DeviceDecided::Done(Box::new(device)));
             }
@@ -129,6 +132,17 @@ impl Port {
             }
             Undecided::Unknown => self.not_yet(NotYet::None, &self.devices().await?),
         })
+    }
+
+    /// Whoever else is to know: operators, and sessions whose rights have changed.
+    async fn tell(&self, decision: Decision, request: &DeviceRequestId) {
+        let approved = decision == Decision::Approve;
+        events::tell(&self.gateway, &Happened::Decided { request, approved });
+        if approved {
+            events::tell(&self.gateway, &Happened::Changed);
+        }
+        watch::recheck(&self.gateway).await;
+        self.gateway.setup.look();
     }
 
     async fn settle(
@@ -165,7 +179,8 @@ impl Port {
 
     pub(super) async fn mint(&self, wish: SetupWish) -> Result<Setup, CommandError> {
         let by = DeviceApprover::of(self.owner()?, Listed::Nothing);
-        let way = match self.way_in(wish.local) {
+        let asked = Wish { local: wish.local, ..Wish::default() };
+        let way = match setup_way::find(&self.gateway, asked).await {
             Ok(way) => way,
             Err(why) => return Ok(Setup::NoWayIn(why)),
         };
@@ -188,13 +203,6 @@ impl Port {
             lasts: Duration::from_millis(LIFETIME_MS),
             notes: way.notes,
         }))
-    }
-
-    fn way_in(&self, local: bool) -> Result<Way, String> {
-        if !local {
-            return Err("only this machine reaches this gateway.".to_owned());
-        }
-        Ok(offer::on_this_machine(self.gateway.port))
     }
 
     pub(super) async fn cancel_codes(&self) -> Result<usize, CommandError> {

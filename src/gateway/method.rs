@@ -4,6 +4,7 @@
 pub(crate) mod device;
 pub(crate) mod health;
 pub(crate) mod node;
+mod setup;
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 

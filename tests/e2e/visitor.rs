@@ -19,6 +19,8 @@ pub(crate) struct Visitor {
     cookie: String,
     socket: Option<(u16, WebSocketStream<MaybeTlsStream<TcpStream>>)>,
     heard: VecDeque<Value>,
+    /// The ids of the messages that were taken away.
+    lost: VecDeque<String>,
     /// His sender id, as the page learns it.
     pub(crate) you: String,
     /// The id of the bot's last message.
@@ -38,6 +40,7 @@ impl Visitor {
             cookie,
             socket: None,
             heard: VecDeque::new(),
+            lost: VecDeque::new(),
             you: String::new(),
             last: None,
             said: 0,
@@ -114,16 +117,13 @@ impl Visitor {
 
     /// The id of the next message that is taken away from the page.
     pub(crate) async fn loses(&mut self) -> String {
-        let gone = |frame: &Value| frame["type"] == "gone";
-        let heard = self.heard.iter().position(gone).and_then(|at| self.heard.remove(at));
-        let mut frame = heard.unwrap_or_default();
-        while !gone(&frame) {
-            if !frame.is_null() {
-                self.heard.push_back(frame);
+        loop {
+            if let Some(id) = self.lost.pop_front() {
+                return id;
             }
-            frame = self.frame().await;
+            let frame = self.frame().await;
+            self.heard.push_back(frame);
         }
-        frame["id"].as_str().unwrap_or_default().to_owned()
     }
 
     /// What was heard and not asked for.
@@ -139,13 +139,19 @@ impl Visitor {
         let next = async {
             loop {
                 match self.socket.as_mut().unwrap().1.next().await {
-                    Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+                    Some(Ok(Message::Text(text))) => {
+                        return serde_json::from_str::<Value>(&text).unwrap();
+                    }
                     Some(Ok(_)) => {}
                     other => panic!("the socket ended: {other:?}"),
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, next).await.expect("a frame of the gateway")
+        let frame = tokio::time::timeout(PATIENCE, next).await.expect("a frame of the gateway");
+        if frame["type"] == "gone" {
+            self.lost.extend(frame["id"].as_str().map(str::to_owned));
+        }
+        frame
     }
 }
 

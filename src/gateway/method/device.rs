@@ -38,6 +38,7 @@ pub(super) async fn answer(call: &Call) -> Answer {
         "device.pair.reject" => reject(call).await,
         "device.pair.remove" => remove(call).await,
         "device.pair.rename" => rename(call).await,
+        "device.pair.setupCode" | "device.pair.setupStatus" => super::setup::answer(call).await,
         "device.token.revoke" => revoke(call).await,
         "device.token.rotate" => rotate(call).await,
         method => unknown(method),
