@@ -51,8 +51,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     account::Running, answer::Turns, events::Asking, gate::Moment, lobby::Lobby,
-    notice_book::NoticeBook, port::WrongCodes, pulse::Pulse, sessions::Sessions,
-    setup_message::SetupMessages, shown::Shown,
+    method::node::Nodes, notice_book::NoticeBook, port::WrongCodes, pulse::Pulse,
+    sessions::Sessions, setup_message::SetupMessages, shown::Shown,
 };
 use crate::{
     access::{AccountKey, claim::WrongTries},
@@ -84,6 +84,7 @@ pub(crate) struct Gateway {
     attempts: Mutex<Attempts>,
     asking: Asking,
     pulse: Pulse,
+    nodes: Nodes,
     /// The accounts that are switched on.
     accounts: Vec<Arc<Running>>,
     responder: Box<dyn Responder>,

@@ -6,5 +6,6 @@ pub mod device;
 pub mod frame;
 pub mod hello;
 pub mod method;
+pub mod node;
 pub mod refusal;
 pub mod setup_code;

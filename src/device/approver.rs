@@ -123,6 +123,30 @@ impl DeviceApprover {
         }
     }
 
+    /// True where he may let a node into the legacy store, where it has no key: the row of a node, whoever asks.
+    pub fn may_approve_legacy(&self, commands: &[String]) -> Result<(), Denied> {
+        match &self.kind {
+            Kind::Host => Ok(()),
+            Kind::Owner(listed) => {
+                let commands = commands.iter().cloned().collect();
+                let roles = [Role::Node].into();
+                owner_may(*listed, &Asked { roles, commands, ..Asked::default() }, None)
+            }
+            Kind::Session { scopes, .. } if scopes.allow(Scope::Admin) => Ok(()),
+            Kind::Session { .. } => Err(Denied::NotYours),
+        }
+    }
+
+    /// True where he may do anything else there: its nodes are no device's own.
+    pub fn may_manage_legacy(&self) -> Result<(), Denied> {
+        match &self.kind {
+            Kind::Session { scopes, device: Some(_) } if !scopes.allow(Scope::Admin) => {
+                Err(Denied::NotYours)
+            }
+            Kind::Host | Kind::Owner(_) | Kind::Session { .. } => Ok(()),
+        }
+    }
+
     /// True where he may do anything else about this device: whoever may only pair manages no other device
     /// than the one he sits at.
     pub fn may_manage(&self, device: &DeviceId) -> Result<(), Denied> {

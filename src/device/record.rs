@@ -62,7 +62,9 @@ pub struct Device {
 pub struct ForeignKey;
 
 impl Device {
-    /// Grants a decided request. The tokens of the roles it names are over; the device comes for new ones.
+    /// Grants a decided request. The tokens of the roles it names are over; the device comes for new ones. A node
+    /// that is one already, and asks without a setup code, keeps its token: it only does more, and may know
+    /// nothing else to come with.
     pub fn approve(
         known: Option<Self>,
         request: &DeviceRequest,
@@ -82,9 +84,12 @@ impl Device {
         if device.key != request.key || request.key.id() != request.device {
             return Err(ForeignKey);
         }
+        let widens = request.profile.is_none() && device.may_be(Role::Node);
         device.approved = device.living().union(&request.asked);
         for role in &request.asked.roles {
-            device.tokens.remove(role);
+            if !(widens && *role == Role::Node) {
+                device.tokens.remove(role);
+            }
         }
         device.described = request.described.clone();
         (device.via, device.approved_at) = (via, now);

@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 
 use super::{
     Gateway, device_notice,
+    method::node,
     sessions::{Audience, Event},
 };
 use crate::{
     device::{
         identity::DeviceId,
         request::{DeviceRequest, DeviceRequestId},
-        role::Scope,
+        role::{Role, Scope},
     },
     protocol::device::{pending, resolved},
     world,
@@ -33,24 +34,25 @@ pub(crate) enum Happened<'a> {
     Decided { request: &'a DeviceRequestId, approved: bool },
 }
 
-/// The device requests that operators were told of, and nothing more.
+/// The device requests that operators were told of, and whether a node's rights are asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Asking(Mutex<BTreeMap<DeviceRequestId, DeviceId>>);
+pub(crate) struct Asking(Mutex<BTreeMap<DeviceRequestId, (DeviceId, bool)>>);
 
 impl Asking {
     fn add(&self, request: &DeviceRequest) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(request.id.clone(), request.device.clone());
+        let is_node = request.asked.roles.contains(&Role::Node);
+        all.insert(request.id.clone(), (request.device.clone(), is_node));
     }
 
-    fn take(&self, request: &DeviceRequestId) -> Option<DeviceId> {
+    fn take(&self, request: &DeviceRequestId) -> Option<(DeviceId, bool)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(request)
     }
 
     /// Those that wait as far as operators know.
     pub(crate) fn all(&self) -> Vec<(DeviceRequestId, DeviceId)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().map(|(request, device)| (request.clone(), device.clone())).collect()
+        all.iter().map(|(request, (device, _))| (request.clone(), device.clone())).collect()
     }
 
     /// What a start finds waiting was told of before.
@@ -65,14 +67,18 @@ pub(crate) fn tell(gateway: &Arc<Gateway>, happened: &Happened<'_>) {
         Happened::Asked(request) => {
             gateway.asking.add(request);
             say(gateway, "device.pair.requested", &pending(request));
+            node::asks(gateway, request);
         }
         Happened::Changed => say(gateway, "device.pair.changed", &json!({})),
         Happened::Decided { request, approved } => {
             // Told once, whoever hears of it first.
-            let Some(device) = gateway.asking.take(request) else { return };
+            let Some((device, is_node)) = gateway.asking.take(request) else { return };
             let decision = if *approved { "approved" } else { "rejected" };
             let payload = resolved(request.as_str(), device.as_str(), decision, world::now().0);
             say(gateway, "device.pair.resolved", &payload);
+            if is_node {
+                node::decided(gateway, request.as_str(), &device, decision);
+            }
             device_notice::request_resolved(gateway, request);
         }
     }

@@ -116,7 +116,7 @@ async fn beside(call: &Call) -> Answer {
 }
 
 /// A session has ended.
-pub(crate) async fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
+pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
     node::left(gateway, session);
     gateway.pulse.presence_changed();
 }

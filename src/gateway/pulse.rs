@@ -18,7 +18,7 @@ use tracing::warn;
 
 use super::{
     Gateway, blocking, hello,
-    method::health,
+    method::{health, node},
     sessions::{Audience, Event},
     watch::Watch,
 };
@@ -97,7 +97,10 @@ pub(crate) async fn beat(gateway: Arc<Gateway>) {
                 let event = Event::new("tick", &json!({ "ts": world::now().0 }));
                 gateway.sessions.broadcast(Audience::All, &event);
             }
-            _ = healths.tick() => tell_health(&gateway),
+            _ = healths.tick() => {
+                tell_health(&gateway);
+                node::refresh(&gateway).await;
+            }
             _ = presences.tick() => tell_presence(&gateway),
             _ = flushes.tick() => flush(&gateway).await,
             _ = watches.tick() => watch.look(&gateway).await,

@@ -72,7 +72,7 @@ pub(crate) async fn serve(
     socket.get_mut().open();
     converse(&gateway, &session, &mut socket, outgoing).await;
     gateway.sessions.leave(&session);
-    Box::pin(method::left(&gateway, &session)).await;
+    method::left(&gateway, &session);
 }
 
 async fn open(stream: TokioIo<Upgraded>) -> Socket {

@@ -58,7 +58,6 @@ pub(crate) struct Session {
 }
 
 /// What a connected node declared, and what of it works.
-#[expect(dead_code, reason = "read by the methods of nodes, which come next")]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NodeSide {
     pub(crate) declared_caps: BTreeSet<String>,
@@ -343,7 +342,6 @@ impl Sessions {
     }
 
     /// The device's latest session as a node.
-    #[expect(dead_code, reason = "for the methods of nodes, which come next")]
     pub(crate) fn node(&self, device: &DeviceId) -> Option<Arc<Session>> {
         self.of(device).into_iter().rev().find(|session| session.role == Role::Node)
     }

@@ -69,12 +69,10 @@ pub const METHODS: &[(&str, Need)] = &[
     ("node.pair.verify", Operator(Pairing)),
     ("node.pending.ack", Node),
     ("node.pending.drain", Node),
-    ("node.pending.enqueue", Operator(Write)),
     ("node.pending.pull", Node),
     ("node.pluginSurface.refresh", Node),
     ("node.pluginTools.update", Node),
     ("node.rename", Operator(Pairing)),
-    ("node.runnerInventory.update", Node),
     ("node.skills.update", Node),
     ("plugin.surface.refresh", Operator(Read)),
     ("sessions.list", Operator(Read)),
@@ -153,13 +151,13 @@ mod tests {
         }
         let lines = table.iter().map(|(need, names)| format!("{need}: {}", names.join(" ")));
         expect![[r"
-            node: node.event node.invoke.progress node.invoke.result node.pending.ack node.pending.drain node.pending.pull node.pluginSurface.refresh node.pluginTools.update node.runnerInventory.update node.skills.update skills.bins
+            node: node.event node.invoke.progress node.invoke.result node.pending.ack node.pending.drain node.pending.pull node.pluginSurface.refresh node.pluginTools.update node.skills.update skills.bins
             operator.admin: channels.logout channels.start channels.stop chat.inject device.pair.setupCode device.pair.setupStatus set-heartbeats system-event update.status
             operator.approvals: exec.approval.list
             operator.pairing: channels.pairing.approve channels.pairing.dismiss channels.pairing.list device.pair.approve device.pair.list device.pair.reject device.pair.remove device.pair.rename device.token.revoke device.token.rotate node.pair.approve node.pair.list node.pair.reject node.pair.remove node.pair.request node.pair.verify node.rename
             operator.read: agent.identity.get agents.list channels.status chat.history config.get cron.list cron.status device.scopes.requestUpgrade device.scopes.waitUpgrade gateway.identity.get health last-heartbeat logs.tail models.list node.describe node.list plugin.surface.refresh sessions.list sessions.preview skills.status status system-presence talk.config voicewake.get voicewake.routing.get
             operator.talk: talk.mode
-            operator.write: chat.abort chat.send node.invoke node.pending.enqueue voicewake.set"]]
+            operator.write: chat.abort chat.send node.invoke voicewake.set"]]
         .assert_eq(&lines.collect::<Vec<_>>().join("\n"));
     }
 

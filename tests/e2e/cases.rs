@@ -9,6 +9,8 @@ mod dispatch;
 mod edges;
 mod flood;
 mod identity;
+mod node_calls;
+mod node_pairing;
 mod owner;
 mod pair;
 mod setup_code;

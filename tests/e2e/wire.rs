@@ -189,6 +189,11 @@ impl Wire {
         }
     }
 
+    /// True where an event of this name was heard and not asked for yet.
+    pub(crate) fn has_heard(&self, name: &str) -> bool {
+        self.events.iter().any(|event| event["event"] == name)
+    }
+
     /// The next frame, or how the socket was closed.
     pub(crate) async fn frame(&mut self) -> Result<Value, Closed> {
         let next = async {

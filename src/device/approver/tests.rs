@@ -171,3 +171,29 @@ fn every_denial_names_what_was_denied() {
         ]
     );
 }
+
+#[test]
+fn case_004_a_node_of_the_legacy_store_is_no_exception() {
+    let exec = ["camera.list".to_owned(), "system.run".to_owned()];
+    let plain = ["camera.list".to_owned()];
+    let table = [
+        (host(), YES, YES),
+        (owner(Listed::Commands), YES, YES),
+        (owner(Listed::Nothing), YES, DENIED),
+        (session(&[Scope::Admin]), YES, YES),
+        (session(&[Scope::Pairing, Scope::Write]), DENIED, DENIED),
+    ];
+    for (by, with_plain, with_exec) in &table {
+        assert_eq!(by.may_approve_legacy(&plain), *with_plain, "{by:?}");
+        assert_eq!(by.may_approve_legacy(&exec), *with_exec, "{by:?}");
+        assert_eq!(by.may_approve_legacy(&[]), *with_plain, "{by:?}");
+        assert_eq!(by.may_manage_legacy(), YES, "{by:?}");
+    }
+    let own = DeviceKey::from_raw([1; 32]).id();
+    let at_device = |scopes: &[Scope]| {
+        let (scopes, device) = (Scopes::of(scopes), Some(own.clone()));
+        DeviceApprover::of_session(Role::Operator, scopes, device, "a").unwrap()
+    };
+    assert_eq!(at_device(&PAIRING).may_manage_legacy(), DENIED);
+    assert_eq!(at_device(&[Scope::Admin]).may_manage_legacy(), YES);
+}

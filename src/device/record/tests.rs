@@ -56,6 +56,26 @@ fn an_approval_adds_and_ends_the_tokens_of_its_roles() {
 }
 
 #[test]
+fn case_031_a_node_that_may_do_more_keeps_its_token_unless_it_came_anew() {
+    let mut known = device(&[Role::Node], &[]);
+    assert!(known.issue(&Token::from_random([1; 32]), Role::Node, UnixMs(2)));
+    let mut more = request(1, &[Role::Node], &[]);
+    more.asked.commands = ["system.run".to_owned()].into();
+    let grant = |known: &Device, request: &DeviceRequest| {
+        Device::approve(Some(known.clone()), request, ApprovedVia::Owner, UnixMs(3)).unwrap()
+    };
+    let wider = grant(&known, &more);
+    assert_eq!(wider.approved.commands, more.asked.commands);
+    assert!(wider.tokens.contains_key(&Role::Node), "it may have nothing else to come with");
+    more.profile = Some(crate::device::role::Profile::Limited);
+    assert!(grant(&known, &more).tokens.is_empty(), "with a code it fetches a new one");
+    more.profile = None;
+    assert!(known.revoke(Role::Node, UnixMs(3)));
+    let back = grant(&known, &more);
+    assert!(back.tokens.is_empty() && back.awaits_token(Role::Node), "case_068");
+}
+
+#[test]
 fn case_068_a_revoked_role_comes_back_by_an_approval_only_and_without_its_old_scopes() {
     let mut known = device(&[Role::Node, Role::Operator], &[Scope::Admin]);
     assert!(known.revoke(Role::Operator, UnixMs(2)), "also before it has a token");

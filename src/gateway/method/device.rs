@@ -10,6 +10,7 @@ use crate::{
     device::{
         approver::{Act, Denied, DeviceApprover},
         identity::DeviceId,
+        record::Device,
         request::{DeviceRequest, DeviceRequestId, Undecided},
         role::{Role, Scope, Scopes},
         token::Token,
@@ -64,7 +65,7 @@ struct OfDevice {
 }
 
 /// The caller, as somebody who decides. The table has asked for the scope already.
-fn approver(call: &Call, act: Act) -> Result<DeviceApprover, Box<Refused>> {
+pub(super) fn approver(call: &Call, act: Act) -> Result<DeviceApprover, Box<Refused>> {
     let session = &call.session;
     let of = DeviceApprover::of_session(
         session.role,
@@ -80,7 +81,7 @@ fn is_admin(call: &Call) -> bool {
 }
 
 /// A device with its own token and without admin sees itself alone.
-fn own_only(call: &Call) -> Option<DeviceId> {
+pub(super) fn own_only(call: &Call) -> Option<DeviceId> {
     call.session.token_device().filter(|_| !is_admin(call))
 }
 
@@ -117,6 +118,16 @@ async fn find(call: &Call, act: Act) -> Result<DeviceRequest, Box<Refused>> {
 async fn approve(call: &Call) -> Answer {
     let by = approver(call, Act::Approve)?;
     let request = find(call, Act::Approve).await?;
+    let device = approve_request(call, by, &request).await?;
+    Ok(json!({ "requestId": request.id.as_str(), "device": paired(&device, None) }))
+}
+
+/// Approves it as it was found; what a connected node may do follows at once.
+pub(super) async fn approve_request(
+    call: &Call,
+    by: DeviceApprover,
+    request: &DeviceRequest,
+) -> Result<Arc<Device>, Box<Refused>> {
     let (store, id, displayed) =
         (Arc::clone(&call.gateway.store), request.id.clone(), request.revision());
     let decided = blocking(move || store.approve_device(&by, &id, displayed, world::now())).await;
@@ -126,12 +137,22 @@ async fn approve(call: &Call) -> Answer {
     events::tell(&call.gateway, &Happened::Decided { request: &request.id, approved: true });
     events::tell(&call.gateway, &Happened::Changed);
     super::super::watch::recheck(&call.gateway).await;
-    Ok(json!({ "requestId": request.id.as_str(), "device": paired(&device, None) }))
+    Ok(device)
 }
 
 async fn reject(call: &Call) -> Answer {
     let by = approver(call, Act::Reject)?;
     let request = find(call, Act::Reject).await?;
+    let request = reject_request(call, by, &request).await?;
+    Ok(json!({ "requestId": request.id.as_str(), "deviceId": request.device.as_str() }))
+}
+
+/// Turns it away as it was found.
+pub(super) async fn reject_request(
+    call: &Call,
+    by: DeviceApprover,
+    request: &DeviceRequest,
+) -> Result<DeviceRequest, Box<Refused>> {
     let (store, id, displayed) =
         (Arc::clone(&call.gateway.store), request.id.clone(), request.revision());
     let decided = blocking(move || store.reject_device(&by, &id, displayed, world::now())).await;
@@ -139,7 +160,7 @@ async fn reject(call: &Call) -> Answer {
         .map_err(|error| store_failed(&error))?
         .map_err(|why| undecided(&why, Act::Reject))?;
     events::tell(&call.gateway, &Happened::Decided { request: &request.id, approved: false });
-    Ok(json!({ "requestId": request.id.as_str(), "deviceId": request.device.as_str() }))
+    Ok(request)
 }
 
 fn undecided(why: &Undecided, act: Act) -> Box<Refused> {
@@ -154,7 +175,7 @@ fn undecided(why: &Undecided, act: Act) -> Box<Refused> {
     }
 }
 
-fn refused(denied: Denied, act: Act) -> Box<Refused> {
+pub(super) fn refused(denied: Denied, act: Act) -> Box<Refused> {
     match denied {
         Denied::NotYours => invalid(act.denial()),
         Denied::Scope(scope) => Box::new(refusal::missing_scope(scope, &[scope])),
@@ -194,7 +215,12 @@ async fn remove(call: &Call) -> Answer {
 }
 
 /// The caller may be one of those that are closed: his answer goes first.
-fn close_afterwards(call: &Call, device: &DeviceId, role: Option<Role>, why: &'static str) {
+pub(super) fn close_afterwards(
+    call: &Call,
+    device: &DeviceId,
+    role: Option<Role>,
+    why: &'static str,
+) {
     let device = device.clone();
     call.afterwards(move |gateway| gateway.sessions.invalidate(&device, role, why));
 }
