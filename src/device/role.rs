@@ -353,7 +353,7 @@ mod tests {
         }
 
         #[test]
-        fn case_024_a_code_cuts_to_its_profile(asked in any_scopes(), full: bool) {
+        fn case_024_case_026_a_code_cuts_to_its_profile(asked in any_scopes(), full: bool) {
             let profile = if full { Profile::Full } else { Profile::Limited };
             let left = profile.cut(asked);
             prop_assert_eq!(left.union(asked), asked);

@@ -87,9 +87,7 @@ fn may(gateway: &Gateway, session: &Session, device: &Device) -> Result<bool, St
         return Ok(device.tokens.get(&session.role).as_ref().is_some_and(same));
     }
     let code = gateway.store.code_shown(shown, &device.key, world::now())?;
-    Ok(matches!(code, Setup::Known(Ok(Standing::Approved { .. }), _))
-        || device.via != crate::device::record::ApprovedVia::Owner
-            && matches!(code, Setup::Known(Ok(_), _)))
+    Ok(matches!(code, Setup::Known(Ok(Standing::Approved { .. }), _)))
 }
 
 async fn settle_requests(gateway: &Arc<Gateway>) {
