@@ -104,6 +104,7 @@ fn said(report: &Report) -> Vec<String> {
         lines.push("The last line was torn; it had decided nothing, and was taken off.".to_owned());
     }
     lines.extend(report.unexplained.iter().map(|grant| match grant {
+        Unexplained::Device(device) => format!("No line explains the device {device}."),
         Unexplained::Entry { file, sender } => {
             let (file, sender) = (file.display(), whole(sender.as_str()));
             format!("No line explains {sender} in {file}.")

@@ -199,7 +199,7 @@ impl Line {
         self
     }
 
-    pub(super) fn as_role(mut self, role: &str) -> Self {
+    pub(super) fn with_role(mut self, role: &str) -> Self {
         self.role = Some(bounded(role));
         self
     }

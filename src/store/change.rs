@@ -50,8 +50,10 @@ struct Granted {
 /// What a file will hold is known already: nobody need read it again.
 struct Renewed {
     path: PathBuf,
-    keep: Box<dyn FnOnce(&FileStore, Identity)>,
+    keep: Box<Keep>,
 }
+
+type Keep = dyn FnOnce(&FileStore, Identity);
 
 impl std::fmt::Debug for Renewed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -162,7 +164,10 @@ impl<'a> Change<'a> {
                 let log = self.store.state.access_log();
                 return Err(file::damaged(&log, None, "its last line names no file of ours"));
             }
-            self.asides.extend(Aside::left(self.store.state.path().join(below))?);
+            if let Some(aside) = Aside::left(self.store.state.path().join(below))? {
+                self.hold(aside.target())?;
+                self.asides.push(aside);
+            }
         }
         Ok(())
     }

@@ -81,9 +81,11 @@ fn each_file(
     Ok(())
 }
 
-fn narrow_file(path: &Path, name: &str) -> Result<(), StoreError> {
+fn narrow_file(path: &Path, _name: &str) -> Result<(), StoreError> {
+    let is_ours = path.extension().is_some_and(|extension| extension == "json");
     let Ok(meta) = path.symlink_metadata() else { return Ok(()) };
-    if !name.ends_with(".json") || !meta.is_file() || meta.mode() & 0o077 == 0 {
+    let open = meta.mode() & 0o077;
+    if !is_ours || !meta.is_file() || open == 0 {
         return Ok(());
     }
     std::fs::set_permissions(path, Permissions::from_mode(0o600))

@@ -7,7 +7,7 @@ mod damage;
 mod field;
 mod log;
 mod owners;
-mod processes;
+pub(super) mod processes;
 
 use std::{
     collections::BTreeMap,

@@ -11,6 +11,7 @@ use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use super::{Line, NOTHING, action, hash, raw_lines, rotated};
 use crate::{
     access::{AccountKey, owner::Owner},
+    device::identity::DeviceId,
     store::{Store, StoreError, allowlist, change::Change, file, files::FileStore, io},
 };
 
@@ -82,6 +83,8 @@ impl fmt::Display for Problem {
 /// A grant without a line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unexplained {
+    /// A device with rights.
+    Device(DeviceId),
     /// An entry of an allowlist.
     Entry {
         /// The file.
@@ -98,6 +101,7 @@ pub enum Unexplained {
 struct Explained {
     entries: BTreeMap<AccountKey, BTreeSet<SenderId>>,
     owners: BTreeSet<Owner>,
+    devices: BTreeSet<String>,
 }
 
 /// The chain, as far as it was read.
@@ -172,6 +176,13 @@ impl Chain {
 
 impl Explained {
     fn read(&mut self, line: &Line) {
+        match (line.action.as_str(), &line.subject) {
+            (action::DEVICE_ADMIT | action::DEVICE_APPROVE, Some(device)) => {
+                self.devices.insert(device.clone());
+            }
+            (action::DEVICE_REMOVE, Some(device)) => drop(self.devices.remove(device)),
+            _ => {}
+        }
         let sender = line.subject.as_deref().and_then(|subject| SenderId::new(subject).ok());
         let (Some(channel), Some(sender)) = (line.channel.clone(), sender) else { return };
         let account = line.account.as_deref().and_then(AccountId::parse);
@@ -199,6 +210,11 @@ fn unexplained(store: &FileStore, explained: &Explained) -> Result<Vec<Unexplain
     for owner in &store.owners()?.0 {
         if !explained.owners.contains(owner) {
             missing.insert(Unexplained::Owner(owner.clone()));
+        }
+    }
+    for device in store.device_names()? {
+        if !explained.devices.contains(device.as_str()) {
+            missing.insert(Unexplained::Device(device));
         }
     }
     let none = BTreeSet::new();

@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub(super) fn waiting(store: &FileStore, now: UnixMs) -> Result<Vec<DeviceRequest>, StoreError> {
-    let requests = store.devices.requests(&*store.pending()?.0);
+    let requests = store.devices.requests(&store.pending()?.0);
     Ok(requests.open(now).into_iter().cloned().collect())
 }
 
@@ -98,7 +98,7 @@ pub(super) fn admit(
     if via == ApprovedVia::Code {
         // It may have been taken back since it was shown.
         let codes = store.codes()?.0;
-        let mut bound = codes.codes.iter().filter(|code| code.key() == Some(&wish.key));
+        let mut bound = codes.all.iter().filter(|code| code.key() == Some(&wish.key));
         if !bound.any(|code| matches!(code.state, State::Bound { .. })) {
             return Ok(None);
         }
@@ -141,7 +141,7 @@ pub(super) fn issue(
     }
     desk.put_device(&device)?;
     let roles: Vec<_> = fresh.iter().map(|(role, _)| role.word()).collect();
-    let line = by_device(action::TOKEN_ISSUE, id, desk.now).as_role(&roles.join(" "));
+    let line = by_device(action::TOKEN_ISSUE, id, desk.now).with_role(&roles.join(" "));
     desk.commit(line)?;
     Ok(Some(Arc::new(device)))
 }

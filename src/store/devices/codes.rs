@@ -27,7 +27,7 @@ const MOST: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Codes {
     table: Table,
-    pub(super) codes: Vec<SetupCode>,
+    pub(super) all: Vec<SetupCode>,
     /// By the beginning of the digest, which is no secret and nobody's to choose.
     places: HashMap<String, Vec<usize>>,
     /// Those that nobody has come with yet.
@@ -49,18 +49,18 @@ impl Codes {
         let is_unused =
             |(at, code): (usize, &SetupCode)| (code.state == State::Unused).then_some(at);
         let unused = codes.iter().enumerate().filter_map(is_unused).collect();
-        Self { table, codes, places, unused }
+        Self { table, all: codes, places, unused }
     }
 
     /// The code with this token.
     pub(super) fn with(&self, token: &TokenDigest) -> Option<&SetupCode> {
         let places = self.places.get(&start(token))?;
-        places.iter().map(|at| &self.codes[*at]).find(|code| code.digest.matches(token))
+        places.iter().map(|at| &self.all[*at]).find(|code| code.digest.matches(token))
     }
 
     /// The codes that nobody has come with, expired ones too.
     pub(super) fn unused(&self) -> impl Iterator<Item = &SetupCode> {
-        self.unused.iter().map(|at| &self.codes[*at])
+        self.unused.iter().map(|at| &self.all[*at])
     }
 
     /// The file after these codes were changed or added, without those that are long over.
@@ -72,7 +72,7 @@ impl Codes {
     ) -> Result<Self, StoreError> {
         let mut edits = Edits::new();
         let known: HashMap<&str, &SetupCode> =
-            self.codes.iter().chain(changed).map(|code| (code.id.as_str(), code)).collect();
+            self.all.iter().chain(changed).map(|code| (code.id.as_str(), code)).collect();
         for (key, _) in self.table.rows().filter(|(key, _)| !known.contains_key(key)) {
             edits.insert(key.to_owned(), None);
         }

@@ -51,7 +51,7 @@ pub(super) fn approve(
 ) -> Result<Result<Arc<Device>, Undecided>, StoreError> {
     let mut desk = Desk::open(store, now)?;
     let now = desk.now;
-    let mut requests = store.devices.requests(&*store.pending()?.0);
+    let mut requests = store.devices.requests(&store.pending()?.0);
     let decided = requests.approve(decision.by, decision.id, decision.displayed, now);
     let request = match decided {
         Ok(request) => request,
@@ -76,7 +76,7 @@ pub(super) fn reject(
 ) -> Result<Result<DeviceRequest, Undecided>, StoreError> {
     let mut desk = Desk::open(store, now)?;
     let now = desk.now;
-    let mut requests = store.devices.requests(&*store.pending()?.0);
+    let mut requests = store.devices.requests(&store.pending()?.0);
     let decided = requests.reject(decision.by, decision.id, decision.displayed, now);
     let request = match decided {
         Ok(request) => request,
@@ -158,7 +158,7 @@ pub(super) fn rotate(
     desk.put_device(&device)?;
     desk.cancel_codes_of(&device.key)?;
     let line = Line::by_device_approver(by, action::TOKEN_ROTATE, desk.now);
-    desk.commit(line.about(id.as_str()).as_role(role.word()))?;
+    desk.commit(line.about(id.as_str()).with_role(role.word()))?;
     Ok(Ok(token))
 }
 
@@ -184,7 +184,7 @@ pub(super) fn revoke(
     desk.cancel_codes_of(&device.key)?;
     let now = desk.now;
     let line = Line::by_device_approver(by, action::TOKEN_REVOKE, now);
-    desk.commit(line.about(id.as_str()).as_role(role.word()))?;
+    desk.commit(line.about(id.as_str()).with_role(role.word()))?;
     Ok(Ok(now))
 }
 

@@ -138,7 +138,7 @@ impl<'a> Desk<'a> {
     ) -> Result<(), StoreError> {
         let codes = self.store.codes()?.0;
         let mut changed = Vec::new();
-        for code in codes.codes.iter().filter(|code| code.key() == Some(key)) {
+        for code in codes.all.iter().filter(|code| code.key() == Some(key)) {
             let mut new = self.store.devices.code(code);
             change(&mut new);
             if new.state != code.state {

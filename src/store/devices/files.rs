@@ -43,7 +43,9 @@ impl DeviceStore for FileStore {
         if !removed.is_empty() {
             all.retain(|device| removed.row(device.id().as_str()).is_none());
         }
-        all.iter_mut().for_each(|device| self.devices.freshen(device));
+        for device in &mut all {
+            self.devices.freshen(device);
+        }
         all.sort_by(|a, b| b.approved_at.cmp(&a.approved_at).then_with(|| a.key.cmp(&b.key)));
         Ok(all.into_iter().map(Arc::new).collect())
     }
@@ -105,8 +107,8 @@ impl DeviceStore for FileStore {
 
     fn flush_devices(&self) -> Result<(), StoreError> {
         let seen = self.devices.all_seen();
-        let retries = self.devices.retries_are_due(&*self.pending()?.0);
-        let codes = self.devices.codes_to_write(&*self.codes()?.0);
+        let retries = self.devices.retries_are_due(&self.pending()?.0);
+        let codes = self.devices.codes_to_write(&self.codes()?.0);
         if seen.is_empty() && !retries && codes.is_empty() {
             return Ok(());
         }
@@ -129,16 +131,16 @@ impl DeviceStore for FileStore {
             desk.put_paired(&paired, identity, &edits, None)?;
         }
         if retries {
-            let requests = self.devices.requests(&*self.pending()?.0);
+            let requests = self.devices.requests(&self.pending()?.0);
             desk.put_requests(&requests, None)?;
         }
-        let codes = self.devices.codes_to_write(&*self.codes()?.0);
+        let codes = self.devices.codes_to_write(&self.codes()?.0);
         if !codes.is_empty() {
             desk.put_codes(&codes)?;
         }
         desk.commit_silently()?;
         self.devices.written(&seen);
-        self.devices.codes_were_written(&*self.codes()?.0);
+        self.devices.codes_were_written(&self.codes()?.0);
         if retries {
             self.devices.retries_were_written();
         }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Retries are written this often at most, so that other processes see who still waits.
-const RETRIES_EVERY: Duration = Duration::from_secs(60);
+const RETRIES_EVERY: Duration = Duration::from_mins(1);
 /// Beyond so many, those that wait no more are forgotten.
 const MANY: usize = 1_024;
 
@@ -185,7 +185,7 @@ impl DeviceFiles {
     /// The codes whose devices have come since the file was written.
     pub(super) fn codes_to_write(&self, codes: &Codes) -> Vec<SetupCode> {
         let ids: Vec<SetupId> = lock(&self.codes_seen).keys().cloned().collect();
-        let named = codes.codes.iter().filter(|code| ids.contains(&code.id));
+        let named = codes.all.iter().filter(|code| ids.contains(&code.id));
         let fresh = named.map(|code| (code, self.code(code)));
         fresh.filter(|(old, new)| old.state != new.state).map(|(_, new)| new).collect()
     }
@@ -194,7 +194,7 @@ impl DeviceFiles {
         lock(&self.codes_seen).retain(|id, _| {
             let of =
                 |code: &&SetupCode| code.id == *id && matches!(code.state, State::Bound { .. });
-            codes.codes.iter().any(|code| of(&code))
+            codes.all.iter().any(|code| of(&code))
         });
     }
 }
@@ -239,6 +239,13 @@ impl FileStore {
     pub(super) fn node_paired(&self) -> Held<Table> {
         let path = self.state.nodes().join("paired.json");
         self.devices.node_paired.look(&path, |found| Table::parse(&path, found))
+    }
+
+    /// Which devices have rights, without a look at what they are.
+    pub(in crate::store) fn device_names(&self) -> Result<Vec<DeviceId>, StoreError> {
+        let (paired, removed) = (self.paired()?.0, self.removed()?.0);
+        let named = paired.table.rows().filter(|(key, _)| removed.row(key).is_none());
+        Ok(named.filter_map(|(key, _)| DeviceId::parse(key)).collect())
     }
 
     /// Reads every row of every file. An error names the one that cannot be understood.

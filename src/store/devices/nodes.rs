@@ -64,7 +64,7 @@ pub(super) fn ask(
             None => None,
         }
     };
-    if let Some(answer) = answer(&*store.node_pending()?.0, now) {
+    if let Some(answer) = answer(&store.node_pending()?.0, now) {
         return Ok(answer);
     }
     let drawn = world::random().map(Nonce::from_random);

@@ -1,7 +1,7 @@
 //! `devices/pending.json`: devices that wait. A row says which ids it has replaced, so that whoever still looks
 //! at one of those learns of it in any process.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, collections::BTreeSet, path::Path};
 
 use openclaw_plugin_sdk::UnixMs;
 
@@ -127,7 +127,7 @@ fn waiting(key: &str, row: &Row) -> Option<Waiting> {
     let asked_at = row::time(row, "ts")?;
     let scopes = Scopes::parse(&row::list(row, "scopes").unwrap_or_default());
     let is_node = roles.contains(&Role::Node);
-    let claims = |key| if is_node { row::set(row, key) } else { Default::default() };
+    let claims = |key| if is_node { row::set(row, key) } else { BTreeSet::default() };
     let replaces = row::list(row, "replaces").unwrap_or_default().into_iter();
     let request = DeviceRequest {
         id: DeviceRequestId::parse(key)?,

@@ -55,13 +55,19 @@ pub(super) fn mint(
     Ok(code)
 }
 
-/// How it would be taken, and the code after that.
+/// How a code would be taken, as it is and as it would be then.
+struct Judged {
+    shown: Result<Standing, Spent>,
+    before: SetupCode,
+    after: SetupCode,
+}
+
 fn judge(
     store: &FileStore,
     token: &TokenDigest,
     key: &DeviceKey,
     now: UnixMs,
-) -> Result<Option<(Result<Standing, Spent>, SetupCode, SetupCode)>, StoreError> {
+) -> Result<Option<Judged>, StoreError> {
     let codes = store.codes()?.0;
     let Some(before) = codes.with(token).map(|code| store.devices.code(code)) else {
         return Ok(None);
@@ -69,9 +75,10 @@ fn judge(
     let mut after = before.clone();
     let shown = after.show(key, now);
     if shown.is_ok() && is_over(store, &before) {
-        return Ok(Some((Err(Spent::Expired), before.clone(), before)));
+        let shown = Err(Spent::Expired);
+        return Ok(Some(Judged { shown, after: before.clone(), before }));
     }
-    Ok(Some((shown, before, after)))
+    Ok(Some(Judged { shown, before, after }))
 }
 
 pub(super) fn shown(
@@ -81,7 +88,7 @@ pub(super) fn shown(
     now: UnixMs,
 ) -> Result<Setup, StoreError> {
     let judged = judge(store, token, key, now)?;
-    Ok(judged.map_or(Setup::Unknown, |(shown, _, after)| Setup::Known(shown, after.profile)))
+    Ok(judged.map_or(Setup::Unknown, |it| Setup::Known(it.shown, it.after.profile)))
 }
 
 pub(super) fn redeem(
@@ -91,7 +98,7 @@ pub(super) fn redeem(
     now: UnixMs,
 ) -> Result<Setup, StoreError> {
     // What binds nothing needs no lock.
-    let Some((shown, before, after)) = judge(store, token, key, now)? else {
+    let Some(Judged { shown, before, after }) = judge(store, token, key, now)? else {
         return Ok(Setup::Unknown);
     };
     if !writes(&before, &after) {
@@ -101,7 +108,7 @@ pub(super) fn redeem(
         return Ok(Setup::Known(shown, after.profile));
     }
     let mut desk = Desk::open(store, now)?;
-    let Some((shown, before, after)) = judge(store, token, key, desk.now)? else {
+    let Some(Judged { shown, before, after }) = judge(store, token, key, desk.now)? else {
         return Ok(Setup::Unknown);
     };
     if writes(&before, &after) {
@@ -124,7 +131,7 @@ fn writes(before: &SetupCode, after: &SetupCode) -> bool {
 
 pub(super) fn all(store: &FileStore) -> Result<Vec<SetupCode>, StoreError> {
     let codes = store.codes()?.0;
-    let mut all: Vec<_> = codes.codes.iter().map(|code| store.devices.code(code)).collect();
+    let mut all: Vec<_> = codes.all.iter().map(|code| store.devices.code(code)).collect();
     all.sort_by(|a, b| b.minted_at.cmp(&a.minted_at).then_with(|| a.id.cmp(&b.id)));
     Ok(all)
 }
@@ -143,7 +150,7 @@ pub(super) fn cancel(
         (None, state) => *state == State::Unused,
         (Some(these), _) => these.contains(&code.id),
     };
-    let mut meant: Vec<_> = codes.codes.iter().filter(is_meant).cloned().collect();
+    let mut meant: Vec<_> = codes.all.iter().filter(is_meant).cloned().collect();
     if meant.is_empty() {
         return Ok(Vec::new());
     }

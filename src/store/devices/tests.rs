@@ -1,8 +1,15 @@
 //! The store of devices, with real files: what it decides, what it refuses, what survives.
 
+mod codes;
+mod crash;
 mod decide;
+mod field;
+mod memory;
+mod nodes;
+mod processes;
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io::Write,
     path::{Path, PathBuf},
@@ -24,7 +31,6 @@ use crate::{
 
 /// 2026-11-20, like the files below.
 const NOW: UnixMs = UnixMs(1_795_168_800_000);
-const MINUTE: u64 = 60_000;
 
 fn open(dir: &Path) -> FileStore {
     FileStore::new(StateDir::at(dir), |_, entry| SenderId::new(entry))
@@ -110,7 +116,7 @@ impl Bed {
     fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        File::create(&path).unwrap().write_all(text.as_ref()).unwrap();
+        write(&path, text.as_ref());
     }
 
     fn text(&self, name: &str) -> String {
@@ -154,11 +160,34 @@ impl Bed {
         self.store.mint_code(&host(), Profile::Limited, &token(number), NOW).unwrap()
     }
 
+    /// Every file of the folder but locks, with its content.
+    fn snapshot(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        for folder in ["devices", "nodes", "audit"] {
+            for entry in std::fs::read_dir(self.path(folder)).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.extension().is_none_or(|extension| extension != "oc-lock") {
+                    let name = path.strip_prefix(self.dir.path()).unwrap().to_owned();
+                    files.insert(name, std::fs::read(&path).unwrap());
+                }
+            }
+        }
+        files
+    }
+
+    fn json(&self, name: &str) -> serde_json::Value {
+        serde_json::from_str(&self.text(name)).unwrap()
+    }
+
     /// Every line's action, oldest first.
     fn actions(&self) -> Vec<String> {
         let lines = audit::show(&self.store.state, usize::MAX).unwrap();
         lines.into_iter().map(|line| line.action).collect()
     }
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    File::create(path).unwrap().write_all(bytes).unwrap();
 }
 
 fn known(store: &FileStore, number: u8) -> Arc<Device> {
