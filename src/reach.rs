@@ -1,3 +1,10 @@
-//! Where this gateway can be reached, and by what it is recognised.
+//! Where this gateway can be reached, by what it is recognised, and how phones find it.
 
+pub mod bind;
+pub mod identity;
+pub mod mdns;
+mod probe;
 pub mod secret;
+pub mod tailscale;
+pub mod tls;
+pub mod url;

@@ -64,6 +64,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     ("world", &["config", "store", "gateway", "cli", "hyper"]),
+    ("reach", &["gateway", "cli", "clap"]),
     ("registry", &["config", "store", "gateway", "cli", "hyper"]),
     ("config", &["tokio", "gateway", "cli", "hyper", "clap"]),
     ("store", &["tokio", "gateway", "cli", "hyper", "clap", "config", "registry"]),

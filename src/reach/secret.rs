@@ -1,7 +1,7 @@
 //! The shared secret of command lines and old apps: configured, or made at the first start and kept for this user
 //! alone. It is compared as a digest, in constant time, and shown by nothing but `gateway auth-token --show`.
 
-use std::{fs, io::ErrorKind};
+use std::path::PathBuf;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::Secret;
@@ -20,8 +20,18 @@ use crate::{
 #[derive(Debug)]
 pub struct SharedSecret {
     kind: SecretKind,
-    /// `None` where nothing is asked for.
-    digest: Option<TokenDigest>,
+    asked: Asked,
+}
+
+/// What is compared with.
+#[derive(Debug)]
+enum Asked {
+    /// Nothing is asked for.
+    Nothing,
+    /// A password, and none is set: nobody has it.
+    Unset,
+    /// The secret with this digest.
+    Secret(TokenDigest),
 }
 
 /// Where the secret comes from.
@@ -40,22 +50,17 @@ pub enum SecretSource {
 impl SharedSecret {
     /// The configured secret, else the one that was made; made now where there is none.
     pub fn load(auth: &Auth, state: &StateDir) -> Result<Self, StoreError> {
-        let (kind, given) = match auth.mode {
-            AuthMode::None => return Ok(Self { kind: SecretKind::Token, digest: None }),
-            AuthMode::Password => (SecretKind::Password, &auth.password),
-            AuthMode::Token => (SecretKind::Token, &auth.token),
+        let of = |secret: &Secret| Asked::Secret(TokenDigest::of(secret.expose()));
+        let (kind, asked) = match (auth.mode, &auth.token, &auth.password) {
+            (AuthMode::None, ..) => (SecretKind::Token, Asked::Nothing),
+            (AuthMode::Password, _, given) => {
+                let asked = given.as_ref().map_or(Asked::Unset, |given| of(&given.secret));
+                (SecretKind::Password, asked)
+            }
+            (AuthMode::Token, Some(given), _) => (SecretKind::Token, of(&given.secret)),
+            (AuthMode::Token, None, _) => (SecretKind::Token, of(&generated(state)?)),
         };
-        let digest = match (given, kind) {
-            (Some(given), _) => TokenDigest::of(given.secret.expose()),
-            (None, SecretKind::Token) => TokenDigest::of(generated(state)?.expose()),
-            (None, SecretKind::Password) => return Ok(Self::never(kind)),
-        };
-        Ok(Self { kind, digest: Some(digest) })
-    }
-
-    /// Nothing that anybody shows is this one.
-    fn never(kind: SecretKind) -> Self {
-        Self { kind, digest: Some(TokenDigest::of(&format!("{:?}", world::random::<32>().ok()))) }
+        Ok(Self { kind, asked })
     }
 
     /// What a client is asked for.
@@ -65,7 +70,11 @@ impl SharedSecret {
 
     /// Compares what a client shows.
     pub fn compare(&self, token: Option<&str>, password: Option<&str>) -> Shared {
-        let Some(digest) = &self.digest else { return Shared::Open };
+        let digest = match &self.asked {
+            Asked::Nothing => return Shared::Open,
+            Asked::Unset => return Shared::NotConfigured(self.kind),
+            Asked::Secret(digest) => digest,
+        };
         let shown = match self.kind {
             SecretKind::Password => password,
             SecretKind::Token => token,
@@ -94,34 +103,36 @@ pub fn read(auth: &Auth, state: &StateDir) -> Result<(Option<Secret>, SecretSour
 }
 
 fn generated(state: &StateDir) -> Result<Secret, StoreError> {
-    if let Some(kept) = kept(state)? {
-        return Ok(kept);
-    }
     let path = state.gateway_token();
-    let failed = |source| StoreError::Io { doing: "make", path: path.clone(), source };
-    let token = URL_SAFE_NO_PAD.encode(world::random::<32>().map_err(failed)?);
-    private::replace(&path, format!("{token}\n").as_bytes())?;
-    Ok(Secret::new(token))
+    let make = || {
+        let token = URL_SAFE_NO_PAD.encode(world::random::<32>()?);
+        Ok(format!("{token}\n").into_bytes())
+    };
+    token(path.clone(), private::once(state, &path, make)?)
 }
 
 fn kept(state: &StateDir) -> Result<Option<Secret>, StoreError> {
     let path = state.gateway_token();
-    match fs::read_to_string(&path) {
-        Ok(text) if !text.trim().is_empty() => Ok(Some(Secret::new(text.trim().to_owned()))),
-        Ok(_) => {
-            let why = "it is empty; remove it, and the gateway makes a new one".to_owned();
-            Err(StoreError::Damaged { path, line: Some(1), why })
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(StoreError::Io { doing: "read", path, source }),
+    private::read(&path)?.map(|bytes| token(path, bytes)).transpose()
+}
+
+/// What stands in the file. What is too short to be one was torn: nobody is let in by it.
+fn token(path: PathBuf, bytes: Vec<u8>) -> Result<Secret, StoreError> {
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    let text = text.trim();
+    if text.len() < 32 || !text.chars().all(|c| c.is_ascii_graphic()) {
+        let why = "it holds no token; remove it, and the gateway makes a new one".to_owned();
+        return Err(StoreError::Damaged { path, line: Some(1), why });
     }
+    Ok(Secret::new(text))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
+    use crate::{config::gateway::Given, store::files::FileStore};
 
     fn auth(mode: AuthMode) -> Auth {
         Auth { mode, ..Auth::default() }
@@ -159,17 +170,56 @@ mod tests {
         }
         let unset =
             SharedSecret::load(&auth(AuthMode::Password), &StateDir::at(dir.path())).unwrap();
-        assert_eq!(unset.compare(None, Some("")), Shared::Missing(SecretKind::Password));
-        assert_eq!(unset.compare(None, Some("None")), Shared::Mismatch(SecretKind::Password));
+        for shown in [None, Some(""), Some("None")] {
+            let none = Shared::NotConfigured(SecretKind::Password);
+            assert_eq!(unset.compare(shown, shown), none);
+        }
         let open = SharedSecret::load(&auth(AuthMode::None), &StateDir::at(dir.path())).unwrap();
         assert_eq!(open.compare(None, None), Shared::Open);
     }
 
     #[test]
-    fn an_empty_file_is_an_error_and_no_open_door() {
+    fn a_torn_file_is_an_error_and_no_open_door() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::at(dir.path());
-        private::replace(&state.gateway_token(), b"\n").unwrap();
-        assert!(SharedSecret::load(&auth(AuthMode::Token), &state).is_err());
+        for text in ["", "\n", "short", "with blanks in its middle, and long enough"] {
+            private::replace(&state.gateway_token(), text.as_bytes()).unwrap();
+            let error = SharedSecret::load(&auth(AuthMode::Token), &state).unwrap_err();
+            assert!(error.to_string().contains("remove it"), "{error}");
+            assert!(read(&auth(AuthMode::Token), &state).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn case_110_every_length_is_compared_by_a_digest_of_one_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let token = Some(Given { secret: Secret::new("abcdefgh"), env: None });
+        let auth = Auth { token, ..Auth::default() };
+        let secret = SharedSecret::load(&auth, &StateDir::at(dir.path().join("none"))).unwrap();
+        assert!(!dir.path().join("none").exists(), "a configured secret is kept nowhere else");
+        let long = "a".repeat(100_000);
+        for wrong in ["a", "abcdefg", "abcdefghi", "Abcdefgh", "abcdefgh ", "\0", long.as_str()] {
+            let said = secret.compare(Some(wrong), None);
+            assert_eq!(said, Shared::Mismatch(SecretKind::Token), "{}", wrong.len());
+        }
+        assert_eq!(secret.compare(Some("abcdefgh"), None), Shared::Matched(SecretKind::Token));
+        assert!(!format!("{secret:?}").contains("abcdefgh"));
+    }
+
+    #[test]
+    fn case_109_no_other_key_is_made_of_the_token() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::at(dir.path());
+        let store = FileStore::new(state.clone(), |_, id| openclaw_plugin_sdk::SenderId::new(id));
+        SharedSecret::load(&Auth::default(), &state).unwrap();
+        let token = read(&Auth::default(), &state).unwrap().0.unwrap();
+        let raw = URL_SAFE_NO_PAD.decode(token.expose()).unwrap();
+        let digest = ring::digest::digest(&ring::digest::SHA256, token.expose().as_bytes());
+        let identity = store.key("gateway-identity").unwrap();
+        let page = store.key("webchat-default").unwrap();
+        assert_ne!(identity, page);
+        for key in [identity, page] {
+            assert!(key.as_slice() != raw && key.as_slice() != digest.as_ref());
+        }
     }
 }

@@ -79,6 +79,16 @@ impl StateDir {
         self.0.join("nodes")
     }
 
+    /// The certificate of the port, where this gateway made it.
+    pub fn certificate(&self) -> PathBuf {
+        self.0.join("gateway").join("tls").join("gateway-cert.pem")
+    }
+
+    /// The key of that certificate.
+    pub fn certificate_key(&self) -> PathBuf {
+        self.0.join("gateway").join("tls").join("gateway-key.pem")
+    }
+
     /// Added and claimed owners, and the open claim.
     pub fn owners(&self) -> PathBuf {
         self.credentials().join("owners.json")

@@ -1,10 +1,13 @@
-//! Small files of the running gateway that need no lock: for this user alone, from the first byte.
+//! Small files of the running gateway: for this user alone, from the first byte.
 
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 use super::{
     StoreError,
     file::{self, Aside},
+    io,
+    lock::{OcLock, PATIENCE},
+    paths::StateDir,
 };
 
 /// Makes a folder and those above it, 0700, where they are missing.
@@ -18,4 +21,39 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         ensure_dir(folder)?;
     }
     Aside::write(path, bytes, None)?.put().map(drop)
+}
+
+/// What is in a file; `None` where there is none.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io("read", path, error)),
+    }
+}
+
+/// What is in a file that is made once, durably, by whoever comes first. It has a folder below the state folder.
+pub fn once(
+    state: &StateDir,
+    path: &Path,
+    make: impl FnOnce() -> std::io::Result<Vec<u8>>,
+) -> Result<Vec<u8>, StoreError> {
+    if let Some(bytes) = read(path)? {
+        return Ok(bytes);
+    }
+    ensure_dir(&state.audit())?;
+    // The lock of all who write: a start clears folders of what was left behind.
+    let _lock = OcLock::take(&state.access_log(), PATIENCE)?;
+    if let Some(bytes) = read(path)? {
+        return Ok(bytes);
+    }
+    let bytes = make().map_err(|error| io("make", path, error))?;
+    replace(path, &bytes)?;
+    path.parent().map_or(Ok(()), file::sync_dir)?;
+    Ok(bytes)
+}
+
+/// Makes the last replacements in a folder durable.
+pub fn sync(folder: &Path) -> Result<(), StoreError> {
+    file::sync_dir(folder)
 }
