@@ -51,7 +51,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     account::Running, answer::Turns, events::Asking, gate::Moment, lobby::Lobby,
-    method::node::Nodes, notice_book::NoticeBook, port::WrongCodes, pulse::Pulse,
+    method::{chat::Chats, node::Nodes}, notice_book::NoticeBook, port::WrongCodes, pulse::Pulse,
     sessions::Sessions, setup_message::SetupMessages, shown::Shown,
 };
 use crate::{
@@ -89,6 +89,8 @@ pub(crate) struct Gateway {
     accounts: Vec<Arc<Running>>,
     responder: Box<dyn Responder>,
     turns: Turns,
+    /// What devices and the assistant say to each other.
+    chats: Chats,
     notices: Mutex<NoticeBook>,
     /// Read while a notice is being sent.
     notices_underway: RwLock<()>,

@@ -2,9 +2,13 @@
 //! there is no default, no `Option`, and no way from a responder to one.
 
 use super::owner::Seat;
+use crate::device::{
+    identity::DeviceId,
+    role::{Role, Scope, Scopes},
+};
 
-/// Somebody who may decide, and where he does it. Made from the owner's seat or on this host, and
-/// from nothing else (`case_023`).
+/// Somebody who may decide, and where he does it. Made from the owner's seat, on this host, or from an
+/// operator's session that holds `operator.pairing`, and from nothing else (`case_023`).
 ///
 /// ```
 /// use openclaw::access::{approver::Approver, owner::Seat};
@@ -32,27 +36,51 @@ use super::owner::Seat;
 ///     Approver::in_chat(prompt)
 /// }
 /// ```
+///
+/// A session decides by its role and its scopes; there is no leaving them out (`case_002`):
+///
+/// ```compile_fail,E0061
+/// use openclaw::access::approver::Approver;
+/// let everybody = Approver::over_socket("cli:127.0.0.1");
+/// ```
+///
+/// ```compile_fail,E0308
+/// use openclaw::{access::approver::Approver, device::role::Role};
+/// let unlimited = Approver::over_socket(Role::Operator, None, None, "cli:127.0.0.1");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Approver {
     surface: Surface,
     actor: String,
 }
 
+/// What somebody at a socket holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// His scopes.
+    pub scopes: Scopes,
+    /// The device that his token stands for; nobody where he showed the shared secret.
+    pub device: Option<DeviceId>,
+}
+
 /// Where a decision is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Surface {
     /// In a chat, by an owner.
     Chat,
     /// By a command on this host, by whoever may read and write the state folder.
     Cli,
+    /// Over the gateway's socket, by an operator who holds `operator.pairing`.
+    Socket(Session),
 }
 
 impl Surface {
     /// The word that the access log uses.
-    pub fn word(self) -> &'static str {
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Chat => "chat",
             Self::Cli => "cli",
+            Self::Socket(_) => "socket",
         }
     }
 }
@@ -70,13 +98,49 @@ impl Approver {
         Self { surface: Surface::Cli, actor: format!("uid:{user}") }
     }
 
+    /// Whoever sits at a socket; `None` for a node, and for an operator without `operator.pairing`.
+    /// `device` is the one that a device token stands for, and nobody where the shared secret was shown;
+    /// `actor` is how the access log names him.
+    pub fn over_socket(
+        role: Role,
+        scopes: Scopes,
+        device: Option<DeviceId>,
+        actor: &str,
+    ) -> Option<Self> {
+        let may = role == Role::Operator && scopes.allow(Scope::Pairing);
+        may.then(|| Self {
+            surface: Surface::Socket(Session { scopes, device }),
+            actor: actor.to_owned(),
+        })
+    }
+
     /// Where.
-    pub fn surface(&self) -> Surface {
-        self.surface
+    pub fn surface(&self) -> &Surface {
+        &self.surface
     }
 
     /// Who, as the access log names him.
     pub fn actor(&self) -> &str {
         &self.actor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_002_case_005_a_session_decides_with_pairing_and_with_nothing_less() {
+        let of = |role, scopes: &[Scope]| {
+            Approver::over_socket(role, Scopes::of(scopes), None, "cli:127.0.0.1")
+        };
+        for scope in Scope::ALL {
+            let may = matches!(scope, Scope::Admin | Scope::Pairing);
+            assert_eq!(of(Role::Operator, &[scope]).is_some(), may, "{scope:?}");
+            assert!(of(Role::Node, &[scope]).is_none());
+        }
+        assert!(of(Role::Operator, &[]).is_none());
+        let approver = of(Role::Operator, &[Scope::Pairing]).unwrap();
+        assert_eq!((approver.surface().word(), approver.actor()), ("socket", "cli:127.0.0.1"));
     }
 }

@@ -78,6 +78,9 @@ impl DeviceApprover {
         let kind = match approver.surface() {
             Surface::Chat => Kind::Owner(listed),
             Surface::Cli => Kind::Host,
+            Surface::Socket(session) => {
+                Kind::Session { scopes: session.scopes, device: session.device.clone() }
+            }
         };
         Self { kind, surface: approver.surface().word(), actor: approver.actor().to_owned() }
     }

@@ -11,7 +11,7 @@ use openclaw_plugin_sdk::{
     Answer, ChatId, ChatKind, InboundEvent, InboundMessage, InboundRef, OutboundMessage, Prompt,
     ResponderError, Text,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tracing::{debug, warn};
 
 use super::{
@@ -64,6 +64,13 @@ pub(crate) struct Turns {
 impl Default for Turns {
     fn default() -> Self {
         Self { waiting: Mutex::default(), slots: Semaphore::new(AT_ONCE) }
+    }
+}
+
+impl Turns {
+    /// A place among those who are answered at once; `None` where there are none any more.
+    pub(crate) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+        self.slots.acquire().await.ok()
     }
 }
 

@@ -19,8 +19,26 @@ use crate::{
 /// What somebody is told who was let in.
 pub(crate) const WELCOME: &str = "✅ OpenClaw access approved. Send a message to start chatting.";
 
-/// Decides one request by its opaque name. `None` where it no longer waits.
+/// Decides one request by its opaque name, and welcomes whom it lets in. `None` where it no longer waits.
 pub(crate) async fn decide(
+    gateway: &Arc<Gateway>,
+    approver: &Approver,
+    channel: &str,
+    request: &RequestId,
+    decision: Decision,
+) -> Result<Option<PairingRequest>, StoreError> {
+    let decided = settle(gateway, approver, channel, request, decision).await?;
+    if let Some(request) = &decided
+        && decision == Decision::Approve
+        && gateway.config.pairing.notify_on_approval
+    {
+        welcome(gateway, &request.key, request).await;
+    }
+    Ok(decided)
+}
+
+/// Decides one request, and tells nobody.
+pub(crate) async fn settle(
     gateway: &Arc<Gateway>,
     approver: &Approver,
     channel: &str,
@@ -42,9 +60,6 @@ pub(crate) async fn decide(
         approved = decision == Decision::Approve,
         "request decided"
     );
-    if decision == Decision::Approve && gateway.config.pairing.notify_on_approval {
-        welcome(gateway, &decided.key, &decided).await;
-    }
     Ok(Some(decided))
 }
 

@@ -5,12 +5,13 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
+use openclaw_plugin_sdk::UnixMs;
 use serde_json::{
     Value, json,
     value::{RawValue, to_raw_value},
 };
 
-use super::{Gateway, sessions::Session};
+use super::{Gateway, method::health, pulse::Pulse, sessions::Session};
 use crate::{
     device::role::{Role, Scope},
     protocol::{
@@ -24,7 +25,7 @@ use crate::{
 const SHOWN: usize = 32;
 
 /// The events that a client may hear.
-pub(crate) const EVENTS: [&str; 18] = [
+pub(crate) const EVENTS: [&str; 19] = [
     "chat",
     "connect.challenge",
     "device.pair.changed",
@@ -40,6 +41,7 @@ pub(crate) const EVENTS: [&str; 18] = [
     "node.presence",
     "presence",
     "shutdown",
+    "talk.mode",
     "tick",
     "voicewake.changed",
     "voicewake.routing.changed",
@@ -80,7 +82,7 @@ pub(crate) fn answer(gateway: &Gateway, id: &str, session: &Session, auth: Hello
     let path = |path: PathBuf| admin.then(|| path.display().to_string());
     let others = if may_look { gateway.pulse.presence() } else { Arc::default() };
     let presence = with_own(&others, &presence_of(session));
-    let health = gateway.pulse.health(now);
+    let health = if may_look { Pulse::health(gateway, now) } else { brief(now) };
     let snapshot = Snapshot {
         presence: &*presence,
         health: &*health,
@@ -101,6 +103,11 @@ pub(crate) fn answer(gateway: &Gateway, id: &str, session: &Session, auth: Hello
             String::new()
         }
     }
+}
+
+/// That the gateway is well, and nothing of its channels.
+fn brief(now: UnixMs) -> Arc<RawValue> {
+    to_raw_value(&health::brief(now)).unwrap_or_default().into()
 }
 
 /// A list that is spelt already, and one entry more.

@@ -1,10 +1,16 @@
 //! The methods that a socket may call: the table says who may, one file a family does it. What is quick is answered
 //! in place; the rest beside the socket, which goes on.
 
+mod channel;
+pub(crate) mod chat;
+mod config_get;
 pub(crate) mod device;
 pub(crate) mod health;
+mod info;
 pub(crate) mod node;
+mod pairing;
 mod setup;
+mod voicewake;
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
@@ -102,7 +108,12 @@ fn trespass(session: &Session, method: &str) {
 
 /// What needs no disk and nobody else; `None` for the rest.
 fn at_once(call: &Call) -> Option<Answer> {
-    health::at_once(call).or_else(|| node::at_once(call))
+    health::at_once(call)
+        .or_else(|| chat::at_once(call))
+        .or_else(|| node::at_once(call))
+        .or_else(|| info::at_once(call))
+        .or_else(|| config_get::at_once(call))
+        .or_else(|| channel::at_once(call))
 }
 
 /// What may take its time.
@@ -111,6 +122,8 @@ async fn beside(call: &Call) -> Answer {
     match family {
         "device" => device::answer(call).await,
         "node" => node::answer(call).await,
+        "channels" => pairing::answer(call).await,
+        "voicewake" => voicewake::answer(call).await,
         _ => unknown(&call.method),
     }
 }
@@ -118,6 +131,7 @@ async fn beside(call: &Call) -> Answer {
 /// A session has ended.
 pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
     node::left(gateway, session);
+    chat::left(gateway, session);
     gateway.pulse.presence_changed();
 }
 

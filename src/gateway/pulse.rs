@@ -59,15 +59,15 @@ impl Pulse {
         Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How the gateway is; spelt anew once a second at most.
-    pub(crate) fn health(&self, now: UnixMs) -> Arc<RawValue> {
-        let mut well = self.well.lock().unwrap_or_else(PoisonError::into_inner);
+    /// How the gateway is, as operators may know it; spelt anew once a second at most.
+    pub(crate) fn health(gateway: &Gateway, now: UnixMs) -> Arc<RawValue> {
+        let mut well = gateway.pulse.well.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, text)) = &*well
             && now.0.saturating_sub(at.0) < 1_000
         {
             return Arc::clone(text);
         }
-        let text: Arc<RawValue> = to_raw_value(&health::brief(now)).unwrap_or_default().into();
+        let text: Arc<RawValue> = to_raw_value(&health::full(gateway)).unwrap_or_default().into();
         *well = Some((now, Arc::clone(&text)));
         text
     }
@@ -110,7 +110,7 @@ pub(crate) async fn beat(gateway: Arc<Gateway>) {
 
 fn tell_health(gateway: &Gateway) {
     gateway.pulse.health.fetch_add(1, Ordering::Relaxed);
-    let event = Event::new("health", &health::brief(world::now()));
+    let event = Event::new("health", &health::full(gateway));
     let event = event.versioned(gateway.pulse.version()).droppable();
     gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
 }

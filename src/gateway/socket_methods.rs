@@ -67,7 +67,8 @@ async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
     }
 }
 
-fn channels_status(gateway: &Gateway) -> ChannelsStatus {
+/// How every channel fares.
+pub(crate) fn channels_status(gateway: &Gateway) -> ChannelsStatus {
     let mut status = ChannelsStatus::configured(&gateway.config, world::now());
     for account in &gateway.accounts {
         let rows = status.channel_accounts.get_mut(account.config.plugin.id);

@@ -8,7 +8,7 @@ use tracing::warn;
 use super::{
     Gateway, blocking,
     events::{self, Happened},
-    method::node,
+    method::{chat, node},
     sessions::Session,
 };
 use crate::{
@@ -64,6 +64,7 @@ pub(crate) async fn recheck(gateway: &Arc<Gateway>) {
             }
         }
     }
+    chat::recheck(gateway);
     settle_requests(gateway).await;
 }
 

@@ -24,16 +24,12 @@ use Scope::{Admin, Pairing, Read, Talk, Write};
 pub const METHODS: &[(&str, Need)] = &[
     ("agent.identity.get", Operator(Read)),
     ("agents.list", Operator(Read)),
-    ("channels.logout", Operator(Admin)),
     ("channels.pairing.approve", Operator(Pairing)),
     ("channels.pairing.dismiss", Operator(Pairing)),
     ("channels.pairing.list", Operator(Pairing)),
-    ("channels.start", Operator(Admin)),
     ("channels.status", Operator(Read)),
-    ("channels.stop", Operator(Admin)),
     ("chat.abort", Operator(Write)),
     ("chat.history", Operator(Read)),
-    ("chat.inject", Operator(Admin)),
     ("chat.send", Operator(Write)),
     ("config.get", Operator(Read)),
     ("cron.list", Operator(Read)),
@@ -50,10 +46,8 @@ pub const METHODS: &[(&str, Need)] = &[
     ("device.token.revoke", Operator(Pairing)),
     ("device.token.rotate", Operator(Pairing)),
     ("exec.approval.list", Operator(Scope::Approvals)),
-    ("gateway.identity.get", Operator(Read)),
     ("health", Operator(Read)),
     ("last-heartbeat", Operator(Read)),
-    ("logs.tail", Operator(Read)),
     ("models.list", Operator(Read)),
     ("node.describe", Operator(Read)),
     ("node.event", Node),
@@ -76,16 +70,13 @@ pub const METHODS: &[(&str, Need)] = &[
     ("node.skills.update", Node),
     ("plugin.surface.refresh", Operator(Read)),
     ("sessions.list", Operator(Read)),
-    ("sessions.preview", Operator(Read)),
     ("set-heartbeats", Operator(Admin)),
     ("skills.bins", Node),
     ("skills.status", Operator(Read)),
     ("status", Operator(Read)),
-    ("system-event", Operator(Admin)),
     ("system-presence", Operator(Read)),
     ("talk.config", Operator(Read)),
     ("talk.mode", Operator(Talk)),
-    ("update.status", Operator(Admin)),
     ("voicewake.get", Operator(Read)),
     ("voicewake.routing.get", Operator(Read)),
     ("voicewake.set", Operator(Write)),
@@ -152,10 +143,10 @@ mod tests {
         let lines = table.iter().map(|(need, names)| format!("{need}: {}", names.join(" ")));
         expect![[r"
             node: node.event node.invoke.progress node.invoke.result node.pending.ack node.pending.drain node.pending.pull node.pluginSurface.refresh node.pluginTools.update node.skills.update skills.bins
-            operator.admin: channels.logout channels.start channels.stop chat.inject device.pair.setupCode device.pair.setupStatus set-heartbeats system-event update.status
+            operator.admin: device.pair.setupCode device.pair.setupStatus set-heartbeats
             operator.approvals: exec.approval.list
             operator.pairing: channels.pairing.approve channels.pairing.dismiss channels.pairing.list device.pair.approve device.pair.list device.pair.reject device.pair.remove device.pair.rename device.token.revoke device.token.rotate node.pair.approve node.pair.list node.pair.reject node.pair.remove node.pair.request node.pair.verify node.rename
-            operator.read: agent.identity.get agents.list channels.status chat.history config.get cron.list cron.status device.scopes.requestUpgrade device.scopes.waitUpgrade gateway.identity.get health last-heartbeat logs.tail models.list node.describe node.list plugin.surface.refresh sessions.list sessions.preview skills.status status system-presence talk.config voicewake.get voicewake.routing.get
+            operator.read: agent.identity.get agents.list channels.status chat.history config.get cron.list cron.status device.scopes.requestUpgrade device.scopes.waitUpgrade health last-heartbeat models.list node.describe node.list plugin.surface.refresh sessions.list skills.status status system-presence talk.config voicewake.get voicewake.routing.get
             operator.talk: talk.mode
             operator.write: chat.abort chat.send node.invoke voicewake.set"]]
         .assert_eq(&lines.collect::<Vec<_>>().join("\n"));

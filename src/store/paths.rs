@@ -143,6 +143,11 @@ impl StateDir {
         self.0.join("inbox").join("setup-messages.json")
     }
 
+    /// The words that wake the apps of paired devices.
+    pub fn voicewake(&self) -> PathBuf {
+        self.0.join("settings").join("voicewake.json")
+    }
+
     /// The folder of the running gateway.
     pub fn run(&self) -> PathBuf {
         self.0.join("run")

@@ -13,6 +13,7 @@ mod node_calls;
 mod node_pairing;
 mod owner;
 mod pair;
+mod phone_chat;
 mod setup_code;
 mod side_doors;
 pub(crate) mod sockets;

@@ -117,7 +117,8 @@ impl Home {
         command
     }
 
-    fn started(&self, mut command: Command, level: &str) -> Gateway {
+    /// Starts a program that becomes a gateway, with this log level, and waits until it is ready.
+    pub(crate) fn started(&self, mut command: Command, level: &str) -> Gateway {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
         command.env("OPENCLAW_LOG", level).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, store_failed, unknown};
+use super::{Answer, Call, chat, invalid, store_failed, unknown};
 use crate::{
     device::{
         approver::{Act, Denied, DeviceApprover},
@@ -210,6 +210,7 @@ async fn remove(call: &Call) -> Answer {
         .map_err(|why| untouched(&why, Act::Remove, missing))?;
     let gateway = &call.gateway;
     close_afterwards(call, &id, None, "device removed");
+    chat::forget(gateway, &id);
     events::tell(gateway, &Happened::Changed);
     Ok(json!({ "deviceId": id.as_str() }))
 }
@@ -294,6 +295,9 @@ async fn revoke(call: &Call) -> Answer {
         .map_err(|error| store_failed(&error))?
         .map_err(|why| untouched(&why, Act::RevokeToken, NO_ROLE))?;
     close_afterwards(call, &id, Some(role), "device token revoked");
+    if role == Role::Operator {
+        chat::forget(&call.gateway, &id);
+    }
     events::tell(&call.gateway, &Happened::Changed);
     Ok(json!({ "deviceId": id.as_str(), "role": role.word(), "revokedAtMs": at.0 }))
 }

@@ -3,12 +3,24 @@
 use openclaw_plugin_sdk::UnixMs;
 use serde_json::{Value, json};
 
-use super::{Answer, Call};
-use crate::world;
+use super::{Answer, Call, channel, info::AGENT};
+use crate::{gateway::Gateway, world};
 
 /// `health`.
 pub(super) fn at_once(call: &Call) -> Option<Answer> {
-    (call.method == "health").then(|| Ok(brief(world::now())))
+    (call.method == "health").then(|| Ok(full(&call.gateway)))
+}
+
+/// The same with what operators may know.
+pub(crate) fn full(gateway: &Gateway) -> Value {
+    let mut health = brief(world::now());
+    let (channels, order, labels) = channel::in_short(gateway);
+    health["channels"] = channels;
+    health["channelOrder"] = order;
+    health["channelLabels"] = labels;
+    health["agents"] = json!([{ "agentId": AGENT, "name": "Main", "isDefault": true }]);
+    health["sessions"]["count"] = gateway.chats.count().into();
+    health
 }
 
 /// What every generation of clients decodes.

@@ -1,0 +1,27 @@
+//! `channels.status`: how the channels fare.
+
+use serde_json::Value;
+
+use super::{Answer, Call, unavailable};
+use crate::gateway::socket_methods;
+
+/// Answers a method of this family.
+pub(super) fn at_once(call: &Call) -> Option<Answer> {
+    (call.method == "channels.status").then(|| status(call))
+}
+
+fn status(call: &Call) -> Answer {
+    let status = socket_methods::channels_status(&call.gateway);
+    serde_json::to_value(status).map_err(|error| unavailable(error.to_string()))
+}
+
+/// Each channel in short, as `health` has it: channels, order, labels.
+pub(super) fn in_short(gateway: &crate::gateway::Gateway) -> (Value, Value, Value) {
+    let status = socket_methods::channels_status(gateway);
+    let value = |value: Result<Value, serde_json::Error>| value.unwrap_or_default();
+    (
+        value(serde_json::to_value(status.channels)),
+        value(serde_json::to_value(status.channel_order)),
+        value(serde_json::to_value(status.channel_labels)),
+    )
+}

@@ -1,0 +1,163 @@
+//! One at a time, in order, bounded, and forgotten when it has to be.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn speaker(n: u8) -> Speaker {
+    Speaker::Client(n.to_string())
+}
+
+fn run(id: &str) -> Run {
+    let (text, stop) = ("hello".to_owned(), CancellationToken::new());
+    Run { id: id.to_owned(), text, name: None, limit: None, stop }
+}
+
+fn said(text: &str) -> Said {
+    Said { by: Writer::User, text: text.to_owned(), at: UnixMs(1) }
+}
+
+fn start(book: &mut Book, speaker: &Speaker, id: &str) -> Place {
+    match book.begin(speaker, run(id)) {
+        Begun::Started(Some(place)) => place,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn one_is_answered_at_a_time_and_a_repeated_message_is_the_same_message() {
+    let (mut book, ann) = (Book::default(), speaker(1));
+    let place = start(&mut book, &ann, "a");
+    assert_eq!(book.begin(&ann, run("b")), Begun::Started(None));
+    assert_eq!(book.begin(&ann, run("a")), Begun::InFlight);
+    assert_eq!(book.next(&place).unwrap().id, "a");
+    assert_eq!(book.number(&place, "a"), Some(1));
+    assert_eq!(book.end(&place, "a", End::Answered), Some(2));
+    assert_eq!(book.end(&place, "a", End::Answered), None);
+    assert_eq!(book.begin(&ann, run("a")), Begun::Ended(End::Answered));
+    assert_eq!(book.next(&place).unwrap().id, "b");
+    assert_eq!(book.end(&place, "b", End::Failed), Some(1));
+    assert!(book.next(&place).is_none());
+    // Nobody works any more: the next message needs somebody.
+    assert!(matches!(book.begin(&ann, run("c")), Begun::Started(Some(_))));
+    for n in 1..WAITING {
+        assert!(matches!(book.begin(&ann, run(&n.to_string())), Begun::Started(None)));
+    }
+    assert_eq!(book.begin(&ann, run("d")), Begun::Full);
+    assert!(matches!(book.begin(&speaker(2), run("d")), Begun::Started(Some(_))));
+}
+
+#[test]
+fn what_is_stopped_is_over_and_says_nothing_more() {
+    let (mut book, ann) = (Book::default(), speaker(1));
+    let place = start(&mut book, &ann, "a");
+    book.begin(&ann, run("b"));
+    book.begin(&ann, run("c"));
+    let running = book.next(&place).unwrap();
+    book.number(&place, "a");
+    assert_eq!(book.stop(&ann, Some("b")), [("b".to_owned(), 1)]);
+    assert!(!running.stop.is_cancelled());
+    assert_eq!(book.stop(&ann, None), [("a".to_owned(), 2), ("c".to_owned(), 1)]);
+    assert!(running.stop.is_cancelled());
+    assert_eq!((book.number(&place, "a"), book.end(&place, "a", End::Answered)), (None, None));
+    assert_eq!(book.stop(&ann, None), []);
+    assert_eq!(book.stop(&speaker(2), None), []);
+    assert_eq!(book.waiting, 0);
+}
+
+#[test]
+fn a_forgotten_conversation_is_another_one_afterwards() {
+    let (mut book, ann) = (Book::default(), speaker(1));
+    let place = start(&mut book, &ann, "a");
+    let running = book.next(&place).unwrap();
+    book.say(&place, said("secret"));
+    assert!(book.forget(&ann) && running.stop.is_cancelled());
+    assert!(book.said(&ann, 9).is_empty() && !book.forget(&ann));
+    let again = start(&mut book, &ann, "a");
+    book.say(&place, said("late"));
+    assert!(book.next(&place).is_none() && book.end(&place, "a", End::Answered).is_none());
+    assert!(book.said(&ann, 9).is_empty());
+    assert_eq!(book.next(&again).unwrap().id, "a");
+    assert_eq!(book.waiting, 1);
+}
+
+#[test]
+fn the_longest_silent_conversation_makes_room() {
+    let mut book = Book::default();
+    let text = "x".repeat(BYTES - OVERHEAD);
+    let many = BYTES_IN_ALL / BYTES;
+    for n in 0..=many {
+        let speaker = Speaker::Client(n.to_string());
+        let place = start(&mut book, &speaker, "a");
+        book.next(&place);
+        book.say(&place, said(&text));
+        book.end(&place, "a", End::Answered);
+        book.next(&place);
+    }
+    assert!(book.bytes <= BYTES_IN_ALL);
+    let kept = |n: usize| !book.said(&Speaker::Client(n.to_string()), 1).is_empty();
+    assert!(!kept(0) && kept(1) && kept(many));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Begin(u8, u8),
+    Clear(u8),
+    End(u8, u8),
+    Forget(u8),
+    Next(u8),
+    Say(u8, usize),
+    Stop(u8, Option<u8>),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = 0..3_u8;
+    let id = 0..6_u8;
+    prop_oneof![
+        (who.clone(), id.clone()).prop_map(|(who, id)| Step::Begin(who, id)),
+        who.clone().prop_map(Step::Clear),
+        (who.clone(), id.clone()).prop_map(|(who, id)| Step::End(who, id)),
+        who.clone().prop_map(Step::Forget),
+        who.clone().prop_map(Step::Next),
+        (who.clone(), 0..200_000_usize).prop_map(|(who, n)| Step::Say(who, n)),
+        (who, proptest::option::of(id)).prop_map(|(who, id)| Step::Stop(who, id)),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn the_counts_are_always_those_of_what_is_there(steps in prop::collection::vec(step(), 0..60)) {
+        let mut book = Book::default();
+        let mut places: HashMap<u8, Place> = HashMap::new();
+        for step in steps {
+            match step {
+                Step::Begin(who, id) => {
+                    if let Begun::Started(Some(place)) = book.begin(&speaker(who), run(&id.to_string())) {
+                        places.insert(who, place);
+                    }
+                }
+                Step::Clear(who) => { places.get(&who).into_iter().for_each(|place| book.clear(place)); }
+                Step::End(who, id) => {
+                    places.get(&who).map(|place| book.end(place, &id.to_string(), End::Answered));
+                }
+                Step::Forget(who) => { book.forget(&speaker(who)); }
+                Step::Next(who) => { places.get(&who).map(|place| book.next(place)); }
+                Step::Say(who, n) => {
+                    let text = "x".repeat(n);
+                    places.get(&who).into_iter().for_each(|place| book.say(place, said(&text)));
+                }
+                Step::Stop(who, id) => {
+                    book.stop(&speaker(who), id.map(|id| id.to_string()).as_deref());
+                }
+            }
+            let cost = |talk: &Talk| talk.said.iter().map(Said::cost).sum::<usize>();
+            prop_assert!(book.talks.values().all(|talk| talk.bytes == cost(talk) && talk.bytes <= BYTES));
+            prop_assert!(book.talks.values().all(|talk| talk.said.len() <= MESSAGES));
+            prop_assert_eq!(book.bytes, book.talks.values().map(cost).sum::<usize>());
+            let waiting = book.talks.values().map(|talk| talk.runs.len()).sum::<usize>();
+            prop_assert_eq!(book.waiting, waiting);
+            // Whatever waits has somebody who works.
+            prop_assert!(book.talks.values().all(|talk| talk.works || talk.runs.is_empty()));
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! `channels.pairing.*`: who waits on a channel, and the decisions about them, over the socket. Requests go by
+//! their opaque names; no code is shown or taken.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use openclaw_plugin_sdk::{AccountId, Decision, OutboundMessage, Text, UnixMs, neutral};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Answer, Call, invalid, store_failed, unknown};
+use crate::{
+    access::{
+        AccountKey, DmPolicy,
+        approver::Approver,
+        pairing::{LIFETIME_MS, PairingRequest, RequestId},
+    },
+    config::Account,
+    device::role::Scope,
+    gateway::{Gateway, blocking, decide, gate::NAME_LIMIT, outbound},
+    protocol::{frame::Refused, refusal},
+    registry, world,
+};
+
+const GONE: &str = "pending DM access request no longer exists";
+
+/// Answers a method of this family.
+pub(super) async fn answer(call: &Call) -> Answer {
+    match call.method.as_str() {
+        "channels.pairing.approve" => approve(call).await,
+        "channels.pairing.dismiss" => dismiss(call).await,
+        "channels.pairing.list" => list(call).await,
+        method => unknown(method),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Filter {
+    #[serde(default)]
+    channel: Option<String>,
+    #[serde(default)]
+    account_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Which {
+    channel: String,
+    account_id: String,
+    request_id: String,
+    #[serde(default)]
+    notify: Option<bool>,
+    #[serde(default)]
+    bootstrap_command_owner: bool,
+}
+
+/// The channel that is meant; strangers exist on it.
+fn channel(text: &str) -> Result<&'static str, Box<Refused>> {
+    let id = text.trim().to_lowercase();
+    let found = registry::pairing_channels().find(|plugin| plugin.id == id);
+    let shown = neutral(text, NAME_LIMIT);
+    found
+        .map(|plugin| plugin.id)
+        .ok_or_else(|| invalid(format!("unknown pairing channel: {shown}")))
+}
+
+fn pairs(account: &Account) -> bool {
+    let console = account.plugin.abilities.console;
+    account.enabled && account.dm_policy == DmPolicy::Pairing && !console
+}
+
+async fn waiting(
+    gateway: &Arc<Gateway>,
+    channel: &'static str,
+) -> Result<Vec<PairingRequest>, Box<Refused>> {
+    let store = Arc::clone(&gateway.store);
+    let read = blocking(move || store.waiting(channel, world::now())).await;
+    read.map_err(|error| store_failed(&error))
+}
+
+async fn list(call: &Call) -> Answer {
+    let filter: Filter = call.params()?;
+    let only = filter.channel.as_deref().map(channel).transpose()?;
+    let gateway = &call.gateway;
+    let meant = |account: &&Account| {
+        let id = account.key.account.as_str();
+        only.is_none_or(|only| only == account.plugin.id)
+            && filter.account_id.as_deref().is_none_or(|only| only.trim() == id)
+    };
+    let accounts: Vec<&Account> =
+        gateway.config.accounts.iter().filter(|account| pairs(account)).filter(meant).collect();
+    let mut requests = Vec::new();
+    let mut read = BTreeMap::new();
+    for account in &accounts {
+        let id = account.plugin.id;
+        if let std::collections::btree_map::Entry::Vacant(entry) = read.entry(id) {
+            entry.insert(waiting(gateway, id).await?);
+        }
+        let of_account = read.get(id).into_iter().flatten().filter(|r| r.key == account.key);
+        requests.extend(of_account.map(|request| row(gateway, account, request)));
+    }
+    let store = Arc::clone(&gateway.store);
+    let added = blocking(move || store.owners()).await.map_err(|error| store_failed(&error))?;
+    Ok(json!({
+        "accounts": accounts.iter().map(|account| shown(gateway, account)).collect::<Vec<_>>(),
+        "requests": requests,
+        "commandOwnerConfigured": !gateway.config.owners.0.is_empty() || !added.0.is_empty(),
+        "limits": {
+            "pendingPerAccount": gateway.config.pairing.places.max_pending,
+            "ttlMs": LIFETIME_MS,
+        },
+    }))
+}
+
+fn shown(gateway: &Gateway, account: &Account) -> Value {
+    json!({
+        "channel": account.plugin.id,
+        "channelLabel": account.plugin.label,
+        "accountId": account.key.account.as_str(),
+        "notifySupported": gateway.account(&account.key).is_some(),
+    })
+}
+
+/// A request without its code.
+fn row(gateway: &Gateway, account: &Account, request: &PairingRequest) -> Value {
+    let mut metadata: BTreeMap<String, String> = BTreeMap::new();
+    for (key, value) in request.meta.iter().take(8) {
+        metadata.insert(neutral(key, NAME_LIMIT), neutral(value, NAME_LIMIT));
+    }
+    if let Some(later) = &request.later_name {
+        metadata.insert("laterName".to_owned(), neutral(later, NAME_LIMIT));
+    }
+    let ends = UnixMs(request.created_at.0.saturating_add(LIFETIME_MS));
+    let mut row = shown(gateway, account);
+    let more = json!({
+        "requestId": request.id.as_str(),
+        "senderId": request.sender.as_str(),
+        "senderLabel": account.plugin.id_label,
+        "metadata": metadata,
+        "createdAt": world::iso(request.created_at),
+        "lastSeenAt": world::iso(request.last_seen_at),
+        "expiresAt": world::iso(ends),
+    });
+    if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
+        row.extend(more);
+    }
+    row
+}
+
+/// The caller, as somebody who decides. The table has asked for the scope already.
+fn approver(call: &Call) -> Result<Approver, Box<Refused>> {
+    let session = &call.session;
+    let by = Approver::over_socket(
+        session.role,
+        session.scopes,
+        session.token_device(),
+        &session.actor(),
+    );
+    by.ok_or_else(|| Box::new(refusal::missing_scope(Scope::Pairing, &[Scope::Pairing])))
+}
+
+/// The request by its opaque name, on the very account that the caller names.
+async fn find(call: &Call, which: &Which) -> Result<PairingRequest, Box<Refused>> {
+    let channel = channel(&which.channel)?;
+    let gateway = &call.gateway;
+    let account = AccountId::parse(which.account_id.trim());
+    let key = account.map(|account| AccountKey { channel: channel.to_owned(), account });
+    let configured = key.as_ref().and_then(|key| gateway.config.account(key));
+    let configured = configured.filter(|account| pairs(account));
+    let Some(configured) = configured else {
+        let account = neutral(&which.account_id, NAME_LIMIT);
+        let why = format!("channel account does not use DM pairing: {channel}:{account}");
+        return Err(invalid(why));
+    };
+    let id = RequestId::from_text(which.request_id.trim());
+    let waiting = waiting(gateway, channel).await?;
+    let found = waiting.into_iter().find(|row| row.id == id && row.key == configured.key);
+    found.ok_or_else(|| invalid(GONE))
+}
+
+async fn decided(
+    call: &Call,
+    request: &PairingRequest,
+    decision: Decision,
+) -> Result<PairingRequest, Box<Refused>> {
+    let by = approver(call)?;
+    let channel = &request.key.channel;
+    let decided = decide::settle(&call.gateway, &by, channel, &request.id, decision).await;
+    decided.map_err(|error| store_failed(&error))?.ok_or_else(|| invalid(GONE))
+}
+
+async fn approve(call: &Call) -> Answer {
+    let which: Which = call.params()?;
+    let request = find(call, &which).await?;
+    let request = decided(call, &request, Decision::Approve).await?;
+    let notify = which.notify.unwrap_or(call.gateway.config.pairing.notify_on_approval);
+    let notification =
+        if notify { welcome(&call.gateway, &request).await } else { "not-requested" };
+    // Letting somebody in makes nobody an owner: `openclaw owner add` does (case_021).
+    let owner = if which.bootstrap_command_owner { "unavailable" } else { "not-requested" };
+    Ok(json!({
+        "requestId": request.id.as_str(),
+        "senderId": request.sender.as_str(),
+        "notification": notification,
+        "commandOwnerBootstrap": owner,
+    }))
+}
+
+async fn welcome(gateway: &Gateway, request: &PairingRequest) -> &'static str {
+    let Some(account) = gateway.account(&request.key) else { return "unsupported" };
+    let to = account.chat_of(&request.sender);
+    let message = OutboundMessage::new(to, Text::plain(decide::WELCOME));
+    if outbound::deliver(&account, message).await { "sent" } else { "failed" }
+}
+
+async fn dismiss(call: &Call) -> Answer {
+    let which: Which = call.params()?;
+    let request = find(call, &which).await?;
+    let request = decided(call, &request, Decision::Deny).await?;
+    Ok(json!({ "requestId": request.id.as_str(), "senderId": request.sender.as_str() }))
+}
