@@ -188,7 +188,7 @@ async fn a_node_that_is_removed_goes_at_once_and_one_that_is_renamed_stays() {
     assert_eq!(row["caps"], json!(["device"]));
 
     admin.call("node.pair.remove", json!({ "nodeId": key.id() })).await.unwrap();
-    assert_eq!(host.event("node.pair.resolved").await["payload"]["decision"], "removed");
+    assert_eq!(admin.event("node.pair.resolved").await["payload"]["decision"], "removed");
     assert_eq!(host.closed().await.0, 4001);
     let auth = json!({ "deviceToken": hello["auth"]["deviceToken"] });
     assert!(node(&gateway, &key, &[], auth).await.is_err());

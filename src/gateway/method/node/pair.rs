@@ -21,7 +21,6 @@ use crate::{
         blocking,
         events::{self, Happened},
         sessions::Event,
-        watch,
     },
     protocol::{
         frame::Refused,
@@ -205,7 +204,6 @@ pub(super) async fn remove(call: &Call) -> Answer {
             super::decided(&call.gateway, "", &id, "removed");
             device::close_afterwards(call, &id, Some(Role::Node), "node removed");
             events::tell(&call.gateway, &Happened::Changed);
-            watch::recheck(&call.gateway).await;
             Ok(json!({ "nodeId": id.as_str() }))
         }
         Node::Legacy(known) => {
