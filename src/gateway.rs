@@ -50,9 +50,18 @@ use tokio::sync::RwLock;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    account::Running, answer::Turns, events::Asking, gate::Moment, lobby::Lobby,
-    method::{chat::Chats, node::Nodes}, notice_book::NoticeBook, port::WrongCodes, pulse::Pulse,
-    sessions::Sessions, setup_message::SetupMessages, shown::Shown,
+    account::Running,
+    answer::Turns,
+    events::Asking,
+    gate::Moment,
+    lobby::Lobby,
+    method::{chat::Chats, node::Nodes},
+    notice_book::NoticeBook,
+    port::WrongCodes,
+    pulse::Pulse,
+    sessions::Sessions,
+    setup_message::SetupMessages,
+    shown::Shown,
 };
 use crate::{
     access::{AccountKey, claim::WrongTries},

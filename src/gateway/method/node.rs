@@ -64,12 +64,15 @@ pub(crate) fn joined(gateway: &Arc<Gateway>, session: &Arc<Session>, record: Opt
     if session.role != Role::Node {
         return;
     }
-    events::greet(session);
     let policy = &gateway.config.gateway.nodes.commands;
-    if record.is_some_and(|record| surface::wish(session, record, policy).is_some()) {
-        let (gateway_of_task, session) = (Arc::clone(gateway), Arc::clone(session));
-        gateway.beside(async move { surface::ask(&gateway_of_task, &session).await });
-    }
+    let wants_more = record.is_some_and(|record| surface::wish(session, record, policy).is_some());
+    let (gateway_of_task, session) = (Arc::clone(gateway), Arc::clone(session));
+    gateway.beside(async move {
+        events::greet(&gateway_of_task, &session).await;
+        if wants_more {
+            surface::ask(&gateway_of_task, &session).await;
+        }
+    });
 }
 
 /// A session has ended.

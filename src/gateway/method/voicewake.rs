@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Answer, Call, invalid, store_failed, unknown};
 use crate::{
     gateway::{
-        blocking,
+        Gateway, blocking,
         sessions::{Audience, Event},
     },
     store::private,
@@ -32,7 +32,7 @@ const FILE: u64 = 64 * 1024;
 /// Answers a method of this family.
 pub(super) async fn answer(call: &Call) -> Answer {
     match call.method.as_str() {
-        "voicewake.get" => Ok(shown(&read(call).await)),
+        "voicewake.get" => Ok(shown(&read(&call.gateway).await)),
         // Every word wakes the one assistant.
         "voicewake.routing.get" => Ok(json!({ "config": {
             "version": 1, "defaultTarget": { "mode": "current" }, "routes": [], "updatedAtMs": 0,
@@ -75,8 +75,13 @@ fn tidy(triggers: &[String]) -> Vec<String> {
     if tidy.is_empty() { defaults() } else { tidy }
 }
 
-async fn read(call: &Call) -> Vec<String> {
-    let path = call.gateway.state.voicewake();
+/// What a node is told when it comes.
+pub(super) async fn changed_event(gateway: &Gateway) -> Event {
+    Event::new("voicewake.changed", &shown(&read(gateway).await))
+}
+
+async fn read(gateway: &Gateway) -> Vec<String> {
+    let path = gateway.state.voicewake();
     match blocking(move || Ok(load(&path))).await {
         Ok(Ok(kept)) => kept.map_or_else(defaults, |kept| tidy(&kept.triggers)),
         Ok(Err(error)) => {

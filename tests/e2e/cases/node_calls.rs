@@ -243,9 +243,11 @@ async fn a_node_has_no_more_than_so_much_to_do() {
 async fn what_nodes_ask_on_arrival_keeps_them_quiet() {
     let (_home, gateway) = gateway("");
     let (mut admin, key) = (admin(&gateway).await, Key::new(8));
+    admin.call("voicewake.set", json!({ "triggers": ["oak"] })).await.unwrap();
     let (mut host, _) = paired(&gateway, &mut admin, &key, &["device.info"]).await;
     let waking = host.event("voicewake.changed").await;
-    assert!(waking["payload"]["triggers"].is_array() && waking["seq"].is_null(), "{waking}");
+    assert_eq!(waking["payload"]["triggers"], json!(["oak"]));
+    assert!(waking["seq"].is_null(), "{waking}");
     let routing = host.event("voicewake.routing.changed").await;
     assert_eq!(routing["payload"]["config"]["version"], 1);
     let id = json!(key.id());

@@ -6,9 +6,15 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tracing::{debug, info};
 
-use super::{super::invalid, Answer, Call, lock};
+use super::{
+    super::{invalid, voicewake},
+    Answer, Call, lock,
+};
 use crate::{
-    gateway::sessions::{Event, Session},
+    gateway::{
+        Gateway,
+        sessions::{Event, Session},
+    },
     protocol::frame::{Refused, UNAVAILABLE},
     world,
 };
@@ -34,9 +40,8 @@ const TRIGGERS: [&str; 6] =
     ["background", "silent_push", "bg_app_refresh", "significant_location", "manual", "connect"];
 
 /// What every node is told first.
-pub(super) fn greet(session: &Session) {
-    let triggers = json!({ "triggers": ["openclaw", "claude", "computer"] });
-    session.event_to_it(&Event::new("voicewake.changed", &triggers));
+pub(super) async fn greet(gateway: &Gateway, session: &Session) {
+    session.event_to_it(&voicewake::changed_event(gateway).await);
     if session.protocol >= 4 {
         let routing = json!({ "config": {
             "version": 1, "defaultTarget": { "mode": "current" }, "routes": [], "updatedAtMs": 0,
