@@ -63,8 +63,8 @@ async fn code(call: &Call) -> Answer {
     let wish = Wish { public_url: params.public_url, local: false };
     let way = setup_way::find(&call.gateway, wish).await.map_err(invalid)?;
     let (store, used) = (Arc::clone(&call.gateway.store), way.clone());
-    let make = move || offer::make(&*store, &by, wished, &used, world::now());
-    let made = tokio::task::spawn_blocking(make).await;
+    let job = move || offer::make(&*store, &by, wished, &used, world::now());
+    let made = tokio::task::spawn_blocking(job).await;
     let made = made.map_err(|_| unavailable("the code was not made"))?;
     let minted = made.map_err(|error| match error {
         OfferError::Store(error) => store_failed(&error),
