@@ -4,6 +4,7 @@ mod backlog;
 mod bad_input;
 mod challenge;
 mod damage;
+mod device_notice;
 mod disk;
 mod dispatch;
 mod edges;
