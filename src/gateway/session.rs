@@ -145,7 +145,9 @@ async fn converse(
             () = session.closed.notified() => break,
             text = outgoing.recv() => {
                 let Some(text) = text else { break };
+                // Polled first: what was taken for this socket is on its way before the socket is closed.
                 let written = tokio::select! {
+                    biased;
                     written = write(session, socket, text, &mut outgoing) => written,
                     () = session.closed.notified() => break,
                 };
