@@ -46,6 +46,7 @@ fn help_of_the_program() {
               gateway      Start the gateway in the foreground
               pairing      Let strangers in, or do not
               channels     Show the channels and how they fare
+              qr           Make a setup code for a phone or another device, and draw it
               owner        Show and name the owners, who may run owner commands
               config       Check, find and show the configuration
               plugins      Show what this gateway is built with
