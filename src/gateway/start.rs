@@ -188,7 +188,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
 
 /// Whoever is connected hears that it is over before his socket is closed.
 async fn farewell(gateway: &Gateway) {
-    let payload = json!({ "reason": "gateway stopping", "restartExpectedMs": null });
+    let payload = json!({ "reason": "gateway stopping" });
     gateway.sessions.broadcast(Audience::All, &Event::new("shutdown", &payload));
     gateway.sessions.close_all(CLOSE_RESTART, RESTART);
     let gone = async {

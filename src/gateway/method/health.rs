@@ -18,8 +18,17 @@ pub(crate) fn full(gateway: &Gateway) -> Value {
     health["channels"] = channels;
     health["channelOrder"] = order;
     health["channelLabels"] = labels;
-    health["agents"] = json!([{ "agentId": AGENT, "name": "Main", "isDefault": true }]);
     health["sessions"]["count"] = gateway.chats.count().into();
+    health["agents"] = json!([{
+        "agentId": AGENT,
+        "name": "Main",
+        "isDefault": true,
+        // Nothing here speaks up by itself; clients of protocol 4 look for it all the same.
+        "heartbeat": {
+            "enabled": false, "every": "0m", "everyMs": null, "prompt": "", "target": "none", "ackMaxChars": 0,
+        },
+        "sessions": health["sessions"],
+    }]);
     health
 }
 
