@@ -6,9 +6,15 @@ mod library;
 mod node_host;
 mod operator;
 mod proxy;
+mod shared_folder;
+
+use serde_json::{Value, json};
 
 use self::{cli::Cli, proxy::Proxy};
-use super::process::{Gateway, Home};
+use super::{
+    client::Client,
+    process::{Gateway, Home},
+};
 
 /// The secret of the gateway.
 const TOKEN: &str = "interop-0123456789abcdefghij";
@@ -48,28 +54,36 @@ impl Bed {
         }
     }
 
-    /// The program under test, on the state folder; what it prints.
-    fn ours(&self, arguments: &[&str]) -> String {
-        let output = self.home.cli(arguments);
-        let (out, err) = super::process::texts(&output);
-        assert!(output.status.success(), "openclaw {arguments:?}: {out}{err}");
-        out
+    /// Asks the gateway as an admin at this machine, with the secret and no device.
+    async fn call(&self, method: &str, params: Value) -> Value {
+        let mut client = Client::open(&format!("ws://127.0.0.1:{}", self.direct.port)).await;
+        let connect = json!({
+            "minProtocol": 4, "maxProtocol": 4,
+            "client": { "id": "cli", "version": "1", "platform": "linux", "mode": "cli" },
+            "role": "operator", "scopes": ["operator.admin"], "auth": { "token": TOKEN },
+        });
+        client.ask("connect", connect).await.unwrap();
+        let answer = client.ask(method, params).await.unwrap_or_else(|e| panic!("{method}: {e:?}"));
+        client.leave().await;
+        answer
     }
 
-    /// What waits, as our command line tells it.
-    fn pending(&self) -> Vec<serde_json::Value> {
-        self.devices("pending")
+    /// What waits.
+    async fn pending(&self) -> Vec<Value> {
+        self.call("device.pair.list", json!({})).await["pending"].as_array().unwrap().clone()
     }
 
     /// What is paired.
-    fn paired(&self) -> Vec<serde_json::Value> {
-        self.devices("paired")
+    async fn paired(&self) -> Vec<Value> {
+        self.call("device.pair.list", json!({})).await["paired"].as_array().unwrap().clone()
     }
 
-    fn devices(&self, which: &str) -> Vec<serde_json::Value> {
-        let list = self.ours(&["devices", "list", "--json"]);
-        let list: serde_json::Value = serde_json::from_str(&list).unwrap();
-        list[which].as_array().unwrap_or_else(|| panic!("no `{which}` in {list}")).clone()
+    async fn approve(&self, request: &str) {
+        self.call("device.pair.approve", json!({ "requestId": request })).await;
+    }
+
+    async fn remove(&self, device: &str) {
+        self.call("device.pair.remove", json!({ "deviceId": device })).await;
     }
 
     /// Stops everything; every frame of the gateway was as it should be.

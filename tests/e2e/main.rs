@@ -16,6 +16,7 @@ mod emulator;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
 mod frames;
+mod interop;
 mod loops;
 mod pattern;
 mod phone;

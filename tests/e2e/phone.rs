@@ -1,6 +1,8 @@
 //! A phone with both of its sockets, as four generations of the apps behave: from a pasted setup code to a chat.
 
 mod device;
+mod shapes;
+mod stays;
 mod told;
 
 use std::collections::{HashMap, VecDeque};

@@ -26,6 +26,7 @@ macro_rules! stories {
 
 stories! {
     a_group_is_no_way_in,
+    a_phone_joins,
     an_owner_claims_his_seat,
     a_reply_to_the_notice_decides,
     a_stranger_knocks,

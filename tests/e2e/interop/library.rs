@@ -95,7 +95,7 @@ async fn the_library_waits_is_approved_decides_and_comes_back() {
     let refused = panel.next("refused").await;
     assert!(refused["refused"].as_str().unwrap().contains("pairing required"), "{refused}");
     let request = refused["details"]["requestId"].as_str().expect("an id").to_owned();
-    bed.ours(&["devices", "approve", &request]);
+    bed.approve(&request).await;
     panel.tell(&json!({ "restart": {} })).await;
     let hello = panel.next("hello").await["hello"].take();
     assert_eq!((&hello["protocol"], &hello["auth"]["role"]), (&json!(4), &json!("operator")));
@@ -126,6 +126,12 @@ async fn the_library_waits_is_approved_decides_and_comes_back() {
 
     // By its own token alone.
     panel.tell(&json!({ "restart": { "token": null } })).await;
+    let hello = panel.next("hello").await["hello"].take();
+    assert_eq!(hello["auth"]["method"], "device-token", "{hello}");
+    // With a wrong secret it is told to try that token.
+    panel.tell(&json!({ "restart": { "token": "wrong" } })).await;
+    let refused = panel.next("refused").await;
+    assert_eq!(refused["details"]["recommendedNextStep"], "retry_with_device_token", "{refused}");
     let hello = panel.next("hello").await["hello"].take();
     assert_eq!(hello["auth"]["method"], "device-token", "{hello}");
     let removed = panel.ask("device.pair.remove", json!({ "deviceId": other.device })).await;

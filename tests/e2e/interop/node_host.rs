@@ -20,7 +20,12 @@ impl Host {
         let arguments =
             ["node", "run", "--host", "127.0.0.1", "--port", &port, "--display-name", "Cellar"];
         let mut command: Command = cli.command(&arguments);
-        command.env("OPENCLAW_GATEWAY_TOKEN", TOKEN).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .env("OPENCLAW_GATEWAY_TOKEN", TOKEN)
+            // They would be installed from the registry.
+            .env("OPENCLAW_DISABLE_BUNDLED_PLUGINS", "1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         Self { child: command.spawn().unwrap() }
     }
 
@@ -42,7 +47,7 @@ async fn a_node(version: &str) {
     let request = refused["error"]["details"]["requestId"].as_str().unwrap().to_owned();
     let said = waiting.end().await;
 
-    let pending = bed.pending();
+    let pending = bed.pending().await;
     assert_eq!(pending[0]["requestId"], request.as_str(), "{pending:?}\n{said}");
     assert_eq!(pending[0]["displayName"], "Cellar");
     // The shared secret at this machine is an admin's: what runs programs may be approved by it.
@@ -101,7 +106,7 @@ async fn taken_away(bed: &Bed, here: &Cli, cellar: &Cli) {
     bed.remote.hears("the node comes back", hello).await;
 
     bed.remote.forget();
-    bed.ours(&["devices", "remove", &device, "--yes"]);
+    bed.remove(&device).await;
     let refused = bed.remote.hears("the node is refused", |frame| frame["ok"] == false).await;
     assert_eq!(refused["error"]["code"], "NOT_PAIRED", "{refused}");
 }

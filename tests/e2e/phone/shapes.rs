@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{App, Phone};
-use crate::world::World;
+use crate::{process::PATIENCE, world::World};
 
 const CONFIG: &str = "[owner]\nallow_from = [\"telegram:1001\"]\n[channels.telegram]\nbot_token = \"{token}\"\napi_root = \"{root}\"\n";
 const LIMITED: [&str; 5] = [
@@ -46,6 +46,8 @@ pub(super) async fn paired(app: App) -> (World, Phone, Value) {
     let id = refusal.detail("requestId").to_owned();
     assert!(reason.contains(&format!("(requestId: {id})")), "{reason}");
 
+    let used = world.next(World::chat("owner")).await;
+    assert!(used.contains("used"), "{used}");
     let notice = world.next(World::chat("owner")).await;
     for told in ["Ann's phone", "iOS 26.0.0", "operator.write"] {
         assert!(notice.contains(told), "{told} is not in {notice}");
@@ -55,7 +57,7 @@ pub(super) async fn paired(app: App) -> (World, Phone, Value) {
     world.say("owner", "/pair approve").await;
     let done = world.next(World::chat("owner")).await;
     assert!(done.contains("Ann's phone"), "{done}");
-    let hello = phone.wait_for_approval().await;
+    let hello = wait_for_approval(&mut phone).await;
     (world, phone, hello)
 }
 
@@ -99,6 +101,19 @@ async fn the_newest_app_that_keeps_its_code_is_cut_to_the_codes_profile() {
     let refusal = operator.ask("device.pair.list", json!({})).await.unwrap_err();
     assert_eq!(refusal.says(), ("FORBIDDEN", "missing scope: operator.pairing"));
     comes_back(&mut world, &mut phone).await;
+}
+
+/// As apps do that are told to wait: once more, until somebody has decided.
+async fn wait_for_approval(phone: &mut Phone) -> Value {
+    let retry = async {
+        loop {
+            match phone.connect_node().await {
+                Ok(hello) => return hello,
+                Err(refusal) => assert_eq!(refusal.error["code"], "NOT_PAIRED", "{refusal:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, retry).await.expect("an approval")
 }
 
 fn both_tokens(hello: &Value) {

@@ -41,6 +41,7 @@ impl Phone {
                     self.connect().await;
                 } else if let Some(node) = &mut self.node {
                     let (code, reason) = node.closed().await;
+                    (self.node, self.operator) = (None, None);
                     return format!("disconnected: {code} {reason}");
                 } else {
                     panic!("{} is off, and shows nothing", self.name);
