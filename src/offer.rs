@@ -91,3 +91,69 @@ pub fn make(
     let setup = store.mint_code(by, profile, &token, now)?;
     Ok(Minted { code, drawn, setup, expires_at, downgraded })
 }
+
+#[cfg(test)]
+mod tests {
+    use openclaw_plugin_sdk::SenderId;
+
+    use super::*;
+    use crate::{
+        access::approver::Approver,
+        device::approver::Listed,
+        store::{files::FileStore, paths::StateDir},
+    };
+
+    fn made(wished: Profile, way: &Way) -> (Minted, SetupPayload) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::at(folder.path().join("state"));
+        let store = FileStore::new(state, |_, text| SenderId::new(text));
+        let by = DeviceApprover::of(&Approver::on_host(1000), Listed::Commands);
+        let minted = make(&store, &by, wished, way, UnixMs(1_000)).unwrap();
+        let payload = SetupPayload::parse(&minted.code).unwrap();
+        (minted, payload)
+    }
+
+    fn way(plain: bool) -> Way {
+        Way {
+            urls: ["wss://a.example", "wss://b.example"].map(str::to_owned).to_vec(),
+            tls_fingerprint: Some("ab".repeat(32)),
+            plaintext_beyond_loopback: plain,
+            ..Way::default()
+        }
+    }
+
+    #[test]
+    fn case_054_full_access_is_not_given_away_over_plain_text() {
+        for (wished, plain, access, downgraded) in [
+            (Profile::Limited, false, "limited", false),
+            (Profile::Limited, true, "limited", false),
+            (Profile::Full, false, "full", false),
+            (Profile::Full, true, "limited", true),
+        ] {
+            let (minted, payload) = made(wished, &way(plain));
+            assert_eq!(payload.access.as_deref(), Some(access));
+            assert_eq!((minted.setup.profile.word(), minted.downgraded), (access, downgraded));
+        }
+    }
+
+    #[test]
+    fn a_drawn_code_has_no_further_addresses_and_is_the_same_otherwise() {
+        let (minted, payload) = made(Profile::Limited, &way(false));
+        assert_eq!(payload.urls, ["wss://b.example"]);
+        assert_eq!(payload.expires_at_ms, Some(1_000 + LIFETIME_MS));
+        assert_eq!(payload.tls_fingerprint, Some("ab".repeat(32)));
+        let drawn = SetupPayload::parse(&minted.drawn).unwrap();
+        assert!(drawn == SetupPayload { urls: Vec::new(), ..payload });
+    }
+
+    #[test]
+    fn where_there_is_no_way_there_is_no_code() {
+        let by = DeviceApprover::of(&Approver::on_host(1000), Listed::Commands);
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::at(folder.path().to_owned());
+        let store = FileStore::new(state, |_, text| SenderId::new(text));
+        let none = make(&store, &by, Profile::Limited, &Way::default(), UnixMs(1_000));
+        assert!(matches!(none, Err(OfferError::Nowhere)));
+        assert!(store.setup_codes().unwrap().is_empty());
+    }
+}
