@@ -164,17 +164,7 @@ impl Coming<'_> {
     }
 
     pub(super) fn described(&self) -> Described {
-        let client = &self.params.client;
-        let filled = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-        Described {
-            name: filled(&client.display_name),
-            platform: Some(client.platform.clone()).filter(|text| !text.trim().is_empty()),
-            family: filled(&client.device_family),
-            client_id: Some(client.id.as_str().to_owned()),
-            client_mode: Some(client.mode.word().to_owned()),
-            instance: filled(&client.instance_id),
-            address: Some(self.facts.address.to_string()),
-        }
+        self.params.client.described(self.facts.address)
     }
 
     /// A page says so by its `Origin`, which it cannot leave out; early Android apps only borrow the page's name.

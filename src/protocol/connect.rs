@@ -10,7 +10,7 @@ use super::{
     frame::{Request, Response},
     refusal::{self, Farewell},
 };
-use crate::device::role::Role;
+use crate::device::{request::Described, role::Role};
 
 /// The oldest protocol that is spoken here.
 pub const OLDEST: u32 = 3;
@@ -84,6 +84,22 @@ pub struct Client {
     /// Stable for one installation.
     #[serde(default)]
     pub instance_id: Option<String>,
+}
+
+impl Client {
+    /// What it says about itself, and where it is. What is blank is not said.
+    pub fn described(&self, address: std::net::IpAddr) -> Described {
+        let filled = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        Described {
+            name: filled(&self.display_name),
+            platform: Some(self.platform.clone()).filter(|text| !text.trim().is_empty()),
+            family: filled(&self.device_family),
+            client_id: Some(self.id.as_str().to_owned()),
+            client_mode: Some(self.mode.word().to_owned()),
+            instance: filled(&self.instance_id),
+            address: Some(address.to_string()),
+        }
+    }
 }
 
 /// The programs of the field, under their present and their former names.

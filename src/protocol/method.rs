@@ -66,7 +66,6 @@ pub const METHODS: &[(&str, Need)] = &[
     ("node.pluginTools.update", Node),
     ("node.rename", Operator(Pairing)),
     ("node.skills.update", Node),
-    ("plugin.surface.refresh", Operator(Read)),
     ("sessions.list", Operator(Read)),
     ("set-heartbeats", Operator(Admin)),
     ("skills.bins", Node),
@@ -144,7 +143,7 @@ mod tests {
             operator.admin: device.pair.setupCode device.pair.setupStatus set-heartbeats
             operator.approvals: exec.approval.list
             operator.pairing: channels.pairing.approve channels.pairing.dismiss channels.pairing.list device.pair.approve device.pair.list device.pair.reject device.pair.remove device.pair.rename device.token.revoke device.token.rotate node.pair.approve node.pair.list node.pair.reject node.pair.remove node.pair.request node.pair.verify node.rename
-            operator.read: agent.identity.get agents.list channels.status chat.history config.get cron.list cron.status health last-heartbeat models.list node.describe node.list plugin.surface.refresh sessions.list skills.status status system-presence talk.config voicewake.get voicewake.routing.get
+            operator.read: agent.identity.get agents.list channels.status chat.history config.get cron.list cron.status health last-heartbeat models.list node.describe node.list sessions.list skills.status status system-presence talk.config voicewake.get voicewake.routing.get
             operator.talk: talk.mode
             operator.write: chat.abort chat.send node.invoke voicewake.set"]]
         .assert_eq(&lines.collect::<Vec<_>>().join("\n"));

@@ -321,3 +321,42 @@ async fn a_decision_of_another_process_is_told_and_counts() {
     store.remove_device(&by, &id, now).unwrap().unwrap();
     assert_eq!(node.closed().await.0, 4001, "case_067, from another process");
 }
+
+#[tokio::test]
+async fn every_method_that_is_offered_is_there() {
+    let (_home, gateway) = gateway("");
+    let key = Key::new(8);
+    let mut operator = admin(&gateway).await;
+    let mut node = Wire::open(gateway.port).await;
+    let params = node.signed(&key, Wire::params("node", &[], shared()));
+    let refused = node.connect(params).await.unwrap_err();
+    let request = json!({ "requestId": refused["details"]["requestId"] });
+    operator.call("device.pair.approve", request).await.unwrap();
+    let mut node = Wire::open(gateway.port).await;
+    let params = node.signed(&key, Wire::params("node", &[], shared()));
+    let hello = node.connect(params).await.unwrap();
+    let methods = hello["features"]["methods"].as_array().unwrap().clone();
+    assert!(methods.len() > 40, "{methods:?}");
+    let mut everything = Wire::open(gateway.port).await;
+    let all: Vec<_> = openclaw::device::role::Scope::ALL.map(|scope| scope.word()).to_vec();
+    everything.connect(Wire::params("operator", &all, shared())).await.unwrap();
+    for method in methods.iter().map(|method| method.as_str().unwrap()) {
+        let answer = everything.call(method, json!({})).await;
+        let answer = match answer {
+            Err(refused) if refused["message"] == "unauthorized role: operator" => {
+                let mut node = Wire::open(gateway.port).await;
+                let params = node.signed(&key, Wire::params("node", &[], shared()));
+                node.connect(params).await.unwrap();
+                node.call(method, json!({})).await
+            }
+            answer => answer,
+        };
+        let said = answer.unwrap_or_else(|refused| refused["message"].clone()).to_string();
+        assert!(!said.contains("unknown method"), "{method}: {said}");
+        if method.starts_with("node.") || method == "skills.bins" {
+            // Whoever calls too many of the other role's is shown out.
+            everything = Wire::open(gateway.port).await;
+            everything.connect(Wire::params("operator", &all, shared())).await.unwrap();
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::lock;
 use crate::{
     device::{
         record::Device,
-        request::{Asked, Described, Wish},
+        request::{Asked, Wish},
         role::{Role, Scopes},
         surface::{CommandPolicy, reconcile},
     },
@@ -37,22 +37,8 @@ pub(super) fn wish(session: &Session, record: &Device, policy: &CommandPolicy) -
         commands: surface.effective.union(&surface.beyond).cloned().collect(),
         capabilities: node.declared_caps.clone(),
     };
-    let described = described(session);
+    let described = session.client.described(session.address);
     Some(Wish { key: record.key, asked, described, profile: None, words: None, repair: true })
-}
-
-fn described(session: &Session) -> Described {
-    let client = &session.client;
-    let filled = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-    Described {
-        name: filled(&client.display_name),
-        platform: Some(client.platform.clone()).filter(|text| !text.trim().is_empty()),
-        family: filled(&client.device_family),
-        client_id: Some(client.id.as_str().to_owned()),
-        client_mode: Some(client.mode.word().to_owned()),
-        instance: filled(&client.instance_id),
-        address: Some(session.address.to_string()),
-    }
 }
 
 /// Opens the node's request, or finds the one that waits.
