@@ -1,18 +1,24 @@
 //! The command line: what may be typed, and which module does it. A command opens the files of the state folder
 //! itself; only what needs the running gateway asks it.
 
+mod ask;
 mod audit;
+mod caller;
 mod channels;
 mod completions;
 mod config;
+mod devices;
 mod failure;
 mod host;
 mod log;
+mod node;
+mod nodes;
 mod output;
 mod owner;
 mod pairing;
 mod plugins;
 mod qr;
+mod reach;
 mod run;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -55,6 +61,15 @@ enum Command {
     /// Let strangers in, or do not
     #[command(subcommand)]
     Pairing(pairing::Pairing),
+    /// Let phones and programs connect, or do not
+    #[command(subcommand)]
+    Devices(devices::Devices),
+    /// Offer this machine to a gateway, as a node
+    #[command(subcommand)]
+    Node(node::Node),
+    /// Show nodes, and let them do something
+    #[command(subcommand)]
+    Nodes(nodes::Nodes),
     /// Show the channels and how they fare
     #[command(subcommand)]
     Channels(channels::Channels),
@@ -98,6 +113,9 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     match cli.command {
         Command::Gateway(gateway) => gateway.run(&host, output),
         Command::Pairing(pairing) => pairing.run(&host, output),
+        Command::Devices(devices) => devices.run(&host, output),
+        Command::Node(node) => node.run(&host, output),
+        Command::Nodes(nodes) => nodes.run(&host, output),
         Command::Channels(channels) => channels.run(&host, output),
         Command::Qr(qr) => qr.run(&host, output),
         Command::Owner(owner) => owner.run(&host, output),

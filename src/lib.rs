@@ -10,5 +10,6 @@ pub mod offer;
 pub mod protocol;
 pub mod reach;
 pub mod registry;
+pub mod remote;
 pub mod store;
 pub mod world;

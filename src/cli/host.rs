@@ -66,6 +66,11 @@ impl Host {
         Approver::on_host(world::user())
     }
 
+    /// A variable of the environment.
+    pub(super) fn env(name: &str) -> Option<String> {
+        env(name)
+    }
+
     /// The time.
     pub(super) fn now() -> UnixMs {
         world::now()

@@ -1,10 +1,11 @@
-//! `openclaw gateway run`: the gateway in the foreground, and what it says when it is ready.
+//! `openclaw gateway`: the gateway in the foreground, and what it says when it is ready; `status` and `call` ask one.
 
 use std::io::IsTerminal;
 
 use clap::{Args, Subcommand};
 
 use super::{
+    ask,
     failure::{Exit, Failure},
     host::Host,
     log,
@@ -27,6 +28,10 @@ pub(super) struct Gateway {
 enum What {
     /// Start it in the foreground; the same as `openclaw gateway`
     Run(Run),
+    /// Show whether a gateway is there, and what it is
+    Status(ask::Status),
+    /// Call a method of a gateway
+    Call(ask::Call),
 }
 
 /// Starts it.
@@ -48,6 +53,8 @@ impl Gateway {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let given = match self.what {
             Some(What::Run(given)) => given,
+            Some(What::Status(status)) => return status.run(host, output),
+            Some(What::Call(call)) => return call.run(host, output),
             None => self.run,
         };
         let mut config = host.config()?;

@@ -45,6 +45,9 @@ fn help_of_the_program() {
             Commands:
               gateway      Start the gateway in the foreground
               pairing      Let strangers in, or do not
+              devices      Let phones and programs connect, or do not
+              node         Offer this machine to a gateway, as a node
+              nodes        Show nodes, and let them do something
               channels     Show the channels and how they fare
               qr           Make a setup code for a phone or another device, and draw it
               owner        Show and name the owners, who may run owner commands
@@ -86,8 +89,10 @@ fn help_of_the_gateway() {
                    openclaw gateway <COMMAND>
 
             Commands:
-              run   Start it in the foreground; the same as `openclaw gateway`
-              help  Print this message or the help of the given subcommand(s)
+              run     Start it in the foreground; the same as `openclaw gateway`
+              status  Show whether a gateway is there, and what it is
+              call    Call a method of a gateway
+              help    Print this message or the help of the given subcommand(s)
 
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the

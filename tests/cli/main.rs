@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
 mod decide;
+mod devices;
 mod gateway;
 mod grants;
 mod host;
 mod list;
+mod node_run;
+mod nodes;
 mod owner;
 mod qr;
+mod running;
 mod support;

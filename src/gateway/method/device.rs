@@ -274,7 +274,7 @@ async fn rotate(call: &Call) -> Answer {
         "deviceId": id.as_str(),
         "role": role.word(),
         "scopes": token.scopes.words(),
-        "rotatedAtMs": token.rotated_at.map(|at| at.0),
+        "rotatedAtMs": token.rotated_at.unwrap_or(token.created_at).0,
         "tokenDelivery": if own { "in-band" } else { "withheld-cross-device" },
     });
     if own {

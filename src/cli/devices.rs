@@ -1,0 +1,105 @@
+//! `openclaw devices`: the phones and programs that may connect, through a gateway, or on the files where none runs.
+
+mod decide;
+mod manage;
+mod show;
+mod source;
+
+use clap::{Args, Subcommand};
+
+pub(super) use self::show::{age, short};
+use self::source::Source;
+use super::{
+    failure::{Exit, Failure},
+    host::Host,
+    output::Output,
+    reach::Reach,
+};
+
+/// What can be done about devices.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  openclaw devices list
+  openclaw devices approve 0b1f7f3c-6a0e-4f53-9a68-6f1d2f0a7f11
+  openclaw devices remove 3f9a0c
+  openclaw devices list --url wss://gw.example.com --token TOKEN
+
+A device is named by its id or by at least six of its first characters. Without --url and without
+OPENCLAW_GATEWAY_URL it is this machine's gateway; where that does not run, its files.")]
+pub(super) enum Devices {
+    /// Show who waits and who was let in
+    List(List),
+    /// Let in the device that waits under this name
+    Approve(decide::Approve),
+    /// Turn away the device that waits under this name
+    Reject(decide::Reject),
+    /// Forget a device; it is disconnected at once
+    Remove(manage::Remove),
+    /// Remove every device
+    Clear(manage::Clear),
+    /// Give a device the name that lists show
+    Rename(manage::Rename),
+    /// Replace a device's token for a role
+    Rotate(manage::Rotate),
+    /// Take a role away from a device until it is approved again
+    Revoke(manage::Revoke),
+}
+
+/// Where, and how it is printed.
+#[derive(Debug, Args)]
+struct Common {
+    #[command(flatten)]
+    reach: Reach,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Common {
+    fn source(
+        &self,
+        methods: &[&str],
+        host: &Host,
+        output: &mut Output,
+    ) -> Result<Source, Failure> {
+        Source::open(&self.reach, methods, self.json, host, output)
+    }
+}
+
+/// Shows devices.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Devices {
+    /// Does it.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        match self {
+            Self::List(list) => list.run(host, output),
+            Self::Approve(approve) => approve.run(host, output),
+            Self::Reject(reject) => reject.run(host, output),
+            Self::Remove(remove) => remove.run(host, output),
+            Self::Clear(clear) => clear.run(host, output),
+            Self::Rename(rename) => rename.run(host, output),
+            Self::Rotate(rotate) => rotate.run(host, output),
+            Self::Revoke(revoke) => revoke.run(host, output),
+        }
+    }
+}
+
+impl List {
+    fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let mut source = self.common.source(&["device.pair.list"], host, output)?;
+        let listed = source.list()?;
+        source.close();
+        if self.common.json {
+            output.json(&listed)?;
+        } else {
+            show::print(&show::Listing::read(&listed)?, Host::now(), output);
+        }
+        Ok(Exit::Done)
+    }
+}

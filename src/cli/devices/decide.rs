@@ -1,0 +1,162 @@
+//! `openclaw devices approve` and `reject`: one request, by its name, as it was shown. Nothing is chosen for the user.
+
+use clap::Args;
+use openclaw_plugin_sdk::neutral;
+use serde_json::json;
+
+use super::{
+    Common,
+    show::{Listing, Pending},
+    source::Source,
+};
+use crate::cli::{
+    failure::{Exit, Failure},
+    host::Host,
+    output::{Output, whole},
+};
+
+/// Approves.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  openclaw devices approve 0b1f7f3c-6a0e-4f53-9a68-6f1d2f0a7f11
+  openclaw devices approve --latest          Shows the newest request; approves nothing
+
+Compare the three words with those on the device, where both show them.")]
+pub(in crate::cli) struct Approve {
+    /// The request, as `devices list` names it
+    #[arg(value_name = "REQUEST", conflicts_with = "latest")]
+    request: Option<String>,
+    /// Show the newest request, and the command that approves it
+    #[arg(long)]
+    latest: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Rejects.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Reject {
+    /// The request, as `devices list` names it
+    #[arg(value_name = "REQUEST")]
+    request: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Approve {
+    /// Approves what it has shown; without a name it only shows.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let methods = ["device.pair.list", "device.pair.approve"];
+        let mut source = self.common.source(&methods, host, output)?;
+        let listing = Listing::read(&source.list()?)?;
+        let Some(id) = &self.request else {
+            return self.select(&listing, &source, output);
+        };
+        let pending = find(&listing, id)?;
+        if !self.common.json {
+            for line in pending.lines(listing.known(&pending.device_id)) {
+                output.line(line);
+            }
+            output.flush();
+        }
+        let answer = source.approve(&pending.request_id)?;
+        source.close();
+        if self.common.json {
+            output.json(&answer)?;
+        } else {
+            let (device, id) = (whole(&pending.device_id), whole(&pending.request_id));
+            output.line(format!("Approved {device} ({id})"));
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Which one it would be. It could be one that has just pushed itself to the front: a person looks first.
+    fn select(
+        &self,
+        listing: &Listing,
+        source: &Source,
+        output: &mut Output,
+    ) -> Result<Exit, Failure> {
+        let newest = listing.pending.iter().max_by_key(|pending| pending.ts).ok_or_else(|| {
+            Failure::line(Exit::NoMatch, "No pending device pairing requests to approve")
+        })?;
+        let known = listing.known(&newest.device_id);
+        let command = command(newest, &self.common, source);
+        if self.common.json {
+            let (token, password) = self.common.reach.typed();
+            output.json(&json!({
+                "selected": selected(newest),
+                "approvalState": newest.state(known),
+                "approveCommand": command,
+                "requiresAuthFlags": { "token": token, "password": password },
+            }))?;
+            return Ok(Exit::Failed);
+        }
+        output.note(format!("Selected pending device request {}", whole(&newest.request_id)));
+        for line in newest.lines(known) {
+            output.note(line);
+        }
+        let others = listing.pending.len() - 1;
+        if others > 0 {
+            output
+                .note(format!("Note:      {others} more wait; `openclaw devices list` shows them"));
+        }
+        output.note("Nothing was approved.");
+        output.note(format!("Approve this exact request with: {command}"));
+        Ok(Exit::Failed)
+    }
+}
+
+impl Reject {
+    /// Rejects it.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let methods = ["device.pair.list", "device.pair.reject"];
+        let mut source = self.common.source(&methods, host, output)?;
+        let listing = Listing::read(&source.list()?)?;
+        let pending = find(&listing, &self.request)?;
+        let answer = source.reject(&pending.request_id)?;
+        source.close();
+        if self.common.json {
+            output.json(&answer)?;
+        } else {
+            output.line(format!("Rejected {}", whole(&pending.device_id)));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn find<'a>(listing: &'a Listing, typed: &str) -> Result<&'a Pending, Failure> {
+    let typed = typed.trim();
+    let found = listing.pending.iter().find(|pending| pending.request_id == typed);
+    found.ok_or_else(|| {
+        let text = format!("No pending device request matches {}", neutral(typed, 128));
+        Failure::line(Exit::NoMatch, text)
+            .hint("`openclaw devices list` shows what waits; a request lives five minutes")
+    })
+}
+
+/// The command without secrets: it may end up in a history.
+fn command(pending: &Pending, common: &Common, source: &Source) -> String {
+    let mut command = format!("openclaw devices approve {}", whole(&pending.request_id));
+    if let (Some(_), Some(target)) = (&common.reach.url, source.target()) {
+        command = format!("{command} --url {}", target.address);
+    }
+    command
+}
+
+fn selected(pending: &Pending) -> serde_json::Value {
+    json!({
+        "requestId": pending.request_id,
+        "deviceId": pending.device_id,
+        "displayName": pending.display_name,
+        "platform": pending.platform,
+        "remoteIp": pending.remote_ip,
+        "roles": pending.roles,
+        "scopes": pending.scopes,
+        "commands": pending.commands,
+        "words": pending.words,
+        "isRepair": pending.is_repair,
+        "ts": pending.ts,
+    })
+}

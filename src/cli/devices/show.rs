@@ -1,0 +1,326 @@
+//! Devices as tables and lines. What they say about themselves is neutralised; what is copied stands whole.
+
+use openclaw_plugin_sdk::{UnixMs, neutral};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::cli::{
+    failure::{Exit, Failure},
+    output::{Column, Output, whole},
+};
+
+/// The answer of `device.pair.list`, as far as people read it.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Listing {
+    #[serde(default)]
+    pub(super) pending: Vec<Pending>,
+    #[serde(default)]
+    pub(super) paired: Vec<Paired>,
+}
+
+/// A device that waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Pending {
+    pub(super) request_id: String,
+    pub(super) device_id: String,
+    pub(super) display_name: Option<String>,
+    pub(super) platform: Option<String>,
+    pub(super) remote_ip: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) roles: Vec<String>,
+    pub(super) scopes: Vec<String>,
+    pub(super) commands: Vec<String>,
+    pub(super) caps: Vec<String>,
+    pub(super) access: Option<String>,
+    pub(super) words: Option<String>,
+    pub(super) is_repair: bool,
+    pub(super) ts: u64,
+}
+
+/// A device that was let in.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Paired {
+    pub(super) device_id: String,
+    pub(super) display_name: Option<String>,
+    pub(super) operator_label: Option<String>,
+    pub(super) remote_ip: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) roles: Vec<String>,
+    pub(super) scopes: Vec<String>,
+    pub(super) tokens: Vec<TokenSummary>,
+    pub(super) connected: Option<bool>,
+}
+
+/// What is known of a token.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct TokenSummary {
+    role: String,
+    revoked_at_ms: Option<u64>,
+}
+
+impl Listing {
+    /// Reads what a gateway answered.
+    pub(super) fn read(value: &Value) -> Result<Self, Failure> {
+        Self::deserialize(value).map_err(|error| {
+            let why = format!("the gateway's list of devices is unreadable: {error}");
+            Failure::new(Exit::Failed, why)
+        })
+    }
+
+    pub(super) fn known(&self, device: &str) -> Option<&Paired> {
+        self.paired.iter().find(|paired| paired.device_id == device)
+    }
+
+    /// The device that was meant: its id, or the beginning of one alone.
+    pub(super) fn find(&self, typed: &str) -> Result<String, Failure> {
+        let typed = typed.trim().to_ascii_lowercase();
+        let exact = self.paired.iter().find(|paired| paired.device_id == typed);
+        let starts = |paired: &&Paired| typed.len() >= 6 && paired.device_id.starts_with(&typed);
+        let found: Vec<_> = match exact {
+            Some(one) => vec![one],
+            None => self.paired.iter().filter(starts).collect(),
+        };
+        match found.as_slice() {
+            [one] => Ok(one.device_id.clone()),
+            [] => {
+                let text = format!("no device is known as {}", neutral(&typed, 64));
+                Err(Failure::new(Exit::NoMatch, text)
+                    .hint("`openclaw devices list` shows their ids"))
+            }
+            many => {
+                let text = format!("{} devices have ids that begin so", many.len());
+                Err(Failure::usage(text).hint("type more of the id"))
+            }
+        }
+    }
+}
+
+impl Pending {
+    /// What it asks for, in words; never empty.
+    pub(super) fn requested(&self) -> String {
+        rights(&roles(&self.roles, self.role.as_ref()), &self.scopes)
+    }
+
+    /// Why it asks, as a program reads it.
+    pub(super) fn kind(&self, known: Option<&Paired>) -> &'static str {
+        let Some(known) = known else { return "new-pairing" };
+        let had = roles(&known.roles, known.role.as_ref());
+        let asked = roles(&self.roles, self.role.as_ref());
+        if asked.iter().any(|role| !had.contains(role)) {
+            return "role-upgrade";
+        }
+        if self.scopes.iter().any(|scope| !known.scopes.contains(scope)) {
+            return "scope-upgrade";
+        }
+        "re-approval"
+    }
+
+    fn status(&self, known: Option<&Paired>) -> String {
+        let kind = match self.kind(known) {
+            "re-approval" => "re-approval".to_owned(),
+            kind => kind.replace('-', " "),
+        };
+        if self.is_repair { format!("{kind}, repair") } else { kind }
+    }
+
+    /// Everything that approving it grants, a line each.
+    pub(super) fn lines(&self, known: Option<&Paired>) -> Vec<String> {
+        let mut lines = vec![format!("Device:    {} ({})", self.name(), whole(&self.device_id))];
+        let mut put = |label: &str, text: String| lines.push(format!("{label:<10} {text}"));
+        if let Some(platform) = &self.platform {
+            put("Platform:", neutral(platform, 64));
+        }
+        if let Some(ip) = &self.remote_ip {
+            put("IP:", neutral(ip, 64));
+        }
+        put("Requested:", self.requested());
+        if !self.commands.is_empty() {
+            put("Commands:", list(&self.commands));
+        }
+        put("Approved:", known.map_or_else(|| "none".to_owned(), Paired::approved));
+        if let Some(words) = &self.words {
+            put("Words:", neutral(words, 64));
+        }
+        lines
+    }
+
+    fn name(&self) -> String {
+        self.display_name
+            .as_deref()
+            .map(|name| neutral(name, 64))
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| short(&self.device_id))
+    }
+
+    /// For programs: `approvalState`.
+    pub(super) fn state(&self, known: Option<&Paired>) -> Value {
+        let sides =
+            |roles: Vec<String>, scopes: &[String]| json!({ "roles": roles, "scopes": scopes });
+        let approved =
+            known.map(|known| sides(roles(&known.roles, known.role.as_ref()), &known.scopes));
+        json!({
+            "kind": self.kind(known),
+            "requested": sides(roles(&self.roles, self.role.as_ref()), &self.scopes),
+            "approved": approved,
+        })
+    }
+}
+
+impl Paired {
+    fn name(&self) -> String {
+        [&self.operator_label, &self.display_name]
+            .into_iter()
+            .flatten()
+            .map(|name| neutral(name, 64))
+            .find(|name| !name.is_empty())
+            .unwrap_or_else(|| short(&self.device_id))
+    }
+
+    fn approved(&self) -> String {
+        rights(&roles(&self.roles, self.role.as_ref()), &self.scopes)
+    }
+
+    fn tokens(&self) -> String {
+        let spelt = self.tokens.iter().map(|token| match token.revoked_at_ms {
+            Some(_) => format!("{} (revoked)", token.role),
+            None => token.role.clone(),
+        });
+        let spelt: Vec<_> = spelt.collect();
+        if spelt.is_empty() { "none".to_owned() } else { list(&spelt) }
+    }
+}
+
+/// Both tables, and what does not fit into them.
+pub(super) fn print(listing: &Listing, now: UnixMs, output: &mut Output) {
+    if listing.pending.is_empty() && listing.paired.is_empty() {
+        output.line("No device pairing entries.");
+        return;
+    }
+    if !listing.pending.is_empty() {
+        output.line(format!("Pending ({})", listing.pending.len()));
+        let (columns, rows) = pending_rows(listing, now);
+        output.table(&columns, rows);
+        for pending in listing.pending.iter().filter(|pending| !pending.commands.is_empty()) {
+            let id = whole(&pending.request_id);
+            output.line(format!("Commands of {id}: {}", list(&pending.commands)));
+        }
+        let with_words = listing.pending.iter().any(|pending| pending.words.is_some());
+        let compare = if with_words { " after comparing the words" } else { "" };
+        output.line(format!("Approve one{compare}: openclaw devices approve <request>"));
+    }
+    if !listing.paired.is_empty() {
+        output.line(format!("Paired ({})", listing.paired.len()));
+        let (columns, rows) = paired_rows(listing);
+        output.table(&columns, rows);
+        output.line("Full device IDs:");
+        for paired in &listing.paired {
+            output.line(format!("  {}  {}", whole(&paired.device_id), paired.name()));
+        }
+    }
+}
+
+fn pending_rows(listing: &Listing, now: UnixMs) -> (Vec<Column>, Vec<Vec<String>>) {
+    let with_words = listing.pending.iter().any(|pending| pending.words.is_some());
+    let mut columns = vec![
+        Column::Whole("Request"),
+        Column::Text("Device"),
+        Column::Text("Requested"),
+        Column::Text("Approved"),
+        Column::Text("IP"),
+        Column::Whole("Age"),
+        Column::Text("Status"),
+    ];
+    columns.extend(with_words.then_some(Column::Text("Words")));
+    let rows = listing.pending.iter().map(|pending| {
+        let known = listing.known(&pending.device_id);
+        let mut row = vec![
+            pending.request_id.clone(),
+            pending.name(),
+            pending.requested(),
+            known.map_or_else(|| "none".to_owned(), Paired::approved),
+            pending.remote_ip.clone().unwrap_or_default(),
+            age(pending.ts, now),
+            pending.status(known),
+        ];
+        if with_words {
+            row.push(pending.words.clone().unwrap_or_default());
+        }
+        row
+    });
+    let rows = rows.collect();
+    (columns, rows)
+}
+
+fn paired_rows(listing: &Listing) -> (Vec<Column>, Vec<Vec<String>>) {
+    let columns = vec![
+        Column::Text("Device"),
+        Column::Whole("Device ID"),
+        Column::Text("Roles"),
+        Column::Text("Scopes"),
+        Column::Text("Tokens"),
+        Column::Text("IP"),
+        Column::Whole("State"),
+    ];
+    let rows = listing.paired.iter().map(|paired| {
+        let state = match paired.connected {
+            Some(true) => "connected",
+            Some(false) => "disconnected",
+            None => "",
+        };
+        vec![
+            paired.name(),
+            short(&paired.device_id),
+            list(&roles(&paired.roles, paired.role.as_ref())),
+            list(&paired.scopes),
+            paired.tokens(),
+            paired.remote_ip.clone().unwrap_or_default(),
+            state.to_owned(),
+        ]
+    });
+    let rows = rows.collect();
+    (columns, rows)
+}
+
+/// Gateways of February name one role only.
+fn roles(roles: &[String], role: Option<&String>) -> Vec<String> {
+    match roles {
+        [] => role.cloned().into_iter().collect(),
+        roles => roles.to_vec(),
+    }
+}
+
+fn rights(roles: &[String], scopes: &[String]) -> String {
+    let mut parts = Vec::new();
+    for (label, words) in [("roles", roles), ("scopes", scopes)] {
+        if !words.is_empty() {
+            parts.push(format!("{label}: {}", list(words)));
+        }
+    }
+    if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
+}
+
+fn list(words: &[String]) -> String {
+    words.iter().map(|word| neutral(word, 64)).collect::<Vec<_>>().join(", ")
+}
+
+/// The beginning of an id, which names it to a person.
+pub(in crate::cli) fn short(id: &str) -> String {
+    whole(&id.chars().take(12).collect::<String>())
+}
+
+/// `12s`, `3m`, `2h`, `5d`.
+pub(in crate::cli) fn age(since: u64, now: UnixMs) -> String {
+    let seconds = now.0.saturating_sub(since) / 1000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests;

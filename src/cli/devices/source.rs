@@ -1,0 +1,285 @@
+//! Where devices are looked up and decided: a gateway, or the files of this machine where no gateway of it runs.
+//! Either gives the same answers.
+
+use std::sync::Arc;
+
+use openclaw_plugin_sdk::neutral;
+use serde_json::{Value, json};
+
+use crate::{
+    cli::{
+        caller::Caller,
+        failure::{Exit, Failure},
+        host::Host,
+        output::Output,
+        reach::{Reach, is_unknown},
+    },
+    device::{
+        approver::{Act, Denied, DeviceApprover, Listed},
+        identity::DeviceId,
+        request::{DeviceRequest, Undecided},
+        role::{Role, Scopes},
+        token::Token,
+    },
+    protocol::device::{paired, pending},
+    remote::{RemoteError, Target},
+    store::{
+        devices::{DeviceStore, Untouched},
+        files::FileStore,
+    },
+    world,
+};
+
+/// Who answers.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// A gateway.
+    Gateway(Box<Caller>),
+    /// The files.
+    Files(Box<Files>),
+}
+
+/// The files, and what of them was shown.
+#[derive(Debug)]
+pub(super) struct Files {
+    store: FileStore,
+    shown: Vec<DeviceRequest>,
+}
+
+impl Source {
+    /// Connects; falls back to the files where nobody named a gateway, and this machine's does not run or does
+    /// not know this command line.
+    pub(super) fn open(
+        reach: &Reach,
+        methods: &[&str],
+        quiet: bool,
+        host: &Host,
+        output: &mut Output,
+    ) -> Result<Self, Failure> {
+        let target = reach.target(host)?;
+        let implied = target.implied;
+        let error = match Caller::open(target, methods) {
+            Ok(caller) => return Ok(Self::Gateway(Box::new(caller))),
+            Err(error) => error,
+        };
+        let why = match &error {
+            RemoteError::Unreachable { .. } if implied => "No gateway runs",
+            error if implied && error.is_waiting() => "The gateway does not know this command line",
+            _ => return Err(error.into()),
+        };
+        if !quiet {
+            let files = host.state()?.path().join("devices");
+            output.note(format!("{why}; working on the files in {}.", files.display()));
+        }
+        Ok(Self::Files(Box::new(Files { store: host.store()?, shown: Vec::new() })))
+    }
+
+    /// The gateway, for what a person copies.
+    pub(super) fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Gateway(caller) => Some(caller.target()),
+            Self::Files(_) => None,
+        }
+    }
+
+    /// Who waits and who was let in.
+    pub(super) fn list(&mut self) -> Result<Value, Failure> {
+        match self {
+            Self::Gateway(caller) => Ok(caller.call("device.pair.list", json!({}))?),
+            Self::Files(files) => files.list(),
+        }
+    }
+
+    /// Lets in what [`Self::list`] showed under this name.
+    pub(super) fn approve(&mut self, id: &str) -> Result<Value, Failure> {
+        self.decide(id, Act::Approve)
+    }
+
+    /// Turns it away.
+    pub(super) fn reject(&mut self, id: &str) -> Result<Value, Failure> {
+        self.decide(id, Act::Reject)
+    }
+
+    fn decide(&mut self, id: &str, act: Act) -> Result<Value, Failure> {
+        match self {
+            Self::Gateway(caller) => {
+                let method = match act {
+                    Act::Approve => "device.pair.approve",
+                    _ => "device.pair.reject",
+                };
+                caller.call(method, json!({ "requestId": id })).map_err(|error| match &error {
+                    RemoteError::Refused(refused) if is_unknown(&refused.message) => {
+                        let next = (error.detail("code") == Some("SUPERSEDED"))
+                            .then(|| error.detail("requestId"))
+                            .flatten();
+                        moved(id, next)
+                    }
+                    _ => error.into(),
+                })
+            }
+            Self::Files(files) => files.decide(id, act),
+        }
+    }
+
+    /// Forgets a device.
+    pub(super) fn remove(&mut self, device: &str) -> Result<Value, Failure> {
+        match self {
+            Self::Gateway(caller) => {
+                Ok(caller.call("device.pair.remove", json!({ "deviceId": device }))?)
+            }
+            Self::Files(files) => {
+                let id = device_id(device)?;
+                let removed = files.store.remove_device(&approver(), &id, Host::now())?;
+                removed.map_err(|why| untouched(&why, Act::Remove))?;
+                Ok(json!({ "deviceId": device }))
+            }
+        }
+    }
+
+    /// Names a device.
+    pub(super) fn rename(&mut self, device: &str, label: &str) -> Result<Value, Failure> {
+        match self {
+            Self::Gateway(caller) => {
+                let params = json!({ "deviceId": device, "label": label });
+                Ok(caller.call("device.pair.rename", params)?)
+            }
+            Self::Files(files) => {
+                let id = device_id(device)?;
+                let renamed = files.store.rename_device(&approver(), &id, label, Host::now())?;
+                renamed.map_err(|why| untouched(&why, Act::Rename))?;
+                Ok(json!({ "deviceId": device, "label": label }))
+            }
+        }
+    }
+
+    /// Replaces a token. Only its own device ever learns the new one.
+    pub(super) fn rotate(
+        &mut self,
+        device: &str,
+        role: Role,
+        scopes: Option<&[String]>,
+    ) -> Result<Value, Failure> {
+        match self {
+            Self::Gateway(caller) => {
+                let mut params = json!({ "deviceId": device, "role": role.word() });
+                if let Some(scopes) = scopes {
+                    params["scopes"] = json!(scopes);
+                }
+                let rotated = caller.call("device.token.rotate", params)?;
+                caller.target().keep(device, role, &rotated).map_err(Failure::from)?;
+                Ok(rotated)
+            }
+            Self::Files(files) => {
+                let id = device_id(device)?;
+                let random = world::random().map_err(anyhow::Error::from)?;
+                let fresh = Token::from_random(random);
+                let change = (role, scopes.map(Scopes::parse), &fresh);
+                let rotated = files.store.rotate_token(&approver(), &id, change, Host::now())?;
+                let token = rotated.map_err(|why| untouched(&why, Act::RotateToken))?;
+                Ok(json!({
+                    "deviceId": device,
+                    "role": role.word(),
+                    "scopes": token.scopes.words(),
+                    "rotatedAtMs": token.rotated_at.unwrap_or(token.created_at).0,
+                    "tokenDelivery": "withheld-cross-device",
+                }))
+            }
+        }
+    }
+
+    /// Takes a role away.
+    pub(super) fn revoke(&mut self, device: &str, role: Role) -> Result<Value, Failure> {
+        match self {
+            Self::Gateway(caller) => {
+                let params = json!({ "deviceId": device, "role": role.word() });
+                Ok(caller.call("device.token.revoke", params)?)
+            }
+            Self::Files(files) => {
+                let id = device_id(device)?;
+                let revoked = files.store.revoke_token(&approver(), &id, role, Host::now())?;
+                let at = revoked.map_err(|why| untouched(&why, Act::RevokeToken))?;
+                Ok(json!({ "deviceId": device, "role": role.word(), "revokedAtMs": at.0 }))
+            }
+        }
+    }
+
+    /// Says goodbye.
+    pub(super) fn close(self) {
+        if let Self::Gateway(caller) = self {
+            caller.close();
+        }
+    }
+}
+
+impl Files {
+    fn list(&mut self) -> Result<Value, Failure> {
+        self.shown = self.store.device_requests(Host::now())?;
+        let waits: Vec<Value> = self.shown.iter().map(pending).collect();
+        let devices = self.store.devices()?;
+        let known: Vec<Value> =
+            devices.iter().map(|device| paired(Arc::as_ref(device), None)).collect();
+        Ok(json!({ "pending": waits, "paired": known }))
+    }
+
+    fn decide(&self, id: &str, act: Act) -> Result<Value, Failure> {
+        let shown = self.shown.iter().find(|row| row.id.as_str() == id);
+        let shown = shown.ok_or_else(|| moved(id, None))?;
+        let (by, displayed, now) = (approver(), shown.revision(), Host::now());
+        if act == Act::Approve {
+            let decided = self.store.approve_device(&by, &shown.id, displayed, now)?;
+            let device = decided.map_err(|why| undecided(id, &why, act))?;
+            return Ok(json!({ "requestId": id, "device": paired(&device, None) }));
+        }
+        let decided = self.store.reject_device(&by, &shown.id, displayed, now)?;
+        let request = decided.map_err(|why| undecided(id, &why, act))?;
+        Ok(json!({ "requestId": id, "deviceId": request.device.as_str() }))
+    }
+}
+
+fn approver() -> DeviceApprover {
+    DeviceApprover::of(&Host::approver(), Listed::Commands)
+}
+
+fn undecided(id: &str, why: &Undecided, act: Act) -> Failure {
+    match why {
+        Undecided::Changed | Undecided::Unknown => moved(id, None),
+        Undecided::Superseded(by) => moved(id, Some(by.as_str())),
+        Undecided::Denied(why) => denied(*why, act),
+    }
+}
+
+fn untouched(why: &Untouched, act: Act) -> Failure {
+    match why {
+        Untouched::Denied(why) => denied(*why, act),
+        Untouched::Unknown => {
+            Failure::new(Exit::NoMatch, "there is no such device, or it lacks the role")
+                .hint("`openclaw devices list` shows what there is")
+        }
+    }
+}
+
+fn denied(why: Denied, act: Act) -> Failure {
+    match why {
+        Denied::NotYours => Failure::new(Exit::Failed, act.denial()),
+        Denied::Scope(scope) => {
+            let text = format!("the device was never approved for {}", scope.word());
+            Failure::new(Exit::Failed, text).hint("it has to ask for it, and be approved")
+        }
+    }
+}
+
+/// It was there when the list was shown.
+fn moved(id: &str, next: Option<&str>) -> Failure {
+    let id = neutral(id, 128);
+    if let Some(next) = next.map(|next| neutral(next, 128)) {
+        let text = format!("request {id} was replaced by {next} meanwhile; nothing was decided");
+        return Failure::new(Exit::Failed, text)
+            .hint("look at the new one: `openclaw devices list`");
+    }
+    let text = format!("request {id} has changed or is over; nothing was decided");
+    Failure::new(Exit::Failed, text).hint("`openclaw devices list` shows what waits now")
+}
+
+fn device_id(text: &str) -> Result<DeviceId, Failure> {
+    DeviceId::parse(text).ok_or_else(|| Failure::new(Exit::NoMatch, "no such device"))
+}

@@ -1,0 +1,197 @@
+//! The gateway that a command means: options, environment, configuration, in this order, and what may be shown to it.
+
+use std::time::Duration;
+
+use clap::Args;
+use openclaw_plugin_sdk::neutral;
+
+use super::{
+    failure::{Exit, Failure},
+    host::Host,
+};
+use crate::{
+    config::gateway::{Auth, AuthMode, Bind, Tls},
+    reach::{secret, tls},
+    remote::{Fingerprint, RemoteError, Secret, Target, address::Address},
+    store::paths::StateDir,
+};
+
+/// Which gateway, and how.
+#[derive(Clone, Args)]
+#[command(next_help_heading = "Gateway")]
+pub(super) struct Reach {
+    /// Another gateway than this machine's: ws://host:port or wss://host:port
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// Its token
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// Its password
+    #[arg(long, value_name = "PASSWORD", conflicts_with = "token")]
+    password: Option<String>,
+    /// SHA-256 of its certificate; no other one is taken
+    #[arg(long, value_name = "SHA256", value_parser = fingerprint)]
+    tls_fingerprint: Option<Fingerprint>,
+    /// How long connecting, and each answer, may take, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    timeout: u64,
+}
+
+/// No secret is shown.
+impl std::fmt::Debug for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reach").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Reads `--tls-fingerprint`.
+pub(super) fn fingerprint(text: &str) -> Result<Fingerprint, String> {
+    Fingerprint::parse(text).ok_or_else(|| "a SHA-256 has 64 hexadecimal digits".to_owned())
+}
+
+impl Reach {
+    /// True where a secret was typed, which a command that is printed for copying leaves out.
+    pub(super) fn typed(&self) -> (bool, bool) {
+        (self.token.is_some(), self.password.is_some())
+    }
+
+    /// The gateway.
+    pub(super) fn target(&self, host: &Host) -> Result<Target, Failure> {
+        let typed = Secret::new(self.token.clone(), self.password.clone());
+        let given = || {
+            if !typed.is_empty() {
+                return typed.clone();
+            }
+            let env = ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"].map(Host::env);
+            let [token, password] = env;
+            Secret::new(token, password)
+        };
+        let named = Host::env("OPENCLAW_GATEWAY_URL").filter(|url| !url.trim().is_empty());
+        let (address, implied, secret, pin) = match (&self.url, named) {
+            // The secret of the environment is that of another gateway than the one that was typed.
+            (Some(url), _) => (parse(url)?, false, typed, None),
+            (None, Some(url)) => (parse(&url)?, false, given(), None),
+            (None, None) => local(host, given())?,
+        };
+        Ok(Target {
+            address,
+            implied,
+            secret,
+            pin: self.tls_fingerprint.or(pin),
+            patience: Duration::from_millis(self.timeout),
+            insecure: insecure(),
+            state: host.state()?,
+        })
+    }
+}
+
+/// The user answers for the network.
+pub(super) fn insecure() -> bool {
+    Host::env("OPENCLAW_ALLOW_INSECURE_PRIVATE_WS").is_some_and(|word| word.trim() == "1")
+}
+
+fn parse(url: &str) -> Result<Address, Failure> {
+    Address::parse(url).map_err(|error| RemoteError::from(error).into())
+}
+
+type Local = (Address, bool, Secret, Option<Fingerprint>);
+
+/// The gateway of this state folder, where it listens now, or else where it would.
+fn local(host: &Host, given: Secret) -> Result<Local, Failure> {
+    let running = host.gateway()?.and_then(|mut gateway| gateway.health());
+    let (config, state) = (host.config()?, host.state()?);
+    let port = running.map_or(config.port, |health| health.port);
+    let named = match config.gateway.bind {
+        Bind::Custom(address) if !address.is_unspecified() => address.to_string(),
+        Bind::Auto | Bind::Custom(_) | Bind::Lan | Bind::Loopback | Bind::Tailnet => {
+            "127.0.0.1".to_owned()
+        }
+    };
+    let speaks = &config.gateway.tls;
+    let address = Address::of(&named, port, speaks.enabled).map_err(RemoteError::from)?;
+    let secret = if given.is_empty() { known(&config.gateway.auth, &state)? } else { given };
+    let pin = own_certificate(speaks, &state)?;
+    Ok((address, true, secret, pin))
+}
+
+/// What the configuration says, else what the gateway made up for itself.
+fn known(auth: &Auth, state: &StateDir) -> Result<Secret, Failure> {
+    let (secret, _) = secret::read(auth, state)?;
+    let text = secret.map(|secret| secret.expose().to_owned());
+    Ok(match auth.mode {
+        AuthMode::Password => Secret::new(None, text),
+        AuthMode::None | AuthMode::Token => Secret::new(text, None),
+    })
+}
+
+/// The certificate of this machine's gateway is known from its file, and no other one is taken.
+fn own_certificate(tls: &Tls, state: &StateDir) -> Result<Option<Fingerprint>, Failure> {
+    let known = tls::fingerprint(tls, state).map_err(anyhow::Error::from)?;
+    Ok(known.as_deref().and_then(Fingerprint::parse))
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        let (exit, hint) = (exit(&error), hint(&error));
+        let failure = Self::from(anyhow::Error::from(error)).exiting(exit);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+fn exit(error: &RemoteError) -> Exit {
+    match error {
+        RemoteError::Address(_) | RemoteError::NoSecret { .. } | RemoteError::Plaintext { .. } => {
+            Exit::Usage
+        }
+        RemoteError::Closed { .. }
+        | RemoteError::Silent { .. }
+        | RemoteError::Unreachable { .. } => Exit::Unreachable,
+        RemoteError::Refused(refused) if is_unknown(&refused.message) => Exit::NoMatch,
+        _ => Exit::Failed,
+    }
+}
+
+/// True where the gateway knows no such request, device or node.
+pub(super) fn is_unknown(message: &str) -> bool {
+    ["unknown requestId", "unknown deviceId", "unknown nodeId"]
+        .iter()
+        .any(|start| message.starts_with(start))
+}
+
+fn hint(error: &RemoteError) -> Option<String> {
+    let fixed = match error {
+        RemoteError::Distrust { pinned: true, .. } => {
+            "nothing was sent; if the gateway has a new certificate, take its fingerprint from the gateway itself"
+        }
+        RemoteError::Distrust { pinned: false, .. } => {
+            "`--tls-fingerprint` names the certificate of a gateway that made its own"
+        }
+        RemoteError::NoSecret { .. } => "`--token` or `--password` beside `--url`",
+        RemoteError::Plaintext { .. } => {
+            "use wss://, or set OPENCLAW_ALLOW_INSECURE_PRIVATE_WS=1 where the whole way is yours"
+        }
+        RemoteError::Silent { .. } => "`--timeout` waits longer",
+        RemoteError::Unreachable { .. } => "`openclaw gateway run` starts one here",
+        RemoteError::NotLetIn(_) if error.is_waiting() => return Some(waiting(error)),
+        RemoteError::NotLetIn(_) => match error.detail("code") {
+            Some("AUTH_TOKEN_MISSING" | "AUTH_TOKEN_MISMATCH") => {
+                "on the gateway's machine, `openclaw gateway auth-token --show` shows its token"
+            }
+            Some("AUTH_DEVICE_TOKEN_MISMATCH") => {
+                "this machine's token is over; show the gateway's own token once more"
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(fixed.to_owned())
+}
+
+fn waiting(error: &RemoteError) -> String {
+    let id = error.detail("requestId").map(|id| format!(" {}", neutral(id, 128)));
+    let id = id.unwrap_or_else(|| " <request>".to_owned());
+    format!("its owner lets this machine in with `openclaw devices approve{id}`")
+}
