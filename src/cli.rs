@@ -3,6 +3,7 @@
 
 mod ask;
 mod audit;
+mod auth_token;
 mod caller;
 mod channels;
 mod completions;

@@ -8,6 +8,7 @@ mod command;
 mod decide;
 mod device_notice;
 mod device_port;
+mod entry;
 mod events;
 mod facts;
 mod gate;
@@ -67,7 +68,7 @@ use crate::{
     access::{AccountKey, claim::WrongTries},
     config::Config,
     device::attempts::Attempts,
-    reach::secret::SharedSecret,
+    reach::{identity::Identity, secret::SharedSecret},
     store::{Store, StoreError, paths::StateDir},
     world,
 };
@@ -86,6 +87,10 @@ pub(crate) struct Gateway {
     state: StateDir,
     store: Arc<dyn Store>,
     secret: SharedSecret,
+    /// The key that it is known again by.
+    identity: Identity,
+    /// Of the port's certificate, where it speaks TLS.
+    tls_fingerprint: Option<String>,
     /// Connections that nobody vouches for yet.
     lobby: Arc<Lobby>,
     /// Whoever is connected over the gateway's socket.

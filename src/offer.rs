@@ -32,12 +32,6 @@ pub struct Way {
     pub plaintext_beyond_loopback: bool,
 }
 
-/// The way for programs on this machine, where the gateway listens on this port.
-pub fn on_this_machine(port: u16) -> Way {
-    let urls = vec![format!("ws://127.0.0.1:{port}")];
-    Way { urls, source: "loopback".to_owned(), ..Way::default() }
-}
-
 /// Why there is no code.
 #[derive(Debug, thiserror::Error)]
 pub enum OfferError {

@@ -21,6 +21,11 @@ use crate::{
         self, Minted, Way,
         drawing::{DrawError, Drawing},
     },
+    reach::{
+        identity::Identity,
+        tls,
+        url::{NoWayIn, Wish, offer_now},
+    },
     store::private,
 };
 
@@ -104,11 +109,27 @@ impl Qr {
     }
 
     fn way(&self, host: &Host) -> Result<Way, Failure> {
-        if self.local {
-            return Ok(offer::on_this_machine(port(host)?));
-        }
-        Err(Failure::new(Exit::Failed, "only this machine reaches this gateway")
-            .hint("`openclaw qr --local` makes a code for a program on this machine"))
+        let (config, state) = (host.config()?, host.state()?);
+        let failed = |error: anyhow::Error| Failure::from(error);
+        let pin =
+            tls::fingerprint(&config.gateway.tls, &state).map_err(|error| failed(error.into()))?;
+        let identity = Identity::load(&host.store()?).map_err(|error| failed(error.into()))?;
+        let wish = Wish { public_url: self.url.clone(), local: self.local, probe: !self.no_probe };
+        let way = offer_now(&config, port(host)?, pin.as_deref(), &identity, &wish);
+        way.map_err(|error| failed(error.into()))?.map_err(|none| {
+            let why = none.why();
+            let failure = Failure::new(Exit::Failed, why.trim_end_matches('.').to_owned());
+            match none {
+                NoWayIn::Loopback(_) => failure.hint(
+                    "set `plugins.device-pair.public_url` or `gateway.bind = \"lan\"`; \
+                     `openclaw qr --local` makes a code for a program on this machine",
+                ),
+                NoWayIn::Another(_) => {
+                    failure.hint("correct the address, or what leads from there to here")
+                }
+                NoWayIn::Invalid(_) => failure.hint("write it like `wss://gateway.example.com`"),
+            }
+        })
     }
 
     fn write(&self, drawing: &Result<Drawing, DrawError>) -> Result<(), Failure> {

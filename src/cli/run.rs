@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{
     ask,
+    auth_token::AuthToken,
     failure::{Exit, Failure},
     host::Host,
     log,
@@ -32,6 +33,8 @@ enum What {
     Status(ask::Status),
     /// Call a method of a gateway
     Call(ask::Call),
+    /// Say where the token of command lines comes from, or print it
+    AuthToken(AuthToken),
 }
 
 /// Starts it.
@@ -41,7 +44,8 @@ Examples:
   openclaw gateway run
   openclaw gateway run --config ~/openclaw.toml --port 18790
 
-It listens on this machine only. Ctrl-C stops it. OPENCLAW_LOG=debug tells more.")]
+It listens on this machine only, unless `gateway.bind` says otherwise.
+Ctrl-C stops it. OPENCLAW_LOG=debug tells more.")]
 struct Run {
     /// Where pages and the command line reach it, instead of `gateway.port`
     #[arg(long, value_name = "PORT")]
@@ -52,6 +56,7 @@ impl Gateway {
     /// Runs until it is told to stop.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let given = match self.what {
+            Some(What::AuthToken(asked)) => return asked.run(host, output),
             Some(What::Run(given)) => given,
             Some(What::Status(status)) => return status.run(host, output),
             Some(What::Call(call)) => return call.run(host, output),
@@ -84,13 +89,18 @@ fn greet(ready: &Ready<'_>, output: &mut Output) {
 
 /// The page's address, the state folder, how to approve; and how to become owner where nobody is.
 fn welcome(ready: &Ready<'_>) -> Vec<String> {
+    let scheme = if ready.tls_fingerprint.is_some() { "https" } else { "http" };
     let mut lines: Vec<String> = ready
         .pages
         .iter()
-        .map(|path| format!("Page:     http://{}{path}", ready.address))
+        .map(|path| format!("Page:     {scheme}://{}{path}", ready.address))
         .collect();
     if lines.is_empty() {
         lines.push(format!("Gateway:  {}", ready.address));
+    }
+    lines.extend(ready.elsewhere.iter().map(|address| format!("Network:  {address}")));
+    if let Some(fingerprint) = &ready.tls_fingerprint {
+        lines.push(format!("TLS:      sha256:{fingerprint}"));
     }
     lines.push(format!("State:    {}", ready.state.path().display()));
     let approve = if ready.console {
@@ -124,7 +134,16 @@ mod tests {
     fn said(console: bool, seat: Seat) -> String {
         let address = SocketAddr::from(([127, 0, 0, 1], 18789));
         let state = StateDir::at("/home/ann/.openclaw");
-        welcome(&Ready { address, pages: vec!["/chat"], state: &state, console, seat }).join("\n")
+        welcome(&Ready {
+            address,
+            elsewhere: Vec::new(),
+            tls_fingerprint: None,
+            pages: vec!["/chat"],
+            state: &state,
+            console,
+            seat,
+        })
+        .join("\n")
     }
 
     #[test]
@@ -140,6 +159,24 @@ mod tests {
             State:    /home/ann/.openclaw
             Approve:  openclaw pairing approve <code>, in another shell"]]
         .assert_eq(&said(false, Seat::Taken));
+    }
+
+    #[test]
+    fn a_start_that_others_reach_says_where_and_by_which_certificate() {
+        let state = StateDir::at("/s");
+        let lines = welcome(&Ready {
+            address: SocketAddr::from(([127, 0, 0, 1], 7)),
+            elsewhere: vec![SocketAddr::from(([192, 168, 1, 10], 7))],
+            tls_fingerprint: Some("ab".repeat(32)),
+            pages: vec!["/chat"],
+            state: &state,
+            console: false,
+            seat: Seat::Taken,
+        });
+        let pin = format!("TLS:      sha256:{}", "ab".repeat(32));
+        let said: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let expected = ["Page:     https://127.0.0.1:7/chat", "Network:  192.168.1.10:7", &pin];
+        assert_eq!(said[..3], expected);
     }
 
     #[test]

@@ -89,10 +89,11 @@ fn help_of_the_gateway() {
                    openclaw gateway <COMMAND>
 
             Commands:
-              run     Start it in the foreground; the same as `openclaw gateway`
-              status  Show whether a gateway is there, and what it is
-              call    Call a method of a gateway
-              help    Print this message or the help of the given subcommand(s)
+              run         Start it in the foreground; the same as `openclaw gateway`
+              status      Show whether a gateway is there, and what it is
+              call        Call a method of a gateway
+              auth-token  Say where the token of command lines comes from, or print it
+              help        Print this message or the help of the given subcommand(s)
 
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the
@@ -105,7 +106,8 @@ fn help_of_the_gateway() {
               openclaw gateway run
               openclaw gateway run --config ~/openclaw.toml --port 18790
 
-            It listens on this machine only. Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
+            It listens on this machine only, unless `gateway.bind` says otherwise.
+            Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
         "#]],
     );
     help(
@@ -126,7 +128,8 @@ fn help_of_the_gateway() {
               openclaw gateway run
               openclaw gateway run --config ~/openclaw.toml --port 18790
 
-            It listens on this machine only. Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
+            It listens on this machine only, unless `gateway.bind` says otherwise.
+            Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
         "#]],
     );
 }

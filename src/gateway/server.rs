@@ -25,6 +25,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, warn};
 
 use super::{Gateway, account::Running, facts::Facts, lobby::Place, session};
+use crate::reach::identity::{self, BadNonce};
+
+const JSON: &str = "application/json";
 
 /// A client has so long for its head, and again for its body.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -137,7 +140,24 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
             plain(StatusCode::METHOD_NOT_ALLOWED, "read it")
         };
     }
+    if path == identity::PATH {
+        return who(gateway, &request);
+    }
     plain(StatusCode::NOT_FOUND, "There is nothing here. The chat page is at /chat.")
+}
+
+/// Proves to whoever asks that this is the gateway he looks for.
+fn who(gateway: &Gateway, request: &Request<Incoming>) -> Response<Bytes> {
+    if request.method() != Method::GET {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "read it");
+    }
+    match gateway.identity.answer(request.uri().query()) {
+        Ok(body) => answer(StatusCode::OK, JSON, Bytes::from(body)),
+        Err(BadNonce) => plain(
+            StatusCode::BAD_REQUEST,
+            "Ask with `nonce=` and 16 to 64 of A-Z, a-z, 0-9, - and _.",
+        ),
+    }
 }
 
 fn asks_for_socket(request: &Request<Incoming>) -> bool {
@@ -253,15 +273,15 @@ fn upgrade(request: &mut Request<Incoming>) -> Upgrade {
 }
 
 fn json(status: StatusCode, body: &'static str) -> Response<Bytes> {
-    answer(status, "application/json", body)
+    answer(status, JSON, Bytes::from_static(body.as_bytes()))
 }
 
 fn plain(status: StatusCode, body: &'static str) -> Response<Bytes> {
-    answer(status, "text/plain; charset=utf-8", body)
+    answer(status, "text/plain; charset=utf-8", Bytes::from_static(body.as_bytes()))
 }
 
-fn answer(status: StatusCode, kind: &'static str, body: &'static str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(body.as_bytes()));
+fn answer(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response

@@ -1,7 +1,7 @@
 //! The way that a setup code carries: what `reach` finds for this gateway.
 
 use super::Gateway;
-use crate::offer::{self, Way};
+use crate::{offer::Way, reach::url};
 
 /// What is asked for beside what the configuration says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,8 +12,8 @@ pub(crate) struct Wish {
 
 /// The way, or why there is none.
 pub(crate) async fn find(gateway: &Gateway, wish: Wish) -> Result<Way, String> {
-    if wish.local {
-        return Ok(offer::on_this_machine(gateway.port));
-    }
-    Err("only this machine reaches this gateway.".to_owned())
+    let wish = url::Wish { public_url: wish.public_url, local: wish.local, probe: true };
+    let pin = gateway.tls_fingerprint.as_deref();
+    let found = url::offer(&gateway.config, gateway.port, pin, &gateway.identity, &wish).await;
+    found.map_err(|none| none.why())
 }

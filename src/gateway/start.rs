@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 
 use openclaw_plugin_sdk::{AccountId, Settings};
 use serde_json::json;
-use tokio::{net::TcpListener, signal::unix::SignalKind, sync::RwLock};
+use tokio::{signal::unix::SignalKind, sync::RwLock};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
@@ -18,6 +18,7 @@ use super::{
     Gateway, SingleError, account,
     answer::Turns,
     command,
+    entry::Entry,
     events::Asking,
     journal::Journal,
     lobby::{self, Lobby},
@@ -36,7 +37,7 @@ use crate::{
     access::{AccountKey, claim::ClaimCode},
     config::{Account, Config},
     protocol::refusal::{CLOSE_RESTART, RESTART},
-    reach::secret::SharedSecret,
+    reach::{bind::BindError, identity::IdentityError, secret::SharedSecret, tls::TlsError},
     registry,
     store::{Store, StoreError, devices::DeviceStore, files::FileStore, paths::StateDir},
     world,
@@ -61,8 +62,12 @@ pub struct Start {
 /// A gateway that is ready.
 #[expect(missing_debug_implementations, reason = "it may hold a code")]
 pub struct Ready<'a> {
-    /// Where its port is.
+    /// Where its port is, for this machine.
     pub address: SocketAddr,
+    /// Where it is for others.
+    pub elsewhere: Vec<SocketAddr>,
+    /// Of its certificate, where it speaks TLS.
+    pub tls_fingerprint: Option<String>,
     /// The channels that pages are served for, by path.
     pub pages: Vec<&'static str>,
     /// The folder of its files.
@@ -104,9 +109,15 @@ pub enum RunError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// Another gateway has the port.
-    #[error("port {0} is taken by another program; choose another with `--port` or `gateway.port`")]
-    PortTaken(u16),
+    /// The port cannot be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The gateway's own key cannot be had.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The certificate cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A plugin cannot be opened.
     #[error("{plugin}: {problem}")]
     Plugin {
@@ -146,22 +157,28 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         start.config.accounts.iter().map(|account| account.key.clone()).collect();
     store.check(&accounts)?;
     let store = Arc::new(store);
-    let listener = bind(start.config.port).await?;
-    let address = listener.local_addr().map_err(io_error("learn the port"))?;
-    single.name(address.port()).map_err(io_error("write the gateway's lock"))?;
+    let mut entry = Entry::open(&start.config, (&start.state, &store), world::now()).await?;
+    single.name(entry.port).map_err(io_error("write the gateway's lock"))?;
     let commands = socket::bind(&start.state.socket())
         .map_err(io_error("open the socket of the command line"))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
 
     let seat = seat(&start, &*store)?;
-    let gateway = Arc::new(gateway(&start, &store, address.port())?);
+    let (address, elsewhere) = (entry.here(), entry.elsewhere());
+    let listeners = std::mem::take(&mut entry.listeners);
+    let acceptor = entry.tls.as_ref().map(|served| served.acceptor.clone());
+    let announced = entry.announce(&start.config);
+    let gateway = Arc::new(gateway(&start, &store, entry)?);
     for account in &gateway.accounts {
         gateway.tracker.spawn(account::supervise(Arc::clone(&gateway), Arc::clone(account)));
     }
     gateway.tracker.spawn(setup_message::keep(Arc::clone(&gateway)));
     gateway.asking.resume(&store.device_requests(world::now())?);
-    gateway.tracker.spawn(server::serve(Arc::clone(&gateway), listener, None));
+    for listener in listeners {
+        let serving = server::serve(Arc::clone(&gateway), listener, acceptor.clone());
+        gateway.tracker.spawn(serving);
+    }
     gateway.tracker.spawn(socket::serve(Arc::clone(&gateway), commands));
     gateway.tracker.spawn(pulse::beat(Arc::clone(&gateway)));
     let pages = gateway.accounts.iter().filter_map(|account| match account.config.plugin.ingress {
@@ -169,12 +186,21 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         openclaw_plugin_sdk::Ingress::Connect => None,
     });
     let console = gateway.accounts.iter().any(|account| account.config.plugin.abilities.console);
-    ready(&Ready { address, pages: pages.collect(), state: &start.state, console, seat });
+    ready(&Ready {
+        address,
+        elsewhere,
+        tls_fingerprint: gateway.tls_fingerprint.clone(),
+        pages: pages.collect(),
+        state: &start.state,
+        console,
+        seat,
+    });
 
     tokio::select! {
         _ = interrupt.recv() => info!("interrupted"),
         _ = terminate.recv() => info!("asked to stop"),
     }
+    drop(announced);
     farewell(&gateway).await;
     gateway.stop.cancel();
     gateway.tracker.close();
@@ -199,7 +225,7 @@ async fn farewell(gateway: &Gateway) {
     let _late = tokio::time::timeout(Duration::from_secs(1), gone).await;
 }
 
-fn gateway(start: &Start, store: &Arc<FileStore>, port: u16) -> Result<Gateway, RunError> {
+fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gateway, RunError> {
     let on = |account: &&Account| {
         account.enabled && (start.console || !account.plugin.abilities.console)
     };
@@ -219,6 +245,8 @@ fn gateway(start: &Start, store: &Arc<FileStore>, port: u16) -> Result<Gateway, 
         secret: SharedSecret::load(&start.config.gateway.auth, &start.state).map_err(|error| {
             RunError::Plugin { plugin: "gateway.auth".to_owned(), problem: error.to_string() }
         })?,
+        identity: entry.identity,
+        tls_fingerprint: entry.tls.map(|served| served.fingerprint),
         lobby: Lobby::new(lobby::Places {
             all: limits.unauthenticated,
             address: limits.per_address,
@@ -239,7 +267,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, port: u16) -> Result<Gateway, 
         shown: Mutex::default(),
         told_groups: Mutex::default(),
         started: world::now(),
-        port,
+        port: entry.port,
         tracker: TaskTracker::new(),
         stop: CancellationToken::new(),
     })
@@ -290,13 +318,6 @@ fn seat(start: &Start, store: &dyn Store) -> Result<Seat, RunError> {
     let code = ClaimCode::from_random(world::random().map_err(io_error("ask for randomness"))?);
     store.open_claim(&code, world::now())?;
     Ok(Seat::Free(code))
-}
-
-async fn bind(port: u16) -> Result<TcpListener, RunError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => RunError::PortTaken(port),
-        _ => RunError::Io { doing: format!("listen on port {port}"), source },
-    })
 }
 
 fn signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, RunError> {

@@ -87,6 +87,14 @@ impl SharedSecret {
     }
 }
 
+/// Which one is asked for, where one is.
+pub fn kind_of(auth: &Auth) -> SecretKind {
+    match auth.mode {
+        AuthMode::Password => SecretKind::Password,
+        AuthMode::None | AuthMode::Token => SecretKind::Token,
+    }
+}
+
 /// The secret itself, for whoever sits at this machine, and where it comes from. `None` where a program has to be
 /// told it, or none was made yet.
 pub fn read(auth: &Auth, state: &StateDir) -> Result<(Option<Secret>, SecretSource), StoreError> {

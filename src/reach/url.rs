@@ -113,6 +113,18 @@ pub async fn offer(
     offer_here(&here, tls_fingerprint, identity, wish, (std::env::var_os("PATH"), tried)).await
 }
 
+/// The same for a program that waits for it.
+pub fn offer_now(
+    config: &Config,
+    port: u16,
+    tls_fingerprint: Option<&str>,
+    identity: &Identity,
+    wish: &Wish,
+) -> std::io::Result<Result<Way, NoWayIn>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(offer(config, port, tls_fingerprint, identity, wish)))
+}
+
 async fn offer_here(
     here: &Here<'_>,
     tls_fingerprint: Option<&str>,

@@ -15,6 +15,7 @@ mod node_pairing;
 mod owner;
 mod pair;
 mod phone_chat;
+mod reach;
 mod setup_code;
 mod side_doors;
 pub(crate) mod sockets;

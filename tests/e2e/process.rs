@@ -131,14 +131,17 @@ impl Home {
                 }
             }
         });
-        let mut gateway = Gateway { child, port: 0, _reader: reader };
+        let mut gateway = Gateway { child, port: 0, heard, _reader: reader };
         let mut said = Vec::new();
         loop {
-            let Ok(line) = heard.recv_timeout(Duration::from_secs(20)) else {
+            let Ok(line) = gateway.heard.recv_timeout(Duration::from_secs(20)) else {
                 panic!("the gateway did not start: {said:?}\n{}", self.logged());
             };
-            let page =
-                line.split_whitespace().find_map(|word| word.strip_prefix("http://127.0.0.1:"));
+            let page = line.split_whitespace().find_map(|word| {
+                let rest =
+                    word.strip_prefix("http://").or_else(|| word.strip_prefix("https://"))?;
+                rest.strip_prefix("127.0.0.1:")
+            });
             let port = page.and_then(|rest| rest.split('/').next()?.parse().ok());
             said.push(line);
             if let Some(port) = port {
@@ -154,6 +157,7 @@ pub(crate) struct Gateway {
     child: Child,
     /// Where its port is.
     pub(crate) port: u16,
+    heard: mpsc::Receiver<String>,
     _reader: std::thread::JoinHandle<()>,
 }
 
@@ -161,6 +165,16 @@ impl Gateway {
     /// Its process.
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// What stands behind these words in one of the next lines that it prints.
+    pub(crate) fn says(&self, words: &str) -> String {
+        loop {
+            let line = self.heard.recv_timeout(PATIENCE).expect("the gateway says it");
+            if let Some(rest) = line.strip_prefix(words) {
+                return rest.trim().to_owned();
+            }
+        }
     }
 
     /// Asks it to stop, and waits for that.

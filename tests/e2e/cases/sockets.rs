@@ -338,7 +338,8 @@ async fn every_method_that_is_offered_is_there() {
     let methods = hello["features"]["methods"].as_array().unwrap().clone();
     assert!(methods.len() > 40, "{methods:?}");
     let mut everything = Wire::open(gateway.port).await;
-    let all: Vec<_> = openclaw::device::role::Scope::ALL.map(openclaw::device::role::Scope::word).to_vec();
+    let all: Vec<_> =
+        openclaw::device::role::Scope::ALL.map(openclaw::device::role::Scope::word).to_vec();
     everything.connect(Wire::params("operator", &all, shared())).await.unwrap();
     for method in methods.iter().map(|method| method.as_str().unwrap()) {
         let answer = everything.call(method, json!({})).await;
