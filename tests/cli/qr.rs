@@ -72,3 +72,16 @@ fn what_makes_no_sense_makes_no_code() {
     assert!(said.contains("--local"), "{said}");
     assert!(!folder.path("devices/bootstrap.json").exists());
 }
+
+#[test]
+fn an_address_outside_is_named_and_must_be_encrypted() {
+    let folder = Folder::empty();
+    let line = "qr --url https://gw.example.com --no-probe --json";
+    let said: Value = serde_json::from_str(&folder.done(line)).unwrap();
+    assert_eq!(said["gatewayUrl"], "wss://gw.example.com");
+    assert_eq!(payload(said["setupCode"].as_str().unwrap())["url"], "wss://gw.example.com");
+    let before = folder.text("devices/bootstrap.json");
+    let said = folder.fails(1, "qr --url ws://gw.example.com --no-probe");
+    assert!(said.contains("wss"), "{said}");
+    assert_eq!(folder.text("devices/bootstrap.json"), before, "and makes no code");
+}

@@ -34,6 +34,7 @@ stories! {
     denied_for_an_hour,
     from_the_page,
     pair_and_turn_away,
+    pair_from_outside,
     pair_on_this_machine,
     pair_where_nobody_could_come,
     pair_with_a_phone,

@@ -1,9 +1,9 @@
 //! Setup codes in a chat: what is in them, where they stand, and for how long.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::OWNED;
+use super::{OWNED, sockets};
 use crate::{
     fake_telegram::TOKEN,
     process::PATIENCE,
@@ -134,4 +134,34 @@ async fn case_049_a_code_that_is_taken_back_leaves_the_page_too() {
         assert_eq!(Some(bob.loses().await), shown);
     }
     world.stop();
+}
+
+#[tokio::test]
+async fn case_048_a_client_of_an_administrator_gets_a_code_and_learns_what_became_of_it() {
+    let more = "[plugins.device-pair]\npublic_url = \"wss://gw.example.com\"\nprobe = false\n";
+    let (home, gateway) = sockets::gateway(more);
+    let mut wire = sockets::admin(&gateway).await;
+    let made = wire.call("device.pair.setupCode", json!({ "includeQr": true })).await.unwrap();
+    assert_eq!(made["gatewayUrl"], "wss://gw.example.com");
+    assert_eq!((&made["access"], &made["auth"]), (&json!("limited"), &json!("token")));
+    assert!(made["qrDataUrl"].as_str().unwrap().starts_with("data:image/png;base64,"));
+    let code = made["setupCode"].as_str().unwrap();
+    let holds: Value =
+        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(code).unwrap()).unwrap();
+    assert_eq!(holds["url"], "wss://gw.example.com");
+    assert_eq!(holds["expiresAtMs"], made["expiresAtMs"]);
+    assert!(!holds.to_string().contains(sockets::TOKEN), "no configured secret");
+    let of = json!({ "setupId": made["setupId"] });
+    assert_eq!(
+        wire.call("device.pair.setupStatus", of).await.unwrap(),
+        json!({}),
+        "nobody came yet"
+    );
+    for params in [json!({ "joinUrl": true }), json!({ "bootstrapProfile": "node" })] {
+        let refused = wire.call("device.pair.setupCode", params).await.unwrap_err();
+        assert_eq!(refused["code"], "INVALID_REQUEST");
+    }
+    let kept: Value = serde_json::from_str(&home.read("devices/bootstrap.json")).unwrap();
+    assert_eq!(kept.as_object().map(serde_json::Map::len), Some(1), "what was refused made none");
+    assert!(!home.logged().contains(holds["token"].as_str().unwrap()), "case_107");
 }
