@@ -92,6 +92,12 @@ pub enum RemoteError {
     /// A file of this machine.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The token that it once gave is good for nothing any more.
+    #[error("{at} does not take the token any more that it gave this machine")]
+    TokenOver {
+        /// Where.
+        at: String,
+    },
     /// Nobody listens.
     #[error("no gateway answers at {at}: {why}")]
     Unreachable {
@@ -249,6 +255,9 @@ async fn enter(to: &Target, scopes: Scopes) -> Result<Session, RemoteError> {
         && node::retry::is_token_over(error)
     {
         tokens.forget(Role::Operator, stored)?;
+        if to.secret.is_empty() {
+            return Err(RemoteError::TokenOver { at: to.address.to_string() });
+        }
     }
     let session = opened?;
     if let Some(token) = &session.hello().auth.device_token {

@@ -74,7 +74,7 @@ impl Status {
         let version = neutral(&hello.server.version, 64);
         output.line(format!("Version:  {version}, protocol {}", hello.protocol));
         output.line(format!(
-            "Up since: {}",
+            "Up for:   {}",
             super::devices::age(0, openclaw_plugin_sdk::UnixMs(hello.snapshot.uptime_ms))
         ));
         let scopes = hello.auth.scopes.iter().map(|scope| neutral(scope, 64));

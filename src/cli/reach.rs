@@ -10,7 +10,7 @@ use super::{
     host::Host,
 };
 use crate::{
-    config::gateway::{Auth, AuthMode, Bind, Tls},
+    config::gateway::{Auth, AuthMode, Tls},
     reach::{secret, tls},
     remote::{Fingerprint, RemoteError, Secret, Target, address::Address},
     store::paths::StateDir,
@@ -101,14 +101,8 @@ fn local(host: &Host, given: Secret) -> Result<Local, Failure> {
     let running = host.gateway()?.and_then(|mut gateway| gateway.health());
     let (config, state) = (host.config()?, host.state()?);
     let port = running.map_or(config.port, |health| health.port);
-    let named = match config.gateway.bind {
-        Bind::Custom(address) if !address.is_unspecified() => address.to_string(),
-        Bind::Auto | Bind::Custom(_) | Bind::Lan | Bind::Loopback | Bind::Tailnet => {
-            "127.0.0.1".to_owned()
-        }
-    };
     let speaks = &config.gateway.tls;
-    let address = Address::of(&named, port, speaks.enabled).map_err(RemoteError::from)?;
+    let address = Address::of("127.0.0.1", port, speaks.enabled).map_err(RemoteError::from)?;
     let secret = if given.is_empty() { known(&config.gateway.auth, &state)? } else { given };
     let pin = own_certificate(speaks, &state)?;
     Ok((address, true, secret, pin))
@@ -174,20 +168,30 @@ fn hint(error: &RemoteError) -> Option<String> {
             "use wss://, or set OPENCLAW_ALLOW_INSECURE_PRIVATE_WS=1 where the whole way is yours"
         }
         RemoteError::Silent { .. } => "`--timeout` waits longer",
+        RemoteError::Refused(_) => return reason(error),
+        RemoteError::TokenOver { .. } => {
+            "its owner gives a new one to whoever shows the gateway's token or a new setup code"
+        }
         RemoteError::Unreachable { .. } => "`openclaw gateway run` starts one here",
         RemoteError::NotLetIn(_) if error.is_waiting() => return Some(waiting(error)),
         RemoteError::NotLetIn(_) => match error.detail("code") {
             Some("AUTH_TOKEN_MISSING" | "AUTH_TOKEN_MISMATCH") => {
                 "on the gateway's machine, `openclaw gateway auth-token --show` shows its token"
             }
-            Some("AUTH_DEVICE_TOKEN_MISMATCH") => {
-                "this machine's token is over; show the gateway's own token once more"
+            Some("AUTH_SCOPE_MISMATCH") => {
+                "this machine was not approved for that; `--token` shows the gateway's own token"
             }
             _ => return None,
         },
         _ => return None,
     };
     Some(fixed.to_owned())
+}
+
+/// Some refusals say more for programs than for people.
+fn reason(error: &RemoteError) -> Option<String> {
+    let reason = error.detail("reason").map(|reason| neutral(reason, 160));
+    reason.filter(|reason| !reason.is_empty())
 }
 
 fn waiting(error: &RemoteError) -> String {

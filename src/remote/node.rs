@@ -273,7 +273,7 @@ impl Node<'_> {
                         End::Lost(error) => self.after_loss(error)?,
                     }
                 }
-                Err(error) => self.after_refusal(error, &shown, gateways.len())?,
+                Err(error) => self.after_refusal(error, (address, &shown), gateways.len())?,
             };
             let pause = async {
                 match next {
@@ -418,16 +418,17 @@ impl Node<'_> {
     fn after_refusal(
         &mut self,
         error: RemoteError,
-        shown: &Shown,
+        (address, shown): (&Address, &Shown),
         gateways: usize,
     ) -> Result<Next, RemoteError> {
         if let Shown::Own(token) = shown
             && retry::is_token_over(&error)
         {
             self.tokens.forget(Role::Node, token)?;
-            if !matches!(self.plan.credential, Credential::None) {
-                return Ok(Next::Again(Duration::ZERO));
+            if matches!(self.plan.credential, Credential::None) {
+                return Err(RemoteError::TokenOver { at: address.to_string() });
             }
+            return Ok(Next::Again(Duration::ZERO));
         }
         if error.is_waiting() {
             return Ok(self.wait(&error));

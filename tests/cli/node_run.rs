@@ -102,6 +102,41 @@ fn a_rotated_token_is_fetched_and_a_revoked_machine_stops() {
 }
 
 #[test]
+fn case_052_a_certificate_that_is_not_the_pinned_one_ends_it() {
+    let (home, machine) = (Folder::empty(), Folder::empty());
+    home.put("config.toml", "[gateway.tls]\nenabled = true\n");
+    let mut gateway = Running::gateway(&home);
+    assert_eq!(asked(&home, "devices list --json")["pending"], json!([]));
+    let (port, token) = (port(&home), token(&home));
+    let line = format!("--host 127.0.0.1 --port {port} --token {token}");
+    let ran = node(&machine, &format!("{line} --tls")).ended();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("not vouched for by a public authority"), "{ran:?}");
+    let wrong = "ab".repeat(32);
+    let ran = node(&machine, &format!("{line} --tls-fingerprint {wrong}")).ended();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("is not the one with the pinned fingerprint"), "{ran:?}");
+    let url = format!("wss://127.0.0.1:{port}");
+    let said = home.fails(1, &format!("devices list --url {url} --token {token}"));
+    assert!(said.contains("--tls-fingerprint"), "{said}");
+    assert_eq!(asked(&home, "devices list --json")["pending"], json!([]), "nothing was sent");
+    // The code carries the fingerprint, and the node remembers it.
+    let mut joined = node(&machine, &format!("--pair {}", setup_code(&home)));
+    joined.until("Words:   ");
+    let waits = pending(&home);
+    home.done(&format!("devices approve {}", waits["requestId"].as_str().unwrap()));
+    joined.until("Connected to wss://");
+    joined.stop(Signal::SIGINT);
+    assert!(machine.json("node.json")["gateway"]["tlsFingerprint"].is_string());
+    let mut again = node(&machine, "");
+    again.until("Connected to wss://");
+    again.stop(Signal::SIGTERM);
+    let said = machine.fails(2, &format!("node run --tls-fingerprint {wrong}"));
+    assert!(said.contains("different certificates"), "{said}");
+    gateway.stop(Signal::SIGTERM);
+}
+
+#[test]
 fn what_cannot_work_is_said_before_anything_is_sent() {
     let machine = Folder::empty();
     for (line, what) in [

@@ -283,3 +283,60 @@ fn moved(id: &str, next: Option<&str>) -> Failure {
 fn device_id(text: &str) -> Result<DeviceId, Failure> {
     DeviceId::parse(text).ok_or_else(|| Failure::new(Exit::NoMatch, "no such device"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use openclaw_plugin_sdk::SenderId;
+
+    use super::*;
+    use crate::{
+        device::{
+            identity::DeviceKey,
+            request::{Asked, Described, Wish},
+        },
+        store::paths::StateDir,
+    };
+
+    fn wish(scopes: &[&str]) -> Wish {
+        Wish {
+            key: DeviceKey::from_raw([7; 32]),
+            asked: Asked {
+                roles: BTreeSet::from([Role::Operator]),
+                scopes: Scopes::parse(scopes),
+                ..Asked::default()
+            },
+            described: Described::default(),
+            profile: None,
+            words: None,
+            repair: false,
+        }
+    }
+
+    #[test]
+    fn case_028_what_was_replaced_after_it_was_shown_is_not_approved() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::new(StateDir::at(folder.path()), |_, text| SenderId::new(text));
+        store.ask_device(&wish(&["operator.read"]), Host::now()).unwrap();
+        let mut files = Files { store, shown: Vec::new() };
+        let first = |listed: &Value| {
+            listed["pending"][0]["requestId"].as_str().unwrap_or_default().to_owned()
+        };
+        let id = first(&files.list().unwrap());
+        files.store.ask_device(&wish(&["operator.admin"]), Host::now()).unwrap();
+        for act in [Act::Approve, Act::Reject] {
+            let failure = files.decide(&id, act).unwrap_err();
+            let said = failure.spell(false);
+            assert_eq!(failure.exit(), Exit::Failed);
+            assert!(said.contains("was replaced by") && said.contains("nothing was decided"));
+        }
+        let listed = files.list().unwrap();
+        let waiting = listed["pending"].as_array().unwrap().len();
+        assert_eq!((waiting, &listed["paired"]), (1, &json!([])));
+        let id = first(&listed);
+        files.decide(&id, Act::Approve).unwrap();
+        let again = files.decide(&id, Act::Approve).unwrap_err().spell(false);
+        assert!(again.contains("has changed or is over"), "{again}");
+    }
+}
