@@ -41,6 +41,8 @@ async fn case_052_the_printed_fingerprint_is_the_ports_and_stays_it() {
         assert!(reqwest::get(&url).await.is_err(), "nobody vouches for it");
         let plain = url.replace("https", "http");
         assert!(reqwest::get(&plain).await.is_err(), "there is no way around");
+        let called = home.cli(&["gateway", "call", "health"]);
+        assert!(called.status.success(), "the command line knows it: {:?}", texts(&called));
         pins.push(pin);
         gateway.stop();
     }
@@ -160,6 +162,12 @@ fn case_051_a_code_for_the_network_at_home_is_limited_and_with_tls_it_is_pinned(
     assert_eq!(code["url"], format!("wss://100.64.7.7:{}", gateway.port));
     assert_eq!(format!("sha256:{}", code["tlsFingerprint"].as_str().unwrap()), pin);
     assert_eq!(said["access"], "full");
+    gateway.stop();
+
+    home.configure("[gateway]\nbind = \"custom\"\ncustom_bind_host = \"192.168.77.10\"\n");
+    let gateway = home.started(in_a_network(&home), "warn");
+    let listed = beside(&home, gateway.pid().as_raw(), &["devices", "list"]);
+    assert!(listed.status.success(), "it is this machine's command line: {:?}", texts(&listed));
     gateway.stop();
 
     home.configure("gateway.bind = \"tailnet\"\n");
