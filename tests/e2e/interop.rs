@@ -78,6 +78,22 @@ impl Bed {
         self.call("device.pair.list", json!({})).await["paired"].as_array().unwrap().clone()
     }
 
+    /// Runs a command that prints JSON at this machine; whatever scope the command line lacks for it is granted.
+    async fn granted(&self, cli: &Cli, arguments: &[&str]) -> Value {
+        if !cli.run(self.direct.port, TOKEN, arguments).await.0 {
+            self.grant(cli).await;
+        }
+        cli.json(self.direct.port, TOKEN, arguments).await
+    }
+
+    /// Approves what a command line waits for.
+    async fn grant(&self, cli: &Cli) {
+        let pending = self.pending().await;
+        let asks = pending.iter().find(|request| request["deviceId"] == cli.device());
+        let asks = asks.unwrap_or_else(|| panic!("it does not wait: {pending:?}"));
+        self.approve(asks["requestId"].as_str().unwrap()).await;
+    }
+
     async fn approve(&self, request: &str) {
         self.call("device.pair.approve", json!({ "requestId": request })).await;
     }

@@ -2,12 +2,16 @@
 
 use std::process::Stdio;
 
+use serde_json::{Value, json};
 use tokio::{
     io::AsyncReadExt,
     process::{Child, Command},
 };
 
-use super::{Bed, Cli, TOKEN, operator::of_both};
+use super::{
+    Bed, Cli, TOKEN,
+    operator::{FEBRUARY, of_both},
+};
 
 /// A node host that runs; dropped, it is killed.
 struct Host {
@@ -27,6 +31,11 @@ impl Host {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         Self { child: command.spawn().unwrap() }
+    }
+
+    async fn again(mut self, cli: &Cli, port: u16) -> Self {
+        self.child.wait().await.unwrap();
+        Self::start(cli, port)
     }
 
     async fn end(mut self) -> String {
@@ -50,16 +59,22 @@ async fn a_node(version: &str) {
     let pending = bed.pending().await;
     assert_eq!(pending[0]["requestId"], request.as_str(), "{pending:?}\n{said}");
     assert_eq!(pending[0]["displayName"], "Cellar");
-    // The shared secret at this machine is an admin's: what runs programs may be approved by it.
     let (done, said) = here.run(bed.direct.port, TOKEN, &["devices", "approve", &request]).await;
-    assert!(done && said.contains("Approved"), "{said}");
+    if version == FEBRUARY {
+        // It comes as an admin, who may approve what runs programs.
+        assert!(done && said.contains("Approved"), "{said}");
+    } else {
+        // April's asks for `operator.pairing` alone.
+        assert!(!done && said.contains("device pairing approval denied"), "{said}");
+        bed.approve(&request).await;
+    }
 
     let host = Host::start(&cellar, bed.remote.port);
-    let hello = |frame: &serde_json::Value| frame["payload"]["type"] == "hello-ok";
+    let hello = |frame: &Value| frame["payload"]["type"] == "hello-ok";
     let hello = bed.remote.hears("the node is let in", hello).await;
     assert_eq!(hello["payload"]["auth"]["role"], "node");
     let device = cellar.device();
-    let nodes = here.json(bed.direct.port, TOKEN, &["nodes", "status", "--json"]).await;
+    let nodes = bed.granted(&here, &["nodes", "status", "--json"]).await;
     let node = &nodes["nodes"][0];
     assert_eq!(
         (&node["nodeId"], &node["connected"]),
@@ -77,7 +92,20 @@ async fn a_node(version: &str) {
         r#"{"bins":["sh"]}"#,
         "--json",
     ];
-    let answer = here.json(bed.direct.port, TOKEN, &which).await;
+    let answer = if version == FEBRUARY {
+        here.json(bed.direct.port, TOKEN, &which).await
+    } else {
+        // April's asks for `operator.write`, which is not enough to run programs.
+        let (_, _) = here.run(bed.direct.port, TOKEN, &which).await;
+        bed.grant(&here).await;
+        let (done, said) = here.run(bed.direct.port, TOKEN, &which).await;
+        assert!(!done && said.contains("missing scope: operator.admin"), "{said}");
+        let params = json!({ "bins": ["sh"] });
+        let which = json!({
+            "nodeId": device, "command": "system.which", "params": params, "idempotencyKey": "1",
+        });
+        bed.call("node.invoke", which).await
+    };
     assert!(
         answer["payload"]["bins"]["sh"].as_str().is_some_and(|path| path.ends_with("/sh")),
         "{answer}"
@@ -91,24 +119,39 @@ async fn a_node(version: &str) {
         .await;
     assert!(!done && said.contains("node command not allowed"), "{said}");
 
-    taken_away(&bed, &here, &cellar).await;
-    host.end().await;
+    taken_away(&bed, version, &cellar, host).await;
     bed.end();
 }
 
 /// A new token closes the node's socket, and it comes back by the secret; removed, it has to wait again.
-async fn taken_away(bed: &Bed, here: &Cli, cellar: &Cli) {
+async fn taken_away(bed: &Bed, version: &str, cellar: &Cli, host: Host) {
     let device = cellar.device();
     bed.remote.forget();
-    let rotate = ["devices", "rotate", "--device", &device, "--role", "node"];
-    here.json(bed.direct.port, TOKEN, &rotate).await;
-    let hello = |frame: &serde_json::Value| frame["payload"]["type"] == "hello-ok";
+    let rotate = json!({ "deviceId": device, "role": "node" });
+    let rotated = bed.call("device.token.rotate", rotate).await;
+    assert!(rotated["token"].is_null(), "a token goes to its own device only");
+    bed.remote.hears("its socket is closed", |frame| frame["closed"] == 4001).await;
+    let host = if version == FEBRUARY { comes_again(bed, cellar, host).await } else { host };
+    let hello = |frame: &Value| frame["payload"]["type"] == "hello-ok";
     bed.remote.hears("the node comes back", hello).await;
 
     bed.remote.forget();
     bed.remove(&device).await;
+    bed.remote.hears("its socket is closed", |frame| frame["closed"] == 4001).await;
+    let host = if version == FEBRUARY { comes_again(bed, cellar, host).await } else { host };
     let refused = bed.remote.hears("the node is refused", |frame| frame["ok"] == false).await;
     assert_eq!(refused["error"]["code"], "NOT_PAIRED", "{refused}");
+    host.end().await;
+}
+
+/// February's host ends when it is closed, instead of coming again; and it shows its former token once more.
+async fn comes_again(bed: &Bed, cellar: &Cli, host: Host) -> Host {
+    let host = host.again(cellar, bed.remote.port).await;
+    let refused = bed.remote.hears("a refusal", |frame| frame["ok"] == false).await;
+    let said = refused["error"]["message"].as_str().unwrap();
+    assert!(said.starts_with("unauthorized: "), "{said}");
+    bed.remote.forget();
+    host.again(cellar, bed.remote.port).await
 }
 
 of_both! {

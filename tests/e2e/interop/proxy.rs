@@ -7,7 +7,7 @@ use std::sync::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
@@ -60,7 +60,7 @@ impl Proxy {
         self.kept.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for a frame of the gateway.
+    /// Waits for a frame of the gateway; a close is one with `closed` and `reason`.
     pub(super) async fn hears(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let heard = async {
             loop {
@@ -98,7 +98,7 @@ async fn pass(stream: TcpStream, whence: Option<&str>, kept: Arc<Kept>) {
         tokio::select! {
             sent = from_client.next() => {
                 let Some(Ok(message)) = sent else { return };
-                if let Some(frame) = json(&message) {
+                if let Some(frame) = read(&message) {
                     watch.sent(&frame);
                 }
                 if to_gateway.send(message).await.is_err() {
@@ -107,7 +107,11 @@ async fn pass(stream: TcpStream, whence: Option<&str>, kept: Arc<Kept>) {
             }
             heard = from_gateway.next() => {
                 let Some(Ok(message)) = heard else { return };
-                if let Some(frame) = json(&message) {
+                if let Message::Close(Some(close)) = &message {
+                    let closed = json!({ "closed": u16::from(close.code), "reason": close.reason.as_str() });
+                    kept.heard.lock().unwrap_or_else(PoisonError::into_inner).push(closed);
+                }
+                if let Some(frame) = read(&message) {
                     if let Err(why) = watch.heard(&frame) {
                         kept.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(why);
                     }
@@ -121,7 +125,7 @@ async fn pass(stream: TcpStream, whence: Option<&str>, kept: Arc<Kept>) {
     }
 }
 
-fn json(message: &Message) -> Option<Value> {
+fn read(message: &Message) -> Option<Value> {
     match message {
         Message::Text(text) => serde_json::from_str(text).ok(),
         Message::Binary(bytes) => serde_json::from_slice(bytes).ok(),

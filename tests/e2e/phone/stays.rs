@@ -81,3 +81,14 @@ async fn an_app_of_february_comes_back_by_its_code_after_the_ten_minutes() {
     phone.connect_node().await.unwrap();
     world.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_device_is_not_let_in_by_its_code() {
+    let (mut world, mut phone, _) = paired(App::NewestByToken).await;
+    let removed = world.home.cli(&["devices", "remove", &phone.device.id]);
+    assert!(removed.status.success(), "{removed:?}");
+    let (code, reason) = phone.node.as_mut().unwrap().closed().await;
+    assert!(code == 4001 && reason.starts_with("client invalidated"), "{code} {reason}");
+    is_no_code(&mut phone).await;
+    world.stop();
+}
