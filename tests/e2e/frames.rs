@@ -19,7 +19,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// The client has sent this.
     pub(crate) fn sent(&mut self, frame: &Value) {
-        if frame["method"] == "connect" {
+        if frame["method"] == "connect" && self.protocol.is_none() {
             self.protocol = frame["params"]["maxProtocol"].as_u64().map(|newest| newest.min(4));
         }
         let text = |key: &str| frame[key].as_str().unwrap_or_default().to_owned();

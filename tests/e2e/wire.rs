@@ -14,7 +14,7 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-use super::process::PATIENCE;
+use super::{frames::Watch, process::PATIENCE};
 
 /// A device's key, made of one byte.
 pub(crate) struct Key(Ed25519KeyPair);
@@ -48,6 +48,7 @@ pub(crate) struct Wire {
     pub(crate) ts: u64,
     events: VecDeque<Value>,
     asked: u64,
+    watch: Watch,
 }
 
 /// How a socket was closed: code and reason; 1005 where the other end gave none.
@@ -68,8 +69,14 @@ impl Wire {
         }
         let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
-        let mut wire =
-            Self { socket, nonce: String::new(), ts: 0, events: VecDeque::new(), asked: 0 };
+        let mut wire = Self {
+            socket,
+            nonce: String::new(),
+            ts: 0,
+            events: VecDeque::new(),
+            asked: 0,
+            watch: Watch::default(),
+        };
         let challenge = wire.frame().await.expect("a challenge");
         assert_eq!(challenge["event"], "connect.challenge", "{challenge}");
         challenge["payload"]["nonce"].as_str().unwrap().clone_into(&mut wire.nonce);
@@ -128,7 +135,11 @@ impl Wire {
 
     /// Sends any text.
     pub(crate) async fn say(&mut self, text: impl Into<String>) {
-        self.socket.send(Message::text(text.into())).await.unwrap();
+        let text = text.into();
+        if let Ok(frame) = serde_json::from_str(&text) {
+            self.watch.sent(&frame);
+        }
+        self.socket.send(Message::text(text)).await.unwrap();
     }
 
     #[allow(dead_code, reason = "for what is no text")]
@@ -200,7 +211,9 @@ impl Wire {
             loop {
                 match self.socket.next().await {
                     Some(Ok(Message::Text(text))) => {
-                        return Ok(serde_json::from_str(&text).unwrap());
+                        let frame = serde_json::from_str(&text).unwrap();
+                        self.watch.heard(&frame).unwrap_or_else(|why| panic!("{why}"));
+                        return Ok(frame);
                     }
                     Some(Ok(Message::Close(Some(frame)))) => {
                         return Err((frame.code.into(), frame.reason.to_string()));

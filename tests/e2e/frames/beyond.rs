@@ -8,6 +8,16 @@ pub(super) const BEYOND: &[(&[u32], &str, &str, &str)] = &[
     (&[3], "res connect", "features/capabilities", "Android reads it on either protocol"),
     (&[3], "res connect", "auth/method", "apps of protocol 4 that say 3"),
     (&[3], "res connect", "auth/deviceTokens", "iOS since March, which still says 3"),
+    // What an approval grants must stand in what is shown: `openclaw devices list` of ours shows the same row.
+    (&[3, 4], "event device.pair.requested", "commands", "our own command line"),
+    (&[3, 4], "event device.pair.requested", "caps", "our own command line"),
+    (&[3, 4], "event device.pair.requested", "access", "our own command line"),
+    (&[3, 4], "event device.pair.requested", "words", "our own command line"),
+    (&[3], "event device.pair.requested", "deviceFamily", "our own command line"),
+    (&[3], "res device.pair.list", "pending/*/commands", "our own command line"),
+    (&[3], "res device.pair.list", "pending/*/caps", "our own command line"),
+    (&[3], "res device.pair.list", "pending/*/access", "our own command line"),
+    (&[3], "res device.pair.list", "pending/*/words", "our own command line"),
     // One answer for both protocols; the command line of 2026.9 shows these.
     (&[3], "res device.pair.approve", "device/approvedVia", "the CLI of 2026.9"),
     (&[3], "res device.pair.approve", "device/deviceFamily", "the CLI of 2026.9"),

@@ -81,6 +81,13 @@ async fn a_node(version: &str) {
         (&device.as_str().into(), &true.into()),
         "{nodes}"
     );
+    invokes(&bed, version, &here, &device).await;
+    taken_away(&bed, version, &cellar, host).await;
+    bed.end();
+}
+
+/// It answers what it was approved for, and nothing else.
+async fn invokes(bed: &Bed, version: &str, here: &Cli, device: &str) {
     let which = [
         "nodes",
         "invoke",
@@ -97,7 +104,7 @@ async fn a_node(version: &str) {
     } else {
         // April's asks for `operator.write`, which is not enough to run programs.
         let (_, _) = here.run(bed.direct.port, TOKEN, &which).await;
-        bed.grant(&here).await;
+        bed.grant(here).await;
         let (done, said) = here.run(bed.direct.port, TOKEN, &which).await;
         assert!(!done && said.contains("missing scope: operator.admin"), "{said}");
         let params = json!({ "bins": ["sh"] });
@@ -118,9 +125,6 @@ async fn a_node(version: &str) {
         )
         .await;
     assert!(!done && said.contains("node command not allowed"), "{said}");
-
-    taken_away(&bed, version, &cellar, host).await;
-    bed.end();
 }
 
 /// A new token closes the node's socket, and it comes back by the secret; removed, it has to wait again.
