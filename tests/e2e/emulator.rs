@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     crabline::{Crabline, GROUP},
+    phone::{App, Phone},
     process::{Gateway, Home, PATIENCE, texts},
 };
 
@@ -119,4 +120,37 @@ async fn a_stranger_is_let_in_by_chat_and_is_still_in_after_a_restart() {
         bed.sent()
     );
     assert!(bed.home.cli(&["audit", "verify"]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the emulator"]
+async fn a_phone_comes_with_the_owners_code_chats_and_is_there_after_a_restart() {
+    let mut bed = Bed::start().await;
+    bed.say(OWNER, OWNER, "/pair local").await;
+    let [what_to_do, code] = bed.next([OWNER, OWNER]).await;
+    assert!(what_to_do.starts_with("A setup code for one device"), "{what_to_do}");
+    let code = code.trim_start_matches("<code>").trim_end_matches("</code>").to_owned();
+    let mut phone = Phone::new("ann's phone", App::Newest);
+    phone.paste(&code);
+    let refused = phone.connect_node().await.unwrap_err();
+    assert_eq!(refused.error["details"]["recommendedNextStep"], "wait_then_retry");
+    let told = bed.next([OWNER, OWNER]).await.join("\n");
+    assert!(told.contains("Words: ") && told.contains("ann's phone"), "{told}");
+    bed.say(OWNER, OWNER, "/pair approve").await;
+    let [done] = bed.next([OWNER]).await;
+    assert!(done.contains("Paired ann's phone"), "{done}");
+    phone.connect_node().await.unwrap();
+    phone.connect_operator().await.unwrap();
+    assert!(phone.chat("hello from the phone").await.ends_with("hello from the phone"));
+
+    bed.stop();
+    bed.run().await;
+    phone.moved(bed.gateway.as_ref().unwrap().port);
+    phone.connect_node().await.unwrap();
+    phone.connect_operator().await.unwrap();
+    assert!(phone.chat("still here").await.ends_with("still here"));
+    phone.off().await;
+    bed.stop();
+    assert_eq!(bed.sent().len(), bed.read, "no word more: {:?}", bed.sent());
+    assert!(!bed.home.logged().contains(&code), "case_108");
 }
