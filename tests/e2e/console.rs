@@ -15,6 +15,7 @@ use nix::{
 };
 
 use crate::{
+    phone::{App, Phone},
     process::{Home, PATIENCE},
     visitor::Visitor,
 };
@@ -113,6 +114,38 @@ async fn the_owner_at_the_console_lets_a_visitor_of_the_page_in() {
     assert!(visitor.next().await.contains("thank you"));
     console.types("/whoami");
     console.sees("you are an owner");
+    console.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_at_the_console_lets_a_phone_in_and_it_stays() {
+    let home = Home::new();
+    let mut console = Console::start(&home);
+    console.sees("send /claim ");
+    console.sees("> ");
+    console.types("/pair local");
+    console.sees("A setup code for one device");
+    console.sees("eyJ");
+    let code = format!("eyJ{}", console.sees("\r"));
+    let mut phone = Phone::new("ann's phone", App::NewestByToken);
+    phone.paste(&code);
+    phone.connect_node().await.unwrap_err();
+    console.sees("A device came with your setup code");
+    console.sees("Words: ");
+    console.types("/pair approve");
+    console.sees("✅ Paired ann's phone");
+    phone.connect_node().await.unwrap();
+    phone.connect_operator().await.unwrap();
+    assert!(phone.chat("hello").await.ends_with("hello"));
+    console.stop();
+
+    let mut console = Console::start(&home);
+    console.sees("Page:     http://127.0.0.1:");
+    phone.moved(console.sees("/chat").parse().unwrap());
+    phone.connect_node().await.unwrap();
+    phone.connect_operator().await.unwrap();
+    assert!(phone.chat("still here").await.ends_with("still here"));
+    phone.off().await;
     console.stop();
 }
 
