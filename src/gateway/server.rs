@@ -44,7 +44,10 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Opt
         match accepted {
             Ok((stream, peer)) => {
                 let gateway_of_task = Arc::clone(&gateway);
-                gateway.tracker.spawn(connection(gateway_of_task, stream, peer, tls.clone()));
+                // Here, in the order in which they come: tasks begin in any order.
+                let place = gateway.lobby.enter(peer.ip().to_canonical());
+                let connection = connection(gateway_of_task, stream, (peer, place), tls.clone());
+                gateway.tracker.spawn(connection);
             }
             Err(error) => {
                 // Out of file descriptors, most likely: others have to go first.
@@ -58,12 +61,11 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Opt
 async fn connection(
     gateway: Arc<Gateway>,
     stream: TcpStream,
-    peer: SocketAddr,
+    (peer, place): (SocketAddr, Place),
     tls: Option<TlsAcceptor>,
 ) {
     prepare(&stream);
     let stop = gateway.stop.clone();
-    let place = gateway.lobby.enter(peer.ip().to_canonical());
     let shown_out = place.shown_out.clone();
     let serving = async {
         let Some(tls) = tls else { return talk(gateway, stream, (peer, false), place).await };

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -163,6 +164,10 @@ async fn converse(
                         Err(_) => Utf8Bytes::from_static(""),
                     },
                     Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                    Some(Err(WsError::Capacity(_))) => {
+                        session.close(CLOSE_TOO_LARGE, refusal::TOO_LARGE_LATER);
+                        break;
+                    }
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 };
                 hear(gateway, session, &text);
@@ -220,12 +225,16 @@ async fn leave(socket: &mut Socket, farewell: Farewell) {
     say_goodbye(socket, Closing { code: farewell.code, reason: farewell.reason }).await;
 }
 
-/// Says the close, and waits a moment for the client's: what it has not read yet would be lost otherwise.
+/// Says the close, and waits a moment for the client's: what it has not read yet would be lost otherwise. So would it
+/// where something stays unread on this side.
 async fn say_goodbye(socket: &mut Socket, closing: Closing) {
     let frame = CloseFrame { code: closing.code.into(), reason: closing.reason.into() };
     let goodbye = async {
         if socket.send(Message::Close(Some(frame))).await.is_ok() {
             while let Some(Ok(_)) = socket.next().await {}
+            socket.get_mut().open();
+            let mut unread = vec![0; 16 * 1024];
+            while socket.get_mut().read(&mut unread).await.is_ok_and(|count| count > 0) {}
         }
     };
     let _late = tokio::time::timeout(GOODBYE, goodbye).await;

@@ -34,6 +34,8 @@ pub const CLOSE_INVALIDATED: u16 = 4001;
 
 /// With [`CLOSE_TOO_LARGE`].
 pub const TOO_LARGE: &str = "preauth payload too large";
+/// With [`CLOSE_TOO_LARGE`], once the client is known.
+pub const TOO_LARGE_LATER: &str = "payload too large";
 /// With [`CLOSE_RESTART`].
 pub const RESTART: &str = "service restart";
 /// With [`CLOSE_STARTING`].

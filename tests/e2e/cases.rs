@@ -19,6 +19,10 @@ mod reach;
 mod setup_code;
 mod side_doors;
 pub(crate) mod sockets;
+mod wire_bad_input;
+mod wire_flood;
+mod wire_limits;
+mod wire_race;
 
 /// An owner on Telegram, and a bot.
 pub(crate) const OWNED: &str = r#"

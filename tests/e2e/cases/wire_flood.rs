@@ -1,0 +1,216 @@
+//! Too many at the port: keys that nobody knows, sockets that say nothing, bodies that trickle, and readers that
+//! do not read. What they take is bounded, and whoever belongs here still comes in.
+
+use std::{fmt::Write as _, fs, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{
+    sockets::{TOKEN, admin, gateway},
+    wire_bad_input::contents,
+};
+use crate::{
+    process::{Gateway, Home},
+    wire::{Key, Wire},
+};
+
+const MIB: u64 = 1024 * 1024;
+
+/// What the gateway holds in memory.
+fn resident(gateway: &Gateway) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1024
+}
+
+fn key(number: u32) -> Key {
+    let mut seed = [3; 32];
+    seed[..4].copy_from_slice(&number.to_be_bytes());
+    Key::of(seed)
+}
+
+/// A device that is known: its key, its token, and its row.
+fn known(number: u32) -> (Key, String, String) {
+    let key = key(number);
+    let token = format!("token-of-{number}");
+    let row = json!({
+        "deviceId": key.id(), "publicKey": key.public().spell(), "displayName": "x".repeat(if number == 0 { 8 } else { 60_000 }),
+        "role": "operator", "roles": ["operator"], "scopes": ["operator.read"],
+        "approvedScopes": ["operator.read"], "createdAtMs": 1, "approvedAtMs": 1,
+        "tokens": { "operator": {
+            "token": token, "role": "operator", "scopes": ["operator.read"], "createdAtMs": 1,
+        } },
+    });
+    let row = format!("\"{}\":{row}", key.id());
+    (key, token, row)
+}
+
+/// A gateway that believes its proxy, and knows so many devices.
+fn crowded(devices: u32) -> (Home, Gateway) {
+    let home = Home::new();
+    home.configure(&format!(
+        "[gateway]\ntrusted_proxies = [\"127.0.0.1\"]\nauth = {{ token = \"{TOKEN}\" }}\n"
+    ));
+    let mut rows = String::new();
+    for number in 0..devices {
+        let joint = if number == 0 { "" } else { ",\n" };
+        write!(rows, "{joint}{}", known(number).2).unwrap();
+    }
+    home.put("devices/paired.json", &format!("{{{rows}}}"));
+    let gateway = home.gateway("debug");
+    (home, gateway)
+}
+
+/// A known device comes in from this address, and is answered.
+async fn comes_in(gateway: &Gateway, from: &str) {
+    let (key, token, _) = known(0);
+    let mut wire = Wire::open_with(gateway.port, &[("x-forwarded-for", from)]).await;
+    let params = Wire::params("operator", &["operator.read"], json!({ "deviceToken": token }));
+    wire.connect(wire.signed(&key, params)).await.unwrap();
+    wire.call("health", json!({})).await.unwrap();
+}
+
+/// So many devices ask, each with a key of its own, fifty of each address.
+async fn asked_by(keys: u32) {
+    let (home, gateway) = crowded(1);
+    comes_in(&gateway, "203.0.113.1").await;
+    let before = resident(&gateway);
+    let (mut waiting, mut refused) = (0, 0);
+    for number in 0..keys {
+        let place = number / 50;
+        let from = format!("198.51.{}.{}", place / 250, 1 + place % 250);
+        let mut wire = Wire::open_with(gateway.port, &[("x-forwarded-for", &from)]).await;
+        let params = Wire::params("node", &[], json!({ "token": TOKEN }));
+        let params = wire.signed(&key(1_000 + number), params);
+        let told = wire.connect(params).await.unwrap_err();
+        match told["code"].as_str().unwrap() {
+            "NOT_PAIRED" => waiting += 1,
+            "UNAVAILABLE" => {
+                assert!(told["retryAfterMs"].as_u64().unwrap() > 0, "{told}");
+                assert_eq!(wire.closed().await.0, 1008);
+                refused += 1;
+            }
+            _ => panic!("{told}"),
+        }
+    }
+    assert_eq!((waiting, refused), (64, keys - 64));
+    comes_in(&gateway, "198.51.0.1").await;
+    let grown = resident(&gateway).saturating_sub(before);
+    assert!(grown < 24 * MIB, "{} KiB more", grown / 1024);
+    let rows: Value = serde_json::from_str(&home.read("devices/pending.json")).unwrap();
+    assert_eq!(rows.as_object().unwrap().len(), 64);
+    let addresses = |row: &Value| row["remoteIp"].as_str().unwrap().to_owned();
+    let mut by_address = std::collections::BTreeMap::<_, u32>::new();
+    for row in rows.as_object().unwrap().values() {
+        *by_address.entry(addresses(row)).or_default() += 1;
+    }
+    assert!(by_address.values().all(|count| *count == 8), "{by_address:?}");
+    let known: Value = serde_json::from_str(&home.read("devices/paired.json")).unwrap();
+    assert_eq!(known.as_object().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn case_103_fifteen_hundred_keys_ask_and_sixty_four_wait() {
+    asked_by(1_500).await;
+}
+
+#[tokio::test]
+#[ignore = "long: 10000 handshakes"]
+async fn long_case_103_ten_thousand_keys_ask_and_sixty_four_wait() {
+    asked_by(10_000).await;
+}
+
+/// Sockets of one address that say nothing, half of them without even a head; a known device of that address is let
+/// in among them.
+async fn besieged(sockets: usize) {
+    let (home, gateway) = crowded(1);
+    comes_in(&gateway, "203.0.113.1").await;
+    let (before, files) = (resident(&gateway), contents(&home.state()));
+    let mut idle = Vec::new();
+    for number in 0..sockets {
+        let mut stream = TcpStream::connect(("127.0.0.1", gateway.port)).await.unwrap();
+        if number % 2 == 1 {
+            let head = "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                        sec-websocket-version: 13\r\nsec-websocket-key: \
+                        dGhlIHNhbXBsZSBub25jZQ==\r\nx-forwarded-for: 203.0.113.1\r\n\r\n";
+            stream.write_all(head.as_bytes()).await.unwrap();
+        }
+        idle.push(stream);
+        if number % (sockets / 8) == 0 {
+            comes_in(&gateway, "203.0.113.1").await;
+        }
+    }
+    comes_in(&gateway, "203.0.113.1").await;
+    let grown = resident(&gateway).saturating_sub(before);
+    assert!(grown < 24 * MIB, "{} KiB more", grown / 1024);
+    // The first ones have made room for the last.
+    let mut first = idle.swap_remove(0);
+    let mut unread = [0; 16];
+    let ended = first.read(&mut unread);
+    let ended = tokio::time::timeout(Duration::from_secs(5), ended).await.expect("an end");
+    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    assert!(contents(&home.state()) == files, "something was written");
+}
+
+#[tokio::test]
+async fn case_103_three_hundred_silent_sockets_keep_nobody_out() {
+    besieged(300).await;
+}
+
+#[tokio::test]
+#[ignore = "long: 10000 sockets"]
+async fn long_case_103_ten_thousand_silent_sockets_keep_nobody_out() {
+    besieged(10_000).await;
+}
+
+#[tokio::test]
+async fn case_103_bodies_that_trickle_keep_nobody_out_and_one_that_is_long_is_refused() {
+    let (_home, gateway) = crowded(1);
+    let head = |length: u64| {
+        format!("POST /chat/send HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {length}\r\n\r\n")
+    };
+    let mut slow = Vec::new();
+    for _ in 0..100 {
+        let mut stream = TcpStream::connect(("127.0.0.1", gateway.port)).await.unwrap();
+        stream.write_all(head(1_000).as_bytes()).await.unwrap();
+        stream.write_all(b"x").await.unwrap();
+        slow.push(stream);
+    }
+    comes_in(&gateway, "203.0.113.1").await;
+    let mut long = TcpStream::connect(("127.0.0.1", gateway.port)).await.unwrap();
+    long.write_all(head(2 * MIB).as_bytes()).await.unwrap();
+    // It is refused before its end; the rest may find nobody.
+    let _ = long.write_all(&vec![b'x'; usize::try_from(2 * MIB).unwrap()]).await;
+    let mut answer = vec![0; 12];
+    long.read_exact(&mut answer).await.unwrap();
+    assert_eq!(String::from_utf8(answer).unwrap(), "HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn case_103_whoever_does_not_read_is_closed_and_holds_no_more_than_the_limit() {
+    let (home, gateway) = crowded(25);
+    let before = resident(&gateway);
+    let mut slow = admin(&gateway).await;
+    for _ in 0..200 {
+        slow.ask("device.pair.list", json!({})).await;
+    }
+    home.logs("code=1008").await;
+    let held = resident(&gateway).saturating_sub(before);
+    assert!(held < 400 * MIB, "{} MiB", held / MIB);
+    comes_in(&gateway, "203.0.113.1").await;
+}
+
+#[tokio::test]
+async fn case_103_the_open_port_needs_no_proxy_to_be_bounded() {
+    let (_home, gateway) = gateway("");
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(TcpStream::connect(("127.0.0.1", gateway.port)).await.unwrap());
+    }
+    let mut owner = admin(&gateway).await;
+    owner.call("health", json!({})).await.unwrap();
+}
