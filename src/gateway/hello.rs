@@ -25,20 +25,17 @@ use crate::{
 const SHOWN: usize = 32;
 
 /// The events that a client may hear.
-pub(crate) const EVENTS: [&str; 19] = [
+pub(crate) const EVENTS: [&str; 16] = [
     "chat",
     "connect.challenge",
     "device.pair.changed",
     "device.pair.requested",
     "device.pair.resolved",
-    "device.pair.setup.completed",
-    "device.pair.setup.deliveryUncertain",
     "health",
     "node.invoke.cancel",
     "node.invoke.request",
     "node.pair.requested",
     "node.pair.resolved",
-    "node.presence",
     "presence",
     "shutdown",
     "talk.mode",

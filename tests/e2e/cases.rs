@@ -12,6 +12,7 @@ mod flood;
 mod identity;
 mod node_calls;
 mod node_pairing;
+mod own_code;
 mod owner;
 mod pair;
 mod phone_chat;
