@@ -64,7 +64,7 @@ fn child() {
     let (first, rounds): (usize, usize) = (first.parse().unwrap(), rounds.parse().unwrap());
     let mut store = open(Path::new(words.next().unwrap()));
     // Eight who do nothing else may keep one from the lock for long on a busy machine; who waits is not the question.
-    store.patience = Duration::from_secs(120);
+    store.patience = Duration::from_mins(2);
     for number in first..first.saturating_add(rounds) {
         match work {
             "approve" => approve(&store, number),
