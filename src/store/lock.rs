@@ -1,5 +1,6 @@
-//! The locks: `File::lock` on `<file>.oc-lock` among ourselves, and inside it the field's `<file>.lock`,
-//! which other programs of the field respect and we of theirs. Readers need neither.
+//! The locks: `File::lock` on `<file>.oc-lock` among ourselves, where `<file>.oc-wait` keeps the order of those who
+//! wait, and inside it the field's `<file>.lock`, which other programs of the field respect and we of theirs.
+//! Readers need neither.
 
 use std::{
     fs::{File, Metadata, OpenOptions, TryLockError},
@@ -23,6 +24,8 @@ const STALE_MS: u64 = 30_000;
 /// In the field's locks that we have made; other programs pass it over.
 const OURS: &str = "insideOcLock";
 
+/// So long somebody waits for those before him at our own lock; then he goes to it beside them.
+const POLITE: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(2);
 
 /// Our own lock on a file, released on drop, and by the system when the process ends.
@@ -33,30 +36,43 @@ pub(super) struct OcLock {
 
 impl OcLock {
     /// Waits for it. The holder's pid is written in it, for those who wait in vain.
+    ///
+    /// Of those who wait only one stands at the lock itself, and whoever comes passes behind him: nobody who lets
+    /// go of it and takes it again is before him.
     pub(super) fn take(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let lock = with_suffix(path, ".oc-lock");
-        let failed = |error| io("lock", path, error);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock)
-            .map_err(failed)?;
-        wait(patience, || match file.try_lock() {
-            Ok(()) => Ok(Some(())),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
-        })?
-        .ok_or_else(|| {
-            let text = std::fs::read_to_string(&lock).unwrap_or_default();
-            busy(path, text.trim().parse().ok())
-        })?;
+        let queue = with_suffix(path, ".oc-wait");
+        let start = Instant::now();
+        let file = open(&lock).map_err(|error| io("lock", path, error))?;
+        let try_it = |file: &File| match file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(io("lock", path, error)),
+        };
+        // Where nobody had to wait yet, there is no queue.
+        if queue.exists() || !try_it(&file)? {
+            let turnstile = open(&queue).map_err(|error| io("lock", path, error))?;
+            let mut is_first = false;
+            wait(patience, || {
+                is_first = is_first || try_it(&turnstile)?;
+                // Whoever is first may be suspended, or be as late as the rest.
+                let may = is_first || start.elapsed() >= POLITE;
+                Ok((may && try_it(&file)?).then_some(()))
+            })?
+            .ok_or_else(|| {
+                let text = std::fs::read_to_string(&lock).unwrap_or_default();
+                busy(path, text.trim().parse().ok())
+            })?;
+        }
         let pid = format!("{:<10}\n", std::process::id());
-        file.write_all_at(pid.as_bytes(), 0).map_err(failed)?;
+        file.write_all_at(pid.as_bytes(), 0).map_err(|error| io("lock", path, error))?;
         Ok(Self { _file: file })
     }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut how = OpenOptions::new();
+    how.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 /// The field's lock on a file: an exclusively made file with pid and time, removed on drop.
@@ -185,7 +201,7 @@ fn busy(path: &Path, pid: Option<u32>) -> StoreError {
     StoreError::Busy { path: path.to_owned(), holder }
 }
 
-/// Tries every 2 ms; `None` when the patience is over.
+/// Tries every 2 ms or so; `None` when the patience is over.
 fn wait<T>(
     patience: Duration,
     mut attempt: impl FnMut() -> Result<Option<T>, StoreError>,
@@ -204,7 +220,9 @@ fn wait<T>(
 
 #[expect(clippy::disallowed_methods, reason = "no lock of another process can be waited for")]
 fn pause() {
-    std::thread::sleep(POLL);
+    // Never in step with another.
+    let jitter = Duration::from_nanos(u64::from(world::monotonic().subsec_nanos()) % 2_000_000);
+    std::thread::sleep(POLL / 2 + jitter);
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ impl Bed {
         for folder in ["credentials", "audit"] {
             for entry in std::fs::read_dir(self.dir.path().join(folder)).into_iter().flatten() {
                 let path = entry.unwrap().path();
-                let is_lock = path.extension().is_some_and(|extension| extension == "oc-lock");
+                let is_lock = path.extension().is_some_and(|it| it == "oc-lock" || it == "oc-wait");
                 if !is_lock && path.is_file() {
                     let name = path.strip_prefix(self.dir.path()).unwrap().to_owned();
                     files.insert(name, std::fs::read(&path).unwrap());

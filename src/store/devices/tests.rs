@@ -166,7 +166,7 @@ impl Bed {
         for folder in ["devices", "nodes", "audit"] {
             for entry in std::fs::read_dir(self.path(folder)).into_iter().flatten() {
                 let path = entry.unwrap().path();
-                if path.extension().is_none_or(|extension| extension != "oc-lock") {
+                if path.extension().is_none_or(|it| it != "oc-lock" && it != "oc-wait") {
                     let name = path.strip_prefix(self.dir.path()).unwrap().to_owned();
                     files.insert(name, std::fs::read(&path).unwrap());
                 }

@@ -1,6 +1,12 @@
 //! Locks of ours, of the field, and left behind.
 
-use std::time::SystemTime;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
 
 use super::*;
 
@@ -39,6 +45,41 @@ fn our_lock_excludes_and_names_its_holder() {
     held_by(OcLock::take(&file, SHORT), &format!("process {}", std::process::id()));
     drop(held);
     OcLock::take(&file, SHORT).unwrap();
+}
+
+/// Until somebody stands in the queue of this file.
+fn somebody_waits(file: &Path) {
+    let queue = with_suffix(file, ".oc-wait");
+    let waits = || Ok(open(&queue).unwrap().try_lock().is_err().then_some(()));
+    wait(PATIENCE, waits).unwrap().expect("nobody waits");
+}
+
+#[test]
+fn case_047_whoever_lets_go_and_takes_it_again_is_behind_those_who_waited() {
+    let (_dir, file, _) = folder();
+    let mut held = OcLock::take(&file, PATIENCE).unwrap();
+    for _ in 0..20 {
+        let (had, has) = (Arc::new(AtomicBool::new(false)), file.clone());
+        let tell = Arc::clone(&had);
+        let waiter = std::thread::spawn(move || {
+            let _held = OcLock::take(&has, PATIENCE).unwrap();
+            tell.store(true, Ordering::SeqCst);
+        });
+        somebody_waits(&file);
+        drop(held);
+        held = OcLock::take(&file, PATIENCE).unwrap();
+        assert!(had.load(Ordering::SeqCst), "he was passed by");
+        waiter.join().unwrap();
+    }
+}
+
+#[test]
+fn case_047_a_suspended_first_of_the_queue_keeps_nobody_out_for_long() {
+    let (_dir, file, _) = folder();
+    let suspended = open(&with_suffix(&file, ".oc-wait")).unwrap();
+    suspended.try_lock().unwrap();
+    held_by(OcLock::take(&file, SHORT), "another program");
+    OcLock::take(&file, PATIENCE).unwrap();
 }
 
 #[test]
