@@ -106,8 +106,8 @@ async fn case_064_a_node_answers_what_it_was_asked_and_drives_nobody() {
     home.logs("a node answers what it was not asked").await;
 
     let driven = [
-        ("agent.request", json!({ "message": "run it" })),
-        ("voice.transcript", json!({ "text": "run it" })),
+        ("agent.request", json!({ "message": "said aloud" })),
+        ("voice.transcript", json!({ "text": "said aloud" })),
         ("chat", json!({ "state": "final" })),
         ("device.pair.resolved", json!({ "decision": "approved" })),
         ("exec.finished", json!({ "success": true })),
@@ -119,7 +119,13 @@ async fn case_064_a_node_answers_what_it_was_asked_and_drives_nobody() {
             json!({ "ok": true, "event": event, "handled": false, "reason": "unsupported_event" });
         assert_eq!(answer, expected);
     }
+    let long = format!("\u{1b}[2J{}", "long ".repeat(2_000));
+    host.call("node.event", json!({ "event": long, "payload": "said aloud" })).await.unwrap();
     home.logs("a node's word starts nothing").await;
+    home.logs("passed over").await;
+    let logged = home.logged();
+    assert!(!logged.contains("said aloud") && !logged.contains('\u{1b}'), "{logged}");
+    assert!(logged.lines().all(|line| line.len() < 1_000), "{logged}");
     let alive = json!({ "event": "node.presence.alive", "payload": { "trigger": "manual" } });
     assert_eq!(host.call("node.event", alive).await.unwrap()["handled"], true);
     let stats =

@@ -1,10 +1,10 @@
 //! What a node tells unasked. It is noted where it is about the node itself; nothing of it starts the assistant or
 //! reaches an operator.
 
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{UnixMs, neutral};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::{
     super::{invalid, voicewake},
@@ -95,10 +95,11 @@ fn event(call: &Call) -> Answer {
     };
     let node = call.session.actor();
     if matches!(event, "agent.request" | "voice.transcript") {
-        // It was said, and nobody asked it to: a node drives no assistant.
-        info!(node, event, "a node's word starts nothing");
+        // It was said, and nobody asked it to: a node drives no assistant. What it says stands nowhere.
+        debug!(node, event, "a node's word starts nothing");
     } else if !handled {
-        debug!(node, event = event.chars().take(64).collect::<String>(), "passed over");
+        let name: String = event.chars().take(64).collect();
+        debug!(node, event = neutral(&name, 64), "passed over");
     }
     let mut answer = json!({ "ok": true, "event": told.event, "handled": handled });
     if !handled {
