@@ -25,7 +25,7 @@ const STALE_MS: u64 = 30_000;
 const OURS: &str = "insideOcLock";
 
 /// So long somebody waits for those before him at our own lock; then he goes to it beside them.
-const POLITE: Duration = Duration::from_secs(1);
+const POLITE: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(2);
 
 /// Our own lock on a file, released on drop, and by the system when the process ends.
