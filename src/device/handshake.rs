@@ -80,8 +80,6 @@ pub enum Shared {
     Mismatch(SecretKind),
     /// None was shown.
     Missing(SecretKind),
-    /// None is configured to compare with.
-    NotConfigured(SecretKind),
 }
 
 /// The setup code that was shown, in `auth.token` or `auth.bootstrapToken`.
@@ -298,7 +296,7 @@ fn shared_method(shared: Shared) -> Option<Method> {
         Shared::Matched(SecretKind::Password) => Some(Method::Password),
         Shared::Matched(SecretKind::Token) => Some(Method::Token),
         Shared::Open => Some(Method::Open),
-        Shared::Mismatch(_) | Shared::Missing(_) | Shared::NotConfigured(_) => None,
+        Shared::Mismatch(_) | Shared::Missing(_) => None,
     }
 }
 

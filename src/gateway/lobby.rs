@@ -9,6 +9,8 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
+use crate::device::locality::Network;
+
 /// How many may wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Places {
@@ -22,6 +24,8 @@ pub(crate) struct Places {
 #[derive(Debug)]
 pub(crate) struct Lobby {
     places: Places,
+    /// Whoever speaks for others is no crowd of his own.
+    proxies: Vec<Network>,
     inside: Mutex<Inside>,
 }
 
@@ -43,15 +47,23 @@ pub(crate) struct Place {
 }
 
 impl Lobby {
-    pub(crate) fn new(places: Places) -> Arc<Self> {
-        Arc::new(Self { places, inside: Mutex::default() })
+    pub(crate) fn new(places: Places, proxies: Vec<Network>) -> Arc<Self> {
+        Arc::new(Self { places, proxies, inside: Mutex::default() })
     }
 
     /// Somebody comes in; somebody else may have to go.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
         let mut inside = self.inside();
+        let shown_out = CancellationToken::new();
+        let number = self.seat(&mut inside, address, shown_out.clone());
+        drop(inside);
+        Place { lobby: Arc::clone(self), address, number, shown_out }
+    }
+
+    fn seat(&self, inside: &mut Inside, address: IpAddr, shown_out: CancellationToken) -> u64 {
         let here = inside.waiting.get(&address).map_or(0, BTreeMap::len);
-        if here >= self.places.address {
+        let is_proxy = self.proxies.iter().any(|network| network.holds(address));
+        if here >= self.places.address && !is_proxy {
             inside.show_out(address);
         } else if inside.count >= self.places.all {
             let busiest = inside.waiting.iter().max_by_key(|(_, waiting)| waiting.len());
@@ -62,14 +74,28 @@ impl Lobby {
         let number = inside.next;
         inside.next += 1;
         inside.count += 1;
-        let shown_out = CancellationToken::new();
-        inside.waiting.entry(address).or_default().insert(number, shown_out.clone());
-        drop(inside);
-        Place { lobby: Arc::clone(self), address, number, shown_out }
+        inside.waiting.entry(address).or_default().insert(number, shown_out);
+        number
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// The head of a request has said whom a proxy speaks for: it is his crowd from now on.
+    pub(crate) fn belongs_to(&mut self, address: IpAddr) {
+        if self.address == address {
+            return;
+        }
+        let mut inside = self.lobby.inside();
+        if self.shown_out.is_cancelled() {
+            return;
+        }
+        inside.leave(self.address, self.number);
+        self.number = self.lobby.seat(&mut inside, address, self.shown_out.clone());
+        self.address = address;
     }
 }
 
@@ -110,7 +136,7 @@ mod tests {
 
     #[test]
     fn case_103_whoever_fills_the_lobby_pushes_out_his_own() {
-        let lobby = Lobby::new(Places { all: 4, address: 3 });
+        let lobby = Lobby::new(Places { all: 4, address: 3 }, Vec::new());
         let other = lobby.enter(ip(2));
         let flood: Vec<Place> = (0..10).map(|_| lobby.enter(ip(1))).collect();
         let left = flood.iter().filter(|place| !place.shown_out.is_cancelled()).count();
@@ -122,5 +148,28 @@ mod tests {
         drop((flood, other, third));
         let inside = lobby.inside();
         assert_eq!((inside.count, inside.waiting.len()), (0, 0));
+    }
+    #[test]
+    fn case_103_behind_a_proxy_everybody_is_a_crowd_of_his_own() {
+        let proxy = Network::parse("203.0.113.9").unwrap();
+        let lobby = Lobby::new(Places { all: 12, address: 3 }, vec![proxy]);
+        let through = |last| {
+            let mut place = lobby.enter(ip(9));
+            place.belongs_to(ip(last));
+            place
+        };
+        let other = through(2);
+        let flood: Vec<Place> = (0..10).map(|_| through(1)).collect();
+        let left = flood.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!((left, other.shown_out.is_cancelled()), (3, false));
+        assert!(!flood[9].shown_out.is_cancelled(), "the newcomer stays");
+        // Of those who have not said anything yet there are as many as there is room for.
+        let silent: Vec<Place> = (0..20).map(|_| lobby.enter(ip(9))).collect();
+        let left = silent.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!((left, lobby.inside().count), (8, 12));
+        assert!(!other.shown_out.is_cancelled() && !flood[9].shown_out.is_cancelled());
+        let mut late = silent.into_iter().next().unwrap();
+        late.belongs_to(ip(3));
+        assert_eq!(lobby.inside().count, 12, "whoever was shown out has no place any more");
     }
 }

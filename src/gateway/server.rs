@@ -128,11 +128,15 @@ struct From {
 
 async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -> Response<Bytes> {
     let path = request.uri().path();
+    let facts = Facts::new(from.peer, request.headers(), &gateway.config.gateway.trusted_proxies);
+    if let Some(place) = &mut *from.place.lock().unwrap_or_else(PoisonError::into_inner) {
+        place.belongs_to(facts.address);
+    }
     if let Some(account) = served(gateway, path) {
         return exchange(account, request, &from).await;
     }
     if asks_for_socket(&request) {
-        return upgrade_to_session(gateway, request, &from);
+        return upgrade_to_session(gateway, request, &from, facts);
     }
     if let Some(probe) = probe(path) {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -179,6 +183,7 @@ fn upgrade_to_session(
     gateway: &Arc<Gateway>,
     mut request: Request<Incoming>,
     from: &From,
+    facts: Facts,
 ) -> Response<Bytes> {
     let peer = from.peer;
     let headers = request.headers();
@@ -190,7 +195,7 @@ fn upgrade_to_session(
     let Some(place) = from.place.lock().unwrap_or_else(PoisonError::into_inner).take() else {
         return plain(StatusCode::BAD_REQUEST, "One connection carries one socket.");
     };
-    let facts = Box::new(Facts::new(peer, headers, &gateway.config.gateway.trusted_proxies));
+    let facts = Box::new(facts);
     let upgrading = hyper::upgrade::on(&mut request);
     let gateway_of_task = Arc::clone(gateway);
     gateway.tracker.spawn(async move {

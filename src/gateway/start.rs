@@ -37,7 +37,12 @@ use crate::{
     access::{AccountKey, claim::ClaimCode},
     config::{Account, Config},
     protocol::refusal::{CLOSE_RESTART, RESTART},
-    reach::{bind::BindError, identity::IdentityError, secret::SharedSecret, tls::TlsError},
+    reach::{
+        bind::BindError,
+        identity::IdentityError,
+        secret::{SecretError, SharedSecret},
+        tls::TlsError,
+    },
     registry,
     store::{Store, StoreError, devices::DeviceStore, files::FileStore, paths::StateDir},
     world,
@@ -126,6 +131,9 @@ pub enum RunError {
         /// Why.
         problem: String,
     },
+    /// There is no secret to ask for.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// Another gateway has the folder.
     #[error(transparent)]
     Single(#[from] SingleError),
@@ -242,15 +250,13 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         config: start.config.clone(),
         state: start.state.clone(),
         store: Arc::clone(store) as Arc<dyn Store>,
-        secret: SharedSecret::load(&start.config.gateway.auth, &start.state).map_err(|error| {
-            RunError::Plugin { plugin: "gateway.auth".to_owned(), problem: error.to_string() }
-        })?,
+        secret: SharedSecret::load(&start.config.gateway.auth, &start.state)?,
         identity: entry.identity,
         tls_fingerprint: entry.tls.map(|served| served.fingerprint),
-        lobby: Lobby::new(lobby::Places {
-            all: limits.unauthenticated,
-            address: limits.per_address,
-        }),
+        lobby: Lobby::new(
+            lobby::Places { all: limits.unauthenticated, address: limits.per_address },
+            start.config.gateway.trusted_proxies.clone(),
+        ),
         sessions: Sessions::default(),
         attempts: Mutex::default(),
         asking: Asking::default(),

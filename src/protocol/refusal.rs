@@ -254,16 +254,6 @@ fn unauthorized_words(why: Unauthorized, reader: Reader) -> (&'static str, &'sta
             "AUTH_PASSWORD_MISSING",
             format!("gateway password missing ({})", hint(Password)),
         ),
-        Unauthorized::Shared(Shared::NotConfigured(Token)) => (
-            "token_missing_config",
-            "AUTH_TOKEN_NOT_CONFIGURED",
-            owned("gateway token not configured on gateway (set gateway.auth.token)"),
-        ),
-        Unauthorized::Shared(Shared::NotConfigured(Password)) => (
-            "password_missing_config",
-            "AUTH_PASSWORD_NOT_CONFIGURED",
-            owned("gateway password not configured on gateway (set gateway.auth.password)"),
-        ),
         Unauthorized::Shared(Shared::Mismatch(Password)) => (
             "password_mismatch",
             "AUTH_PASSWORD_MISMATCH",

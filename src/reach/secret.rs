@@ -28,8 +28,6 @@ pub struct SharedSecret {
 enum Asked {
     /// Nothing is asked for.
     Nothing,
-    /// A password, and none is set: nobody has it.
-    Unset,
     /// The secret with this digest.
     Secret(TokenDigest),
 }
@@ -47,16 +45,28 @@ pub enum SecretSource {
     Nowhere,
 }
 
+/// Why there is no secret to ask for.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// A password is asked for, and nobody could know it.
+    #[error(
+        "`gateway.auth.mode` is `password`, and there is none; set `gateway.auth.password` or \
+         OPENCLAW_GATEWAY_PASSWORD, or `gateway.auth.mode = \"token\"` for a token that the gateway makes"
+    )]
+    NoPassword,
+    /// The one that was made cannot be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl SharedSecret {
     /// The configured secret, else the one that was made; made now where there is none.
-    pub fn load(auth: &Auth, state: &StateDir) -> Result<Self, StoreError> {
+    pub fn load(auth: &Auth, state: &StateDir) -> Result<Self, SecretError> {
         let of = |secret: &Secret| Asked::Secret(TokenDigest::of(secret.expose()));
         let (kind, asked) = match (auth.mode, &auth.token, &auth.password) {
             (AuthMode::None, ..) => (SecretKind::Token, Asked::Nothing),
-            (AuthMode::Password, _, given) => {
-                let asked = given.as_ref().map_or(Asked::Unset, |given| of(&given.secret));
-                (SecretKind::Password, asked)
-            }
+            (AuthMode::Password, _, Some(given)) => (SecretKind::Password, of(&given.secret)),
+            (AuthMode::Password, _, None) => return Err(SecretError::NoPassword),
             (AuthMode::Token, Some(given), _) => (SecretKind::Token, of(&given.secret)),
             (AuthMode::Token, None, _) => (SecretKind::Token, of(&generated(state)?)),
         };
@@ -72,7 +82,6 @@ impl SharedSecret {
     pub fn compare(&self, token: Option<&str>, password: Option<&str>) -> Shared {
         let digest = match &self.asked {
             Asked::Nothing => return Shared::Open,
-            Asked::Unset => return Shared::NotConfigured(self.kind),
             Asked::Secret(digest) => digest,
         };
         let shown = match self.kind {
@@ -106,6 +115,9 @@ pub fn read(auth: &Auth, state: &StateDir) -> Result<(Option<Secret>, SecretSour
     if let Some(given) = given {
         let source = given.env.map_or(SecretSource::File, SecretSource::Environment);
         return Ok((Some(given.secret.clone()), source));
+    }
+    if auth.mode == AuthMode::Password {
+        return Ok((None, SecretSource::File));
     }
     Ok((kept(state)?, SecretSource::Generated))
 }
@@ -176,14 +188,20 @@ mod tests {
         ] {
             assert_eq!(secret.compare(token, password), expected);
         }
-        let unset =
-            SharedSecret::load(&auth(AuthMode::Password), &StateDir::at(dir.path())).unwrap();
-        for shown in [None, Some(""), Some("None")] {
-            let none = Shared::NotConfigured(SecretKind::Password);
-            assert_eq!(unset.compare(shown, shown), none);
-        }
         let open = SharedSecret::load(&auth(AuthMode::None), &StateDir::at(dir.path())).unwrap();
         assert_eq!(open.compare(None, None), Shared::Open);
+    }
+
+    #[test]
+    fn case_110_a_password_that_nobody_set_is_no_secret_and_no_token_stands_in_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::at(dir.path());
+        SharedSecret::load(&auth(AuthMode::Token), &state).unwrap();
+        let said = SharedSecret::load(&auth(AuthMode::Password), &state).unwrap_err().to_string();
+        for named in ["gateway.auth.mode", "gateway.auth.password", "OPENCLAW_GATEWAY_PASSWORD"] {
+            assert!(said.contains(named), "{said}");
+        }
+        assert!(read(&auth(AuthMode::Password), &state).unwrap().0.is_none());
     }
 
     #[test]

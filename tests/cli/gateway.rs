@@ -1,78 +1,21 @@
 //! `gateway run` as a process, and the commands that ask it.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, ChildStdout, Stdio},
-};
-
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::{CODE, Folder, Ran, request};
-
-/// A gateway in the foreground of nobody's terminal.
-struct Running {
-    /// `None` once it was stopped.
-    child: Option<Child>,
-    out: BufReader<ChildStdout>,
-}
-
-impl Running {
-    fn start(folder: &Folder) -> Self {
-        let mut command = folder.command("gateway run --port 0");
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Self { child: Some(child), out }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
-        line
-    }
-
-    /// What it says until it is ready.
-    fn greeting(&mut self) -> String {
-        let mut said = String::new();
-        while !said.contains("\nApprove:") {
-            let line = self.line();
-            assert!(!line.is_empty(), "it ended: {said}");
-            said.push_str(&line);
-        }
-        said
-    }
-
-    fn pid(&self) -> u32 {
-        self.child.as_ref().unwrap().id()
-    }
-
-    fn stop(mut self, signal: Signal) -> Ran {
-        kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), signal).unwrap();
-        Ran::from(self.child.take().unwrap().wait_with_output().unwrap())
-    }
-}
-
-/// A test that fails leaves no gateway behind.
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            drop(child.kill().and_then(|()| child.wait()));
-        }
-    }
-}
+use crate::{
+    running::Running,
+    support::{CODE, Folder, request},
+};
 
 #[test]
 fn a_start_names_folder_and_way_and_answers_the_command_line() {
     let folder = Folder::waiting(&[request("7", CODE)]);
-    let mut running = Running::start(&folder);
-    let said = running.greeting();
+    let mut running = Running::gateway(&folder);
+    let said = running.said();
     assert!(said.contains(&folder.state().display().to_string()), "{said}");
     assert!(said.contains("openclaw pairing approve <code>") && !said.contains(CODE), "{said}");
-    let owner = running.line();
+    let owner = running.until("owner claim");
     assert!(owner.contains("`openclaw owner claim`") && !owner.contains("/claim "), "{owner}");
     let status = folder.done("channels status");
     assert!(status.starts_with("Gateway reachable.\n"), "{status}");
@@ -92,11 +35,25 @@ fn a_start_names_folder_and_way_and_answers_the_command_line() {
 #[test]
 fn a_second_gateway_on_the_folder_is_refused_and_names_the_first() {
     let folder = Folder::empty();
-    let mut first = Running::start(&folder);
-    first.greeting();
+    let mut first = Running::gateway(&folder);
     let said = folder.fails(1, "gateway run --port 0");
     assert!(said.contains(&first.pid().to_string()) && said.contains("port"), "{said}");
     assert_eq!(first.stop(Signal::SIGINT).code, Some(0));
+}
+
+#[test]
+fn a_password_that_nobody_set_starts_nothing_and_the_way_out_is_named() {
+    let folder = Folder::empty();
+    folder.put("config.toml", "[gateway.auth]\nmode = 'password'\n");
+    let said = folder.fails(1, "gateway run --port 0");
+    for named in ["`gateway.auth.password`", "OPENCLAW_GATEWAY_PASSWORD", "\"token\""] {
+        assert!(said.contains(named), "{said}");
+    }
+    let mut command = folder.command("gateway run --port 0");
+    command.env("OPENCLAW_GATEWAY_PASSWORD", "p");
+    let mut running = Running::start(command);
+    running.until("Approve:");
+    running.stop(Signal::SIGTERM);
 }
 
 #[test]

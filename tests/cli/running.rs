@@ -72,9 +72,18 @@ impl Running {
         }
     }
 
+    /// All that it has said so far.
+    pub(crate) fn said(&self) -> &str {
+        &self.said
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     pub(crate) fn stop(&mut self, signal: Signal) -> Ran {
+        kill(Pid::from_raw(i32::try_from(self.pid()).unwrap()), signal).unwrap();
         let child = self.child.take().unwrap();
-        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
         Ran::from(child.wait_with_output().unwrap())
     }
 

@@ -55,10 +55,8 @@ fn every_way_to_be_unauthorized_has_its_words() {
     let table = [
         shared(Shared::Missing(Token)),
         shared(Shared::Mismatch(Token)),
-        shared(Shared::NotConfigured(Token)),
         shared(Shared::Missing(Password)),
         shared(Shared::Mismatch(Password)),
-        shared(Shared::NotConfigured(Password)),
         Unauthorized::SetupCode(None),
         Unauthorized::DeviceToken,
         Unauthorized::DeviceTokenScopes,
@@ -77,14 +75,10 @@ fn every_way_to_be_unauthorized_has_its_words() {
           unauthorized: gateway token missing (provide gateway auth token)
         INVALID_REQUEST AUTH_TOKEN_MISMATCH token_mismatch update_auth_credentials
           unauthorized: gateway token mismatch (provide gateway auth token)
-        INVALID_REQUEST AUTH_TOKEN_NOT_CONFIGURED token_missing_config update_auth_configuration
-          unauthorized: gateway token not configured on gateway (set gateway.auth.token)
         INVALID_REQUEST AUTH_PASSWORD_MISSING password_missing update_auth_configuration
           unauthorized: gateway password missing (provide gateway auth password)
         INVALID_REQUEST AUTH_PASSWORD_MISMATCH password_mismatch update_auth_credentials
           unauthorized: gateway password mismatch (provide gateway auth password)
-        INVALID_REQUEST AUTH_PASSWORD_NOT_CONFIGURED password_missing_config update_auth_configuration
-          unauthorized: gateway password not configured on gateway (set gateway.auth.password)
         INVALID_REQUEST AUTH_BOOTSTRAP_TOKEN_INVALID bootstrap_token_invalid review_auth_configuration
           unauthorized: setup code invalid, expired, revoked, or already used (create a new code; review `openclaw devices list`)
         INVALID_REQUEST AUTH_DEVICE_TOKEN_MISMATCH device_token_mismatch update_auth_credentials

@@ -159,10 +159,11 @@ async fn quiet(home: &Home) -> BTreeMap<String, String> {
     let until = Instant::now() + PATIENCE;
     loop {
         let all = contents(&home.state());
-        let busy = |path: &String| path.ends_with(".lock") || path.ends_with(".tmp");
-        if !all.keys().filter(|path| !path.ends_with("gateway.lock")).any(busy)
-            && all == contents(&home.state())
-        {
+        let underway = |path: &String| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            name.contains(".json.") && !name.contains(".oc-lock") && !name.contains(".orig")
+        };
+        if !all.keys().any(underway) && all == contents(&home.state()) {
             let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
             return all.into_iter().map(|(path, bytes)| (path, text(bytes))).collect();
         }
@@ -194,12 +195,12 @@ async fn besieged(sockets: usize) {
     comes_in(&gateway, "203.0.113.1").await;
     let grown = resident(&gateway).saturating_sub(before);
     assert!(grown < 24 * MIB, "{} KiB more", grown / 1024);
-    // The first ones have made room for the last.
-    let mut first = idle.swap_remove(0);
-    let mut unread = [0; 16];
-    let ended = first.read(&mut unread);
+    // The first one of that address has made room for the last.
+    let mut first = idle.swap_remove(1);
+    let mut unread = Vec::new();
+    let ended = first.read_to_end(&mut unread);
     let ended = tokio::time::timeout(Duration::from_secs(5), ended).await.expect("an end");
-    assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+    drop(ended);
     // When the known device was last there is written now and then, and nothing else.
     assert_eq!(but_last_used(&home).await, before_it);
 }
@@ -213,6 +214,22 @@ async fn case_103_three_hundred_silent_sockets_keep_nobody_out() {
 #[ignore = "long: 10000 sockets"]
 async fn long_case_103_ten_thousand_silent_sockets_keep_nobody_out() {
     besieged(10_000).await;
+}
+
+#[tokio::test]
+async fn case_103_a_crowd_behind_a_proxy_pushes_out_nobody_else_who_comes_through_it() {
+    let (_home, gateway) = crowded(1);
+    let (key, token, _) = known(0);
+    let mut early = Wire::open_with(gateway.port, &[("x-forwarded-for", "203.0.113.1")]).await;
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        let from = [("x-forwarded-for", "198.51.100.1")];
+        crowd.push(Wire::open_with(gateway.port, &from).await);
+    }
+    assert_eq!(crowd[0].closed().await.0, 1005, "it made room for its own");
+    let params = Wire::params("operator", &["operator.read"], json!({ "deviceToken": token }));
+    early.connect(early.signed(&key, params)).await.unwrap();
+    early.call("health", json!({})).await.unwrap();
 }
 
 #[tokio::test]
