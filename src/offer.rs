@@ -4,6 +4,7 @@
 pub mod drawing;
 
 use openclaw_plugin_sdk::UnixMs;
+use serde_json::{Map, Value, json};
 
 use crate::{
     device::{
@@ -62,6 +63,27 @@ pub struct Minted {
     pub expires_at: UnixMs,
     /// Full access was wished for, and is not given away over this way.
     pub downgraded: bool,
+}
+
+impl Minted {
+    /// As clients and programs read it.
+    pub fn told(&self, way: &Way) -> Map<String, Value> {
+        let mut all = Map::new();
+        let mut put = |key: &str, value: Value| drop(all.insert(key.to_owned(), value));
+        put("setupCode", json!(self.code));
+        put("gatewayUrl", json!(way.urls.first()));
+        if way.urls.len() > 1 {
+            put("gatewayUrls", json!(way.urls));
+        }
+        put("auth", json!("token"));
+        put("urlSource", json!(way.source));
+        put("access", json!(self.setup.profile.word()));
+        if self.downgraded {
+            put("accessDowngraded", json!(true));
+        }
+        put("expiresAtMs", json!(self.expires_at.0));
+        all
+    }
 }
 
 /// Makes a code for one device. Over plain text beyond this machine it is never for full access.

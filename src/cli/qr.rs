@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
 use openclaw_plugin_sdk::neutral;
-use serde_json::{Map, Value, json};
 
 use super::{
     failure::{Exit, Failure},
@@ -99,7 +98,7 @@ impl Qr {
         let drawing = Drawing::of(&minted.drawn);
         self.write(&drawing)?;
         if self.json {
-            output.json(&as_json(&minted, &way))?;
+            output.json(&minted.told(&way))?;
         } else if self.setup_code_only {
             output.line(&minted.code);
         } else {
@@ -214,22 +213,4 @@ fn writable(file: &Path) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
-}
-
-fn as_json(minted: &Minted, way: &Way) -> Value {
-    let mut all = Map::new();
-    let mut put = |key: &str, value: Value| drop(all.insert(key.to_owned(), value));
-    put("setupCode", json!(minted.code));
-    put("gatewayUrl", json!(way.urls.first()));
-    if way.urls.len() > 1 {
-        put("gatewayUrls", json!(way.urls));
-    }
-    put("auth", json!("token"));
-    put("urlSource", json!(way.source));
-    put("access", json!(minted.setup.profile.word()));
-    if minted.downgraded {
-        put("accessDowngraded", json!(true));
-    }
-    put("expiresAtMs", json!(minted.expires_at.0));
-    Value::Object(all)
 }

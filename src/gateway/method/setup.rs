@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Answer, Call, invalid, store_failed, unavailable, unknown};
 use crate::{
@@ -74,24 +74,11 @@ async fn code(call: &Call) -> Answer {
 }
 
 fn answered(minted: &Minted, way: &Way, with_qr: bool) -> Answer {
-    let mut all = Map::new();
-    let mut put = |key: &str, value: Value| drop(all.insert(key.to_owned(), value));
-    put("setupId", json!(minted.setup.id.as_str()));
-    put("setupCode", json!(minted.code));
+    let mut all = minted.told(way);
+    all.insert("setupId".to_owned(), json!(minted.setup.id.as_str()));
     if with_qr {
-        put("qrDataUrl", json!(drawn(&minted.drawn)?));
+        all.insert("qrDataUrl".to_owned(), json!(drawn(&minted.drawn)?));
     }
-    put("gatewayUrl", json!(way.urls.first()));
-    if way.urls.len() > 1 {
-        put("gatewayUrls", json!(way.urls));
-    }
-    put("auth", json!("token"));
-    put("urlSource", json!(way.source));
-    put("access", json!(minted.setup.profile.word()));
-    if minted.downgraded {
-        put("accessDowngraded", json!(true));
-    }
-    put("expiresAtMs", json!(minted.expires_at.0));
     Ok(Value::Object(all))
 }
 
