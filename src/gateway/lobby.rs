@@ -164,12 +164,11 @@ mod tests {
         assert_eq!((left, other.shown_out.is_cancelled()), (3, false));
         assert!(!flood[9].shown_out.is_cancelled(), "the newcomer stays");
         // Of those who have not said anything yet there are as many as there is room for.
-        let silent: Vec<Place> = (0..20).map(|_| lobby.enter(ip(9))).collect();
+        let mut silent: Vec<Place> = (0..20).map(|_| lobby.enter(ip(9))).collect();
         let left = silent.iter().filter(|place| !place.shown_out.is_cancelled()).count();
         assert_eq!((left, lobby.inside().count), (8, 12));
         assert!(!other.shown_out.is_cancelled() && !flood[9].shown_out.is_cancelled());
-        let mut late = silent.into_iter().next().unwrap();
-        late.belongs_to(ip(3));
+        silent[0].belongs_to(ip(3));
         assert_eq!(lobby.inside().count, 12, "whoever was shown out has no place any more");
     }
 }
