@@ -4,6 +4,7 @@ pub mod allowlist;
 pub mod approver;
 pub mod claim;
 pub mod group;
+pub mod notify;
 pub mod owner;
 pub mod pairing;
 

@@ -3,6 +3,7 @@
 mod account;
 mod admission;
 mod answer;
+mod cards;
 mod challenge;
 mod command;
 mod decide;
@@ -19,7 +20,6 @@ mod journal;
 mod lobby;
 mod method;
 mod notice;
-mod notice_book;
 mod outbound;
 mod port;
 mod pulse;
@@ -53,11 +53,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{
     account::Running,
     answer::Turns,
+    cards::Cards,
     events::Asking,
     gate::Moment,
     lobby::Lobby,
     method::{chat::Chats, node::Nodes},
-    notice_book::NoticeBook,
     port::WrongCodes,
     pulse::Pulse,
     sessions::Sessions,
@@ -105,11 +105,10 @@ pub(crate) struct Gateway {
     turns: Turns,
     /// What devices and the assistant say to each other.
     chats: Chats,
-    notices: Mutex<NoticeBook>,
-    /// Read while a notice is being sent.
+    /// What owners are told, and what stands in their chats.
+    cards: Cards,
+    /// Read while devices are being shown.
     notices_underway: RwLock<()>,
-    /// One writes the notices at a time.
-    notices_turn: tokio::sync::Mutex<()>,
     wrong_claims: Mutex<WrongTries>,
     wrong_codes: Mutex<WrongCodes>,
     /// The messages that show setup codes.

@@ -41,6 +41,22 @@ pub fn iso(at: UnixMs) -> String {
     format!("{at:.3}")
 }
 
+/// The time of day, for people.
+pub fn clock(at: UnixMs) -> String {
+    zoned(at, "%H:%M %Z")
+}
+
+/// Day and time, for people.
+pub fn date(at: UnixMs) -> String {
+    zoned(at, "%Y-%m-%d %H:%M %Z")
+}
+
+fn zoned(at: UnixMs, format: &str) -> String {
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(at.0).unwrap_or(i64::MAX));
+    let at = at.unwrap_or(jiff::Timestamp::MAX).to_zoned(jiff::tz::TimeZone::UTC);
+    at.strftime(format).to_string()
+}
+
 /// Reads a moment back.
 pub fn from_iso(text: &str) -> Option<UnixMs> {
     let at: jiff::Timestamp = text.parse().ok()?;

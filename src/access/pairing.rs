@@ -71,6 +71,20 @@ impl PairingRequest {
         display_name(&self.meta)
     }
 
+    /// Of everything that owners are shown, but for the code: what was shown is what is decided.
+    pub fn revision(&self) -> String {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        let (name, later) = (self.name(), self.later_name.as_deref());
+        let given = [name.as_deref().unwrap_or_default(), later.unwrap_or_default()];
+        for text in [self.id.as_str(), self.sender.as_str()].iter().chain(&given) {
+            context.update(&(text.len() as u64).to_be_bytes());
+            context.update(text.as_bytes());
+        }
+        let mut revision = URL_SAFE_NO_PAD.encode(context.finish());
+        revision.truncate(22);
+        revision
+    }
+
     /// True while its hour runs. A creation time in the future is a clock set back: it counts as over.
     pub fn is_open(&self, now: UnixMs) -> bool {
         now.0.checked_sub(self.created_at.0).is_some_and(|age| age < LIFETIME_MS)

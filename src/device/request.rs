@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::UnixMs;
 use ring::digest;
 
@@ -132,6 +133,13 @@ pub struct DeviceRequest {
 /// What a person saw of a request. Two requests that grant or show different things differ here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Revision([u8; 16]);
+
+impl Revision {
+    /// As our own files keep it.
+    pub fn spell(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
 
 impl DeviceRequest {
     /// True while it waits. A retry in the future is a clock set back: it counts as over.

@@ -1,11 +1,11 @@
-//! A stranger has knocked: his request, the one challenge, the notice to the owners.
+//! A stranger has knocked: his request, the one challenge, and owners are told.
 
 use std::sync::{Arc, PoisonError};
 
 use openclaw_plugin_sdk::{Conversation, OutboundMessage};
 use tracing::{debug, info, warn};
 
-use super::{Gateway, account::Running, answer, blocking, notice, outbound};
+use super::{Gateway, account::Running, answer, blocking, outbound};
 use crate::{
     access::pairing::{Asked, Knock, PairingRequest, RequestId},
     config::{Reply, pairing::Blanks},
@@ -39,7 +39,7 @@ pub(crate) async fn knocked(
             info!(channel, account = %account.config.key.account, sender = %request.sender, "somebody asks to be let in");
             account.remember(&request.sender, &conversation);
             send(gateway, account, &request, conversation).await;
-            notice::request_opened(gateway, account, &request);
+            gateway.cards.look();
         }
         Asked::Waiting { request, .. } => send(gateway, account, &request, conversation).await,
         Asked::Denied | Asked::Full => debug!(channel, "no place, or denied within the hour"),

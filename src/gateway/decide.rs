@@ -51,6 +51,7 @@ pub(crate) async fn settle(
         store.decide(&by, &Decide { channel: &channel, request: &request, decision }, world::now())
     })
     .await?;
+    gateway.cards.look();
     let Outcome::Done(decided) = outcome else { return Ok(None) };
     info!(
         channel = decided.key.channel,

@@ -2,8 +2,8 @@
 //! that answers takes anything else.
 
 use openclaw_plugin_sdk::{
-    ButtonPress, ChatKind, Conversation, InboundEvent, InboundMessage, Sender, SenderId, SentRef,
-    UnixMs, neutral,
+    ButtonPress, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Sender, SenderId,
+    SentRef, UnixMs, neutral,
 };
 
 use crate::{
@@ -53,6 +53,8 @@ pub(crate) enum Passage {
     Stranger(Knock, Box<InboundMessage>),
     /// An owner has used a command in a group.
     Misplaced(Conversation),
+    /// Nowhere, but worth a line in the access log: a press that was not his to make.
+    Refused(Foreign),
     /// Nowhere.
     Silence(&'static str),
 }
@@ -86,7 +88,20 @@ pub(crate) enum What {
     /// A message.
     Message(InboundMessage),
     /// A press of a button on one of our cards.
-    Press { on: SentRef },
+    Press {
+        /// The card.
+        on: SentRef,
+        /// What the button is said to carry.
+        data: String,
+        /// The platform's id of the press.
+        id: EventId,
+    },
+}
+
+/// Whoever has pressed what was not his.
+pub(crate) struct Foreign {
+    pub(crate) sender: SenderId,
+    pub(crate) why: &'static str,
 }
 
 impl Admitted {
@@ -212,14 +227,17 @@ fn admit_press(
     moment: Moment,
 ) -> Result<Passage, StoreError> {
     if !is_direct(press.conversation.kind) {
-        return Ok(Passage::Silence("press outside a direct chat"));
+        let why = "a press outside a direct chat";
+        return Ok(Passage::Refused(Foreign { sender: press.sender.id, why }));
     }
     let (verdict, seat) = judge_direct(rules, &press.conversation, &press.sender, press.link)?;
     let Verdict::Admit(ground) = verdict else {
-        return Ok(Passage::Silence("press of a stranger"));
+        let why = "a press of a stranger";
+        return Ok(Passage::Refused(Foreign { sender: press.sender.id, why }));
     };
     let who = who(&press.conversation, &press.sender, ground);
-    let (old, what) = (is_old(press.pressed_at, moment), What::Press { on: press.on });
+    let old = is_old(press.pressed_at, moment);
+    let what = What::Press { on: press.on, data: press.data, id: press.id };
     Ok(Passage::Admitted(Box::new(Admitted { who, what, seat, old })))
 }
 

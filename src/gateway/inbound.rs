@@ -12,7 +12,7 @@ use tracing::{debug, info, warn};
 use super::{
     Gateway,
     account::Running,
-    answer, blocking,
+    answer, blocking, cards,
     challenge::{self, Standing},
     command,
     gate::{self, Admitted, Passage, Rules, What},
@@ -108,6 +108,10 @@ async fn take(
                 command::write_directly(gateway, account, &conversation).await;
                 Ok(())
             }
+            Passage::Refused(foreign) => {
+                cards::foreign(gateway, account, &foreign).await?;
+                see(account, &key)
+            }
             Passage::Silence(why) => {
                 debug!(channel = account.config.plugin.id, why, "ignored");
                 Ok(())
@@ -136,12 +140,12 @@ async fn admitted_event(
     account.remember(&who.sender, &who.conversation);
     let message = match admitted.what() {
         What::Message(message) => message,
-        What::Press { on } => {
-            debug!(channel = account.config.plugin.id, card = %on.id, "a press that nothing waits for");
+        What::Press { on, data, id } => {
+            cards::pressed(gateway, account, &admitted, cards::Press { on, data, id }).await?;
             return see(account, &key);
         }
     };
-    if notice::reply_decides(gateway, account, &admitted, message).await?
+    if cards::reply_decides(gateway, account, &admitted, message).await?
         || command::run(gateway, account, &admitted, message).await?
     {
         return see(account, &key);

@@ -31,6 +31,16 @@ pub(crate) async fn send(
     }
 }
 
+/// Sends one message that fits, and tries it once: whoever calls tries again.
+pub(crate) async fn once(
+    account: &Running,
+    message: &OutboundMessage,
+) -> Result<SentRef, ChannelError> {
+    let sent = account.channel.send(message).await?;
+    account.status.update(|status| status.last_outbound = Some(world::now()));
+    Ok(sent)
+}
+
 /// Sends a text; a failure is logged and no more can be done about it.
 pub(crate) async fn say(account: &Running, to: &Conversation, text: impl Into<Text>) {
     deliver(account, OutboundMessage::new(to.clone(), text.into())).await;
@@ -50,11 +60,8 @@ pub(crate) async fn deliver(account: &Running, message: OutboundMessage) -> bool
 async fn send_piece(account: &Running, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
     let mut tried = 0;
     loop {
-        let error = match account.channel.send(message).await {
-            Ok(sent) => {
-                account.status.update(|status| status.last_outbound = Some(world::now()));
-                return Ok(sent);
-            }
+        let error = match once(account, message).await {
+            Ok(sent) => return Ok(sent),
             Err(error) => error,
         };
         tried += 1;

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use openclaw_plugin_sdk::{ChatId, ChatKind, Conversation, EventId, SenderId, SentRef};
+use openclaw_plugin_sdk::{AccountId, ChatId, ChatKind, Conversation, EventId, SenderId, SentRef};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 const REMEMBERED: usize = 64;
 
 /// An owner's direct chat.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct OwnersChat {
     channel: String,
     account: String,
@@ -40,9 +40,20 @@ impl OwnersChat {
         self.channel == key.channel && self.account == key.account.as_str()
     }
 
+    /// The account that the owner writes to.
+    pub(crate) fn account(&self) -> AccountKey {
+        let account = AccountId::parse(&self.account).unwrap_or_else(AccountId::default_account);
+        AccountKey { channel: self.channel.clone(), account }
+    }
+
     /// The channel's id.
     pub(crate) fn channel(&self) -> &str {
         &self.channel
+    }
+
+    /// The owner, as the access log names him.
+    pub(crate) fn actor(&self) -> String {
+        format!("{}:{}", self.channel, self.owner)
     }
 
     /// Where to write.

@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use super::{
     Gateway, SingleError, account,
     answer::Turns,
+    cards::{self, Book, Cards},
     command,
     entry::Entry,
     events::Asking,
@@ -24,7 +25,6 @@ use super::{
     lobby::{self, Lobby},
     method::chat::Chats,
     method::node::Nodes,
-    notice_book::NoticeBook,
     pulse::{self, Pulse},
     server,
     sessions::{Audience, Event, Sessions},
@@ -178,10 +178,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     let acceptor = entry.tls.as_ref().map(|served| served.acceptor.clone());
     let announced = entry.announce(&start.config);
     let gateway = Arc::new(gateway(&start, &store, entry)?);
-    for account in &gateway.accounts {
-        gateway.tracker.spawn(account::supervise(Arc::clone(&gateway), Arc::clone(account)));
-    }
-    gateway.tracker.spawn(setup_message::keep(Arc::clone(&gateway)));
+    keep(&gateway);
     gateway.asking.resume(&store.device_requests(world::now())?);
     for listener in listeners {
         let serving = server::serve(Arc::clone(&gateway), listener, acceptor.clone());
@@ -218,6 +215,15 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     pulse::flush(&gateway).await;
     std::fs::remove_file(start.state.socket())
         .map_err(io_error("remove the socket of the command line"))
+}
+
+/// The accounts, and what stands in owners' chats.
+fn keep(gateway: &Arc<Gateway>) {
+    for account in &gateway.accounts {
+        gateway.tracker.spawn(account::supervise(Arc::clone(gateway), Arc::clone(account)));
+    }
+    gateway.tracker.spawn(setup_message::keep(Arc::clone(gateway)));
+    gateway.tracker.spawn(cards::keep(Arc::clone(gateway)));
 }
 
 /// Whoever is connected hears that it is over before his socket is closed.
@@ -264,9 +270,8 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         nodes: Nodes::default(),
         turns: Turns::default(),
         chats: Chats::default(),
-        notices: Mutex::new(NoticeBook::open(start.state.notices())),
+        cards: Cards::new(Book::open(start.state.cards())),
         notices_underway: RwLock::default(),
-        notices_turn: tokio::sync::Mutex::default(),
         wrong_claims: Mutex::default(),
         wrong_codes: Mutex::default(),
         setup: SetupMessages::new(SetupBook::open(start.state.setup_messages())),

@@ -1,7 +1,11 @@
-//! What other processes have written about devices: sessions whose rights are gone are closed, and decisions made
+//! What other processes have written: cards follow it, sessions whose rights are gone are closed, and decisions made
 //! on the command line are told to operators.
 
-use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tracing::warn;
 
@@ -20,13 +24,17 @@ use crate::{
         token::DeviceToken,
     },
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
+    registry,
     store::{StoreError, devices::Known},
     world,
 };
 
 /// The files as they were when they were last looked at.
 #[derive(Debug, Default)]
-pub(crate) struct Watch([Option<Mark>; 3]);
+pub(crate) struct Watch {
+    devices: [Option<Mark>; 3],
+    requests: Vec<Option<Mark>>,
+}
 
 type Mark = (u64, u64, i64, i64);
 
@@ -37,13 +45,25 @@ impl Watch {
     pub(crate) async fn look(&mut self, gateway: &Arc<Gateway>) {
         let folder = gateway.state.path().join("devices");
         let marks = FILES.map(|name| mark(&folder.join(name)));
-        if marks != self.0 {
-            self.0 = marks;
+        let files = request_files(gateway);
+        let requests: Vec<_> = marks.into_iter().chain(files.iter().map(|at| mark(at))).collect();
+        if requests != self.requests {
+            self.requests = requests;
+            gateway.cards.look();
+        }
+        if marks != self.devices {
+            self.devices = marks;
             recheck(gateway).await;
         } else if !gateway.asking.all().is_empty() {
             settle_requests(gateway).await;
         }
     }
+}
+
+/// What tells of people who ask, and of what was decided about anybody.
+fn request_files(gateway: &Gateway) -> Vec<PathBuf> {
+    let channels = registry::pairing_channels().map(|plugin| gateway.state.pairing(plugin.id));
+    channels.chain([gateway.state.access_log()]).collect()
 }
 
 fn mark(path: &Path) -> Option<Mark> {

@@ -1,6 +1,6 @@
-//! Words with a meaning: commands, and the answers to a notice.
+//! Words with a meaning: commands, and the answers to a card.
 
-use openclaw_plugin_sdk::Decision;
+use super::cards::Choice;
 
 /// A command as somebody typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +20,13 @@ pub(crate) fn command<'a>(prefix: &str, text: &'a str) -> Option<Words<'a>> {
     named.then(|| Words { name: head, args: args.trim() })
 }
 
-/// What a reply to a notice decides; `None` for an ordinary message.
-pub(crate) fn decision(text: &str) -> Option<Decision> {
+/// What a reply to a card means; `None` for an ordinary message.
+pub(crate) fn choice(text: &str) -> Option<Choice> {
     let word = text.trim().trim_end_matches(['.', '!']).to_lowercase();
     match word.as_str() {
-        "approve" | "yes" | "ok" => Some(Decision::Approve),
-        "deny" | "no" => Some(Decision::Deny),
+        "approve" | "yes" | "ok" => Some(Choice::Approve),
+        "deny" | "no" => Some(Choice::Deny),
+        "later" => Some(Choice::Later),
         _ => None,
     }
 }
@@ -81,12 +82,12 @@ mod tests {
     #[test]
     fn only_the_words_themselves_decide() {
         for (text, meant) in
-            [("Yes", Decision::Approve), (" ok. ", Decision::Approve), ("NO!", Decision::Deny)]
+            [("Yes", Choice::Approve), (" ok. ", Choice::Approve), ("NO!", Choice::Deny)]
         {
-            assert_eq!(decision(text), Some(meant));
+            assert_eq!(choice(text), Some(meant));
         }
         for text in ["", "yes please", "approve him", "nope", "okay"] {
-            assert_eq!(decision(text), None, "{text}");
+            assert_eq!(choice(text), None, "{text}");
         }
     }
 

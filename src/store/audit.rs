@@ -9,8 +9,9 @@ mod log;
 pub mod verify;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::File,
-    io::{BufRead, BufReader, ErrorKind},
+    io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom},
     path::PathBuf,
 };
 
@@ -241,6 +242,55 @@ pub fn show(state: &StateDir, n: usize) -> Result<Vec<Line>, StoreError> {
         lines.splice(0..0, newest);
     }
     Ok(lines)
+}
+
+/// So far back a decision is looked for, in bytes of each log.
+const RECENT: u64 = 4 * 1024 * 1024;
+
+/// The newest decision about each of these requests, among the last some ten thousand lines. Takes no lock.
+pub fn about(
+    state: &StateDir,
+    requests: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Line>, StoreError> {
+    let mut found = BTreeMap::new();
+    let aside = rotated(state)?.pop().map(|(_, path)| path);
+    for path in aside.into_iter().chain([state.access_log()]) {
+        for bytes in recent(&path)?.split(|byte| *byte == b'\n') {
+            let Some(named) = request_of(bytes).filter(|name| requests.contains(name)) else {
+                continue;
+            };
+            let Ok(line) = serde_json::from_slice::<Line>(bytes) else { continue };
+            let opens = [action::REQUEST, action::DEVICE_REQUEST, action::NODE_REQUEST];
+            if !opens.contains(&line.action.as_str()) {
+                found.insert(named.to_owned(), line);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The name of the request in a line, without reading the rest of it.
+fn request_of(line: &[u8]) -> Option<&str> {
+    let line = std::str::from_utf8(line).ok()?;
+    let (_, rest) = line.split_once("\"request\":\"")?;
+    rest.split_once('"').map(|(name, _)| name)
+}
+
+/// The end of a log; the first line may be torn.
+fn recent(path: &std::path::Path) -> Result<Vec<u8>, StoreError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io("read", path, error)),
+    };
+    let read = |file: &mut File| -> std::io::Result<Vec<u8>> {
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(RECENT)))?;
+        let mut bytes = Vec::new();
+        file.take(RECENT).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read(&mut file).map_err(|error| io("read", path, error))
 }
 
 /// The logs that were put aside when they were full, oldest first.

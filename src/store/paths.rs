@@ -133,9 +133,14 @@ impl StateDir {
         ))
     }
 
-    /// Which of our messages is the notice of which request.
-    pub fn notices(&self) -> PathBuf {
-        self.0.join("inbox").join("notices.json")
+    /// The folder of what is still to be told.
+    pub fn outbox(&self) -> PathBuf {
+        self.0.join("outbox")
+    }
+
+    /// What owners are to be told, and what stands in their chats.
+    pub fn cards(&self) -> PathBuf {
+        self.outbox().join("cards.json")
     }
 
     /// Which of our messages shows which setup code.

@@ -37,7 +37,10 @@ pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
         }
         Ok(())
     };
-    shared.iter().chain([&state.keys()]).try_for_each(|dir| each_file(dir, clear))?;
+    shared
+        .iter()
+        .chain([&state.keys(), &state.outbox()])
+        .try_for_each(|dir| each_file(dir, clear))?;
     // What another program left readable is not; ours are 0600 from the first byte.
     [state.devices(), state.nodes()].iter().try_for_each(|dir| each_file(dir, narrow_file))
 }

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod bad_input;
+mod cards;
 mod challenge;
 mod damage;
 mod device_notice;

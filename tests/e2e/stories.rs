@@ -25,6 +25,7 @@ macro_rules! stories {
 }
 
 stories! {
+    a_card_decides,
     a_group_is_no_way_in,
     a_phone_joins,
     an_owner_claims_his_seat,

@@ -1,7 +1,8 @@
 //! Replays a transcript: one story, told as its people would see it.
 //!
 //! `= toml` configures; `telegram ann> text` writes, `telegram ann< pattern` is what the bot answers,
-//! `telegram ann< (silence)` that it does not; `ann reply>` answers the bot's last message; `ann gone< text` waits
+//! `telegram ann< (silence)` that it does not; `ann presses> Approve` presses the newest button with that label,
+//! `ann told<` is what stands on it then, `ann shows< text` waits until a message of the bot shows that; `ann reply>` answers the bot's last message; `ann gone< text` waits
 //! until no message of the bot shows that; `group ann>` writes in the group; `phone ann> connect with <setup>` and
 //! what else `phone/told.rs` lists use a phone, `phone ann< …` is what it shows; `webchat bob>` and `webchat bob<` do
 //! so on the page; `$ openclaw …` runs a command line, the lines below it are its output, `! N` its exit code;
@@ -105,6 +106,12 @@ async fn step(world: &mut World, line: &str, codes: &mut Codes, place: &str) {
         (["telegram", "group", name], true) => drop(world.say_in_group(name, &text).await),
         (["telegram", name, "reply"], true) => drop(world.reply(name, &text).await),
         (["telegram", name], true) => drop(world.say(name, &text).await),
+        (["telegram", name, "presses"], true) => drop(world.press(name, &text).await),
+        (["telegram", _, "told"], false) => {
+            let got = world.toasts().pop().unwrap_or_default();
+            assert!(matches(rest.trim(), &got, codes), "{place}\ngot: {got}");
+        }
+        (["telegram", name, "shows"], false) => drop(world.shows(name, &text).await),
         (["telegram", name, "gone"], false) => world.gone(World::chat(name), &text).await,
         (["telegram", name], false) if text == "(silence)" => {
             let unread = world.unread(World::chat(name));

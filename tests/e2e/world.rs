@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use openclaw_plugin_sdk::{ChatId, EventId, SentRef};
 use serde_json::{Value, json};
 
 use super::{
@@ -166,10 +167,73 @@ impl World {
         phone
     }
 
+    /// The button with this label on a message of the bot in a person's chat, the newest that has one: the message,
+    /// and the button's data. Waits until there is one.
+    pub(crate) async fn button(&self, name: &str, label: &str) -> (SentRef, String) {
+        let chat = Self::chat(name);
+        let find = |state: &State| {
+            let mut shown = state.messages.iter().rev().filter(|shown| shown.chat["id"] == chat);
+            shown.find_map(|shown| {
+                let mut buttons = shown.keyboard.as_array()?.iter().filter_map(|row| row.as_array());
+                let button = buttons.find_map(|row| row.iter().find(|one| one["text"] == label))?;
+                let data = button["callback_data"].as_str()?.to_owned();
+                let id = EventId::new(shown.id.clone());
+                Some((SentRef { chat: ChatId::new(chat.to_string()), id }, data))
+            })
+        };
+        self.telegram.until(label, |state| find(state).is_some()).await;
+        self.telegram.with(|state| find(state).unwrap())
+    }
+
+    /// A person presses the button with this label in his chat; what he is told on it.
+    pub(crate) async fn press(&self, name: &str, label: &str) -> String {
+        let (on, data) = self.button(name, label).await;
+        self.press_with(name, &on, &data).await
+    }
+
+    /// A person presses a button of this message, which he says carries this.
+    pub(crate) async fn press_with(&self, name: &str, on: &SentRef, data: &str) -> String {
+        let before = self.toasts().len();
+        self.telegram.press(&person(number(name), name), on, data);
+        self.telegram.until("an answer to the press", |state| toasts(state).len() > before).await;
+        self.toasts().pop().unwrap()
+    }
+
+    /// Everything that was ever said on a button.
+    pub(crate) fn toasts(&self) -> Vec<String> {
+        self.telegram.with(|state| toasts(state))
+    }
+
+    /// Waits until a message of the bot in a person's chat shows this, and gives its text.
+    pub(crate) async fn shows(&self, name: &str, text: &str) -> String {
+        let chat = Self::chat(name);
+        let find = |state: &State| {
+            sent(state, chat, 0).into_iter().map(|(_, shown)| shown).find(|s| s.contains(text))
+        };
+        self.telegram.until(text, |state| find(state).is_some()).await;
+        self.telegram.with(|state| find(state).unwrap())
+    }
+
+    /// The labels of all buttons in a person's chat.
+    pub(crate) fn buttons(&self, name: &str) -> Vec<String> {
+        let chat = Self::chat(name);
+        self.telegram.with(|state| {
+            let shown = state.messages.iter().filter(|shown| shown.chat["id"] == chat);
+            let rows = shown.filter_map(|shown| shown.keyboard.as_array()).flatten();
+            let buttons = rows.filter_map(Value::as_array).flatten();
+            buttons.filter_map(|one| one["text"].as_str().map(str::to_owned)).collect()
+        })
+    }
+
     /// The chat with a person, or the group.
     pub(crate) fn chat(name: &str) -> i64 {
         if name == "group" { GROUP } else { number(name) }
     }
+}
+
+fn toasts(state: &State) -> Vec<String> {
+    let toasts = state.messages.iter().filter(|shown| shown.toast);
+    toasts.map(|shown| shown.text.clone()).collect()
 }
 
 /// The bot's messages in a chat after this number; a picture says that it is one.

@@ -1,0 +1,115 @@
+//! Cards: what every owner sees of a request, in his chat, from the knock to the outcome. Kept durably in the outbox;
+//! one keeper brings what stands in the chats in line with what the store says.
+
+mod asks;
+mod book;
+mod face;
+mod keeper;
+mod outcome;
+mod plan;
+mod post;
+mod press;
+mod whom;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::{SentRef, UnixMs};
+use tokio::sync::Notify;
+use tracing::warn;
+
+use self::book::Entry;
+pub(crate) use self::{
+    book::{Book, Choice},
+    keeper::keep,
+    press::{Press, foreign, pressed, reply_decides},
+    whom::seats,
+};
+use super::{Gateway, blocking, setup_book::OwnersChat};
+use crate::access::AccountKey;
+
+/// A card has become a message within this, or a press on it is one on no card.
+const SENT_WITHIN: Duration = Duration::from_secs(5);
+/// Of refused presses the access log has one line a person in this time.
+const NOTED_EVERY_MS: u64 = 3_600_000;
+/// So many people are remembered whose presses were refused; of further ones nothing is noted until there is room.
+const NOTED: usize = 1024;
+
+/// The book, and who is to look at it.
+#[derive(Default)]
+pub(crate) struct Cards {
+    book: Mutex<Book>,
+    /// One writes the book at a time.
+    turn: tokio::sync::Mutex<()>,
+    /// Something may have changed.
+    wake: Notify,
+    /// The chats that something is being sent to.
+    busy: Mutex<Vec<OwnersChat>>,
+    arrived: Notify,
+    noted: Mutex<HashMap<String, UnixMs>>,
+}
+
+impl Cards {
+    /// With what an earlier run has left.
+    pub(crate) fn new(book: Book) -> Self {
+        Self { book: Mutex::new(book), ..Self::default() }
+    }
+
+    /// The book. Never held across a wait.
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn busy(&self) -> MutexGuard<'_, Vec<OwnersChat>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something may have become of a request.
+    pub(crate) fn look(&self) {
+        self.wake.notify_one();
+    }
+
+    /// The card that this message shows. An owner may be faster than the platform's answer to our sending.
+    async fn shown_by(&self, key: &AccountKey, sent: &SentRef) -> Option<Entry> {
+        let wait = async {
+            loop {
+                let arrived = self.arrived.notified();
+                let mut arrived = std::pin::pin!(arrived);
+                arrived.as_mut().enable();
+                let found = self.book().shown_by(key, sent).cloned();
+                let under_way =
+                    self.busy().iter().any(|to| to.is_on(key) && to.conversation().id == sent.chat);
+                if found.is_some() || !under_way {
+                    return found;
+                }
+                arrived.await;
+            }
+        };
+        tokio::time::timeout(SENT_WITHIN, wait).await.ok().flatten()
+    }
+
+    /// Whether a refused press of this person is worth a line of the access log now.
+    fn is_to_be_noted(&self, who: &str, now: UnixMs) -> bool {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.retain(|_, at| now.0.saturating_sub(at.0) < NOTED_EVERY_MS);
+        let worth = !noted.contains_key(who) && noted.len() < NOTED;
+        if worth {
+            noted.insert(who.to_owned(), now);
+        }
+        worth
+    }
+}
+
+/// Writes what has changed in the book.
+async fn save(gateway: &Arc<Gateway>) {
+    // Whoever comes while another writes, is written with the others who came.
+    let _turn = gateway.cards.turn.lock().await;
+    let Some(copy) = gateway.cards.book().copy() else { return };
+    if let Err(error) = blocking(move || copy.write()).await {
+        gateway.cards.book().unwritten();
+        warn!(%error, "after a restart an owner may be told twice");
+    }
+}

@@ -1,0 +1,74 @@
+//! Who waits for a decision, as cards show it.
+
+use std::sync::Arc;
+
+use openclaw_plugin_sdk::neutral;
+
+use super::book::{About, Fact};
+use crate::{
+    access::{
+        AccountKey,
+        pairing::{LIFETIME_MS, PairingRequest},
+    },
+    gateway::{Gateway, blocking, gate::NAME_LIMIT},
+    registry,
+    store::StoreError,
+    world,
+};
+
+/// A request that waits.
+pub(super) struct Ask {
+    pub(super) about: About,
+    /// When its time is over.
+    pub(super) ends: u64,
+    pub(super) revision: String,
+    pub(super) facts: Vec<Fact>,
+    pub(super) request: PairingRequest,
+}
+
+impl Ask {
+    /// The account that it came on.
+    pub(super) fn account(&self) -> &AccountKey {
+        &self.request.key
+    }
+}
+
+/// Everybody who waits on an account that runs.
+pub(super) async fn gather(gateway: &Arc<Gateway>) -> Result<Vec<Ask>, StoreError> {
+    let here = Arc::clone(gateway);
+    blocking(move || {
+        let now = world::now();
+        let mut asks = Vec::new();
+        for plugin in registry::pairing_channels() {
+            let waiting = here.store.waiting(plugin.id, now)?.into_iter();
+            let runs = |request: &PairingRequest| here.account(&request.key).is_some();
+            asks.extend(waiting.filter(runs).map(|request| sender(plugin.label, request)));
+        }
+        Ok(asks)
+    })
+    .await
+}
+
+fn sender(label: &str, request: PairingRequest) -> Ask {
+    let about = About::Sender {
+        channel: request.key.channel.clone(),
+        account: request.key.account.as_str().to_owned(),
+        sender: request.sender.to_string(),
+        request: request.id.as_str().to_owned(),
+    };
+    let fact = |label: &str, value: String, whole| Fact { label: label.to_owned(), value, whole };
+    // The id stands before the name, and is never cut.
+    let mut facts = vec![
+        fact("Channel", format!("{label} ({})", request.key.account), false),
+        fact("Id", request.sender.to_string(), true),
+    ];
+    let named = [
+        ("Name, as he gives it", request.name()),
+        ("Name, as he gives it now", request.later_name.clone()),
+    ];
+    for (label, name) in named {
+        facts.extend(name.map(|name| fact(label, neutral(&name, NAME_LIMIT), false)));
+    }
+    let ends = request.created_at.0.saturating_add(LIFETIME_MS);
+    Ask { about, ends, revision: request.revision(), facts, request }
+}

@@ -1,0 +1,143 @@
+//! What became of a request that waits no more: by the access log, else by the clock.
+
+use std::collections::BTreeMap;
+
+use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
+use serde::{Deserialize, Serialize};
+
+use super::book::About;
+use crate::{
+    access::AccountKey,
+    gateway::setup_book::OwnersChat,
+    store::{Store, StoreError, audit::Line, paths::StateDir},
+};
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum How {
+    /// Let in by an owner.
+    Approved,
+    /// Turned away for good.
+    Blocked,
+    /// Turned away.
+    Denied,
+    /// Let in by another program on the same folder.
+    Elsewhere,
+    /// A newer one took its place.
+    Evicted,
+    /// Nobody decided.
+    Expired,
+    /// It asks for something else now.
+    Replaced,
+    /// Another program on the same folder took it out.
+    Withdrawn,
+}
+
+/// What became of a request, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Outcome {
+    pub(crate) how: How,
+    /// As the access log names him.
+    #[serde(default)]
+    pub(crate) by: Option<String>,
+    /// `chat`, `cli`, `socket`.
+    #[serde(default)]
+    pub(crate) surface: Option<String>,
+    pub(crate) at: u64,
+    /// Until when he is let in, as state files write it.
+    #[serde(default)]
+    pub(crate) until: Option<String>,
+}
+
+impl Outcome {
+    /// What a card looks like that shows it.
+    pub(crate) fn look(&self) -> &'static str {
+        match self.how {
+            How::Approved => "over/approved",
+            How::Blocked => "over/blocked",
+            How::Denied => "over/denied",
+            How::Elsewhere => "over/elsewhere",
+            How::Evicted => "over/evicted",
+            How::Expired => "over/expired",
+            How::Replaced => "over/replaced",
+            How::Withdrawn => "over/withdrawn",
+        }
+    }
+
+    /// True where the owner of this very chat has decided.
+    pub(crate) fn is_by(&self, to: &OwnersChat) -> bool {
+        self.by.as_deref() == Some(&*to.actor())
+    }
+
+    fn nobody(how: How, now: UnixMs) -> Self {
+        Self { how, by: None, surface: None, at: now.0, until: None }
+    }
+
+    fn of(line: &Line, now: UnixMs) -> Option<Self> {
+        let how = match line.action.as_str() {
+            "approve" | "device-approve" | "device-admit" | "node-approve" => How::Approved,
+            "block" => How::Blocked,
+            "deny" | "device-reject" | "node-reject" => How::Denied,
+            "evict" => How::Evicted,
+            _ => return None,
+        };
+        let until = line.until.clone().filter(|_| how == How::Approved);
+        let (by, surface) = match how {
+            How::Evicted => (None, None),
+            _ => (Some(line.actor.clone()), Some(line.surface.clone())),
+        };
+        let at = crate::world::from_iso(&line.at).unwrap_or(now).0;
+        Some(Self { how, by, surface, at, until })
+    }
+}
+
+/// What became of requests that wait no more, each with when its time was over. Blocks on disk.
+pub(crate) fn find(
+    state: &StateDir,
+    store: &dyn Store,
+    gone: &[(About, UnixMs)],
+    now: UnixMs,
+) -> Result<BTreeMap<About, Outcome>, StoreError> {
+    let names = gone.iter().map(|(about, _)| about.request()).collect();
+    let lines = crate::store::audit::about(state, &names)?;
+    let mut found = BTreeMap::new();
+    for (about, ends) in gone {
+        let written = lines.get(about.request()).and_then(|line| Outcome::of(line, now));
+        let outcome = match written {
+            Some(outcome) => outcome,
+            None => Outcome::nobody(unwritten(store, about, *ends, now)?, now),
+        };
+        found.insert(about.clone(), outcome);
+    }
+    Ok(found)
+}
+
+fn unwritten(
+    store: &dyn Store,
+    about: &About,
+    ends: UnixMs,
+    now: UnixMs,
+) -> Result<How, StoreError> {
+    match about {
+        About::Device { device, .. } => {
+            let waits = store.device_requests(now)?;
+            let again = waits.iter().any(|row| row.device.as_str() == device);
+            Ok(if again { How::Replaced } else { How::Expired })
+        }
+        About::Notice { .. } => Ok(How::Expired),
+        About::Sender { channel, account, sender, .. } => {
+            let account = AccountId::parse(account);
+            let key = account.map(|account| AccountKey { channel: channel.clone(), account });
+            let (Some(key), Ok(sender)) = (key, SenderId::new(sender)) else {
+                return Ok(How::Withdrawn);
+            };
+            Ok(match store.approved(&key)?.names(&sender) {
+                true => How::Elsewhere,
+                false if now < ends => How::Withdrawn,
+                false => How::Expired,
+            })
+        }
+    }
+}

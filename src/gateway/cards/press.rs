@@ -1,0 +1,220 @@
+//! Presses of buttons and replies to cards. Whoever presses is an owner, in his chat, on the very message of the card,
+//! with a token of that card, and nothing has changed since it was shown: else nothing happens.
+
+use std::sync::Arc;
+
+use openclaw_plugin_sdk::{
+    Conversation, Decision, EventId, InboundMessage, InboundRef, OutboundMessage, SentRef, Text,
+    UnixMs,
+};
+use tracing::info;
+
+use super::{
+    book::{About, Choice, Entry, Face},
+    face, outcome, save,
+};
+use crate::{
+    access::{
+        approver::Approver,
+        notify::LATER_MS,
+        pairing::{PairingRequest, RequestId},
+    },
+    gateway::{
+        Gateway,
+        account::Running,
+        answer, blocking, decide,
+        gate::{Admitted, Foreign},
+        inbound::Halt,
+        outbound, words,
+    },
+    store::{Note, StoreError},
+    world,
+};
+
+const CHANGED: &str =
+    "Something has changed since this card was shown, so nothing was done. Look at it again.";
+const NO_CARD: &str = "That is no card of mine in this chat. Nothing was done.";
+const USED: &str = "That button was used already. Look at the card again.";
+
+/// A button that somebody admitted has pressed.
+pub(crate) struct Press<'a> {
+    pub(crate) on: &'a SentRef,
+    pub(crate) data: &'a str,
+    pub(crate) id: &'a EventId,
+}
+
+/// An admitted person has pressed a button.
+pub(crate) async fn pressed(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    admitted: &Admitted,
+    press: Press<'_>,
+) -> Result<(), Halt> {
+    let who = admitted.who();
+    let Some(approver) = admitted.seat().and_then(Approver::in_chat) else {
+        return refuse(gateway, account, who.sender.as_str(), "a press of somebody else").await;
+    };
+    let card = gateway.cards.shown_by(&account.config.key, press.on).await;
+    let Some(card) = card.filter(|card| card.to.owner == who.sender.as_str()) else {
+        refuse(gateway, account, who.sender.as_str(), "a press on no card").await?;
+        toast(gateway, account, &who.conversation, press.id, NO_CARD.to_owned());
+        return Ok(());
+    };
+    let token = card.tokens.iter().find(|token| token.text == press.data);
+    let current = card.sent.as_deref() == Some(press.on.id.as_str());
+    let text = match (&card.outcome, token) {
+        (Some(outcome), _) => face::sentence(outcome, &card.to),
+        (None, Some(token)) if current => act(gateway, &approver, &card, token.choice).await?,
+        (None, _) if card.used.iter().any(|used| used == press.data) => USED.to_owned(),
+        (None, _) => {
+            refuse(gateway, account, who.sender.as_str(), "a press with foreign data").await?;
+            NO_CARD.to_owned()
+        }
+    };
+    toast(gateway, account, &who.conversation, press.id, text);
+    Ok(())
+}
+
+/// A press that the gate has turned away: a line in the access log, and nothing else.
+pub(crate) async fn foreign(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    foreign: &Foreign,
+) -> Result<(), Halt> {
+    refuse(gateway, account, foreign.sender.as_str(), foreign.why).await
+}
+
+/// An owner's reply to a card decides. True where the message was such a reply.
+pub(crate) async fn reply_decides(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    admitted: &Admitted,
+    message: &InboundMessage,
+) -> Result<bool, Halt> {
+    let Some(replied) = &message.reply_to else { return Ok(false) };
+    let Some(approver) = admitted.seat().and_then(Approver::in_chat) else { return Ok(false) };
+    if words::choice(&message.text).is_none() && number(&message.text).is_none() {
+        return Ok(false);
+    }
+    let card = gateway.cards.shown_by(&account.config.key, replied).await;
+    let Some(card) = card.filter(|card| card.to.owner == admitted.who().sender.as_str()) else {
+        return Ok(false);
+    };
+    let numbered = account.config.plugin.abilities.buttons.is_none();
+    let Some(choice) = words::choice(&message.text).or_else(|| {
+        let number = number(&message.text).filter(|_| numbered)?;
+        face::choices(card.face).get(number.checked_sub(1)?).copied()
+    }) else {
+        return Ok(false);
+    };
+    let text = match &card.outcome {
+        Some(outcome) => face::sentence(outcome, &card.to),
+        None => act(gateway, &approver, &card, choice).await?,
+    };
+    let reply = OutboundMessage::new(message.conversation.clone(), Text::plain(text));
+    answer::send(gateway, account, vec![reply]).await;
+    Ok(true)
+}
+
+fn number(text: &str) -> Option<usize> {
+    text.trim().trim_end_matches('.').parse().ok()
+}
+
+/// Does what an owner has chosen, and says what was done.
+async fn act(
+    gateway: &Arc<Gateway>,
+    approver: &Approver,
+    card: &Entry,
+    choice: Choice,
+) -> Result<String, StoreError> {
+    let decision = match choice {
+        Choice::Approve => Decision::Approve,
+        Choice::Deny => Decision::Deny,
+        Choice::Later => {
+            let until = UnixMs(world::now().0.saturating_add(LATER_MS));
+            gateway.cards.book().change(card.n, |card| {
+                card.face = Face::Later(until.0);
+                card.arm(Vec::new());
+            });
+            save(gateway).await;
+            gateway.cards.look();
+            return Ok(format!("You are asked again at {}.", world::clock(until)));
+        }
+    };
+    let About::Sender { channel, request, .. } = &card.about else {
+        return Ok(NO_CARD.to_owned());
+    };
+    let id = RequestId::from_text(request);
+    let waits = waiting(gateway, channel, &id).await?;
+    let text = match waits {
+        Some(request) if request.revision() != card.revision => CHANGED.to_owned(),
+        Some(_) => match decide::decide(gateway, approver, channel, &id, decision).await {
+            Ok(Some(decided)) => decide::sentence(decision, &decided),
+            Ok(None) => ended(gateway, card).await?,
+            Err(error) => format!("Nothing was changed: {error}"),
+        },
+        None => ended(gateway, card).await?,
+    };
+    gateway.cards.look();
+    Ok(text)
+}
+
+async fn waiting(
+    gateway: &Arc<Gateway>,
+    channel: &str,
+    id: &RequestId,
+) -> Result<Option<PairingRequest>, StoreError> {
+    let (store, channel, id) = (Arc::clone(&gateway.store), channel.to_owned(), id.clone());
+    blocking(move || {
+        let waiting = store.waiting(&channel, world::now())?;
+        Ok(waiting.into_iter().find(|request| request.id == id))
+    })
+    .await
+}
+
+/// What became of a card's request, though the card does not say so yet.
+async fn ended(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreError> {
+    let (here, asked) = (Arc::clone(gateway), [(card.about.clone(), UnixMs(card.ends))]);
+    let find = move || outcome::find(&here.state, &*here.store, &asked, world::now());
+    let found = blocking(find).await?;
+    let outcome = found.get(&card.about);
+    Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| face::sentence(outcome, &card.to)))
+}
+
+/// The answer to a press does not wait for what else is said in the chat: whoever has pressed looks at the button.
+fn toast(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    to: &Conversation,
+    press: &EventId,
+    text: String,
+) {
+    let mut answer = OutboundMessage::new(to.clone(), Text::plain(text));
+    answer.answers = Some(InboundRef::Press(press.clone()));
+    let account = Arc::clone(account);
+    gateway.beside(async move {
+        outbound::deliver(&account, answer).await;
+    });
+}
+
+/// Of a person's refused presses the access log has one line an hour.
+async fn refuse(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    sender: &str,
+    why: &'static str,
+) -> Result<(), Halt> {
+    let (channel, key) = (account.config.plugin.id, account.config.key.clone());
+    info!(channel, account = %key.account, sender, why, "press refused");
+    let actor = format!("{channel}:{sender}");
+    if !gateway.cards.is_to_be_noted(&format!("{}/{actor}", key.account), world::now()) {
+        return Ok(());
+    }
+    let store = Arc::clone(&gateway.store);
+    let note = move || {
+        let (action, surface) = ("refused", "chat");
+        let note = Note { action, surface, actor: &actor, key: Some(&key), subject: why };
+        store.note(&note, world::now())
+    };
+    Ok(blocking(note).await?)
+}
