@@ -54,6 +54,57 @@ async fn an_unused_code_is_worth_nothing_after_ten_minutes() {
     }
 }
 
+/// Approved after so many minutes, and not let in yet.
+async fn approved_after(app: App, minutes: u64) -> (World, Phone) {
+    let (mut world, mut phone) = with_code(app).await;
+    phone.connect_node().await.unwrap_err();
+    later(&mut world, &mut phone, minutes).await;
+    let again = phone.connect_node().await.unwrap_err();
+    let approved = world.home.cli(&["devices", "approve", again.detail("requestId")]);
+    assert!(approved.status.success(), "{approved:?}");
+    (world, phone)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_approved_in_its_last_minute_fetches_its_tokens_after_it() {
+    let (mut world, mut phone) = approved_after(App::Newest, 9).await;
+    later(&mut world, &mut phone, 3).await;
+    // The first answer may have been lost on its way.
+    let mut fetched = Vec::new();
+    for _ in 0..2 {
+        phone.tokens.clear();
+        let hello = phone.connect_node().await.unwrap();
+        assert_eq!(hello["auth"]["method"], "bootstrap-token");
+        fetched.push(phone.tokens["node"].0.clone());
+        phone.off().await;
+    }
+    assert_ne!(fetched[0], fetched[1], "the last ones count");
+    chats(&mut phone).await;
+    let hello = phone.connect_node().await.unwrap();
+    assert_eq!(hello["auth"]["method"], "device-token", "from here by its own token");
+    // It has shown one: the code still lets its key in, and gives no token again, now or later.
+    for minutes in [0, 60] {
+        later(&mut world, &mut phone, minutes).await;
+        phone.tokens.clear();
+        let hello = phone.connect_node().await.unwrap();
+        assert_eq!(hello["auth"]["method"], "bootstrap-token");
+        assert!(phone.tokens.is_empty(), "after {minutes} minutes");
+    }
+    let mut thief = Phone::new("Ann's phone", App::Newest);
+    thief.code = phone.code.clone();
+    is_no_code(&mut thief).await;
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_whose_device_does_not_come_within_ten_minutes_of_the_approval_is_worth_nothing() {
+    let (mut world, mut phone) = approved_after(App::Newest, 9).await;
+    later(&mut world, &mut phone, 11).await;
+    is_no_code(&mut phone).await;
+    assert!(phone.tokens.is_empty());
+    world.stop();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_approved_code_stays_good_for_its_key_and_for_no_other() {
     let (mut world, mut phone, _) = paired(App::NewestByToken).await;
