@@ -3,6 +3,7 @@
 
 mod cli;
 mod library;
+mod network;
 mod node_host;
 mod operator;
 mod proxy;
@@ -46,6 +47,11 @@ impl Bed {
     /// Another gateway on the same folder.
     fn restart(&mut self) {
         assert!(self.gateway.take().unwrap().stop().success(), "{}", self.home.logged());
+        self.run();
+    }
+
+    /// The gateway, where none runs.
+    fn run(&mut self) {
         let gateway = self.home.gateway("debug");
         let next = gateway.port;
         self.gateway = Some(gateway);

@@ -18,6 +18,7 @@ mod fake_telegram;
 mod frames;
 mod interop;
 mod loops;
+mod network;
 mod pattern;
 mod phone;
 mod process;

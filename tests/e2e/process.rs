@@ -36,6 +36,11 @@ impl Home {
         self.dir.path().join("state")
     }
 
+    /// The folder that goes first in its search path.
+    pub(crate) fn bin(&self) -> PathBuf {
+        self.dir.path().join("bin")
+    }
+
     /// Writes the configuration.
     pub(crate) fn configure(&self, toml: &str) {
         fs::create_dir_all(self.state()).unwrap();
@@ -57,10 +62,10 @@ impl Home {
     /// The program on this folder, with an environment of its own.
     pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
-        command
-            .env_clear()
-            .env("HOME", self.dir.path())
-            .env("PATH", std::env::var("PATH").unwrap_or_default());
+        // What a story puts there goes before what this machine has.
+        let path =
+            format!("{}:{}", self.bin().display(), std::env::var("PATH").unwrap_or_default());
+        command.env_clear().env("HOME", self.dir.path()).env("PATH", path);
         command
             .env("OPENCLAW_STATE_DIR", self.state())
             .current_dir(self.dir.path())
@@ -214,7 +219,8 @@ pub(crate) fn bytes(path: &Path) -> Vec<u8> {
     bytes
 }
 
-fn write(path: &Path, text: &str) {
+/// Writes a file that is not ours.
+pub(crate) fn write(path: &Path, text: &str) {
     use std::io::Write;
     File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
 }

@@ -1,17 +1,16 @@
 //! Who can reach the port, what it proves to them, and what it does not tell them.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    process::{Command, Output, Stdio},
-};
+use std::{fs, os::unix::fs::PermissionsExt, process::Output};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use openclaw::reach::tls::{Trust, client};
 use reqwest::Client;
 use serde_json::Value;
 
-use crate::process::{Home, PROGRAM, texts};
+use crate::{
+    network::{beside, started},
+    process::{Home, texts},
+};
 
 const TLS: &str = "[gateway.tls]\nenabled = true\n";
 
@@ -113,27 +112,6 @@ fn what_cannot_be_served_stops_the_start_with_the_reason() {
     }
 }
 
-/// A command of the program in the network of a running gateway.
-fn beside(home: &Home, pid: i32, arguments: &[&str]) -> Output {
-    let plain = home.program(arguments);
-    let mut command = Command::new("nsenter");
-    command.args(["--preserve-credentials", "-U", "-n", "-t", &pid.to_string(), PROGRAM]);
-    command.args(arguments).env_clear().stdin(Stdio::null());
-    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.output().unwrap()
-}
-
-/// A gateway in a network of its own, with an address at home and one in a tailnet.
-fn in_a_network(home: &Home) -> Command {
-    let plain = home.program(&[]);
-    let mut command = Command::new("unshare");
-    let script = "ip link set lo up && ip addr add 192.168.77.10/24 dev lo && \
-                  ip addr add 100.64.7.7/32 dev lo && exec \"$0\" gateway run --port 0";
-    command.args(["-rn", "sh", "-c", script, PROGRAM]).env_clear();
-    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command
-}
-
 fn payload(output: &Output) -> (Value, Value) {
     let (out, error) = texts(output);
     let said: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}"));
@@ -145,34 +123,34 @@ fn payload(output: &Output) -> (Value, Value) {
 #[ignore = "needs network namespaces: unshare, nsenter and ip"]
 fn case_051_a_code_for_the_network_at_home_is_limited_and_with_tls_it_is_pinned() {
     let home = at("gateway.bind = \"lan\"\ndiscovery.mdns.mode = \"minimal\"\n");
-    let gateway = home.started(in_a_network(&home), "warn");
+    let gateway = started(&home);
     assert_eq!(gateway.says("Network:"), format!("192.168.77.10:{}", gateway.port));
-    let (said, code) = payload(&beside(&home, gateway.pid().as_raw(), &["qr", "--json", "--full"]));
+    let (said, code) = payload(&beside(&home, &gateway, &["qr", "--json", "--full"]));
     assert_eq!(code["url"], format!("ws://192.168.77.10:{}", gateway.port));
     assert_eq!((&said["access"], &said["accessDowngraded"]), (&"limited".into(), &true.into()));
-    let (told, _) = texts(&beside(&home, gateway.pid().as_raw(), &["qr"]));
+    let (told, _) = texts(&beside(&home, &gateway, &["qr"]));
     assert!(told.contains("is not encrypted") && !told.contains("could not be reached"), "{told}");
     gateway.stop();
 
     home.configure(&format!("{TLS}[gateway]\nbind = \"tailnet\"\n"));
-    let gateway = home.started(in_a_network(&home), "warn");
+    let gateway = started(&home);
     assert_eq!(gateway.says("Network:"), format!("100.64.7.7:{}", gateway.port));
     let pin = gateway.says("TLS:");
-    let (said, code) = payload(&beside(&home, gateway.pid().as_raw(), &["qr", "--json", "--full"]));
+    let (said, code) = payload(&beside(&home, &gateway, &["qr", "--json", "--full"]));
     assert_eq!(code["url"], format!("wss://100.64.7.7:{}", gateway.port));
     assert_eq!(format!("sha256:{}", code["tlsFingerprint"].as_str().unwrap()), pin);
     assert_eq!(said["access"], "full");
     gateway.stop();
 
     home.configure("[gateway]\nbind = \"custom\"\ncustom_bind_host = \"192.168.77.10\"\n");
-    let gateway = home.started(in_a_network(&home), "warn");
-    let listed = beside(&home, gateway.pid().as_raw(), &["devices", "list"]);
+    let gateway = started(&home);
+    let listed = beside(&home, &gateway, &["devices", "list"]);
     assert!(listed.status.success(), "it is this machine's command line: {:?}", texts(&listed));
     gateway.stop();
 
     home.configure("gateway.bind = \"tailnet\"\n");
-    let gateway = home.started(in_a_network(&home), "warn");
-    let refused = beside(&home, gateway.pid().as_raw(), &["qr"]);
+    let gateway = started(&home);
+    let refused = beside(&home, &gateway, &["qr"]);
     let (_, error) = texts(&refused);
     assert!(refused.status.code() == Some(1) && error.contains("only `wss://`"), "{error}");
     gateway.stop();

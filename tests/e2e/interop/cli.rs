@@ -77,6 +77,13 @@ impl Cli {
         ended.unwrap_or_else(|_| panic!("{arguments:?} does not end")).unwrap()
     }
 
+    /// Writes its configuration.
+    pub(super) fn configure(&self, config: &Value) {
+        let folder = self.home.path().join(".openclaw");
+        std::fs::create_dir_all(&folder).unwrap();
+        crate::process::write(&folder.join("openclaw.json"), &config.to_string());
+    }
+
     /// A file below its state folder.
     pub(super) fn read(&self, path: &str) -> Value {
         let path = self.home.path().join(".openclaw").join(Path::new(path));

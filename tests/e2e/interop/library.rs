@@ -11,23 +11,31 @@ use tokio::{
 
 use super::{Bed, TOKEN, cli};
 
+/// What starts a program on the library.
+pub(super) fn driver(url: &str, settings: &Value) -> std::process::Command {
+    let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/interop/client.mjs");
+    let mut command = std::process::Command::new(cli::node());
+    command.arg(driver).arg(cli::clients().join("client")).arg(url).arg(settings.to_string());
+    command
+}
+
 /// A program on the library.
-struct Library {
+pub(super) struct Library {
     _child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
     heard: Vec<Value>,
-    device: String,
+    pub(super) device: String,
 }
 
 impl Library {
     async fn start(port: u16, settings: Value) -> Self {
-        let driver = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/interop/client.mjs");
-        let mut child = tokio::process::Command::new(cli::node())
-            .arg(driver)
-            .arg(cli::clients().join("client"))
-            .arg(format!("ws://127.0.0.1:{port}"))
-            .arg(settings.to_string())
+        Self::of(driver(&format!("ws://127.0.0.1:{port}"), &settings)).await
+    }
+
+    /// Started by this command.
+    pub(super) async fn of(command: std::process::Command) -> Self {
+        let mut child = tokio::process::Command::from(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -42,17 +50,17 @@ impl Library {
         library
     }
 
-    async fn tell(&mut self, line: &Value) {
+    pub(super) async fn tell(&mut self, line: &Value) {
         self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
 
-    async fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(super) async fn ask(&mut self, method: &str, params: Value) -> Value {
         self.tell(&json!({ "method": method, "params": params })).await;
         self.that(|line| line.get("answer").is_some() || line.get("error").is_some()).await
     }
 
     /// The next line that has this key.
-    async fn next(&mut self, key: &str) -> Value {
+    pub(super) async fn next(&mut self, key: &str) -> Value {
         self.that(|line| line.get(key).is_some()).await
     }
 
@@ -79,7 +87,7 @@ impl Library {
     }
 }
 
-fn operator(scopes: &[&str]) -> Value {
+pub(super) fn operator(scopes: &[&str]) -> Value {
     json!({
         "token": TOKEN, "clientName": "gateway-client", "clientDisplayName": "Panel", "mode": "ui",
         "minProtocol": 4, "maxProtocol": 4, "scopes": scopes,

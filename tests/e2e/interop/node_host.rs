@@ -14,22 +14,32 @@ use super::{
 };
 
 /// A node host that runs; dropped, it is killed.
-struct Host {
+pub(super) struct Host {
     child: Child,
 }
 
 impl Host {
     fn start(cli: &Cli, port: u16) -> Self {
+        Self::of(Self::command(cli, "127.0.0.1", port, &[]))
+    }
+
+    /// What starts one.
+    pub(super) fn command(cli: &Cli, host: &str, port: u16, more: &[&str]) -> Command {
         let port = port.to_string();
-        let arguments =
-            ["node", "run", "--host", "127.0.0.1", "--port", &port, "--display-name", "Cellar"];
+        let mut arguments =
+            vec!["node", "run", "--host", host, "--port", &port, "--display-name", "Cellar"];
+        arguments.extend(more);
         let mut command: Command = cli.command(&arguments);
         command
             .env("OPENCLAW_GATEWAY_TOKEN", TOKEN)
             // They would be installed from the registry.
-            .env("OPENCLAW_DISABLE_BUNDLED_PLUGINS", "1")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .env("OPENCLAW_DISABLE_BUNDLED_PLUGINS", "1");
+        command
+    }
+
+    /// Started by this command.
+    pub(super) fn of(mut command: Command) -> Self {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         Self { child: command.spawn().unwrap() }
     }
 
@@ -38,7 +48,7 @@ impl Host {
         Self::start(cli, port)
     }
 
-    async fn end(mut self) -> String {
+    pub(super) async fn end(mut self) -> String {
         let _gone = self.child.kill().await;
         let mut said = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut said).await.unwrap();
