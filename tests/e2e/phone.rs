@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use self::device::Device;
+pub(crate) use self::device::Device;
 use super::client::{Client, Refusal};
 
 /// Which app it has.
