@@ -105,10 +105,12 @@ mod tests {
             assert_eq!(rate.next(spent, now), now, "card {n}");
             spent = rate.spend(spent, now);
         }
+        let mut now = UnixMs(start + 4);
         for n in 1..4 {
-            let due = rate.next(spent, UnixMs(start + 4));
+            let due = rate.next(spent, now);
             assert_eq!(due, UnixMs(start + n * 60_000));
             spent = rate.spend(spent, due);
+            now = due;
         }
         let later = UnixMs(start + 3_600_000);
         for _ in 0..5 {

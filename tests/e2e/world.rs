@@ -174,7 +174,8 @@ impl World {
         let find = |state: &State| {
             let mut shown = state.messages.iter().rev().filter(|shown| shown.chat["id"] == chat);
             shown.find_map(|shown| {
-                let mut buttons = shown.keyboard.as_array()?.iter().filter_map(|row| row.as_array());
+                let mut buttons =
+                    shown.keyboard.as_array()?.iter().filter_map(|row| row.as_array());
                 let button = buttons.find_map(|row| row.iter().find(|one| one["text"] == label))?;
                 let data = button["callback_data"].as_str()?.to_owned();
                 let id = EventId::new(shown.id.clone());
