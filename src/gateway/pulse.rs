@@ -33,7 +33,12 @@ const WATCH: Duration = Duration::from_millis(400);
 /// Who came and went is told together.
 const PRESENCE: Duration = Duration::from_secs(1);
 const HEALTH: Duration = Duration::from_mins(1);
+/// What was gathered is written this often at most,
 const FLUSH: Duration = Duration::from_secs(20);
+/// and no more than one part in so many of the time goes into it,
+const FLUSH_PART: u32 = 200;
+/// but before a request's five minutes are over, so that other processes see who still waits.
+const FLUSH_AT_LAST: Duration = Duration::from_mins(4);
 
 /// The numbers of what changes.
 #[derive(Debug, Default)]
@@ -102,7 +107,11 @@ pub(crate) async fn beat(gateway: Arc<Gateway>) {
                 node::refresh(&gateway).await;
             }
             _ = presences.tick() => tell_presence(&gateway),
-            _ = flushes.tick() => flush(&gateway).await,
+            _ = flushes.tick() => {
+                let begun = Instant::now();
+                flush(&gateway).await;
+                flushes.reset_after(pause(begun.elapsed()));
+            }
             _ = watches.tick() => watch.look(&gateway).await,
         }
     }
@@ -127,10 +136,30 @@ fn tell_presence(gateway: &Gateway) {
     gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
 }
 
+/// How long nothing is written after a flush that took so long: with a hundred thousand devices it is a large file.
+fn pause(took: Duration) -> Duration {
+    took.saturating_mul(FLUSH_PART).clamp(FLUSH, FLUSH_AT_LAST)
+}
+
 /// Writes what was gathered.
 pub(crate) async fn flush(gateway: &Gateway) {
     let store = Arc::clone(&gateway.store);
     if let Err(error) = blocking(move || store.flush_devices()).await {
         warn!(%error, "last-used times of devices were not written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_costs_much_is_written_seldom() {
+        let table = [(0, 20_000), (99, 20_000), (500, 100_000), (60_000, 240_000)];
+        for (took, waits) in
+            table.map(|(a, b)| (Duration::from_millis(a), Duration::from_millis(b)))
+        {
+            assert_eq!(pause(took), waits, "{took:?}");
+        }
     }
 }
