@@ -8,6 +8,9 @@ use crate::device::{
     role::Role,
 };
 
+/// The word, in an error's details, for more devices than one answer can hold.
+pub const TOO_LONG: &str = "ANSWER_TOO_LONG";
+
 /// A waiting device. Its words are ours; `openclaw devices list` shows them.
 pub fn pending(request: &DeviceRequest) -> Value {
     let mut row = Map::new();

@@ -21,7 +21,7 @@ use crate::{
         role::{Role, Scopes},
         token::Token,
     },
-    protocol::device::{paired, pending},
+    protocol::device::{TOO_LONG, paired, pending},
     remote::{RemoteError, Target},
     store::{
         devices::{DeviceStore, Untouched},
@@ -33,8 +33,8 @@ use crate::{
 /// Who answers.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// A gateway.
-    Gateway(Box<Caller>),
+    /// A gateway; and the files, where it is this machine's, for what it cannot answer.
+    Gateway(Box<Caller>, Option<Box<Files>>),
     /// The files.
     Files(Box<Files>),
 }
@@ -59,7 +59,10 @@ impl Source {
         let target = reach.target(host)?;
         let implied = target.implied;
         let error = match Caller::open(target, methods) {
-            Ok(caller) => return Ok(Self::Gateway(Box::new(caller))),
+            Ok(caller) => {
+                let files = implied.then(|| Files::of(host)).transpose()?;
+                return Ok(Self::Gateway(Box::new(caller), files));
+            }
             Err(error) => error,
         };
         let why = match &error {
@@ -71,23 +74,32 @@ impl Source {
             let files = host.state()?.path().join("devices");
             output.note(format!("{why}; working on the files in {}.", files.display()));
         }
-        Ok(Self::Files(Box::new(Files { store: host.store()?, shown: Vec::new() })))
+        Ok(Self::Files(Files::of(host)?))
     }
 
     /// The gateway, for what a person copies.
     pub(super) fn target(&self) -> Option<&Target> {
         match self {
-            Self::Gateway(caller) => Some(caller.target()),
+            Self::Gateway(caller, _) => Some(caller.target()),
             Self::Files(_) => None,
         }
     }
 
     /// Who waits and who was let in.
     pub(super) fn list(&mut self) -> Result<Value, Failure> {
-        match self {
-            Self::Gateway(caller) => Ok(caller.call("device.pair.list", json!({}))?),
-            Self::Files(files) => files.list(),
-        }
+        let (caller, files) = match self {
+            Self::Gateway(caller, files) => (caller, files),
+            Self::Files(files) => return files.list(),
+        };
+        let error = match caller.call("device.pair.list", json!({})) {
+            Ok(listed) => return Ok(listed),
+            Err(error) => error,
+        };
+        let files = files.take().filter(|_| error.detail("code") == Some(TOO_LONG));
+        let Some(mut files) = files else { return Err(error.into()) };
+        let listed = files.list()?;
+        *self = Self::Files(files);
+        Ok(listed)
     }
 
     /// Lets in what [`Self::list`] showed under this name.
@@ -102,7 +114,7 @@ impl Source {
 
     fn decide(&mut self, id: &str, act: Act) -> Result<Value, Failure> {
         match self {
-            Self::Gateway(caller) => {
+            Self::Gateway(caller, _) => {
                 let method = match act {
                     Act::Approve => "device.pair.approve",
                     _ => "device.pair.reject",
@@ -124,7 +136,7 @@ impl Source {
     /// Forgets a device.
     pub(super) fn remove(&mut self, device: &str) -> Result<Value, Failure> {
         match self {
-            Self::Gateway(caller) => {
+            Self::Gateway(caller, _) => {
                 Ok(caller.call("device.pair.remove", json!({ "deviceId": device }))?)
             }
             Self::Files(files) => {
@@ -139,7 +151,7 @@ impl Source {
     /// Names a device.
     pub(super) fn rename(&mut self, device: &str, label: &str) -> Result<Value, Failure> {
         match self {
-            Self::Gateway(caller) => {
+            Self::Gateway(caller, _) => {
                 let params = json!({ "deviceId": device, "label": label });
                 Ok(caller.call("device.pair.rename", params)?)
             }
@@ -160,7 +172,7 @@ impl Source {
         scopes: Option<&[String]>,
     ) -> Result<Value, Failure> {
         match self {
-            Self::Gateway(caller) => {
+            Self::Gateway(caller, _) => {
                 let mut params = json!({ "deviceId": device, "role": role.word() });
                 if let Some(scopes) = scopes {
                     params["scopes"] = json!(scopes);
@@ -190,7 +202,7 @@ impl Source {
     /// Takes a role away.
     pub(super) fn revoke(&mut self, device: &str, role: Role) -> Result<Value, Failure> {
         match self {
-            Self::Gateway(caller) => {
+            Self::Gateway(caller, _) => {
                 let params = json!({ "deviceId": device, "role": role.word() });
                 Ok(caller.call("device.token.revoke", params)?)
             }
@@ -205,13 +217,17 @@ impl Source {
 
     /// Says goodbye.
     pub(super) fn close(self) {
-        if let Self::Gateway(caller) = self {
+        if let Self::Gateway(caller, _) = self {
             caller.close();
         }
     }
 }
 
 impl Files {
+    fn of(host: &Host) -> Result<Box<Self>, Failure> {
+        Ok(Box::new(Self { store: host.store()?, shown: Vec::new() }))
+    }
+
     fn list(&mut self) -> Result<Value, Failure> {
         self.shown = self.store.device_requests(Host::now())?;
         let waits: Vec<Value> = self.shown.iter().map(pending).collect();

@@ -20,8 +20,9 @@ use crate::{
         events::{self, Happened},
     },
     protocol::{
-        device::{paired, pending},
-        frame::Refused,
+        device::{TOO_LONG, paired, pending},
+        frame::{Refused, UNAVAILABLE},
+        hello::Limits,
         refusal,
     },
     store::devices::Untouched,
@@ -101,7 +102,30 @@ async fn list(call: &Call) -> Answer {
     let waits = waits.iter().filter(|row| sees(&row.device)).map(pending);
     let known = devices.iter().map(|device| (device.id(), device)).filter(|(id, _)| sees(id));
     let known = known.map(|(id, device)| paired(device, Some(connected(&id))));
-    Ok(json!({ "pending": waits.collect::<Vec<_>>(), "paired": known.collect::<Vec<_>>() }))
+    let mut room = usize::try_from(Limits::default().max_payload).unwrap_or(usize::MAX);
+    let (waits, known) = (fitting(waits, &mut room), fitting(known, &mut room));
+    let (Some(waits), Some(known)) = (waits, known) else { return Err(too_long(devices.len())) };
+    Ok(json!({ "pending": waits, "paired": known }))
+}
+
+/// The rows, where there is room for them all.
+fn fitting(rows: impl Iterator<Item = Value>, room: &mut usize) -> Option<Vec<Value>> {
+    let fits = |row: Value| {
+        *room = room.checked_sub(row.to_string().len() + 1)?;
+        Some(row)
+    };
+    rows.map(fits).collect()
+}
+
+/// No client takes a longer answer than it was told, and the protocol has no pages.
+fn too_long(devices: usize) -> Box<Refused> {
+    let why = format!(
+        "{devices} devices are more than one answer holds; \
+         on the gateway's machine `openclaw devices list` reads them from its files"
+    );
+    let mut refused = Refused::new(UNAVAILABLE, why);
+    refused.details = Some(json!({ "code": TOO_LONG }));
+    Box::new(refused)
 }
 
 /// The request by its name. A name stands for one unchanging request, so whoever knows it has seen what it is.

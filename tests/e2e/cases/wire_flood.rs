@@ -279,3 +279,16 @@ async fn case_103_the_open_port_needs_no_proxy_to_be_bounded() {
     let mut owner = admin(&gateway).await;
     owner.call("health", json!({})).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_devices_than_one_answer_holds_end_no_socket_and_stand_in_the_files() {
+    let (home, gateway) = crowded(480);
+    let mut owner = admin(&gateway).await;
+    let refused = owner.call("device.pair.list", json!({})).await.unwrap_err();
+    assert_eq!(refused["code"], "UNAVAILABLE", "{refused}");
+    assert_eq!(refused["details"]["code"], "ANSWER_TOO_LONG", "{refused}");
+    owner.call("health", json!({})).await.unwrap();
+    let listed = home.cli(&["devices", "list", "--json"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["paired"].as_array().unwrap().len(), 480);
+}
