@@ -1,4 +1,5 @@
-//! The floor: what the same libraries take for an upgrade, a challenge, one signature check and one short hello.
+//! The floor: what the same libraries take for an upgrade, a challenge, one signature check and one short hello, and
+//! then for reading a frame as JSON and answering it under its id. It knows nobody, keeps nothing and counts nothing.
 
 use std::{
     convert::Infallible,
@@ -18,6 +19,7 @@ use openclaw::{
     protocol::connect::first_frame,
 };
 use openclaw_plugin_sdk::UnixMs;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_tungstenite::{
     WebSocketStream,
@@ -137,7 +139,8 @@ async fn talk(upgraded: Upgraded) {
     let done = |id: &str| format!(r#"{{"type":"res","id":"{id}","ok":true,"payload":{{}}}}"#);
     let mut answer = done(&id);
     while socket.send(Message::text(answer)).await.is_ok() {
-        let Some(Ok(Message::Text(_))) = socket.next().await else { return };
-        answer = done("1");
+        let Some(Ok(Message::Text(text))) = socket.next().await else { return };
+        let Ok(frame) = serde_json::from_str::<Value>(&text) else { return };
+        answer = done(frame["id"].as_str().unwrap_or_default());
     }
 }

@@ -8,6 +8,7 @@ use super::{
     Loaded, SECRET,
     device::{COMMAND_LINE, Device, Guise, NODE, PHONE, bare},
     floor::Floor,
+    junk,
     measure::{Process, Rows, say},
     wire::{From, HERE, Wire},
 };
@@ -59,12 +60,13 @@ pub(crate) async fn all(paired: u64) {
         noise(None, at, refused, "UNAVAILABLE"),
         known(&noisy, at, COMMAND_LINE, (paired, 1)),
     );
+    junk::beside(paired, at, 6 * STRANGERS).await;
 }
 
-type At = (u16, Process);
+pub(crate) type At = (u16, Process);
 
 /// One after the other, or some at once, of `count` devices that are known.
-async fn known(name: &str, (port, process): At, guise: Guise, count: (u64, u64)) {
+pub(crate) async fn known(name: &str, (port, process): At, guise: Guise, count: (u64, u64)) {
     let (devices, at_once) = count;
     let devices = devices.min(ROUNDS);
     let devices: Vec<Device> = (0..devices).map(Device::number).collect();
@@ -131,7 +133,7 @@ async fn noise(
 }
 
 /// A device from elsewhere asks for a node's place.
-async fn knock(port: u16, device: &Device, last: u8) -> Value {
+pub(crate) async fn knock(port: u16, device: &Device, last: u8) -> Value {
     let mut wire = Wire::open(port, From { last, proxied: true }).await;
     wire.send(device.connect(NODE, Some(SECRET), &wire.nonce, wire.at)).await;
     serde_json::from_str(&wire.answer().await).unwrap()

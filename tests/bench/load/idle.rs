@@ -54,7 +54,7 @@ async fn entered(port: u16, device: &Device) -> Wire {
     wire
 }
 
-async fn trips(name: &str, (port, pid): (u16, i32), device: &Device) {
+pub(crate) async fn trips(name: &str, (port, pid): (u16, i32), device: &Device) {
     let mut wire = entered(port, device).await;
     let process = Process(pid);
     let (begun, before) = (Instant::now(), process.used());

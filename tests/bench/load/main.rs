@@ -15,6 +15,7 @@ mod device;
 mod floor;
 mod handshakes;
 mod idle;
+mod junk;
 mod measure;
 #[allow(dead_code, reason = "a bench uses a part of it")]
 #[path = "../../e2e/process.rs"]
