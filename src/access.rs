@@ -7,10 +7,14 @@ pub mod group;
 pub mod notify;
 pub mod owner;
 pub mod pairing;
+pub mod records;
+pub mod ticket;
+
+use std::fmt;
 
 use openclaw_plugin_sdk::{AccountId, ChatKind, SenderId};
 
-use self::allowlist::Allowlist;
+use self::{allowlist::Allowlist, records::Standing};
 
 /// One account of one channel: what every grant and every request is keyed by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +29,40 @@ impl AccountKey {
     /// The default account of a channel.
     pub fn default_of(channel: &str) -> Self {
         Self { channel: channel.to_owned(), account: AccountId::default_account() }
+    }
+}
+
+/// One id of a person: an account, and how he is called on it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Contact {
+    /// Where.
+    pub key: AccountKey,
+    /// Who.
+    pub sender: SenderId,
+}
+
+impl Contact {
+    /// Reads an id as it is displayed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (place, sender) = text.split_once(':')?;
+        let (channel, account) = match place.split_once('/') {
+            None => (place, AccountId::default_account()),
+            Some((channel, account)) => (channel, AccountId::parse(account)?),
+        };
+        let key = AccountKey { channel: channel.to_owned(), account };
+        (!channel.is_empty()).then_some(Self { key, sender: SenderId::new(sender).ok()? })
+    }
+}
+
+impl fmt::Display for Contact {
+    /// `telegram:4711`, and `telegram/second:4711` on another account than the default.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AccountKey { channel, account } = &self.key;
+        if account.is_default() {
+            write!(f, "{channel}:{}", self.sender)
+        } else {
+            write!(f, "{channel}/{account}:{}", self.sender)
+        }
     }
 }
 
@@ -78,19 +116,28 @@ pub enum Ground {
     Owner,
 }
 
-/// The one decision about a direct message. `approved` is what the store holds for this very account.
-pub fn judge(
-    policy: DmPolicy,
-    owner: bool,
-    listed: &Allowlist,
-    approved: &Allowlist,
-    sender: &SenderId,
-) -> Verdict {
+/// Who is let in by what, for one account.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists<'a> {
+    /// What the configuration lists.
+    pub listed: &'a Allowlist,
+    /// What the store's lists hold for this very account.
+    pub approved: &'a Allowlist,
+    /// What the store's records say of this very sender.
+    pub standing: Standing,
+}
+
+/// The one decision about a direct message. A block beats whatever lets somebody in, but for the owner's seat.
+pub fn judge(policy: DmPolicy, owner: bool, lists: Lists<'_>, sender: &SenderId) -> Verdict {
+    let Lists { listed, approved, standing } = lists;
     if policy == DmPolicy::Disabled {
         return Verdict::Ignore;
     }
     if owner {
         return Verdict::Admit(Ground::Owner);
+    }
+    if standing == Standing::Blocked {
+        return Verdict::Ignore;
     }
     if listed.names(sender) {
         return Verdict::Admit(Ground::Listed);
@@ -99,7 +146,9 @@ pub fn judge(
         return Verdict::Admit(Ground::Everyone);
     }
     match policy {
-        DmPolicy::Pairing if approved.names(sender) => Verdict::Admit(Ground::Approved),
+        DmPolicy::Pairing if standing == Standing::Granted || approved.names(sender) => {
+            Verdict::Admit(Ground::Approved)
+        }
         DmPolicy::Pairing => Verdict::Pair,
         DmPolicy::Allowlist | DmPolicy::Disabled | DmPolicy::Open => Verdict::Ignore,
     }
@@ -129,8 +178,9 @@ mod tests {
     fn check(policy: DmPolicy, entries: &[&str], ann: Verdict, bob: Verdict) {
         let list = listed(entries);
         let none = Allowlist::default();
-        assert_eq!(judge(policy, false, &list, &none, &id("ann")), ann, "ann");
-        assert_eq!(judge(policy, false, &list, &none, &id("bob")), bob, "bob");
+        let lists = Lists { listed: &list, approved: &none, standing: Standing::Unknown };
+        assert_eq!(judge(policy, false, lists, &id("ann")), ann, "ann");
+        assert_eq!(judge(policy, false, lists, &id("bob")), bob, "bob");
     }
 
     #[test]
@@ -155,7 +205,8 @@ mod tests {
     fn approved_entries_count_under_pairing_only() {
         let approved = Allowlist::approved(["ann"], SenderId::new);
         let none = Allowlist::default();
-        let verdict = |policy| judge(policy, false, &none, &approved, &id("ann"));
+        let lists = Lists { listed: &none, approved: &approved, standing: Standing::Unknown };
+        let verdict = |policy| judge(policy, false, lists, &id("ann"));
         assert_eq!(verdict(DmPolicy::Pairing), Verdict::Admit(Ground::Approved));
         for policy in [DmPolicy::Allowlist, DmPolicy::Open, DmPolicy::Disabled] {
             assert_eq!(verdict(policy), Verdict::Ignore, "{policy:?}");
@@ -165,13 +216,35 @@ mod tests {
     #[test]
     fn an_owner_needs_no_entry_but_a_policy_that_listens() {
         let none = Allowlist::default();
-        for policy in [DmPolicy::Pairing, DmPolicy::Allowlist, DmPolicy::Open] {
-            assert_eq!(
-                judge(policy, true, &none, &none, &id("ann")),
-                Verdict::Admit(Ground::Owner)
-            );
+        for standing in [Standing::Unknown, Standing::Blocked] {
+            let lists = Lists { listed: &none, approved: &none, standing };
+            for policy in [DmPolicy::Pairing, DmPolicy::Allowlist, DmPolicy::Open] {
+                assert_eq!(judge(policy, true, lists, &id("ann")), Verdict::Admit(Ground::Owner));
+            }
+            assert_eq!(judge(DmPolicy::Disabled, true, lists, &id("ann")), Verdict::Ignore);
         }
-        assert_eq!(judge(DmPolicy::Disabled, true, &none, &none, &id("ann")), Verdict::Ignore);
+    }
+
+    #[test]
+    fn case_071_a_block_beats_every_list_and_every_policy() {
+        let (named, everyone) = (listed(&["ann"]), listed(&["*"]));
+        for listed in [&named, &everyone] {
+            let lists = Lists { listed, approved: &named, standing: Standing::Blocked };
+            for policy in [DmPolicy::Pairing, DmPolicy::Allowlist, DmPolicy::Open] {
+                assert_eq!(judge(policy, false, lists, &id("ann")), Verdict::Ignore, "{policy:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_grant_of_the_records_counts_under_pairing_only() {
+        let none = Allowlist::default();
+        let lists = Lists { listed: &none, approved: &none, standing: Standing::Granted };
+        let verdict = |policy| judge(policy, false, lists, &id("ann"));
+        assert_eq!(verdict(DmPolicy::Pairing), Verdict::Admit(Ground::Approved));
+        for policy in [DmPolicy::Allowlist, DmPolicy::Open, DmPolicy::Disabled] {
+            assert_eq!(verdict(policy), Verdict::Ignore, "{policy:?}");
+        }
     }
 
     #[test]

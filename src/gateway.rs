@@ -1,5 +1,6 @@
 //! The running gateway: accounts, server and socket, started and stopped in order.
 
+mod access_port;
 mod account;
 mod admission;
 mod answer;

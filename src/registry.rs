@@ -7,7 +7,7 @@ pub static CHANNELS: &[&ChannelPlugin] =
     &[&channel_telegram::PLUGIN, &channel_terminal::PLUGIN, &channel_webchat::PLUGIN];
 
 /// The command plugins, in alphabetical order.
-pub static COMMANDS: &[&CommandPlugin] = &[&command_device_pair::PLUGIN];
+pub static COMMANDS: &[&CommandPlugin] = &[&command_access::PLUGIN, &command_device_pair::PLUGIN];
 
 /// The responders, in alphabetical order.
 pub static RESPONDERS: &[&ResponderPlugin] =

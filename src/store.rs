@@ -2,6 +2,7 @@
 //!
 //! The rules do not know which store is there.
 
+pub mod access;
 mod ages;
 mod allowlist;
 pub mod audit;
@@ -25,7 +26,7 @@ use std::{
     sync::Arc,
 };
 
-use openclaw_plugin_sdk::{SenderId, UnixMs};
+use openclaw_plugin_sdk::UnixMs;
 
 use crate::access::{
     AccountKey,
@@ -39,7 +40,7 @@ use crate::access::{
 pub use self::owners::{How, KnownOwner};
 
 /// The store, as the gateway and the command line use it. Every call blocks on disk: from async code, off the runtime.
-pub trait Store: devices::DeviceStore {
+pub trait Store: devices::DeviceStore + access::AccessStore {
     /// The approved senders of this very account. One `stat` a file while nothing changed.
     fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError>;
 
@@ -62,15 +63,6 @@ pub trait Store: devices::DeviceStore {
         decide: &Decide<'_>,
         now: UnixMs,
     ) -> Result<Outcome, StoreError>;
-
-    /// Removes every stored grant of a sender from every file of the account. False where there was none.
-    fn revoke(
-        &self,
-        by: &Approver,
-        key: &AccountKey,
-        sender: &SenderId,
-        now: UnixMs,
-    ) -> Result<bool, StoreError>;
 
     /// Adds an owner. False where he is one already.
     fn add_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError>;
@@ -100,14 +92,18 @@ pub struct Decide<'a> {
     pub channel: &'a str,
     /// Its opaque name, as it was displayed.
     pub request: &'a RequestId,
-    /// Approve or deny.
+    /// Approve, deny, or block whoever asks.
     pub decision: openclaw_plugin_sdk::Decision,
+    /// Until when an approval lets him in; for good where nothing stands there.
+    pub until: Option<UnixMs>,
 }
 
 /// What became of a decision.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "a request holds its code")]
 pub enum Outcome {
+    /// He says that he is somebody who is let in no more. Nothing was changed.
+    Changed,
     /// Done and durable; the request as it was.
     Done(PairingRequest),
     /// No such request waits any more: expired, or decided by somebody else. Nothing was changed.

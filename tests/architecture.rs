@@ -68,6 +68,8 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("registry", &["config", "store", "gateway", "cli", "hyper"]),
     ("config", &["tokio", "gateway", "cli", "hyper", "clap"]),
     ("store", &["tokio", "gateway", "cli", "hyper", "clap", "config", "registry"]),
+    ("explain", &["tokio", "gateway", "cli", "hyper", "clap"]),
+    ("permits", &["tokio", "gateway", "cli", "hyper", "clap"]),
     ("offer", &["tokio", "config", "gateway", "cli", "hyper", "clap"]),
     ("local", &["tokio", "gateway", "cli", "hyper", "clap"]),
     ("remote", &["gateway", "cli", "hyper", "clap", "config", "registry"]),

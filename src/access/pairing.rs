@@ -9,7 +9,7 @@ use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 
 pub(crate) use self::code::ALPHABET;
 pub use self::code::PairingCode;
-use super::AccountKey;
+use super::{AccountKey, Contact};
 
 /// A request and its code live this long from creation; nothing extends it.
 pub const LIFETIME_MS: u64 = 3_600_000;
@@ -25,6 +25,17 @@ impl RequestId {
     /// Derived from channel, account, sender and the creation time as the file writes it.
     pub fn derive(key: &AccountKey, sender: &SenderId, created_at: &str) -> Self {
         let text = format!("{}\0{}\0{sender}\0{created_at}", key.channel, key.account);
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let mut id = URL_SAFE_NO_PAD.encode(digest);
+        id.truncate(32);
+        Self(id)
+    }
+
+    /// The name of the request that says more: who its sender is.
+    #[must_use]
+    pub fn saying(self, claims: Option<&Contact>) -> Self {
+        let Some(claims) = claims else { return self };
+        let text = format!("{}\0{claims}", self.0);
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
         let mut id = URL_SAFE_NO_PAD.encode(digest);
         id.truncate(32);
@@ -63,9 +74,16 @@ pub struct PairingRequest {
     pub meta: BTreeMap<String, String>,
     /// A name he gave after the request was opened. Shown, and decides nothing.
     pub later_name: Option<String>,
+    /// Whom he says to be, by a link that this person gave him. An approval joins the two.
+    pub claims: Option<Box<Contact>>,
 }
 
 impl PairingRequest {
+    /// Who asks, and where.
+    pub fn contact(&self) -> Contact {
+        Contact { key: self.key.clone(), sender: self.sender.clone() }
+    }
+
     /// The name it came with, as the sender wrote it.
     pub fn name(&self) -> Option<String> {
         display_name(&self.meta)
@@ -153,6 +171,8 @@ pub struct Knock {
     /// The network address he comes from, where the channel knows it and it is not this machine:
     /// one request may wait an address.
     pub address: Option<String>,
+    /// Whom he says to be, by a link that is open.
+    pub claims: Option<Box<Contact>>,
 }
 
 /// What a knock led to.
@@ -214,25 +234,32 @@ impl PairingRequests {
         if self.denials.iter().any(|denial| here(&denial.account, &denial.sender)) {
             return Ok(Asked::Denied);
         }
-        if let Some(request) =
-            self.requests.iter_mut().find(|request| here(&request.key.account, &request.sender))
-        {
+        let his = self.requests.iter().position(|one| here(&one.key.account, &one.sender));
+        // A request never changes: one that says more takes the place of the one that said less.
+        let says_more =
+            |request: &PairingRequest| knock.claims.is_some() && request.claims != knock.claims;
+        let replaced = his.filter(|at| says_more(&self.requests[*at]));
+        if let (Some(at), None) = (his, replaced) {
+            let request = &mut self.requests[at];
             let touched = touch(request, knock, now);
             return Ok(Asked::Waiting { request: request.clone(), touched });
         }
         let same_address = |request: &PairingRequest| {
             knock.address.is_some() && request.meta.get("address") == knock.address.as_ref()
         };
-        if self.requests.iter().any(same_address) {
+        if replaced.is_none() && self.requests.iter().any(same_address) {
             return Ok(Asked::Full);
         }
         let of_account = |request: &&PairingRequest| request.key == knock.key;
         let waiting = self.requests.iter().filter(of_account).count();
-        let is_full = waiting >= places.max_pending;
+        let is_full = replaced.is_none() && waiting >= places.max_pending;
         if is_full && (places.when_full == WhenFull::Ignore || places.max_pending == 0) {
             return Ok(Asked::Full);
         }
         let mut code_now = code()?;
+        if let Some(at) = replaced {
+            self.requests.remove(at);
+        }
         while self.requests.iter().any(|request| request.code.matches(&code_now)) {
             code_now = code()?;
         }
@@ -240,6 +267,7 @@ impl PairingRequests {
         let oldest = oldest.filter(|_| is_full).map(|request| request.id.clone());
         let evicted = oldest.and_then(|id| self.forget(&id));
         let id = RequestId::derive(&knock.key, &knock.sender, created_at);
+        let id = id.saying(knock.claims.as_deref());
         let (key, sender, meta) = (knock.key.clone(), knock.sender.clone(), with_address(knock));
         let request = PairingRequest {
             id,
@@ -250,6 +278,7 @@ impl PairingRequests {
             last_seen_at: now,
             meta,
             later_name: None,
+            claims: knock.claims.clone(),
         };
         self.requests.push(request.clone());
         Ok(Asked::Opened { request, evicted })

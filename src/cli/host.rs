@@ -1,8 +1,10 @@
 //! What a command finds on this machine: the state folder, its store, the configuration.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use openclaw_plugin_sdk::{AccountId, ChannelPlugin, InvalidSenderId, SenderId, UnixMs, neutral};
+use openclaw_plugin_sdk::{
+    AccountId, ChannelPlugin, InvalidSenderId, SenderId, UnixMs, lasting, neutral,
+};
 
 use super::failure::{Exit, Failure};
 use crate::{
@@ -99,6 +101,11 @@ pub(super) fn pairing_channel(typed: &str) -> Result<&'static ChannelPlugin, Fai
         let text = format!("Channel {} does not support pairing", neutral(typed, 64));
         Failure::line(Exit::Usage, text).hint(format!("these do: {}", known.join(", ")))
     })
+}
+
+/// Reads a span of time, such as `90m`, `24h` or `30d`.
+pub(super) fn span(text: &str) -> Result<Duration, String> {
+    lasting(text).ok_or_else(|| "a span is like 90m, 24h or 30d".to_owned())
 }
 
 /// Reads `--account`.

@@ -99,6 +99,7 @@ mod tests {
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
                 .collect(),
             later_name: later_name.map(str::to_owned),
+            claims: None,
         }
     }
 

@@ -209,12 +209,14 @@ fn help_of_decisions() {
                   --config <FILE>      The configuration file, instead of config.toml in the
                                        state folder
                   --account <ACCOUNT>  Only this account
+                  --for <SPAN>         Only so long, such as `90m`, `24h` or `30d`
                   --notify             Tell the sender, through the running gateway
               -h, --help               Print help
 
             Examples:
               openclaw pairing approve AB3D7X9K                    On any channel
               openclaw pairing approve telegram AB3D7X9K           On this channel
+              openclaw pairing approve telegram AB3D7X9K --for 24h Until tomorrow
               openclaw pairing approve telegram AB3D7X9K --notify  And tell the sender
 
             Approving lets somebody talk. It never makes an owner.

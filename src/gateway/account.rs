@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -40,6 +40,8 @@ pub(crate) struct Running {
     /// Where the server puts HTTP requests for this account.
     pub(crate) exchanges: mpsc::Sender<Exchange>,
     taken_by_receive: Mutex<Option<mpsc::Receiver<Exchange>>>,
+    /// The account's inbox, once it runs.
+    inbox: OnceLock<Arc<Inbox>>,
 }
 
 impl Running {
@@ -58,7 +60,13 @@ impl Running {
             chats,
             exchanges,
             taken_by_receive: Mutex::new(Some(receiver)),
+            inbox: OnceLock::new(),
         }
+    }
+
+    /// What stands before a code in a link that sends it to this account, where the platform has such links.
+    pub(crate) fn deep_link(&self) -> Option<&str> {
+        self.inbox.get()?.deep_link()
     }
 
     /// Remembers where somebody can be written to: a direct chat, for nobody else reads along there.
@@ -91,15 +99,17 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
     };
     let (deliveries, queue) = mpsc::channel::<Delivery>(QUEUE);
     let (connected, seen) = watch::channel(false);
-    let inbox =
-        Inbox::new(account.config.key.account.clone(), deliveries, exchanges, connected.clone());
+    let id = account.config.key.account.clone();
+    let inbox = account
+        .inbox
+        .get_or_init(|| Arc::new(Inbox::new(id, deliveries, exchanges, connected.clone())));
     gateway.tracker.spawn(inbound::listen(Arc::clone(&gateway), Arc::clone(&account), queue));
     gateway.tracker.spawn(show_connected(Arc::clone(&gateway), Arc::clone(&account), seen));
     let mut backoff = Duration::from_millis(500);
     while !gateway.stop.is_cancelled() {
         connected.send_replace(false);
         let ended = tokio::select! {
-            ended = account.channel.receive(&inbox) => ended,
+            ended = account.channel.receive(inbox) => ended,
             () = gateway.stop.cancelled() => break,
         };
         if *connected.borrow() {

@@ -190,14 +190,17 @@ async fn answer(
         slot = gateway.turns.slots.acquire() => slot,
         () = gateway.stop.cancelled() => return Ok(ControlFlow::Break(())),
     };
-    let rules =
-        Rules { account: &account.config, owners: &gateway.config.owners, store: &*gateway.store };
     let event = InboundEvent::Message(message.clone());
-    let Passage::Admitted(admitted) = gate::admit(rules, event, super::moment_of_answer())? else {
+    let passage = gate::admit(rules(gateway, account), event, super::moment_of_answer())?;
+    let Passage::Admitted(admitted) = passage else {
         debug!(channel = account.config.plugin.id, "no longer admitted: dropped");
         return Ok(ControlFlow::Continue(()));
     };
     respond(gateway, account, &admitted).await
+}
+
+fn rules<'a>(gateway: &'a Gateway, account: &'a Running) -> Rules<'a> {
+    Rules { account: &account.config, owners: &gateway.config.owners, store: &*gateway.store }
 }
 
 /// Answers somebody the gate has admitted; breaks where the stop cut the responder off.
@@ -239,6 +242,15 @@ async fn respond(
             "The assistant could not answer just now. Please try again in a while.".to_owned()
         }
     };
+    // Whoever was revoked or blocked while the assistant thought is not answered.
+    let event = InboundEvent::Message(message.clone());
+    if !matches!(
+        gate::admit(rules(gateway, account), event, super::moment_of_answer())?,
+        Passage::Admitted(_)
+    ) {
+        debug!(channel = account.config.plugin.id, "no longer admitted: not answered");
+        return Ok(ControlFlow::Continue(()));
+    }
     let mut answer = OutboundMessage::new(to.clone(), Text::plain(answer));
     if to.kind == ChatKind::Group {
         answer.answers = Some(InboundRef::Message(message.id.clone()));
@@ -274,6 +286,9 @@ fn instead(
         (Kind::Setup, None) => {
             Text::plain("That is a setup code, or was one. It belongs into the app, not here.")
         }
+        (Kind::Ticket, _) => Text::plain(
+            "That is an invitation or a link, or was one. It is for somebody who is not let in yet.",
+        ),
     }))
 }
 

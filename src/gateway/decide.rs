@@ -1,8 +1,8 @@
 //! A decision made in a chat: the store's, then told to whoever asked.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use openclaw_plugin_sdk::{Decision, OutboundMessage, Text, neutral};
+use openclaw_plugin_sdk::{Decision, OutboundMessage, Text, UnixMs, neutral};
 use tracing::info;
 
 use super::{Gateway, answer, blocking, gate::NAME_LIMIT};
@@ -19,17 +19,39 @@ use crate::{
 /// What somebody is told who was let in.
 pub(crate) const WELCOME: &str = "✅ OpenClaw access approved. Send a message to start chatting.";
 
-/// Decides one request by its opaque name, and welcomes whom it lets in. `None` where it no longer waits.
+/// Which way a decision goes, and how long it holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ruling {
+    /// Which way.
+    pub(crate) decision: Decision,
+    /// How long an approval lasts; for good where nothing stands there.
+    pub(crate) lasting: Option<Duration>,
+}
+
+impl From<Decision> for Ruling {
+    fn from(decision: Decision) -> Self {
+        Self { decision, lasting: None }
+    }
+}
+
+impl Ruling {
+    fn until(self, now: UnixMs) -> Option<UnixMs> {
+        let lasting = u64::try_from(self.lasting?.as_millis()).unwrap_or(u64::MAX);
+        Some(UnixMs(now.0.saturating_add(lasting)))
+    }
+}
+
+/// Decides one request by its opaque name, and welcomes whom it lets in.
 pub(crate) async fn decide(
     gateway: &Arc<Gateway>,
     approver: &Approver,
     channel: &str,
     request: &RequestId,
-    decision: Decision,
-) -> Result<Option<PairingRequest>, StoreError> {
-    let decided = settle(gateway, approver, channel, request, decision).await?;
-    if let Some(request) = &decided
-        && decision == Decision::Approve
+    ruling: Ruling,
+) -> Result<Outcome, StoreError> {
+    let decided = settle(gateway, approver, channel, request, ruling).await?;
+    if let Outcome::Done(request) = &decided
+        && ruling.decision == Decision::Approve
         && gateway.config.pairing.notify_on_approval
     {
         welcome(gateway, &request.key, request).await;
@@ -43,25 +65,27 @@ pub(crate) async fn settle(
     approver: &Approver,
     channel: &str,
     request: &RequestId,
-    decision: Decision,
-) -> Result<Option<PairingRequest>, StoreError> {
+    ruling: Ruling,
+) -> Result<Outcome, StoreError> {
     let store = Arc::clone(&gateway.store);
     let (by, channel, request) = (approver.clone(), channel.to_owned(), request.clone());
     let outcome = blocking(move || {
-        store.decide(&by, &Decide { channel: &channel, request: &request, decision }, world::now())
+        let (now, decision) = (world::now(), ruling.decision);
+        let until = ruling.until(now).filter(|_| decision == Decision::Approve);
+        store.decide(&by, &Decide { channel: &channel, request: &request, decision, until }, now)
     })
     .await?;
     gateway.cards.look();
-    let Outcome::Done(decided) = outcome else { return Ok(None) };
+    let Outcome::Done(decided) = &outcome else { return Ok(outcome) };
     info!(
         channel = decided.key.channel,
         account = %decided.key.account,
         sender = %decided.sender,
         actor = approver.actor(),
-        approved = decision == Decision::Approve,
+        decision = ?ruling.decision,
         "request decided"
     );
-    Ok(Some(decided))
+    Ok(outcome)
 }
 
 async fn welcome(gateway: &Arc<Gateway>, key: &AccountKey, request: &PairingRequest) {
@@ -83,6 +107,7 @@ pub(crate) fn sentence(decision: Decision, request: &PairingRequest) -> String {
     };
     let (mark, done) = match decision {
         Decision::Approve => ("✅", "Approved"),
+        Decision::Block => ("⛔", "Blocked"),
         Decision::Deny => ("⛔", "Denied"),
     };
     format!("{mark} {done} {} sender {}{name}", request.key.channel, request.sender)

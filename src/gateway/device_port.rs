@@ -84,6 +84,9 @@ impl Port {
         choice: DeviceChoice<'_>,
     ) -> Result<DeviceDecided, CommandError> {
         let owner = self.owner()?;
+        if decision == Decision::Block {
+            return Err(failed("a device is turned away or removed, not blocked"));
+        }
         let rows = self.devices().await?;
         let row = match (choice, &rows[..]) {
             (DeviceChoice::Only, [row]) => row,
@@ -104,7 +107,7 @@ impl Port {
                 None => return Ok(self.not_yet(NotYet::NotShown, &rows)),
             },
             // To turn somebody away, his name is enough.
-            Decision::Deny => displayed(row, &rows, world::now()).1,
+            Decision::Block | Decision::Deny => displayed(row, &rows, world::now()).1,
         };
         let by = DeviceApprover::of(owner, display.listed);
         let undecided = match self.settle(decision, by, display).await.map_err(failed)? {
@@ -157,7 +160,9 @@ impl Port {
             let now = world::now();
             Ok(match decision {
                 Decision::Approve => store.approve_device(&by, &id, revision, now)?.map(drop),
-                Decision::Deny => store.reject_device(&by, &id, revision, now)?.map(drop),
+                Decision::Block | Decision::Deny => {
+                    store.reject_device(&by, &id, revision, now)?.map(drop)
+                }
             })
         })
         .await

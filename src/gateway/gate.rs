@@ -8,12 +8,14 @@ use openclaw_plugin_sdk::{
 
 use crate::{
     access::{
-        Ground, Verdict,
+        Ground, Lists, Verdict,
         claim::ClaimCode,
         group::{GroupMessage, GroupPolicy},
         is_direct, judge,
         owner::{Owners, Seat, Writer, recognise},
         pairing::{Knock, display_name},
+        records::Standing,
+        ticket::Ticket,
     },
     config::Account,
     store::{Store, StoreError},
@@ -156,6 +158,19 @@ pub(crate) fn claim_code(
     (words.name == "claim").then(|| ClaimCode::parse(words.args))?
 }
 
+/// The ticket in a stranger's message: alone, or behind `/start` or `/link`. Not over an exposed link.
+pub(crate) fn ticket(account: &Account, message: &InboundMessage) -> Option<Ticket> {
+    if message.link != openclaw_plugin_sdk::Link::Private {
+        return None;
+    }
+    let prefix = account.plugin.abilities.command_prefix;
+    match words::command(prefix, &message.text) {
+        Some(words) if matches!(words.name, "start" | "link") => Ticket::parse(words.args),
+        Some(_) => None,
+        None => Ticket::parse(&message.text),
+    }
+}
+
 fn admit_message(
     rules: Rules<'_>,
     message: InboundMessage,
@@ -167,8 +182,12 @@ fn admit_message(
     match message.conversation.kind {
         ChatKind::Direct => {
             let old = is_old(message.sent_at, moment);
-            let (verdict, seat) =
-                judge_direct(rules, &message.conversation, &message.sender, message.link)?;
+            let (verdict, seat) = judge_direct(
+                rules,
+                &message.conversation,
+                &message.sender,
+                (message.link, moment.now),
+            )?;
             Ok(match verdict {
                 Verdict::Admit(_) if old && is_too_old(message.sent_at, moment) => {
                     Passage::Silence("backlog")
@@ -197,6 +216,10 @@ fn admit_in_group(
     let old = is_old(message.sent_at, moment);
     let seat = seat(rules, &message.conversation, &message.sender, message.link)?;
     let (chat, sender) = (&message.conversation.id, &message.sender.id);
+    let standing = rules.store.standing(&rules.account.key, sender, moment.now)?;
+    if seat.is_none() && standing == Standing::Blocked {
+        return Ok(Passage::Silence("blocked"));
+    }
     if let Some(words) =
         words::command(rules.account.plugin.abilities.command_prefix, &message.text)
     {
@@ -230,7 +253,8 @@ fn admit_press(
         let why = "a press outside a direct chat";
         return Ok(Passage::Refused(Foreign { sender: press.sender.id, why }));
     }
-    let (verdict, seat) = judge_direct(rules, &press.conversation, &press.sender, press.link)?;
+    let (verdict, seat) =
+        judge_direct(rules, &press.conversation, &press.sender, (press.link, moment.now))?;
     let Verdict::Admit(ground) = verdict else {
         let why = "a press of a stranger";
         return Ok(Passage::Refused(Foreign { sender: press.sender.id, why }));
@@ -245,13 +269,14 @@ fn judge_direct(
     rules: Rules<'_>,
     conversation: &Conversation,
     sender: &Sender,
-    link: openclaw_plugin_sdk::Link,
+    (link, now): (openclaw_plugin_sdk::Link, UnixMs),
 ) -> Result<(Verdict, Option<Seat>), StoreError> {
     let account = rules.account;
     let seat = seat(rules, conversation, sender, link)?;
     let approved = rules.store.approved(&account.key)?;
-    let verdict =
-        judge(account.dm_policy, seat.is_some(), &account.allow_from, &approved, &sender.id);
+    let standing = rules.store.standing(&account.key, &sender.id, now)?;
+    let lists = Lists { listed: &account.allow_from, approved: &approved, standing };
+    let verdict = judge(account.dm_policy, seat.is_some(), lists, &sender.id);
     Ok((verdict, seat))
 }
 
@@ -298,7 +323,13 @@ fn knock(account: &Account, message: &InboundMessage) -> Knock {
     if meta.is_empty() {
         meta.extend(message.sender.name.clone().map(|name| ("name".to_owned(), name)));
     }
-    Knock { key: account.key.clone(), sender: message.sender.id.clone(), meta, address }
+    Knock {
+        key: account.key.clone(),
+        sender: message.sender.id.clone(),
+        meta,
+        address,
+        claims: None,
+    }
 }
 
 /// Platforms date to the second: the second of the start itself is not old.

@@ -21,7 +21,12 @@ use super::{
     status::State,
 };
 use crate::{
-    access::owner::Owner,
+    access::{
+        Contact,
+        owner::Owner,
+        pairing::Knock,
+        ticket::{Ticket, TicketKind},
+    },
     store::{Note, StoreError},
     world,
 };
@@ -116,8 +121,13 @@ async fn take(
                 debug!(channel = account.config.plugin.id, why, "ignored");
                 Ok(())
             }
-            Passage::Stranger(knock, message) => {
+            Passage::Stranger(mut knock, message) => {
                 let conversation = message.conversation.clone();
+                if let Some(ticket) = gate::ticket(&account.config, &message)
+                    && shows(gateway, account, ticket, (&mut knock, &message)).await?
+                {
+                    return see(account, &key);
+                }
                 if challenge::knocked(gateway, account, knock, conversation).await?
                     == Standing::Approved
                 {
@@ -128,6 +138,29 @@ async fn take(
             }
         };
     }
+}
+
+/// A stranger shows a ticket. True where it was an invitation, and he is let in by it; a link goes into his knock.
+async fn shows(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    ticket: Ticket,
+    (knock, message): (&mut Knock, &InboundMessage),
+) -> Result<bool, StoreError> {
+    let (store, now) = (Arc::clone(&gateway.store), world::now());
+    if ticket.kind() == TicketKind::Link {
+        knock.claims = blocking(move || store.linked(&ticket, now)).await?.map(Box::new);
+        return Ok(false);
+    }
+    let who = Contact { key: knock.key.clone(), sender: knock.sender.clone() };
+    let bearer = who.clone();
+    let Some(accepted) = blocking(move || store.accept(&ticket, &bearer, now)).await? else {
+        return Ok(false);
+    };
+    info!(channel = account.config.plugin.id, sender = %who.sender, invitation = accepted.id, "invitation accepted");
+    account.remember(&who.sender, &message.conversation);
+    notice::accepted(gateway, account, (&who, &accepted), message).await;
+    Ok(true)
 }
 
 async fn admitted_event(

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use openclaw_plugin_sdk::{InboundMessage, OutboundMessage, Text, neutral};
 
-use super::{Gateway, account::Running, answer, cards::seats, gate::NAME_LIMIT, outbound};
-use crate::access::owner::Owner;
+use super::{Gateway, account::Running, answer, cards::seats, decide, gate::NAME_LIMIT, outbound};
+use crate::{
+    access::{Contact, owner::Owner},
+    store::access::Accepted,
+};
 
 /// Tells every owner that can be reached one sentence, beside whatever goes on.
 pub(crate) fn tell_owners(gateway: &Arc<Gateway>, text: &str) {
@@ -15,6 +18,28 @@ pub(crate) fn tell_owners(gateway: &Arc<Gateway>, text: &str) {
             outbound::say(&account, &account.chat_of(&owner.sender), text.clone()).await;
         }
     });
+}
+
+/// Welcomes whom an invitation lets in, and tells every owner of it.
+pub(crate) async fn accepted(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    (who, accepted): (&Contact, &Accepted),
+    message: &InboundMessage,
+) {
+    let welcome = Text::plain(decide::WELCOME);
+    let welcome = OutboundMessage::new(message.conversation.clone(), welcome);
+    answer::send(gateway, account, vec![welcome]).await;
+    gateway.cards.look();
+    let name = message.sender.name.as_deref();
+    let name = name.map(|name| format!(" ({})", neutral(name, NAME_LIMIT))).unwrap_or_default();
+    let note = accepted.note.as_ref().map(|note| format!(" “{note}”")).unwrap_or_default();
+    let text = format!(
+        "{who}{name} came with the invitation{note} by {}, and is let in. \
+         To take it back: openclaw access revoke {who}",
+        accepted.by
+    );
+    tell_owners(gateway, &text);
 }
 
 /// Tells the new owner, and every owner there was.

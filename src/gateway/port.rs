@@ -8,27 +8,29 @@ use std::{
 
 use openclaw_plugin_sdk::{
     Choice, CommandError, Conversation, Decided, Decision, DeviceChoice, DeviceDecided,
-    Gateway as CommandPort, Notify, Opaque, OutboundMessage, Reply, SenderId, Setup, SetupWish,
-    UnixMs, Waiting, WaitingDevice, async_trait, neutral,
+    Gateway as CommandPort, Notify, Opaque, OutboundMessage, Permits, Reply, SenderId, Setup,
+    SetupWish, UnixMs, Waiting, WaitingDevice, async_trait, neutral,
 };
 
 use super::{
     Gateway,
     account::Running,
-    blocking, decide,
+    blocking,
+    decide::{self, Ruling},
     gate::{NAME_LIMIT, Who},
     reply::{Outgoing, Replies, fill},
     shown::Display,
 };
 use crate::{
     access::{
+        Ground,
         approver::Approver,
         pairing::{LIFETIME_MS, PairingCode, PairingRequest},
     },
     device::approver::{DeviceApprover, Listed},
     offer::Minted,
     registry,
-    store::StoreError,
+    store::{Outcome, StoreError},
     world,
 };
 
@@ -44,6 +46,8 @@ pub(crate) struct Port {
     pub(super) chat: Conversation,
     pub(super) sender: SenderId,
     pub(super) approver: Option<Approver>,
+    /// Why whoever runs the command is let in.
+    pub(super) ground: Ground,
     kept: Mutex<Kept>,
 }
 
@@ -61,6 +65,8 @@ pub(crate) enum Secret {
     Pairing(PairingCode),
     /// For a device.
     Setup(Box<Minted>),
+    /// A ticket, or a link that sends it.
+    Ticket(String),
 }
 
 impl Secret {
@@ -69,6 +75,7 @@ impl Secret {
         match self {
             Self::Pairing(code) => code.spell(),
             Self::Setup(minted) => minted.code.clone(),
+            Self::Ticket(text) => text.clone(),
         }
     }
 }
@@ -106,7 +113,8 @@ impl Port {
         approver: Option<Approver>,
     ) -> Self {
         let (chat, sender) = (who.conversation.clone(), who.sender.clone());
-        Self { gateway, account, chat, sender, approver, kept: Mutex::default() }
+        let (ground, kept) = (who.ground, Mutex::default());
+        Self { gateway, account, chat, sender, approver, ground, kept }
     }
 
     pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -215,11 +223,14 @@ impl CommandPort for Port {
             ));
         };
         self.gateway.wrong_codes().forget(approver.actor());
-        let decided =
-            decide::decide(&self.gateway, approver, &request.key.channel, &request.id, decision)
-                .await;
-        let decided = decided.map_err(|error| CommandError::Failed(error.to_string()))?;
-        Ok(decided.map_or(Decided::NoMatch, |request| Decided::Done(self.row(&request, now))))
+        let ruling = Ruling { decision, lasting: choice.lasting };
+        let channel = &request.key.channel;
+        let decided = decide::decide(&self.gateway, approver, channel, &request.id, ruling).await;
+        Ok(match decided.map_err(|error| CommandError::Failed(error.to_string()))? {
+            Outcome::Changed => Decided::Changed,
+            Outcome::Done(request) => Decided::Done(self.row(&request, now)),
+            Outcome::Gone => Decided::NoMatch,
+        })
     }
 
     async fn device_list(&self) -> Result<Vec<WaitingDevice>, CommandError> {
@@ -244,6 +255,10 @@ impl CommandPort for Port {
 
     async fn device_notify(&self, wish: Option<Notify>) -> Result<Notify, CommandError> {
         self.listen(wish).await
+    }
+
+    fn permits(&self) -> &dyn Permits {
+        self
     }
 }
 

@@ -108,7 +108,7 @@ fn drawn(minted: &Minted, caption: Text, abilities: Abilities) -> Body {
 fn setup(secrets: &[Secret], code: Opaque) -> Option<&Minted> {
     match secrets.get(code.0) {
         Some(Secret::Setup(minted)) => Some(minted),
-        Some(Secret::Pairing(_)) | None => None,
+        Some(Secret::Pairing(_) | Secret::Ticket(_)) | None => None,
     }
 }
 

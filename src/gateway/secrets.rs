@@ -1,7 +1,7 @@
 //! Codes in what people write: they never reach a responder.
 
 use crate::{
-    access::{claim::ClaimCode, pairing::PairingCode},
+    access::{claim::ClaimCode, pairing::PairingCode, ticket::Ticket},
     device::token::TokenDigest,
     protocol::setup_code::SetupPayload,
     store::StoreError,
@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     Pairing,
     /// For a device.
     Setup,
+    /// An invitation, or a link.
+    Ticket,
 }
 
 /// Finds a code that somebody waits with, a setup code or its token, or a text that is written like a claim code
@@ -30,6 +32,9 @@ pub(crate) enum Kind {
 pub(crate) fn code_in(gateway: &Gateway, text: &str) -> Result<Option<Kind>, StoreError> {
     if holds_a_setup_code(gateway, text)? {
         return Ok(Some(Kind::Setup));
+    }
+    if holds_a_ticket(text) {
+        return Ok(Some(Kind::Ticket));
     }
     Ok(holds_a_code(gateway, text)?.then_some(Kind::Pairing))
 }
@@ -54,6 +59,12 @@ fn holds_a_setup_code(gateway: &Gateway, text: &str) -> Result<bool, StoreError>
     }
     let codes = gateway.store.setup_codes()?;
     Ok(codes.iter().any(|code| tokens.iter().any(|token| code.digest.matches(token))))
+}
+
+/// Also one that is spent: it says that its like are secrets.
+fn holds_a_ticket(text: &str) -> bool {
+    let runs = text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c)));
+    runs.filter(|run| run.len() < 64).any(|run| Ticket::parse(run).is_some())
 }
 
 fn holds_a_code(gateway: &Gateway, text: &str) -> Result<bool, StoreError> {

@@ -15,13 +15,13 @@ use std::{
     path::PathBuf,
 };
 
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::log::{Log, ROTATE_AT};
 use super::{Note, StoreError, io, paths::StateDir};
 use crate::{
-    access::{AccountKey, approver::Approver, pairing::RequestId},
+    access::{AccountKey, Contact, approver::Approver, pairing::RequestId},
     device::approver::DeviceApprover,
     world,
 };
@@ -33,15 +33,23 @@ const LONGEST: usize = 600;
 
 /// The words of the log for what a line does beside being there. Each is finished again if need be.
 pub(super) mod action {
+    pub(in crate::store) const ACCEPT: &str = "accept";
     pub(in crate::store) const APPROVE: &str = "approve";
+    pub(in crate::store) const BLOCK: &str = "block";
     pub(in crate::store) const CLAIM: &str = "claim";
     pub(in crate::store) const CLAIM_OPEN: &str = "claim-open";
     pub(in crate::store) const DENY: &str = "deny";
     pub(in crate::store) const EVICT: &str = "evict";
+    pub(in crate::store) const EXTEND: &str = "extend";
+    pub(in crate::store) const INVITE: &str = "invite";
+    pub(in crate::store) const LINK_OPEN: &str = "link-open";
+    pub(in crate::store) const NOTE: &str = "note";
     pub(in crate::store) const OWNER_ADD: &str = "owner-add";
     pub(in crate::store) const OWNER_REMOVE: &str = "owner-remove";
     pub(in crate::store) const REQUEST: &str = "request";
     pub(in crate::store) const REVOKE: &str = "revoke";
+    pub(in crate::store) const UNBLOCK: &str = "unblock";
+    pub(in crate::store) const UNINVITE: &str = "uninvite";
 
     // About devices. What they do is in the files that the line names.
     pub(in crate::store) const CODE_BIND: &str = "code-bind";
@@ -63,8 +71,10 @@ pub(super) mod action {
     pub(in crate::store) const TOKEN_REVOKE: &str = "token-revoke";
     pub(in crate::store) const TOKEN_ROTATE: &str = "token-rotate";
 
-    pub(in crate::store) const ALL: [&str; 27] = [
+    pub(in crate::store) const ALL: [&str; 35] = [
+        ACCEPT,
         APPROVE,
+        BLOCK,
         CLAIM,
         CLAIM_OPEN,
         CODE_BIND,
@@ -79,11 +89,15 @@ pub(super) mod action {
         DEVICE_RENAME,
         DEVICE_REQUEST,
         EVICT,
+        EXTEND,
+        INVITE,
+        LINK_OPEN,
         NODE_APPROVE,
         NODE_REJECT,
         NODE_REMOVE,
         NODE_RENAME,
         NODE_REQUEST,
+        NOTE,
         OWNER_ADD,
         OWNER_REMOVE,
         REQUEST,
@@ -91,6 +105,8 @@ pub(super) mod action {
         TOKEN_ISSUE,
         TOKEN_REVOKE,
         TOKEN_ROTATE,
+        UNBLOCK,
+        UNINVITE,
     ];
 }
 
@@ -119,9 +135,12 @@ pub struct Line {
     /// The opaque name of the request that was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// Until when a denial holds.
+    /// Until when a denial holds, or a grant, or an invitation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// The id that the subject is joined to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
     /// The role of a device's token that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
@@ -155,6 +174,7 @@ impl Line {
             subject: None,
             request: None,
             until: None,
+            with: None,
             role: None,
             staged: Vec::new(),
             prev: String::new(),
@@ -198,6 +218,19 @@ impl Line {
     pub(super) fn named(mut self, name: &str) -> Self {
         self.request = Some(bounded(name));
         self
+    }
+
+    /// The id that the subject is joined to.
+    pub(super) fn with(mut self, contact: &str) -> Self {
+        self.with = Some(bounded(contact));
+        self
+    }
+
+    /// Whom it is about, where that is somebody on an account.
+    pub fn contact(&self) -> Option<Contact> {
+        let account = AccountId::parse(self.account.as_deref()?)?;
+        let key = AccountKey { channel: self.channel.clone()?, account };
+        Some(Contact { key, sender: SenderId::new(self.subject.as_deref()?).ok()? })
     }
 
     pub(super) fn with_role(mut self, role: &str) -> Self {

@@ -6,6 +6,7 @@ use openclaw_plugin_sdk::{Decision, InvalidSenderId, SenderId, UnixMs};
 
 use super::{
     Decide, Note, Outcome, Store, StoreError,
+    access::{self, AccessStore, Settled},
     ages::Ages,
     allowlist,
     audit::{self, Line, action},
@@ -29,6 +30,7 @@ use crate::{
         pairing::{
             Asked, Knock, LIFETIME_MS, PairingCode, PairingRequest, PairingRequests, Places,
         },
+        records::{Index, Standing},
     },
     world,
 };
@@ -45,6 +47,7 @@ pub struct FileStore {
     pub(super) ages: Ages,
     pub(super) approved: Cache<AccountKey, Allowlist>,
     seats: Cache<(), Seats>,
+    pub(super) records: Cache<(), Index>,
     waiting: Cache<String, PairingRequests>,
     pub(super) devices: DeviceFiles,
 }
@@ -66,6 +69,7 @@ impl FileStore {
             ages: Ages::new(world::monotonic),
             approved: Cache::default(),
             seats: Cache::default(),
+            records: Cache::default(),
             waiting: Cache::default(),
             devices: DeviceFiles::new(world::monotonic),
         }
@@ -133,9 +137,17 @@ impl FileStore {
         let channel = &knock.key.channel;
         let mut change = Change::open(self, now)?;
         let now = change.now;
-        if self.approved(&knock.key)?.names(&knock.sender) {
-            return Ok(Asked::Approved);
+        match self.standing(&knock.key, &knock.sender, now)? {
+            Standing::Blocked => return Ok(Asked::Denied),
+            Standing::Granted => return Ok(Asked::Approved),
+            Standing::Unknown if self.approved(&knock.key)?.names(&knock.sender) => {
+                return Ok(Asked::Approved);
+            }
+            Standing::Unknown => {}
         }
+        let spent = access::spend_link(&mut change, knock.claims.as_deref())?;
+        let without = Knock { claims: None, ..knock.clone() };
+        let knock = if spent { knock } else { &without };
         let path = self.state.pairing(channel);
         change.hold(&path)?;
         let found = file::read(&path)?;
@@ -192,6 +204,7 @@ impl Store for FileStore {
 
     fn readable(&self, key: &AccountKey) -> Result<(), StoreError> {
         self.approved(key)?;
+        self.records()?;
         self.requests(&key.channel)?;
         self.seats().map(drop)
     }
@@ -237,32 +250,23 @@ impl Store for FileStore {
         let Some(request) = request.filter(|request| !self.ages.is_request_over(request)) else {
             return Ok(Outcome::Gone);
         };
+        let is_more = decide.until.is_some()
+            || request.claims.is_some()
+            || self.records()?.grant(&request.key, &request.sender).is_some();
         let line = match decide.decision {
-            Decision::Approve => Line::by(by, action::APPROVE, now),
+            Decision::Approve if !is_more => Line::by(by, action::APPROVE, now),
+            Decision::Approve | Decision::Block => {
+                return Ok(match access::settle(change, by, (decide, request))? {
+                    Settled::Changed => Outcome::Changed,
+                    Settled::Done => Outcome::Done(request.clone()),
+                });
+            }
             Decision::Deny => Line::by(by, action::DENY, now)
                 .until(UnixMs(request.created_at.0.saturating_add(LIFETIME_MS))),
         };
         let line = line.of(&request.key).about(request.sender.as_str()).deciding(&request.id);
         effect::carry_out(change, line)?;
         Ok(Outcome::Done(request.clone()))
-    }
-
-    fn revoke(
-        &self,
-        by: &Approver,
-        key: &AccountKey,
-        sender: &SenderId,
-        now: UnixMs,
-    ) -> Result<bool, StoreError> {
-        let mut change = Change::open(self, now)?;
-        for path in self.state.allowlists(key) {
-            change.hold(&path)?;
-        }
-        if !self.approved(key)?.names(sender) {
-            return Ok(false);
-        }
-        let line = Line::by(by, action::REVOKE, change.now).of(key).about(sender.as_str());
-        effect::carry_out(change, line).map(|()| true)
     }
 
     fn add_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {

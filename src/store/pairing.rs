@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     access::{
-        AccountKey,
+        AccountKey, Contact,
         pairing::{Denial, LIFETIME_MS, PairingCode, PairingRequest, PairingRequests, RequestId},
     },
     world,
@@ -24,6 +24,7 @@ const REQUESTS: &str = "requests";
 const DENIALS: &str = "denied";
 const ACCOUNT: &str = "accountId";
 const LATER_NAME: &str = "laterName";
+const CLAIMS: &str = "claims";
 
 /// The requests of one file: what we understand of them, and how they stand there.
 pub(super) struct Requests {
@@ -64,14 +65,16 @@ impl Row {
         let key = AccountKey { channel: channel.to_owned(), account: account? };
         let sender = parse(channel, self.text("id")?).ok()?;
         let created_at = self.time("createdAt")?;
+        let claims = meta.remove(CLAIMS).and_then(|text| Contact::parse(&text)).map(Box::new);
         Some(PairingRequest {
-            id: RequestId::derive(&key, &sender, self.text("createdAt")?),
+            id: RequestId::derive(&key, &sender, self.text("createdAt")?).saying(claims.as_deref()),
             key,
             sender,
             code: PairingCode::parse(self.text("code")?)?,
             created_at,
             last_seen_at: self.time("lastSeenAt").unwrap_or(created_at),
             later_name: meta.remove(LATER_NAME),
+            claims,
             meta,
         })
     }
@@ -81,6 +84,8 @@ impl Row {
             request.meta.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
         // Nobody names himself into another account.
         meta.remove(LATER_NAME);
+        meta.remove(CLAIMS);
+        meta.extend(request.claims.as_ref().map(|who| (CLAIMS.to_owned(), who.to_string().into())));
         meta.insert(ACCOUNT.to_owned(), request.key.account.as_str().into());
         let created_at = world::iso(request.created_at);
         let mut row = Map::new();

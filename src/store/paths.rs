@@ -89,6 +89,16 @@ impl StateDir {
         self.0.join("gateway").join("tls").join("gateway-key.pem")
     }
 
+    /// Timed grants, blocks, people with several ids, notes, invitations: our own file.
+    pub fn access_records(&self) -> PathBuf {
+        self.access().join("grants.json")
+    }
+
+    /// The folder of it.
+    pub fn access(&self) -> PathBuf {
+        self.0.join("access")
+    }
+
     /// Added and claimed owners, and the open claim.
     pub fn owners(&self) -> PathBuf {
         self.credentials().join("owners.json")

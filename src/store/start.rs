@@ -23,8 +23,9 @@ pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
     let _writer = Change::open(store, now)?;
     let state = &store.state;
     let shared = [state.credentials(), state.devices(), state.nodes()];
+    let own = [state.access(), state.keys(), state.outbox()];
     narrow(state.path());
-    for dir in shared.iter().chain([&state.audit(), &state.keys()]) {
+    for dir in shared.iter().chain(&own).chain([&state.audit()]) {
         narrow(dir);
     }
     shared.iter().try_for_each(|dir| clear_locks(dir))?;
@@ -37,10 +38,7 @@ pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
         }
         Ok(())
     };
-    shared
-        .iter()
-        .chain([&state.keys(), &state.outbox()])
-        .try_for_each(|dir| each_file(dir, clear))?;
+    shared.iter().chain(&own).try_for_each(|dir| each_file(dir, clear))?;
     // What another program left readable is not; ours are 0600 from the first byte.
     [state.devices(), state.nodes()].iter().try_for_each(|dir| each_file(dir, narrow_file))
 }

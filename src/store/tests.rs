@@ -7,6 +7,7 @@ mod damage;
 mod field;
 mod log;
 mod owners;
+mod permits;
 pub(super) mod processes;
 
 use std::{
@@ -19,8 +20,9 @@ use std::{
 use openclaw_plugin_sdk::{AccountId, Decision, InvalidSenderId, SenderId, UnixMs};
 use serde_json::Value;
 
-use super::{audit::Line, files::FileStore, paths::StateDir, *};
+use super::{access::AccessStore, audit::Line, files::FileStore, paths::StateDir, *};
 use crate::access::{
+    Contact,
     allowlist::Allowlist,
     pairing::{Asked, Knock, Places, WhenFull},
 };
@@ -77,7 +79,7 @@ impl Bed {
     }
 
     fn decide(&self, request: &PairingRequest, decision: Decision) -> Result<Outcome, StoreError> {
-        let decide = Decide { channel: "telegram", request: &request.id, decision };
+        let decide = Decide { channel: "telegram", request: &request.id, decision, until: None };
         self.store.decide(&by(), &decide, NOW)
     }
 
@@ -88,7 +90,7 @@ impl Bed {
     }
 
     fn revoke(&self, account: &str, sender: &str) -> bool {
-        self.store.revoke(&by(), &key(account), &id(sender), NOW).unwrap()
+        !self.store.revoke(&by(), &at(account, sender), NOW).unwrap().is_empty()
     }
 
     fn has(&self, account: &str, sender: &str) -> bool {
@@ -146,9 +148,13 @@ fn key(account: &str) -> AccountKey {
     AccountKey { channel: "telegram".to_owned(), account: AccountId::parse(account).unwrap() }
 }
 
+fn at(account: &str, sender: &str) -> Contact {
+    Contact { key: key(account), sender: id(sender) }
+}
+
 fn knock(account: &str, sender: &str) -> Knock {
     let meta = [("firstName".to_owned(), "Ann".to_owned())].into();
-    Knock { key: key(account), sender: id(sender), meta, address: None }
+    Knock { key: key(account), sender: id(sender), meta, address: None, claims: None }
 }
 
 #[track_caller]

@@ -16,13 +16,13 @@ use std::{
 use divan::Bencher;
 use openclaw::{
     access::{
-        AccountKey, DmPolicy, Verdict,
+        AccountKey, DmPolicy, Lists, Verdict,
         allowlist::Allowlist,
         approver::Approver,
         judge,
         pairing::{Asked, Knock, PairingRequest, Places, WhenFull},
     },
-    store::{Decide, Outcome, Store, files::FileStore, paths::StateDir},
+    store::{Decide, Outcome, Store, access::AccessStore, files::FileStore, paths::StateDir},
 };
 use openclaw_plugin_sdk::{Decision, SenderId, UnixMs};
 
@@ -64,7 +64,12 @@ impl Bed {
 }
 
 fn approve(store: &FileStore, request: &PairingRequest) {
-    let decide = Decide { channel: "telegram", request: &request.id, decision: Decision::Approve };
+    let decide = Decide {
+        channel: "telegram",
+        request: &request.id,
+        decision: Decision::Approve,
+        until: None,
+    };
     let done = store.decide(&Approver::on_host(0), &decide, NOW).unwrap();
     assert!(matches!(done, Outcome::Done(_)));
 }
@@ -92,7 +97,7 @@ fn id(sender: &str) -> SenderId {
 
 fn knock(sender: &str) -> Knock {
     let meta = [("firstName".to_owned(), "Ann".to_owned())].into();
-    Knock { key: key(), sender: id(sender), meta, address: None }
+    Knock { key: key(), sender: id(sender), meta, address: None, claims: None }
 }
 
 /// One direct message of an approved sender: the list, the owners, the verdict.
@@ -103,7 +108,9 @@ fn verdict(bencher: Bencher<'_, '_>, entries: u64) {
     bencher.bench_local(|| {
         let approved = bed.store.approved(&key).unwrap();
         let owner = bed.store.owners().unwrap().names("telegram", &sender);
-        let verdict = judge(DmPolicy::Pairing, owner, &none, &approved, &sender);
+        let standing = bed.store.standing(&key, &sender, NOW).unwrap();
+        let lists = Lists { listed: &none, approved: &approved, standing };
+        let verdict = judge(DmPolicy::Pairing, owner, lists, &sender);
         assert!(matches!(verdict, Verdict::Admit(_)));
         black_box(verdict)
     });

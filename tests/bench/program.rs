@@ -213,7 +213,13 @@ fn knock(state: &Path, sender: u32) -> String {
     let store = FileStore::new(StateDir::at(state), |_, entry| SenderId::new(entry));
     let meta = [("firstName".to_owned(), "Ann".to_owned())].into();
     let sender = SenderId::new(&sender.to_string()).unwrap();
-    let knock = Knock { key: AccountKey::default_of("telegram"), sender, meta, address: None };
+    let knock = Knock {
+        key: AccountKey::default_of("telegram"),
+        sender,
+        meta,
+        address: None,
+        claims: None,
+    };
     let elapsed = std::time::UNIX_EPOCH.elapsed().unwrap();
     let now = UnixMs(u64::try_from(elapsed.as_millis()).unwrap());
     match store.ask(&knock, PLACES, now).unwrap() {

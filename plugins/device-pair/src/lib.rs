@@ -4,11 +4,9 @@
 mod pair;
 mod words;
 
-use std::time::Duration;
-
 use openclaw_plugin_sdk::{
     Access, Choice, Command, CommandError, CommandFuture, CommandPlugin, Decided, Decision,
-    Gateway, Invocation, Reply, Text, Waiting, neutral,
+    Gateway, Invocation, Reply, Text, Waiting, neutral, spell_span as span,
 };
 use words::{Verb, Words};
 
@@ -30,8 +28,8 @@ fn run(invocation: Invocation<'_>) -> CommandFuture<'_> {
 async fn pairing(invocation: Invocation<'_>) -> Result<Vec<Reply>, CommandError> {
     let Invocation { prefix, args, gateway } = invocation;
     let text = match words::parse(args, &gateway.pairing_channels()) {
-        Words::Decide { decision, channel, code } => {
-            let choice = Choice { channel: channel.as_deref(), code };
+        Words::Decide { decision, channel, code, lasting } => {
+            let choice = Choice { channel: channel.as_deref(), code, lasting };
             decide(prefix, gateway, decision, choice).await?
         }
         Words::Help => help(prefix),
@@ -47,15 +45,21 @@ fn help(prefix: &str) -> Text {
         .code(format!("{prefix}pairing list"))
         .and(" shows who waits; a channel's name may follow\n")
         .code(format!("{prefix}pairing approve <code>"))
-        .and(" lets one in\n")
+        .and(" lets one in; a span such as 24h or 30d may follow\n")
         .code(format!("{prefix}pairing deny <code>"))
-        .and(" sends one away")
+        .and(" sends one away, for an hour\n")
+        .code(format!("{prefix}pairing block <code>"))
+        .and(" sends one away for good")
 }
 
 fn usage(prefix: &str, verb: Verb) -> String {
     let name = verb.name();
     match verb {
-        Verb::Approve | Verb::Deny => format!(
+        Verb::Approve => format!(
+            "`{prefix}pairing {name} <code>`, or `{prefix}pairing {name} <channel> <code>`, and perhaps how \
+             long, such as 24h or 30d; `{prefix}pairing list` shows the codes"
+        ),
+        Verb::Block | Verb::Deny => format!(
             "`{prefix}pairing {name} <code>`, or `{prefix}pairing {name} <channel> <code>`; \
              `{prefix}pairing list` shows the codes"
         ),
@@ -93,6 +97,7 @@ async fn decide(
 ) -> Result<Text, CommandError> {
     let (done, verb) = match decision {
         Decision::Approve => ("✅ Approved", Verb::Approve),
+        Decision::Block => ("⛔ Blocked", Verb::Block),
         Decision::Deny => ("Denied", Verb::Deny),
     };
     Ok(match gateway.pairing_decide(decision, choice).await? {
@@ -100,6 +105,9 @@ async fn decide(
         Decided::NoMatch => Text::plain("No pending pairing request found for that code. ")
             .code(format!("{prefix}pairing list"))
             .and(" shows who waits."),
+        Decided::Changed => Text::plain(
+            "Whoever he says to be is let in no more; nothing was changed. Deny him, or block him.",
+        ),
         Decided::Several(found) => several(prefix, verb, &found),
         Decided::Slow(wait) => Text::plain(format!(
             "Too many wrong codes: nothing was looked up. Try again in {} s.",
@@ -146,17 +154,11 @@ fn names(one: &Waiting) -> String {
     }
 }
 
-pub(crate) fn span(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..60 => format!("{seconds} s"),
-        seconds @ 60..3600 => format!("{} min", seconds / 60),
-        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::needless_raw_string_hashes, reason = "the snapshots are written by a tool")]
 mod tests {
+    use std::time::Duration;
+
     use expect_test::{Expect, expect};
     use openclaw_plugin_sdk::{
         Body, DeviceChoice, DeviceDecided, Notify, Opaque, Setup, SetupWish, WaitingDevice,
@@ -236,6 +238,10 @@ mod tests {
 
         async fn device_notify(&self, _: Option<Notify>) -> Result<Notify, CommandError> {
             panic!("no notice is asked for")
+        }
+
+        fn permits(&self) -> &dyn openclaw_plugin_sdk::Permits {
+            panic!("no permission is asked for")
         }
     }
 
@@ -344,17 +350,18 @@ mod tests {
             "",
             Decided::NoMatch,
             &expect![[r#"
-            Whoever writes for the first time gets a code and waits until you decide.
+                Whoever writes for the first time gets a code and waits until you decide.
 
-            /pairing list shows who waits; a channel's name may follow
-            /pairing approve <code> lets one in
-            /pairing deny <code> sends one away"#]],
+                /pairing list shows who waits; a channel's name may follow
+                /pairing approve <code> lets one in; a span such as 24h or 30d may follow
+                /pairing deny <code> sends one away, for an hour
+                /pairing block <code> sends one away for good"#]],
         );
         check(
             "approve",
             Decided::NoMatch,
             &expect![[
-                r#"Usage("`/pairing approve <code>`, or `/pairing approve <channel> <code>`; `/pairing list` shows the codes")"#
+                r#"Usage("`/pairing approve <code>`, or `/pairing approve <channel> <code>`, and perhaps how long, such as 24h or 30d; `/pairing list` shows the codes")"#
             ]],
         );
         check(

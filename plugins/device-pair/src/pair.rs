@@ -219,7 +219,7 @@ fn done(decision: Decision, device: &WaitingDevice) -> Text {
         Decision::Approve => {
             ("✅ Paired", ". It connects by itself, or when you tap Connect there.")
         }
-        Decision::Deny => ("⛔ Turned away", ". Its setup code is over."),
+        Decision::Block | Decision::Deny => ("⛔ Turned away", ". Its setup code is over."),
     };
     let rest = if decision == Decision::Deny && device.profile.is_none() { "." } else { rest };
     Text::plain(format!("{mark} {}{system}{rest}", device.name))

@@ -1,12 +1,14 @@
 //! What the owner typed after `pairing`, as a value. Knows no store and no channel.
 
-use openclaw_plugin_sdk::Decision;
+use std::time::Duration;
+
+use openclaw_plugin_sdk::{Decision, lasting};
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Words<'a> {
-    /// A verb, and the words that a decision needs: the code, perhaps after its channel.
-    Decide { decision: Decision, channel: Option<String>, code: &'a str },
+    /// A verb, and the words that a decision needs: the code, perhaps after its channel, perhaps before a span.
+    Decide { decision: Decision, channel: Option<String>, code: &'a str, lasting: Option<Duration> },
     /// How it works.
     Help,
     /// Who waits, on one channel or all.
@@ -21,6 +23,7 @@ pub(crate) enum Words<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     Approve,
+    Block,
     Deny,
     List,
 }
@@ -29,6 +32,7 @@ impl Verb {
     fn parse(word: &str) -> Option<Self> {
         match word.to_ascii_lowercase().as_str() {
             "approve" => Some(Self::Approve),
+            "block" => Some(Self::Block),
             "deny" => Some(Self::Deny),
             "list" => Some(Self::List),
             _ => None,
@@ -39,6 +43,7 @@ impl Verb {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Approve => "approve",
+            Self::Block => "block",
             Self::Deny => "deny",
             Self::List => "list",
         }
@@ -47,6 +52,7 @@ impl Verb {
     fn decision(self) -> Option<Decision> {
         match self {
             Self::Approve => Some(Decision::Approve),
+            Self::Block => Some(Decision::Block),
             Self::Deny => Some(Decision::Deny),
             Self::List => None,
         }
@@ -61,14 +67,19 @@ pub(crate) fn parse<'a>(args: &'a str, channels: &[&str]) -> Words<'a> {
         let help = rest.is_empty() && first.eq_ignore_ascii_case("help");
         return if help { Words::Help } else { Words::Unknown };
     };
+    // Only an approval ends by itself.
+    let span = rest.last().filter(|_| verb == Verb::Approve && rest.len() > 1);
+    let lasting = span.and_then(|span| lasting(span));
+    let rest = if lasting.is_some() { &rest[..rest.len() - 1] } else { rest };
     match (verb.decision(), rest) {
         (None, []) => Words::List { channel: None },
         (None, [channel]) => Words::List { channel: Some(channel.to_ascii_lowercase()) },
         (Some(decision), [code]) if !channels.iter().any(|id| id.eq_ignore_ascii_case(code)) => {
-            Words::Decide { decision, channel: None, code }
+            Words::Decide { decision, channel: None, code, lasting }
         }
         (Some(decision), [channel, code]) => {
-            Words::Decide { decision, channel: Some(channel.to_ascii_lowercase()), code }
+            let channel = Some(channel.to_ascii_lowercase());
+            Words::Decide { decision, channel, code, lasting }
         }
         _ => Words::Misused(verb),
     }
@@ -84,7 +95,8 @@ mod tests {
     }
 
     fn decide<'a>(decision: Decision, channel: Option<&str>, code: &'a str) -> Words<'a> {
-        Words::Decide { decision, channel: channel.map(str::to_owned), code }
+        let channel = channel.map(str::to_owned);
+        Words::Decide { decision, channel, code, lasting: None }
     }
 
     #[test]
@@ -100,6 +112,15 @@ mod tests {
             "Approve  TELEGRAM AB3D7X9K",
             &decide(Decision::Approve, Some("telegram"), "AB3D7X9K"),
         );
+        let day = Some(Duration::from_hours(24));
+        for (text, channel) in
+            [("approve AB3D7X9K 24h", None), ("approve webchat AB3D7X9K 24h", Some("webchat"))]
+        {
+            let channel = channel.map(str::to_owned);
+            let (decision, code) = (Decision::Approve, "AB3D7X9K");
+            check(text, &Words::Decide { decision, channel, code, lasting: day });
+        }
+        check("block AB3D7X9K", &decide(Decision::Block, None, "AB3D7X9K"));
         check("deny AB3D7X9K", &decide(Decision::Deny, None, "AB3D7X9K"));
         check("deny webchat\tAB3D7X9K", &decide(Decision::Deny, Some("webchat"), "AB3D7X9K"));
     }

@@ -5,8 +5,8 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    Body, CommandError, DeviceChoice, DeviceDecided, Notify, Opaque, Setup, SetupWish, Text,
-    WaitingDevice,
+    Body, CommandError, DeviceChoice, DeviceDecided, Notify, Opaque, Permits, Setup, SetupWish,
+    Text, WaitingDevice,
 };
 
 /// A command plugin as the registry lists it.
@@ -117,6 +117,8 @@ pub trait Gateway: Send + Sync {
     async fn setup_cancel(&self) -> Result<usize, CommandError>;
     /// Whether this chat is told of devices without a code, after a change where one is wished for.
     async fn device_notify(&self, wish: Option<Notify>) -> Result<Notify, CommandError>;
+    /// What it does about permissions.
+    fn permits(&self) -> &dyn Permits;
 }
 
 /// Which way a decision goes.
@@ -124,6 +126,8 @@ pub trait Gateway: Send + Sync {
 pub enum Decision {
     /// Let him in.
     Approve,
+    /// Never hear him again on this channel, until an owner unblocks him.
+    Block,
     /// Do not.
     Deny,
 }
@@ -135,11 +139,15 @@ pub struct Choice<'a> {
     pub channel: Option<&'a str>,
     /// The code, in any case.
     pub code: &'a str,
+    /// How long an approval lasts; for good where nothing stands there.
+    pub lasting: Option<Duration>,
 }
 
 /// What became of a decision.
 #[derive(Clone, Debug)]
 pub enum Decided {
+    /// He says to be somebody who is let in no more; nothing was changed.
+    Changed,
     /// It is done and durable.
     Done(Waiting),
     /// Nobody waits with that code.

@@ -1,6 +1,6 @@
 //! The way from a channel into the gateway. The only one.
 
-use std::{fmt, future::Future, io, net::SocketAddr, pin::Pin};
+use std::{fmt, future::Future, io, net::SocketAddr, pin::Pin, sync::OnceLock};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -18,6 +18,7 @@ pub struct Inbox {
     deliveries: mpsc::Sender<Delivery>,
     exchanges: Mutex<mpsc::Receiver<Exchange>>,
     connected: watch::Sender<bool>,
+    deep_link: OnceLock<String>,
 }
 
 /// An event on its way to the gate.
@@ -37,7 +38,13 @@ impl Inbox {
         exchanges: mpsc::Receiver<Exchange>,
         connected: watch::Sender<bool>,
     ) -> Self {
-        Self { account, deliveries, exchanges: Mutex::new(exchanges), connected }
+        Self {
+            account,
+            deliveries,
+            exchanges: Mutex::new(exchanges),
+            connected,
+            deep_link: OnceLock::new(),
+        }
     }
 
     /// The account that this is the inbox of.
@@ -59,6 +66,17 @@ impl Inbox {
         next.ok_or_else(|| {
             ChannelError::Disconnected("the gateway's server has stopped".to_owned())
         })
+    }
+
+    /// Says what stands before a code in a link that sends it here, such as `https://t.me/<bot>?start=`.
+    pub fn deep_link_is(&self, head: impl Into<String>) {
+        // An account keeps its name while it runs.
+        let _known = self.deep_link.set(head.into());
+    }
+
+    /// What stands before a code in a link that sends it here, where the platform has such links.
+    pub fn deep_link(&self) -> Option<&str> {
+        self.deep_link.get().map(String::as_str)
     }
 
     /// Says that the platform answers; until then, and after `receive` ends, the account shows as connecting.

@@ -3,6 +3,7 @@
 //! A plugin is a constant: facts, and a function that opens it. It translates between a platform's
 //! wire and the values here; it owns no policy, no store, no clock and no retry.
 
+mod access;
 mod channel;
 mod command;
 pub mod console;
@@ -14,12 +15,16 @@ mod error;
 pub mod http_client;
 mod id;
 mod inbox;
+mod lasting;
 mod message;
 mod responder;
 mod secret;
 mod settings;
 mod text;
 
+pub use access::{
+    Invited, Linked, OpenInvitation, Permit, PermitChange, PermitChanged, PermitState, Permits,
+};
 pub use channel::{Abilities, Channel, ChannelPlugin, Ingress, TextLimit, TextUnit};
 pub use command::{
     Access, Choice, Command, CommandFuture, CommandPlugin, Decided, Decision, Gateway, Invocation,
@@ -31,6 +36,7 @@ pub use device::{
 pub use error::{ChannelError, CommandError, ResponderError, SettingsError};
 pub use id::{AccountId, ChatId, EventId, InvalidSenderId, SenderId, UnixMs};
 pub use inbox::{Delivery, Exchange, Inbox, Stream, Upgrade};
+pub use lasting::{lasting, spell_span};
 pub use message::{
     Attachment, Body, Button, ButtonPress, Card, ChatKind, Conversation, Image, InboundEvent,
     InboundMessage, InboundRef, Link, OutboundMessage, Sender, SentRef,

@@ -51,6 +51,9 @@ impl Telegram {
         unhooked.map_err(|error| api.lost(&error))?;
         // The first poll does not wait: it shows at once whether another program polls.
         let backlog = self.poll(&api, Duration::ZERO).await?;
+        if let Some(name) = &me.username {
+            inbox.deep_link_is(format!("https://t.me/{name}?start="));
+        }
         inbox.connected();
         self.take(backlog, &me, inbox).await?;
         self.list_commands(&api).await;

@@ -11,7 +11,13 @@ const HOUR: u64 = LIFETIME_MS;
 fn knock(account: &str, sender: &str) -> Knock {
     let key =
         AccountKey { channel: "telegram".to_owned(), account: AccountId::parse(account).unwrap() };
-    Knock { key, sender: SenderId::new(sender).unwrap(), meta: BTreeMap::new(), address: None }
+    Knock {
+        key,
+        sender: SenderId::new(sender).unwrap(),
+        meta: BTreeMap::new(),
+        address: None,
+        claims: None,
+    }
 }
 
 fn named(sender: &str, name: &str) -> Knock {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use openclaw_plugin_sdk::{UnixMs, neutral};
+use openclaw_plugin_sdk::{UnixMs, lasting, neutral};
 use serde_json::{Value, json};
 
 use super::{Common, Node, find, nodes};
@@ -88,18 +88,10 @@ struct Which {
 
 /// Reads `30m`, `24h`, `7d`: milliseconds.
 pub(super) fn span(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "s" => 1000,
-        "m" => 60_000,
-        "h" | "" => 3_600_000,
-        "d" => 86_400_000,
-        _ => 0,
-    };
-    let count: Option<u64> = digits.parse().ok();
-    let span = count.and_then(|count| count.checked_mul(unit)).filter(|span| *span > 0);
-    span.ok_or_else(|| "a time is like 30m, 24h or 7d".to_owned())
+    let digits = text.trim().bytes().all(|byte| byte.is_ascii_digit());
+    let span = lasting(&if digits { format!("{}h", text.trim()) } else { text.to_owned() });
+    let ms = span.and_then(|span| u64::try_from(span.as_millis()).ok());
+    ms.ok_or_else(|| "a time is like 30m, 24h or 7d".to_owned())
 }
 
 /// Reads JSON.

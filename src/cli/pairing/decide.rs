@@ -1,5 +1,7 @@
 //! `openclaw pairing approve` and `deny`: one request, found by its code and decided by its own name.
 
+use std::time::Duration;
+
 use clap::Args;
 use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision, UnixMs, neutral};
 
@@ -24,6 +26,7 @@ use crate::{
 Examples:
   openclaw pairing approve AB3D7X9K                    On any channel
   openclaw pairing approve telegram AB3D7X9K           On this channel
+  openclaw pairing approve telegram AB3D7X9K --for 24h Until tomorrow
   openclaw pairing approve telegram AB3D7X9K --notify  And tell the sender
 
 Approving lets somebody talk. It never makes an owner."
@@ -31,6 +34,9 @@ Approving lets somebody talk. It never makes an owner."
 pub(in crate::cli) struct Approve {
     #[command(flatten)]
     which: Which,
+    /// Only so long, such as `90m`, `24h` or `30d`
+    #[arg(long = "for", value_name = "SPAN", value_parser = host::span)]
+    lasting: Option<Duration>,
     /// Tell the sender, through the running gateway
     #[arg(long)]
     notify: bool,
@@ -70,7 +76,8 @@ struct Which {
 impl Approve {
     /// Approves, and tells the sender where that is wanted: what cannot be told stays approved.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let request = self.which.decide(Decision::Approve, host, output)?;
+        let ruling = (Decision::Approve, self.lasting);
+        let request = self.which.decide(ruling, host, output)?;
         let (channel, sender) = (&request.key.channel, whole(&request));
         output.line(format!("✅ Approved {channel} sender {sender}"));
         describe(&request, output);
@@ -87,7 +94,7 @@ impl Approve {
 impl Deny {
     /// Denies.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let request = self.which.decide(Decision::Deny, host, output)?;
+        let request = self.which.decide((Decision::Deny, None), host, output)?;
         output.line(format!("❌ Denied {} sender {}", request.key.channel, whole(&request)));
         describe(&request, output);
         Ok(Exit::Done)
@@ -98,7 +105,7 @@ impl Which {
     /// Decides the one request that is meant. Unknown, expired and foreign codes all get the same answer.
     fn decide(
         &self,
-        decision: Decision,
+        (decision, lasting): (Decision, Option<Duration>),
         host: &Host,
         output: &mut Output,
     ) -> Result<PairingRequest, Failure> {
@@ -112,9 +119,13 @@ impl Which {
             found.push(request);
             return Err(several(&found, output));
         }
-        let decide = Decide { channel: &request.key.channel, request: &request.id, decision };
+        let until = lasting.and_then(|span| u64::try_from(span.as_millis()).ok());
+        let until = until.map(|span| UnixMs(now.0.saturating_add(span)));
+        let decide =
+            Decide { channel: &request.key.channel, request: &request.id, decision, until };
         match store.decide(&Host::approver(), &decide, now)? {
             Outcome::Done(request) => Ok(request),
+            Outcome::Changed => Err(changed(&request)),
             Outcome::Gone => Err(self.unknown(one)),
         }
     }
@@ -154,6 +165,12 @@ impl Which {
         Failure::line(Exit::NoMatch, text)
             .hint(format!("`openclaw pairing list{list}` shows who waits; a code lives one hour"))
     }
+}
+
+fn changed(request: &PairingRequest) -> Failure {
+    let claims = request.claims.as_ref().map(ToString::to_string).unwrap_or_default();
+    let text = format!("he says that he is {claims}, who is let in no more; nothing was changed");
+    Failure::new(Exit::Failed, text).hint("deny him; without a new link he asks as a stranger")
 }
 
 fn several(found: &[PairingRequest], output: &mut Output) -> Failure {

@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::{AccountId, SenderId};
 
 use super::grants;
 use crate::{
-    access::{AccountKey, owner::Owner},
+    access::{AccountKey, Contact, owner::Owner},
     cli::{
         failure::{Exit, Failure},
         host::{self, Host},
@@ -83,7 +83,8 @@ fn revoke<'a>(
     let (approver, now) = (Host::approver(), Host::now());
     let mut revoked = Vec::new();
     for key in keys {
-        if store.revoke(&approver, key, sender, now)? {
+        let who = Contact { key: key.clone(), sender: sender.clone() };
+        if !store.revoke(&approver, &who, now)?.is_empty() {
             revoked.push(key);
         }
     }

@@ -4,7 +4,10 @@ use openclaw_plugin_sdk::{ChannelPlugin, SenderId};
 
 use super::{Home, load, stand_ins, wrong};
 use crate::{
-    access::{AccountKey, DmPolicy, Ground, Verdict, allowlist::Allowlist, judge},
+    access::{
+        AccountKey, DmPolicy, Ground, Lists, Verdict, allowlist::Allowlist, judge,
+        records::Standing,
+    },
     config::Config,
 };
 
@@ -23,7 +26,12 @@ fn verdicts(config: &Config, plugin: &ChannelPlugin) -> (Verdict, Verdict) {
     let account = config.account(&AccountKey::default_of(plugin.id)).unwrap();
     let judge = |id: &str| {
         let id = SenderId::new(id).unwrap();
-        judge(account.dm_policy, false, &account.allow_from, &Allowlist::default(), &id)
+        let lists = Lists {
+            listed: &account.allow_from,
+            approved: &Allowlist::default(),
+            standing: Standing::Unknown,
+        };
+        judge(account.dm_policy, false, lists, &id)
     };
     (judge("4711"), judge("4712"))
 }

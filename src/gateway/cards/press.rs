@@ -27,12 +27,14 @@ use crate::{
         inbound::Halt,
         outbound, words,
     },
-    store::{Note, StoreError},
+    store::{Note, Outcome, StoreError},
     world,
 };
 
 const CHANGED: &str =
     "Something has changed since this card was shown, so nothing was done. Look at it again.";
+const CLAIM_IS_OVER: &str =
+    "Whoever he says to be is let in no more, so nothing was done. Deny him, or block him.";
 const NO_CARD: &str = "That is no card of mine in this chat. Nothing was done.";
 const USED: &str = "That button was used already. Look at the card again.";
 
@@ -148,9 +150,10 @@ async fn act(
     let waits = waiting(gateway, channel, &id).await?;
     let text = match waits {
         Some(request) if request.revision() != card.revision => CHANGED.to_owned(),
-        Some(_) => match decide::decide(gateway, approver, channel, &id, decision).await {
-            Ok(Some(decided)) => decide::sentence(decision, &decided),
-            Ok(None) => ended(gateway, card).await?,
+        Some(_) => match decide::decide(gateway, approver, channel, &id, decision.into()).await {
+            Ok(Outcome::Changed) => CLAIM_IS_OVER.to_owned(),
+            Ok(Outcome::Done(decided)) => decide::sentence(decision, &decided),
+            Ok(Outcome::Gone) => ended(gateway, card).await?,
             Err(error) => format!("Nothing was changed: {error}"),
         },
         None => ended(gateway, card).await?,

@@ -18,7 +18,9 @@ use crate::{
     device::role::Scope,
     gateway::{Gateway, blocking, decide, gate::NAME_LIMIT, outbound},
     protocol::{frame::Refused, refusal},
-    registry, world,
+    registry,
+    store::Outcome,
+    world,
 };
 
 const GONE: &str = "pending DM access request no longer exists";
@@ -185,8 +187,11 @@ async fn decided(
 ) -> Result<PairingRequest, Box<Refused>> {
     let by = approver(call)?;
     let channel = &request.key.channel;
-    let decided = decide::settle(&call.gateway, &by, channel, &request.id, decision).await;
-    decided.map_err(|error| store_failed(&error))?.ok_or_else(|| invalid(GONE))
+    let decided = decide::settle(&call.gateway, &by, channel, &request.id, decision.into()).await;
+    match decided.map_err(|error| store_failed(&error))? {
+        Outcome::Done(request) => Ok(request),
+        Outcome::Changed | Outcome::Gone => Err(invalid(GONE)),
+    }
 }
 
 async fn approve(call: &Call) -> Answer {

@@ -98,7 +98,12 @@ fn what_has_run_its_hour_waits_no_more() {
     let request = bed.opened("default", "4711");
     let later = UnixMs(NOW.0 + HOUR);
     assert!(bed.store.waiting("telegram", later).unwrap().is_empty());
-    let decide = Decide { channel: "telegram", request: &request.id, decision: Decision::Approve };
+    let decide = Decide {
+        channel: "telegram",
+        request: &request.id,
+        decision: Decision::Approve,
+        until: None,
+    };
     assert!(matches!(bed.store.decide(&by(), &decide, later).unwrap(), Outcome::Gone));
     let again = opened(bed.store.ask(&knock("default", "4711"), PLACES, later).unwrap());
     assert!(again.id != request.id && !again.code.matches(&request.code));
@@ -112,7 +117,7 @@ fn case_046_a_wrong_try_neither_burns_nor_tells() {
     let before = bed.snapshot();
     let unknown = RequestId::from_text("8yQgWb20Sq4JK5bdUy6meg1tmG4Smwo6");
     for (channel, request) in [("webchat", &request.id), ("telegram", &unknown)] {
-        let decide = Decide { channel, request, decision: Decision::Approve };
+        let decide = Decide { channel, request, decision: Decision::Approve, until: None };
         assert!(matches!(bed.store.decide(&by(), &decide, NOW).unwrap(), Outcome::Gone));
     }
     assert!(find_code(&bed.store, "webchat", &request.code, NOW).unwrap().is_empty());
@@ -168,7 +173,7 @@ fn case_072_another_process_is_believed_at_once() {
     let other = open(bed.dir.path());
     bed.approve("default", "4711");
     assert!(other.approved(&key("default")).unwrap().names(&id("4711")));
-    other.revoke(&by(), &key("default"), &id("4711"), NOW).unwrap();
+    other.revoke(&by(), &at("default", "4711"), NOW).unwrap();
     assert!(!bed.has("default", "4711"));
     // The same length, within one tick of a coarse clock.
     for round in 0..100 {
@@ -199,9 +204,7 @@ fn what_a_store_remembers_of_its_own_grants_is_what_stands_there() {
             bed.revoke("default", &(sender - 1).to_string());
         }
         if sender % 7 == 0 {
-            open(bed.dir.path())
-                .revoke(&by(), &key("default"), &id(&sender.to_string()), NOW)
-                .unwrap();
+            open(bed.dir.path()).revoke(&by(), &at("default", &sender.to_string()), NOW).unwrap();
         }
         let seen = bed.store.approved(&key("default")).unwrap();
         assert_eq!(list(&seen), list(&fresh()));

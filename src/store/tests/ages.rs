@@ -30,7 +30,12 @@ fn a_code_lives_an_hour_by_the_other_clock_too() {
     assert_eq!(store.waiting("telegram", back).unwrap().len(), 1);
     PASSED.store(HOUR, Ordering::Relaxed);
     assert!(store.waiting("telegram", back).unwrap().is_empty());
-    let approve = Decide { channel: "telegram", request: &request.id, decision: Decision::Approve };
+    let approve = Decide {
+        channel: "telegram",
+        request: &request.id,
+        decision: Decision::Approve,
+        until: None,
+    };
     assert!(matches!(store.decide(&by(), &approve, back).unwrap(), Outcome::Gone));
     assert!(!store.approved(&key("default")).unwrap().names(&id("7")));
     let again = opened(store.ask(&knock("default", "7"), PLACES, back).unwrap());

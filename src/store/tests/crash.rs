@@ -84,13 +84,15 @@ fn act(store: &FileStore, action: &str) {
     let decide = |decision| {
         let waiting = store.waiting("telegram", NOW).unwrap();
         let request = &waiting.iter().find(|request| request.sender == id("2")).unwrap().id;
-        let decide = Decide { channel: "telegram", request, decision };
+        let decide = Decide { channel: "telegram", request, decision, until: None };
         assert!(matches!(store.decide(&by(), &decide, NOW).unwrap(), Outcome::Done(_)));
     };
     match action {
         action::APPROVE => decide(Decision::Approve),
         action::DENY => decide(Decision::Deny),
-        action::REVOKE => assert!(store.revoke(&by(), &key("default"), &id("1"), NOW).unwrap()),
+        action::REVOKE => {
+            assert!(!store.revoke(&by(), &at("default", "1"), NOW).unwrap().is_empty());
+        }
         action::OWNER_ADD => assert!(store.add_owner(&by(), &owner("2"), NOW).unwrap()),
         action::OWNER_REMOVE => assert!(store.remove_owner(&by(), &owner("1"), NOW).unwrap()),
         action::CLAIM => {
@@ -137,7 +139,7 @@ fn next(store: &FileStore, which: usize) {
         0 => store.note(&note, NOW).unwrap(),
         1 => store.start(NOW).unwrap(),
         2 => assert!(store.verify(NOW).unwrap().is_whole()),
-        3 => assert!(!store.revoke(&by(), &key("work"), &id("1"), NOW).unwrap()),
+        3 => assert!(store.revoke(&by(), &at("work", "1"), NOW).unwrap().is_empty()),
         _ => assert!(!store.remove_owner(&by(), &owner("77"), NOW).unwrap()),
     }
 }

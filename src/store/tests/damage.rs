@@ -36,7 +36,7 @@ fn case_044_what_cannot_be_understood_is_an_error_and_stays_as_it_is() {
         bed.store.approved(&key("default")).unwrap_err();
         bed.store.check(&[key("default")]).unwrap_err();
         assert!(bed.decide(&request, Decision::Approve).is_err(), "{text}");
-        bed.store.revoke(&by(), &key("default"), &id("1"), NOW).unwrap_err();
+        bed.store.revoke(&by(), &at("default", "1"), NOW).unwrap_err();
         assert!(bed.snapshot() == before, "{text}");
         // Its other accounts, and their decisions, are not concerned.
         bed.store.check(&[key("work")]).unwrap();

@@ -70,8 +70,12 @@ fn what_we_do_not_know_survives_and_the_first_rewrite_keeps_the_original() {
     bed.write("telegram-allowFrom.json", allowed);
     let waiting = bed.store.waiting("telegram", now()).unwrap();
     let approve = |request: &PairingRequest| {
-        let decide =
-            Decide { channel: "telegram", request: &request.id, decision: Decision::Approve };
+        let decide = Decide {
+            channel: "telegram",
+            request: &request.id,
+            decision: Decision::Approve,
+            until: None,
+        };
         assert!(matches!(bed.store.decide(&by(), &decide, now()).unwrap(), Outcome::Done(_)));
     };
     approve(&waiting[1]);
@@ -97,7 +101,7 @@ fn our_own_files_need_no_original_but_a_strangers_do_later_too() {
     bed.approve("default", "1");
     bed.approve("default", "2");
     let again = open(bed.dir.path());
-    again.revoke(&by(), &key("default"), &id("2"), NOW).unwrap();
+    again.revoke(&by(), &at("default", "2"), NOW).unwrap();
     let orig = bed.path("telegram-allowFrom.json.orig");
     assert!(!orig.exists() && !bed.path("telegram-pairing.json.orig").exists());
     let theirs = r#"{ "version": 1, "allowFrom": ["1", "3"] }"#;
@@ -202,8 +206,12 @@ fn case_113_nobody_else_can_read_a_byte() {
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         write(&path, text.as_bytes());
-        let decide =
-            Decide { channel: "telegram", request: &request.id, decision: Decision::Approve };
+        let decide = Decide {
+            channel: "telegram",
+            request: &request.id,
+            decision: Decision::Approve,
+            until: None,
+        };
         store.decide(&by(), &decide, NOW).unwrap();
         store.open_claim(&ClaimCode::from_random([1; 12]), NOW).unwrap();
         let _temporary = file::Aside::write(&path, b"x", None).unwrap();

@@ -69,7 +69,10 @@ fn child() {
             "in-and-out" => {
                 approve(&store, number);
                 assert!(
-                    store.revoke(&by(), &key("default"), &id(&number.to_string()), NOW).unwrap()
+                    !store
+                        .revoke(&by(), &at("default", &number.to_string()), NOW)
+                        .unwrap()
+                        .is_empty()
                 );
                 say("out", number);
             }
@@ -80,7 +83,12 @@ fn child() {
 
 fn approve(store: &FileStore, number: usize) {
     let request = opened(store.ask(&knock("default", &number.to_string()), MANY, NOW).unwrap());
-    let decide = Decide { channel: "telegram", request: &request.id, decision: Decision::Approve };
+    let decide = Decide {
+        channel: "telegram",
+        request: &request.id,
+        decision: Decision::Approve,
+        until: None,
+    };
     assert!(matches!(store.decide(&by(), &decide, NOW).unwrap(), Outcome::Done(_)));
     say("in", number);
 }
@@ -160,7 +168,7 @@ fn kill(rounds: usize) {
             std::hint::spin_loop();
         }
         busy.kill().unwrap();
-        busy.wait().unwrap();
+        assert_eq!(busy.wait().unwrap().code(), None, "it was killed, and has not failed before");
         lines.for_each(|line| note(line.unwrap()));
         look(&bed, &mut inside, work);
     }

@@ -79,6 +79,10 @@ pub(super) fn server() -> WaitingDevice {
 
 #[async_trait]
 impl Gateway for Port {
+    fn permits(&self) -> &dyn openclaw_plugin_sdk::Permits {
+        panic!("no permission is asked for")
+    }
+
     fn pairing_channels(&self) -> Vec<&'static str> {
         panic!("no person is asked for")
     }

@@ -1,0 +1,393 @@
+//! What the store knows of people beside the lists of the field: grants that end, blocks, people with several ids,
+//! the owners' notes, open tickets. A block beats every grant; the lists of the field know of none of it.
+
+use std::collections::{HashMap, HashSet};
+
+use openclaw_plugin_sdk::{SenderId, UnixMs};
+
+use super::{
+    AccountKey, Contact,
+    ticket::{LINK_MS, LONGEST_INVITATION_MS, TicketDigest},
+};
+
+/// A grant that has ended is kept so long, for whoever wants to extend it.
+pub const LAPSED_KEPT_MS: u64 = 7 * 24 * 3_600_000;
+
+/// A grant that ends, or one of a person with several ids.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Who is let in, and where.
+    pub contact: Contact,
+    /// Since when.
+    pub since: UnixMs,
+    /// Until when; for good where nothing stands there.
+    pub until: Option<UnixMs>,
+    /// Who let him in, as the access log names him.
+    pub by: String,
+}
+
+impl Grant {
+    /// True while it lasts. One that begins in the future is of a clock set back: it does not last.
+    pub fn lasts(&self, now: UnixMs) -> bool {
+        self.since <= now && self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Somebody who is not to be heard on a channel, whatever lets him in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The channel, with all its accounts.
+    pub channel: String,
+    /// Who.
+    pub sender: SenderId,
+    /// Since when.
+    pub since: UnixMs,
+    /// Who blocked him, as the access log names him.
+    pub by: String,
+}
+
+/// A person with several ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Person {
+    /// His ids, two at least.
+    pub contacts: Vec<Contact>,
+}
+
+/// An owner's name for somebody. It decides nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The channel.
+    pub channel: String,
+    /// Whom it is about.
+    pub sender: SenderId,
+    /// What it says.
+    pub text: String,
+}
+
+/// An invitation that nobody has used.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// Its opaque name, by which it is listed and cancelled.
+    pub id: String,
+    /// Of its code.
+    pub digest: TicketDigest,
+    /// Whom it is for, as the owner wrote it.
+    pub note: Option<String>,
+    /// When it was made.
+    pub since: UnixMs,
+    /// Until when it is open.
+    pub until: UnixMs,
+    /// Who made it, as the access log names him.
+    pub by: String,
+}
+
+impl Invitation {
+    /// True while it can be used. Never longer than a day, whatever the clock does.
+    pub fn is_open(&self, now: UnixMs) -> bool {
+        let age = now.0.checked_sub(self.since.0);
+        now < self.until && age.is_some_and(|age| age < LONGEST_INVITATION_MS)
+    }
+}
+
+/// A link that nobody has used: whoever shows it says that he is this person.
+#[derive(Clone, Debug)]
+pub struct OpenLink {
+    /// Of its code.
+    pub digest: TicketDigest,
+    /// Who asked for it.
+    pub contact: Contact,
+    /// When.
+    pub since: UnixMs,
+}
+
+impl OpenLink {
+    /// True for ten minutes.
+    pub fn is_open(&self, now: UnixMs) -> bool {
+        now.0.checked_sub(self.since.0).is_some_and(|age| age < LINK_MS)
+    }
+}
+
+/// What the records say of somebody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// He is not to be heard.
+    Blocked,
+    /// A grant of theirs lets him in.
+    Granted,
+    /// Nothing: the lists decide.
+    #[default]
+    Unknown,
+}
+
+/// Everything that is kept beside the lists.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// Grants, also those that have ended lately.
+    pub grants: Vec<Grant>,
+    /// Blocks.
+    pub blocks: Vec<Block>,
+    /// People with several ids.
+    pub people: Vec<Person>,
+    /// Notes.
+    pub notes: Vec<Note>,
+    /// Invitations.
+    pub invitations: Vec<Invitation>,
+    /// Links.
+    pub links: Vec<OpenLink>,
+}
+
+impl Records {
+    /// True where there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.grants.is_empty()
+            && self.blocks.is_empty()
+            && self.people.is_empty()
+            && self.notes.is_empty()
+            && self.invitations.is_empty()
+            && self.links.is_empty()
+    }
+
+    /// The ids of the person that an id belongs to; itself where no other is joined to it.
+    pub fn person(&self, contact: &Contact) -> Vec<Contact> {
+        let of = self.people.iter().find(|person| person.contacts.contains(contact));
+        of.map_or_else(|| vec![contact.clone()], |person| person.contacts.clone())
+    }
+
+    /// Every id that may be the same person on this channel, whatever the account.
+    pub fn on_channel(&self, channel: &str, sender: &SenderId) -> Vec<Contact> {
+        let here = |contact: &&Contact| contact.key.channel == channel && contact.sender == *sender;
+        let people = self.people.iter().filter(|person| person.contacts.iter().any(|c| here(&c)));
+        people.flat_map(|person| person.contacts.iter().cloned()).collect()
+    }
+
+    /// True where he is blocked.
+    pub fn is_blocked(&self, channel: &str, sender: &SenderId) -> bool {
+        self.blocks.iter().any(|block| block.channel == channel && block.sender == *sender)
+    }
+
+    /// The grant of an id, lasting or ended.
+    pub fn grant(&self, contact: &Contact) -> Option<&Grant> {
+        self.grants.iter().find(|grant| grant.contact == *contact)
+    }
+
+    /// The note about somebody.
+    pub fn note(&self, channel: &str, sender: &SenderId) -> Option<&str> {
+        let about = |note: &&Note| note.channel == channel && note.sender == *sender;
+        self.notes.iter().find(about).map(|note| note.text.as_str())
+    }
+
+    /// Writes a note, or takes it away. False where that changes nothing.
+    pub fn annotate(&mut self, channel: &str, sender: &SenderId, text: Option<&str>) -> bool {
+        if self.note(channel, sender) == text {
+            return false;
+        }
+        self.notes.retain(|note| note.channel != channel || note.sender != *sender);
+        self.notes.extend(text.map(|text| Note {
+            channel: channel.to_owned(),
+            sender: sender.clone(),
+            text: text.to_owned(),
+        }));
+        true
+    }
+
+    /// Lets an id in, in place of the grant it may have had.
+    pub fn let_in(&mut self, grant: Grant) {
+        self.grants.retain(|old| old.contact != grant.contact);
+        self.grants.push(grant);
+    }
+
+    /// Takes the grants of an id away. False where there was none.
+    pub fn take_away(&mut self, contact: &Contact) -> bool {
+        let before = self.grants.len();
+        self.grants.retain(|grant| grant.contact != *contact);
+        self.links.retain(|link| link.contact != *contact);
+        self.grants.len() < before
+    }
+
+    /// Forgets that ids belong together.
+    pub fn part(&mut self, contact: &Contact) {
+        self.people.retain(|person| !person.contacts.contains(contact));
+    }
+
+    /// Joins two ids, and everybody joined to either.
+    pub fn join(&mut self, one: &Contact, other: &Contact) {
+        let mut contacts = self.person(one);
+        for contact in self.person(other) {
+            if !contacts.contains(&contact) {
+                contacts.push(contact);
+            }
+        }
+        self.part(one);
+        self.part(other);
+        self.people.push(Person { contacts });
+    }
+
+    /// Blocks somebody. False where he is blocked already.
+    pub fn block(&mut self, block: Block) -> bool {
+        if self.is_blocked(&block.channel, &block.sender) {
+            return false;
+        }
+        self.blocks.push(block);
+        true
+    }
+
+    /// Takes a block away. False where there is none.
+    pub fn unblock(&mut self, channel: &str, sender: &SenderId) -> bool {
+        let before = self.blocks.len();
+        self.blocks.retain(|block| block.channel != channel || block.sender != *sender);
+        self.blocks.len() < before
+    }
+
+    /// Takes out what has run its time.
+    pub fn prune(&mut self, now: UnixMs) {
+        let kept = |grant: &Grant| {
+            grant.until.is_none_or(|until| now.0 < until.0.saturating_add(LAPSED_KEPT_MS))
+        };
+        self.grants.retain(kept);
+        self.invitations.retain(|invitation| invitation.is_open(now));
+        self.links.retain(|link| link.is_open(now));
+    }
+}
+
+/// The records, laid out for the one question of the gate.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    records: Records,
+    blocked: HashMap<String, HashSet<SenderId>>,
+    granted: HashMap<AccountKey, HashMap<SenderId, usize>>,
+}
+
+impl Index {
+    /// Lays the records out.
+    pub fn of(records: Records) -> Self {
+        let mut index = Self { records, ..Self::default() };
+        for block in &index.records.blocks {
+            index.blocked.entry(block.channel.clone()).or_default().insert(block.sender.clone());
+        }
+        for (at, Grant { contact, .. }) in index.records.grants.iter().enumerate() {
+            let here = index.granted.entry(contact.key.clone()).or_default();
+            here.insert(contact.sender.clone(), at);
+        }
+        index
+    }
+
+    /// The records themselves.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// The grant of somebody, lasting or ended.
+    pub fn grant(&self, key: &AccountKey, sender: &SenderId) -> Option<&Grant> {
+        self.records.grants.get(*self.granted.get(key)?.get(sender)?)
+    }
+
+    /// What they say of somebody now.
+    pub fn standing(&self, key: &AccountKey, sender: &SenderId, now: UnixMs) -> Standing {
+        if self.blocked.get(&key.channel).is_some_and(|blocked| blocked.contains(sender)) {
+            return Standing::Blocked;
+        }
+        match self.grant(key, sender) {
+            Some(grant) if grant.lasts(now) => Standing::Granted,
+            _ => Standing::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contact(channel: &str, sender: &str) -> Contact {
+        Contact { key: AccountKey::default_of(channel), sender: SenderId::new(sender).unwrap() }
+    }
+
+    fn grant(of: &Contact, until: Option<u64>) -> Grant {
+        Grant {
+            contact: of.clone(),
+            since: UnixMs(1_000),
+            until: until.map(UnixMs),
+            by: "uid:0".to_owned(),
+        }
+    }
+
+    fn standing(records: &Records, of: &Contact, now: u64) -> Standing {
+        Index::of(records.clone()).standing(&of.key, &of.sender, UnixMs(now))
+    }
+
+    #[test]
+    fn a_grant_lasts_until_its_end_and_not_before_its_beginning() {
+        let ann = contact("telegram", "7");
+        let mut records = Records::default();
+        records.let_in(grant(&ann, Some(5_000)));
+        for (now, meant) in [
+            (999, Standing::Unknown),
+            (1_000, Standing::Granted),
+            (4_999, Standing::Granted),
+            (5_000, Standing::Unknown),
+        ] {
+            assert_eq!(standing(&records, &ann, now), meant, "{now}");
+        }
+        records.let_in(grant(&ann, None));
+        assert_eq!(standing(&records, &ann, u64::MAX), Standing::Granted);
+        assert_eq!(standing(&records, &contact("webchat", "7"), 2_000), Standing::Unknown);
+    }
+
+    #[test]
+    fn case_071_a_block_beats_a_grant_on_every_account_of_the_channel() {
+        let ann = contact("telegram", "7");
+        let mut records = Records::default();
+        records.let_in(grant(&ann, None));
+        let (channel, sender) = (ann.key.channel.clone(), ann.sender.clone());
+        let block = Block { channel, sender, since: UnixMs(1), by: "uid:0".to_owned() };
+        assert!(records.block(block.clone()) && !records.block(block));
+        let mut second = ann.clone();
+        second.key.account = openclaw_plugin_sdk::AccountId::parse("second").unwrap();
+        for of in [&ann, &second] {
+            assert_eq!(standing(&records, of, 2_000), Standing::Blocked);
+        }
+        assert!(records.unblock("telegram", &ann.sender));
+        assert_eq!(standing(&records, &ann, 2_000), Standing::Granted);
+    }
+
+    #[test]
+    fn case_086_joined_ids_are_one_person_whoever_joined_first() {
+        let (a, b, c) = (contact("telegram", "1"), contact("discord", "2"), contact("slack", "3"));
+        let mut records = Records::default();
+        records.join(&a, &b);
+        records.join(&c, &b);
+        for one in [&a, &b, &c] {
+            let mut person = records.person(one);
+            person.sort();
+            assert_eq!(person, [b.clone(), c.clone(), a.clone()]);
+        }
+        records.part(&b);
+        assert_eq!(records.person(&a), [a]);
+    }
+
+    #[test]
+    fn what_has_run_its_time_goes() {
+        let ann = contact("telegram", "7");
+        let digest = TicketDigest([0; 32]);
+        let invitation = Invitation {
+            id: "1".to_owned(),
+            digest,
+            note: None,
+            since: UnixMs(1_000),
+            until: UnixMs(u64::MAX),
+            by: "uid:0".to_owned(),
+        };
+        assert!(invitation.is_open(UnixMs(1_000)) && !invitation.is_open(UnixMs(999)));
+        assert!(!invitation.is_open(UnixMs(1_000 + LONGEST_INVITATION_MS)), "a day at most");
+        let link = OpenLink { digest, contact: ann.clone(), since: UnixMs(1_000) };
+        let mut records = Records {
+            grants: vec![grant(&ann, Some(2_000))],
+            invitations: vec![invitation],
+            links: vec![link],
+            ..Records::default()
+        };
+        records.prune(UnixMs(1_000 + LINK_MS));
+        assert_eq!((records.grants.len(), records.links.len()), (1, 0));
+        records.prune(UnixMs(2_000 + LAPSED_KEPT_MS));
+        assert!(records.is_empty());
+    }
+}

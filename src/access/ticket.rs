@@ -1,0 +1,107 @@
+//! Tickets: single-use codes that somebody carries into a chat. An invitation lets its bearer in; a link says that
+//! he is somebody who is let in already. Kept as digests only.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use subtle::ConstantTimeEq;
+
+/// 96 bits: nobody guesses one, so that nobody need be counted who tries.
+const LENGTH: usize = 12;
+/// An invitation is open so long at most.
+pub const LONGEST_INVITATION_MS: u64 = 24 * 3_600_000;
+/// A link is open so long.
+pub const LINK_MS: u64 = 600_000;
+
+/// What a ticket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TicketKind {
+    /// Its bearer is let in.
+    Invitation,
+    /// Its bearer says that he is whoever asked for it.
+    Link,
+}
+
+impl TicketKind {
+    fn head(self) -> &'static str {
+        match self {
+            Self::Invitation => "inv-",
+            Self::Link => "link-",
+        }
+    }
+}
+
+/// A ticket, in the hands of whoever made it or shows it.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "a code never prints itself")]
+pub struct Ticket {
+    kind: TicketKind,
+    bytes: [u8; LENGTH],
+}
+
+/// What is kept of a ticket.
+#[derive(Clone, Copy, Debug)]
+pub struct TicketDigest(pub [u8; 32]);
+
+impl TicketDigest {
+    /// True for the digest of the same ticket, in constant time.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Ticket {
+    /// A ticket from random bytes.
+    pub fn from_random(kind: TicketKind, bytes: [u8; LENGTH]) -> Self {
+        Self { kind, bytes }
+    }
+
+    /// Reads a ticket; `None` for any other text. Letters count as they are: capitals differ from small ones.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        [TicketKind::Invitation, TicketKind::Link].into_iter().find_map(|kind| {
+            let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(kind.head())?).ok()?;
+            Some(Self { kind, bytes: bytes.try_into().ok()? })
+        })
+    }
+
+    /// What it is for.
+    pub fn kind(&self) -> TicketKind {
+        self.kind
+    }
+
+    /// The code itself: letters, digits, `-` and `_`, at most 64, as a platform's deep link takes them.
+    pub fn spell(&self) -> String {
+        format!("{}{}", self.kind.head(), URL_SAFE_NO_PAD.encode(self.bytes))
+    }
+
+    /// What is kept of it.
+    pub fn digest(&self) -> TicketDigest {
+        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+        context.update(b"openclaw-ticket\0");
+        context.update(self.kind.head().as_bytes());
+        context.update(&self.bytes);
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.finish().as_ref());
+        TicketDigest(digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_read_as_it_is_spelt_and_as_nothing_else() {
+        let invitation = Ticket::from_random(TicketKind::Invitation, [7; LENGTH]);
+        let link = Ticket::from_random(TicketKind::Link, [7; LENGTH]);
+        for ticket in [&invitation, &link] {
+            let read = Ticket::parse(&format!(" {}\n", ticket.spell())).unwrap();
+            assert_eq!(read.kind(), ticket.kind());
+            assert!(read.digest().matches(&ticket.digest()));
+            assert!(ticket.spell().len() <= 64);
+        }
+        assert!(!invitation.digest().matches(&link.digest()), "a link invites nobody");
+        for text in ["", "inv-", "inv-short", "hello", "inv-BwcHBwcHBwcHBwcHBwcH", "link-!!!!"] {
+            assert!(Ticket::parse(text).is_none(), "{text}");
+        }
+    }
+}

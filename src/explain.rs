@@ -1,0 +1,145 @@
+//! What decides about somebody's direct messages now: the rule, and where it stands.
+
+use openclaw_plugin_sdk::UnixMs;
+
+use crate::{
+    access::{Contact, Ground, Lists, Verdict, judge, records::Standing},
+    config::Config,
+    store::{Store, StoreError, paths::StateDir},
+    world,
+};
+
+/// Whom it is about, and what it is explained by.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The folder of the store's files.
+    pub state: &'a StateDir,
+    /// Whom.
+    pub contact: &'a Contact,
+}
+
+/// What decides, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Whom it is about: `telegram:4711`.
+    pub who: String,
+    /// `admitted`, `asks for a code`, `ignored`.
+    pub verdict: &'static str,
+    /// The rule, in words.
+    pub rule: String,
+    /// The file and the entry in it that decide; nothing where the lack of one does.
+    pub place: Option<String>,
+    /// The account's policy.
+    pub policy: &'static str,
+}
+
+impl Explanation {
+    /// Label and value, a line each.
+    pub fn lines(&self) -> Vec<(String, String)> {
+        let mut lines = vec![
+            ("Who", self.who.clone()),
+            ("Now", self.verdict.to_owned()),
+            ("Because", self.rule.clone()),
+        ];
+        lines.extend(self.place.clone().map(|place| ("Where", place)));
+        lines.push(("Policy", self.policy.to_owned()));
+        lines.into_iter().map(|(label, value)| (label.to_owned(), value)).collect()
+    }
+}
+
+/// Explains the verdict about a direct message of somebody, as the gate would give it now.
+pub fn explain(
+    store: &dyn Store,
+    asked: Asked<'_>,
+    now: UnixMs,
+) -> Result<Explanation, StoreError> {
+    let Asked { config, contact, .. } = asked;
+    let Contact { key, sender } = contact;
+    let said = |verdict, rule: String, place, policy| Explanation {
+        who: contact.to_string(),
+        verdict,
+        rule,
+        place,
+        policy,
+    };
+    let Some(account) = config.account(key) else {
+        let rule = "no account of that name is configured".to_owned();
+        return Ok(said("ignored", rule, None, "none"));
+    };
+    let policy = account.dm_policy.word();
+    if !account.enabled {
+        let place = Some(format!("channels.{}: enabled = false", key.channel));
+        return Ok(said("ignored", "the account is switched off".to_owned(), place, policy));
+    }
+    let configured = config.owners.names(&key.channel, sender);
+    let claimed = store.owners()?.names(&key.channel, sender);
+    let approved = store.approved(key)?;
+    let standing = store.standing(key, sender, now)?;
+    let lists = Lists { listed: &account.allow_from, approved: &approved, standing };
+    let verdict = judge(account.dm_policy, configured || claimed, lists, sender);
+    let (rule, place) = because(store, asked, (verdict, standing, configured))?;
+    let verdict = match verdict {
+        Verdict::Admit(_) => "admitted",
+        Verdict::Ignore => "ignored",
+        Verdict::Pair => "asks for a code",
+    };
+    Ok(said(verdict, rule, place, policy))
+}
+
+/// The rule, and where it stands.
+fn because(
+    store: &dyn Store,
+    Asked { config, state, contact }: Asked<'_>,
+    (verdict, standing, configured): (Verdict, Standing, bool),
+) -> Result<(String, Option<String>), StoreError> {
+    let Contact { key, sender } = contact;
+    let policy = config.account(key).map_or("none", |account| account.dm_policy.word());
+    let records = store.records()?;
+    let records_at = state.access_records().display().to_string();
+    Ok(match verdict {
+        Verdict::Admit(Ground::Owner) => {
+            let place = if configured {
+                config.file.as_ref().map(|file| format!("{}: owner.allow_from", file.display()))
+            } else {
+                Some(state.owners().display().to_string())
+            };
+            ("he is an owner".to_owned(), place)
+        }
+        Verdict::Admit(Ground::Listed | Ground::Everyone) => {
+            let place = config.admits(key, sender);
+            let place = place.map(|place| format!("{}:{}", place.file.display(), place.line));
+            let everyone = verdict == Verdict::Admit(Ground::Everyone);
+            let rule =
+                if everyone { "`*` lets everyone in" } else { "the configuration lists him" };
+            (rule.to_owned(), place)
+        }
+        Verdict::Admit(Ground::Approved) => match records.grant(key, sender) {
+            Some(grant) if standing == Standing::Granted => {
+                let end = grant
+                    .until
+                    .map_or("for good".to_owned(), |until| format!("until {}", world::iso(until)));
+                let since = world::iso(grant.since);
+                (format!("{} let him in {end}, on {since}", grant.by), Some(records_at))
+            }
+            _ => {
+                let files = state.allowlists(key);
+                let place = files.first().map(|file| format!("{}: {sender}", file.display()));
+                ("an owner approved him".to_owned(), place)
+            }
+        },
+        Verdict::Ignore if standing == Standing::Blocked => {
+            let blocks = &records.records().blocks;
+            let block = blocks.iter().find(|b| b.channel == key.channel && b.sender == *sender);
+            let by = block
+                .map(|block| format!("{} blocked him on {}", block.by, world::iso(block.since)));
+            (by.unwrap_or_else(|| "he is blocked".to_owned()), Some(records_at))
+        }
+        Verdict::Ignore => {
+            let rule = format!("he is not listed, and the policy `{policy}` lets nobody ask");
+            (rule, None)
+        }
+        Verdict::Pair => ("nobody has let him in".to_owned(), None),
+    })
+}

@@ -1,0 +1,198 @@
+//! Permissions as owners see and change them, from a chat and from the command line alike.
+
+use std::time::Duration;
+
+use openclaw_plugin_sdk::{
+    Permit, PermitChange, PermitChanged, PermitState, SenderId, UnixMs, neutral,
+};
+
+use crate::{
+    access::{AccountKey, Contact, approver::Approver},
+    config::Config,
+    registry,
+    store::{Store, StoreError, access::Blocked, audit::Line},
+};
+
+/// What is to become of a permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// He is not heard any more.
+    Block,
+    /// Another end for a grant that ends; none for good.
+    Extend(Option<Duration>),
+    /// A note, or none.
+    Rename(Option<String>),
+    /// His grants go.
+    Revoke,
+    /// The block goes.
+    Unblock,
+}
+
+impl Wish {
+    /// What a command wishes, with the note as it is to be kept.
+    pub fn of(change: PermitChange<'_>, note: Option<String>) -> Self {
+        match change {
+            PermitChange::Block => Self::Block,
+            PermitChange::Extend(lasting) => Self::Extend(lasting),
+            PermitChange::Rename(_) => Self::Rename(note),
+            PermitChange::Revoke => Self::Revoke,
+            PermitChange::Unblock => Self::Unblock,
+        }
+    }
+}
+
+/// The text about a channel that is none.
+pub fn unknown_channel(name: &str) -> String {
+    let known: Vec<&str> = registry::pairing_channels().map(|plugin| plugin.id).collect();
+    format!("there is no channel {}; these are: {}", neutral(name, 32), known.join(", "))
+}
+
+/// Reads an id as `access list` shows it: `telegram:4711`, `telegram/work:4711`.
+pub fn contact(text: &str) -> Result<Contact, String> {
+    let wrong = || {
+        format!("{} is no id; one is like telegram:4711, as the list shows it", neutral(text, 64))
+    };
+    let (place, id) = text.split_once(':').ok_or_else(wrong)?;
+    let channel = place.split('/').next().unwrap_or_default();
+    let sender = sender(channel, id)?;
+    let contact = Contact::parse(text).ok_or_else(wrong)?;
+    Ok(Contact { sender, ..contact })
+}
+
+/// Reads the id of somebody on a channel.
+pub fn sender(channel: &str, id: &str) -> Result<SenderId, String> {
+    let plugin = registry::pairing_channels().find(|plugin| plugin.id == channel);
+    let plugin = plugin.ok_or_else(|| unknown_channel(channel))?;
+    (plugin.parse_sender)(id).map_err(|error| format!("{}: {error}", neutral(id, 64)))
+}
+
+/// The accounts of a channel.
+pub fn keys(config: &Config, channel: &str) -> Result<Vec<AccountKey>, String> {
+    if registry::pairing_channels().all(|plugin| plugin.id != channel) {
+        return Err(unknown_channel(channel));
+    }
+    let here = config.accounts.iter().filter(|account| account.key.channel == channel);
+    let mut keys: Vec<AccountKey> = here.map(|account| account.key.clone()).collect();
+    if keys.is_empty() {
+        keys.push(AccountKey::default_of(channel));
+    }
+    Ok(keys)
+}
+
+/// Everybody whom the store lets in or keeps out, the blocked last.
+pub fn all(
+    store: &dyn Store,
+    channel: Option<&str>,
+    now: UnixMs,
+) -> Result<Vec<Permit>, StoreError> {
+    let index = store.records()?;
+    let records = index.records();
+    let since = |at: UnixMs| Duration::from_millis(now.0.saturating_sub(at.0));
+    let shown = |text: &str| neutral(text, 80);
+    let joined = |contact: &Contact| -> Vec<String> {
+        let others = records.person(contact).into_iter().filter(|one| one != contact);
+        others.map(|one| one.to_string()).collect()
+    };
+    let holders = store.holders(channel)?;
+    let let_in = holders.into_iter().map(|holder| {
+        let contact = &holder.contact;
+        let state = match holder.until {
+            None => PermitState::Lasting,
+            Some(until) if until > now => {
+                PermitState::Until(Duration::from_millis(until.0 - now.0))
+            }
+            Some(until) => PermitState::Ended(since(until)),
+        };
+        Permit {
+            who: contact.to_string(),
+            note: records.note(&contact.key.channel, &contact.sender).map(shown),
+            state,
+            age: holder.since.map(since),
+            by: holder.by.as_deref().map(shown),
+            how: holder.how.clone(),
+            joined: joined(contact),
+        }
+    });
+    let blocks = records.blocks.iter();
+    let blocks = blocks.filter(|block| channel.is_none_or(|channel| block.channel == channel));
+    let kept_out = blocks.map(|block| {
+        let key = AccountKey::default_of(&block.channel);
+        let contact = Contact { key, sender: block.sender.clone() };
+        Permit {
+            who: contact.to_string(),
+            note: records.note(&block.channel, &block.sender).map(shown),
+            state: PermitState::Blocked,
+            age: Some(since(block.since)),
+            by: Some(shown(&block.by)),
+            how: Some("block".to_owned()),
+            joined: joined(&contact),
+        }
+    });
+    Ok(let_in.chain(kept_out).collect())
+}
+
+/// Changes somebody's permission.
+pub fn change(
+    store: &dyn Store,
+    config: &Config,
+    (by, who, wish): (&Approver, &Contact, &Wish),
+    now: UnixMs,
+) -> Result<PermitChanged, StoreError> {
+    let done = |whom: Vec<Contact>, still: Option<String>| {
+        if whom.is_empty() {
+            return PermitChanged::Nothing { still };
+        }
+        PermitChanged::Done { whom: whom.iter().map(ToString::to_string).collect(), still }
+    };
+    let one = |changed: bool| if changed { vec![who.clone()] } else { Vec::new() };
+    Ok(match wish {
+        Wish::Block => match store.block(by, who, &config.owners, now)? {
+            Blocked::Already => PermitChanged::Nothing { still: None },
+            Blocked::Done(whom) => {
+                let mut whom: Vec<Contact> = whom;
+                whom.dedup_by(|a, b| a.key.channel == b.key.channel && a.sender == b.sender);
+                done(whom, None)
+            }
+            Blocked::Owner => PermitChanged::Owner,
+        },
+        Wish::Extend(lasting) => {
+            let ms = lasting.map(|lasting| u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
+            let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
+            done(one(store.extend(by, who, until, now)?), None)
+        }
+        Wish::Rename(note) => done(one(store.annotate(by, who, note.as_deref(), now)?), None),
+        Wish::Revoke => {
+            let whom = store.revoke(by, who, now)?;
+            done(whom, still(store, config, who)?)
+        }
+        Wish::Unblock => done(store.unblock(by, who, now)?, None),
+    })
+}
+
+/// What lets somebody in whatever the store says: the configuration, or the owner's seat.
+fn still(store: &dyn Store, config: &Config, who: &Contact) -> Result<Option<String>, StoreError> {
+    let Contact { key, sender } = who;
+    if config.owners.names(&key.channel, sender) || store.owners()?.names(&key.channel, sender) {
+        return Ok(Some("he is an owner".to_owned()));
+    }
+    let place = config.admits(key, sender);
+    Ok(place.map(|place| format!("{}:{}", place.file.display(), place.line)))
+}
+
+/// A line of the access log for a person: when, who did what, to whom.
+pub fn spoken(line: &Line) -> String {
+    let whom = match (&line.channel, &line.subject) {
+        (Some(channel), Some(subject)) => format!(" {channel}:{subject}"),
+        (None, Some(subject)) => format!(" {subject}"),
+        _ => String::new(),
+    };
+    let until = line.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    let with = line.with.as_ref().map(|with| format!(" as {with}")).unwrap_or_default();
+    neutral(
+        &format!(
+            "{} {}{whom}{with}{until} by {} ({})",
+            line.at, line.action, line.actor, line.surface
+        ),
+        300,
+    )
+}

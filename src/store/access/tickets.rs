@@ -1,0 +1,230 @@
+//! Notes, ends of grants, links and invitations; and the trait itself.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use openclaw_plugin_sdk::{SenderId, UnixMs};
+
+use super::{
+    Accepted, AccessStore, Blocked, Holder,
+    decide::{self, Desk, line_about},
+    holders,
+};
+use crate::{
+    access::{
+        AccountKey, Contact,
+        approver::Approver,
+        owner::Owners,
+        records::{Grant, Index, Invitation, OpenLink, Standing},
+        ticket::{LINK_MS, LONGEST_INVITATION_MS, Ticket},
+    },
+    store::{
+        StoreError,
+        audit::{Line, action, hex},
+        files::FileStore,
+        io,
+    },
+    world,
+};
+
+impl AccessStore for FileStore {
+    fn standing(
+        &self,
+        key: &AccountKey,
+        sender: &SenderId,
+        now: UnixMs,
+    ) -> Result<Standing, StoreError> {
+        let index = self.records()?;
+        let standing = index.standing(key, sender, now);
+        if standing == Standing::Granted
+            && let Some(Grant { since, until: Some(until), .. }) = index.grant(key, sender)
+        {
+            // A clock that is set back lengthens nothing while this process runs.
+            let name = format!("{}/{}:{sender}:{}", key.channel, key.account, until.0);
+            if self.ages.is_over(name.as_bytes(), until.0.saturating_sub(since.0)) {
+                return Ok(Standing::Unknown);
+            }
+        }
+        Ok(standing)
+    }
+
+    fn records(&self) -> Result<Arc<Index>, StoreError> {
+        let path = || vec![self.state.access_records()];
+        self.records.get(&(), path, |found| super::index(found.first()))
+    }
+
+    fn holders(&self, channel: Option<&str>) -> Result<Vec<Holder>, StoreError> {
+        holders::holders(self, channel)
+    }
+
+    fn revoke(
+        &self,
+        by: &Approver,
+        who: &Contact,
+        now: UnixMs,
+    ) -> Result<Vec<Contact>, StoreError> {
+        decide::revoke(self, by, who, now)
+    }
+
+    fn block(
+        &self,
+        by: &Approver,
+        who: &Contact,
+        owners: &Owners,
+        now: UnixMs,
+    ) -> Result<Blocked, StoreError> {
+        decide::block(self, by, (who, owners), now)
+    }
+
+    fn unblock(
+        &self,
+        by: &Approver,
+        who: &Contact,
+        now: UnixMs,
+    ) -> Result<Vec<Contact>, StoreError> {
+        decide::unblock(self, by, who, now)
+    }
+
+    fn annotate(
+        &self,
+        by: &Approver,
+        who: &Contact,
+        note: Option<&str>,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let mut desk = Desk::open(self, now)?;
+        if !desk.records.annotate(&who.key.channel, &who.sender, note) {
+            return Ok(false);
+        }
+        desk.touch();
+        let line = line_about(by, action::NOTE, who, desk.now);
+        desk.commit(line).map(|()| true)
+    }
+
+    fn extend(
+        &self,
+        by: &Approver,
+        who: &Contact,
+        until: Option<UnixMs>,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let mut desk = Desk::open(self, now)?;
+        let now = desk.now;
+        let is_blocked = desk.records.is_blocked(&who.key.channel, &who.sender);
+        let Some(mut grant) = desk.records.grant(who).filter(|_| !is_blocked).cloned() else {
+            return Ok(false);
+        };
+        if !grant.lasts(now) {
+            (grant.since, grant.by) = (now, by.actor().to_owned());
+        }
+        grant.until = until;
+        desk.records.let_in(grant);
+        desk.touch();
+        let line = line_about(by, action::EXTEND, who, now);
+        let line = match until {
+            Some(until) => line.until(until),
+            None => line,
+        };
+        desk.commit(line).map(|()| true)
+    }
+
+    fn open_link(&self, who: &Contact, code: &Ticket, now: UnixMs) -> Result<(), StoreError> {
+        let mut desk = Desk::open(self, now)?;
+        let now = desk.now;
+        desk.records.links.retain(|link| link.contact != *who);
+        let (digest, contact) = (code.digest(), who.clone());
+        desk.records.links.push(OpenLink { digest, contact, since: now });
+        desk.touch();
+        self.ages.note(&code.digest().0, LINK_MS);
+        let line = Line::new("chat", &who.to_string(), action::LINK_OPEN, now);
+        desk.commit(line.of(&who.key).about(who.sender.as_str()))
+    }
+
+    fn linked(&self, code: &Ticket, now: UnixMs) -> Result<Option<Contact>, StoreError> {
+        let (index, digest) = (self.records()?, code.digest());
+        let mut open = index.records().links.iter().filter(|link| link.is_open(now));
+        let open = open.find(|link| link.digest.matches(&digest));
+        let lives = |link: &&OpenLink| !self.ages.is_over(&link.digest.0, LINK_MS);
+        Ok(open.filter(lives).map(|link| link.contact.clone()))
+    }
+
+    fn invite(
+        &self,
+        by: &Approver,
+        code: &Ticket,
+        (note, until): (Option<&str>, UnixMs),
+        now: UnixMs,
+    ) -> Result<String, StoreError> {
+        let mut desk = Desk::open(self, now)?;
+        let now = desk.now;
+        let random: [u8; 4] = world::random()
+            .map_err(|error| io("draw a name for", &self.state.access_records(), error))?;
+        let id = hex(&random);
+        let until = until.min(UnixMs(now.0.saturating_add(LONGEST_INVITATION_MS)));
+        desk.records.invitations.push(Invitation {
+            id: id.clone(),
+            digest: code.digest(),
+            note: note.map(str::to_owned),
+            since: now,
+            until,
+            by: by.actor().to_owned(),
+        });
+        desk.touch();
+        self.ages.note(&code.digest().0, until.0.saturating_sub(now.0));
+        let line = Line::by(by, action::INVITE, now).named(&id).until(until);
+        desk.commit(line).map(|()| id)
+    }
+
+    fn uninvite(&self, by: &Approver, id: &str, now: UnixMs) -> Result<bool, StoreError> {
+        let mut desk = Desk::open(self, now)?;
+        let now = desk.now;
+        let before = desk.records.invitations.len();
+        desk.records.invitations.retain(|one| one.id != id || !one.is_open(now));
+        if desk.records.invitations.len() == before {
+            return Ok(false);
+        }
+        desk.touch();
+        desk.commit(Line::by(by, action::UNINVITE, now).named(id)).map(|()| true)
+    }
+
+    fn accept(
+        &self,
+        code: &Ticket,
+        who: &Contact,
+        now: UnixMs,
+    ) -> Result<Option<Accepted>, StoreError> {
+        // A guess needs no lock to be wrong.
+        if open_invitation(self, self.records()?.records().invitations.iter(), code, now).is_none()
+        {
+            return Ok(None);
+        }
+        let mut desk = Desk::open(self, now)?;
+        let now = desk.now;
+        let open = open_invitation(self, desk.records.invitations.iter(), code, now).cloned();
+        let Some(open) = open else { return Ok(None) };
+        if desk.records.is_blocked(&who.key.channel, &who.sender) {
+            return Ok(None);
+        }
+        let Contact { key, sender } = who;
+        desk.take_requests(|request| request.key == *key && request.sender == *sender)?;
+        desk.records.invitations.retain(|one| one.id != open.id);
+        desk.take_grants(&BTreeSet::from([who.clone()]))?;
+        let (contact, by) = (who.clone(), open.by.clone());
+        desk.records.let_in(Grant { contact, since: now, until: None, by });
+        desk.touch();
+        let line = Line::new("chat", &who.to_string(), action::ACCEPT, now).of(key);
+        desk.commit(line.about(sender.as_str()).named(&open.id))?;
+        Ok(Some(Accepted { id: open.id, note: open.note, by: open.by }))
+    }
+}
+
+fn open_invitation<'a>(
+    store: &FileStore,
+    mut all: impl Iterator<Item = &'a Invitation>,
+    code: &Ticket,
+    now: UnixMs,
+) -> Option<&'a Invitation> {
+    let digest = code.digest();
+    let open = all.find(|one| one.digest.matches(&digest) && one.is_open(now))?;
+    let life = open.until.0.saturating_sub(open.since.0);
+    (!store.ages.is_over(&open.digest.0, life)).then_some(open)
+}

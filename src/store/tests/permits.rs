@@ -1,0 +1,231 @@
+//! The whole life of a permission: for a while, blocked, joined, invited; and what stays of it on disk.
+
+use super::*;
+use crate::{
+    access::{
+        Contact,
+        owner::Owners,
+        records::Standing,
+        ticket::{LINK_MS, Ticket, TicketKind},
+    },
+    store::access::Blocked,
+};
+
+const DAY: u64 = 24 * HOUR;
+
+fn later(ms: u64) -> UnixMs {
+    UnixMs(NOW.0 + ms)
+}
+
+impl Bed {
+    fn standing(&self, sender: &str, now: UnixMs) -> Standing {
+        self.store.standing(&key("default"), &id(sender), now).unwrap()
+    }
+
+    fn rule(&self, request: &PairingRequest, decision: Decision, until: Option<UnixMs>) -> Outcome {
+        let decide = Decide { channel: "telegram", request: &request.id, decision, until };
+        self.store.decide(&by(), &decide, NOW).unwrap()
+    }
+
+    fn block(&self, sender: &str) -> Blocked {
+        let who = at("default", sender);
+        self.store.block(&by(), &who, &Owners::default(), NOW).unwrap()
+    }
+
+    fn link(&self, sender: &str, n: u8) -> Ticket {
+        let link = Ticket::from_random(TicketKind::Link, [n; 12]);
+        self.store.open_link(&at("default", sender), &link, NOW).unwrap();
+        link
+    }
+
+    /// The request of somebody who shows a link.
+    fn says_to_be(&self, sender: &str, link: &Ticket) -> PairingRequest {
+        let claims = self.store.linked(link, NOW).unwrap().map(Box::new);
+        assert!(claims.is_some());
+        let knock = Knock { claims, ..knock("default", sender) };
+        opened(self.store.ask(&knock, MANY, NOW).unwrap())
+    }
+}
+
+#[test]
+fn a_grant_for_a_while_stands_in_no_list_of_the_field_and_ends() {
+    let bed = Bed::new();
+    let request = bed.opened("default", "1");
+    assert!(matches!(bed.rule(&request, Decision::Approve, Some(later(DAY))), Outcome::Done(_)));
+    assert!(!bed.has("default", "1") && bed.waiting().is_empty());
+    assert_eq!(bed.standing("1", later(DAY - 1)), Standing::Granted);
+    assert_eq!(bed.standing("1", later(DAY)), Standing::Unknown);
+    assert!(matches!(bed.store.ask(&knock("default", "1"), MANY, NOW), Ok(Asked::Approved)));
+    let again = bed.store.ask(&knock("default", "1"), MANY, later(DAY)).unwrap();
+    assert!(matches!(again, Asked::Opened { .. }), "an ended grant is a stranger's");
+    assert!(
+        bed.store.extend(&by(), &at("default", "1"), Some(later(2 * DAY)), later(DAY)).unwrap()
+    );
+    assert_eq!(bed.standing("1", later(2 * DAY - 1)), Standing::Granted);
+    assert!(bed.revoke("default", "1"));
+    assert_eq!(bed.standing("1", later(DAY)), Standing::Unknown);
+    assert!(bed.store.verify(later(DAY)).unwrap().is_whole());
+}
+
+#[test]
+fn case_071_a_block_takes_grants_and_requests_with_it_and_holds_until_it_is_taken_away() {
+    let bed = Bed::new();
+    bed.approve("default", "1");
+    bed.approve("work", "1");
+    let request = bed.opened("default", "2");
+    assert!(matches!(bed.rule(&request, Decision::Block, None), Outcome::Done(_)));
+    assert!(matches!(bed.block("1"), Blocked::Done(_)));
+    assert_eq!(bed.block("1"), Blocked::Already);
+    for sender in ["1", "2"] {
+        assert_eq!(bed.standing(sender, NOW), Standing::Blocked);
+        assert!(!bed.has("default", sender) && !bed.has("work", sender));
+        assert!(matches!(bed.store.ask(&knock("work", sender), MANY, NOW), Ok(Asked::Denied)));
+    }
+    assert!(bed.waiting().is_empty());
+    assert_eq!(bed.store.unblock(&by(), &at("default", "1"), NOW).unwrap().len(), 1);
+    assert_eq!(bed.standing("1", NOW), Standing::Unknown, "an end of a block lets nobody in");
+    assert!(!bed.has("default", "1"));
+    let decisions = bed.actions().into_iter().filter(|action| action != "request");
+    let decisions: Vec<_> = decisions.collect();
+    assert_eq!(decisions, ["approve", "approve", "block", "block", "unblock"], "case_117");
+}
+
+#[test]
+fn case_018_an_owner_is_not_blocked() {
+    let bed = Bed::new();
+    let owner = Owner { channel: "telegram".to_owned(), sender: id("1") };
+    let configured = Owners([owner.clone()].into());
+    let who = at("work", "1");
+    assert_eq!(bed.store.block(&by(), &who, &configured, NOW).unwrap(), Blocked::Owner);
+    bed.store.add_owner(&by(), &owner, NOW).unwrap();
+    assert_eq!(bed.block("1"), Blocked::Owner);
+    assert_eq!(bed.standing("1", NOW), Standing::Unknown);
+}
+
+#[test]
+fn case_086_joined_ids_are_revoked_and_blocked_together() {
+    let bed = Bed::new();
+    bed.approve("default", "1");
+    let request = bed.says_to_be("2", &bed.link("1", 7));
+    assert_eq!(request.claims.as_deref(), Some(&at("default", "1")));
+    assert_eq!(bed.standing("2", NOW), Standing::Unknown, "only an approval joins");
+    assert!(matches!(bed.rule(&request, Decision::Approve, None), Outcome::Done(_)));
+    for sender in ["1", "2"] {
+        assert_eq!(bed.standing(sender, NOW), Standing::Granted);
+        assert!(!bed.has("default", sender), "other readers know of no joined ids");
+    }
+    assert_eq!(bed.store.revoke(&by(), &at("default", "2"), NOW).unwrap().len(), 2);
+    assert_eq!(bed.standing("1", NOW), Standing::Unknown);
+
+    bed.approve("default", "1");
+    let request = bed.says_to_be("2", &bed.link("1", 8));
+    assert!(matches!(bed.rule(&request, Decision::Approve, None), Outcome::Done(_)));
+    assert!(matches!(bed.block("1"), Blocked::Done(ids) if ids.len() == 2));
+    assert_eq!(bed.standing("2", NOW), Standing::Blocked);
+    assert_eq!(bed.store.unblock(&by(), &at("default", "2"), NOW).unwrap().len(), 2);
+}
+
+#[test]
+fn a_link_is_used_once_within_ten_minutes_and_says_nothing_of_the_revoked() {
+    let bed = Bed::new();
+    bed.approve("default", "1");
+    let link = bed.link("1", 7);
+    assert!(bed.store.linked(&link, later(LINK_MS)).unwrap().is_none());
+    let request = bed.says_to_be("2", &link);
+    assert!(bed.store.linked(&link, NOW).unwrap().is_none(), "once");
+    assert!(bed.revoke("default", "1"));
+    assert!(bed.waiting().is_empty(), "whoever says to be him asks anew");
+    assert!(matches!(bed.rule(&request, Decision::Approve, None), Outcome::Gone));
+}
+
+#[test]
+fn a_link_replaces_the_request_that_said_less() {
+    let bed = Bed::new();
+    bed.approve("default", "1");
+    let first = bed.opened("default", "2");
+    let second = bed.says_to_be("2", &bed.link("1", 7));
+    assert_eq!(bed.waiting(), ["2"]);
+    assert!(matches!(bed.rule(&first, Decision::Approve, None), Outcome::Gone));
+    assert!(matches!(bed.rule(&second, Decision::Approve, None), Outcome::Done(_)));
+}
+
+#[test]
+fn an_invitation_lets_one_bearer_in_once() {
+    let bed = Bed::new();
+    let code = Ticket::from_random(TicketKind::Invitation, [9; 12]);
+    let note = (Some("for Ann"), later(DAY * 9));
+    let name = bed.store.invite(&by(), &code, note, NOW).unwrap();
+    let link = Ticket::from_random(TicketKind::Link, [9; 12]);
+    assert!(bed.store.accept(&link, &at("default", "1"), NOW).unwrap().is_none());
+    assert!(bed.store.accept(&code, &at("default", "1"), later(DAY)).unwrap().is_none(), "a day");
+    bed.block("3");
+    assert!(bed.store.accept(&code, &at("default", "3"), NOW).unwrap().is_none());
+    bed.opened("default", "1");
+    let accepted = bed.store.accept(&code, &at("default", "1"), NOW).unwrap().unwrap();
+    assert_eq!((accepted.id, accepted.note.as_deref()), (name.clone(), Some("for Ann")));
+    assert!(bed.waiting().is_empty());
+    assert_eq!(bed.standing("1", NOW), Standing::Granted);
+    assert!(bed.store.accept(&code, &at("default", "2"), NOW).unwrap().is_none(), "once");
+    assert!(!bed.store.uninvite(&by(), &name, NOW).unwrap());
+    let again = Ticket::from_random(TicketKind::Invitation, [8; 12]);
+    let name = bed.store.invite(&by(), &again, (None, later(HOUR)), NOW).unwrap();
+    assert!(bed.store.uninvite(&by(), &name, NOW).unwrap());
+    assert!(bed.store.accept(&again, &at("default", "2"), NOW).unwrap().is_none());
+}
+
+#[test]
+fn no_code_stands_in_the_files() {
+    let bed = Bed::new();
+    bed.approve("default", "1");
+    let link = bed.link("1", 7);
+    let code = Ticket::from_random(TicketKind::Invitation, [9; 12]);
+    bed.store.invite(&by(), &code, (None, later(HOUR)), NOW).unwrap();
+    let text = std::fs::read_to_string(bed.store.state.access_records()).unwrap();
+    for ticket in [link, code] {
+        let (_, secret) =
+            ticket.spell().split_once('-').map(|(a, b)| (a.len(), b.to_owned())).unwrap();
+        assert!(!text.contains(&secret));
+    }
+}
+
+#[test]
+fn case_044_records_that_cannot_be_read_stop_the_account_and_stay_as_they_are() {
+    let bed = Bed::new();
+    bed.approve("default", "1");
+    bed.block("2");
+    let path = bed.store.state.access_records();
+    for text in ["", "{", r#"{"version":2}"#, r#"{"version":1,"block":[]}"#] {
+        write(&path, text.as_bytes());
+        assert!(matches!(bed.store.readable(&key("default")), Err(StoreError::Damaged { .. })));
+        assert!(matches!(
+            bed.store.unblock(&by(), &at("default", "2"), NOW),
+            Err(StoreError::Damaged { .. })
+        ));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[test]
+fn a_note_and_the_holders_say_who_is_who() {
+    let bed = Bed::new();
+    bed.approve("default", "1");
+    let request = bed.opened("work", "2");
+    bed.rule(&request, Decision::Approve, Some(later(DAY)));
+    assert!(bed.store.annotate(&by(), &at("default", "1"), Some("Ann"), NOW).unwrap());
+    assert!(!bed.store.annotate(&by(), &at("default", "1"), Some("Ann"), NOW).unwrap());
+    let records = bed.store.records().unwrap();
+    assert_eq!(records.records().note("telegram", &id("1")), Some("Ann"));
+    let holders = bed.store.holders(Some("telegram")).unwrap();
+    let shown: Vec<(Contact, Option<UnixMs>, Option<&str>)> = holders
+        .iter()
+        .map(|holder| (holder.contact.clone(), holder.until, holder.by.as_deref()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (at("default", "1"), None, Some("uid:1000")),
+            (at("work", "2"), Some(later(DAY)), Some("uid:1000"))
+        ]
+    );
+    assert!(bed.store.holders(Some("webchat")).unwrap().is_empty());
+}
