@@ -1,6 +1,7 @@
 //! The command line: what may be typed, and which module does it. A command opens the files of the state folder
 //! itself; only what needs the running gateway asks it.
 
+mod access;
 mod ask;
 mod audit;
 mod auth_token;
@@ -62,6 +63,9 @@ enum Command {
     /// Let strangers in, or do not
     #[command(subcommand)]
     Pairing(pairing::Pairing),
+    /// Show who may talk, since when and until when, and change it
+    #[command(subcommand)]
+    Access(access::Access),
     /// Let phones and programs connect, or do not
     #[command(subcommand)]
     Devices(devices::Devices),
@@ -114,6 +118,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     match cli.command {
         Command::Gateway(gateway) => gateway.run(&host, output),
         Command::Pairing(pairing) => pairing.run(&host, output),
+        Command::Access(access) => access.run(&host, output),
         Command::Devices(devices) => devices.run(&host, output),
         Command::Node(node) => node.run(&host, output),
         Command::Nodes(nodes) => nodes.run(&host, output),

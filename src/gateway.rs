@@ -71,6 +71,7 @@ use crate::{
     device::attempts::Attempts,
     reach::{identity::Identity, secret::SharedSecret},
     store::{Store, StoreError, paths::StateDir},
+    verdicts::Ring,
     world,
 };
 
@@ -116,6 +117,8 @@ pub(crate) struct Gateway {
     setup: SetupMessages,
     /// The waiting devices that each owner's chat was shown.
     shown: Mutex<Shown>,
+    /// The last verdicts, without texts.
+    verdicts: Mutex<Ring>,
     /// Groups in which an owner was told to write directly.
     told_groups: Mutex<HashSet<(AccountKey, ChatId)>>,
     started: UnixMs,

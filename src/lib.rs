@@ -14,4 +14,5 @@ pub mod reach;
 pub mod registry;
 pub mod remote;
 pub mod store;
+pub mod verdicts;
 pub mod world;

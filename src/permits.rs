@@ -13,6 +13,9 @@ use crate::{
     store::{Store, StoreError, access::Blocked, audit::Line},
 };
 
+/// A note is cut to so many characters.
+pub const NOTE: usize = 80;
+
 /// What is to become of a permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {

@@ -69,6 +69,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("config", &["tokio", "gateway", "cli", "hyper", "clap"]),
     ("store", &["tokio", "gateway", "cli", "hyper", "clap", "config", "registry"]),
     ("explain", &["tokio", "gateway", "cli", "hyper", "clap"]),
+    ("verdicts", &["tokio", "gateway", "cli", "hyper", "clap"]),
     ("permits", &["tokio", "gateway", "cli", "hyper", "clap"]),
     ("offer", &["tokio", "config", "gateway", "cli", "hyper", "clap"]),
     ("local", &["tokio", "gateway", "cli", "hyper", "clap"]),

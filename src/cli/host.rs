@@ -1,6 +1,9 @@
 //! What a command finds on this machine: the state folder, its store, the configuration.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use openclaw_plugin_sdk::{
     AccountId, ChannelPlugin, InvalidSenderId, SenderId, UnixMs, lasting, neutral,
@@ -49,9 +52,13 @@ impl Host {
 
     /// The configuration, checked.
     pub(super) fn config(&self) -> Result<Config, Failure> {
-        let plugins = Plugins { channels: registry::CHANNELS, responders: registry::RESPONDERS };
-        let loaded = config::load(&self.source(&self.state()?), plugins);
-        loaded.map_err(|error| Failure::from(anyhow::Error::from(error)))
+        load(&self.source(&self.state()?))
+    }
+
+    /// Another configuration file, checked.
+    pub(super) fn config_at(&self, file: &Path) -> Result<Config, Failure> {
+        let state = self.state()?;
+        load(&Source { flag: Some(file), env: &self.env, state: &state })
     }
 
     fn source<'a>(&'a self, state: &'a StateDir) -> Source<'a> {
@@ -77,6 +84,11 @@ impl Host {
     pub(super) fn now() -> UnixMs {
         world::now()
     }
+}
+
+fn load(from: &Source<'_>) -> Result<Config, Failure> {
+    let plugins = Plugins { channels: registry::CHANNELS, responders: registry::RESPONDERS };
+    config::load(from, plugins).map_err(|error| Failure::from(anyhow::Error::from(error)))
 }
 
 /// A variable of the environment. What is not Unicode is told by what then cannot be found.

@@ -45,6 +45,7 @@ fn help_of_the_program() {
             Commands:
               gateway      Start the gateway in the foreground
               pairing      Let strangers in, or do not
+              access       Show who may talk, since when and until when, and change it
               devices      Let phones and programs connect, or do not
               node         Offer this machine to a gateway, as a node
               nodes        Show nodes, and let them do something

@@ -18,13 +18,10 @@ use crate::{
         ticket::{LINK_MS, Ticket, TicketKind},
     },
     explain::{self, explain},
-    permits,
+    permits::{self, NOTE},
     store::{StoreError, audit},
     world,
 };
-
-/// A note is cut to so many characters.
-const NOTE: usize = 80;
 
 fn failed(error: impl std::fmt::Display) -> CommandError {
     CommandError::Failed(error.to_string())

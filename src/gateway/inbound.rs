@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use openclaw_plugin_sdk::{ChatId, Delivery, EventId, InboundEvent, InboundMessage, SenderId};
+use openclaw_plugin_sdk::{
+    ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, SenderId,
+};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
@@ -28,6 +30,7 @@ use crate::{
         ticket::{Ticket, TicketKind},
     },
     store::{Note, StoreError},
+    verdicts::{Judged, Seen},
     world,
 };
 
@@ -105,8 +108,11 @@ async fn take(
     let moment = gateway.moment(account);
     let rules =
         Rules { account: &account.config, owners: &gateway.config.owners, store: &*gateway.store };
+    let seen = seen(account, &event);
     loop {
-        return match gate::admit(rules, event, moment)? {
+        let passage = gate::admit(rules, event, moment)?;
+        note(gateway, seen.clone(), &passage);
+        return match passage {
             Passage::Admitted(admitted) => admitted_event(gateway, account, *admitted, key).await,
             Passage::Misplaced(conversation) => {
                 see(account, &key)?;
@@ -137,6 +143,37 @@ async fn take(
                 see(account, &key)
             }
         };
+    }
+}
+
+/// What is noted of a message, and of a press nothing.
+fn seen(account: &Running, event: &InboundEvent) -> Option<Seen> {
+    let InboundEvent::Message(message) = event else { return None };
+    let group = match message.conversation.kind {
+        ChatKind::Direct => None,
+        ChatKind::Group => Some(message.conversation.id.as_str().to_owned()),
+        ChatKind::Unknown => return None,
+    };
+    Some(Seen {
+        at: world::now().0,
+        channel: account.config.key.channel.clone(),
+        account: account.config.key.account.as_str().to_owned(),
+        sender: message.sender.id.as_str().to_owned(),
+        group,
+        mentioned: message.mentions_us,
+        verdict: String::new(),
+    })
+}
+
+fn note(gateway: &Gateway, seen: Option<Seen>, passage: &Passage) {
+    let judged = match passage {
+        Passage::Admitted(_) => Judged::Admitted,
+        Passage::Misplaced(_) | Passage::Refused(_) | Passage::Silence(_) => Judged::Ignored,
+        Passage::Stranger(..) => Judged::Asks,
+    };
+    if let Some(mut seen) = seen {
+        judged.word().clone_into(&mut seen.verdict);
+        gateway.verdicts.lock().unwrap_or_else(PoisonError::into_inner).add(seen);
     }
 }
 

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     device::role::Scope,
     protocol::hello::{Limits, StateVersion},
-    world,
+    verdicts, world,
 };
 
 /// What others have written is seen within this.
@@ -146,6 +146,13 @@ pub(crate) async fn flush(gateway: &Gateway) {
     let store = Arc::clone(&gateway.store);
     if let Err(error) = blocking(move || store.flush_devices()).await {
         warn!(%error, "last-used times of devices were not written");
+    }
+    let page = gateway.verdicts.lock().unwrap_or_else(PoisonError::into_inner).page();
+    let path = gateway.state.verdicts();
+    if let Some(page) = page
+        && let Err(error) = blocking(move || verdicts::write(&path, &page)).await
+    {
+        warn!(%error, "the last verdicts were not written");
     }
 }
 

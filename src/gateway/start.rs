@@ -45,6 +45,7 @@ use crate::{
     },
     registry,
     store::{Store, StoreError, devices::DeviceStore, files::FileStore, paths::StateDir},
+    verdicts::Ring,
     world,
 };
 
@@ -276,6 +277,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         wrong_codes: Mutex::default(),
         setup: SetupMessages::new(SetupBook::open(start.state.setup_messages())),
         shown: Mutex::default(),
+        verdicts: Mutex::new(Ring::open(&start.state.verdicts())),
         told_groups: Mutex::default(),
         started: world::now(),
         port: entry.port,

@@ -94,6 +94,11 @@ impl StateDir {
         self.access().join("grants.json")
     }
 
+    /// The last verdicts, without texts.
+    pub fn verdicts(&self) -> PathBuf {
+        self.access().join("verdicts.json")
+    }
+
     /// The folder of it.
     pub fn access(&self) -> PathBuf {
         self.0.join("access")

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
+mod access;
 mod decide;
 mod devices;
 mod gateway;

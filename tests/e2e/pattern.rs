@@ -1,5 +1,5 @@
 //! What a transcript expects: text in which `…` stands for anything, `<code…>` for a code of eight characters,
-//! `<setup…>` for a setup code, and `<request…>` for the id of a waiting device.
+//! `<setup…>` for a setup code, `<ticket…>` for an invitation or a link, and `<request…>` for the id of a waiting device.
 
 use std::collections::HashMap;
 
@@ -61,7 +61,10 @@ fn walk(pattern: &str, before: Option<char>, text: &str, codes: &mut Codes) -> b
 
 fn name(pattern: &str) -> Option<(&str, &str)> {
     let (name, rest) = pattern.strip_prefix('<')?.split_once('>')?;
-    ["code", "request", "setup"].iter().any(|kind| name.starts_with(kind)).then_some((name, rest))
+    ["code", "request", "setup", "ticket"]
+        .iter()
+        .any(|kind| name.starts_with(kind))
+        .then_some((name, rest))
 }
 
 /// Whether what a name stands for must stand in no log.
@@ -86,6 +89,9 @@ fn is_code(name: &str, text: &str) -> bool {
     }
     if name.starts_with("request") {
         return text.len() == 36 && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
+    }
+    if name.starts_with("ticket") {
+        return text.starts_with("inv-") || text.starts_with("link-");
     }
     text.len() == 8 && text.chars().all(|c| "ABCDEFGHJKLMNPQRSTUVWXYZ23456789".contains(c))
 }

@@ -34,6 +34,8 @@ stories! {
     commands_are_the_owners,
     denied_for_an_hour,
     from_the_page,
+    invited_and_joined,
+    leave_for_a_while_and_no_leave,
     pair_and_turn_away,
     pair_from_outside,
     pair_on_this_machine,

@@ -101,7 +101,10 @@ async fn decide(
         Decision::Deny => ("Denied", Verb::Deny),
     };
     Ok(match gateway.pairing_decide(decision, choice).await? {
-        Decided::Done(one) => Text::plain(format!("{done} {}", decided(&one))),
+        Decided::Done(one) => {
+            let lasting = choice.lasting.map(|lasting| format!(", for {}", span(lasting)));
+            Text::plain(format!("{done} {}{}", decided(&one), lasting.unwrap_or_default()))
+        }
         Decided::NoMatch => Text::plain("No pending pairing request found for that code. ")
             .code(format!("{prefix}pairing list"))
             .and(" shows who waits."),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use openclaw_plugin_sdk::{AccountId, ChannelPlugin};
+use openclaw_plugin_sdk::{AccountId, ChannelPlugin, SenderId, UnixMs};
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     },
     config::Config,
     store::{Store, paths::StateDir},
+    world,
 };
 
 /// Shows who may talk.
@@ -45,6 +46,7 @@ struct Grant {
 
 enum From {
     Approved,
+    ApprovedUntil(UnixMs),
     Config(usize),
     Owner,
 }
@@ -127,15 +129,28 @@ fn grants_of(key: &AccountKey, config: &Config, store: &dyn Store) -> Result<Vec
     let approved = store.approved(key)?;
     let approved: BTreeSet<String> = approved.senders().map(ToString::to_string).collect();
     grants.extend(approved.into_iter().map(|sender| grant(sender, From::Approved)));
+    let (records, now) = (store.records()?, Host::now());
+    let recorded = records.records().grants.iter();
+    for one in recorded.filter(|one| one.contact.key == *key && one.lasts(now)) {
+        let from = one.until.map_or(From::Approved, From::ApprovedUntil);
+        grants.push(grant(one.contact.sender.to_string(), from));
+    }
+    // A block beats the configuration too, but not a seat.
+    grants.retain(|grant| {
+        let blocked = SenderId::new(&grant.sender)
+            .is_ok_and(|sender| records.records().is_blocked(&key.channel, &sender));
+        !blocked || matches!(grant.from, From::Owner)
+    });
     Ok(grants)
 }
 
 /// Why an account's policy makes some of these grants count for nothing now.
 fn unheard(key: &AccountKey, config: &Config, grants: &[Grant]) -> Option<String> {
     let account = config.account(key)?;
-    let approved = grants
-        .iter()
-        .any(|grant| grant.account == key.account && matches!(grant.from, From::Approved));
+    let approved = grants.iter().any(|grant| {
+        grant.account == key.account
+            && matches!(grant.from, From::Approved | From::ApprovedUntil(_))
+    });
     let why = match account.dm_policy {
         _ if !account.enabled => "is not enabled: nobody is answered",
         DmPolicy::Disabled => "has `dm_policy = \"disabled\"`: nobody is answered",
@@ -166,6 +181,7 @@ fn print(channel: &ChannelPlugin, grants: &[Grant], config: &Config, output: &mu
     let row = |grant: &Grant| {
         let from = match grant.from {
             From::Approved => "approved".to_owned(),
+            From::ApprovedUntil(until) => format!("approved until {}", world::iso(until)),
             From::Config(line) => place(config, line),
             From::Owner => "owner".to_owned(),
         };
@@ -178,12 +194,15 @@ fn print(channel: &ChannelPlugin, grants: &[Grant], config: &Config, output: &mu
 fn spell(channel: &ChannelPlugin, grants: &[Grant], config: &Config) -> Value {
     let spell = |grant: &Grant| {
         let from = match grant.from {
-            From::Approved => "approved",
+            From::Approved | From::ApprovedUntil(_) => "approved",
             From::Config(_) => "config",
             From::Owner => "owner",
         };
         let mut spelt =
             json!({ "accountId": grant.account.as_str(), "id": grant.sender, "from": from });
+        if let From::ApprovedUntil(until) = grant.from {
+            spelt["until"] = world::iso(until).into();
+        }
         if let From::Config(line) = grant.from {
             spelt["file"] = config.file.as_ref().map(|file| file.display().to_string()).into();
             spelt["line"] = line.into();
