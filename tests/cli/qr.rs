@@ -60,6 +60,44 @@ fn it_is_drawn_for_people_and_into_files_of_their_own() {
     }
 }
 
+/// What a scanner reads in a picture of one byte a pixel.
+fn scanned(width: usize, height: usize, luma: impl Fn(usize, usize) -> u8) -> String {
+    let mut picture = rqrr::PreparedImage::prepare_from_greyscale(width, height, luma);
+    let grids = picture.detect_grids();
+    let [grid] = &grids[..] else { panic!("{} codes in one picture", grids.len()) };
+    grid.decode().unwrap().1
+}
+
+#[test]
+fn case_048_a_scanner_of_others_reads_every_drawing() {
+    let folder = Folder::empty();
+    let said = folder.done("qr --local --png code.png --svg code.svg");
+    let code = said.lines().find_map(|line| line.strip_prefix("Setup code: ")).unwrap();
+
+    let file = std::fs::File::open(folder.cwd().join("code.png")).unwrap();
+    let mut png = png::Decoder::new(std::io::BufReader::new(file));
+    png.set_transformations(png::Transformations::EXPAND);
+    let mut png = png.read_info().unwrap();
+    let mut pixels = vec![0; png.output_buffer_size().unwrap()];
+    let frame = png.next_frame(&mut pixels).unwrap();
+    let (width, height) = (frame.width as usize, frame.height as usize);
+    assert_eq!(scanned(width, height, |x, y| pixels[y * frame.line_size + x]), code, "the PNG");
+
+    // A letter is two modules, one above the other; light letters on a dark ground.
+    let drawn: Vec<Vec<char>> = said
+        .lines()
+        .filter(|line| !line.is_empty() && line.chars().all(|c| " ▄▀█".contains(c)))
+        .map(|line| line.chars().collect())
+        .collect();
+    let (scale, columns) = (4, drawn.iter().map(Vec::len).max().unwrap());
+    let lit = |x: usize, y: usize| {
+        let letter = drawn[y / 2].get(x).copied().unwrap_or(' ');
+        letter == '█' || letter == if y.is_multiple_of(2) { '▀' } else { '▄' }
+    };
+    let luma = |x: usize, y: usize| if lit(x / scale, y / scale) { 255 } else { 0 };
+    assert_eq!(scanned(columns * scale, drawn.len() * 2 * scale, luma), code, "the letters");
+}
+
 #[test]
 fn what_makes_no_sense_makes_no_code() {
     let folder = Folder::empty();

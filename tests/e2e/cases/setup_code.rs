@@ -136,6 +136,42 @@ async fn case_049_a_code_that_is_taken_back_leaves_the_page_too() {
     world.stop();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn case_054_the_owner_on_the_page_lets_a_phone_in_and_it_stays() {
+    let mut world = World::start("[channels.webchat]\n").await;
+    let you = world.visitor("bob").await.you.clone();
+    assert!(world.home.cli(&["owner", "add", &format!("webchat:{you}")]).status.success());
+    let bob = world.visitor("bob").await;
+    bob.say("/pair local").await.unwrap();
+    assert!(bob.next().await.starts_with("A setup code for one device"));
+    let code = bob.next().await;
+    let phone = world.phone("bob");
+    phone.told(&format!("connect with {code}")).await;
+    assert!(phone.shown().await.starts_with("waits for approval "));
+    let mut told = String::new();
+    while !told.contains("bob's phone") {
+        told = world.visitor("bob").await.next().await;
+    }
+    assert!(told.contains("/pair approve") && !told.contains(&code), "{told}");
+    let bob = world.visitor("bob").await;
+    bob.say("/pair approve").await.unwrap();
+    while !told.starts_with("✅ Paired bob's phone") {
+        told = bob.next().await;
+    }
+    assert_eq!(world.phone("bob").shown().await, "connected");
+    world.phone("bob").told("say what is for lunch?").await;
+    assert!(world.phone("bob").shown().await.ends_with("what is for lunch?"));
+    world.stop();
+    assert!(world.phone("bob").shown().await.starts_with("disconnected: 1012"));
+    world.run();
+    let phone = world.phone("bob");
+    phone.told("connect").await;
+    assert_eq!(phone.shown().await, "connected");
+    phone.told("say and for dinner?").await;
+    assert!(phone.shown().await.ends_with("and for dinner?"));
+    world.stop();
+}
+
 #[tokio::test]
 async fn case_048_a_client_of_an_administrator_gets_a_code_and_learns_what_became_of_it() {
     let more = "[plugins.device-pair]\npublic_url = \"wss://gw.example.com\"\nprobe = false\n";
