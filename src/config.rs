@@ -22,7 +22,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, SenderId, toml};
+use jiff::tz::TimeZone;
+use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, SenderId, UnixMs, toml};
 
 use self::{
     device_pair::{DevicePair, Mdns},
@@ -33,10 +34,15 @@ use self::{
 };
 use crate::{
     access::{
-        AccountKey, DmPolicy, allowlist::Allowlist, group::GroupRules, owner::Owners,
+        AccountKey, DmPolicy,
+        allowlist::Allowlist,
+        group::GroupRules,
+        notify::{CardRate, QuietHours},
+        owner::{Owner, Owners},
         pairing::Places,
     },
     store::paths::StateDir,
+    world,
 };
 
 /// The port where neither the file nor the environment names one.
@@ -83,12 +89,14 @@ pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigErr
     root.check_keys(names::TOP, excuse);
     let gateway = gateway::read(&root, from.env);
     let asks_nothing = gateway.auth.mode == AuthMode::None;
+    let (owners, telling) = owner::read(&root, plugins.channels);
     let mut config = Config {
         port: gateway::port(&root, from.env),
         device_pair: device_pair::read(&root, gateway.tls.enabled, asks_nothing),
         gateway,
         mdns: device_pair::mdns(&root),
-        owners: owner::read(&root, plugins.channels),
+        owners,
+        telling,
         pairing: pairing::read(&root),
         accounts: channels::read(&root, plugins.channels, from.env),
         assistant: assistant::read(&root, plugins.responders),
@@ -115,6 +123,8 @@ pub struct Config {
     pub mdns: Mdns,
     /// The owners that the file names.
     pub owners: Owners,
+    /// How they are told of those who ask.
+    pub telling: Telling,
     /// What strangers get.
     pub pairing: Pairing,
     /// Every account of every channel, ordered by channel and account.
@@ -123,6 +133,27 @@ pub struct Config {
     pub assistant: Assistant,
     /// What `config check` and the start warn of, a sentence each.
     pub warnings: Vec<String>,
+}
+
+/// How owners are told of those who ask (`[owner]`).
+#[derive(Clone, Debug)]
+pub struct Telling {
+    /// Where: the first of these that takes it. With none, every owner is told.
+    pub notify: Vec<Owner>,
+    /// How many cards a chat gets.
+    pub cards: CardRate,
+    /// When none comes.
+    pub quiet: Option<QuietHours>,
+    /// Where the owner is.
+    pub zone: TimeZone,
+}
+
+impl Telling {
+    /// True at a moment in which no card comes.
+    pub fn is_quiet(&self, now: UnixMs) -> bool {
+        let minute = world::minute_of_day(now, &self.zone);
+        self.quiet.is_some_and(|quiet| quiet.hold(minute))
+    }
 }
 
 /// The `[pairing]` table.

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::tz::TimeZone;
 use openclaw_plugin_sdk::UnixMs;
 use rand::{TryRng, rngs::SysRng};
 
@@ -41,20 +42,25 @@ pub fn iso(at: UnixMs) -> String {
     format!("{at:.3}")
 }
 
-/// The time of day, for people.
-pub fn clock(at: UnixMs) -> String {
-    zoned(at, "%H:%M %Z")
+/// The time of day, for people in this zone.
+pub fn clock(at: UnixMs, zone: &TimeZone) -> String {
+    zoned(at, zone).strftime("%H:%M %Z").to_string()
 }
 
-/// Day and time, for people.
-pub fn date(at: UnixMs) -> String {
-    zoned(at, "%Y-%m-%d %H:%M %Z")
+/// Day and time, for people in this zone.
+pub fn date(at: UnixMs, zone: &TimeZone) -> String {
+    zoned(at, zone).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
-fn zoned(at: UnixMs, format: &str) -> String {
+/// The minute of the day there.
+pub fn minute_of_day(at: UnixMs, zone: &TimeZone) -> u16 {
+    let at = zoned(at, zone);
+    u16::from(at.hour().unsigned_abs()) * 60 + u16::from(at.minute().unsigned_abs())
+}
+
+fn zoned(at: UnixMs, zone: &TimeZone) -> jiff::Zoned {
     let at = jiff::Timestamp::from_millisecond(i64::try_from(at.0).unwrap_or(i64::MAX));
-    let at = at.unwrap_or(jiff::Timestamp::MAX).to_zoned(jiff::tz::TimeZone::UTC);
-    at.strftime(format).to_string()
+    at.unwrap_or(jiff::Timestamp::MAX).to_zoned(zone.clone())
 }
 
 /// Reads a moment back.
@@ -72,6 +78,21 @@ mod tests {
         let at = from_iso("2026-02-13T10:00:00.000Z").unwrap();
         assert_eq!(iso(at), "2026-02-13T10:00:00.000Z");
         assert_eq!(iso(UnixMs(at.0 + 7)), "2026-02-13T10:00:00.007Z");
+    }
+
+    #[test]
+    fn a_zone_has_its_own_clock_in_winter_and_in_summer() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        for (at, clock, minute) in [
+            ("2026-01-15T21:30:00.000Z", "22:30 CET", 1350),
+            ("2026-07-15T21:30:00.000Z", "23:30 CEST", 1410),
+        ] {
+            let at = from_iso(at).unwrap();
+            assert_eq!(super::clock(at, &berlin), clock);
+            assert_eq!(minute_of_day(at, &berlin), minute);
+        }
+        let at = from_iso("2026-07-15T21:30:00.000Z").unwrap();
+        assert_eq!(date(at, &TimeZone::UTC), "2026-07-15 21:30 UTC");
     }
 
     #[test]

@@ -39,6 +39,13 @@ impl CardRate {
         UnixMs(spent.0.min(most).saturating_sub(self.room()).max(now.0))
     }
 
+    /// How many may go now.
+    pub fn at_once(self, spent: Spent, now: UnixMs) -> u64 {
+        let from = spent.0.min(now.0.saturating_add(self.room() + self.step())).max(now.0);
+        let left = now.0.saturating_add(self.room()).checked_sub(from);
+        left.map_or(0, |left| left / self.step() + 1)
+    }
+
     /// A card goes.
     #[must_use]
     pub fn spend(self, spent: Spent, now: UnixMs) -> Spent {
@@ -71,7 +78,7 @@ impl QuietHours {
         }
     }
 
-    /// As it is written.
+    /// As it is written in a configuration.
     pub fn spell(self) -> String {
         let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
         format!("{}-{}", clock(self.from), clock(self.to))
@@ -102,10 +109,12 @@ mod tests {
         let (rate, mut spent, start) = (CardRate::default(), Spent::default(), 1_000_000);
         for n in 0..5 {
             let now = UnixMs(start + n);
+            assert_eq!(rate.at_once(spent, now), 5 - n);
             assert_eq!(rate.next(spent, now), now, "card {n}");
             spent = rate.spend(spent, now);
         }
         let mut now = UnixMs(start + 4);
+        assert_eq!(rate.at_once(spent, now), 0);
         for n in 1..4 {
             let due = rate.next(spent, now);
             assert_eq!(due, UnixMs(start + n * 60_000));

@@ -40,11 +40,12 @@ pub(super) const NESTED: &[(&str, &[&str])] = &[
     ("gateway.nodes.pairing", &["auto_approve_cidrs", "auto_approve_local"]),
     ("gateway.tailscale", &["mode"]),
     ("gateway.tls", &["auto_generate", "cert_path", "enabled", "key_path"]),
+    ("owner.cards", &["burst", "per_minute"]),
     ("plugins", &["device-pair"]),
     ("plugins.device-pair", &["approve", "probe", "public_url"]),
 ];
 /// `[owner]`.
-pub(super) const OWNER: &[&str] = &["allow_from"];
+pub(super) const OWNER: &[&str] = &["allow_from", "cards", "notify", "quiet", "time_zone"];
 /// `[pairing]`.
 pub(super) const PAIRING: &[&str] =
     &["max_pending", "message", "notify_on_approval", "reply", "when_full"];

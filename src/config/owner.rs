@@ -2,19 +2,30 @@
 
 use std::collections::BTreeSet;
 
+use jiff::tz::TimeZone;
 use openclaw_plugin_sdk::ChannelPlugin;
 
 use super::{
+    Telling,
     document::{Node, Value},
     names,
     section::Section,
 };
-use crate::access::owner::{Owner, Owners};
+use crate::access::{
+    notify::{CardRate, QuietHours},
+    owner::{Owner, Owners},
+};
 
 /// The `[owner]` table.
-pub(super) fn read(root: &Section<'_>, channels: &[&'static ChannelPlugin]) -> Owners {
+pub(super) fn read(root: &Section<'_>, channels: &[&'static ChannelPlugin]) -> (Owners, Telling) {
     let mut owners = BTreeSet::new();
-    let Some(section) = root.section("owner") else { return Owners(owners) };
+    let mut telling = Telling {
+        notify: Vec::new(),
+        cards: CardRate::default(),
+        quiet: None,
+        zone: TimeZone::UTC,
+    };
+    let Some(section) = root.section("owner") else { return (Owners(owners), telling) };
     section.check_keys(names::OWNER, |_| None);
     for node in section.list("allow_from").unwrap_or_default() {
         match entry(node, channels) {
@@ -22,7 +33,43 @@ pub(super) fn read(root: &Section<'_>, channels: &[&'static ChannelPlugin]) -> O
             Err(why) => section.wrong("allow_from", node.at, &why),
         }
     }
-    Owners(owners)
+    for node in section.list("notify").unwrap_or_default() {
+        match entry(node, channels) {
+            Ok(owner) => telling.notify.extend(owner),
+            Err(why) => section.wrong("notify", node.at, &why),
+        }
+    }
+    if let Some(cards) = section.section("cards") {
+        cards.check_keys(&["burst", "per_minute"], |_| None);
+        let number = |key| cards.number(key, 1..=60).and_then(|count| u32::try_from(count).ok());
+        telling.cards.burst = number("burst").unwrap_or(telling.cards.burst);
+        telling.cards.per_minute = number("per_minute").unwrap_or(telling.cards.per_minute);
+    }
+    hours(&section, &mut telling);
+    (Owners(owners), telling)
+}
+
+fn hours(section: &Section<'_>, telling: &mut Telling) {
+    if let Some(zone) = section.text("time_zone") {
+        if let Ok(found) = TimeZone::get(&zone.value) {
+            telling.zone = found;
+        } else {
+            let why = format!(
+                "has `{}`, which is no time zone; write one such as `\"Europe/Berlin\"`",
+                zone.written
+            );
+            section.wrong("time_zone", section.at("time_zone"), &why);
+        }
+    }
+    let Some(quiet) = section.text("quiet") else { return };
+    telling.quiet = QuietHours::parse(&quiet.value);
+    if telling.quiet.is_none() {
+        let why = format!("has `{}`; write two times, such as `\"22:00-07:00\"`", quiet.written);
+        section.wrong("quiet", section.at("quiet"), &why);
+    } else if !section.has("time_zone") {
+        let why = "needs `owner.time_zone`, such as `\"Europe/Berlin\"`";
+        section.wrong("quiet", section.at("quiet"), why);
+    }
 }
 
 /// `None` where the entry was reported already.

@@ -10,6 +10,7 @@ use super::{
     Account, Config, names, pairing,
     policy::{DM_POLICIES, GROUP_POLICIES},
 };
+use crate::access::owner::Owner;
 
 /// What stands where a secret would.
 pub(super) const MASK: &str = "***";
@@ -61,8 +62,18 @@ fn without_credentials(text: &str) -> String {
 }
 
 fn owner(config: &Config) -> Value {
-    let owners = config.owners.0.iter();
-    table([("allow_from", list(owners.map(|owner| format!("{}:{}", owner.channel, owner.sender))))])
+    let name = |owner: &Owner| format!("{}:{}", owner.channel, owner.sender);
+    let it = &config.telling;
+    let number = |number: u32| Value::Integer(number.into());
+    let cards = [("burst", number(it.cards.burst)), ("per_minute", number(it.cards.per_minute))];
+    let mut shown = vec![
+        ("allow_from", list(config.owners.0.iter().map(name))),
+        ("cards", table(cards)),
+        ("notify", list(it.notify.iter().map(name))),
+    ];
+    shown.extend(it.quiet.map(|quiet| ("quiet", text(&quiet.spell()))));
+    shown.push(("time_zone", text(it.zone.iana_name().unwrap_or("UTC"))));
+    table(shown)
 }
 
 fn of_pairing(config: &Config) -> Value {
@@ -146,7 +157,7 @@ fn list(entries: impl IntoIterator<Item = String>) -> Value {
     Value::Array(entries.into_iter().map(Value::String).collect())
 }
 
-fn table<const N: usize>(entries: [(&str, Value); N]) -> Value {
+fn table<'a>(entries: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 

@@ -21,15 +21,19 @@ use openclaw_plugin_sdk::{SentRef, UnixMs};
 use tokio::sync::Notify;
 use tracing::warn;
 
-use self::book::Entry;
+use self::book::{About, Entry};
+use self::whom::seats;
 pub(crate) use self::{
     book::{Book, Choice},
     keeper::keep,
     press::{Press, foreign, pressed, reply_decides},
-    whom::seats,
 };
 use super::{Gateway, blocking, setup_book::OwnersChat};
-use crate::access::AccountKey;
+use crate::{
+    access::{AccountKey, owner::Owner},
+    device::request::DeviceRequest,
+    world,
+};
 
 /// A card has become a message within this, or a press on it is one on no card.
 const SENT_WITHIN: Duration = Duration::from_secs(5);
@@ -72,6 +76,23 @@ impl Cards {
         self.wake.notify_one();
     }
 
+    /// These chats, too, are shown a device that asks.
+    pub(crate) fn show(&self, request: &DeviceRequest, chats: Vec<OwnersChat>) {
+        let about = About::Device {
+            request: request.id.as_str().to_owned(),
+            device: request.device.as_str().to_owned(),
+        };
+        {
+            let mut book = self.book();
+            for to in chats {
+                if !book.cards().iter().any(|card| card.about == about && card.to == to) {
+                    book.add(about.clone(), to, false, world::now());
+                }
+            }
+        }
+        self.look();
+    }
+
     /// The card that this message shows. An owner may be faster than the platform's answer to our sending.
     async fn shown_by(&self, key: &AccountKey, sent: &SentRef) -> Option<Entry> {
         let wait = async {
@@ -101,6 +122,29 @@ impl Cards {
         }
         worth
     }
+}
+
+/// Whether a chat gets the cards of devices without being asked.
+pub(crate) fn tells(gateway: &Gateway, chat: &OwnersChat) -> bool {
+    let mut groups = whom::groups(gateway, None).into_iter();
+    groups.any(|group| group.first() == Some(chat))
+}
+
+/// Tells every owner but one a sentence, and does not give up before it was told. It must hold no code.
+pub(crate) fn tell(gateway: &Arc<Gateway>, text: &str, but: Option<&Owner>) {
+    let Ok(id) = world::random::<16>() else {
+        return warn!("no randomness: owners are not told");
+    };
+    let id = id.iter().fold(0_u128, |all, byte| all << 8 | u128::from(*byte)).to_string();
+    let about = About::Notice { id, text: text.to_owned() };
+    for (account, owner) in seats(gateway, None) {
+        if but != Some(&owner) {
+            let chat = account.chat_of(&owner.sender);
+            let to = OwnersChat::new(&account.config.key, &chat.id, &owner.sender);
+            gateway.cards.book().add(about.clone(), to, false, world::now());
+        }
+    }
+    gateway.cards.look();
 }
 
 /// Writes what has changed in the book.

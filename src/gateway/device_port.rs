@@ -12,7 +12,7 @@ use openclaw_plugin_sdk::{
 use tracing::info;
 
 use super::{
-    blocking,
+    blocking, cards,
     events::{self, Happened},
     port::{Port, Secret},
     setup_book::OwnersChat,
@@ -229,6 +229,10 @@ impl Port {
             };
             self.gateway.setup.book().listen(chat.clone(), once);
             setup_message::save(&self.gateway).await;
+        }
+        if cards::tells(&self.gateway, &chat) {
+            // An owner's chat always is, unless the configuration names others.
+            return Ok(Notify::On);
         }
         Ok(match self.gateway.setup.book().listens(&chat) {
             None => Notify::Off,

@@ -4,20 +4,15 @@ use std::sync::Arc;
 
 use openclaw_plugin_sdk::{InboundMessage, OutboundMessage, Text, neutral};
 
-use super::{Gateway, account::Running, answer, cards::seats, decide, gate::NAME_LIMIT, outbound};
+use super::{Gateway, account::Running, answer, cards, decide, gate::NAME_LIMIT};
 use crate::{
     access::{Contact, owner::Owner},
     store::access::Accepted,
 };
 
-/// Tells every owner that can be reached one sentence, beside whatever goes on.
+/// Tells every owner one sentence.
 pub(crate) fn tell_owners(gateway: &Arc<Gateway>, text: &str) {
-    let (here, text) = (Arc::clone(gateway), text.to_owned());
-    gateway.beside(async move {
-        for (account, owner) in seats(&here, None) {
-            outbound::say(&account, &account.chat_of(&owner.sender), text.clone()).await;
-        }
-    });
+    cards::tell(gateway, text, None);
 }
 
 /// Welcomes whom an invitation lets in, and tells every owner of it.
@@ -57,20 +52,13 @@ pub(crate) async fn claimed(
         vec![OutboundMessage::new(message.conversation.clone(), Text::plain(text))],
     )
     .await;
-    let (here, newcomer) = (Arc::clone(gateway), owner.clone());
     let name =
         message.sender.name.as_deref().map(|name| format!(" ({})", neutral(name, NAME_LIMIT)));
     let text = format!(
         "{}:{}{} has claimed the owner's seat. If that was not you: openclaw owner remove {0}:{1}",
-        newcomer.channel,
-        newcomer.sender,
+        owner.channel,
+        owner.sender,
         name.unwrap_or_default()
     );
-    gateway.beside(async move {
-        for (account, owner) in
-            seats(&here, None).into_iter().filter(|(_, owner)| *owner != newcomer)
-        {
-            outbound::say(&account, &account.chat_of(&owner.sender), text.clone()).await;
-        }
-    });
+    cards::tell(gateway, &text, Some(owner));
 }

@@ -40,6 +40,11 @@ impl OwnersChat {
         self.channel == key.channel && self.account == key.account.as_str()
     }
 
+    /// A message of ours in it.
+    pub(crate) fn reference(&self, message: &str) -> SentRef {
+        SentRef { chat: ChatId::new(&self.chat), id: EventId::new(message) }
+    }
+
     /// The account that the owner writes to.
     pub(crate) fn account(&self) -> AccountKey {
         let account = AccountId::parse(&self.account).unwrap_or_else(AccountId::default_account);

@@ -23,6 +23,8 @@ pub(crate) struct Visitor {
     lost: VecDeque<String>,
     /// His sender id, as the page learns it.
     pub(crate) you: String,
+    /// The newest card with buttons: its id, and its buttons by label.
+    card: Option<(String, Vec<(String, String)>)>,
     /// The id of the bot's last message.
     pub(crate) last: Option<String>,
     said: u32,
@@ -42,6 +44,7 @@ impl Visitor {
             heard: VecDeque::new(),
             lost: VecDeque::new(),
             you: String::new(),
+            card: None,
             last: None,
             said: 0,
         }
@@ -79,6 +82,34 @@ impl Visitor {
     pub(crate) async fn reply(&mut self, text: &str) -> Result<(), String> {
         let last = self.last.clone();
         self.send(text, last).await
+    }
+
+    /// Presses a button of the newest card that has one.
+    pub(crate) async fn press(&mut self, label: &str) {
+        let (on, buttons) = self.card.clone().expect("a card");
+        let (_, data) = buttons.iter().find(|(known, _)| known == label).expect(label);
+        self.said += 1;
+        let id = format!("{:032x}", u128::from(self.said) << 64 | u128::from(rand_id()));
+        let frame = json!({ "type": "press", "id": id, "on": on, "data": data });
+        self.socket.as_mut().unwrap().1.send(Message::text(frame.to_string())).await.unwrap();
+        loop {
+            let frame = self.frame().await;
+            if frame["type"] == "taken" && frame["id"] == id.as_str() {
+                return;
+            }
+            self.heard.push_back(frame);
+        }
+    }
+
+    /// Waits until a message is edited to show this.
+    pub(crate) async fn sees(&mut self, text: &str) -> String {
+        loop {
+            let frame = self.frame().await;
+            if frame["type"] == "edit" && shown(&frame["body"]).contains(text) {
+                return shown(&frame["body"]);
+            }
+            self.heard.push_back(frame);
+        }
     }
 
     async fn send(&mut self, text: &str, reply_to: Option<String>) -> Result<(), String> {
@@ -148,6 +179,16 @@ impl Visitor {
             }
         };
         let frame = tokio::time::timeout(PATIENCE, next).await.expect("a frame of the gateway");
+        if frame["type"] == "message" || frame["type"] == "edit" {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let rows = frame["body"]["buttons"].as_array().into_iter().flatten();
+            let buttons = rows.filter_map(Value::as_array).flatten();
+            let buttons: Vec<_> =
+                buttons.map(|one| (text(&one["label"]), text(&one["data"]))).collect();
+            if !buttons.is_empty() {
+                self.card = Some((text(&frame["id"]), buttons));
+            }
+        }
         if frame["type"] == "gone" {
             self.lost.extend(frame["id"].as_str().map(str::to_owned));
         }

@@ -200,3 +200,30 @@ fn an_unset_policy_is_pairing() {
     let config = Home::new().load().unwrap();
     assert!(config.accounts.iter().all(|account| account.dm_policy == DmPolicy::Pairing));
 }
+
+#[test]
+fn an_owner_says_where_when_and_how_often_he_is_told() {
+    let config = load(
+        "[owner]\nnotify = ['telegram:2', 'telegram:1']\nquiet = '22:00-07:00'\n\
+         time_zone = 'Europe/Berlin'\ncards = { burst = 3, per_minute = 2 }\n",
+    );
+    let telling = &config.telling;
+    let named: Vec<&str> = telling.notify.iter().map(|owner| owner.sender.as_str()).collect();
+    assert_eq!(named, ["2", "1"], "in order");
+    assert_eq!((telling.cards.burst, telling.cards.per_minute), (3, 2));
+    let at = |iso| crate::world::from_iso(iso).unwrap();
+    assert!(telling.is_quiet(at("2026-07-15T20:30:00.000Z")), "22:30 in summer");
+    assert!(!telling.is_quiet(at("2026-01-15T20:30:00.000Z")), "21:30 in winter");
+    assert!(!load("").telling.is_quiet(at("2026-01-15T23:30:00.000Z")), "nobody asked for it");
+    for (line, why) in [
+        ("quiet = '22:00-07:00'", "`owner.quiet` needs `owner.time_zone`"),
+        ("quiet = 'at night'\ntime_zone = 'UTC'", "`owner.quiet` has `at night`; write two times"),
+        ("time_zone = 'Berlin'", "`owner.time_zone` has `Berlin`, which is no time zone"),
+        ("notify = ['telegram:*']", "`owner.notify` has `telegram:*`: an owner is a person"),
+        ("cards = { burst = 0 }", "`owner.cards.burst` is a whole number from 1 to 60"),
+        ("cards = { brust = 1 }", "unknown key `brust` in `owner.cards`; did you mean `burst`?"),
+    ] {
+        let said = wrong(&format!("[owner]\n{line}\n"));
+        assert!(said.contains(why), "{said}");
+    }
+}

@@ -1,8 +1,8 @@
-//! Who waits for a decision, as cards show it.
+//! Who waits for a decision, people and devices, as cards show it.
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::neutral;
+use openclaw_plugin_sdk::{Text, UnixMs, WaitingDevice, neutral};
 
 use super::book::{About, Fact};
 use crate::{
@@ -10,7 +10,12 @@ use crate::{
         AccountKey,
         pairing::{LIFETIME_MS, PairingRequest},
     },
-    gateway::{Gateway, blocking, gate::NAME_LIMIT},
+    device::request::DeviceRequest,
+    gateway::{
+        Gateway, blocking,
+        gate::NAME_LIMIT,
+        shown::{Display, displayed},
+    },
     registry,
     store::StoreError,
     world,
@@ -23,13 +28,24 @@ pub(super) struct Ask {
     pub(super) ends: u64,
     pub(super) revision: String,
     pub(super) facts: Vec<Fact>,
-    pub(super) request: PairingRequest,
+    pub(super) what: Asking,
+}
+
+/// What waits, as the store has it.
+pub(super) enum Asking {
+    /// A device, and what counts as displayed where all of its facts are.
+    Device(Box<WaitingDevice>, Display),
+    /// A person.
+    Sender(PairingRequest),
 }
 
 impl Ask {
     /// The account that it came on.
-    pub(super) fn account(&self) -> &AccountKey {
-        &self.request.key
+    pub(super) fn account(&self) -> Option<&AccountKey> {
+        match &self.what {
+            Asking::Device(..) => None,
+            Asking::Sender(request) => Some(&request.key),
+        }
     }
 }
 
@@ -44,6 +60,8 @@ pub(super) async fn gather(gateway: &Arc<Gateway>) -> Result<Vec<Ask>, StoreErro
             let runs = |request: &PairingRequest| here.account(&request.key).is_some();
             asks.extend(waiting.filter(runs).map(|request| sender(plugin.label, request)));
         }
+        let rows = here.store.device_requests(now)?;
+        asks.extend(rows.iter().map(|row| device(row, &rows, now)));
         Ok(asks)
     })
     .await
@@ -72,6 +90,26 @@ fn sender(label: &str, request: PairingRequest) -> Ask {
     for (label, name) in named {
         facts.extend(name.map(|name| fact(label, neutral(&name, NAME_LIMIT), false)));
     }
+    // An approval joins the two: whom he says to be is shown whole.
+    facts.extend(request.claims.as_ref().map(|of| fact("Says he is", of.to_string(), true)));
     let ends = request.created_at.0.saturating_add(LIFETIME_MS);
-    Ask { about, ends, revision: request.revision(), facts, request }
+    Ask { about, ends, revision: request.revision(), facts, what: Asking::Sender(request) }
+}
+
+fn device(row: &DeviceRequest, all: &[DeviceRequest], now: UnixMs) -> Ask {
+    let about = About::Device {
+        request: row.id.as_str().to_owned(),
+        device: row.device.as_str().to_owned(),
+    };
+    let (device, display) = displayed(row, all, now);
+    let lines = device.lines().into_iter();
+    let fact = |(label, value): (&str, Text)| Fact {
+        label: label.to_owned(),
+        value: value.to_plain(),
+        whole: false,
+    };
+    let facts = lines.map(fact).collect();
+    // It lives on as long as the device comes again.
+    let (ends, revision) = (u64::MAX, display.revision.spell());
+    Ask { about, ends, revision, facts, what: Asking::Device(Box::new(device), display) }
 }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use openclaw_plugin_sdk::{EventId, SentRef, UnixMs};
+use openclaw_plugin_sdk::{SentRef, UnixMs};
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
@@ -170,11 +170,6 @@ impl Entry {
         }
     }
 
-    /// The message that shows it, or an older one.
-    pub(crate) fn reference(&self, message: &str) -> SentRef {
-        SentRef { chat: self.to.conversation().id, id: EventId::new(message) }
-    }
-
     /// The old tokens are good for nothing from here on; these are.
     pub(crate) fn arm(&mut self, tokens: Vec<Token>) {
         let old = std::mem::replace(&mut self.tokens, tokens);
@@ -197,9 +192,39 @@ pub(crate) struct Chat {
     /// What it has got of its cards a minute.
     #[serde(default)]
     pub(crate) spent: u64,
+    /// The message that says how many others wait.
+    #[serde(default)]
+    pub(crate) digest: Option<Digest>,
+    /// What came in quiet hours and expired in them, a line each.
+    #[serde(default)]
+    pub(crate) missed: Vec<String>,
+    /// Of the message that tells of quiet hours, while it is on its way.
+    #[serde(default)]
+    pub(crate) morning: Option<String>,
+    /// No digest before this.
+    #[serde(default)]
+    pub(crate) next: u64,
+    #[serde(default)]
+    pub(crate) failures: u32,
+}
+
+/// A message that is edited in place.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Digest {
+    pub(crate) key: String,
+    #[serde(default)]
+    pub(crate) sent: Option<String>,
+    /// How many it says that there are.
+    #[serde(default)]
+    pub(crate) others: usize,
 }
 
 impl Chat {
+    fn new(to: &OwnersChat) -> Self {
+        let (missed, morning) = (Vec::new(), None);
+        Self { to: to.clone(), spent: 0, digest: None, missed, morning, next: 0, failures: 0 }
+    }
+
     pub(crate) fn spent(&self) -> Spent {
         Spent(self.spent)
     }
@@ -258,6 +283,11 @@ impl Book {
         self.changed = true;
     }
 
+    /// The chats of which anything is known.
+    pub(crate) fn chats(&self) -> &[Chat] {
+        &self.pages.chats
+    }
+
     pub(crate) fn cards(&self) -> &[Entry] {
         &self.pages.cards
     }
@@ -289,6 +319,13 @@ impl Book {
         self.changed |= self.pages.cards.len() < before;
     }
 
+    /// Forgets a chat.
+    pub(crate) fn forget_chat(&mut self, to: &OwnersChat) {
+        let before = self.pages.chats.len();
+        self.pages.chats.retain(|chat| chat.to != *to);
+        self.changed |= self.pages.chats.len() < before;
+    }
+
     /// Forgets the oldest of those that are over.
     pub(crate) fn shorten(&mut self) {
         let over = self.pages.cards.iter().filter(|card| card.is_over()).count();
@@ -314,14 +351,14 @@ impl Book {
     /// What is known of a chat.
     pub(crate) fn chat(&self, to: &OwnersChat) -> Chat {
         let known = self.pages.chats.iter().find(|chat| chat.to == *to).cloned();
-        known.unwrap_or_else(|| Chat { to: to.clone(), spent: 0 })
+        known.unwrap_or_else(|| Chat::new(to))
     }
 
     /// Changes what is known of a chat.
     pub(crate) fn change_chat(&mut self, to: &OwnersChat, change: impl FnOnce(&mut Chat)) {
         let at = self.pages.chats.iter().position(|chat| chat.to == *to);
         let at = at.unwrap_or_else(|| {
-            self.pages.chats.push(Chat { to: to.clone(), spent: 0 });
+            self.pages.chats.push(Chat::new(to));
             self.pages.chats.len() - 1
         });
         change(&mut self.pages.chats[at]);

@@ -1,18 +1,24 @@
 //! How cards look: what is asked and who asks, the choices, and in the end what became of it.
 
-use openclaw_plugin_sdk::{Abilities, Body, Button, Card, Text, UnixMs};
+use jiff::tz::TimeZone;
+use openclaw_plugin_sdk::{Abilities, Body, Button, Card, Text, TextLimit, UnixMs};
 
 use super::{
-    asks::Ask,
+    asks::{Ask, Asking},
     book::{Choice, Entry, Face, Fact, Token},
     outcome::{How, Outcome},
 };
 use crate::{gateway::setup_book::OwnersChat, world};
 
+/// So many are listed at the end of quiet hours.
+const LISTED: usize = 20;
+
 /// What a card is drawn for.
 #[derive(Clone, Copy)]
 pub(super) struct Canvas<'a> {
     pub(super) abilities: Abilities,
+    pub(super) limit: TextLimit,
+    pub(super) zone: &'a TimeZone,
     pub(super) face: Face,
     /// What stood there before something changed.
     pub(super) before: &'a [Fact],
@@ -38,68 +44,83 @@ impl Choice {
     }
 }
 
-/// A card that asks for a decision.
+/// A card that asks for a decision. Where it does not fit into one message it is a text, without buttons.
 pub(super) fn asking(ask: &Ask, canvas: Canvas<'_>) -> Body {
-    let changed = canvas.before.iter().any(|fact| !ask.facts.contains(fact));
-    let title = if changed || !canvas.before.is_empty() {
-        "Somebody asks to be let in, and something has changed since you were told."
-    } else {
-        "Somebody asks to be let in."
+    let title = match (&ask.what, canvas.before.is_empty()) {
+        (_, false) => "Something has changed since you were told of this:",
+        (Asking::Device(device, _), true) if device.profile.is_some() => {
+            "A device came with your setup code, and waits for you."
+        }
+        (Asking::Device(..), true) => "A device asks to be let in.",
+        (Asking::Sender(_), true) => "Somebody asks to be let in.",
     };
     let mut fields: Vec<(String, Text)> = ask.facts.iter().map(field).collect();
     let gone = canvas.before.iter().filter(|fact| !ask.facts.contains(fact));
     fields.extend(gone.map(|fact| (format!("{}, before", fact.label), value(fact))));
-    fields.push(("Asked".to_owned(), asked(ask)));
-    let code = ask.request.code.spell();
-    fields.push(("Code".to_owned(), Text::default().code(code.clone())));
-    let buttons = canvas
-        .tokens
-        .iter()
-        .map(|token| Button { label: token.choice.label().to_owned(), data: token.text.clone() });
-    let buttons: Vec<Button> = buttons.collect();
-    Card {
+    if let Asking::Sender(request) = &ask.what {
+        let (from, to) = (request.created_at, UnixMs(ask.ends));
+        let [from, to] = [from, to].map(|at| world::clock(at, canvas.zone));
+        fields.push(("Asked".to_owned(), format!("{from}, open until {to}").into()));
+        fields.push(("Code".to_owned(), Text::default().code(request.code.spell())));
+    }
+    let button =
+        |token: &Token| Button { label: token.choice.label().to_owned(), data: token.text.clone() };
+    let buttons: Vec<Button> = canvas.tokens.iter().map(button).collect();
+    let card = Card {
         title: title.to_owned(),
         fields,
-        footer: Some(footer(ask, canvas, &code)),
+        footer: Some(footer(ask, canvas)),
         buttons: if buttons.is_empty() { Vec::new() } else { vec![buttons] },
-    }
-    .into()
+    };
+    let text = card.to_text();
+    let fits = canvas.limit.measure(&text.to_plain()) <= canvas.limit.max;
+    if fits { card.into() } else { text.into() }
 }
 
-fn asked(ask: &Ask) -> Text {
-    let at = world::clock(ask.request.created_at);
-    Text::plain(format!("{at}, open until {}", world::clock(UnixMs(ask.ends))))
-}
-
-fn footer(ask: &Ask, canvas: Canvas<'_>, code: &str) -> Text {
-    let (abilities, channel) = (canvas.abilities, &ask.request.key.channel);
-    let prefix = abilities.command_prefix;
-    let approve = format!("{prefix}pairing approve {channel} {code}");
-    let later = match canvas.face {
-        Face::Later(until) => format!("You are asked again at {}. ", world::clock(UnixMs(until))),
+fn footer(ask: &Ask, canvas: Canvas<'_>) -> Text {
+    let abilities = canvas.abilities;
+    let mut hint = match canvas.face {
+        Face::Later(until) => {
+            format!("You are asked again at {}. ", world::clock(UnixMs(until), canvas.zone))
+        }
         Face::Ask => String::new(),
     };
-    if abilities.buttons.is_some() {
-        return Text::plain(format!("{later}Or send: ")).code(approve);
-    }
-    if abilities.replies {
+    if abilities.buttons.is_none() && abilities.replies {
         let numbered = choices(canvas.face).iter().enumerate();
         let numbered =
             numbered.map(|(n, choice)| format!("{} {}", n + 1, choice.label().to_lowercase()));
         let numbered = numbered.collect::<Vec<_>>().join(", ");
-        let text = format!("{later}Reply to this message with a number: {numbered}. Or send: ");
-        return Text::plain(text).code(approve);
+        hint = format!("{hint}Reply to this message with a number: {numbered}. ");
     }
-    let deny = format!("{prefix}pairing deny {channel} {code}");
-    Text::plain("To let him in, send: ").code(approve).and("\nTo refuse: ").code(deny)
+    let prefix = abilities.command_prefix;
+    match &ask.what {
+        Asking::Device(device, _) => {
+            if device.words.is_some() {
+                hint += "A device that shows three words must show these. ";
+            }
+            Text::plain(hint + "To let it in: ")
+                .code(format!("{prefix}pair approve"))
+                .and("\nTo turn it away: ")
+                .code(format!("{prefix}pair reject {}", device.request))
+        }
+        Asking::Sender(request) => {
+            let words = format!("{} {}", request.key.channel, request.code.spell());
+            let text = Text::plain(hint + "To let him in: ");
+            let text = text.code(format!("{prefix}pairing approve {words}"));
+            if abilities.buttons.is_some() || abilities.replies {
+                return text;
+            }
+            text.and("\nTo turn him away: ").code(format!("{prefix}pairing deny {words}"))
+        }
+    }
 }
 
 /// A card of which nothing is left to decide.
-pub(super) fn over(card: &Entry, outcome: &Outcome) -> Body {
+pub(super) fn over(card: &Entry, outcome: &Outcome, zone: &TimeZone) -> Body {
     let mut fields: Vec<(String, Text)> = card.facts.iter().map(field).collect();
-    let decided = decided(outcome, &card.to);
+    let decided = decided(outcome, &card.to, zone);
     fields.push((if outcome.by.is_some() { "Decided" } else { "Over" }.to_owned(), decided.into()));
-    let title = verdict(outcome);
+    let title = verdict(outcome, zone);
     Card { title, fields, footer: None, buttons: Vec::new() }.into()
 }
 
@@ -110,15 +131,46 @@ pub(super) fn retired(card: &Entry) -> Body {
     Card { title, fields, footer: None, buttons: Vec::new() }.into()
 }
 
-/// In one sentence: what became of it, by whom and when.
-pub(super) fn sentence(outcome: &Outcome, to: &OwnersChat) -> String {
-    let joint = if outcome.by.is_some() { " " } else { ", " };
-    format!("{}{joint}{}.", verdict(outcome), decided(outcome, to))
+/// How many others wait, and how to see them.
+pub(super) fn digest(others: usize, prefix: &str) -> Body {
+    if others == 0 {
+        return Text::plain("Nobody else waits.").into();
+    }
+    let wait = if others == 1 { "other waits" } else { "others wait" };
+    let text = format!("{others} {wait}; each comes in its turn. To see them all: ");
+    Text::plain(text).code(format!("{prefix}pairing list")).into()
 }
 
-fn verdict(outcome: &Outcome) -> String {
+/// What came in quiet hours.
+pub(super) fn morning(waiting: &[String], missed: &[String], prefix: &str) -> Body {
+    let mut told = vec!["Quiet hours are over.".to_owned()];
+    let parts = [(waiting, "waits", "wait"), (missed, "has expired", "have expired")];
+    for (lines, one, many) in parts.into_iter().filter(|(lines, ..)| !lines.is_empty()) {
+        let verb = if lines.len() == 1 { one } else { many };
+        let head = format!("\n{} {verb}:", lines.len());
+        let more = lines.len().saturating_sub(LISTED);
+        told.push(head);
+        told.extend(lines.iter().take(LISTED).map(|line| format!("• {line}")));
+        told.extend((more > 0).then(|| format!("• and {more} more")));
+    }
+    let text = told.join("\n") + "\n\nTo see who waits: ";
+    Text::plain(text).code(format!("{prefix}pairing list")).into()
+}
+
+/// Who asks, on one line.
+pub(super) fn line(facts: &[Fact]) -> String {
+    facts.iter().map(|fact| fact.value.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// In one sentence: what became of it, by whom and when.
+pub(super) fn sentence(outcome: &Outcome, to: &OwnersChat, zone: &TimeZone) -> String {
+    let joint = if outcome.by.is_some() { " " } else { ", " };
+    format!("{}{joint}{}.", verdict(outcome, zone), decided(outcome, to, zone))
+}
+
+fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
     match (outcome.how, outcome.until.as_deref().and_then(world::from_iso)) {
-        (How::Approved, Some(until)) => format!("✅ Approved until {}", world::date(until)),
+        (How::Approved, Some(until)) => format!("✅ Approved until {}", world::date(until, zone)),
         (How::Approved, None) => "✅ Approved".to_owned(),
         (How::Blocked, _) => "🚫 Blocked".to_owned(),
         (How::Denied, _) => "⛔ Denied".to_owned(),
@@ -126,13 +178,14 @@ fn verdict(outcome: &Outcome) -> String {
         (How::Evicted, _) => "⌛ Made room for somebody newer".to_owned(),
         (How::Expired, _) => "⌛ Expired, and nobody has decided".to_owned(),
         (How::Replaced, _) => "↪ Asks for something else now; see its newest card".to_owned(),
+        (How::Told, _) => "Told".to_owned(),
         (How::Withdrawn, _) => "Taken out by another program".to_owned(),
     }
 }
 
 /// By whom and when.
-fn decided(outcome: &Outcome, to: &OwnersChat) -> String {
-    let at = world::date(UnixMs(outcome.at));
+fn decided(outcome: &Outcome, to: &OwnersChat, zone: &TimeZone) -> String {
+    let at = world::date(UnixMs(outcome.at), zone);
     let Some(by) = outcome.by.as_deref() else { return at };
     let who = match outcome.surface.as_deref() {
         _ if outcome.is_by(to) => "by you".to_owned(),

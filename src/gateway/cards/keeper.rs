@@ -13,9 +13,10 @@ use tracing::{debug, warn};
 use super::{
     asks::{self, Ask},
     book::{About, Book, Entry},
-    outcome::{self, Outcome},
-    plan::{self, Sight, Step},
-    post::{self, Job, Kind},
+    face,
+    outcome::{self, How, Outcome},
+    plan::{self, Beside, Sight, Step},
+    post::{self, Here, Job, Kind},
     save, whom,
 };
 use crate::{
@@ -34,6 +35,10 @@ const IDLE: Duration = Duration::from_secs(30);
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// A chat that failed so often is passed over where there is another.
 const FAILING: u32 = 3;
+/// A digest is edited at most so often.
+const COUNTED_EVERY_MS: u64 = 3_000;
+/// So many are listed that came and expired in quiet hours.
+const MISSED: usize = 200;
 /// A platform that takes no such message is asked again later than one that is not there.
 const REFUSED: u32 = 5;
 
@@ -66,16 +71,42 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
 
 /// One look at everything; says how long there is nothing to do.
 async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Job>) -> Result<Duration, StoreError> {
-    let asks = asks::gather(gateway).await?;
+    let asks = match asks::gather(gateway).await {
+        Ok(asks) => asks,
+        Err(error) => {
+            // That the store cannot be read is told all the same.
+            send_next(gateway, jobs, None).await;
+            return Err(error);
+        }
+    };
     reconcile(gateway, &asks).await?;
-    let now = world::now();
-    let (started, due) = start(gateway, &asks, now);
-    save(gateway).await;
-    for job in started {
-        jobs.spawn(post::send(job));
+    let unsent = |card: &Entry| {
+        matches!(card.about, About::Device { .. }) && card.sent.is_none() && card.outcome.is_none()
+    };
+    let device = gateway.cards.book().cards().iter().any(unsent);
+    if device {
+        // That a code is used comes before by whom.
+        setup_message::settle(gateway).await;
     }
+    let (due, now) = (send_next(gateway, jobs, Some(&asks)).await, world::now());
+    let over = asks.iter().map(|ask| UnixMs(ask.ends)).min();
+    let due = [due, over].into_iter().flatten().min();
     let left = due.map(|due| Duration::from_millis(due.0.saturating_sub(now.0).max(10)));
     Ok(left.map_or(IDLE, |left| left.min(IDLE)))
+}
+
+/// Starts what is to be sent next, once it is marked durably; when there is more.
+async fn send_next(
+    gateway: &Arc<Gateway>,
+    jobs: &mut JoinSet<Job>,
+    asks: Option<&[Ask]>,
+) -> Option<UnixMs> {
+    let (started, due) = start(gateway, asks, world::now());
+    save(gateway).await;
+    for job in started {
+        jobs.spawn(post::send(Arc::clone(gateway), job));
+    }
+    due
 }
 
 /// Cards for those who are new, outcomes for those who wait no more.
@@ -90,7 +121,12 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
             (card.wants != ask.revision || card.ends != ask.ends).then_some((card.n, *ask))
         });
         for (n, ask) in stale.collect::<Vec<_>>() {
-            book.change(n, |card| (card.wants, card.ends) = (ask.revision.clone(), ask.ends));
+            book.change(n, |card| {
+                (card.wants, card.ends) = (ask.revision.clone(), ask.ends);
+                if card.sent.is_none() {
+                    card.facts.clone_from(&ask.facts);
+                }
+            });
         }
     }
     let gone = gone(gateway, asks);
@@ -128,6 +164,7 @@ fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
     let waiting: BTreeSet<&About> = asks.iter().map(|ask| &ask.about).collect();
     let book = gateway.cards.book();
     let open = book.cards().iter().filter(|card| card.outcome.is_none());
+    let open = open.filter(|card| !matches!(card.about, About::Notice { .. }));
     let gone = open.filter(|card| !waiting.contains(&card.about));
     let gone: BTreeMap<About, UnixMs> =
         gone.map(|card| (card.about.clone(), UnixMs(card.ends))).collect();
@@ -136,7 +173,7 @@ fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
 
 /// A card for everybody who waits, in every group of chats: in the first chat that takes it.
 fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
-    let mut groups: BTreeMap<&AccountKey, Vec<Vec<OwnersChat>>> = BTreeMap::new();
+    let mut groups: BTreeMap<Option<&AccountKey>, Vec<Vec<OwnersChat>>> = BTreeMap::new();
     let mut new = Vec::new();
     let mut book = gateway.cards.book();
     let failing = |card: &Entry| card.sent.is_none() && card.failures >= FAILING;
@@ -144,7 +181,7 @@ fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
         book.cards().iter().map(|card| ((&card.about, &card.to), failing(card))).collect();
     for ask in asks {
         let key = ask.account();
-        let groups = groups.entry(key).or_insert_with(|| whom::groups(gateway, Some(key)));
+        let groups = groups.entry(key).or_insert_with(|| whom::groups(gateway, key));
         for group in groups.iter() {
             let taken = |to: &&OwnersChat| known.get(&(&ask.about, *to)) != Some(&true);
             let first = group.iter().find(taken);
@@ -158,15 +195,13 @@ fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
 }
 
 /// The next message of every chat that none is on its way to, and when to look again.
-fn start(gateway: &Arc<Gateway>, asks: &[Ask], now: UnixMs) -> (Vec<Job>, Option<UnixMs>) {
+fn start(gateway: &Arc<Gateway>, asks: Option<&[Ask]>, now: UnixMs) -> (Vec<Job>, Option<UnixMs>) {
     let mut book = gateway.cards.book();
     let mut busy = gateway.cards.busy();
-    let mut chats: Vec<OwnersChat> = Vec::new();
-    for card in book.cards().iter().filter(|card| !card.is_over()) {
-        if !chats.contains(&card.to) {
-            chats.push(card.to.clone());
-        }
-    }
+    let open = book.cards().iter().filter(|card| !card.is_over()).map(|card| &card.to);
+    let counted =
+        book.chats().iter().filter(|chat| chat.digest.is_some() || !chat.missed.is_empty());
+    let chats: BTreeSet<OwnersChat> = open.chain(counted.map(|chat| &chat.to)).cloned().collect();
     let (mut jobs, mut due) = (Vec::new(), None::<UnixMs>);
     for to in chats.into_iter().filter(|to| !busy.contains(to)).collect::<Vec<_>>() {
         let (job, later) = of_chat(gateway, &mut book, &to, asks, now);
@@ -183,37 +218,87 @@ fn of_chat(
     gateway: &Arc<Gateway>,
     book: &mut Book,
     to: &OwnersChat,
-    asks: &[Ask],
+    asks: Option<&[Ask]>,
     now: UnixMs,
 ) -> (Option<Job>, Option<UnixMs>) {
     let account = setup_message::account(gateway, to);
     let Some(account) = account.filter(|account| setup_message::is_owners(gateway, account, to))
     else {
-        // Whoever is no owner any more is told nothing; an account that is off now may come back.
-        let gone = gateway.config.account(&to.account()).is_none();
-        let runs = setup_message::account(gateway, to).is_some();
-        book.forget(|card| card.to == *to && (gone || runs || card.sent.is_none()));
+        abandon(gateway, book, to);
         return (None, None);
     };
+    let telling = &gateway.config.telling;
     let sight = Sight {
         now,
-        quiet: false,
-        rate: CardRate::default(),
+        quiet: telling.is_quiet(now),
+        rate: telling.cards,
         spent: book.chat(to).spent(),
         edits: account.config.plugin.abilities.edits,
     };
-    let steps: Vec<(u64, Step)> = book
-        .cards()
-        .iter()
-        .filter(|card| card.to == *to && !card.is_over())
-        .map(|card| (card.n, plan::next(card, sight)))
-        .collect();
-    let mut due = None::<UnixMs>;
+    if sight.quiet {
+        hold(book, to);
+    }
+    let here = Here { account: &account, zone: &telling.zone };
+    let (best, others, mut due) = choose(book, to, sight, asks.is_some());
+    let asks = asks.unwrap_or_default();
+    if let Some((n, step)) = best {
+        return (post::prepare(book, here, n, step, asks, now), due);
+    }
+    let held = book.cards().iter().filter(|card| card.to == *to && card.held).count();
+    let job = match plan::beside(&book.chat(to), others, held, sight) {
+        Beside::Count(others) => post::digest(book, to, here, others),
+        Beside::Forget => {
+            book.change_chat(to, |chat| chat.digest = None);
+            None
+        }
+        Beside::Morning => post::morning(book, to, here),
+        Beside::Rest => None,
+        Beside::Wait(at) => {
+            due = Some(due.map_or(at, |due| due.min(at)));
+            None
+        }
+    };
+    (job, due)
+}
+
+/// Whoever is no owner any more is told nothing; an account that is off now may come back.
+fn abandon(gateway: &Arc<Gateway>, book: &mut Book, to: &OwnersChat) {
+    let gone = gateway.config.account(&to.account()).is_none();
+    let runs = setup_message::account(gateway, to).is_some();
+    book.forget(|card| card.to == *to && (gone || runs || card.sent.is_none()));
+    if gone || runs {
+        book.forget_chat(to);
+    }
+}
+
+/// What was not sent before quiet hours comes after them.
+fn hold(book: &mut Book, to: &OwnersChat) {
+    let unsent = book.cards().iter().filter(|card| {
+        let notice = matches!(card.about, About::Notice { .. });
+        card.to == *to && card.sent.is_none() && card.outcome.is_none() && !card.held && !notice
+    });
+    for n in unsent.map(|card| card.n).collect::<Vec<_>>() {
+        book.change(n, |card| card.held = true);
+    }
+}
+
+/// The most urgent step of a chat's cards, how many cards wait for their share, and when to look again.
+fn choose(
+    book: &mut Book,
+    to: &OwnersChat,
+    sight: Sight,
+    known: bool,
+) -> (Option<(u64, Step)>, usize, Option<UnixMs>) {
+    let cards = book.cards().iter().filter(|card| card.to == *to && !card.is_over());
+    let cards = cards.filter(|card| known || matches!(card.about, About::Notice { .. }));
+    let steps: Vec<(u64, Step)> = cards.map(|card| (card.n, plan::next(card, sight))).collect();
+    let (mut others, mut due) = (0, None::<UnixMs>);
     let mut best: Option<(u64, Step)> = None;
     for (n, step) in steps {
+        others += usize::from(matches!(step, Step::Held(_)));
         match step {
-            Step::Wait(at) => due = Some(due.map_or(at, |due| due.min(at))),
-            Step::Forget => book.forget(|card| card.n == n),
+            Step::Held(at) | Step::Wait(at) => due = Some(due.map_or(at, |due| due.min(at))),
+            Step::Forget => forget(book, n),
             Step::Leave => book.change(n, |card| {
                 card.look = card.outcome.as_ref().map(|outcome| outcome.look().to_owned());
             }),
@@ -224,8 +309,22 @@ fn of_chat(
             Step::Edit | Step::Post { .. } | Step::Rest | Step::Retire => {}
         }
     }
-    let job = best.and_then(|(n, step)| post::prepare(book, &account, n, step, asks, now));
-    (job, due)
+    (best, others, due)
+}
+
+/// Nobody was told of it; what came and expired in quiet hours is listed at their end.
+fn forget(book: &mut Book, n: u64) {
+    if let Some(card) = book.card(n).cloned()
+        && card.held
+        && card.outcome.as_ref().is_some_and(|outcome| outcome.how == How::Expired)
+    {
+        book.change_chat(&card.to, |chat| {
+            if chat.missed.len() < MISSED {
+                chat.missed.push(face::line(&card.facts));
+            }
+        });
+    }
+    book.forget(|card| card.n == n);
 }
 
 /// Notes what became of a message.
@@ -239,7 +338,7 @@ async fn settle(gateway: &Arc<Gateway>, job: Option<Job>) {
     {
         let mut book = gateway.cards.book();
         match &job.result {
-            Ok(sent) => arrived(&mut book, &job, sent, now),
+            Ok(sent) => arrived(&mut book, &job, (sent, gateway.config.telling.cards), now),
             Err(error) => {
                 warn!(channel = job.to.channel(), %error, "an owner was not told yet");
                 failed(&mut book, &job, error, now);
@@ -251,22 +350,56 @@ async fn settle(gateway: &Arc<Gateway>, job: Option<Job>) {
     gateway.cards.arrived.notify_waiters();
 }
 
-fn arrived(book: &mut Book, job: &Job, sent: &SentRef, now: UnixMs) {
+fn arrived(book: &mut Book, job: &Job, (sent, rate): (&SentRef, CardRate), now: UnixMs) {
+    match job.kind {
+        Kind::Digest(others) => return counted(book, job, (sent, others), now),
+        Kind::Morning => return told(book, job),
+        Kind::Edit | Kind::Post | Kind::Retire => {}
+    }
     if job.counts {
-        let rate = CardRate::default();
         book.change_chat(&job.to, |chat| chat.spent = rate.spend(chat.spent(), now).0);
     }
     book.change(job.n, |card| {
         (card.failures, card.next, card.sending) = (0, 0, None);
         match job.kind {
+            Kind::Digest(_) | Kind::Morning => {}
             Kind::Retire => card.stale = None,
             Kind::Edit => shows(card, job),
+            Kind::Post if matches!(card.about, About::Notice { .. }) => {
+                let outcome = Outcome::nobody(How::Told, now);
+                card.sent = Some(sent.id.as_str().to_owned());
+                card.look = Some(outcome.look().to_owned());
+                card.outcome = Some(outcome);
+            }
             Kind::Post => {
                 let old = card.sent.replace(sent.id.as_str().to_owned());
                 card.stale = old.filter(|_| card.outcome.is_none());
                 shows(card, job);
             }
         }
+    });
+}
+
+fn counted(book: &mut Book, job: &Job, (sent, others): (&SentRef, usize), now: UnixMs) {
+    book.change_chat(&job.to, |chat| {
+        (chat.next, chat.failures) = (now.0 + COUNTED_EVERY_MS, 0);
+        match &mut chat.digest {
+            Some(digest) if others > 0 => {
+                digest.sent = Some(sent.id.as_str().to_owned());
+                digest.others = others;
+            }
+            digest => *digest = None,
+        }
+    });
+}
+
+fn told(book: &mut Book, job: &Job) {
+    for n in open(book).into_iter().map(|(n, _)| n).collect::<Vec<_>>() {
+        book.change(n, |card| card.held &= card.to != job.to);
+    }
+    book.change_chat(&job.to, |chat| {
+        (chat.morning, chat.next, chat.failures) = (None, 0, 0);
+        chat.missed.clear();
     });
 }
 
@@ -283,6 +416,16 @@ fn shows(card: &mut Entry, job: &Job) {
 }
 
 fn failed(book: &mut Book, job: &Job, error: &ChannelError, now: UnixMs) {
+    if matches!(job.kind, Kind::Digest(_) | Kind::Morning) {
+        book.change_chat(&job.to, |chat| {
+            chat.failures += 1;
+            chat.next = now.0 + backoff(chat.failures);
+            if matches!(error, ChannelError::Undeliverable(_)) && job.kind != Kind::Morning {
+                chat.digest = None;
+            }
+        });
+        return;
+    }
     book.change(job.n, |card| match (error, job.kind) {
         (ChannelError::RateLimited(wait), _) => {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);

@@ -30,6 +30,8 @@ pub(crate) enum How {
     Expired,
     /// It asks for something else now.
     Replaced,
+    /// A sentence that was told.
+    Told,
     /// Another program on the same folder took it out.
     Withdrawn,
 }
@@ -62,6 +64,7 @@ impl Outcome {
             How::Evicted => "over/evicted",
             How::Expired => "over/expired",
             How::Replaced => "over/replaced",
+            How::Told => "over/told",
             How::Withdrawn => "over/withdrawn",
         }
     }
@@ -71,7 +74,7 @@ impl Outcome {
         self.by.as_deref() == Some(&*to.actor())
     }
 
-    fn nobody(how: How, now: UnixMs) -> Self {
+    pub(super) fn nobody(how: How, now: UnixMs) -> Self {
         Self { how, by: None, surface: None, at: now.0, until: None }
     }
 
@@ -133,9 +136,14 @@ fn unwritten(
             let (Some(key), Ok(sender)) = (key, SenderId::new(sender)) else {
                 return Ok(How::Withdrawn);
             };
-            Ok(match store.approved(&key)?.names(&sender) {
-                true => How::Elsewhere,
-                false if now < ends => How::Withdrawn,
+            if store.approved(&key)?.names(&sender) {
+                return Ok(How::Elsewhere);
+            }
+            let waits = store.waiting(channel, now)?;
+            let again = waits.iter().any(|one| one.key == key && one.sender == sender);
+            Ok(match now < ends {
+                _ if again => How::Replaced,
+                true => How::Withdrawn,
                 false => How::Expired,
             })
         }

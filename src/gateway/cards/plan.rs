@@ -2,8 +2,11 @@
 
 use openclaw_plugin_sdk::UnixMs;
 
-use super::book::{Entry, Face};
+use super::book::{About, Chat, Entry, Face};
 use crate::access::notify::{CardRate, Spent};
+
+/// A sentence that could not be told for so long is not told any more.
+const STALE_MS: u64 = 24 * 3_600_000;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,8 @@ pub(crate) enum Step {
     Edit,
     /// Nobody needs it any more, and nobody was told of it.
     Forget,
+    /// A new message, but not before this: the chat has got its share.
+    Held(UnixMs),
     /// As it is, it stands for good: nothing is to be sent.
     Leave,
     /// A new message. `counts` towards the chat's rate.
@@ -68,7 +73,15 @@ fn wished(card: &Entry, sight: Sight) -> Step {
         };
     }
     if card.sent.is_none() {
-        return ask(sight);
+        // What came in quiet hours is listed first.
+        return match &card.about {
+            About::Notice { .. } if sight.now.0.saturating_sub(card.came) > STALE_MS => {
+                Step::Forget
+            }
+            About::Notice { .. } => Step::Post { counts: false },
+            About::Device { .. } | About::Sender { .. } if card.held => Step::Rest,
+            About::Device { .. } | About::Sender { .. } => ask(sight),
+        };
     }
     if card.stale.is_some() && sight.edits {
         return Step::Retire;
@@ -104,5 +117,49 @@ fn ask(sight: Sight) -> Step {
         return Step::Rest;
     }
     let due = sight.rate.next(sight.spent, sight.now);
-    if due > sight.now { Step::Wait(due) } else { Step::Post { counts: true } }
+    if due > sight.now { Step::Held(due) } else { Step::Post { counts: true } }
 }
+
+/// What is to be done for a chat beside its cards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// Its digest is to say this number.
+    Count(usize),
+    /// Nothing is left to be counted, and there is no way to say so.
+    Forget,
+    /// It is to be told what came in quiet hours.
+    Morning,
+    /// Nothing.
+    Rest,
+    /// Nothing before this.
+    Wait(UnixMs),
+}
+
+/// What is to be done for a chat. `others` of its cards wait for their share of the rate, `held` came in quiet hours.
+pub(crate) fn beside(chat: &Chat, others: usize, held: usize, sight: Sight) -> Beside {
+    if sight.quiet {
+        return Beside::Rest;
+    }
+    let shown = chat.digest.as_ref().filter(|digest| digest.sent.is_some());
+    let wish = if held > 0 || !chat.missed.is_empty() {
+        Beside::Morning
+    } else {
+        match shown.map(|digest| digest.others) {
+            None if others == 0 => Beside::Rest,
+            None => Beside::Count(others),
+            Some(known) if known == others => Beside::Rest,
+            Some(_) if sight.edits => Beside::Count(others),
+            Some(_) if others == 0 => Beside::Forget,
+            Some(_) => Beside::Rest,
+        }
+    };
+    match wish {
+        Beside::Count(_) | Beside::Morning if chat.next > sight.now.0 => {
+            Beside::Wait(UnixMs(chat.next))
+        }
+        wish => wish,
+    }
+}
+
+#[cfg(test)]
+mod tests;

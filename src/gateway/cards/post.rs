@@ -1,19 +1,23 @@
 //! One message of a card: drawn, marked in the book as on its way, sent.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use openclaw_plugin_sdk::{ChannelError, OutboundMessage, SentRef, UnixMs};
+use jiff::tz::TimeZone;
+use openclaw_plugin_sdk::{Body, ChannelError, OutboundMessage, SentRef, Text, UnixMs};
 use tracing::warn;
 
 use super::{
-    asks::Ask,
-    book::{Book, Choice, Entry, Face, Fact, Sending, Token},
+    asks::{Ask, Asking},
+    book::{About, Book, Choice, Digest, Entry, Face, Fact, Sending, Token},
     face::{self, Canvas},
     plan::Step,
 };
 use crate::{
-    gateway::{account::Running, outbound, setup_book::OwnersChat},
+    gateway::{Gateway, account::Running, outbound, setup_book::OwnersChat, shown::Display},
     world,
 };
 
@@ -29,6 +33,10 @@ pub(super) enum Kind {
     Post,
     /// It takes the place of an older one.
     Retire,
+    /// It says how many others wait.
+    Digest(usize),
+    /// It tells what came in quiet hours.
+    Morning,
 }
 
 /// What a message displays of a request that waits.
@@ -38,8 +46,16 @@ pub(super) struct Shown {
     pub(super) before: Vec<Fact>,
 }
 
+/// Where and for whom it is drawn.
+#[derive(Clone, Copy)]
+pub(super) struct Here<'a> {
+    pub(super) account: &'a Arc<Running>,
+    pub(super) zone: &'a TimeZone,
+}
+
 /// A message on its way, and then what became of it.
 pub(super) struct Job {
+    /// The card; none has the number 0.
     pub(super) n: u64,
     pub(super) to: OwnersChat,
     pub(super) kind: Kind,
@@ -49,16 +65,37 @@ pub(super) struct Job {
     pub(super) over: Face,
     pub(super) face: Face,
     pub(super) shown: Option<Shown>,
+    /// The device that the chat has before it then.
+    display: Option<Display>,
     pub(super) counts: bool,
     account: Arc<Running>,
     message: OutboundMessage,
     pub(super) result: Result<SentRef, ChannelError>,
 }
 
+impl Job {
+    fn new(to: &OwnersChat, kind: Kind, here: Here<'_>) -> Self {
+        Self {
+            n: 0,
+            to: to.clone(),
+            kind,
+            look: String::new(),
+            over: Face::Ask,
+            face: Face::Ask,
+            shown: None,
+            display: None,
+            counts: false,
+            account: Arc::clone(here.account),
+            message: OutboundMessage::new(to.conversation(), Text::default()),
+            result: Err(ChannelError::Disconnected("not sent".to_owned())),
+        }
+    }
+}
+
 /// Draws what a card is to show, and marks it as on its way. `None` where there is nothing to show.
 pub(super) fn prepare(
     book: &mut Book,
-    account: &Arc<Running>,
+    here: Here<'_>,
     n: u64,
     step: Step,
     asks: &[Ask],
@@ -69,44 +106,39 @@ pub(super) fn prepare(
         Step::Edit => (Kind::Edit, false),
         Step::Post { counts } => (Kind::Post, counts),
         Step::Retire => (Kind::Retire, false),
-        Step::Forget | Step::Leave | Step::Rest | Step::Wait(_) => return None,
+        Step::Forget | Step::Held(_) | Step::Leave | Step::Rest | Step::Wait(_) => return None,
     };
-    let mut job = Job {
-        n,
-        to: card.to.clone(),
-        kind,
-        look: String::new(),
-        over: card.face,
-        face: card.face,
-        shown: None,
-        counts,
-        account: Arc::clone(account),
-        message: OutboundMessage::new(card.to.conversation(), face::retired(&card)),
-        result: Err(ChannelError::Disconnected("not sent".to_owned())),
-    };
+    let mut job =
+        Job { n, counts, face: card.face, over: card.face, ..Job::new(&card.to, kind, here) };
+    job.message.body = face::retired(&card);
     match (kind, &card.outcome) {
         (Kind::Retire, _) => {
-            job.message.replaces = card.stale.as_deref().map(|id| card.reference(id));
+            job.message.replaces = card.stale.as_deref().map(|id| card.to.reference(id));
             return Some(job);
         }
         (_, Some(outcome)) => {
             outcome.look().clone_into(&mut job.look);
-            job.message.body = face::over(&card, outcome);
+            job.message.body = face::over(&card, outcome, here.zone);
         }
         (_, None) => {
+            if let About::Notice { text, .. } = &card.about {
+                job.message.body = Text::plain(text.clone()).into();
+                mark(book, &card, "notice")?;
+                return Some(job);
+            }
             let ask = asks.iter().find(|ask| ask.about == card.about)?;
-            draw(book, account, &card, ask, &mut job, now)?;
+            draw(book, here, &card, ask, &mut job, now)?;
         }
     }
     if kind == Kind::Edit {
-        job.message.replaces = card.sent.as_deref().map(|id| card.reference(id));
+        job.message.replaces = card.sent.as_deref().map(|id| card.to.reference(id));
     }
     Some(job)
 }
 
 fn draw(
     book: &mut Book,
-    account: &Running,
+    here: Here<'_>,
     card: &Entry,
     ask: &Ask,
     job: &mut Job,
@@ -122,34 +154,92 @@ fn draw(
         card.before.clone()
     };
     // What may have arrived already is sent again as it was.
-    let again = card.sending.as_ref().filter(|sending| sending.look == look);
-    if again.is_none() {
-        let tokens = match account.config.plugin.abilities.buttons {
+    if mark(book, card, &look)? {
+        let tokens = match here.account.config.plugin.abilities.buttons {
             Some(_) => tokens(face::choices(job.face))?,
             None => Vec::new(),
         };
-        let sending = Sending { key: random()?, look: look.clone() };
-        book.change(card.n, |card| {
-            card.arm(tokens);
-            card.sending = Some(sending);
-        });
+        book.change(card.n, |card| card.arm(tokens));
     }
-    let abilities = account.config.plugin.abilities;
-    let canvas =
-        Canvas { abilities, face: job.face, before: &before, tokens: &book.card(card.n)?.tokens };
+    let plugin = here.account.config.plugin;
+    let canvas = Canvas {
+        abilities: plugin.abilities,
+        limit: plugin.text_limit,
+        zone: here.zone,
+        face: job.face,
+        before: &before,
+        tokens: &book.card(card.n)?.tokens,
+    };
     job.message.body = face::asking(ask, canvas);
     job.look = look;
+    if let Asking::Device(_, display) = &ask.what {
+        job.display = Some(display.clone());
+    }
     job.shown = Some(Shown { revision: ask.revision.clone(), facts: ask.facts.clone(), before });
     Some(())
 }
 
+/// Marks a card as on its way. False where it was so before, and is to be sent again as it was.
+fn mark(book: &mut Book, card: &Entry, look: &str) -> Option<bool> {
+    if card.sending.as_ref().is_some_and(|sending| sending.look == look) {
+        return Some(false);
+    }
+    let sending = Sending { key: random()?, look: look.to_owned() };
+    book.change(card.n, |card| card.sending = Some(sending));
+    Some(true)
+}
+
+/// The message that says how many others wait, new or in the place of the one before.
+pub(super) fn digest(
+    book: &mut Book,
+    to: &OwnersChat,
+    here: Here<'_>,
+    others: usize,
+) -> Option<Job> {
+    let digest = match book.chat(to).digest {
+        Some(digest) => digest,
+        None => Digest { key: random()?, ..Digest::default() },
+    };
+    let prefix = here.account.config.plugin.abilities.command_prefix;
+    let mut job = Job::new(to, Kind::Digest(others), here);
+    job.message.body = face::digest(others, prefix);
+    job.message.replaces = digest.sent.as_deref().map(|id| to.reference(id));
+    book.change_chat(to, |chat| chat.digest = Some(digest));
+    Some(job)
+}
+
+/// The message that tells what came in quiet hours.
+pub(super) fn morning(book: &mut Book, to: &OwnersChat, here: Here<'_>) -> Option<Job> {
+    let chat = book.chat(to);
+    let key = chat.morning.map_or_else(random, Some)?;
+    let held = book.cards().iter().filter(|card| card.to == *to && card.held);
+    let waiting: Vec<String> = held.map(|card| face::line(&card.facts)).collect();
+    let prefix = here.account.config.plugin.abilities.command_prefix;
+    let mut job = Job::new(to, Kind::Morning, here);
+    job.message.body = face::morning(&waiting, &chat.missed, prefix);
+    book.change_chat(to, |chat| chat.morning = Some(key));
+    Some(job)
+}
+
 /// Sends it, and says what became of that.
-pub(super) async fn send(mut job: Job) -> Job {
-    let sent = outbound::once(&job.account, &job.message);
+pub(super) async fn send(gateway: Arc<Gateway>, mut job: Job) -> Job {
+    // An owner may be faster than the platform's answer to our sending.
+    let _underway = gateway.notices_underway.read().await;
+    let sent = async {
+        match &job.message.body {
+            // In as many pieces as it needs.
+            Body::Text(_) => outbound::send(&job.account, job.message.clone()).await,
+            _ => outbound::once(&job.account, &job.message).await,
+        }
+    };
     job.result = match tokio::time::timeout(SENT_WITHIN, sent).await {
         Ok(result) => result,
         Err(_) => Err(ChannelError::Disconnected("the platform does not answer".to_owned())),
     };
+    if let (Ok(_), Some(display)) = (&job.result, job.display.take()) {
+        let place = (job.account.config.key.clone(), job.to.conversation().id);
+        gateway.shown.lock().unwrap_or_else(PoisonError::into_inner).add(&place, [display]);
+    }
     job
 }
 

@@ -1,11 +1,11 @@
 //! Presses of buttons and replies to cards. Whoever presses is an owner, in his chat, on the very message of the card,
 //! with a token of that card, and nothing has changed since it was shown: else nothing happens.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use openclaw_plugin_sdk::{
-    Conversation, Decision, EventId, InboundMessage, InboundRef, OutboundMessage, SentRef, Text,
-    UnixMs,
+    CommandError, Conversation, Decision, DeviceChoice, DeviceDecided, EventId, InboundMessage,
+    InboundRef, OutboundMessage, SentRef, Text, UnixMs,
 };
 use tracing::info;
 
@@ -25,7 +25,10 @@ use crate::{
         answer, blocking, decide,
         gate::{Admitted, Foreign},
         inbound::Halt,
-        outbound, words,
+        outbound,
+        port::Port,
+        shown::displayed,
+        words,
     },
     store::{Note, Outcome, StoreError},
     world,
@@ -62,11 +65,14 @@ pub(crate) async fn pressed(
         toast(gateway, account, &who.conversation, press.id, NO_CARD.to_owned());
         return Ok(());
     };
+    let zone = &gateway.config.telling.zone;
     let token = card.tokens.iter().find(|token| token.text == press.data);
     let current = card.sent.as_deref() == Some(press.on.id.as_str());
     let text = match (&card.outcome, token) {
-        (Some(outcome), _) => face::sentence(outcome, &card.to),
-        (None, Some(token)) if current => act(gateway, &approver, &card, token.choice).await?,
+        (Some(outcome), _) => face::sentence(outcome, &card.to, zone),
+        (None, Some(token)) if current => {
+            act(gateway, (account, admitted), &approver, &card, token.choice).await?
+        }
         (None, _) if card.used.iter().any(|used| used == press.data) => USED.to_owned(),
         (None, _) => {
             refuse(gateway, account, who.sender.as_str(), "a press with foreign data").await?;
@@ -109,9 +115,10 @@ pub(crate) async fn reply_decides(
     }) else {
         return Ok(false);
     };
+    let zone = &gateway.config.telling.zone;
     let text = match &card.outcome {
-        Some(outcome) => face::sentence(outcome, &card.to),
-        None => act(gateway, &approver, &card, choice).await?,
+        Some(outcome) => face::sentence(outcome, &card.to, zone),
+        None => act(gateway, (account, admitted), &approver, &card, choice).await?,
     };
     let reply = OutboundMessage::new(message.conversation.clone(), Text::plain(text));
     answer::send(gateway, account, vec![reply]).await;
@@ -125,6 +132,7 @@ fn number(text: &str) -> Option<usize> {
 /// Does what an owner has chosen, and says what was done.
 async fn act(
     gateway: &Arc<Gateway>,
+    (account, admitted): (&Arc<Running>, &Admitted),
     approver: &Approver,
     card: &Entry,
     choice: Choice,
@@ -140,15 +148,39 @@ async fn act(
             });
             save(gateway).await;
             gateway.cards.look();
-            return Ok(format!("You are asked again at {}.", world::clock(until)));
+            return Ok(format!(
+                "You are asked again at {}.",
+                world::clock(until, &gateway.config.telling.zone)
+            ));
         }
     };
-    let About::Sender { channel, request, .. } = &card.about else {
-        return Ok(NO_CARD.to_owned());
+    let text = match &card.about {
+        About::Device { request, .. } => {
+            let port = Port::new(
+                Arc::clone(gateway),
+                Arc::clone(account),
+                admitted.who(),
+                Some(approver.clone()),
+            );
+            device(gateway, &port, card, (request, decision)).await?
+        }
+        About::Notice { .. } => NO_CARD.to_owned(),
+        About::Sender { channel, request, .. } => {
+            sender(gateway, approver, card, (channel, request, decision)).await?
+        }
     };
+    gateway.cards.look();
+    Ok(text)
+}
+
+async fn sender(
+    gateway: &Arc<Gateway>,
+    approver: &Approver,
+    card: &Entry,
+    (channel, request, decision): (&str, &str, Decision),
+) -> Result<String, StoreError> {
     let id = RequestId::from_text(request);
-    let waits = waiting(gateway, channel, &id).await?;
-    let text = match waits {
+    Ok(match waiting(gateway, channel, &id).await? {
         Some(request) if request.revision() != card.revision => CHANGED.to_owned(),
         Some(_) => match decide::decide(gateway, approver, channel, &id, decision.into()).await {
             Ok(Outcome::Changed) => CLAIM_IS_OVER.to_owned(),
@@ -157,9 +189,44 @@ async fn act(
             Err(error) => format!("Nothing was changed: {error}"),
         },
         None => ended(gateway, card).await?,
+    })
+}
+
+/// A device goes the way that `/pair approve` goes: what this card displays is what is approved.
+async fn device(
+    gateway: &Arc<Gateway>,
+    port: &Port,
+    card: &Entry,
+    (request, decision): (&str, Decision),
+) -> Result<String, StoreError> {
+    let store = Arc::clone(&gateway.store);
+    let rows = blocking(move || store.device_requests(world::now())).await?;
+    let Some(row) = rows.iter().find(|row| row.id.as_str() == request) else {
+        return ended(gateway, card).await;
     };
-    gateway.cards.look();
-    Ok(text)
+    let display = displayed(row, &rows, world::now()).1;
+    if display.revision.spell() != card.revision {
+        return Ok(CHANGED.to_owned());
+    }
+    let place = (card.to.account(), card.to.conversation().id);
+    gateway.shown.lock().unwrap_or_else(PoisonError::into_inner).add(&place, [display]);
+    Ok(match port.decide_device(decision, DeviceChoice::Id(request)).await {
+        Ok(DeviceDecided::Done(device)) => {
+            let done = if decision == Decision::Approve { "✅ Paired" } else { "⛔ Turned away" };
+            format!("{done} {}.", device.name)
+        }
+        Ok(DeviceDecided::Denied(Some(scope))) => format!(
+            "Nothing was changed: {scope} is not granted in a chat. On the machine: openclaw devices approve"
+        ),
+        Ok(DeviceDecided::Denied(None)) => {
+            "Nothing was changed: not all of its commands are listed here. On the machine: openclaw devices approve"
+                .to_owned()
+        }
+        Ok(DeviceDecided::NotYet(..)) => CHANGED.to_owned(),
+        Err(CommandError::Failed(why) | CommandError::Usage(why)) => {
+            format!("Nothing was changed: {why}")
+        }
+    })
 }
 
 async fn waiting(
@@ -180,8 +247,8 @@ async fn ended(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreErro
     let (here, asked) = (Arc::clone(gateway), [(card.about.clone(), UnixMs(card.ends))]);
     let find = move || outcome::find(&here.state, &*here.store, &asked, world::now());
     let found = blocking(find).await?;
-    let outcome = found.get(&card.about);
-    Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| face::sentence(outcome, &card.to)))
+    let (outcome, zone) = (found.get(&card.about), &gateway.config.telling.zone);
+    Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| face::sentence(outcome, &card.to, zone)))
 }
 
 /// The answer to a press does not wait for what else is said in the chat: whoever has pressed looks at the button.

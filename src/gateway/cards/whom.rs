@@ -18,7 +18,8 @@ pub(crate) fn seats(
     ways.filter_map(|(ways, owner)| Some((ways.into_iter().next()?, owner))).collect()
 }
 
-/// The chats that are told of a request: of each group the first that takes it.
+/// The chats that are told of a request: of each group the first that takes it. Whoever is named to be told but is
+/// no owner, or cannot be reached, counts as not named.
 pub(super) fn groups(gateway: &Gateway, concerned: Option<&AccountKey>) -> Vec<Vec<OwnersChat>> {
     let chats = |owner: &Owner| -> Vec<OwnersChat> {
         let ways = ways(gateway, owner, concerned).into_iter();
@@ -28,7 +29,13 @@ pub(super) fn groups(gateway: &Gateway, concerned: Option<&AccountKey>) -> Vec<V
         };
         ways.map(chat).collect()
     };
-    owners(gateway).iter().map(chats).filter(|chats| !chats.is_empty()).collect()
+    let owners = owners(gateway);
+    let named = gateway.config.telling.notify.iter().filter(|owner| owners.contains(owner));
+    let named: Vec<OwnersChat> = named.flat_map(chats).collect();
+    if !named.is_empty() {
+        return vec![named];
+    }
+    owners.iter().map(chats).filter(|chats| !chats.is_empty()).collect()
 }
 
 fn owners(gateway: &Gateway) -> Vec<Owner> {

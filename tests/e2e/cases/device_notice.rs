@@ -25,10 +25,11 @@ async fn comes(world: &World, key: &Key, commands: &[&str]) -> Result<Value, Val
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_027_whoever_asked_once_is_told_once_and_approves_what_he_was_told() {
+async fn case_027_an_owner_approves_what_he_was_told_and_nothing_that_came_since() {
     let mut world = world().await;
     world.say("owner", "/pair notify once").await;
-    assert!(world.next(OWNER).await.starts_with("You are told here of the next"));
+    let told = world.next(OWNER).await;
+    assert!(told.starts_with("You are told here of every device"), "an owner always is: {told}");
     let key = Key::new(1);
     let refused = comes(&world, &key, &["system.run"]).await.unwrap_err();
     let first = refused["details"]["requestId"].as_str().unwrap().to_owned();
@@ -42,17 +43,43 @@ async fn case_027_whoever_asked_once_is_told_once_and_approves_what_he_was_told(
     let second = refused["details"]["requestId"].as_str().unwrap().to_owned();
     assert_ne!(first, second);
     world.say("owner", &format!("/pair approve {first}")).await;
-    let told = world.next(OWNER).await;
+    let both = [world.next(OWNER).await, world.next(OWNER).await];
+    let [first_told, then] = both;
+    let is_card = first_told.starts_with("A device asks");
+    let (card, told) = if is_card { (first_told, then) } else { (then, first_told) };
+    assert!(card.contains("fs.listDir") && card.contains(&second), "{card}");
     assert!(
         told.starts_with("It has changed since") || told.starts_with("No device waits under"),
         "{told}"
     );
     assert!(told.contains("fs.listDir"), "{told}");
+    world.shows("owner", "Asks for something else now").await;
     world.say("owner", "/pair approve").await;
     assert!(world.next(OWNER).await.starts_with("✅ Paired "));
     comes(&world, &key, &["system.run", "fs.listDir"]).await.unwrap();
 
     comes(&world, &Key::new(2), &[]).await.unwrap_err();
+    assert!(world.next(OWNER).await.starts_with("A device asks to be let in.\n"));
+    world.stop();
+    assert_eq!(world.unread(OWNER), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_is_not_named_to_be_told_may_ask_to_be_told_once() {
+    let config = OWNED.replace("[\"telegram:1001\"]", "[\"telegram:1001\", \"telegram:1002\"]");
+    let config =
+        config.replace("[channels.telegram]", "notify = [\"telegram:1002\"]\n[channels.telegram]");
+    let auth = format!("{config}[gateway.auth]\ntoken = \"{TOKEN}\"\n[channels.webchat]\n");
+    let mut world = World::prepare(&auth).await;
+    world.telegram.with(|state| state.chats.insert(1002));
+    world.run();
+    world.say("owner", "/pair notify once").await;
+    assert!(world.next(OWNER).await.starts_with("You are told here of the next"));
+    for n in [1, 2] {
+        comes(&world, &Key::new(n), &[]).await.unwrap_err();
+        assert!(world.next(1002).await.starts_with("A device asks to be let in.\n"));
+    }
+    assert!(world.next(OWNER).await.starts_with("A device asks to be let in.\n"));
     world.say("owner", "/pair notify status").await;
     assert!(world.next(OWNER).await.starts_with("You are not told here"), "once was once");
     world.stop();
@@ -60,10 +87,36 @@ async fn case_027_whoever_asked_once_is_told_once_and_approves_what_he_was_told(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_let_in_and_turned_away_by_its_card_also_after_a_restart() {
+    let mut world = world().await;
+    comes(&world, &Key::new(1), &["camera.snap"]).await.unwrap_err();
+    assert!(world.next(OWNER).await.starts_with("A device asks to be let in.\n"));
+    world.stop();
+    world.run();
+    let told = world.press("owner", "Approve").await;
+    assert!(told.starts_with("✅ Paired "), "{told}");
+    let card = world.shows("owner", "✅ Approved").await;
+    assert!(card.contains("by you, ") && card.contains("Does when told: camera.snap"), "{card}");
+    comes(&world, &Key::new(1), &["camera.snap"]).await.unwrap();
+
+    comes(&world, &Key::new(2), &[]).await.unwrap_err();
+    let (on, data) = world.button("owner", "Deny").await;
+    let told = world.press_with("owner", &on, &data).await;
+    assert!(told.starts_with("⛔ Turned away "), "{told}");
+    world.shows("owner", "⛔ Denied").await;
+    assert!(world.press_with("owner", &on, &data).await.starts_with("⛔ Denied by you, "));
+    assert!(world.buttons("owner").is_empty());
+    world.stop();
+    let log = world.home.read("audit/access.jsonl");
+    assert_eq!(log.matches("\"device-reject\"").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn case_028_with_two_that_wait_nothing_is_approved_without_a_name() {
     let mut world = world().await;
     for n in [1, 2] {
         comes(&world, &Key::new(n), &["camera.snap"]).await.unwrap_err();
+        assert!(world.next(OWNER).await.starts_with("A device asks to be let in."));
     }
     for words in ["approve", "approve", "approve latest"] {
         world.say("owner", &format!("/pair {words}")).await;
