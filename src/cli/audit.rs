@@ -109,6 +109,9 @@ fn said(report: &Report) -> Vec<String> {
             let (file, sender) = (file.display(), whole(sender.as_str()));
             format!("No line explains {sender} in {file}.")
         }
+        Unexplained::Grant(contact) => {
+            format!("No line explains {} in access/grants.json.", whole(&contact.to_string()))
+        }
         Unexplained::Owner(owner) => {
             let sender = whole(owner.sender.as_str());
             format!("No line explains the owner {}:{sender}.", owner.channel)

@@ -10,9 +10,12 @@ use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 
 use super::{Line, NOTHING, action, hash, raw_lines, rotated};
 use crate::{
-    access::{AccountKey, owner::Owner},
+    access::{AccountKey, Contact, owner::Owner},
     device::identity::DeviceId,
-    store::{Store, StoreError, allowlist, change::Change, file, files::FileStore, io},
+    store::{
+        Store, StoreError, access::AccessStore, allowlist, change::Change, file, files::FileStore,
+        io,
+    },
 };
 
 /// What was found.
@@ -92,6 +95,8 @@ pub enum Unexplained {
         /// Who.
         sender: SenderId,
     },
+    /// Leave in our own records: a grant that ends, or of a person with several ids.
+    Grant(Contact),
     /// An owner.
     Owner(Owner),
 }
@@ -100,6 +105,7 @@ pub enum Unexplained {
 #[derive(Debug, Default)]
 struct Explained {
     entries: BTreeMap<AccountKey, BTreeSet<SenderId>>,
+    grants: BTreeSet<Contact>,
     owners: BTreeSet<Owner>,
     devices: BTreeSet<String>,
 }
@@ -187,12 +193,29 @@ impl Explained {
         let (Some(channel), Some(sender)) = (line.channel.clone(), sender) else { return };
         let account = line.account.as_deref().and_then(AccountId::parse);
         match (line.action.as_str(), account) {
-            (action::APPROVE, Some(account)) => {
-                self.entries.entry(AccountKey { channel, account }).or_default().insert(sender);
+            (action::ACCEPT | action::APPROVE | action::EXTEND, Some(account)) => {
+                let key = AccountKey { channel, account };
+                self.grants.extend(line.with.as_deref().and_then(Contact::parse));
+                self.grants.insert(Contact { key: key.clone(), sender: sender.clone() });
+                // Leave that ends, or that is joined to other leave, stands in no list of the field.
+                if line.action == action::APPROVE && line.until.is_none() && line.with.is_none() {
+                    self.entries.entry(key).or_default().insert(sender);
+                }
+            }
+            (action::BLOCK, _) => {
+                let here =
+                    |contact: &Contact| contact.key.channel == channel && contact.sender == sender;
+                self.grants.retain(|contact| !here(contact));
+                for (key, entries) in &mut self.entries {
+                    if key.channel == channel {
+                        entries.remove(&sender);
+                    }
+                }
             }
             (action::REVOKE, Some(account)) => {
-                let entries = self.entries.entry(AccountKey { channel, account }).or_default();
-                entries.remove(&sender);
+                let key = AccountKey { channel, account };
+                self.entries.entry(key.clone()).or_default().remove(&sender);
+                self.grants.remove(&Contact { key, sender });
             }
             (action::CLAIM | action::OWNER_ADD, _) => {
                 self.owners.insert(Owner { channel, sender });
@@ -210,6 +233,11 @@ fn unexplained(store: &FileStore, explained: &Explained) -> Result<Vec<Unexplain
     for owner in &store.owners()?.0 {
         if !explained.owners.contains(owner) {
             missing.insert(Unexplained::Owner(owner.clone()));
+        }
+    }
+    for grant in &store.records()?.records().grants {
+        if !explained.grants.contains(&grant.contact) {
+            missing.insert(Unexplained::Grant(grant.contact.clone()));
         }
     }
     for device in store.device_names()? {

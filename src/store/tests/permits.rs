@@ -229,3 +229,21 @@ fn a_note_and_the_holders_say_who_is_who() {
     );
     assert!(bed.store.holders(Some("webchat")).unwrap().is_empty());
 }
+
+#[test]
+fn leave_that_no_line_explains_is_named() {
+    let bed = Bed::new();
+    bed.approve("default", "1");
+    let request = bed.says_to_be("2", &bed.link("1", 7));
+    bed.rule(&request, Decision::Approve, None);
+    let code = Ticket::from_random(TicketKind::Invitation, [9; 12]);
+    bed.store.invite(&by(), &code, (None, later(HOUR)), NOW).unwrap();
+    bed.store.accept(&code, &at("work", "3"), NOW).unwrap().unwrap();
+    assert_eq!(bed.store.verify(NOW).unwrap().unexplained, []);
+    let path = bed.store.state.access_records();
+    let text = std::fs::read_to_string(&path).unwrap().replace("\"3\"", "\"4\"");
+    write(&path, text.as_bytes());
+    let report = bed.store.verify(NOW).unwrap();
+    assert_eq!(report.unexplained, [audit::verify::Unexplained::Grant(at("work", "4"))]);
+    assert!(report.is_whole());
+}
