@@ -80,9 +80,6 @@ fn sender(label: &str, request: PairingRequest) -> Ask {
         fact("Channel", format!("{label} ({})", request.key.account), false),
         fact("Id", request.sender.to_string(), true),
     ];
-    // By a link that this person asked for; an approval joins the two.
-    let claims = request.claims.as_ref();
-    facts.extend(claims.map(|claims| fact("Says he is", claims.to_string(), true)));
     let named = [
         ("Name, as he gives it", request.name()),
         ("Name, as he gives it now", request.later_name.clone()),
