@@ -150,6 +150,46 @@ async fn the_owner_at_the_console_lets_a_phone_in_and_it_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn case_071_the_owner_at_the_console_gives_leave_for_an_hour_and_blocks() {
+    let home = Home::new();
+    let mut console = Console::start(&home);
+    console.sees("Page:     http://127.0.0.1:");
+    let port = console.sees("/chat").parse().unwrap();
+    console.sees("send /claim ");
+    let mut visitor = Visitor::come(port).await;
+    visitor.connect(port).await;
+    visitor.say("hello").await.unwrap();
+    let challenge = visitor.next().await;
+    let code = challenge.split_once("Pairing code: ").unwrap().1[..8].to_owned();
+    console.sees(&format!("/pairing approve webchat {code}"));
+    console.types(&format!("/pairing approve {code} 1h"));
+    console.sees(", for 1 h 0 min");
+    assert!(visitor.next().await.contains("access approved"));
+    let who = format!("webchat:{}", visitor.you);
+    console.types(&format!("/access rename {who} Ann"));
+    console.sees("Noted for");
+    console.stop();
+
+    let mut console = Console::start(&home);
+    console.sees("Page:     http://127.0.0.1:");
+    let port = console.sees("/chat").parse().unwrap();
+    console.sees("send /claim ");
+    console.types("/access list");
+    console.sees("“Ann”");
+    console.sees("59 min left");
+    visitor.connect(port).await;
+    visitor.say("still here?").await.unwrap();
+    assert!(visitor.next().await.contains("still here?"));
+    console.types(&format!("/access block {who}"));
+    console.sees("⛔ Blocked");
+    visitor.say("hello?").await.unwrap();
+    console.types(&format!("/access explain webchat {}", visitor.you));
+    console.sees("Now: ignored");
+    console.stop();
+    assert_eq!(visitor.unread(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_start_whose_output_is_no_terminal_prints_no_claim_code() {
     let home = Home::new();
     let gateway = home.gateway("info");
