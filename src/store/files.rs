@@ -159,13 +159,9 @@ impl FileStore {
         let asked = all.ask(knock, (now, &world::iso(now)), places, draw);
         let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
         let lines = match &asked {
-            Asked::Approved
-            | Asked::Denied
-            | Asked::Full
-            | Asked::Waiting { touched: false, .. } => {
-                return Ok(asked);
-            }
-            Asked::Waiting { touched: true, .. } => Vec::new(),
+            Asked::Approved | Asked::Denied | Asked::Full => return Ok(asked),
+            Asked::Waiting { touched: false, .. } if !spent => return Ok(asked),
+            Asked::Waiting { .. } => Vec::new(),
             Asked::Opened { request, evicted } => {
                 let opened = knocked(action::REQUEST, request, now);
                 let evicted = evicted.as_ref().map(|old| {
@@ -227,6 +223,10 @@ impl Store for FileStore {
         let would_open = || Err(());
         match all.ask(knock, (now, ""), places, would_open) {
             Ok(Asked::Opened { .. } | Asked::Waiting { touched: true, .. }) | Err(()) => {
+                self.ask_writing(knock, places, now)
+            }
+            // A link is shown once, also by whoever has shown one before.
+            Ok(Asked::Waiting { .. }) if knock.claims.is_some() => {
                 self.ask_writing(knock, places, now)
             }
             Ok(asked) => Ok(asked),

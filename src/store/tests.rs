@@ -6,6 +6,7 @@ mod crash;
 mod damage;
 mod field;
 mod log;
+mod model;
 mod owners;
 mod permits;
 pub(super) mod processes;

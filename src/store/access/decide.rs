@@ -133,11 +133,15 @@ impl<'a> Desk<'a> {
         contacts: &BTreeSet<Contact>,
     ) -> Result<BTreeSet<Contact>, StoreError> {
         let mut out = self.take_entries(contacts)?;
+        let links = self.records.links.len();
         for contact in contacts {
             if self.records.take_away(contact) {
                 self.touch();
                 out.insert(contact.clone());
             }
+        }
+        if self.records.links.len() < links {
+            self.touch();
         }
         Ok(out)
     }

@@ -18,7 +18,7 @@ use crate::{
         ticket::{LINK_MS, LONGEST_INVITATION_MS, Ticket},
     },
     store::{
-        StoreError,
+        Store, StoreError,
         audit::{Line, action, hex},
         files::FileStore,
         io,
@@ -201,10 +201,13 @@ impl AccessStore for FileStore {
         let now = desk.now;
         let open = open_invitation(self, desk.records.invitations.iter(), code, now).cloned();
         let Some(open) = open else { return Ok(None) };
-        if desk.records.is_blocked(&who.key.channel, &who.sender) {
+        let Contact { key, sender } = who;
+        // Whoever was let in meanwhile keeps it for somebody else.
+        if self.standing(key, sender, now)? != Standing::Unknown
+            || self.approved(key)?.names(sender)
+        {
             return Ok(None);
         }
-        let Contact { key, sender } = who;
         desk.take_requests(|request| request.key == *key && request.sender == *sender)?;
         desk.records.invitations.retain(|one| one.id != open.id);
         desk.take_grants(&BTreeSet::from([who.clone()]))?;
