@@ -81,12 +81,13 @@ fn pieces(message: OutboundMessage, limit: TextLimit) -> Vec<OutboundMessage> {
     let fits = |text: &str| limit.measure(text) <= limit.max;
     match &message.body {
         Body::Text(text) if !fits(&text.to_plain()) => {
-            let OutboundMessage { to, answers, replaces, .. } = message.clone();
+            let OutboundMessage { to, answers, replaces, key, .. } = message.clone();
             let texts = split(text, fits).into_iter().enumerate();
             let piece = |(n, text)| {
                 let (answers, replaces) =
                     if n == 0 { (answers.clone(), replaces.clone()) } else { (None, None) };
-                OutboundMessage { to: to.clone(), body: Body::Text(text), replaces, answers }
+                let key = key.as_ref().map(|key| format!("{key}/{n}"));
+                OutboundMessage { to: to.clone(), body: Body::Text(text), replaces, answers, key }
             };
             texts.map(piece).collect()
         }

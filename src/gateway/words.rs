@@ -26,6 +26,7 @@ pub(crate) fn choice(text: &str) -> Option<Choice> {
     match word.as_str() {
         "approve" | "yes" | "ok" => Some(Choice::Approve),
         "deny" | "no" => Some(Choice::Deny),
+        "block" => Some(Choice::Block),
         "later" => Some(Choice::Later),
         _ => None,
     }

@@ -33,6 +33,7 @@ stories! {
     a_stranger_knocks,
     commands_are_the_owners,
     denied_for_an_hour,
+    for_a_while_or_never,
     from_the_page,
     invited_and_joined,
     leave_for_a_while_and_no_leave,

@@ -97,6 +97,8 @@ pub struct Abilities {
     pub edits: bool,
     /// There are conversations of more than two.
     pub groups: bool,
+    /// A message that is sent again with the key it had is the same message, even after a restart.
+    pub idempotent: bool,
     /// Pictures can be sent.
     pub images: bool,
     /// The plugin needs [`Settings::key`].

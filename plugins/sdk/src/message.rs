@@ -137,17 +137,20 @@ pub struct OutboundMessage {
     pub replaces: Option<SentRef>,
     /// The event it answers.
     pub answers: Option<InboundRef>,
+    /// Names a new message: sent again, it is the same one, where the platform is
+    /// [`idempotent`](crate::Abilities::idempotent). Random.
+    pub key: Option<String>,
 }
 
 impl OutboundMessage {
     /// A new message that answers nothing in particular.
     pub fn new(to: Conversation, body: impl Into<Body>) -> Self {
-        Self { to, body: body.into(), replaces: None, answers: None }
+        Self { to, body: body.into(), replaces: None, answers: None, key: None }
     }
 
     /// Takes a sent message away, where the platform can.
     pub fn removal(to: Conversation, sent: SentRef) -> Self {
-        Self { to, body: Body::Gone, replaces: Some(sent), answers: None }
+        Self { to, body: Body::Gone, replaces: Some(sent), answers: None, key: None }
     }
 }
 

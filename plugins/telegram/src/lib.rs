@@ -30,6 +30,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         deletes: true,
         edits: true,
         groups: true,
+        idempotent: false,
         images: true,
         key: false,
         replies: true,

@@ -49,6 +49,7 @@ pub const PLUGIN: ChannelPlugin = ChannelPlugin {
         deletes: false,
         edits: false,
         groups: false,
+        idempotent: false,
         images: false,
         key: false,
         replies: false,

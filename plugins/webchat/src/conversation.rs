@@ -115,6 +115,11 @@ impl Conversations {
     /// Shows a message of ours on all pages of a visitor, or keeps it for when he comes.
     pub(crate) fn post(&self, visitor: &Visitor, shown: Shown) -> Result<(), Full> {
         let mut state = self.lock();
+        let known = state.of.get(visitor).and_then(|conversation| conversation.find(&shown.id));
+        if known.is_some() {
+            // The message with this key: it is there, or was taken away.
+            return Ok(());
+        }
         let frame = ToPage::Message(&shown).frame();
         state.keep(visitor, Entry::sent(shown))?;
         state.tell(visitor, &frame, None);

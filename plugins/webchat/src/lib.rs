@@ -41,6 +41,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         deletes: true,
         edits: true,
         groups: false,
+        idempotent: true,
         images: true,
         key: true,
         replies: true,
@@ -116,7 +117,10 @@ impl Channel for WebChat {
         let id = match &message.replaces {
             Some(old) if old.chat == *chat && wire::is_ours(old.id.as_str()) => old.id.clone(),
             Some(_) => return Err(undeliverable("there is no such message to replace")),
-            None => EventId::new(wire::message_id().ok_or_else(|| undeliverable(NO_DICE))?),
+            None => EventId::new(match &message.key {
+                Some(key) => wire::message_of(chat.as_str(), key),
+                None => wire::message_id().ok_or_else(|| undeliverable(NO_DICE))?,
+            }),
         };
         let Some(body) = ShownBody::of(&message.body) else {
             if message.replaces.is_none() {

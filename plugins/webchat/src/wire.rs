@@ -5,7 +5,7 @@ use openclaw_plugin_sdk::{Body, Button, Card, Span, Text};
 use serde::{Deserialize, Serialize};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::{is_hex, random_hex};
+use crate::{hex, is_hex, random_hex};
 
 /// What a page says. Nothing in it says who it is.
 #[derive(Deserialize)]
@@ -177,6 +177,12 @@ fn spans(text: &Text) -> Spans {
 /// A reference of ours: never one that a page can choose for what it says.
 pub(crate) fn message_id() -> Option<String> {
     random_hex().map(|digits| format!("m{digits}"))
+}
+
+/// The reference of the message with this key in a conversation, whenever it is asked for.
+pub(crate) fn message_of(chat: &str, key: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, format!("{chat}\0{key}").as_bytes());
+    format!("m{}", hex(&digest.as_ref()[..16]))
 }
 
 /// True for the form of [`message_id`].

@@ -75,6 +75,7 @@ const NONE: Abilities = Abilities {
     deletes: false,
     edits: false,
     groups: false,
+    idempotent: false,
     images: false,
     key: false,
     replies: false,

@@ -44,10 +44,18 @@ impl About {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Choice {
-    /// Let it in.
+    /// Let it in; of a person it is asked for how long.
     Approve,
+    /// Back to what can be decided.
+    Back,
+    /// Never hear him again.
+    Block,
     /// Turn it away.
     Deny,
+    /// Let it in for good.
+    ForGood,
+    /// Let it in for so many hours.
+    Hours(u32),
     /// Ask again in a while.
     Later,
 }
@@ -68,6 +76,8 @@ pub(crate) enum Face {
     Ask,
     /// The owner wants to be asked again at this time.
     Later(u64),
+    /// He lets somebody in: for how long?
+    Terms,
 }
 
 /// A line that says who asks: label and neutralised value.

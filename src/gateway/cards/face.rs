@@ -5,7 +5,7 @@ use openclaw_plugin_sdk::{Abilities, Body, Button, Card, Text, TextLimit, UnixMs
 
 use super::{
     asks::{Ask, Asking},
-    book::{Choice, Entry, Face, Fact, Token},
+    book::{About, Choice, Entry, Face, Fact, Token},
     outcome::{How, Outcome},
 };
 use crate::{gateway::setup_book::OwnersChat, world};
@@ -26,20 +26,33 @@ pub(super) struct Canvas<'a> {
 }
 
 /// The choices of a card, in order. Their numbers are for platforms without buttons.
-pub(super) fn choices(face: Face) -> &'static [Choice] {
-    match face {
-        Face::Ask => &[Choice::Approve, Choice::Deny, Choice::Later],
-        Face::Later(_) => &[Choice::Approve, Choice::Deny],
+pub(super) fn choices(about: &About, face: Face) -> &'static [Choice] {
+    use Choice::{Approve, Back, Block, Deny, ForGood, Hours, Later};
+    match (about, face) {
+        (About::Notice { .. }, _) => &[],
+        (_, Face::Terms) => &[Hours(1), Hours(24), Hours(30 * 24), ForGood, Back],
+        (About::Device { .. }, Face::Ask) => &[Approve, Deny, Later],
+        (About::Device { .. }, Face::Later(_)) => &[Approve, Deny],
+        (About::Sender { .. }, Face::Ask) => &[Approve, Deny, Block, Later],
+        (About::Sender { .. }, Face::Later(_)) => &[Approve, Deny, Block],
     }
 }
 
+/// So many buttons stand in a row.
+const ROW: usize = 4;
+
 impl Choice {
     /// What stands on the button.
-    pub(crate) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> String {
         match self {
-            Self::Approve => "Approve",
-            Self::Deny => "Deny",
-            Self::Later => "Later",
+            Self::Approve => "Approve".to_owned(),
+            Self::Back => "Back".to_owned(),
+            Self::Block => "Block".to_owned(),
+            Self::Deny => "Deny".to_owned(),
+            Self::ForGood => "For good".to_owned(),
+            Self::Hours(hours @ ..48) => format!("{hours} h"),
+            Self::Hours(hours) => format!("{} d", hours / 24),
+            Self::Later => "Later".to_owned(),
         }
     }
 }
@@ -63,14 +76,13 @@ pub(super) fn asking(ask: &Ask, canvas: Canvas<'_>) -> Body {
         fields.push(("Asked".to_owned(), format!("{from}, open until {to}").into()));
         fields.push(("Code".to_owned(), Text::default().code(request.code.spell())));
     }
-    let button =
-        |token: &Token| Button { label: token.choice.label().to_owned(), data: token.text.clone() };
+    let button = |token: &Token| Button { label: token.choice.label(), data: token.text.clone() };
     let buttons: Vec<Button> = canvas.tokens.iter().map(button).collect();
     let card = Card {
         title: title.to_owned(),
         fields,
         footer: Some(footer(ask, canvas)),
-        buttons: if buttons.is_empty() { Vec::new() } else { vec![buttons] },
+        buttons: buttons.chunks(ROW).map(<[Button]>::to_vec).collect(),
     };
     let text = card.to_text();
     let fits = canvas.limit.measure(&text.to_plain()) <= canvas.limit.max;
@@ -84,9 +96,10 @@ fn footer(ask: &Ask, canvas: Canvas<'_>) -> Text {
             format!("You are asked again at {}. ", world::clock(UnixMs(until), canvas.zone))
         }
         Face::Ask => String::new(),
+        Face::Terms => "For how long is he let in? ".to_owned(),
     };
     if abilities.buttons.is_none() && abilities.replies {
-        let numbered = choices(canvas.face).iter().enumerate();
+        let numbered = choices(&ask.about, canvas.face).iter().enumerate();
         let numbered =
             numbered.map(|(n, choice)| format!("{} {}", n + 1, choice.label().to_lowercase()));
         let numbered = numbered.collect::<Vec<_>>().join(", ");
@@ -172,7 +185,7 @@ fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
     match (outcome.how, outcome.until.as_deref().and_then(world::from_iso)) {
         (How::Approved, Some(until)) => format!("✅ Approved until {}", world::date(until, zone)),
         (How::Approved, None) => "✅ Approved".to_owned(),
-        (How::Blocked, _) => "🚫 Blocked".to_owned(),
+        (How::Blocked, _) => "⛔ Blocked".to_owned(),
         (How::Denied, _) => "⛔ Denied".to_owned(),
         (How::Elsewhere, _) => "✅ Let in by another program".to_owned(),
         (How::Evicted, _) => "⌛ Made room for somebody newer".to_owned(),

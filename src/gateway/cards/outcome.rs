@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::book::About;
 use crate::{
-    access::AccountKey,
+    access::{AccountKey, records::Standing},
     gateway::setup_book::OwnersChat,
     store::{Store, StoreError, audit::Line, paths::StateDir},
 };
@@ -136,6 +136,9 @@ fn unwritten(
             let (Some(key), Ok(sender)) = (key, SenderId::new(sender)) else {
                 return Ok(How::Withdrawn);
             };
+            if store.standing(&key, &sender, now)? == Standing::Blocked {
+                return Ok(How::Blocked);
+            }
             if store.approved(&key)?.names(&sender) {
                 return Ok(How::Elsewhere);
             }

@@ -46,6 +46,7 @@ pub(crate) fn look(revision: &str, face: Face) -> String {
     match face {
         Face::Later(until) => format!("{revision}/later/{until}"),
         Face::Ask => format!("{revision}/ask"),
+        Face::Terms => format!("{revision}/terms"),
     }
 }
 
@@ -96,7 +97,7 @@ fn wished(card: &Entry, sight: Sight) -> Step {
             }
         }
         Face::Later(until) => Step::Wait(UnixMs(until)),
-        Face::Ask => Step::Rest,
+        Face::Ask | Face::Terms => Step::Rest,
     }
 }
 
@@ -106,7 +107,7 @@ fn changed(card: &Entry, sight: Sight) -> Step {
     if card.revision == card.wants {
         return match card.face {
             Face::Later(until) => Step::Wait(UnixMs(until)),
-            Face::Ask => Step::Rest,
+            Face::Ask | Face::Terms => Step::Rest,
         };
     }
     if sight.quiet { Step::Rest } else { Step::Post { counts: false } }

@@ -118,19 +118,23 @@ pub(super) fn prepare(
         }
         (_, Some(outcome)) => {
             outcome.look().clone_into(&mut job.look);
+            mark(book, &card, outcome.look())?;
             job.message.body = face::over(&card, outcome, here.zone);
         }
         (_, None) => {
             if let About::Notice { text, .. } = &card.about {
                 job.message.body = Text::plain(text.clone()).into();
                 mark(book, &card, "notice")?;
+                job.message.key = key(book, n);
                 return Some(job);
             }
             let ask = asks.iter().find(|ask| ask.about == card.about)?;
             draw(book, here, &card, ask, &mut job, now)?;
         }
     }
-    if kind == Kind::Edit {
+    if kind == Kind::Post {
+        job.message.key = key(book, n);
+    } else {
         job.message.replaces = card.sent.as_deref().map(|id| card.to.reference(id));
     }
     Some(job)
@@ -154,9 +158,10 @@ fn draw(
         card.before.clone()
     };
     // What may have arrived already is sent again as it was.
-    if mark(book, card, &look)? {
+    let armed = here.account.config.plugin.abilities.buttons.is_none() || !card.tokens.is_empty();
+    if mark(book, card, &look)? || !armed {
         let tokens = match here.account.config.plugin.abilities.buttons {
-            Some(_) => tokens(face::choices(job.face))?,
+            Some(_) => tokens(face::choices(&card.about, job.face))?,
             None => Vec::new(),
         };
         book.change(card.n, |card| card.arm(tokens));
@@ -189,6 +194,10 @@ fn mark(book: &mut Book, card: &Entry, look: &str) -> Option<bool> {
     Some(true)
 }
 
+fn key(book: &Book, n: u64) -> Option<String> {
+    book.card(n)?.sending.as_ref().map(|sending| sending.key.clone())
+}
+
 /// The message that says how many others wait, new or in the place of the one before.
 pub(super) fn digest(
     book: &mut Book,
@@ -203,6 +212,7 @@ pub(super) fn digest(
     let prefix = here.account.config.plugin.abilities.command_prefix;
     let mut job = Job::new(to, Kind::Digest(others), here);
     job.message.body = face::digest(others, prefix);
+    job.message.key = digest.sent.is_none().then(|| digest.key.clone());
     job.message.replaces = digest.sent.as_deref().map(|id| to.reference(id));
     book.change_chat(to, |chat| chat.digest = Some(digest));
     Some(job)
@@ -217,6 +227,7 @@ pub(super) fn morning(book: &mut Book, to: &OwnersChat, here: Here<'_>) -> Optio
     let prefix = here.account.config.plugin.abilities.command_prefix;
     let mut job = Job::new(to, Kind::Morning, here);
     job.message.body = face::morning(&waiting, &chat.missed, prefix);
+    job.message.key = Some(key.clone());
     book.change_chat(to, |chat| chat.morning = Some(key));
     Some(job)
 }

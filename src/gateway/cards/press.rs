@@ -1,7 +1,10 @@
 //! Presses of buttons and replies to cards. Whoever presses is an owner, in his chat, on the very message of the card,
 //! with a token of that card, and nothing has changed since it was shown: else nothing happens.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use openclaw_plugin_sdk::{
     CommandError, Conversation, Decision, DeviceChoice, DeviceDecided, EventId, InboundMessage,
@@ -22,7 +25,8 @@ use crate::{
     gateway::{
         Gateway,
         account::Running,
-        answer, blocking, decide,
+        answer, blocking,
+        decide::{self, Ruling},
         gate::{Admitted, Foreign},
         inbound::Halt,
         outbound,
@@ -70,6 +74,9 @@ pub(crate) async fn pressed(
     let current = card.sent.as_deref() == Some(press.on.id.as_str());
     let text = match (&card.outcome, token) {
         (Some(outcome), _) => face::sentence(outcome, &card.to, zone),
+        (None, Some(token)) if current && asks_for_how_long(account, &card, token.choice) => {
+            ask_how_long(gateway, &card).await?
+        }
         (None, Some(token)) if current => {
             act(gateway, (account, admitted), &approver, &card, token.choice).await?
         }
@@ -81,6 +88,12 @@ pub(crate) async fn pressed(
     };
     toast(gateway, account, &who.conversation, press.id, text);
     Ok(())
+}
+
+/// A person is let in for a while or for good, where the card can ask.
+fn asks_for_how_long(account: &Running, card: &Entry, choice: Choice) -> bool {
+    let person = matches!(card.about, About::Sender { .. });
+    choice == Choice::Approve && person && account.config.plugin.abilities.edits
 }
 
 /// A press that the gate has turned away: a line in the access log, and nothing else.
@@ -111,7 +124,7 @@ pub(crate) async fn reply_decides(
     let numbered = account.config.plugin.abilities.buttons.is_none();
     let Some(choice) = words::choice(&message.text).or_else(|| {
         let number = number(&message.text).filter(|_| numbered)?;
-        face::choices(card.face).get(number.checked_sub(1)?).copied()
+        face::choices(&card.about, card.face).get(number.checked_sub(1)?).copied()
     }) else {
         return Ok(false);
     };
@@ -137,21 +150,18 @@ async fn act(
     card: &Entry,
     choice: Choice,
 ) -> Result<String, StoreError> {
-    let decision = match choice {
-        Choice::Approve => Decision::Approve,
-        Choice::Deny => Decision::Deny,
+    let hours = |hours: u32| Some(Duration::from_hours(hours.into()));
+    let (decision, lasting) = match choice {
+        Choice::Approve | Choice::ForGood => (Decision::Approve, None),
+        Choice::Back => return turn(gateway, card, Face::Ask, "Nothing was done.".into()).await,
+        Choice::Block => (Decision::Block, None),
+        Choice::Deny => (Decision::Deny, None),
+        Choice::Hours(many) => (Decision::Approve, hours(many)),
         Choice::Later => {
             let until = UnixMs(world::now().0.saturating_add(LATER_MS));
-            gateway.cards.book().change(card.n, |card| {
-                card.face = Face::Later(until.0);
-                card.arm(Vec::new());
-            });
-            save(gateway).await;
-            gateway.cards.look();
-            return Ok(format!(
-                "You are asked again at {}.",
-                world::clock(until, &gateway.config.telling.zone)
-            ));
+            let at = world::clock(until, &gateway.config.telling.zone);
+            let text = format!("You are asked again at {at}.");
+            return turn(gateway, card, Face::Later(until.0), text).await;
         }
     };
     let text = match &card.about {
@@ -166,8 +176,36 @@ async fn act(
         }
         About::Notice { .. } => NO_CARD.to_owned(),
         About::Sender { channel, request, .. } => {
-            sender(gateway, approver, card, (channel, request, decision)).await?
+            let ruling = Ruling { decision, lasting };
+            sender(gateway, approver, card, (channel, request, ruling)).await?
         }
+    };
+    gateway.cards.look();
+    Ok(text)
+}
+
+/// Turns a card to another face, which is not a decision.
+async fn turn(
+    gateway: &Arc<Gateway>,
+    card: &Entry,
+    face: Face,
+    text: String,
+) -> Result<String, StoreError> {
+    gateway.cards.book().change(card.n, |card| {
+        card.face = face;
+        card.arm(Vec::new());
+    });
+    save(gateway).await;
+    gateway.cards.look();
+    Ok(text)
+}
+
+async fn ask_how_long(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreError> {
+    let About::Sender { channel, request, .. } = &card.about else { return Ok(NO_CARD.to_owned()) };
+    let text = match waiting(gateway, channel, &RequestId::from_text(request)).await? {
+        None => ended(gateway, card).await?,
+        Some(request) if request.revision() != card.revision => CHANGED.to_owned(),
+        Some(_) => return turn(gateway, card, Face::Terms, "For how long?".to_owned()).await,
     };
     gateway.cards.look();
     Ok(text)
@@ -177,14 +215,20 @@ async fn sender(
     gateway: &Arc<Gateway>,
     approver: &Approver,
     card: &Entry,
-    (channel, request, decision): (&str, &str, Decision),
+    (channel, request, ruling): (&str, &str, Ruling),
 ) -> Result<String, StoreError> {
     let id = RequestId::from_text(request);
     Ok(match waiting(gateway, channel, &id).await? {
         Some(request) if request.revision() != card.revision => CHANGED.to_owned(),
-        Some(_) => match decide::decide(gateway, approver, channel, &id, decision.into()).await {
+        Some(_) => match decide::decide(gateway, approver, channel, &id, ruling).await {
             Ok(Outcome::Changed) => CLAIM_IS_OVER.to_owned(),
-            Ok(Outcome::Done(decided)) => decide::sentence(decision, &decided),
+            Ok(Outcome::Done(decided)) => {
+                let hours =
+                    |span: Duration| u32::try_from(span.as_secs() / 3_600).unwrap_or(u32::MAX);
+                let label = |span| Choice::Hours(hours(span)).label();
+                let lasting = ruling.lasting.map(|span| format!(", for {}", label(span)));
+                decide::sentence(ruling.decision, &decided) + &lasting.unwrap_or_default()
+            }
             Ok(Outcome::Gone) => ended(gateway, card).await?,
             Err(error) => format!("Nothing was changed: {error}"),
         },

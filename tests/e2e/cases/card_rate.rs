@@ -136,12 +136,18 @@ async fn an_owner_on_the_page_decides_on_the_page() {
     bob.press("Later").await;
     bob.sees("You are asked again at ").await;
     bob.press("Approve").await;
+    bob.sees("For how long is he let in?").await;
+    bob.press("24 h").await;
     let card = bob.sees("✅ Approved").await;
     assert!(card.contains("Decided: by you, "), "{card}");
     let told = bob.next().await;
     assert!(told.starts_with("You are asked again at "), "{told}");
+    assert_eq!(bob.next().await, "For how long?");
     let told = bob.next().await;
-    assert!(told.starts_with("✅ Approved telegram sender"), "{told}");
+    assert!(
+        told.starts_with("✅ Approved telegram sender") && told.ends_with(", for 24 h"),
+        "{told}"
+    );
     world.next(OWNER).await;
     let card = world.shows("owner", "✅ Approved").await;
     assert!(card.contains(&format!("by webchat:{you}, ")), "{card}");

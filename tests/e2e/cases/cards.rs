@@ -76,7 +76,8 @@ async fn case_014_case_015_only_the_owners_own_press_on_the_very_card_counts() {
     assert!(world.unread(number("ann")).is_empty() && world.unread(GROUP).is_empty());
     assert!(world.chats().iter().all(|chat| before.contains(chat) || *chat == OWNER));
     // And his own press does.
-    assert!(world.press("owner", "Approve").await.starts_with("✅ Approved telegram sender"));
+    assert_eq!(world.press("owner", "Approve").await, "For how long?");
+    assert!(world.press("owner", "For good").await.starts_with("✅ Approved telegram sender"));
     world.stop();
 }
 
@@ -104,7 +105,8 @@ async fn case_014_data_that_is_not_this_cards_decides_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn case_013_case_117_pressing_twice_decides_once_and_says_so() {
     let mut world = asked().await;
-    let (on, data) = world.button("owner", "Approve").await;
+    assert_eq!(world.press("owner", "Approve").await, "For how long?");
+    let (on, data) = world.button("owner", "For good").await;
     let first = world.press_with("owner", &on, &data).await;
     assert!(first.starts_with("✅ Approved telegram sender"), "{first}");
     let second = world.press_with("owner", &on, &data).await;
@@ -168,7 +170,8 @@ async fn case_035_what_has_changed_since_is_not_decided_and_both_are_shown() {
     assert_ne!(fresh, data, "with new buttons");
     assert!(world.press_with("owner", &on, &data).await.contains("already"));
     assert!(waits(&world));
-    assert!(world.press_with("owner", &on, &fresh).await.starts_with("✅ Approved telegram"));
+    assert_eq!(world.press_with("owner", &on, &fresh).await, "For how long?");
+    assert!(world.press("owner", "For good").await.starts_with("✅ Approved telegram"));
     world.stop();
 }
 
@@ -194,7 +197,7 @@ async fn later_asks_again_and_the_card_says_when() {
     assert!(told.starts_with("You are asked again at "), "{told}");
     world.shows("owner", "You are asked again at ").await;
     let gone = async {
-        while world.buttons("owner") != ["Approve", "Deny"] {
+        while world.buttons("owner") != ["Approve", "Deny", "Block"] {
             tokio::task::yield_now().await;
         }
     };
@@ -209,7 +212,11 @@ async fn later_asks_again_and_the_card_says_when() {
     let again = world.next(OWNER).await;
     assert!(again.starts_with("Somebody asks to be let in."), "{again}");
     world.shows("owner", "You are asked again below.").await;
-    assert!(world.press("owner", "Approve").await.starts_with("✅ Approved telegram sender"));
+    assert_eq!(world.press("owner", "Approve").await, "For how long?");
+    assert_eq!(world.press("owner", "Back").await, "Nothing was done.");
+    assert_eq!(world.press("owner", "Approve").await, "For how long?");
+    assert!(world.press("owner", "30 d").await.ends_with(", for 30 d"));
+    world.shows("owner", "✅ Approved until ").await;
     world.stop();
 }
 
@@ -241,7 +248,8 @@ async fn case_018_case_019_a_card_that_is_relayed_keeps_whose_it_is() {
     assert!(waits(&world));
     // His own does, and the first owner's shows it.
     world.telegram.with(|state| state.messages.retain(|shown| shown.id != relayed.id.as_str()));
-    assert!(world.press("second", "Approve").await.starts_with("✅ Approved"));
+    assert_eq!(world.press("second", "Approve").await, "For how long?");
+    assert!(world.press("second", "For good").await.starts_with("✅ Approved"));
     let card = world.shows("owner", "✅ Approved").await;
     assert!(card.contains("by telegram:1002, "), "{card}");
     assert_eq!(logged(&world, "approve")[0]["actor"], "telegram:1002");

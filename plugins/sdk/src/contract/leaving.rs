@@ -14,6 +14,11 @@ pub(super) async fn check<P: FakePlatform>(
     an_answer_stands_below_its_question(&mut Bench::start(plugin, start().await).await, plugin)
         .await;
     a_text_over_the_limit_is_refused(&mut Bench::start(plugin, start().await).await, plugin).await;
+    what_is_sent_again_with_its_key_is_shown_once(
+        &mut Bench::start(plugin, start().await).await,
+        plugin,
+    )
+    .await;
     a_card_shows_all_its_parts(&mut Bench::start(plugin, start().await).await, plugin).await;
     a_picture_arrives_byte_for_byte(&mut Bench::start(plugin, start().await).await, plugin).await;
     an_edit_takes_the_place_of_the_message(&mut Bench::start(plugin, start().await).await, plugin)
@@ -94,6 +99,29 @@ fn full(limit: TextLimit) -> String {
         TextUnit::Utf16 => 2,
     };
     "x".repeat(limit.max % wide) + &"😀".repeat(limit.max / wide)
+}
+
+async fn what_is_sent_again_with_its_key_is_shown_once<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let keyed = |text: &str, key: &str| {
+        let message = OutboundMessage::new(ann.conversation.clone(), Text::plain(text));
+        OutboundMessage { key: Some(key.to_owned()), ..message }
+    };
+    let mut sent = Vec::new();
+    for (text, key) in [("once", "first-key"), ("once", "first-key"), ("other", "second-key")] {
+        let one = bench.send(&keyed(text, key)).await;
+        sent.push(one.unwrap_or_else(|error| panic!("{} sends: {error:?}", plugin.id)));
+    }
+    let texts: Vec<_> = bench.platform.seen().await.into_iter().map(|seen| seen.text).collect();
+    let idempotent = plugin.abilities.idempotent;
+    let expected: &[&str] =
+        if idempotent { &["once", "other"] } else { &["once", "once", "other"] };
+    assert_eq!(texts, expected, "{}: as the facts say", plugin.id);
+    assert_eq!(sent[0] == sent[1], idempotent, "{}: the same message", plugin.id);
+    assert_ne!(sent[1], sent[2], "{}: another key, another message", plugin.id);
 }
 
 async fn a_card_shows_all_its_parts<P: FakePlatform>(bench: &mut Bench<P>, plugin: &ChannelPlugin) {
