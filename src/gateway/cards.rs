@@ -21,8 +21,11 @@ use openclaw_plugin_sdk::{SentRef, UnixMs};
 use tokio::sync::Notify;
 use tracing::warn;
 
-use self::book::{About, Entry};
-use self::whom::seats;
+use self::{
+    book::{About, Entry},
+    outcome::Outcome,
+    whom::seats,
+};
 pub(crate) use self::{
     book::{Book, Choice},
     keeper::keep,
@@ -91,6 +94,16 @@ impl Cards {
             }
         }
         self.look();
+    }
+
+    /// What became of whatever these cards are about, where only whoever decided knows it.
+    fn conclude(&self, about: &About, outcome: &Outcome) {
+        let mut book = self.book();
+        let open =
+            book.cards().iter().filter(|card| card.about == *about && card.outcome.is_none());
+        for n in open.map(|card| card.n).collect::<Vec<_>>() {
+            book.conclude(n, outcome);
+        }
     }
 
     /// The card that this message shows. An owner may be faster than the platform's answer to our sending.

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod bad_input;
+mod card_crash;
 mod card_rate;
 mod cards;
 mod challenge;

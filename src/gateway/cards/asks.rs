@@ -7,8 +7,9 @@ use openclaw_plugin_sdk::{Text, UnixMs, WaitingDevice, neutral};
 use super::book::{About, Fact};
 use crate::{
     access::{
-        AccountKey,
+        AccountKey, Contact,
         pairing::{LIFETIME_MS, PairingRequest},
+        records::{Grant, Records},
     },
     device::request::DeviceRequest,
     gateway::{
@@ -20,6 +21,9 @@ use crate::{
     store::StoreError,
     world,
 };
+
+/// So long an owner is shown that leave has ended.
+const LAPSE_SHOWN_MS: u64 = 24 * 3_600_000;
 
 /// A request that waits.
 pub(super) struct Ask {
@@ -35,6 +39,8 @@ pub(super) struct Ask {
 pub(super) enum Asking {
     /// A device, and what counts as displayed where all of its facts are.
     Device(Box<WaitingDevice>, Display),
+    /// Somebody whose leave has ended.
+    Lapsed,
     /// A person.
     Sender(PairingRequest),
 }
@@ -43,7 +49,7 @@ impl Ask {
     /// The account that it came on.
     pub(super) fn account(&self) -> Option<&AccountKey> {
         match &self.what {
-            Asking::Device(..) => None,
+            Asking::Device(..) | Asking::Lapsed => None,
             Asking::Sender(request) => Some(&request.key),
         }
     }
@@ -62,9 +68,20 @@ pub(super) async fn gather(gateway: &Arc<Gateway>) -> Result<Vec<Ask>, StoreErro
         }
         let rows = here.store.device_requests(now)?;
         asks.extend(rows.iter().map(|row| device(row, &rows, now)));
+        let records = here.store.records()?;
+        for grant in &records.records().grants {
+            asks.extend(lapsed(&here, records.records(), grant, now)?);
+        }
         Ok(asks)
     })
     .await
+}
+
+/// When the next leave ends.
+pub(super) fn next_lapse(gateway: &Gateway, now: UnixMs) -> Result<Option<UnixMs>, StoreError> {
+    let records = gateway.store.records()?;
+    let ends = records.records().grants.iter().filter_map(|grant| grant.until);
+    Ok(ends.filter(|until| *until > now).min())
 }
 
 fn sender(label: &str, request: PairingRequest) -> Ask {
@@ -91,6 +108,35 @@ fn sender(label: &str, request: PairingRequest) -> Ask {
     facts.extend(request.claims.as_ref().map(|of| fact("Says he is", of.to_string(), true)));
     let ends = request.created_at.0.saturating_add(LIFETIME_MS);
     Ask { about, ends, revision: request.revision(), facts, what: Asking::Sender(request) }
+}
+
+/// Leave that has ended lately, and is not given again.
+fn lapsed(
+    gateway: &Gateway,
+    records: &Records,
+    grant: &Grant,
+    now: UnixMs,
+) -> Result<Option<Ask>, StoreError> {
+    let Grant { contact: Contact { key, sender }, until: Some(until), by, .. } = grant else {
+        return Ok(None);
+    };
+    let ends = until.0.saturating_add(LAPSE_SHOWN_MS);
+    let over = until.0 <= now.0 && now.0 < ends;
+    if !over || gateway.account(key).is_none() || records.is_blocked(&key.channel, sender) {
+        return Ok(None);
+    }
+    if gateway.store.approved(key)?.names(sender) {
+        return Ok(None);
+    }
+    let about = About::Lapse { who: grant.contact.to_string(), until: until.0 };
+    let fact = |label: &str, value: String, whole| Fact { label: label.to_owned(), value, whole };
+    let mut facts = vec![fact("Who", grant.contact.to_string(), true)];
+    let note = records.note(&key.channel, sender);
+    facts.extend(note.map(|note| fact("Note", neutral(note, NAME_LIMIT), false)));
+    facts.push(fact("Let in by", by.clone(), false));
+    let zone = &gateway.config.telling.zone;
+    facts.push(fact("Until", world::date(*until, zone), false));
+    Ok(Some(Ask { about, ends, revision: until.0.to_string(), facts, what: Asking::Lapsed }))
 }
 
 fn device(row: &DeviceRequest, all: &[DeviceRequest], now: UnixMs) -> Ask {

@@ -24,6 +24,8 @@ const USED: usize = 16;
 pub(crate) enum About {
     /// A device that asks.
     Device { request: String, device: String },
+    /// Leave that has ended.
+    Lapse { who: String, until: u64 },
     /// A sentence of ours. Nothing can be pressed, and it is over once it is told.
     Notice { id: String, text: String },
     /// A person who asks.
@@ -35,6 +37,7 @@ impl About {
     pub(crate) fn request(&self) -> &str {
         match self {
             Self::Device { request, .. } | Self::Sender { request, .. } => request,
+            Self::Lapse { who, .. } => who,
             Self::Notice { id, .. } => id,
         }
     }
@@ -52,6 +55,8 @@ pub(crate) enum Choice {
     Block,
     /// Turn it away.
     Deny,
+    /// Let him in again; it is asked for how long.
+    Extend,
     /// Let it in for good.
     ForGood,
     /// Let it in for so many hours.
@@ -312,6 +317,15 @@ impl Book {
             change(card);
             self.changed = true;
         }
+    }
+
+    /// What became of a card's request.
+    pub(crate) fn conclude(&mut self, n: u64, outcome: &Outcome) {
+        self.change(n, |card| {
+            card.outcome = Some(outcome.clone());
+            card.arm(Vec::new());
+            (card.failures, card.next) = (0, 0);
+        });
     }
 
     /// A new card for a chat.

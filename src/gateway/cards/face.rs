@@ -27,12 +27,14 @@ pub(super) struct Canvas<'a> {
 
 /// The choices of a card, in order. Their numbers are for platforms without buttons.
 pub(super) fn choices(about: &About, face: Face) -> &'static [Choice] {
-    use Choice::{Approve, Back, Block, Deny, ForGood, Hours, Later};
+    use Choice::{Approve, Back, Block, Deny, Extend, ForGood, Hours, Later};
     match (about, face) {
         (About::Notice { .. }, _) => &[],
         (_, Face::Terms) => &[Hours(1), Hours(24), Hours(30 * 24), ForGood, Back],
         (About::Device { .. }, Face::Ask) => &[Approve, Deny, Later],
         (About::Device { .. }, Face::Later(_)) => &[Approve, Deny],
+        (About::Lapse { .. }, Face::Ask) => &[Extend, Later],
+        (About::Lapse { .. }, Face::Later(_)) => &[Extend],
         (About::Sender { .. }, Face::Ask) => &[Approve, Deny, Block, Later],
         (About::Sender { .. }, Face::Later(_)) => &[Approve, Deny, Block],
     }
@@ -49,6 +51,7 @@ impl Choice {
             Self::Back => "Back".to_owned(),
             Self::Block => "Block".to_owned(),
             Self::Deny => "Deny".to_owned(),
+            Self::Extend => "Extend".to_owned(),
             Self::ForGood => "For good".to_owned(),
             Self::Hours(hours @ ..48) => format!("{hours} h"),
             Self::Hours(hours) => format!("{} d", hours / 24),
@@ -65,6 +68,7 @@ pub(super) fn asking(ask: &Ask, canvas: Canvas<'_>) -> Body {
             "A device came with your setup code, and waits for you."
         }
         (Asking::Device(..), true) => "A device asks to be let in.",
+        (Asking::Lapsed, true) => "Leave has ended: he is a stranger again.",
         (Asking::Sender(_), true) => "Somebody asks to be let in.",
     };
     let mut fields: Vec<(String, Text)> = ask.facts.iter().map(field).collect();
@@ -115,6 +119,11 @@ fn footer(ask: &Ask, canvas: Canvas<'_>) -> Text {
                 .code(format!("{prefix}pair approve"))
                 .and("\nTo turn it away: ")
                 .code(format!("{prefix}pair reject {}", device.request))
+        }
+        Asking::Lapsed => {
+            let who = ask.about.request();
+            Text::plain(hint + "To let him in again: ")
+                .code(format!("{prefix}access extend {who} 24h"))
         }
         Asking::Sender(request) => {
             let words = format!("{} {}", request.key.channel, request.code.spell());
@@ -189,10 +198,14 @@ fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
         (How::Denied, _) => "⛔ Denied".to_owned(),
         (How::Elsewhere, _) => "✅ Let in by another program".to_owned(),
         (How::Evicted, _) => "⌛ Made room for somebody newer".to_owned(),
+        (How::Extended, Some(until)) => {
+            format!("✅ Let in again until {}", world::date(until, zone))
+        }
+        (How::Extended, None) => "✅ Let in again".to_owned(),
         (How::Expired, _) => "⌛ Expired, and nobody has decided".to_owned(),
         (How::Replaced, _) => "↪ Asks for something else now; see its newest card".to_owned(),
         (How::Told, _) => "Told".to_owned(),
-        (How::Withdrawn, _) => "Taken out by another program".to_owned(),
+        (How::Withdrawn, _) => "Taken out".to_owned(),
     }
 }
 

@@ -90,7 +90,8 @@ async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Job>) -> Result<Duratio
     }
     let (due, now) = (send_next(gateway, jobs, Some(&asks)).await, world::now());
     let over = asks.iter().map(|ask| UnixMs(ask.ends)).min();
-    let due = [due, over].into_iter().flatten().min();
+    let ending = asks::next_lapse(gateway, now)?;
+    let due = [due, over, ending].into_iter().flatten().min();
     let left = due.map(|due| Duration::from_millis(due.0.saturating_sub(now.0).max(10)));
     Ok(left.map_or(IDLE, |left| left.min(IDLE)))
 }
@@ -139,19 +140,11 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
     let mut book = gateway.cards.book();
     for (n, about) in open(&book) {
         if let Some(outcome) = found.get(&about) {
-            conclude(&mut book, n, outcome);
+            book.conclude(n, outcome);
         }
     }
     book.shorten();
     Ok(())
-}
-
-fn conclude(book: &mut Book, n: u64, outcome: &Outcome) {
-    book.change(n, |card| {
-        card.outcome = Some(outcome.clone());
-        card.arm(Vec::new());
-        (card.failures, card.next) = (0, 0);
-    });
 }
 
 fn open(book: &Book) -> Vec<(u64, About)> {

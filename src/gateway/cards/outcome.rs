@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::book::About;
 use crate::{
-    access::{AccountKey, records::Standing},
+    access::{AccountKey, Contact, records::Standing},
     gateway::setup_book::OwnersChat,
     store::{Store, StoreError, audit::Line, paths::StateDir},
 };
@@ -28,11 +28,13 @@ pub(crate) enum How {
     Evicted,
     /// Nobody decided.
     Expired,
+    /// Let in again.
+    Extended,
     /// It asks for something else now.
     Replaced,
     /// A sentence that was told.
     Told,
-    /// Another program on the same folder took it out.
+    /// It was taken out: by another program on the same folder, or with what it was about.
     Withdrawn,
 }
 
@@ -63,6 +65,7 @@ impl Outcome {
             How::Elsewhere => "over/elsewhere",
             How::Evicted => "over/evicted",
             How::Expired => "over/expired",
+            How::Extended => "over/extended",
             How::Replaced => "over/replaced",
             How::Told => "over/told",
             How::Withdrawn => "over/withdrawn",
@@ -128,6 +131,17 @@ fn unwritten(
             let waits = store.device_requests(now)?;
             let again = waits.iter().any(|row| row.device.as_str() == device);
             Ok(if again { How::Replaced } else { How::Expired })
+        }
+        About::Lapse { who, .. } => {
+            let Some(who) = Contact::parse(who) else { return Ok(How::Withdrawn) };
+            let approved = store.approved(&who.key)?.names(&who.sender);
+            Ok(match store.standing(&who.key, &who.sender, now)? {
+                Standing::Blocked => How::Blocked,
+                Standing::Granted => How::Extended,
+                Standing::Unknown if approved => How::Extended,
+                Standing::Unknown if now < ends => How::Withdrawn,
+                Standing::Unknown => How::Expired,
+            })
         }
         About::Notice { .. } => Ok(How::Expired),
         About::Sender { channel, account, sender, .. } => {

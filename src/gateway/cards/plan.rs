@@ -80,8 +80,8 @@ fn wished(card: &Entry, sight: Sight) -> Step {
                 Step::Forget
             }
             About::Notice { .. } => Step::Post { counts: false },
-            About::Device { .. } | About::Sender { .. } if card.held => Step::Rest,
-            About::Device { .. } | About::Sender { .. } => ask(sight),
+            _ if card.held => Step::Rest,
+            About::Device { .. } | About::Lapse { .. } | About::Sender { .. } => ask(sight),
         };
     }
     if card.stale.is_some() && sight.edits {

@@ -14,10 +14,13 @@ use tracing::info;
 
 use super::{
     book::{About, Choice, Entry, Face},
-    face, outcome, save,
+    face,
+    outcome::{self, How, Outcome},
+    save,
 };
 use crate::{
     access::{
+        Contact,
         approver::Approver,
         notify::LATER_MS,
         pairing::{PairingRequest, RequestId},
@@ -34,7 +37,7 @@ use crate::{
         shown::displayed,
         words,
     },
-    store::{Note, Outcome, StoreError},
+    store::{self, Note, StoreError},
     world,
 };
 
@@ -92,8 +95,12 @@ pub(crate) async fn pressed(
 
 /// A person is let in for a while or for good, where the card can ask.
 fn asks_for_how_long(account: &Running, card: &Entry, choice: Choice) -> bool {
-    let person = matches!(card.about, About::Sender { .. });
-    choice == Choice::Approve && person && account.config.plugin.abilities.edits
+    let asks = match card.about {
+        About::Lapse { .. } => choice == Choice::Extend,
+        About::Sender { .. } => choice == Choice::Approve,
+        About::Device { .. } | About::Notice { .. } => false,
+    };
+    asks && account.config.plugin.abilities.edits
 }
 
 /// A press that the gate has turned away: a line in the access log, and nothing else.
@@ -152,7 +159,7 @@ async fn act(
 ) -> Result<String, StoreError> {
     let hours = |hours: u32| Some(Duration::from_hours(hours.into()));
     let (decision, lasting) = match choice {
-        Choice::Approve | Choice::ForGood => (Decision::Approve, None),
+        Choice::Approve | Choice::Extend | Choice::ForGood => (Decision::Approve, None),
         Choice::Back => return turn(gateway, card, Face::Ask, "Nothing was done.".into()).await,
         Choice::Block => (Decision::Block, None),
         Choice::Deny => (Decision::Deny, None),
@@ -173,6 +180,9 @@ async fn act(
                 Some(approver.clone()),
             );
             device(gateway, &port, card, (request, decision)).await?
+        }
+        About::Lapse { who, until } => {
+            extend(gateway, approver, card, (who, *until, lasting)).await?
         }
         About::Notice { .. } => NO_CARD.to_owned(),
         About::Sender { channel, request, .. } => {
@@ -201,14 +211,52 @@ async fn turn(
 }
 
 async fn ask_how_long(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreError> {
-    let About::Sender { channel, request, .. } = &card.about else { return Ok(NO_CARD.to_owned()) };
-    let text = match waiting(gateway, channel, &RequestId::from_text(request)).await? {
-        None => ended(gateway, card).await?,
-        Some(request) if request.revision() != card.revision => CHANGED.to_owned(),
-        Some(_) => return turn(gateway, card, Face::Terms, "For how long?".to_owned()).await,
+    if let About::Sender { channel, request, .. } = &card.about {
+        let waits = waiting(gateway, channel, &RequestId::from_text(request)).await?;
+        if waits.as_ref().is_none_or(|request| request.revision() != card.revision) {
+            gateway.cards.look();
+            return Ok(match waits {
+                Some(_) => CHANGED.to_owned(),
+                None => ended(gateway, card).await?,
+            });
+        }
+    }
+    turn(gateway, card, Face::Terms, "For how long?".to_owned()).await
+}
+
+/// Lets somebody in again whose leave has ended, as the card says it.
+async fn extend(
+    gateway: &Arc<Gateway>,
+    approver: &Approver,
+    card: &Entry,
+    (who, ended_at, lasting): (&str, u64, Option<Duration>),
+) -> Result<String, StoreError> {
+    let Some(contact) = Contact::parse(who) else { return Ok(NO_CARD.to_owned()) };
+    let (store, by, now) = (Arc::clone(&gateway.store), approver.clone(), world::now());
+    let ms = lasting.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+    let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
+    let extended = blocking(move || {
+        let records = store.records()?;
+        let grant = records.grant(&contact.key, &contact.sender);
+        let same = grant.is_some_and(|grant| grant.until == Some(UnixMs(ended_at)));
+        Ok(same && store.extend(&by, &contact, until, now)?)
+    })
+    .await?;
+    if !extended {
+        return ended(gateway, card).await;
+    }
+    let (how, by, surface) = (How::Extended, approver.actor(), approver.surface().word());
+    let outcome = Outcome {
+        how,
+        by: Some(by.to_owned()),
+        surface: Some(surface.to_owned()),
+        at: now.0,
+        until: until.map(world::iso),
     };
-    gateway.cards.look();
-    Ok(text)
+    gateway.cards.conclude(&card.about, &outcome);
+    save(gateway).await;
+    let zone = &gateway.config.telling.zone;
+    Ok(face::sentence(&outcome, &card.to, zone))
 }
 
 async fn sender(
@@ -221,15 +269,15 @@ async fn sender(
     Ok(match waiting(gateway, channel, &id).await? {
         Some(request) if request.revision() != card.revision => CHANGED.to_owned(),
         Some(_) => match decide::decide(gateway, approver, channel, &id, ruling).await {
-            Ok(Outcome::Changed) => CLAIM_IS_OVER.to_owned(),
-            Ok(Outcome::Done(decided)) => {
+            Ok(store::Outcome::Changed) => CLAIM_IS_OVER.to_owned(),
+            Ok(store::Outcome::Done(decided)) => {
                 let hours =
                     |span: Duration| u32::try_from(span.as_secs() / 3_600).unwrap_or(u32::MAX);
                 let label = |span| Choice::Hours(hours(span)).label();
                 let lasting = ruling.lasting.map(|span| format!(", for {}", label(span)));
                 decide::sentence(ruling.decision, &decided) + &lasting.unwrap_or_default()
             }
-            Ok(Outcome::Gone) => ended(gateway, card).await?,
+            Ok(store::Outcome::Gone) => ended(gateway, card).await?,
             Err(error) => format!("Nothing was changed: {error}"),
         },
         None => ended(gateway, card).await?,
