@@ -167,6 +167,8 @@ pub struct Pairing {
     pub reply: Reply,
     /// Whether somebody approved in a chat is told.
     pub notify_on_approval: bool,
+    /// The first message of a stranger is kept until he is decided about.
+    pub hold_first_message: bool,
 }
 
 /// Whether a stranger is answered (`pairing.reply`).

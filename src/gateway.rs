@@ -15,6 +15,7 @@ mod events;
 mod facts;
 mod gate;
 mod handshake;
+mod held;
 mod hello;
 mod inbound;
 mod journal;
@@ -57,6 +58,7 @@ use self::{
     cards::Cards,
     events::Asking,
     gate::Moment,
+    held::Held,
     lobby::Lobby,
     method::{chat::Chats, node::Nodes},
     port::WrongCodes,
@@ -109,6 +111,8 @@ pub(crate) struct Gateway {
     chats: Chats,
     /// What owners are told, and what stands in their chats.
     cards: Cards,
+    /// First messages of those who wait.
+    held: Held,
     /// Read while devices are being shown.
     notices_underway: RwLock<()>,
     wrong_claims: Mutex<WrongTries>,

@@ -48,7 +48,7 @@ pub(super) const NESTED: &[(&str, &[&str])] = &[
 pub(super) const OWNER: &[&str] = &["allow_from", "cards", "notify", "quiet", "time_zone"];
 /// `[pairing]`.
 pub(super) const PAIRING: &[&str] =
-    &["max_pending", "message", "notify_on_approval", "reply", "when_full"];
+    &["hold_first_message", "max_pending", "message", "notify_on_approval", "reply", "when_full"];
 
 /// Where a key of the field's went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,6 +21,7 @@ impl Default for Pairing {
             message: Template::default(),
             reply: Reply::default(),
             notify_on_approval: true,
+            hold_first_message: false,
         }
     }
 }
@@ -99,6 +100,9 @@ pub(super) fn read(root: &Section<'_>) -> Pairing {
     }
     if let Some(reply) = section.choice("reply", REPLIES) {
         pairing.reply = reply;
+    }
+    if let Some(hold) = section.flag("hold_first_message") {
+        pairing.hold_first_message = hold;
     }
     if let Some(notify) = section.flag("notify_on_approval") {
         pairing.notify_on_approval = notify;

@@ -80,6 +80,7 @@ fn of_pairing(config: &Config) -> Value {
     let it = &config.pairing;
     let max_pending = i64::try_from(it.places.max_pending).unwrap_or(i64::MAX);
     table([
+        ("hold_first_message", Value::Boolean(it.hold_first_message)),
         ("max_pending", Value::Integer(max_pending)),
         ("message", text(&it.message.0)),
         ("notify_on_approval", Value::Boolean(it.notify_on_approval)),

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, PoisonError};
 
-use openclaw_plugin_sdk::{Conversation, OutboundMessage};
+use openclaw_plugin_sdk::{Conversation, InboundMessage, OutboundMessage};
 use tracing::{debug, info, warn};
 
-use super::{Gateway, account::Running, answer, blocking, outbound};
+use super::{Gateway, account::Running, answer, blocking, held, outbound};
 use crate::{
     access::pairing::{Asked, Knock, PairingRequest, RequestId},
     config::{Reply, pairing::Blanks},
@@ -28,20 +28,27 @@ pub(crate) async fn knocked(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
     knock: Knock,
-    conversation: Conversation,
+    message: &InboundMessage,
 ) -> Result<Standing, StoreError> {
     let (store, places) = (Arc::clone(&gateway.store), gateway.config.pairing.places);
     let asked = blocking(move || store.ask(&knock, places, world::now())).await?;
-    let channel = account.config.plugin.id;
+    let (channel, conversation) = (account.config.plugin.id, message.conversation.clone());
     match asked {
         Asked::Approved => return Ok(Standing::Approved),
-        Asked::Opened { request, .. } => {
+        Asked::Opened { request, evicted } => {
+            if let Some(evicted) = evicted {
+                held::forget(gateway, &evicted.id).await?;
+            }
+            held::hold(gateway, account, &request, message).await?;
             info!(channel, account = %account.config.key.account, sender = %request.sender, "somebody asks to be let in");
             account.remember(&request.sender, &conversation);
             send(gateway, account, &request, conversation).await;
             gateway.cards.look();
         }
-        Asked::Waiting { request, .. } => send(gateway, account, &request, conversation).await,
+        Asked::Waiting { request, .. } => {
+            held::hold(gateway, account, &request, message).await?;
+            send(gateway, account, &request, conversation).await;
+        }
         Asked::Denied | Asked::Full => debug!(channel, "no place, or denied within the hour"),
     }
     Ok(Standing::Stranger)

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{Decision, OutboundMessage, Text, UnixMs, neutral};
-use tracing::info;
+use tracing::{info, warn};
 
-use super::{Gateway, answer, blocking, gate::NAME_LIMIT};
+use super::{Gateway, answer, blocking, gate::NAME_LIMIT, held};
 use crate::{
     access::{
         AccountKey,
@@ -26,15 +26,21 @@ pub(crate) struct Ruling {
     pub(crate) decision: Decision,
     /// How long an approval lasts; for good where nothing stands there.
     pub(crate) lasting: Option<Duration>,
+    /// An approval has the held first message answered.
+    pub(crate) deliver: bool,
 }
 
 impl From<Decision> for Ruling {
     fn from(decision: Decision) -> Self {
-        Self { decision, lasting: None }
+        Self { decision, lasting: None, deliver: false }
     }
 }
 
 impl Ruling {
+    fn delivers(self) -> bool {
+        self.deliver && self.decision == Decision::Approve
+    }
+
     fn until(self, now: UnixMs) -> Option<UnixMs> {
         let lasting = u64::try_from(self.lasting?.as_millis()).unwrap_or(u64::MAX);
         Some(UnixMs(now.0.saturating_add(lasting)))
@@ -56,6 +62,11 @@ pub(crate) async fn decide(
     {
         welcome(gateway, &request.key, request).await;
     }
+    if let Outcome::Done(request) = &decided
+        && ruling.delivers()
+    {
+        left_over(held::deliver(gateway, &request.id).await);
+    }
     Ok(decided)
 }
 
@@ -67,6 +78,8 @@ pub(crate) async fn settle(
     request: &RequestId,
     ruling: Ruling,
 ) -> Result<Outcome, StoreError> {
+    let owner = ruling.delivers().then(|| approver.actor());
+    let deciding = held::promise(gateway, request, owner).await?;
     let store = Arc::clone(&gateway.store);
     let (by, channel, request) = (approver.clone(), channel.to_owned(), request.clone());
     let outcome = blocking(move || {
@@ -77,6 +90,10 @@ pub(crate) async fn settle(
     .await?;
     gateway.cards.look();
     let Outcome::Done(decided) = &outcome else { return Ok(outcome) };
+    if !ruling.delivers() {
+        left_over(held::forget(gateway, &decided.id).await);
+    }
+    deciding.over();
     info!(
         channel = decided.key.channel,
         account = %decided.key.account,
@@ -86,6 +103,13 @@ pub(crate) async fn settle(
         "request decided"
     );
     Ok(outcome)
+}
+
+/// It is decided all the same; what could not be done is done at the next look.
+fn left_over(done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        warn!(%error, "a held message is looked at again");
+    }
 }
 
 async fn welcome(gateway: &Arc<Gateway>, key: &AccountKey, request: &PairingRequest) {

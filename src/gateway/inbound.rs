@@ -128,13 +128,12 @@ async fn take(
                 Ok(())
             }
             Passage::Stranger(mut knock, message) => {
-                let conversation = message.conversation.clone();
                 if let Some(ticket) = gate::ticket(&account.config, &message)
                     && shows(gateway, account, ticket, (&mut knock, &message)).await?
                 {
                     return see(account, &key);
                 }
-                if challenge::knocked(gateway, account, knock, conversation).await?
+                if challenge::knocked(gateway, account, knock, &message).await?
                     == Standing::Approved
                 {
                     event = InboundEvent::Message(*message);

@@ -65,14 +65,14 @@ enum Line {
 /// The counterpart of an [`InboundMessage`] on disk.
 #[derive(Clone, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of the message")]
-struct Kept {
+pub(crate) struct Kept {
     id: String,
     chat: String,
     direct: bool,
     sender: String,
     name: Option<String>,
     sent_at: u64,
-    text: String,
+    pub(crate) text: String,
     no_text: bool,
     mentions_us: bool,
     private: bool,
@@ -262,7 +262,8 @@ fn appendable(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
-fn keep(message: &InboundMessage) -> Kept {
+/// As it stands on disk.
+pub(crate) fn keep(message: &InboundMessage) -> Kept {
     Kept {
         id: message.id.as_str().to_owned(),
         chat: message.conversation.id.as_str().to_owned(),
@@ -277,7 +278,8 @@ fn keep(message: &InboundMessage) -> Kept {
     }
 }
 
-fn revive(kept: Kept) -> Option<InboundMessage> {
+/// As it came; `None` where its ids are none.
+pub(crate) fn revive(kept: Kept) -> Option<InboundMessage> {
     let sender = Sender { id: SenderId::new(&kept.sender).ok()?, name: kept.name, meta: [].into() };
     let kind = if kept.direct { ChatKind::Direct } else { ChatKind::Group };
     Some(InboundMessage {

@@ -21,6 +21,7 @@ use super::{
     command,
     entry::Entry,
     events::Asking,
+    held::{self, Held},
     journal::Journal,
     lobby::{self, Lobby},
     method::chat::Chats,
@@ -179,6 +180,8 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     let acceptor = entry.tls.as_ref().map(|served| served.acceptor.clone());
     let announced = entry.announce(&start.config);
     let gateway = Arc::new(gateway(&start, &store, entry)?);
+    // What this takes on is answered with whatever else the last run has left.
+    held::sweep(&gateway)?;
     keep(&gateway);
     gateway.asking.resume(&store.device_requests(world::now())?);
     for listener in listeners {
@@ -225,6 +228,7 @@ fn keep(gateway: &Arc<Gateway>) {
     }
     gateway.tracker.spawn(setup_message::keep(Arc::clone(gateway)));
     gateway.tracker.spawn(cards::keep(Arc::clone(gateway)));
+    gateway.tracker.spawn(held::keep(Arc::clone(gateway)));
 }
 
 /// Whoever is connected hears that it is over before his socket is closed.
@@ -272,6 +276,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         turns: Turns::default(),
         chats: Chats::default(),
         cards: Cards::new(Book::open(start.state.cards())),
+        held: Held::open(start.state.held())?,
         notices_underway: RwLock::default(),
         wrong_claims: Mutex::default(),
         wrong_codes: Mutex::default(),

@@ -25,6 +25,7 @@ pub(crate) fn choice(text: &str) -> Option<Choice> {
     let word = text.trim().trim_end_matches(['.', '!']).to_lowercase();
     match word.as_str() {
         "approve" | "yes" | "ok" => Some(Choice::Approve),
+        "approve and deliver" | "deliver" => Some(Choice::Deliver),
         "deny" | "no" => Some(Choice::Deny),
         "block" => Some(Choice::Block),
         "later" => Some(Choice::Later),

@@ -158,6 +158,11 @@ impl StateDir {
         self.outbox().join("cards.json")
     }
 
+    /// The folder of the first messages of those who wait.
+    pub fn held(&self) -> PathBuf {
+        self.0.join("held")
+    }
+
     /// Which of our messages shows which setup code.
     pub fn setup_messages(&self) -> PathBuf {
         self.0.join("inbox").join("setup-messages.json")

@@ -23,7 +23,7 @@ pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
     let _writer = Change::open(store, now)?;
     let state = &store.state;
     let shared = [state.credentials(), state.devices(), state.nodes()];
-    let own = [state.access(), state.keys(), state.outbox()];
+    let own = [state.access(), state.keys(), state.outbox(), state.held()];
     narrow(state.path());
     for dir in shared.iter().chain(&own).chain([&state.audit()]) {
         narrow(dir);

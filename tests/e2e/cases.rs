@@ -12,6 +12,7 @@ mod disk;
 mod dispatch;
 mod edges;
 mod flood;
+mod held;
 mod identity;
 mod node_calls;
 mod node_pairing;

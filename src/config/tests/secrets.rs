@@ -129,7 +129,7 @@ fn what_is_shown_can_be_loaded_and_means_the_same() {
          [channels.telegram.accounts.b]\ntoken_file = '/u'\nenabled = false\nallow_from = []\n\
          dm_policy = 'disabled'\ngroup_allow_from = ['*', 8]\n\
          [pairing]\nmessage = \"a\\n{code}\"\nreply = 'silent'\nwhen_full = 'evict-oldest'\n\
-         max_pending = 9\nnotify_on_approval = false\n\
+         max_pending = 9\nhold_first_message = true\nnotify_on_approval = false\n\
          [owner]\nallow_from = ['telegram:5']\n[gateway]\nport = 7\n",
         "channels.telegram.accounts.only.token_file = '/t'",
     ] {

@@ -24,6 +24,8 @@ use crate::{
 
 /// So long an owner is shown that leave has ended.
 const LAPSE_SHOWN_MS: u64 = 24 * 3_600_000;
+/// What stands on a card before the length of the message that is held.
+pub(super) const HELD: &str = "First message";
 
 /// A request that waits.
 pub(super) struct Ask {
@@ -64,7 +66,7 @@ pub(super) async fn gather(gateway: &Arc<Gateway>) -> Result<Vec<Ask>, StoreErro
         for plugin in registry::pairing_channels() {
             let waiting = here.store.waiting(plugin.id, now)?.into_iter();
             let runs = |request: &PairingRequest| here.account(&request.key).is_some();
-            asks.extend(waiting.filter(runs).map(|request| sender(plugin.label, request)));
+            asks.extend(waiting.filter(runs).map(|request| sender(&here, plugin.label, request)));
         }
         let rows = here.store.device_requests(now)?;
         asks.extend(rows.iter().map(|row| device(row, &rows, now)));
@@ -84,7 +86,13 @@ pub(super) fn next_lapse(gateway: &Gateway, now: UnixMs) -> Result<Option<UnixMs
     Ok(ends.filter(|until| *until > now).min())
 }
 
-fn sender(label: &str, request: PairingRequest) -> Ask {
+/// What was shown is what is decided: also that a message is held.
+pub(super) fn revision(gateway: &Gateway, request: &PairingRequest) -> String {
+    let held = gateway.held.characters(&request.id);
+    request.revision() + held.map(|_| "/held").unwrap_or_default()
+}
+
+fn sender(gateway: &Gateway, label: &str, request: PairingRequest) -> Ask {
     let about = About::Sender {
         channel: request.key.channel.clone(),
         account: request.key.account.as_str().to_owned(),
@@ -106,8 +114,12 @@ fn sender(label: &str, request: PairingRequest) -> Ask {
     }
     // An approval joins the two: whom he says to be is shown whole.
     facts.extend(request.claims.as_ref().map(|of| fact("Says he is", of.to_string(), true)));
+    let held = gateway.held.characters(&request.id);
+    let held = held.map(|n| format!("held, {n} character{}", if n == 1 { "" } else { "s" }));
+    facts.extend(held.map(|held| fact(HELD, held, false)));
     let ends = request.created_at.0.saturating_add(LIFETIME_MS);
-    Ask { about, ends, revision: request.revision(), facts, what: Asking::Sender(request) }
+    let revision = revision(gateway, &request);
+    Ask { about, ends, revision, facts, what: Asking::Sender(request) }
 }
 
 /// Leave that has ended lately, and is not given again.

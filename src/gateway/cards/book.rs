@@ -53,6 +53,8 @@ pub(crate) enum Choice {
     Back,
     /// Never hear him again.
     Block,
+    /// Let him in for good, and have what he wrote first answered.
+    Deliver,
     /// Turn it away.
     Deny,
     /// Let him in again; it is asked for how long.

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use openclaw_plugin_sdk::{Abilities, Body, Button, Card, Text, TextLimit, UnixMs};
 
 use super::{
-    asks::{Ask, Asking},
+    asks::{Ask, Asking, HELD},
     book::{About, Choice, Entry, Face, Fact, Token},
     outcome::{How, Outcome},
 };
@@ -26,8 +26,9 @@ pub(super) struct Canvas<'a> {
 }
 
 /// The choices of a card, in order. Their numbers are for platforms without buttons.
-pub(super) fn choices(about: &About, face: Face) -> &'static [Choice] {
-    use Choice::{Approve, Back, Block, Deny, Extend, ForGood, Hours, Later};
+pub(super) fn choices(about: &About, face: Face, facts: &[Fact]) -> &'static [Choice] {
+    use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
+    let holds = facts.iter().any(|fact| fact.label == HELD);
     match (about, face) {
         (About::Notice { .. }, _) => &[],
         (_, Face::Terms) => &[Hours(1), Hours(24), Hours(30 * 24), ForGood, Back],
@@ -35,6 +36,8 @@ pub(super) fn choices(about: &About, face: Face) -> &'static [Choice] {
         (About::Device { .. }, Face::Later(_)) => &[Approve, Deny],
         (About::Lapse { .. }, Face::Ask) => &[Extend, Later],
         (About::Lapse { .. }, Face::Later(_)) => &[Extend],
+        (About::Sender { .. }, Face::Ask) if holds => &[Approve, Deliver, Deny, Block, Later],
+        (About::Sender { .. }, Face::Later(_)) if holds => &[Approve, Deliver, Deny, Block],
         (About::Sender { .. }, Face::Ask) => &[Approve, Deny, Block, Later],
         (About::Sender { .. }, Face::Later(_)) => &[Approve, Deny, Block],
     }
@@ -50,6 +53,7 @@ impl Choice {
             Self::Approve => "Approve".to_owned(),
             Self::Back => "Back".to_owned(),
             Self::Block => "Block".to_owned(),
+            Self::Deliver => "Approve and deliver".to_owned(),
             Self::Deny => "Deny".to_owned(),
             Self::Extend => "Extend".to_owned(),
             Self::ForGood => "For good".to_owned(),
@@ -103,7 +107,7 @@ fn footer(ask: &Ask, canvas: Canvas<'_>) -> Text {
         Face::Terms => "For how long is he let in? ".to_owned(),
     };
     if abilities.buttons.is_none() && abilities.replies {
-        let numbered = choices(&ask.about, canvas.face).iter().enumerate();
+        let numbered = choices(&ask.about, canvas.face, &ask.facts).iter().enumerate();
         let numbered =
             numbered.map(|(n, choice)| format!("{} {}", n + 1, choice.label().to_lowercase()));
         let numbered = numbered.collect::<Vec<_>>().join(", ");

@@ -161,7 +161,7 @@ fn draw(
     let armed = here.account.config.plugin.abilities.buttons.is_none() || !card.tokens.is_empty();
     if mark(book, card, &look)? || !armed {
         let tokens = match here.account.config.plugin.abilities.buttons {
-            Some(_) => tokens(face::choices(&card.about, job.face))?,
+            Some(_) => tokens(face::choices(&card.about, job.face, &ask.facts))?,
             None => Vec::new(),
         };
         book.change(card.n, |card| card.arm(tokens));

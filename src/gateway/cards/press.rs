@@ -13,6 +13,7 @@ use openclaw_plugin_sdk::{
 use tracing::info;
 
 use super::{
+    asks,
     book::{About, Choice, Entry, Face},
     face,
     outcome::{self, How, Outcome},
@@ -131,7 +132,7 @@ pub(crate) async fn reply_decides(
     let numbered = account.config.plugin.abilities.buttons.is_none();
     let Some(choice) = words::choice(&message.text).or_else(|| {
         let number = number(&message.text).filter(|_| numbered)?;
-        face::choices(&card.about, card.face).get(number.checked_sub(1)?).copied()
+        face::choices(&card.about, card.face, &card.facts).get(number.checked_sub(1)?).copied()
     }) else {
         return Ok(false);
     };
@@ -159,7 +160,9 @@ async fn act(
 ) -> Result<String, StoreError> {
     let hours = |hours: u32| Some(Duration::from_hours(hours.into()));
     let (decision, lasting) = match choice {
-        Choice::Approve | Choice::Extend | Choice::ForGood => (Decision::Approve, None),
+        Choice::Approve | Choice::Deliver | Choice::Extend | Choice::ForGood => {
+            (Decision::Approve, None)
+        }
         Choice::Back => return turn(gateway, card, Face::Ask, "Nothing was done.".into()).await,
         Choice::Block => (Decision::Block, None),
         Choice::Deny => (Decision::Deny, None),
@@ -186,7 +189,7 @@ async fn act(
         }
         About::Notice { .. } => NO_CARD.to_owned(),
         About::Sender { channel, request, .. } => {
-            let ruling = Ruling { decision, lasting };
+            let ruling = Ruling { decision, lasting, deliver: choice == Choice::Deliver };
             sender(gateway, approver, card, (channel, request, ruling)).await?
         }
     };
@@ -213,7 +216,7 @@ async fn turn(
 async fn ask_how_long(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreError> {
     if let About::Sender { channel, request, .. } = &card.about {
         let waits = waiting(gateway, channel, &RequestId::from_text(request)).await?;
-        if waits.as_ref().is_none_or(|request| request.revision() != card.revision) {
+        if waits.as_ref().is_none_or(|request| asks::revision(gateway, request) != card.revision) {
             gateway.cards.look();
             return Ok(match waits {
                 Some(_) => CHANGED.to_owned(),
@@ -267,7 +270,7 @@ async fn sender(
 ) -> Result<String, StoreError> {
     let id = RequestId::from_text(request);
     Ok(match waiting(gateway, channel, &id).await? {
-        Some(request) if request.revision() != card.revision => CHANGED.to_owned(),
+        Some(request) if asks::revision(gateway, &request) != card.revision => CHANGED.to_owned(),
         Some(_) => match decide::decide(gateway, approver, channel, &id, ruling).await {
             Ok(store::Outcome::Changed) => CLAIM_IS_OVER.to_owned(),
             Ok(store::Outcome::Done(decided)) => {
