@@ -124,6 +124,40 @@ async fn a_stranger_is_let_in_by_chat_and_is_still_in_after_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs the emulator"]
+async fn a_card_is_sent_with_its_buttons_and_edited_when_the_command_line_has_decided() {
+    let mut bed = Bed::start().await;
+    bed.say(ANN, ANN, "hello").await;
+    let [challenge, card] = bed.next([ANN, OWNER]).await;
+    let code = challenge.split_once("Pairing code: <code>").expect(&challenge).1[..8].to_owned();
+    assert!(card.starts_with("Somebody asks to be let in."), "{card}");
+    let sent = bed.crabline.accepted(&["sendmessage"]);
+    let keyboard = sent.iter().map(|(_, body)| body["reply_markup"].to_string());
+    let keyboard = keyboard.filter(|keyboard| keyboard.contains("Approve")).collect::<Vec<_>>();
+    assert_eq!(keyboard.len(), 1);
+    for label in ["Deny", "Block", "Later"] {
+        assert!(keyboard[0].contains(label), "{keyboard:?}");
+    }
+    assert!(bed.home.cli(&["pairing", "approve", "telegram", &code]).status.success());
+    let edited = async {
+        loop {
+            let edits = bed.crabline.accepted(&["editmessagetext"]);
+            if let Some((_, edit)) = edits.first() {
+                return edit.clone();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let edit = tokio::time::timeout(PATIENCE, edited).await.expect("the card is edited");
+    let text = edit["text"].as_str().unwrap();
+    assert!(text.starts_with("✅ Approved") && text.contains("on this machine"), "{text}");
+    assert!(!text.contains(&code), "{text}");
+    assert!(!edit["reply_markup"].to_string().contains("Approve"), "nothing is left to press");
+    bed.stop();
+    assert_eq!(bed.sent().len(), bed.read, "and no new message: {:?}", bed.sent());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the emulator"]
 async fn a_phone_comes_with_the_owners_code_chats_and_is_there_after_a_restart() {
     let mut bed = Bed::start().await;
     bed.say(OWNER, OWNER, "/pair local").await;
