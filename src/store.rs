@@ -96,13 +96,16 @@ pub struct Decide<'a> {
     pub decision: openclaw_plugin_sdk::Decision,
     /// Until when an approval lets him in; for good where nothing stands there.
     pub until: Option<UnixMs>,
+    /// The revision that whoever decides was shown; compared under the lock. Nothing where the name of the request
+    /// is all that he goes by.
+    pub shown: Option<&'a str>,
 }
 
 /// What became of a decision.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "a request holds its code")]
 pub enum Outcome {
-    /// He says that he is somebody who is let in no more. Nothing was changed.
+    /// It is not what was shown any more, or he says that he is somebody who is let in no more. Nothing was changed.
     Changed,
     /// Done and durable; the request as it was.
     Done(PairingRequest),

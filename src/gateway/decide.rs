@@ -20,7 +20,7 @@ use crate::{
 pub(crate) const WELCOME: &str = "✅ OpenClaw access approved. Send a message to start chatting.";
 
 /// Which way a decision goes, and how long it holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ruling {
     /// Which way.
     pub(crate) decision: Decision,
@@ -28,20 +28,22 @@ pub(crate) struct Ruling {
     pub(crate) lasting: Option<Duration>,
     /// An approval has the held first message answered.
     pub(crate) deliver: bool,
+    /// The revision of the request that was shown, where a card showed it.
+    pub(crate) shown: Option<String>,
 }
 
 impl From<Decision> for Ruling {
     fn from(decision: Decision) -> Self {
-        Self { decision, lasting: None, deliver: false }
+        Self { decision, lasting: None, deliver: false, shown: None }
     }
 }
 
 impl Ruling {
-    fn delivers(self) -> bool {
+    fn delivers(&self) -> bool {
         self.deliver && self.decision == Decision::Approve
     }
 
-    fn until(self, now: UnixMs) -> Option<UnixMs> {
+    fn until(&self, now: UnixMs) -> Option<UnixMs> {
         let lasting = u64::try_from(self.lasting?.as_millis()).unwrap_or(u64::MAX);
         Some(UnixMs(now.0.saturating_add(lasting)))
     }
@@ -55,15 +57,16 @@ pub(crate) async fn decide(
     request: &RequestId,
     ruling: Ruling,
 ) -> Result<Outcome, StoreError> {
+    let (lets_in, delivers) = (ruling.decision == Decision::Approve, ruling.delivers());
     let decided = settle(gateway, approver, channel, request, ruling).await?;
     if let Outcome::Done(request) = &decided
-        && ruling.decision == Decision::Approve
+        && lets_in
         && gateway.config.pairing.notify_on_approval
     {
         welcome(gateway, &request.key, request).await;
     }
     if let Outcome::Done(request) = &decided
-        && ruling.delivers()
+        && delivers
     {
         left_over(held::deliver(gateway, &request.id).await);
     }
@@ -78,19 +81,21 @@ pub(crate) async fn settle(
     request: &RequestId,
     ruling: Ruling,
 ) -> Result<Outcome, StoreError> {
-    let owner = ruling.delivers().then(|| approver.actor());
+    let (decision, delivers) = (ruling.decision, ruling.delivers());
+    let owner = delivers.then(|| approver.actor());
     let deciding = held::promise(gateway, request, owner).await?;
     let store = Arc::clone(&gateway.store);
     let (by, channel, request) = (approver.clone(), channel.to_owned(), request.clone());
     let outcome = blocking(move || {
-        let (now, decision) = (world::now(), ruling.decision);
+        let now = world::now();
         let until = ruling.until(now).filter(|_| decision == Decision::Approve);
-        store.decide(&by, &Decide { channel: &channel, request: &request, decision, until }, now)
+        let (channel, request, shown) = (&*channel, &request, ruling.shown.as_deref());
+        store.decide(&by, &Decide { channel, request, decision, until, shown }, now)
     })
     .await?;
     gateway.cards.look();
     let Outcome::Done(decided) = &outcome else { return Ok(outcome) };
-    if !ruling.delivers() {
+    if !delivers {
         left_over(held::forget(gateway, &decided.id).await);
     }
     deciding.over();
@@ -99,7 +104,7 @@ pub(crate) async fn settle(
         account = %decided.key.account,
         sender = %decided.sender,
         actor = approver.actor(),
-        decision = ?ruling.decision,
+        ?decision,
         "request decided"
     );
     Ok(outcome)

@@ -223,7 +223,7 @@ impl CommandPort for Port {
             ));
         };
         self.gateway.wrong_codes().forget(approver.actor());
-        let ruling = Ruling { decision, lasting: choice.lasting, deliver: false };
+        let ruling = Ruling { decision, lasting: choice.lasting, deliver: false, shown: None };
         let channel = &request.key.channel;
         let decided = decide::decide(&self.gateway, approver, channel, &request.id, ruling).await;
         Ok(match decided.map_err(|error| CommandError::Failed(error.to_string()))? {

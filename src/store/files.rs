@@ -250,6 +250,9 @@ impl Store for FileStore {
         let Some(request) = request.filter(|request| !self.ages.is_request_over(request)) else {
             return Ok(Outcome::Gone);
         };
+        if decide.shown.is_some_and(|shown| request.revision() != shown) {
+            return Ok(Outcome::Changed);
+        }
         let is_more = decide.until.is_some()
             || request.claims.is_some()
             || self.records()?.grant(&request.key, &request.sender).is_some();

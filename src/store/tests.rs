@@ -80,7 +80,13 @@ impl Bed {
     }
 
     fn decide(&self, request: &PairingRequest, decision: Decision) -> Result<Outcome, StoreError> {
-        let decide = Decide { channel: "telegram", request: &request.id, decision, until: None };
+        let decide = Decide {
+            channel: "telegram",
+            request: &request.id,
+            decision,
+            until: None,
+            shown: None,
+        };
         self.store.decide(&by(), &decide, NOW)
     }
 

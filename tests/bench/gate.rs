@@ -69,6 +69,7 @@ fn approve(store: &FileStore, request: &PairingRequest) {
         request: &request.id,
         decision: Decision::Approve,
         until: None,
+        shown: None,
     };
     let done = store.decide(&Approver::on_host(0), &decide, NOW).unwrap();
     assert!(matches!(done, Outcome::Done(_)));

@@ -121,8 +121,13 @@ impl Which {
         }
         let until = lasting.and_then(|span| u64::try_from(span.as_millis()).ok());
         let until = until.map(|span| UnixMs(now.0.saturating_add(span)));
-        let decide =
-            Decide { channel: &request.key.channel, request: &request.id, decision, until };
+        let decide = Decide {
+            channel: &request.key.channel,
+            request: &request.id,
+            decision,
+            until,
+            shown: None,
+        };
         match store.decide(&Host::approver(), &decide, now)? {
             Outcome::Done(request) => Ok(request),
             Outcome::Changed => Err(changed(&request)),

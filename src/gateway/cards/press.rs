@@ -189,7 +189,8 @@ async fn act(
         }
         About::Notice { .. } => NO_CARD.to_owned(),
         About::Sender { channel, request, .. } => {
-            let ruling = Ruling { decision, lasting, deliver: choice == Choice::Deliver };
+            let deliver = choice == Choice::Deliver;
+            let ruling = Ruling { decision, lasting, deliver, shown: None };
             sender(gateway, approver, card, (channel, request, ruling)).await?
         }
     };
@@ -269,21 +270,30 @@ async fn sender(
     (channel, request, ruling): (&str, &str, Ruling),
 ) -> Result<String, StoreError> {
     let id = RequestId::from_text(request);
-    Ok(match waiting(gateway, channel, &id).await? {
-        Some(request) if asks::revision(gateway, &request) != card.revision => CHANGED.to_owned(),
-        Some(_) => match decide::decide(gateway, approver, channel, &id, ruling).await {
-            Ok(store::Outcome::Changed) => CLAIM_IS_OVER.to_owned(),
-            Ok(store::Outcome::Done(decided)) => {
-                let hours =
-                    |span: Duration| u32::try_from(span.as_secs() / 3_600).unwrap_or(u32::MAX);
-                let label = |span| Choice::Hours(hours(span)).label();
-                let lasting = ruling.lasting.map(|span| format!(", for {}", label(span)));
-                decide::sentence(ruling.decision, &decided) + &lasting.unwrap_or_default()
-            }
-            Ok(store::Outcome::Gone) => ended(gateway, card).await?,
-            Err(error) => format!("Nothing was changed: {error}"),
+    let (decision, lasting) = (ruling.decision, ruling.lasting);
+    let Some(waits) = waiting(gateway, channel, &id).await? else {
+        return ended(gateway, card).await;
+    };
+    if asks::revision(gateway, &waits) != card.revision {
+        return Ok(CHANGED.to_owned());
+    }
+    // What was just compared with the card is what is decided, whatever is written meanwhile.
+    let shown = waits.revision();
+    let ruling = Ruling { shown: Some(shown.clone()), ..ruling };
+    let decided = decide::decide(gateway, approver, channel, &id, ruling).await;
+    Ok(match decided {
+        Ok(store::Outcome::Changed) => match waiting(gateway, channel, &id).await? {
+            Some(request) if request.revision() == shown => CLAIM_IS_OVER.to_owned(),
+            _ => CHANGED.to_owned(),
         },
-        None => ended(gateway, card).await?,
+        Ok(store::Outcome::Done(decided)) => {
+            let hours = |span: Duration| u32::try_from(span.as_secs() / 3_600).unwrap_or(u32::MAX);
+            let label = |span| Choice::Hours(hours(span)).label();
+            let lasting = lasting.map(|span| format!(", for {}", label(span)));
+            decide::sentence(decision, &decided) + &lasting.unwrap_or_default()
+        }
+        Ok(store::Outcome::Gone) => ended(gateway, card).await?,
+        Err(error) => format!("Nothing was changed: {error}"),
     })
 }
 

@@ -103,6 +103,7 @@ fn what_has_run_its_hour_waits_no_more() {
         request: &request.id,
         decision: Decision::Approve,
         until: None,
+        shown: None,
     };
     assert!(matches!(bed.store.decide(&by(), &decide, later).unwrap(), Outcome::Gone));
     let again = opened(bed.store.ask(&knock("default", "4711"), PLACES, later).unwrap());
@@ -117,7 +118,8 @@ fn case_046_a_wrong_try_neither_burns_nor_tells() {
     let before = bed.snapshot();
     let unknown = RequestId::from_text("8yQgWb20Sq4JK5bdUy6meg1tmG4Smwo6");
     for (channel, request) in [("webchat", &request.id), ("telegram", &unknown)] {
-        let decide = Decide { channel, request, decision: Decision::Approve, until: None };
+        let decide =
+            Decide { channel, request, decision: Decision::Approve, until: None, shown: None };
         assert!(matches!(bed.store.decide(&by(), &decide, NOW).unwrap(), Outcome::Gone));
     }
     assert!(find_code(&bed.store, "webchat", &request.code, NOW).unwrap().is_empty());

@@ -35,6 +35,7 @@ fn a_code_lives_an_hour_by_the_other_clock_too() {
         request: &request.id,
         decision: Decision::Approve,
         until: None,
+        shown: None,
     };
     assert!(matches!(store.decide(&by(), &approve, back).unwrap(), Outcome::Gone));
     assert!(!store.approved(&key("default")).unwrap().names(&id("7")));

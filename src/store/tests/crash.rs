@@ -84,7 +84,7 @@ fn act(store: &FileStore, action: &str) {
     let decide = |decision| {
         let waiting = store.waiting("telegram", NOW).unwrap();
         let request = &waiting.iter().find(|request| request.sender == id("2")).unwrap().id;
-        let decide = Decide { channel: "telegram", request, decision, until: None };
+        let decide = Decide { channel: "telegram", request, decision, until: None, shown: None };
         assert!(matches!(store.decide(&by(), &decide, NOW).unwrap(), Outcome::Done(_)));
     };
     match action {

@@ -75,6 +75,7 @@ fn what_we_do_not_know_survives_and_the_first_rewrite_keeps_the_original() {
             request: &request.id,
             decision: Decision::Approve,
             until: None,
+            shown: None,
         };
         assert!(matches!(bed.store.decide(&by(), &decide, now()).unwrap(), Outcome::Done(_)));
     };
@@ -211,6 +212,7 @@ fn case_113_nobody_else_can_read_a_byte() {
             request: &request.id,
             decision: Decision::Approve,
             until: None,
+            shown: None,
         };
         store.decide(&by(), &decide, NOW).unwrap();
         store.open_claim(&ClaimCode::from_random([1; 12]), NOW).unwrap();

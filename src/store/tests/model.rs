@@ -104,7 +104,7 @@ impl Both {
 
     fn rule(&self, who: Id, decision: Decision, until: Option<UnixMs>) -> Option<Outcome> {
         let request = self.request(who)?;
-        let decide = Decide { channel: who.0, request: &request.id, decision, until };
+        let decide = Decide { channel: who.0, request: &request.id, decision, until, shown: None };
         Some(self.bed.store.decide(&by(), &decide, self.now()).unwrap())
     }
 

@@ -23,7 +23,8 @@ impl Bed {
     }
 
     fn rule(&self, request: &PairingRequest, decision: Decision, until: Option<UnixMs>) -> Outcome {
-        let decide = Decide { channel: "telegram", request: &request.id, decision, until };
+        let decide =
+            Decide { channel: "telegram", request: &request.id, decision, until, shown: None };
         self.store.decide(&by(), &decide, NOW).unwrap()
     }
 
@@ -246,4 +247,21 @@ fn leave_that_no_line_explains_is_named() {
     let report = bed.store.verify(NOW).unwrap();
     assert_eq!(report.unexplained, [audit::verify::Unexplained::Grant(at("work", "4"))]);
     assert!(report.is_whole());
+}
+
+#[test]
+fn case_035_what_was_not_shown_is_not_decided() {
+    let bed = Bed::new();
+    let request = bed.opened("default", "1");
+    let decide = |shown: &str, decision| {
+        let until = None;
+        let (channel, request, shown) = ("telegram", &request.id, Some(shown));
+        let decide = Decide { channel, request, decision, until, shown };
+        bed.store.decide(&by(), &decide, NOW).unwrap()
+    };
+    for decision in [Decision::Approve, Decision::Block, Decision::Deny] {
+        assert!(matches!(decide("another", decision), Outcome::Changed));
+    }
+    assert_eq!(bed.store.waiting("telegram", NOW).unwrap().len(), 1, "nothing was changed");
+    assert!(matches!(decide(&request.revision(), Decision::Deny), Outcome::Done(_)));
 }

@@ -88,6 +88,7 @@ fn approve(store: &FileStore, number: usize) {
         request: &request.id,
         decision: Decision::Approve,
         until: None,
+        shown: None,
     };
     assert!(matches!(store.decide(&by(), &decide, NOW).unwrap(), Outcome::Done(_)));
     say("in", number);
