@@ -21,6 +21,7 @@ mod inbound;
 mod journal;
 mod lobby;
 mod method;
+mod metrics;
 mod notice;
 mod outbound;
 mod port;
@@ -61,6 +62,7 @@ use self::{
     held::Held,
     lobby::Lobby,
     method::{chat::Chats, node::Nodes},
+    metrics::Metrics,
     port::WrongCodes,
     pulse::Pulse,
     sessions::Sessions,
@@ -113,6 +115,7 @@ pub(crate) struct Gateway {
     cards: Cards,
     /// First messages of those who wait.
     held: Held,
+    metrics: Metrics,
     /// Read while devices are being shown.
     notices_underway: RwLock<()>,
     wrong_claims: Mutex<WrongTries>,

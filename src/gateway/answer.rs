@@ -296,6 +296,7 @@ async fn ask(gateway: &Gateway, prompt: &Prompt) -> Result<String, ResponderErro
     let (pieces, mut heard) = mpsc::channel(16);
     let answer = Answer::new(pieces);
     // The listener hears the end when the only answer is dropped.
+    let _timed = gateway.metrics.responder.time();
     let speak = async move { gateway.responder.respond(prompt, &answer).await };
     let listen = async {
         let mut whole = String::new();

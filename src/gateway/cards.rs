@@ -106,6 +106,15 @@ impl Cards {
         }
     }
 
+    /// How many cards do not stand in their chats as they should, and since when the oldest of them waits that is not
+    /// held back.
+    pub(crate) fn backlog(&self) -> (usize, Option<UnixMs>) {
+        let book = self.book();
+        let owed: Vec<&Entry> = book.cards().iter().filter(|card| card.is_owed()).collect();
+        let since = owed.iter().filter(|card| !card.held).map(|card| card.owed_since());
+        (owed.len(), since.min())
+    }
+
     /// The card that this message shows. An owner may be faster than the platform's answer to our sending.
     async fn shown_by(&self, key: &AccountKey, sent: &SentRef) -> Option<Entry> {
         let wait = async {

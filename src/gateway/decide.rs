@@ -85,6 +85,7 @@ pub(crate) async fn settle(
     let owner = delivers.then(|| approver.actor());
     let deciding = held::promise(gateway, request, owner).await?;
     let store = Arc::clone(&gateway.store);
+    let _timed = gateway.metrics.decision.time();
     let (by, channel, request) = (approver.clone(), channel.to_owned(), request.clone());
     let outcome = blocking(move || {
         let now = world::now();

@@ -156,6 +156,7 @@ impl Port {
     ) -> Result<Result<(), Undecided>, StoreError> {
         let store = Arc::clone(&self.gateway.store);
         let Display { id, revision, .. } = display;
+        let _timed = self.gateway.metrics.decision.time();
         blocking(move || {
             let now = world::now();
             Ok(match decision {

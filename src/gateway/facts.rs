@@ -44,6 +44,12 @@ impl Facts {
             host: text(header::HOST),
         }
     }
+
+    /// True where the client calls us by an address or `localhost`, or not at all: a name may lead here today, and
+    /// its page's requests of this kind bear no `Origin`.
+    pub(crate) fn names_a_fixed_place(&self) -> bool {
+        self.host.as_deref().is_none_or(is_fixed)
+    }
 }
 
 /// True where the page may speak to this gateway: it is named in the configuration, or comes from the very place
@@ -56,12 +62,16 @@ pub(crate) fn origin_allowed(facts: &Facts, allowed: &[String]) -> bool {
     }
     let Some((_, place)) = origin.split_once("://") else { return false };
     let Some(host) = &facts.host else { return false };
+    is_fixed(place) && place.eq_ignore_ascii_case(host)
+}
+
+/// An address or `localhost`, with or without a port.
+fn is_fixed(place: &str) -> bool {
     let name = place.rsplit_once(':').map_or(place, |(name, port)| {
         if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { place }
     });
     let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let fixed = name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok();
-    fixed && place.eq_ignore_ascii_case(host)
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
 }
 
 #[cfg(test)]

@@ -61,6 +61,19 @@ pub(crate) enum Passage {
     Silence(&'static str),
 }
 
+impl Passage {
+    /// In a word, for whoever counts.
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Admitted(_) => "admitted",
+            Self::Stranger(..) => "stranger",
+            Self::Misplaced(_) => "misplaced",
+            Self::Refused(_) => "refused",
+            Self::Silence(_) => "ignored",
+        }
+    }
+}
+
 /// An event that passed. Nothing outside of the gateway can name it, and nothing outside of this file can make it.
 ///
 /// ```compile_fail,E0603

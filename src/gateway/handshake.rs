@@ -52,12 +52,18 @@ pub(crate) async fn shake(
     nonce: Nonce,
     text: &str,
 ) -> Result<(Arc<Session>, Outgoing), Box<Farewell>> {
-    let coming = read(gateway, facts, text)?;
+    let _timed = gateway.metrics.handshake.time();
+    let count = |outcome| gateway.metrics.handshakes.count([outcome]);
+    let coming = read(gateway, facts, text).inspect_err(|_| count("malformed"))?;
     let proof = coming.prove(nonce);
     let kinds = coming.kinds();
     let locked_ms = begin(gateway, &coming, &kinds);
     let decided = decide(gateway, &coming, proof, locked_ms).await;
-    let (outcome, device) = decided.map_err(|error| unavailable(&coming.id, &error))?;
+    let (outcome, device) = decided.map_err(|error| {
+        count("unavailable");
+        unavailable(&coming.id, &error)
+    })?;
+    count(word(&outcome));
     match outcome {
         Outcome::Hello(hello) => {
             succeeded(gateway, &coming, &kinds);
@@ -75,6 +81,17 @@ pub(crate) async fn shake(
             info!(address = %facts.address, client = coming.params.client.id.as_str(), ?refusal, "connect refused");
             Err(Box::new(refusal::of_handshake(&coming.id, refusal, coming.tried())))
         }
+    }
+}
+
+/// How it was decided, for whoever counts.
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Hello(_) => "admitted",
+        Outcome::Waiting(_) => "waiting",
+        Outcome::Refused(Refusal::Unauthorized(_)) => "unauthorized",
+        Outcome::Refused(Refusal::Proof(_)) => "bad-proof",
+        Outcome::Refused(Refusal::ControlPageIdentity | Refusal::DeviceIdentity) => "no-identity",
     }
 }
 

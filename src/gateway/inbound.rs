@@ -17,7 +17,7 @@ use super::{
     answer, blocking, cards,
     challenge::{self, Standing},
     command,
-    gate::{self, Admitted, Passage, Rules, What},
+    gate::{self, Admitted, Moment, Passage, Rules, What},
     journal::{self, EventKey},
     notice,
     status::State,
@@ -110,7 +110,7 @@ async fn take(
         Rules { account: &account.config, owners: &gateway.config.owners, store: &*gateway.store };
     let seen = seen(account, &event);
     loop {
-        let passage = gate::admit(rules, event, moment)?;
+        let passage = judge(gateway, rules, event, moment)?;
         note(gateway, seen.clone(), &passage);
         return match passage {
             Passage::Admitted(admitted) => admitted_event(gateway, account, *admitted, key).await,
@@ -174,6 +174,19 @@ fn note(gateway: &Gateway, seen: Option<Seen>, passage: &Passage) {
         judged.word().clone_into(&mut seen.verdict);
         gateway.verdicts.lock().unwrap_or_else(PoisonError::into_inner).add(seen);
     }
+}
+
+fn judge(
+    gateway: &Gateway,
+    rules: Rules<'_>,
+    event: InboundEvent,
+    moment: Moment,
+) -> Result<Passage, StoreError> {
+    let _timed = gateway.metrics.verdict.time();
+    let passage = gate::admit(rules, event, moment);
+    let outcome = passage.as_ref().map_or("unreadable", Passage::outcome);
+    gateway.metrics.verdicts.count([rules.account.plugin.id, outcome]);
+    passage
 }
 
 /// A stranger shows a ticket. True where it was an invitation, and he is let in by it; a link goes into his knock.

@@ -78,6 +78,11 @@ impl Lobby {
         number
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.inside().count
+    }
+
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }

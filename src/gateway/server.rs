@@ -24,7 +24,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, warn};
 
-use super::{Gateway, account::Running, facts::Facts, lobby::Place, session};
+use super::{Gateway, account::Running, facts::Facts, lobby::Place, metrics, session};
 use crate::reach::identity::{self, BadNonce};
 
 const JSON: &str = "application/json";
@@ -145,6 +145,9 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
         } else {
             plain(StatusCode::METHOD_NOT_ALLOWED, "read it")
         };
+    }
+    if path == metrics::PATH {
+        return metrics::answer(gateway, request.method(), request.headers(), &facts).await;
     }
     if path == identity::PATH {
         return who(gateway, &request);
@@ -283,11 +286,11 @@ fn json(status: StatusCode, body: &'static str) -> Response<Bytes> {
     answer(status, JSON, Bytes::from_static(body.as_bytes()))
 }
 
-fn plain(status: StatusCode, body: &'static str) -> Response<Bytes> {
+pub(super) fn plain(status: StatusCode, body: &'static str) -> Response<Bytes> {
     answer(status, "text/plain; charset=utf-8", Bytes::from_static(body.as_bytes()))
 }
 
-fn answer(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
+pub(super) fn answer(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

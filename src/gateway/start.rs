@@ -26,6 +26,7 @@ use super::{
     lobby::{self, Lobby},
     method::chat::Chats,
     method::node::Nodes,
+    metrics::Metrics,
     pulse::{self, Pulse},
     server,
     sessions::{Audience, Event, Sessions},
@@ -45,7 +46,10 @@ use crate::{
         tls::TlsError,
     },
     registry,
-    store::{Store, StoreError, devices::DeviceStore, files::FileStore, paths::StateDir},
+    store::{
+        Store, StoreError, audit::tail::Tail, devices::DeviceStore, files::FileStore,
+        paths::StateDir,
+    },
     verdicts::Ring,
     world,
 };
@@ -275,6 +279,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         nodes: Nodes::default(),
         turns: Turns::default(),
         chats: Chats::default(),
+        metrics: Metrics::new(Tail::at_end(&start.state)?),
         cards: Cards::new(Book::open(start.state.cards())),
         held: Held::open(start.state.held())?,
         notices_underway: RwLock::default(),

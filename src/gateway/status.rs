@@ -25,6 +25,17 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// All of them.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Disabled,
+        Self::Connecting,
+        Self::Connected,
+        Self::Waiting,
+        Self::Unauthorized,
+        Self::StoreUnreadable,
+        Self::Stopped,
+    ];
+
     /// The word that `channels status` prints.
     pub(crate) fn word(&self) -> &'static str {
         match self {

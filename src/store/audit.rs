@@ -6,6 +6,7 @@
 
 mod head;
 mod log;
+pub mod tail;
 pub mod verify;
 
 use std::{

@@ -14,6 +14,7 @@ mod edges;
 mod flood;
 mod held;
 mod identity;
+mod metrics;
 mod node_calls;
 mod node_pairing;
 mod own_code;

@@ -195,6 +195,17 @@ impl Entry {
         self.used.drain(..surplus);
     }
 
+    /// What stands in the chat is not what should.
+    pub(crate) fn is_owed(&self) -> bool {
+        let unsent = self.look.is_none() || self.sending.is_some() || self.outcome.is_some();
+        !self.is_over() && (unsent || self.revision != self.wants)
+    }
+
+    /// When it came, or when it was decided.
+    pub(crate) fn owed_since(&self) -> UnixMs {
+        UnixMs(self.outcome.as_ref().map_or(self.came, |outcome| outcome.at))
+    }
+
     /// Nothing is left to be done for it.
     pub(crate) fn is_over(&self) -> bool {
         self.outcome.as_ref().is_some_and(|outcome| self.look.as_deref() == Some(outcome.look()))

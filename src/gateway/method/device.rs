@@ -154,6 +154,7 @@ pub(super) async fn approve_request(
 ) -> Result<Arc<Device>, Box<Refused>> {
     let (store, id, displayed) =
         (Arc::clone(&call.gateway.store), request.id.clone(), request.revision());
+    let _timed = call.gateway.metrics.decision.time();
     let decided = blocking(move || store.approve_device(&by, &id, displayed, world::now())).await;
     let device = decided
         .map_err(|error| store_failed(&error))?
@@ -179,6 +180,7 @@ pub(super) async fn reject_request(
 ) -> Result<DeviceRequest, Box<Refused>> {
     let (store, id, displayed) =
         (Arc::clone(&call.gateway.store), request.id.clone(), request.revision());
+    let _timed = call.gateway.metrics.decision.time();
     let decided = blocking(move || store.reject_device(&by, &id, displayed, world::now())).await;
     let request = decided
         .map_err(|error| store_failed(&error))?

@@ -21,7 +21,7 @@ fn shared() -> Value {
     json!({ "token": TOKEN })
 }
 
-const ALL: [&str; 3] = ["operator.admin", "operator.pairing", "operator.read"];
+pub(crate) const ALL: [&str; 3] = ["operator.admin", "operator.pairing", "operator.read"];
 
 /// A command line on this machine with the shared token.
 pub(crate) async fn admin(gateway: &Gateway) -> Wire {

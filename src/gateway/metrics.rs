@@ -1,0 +1,154 @@
+//! What the gateway counts while it runs, for `/metrics`. A label is one of our own words or a configured account,
+//! never an id that a stranger chose: counters take nothing but `'static` text.
+
+mod page;
+mod text;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+pub(crate) use self::page::answer;
+use crate::store::{StoreError, audit::tail::Tail};
+
+/// Where the page is.
+pub(crate) const PATH: &str = "/metrics";
+
+/// The upper bounds of a duration's buckets, in microseconds; and how they are spelt, in seconds.
+const BOUNDS: [(u64, &str); 12] = [
+    (100, "0.0001"),
+    (500, "0.0005"),
+    (1_000, "0.001"),
+    (5_000, "0.005"),
+    (10_000, "0.01"),
+    (50_000, "0.05"),
+    (100_000, "0.1"),
+    (500_000, "0.5"),
+    (1_000_000, "1"),
+    (5_000_000, "5"),
+    (30_000_000, "30"),
+    (120_000_000, "120"),
+];
+
+/// The decisions of the access log that are counted, by its words.
+const DECISIONS: [&str; 20] = [
+    "accept",
+    "approve",
+    "block",
+    "claim",
+    "deny",
+    "device-admit",
+    "device-approve",
+    "device-reject",
+    "device-remove",
+    "evict",
+    "extend",
+    "node-approve",
+    "node-reject",
+    "node-remove",
+    "owner-add",
+    "owner-remove",
+    "revoke",
+    "token-revoke",
+    "token-rotate",
+    "unblock",
+];
+const SURFACES: [&str; 4] = ["channel", "chat", "cli", "socket"];
+
+/// How often something was the case, by one word for each label.
+#[derive(Debug, Default)]
+pub(crate) struct Tally<const N: usize>(Mutex<BTreeMap<[&'static str; N], u64>>);
+
+impl<const N: usize> Tally<N> {
+    /// Once more.
+    pub(crate) fn count(&self, words: [&'static str; N]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(words).or_default() += 1;
+    }
+
+    fn all(&self) -> BTreeMap<[&'static str; N], u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// How long something took.
+#[derive(Debug, Default)]
+pub(crate) struct Durations {
+    buckets: [AtomicU64; BOUNDS.len()],
+    count: AtomicU64,
+    micros: AtomicU64,
+}
+
+impl Durations {
+    /// Measures until what is returned is dropped.
+    pub(crate) fn time(&self) -> Timed<'_> {
+        Timed { durations: self, since: Instant::now() }
+    }
+
+    fn note(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        if let Some(at) = BOUNDS.iter().position(|(bound, _)| micros <= *bound) {
+            self.buckets[at].fetch_add(1, Ordering::Relaxed);
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+/// Something that is being measured.
+#[derive(Debug)]
+pub(crate) struct Timed<'a> {
+    durations: &'a Durations,
+    since: Instant,
+}
+
+impl Drop for Timed<'_> {
+    fn drop(&mut self) {
+        self.durations.note(self.since.elapsed());
+    }
+}
+
+/// Everything that is counted. What can be looked up when it is asked for is not kept here.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    /// Channel and outcome.
+    pub(crate) verdicts: Tally<2>,
+    pub(crate) handshakes: Tally<1>,
+    pub(crate) verdict: Durations,
+    pub(crate) decision: Durations,
+    pub(crate) handshake: Durations,
+    pub(crate) responder: Durations,
+    /// Surface and decision: read from the access log, where every process writes them.
+    decisions: Tally<2>,
+    log: Mutex<Tail>,
+}
+
+impl Metrics {
+    /// Decisions count from here on.
+    pub(crate) fn new(log: Tail) -> Self {
+        Self {
+            verdicts: Tally::default(),
+            handshakes: Tally::default(),
+            verdict: Durations::default(),
+            decision: Durations::default(),
+            handshake: Durations::default(),
+            responder: Durations::default(),
+            decisions: Tally::default(),
+            log: Mutex::new(log),
+        }
+    }
+
+    /// Counts the decisions that were written since the last time. Blocks on disk.
+    fn follow(&self) -> Result<(), StoreError> {
+        let ours = |words: &[&'static str], text: &str| words.iter().find(|w| **w == text).copied();
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).read(|line| {
+            if let Some(decision) = ours(&DECISIONS, &line.action) {
+                self.decisions.count([ours(&SURFACES, &line.surface).unwrap_or("other"), decision]);
+            }
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! The lines that are appended to the access log while somebody follows it, whoever writes them.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use super::Line;
+use crate::store::{StoreError, io, paths::StateDir};
+
+/// A place in the log.
+#[derive(Debug)]
+pub struct Tail {
+    path: PathBuf,
+    /// The log that is being read; a full one is put aside, and still read to its end.
+    file: Option<File>,
+    at: u64,
+}
+
+impl Tail {
+    /// The log's end as it is now.
+    pub fn at_end(state: &StateDir) -> Result<Self, StoreError> {
+        let path = state.access_log();
+        let file = open(&path)?;
+        let at = match &file {
+            Some(file) => file.metadata().map_err(|error| io("read", &path, error))?.len(),
+            None => 0,
+        };
+        Ok(Self { path, file, at })
+    }
+
+    /// Hands over every whole line that was written since. What is no line is left out.
+    pub fn read(&mut self, mut heard: impl FnMut(Line)) -> Result<(), StoreError> {
+        loop {
+            self.rest(&mut heard)?;
+            let next = open(&self.path)?;
+            if inode(next.as_ref()) == inode(self.file.as_ref()) {
+                return Ok(());
+            }
+            // What was written before it was put aside.
+            self.rest(&mut heard)?;
+            (self.file, self.at) = (next, 0);
+        }
+    }
+
+    fn rest(&mut self, heard: &mut impl FnMut(Line)) -> Result<(), StoreError> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let failed = |error| io("read", &self.path, error);
+        file.seek(SeekFrom::Start(self.at)).map_err(failed)?;
+        let mut lines = BufReader::new(file);
+        let mut bytes = Vec::new();
+        loop {
+            bytes.clear();
+            let length = lines.read_until(b'\n', &mut bytes).map_err(failed)?;
+            // Without its end it is not written yet.
+            if bytes.last() != Some(&b'\n') {
+                return Ok(());
+            }
+            self.at += u64::try_from(length).unwrap_or_default();
+            if let Ok(line) = serde_json::from_slice(&bytes) {
+                heard(line);
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Option<File>, StoreError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io("read", path, error)),
+    }
+}
+
+fn inode(file: Option<&File>) -> Option<u64> {
+    file.and_then(|file| file.metadata().ok()).map(|meta| meta.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write};
+
+    use openclaw_plugin_sdk::UnixMs;
+
+    use super::*;
+
+    fn append(path: &Path, action: &str, torn: bool) {
+        let line = serde_json::to_string(&Line::new("cli", "uid:1", action, UnixMs(1))).unwrap();
+        let mut file = File::options().create(true).append(true).open(path).unwrap();
+        let end = if torn { "" } else { "\n" };
+        file.write_all(format!("{line}{end}").as_bytes()).unwrap();
+    }
+
+    fn heard(tail: &mut Tail) -> Vec<String> {
+        let mut actions = Vec::new();
+        tail.read(|line| actions.push(line.action)).unwrap();
+        actions
+    }
+
+    #[test]
+    fn what_is_appended_is_heard_once_across_a_log_that_was_put_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::at(dir.path());
+        let mut absent = Tail::at_end(&state).unwrap();
+        assert!(heard(&mut absent).is_empty());
+        let log = state.access_log();
+        fs::create_dir_all(log.parent().unwrap()).unwrap();
+        append(&log, "approve", false);
+        assert_eq!(heard(&mut absent), ["approve"]);
+        let mut tail = Tail::at_end(&state).unwrap();
+        assert!(heard(&mut tail).is_empty());
+        append(&log, "deny", false);
+        append(&log, "torn", true);
+        assert_eq!(heard(&mut tail), ["deny"]);
+        File::options().append(true).open(&log).unwrap().write_all(b"\nno line\n").unwrap();
+        fs::rename(&log, log.with_file_name("access-1.jsonl")).unwrap();
+        append(&log, "block", false);
+        assert_eq!(heard(&mut tail), ["torn", "block"]);
+        assert!(heard(&mut tail).is_empty());
+    }
+}
