@@ -112,6 +112,15 @@ async fn the_owner_at_the_console_lets_a_visitor_of_the_page_in() {
     assert!(visitor.next().await.contains("access approved"), "and nothing between: silence");
     visitor.say("thank you").await.unwrap();
     assert!(visitor.next().await.contains("thank you"));
+    // Where nothing can be edited, what others have decided is told.
+    let mut other = Visitor::come(port).await;
+    other.connect(port).await;
+    other.say("hello").await.unwrap();
+    let code = other.next().await.split_once("Pairing code: ").unwrap().1[..8].to_owned();
+    console.sees(&format!("/pairing deny webchat {code}"));
+    assert!(home.cli(&["pairing", "deny", "webchat", &code]).status.success());
+    console.sees("⛔ Denied");
+    console.sees("Decided: on this machine (uid:");
     console.types("/whoami");
     console.sees("you are an owner");
     console.stop();

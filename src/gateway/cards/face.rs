@@ -233,3 +233,6 @@ fn field(fact: &Fact) -> (String, Text) {
 fn value(fact: &Fact) -> Text {
     if fact.whole { Text::default().code(&fact.value) } else { Text::plain(&fact.value) }
 }
+
+#[cfg(test)]
+mod tests;
