@@ -161,6 +161,13 @@ async fn case_096_case_100_ten_wrong_codes_make_the_owner_wait_and_hurt_nobody_w
     let slow = world.next(1001).await;
     assert!(slow.to_lowercase().contains("wrong"), "{slow}");
     assert!(world.home.read("credentials/telegram-pairing.json").contains(&code));
+    // Nobody guesses a button, and the command line guesses nothing.
+    world.press("owner", "Approve").await;
+    let told = world.press("owner", "For good").await;
+    assert!(told.starts_with("✅ Approved telegram sender"), "{told}");
+    world.say("bob", "hello").await;
+    let code = world.next(number("bob")).await;
+    let code = code.split_once("Pairing code: ").unwrap().1[..8].to_owned();
     assert!(world.home.cli(&["pairing", "approve", "telegram", &code]).status.success());
     world.stop();
 }

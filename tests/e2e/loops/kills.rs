@@ -1,16 +1,21 @@
 //! Gateways and command lines that are killed at moments nobody chose, under load.
 
-use std::{cell::RefCell, process::Stdio, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, process::Stdio, time::Duration};
 
 use futures_util::{StreamExt, stream};
+use openclaw_plugin_sdk::{ChatId, EventId, SentRef};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
     CROWDED, GUEST, OWNER, check_files, code_in, hear,
     ledger::{Deed, Fate, Ledger},
-    rounds, sent, verify, write,
+    rounds, sent, verify, waiting, write,
 };
-use crate::{process::Home, world::World};
+use crate::{
+    fake_telegram::person,
+    process::{Home, PATIENCE},
+    world::World,
+};
 
 /// So many people and programs are busy at once.
 const AT_ONCE: usize = 6;
@@ -24,13 +29,27 @@ struct Bed {
     dice: RefCell<StdRng>,
     /// Questions of the guest, and how many strangers there were.
     counts: RefCell<(usize, i64)>,
+    /// Those who have their code.
+    heard: RefCell<BTreeSet<i64>>,
+    /// Those whose first message the owner wanted to be answered.
+    wanted: RefCell<BTreeSet<i64>>,
+    /// Those of them who were seen to be answered.
+    served: RefCell<BTreeSet<i64>>,
 }
 
 impl Bed {
     async fn new(seed: u64) -> Self {
-        let world = World::prepare(CROWDED).await;
+        let world = World::prepare(&holding()).await;
         let dice = RefCell::new(StdRng::seed_from_u64(seed));
-        Self { world, ledger: RefCell::default(), dice, counts: RefCell::default() }
+        Self {
+            world,
+            ledger: RefCell::default(),
+            dice,
+            counts: RefCell::default(),
+            heard: RefCell::default(),
+            wanted: RefCell::default(),
+            served: RefCell::default(),
+        }
     }
 
     fn roll(&self, below: u64) -> u64 {
@@ -50,14 +69,16 @@ impl Bed {
 
     /// One deed of one person or program.
     async fn act(&self) {
-        match self.roll(10) {
+        match self.roll(12) {
             0..4 => self.knock().await,
             4 => self.ask().await,
             5 => self.decide_in_chat(Deed::Approve).await,
             6 => self.decide_in_chat(Deed::Deny).await,
             7 => self.decide_on_host(Deed::Approve).await,
             8 => self.decide_on_host(Deed::Deny).await,
-            _ => self.decide_on_host(Deed::Revoke).await,
+            9 => self.decide_on_host(Deed::Revoke).await,
+            10 => self.decide_on_card(Deed::Deny).await,
+            _ => self.decide_on_card(Deed::Approve).await,
         }
     }
 
@@ -69,8 +90,9 @@ impl Bed {
         };
         self.ledger.borrow_mut().set(id, Fate::Unheard);
         let from = sent(&self.world.telegram);
-        write(&self.world.telegram, id, "hello");
+        write(&self.world.telegram, id, &words(id));
         let code = hear(&self.world.telegram, from, id, code_in).await;
+        self.heard.borrow_mut().insert(id);
         self.ledger.borrow_mut().set(id, Fate::Waiting(code));
     }
 
@@ -102,6 +124,97 @@ impl Bed {
         let is_told = |text: &str| text.contains(&sentence).then_some(());
         hear(&self.world.telegram, from, OWNER, is_told).await;
         self.ledger.borrow_mut().end(id, deed);
+    }
+
+    /// On his card, if it stands there yet. An approval has his first message answered.
+    async fn decide_on_card(&self, deed: Deed) {
+        let random = self.roll(u64::from(u32::MAX));
+        let picked = self.ledger.borrow().pick(deed, random);
+        let Some((id, Fate::Waiting(_))) = picked else { return self.knock().await };
+        let (label, done) = match deed {
+            Deed::Approve => ("Approve and deliver", "Approved"),
+            Deed::Deny | Deed::Revoke => ("Deny", "Denied"),
+        };
+        let Some((on, data)) = self.button(id, label) else {
+            return self.decide_in_chat(deed).await;
+        };
+        self.ledger.borrow_mut().begin(id, deed);
+        if deed == Deed::Approve {
+            self.wanted.borrow_mut().insert(id);
+        }
+        let from = sent(&self.world.telegram);
+        self.world.telegram.press(&person(OWNER, "owner"), &on, &data);
+        let sentence = format!("{done} telegram sender {id}");
+        let is_told = |text: &str| text.contains(&sentence).then_some(());
+        hear(&self.world.telegram, from, OWNER, is_told).await;
+        self.ledger.borrow_mut().end(id, deed);
+    }
+
+    /// A button on somebody's newest card.
+    fn button(&self, id: i64, label: &str) -> Option<(SentRef, String)> {
+        let id = id.to_string();
+        self.world.telegram.with(|state| {
+            let shown = state.messages.iter().rev();
+            let mut cards =
+                shown.filter(|shown| shown.chat["id"] == OWNER && shown.text.contains(&id));
+            cards.find_map(|card| {
+                let mut rows = card.keyboard.as_array()?.iter().filter_map(|row| row.as_array());
+                let button = rows.find_map(|row| row.iter().find(|one| one["text"] == label))?;
+                let (chat, id) = (ChatId::new(OWNER.to_string()), EventId::new(card.id.clone()));
+                Some((SentRef { chat, id }, button["callback_data"].as_str()?.to_owned()))
+            })
+        })
+    }
+
+    /// What is held is of those who wait; what was wanted to be answered is, and nothing else.
+    async fn check_held(&self) {
+        let home = &self.world.home;
+        let waiting: BTreeSet<String> =
+            waiting(home, "telegram").into_iter().map(|(id, _)| id).collect();
+        let only = async {
+            while !held(home).is_subset(&waiting) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let only = tokio::time::timeout(PATIENCE, only).await;
+        let held = held(home);
+        only.unwrap_or_else(|_| panic!("left behind: {:?}", held.difference(&waiting)));
+        // It was kept before his code was sent.
+        {
+            let heard = self.heard.borrow();
+            let mut lost = heard.iter().map(i64::to_string).filter(|id| waiting.contains(id));
+            assert_eq!(lost.find(|id| !held.contains(id)), None, "lost");
+        }
+        let granted: Vec<i64> = {
+            let (ledger, mut wanted) = (self.ledger.borrow(), self.wanted.borrow_mut());
+            wanted.retain(|id| matches!(ledger.fate(*id), Fate::Granted | Fate::Revoked));
+            let granted = wanted.iter().copied();
+            let served = self.served.borrow();
+            let new = granted.filter(|id| !served.contains(id));
+            new.filter(|id| *ledger.fate(*id) == Fate::Granted).collect()
+        };
+        for id in granted {
+            let end = words(id);
+            let heard = |text: &str| text.ends_with(&end).then_some(());
+            hear(&self.world.telegram, 0, id, heard).await;
+            self.served.borrow_mut().insert(id);
+        }
+    }
+
+    /// How many first messages were answered: only those that were wanted.
+    fn delivered(&self) -> usize {
+        let strangers = self.counts.borrow().1;
+        let answered = |id: &i64| {
+            let end = words(*id);
+            let count = self.world.telegram.with(|state| {
+                let to_him = state.messages.iter().filter(|shown| shown.chat["id"] == *id);
+                to_him.filter(|shown| shown.text.ends_with(&end)).count()
+            });
+            let most = if self.wanted.borrow().contains(id) { 2 } else { 0 };
+            assert!(count <= most, "the first message of {id} was answered {count} times");
+            count > 0
+        };
+        (1..=strangers).map(|n| 5_000_000 + n).filter(answered).count()
     }
 
     /// By a command line; half of them are killed.
@@ -164,12 +277,38 @@ impl Bed {
         verify(home);
         check_files(&home.state());
         self.ledger.borrow_mut().settle(home, &format!("round {round}"));
+        self.check_held().await;
         let asked = self.counts.borrow().0;
         for number in asked_before + 1..=asked {
             let end = format!("\n{}", question(number));
             hear(telegram, 0, GUEST, |text| text.ends_with(&end).then_some(())).await;
         }
     }
+}
+
+/// First messages are held, and cards come as they are made.
+fn holding() -> String {
+    let cards =
+        "[owner.cards]\nburst = 60\nper_minute = 60\n[pairing]\nhold_first_message = true\n";
+    CROWDED.replace("[pairing]\n", cards)
+}
+
+/// The first message of a stranger.
+fn words(id: i64) -> String {
+    format!("hello from {id}")
+}
+
+/// Whose messages are held.
+fn held(home: &Home) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(home.state().join("held")).into_iter().flatten();
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        let bytes =
+            std::fs::read(&path).ok().filter(|_| path.extension() == Some("json".as_ref()))?;
+        let page: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        Some(page["message"]["sender"].as_str().unwrap().to_owned())
+    };
+    entries.filter_map(read).collect()
 }
 
 fn question(number: usize) -> String {
@@ -205,10 +344,12 @@ async fn kill(rounds: usize) {
     let ledger = bed.ledger.borrow();
     ledger.compare_log(&bed.world.home);
     let (questions, strangers) = *bed.counts.borrow();
+    let delivered = bed.delivered();
     let twice = (1..=questions).filter(|number| bed.answers(*number) > 1).count();
     eprintln!(
         "{rounds} gateways killed at work, {starting} while starting; {strangers} strangers; decisions: {} acknowledged, \
-         {} cut off and done, {} cut off and undone; {questions} questions, {twice} answered once more",
+         {} cut off and done, {} cut off and undone; {questions} questions, {twice} answered once more; \
+         {delivered} first messages delivered",
         ledger.acknowledged, ledger.found_done, ledger.found_undone,
     );
 }

@@ -59,6 +59,11 @@ impl Ledger {
         self.fates.insert(id, fate);
     }
 
+    /// Where somebody stands.
+    pub(super) fn fate(&self, id: i64) -> &Fate {
+        &self.fates[&id]
+    }
+
     /// Begins a decision.
     pub(super) fn begin(&mut self, id: i64, deed: Deed) {
         let before = self.fates.remove(&id).unwrap();
