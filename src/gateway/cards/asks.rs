@@ -65,7 +65,14 @@ pub(super) async fn gather(gateway: &Arc<Gateway>) -> Result<Vec<Ask>, StoreErro
         let mut asks = Vec::new();
         for plugin in registry::pairing_channels() {
             let waiting = here.store.waiting(plugin.id, now)?.into_iter();
-            let runs = |request: &PairingRequest| here.account(&request.key).is_some();
+            let owners = here.store.owners()?;
+            // Whoever has the seat by now needs no leave.
+            let runs = |request: &PairingRequest| {
+                let (channel, sender) = (&request.key.channel, &request.sender);
+                let owner =
+                    here.config.owners.names(channel, sender) || owners.names(channel, sender);
+                here.account(&request.key).is_some() && !owner
+            };
             asks.extend(waiting.filter(runs).map(|request| sender(&here, plugin.label, request)));
         }
         let rows = here.store.device_requests(now)?;

@@ -200,6 +200,7 @@ fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
         (How::Approved, None) => "✅ Approved".to_owned(),
         (How::Blocked, _) => "⛔ Blocked".to_owned(),
         (How::Denied, _) => "⛔ Denied".to_owned(),
+        (How::Owner, _) => "Has the owner's seat now".to_owned(),
         (How::Elsewhere, _) => "✅ Let in by another program".to_owned(),
         (How::Evicted, _) => "⌛ Made room for somebody newer".to_owned(),
         (How::Extended, Some(until)) => {

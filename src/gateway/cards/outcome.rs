@@ -30,6 +30,8 @@ pub(crate) enum How {
     Expired,
     /// Let in again.
     Extended,
+    /// Whoever asked has the owner's seat now.
+    Owner,
     /// It asks for something else now.
     Replaced,
     /// A sentence that was told.
@@ -63,6 +65,7 @@ impl Outcome {
             How::Blocked => "over/blocked",
             How::Denied => "over/denied",
             How::Elsewhere => "over/elsewhere",
+            How::Owner => "over/owner",
             How::Evicted => "over/evicted",
             How::Expired => "over/expired",
             How::Extended => "over/extended",
@@ -155,6 +158,9 @@ fn unwritten(
             }
             if store.approved(&key)?.names(&sender) {
                 return Ok(How::Elsewhere);
+            }
+            if store.owners()?.names(channel, &sender) {
+                return Ok(How::Owner);
             }
             let waits = store.waiting(channel, now)?;
             let again = waits.iter().any(|one| one.key == key && one.sender == sender);
