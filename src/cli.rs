@@ -22,6 +22,7 @@ mod plugins;
 mod qr;
 mod reach;
 mod run;
+mod status;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -75,6 +76,8 @@ enum Command {
     /// Show nodes, and let them do something
     #[command(subcommand)]
     Nodes(nodes::Nodes),
+    /// Show everything in short: channels, who waits, devices, owners, the last decisions
+    Status(status::Status),
     /// Show the channels and how they fare
     #[command(subcommand)]
     Channels(channels::Channels),
@@ -122,6 +125,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Devices(devices) => devices.run(&host, output),
         Command::Node(node) => node.run(&host, output),
         Command::Nodes(nodes) => nodes.run(&host, output),
+        Command::Status(status) => status.run(&host, output),
         Command::Channels(channels) => channels.run(&host, output),
         Command::Qr(qr) => qr.run(&host, output),
         Command::Owner(owner) => owner.run(&host, output),

@@ -14,13 +14,15 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use self::status::ChannelsStatus;
+use self::status::{ChannelsStatus, Outbox};
 use crate::protocol::frame::{Refused, Request, Response};
 
 /// Is the gateway there: gives [`Health`].
 pub const HEALTH: &str = "health";
 /// How each account fares: gives [`ChannelsStatus`].
 pub const CHANNELS_STATUS: &str = "channels.status";
+/// What owners are still to be told: gives [`Outbox`].
+pub const OUTBOX: &str = "outbox";
 /// Tell an approved sender: takes [`Notify`], gives `{}`.
 pub const PAIRING_NOTIFY: &str = "pairing.notify";
 
@@ -101,6 +103,11 @@ impl Client {
     /// Asks how each account fares.
     pub fn channels_status(&mut self) -> Result<ChannelsStatus, LocalError> {
         self.call(CHANNELS_STATUS, None)
+    }
+
+    /// Asks what owners are still to be told.
+    pub fn outbox(&mut self) -> Result<Outbox, LocalError> {
+        self.call(OUTBOX, None)
     }
 
     /// Asks it to tell a sender that he is approved.

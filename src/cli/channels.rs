@@ -117,7 +117,7 @@ fn status(shape: &Shape, host: &Host, output: &mut Output) -> Result<Exit, Failu
 }
 
 /// `- Telegram default: enabled, configured, running, connected, dm:pairing, allow:1,2`
-fn lines(status: &ChannelsStatus) -> Vec<String> {
+pub(super) fn lines(status: &ChannelsStatus) -> Vec<String> {
     let labels: &BTreeMap<String, String> = &status.channel_labels;
     let mut lines = Vec::new();
     for channel in &status.channel_order {

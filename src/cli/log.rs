@@ -4,15 +4,17 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use openclaw_plugin_sdk::console;
+use openclaw_plugin_sdk::{console, neutral};
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::{FilterExt, LevelFilter, filter_fn},
+    filter::{FilterExt, LevelFilter, ParseError, filter_fn},
     fmt::MakeWriter,
     layer::SubscriberExt,
     registry::LookupSpan,
 };
+
+use super::failure::Failure;
 
 /// The crates that may say more than warnings.
 const OURS: [&str; 2] = ["openclaw", "openclaw_plugin_sdk"];
@@ -20,39 +22,58 @@ const OURS: [&str; 2] = ["openclaw", "openclaw_plugin_sdk"];
 /// And our plugins.
 const KINDS: [&str; 3] = ["channel_", "command_", "responder_"];
 
-/// Starts the log of this process. What `OPENCLAW_LOG` says, else `RUST_LOG`, else `info`.
-pub(super) fn start() {
-    let wish = ["OPENCLAW_LOG", "RUST_LOG"].iter().find_map(|name| std::env::var(name).ok());
+/// How a line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// An object a line, for programs
+    Json,
+}
+
+/// Starts the log of this process: what was typed, else what `OPENCLAW_LOG` says, else `RUST_LOG`, else `info`.
+pub(super) fn start(format: Format, typed: Option<&str>) -> Result<(), Failure> {
+    let from = |name: &'static str| Some((name, std::env::var(name).ok()?));
+    let typed = typed.map(|wish| ("--log", wish.to_owned()));
+    let (name, wish) = typed
+        .or_else(|| from("OPENCLAW_LOG"))
+        .or_else(|| from("RUST_LOG"))
+        .unwrap_or(("--log", String::new()));
     let colours = io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let (layer, problem) = layer(wish.as_deref(), colours, || Line);
+    let layer = layer(&wish, format, colours, || Line).map_err(|error| {
+        let wish = neutral(&wish, 160);
+        Failure::usage(format!("`{wish}` of {name} is no level: {error}"))
+            .hint("levels are like `info`, or `warn,openclaw::gateway=debug`")
+    })?;
     // `log` records of other crates are not taken in at all.
     let subscriber = tracing_subscriber::registry().with(layer);
     let started = tracing::subscriber::set_global_default(subscriber);
-    if let Some(problem) = problem {
-        tracing::warn!("OPENCLAW_LOG is not understood, `info` counts: {problem}");
-    }
     if let Err(error) = started {
         console::print(&format!("no log: {error}\n"));
     }
+    Ok(())
 }
 
-fn layer<S, W>(wish: Option<&str>, colours: bool, writer: W) -> (impl Layer<S>, Option<String>)
+fn layer<S, W>(
+    wish: &str,
+    format: Format,
+    colours: bool,
+    writer: W,
+) -> Result<Box<dyn Layer<S> + Send + Sync>, ParseError>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let wish = wish.map(str::trim).filter(|wish| !wish.is_empty()).unwrap_or("info");
-    let (filter, problem) = match EnvFilter::builder().parse(wish) {
-        Ok(filter) => (filter, None),
-        Err(error) => (EnvFilter::new("info"), Some(error.to_string())),
-    };
+    let wish = if wish.trim().is_empty() { "info" } else { wish.trim() };
+    let filter = EnvFilter::builder().parse(wish)?;
     let ours = filter_fn(may_be_said).with_max_level_hint(LevelFilter::TRACE);
-    let layer = tracing_subscriber::fmt::layer()
-        .with_ansi(colours)
-        .with_writer(writer)
-        .with_filter(filter.and(ours));
-    (layer, problem)
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    Ok(match format {
+        Format::Text => layer.with_ansi(colours).with_filter(filter.and(ours)).boxed(),
+        Format::Json => layer.json().flatten_event(true).with_filter(filter.and(ours)).boxed(),
+    })
 }
 
 fn may_be_said(metadata: &Metadata<'_>) -> bool {
@@ -98,9 +119,13 @@ mod tests {
     }
 
     fn logged(wish: Option<&str>, say: impl FnOnce()) -> String {
+        logged_as(Format::Text, wish.unwrap_or_default(), say)
+    }
+
+    fn logged_as(format: Format, wish: &str, say: impl FnOnce()) -> String {
         let seen = Seen::default();
         let writer = seen.clone();
-        let (layer, _) = layer(wish, false, move || writer.clone());
+        let layer = layer(wish, format, false, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), say);
         let bytes = seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         String::from_utf8(bytes).unwrap()
@@ -134,10 +159,32 @@ mod tests {
 
     #[test]
     fn a_wish_that_is_not_understood_is_told() {
-        let (_, problem) = layer::<tracing_subscriber::Registry, _>(Some("=x="), false, || Line);
-        assert!(problem.is_some());
-        let (_, problem) = layer::<tracing_subscriber::Registry, _>(Some(" "), false, || Line);
-        assert!(problem.is_none());
+        let fits = |wish: &str| {
+            layer::<tracing_subscriber::Registry, _>(wish, Format::Text, false, || Line).is_ok()
+        };
+        for (wish, good) in [("=x=", false), ("openclaw=loud", false), (" ", true)] {
+            assert_eq!(fits(wish), good, "{wish}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_an_object_and_each_target_has_its_level() {
+        let log = logged_as(Format::Json, "warn,openclaw::gateway=debug", || {
+            tracing::debug!(target: "openclaw::gateway", channel = "telegram", "said\nso");
+            info!(target: "openclaw::store", "not this");
+            warn!(target: "openclaw::store", "this");
+        });
+        let lines: Vec<serde_json::Value> =
+            log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2, "{log}");
+        for (key, value) in [
+            ("level", "DEBUG"),
+            ("target", "openclaw::gateway"),
+            ("channel", "telegram"),
+            ("message", "said\nso"),
+        ] {
+            assert_eq!(lines[0][key], value, "{log}");
+        }
     }
 
     #[test]

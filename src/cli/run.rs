@@ -45,11 +45,17 @@ Examples:
   openclaw gateway run --config ~/openclaw.toml --port 18790
 
 It listens on this machine only, unless `gateway.bind` says otherwise.
-Ctrl-C stops it. OPENCLAW_LOG=debug tells more.")]
+Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw::gateway=debug` of one part.")]
 struct Run {
     /// Where pages and the command line reach it, instead of `gateway.port`
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// What is logged: a level, or levels by target; instead of `OPENCLAW_LOG`
+    #[arg(long, value_name = "LEVELS")]
+    log: Option<String>,
+    /// How it is logged
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: log::Format,
 }
 
 impl Gateway {
@@ -68,7 +74,7 @@ impl Gateway {
         }
         let terminal = std::io::stdout().is_terminal();
         let console = openclaw_plugin_sdk::console::attended();
-        log::start();
+        log::start(given.log_format, given.log.as_deref())?;
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }

@@ -49,6 +49,8 @@ fn help_of_the_program() {
               devices      Let phones and programs connect, or do not
               node         Offer this machine to a gateway, as a node
               nodes        Show nodes, and let them do something
+              status       Show everything in short: channels, who waits, devices, owners,
+                           the last decisions
               channels     Show the channels and how they fare
               qr           Make a setup code for a phone or another device, and draw it
               owner        Show and name the owners, who may run owner commands
@@ -97,18 +99,23 @@ fn help_of_the_gateway() {
               help        Print this message or the help of the given subcommand(s)
 
             Options:
-                  --config <FILE>  The configuration file, instead of config.toml in the
-                                   state folder
-                  --port <PORT>    Where pages and the command line reach it, instead of
-                                   `gateway.port`
-              -h, --help           Print help
+                  --config <FILE>        The configuration file, instead of config.toml in
+                                         the state folder
+                  --port <PORT>          Where pages and the command line reach it, instead
+                                         of `gateway.port`
+                  --log <LEVELS>         What is logged: a level, or levels by target;
+                                         instead of `OPENCLAW_LOG`
+                  --log-format <FORMAT>  How it is logged [default: text] [possible values:
+                                         text, json]
+              -h, --help                 Print help (see more with '--help')
 
             Examples:
               openclaw gateway run
               openclaw gateway run --config ~/openclaw.toml --port 18790
 
             It listens on this machine only, unless `gateway.bind` says otherwise.
-            Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
+            Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw::gateway=debug`
+            of one part.
         "#]],
     );
     help(
@@ -119,18 +126,23 @@ fn help_of_the_gateway() {
             Usage: openclaw gateway run [OPTIONS]
 
             Options:
-                  --config <FILE>  The configuration file, instead of config.toml in the
-                                   state folder
-                  --port <PORT>    Where pages and the command line reach it, instead of
-                                   `gateway.port`
-              -h, --help           Print help
+                  --config <FILE>        The configuration file, instead of config.toml in
+                                         the state folder
+                  --port <PORT>          Where pages and the command line reach it, instead
+                                         of `gateway.port`
+                  --log <LEVELS>         What is logged: a level, or levels by target;
+                                         instead of `OPENCLAW_LOG`
+                  --log-format <FORMAT>  How it is logged [default: text] [possible values:
+                                         text, json]
+              -h, --help                 Print help (see more with '--help')
 
             Examples:
               openclaw gateway run
               openclaw gateway run --config ~/openclaw.toml --port 18790
 
             It listens on this machine only, unless `gateway.bind` says otherwise.
-            Ctrl-C stops it. OPENCLAW_LOG=debug tells more.
+            Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw::gateway=debug`
+            of one part.
         "#]],
     );
 }

@@ -14,7 +14,10 @@ use std::{
 };
 
 pub(crate) use self::page::answer;
-use crate::store::{StoreError, audit::tail::Tail};
+use crate::store::{
+    StoreError,
+    audit::{DECISIONS, tail::Tail},
+};
 
 /// Where the page is.
 pub(crate) const PATH: &str = "/metrics";
@@ -35,29 +38,6 @@ const BOUNDS: [(u64, &str); 12] = [
     (120_000_000, "120"),
 ];
 
-/// The decisions of the access log that are counted, by its words.
-const DECISIONS: [&str; 20] = [
-    "accept",
-    "approve",
-    "block",
-    "claim",
-    "deny",
-    "device-admit",
-    "device-approve",
-    "device-reject",
-    "device-remove",
-    "evict",
-    "extend",
-    "node-approve",
-    "node-reject",
-    "node-remove",
-    "owner-add",
-    "owner-remove",
-    "revoke",
-    "token-revoke",
-    "token-rotate",
-    "unblock",
-];
 const SURFACES: [&str; 4] = ["channel", "chat", "cli", "socket"];
 
 /// How often something was the case, by one word for each label.

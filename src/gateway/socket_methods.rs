@@ -16,7 +16,7 @@ use crate::{
     access::AccountKey,
     local::{
         self, Health, Notify,
-        status::{AccountStatus, ChannelsStatus},
+        status::{AccountStatus, ChannelsStatus, Outbox},
     },
     protocol::frame::{Refused, Request, Response, UNAVAILABLE},
     world,
@@ -27,6 +27,7 @@ pub(crate) async fn answer(gateway: &Arc<Gateway>, request: &Request) -> Respons
     match request.method.as_str() {
         local::HEALTH => done(request, &health(gateway)),
         local::CHANNELS_STATUS => done(request, &channels_status(gateway)),
+        local::OUTBOX => done(request, &outbox(gateway)),
         local::PAIRING_NOTIFY => notify(gateway, request).await,
         _ => Response::unknown_method(request),
     }
@@ -42,6 +43,12 @@ fn done(request: &Request, payload: &impl Serialize) -> Response {
 fn health(gateway: &Gateway) -> Health {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Health { ok: true, pid: std::process::id(), port: gateway.port, version }
+}
+
+fn outbox(gateway: &Gateway) -> Outbox {
+    let (depth, oldest) = gateway.cards.backlog();
+    let waited = |at: openclaw_plugin_sdk::UnixMs| world::now().0.saturating_sub(at.0);
+    Outbox { depth, oldest_ms: oldest.map(waited) }
 }
 
 async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {

@@ -28,6 +28,17 @@ pub struct ChannelsStatus {
     pub channel_default_account_id: BTreeMap<String, String>,
 }
 
+/// What owners are still to be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outbox {
+    /// How much of it there is.
+    pub depth: usize,
+    /// How long the oldest of it waits, quiet hours left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_ms: Option<u64>,
+}
+
 /// A channel in short.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -111,6 +111,29 @@ pub(super) mod action {
     ];
 }
 
+/// The decisions of the access log by their words in it, for whoever counts or shows them.
+pub const DECISIONS: [&str; 20] = [
+    "accept",
+    "approve",
+    "block",
+    "claim",
+    "deny",
+    "device-admit",
+    "device-approve",
+    "device-reject",
+    "device-remove",
+    "evict",
+    "extend",
+    "node-approve",
+    "node-reject",
+    "node-remove",
+    "owner-add",
+    "owner-remove",
+    "revoke",
+    "token-revoke",
+    "token-rotate",
+    "unblock",
+];
 /// One line of the access log. It has no place for a code, a token or what somebody wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Line {

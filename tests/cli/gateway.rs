@@ -63,3 +63,58 @@ fn a_taken_port_is_named_with_the_way_to_another() {
     let said = Folder::empty().fails(1, &format!("gateway run --port {port}"));
     assert!(said.contains(&port.to_string()) && said.contains("--port"), "{said}");
 }
+
+#[test]
+fn every_line_of_a_log_for_programs_is_an_object_and_names_no_code() {
+    let folder = Folder::waiting(&[request("7", CODE)]);
+    let line = "gateway run --port 0 --log-format json --log trace";
+    let mut running = Running::start(folder.command(line));
+    running.until("Approve:");
+    folder.done("pairing approve telegram AB3D7X9K");
+    folder.done("channels status");
+    let ran = running.stop(Signal::SIGTERM);
+    assert!(ran.err.lines().count() > 0 && !ran.err.contains(CODE), "{ran:?}");
+    for line in ran.err.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        for key in ["timestamp", "level", "target", "message"] {
+            assert!(line[key].is_string(), "{key}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_level_that_is_none_starts_nothing_and_is_one_error() {
+    let folder = Folder::empty();
+    let typed = folder.fails(2, "gateway run --port 0 --log openclaw=loud");
+    assert!(typed.contains("`openclaw=loud` of --log is no level"), "{typed}");
+    let mut command = folder.command("gateway run --port 0");
+    let ran = command.env("OPENCLAW_LOG", "=x=").output().unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("`=x=` of OPENCLAW_LOG") && said.matches("error:").count() == 1,
+        "{said}"
+    );
+}
+
+#[test]
+fn the_status_is_there_with_a_gateway_and_without() {
+    let folder = Folder::waiting(&[request("7", CODE)]);
+    let without = folder.run("status");
+    assert_eq!(without.code, Some(4), "{without:?}");
+    assert!(without.out.starts_with("No gateway runs; "), "{without:?}");
+    assert!(without.out.contains("Pending    telegram 1, "), "{without:?}");
+    let mut running = Running::gateway(&folder);
+    folder.done("pairing approve telegram AB3D7X9K");
+    folder.done("owner add telegram:1");
+    let with = folder.done("status");
+    for shown in ["Gateway    runs", "Outbox     ", "telegram:1", "approve telegram:7 by uid:"] {
+        assert!(with.contains(shown), "{shown}: {with}");
+    }
+    assert!(!with.contains(CODE), "{with}");
+    let spelt: Value = serde_json::from_str(&folder.done("status --json")).unwrap();
+    assert_eq!(spelt["owners"][0], "telegram:1");
+    assert!(spelt["gateway"]["ok"] == true && spelt["outbox"]["depth"].is_u64(), "{spelt}");
+    assert_eq!(spelt["decisions"][0]["action"], "approve");
+    running.stop(Signal::SIGTERM);
+}
