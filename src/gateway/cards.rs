@@ -56,6 +56,8 @@ pub(crate) struct Cards {
     /// The chats that something is being sent to.
     busy: Mutex<Vec<OwnersChat>>,
     arrived: Notify,
+    /// What is being decided now: whoever decides says himself what became of it.
+    deciding: Mutex<Vec<About>>,
     noted: Mutex<HashMap<String, UnixMs>>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -60,7 +60,11 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
             () = gateway.stop.cancelled() => break,
         }
     }
+    // Whoever came in the last moment is told of as well, where there is time.
     let rest = async {
+        if let Err(error) = turn(&gateway, &mut jobs).await {
+            debug!(%error, "what owners are to be told is not known now");
+        }
         while let Some(done) = jobs.join_next().await {
             settle(&gateway, done.ok()).await;
         }
@@ -158,7 +162,9 @@ fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
     let book = gateway.cards.book();
     let open = book.cards().iter().filter(|card| card.outcome.is_none());
     let open = open.filter(|card| !matches!(card.about, About::Notice { .. }));
-    let gone = open.filter(|card| !waiting.contains(&card.about));
+    let deciding = gateway.cards.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+    let gone =
+        open.filter(|card| !waiting.contains(&card.about) && !deciding.contains(&card.about));
     let gone: BTreeMap<About, UnixMs> =
         gone.map(|card| (card.about.clone(), UnixMs(card.ends))).collect();
     gone.into_iter().collect()

@@ -239,14 +239,18 @@ async fn extend(
     let (store, by, now) = (Arc::clone(&gateway.store), approver.clone(), world::now());
     let ms = lasting.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
     let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
+    let deciding = || gateway.cards.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+    deciding().push(card.about.clone());
     let extended = blocking(move || {
         let records = store.records()?;
         let grant = records.grant(&contact.key, &contact.sender);
         let same = grant.is_some_and(|grant| grant.until == Some(UnixMs(ended_at)));
         Ok(same && store.extend(&by, &contact, until, now)?)
     })
-    .await?;
-    if !extended {
+    .await;
+    if !matches!(extended, Ok(true)) {
+        deciding().retain(|about| *about != card.about);
+        extended?;
         return ended(gateway, card).await;
     }
     let (how, by, surface) = (How::Extended, approver.actor(), approver.surface().word());
@@ -258,6 +262,7 @@ async fn extend(
         until: until.map(world::iso),
     };
     gateway.cards.conclude(&card.about, &outcome);
+    deciding().retain(|about| *about != card.about);
     save(gateway).await;
     let zone = &gateway.config.telling.zone;
     Ok(face::sentence(&outcome, &card.to, zone))

@@ -69,6 +69,7 @@ async fn everything_that_happens_moves_a_number() {
     }
 
     world.press("owner", "Approve").await;
+    world.press("owner", "For good").await;
     world.say("ann", "hello again").await;
     world.next(number("ann")).await;
     let done = world.home.cli(&["owner", "add", "telegram:1002"]);
@@ -96,9 +97,9 @@ async fn everything_that_happens_moves_a_number() {
     ] {
         assert_eq!(after.get(name).map(String::as_str), Some(value), "{name}\n{text}");
     }
-    // The press, and Ann's message.
+    // Two presses, and Ann's message.
     let admitted = r#"openclaw_verdicts_total{channel="telegram",outcome="admitted"}"#;
-    assert_eq!(after[admitted], "2");
+    assert_eq!(after[admitted], "3");
     let stranger = number("ann").to_string();
     assert!(!text.contains(&stranger) && !text.contains("1001") && !text.contains("hello"));
     assert!(!text.contains(TOKEN), "case_108");
