@@ -37,8 +37,8 @@ pub trait AccessStore {
     /// Everybody whom the store lets in on a channel, or on all, by the lists and by the records; ended grants too.
     fn holders(&self, channel: Option<&str>) -> Result<Vec<Holder>, StoreError>;
 
-    /// Takes every stored grant of a person away, on every account and under every id that is joined to this one,
-    /// and forgets that they are joined. The ids that lost something; none where nobody had anything.
+    /// Takes every stored grant of this id away, and of every id that is joined to it, and forgets that they are
+    /// joined. The ids that lost something; none where nobody had anything.
     fn revoke(&self, by: &Approver, who: &Contact, now: UnixMs)
     -> Result<Vec<Contact>, StoreError>;
 
