@@ -61,7 +61,7 @@ use self::{
     gate::Moment,
     held::Held,
     lobby::Lobby,
-    method::{chat::Chats, node::Nodes},
+    method::{chat::Chats, node::Nodes, voicewake},
     metrics::Metrics,
     port::WrongCodes,
     pulse::Pulse,
@@ -105,6 +105,7 @@ pub(crate) struct Gateway {
     asking: Asking,
     pulse: Pulse,
     nodes: Nodes,
+    wake_words: voicewake::Spelt,
     /// The accounts that are switched on.
     accounts: Vec<Arc<Running>>,
     responder: Box<dyn Responder>,

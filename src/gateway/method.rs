@@ -10,7 +10,7 @@ mod info;
 pub(crate) mod node;
 mod pairing;
 mod setup;
-mod voicewake;
+pub(crate) mod voicewake;
 
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 
@@ -58,6 +58,9 @@ pub(crate) fn begin(gateway: &Arc<Gateway>, session: &Arc<Session>, request: Req
     }
     let (gateway, session) = (Arc::clone(gateway), Arc::clone(session));
     let call = Call { gateway, session, method, params, afterwards: Mutex::default() };
+    if health::spelt(&call, &id) {
+        return;
+    }
     if let Some(answer) = at_once(&call) {
         return respond(&call, id, answer);
     }
@@ -108,8 +111,7 @@ fn trespass(session: &Session, method: &str) {
 
 /// What needs no disk and nobody else; `None` for the rest.
 fn at_once(call: &Call) -> Option<Answer> {
-    health::at_once(call)
-        .or_else(|| chat::at_once(call))
+    chat::at_once(call)
         .or_else(|| node::at_once(call))
         .or_else(|| info::at_once(call))
         .or_else(|| config_get::at_once(call))

@@ -40,6 +40,8 @@ use crate::{
 const GOODBYE: Duration = Duration::from_millis(800);
 /// An idle socket keeps so much room for what comes next.
 const READ_BUFFER: usize = 2 * 1024;
+/// What is written together goes out together, up to so much.
+const WRITE_BUFFER: usize = 8 * 1024;
 
 type Socket = WebSocketStream<Intake<TokioIo<Upgraded>>>;
 
@@ -80,7 +82,7 @@ async fn open(stream: TokioIo<Upgraded>) -> Socket {
     let most = usize::try_from(Limits::default().max_payload).unwrap_or(usize::MAX);
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(most))
         .max_frame_size(Some(most));
     WebSocketStream::from_raw_socket(Intake::watched(stream), Role::Server, Some(config)).await

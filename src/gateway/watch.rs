@@ -36,7 +36,8 @@ pub(crate) struct Watch {
     requests: Vec<Option<Mark>>,
 }
 
-type Mark = (u64, u64, i64, i64);
+/// Tells one content of a file from the next.
+pub(crate) type Mark = (u64, u64, i64, i64);
 
 const FILES: [&str; 3] = ["paired.json", "pending.json", "bootstrap.json"];
 
@@ -66,7 +67,8 @@ fn request_files(gateway: &Gateway) -> Vec<PathBuf> {
     channels.chain([gateway.state.access_log()]).collect()
 }
 
-fn mark(path: &Path) -> Option<Mark> {
+/// By one `stat`; `None` where there is no file.
+pub(crate) fn mark(path: &Path) -> Option<Mark> {
     let meta = std::fs::metadata(path).ok()?;
     Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
 }

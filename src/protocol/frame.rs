@@ -94,6 +94,14 @@ impl Request {
 
     /// Reads a request; an error is the response to send instead, under the frame's own id if it has one.
     pub fn parse(text: &str) -> Result<Self, Box<Response>> {
+        match serde_json::from_str::<Self>(text) {
+            Ok(request) if !request.id.is_empty() && !request.method.is_empty() => Ok(request),
+            Ok(_) | Err(_) => Self::parse_loosely(text),
+        }
+    }
+
+    /// The same by way of any JSON, which tells the id of what is no request.
+    fn parse_loosely(text: &str) -> Result<Self, Box<Response>> {
         let refuse = |id: &str, why: &str| {
             let why = format!("invalid request frame: {why}");
             Err(Box::new(Response::refused(id, Refused::new(INVALID_REQUEST, why))))

@@ -3,15 +3,23 @@
 use openclaw_plugin_sdk::UnixMs;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, channel, info::AGENT};
-use crate::{gateway::Gateway, world};
+use super::{Call, channel, info::AGENT};
+use crate::{
+    gateway::{Gateway, pulse::Pulse},
+    world,
+};
 
-/// `health`.
-pub(super) fn at_once(call: &Call) -> Option<Answer> {
-    (call.method == "health").then(|| Ok(full(&call.gateway)))
+/// `health`, as [`Pulse::health`] has it spelt. False for another method.
+pub(super) fn spelt(call: &Call, id: &str) -> bool {
+    if call.method != "health" {
+        return false;
+    }
+    let (id, health) = (Value::from(id), Pulse::health(&call.gateway, world::now()));
+    call.session.text(format!(r#"{{"type":"res","id":{id},"ok":true,"payload":{health}}}"#));
+    true
 }
 
-/// The same with what operators may know.
+/// With what operators may know.
 pub(crate) fn full(gateway: &Gateway) -> Value {
     let mut health = brief(world::now());
     let (channels, order, labels) = channel::in_short(gateway);

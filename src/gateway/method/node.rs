@@ -66,9 +66,15 @@ pub(crate) fn joined(gateway: &Arc<Gateway>, session: &Arc<Session>, record: Opt
     }
     let policy = &gateway.config.gateway.nodes.commands;
     let wants_more = record.is_some_and(|record| surface::wish(session, record, policy).is_some());
+    let greeted = events::greet_at_once(gateway, session);
+    if greeted && !wants_more {
+        return;
+    }
     let (gateway_of_task, session) = (Arc::clone(gateway), Arc::clone(session));
     gateway.beside(async move {
-        events::greet(&gateway_of_task, &session).await;
+        if !greeted {
+            events::greet(&gateway_of_task, &session).await;
+        }
         if wants_more {
             surface::ask(&gateway_of_task, &session).await;
         }

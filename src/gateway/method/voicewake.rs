@@ -3,7 +3,7 @@
 use std::{
     io::{self, Read},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use openclaw_plugin_sdk::neutral;
@@ -15,8 +15,9 @@ use crate::{
     gateway::{
         Gateway, blocking,
         sessions::{Audience, Event},
+        watch::{self, Mark},
     },
-    store::private,
+    store::{StoreError, private},
     world,
 };
 
@@ -32,7 +33,7 @@ const FILE: u64 = 64 * 1024;
 /// Answers a method of this family.
 pub(super) async fn answer(call: &Call) -> Answer {
     match call.method.as_str() {
-        "voicewake.get" => Ok(shown(&read(&call.gateway).await)),
+        "voicewake.get" => Ok(shown(&or_usual(read(&call.gateway).await))),
         // Every word wakes the one assistant.
         "voicewake.routing.get" => Ok(json!({ "config": {
             "version": 1, "defaultTarget": { "mode": "current" }, "routes": [], "updatedAtMs": 0,
@@ -75,24 +76,45 @@ fn tidy(triggers: &[String]) -> Vec<String> {
     if tidy.is_empty() { defaults() } else { tidy }
 }
 
-/// What a node is told when it comes.
-pub(super) async fn changed_event(gateway: &Gateway) -> Event {
-    Event::new("voicewake.changed", &shown(&read(gateway).await))
+/// What a node is told when it comes, and the file that it was spelt from.
+pub(crate) type Spelt = Mutex<Option<(Option<Mark>, Arc<Event>)>>;
+
+/// What a node is told when it comes, where the file is the one that was read last.
+pub(super) fn known_event(gateway: &Gateway) -> Option<Arc<Event>> {
+    let spelt = gateway.wake_words.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mark, event) = spelt.as_ref()?;
+    (*mark == watch::mark(&gateway.state.voicewake())).then(|| Arc::clone(event))
 }
 
-async fn read(gateway: &Gateway) -> Vec<String> {
-    let path = gateway.state.voicewake();
-    match blocking(move || Ok(load(&path))).await {
-        Ok(Ok(kept)) => kept.map_or_else(defaults, |kept| tidy(&kept.triggers)),
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "the wake words cannot be read; the usual ones are used");
-            defaults()
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the wake words cannot be read; the usual ones are used");
-            defaults()
-        }
+/// What a node is told when it comes.
+pub(super) async fn changed_event(gateway: &Gateway) -> Arc<Event> {
+    // Before the file is read: what is written meanwhile is another one.
+    let mark = watch::mark(&gateway.state.voicewake());
+    let read = read(gateway).await;
+    let is_read = read.is_ok();
+    let event = Arc::new(Event::new("voicewake.changed", &shown(&or_usual(read))));
+    if is_read {
+        let mut spelt = gateway.wake_words.lock().unwrap_or_else(PoisonError::into_inner);
+        *spelt = Some((mark, Arc::clone(&event)));
     }
+    event
+}
+
+async fn read(gateway: &Gateway) -> Result<Vec<String>, StoreError> {
+    let path = gateway.state.voicewake();
+    let kept = blocking(move || load(&path).map_err(|source| unread(&path, source))).await?;
+    Ok(kept.map_or_else(defaults, |kept| tidy(&kept.triggers)))
+}
+
+fn unread(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { doing: "read", path: path.to_owned(), source }
+}
+
+fn or_usual(read: Result<Vec<String>, StoreError>) -> Vec<String> {
+    read.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the wake words cannot be read; the usual ones are used");
+        defaults()
+    })
 }
 
 /// `None` where nobody has said anything.

@@ -1,6 +1,8 @@
 //! What a node tells unasked. It is noted where it is about the node itself; nothing of it starts the assistant or
 //! reaches an operator.
 
+use std::sync::LazyLock;
+
 use openclaw_plugin_sdk::{UnixMs, neutral};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -39,14 +41,32 @@ const STATS: [&str; 6] = [
 const TRIGGERS: [&str; 6] =
     ["background", "silent_push", "bg_app_refresh", "significant_location", "manual", "connect"];
 
-/// What every node is told first.
+/// Every word wakes the one assistant.
+static ROUTING: LazyLock<Event> = LazyLock::new(|| {
+    let config = json!({
+        "version": 1, "defaultTarget": { "mode": "current" }, "routes": [], "updatedAtMs": 0,
+    });
+    Event::new("voicewake.routing.changed", &json!({ "config": config }))
+});
+
+/// What every node is told first. False where that has to be read.
+pub(super) fn greet_at_once(gateway: &Gateway, session: &Session) -> bool {
+    let known = voicewake::known_event(gateway);
+    known.is_some_and(|wake_words| {
+        tell(session, &wake_words);
+        true
+    })
+}
+
+/// The same, read.
 pub(super) async fn greet(gateway: &Gateway, session: &Session) {
-    session.event_to_it(&voicewake::changed_event(gateway).await);
+    tell(session, &*voicewake::changed_event(gateway).await);
+}
+
+fn tell(session: &Session, wake_words: &Event) {
+    session.event_to_it(wake_words);
     if session.protocol >= 4 {
-        let routing = json!({ "config": {
-            "version": 1, "defaultTarget": { "mode": "current" }, "routes": [], "updatedAtMs": 0,
-        } });
-        session.event_to_it(&Event::new("voicewake.routing.changed", &routing));
+        session.event_to_it(&ROUTING);
     }
 }
 
