@@ -26,6 +26,7 @@ mod notice;
 mod outbound;
 mod port;
 mod pulse;
+mod reload;
 mod reply;
 mod secrets;
 mod server;
@@ -65,21 +66,22 @@ use self::{
     metrics::Metrics,
     port::WrongCodes,
     pulse::Pulse,
+    reload::Live,
     sessions::Sessions,
     setup_message::SetupMessages,
     shown::Shown,
 };
 use crate::{
     access::{AccountKey, claim::WrongTries},
-    config::Config,
     device::attempts::Attempts,
-    reach::{identity::Identity, secret::SharedSecret},
+    reach::identity::Identity,
     store::{Store, StoreError, paths::StateDir},
     verdicts::Ring,
     world,
 };
 
 pub use self::{
+    reload::{Load, Origin},
     single::SingleError,
     start::{Ready, RunError, Seat, Start, run},
 };
@@ -89,10 +91,10 @@ const FINISH_WITHIN: Duration = Duration::from_secs(2);
 
 /// What everything in the running gateway shares.
 pub(crate) struct Gateway {
-    config: Config,
+    /// The configuration and the shared secret, which may change.
+    live: Live,
     state: StateDir,
     store: Arc<dyn Store>,
-    secret: SharedSecret,
     /// The key that it is known again by.
     identity: Identity,
     /// Of the port's certificate, where it speaks TLS.

@@ -13,6 +13,7 @@ use super::failure::{Exit, Failure};
 use crate::{
     access::approver::Approver,
     config::{self, Config, Plugins, Source},
+    gateway::Origin,
     local::{Client, LocalError},
     registry,
     store::{files::FileStore, paths::StateDir},
@@ -53,6 +54,21 @@ impl Host {
     /// The configuration, checked.
     pub(super) fn config(&self) -> Result<Config, Failure> {
         load(&self.source(&self.state()?))
+    }
+
+    /// Where the configuration comes from, for whoever reads it again; `port` goes before what it says.
+    pub(super) fn origin(&self, port: Option<u16>) -> Result<Origin, Failure> {
+        let (file, flag, env, state) =
+            (self.config_file()?, self.config.clone(), self.env, self.state()?);
+        let read = move || {
+            let plugins =
+                Plugins { channels: registry::CHANNELS, responders: registry::RESPONDERS };
+            let from = Source { flag: flag.as_deref(), env: &env, state: &state };
+            let mut config = config::load(&from, plugins).map_err(|error| error.to_string())?;
+            config.port = port.unwrap_or(config.port);
+            Ok(config)
+        };
+        Ok(Origin::new(file, Box::new(read)))
     }
 
     /// Another configuration file, checked.

@@ -1,6 +1,6 @@
 //! `openclaw gateway`: the gateway in the foreground, and what it says when it is ready; `status` and `call` ask one.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::Arc};
 
 use clap::{Args, Subcommand};
 
@@ -68,6 +68,7 @@ impl Gateway {
             Some(What::Call(call)) => return call.run(host, output),
             None => self.run,
         };
+        let origin = Arc::new(host.origin(given.port)?);
         let mut config = host.config()?;
         if let Some(port) = given.port {
             config.port = port;
@@ -78,7 +79,7 @@ impl Gateway {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        run(Start { config, state: host.state()?, console, terminal }, |ready| {
+        run(Start { config, state: host.state()?, origin, console, terminal }, |ready| {
             greet(ready, output);
         })
         .map_err(anyhow::Error::from)?;

@@ -75,7 +75,7 @@ impl Permits for Port {
             _ => None,
         };
         let wish = permits::Wish::of(change, note);
-        let config = self.gateway.config.clone();
+        let config = self.gateway.config();
         let changed = self
             .in_store(move |store| {
                 permits::change(store, &config, (&by, &who, &wish), world::now())
@@ -90,9 +90,9 @@ impl Permits for Port {
         id: &str,
     ) -> Result<Vec<(String, String)>, CommandError> {
         self.access_owner()?;
-        let keys = permits::keys(&self.gateway.config, channel).map_err(CommandError::Usage)?;
+        let keys = permits::keys(&self.gateway.config(), channel).map_err(CommandError::Usage)?;
         let sender = permits::sender(channel, id).map_err(CommandError::Usage)?;
-        let config = self.gateway.config.clone();
+        let config = self.gateway.config();
         let state = self.gateway.state.clone();
         self.in_store(move |store| {
             let mut lines = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -29,7 +29,10 @@ const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
 
 /// An account that the configuration switches on.
 pub(crate) struct Running {
+    /// As it was opened: its plugin, its key, its settings.
     pub(crate) config: Account,
+    /// Its policies and lists, which may change while it runs.
+    rules: RwLock<Arc<Account>>,
     pub(crate) channel: Box<dyn Channel>,
     pub(crate) status: StatusCell,
     pub(crate) journal: Mutex<Journal>,
@@ -52,6 +55,7 @@ impl Running {
         status.enter(State::Connecting, None);
         let (journal, chats) = (Mutex::new(journal), Mutex::default());
         Self {
+            rules: RwLock::new(Arc::new(config.clone())),
             config,
             channel,
             status,
@@ -67,6 +71,16 @@ impl Running {
     /// What stands before a code in a link that sends it to this account, where the platform has such links.
     pub(crate) fn deep_link(&self) -> Option<&str> {
         self.inbox.get()?.deep_link()
+    }
+
+    /// Its policies and lists as they are now. Whoever judges by them takes them once.
+    pub(crate) fn rules(&self) -> Arc<Account> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Other policies and lists hold from here on.
+    pub(crate) fn follow(&self, rules: Account) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 
     /// Remembers where somebody can be written to: a direct chat, for nobody else reads along there.

@@ -191,7 +191,7 @@ async fn answer(
         () = gateway.stop.cancelled() => return Ok(ControlFlow::Break(())),
     };
     let event = InboundEvent::Message(message.clone());
-    let passage = gate::admit(rules(gateway, account), event, super::moment_of_answer())?;
+    let passage = admit(gateway, account, event)?;
     let Passage::Admitted(admitted) = passage else {
         debug!(channel = account.config.plugin.id, "no longer admitted: dropped");
         return Ok(ControlFlow::Continue(()));
@@ -199,8 +199,11 @@ async fn answer(
     respond(gateway, account, &admitted).await
 }
 
-fn rules<'a>(gateway: &'a Gateway, account: &'a Running) -> Rules<'a> {
-    Rules { account: &account.config, owners: &gateway.config.owners, store: &*gateway.store }
+/// Asks the gate, by the rules of this moment.
+fn admit(gateway: &Gateway, account: &Running, event: InboundEvent) -> Result<Passage, StoreError> {
+    let (config, account) = (gateway.config(), account.rules());
+    let rules = Rules { account: &account, owners: &config.owners, store: &*gateway.store };
+    gate::admit(rules, event, super::moment_of_answer())
 }
 
 /// Answers somebody the gate has admitted; breaks where the stop cut the responder off.
@@ -244,10 +247,7 @@ async fn respond(
     };
     // Whoever was revoked or blocked while the assistant thought is not answered.
     let event = InboundEvent::Message(message.clone());
-    if !matches!(
-        gate::admit(rules(gateway, account), event, super::moment_of_answer())?,
-        Passage::Admitted(_)
-    ) {
+    if !matches!(admit(gateway, account, event)?, Passage::Admitted(_)) {
         debug!(channel = account.config.plugin.id, "no longer admitted: not answered");
         return Ok(ControlFlow::Continue(()));
     }

@@ -30,7 +30,7 @@ pub(crate) async fn knocked(
     knock: Knock,
     message: &InboundMessage,
 ) -> Result<Standing, StoreError> {
-    let (store, places) = (Arc::clone(&gateway.store), gateway.config.pairing.places);
+    let (store, places) = (Arc::clone(&gateway.store), gateway.config().pairing.places);
     let asked = blocking(move || store.ask(&knock, places, world::now())).await?;
     let (channel, conversation) = (account.config.plugin.id, message.conversation.clone());
     match asked {
@@ -61,7 +61,7 @@ async fn send(
     request: &PairingRequest,
     conversation: Conversation,
 ) {
-    if gateway.config.pairing.reply == Reply::Silent
+    if gateway.config().pairing.reply == Reply::Silent
         || account.journal.lock().unwrap_or_else(PoisonError::into_inner).has_told(&request.id)
         || !account
             .challenges
@@ -72,7 +72,7 @@ async fn send(
         return;
     }
     let plugin = account.config.plugin;
-    let text = gateway.config.pairing.message.fill(Blanks {
+    let text = gateway.config().pairing.message.fill(Blanks {
         channel: plugin.id,
         id_label: plugin.id_line,
         id: request.sender.as_str(),

@@ -61,7 +61,7 @@ pub(crate) async fn decide(
     let decided = settle(gateway, approver, channel, request, ruling).await?;
     if let Outcome::Done(request) = &decided
         && lets_in
-        && gateway.config.pairing.notify_on_approval
+        && gateway.config().pairing.notify_on_approval
     {
         welcome(gateway, &request.key, request).await;
     }

@@ -104,7 +104,7 @@ fn read<'a>(gateway: &Gateway, facts: &'a Facts, text: &str) -> Result<Coming<'a
     if let Some(why) = oversized(&params) {
         return Err(Box::new(refusal::invalid_connect(&id, why)));
     }
-    if !origin_allowed(facts, &gateway.config.gateway.control_ui.allowed_origins) {
+    if !origin_allowed(facts, &gateway.config().gateway.control_ui.allowed_origins) {
         warn!(address = %facts.address, "a page of another site was refused");
         return Err(Box::new(refusal::foreign_origin(&id)));
     }
@@ -268,8 +268,8 @@ async fn decide(
     let (commands, capabilities) = (offers(&coming.params.commands), offers(&coming.params.caps));
     let auth = coming.auth();
     let shared = match locked_ms {
-        Some(_) => Shared::Missing(gateway.secret.kind()),
-        None => gateway.secret.compare(
+        Some(_) => Shared::Missing(gateway.secret().kind()),
+        None => gateway.secret().compare(
             auth.and_then(|auth| auth.token.as_deref()),
             auth.and_then(|auth| auth.password.as_deref()),
         ),
@@ -290,11 +290,11 @@ async fn decide(
         locked_ms,
         device: proof,
     };
-    let nodes = &gateway.config.gateway.nodes;
+    let nodes = &gateway.config().gateway.nodes;
     let policy = Policy {
         auto_approve_local: nodes.auto_approve_local,
         trusted_network: nodes.auto_approve_cidrs.iter().any(|net| net.holds(coming.facts.address)),
-        setup_approval: gateway.config.device_pair.approve,
+        setup_approval: gateway.config().device_pair.approve,
     };
     let outcome = handshake::decide(&arrival, record, policy, coming.now);
     debug!(address = %coming.facts.address, client = coming.params.client.id.as_str(), "connect decided");

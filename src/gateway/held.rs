@@ -158,7 +158,7 @@ pub(crate) async fn hold(
 ) -> Result<(), StoreError> {
     let text = message.text.trim();
     let prefix = account.config.plugin.abilities.command_prefix;
-    if !gateway.config.pairing.hold_first_message
+    if !gateway.config().pairing.hold_first_message
         || text.is_empty()
         || text.len() > LONGEST
         || gateway.held.holds(&request.id)

@@ -85,7 +85,7 @@ pub(crate) fn answer(gateway: &Gateway, id: &str, session: &Session, auth: Hello
         health: &*health,
         state_version: gateway.pulse.version(),
         uptime_ms: now.0.saturating_sub(gateway.started.0),
-        config_path: path(gateway.config.file.clone().unwrap_or_else(|| gateway.state.config())),
+        config_path: path(gateway.config().file.clone().unwrap_or_else(|| gateway.state.config())),
         state_dir: path(gateway.state.path().to_owned()),
         session_defaults: Some(SessionDefaults::default()),
     };

@@ -106,8 +106,8 @@ async fn take(
         return see(account, &key);
     }
     let moment = gateway.moment(account);
-    let rules =
-        Rules { account: &account.config, owners: &gateway.config.owners, store: &*gateway.store };
+    let (config, of_account) = (gateway.config(), account.rules());
+    let rules = Rules { account: &of_account, owners: &config.owners, store: &*gateway.store };
     let seen = seen(account, &event);
     loop {
         let passage = judge(gateway, rules, event, moment)?;
@@ -257,7 +257,7 @@ async fn try_claim(
     account: &Arc<Running>,
     message: &InboundMessage,
 ) -> Result<bool, Halt> {
-    let Some(code) = gate::claim_code(&account.config, message, gateway.moment(account)) else {
+    let Some(code) = gate::claim_code(&account.rules(), message, gateway.moment(account)) else {
         return Ok(false);
     };
     let (sender, now) = (message.sender.id.clone(), world::now());

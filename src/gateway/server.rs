@@ -128,7 +128,7 @@ struct From {
 
 async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -> Response<Bytes> {
     let path = request.uri().path();
-    let facts = Facts::new(from.peer, request.headers(), &gateway.config.gateway.trusted_proxies);
+    let facts = Facts::new(from.peer, request.headers(), &gateway.config().gateway.trusted_proxies);
     if let Some(place) = &mut *from.place.lock().unwrap_or_else(PoisonError::into_inner) {
         place.belongs_to(facts.address);
     }

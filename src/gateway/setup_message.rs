@@ -197,5 +197,5 @@ pub(crate) fn is_owners(gateway: &Gateway, account: &Running, chat: &OwnersChat)
     let claimed = gateway.store.owners().is_ok_and(|owners| owners.names(channel, &owner));
     account.config.plugin.abilities.console
         || claimed
-        || gateway.config.owners.names(channel, &owner)
+        || gateway.config().owners.names(channel, &owner)
 }

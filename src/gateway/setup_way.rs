@@ -14,6 +14,6 @@ pub(crate) struct Wish {
 pub(crate) async fn find(gateway: &Gateway, wish: Wish) -> Result<Way, String> {
     let wish = url::Wish { public_url: wish.public_url, local: wish.local, probe: true };
     let pin = gateway.tls_fingerprint.as_deref();
-    let found = url::offer(&gateway.config, gateway.port, pin, &gateway.identity, &wish).await;
+    let found = url::offer(&gateway.config(), gateway.port, pin, &gateway.identity, &wish).await;
     found.map_err(|none| none.why())
 }

@@ -76,7 +76,7 @@ async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
 
 /// How every channel fares.
 pub(crate) fn channels_status(gateway: &Gateway) -> ChannelsStatus {
-    let mut status = ChannelsStatus::configured(&gateway.config, world::now());
+    let mut status = ChannelsStatus::configured(&gateway.config(), world::now());
     for account in &gateway.accounts {
         let rows = status.channel_accounts.get_mut(account.config.plugin.id);
         let row = rows.and_then(|rows| {

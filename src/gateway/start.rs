@@ -28,6 +28,7 @@ use super::{
     method::{node::Nodes, voicewake},
     metrics::Metrics,
     pulse::{self, Pulse},
+    reload::{self, Live, Origin},
     server,
     sessions::{Audience, Event, Sessions},
     setup_book::SetupBook,
@@ -64,6 +65,8 @@ pub struct Start {
     pub config: Config,
     /// Its folder.
     pub state: StateDir,
+    /// Where the configuration comes from, to be read again.
+    pub origin: Arc<Origin>,
     /// There is a console to sit at.
     pub console: bool,
     /// Standard output is a terminal: a claim code may be printed.
@@ -177,6 +180,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         .map_err(io_error("open the socket of the command line"))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let changes = (Arc::clone(&start.origin), signal(SignalKind::hangup())?);
 
     let seat = seat(&start, &*store)?;
     let (address, elsewhere) = (entry.here(), entry.elsewhere());
@@ -194,6 +198,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     }
     gateway.tracker.spawn(socket::serve(Arc::clone(&gateway), commands));
     gateway.tracker.spawn(pulse::beat(Arc::clone(&gateway)));
+    gateway.tracker.spawn(reload::keep(Arc::clone(&gateway), changes));
     let pages = gateway.accounts.iter().filter_map(|account| match account.config.plugin.ingress {
         openclaw_plugin_sdk::Ingress::Serve { path } => Some(path),
         openclaw_plugin_sdk::Ingress::Connect => None,
@@ -262,10 +267,12 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
     Ok(Gateway {
         accounts: accounts.collect::<Result<_, _>>()?,
         responder: responder(&start.config)?,
-        config: start.config.clone(),
+        live: Live::new(
+            start.config.clone(),
+            SharedSecret::load(&start.config.gateway.auth, &start.state)?,
+        ),
         state: start.state.clone(),
         store: Arc::clone(store) as Arc<dyn Store>,
-        secret: SharedSecret::load(&start.config.gateway.auth, &start.state)?,
         identity: entry.identity,
         tls_fingerprint: entry.tls.map(|served| served.fingerprint),
         lobby: Lobby::new(

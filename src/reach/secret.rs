@@ -73,6 +73,16 @@ impl SharedSecret {
         Ok(Self { kind, asked })
     }
 
+    /// True where the other asks for the same.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let asked = match (&self.asked, &other.asked) {
+            (Asked::Nothing, Asked::Nothing) => true,
+            (Asked::Secret(one), Asked::Secret(other)) => one.matches(other),
+            (Asked::Nothing | Asked::Secret(_), _) => false,
+        };
+        asked && self.kind == other.kind
+    }
+
     /// What a client is asked for.
     pub fn kind(&self) -> SecretKind {
         self.kind

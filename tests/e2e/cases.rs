@@ -22,6 +22,7 @@ mod owner;
 mod pair;
 mod phone_chat;
 mod reach;
+mod reload;
 mod setup_code;
 mod side_doors;
 pub(crate) mod sockets;

@@ -70,7 +70,7 @@ pub(super) async fn gather(gateway: &Arc<Gateway>) -> Result<Vec<Ask>, StoreErro
             let runs = |request: &PairingRequest| {
                 let (channel, sender) = (&request.key.channel, &request.sender);
                 let owner =
-                    here.config.owners.names(channel, sender) || owners.names(channel, sender);
+                    here.config().owners.names(channel, sender) || owners.names(channel, sender);
                 here.account(&request.key).is_some() && !owner
             };
             asks.extend(waiting.filter(runs).map(|request| sender(&here, plugin.label, request)));
@@ -153,7 +153,7 @@ fn lapsed(
     let note = records.note(&key.channel, sender);
     facts.extend(note.map(|note| fact("Note", neutral(note, NAME_LIMIT), false)));
     facts.push(fact("Let in by", by.clone(), false));
-    let zone = &gateway.config.telling.zone;
+    let zone = &gateway.config().telling.zone;
     facts.push(fact("Until", world::date(*until, zone), false));
     Ok(Some(Ask { about, ends, revision: until.0.to_string(), facts, what: Asking::Lapsed }))
 }

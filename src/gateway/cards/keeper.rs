@@ -226,7 +226,7 @@ fn of_chat(
         abandon(gateway, book, to);
         return (None, None);
     };
-    let telling = &gateway.config.telling;
+    let telling = &gateway.config().telling;
     let sight = Sight {
         now,
         quiet: telling.is_quiet(now),
@@ -262,7 +262,7 @@ fn of_chat(
 
 /// Whoever is no owner any more is told nothing; an account that is off now may come back.
 fn abandon(gateway: &Arc<Gateway>, book: &mut Book, to: &OwnersChat) {
-    let gone = gateway.config.account(&to.account()).is_none();
+    let gone = gateway.config().account(&to.account()).is_none();
     let runs = setup_message::account(gateway, to).is_some();
     book.forget(|card| card.to == *to && (gone || runs || card.sent.is_none()));
     if gone || runs {
@@ -337,7 +337,7 @@ async fn settle(gateway: &Arc<Gateway>, job: Option<Job>) {
     {
         let mut book = gateway.cards.book();
         match &job.result {
-            Ok(sent) => arrived(&mut book, &job, (sent, gateway.config.telling.cards), now),
+            Ok(sent) => arrived(&mut book, &job, (sent, gateway.config().telling.cards), now),
             Err(error) => {
                 warn!(channel = job.to.channel(), %error, "an owner was not told yet");
                 failed(&mut book, &job, error, now);

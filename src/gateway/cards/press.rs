@@ -73,7 +73,7 @@ pub(crate) async fn pressed(
         toast(gateway, account, &who.conversation, press.id, NO_CARD.to_owned());
         return Ok(());
     };
-    let zone = &gateway.config.telling.zone;
+    let zone = &gateway.config().telling.zone;
     let token = card.tokens.iter().find(|token| token.text == press.data);
     let current = card.sent.as_deref() == Some(press.on.id.as_str());
     let text = match (&card.outcome, token) {
@@ -136,7 +136,7 @@ pub(crate) async fn reply_decides(
     }) else {
         return Ok(false);
     };
-    let zone = &gateway.config.telling.zone;
+    let zone = &gateway.config().telling.zone;
     let text = match &card.outcome {
         Some(outcome) => face::sentence(outcome, &card.to, zone),
         None => act(gateway, (account, admitted), &approver, &card, choice).await?,
@@ -169,7 +169,7 @@ async fn act(
         Choice::Hours(many) => (Decision::Approve, hours(many)),
         Choice::Later => {
             let until = UnixMs(world::now().0.saturating_add(LATER_MS));
-            let at = world::clock(until, &gateway.config.telling.zone);
+            let at = world::clock(until, &gateway.config().telling.zone);
             let text = format!("You are asked again at {at}.");
             return turn(gateway, card, Face::Later(until.0), text).await;
         }
@@ -264,7 +264,7 @@ async fn extend(
     gateway.cards.conclude(&card.about, &outcome);
     deciding().retain(|about| *about != card.about);
     save(gateway).await;
-    let zone = &gateway.config.telling.zone;
+    let zone = &gateway.config().telling.zone;
     Ok(face::sentence(&outcome, &card.to, zone))
 }
 
@@ -357,7 +357,7 @@ async fn ended(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreErro
     let (here, asked) = (Arc::clone(gateway), [(card.about.clone(), UnixMs(card.ends))]);
     let find = move || outcome::find(&here.state, &*here.store, &asked, world::now());
     let found = blocking(find).await?;
-    let (outcome, zone) = (found.get(&card.about), &gateway.config.telling.zone);
+    let (outcome, zone) = (found.get(&card.about), &gateway.config().telling.zone);
     Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| face::sentence(outcome, &card.to, zone)))
 }
 

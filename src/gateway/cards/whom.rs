@@ -30,7 +30,8 @@ pub(super) fn groups(gateway: &Gateway, concerned: Option<&AccountKey>) -> Vec<V
         ways.map(chat).collect()
     };
     let owners = owners(gateway);
-    let named = gateway.config.telling.notify.iter().filter(|owner| owners.contains(owner));
+    let config = gateway.config();
+    let named = config.telling.notify.iter().filter(|owner| owners.contains(owner));
     let named: Vec<OwnersChat> = named.flat_map(chats).collect();
     if !named.is_empty() {
         return vec![named];
@@ -43,7 +44,7 @@ fn owners(gateway: &Gateway) -> Vec<Owner> {
         debug!(%error, "only the configured owners are told");
         Arc::default()
     });
-    let mut owners = gateway.config.owners.0.clone();
+    let mut owners = gateway.config().owners.0.clone();
     owners.extend(claimed.0.iter().cloned());
     let console = gateway.accounts.iter().filter(|account| account.config.plugin.abilities.console);
     owners.extend(console.filter_map(|account| console_owner(account)));

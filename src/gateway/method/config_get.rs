@@ -19,7 +19,7 @@ pub(super) fn at_once(call: &Call) -> Option<Answer> {
 }
 
 fn read(call: &Call) -> Answer {
-    let (gateway, config) = (&call.gateway, &call.gateway.config);
+    let (gateway, config) = (&call.gateway, &call.gateway.config());
     let admin = call.session.scopes.allow(Scope::Admin);
     let shown = shown(config, admin).map_err(|error| {
         tracing::warn!(%error, "the configuration cannot be shown");

@@ -30,7 +30,7 @@ pub(super) fn at_once(call: &Call) -> Option<Answer> {
         "cron.status" => Ok(json!({ "enabled": false, "jobs": 0 })),
         "exec.approval.list" => Ok(json!({ "approvals": [] })),
         "last-heartbeat" => Ok(Value::Null),
-        "models.list" => Ok(json!({ "models": models(&call.gateway.config) })),
+        "models.list" => Ok(json!({ "models": models(&call.gateway.config()) })),
         "set-heartbeats" => heartbeats(call),
         "skills.status" => Ok(json!({ "workspaceDir": "", "managedSkillsDir": "", "skills": [] })),
         "status" => Ok(status(call)),

@@ -51,7 +51,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Works out what a connected node may be asked to do.
 pub(crate) fn settle(gateway: &Gateway, session: &Session, record: &Device) {
     let Some(mut node) = session.node() else { return };
-    let policy = &gateway.config.gateway.nodes.commands;
+    let policy = &gateway.config().gateway.nodes.commands;
     let surface = reconcile(&node.declared_commands, &record.approved.commands, policy);
     node.caps = node.declared_caps.intersection(&record.approved.capabilities).cloned().collect();
     node.commands.clone_from(&surface.effective);
@@ -64,7 +64,7 @@ pub(crate) fn joined(gateway: &Arc<Gateway>, session: &Arc<Session>, record: Opt
     if session.role != Role::Node {
         return;
     }
-    let policy = &gateway.config.gateway.nodes.commands;
+    let policy = &gateway.config().gateway.nodes.commands;
     let wants_more = record.is_some_and(|record| surface::wish(session, record, policy).is_some());
     let greeted = events::greet_at_once(gateway, session);
     if greeted && !wants_more {

@@ -89,8 +89,9 @@ async fn list(call: &Call) -> Answer {
         only.is_none_or(|only| only == account.plugin.id)
             && filter.account_id.as_deref().is_none_or(|only| only.trim() == id)
     };
+    let config = gateway.config();
     let accounts: Vec<&Account> =
-        gateway.config.accounts.iter().filter(|account| pairs(account)).filter(meant).collect();
+        config.accounts.iter().filter(|account| pairs(account)).filter(meant).collect();
     let mut requests = Vec::new();
     let mut read = BTreeMap::new();
     for account in &accounts {
@@ -106,9 +107,9 @@ async fn list(call: &Call) -> Answer {
     Ok(json!({
         "accounts": accounts.iter().map(|account| shown(gateway, account)).collect::<Vec<_>>(),
         "requests": requests,
-        "commandOwnerConfigured": !gateway.config.owners.0.is_empty() || !added.0.is_empty(),
+        "commandOwnerConfigured": !gateway.config().owners.0.is_empty() || !added.0.is_empty(),
         "limits": {
-            "pendingPerAccount": gateway.config.pairing.places.max_pending,
+            "pendingPerAccount": gateway.config().pairing.places.max_pending,
             "ttlMs": LIFETIME_MS,
         },
     }))
@@ -167,7 +168,8 @@ async fn find(call: &Call, which: &Which) -> Result<PairingRequest, Box<Refused>
     let gateway = &call.gateway;
     let account = AccountId::parse(which.account_id.trim());
     let key = account.map(|account| AccountKey { channel: channel.to_owned(), account });
-    let configured = key.as_ref().and_then(|key| gateway.config.account(key));
+    let config = gateway.config();
+    let configured = key.as_ref().and_then(|key| config.account(key));
     let configured = configured.filter(|account| pairs(account));
     let Some(configured) = configured else {
         let account = neutral(&which.account_id, NAME_LIMIT);
@@ -198,7 +200,7 @@ async fn approve(call: &Call) -> Answer {
     let which: Which = call.params()?;
     let request = find(call, &which).await?;
     let request = decided(call, &request, Decision::Approve).await?;
-    let notify = which.notify.unwrap_or(call.gateway.config.pairing.notify_on_approval);
+    let notify = which.notify.unwrap_or(call.gateway.config().pairing.notify_on_approval);
     let notification =
         if notify { welcome(&call.gateway, &request).await } else { "not-requested" };
     // Letting somebody in makes nobody an owner: `openclaw owner add` does (case_021).

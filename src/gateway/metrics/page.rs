@@ -70,7 +70,7 @@ fn allow(
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         return Err(Box::new(response));
     }
-    if matches!(gateway.secret.compare(Some(shown), Some(shown)), Shared::Matched(_)) {
+    if matches!(gateway.secret().compare(Some(shown), Some(shown)), Shared::Matched(_)) {
         attempts().succeeded(&kinds, facts.address);
         return Ok(());
     }

@@ -174,7 +174,7 @@ fn ready(gateway: &Gateway, asked: &Invoke) -> Result<Arc<Session>, Box<Refused>
     if works {
         return Ok(node);
     }
-    let permits = gateway.config.gateway.nodes.commands.permits(&asked.command);
+    let permits = gateway.config().gateway.nodes.commands.permits(&asked.command);
     let reason = match (declared, permits) {
         (false, _) => "the node does not offer it",
         (true, false) => "the configuration does not permit it",

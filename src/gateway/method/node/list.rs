@@ -139,7 +139,7 @@ fn live(row: &mut Value, session: &Session) {
 }
 
 fn at_rest(call: &Call, row: &mut Value, device: &Device) {
-    let (approved, policy) = (&device.approved, &call.gateway.config.gateway.nodes.commands);
+    let (approved, policy) = (&device.approved, &call.gateway.config().gateway.nodes.commands);
     row["caps"] = json!(approved.capabilities);
     row["commands"] = json!(reconcile(&approved.commands, &approved.commands, policy).effective);
 }

@@ -49,7 +49,7 @@ pub(super) async fn ask(gateway: &Arc<Gateway>, session: &Arc<Session>) {
         Ok(Known::Removed | Known::Stranger) => return,
         Err(error) => return warn!(%error, "what a node may do cannot be read"),
     };
-    let policy = &gateway.config.gateway.nodes.commands;
+    let policy = &gateway.config().gateway.nodes.commands;
     let Some(wish) = wish(session, &record, policy) else {
         lock(&gateway.nodes.asking).remove(&session.number);
         return;
