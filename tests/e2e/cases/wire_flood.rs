@@ -150,7 +150,10 @@ async fn but_last_used(home: &Home) -> BTreeMap<String, String> {
         *text = json.to_string();
     }
     // Made for that write, and held for it.
-    all.remove(&format!("{devices}.oc-lock"));
+    for name in ["bootstrap", "paired", "pending"] {
+        let lock = home_path.join(format!("devices/{name}.json.oc-lock"));
+        all.remove(&lock.display().to_string());
+    }
     all
 }
 
@@ -177,6 +180,15 @@ async fn quiet(home: &Home) -> BTreeMap<String, String> {
 async fn besieged(sockets: usize) {
     let (home, gateway) = crowded(1);
     comes_in(&gateway, "203.0.113.1").await;
+    if sockets > 1_000 {
+        // It lasts longer than a flush: the first one, which makes the imported file ours, is waited for.
+        let flushed = async {
+            while home.read("audit/head").is_empty() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), flushed).await.expect("a flush");
+    }
     let (before, before_it) = (resident(&gateway), but_last_used(&home).await);
     let mut idle = Vec::new();
     for number in 0..sockets {
@@ -202,7 +214,11 @@ async fn besieged(sockets: usize) {
     let ended = tokio::time::timeout(Duration::from_secs(5), ended).await.expect("an end");
     drop(ended);
     // When the known device was last there is written now and then, and nothing else.
-    assert_eq!(but_last_used(&home).await, before_it);
+    let after = but_last_used(&home).await;
+    let other = |path: &&String| before_it.get(*path) != after.get(*path);
+    let changed: Vec<_> = before_it.keys().chain(after.keys()).filter(other).collect();
+    let both = |path: &String| (path.clone(), before_it.get(path), after.get(path));
+    assert!(changed.is_empty(), "{:#?}", changed.into_iter().map(both).collect::<Vec<_>>());
 }
 
 #[tokio::test]
