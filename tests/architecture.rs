@@ -82,7 +82,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 const IGNORED: &[&str] = &["proptest-regressions", "target"];
 
 /// What `cli` may use of the gateway: its entrance.
-const ENTRANCE: &[&str] = &["run", "Start", "Ready", "Seat", "RunError", "SingleError"];
+const ENTRANCE: &[&str] = &["run", "Start", "Origin", "Ready", "Seat", "RunError", "SingleError"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
