@@ -202,6 +202,8 @@ pub struct Account {
     pub listed: Vec<Listed>,
     /// What happens in groups.
     pub groups: GroupRules,
+    /// Where the gateway's server hands it requests, if it does.
+    pub path: Option<String>,
     /// The channel's own keys.
     pub settings: toml::Table,
     /// Those among them whose values are never shown: secrets, and what the environment gave.

@@ -33,6 +33,22 @@ pub(super) enum Channels {
     #[command(after_help = "\
 Where no gateway answers it shows the configuration, and exits with 4.")]
     Status(Shape),
+    /// Print what a platform's own site wants to be given to set an app up
+    #[command(after_help = "\
+Examples:
+  openclaw channels manifest slack
+  openclaw channels manifest slack --name \"Ann's assistant\" > manifest.json")]
+    Manifest(Manifest),
+}
+
+/// Which app.
+#[derive(Debug, Args)]
+pub(super) struct Manifest {
+    /// The channel
+    channel: String,
+    /// What the app is called there
+    #[arg(long, default_value = "OpenClaw")]
+    name: String,
 }
 
 /// How it is printed.
@@ -49,7 +65,29 @@ impl Channels {
         match self {
             Self::List(shape) => list(&shape, &host.config()?, output),
             Self::Status(shape) => status(&shape, host, output),
+            Self::Manifest(manifest) => manifest.print(output),
         }
+    }
+}
+
+impl Manifest {
+    fn print(&self, output: &mut Output) -> Result<Exit, Failure> {
+        let Some(plugin) = registry::channel(&self.channel) else {
+            let known: Vec<&str> = registry::CHANNELS.iter().map(|plugin| plugin.id).collect();
+            let what = format!("there is no channel `{}`", neutral(&self.channel, 64));
+            return Err(Failure::usage(what).hint(format!("channels are {}", known.join(", "))));
+        };
+        let Some(manifest) = plugin.manifest else {
+            let what = format!("{} takes no manifest", plugin.label);
+            return Err(Failure::usage(what).hint("the README says how its account is set up"));
+        };
+        let name = self.name.trim();
+        if name.is_empty() || name != neutral(name, 35) {
+            let hint = "give `--name` at most 35 letters, digits, blanks or marks";
+            return Err(Failure::usage("that is no name for an app").hint(hint));
+        }
+        output.line(manifest(name, &registry::listed_commands()));
+        Ok(Exit::Done)
     }
 }
 
@@ -147,8 +185,9 @@ fn words(account: &AccountStatus) -> String {
         let first: Vec<String> = account.allow_from.iter().take(2).map(|id| whole(id)).collect();
         words.push(format!("allow:{}", first.join(",")));
     }
-    words
-        .extend(account.last_error.as_ref().map(|error| format!("error: {}", neutral(error, 160))));
+    let head = if account.connected == Some(true) { "limited" } else { "error" };
+    let error = account.last_error.as_ref();
+    words.extend(error.map(|error| format!("{head}: {}", neutral(error, 160))));
     words.join(", ")
 }
 

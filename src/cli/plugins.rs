@@ -93,6 +93,7 @@ fn channel(plugin: &ChannelPlugin) -> Value {
     let (ingress, path) = match plugin.ingress {
         Ingress::Connect => ("connect", None),
         Ingress::Serve { path } => ("serve", Some(path)),
+        Ingress::Chosen { .. } => ("chosen", None),
     };
     json!({
         "id": plugin.id,

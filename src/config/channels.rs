@@ -26,7 +26,7 @@ pub(super) fn read(
         let ids: Vec<&str> = plugins.iter().map(|plugin| plugin.id).collect();
         channels.check_keys(&ids, |_| None);
     }
-    let mut accounts = Vec::new();
+    let mut accounts: Vec<Read> = Vec::new();
     for plugin in plugins {
         let table = channels.as_ref().and_then(|channels| channels.section(plugin.id));
         // A table that is broken or no table was reported; its channel is not guessed.
@@ -34,9 +34,10 @@ pub(super) fn read(
             continue;
         }
         let of_channel = Channel { plugin, table, env, problems: root.problems }.read();
-        accounts.extend(of_channel.into_iter().map(|read| read.account));
+        accounts.extend(of_channel);
     }
-    accounts
+    one_account_a_path(&accounts, root.problems);
+    accounts.into_iter().map(|read| read.account).collect()
 }
 
 /// True for a channel that needs no account anywhere: it is there without being configured.
@@ -135,6 +136,7 @@ impl<'a> Channel<'a> {
             allow_from: rules.allow_from,
             listed: rules.listed,
             groups: rules.groups,
+            path: if enabled { self.plugin.ingress.path(&opened.settings) } else { None },
             settings: opened.settings,
             hidden: opened.hidden,
         };
@@ -174,10 +176,51 @@ fn excuse(plugin: &ChannelPlugin, key: &str) -> Option<String> {
     Some(format!(": {why}"))
 }
 
+/// Paths of our own: what is served there is no channel's.
+const OURS: &[&str] = &[
+    "/",
+    "/.well-known",
+    "/health",
+    "/healthz",
+    "/metrics",
+    "/ready",
+    "/readyz",
+    "/startup",
+    "/startupz",
+];
+
+/// `case_090`: a request belongs to one account, by its path.
+fn one_account_a_path(accounts: &[Read], problems: &Problems) {
+    let below = |path: &str, head: &str| {
+        path.strip_prefix(head).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    for (count, Read { account, at }) in accounts.iter().enumerate() {
+        let Some(path) = &account.path else { continue };
+        let wrong = |whose: String| {
+            let AccountKey { channel, account } = &account.key;
+            let text = format!(
+                "account `{account}` of `channels.{channel}` is to be served at `{path}`, which is {whose}: \
+                 give each a path of its own"
+            );
+            problems.add(*at, text);
+        };
+        if OURS.iter().any(|ours| path == ours || (ours.len() > 1 && below(path, ours))) {
+            wrong("the gateway's own".to_owned());
+        }
+        let taken = |other: &&Read| {
+            let other = other.account.path.as_deref();
+            other.is_some_and(|other| below(path, other) || below(other, path))
+        };
+        if let Some(Read { account: other, .. }) = accounts[..count].iter().find(taken) {
+            wrong(format!("where `{}` of `channels.{}` is", other.key.account, other.key.channel));
+        }
+    }
+}
+
 /// One login serves one account: two would take each other's messages, for ever.
 fn one_account_a_token(accounts: &[Read], problems: &Problems) {
     for (count, Read { account, at }) in accounts.iter().enumerate() {
-        let connects = account.plugin.ingress == Ingress::Connect;
+        let connects = !matches!(account.plugin.ingress, Ingress::Serve { .. });
         let is_token = |key: &&&str| connects && key.split('_').any(|part| part == "token");
         for key in account.plugin.keys.iter().filter(is_token) {
             let Some(token) = account.settings.get(*key) else { continue };

@@ -73,6 +73,11 @@ impl Running {
         self.inbox.get()?.deep_link()
     }
 
+    /// What does not work although its platform answers.
+    pub(crate) fn limitation(&self) -> Option<String> {
+        self.inbox.get()?.limitation()
+    }
+
     /// Its policies and lists as they are now. Whoever judges by them takes them once.
     pub(crate) fn rules(&self) -> Arc<Account> {
         Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
@@ -196,10 +201,11 @@ async fn show_connected(
             return;
         }
         if *seen.borrow_and_update() {
+            let limitation = account.limitation();
             account.status.update(|status| {
                 // What happened since is newer than the connection.
-                if matches!(status.state, State::Connecting | State::Waiting) {
-                    (status.state, status.last_error) = (State::Connected, None);
+                if matches!(status.state, State::Connecting | State::Waiting | State::Connected) {
+                    (status.state, status.last_error) = (State::Connected, limitation);
                 }
             });
         }

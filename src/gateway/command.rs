@@ -24,22 +24,6 @@ use crate::{
     world,
 };
 
-/// The gateway's own commands, with what `/help` says of them.
-const OWN: [(&str, &str); 4] = [
-    ("help", "what you can do here"),
-    ("reset", "let the assistant forget this conversation"),
-    ("start", "the same as help"),
-    ("whoami", "who you are to this gateway"),
-];
-
-/// Every command that a chat may list, for platforms that want to know: name and summary.
-pub(crate) fn listed() -> Vec<(String, String)> {
-    let own = OWN.iter().map(|(name, summary)| ((*name).to_owned(), (*summary).to_owned()));
-    let plugins = commands(registry::COMMANDS)
-        .map(|command| (command.name.to_owned(), command.summary.to_owned()));
-    own.chain(plugins).collect()
-}
-
 /// Runs the command in a message. False where the message is none; it is done and answered otherwise.
 pub(crate) async fn run(
     gateway: &Arc<Gateway>,
@@ -141,7 +125,8 @@ fn help(admitted: &Admitted, prefix: &str) -> Text {
     let owner = admitted.seat().is_some();
     let mut lines = vec!["Write to me, and the assistant answers. Commands:".to_owned()];
     lines.extend(
-        OWN.iter()
+        registry::OWN_COMMANDS
+            .iter()
             .filter(|(name, _)| *name != "start")
             .map(|(name, what)| format!("{prefix}{name} – {what}")),
     );

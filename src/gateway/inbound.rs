@@ -6,7 +6,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, SenderId,
+    ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, SenderId, neutral,
 };
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -57,10 +57,12 @@ pub(crate) async fn listen(
         };
         let Some(Delivery { event, done }) = delivery else { return };
         account.status.update(|status| status.last_inbound = Some(world::now()));
+        let id = neutral(address(&event).2.as_str(), 64);
         match take(&gateway, &account, event).await {
             // A channel that has gone learns it from the platform's next delivery.
             Ok(()) => {
                 recovered(&account);
+                debug!(event = %id, channel = account.config.plugin.id, "settled");
                 let _ = done.send(());
             }
             Err(halt) => halted(&gateway, &account, &halt),
@@ -302,9 +304,10 @@ fn see(account: &Running, key: &EventKey) -> Result<(), Halt> {
 }
 
 fn recovered(account: &Running) {
+    let limitation = account.limitation();
     account.status.update(|status| {
         if status.state == State::StoreUnreadable {
-            (status.state, status.last_error) = (State::Connected, None);
+            (status.state, status.last_error) = (State::Connected, limitation);
         }
     });
 }

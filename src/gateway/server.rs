@@ -14,7 +14,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use openclaw_plugin_sdk::{Exchange, Ingress, Link, Stream, Upgrade};
+use openclaw_plugin_sdk::{Exchange, Link, Stream, Upgrade};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -230,11 +230,9 @@ fn probe(path: &str) -> Option<&'static str> {
 }
 
 fn served<'a>(gateway: &'a Gateway, path: &str) -> Option<&'a Arc<Running>> {
-    gateway.accounts.iter().find(|account| match account.config.plugin.ingress {
-        Ingress::Serve { path: own } => {
-            path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        }
-        Ingress::Connect => false,
+    gateway.accounts.iter().find(|account| {
+        let rest = account.config.path.as_deref().and_then(|own| path.strip_prefix(own));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }
 

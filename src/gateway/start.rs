@@ -18,7 +18,6 @@ use super::{
     Gateway, SingleError, account,
     answer::Turns,
     cards::{self, Book, Cards},
-    command,
     entry::Entry,
     events::Asking,
     held::{self, Held},
@@ -201,7 +200,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     gateway.tracker.spawn(reload::keep(Arc::clone(&gateway), changes));
     let pages = gateway.accounts.iter().filter_map(|account| match account.config.plugin.ingress {
         openclaw_plugin_sdk::Ingress::Serve { path } => Some(path),
-        openclaw_plugin_sdk::Ingress::Connect => None,
+        _ => None,
     });
     let console = gateway.accounts.iter().any(|account| account.config.plugin.abilities.console);
     ready(&Ready {
@@ -308,7 +307,7 @@ fn open(start: &Start, store: &FileStore, account: &Account) -> Result<account::
     let (plugin, id) = (account.plugin, &account.key.account);
     let purpose = format!("{}-{id}", plugin.id);
     let key = if plugin.abilities.key { store.key(&purpose)? } else { [0; 32] };
-    let commands = command::listed();
+    let commands = registry::listed_commands();
     let settings = Settings { account: id.clone(), table: account.settings.clone(), key, commands };
     let channel = (plugin.open)(settings).map_err(|error| RunError::Plugin {
         plugin: format!("{} ({id})", plugin.id),

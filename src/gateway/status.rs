@@ -54,7 +54,7 @@ impl State {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Status {
     pub(crate) state: State,
-    /// The last thing that went wrong, until the account is connected again.
+    /// The last thing that went wrong, until the account is connected again; then what does not work all the same.
     pub(crate) last_error: Option<String>,
     pub(crate) last_inbound: Option<UnixMs>,
     pub(crate) last_outbound: Option<UnixMs>,

@@ -100,6 +100,16 @@ fn the_plugins_are_listed_with_what_each_can_do() {
 }
 
 #[test]
+fn a_manifest_is_for_a_platform_that_takes_one() {
+    let folder = Folder::empty();
+    let ran = folder.fails(2, "channels manifest pigeons");
+    assert!(ran.contains("there is no channel `pigeons`"), "{ran}");
+    assert!(ran.contains("telegram"), "{ran}");
+    let ran = folder.fails(2, "channels manifest telegram");
+    assert!(ran.contains("Telegram takes no manifest"), "{ran}");
+}
+
+#[test]
 fn help_and_version_are_no_errors() {
     let folder = Folder::empty();
     assert_eq!(folder.done("--version"), format!("openclaw {}\n", env!("CARGO_PKG_VERSION")));

@@ -8,6 +8,7 @@
 )]
 
 mod cases;
+mod chats;
 mod client;
 mod console;
 #[path = "../../plugins/telegram/tests/crabline/mod.rs"]

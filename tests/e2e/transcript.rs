@@ -11,6 +11,7 @@
 use std::path::Path;
 
 use super::{
+    chats::How,
     pattern::{Codes, fill, is_secret, matches},
     process::texts,
     world::World,
@@ -52,7 +53,21 @@ pub(crate) async fn play(path: &Path) {
             path.display()
         );
     }
+    for (channel, talk) in &world.talks {
+        for name in talk.chats.written_to() {
+            let unread = talk.unread(&name);
+            let file = path.display();
+            assert!(
+                unread.is_empty(),
+                "{file}: {channel} {name} got more than the story tells: {unread:?}"
+            );
+        }
+    }
     let logged = world.home.logged();
+    let others = world.talks.values().flat_map(|talk| talk.chats.secrets());
+    for secret in others {
+        assert!(!logged.contains(&secret), "case_107 case_108: `{secret}` stands in the log");
+    }
     let secrets = codes.iter().filter(|(name, _)| is_secret(name)).map(|(_, code)| code.as_str());
     for secret in secrets.chain([super::fake_telegram::TOKEN]) {
         assert!(!logged.contains(secret), "case_107 case_108: `{secret}` stands in the log");
@@ -61,7 +76,8 @@ pub(crate) async fn play(path: &Path) {
 
 fn is_step(line: &str) -> bool {
     let word = line.split(' ').next().unwrap_or_default();
-    ["telegram", "webchat", "phone", "$", "~", "#", "="].contains(&word) || line.is_empty()
+    let channel = openclaw::registry::CHANNELS.iter().any(|plugin| plugin.id == word);
+    channel || ["phone", "$", "~", "#", "="].contains(&word) || line.is_empty()
 }
 
 fn run(world: &World, command: &str, expected: &[&str], codes: &mut Codes, place: &str) {
@@ -137,6 +153,43 @@ async fn step(world: &mut World, line: &str, codes: &mut Codes, place: &str) {
         (["webchat", name], false) => {
             let got = world.visitor(name).await.next().await;
             assert!(matches(rest.trim(), &got, codes), "{place}\ngot: {got}");
+        }
+        ([channel, words @ ..], _) if world.talks.contains_key(*channel) => {
+            talk(world, channel, words, inbound, (&text, rest.trim()), codes, place).await;
+        }
+        _ => panic!("{place}: no such step"),
+    }
+}
+
+/// A step on another platform; the text is given with its codes filled in, and as it stands.
+async fn talk(
+    world: &mut World,
+    channel: &str,
+    words: &[&str],
+    inbound: bool,
+    (text, pattern): (&str, &str),
+    codes: &mut Codes,
+    place: &str,
+) {
+    let expect = |got: String, codes: &mut Codes| {
+        assert!(matches(pattern, &got, codes), "{place}\ngot: {got}");
+    };
+    match (words, inbound) {
+        (["group", name], true) => world.say_on(channel, name, How::InGroup, text).await,
+        ([name, "reply"], true) => world.say_on(channel, name, How::Replying, text).await,
+        ([name, "command"], true) => world.say_on(channel, name, How::ByCommand, text).await,
+        ([name, "presses"], true) => world.press_on(channel, name, text).await,
+        ([name], true) => world.say_on(channel, name, How::Directly, text).await,
+        ([name, "told"], false) => expect(world.talks[channel].told(name).await, codes),
+        ([name, "shows"], false) => world.talks[channel].shows(name, text).await,
+        ([name, "gone"], false) => world.talks[channel].gone(name, text).await,
+        ([name], false) if text == "(silence)" => {
+            let unread = world.talks[channel].unread(name);
+            assert!(unread.is_empty(), "{place}: {unread:?}");
+        }
+        ([name], false) => {
+            let got = world.talks.get_mut(channel).expect(place).next(name).await;
+            expect(got, codes);
         }
         _ => panic!("{place}: no such step"),
     }

@@ -1,11 +1,12 @@
 //! Everything a story happens in: a state folder, a Telegram, visitors of the page, a gateway.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use openclaw_plugin_sdk::{ChatId, EventId, SentRef};
 use serde_json::{Value, json};
 
 use super::{
+    chats::{self, How, Talk},
     fake_telegram::{FakeTelegram, GROUP, State, TOKEN, group, person, private},
     phone::{App, Phone},
     process::{Gateway, Home},
@@ -17,6 +18,8 @@ pub(crate) struct World {
     pub(crate) home: Home,
     pub(crate) telegram: FakeTelegram,
     pub(crate) gateway: Option<Gateway>,
+    /// Other platforms, by channel: those that the configuration names.
+    pub(crate) talks: BTreeMap<String, Talk>,
     visitors: HashMap<String, Visitor>,
     phones: HashMap<String, Phone>,
     /// The bot's last message that each chat was asked for: numbers grow, and what is taken away leaves a gap.
@@ -45,9 +48,12 @@ impl World {
         let (home, telegram) = (Home::new(), FakeTelegram::start().await);
         // An owner has pressed Start once: a bot can write to nobody who has not.
         telegram.with(|state| state.chats.insert(number("owner")));
-        home.configure(&config.replace("{root}", &telegram.root()).replace("{token}", TOKEN));
+        let config = config.replace("{root}", &telegram.root()).replace("{token}", TOKEN);
+        let (config, talks) = talks(config).await;
+        home.configure(&config);
         Self {
             home,
+            talks,
             telegram,
             gateway: None,
             visitors: HashMap::new(),
@@ -167,6 +173,20 @@ impl World {
         phone
     }
 
+    /// A person writes on another platform, and the gateway is done with it.
+    pub(crate) async fn say_on(&self, channel: &str, name: &str, how: How, text: &str) {
+        let talk = &self.talks[channel];
+        let event = talk.chats.say(name, how, text).await;
+        self.home.logs(&talk.settled(&event)).await;
+    }
+
+    /// A person presses a button on another platform, and the gateway is done with it.
+    pub(crate) async fn press_on(&self, channel: &str, name: &str, label: &str) {
+        let talk = &self.talks[channel];
+        let event = talk.press(name, label).await;
+        self.home.logs(&talk.settled(&event)).await;
+    }
+
     /// The button with this label on a message of the bot in a person's chat, the newest that has one: the message,
     /// and the button's data. Waits until there is one.
     pub(crate) async fn button(&self, name: &str, label: &str) -> (SentRef, String) {
@@ -230,6 +250,21 @@ impl World {
     pub(crate) fn chat(name: &str) -> i64 {
         if name == "group" { GROUP } else { number(name) }
     }
+}
+
+/// The platforms that a configuration names, and the configuration with what they alone know.
+async fn talks(mut config: String) -> (String, BTreeMap<String, Talk>) {
+    let mut talks = BTreeMap::new();
+    for plugin in openclaw::registry::CHANNELS {
+        if !config.contains(&format!("[channels.{}", plugin.id)) {
+            continue;
+        }
+        if let Some(talk) = chats::start(plugin.id).await {
+            config = talk.chats.fill(&config);
+            talks.insert(plugin.id.to_owned(), talk);
+        }
+    }
+    (config, talks)
 }
 
 fn toasts(state: &State) -> Vec<String> {

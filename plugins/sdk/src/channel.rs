@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     ChannelError, Inbox, InvalidSenderId, OutboundMessage, SenderId, SentRef, Settings,
-    SettingsError,
+    SettingsError, toml,
 };
 
 /// A channel as the registry lists it.
@@ -30,14 +30,19 @@ pub struct ChannelPlugin {
     pub secret_keys: &'static [&'static str],
     /// Environment names that give the default account a key it lacks: `(key, environment name)`.
     pub env_keys: &'static [(&'static str, &'static str)],
+    /// What the platform's own site wants to be given to set an app up; `None` where it has no such thing.
+    pub manifest: Option<Manifest>,
     /// Reads an id as a person would write it in a list: strips prefixes, refuses what is no person's stable id.
     pub parse_sender: fn(&str) -> Result<SenderId, InvalidSenderId>,
     /// Makes an account's channel. Does no I/O.
     pub open: fn(Settings) -> Result<Box<dyn Channel>, SettingsError>,
 }
 
+/// Writes what a platform's own site wants to be given, from a name and the commands `(name, summary)`.
+pub type Manifest = fn(name: &str, commands: &[(String, String)]) -> String;
+
 /// How events reach a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Ingress {
     /// The channel goes and gets them.
     Connect,
@@ -46,6 +51,23 @@ pub enum Ingress {
         /// Starts with `/`, has no trailing one.
         path: &'static str,
     },
+    /// Each account's settings choose between the two.
+    Chosen {
+        /// Of settings that open: the path it is served at, or `None` for an account that connects.
+        /// Starts with `/`, has no trailing one; no two accounts may have the same.
+        path: fn(&toml::Table) -> Option<String>,
+    },
+}
+
+impl Ingress {
+    /// Where an account with these settings is served, if it is.
+    pub fn path(&self, settings: &toml::Table) -> Option<String> {
+        match self {
+            Self::Connect => None,
+            Self::Serve { path } => Some((*path).to_owned()),
+            Self::Chosen { path } => path(settings),
+        }
+    }
 }
 
 /// The longest text of one message.

@@ -1,6 +1,13 @@
 //! The way from a channel into the gateway. The only one.
 
-use std::{fmt, future::Future, io, net::SocketAddr, pin::Pin, sync::OnceLock};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{OnceLock, PoisonError},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -18,6 +25,7 @@ pub struct Inbox {
     deliveries: mpsc::Sender<Delivery>,
     exchanges: Mutex<mpsc::Receiver<Exchange>>,
     connected: watch::Sender<bool>,
+    limitation: std::sync::Mutex<Option<String>>,
     deep_link: OnceLock<String>,
 }
 
@@ -43,6 +51,7 @@ impl Inbox {
             deliveries,
             exchanges: Mutex::new(exchanges),
             connected,
+            limitation: std::sync::Mutex::default(),
             deep_link: OnceLock::new(),
         }
     }
@@ -81,6 +90,22 @@ impl Inbox {
 
     /// Says that the platform answers; until then, and after `receive` ends, the account shows as connecting.
     pub fn connected(&self) {
+        self.is_connected(None);
+    }
+
+    /// Says that the platform answers, and what does not work all the same and how to mend it; shown beside
+    /// the account's state until [`Inbox::connected`] is said.
+    pub fn limited(&self, what: impl Into<String>) {
+        self.is_connected(Some(what.into()));
+    }
+
+    /// What does not work although the platform answers.
+    pub fn limitation(&self) -> Option<String> {
+        self.limitation.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn is_connected(&self, limitation: Option<String>) {
+        *self.limitation.lock().unwrap_or_else(PoisonError::into_inner) = limitation;
         self.connected.send_replace(true);
     }
 }

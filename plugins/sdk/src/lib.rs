@@ -25,7 +25,7 @@ mod text;
 pub use access::{
     Invited, Linked, OpenInvitation, Permit, PermitChange, PermitChanged, PermitState, Permits,
 };
-pub use channel::{Abilities, Channel, ChannelPlugin, Ingress, TextLimit, TextUnit};
+pub use channel::{Abilities, Channel, ChannelPlugin, Ingress, Manifest, TextLimit, TextUnit};
 pub use command::{
     Access, Choice, Command, CommandFuture, CommandPlugin, Decided, Decision, Gateway, Invocation,
     Reply, Waiting,

@@ -38,6 +38,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &["api_root", "bot_token", "token_file"],
     secret_keys: &["bot_token"],
     env_keys: &[("bot_token", "TELEGRAM_BOT_TOKEN")],
+    manifest: None,
     parse_sender,
     open: |settings| {
         Ok(Box::new(poll::Telegram::new(config::Config::read(&settings)?, settings.commands)))

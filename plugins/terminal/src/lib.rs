@@ -57,6 +57,7 @@ pub const PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &[],
     secret_keys: &[],
     env_keys: &[],
+    manifest: None,
     parse_sender,
     open,
 };

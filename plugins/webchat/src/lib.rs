@@ -49,6 +49,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &["allowed_hosts", "title"],
     secret_keys: &[],
     env_keys: &[],
+    manifest: None,
     parse_sender: visitor::parse_sender,
     open,
 };

@@ -130,3 +130,26 @@ fn an_account_id_is_fit_for_a_file_name_and_unique() {
     assert!(text.contains("config.toml:1: `channels.telegram.accounts.a/b` is no account id"));
     assert!(text.contains("config.toml:5: `channels.telegram.accounts.A` is the account `a` once"));
 }
+
+#[test]
+fn case_090_two_accounts_cannot_be_served_at_one_path() {
+    let two = |one: &str, other: &str| {
+        format!(
+            "[channels.telegram.accounts.a]\nbot_token = '1:a'\napi_root = '{one}'\n\
+             [channels.telegram.accounts.b]\nbot_token = '2:b'\napi_root = '{other}'\n"
+        )
+    };
+    for (one, other) in [("/hook", "/hook"), ("/hook", "/hook/b"), ("/hook/a", "/hook")] {
+        let text = wrong(&two(one, other));
+        assert!(text.starts_with("config.toml:4: account `b` of `channels.telegram` is"), "{text}");
+        assert!(text.contains("where `a` of `channels.telegram` is"), "{text}");
+    }
+    let text = wrong(&two("/metrics", "/hook"));
+    assert!(text.contains("the gateway's own"), "{text}");
+    let text = wrong(&two("/chat", "/hook"));
+    assert!(text.contains("`default` of `channels.webchat`"), "{text}");
+    assert!(Home::with(&two("/hook", "/hooks")).load().is_ok());
+    assert!(Home::with(&two("https://bots.example", "https://bots.example")).load().is_ok());
+    let one_is_off = format!("{}enabled = false\n", two("/hook", "/hook"));
+    assert!(Home::with(&one_is_off).load().is_ok());
+}

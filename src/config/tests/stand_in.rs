@@ -24,7 +24,13 @@ static TERMINAL: ChannelPlugin = ChannelPlugin {
 
 static TELEGRAM: ChannelPlugin = ChannelPlugin {
     id: "telegram",
-    ingress: Ingress::Connect,
+    // A root that is a path is where this one is served.
+    ingress: Ingress::Chosen {
+        path: |settings| {
+            let root = settings.get("api_root")?.as_str()?;
+            root.starts_with('/').then(|| root.to_owned())
+        },
+    },
     abilities: Abilities { accounts: true, groups: true, ..NONE },
     keys: &["bot_token", "token_file", "api_root"],
     secret_keys: &["bot_token"],
@@ -92,6 +98,7 @@ const BLANK: ChannelPlugin = ChannelPlugin {
     keys: &[],
     secret_keys: &[],
     env_keys: &[],
+    manifest: None,
     parse_sender: SenderId::new,
     open: |_| Ok(channel()),
 };

@@ -1,0 +1,155 @@
+//! The platforms of a story beside Telegram and the page: people by name, and what the bot shows them.
+//!
+//! A fake that is to play in stories implements [`Chats`] and has a line in [`PLATFORMS`].
+
+use std::{collections::HashSet, future::Future, pin::Pin};
+
+use async_trait::async_trait;
+use openclaw_plugin_sdk::{EventId, SentRef, contract::Seen};
+use tokio::sync::watch;
+
+use super::process::PATIENCE;
+
+/// A platform on which the people of a story write. The bot's chat with a person bears his name; `group` is
+/// the group that all are in.
+#[async_trait]
+pub(crate) trait Chats: Send + Sync {
+    /// What stands in a configuration for what the platform alone knows, such as `{discord.token}`, and
+    /// `{discord.owner}` for the id of the person called so.
+    fn fill(&self, config: &str) -> String;
+
+    /// What must never stand in a log.
+    fn secrets(&self) -> Vec<String>;
+
+    /// A person writes: directly, in the group, or as an answer to the bot's newest message. The event's id,
+    /// as the channel spells it.
+    async fn say(&self, name: &str, how: How, text: &str) -> EventId;
+
+    /// A person presses a button of this message, which he says carries this. The event's id.
+    async fn press(&self, name: &str, on: &SentRef, data: &str) -> EventId;
+
+    /// The chats that the bot has written to, by name.
+    fn written_to(&self) -> Vec<String>;
+
+    /// What the bot shows in a chat, oldest first; short answers to presses among it.
+    fn shown(&self, name: &str) -> Vec<Seen>;
+
+    /// A number that changes with every change.
+    fn changes(&self) -> watch::Receiver<u64>;
+}
+
+/// How somebody writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// To the bot, alone.
+    Directly,
+    /// By the platform's own way of giving a command, in the direct chat.
+    ByCommand,
+    /// In the group; a text that begins with `@bot` mentions the bot.
+    InGroup,
+    /// Answering the bot's newest message.
+    Replying,
+}
+
+/// How a platform is started.
+type Start = fn() -> Pin<Box<dyn Future<Output = Box<dyn Chats>> + Send>>;
+
+/// Every platform that plays in stories, by channel: `("discord", || Box::pin(async { .. }))`.
+const PLATFORMS: &[(&str, Start)] = &[];
+
+/// The platform of this channel, started; `None` for one that plays in no story.
+pub(crate) async fn start(channel: &str) -> Option<Talk> {
+    let (_, start) = PLATFORMS.iter().find(|(id, _)| *id == channel)?;
+    Some(Talk { channel: channel.to_owned(), chats: start().await, read: HashSet::new() })
+}
+
+/// A platform, and what the story has told of it.
+pub(crate) struct Talk {
+    channel: String,
+    pub(crate) chats: Box<dyn Chats>,
+    read: HashSet<(String, EventId)>,
+}
+
+impl Talk {
+    /// The line that a gateway logs when it is done with an event.
+    pub(crate) fn settled(&self, event: &EventId) -> String {
+        format!("event={} channel=\"{}\"", event.as_str(), self.channel)
+    }
+
+    /// The bot's next message in a chat that the story has not told.
+    pub(crate) async fn next(&mut self, name: &str) -> String {
+        let (id, text) =
+            self.until("a message of the bot", || self.untold(name).into_iter().next()).await;
+        self.read.insert((name.to_owned(), id));
+        text
+    }
+
+    /// The bot's messages in a chat that the story has not told.
+    pub(crate) fn unread(&self, name: &str) -> Vec<String> {
+        self.untold(name).into_iter().map(|(_, text)| text).collect()
+    }
+
+    fn untold(&self, name: &str) -> Vec<(EventId, String)> {
+        let untold = |seen: &Seen| {
+            let id = seen.id.clone().filter(|_| !seen.toast)?;
+            (!self.read.contains(&(name.to_owned(), id.clone()))).then(|| (id, text(seen)))
+        };
+        self.chats.shown(name).iter().filter_map(untold).collect()
+    }
+
+    /// A person presses the button with this label in his chat, on the newest message that has one.
+    pub(crate) async fn press(&self, name: &str, label: &str) -> EventId {
+        let find = || {
+            let shown = self.chats.shown(name);
+            shown.into_iter().rev().find_map(|seen| {
+                let button = seen.buttons.iter().flatten().find(|button| button.label == label)?;
+                Some((
+                    SentRef { chat: seen.chat.clone()?, id: seen.id.clone()? },
+                    button.data.clone(),
+                ))
+            })
+        };
+        let (on, data) = self.until(label, find).await;
+        self.chats.press(name, &on, &data).await
+    }
+
+    /// What was last said to a person on a button.
+    pub(crate) async fn told(&self, name: &str) -> String {
+        let toast = || self.chats.shown(name).into_iter().rev().find(|seen| seen.toast);
+        self.until("an answer to a press", toast).await.text
+    }
+
+    /// Waits until a message in a chat shows this.
+    pub(crate) async fn shows(&self, name: &str, what: &str) {
+        let shows =
+            || self.chats.shown(name).iter().any(|seen| text(seen).contains(what)).then_some(());
+        self.until(what, shows).await;
+    }
+
+    /// Waits until no message in a chat shows this.
+    pub(crate) async fn gone(&self, name: &str, what: &str) {
+        let gone =
+            || (!self.chats.shown(name).iter().any(|seen| text(seen).contains(what))).then_some(());
+        self.until(what, gone).await;
+    }
+
+    async fn until<T>(&self, what: &str, find: impl Fn() -> Option<T>) -> T {
+        let mut changes = self.chats.changes();
+        let found = async {
+            loop {
+                if let Some(found) = find() {
+                    return found;
+                }
+                changes.changed().await.expect("the platform runs");
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, found).await;
+        found.unwrap_or_else(|_| panic!("{}: `{what}` does not come", self.channel))
+    }
+}
+
+/// A message as a story tells it: a picture says that it is one.
+fn text(seen: &Seen) -> String {
+    let picture = if seen.image.is_some() { "(picture) " } else { "" };
+    format!("{picture}{}", seen.text)
+}
