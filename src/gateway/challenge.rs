@@ -31,6 +31,8 @@ pub(crate) async fn knocked(
     message: &InboundMessage,
 ) -> Result<Standing, StoreError> {
     let (store, places) = (Arc::clone(&gateway.store), gateway.config().pairing.places);
+    // Who shows a link asks for something else now, and what he wrote before is still his first message.
+    let before = if knock.claims.is_some() { held::of(gateway, &knock).await? } else { None };
     let asked = blocking(move || store.ask(&knock, places, world::now())).await?;
     let (channel, conversation) = (account.config.plugin.id, message.conversation.clone());
     match asked {
@@ -38,6 +40,9 @@ pub(crate) async fn knocked(
         Asked::Opened { request, evicted } => {
             if let Some(evicted) = evicted {
                 held::forget(gateway, &evicted.id).await?;
+            }
+            if let Some(before) = before {
+                before.follows(gateway, &request.id).await?;
             }
             held::hold(gateway, account, &request, message).await?;
             info!(channel, account = %account.config.key.account, sender = %request.sender, "somebody asks to be let in");

@@ -23,7 +23,7 @@ use crate::{
     access::{
         AccountKey,
         claim::looks_like_a_code,
-        pairing::{PairingRequest, RequestId},
+        pairing::{Knock, PairingRequest, RequestId},
     },
     store::{StoreError, audit, private},
     world,
@@ -178,6 +178,48 @@ pub(crate) async fn hold(
     blocking(move || here.held.write(&id, &page)).await?;
     gateway.cards.look();
     Ok(())
+}
+
+/// A message that stays where it is until it is known which request it belongs to.
+pub(crate) struct Resting<'a> {
+    request: RequestId,
+    _turn: tokio::sync::MutexGuard<'a, ()>,
+}
+
+/// What is held of somebody who knocks again; nobody sweeps it away meanwhile.
+pub(crate) async fn of<'a>(
+    gateway: &'a Arc<Gateway>,
+    knock: &Knock,
+) -> Result<Option<Resting<'a>>, StoreError> {
+    if gateway.held.known().is_empty() {
+        return Ok(None);
+    }
+    let turn = gateway.held.turn.lock().await;
+    let waiting = gateway.store.waiting(&knock.key.channel, world::now())?;
+    let his = waiting.into_iter().find(|one| one.key == knock.key && one.sender == knock.sender);
+    let his = his.map(|request| request.id).filter(|request| gateway.held.holds(request));
+    Ok(his.map(|request| Resting { request, _turn: turn }))
+}
+
+impl Resting<'_> {
+    /// It belongs to this request from here on.
+    pub(crate) async fn follows(
+        self,
+        gateway: &Arc<Gateway>,
+        request: &RequestId,
+    ) -> Result<(), StoreError> {
+        if self.request == *request {
+            return Ok(());
+        }
+        let (here, from, to) = (Arc::clone(gateway), self.request.clone(), request.clone());
+        blocking(move || {
+            if let Some(page) = load(&here.held.path(&from))? {
+                here.held.write(&to, &page)?;
+            }
+            here.held.erase(&from)
+        })
+        .await
+    }
 }
 
 /// Erases what is held for a request.

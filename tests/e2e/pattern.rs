@@ -1,5 +1,5 @@
 //! What a transcript expects: text in which `…` stands for anything, `<code…>` for a code of eight characters,
-//! `<setup…>` for a setup code, `<ticket…>` for an invitation or a link, and `<request…>` for the id of a waiting device.
+//! `<claim…>` for one that claims the seat, `<setup…>` for a setup code, `<ticket…>` for an invitation or a link, and `<request…>` for the id of a waiting device.
 
 use std::collections::HashMap;
 
@@ -61,7 +61,7 @@ fn walk(pattern: &str, before: Option<char>, text: &str, codes: &mut Codes) -> b
 
 fn name(pattern: &str) -> Option<(&str, &str)> {
     let (name, rest) = pattern.strip_prefix('<')?.split_once('>')?;
-    ["code", "request", "setup", "ticket"]
+    ["claim", "code", "request", "setup", "ticket"]
         .iter()
         .any(|kind| name.starts_with(kind))
         .then_some((name, rest))
@@ -90,6 +90,10 @@ fn is_code(name: &str, text: &str) -> bool {
     if name.starts_with("request") {
         return text.len() == 36 && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
     }
+    if name.starts_with("claim") {
+        let part = |part: &str| part.len() == 4 && part.chars().all(|c| c.is_ascii_alphanumeric());
+        return text.split('-').count() == 3 && text.split('-').all(part);
+    }
     if name.starts_with("ticket") {
         return text.starts_with("inv-") || text.starts_with("link-");
     }
@@ -108,6 +112,8 @@ fn a_pattern_binds_and_compares_codes() {
     assert!(matches("id <request>.", request, &mut codes));
     assert!(!matches("id <request2>.", "id 1111.", &mut codes));
     let setup = format!("eyJ{}", "x-_9".repeat(20));
+    assert!(matches("<claim>", "QW4K-UJUK-T6A7", &mut codes));
+    assert!(!matches("<claim2>", "QW4K-UJUK", &mut codes));
     assert!(matches("<setup>", &setup, &mut codes) && codes["setup"] == setup);
     assert_eq!(fill("/x <code>", &codes), "/x ABCD2345");
 }

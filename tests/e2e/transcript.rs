@@ -4,7 +4,7 @@
 //! `telegram ann< (silence)` that it does not; `ann presses> Approve` presses the newest button with that label,
 //! `ann told<` is what stands on it then, `ann shows< text` waits until a message of the bot shows that; `ann reply>` answers the bot's last message; `ann gone< text` waits
 //! until no message of the bot shows that; `group ann>` writes in the group; `phone ann> connect with <setup>` and
-//! what else `phone/told.rs` lists use a phone, `phone ann< …` is what it shows; `webchat bob>` and `webchat bob<` do
+//! what else `phone/told.rs` lists use a phone, `phone ann< …` is what it shows; `webchat bob>`, `bob<`, `bob presses>` and `bob shows<` do
 //! so on the page; `$ openclaw …` runs a command line, the lines below it are its output, `! N` its exit code;
 //! `~ stop`, `~ start`, `~ kill` and `~ restart` are the gateway's.
 
@@ -145,6 +145,8 @@ async fn step(world: &mut World, line: &str, codes: &mut Codes, place: &str) {
         (["webchat", name, "reply"], true) => {
             world.visitor(name).await.reply(&text).await.expect(place);
         }
+        (["webchat", name, "presses"], true) => world.visitor(name).await.press(&text).await,
+        (["webchat", name, "shows"], false) => drop(world.visitor(name).await.sees(&text).await),
         (["webchat", name], true) => world.visitor(name).await.say(&text).await.expect(place),
         (["webchat", name], false) if text == "(silence)" => {
             let unread = world.visitor(name).await.unread();

@@ -84,10 +84,19 @@ impl Visitor {
         self.send(text, last).await
     }
 
-    /// Presses a button of the newest card that has one.
+    /// Presses this button of the newest card that has buttons, once it has this one.
     pub(crate) async fn press(&mut self, label: &str) {
-        let (on, buttons) = self.card.clone().expect("a card");
-        let (_, data) = buttons.iter().find(|(known, _)| known == label).expect(label);
+        let (on, data) = loop {
+            let labelled = |(on, buttons): &(String, Vec<(String, String)>)| {
+                let button = buttons.iter().find(|(known, _)| known == label)?;
+                Some((on.clone(), button.1.clone()))
+            };
+            if let Some(found) = self.card.as_ref().and_then(labelled) {
+                break found;
+            }
+            let frame = self.frame().await;
+            self.heard.push_back(frame);
+        };
         self.said += 1;
         let id = format!("{:032x}", u128::from(self.said) << 64 | u128::from(rand_id()));
         let frame = json!({ "type": "press", "id": id, "on": on, "data": data });

@@ -136,7 +136,9 @@ fn footer(ask: &Ask, canvas: Canvas<'_>) -> Text {
             if abilities.buttons.is_some() || abilities.replies {
                 return text;
             }
-            text.and("\nTo turn him away: ").code(format!("{prefix}pairing deny {words}"))
+            let text = text.and("\nTo turn him away: ");
+            let text = text.code(format!("{prefix}pairing deny {words}"));
+            text.and("\nFor good: ").code(format!("{prefix}pairing block {words}"))
         }
     }
 }

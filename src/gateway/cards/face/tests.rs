@@ -57,5 +57,7 @@ fn without_buttons_a_reply_has_a_number_and_without_replies_the_card_prints_the_
     let plain = drawn(None, false);
     assert!(!plain.contains("Reply"), "{plain}");
     assert!(plain.contains("/pairing approve telegram AB3D7X9K\n"), "{plain}");
-    assert!(plain.ends_with("To turn him away: /pairing deny telegram AB3D7X9K"), "{plain}");
+    let away = "To turn him away: /pairing deny telegram AB3D7X9K\n\
+                For good: /pairing block telegram AB3D7X9K";
+    assert!(plain.ends_with(away), "{plain}");
 }
