@@ -25,6 +25,8 @@ pub(crate) struct Visitor {
     pub(crate) you: String,
     /// The newest card with buttons: its id, and its buttons by label.
     card: Option<(String, Vec<(String, String)>)>,
+    /// The conversation as the gateway knew it when he last came.
+    history: Vec<Value>,
     /// The id of the bot's last message.
     pub(crate) last: Option<String>,
     said: u32,
@@ -45,6 +47,7 @@ impl Visitor {
             lost: VecDeque::new(),
             you: String::new(),
             card: None,
+            history: Vec::new(),
             last: None,
             said: 0,
         }
@@ -70,6 +73,7 @@ impl Visitor {
         self.socket = Some((port, socket));
         let ready = self.frame().await;
         assert_eq!(ready["type"], "ready", "{ready}");
+        self.history = ready["history"].as_array().cloned().unwrap_or_default();
         ready["you"].as_str().unwrap().clone_into(&mut self.you);
     }
 
@@ -173,6 +177,23 @@ impl Visitor {
             .iter()
             .filter(|frame| frame["type"] == "message" && frame["from"] == "gateway");
         messages.map(|frame| shown(&frame["body"])).collect()
+    }
+
+    /// Hears what a gateway that has died has still said.
+    pub(crate) async fn hear_out(&mut self) {
+        let Some((_, mut socket)) = self.socket.take() else { return };
+        while let Some(Ok(message)) = socket.next().await {
+            if let Message::Text(text) = message {
+                self.heard.push_back(serde_json::from_str(&text).unwrap());
+            }
+        }
+    }
+
+    /// Every new message since he was last asked, and all that the gateway knew when he came: id and text.
+    pub(crate) fn shown(&mut self) -> Vec<(String, String)> {
+        let new = self.heard.drain(..).filter(|frame| frame["type"] == "message");
+        let all = self.history.drain(..).chain(new).filter(|shown| shown["from"] == "gateway");
+        all.map(|one| (one["id"].as_str().unwrap().to_owned(), shown(&one["body"]))).collect()
     }
 
     async fn frame(&mut self) -> Value {

@@ -1,6 +1,11 @@
 //! Gateways and command lines that are killed at moments nobody chose, under load.
 
-use std::{cell::RefCell, collections::BTreeSet, process::Stdio, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    process::Stdio,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream};
 use openclaw_plugin_sdk::{ChatId, EventId, SentRef};
@@ -17,6 +22,8 @@ use crate::{
     world::World,
 };
 
+/// Who sits on the page, and is an owner too.
+const SECOND: &str = "second";
 /// So many people and programs are busy at once.
 const AT_ONCE: usize = 6;
 /// A gateway lives so many milliseconds under load at most.
@@ -35,6 +42,8 @@ struct Bed {
     wanted: RefCell<BTreeSet<i64>>,
     /// Those of them who were seen to be answered.
     served: RefCell<BTreeSet<i64>>,
+    /// The messages in which the other owner has seen each stranger's card, on the page.
+    page: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Bed {
@@ -49,6 +58,7 @@ impl Bed {
             heard: RefCell::default(),
             wanted: RefCell::default(),
             served: RefCell::default(),
+            page: BTreeMap::new(),
         }
     }
 
@@ -268,6 +278,31 @@ impl Bed {
         }
     }
 
+    /// Somebody opens the page, and has an owner's seat from then on.
+    async fn seat_on_the_page(&mut self) {
+        let you = self.world.visitor(SECOND).await.you.clone();
+        let seat = format!("webchat:{you}");
+        assert!(self.world.home.cli(&["owner", "add", &seat]).status.success());
+    }
+
+    /// What the page has shown of the gateway that died and shows of the new one. A card has one message for ever:
+    /// a platform that knows a message again by its key is sent none twice.
+    async fn look_at_the_page(&mut self) {
+        let visitor = self.world.caller(SECOND);
+        visitor.hear_out().await;
+        let mut shown = visitor.shown();
+        shown.extend(self.world.visitor(SECOND).await.shown());
+        for (id, text) in shown {
+            let stranger = text.lines().find_map(|line| line.strip_prefix("Id: "));
+            let Some(stranger) = stranger.filter(|_| text.starts_with("Somebody asks")) else {
+                continue;
+            };
+            let messages = self.page.entry(stranger.to_owned()).or_default();
+            messages.insert(id);
+            assert_eq!(messages.len(), 1, "the card of {stranger} stands on the page twice");
+        }
+    }
+
     /// Starts again, and looks at everything.
     async fn rise(&mut self, round: usize, asked_before: usize) {
         let home = &self.world.home;
@@ -330,6 +365,7 @@ async fn kill(rounds: usize) {
     let mut bed = Bed::new(seed).await;
     let mut starting = 0;
     bed.rise(0, 0).await;
+    bed.seat_on_the_page().await;
     for round in 1..=rounds {
         let asked = bed.counts.borrow().0;
         bed.live_and_die().await;
@@ -338,6 +374,7 @@ async fn kill(rounds: usize) {
             starting += 1;
         }
         bed.rise(round, asked).await;
+        bed.look_at_the_page().await;
     }
     bed.world.stop();
     check_files(&bed.world.home.state());
@@ -349,9 +386,13 @@ async fn kill(rounds: usize) {
     eprintln!(
         "{rounds} gateways killed at work, {starting} while starting; {strangers} strangers; decisions: {} acknowledged, \
          {} cut off and done, {} cut off and undone; {questions} questions, {twice} answered once more; \
-         {delivered} first messages delivered",
-        ledger.acknowledged, ledger.found_done, ledger.found_undone,
+         {delivered} first messages delivered; {} cards on the page",
+        ledger.acknowledged,
+        ledger.found_done,
+        ledger.found_undone,
+        bed.page.len(),
     );
+    assert!(rounds < 5 || !bed.page.is_empty(), "the page has shown cards");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
