@@ -1,6 +1,7 @@
 //! The gateway with clients that others wrote. `OPENCLAW_CLIENTS` names the folder in which `.ci/run` has installed
 //! two versions of the command line, the client library, and the Node that they run on.
 
+mod bonjour;
 mod cli;
 mod library;
 mod network;
