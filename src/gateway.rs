@@ -2,6 +2,7 @@
 
 mod access_port;
 mod account;
+mod accounts;
 mod admission;
 mod answer;
 mod cards;
@@ -23,6 +24,7 @@ mod lobby;
 mod method;
 mod metrics;
 mod notice;
+mod opening;
 mod outbound;
 mod port;
 mod pulse;
@@ -56,6 +58,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
     account::Running,
+    accounts::Accounts,
     answer::Turns,
     cards::Cards,
     events::Asking,
@@ -108,9 +111,8 @@ pub(crate) struct Gateway {
     pulse: Pulse,
     nodes: Nodes,
     wake_words: voicewake::Spelt,
-    /// The accounts that are switched on.
-    accounts: Vec<Arc<Running>>,
-    responder: Box<dyn Responder>,
+    accounts: Accounts,
+    responder: std::sync::RwLock<Arc<dyn Responder>>,
     turns: Turns,
     /// What devices and the assistant say to each other.
     chats: Chats,
@@ -139,7 +141,12 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     fn account(&self, key: &AccountKey) -> Option<Arc<Running>> {
-        self.accounts.iter().find(|account| account.config.key == *key).cloned()
+        self.accounts.of(key)
+    }
+
+    /// The assistant as it is now; an answer that has begun keeps the one it began with.
+    fn responder(&self) -> Arc<dyn Responder> {
+        Arc::clone(&self.responder.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn moment(&self, account: &Running) -> Moment {

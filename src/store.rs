@@ -44,6 +44,9 @@ pub trait Store: devices::DeviceStore + access::AccessStore {
     /// The approved senders of this very account. One `stat` a file while nothing changed.
     fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError>;
 
+    /// A random key that is made at its first use, such as for `webchat-default`: `[a-z0-9_-]` only.
+    fn key(&self, purpose: &str) -> Result<[u8; 32], StoreError>;
+
     /// Whether everything that is kept of this account can be read. One `stat` a file while nothing changed.
     fn readable(&self, key: &AccountKey) -> Result<(), StoreError>;
 

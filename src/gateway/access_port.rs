@@ -122,7 +122,7 @@ impl Permits for Port {
         let id = self
             .in_store(move |store| store.invite(&by, &kept, (note.as_deref(), until), now))
             .await?;
-        let links = self.gateway.accounts.iter().filter_map(|account| {
+        let links = self.gateway.accounts.on().into_iter().filter_map(|account| {
             let head = account.deep_link()?;
             Some((account.config.plugin.label, format!("{head}{}", code.spell())))
         });

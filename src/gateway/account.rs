@@ -7,7 +7,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    Channel, ChannelError, Conversation, Delivery, Exchange, Inbox, SenderId,
+    Channel, ChannelError, Conversation, Delivery, Exchange, Inbox, SenderId, toml,
 };
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
@@ -27,13 +27,15 @@ const QUEUE: usize = 64;
 /// The longest wait before the next try to connect.
 const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
 
-/// An account that the configuration switches on.
+/// An account that the configuration switches on, or has switched on once.
 pub(crate) struct Running {
-    /// As it was opened: its plugin, its key, its settings.
+    /// As it was first opened: its plugin and its key never change, all else is in [`Running::rules`].
     pub(crate) config: Account,
-    /// Its policies and lists, which may change while it runs.
+    /// Its policies, lists and settings, which may change while it runs.
     rules: RwLock<Arc<Account>>,
-    pub(crate) channel: Box<dyn Channel>,
+    login: RwLock<Login>,
+    /// A number that changes whenever the account is to be looked at anew.
+    turns: watch::Sender<u64>,
     pub(crate) status: StatusCell,
     pub(crate) journal: Mutex<Journal>,
     /// The requests whose challenge is on its way. Bounded by those who may wait.
@@ -47,6 +49,30 @@ pub(crate) struct Running {
     inbox: OnceLock<Arc<Inbox>>,
 }
 
+/// Whom the platform takes the account for.
+#[derive(Clone)]
+struct Login {
+    channel: Arc<dyn Channel>,
+    /// What the channel was opened with.
+    settings: toml::Table,
+    /// Events are numbered anew for another login.
+    mark: [u8; 16],
+}
+
+impl Login {
+    fn new(account: &Account, channel: Box<dyn Channel>) -> Self {
+        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+        for key in account.plugin.secret_keys {
+            let value = account.settings.get(*key).map(ToString::to_string).unwrap_or_default();
+            digest.update(value.as_bytes());
+            digest.update(&[0]);
+        }
+        let mut mark = [0; 16];
+        mark.copy_from_slice(&digest.finish().as_ref()[..16]);
+        Self { channel: Arc::from(channel), settings: account.settings.clone(), mark }
+    }
+}
+
 impl Running {
     /// Puts an account together; nothing runs yet.
     pub(crate) fn new(config: Account, channel: Box<dyn Channel>, journal: Journal) -> Self {
@@ -56,8 +82,9 @@ impl Running {
         let (journal, chats) = (Mutex::new(journal), Mutex::default());
         Self {
             rules: RwLock::new(Arc::new(config.clone())),
+            login: RwLock::new(Login::new(&config, channel)),
             config,
-            channel,
+            turns: watch::channel(0).0,
             status,
             journal,
             challenges: Mutex::default(),
@@ -68,8 +95,35 @@ impl Running {
         }
     }
 
+    fn login(&self) -> Login {
+        self.login.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The channel as it is now. What is on its way out takes it when it goes.
+    pub(crate) fn channel(&self) -> Arc<dyn Channel> {
+        self.login().channel
+    }
+
+    /// True where its channel was opened with these settings.
+    pub(crate) fn is_opened_with(&self, settings: &toml::Table) -> bool {
+        self.login.read().unwrap_or_else(PoisonError::into_inner).settings == *settings
+    }
+
+    /// Tells apart what different logins have numbered alike.
+    pub(crate) fn mark(&self) -> [u8; 16] {
+        self.login().mark
+    }
+
+    /// Another channel takes the place of the one that runs; where somebody wrote to that one is forgotten.
+    pub(crate) fn restart(&self, account: Account, channel: Box<dyn Channel>) {
+        let login = Login::new(&account, channel);
+        *self.login.write().unwrap_or_else(PoisonError::into_inner) = login;
+        self.chats.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.follow(account);
+    }
+
     /// What stands before a code in a link that sends it to this account, where the platform has such links.
-    pub(crate) fn deep_link(&self) -> Option<&str> {
+    pub(crate) fn deep_link(&self) -> Option<String> {
         self.inbox.get()?.deep_link()
     }
 
@@ -83,9 +137,16 @@ impl Running {
         Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Other policies and lists hold from here on.
+    /// Other policies, lists and settings hold from here on. Where the settings are others, or the account is
+    /// switched on or off, its channel ends, and begins anew.
     pub(crate) fn follow(&self, rules: Account) {
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        let mut known = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        let is_other = known.enabled != rules.enabled || known.settings != rules.settings;
+        *known = Arc::new(rules);
+        drop(known);
+        if is_other {
+            self.turns.send_modify(|turn| *turn += 1);
+        }
     }
 
     /// Remembers where somebody can be written to: a direct chat, for nobody else reads along there.
@@ -109,7 +170,8 @@ impl Running {
     }
 }
 
-/// Keeps an account connected until the gateway stops, or its credentials turn out wrong.
+/// Keeps an account connected until the gateway stops: by the channel it has, while it is switched on and its
+/// credentials are not known to be wrong.
 pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
     let Some(exchanges) =
         account.taken_by_receive.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -124,26 +186,42 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
         .get_or_init(|| Arc::new(Inbox::new(id, deliveries, exchanges, connected.clone())));
     gateway.tracker.spawn(inbound::listen(Arc::clone(&gateway), Arc::clone(&account), queue));
     gateway.tracker.spawn(show_connected(Arc::clone(&gateway), Arc::clone(&account), seen));
-    let mut backoff = Duration::from_millis(500);
+    let mut turns = account.turns.subscribe();
     while !gateway.stop.is_cancelled() {
-        connected.send_replace(false);
-        let ended = tokio::select! {
-            ended = account.channel.receive(inbox) => ended,
-            () = gateway.stop.cancelled() => break,
+        turns.borrow_and_update();
+        let state = if account.rules().enabled { State::Connecting } else { State::Disabled };
+        account.status.enter(state.clone(), None);
+        inbox.begin();
+        let run = async {
+            if state == State::Connecting {
+                stay(&gateway, &account, &connected).await;
+            }
+            // Only another configuration helps.
+            std::future::pending::<()>().await;
         };
-        if *connected.borrow() {
-            backoff = Duration::from_millis(500);
-        }
-        let Some(wait) = after(&gateway, &account, ended, backoff) else {
-            return;
-        };
-        backoff = (backoff * 2).min(LONGEST_BACKOFF);
         tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = gateway.stop.cancelled() => break,
+            () = run => {}
+            turn = turns.changed() => if turn.is_err() { return },
+            () = gateway.stop.cancelled() => {}
         }
     }
     account.status.enter(State::Stopped, None);
+}
+
+/// Connects again and again, until the account stops for good.
+async fn stay(gateway: &Arc<Gateway>, account: &Running, connected: &watch::Sender<bool>) {
+    let Some(inbox) = account.inbox.get() else { return };
+    let (channel, mut backoff) = (account.channel(), Duration::from_millis(500));
+    loop {
+        connected.send_replace(false);
+        let ended = channel.receive(inbox).await;
+        if *connected.borrow() {
+            backoff = Duration::from_millis(500);
+        }
+        let Some(wait) = after(gateway, account, ended, backoff) else { return };
+        backoff = (backoff * 2).min(LONGEST_BACKOFF);
+        tokio::time::sleep(wait).await;
+    }
 }
 
 /// What follows the end of a connection: a wait, or `None` where the account stops for good.

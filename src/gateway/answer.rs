@@ -156,7 +156,7 @@ async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &(Accou
 async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: &ChatId, job: Job) {
     match job {
         Job::Challenge { of, message } => challenge::deliver(account, &of, *message).await,
-        Job::Forget => gateway.responder.forget(&conversation(account, chat)).await,
+        Job::Forget => gateway.responder().forget(&conversation(account, chat)).await,
         Job::Reply(replies) => reply::deliver(gateway, account, chat, *replies).await,
         Job::Send(messages) => {
             for message in messages {
@@ -297,7 +297,7 @@ async fn ask(gateway: &Gateway, prompt: &Prompt) -> Result<String, ResponderErro
     let answer = Answer::new(pieces);
     // The listener hears the end when the only answer is dropped.
     let _timed = gateway.metrics.responder.time();
-    let speak = async move { gateway.responder.respond(prompt, &answer).await };
+    let speak = async move { gateway.responder().respond(prompt, &answer).await };
     let listen = async {
         let mut whole = String::new();
         while let Some(piece) = heard.recv().await {

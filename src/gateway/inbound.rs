@@ -96,7 +96,7 @@ async fn take(
     mut event: InboundEvent,
 ) -> Result<(), Halt> {
     let (chat, sender, id) = address(&event);
-    let key = journal::key(chat, sender, id);
+    let key = journal::key(account.mark(), chat, sender, id);
     if account.journal.lock().unwrap_or_else(PoisonError::into_inner).knows(&key) {
         debug!(channel = account.config.plugin.id, "duplicate");
         return Ok(());

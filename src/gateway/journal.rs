@@ -29,7 +29,7 @@ const COMPACT_AT: u64 = 4 << 20;
 /// An answer is tried at most so often: once, and once more after a crash.
 const TRIES: u32 = 2;
 
-/// What makes two deliveries the same event: chat, sender and event id (the account is the file).
+/// What makes two deliveries the same event: login, chat, sender and event id (the account is the file).
 pub(crate) type EventKey = String;
 
 /// The journal of one account.
@@ -78,10 +78,11 @@ pub(crate) struct Kept {
     private: bool,
 }
 
-/// The key of an event.
-pub(crate) fn key(chat: &ChatId, sender: &SenderId, event: &EventId) -> EventKey {
+/// The key of an event that came to this login.
+pub(crate) fn key(login: [u8; 16], chat: &ChatId, sender: &SenderId, event: &EventId) -> EventKey {
     let text = format!("{}\0{}\0{}", chat.as_str(), sender.as_str(), event.as_str());
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let all = [&login[..], text.as_bytes()].concat();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &all);
     digest.as_ref()[..16]
         .iter()
         .fold(String::with_capacity(32), |hex, byte| hex + &format!("{byte:02x}"))
@@ -315,18 +316,31 @@ mod tests {
     }
 
     fn key_of(message: &InboundMessage) -> EventKey {
-        key(&message.conversation.id, &message.sender.id, &message.id)
+        key([0; 16], &message.conversation.id, &message.sender.id, &message.id)
     }
 
     #[test]
     fn case_105_an_event_is_the_same_by_chat_sender_and_id() {
         let key = |chat: &str, sender: &str, id: &str| {
-            super::key(&ChatId::new(chat), &SenderId::new(sender).unwrap(), &EventId::new(id))
+            super::key(
+                [0; 16],
+                &ChatId::new(chat),
+                &SenderId::new(sender).unwrap(),
+                &EventId::new(id),
+            )
         };
         assert_eq!(key("1", "2", "3"), key("1", "2", "3"));
         let others =
             [key("9", "2", "3"), key("1", "9", "3"), key("1", "2", "9"), key("12", "3", "")];
         assert!(others.iter().all(|other| *other != key("1", "2", "3")));
+        // Another bot numbers its messages anew.
+        let of_another = super::key(
+            [1; 16],
+            &ChatId::new("1"),
+            &SenderId::new("2").unwrap(),
+            &EventId::new("3"),
+        );
+        assert_ne!(of_another, key("1", "2", "3"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use crate::device::locality::Network;
+use crate::{config::gateway::Limits, device::locality::Network};
 
 /// How many may wait.
 #[derive(Clone, Copy, Debug)]
@@ -20,17 +20,24 @@ pub(crate) struct Places {
     pub(crate) address: usize,
 }
 
+impl Places {
+    /// As they are configured.
+    pub(crate) fn of(limits: Limits) -> Self {
+        Self { all: limits.unauthenticated, address: limits.per_address }
+    }
+}
+
 /// Everybody who waits.
 #[derive(Debug)]
 pub(crate) struct Lobby {
-    places: Places,
-    /// Whoever speaks for others is no crowd of his own.
-    proxies: Vec<Network>,
     inside: Mutex<Inside>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inside {
+    places: Places,
+    /// Whoever speaks for others is no crowd of his own.
+    proxies: Vec<Network>,
     next: u64,
     /// By address, the oldest first.
     waiting: HashMap<IpAddr, BTreeMap<u64, CancellationToken>>,
@@ -48,34 +55,23 @@ pub(crate) struct Place {
 
 impl Lobby {
     pub(crate) fn new(places: Places, proxies: Vec<Network>) -> Arc<Self> {
-        Arc::new(Self { places, proxies, inside: Mutex::default() })
+        let (waiting, count) = (HashMap::new(), 0);
+        Arc::new(Self { inside: Mutex::new(Inside { places, proxies, next: 0, waiting, count }) })
+    }
+
+    /// From the next one who comes on, others count so. Nobody is shown out for it.
+    pub(crate) fn follow(&self, places: Places, proxies: Vec<Network>) {
+        let mut inside = self.inside();
+        (inside.places, inside.proxies) = (places, proxies);
     }
 
     /// Somebody comes in; somebody else may have to go.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
         let mut inside = self.inside();
         let shown_out = CancellationToken::new();
-        let number = self.seat(&mut inside, address, shown_out.clone());
+        let number = inside.seat(address, shown_out.clone());
         drop(inside);
         Place { lobby: Arc::clone(self), address, number, shown_out }
-    }
-
-    fn seat(&self, inside: &mut Inside, address: IpAddr, shown_out: CancellationToken) -> u64 {
-        let here = inside.waiting.get(&address).map_or(0, BTreeMap::len);
-        let is_proxy = self.proxies.iter().any(|network| network.holds(address));
-        if here >= self.places.address && !is_proxy {
-            inside.show_out(address);
-        } else if inside.count >= self.places.all {
-            let busiest = inside.waiting.iter().max_by_key(|(_, waiting)| waiting.len());
-            if let Some(busiest) = busiest.map(|(address, _)| *address) {
-                inside.show_out(busiest);
-            }
-        }
-        let number = inside.next;
-        inside.next += 1;
-        inside.count += 1;
-        inside.waiting.entry(address).or_default().insert(number, shown_out);
-        number
     }
 
     /// How many there are.
@@ -99,12 +95,30 @@ impl Place {
             return;
         }
         inside.leave(self.address, self.number);
-        self.number = self.lobby.seat(&mut inside, address, self.shown_out.clone());
+        self.number = inside.seat(address, self.shown_out.clone());
         self.address = address;
     }
 }
 
 impl Inside {
+    fn seat(&mut self, address: IpAddr, shown_out: CancellationToken) -> u64 {
+        let here = self.waiting.get(&address).map_or(0, BTreeMap::len);
+        let is_proxy = self.proxies.iter().any(|network| network.holds(address));
+        if here >= self.places.address && !is_proxy {
+            self.show_out(address);
+        } else if self.count >= self.places.all {
+            let busiest = self.waiting.iter().max_by_key(|(_, waiting)| waiting.len());
+            if let Some(busiest) = busiest.map(|(address, _)| *address) {
+                self.show_out(busiest);
+            }
+        }
+        let number = self.next;
+        self.next += 1;
+        self.count += 1;
+        self.waiting.entry(address).or_default().insert(number, shown_out);
+        number
+    }
+
     fn show_out(&mut self, address: IpAddr) {
         let oldest = self.waiting.get(&address).and_then(|waiting| waiting.first_key_value());
         if let Some((number, shown_out)) = oldest {

@@ -36,7 +36,7 @@ pub(crate) async fn once(
     account: &Running,
     message: &OutboundMessage,
 ) -> Result<SentRef, ChannelError> {
-    let sent = account.channel.send(message).await?;
+    let sent = account.channel().send(message).await?;
     account.status.update(|status| status.last_outbound = Some(world::now()));
     Ok(sent)
 }

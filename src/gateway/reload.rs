@@ -8,11 +8,17 @@ use std::{
     time::Duration,
 };
 
-use openclaw_plugin_sdk::neutral;
+use openclaw_plugin_sdk::{Channel, Responder, neutral};
 use tokio::signal::unix::Signal;
 use tracing::{info, warn};
 
-use super::{Gateway, account::Running, cards};
+use super::{
+    Gateway, RunError,
+    account::{self, Running},
+    cards,
+    lobby::Places,
+    opening,
+};
 use crate::{
     config::{Account, Config},
     device::handshake::Method,
@@ -99,16 +105,29 @@ pub(crate) async fn keep(gateway: Arc<Gateway>, (origin, mut hangup): (Arc<Origi
     }
 }
 
+/// What a configuration needs to hold: opened before anything changes.
+struct Ready {
+    config: Config,
+    secret: SharedSecret,
+    /// The channels of accounts whose settings are others, and of those that are new.
+    opened: Vec<Opened>,
+    /// Where another one answers, or the same with other words.
+    responder: Option<Box<dyn Responder>>,
+}
+
+enum Opened {
+    New(Arc<Running>),
+    Other(Arc<Running>, Box<Account>, Box<dyn Channel>),
+}
+
 async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) {
-    let (origin, state) = (Arc::clone(origin), gateway.state.clone());
-    let load = move || {
+    let (origin, here) = (Arc::clone(origin), Arc::clone(gateway));
+    let prepared = tokio::task::spawn_blocking(move || {
         let config = (origin.load)()?;
-        let secret = SharedSecret::load(&config.gateway.auth, &state);
-        Ok((config, secret.map_err(|error| error.to_string())?))
-    };
-    let loaded = tokio::task::spawn_blocking(load).await;
-    match loaded.unwrap_or_else(|error| Err(error.to_string())) {
-        Ok((config, secret)) => take(gateway, config, secret),
+        prepare(&here, config).map_err(|error| error.to_string())
+    });
+    match prepared.await.unwrap_or_else(|error| Err(error.to_string())) {
+        Ok(ready) => take(gateway, ready),
         Err(error) => {
             warn!(error, "the configuration is broken: the old one goes on");
             let error = neutral(&error, TOLD);
@@ -120,17 +139,53 @@ async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) {
     }
 }
 
+/// Opens everything that a configuration names and that is not open yet. Blocks on disk.
+fn prepare(gateway: &Gateway, config: Config) -> Result<Ready, RunError> {
+    let secret = SharedSecret::load(&config.gateway.auth, &gateway.state)?;
+    let (store, mut opened) = (&*gateway.store, Vec::new());
+    for account in config.accounts.iter().filter(|account| account.enabled) {
+        match gateway.accounts.known(&account.key) {
+            Some(known) if known.is_opened_with(&account.settings) => {}
+            Some(known) => {
+                let channel = opening::channel(store, account)?;
+                opened.push(Opened::Other(known, Box::new(account.clone()), channel));
+            }
+            // The console is no account of the file, and not everywhere.
+            None if account.plugin.abilities.console => {}
+            None => {
+                let new = opening::account((&gateway.state, store), account)?;
+                opened.push(Opened::New(Arc::new(new)));
+            }
+        }
+    }
+    let (old, new) = (&gateway.config().assistant, &config.assistant);
+    let is_other = old.responder != new.responder || old.tables != new.tables;
+    let responder = if is_other { Some(opening::responder(&config)?) } else { None };
+    Ok(Ready { config, secret, opened, responder })
+}
+
 /// From here on the new one holds.
-fn take(gateway: &Arc<Gateway>, mut config: Config, secret: SharedSecret) {
+fn take(gateway: &Arc<Gateway>, ready: Ready) {
+    let Ready { mut config, secret, opened, responder } = ready;
     let before = gateway.config();
-    let restart = needs_restart(gateway, &before, &config);
+    let restart = needs_restart(&before, &config);
     config.port = before.port;
-    for account in &gateway.accounts {
-        account.follow(rules_of(account, &config));
+    for account in gateway.accounts.ever() {
+        if let Some(rules) = rules_of(&account, &config) {
+            account.follow(rules);
+        }
+    }
+    let (limits, proxies) = (config.gateway.limits, config.gateway.trusted_proxies.clone());
+    gateway.lobby.follow(Places::of(limits), proxies);
+    if let Some(responder) = responder {
+        *gateway.responder.write().unwrap_or_else(PoisonError::into_inner) = Arc::from(responder);
     }
     let is_new = !secret.is_same(&gateway.secret());
     *gateway.live.0.write().unwrap_or_else(PoisonError::into_inner) =
         (Arc::new(config), Arc::new(secret));
+    for opened in opened {
+        begin(gateway, opened);
+    }
     if is_new {
         for session in gateway.sessions.all() {
             if matches!(session.method, Method::Open | Method::Password | Method::Token) {
@@ -149,38 +204,40 @@ fn take(gateway: &Arc<Gateway>, mut config: Config, secret: SharedSecret) {
     gateway.cards.look();
 }
 
-/// An account that the file does not name any more answers nobody.
-fn rules_of(account: &Running, config: &Config) -> Account {
-    let now = config.account(&account.config.key).cloned();
-    now.unwrap_or_else(|| Account { enabled: false, ..account.config.clone() })
+fn begin(gateway: &Arc<Gateway>, opened: Opened) {
+    match opened {
+        Opened::New(account) => {
+            let key = &account.config.key;
+            info!(channel = key.channel, account = %key.account, "account begins");
+            gateway.accounts.add(Arc::clone(&account));
+            gateway.tracker.spawn(account::supervise(Arc::clone(gateway), account));
+        }
+        Opened::Other(account, rules, channel) => {
+            let key = &account.config.key;
+            info!(channel = key.channel, account = %key.account, "account begins anew");
+            account.restart(*rules, channel);
+        }
+    }
+}
+
+/// What holds for an account that keeps its channel: one that the file does not name any more answers nobody.
+/// `None` for one that begins anew.
+fn rules_of(account: &Running, config: &Config) -> Option<Account> {
+    match config.account(&account.config.key) {
+        Some(now) if now.enabled && !account.is_opened_with(&now.settings) => None,
+        Some(now) => Some(now.clone()),
+        None => Some(Account { enabled: false, ..Account::clone(&account.rules()) }),
+    }
 }
 
 /// What has changed that holds only after a restart.
-fn needs_restart(gateway: &Gateway, before: &Config, after: &Config) -> Vec<String> {
+fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str> {
     let (old, new) = (&before.gateway, &after.gateway);
     let parts = [
         ("gateway.port", before.port != after.port),
         ("gateway.bind", old.bind != new.bind),
         ("gateway.tls", old.tls != new.tls),
-        ("gateway.limits", old.limits != new.limits),
-        ("gateway.trusted_proxies", old.trusted_proxies != new.trusted_proxies),
         ("discovery.mdns", before.mdns != after.mdns),
-        (
-            "assistant",
-            before.assistant.responder != after.assistant.responder
-                || before.assistant.tables != after.assistant.tables,
-        ),
     ];
-    let parts = parts.into_iter().filter(|(_, changed)| *changed);
-    let mut restart: Vec<String> = parts.map(|(name, _)| name.to_owned()).collect();
-    for account in after.accounts.iter().filter(|account| account.enabled) {
-        let name = || format!("channels.{} ({})", account.key.channel, account.key.account);
-        match gateway.account(&account.key) {
-            Some(running) if running.config.settings == account.settings => {}
-            // The console is no account of the file, and not everywhere.
-            None if account.plugin.abilities.console => {}
-            Some(_) | None => restart.push(name()),
-        }
-    }
-    restart
+    parts.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
 }

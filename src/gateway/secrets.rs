@@ -85,7 +85,7 @@ fn holds_a_code(gateway: &Gateway, text: &str) -> Result<bool, StoreError> {
 
 fn waits(gateway: &Gateway, code: &PairingCode) -> Result<bool, StoreError> {
     let mut channels =
-        gateway.accounts.iter().map(|account| account.config.plugin.id).collect::<Vec<_>>();
+        gateway.accounts.on().iter().map(|account| account.config.plugin.id).collect::<Vec<_>>();
     channels.dedup();
     let now = crate::world::now();
     for channel in channels {

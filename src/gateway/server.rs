@@ -133,7 +133,7 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
         place.belongs_to(facts.address);
     }
     if let Some(account) = served(gateway, path) {
-        return exchange(account, request, &from).await;
+        return exchange(&account, request, &from).await;
     }
     if asks_for_socket(&request) {
         return upgrade_to_session(gateway, request, &from, facts);
@@ -229,9 +229,10 @@ fn probe(path: &str) -> Option<&'static str> {
     }
 }
 
-fn served<'a>(gateway: &'a Gateway, path: &str) -> Option<&'a Arc<Running>> {
-    gateway.accounts.iter().find(|account| {
-        let rest = account.config.path.as_deref().and_then(|own| path.strip_prefix(own));
+fn served(gateway: &Gateway, path: &str) -> Option<Arc<Running>> {
+    gateway.accounts.on().into_iter().find(|account| {
+        let rules = account.rules();
+        let rest = rules.path.as_deref().and_then(|own| path.strip_prefix(own));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }

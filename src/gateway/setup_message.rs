@@ -187,7 +187,7 @@ fn sentence(spent: Spent, prefix: &str) -> Text {
 
 /// The running account of an owner's chat.
 pub(crate) fn account(gateway: &Gateway, chat: &OwnersChat) -> Option<Arc<Running>> {
-    gateway.accounts.iter().find(|account| chat.is_on(&account.config.key)).cloned()
+    gateway.accounts.on().into_iter().find(|account| chat.is_on(&account.config.key))
 }
 
 /// True while whoever writes in that chat is an owner.

@@ -77,7 +77,7 @@ async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
 /// How every channel fares.
 pub(crate) fn channels_status(gateway: &Gateway) -> ChannelsStatus {
     let mut status = ChannelsStatus::configured(&gateway.config(), world::now());
-    for account in &gateway.accounts {
+    for account in gateway.accounts.on() {
         let rows = status.channel_accounts.get_mut(account.config.plugin.id);
         let row = rows.and_then(|rows| {
             rows.iter_mut().find(|row| row.account_id == account.config.key.account.as_str())

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use openclaw_plugin_sdk::{AccountId, Settings};
+use openclaw_plugin_sdk::{ChannelPlugin, Ingress};
 use serde_json::json;
 use tokio::{signal::unix::SignalKind, sync::RwLock};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -16,16 +16,17 @@ use tracing::{info, warn};
 
 use super::{
     Gateway, SingleError, account,
+    accounts::Accounts,
     answer::Turns,
     cards::{self, Book, Cards},
     entry::Entry,
     events::Asking,
     held::{self, Held},
-    journal::Journal,
-    lobby::{self, Lobby},
+    lobby::{Lobby, Places},
     method::chat::Chats,
     method::{node::Nodes, voicewake},
     metrics::Metrics,
+    opening,
     pulse::{self, Pulse},
     reload::{self, Live, Origin},
     server,
@@ -180,7 +181,6 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let changes = (Arc::clone(&start.origin), signal(SignalKind::hangup())?);
-
     let seat = seat(&start, &*store)?;
     let (address, elsewhere) = (entry.here(), entry.elsewhere());
     let listeners = std::mem::take(&mut entry.listeners);
@@ -189,7 +189,6 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     let gateway = Arc::new(gateway(&start, &store, entry)?);
     // What this takes on is answered with whatever else the last run has left.
     held::sweep(&gateway)?;
-    keep(&gateway);
     gateway.asking.resume(&store.device_requests(world::now())?);
     for listener in listeners {
         let serving = server::serve(Arc::clone(&gateway), listener, acceptor.clone());
@@ -198,11 +197,9 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     gateway.tracker.spawn(socket::serve(Arc::clone(&gateway), commands));
     gateway.tracker.spawn(pulse::beat(Arc::clone(&gateway)));
     gateway.tracker.spawn(reload::keep(Arc::clone(&gateway), changes));
-    let pages = gateway.accounts.iter().filter_map(|account| match account.config.plugin.ingress {
-        openclaw_plugin_sdk::Ingress::Serve { path } => Some(path),
-        _ => None,
-    });
-    let console = gateway.accounts.iter().any(|account| account.config.plugin.abilities.console);
+    let accounts = gateway.accounts.on();
+    let pages = accounts.iter().filter_map(|account| page(account.config.plugin));
+    let console = accounts.iter().any(|account| account.config.plugin.abilities.console);
     ready(&Ready {
         address,
         elsewhere,
@@ -212,6 +209,8 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         console,
         seat,
     });
+    // The console's prompt stands below what was just said.
+    keep(&gateway);
 
     tokio::select! {
         _ = interrupt.recv() => info!("interrupted"),
@@ -229,10 +228,17 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         .map_err(io_error("remove the socket of the command line"))
 }
 
+fn page(plugin: &ChannelPlugin) -> Option<&'static str> {
+    match plugin.ingress {
+        Ingress::Serve { path } => Some(path),
+        _ => None,
+    }
+}
+
 /// The accounts, and what stands in owners' chats.
 fn keep(gateway: &Arc<Gateway>) {
-    for account in &gateway.accounts {
-        gateway.tracker.spawn(account::supervise(Arc::clone(gateway), Arc::clone(account)));
+    for account in gateway.accounts.on() {
+        gateway.tracker.spawn(account::supervise(Arc::clone(gateway), account));
     }
     gateway.tracker.spawn(setup_message::keep(Arc::clone(gateway)));
     gateway.tracker.spawn(cards::keep(Arc::clone(gateway)));
@@ -261,11 +267,11 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         .accounts
         .iter()
         .filter(on)
-        .map(|account| open(start, store, account).map(Arc::new));
+        .map(|account| opening::account((&start.state, &**store), account).map(Arc::new));
     let limits = start.config.gateway.limits;
     Ok(Gateway {
-        accounts: accounts.collect::<Result<_, _>>()?,
-        responder: responder(&start.config)?,
+        accounts: Accounts::new(accounts.collect::<Result<_, _>>()?),
+        responder: std::sync::RwLock::new(Arc::from(opening::responder(&start.config)?)),
         live: Live::new(
             start.config.clone(),
             SharedSecret::load(&start.config.gateway.auth, &start.state)?,
@@ -274,10 +280,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         store: Arc::clone(store) as Arc<dyn Store>,
         identity: entry.identity,
         tls_fingerprint: entry.tls.map(|served| served.fingerprint),
-        lobby: Lobby::new(
-            lobby::Places { all: limits.unauthenticated, address: limits.per_address },
-            start.config.gateway.trusted_proxies.clone(),
-        ),
+        lobby: Lobby::new(Places::of(limits), start.config.gateway.trusted_proxies.clone()),
         sessions: Sessions::default(),
         attempts: Mutex::default(),
         asking: Asking::default(),
@@ -301,41 +304,6 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         tracker: TaskTracker::new(),
         stop: CancellationToken::new(),
     })
-}
-
-fn open(start: &Start, store: &FileStore, account: &Account) -> Result<account::Running, RunError> {
-    let (plugin, id) = (account.plugin, &account.key.account);
-    let purpose = format!("{}-{id}", plugin.id);
-    let key = if plugin.abilities.key { store.key(&purpose)? } else { [0; 32] };
-    let commands = registry::listed_commands();
-    let settings = Settings { account: id.clone(), table: account.settings.clone(), key, commands };
-    let channel = (plugin.open)(settings).map_err(|error| RunError::Plugin {
-        plugin: format!("{} ({id})", plugin.id),
-        problem: error.to_string(),
-    })?;
-    let path = start.state.inbox(&account.key);
-    let failed = |source| RunError::Journal { path: path.clone(), source };
-    let mut journal = Journal::open(path.clone()).map_err(failed)?;
-    if journal.first_start() {
-        // Whoever waits already has his code from the program that kept this folder before.
-        for request in store.waiting(plugin.id, world::now())? {
-            if request.key == account.key {
-                journal.tell(&request.id).map_err(failed)?;
-            }
-        }
-    }
-    Ok(account::Running::new(account.clone(), channel, journal))
-}
-
-fn responder(config: &Config) -> Result<Box<dyn openclaw_plugin_sdk::Responder>, RunError> {
-    let id = config.assistant.responder.as_str();
-    let error = |problem: String| RunError::Plugin { plugin: format!("assistant.{id}"), problem };
-    let plugin = registry::RESPONDERS.iter().find(|plugin| plugin.id == id);
-    let plugin = plugin.ok_or_else(|| error("there is no such responder".to_owned()))?;
-    let table = config.assistant.tables.get(id).cloned().unwrap_or_default();
-    let account = AccountId::default_account();
-    let settings = Settings { account, table, key: [0; 32], commands: Vec::new() };
-    (plugin.open)(settings).map_err(|problem| error(problem.to_string()))
 }
 
 fn seat(start: &Start, store: &dyn Store) -> Result<Seat, RunError> {

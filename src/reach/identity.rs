@@ -6,7 +6,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    store::{StoreError, files::FileStore},
+    store::{Store, StoreError, files::FileStore},
     world,
 };
 

@@ -162,7 +162,10 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
-    use crate::{config::gateway::Given, store::files::FileStore};
+    use crate::{
+        config::gateway::Given,
+        store::{Store, files::FileStore},
+    };
 
     fn auth(mode: AuthMode) -> Auth {
         Auth { mode, ..Auth::default() }

@@ -93,11 +93,6 @@ impl FileStore {
         self.check_devices()
     }
 
-    /// A random key that is made at its first use, such as for `webchat-default`: `[a-z0-9_-]` only.
-    pub fn key(&self, purpose: &str) -> Result<[u8; 32], StoreError> {
-        keys::key(&self.state, purpose, self.patience)
-    }
-
     /// The added and claimed owners, and how each became one.
     pub fn known_owners(&self) -> Result<Vec<KnownOwner>, StoreError> {
         Ok(self.seats()?.known.clone())
@@ -196,6 +191,10 @@ impl Store for FileStore {
     fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError> {
         let paths = || self.state.allowlists(key);
         self.approved.get(key, paths, |found| allowlist::approved(found, &key.channel, self.parse))
+    }
+
+    fn key(&self, purpose: &str) -> Result<[u8; 32], StoreError> {
+        keys::key(&self.state, purpose, self.patience)
     }
 
     fn readable(&self, key: &AccountKey) -> Result<(), StoreError> {

@@ -23,6 +23,7 @@ mod pair;
 mod phone_chat;
 mod reach;
 mod reload;
+mod reload_channels;
 mod setup_code;
 mod side_doors;
 pub(crate) mod sockets;

@@ -116,9 +116,14 @@ impl Visitor {
 
     /// Waits until a message is edited to show this.
     pub(crate) async fn sees(&mut self, text: &str) -> String {
+        let shows = |frame: &Value| frame["type"] == "edit" && shown(&frame["body"]).contains(text);
+        // It may have come before the press was said to be taken.
+        if let Some(at) = self.heard.iter().position(shows) {
+            return self.heard.remove(at).map(|frame| shown(&frame["body"])).unwrap_or_default();
+        }
         loop {
             let frame = self.frame().await;
-            if frame["type"] == "edit" && shown(&frame["body"]).contains(text) {
+            if shows(&frame) {
                 return shown(&frame["body"]);
             }
             self.heard.push_back(frame);

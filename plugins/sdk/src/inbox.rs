@@ -1,13 +1,6 @@
 //! The way from a channel into the gateway. The only one.
 
-use std::{
-    fmt,
-    future::Future,
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    sync::{OnceLock, PoisonError},
-};
+use std::{fmt, future::Future, io, net::SocketAddr, pin::Pin, sync::PoisonError};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -26,7 +19,7 @@ pub struct Inbox {
     exchanges: Mutex<mpsc::Receiver<Exchange>>,
     connected: watch::Sender<bool>,
     limitation: std::sync::Mutex<Option<String>>,
-    deep_link: OnceLock<String>,
+    deep_link: std::sync::Mutex<Option<String>>,
 }
 
 /// An event on its way to the gate.
@@ -52,7 +45,7 @@ impl Inbox {
             exchanges: Mutex::new(exchanges),
             connected,
             limitation: std::sync::Mutex::default(),
-            deep_link: OnceLock::new(),
+            deep_link: std::sync::Mutex::default(),
         }
     }
 
@@ -79,13 +72,19 @@ impl Inbox {
 
     /// Says what stands before a code in a link that sends it here, such as `https://t.me/<bot>?start=`.
     pub fn deep_link_is(&self, head: impl Into<String>) {
-        // An account keeps its name while it runs.
-        let _known = self.deep_link.set(head.into());
+        *self.deep_link.lock().unwrap_or_else(PoisonError::into_inner) = Some(head.into());
     }
 
     /// What stands before a code in a link that sends it here, where the platform has such links.
-    pub fn deep_link(&self) -> Option<&str> {
-        self.deep_link.get().map(String::as_str)
+    pub fn deep_link(&self) -> Option<String> {
+        self.deep_link.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the last channel of this account has said holds no longer: another one takes its place.
+    pub fn begin(&self) {
+        *self.deep_link.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.limitation.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.connected.send_replace(false);
     }
 
     /// Says that the platform answers; until then, and after `receive` ends, the account shows as connecting.

@@ -46,18 +46,19 @@ fn owners(gateway: &Gateway) -> Vec<Owner> {
     });
     let mut owners = gateway.config().owners.0.clone();
     owners.extend(claimed.0.iter().cloned());
-    let console = gateway.accounts.iter().filter(|account| account.config.plugin.abilities.console);
+    let all = gateway.accounts.on();
+    let console = all.iter().filter(|account| account.config.plugin.abilities.console);
     owners.extend(console.filter_map(|account| console_owner(account)));
     owners.into_iter().collect()
 }
 
 /// The accounts that reach an owner, the best first.
 fn ways(gateway: &Gateway, owner: &Owner, concerned: Option<&AccountKey>) -> Vec<Arc<Running>> {
-    let reaches = |account: &&Arc<Running>| {
+    let reaches = |account: &Arc<Running>| {
         account.config.plugin.id == owner.channel
             && account.status.get().state != State::Unauthorized
     };
-    let mut ways: Vec<_> = gateway.accounts.iter().filter(reaches).cloned().collect();
+    let mut ways: Vec<_> = gateway.accounts.on().into_iter().filter(reaches).collect();
     ways.sort_by_key(|account| concerned != Some(&account.config.key));
     ways
 }

@@ -350,7 +350,7 @@ fn drop_talk(gateway: &Arc<Gateway>, speaker: &Speaker) {
         return;
     }
     let (it, conversation) = (Arc::clone(gateway), speaker.conversation());
-    gateway.beside(async move { it.responder.forget(&conversation).await });
+    gateway.beside(async move { it.responder().forget(&conversation).await });
 }
 
 /// Somebody has changed the devices: those without rights are forgotten.

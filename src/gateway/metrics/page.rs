@@ -153,7 +153,7 @@ fn outbox(page: &mut Page, gateway: &Gateway, now: UnixMs) {
 fn channels(page: &mut Page, gateway: &Gateway) {
     let name = "openclaw_channel_state";
     page.family(name, "gauge", "1 for the state that an account is in.");
-    for account in &gateway.accounts {
+    for account in gateway.accounts.on() {
         let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
         let is = account.status.get().state;
         for state in State::ALL {

@@ -18,7 +18,7 @@ fn times(home: &Home, what: &str) -> usize {
 }
 
 /// Writes another configuration, and waits until the gateway has read it.
-async fn changed(home: &Home, to: &str, what: &str) {
+pub(super) async fn changed(home: &Home, to: &str, what: &str) {
     let before = times(home, what);
     home.configure(to);
     let read = async {

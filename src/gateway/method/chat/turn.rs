@@ -95,7 +95,7 @@ async fn turn(gateway: &Arc<Gateway>, place: &Place, run: &Run) -> Done {
     if let Some(said) = command(&run.text) {
         if said == FORGOTTEN {
             gateway.chats.book().clear(place);
-            gateway.responder.forget(&place.speaker.conversation()).await;
+            gateway.responder().forget(&place.speaker.conversation()).await;
         }
         return Done::Said(said);
     }
@@ -160,7 +160,7 @@ async fn ask(gateway: &Gateway, place: &Place, run: &Run) -> Done {
     let (pieces, heard) = mpsc::channel(16);
     let answer = Answer::new(pieces);
     // The listener hears the end when the only answer is dropped.
-    let speak = async move { gateway.responder.respond(&prompt, &answer).await };
+    let speak = async move { gateway.responder().respond(&prompt, &answer).await };
     let (result, whole) = tokio::join!(speak, listen(gateway, place, run, heard));
     match result {
         Ok(()) if whole.trim().is_empty() => Done::Answered(NOTHING.to_owned()),

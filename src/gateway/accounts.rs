@@ -1,0 +1,48 @@
+//! The accounts of the running gateway: which there are may change, and none is ever there twice.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::account::Running;
+use crate::access::AccountKey;
+
+/// Every account that was switched on since the start.
+#[derive(Default)]
+pub(crate) struct Accounts(RwLock<Vec<Arc<Running>>>);
+
+impl Accounts {
+    pub(crate) fn new(all: Vec<Arc<Running>>) -> Self {
+        Self(RwLock::new(all))
+    }
+
+    /// Those that are switched on now.
+    pub(crate) fn on(&self) -> Vec<Arc<Running>> {
+        self.all(|account| account.rules().enabled)
+    }
+
+    /// The account with this key, if it is switched on now.
+    pub(crate) fn of(&self, key: &AccountKey) -> Option<Arc<Running>> {
+        self.known(key).filter(|account| account.rules().enabled)
+    }
+
+    /// The account with this key, if it ever was: it has its journal.
+    pub(crate) fn known(&self, key: &AccountKey) -> Option<Arc<Running>> {
+        self.all(|account| account.config.key == *key).pop()
+    }
+
+    /// All that were ever switched on.
+    pub(crate) fn ever(&self) -> Vec<Arc<Running>> {
+        self.all(|_| true)
+    }
+
+    /// One more.
+    pub(crate) fn add(&self, account: Arc<Running>) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        all.push(account);
+        all.sort_by(|one, other| one.config.key.cmp(&other.config.key));
+    }
+
+    fn all(&self, fits: impl Fn(&Running) -> bool) -> Vec<Arc<Running>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|account| fits(account)).cloned().collect()
+    }
+}
