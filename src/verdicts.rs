@@ -88,12 +88,7 @@ impl Ring {
 
 /// Writes the verdicts, 0600; blocks on disk.
 pub fn write(path: &Path, seen: &[Seen]) -> Result<(), StoreError> {
-    let failed = |error: serde_json::Error| StoreError::Io {
-        doing: "write",
-        path: path.to_owned(),
-        source: error.into(),
-    };
-    private::replace(path, &serde_json::to_vec(seen).map_err(failed)?)
+    private::replace_json(path, &seen)
 }
 
 /// Reads them; none where there is no file.

@@ -13,7 +13,7 @@ use super::{
     failure::{Exit, Failure},
     host::Host,
     output::Output,
-    reach::Reach,
+    reach::Common,
 };
 
 /// What can be done about devices.
@@ -44,16 +44,6 @@ pub(super) enum Devices {
     Rotate(manage::Rotate),
     /// Take a role away from a device until it is approved again
     Revoke(manage::Revoke),
-}
-
-/// Where, and how it is printed.
-#[derive(Debug, Args)]
-struct Common {
-    #[command(flatten)]
-    reach: Reach,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl Common {

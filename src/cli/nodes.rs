@@ -3,7 +3,7 @@
 mod known;
 mod pairing;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use openclaw_plugin_sdk::neutral;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use super::{
     failure::{Exit, Failure},
     host::Host,
     output::Output,
-    reach::Reach,
+    reach::Common,
 };
 
 /// What can be done about nodes.
@@ -47,22 +47,6 @@ pub(super) enum Nodes {
     Describe(known::Describe),
     /// Let a node do something
     Invoke(known::Invoke),
-}
-
-/// Where, and how it is printed.
-#[derive(Debug, Args)]
-struct Common {
-    #[command(flatten)]
-    reach: Reach,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl Common {
-    fn caller(&self, methods: &[&str], host: &Host) -> Result<Caller, Failure> {
-        Ok(Caller::open(self.reach.target(host)?, methods)?)
-    }
 }
 
 impl Nodes {

@@ -6,6 +6,7 @@ use clap::Args;
 use openclaw_plugin_sdk::neutral;
 
 use super::{
+    caller::Caller,
     failure::{Exit, Failure},
     host::Host,
 };
@@ -198,4 +199,21 @@ fn waiting(error: &RemoteError) -> String {
     let id = error.detail("requestId").map(|id| format!(" {}", neutral(id, 128)));
     let id = id.unwrap_or_else(|| " <request>".to_owned());
     format!("its owner lets this machine in with `openclaw devices approve{id}`")
+}
+
+/// Where, and how it is printed.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    #[command(flatten)]
+    pub(super) reach: Reach,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Common {
+    /// Whoever calls these methods there.
+    pub(super) fn caller(&self, methods: &[&str], host: &Host) -> Result<Caller, Failure> {
+        Ok(Caller::open(self.reach.target(host)?, methods)?)
+    }
 }

@@ -96,10 +96,7 @@ impl Held {
     }
 
     fn write(&self, request: &RequestId, page: &Page) -> Result<(), StoreError> {
-        let path = self.path(request);
-        let failed = |source| StoreError::Io { doing: "write", path: path.clone(), source };
-        let bytes = serde_json::to_vec(page).map_err(|error| failed(error.into()))?;
-        private::replace(&path, &bytes)?;
+        private::replace_json(&self.path(request), page)?;
         private::sync(&self.folder)?;
         self.known().insert(request.clone(), Known::of(page));
         Ok(())

@@ -126,12 +126,7 @@ pub(crate) struct Copy {
 impl Copy {
     /// Writes it; blocks on disk.
     pub(crate) fn write(&self) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(&self.pages).map_err(|error| StoreError::Io {
-            doing: "write",
-            path: self.path.clone(),
-            source: error.into(),
-        })?;
-        private::replace(&self.path, &bytes)
+        private::replace_json(&self.path, &self.pages)
     }
 }
 

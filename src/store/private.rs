@@ -23,6 +23,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     Aside::write(path, bytes, None)?.put().map(drop)
 }
 
+/// The same with a value, as JSON on one line.
+pub fn replace_json(path: &Path, value: &impl serde::Serialize) -> Result<(), StoreError> {
+    let bytes = serde_json::to_vec(value).map_err(|error| io("write", path, error.into()))?;
+    replace(path, &bytes)
+}
+
 /// What is in a file; `None` where there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     match std::fs::read(path) {

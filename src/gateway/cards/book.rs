@@ -283,12 +283,7 @@ pub(crate) struct Copy {
 impl Copy {
     /// Writes it durably; blocks on disk.
     pub(crate) fn write(&self) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(&self.pages).map_err(|error| StoreError::Io {
-            doing: "write",
-            path: self.path.clone(),
-            source: error.into(),
-        })?;
-        private::replace(&self.path, &bytes)?;
+        private::replace_json(&self.path, &self.pages)?;
         self.path.parent().map_or(Ok(()), private::sync)
     }
 }
