@@ -11,8 +11,10 @@ use super::{AccountKey, pairing::PairingCode};
 pub const LIFETIME_MS: u64 = 600_000;
 /// So many wrong tries silence `/claim` for a sender.
 pub const WRONG_TRIES: u32 = 5;
-/// For this long.
-pub const SILENCE_MS: u64 = 3_600_000;
+/// For this long at first, and twice as long after each further wrong try.
+const FIRST_SILENCE_MS: u64 = 60_000;
+/// Longer than this nobody is silenced; whoever has not tried for so long has not tried.
+pub const LONGEST_SILENCE_MS: u64 = 3_600_000;
 
 const LENGTH: usize = 12;
 /// So many who tried wrong codes are remembered.
@@ -78,21 +80,24 @@ impl WrongTries {
     /// True while `/claim` is silent for this sender.
     pub fn silenced(&self, key: &AccountKey, sender: &str, now: UnixMs) -> bool {
         self.0.get(&(key.clone(), sender.to_owned())).is_some_and(|(tries, last)| {
-            *tries >= WRONG_TRIES && now.0.saturating_sub(last.0) < SILENCE_MS
+            tries.checked_sub(WRONG_TRIES).is_some_and(|over| {
+                let silence = (FIRST_SILENCE_MS << over.min(6)).min(LONGEST_SILENCE_MS);
+                now.0.saturating_sub(last.0) < silence
+            })
         })
     }
 
-    /// Counts a wrong try. True where it is the one that silences.
+    /// Counts a wrong try. True where it is the first one that silences.
     pub fn count(&mut self, key: &AccountKey, sender: &str, now: UnixMs) -> bool {
         if self.0.len() >= MANY {
-            self.0.retain(|_, (_, last)| now.0.saturating_sub(last.0) < SILENCE_MS);
+            self.0.retain(|_, (_, last)| now.0.saturating_sub(last.0) < LONGEST_SILENCE_MS);
         }
         if self.0.len() >= MANY {
             // So many who guess at once are not one who guesses often, and 60 bits are not guessed.
             self.0.clear();
         }
         let (tries, last) = self.0.entry((key.clone(), sender.to_owned())).or_insert((0, now));
-        if now.0.saturating_sub(last.0) >= SILENCE_MS {
+        if now.0.saturating_sub(last.0) >= LONGEST_SILENCE_MS {
             *tries = 0;
         }
         (*tries, *last) = (tries.saturating_add(1), now);
@@ -121,15 +126,23 @@ mod tests {
     }
 
     #[test]
-    fn five_wrong_tries_silence_one_sender_for_an_hour() {
+    fn five_wrong_tries_silence_one_sender_and_each_further_one_for_longer() {
         let (key, mut tries) = (AccountKey::default_of("telegram"), WrongTries::default());
         for now in 0..5 {
             assert!(!tries.silenced(&key, "7", UnixMs(now)));
             assert_eq!(tries.count(&key, "7", UnixMs(now)), now == 4);
         }
-        assert!(tries.silenced(&key, "7", UnixMs(5)));
         assert!(!tries.silenced(&key, "8", UnixMs(5)));
-        assert!(!tries.silenced(&key, "7", UnixMs(4 + SILENCE_MS)));
+        let mut now = 4;
+        for minutes in [1, 2, 4, 8, 16, 32, 60] {
+            let over = now + minutes * 60_000;
+            assert!(tries.silenced(&key, "7", UnixMs(over - 1)), "{minutes}");
+            assert!(!tries.silenced(&key, "7", UnixMs(over)), "{minutes}");
+            assert!(!tries.count(&key, "7", UnixMs(over)), "it was said before");
+            now = over;
+        }
+        // After an hour without a try that was his first.
+        assert!(!tries.silenced(&key, "7", UnixMs(now)));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     access::{
-        Ground,
+        AccountKey, Ground,
         approver::Approver,
         pairing::{LIFETIME_MS, PairingCode, PairingRequest},
     },
@@ -80,27 +80,28 @@ impl Secret {
     }
 }
 
-/// Wrong codes by owner. Bounded by the number of owners.
+/// Wrong codes by account and owner; bounded by their number. A right code is never kept waiting: whoever may give one
+/// may list them all, so that the wait is there against noise, not against guessing.
 #[derive(Debug, Default)]
-pub(crate) struct WrongCodes(HashMap<String, (u32, UnixMs)>);
+pub(crate) struct WrongCodes(HashMap<(AccountKey, String), (u32, UnixMs)>);
 
 impl WrongCodes {
     /// How long this owner still has to wait.
-    fn wait(&self, actor: &str, now: UnixMs) -> Option<Duration> {
-        let (tries, last) = self.0.get(actor)?;
+    fn wait(&self, key: &AccountKey, actor: &str, now: UnixMs) -> Option<Duration> {
+        let (tries, last) = self.0.get(&(key.clone(), actor.to_owned()))?;
         let over = tries.checked_sub(FREE_TRIES)?;
         let wait = Duration::from_secs(30 << over.min(6)).min(LONGEST_WAIT);
         let passed = Duration::from_millis(now.0.saturating_sub(last.0));
         wait.checked_sub(passed).filter(|left| !left.is_zero())
     }
 
-    fn count(&mut self, actor: &str, now: UnixMs) {
-        let (tries, last) = self.0.entry(actor.to_owned()).or_insert((0, now));
+    fn count(&mut self, key: &AccountKey, actor: &str, now: UnixMs) {
+        let (tries, last) = self.0.entry((key.clone(), actor.to_owned())).or_insert((0, now));
         (*tries, *last) = (*tries + 1, now);
     }
 
-    fn forget(&mut self, actor: &str) {
-        self.0.remove(actor);
+    fn forget(&mut self, key: &AccountKey, actor: &str) {
+        self.0.remove(&(key.clone(), actor.to_owned()));
     }
 }
 
@@ -202,10 +203,7 @@ impl CommandPort for Port {
         {
             return Ok(Decided::UnknownChannel);
         }
-        let now = world::now();
-        if let Some(wait) = self.gateway.wrong_codes().wait(approver.actor(), now) {
-            return Ok(Decided::Slow(wait));
-        }
+        let (now, here, actor) = (world::now(), &self.account.config.key, approver.actor());
         let found: Vec<PairingRequest> = match PairingCode::parse(choice.code) {
             Some(code) => {
                 let waiting = self.waiting(choice.channel).await?;
@@ -215,14 +213,18 @@ impl CommandPort for Port {
         };
         let [request] = &found[..] else {
             if found.is_empty() {
-                self.gateway.wrong_codes().count(approver.actor(), now);
+                let mut wrong = self.gateway.wrong_codes();
+                if let Some(wait) = wrong.wait(here, actor, now) {
+                    return Ok(Decided::Slow(wait));
+                }
+                wrong.count(here, actor, now);
                 return Ok(Decided::NoMatch);
             }
             return Ok(Decided::Several(
                 found.iter().map(|request| self.row(request, now)).collect(),
             ));
         };
-        self.gateway.wrong_codes().forget(approver.actor());
+        self.gateway.wrong_codes().forget(here, actor);
         let ruling = Ruling { decision, lasting: choice.lasting, deliver: false, shown: None };
         let channel = &request.key.channel;
         let decided = decide::decide(&self.gateway, approver, channel, &request.id, ruling).await;
@@ -268,17 +270,20 @@ mod tests {
 
     #[test]
     fn case_096_ten_wrong_codes_cost_one_owner_time_and_nobody_else() {
+        let (here, there) = (AccountKey::default_of("telegram"), AccountKey::default_of("webchat"));
         let mut wrong = WrongCodes::default();
         for n in 0..FREE_TRIES {
-            assert_eq!(wrong.wait("telegram:7", UnixMs(0)), None, "{n}");
-            wrong.count("telegram:7", UnixMs(0));
+            assert_eq!(wrong.wait(&here, "telegram:7", UnixMs(0)), None, "{n}");
+            wrong.count(&here, "telegram:7", UnixMs(0));
         }
-        assert_eq!(wrong.wait("telegram:7", UnixMs(0)), Some(Duration::from_secs(30)));
-        assert_eq!(wrong.wait("telegram:8", UnixMs(0)), None);
-        assert_eq!(wrong.wait("telegram:7", UnixMs(30_000)), None);
-        wrong.count("telegram:7", UnixMs(30_000));
-        assert_eq!(wrong.wait("telegram:7", UnixMs(30_000)), Some(Duration::from_mins(1)));
-        wrong.forget("telegram:7");
-        assert_eq!(wrong.wait("telegram:7", UnixMs(30_000)), None);
+        let half = Duration::from_secs(30);
+        assert_eq!(wrong.wait(&here, "telegram:7", UnixMs(0)), Some(half));
+        assert_eq!(wrong.wait(&there, "telegram:7", UnixMs(0)), None);
+        assert_eq!(wrong.wait(&here, "telegram:8", UnixMs(0)), None);
+        assert_eq!(wrong.wait(&here, "telegram:7", UnixMs(30_000)), None);
+        wrong.count(&here, "telegram:7", UnixMs(30_000));
+        assert_eq!(wrong.wait(&here, "telegram:7", UnixMs(30_000)), Some(2 * half));
+        wrong.forget(&here, "telegram:7");
+        assert_eq!(wrong.wait(&here, "telegram:7", UnixMs(30_000)), None);
     }
 }
