@@ -10,7 +10,7 @@ use super::{
     sockets::{ALL, TOKEN, gateway},
 };
 use crate::{
-    process::Gateway,
+    process::{Gateway, PATIENCE, texts},
     wire::Wire,
     world::{World, number},
 };
@@ -146,4 +146,44 @@ async fn case_097_guesses_at_the_secret_of_the_metrics_are_counted_with_the_othe
     assert!(late.headers().contains_key("retry-after"));
     // Whoever sits at this machine, or is another.
     assert_eq!(ask(&gateway, &[]).await.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_owner_could_not_be_told_is_counted_until_he_is() {
+    let mut world = World::start(OWNED).await;
+    let owner = number("owner");
+    world.telegram.with(|state| state.blocked.insert(owner));
+    world.say("ann", "hello").await;
+    world.next(number("ann")).await;
+    let depth = async |world: &World, wanted: &str| {
+        let gateway = world.gateway.as_ref().unwrap();
+        let reached = async {
+            while read(gateway).await.1["openclaw_outbox_depth"] != wanted {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.expect("the outbox");
+        let (status, _) = texts(&world.home.cli(&["status"]));
+        let line = status.lines().find(|line| line.starts_with("Outbox")).unwrap().to_owned();
+        (line, read(gateway).await.1["openclaw_outbox_oldest_age_seconds"].clone())
+    };
+    let (line, age) = depth(&world, "1").await;
+    assert!(line.contains(" 1, the oldest for "), "{line}");
+    assert_ne!(age, "0.000");
+    // It outlives the gateway.
+    world.stop();
+    world.run();
+    depth(&world, "1").await;
+    world.telegram.with(|state| state.blocked.remove(&owner));
+    world.stop();
+    // The time of its next try comes while nobody runs.
+    let mut book: serde_json::Value =
+        serde_json::from_str(&world.home.read("outbox/cards.json")).unwrap();
+    book["cards"].as_array_mut().unwrap().iter_mut().for_each(|card| card["next"] = json!(1));
+    world.home.put("outbox/cards.json", &book.to_string());
+    world.run();
+    assert!(world.next(owner).await.starts_with("Somebody asks to be let in."));
+    let (line, age) = depth(&world, "0").await;
+    assert_eq!((line.trim_end().ends_with(" 0"), age.as_str()), (true, "0.000"), "{line}");
+    world.stop();
 }
