@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// A gateway that somebody sits at.
-struct Console {
+pub(crate) struct Console {
     child: Child,
     keys: File,
     screen: Receiver<Vec<u8>>,
@@ -31,7 +31,7 @@ struct Console {
 }
 
 impl Console {
-    fn start(home: &Home) -> Self {
+    pub(crate) fn start(home: &Home) -> Self {
         let ends = openpty(None, None).unwrap();
         let slave = || ends.slave.try_clone().unwrap();
         let mut command = home.program(&["gateway", "run", "--port", "0"]);
@@ -51,12 +51,13 @@ impl Console {
         Self { child, keys, screen, seen: String::new(), all: String::new() }
     }
 
-    fn types(&mut self, line: &str) {
+    /// The owner types a line.
+    pub(crate) fn types(&mut self, line: &str) {
         self.keys.write_all(format!("{line}\r").as_bytes()).unwrap();
     }
 
     /// Waits until this shows, and gives what came before it.
-    fn sees(&mut self, text: &str) -> String {
+    pub(crate) fn sees(&mut self, text: &str) -> String {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some((before, after)) = self.seen.split_once(text) {
@@ -74,7 +75,20 @@ impl Console {
         }
     }
 
-    fn stop(&mut self) {
+    /// Where its page says that it is.
+    pub(crate) fn port(&mut self) -> u16 {
+        self.sees("Page:     http://127.0.0.1:");
+        self.sees("/chat").parse().unwrap()
+    }
+
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The owner interrupts it.
+    pub(crate) fn stop(&mut self) {
         let pid = Pid::from_raw(self.child.id().cast_signed());
         let asked = Instant::now();
         kill(pid, Signal::SIGINT).unwrap();
@@ -94,8 +108,7 @@ impl Drop for Console {
 async fn the_owner_at_the_console_lets_a_visitor_of_the_page_in() {
     let home = Home::new();
     let mut console = Console::start(&home);
-    console.sees("Page:     http://127.0.0.1:");
-    let port = console.sees("/chat").parse().unwrap();
+    let port = console.port();
     console.sees("/pairing approve <code>, here");
     console.sees("send /claim ");
     console.sees("> ");
@@ -149,8 +162,7 @@ async fn the_owner_at_the_console_lets_a_phone_in_and_it_stays() {
     console.stop();
 
     let mut console = Console::start(&home);
-    console.sees("Page:     http://127.0.0.1:");
-    phone.moved(console.sees("/chat").parse().unwrap());
+    phone.moved(console.port());
     phone.connect_node().await.unwrap();
     phone.connect_operator().await.unwrap();
     assert!(phone.chat("still here").await.ends_with("still here"));
@@ -162,8 +174,7 @@ async fn the_owner_at_the_console_lets_a_phone_in_and_it_stays() {
 async fn case_071_the_owner_at_the_console_gives_leave_for_an_hour_and_blocks() {
     let home = Home::new();
     let mut console = Console::start(&home);
-    console.sees("Page:     http://127.0.0.1:");
-    let port = console.sees("/chat").parse().unwrap();
+    let port = console.port();
     console.sees("send /claim ");
     let mut visitor = Visitor::come(port).await;
     visitor.connect(port).await;
@@ -180,8 +191,7 @@ async fn case_071_the_owner_at_the_console_gives_leave_for_an_hour_and_blocks() 
     console.stop();
 
     let mut console = Console::start(&home);
-    console.sees("Page:     http://127.0.0.1:");
-    let port = console.sees("/chat").parse().unwrap();
+    let port = console.port();
     console.sees("send /claim ");
     console.types("/access list");
     console.sees("“Ann”");

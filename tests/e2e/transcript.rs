@@ -24,7 +24,11 @@ pub(crate) async fn play(path: &Path) {
         text.lines().enumerate().map(|(n, line)| (n + 1, line)).collect();
     let config: Vec<&str> = lines.iter().filter_map(|(_, line)| line.strip_prefix("= ")).collect();
     let config = config.join("\n");
-    let mut world = World::start(&config).await;
+    let mut world = World::prepare(&config).await;
+    if lines.iter().any(|(_, line)| line.starts_with("console")) {
+        world.sit_down();
+    }
+    world.run();
     let mut codes = Codes::new();
     let mut rest = &lines[..];
     while let Some(((number, line), after)) = rest.split_first() {
@@ -77,7 +81,7 @@ pub(crate) async fn play(path: &Path) {
 fn is_step(line: &str) -> bool {
     let word = line.split(' ').next().unwrap_or_default();
     let channel = openclaw::registry::CHANNELS.iter().any(|plugin| plugin.id == word);
-    channel || ["phone", "$", "~", "#", "="].contains(&word) || line.is_empty()
+    channel || ["console", "phone", "$", "~", "#", "="].contains(&word) || line.is_empty()
 }
 
 fn run(world: &World, command: &str, expected: &[&str], codes: &mut Codes, place: &str) {
@@ -101,7 +105,7 @@ fn run(world: &World, command: &str, expected: &[&str], codes: &mut Codes, place
 
 fn take_turn(world: &mut World, what: &str, place: &str) {
     match what {
-        "kill" => world.gateway.take().expect("a gateway").kill(),
+        "kill" => world.kill(),
         "restart" => {
             world.stop();
             world.run();
@@ -137,6 +141,8 @@ async fn step(world: &mut World, line: &str, codes: &mut Codes, place: &str) {
             let got = world.next(World::chat(name)).await;
             assert!(matches(rest.trim(), &got, codes), "{place}\ngot: {got}");
         }
+        (["console"], true) => world.console().types(&text),
+        (["console"], false) => drop(world.console().sees(&text)),
         (["phone", name], true) => world.phone(name).told(&text).await,
         (["phone", name], false) => {
             let got = world.phone(name).shown().await;

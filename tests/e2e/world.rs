@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     chats::{self, How, Talk},
+    console::Console,
     fake_telegram::{FakeTelegram, GROUP, State, TOKEN, group, person, private},
     phone::{App, Phone},
     process::{Gateway, Home},
@@ -18,6 +19,10 @@ pub(crate) struct World {
     pub(crate) home: Home,
     pub(crate) telegram: FakeTelegram,
     pub(crate) gateway: Option<Gateway>,
+    /// The owner sits at the gateway's console: then it runs here, and not there.
+    console: Option<Console>,
+    at_console: bool,
+    port: u16,
     /// Other platforms, by channel: those that the configuration names.
     pub(crate) talks: BTreeMap<String, Talk>,
     visitors: HashMap<String, Visitor>,
@@ -56,19 +61,54 @@ impl World {
             talks,
             telegram,
             gateway: None,
+            console: None,
+            at_console: false,
+            port: 0,
             visitors: HashMap::new(),
             phones: HashMap::new(),
             read: HashMap::new(),
         }
     }
 
+    /// From its next start on the gateway has a console, and says there what it would log.
+    pub(crate) fn sit_down(&mut self) {
+        self.at_console = true;
+    }
+
     /// Starts the gateway, with everything logged.
     pub(crate) fn run(&mut self) {
+        if self.at_console {
+            let mut console = Console::start(&self.home);
+            self.port = console.port();
+            self.console = Some(console);
+            return;
+        }
         self.gateway = Some(self.home.gateway("trace"));
+    }
+
+    /// Where the gateway is, or was when it last had a console.
+    fn port(&self) -> u16 {
+        self.gateway.as_ref().map_or(self.port, |gateway| gateway.port)
+    }
+
+    /// Ends it without a warning.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut console) = self.console.take() {
+            return console.kill();
+        }
+        self.gateway.take().expect("a gateway").kill();
+    }
+
+    /// What the owner sits at.
+    pub(crate) fn console(&mut self) -> &mut Console {
+        self.console.as_mut().expect("a console")
     }
 
     /// Stops it in order.
     pub(crate) fn stop(&mut self) {
+        if let Some(mut console) = self.console.take() {
+            console.stop();
+        }
         if let Some(gateway) = self.gateway.take() {
             let status = gateway.stop();
             assert!(status.success(), "the gateway ended with {status}\n{}", self.home.logged());
@@ -153,7 +193,7 @@ impl World {
 
     /// A visitor of the page, by name; he comes when he is first named.
     pub(crate) async fn visitor(&mut self, name: &str) -> &mut Visitor {
-        let port = self.gateway.as_ref().expect("a gateway").port;
+        let port = self.port();
         if !self.visitors.contains_key(name) {
             let visitor = Visitor::come(port).await;
             self.visitors.insert(name.to_owned(), visitor);
@@ -171,9 +211,10 @@ impl World {
     /// A phone by its owner's name, bought when it is first named; it finds the gateway again that moved.
     pub(crate) fn phone(&mut self, name: &str) -> &mut Phone {
         let new = || Phone::new(&format!("{name}'s phone"), App::Newest);
+        let port = self.port();
         let phone = self.phones.entry(name.to_owned()).or_insert_with(new);
-        if let Some(gateway) = &self.gateway {
-            phone.moved(gateway.port);
+        if self.gateway.is_some() || self.console.is_some() {
+            phone.moved(port);
         }
         phone
     }
