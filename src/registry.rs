@@ -3,8 +3,12 @@
 use openclaw_plugin_sdk::{ChannelPlugin, CommandPlugin, ResponderPlugin};
 
 /// The channels, in alphabetical order.
-pub static CHANNELS: &[&ChannelPlugin] =
-    &[&channel_telegram::PLUGIN, &channel_terminal::PLUGIN, &channel_webchat::PLUGIN];
+pub static CHANNELS: &[&ChannelPlugin] = &[
+    &channel_discord::PLUGIN,
+    &channel_telegram::PLUGIN,
+    &channel_terminal::PLUGIN,
+    &channel_webchat::PLUGIN,
+];
 
 /// The command plugins, in alphabetical order.
 pub static COMMANDS: &[&CommandPlugin] = &[&command_access::PLUGIN, &command_device_pair::PLUGIN];

@@ -1,0 +1,108 @@
+//! The slash commands: told to Discord where they differ from what it has, in direct chats too.
+
+use openclaw_plugin_sdk::reqwest::Method;
+use serde_json::{Value, json};
+use serenity::{
+    builder::{CreateCommand, CreateCommandOption},
+    model::application::{CommandOptionType, InstallationContext, InteractionContext},
+};
+
+use crate::api::{Api, Call, Failure};
+
+/// What the words after a command are called.
+const WORDS: &str = "words";
+
+/// As Discord lists it; `None` for a name that it does not take.
+pub(crate) fn listed(name: &str, summary: &str) -> Option<CreateCommand> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    let takes =
+        (1..=32).contains(&name.len()) && name.chars().all(fits) && !summary.trim().is_empty();
+    let words =
+        CreateCommandOption::new(CommandOptionType::String, WORDS, "What follows the command");
+    let command = || {
+        CreateCommand::new(name)
+            .description(summary.chars().take(100).collect::<String>())
+            .add_option(words)
+            .integration_types(vec![InstallationContext::Guild])
+            .contexts(vec![InteractionContext::Guild, InteractionContext::BotDm])
+    };
+    takes.then(command)
+}
+
+/// Tells Discord the commands, unless it knows them so already: it counts how often they are told.
+pub(crate) async fn register(
+    api: &Api,
+    application: &str,
+    commands: &[CreateCommand],
+) -> Result<bool, Failure> {
+    let call = |method| Call::at(method, "/applications/{}/commands", application);
+    let known: Vec<Value> = api.get(call(Method::GET)).await?;
+    let wanted: Vec<Value> =
+        commands.iter().filter_map(|command| serde_json::to_value(command).ok()).collect();
+    if same(&known, &wanted) {
+        return Ok(false);
+    }
+    let _listed: Vec<Value> = api.give(call(Method::PUT), &wanted).await?;
+    Ok(true)
+}
+
+/// True where both list the same, in whatever order, by what we say of a command.
+fn same(known: &[Value], wanted: &[Value]) -> bool {
+    let facts = |command: &Value| {
+        let options = command["options"].as_array().cloned().unwrap_or_default();
+        let option = |option: &Value| {
+            let required = option["required"].as_bool().unwrap_or_default();
+            json!([option["type"], option["name"], option["description"], required])
+        };
+        let options: Vec<_> = options.iter().map(option).collect();
+        let kind = command["type"].as_u64().unwrap_or(1);
+        let parts =
+            ["name", "description", "integration_types", "contexts"].map(|key| &command[key]);
+        json!([kind, parts, options]).to_string()
+    };
+    let sorted = |commands: &[Value]| {
+        let mut all: Vec<_> = commands.iter().map(facts).collect();
+        all.sort_unstable();
+        all
+    };
+    sorted(known) == sorted(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(name: &str, summary: &str) -> Value {
+        serde_json::to_value(listed(name, summary).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_command_that_discord_does_not_take_is_left_out() {
+        let command = value("pairing", "Who waits");
+        assert_eq!(command["name"], "pairing");
+        assert_eq!(command["contexts"], json!([0, 1]), "in servers and in direct chats");
+        assert_eq!(command["options"][0]["type"], 3);
+        for name in ["", "Pair", "a b", &"x".repeat(33)] {
+            assert!(listed(name, "x").is_none(), "{name:?}");
+        }
+        assert!(listed("pair", " ").is_none());
+        let long = value("pair", &"ä".repeat(300));
+        assert_eq!(long["description"].as_str().unwrap().chars().count(), 100);
+    }
+
+    #[test]
+    fn what_discord_adds_to_a_command_is_no_difference() {
+        let wanted = [value("pair", "Pairs"), value("help", "Helps")];
+        let mut known: Vec<Value> = wanted.iter().rev().cloned().collect();
+        for command in &mut known {
+            command["id"] = "1".into();
+            command["version"] = "2".into();
+            command["type"] = 1.into();
+            command["options"][0]["required"] = false.into();
+        }
+        assert!(same(&known, &wanted));
+        known[0]["description"] = "Helps more".into();
+        assert!(!same(&known, &wanted));
+        assert!(!same(&known[..1], &wanted));
+    }
+}

@@ -1,0 +1,227 @@
+//! An account's own keys: the token, where Discord answers, and which of its servers count.
+
+use std::collections::BTreeMap;
+
+use openclaw_plugin_sdk::{Secret, Settings, SettingsError, reqwest::Url, toml};
+use serde::Deserialize;
+
+use crate::is_snowflake;
+
+const PUBLIC: &str = "https://discord.com";
+
+/// A checked configuration.
+pub(crate) struct Config {
+    pub(crate) token: Secret,
+    /// Where Discord answers; once configured, nothing else is ever asked.
+    pub(crate) root: Url,
+    /// The servers that count, and in each the channels; empty for all of its channels. `None` for all servers.
+    pub(crate) guilds: Option<BTreeMap<String, Vec<String>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    api_root: Option<String>,
+    token: Option<Secret>,
+    guilds: Option<BTreeMap<String, Guild>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Guild {
+    #[serde(default)]
+    channels: Option<Vec<toml::Value>>,
+}
+
+impl Config {
+    pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
+        let keys: Keys = settings.parse()?;
+        let missing =
+            || SettingsError::new("token", "is missing: the Developer Portal shows it under Bot");
+        let token = checked(&keys.token.ok_or_else(missing)?)?;
+        let root = root(keys.api_root.as_deref().unwrap_or(PUBLIC))?;
+        let guilds = keys.guilds.map(|guilds| guilds.into_iter().map(guild).collect());
+        Ok(Self { token, root, guilds: guilds.transpose()? })
+    }
+
+    /// True where Discord answers on this machine: then the token passes no proxy.
+    pub(crate) fn is_local(&self) -> bool {
+        loopback(&self.root)
+    }
+
+    /// Checks where the gateway is said to be: the token goes nowhere but to whom it was meant for.
+    pub(crate) fn gateway(&self, said: &str) -> Result<Url, &'static str> {
+        let url = Url::parse(said).map_err(|_| "Discord names a gateway that is no URL")?;
+        let private = url.scheme() == "wss" || (url.scheme() == "ws" && loopback(&url));
+        if !private {
+            return Err("Discord names a gateway that is not `wss`: the token would show");
+        }
+        let public = self.root.as_str().trim_end_matches('/') == PUBLIC;
+        let same = url.host_str() == self.root.host_str() || (self.is_local() && loopback(&url));
+        if public && !loopback(&url) || !public && same {
+            Ok(url)
+        } else {
+            Err("the gateway is at another host than `api_root`: the token does not go there")
+        }
+    }
+}
+
+fn checked(token: &Secret) -> Result<Secret, SettingsError> {
+    let wrong = |problem| SettingsError::new("token", problem);
+    let text = token.expose().trim();
+    let bare = text.strip_prefix("Bot").filter(|rest| rest.is_empty() || rest.starts_with(' '));
+    let text = bare.map_or(text, str::trim);
+    if text.is_empty() {
+        return Err(wrong("is blank"));
+    }
+    if !text.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(wrong(
+            "is not of the form that the Developer Portal gives, `<letters>.<letters>.<letters>`",
+        ));
+    }
+    Ok(Secret::new(text))
+}
+
+fn guild((id, guild): (String, Guild)) -> Result<(String, Vec<String>), SettingsError> {
+    if !is_snowflake(&id) {
+        let problem =
+            "is no server's id: a name decides nothing; leave `guilds` out for any server";
+        return Err(SettingsError::new(format!("guilds.{id}"), problem));
+    }
+    let key = format!("guilds.{id}.channels");
+    let wrong = |problem| Err(SettingsError::new(key.clone(), problem));
+    let Some(listed) = guild.channels else { return Ok((id, Vec::new())) };
+    if listed.is_empty() {
+        return wrong(
+            "lists no channel: leave it out for all of the server's, or leave the server out",
+        );
+    }
+    let mut channels = Vec::new();
+    for channel in listed {
+        let text = match &channel {
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::String(text) => text.trim().to_owned(),
+            _ => String::new(),
+        };
+        if !is_snowflake(&text) {
+            return wrong("has an entry that is no channel's id, such as `\"123456789012345678\"`");
+        }
+        channels.push(text);
+    }
+    Ok((id, channels))
+}
+
+fn root(text: &str) -> Result<Url, SettingsError> {
+    let wrong = |problem| SettingsError::new("api_root", problem);
+    // Others write the path behind it too.
+    let host = text.trim_end_matches('/').trim_end_matches("/v10").trim_end_matches("/api");
+    let url = Url::parse(host).map_err(|_| wrong("is not a URL, such as `https://host`"))?;
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
+        return Err(wrong("must not have a user, a query or a fragment"));
+    }
+    match (url.scheme(), loopback(&url)) {
+        ("https", _) | ("http", true) => Ok(url),
+        ("http", false) => Err(wrong(
+            "must be `https`: only a loopback host is spoken to without, as the token would show",
+        )),
+        _ => Err(wrong("must be `https`")),
+    }
+}
+
+fn loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use openclaw_plugin_sdk::AccountId;
+
+    use super::*;
+
+    fn read(table: &str) -> Result<Config, SettingsError> {
+        let account = AccountId::default_account();
+        let table = table.parse().unwrap();
+        Config::read(&Settings { account, table, key: [0; 32], commands: Vec::new() })
+    }
+
+    #[track_caller]
+    fn refused(table: &str, key: &str) {
+        let error = read(table).err().unwrap_or_else(|| panic!("{table} is refused"));
+        assert_eq!(error.key, key, "{table}: {error}");
+        assert!(!error.problem.contains("MTk4"), "no token in {error}");
+    }
+
+    #[test]
+    fn a_token_is_needed() {
+        refused("", "token");
+        refused("token = ''", "token");
+        refused("token = 'Bot '", "token");
+        refused("token = 'MTk4 x'", "token");
+        assert_eq!(read("token = ' Bot MTk4.x.y '").unwrap().token.expose(), "MTk4.x.y");
+    }
+
+    #[test]
+    fn without_a_root_the_public_one_is_asked() {
+        for root in [
+            "",
+            "api_root = 'https://discord.com/api'",
+            "api_root = 'https://discord.com/api/v10/'",
+        ] {
+            let config = read(&format!("token = 'x'\n{root}")).unwrap();
+            assert_eq!(config.root.as_str(), "https://discord.com/");
+        }
+    }
+
+    #[test]
+    fn a_token_leaves_in_plain_text_only_for_this_machine() {
+        for root in ["http://127.0.0.1:9/", "http://[::1]:9", "https://chat.example/x"] {
+            assert!(read(&format!("token = 'x'\napi_root = '{root}'")).is_ok(), "{root}");
+        }
+        for root in ["http://chat.example", "ftp://127.0.0.1", "x", "https://u@h", "https://h?a=b"]
+        {
+            refused(&format!("token = 'x'\napi_root = '{root}'"), "api_root");
+        }
+    }
+
+    #[test]
+    fn the_token_goes_to_no_other_host_than_the_one_configured() {
+        let public = read("token = 'x'").unwrap();
+        assert!(public.gateway("wss://gateway-us-east1-b.discord.gg").is_ok());
+        assert!(public.gateway("ws://gateway.discord.gg").is_err(), "in plain text");
+        assert!(public.gateway("ws://127.0.0.1:9").is_err(), "to this machine");
+        let local = read("token = 'x'\napi_root = 'http://127.0.0.1:9'").unwrap();
+        assert!(local.gateway("ws://127.0.0.1:10/socket").is_ok());
+        assert!(local.gateway("ws://localhost:10").is_ok());
+        for url in ["wss://gateway.discord.gg", "ws://192.168.1.2", "http://127.0.0.1:9", "x"] {
+            assert!(local.gateway(url).is_err(), "{url}");
+        }
+        let own = read("token = 'x'\napi_root = 'https://chat.example'").unwrap();
+        assert!(own.gateway("wss://chat.example/socket").is_ok());
+        for url in ["wss://gateway.discord.gg", "ws://chat.example", "ws://127.0.0.1:9"] {
+            assert!(own.gateway(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn case_081_servers_and_channels_are_listed_by_id() {
+        refused("token = 'x'\n[guilds.family]", "guilds.family");
+        refused("token = 'x'\n[guilds.'*']", "guilds.*");
+        refused("token = 'x'\n[guilds.1]\nchannels = []", "guilds.1.channels");
+        refused("token = 'x'\n[guilds.1]\nchannels = ['general']", "guilds.1.channels");
+        assert!(
+            read("token = 'x'\n[guilds.1]\nusers = [1]").is_err(),
+            "what does nothing is refused"
+        );
+        let config = read("token = 'x'\n[guilds.1]\nchannels = ['2', 3]\n[guilds.4]").unwrap();
+        let guilds = config.guilds.unwrap();
+        assert_eq!(guilds["1"], ["2", "3"]);
+        assert!(guilds["4"].is_empty());
+    }
+}

@@ -1,0 +1,235 @@
+//! The gateway's socket, from hello to goodbye. What arrives is handed over in order, while heartbeats go on and
+//! interactions get their first answer; what was not made durable, Discord sends again to the same session.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::{
+    ChannelError, Inbox, Settings, SettingsError,
+    reqwest::{Method, Url},
+};
+use serde_json::json;
+use serenity::{builder::CreateCommand, model::gateway::GatewayIntents};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    api::{Api, Call, Failure, unauthorized},
+    commands,
+    config::Config,
+    interaction::Interactions,
+    places::Places,
+    session::{Session, Sessions},
+    socket::{Heard, Socket},
+    wire::{Frame, Gateway, Hello, StartLimit},
+};
+
+mod hearing;
+
+use hearing::Ending;
+
+/// Discord begins one session in this time, or as many as it says.
+const PACE: Duration = Duration::from_secs(5);
+const HELLO: Duration = Duration::from_secs(15);
+
+/// What does not work without the intent, and how to mend it.
+const LIMITED: &str = "in servers only messages that mention the bot are heard: turn on Message Content Intent \
+                       in the Developer Portal, under Bot, and restart the gateway";
+
+/// One bot.
+pub(crate) struct Discord {
+    config: Config,
+    commands: Vec<CreateCommand>,
+    api: Mutex<Option<Arc<Api>>>,
+    sessions: Sessions,
+    /// Discord does not let the bot read what does not mention it.
+    limited: AtomicBool,
+    begun: Mutex<Option<Instant>>,
+    pub(crate) interactions: Interactions,
+    pub(crate) places: Places,
+}
+
+impl Discord {
+    pub(crate) fn open(settings: &Settings) -> Result<Self, SettingsError> {
+        let listed = settings.commands.iter();
+        let listed = listed.filter_map(|(name, summary)| commands::listed(name, summary));
+        Ok(Self {
+            config: Config::read(settings)?,
+            commands: listed.collect(),
+            api: Mutex::default(),
+            sessions: Sessions::default(),
+            limited: AtomicBool::new(false),
+            begun: Mutex::default(),
+            interactions: Interactions::default(),
+            places: Places::default(),
+        })
+    }
+
+    /// The bot's way to the HTTP API.
+    pub(crate) fn api(&self) -> Result<Arc<Api>, ChannelError> {
+        let mut known = self.api.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(api) = known.as_ref() {
+            return Ok(Arc::clone(api));
+        }
+        let api = Arc::new(Api::new(&self.config)?);
+        *known = Some(Arc::clone(&api));
+        Ok(api)
+    }
+
+    /// Connects and hears until something goes wrong.
+    pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        let api = self.api()?;
+        let known = self.sessions.known();
+        let (mut socket, beat) = self.connect(&api, known.as_ref()).await?;
+        loop {
+            match &known {
+                Some(session) if self.sessions.known().is_some() => {
+                    self.resume(&mut socket, session).await?;
+                }
+                _ => self.identify(&mut socket).await?,
+            }
+            let ending = self.hear(socket, beat, &api, inbox).await?;
+            // Only the missing intent is tried again at once, and only once.
+            (socket, _) = match self.after(ending)? {
+                Next::Again => self.connect(&api, None).await?,
+                Next::Over => return Ok(()),
+            };
+        }
+    }
+
+    /// Opens the socket, where the session was or where sessions begin, and hears how often it is to beat.
+    async fn connect(
+        &self,
+        api: &Api,
+        session: Option<&Session>,
+    ) -> Result<(Socket, Duration), ChannelError> {
+        let said = session.and_then(|session| session.url.clone());
+        let url = match &said {
+            Some(url) => url.clone(),
+            None => self.locate(api, session.is_none()).await?,
+        };
+        let misplaced = |why: &str| ChannelError::Disconnected(why.to_owned());
+        let mut url = self.config.gateway(&url).map_err(misplaced)?;
+        url.set_query(Some("v=10&encoding=json"));
+        match open(&url).await {
+            Err(error) if said.is_some() => {
+                self.sessions.forget_url();
+                Err(error)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Where sessions begin. A new one waits its turn.
+    async fn locate(&self, api: &Api, anew: bool) -> Result<String, ChannelError> {
+        let call = Call::at(Method::GET, "/gateway/bot", "");
+        let gateway: Gateway = api.get(call).await.map_err(Failure::of_connection)?;
+        if anew {
+            self.turn(gateway.session_start_limit).await?;
+        }
+        Ok(gateway.url)
+    }
+
+    async fn turn(&self, limit: Option<StartLimit>) -> Result<(), ChannelError> {
+        if let Some(limit) = limit.filter(|limit| limit.remaining == 0) {
+            let wait = Duration::from_millis(limit.reset_after).max(Duration::from_secs(1));
+            tracing::warn!(seconds = wait.as_secs(), "Discord begins no more sessions today");
+            return Err(ChannelError::RateLimited(wait));
+        }
+        let together = limit.and_then(|limit| limit.max_concurrency).unwrap_or(1).clamp(1, 100);
+        let pace = PACE / u32::try_from(together).unwrap_or(1);
+        let last = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last {
+            tokio::time::sleep_until(last + pace).await;
+        }
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(())
+    }
+
+    async fn identify(&self, socket: &mut Socket) -> Result<(), ChannelError> {
+        let mut intents = GatewayIntents::GUILDS
+            | GatewayIntents::GUILD_MESSAGES
+            | GatewayIntents::DIRECT_MESSAGES;
+        intents.set(GatewayIntents::MESSAGE_CONTENT, !self.limited.load(Ordering::Acquire));
+        let (os, us) = (std::env::consts::OS, "openclaw");
+        let frame = json!({ "op": 2, "d": {
+            "token": self.config.token.expose(), "intents": intents.bits(),
+            "properties": { "os": os, "browser": us, "device": us },
+        } });
+        socket.send_secret(&frame).await
+    }
+
+    async fn resume(&self, socket: &mut Socket, session: &Session) -> Result<(), ChannelError> {
+        let frame = json!({ "op": 6, "d": {
+            "token": self.config.token.expose(), "session_id": session.id, "seq": session.settled,
+        } });
+        socket.send_secret(&frame).await
+    }
+
+    /// What the end of a connection means.
+    fn after(&self, ending: Ending) -> Result<Next, ChannelError> {
+        let lost = |why: &str| Err(ChannelError::Disconnected(format!("Discord: {why}")));
+        match ending {
+            Ending::Asked => Ok(Next::Over),
+            Ending::Invalid(resumable) => {
+                if !resumable {
+                    self.sessions.end();
+                }
+                lost("wants the session to begin anew")
+            }
+            Ending::Silent => lost("does not answer heartbeats"),
+            Ending::Broken => lost("the connection broke"),
+            Ending::Closed(Some(4004)) => Err(unauthorized()),
+            Ending::Closed(Some(4014)) if !self.limited.swap(true, Ordering::AcqRel) => {
+                self.sessions.end();
+                Ok(Next::Again)
+            }
+            Ending::Closed(Some(code @ (4010..=4014))) => Err(refused(code)),
+            Ending::Closed(code) => {
+                // The number is wrong, or the session too old: there is nothing to go on with.
+                if matches!(code, Some(1000 | 1001 | 4003 | 4005 | 4007 | 4009)) {
+                    self.sessions.end();
+                }
+                let code = code.map_or("no code".to_owned(), |code| code.to_string());
+                lost(&format!("closed the connection ({code})"))
+            }
+        }
+    }
+}
+
+enum Next {
+    Again,
+    Over,
+}
+
+/// Opens a socket, and waits for its first frame.
+async fn open(url: &Url) -> Result<(Socket, Duration), ChannelError> {
+    let mut socket = Socket::dial(url).await?;
+    let lost = |why: &str| ChannelError::Disconnected(format!("Discord: {why}"));
+    let heard = timeout(HELLO, socket.next()).await.map_err(|_| lost("says nothing"))?;
+    let Heard::Text(text) = heard else { return Err(lost("closed the connection at once")) };
+    let frame: Option<Frame<'_>> = serde_json::from_str(&text).ok();
+    let hello = frame.filter(|frame| frame.op == 10).and_then(|frame| frame.d);
+    let hello: Option<Hello> = hello.and_then(|hello| serde_json::from_str(hello.get()).ok());
+    let hello = hello.ok_or_else(|| lost("begins with something unreadable"))?;
+    // Whatever is said, neither a busy loop nor silence follows from it.
+    let beat = Duration::from_millis(hello.heartbeat_interval.clamp(50, 120_000));
+    Ok((socket, beat))
+}
+
+fn refused(code: u16) -> ChannelError {
+    let why = match code {
+        4010 | 4011 => {
+            "wants this bot to be divided, which it cannot be: give `token` of a bot in fewer servers"
+        }
+        4012 => "no longer speaks this version: update the gateway; `token` is not at fault",
+        _ => {
+            "refuses the intents of this bot: look at it in the Developer Portal, or give `token` of another"
+        }
+    };
+    ChannelError::Unauthorized(format!("Discord {why} ({code})"))
+}

@@ -1,0 +1,128 @@
+//! Interactions: each is answered within three seconds, whoever it comes from, with nothing that says anything;
+//! what is to be said follows.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::{ChannelError, EventId, reqwest::Method};
+use serde_json::{Value, json};
+use serenity::model::channel::MessageFlags;
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    api::{Api, Call, Failure},
+    wire::{Interaction, Sent},
+};
+
+/// Discord waits no longer for the first answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Discord takes what follows for a quarter of an hour; a little less, for clocks differ.
+const LIFE: Duration = Duration::from_mins(14);
+
+/// So many are kept, the newest.
+const MOST: usize = 256;
+
+/// What an interaction is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A slash command was given.
+    Command,
+    /// A button was pressed.
+    Press,
+    /// Neither, or one that is not known.
+    Other,
+}
+
+/// An interaction that was answered with nothing, and can be followed up.
+#[derive(Clone)]
+pub(crate) struct Open {
+    id: String,
+    pub(crate) kind: Kind,
+    application: String,
+    token: String,
+    until: Instant,
+}
+
+/// Those that can be followed up, oldest first.
+#[derive(Default)]
+pub(crate) struct Interactions(Mutex<Vec<Open>>);
+
+impl Kind {
+    pub(crate) fn of(interaction: &Interaction) -> Self {
+        // A command of the kind that people type, and a button; not a menu, and not a form.
+        match (interaction.kind, interaction.data.as_ref().map(|data| data.kind)) {
+            (2, Some(1)) => Self::Command,
+            (3, _) => Self::Press,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Interactions {
+    /// Answers with nothing; true where that reached Discord in time.
+    pub(crate) async fn defer(&self, api: &Arc<Api>, interaction: &Interaction) -> bool {
+        let kind = Kind::of(interaction);
+        let answer = match (kind, interaction.kind) {
+            (Kind::Press, _) => json!({ "type": 6 }),
+            // A suggestion while somebody types wants a list.
+            (_, 4) => json!({ "type": 8, "data": { "choices": [] } }),
+            _ => json!({ "type": 5, "data": { "flags": MessageFlags::EPHEMERAL } }),
+        };
+        let path = format!("{}/callback", interaction.token);
+        let call = Call::at(Method::POST, "/interactions/{}", &interaction.id).and(&path);
+        let told = timeout(PATIENCE, api.tell(call, Some(&answer))).await;
+        if !matches!(told, Ok(Ok(()))) {
+            tracing::warn!(interaction = interaction.id, "Discord was not answered in time");
+            return false;
+        }
+        let mut open = self.lock();
+        let now = Instant::now();
+        open.retain(|open| open.until > now && open.id != interaction.id);
+        if open.len() >= MOST {
+            open.remove(0);
+        }
+        open.push(Open {
+            id: interaction.id.clone(),
+            kind,
+            application: interaction.application_id.clone(),
+            token: interaction.token.clone(),
+            until: now + LIFE,
+        });
+        true
+    }
+
+    /// The one with this id, where it can still be followed up.
+    pub(crate) fn open(&self, id: &EventId) -> Option<Open> {
+        let now = Instant::now();
+        self.lock().iter().find(|open| open.id == id.as_str() && open.until > now).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Open>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// Says something to whoever pressed, and to nobody else; false where it is too late for that.
+    pub(crate) async fn follow_up(&self, api: &Api, body: &Value) -> Result<bool, ChannelError> {
+        let call = Call::at(Method::POST, "/webhooks/{}", &self.application).and(&self.token);
+        let sent: Result<Sent, Failure> = api.give(call, body).await;
+        match sent.map_err(Failure::of_message) {
+            Ok(_) => Ok(true),
+            Err(ChannelError::Undeliverable(_) | ChannelError::Unauthorized(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes away what Discord shows while it waits for what a command says: an answer is a message.
+    pub(crate) async fn clear(&self, api: &Api) {
+        let path = format!("{}/messages/@original", self.token);
+        let call = Call::at(Method::DELETE, "/webhooks/{}", &self.application).and(&path);
+        if let Err(failure) = api.tell(call, None::<&Value>).await {
+            tracing::debug!(error = %failure.of_message(), "Discord shows that it waits");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Discord bots, by the gateway socket. It translates, and nothing else: who may be answered is decided
+//! elsewhere, no file is ever fetched, and no text that somebody quoted gets in.
+
+mod api;
+mod commands;
+mod config;
+mod gateway;
+mod inbound;
+mod interaction;
+mod limits;
+mod markdown;
+mod outbound;
+mod places;
+mod session;
+mod socket;
+mod wire;
+
+use openclaw_plugin_sdk::{
+    Abilities, Channel, ChannelError, ChannelPlugin, Inbox, Ingress, InvalidSenderId,
+    OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
+};
+
+/// Discord.
+pub static PLUGIN: ChannelPlugin = ChannelPlugin {
+    id: "discord",
+    label: "Discord",
+    id_label: "discordUserId",
+    id_line: "Your Discord user id",
+    ingress: Ingress::Connect,
+    text_limit: TextLimit { max: 2000, unit: TextUnit::Chars },
+    abilities: Abilities {
+        accounts: true,
+        buttons: Some(25),
+        command_prefix: "/",
+        console: false,
+        deletes: true,
+        edits: true,
+        groups: true,
+        // Discord knows a nonce again for a few minutes only.
+        idempotent: false,
+        images: true,
+        key: false,
+        replies: true,
+    },
+    keys: &["api_root", "guilds", "token"],
+    secret_keys: &["token"],
+    env_keys: &[("token", "DISCORD_BOT_TOKEN")],
+    manifest: None,
+    parse_sender,
+    open: |settings| Ok(Box::new(gateway::Discord::open(&settings)?)),
+};
+
+#[async_trait]
+impl Channel for gateway::Discord {
+    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        self.listen(inbox).await
+    }
+
+    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+        self.deliver(message).await
+    }
+}
+
+/// A person's number. User names can be handed on, and roles, channels and servers are no persons.
+fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
+    const WRONG: InvalidSenderId =
+        InvalidSenderId("a Discord user id is a positive number, such as `123456789012345678`");
+    let text = text.trim();
+    let prefix = |prefix: &str| {
+        let (head, rest) = text.split_at_checked(prefix.len())?;
+        head.eq_ignore_ascii_case(prefix).then_some(rest)
+    };
+    let mention =
+        || text.strip_prefix("<@")?.strip_suffix('>').map(|id| id.trim_start_matches('!'));
+    let number = prefix("discord:").or_else(|| prefix("user:")).or_else(mention).unwrap_or(text);
+    let number = number.trim();
+    if is_snowflake(number) { SenderId::new(number) } else { Err(WRONG) }
+}
+
+/// True for a number as Discord gives them: 64 bits, not nil, spelt in one way only.
+fn is_snowflake(text: &str) -> bool {
+    let plain = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain && text.parse::<u64>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        let read = parse_sender(text).ok();
+        assert_eq!(read.as_ref().map(SenderId::as_str), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_prefix_is_stripped() {
+        for text in ["80351110224678912", " discord:80351110224678912", "USER: 80351110224678912"] {
+            check(text, Some("80351110224678912"));
+        }
+        check("<@80351110224678912>", Some("80351110224678912"));
+        check("<@!80351110224678912>", Some("80351110224678912"));
+    }
+
+    #[test]
+    fn case_084_a_user_name_is_no_sender_id() {
+        for text in ["@ann", "ann", "ann#1234", "discord:ann", "123ann", "pk:80351110224678912"] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn case_085_a_blank_or_partial_or_padded_id_is_refused() {
+        for text in ["", " ", "discord:", "*", "user:*", "0", "+1", "007", "12 3", "1.0", "٣", "-1"]
+        {
+            check(text, None);
+        }
+        for text in ["discord:discord:1", "<@>", "<@1", "99999999999999999999"] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn case_078_a_channel_a_role_and_a_server_are_no_senders() {
+        for text in
+            ["<#41771983423143937>", "<@&41771983423143937>", "channel:1", "guild:1", "role:1"]
+        {
+            check(text, None);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Places: whose direct channel is which, and what is known of the others. Direct channels are known to the
+//! gateway by the person's id, so that an owner can be written to who has not written yet.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use openclaw_plugin_sdk::{ChannelError, ChatId, ChatKind, Conversation, reqwest::Method};
+use serde_json::json;
+
+use crate::{
+    api::{Api, Call, Failure},
+    is_snowflake,
+    wire::Channel,
+};
+
+/// So many places are remembered.
+const MOST: usize = 10_000;
+
+/// The kinds of channels: one person and the bot, and several people without a server.
+const DIRECT: u64 = 1;
+const GROUP_DIRECT: u64 = 3;
+
+#[derive(Default)]
+pub(crate) struct Places(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// By channel.
+    channels: HashMap<String, Place>,
+    /// The direct channel of a person.
+    direct: HashMap<String, String>,
+}
+
+#[derive(Clone)]
+struct Place {
+    kind: u64,
+    parent: Option<String>,
+    /// The one person of a direct channel.
+    person: Option<String>,
+}
+
+/// Where something came from, as Discord says it.
+pub(crate) struct Origin<'a> {
+    pub(crate) guild: Option<&'a str>,
+    pub(crate) channel: &'a str,
+    pub(crate) person: &'a str,
+}
+
+impl Places {
+    /// Where that is, for the gateway.
+    pub(crate) async fn conversation(
+        &self,
+        api: &Api,
+        origin: &Origin<'_>,
+    ) -> Result<Conversation, ChannelError> {
+        let at = |kind| Conversation { id: ChatId::new(origin.channel), kind };
+        if origin.guild.is_some() {
+            return Ok(at(ChatKind::Group));
+        }
+        let Some(place) = self.place(api, origin.channel).await? else {
+            return Ok(at(ChatKind::Unknown));
+        };
+        Ok(match place.kind {
+            DIRECT if place.person.as_deref() == Some(origin.person) => {
+                Conversation { id: ChatId::new(origin.person), kind: ChatKind::Direct }
+            }
+            GROUP_DIRECT => at(ChatKind::Group),
+            _ => at(ChatKind::Unknown),
+        })
+    }
+
+    /// True where one of the servers that count is that, and the channel, or the one its thread hangs on, too.
+    pub(crate) async fn counts(
+        &self,
+        api: &Api,
+        guilds: &BTreeMap<String, Vec<String>>,
+        origin: &Origin<'_>,
+    ) -> Result<bool, ChannelError> {
+        let Some(guild) = origin.guild else { return Ok(true) };
+        let Some(channels) = guilds.get(guild) else { return Ok(false) };
+        let listed = |id: &str| channels.iter().any(|channel| channel == id);
+        if channels.is_empty() || listed(origin.channel) {
+            return Ok(true);
+        }
+        let place = self.place(api, origin.channel).await?;
+        let thread = place.filter(|place| (10..=12).contains(&place.kind));
+        Ok(thread.and_then(|place| place.parent).is_some_and(|parent| listed(&parent)))
+    }
+
+    /// The channel that a message goes to.
+    pub(crate) async fn channel(
+        &self,
+        api: &Api,
+        to: &Conversation,
+    ) -> Result<String, ChannelError> {
+        let id = to.id.as_str();
+        if !is_snowflake(id) {
+            let why = "that is no conversation of Discord's";
+            return Err(ChannelError::Undeliverable(why.to_owned()));
+        }
+        if to.kind != ChatKind::Direct {
+            return Ok(id.to_owned());
+        }
+        if let Some(channel) = self.lock().direct.get(id) {
+            return Ok(channel.clone());
+        }
+        let call = Call::at(Method::POST, "/users/@me/channels", "");
+        let opened: Result<Channel, Failure> = api.give(call, &json!({ "recipient_id": id })).await;
+        let opened = opened.map_err(Failure::of_message)?;
+        let channel = opened.id.clone();
+        self.learn(opened);
+        // Also where Discord does not say with whom: it was asked for this person.
+        self.lock().direct.insert(id.to_owned(), channel.clone());
+        Ok(channel)
+    }
+
+    /// A channel of a person's is not where it was.
+    pub(crate) fn forget(&self, to: &Conversation) {
+        self.lock().direct.remove(to.id.as_str());
+    }
+
+    async fn place(&self, api: &Api, channel: &str) -> Result<Option<Place>, ChannelError> {
+        let known = self.lock().channels.get(channel).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        if !is_snowflake(channel) {
+            return Ok(None);
+        }
+        match api
+            .get(Call::at(Method::GET, "/channels/{}", channel))
+            .await
+            .map_err(Failure::of_message)
+        {
+            Ok(found) => {
+                let found: Channel = found;
+                Ok((found.id == channel).then(|| self.learn(found)))
+            }
+            Err(ChannelError::Undeliverable(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn learn(&self, channel: Channel) -> Place {
+        let Channel { id, kind, parent_id: parent, recipients } = channel;
+        let person = match recipients.as_slice() {
+            [person] if kind == DIRECT => Some(person.id.clone()),
+            _ => None,
+        };
+        let place = Place { kind, parent, person };
+        let mut known = self.lock();
+        if known.channels.len() >= MOST {
+            (known.channels, known.direct) = Default::default();
+        }
+        if let Some(person) = &place.person {
+            known.direct.insert(person.clone(), id.clone());
+        }
+        known.channels.insert(id, place.clone());
+        place
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

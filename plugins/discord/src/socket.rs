@@ -1,0 +1,114 @@
+//! The gateway's socket: TLS where it is not on this machine, and frames as text.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use openclaw_plugin_sdk::{ChannelError, reqwest::Url};
+use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{
+        Message,
+        protocol::frame::{
+            Frame, FrameHeader,
+            coding::{CloseCode, Data, OpCode},
+        },
+    },
+};
+
+/// So long a connection may take.
+const DIAL: Duration = Duration::from_secs(15);
+
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// An open socket.
+pub(crate) struct Socket(WebSocketStream<Box<dyn Wire>>);
+
+/// What a socket gives.
+pub(crate) enum Heard {
+    /// Discord closes, with this code.
+    Closed(Option<u16>),
+    /// The connection ended without a word.
+    Broken,
+    /// A frame.
+    Text(String),
+}
+
+impl Socket {
+    pub(crate) async fn dial(url: &Url) -> Result<Self, ChannelError> {
+        let dialled = timeout(DIAL, dial(url)).await;
+        dialled.unwrap_or_else(|_| Err(lost("the gateway does not answer in time")))
+    }
+
+    /// The next frame. Nothing is lost where the wait for it is given up.
+    pub(crate) async fn next(&mut self) -> Heard {
+        loop {
+            return match self.0.next().await {
+                Some(Ok(Message::Text(text))) => Heard::Text(text.as_str().to_owned()),
+                Some(Ok(Message::Close(frame))) => {
+                    Heard::Closed(frame.map(|frame| CloseCode::into(frame.code)))
+                }
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => Heard::Broken,
+            };
+        }
+    }
+
+    pub(crate) async fn send(&mut self, frame: &Value) -> Result<(), ChannelError> {
+        self.0.send(Message::text(frame.to_string())).await.map_err(|_| lost("the socket broke"))
+    }
+
+    /// Sends a frame that holds the token. The library's own log prints frames that go through it.
+    pub(crate) async fn send_secret(&mut self, frame: &Value) -> Result<(), ChannelError> {
+        let header = FrameHeader {
+            is_final: true,
+            opcode: OpCode::Data(Data::Text),
+            mask: Some(rand::random()),
+            ..FrameHeader::default()
+        };
+        let mut bytes = Vec::new();
+        let formed = Frame::from_payload(header, frame.to_string().into()).format(&mut bytes);
+        formed.map_err(|_| lost("a frame cannot be formed"))?;
+        let stream = self.0.get_mut();
+        let sent = async {
+            stream.write_all(&bytes).await?;
+            stream.flush().await
+        };
+        sent.await.map_err(|_| lost("the socket broke"))
+    }
+}
+
+async fn dial(url: &Url) -> Result<Socket, ChannelError> {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let port = url.port_or_known_default().unwrap_or(443);
+    let unreachable = |_| lost("cannot connect to the gateway");
+    let stream = TcpStream::connect((host, port)).await.map_err(unreachable)?;
+    let wire: Box<dyn Wire> = if url.scheme() == "wss" {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| lost("that is no host"))?;
+        let secured = TlsConnector::from(Arc::new(tls()?)).connect(name, stream).await;
+        Box::new(secured.map_err(|_| lost("the gateway shows no certificate that is believed"))?)
+    } else {
+        Box::new(stream)
+    };
+    let opened = client_async(url.as_str(), wire).await;
+    opened.map(|(socket, _)| Socket(socket)).map_err(|_| lost("the gateway opens no socket"))
+}
+
+fn tls() -> Result<ClientConfig, ChannelError> {
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().map_err(|_| lost("no TLS"))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn lost(what: &str) -> ChannelError {
+    ChannelError::Disconnected(format!("Discord: {what}"))
+}

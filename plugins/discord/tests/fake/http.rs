@@ -1,0 +1,128 @@
+//! The fake's HTTP: paths, JSON and multipart bodies, and the ways in which a request fails.
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State as Extract,
+    http::{HeaderMap, Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::{Shared, TOKEN, routes};
+
+/// Why something is refused: the status, Discord's code and its words.
+pub(crate) struct Refusal(pub(crate) u16, pub(crate) u64, pub(crate) &'static str);
+
+/// A body, and the picture beside it.
+pub(crate) struct Given {
+    pub(crate) body: Value,
+    pub(crate) file: Option<Vec<u8>>,
+}
+
+pub(crate) fn app(shared: Shared) -> Router {
+    Router::new().fallback(answer).with_state(shared)
+}
+
+async fn answer(
+    Extract(shared): Extract<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Some(path) = uri.path().strip_prefix("/api/v10/") else {
+        shared.change(|state| state.fetched += 1);
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if !header("user-agent").starts_with("DiscordBot (") {
+        return refused(&Refusal(403, 40_333, "internal network error"));
+    }
+    let parts: Vec<&str> = path.split('/').collect();
+    // An interaction's token is enough for what answers it.
+    let free = matches!(parts.as_slice(), ["interactions" | "webhooks", ..]);
+    let revoked = shared.lock().revoked;
+    if !free && (header("authorization") != format!("Bot {TOKEN}") || revoked) {
+        return refused(&Refusal(401, 0, "401: Unauthorized"));
+    }
+    let given = given(&headers, &body);
+    let name = routes::named(&method, &parts);
+    shared.change(|state| state.calls.push((name.clone(), given.body.clone())));
+    if let Some(wait) = shared.lock().storm {
+        return slow_down(wait, true);
+    }
+    while name.ends_with("/callback") && shared.lock().holds_answers {
+        let mut changes = shared.changes.subscribe();
+        // The fake may be gone.
+        let _changed = changes.changed().await;
+    }
+    let is_message = name.starts_with("POST channels/");
+    if is_message && let Some(wait) = shared.change(|state| state.slow_down.take()) {
+        return slow_down(wait, false);
+    }
+    match shared.change(|state| routes::answer(state, &method, &parts, given)) {
+        Ok(answer) => {
+            let extra = if is_message {
+                shared.change(|state| std::mem::take(&mut state.headers))
+            } else {
+                Vec::new()
+            };
+            let mut response = match answer {
+                Value::Null => StatusCode::NO_CONTENT.into_response(),
+                answer => Json(answer).into_response(),
+            };
+            for (name, value) in extra {
+                response.headers_mut().insert(name, value.parse().expect("a header"));
+            }
+            response
+        }
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn refused(Refusal(status, code, words): &Refusal) -> Response {
+    let body = json!({ "message": words, "code": code });
+    (StatusCode::from_u16(*status).unwrap_or_default(), Json(body)).into_response()
+}
+
+fn slow_down(wait: f64, global: bool) -> Response {
+    let body =
+        json!({ "message": "You are being rate limited.", "retry_after": wait, "global": global });
+    let after = wait.ceil().to_string();
+    (StatusCode::TOO_MANY_REQUESTS, [("retry-after", after)], Json(body)).into_response()
+}
+
+/// Whatever way it came.
+fn given(headers: &HeaderMap, body: &[u8]) -> Given {
+    let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let Some((_, boundary)) = kind.split_once("boundary=") else {
+        return Given { body: serde_json::from_slice(body).unwrap_or(Value::Null), file: None };
+    };
+    let mut given = Given { body: Value::Null, file: None };
+    for part in split(body, format!("--{}", boundary.trim_matches('"')).as_bytes()) {
+        let Some((head, rest)) = once(part, b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(head);
+        let content = rest.strip_suffix(b"\r\n").unwrap_or(rest);
+        if head.contains(" name=\"payload_json\"") {
+            given.body = serde_json::from_slice(content).unwrap_or(Value::Null);
+        } else if head.contains(" name=\"files[0]\"") {
+            given.file = Some(content.to_vec());
+        }
+    }
+    given
+}
+
+fn once<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes.windows(mark.len()).position(|window| window == mark)?;
+    Some((&bytes[..at], &bytes[at + mark.len()..]))
+}
+
+fn split<'a>(mut bytes: &'a [u8], mark: &[u8]) -> Vec<&'a [u8]> {
+    let mut parts = Vec::new();
+    while let Some((part, rest)) = once(bytes, mark) {
+        parts.push(part);
+        bytes = rest;
+    }
+    parts
+}
