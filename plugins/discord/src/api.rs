@@ -40,6 +40,13 @@ impl Call {
         Self { method, kind, place: place.to_owned(), path: kind.replacen("{}", place, 1) }
     }
 
+    /// Its limits are counted by something else than the place.
+    #[must_use]
+    pub(crate) fn counted_by(mut self, what: &str) -> Self {
+        what.clone_into(&mut self.place);
+        self
+    }
+
     /// What follows on the path.
     #[must_use]
     pub(crate) fn and(mut self, rest: &str) -> Self {

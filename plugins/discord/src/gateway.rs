@@ -84,7 +84,7 @@ impl Discord {
     pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let api = self.api()?;
         let known = self.sessions.known();
-        let (mut socket, beat) = self.connect(&api, known.as_ref()).await?;
+        let (mut socket, mut beat) = self.connect(&api, known.as_ref()).await?;
         loop {
             match &known {
                 Some(session) if self.sessions.known().is_some() => {
@@ -94,7 +94,7 @@ impl Discord {
             }
             let ending = self.hear(socket, beat, &api, inbox).await?;
             // Only the missing intent is tried again at once, and only once.
-            (socket, _) = match self.after(ending)? {
+            (socket, beat) = match self.after(ending)? {
                 Next::Again => self.connect(&api, None).await?,
                 Next::Over => return Ok(()),
             };
@@ -112,16 +112,18 @@ impl Discord {
             Some(url) => url.clone(),
             None => self.locate(api, session.is_none()).await?,
         };
-        let misplaced = |why: &str| ChannelError::Disconnected(why.to_owned());
-        let mut url = self.config.gateway(&url).map_err(misplaced)?;
-        url.set_query(Some("v=10&encoding=json"));
-        match open(&url).await {
-            Err(error) if said.is_some() => {
-                self.sessions.forget_url();
-                Err(error)
-            }
-            opened => opened,
+        let opened = self.reach(&url).await;
+        if opened.is_err() && said.is_some() {
+            self.sessions.forget_url();
         }
+        opened
+    }
+
+    async fn reach(&self, said: &str) -> Result<(Socket, Duration), ChannelError> {
+        let misplaced = |why: &str| ChannelError::Disconnected(why.to_owned());
+        let mut url = self.config.gateway(said).map_err(misplaced)?;
+        url.set_query(Some("v=10&encoding=json"));
+        open(&url).await
     }
 
     /// Where sessions begin. A new one waits its turn.
@@ -190,8 +192,8 @@ impl Discord {
             }
             Ending::Closed(Some(code @ (4010..=4014))) => Err(refused(code)),
             Ending::Closed(code) => {
-                // The number is wrong, or the session too old: there is nothing to go on with.
-                if matches!(code, Some(1000 | 1001 | 4003 | 4005 | 4007 | 4009)) {
+                // The session is not known, the number wrong, or too old: there is nothing to go on with.
+                if matches!(code, Some(4003 | 4007 | 4009)) {
                     self.sessions.end();
                 }
                 let code = code.map_or("no code".to_owned(), |code| code.to_string());

@@ -42,14 +42,16 @@ fn person(user: &User) -> Option<&User> {
 /// Where a message was written.
 pub(crate) fn origin<'a>(message: &'a Message, author: &'a User) -> Origin<'a> {
     let guild = message.guild_id.as_deref();
-    Origin { guild, channel: &message.channel_id, person: &author.id }
+    Origin { guild, channel: &message.channel_id, person: &author.id, kind: message.channel_type }
 }
 
 /// Where a command was given or a button pressed.
 pub(crate) fn place<'a>(interaction: &'a Interaction, actor: &'a User) -> Option<Origin<'a>> {
     let channel = interaction.channel_id.as_deref();
     let channel = channel.or(interaction.channel.as_ref().map(|channel| channel.id.as_str()))?;
-    Some(Origin { guild: interaction.guild_id.as_deref(), channel, person: &actor.id })
+    let guild = interaction.guild_id.as_deref();
+    // Of what kind the channel is, an interaction says too, but not whether the bot is in it.
+    Some(Origin { guild, channel, person: &actor.id, kind: None })
 }
 
 pub(crate) fn message(
@@ -135,11 +137,12 @@ fn sender(user: &User) -> Option<Sender> {
         Some(number) => format!("{name}#{number}"),
         None => name.clone(),
     });
-    let parts = [("name", user.username.clone()), ("tag", tag)];
+    let name = user.global_name.clone().or_else(|| user.username.clone());
+    let name = name.filter(|name| !name.is_empty());
+    let parts = [("name", name.clone()), ("tag", tag)];
     let meta: BTreeMap<_, _> =
         parts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-    let name = user.global_name.clone().or_else(|| user.username.clone());
-    Some(Sender { id, name: name.filter(|name| !name.is_empty()), meta })
+    Some(Sender { id, name, meta })
 }
 
 /// The text without the mention of us that it begins with.

@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Discord takes what follows for a quarter of an hour; a little less, for clocks differ.
 const LIFE: Duration = Duration::from_mins(14);
 
+/// What Discord answers where an interaction has its first answer.
+const ANSWERED: u64 = 40_060;
+
 /// So many are kept, the newest.
 const MOST: usize = 256;
 
@@ -62,8 +65,8 @@ impl Kind {
 }
 
 impl Interactions {
-    /// Answers with nothing; true where that reached Discord in time.
-    pub(crate) async fn defer(&self, api: &Arc<Api>, interaction: &Interaction) -> bool {
+    /// Answers with nothing.
+    pub(crate) async fn defer(&self, api: &Arc<Api>, interaction: &Interaction) {
         let kind = Kind::of(interaction);
         let answer = match (kind, interaction.kind) {
             (Kind::Press, _) => json!({ "type": 6 }),
@@ -74,9 +77,14 @@ impl Interactions {
         let path = format!("{}/callback", interaction.token);
         let call = Call::at(Method::POST, "/interactions/{}", &interaction.id).and(&path);
         let told = timeout(PATIENCE, api.tell(call, Some(&answer))).await;
-        if !matches!(told, Ok(Ok(()))) {
-            tracing::warn!(interaction = interaction.id, "Discord was not answered in time");
-            return false;
+        match told {
+            Ok(Ok(())) => {}
+            // It was announced before, and answered then.
+            Ok(Err(failure)) if failure.is(ANSWERED) => return,
+            _ => {
+                tracing::warn!(interaction = interaction.id, "Discord was not answered in time");
+                return;
+            }
         }
         let mut open = self.lock();
         let now = Instant::now();
@@ -91,7 +99,6 @@ impl Interactions {
             token: interaction.token.clone(),
             until: now + LIFE,
         });
-        true
     }
 
     /// The one with this id, where it can still be followed up.
@@ -109,6 +116,7 @@ impl Open {
     /// Says something to whoever pressed, and to nobody else; false where it is too late for that.
     pub(crate) async fn follow_up(&self, api: &Api, body: &Value) -> Result<bool, ChannelError> {
         let call = Call::at(Method::POST, "/webhooks/{}", &self.application).and(&self.token);
+        let call = call.counted_by(&self.id);
         let sent: Result<Sent, Failure> = api.give(call, body).await;
         match sent.map_err(Failure::of_message) {
             Ok(_) => Ok(true),
@@ -121,6 +129,7 @@ impl Open {
     pub(crate) async fn clear(&self, api: &Api) {
         let path = format!("{}/messages/@original", self.token);
         let call = Call::at(Method::DELETE, "/webhooks/{}", &self.application).and(&path);
+        let call = call.counted_by(&self.id);
         if let Err(failure) = api.tell(call, None::<&Value>).await {
             tracing::debug!(error = %failure.of_message(), "Discord shows that it waits");
         }

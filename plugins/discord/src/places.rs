@@ -46,6 +46,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) guild: Option<&'a str>,
     pub(crate) channel: &'a str,
     pub(crate) person: &'a str,
+    /// Of which kind the channel is, where that is said.
+    pub(crate) kind: Option<u64>,
 }
 
 impl Places {
@@ -59,9 +61,11 @@ impl Places {
         if origin.guild.is_some() {
             return Ok(at(ChatKind::Group));
         }
-        let Some(place) = self.place(api, origin.channel).await? else {
-            return Ok(at(ChatKind::Unknown));
+        let place = match origin.kind {
+            Some(kind) => Some(self.told(origin, kind)),
+            None => self.place(api, origin.channel).await?,
         };
+        let Some(place) = place else { return Ok(at(ChatKind::Unknown)) };
         Ok(match place.kind {
             DIRECT if place.person.as_deref() == Some(origin.person) => {
                 Conversation { id: ChatId::new(origin.person), kind: ChatKind::Direct }
@@ -143,13 +147,26 @@ impl Places {
         }
     }
 
+    /// A person's direct channel is told by what he writes in it; of all others nothing is kept.
+    fn told(&self, origin: &Origin<'_>, kind: u64) -> Place {
+        let person = (kind == DIRECT).then(|| origin.person.to_owned());
+        let place = Place { kind, parent: None, person };
+        if kind == DIRECT && is_snowflake(origin.channel) {
+            return self.keep(origin.channel.to_owned(), place);
+        }
+        place
+    }
+
     fn learn(&self, channel: Channel) -> Place {
         let Channel { id, kind, parent_id: parent, recipients } = channel;
         let person = match recipients.as_slice() {
             [person] if kind == DIRECT => Some(person.id.clone()),
             _ => None,
         };
-        let place = Place { kind, parent, person };
+        self.keep(id, Place { kind, parent, person })
+    }
+
+    fn keep(&self, id: String, place: Place) -> Place {
         let mut known = self.lock();
         if known.channels.len() >= MOST {
             (known.channels, known.direct) = Default::default();

@@ -85,6 +85,9 @@ pub(crate) struct Message {
     pub(crate) id: String,
     pub(crate) channel_id: String,
     pub(crate) guild_id: Option<String>,
+    /// Of which kind the channel is; younger than the rest of the event.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) channel_type: Option<u64>,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) author: Option<User>,
     /// Whatever posts through a webhook may call itself anything.

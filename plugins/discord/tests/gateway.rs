@@ -5,7 +5,7 @@ mod fake;
 
 use std::time::Duration;
 
-use fake::{ANN, BOT, FakeDiscord, Order, Place, ROOM, person};
+use fake::{ANN, BOT, FakeDiscord, Order, Place, person};
 use openclaw_plugin_sdk::{
     AccountId, Channel, ChannelError, Inbox, Settings, UnixMs,
     contract::{Bench, Event, FakePlatform, Person},
@@ -248,7 +248,14 @@ async fn case_115_what_waited_keeps_the_time_at_which_it_was_written() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_088_only_a_conversation_of_two_is_direct() {
-    let mut bench = bench().await;
+    for silent in [false, true] {
+        let mut bench = bench().await;
+        bench.platform.with(|state| state.no_channel_type = silent);
+        kinds(&mut bench).await;
+    }
+}
+
+async fn kinds(bench: &mut Bench<FakeDiscord>) {
     for (place, expected) in [
         (Place::GroupDirect, "Group"),
         (Place::Hologram, "Unknown"),
@@ -261,14 +268,15 @@ async fn case_088_only_a_conversation_of_two_is_direct() {
         assert_eq!(format!("{:?}", message.conversation.kind), expected, "{place:?}");
     }
     // A channel that Discord does not show to the bot.
-    let gone = json!({ "content": "hello", "channel_id": "960000000000000001" });
+    let gone =
+        json!({ "content": "hello", "channel_id": "960000000000000001", "channel_type": null });
     bench.platform.write(&Place::Direct, &person(ANN, "Ann"), gone);
     assert_eq!(format!("{:?}", bench.message().await.conversation.kind), "Unknown");
     // Somebody else's direct channel.
-    let foreign = json!({ "content": "hello", "channel_id": "931100000000000001" });
+    let foreign =
+        json!({ "content": "hello", "channel_id": "931100000000000001", "channel_type": null });
     bench.platform.write(&Place::Direct, &person("471100000000000009", "Eve"), foreign);
     assert_eq!(format!("{:?}", bench.message().await.conversation.kind), "Unknown");
-    assert_ne!(ROOM, ANN);
 }
 
 fn opened(table: openclaw_plugin_sdk::toml::Table) -> Box<dyn Channel> {

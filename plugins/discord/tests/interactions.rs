@@ -8,7 +8,7 @@ use openclaw_plugin_sdk::{
     Button, Card, ChatId, ChatKind, Conversation, InboundRef, OutboundMessage, SentRef, Text,
     contract::{Bench, Event, FakePlatform, Person},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn bench() -> Bench<FakeDiscord> {
     Bench::start(&channel_discord::PLUGIN, FakeDiscord::start().await).await
@@ -45,6 +45,12 @@ async fn case_093_a_strangers_slash_command_is_a_message_and_nothing_is_said_by_
         (Some(5), true),
         "answered before it was handed over"
     );
+    let (call, body) = bench.platform.with(|state| {
+        let answers = |(call, _): &&(String, Value)| call.ends_with("/callback");
+        state.calls.iter().find(answers).cloned().expect("an answer")
+    });
+    assert_eq!(call, format!("POST interactions/{id}/*/callback"));
+    assert_eq!(body, json!({ "type": 5, "data": { "flags": 64 } }), "for his eyes only");
     delivery.done.send(()).expect("it waits");
     let over = |state: &fake::State| state.asked(&id).is_some_and(|asked| !asked.waits);
     bench.platform.until("Discord stops waiting", over).await;

@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Shared, TOKEN, routes};
+use super::{Shared, routes};
 
 /// Why something is refused: the status, Discord's code and its words.
 pub(crate) struct Refusal(pub(crate) u16, pub(crate) u64, pub(crate) &'static str);
@@ -39,11 +39,16 @@ async fn answer(
     if !header("user-agent").starts_with("DiscordBot (") {
         return refused(&Refusal(403, 40_333, "internal network error"));
     }
+    // Clients write it so.
+    let path = path.replace("%40", "@");
     let parts: Vec<&str> = path.split('/').collect();
     // An interaction's token is enough for what answers it.
     let free = matches!(parts.as_slice(), ["interactions" | "webhooks", ..]);
-    let revoked = shared.lock().revoked;
-    if !free && (header("authorization") != format!("Bot {TOKEN}") || revoked) {
+    let (token, revoked) = {
+        let state = shared.lock();
+        (format!("Bot {}", state.token), state.revoked)
+    };
+    if !free && (header("authorization") != token || revoked) {
         return refused(&Refusal(401, 0, "401: Unauthorized"));
     }
     let given = given(&headers, &body);

@@ -6,9 +6,13 @@ use super::{
     http::{Given, Refusal},
     routes::{UNKNOWN_CHANNEL, UNKNOWN_WEBHOOK},
     state::{Shown, State},
+    wire::Place,
 };
 
 type Answer = Result<Value, Refusal>;
+
+/// Only whoever acted sees it.
+const EPHEMERAL: u64 = 1 << 6;
 
 const UNKNOWN_MESSAGE: Refusal = Refusal(404, 10_008, "Unknown Message");
 const INVALID: Refusal = Refusal(400, 50_035, "Invalid Form Body");
@@ -21,10 +25,12 @@ pub(crate) fn send(state: &mut State, channel: &str, given: Given) -> Answer {
     }
     let id = state.number();
     let shown = shown(channel, id, given)?;
-    let wire = shown.wire();
+    let (wire, wire_type) = (shown.wire(), shown.channel["type"].clone());
     state.messages.push(shown);
     // The gateway tells whoever listens, the bot itself too.
-    state.announce("MESSAGE_CREATE", &wire);
+    let mut told = wire.clone();
+    told["channel_type"] = wire_type;
+    state.announce("MESSAGE_CREATE", &told);
     Ok(wire)
 }
 
@@ -56,8 +62,10 @@ pub(crate) fn follow_up(state: &mut State, token: &str, given: Given) -> Answer 
     if asked.answered.is_none() {
         return Err(UNKNOWN_WEBHOOK);
     }
-    let mut shown = shown(Value::Null, asked.id.clone(), given)?;
-    shown.toast = true;
+    let place = Place::Direct.channel(&asked.by);
+    let for_one = given.body["flags"].as_u64().unwrap_or_default() & EPHEMERAL != 0;
+    let mut shown = shown(place, asked.id.clone(), given)?;
+    shown.toast = for_one;
     let wire = shown.wire();
     state.messages.push(shown);
     Ok(wire)

@@ -5,11 +5,11 @@
 
 mod http;
 mod messages;
-mod platform;
+pub(crate) mod platform;
 mod routes;
 mod socket;
 mod state;
-mod wire;
+pub(crate) mod wire;
 
 use std::{
     net::SocketAddr,

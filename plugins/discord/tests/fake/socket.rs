@@ -16,7 +16,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Order, Shared, TOKEN};
+use super::{Order, Shared};
 
 /// One connection.
 struct Line {
@@ -25,6 +25,14 @@ struct Line {
     /// The session, and how much of its log was sent.
     session: Option<(usize, usize)>,
     query: String,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.session.is_some() {
+            self.shared.change(|state| state.listening -= 1);
+        }
+    }
 }
 
 /// Why a line ends.
@@ -92,11 +100,11 @@ impl Line {
         let query = self.query.clone();
         self.shared.change(|state| state.frames.push((op, query)));
         let data = &frame["d"];
-        let (revoked, deaf) = {
+        let (wrong, deaf) = {
             let state = self.shared.lock();
-            (state.revoked, state.deaf)
+            (state.revoked || data["token"] != *state.token, state.deaf)
         };
-        if matches!(op, 2 | 6) && (data["token"] != TOKEN || revoked) {
+        if matches!(op, 2 | 6) && wrong {
             return self.close(4004).await;
         }
         match op {
@@ -126,6 +134,7 @@ impl Line {
         }
         let session = self.shared.change(|state| state.begin(intents));
         self.session = Some((session, 0));
+        self.shared.change(|state| state.listening += 1);
         self.tell().await
     }
 
@@ -144,6 +153,7 @@ impl Line {
             return self.send(&json!({ "op": 9, "d": false })).await;
         }
         self.session = found;
+        self.shared.change(|state| state.listening += 1);
         self.tell().await
     }
 

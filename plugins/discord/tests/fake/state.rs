@@ -34,12 +34,16 @@ pub(crate) struct State {
     pub(crate) people: BTreeSet<String>,
     /// People who take nothing from the bot.
     pub(crate) blocked: BTreeSet<String>,
-    /// The token does not work any more.
+    /// The token that works.
+    pub(crate) token: String,
+    /// It does not any more.
     pub(crate) revoked: bool,
     /// The bot may not read what does not mention it.
     pub(crate) no_content: bool,
     /// A session is refused with this code.
     pub(crate) refuse: Option<u16>,
+    /// Messages do not say of which kind their channel is, as they did not before 2026.
+    pub(crate) no_channel_type: bool,
     /// Heartbeats are not answered.
     pub(crate) deaf: bool,
     /// How often a socket is to beat, in milliseconds.
@@ -56,6 +60,8 @@ pub(crate) struct State {
     pub(crate) said_gateway: Option<String>,
     /// First answers to interactions are held back while this is so.
     pub(crate) holds_answers: bool,
+    /// How many sockets are in a session.
+    pub(crate) listening: usize,
     /// How many files were fetched.
     pub(crate) fetched: usize,
     last: u64,
@@ -75,6 +81,8 @@ pub(crate) struct Session {
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) id: String,
+    /// Whoever acted.
+    pub(crate) by: Value,
     /// The type of the first answer.
     pub(crate) answered: Option<u64>,
     /// Discord shows that it waits.
@@ -153,7 +161,8 @@ impl State {
         let nobody = Value::Null;
         let rooms = [Place::Room, Place::Thread].map(|place| place.channel(&nobody));
         let channels = rooms.map(|room| (room["id"].as_str().unwrap_or_default().to_owned(), room));
-        Self { gateway, heartbeat: 41_250, channels: channels.into(), ..Self::default() }
+        let token = super::TOKEN.to_owned();
+        Self { gateway, token, heartbeat: 41_250, channels: channels.into(), ..Self::default() }
     }
 
     /// The next number of anything, as of now.
@@ -207,6 +216,9 @@ impl State {
             "timestamp": TIME, "edited_timestamp": null, "tts": false, "mention_everyone": false, "mentions": [],
             "mention_roles": [], "attachments": [], "embeds": [], "components": [], "pinned": false, "flags": 0,
         });
+        if !self.no_channel_type {
+            message["channel_type"] = channel["type"].clone();
+        }
         if let Some(guild) = place.guild() {
             message["guild_id"] = guild.into();
             message["member"] =
@@ -249,7 +261,8 @@ impl State {
         if let (Some(interaction), Value::Object(what)) = (interaction.as_object_mut(), what) {
             interaction.extend(what);
         }
-        let asked = Asked { id: id.clone(), answered: None, waits: false, late: false };
+        let asked =
+            Asked { id: id.clone(), by: from.clone(), answered: None, waits: false, late: false };
         self.interactions.insert(token, asked);
         self.announce("INTERACTION_CREATE", &interaction);
         id
