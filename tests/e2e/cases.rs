@@ -8,6 +8,7 @@ mod cards;
 mod challenge;
 mod damage;
 mod device_notice;
+mod discord;
 mod disk;
 mod dispatch;
 mod edges;

@@ -2,13 +2,17 @@
 //!
 //! A fake that is to play in stories implements [`Chats`] and has a line in [`PLATFORMS`].
 
-use std::{collections::HashSet, future::Future, pin::Pin};
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    pin::Pin,
+};
 
 use async_trait::async_trait;
 use openclaw_plugin_sdk::{EventId, SentRef, contract::Seen};
 use tokio::sync::watch;
 
-use super::process::PATIENCE;
+use super::{discord::Discord, process::PATIENCE};
 
 /// A platform on which the people of a story write. The bot's chat with a person bears his name; `group` is
 /// the group that all are in.
@@ -55,12 +59,18 @@ pub(crate) enum How {
 type Start = fn() -> Pin<Box<dyn Future<Output = Box<dyn Chats>> + Send>>;
 
 /// Every platform that plays in stories, by channel: `("discord", || Box::pin(async { .. }))`.
-const PLATFORMS: &[(&str, Start)] = &[];
+const PLATFORMS: &[(&str, Start)] =
+    &[("discord", || Box::pin(async { Box::new(Discord::start().await) as Box<dyn Chats> }))];
 
 /// The platform of this channel, started; `None` for one that plays in no story.
 pub(crate) async fn start(channel: &str) -> Option<Talk> {
     let (_, start) = PLATFORMS.iter().find(|(id, _)| *id == channel)?;
-    Some(Talk { channel: channel.to_owned(), chats: start().await, read: HashSet::new() })
+    Some(Talk {
+        channel: channel.to_owned(),
+        chats: start().await,
+        read: HashSet::new(),
+        told: HashMap::new(),
+    })
 }
 
 /// A platform, and what the story has told of it.
@@ -68,6 +78,8 @@ pub(crate) struct Talk {
     channel: String,
     pub(crate) chats: Box<dyn Chats>,
     read: HashSet<(String, EventId)>,
+    /// How many short answers a person had when he last pressed.
+    told: HashMap<String, usize>,
 }
 
 impl Talk {
@@ -98,7 +110,8 @@ impl Talk {
     }
 
     /// A person presses the button with this label in his chat, on the newest message that has one.
-    pub(crate) async fn press(&self, name: &str, label: &str) -> EventId {
+    pub(crate) async fn press(&mut self, name: &str, label: &str) -> EventId {
+        let told = self.toasts(name).len();
         let find = || {
             let shown = self.chats.shown(name);
             shown.into_iter().rev().find_map(|seen| {
@@ -110,13 +123,19 @@ impl Talk {
             })
         };
         let (on, data) = self.until(label, find).await;
+        self.told.insert(name.to_owned(), told);
         self.chats.press(name, &on, &data).await
     }
 
-    /// What was last said to a person on a button.
+    /// What was said to a person on the button that he pressed last.
     pub(crate) async fn told(&self, name: &str) -> String {
-        let toast = || self.chats.shown(name).into_iter().rev().find(|seen| seen.toast);
+        let before = self.told.get(name).copied().unwrap_or_default();
+        let toast = || self.toasts(name).into_iter().skip(before).last();
         self.until("an answer to a press", toast).await.text
+    }
+
+    fn toasts(&self, name: &str) -> Vec<Seen> {
+        self.chats.shown(name).into_iter().filter(|seen| seen.toast).collect()
     }
 
     /// Waits until a message in a chat shows this.

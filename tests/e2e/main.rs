@@ -13,7 +13,10 @@ mod client;
 mod console;
 #[path = "../../plugins/telegram/tests/crabline/mod.rs"]
 mod crabline;
+mod discord;
 mod emulator;
+#[path = "../../plugins/discord/tests/fake/mod.rs"]
+mod fake_discord;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
 mod frames;

@@ -227,8 +227,8 @@ impl World {
     }
 
     /// A person presses a button on another platform, and the gateway is done with it.
-    pub(crate) async fn press_on(&self, channel: &str, name: &str, label: &str) {
-        let talk = &self.talks[channel];
+    pub(crate) async fn press_on(&mut self, channel: &str, name: &str, label: &str) {
+        let talk = self.talks.get_mut(channel).unwrap();
         let event = talk.press(name, label).await;
         self.home.logs(&talk.settled(&event)).await;
     }
