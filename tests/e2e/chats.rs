@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use openclaw_plugin_sdk::{EventId, SentRef, contract::Seen};
 use tokio::sync::watch;
 
-use super::{discord::Discord, process::PATIENCE};
+use super::{discord::Discord, fake_slack::FakeSlack, process::PATIENCE};
 
 /// A platform on which the people of a story write. The bot's chat with a person bears his name; `group` is
 /// the group that all are in.
@@ -59,8 +59,10 @@ pub(crate) enum How {
 type Start = fn() -> Pin<Box<dyn Future<Output = Box<dyn Chats>> + Send>>;
 
 /// Every platform that plays in stories, by channel: `("discord", || Box::pin(async { .. }))`.
-const PLATFORMS: &[(&str, Start)] =
-    &[("discord", || Box::pin(async { Box::new(Discord::start().await) as Box<dyn Chats> }))];
+const PLATFORMS: &[(&str, Start)] = &[
+    ("discord", || Box::pin(async { Box::new(Discord::start().await) as Box<dyn Chats> })),
+    ("slack", || Box::pin(async { Box::new(FakeSlack::start().await) as Box<dyn Chats> })),
+];
 
 /// The platform of this channel, started; `None` for one that plays in no story.
 pub(crate) async fn start(channel: &str) -> Option<Talk> {

@@ -17,6 +17,8 @@ mod discord;
 mod emulator;
 #[path = "../../plugins/discord/tests/fake/mod.rs"]
 mod fake_discord;
+#[path = "../../plugins/slack/tests/fake/mod.rs"]
+mod fake_slack;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
 mod frames;
@@ -26,6 +28,7 @@ mod network;
 mod pattern;
 mod phone;
 mod process;
+mod slack;
 mod transcript;
 mod visitor;
 mod wire;

@@ -47,6 +47,7 @@ stories! {
     pair_with_a_phone,
     places_run_out,
     silence_and_no_word_of_approval,
+    slack_is_the_control_room,
     the_console_is_the_control_room,
     the_first_message_waits,
     the_oldest_makes_room,

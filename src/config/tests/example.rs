@@ -37,11 +37,19 @@ fn switched_on() -> String {
     TEXT.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
+fn token(name: &str) -> &'static str {
+    match name {
+        "SLACK_APP_TOKEN" => "xapp-1-A0123456789-0123456789-abcdef",
+        "SLACK_BOT_TOKEN" => "xoxb-0123456789-0123456789-abcdef",
+        _ => "123456:abcdef",
+    }
+}
+
 fn loaded(text: &str) -> Config {
     let home = Home::with(text);
     let state = StateDir::at(home.folder.path());
-    // No name is unset: a token that any bot could have.
-    let env = |name: &str| (!name.starts_with("OPENCLAW_")).then(|| "123456:abcdef".to_owned());
+    // No name is unset: each is a token of the form that its platform gives.
+    let env = |name: &str| (!name.starts_with("OPENCLAW_")).then(|| token(name).to_owned());
     let (channels, responders) = plugins();
     let plugins = Plugins { channels: &channels, responders: &responders };
     load(&Source { flag: None, env: &env, state: &state }, plugins)

@@ -1,0 +1,183 @@
+//! One app in one workspace: what both ways of hearing share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use openclaw_plugin_sdk::{ChannelError, ChatId, InboundEvent, Inbox, UnixMs};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    api::{Api, Failed},
+    config::{Config, Ears},
+    desk::{Arrival, Desk},
+    inbound,
+    replies::Replies,
+    wire::{Me, Named},
+};
+
+/// What the gateway needs of the app; `README.md` says what for.
+pub(crate) const SCOPES: &[&str] = &[
+    "app_mentions:read",
+    "channels:history",
+    "chat:write",
+    "commands",
+    "files:read",
+    "files:write",
+    "groups:history",
+    "im:history",
+    "im:read",
+    "im:write",
+    "mpim:history",
+];
+
+/// Direct chats are remembered up to this many.
+const MOST_CHATS: usize = 10_000;
+
+/// One app.
+pub(crate) struct Slack {
+    pub(crate) ears: Ears,
+    pub(crate) commands: Vec<String>,
+    api: Result<Arc<Api>, String>,
+    pub(crate) desk: Desk,
+    pub(crate) replies: Replies,
+    /// The channel of the direct chat with a person, by his sender id.
+    chats: Mutex<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+struct OpenChat {
+    channel: Named,
+}
+
+impl Slack {
+    pub(crate) fn new(config: Config, commands: Vec<(String, String)>) -> Self {
+        let Config { bot_token, root, ears } = config;
+        let commands = commands.into_iter().map(|(name, _)| name).collect();
+        let api = Api::new(root, bot_token).map(Arc::new);
+        let (desk, replies, chats) = (Desk::default(), Replies::default(), Mutex::default());
+        Self { ears, commands, api, desk, replies, chats }
+    }
+
+    pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        match &self.ears {
+            Ears::Http { signing_secret } => self.serve(signing_secret, inbox).await,
+            Ears::Socket { app_token } => self.hold(app_token, inbox).await,
+        }
+    }
+
+    pub(crate) fn api(&self) -> Result<&Api, ChannelError> {
+        let api = self.api.as_ref().map(|api| &**api);
+        api.map_err(|why| ChannelError::Disconnected(format!("Slack: {why}")))
+    }
+
+    /// Who the bot token makes us, and what the app cannot do.
+    pub(crate) async fn greet(&self) -> Result<(Me, Option<String>), ChannelError> {
+        let api = self.api()?;
+        let greeted = api.greet().await;
+        let (me, headers) = greeted.map_err(|failed| failed.of_account("bot_token"))?;
+        // An emulator may not say.
+        let scopes = headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok());
+        Ok((me, scopes.and_then(lacking)))
+    }
+
+    /// Says that the app is connected, and what it cannot do all the same.
+    pub(crate) fn connected(inbox: &Inbox, lacking: Option<String>) {
+        match lacking {
+            Some(what) => inbox.limited(what),
+            None => inbox.connected(),
+        }
+    }
+
+    /// Hands an arrival to the gateway; done when it is durable.
+    pub(crate) async fn settle(
+        &self,
+        arrival: Arrival,
+        me: &Me,
+        inbox: &Inbox,
+    ) -> Result<(), ChannelError> {
+        match arrival {
+            Arrival::Check => self.greet().await.map(drop),
+            Arrival::Message(message) => inbox.deliver(InboundEvent::Message(*message)).await,
+            Arrival::Press(press) => {
+                let (press, reply) = *press;
+                self.replies.add(press.id.clone(), reply);
+                inbox.deliver(InboundEvent::Press(press)).await
+            }
+            Arrival::Slash(slash) => match inbound::slash(&slash, me, now()) {
+                Some(message) => inbox.deliver(InboundEvent::Message(message)).await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// The channel of a chat: of the direct one with a person, which bears his id, Slack is asked once.
+    pub(crate) async fn channel(&self, chat: &ChatId) -> Result<String, ChannelError> {
+        let id = chat.as_str();
+        let user = id.strip_prefix("team:").and_then(|id| id.split_once(":user:"));
+        let user = user.map_or(id, |(_, user)| user);
+        if !user.starts_with(['U', 'W']) {
+            return Ok(id.to_owned());
+        }
+        let known = self.chats.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if let Some(channel) = known {
+            return Ok(channel);
+        }
+        let opened = self.api()?.call("conversations.open", &json!({ "users": user })).await;
+        let OpenChat { channel } = opened.map_err(Failed::of_message)?;
+        self.remember(id, &channel.id);
+        Ok(channel.id)
+    }
+
+    /// Whose direct chat a channel is, where that is known.
+    pub(crate) fn person_in(&self, channel: &str) -> Option<String> {
+        let chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
+        chats.iter().find(|(_, known)| *known == channel).map(|(person, _)| person.clone())
+    }
+
+    /// Remembers which channel the direct chat with a person is.
+    pub(crate) fn remember(&self, person: &str, channel: &str) {
+        let mut chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
+        if chats.len() < MOST_CHATS || chats.contains_key(person) {
+            chats.insert(person.to_owned(), channel.to_owned());
+        }
+    }
+}
+
+fn lacking(scopes: &str) -> Option<String> {
+    let has: Vec<&str> = scopes.split(',').map(str::trim).collect();
+    let lacking: Vec<String> = SCOPES
+        .iter()
+        .filter(|scope| !has.contains(*scope))
+        .map(|scope| format!("`{scope}`"))
+        .collect();
+    (!lacking.is_empty()).then(|| {
+        format!(
+            "the Slack app lacks {}: add them under OAuth & Permissions, and install it again",
+            lacking.join(", ")
+        )
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "Slack does not say when a button was pressed")]
+pub(crate) fn now() -> UnixMs {
+    let since =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_app_lacks_is_named() {
+        let all = SCOPES.join(",");
+        assert_eq!(lacking(&all), None);
+        assert_eq!(lacking(&format!("{}, users:read", all.replace(',', ", "))), None);
+        let text = lacking(&all.replace("files:write,", "")).unwrap();
+        assert!(text.contains("`files:write`:") && text.contains("install"), "{text}");
+    }
+}

@@ -1,0 +1,184 @@
+//! From texts and cards to Block Kit. Rich text is taken literally: no mark, no link and no mention can
+//! come of it. The text beside it is for notifications alone, and escaped.
+
+use openclaw_plugin_sdk::{Body, Button, Card, ChannelError, Span, Text};
+use slack_morphism::prelude::{
+    SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement,
+    SlackBlockPlainText, SlackMessageContent, SlackRichTextBlock, SlackRichTextElement,
+    SlackRichTextInlineElement, SlackRichTextSection, SlackRichTextText,
+};
+
+use crate::{PLUGIN, outbound::undeliverable};
+
+/// Slack's own limits.
+const BUTTONS_IN_A_ROW: usize = 25;
+const LABEL_LIMIT: usize = 75;
+const DATA_LIMIT: usize = 2000;
+
+/// An edit with a longer one is refused.
+const NOTICE_LIMIT: usize = 3900;
+
+/// What a body shows, as Slack takes it. Nothing is cut: what is too long does not go.
+pub(crate) fn content(body: &Body) -> Result<SlackMessageContent, ChannelError> {
+    let (text, card) = match body {
+        Body::Card(card) => (card.to_text(), Some(card)),
+        Body::Gone => return Err(undeliverable("there is no message to take away")),
+        Body::Image(image) => (image.caption.clone(), None),
+        Body::Text(text) => (text.clone(), None),
+    };
+    let plain = text.to_plain();
+    let length = PLUGIN.text_limit.measure(&plain);
+    if length > PLUGIN.text_limit.max {
+        let most = PLUGIN.text_limit.max;
+        return Err(undeliverable(&format!(
+            "the text has {length} characters, and {most} is the limit on Slack"
+        )));
+    }
+    let mut blocks = rich(&text, card.map(|card| card.title.as_str())).into_iter().collect();
+    if let Some(card) = card {
+        rows(card, &mut blocks)?;
+    }
+    Ok(SlackMessageContent::new().with_text(notice(&plain)).with_blocks(blocks))
+}
+
+/// `None` for an empty text: Slack takes no empty runs.
+fn rich(text: &Text, title: Option<&str>) -> Option<SlackBlock> {
+    let mut runs: Vec<SlackRichTextInlineElement> = Vec::new();
+    for (count, span) in text.spans().iter().enumerate() {
+        let (text, code) = match span {
+            Span::Code(text) => (text.as_str(), true),
+            Span::Opaque(_) => ("…", false),
+            Span::Plain(text) => (text.as_str(), false),
+        };
+        if text.is_empty() {
+            continue;
+        }
+        let run = SlackRichTextText::new(text.to_owned());
+        let is_title = count == 0 && title == Some(text);
+        let run = if code {
+            run.code()
+        } else if is_title {
+            run.bold()
+        } else {
+            run
+        };
+        runs.push(SlackRichTextInlineElement::Text(run));
+    }
+    (!runs.is_empty()).then(|| {
+        let section = SlackRichTextElement::Section(SlackRichTextSection::new(runs));
+        SlackBlock::RichText(SlackRichTextBlock::new(vec![section]))
+    })
+}
+
+fn rows(card: &Card, blocks: &mut Vec<SlackBlock>) -> Result<(), ChannelError> {
+    let most = usize::from(PLUGIN.abilities.buttons.unwrap_or_default());
+    if card.buttons.iter().map(Vec::len).sum::<usize>() > most {
+        return Err(undeliverable(&format!("a card on Slack has at most {most} buttons here")));
+    }
+    let mut number = 0;
+    for row in card.buttons.iter().flat_map(|row| row.chunks(BUTTONS_IN_A_ROW)) {
+        let mut elements = Vec::new();
+        for each in row {
+            number += 1;
+            elements.push(button(each, number)?);
+        }
+        blocks.push(SlackBlock::Actions(SlackActionsBlock::new(elements)));
+    }
+    Ok(())
+}
+
+fn button(button: &Button, number: usize) -> Result<SlackActionBlockElement, ChannelError> {
+    let label = button.label.chars().count();
+    if !(1..=LABEL_LIMIT).contains(&label) || !(1..=DATA_LIMIT).contains(&button.data.len()) {
+        return Err(undeliverable(
+            "a button's label has 1 to 75 characters, and its data 1 to 2000 bytes",
+        ));
+    }
+    // Without emoji names: `:x:` on a label stays what it is.
+    let text = SlackBlockPlainText::new(button.label.clone()).with_emoji(false);
+    Ok(SlackBlockButtonElement::new(text.into())
+        .with_action_id(format!("b{number}").into())
+        .with_value(button.data.clone())
+        .into())
+}
+
+/// The text as a notification shows it: its head, where it is long.
+fn notice(plain: &str) -> String {
+    let mut notice = String::new();
+    for c in plain.chars() {
+        let start = notice.len();
+        match c {
+            '&' => notice.push_str("&amp;"),
+            '<' => notice.push_str("&lt;"),
+            '>' => notice.push_str("&gt;"),
+            c => notice.push(c),
+        }
+        if notice.len() > NOTICE_LIMIT {
+            notice.truncate(start);
+            notice.push('…');
+            break;
+        }
+    }
+    notice
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn shown(body: impl Into<Body>) -> Value {
+        serde_json::to_value(content(&body.into()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn case_111_nobody_can_be_called_and_no_mark_is_obeyed() {
+        let name = "<!channel> <!here> <@U024BE7LH> @everyone *b* `c` <https://x|y> &lt;";
+        let shown = shown(Text::plain(name).code("<!here>"));
+        let runs = &shown["blocks"][0]["elements"][0]["elements"];
+        assert_eq!(runs[0], json!({ "type": "text", "text": name }));
+        assert_eq!(
+            runs[1],
+            json!({ "type": "text", "text": "<!here>", "style": { "code": true } })
+        );
+        let notice = shown["text"].as_str().unwrap();
+        assert!(!notice.contains('<') && notice.starts_with("&lt;!channel&gt;"), "{notice}");
+        assert!(notice.contains("&amp;lt;"), "{notice}");
+    }
+
+    #[test]
+    fn a_title_is_bold_and_each_row_is_a_block() {
+        let button = |data: &str| Button { label: "Yes".to_owned(), data: data.to_owned() };
+        let buttons = vec![vec![button("a"), button("b")], vec![button("c")]];
+        let shown = shown(Card { title: "Who?".to_owned(), buttons, ..Card::default() });
+        let blocks = shown["blocks"].as_array().unwrap();
+        assert_eq!(blocks.len(), 3);
+        assert_eq!(blocks[0]["elements"][0]["elements"][0]["style"], json!({ "bold": true }));
+        let ids: Vec<_> = [&blocks[1]["elements"][0], &blocks[2]["elements"][0]]
+            .map(|button| button["action_id"].as_str().unwrap())
+            .to_vec();
+        assert_eq!(ids, ["b1", "b3"], "no two buttons of a message have one id");
+    }
+
+    #[test]
+    fn a_button_that_slack_does_not_take_is_refused() {
+        for (label, data) in
+            [("", "a"), ("Yes", ""), (&*"x".repeat(76), "a"), ("x", &"a".repeat(2001))]
+        {
+            let button = Button { label: label.to_owned(), data: data.to_owned() };
+            let card = Card { buttons: vec![vec![button]], ..Card::default() };
+            assert!(matches!(content(&card.into()), Err(ChannelError::Undeliverable(_))));
+        }
+    }
+
+    #[test]
+    fn a_notice_is_never_longer_than_an_edit_may_be() {
+        for text in ["&".repeat(4000), "😀".repeat(2000), "x".repeat(4000)] {
+            let notice = notice(&text);
+            assert!(notice.chars().count() <= 4000 && notice.ends_with('…'));
+            assert!(!notice.ends_with("&am…"), "no entity is cut");
+        }
+        assert_eq!(notice("a < b"), "a &lt; b");
+    }
+}

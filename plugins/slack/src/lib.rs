@@ -1,0 +1,159 @@
+//! Slack apps, by Socket Mode or by signed requests. It translates, and nothing else: who may be answered
+//! is decided elsewhere, no file is ever fetched, and no text that somebody quoted gets in.
+
+mod address;
+mod api;
+mod app;
+mod blocks;
+mod config;
+mod desk;
+mod hold;
+mod inbound;
+mod manifest;
+mod outbound;
+mod picture;
+mod replies;
+mod serve;
+mod signature;
+mod socket;
+mod wire;
+mod words;
+
+use openclaw_plugin_sdk::{
+    Abilities, Channel, ChannelError, ChannelPlugin, Inbox, Ingress, InvalidSenderId,
+    OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
+};
+
+/// Slack.
+pub static PLUGIN: ChannelPlugin = ChannelPlugin {
+    id: "slack",
+    label: "Slack",
+    id_label: "slackUserId",
+    id_line: "Your Slack user id",
+    ingress: Ingress::Chosen { path: config::path },
+    // An edit takes no more.
+    text_limit: TextLimit { max: 4000, unit: TextUnit::Utf16 },
+    abilities: Abilities {
+        accounts: true,
+        buttons: Some(25),
+        command_prefix: "/openclaw ",
+        console: false,
+        deletes: true,
+        edits: true,
+        groups: true,
+        idempotent: false,
+        images: true,
+        key: false,
+        replies: true,
+    },
+    keys: &["api_url", "app_token", "bot_token", "mode", "signing_secret", "webhook_path"],
+    secret_keys: &["app_token", "bot_token", "signing_secret"],
+    env_keys: &[("app_token", "SLACK_APP_TOKEN"), ("bot_token", "SLACK_BOT_TOKEN")],
+    manifest: Some(manifest::manifest),
+    parse_sender,
+    open: |settings| {
+        let config = config::Config::read(&settings)?;
+        Ok(Box::new(app::Slack::new(config, settings.commands)))
+    },
+};
+
+#[async_trait]
+impl Channel for app::Slack {
+    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        self.listen(inbox).await
+    }
+
+    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+        self.deliver(message).await
+    }
+}
+
+/// A person's id: alone for the app's own workspace, and with its workspace for any other. A channel's id
+/// begins with another letter, and a name can be changed: neither is one.
+fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
+    const WRONG: InvalidSenderId = InvalidSenderId(
+        "a Slack user id begins with `U` or `W`, such as `U024BE7LH`; its owner copies it from his profile",
+    );
+    let text = without(without(text.trim(), "slack:"), "user:");
+    let text = text.strip_prefix("<@").and_then(|text| text.strip_suffix('>')).unwrap_or(text);
+    if let Some((team, user)) = text.strip_prefix("team:").and_then(|t| t.split_once(":user:")) {
+        let whole = is_id(team, &['T', 'E']) && is_id(user, &['U', 'W']);
+        return if whole { SenderId::new(text) } else { Err(WRONG) };
+    }
+    if is_id(text, &['U', 'W']) { SenderId::new(text) } else { Err(WRONG) }
+}
+
+fn without<'a>(text: &'a str, prefix: &str) -> &'a str {
+    let rest = text.split_at_checked(prefix.len());
+    let rest = rest.filter(|(head, _)| head.eq_ignore_ascii_case(prefix));
+    rest.map_or(text, |(_, rest)| rest.trim_start())
+}
+
+/// As Slack spells ids, and long enough that no name in capitals is one by chance.
+fn is_id(text: &str, heads: &[char]) -> bool {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    (9..=32).contains(&text.len()) && text.starts_with(heads) && text.bytes().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        let read = parse_sender(text).ok();
+        assert_eq!(read.as_ref().map(SenderId::as_str), expected, "{text:?}");
+    }
+
+    #[test]
+    fn a_prefix_is_stripped() {
+        for text in
+            ["U024BE7LH", " U024BE7LH ", "slack:U024BE7LH", "Slack: user:U024BE7LH", "<@U024BE7LH>"]
+        {
+            check(text, Some("U024BE7LH"));
+        }
+        check("W012A3CDE", Some("W012A3CDE"));
+        check("slack:team:T0AAAAAAA:user:U024BE7LH", Some("team:T0AAAAAAA:user:U024BE7LH"));
+    }
+
+    #[test]
+    fn case_084_a_name_is_no_sender_id() {
+        for text in ["@ann", "ann", "u024be7lh", "Ursula", "URSULA", "ann@example.com", "user:ann"]
+        {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn case_085_a_blank_or_partial_id_is_refused() {
+        for text in [
+            "",
+            " ",
+            "*",
+            "slack:",
+            "slack:*",
+            "U",
+            "U024",
+            "024BE7LH0",
+            "U024BE7LH x",
+            "U024-BE7LH",
+            "team:T0AAAAAAA",
+            "team:T0AAAAAAA:user:",
+            "team::user:U024BE7LH",
+            "team:T0AAAAAAA:user:U1",
+            "team:T0AAAAAAA:user:U024BE7LH:user:U024BE7LH",
+            "slack:slack:U024BE7LH",
+            "Ü024BE7LH",
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn case_078_a_place_is_no_sender_id() {
+        for text in ["C024BE7LR", "G024BE7LR", "D024BE7LR", "T024BE7LR", "B024BE7LR", "S024BE7LR"] {
+            check(text, None);
+        }
+        check("team:C0AAAAAAA:user:U024BE7LH", None);
+    }
+}

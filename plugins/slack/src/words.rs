@@ -1,0 +1,156 @@
+//! Slack's spelling of texts, and the words that count as commands. Slack lets an app have only the slash
+//! words of its manifest, so that everything goes through `/openclaw`, or through plain words in the DM.
+
+use crate::PLUGIN;
+
+/// A text as a person reads it: entities and `<…>` marks spelled out.
+pub(crate) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, mark)) = rest.split_once('<') {
+        plain.push_str(&entities(before));
+        let Some((mark, after)) = mark.split_once('>') else {
+            plain.push('<');
+            rest = mark;
+            continue;
+        };
+        plain.push_str(&spelled(mark));
+        rest = after;
+    }
+    plain + &entities(rest)
+}
+
+/// `<https://host|label>`, `<@U1>`, `<#C1|name>`, `<!here>`, `<!subteam^S1|@name>`.
+fn spelled(mark: &str) -> String {
+    let (target, label) = mark.split_once('|').map_or((mark, None), |(a, b)| (a, Some(b)));
+    let label = label.filter(|label| !label.is_empty()).map(entities);
+    if let Some(person) = target.strip_prefix('@') {
+        return format!("@{}", label.unwrap_or_else(|| person.to_owned()));
+    }
+    if let Some(channel) = target.strip_prefix('#') {
+        return format!("#{}", label.unwrap_or_else(|| channel.to_owned()));
+    }
+    if let Some(word) = target.strip_prefix('!') {
+        return label.unwrap_or_else(|| format!("@{word}"));
+    }
+    let target = entities(target);
+    match label {
+        // What Slack has made a link of by itself.
+        Some(label) if target.ends_with(&label) => label,
+        Some(label) => format!("{label} ({target})"),
+        None => target,
+    }
+}
+
+fn entities(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
+/// A text without the mention that it begins with, where that is ours.
+pub(crate) fn without_mention<'a>(text: &'a str, us: &str) -> &'a str {
+    let rest = text.trim_start().strip_prefix("<@").and_then(|rest| rest.strip_prefix(us));
+    let rest = rest.and_then(|rest| {
+        let (mark, rest) = rest.split_once('>')?;
+        (mark.is_empty() || mark.starts_with('|')).then_some(rest)
+    });
+    rest.map_or(text, |rest| rest.trim_start_matches([',', ':']).trim_start())
+}
+
+/// The text of a command typed behind the app's slash word.
+pub(crate) fn slash(words: &str) -> String {
+    let words = words.trim();
+    prefixed(if words.is_empty() { "help" } else { words })
+}
+
+/// A text of a direct chat: with the command prefix where it begins with a command's name, or with `openclaw`.
+pub(crate) fn direct(text: String, commands: &[String]) -> String {
+    let trimmed = text.trim_start();
+    let (head, rest) = first_word(trimmed);
+    let word = head.trim_start_matches('/').to_ascii_lowercase();
+    if word == command_word() {
+        return if rest.trim().is_empty() { slash("") } else { slash(&lowered(rest.trim_start())) };
+    }
+    if commands.contains(&word) { prefixed(&format!("{word}{rest}")) } else { text }
+}
+
+/// A phone's keyboard begins a message with a capital.
+fn lowered(words: &str) -> String {
+    let (head, rest) = first_word(words);
+    head.to_ascii_lowercase() + rest
+}
+
+fn first_word(text: &str) -> (&str, &str) {
+    text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()))
+}
+
+fn prefixed(words: &str) -> String {
+    format!("{}{words}", PLUGIN.abilities.command_prefix)
+}
+
+/// The word of the app's slash command.
+fn command_word() -> &'static str {
+    PLUGIN.abilities.command_prefix.trim_matches(['/', ' '])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_and_entities_are_spelled_out() {
+        for (text, read) in [
+            ("1 &lt; 2 &amp;&amp; 3 &gt; 2", "1 < 2 && 3 > 2"),
+            ("&amp;lt;", "&lt;"),
+            ("see <https://a.example/?b=1&amp;c=2>", "see https://a.example/?b=1&c=2"),
+            ("<http://a.example|a.example>", "a.example"),
+            ("<mailto:a@b.example|a@b.example>", "a@b.example"),
+            ("<https://evil.example|bank.example>", "bank.example (https://evil.example)"),
+            ("<@U024BE7LH> and <@U024BE7LH|ann>", "@U024BE7LH and @ann"),
+            ("<#C1|general> <#C1>", "#general #C1"),
+            ("<!here> <!subteam^S1|@team>", "@here @team"),
+            ("a < b", "a < b"),
+            ("<", "<"),
+            ("", ""),
+        ] {
+            assert_eq!(plain(text), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_our_own_mention_is_taken_off() {
+        for (text, rest) in [
+            ("<@U0BOT> hello", "hello"),
+            (" <@U0BOT|gate>: hello", "hello"),
+            ("<@U0BOT2> hello", "<@U0BOT2> hello"),
+            ("hello <@U0BOT>", "hello <@U0BOT>"),
+            ("<@U0BOT", "<@U0BOT"),
+        ] {
+            assert_eq!(without_mention(text, "U0BOT"), rest, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_command_can_be_written_in_four_ways() {
+        let commands = ["help".to_owned(), "pairing".to_owned()];
+        for text in [
+            "pairing approve AB3D7X9K",
+            "Pairing approve AB3D7X9K",
+            "openclaw pairing approve AB3D7X9K",
+            "OpenClaw Pairing approve AB3D7X9K",
+            "/openclaw pairing approve AB3D7X9K",
+            " /pairing approve AB3D7X9K",
+        ] {
+            let read = direct(text.to_owned(), &commands);
+            assert_eq!(read, "/openclaw pairing approve AB3D7X9K", "{text}");
+        }
+        assert_eq!(slash(" pairing approve AB3D7X9K "), "/openclaw pairing approve AB3D7X9K");
+        for text in ["openclaw", "/openclaw ", "help"] {
+            assert_eq!(direct(text.to_owned(), &commands), "/openclaw help");
+        }
+        assert_eq!(slash(""), "/openclaw help");
+        assert_eq!(direct("openclaw claim X".to_owned(), &commands), "/openclaw claim X");
+        for text in ["", "hello", "helpful", "please help", "opencl", "pairing-x", "/other x"] {
+            assert_eq!(direct(text.to_owned(), &commands), text, "no command");
+        }
+    }
+}

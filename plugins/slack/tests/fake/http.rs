@@ -1,0 +1,130 @@
+//! The fake's HTTP: the Web API, uploads, answers to presses, and the way to a socket.
+
+use std::net::SocketAddr;
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path, Request, State as Extract},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Map, Value, json};
+
+use super::{Shared, link, methods, state};
+
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) shared: Shared,
+    pub(crate) address: SocketAddr,
+}
+
+pub(crate) fn app(shared: Shared, address: SocketAddr) -> Router {
+    Router::new()
+        .route("/api/{method}", post(call).get(call))
+        .route("/upload/{file}", post(upload))
+        .route("/response/{reply}", post(respond))
+        .route("/link", get(connect))
+        .fallback(fetch)
+        .with_state(App { shared, address })
+}
+
+async fn call(
+    Extract(app): Extract<App>,
+    Path(method): Path<String>,
+    headers: HeaderMap,
+    request: Request,
+) -> Response {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let body = axum::body::to_bytes(request.into_body(), 1 << 24).await.unwrap_or_default();
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let parameters = if text("content-type").starts_with("application/json") {
+        serde_json::from_slice(&body).unwrap_or(Value::Null)
+    } else {
+        form(&format!("{query}&{}", String::from_utf8_lossy(&body)))
+    };
+    let token = state::token(text("authorization"));
+    let (answer, scopes) = app.shared.change(|state| {
+        state.calls.push((method.clone(), parameters.clone()));
+        let answer = methods::call(state, &app, token, &method, &parameters);
+        (answer, state.scopes.clone())
+    });
+    let mut response = match answer {
+        Ok(mut answer) => {
+            answer["ok"] = true.into();
+            Json(answer).into_response()
+        }
+        Err(methods::Refusal::Slow(seconds)) => {
+            let mut response = (
+                StatusCode::TOO_MANY_REQUESTS,
+                Json(json!({ "ok": false, "error": "ratelimited" })),
+            )
+                .into_response();
+            response.headers_mut().insert("retry-after", seconds.into());
+            response
+        }
+        Err(methods::Refusal::Said(refusal)) => Json(refusal).into_response(),
+    };
+    if !scopes.is_empty() {
+        response.headers_mut().insert("x-oauth-scopes", scopes.parse().expect("scopes"));
+    }
+    response
+}
+
+fn form(text: &str) -> Value {
+    let mut url = openclaw_plugin_sdk::reqwest::Url::parse("http://form/").expect("a URL");
+    url.set_query(Some(text));
+    let fields: Map<String, Value> =
+        url.query_pairs().map(|(key, value)| (key.into_owned(), json!(value))).collect();
+    fields.into()
+}
+
+async fn upload(
+    Extract(app): Extract<App>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    // Whoever has the address needs no token, and should show none.
+    if headers.contains_key("authorization") {
+        return StatusCode::BAD_REQUEST;
+    }
+    app.shared.change(|state| {
+        let Some(upload) = state.files.get_mut(&file) else { return StatusCode::NOT_FOUND };
+        if upload.length != body.len() {
+            return StatusCode::BAD_REQUEST;
+        }
+        upload.bytes = Some(body.to_vec());
+        StatusCode::OK
+    })
+}
+
+async fn respond(
+    Extract(app): Extract<App>,
+    Path(reply): Path<String>,
+    Json(body): Json<Value>,
+) -> Response {
+    let known = app.shared.change(|state| {
+        let Some((user, chat)) = state.replies.get(&reply).cloned() else { return false };
+        state.calls.push(("response_url".to_owned(), body.clone()));
+        methods::whisper(state, &body, &user, &chat);
+        true
+    });
+    if known { "ok".into_response() } else { StatusCode::NOT_FOUND.into_response() }
+}
+
+async fn connect(Extract(app): Extract<App>, request: Request) -> Response {
+    let ticket = request.uri().query().and_then(|query| query.strip_prefix("ticket="));
+    let ticket = ticket.unwrap_or_default().to_owned();
+    if !app.shared.change(|state| state.tickets.remove(&ticket)) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    link::upgrade(app.shared, request)
+}
+
+/// Everything else is a file somewhere.
+async fn fetch(Extract(app): Extract<App>) -> StatusCode {
+    app.shared.change(|state| state.fetched += 1);
+    StatusCode::NOT_FOUND
+}
