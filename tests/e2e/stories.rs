@@ -37,6 +37,7 @@ stories! {
     discord_is_the_control_room,
     for_a_while_or_never,
     from_discord_for_the_page,
+    from_slack_for_discord,
     from_the_page,
     invited_and_joined,
     leave_for_a_while_and_no_leave,
