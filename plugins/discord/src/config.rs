@@ -30,7 +30,7 @@ struct Keys {
 #[serde(deny_unknown_fields)]
 struct Guild {
     #[serde(default)]
-    channels: Option<Vec<toml::Value>>,
+    channels: Option<toml::Value>,
 }
 
 impl Config {
@@ -90,7 +90,11 @@ fn guild((id, guild): (String, Guild)) -> Result<(String, Vec<String>), Settings
     }
     let key = format!("guilds.{id}.channels");
     let wrong = |problem| Err(SettingsError::new(key.clone(), problem));
-    let Some(listed) = guild.channels else { return Ok((id, Vec::new())) };
+    let listed = match guild.channels {
+        None => return Ok((id, Vec::new())),
+        Some(toml::Value::Array(listed)) => listed,
+        Some(_) => return wrong("is a list of ids, such as `[\"123456789012345678\"]`"),
+    };
     if listed.is_empty() {
         return wrong(
             "lists no channel: leave it out for all of the server's, or leave the server out",
@@ -215,6 +219,7 @@ mod tests {
         refused("token = 'x'\n[guilds.'*']", "guilds.*");
         refused("token = 'x'\n[guilds.1]\nchannels = []", "guilds.1.channels");
         refused("token = 'x'\n[guilds.1]\nchannels = ['general']", "guilds.1.channels");
+        refused("token = 'x'\n[guilds.1.channels.2]\nallow = true", "guilds.1.channels");
         assert!(
             read("token = 'x'\n[guilds.1]\nusers = [1]").is_err(),
             "what does nothing is refused"
