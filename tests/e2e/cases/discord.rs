@@ -1,12 +1,12 @@
 //! Discord and the whole program: who somebody is there, and what opens nothing.
 
-use openclaw_plugin_sdk::{EventId, contract::Seen};
+use openclaw_plugin_sdk::{EventId, SentRef, contract::Seen};
 use serde_json::{Value, json};
 
 use crate::{
     chats::{Chats, How},
     discord::{Discord, id},
-    fake_discord::{GUILD, Order, Place, person, wire::bot},
+    fake_discord::{GUILD, Order, Place, State, person, wire::bot},
     process::{Gateway, Home, texts},
 };
 
@@ -159,10 +159,7 @@ async fn case_014_case_091_whoever_is_not_the_owner_presses_in_vain() {
     let mut world = World::start(OWNED).await;
     world.say("ann", "hello").await;
     let card = world.shows("owner", "asks to be let in").await;
-    let on = openclaw_plugin_sdk::SentRef {
-        chat: card.chat.clone().unwrap(),
-        id: card.id.clone().unwrap(),
-    };
+    let on = SentRef { chat: card.chat.clone().unwrap(), id: card.id.clone().unwrap() };
     let approve = card
         .buttons
         .iter()
@@ -184,6 +181,31 @@ async fn case_014_case_091_whoever_is_not_the_owner_presses_in_vain() {
     assert!(waits.contains(&id("ann")), "{waits}");
     assert_eq!(world.home.read("credentials/discord-allowFrom.json"), "");
     world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_087_case_093_case_115_under_a_list_a_stranger_gets_nothing_whatever_he_does() {
+    let mut world =
+        World::start(&OWNED.replace("token =", "dm_policy = \"allowlist\"\ntoken =")).await;
+    world.say("owner", "/help").await;
+    let help = world.shows("owner", "/pairing").await;
+    let on = SentRef { chat: help.chat.unwrap(), id: help.id.unwrap() };
+    world.say("eve", "hello").await;
+    let eve = world.discord.heard("eve").await;
+    let mut acts = vec![world.discord.fake.press(&Place::Direct, &eve, &on, "a:1")];
+    for (command, _) in openclaw::registry::listed_commands() {
+        acts.push(world.discord.fake.command(&Place::Direct, &eve, &command, "list"));
+    }
+    for id in &acts {
+        world.settled(&EventId::new(id.clone())).await;
+        let over = |state: &State| {
+            state.asked(id).is_some_and(|asked| asked.answered.is_some() && !asked.waits)
+        };
+        world.discord.fake.until("Discord does not wait", over).await;
+    }
+    world.stop();
+    assert_eq!(world.discord.shown("eve"), []);
+    assert_eq!(world.home.read("credentials/discord-pairing.json"), "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
