@@ -189,7 +189,7 @@ const OURS: &[&str] = &[
     "/startupz",
 ];
 
-/// `case_090`: a request belongs to one account, by its path.
+/// `case_077`: a request belongs to one account, by its path.
 fn one_account_a_path(accounts: &[Read], problems: &Problems) {
     let below = |path: &str, head: &str| {
         path.strip_prefix(head).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

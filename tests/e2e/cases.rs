@@ -22,6 +22,7 @@ mod own_code;
 mod owner;
 mod pair;
 mod phone_chat;
+mod platforms;
 mod reach;
 mod reload;
 mod reload_channels;

@@ -29,6 +29,7 @@ mod pattern;
 mod phone;
 mod process;
 mod slack;
+mod slack_emulator;
 mod transcript;
 mod visitor;
 mod wire;

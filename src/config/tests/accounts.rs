@@ -132,7 +132,7 @@ fn an_account_id_is_fit_for_a_file_name_and_unique() {
 }
 
 #[test]
-fn case_090_two_accounts_cannot_be_served_at_one_path() {
+fn case_077_two_accounts_cannot_be_served_at_one_path() {
     let two = |one: &str, other: &str| {
         format!(
             "[channels.telegram.accounts.a]\nbot_token = '1:a'\napi_root = '{one}'\n\

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Shared, link, methods, state};
 
@@ -72,12 +72,24 @@ async fn call(
     response
 }
 
+/// In a form, lists are JSON in a text.
 fn form(text: &str) -> Value {
     let mut url = openclaw_plugin_sdk::reqwest::Url::parse("http://form/").expect("a URL");
     url.set_query(Some(text));
-    let fields: Map<String, Value> =
-        url.query_pairs().map(|(key, value)| (key.into_owned(), json!(value))).collect();
-    fields.into()
+    let list = |key: &str| ["attachments", "blocks", "files"].contains(&key);
+    let value = |key: &str, value: &str| match serde_json::from_str(value) {
+        Ok(parsed) if list(key) => parsed,
+        _ => json!(value),
+    };
+    url.query_pairs().map(|(key, text)| (key.to_string(), value(&key, &text))).collect()
+}
+
+/// The one part of a form: bytes may also come so.
+fn part(body: &[u8], mark: &str) -> Vec<u8> {
+    let find = |wanted: &[u8]| body.windows(wanted.len()).position(|window| window == wanted);
+    let begins = find(b"\r\n\r\n").map(|at| at + 4).unwrap_or_default();
+    let ends = find(format!("\r\n--{mark}--").as_bytes()).unwrap_or(body.len());
+    body.get(begins..ends).unwrap_or_default().to_vec()
 }
 
 async fn upload(
@@ -86,16 +98,16 @@ async fn upload(
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    // Whoever has the address needs no token, and should show none.
-    if headers.contains_key("authorization") {
-        return StatusCode::BAD_REQUEST;
-    }
+    let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let bytes = kind.split_once("boundary=").map_or(body.to_vec(), |(_, mark)| part(&body, mark));
     app.shared.change(|state| {
         let Some(upload) = state.files.get_mut(&file) else { return StatusCode::NOT_FOUND };
-        if upload.length != body.len() {
+        if upload.length != bytes.len() {
             return StatusCode::BAD_REQUEST;
         }
-        upload.bytes = Some(body.to_vec());
+        upload.bytes = Some(bytes);
+        let shown = headers.contains_key("authorization");
+        state.calls.push(("upload".to_owned(), json!({ "token": shown })));
         StatusCode::OK
     })
 }

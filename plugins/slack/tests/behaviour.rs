@@ -1,0 +1,186 @@
+//! What the contract does not ask: sockets that end, waits, scopes, repeated and foreign requests, and addresses that
+//! are not Slack's.
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed set-up fails the test")]
+
+mod fake;
+
+use std::time::Duration;
+
+use fake::{ANN, CHANNEL, FakeSlack, NAMESAKE, SIGNING_SECRET, direct_chat};
+use openclaw_plugin_sdk::{
+    Body, Button, Card, ChannelError, ChatId, ChatKind, Conversation, Image, InboundRef,
+    OutboundMessage, Text,
+    contract::{Bench, FakePlatform, Mention, Person},
+};
+use serde_json::json;
+
+async fn bench(fake: FakeSlack) -> Bench<FakeSlack> {
+    Bench::start(&channel_slack::PLUGIN, fake).await
+}
+
+fn owner() -> Conversation {
+    Conversation { id: ChatId::new(ANN), kind: ChatKind::Direct }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_ends_is_replaced_before_it_does() {
+    let mut bench = bench(FakeSlack::start().await).await;
+    bench.meet(Person::Ann, "before").await;
+    for reason in ["warning", "refresh_requested"] {
+        let greeted = bench.platform.with(|state| state.greeted);
+        bench.platform.disconnect(reason);
+        bench.platform.until("another socket", |state| state.greeted > greeted).await;
+        // Both serve: what comes on either arrives once.
+        bench.meet(Person::Ann, reason).await;
+    }
+    bench.platform.until("all is acknowledged", |state| state.open.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_switched_off_says_what_to_do() {
+    for (reason, stops) in [("link_disabled", true), ("too_many_websockets", false)] {
+        let mut bench = bench(FakeSlack::start().await).await;
+        bench.platform.disconnect(reason);
+        match bench.ended().await {
+            Err(ChannelError::Unauthorized(text)) if stops => {
+                assert!(text.contains("app_token") || text.contains("Socket Mode"), "{text}");
+            }
+            Err(ChannelError::Disconnected(_) | ChannelError::RateLimited(_)) if !stops => {}
+            other => panic!("{reason}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_105_an_event_that_is_repeated_arrives_once() {
+    let mut bench = bench(FakeSlack::start().await).await;
+    let message = bench.meet(Person::Ann, "once").await;
+    bench.platform.until("it is acknowledged", |state| !state.acknowledged.is_empty()).await;
+    let id = bench.platform.with(|state| state.acknowledged.last().cloned()).expect("an id");
+    bench.platform.repeat(&id);
+    bench.meet(Person::Ann, "another").await;
+    assert_eq!(message.text, "once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mention_that_is_announced_twice_is_one_message() {
+    let mut bench = bench(FakeSlack::start().await).await;
+    bench.happen(openclaw_plugin_sdk::contract::Event::Group(Mention::Us, "hello".into())).await;
+    let message = bench.message().await;
+    assert_eq!((message.conversation.kind, message.mentions_us), (ChatKind::Group, true));
+    bench.meet(Person::Ann, "after").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_088_a_group_of_several_people_is_no_direct_chat() {
+    let mut bench = bench(FakeSlack::start().await).await;
+    bench.platform.message("G0SEVERAL0", "mpim", ANN, json!({ "text": "hello" }));
+    assert_eq!(bench.message().await.conversation.kind, ChatKind::Group);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_is_passed_on_and_a_storm_makes_no_busy_loop() {
+    let mut bench = bench(FakeSlack::start().await).await;
+    let ann = bench.meet(Person::Ann, "hello").await;
+    bench.platform.with(|state| state.storm = Some(9));
+    let calls = bench.platform.with(|state| state.calls.len());
+    for _ in 0..3 {
+        let sent =
+            bench.send(&OutboundMessage::new(ann.conversation.clone(), Text::plain("x"))).await;
+        assert_eq!(sent, Err(ChannelError::RateLimited(Duration::from_secs(9))));
+    }
+    assert_eq!(bench.platform.with(|state| state.calls.len()), calls + 3, "one call each");
+    bench.stop().await;
+    assert_eq!(bench.listen().await, Err(ChannelError::RateLimited(Duration::from_secs(9))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_app_lacks_is_said_though_it_is_connected() {
+    let fake = FakeSlack::start().await;
+    fake.with(|state| state.scopes = "chat:write,im:history".to_owned());
+    let mut bench = bench(fake).await;
+    bench.meet(Person::Ann, "it works").await;
+    bench.platform.with(|state| {
+        let refusal = json!({ "ok": false, "error": "missing_scope", "needed": "chat:write" });
+        state.refusals.insert("chat.postMessage".to_owned(), refusal);
+    });
+    let sent = bench.send(&OutboundMessage::new(owner(), Text::plain("x"))).await;
+    let Err(ChannelError::Undeliverable(text)) = sent else { panic!("{sent:?}") };
+    assert!(text.contains("`chat:write`") && text.contains("install"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_has_not_written_yet_is_written_to() {
+    let bench = bench(FakeSlack::start().await).await;
+    let sent = bench.send(&OutboundMessage::new(owner(), Text::plain("hello"))).await;
+    let sent = sent.expect("it goes");
+    assert_eq!(sent.chat.as_str(), ANN, "the direct chat with a person bears his id");
+    let mut edit = OutboundMessage::new(owner(), Text::plain("better"));
+    edit.replaces = Some(sent.clone());
+    assert_eq!(bench.send(&edit).await, Ok(sent));
+    assert_eq!(bench.platform.with(|state| state.called("conversations.open")), 1, "asked once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_said_at_an_address_that_is_not_slacks() {
+    let fake = FakeSlack::start().await;
+    let mut bench = bench(fake).await;
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let button = Button { label: "Yes".to_owned(), data: "a:1".to_owned() };
+    let card = Card { title: "?".to_owned(), buttons: vec![vec![button]], ..Card::default() };
+    let on = bench.say(&ann, card).await;
+    bench.platform.with(|state| state.elsewhere = Some("https://evil.example/x".to_owned()));
+    let image = Image { png: b"\x89PNG\r\n\x1a\n".to_vec(), caption: Text::plain("scan") };
+    let sent = bench.send(&OutboundMessage::new(owner(), Body::Image(image.clone()))).await;
+    assert!(matches!(sent, Err(ChannelError::Undeliverable(_))), "{sent:?}");
+    bench.platform.with(|state| state.elsewhere = None);
+    bench.send(&OutboundMessage::new(owner(), Body::Image(image))).await.expect("it goes");
+    let uploads = bench.platform.with(|state| {
+        let uploads = state.calls.iter().filter(|(method, _)| method == "upload");
+        uploads.map(|(_, call)| call.clone()).collect::<Vec<_>>()
+    });
+    assert_eq!(uploads, [json!({ "token": false })], "no token goes along");
+    // The answer to a press is for whoever pressed.
+    bench.platform.press(ANN, &on, "a:1");
+    let press = bench.press().await;
+    let mut answer = OutboundMessage::new(press.conversation.clone(), Text::plain("pressed"));
+    answer.answers = Some(InboundRef::Press(press.id));
+    bench.send(&answer).await.expect("it goes");
+    let toast = bench.platform.seen().await.pop().expect("an answer");
+    assert!(toast.toast && toast.text == "pressed", "{toast:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_017_a_slash_word_is_whoevers_typed_it_and_seen_by_nobody_else() {
+    let mut bench = bench(FakeSlack::start().await).await;
+    for channel in [direct_chat(NAMESAKE), CHANNEL.to_owned()] {
+        bench.platform.slash(NAMESAKE, &channel, "pairing list");
+        let message = bench.message().await;
+        assert_eq!(message.text, "/openclaw pairing list");
+        assert_eq!(message.sender.id.as_str(), NAMESAKE);
+        assert_eq!(message.conversation.kind, ChatKind::Direct);
+        assert_eq!(message.conversation.id.as_str(), NAMESAKE, "answered where he alone reads");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_090_only_what_slack_has_signed_is_read() {
+    let mut bench = bench(FakeSlack::start_calling().await).await;
+    let body = |text: &str| {
+        json!({
+            "type": "event_callback", "team_id": fake::TEAM, "event_id": format!("Ev{text}"),
+            "event": { "type": "message", "channel": direct_chat(ANN), "channel_type": "im", "user": ANN,
+                       "ts": "1790000000.000100", "team": fake::TEAM, "text": text },
+        })
+        .to_string()
+    };
+    let status = async |answered: Option<tokio::sync::oneshot::Receiver<_>>| {
+        let answer: openclaw_plugin_sdk::http::Response<openclaw_plugin_sdk::Bytes> =
+            answered.expect("it is sent").await.expect("it is answered");
+        answer.status().as_u16()
+    };
+    for secret in ["", "00000000000000000000000000000000", &SIGNING_SECRET[1..]] {
+        assert_eq!(status(bench.platform.request(body("forged"), secret)).await, 401);
+    }
+    bench.meet(Person::Ann, "a real one").await;
+}
