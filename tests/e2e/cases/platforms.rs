@@ -3,7 +3,12 @@
 use openclaw::registry;
 use openclaw_plugin_sdk::SentRef;
 
-use crate::{chats::How, process::texts, world::World};
+use crate::{
+    chats::{Chats, How},
+    fake_slack::FakeSlack,
+    process::texts,
+    world::World,
+};
 
 /// A channel with an owner, and how its table begins.
 const CHANNELS: [(&str, &str, &str); 2] = [
@@ -127,4 +132,40 @@ async fn case_079_an_account_that_is_switched_off_does_not_connect() {
             !world.home.logged().contains(&format!("account reconnects channel=\"{channel}\""))
         );
     }
+}
+
+/// A Slack for another app.
+const OTHER: (&str, &str) =
+    ("xoxb-000000000002-another-bot-token", "xapp-2-A0WORK0000-another-app-token");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_074_case_101_two_apps_on_slack_share_no_grant_and_no_places() {
+    let other = FakeSlack::start().await;
+    other.with(|state| state.tokens = Some((OTHER.0.to_owned(), OTHER.1.to_owned())));
+    let (channel, owner, keys) = CHANNELS[1];
+    let work = format!(
+        "[channels.slack.accounts.work]\nbot_token = \"{}\"\napp_token = \"{}\"\napi_url = \"{}\"\n",
+        OTHER.0,
+        OTHER.1,
+        other.root()
+    );
+    let mut world = World::start(&config(channel, owner, keys, &work)).await;
+    for name in ["ann", "bob", "eve"] {
+        world.say_on(channel, name, How::Directly, "hello").await;
+        code(&mut world, channel, name).await;
+    }
+    other.until("an app that listens", |state| !state.sockets.is_empty()).await;
+    other.say("ann", How::Directly, "hello").await;
+    let shown = |state: &crate::fake_slack::State| {
+        let mut texts = state.messages.iter().map(crate::fake_slack::Shown::reads);
+        texts.find_map(|text| Some(text.split_once("Pairing code: ")?.1[..8].to_owned()))
+    };
+    other.until("a place of its own", |state| shown(state).is_some()).await;
+    let code = other.with(|state| shown(state)).unwrap();
+    assert!(world.home.cli(&["pairing", "approve", "slack", &code]).status.success());
+    assert!(world.home.read("credentials/slack-work-allowFrom.json").contains("U000000ANN"));
+    assert_eq!(world.home.read("credentials/slack-allowFrom.json"), "");
+    world.say_on(channel, "ann", How::Directly, "and here?").await;
+    world.stop();
+    assert_eq!(world.talks[channel].unread("ann"), Vec::<String>::new(), "she still waits here");
 }

@@ -12,7 +12,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Shared, link, methods, state};
+use super::{Shared, link, methods};
 
 #[derive(Clone)]
 pub(crate) struct App {
@@ -44,8 +44,8 @@ async fn call(
     } else {
         form(&format!("{query}&{}", String::from_utf8_lossy(&body)))
     };
-    let token = state::token(text("authorization"));
     let (answer, scopes) = app.shared.change(|state| {
+        let token = state.token(text("authorization"));
         state.calls.push((method.clone(), parameters.clone()));
         let answer = methods::call(state, &app, token, &method, &parameters);
         (answer, state.scopes.clone())

@@ -50,6 +50,8 @@ pub(crate) struct State {
     pub(crate) slow_down: Option<u64>,
     /// Every call is answered so.
     pub(crate) storm: Option<u64>,
+    /// Other tokens than the usual ones: the bot's and the app's.
+    pub(crate) tokens: Option<(String, String)>,
     /// The tokens do not work any more.
     pub(crate) revoked: bool,
     /// The scopes that the token has; none are named where it is empty.
@@ -202,12 +204,18 @@ impl State {
     }
 }
 
-/// Whose token it is.
-pub(crate) fn token(header: &str) -> Option<&'static str> {
-    match header.strip_prefix("Bearer ")? {
-        BOT_TOKEN => Some("bot"),
-        APP_TOKEN => Some("app"),
-        _ => None,
+impl State {
+    /// Whose token it is.
+    pub(crate) fn token(&self, header: &str) -> Option<&'static str> {
+        let token = header.strip_prefix("Bearer ")?;
+        let (bot, app) = match &self.tokens {
+            Some((bot, app)) => (bot.as_str(), app.as_str()),
+            None => (BOT_TOKEN, APP_TOKEN),
+        };
+        if token == bot {
+            return Some("bot");
+        }
+        (token == app).then_some("app")
     }
 }
 
