@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use openclaw_plugin_sdk::{ChannelError, ChatId, InboundEvent, Inbox, UnixMs};
+use openclaw_plugin_sdk::{ChannelError, ChatId, ChatKind, InboundEvent, Inbox, UnixMs};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -14,6 +14,7 @@ use crate::{
     config::{Config, Ears},
     desk::{Arrival, Desk},
     inbound,
+    names::Names,
     replies::Replies,
     wire::{Me, Named},
 };
@@ -31,6 +32,7 @@ pub(crate) const SCOPES: &[&str] = &[
     "im:read",
     "im:write",
     "mpim:history",
+    "users:read",
 ];
 
 /// Direct chats are remembered up to this many.
@@ -43,6 +45,7 @@ pub(crate) struct Slack {
     api: Result<Arc<Api>, String>,
     pub(crate) desk: Desk,
     pub(crate) replies: Replies,
+    names: Names,
     /// The channel of the direct chat with a person, by his sender id.
     chats: Mutex<BTreeMap<String, String>>,
 }
@@ -58,7 +61,7 @@ impl Slack {
         let commands = commands.into_iter().map(|(name, _)| name).collect();
         let api = Api::new(root, bot_token).map(Arc::new);
         let (desk, replies, chats) = (Desk::default(), Replies::default(), Mutex::default());
-        Self { ears, commands, api, desk, replies, chats }
+        Self { ears, commands, api, desk, replies, names: Names::default(), chats }
     }
 
     pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
@@ -100,7 +103,13 @@ impl Slack {
     ) -> Result<(), ChannelError> {
         match arrival {
             Arrival::Check => self.greet().await.map(drop),
-            Arrival::Message(message) => inbox.deliver(InboundEvent::Message(*message)).await,
+            Arrival::Message(mut message) => {
+                if message.conversation.kind == ChatKind::Direct {
+                    let user = user(message.sender.id.as_str());
+                    message.sender.name = self.names.of(self.api()?, user).await;
+                }
+                inbox.deliver(InboundEvent::Message(*message)).await
+            }
             Arrival::Press(press) => {
                 let (press, reply) = *press;
                 self.replies.add(press.id.clone(), reply);
@@ -116,8 +125,7 @@ impl Slack {
     /// The channel of a chat: of the direct one with a person, which bears his id, Slack is asked once.
     pub(crate) async fn channel(&self, chat: &ChatId) -> Result<String, ChannelError> {
         let id = chat.as_str();
-        let user = id.strip_prefix("team:").and_then(|id| id.split_once(":user:"));
-        let user = user.map_or(id, |(_, user)| user);
+        let user = user(id);
         if !user.starts_with(['U', 'W']) {
             return Ok(id.to_owned());
         }
@@ -144,6 +152,12 @@ impl Slack {
             chats.insert(person.to_owned(), channel.to_owned());
         }
     }
+}
+
+/// The person of a sender id, without his workspace.
+fn user(id: &str) -> &str {
+    let foreign = id.strip_prefix("team:").and_then(|id| id.split_once(":user:"));
+    foreign.map_or(id, |(_, user)| user)
 }
 
 fn lacking(scopes: &str) -> Option<String> {
@@ -176,7 +190,7 @@ mod tests {
     fn what_the_app_lacks_is_named() {
         let all = SCOPES.join(",");
         assert_eq!(lacking(&all), None);
-        assert_eq!(lacking(&format!("{}, users:read", all.replace(',', ", "))), None);
+        assert_eq!(lacking(&format!("{}, users:read.email", all.replace(',', ", "))), None);
         let text = lacking(&all.replace("files:write,", "")).unwrap();
         assert!(text.contains("`files:write`:") && text.contains("install"), "{text}");
     }

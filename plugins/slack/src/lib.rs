@@ -10,6 +10,7 @@ mod desk;
 mod hold;
 mod inbound;
 mod manifest;
+mod names;
 mod outbound;
 mod picture;
 mod replies;

@@ -184,3 +184,23 @@ async fn case_090_only_what_slack_has_signed_is_read() {
     }
     bench.meet(Person::Ann, "a real one").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_080_a_name_is_shown_and_its_absence_holds_nobody_up() {
+    let mut bench = bench(FakeSlack::start().await).await;
+    let message = bench.meet(Person::Namesake, "hello").await;
+    assert_eq!(message.sender.name.as_deref(), Some("Ann"));
+    assert_eq!(message.sender.id.as_str(), NAMESAKE, "and nothing is decided by it");
+    bench.meet(Person::Namesake, "again").await;
+    assert_eq!(bench.platform.with(|state| state.called("users.info")), 1, "asked once");
+    let refusal = json!({ "ok": false, "error": "missing_scope", "needed": "users:read" });
+    bench.platform.with(|state| state.refusals.insert("users.info".to_owned(), refusal));
+    for text in ["one", "two"] {
+        assert_eq!(bench.meet(Person::Ann, text).await.sender.name, None);
+    }
+    assert_eq!(
+        bench.platform.with(|state| state.called("users.info")),
+        2,
+        "and not at each message"
+    );
+}

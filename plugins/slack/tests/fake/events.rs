@@ -20,6 +20,14 @@ pub(crate) fn person(name: &str) -> String {
     format!("U0{:0>8}", name.to_ascii_uppercase())
 }
 
+/// What a person calls himself: anybody can be Ann.
+pub(crate) fn name(user: &str) -> String {
+    if [super::ANN, super::NAMESAKE].contains(&user) {
+        return "Ann".to_owned();
+    }
+    user.trim_start_matches(['U', '0']).to_ascii_lowercase()
+}
+
 /// A person of another workspace, as messages name him.
 pub(crate) fn foreign_person(user: &str, team: &str) -> Value {
     json!({ "user": user, "user_team": team, "source_team": team, "team": team, "shared": true })

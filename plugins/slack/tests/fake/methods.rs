@@ -57,6 +57,11 @@ pub(crate) fn call(
             let chat = direct_chat(user.ok_or_else(|| said("user_not_found"))?);
             Ok(json!({ "channel": { "id": chat }, "no_op": true, "already_open": true }))
         }
+        "users.info" => {
+            let user = given["user"].as_str().ok_or_else(|| said("user_not_found"))?;
+            let profile = json!({ "display_name": super::events::name(user), "real_name": "" });
+            Ok(json!({ "user": { "id": user, "profile": profile } }))
+        }
         _ => files::call(state, app, method, given).unwrap_or_else(|| Err(said("unknown_method"))),
     }
 }
