@@ -47,9 +47,8 @@ where
         "type": "hello", "num_connections": 1, "connection_info": { "app_id": "A0GATE0000" },
         "debug_info": { "host": "fake", "approximate_connection_time": 18060 },
     });
-    if stream.send(Message::text(hello.to_string())).await.is_err() {
-        return;
-    }
+    // Whoever is greeted can be spoken to at once.
+    drop(orders.send(Order::Say(hello.to_string())));
     let number = shared.change(|state| {
         state.greeted += 1;
         let number = state.greeted;
