@@ -18,7 +18,7 @@ pub enum ChatKind {
 /// Where a message was written, and where its answer goes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Conversation {
-    /// Stable id of the place.
+    /// Stable id of the place. A direct one can also be written to by the id of the person in it.
     pub id: ChatId,
     /// What kind of place it is.
     pub kind: ChatKind,

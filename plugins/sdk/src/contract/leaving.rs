@@ -2,8 +2,8 @@
 
 use super::{Bench, FakePlatform, Person};
 use crate::{
-    Body, Card, ChannelPlugin, ChatId, Conversation, Image, InboundRef, OutboundMessage, Text,
-    TextLimit, TextUnit,
+    Body, Card, ChannelPlugin, ChatId, ChatKind, Conversation, Image, InboundRef, OutboundMessage,
+    Text, TextLimit, TextUnit,
 };
 
 pub(super) async fn check<P: FakePlatform>(
@@ -11,6 +11,7 @@ pub(super) async fn check<P: FakePlatform>(
     start: &impl AsyncFn() -> P,
 ) {
     a_text_is_sent_once_and_unchanged(&mut Bench::start(plugin, start().await).await, plugin).await;
+    a_person_is_written_to_by_his_id(&mut Bench::start(plugin, start().await).await, plugin).await;
     an_answer_stands_below_its_question(&mut Bench::start(plugin, start().await).await, plugin)
         .await;
     a_text_over_the_limit_is_refused(&mut Bench::start(plugin, start().await).await, plugin).await;
@@ -52,6 +53,21 @@ async fn a_text_is_sent_once_and_unchanged<P: FakePlatform>(
         "{}: a text alone",
         plugin.id
     );
+}
+
+/// An owner who has not written since the start is known by his id alone.
+async fn a_person_is_written_to_by_his_id<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let said = bench.say(&ann, Text::plain("one")).await;
+    let chat = Conversation { id: ChatId::new(ann.sender.id.as_str()), kind: ChatKind::Direct };
+    let sent = bench.send(&OutboundMessage::new(chat, Text::plain("two"))).await;
+    assert!(sent.is_ok(), "{}: a person's id is the way to him: {sent:?}", plugin.id);
+    let seen = bench.platform.seen().await;
+    let places: Vec<_> = seen.iter().map(|seen| seen.chat.clone()).collect();
+    assert_eq!(places, [Some(said.chat.clone()), Some(said.chat)], "{}: the same chat", plugin.id);
 }
 
 async fn an_answer_stands_below_its_question<P: FakePlatform>(
