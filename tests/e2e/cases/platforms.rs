@@ -169,3 +169,24 @@ async fn case_074_case_101_two_apps_on_slack_share_no_grant_and_no_places() {
     world.stop();
     assert_eq!(world.talks[channel].unread("ann"), Vec::<String>::new(), "she still waits here");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_refused_stops_its_account_alone_and_says_what_to_look_at() {
+    for (channel, owner, keys) in CHANNELS {
+        let wrong = keys
+            .replace("{discord.token}", "wrong.token.of-a-bot")
+            .replace("{slack.bot_token}", "xoxb-000000000009-wrong-token");
+        let mut world = World::start(&config(channel, owner, &wrong, "")).await;
+        world.home.logs("account stopped: unauthorized").await;
+        let (status, _) = texts(&world.home.cli(&["channels", "status"]));
+        let line = status.lines().find(|line| line.to_lowercase().contains(channel)).unwrap();
+        assert!(line.contains("unauthorized") && line.contains("tokenˋ"), "{line}");
+        assert_eq!(world.home.logged().matches("account stopped").count(), 1, "no loop");
+        world.visitor("bob").await.say("hello").await.unwrap();
+        assert!(world.visitor("bob").await.next().await.contains("Pairing code"));
+        world.stop();
+        assert!(
+            !world.home.logged().contains("wrong.token") && !world.home.logged().contains("0009")
+        );
+    }
+}
