@@ -28,6 +28,7 @@ mod reload;
 mod reload_channels;
 mod setup_code;
 mod side_doors;
+mod slack;
 pub(crate) mod sockets;
 mod wire_bad_input;
 mod wire_flood;

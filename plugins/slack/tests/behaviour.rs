@@ -204,3 +204,15 @@ async fn case_080_a_name_is_shown_and_its_absence_holds_nobody_up() {
         "and not at each message"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "long: a socket is given up after 35 s of silence"]
+async fn a_socket_that_says_nothing_any_more_is_given_up() {
+    let mut bench = bench(FakeSlack::start().await).await;
+    bench.meet(Person::Ann, "before").await;
+    bench.platform.with(|state| state.order(|| fake::Order::Freeze));
+    // The suite waits for thirty seconds at most.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let ended = bench.ended().await;
+    assert!(matches!(ended, Err(ChannelError::Disconnected(_))), "{ended:?}");
+}

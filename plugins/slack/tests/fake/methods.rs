@@ -59,7 +59,9 @@ pub(crate) fn call(
         }
         "users.info" => {
             let user = given["user"].as_str().ok_or_else(|| said("user_not_found"))?;
-            let profile = json!({ "display_name": super::events::name(user), "real_name": "" });
+            let own = state.names.get(user).cloned();
+            let name = own.unwrap_or_else(|| super::events::name(user));
+            let profile = json!({ "display_name": name, "real_name": "" });
             Ok(json!({ "user": { "id": user, "profile": profile } }))
         }
         _ => files::call(state, app, method, given).unwrap_or_else(|| Err(said("unknown_method"))),

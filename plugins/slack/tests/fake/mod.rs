@@ -37,7 +37,8 @@ use tokio::{
 
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub(crate) use events::{direct_chat, person};
-pub(crate) use state::{Shown, State};
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub(crate) use state::{Order, Shown, State};
 
 /// The tokens and the secret that work.
 pub(crate) const BOT_TOKEN: &str = "xoxb-000000000001-contract-suite-bot-token";

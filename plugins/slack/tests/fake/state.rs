@@ -50,6 +50,8 @@ pub(crate) struct State {
     pub(crate) slow_down: Option<u64>,
     /// Every call is answered so.
     pub(crate) storm: Option<u64>,
+    /// What people call themselves, where it is something else than usual.
+    pub(crate) names: BTreeMap<String, String>,
     /// Other tokens than the usual ones: the bot's and the app's.
     pub(crate) tokens: Option<(String, String)>,
     /// The tokens do not work any more.
