@@ -135,10 +135,16 @@ pub fn read(auth: &Auth, state: &StateDir) -> Result<(Option<Secret>, SecretSour
 fn generated(state: &StateDir) -> Result<Secret, StoreError> {
     let path = state.gateway_token();
     let make = || {
-        let token = URL_SAFE_NO_PAD.encode(world::random::<32>()?);
+        let token = spelled(world::random::<32>()?);
         Ok(format!("{token}\n").into_bytes())
     };
     token(path.clone(), private::once(state, &path, make)?)
+}
+
+/// 255 bits. It begins with a letter: a command line takes what begins with a dash for an option.
+fn spelled(mut bytes: [u8; 32]) -> String {
+    bytes[0] &= 0x7f;
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 fn kept(state: &StateDir) -> Result<Option<Secret>, StoreError> {
@@ -243,6 +249,14 @@ mod tests {
         }
         assert_eq!(secret.compare(Some("abcdefgh"), None), Shared::Matched(SecretKind::Token));
         assert!(!format!("{secret:?}").contains("abcdefgh"));
+    }
+
+    #[test]
+    fn a_token_can_be_written_behind_an_option() {
+        for first in 0..=u8::MAX {
+            let token = spelled([first; 32]);
+            assert!(token.starts_with(|c: char| c.is_ascii_alphabetic()), "{token}");
+        }
     }
 
     #[test]
