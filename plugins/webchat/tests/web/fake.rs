@@ -79,7 +79,11 @@ async fn stay(
     opened.send_replace(Some(browser.clone()));
     let mut next = None;
     loop {
-        let Ok(mut page) = browser.knock().await else { return };
+        // Whoever knocks just when nobody receives is sent away, and knocks again, as the real page does.
+        let Ok(mut page) = browser.knock().await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
         while let Some(wish) = wish(&mut page, &mut says, &mut next).await {
             match wish {
                 Wish::Say(what) if page.put_json(&what).await => {}
