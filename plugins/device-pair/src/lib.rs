@@ -186,7 +186,7 @@ mod tests {
         };
         let renamed = Waiting {
             channel: "webchat".into(),
-            account: "work".into(),
+            account: "second".into(),
             sender: "v-1".into(),
             later_name: Some("Owner".into()),
             code: Opaque(2),
@@ -278,7 +278,7 @@ mod tests {
             <code 1> telegram/default sender 123456789 (Ann)
             asked 59 s ago, 59 min left
 
-            <code 2> webchat/work sender v-1 (Ann; later: Owner)
+            <code 2> webchat/second sender v-1 (Ann; later: Owner)
             asked 59 min ago, 0 s left
 
             /pairing approve <code> or /pairing deny <code>"#]],
@@ -289,7 +289,7 @@ mod tests {
             &expect![[r#"
             Pairing requests (1)
 
-            <code 2> webchat/work sender v-1 (Ann; later: Owner)
+            <code 2> webchat/second sender v-1 (Ann; later: Owner)
             asked 59 min ago, 0 s left
 
             /pairing approve <code> or /pairing deny <code>"#]],
@@ -314,7 +314,7 @@ mod tests {
         check(
             "deny telegram ab3d7x9k",
             Decided::Done(renamed.clone()),
-            &expect!["Denied webchat/work sender v-1 (Ann; later: Owner)"],
+            &expect!["Denied webchat/second sender v-1 (Ann; later: Owner)"],
         );
         check(
             "deny ab3d7x9k",
@@ -342,7 +342,7 @@ mod tests {
             telegram/default sender 123456789 (Ann)
             /pairing approve telegram <code 1>
 
-            webchat/work sender v-1 (Ann; later: Owner)
+            webchat/second sender v-1 (Ann; later: Owner)
             /pairing approve webchat <code 2>"#]],
         );
     }

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use openclaw_plugin_sdk::{Secret, Settings, SettingsError, reqwest::Url, toml};
+use openclaw_plugin_sdk::{
+    Secret, Settings, SettingsError,
+    http_client::{self, is_local},
+    reqwest::Url,
+    toml,
+};
 use serde::Deserialize;
 
 use crate::is_snowflake;
@@ -46,19 +51,19 @@ impl Config {
 
     /// True where Discord answers on this machine: then the token passes no proxy.
     pub(crate) fn is_local(&self) -> bool {
-        loopback(&self.root)
+        is_local(&self.root)
     }
 
     /// Checks where the gateway is said to be: the token goes nowhere but to whom it was meant for.
     pub(crate) fn gateway(&self, said: &str) -> Result<Url, &'static str> {
         let url = Url::parse(said).map_err(|_| "Discord names a gateway that is no URL")?;
-        let private = url.scheme() == "wss" || (url.scheme() == "ws" && loopback(&url));
+        let private = url.scheme() == "wss" || (url.scheme() == "ws" && is_local(&url));
         if !private {
             return Err("Discord names a gateway that is not `wss`: the token would show");
         }
         let public = self.root.as_str().trim_end_matches('/') == PUBLIC;
-        let same = url.host_str() == self.root.host_str() || (self.is_local() && loopback(&url));
-        if public && !loopback(&url) || !public && same {
+        let same = url.host_str() == self.root.host_str() || (self.is_local() && is_local(&url));
+        if public && !is_local(&url) || !public && same {
             Ok(url)
         } else {
             Err("the gateway is at another host than `api_root`: the token does not go there")
@@ -116,31 +121,9 @@ fn guild((id, guild): (String, Guild)) -> Result<(String, Vec<String>), Settings
 }
 
 fn root(text: &str) -> Result<Url, SettingsError> {
-    let wrong = |problem| SettingsError::new("api_root", problem);
     // Others write the path behind it too.
     let host = text.trim_end_matches('/').trim_end_matches("/v10").trim_end_matches("/api");
-    let url = Url::parse(host).map_err(|_| wrong("is not a URL, such as `https://host`"))?;
-    if !url.username().is_empty()
-        || url.password().is_some()
-        || url.query().is_some()
-        || url.fragment().is_some()
-    {
-        return Err(wrong("must not have a user, a query or a fragment"));
-    }
-    match (url.scheme(), loopback(&url)) {
-        ("https", _) | ("http", true) => Ok(url),
-        ("http", false) => Err(wrong(
-            "must be `https`: only a loopback host is spoken to without, as the token would show",
-        )),
-        _ => Err(wrong("must be `https`")),
-    }
-}
-
-fn loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    http_client::root("api_root", host, "https://host")
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! The wire: what of the chat completions we use. Names nothing of it to the outside.
 
-use std::net::IpAddr;
-
-use openclaw_plugin_sdk::{SettingsError, reqwest::Url};
+use openclaw_plugin_sdk::{SettingsError, http_client, reqwest::Url};
 use serde::{Deserialize, Serialize};
 
 use crate::history::Turn;
@@ -130,9 +128,8 @@ pub(crate) fn endpoint(base_url: &str) -> Result<(Url, Host), SettingsError> {
     let wrong = |problem: &str| SettingsError::new("base_url", problem);
     let no_url = || wrong("must be a URL, such as `https://api.example.com/v1`");
     let mut url = Url::parse(base_url.trim()).map_err(|_| no_url())?;
-    let host = url.host_str().ok_or_else(no_url)?.trim_matches(['[', ']']);
-    let local = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    let host = if local { Host::This } else { Host::Remote };
+    url.host_str().ok_or_else(no_url)?;
+    let host = if http_client::is_local(&url) { Host::This } else { Host::Remote };
     match url.scheme() {
         "https" => {}
         "http" if host == Host::This => {}

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::ChannelError;
+use reqwest::Url;
+
+use crate::{ChannelError, SettingsError};
 
 /// A client with a connect limit of 5 s and this limit for a whole request.
 pub fn client(limit: Duration) -> Result<reqwest::Client, String> {
@@ -12,6 +14,35 @@ pub fn client(limit: Duration) -> Result<reqwest::Client, String> {
 /// The same for servers on this machine: what is asked of them passes no proxy.
 pub fn local_client(limit: Duration) -> Result<reqwest::Client, String> {
     build(reqwest::Client::builder().no_proxy(), limit)
+}
+
+/// The configured address of a platform's API, under this key: encrypted, or on this machine, as a token goes there.
+pub fn root(key: &str, text: &str, example: &str) -> Result<Url, SettingsError> {
+    let wrong = |problem: &str| SettingsError::new(key, problem);
+    let url = Url::parse(text.trim_end_matches('/'))
+        .map_err(|_| wrong(&format!("is not a URL, such as `{example}`")))?;
+    if !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
+        return Err(wrong("must not have a user, a query or a fragment"));
+    }
+    match (url.scheme(), is_local(&url)) {
+        ("https", _) | ("http", true) => Ok(url),
+        ("http", false) => Err(wrong(
+            "must be `https`: only a loopback host is spoken to without, as the token would show",
+        )),
+        _ => Err(wrong("must be `https`")),
+    }
+}
+
+/// True for an address of this machine.
+pub fn is_local(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn build(builder: reqwest::ClientBuilder, limit: Duration) -> Result<reqwest::Client, String> {

@@ -1,8 +1,10 @@
 //! Which addresses are Slack's: only those are called, whatever an event or an answer says.
 
-use openclaw_plugin_sdk::{SettingsError, reqwest::Url};
-
-use crate::config::error;
+use openclaw_plugin_sdk::{
+    SettingsError,
+    http_client::{self, is_local},
+    reqwest::Url,
+};
 
 const PUBLIC: &str = "https://slack.com/api";
 
@@ -12,23 +14,7 @@ pub(crate) struct Root(Url);
 impl Root {
     /// The configured one, or Slack's own.
     pub(crate) fn read(text: Option<&str>) -> Result<Self, SettingsError> {
-        let wrong = |problem| error("api_url", problem);
-        let url = Url::parse(text.unwrap_or(PUBLIC).trim_end_matches('/'))
-            .map_err(|_| wrong("is not a URL, such as `https://host/api`"))?;
-        if !url.username().is_empty()
-            || url.password().is_some()
-            || url.query().is_some()
-            || url.fragment().is_some()
-        {
-            return Err(wrong("must not have a user, a query or a fragment"));
-        }
-        match (url.scheme(), is_loopback(&url)) {
-            ("https", _) | ("http", true) => Ok(Self(url)),
-            ("http", false) => Err(wrong(
-                "must be `https`: only a loopback host is spoken to without, as the tokens would show",
-            )),
-            _ => Err(wrong("must be `https`")),
-        }
+        http_client::root("api_url", text.unwrap_or(PUBLIC), "https://host/api").map(Self)
     }
 
     /// Where a method answers.
@@ -38,7 +24,7 @@ impl Root {
 
     /// True where the Web API answers on this machine: then the tokens pass no proxy.
     pub(crate) fn is_local(&self) -> bool {
-        is_loopback(&self.0)
+        is_local(&self.0)
     }
 
     /// An address that Slack named, if it is one to call: encrypted and Slack's own, or exactly as the Web API's.
@@ -58,13 +44,6 @@ impl Root {
         let ours = as_secure && same_port && host == own_host;
         (slacks || ours).then_some(url)
     }
-}
-
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use openclaw_plugin_sdk::{ChannelError, Secret, Settings, SettingsError, reqwest::Url};
+use openclaw_plugin_sdk::{
+    ChannelError, Secret, Settings, SettingsError, http_client, reqwest::Url,
+};
 use serde::Deserialize;
 
 const PUBLIC: &str = "https://api.telegram.org";
@@ -44,7 +46,8 @@ impl Config {
                 return Err(error("token_file", "stands beside `bot_token`: give one of them"));
             }
         };
-        let root = root(keys.api_root.as_deref().unwrap_or(PUBLIC))?;
+        let root = keys.api_root.as_deref().unwrap_or(PUBLIC);
+        let root = http_client::root("api_root", root, "https://host/path")?;
         Ok(Self { token, root })
     }
 
@@ -66,7 +69,7 @@ impl Config {
 
     /// True where the Bot API answers on this machine: then the token passes no proxy.
     pub(crate) fn is_local(&self) -> bool {
-        loopback(&self.root)
+        http_client::is_local(&self.root)
     }
 
     /// The key that a refused token came from.
@@ -88,33 +91,6 @@ fn checked(token: &Secret) -> Result<Secret, &'static str> {
         return Err("is not of the form that BotFather gives, `<number>:<letters>`");
     }
     Ok(Secret::new(text))
-}
-
-fn root(text: &str) -> Result<Url, SettingsError> {
-    let wrong = |problem| error("api_root", problem);
-    let url = Url::parse(text.trim_end_matches('/'))
-        .map_err(|_| wrong("is not a URL, such as `https://host/path`"))?;
-    if !url.username().is_empty()
-        || url.password().is_some()
-        || url.query().is_some()
-        || url.fragment().is_some()
-    {
-        return Err(wrong("must not have a user, a query or a fragment"));
-    }
-    match (url.scheme(), loopback(&url)) {
-        ("https", _) | ("http", true) => Ok(url),
-        ("http", false) => Err(wrong(
-            "must be `https`: only a loopback host is spoken to without, as the token would show",
-        )),
-        _ => Err(wrong("must be `https`")),
-    }
-}
-
-fn loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn error(key: &str, problem: &str) -> SettingsError {
