@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
 
@@ -50,7 +50,6 @@ pub(crate) struct Running {
 }
 
 /// Whom the platform takes the account for.
-#[derive(Clone)]
 struct Login {
     channel: Arc<dyn Channel>,
     /// What the channel was opened with.
@@ -95,18 +94,18 @@ impl Running {
         }
     }
 
-    fn login(&self) -> Login {
-        self.login.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn login(&self) -> RwLockReadGuard<'_, Login> {
+        self.login.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The channel as it is now. What is on its way out takes it when it goes.
     pub(crate) fn channel(&self) -> Arc<dyn Channel> {
-        self.login().channel
+        Arc::clone(&self.login().channel)
     }
 
     /// True where its channel was opened with these settings.
     pub(crate) fn is_opened_with(&self, settings: &toml::Table) -> bool {
-        self.login.read().unwrap_or_else(PoisonError::into_inner).settings == *settings
+        self.login().settings == *settings
     }
 
     /// Tells apart what different logins have numbered alike.
