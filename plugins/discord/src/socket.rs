@@ -1,17 +1,11 @@
-//! The gateway's socket: TLS where it is not on this machine, and frames as text.
+//! The gateway's socket: frames as text.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use openclaw_plugin_sdk::{ChannelError, reqwest::Url};
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
+use openclaw_plugin_sdk::{ChannelError, Stream, reqwest::Url, socket_client};
 use serde_json::Value;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
+use tokio::{io::AsyncWriteExt, time::timeout};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{
@@ -26,11 +20,8 @@ use tokio_tungstenite::{
 /// So long a connection may take.
 const DIAL: Duration = Duration::from_secs(15);
 
-trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
-
 /// An open socket.
-pub(crate) struct Socket(WebSocketStream<Box<dyn Wire>>);
+pub(crate) struct Socket(WebSocketStream<Box<dyn Stream>>);
 
 /// What a socket gives.
 pub(crate) enum Heard {
@@ -87,26 +78,9 @@ impl Socket {
 }
 
 async fn dial(url: &Url) -> Result<Socket, ChannelError> {
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let port = url.port_or_known_default().unwrap_or(443);
-    let unreachable = |_| lost("cannot connect to the gateway");
-    let stream = TcpStream::connect((host, port)).await.map_err(unreachable)?;
-    let wire: Box<dyn Wire> = if url.scheme() == "wss" {
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| lost("that is no host"))?;
-        let secured = TlsConnector::from(Arc::new(tls()?)).connect(name, stream).await;
-        Box::new(secured.map_err(|_| lost("the gateway shows no certificate that is believed"))?)
-    } else {
-        Box::new(stream)
-    };
+    let wire = socket_client::dial(url).await.map_err(lost)?;
     let opened = client_async(url.as_str(), wire).await;
     opened.map(|(socket, _)| Socket(socket)).map_err(|_| lost("the gateway opens no socket"))
-}
-
-fn tls() -> Result<ClientConfig, ChannelError> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let config = config.with_safe_default_protocol_versions().map_err(|_| lost("no TLS"))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
 fn lost(what: &str) -> ChannelError {

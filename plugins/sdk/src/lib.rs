@@ -20,6 +20,7 @@ mod message;
 mod responder;
 mod secret;
 mod settings;
+pub mod socket_client;
 mod text;
 
 pub use access::{

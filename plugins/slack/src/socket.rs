@@ -1,18 +1,13 @@
 //! One socket of Socket Mode: opened with a ticket of Slack's, to an address of Slack's, and closed by
 //! whoever hears nothing on it for too long.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use openclaw_plugin_sdk::{ChannelError, Secret, reqwest::Url};
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use openclaw_plugin_sdk::{ChannelError, Secret, Stream, reqwest::Url, socket_client};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout},
-};
-use tokio_rustls::TlsConnector;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{Bytes, Message, protocol::WebSocketConfig},
@@ -33,12 +28,9 @@ const OPENS_WITHIN: Duration = Duration::from_secs(15);
 const SENDS_WITHIN: Duration = Duration::from_secs(5);
 const LONGEST_FRAME: usize = 4 << 20;
 
-trait Wire: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
-impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Wire for T {}
-
 /// A socket on which Slack has said hello.
 pub(crate) struct Socket {
-    stream: WebSocketStream<Box<dyn Wire>>,
+    stream: WebSocketStream<Box<dyn Stream>>,
     pub(crate) number: u64,
     heard: Instant,
     /// Since when Slack wants it replaced.
@@ -142,34 +134,12 @@ pub(crate) fn gone(what: &str) -> ChannelError {
     ChannelError::Disconnected(format!("Slack: {what}"))
 }
 
-async fn dial(url: &Url) -> Result<WebSocketStream<Box<dyn Wire>>, ChannelError> {
-    let host = url.host_str().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = url.port_or_known_default().unwrap_or(443);
-    let unreachable = |_| gone("its socket cannot be reached");
-    let tcp = TcpStream::connect((host, port)).await.map_err(unreachable)?;
-    tcp.set_nodelay(true).map_err(unreachable)?;
-    let wire: Box<dyn Wire> = if url.scheme() == "wss" {
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| gone("names an address for its socket that has no name"))?;
-        let config = tls().map_err(|_| gone("cannot be spoken to with TLS"))?;
-        let secured = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
-        Box::new(secured.map_err(|_| gone("its socket has no certificate to trust"))?)
-    } else {
-        Box::new(tcp)
-    };
+async fn dial(url: &Url) -> Result<WebSocketStream<Box<dyn Stream>>, ChannelError> {
+    let wire = socket_client::dial(url).await.map_err(gone)?;
     let config = WebSocketConfig::default()
         .max_message_size(Some(LONGEST_FRAME))
         .max_frame_size(Some(LONGEST_FRAME));
     // The address holds a ticket: no error of this may say it.
     let upgraded = client_async_with_config(url.as_str(), wire, Some(config)).await;
     upgraded.map(|(stream, _)| stream).map_err(|_| gone("refuses its own socket's address"))
-}
-
-fn tls() -> Result<ClientConfig, rustls::Error> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
