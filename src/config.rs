@@ -18,12 +18,12 @@ pub mod show;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, fs, io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
 use jiff::tz::TimeZone;
-use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, SenderId, UnixMs, toml};
+use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, SenderId, UnixMs, own_file, toml};
 
 use self::{
     device_pair::{DevicePair, Mdns},
@@ -268,7 +268,7 @@ impl Source<'_> {
     /// The file and what is in it; `None` where nobody named one and the default is absent.
     fn read(&self) -> Result<(PathBuf, Option<Vec<u8>>), ConfigError> {
         let path = path(self);
-        match fs::read(&path) {
+        match own_file::read(&path) {
             Ok(bytes) => Ok((path, Some(bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.named() {
                 Some((named_by, path)) => Err(ConfigError::Missing { named_by, path }),

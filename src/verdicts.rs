@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, path::Path};
 
-use openclaw_plugin_sdk::{AccountId, ChatId, SenderId, UnixMs};
+use openclaw_plugin_sdk::{AccountId, ChatId, SenderId, UnixMs, own_file};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -94,7 +94,7 @@ pub fn write(path: &Path, seen: &[Seen]) -> Result<(), StoreError> {
 /// Reads them; none where there is no file.
 pub fn read(path: &Path) -> Result<Vec<Seen>, StoreError> {
     let failed = |source| StoreError::Io { doing: "read", path: path.to_owned(), source };
-    let bytes = match std::fs::read(path) {
+    let bytes = match own_file::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failed(error)),

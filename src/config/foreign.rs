@@ -2,9 +2,9 @@
 //!
 //! A scan that never fails and never looks at a value: the file is JSON5, and may be torn.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use openclaw_plugin_sdk::ChannelPlugin;
+use openclaw_plugin_sdk::{ChannelPlugin, own_file};
 
 use super::names;
 
@@ -14,7 +14,7 @@ const FILES: &[&str] = &["openclaw.json", "moltbot.json", "clawdbot.json"];
 pub(super) fn notice(folder: &Path, channels: &[&'static ChannelPlugin]) -> Option<String> {
     let path = FILES.iter().map(|name| folder.join(name)).find(|path| path.is_file())?;
     let file = path.display();
-    let text = match fs::read(&path) {
+    let text = match own_file::read(&path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => return Some(format!("{file} is not read yet ({error})")),
     };

@@ -13,7 +13,7 @@ use std::{
 
 use openclaw_plugin_sdk::{
     Attachment, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId,
-    UnixMs,
+    UnixMs, own_file,
 };
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -91,7 +91,7 @@ pub(crate) fn key(login: [u8; 16], chat: &ChatId, sender: &SenderId, event: &Eve
 impl Journal {
     /// Reads what is there. A torn last line is a line that was never acknowledged.
     pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
-        let text = match fs::read(&path) {
+        let text = match own_file::read(&path) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
@@ -260,7 +260,7 @@ fn appendable(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         crate::store::private::ensure_dir(folder).map_err(io::Error::other)?;
     }
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+    own_file::open_with(OpenOptions::new().create(true).append(true).mode(0o600), path)
 }
 
 /// As it stands on disk.

@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use openclaw_plugin_sdk::{AccountId, ChatId, ChatKind, Conversation, EventId, SenderId, SentRef};
+use openclaw_plugin_sdk::{
+    AccountId, ChatId, ChatKind, Conversation, EventId, SenderId, SentRef, own_file,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -133,7 +135,7 @@ impl Copy {
 impl SetupBook {
     /// Reads what is there; what cannot be read is forgotten, for nothing in it decides anything.
     pub(crate) fn open(path: PathBuf) -> Self {
-        let bytes = std::fs::read(&path).unwrap_or_default();
+        let bytes = own_file::read(&path).unwrap_or_default();
         let mut pages: Pages = serde_json::from_slice(&bytes).unwrap_or_default();
         for entry in &mut pages.codes {
             // What was on its way when the gateway ended stands nowhere that we know of.

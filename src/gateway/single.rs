@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use openclaw_plugin_sdk::own_file;
+
 /// Held while a gateway runs on the state folder; let go by the operating system however it ends.
 #[derive(Debug)]
 pub(crate) struct Single(File);
@@ -37,14 +39,9 @@ impl Single {
         if let Some(folder) = path.parent() {
             crate::store::private::ensure_dir(folder)?;
         }
-        let open = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path);
-        let mut file = open.map_err(io)?;
+        let mut how = OpenOptions::new();
+        how.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = own_file::open_with(&mut how, path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => {

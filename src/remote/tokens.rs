@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use openclaw_plugin_sdk::own_file;
 use serde_json::{Map, Value, json};
 
 use super::{address::Address, identity};
@@ -77,7 +78,7 @@ impl TokenBook {
     /// The book of this device; another device's is no book.
     fn read(&self) -> Result<Map<String, Value>, StoreError> {
         let io = |source| StoreError::Io { doing: "read", path: self.path.clone(), source };
-        let text = match std::fs::read(&self.path) {
+        let text = match own_file::read(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(self.fresh()),
             Err(error) => return Err(io(error)),

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use openclaw_plugin_sdk::{SenderId, UnixMs};
+use openclaw_plugin_sdk::{SenderId, UnixMs, own_file};
 
 use super::{
     StoreError,
@@ -131,7 +131,7 @@ impl<'a> Change<'a> {
         if before.is_some_and(|before| !self.log.wrote(path, before)) {
             let orig = with_suffix(path, ".orig");
             if !orig.exists() {
-                let bytes = std::fs::read(path).map_err(|error| io("read", path, error))?;
+                let bytes = own_file::read(path).map_err(|error| io("read", path, error))?;
                 Aside::write(&orig, &bytes, None)?.put()?;
                 path.parent().map_or(Ok(()), sync_dir)?;
             }

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use openclaw_plugin_sdk::own_file;
+
 use super::{StoreError, io};
 use crate::world;
 
@@ -66,7 +68,7 @@ pub(super) struct Found {
 
 /// Reads a file; `None` where there is none. One of zero bytes or of no UTF-8 is damaged.
 pub(super) fn read(path: &Path) -> Result<Option<Found>, StoreError> {
-    let mut file = match File::open(path) {
+    let mut file = match own_file::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io("read", path, error)),

@@ -2,6 +2,8 @@
 
 use std::{io::ErrorKind, path::Path, time::Duration};
 
+use openclaw_plugin_sdk::own_file;
+
 use super::{
     StoreError,
     file::{Aside, damaged, ensure_dir, sync_dir},
@@ -41,7 +43,7 @@ pub(super) fn key(
 }
 
 fn read(path: &Path) -> Result<Option<[u8; 32]>, StoreError> {
-    match std::fs::read(path) {
+    match own_file::read(path) {
         Ok(bytes) => {
             let key = bytes.try_into();
             key.map(Some).map_err(|_| damaged(path, None, "a key has 32 bytes"))

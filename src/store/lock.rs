@@ -11,6 +11,7 @@ use std::{
 };
 
 use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
+use openclaw_plugin_sdk::own_file;
 use serde_json::{Value, json};
 
 use super::{StoreError, file::with_suffix, io};
@@ -60,7 +61,7 @@ impl OcLock {
                 Ok((may && try_it(&file)?).then_some(()))
             })?
             .ok_or_else(|| {
-                let text = std::fs::read_to_string(&lock).unwrap_or_default();
+                let text = own_file::read_to_string(&lock).unwrap_or_default();
                 busy(path, text.trim().parse().ok())
             })?;
         }
@@ -72,7 +73,8 @@ impl OcLock {
 
 fn open(path: &Path) -> std::io::Result<File> {
     let mut how = OpenOptions::new();
-    how.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    how.read(true).write(true).create(true).truncate(false).mode(0o600);
+    own_file::open_with(&mut how, path)
 }
 
 /// The field's lock on a file: an exclusively made file with pid and time, removed on drop.
@@ -184,7 +186,7 @@ pub(super) fn is_old(meta: &Metadata) -> bool {
 
 /// What is written in a lock. A directory has no text, and one that is just being made has none yet.
 fn content(lock: &Path) -> Option<Value> {
-    serde_json::from_str(&std::fs::read_to_string(lock).ok()?).ok()
+    serde_json::from_str(&own_file::read_to_string(lock).ok()?).ok()
 }
 
 fn pid_in(lock: &Value) -> Option<u32> {

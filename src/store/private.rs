@@ -2,6 +2,8 @@
 
 use std::{io::ErrorKind, path::Path};
 
+use openclaw_plugin_sdk::own_file;
+
 use super::{
     StoreError,
     file::{self, Aside},
@@ -31,7 +33,7 @@ pub fn replace_json(path: &Path, value: &impl serde::Serialize) -> Result<(), St
 
 /// What is in a file; `None` where there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match std::fs::read(path) {
+    match own_file::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(io("read", path, error)),

@@ -17,6 +17,7 @@ mod id;
 mod inbox;
 mod lasting;
 mod message;
+pub mod own_file;
 mod responder;
 mod secret;
 mod settings;

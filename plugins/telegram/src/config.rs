@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Secret, Settings, SettingsError, http_client, reqwest::Url,
+    ChannelError, Secret, Settings, SettingsError, http_client, own_file, reqwest::Url,
 };
 use serde::Deserialize;
 
@@ -60,10 +60,10 @@ impl Config {
         let unusable = |why: &dyn std::fmt::Display| {
             ChannelError::Unauthorized(format!("`token_file` {}: {why}", file.display()))
         };
-        let text = tokio::fs::read_to_string(file)
-            .await
-            .map(Secret::new)
-            .map_err(|error| unusable(&error))?;
+        let path = file.clone();
+        let read = tokio::task::spawn_blocking(move || own_file::read_to_string(&path));
+        let text = read.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let text = text.map(Secret::new).map_err(|error| unusable(&error))?;
         checked(&text).map_err(|problem| unusable(&problem))
     }
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use openclaw_plugin_sdk::{SentRef, UnixMs};
+use openclaw_plugin_sdk::{SentRef, UnixMs, own_file};
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
@@ -291,7 +291,7 @@ impl Copy {
 impl Book {
     /// Reads what is there; what cannot be read is told anew.
     pub(crate) fn open(path: PathBuf) -> Self {
-        let bytes = std::fs::read(&path).unwrap_or_default();
+        let bytes = own_file::read(&path).unwrap_or_default();
         Self { path, pages: serde_json::from_slice(&bytes).unwrap_or_default(), changed: false }
     }
 

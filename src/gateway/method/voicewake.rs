@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use openclaw_plugin_sdk::neutral;
+use openclaw_plugin_sdk::{neutral, own_file};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -120,7 +120,7 @@ fn or_usual(read: Result<Vec<String>, StoreError>) -> Vec<String> {
 /// `None` where nobody has said anything.
 fn load(path: &Path) -> io::Result<Option<Kept>> {
     let mut text = String::new();
-    match std::fs::File::open(path) {
+    match own_file::open(path) {
         Ok(file) => file.take(FILE).read_to_string(&mut text)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use openclaw_plugin_sdk::own_file;
 use serde::{Deserialize, Serialize};
 
 use super::{super::address::Address, Fingerprint};
@@ -51,7 +52,7 @@ fn path(state: &StateDir) -> PathBuf {
 /// The gateway that let this node in, where one did.
 pub fn recall(state: &StateDir) -> Result<Option<Known>, StoreError> {
     let path = path(state);
-    let text = match std::fs::read(&path) {
+    let text = match own_file::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(StoreError::Io { doing: "read", path, source }),
