@@ -5,6 +5,7 @@
 mod access;
 mod decide;
 mod devices;
+mod faults;
 mod gateway;
 mod grants;
 mod host;
@@ -12,6 +13,8 @@ mod list;
 mod node_run;
 mod nodes;
 mod owner;
+#[path = "../preload/mod.rs"]
+mod preload;
 mod qr;
 mod running;
 mod support;
