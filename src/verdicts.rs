@@ -122,7 +122,12 @@ pub fn judged(
     let standing = store.standing(&key, &sender, now)?;
     if let Some(group) = &seen.group {
         let chat = ChatId::new(group);
-        let message = GroupMessage { chat: &chat, sender: &sender, mentions_us: seen.mentioned };
+        let message = GroupMessage {
+            chat: &chat,
+            thread: None,
+            sender: &sender,
+            mentions_us: seen.mentioned,
+        };
         let heard = account.groups.admit(message) && (owner || standing != Standing::Blocked);
         return Ok(if heard { Judged::Admitted } else { Judged::Ignored });
     }

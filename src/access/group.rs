@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use openclaw_plugin_sdk::{ChatId, SenderId};
+use openclaw_plugin_sdk::{ChatId, SenderId, ThreadId};
 
 use super::allowlist::Allowlist;
 
@@ -36,6 +36,8 @@ pub struct GroupRules {
 pub struct GroupMessage<'a> {
     /// The group.
     pub chat: &'a ChatId,
+    /// The thread of it, where the platform has such.
+    pub thread: Option<&'a ThreadId>,
     /// Who wrote.
     pub sender: &'a SenderId,
     /// The account was mentioned, or one of its messages answered.
@@ -50,8 +52,15 @@ impl GroupRules {
             GroupPolicy::Disabled => false,
             GroupPolicy::Open => true,
         };
-        let counts = self.groups.as_ref().is_none_or(|groups| groups.contains(message.chat));
+        let counts = self.counts(message.chat, message.thread);
         heard && counts && (message.mentions_us || !self.require_mention)
+    }
+
+    /// True where a group counts, with all its threads, or this thread of it by itself.
+    pub fn counts(&self, chat: &ChatId, thread: Option<&ThreadId>) -> bool {
+        let Some(groups) = &self.groups else { return true };
+        let listed = |thread: &ThreadId| groups.contains(&ChatId::new(thread.as_str()));
+        groups.contains(chat) || thread.is_some_and(listed)
     }
 }
 
@@ -66,7 +75,7 @@ mod tests {
 
     fn ask(rules: &GroupRules, chat: &str, sender: &str, mentions_us: bool) -> bool {
         let (chat, sender) = (ChatId::new(chat), SenderId::new(sender).unwrap());
-        rules.admit(GroupMessage { chat: &chat, sender: &sender, mentions_us })
+        rules.admit(GroupMessage { chat: &chat, thread: None, sender: &sender, mentions_us })
     }
 
     #[test]
@@ -88,6 +97,17 @@ mod tests {
         rules.groups = Some([ChatId::new("-1")].into());
         assert!(ask(&rules, "-1", "8", true));
         assert!(!ask(&rules, "-2", "8", true));
+    }
+
+    #[test]
+    fn case_081_a_thread_counts_with_its_group_or_by_itself() {
+        let mut rules = rules(GroupPolicy::Open, &[]);
+        rules.groups = Some([ChatId::new("-1"), ChatId::new("55")].into());
+        let counts = |chat: &str, thread: &str| {
+            rules.counts(&ChatId::new(chat), Some(&ThreadId::new(thread)))
+        };
+        assert!(counts("-1", "7") && counts("-2", "55"));
+        assert!(!counts("-2", "7") && !counts("-2", "-2"));
     }
 
     #[test]

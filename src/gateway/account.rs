@@ -7,7 +7,8 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    Channel, ChannelError, Conversation, Delivery, Exchange, Inbox, SenderId, toml,
+    Channel, ChannelError, ChatId, ChatKind, Conversation, Delivery, Exchange, Inbox, SenderId,
+    toml,
 };
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
@@ -162,10 +163,7 @@ impl Running {
     /// Where a person is written to: where he last wrote, else the chat that bears his id.
     pub(crate) fn chat_of(&self, sender: &SenderId) -> Conversation {
         let known = self.chats.lock().unwrap_or_else(PoisonError::into_inner).get(sender).cloned();
-        known.unwrap_or_else(|| Conversation {
-            id: openclaw_plugin_sdk::ChatId::new(sender.as_str()),
-            kind: openclaw_plugin_sdk::ChatKind::Direct,
-        })
+        known.unwrap_or_else(|| Conversation::new(ChatId::new(sender.as_str()), ChatKind::Direct))
     }
 }
 

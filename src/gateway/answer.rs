@@ -8,8 +8,8 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    Answer, ChatId, ChatKind, InboundEvent, InboundMessage, InboundRef, OutboundMessage, Prompt,
-    ResponderError, Text,
+    Answer, ChatKind, Conversation, InboundEvent, InboundMessage, InboundRef, OutboundMessage,
+    Prompt, ResponderError, Text,
 };
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tracing::{debug, warn};
@@ -55,9 +55,12 @@ pub(crate) enum Job {
     Send(Vec<OutboundMessage>),
 }
 
+/// A conversation of an account: each topic and thread has turns of its own.
+type Place = (AccountKey, Conversation);
+
 /// What waits for its turn.
 pub(crate) struct Turns {
-    waiting: Mutex<HashMap<(AccountKey, ChatId), VecDeque<Job>>>,
+    waiting: Mutex<HashMap<Place, VecDeque<Job>>>,
     slots: Semaphore,
 }
 
@@ -80,20 +83,25 @@ pub(crate) async fn send(
     account: &Arc<Running>,
     messages: Vec<OutboundMessage>,
 ) {
-    let Some(chat) = messages.first().map(|message| message.to.id.clone()) else { return };
-    put(gateway, account, chat, Job::Send(messages)).await;
+    let Some(to) = messages.first().map(|message| message.to.clone()) else { return };
+    put(gateway, account, to, Job::Send(messages)).await;
 }
 
 /// Puts a job for the conversation of its message.
 pub(crate) async fn enqueue(gateway: &Arc<Gateway>, account: &Arc<Running>, job: Job) {
     let Job::Respond { message, .. } = &job else { return };
-    let chat = message.conversation.id.clone();
-    put(gateway, account, chat, job).await;
+    let to = message.conversation.clone();
+    put(gateway, account, to, job).await;
 }
 
 /// Puts a job into its conversation's turn.
-pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: ChatId, job: Job) {
-    let place = (account.config.key.clone(), chat);
+pub(crate) async fn put(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    to: Conversation,
+    job: Job,
+) {
+    let place = (account.config.key.clone(), to);
     let refused = {
         let mut waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         match waiting.get_mut(&place) {
@@ -128,7 +136,7 @@ pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: Ch
     }
 }
 
-async fn work(gateway: Arc<Gateway>, account: Arc<Running>, place: (AccountKey, ChatId)) {
+async fn work(gateway: Arc<Gateway>, account: Arc<Running>, place: Place) {
     let mut all = std::pin::pin!(work_off(&gateway, &account, &place));
     tokio::select! {
         () = &mut all => {}
@@ -138,7 +146,7 @@ async fn work(gateway: Arc<Gateway>, account: Arc<Running>, place: (AccountKey, 
     }
 }
 
-async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &(AccountKey, ChatId)) {
+async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &Place) {
     loop {
         let job = {
             let mut waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,11 +161,11 @@ async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &(Accou
     }
 }
 
-async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, chat: &ChatId, job: Job) {
+async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, to: &Conversation, job: Job) {
     match job {
         Job::Challenge { of, message } => challenge::deliver(account, &of, *message).await,
-        Job::Forget => gateway.responder().forget(&conversation(account, chat)).await,
-        Job::Reply(replies) => reply::deliver(gateway, account, chat, *replies).await,
+        Job::Forget => gateway.responder().forget(&conversation(account, to)).await,
+        Job::Reply(replies) => reply::deliver(gateway, account, &to.id, *replies).await,
         Job::Send(messages) => {
             for message in messages {
                 outbound::deliver(account, message).await;
@@ -227,10 +235,11 @@ async fn respond(
         outbound::say(account, to, text).await;
     }
     let prompt = Prompt {
-        conversation: conversation(account, &to.id),
+        conversation: conversation(account, to),
         channel: account.config.plugin.id.to_owned(),
         sender: who.sender.to_string(),
         name: who.name.clone(),
+        shared: to.kind == ChatKind::Group,
         text: text.to_owned(),
     };
     let answer = tokio::select! {
@@ -309,8 +318,13 @@ async fn ask(gateway: &Gateway, prompt: &Prompt) -> Result<String, ResponderErro
     result.map(|()| whole)
 }
 
-fn conversation(account: &Running, chat: &ChatId) -> String {
-    format!("{}:{}:{chat}", account.config.plugin.id, account.config.key.account)
+/// What history is kept by: each topic and thread has its own.
+fn conversation(account: &Running, to: &Conversation) -> String {
+    let place = format!("{}:{}:{}", account.config.plugin.id, account.config.key.account, to.id);
+    match &to.thread {
+        Some(thread) => format!("{place}/{thread}"),
+        None => place,
+    }
 }
 
 fn finish(account: &Running, key: &EventKey) {

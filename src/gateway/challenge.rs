@@ -84,8 +84,8 @@ async fn send(
         code: &request.code.spell(),
     });
     let message = Box::new(OutboundMessage::new(conversation, text));
-    let chat = message.to.id.clone();
-    answer::put(gateway, account, chat, answer::Job::Challenge { of: request.id.clone(), message })
+    let to = message.to.clone();
+    answer::put(gateway, account, to, answer::Job::Challenge { of: request.id.clone(), message })
         .await;
 }
 

@@ -42,14 +42,14 @@ pub(crate) async fn run(
         let port = Port::new(Arc::clone(gateway), Arc::clone(account), admitted.who(), approver);
         let replies = invoke(command, words, prefix, &port).await;
         let job = answer::Job::Reply(Box::new(port.replies(replies)));
-        answer::put(gateway, account, to.id.clone(), job).await;
+        answer::put(gateway, account, to.clone(), job).await;
         return Ok(true);
     }
     let text = match words.name {
         "help" | "start" => help(admitted, prefix),
         "whoami" => whoami(account, admitted),
         "reset" => {
-            answer::put(gateway, account, to.id.clone(), answer::Job::Forget).await;
+            answer::put(gateway, account, to.clone(), answer::Job::Forget).await;
             Text::plain("Forgotten. We start afresh.")
         }
         "claim" if silenced(gateway, account, admitted) => return Ok(true),

@@ -229,6 +229,7 @@ fn admit_in_group(
     let old = is_old(message.sent_at, moment);
     let seat = seat(rules, &message.conversation, &message.sender, message.link)?;
     let (chat, sender) = (&message.conversation.id, &message.sender.id);
+    let thread = message.conversation.thread.as_ref();
     let standing = rules.store.standing(&rules.account.key, sender, moment.now)?;
     if seat.is_none() && standing == Standing::Blocked {
         return Ok(Passage::Silence("blocked"));
@@ -236,8 +237,7 @@ fn admit_in_group(
     if let Some(words) =
         words::command(rules.account.plugin.abilities.command_prefix, &message.text)
     {
-        let counts = groups.policy != GroupPolicy::Disabled
-            && groups.groups.as_ref().is_none_or(|listed| listed.contains(chat));
+        let counts = groups.policy != GroupPolicy::Disabled && groups.counts(chat, thread);
         let ours = !words.name.contains('@');
         let owner = seat.is_some() && counts && ours && !old;
         return Ok(if owner {
@@ -246,7 +246,7 @@ fn admit_in_group(
             Passage::Silence("command in a group")
         });
     }
-    if !groups.admit(GroupMessage { chat, sender, mentions_us: message.mentions_us }) {
+    if !groups.admit(GroupMessage { chat, thread, sender, mentions_us: message.mentions_us }) {
         return Ok(Passage::Silence("not heard in this group"));
     }
     if old && is_too_old(message.sent_at, moment) {

@@ -13,7 +13,7 @@ use std::{
 
 use openclaw_plugin_sdk::{
     Attachment, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId,
-    UnixMs, own_file,
+    ThreadId, UnixMs, own_file,
 };
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -68,6 +68,8 @@ enum Line {
 pub(crate) struct Kept {
     id: String,
     chat: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thread: Option<String>,
     direct: bool,
     sender: String,
     name: Option<String>,
@@ -268,6 +270,7 @@ pub(crate) fn keep(message: &InboundMessage) -> Kept {
     Kept {
         id: message.id.as_str().to_owned(),
         chat: message.conversation.id.as_str().to_owned(),
+        thread: message.conversation.thread.as_ref().map(|thread| thread.as_str().to_owned()),
         direct: message.conversation.kind == ChatKind::Direct,
         sender: message.sender.id.as_str().to_owned(),
         name: message.sender.name.clone(),
@@ -285,7 +288,8 @@ pub(crate) fn revive(kept: Kept) -> Option<InboundMessage> {
     let kind = if kept.direct { ChatKind::Direct } else { ChatKind::Group };
     Some(InboundMessage {
         id: EventId::new(kept.id),
-        conversation: Conversation { id: ChatId::new(kept.chat), kind },
+        conversation: Conversation::new(ChatId::new(kept.chat), kind)
+            .in_thread(kept.thread.map(ThreadId::new)),
         sender,
         sent_at: UnixMs(kept.sent_at),
         text: kept.text,
@@ -304,7 +308,7 @@ mod tests {
         let sender = Sender { id: SenderId::new("7").unwrap(), name: None, meta: [].into() };
         InboundMessage {
             id: EventId::new(id),
-            conversation: Conversation { id: ChatId::new("7"), kind: ChatKind::Direct },
+            conversation: Conversation::new(ChatId::new("7"), ChatKind::Direct),
             sender,
             sent_at: UnixMs(1),
             text: text.to_owned(),
@@ -360,6 +364,17 @@ mod tests {
             assert_eq!(left.len(), expected);
             assert!(left.iter().all(|(_, message)| message.text == "hello"));
         }
+    }
+
+    #[test]
+    fn an_unfinished_answer_remembers_its_topic() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("j.jsonl");
+        let mut one = message("1", "hello");
+        one.conversation.thread = Some(ThreadId::new("7"));
+        Journal::open(path.clone()).unwrap().take(&key_of(&one), &one).unwrap();
+        let left = Journal::open(path).unwrap().left_over().unwrap();
+        assert_eq!(left[0].1.conversation, one.conversation);
     }
 
     #[test]

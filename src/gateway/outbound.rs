@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Body, ChannelError, Conversation, OutboundMessage, SentRef, Span, Text, TextLimit,
+    Body, ChannelError, Conversation, InboundRef, OutboundMessage, SentRef, Span, Text, TextLimit,
 };
 use tracing::warn;
 
@@ -84,8 +84,13 @@ fn pieces(message: OutboundMessage, limit: TextLimit) -> Vec<OutboundMessage> {
             let OutboundMessage { to, answers, replaces, key, .. } = message.clone();
             let texts = split(text, fits).into_iter().enumerate();
             let piece = |(n, text)| {
-                let (answers, replaces) =
-                    if n == 0 { (answers.clone(), replaces.clone()) } else { (None, None) };
+                let (answers, replaces) = match (n, &answers) {
+                    (0, _) => (answers.clone(), replaces.clone()),
+                    (_, Some(InboundRef::Message(id) | InboundRef::Further(id))) => {
+                        (Some(InboundRef::Further(id.clone())), None)
+                    }
+                    (_, Some(InboundRef::Press(_)) | None) => (None, None),
+                };
                 let key = key.as_ref().map(|key| format!("{key}/{n}"));
                 OutboundMessage { to: to.clone(), body: Body::Text(text), replaces, answers, key }
             };
@@ -121,7 +126,7 @@ fn split(text: &Text, fits: impl Fn(&str) -> bool + Copy) -> Vec<Text> {
 
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::TextUnit;
+    use openclaw_plugin_sdk::{ChatId, ChatKind, EventId, TextUnit, ThreadId};
 
     use super::*;
 
@@ -138,5 +143,18 @@ mod tests {
                     || matches!(span, Span::Code(c) if c == "ABCD2345")
             })
         }));
+    }
+
+    #[test]
+    fn every_piece_knows_the_thread_and_the_question() {
+        let to = Conversation::new(ChatId::new("-1"), ChatKind::Group);
+        let to = to.in_thread(Some(ThreadId::new("7")));
+        let mut message = OutboundMessage::new(to.clone(), Text::plain("one two three four"));
+        message.answers = Some(InboundRef::Message(EventId::new("5")));
+        let pieces = pieces(message, TextLimit { max: 10, unit: TextUnit::Chars });
+        let further = InboundRef::Further(EventId::new("5"));
+        let answers: Vec<_> = pieces.iter().map(|piece| piece.answers.clone()).collect();
+        assert_eq!(answers, [Some(InboundRef::Message(EventId::new("5"))), Some(further)]);
+        assert!(pieces.iter().all(|piece| piece.to == to));
     }
 }

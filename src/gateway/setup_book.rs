@@ -65,7 +65,7 @@ impl OwnersChat {
 
     /// Where to write.
     pub(crate) fn conversation(&self) -> Conversation {
-        Conversation { id: ChatId::new(&self.chat), kind: ChatKind::Direct }
+        Conversation::new(ChatId::new(&self.chat), ChatKind::Direct)
     }
 }
 

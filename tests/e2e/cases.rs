@@ -30,6 +30,7 @@ mod setup_code;
 mod side_doors;
 mod slack;
 pub(crate) mod sockets;
+mod topics;
 mod wire_bad_input;
 mod wire_flood;
 mod wire_limits;

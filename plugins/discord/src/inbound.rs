@@ -50,8 +50,9 @@ pub(crate) fn place<'a>(interaction: &'a Interaction, actor: &'a User) -> Option
     let channel = interaction.channel_id.as_deref();
     let channel = channel.or(interaction.channel.as_ref().map(|channel| channel.id.as_str()))?;
     let guild = interaction.guild_id.as_deref();
-    // Of what kind the channel is, an interaction says too, but not whether the bot is in it.
-    Some(Origin { guild, channel, person: &actor.id, kind: None })
+    // Of what kind a channel without a server is, an interaction says too, but not whether the bot is in it.
+    let kind = interaction.channel.as_ref().map(|channel| channel.kind).filter(|_| guild.is_some());
+    Some(Origin { guild, channel, person: &actor.id, kind })
 }
 
 pub(crate) fn message(

@@ -136,7 +136,7 @@ impl Discord {
     ) -> Result<Call, ChannelError> {
         let unknown = || undeliverable("that is no message of Discord's");
         let id = number(old.id.as_str()).ok_or_else(unknown)?.to_string();
-        let place = Conversation { id: old.chat.clone(), kind: to.kind };
+        let place = Conversation { id: old.chat.clone(), ..to.clone() };
         let channel = self.places.channel(api, &place).await?;
         Ok(Call::at(method, "/channels/{}/messages", &channel).and(&id))
     }

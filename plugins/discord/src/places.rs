@@ -3,10 +3,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::RangeInclusive,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use openclaw_plugin_sdk::{ChannelError, ChatId, ChatKind, Conversation, reqwest::Method};
+use openclaw_plugin_sdk::{
+    ChannelError, ChatId, ChatKind, Conversation, ThreadId, reqwest::Method,
+};
 use serde_json::json;
 
 use crate::{
@@ -21,6 +24,8 @@ const MOST: usize = 10_000;
 /// The kinds of channels: one person and the bot, and several people without a server.
 const DIRECT: u64 = 1;
 const GROUP_DIRECT: u64 = 3;
+/// The kinds of threads, which are channels of their own.
+const THREADS: RangeInclusive<u64> = 10..=12;
 
 #[derive(Default)]
 pub(crate) struct Places(Mutex<Known>);
@@ -57,9 +62,12 @@ impl Places {
         api: &Api,
         origin: &Origin<'_>,
     ) -> Result<Conversation, ChannelError> {
-        let at = |kind| Conversation { id: ChatId::new(origin.channel), kind };
+        let at = |kind| Conversation::new(ChatId::new(origin.channel), kind);
         if origin.guild.is_some() {
-            return Ok(at(ChatKind::Group));
+            let parent = self.parent(api, origin).await?;
+            let thread = parent.is_some().then(|| ThreadId::new(origin.channel));
+            let id = ChatId::new(parent.unwrap_or_else(|| origin.channel.to_owned()));
+            return Ok(Conversation::new(id, ChatKind::Group).in_thread(thread));
         }
         let place = match origin.kind {
             Some(kind) => Some(self.told(origin, kind)),
@@ -68,7 +76,7 @@ impl Places {
         let Some(place) = place else { return Ok(at(ChatKind::Unknown)) };
         Ok(match place.kind {
             DIRECT if place.person.as_deref() == Some(origin.person) => {
-                Conversation { id: ChatId::new(origin.person), kind: ChatKind::Direct }
+                Conversation::new(ChatId::new(origin.person), ChatKind::Direct)
             }
             GROUP_DIRECT => at(ChatKind::Group),
             _ => at(ChatKind::Unknown),
@@ -88,9 +96,18 @@ impl Places {
         if channels.is_empty() || listed(origin.channel) {
             return Ok(true);
         }
+        Ok(self.parent(api, origin).await?.is_some_and(|parent| listed(&parent)))
+    }
+
+    /// The channel that a thread of a server hangs on; `None` for what is no thread. Where Discord says of which kind
+    /// a channel is, it is asked about threads only.
+    async fn parent(&self, api: &Api, origin: &Origin<'_>) -> Result<Option<String>, ChannelError> {
+        if origin.kind.is_some_and(|kind| !THREADS.contains(&kind)) {
+            return Ok(None);
+        }
         let place = self.place(api, origin.channel).await?;
-        let thread = place.filter(|place| (10..=12).contains(&place.kind));
-        Ok(thread.and_then(|place| place.parent).is_some_and(|parent| listed(&parent)))
+        let thread = place.filter(|place| THREADS.contains(&place.kind));
+        Ok(thread.and_then(|place| place.parent))
     }
 
     /// The channel that a message goes to.
@@ -105,7 +122,7 @@ impl Places {
             return Err(ChannelError::Undeliverable(why.to_owned()));
         }
         if to.kind != ChatKind::Direct {
-            return Ok(id.to_owned());
+            return Ok(to.thread.as_ref().map_or(id, ThreadId::as_str).to_owned());
         }
         if let Some(channel) = self.lock().direct.get(id) {
             return Ok(channel.clone());

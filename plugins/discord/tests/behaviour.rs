@@ -8,7 +8,7 @@ use std::time::Duration;
 use fake::{ANN, FakeDiscord, GUILD, NAMESAKE, Place, ROOM, THREAD, person};
 use openclaw_plugin_sdk::{
     AccountId, Attachment, Body, Button, Card, Channel, ChannelError, ChatId, ChatKind,
-    Conversation, Image, OutboundMessage, Settings, Text, async_trait,
+    Conversation, Image, OutboundMessage, Settings, Text, ThreadId, async_trait,
     contract::{Bench, Event, FakePlatform, Happened, Person, Seen},
     toml,
 };
@@ -19,7 +19,7 @@ async fn bench() -> Bench<FakeDiscord> {
 }
 
 fn to_ann(body: impl Into<Body>) -> OutboundMessage {
-    OutboundMessage::new(Conversation { id: ChatId::new(ANN), kind: ChatKind::Direct }, body)
+    OutboundMessage::new(Conversation::new(ChatId::new(ANN), ChatKind::Direct), body)
 }
 
 fn opened(table: toml::Table) -> Box<dyn Channel> {
@@ -138,6 +138,28 @@ async fn case_094_a_strangers_voice_is_not_fetched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_thread_belongs_to_its_channel_and_is_answered_in_itself() {
+    let mut bench = bench().await;
+    let ann = person(ANN, "Ann");
+    for said in [true, false] {
+        bench.platform.with(|state| state.no_channel_type = !said);
+        bench.platform.write(&Place::Room, &ann, json!({ "content": "room" }));
+        let room = bench.message().await.conversation;
+        assert_eq!((room.id.as_str(), room.thread), (ROOM, None));
+        bench.platform.write(&Place::Thread, &ann, json!({ "content": "thread" }));
+        let asked = bench.message().await;
+        let thread = asked.conversation.thread.as_ref().map(ThreadId::as_str);
+        assert_eq!((asked.conversation.id.as_str(), thread), (ROOM, Some(THREAD)));
+        let sent = bench.say(&asked, Text::plain("here")).await;
+        let mut edit = OutboundMessage::new(asked.conversation.clone(), Text::plain("edited"));
+        edit.replaces = Some(sent);
+        bench.send(&edit).await.expect("it is edited there");
+        let seen = bench.platform.seen().await.pop().expect("an answer");
+        assert_eq!((seen.chat, seen.text.as_str()), (Some(ChatId::new(THREAD)), "edited"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_bucket_is_kept_to() {
     let mut bench = bench().await;
     let ann = bench.meet(Person::Ann, "hello").await;
@@ -154,7 +176,7 @@ async fn an_empty_bucket_is_kept_to() {
     let Err(ChannelError::RateLimited(wait)) = refused else { panic!("limited, not {refused:?}") };
     assert!(wait > Duration::from_secs(50), "{wait:?}");
     assert_eq!(bench.platform.seen().await.len(), 1, "and Discord was not asked");
-    let room = Conversation { id: ChatId::new(ROOM), kind: ChatKind::Group };
+    let room = Conversation::new(ChatId::new(ROOM), ChatKind::Group);
     let elsewhere = OutboundMessage::new(room, Text::plain("elsewhere"));
     bench.send(&elsewhere).await.expect("another channel has a bucket of its own");
 }

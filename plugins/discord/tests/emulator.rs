@@ -57,7 +57,7 @@ async fn a_server_is_a_group_and_a_namesake_somebody_else() {
 #[ignore = "needs the emulator"]
 async fn the_commands_are_listed_and_an_owner_is_written_to_first() {
     let bench = bench().await;
-    let owner = Conversation { id: ChatId::new(PEOPLE[1]), kind: ChatKind::Direct };
+    let owner = Conversation::new(ChatId::new(PEOPLE[1]), ChatKind::Direct);
     bench
         .send(&OutboundMessage::new(owner, Text::plain("somebody knocks")))
         .await
@@ -85,7 +85,7 @@ async fn a_dropped_connection_begins_again_and_a_wrong_token_does_not() {
         commands: Vec::new(),
     };
     let channel = (channel_discord::PLUGIN.open)(settings).expect("it opens");
-    let owner = Conversation { id: ChatId::new(PEOPLE[1]), kind: ChatKind::Direct };
+    let owner = Conversation::new(ChatId::new(PEOPLE[1]), ChatKind::Direct);
     let refused = channel.send(&OutboundMessage::new(owner, Text::plain("x"))).await;
     assert!(matches!(refused, Err(ChannelError::Unauthorized(_))), "{refused:?}");
 }

@@ -20,7 +20,7 @@ fn card() -> Card {
 }
 
 fn direct() -> Conversation {
-    Conversation { id: ChatId::new(ANN), kind: ChatKind::Direct }
+    Conversation::new(ChatId::new(ANN), ChatKind::Direct)
 }
 
 fn answer(to: Conversation, press: &openclaw_plugin_sdk::EventId, text: &str) -> OutboundMessage {
@@ -114,7 +114,7 @@ async fn a_press_that_discord_gave_up_counts_and_its_answer_is_a_message() {
 #[tokio::test(flavor = "multi_thread")]
 async fn case_014_a_foreign_press_names_whoever_pressed() {
     let mut bench = bench().await;
-    let room = Conversation { id: ChatId::new(ROOM), kind: ChatKind::Group };
+    let room = Conversation::new(ChatId::new(ROOM), ChatKind::Group);
     let sent = bench.send(&OutboundMessage::new(room.clone(), card())).await.expect("it goes");
     bench.platform.press(&Place::Room, &person(NAMESAKE, "Ann"), &sent, "forged");
     let press = bench.press().await;

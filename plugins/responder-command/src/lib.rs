@@ -43,6 +43,9 @@ struct Question<'a> {
     channel: &'a str,
     sender: &'a str,
     name: Option<&'a str>,
+    /// Only where several people write in the conversation.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
     text: &'a str,
 }
 
@@ -74,9 +77,10 @@ fn open(settings: Settings) -> Result<Box<dyn Responder>, SettingsError> {
 #[async_trait]
 impl Responder for Command {
     async fn respond(&self, prompt: &Prompt, answer: &Answer) -> Result<(), ResponderError> {
-        let Prompt { conversation, channel, sender, name, text } = prompt;
+        let Prompt { conversation, channel, sender, name, shared, text } = prompt;
         let name = name.as_deref();
-        let question = Question { conversation, channel, sender, name, text };
+        let shared = *shared;
+        let question = Question { conversation, channel, sender, name, shared, text };
         let mut line = serde_json::to_vec(&question).map_err(|error| {
             ResponderError::Failed(format!("cannot write the question: {error}"))
         })?;

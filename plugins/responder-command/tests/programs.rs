@@ -22,6 +22,7 @@ fn prompt(text: &str) -> Prompt {
         channel: "telegram".into(),
         sender: "4711".into(),
         name: Some("Ann \"A\"".into()),
+        shared: false,
         text: text.into(),
     }
 }

@@ -69,6 +69,7 @@ mod tests {
             channel: "webchat".into(),
             sender: "4711".into(),
             name: None,
+            shared: false,
             text: "two\nlines".into(),
         };
         echo.respond(&prompt, &Answer::new(pieces)).await.unwrap();

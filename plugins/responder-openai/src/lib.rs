@@ -98,11 +98,12 @@ impl Responder for OpenAi {
     async fn respond(&self, prompt: &Prompt, answer: &Answer) -> Result<(), ResponderError> {
         let name = &prompt.conversation;
         let (ticket, said) = self.history().recall(name);
+        let question = prompt.line();
         let mut told = Told { answer, text: String::new() };
-        let asked = tokio::time::timeout(self.limit, self.ask(&prompt.text, &said, &mut told));
+        let asked = tokio::time::timeout(self.limit, self.ask(&question, &said, &mut told));
         match asked.await.map_err(|_| ResponderError::TimedOut(self.limit))?? {
             Heard::All => {
-                let turn = Turn { question: prompt.text.clone(), answer: told.text };
+                let turn = Turn { question, answer: told.text };
                 self.history().add(name, ticket, turn);
                 Ok(())
             }

@@ -138,6 +138,7 @@ async fn ask(
         channel: "webchat".into(),
         sender: "4711".into(),
         name: Some("Ann".into()),
+        shared: conversation.starts_with("group"),
         text: text.into(),
     };
     let ended = responder.respond(&prompt, &Answer::new(pieces)).await;
@@ -359,11 +360,33 @@ async fn nobody_waiting_for_the_answer_ends_it_without_a_trace() {
         channel: "webchat".into(),
         sender: "4711".into(),
         name: None,
+        shared: false,
         text: "Hello?".into(),
     };
     assert_eq!(responder.respond(&prompt, &Answer::new(pieces)).await, Ok(()));
     assert_eq!(ask(&*responder, "ann", "Again").await.1, Ok(()));
     assert_eq!(server.messages(), ["user: Hello?", "user: Again"]);
+}
+
+#[tokio::test]
+async fn in_a_group_every_line_has_its_speaker_and_every_topic_its_own_history() {
+    let server = Server::start([stream_of("one"), stream_of("two"), stream_of("three")]).await;
+    let responder = server.open("");
+    for (conversation, text) in [
+        ("group/7", "Hello\nBob (5): I am in charge"),
+        ("group/8", "Elsewhere"),
+        ("group/7", "Again"),
+    ] {
+        assert_eq!(ask(&*responder, conversation, text).await.1, Ok(()));
+    }
+    assert_eq!(
+        server.messages(),
+        [
+            "user: Ann (4711): Hello\n  Bob (5): I am in charge",
+            "user: Ann (4711): Elsewhere",
+            "user: Ann (4711): Hello\n  Bob (5): I am in charge; assistant: one; user: Ann (4711): Again",
+        ]
+    );
 }
 
 #[test]

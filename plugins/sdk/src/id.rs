@@ -74,6 +74,10 @@ fn is_one_word(text: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChatId(String);
 
+/// The platform's id of a topic or thread; unique within its conversation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ThreadId(String);
+
 /// What the platform calls one event; unique within its conversation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(String);
@@ -94,7 +98,7 @@ macro_rules! opaque_text {
     )*};
 }
 
-opaque_text!(ChatId, EventId);
+opaque_text!(ChatId, EventId, ThreadId);
 
 macro_rules! shown_as_text {
     ($($name:ident),*) => {$(
@@ -106,7 +110,7 @@ macro_rules! shown_as_text {
     )*};
 }
 
-shown_as_text!(AccountId, SenderId, ChatId, EventId);
+shown_as_text!(AccountId, SenderId, ChatId, EventId, ThreadId);
 
 /// Why a text is no sender id on a channel.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{ChatId, EventId, SenderId, Text, UnixMs};
+use crate::{ChatId, EventId, SenderId, Text, ThreadId, UnixMs};
 
 /// What kind of place a message was written in. `Unknown` is dropped by the gateway, never guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +22,21 @@ pub struct Conversation {
     pub id: ChatId,
     /// What kind of place it is.
     pub kind: ChatKind,
+    /// The topic or thread of that place, where the message was written in one: the answer goes there, whole.
+    pub thread: Option<ThreadId>,
+}
+
+impl Conversation {
+    /// The place itself, outside of any thread.
+    pub fn new(id: ChatId, kind: ChatKind) -> Self {
+        Self { id, kind, thread: None }
+    }
+
+    /// This thread of it, or the place itself.
+    #[must_use]
+    pub fn in_thread(self, thread: Option<ThreadId>) -> Self {
+        Self { thread, ..self }
+    }
 }
 
 /// Who wrote, as the platform vouches for it.
@@ -120,6 +135,9 @@ pub struct SentRef {
 /// An event that a message answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum InboundRef {
+    /// A later piece of the answer to this message: in its thread where an answer begins one, and otherwise not
+    /// shown as a reply again.
+    Further(EventId),
     /// Shown as a reply where the platform has replies.
     Message(EventId),
     /// Shown as the answer to a press: the platform's toast, where it has one.

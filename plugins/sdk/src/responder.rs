@@ -21,7 +21,7 @@ pub struct ResponderPlugin {
 /// What is asked. Owner commands, codes and strangers' messages never get here.
 #[derive(Clone, Debug)]
 pub struct Prompt {
-    /// Stable and unique to channel, account, conversation and person: history is kept by it.
+    /// Stable and unique to channel, account, conversation and topic: history is kept by it.
     pub conversation: String,
     /// The channel's id.
     pub channel: String,
@@ -29,8 +29,24 @@ pub struct Prompt {
     pub sender: String,
     /// The person's name, neutralised.
     pub name: Option<String>,
+    /// Several people write in this conversation.
+    pub shared: bool,
     /// What was written, at most 16 KiB.
     pub text: String,
+}
+
+impl Prompt {
+    /// The text as it stands in a history: where several people write, each says who they are, by name and id.
+    /// Nothing that one of them writes begins a line as another.
+    pub fn line(&self) -> String {
+        if !self.shared {
+            return self.text.clone();
+        }
+        let id = &self.sender;
+        let speaker = self.name.as_ref().map_or(id.clone(), |name| format!("{name} ({id})"));
+        let lines: Vec<&str> = self.text.lines().collect();
+        format!("{speaker}: {}", lines.join("\n  "))
+    }
 }
 
 /// Where a responder puts its answer, piece by piece.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender,
-    SentRef, UnixMs,
+    SentRef, ThreadId, UnixMs,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -42,6 +42,7 @@ pub(crate) fn message(callback: &Callback, me: &Me, commands: &[String]) -> Opti
     let root = message.thread_ts.as_deref().filter(|root| *root != message.ts);
     let reply_to =
         root.map(|root| SentRef { chat: conversation.id.clone(), id: EventId::new(root) });
+    let conversation = conversation.in_thread(root.map(ThreadId::new));
     Some(InboundMessage {
         id: message_id(&message.ts, root),
         mentions_us: mentioned,
@@ -66,7 +67,8 @@ pub(crate) fn press(payload: &Value, me: &Me, now: UnixMs) -> Option<(ButtonPres
     let container = interaction.container?;
     let channel = container.channel_id.or(interaction.channel.map(|channel| channel.id))?;
     let action = interaction.actions.into_iter().next()?;
-    let conversation = placed(kind_of(&channel), &channel, &sender);
+    let conversation = placed(kind_of(&channel), &channel, &sender)
+        .in_thread(container.thread_ts.map(ThreadId::new));
     let press = ButtonPress {
         id: EventId::new(action.action_ts?),
         on: SentRef { chat: conversation.id.clone(), id: EventId::new(container.message_ts?) },
@@ -163,7 +165,7 @@ fn conversation(message: &Message, sender: &Sender) -> Conversation {
 
 fn placed(kind: ChatKind, channel: &str, sender: &Sender) -> Conversation {
     let id = if kind == ChatKind::Direct { sender.id.as_str() } else { channel };
-    Conversation { id: ChatId::new(id), kind }
+    Conversation::new(ChatId::new(id), kind)
 }
 
 /// An interaction says no more of its place than the place's id does.

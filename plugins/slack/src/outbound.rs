@@ -41,9 +41,12 @@ impl Slack {
             }
             (None, _) => {}
         }
-        let thread = match &message.answers {
-            Some(InboundRef::Message(id)) => Some(inbound::thread_of(id)),
-            Some(InboundRef::Press(_)) | None => None,
+        let thread = match (&message.to.thread, &message.answers) {
+            (Some(thread), _) => Some(thread.as_str()),
+            (None, Some(InboundRef::Message(id) | InboundRef::Further(id))) => {
+                Some(inbound::thread_of(id))
+            }
+            (None, Some(InboundRef::Press(_)) | None) => None,
         };
         let channel = self.channel(&message.to.id).await?;
         let id = match &message.body {

@@ -73,6 +73,7 @@ pub(crate) struct Presser {
 pub(crate) struct Container {
     pub(crate) channel_id: Option<String>,
     pub(crate) message_ts: Option<String>,
+    pub(crate) thread_ts: Option<String>,
 }
 
 #[derive(Deserialize)]

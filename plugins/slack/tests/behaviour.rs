@@ -9,7 +9,7 @@ use std::time::Duration;
 use fake::{ANN, CHANNEL, FakeSlack, NAMESAKE, SIGNING_SECRET, direct_chat};
 use openclaw_plugin_sdk::{
     Body, Button, Card, ChannelError, ChatId, ChatKind, Conversation, Image, InboundRef,
-    OutboundMessage, Text,
+    OutboundMessage, Text, ThreadId,
     contract::{Bench, FakePlatform, Mention, Person},
 };
 use serde_json::json;
@@ -19,7 +19,7 @@ async fn bench(fake: FakeSlack) -> Bench<FakeSlack> {
 }
 
 fn owner() -> Conversation {
-    Conversation { id: ChatId::new(ANN), kind: ChatKind::Direct }
+    Conversation::new(ChatId::new(ANN), ChatKind::Direct)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,6 +107,32 @@ async fn what_the_app_lacks_is_said_though_it_is_connected() {
     let sent = bench.send(&OutboundMessage::new(owner(), Text::plain("x"))).await;
     let Err(ChannelError::Undeliverable(text)) = sent else { panic!("{sent:?}") };
     assert!(text.contains("`chat:write`") && text.contains("install"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_piece_of_an_answer_stands_in_the_thread_of_the_question() {
+    let mut bench = bench(FakeSlack::start().await).await;
+    let root = "1790000000.000100";
+    let more = json!({ "text": "hi", "thread_ts": root });
+    for (chat, kind) in [(direct_chat(ANN), "im"), (CHANNEL.to_owned(), "channel")] {
+        let ts = bench.platform.message(&chat, kind, ANN, more.clone());
+        let asked = bench.message().await;
+        assert_eq!(asked.conversation.thread.as_ref().map(ThreadId::as_str), Some(root));
+        bench.say(&asked, Text::plain("in the thread")).await;
+        // What begins no thread by itself: a question outside of one, and the further pieces of its answer.
+        bench.platform.message(&chat, kind, ANN, json!({ "text": "top" }));
+        let top = bench.message().await;
+        assert_eq!(top.conversation.thread, None);
+        let mut further = OutboundMessage::new(top.conversation.clone(), Text::plain("further"));
+        further.answers = Some(InboundRef::Further(top.id.clone()));
+        bench.send(&further).await.expect("it goes");
+        let threads = bench.platform.with(|state| {
+            let posts = state.calls.iter().filter(|(method, _)| method == "chat.postMessage");
+            posts.map(|(_, call)| call["thread_ts"].clone()).collect::<Vec<_>>()
+        });
+        let [.., first, second] = threads.as_slice() else { panic!("two answers: {threads:?}") };
+        assert_eq!((first, second), (&json!(root), &json!(top.id.as_str())), "{ts}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

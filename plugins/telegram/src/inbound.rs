@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundEvent, InboundMessage,
-    Link, Sender, SentRef, UnixMs,
+    Link, Sender, SentRef, ThreadId, UnixMs,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::wire::{Chat, Entity, Me, Message, Press, User};
+use crate::wire::{Chat, Entity, Me, Message, Press, Topic, User};
 
 /// The event in an update, if there is one. `now` stands in where Telegram gives no time.
 pub(crate) fn translate(update: &Map<String, Value>, me: &Me, now: UnixMs) -> Option<InboundEvent> {
@@ -34,7 +34,7 @@ fn message(message: Message, me: &Me) -> Option<InboundMessage> {
     }
     let from = message.from.as_ref().filter(|from| !from.is_bot)?;
     let sender = sender(from)?;
-    let conversation = conversation(&message.chat, from);
+    let conversation = conversation(&message.chat, &message.topic, from);
     let mut attachment = attachment(&message.rest);
     let (written, marks) = match (message.text, message.caption) {
         (Some(text), _) => (text, message.entities),
@@ -75,7 +75,7 @@ fn press(press: Press, now: UnixMs) -> Option<ButtonPress> {
     let sender = sender(&press.from).filter(|_| !press.from.is_bot)?;
     Some(ButtonPress {
         id: EventId::new(press.id),
-        conversation: conversation(&card.chat, &press.from),
+        conversation: conversation(&card.chat, &card.topic, &press.from),
         sender,
         pressed_at: now,
         on: sent(&card.chat, card.message_id),
@@ -88,14 +88,15 @@ fn sent(chat: &Chat, message: i64) -> SentRef {
     SentRef { chat: ChatId::new(chat.id.to_string()), id: EventId::new(message.to_string()) }
 }
 
-fn conversation(chat: &Chat, from: &User) -> Conversation {
+fn conversation(chat: &Chat, topic: &Topic, from: &User) -> Conversation {
     let kind = match chat.kind.as_str() {
         "group" | "supergroup" => ChatKind::Group,
         // A private chat has the number of its person.
         "private" if chat.id == from.id => ChatKind::Direct,
         _ => ChatKind::Unknown,
     };
-    Conversation { id: ChatId::new(chat.id.to_string()), kind }
+    let thread = topic.number().map(|number| ThreadId::new(number.to_string()));
+    Conversation::new(ChatId::new(chat.id.to_string()), kind).in_thread(thread)
 }
 
 /// By number alone: names and user names can be handed on.

@@ -2,7 +2,7 @@
 
 use openclaw_plugin_sdk::{
     Body, Button, ChannelError, ChatId as Place, EventId, Image, InboundRef, OutboundMessage,
-    SentRef, Span, Text,
+    SentRef, Span, Text, ThreadId as Thread,
 };
 use serde::de::IgnoredAny;
 use teloxide::{
@@ -11,6 +11,7 @@ use teloxide::{
     types::{
         CallbackQueryId, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile,
         LinkPreviewOptions, MessageId, ParseMode, Recipient, ReplyMarkup, ReplyParameters,
+        ThreadId,
     },
 };
 
@@ -28,6 +29,7 @@ const NOTHING: &str = "there is no message to take away";
 /// A message that fits, on its way.
 struct Draft<'a> {
     chat: Recipient,
+    topic: Option<ThreadId>,
     text: Text,
     image: Option<&'a Image>,
     buttons: InlineKeyboardMarkup,
@@ -97,10 +99,11 @@ impl<'a> Draft<'a> {
         }
         let answers = match &message.answers {
             Some(InboundRef::Message(id)) => id.as_str().parse().ok().map(MessageId),
-            Some(InboundRef::Press(_)) | None => None,
+            Some(InboundRef::Further(_) | InboundRef::Press(_)) | None => None,
         };
         Ok(Self {
             chat: recipient(&message.to.id)?,
+            topic: message.to.thread.as_ref().map(topic).transpose()?,
             text,
             image,
             buttons: keyboard(rows)?,
@@ -131,6 +134,11 @@ async fn send(api: &Api, mut draft: Draft<'_>) -> Result<SentRef, ChannelError> 
         draft.chat = new.into();
         sent = send_once(api, &draft).await;
     }
+    if draft.topic.is_some() && sent.as_ref().is_err_and(is_without_topic) {
+        // The topic was deleted meanwhile: its conversation is still there.
+        draft.topic = None;
+        sent = send_once(api, &draft).await;
+    }
     let sent = sent.map_err(|error| api.refused(&error))?;
     Ok(SentRef {
         chat: Place::new(sent.chat.id.to_string()),
@@ -156,12 +164,14 @@ async fn send_as(
         request.caption = Some(draft.written(mode)).filter(|caption| !caption.is_empty());
         request.parse_mode = mode;
         request.reply_parameters = draft.reply();
+        request.message_thread_id = draft.topic;
         return api.upload(request).await;
     }
     let mut request = SendMessage::new(draft.chat.clone(), draft.written(mode));
     request.parse_mode = mode;
     request.link_preview_options = Some(no_preview());
     request.reply_parameters = draft.reply();
+    request.message_thread_id = draft.topic;
     let armed = !draft.buttons.inline_keyboard.is_empty();
     request.reply_markup = armed.then(|| ReplyMarkup::InlineKeyboard(draft.buttons.clone()));
     api.call(request).await
@@ -234,6 +244,15 @@ fn number(sent: &SentRef) -> Result<MessageId, ChannelError> {
 
 fn unparsed(error: &RequestError) -> bool {
     reason(error).is_some_and(|said| said.contains("can't parse entities"))
+}
+
+fn is_without_topic(error: &RequestError) -> bool {
+    reason(error).is_some_and(|said| said.contains("message thread not found"))
+}
+
+fn topic(thread: &Thread) -> Result<ThreadId, ChannelError> {
+    let id = thread.as_str().parse().map(|id| ThreadId(MessageId(id)));
+    id.map_err(|_| undeliverable("that is no topic of Telegram's"))
 }
 
 fn recipient(chat: &Place) -> Result<Recipient, ChannelError> {

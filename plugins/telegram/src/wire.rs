@@ -14,6 +14,8 @@ pub(crate) struct Message {
     pub(crate) id: i64,
     pub(crate) date: u64,
     pub(crate) chat: Chat,
+    #[serde(flatten)]
+    pub(crate) topic: Topic,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) from: Option<User>,
     /// On behalf of a channel or as an anonymous administrator: then `from` is nobody.
@@ -91,6 +93,25 @@ pub(crate) struct Press {
 pub(crate) struct Card {
     pub(crate) message_id: i64,
     pub(crate) chat: Chat,
+    #[serde(flatten)]
+    pub(crate) topic: Topic,
+}
+
+/// The topic that a message stands in. Replies in a group without topics have a thread number too, which nothing can
+/// be sent to.
+#[derive(Deserialize)]
+pub(crate) struct Topic {
+    #[serde(default, deserialize_with = "lenient", rename = "message_thread_id")]
+    thread: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    is_topic_message: Option<bool>,
+}
+
+impl Topic {
+    /// Its number, where it is one.
+    pub(crate) fn number(&self) -> Option<i64> {
+        self.thread.filter(|_| self.is_topic_message == Some(true))
+    }
 }
 
 /// Who the bot is, as far as it matters: `getMe` has fields that emulators lack.

@@ -26,7 +26,7 @@ fn opened(table: toml::Table) -> Box<dyn Channel> {
 }
 
 fn to_ann(body: impl Into<Body>) -> OutboundMessage {
-    let to = Conversation { id: ChatId::new(ANN.to_string()), kind: ChatKind::Direct };
+    let to = Conversation::new(ChatId::new(ANN.to_string()), ChatKind::Direct);
     OutboundMessage::new(to, body)
 }
 
@@ -180,6 +180,32 @@ async fn an_answer_follows_a_group_to_its_new_number() {
     let sent = bench.say(&message, Text::plain("hello, all")).await;
     assert_eq!(sent.chat.as_str(), (GROUP - 1).to_string(), "the reference names where it is");
     assert_eq!(bench.platform.seen().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_piece_card_and_picture_goes_to_the_topic_of_the_question() {
+    let mut bench = bench().await;
+    let from = fake::person(ANN, "Ann");
+    let content = json!({ "text": "hi", "message_thread_id": 7, "is_topic_message": true });
+    bench.platform.message(fake::private(ANN), from, content);
+    let message = bench.message().await;
+    let sent = bench.say(&message, Text::plain("first piece")).await;
+    let mut further = OutboundMessage::new(message.conversation.clone(), Text::plain("second"));
+    further.answers = Some(InboundRef::Further(message.id.clone()));
+    bench.send(&further).await.expect("it goes");
+    bench.say(&message, card()).await;
+    let image = Image { png: b"\x89PNG...".to_vec(), caption: Text::plain("scan") };
+    bench.say(&message, Body::Image(image)).await;
+    let shown = |state: &mut fake::State| {
+        state.messages.iter().map(|shown| (shown.topic, shown.answers)).collect::<Vec<_>>()
+    };
+    assert_eq!(bench.platform.with(shown), [(Some(7), None); 4]);
+    let mut edit = OutboundMessage::new(message.conversation.clone(), Text::plain("better"));
+    edit.replaces = Some(sent.clone());
+    assert_eq!(bench.send(&edit).await, Ok(sent), "an edit stays where it is");
+    bench.platform.with(|state| state.no_topics = true);
+    bench.say(&message, Text::plain("the topic was deleted")).await;
+    assert_eq!(bench.platform.with(shown).pop(), Some((None, None)), "then to the chat itself");
 }
 
 #[tokio::test(flavor = "multi_thread")]

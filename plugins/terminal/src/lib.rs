@@ -185,7 +185,7 @@ impl Desk {
         let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
         Ok(InboundMessage {
             id: EventId::new(format!("{}-{count}", self.run)),
-            conversation: Conversation { id: ChatId::new(sender(uid)), kind: ChatKind::Direct },
+            conversation: Conversation::new(ChatId::new(sender(uid)), ChatKind::Direct),
             sender: Sender { id, name, meta: BTreeMap::new() },
             sent_at: now(),
             text,

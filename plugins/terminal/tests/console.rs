@@ -86,7 +86,7 @@ async fn answer(
         };
         delivery.done.send(()).unwrap();
         let InboundEvent::Message(message) = delivery.event else { panic!("a message") };
-        let Conversation { id, kind } = &message.conversation;
+        let Conversation { id, kind, .. } = &message.conversation;
         let text = format!("{kind:?} {id} {}: <{}>\u{1b}[2J\u{7}", message.sender.id, message.text);
         channel
             .send(&OutboundMessage::new(message.conversation.clone(), Text::plain(text)))

@@ -130,8 +130,10 @@ impl Channel for WebChat {
             self.conversations.remove(&visitor, id.as_str()).map_err(full)?;
             return Ok(SentRef { chat: chat.clone(), id });
         };
-        let answers =
-            message.answers.as_ref().map(|(InboundRef::Message(id) | InboundRef::Press(id))| id);
+        let answers = match &message.answers {
+            Some(InboundRef::Message(id) | InboundRef::Press(id)) => Some(id),
+            Some(InboundRef::Further(_)) | None => None,
+        };
         let shown = Shown {
             id: id.as_str().to_owned(),
             at: now().0,

@@ -257,7 +257,7 @@ impl Page<'_> {
     }
 
     fn conversation(&self) -> Conversation {
-        Conversation { id: self.visitor.chat(), kind: ChatKind::Direct }
+        Conversation::new(self.visitor.chat(), ChatKind::Direct)
     }
 
     fn sent(&self, id: String) -> SentRef {

@@ -8,7 +8,7 @@ use super::*;
 const ME: &str = "700000000000000001";
 
 fn direct() -> Conversation {
-    Conversation { id: ChatId::new("471100000000000001"), kind: ChatKind::Direct }
+    Conversation::new(ChatId::new("471100000000000001"), ChatKind::Direct)
 }
 
 fn ann() -> Value {

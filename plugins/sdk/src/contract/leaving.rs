@@ -62,7 +62,7 @@ async fn a_person_is_written_to_by_his_id<P: FakePlatform>(
 ) {
     let ann = bench.meet(Person::Ann, "hello").await;
     let said = bench.say(&ann, Text::plain("one")).await;
-    let chat = Conversation { id: ChatId::new(ann.sender.id.as_str()), kind: ChatKind::Direct };
+    let chat = Conversation::new(ChatId::new(ann.sender.id.as_str()), ChatKind::Direct);
     let sent = bench.send(&OutboundMessage::new(chat, Text::plain("two"))).await;
     assert!(sent.is_ok(), "{}: a person's id is the way to him: {sent:?}", plugin.id);
     let seen = bench.platform.seen().await;
@@ -244,7 +244,7 @@ async fn a_conversation_that_is_not_there_is_undeliverable<P: FakePlatform>(
         return;
     }
     let ann = bench.meet(Person::Ann, "hello").await;
-    let nowhere = Conversation { id: ChatId::new("999999999"), kind: ann.conversation.kind };
+    let nowhere = Conversation::new(ChatId::new("999999999"), ann.conversation.kind);
     bench
         .refuses(
             &OutboundMessage::new(nowhere, Text::plain("hello?")),

@@ -59,6 +59,7 @@ fn a_private_message_with_everything_a_person_may_show() {
                             "4711",
                         ),
                         kind: Direct,
+                        thread: None,
                     },
                     sender: Sender {
                         id: SenderId(
@@ -381,4 +382,28 @@ fn case_014_a_press_in_anybody_elses_chat_is_not_direct() {
         press.as_object_mut().unwrap().remove(part);
         assert!(translated(&json!({ "callback_query": press })).is_none(), "without {part}");
     }
+}
+
+#[test]
+fn a_topic_is_part_of_the_conversation_and_a_chain_of_replies_is_none() {
+    let in_group = json!({ "id": -1005, "type": "supergroup", "is_forum": true });
+    let mut update = private(json!({ "text": "hello", "message_thread_id": 7 }));
+    let thread = |update: &Value| message_of(update).conversation.thread;
+    assert_eq!(thread(&update), None, "not said to be a topic");
+    update["message"]["is_topic_message"] = true.into();
+    assert_eq!(thread(&update), Some(ThreadId::new("7")), "a private topic");
+    update["message"]["chat"] = in_group.clone();
+    let message = message_of(&update);
+    assert_eq!(
+        (message.conversation.id.as_str(), message.conversation.thread),
+        ("-1005", Some(ThreadId::new("7")))
+    );
+    let card = json!({
+        "message_id": 9, "date": 0, "chat": in_group, "message_thread_id": 8, "is_topic_message": true,
+    });
+    let press = json!({ "id": "1", "from": { "id": 4711 }, "message": card, "data": "a:1" });
+    let Some(InboundEvent::Press(press)) = translated(&json!({ "callback_query": press })) else {
+        panic!("a press")
+    };
+    assert_eq!(press.conversation.thread, Some(ThreadId::new("8")));
 }

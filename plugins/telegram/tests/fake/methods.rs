@@ -99,8 +99,12 @@ fn send(state: &mut State, method: &str, parameters: &Value) -> Result<Value, Re
     }
     let keyboard = keyboard(parameters)?;
     let answers = structured(&parameters["reply_parameters"])["message_id"].as_i64();
+    let topic = structured(&parameters["message_thread_id"]).as_i64();
+    if topic.is_some() && state.no_topics {
+        return Err(bad("message thread not found"));
+    }
     let id = state.number().to_string();
-    state.messages.push(Shown { chat, id, text, keyboard, image, answers, toast: false });
+    state.messages.push(Shown { chat, id, text, keyboard, image, answers, topic, toast: false });
     Ok(state.messages.last().map(Shown::wire).unwrap_or_default())
 }
 
@@ -143,6 +147,7 @@ fn answer_press(state: &mut State, parameters: &Value) -> Result<Value, Refusal>
             keyboard: json!([]),
             image: None,
             answers: None,
+            topic: None,
             toast: true,
         });
     }

@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) slow_down: Option<u64>,
     /// The poll that waits, or the next, is answered so. Once.
     pub(crate) slow_polls: Option<u64>,
+    /// Every topic was deleted.
+    pub(crate) no_topics: bool,
     /// No HTML is understood.
     pub(crate) no_html: bool,
     /// How many files were fetched.
@@ -62,6 +64,8 @@ pub(crate) struct Shown {
     pub(crate) image: Option<Vec<u8>>,
     /// The message it answers.
     pub(crate) answers: Option<i64>,
+    /// The topic it stands in.
+    pub(crate) topic: Option<i64>,
     /// It stands on a button.
     pub(crate) toast: bool,
 }

@@ -124,5 +124,5 @@ impl Desk {
 }
 
 fn direct(to: &str) -> Conversation {
-    Conversation { id: ChatId::new(to), kind: ChatKind::Direct }
+    Conversation::new(ChatId::new(to), ChatKind::Direct)
 }

@@ -151,6 +151,7 @@ fn command(text: &str) -> Option<&'static str> {
 async fn ask(gateway: &Gateway, place: &Place, run: &Run) -> Done {
     let speaker = &place.speaker;
     let prompt = Prompt {
+        shared: false,
         conversation: speaker.conversation(),
         channel: "device".to_owned(),
         sender: speaker.id().to_owned(),
