@@ -26,6 +26,9 @@ pub const OUTBOX: &str = "outbox";
 /// Tell an approved sender: takes [`Notify`], gives `{}`.
 pub const PAIRING_NOTIFY: &str = "pairing.notify";
 
+/// From its answer on, the connection carries what the gateway's port carries: HTTP, and the protocol's sockets.
+pub const PROTOCOL: &str = "protocol";
+
 /// The longest line that either end reads.
 pub const LINE_LIMIT: usize = 1 << 20;
 
@@ -65,6 +68,14 @@ pub enum LocalError {
     /// It answered with a refusal.
     #[error("{}", .0.message)]
     Refused(Box<Refused>),
+    /// Another user's program listens there.
+    #[error("{socket} is served by uid {uid}, who is not this user; nothing was sent", socket = socket.display())]
+    Stranger {
+        /// Where.
+        socket: PathBuf,
+        /// Who.
+        uid: u32,
+    },
     /// It answered something that is no answer.
     #[error("the gateway's answer is unreadable: {0}")]
     Unreadable(String),
@@ -90,8 +101,12 @@ pub struct Client {
 impl Client {
     /// Connects. Waits for nothing: whoever listens has accepted.
     pub fn connect(socket: &Path) -> Result<Self, LocalError> {
-        let stream = UnixStream::connect(socket)
-            .map_err(|source| LocalError::Unreachable { socket: socket.to_owned(), source })?;
+        let unreachable = |source| LocalError::Unreachable { socket: socket.to_owned(), source };
+        let stream = UnixStream::connect(socket).map_err(unreachable)?;
+        let uid = peer(&stream).map_err(LocalError::Broken)?;
+        if !is_ours(uid, socket) {
+            return Err(LocalError::Stranger { socket: socket.to_owned(), uid });
+        }
         Ok(Self { stream, patience: PATIENCE, asked: 0, unread: Vec::new() })
     }
 
@@ -114,6 +129,18 @@ impl Client {
     pub fn notify(&mut self, notify: &Notify) -> Result<(), LocalError> {
         let params = serde_json::to_value(notify).map_err(|error| unreadable(&error))?;
         self.call::<Value>(PAIRING_NOTIFY, Some(params)).map(drop)
+    }
+
+    /// The connection, for the protocol: see [`PROTOCOL`].
+    pub fn into_protocol(mut self) -> Result<UnixStream, LocalError> {
+        self.call::<Value>(PROTOCOL, None)?;
+        let Self { stream, unread, .. } = self;
+        if !unread.is_empty() {
+            return Err(LocalError::Unreadable("it answers more than it was asked".to_owned()));
+        }
+        let plain = stream.set_read_timeout(None).and_then(|()| stream.set_write_timeout(None));
+        plain.map_err(LocalError::Broken)?;
+        Ok(stream)
     }
 
     fn call<T: DeserializeOwned>(
@@ -162,6 +189,27 @@ impl Client {
             }
         }
     }
+}
+
+/// The user at the other end, as the kernel says.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn peer(stream: &UnixStream) -> io::Result<u32> {
+    use nix::sys::socket::{getsockopt, sockopt};
+    Ok(getsockopt(stream, sockopt::PeerCredentials)?.uid())
+}
+
+/// The user at the other end, as the kernel says.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn peer(stream: &UnixStream) -> io::Result<u32> {
+    Ok(nix::unistd::getpeereid(stream)?.0.as_raw())
+}
+
+/// True for this user and for root. Root may also ask the gateway of whoever owns the folder.
+fn is_ours(uid: u32, socket: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = crate::world::user();
+    let owner = || socket.parent()?.metadata().ok().map(|folder| folder.uid());
+    uid == own || uid == 0 || own == 0 && owner() == Some(uid)
 }
 
 /// The time that is left; a limit of zero would be none.

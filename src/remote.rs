@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod identity;
+mod known;
 pub mod node;
 mod session;
 mod target;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use self::{
     address::AddressError,
     identity::{Identity, IdentityError},
+    known::KnownKeys,
     session::{Dial, Session},
     tokens::TokenBook,
     who::Who,
@@ -26,11 +28,13 @@ pub use self::{
 };
 use crate::{
     device::role::{Role, Scope, Scopes},
+    local::LocalError,
     protocol::{
         connect::{AuthParams, ClientMode},
         frame::Refused,
         hello::HelloOk,
     },
+    reach::identity::GatewayKey,
     store::StoreError,
 };
 
@@ -59,9 +63,20 @@ pub enum RemoteError {
         /// There is a pin.
         pinned: bool,
     },
+    /// What listens on this machine's port has not proven to be its gateway.
+    #[error(
+        "another program listens at {at}, and not this machine's gateway; nothing was shown to it"
+    )]
+    Foreign {
+        /// Where.
+        at: String,
+    },
     /// This machine has no identity to show.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The socket of this machine's gateway.
+    #[error(transparent)]
+    Local(#[from] LocalError),
     /// A gateway that was named has no secret beside it.
     #[error("no token or password was given for {at}")]
     NoSecret {
@@ -71,6 +86,14 @@ pub enum RemoteError {
     /// It did not let us in.
     #[error("{}", .0.message)]
     NotLetIn(Box<Refused>),
+    /// It has not proven the key that was proven there before.
+    #[error(
+        "{at} has not proven the key of the gateway that was there before; nothing was shown to it"
+    )]
+    OtherKey {
+        /// Where.
+        at: String,
+    },
     /// A secret would go in the clear.
     #[error("{at} is not encrypted, and neither this machine nor a private address")]
     Plaintext {
@@ -95,6 +118,14 @@ pub enum RemoteError {
     /// The token that it once gave is good for nothing any more.
     #[error("{at} does not take the token any more that it gave this machine")]
     TokenOver {
+        /// Where.
+        at: String,
+    },
+    /// It has a token of that gateway, and nothing says that it still is that one.
+    #[error(
+        "{at} is not encrypted and has never proven a key, so the token that it once gave is not shown there"
+    )]
+    Unproven {
         /// Where.
         at: String,
     },
@@ -217,7 +248,24 @@ fn runtime() -> Result<tokio::runtime::Runtime, RemoteError> {
 }
 
 async fn enter(to: &Target, scopes: Scopes) -> Result<Session, RemoteError> {
-    let dial = Dial { address: &to.address, pin: to.pin, patience: to.patience, limit: LARGEST };
+    let known = KnownKeys::of(&to.state);
+    let (own, there) = (GatewayKey::of_folder(&to.state)?, known.key(&to.address)?);
+    let dial = Dial {
+        address: &to.address,
+        door: to.implied.then_some(to.door.as_path()),
+        pin: to.pin,
+        trust: to.trust(own.as_ref(), there.as_ref())?,
+        patience: to.patience,
+        limit: LARGEST,
+    };
+    let session = show(to, scopes, dial).await?;
+    if let (false, Some(key)) = (to.implied, session.proven()) {
+        known.keep(&to.address, key)?;
+    }
+    Ok(session)
+}
+
+async fn show(to: &Target, scopes: Scopes, dial: Dial<'_>) -> Result<Session, RemoteError> {
     let mut who = Who {
         client: "cli",
         mode: ClientMode::Cli,

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     config::gateway::{Auth, AuthMode, Tls},
+    local::LocalError,
     reach::{secret, tls},
     remote::{Fingerprint, RemoteError, Secret, Target, address::Address},
     store::paths::StateDir,
@@ -77,6 +78,7 @@ impl Reach {
         Ok(Target {
             address,
             implied,
+            door: host.state()?.socket(),
             secret,
             pin: self.tls_fingerprint.or(pin),
             patience: Duration::from_millis(self.timeout),
@@ -141,11 +143,22 @@ fn exit(error: &RemoteError) -> Exit {
         RemoteError::Address(_) | RemoteError::NoSecret { .. } | RemoteError::Plaintext { .. } => {
             Exit::Usage
         }
+        RemoteError::Local(error) => return local_exit(error),
         RemoteError::Closed { .. }
+        | RemoteError::Foreign { .. }
         | RemoteError::Silent { .. }
         | RemoteError::Unreachable { .. } => Exit::Unreachable,
         RemoteError::Refused(refused) if is_unknown(&refused.message) => Exit::NoMatch,
         _ => Exit::Failed,
+    }
+}
+
+fn local_exit(error: &LocalError) -> Exit {
+    match error {
+        LocalError::Broken(_) | LocalError::Unreachable { .. } => Exit::Unreachable,
+        LocalError::Refused(_) | LocalError::Stranger { .. } | LocalError::Unreadable(_) => {
+            Exit::Failed
+        }
     }
 }
 
@@ -163,6 +176,18 @@ fn hint(error: &RemoteError) -> Option<String> {
         }
         RemoteError::Distrust { pinned: false, .. } => {
             "`--tls-fingerprint` names the certificate of a gateway that made its own"
+        }
+        RemoteError::Foreign { .. } => {
+            "`openclaw gateway run --port PORT` starts this machine's gateway on another port"
+        }
+        RemoteError::Local(LocalError::Refused(_)) => {
+            "a gateway of another version runs; start it anew"
+        }
+        RemoteError::OtherKey { .. } => {
+            "if that gateway was set up anew, take its line out of identity/gateways.json in the state folder"
+        }
+        RemoteError::Unproven { .. } => {
+            "name its token once more with `--token`, reach it by wss://, or set OPENCLAW_ALLOW_INSECURE_PRIVATE_WS=1 where the whole way is yours"
         }
         RemoteError::NoSecret { .. } => "`--token` or `--password` beside `--url`",
         RemoteError::Plaintext { .. } => {

@@ -1,12 +1,12 @@
 //! What the socket itself and its request's head say about a client, before it says anything.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::{HeaderMap, header};
 
 use crate::device::{
     handshake::Locality,
-    locality::{Forwarding, Network, locate},
+    locality::{Forwarding, Network, Origin, locate},
 };
 
 /// Where a client is, and what its request's head says.
@@ -36,6 +36,16 @@ impl Facts {
         });
         let forwarding = Forwarding { forwarded_for: &forwarded_for, others };
         let from = locate(peer.ip(), forwarding, trusted);
+        Self::at(from, headers)
+    }
+
+    /// Of whoever came through the socket in the state folder, which has told their uid: it is this user's.
+    pub(crate) fn of_this_user(headers: &HeaderMap) -> Self {
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Self::at(Origin { address, locality: Locality::Direct }, headers)
+    }
+
+    fn at(from: Origin, headers: &HeaderMap) -> Self {
         let text = |name| Some(headers.get(name)?.to_str().unwrap_or("?").to_owned());
         Self {
             address: from.address,

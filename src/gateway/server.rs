@@ -4,7 +4,7 @@ mod body;
 
 use std::{
     convert::Infallible,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use openclaw_plugin_sdk::{Exchange, Link, Stream, Upgrade};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UnixStream},
     sync::oneshot,
 };
 use tokio_rustls::TlsAcceptor;
@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, warn};
 
 use super::{Gateway, account::Running, facts::Facts, lobby::Place, metrics, session};
-use crate::reach::identity::{self, BadNonce};
+use crate::reach::identity::{self, BadNonce, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
 
 const JSON: &str = "application/json";
 
@@ -68,9 +68,10 @@ async fn connection(
     let stop = gateway.stop.clone();
     let shown_out = place.shown_out.clone();
     let serving = async {
-        let Some(tls) = tls else { return talk(gateway, stream, (peer, false), place).await };
+        let line = Line { peer, encrypted: tls.is_some(), own: false };
+        let Some(tls) = tls else { return talk(gateway, stream, line, place).await };
         match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => talk(gateway, stream, (peer, true), place).await,
+            Ok(Ok(stream)) => talk(gateway, stream, line, place).await,
             Ok(Err(error)) => debug!(%peer, %error, "no TLS came about"),
             Err(_) => debug!(%peer, "no TLS came about in time"),
         }
@@ -82,25 +83,33 @@ async fn connection(
     }
 }
 
-async fn talk<S>(
-    gateway: Arc<Gateway>,
-    stream: S,
-    (peer, encrypted): (SocketAddr, bool),
-    place: Place,
-) where
+/// Serves a program of this user, whose uid the socket has told.
+pub(super) async fn serve_own(gateway: Arc<Gateway>, stream: UnixStream) {
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let place = gateway.lobby.enter(peer.ip());
+    let shown_out = place.shown_out.clone();
+    let line = Line { peer, encrypted: false, own: true };
+    tokio::select! {
+        () = talk(gateway, stream, line, place) => {}
+        () = shown_out.cancelled() => debug!("a command line made room for another connection"),
+    }
+}
+
+async fn talk<S>(gateway: Arc<Gateway>, stream: S, line: Line, place: Place)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let place = Arc::new(Mutex::new(Some(place)));
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
-        let from = From { peer, encrypted, place: Arc::clone(&place) };
+        let from = From { line, place: Arc::clone(&place) };
         async move { Ok::<_, Infallible>(route(&gateway, request, from).await.map(Full::new)) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
     let served = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
     if let Err(error) = served {
-        debug!(%peer, %error, "connection ended");
+        debug!(peer = %line.peer, %error, "connection ended");
     }
 }
 
@@ -118,17 +127,30 @@ fn prepare(stream: &TcpStream) {
     }
 }
 
-/// Where a request comes from.
-struct From {
+/// What carries a request.
+#[derive(Clone, Copy)]
+struct Line {
     peer: SocketAddr,
     encrypted: bool,
+    /// The socket in the state folder, with this user at its other end.
+    own: bool,
+}
+
+/// Where a request comes from.
+struct From {
+    line: Line,
     /// Until a socket takes it along.
     place: Arc<Mutex<Option<Place>>>,
 }
 
 async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -> Response<Bytes> {
     let path = request.uri().path();
-    let facts = Facts::new(from.peer, request.headers(), &gateway.config().gateway.trusted_proxies);
+    let facts = if from.line.own {
+        Facts::of_this_user(request.headers())
+    } else {
+        let trusted = &gateway.config().gateway.trusted_proxies;
+        Facts::new(from.line.peer, request.headers(), trusted)
+    };
     if let Some(place) = &mut *from.place.lock().unwrap_or_else(PoisonError::into_inner) {
         place.belongs_to(facts.address);
     }
@@ -188,8 +210,9 @@ fn upgrade_to_session(
     from: &From,
     facts: Facts,
 ) -> Response<Bytes> {
-    let peer = from.peer;
+    let peer = from.line.peer;
     let headers = request.headers();
+    let proof = proof(gateway, headers.get(NONCE_HEADER));
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
     let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned();
     let (Some(key), Some(b"13")) = (key, version) else {
@@ -217,7 +240,17 @@ fn upgrade_to_session(
     if let Ok(accept) = HeaderValue::try_from(derive_accept_key(key.as_bytes())) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
+    if let Some((key, signature)) = proof {
+        headers.insert(KEY_HEADER, key);
+        headers.insert(SIGNATURE_HEADER, signature);
+    }
     response
+}
+
+/// The gateway's key and its signature, for a client that asks for them before it shows anything.
+fn proof(gateway: &Gateway, nonce: Option<&HeaderValue>) -> Option<(HeaderValue, HeaderValue)> {
+    let signature = gateway.identity.sign(nonce?.to_str().ok()?).ok()?;
+    Some((HeaderValue::try_from(gateway.identity.public()).ok()?, signature.try_into().ok()?))
 }
 
 fn probe(path: &str) -> Option<&'static str> {
@@ -248,13 +281,13 @@ async fn exchange(
         Ok(body) => body,
         Err(status) => return plain(status, "The request's body is too long, or took too long."),
     };
-    let private = from.encrypted || from.peer.ip().to_canonical().is_loopback();
+    let private = from.line.encrypted || from.line.peer.ip().to_canonical().is_loopback();
     let link = if private { Link::Private } else { Link::Exposed };
     let (reply, answered) = oneshot::channel();
     let exchange = Exchange::new(
         Request::from_parts(head, body),
-        from.peer,
-        (link, from.encrypted),
+        from.line.peer,
+        (link, from.line.encrypted),
         reply,
         upgrade,
     );

@@ -8,8 +8,11 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use super::{Gateway, socket_methods};
-use crate::protocol::frame::Request;
+use super::{Gateway, server, socket_methods};
+use crate::{
+    local,
+    protocol::frame::{Request, Response},
+};
 
 /// The longest request line.
 const LINE_LIMIT: u64 = 64 * 1024;
@@ -76,12 +79,25 @@ async fn talk(gateway: &Arc<Gateway>, stream: UnixStream) -> io::Result<()> {
         if read? == 0 || !line.ends_with('\n') {
             return Ok(());
         }
+        let mut speaks_protocol = false;
         let response = match Request::parse(&line) {
+            Ok(request) if request.method == local::PROTOCOL => {
+                speaks_protocol = true;
+                Response::done(&request.id, serde_json::json!({}))
+            }
             Ok(request) => socket_methods::answer(gateway, &request).await,
             Err(refusal) => *refusal,
         };
         let mut bytes = serde_json::to_vec(&response)?;
         bytes.push(b'\n');
         write.write_all(&bytes).await?;
+        if speaks_protocol {
+            // Whoever did not wait for the answer has said something that belongs to nothing.
+            if lines.buffer().is_empty() {
+                let stream = lines.into_inner().reunite(write).map_err(io::Error::other)?;
+                server::serve_own(Arc::clone(gateway), stream).await;
+            }
+            return Ok(());
+        }
     }
 }

@@ -6,7 +6,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    store::{Store, StoreError, files::FileStore},
+    store::{Store, StoreError, files::FileStore, paths::StateDir, private},
     world,
 };
 
@@ -14,6 +14,13 @@ use crate::{
 pub const PATH: &str = "/.well-known/openclaw";
 
 const PURPOSE: &str = "gateway-identity";
+
+/// A client's number, in the head of a request for a socket.
+pub const NONCE_HEADER: &str = "openclaw-nonce";
+/// The gateway's key, in the head of the answer.
+pub const KEY_HEADER: &str = "openclaw-gateway";
+/// Its signature of that number.
+pub const SIGNATURE_HEADER: &str = "openclaw-signature";
 
 /// Why there is no identity.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +36,40 @@ pub enum IdentityError {
 /// The gateway's key. It prints nothing of itself.
 #[expect(missing_debug_implementations, reason = "it holds a private key")]
 pub struct Identity(Ed25519KeyPair);
+
+/// The public half of a gateway's key: what a client knows it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayKey(String);
+
+impl GatewayKey {
+    /// Reads 32 bytes of base64url.
+    pub fn parse(text: &str) -> Option<Self> {
+        let raw = URL_SAFE_NO_PAD.decode(text).ok()?;
+        (raw.len() == 32).then(|| Self(text.to_owned()))
+    }
+
+    /// The key of this state folder's gateway. Makes none; a damaged one is none.
+    pub fn of_folder(state: &StateDir) -> Result<Option<Self>, StoreError> {
+        let seed = private::read(&state.key(PURPOSE))?;
+        let seed: Option<[u8; 32]> = seed.and_then(|seed| seed.try_into().ok());
+        let own = seed.and_then(|seed| Identity::from_seed(&seed).ok());
+        Ok(own.map(|own| Self(own.public())))
+    }
+
+    /// As answers spell it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key, where it has signed this number.
+    pub fn proven(key: &str, nonce: &str, signature: &str) -> Option<Self> {
+        let known = Self::parse(key)?;
+        let raw = URL_SAFE_NO_PAD.decode(key).ok()?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        let public = UnparsedPublicKey::new(&ED25519, raw);
+        public.verify(message(nonce).as_bytes(), &signature).ok().map(|()| known)
+    }
+}
 
 /// What somebody asked with is no number of 16 to 64 characters of base64url.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,31 +102,32 @@ impl Identity {
     pub fn answer(&self, query: Option<&str>) -> Result<String, BadNonce> {
         let nonce =
             query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("nonce="));
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let nonce = nonce.filter(|nonce| (16..=64).contains(&nonce.len()));
-        let nonce = nonce.filter(|nonce| nonce.chars().all(fits)).ok_or(BadNonce)?;
-        let signature = self.0.sign(message(nonce).as_bytes());
-        let answer = Answer {
-            gateway: self.public(),
-            nonce: nonce.to_owned(),
-            signature: URL_SAFE_NO_PAD.encode(signature.as_ref()),
-        };
+        let nonce = nonce.ok_or(BadNonce)?;
+        let signature = self.sign(nonce)?;
+        let answer = Answer { gateway: self.public(), nonce: nonce.to_owned(), signature };
         serde_json::to_string(&answer).map_err(|_| BadNonce)
+    }
+
+    /// The signature of a client's number.
+    pub fn sign(&self, nonce: &str) -> Result<String, BadNonce> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if !(16..=64).contains(&nonce.len()) || !nonce.chars().all(fits) {
+            return Err(BadNonce);
+        }
+        Ok(URL_SAFE_NO_PAD.encode(self.0.sign(message(nonce).as_bytes()).as_ref()))
     }
 
     /// True where the body is this gateway's answer to this number, and no earlier one's.
     pub(super) fn wrote(&self, body: &[u8], nonce: &str) -> bool {
         let Ok(answer) = serde_json::from_slice::<Answer>(body) else { return false };
-        let Ok(signature) = URL_SAFE_NO_PAD.decode(&answer.signature) else { return false };
-        let own = UnparsedPublicKey::new(&ED25519, self.0.public_key().as_ref());
         answer.gateway == self.public()
             && answer.nonce == nonce
-            && own.verify(message(nonce).as_bytes(), &signature).is_ok()
+            && GatewayKey::proven(&answer.gateway, nonce, &answer.signature).is_some()
     }
 }
 
 /// A number to ask with, that nobody asked with before.
-pub(super) fn fresh_nonce() -> std::io::Result<String> {
+pub fn fresh_nonce() -> std::io::Result<String> {
     world::random::<24>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
 }
 

@@ -19,7 +19,8 @@ use super::{
     RemoteError, Secret,
     address::Address,
     identity::Identity,
-    session::{Dial, Incoming, Session},
+    known::KnownKeys,
+    session::{Dial, Incoming, Session, Trust},
     tls::Fingerprint,
     tokens::TokenBook,
     who::Who,
@@ -201,6 +202,7 @@ pub fn run(plan: &Plan, tell: &mut dyn FnMut(Told<'_>)) -> Result<(), RemoteErro
         plan,
         name: plan.name.clone().or_else(commands::host_name),
         tokens: TokenBook::of(&plan.state, identity.id()),
+        known: KnownKeys::of(&plan.state),
         identity: &identity,
         backoff: Backoff::default(),
         at: 0,
@@ -218,6 +220,7 @@ struct Node<'a> {
     /// For owners to read.
     name: Option<String>,
     tokens: TokenBook,
+    known: KnownKeys,
     backoff: Backoff,
     /// Which of the gateways is next.
     at: usize,
@@ -288,10 +291,16 @@ impl Node<'_> {
         }
     }
 
-    /// The device's own token where there is one, else what the user gave.
+    /// The device's own token where there is one, else what the user gave. In plain text it is shown only to the
+    /// gateway that proves the key which it had when it gave the token, unless the user answers for the network.
     fn shown_at(&self, address: &Address) -> Result<Shown, RemoteError> {
-        let own = self.tokens.token(Role::Node, address)?;
-        Ok(own.map_or(Shown::Given, Shown::Own))
+        let Some(own) = self.tokens.token(Role::Node, address)? else { return Ok(Shown::Given) };
+        let may = address.tls() || self.plan.insecure || self.known.key(address)?.is_some();
+        match self.plan.credential {
+            _ if may => Ok(Shown::Own(own)),
+            Credential::None => Err(RemoteError::Unproven { at: address.place() }),
+            Credential::Setup { .. } | Credential::Shared(_) => Ok(Shown::Given),
+        }
     }
 
     async fn connect(&self, address: &Address, shown: &Shown) -> Result<Session, RemoteError> {
@@ -318,11 +327,17 @@ impl Node<'_> {
             identity: Some(self.identity),
             auth,
         };
-        let dial = Dial { address, pin: *pin, patience: *patience, limit: LARGEST };
+        let known = self.known.key(address)?;
+        let trust = known.as_ref().map_or(Trust::Word, Trust::Known);
+        let (pin, patience) = (*pin, *patience);
+        let dial = Dial { address, door: None, pin, trust, patience, limit: LARGEST };
         Session::open(dial, &who).await
     }
 
     fn joined(&mut self, address: &Address, session: &Session) -> Result<(), RemoteError> {
+        if let Some(key) = session.proven() {
+            self.known.keep(address, key)?;
+        }
         let auth = &session.hello().auth;
         if let Some(token) = &auth.device_token {
             self.tokens.keep(Role::Node, token, &auth.scopes, address)?;

@@ -1,7 +1,7 @@
 //! One connection to a gateway: the challenge is answered, then requests and events go both ways. Everything has a
 //! time limit, and a message that is too long ends it.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use openclaw_plugin_sdk::neutral;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
+    net::{TcpStream, UnixStream},
     time::{Instant, timeout_at},
 };
 use tokio_rustls::TlsConnector;
@@ -18,6 +18,7 @@ use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
         Error as WireError, Message,
+        client::IntoClientRequest,
         error::CapacityError,
         protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
     },
@@ -29,11 +30,17 @@ use super::{
     tls::{self, Fingerprint},
     who::Who,
 };
-use crate::protocol::{
-    frame::{Refused, Request},
-    hello::{Challenge, HelloOk},
+use crate::{
+    local::{Client, LocalError},
+    protocol::{
+        frame::{Refused, Request},
+        hello::{Challenge, HelloOk},
+    },
+    reach::identity::{GatewayKey, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, fresh_nonce},
 };
 
+/// A program on this machine's port has so long to prove that it is this machine's gateway.
+const PROOF: Duration = Duration::from_secs(3);
 /// So long a goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -45,16 +52,31 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dial<'a> {
     pub(super) address: &'a Address,
+    /// The socket of this machine's gateway, which is tried first. Its other end is this user's.
+    pub(super) door: Option<&'a Path>,
     pub(super) pin: Option<Fingerprint>,
+    pub(super) trust: Trust<'a>,
     pub(super) patience: Duration,
     /// The longest message that is read, in bytes.
     pub(super) limit: usize,
+}
+
+/// What has to be proven before anything is shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trust<'a> {
+    /// The key of this state folder's gateway; nothing is shown where it has none.
+    Own(Option<&'a GatewayKey>),
+    /// The key that was proven at this place before.
+    Known(&'a GatewayKey),
+    /// Nothing: its user has named the place and what is shown there, or TLS vouches for it.
+    Word,
 }
 
 /// A connection whose gateway has said `hello-ok`.
 pub(super) struct Session {
     socket: WebSocketStream<Box<dyn Wire>>,
     hello: HelloOk,
+    proven: Option<GatewayKey>,
     at: String,
     patience: Duration,
     asked: u64,
@@ -88,12 +110,24 @@ impl Session {
         let at = dial.address.to_string();
         let until = Instant::now() + dial.patience;
         let late = |_| RemoteError::Silent { at: at.clone() };
-        let socket = timeout_at(until, reach(dial)).await.map_err(late)??;
+        let reached = match dial.trust {
+            Trust::Own(_) => own(dial).await?,
+            Trust::Known(_) | Trust::Word => {
+                timeout_at(until, reach(dial)).await.map_err(late)??
+            }
+        };
+        dial.believe(&reached)?;
+        let Reached { socket, proven, .. } = reached;
         let mut session = Unheard { socket, at: at.clone() };
         let entered = timeout_at(until, session.enter(who)).await.map_err(late)?;
         let hello = entered.map_err(|error| error.without(&who.secrets()))?;
         let Unheard { socket, .. } = session;
-        Ok(Self { socket, hello, at, patience: dial.patience, asked: 0 })
+        Ok(Self { socket, hello, proven, at, patience: dial.patience, asked: 0 })
+    }
+
+    /// The key that the gateway has proven on this connection, where it has one.
+    pub(super) fn proven(&self) -> Option<&GatewayKey> {
+        self.proven.as_ref()
     }
 
     pub(super) fn hello(&self) -> &HelloOk {
@@ -182,6 +216,9 @@ impl Unheard {
 
 /// Whether anybody is there.
 pub(super) async fn knock(dial: Dial<'_>) -> Result<(), RemoteError> {
+    if door(dial)?.is_some() {
+        return Ok(());
+    }
     let at = || dial.address.to_string();
     let until = Instant::now() + dial.patience;
     let there = timeout_at(until, TcpStream::connect((dial.address.host(), dial.address.port())));
@@ -192,35 +229,105 @@ pub(super) async fn knock(dial: Dial<'_>) -> Result<(), RemoteError> {
     }
 }
 
+impl Dial<'_> {
+    /// Whether the other end may be shown what is meant for it.
+    fn believe(&self, reached: &Reached) -> Result<(), RemoteError> {
+        let at = || self.address.place();
+        let proven = reached.proven.as_ref();
+        match self.trust {
+            _ if reached.through_door => Ok(()),
+            Trust::Word => Ok(()),
+            Trust::Own(own) if own.is_some() && own == proven => Ok(()),
+            Trust::Own(_) => Err(RemoteError::Foreign { at: at() }),
+            Trust::Known(known) if Some(known) == proven => Ok(()),
+            Trust::Known(_) => Err(RemoteError::OtherKey { at: at() }),
+        }
+    }
+}
+
+/// A connection as far as the first frame.
+struct Reached {
+    socket: WebSocketStream<Box<dyn Wire>>,
+    proven: Option<GatewayKey>,
+    through_door: bool,
+}
+
+/// This machine's gateway. Whatever else happens on its port is another program's doing.
+async fn own(dial: Dial<'_>) -> Result<Reached, RemoteError> {
+    let foreign = || RemoteError::Foreign { at: dial.address.place() };
+    let until = Instant::now() + dial.patience.min(PROOF);
+    match timeout_at(until, reach(dial)).await {
+        Ok(Err(error @ (RemoteError::Unreachable { .. } | RemoteError::Local(_)))) => Err(error),
+        Ok(Err(_)) | Err(_) => Err(foreign()),
+        Ok(Ok(reached)) => Ok(reached),
+    }
+}
+
+/// The socket of this machine's gateway; `None` where nobody listens on it.
+fn door(dial: Dial<'_>) -> Result<Option<UnixStream>, RemoteError> {
+    let Some(path) = dial.door else { return Ok(None) };
+    let stream = match Client::connect(path) {
+        Ok(client) => client.into_protocol()?,
+        Err(LocalError::Unreachable { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let stream = stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream));
+    stream.map(Some).map_err(RemoteError::Runtime)
+}
+
 /// Connects as far as the first frame.
-async fn reach(dial: Dial<'_>) -> Result<WebSocketStream<Box<dyn Wire>>, RemoteError> {
-    let Dial { address, pin, limit, .. } = dial;
+async fn reach(dial: Dial<'_>) -> Result<Reached, RemoteError> {
+    if let Some(stream) = door(dial)? {
+        return Ok(Reached { through_door: true, ..upgrade(dial, Box::new(stream)).await? });
+    }
+    let wire = connect(dial).await?;
+    upgrade(dial, wire).await
+}
+
+async fn connect(dial: Dial<'_>) -> Result<Box<dyn Wire>, RemoteError> {
+    let Dial { address, pin, .. } = dial;
     let at = || address.to_string();
     let unreachable =
         |error: io::Error| RemoteError::Unreachable { at: at(), why: error.to_string() };
     let tcp = TcpStream::connect((address.host(), address.port())).await.map_err(unreachable)?;
     tcp.set_nodelay(true).map_err(unreachable)?;
-    let wire: Box<dyn Wire> = if address.tls() {
+    if address.tls() {
         let config = tls::config(pin).map_err(|error| unreachable(io::Error::other(error)))?;
         let name = ServerName::try_from(address.host().to_owned())
             .map_err(|error| unreachable(io::Error::other(error)))?;
         let secured = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
-        Box::new(secured.map_err(|error| {
+        return Ok(Box::new(secured.map_err(|error| {
             if tls::is_distrust(&error) {
                 return RemoteError::Distrust { at: at(), pinned: pin.is_some() };
             }
             unreachable(error)
-        })?)
-    } else {
-        Box::new(tcp)
+        })?));
+    }
+    Ok(Box::new(tcp))
+}
+
+/// Asks for a socket, and for a proof of the gateway's key in the same breath: what answers on this connection is
+/// what has proven it.
+async fn upgrade(dial: Dial<'_>, wire: Box<dyn Wire>) -> Result<Reached, RemoteError> {
+    let at = dial.address.to_string();
+    let strange = |error: WireError| match error {
+        WireError::Io(error) => RemoteError::Unreachable { at: at.clone(), why: error.to_string() },
+        error => unreadable(&at, &error.to_string()),
     };
-    let config =
-        WebSocketConfig::default().max_message_size(Some(limit)).max_frame_size(Some(limit));
-    let upgraded = client_async_with_config(at(), wire, Some(config)).await;
-    upgraded.map(|(socket, _)| socket).map_err(|error| match error {
-        WireError::Io(error) => unreachable(error),
-        error => unreadable(&at(), &error.to_string()),
-    })
+    let nonce = fresh_nonce().map_err(RemoteError::Runtime)?;
+    let mut request = at.as_str().into_client_request().map_err(strange)?;
+    if let Ok(value) = nonce.parse() {
+        request.headers_mut().insert(NONCE_HEADER, value);
+    }
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(dial.limit))
+        .max_frame_size(Some(dial.limit));
+    let upgraded = client_async_with_config(request, wire, Some(config)).await;
+    let (socket, answer) = upgraded.map_err(strange)?;
+    let said = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let proven = said(KEY_HEADER).zip(said(SIGNATURE_HEADER));
+    let proven = proven.and_then(|(key, by)| GatewayKey::proven(key, &nonce, by));
+    Ok(Reached { socket, proven, through_door: false })
 }
 
 async fn send(

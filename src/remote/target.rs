@@ -1,11 +1,15 @@
 //! Which gateway a command means, and what it may show there. No `Debug` shows a secret.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{
-    RemoteError, address::Address, identity::Identity, tls::Fingerprint, tokens::TokenBook,
+    RemoteError, address::Address, identity::Identity, session::Trust, tls::Fingerprint,
+    tokens::TokenBook,
 };
-use crate::{device::role::Role, protocol::connect::AuthParams, store::paths::StateDir};
+use crate::{
+    device::role::Role, protocol::connect::AuthParams, reach::identity::GatewayKey,
+    store::paths::StateDir,
+};
 
 /// The gateway's shared secret, as far as it is known.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub struct Target {
     pub address: Address,
     /// Nobody named it: it is the one of this state folder.
     pub implied: bool,
+    /// The socket of that one.
+    pub door: PathBuf,
     /// Shown to it.
     pub secret: Secret,
     /// The one certificate that is taken.
@@ -75,6 +81,24 @@ impl Target {
             return Err(RemoteError::NoSecret { at: at() });
         }
         Ok(())
+    }
+
+    /// What it has to prove, by what this state folder and this device know. A place whose key nobody knows is shown
+    /// what its user has typed for it; a token of this device goes there only over TLS, or where the user answers
+    /// for the network.
+    pub(super) fn trust<'a>(
+        &self,
+        own: Option<&'a GatewayKey>,
+        there: Option<&'a GatewayKey>,
+    ) -> Result<Trust<'a>, RemoteError> {
+        let typed = !self.secret.is_empty() || self.address.tls() || self.insecure;
+        match (there, own) {
+            _ if self.implied => Ok(Trust::Own(own)),
+            (Some(key), _) => Ok(Trust::Known(key)),
+            (None, _) if typed => Ok(Trust::Word),
+            (None, Some(_)) if self.address.is_loopback() => Ok(Trust::Own(own)),
+            (None, _) => Err(RemoteError::Unproven { at: self.address.place() }),
+        }
     }
 
     /// True where the gateway has given this machine a token. Makes no identity.
@@ -124,6 +148,7 @@ mod tests {
         Target {
             address: Address::parse(url).unwrap(),
             implied: false,
+            door: PathBuf::new(),
             secret: Secret::new(secret.map(str::to_owned), None),
             pin: None,
             patience: Duration::from_secs(1),

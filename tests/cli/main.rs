@@ -6,6 +6,7 @@ mod access;
 mod decide;
 mod devices;
 mod faults;
+mod foreign;
 mod gateway;
 mod grants;
 mod host;

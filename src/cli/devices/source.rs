@@ -66,8 +66,13 @@ impl Source {
             Err(error) => error,
         };
         let why = match &error {
-            RemoteError::Unreachable { .. } if implied => "No gateway runs",
-            error if implied && error.is_waiting() => "The gateway does not know this command line",
+            RemoteError::Unreachable { .. } if implied => "No gateway runs".to_owned(),
+            RemoteError::Foreign { at } if implied => {
+                format!("No gateway runs, and another program listens at {at}")
+            }
+            error if implied && error.is_waiting() => {
+                "The gateway does not know this command line".to_owned()
+            }
             _ => return Err(error.into()),
         };
         if !quiet {

@@ -223,7 +223,10 @@ fn notify(host: &Host, request: &PairingRequest) -> Result<(), String> {
         LocalError::Unreachable { .. } => {
             format!("{error}; the approval stands, the notice was not sent")
         }
-        LocalError::Broken(_) | LocalError::Refused(_) | LocalError::Unreadable(_) => {
+        LocalError::Broken(_)
+        | LocalError::Refused(_)
+        | LocalError::Stranger { .. }
+        | LocalError::Unreadable(_) => {
             format!("{error}; the approval stands")
         }
     })

@@ -68,6 +68,7 @@ pub(super) fn after(error: &RemoteError, backoff: &mut Backoff) -> Option<Durati
         }
         RemoteError::Closed { .. } if is_over(error) => None,
         RemoteError::Closed { .. }
+        | RemoteError::OtherKey { .. }
         | RemoteError::Silent { .. }
         | RemoteError::Unreachable { .. }
         | RemoteError::Unreadable { .. } => Some(backoff.next()),

@@ -15,6 +15,10 @@ use crate::{
 const LIMIT: usize = 4096;
 const SECRET: &str = "s3cret-token";
 
+fn dial(address: &Address, patience: Duration) -> Dial<'_> {
+    Dial { address, door: None, pin: None, trust: Trust::Word, patience, limit: LIMIT }
+}
+
 /// What the broken gateway does after the upgrade: each text is sent as it is, then what is said is read on.
 async fn against(says: Vec<Message>) -> Result<Value, RemoteError> {
     against_for(says, Duration::from_secs(5)).await
@@ -35,7 +39,7 @@ async fn against_for(says: Vec<Message>, patience: Duration) -> Result<Value, Re
         while let Some(Ok(_)) = socket.next().await {}
     };
     let ask = async {
-        let dial = Dial { address: &address, pin: None, patience, limit: LIMIT };
+        let dial = dial(&address, patience);
         let auth = AuthParams { token: Some(SECRET.to_owned()), ..AuthParams::default() };
         let who = Who {
             client: "cli",
@@ -152,8 +156,7 @@ async fn a_page_is_no_gateway_and_nobody_is_none() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let address = Address::parse(&format!("ws://127.0.0.1:{port}")).unwrap();
-    let dial =
-        Dial { address: &address, pin: None, patience: Duration::from_secs(5), limit: LIMIT };
+    let dial = dial(&address, Duration::from_secs(5));
     let serve = async {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let (mut tcp, _) = listener.accept().await.unwrap();
