@@ -143,7 +143,7 @@ fn exit(error: &RemoteError) -> Exit {
         RemoteError::Address(_) | RemoteError::NoSecret { .. } | RemoteError::Plaintext { .. } => {
             Exit::Usage
         }
-        RemoteError::Local(error) => return local_exit(error),
+        RemoteError::Local(error) => local_exit(error),
         RemoteError::Closed { .. }
         | RemoteError::Foreign { .. }
         | RemoteError::Silent { .. }
