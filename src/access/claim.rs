@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{UnixMs, pasted_capitals};
 use subtle::ConstantTimeEq;
 
 use super::{AccountKey, pairing::PairingCode};
@@ -31,10 +31,26 @@ impl ClaimCode {
         Self(bytes.map(|byte| super::pairing::ALPHABET[usize::from(byte % 32)]))
     }
 
-    /// Reads a code in any case; blanks and hyphens inside it do not count.
+    /// Reads a code as people paste it; blanks inside it do not count.
     pub fn parse(text: &str) -> Option<Self> {
-        let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
-        let bytes: [u8; LENGTH] = plain.to_ascii_uppercase().as_bytes().try_into().ok()?;
+        let plain = pasted_capitals(text);
+        let plain: String = plain.chars().filter(|c| !c.is_whitespace()).collect();
+        Self::read(plain.as_bytes())
+    }
+
+    /// Every code that somebody may read out of a text: what stands between its letters and digits does not count.
+    pub fn all_in(text: &str) -> impl Iterator<Item = Self> {
+        let plain: Vec<u8> = text
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .filter_map(|c| u8::try_from(c.to_ascii_uppercase()).ok())
+            .collect();
+        let many = (plain.len() + 1).saturating_sub(LENGTH);
+        (0..many).filter_map(move |at| Self::read(&plain[at..at + LENGTH]))
+    }
+
+    fn read(plain: &[u8]) -> Option<Self> {
+        let bytes: [u8; LENGTH] = plain.try_into().ok()?;
         bytes.iter().all(|byte| super::pairing::ALPHABET.contains(byte)).then_some(Self(bytes))
     }
 
@@ -143,6 +159,25 @@ mod tests {
         }
         // After an hour without a try that was his first.
         assert!(!tries.silenced(&key, "7", UnixMs(now)));
+    }
+
+    #[test]
+    fn case_131_a_claim_code_is_found_wherever_it_stands_in_a_text() {
+        let code = ClaimCode::from_random([3; 12]);
+        let spelt = code.spell();
+        let (head, tail) = spelt.split_at(4);
+        let dashed = format!("{head}-{}-{}", &tail[..4], &tail[4..]);
+        for text in [
+            format!("my code is {dashed}, thanks"),
+            format!("x{}y", spelt.to_lowercase()),
+            format!("{head}\u{200b}{tail}"),
+            format!("`{head}\n{tail}`"),
+        ] {
+            let found = ClaimCode::all_in(&text).any(|read| read.digest() == code.digest());
+            assert!(found, "{text}");
+        }
+        assert_eq!(ClaimCode::all_in("short").count(), 0);
+        assert_eq!(ClaimCode::all_in("").count(), 0);
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! Codes in what people write: they never reach a responder.
 
+use std::sync::Arc;
+
+use openclaw_plugin_sdk::neutral;
+
 use crate::{
-    access::{claim::ClaimCode, pairing::PairingCode, ticket::Ticket},
+    access::{AccountKey, claim::ClaimCode, pairing::PairingCode, ticket::Ticket},
     device::token::TokenDigest,
     protocol::setup_code::SetupPayload,
-    store::StoreError,
+    store::{Note, StoreError},
 };
 
-use super::Gateway;
+use super::{Gateway, notice};
 
 /// No setup code is shorter, and no run of letters shorter than this is tried.
 const SHORTEST: usize = 24;
@@ -25,6 +29,28 @@ pub(crate) enum Kind {
     Setup,
     /// An invitation, or a link.
     Ticket,
+}
+
+/// What is said to whoever has shown the claim code where it should not stand.
+pub(crate) const SPENT: &str = "That was the claim code of the owner's seat. It is spent now, because others may have \
+    read it here, and it made nobody an owner. On the gateway's machine, `openclaw owner claim` prints a new one.";
+
+/// Spends the open claim if its code stands anywhere in a text, and tells the owners. Blocks on disk.
+pub(crate) fn spend_claim(
+    gateway: &Arc<Gateway>,
+    text: &str,
+    (surface, actor, key): (&str, &str, Option<&AccountKey>),
+) -> Result<bool, StoreError> {
+    let note = Note { action: "claim-spent", surface, actor, key, subject: "claim" };
+    if !gateway.store.spend_claim(text, &note, crate::world::now())? {
+        return Ok(false);
+    }
+    let text = format!(
+        "The claim code of the owner's seat was shown in a message of {actor}, so it is spent; it made nobody an \
+         owner. A new one: openclaw owner claim"
+    );
+    notice::tell_owners(gateway, &neutral(&text, 400));
+    Ok(true)
 }
 
 /// Finds a code that somebody waits with, a setup code or its token, or a text that is written like a claim code
@@ -97,6 +123,8 @@ fn waits(gateway: &Gateway, code: &PairingCode) -> Result<bool, StoreError> {
     Ok(false)
 }
 
+/// What may be a code alone, and what may be one with dashes or unseen characters in it.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() == 8)
+    let plain = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() == 8);
+    plain.chain(text.split_whitespace().filter(|word| (8..64).contains(&word.len())))
 }

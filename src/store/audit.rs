@@ -39,6 +39,7 @@ pub(super) mod action {
     pub(in crate::store) const BLOCK: &str = "block";
     pub(in crate::store) const CLAIM: &str = "claim";
     pub(in crate::store) const CLAIM_OPEN: &str = "claim-open";
+    pub(in crate::store) const CLAIM_SPENT: &str = "claim-spent";
     pub(in crate::store) const DENY: &str = "deny";
     pub(in crate::store) const EVICT: &str = "evict";
     pub(in crate::store) const EXTEND: &str = "extend";
@@ -72,12 +73,13 @@ pub(super) mod action {
     pub(in crate::store) const TOKEN_REVOKE: &str = "token-revoke";
     pub(in crate::store) const TOKEN_ROTATE: &str = "token-rotate";
 
-    pub(in crate::store) const ALL: [&str; 35] = [
+    pub(in crate::store) const ALL: [&str; 36] = [
         ACCEPT,
         APPROVE,
         BLOCK,
         CLAIM,
         CLAIM_OPEN,
+        CLAIM_SPENT,
         CODE_BIND,
         CODE_CANCEL,
         CODE_FETCH,

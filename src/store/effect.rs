@@ -42,6 +42,7 @@ pub(super) fn stage(change: &mut Change<'_>, line: &Line) -> Result<(), StoreErr
             let spent = doc.set_claim(None);
             Some(doc.add(&owner, How::Claimed, &line.at) || spent)
         }),
+        action::CLAIM_SPENT => change_owners(change, |doc| Some(doc.set_claim(None))),
         action::DENY => {
             forget(change, line)?;
             deny(change, line)

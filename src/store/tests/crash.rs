@@ -99,6 +99,12 @@ fn act(store: &FileStore, action: &str) {
             let code = ClaimCode::from_random([1; 12]);
             assert!(store.redeem_claim(&code, &owner("2"), NOW).unwrap());
         }
+        action::CLAIM_SPENT => {
+            let text = format!("it is {}!", ClaimCode::from_random([1; 12]).spell());
+            let (actor, subject) = ("telegram:9", "claim");
+            let note = Note { action, surface: "chat", actor, key: None, subject };
+            assert!(store.spend_claim(&text, &note, NOW).unwrap());
+        }
         _ => panic!("{action}"),
     }
 }
@@ -117,9 +123,10 @@ fn seen(store: &FileStore) -> String {
     format!("{waiting:?} {:?} {owners:?} {denied} {claim}", list(&approved))
 }
 
-const DEEDS: [&str; 6] = [
+const DEEDS: [&str; 7] = [
     action::APPROVE,
     action::CLAIM,
+    action::CLAIM_SPENT,
     action::DENY,
     action::OWNER_ADD,
     action::OWNER_REMOVE,

@@ -21,7 +21,7 @@ fn claim_code(world: &World) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_seat_is_not_claimed_over_an_exposed_link() {
+async fn case_132_a_claim_code_that_was_shown_over_an_exposed_link_is_spent() {
     let mut world = World::start(&behind_a_proxy()).await;
     let code = claim_code(&world);
     let port = world.gateway.as_ref().unwrap().port;
@@ -29,11 +29,20 @@ async fn a_seat_is_not_claimed_over_an_exposed_link() {
     bob.come_by("chat.example");
     bob.connect(port).await;
     bob.say(&format!("/claim {code}")).await.unwrap();
-    assert!(bob.next().await.contains("Pairing code: "), "there it is a message like any other");
+    let said = bob.next().await;
+    assert!(said.contains("It is spent now") && said.contains("openclaw owner claim"), "{said}");
+    let told = world.next(1001).await;
+    assert!(told.contains("was shown in a message of webchat:") && !told.contains(&code), "{told}");
     let ann = world.visitor("ann").await;
     ann.say(&format!("/claim {code}")).await.unwrap();
-    assert!(ann.next().await.contains("You are an owner"), "and the code is still open");
+    assert!(ann.next().await.contains("Pairing code: "), "the code is good for nothing");
+    let code = claim_code(&world);
+    let ann = world.visitor("ann").await;
+    ann.say(&format!("/claim {code}")).await.unwrap();
+    assert!(ann.next().await.contains("You are an owner"), "a new one is");
     world.stop();
+    let log = world.home.read("audit/access.jsonl");
+    assert_eq!(log.matches("\"action\":\"claim-spent\"").count(), 1, "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

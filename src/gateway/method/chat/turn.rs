@@ -92,6 +92,16 @@ async fn turn(gateway: &Arc<Gateway>, place: &Place, run: &Run) -> Done {
         Some(false) => return Done::Failed(NO_LONGER),
         None => return Done::Failed(UNREADABLE),
     }
+    let (it, text, who) = (Arc::clone(gateway), run.text.clone(), place.speaker.conversation());
+    let shown = blocking(move || secrets::spend_claim(&it, &text, ("socket", &who, None))).await;
+    match shown {
+        Ok(false) => {}
+        Ok(true) => return Done::Said(secrets::SPENT),
+        Err(error) => {
+            warn!(%error, "a device's message was not passed on");
+            return Done::Failed(UNREADABLE);
+        }
+    }
     if let Some(said) = command(&run.text) {
         if said == FORGOTTEN {
             gateway.chats.book().clear(place);
