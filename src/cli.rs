@@ -26,7 +26,7 @@ mod status;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::{
     failure::{Exit, Failure},
@@ -101,7 +101,9 @@ enum Command {
 
 /// Runs the command that the arguments name, on the standard streams of this process.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let parsed = Cli::try_parse_from(&args);
+    let cli = match parsed.or_else(|error| Cli::try_parse_from(in_small(args)).map_err(|_| error)) {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error).into(),
     };
@@ -114,6 +116,24 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => exit.into(),
         Err(error) => unprinted(&error).into(),
     }
+}
+
+/// The same arguments with the words of commands as they are spelt, whatever case they were typed in.
+fn in_small(args: Vec<OsString>) -> Vec<OsString> {
+    let mut known = Some(Cli::command());
+    let mut value = true;
+    let spell = |arg: OsString| {
+        let word = arg.to_str().unwrap_or_default();
+        if std::mem::replace(&mut value, word == "--config") || word.starts_with('-') {
+            return arg;
+        }
+        let found = known.as_ref().and_then(|command| {
+            command.get_subcommands().find(|one| one.get_name().eq_ignore_ascii_case(word)).cloned()
+        });
+        known = found;
+        known.as_ref().map_or(arg, |command| command.get_name().into())
+    };
+    args.into_iter().map(spell).collect()
 }
 
 fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {

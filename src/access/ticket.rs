@@ -2,6 +2,7 @@
 //! he is somebody who is let in already. Kept as digests only.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use openclaw_plugin_sdk::pasted;
 use subtle::ConstantTimeEq;
 
 /// 96 bits: nobody guesses one, so that nobody need be counted who tries.
@@ -54,11 +55,14 @@ impl Ticket {
         Self { kind, bytes }
     }
 
-    /// Reads a ticket; `None` for any other text. Letters count as they are: capitals differ from small ones.
+    /// Reads a ticket as people paste it; `None` for any other text. Behind its first word letters count as they are:
+    /// capitals differ from small ones.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = pasted(text);
         [TicketKind::Invitation, TicketKind::Link].into_iter().find_map(|kind| {
-            let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(kind.head())?).ok()?;
+            let (head, code) = text.split_at_checked(kind.head().len())?;
+            let code = Some(code).filter(|_| head.eq_ignore_ascii_case(kind.head()))?;
+            let bytes = URL_SAFE_NO_PAD.decode(code).ok()?;
             Some(Self { kind, bytes: bytes.try_into().ok()? })
         })
     }
@@ -94,9 +98,13 @@ mod tests {
         let invitation = Ticket::from_random(TicketKind::Invitation, [7; LENGTH]);
         let link = Ticket::from_random(TicketKind::Link, [7; LENGTH]);
         for ticket in [&invitation, &link] {
-            let read = Ticket::parse(&format!(" {}\n", ticket.spell())).unwrap();
-            assert_eq!(read.kind(), ticket.kind());
-            assert!(read.digest().matches(&ticket.digest()));
+            let spelt = ticket.spell();
+            for text in [format!(" {spelt}\n"), format!("<{spelt}>."), format!("\u{200b}`{spelt}`")]
+            {
+                let read = Ticket::parse(&text).unwrap();
+                assert_eq!(read.kind(), ticket.kind());
+                assert!(read.digest().matches(&ticket.digest()));
+            }
             assert!(ticket.spell().len() <= 64);
         }
         assert!(!invitation.digest().matches(&link.digest()), "a link invites nobody");

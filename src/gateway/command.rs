@@ -34,7 +34,7 @@ pub(crate) async fn run(
     let prefix = account.config.plugin.abilities.command_prefix;
     let Some(words) = words::command(prefix, &message.text) else { return Ok(false) };
     let to = &message.conversation;
-    if let Some(command) = commands(registry::COMMANDS).find(|command| command.name == words.name) {
+    if let Some(command) = commands(registry::COMMANDS).find(|command| words.is(command.name)) {
         let approver = admitted.seat().and_then(Approver::in_chat);
         if command.access == Access::Owner && approver.is_none() {
             return refuse(gateway, account, admitted, command).await.map(|()| true);
@@ -45,7 +45,7 @@ pub(crate) async fn run(
         answer::put(gateway, account, to.clone(), job).await;
         return Ok(true);
     }
-    let text = match words.name {
+    let text = match &*words.name.to_ascii_lowercase() {
         "help" | "start" => help(admitted, prefix),
         "whoami" => whoami(account, admitted),
         "reset" => {

@@ -120,6 +120,30 @@ pub fn neutral(text: &str, limit: usize) -> String {
     format!("{start}…{end} ({} characters)", line.len())
 }
 
+/// True for a character that nobody sees, such as one without width.
+pub fn is_unseen(c: char) -> bool {
+    !c.is_whitespace() && tame(c) == ' '
+}
+
+/// A code as it was made, out of what people paste: no characters that nobody sees, and neither quotes, brackets,
+/// blanks nor full stops around it.
+pub fn pasted(text: &str) -> String {
+    let seen: String = text.chars().filter(|c| !is_unseen(*c)).collect();
+    let part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+    seen.trim_matches(|c: char| !part(c)).to_owned()
+}
+
+/// The same of a code whose letters are capitals: also without dashes and small letters.
+pub fn pasted_capitals(text: &str) -> String {
+    let dash = |c: char| {
+        matches!(
+            c,
+            '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}'
+        )
+    };
+    pasted(text).chars().filter(|c| !dash(*c)).collect::<String>().to_ascii_uppercase()
+}
+
 fn tame(c: char) -> char {
     match c {
         '\u{ad}'
@@ -165,6 +189,23 @@ mod tests {
             "{shown}"
         );
         assert!(shown.chars().count() < 90);
+    }
+
+    #[test]
+    fn a_code_is_read_as_people_paste_it() {
+        for text in [
+            "AB3D7X9K",
+            " <AB3D7X9K> ",
+            "`ab3d7x9k`.",
+            "“Ab3d-7x9k”",
+            "\u{200b}AB3D\u{2060}7X9K\u{feff}",
+            "(AB3D\u{2013}7X9K)!",
+            "*AB3D7X9K*",
+        ] {
+            assert_eq!(pasted_capitals(text), "AB3D7X9K", "{text}");
+        }
+        assert_eq!(pasted("<inv-Ab_c->."), "inv-Ab_c-");
+        assert_eq!(pasted_capitals("AB3D 7X9K"), "AB3D 7X9K", "two words are not one");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The pairing code: eight characters an owner can read aloud.
 
+use openclaw_plugin_sdk::pasted_capitals;
 use subtle::ConstantTimeEq;
 
 /// No `0`, `O`, `1` or `I`.
@@ -16,9 +17,9 @@ impl PairingCode {
         Self(bytes.map(|byte| ALPHABET[usize::from(byte % 32)]))
     }
 
-    /// Reads a code in any case, with blanks around it. `None` where it cannot be one.
+    /// Reads a code as people paste it. `None` where it cannot be one.
     pub fn parse(text: &str) -> Option<Self> {
-        let upper = text.trim().to_ascii_uppercase();
+        let upper = pasted_capitals(text);
         let bytes: [u8; 8] = upper.as_bytes().try_into().ok()?;
         bytes.iter().all(|byte| ALPHABET.contains(byte)).then_some(Self(bytes))
     }
@@ -47,7 +48,9 @@ mod tests {
             let spelt = code.spell();
             prop_assert_eq!(spelt.len(), 8);
             prop_assert!(spelt.bytes().all(|byte| ALPHABET.contains(&byte)));
-            for text in [spelt.clone(), spelt.to_lowercase(), format!("  {spelt}\n")] {
+            let (head, tail) = spelt.split_at(4);
+            let apart = format!("`{head}-{tail}`.");
+            for text in [spelt.clone(), spelt.to_lowercase(), format!(" <{spelt}>\n"), apart] {
                 prop_assert!(PairingCode::parse(&text).is_some_and(|read| read.matches(&code)));
             }
         }

@@ -1,7 +1,7 @@
 //! `openclaw devices approve` and `reject`: one request, by its name, as it was shown. Nothing is chosen for the user.
 
 use clap::Args;
-use openclaw_plugin_sdk::neutral;
+use openclaw_plugin_sdk::{neutral, pasted};
 use serde_json::json;
 
 use super::{
@@ -127,8 +127,8 @@ impl Reject {
 }
 
 fn find<'a>(listing: &'a Listing, typed: &str) -> Result<&'a Pending, Failure> {
-    let typed = typed.trim();
-    let found = listing.pending.iter().find(|pending| pending.request_id == typed);
+    let typed = &*pasted(typed);
+    let found = listing.pending.iter().find(|one| one.request_id.eq_ignore_ascii_case(typed));
     found.ok_or_else(|| {
         let text = format!("No pending device request matches {}", neutral(typed, 128));
         Failure::line(Exit::NoMatch, text)
