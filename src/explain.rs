@@ -1,9 +1,11 @@
 //! What decides about somebody's direct messages now: the rule, and where it stands.
 
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{ChatId, SenderId, UnixMs, neutral};
 
 use crate::{
-    access::{Contact, Ground, Lists, Verdict, judge, records::Standing},
+    access::{
+        AccountKey, Contact, Ground, Lists, Verdict, group::GroupPolicy, judge, records::Standing,
+    },
     config::Config,
     store::{Store, StoreError, paths::StateDir},
     world,
@@ -86,6 +88,62 @@ pub fn explain(
         Verdict::Pair => "asks for a code",
     };
     Ok(said(verdict, rule, place, policy))
+}
+
+/// Explains who is heard in a group, or whether this sender is: only the configuration and blocks decide there.
+pub fn explain_group(
+    store: &dyn Store,
+    config: &Config,
+    (key, chat, sender): (&AccountKey, &ChatId, Option<&SenderId>),
+    now: UnixMs,
+) -> Result<Explanation, StoreError> {
+    let by = sender
+        .map(|sender| format!("{} in ", Contact { key: key.clone(), sender: sender.clone() }));
+    let (by, group) = (by.unwrap_or_default(), neutral(chat.as_str(), 64));
+    let who = format!("{by}{} group {group}", key.channel);
+    let table = format!("channels.{}", key.channel);
+    let Some(account) = config.account(key) else {
+        let rule = "no account of that name is configured".to_owned();
+        return Ok(Explanation { who, verdict: "ignored", rule, place: None, policy: "none" });
+    };
+    let groups = &account.groups;
+    let policy = groups.policy.word();
+    let said = |verdict, rule: &str, key: &str| {
+        let place = Some(format!("{table}: {key}")).filter(|_| !key.is_empty());
+        Explanation { who: who.clone(), verdict, rule: rule.to_owned(), place, policy }
+    };
+    if !account.enabled {
+        return Ok(said("ignored", "the account is switched off", "enabled = false"));
+    }
+    if groups.policy == GroupPolicy::Disabled {
+        return Ok(said("ignored", "nobody is heard in groups", "group_policy"));
+    }
+    if groups.groups.as_ref().is_some_and(|listed| !listed.contains(chat)) {
+        return Ok(said("ignored", "this group is not listed", "groups"));
+    }
+    let open = groups.policy == GroupPolicy::Open;
+    let heard =
+        if groups.require_mention { "admitted when the bot is mentioned" } else { "admitted" };
+    let Some(sender) = sender else {
+        let rule = if open { "everybody in it is heard" } else { "the listed senders are heard" };
+        return Ok(said(heard, rule, if open { "group_policy" } else { "group_allow_from" }));
+    };
+    let owner =
+        config.owners.names(&key.channel, sender) || store.owners()?.names(&key.channel, sender);
+    if !owner && store.standing(key, sender, now)? == Standing::Blocked {
+        return Ok(said("ignored", "they are blocked", ""));
+    }
+    Ok(if open {
+        said(heard, "everybody in it is heard", "group_policy")
+    } else if groups.senders.admits(sender) {
+        said(heard, "the configuration lists them", "group_allow_from")
+    } else {
+        said(
+            "ignored",
+            "they are not listed; an approval counts in direct chats only",
+            "group_allow_from",
+        )
+    })
 }
 
 /// The rule, and where it stands.

@@ -3,14 +3,20 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Permit, PermitChange, PermitChanged, PermitState, SenderId, UnixMs, neutral,
+    ChatId, Permit, PermitChange, PermitChanged, PermitState, SenderId, UnixMs, neutral,
 };
 
 use crate::{
     access::{AccountKey, Contact, approver::Approver},
     config::Config,
+    explain::{Asked, Explanation, explain, explain_group},
     registry,
-    store::{Store, StoreError, access::Blocked, audit::Line},
+    store::{
+        Store, StoreError,
+        access::{Blocked, Ends},
+        audit::Line,
+        paths::StateDir,
+    },
 };
 
 /// A note is cut to so many characters.
@@ -67,6 +73,55 @@ pub fn sender(channel: &str, id: &str) -> Result<SenderId, String> {
     let plugin = registry::pairing_channels().find(|plugin| plugin.id == channel);
     let plugin = plugin.ok_or_else(|| unknown_channel(channel))?;
     (plugin.parse_sender)(id).map_err(|error| format!("{}: {error}", neutral(id, 64)))
+}
+
+/// What decides about a sender's direct messages, or about a group, on every account of a channel. Two ids are a
+/// group and a sender in it; one that is no sender's, or that a configuration lists as a group, is a group.
+pub fn explained(
+    store: &dyn Store,
+    (config, state): (&Config, &StateDir),
+    channel: &str,
+    (id, in_it): (&str, Option<&str>),
+    now: UnixMs,
+) -> Result<Result<Vec<Explanation>, String>, StoreError> {
+    let keys = match keys(config, channel) {
+        Ok(keys) => keys,
+        Err(why) => return Ok(Err(why)),
+    };
+    let chat = ChatId::new(id.trim());
+    let listed = |key: &AccountKey| {
+        let groups = config.account(key).and_then(|account| account.groups.groups.as_ref());
+        groups.is_some_and(|groups| groups.contains(&chat))
+    };
+    let who = match (sender(channel, id), in_it) {
+        (_, Some(in_it)) => sender(channel, in_it).map(|sender| (true, Some(sender))),
+        (Ok(_), None) if keys.iter().any(listed) => Ok((true, None)),
+        (Ok(sender), None) => Ok((false, Some(sender))),
+        (Err(_), None) if could_be_a_group(id) => Ok((true, None)),
+        (Err(why), None) => Err(why),
+    };
+    let (group, sender) = match who {
+        Ok(who) => who,
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut found = Vec::new();
+    for key in keys {
+        found.push(match (&sender, group) {
+            (Some(sender), false) => {
+                let contact = Contact { key, sender: sender.clone() };
+                explain(store, Asked { config, state, contact: &contact }, now)?
+            }
+            (sender, _) => explain_group(store, config, (&key, &chat, sender.as_ref()), now)?,
+        });
+    }
+    Ok(Ok(found))
+}
+
+/// Ids of groups are numbers, or have one: no name of a person is taken for one.
+fn could_be_a_group(id: &str) -> bool {
+    let digits = id.trim().trim_start_matches('-');
+    digits.chars().all(|c| c.is_ascii_alphanumeric())
+        && digits.contains(|c: char| c.is_ascii_digit())
 }
 
 /// The accounts of a channel.
@@ -161,7 +216,7 @@ pub fn change(
         Wish::Extend(lasting) => {
             let ms = lasting.map(|lasting| u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
             let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
-            done(one(store.extend(by, who, until, now)?), None)
+            done(one(store.extend(by, who, Ends { was: None, until }, now)?), None)
         }
         Wish::Rename(note) => done(one(store.annotate(by, who, note.as_deref(), now)?), None),
         Wish::Revoke => {

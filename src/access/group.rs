@@ -18,6 +18,17 @@ pub enum GroupPolicy {
     Open,
 }
 
+impl GroupPolicy {
+    /// As the configuration spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allowlist => "allowlist",
+            Self::Disabled => "disabled",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// The group rules of one account, all from the configuration.
 #[derive(Clone, Debug)]
 pub struct GroupRules {

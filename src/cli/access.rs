@@ -15,8 +15,7 @@ use super::{
     output::{Column, Output, whole},
 };
 use crate::{
-    access::Contact,
-    explain::{Asked, Explanation, explain},
+    explain::Explanation,
     permits::{self, Wish},
     store::audit,
 };
@@ -108,9 +107,12 @@ pub(super) struct Explain {
     /// The channel
     #[arg(value_name = "CHANNEL")]
     channel: String,
-    /// The sender's id
-    #[arg(value_name = "ID")]
+    /// The sender's id, or the id of a group
+    #[arg(value_name = "ID", allow_hyphen_values = true)]
     id: String,
+    /// The id of a sender in that group
+    #[arg(value_name = "SENDER")]
+    sender: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -299,14 +301,10 @@ fn nothing(wish: &Wish) -> &'static str {
 impl Explain {
     fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let channel = super::host::pairing_channel(&self.channel)?;
-        let sender = super::host::sender(channel, &self.id)?;
         let (store, config, state) = (host.store()?, host.config()?, host.state()?);
-        let mut found = Vec::new();
-        for key in permits::keys(&config, channel.id).map_err(Failure::usage)? {
-            let contact = Contact { key, sender: sender.clone() };
-            let asked = Asked { config: &config, state: &state, contact: &contact };
-            found.push(explain(&store, asked, Host::now())?);
-        }
+        let ids = (&*self.id, self.sender.as_deref());
+        let found = permits::explained(&store, (&config, &state), channel.id, ids, Host::now())?;
+        let found = found.map_err(Failure::usage)?;
         if self.json {
             let spell = |one: &Explanation| {
                 json!({

@@ -91,7 +91,7 @@ fn case_085_what_is_no_id_is_named_and_changes_nothing() {
         ("access revoke telegram/:7", "is no id"),
         ("access extend telegram:1 soon", "an end is like"),
         ("access explain nowhere 7", "does not support pairing"),
-        ("access explain telegram ann", "is no Telegram sender id"),
+        ("access explain telegram ann", "telegram user id"),
     ] {
         let err = folder.fails(2, words);
         assert!(err.to_lowercase().contains(&said.to_lowercase()), "{words}: {err}");
@@ -102,13 +102,14 @@ fn case_085_what_is_no_id_is_named_and_changes_nothing() {
 #[test]
 fn another_configuration_is_tried_on_those_who_wrote_lately() {
     let folder = folder();
-    let seen = |sender: &str, group: Option<&str>| {
+    let seen = |sender: &str, group: Option<&str>, verdict: &str| {
         json!({
             "at": 1, "channel": "telegram", "account": "default", "sender": sender,
-            "group": group, "mentioned": true, "verdict": "asks",
+            "group": group, "mentioned": true, "verdict": verdict,
         })
     };
-    let all = [seen("100", None), seen("100", None), seen("9", None), seen("9", Some("-5"))];
+    let twice = seen("100", None, "admitted");
+    let all = [twice.clone(), twice, seen("9", None, "asks"), seen("9", Some("-5"), "ignored")];
     folder.put("access/verdicts.json", &json!(all).to_string());
     let same = format!("access simulate {}", folder.path("config.toml").display());
     assert!(folder.done(&same).contains("Nothing would change"));
@@ -123,7 +124,7 @@ fn another_configuration_is_tried_on_those_who_wrote_lately() {
     let row = |sender: &str, group: Option<&str>, now: &str, then: &str, messages: u64| {
         json!({
             "account": "telegram/default", "sender": sender, "group": group,
-            "now": now, "then": then, "messages": messages,
+            "recorded": now, "then": then, "messages": messages,
         })
     };
     assert_eq!(
@@ -135,4 +136,39 @@ fn another_configuration_is_tried_on_those_who_wrote_lately() {
         ]
     );
     assert!(folder.fails(1, "access simulate nothing.toml").contains("nothing.toml"));
+    // What was recorded is what it is compared with, and one is not several.
+    folder.put("access/verdicts.json", &json!([seen("100", None, "ignored")]).to_string());
+    let told = folder.run(&same);
+    assert!(told.out.contains("│ ignored  │ admitted │"), "{}", told.out);
+    assert_eq!(told.err, "1 message was replayed; nothing was changed\n");
+    folder.put("access/verdicts.json", &json!([seen("100", None, "admitted")]).to_string());
+    assert_eq!(folder.done(&same), "Nothing would change for the last message.\n");
+}
+
+#[test]
+fn a_group_is_explained_with_and_without_a_sender() {
+    let folder = folder();
+    let groups = "groups = [\"-1001234567890\"]\nallow_from";
+    folder.put("config.toml", &CONFIG.replacen("allow_from", groups, 1));
+    for (line, verdict, rule) in [
+        ("-1001234567890", "admitted when the bot is mentioned", "the listed senders are heard"),
+        (
+            "-1001234567890 100",
+            "admitted when the bot is mentioned",
+            "the configuration lists them",
+        ),
+        ("-1001234567890 7", "ignored", "an approval counts in direct chats only"),
+        ("-5", "ignored", "this group is not listed"),
+    ] {
+        let said = folder.done(&format!("access explain telegram {line}"));
+        assert!(
+            said.contains(&format!("Now: {verdict}\n")) && said.contains(rule),
+            "{line}: {said}"
+        );
+        let first = line.split(' ').next().unwrap();
+        assert!(said.contains(&format!("telegram group {first}\n")), "{line}: {said}");
+    }
+    folder.done("access block telegram:100");
+    let said = folder.done("access explain telegram -1001234567890 100");
+    assert!(said.contains("Now: ignored") && said.contains("they are blocked"), "{said}");
 }

@@ -46,8 +46,8 @@ async fn access(invocation: Invocation<'_>) -> Result<Text, CommandError> {
     let Invocation { prefix, args, gateway } = invocation;
     match words::parse(args) {
         Words::Change(change, who) => changed(gateway, change, who).await,
-        Words::Explain { channel, id } => {
-            let lines = gateway.permits().explain(channel, id).await?;
+        Words::Explain { channel, id, sender } => {
+            let lines = gateway.permits().explain(channel, id, sender).await?;
             Ok(shown::explained(&lines))
         }
         Words::Help => Ok(help(prefix)),
@@ -153,7 +153,10 @@ fn help(prefix: &str) -> Text {
         ("unblock <who>", "he may ask again then"),
         ("extend <who> <24h|always>", "another end for a grant that ends"),
         ("rename <who> <note>", "what you call him"),
-        ("explain <channel> <id>", "what decides about him now"),
+        (
+            "explain <channel> <id>",
+            "what decides about them now; or about a group: its id, and a sender's",
+        ),
         ("log [n]", "the newest decisions"),
     ];
     let head = Text::plain("Who may talk. <who> is as the list shows him, such as telegram:4711.");

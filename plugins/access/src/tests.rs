@@ -59,7 +59,12 @@ impl Permits for Port {
     async fn change(&self, _: PermitChange<'_>, _: &str) -> Result<PermitChanged, CommandError> {
         self.changed.clone().map_or_else(unused, Ok)
     }
-    async fn explain(&self, _: &str, _: &str) -> Result<Vec<(String, String)>, CommandError> {
+    async fn explain(
+        &self,
+        _: &str,
+        _: &str,
+        _: Option<&str>,
+    ) -> Result<Vec<(String, String)>, CommandError> {
         unused()
     }
     async fn log(&self, _: usize) -> Result<Vec<String>, CommandError> {

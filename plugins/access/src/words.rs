@@ -16,8 +16,8 @@ const MOST_LINES: usize = 50;
 pub(crate) enum Words<'a> {
     /// Somebody's permission is to change.
     Change(PermitChange<'a>, &'a str),
-    /// What decides about somebody.
-    Explain { channel: &'a str, id: &'a str },
+    /// What decides about somebody, or about a group and perhaps a sender in it.
+    Explain { channel: &'a str, id: &'a str, sender: Option<&'a str> },
     /// How it works.
     Help,
     /// Who may talk, on one channel or all.
@@ -54,8 +54,9 @@ pub(crate) fn parse(args: &str) -> Words<'_> {
     match (verb.to_ascii_lowercase().as_str(), &words[..]) {
         ("" | "help", _) => Words::Help,
         ("block", _) => one(PermitChange::Block, "block <who>"),
-        ("explain", [channel, id]) => Words::Explain { channel, id },
-        ("explain", _) => Words::Misused("explain <channel> <id>"),
+        ("explain", [channel, id]) => Words::Explain { channel, id, sender: None },
+        ("explain", [channel, id, sender]) => Words::Explain { channel, id, sender: Some(sender) },
+        ("explain", _) => Words::Misused("explain <channel> <id> [sender]"),
         ("extend", [who, span]) => extend(who, span),
         ("extend", _) => Words::Misused("extend <who> <24h|always>"),
         ("list", []) => Words::List(None),
@@ -139,7 +140,11 @@ mod tests {
                 change(Rename(Some("Ann  from work")), "telegram:7"),
             ),
             ("rename telegram:7", change(Rename(None), "telegram:7")),
-            ("explain telegram 7", Words::Explain { channel: "telegram", id: "7" }),
+            ("explain telegram 7", Words::Explain { channel: "telegram", id: "7", sender: None }),
+            (
+                "explain telegram -5 7",
+                Words::Explain { channel: "telegram", id: "-5", sender: Some("7") },
+            ),
             ("log", Words::Log(10)),
             ("log 1000", Words::Log(50)),
             ("log 0", Words::Misused("log [how many]")),

@@ -5,7 +5,7 @@ mod words;
 
 use openclaw_plugin_sdk::{
     Access, Command, CommandError, CommandFuture, Decision, DeviceChoice, DeviceDecided, Gateway,
-    Invocation, NotYet, Notify, Offered, Reply, Setup, SetupWish, Text, WaitingDevice,
+    Invocation, NotYet, Notify, Offered, Reply, Setup, SetupWish, Text, WaitingDevice, count,
 };
 use words::{Verb, Words};
 
@@ -71,6 +71,7 @@ fn no_way_in(prefix: &str, why: &str) -> Text {
 
 fn instructions(prefix: &str, wish: SetupWish, qr: bool, offered: &Offered) -> Text {
     let minutes = offered.lasts.as_secs().div_ceil(60);
+    let minutes = count(usize::try_from(minutes).unwrap_or(usize::MAX), "minute");
     let below = if qr { "scan the next message" } else { "paste the next message" };
     let first = if wish.local {
         Text::plain("1. On this machine: ").code("openclaw node run --pair <code>").and(if qr {
@@ -83,8 +84,7 @@ fn instructions(prefix: &str, wish: SetupWish, qr: bool, offered: &Offered) -> T
             "1. In the OpenClaw app, under Settings → Gateway: {below}, then connect"
         ))
     };
-    let heading =
-        Text::plain(format!("A setup code for one device, good for {minutes} minutes.\n\n"));
+    let heading = Text::plain(format!("A setup code for one device, good for {minutes}.\n\n"));
     let text = append(heading, &first)
         .and(
             "\n2. When the device waits, I say so here. Compare what it says of itself, then send ",

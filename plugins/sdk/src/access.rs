@@ -121,9 +121,13 @@ pub trait Permits: Send + Sync {
         change: PermitChange<'_>,
         who: &str,
     ) -> Result<PermitChanged, CommandError>;
-    /// What decides about somebody now: label and value, a line each.
-    async fn explain(&self, channel: &str, id: &str)
-    -> Result<Vec<(String, String)>, CommandError>;
+    /// What decides about somebody, or about a group and perhaps a sender in it, now: label and value, a line each.
+    async fn explain(
+        &self,
+        channel: &str,
+        id: &str,
+        sender: Option<&str>,
+    ) -> Result<Vec<(String, String)>, CommandError>;
     /// So many of the newest decisions, a line each, the newest last.
     async fn log(&self, count: usize) -> Result<Vec<String>, CommandError>;
     /// Makes an invitation.

@@ -20,6 +20,11 @@ pub fn lasting(text: &str) -> Option<Duration> {
     (1..=LONGEST_S).contains(&seconds).then(|| Duration::from_secs(seconds))
 }
 
+/// A number of things as a person reads it: `1 message`, `2 messages`.
+pub fn count(many: usize, one: &str) -> String {
+    if many == 1 { format!("1 {one}") } else { format!("{many} {one}s") }
+}
+
 /// As a person reads a span: `40 s`, `12 min`, `5 h 30 min`, `12 d 4 h`.
 pub fn spell_span(span: Duration) -> String {
     match span.as_secs() {

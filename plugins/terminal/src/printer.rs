@@ -71,9 +71,10 @@ fn run(work: &Receiver<Job>, lost: &AtomicU64, mut show: impl FnMut(&str)) {
             Job::Flush(done) => drop(done.send(())),
             Job::Lines(lines) => show(&lines),
         }
-        let count = lost.swap(0, Ordering::Relaxed);
-        if count > 0 {
-            show(&format!("({count} messages were not shown)\n"));
+        match lost.swap(0, Ordering::Relaxed) {
+            0 => {}
+            1 => show("(1 message was not shown)\n"),
+            many => show(&format!("({many} messages were not shown)\n")),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
+use openclaw_plugin_sdk::count;
 use serde_json::json;
 
 use crate::{
@@ -21,8 +22,8 @@ use crate::{
 Example:
   openclaw access simulate new-config.toml
 
-Nothing is changed. The last 1,000 messages count, without their texts, as the
-running gateway has noted them; the store is taken as it is now.")]
+Nothing is changed. The last 1,000 messages count, without their texts, with the
+verdict that the running gateway noted then; the store is taken as it is now.")]
 pub(in crate::cli) struct Simulate {
     /// The other configuration file
     #[arg(value_name = "FILE")]
@@ -37,16 +38,15 @@ type Whom = (String, String, Option<String>);
 
 impl Simulate {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let (now_config, then_config) = (host.config()?, host.config_at(&self.file)?);
+        let then_config = host.config_at(&self.file)?;
         let store = host.store()?;
         let seen = verdicts::read(&host.state()?.verdicts())?;
         let now = Host::now();
         let mut changes: BTreeMap<(Whom, &str, &str), usize> = BTreeMap::new();
         for one in &seen {
-            let judged = |config| verdicts::judged(&store as &dyn Store, config, one, now);
-            let (before, after) = (judged(&now_config)?, judged(&then_config)?);
-            if before != after {
-                *changes.entry((whom(one), before.word(), after.word())).or_default() += 1;
+            let after = verdicts::judged(&store as &dyn Store, &then_config, one, now)?.word();
+            if one.verdict != after {
+                *changes.entry((whom(one), one.verdict.as_str(), after)).or_default() += 1;
             }
         }
         if self.json {
@@ -56,7 +56,7 @@ impl Simulate {
             )| {
                 json!({
                     "account": account, "sender": sender, "group": group,
-                    "now": before, "then": after, "messages": count,
+                    "recorded": before, "then": after, "messages": count,
                 })
             };
             let rows: Vec<_> = changes.iter().map(row).collect();
@@ -64,25 +64,31 @@ impl Simulate {
             return Ok(Exit::Done);
         }
         if changes.is_empty() {
-            output.line(format!("Nothing would change for the last {} messages.", seen.len()));
+            let last = match seen.len() {
+                1 => "message".to_owned(),
+                many => format!("{many} messages"),
+            };
+            output.line(format!("Nothing would change for the last {last}."));
             return Ok(Exit::Done);
         }
-        let columns = ["Account", "Sender", "Group", "Messages", "Now", "Then"].map(Column::Whole);
+        let columns =
+            ["Account", "Sender", "Group", "Messages", "Recorded", "Then"].map(Column::Whole);
         let row =
-            |(((account, sender, group), before, after), count): (&(Whom, &str, &str), &usize)| {
+            |(((account, sender, group), before, after), many): (&(Whom, &str, &str), &usize)| {
                 let group = group.clone().unwrap_or_default();
-                let count = count.to_string();
                 vec![
                     account.clone(),
                     sender.clone(),
                     group,
-                    count,
+                    many.to_string(),
                     (*before).to_owned(),
                     (*after).to_owned(),
                 ]
             };
         output.table(&columns, changes.iter().map(row).collect());
-        output.note(format!("{} messages were replayed; nothing was changed", seen.len()));
+        let replayed = if seen.len() == 1 { "was" } else { "were" };
+        let many = count(seen.len(), "message");
+        output.note(format!("{many} {replayed} replayed; nothing was changed"));
         Ok(Exit::Done)
     }
 }
