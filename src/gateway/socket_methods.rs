@@ -67,6 +67,9 @@ async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
         Ok(sender) => sender,
         Err(error) => return Response::invalid_params(request, error),
     };
+    if !account.pages().welcomes_sender(&sender) {
+        return Response::done(&request.id, json!({}));
+    }
     let message = OutboundMessage::new(account.chat_of(&sender), Text::plain(WELCOME));
     match outbound::send(&account, message).await {
         Ok(_) => Response::done(&request.id, json!({})),

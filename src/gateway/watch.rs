@@ -13,6 +13,7 @@ use super::{
     Gateway, blocking,
     events::{self, Happened},
     method::{chat, node},
+    pages,
     sessions::Session,
 };
 use crate::{
@@ -51,6 +52,7 @@ impl Watch {
         if requests != self.requests {
             self.requests = requests;
             gateway.cards.look();
+            pages::look(gateway).await;
         }
         if marks != self.devices {
             self.devices = marks;

@@ -1,6 +1,6 @@
 //! A visitor of the page: a cookie, a socket, and what the page would show.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -27,6 +27,8 @@ pub(crate) struct Visitor {
     card: Option<(String, Vec<(String, String)>)>,
     /// The conversation as the gateway knew it when he last came.
     history: Vec<Value>,
+    /// The ids of the messages that the page has shown.
+    known: HashSet<String>,
     /// The id of the bot's last message.
     pub(crate) last: Option<String>,
     said: u32,
@@ -48,6 +50,7 @@ impl Visitor {
             you: String::new(),
             card: None,
             history: Vec::new(),
+            known: HashSet::new(),
             last: None,
             said: 0,
         }
@@ -73,7 +76,19 @@ impl Visitor {
         self.socket = Some((port, socket));
         let ready = self.frame().await;
         assert_eq!(ready["type"], "ready", "{ready}");
-        self.history = ready["history"].as_array().cloned().unwrap_or_default();
+        let history = ready["history"].as_array().cloned().unwrap_or_default();
+        let is_new = |one: &Value| {
+            one["from"] == "gateway"
+                && one["id"].as_str().is_some_and(|id| !self.known.contains(id))
+        };
+        let (new, history) = history.into_iter().partition::<Vec<_>, _>(is_new);
+        self.history = history;
+        // What was said while the page was away is news to it.
+        for mut one in new {
+            one["type"] = "message".into();
+            self.known.extend(one["id"].as_str().map(str::to_owned));
+            self.heard.push_back(one);
+        }
         ready["you"].as_str().unwrap().clone_into(&mut self.you);
     }
 
@@ -214,6 +229,9 @@ impl Visitor {
             }
         };
         let frame = tokio::time::timeout(PATIENCE, next).await.expect("a frame of the gateway");
+        if frame["type"] == "message" {
+            self.known.extend(frame["id"].as_str().map(str::to_owned));
+        }
         if frame["type"] == "message" || frame["type"] == "edit" {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let rows = frame["body"]["buttons"].as_array().into_iter().flatten();

@@ -35,6 +35,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         console: false,
         deletes: true,
         edits: true,
+        forgets: false,
         groups: true,
         // Discord knows a nonce again for a few minutes only.
         idempotent: false,

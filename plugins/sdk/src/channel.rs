@@ -117,6 +117,8 @@ pub struct Abilities {
     pub deletes: bool,
     /// A sent message can be replaced.
     pub edits: bool,
+    /// What a conversation shows is gone with the process: what somebody still needs is sent again at a start.
+    pub forgets: bool,
     /// There are conversations of more than two.
     pub groups: bool,
     /// A message that is sent again with the key it had is the same message, even after a restart.

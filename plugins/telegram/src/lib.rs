@@ -29,6 +29,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         console: false,
         deletes: true,
         edits: true,
+        forgets: false,
         groups: true,
         idempotent: false,
         images: true,

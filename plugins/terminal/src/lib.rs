@@ -48,6 +48,7 @@ pub const PLUGIN: ChannelPlugin = ChannelPlugin {
         console: true,
         deletes: false,
         edits: false,
+        forgets: false,
         groups: false,
         idempotent: false,
         images: false,

@@ -40,6 +40,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         console: false,
         deletes: true,
         edits: true,
+        forgets: true,
         groups: false,
         idempotent: true,
         images: true,

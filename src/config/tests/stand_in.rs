@@ -80,6 +80,7 @@ const NONE: Abilities = Abilities {
     console: false,
     deletes: false,
     edits: false,
+    forgets: false,
     groups: false,
     idempotent: false,
     images: false,
