@@ -15,7 +15,8 @@ use tracing::{debug, info, warn};
 
 use super::{
     Gateway, inbound,
-    journal::Journal,
+    journal::{EventKey, Journal},
+    pages::Pages,
     status::{State, StatusCell},
 };
 use crate::{
@@ -39,6 +40,10 @@ pub(crate) struct Running {
     turns: watch::Sender<u64>,
     pub(crate) status: StatusCell,
     pub(crate) journal: Mutex<Journal>,
+    /// The events that are done, and that the journal could not take. One account waits for its first.
+    pub(crate) unwritten: Mutex<HashSet<EventKey>>,
+    /// Who waits where conversations are gone with the process.
+    pub(super) pages: Mutex<Pages>,
     /// The requests whose challenge is on its way. Bounded by those who may wait.
     pub(crate) challenges: Mutex<HashSet<RequestId>>,
     /// Where each person last wrote in a direct chat; bounded.
@@ -87,6 +92,8 @@ impl Running {
             turns: watch::channel(0).0,
             status,
             journal,
+            unwritten: Mutex::default(),
+            pages: Mutex::default(),
             challenges: Mutex::default(),
             chats,
             exchanges,

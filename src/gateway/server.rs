@@ -24,7 +24,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, warn};
 
-use super::{Gateway, account::Running, facts::Facts, lobby::Place, metrics, session};
+use super::{
+    Gateway, account::Running, facts::Facts, lobby::Place, metrics, session, status::State,
+};
 use crate::reach::identity::{self, BadNonce, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
 
 const JSON: &str = "application/json";
@@ -160,10 +162,10 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
     if asks_for_socket(&request) {
         return upgrade_to_session(gateway, request, &from, facts);
     }
-    if let Some(probe) = probe(path) {
+    if let Some((status, probe)) = probe(gateway, path) {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         return if reads {
-            json(StatusCode::OK, probe)
+            json(status, probe)
         } else {
             plain(StatusCode::METHOD_NOT_ALLOWED, "read it")
         };
@@ -253,11 +255,19 @@ fn proof(gateway: &Gateway, nonce: Option<&HeaderValue>) -> Option<(HeaderValue,
     Some((HeaderValue::try_from(gateway.identity.public()).ok()?, signature.try_into().ok()?))
 }
 
-fn probe(path: &str) -> Option<&'static str> {
+fn probe(gateway: &Gateway, path: &str) -> Option<(StatusCode, &'static str)> {
     match path {
-        "/health" | "/healthz" => Some(r#"{"ok":true,"status":"live"}"#),
-        "/startup" | "/startupz" => Some(r#"{"ok":true,"status":"started"}"#),
-        "/ready" | "/readyz" => Some(r#"{"ok":true,"status":"ready"}"#),
+        "/health" | "/healthz" => Some((StatusCode::OK, r#"{"ok":true,"status":"live"}"#)),
+        "/startup" | "/startupz" => Some((StatusCode::OK, r#"{"ok":true,"status":"started"}"#)),
+        "/ready" | "/readyz" => {
+            let halted =
+                |account: &Arc<Running>| account.status.get().state == State::StoreUnreadable;
+            Some(if gateway.accounts.on().iter().any(halted) {
+                (StatusCode::SERVICE_UNAVAILABLE, r#"{"ok":false,"status":"not-ready"}"#)
+            } else {
+                (StatusCode::OK, r#"{"ok":true,"status":"ready"}"#)
+            })
+        }
         _ => None,
     }
 }

@@ -87,3 +87,40 @@ async fn a_journal_that_cannot_be_read_is_named_with_the_way_out() {
         "{error}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_end_the_disk_cannot_take_is_carried_out_once_and_the_gateway_is_not_ready()
+{
+    let mut world = World::start(OWNED).await;
+    world.say("owner", "/whoami").await;
+    world.next(1001).await;
+    world.stop();
+    // The journal has grown to where its next line does not fit.
+    let room = world.home.state().join("room");
+    let fill = "trap '' XFSZ; ulimit -f 16; head -c 99999 /dev/zero > \"$0\"";
+    let filled = std::process::Command::new("/bin/sh").args(["-c", fill]).arg(&room).output();
+    assert!(!filled.unwrap().status.success());
+    let room = bytes(&room).len();
+    let line = |n: usize| format!("{{\"is\":\"seen\",\"key\":\"{n:032x}\"}}\n");
+    let lines: String = (0..room / line(0).len()).map(line).collect();
+    world.home.put("inbox/telegram-default.jsonl", &lines);
+    let gateway = world.home.gateway_on_a_full_disk();
+    let probe = format!("http://127.0.0.1:{}/readyz", gateway.port);
+    world.gateway = Some(gateway);
+    assert_eq!(reqwest::get(&probe).await.unwrap().status(), 200);
+    let from = crate::fake_telegram::person(1001, "owner");
+    let text = serde_json::json!({ "text": "/whoami" });
+    world.telegram.message(crate::fake_telegram::private(1001), from, text);
+    assert!(world.next(1001).await.contains("you are an owner"));
+    let told = world.next(1001).await;
+    assert!(told.contains("answers nobody now"), "{told}");
+    // It is delivered again and again, and done no more.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    assert_eq!(world.unread(1001), Vec::<String>::new());
+    let status = reqwest::get(&probe).await.unwrap();
+    assert_eq!(
+        (status.status().as_u16(), world.telegram.with(|state| state.updates.len())),
+        (503, 1)
+    );
+    world.stop();
+}
