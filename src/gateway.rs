@@ -26,6 +26,7 @@ mod metrics;
 mod notice;
 mod opening;
 mod outbound;
+mod pages;
 mod port;
 mod pulse;
 mod reload;

@@ -84,6 +84,10 @@ pub trait Store: devices::DeviceStore + access::AccessStore {
         now: UnixMs,
     ) -> Result<bool, StoreError>;
 
+    /// Spends the open claim where its code stands anywhere in this text, with this line. It makes nobody an owner.
+    /// False where it does not stand there, or none is open.
+    fn spend_claim(&self, text: &str, note: &Note<'_>, now: UnixMs) -> Result<bool, StoreError>;
+
     /// Writes a line that changes nothing else, such as a refused command.
     fn note(&self, note: &Note<'_>, now: UnixMs) -> Result<(), StoreError>;
 }
@@ -99,8 +103,8 @@ pub struct Decide<'a> {
     pub decision: openclaw_plugin_sdk::Decision,
     /// Until when an approval lets him in; for good where nothing stands there.
     pub until: Option<UnixMs>,
-    /// The revision that whoever decides was shown; compared under the lock. Nothing where the name of the request
-    /// is all that he goes by.
+    /// The revision that whoever decides was shown; compared under the lock. Nothing where the code or name is all
+    /// that they go by: that stands for the request as it was opened, and for none with a claim.
     pub shown: Option<&'a str>,
 }
 
@@ -108,8 +112,10 @@ pub struct Decide<'a> {
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "a request holds its code")]
 pub enum Outcome {
-    /// It is not what was shown any more, or he says that he is somebody who is let in no more. Nothing was changed.
+    /// It is not what was shown any more, or its claim was not shown. Nothing was changed.
     Changed,
+    /// Whoever the sender claims to be is let in no more. Nothing was changed.
+    ClaimIsOver,
     /// Done and durable; the request as it was.
     Done(PairingRequest),
     /// No such request waits any more: expired, or decided by somebody else. Nothing was changed.

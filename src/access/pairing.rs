@@ -1,6 +1,7 @@
 //! Pairing requests and pairing codes: who waits, for how long, and how many at once.
 
 mod code;
+mod displayed;
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 
 pub(crate) use self::code::ALPHABET;
-pub use self::code::PairingCode;
+pub use self::{code::PairingCode, displayed::Displayed};
 use super::{AccountKey, Contact};
 
 /// A request and its code live this long from creation; nothing extends it.
@@ -34,8 +35,16 @@ impl RequestId {
     /// The name of the request that says more: who its sender is.
     #[must_use]
     pub fn saying(self, claims: Option<&Contact>) -> Self {
-        let Some(claims) = claims else { return self };
-        let text = format!("{}\0{claims}", self.0);
+        match claims {
+            Some(claims) => self.showing(&claims.to_string()),
+            None => self,
+        }
+    }
+
+    /// The name of what else is shown under this one.
+    #[must_use]
+    pub(crate) fn showing(self, what: &str) -> Self {
+        let text = format!("{}\0{what}", self.0);
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
         let mut id = URL_SAFE_NO_PAD.encode(digest);
         id.truncate(32);
@@ -76,6 +85,10 @@ pub struct PairingRequest {
     pub later_name: Option<String>,
     /// Whom he says to be, by a link that this person gave him. An approval joins the two.
     pub claims: Option<Box<Contact>>,
+    /// How many characters the first message has that is held for the sender.
+    pub held: Option<usize>,
+    /// The revision that it was opened with; nothing where another program has opened it.
+    pub opened: Option<String>,
 }
 
 impl PairingRequest {
@@ -87,20 +100,6 @@ impl PairingRequest {
     /// The name it came with, as the sender wrote it.
     pub fn name(&self) -> Option<String> {
         display_name(&self.meta)
-    }
-
-    /// Of everything that owners are shown, but for the code: what was shown is what is decided.
-    pub fn revision(&self) -> String {
-        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-        let (name, later) = (self.name(), self.later_name.as_deref());
-        let given = [name.as_deref().unwrap_or_default(), later.unwrap_or_default()];
-        for text in [self.id.as_str(), self.sender.as_str()].iter().chain(&given) {
-            context.update(&(text.len() as u64).to_be_bytes());
-            context.update(text.as_bytes());
-        }
-        let mut revision = URL_SAFE_NO_PAD.encode(context.finish());
-        revision.truncate(22);
-        revision
     }
 
     /// True while its hour runs. A creation time in the future is a clock set back: it counts as over.
@@ -173,6 +172,23 @@ pub struct Knock {
     pub address: Option<String>,
     /// Whom he says to be, by a link that is open.
     pub claims: Option<Box<Contact>>,
+    /// What is to be held for the sender until the decision, where that is wished for.
+    pub first: Option<FirstMessage>,
+}
+
+/// A message that is held from the knock to the decision.
+#[derive(Clone)]
+pub struct FirstMessage {
+    /// How long its text is.
+    pub characters: usize,
+    /// As it is kept on disk.
+    pub page: Vec<u8>,
+}
+
+impl std::fmt::Debug for FirstMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FirstMessage").field("characters", &self.characters).finish_non_exhaustive()
+    }
 }
 
 /// What a knock led to.
@@ -257,9 +273,8 @@ impl PairingRequests {
             return Ok(Asked::Full);
         }
         let mut code_now = code()?;
-        if let Some(at) = replaced {
-            self.requests.remove(at);
-        }
+        // What was written before is still the first message.
+        let before = replaced.map(|at| self.requests.remove(at)).and_then(|old| old.held);
         while self.requests.iter().any(|request| request.code.matches(&code_now)) {
             code_now = code()?;
         }
@@ -269,7 +284,7 @@ impl PairingRequests {
         let id = RequestId::derive(&knock.key, &knock.sender, created_at);
         let id = id.saying(knock.claims.as_deref());
         let (key, sender, meta) = (knock.key.clone(), knock.sender.clone(), with_address(knock));
-        let request = PairingRequest {
+        let mut request = PairingRequest {
             id,
             key,
             sender,
@@ -279,7 +294,10 @@ impl PairingRequests {
             meta,
             later_name: None,
             claims: knock.claims.clone(),
+            held: before.or(knock.first.as_ref().map(|first| first.characters)),
+            opened: None,
         };
+        request.opened = Some(request.displayed().revision);
         self.requests.push(request.clone());
         Ok(Asked::Opened { request, evicted })
     }
@@ -313,6 +331,10 @@ fn touch(request: &mut PairingRequest, knock: &Knock, now: UnixMs) -> bool {
     let name = display_name(&knock.meta);
     if touched && name.is_some() && name != request.name() && name != request.later_name {
         request.later_name = name;
+    }
+    if let (None, Some(first)) = (request.held, &knock.first) {
+        request.held = Some(first.characters);
+        touched = true;
     }
     touched
 }

@@ -100,6 +100,8 @@ mod tests {
                 .collect(),
             later_name: later_name.map(str::to_owned),
             claims: None,
+            held: None,
+            opened: None,
         }
     }
 

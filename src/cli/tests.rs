@@ -218,13 +218,15 @@ fn help_of_decisions() {
               <CODE>     The eight characters that the stranger was sent, in any case
 
             Options:
-                  --channel <CHANNEL>  The channel, as an option
-                  --config <FILE>      The configuration file, instead of config.toml in the
-                                       state folder
-                  --account <ACCOUNT>  Only this account
-                  --for <SPAN>         Only so long, such as `90m`, `24h` or `30d`
-                  --notify             Tell the sender, through the running gateway
-              -h, --help               Print help
+                  --channel <CHANNEL>    The channel, as an option
+                  --config <FILE>        The configuration file, instead of config.toml in
+                                         the state folder
+                  --account <ACCOUNT>    Only this account
+                  --as-shown <REVISION>  The revision that `openclaw pairing list` showed,
+                                         where the code alone does not stand for it
+                  --for <SPAN>           Only so long, such as `90m`, `24h` or `30d`
+                  --notify               Tell the sender, through the running gateway
+              -h, --help                 Print help
 
             Examples:
               openclaw pairing approve AB3D7X9K                    On any channel

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
     CommandError, Invited, Linked, OpenInvitation, Permit, PermitChange, PermitChanged, Permits,
-    UnixMs, async_trait,
+    UnixMs, async_trait, pasted,
 };
 
 use super::{
@@ -17,7 +17,7 @@ use crate::{
         approver::Approver,
         ticket::{LINK_MS, Ticket, TicketKind},
     },
-    explain::{self, explain},
+    explain::Explanation,
     permits::{self, NOTE},
     store::{StoreError, audit},
     world,
@@ -88,22 +88,17 @@ impl Permits for Port {
         &self,
         channel: &str,
         id: &str,
+        sender: Option<&str>,
     ) -> Result<Vec<(String, String)>, CommandError> {
         self.access_owner()?;
-        let keys = permits::keys(&self.gateway.config(), channel).map_err(CommandError::Usage)?;
-        let sender = permits::sender(channel, id).map_err(CommandError::Usage)?;
-        let config = self.gateway.config();
-        let state = self.gateway.state.clone();
-        self.in_store(move |store| {
-            let mut lines = Vec::new();
-            for key in keys {
-                let contact = Contact { key, sender: sender.clone() };
-                let asked = explain::Asked { config: &config, state: &state, contact: &contact };
-                lines.extend(explain(store, asked, world::now())?.lines());
-            }
-            Ok(lines)
-        })
-        .await
+        let (config, state) = (self.gateway.config(), self.gateway.state.clone());
+        let (channel, id, sender) = (channel.to_owned(), id.to_owned(), sender.map(str::to_owned));
+        let explained = self.in_store(move |store| {
+            let ids = (&*id, sender.as_deref());
+            permits::explained(store, (&config, &state), &channel, ids, world::now())
+        });
+        let explained = explained.await?.map_err(CommandError::Usage)?;
+        Ok(explained.iter().flat_map(Explanation::lines).collect())
     }
 
     async fn log(&self, count: usize) -> Result<Vec<String>, CommandError> {
@@ -146,7 +141,7 @@ impl Permits for Port {
     }
 
     async fn uninvite(&self, id: &str) -> Result<bool, CommandError> {
-        let (by, id) = (self.access_owner()?, id.to_owned());
+        let (by, id) = (self.access_owner()?, pasted(id));
         self.in_store(move |store| store.uninvite(&by, &id, world::now())).await
     }
 

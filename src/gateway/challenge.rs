@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use openclaw_plugin_sdk::{Conversation, InboundMessage, OutboundMessage};
 use tracing::{debug, info, warn};
 
-use super::{Gateway, account::Running, answer, blocking, held, outbound};
+use super::{Gateway, account::Running, answer, blocking, held, outbound, pages};
 use crate::{
     access::pairing::{Asked, Knock, PairingRequest, RequestId},
     config::{Reply, pairing::Blanks},
@@ -31,8 +31,7 @@ pub(crate) async fn knocked(
     message: &InboundMessage,
 ) -> Result<Standing, StoreError> {
     let (store, places) = (Arc::clone(&gateway.store), gateway.config().pairing.places);
-    // Who shows a link asks for something else now, and what he wrote before is still his first message.
-    let before = if knock.claims.is_some() { held::of(gateway, &knock).await? } else { None };
+    let knock = Knock { first: held::first(gateway, account, message)?, ..knock };
     let asked = blocking(move || store.ask(&knock, places, world::now())).await?;
     let (channel, conversation) = (account.config.plugin.id, message.conversation.clone());
     match asked {
@@ -41,33 +40,55 @@ pub(crate) async fn knocked(
             if let Some(evicted) = evicted {
                 held::forget(gateway, &evicted.id).await?;
             }
-            if let Some(before) = before {
-                before.follows(gateway, &request.id).await?;
-            }
-            held::hold(gateway, account, &request, message).await?;
+            held::note(gateway, &request);
+            pages::note(account, &request);
             info!(channel, account = %account.config.key.account, sender = %request.sender, "somebody asks to be let in");
             account.remember(&request.sender, &conversation);
             send(gateway, account, &request, conversation).await;
             gateway.cards.look();
         }
-        Asked::Waiting { request, .. } => {
-            held::hold(gateway, account, &request, message).await?;
+        Asked::Waiting { request, touched } => {
+            held::note(gateway, &request);
             send(gateway, account, &request, conversation).await;
+            if touched {
+                gateway.cards.look();
+            }
         }
         Asked::Denied | Asked::Full => debug!(channel, "no place, or denied within the hour"),
     }
     Ok(Standing::Stranger)
 }
 
-/// Sends the challenge, if he has not got it and it is not on its way.
+/// Sends the challenge once more, where the platform has forgotten it.
+pub(crate) async fn again(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    request: &PairingRequest,
+) {
+    if account.journal.lock().unwrap_or_else(PoisonError::into_inner).has_told(&request.id) {
+        put(gateway, account, request, account.chat_of(&request.sender)).await;
+    }
+}
+
+/// Sends the challenge, if the sender has not got it and it is not on its way.
 async fn send(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
     request: &PairingRequest,
     conversation: Conversation,
 ) {
+    if !account.journal.lock().unwrap_or_else(PoisonError::into_inner).has_told(&request.id) {
+        put(gateway, account, request, conversation).await;
+    }
+}
+
+async fn put(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    request: &PairingRequest,
+    conversation: Conversation,
+) {
     if gateway.config().pairing.reply == Reply::Silent
-        || account.journal.lock().unwrap_or_else(PoisonError::into_inner).has_told(&request.id)
         || !account
             .challenges
             .lock()

@@ -28,7 +28,7 @@ pub(crate) struct Ruling {
     pub(crate) lasting: Option<Duration>,
     /// An approval has the held first message answered.
     pub(crate) deliver: bool,
-    /// The revision of the request that was shown, where a card showed it.
+    /// The revision of the request that was shown; nothing where a code or a name is all that was given.
     pub(crate) shown: Option<String>,
 }
 
@@ -119,7 +119,9 @@ fn left_over(done: Result<(), StoreError>) {
 }
 
 async fn welcome(gateway: &Arc<Gateway>, key: &AccountKey, request: &PairingRequest) {
-    if let Some(account) = gateway.account(key) {
+    if let Some(account) = gateway.account(key)
+        && account.pages().welcomes(&request.id)
+    {
         let to = account.chat_of(&request.sender);
         answer::send(gateway, &account, vec![OutboundMessage::new(to, Text::plain(WELCOME))]).await;
     }

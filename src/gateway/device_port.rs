@@ -1,13 +1,13 @@
 //! What a command may ask of the gateway about devices, in the name of the owner who runs it.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{
     CommandError, Decision, DeviceChoice, DeviceDecided, NotYet, Notify, Offered, Setup, SetupWish,
-    WaitingDevice, neutral,
+    WaitingDevice, neutral, pasted,
 };
 use tracing::info;
 
@@ -18,11 +18,11 @@ use super::{
     setup_book::OwnersChat,
     setup_message,
     setup_way::{self, Wish},
-    shown::{Display, Place, displayed},
+    shown::{Display, Place, Shown, displayed},
     watch,
 };
 use crate::{
-    access::approver::Approver,
+    access::{approver::Approver, pairing::PairingRequest},
     device::{
         approver::{Denied, DeviceApprover, Listed},
         request::{DeviceRequest, DeviceRequestId, Undecided},
@@ -39,6 +39,11 @@ const SENT_WITHIN: Duration = Duration::from_secs(5);
 
 fn failed(error: impl std::fmt::Display) -> CommandError {
     CommandError::Failed(error.to_string())
+}
+
+/// True for the request of this name, as people paste it.
+fn named(row: &DeviceRequest, typed: &str) -> bool {
+    row.id.as_str().eq_ignore_ascii_case(&pasted(typed))
 }
 
 impl Port {
@@ -92,9 +97,9 @@ impl Port {
             (DeviceChoice::Only, [row]) => row,
             (DeviceChoice::Only, []) => return Ok(self.not_yet(NotYet::None, &rows)),
             (DeviceChoice::Only, _) => return Ok(self.not_yet(NotYet::Several, &rows)),
-            (DeviceChoice::Id(id), rows) => match rows.iter().find(|row| row.id.as_str() == id) {
+            (DeviceChoice::Id(id), rows) => match rows.iter().find(|row| named(row, id)) {
                 Some(row) => row,
-                None if self.was_shown(id).await.is_some() && !rows.is_empty() => {
+                None if self.was_shown(&pasted(id)).await.is_some() && !rows.is_empty() => {
                     return Ok(self.not_yet(NotYet::Changed, rows));
                 }
                 None => return Ok(self.not_yet(NotYet::None, rows)),
@@ -172,14 +177,31 @@ impl Port {
     /// What this chat was shown of a request. An owner may be faster than the platform's answer to our sending.
     async fn was_shown(&self, id: &str) -> Option<Display> {
         let place = self.place();
-        let find = || {
-            let shown = self.gateway.shown.lock().unwrap_or_else(PoisonError::into_inner);
-            shown.find(&place, id)
-        };
+        let find = || self.shown().find(&place, id);
         if let Some(display) = find() {
             return Some(display);
         }
+        self.all_has_arrived().await;
+        find()
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.gateway.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn all_has_arrived(&self) {
         drop(tokio::time::timeout(SENT_WITHIN, self.gateway.notices_underway.write()).await);
+    }
+
+    /// The revision of a person's request that this chat was shown; nothing where its code is all there is.
+    pub(super) async fn was_shown_person(&self, request: &PairingRequest) -> Option<String> {
+        let place = self.place();
+        let find = || self.shown().person(&place, &request.id);
+        let shown = find();
+        if request.displayed().is_shown(shown.as_deref()) {
+            return shown;
+        }
+        self.all_has_arrived().await;
         find()
     }
 

@@ -26,6 +26,11 @@ use super::words;
 /// A message of an admitted sender that waits for its answer longer than this across a restart is not answered.
 const ANSWER_WITHIN_MS: u64 = 600_000;
 
+/// Why there is silence whatever anybody has configured.
+pub(crate) const BACKLOG: &str = "backlog";
+pub(crate) const COMMAND: &str = "command in a group";
+pub(crate) const EMPTY: &str = "no content";
+
 /// A name is shown with at most so many characters.
 pub(crate) const NAME_LIMIT: usize = 64;
 
@@ -161,14 +166,22 @@ pub(crate) fn claim_code(
     message: &InboundMessage,
     moment: Moment,
 ) -> Option<ClaimCode> {
-    let listens = account.enabled && account.dm_policy != crate::access::DmPolicy::Disabled;
-    let private =
-        message.link == openclaw_plugin_sdk::Link::Private && is_direct(message.conversation.kind);
-    if !listens || !private || is_old(message.sent_at, moment) {
+    claims(account, message).filter(|_| !is_old(message.sent_at, moment))
+}
+
+/// The claim code of `/claim` where nobody but the gateway reads it.
+pub(crate) fn claims(account: &Account, message: &InboundMessage) -> Option<ClaimCode> {
+    if !listens_to(account, message) || message.link != openclaw_plugin_sdk::Link::Private {
         return None;
     }
     let words = words::command(account.plugin.abilities.command_prefix, &message.text)?;
-    (words.name == "claim").then(|| ClaimCode::parse(words.args))?
+    words.is("claim").then(|| ClaimCode::parse(words.args))?
+}
+
+/// A direct message on an account that listens to those.
+pub(crate) fn listens_to(account: &Account, message: &InboundMessage) -> bool {
+    let listens = account.enabled && account.dm_policy != crate::access::DmPolicy::Disabled;
+    listens && is_direct(message.conversation.kind)
 }
 
 /// The ticket in a stranger's message: alone, or behind `/start` or `/link`. Not over an exposed link.
@@ -178,7 +191,7 @@ pub(crate) fn ticket(account: &Account, message: &InboundMessage) -> Option<Tick
     }
     let prefix = account.plugin.abilities.command_prefix;
     match words::command(prefix, &message.text) {
-        Some(words) if matches!(words.name, "start" | "link") => Ticket::parse(words.args),
+        Some(words) if words.is("start") || words.is("link") => Ticket::parse(words.args),
         Some(_) => None,
         None => Ticket::parse(&message.text),
     }
@@ -190,7 +203,7 @@ fn admit_message(
     moment: Moment,
 ) -> Result<Passage, StoreError> {
     if message.text.trim().is_empty() && message.attachment.is_none() {
-        return Ok(Passage::Silence("no content"));
+        return Ok(Passage::Silence(EMPTY));
     }
     match message.conversation.kind {
         ChatKind::Direct => {
@@ -203,13 +216,13 @@ fn admit_message(
             )?;
             Ok(match verdict {
                 Verdict::Admit(_) if old && is_too_old(message.sent_at, moment) => {
-                    Passage::Silence("backlog")
+                    Passage::Silence(BACKLOG)
                 }
                 Verdict::Admit(ground) => {
                     admitted(&message.conversation.clone(), ground, seat, old, message)
                 }
                 Verdict::Ignore => Passage::Silence("not on the list"),
-                Verdict::Pair if old => Passage::Silence("backlog"),
+                Verdict::Pair if old => Passage::Silence(BACKLOG),
                 Verdict::Pair => {
                     Passage::Stranger(knock(rules.account, &message), Box::new(message))
                 }
@@ -243,14 +256,14 @@ fn admit_in_group(
         return Ok(if owner {
             Passage::Misplaced(message.conversation)
         } else {
-            Passage::Silence("command in a group")
+            Passage::Silence(COMMAND)
         });
     }
     if !groups.admit(GroupMessage { chat, thread, sender, mentions_us: message.mentions_us }) {
         return Ok(Passage::Silence("not heard in this group"));
     }
     if old && is_too_old(message.sent_at, moment) {
-        return Ok(Passage::Silence("backlog"));
+        return Ok(Passage::Silence(BACKLOG));
     }
     let ground = if seat.is_some() { Ground::Owner } else { Ground::Listed };
     Ok(admitted(&message.conversation.clone(), ground, seat, old, message))
@@ -342,6 +355,7 @@ fn knock(account: &Account, message: &InboundMessage) -> Knock {
         meta,
         address,
         claims: None,
+        first: None,
     }
 }
 

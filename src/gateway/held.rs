@@ -23,7 +23,7 @@ use crate::{
     access::{
         AccountKey,
         claim::looks_like_a_code,
-        pairing::{Knock, PairingRequest, RequestId},
+        pairing::{FirstMessage, PairingRequest, RequestId},
     },
     store::{StoreError, audit, private},
     world,
@@ -50,7 +50,6 @@ struct Page {
 #[derive(Clone)]
 struct Known {
     channel: String,
-    characters: usize,
 }
 
 /// The messages that are held, one file a request.
@@ -86,11 +85,6 @@ impl Held {
         self.folder.join(format!("{}.json", request.as_str()))
     }
 
-    /// How many characters the message of a request has, where one is held.
-    pub(crate) fn characters(&self, request: &RequestId) -> Option<usize> {
-        self.known().get(request).map(|known| known.characters)
-    }
-
     fn holds(&self, request: &RequestId) -> bool {
         self.known().contains_key(request)
     }
@@ -112,7 +106,7 @@ impl Held {
 
 impl Known {
     fn of(page: &Page) -> Self {
-        Self { channel: page.channel.clone(), characters: page.message.text.chars().count() }
+        Self { channel: page.channel.clone() }
     }
 }
 
@@ -146,76 +140,43 @@ fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Keeps the message of somebody who waits, if it is his first with words for the assistant. Durable on return.
-pub(crate) async fn hold(
-    gateway: &Arc<Gateway>,
+/// The message as it is held, if it has words for the assistant: the store keeps the first one, with the request.
+pub(crate) fn first(
+    gateway: &Gateway,
     account: &Running,
-    request: &PairingRequest,
     message: &InboundMessage,
-) -> Result<(), StoreError> {
+) -> Result<Option<FirstMessage>, StoreError> {
     let text = message.text.trim();
     let prefix = account.config.plugin.abilities.command_prefix;
     if !gateway.config().pairing.hold_first_message
         || text.is_empty()
         || text.len() > LONGEST
-        || gateway.held.holds(&request.id)
         || words::command(prefix, text).is_some()
         || looks_like_a_code(text)
         || secrets::code_in(gateway, text)?.is_some()
     {
-        return Ok(());
+        return Ok(None);
     }
     let page = Page {
-        channel: request.key.channel.clone(),
-        account: request.key.account.as_str().to_owned(),
+        channel: account.config.key.channel.clone(),
+        account: account.config.key.account.as_str().to_owned(),
         promised_to: None,
         message: journal::keep(&InboundMessage { attachment: None, ..message.clone() }),
     };
-    let (here, id) = (Arc::clone(gateway), request.id.clone());
-    blocking(move || here.held.write(&id, &page)).await?;
-    gateway.cards.look();
-    Ok(())
+    let characters = page.message.text.chars().count();
+    let page = serde_json::to_vec(&page).map_err(|error| StoreError::Io {
+        doing: "write",
+        path: gateway.state.held(),
+        source: error.into(),
+    })?;
+    Ok(Some(FirstMessage { characters, page }))
 }
 
-/// A message that stays where it is until it is known which request it belongs to.
-pub(crate) struct Resting<'a> {
-    request: RequestId,
-    _turn: tokio::sync::MutexGuard<'a, ()>,
-}
-
-/// What is held of somebody who knocks again; nobody sweeps it away meanwhile.
-pub(crate) async fn of<'a>(
-    gateway: &'a Arc<Gateway>,
-    knock: &Knock,
-) -> Result<Option<Resting<'a>>, StoreError> {
-    if gateway.held.known().is_empty() {
-        return Ok(None);
-    }
-    let turn = gateway.held.turn.lock().await;
-    let waiting = gateway.store.waiting(&knock.key.channel, world::now())?;
-    let his = waiting.into_iter().find(|one| one.key == knock.key && one.sender == knock.sender);
-    let his = his.map(|request| request.id).filter(|request| gateway.held.holds(request));
-    Ok(his.map(|request| Resting { request, _turn: turn }))
-}
-
-impl Resting<'_> {
-    /// It belongs to this request from here on.
-    pub(crate) async fn follows(
-        self,
-        gateway: &Arc<Gateway>,
-        request: &RequestId,
-    ) -> Result<(), StoreError> {
-        if self.request == *request {
-            return Ok(());
-        }
-        let (here, from, to) = (Arc::clone(gateway), self.request.clone(), request.clone());
-        blocking(move || {
-            if let Some(page) = load(&here.held.path(&from))? {
-                here.held.write(&to, &page)?;
-            }
-            here.held.erase(&from)
-        })
-        .await
+/// The store holds the message of this request.
+pub(crate) fn note(gateway: &Gateway, request: &PairingRequest) {
+    if request.held.is_some() {
+        let known = Known { channel: request.key.channel.clone() };
+        gateway.held.known().entry(request.id.clone()).or_insert(known);
     }
 }
 
@@ -301,7 +262,7 @@ fn hand_over(
 pub(crate) fn sweep(gateway: &Gateway) -> Result<Vec<(Arc<Running>, answer::Job)>, StoreError> {
     let known = gateway.held.known().clone();
     let mut jobs = Vec::new();
-    for (request, Known { channel, .. }) in known {
+    for (request, Known { channel }) in known {
         let waiting = gateway.store.waiting(&channel, world::now())?;
         if waiting.iter().any(|waits| waits.id == request) {
             continue;

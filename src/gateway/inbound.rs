@@ -6,7 +6,8 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, SenderId, neutral,
+    ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, OutboundMessage, SenderId,
+    Text, neutral,
 };
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -19,7 +20,7 @@ use super::{
     command,
     gate::{self, Admitted, Moment, Passage, Rules, What},
     journal::{self, EventKey},
-    notice,
+    notice, pages, secrets,
     status::State,
 };
 use crate::{
@@ -49,6 +50,7 @@ pub(crate) async fn listen(
     account: Arc<Running>,
     mut queue: mpsc::Receiver<Delivery>,
 ) {
+    pages::show_again(&gateway, &account).await;
     resume(&gateway, &account).await;
     loop {
         let delivery = tokio::select! {
@@ -101,9 +103,18 @@ async fn take(
         debug!(channel = account.config.plugin.id, "duplicate");
         return Ok(());
     }
+    if account.unwritten.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+        // All of it is done but for the line that says so.
+        return see(account, &key);
+    }
     gateway.store.readable(&account.config.key)?;
     if let InboundEvent::Message(message) = &event
         && try_claim(gateway, account, message).await?
+    {
+        return see(account, &key);
+    }
+    if let InboundEvent::Message(message) = &event
+        && shows_claim(gateway, account, message).await?
     {
         return see(account, &key);
     }
@@ -166,10 +177,14 @@ fn seen(account: &Running, event: &InboundEvent) -> Option<Seen> {
     })
 }
 
+/// Only what the configuration and the store decide, for another configuration is tried against it.
 fn note(gateway: &Gateway, seen: Option<Seen>, passage: &Passage) {
     let judged = match passage {
         Passage::Admitted(_) => Judged::Admitted,
-        Passage::Misplaced(_) | Passage::Refused(_) | Passage::Silence(_) => Judged::Ignored,
+        Passage::Misplaced(_) | Passage::Silence(gate::BACKLOG | gate::COMMAND | gate::EMPTY) => {
+            return;
+        }
+        Passage::Refused(_) | Passage::Silence(_) => Judged::Ignored,
         Passage::Stranger(..) => Judged::Asks,
     };
     if let Some(mut seen) = seen {
@@ -282,6 +297,32 @@ async fn try_claim(
     Ok(true)
 }
 
+/// Spends a claim code that somebody shows in any other way than they should. True where it was the open one: then
+/// nobody else reads the message, and nobody becomes an owner by it.
+async fn shows_claim(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    message: &InboundMessage,
+) -> Result<bool, Halt> {
+    let rules = account.rules();
+    if gate::claims(&rules, message).is_some() {
+        return Ok(false);
+    }
+    let who = format!("{}:{}", account.config.plugin.id, message.sender.id);
+    let (here, text, actor) = (Arc::clone(gateway), message.text.clone(), who.clone());
+    let key = account.config.key.clone();
+    let spend = move || secrets::spend_claim(&here, &text, ("chat", &actor, Some(&key)));
+    if !blocking(spend).await? {
+        return Ok(false);
+    }
+    if gate::listens_to(&rules, message) {
+        let to = message.conversation.clone();
+        let told = OutboundMessage::new(to, Text::plain(secrets::SPENT));
+        answer::send(gateway, account, vec![told]).await;
+    }
+    Ok(true)
+}
+
 /// Of wrong tries the access log has one line a sender and an hour.
 async fn note_silenced(
     gateway: &Arc<Gateway>,
@@ -299,8 +340,20 @@ async fn note_silenced(
     blocking(note).await
 }
 
+/// Notes that an event is done. What the journal cannot take is remembered here, and never done again.
 fn see(account: &Running, key: &EventKey) -> Result<(), Halt> {
-    Ok(account.journal.lock().unwrap_or_else(PoisonError::into_inner).see(key)?)
+    let seen = account.journal.lock().unwrap_or_else(PoisonError::into_inner).see(key);
+    let mut unwritten = account.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+    match seen {
+        Ok(()) => {
+            unwritten.remove(key);
+            Ok(())
+        }
+        Err(error) => {
+            unwritten.insert(key.clone());
+            Err(error.into())
+        }
+    }
 }
 
 fn recovered(account: &Running) {

@@ -19,13 +19,13 @@ use super::{
     decide::{self, Ruling},
     gate::{NAME_LIMIT, Who},
     reply::{Outgoing, Replies, fill},
-    shown::Display,
+    shown::{Display, Person},
 };
 use crate::{
     access::{
         AccountKey, Ground,
         approver::Approver,
-        pairing::{LIFETIME_MS, PairingCode, PairingRequest},
+        pairing::{PairingCode, PairingRequest},
     },
     device::approver::{DeviceApprover, Listed},
     offer::Minted,
@@ -57,6 +57,8 @@ pub(crate) struct Kept {
     pub(crate) secrets: Vec<Secret>,
     /// The devices that the answer shows.
     pub(crate) shown: Vec<Display>,
+    /// The people that it shows.
+    pub(crate) people: Vec<Person>,
 }
 
 /// A code that the plugin may place, but not read.
@@ -139,21 +141,28 @@ impl Port {
         };
         let by = self.approver.as_ref().map(|owner| DeviceApprover::of(owner, Listed::Nothing));
         let messages = replies.into_iter().map(outgoing).collect();
-        Replies { messages, shown: kept.shown, by }
+        Replies { messages, shown: kept.shown, people: kept.people, by }
     }
 
+    /// A request as the answer shows it: what a chat was shown is what is decided in it.
     fn row(&self, request: &PairingRequest, now: UnixMs) -> Waiting {
+        let displayed = request.displayed();
         let age = now.0.saturating_sub(request.created_at.0);
         let shown = |name: &String| neutral(name, NAME_LIMIT);
+        let code = self.keep(Secret::Pairing(request.code.clone()));
+        let first_message = displayed.first_message();
+        self.kept().people.push((request.id.clone(), displayed.revision));
         Waiting {
             channel: request.key.channel.clone(),
             account: request.key.account.as_str().to_owned(),
             sender: request.sender.to_string(),
             name: request.name().as_ref().map(shown),
             later_name: request.later_name.as_ref().map(shown),
-            code: self.keep(Secret::Pairing(request.code.clone())),
+            claims: displayed.claims,
+            first_message,
+            code,
             age: Duration::from_millis(age),
-            left: Duration::from_millis(LIFETIME_MS.saturating_sub(age)),
+            left: Duration::from_millis(displayed.ends.0.saturating_sub(now.0)),
         }
     }
 
@@ -225,11 +234,13 @@ impl CommandPort for Port {
             ));
         };
         self.gateway.wrong_codes().forget(here, actor);
-        let ruling = Ruling { decision, lasting: choice.lasting, deliver: false, shown: None };
+        let shown = self.was_shown_person(request).await;
+        let ruling = Ruling { lasting: choice.lasting, shown, ..decision.into() };
         let channel = &request.key.channel;
         let decided = decide::decide(&self.gateway, approver, channel, &request.id, ruling).await;
         Ok(match decided.map_err(|error| CommandError::Failed(error.to_string()))? {
             Outcome::Changed => Decided::Changed,
+            Outcome::ClaimIsOver => Decided::ClaimIsOver,
             Outcome::Done(request) => Decided::Done(self.row(&request, now)),
             Outcome::Gone => Decided::NoMatch,
         })

@@ -8,7 +8,14 @@ use openclaw_plugin_sdk::{
 };
 use tracing::warn;
 
-use super::{Gateway, account::Running, outbound, port::Secret, setup_message, shown::Display};
+use super::{
+    Gateway,
+    account::Running,
+    outbound,
+    port::Secret,
+    setup_message,
+    shown::{Display, Person},
+};
 use crate::{
     device::{approver::DeviceApprover, setup_code::SetupId},
     offer::{Minted, drawing::Drawing},
@@ -22,6 +29,8 @@ pub(crate) struct Replies {
     pub(crate) messages: Vec<Outgoing>,
     /// The devices that the chat has before it once all have arrived.
     pub(crate) shown: Vec<Display>,
+    /// The people, likewise.
+    pub(crate) people: Vec<Person>,
     /// In whose name a code is taken back that did not arrive.
     pub(crate) by: Option<DeviceApprover>,
 }
@@ -80,6 +89,7 @@ pub(crate) async fn deliver(
         let place = (account.config.key.clone(), chat.clone());
         let mut shown = gateway.shown.lock().unwrap_or_else(PoisonError::into_inner);
         shown.add(&place, replies.shown);
+        shown.add_people(&place, replies.people);
     }
 }
 

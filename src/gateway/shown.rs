@@ -6,7 +6,7 @@ use openclaw_plugin_sdk::{ChatId, UnixMs, WaitingDevice, neutral};
 
 use super::gate::NAME_LIMIT;
 use crate::{
-    access::AccountKey,
+    access::{AccountKey, pairing::RequestId},
     device::{
         approver::Listed,
         request::{DeviceRequest, DeviceRequestId, DeviceRequests, LIFETIME_MS, Revision},
@@ -30,14 +30,20 @@ pub(crate) struct Display {
     pub(crate) listed: Listed,
 }
 
+/// A person's request as it was displayed: its name, and the revision that stood there.
+pub(crate) type Person = (RequestId, String);
+
 /// What each chat was shown. Only owners' direct chats are in it.
 #[derive(Debug, Default)]
-pub(crate) struct Shown(HashMap<Place, Vec<Display>>);
+pub(crate) struct Shown {
+    devices: HashMap<Place, Vec<Display>>,
+    people: HashMap<Place, Vec<Person>>,
+}
 
 impl Shown {
     /// The chat has these before it now.
     pub(crate) fn add(&mut self, place: &Place, displays: impl IntoIterator<Item = Display>) {
-        let known = self.0.entry(place.clone()).or_default();
+        let known = self.devices.entry(place.clone()).or_default();
         for display in displays {
             known.retain(|old| old.id != display.id);
             known.push(display);
@@ -48,12 +54,29 @@ impl Shown {
 
     /// What the chat was shown of this request, last.
     pub(crate) fn find(&self, place: &Place, id: &str) -> Option<Display> {
-        self.0.get(place)?.iter().find(|display| display.id.as_str() == id).cloned()
+        self.devices.get(place)?.iter().find(|display| display.id.as_str() == id).cloned()
+    }
+
+    /// The chat has these people before it now.
+    pub(crate) fn add_people(&mut self, place: &Place, people: impl IntoIterator<Item = Person>) {
+        let known = self.people.entry(place.clone()).or_default();
+        for person in people {
+            known.retain(|(id, _)| *id != person.0);
+            known.push(person);
+        }
+        let surplus = known.len().saturating_sub(REMEMBERED);
+        known.drain(..surplus);
+    }
+
+    /// The revision of a person's request that the chat was shown last.
+    pub(crate) fn person(&self, place: &Place, id: &RequestId) -> Option<String> {
+        let mut known = self.people.get(place)?.iter();
+        known.find(|(known, _)| known == id).map(|(_, revision)| revision.clone())
     }
 
     /// The request is over.
     pub(crate) fn forget(&mut self, id: &DeviceRequestId) {
-        for known in self.0.values_mut() {
+        for known in self.devices.values_mut() {
             known.retain(|display| display.id != *id);
         }
     }

@@ -1,5 +1,7 @@
 //! Words with a meaning: commands, and the answers to a card.
 
+use openclaw_plugin_sdk::is_unseen;
+
 use super::cards::Choice;
 
 /// A command as somebody typed it.
@@ -11,26 +13,40 @@ pub(crate) struct Words<'a> {
     pub(crate) args: &'a str,
 }
 
+impl Words<'_> {
+    /// True for the command of this name, in any case.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
 /// Reads a command; `None` for a text that is none.
 pub(crate) fn command<'a>(prefix: &str, text: &'a str) -> Option<Words<'a>> {
-    let rest = text.trim().strip_prefix(prefix)?;
+    let text = text.trim_matches(|c: char| c.is_whitespace() || is_unseen(c));
+    let rest = text.strip_prefix(prefix)?;
     let (head, args) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     let fits = |c: char| c.is_ascii_alphanumeric() || "_-@".contains(c);
     let named = head.starts_with(|c: char| c != '@') && head.chars().all(fits);
     named.then(|| Words { name: head, args: args.trim() })
 }
 
-/// What a reply to a card means; `None` for an ordinary message.
-pub(crate) fn choice(text: &str) -> Option<Choice> {
-    let word = text.trim().trim_end_matches(['.', '!']).to_lowercase();
-    match word.as_str() {
-        "approve" | "yes" | "ok" => Some(Choice::Approve),
-        "approve and deliver" | "deliver" => Some(Choice::Deliver),
-        "deny" | "no" => Some(Choice::Deny),
-        "block" => Some(Choice::Block),
-        "later" => Some(Choice::Later),
-        _ => None,
+/// What a reply to a card says, where it is an answer to one: a number, or a word of any state of any card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// The choice with this number.
+    Number(usize),
+    /// A word, in small letters and without blanks.
+    Word(String),
+}
+
+/// Reads a reply to a card; `None` for an ordinary message. Numbers count where cards have no buttons.
+pub(crate) fn said(text: &str, numbered: bool) -> Option<Said> {
+    let word: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let word = word.trim_end_matches(['.', '!']).to_lowercase();
+    if let Ok(number) = word.parse() {
+        return numbered.then_some(Said::Number(number));
     }
+    Choice::ALL.iter().any(|choice| choice.is_said(&word)).then_some(Said::Word(word))
 }
 
 /// Cuts a text into pieces that each fit `fits`, at a line, else at a blank, else between characters.
@@ -74,6 +90,7 @@ mod tests {
             command("/", "/pairing approve  ABCD2345 "),
             words("pairing", "approve  ABCD2345")
         );
+        assert_eq!(command("/", "\u{200b}/Pairing list\u{feff}"), words("Pairing", "list"));
         assert_eq!(command("/", " /help@other_bot"), words("help@other_bot", ""));
         assert_eq!(command("/", "/start x\ny"), words("start", "x\ny"));
         for text in ["", "hello", "/", "/ help", "//x", "/päir", "a /help", "/@bot"] {
@@ -82,14 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn only_the_words_themselves_decide() {
-        for (text, meant) in
-            [("Yes", Choice::Approve), (" ok. ", Choice::Approve), ("NO!", Choice::Deny)]
-        {
-            assert_eq!(choice(text), Some(meant));
+    fn only_the_words_themselves_are_an_answer() {
+        for text in ["Yes", " ok. ", "NO!", "Approve and deliver", "24 h", "for good", "Back"] {
+            assert!(matches!(said(text, false), Some(Said::Word(_))), "{text}");
         }
-        for text in ["", "yes please", "approve him", "nope", "okay"] {
-            assert_eq!(choice(text), None, "{text}");
+        assert_eq!((said("2.", true), said("2.", false)), (Some(Said::Number(2)), None));
+        for text in ["", "yes please", "approve him", "nope", "okay", "48 h"] {
+            assert_eq!(said(text, true), None, "{text}");
         }
     }
 

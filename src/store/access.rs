@@ -69,12 +69,13 @@ pub trait AccessStore {
         now: UnixMs,
     ) -> Result<bool, StoreError>;
 
-    /// Gives a grant that ends, or has ended, another end. False where there is no such grant, or he is blocked.
+    /// Gives a grant that ends, or has ended, another end. False where there is no such grant, where it ends at
+    /// another time than was shown, or where the person is blocked.
     fn extend(
         &self,
         by: &Approver,
         who: &Contact,
-        until: Option<UnixMs>,
+        ends: Ends,
         now: UnixMs,
     ) -> Result<bool, StoreError>;
 
@@ -104,6 +105,15 @@ pub trait AccessStore {
         who: &Contact,
         now: UnixMs,
     ) -> Result<Option<Accepted>, StoreError>;
+}
+
+/// When a grant is to end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// When it ends as whoever decides was shown it; nothing where the person is all that was named.
+    pub was: Option<UnixMs>,
+    /// When it ends from now on; never where nothing stands there.
+    pub until: Option<UnixMs>,
 }
 
 /// What became of a block.

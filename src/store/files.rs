@@ -150,6 +150,7 @@ impl FileStore {
         let mut requests = Requests::parse(found.as_ref(), channel, self.parse)?;
         let mut all = pairing::waiting(&requests, &pairing::denials(denied.as_ref())?);
         self.ages.prune(&mut all);
+        let before = all.requests.clone();
         let draw = || world::random().map(PairingCode::from_random);
         let asked = all.ask(knock, (now, &world::iso(now)), places, draw);
         let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
@@ -168,6 +169,8 @@ impl FileStore {
         };
         requests.follow(&all.requests, now);
         change.stage(&path, found.as_ref(), &requests.render(&path)?)?;
+        // The message is there before the request that says so is seen by anybody.
+        pairing::keep_first(&self.state, knock, &asked, &before)?;
         change.commit(lines)?;
         if let Asked::Opened { request, .. } = &asked {
             self.ages.note(request.id.as_str().as_bytes(), LIFETIME_MS);
@@ -249,7 +252,7 @@ impl Store for FileStore {
         let Some(request) = request.filter(|request| !self.ages.is_request_over(request)) else {
             return Ok(Outcome::Gone);
         };
-        if decide.shown.is_some_and(|shown| request.revision() != shown) {
+        if !request.displayed().is_shown(decide.shown) {
             return Ok(Outcome::Changed);
         }
         let is_more = decide.until.is_some()
@@ -259,7 +262,7 @@ impl Store for FileStore {
             Decision::Approve if !is_more => Line::by(by, action::APPROVE, now),
             Decision::Approve | Decision::Block => {
                 return Ok(match access::settle(change, by, (decide, request))? {
-                    Settled::Changed => Outcome::Changed,
+                    Settled::Changed => Outcome::ClaimIsOver,
                     Settled::Done => Outcome::Done(request.clone()),
                 });
             }
@@ -322,6 +325,27 @@ impl Store for FileStore {
         }
         let actor = format!("{}:{}", owner.channel, owner.sender);
         let line = of_owner(Line::new("chat", &actor, action::CLAIM, change.now), owner);
+        effect::carry_out(change, line).map(|()| true)
+    }
+
+    fn spend_claim(&self, text: &str, note: &Note<'_>, now: UnixMs) -> Result<bool, StoreError> {
+        let shown = || -> Result<bool, StoreError> {
+            let seats = self.seats()?;
+            let Some(claim) = &seats.claim else { return Ok(false) };
+            let shows = ClaimCode::all_in(text).any(|code| claim.accepts(&code, now));
+            Ok(shows && !self.ages.is_over(&claim.digest, claim::LIFETIME_MS))
+        };
+        // Few texts hold a code, and need no lock for that.
+        if !shown()? {
+            return Ok(false);
+        }
+        let change = Change::open(self, now)?;
+        if !shown()? {
+            return Ok(false);
+        }
+        let actor = Line::new(note.surface, note.actor, action::CLAIM_SPENT, change.now);
+        let line = actor.about(note.subject);
+        let line = note.key.map_or_else(|| line.clone(), |key| line.clone().of(key));
         effect::carry_out(change, line).map(|()| true)
     }
 

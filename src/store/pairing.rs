@@ -11,11 +11,16 @@ use super::{
     doc::Doc,
     file::{Found, damaged},
     files::ParseSender,
+    paths::StateDir,
+    private,
 };
 use crate::{
     access::{
         AccountKey, Contact,
-        pairing::{Denial, LIFETIME_MS, PairingCode, PairingRequest, PairingRequests, RequestId},
+        pairing::{
+            Asked, Denial, Knock, LIFETIME_MS, PairingCode, PairingRequest, PairingRequests,
+            RequestId,
+        },
     },
     world,
 };
@@ -25,6 +30,8 @@ const DENIALS: &str = "denied";
 const ACCOUNT: &str = "accountId";
 const LATER_NAME: &str = "laterName";
 const CLAIMS: &str = "claims";
+const HELD: &str = "heldCharacters";
+const OPENED: &str = "opened";
 
 /// The requests of one file: what we understand of them, and how they stand there.
 pub(super) struct Requests {
@@ -75,6 +82,8 @@ impl Row {
             last_seen_at: self.time("lastSeenAt").unwrap_or(created_at),
             later_name: meta.remove(LATER_NAME),
             claims,
+            held: self.0.get(HELD).and_then(Value::as_u64).and_then(|many| many.try_into().ok()),
+            opened: self.text(OPENED).map(str::to_owned),
             meta,
         })
     }
@@ -94,12 +103,15 @@ impl Row {
         row.insert("createdAt".to_owned(), created_at.into());
         row.insert("lastSeenAt".to_owned(), world::iso(request.last_seen_at).into());
         row.insert("meta".to_owned(), meta.into());
+        row.extend(request.held.map(|many| (HELD.to_owned(), many.into())));
+        row.extend(request.opened.as_ref().map(|of| (OPENED.to_owned(), of.as_str().into())));
         Self(row)
     }
 
     fn update(&mut self, request: &PairingRequest) {
         let last_seen_at = world::iso(request.last_seen_at);
         self.0.insert("lastSeenAt".to_owned(), last_seen_at.into());
+        self.0.extend(request.held.map(|many| (HELD.to_owned(), many.into())));
         let meta = self.0.entry("meta").or_insert_with(|| json!({}));
         if !meta.is_object() {
             *meta = json!({});
@@ -216,6 +228,28 @@ impl Denials {
         };
         self.rows = denials.iter().map(row).collect();
     }
+}
+
+/// Writes the first message of whoever has knocked, durably, under the name of the request that it is held for.
+pub(super) fn keep_first(
+    state: &StateDir,
+    knock: &Knock,
+    asked: &Asked,
+    before: &[PairingRequest],
+) -> Result<(), StoreError> {
+    let (Asked::Opened { request, .. } | Asked::Waiting { request, .. }) = asked else {
+        return Ok(());
+    };
+    let path = |request: &RequestId| state.held().join(format!("{}.json", request.as_str()));
+    let same = |old: &&PairingRequest| old.key == request.key && old.sender == request.sender;
+    let page = match before.iter().find(same).filter(|old| old.held.is_some()) {
+        Some(old) if old.id == request.id => return Ok(()),
+        Some(old) => private::read(&path(&old.id))?,
+        None => knock.first.as_ref().map(|first| first.page.clone()),
+    };
+    let Some(page) = page else { return Ok(()) };
+    private::replace(&path(&request.id), &page)?;
+    private::sync(&state.held())
 }
 
 /// Both files of a channel, as the rules see them.

@@ -85,7 +85,7 @@ impl Bed {
             request: &request.id,
             decision,
             until: None,
-            shown: None,
+            shown: Some(&request.displayed().revision),
         };
         self.store.decide(&by(), &decide, NOW)
     }
@@ -161,7 +161,7 @@ fn at(account: &str, sender: &str) -> Contact {
 
 fn knock(account: &str, sender: &str) -> Knock {
     let meta = [("firstName".to_owned(), "Ann".to_owned())].into();
-    Knock { key: key(account), sender: id(sender), meta, address: None, claims: None }
+    Knock { key: key(account), sender: id(sender), meta, address: None, claims: None, first: None }
 }
 
 #[track_caller]

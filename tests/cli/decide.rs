@@ -30,7 +30,12 @@ fn an_approved_sender_is_let_in() {
 
 #[test]
 fn a_code_is_read_in_any_case_and_found_on_any_channel() {
-    for line in ["pairing approve ab3d7x9k", "pairing approve --channel telegram Ab3D7x9K"] {
+    for line in [
+        "pairing approve ab3d7x9k",
+        "pairing approve --channel telegram Ab3D7x9K",
+        "Pairing APPROVE telegram <AB3D-7X9K>.",
+        "pairing approve \u{201c}`AB3D\u{200b}7X9K`\u{201d}",
+    ] {
         let folder = Folder::waiting(&[request("7", CODE)]);
         let said = "✅ Approved telegram sender 7\nname: Ann\n";
         assert_eq!(folder.done(line), said, "{line}");
@@ -42,7 +47,14 @@ fn what_a_decision_says_never_holds_the_code() {
     let mut one = of_account(named(request("7", CODE), "Ann\u{1b}[2J"), "work");
     one["meta"]["laterName"] = "Owner".into();
     let folder = Folder::waiting(&[one]);
-    let said = folder.done("pairing deny AB3D7X9K");
+    // The name has changed since the code was sent: the code alone does not stand for it.
+    let refused = folder.fails(1, "pairing deny AB3D7X9K");
+    assert!(refused.contains("has changed") && refused.contains("--as-shown"), "{refused}");
+    assert!(!refused.contains("AB3D7X9K"), "{refused}");
+    let list: Value = serde_json::from_str(&folder.done("pairing list --json")).unwrap();
+    let shown = list["requests"][0]["revision"].as_str().unwrap();
+    assert!(folder.done("pairing list").contains(shown));
+    let said = folder.done(&format!("pairing deny AB3D7X9K --as-shown {shown}"));
     assert_eq!(said, "❌ Denied telegram sender 7\nname: Ann [2J (later: Owner)\naccount: work\n");
 }
 

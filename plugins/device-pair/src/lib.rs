@@ -109,7 +109,12 @@ async fn decide(
             .code(format!("{prefix}pairing list"))
             .and(" shows who waits."),
         Decided::Changed => Text::plain(
-            "Whoever he says to be is let in no more; nothing was changed. Deny him, or block him.",
+            "Nothing was changed: the code alone does not say what this request shows now. Look at it, then send \
+             the same again: ",
+        )
+        .code(format!("{prefix}pairing list")),
+        Decided::ClaimIsOver => Text::plain(
+            "Whoever they claim to be is let in no more; nothing was changed. Deny or block them.",
         ),
         Decided::Several(found) => several(prefix, verb, &found),
         Decided::Slow(wait) => Text::plain(format!(
@@ -145,7 +150,10 @@ fn decided(one: &Waiting) -> String {
 }
 
 fn described(one: &Waiting) -> String {
-    format!("{}/{} sender {}{}", one.channel, one.account, one.sender, names(one))
+    let claims = one.claims.iter().map(|claims| format!("\nclaims to be {claims}"));
+    let first = one.first_message.iter().map(|first| format!("\nfirst message: {first}"));
+    let more: String = claims.chain(first).collect();
+    format!("{}/{} sender {}{}{more}", one.channel, one.account, one.sender, names(one))
 }
 
 fn names(one: &Waiting) -> String {
@@ -180,6 +188,8 @@ mod tests {
             sender: "123456789".into(),
             name: Some("Ann".into()),
             later_name: None,
+            claims: None,
+            first_message: None,
             code: Opaque(1),
             age: Duration::from_secs(59),
             left: Duration::from_secs(3541),
@@ -189,6 +199,8 @@ mod tests {
             account: "second".into(),
             sender: "v-1".into(),
             later_name: Some("Owner".into()),
+            claims: Some("telegram:123456789".into()),
+            first_message: Some("held, 5 characters".into()),
             code: Opaque(2),
             age: Duration::from_secs(3599),
             left: Duration::ZERO,
@@ -279,6 +291,8 @@ mod tests {
             asked 59 s ago, 59 min left
 
             <code 2> webchat/second sender v-1 (Ann; later: Owner)
+            claims to be telegram:123456789
+            first message: held, 5 characters
             asked 59 min ago, 0 s left
 
             /pairing approve <code> or /pairing deny <code>"#]],
@@ -290,6 +304,8 @@ mod tests {
             Pairing requests (1)
 
             <code 2> webchat/second sender v-1 (Ann; later: Owner)
+            claims to be telegram:123456789
+            first message: held, 5 characters
             asked 59 min ago, 0 s left
 
             /pairing approve <code> or /pairing deny <code>"#]],
@@ -343,6 +359,8 @@ mod tests {
             /pairing approve telegram <code 1>
 
             webchat/second sender v-1 (Ann; later: Owner)
+            claims to be telegram:123456789
+            first message: held, 5 characters
             /pairing approve webchat <code 2>"#]],
         );
     }

@@ -146,8 +146,10 @@ pub struct Choice<'a> {
 /// What became of a decision.
 #[derive(Clone, Debug)]
 pub enum Decided {
-    /// He says to be somebody who is let in no more; nothing was changed.
+    /// It is not what was shown, or its claim was not shown; nothing was changed.
     Changed,
+    /// Whoever the sender claims to be is let in no more; nothing was changed.
+    ClaimIsOver,
     /// It is done and durable.
     Done(Waiting),
     /// Nobody waits with that code.
@@ -173,6 +175,10 @@ pub struct Waiting {
     pub name: Option<String>,
     /// A name given later, neutralised.
     pub later_name: Option<String>,
+    /// Whose other id this is said to be; shown whole, for an approval joins the two.
+    pub claims: Option<String>,
+    /// What is said of the held first message.
+    pub first_message: Option<String>,
     /// The code, to be placed in a reply.
     pub code: Opaque,
     /// Since when.

@@ -38,7 +38,7 @@ pub use device::{
 pub use error::{ChannelError, CommandError, ResponderError, SettingsError};
 pub use id::{AccountId, ChatId, EventId, InvalidSenderId, SenderId, ThreadId, UnixMs};
 pub use inbox::{Delivery, Exchange, Inbox, Stream, Upgrade};
-pub use lasting::{lasting, spell_span};
+pub use lasting::{count, lasting, spell_span};
 pub use message::{
     Attachment, Body, Button, ButtonPress, Card, ChatKind, Conversation, Image, InboundEvent,
     InboundMessage, InboundRef, Link, OutboundMessage, Sender, SentRef,
@@ -46,7 +46,7 @@ pub use message::{
 pub use responder::{Answer, Prompt, Responder, ResponderPlugin};
 pub use secret::Secret;
 pub use settings::Settings;
-pub use text::{Opaque, Span, Text, neutral};
+pub use text::{Opaque, Span, Text, is_unseen, neutral, pasted, pasted_capitals};
 
 /// The parts of other crates that the plugin API is written in.
 pub use {async_trait::async_trait, bytes::Bytes, http, reqwest, toml};

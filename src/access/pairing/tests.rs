@@ -17,6 +17,7 @@ fn knock(account: &str, sender: &str) -> Knock {
         meta: BTreeMap::new(),
         address: None,
         claims: None,
+        first: None,
     }
 }
 

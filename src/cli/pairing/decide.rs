@@ -71,6 +71,9 @@ struct Which {
     /// Only this account
     #[arg(long, value_parser = host::account)]
     account: Option<AccountId>,
+    /// The revision that `openclaw pairing list` showed, where the code alone does not stand for it
+    #[arg(long, value_name = "REVISION")]
+    as_shown: Option<String>,
 }
 
 impl Approve {
@@ -126,13 +129,28 @@ impl Which {
             request: &request.id,
             decision,
             until,
-            shown: None,
+            shown: self.as_shown.as_deref(),
         };
         match store.decide(&Host::approver(), &decide, now)? {
             Outcome::Done(request) => Ok(request),
-            Outcome::Changed => Err(changed(&request)),
+            Outcome::Changed => Err(self.changed(&request)),
+            Outcome::ClaimIsOver => Err(claim_is_over(&request)),
             Outcome::Gone => Err(self.unknown(one)),
         }
+    }
+
+    fn changed(&self, request: &PairingRequest) -> Failure {
+        let claims = request.displayed().claims;
+        let why = match (&self.as_shown, claims) {
+            (Some(_), _) => "this request shows something else than that revision".to_owned(),
+            (None, Some(claims)) => {
+                format!("the sender claims to be {claims}, which the code alone does not say")
+            }
+            (None, None) => "this request has changed since its code was sent".to_owned(),
+        };
+        let list = format!("`openclaw pairing list {}`", request.key.channel);
+        Failure::new(Exit::Failed, format!("{why}; nothing was changed"))
+            .hint(format!("look at it with {list}, then repeat this with `--as-shown <revision>`"))
     }
 
     fn find(
@@ -172,10 +190,12 @@ impl Which {
     }
 }
 
-fn changed(request: &PairingRequest) -> Failure {
-    let claims = request.claims.as_ref().map(ToString::to_string).unwrap_or_default();
-    let text = format!("he says that he is {claims}, who is let in no more; nothing was changed");
-    Failure::new(Exit::Failed, text).hint("deny him; without a new link he asks as a stranger")
+fn claim_is_over(request: &PairingRequest) -> Failure {
+    let claims = request.displayed().claims.unwrap_or_default();
+    let text =
+        format!("{claims}, who the sender claims to be, is let in no more; nothing was changed");
+    Failure::new(Exit::Failed, text)
+        .hint("deny the request; without a new link they ask as a stranger")
 }
 
 fn several(found: &[PairingRequest], output: &mut Output) -> Failure {
@@ -202,6 +222,9 @@ fn describe(request: &PairingRequest, output: &mut Output) {
         let later = request.later_name.as_ref().filter(|later| **later != name);
         let later = later.map(|later| format!(" (later: {})", neutral(later, 64)));
         output.line(format!("name: {}{}", neutral(&name, 64), later.unwrap_or_default()));
+    }
+    if let Some(claims) = request.displayed().claims {
+        output.line(format!("joined with: {claims}"));
     }
     if !request.key.account.is_default() {
         output.line(format!("account: {}", request.key.account));

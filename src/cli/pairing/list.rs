@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{meta, requested};
 use crate::{
-    access::pairing::PairingRequest,
+    access::pairing::{Displayed, PairingRequest},
     cli::{
         failure::{Exit, Failure},
         host::{self, Host},
@@ -85,6 +85,12 @@ impl List {
         output.line(format!("Pairing requests ({})\n", waiting.len()));
         let (columns, rows) = table(one, waiting);
         output.table(&columns, rows);
+        if waiting.iter().any(|request| !request.displayed().by_code) {
+            output.line(
+                "\nWhoever claims to be somebody, or has changed since the code was sent, is decided with the \
+                 revision:\nopenclaw pairing approve <code> --as-shown <revision>",
+            );
+        }
         Ok(())
     }
 }
@@ -102,15 +108,31 @@ fn table(
     if one.is_none() {
         columns.insert(0, Column::Whole("Channel"));
     }
-    let row = |request: &PairingRequest| {
+    let shown: Vec<Displayed> = waiting.iter().map(PairingRequest::displayed).collect();
+    // A code alone stands for what was there when it was sent; for anything else the revision is needed.
+    let [claims, first, revision] = [
+        shown.iter().any(|shown| shown.claims.is_some()),
+        shown.iter().any(|shown| shown.held.is_some()),
+        shown.iter().any(|shown| !shown.by_code),
+    ];
+    let more = [
+        (claims, Column::Whole("Claims to be")),
+        (first, Column::Whole("First message")),
+        (revision, Column::Whole("Revision")),
+    ];
+    columns.extend(more.into_iter().filter(|(any, _)| *any).map(|(_, column)| column));
+    let row = |(request, shown): (&PairingRequest, &Displayed)| {
         let mut row = Vec::with_capacity(columns.len());
         row.extend(one.is_none().then(|| request.key.channel.clone()));
         row.extend(accounts.then(|| request.key.account.to_string()));
         row.extend([request.code.spell(), request.sender.to_string()]);
         row.extend([meta(request), requested(request)]);
+        row.extend(claims.then(|| shown.claims.clone().unwrap_or_default()));
+        row.extend(first.then(|| shown.first_message().unwrap_or_default()));
+        row.extend(revision.then(|| shown.revision.clone()));
         row
     };
-    let rows = waiting.iter().map(row).collect();
+    let rows = waiting.iter().zip(&shown).map(row).collect();
     (columns, rows)
 }
 
@@ -127,6 +149,15 @@ fn spell(one: Option<&ChannelPlugin>, waiting: &[PairingRequest]) -> Value {
             "lastSeenAt": world::iso(request.last_seen_at),
             "meta": meta,
         });
+        let shown = request.displayed();
+        spelt["expiresAt"] = world::iso(shown.ends).into();
+        spelt["revision"] = shown.revision.into();
+        if let Some(claims) = shown.claims {
+            spelt["claims"] = claims.into();
+        }
+        if let Some(held) = shown.held {
+            spelt["heldCharacters"] = held.into();
+        }
         if one.is_none() {
             spelt["channel"] = request.key.channel.clone().into();
         }
@@ -180,10 +211,16 @@ mod tests {
                     "firstName": "\u001bAnn",
                     "laterName": "Owner"
                   },
+                  "expiresAt": "2026-01-27T11:30:00.000Z",
+                  "revision": "REVISION",
                   "channel": "telegram"
                 }
               ]
             }"#]]
-        .assert_eq(&serde_json::to_string_pretty(&spell(None, &waiting)).unwrap());
+        .assert_eq(
+            &serde_json::to_string_pretty(&spell(None, &waiting))
+                .unwrap()
+                .replace(&waiting[0].displayed().revision, "REVISION"),
+        );
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::{Text, UnixMs, WaitingDevice, neutral};
 
 use super::book::{About, Fact};
 use crate::{
     access::{
         AccountKey, Contact,
-        pairing::{LIFETIME_MS, PairingRequest},
+        pairing::PairingRequest,
         records::{Grant, Records},
     },
     device::request::DeviceRequest,
@@ -73,7 +74,7 @@ pub(super) async fn gather(gateway: &Arc<Gateway>) -> Result<Vec<Ask>, StoreErro
                     here.config().owners.names(channel, sender) || owners.names(channel, sender);
                 here.account(&request.key).is_some() && !owner
             };
-            asks.extend(waiting.filter(runs).map(|request| sender(&here, plugin.label, request)));
+            asks.extend(waiting.filter(runs).map(|request| sender(plugin.label, request)));
         }
         let rows = here.store.device_requests(now)?;
         asks.extend(rows.iter().map(|row| device(row, &rows, now)));
@@ -93,13 +94,8 @@ pub(super) fn next_lapse(gateway: &Gateway, now: UnixMs) -> Result<Option<UnixMs
     Ok(ends.filter(|until| *until > now).min())
 }
 
-/// What was shown is what is decided: also that a message is held.
-pub(super) fn revision(gateway: &Gateway, request: &PairingRequest) -> String {
-    let held = gateway.held.characters(&request.id);
-    request.revision() + held.map(|_| "/held").unwrap_or_default()
-}
-
-fn sender(gateway: &Gateway, label: &str, request: PairingRequest) -> Ask {
+fn sender(label: &str, request: PairingRequest) -> Ask {
+    let shown = request.displayed();
     let about = About::Sender {
         channel: request.key.channel.clone(),
         account: request.key.account.as_str().to_owned(),
@@ -119,14 +115,16 @@ fn sender(gateway: &Gateway, label: &str, request: PairingRequest) -> Ask {
     for (label, name) in named {
         facts.extend(name.map(|name| fact(label, neutral(&name, NAME_LIMIT), false)));
     }
-    // An approval joins the two: whom he says to be is shown whole.
-    facts.extend(request.claims.as_ref().map(|of| fact("Says he is", of.to_string(), true)));
-    let held = gateway.held.characters(&request.id);
-    let held = held.map(|n| format!("held, {n} character{}", if n == 1 { "" } else { "s" }));
-    facts.extend(held.map(|held| fact(HELD, held, false)));
-    let ends = request.created_at.0.saturating_add(LIFETIME_MS);
-    let revision = revision(gateway, &request);
-    Ask { about, ends, revision, facts, what: Asking::Sender(request) }
+    // An approval joins the two: the claim is shown whole.
+    facts.extend(shown.claims.clone().map(|of| fact("Claims to be", of, true)));
+    facts.extend(shown.first_message().map(|held| fact(HELD, held, false)));
+    Ask {
+        about,
+        ends: shown.ends.0,
+        revision: shown.revision,
+        facts,
+        what: Asking::Sender(request),
+    }
 }
 
 /// Leave that has ended lately, and is not given again.
@@ -155,7 +153,34 @@ fn lapsed(
     facts.push(fact("Let in by", by.clone(), false));
     let zone = &gateway.config().telling.zone;
     facts.push(fact("Until", world::date(*until, zone), false));
-    Ok(Some(Ask { about, ends, revision: until.0.to_string(), facts, what: Asking::Lapsed }))
+    Ok(Some(Ask { about, ends, revision: of_facts(&facts), facts, what: Asking::Lapsed }))
+}
+
+/// The leave of this card as it would be shown now; nothing where there is none to be given again.
+pub(super) async fn lapse(
+    gateway: &Arc<Gateway>,
+    contact: &Contact,
+) -> Result<Option<Ask>, StoreError> {
+    let (here, contact) = (Arc::clone(gateway), contact.clone());
+    blocking(move || {
+        let records = here.store.records()?;
+        let grant = records.grant(&contact.key, &contact.sender).cloned();
+        let Some(grant) = grant else { return Ok(None) };
+        lapsed(&here, records.records(), &grant, world::now())
+    })
+    .await
+}
+
+/// The revision of what says everything in its facts.
+fn of_facts(facts: &[Fact]) -> String {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for text in facts.iter().flat_map(|fact| [&fact.label, &fact.value]) {
+        context.update(&(text.len() as u64).to_be_bytes());
+        context.update(text.as_bytes());
+    }
+    let mut revision = URL_SAFE_NO_PAD.encode(context.finish());
+    revision.truncate(22);
+    revision
 }
 
 fn device(row: &DeviceRequest, all: &[DeviceRequest], now: UnixMs) -> Ask {

@@ -15,7 +15,7 @@ use crate::{
 
 /// So many cards that are over are remembered, so that a press on one says what was decided.
 const REMEMBERED: usize = 512;
-/// So many used tokens of a card are remembered.
+/// So many used tokens and earlier messages of a card are remembered.
 const USED: usize = 16;
 
 /// What a card is about.
@@ -131,6 +131,9 @@ pub(crate) struct Entry {
     /// An older message of the same card, which still has buttons.
     #[serde(default)]
     pub(crate) stale: Option<String>,
+    /// Every earlier message of the card: a reply to one decides nothing.
+    #[serde(default)]
+    pub(crate) past: Vec<String>,
     #[serde(default)]
     pub(crate) sending: Option<Sending>,
     /// The revision that is to be displayed: what the store says.
@@ -174,6 +177,7 @@ impl Entry {
             look: None,
             sent: None,
             stale: None,
+            past: Vec::new(),
             sending: None,
             wants: String::new(),
             revision: String::new(),
@@ -193,6 +197,25 @@ impl Entry {
         self.used.extend(old.into_iter().map(|token| token.text));
         let surplus = self.used.len().saturating_sub(USED);
         self.used.drain(..surplus);
+    }
+
+    /// The message that shows it is not the card's any more. The id of that message.
+    pub(crate) fn leave(&mut self) -> Option<String> {
+        let old = self.sent.take();
+        self.past.extend(old.clone());
+        let surplus = self.past.len().saturating_sub(USED);
+        self.past.drain(..surplus);
+        old
+    }
+
+    /// True where this message shows the card in its present state, and nothing else is on its way to take its place.
+    pub(crate) fn stands_on(&self, message: &str, edits: bool) -> bool {
+        let shows = match &self.look {
+            Some(look) if edits => *look == super::plan::look(&self.revision, self.face),
+            Some(look) => look.starts_with(&format!("{}/", self.revision)),
+            None => false,
+        };
+        self.sent.as_deref() == Some(message) && self.sending.is_none() && shows
     }
 
     /// What stands in the chat is not what should.
@@ -372,11 +395,11 @@ impl Book {
 
     /// The card that this message shows, or showed.
     pub(crate) fn shown_by(&self, key: &AccountKey, sent: &SentRef) -> Option<&Entry> {
-        let id = Some(sent.id.as_str());
+        let id = sent.id.as_str();
         self.pages.cards.iter().rev().find(|card| {
             card.to.is_on(key)
                 && card.to.conversation().id == sent.chat
-                && (card.sent.as_deref() == id || card.stale.as_deref() == id)
+                && card.sent.iter().chain(&card.stale).chain(&card.past).any(|shown| shown == id)
         })
     }
 

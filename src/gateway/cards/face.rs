@@ -25,7 +25,7 @@ pub(super) struct Canvas<'a> {
     pub(super) tokens: &'a [Token],
 }
 
-/// The choices of a card, in order. Their numbers are for platforms without buttons.
+/// The closed set of choices of a state of a card, in order. Their numbers are for platforms without buttons.
 pub(super) fn choices(about: &About, face: Face, facts: &[Fact]) -> &'static [Choice] {
     use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
     let holds = facts.iter().any(|fact| fact.label == HELD);
@@ -47,6 +47,34 @@ pub(super) fn choices(about: &About, face: Face, facts: &[Fact]) -> &'static [Ch
 const ROW: usize = 4;
 
 impl Choice {
+    /// Every choice that any state of any card has.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Approve,
+        Self::Back,
+        Self::Block,
+        Self::Deliver,
+        Self::Deny,
+        Self::Extend,
+        Self::ForGood,
+        Self::Hours(1),
+        Self::Hours(24),
+        Self::Hours(30 * 24),
+        Self::Later,
+    ];
+
+    /// True for a word, in small letters and without blanks, that means this.
+    pub(crate) fn is_said(self, word: &str) -> bool {
+        let label = self.label().to_lowercase().replace(' ', "");
+        let more: &[&str] = match self {
+            Self::Approve => &["yes", "ok"],
+            Self::Deliver => &["deliver"],
+            Self::Deny => &["no"],
+            Self::ForGood => &["always"],
+            Self::Back | Self::Block | Self::Extend | Self::Hours(_) | Self::Later => &[],
+        };
+        word == label || more.contains(&word)
+    }
+
     /// What stands on the button.
     pub(crate) fn label(self) -> String {
         match self {
@@ -72,7 +100,7 @@ pub(super) fn asking(ask: &Ask, canvas: Canvas<'_>) -> Body {
             "A device came with your setup code, and waits for you."
         }
         (Asking::Device(..), true) => "A device asks to be let in.",
-        (Asking::Lapsed, true) => "Leave has ended: he is a stranger again.",
+        (Asking::Lapsed, true) => "Leave has ended: they are a stranger again.",
         (Asking::Sender(_), true) => "Somebody asks to be let in.",
     };
     let mut fields: Vec<(String, Text)> = ask.facts.iter().map(field).collect();

@@ -371,7 +371,8 @@ fn arrived(book: &mut Book, job: &Job, (sent, rate): (&SentRef, CardRate), now: 
                 card.outcome = Some(outcome);
             }
             Kind::Post => {
-                let old = card.sent.replace(sent.id.as_str().to_owned());
+                let old = card.leave();
+                card.sent = Some(sent.id.as_str().to_owned());
                 card.stale = old.filter(|_| card.outcome.is_none());
                 shows(card, job);
             }
@@ -437,7 +438,8 @@ fn failed(book: &mut Book, job: &Job, error: &ChannelError, now: UnixMs) {
             shows(card, job);
             card.sending = None;
             if anew {
-                (card.sent, card.look) = (None, None);
+                card.leave();
+                card.look = None;
             }
         }
         (ChannelError::Undeliverable(_), Kind::Post) => {

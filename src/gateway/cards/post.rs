@@ -17,7 +17,13 @@ use super::{
     plan::Step,
 };
 use crate::{
-    gateway::{Gateway, account::Running, outbound, setup_book::OwnersChat, shown::Display},
+    gateway::{
+        Gateway,
+        account::Running,
+        outbound,
+        setup_book::OwnersChat,
+        shown::{Display, Person},
+    },
     world,
 };
 
@@ -67,6 +73,8 @@ pub(super) struct Job {
     pub(super) shown: Option<Shown>,
     /// The device that the chat has before it then.
     display: Option<Display>,
+    /// And the person.
+    person: Option<Person>,
     pub(super) counts: bool,
     account: Arc<Running>,
     message: OutboundMessage,
@@ -84,6 +92,7 @@ impl Job {
             face: Face::Ask,
             shown: None,
             display: None,
+            person: None,
             counts: false,
             account: Arc::clone(here.account),
             message: OutboundMessage::new(to.conversation(), Text::default()),
@@ -177,8 +186,12 @@ fn draw(
     };
     job.message.body = face::asking(ask, canvas);
     job.look = look;
-    if let Asking::Device(_, display) = &ask.what {
-        job.display = Some(display.clone());
+    match &ask.what {
+        Asking::Device(_, display) => job.display = Some(display.clone()),
+        Asking::Lapsed => {}
+        Asking::Sender(request) => {
+            job.person = Some((request.id.clone(), ask.revision.clone()));
+        }
     }
     job.shown = Some(Shown { revision: ask.revision.clone(), facts: ask.facts.clone(), before });
     Some(())
@@ -247,9 +260,11 @@ pub(super) async fn send(gateway: Arc<Gateway>, mut job: Job) -> Job {
         Ok(result) => result,
         Err(_) => Err(ChannelError::Disconnected("the platform does not answer".to_owned())),
     };
-    if let (Ok(_), Some(display)) = (&job.result, job.display.take()) {
+    if job.result.is_ok() {
         let place = (job.account.config.key.clone(), job.to.conversation().id);
-        gateway.shown.lock().unwrap_or_else(PoisonError::into_inner).add(&place, [display]);
+        let mut shown = gateway.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.add(&place, job.display.take());
+        shown.add_people(&place, job.person.take());
     }
     job
 }

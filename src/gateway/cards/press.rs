@@ -36,17 +36,19 @@ use crate::{
         outbound,
         port::Port,
         shown::displayed,
-        words,
+        words::{self, Said},
     },
-    store::{self, Note, StoreError},
+    store::{self, Note, StoreError, access::Ends},
     world,
 };
 
 const CHANGED: &str =
     "Something has changed since this card was shown, so nothing was done. Look at it again.";
 const CLAIM_IS_OVER: &str =
-    "Whoever he says to be is let in no more, so nothing was done. Deny him, or block him.";
+    "Whoever they claim to be is let in no more, so nothing was done. Deny or block them.";
 const NO_CARD: &str = "That is no card of mine in this chat. Nothing was done.";
+const OLDER: &str =
+    "That message does not show how it stands now, so nothing was done. Answer the newest one.";
 const USED: &str = "That button was used already. Look at the card again.";
 
 /// A button that somebody admitted has pressed.
@@ -75,17 +77,15 @@ pub(crate) async fn pressed(
     };
     let zone = &gateway.config().telling.zone;
     let token = card.tokens.iter().find(|token| token.text == press.data);
-    let current = card.sent.as_deref() == Some(press.on.id.as_str());
+    let token = token.filter(|_| card.sent.as_deref() == Some(press.on.id.as_str()));
     let text = match (&card.outcome, token) {
         (Some(outcome), _) => face::sentence(outcome, &card.to, zone),
-        (None, Some(token)) if current && asks_for_how_long(account, &card, token.choice) => {
-            ask_how_long(gateway, &card).await?
+        (None, Some(token)) => {
+            let answer = Answer::Pressed(token.choice);
+            act(gateway, (account, admitted), &approver, &card, answer).await?
         }
-        (None, Some(token)) if current => {
-            act(gateway, (account, admitted), &approver, &card, token.choice).await?
-        }
-        (None, _) if card.used.iter().any(|used| used == press.data) => USED.to_owned(),
-        (None, _) => {
+        (None, None) if card.used.iter().any(|used| used == press.data) => USED.to_owned(),
+        (None, None) => {
             refuse(gateway, account, who.sender.as_str(), "a press with foreign data").await?;
             NO_CARD.to_owned()
         }
@@ -94,14 +94,22 @@ pub(crate) async fn pressed(
     Ok(())
 }
 
-/// A person is let in for a while or for good, where the card can ask.
-fn asks_for_how_long(account: &Running, card: &Entry, choice: Choice) -> bool {
-    let asks = match card.about {
-        About::Lapse { .. } => choice == Choice::Extend,
-        About::Sender { .. } => choice == Choice::Approve,
-        About::Device { .. } | About::Notice { .. } => false,
-    };
-    asks && account.config.plugin.abilities.edits
+/// What an owner has answered a card with.
+enum Answer {
+    Pressed(Choice),
+    Said(Said),
+}
+
+impl Answer {
+    /// The choice that is meant, if the present state of the card offers it.
+    fn choice(&self, offered: &[Choice]) -> Option<Choice> {
+        match self {
+            Self::Pressed(choice) => offered.iter().find(|one| *one == choice),
+            Self::Said(Said::Number(number)) => offered.get(number.checked_sub(1)?),
+            Self::Said(Said::Word(word)) => offered.iter().find(|one| one.is_said(word)),
+        }
+        .copied()
+    }
 }
 
 /// A press that the gate has turned away: a line in the access log, and nothing else.
@@ -122,80 +130,120 @@ pub(crate) async fn reply_decides(
 ) -> Result<bool, Halt> {
     let Some(replied) = &message.reply_to else { return Ok(false) };
     let Some(approver) = admitted.seat().and_then(Approver::in_chat) else { return Ok(false) };
-    if words::choice(&message.text).is_none() && number(&message.text).is_none() {
-        return Ok(false);
-    }
-    let card = gateway.cards.shown_by(&account.config.key, replied).await;
-    let Some(card) = card.filter(|card| card.to.owner == admitted.who().sender.as_str()) else {
+    let abilities = account.config.plugin.abilities;
+    let Some(said) = words::said(&message.text, abilities.buttons.is_none()) else {
         return Ok(false);
     };
-    let numbered = account.config.plugin.abilities.buttons.is_none();
-    let Some(choice) = words::choice(&message.text).or_else(|| {
-        let number = number(&message.text).filter(|_| numbered)?;
-        face::choices(&card.about, card.face, &card.facts).get(number.checked_sub(1)?).copied()
-    }) else {
+    let card = gateway.cards.shown_by(&account.config.key, replied).await;
+    let Some(card) = card.filter(|card| card.to.owner == admitted.who().sender.as_str()) else {
         return Ok(false);
     };
     let zone = &gateway.config().telling.zone;
     let text = match &card.outcome {
         Some(outcome) => face::sentence(outcome, &card.to, zone),
-        None => act(gateway, (account, admitted), &approver, &card, choice).await?,
+        None if !card.stands_on(replied.id.as_str(), abilities.edits) => OLDER.to_owned(),
+        None => act(gateway, (account, admitted), &approver, &card, Answer::Said(said)).await?,
     };
     let reply = OutboundMessage::new(message.conversation.clone(), Text::plain(text));
     answer::send(gateway, account, vec![reply]).await;
     Ok(true)
 }
 
-fn number(text: &str) -> Option<usize> {
-    text.trim().trim_end_matches('.').parse().ok()
+/// What a choice does about what a card is about.
+enum Deed<'a> {
+    /// The card asks something else, or again in a while.
+    Turn(Face),
+    /// For how long?
+    AskHowLong,
+    /// A device is let in or turned away.
+    Device(&'a str, Decision),
+    /// Leave is given again, for so many hours or for good.
+    Extend(&'a str, Option<u32>),
+    /// A person is let in, for so many hours or for good, or is not.
+    Person(&'a About, Decision, Option<u32>),
+    /// The held message is answered too.
+    Deliver(&'a About),
 }
 
-/// Does what an owner has chosen, and says what was done.
+/// The one meaning of a choice, however it was made; `None` where what the card is about has no such choice.
+fn deed(about: &About, choice: Choice, asks: bool, later: Face) -> Option<Deed<'_>> {
+    use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
+    Some(match (about, choice) {
+        (About::Notice { .. }, _) => return None,
+        (_, Later) => Deed::Turn(later),
+        (About::Device { .. }, Back | Block | Deliver | Extend | ForGood | Hours(_))
+        | (About::Lapse { .. }, Approve | Block | Deliver | Deny)
+        | (About::Sender { .. }, Extend) => return None,
+        (About::Lapse { .. } | About::Sender { .. }, Back) => Deed::Turn(Face::Ask),
+        (About::Device { request, .. }, Approve) => Deed::Device(request, Decision::Approve),
+        (About::Device { request, .. }, Deny) => Deed::Device(request, Decision::Deny),
+        (About::Lapse { .. }, Extend) | (About::Sender { .. }, Approve) if asks => Deed::AskHowLong,
+        (About::Lapse { who, .. }, Extend | ForGood) => Deed::Extend(who, None),
+        (About::Lapse { who, .. }, Hours(many)) => Deed::Extend(who, Some(many)),
+        (About::Sender { .. }, Approve | ForGood) => Deed::Person(about, Decision::Approve, None),
+        (About::Sender { .. }, Hours(many)) => Deed::Person(about, Decision::Approve, Some(many)),
+        (About::Sender { .. }, Deliver) => Deed::Deliver(about),
+        (About::Sender { .. }, Block) => Deed::Person(about, Decision::Block, None),
+        (About::Sender { .. }, Deny) => Deed::Person(about, Decision::Deny, None),
+    })
+}
+
+/// Does what an owner has chosen, if the card offers it in its present state, and says what was done.
 async fn act(
     gateway: &Arc<Gateway>,
     (account, admitted): (&Arc<Running>, &Admitted),
     approver: &Approver,
     card: &Entry,
-    choice: Choice,
+    answer: Answer,
 ) -> Result<String, StoreError> {
-    let hours = |hours: u32| Some(Duration::from_hours(hours.into()));
-    let (decision, lasting) = match choice {
-        Choice::Approve | Choice::Deliver | Choice::Extend | Choice::ForGood => {
-            (Decision::Approve, None)
-        }
-        Choice::Back => return turn(gateway, card, Face::Ask, "Nothing was done.".into()).await,
-        Choice::Block => (Decision::Block, None),
-        Choice::Deny => (Decision::Deny, None),
-        Choice::Hours(many) => (Decision::Approve, hours(many)),
-        Choice::Later => {
-            let until = UnixMs(world::now().0.saturating_add(LATER_MS));
-            let at = world::clock(until, &gateway.config().telling.zone);
-            let text = format!("You are asked again at {at}.");
-            return turn(gateway, card, Face::Later(until.0), text).await;
-        }
+    let offered = face::choices(&card.about, card.face, &card.facts);
+    let Some(choice) = answer.choice(offered) else { return Ok(not_offered(offered)) };
+    // The word says it whole: without a button nothing more is asked, but for leave that is given again.
+    let whole = matches!((&answer, &card.about), (Answer::Said(_), About::Sender { .. }));
+    let asks = account.config.plugin.abilities.edits && !whole;
+    let later = UnixMs(world::now().0.saturating_add(LATER_MS));
+    let Some(deed) = deed(&card.about, choice, asks, Face::Later(later.0)) else {
+        return Ok(not_offered(offered));
     };
-    let text = match &card.about {
-        About::Device { request, .. } => {
-            let port = Port::new(
-                Arc::clone(gateway),
-                Arc::clone(account),
-                admitted.who(),
-                Some(approver.clone()),
-            );
-            device(gateway, &port, card, (request, decision)).await?
+    let text = match deed {
+        Deed::Turn(face) => {
+            let text = match face {
+                Face::Later(_) => {
+                    let at = world::clock(later, &gateway.config().telling.zone);
+                    format!("You are asked again at {at}.")
+                }
+                Face::Ask | Face::Terms => "Nothing was done.".to_owned(),
+            };
+            return turn(gateway, card, face, text).await;
         }
-        About::Lapse { who, until } => {
-            extend(gateway, approver, card, (who, *until, lasting)).await?
+        Deed::AskHowLong => return ask_how_long(gateway, card).await,
+        Deed::Device(request, decision) => {
+            let (gateway, account) = (Arc::clone(gateway), Arc::clone(account));
+            let by = Some(approver.clone());
+            let port = Port::new(Arc::clone(&gateway), account, admitted.who(), by);
+            device(&gateway, &port, card, (request, decision)).await?
         }
-        About::Notice { .. } => NO_CARD.to_owned(),
-        About::Sender { channel, request, .. } => {
-            let deliver = choice == Choice::Deliver;
-            let ruling = Ruling { decision, lasting, deliver, shown: None };
-            sender(gateway, approver, card, (channel, request, ruling)).await?
+        Deed::Extend(who, hours) => extend(gateway, approver, card, (who, span(hours))).await?,
+        Deed::Person(about, decision, hours) => {
+            let ruling = Ruling { lasting: span(hours), ..decision.into() };
+            sender(gateway, approver, card, (about, ruling)).await?
+        }
+        Deed::Deliver(about) => {
+            let ruling = Ruling { deliver: true, ..Decision::Approve.into() };
+            sender(gateway, approver, card, (about, ruling)).await?
         }
     };
     gateway.cards.look();
     Ok(text)
+}
+
+fn span(hours: Option<u32>) -> Option<Duration> {
+    hours.map(|hours| Duration::from_hours(hours.into()))
+}
+
+fn not_offered(offered: &[Choice]) -> String {
+    let words: Vec<String> = offered.iter().map(|one| one.label().to_lowercase()).collect();
+    format!("Nothing was done: this card takes {} now.", words.join(", "))
 }
 
 /// Turns a card to another face, which is not a decision.
@@ -215,17 +263,34 @@ async fn turn(
 }
 
 async fn ask_how_long(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreError> {
-    if let About::Sender { channel, request, .. } = &card.about {
-        let waits = waiting(gateway, channel, &RequestId::from_text(request)).await?;
-        if waits.as_ref().is_none_or(|request| asks::revision(gateway, request) != card.revision) {
-            gateway.cards.look();
-            return Ok(match waits {
-                Some(_) => CHANGED.to_owned(),
-                None => ended(gateway, card).await?,
-            });
-        }
+    if let Some(why) = not_as_shown(gateway, card).await? {
+        gateway.cards.look();
+        return Ok(why);
     }
     turn(gateway, card, Face::Terms, "For how long?".to_owned()).await
+}
+
+/// Why nothing is decided on what this card shows: it has changed, or it is over.
+async fn not_as_shown(gateway: &Arc<Gateway>, card: &Entry) -> Result<Option<String>, StoreError> {
+    let now = match &card.about {
+        About::Lapse { who, .. } => match Contact::parse(who) {
+            Some(contact) => {
+                let ask = asks::lapse(gateway, &contact).await?;
+                ask.filter(|ask| ask.about == card.about).map(|ask| ask.revision)
+            }
+            None => None,
+        },
+        About::Sender { channel, request, .. } => {
+            let waits = waiting(gateway, channel, &RequestId::from_text(request)).await?;
+            waits.map(|request| request.displayed().revision)
+        }
+        About::Device { .. } | About::Notice { .. } => return Ok(None),
+    };
+    Ok(match now {
+        Some(revision) if revision == card.revision => None,
+        Some(_) => Some(CHANGED.to_owned()),
+        None => Some(ended(gateway, card).await?),
+    })
 }
 
 /// Lets somebody in again whose leave has ended, as the card says it.
@@ -233,21 +298,22 @@ async fn extend(
     gateway: &Arc<Gateway>,
     approver: &Approver,
     card: &Entry,
-    (who, ended_at, lasting): (&str, u64, Option<Duration>),
+    (who, lasting): (&str, Option<Duration>),
 ) -> Result<String, StoreError> {
-    let Some(contact) = Contact::parse(who) else { return Ok(NO_CARD.to_owned()) };
+    let (Some(contact), About::Lapse { until: ended_at, .. }) = (Contact::parse(who), &card.about)
+    else {
+        return Ok(NO_CARD.to_owned());
+    };
+    if let Some(why) = not_as_shown(gateway, card).await? {
+        return Ok(why);
+    }
     let (store, by, now) = (Arc::clone(&gateway.store), approver.clone(), world::now());
     let ms = lasting.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
     let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
     let deciding = || gateway.cards.deciding.lock().unwrap_or_else(PoisonError::into_inner);
     deciding().push(card.about.clone());
-    let extended = blocking(move || {
-        let records = store.records()?;
-        let grant = records.grant(&contact.key, &contact.sender);
-        let same = grant.is_some_and(|grant| grant.until == Some(UnixMs(ended_at)));
-        Ok(same && store.extend(&by, &contact, until, now)?)
-    })
-    .await;
+    let ends = Ends { was: Some(UnixMs(*ended_at)), until };
+    let extended = blocking(move || store.extend(&by, &contact, ends, now)).await;
     if !matches!(extended, Ok(true)) {
         deciding().retain(|about| *about != card.about);
         extended?;
@@ -272,25 +338,16 @@ async fn sender(
     gateway: &Arc<Gateway>,
     approver: &Approver,
     card: &Entry,
-    (channel, request, ruling): (&str, &str, Ruling),
+    (about, ruling): (&About, Ruling),
 ) -> Result<String, StoreError> {
-    let id = RequestId::from_text(request);
+    let About::Sender { channel, request, .. } = about else { return Ok(NO_CARD.to_owned()) };
     let (decision, lasting) = (ruling.decision, ruling.lasting);
-    let Some(waits) = waiting(gateway, channel, &id).await? else {
-        return ended(gateway, card).await;
-    };
-    if asks::revision(gateway, &waits) != card.revision {
-        return Ok(CHANGED.to_owned());
-    }
-    // What was just compared with the card is what is decided, whatever is written meanwhile.
-    let shown = waits.revision();
-    let ruling = Ruling { shown: Some(shown.clone()), ..ruling };
+    let ruling = Ruling { shown: Some(card.revision.clone()), ..ruling };
+    let id = RequestId::from_text(request);
     let decided = decide::decide(gateway, approver, channel, &id, ruling).await;
     Ok(match decided {
-        Ok(store::Outcome::Changed) => match waiting(gateway, channel, &id).await? {
-            Some(request) if request.revision() == shown => CLAIM_IS_OVER.to_owned(),
-            _ => CHANGED.to_owned(),
-        },
+        Ok(store::Outcome::Changed) => CHANGED.to_owned(),
+        Ok(store::Outcome::ClaimIsOver) => CLAIM_IS_OVER.to_owned(),
         Ok(store::Outcome::Done(decided)) => {
             let hours = |span: Duration| u32::try_from(span.as_secs() / 3_600).unwrap_or(u32::MAX);
             let label = |span| Choice::Hours(hours(span)).label();

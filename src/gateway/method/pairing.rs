@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use openclaw_plugin_sdk::{AccountId, Decision, OutboundMessage, Text, UnixMs, neutral};
+use openclaw_plugin_sdk::{AccountId, Decision, OutboundMessage, Text, neutral};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,13 +16,22 @@ use crate::{
     },
     config::Account,
     device::role::Scope,
-    gateway::{Gateway, blocking, decide, gate::NAME_LIMIT, outbound},
+    gateway::{
+        Gateway, blocking,
+        decide::{self, Ruling},
+        gate::NAME_LIMIT,
+        outbound,
+    },
     protocol::{frame::Refused, refusal},
     registry,
     store::Outcome,
     world,
 };
 
+const CHANGED: &str = "this DM access request is not what was shown: call channels.pairing.list again, and \
+                       send the request id and the revision that it shows";
+const CLAIM_IS_OVER: &str =
+    "whoever the sender claims to be is let in no more: dismiss the request";
 const GONE: &str = "pending DM access request no longer exists";
 
 /// Answers a method of this family.
@@ -50,6 +59,9 @@ struct Which {
     channel: String,
     account_id: String,
     request_id: String,
+    /// The revision that was shown. Calls of the field carry none.
+    #[serde(default)]
+    revision: Option<String>,
     #[serde(default)]
     notify: Option<bool>,
     #[serde(default)]
@@ -133,16 +145,28 @@ fn row(gateway: &Gateway, account: &Account, request: &PairingRequest) -> Value 
     if let Some(later) = &request.later_name {
         metadata.insert("laterName".to_owned(), neutral(later, NAME_LIMIT));
     }
-    let ends = UnixMs(request.created_at.0.saturating_add(LIFETIME_MS));
+    // The published shape has no other place for what we show beyond the field.
+    let displayed = request.displayed();
+    let more = [
+        ("claimsToBe", displayed.claims.clone()),
+        ("firstMessage", displayed.first_message()),
+        ("revision", Some(displayed.revision.clone())),
+    ];
+    for (key, value) in more {
+        match value {
+            Some(value) => metadata.insert(key.to_owned(), value),
+            None => metadata.remove(key),
+        };
+    }
     let mut row = shown(gateway, account);
     let more = json!({
-        "requestId": request.id.as_str(),
+        "requestId": displayed.id.as_str(),
         "senderId": request.sender.as_str(),
         "senderLabel": account.plugin.id_label,
         "metadata": metadata,
         "createdAt": world::iso(request.created_at),
         "lastSeenAt": world::iso(request.last_seen_at),
-        "expiresAt": world::iso(ends),
+        "expiresAt": world::iso(displayed.ends),
     });
     if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
         row.extend(more);
@@ -162,8 +186,12 @@ fn approver(call: &Call) -> Result<Approver, Box<Refused>> {
     by.ok_or_else(|| Box::new(refusal::missing_scope(Scope::Pairing, &[Scope::Pairing])))
 }
 
-/// The request by its opaque name, on the very account that the caller names.
-async fn find(call: &Call, which: &Which) -> Result<PairingRequest, Box<Refused>> {
+/// The request by the opaque name of what was shown of it, on the very account that the caller names; and the
+/// revision that was shown.
+async fn find(
+    call: &Call,
+    which: &Which,
+) -> Result<(PairingRequest, Option<String>), Box<Refused>> {
     let channel = channel(&which.channel)?;
     let gateway = &call.gateway;
     let account = AccountId::parse(which.account_id.trim());
@@ -178,35 +206,49 @@ async fn find(call: &Call, which: &Which) -> Result<PairingRequest, Box<Refused>
     };
     let id = RequestId::from_text(which.request_id.trim());
     let waiting = waiting(gateway, channel).await?;
-    let found = waiting.into_iter().find(|row| row.id == id && row.key == configured.key);
-    found.ok_or_else(|| invalid(GONE))
+    let here = waiting.into_iter().filter(|row| row.key == configured.key);
+    let mut here = here.map(|row| (row.displayed(), row));
+    let found = here.find(|(shown, row)| shown.id == id || row.id == id);
+    let (shown, row) = found.ok_or_else(|| invalid(GONE))?;
+    // The name stands for one displayed value, but never for a claim.
+    let revision = which.revision.clone();
+    let named = || (shown.id == id && shown.claims.is_none()).then(|| shown.revision.clone());
+    Ok((row, revision.or_else(named)))
 }
 
 async fn decided(
     call: &Call,
-    request: &PairingRequest,
+    which: &Which,
     decision: Decision,
 ) -> Result<PairingRequest, Box<Refused>> {
-    let by = approver(call)?;
+    let (request, shown) = find(call, which).await?;
+    let (by, ruling) = (approver(call)?, Ruling { shown, ..decision.into() });
     let channel = &request.key.channel;
-    let decided = decide::settle(&call.gateway, &by, channel, &request.id, decision.into()).await;
+    let decided = decide::settle(&call.gateway, &by, channel, &request.id, ruling).await;
     match decided.map_err(|error| store_failed(&error))? {
         Outcome::Done(request) => Ok(request),
-        Outcome::Changed | Outcome::Gone => Err(invalid(GONE)),
+        Outcome::Changed => Err(invalid(CHANGED)),
+        Outcome::ClaimIsOver => Err(invalid(CLAIM_IS_OVER)),
+        Outcome::Gone => Err(invalid(GONE)),
     }
 }
 
 async fn approve(call: &Call) -> Answer {
     let which: Which = call.params()?;
-    let request = find(call, &which).await?;
-    let request = decided(call, &request, Decision::Approve).await?;
+    let request = decided(call, &which, Decision::Approve).await?;
     let notify = which.notify.unwrap_or(call.gateway.config().pairing.notify_on_approval);
-    let notification =
-        if notify { welcome(&call.gateway, &request).await } else { "not-requested" };
+    let notification = if notify {
+        welcome(&call.gateway, &request).await
+    } else {
+        // Nobody else does either.
+        let account = call.gateway.account(&request.key);
+        account.map(|account| account.pages().welcomes(&request.id));
+        "not-requested"
+    };
     // Letting somebody in makes nobody an owner: `openclaw owner add` does (case_021).
     let owner = if which.bootstrap_command_owner { "unavailable" } else { "not-requested" };
     Ok(json!({
-        "requestId": request.id.as_str(),
+        "requestId": which.request_id.trim(),
         "senderId": request.sender.as_str(),
         "notification": notification,
         "commandOwnerBootstrap": owner,
@@ -215,6 +257,9 @@ async fn approve(call: &Call) -> Answer {
 
 async fn welcome(gateway: &Gateway, request: &PairingRequest) -> &'static str {
     let Some(account) = gateway.account(&request.key) else { return "unsupported" };
+    if !account.pages().welcomes(&request.id) {
+        return "sent";
+    }
     let to = account.chat_of(&request.sender);
     let message = OutboundMessage::new(to, Text::plain(decide::WELCOME));
     if outbound::deliver(&account, message).await { "sent" } else { "failed" }
@@ -222,7 +267,6 @@ async fn welcome(gateway: &Gateway, request: &PairingRequest) -> &'static str {
 
 async fn dismiss(call: &Call) -> Answer {
     let which: Which = call.params()?;
-    let request = find(call, &which).await?;
-    let request = decided(call, &request, Decision::Deny).await?;
-    Ok(json!({ "requestId": request.id.as_str(), "senderId": request.sender.as_str() }))
+    let request = decided(call, &which, Decision::Deny).await?;
+    Ok(json!({ "requestId": which.request_id.trim(), "senderId": request.sender.as_str() }))
 }

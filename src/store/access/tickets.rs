@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::{
-    Accepted, AccessStore, Blocked, Holder,
+    Accepted, AccessStore, Blocked, Ends, Holder,
     decide::{self, Desk, line_about},
     holders,
 };
@@ -104,15 +104,15 @@ impl AccessStore for FileStore {
         &self,
         by: &Approver,
         who: &Contact,
-        until: Option<UnixMs>,
+        Ends { was, until }: Ends,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
         let mut desk = Desk::open(self, now)?;
         let now = desk.now;
         let is_blocked = desk.records.is_blocked(&who.key.channel, &who.sender);
-        let Some(mut grant) = desk.records.grant(who).filter(|_| !is_blocked).cloned() else {
-            return Ok(false);
-        };
+        let as_shown = |grant: &&Grant| was.is_none() || grant.until == was;
+        let grant = desk.records.grant(who).filter(as_shown).filter(|_| !is_blocked);
+        let Some(mut grant) = grant.cloned() else { return Ok(false) };
         if !grant.lasts(now) {
             (grant.since, grant.by) = (now, by.actor().to_owned());
         }

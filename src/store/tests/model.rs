@@ -11,7 +11,7 @@ use crate::{
         self, DmPolicy, Lists,
         ticket::{Ticket, TicketKind},
     },
-    store::access::Blocked,
+    store::access::{Blocked, Ends},
 };
 
 /// The owner's id is the last.
@@ -104,7 +104,9 @@ impl Both {
 
     fn rule(&self, who: Id, decision: Decision, until: Option<UnixMs>) -> Option<Outcome> {
         let request = self.request(who)?;
-        let decide = Decide { channel: who.0, request: &request.id, decision, until, shown: None };
+        let shown = request.displayed().revision;
+        let shown = Some(&*shown);
+        let decide = Decide { channel: who.0, request: &request.id, decision, until, shown };
         Some(self.bed.store.decide(&by(), &decide, self.now()).unwrap())
     }
 
@@ -171,7 +173,8 @@ impl Both {
             }
             Step::Extend(who, lasting) => {
                 let until = lasting.map(|ms| UnixMs(now.0 + ms));
-                let done = store.extend(&by(), &contact(who), until, now).unwrap();
+                let done =
+                    store.extend(&by(), &contact(who), Ends { was: None, until }, now).unwrap();
                 (done, self.model.extend(who, lasting))
             }
             Step::Revoke(who) => {
@@ -226,7 +229,7 @@ impl Both {
         prop_assert_eq!(&claims, &said);
         let Contact { key, sender } = contact(who);
         let (meta, claims) = (BTreeMap::new(), claims.map(Box::new));
-        let knock = Knock { key, sender, meta, address: None, claims };
+        let knock = Knock { key, sender, meta, address: None, claims, first: None };
         let places = Places { max_pending: rules::PLACES, when_full: WhenFull::EvictOldest };
         let asked = self.bed.store.ask(&knock, places, self.now()).unwrap();
         let opened = matches!(asked, Asked::Opened { .. });

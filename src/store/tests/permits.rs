@@ -8,7 +8,7 @@ use crate::{
         records::Standing,
         ticket::{LINK_MS, Ticket, TicketKind},
     },
-    store::access::Blocked,
+    store::access::{Blocked, Ends},
 };
 
 const DAY: u64 = 24 * HOUR;
@@ -23,8 +23,9 @@ impl Bed {
     }
 
     fn rule(&self, request: &PairingRequest, decision: Decision, until: Option<UnixMs>) -> Outcome {
-        let decide =
-            Decide { channel: "telegram", request: &request.id, decision, until, shown: None };
+        let shown = request.displayed().revision;
+        let (channel, shown) = ("telegram", Some(&*shown));
+        let decide = Decide { channel, request: &request.id, decision, until, shown };
         self.store.decide(&by(), &decide, NOW).unwrap()
     }
 
@@ -60,7 +61,14 @@ fn a_grant_for_a_while_stands_in_no_list_of_the_field_and_ends() {
     let again = bed.store.ask(&knock("default", "1"), MANY, later(DAY)).unwrap();
     assert!(matches!(again, Asked::Opened { .. }), "an ended grant is a stranger's");
     assert!(
-        bed.store.extend(&by(), &at("default", "1"), Some(later(2 * DAY)), later(DAY)).unwrap()
+        bed.store
+            .extend(
+                &by(),
+                &at("default", "1"),
+                Ends { was: None, until: Some(later(2 * DAY)) },
+                later(DAY)
+            )
+            .unwrap()
     );
     assert_eq!(bed.standing("1", later(2 * DAY - 1)), Standing::Granted);
     assert!(bed.revoke("default", "1"));
@@ -263,5 +271,5 @@ fn case_035_what_was_not_shown_is_not_decided() {
         assert!(matches!(decide("another", decision), Outcome::Changed));
     }
     assert_eq!(bed.store.waiting("telegram", NOW).unwrap().len(), 1, "nothing was changed");
-    assert!(matches!(decide(&request.revision(), Decision::Deny), Outcome::Done(_)));
+    assert!(matches!(decide(&request.displayed().revision, Decision::Deny), Outcome::Done(_)));
 }

@@ -75,7 +75,10 @@ async fn leave_that_has_ended_is_told_and_given_again_on_the_card() {
     let approve = ["pairing", "approve", "telegram", &code, "--for", "1s"];
     assert!(world.home.cli(&approve).status.success());
     let told = world.next(OWNER).await;
-    assert!(told.starts_with("Leave has ended: he is a stranger again.\nWho: telegram:"), "{told}");
+    assert!(
+        told.starts_with("Leave has ended: they are a stranger again.\nWho: telegram:"),
+        "{told}"
+    );
     assert!(told.contains("Let in by: uid:"), "{told}");
     assert_eq!(world.press("owner", "Extend").await, "For how long?");
     let told = world.press("owner", "24 h").await;

@@ -22,6 +22,8 @@ fn request() -> PairingRequest {
         meta: [("name".to_owned(), "Ann".to_owned())].into(),
         later_name: None,
         claims: None,
+        held: None,
+        opened: None,
     }
 }
 
