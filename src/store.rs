@@ -15,11 +15,13 @@ mod file;
 pub mod files;
 mod keys;
 mod lock;
+mod own;
 mod owners;
 mod pairing;
 pub mod paths;
 pub mod private;
 mod start;
+mod strangers;
 
 use std::{
     path::{Path, PathBuf},
@@ -37,7 +39,10 @@ use crate::access::{
     pairing::{Asked, Knock, PairingCode, PairingRequest, Places, RequestId},
 };
 
-pub use self::owners::{How, KnownOwner};
+pub use self::{
+    own::Wrong,
+    owners::{How, KnownOwner},
+};
 
 /// The store, as the gateway and the command line use it. Every call blocks on disk: from async code, off the runtime.
 pub trait Store: devices::DeviceStore + access::AccessStore {

@@ -19,12 +19,32 @@ use crate::store::audit::{
 #[command(after_help = "\
 Examples:
   openclaw audit show 100
-  openclaw audit verify")]
+  openclaw audit verify
+  openclaw audit accept --yes")]
 pub(super) enum Audit {
+    /// Go on with the access log and the state files as they are, whatever `verify` says
+    Accept(Accept),
     /// Show the newest lines
     Show(Show),
-    /// Look for changed, missing, reordered or cut lines, and for grants that no line explains
+    /// Look for changed, missing, reordered or cut lines, for files that are gone or not as they were written, and
+    /// for grants that no line explains
     Verify,
+}
+
+/// Takes the files as they are.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Better than this is to put a copy of the right file back, while no gateway runs.
+What a lost file said is not known any more: blocks, access that ends, removed devices, owners. Look at
+`openclaw access list`, `openclaw devices list` and `openclaw owner list` afterwards.
+
+Examples:
+  openclaw audit accept
+  openclaw audit accept --yes")]
+pub(super) struct Accept {
+    /// Do it; without this it only says what would be accepted
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Shows lines.
@@ -46,9 +66,31 @@ impl Audit {
     /// Does it.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         match self {
+            Self::Accept(accept) => accept.run(host, output),
             Self::Show(show) => show.run(host, output),
             Self::Verify => verify(host, output),
         }
+    }
+}
+
+impl Accept {
+    fn run(&self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let store = host.store()?;
+        let report = store.verify(Host::now())?;
+        for line in said(&report) {
+            output.line(line);
+        }
+        if report.is_whole() {
+            return Ok(Exit::Done);
+        }
+        if !self.yes {
+            let text = "Nothing was changed.";
+            let hint = "`openclaw audit accept --yes` goes on with the files as they are";
+            return Err(Failure::line(Exit::Failed, text).hint(hint));
+        }
+        store.accept_as_is(&Host::approver(), Host::now())?;
+        output.line("Accepted. A line in the access log says so; it goes on from there.");
+        Ok(Exit::Done)
     }
 }
 
@@ -93,17 +135,29 @@ fn verify(host: &Host, output: &mut Output) -> Result<Exit, Failure> {
     if report.is_whole() {
         return Ok(Exit::Done);
     }
-    let text = format!("{} is not as it was written", host.state()?.access_log().display());
-    Err(Failure::new(Exit::Failed, text))
+    let text = format!(
+        "the access log or a state file in {} is not as it was written",
+        host.state()?.path().display()
+    );
+    let hint = "put copies of the right files back, or see `openclaw audit accept --help`";
+    Err(Failure::new(Exit::Failed, text).hint(hint))
 }
 
-/// Grants without a line are told and are no failure: every folder of another program has them.
+/// Entries of the field without a line are told and are no failure: every folder of another program has them.
 fn said(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
     if report.repaired {
         lines.push("The last line was torn; it had decided nothing, and was taken off.".to_owned());
     }
+    if let Some((seq, old)) = report.accepted.as_ref().filter(|(_, old)| !old.is_empty()) {
+        let old: Vec<String> = old.iter().map(ToString::to_string).collect();
+        lines.push(format!("Accepted in line {seq}: {}.", old.join("; ")));
+    }
     lines.extend(report.unexplained.iter().map(|grant| match grant {
+        Unexplained::Block(channel, sender) => {
+            let sender = whole(sender.as_str());
+            format!("No line explains the block of {channel}:{sender} in access/grants.json.")
+        }
         Unexplained::Device(device) => format!("No line explains the device {device}."),
         Unexplained::Entry { file, sender } => {
             let (file, sender) = (file.display(), whole(sender.as_str()));
@@ -115,6 +169,9 @@ fn said(report: &Report) -> Vec<String> {
         Unexplained::Owner(owner) => {
             let sender = whole(owner.sender.as_str());
             format!("No line explains the owner {}:{sender}.", owner.channel)
+        }
+        Unexplained::Removed(device) => {
+            format!("No line explains that the device {device} was removed.")
         }
     }));
     if report.is_whole() {

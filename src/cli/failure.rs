@@ -123,7 +123,7 @@ impl From<StoreError> for Failure {
         let hint = match &error {
             StoreError::Busy { .. } => Some("wait for it, or end it; nothing was changed"),
             StoreError::Damaged { .. } => {
-                Some("repair the file, or move it aside; nothing was changed")
+                Some("repair the file, or put a copy of it back; nothing was changed")
             }
             StoreError::Io { .. } => None,
         };

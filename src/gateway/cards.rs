@@ -35,6 +35,7 @@ use super::{Gateway, blocking, setup_book::OwnersChat};
 use crate::{
     access::{AccountKey, owner::Owner},
     device::request::DeviceRequest,
+    store::audit::Decisions,
     world,
 };
 
@@ -59,6 +60,8 @@ pub(crate) struct Cards {
     /// What is being decided now: whoever decides says himself what became of it.
     deciding: Mutex<Vec<About>>,
     noted: Mutex<HashMap<String, UnixMs>>,
+    /// What the access log says of requests that wait no more.
+    pub(super) decisions: Decisions,
 }
 
 impl Cards {

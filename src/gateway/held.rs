@@ -25,7 +25,7 @@ use crate::{
         claim::looks_like_a_code,
         pairing::{FirstMessage, PairingRequest, RequestId},
     },
-    store::{StoreError, audit, private},
+    store::{StoreError, private},
     world,
 };
 
@@ -280,7 +280,8 @@ pub(crate) fn sweep(gateway: &Gateway) -> Result<Vec<(Arc<Running>, answer::Job)
 
 /// True where this very owner has let the sender of this request in.
 fn is_approved(gateway: &Gateway, request: &RequestId, owner: &str) -> bool {
-    let lines = audit::about(&gateway.state, &BTreeSet::from([request.as_str()]));
+    let names = BTreeSet::from([request.as_str()]);
+    let lines = gateway.cards.decisions.about(&gateway.state, &names);
     let line = lines.ok().and_then(|mut lines| lines.remove(request.as_str()));
     line.is_some_and(|line| line.action == "approve" && line.actor == owner)
 }

@@ -4,22 +4,27 @@
 //! beside it says how many lines are finished and what the last one's hash is; it is written after the effects,
 //! and a log that ends before its head was cut.
 
+mod chain;
+mod decisions;
 mod head;
+mod index;
 mod log;
+mod read;
+mod replay;
 pub mod tail;
 pub mod verify;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, io::ErrorKind, path::PathBuf};
 
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::log::{Log, ROTATE_AT};
+pub use self::decisions::Decisions;
+pub(super) use self::{
+    head::{Head, Seen, peek},
+    index::Index,
+    log::{Log, ROTATE_AT, name, underway},
+};
 use super::{Note, StoreError, io, paths::StateDir};
 use crate::{
     access::{AccountKey, Contact, approver::Approver, pairing::RequestId},
@@ -34,6 +39,8 @@ const LONGEST: usize = 600;
 
 /// The words of the log for what a line does beside being there. Each is finished again if need be.
 pub(super) mod action {
+    /// The files were taken as they are.
+    pub(in crate::store) const AUDIT_ACCEPT: &str = "audit-accept";
     pub(in crate::store) const ACCEPT: &str = "accept";
     pub(in crate::store) const APPROVE: &str = "approve";
     pub(in crate::store) const BLOCK: &str = "block";
@@ -45,6 +52,7 @@ pub(super) mod action {
     pub(in crate::store) const EXTEND: &str = "extend";
     pub(in crate::store) const INVITE: &str = "invite";
     pub(in crate::store) const LINK_OPEN: &str = "link-open";
+    pub(in crate::store) const LINK_SPENT: &str = "link-spent";
     pub(in crate::store) const NOTE: &str = "note";
     pub(in crate::store) const OWNER_ADD: &str = "owner-add";
     pub(in crate::store) const OWNER_REMOVE: &str = "owner-remove";
@@ -73,9 +81,10 @@ pub(super) mod action {
     pub(in crate::store) const TOKEN_REVOKE: &str = "token-revoke";
     pub(in crate::store) const TOKEN_ROTATE: &str = "token-rotate";
 
-    pub(in crate::store) const ALL: [&str; 36] = [
+    pub(in crate::store) const ALL: [&str; 38] = [
         ACCEPT,
         APPROVE,
+        AUDIT_ACCEPT,
         BLOCK,
         CLAIM,
         CLAIM_OPEN,
@@ -95,6 +104,7 @@ pub(super) mod action {
         EXTEND,
         INVITE,
         LINK_OPEN,
+        LINK_SPENT,
         NODE_APPROVE,
         NODE_REJECT,
         NODE_REMOVE,
@@ -174,6 +184,9 @@ pub struct Line {
     /// folder. Whoever finishes the line renames those that are still there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub staged: Vec<String>,
+    /// What the files that nobody else writes are from here on: their digests, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub made: BTreeMap<String, String>,
     /// The hash of the line before: SHA-256 of its bytes without the line break.
     pub prev: String,
 }
@@ -203,6 +216,7 @@ impl Line {
             with: None,
             role: None,
             staged: Vec::new(),
+            made: BTreeMap::new(),
             prev: String::new(),
         }
     }
@@ -281,7 +295,8 @@ fn bounded(text: &str) -> String {
     format!("{}…", &text[..end])
 }
 
-/// The last `n` lines, oldest first. Takes no lock; what is no line is left out, and `verify` tells of it.
+/// The last `n` lines, oldest first, read from the log's end. Takes no lock; what is no line is left out, and
+/// `verify` tells of it.
 pub fn show(state: &StateDir, n: usize) -> Result<Vec<Line>, StoreError> {
     let mut lines = Vec::new();
     let current = state.access_log();
@@ -290,66 +305,10 @@ pub fn show(state: &StateDir, n: usize) -> Result<Vec<Line>, StoreError> {
         if lines.len() >= n {
             break;
         }
-        let mut newest = std::collections::VecDeque::new();
-        for bytes in raw_lines(&path)? {
-            let Ok(line) = serde_json::from_slice::<Line>(&bytes?) else { continue };
-            newest.push_back(line);
-            if newest.len() > n - lines.len() {
-                newest.pop_front();
-            }
-        }
-        lines.splice(0..0, newest);
+        lines.extend(read::last(&path, n - lines.len())?);
     }
+    lines.reverse();
     Ok(lines)
-}
-
-/// So far back a decision is looked for, in bytes of each log.
-const RECENT: u64 = 4 * 1024 * 1024;
-
-/// The newest decision about each of these requests, among the last some ten thousand lines. Takes no lock.
-pub fn about(
-    state: &StateDir,
-    requests: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, Line>, StoreError> {
-    let mut found = BTreeMap::new();
-    let aside = rotated(state)?.pop().map(|(_, path)| path);
-    for path in aside.into_iter().chain([state.access_log()]) {
-        for bytes in recent(&path)?.split(|byte| *byte == b'\n') {
-            let Some(named) = request_of(bytes).filter(|name| requests.contains(name)) else {
-                continue;
-            };
-            let Ok(line) = serde_json::from_slice::<Line>(bytes) else { continue };
-            let opens = [action::REQUEST, action::DEVICE_REQUEST, action::NODE_REQUEST];
-            if !opens.contains(&line.action.as_str()) {
-                found.insert(named.to_owned(), line);
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// The name of the request in a line, without reading the rest of it.
-fn request_of(line: &[u8]) -> Option<&str> {
-    let line = std::str::from_utf8(line).ok()?;
-    let (_, rest) = line.split_once("\"request\":\"")?;
-    rest.split_once('"').map(|(name, _)| name)
-}
-
-/// The end of a log; the first line may be torn.
-fn recent(path: &std::path::Path) -> Result<Vec<u8>, StoreError> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(io("read", path, error)),
-    };
-    let read = |file: &mut File| -> std::io::Result<Vec<u8>> {
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(RECENT)))?;
-        let mut bytes = Vec::new();
-        file.take(RECENT).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    read(&mut file).map_err(|error| io("read", path, error))
 }
 
 /// The logs that were put aside when they were full, oldest first.
@@ -372,22 +331,8 @@ fn rotated(state: &StateDir) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     Ok(found)
 }
 
-/// The lines of one log without their line breaks; none where there is no log.
-fn raw_lines(
-    path: &std::path::Path,
-) -> Result<impl Iterator<Item = Result<Vec<u8>, StoreError>>, StoreError> {
-    let file = match File::open(path) {
-        Ok(file) => Some(file),
-        Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(io("read", path, error)),
-    };
-    let lines = file.into_iter().flat_map(|file| BufReader::new(file).split(b'\n'));
-    let path = path.to_owned();
-    Ok(lines.map(move |line| line.map_err(|error| io("read", &path, error))))
-}
-
 /// The hash by which the next line names this one.
-fn hash(line: &[u8]) -> String {
+pub(super) fn hash(line: &[u8]) -> String {
     hex(ring::digest::digest(&ring::digest::SHA256, line).as_ref())
 }
 

@@ -10,7 +10,9 @@ use std::{
 
 use super::{
     StoreError,
-    file::{self, Found, Identity},
+    file::{Found, Identity},
+    own,
+    paths::StateDir,
 };
 
 /// Parsed values by key, each from one file or several.
@@ -41,6 +43,7 @@ impl<K: Hash + Eq, T> Cache<K, T> {
     /// The value, parsed anew if any of its files is another one than before; else one `stat` a file.
     pub(super) fn get<Q>(
         &self,
+        state: &StateDir,
         key: &Q,
         paths: impl FnOnce() -> Vec<PathBuf>,
         parse: impl FnOnce(&[Found]) -> Result<T, StoreError>,
@@ -55,8 +58,14 @@ impl<K: Hash + Eq, T> Cache<K, T> {
         let mut files = Vec::new();
         let mut found = Vec::new();
         for path in paths() {
+            // Whether one that is not there was there is for the head to say.
+            let (head, is_own) = (state.access_head(), own::name(state, &path).is_some());
+            let said = if is_own { Identity::at(&head)? } else { None };
             // A file that is damaged as a whole is not kept: its identity is not known.
-            let read = file::read(&path)?;
+            let read = own::read(state, &path)?;
+            if is_own && read.is_none() {
+                files.push((head, said));
+            }
             files.push((path, read.as_ref().map(|read| read.identity)));
             found.extend(read);
         }

@@ -4,7 +4,10 @@
 //! commits, then the renames follow, then the head says that it is finished. Whoever takes the lock next and
 //! finds a line that is not, does the rest of it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use openclaw_plugin_sdk::{SenderId, UnixMs, own_file};
 
@@ -16,6 +19,7 @@ use super::{
     files::FileStore,
     io,
     lock::{FieldLock, OcLock},
+    own,
 };
 use crate::access::AccountKey;
 
@@ -33,6 +37,8 @@ pub(super) struct Change<'a> {
     log: Log,
     granted: Option<Granted>,
     renewed: Vec<Renewed>,
+    /// The digests of what is written of the files that nobody else writes.
+    made: BTreeMap<String, String>,
     // Dropped in this order: what was written aside, the field's locks, ours.
     asides: Vec<Aside>,
     held: Vec<Held>,
@@ -74,6 +80,13 @@ impl<'a> Change<'a> {
     ///
     /// Whoever had the lock meanwhile may have written a later time than `now`: it is later now.
     pub(super) fn open(store: &'a FileStore, now: UnixMs) -> Result<Self, StoreError> {
+        let change = Self::look(store, now)?;
+        change.log.doubt().map_or(Ok(change), Err)
+    }
+
+    /// The same where log and head may be damaged: then nothing is finished, and nothing may be written but what
+    /// [`Self::accept`] does.
+    pub(super) fn look(store: &'a FileStore, now: UnixMs) -> Result<Self, StoreError> {
         let path = store.state.access_log();
         path.parent().map_or(Ok(()), file::ensure_dir)?;
         file::ensure_dir(&store.state.credentials())?;
@@ -81,15 +94,28 @@ impl<'a> Change<'a> {
         let log = Log::open(&store.state, store.rotate_at)?;
         let meanwhile = log.written_at().filter(|at| at.0.saturating_sub(now.0) <= MEANWHILE_MS);
         let now = meanwhile.map_or(now, |at| at.max(now));
-        let (asides, held) = (Vec::new(), Vec::new());
+        let (asides, held, made) = (Vec::new(), Vec::new(), BTreeMap::new());
         let (granted, renewed) = (None, Vec::new());
-        let mut change = Self { store, now, log, granted, renewed, asides, held, _lock: lock };
+        let mut change =
+            Self { store, now, log, granted, renewed, made, asides, held, _lock: lock };
         if let Some(line) = change.log.unfinished().cloned() {
+            change.made.clone_from(&line.made);
             effect::stage(&mut change, &line)?;
             change.put()?;
             change.held.clear();
+            if change.log.unfinished().is_some() {
+                let path = store.state.access_head();
+                return Err(io("write", &path, std::io::Error::other("it stays as it was")));
+            }
         }
         Ok(change)
+    }
+
+    /// Goes on with log, head and files as they are, and says so in a line.
+    pub(super) fn accept(mut self, line: Line) -> Result<(), StoreError> {
+        self.log.accept(&self.store.state);
+        self.made = self.log.said().own.clone().unwrap_or_default();
+        self.commit(vec![line])
     }
 
     /// The access log.
@@ -137,6 +163,9 @@ impl<'a> Change<'a> {
             }
         }
         self.asides.push(Aside::write(path, text.as_bytes(), before)?);
+        if let Some(name) = own::name(&self.store.state, path) {
+            self.made.insert(name.to_owned(), own::digest(text.as_bytes()));
+        }
         Ok(())
     }
 
@@ -166,6 +195,11 @@ impl<'a> Change<'a> {
             }
             if let Some(aside) = Aside::left(self.store.state.path().join(below))? {
                 self.hold(aside.target())?;
+                if let Some(name) = own::name(&self.store.state, aside.target()) {
+                    let bytes = own_file::read(aside.temp());
+                    let bytes = bytes.map_err(|error| io("read", aside.temp(), error))?;
+                    self.made.insert(name.to_owned(), own::digest(&bytes));
+                }
                 self.asides.push(aside);
             }
         }
@@ -187,7 +221,10 @@ impl<'a> Change<'a> {
 
     /// Commits: the lines, then everything that was written aside, then the head.
     /// Once the lines are there the change is a fact, even if this returns an error.
-    pub(super) fn commit(mut self, lines: Vec<Line>) -> Result<(), StoreError> {
+    pub(super) fn commit(mut self, mut lines: Vec<Line>) -> Result<(), StoreError> {
+        if let Some(last) = lines.last_mut() {
+            last.made.clone_from(&self.made);
+        }
         if let Some(lost) = self.held.iter().find(|held| !held.field.is_ours()) {
             let holder =
                 format!("another program, which has taken {}", lost.field.path().display());
@@ -223,7 +260,8 @@ impl<'a> Change<'a> {
                 self.store.approved.amend(&key, &path, both, |list| list.add(sender));
             }
         }
-        if let Err(error) = self.log.finish(wrote) {
+        let made = std::mem::take(&mut self.made);
+        if let Err(error) = self.log.finish(wrote, made) {
             // All is done; it will only be looked at once more.
             tracing::warn!(%error, "the access log's head could not be written");
         }

@@ -9,6 +9,7 @@ use super::{
     audit::{Line, action},
     change::Change,
     file::{self, damaged},
+    own,
     owners::{self, How, OwnersDoc},
     pairing::{self, Requests},
 };
@@ -149,7 +150,7 @@ fn change_owners(
     edit: impl FnOnce(&mut OwnersDoc) -> Option<bool>,
 ) -> Result<(), StoreError> {
     let path = change.store.state.owners();
-    let found = file::read(&path)?;
+    let found = own::read(&change.store.state, &path)?;
     let (mut doc, _) = owners::owners(found.as_ref())?;
     let changed = edit(&mut doc);
     if part(change, changed)? {

@@ -129,6 +129,11 @@ impl StateDir {
         self.audit().join("head")
     }
 
+    /// The file of this name in the head: where no folder stands before it, it lies among the grants.
+    pub(super) fn named(&self, name: &str) -> PathBuf {
+        if name.contains('/') { self.0.join(name) } else { self.credentials().join(name) }
+    }
+
     /// The folder of random keys.
     pub fn keys(&self) -> PathBuf {
         self.0.join("keys")

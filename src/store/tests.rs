@@ -7,6 +7,7 @@ mod damage;
 mod field;
 mod log;
 mod model;
+mod own;
 mod owners;
 mod permits;
 pub(super) mod processes;
@@ -15,6 +16,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -139,8 +141,12 @@ fn open(dir: &Path) -> FileStore {
     FileStore::new(StateDir::at(dir), parse)
 }
 
+/// As another program writes it: read by anybody, written by nobody else, whatever the mask of a test beside it is.
 fn write(path: &Path, bytes: &[u8]) {
-    File::create(path).unwrap().write_all(bytes).unwrap();
+    let mut file = File::create(path).unwrap();
+    file.write_all(bytes).unwrap();
+    let mode = file.metadata().unwrap().permissions().mode() & !0o022;
+    file.set_permissions(std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
 fn by() -> Approver {

@@ -139,7 +139,10 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
         return Ok(());
     }
     let (here, asked) = (Arc::clone(gateway), gone);
-    let find = move || outcome::find(&here.state, &*here.store, &asked, world::now());
+    let find = move || {
+        let log = (&here.state, &here.cards.decisions);
+        outcome::find(log, &*here.store, &asked, world::now())
+    };
     let found = blocking(find).await?;
     let mut book = gateway.cards.book();
     for (n, about) in open(&book) {

@@ -9,7 +9,11 @@ use super::book::About;
 use crate::{
     access::{AccountKey, Contact, records::Standing},
     gateway::setup_book::OwnersChat,
-    store::{Store, StoreError, audit::Line, paths::StateDir},
+    store::{
+        Store, StoreError,
+        audit::{Decisions, Line},
+        paths::StateDir,
+    },
 };
 
 /// How it ended.
@@ -104,13 +108,13 @@ impl Outcome {
 
 /// What became of requests that wait no more, each with when its time was over. Blocks on disk.
 pub(crate) fn find(
-    state: &StateDir,
+    (state, decisions): (&StateDir, &Decisions),
     store: &dyn Store,
     gone: &[(About, UnixMs)],
     now: UnixMs,
 ) -> Result<BTreeMap<About, Outcome>, StoreError> {
     let names = gone.iter().map(|(about, _)| about.request()).collect();
-    let lines = crate::store::audit::about(state, &names)?;
+    let lines = decisions.about(state, &names)?;
     let mut found = BTreeMap::new();
     for (about, ends) in gone {
         let written = lines.get(about.request()).and_then(|line| Outcome::of(line, now));

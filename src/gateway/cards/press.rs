@@ -412,7 +412,10 @@ async fn waiting(
 /// What became of a card's request, though the card does not say so yet.
 async fn ended(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreError> {
     let (here, asked) = (Arc::clone(gateway), [(card.about.clone(), UnixMs(card.ends))]);
-    let find = move || outcome::find(&here.state, &*here.store, &asked, world::now());
+    let find = move || {
+        let log = (&here.state, &here.cards.decisions);
+        outcome::find(log, &*here.store, &asked, world::now())
+    };
     let found = blocking(find).await?;
     let (outcome, zone) = (found.get(&card.about), &gateway.config().telling.zone);
     Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| face::sentence(outcome, &card.to, zone)))

@@ -23,6 +23,7 @@ use crate::{
         change::Change,
         file::{self, Found},
         files::FileStore,
+        own,
         pairing::Requests,
     },
 };
@@ -46,7 +47,7 @@ impl<'a> Desk<'a> {
     /// Behind a lock that is held already.
     pub(super) fn on(change: Change<'a>) -> Result<Self, StoreError> {
         let path = change.store.state.access_records();
-        let found = file::read(&path)?;
+        let found = own::read(&change.store.state, &path)?;
         let (records, now) = (doc::records(found.as_ref())?, change.now);
         Ok(Self { change, now, records, path, found, touched: false })
     }
@@ -272,7 +273,7 @@ pub(in crate::store) fn spend_link(
 ) -> Result<bool, StoreError> {
     let Some(claims) = claims else { return Ok(false) };
     let path = change.store.state.access_records();
-    let found = file::read(&path)?;
+    let found = own::read(&change.store.state, &path)?;
     let mut records = doc::records(found.as_ref())?;
     let now = change.now;
     let before = records.links.len();

@@ -1,28 +1,26 @@
-//! Who is let in by the store, since when, and by whom: the lists and the records, explained by the access log.
+//! Who is let in by the store, since when, and by whom: the lists and the records, explained by the access log's index.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{collections::BTreeSet, sync::PoisonError};
 
 use openclaw_plugin_sdk::UnixMs;
 
 use super::{AccessStore, Holder};
 use crate::{
     access::{AccountKey, Contact},
-    store::{
-        Store, StoreError,
-        audit::{self, Line, action},
-        files::FileStore,
-    },
+    store::{Store, StoreError, audit::Index, files::FileStore},
     world,
 };
 
 /// Everybody, ordered by channel, account and id.
 pub(super) fn holders(store: &FileStore, channel: Option<&str>) -> Result<Vec<Holder>, StoreError> {
     let meant = |key: &AccountKey| channel.is_none_or(|channel| key.channel == channel);
-    let lines = explained(store)?;
+    let mut index = store.index.lock().unwrap_or_else(PoisonError::into_inner);
+    let index = index.get_or_insert_with(|| Index::open(&store.state));
+    index.follow(&store.state)?;
     let told = |contact: &Contact| {
-        let line = lines.get(contact);
+        let line = index.admission(contact);
         let since = line.and_then(|line| world::from_iso(&line.at));
-        (since, line.map(|line| line.actor.clone()), line.map(|line| line.action.clone()))
+        (since, line.map(|line| line.by.clone()), line.map(|line| line.how.clone()))
     };
     let mut all = Vec::new();
     for key in store.state.allowlist_keys()?.into_iter().filter(meant) {
@@ -46,17 +44,4 @@ pub(super) fn holders(store: &FileStore, channel: Option<&str>) -> Result<Vec<Ho
     }
     all.sort_by(|a, b| a.contact.cmp(&b.contact));
     Ok(all)
-}
-
-/// The last line that let each id in.
-fn explained(store: &FileStore) -> Result<HashMap<Contact, Line>, StoreError> {
-    let mut lines = HashMap::new();
-    for line in audit::show(&store.state, usize::MAX)? {
-        if matches!(line.action.as_str(), action::ACCEPT | action::APPROVE)
-            && let Some(contact) = line.contact()
-        {
-            lines.insert(contact, line);
-        }
-    }
-    Ok(lines)
 }

@@ -49,7 +49,7 @@ impl AccessStore for FileStore {
 
     fn records(&self) -> Result<Arc<Index>, StoreError> {
         let path = || vec![self.state.access_records()];
-        self.records.get(&(), path, |found| super::index(found.first()))
+        self.records.get(&self.state, &(), path, |found| super::index(found.first()))
     }
 
     fn holders(&self, channel: Option<&str>) -> Result<Vec<Holder>, StoreError> {

@@ -3,23 +3,23 @@
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
-    io::Write,
+    io::{ErrorKind, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{UnixMs, own_file};
 
 use super::{
     Line, NOTHING, hash,
-    head::{Head, HeadFile},
+    head::{self, Head, HeadFile, Seen},
     rotated,
 };
 use crate::{
     store::{
         StoreError,
         file::{Identity, damaged, sync_dir},
-        io,
+        io, own,
         paths::StateDir,
     },
     world,
@@ -34,7 +34,8 @@ const TAIL: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(in crate::store) struct Log {
     path: PathBuf,
-    file: File,
+    /// Not there before the first line.
+    file: Option<File>,
     length: u64,
     rotate_at: u64,
     rotated: u64,
@@ -46,6 +47,14 @@ pub(in crate::store) struct Log {
     written_at: Option<UnixMs>,
     repaired: bool,
     in_doubt: bool,
+    doubt: Option<Doubt>,
+}
+
+/// Why log and head do not belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Doubt {
+    path: PathBuf,
+    why: String,
 }
 
 /// A whole line at the end of a log.
@@ -55,15 +64,16 @@ struct Last {
 }
 
 impl Log {
-    /// Opens it, and cuts off a last line that was never whole: such a line has decided nothing.
+    /// Opens it, and cuts off a last line that was never whole: such a line has decided nothing. A log and a head
+    /// that do not belong together are told by [`Self::doubt`], and nothing is written then.
     pub(in crate::store) fn open(state: &StateDir, rotate_at: u64) -> Result<Self, StoreError> {
-        let path = state.access_log();
-        let is_new = !path.exists();
-        let file = open(&path)?;
-        if is_new && let Some(dir) = path.parent() {
-            sync_dir(dir)?;
-        }
-        let (end, repaired) = repair(&file, &path)?;
+        let (path, head_path) = (state.access_log(), state.access_head());
+        let seen = head::peek(&head_path)?;
+        let file = existing(&path)?;
+        let (end, repaired) = match &file {
+            Some(file) => repair(file, &path)?,
+            None => (End { length: 0, last: None }, false),
+        };
         if repaired {
             tracing::warn!(log = %path.display(), "the access log's last line was torn, and is cut off");
         }
@@ -77,30 +87,75 @@ impl Log {
             }
         }
         let written_at = last.as_ref().and_then(|last| world::from_iso(&last.line.at));
-        let (head_file, head) = HeadFile::open(&state.access_head())?;
-        let head = head.unwrap_or_default();
-        let (after, unfinished) = match last {
-            Some(last) if last.line.seq > head.count => {
-                ((last.line.seq, last.hash), Some(last.line))
-            }
-            // The chain goes on from the head: what is missing before it stays visible.
-            _ if head.count > 0 => ((head.count, head.hash.clone()), None),
-            _ => ((0, NOTHING.to_owned()), None),
-        };
-        Ok(Self {
+        let doubt = doubt(state, &seen, last.as_ref());
+        let mut log = Self {
             path,
             file,
             length: end.length,
             rotate_at,
             rotated: rotated_to,
-            head_file,
-            head,
-            after,
-            unfinished,
+            head_file: HeadFile::at(head_path),
+            head: Head::default(),
+            after: (0, NOTHING.to_owned()),
+            unfinished: None,
             written_at,
             repaired,
             in_doubt: false,
-        })
+            doubt,
+        };
+        log.follow(state, seen, last)?;
+        Ok(log)
+    }
+
+    /// Says what the next line follows, and makes a head that knows of the files.
+    fn follow(
+        &mut self,
+        state: &StateDir,
+        seen: Seen,
+        last: Option<Last>,
+    ) -> Result<(), StoreError> {
+        self.head = match seen {
+            Seen::Head(head) => head,
+            Seen::Nothing | Seen::Unreadable => Head::default(),
+        };
+        match last {
+            Some(last) if last.line.seq > self.head.count => {
+                self.after = (last.line.seq, last.hash);
+                self.unfinished = Some(last.line).filter(|_| self.doubt.is_none());
+            }
+            // The chain goes on from the head: what is missing before it stays visible.
+            _ if self.head.count > 0 => self.after = (self.head.count, self.head.hash.clone()),
+            _ => {}
+        }
+        if self.doubt.is_none() && self.head.own.is_none() {
+            self.head.own = Some(own::present(state));
+            self.head_file.write(&self.head, true)?;
+        }
+        Ok(())
+    }
+
+    /// Why log and head do not belong together, if they do not.
+    pub(in crate::store) fn doubt(&self) -> Option<StoreError> {
+        let Doubt { path, why } = self.doubt.as_ref()?;
+        let why = format!("{why}; put the right files there, or see `openclaw audit accept`");
+        Some(damaged(path, None, &why))
+    }
+
+    /// What is wrong, for a person: below the state folder.
+    pub(in crate::store) fn doubted(&self) -> Option<(&Path, &str)> {
+        self.doubt.as_ref().map(|doubt| (doubt.path.as_path(), doubt.why.as_str()))
+    }
+
+    /// What the head says.
+    pub(in crate::store) fn said(&self) -> &Head {
+        &self.head
+    }
+
+    /// Goes on with the files as they are.
+    pub(in crate::store) fn accept(&mut self, state: &StateDir) {
+        self.doubt = None;
+        self.head.own = Some(own::present(state));
+        self.head.wrote.retain(|name, _| state.named(name).exists());
     }
 
     /// True where a line could be neither written whole nor taken back.
@@ -123,11 +178,6 @@ impl Log {
         self.repaired
     }
 
-    /// How many lines were finished, and the hash of the last.
-    pub(super) fn head(&self) -> (u64, &str) {
-        (self.head.count, &self.head.hash)
-    }
-
     /// True where the file is as we left it.
     pub(in crate::store) fn wrote(&self, path: &Path, identity: Identity) -> bool {
         self.head.wrote.get(&name(path)).is_some_and(|text| *text == identity.to_text())
@@ -148,10 +198,19 @@ impl Log {
         if self.length >= self.rotate_at {
             self.rotate()?;
         }
-        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let made = open(&self.path)?;
+                self.path.parent().map_or(Ok(()), sync_dir)?;
+                made
+            }
+        };
+        let file = self.file.insert(file);
+        let written = file.write_all(&text).and_then(|()| file.sync_data());
         if let Err(error) = written {
             // What is there of it must not be taken for a decision.
-            self.file.set_len(self.length).map_err(|error| {
+            file.set_len(self.length).map_err(|error| {
                 self.in_doubt = true;
                 io("write", &self.path, error)
             })?;
@@ -162,17 +221,22 @@ impl Log {
         Ok(())
     }
 
-    /// Says that everything the log says is done, and which files that has made.
+    /// Says that everything the log says is done, and which files that has made; `own` holds the digests of those
+    /// that nobody else writes.
     pub(in crate::store) fn finish(
         &mut self,
         wrote: impl IntoIterator<Item = (PathBuf, Identity)>,
+        own: BTreeMap<String, String>,
     ) -> Result<(), StoreError> {
         let wrote = wrote.into_iter().map(|(path, identity)| (name(&path), identity.to_text()));
         let wrote: BTreeMap<_, _> = wrote.collect();
+        let is_news = !own.is_empty();
         self.head.wrote.extend(wrote);
+        self.head.own.get_or_insert_default().extend(own);
         (self.head.count, self.head.hash) = self.after.clone();
+        self.head_file.write(&self.head, is_news)?;
         self.unfinished = None;
-        self.head_file.write(&self.head)
+        Ok(())
     }
 
     fn rotate(&mut self) -> Result<(), StoreError> {
@@ -180,14 +244,46 @@ impl Log {
         self.rotated += 1;
         let aside = self.path.with_file_name(format!("access-{}.jsonl", self.rotated));
         std::fs::rename(&self.path, aside).map_err(failed)?;
-        self.file = open(&self.path)?;
+        self.file = Some(open(&self.path)?);
         self.length = 0;
         self.path.parent().map_or(Ok(()), sync_dir)
     }
 }
 
+/// Why log and head do not belong together.
+fn doubt(state: &StateDir, seen: &Seen, last: Option<&Last>) -> Option<Doubt> {
+    let of_head = |why: &str| Doubt { path: state.access_head(), why: why.to_owned() };
+    let of_log = |why: String| Doubt { path: state.access_log(), why };
+    let head = match (seen, last) {
+        (Seen::Nothing, None) => return None,
+        (Seen::Nothing, Some(_)) => return Some(of_head("it is missing beside its access log")),
+        (Seen::Unreadable, _) => return Some(of_head("it cannot be read")),
+        (Seen::Head(head), _) => head,
+    };
+    let count = head.count;
+    let Some(last) = last else {
+        let why = || of_log(format!("it is missing; its head says that it has {count} lines"));
+        return (count > 0).then(why);
+    };
+    let (seq, before) = (last.line.seq, if count > 0 { head.hash.as_str() } else { NOTHING });
+    if seq < count {
+        return Some(of_log(format!("it ends with line {seq}; its head says {count}")));
+    }
+    let is_other = seq == count && last.hash != head.hash;
+    let is_strange = seq == count + 1 && last.line.prev != before;
+    (is_other || is_strange)
+        .then(|| of_log("its end is not the one that its head names".to_owned()))
+}
+
+/// The last line, where it is one behind the line of this number: it may be underway. Takes no lock.
+pub(in crate::store) fn underway(state: &StateDir, count: u64) -> Option<Line> {
+    let path = state.access_log();
+    let last = end_of(&own_file::open(&path).ok()?, &path).ok()?.last?;
+    (last.line.seq > count).then_some(last.line)
+}
+
 /// The file's name, and its folder's where that is not the one of grants: two folders have a `paired.json`.
-fn name(path: &Path) -> String {
+pub(in crate::store) fn name(path: &Path) -> String {
     let text = |name: Option<&std::ffi::OsStr>| {
         name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     };
@@ -195,10 +291,18 @@ fn name(path: &Path) -> String {
     if folder == "credentials" { file } else { format!("{folder}/{file}") }
 }
 
+fn existing(path: &Path) -> Result<Option<File>, StoreError> {
+    match own_file::open_with(OpenOptions::new().read(true).append(true), path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io("write", path, error)),
+    }
+}
+
 fn open(path: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);
-    options.open(path).map_err(|error| io("write", path, error))
+    own_file::open_with(&mut options, path).map_err(|error| io("write", path, error))
 }
 
 struct End {

@@ -18,7 +18,11 @@ use crate::{
         setup_code::{SetupCode, SetupId, State},
         token::TokenDigest,
     },
-    store::{StoreError, file::Identity, files::FileStore},
+    store::{
+        StoreError,
+        file::{self, Identity},
+        files::FileStore,
+    },
 };
 
 /// Retries are written this often at most, so that other processes see who still waits.
@@ -213,39 +217,44 @@ type Held<T> = Result<(Arc<T>, Option<Identity>), StoreError>;
 impl FileStore {
     pub(super) fn paired(&self) -> Held<Paired> {
         let path = self.state.devices().join("paired.json");
-        self.devices.paired.look(&path, |found| Paired::parse(&path, found))
+        self.devices.paired.look(&self.state, &path, |found| Paired::parse(&path, found))
     }
 
     pub(super) fn pending(&self) -> Held<Pending> {
         let path = self.state.devices().join("pending.json");
-        self.devices.pending.look(&path, |found| Pending::parse(&path, found))
+        self.devices.pending.look(&self.state, &path, |found| Pending::parse(&path, found))
     }
 
     pub(super) fn codes(&self) -> Held<Codes> {
         let path = self.state.devices().join("bootstrap.json");
-        self.devices.codes.look(&path, |found| Codes::parse(&path, found))
+        self.devices.codes.look(&self.state, &path, |found| Codes::parse(&path, found))
     }
 
     pub(super) fn removed(&self) -> Held<Table> {
         let path = self.state.devices().join("removed.json");
-        self.devices.removed.look(&path, |found| Table::parse(&path, found))
+        self.devices.removed.look(&self.state, &path, |found| Table::parse(&path, found))
     }
 
     pub(super) fn node_pending(&self) -> Held<Table> {
         let path = self.state.nodes().join("pending.json");
-        self.devices.node_pending.look(&path, |found| Table::parse(&path, found))
+        self.devices.node_pending.look(&self.state, &path, |found| Table::parse(&path, found))
     }
 
     pub(super) fn node_paired(&self) -> Held<Table> {
         let path = self.state.nodes().join("paired.json");
-        self.devices.node_paired.look(&path, |found| Table::parse(&path, found))
+        self.devices.node_paired.look(&self.state, &path, |found| Table::parse(&path, found))
     }
 
-    /// Which devices have rights, without a look at what they are.
-    pub(in crate::store) fn device_names(&self) -> Result<Vec<DeviceId>, StoreError> {
-        let (paired, removed) = (self.paired()?.0, self.removed()?.0);
-        let named = paired.table.rows().filter(|(key, _)| removed.row(key).is_none());
-        Ok(named.filter_map(|(key, _)| DeviceId::parse(key)).collect())
+    /// The names in the files of paired and of removed devices, whatever the log says of these files.
+    pub(in crate::store) fn device_names_in_files(
+        &self,
+    ) -> Result<(Vec<DeviceId>, Vec<DeviceId>), StoreError> {
+        let names = |name: &str| -> Result<Vec<DeviceId>, StoreError> {
+            let path = self.state.devices().join(name);
+            let table = Table::parse(&path, file::read(&path)?)?;
+            Ok(table.rows().filter_map(|(key, _)| DeviceId::parse(key)).collect())
+        };
+        Ok((names("paired.json")?, names("removed.json")?))
     }
 
     /// Reads every row of every file. An error names the one that cannot be understood.

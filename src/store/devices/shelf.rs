@@ -8,7 +8,9 @@ use std::{
 use crate::store::{
     StoreError,
     cache::Damage,
-    file::{self, Found, Identity},
+    file::{Found, Identity},
+    own,
+    paths::StateDir,
 };
 
 /// One file's content.
@@ -18,6 +20,8 @@ pub(super) struct Shelf<T>(RwLock<Option<Kept<T>>>);
 #[derive(Debug)]
 struct Kept<T> {
     identity: Option<Identity>,
+    /// Of the head, where nothing but it says that there never was such a file.
+    head: Option<Identity>,
     value: Result<Arc<T>, Damage>,
 }
 
@@ -31,34 +35,45 @@ impl<T> Shelf<T> {
     /// The content: one `stat` while the file is the same.
     pub(super) fn look(
         &self,
+        state: &StateDir,
         path: &Path,
         parse: impl FnOnce(Option<Found>) -> Result<T, StoreError>,
     ) -> Result<(Arc<T>, Option<Identity>), StoreError> {
-        let identity = Identity::at(path)?;
-        if let Some(kept) = &*self.0.read().unwrap_or_else(PoisonError::into_inner)
-            && kept.identity == identity
-        {
+        let now = || -> Result<_, StoreError> {
+            let identity = Identity::at(path)?;
+            let is_told = identity.is_none() && own::name(state, path).is_some();
+            let head = if is_told { Identity::at(&state.access_head())? } else { None };
+            Ok((identity, head))
+        };
+        let same = |kept: &&Kept<T>, now: (Option<Identity>, Option<Identity>)| {
+            (kept.identity, kept.head) == now
+        };
+        let seen = now()?;
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.as_ref().filter(|kept| same(kept, seen)) {
             return kept.seen();
         }
+        drop(kept);
         // Whoever waits here finds what the one before him has read.
         let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let identity = Identity::at(path)?;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.identity == identity) {
+        let seen = now()?;
+        if let Some(kept) = kept.as_ref().filter(|kept| same(kept, seen)) {
             return kept.seen();
         }
-        let found = file::read(path)?;
+        let found = own::read(state, path)?;
         let identity = found.as_ref().map(|found| found.identity);
+        let head = seen.1.filter(|_| identity.is_none());
         let value = match parse(found) {
             Ok(value) => Ok(Arc::new(value)),
             Err(StoreError::Damaged { path, line, why }) => Err(Damage { path, line, why }),
             Err(error) => return Err(error),
         };
-        kept.insert(Kept { identity, value }).seen()
+        kept.insert(Kept { identity, head, value }).seen()
     }
 
     /// The content after a write of our own.
     pub(super) fn keep(&self, identity: Identity, value: Arc<T>) {
-        let kept = Kept { identity: Some(identity), value: Ok(value) };
+        let kept = Kept { identity: Some(identity), head: None, value: Ok(value) };
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
     }
 }

@@ -171,3 +171,27 @@ fn whoever_may_only_pair_manages_his_own_device() {
     let gone = key(7).id();
     assert_eq!(bed.store.remove_device(&host(), &gone, NOW).unwrap(), Err(Untouched::Unknown));
 }
+
+#[test]
+fn case_126_without_the_list_of_removed_devices_no_device_is_known_or_admitted() {
+    let bed = Bed::new();
+    let device = bed.pairs(1, operator(&[Scope::Read])).id();
+    bed.pairs(2, operator(&[Scope::Read]));
+    bed.store.remove_device(&host(), &device, NOW).unwrap().unwrap();
+    let path = bed.store.state.devices().join("removed.json");
+    let whole = std::fs::read(&path).unwrap();
+    for changed in [None, Some("{}"), Some("")] {
+        std::fs::remove_file(&path).unwrap();
+        changed.iter().for_each(|text| write(&path, text.as_bytes()));
+        for store in [&bed.store, &bed.other()] {
+            store.device(&device).unwrap_err();
+            let wish = wish(1, operator(&[Scope::Read]));
+            let fresh = [(Role::Operator, token(70))];
+            store.admit_device(&wish, ApprovedVia::Silent, &fresh, NOW).unwrap_err();
+        }
+        assert!(!bed.store.verify(NOW).unwrap().is_whole());
+        write(&path, &whole);
+        assert!(matches!(bed.other().device(&device).unwrap(), Known::Removed));
+    }
+    assert!(bed.store.verify(NOW).unwrap().is_whole());
+}

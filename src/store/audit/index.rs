@@ -1,0 +1,116 @@
+//! Who let whom in, by the log, without reading it again: an index that grows with the log. It can be told from the
+//! log at any time, so a missing, older or foreign one costs one reading and nothing else.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Line, action, read::Reading};
+use crate::{
+    access::Contact,
+    store::{StoreError, paths::StateDir, private},
+};
+
+const VERSION: u64 = 1;
+/// What was read beyond the file is written there when it is more than so many bytes.
+const BEHIND: u64 = 256 * 1024;
+
+/// How somebody was let in.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(in crate::store) struct Admission {
+    /// When, as the log writes it.
+    pub(in crate::store) at: String,
+    /// Who did it.
+    pub(in crate::store) by: String,
+    /// The word of the log for how.
+    pub(in crate::store) how: String,
+}
+
+/// The last line that let each id in, for those whom no later line takes it from.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(in crate::store) struct Index {
+    version: u64,
+    place: Place,
+    who: BTreeMap<String, Admission>,
+    /// So much was read since it was written.
+    #[serde(skip)]
+    behind: u64,
+}
+
+/// How far a log was read: full logs, bytes of the next one, and the hash of the last line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) struct Place {
+    pub(super) number: u64,
+    pub(super) at: u64,
+    pub(super) hash: String,
+}
+
+impl Index {
+    /// The index in the state folder, or one that knows nothing yet.
+    pub(in crate::store) fn open(state: &StateDir) -> Self {
+        let found = private::read(&path(state)).ok().flatten();
+        let index: Option<Self> = found.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        index.filter(|index| index.version == VERSION).unwrap_or_default()
+    }
+
+    /// Reads what is new, and says how many bytes that was.
+    pub(in crate::store) fn follow(&mut self, state: &StateDir) -> Result<u64, StoreError> {
+        let mut reading = match Reading::resume(state, &self.place)? {
+            Some(reading) => reading,
+            None => {
+                *self = Self::default();
+                Reading::new(state)
+            }
+        };
+        self.version = VERSION;
+        let who = &mut self.who;
+        let mut bytes = 0;
+        reading.go(state, &mut |_: &Path, _, line| {
+            bytes += u64::try_from(line.len()).unwrap_or_default() + 1;
+            note(who, line);
+        })?;
+        self.place = reading.place()?;
+        self.behind += bytes;
+        if self.behind > BEHIND {
+            match private::replace_json(&path(state), self) {
+                Ok(()) => self.behind = 0,
+                // It is read again.
+                Err(error) => tracing::debug!(%error, "the access log's index was not written"),
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// How this id was let in.
+    pub(in crate::store) fn admission(&self, contact: &Contact) -> Option<&Admission> {
+        self.who.get(&contact.to_string())
+    }
+}
+
+fn path(state: &StateDir) -> std::path::PathBuf {
+    state.audit().join("index.json")
+}
+
+fn note(who: &mut BTreeMap<String, Admission>, bytes: &[u8]) {
+    // Most lines are of strangers, and need no understanding.
+    const WORDS: [&str; 4] = [
+        "\"action\":\"accept\"",
+        "\"action\":\"approve\"",
+        "\"action\":\"block\"",
+        "\"action\":\"revoke\"",
+    ];
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    if !WORDS.iter().any(|word| text.contains(word)) {
+        return;
+    }
+    let Ok(line) = serde_json::from_slice::<Line>(bytes) else { return };
+    let Some(contact) = line.contact() else { return };
+    match line.action.as_str() {
+        action::ACCEPT | action::APPROVE => {
+            let Line { at, actor: by, action: how, .. } = line;
+            who.insert(contact.to_string(), Admission { at, by, how });
+        }
+        action::BLOCK | action::REVOKE => drop(who.remove(&contact.to_string())),
+        _ => {}
+    }
+}

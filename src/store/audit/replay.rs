@@ -1,0 +1,293 @@
+//! What the lines say of the state, and whether the state says so.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use openclaw_plugin_sdk::{SenderId, UnixMs};
+
+use super::{
+    Line, action,
+    verify::{Problem, Unexplained, below},
+};
+use crate::{
+    access::{AccountKey, Contact, owner::Owner},
+    device::identity::DeviceId,
+    store::{StoreError, access, allowlist, file, files::FileStore, io, owners},
+    world,
+};
+
+const RECORDS: &str = "access/grants.json";
+const OWNERS: &str = "credentials/owners.json";
+const REMOVED: &str = "devices/removed.json";
+
+/// An id on a channel, whatever the account.
+type Id = (String, SenderId);
+
+/// Who should be there, by the lines alone.
+#[derive(Debug, Default)]
+pub(super) struct Replay {
+    entries: BTreeMap<AccountKey, BTreeSet<SenderId>>,
+    grants: BTreeSet<Contact>,
+    devices: BTreeSet<String>,
+    /// Each with the line that says so last.
+    owners: BTreeMap<Owner, u64>,
+    blocks: BTreeMap<Id, u64>,
+    removed: BTreeMap<String, u64>,
+    ends: BTreeMap<Contact, (u64, UnixMs)>,
+    /// What was ever joined: a block holds for every id of a person.
+    people: Vec<BTreeSet<Contact>>,
+    /// Whom a block may concern, whether or not it was taken back.
+    blocked: BTreeSet<Id>,
+}
+
+impl Replay {
+    /// The next line.
+    pub(super) fn read(&mut self, line: &Line) {
+        self.device(line);
+        if line.action == action::AUDIT_ACCEPT {
+            // From here on the files say what holds.
+            self.owners.values_mut().for_each(|seq| *seq = 0);
+            (self.blocks, self.removed, self.ends) = Default::default();
+        }
+        let sender = line.subject.as_deref().and_then(|subject| SenderId::new(subject).ok());
+        let (Some(channel), Some(sender)) = (line.channel.clone(), sender) else { return };
+        match line.action.as_str() {
+            action::ACCEPT | action::APPROVE | action::EXTEND => self.grant(line),
+            action::BLOCK => self.block(line.seq, &(channel, sender)),
+            action::UNBLOCK => {
+                for id in self.ids(&(channel, sender)) {
+                    self.blocks.remove(&id);
+                }
+            }
+            action::REVOKE => self.revoke(line),
+            action::CLAIM | action::OWNER_ADD => {
+                self.owners.insert(Owner { channel, sender }, line.seq);
+            }
+            action::OWNER_REMOVE => {
+                self.owners.remove(&Owner { channel, sender });
+            }
+            _ => {}
+        }
+    }
+
+    fn device(&mut self, line: &Line) {
+        let Some(device) = &line.subject else { return };
+        match line.action.as_str() {
+            action::DEVICE_ADMIT | action::DEVICE_APPROVE => {
+                self.devices.insert(device.clone());
+                self.removed.remove(device);
+            }
+            action::DEVICE_REMOVE => {
+                self.devices.remove(device);
+                self.removed.insert(device.clone(), line.seq);
+            }
+            _ => {}
+        }
+    }
+
+    fn grant(&mut self, line: &Line) {
+        let Some(contact) = line.contact() else { return };
+        if let Some(with) = line.with.as_deref().and_then(Contact::parse) {
+            self.grants.insert(with.clone());
+            self.join([contact.clone(), with].into());
+        }
+        let until = line.until.as_deref().and_then(world::from_iso);
+        self.ends.remove(&contact);
+        if let Some(until) = until {
+            self.ends.insert(contact.clone(), (line.seq, until));
+        }
+        // Leave that ends, or that is joined to other leave, stands in no list of the field.
+        if line.action == action::APPROVE && line.until.is_none() && line.with.is_none() {
+            let entries = self.entries.entry(contact.key.clone()).or_default();
+            entries.insert(contact.sender.clone());
+        }
+        self.grants.insert(contact);
+    }
+
+    fn join(&mut self, mut person: BTreeSet<Contact>) {
+        let known = |one: &BTreeSet<Contact>, person: &BTreeSet<Contact>| !one.is_disjoint(person);
+        while let Some(at) = self.people.iter().position(|one| known(one, &person)) {
+            person.extend(self.people.swap_remove(at));
+        }
+        self.people.push(person);
+    }
+
+    /// Every id that was ever joined to this one.
+    fn ids(&self, id: &Id) -> BTreeSet<Id> {
+        let of = |contact: &Contact| (contact.key.channel.clone(), contact.sender.clone());
+        let joined = self.people.iter().filter(|one| one.iter().any(|contact| of(contact) == *id));
+        joined.flatten().map(of).chain([id.clone()]).collect()
+    }
+
+    fn block(&mut self, seq: u64, id: &Id) {
+        let ids = self.ids(id);
+        let is_hit = |contact: &Contact| {
+            ids.contains(&(contact.key.channel.clone(), contact.sender.clone()))
+        };
+        self.grants.retain(|contact| !is_hit(contact));
+        self.ends.retain(|contact, _| !is_hit(contact));
+        for (key, entries) in &mut self.entries {
+            entries.retain(|sender| !ids.contains(&(key.channel.clone(), sender.clone())));
+        }
+        self.blocks.insert(id.clone(), seq);
+        self.blocked.extend(ids);
+    }
+
+    fn revoke(&mut self, line: &Line) {
+        let Some(contact) = line.contact() else { return };
+        let joined = self.people.iter().find(|person| person.contains(&contact));
+        for one in joined.cloned().unwrap_or_default().into_iter().chain([contact]) {
+            if let Some(entries) = self.entries.get_mut(&one.key) {
+                entries.remove(&one.sender);
+            }
+            self.grants.remove(&one);
+            self.ends.remove(&one);
+        }
+    }
+
+    /// What lines say and the state does not, and what the state says and no line.
+    pub(super) fn compare(
+        &self,
+        store: &FileStore,
+        now: UnixMs,
+    ) -> (Vec<Problem>, Vec<Unexplained>) {
+        let (mut undone, mut missing) = (Vec::new(), BTreeSet::new());
+        let checks: [(&str, Check); 4] = [
+            (RECORDS, Self::records),
+            (OWNERS, Self::owners),
+            (REMOVED, Self::devices),
+            ("credentials", Self::lists),
+        ];
+        for (name, check) in checks {
+            if let Err(error) = check(self, store, now, &mut undone, &mut missing) {
+                let (path, why) = match error {
+                    StoreError::Damaged { path, why, .. } => (below(store, &path), why),
+                    error => (PathBuf::from(name), error.to_string()),
+                };
+                undone.push(Problem::File(path, why));
+            }
+        }
+        (undone, missing.into_iter().collect())
+    }
+
+    fn records(
+        &self,
+        store: &FileStore,
+        now: UnixMs,
+        undone: &mut Vec<Problem>,
+        missing: &mut BTreeSet<Unexplained>,
+    ) -> Result<(), StoreError> {
+        let index = access::index(file::read(&store.state.access_records())?.as_ref())?;
+        let records = index.records();
+        for ((channel, sender), seq) in &self.blocks {
+            if !records.is_blocked(channel, sender) {
+                let says = format!("blocks {channel}:{sender}");
+                undone.push(Problem::Undone { seq: *seq, says, file: RECORDS });
+            }
+        }
+        for (contact, (seq, until)) in &self.ends {
+            let kept = records.grant(contact).and_then(|grant| grant.until);
+            if *until > now && kept != Some(*until) {
+                let says = format!("lets {contact} in until {}", world::iso(*until));
+                undone.push(Problem::Undone { seq: *seq, says, file: RECORDS });
+            }
+        }
+        for block in &records.blocks {
+            let id = (block.channel.clone(), block.sender.clone());
+            if !self.blocked.contains(&id) {
+                missing.insert(Unexplained::Block(id.0, id.1));
+            }
+        }
+        let unknown = records.grants.iter().filter(|grant| !self.grants.contains(&grant.contact));
+        missing.extend(unknown.map(|grant| Unexplained::Grant(grant.contact.clone())));
+        Ok(())
+    }
+
+    fn owners(
+        &self,
+        store: &FileStore,
+        _now: UnixMs,
+        undone: &mut Vec<Problem>,
+        missing: &mut BTreeSet<Unexplained>,
+    ) -> Result<(), StoreError> {
+        let seats = owners::owners(file::read(&store.state.owners())?.as_ref())?.1;
+        for (owner, seq) in &self.owners {
+            if *seq > 0 && !seats.owners.0.contains(owner) {
+                let says = format!("makes {}:{} an owner", owner.channel, owner.sender);
+                undone.push(Problem::Undone { seq: *seq, says, file: OWNERS });
+            }
+        }
+        let unknown = seats.owners.0.iter().filter(|owner| !self.owners.contains_key(owner));
+        missing.extend(unknown.cloned().map(Unexplained::Owner));
+        Ok(())
+    }
+
+    fn devices(
+        &self,
+        store: &FileStore,
+        _now: UnixMs,
+        undone: &mut Vec<Problem>,
+        missing: &mut BTreeSet<Unexplained>,
+    ) -> Result<(), StoreError> {
+        let (paired, removed) = store.device_names_in_files()?;
+        for (device, seq) in &self.removed {
+            if !removed.iter().any(|id| id.as_str() == device) {
+                let says = format!("removes the device {device}");
+                undone.push(Problem::Undone { seq: *seq, says, file: REMOVED });
+            }
+        }
+        for device in &removed {
+            if !self.removed.contains_key(device.as_str()) {
+                missing.insert(Unexplained::Removed(device.clone()));
+            }
+        }
+        let is_known =
+            |device: &DeviceId| removed.contains(device) || self.devices.contains(device.as_str());
+        missing.extend(paired.into_iter().filter(|it| !is_known(it)).map(Unexplained::Device));
+        Ok(())
+    }
+
+    fn lists(
+        &self,
+        store: &FileStore,
+        _now: UnixMs,
+        _undone: &mut Vec<Problem>,
+        missing: &mut BTreeSet<Unexplained>,
+    ) -> Result<(), StoreError> {
+        let none = BTreeSet::new();
+        for path in allowlists(&store.state.credentials())? {
+            let key = self.entries.keys().find(|key| store.state.allowlists(key).contains(&path));
+            let known = key.and_then(|key| self.entries.get(key)).unwrap_or(&none);
+            // A file of an account without a line has no explained entry, whichever channel it is of.
+            let channel = key.map_or("", |key| key.channel.as_str());
+            let found = file::read(&path)?;
+            let list = allowlist::approved(found.as_slice(), channel, store.parse)?;
+            for sender in list.senders().filter(|sender| !known.contains(sender)) {
+                missing.insert(Unexplained::Entry { file: path.clone(), sender: sender.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+type Check = fn(
+    &Replay,
+    &FileStore,
+    UnixMs,
+    &mut Vec<Problem>,
+    &mut BTreeSet<Unexplained>,
+) -> Result<(), StoreError>;
+
+fn allowlists(dir: &Path) -> Result<BTreeSet<PathBuf>, StoreError> {
+    let failed = |error| io("read", dir, error);
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.to_str().is_some_and(|path| path.ends_with("-allowFrom.json")) {
+            found.insert(path);
+        }
+    }
+    Ok(found)
+}

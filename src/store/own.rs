@@ -1,0 +1,140 @@
+//! What the access log's head says of the state files: one that it names and that is gone is damage, and so is one
+//! that only this program writes and that is not as it was written. Files of the field may be changed by others.
+
+use std::{collections::BTreeMap, fmt, io::ErrorKind, path::Path};
+
+use openclaw_plugin_sdk::own_file;
+
+use super::{
+    StoreError,
+    audit::{self, Head, Seen},
+    file::{self, Found, Identity, damaged},
+    io,
+    paths::StateDir,
+};
+
+/// The state files that nobody else writes, below the state folder.
+pub(super) const OWN: [&str; 3] =
+    ["access/grants.json", "credentials/owners.json", "devices/removed.json"];
+
+/// So often a file is read again that is written meanwhile.
+const TRIES: usize = 64;
+
+/// What is wrong with a state file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wrong {
+    /// It is not as this program wrote it.
+    Changed,
+    /// This program wrote it, and it is gone.
+    Missing,
+    /// Only this program writes it, and it did not.
+    Unexpected,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Changed => "it is not as this program wrote it",
+            Self::Missing => "it is missing, and this program wrote it",
+            Self::Unexpected => "this program did not write it, and nobody else may",
+        })
+    }
+}
+
+/// The name of a file that nobody else writes; `None` for one of the field.
+pub(super) fn name(state: &StateDir, path: &Path) -> Option<&'static str> {
+    let below = path.strip_prefix(state.path()).ok()?;
+    OWN.into_iter().find(|own| below == Path::new(own))
+}
+
+/// What tells one content of a file from another, wherever it lies.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    audit::hash(bytes)
+}
+
+/// The files that are there and that nobody else writes, for a head that knows of none yet.
+pub(super) fn present(state: &StateDir) -> BTreeMap<String, String> {
+    let there = |own: &&str| {
+        let bytes = own_file::read(&state.path().join(own)).ok()?;
+        (!bytes.is_empty()).then(|| ((*own).to_owned(), digest(&bytes)))
+    };
+    OWN.iter().filter_map(there).collect()
+}
+
+/// Reads a state file as [`file::read`] does, and compares it with what the head says. Needs no lock: what somebody
+/// is writing just now is told by the last line of the log.
+pub(super) fn read(state: &StateDir, path: &Path) -> Result<Option<Found>, StoreError> {
+    let own = name(state, path);
+    for _ in 0..TRIES {
+        let found = file::read(path)?;
+        if own.is_none() && found.is_some() {
+            return Ok(found);
+        }
+        let Some(head) = head(state)? else { return Ok(found) };
+        let text = found.as_ref().map(|found| found.text.as_bytes());
+        let Some(wrong) = judge(state, &head, path, text) else { return Ok(found) };
+        let is_same = Identity::at(path)? == found.as_ref().map(|found| found.identity);
+        if is_same && self::head(state)?.as_ref() == Some(&head) {
+            return Err(damage(path, wrong));
+        }
+    }
+    Err(StoreError::Busy { path: path.to_owned(), holder: "another process".to_owned() })
+}
+
+/// What is wrong with a file of these bytes, by the head.
+pub(super) fn judge(
+    state: &StateDir,
+    head: &Head,
+    path: &Path,
+    bytes: Option<&[u8]>,
+) -> Option<Wrong> {
+    let own = name(state, path);
+    let said = own.zip(head.own.as_ref()).map(|(own, all)| (own, all.get(own)));
+    let Some(bytes) = bytes else {
+        let named = head.wrote.contains_key(&audit::name(path));
+        return (named || matches!(said, Some((_, Some(_))))).then_some(Wrong::Missing);
+    };
+    let (own, said) = said?;
+    let digest = digest(bytes);
+    if said == Some(&digest) {
+        return None;
+    }
+    let underway = audit::underway(state, head.count);
+    if underway.is_some_and(|line| line.made.get(own) == Some(&digest)) {
+        return None;
+    }
+    Some(if said.is_some() { Wrong::Changed } else { Wrong::Unexpected })
+}
+
+/// The error for it, with the way out.
+pub(super) fn damage(path: &Path, wrong: Wrong) -> StoreError {
+    damaged(
+        path,
+        None,
+        &format!("{wrong}; put the right one there, or see `openclaw audit accept`"),
+    )
+}
+
+/// What the head says; `None` in a folder without a log.
+pub(super) fn head(state: &StateDir) -> Result<Option<Head>, StoreError> {
+    let path = state.access_head();
+    match audit::peek(&path)? {
+        Seen::Head(head) => Ok(Some(head)),
+        Seen::Nothing if !has_log(state)? => Ok(None),
+        Seen::Nothing => Err(damage(&path, Wrong::Missing)),
+        // Somebody may be writing it.
+        Seen::Unreadable => match audit::peek(&path)? {
+            Seen::Head(head) => Ok(Some(head)),
+            _ => Err(damage(&path, Wrong::Changed)),
+        },
+    }
+}
+
+fn has_log(state: &StateDir) -> Result<bool, StoreError> {
+    let path = state.access_log();
+    match std::fs::metadata(&path) {
+        Ok(meta) => Ok(meta.len() > 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io("read", &path, error)),
+    }
+}

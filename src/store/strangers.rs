@@ -1,0 +1,54 @@
+//! How much strangers can have written into the access log: so many lines an hour, all of them together. What is
+//! decided is always written.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+const HOUR: Duration = Duration::from_hours(1);
+/// Requests, refused commands and presses, wrong claims: all that nobody with rights has caused.
+pub(super) const LINES_AN_HOUR: usize = 600;
+
+/// The lines of the present hour, by a clock that nobody can set.
+#[derive(Debug)]
+pub(super) struct Strangers {
+    clock: fn() -> Duration,
+    hour: Mutex<Hour>,
+}
+
+#[derive(Debug, Default)]
+struct Hour {
+    since: Option<Duration>,
+    lines: usize,
+    withheld: usize,
+}
+
+impl Strangers {
+    /// Nothing was written yet. The clock must never go back.
+    pub(super) fn new(clock: fn() -> Duration) -> Self {
+        Self { clock, hour: Mutex::default() }
+    }
+
+    /// Whether so many lines may still be written, which then count as written.
+    pub(super) fn may_write(&self, lines: usize) -> bool {
+        let now = (self.clock)();
+        let mut hour = self.hour.lock().unwrap_or_else(PoisonError::into_inner);
+        if hour.since.is_none_or(|since| now.saturating_sub(since) >= HOUR) {
+            if hour.withheld > 0 {
+                let lines = hour.withheld;
+                tracing::warn!(lines, "lines about strangers were left out of the access log");
+            }
+            *hour = Hour { since: Some(now), ..Hour::default() };
+        }
+        if hour.lines + lines > LINES_AN_HOUR {
+            if hour.withheld == 0 {
+                tracing::warn!("strangers have filled their share of the access log for this hour");
+            }
+            hour.withheld += lines;
+            return false;
+        }
+        hour.lines += lines;
+        true
+    }
+}
