@@ -6,9 +6,9 @@ use std::{net::IpAddr, path::PathBuf};
 
 use openclaw_plugin_sdk::Secret;
 
-use self::values::{networks, path, secret, words};
+use self::values::{entries, networks, path, secret, words};
 use super::{names::nested, opening, problem::Stand, section::Section};
-use crate::device::{locality::Network, surface::CommandPolicy};
+use crate::device::{identity::DeviceId, locality::Network, surface::CommandPolicy};
 
 /// The `[gateway]` table but for its port, which is `Config::port`.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +118,8 @@ impl Default for Limits {
 pub struct Nodes {
     /// `[gateway.nodes.commands]`.
     pub commands: CommandPolicy,
+    /// The nodes that every device with `operator.write` may ask; any other one is its own device's and admins'.
+    pub shared: Vec<DeviceId>,
     /// Whether an operator of this machine who knows the secret needs no approval (`pairing.auto_approve_local`).
     pub auto_approve_local: bool,
     /// Where a fresh node that offers nothing needs none (`pairing.auto_approve_cidrs`).
@@ -128,6 +130,7 @@ impl Default for Nodes {
     fn default() -> Self {
         Self {
             commands: CommandPolicy::default(),
+            shared: Vec::new(),
             auto_approve_local: true,
             auto_approve_cidrs: Vec::new(),
         }
@@ -171,8 +174,8 @@ pub(super) const TAILSCALE: &[(&str, Tailscale)] =
     &[("funnel", Tailscale::Funnel), ("off", Tailscale::Off), ("serve", Tailscale::Serve)];
 
 /// The variables that give a secret, the field's older name last.
-const TOKENS: [&str; 2] = ["OPENCLAW_GATEWAY_TOKEN", "CLAWDBOT_GATEWAY_TOKEN"];
-const PASSWORDS: [&str; 2] = ["OPENCLAW_GATEWAY_PASSWORD", "CLAWDBOT_GATEWAY_PASSWORD"];
+pub(super) const TOKENS: [&str; 2] = ["OPENCLAW_GATEWAY_TOKEN", "CLAWDBOT_GATEWAY_TOKEN"];
+pub(super) const PASSWORDS: [&str; 2] = ["OPENCLAW_GATEWAY_PASSWORD", "CLAWDBOT_GATEWAY_PASSWORD"];
 
 impl Bind {
     /// True where nobody but this machine can reach it, whatever else is so.
@@ -320,6 +323,10 @@ fn limits(gateway: &Section<'_>) -> Option<Limits> {
 fn nodes(gateway: &Section<'_>) -> Option<Nodes> {
     let table = below(gateway, "nodes")?;
     let mut nodes = Nodes::default();
+    nodes.shared = entries(&table, "shared", |text| {
+        DeviceId::parse(text.value.trim())
+            .ok_or("has ids of nodes, as `openclaw nodes status --json` prints them")
+    });
     if let Some(commands) = below(&table, "commands") {
         nodes.commands.allow = words(&commands, "allow").into_iter().collect();
         nodes.commands.deny = words(&commands, "deny").into_iter().collect();

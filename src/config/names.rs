@@ -35,7 +35,7 @@ pub(super) const NESTED: &[(&str, &[&str])] = &[
     ("gateway.auth", &["mode", "password", "token"]),
     ("gateway.control_ui", &["allowed_origins"]),
     ("gateway.limits", &["per_address", "unauthenticated"]),
-    ("gateway.nodes", &["commands", "pairing"]),
+    ("gateway.nodes", &["commands", "pairing", "shared"]),
     ("gateway.nodes.commands", &["allow", "deny"]),
     ("gateway.nodes.pairing", &["auto_approve_cidrs", "auto_approve_local"]),
     ("gateway.tailscale", &["mode"]),
@@ -197,6 +197,17 @@ pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 /// Words for a sentence: `` `a`, `b`, `c` ``.
 pub(super) fn list(words: &[&str]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// An unknown key for an error: one that does not read as a name may be a secret in the wrong place.
+pub(super) fn shown(key: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '-' | ' ');
+    let digits = key.chars().filter(char::is_ascii_digit).count();
+    let name = key.len() <= 40 && digits <= 3;
+    if name && key.chars().all(|c| fits(c) || c.is_ascii_digit()) {
+        return format!("`{key}`");
+    }
+    "(not shown: it is no name, and may be a secret)".to_owned()
 }
 
 /// True for a key whose value is not to be shown, whoever it belongs to.

@@ -54,7 +54,7 @@ pub(super) fn networks(table: &Section<'_>, key: &str) -> Vec<Network> {
     })
 }
 
-fn entries<T>(
+pub(super) fn entries<T>(
     table: &Section<'_>,
     key: &str,
     read: impl Fn(&Text) -> Result<T, &'static str>,

@@ -40,7 +40,8 @@ pub(super) fn gateway(config: &Config) -> Value {
         ("auto_approve_cidrs", networks(&it.nodes.auto_approve_cidrs)),
         ("auto_approve_local", Value::Boolean(it.nodes.auto_approve_local)),
     ]);
-    add("nodes", table([("commands", commands), ("pairing", pairing)]));
+    let shared = list(it.nodes.shared.iter().map(|node| node.as_str().to_owned()));
+    add("nodes", table([("commands", commands), ("pairing", pairing), ("shared", shared)]));
     add("tailscale", table([("mode", word(TAILSCALE, it.tailscale))]));
     add("tls", tls(&it.tls));
     Value::Table(shown)

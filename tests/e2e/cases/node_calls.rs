@@ -10,7 +10,7 @@ use super::{
 use crate::wire::{Key, Wire};
 
 /// Calls, lets the node answer, and says what came of it.
-async fn asked(by: &mut Wire, of: &mut Wire, key: &Key, command: &str) -> Value {
+pub(crate) async fn asked(by: &mut Wire, of: &mut Wire, key: &Key, command: &str) -> Value {
     let id = by.ask("node.invoke", invoke(key, command, command)).await;
     let request = of.event("node.invoke.request").await;
     assert!(request["seq"].is_null(), "for this node alone: {request}");
@@ -23,7 +23,7 @@ async fn asked(by: &mut Wire, of: &mut Wire, key: &Key, command: &str) -> Value 
     by.answer(&id).await.unwrap()
 }
 
-fn invoke(key: &Key, command: &str, repeat: &str) -> Value {
+pub(crate) fn invoke(key: &Key, command: &str, repeat: &str) -> Value {
     json!({
         "nodeId": key.id(), "command": command, "params": { "a": [1] }, "timeoutMs": 60_000,
         "idempotencyKey": repeat,
@@ -205,8 +205,9 @@ async fn a_call_is_done_once_and_ends_in_time_with_its_node_and_with_its_rights(
 
 #[tokio::test]
 async fn case_016_case_065_deciding_about_devices_calls_no_node_and_acting_runs_no_program() {
-    let (_home, gateway) = gateway("");
-    let (mut admin, key) = (admin(&gateway).await, Key::new(5));
+    let key = Key::new(5);
+    let (_home, gateway) = gateway(&format!("[gateway.nodes]\nshared = [\"{}\"]\n", key.id()));
+    let mut admin = admin(&gateway).await;
     let commands = ["device.info", "system.which"];
     let (mut host, _) = paired(&gateway, &mut admin, &key, &commands).await;
     let mut clerk = operator(gateway.port, &["operator.pairing"]).await;

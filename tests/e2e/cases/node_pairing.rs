@@ -52,7 +52,7 @@ async fn operator(gateway: &Gateway, scopes: &[&str]) -> Wire {
 }
 
 /// A device that was let in by the shared token, and comes with its own.
-async fn device(gateway: &Gateway, scopes: &[&str], key: &Key) -> Wire {
+pub(crate) async fn device(gateway: &Gateway, scopes: &[&str], key: &Key) -> Wire {
     let mut auth = json!({ "token": TOKEN });
     for _ in 0..2 {
         let mut wire = Wire::open(gateway.port).await;

@@ -70,7 +70,7 @@ struct Invoke {
 /// `node.invoke`.
 pub(super) async fn invoke(call: &Call) -> Answer {
     let asked: Invoke = call.params()?;
-    may_run(&call.session, &asked.command)?;
+    may_ask(call, &asked)?;
     let Some(key) = asked.idempotency_key.as_deref().filter(|key| !key.is_empty()) else {
         return run(call, &asked).await?;
     };
@@ -105,10 +105,16 @@ pub(super) async fn invoke(call: &Call) -> Answer {
     }
 }
 
-/// Running programs on a node is an admin's. Whoever shows the shared secret at this machine, without a device,
-/// is one, although command lines ask for no more than the method itself needs.
-fn may_run(session: &Session, command: &str) -> Result<(), Box<Refused>> {
-    if !is_exec_class(command) || session.scopes.allow(Scope::Admin) || session.device.is_none() {
+/// Running programs on a node is an admin's, and so is asking another device's node that the configuration does not
+/// share. Who shows the shared secret at this machine, without a device, is one, although command lines ask for no
+/// more than the method itself needs.
+fn may_ask(call: &Call, asked: &Invoke) -> Result<(), Box<Refused>> {
+    let session = &call.session;
+    let Some(own) = &session.device else { return Ok(()) };
+    let node = DeviceId::parse(&asked.node_id);
+    let shared = &call.gateway.config().gateway.nodes.shared;
+    let theirs = node.is_some_and(|node| node == *own || shared.contains(&node));
+    if session.scopes.allow(Scope::Admin) || theirs && !is_exec_class(&asked.command) {
         return Ok(());
     }
     Err(Box::new(missing_scope(Scope::Admin, &[Scope::Write, Scope::Admin])))

@@ -102,7 +102,7 @@ fn row(call: &Call, device: &Device, requests: &[DeviceRequest]) -> Value {
         "approvedAtMs": device.approved_at.0,
     });
     match &session {
-        Some(session) => live(&mut row, session),
+        Some(session) => live(call, &mut row, session),
         None => at_rest(call, &mut row, device),
     }
     let its = |request: &&DeviceRequest| {
@@ -121,7 +121,7 @@ fn row(call: &Call, device: &Device, requests: &[DeviceRequest]) -> Value {
 }
 
 /// What a connected node says of itself, and what of it works.
-fn live(row: &mut Value, session: &Session) {
+fn live(call: &Call, row: &mut Value, session: &Session) {
     let client = &session.client;
     row["platform"] = json!(client.platform);
     row["version"] = json!(client.version);
@@ -133,7 +133,10 @@ fn live(row: &mut Value, session: &Session) {
     if let Some(side) = session.node() {
         row["caps"] = json!(side.caps);
         row["commands"] = json!(side.commands);
-        row["pathEnv"] = json!(side.path_env);
+        // Folders of that machine: for it and for admins.
+        if call.session.scopes.allow(Scope::Admin) || call.session.device == session.device {
+            row["pathEnv"] = json!(side.path_env);
+        }
         row["permissions"] = json!(side.permissions);
     }
 }
