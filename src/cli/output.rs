@@ -99,7 +99,7 @@ impl Output {
     /// A result for scripts.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
-        self.line(text);
+        self.line(visible(&text));
         Ok(())
     }
 
@@ -172,6 +172,22 @@ pub(super) fn whole(text: &str) -> String {
         c => c,
     };
     text.chars().map(shown).collect()
+}
+
+/// JSON that says the same without a character that is invisible or steers a terminal: those are escaped.
+fn visible(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        let hidden = !c.is_ascii() && neutral(c.encode_utf8(&mut [0; 4]), 1).is_empty();
+        if hidden || c == '\u{7f}' {
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units).iter();
+            shown.extend(units.map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 struct Stream {
@@ -268,6 +284,19 @@ mod tests {
     fn an_id_can_be_copied_and_hides_nothing() {
         assert_eq!(whole("@ann:example.org"), "@ann:example.org");
         assert_eq!(whole("7\u{202e}8\u{1b}"), "7\u{fffd}8\u{fffd}");
+    }
+
+    #[test]
+    fn case_142_json_says_the_same_without_what_steers_a_terminal() {
+        let name = "\u{1b}[2J\u{9b}2J\u{7f}\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}né\u{1f600}\"";
+        let text = serde_json::to_string_pretty(&[name]).unwrap();
+        let shown = visible(&text);
+        assert!(shown.contains("né\u{1f600}"), "{shown}");
+        let steers = |c: char| {
+            c.is_control() && c != '\n' || "\u{202e}\u{2066}\u{200b}\u{feff}\u{e0041}".contains(c)
+        };
+        assert!(!shown.contains(steers), "{shown:?}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&shown).unwrap(), [name]);
     }
 
     struct Gone(io::ErrorKind);

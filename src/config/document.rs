@@ -5,6 +5,7 @@ use toml_edit::{Document, Item, TableLike};
 
 use super::{
     expand::expand,
+    names,
     problem::{Problems, Stand},
 };
 
@@ -105,6 +106,26 @@ impl Node {
     }
 }
 
+/// Every secret in a table, wherever it stands.
+fn hide(table: &Table, problems: &Problems) {
+    for (key, node) in &table.entries {
+        match &node.value {
+            Value::Table(table) => hide(table, problems),
+            Value::List(list) => {
+                for node in list {
+                    if let Value::Table(table) = &node.value {
+                        hide(table, problems);
+                    }
+                }
+            }
+            Value::Text(text) if text.from_env || names::names_a_secret(&names::snake(key)) => {
+                problems.hide(&text.value);
+            }
+            Value::Text(_) | Value::Broken | Value::Plain(_) => {}
+        }
+    }
+}
+
 /// Reads the file. What is wrong with its form goes to `problems`; the source line does not, for it may hold a secret.
 pub(super) fn parse(
     bytes: &[u8],
@@ -122,7 +143,9 @@ pub(super) fn parse(
     match Document::parse(text) {
         Ok(document) => {
             let reader = Reader { text, env, problems };
-            Some(reader.table(document.as_table(), Stand::Line(1), ""))
+            let table = reader.table(document.as_table(), Stand::Line(1), "");
+            hide(&table, problems);
+            Some(table)
         }
         Err(error) => {
             let line = error.span().map_or(1, |span| line_of(text, span.start));

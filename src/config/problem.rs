@@ -54,12 +54,17 @@ impl fmt::Display for Problem {
     }
 }
 
+/// A shorter value is no secret, and hiding it would leave no text readable.
+const SHORTEST: usize = 4;
+
 /// Where problems and warnings are put while the file is read.
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     file: Option<PathBuf>,
     found: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
+    /// What no text repeats, as a key or otherwise.
+    secrets: RefCell<Vec<String>>,
 }
 
 /// Where something stands: in a line of the file, or in the environment.
@@ -78,19 +83,35 @@ impl Problems {
         self.found.borrow_mut().push(self.problem(at, &text.into()));
     }
 
+    /// From here on nothing repeats this value.
+    pub(super) fn hide(&self, secret: &str) {
+        let secret = secret.trim();
+        if secret.chars().count() >= SHORTEST {
+            self.secrets.borrow_mut().push(secret.to_owned());
+        }
+    }
+
     pub(super) fn warn(&self, at: Stand, text: impl Into<String>) {
         self.warnings.borrow_mut().push(self.problem(at, &text.into()));
     }
 
     /// The warnings, a sentence each, or everything that is wrong. What several accounts inherit is told once.
     pub(super) fn finish(self) -> Result<Vec<String>, ConfigError> {
+        let secrets = self.secrets.into_inner();
+        let without = |problem: &mut Problem| {
+            for secret in &secrets {
+                problem.text = problem.text.replace(secret.as_str(), "…");
+            }
+        };
         let mut found = self.found.into_inner();
+        found.iter_mut().for_each(without);
         found.sort();
         found.dedup();
         if !found.is_empty() {
             return Err(ConfigError::Invalid(found));
         }
         let mut warnings = self.warnings.into_inner();
+        warnings.iter_mut().for_each(without);
         warnings.sort();
         warnings.dedup();
         Ok(warnings.iter().map(Problem::to_string).collect())

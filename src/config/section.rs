@@ -56,7 +56,8 @@ impl<'a> Section<'a> {
                     "" => "at the top level".to_owned(),
                     path => format!("in `{path}`"),
                 };
-                self.problems.add(node.at, format!("unknown key `{key}` {place}{hint}"));
+                let key = names::shown(key);
+                self.problems.add(node.at, format!("unknown key {key} {place}{hint}"));
             }
         }
     }
@@ -143,7 +144,7 @@ impl<'a> Section<'a> {
             Value::Table(table) if names::has_moved_parts(path) && !table.entries.is_empty() => {
                 for (key, node) in &table.entries {
                     if !self.refuse_moved(&join(path, key), node) {
-                        self.add(node, format!("unknown key `{key}` in `{path}`"));
+                        self.add(node, format!("unknown key {} in `{path}`", names::shown(key)));
                     }
                 }
                 true

@@ -98,6 +98,47 @@ fn case_107_no_error_has_a_secret() {
 }
 
 #[test]
+fn case_142_a_secret_that_stands_as_a_key_is_not_repeated() {
+    const SECRET: &str = "hunterhunter";
+    for line in [
+        "hunterhunter = 1",
+        "gateway.hunterhunter = 1",
+        "gateway.auth.hunterhunter = 'token'",
+        "gateway.auth = { token = 'hunterhunter', hunterhunter = 1 }",
+        "channels.hunterhunter = {}",
+        "channels.telegram.accounts.hunterhunter = { bot_token = '1:a', bot_tokn = 2 }",
+        "channels.telegram = { bot_token = 'hunterhunter', hunterhunter = 1 }",
+        "channels.telegram = { hunterhunter = '${NO_SUCH}' }",
+        "hunterhunter.hunterhunter = '${NO_SUCH}'",
+        "commands.hunterhunter = 1",
+        "assistant.hunterhunter = {}",
+        "owner.hunterhunter = 1",
+        "'hunterhunter' = 1\n'hunterhunter' = 2",
+    ] {
+        let configured = "gateway.auth.password = 'hunterhunter'\n";
+        let text = if line.contains("gateway.auth") {
+            line.to_owned()
+        } else {
+            format!("{configured}{line}")
+        };
+        for home in [
+            Home::with(&text).set("OPENCLAW_GATEWAY_PASSWORD", SECRET),
+            Home::with(&text).set("OPENCLAW_GATEWAY_TOKEN", SECRET),
+        ] {
+            let error = home.load().unwrap_err();
+            let said = format!("{error} {error:?}");
+            assert!(!said.contains(SECRET), "{line}: {said}");
+        }
+    }
+    // Neither is one that is configured nowhere, but does not read as a name.
+    for key in ["123456:AAHs3cret-of-a-bot", "sk-proj-s3cret1234567890abcdef", "xoxb-12345-s3cret"]
+    {
+        let said = Home::with(&format!("[channels.telegram]\n'{key}' = 1\n")).wrong();
+        assert!(!said.contains("s3cret") && said.contains("config.toml:2: unknown key"), "{said}");
+    }
+}
+
+#[test]
 fn an_unset_name_is_an_error_that_names_the_key_and_its_line() {
     let home = Home::with("[channels.telegram]\n\nbot_token = '${NO_SUCH}'\n");
     assert_eq!(

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Answer, Call, unavailable};
-use crate::gateway::socket_methods;
+use crate::{device::role::Scope, gateway::socket_methods};
 
 /// Answers a method of this family.
 pub(super) fn at_once(call: &Call) -> Option<Answer> {
@@ -11,8 +11,21 @@ pub(super) fn at_once(call: &Call) -> Option<Answer> {
 }
 
 fn status(call: &Call) -> Answer {
-    let status = socket_methods::channels_status(&call.gateway);
+    let mut status = socket_methods::channels_status(&call.gateway);
+    if !call.session.scopes.allow(Scope::Admin) {
+        for row in status.channel_accounts.values_mut().flatten() {
+            row.last_error = row.last_error.take().map(without_places);
+        }
+    }
     serde_json::to_value(status).map_err(|error| unavailable(error.to_string()))
+}
+
+/// What went wrong, without the folders and addresses that it names.
+fn without_places(error: String) -> String {
+    if error.contains(['/', '\\']) {
+        return "its cause is shown by `openclaw channels status` at the gateway".to_owned();
+    }
+    error
 }
 
 /// Each channel in short, as `health` has it: channels, order, labels.
