@@ -2,6 +2,7 @@
 //!
 //! The frames are the protocol's, one JSON object a line. The types are those of both ends; the gateway's end serves them.
 
+pub mod door;
 pub mod status;
 
 use std::{
@@ -15,7 +16,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use self::status::{ChannelsStatus, Outbox};
-use crate::protocol::frame::{Refused, Request, Response};
+use crate::{
+    protocol::frame::{Refused, Request, Response},
+    store::paths::StateDir,
+};
 
 /// Is the gateway there: gives [`Health`].
 pub const HEALTH: &str = "health";
@@ -68,6 +72,9 @@ pub enum LocalError {
     /// It answered with a refusal.
     #[error("{}", .0.message)]
     Refused(Box<Refused>),
+    /// The folder of the socket is not this user's own.
+    #[error(transparent)]
+    Place(#[from] door::Unsafe),
     /// Another user's program listens there.
     #[error("{socket} is served by uid {uid}, who is not this user; nothing was sent", socket = socket.display())]
     Stranger {
@@ -99,12 +106,17 @@ pub struct Client {
 }
 
 impl Client {
+    /// Connects to the gateway of a state folder.
+    pub fn of_folder(state: &StateDir) -> Result<Self, LocalError> {
+        Self::connect(&door::find(state)?)
+    }
+
     /// Connects. Waits for nothing: whoever listens has accepted.
     pub fn connect(socket: &Path) -> Result<Self, LocalError> {
         let unreachable = |source| LocalError::Unreachable { socket: socket.to_owned(), source };
         let stream = UnixStream::connect(socket).map_err(unreachable)?;
-        let uid = peer(&stream).map_err(LocalError::Broken)?;
-        if !is_ours(uid, socket) {
+        let uid = door::peer(&stream).map_err(LocalError::Broken)?;
+        if !door::is_ours(uid, socket) {
             return Err(LocalError::Stranger { socket: socket.to_owned(), uid });
         }
         Ok(Self { stream, patience: PATIENCE, asked: 0, unread: Vec::new() })
@@ -189,27 +201,6 @@ impl Client {
             }
         }
     }
-}
-
-/// The user at the other end, as the kernel says.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn peer(stream: &UnixStream) -> io::Result<u32> {
-    use nix::sys::socket::{getsockopt, sockopt};
-    Ok(getsockopt(stream, sockopt::PeerCredentials)?.uid())
-}
-
-/// The user at the other end, as the kernel says.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn peer(stream: &UnixStream) -> io::Result<u32> {
-    Ok(nix::unistd::getpeereid(stream)?.0.as_raw())
-}
-
-/// True for this user and for root. Root may also ask the gateway of whoever owns the folder.
-fn is_ours(uid: u32, socket: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let own = crate::world::user();
-    let owner = || socket.parent()?.metadata().ok().map(|folder| folder.uid());
-    uid == own || uid == 0 || own == 0 && owner() == Some(uid)
 }
 
 /// The time that is left; a limit of zero would be none.

@@ -147,6 +147,9 @@ pub enum RemoteError {
     },
 }
 
+/// In the details of a refusal: the variable of the environment that was shown.
+pub const SHOWN_FROM: &str = "shownFrom";
+
 fn closing(code: Option<u16>, reason: &str) -> String {
     match (code, reason) {
         (None, _) => String::new(),
@@ -175,6 +178,19 @@ impl RemoteError {
             }
             _ => false,
         }
+    }
+
+    /// A refused token or password says which variable of the environment it came from.
+    #[must_use]
+    pub fn shown_from(mut self, variable: Option<&'static str>) -> Self {
+        let wrong = ["AUTH_TOKEN_MISMATCH", "AUTH_PASSWORD_MISMATCH"];
+        let is_wrong = self.detail("code").is_some_and(|code| wrong.contains(&code));
+        if let (Self::NotLetIn(refused), Some(variable), true) = (&mut self, variable, is_wrong)
+            && let Some(details) = refused.details.as_mut().and_then(Value::as_object_mut)
+        {
+            details.insert(SHOWN_FROM.to_owned(), variable.into());
+        }
+        self
     }
 
     /// A gateway may repeat what it was shown: the error does not.
@@ -215,7 +231,8 @@ impl Link {
     pub fn open(to: &Target, scopes: Scopes) -> Result<Self, RemoteError> {
         to.check()?;
         let runtime = runtime()?;
-        let session = runtime.block_on(enter(to, scopes))?;
+        let session = runtime.block_on(enter(to, scopes));
+        let session = session.map_err(|error| error.shown_from(to.secret_from))?;
         Ok(Self { runtime, session })
     }
 
@@ -252,7 +269,7 @@ async fn enter(to: &Target, scopes: Scopes) -> Result<Session, RemoteError> {
     let (own, there) = (GatewayKey::of_folder(&to.state)?, known.key(&to.address)?);
     let dial = Dial {
         address: &to.address,
-        door: to.implied.then_some(to.door.as_path()),
+        door: to.implied.then_some(&to.state),
         pin: to.pin,
         trust: to.trust(own.as_ref(), there.as_ref())?,
         patience: to.patience,

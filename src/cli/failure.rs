@@ -141,9 +141,10 @@ impl From<LocalError> for Failure {
             LocalError::Broken(_) => {
                 Self::from(anyhow::Error::from(error)).exiting(Exit::Unreachable)
             }
-            LocalError::Refused(_) | LocalError::Stranger { .. } | LocalError::Unreadable(_) => {
-                Self::from(anyhow::Error::from(error))
-            }
+            LocalError::Place(_)
+            | LocalError::Refused(_)
+            | LocalError::Stranger { .. }
+            | LocalError::Unreadable(_) => Self::from(anyhow::Error::from(error)),
         }
     }
 }

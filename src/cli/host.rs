@@ -83,7 +83,7 @@ impl Host {
 
     /// The running gateway.
     pub(super) fn gateway(&self) -> Result<Result<Client, LocalError>, Failure> {
-        Ok(Client::connect(&self.state()?.socket()))
+        Ok(Client::of_folder(&self.state()?))
     }
 
     /// Whoever typed the command: he may read and write the state folder.

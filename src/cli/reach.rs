@@ -13,8 +13,11 @@ use super::{
 use crate::{
     config::gateway::{Auth, AuthMode, Tls},
     local::LocalError,
-    reach::{secret, tls},
-    remote::{Fingerprint, RemoteError, Secret, Target, address::Address},
+    reach::{
+        secret::{self, SecretSource},
+        tls,
+    },
+    remote::{Fingerprint, RemoteError, SHOWN_FROM, Secret, Target, address::Address},
     store::paths::StateDir,
 };
 
@@ -62,24 +65,25 @@ impl Reach {
         let typed = Secret::new(self.token.clone(), self.password.clone());
         let given = || {
             if !typed.is_empty() {
-                return typed.clone();
+                return (typed.clone(), None);
             }
-            let env = ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"].map(Host::env);
-            let [token, password] = env;
-            Secret::new(token, password)
+            let [token, password] = VARIABLES.map(Host::env);
+            let secret = Secret::new(token, password);
+            let from = [secret.token.is_some(), secret.password.is_some()];
+            (secret, from.iter().position(|known| *known).map(|at| VARIABLES[at]))
         };
         let named = Host::env("OPENCLAW_GATEWAY_URL").filter(|url| !url.trim().is_empty());
-        let (address, implied, secret, pin) = match (&self.url, named) {
+        let (address, implied, (secret, secret_from), pin) = match (&self.url, named) {
             // The secret of the environment is that of another gateway than the one that was typed.
-            (Some(url), _) => (parse(url)?, false, typed, None),
+            (Some(url), _) => (parse(url)?, false, (typed, None), None),
             (None, Some(url)) => (parse(&url)?, false, given(), None),
             (None, None) => local(host, given())?,
         };
         Ok(Target {
             address,
             implied,
-            door: host.state()?.socket(),
             secret,
+            secret_from,
             pin: self.tls_fingerprint.or(pin),
             patience: Duration::from_millis(self.timeout),
             insecure: insecure(),
@@ -97,28 +101,37 @@ fn parse(url: &str) -> Result<Address, Failure> {
     Address::parse(url).map_err(|error| RemoteError::from(error).into())
 }
 
-type Local = (Address, bool, Secret, Option<Fingerprint>);
+/// A secret, and the variable of the environment that it came from.
+type Given = (Secret, Option<&'static str>);
+type Local = (Address, bool, Given, Option<Fingerprint>);
+
+const VARIABLES: [&str; 2] = ["OPENCLAW_GATEWAY_TOKEN", "OPENCLAW_GATEWAY_PASSWORD"];
 
 /// The gateway of this state folder, where it listens now, or else where it would.
-fn local(host: &Host, given: Secret) -> Result<Local, Failure> {
+fn local(host: &Host, given: Given) -> Result<Local, Failure> {
     let running = host.gateway()?.and_then(|mut gateway| gateway.health());
     let (config, state) = (host.config()?, host.state()?);
     let port = running.map_or(config.port, |health| health.port);
     let speaks = &config.gateway.tls;
     let address = Address::of("127.0.0.1", port, speaks.enabled).map_err(RemoteError::from)?;
-    let secret = if given.is_empty() { known(&config.gateway.auth, &state)? } else { given };
+    let secret = if given.0.is_empty() { known(&config.gateway.auth, &state)? } else { given };
     let pin = own_certificate(speaks, &state)?;
     Ok((address, true, secret, pin))
 }
 
 /// What the configuration says, else what the gateway made up for itself.
-fn known(auth: &Auth, state: &StateDir) -> Result<Secret, Failure> {
-    let (secret, _) = secret::read(auth, state)?;
+fn known(auth: &Auth, state: &StateDir) -> Result<Given, Failure> {
+    let (secret, source) = secret::read(auth, state)?;
     let text = secret.map(|secret| secret.expose().to_owned());
-    Ok(match auth.mode {
+    let from = match source {
+        SecretSource::Environment(name) => Some(name),
+        SecretSource::File | SecretSource::Generated | SecretSource::Nowhere => None,
+    };
+    let secret = match auth.mode {
         AuthMode::Password => Secret::new(None, text),
         AuthMode::None | AuthMode::Token => Secret::new(text, None),
-    })
+    };
+    Ok((secret, from))
 }
 
 /// The certificate of this machine's gateway is known from its file, and no other one is taken.
@@ -156,9 +169,10 @@ fn exit(error: &RemoteError) -> Exit {
 fn local_exit(error: &LocalError) -> Exit {
     match error {
         LocalError::Broken(_) | LocalError::Unreachable { .. } => Exit::Unreachable,
-        LocalError::Refused(_) | LocalError::Stranger { .. } | LocalError::Unreadable(_) => {
-            Exit::Failed
-        }
+        LocalError::Place(_)
+        | LocalError::Refused(_)
+        | LocalError::Stranger { .. }
+        | LocalError::Unreadable(_) => Exit::Failed,
     }
 }
 
@@ -200,6 +214,12 @@ fn hint(error: &RemoteError) -> Option<String> {
         }
         RemoteError::Unreachable { .. } => "`openclaw gateway run` starts one here",
         RemoteError::NotLetIn(_) if error.is_waiting() => return Some(waiting(error)),
+        RemoteError::NotLetIn(_) if error.detail(SHOWN_FROM).is_some() => {
+            let name = neutral(error.detail(SHOWN_FROM).unwrap_or_default(), 64);
+            return Some(format!(
+                "it was shown what `{name}` holds in this environment; unset it, or set it to what the gateway asks for"
+            ));
+        }
         RemoteError::NotLetIn(_) => match error.detail("code") {
             Some("AUTH_TOKEN_MISSING" | "AUTH_TOKEN_MISMATCH") => {
                 "on the gateway's machine, `openclaw gateway auth-token --show` shows its token"

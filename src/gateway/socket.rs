@@ -1,6 +1,12 @@
 //! The command line's way to a running gateway: `<state>/run/gateway.sock`, for this user alone.
 
-use std::{io, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -12,6 +18,7 @@ use super::{Gateway, server, socket_methods};
 use crate::{
     local,
     protocol::frame::{Request, Response},
+    store::paths::StateDir,
 };
 
 /// The longest request line.
@@ -19,8 +26,17 @@ const LINE_LIMIT: u64 = 64 * 1024;
 /// A caller has so long for its next line.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Makes the socket of a state folder, wherever its path is short enough, and says where that is.
+pub(crate) fn open(state: &StateDir) -> io::Result<(PathBuf, UnixListener)> {
+    let place = local::door::place(state)?;
+    crate::store::private::ensure_dir(&state.run()).map_err(io::Error::other)?;
+    let listener = bind(&place)?;
+    local::door::point(state, &place)?;
+    Ok((place, listener))
+}
+
 /// Makes the socket, 0600 from the first moment: its folder is 0700, and a left-over one is in its place.
-pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
+fn bind(path: &Path) -> io::Result<UnixListener> {
     if let Some(folder) = path.parent() {
         crate::store::private::ensure_dir(folder).map_err(io::Error::other)?;
     }

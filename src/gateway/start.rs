@@ -39,6 +39,7 @@ use super::{
 use crate::{
     access::{AccountKey, claim::ClaimCode},
     config::{Account, Config},
+    local,
     protocol::refusal::{CLOSE_RESTART, RESTART},
     reach::{
         bind::BindError,
@@ -176,8 +177,8 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     let store = Arc::new(store);
     let mut entry = Entry::open(&start.config, (&start.state, &store), world::now()).await?;
     single.name(entry.port).map_err(io_error("write the gateway's lock"))?;
-    let commands = socket::bind(&start.state.socket())
-        .map_err(io_error("open the socket of the command line"))?;
+    let (door, commands) =
+        socket::open(&start.state).map_err(io_error("open the socket of the command line"))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let changes = (Arc::clone(&start.origin), signal(SignalKind::hangup())?);
@@ -224,7 +225,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         warn!("stopped before everything had ended");
     }
     pulse::flush(&gateway).await;
-    std::fs::remove_file(start.state.socket())
+    local::door::clear(&start.state, &door)
         .map_err(io_error("remove the socket of the command line"))
 }
 

@@ -1,7 +1,7 @@
 //! One connection to a gateway: the challenge is answered, then requests and events go both ways. Everything has a
 //! time limit, and a message that is too long ends it.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use openclaw_plugin_sdk::neutral;
@@ -37,6 +37,7 @@ use crate::{
         hello::{Challenge, HelloOk},
     },
     reach::identity::{GatewayKey, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, fresh_nonce},
+    store::paths::StateDir,
 };
 
 /// A program on this machine's port has so long to prove that it is this machine's gateway.
@@ -52,8 +53,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dial<'a> {
     pub(super) address: &'a Address,
-    /// The socket of this machine's gateway, which is tried first. Its other end is this user's.
-    pub(super) door: Option<&'a Path>,
+    /// Whose gateway it is: its socket is tried first, and the other end of that is this user's.
+    pub(super) door: Option<&'a StateDir>,
     pub(super) pin: Option<Fingerprint>,
     pub(super) trust: Trust<'a>,
     pub(super) patience: Duration,
@@ -265,8 +266,8 @@ async fn own(dial: Dial<'_>) -> Result<Reached, RemoteError> {
 
 /// The socket of this machine's gateway; `None` where nobody listens on it.
 fn door(dial: Dial<'_>) -> Result<Option<UnixStream>, RemoteError> {
-    let Some(path) = dial.door else { return Ok(None) };
-    let stream = match Client::connect(path) {
+    let Some(state) = dial.door else { return Ok(None) };
+    let stream = match Client::of_folder(state) {
         Ok(client) => client.into_protocol()?,
         Err(LocalError::Unreachable { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),

@@ -1,6 +1,6 @@
 //! Which gateway a command means, and what it may show there. No `Debug` shows a secret.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, time::Duration};
 
 use super::{
     RemoteError, address::Address, identity::Identity, session::Trust, tls::Fingerprint,
@@ -53,10 +53,10 @@ pub struct Target {
     pub address: Address,
     /// Nobody named it: it is the one of this state folder.
     pub implied: bool,
-    /// The socket of that one.
-    pub door: PathBuf,
     /// Shown to it.
     pub secret: Secret,
+    /// The variable of the environment that holds it.
+    pub secret_from: Option<&'static str>,
     /// The one certificate that is taken.
     pub pin: Option<Fingerprint>,
     /// The longest that connecting or one answer may take.
@@ -148,7 +148,7 @@ mod tests {
         Target {
             address: Address::parse(url).unwrap(),
             implied: false,
-            door: PathBuf::new(),
+            secret_from: None,
             secret: Secret::new(secret.map(str::to_owned), None),
             pin: None,
             patience: Duration::from_secs(1),

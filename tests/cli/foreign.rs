@@ -265,3 +265,19 @@ fn case_210_a_gateway_that_was_named_once_has_to_prove_its_key_again() {
         foreign.knows_none_of(&secrets, "named places");
     }
 }
+
+#[test]
+fn case_210_where_the_socket_is_gone_the_gateway_proves_its_key_over_tcp() {
+    let folder = Folder::empty();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    folder.put("config.toml", &format!("[gateway]\nport = {free}\n"));
+    let mut gateway = Running::gateway_at(&folder, free);
+    std::fs::remove_file(folder.path("run/gateway.sock")).unwrap();
+    assert_eq!(asked(&folder, "gateway status --json")["ok"], json!(true));
+    // A state folder that knows no key believes nobody.
+    let key = folder.path("keys/gateway-identity.key");
+    std::fs::rename(&key, folder.path("keys/aside")).unwrap();
+    let said = folder.fails(4, "gateway status");
+    assert!(said.contains(&format!("another program listens at 127.0.0.1:{free}")), "{said}");
+    gateway.stop(Signal::SIGTERM);
+}

@@ -11,6 +11,7 @@ mod gateway;
 mod grants;
 mod host;
 mod list;
+mod long_path;
 mod node_run;
 mod nodes;
 mod owner;

@@ -247,6 +247,7 @@ fn notify(host: &Host, request: &PairingRequest) -> Result<(), String> {
             format!("{error}; the approval stands, the notice was not sent")
         }
         LocalError::Broken(_)
+        | LocalError::Place(_)
         | LocalError::Refused(_)
         | LocalError::Stranger { .. }
         | LocalError::Unreadable(_) => {
