@@ -19,6 +19,7 @@ mod handshake;
 mod held;
 mod hello;
 mod inbound;
+mod joins;
 mod journal;
 mod lobby;
 mod method;
@@ -108,6 +109,7 @@ pub(crate) struct Gateway {
     /// Whoever is connected over the gateway's socket.
     sessions: Sessions,
     attempts: Mutex<Attempts>,
+    joins: joins::Joins,
     asking: Asking,
     pulse: Pulse,
     nodes: Nodes,

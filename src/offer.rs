@@ -77,7 +77,7 @@ impl Minted {
         }
         put("auth", json!("token"));
         put("urlSource", json!(way.source));
-        put("access", json!(self.setup.profile.word()));
+        put("access", json!(self.setup.profile.access()));
         if self.downgraded {
             put("accessDowngraded", json!(true));
         }
@@ -99,7 +99,7 @@ pub fn make(
     let profile = if downgraded { Profile::Limited } else { wished };
     let token = Token::from_random(world::random().map_err(OfferError::Dice)?);
     let expires_at = UnixMs(now.0.saturating_add(LIFETIME_MS));
-    let mut payload = SetupPayload::new(url, &token.spell(), expires_at.0, profile.word());
+    let mut payload = SetupPayload::new(url, &token.spell(), expires_at.0, profile.access());
     payload.tls_fingerprint.clone_from(&way.tls_fingerprint);
     let drawn = payload.encode().map_err(OfferError::Spelling)?;
     payload.urls = more.iter().take(MOST_URLS).cloned().collect();

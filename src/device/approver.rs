@@ -200,10 +200,7 @@ fn owner_may(listed: Listed, asked: &Asked, profile: Option<Profile>) -> Result<
     if hidden {
         return Err(Denied::NotYours);
     }
-    let may = match profile {
-        Some(Profile::Full) => Profile::Full,
-        Some(Profile::Limited) | None => Profile::Limited,
-    };
+    let may = profile.unwrap_or(Profile::Limited);
     let beyond = asked.scopes.iter().find(|scope| may.cut(Scopes::of(&[*scope])).is_empty());
     beyond.map_or(Ok(()), |scope| Err(Denied::Scope(scope)))
 }

@@ -19,6 +19,8 @@ const REMEMBERED: usize = 10_000;
 pub enum Kind {
     /// A device's own token.
     DeviceToken,
+    /// The name of a join URL.
+    JoinUrl,
     /// A setup code.
     SetupCode,
     /// The shared secret.
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn case_097_a_hundred_attempts_at_once_get_ten_tries() {
         let mut attempts = Attempts::default();
-        let all = [Kind::Shared, Kind::DeviceToken, Kind::SetupCode];
+        let all = [Kind::Shared, Kind::DeviceToken, Kind::JoinUrl, Kind::SetupCode];
         for kind in all {
             let tried = (0..100).filter(|_| attempts.begin(&[kind], ip(1), UnixMs(5)).is_ok());
             assert_eq!(tried.count(), 10, "{kind:?}");

@@ -305,8 +305,9 @@ fn recognise(arrival: &Arrival<'_>, record: Record<'_>) -> Result<Method, Unauth
     if let Some(retry_after_ms) = arrival.locked_ms {
         return Err(Unauthorized::RateLimited { retry_after_ms });
     }
-    if let Setup::Known(Ok(_), _) = arrival.setup {
-        return Ok(Method::SetupCode);
+    if let Setup::Known(Ok(_), profile) = arrival.setup {
+        let good = profile.roles().contains(&arrival.role);
+        return if good { Ok(Method::SetupCode) } else { Err(Unauthorized::SetupCode(None)) };
     }
     if let Some(method) = shared_method(arrival.shared) {
         return Ok(method);
@@ -354,7 +355,8 @@ fn with_device(
             return Outcome::Waiting(Waiting { why, asked, profile, repair });
         };
         let scopes = asked_scopes(arrival.role, asked.scopes.narrow(wished));
-        let issue = roles_in_order(arrival.role, code.is_some());
+        let mut issue = roles_in_order(arrival.role, code.is_some());
+        issue.retain(|role| asked.roles.contains(role));
         return Outcome::Hello(Hello {
             role: arrival.role,
             scopes,
@@ -402,7 +404,7 @@ fn asked(arrival: &Arrival<'_>, wished: Scopes, profile: Option<Profile>) -> Ask
         if is_node { list.iter().cloned().collect() } else { std::collections::BTreeSet::new() }
     };
     Asked {
-        roles: profile.map_or([arrival.role].into(), |_| Profile::ROLES.into()),
+        roles: profile.map_or([arrival.role].into(), |it| it.roles().iter().copied().collect()),
         scopes: profile.map_or(asked_scopes(arrival.role, wished), Profile::scopes),
         commands: claims(arrival.commands),
         capabilities: claims(arrival.capabilities),
@@ -430,7 +432,8 @@ fn approved_at_once(
     let runs_programs = asked.commands.iter().any(|command| is_exec_class(command));
     match (method, arrival.role) {
         (Method::SetupCode, _) => {
-            let limited = matches!(arrival.setup, Setup::Known(Ok(_), Profile::Limited));
+            let limited =
+                matches!(arrival.setup, Setup::Known(Ok(_), profile) if profile != Profile::Full);
             let enough = policy.setup_approval == SetupApproval::Code && limited && !runs_programs;
             enough.then_some(ApprovedVia::Code)
         }

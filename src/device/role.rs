@@ -189,18 +189,31 @@ impl std::fmt::Debug for Scopes {
     }
 }
 
-/// What a setup code was minted for. Both are good for both roles; neither is good for deciding about devices.
+/// What a setup code was minted for. None is good for deciding about devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Profile {
     /// Also `operator.admin`; minted only by an explicit word.
     Full,
     /// What a phone needs to chat.
     Limited,
+    /// A node, and no operator.
+    Node,
+    /// A node that one speaks with: its operator reads and talks.
+    VoiceNode,
 }
 
 impl Profile {
-    /// The roles it hands out.
+    /// The roles that any of them hands out.
     pub const ROLES: [Role; 2] = [Role::Node, Role::Operator];
+    const ALL: [Self; 4] = [Self::Full, Self::Limited, Self::Node, Self::VoiceNode];
+
+    /// The roles it hands out.
+    pub fn roles(self) -> &'static [Role] {
+        match self {
+            Self::Full | Self::Limited | Self::VoiceNode => &Self::ROLES,
+            Self::Node => &[Role::Node],
+        }
+    }
 
     /// The scopes of its operator.
     pub fn scopes(self) -> Scopes {
@@ -214,27 +227,43 @@ impl Profile {
         match self {
             Self::Full => limited.union(Scopes::of(&[Scope::Admin])),
             Self::Limited => limited,
+            Self::Node => Scopes::NONE,
+            Self::VoiceNode => Scopes::of(&[Scope::Read, Scope::Talk]),
         }
     }
 
     /// What is left of a client's wish. [`Scope::Pairing`] never is, although an admin could do without it.
     pub fn cut(self, asked: Scopes) -> Scopes {
         let named = self.scopes();
-        let reach = Self::Limited.scopes().reach().union(named);
+        let reach = match self {
+            Self::Full | Self::Limited => Self::Limited.scopes().reach().union(named),
+            Self::Node | Self::VoiceNode => named.reach(),
+        };
         Scopes(asked.0 & reach.0)
     }
 
-    /// The word that a setup code carries in `access`.
+    /// The word that the protocol has in `access`.
+    pub fn access(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Limited | Self::VoiceNode => "limited",
+            Self::Node => "node",
+        }
+    }
+
+    /// The word that it is asked for with, and kept under.
     pub fn word(self) -> &'static str {
         match self {
             Self::Full => "full",
             Self::Limited => "limited",
+            Self::Node => "node",
+            Self::VoiceNode => "voice-node",
         }
     }
 
     /// Reads the word back.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Full, Self::Limited].into_iter().find(|profile| profile.word() == text)
+        Self::ALL.into_iter().find(|profile| profile.word() == text)
     }
 }
 
@@ -279,7 +308,7 @@ mod tests {
         for role in Profile::ROLES {
             assert_eq!(Role::parse(role.word()), Some(role));
         }
-        for profile in [Profile::Full, Profile::Limited] {
+        for profile in Profile::ALL {
             assert_eq!(Profile::parse(profile.word()), Some(profile));
         }
         for text in ["", "Operator", "operator ", "worker", "admin", "operator.*", "*"] {
@@ -325,6 +354,21 @@ mod tests {
     }
 
     #[test]
+    fn a_code_for_a_node_is_good_for_no_operator_and_one_to_speak_with_for_little() {
+        let everything = Scopes::of(&Scope::ALL);
+        assert_eq!(
+            (Profile::Node.roles(), Profile::Node.cut(everything)),
+            ([Role::Node].as_slice(), Scopes::NONE)
+        );
+        assert_eq!(Profile::VoiceNode.scopes().words(), ["operator.read", "operator.talk"]);
+        let voice = Profile::VoiceNode.cut(everything);
+        assert!(
+            !voice.allow(Scope::Write) && !voice.allow(Scope::Admin) && voice.allow(Scope::Talk)
+        );
+        assert_eq!(Profile::ALL.map(Profile::access), ["full", "limited", "node", "limited"]);
+    }
+
+    #[test]
     fn case_054_a_limited_code_holds_no_admin_and_neither_holds_pairing() {
         let everything = Scopes::of(&Scope::ALL);
         let limited = Profile::Limited.cut(everything);
@@ -353,8 +397,8 @@ mod tests {
         }
 
         #[test]
-        fn case_024_case_026_a_code_cuts_to_its_profile(asked in any_scopes(), full: bool) {
-            let profile = if full { Profile::Full } else { Profile::Limited };
+        fn case_024_case_026_a_code_cuts_to_its_profile(asked in any_scopes(), which in 0usize..4) {
+            let profile = Profile::ALL[which];
             let left = profile.cut(asked);
             prop_assert_eq!(left.union(asked), asked);
             prop_assert!(left.is_empty() || profile.scopes().cover(left));

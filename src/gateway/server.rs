@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, warn};
 
 use super::{
-    Gateway, account::Running, facts::Facts, lobby::Place, metrics, session, status::State,
+    Gateway, account::Running, facts::Facts, joins, lobby::Place, metrics, session, status::State,
 };
 use crate::reach::identity::{self, BadNonce, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
 
@@ -170,6 +170,10 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
             plain(StatusCode::METHOD_NOT_ALLOWED, "read it")
         };
     }
+    if let Some(name) = joins::named(path) {
+        let is_private = is_private(gateway, &from);
+        return joins::answer(gateway, name, request.method(), (&facts, is_private));
+    }
     if path == metrics::PATH {
         return metrics::answer(gateway, request.method(), request.headers(), &facts).await;
     }
@@ -177,6 +181,13 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
         return who(gateway, &request);
     }
     plain(StatusCode::NOT_FOUND, "There is nothing here. The chat page is at /chat.")
+}
+
+/// True where nobody reads along: over TLS, here or at a proxy that the configuration names, or on this machine.
+fn is_private(gateway: &Gateway, from: &From) -> bool {
+    let peer = from.line.peer.ip().to_canonical();
+    let trusted = &gateway.config().gateway.trusted_proxies;
+    from.line.encrypted || peer.is_loopback() || trusted.iter().any(|network| network.holds(peer))
 }
 
 /// Proves to whoever asks that this is the gateway he looks for.

@@ -28,7 +28,7 @@ pub struct SetupPayload {
     /// SHA-256 of the certificate, where it is the gateway's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_fingerprint: Option<String>,
-    /// `limited` or `full`.
+    /// `limited`, `full` or `node`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<String>,
 }
@@ -50,6 +50,11 @@ impl SetupPayload {
     /// The code, for a message of its own or a QR.
     pub fn encode(&self) -> Result<String, serde_json::Error> {
         serde_json::to_vec(self).map(|json| URL_SAFE_NO_PAD.encode(json))
+    }
+
+    /// The object itself, as a join URL gives it.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
     }
 
     /// Reads a code as people paste it: blanks around and within it, padded or not, in either alphabet, with

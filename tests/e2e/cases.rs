@@ -17,6 +17,8 @@ mod edges;
 mod flood;
 mod held;
 mod identity;
+mod join_url;
+mod limited_devices;
 mod metrics;
 mod node_calls;
 mod node_pairing;

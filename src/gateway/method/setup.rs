@@ -15,11 +15,11 @@ use crate::{
         setup_code::{SetupCode, SetupId, State},
     },
     gateway::{
-        blocking,
+        Gateway, blocking, joins,
         setup_way::{self, Wish},
     },
     offer::{self, Minted, OfferError, Way, drawing::Drawing},
-    protocol::frame::Refused,
+    protocol::{frame::Refused, setup_code::SetupPayload},
     store::devices::Known,
     world,
 };
@@ -50,18 +50,25 @@ struct OfStatus {
 
 async fn code(call: &Call) -> Answer {
     let params: OfCode = call.params()?;
-    if params.join_url == Some(true) {
-        return Err(invalid("this gateway makes no join URL; leave out joinUrl"));
-    }
     let wished = params.bootstrap_profile.as_deref().unwrap_or(Profile::Limited.word());
-    let wished = Profile::parse(wished)
-        .ok_or_else(|| invalid("bootstrapProfile must be `limited` or `full`"))?;
+    let wished = Profile::parse(wished).ok_or_else(|| {
+        invalid("bootstrapProfile must be `limited`, `full`, `node` or `voice-node`")
+    })?;
+    let wants_join = params.join_url == Some(true);
+    if wants_join && !matches!(wished, Profile::Node | Profile::VoiceNode) {
+        return Err(invalid("joinUrl needs bootstrapProfile `node` or `voice-node`"));
+    }
     let session = &call.session;
     let device = session.token_device();
     let by = DeviceApprover::of_session(session.role, session.scopes, device, &session.actor());
     let by = by.ok_or_else(|| invalid(Act::Approve.denial()))?;
     let wish = Wish { public_url: params.public_url, local: false };
     let way = setup_way::find(&call.gateway, wish).await.map_err(invalid)?;
+    let place = joins::place(&way.urls);
+    if wants_join && place.is_none() {
+        let why = "joinUrl needs an address with TLS, or one of this machine";
+        return Err(invalid(why));
+    }
     let (store, used) = (Arc::clone(&call.gateway.store), way.clone());
     let job = move || offer::make(&*store, &by, wished, &used, world::now());
     let made = tokio::task::spawn_blocking(job).await;
@@ -70,7 +77,18 @@ async fn code(call: &Call) -> Answer {
         OfferError::Store(error) => store_failed(&error),
         error => unavailable(error.to_string()),
     })?;
-    answered(&minted, &way, params.include_qr.unwrap_or(false))
+    let mut all = answered(&minted, &way, params.include_qr.unwrap_or(true))?;
+    if let Some(place) = place.filter(|_| wants_join) {
+        all["joinUrl"] = join(&call.gateway, &minted, &place)?.into();
+    }
+    Ok(all)
+}
+
+fn join(gateway: &Gateway, minted: &Minted, place: &str) -> Result<String, Box<Refused>> {
+    let payload = SetupPayload::parse(&minted.code);
+    let payload = payload.ok_or_else(|| unavailable("the code cannot be read back"))?;
+    let body = payload.to_json().map_err(|error| unavailable(error.to_string()))?;
+    gateway.joins.open(place, body).map_err(|error| unavailable(error.to_string()))
 }
 
 fn answered(minted: &Minted, way: &Way, with_qr: bool) -> Answer {
@@ -112,7 +130,7 @@ fn completion(code: &SetupCode, device: &Device, at: u64) -> Value {
     let mut all = json!({
         "setupId": code.id.as_str(),
         "deviceId": device.id().as_str(),
-        "access": code.profile.word(),
+        "access": code.profile.access(),
         "ts": at,
     });
     if let Some(name) = device.label.as_ref().or(device.described.name.as_ref()) {

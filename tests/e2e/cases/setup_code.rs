@@ -177,7 +177,7 @@ async fn case_048_a_client_of_an_administrator_gets_a_code_and_learns_what_becam
     let more = "[plugins.device-pair]\npublic_url = \"wss://gw.example.com\"\nprobe = false\n";
     let (home, gateway) = sockets::gateway(more);
     let mut wire = sockets::admin(&gateway).await;
-    let made = wire.call("device.pair.setupCode", json!({ "includeQr": true })).await.unwrap();
+    let made = wire.call("device.pair.setupCode", json!({})).await.unwrap();
     assert_eq!(made["gatewayUrl"], "wss://gw.example.com");
     assert_eq!((&made["access"], &made["auth"]), (&json!("limited"), &json!("token")));
     assert!(made["qrDataUrl"].as_str().unwrap().starts_with("data:image/png;base64,"));
@@ -193,7 +193,11 @@ async fn case_048_a_client_of_an_administrator_gets_a_code_and_learns_what_becam
         json!({}),
         "nobody came yet"
     );
-    for params in [json!({ "joinUrl": true }), json!({ "bootstrapProfile": "node" })] {
+    for params in [
+        json!({ "joinUrl": true }),
+        json!({ "joinUrl": true, "bootstrapProfile": "limited" }),
+        json!({ "bootstrapProfile": "phone" }),
+    ] {
         let refused = wire.call("device.pair.setupCode", params).await.unwrap_err();
         assert_eq!(refused["code"], "INVALID_REQUEST");
     }
