@@ -8,8 +8,10 @@ use super::{
     output::Output,
 };
 use crate::{
+    config::gateway::Auth,
     device::handshake::SecretKind,
     reach::secret::{SecretSource, kind_of, read},
+    store::paths::StateDir,
 };
 
 /// Which one it is.
@@ -22,6 +24,18 @@ pub(super) struct AuthToken {
     /// Print it
     #[arg(long)]
     show: bool,
+}
+
+/// What the gateway asks for where the environment says nothing.
+fn beneath(auth: &Auth, what: &str, state: &StateDir) -> String {
+    let is_token = kind_of(auth) == SecretKind::Token;
+    if is_token && state.gateway_token().exists() {
+        return format!(
+            "`gateway.auth.{what}`, or else for the one in {}",
+            state.gateway_token().display()
+        );
+    }
+    format!("`gateway.auth.{what}`")
 }
 
 impl AuthToken {
@@ -48,6 +62,13 @@ impl AuthToken {
         };
         if self.show {
             output.line(secret.expose());
+            if let SecretSource::Environment(name) = source {
+                output.note(format!(
+                    "This is what `{name}` holds in this environment. A gateway that was started without it asks \
+                     for {}.",
+                    beneath(auth, what, &state)
+                ));
+            }
             return Ok(Exit::Done);
         }
         let from = match source {

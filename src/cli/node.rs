@@ -20,6 +20,8 @@ use crate::{
     store::paths::StateDir,
 };
 
+const VARIABLE: &str = "OPENCLAW_GATEWAY_TOKEN";
+
 /// This machine as a node.
 #[derive(Debug, Subcommand)]
 pub(super) enum Node {
@@ -76,6 +78,8 @@ impl Node {
     /// Runs until it is told to stop.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let Self::Run(given) = self;
+        let from_env = given.token.is_none() && given.host.is_some();
+        let variable = Some(VARIABLE).filter(|name| from_env && Host::env(name).is_some());
         let plan = given.plan(host.state()?)?;
         let mut tell = |told: Told<'_>| {
             for line in lines(&told) {
@@ -86,7 +90,7 @@ impl Node {
         match run(&plan, &mut tell) {
             Ok(()) => Ok(Exit::Done),
             Err(RemoteError::Closed { code: Some(4001), reason }) => Err(revoked(&reason)),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error.shown_from(variable).into()),
         }
     }
 }
@@ -115,9 +119,7 @@ impl Run {
             if pin.is_some() && self.tls_fingerprint.is_some_and(|named| Some(named) != pin) {
                 return Err(no_plan(NoPlan::Pins));
             }
-            let token = self
-                .token
-                .or_else(|| self.host.as_ref().and_then(|_| Host::env("OPENCLAW_GATEWAY_TOKEN")));
+            let token = self.token.or_else(|| self.host.as_ref().and_then(|_| Host::env(VARIABLE)));
             let secret = Secret::new(token, None);
             Plan {
                 gateways: vec![address],

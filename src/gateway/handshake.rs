@@ -78,8 +78,15 @@ pub(crate) async fn shake(
                 // No secret was wrong.
                 succeeded(gateway, &coming, &kinds);
             }
-            info!(address = %facts.address, client = coming.params.client.id.as_str(), ?refusal, "connect refused");
-            Err(Box::new(refusal::of_handshake(&coming.id, refusal, coming.tried())))
+            let told = refusal::of_handshake(&coming.id, refusal, coming.tried());
+            info!(
+                address = %facts.address,
+                client = coming.params.client.id.as_str(),
+                ?refusal,
+                told = told.reason,
+                "connect refused"
+            );
+            Err(Box::new(told))
         }
     }
 }
@@ -203,7 +210,10 @@ impl Coming<'_> {
         };
         let shown = |auth: &AuthParams| auth.token.is_some() && auth.device_token.is_none();
         let could = self.params.device.is_some() && self.auth().is_some_and(shown);
-        Tried { reader, could_show_device_token: could }
+        let at = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
+        let signed = self.params.device.as_ref().map_or(self.now.0, |device| device.signed_at);
+        let ahead_ms = at(signed).saturating_sub(at(self.now.0));
+        Tried { reader, could_show_device_token: could, ahead_ms }
     }
 
     /// The token that may be a setup code, and whether it was named as one.

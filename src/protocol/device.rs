@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::device::{
     record::Device,
-    request::{Described, DeviceRequest},
+    request::{Described, DeviceRequest, DeviceRequestId},
     role::Role,
 };
 
@@ -37,6 +37,24 @@ pub fn pending(request: &DeviceRequest) -> Value {
     row.insert("ts".to_owned(), json!(request.asked_at.0));
     row.retain(|_, value| !value.is_null());
     Value::Object(row)
+}
+
+/// The waiting devices, each with the ids that it has replaced: who still has one of those finds its successor.
+pub fn all_pending(
+    requests: &[DeviceRequest],
+    replaced: &[(DeviceRequestId, DeviceRequestId)],
+) -> Vec<Value> {
+    let row = |request: &DeviceRequest| {
+        let mut row = pending(request);
+        let old =
+            replaced.iter().filter(|(_, new)| *new == request.id).map(|(old, _)| old.as_str());
+        let old: Vec<_> = old.collect();
+        if !old.is_empty() {
+            row["replaces"] = json!(old);
+        }
+        row
+    };
+    requests.iter().map(row).collect()
 }
 
 /// A device that was let in, with what is known of its tokens. `connected` is the gateway's to say.

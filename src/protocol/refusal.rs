@@ -8,7 +8,7 @@ use super::{
 };
 use crate::device::{
     handshake::{Refusal, SecretKind, Shared, Unauthorized, Waiting, Why},
-    identity::DeviceId,
+    identity::{DeviceId, ProofRefusal},
     record::Device,
     request::DeviceRequestId,
     role::{Role, Scope},
@@ -169,6 +169,8 @@ pub struct Tried {
     pub reader: Reader,
     /// A device signed, `auth.token` was sent and `auth.deviceToken` was not.
     pub could_show_device_token: bool,
+    /// How far the device's clock is ahead of ours, by when it says that it has signed.
+    pub ahead_ms: i64,
 }
 
 /// The handshake's refusal, spelt.
@@ -183,6 +185,17 @@ pub fn of_handshake(id: &str, refusal: Refusal, tried: Tried) -> Farewell {
         Refusal::DeviceIdentity => {
             let details = json!({ "code": "DEVICE_IDENTITY_REQUIRED" });
             Farewell::policy(id, refused(NOT_PAIRED, "device identity required", details))
+        }
+        Refusal::Proof(why @ ProofRefusal::Expired) => {
+            let details = json!({
+                "code": why.code(),
+                "reason": why.reason(),
+                "skewMs": tried.ahead_ms,
+            });
+            let seconds = tried.ahead_ms.unsigned_abs() / 1000;
+            let off = if tried.ahead_ms < 0 { "behind" } else { "ahead of" };
+            let text = format!("{} (its clock is {seconds} s {off} the gateway's)", why.message());
+            Farewell::policy(id, refused(INVALID_REQUEST, text, details))
         }
         Refusal::Proof(why) => {
             let details = json!({ "code": why.code(), "reason": why.reason() });

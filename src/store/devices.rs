@@ -97,6 +97,12 @@ pub trait DeviceStore: Send + Sync + std::fmt::Debug {
     /// The devices that wait, the newest first, none of them expired.
     fn device_requests(&self, now: UnixMs) -> Result<Vec<DeviceRequest>, StoreError>;
 
+    /// The ids that waiting requests have replaced, each with its successor.
+    fn replaced_requests(
+        &self,
+        now: UnixMs,
+    ) -> Result<Vec<(DeviceRequestId, DeviceRequestId)>, StoreError>;
+
     /// A device asks, or asks again. A place is kept for each unused setup code.
     fn ask_device(&self, wish: &Wish, now: UnixMs) -> Result<Ask, StoreError>;
 

@@ -84,6 +84,75 @@ fn case_028_nothing_is_approved_that_was_not_named() {
 }
 
 #[test]
+fn case_028_the_id_of_a_device_shows_its_request_and_approves_nothing() {
+    let folder = waiting();
+    let before = folder.files();
+    for id in [DEVICE, &DEVICE[..8], &DEVICE.to_uppercase()] {
+        let ran = folder.run(&format!("devices approve {id}"));
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
+        let command =
+            format!("Approve this exact request with: openclaw devices approve {REQUEST}");
+        assert!(ran.err.contains(&command) && ran.err.contains("Nothing was approved."), "{ran:?}");
+    }
+    let ran = folder.run(&format!("devices approve {DEVICE} --json"));
+    let shown: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((ran.code, &shown["selected"]["requestId"]), (Some(1), &json!(REQUEST)));
+    assert_eq!(folder.files(), before);
+    assert_eq!(folder.run("devices approve 56475").code, Some(3), "too short for a device");
+}
+
+#[test]
+fn a_request_that_was_replaced_names_its_successor() {
+    const OLD: &str = "11111111-2222-4333-8444-555555555555";
+    let folder = waiting();
+    let mut requests = folder.json("devices/pending.json");
+    requests[REQUEST]["replaces"] = json!([OLD]);
+    folder.put("devices/pending.json", &requests.to_string());
+    let replaced = format!("request {OLD} was replaced by {REQUEST} meanwhile");
+    let said = |line: &str| {
+        let ran = folder.run(line);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.err.contains(&replaced), "{ran:?}");
+    };
+    said(&format!("devices approve {OLD}"));
+    let mut gateway = Running::gateway(&folder);
+    for act in ["approve", "reject"] {
+        said(&format!("devices {act} {OLD}"));
+    }
+    let params = format!("{{\"requestId\":\"{OLD}\"}}");
+    let ran = folder.run(&format!("gateway call device.pair.approve --params {params}"));
+    assert!(ran.err.contains("unknown requestId"), "{ran:?}");
+    assert_eq!(asked(&folder, "devices list --json")["paired"], json!([]));
+    gateway.stop(Signal::SIGTERM);
+}
+
+#[test]
+fn a_refused_token_names_the_variable_that_it_came_from() {
+    let folder = Folder::empty();
+    let mut gateway = Running::gateway(&folder);
+    for line in ["devices list", "nodes status", "gateway status"] {
+        let mut command = folder.command(line);
+        let ran = command.env("OPENCLAW_GATEWAY_TOKEN", "wr0ng-token").output().unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{said}");
+        let named = said.contains("`OPENCLAW_GATEWAY_TOKEN`") && said.contains("unset it");
+        assert!(named && !said.contains("wr0ng"), "{said}");
+    }
+    let port = port(&folder);
+    let mut node = folder.command(&format!("node run --host 127.0.0.1 --port {port}"));
+    let ran = node.env("OPENCLAW_GATEWAY_TOKEN", "wr0ng-token").output().unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert!(said.contains("`OPENCLAW_GATEWAY_TOKEN`") && !said.contains("wr0ng"), "{said}");
+    let mut shown = folder.command("gateway auth-token --show");
+    let ran = shown.env("OPENCLAW_GATEWAY_TOKEN", "wr0ng-token").output().unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.stdout, b"wr0ng-token\n");
+    assert!(said.contains("`OPENCLAW_GATEWAY_TOKEN`") && said.contains("gateway-token"), "{said}");
+    assert_eq!(folder.done("gateway auth-token --show").trim(), token(&folder));
+    gateway.stop(Signal::SIGTERM);
+}
+
+#[test]
 fn a_list_is_cleared_by_word_only() {
     let folder = waiting();
     let said = folder.fails(1, "devices clear");

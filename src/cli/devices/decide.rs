@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Common,
     show::{Listing, Pending},
-    source::Source,
+    source::{Source, moved},
 };
 use crate::cli::{
     failure::{Exit, Failure},
@@ -22,6 +22,7 @@ Examples:
   openclaw devices approve 0b1f7f3c-6a0e-4f53-9a68-6f1d2f0a7f11
   openclaw devices approve --latest          Shows the newest request; approves nothing
 
+A device's id approves nothing: it shows what that device asks for now, and the command that approves it.
 Compare the three words with those on the device, where both show them.")]
 pub(in crate::cli) struct Approve {
     /// The request, as `devices list` names it
@@ -51,8 +52,15 @@ impl Approve {
         let mut source = self.common.source(&methods, host, output)?;
         let listing = Listing::read(&source.list()?)?;
         let Some(id) = &self.request else {
-            return self.select(&listing, &source, output);
+            let newest = listing.pending.iter().max_by_key(|pending| pending.ts);
+            let newest = newest.ok_or_else(|| {
+                Failure::line(Exit::NoMatch, "No pending device pairing requests to approve")
+            })?;
+            return self.select(newest, &listing, &source, output);
         };
+        if let Some(pending) = of_device(&listing, id) {
+            return self.select(pending, &listing, &source, output);
+        }
         let pending = find(&listing, id)?;
         if !self.common.json {
             for line in pending.lines(listing.known(&pending.device_id)) {
@@ -74,13 +82,11 @@ impl Approve {
     /// Which one it would be. It could be one that has just pushed itself to the front: a person looks first.
     fn select(
         &self,
+        newest: &Pending,
         listing: &Listing,
         source: &Source,
         output: &mut Output,
     ) -> Result<Exit, Failure> {
-        let newest = listing.pending.iter().max_by_key(|pending| pending.ts).ok_or_else(|| {
-            Failure::line(Exit::NoMatch, "No pending device pairing requests to approve")
-        })?;
         let known = listing.known(&newest.device_id);
         let command = command(newest, &self.common, source);
         if self.common.json {
@@ -126,9 +132,25 @@ impl Reject {
     }
 }
 
+/// The request of the device that was typed: its id, or the beginning of one alone.
+fn of_device<'a>(listing: &'a Listing, typed: &str) -> Option<&'a Pending> {
+    let lower = pasted(typed).to_ascii_lowercase();
+    if listing.pending.iter().any(|one| one.request_id.eq_ignore_ascii_case(&lower)) {
+        return None;
+    }
+    let starts = |pending: &&Pending| lower.len() >= 6 && pending.device_id.starts_with(&lower);
+    let found: Vec<_> = listing.pending.iter().filter(starts).collect();
+    let newest = found.iter().max_by_key(|pending| pending.ts)?;
+    found.iter().all(|pending| pending.device_id == newest.device_id).then_some(*newest)
+}
+
 fn find<'a>(listing: &'a Listing, typed: &str) -> Result<&'a Pending, Failure> {
     let typed = &*pasted(typed);
     let found = listing.pending.iter().find(|one| one.request_id.eq_ignore_ascii_case(typed));
+    let replaces = |one: &&Pending| one.replaces.iter().any(|old| old.eq_ignore_ascii_case(typed));
+    if let (None, Some(next)) = (found, listing.pending.iter().find(replaces)) {
+        return Err(moved(typed, Some(&next.request_id)));
+    }
     found.ok_or_else(|| {
         let text = format!("No pending device request matches {}", neutral(typed, 128));
         Failure::line(Exit::NoMatch, text)

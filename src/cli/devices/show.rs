@@ -35,6 +35,8 @@ pub(super) struct Pending {
     pub(super) access: Option<String>,
     pub(super) words: Option<String>,
     pub(super) is_repair: bool,
+    /// The ids that its device's earlier requests had.
+    pub(super) replaces: Vec<String>,
     pub(super) ts: u64,
 }
 

@@ -21,7 +21,7 @@ use crate::{
         role::{Role, Scopes},
         token::Token,
     },
-    protocol::device::{TOO_LONG, paired, pending},
+    protocol::device::{TOO_LONG, all_pending, paired},
     remote::{RemoteError, Target},
     store::{
         devices::{DeviceStore, Untouched},
@@ -235,7 +235,7 @@ impl Files {
 
     fn list(&mut self) -> Result<Value, Failure> {
         self.shown = self.store.device_requests(Host::now())?;
-        let waits: Vec<Value> = self.shown.iter().map(pending).collect();
+        let waits = all_pending(&self.shown, &self.store.replaced_requests(Host::now())?);
         let devices = self.store.devices()?;
         let known: Vec<Value> =
             devices.iter().map(|device| paired(Arc::as_ref(device), None)).collect();
@@ -290,7 +290,7 @@ fn denied(why: Denied, act: Act) -> Failure {
 }
 
 /// It was there when the list was shown.
-fn moved(id: &str, next: Option<&str>) -> Failure {
+pub(super) fn moved(id: &str, next: Option<&str>) -> Failure {
     let id = neutral(id, 128);
     if let Some(next) = next.map(|next| neutral(next, 128)) {
         let text = format!("request {id} was replaced by {next} meanwhile; nothing was decided");

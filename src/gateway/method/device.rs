@@ -20,7 +20,7 @@ use crate::{
         events::{self, Happened},
     },
     protocol::{
-        device::{TOO_LONG, paired, pending},
+        device::{TOO_LONG, all_pending, paired},
         frame::{Refused, UNAVAILABLE},
         hello::Limits,
         refusal,
@@ -99,13 +99,18 @@ async fn list(call: &Call) -> Answer {
     let store = Arc::clone(&call.gateway.store);
     let devices = blocking(move || store.devices()).await.map_err(|error| store_failed(&error))?;
     let connected = |id: &DeviceId| !call.gateway.sessions.of(id).is_empty();
-    let waits = waits.iter().filter(|row| sees(&row.device)).map(pending);
+    let waits: Vec<_> = waits.into_iter().filter(|row| sees(&row.device)).collect();
+    let waits = all_pending(&waits, &replaced(call)?).into_iter();
     let known = devices.iter().map(|device| (device.id(), device)).filter(|(id, _)| sees(id));
     let known = known.map(|(id, device)| paired(device, Some(connected(&id))));
     let mut room = usize::try_from(Limits::default().max_payload).unwrap_or(usize::MAX);
     let (waits, known) = (fitting(waits, &mut room), fitting(known, &mut room));
     let (Some(waits), Some(known)) = (waits, known) else { return Err(too_long(devices.len())) };
     Ok(json!({ "pending": waits, "paired": known }))
+}
+
+fn replaced(call: &Call) -> Result<Vec<(DeviceRequestId, DeviceRequestId)>, Box<Refused>> {
+    call.gateway.store.replaced_requests(world::now()).map_err(|error| store_failed(&error))
 }
 
 /// The rows, where there is room for them all.
@@ -136,7 +141,13 @@ async fn find(call: &Call, act: Act) -> Result<DeviceRequest, Box<Refused>> {
         None => invalid("unknown requestId"),
     };
     let id = DeviceRequestId::parse(&params.request_id).ok_or_else(unknown)?;
-    waiting(call).await?.into_iter().find(|row| row.id == id).ok_or_else(unknown)
+    if let Some(found) = waiting(call).await?.into_iter().find(|row| row.id == id) {
+        return Ok(found);
+    }
+    let replaced = replaced(call)?;
+    let successor = replaced.iter().find(|(old, _)| *old == id && own_only(call).is_none());
+    Err(successor
+        .map_or_else(unknown, |(_, new)| undecided(&Undecided::Superseded(new.clone()), act)))
 }
 
 async fn approve(call: &Call) -> Answer {

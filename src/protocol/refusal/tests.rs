@@ -12,7 +12,8 @@ use crate::device::{
     role::{Profile, Scopes},
 };
 
-const OTHER: Tried = Tried { reader: Reader::Other, could_show_device_token: false };
+const OTHER: Tried =
+    Tried { reader: Reader::Other, could_show_device_token: false, ahead_ms: -121_500 };
 
 fn error(farewell: &Farewell) -> Refused {
     farewell.answer.clone().unwrap().error.unwrap()
@@ -21,7 +22,7 @@ fn error(farewell: &Farewell) -> Refused {
 #[test]
 fn a_wrong_token_is_refused_as_recorded() {
     let wrong = Refusal::Unauthorized(Unauthorized::Shared(Shared::Mismatch(SecretKind::Token)));
-    let tried = |reader| Tried { reader, could_show_device_token: false };
+    let tried = |reader| Tried { reader, ..OTHER };
     let farewell = of_handshake("1", wrong, tried(Reader::LocalCli));
     expect![[r#"{"type":"res","id":"1","ok":false,"error":{"code":"INVALID_REQUEST","message":"unauthorized: gateway token mismatch (use this gateway's gateway.auth.token or pair the device)","details":{"code":"AUTH_TOKEN_MISMATCH","authReason":"token_mismatch","canRetryWithDeviceToken":false,"recommendedNextStep":"update_auth_credentials"}}}"#]]
     .assert_eq(&serde_json::to_string(&farewell.answer).unwrap());
@@ -103,7 +104,7 @@ fn what_the_owner_knows_about_a_code_the_device_does_not() {
 
 #[test]
 fn a_bad_proof_says_which_part_of_it() {
-    for why in ProofRefusal::ALL {
+    for why in ProofRefusal::ALL.into_iter().filter(|why| *why != ProofRefusal::Expired) {
         let farewell = of_handshake("1", Refusal::Proof(why), OTHER);
         let error = error(&farewell);
         assert_eq!((farewell.reason.as_str(), farewell.code), (why.message(), 1008));
@@ -111,6 +112,17 @@ fn a_bad_proof_says_which_part_of_it() {
         let details = json!({ "code": why.code(), "reason": why.reason() });
         assert_eq!(error.details, Some(details));
     }
+}
+
+#[test]
+fn an_expired_signature_says_by_how_much_and_whose_clock() {
+    let expired = Refusal::Proof(ProofRefusal::Expired);
+    let farewell = of_handshake("1", expired, OTHER);
+    let said = "device signature expired (its clock is 121 s behind the gateway's)";
+    assert_eq!((farewell.reason.as_str(), error(&farewell).message.as_str()), (said, said));
+    assert_eq!(error(&farewell).details.as_ref().unwrap()["skewMs"], -121_500);
+    let ahead = of_handshake("1", expired, Tried { ahead_ms: i64::MAX, ..OTHER });
+    assert!(ahead.reason.contains("s ahead of the gateway's"), "{}", ahead.reason);
 }
 
 #[test]

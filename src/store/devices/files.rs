@@ -54,6 +54,13 @@ impl DeviceStore for FileStore {
         ask::waiting(self, now)
     }
 
+    fn replaced_requests(
+        &self,
+        now: UnixMs,
+    ) -> Result<Vec<(DeviceRequestId, DeviceRequestId)>, StoreError> {
+        Ok(self.pending()?.0.replaced(now))
+    }
+
     fn ask_device(&self, wish: &Wish, now: UnixMs) -> Result<Ask, StoreError> {
         ask::ask(self, wish, now)
     }

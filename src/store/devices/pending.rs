@@ -50,6 +50,16 @@ impl Pending {
         row.request.is_open(now).then_some(&row.request.id)
     }
 
+    /// Every replaced id, with the request that waits in its place.
+    pub(super) fn replaced(&self, now: UnixMs) -> Vec<(DeviceRequestId, DeviceRequestId)> {
+        let open = self.rows.iter().filter(|row| row.request.is_open(now));
+        let pairs = |row: &Waiting| {
+            let new = row.request.id.clone();
+            row.replaces.clone().into_iter().map(move |old| (old, new.clone()))
+        };
+        open.flat_map(pairs).collect()
+    }
+
     /// True where something of this device stands there, understood or not.
     pub(super) fn names(&self, device: &DeviceId) -> bool {
         let named = |text| {
