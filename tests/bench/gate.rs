@@ -98,7 +98,7 @@ fn id(sender: &str) -> SenderId {
 
 fn knock(sender: &str) -> Knock {
     let meta = [("firstName".to_owned(), "Ann".to_owned())].into();
-    Knock { key: key(), sender: id(sender), meta, address: None, claims: None }
+    Knock { key: key(), sender: id(sender), meta, address: None, claims: None, first: None }
 }
 
 /// One direct message of an approved sender: the list, the owners, the verdict.
