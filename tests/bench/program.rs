@@ -219,6 +219,7 @@ fn knock(state: &Path, sender: u32) -> String {
         meta,
         address: None,
         claims: None,
+        first: None,
     };
     let elapsed = std::time::UNIX_EPOCH.elapsed().unwrap();
     let now = UnixMs(u64::try_from(elapsed.as_millis()).unwrap());
