@@ -39,7 +39,7 @@ impl Facts {
         Self::at(from, headers)
     }
 
-    /// Of whoever came through the socket in the state folder, which has told their uid: it is this user's.
+    /// Of a client that came through the socket in the state folder, which has told its uid: it is this user's.
     pub(crate) fn of_this_user(headers: &HeaderMap) -> Self {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         Self::at(Origin { address, locality: Locality::Direct }, headers)

@@ -1,5 +1,5 @@
-//! Join URLs: `/j/<name>` gives a setup code for a node, once, to whoever has the name. A name rests as a digest, in
-//! memory alone, and is over when its code is.
+//! Join URLs: `/j/<name>` gives a setup code for a node, once, to the client that has the name. A name rests as a
+//! digest, in memory alone, and is over when its code is.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},

@@ -108,7 +108,7 @@ async fn talk(gateway: &Arc<Gateway>, stream: UnixStream) -> io::Result<()> {
         bytes.push(b'\n');
         write.write_all(&bytes).await?;
         if speaks_protocol {
-            // Whoever did not wait for the answer has said something that belongs to nothing.
+            // What a client says before it has the answer belongs to nothing.
             if lines.buffer().is_empty() {
                 let stream = lines.into_inner().reunite(write).map_err(io::Error::other)?;
                 server::serve_own(Arc::clone(gateway), stream).await;

@@ -101,7 +101,7 @@ fn make(folder: &Path) -> io::Result<()> {
     check(folder, folder).map_err(|why| io::Error::other(unsafe_folder(why)))
 }
 
-/// Root may also use the folder of whoever owns `of`.
+/// Root may also use a folder of the user who owns `of`.
 fn check(folder: &Path, of: &Path) -> Result<(), &'static str> {
     let Ok(found) = fs::symlink_metadata(folder) else { return Err("cannot be read") };
     let own = world::user();
@@ -141,7 +141,7 @@ pub(super) fn peer(stream: &UnixStream) -> io::Result<u32> {
     Ok(nix::unistd::getpeereid(stream)?.0.as_raw())
 }
 
-/// True for this user and for root. Root may also ask the gateway of whoever owns the folder.
+/// True for this user and for root. Root may also ask the gateway of the user who owns the folder.
 pub(super) fn is_ours(uid: u32, socket: &Path) -> bool {
     let own = crate::world::user();
     let owner = || socket.parent()?.metadata().ok().map(|folder| folder.uid());

@@ -1,4 +1,4 @@
-//! Setup codes for nodes, and the one page that gives a live code: to whoever has its name, once.
+//! Setup codes for nodes, and the one page that gives a live code: to the client that has its name, once.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
