@@ -52,7 +52,8 @@ Examples:
   openclaw pairing approve telegram AB3D7X9K  Let that one in
   openclaw owner claim                        Become owner from a chat
 
-The state folder is ~/.openclaw; OPENCLAW_STATE_DIR names another one.
+The state folder is ~/.openclaw; OPENCLAW_STATE_DIR names another one,
+OPENCLAW_HOME another home folder.
 OPENCLAW_CONFIG_PATH names another configuration file.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 no gateway answers.";
@@ -138,6 +139,11 @@ fn in_small(args: Vec<OsString>) -> Vec<OsString> {
 
 fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     let host = Host::of_process(cli.config);
+    let is_stateless = matches!(cli.command, Command::Plugins(_) | Command::Completions(_));
+    // A gateway runs as the user who starts it; everything else works on the files of whoever runs it.
+    if !is_stateless && !matches!(&cli.command, Command::Gateway(gateway) if gateway.serves()) {
+        host.act_as_owner()?;
+    }
     match cli.command {
         Command::Gateway(gateway) => gateway.run(&host, output),
         Command::Pairing(pairing) => pairing.run(&host, output),

@@ -16,7 +16,7 @@ use crate::{
     gateway::Origin,
     local::{Client, LocalError},
     registry,
-    store::{files::FileStore, paths::StateDir},
+    store::{files::FileStore, ownership, paths::StateDir},
     world,
 };
 
@@ -35,10 +35,19 @@ impl Host {
 
     /// The state folder. It need not exist.
     pub(super) fn state(&self) -> Result<StateDir, Failure> {
-        StateDir::find(self.env).map_err(|error| {
+        let state = StateDir::find(self.env).map_err(|error| {
             Failure::from(anyhow::Error::from(error).context("cannot find the state folder"))
                 .hint("set OPENCLAW_STATE_DIR to a folder of your own")
-        })
+        })?;
+        ownership::check(&state)?;
+        Ok(state)
+    }
+
+    /// Makes a command that root has typed act as the owner of the state folder.
+    pub(super) fn act_as_owner(&self) -> Result<(), Failure> {
+        // A command that needs the folder says what is wrong with it.
+        let Ok(state) = StateDir::find(self.env) else { return Ok(()) };
+        Ok(ownership::act_as_owner(&state)?)
     }
 
     /// The store in the state folder.
@@ -63,6 +72,7 @@ impl Host {
         let read = move || {
             let plugins =
                 Plugins { channels: registry::CHANNELS, responders: registry::RESPONDERS };
+            ownership::check(&state).map_err(|error| error.to_string())?;
             let from = Source { flag: flag.as_deref(), env: &env, state: &state };
             let mut config = config::load(&from, plugins).map_err(|error| error.to_string())?;
             config.port = port.unwrap_or(config.port);

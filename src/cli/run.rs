@@ -1,6 +1,6 @@
 //! `openclaw gateway`: the gateway in the foreground, and what it says when it is ready; `status` and `call` ask one.
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{io::IsTerminal, path::Path, sync::Arc};
 
 use clap::{Args, Subcommand};
 
@@ -13,7 +13,10 @@ use super::{
     output::Output,
     owner::grouped,
 };
-use crate::gateway::{Ready, Seat, Start, run};
+use crate::{
+    gateway::{Ready, Seat, Start, run},
+    store::paths::StateDir,
+};
 
 /// The gateway.
 #[derive(Debug, Args)]
@@ -59,6 +62,11 @@ struct Run {
 }
 
 impl Gateway {
+    /// True where it is to become a gateway.
+    pub(super) fn serves(&self) -> bool {
+        matches!(self.what, None | Some(What::Run(_)))
+    }
+
     /// Runs until it is told to stop.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let given = match self.what {
@@ -79,12 +87,28 @@ impl Gateway {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        run(Start { config, state: host.state()?, origin, console, terminal }, |ready| {
+        let state = host.state()?;
+        if state.is_fresh() {
+            for other in state.others(Host::env) {
+                tracing::warn!("{}", beside(&state, &other));
+            }
+        }
+        run(Start { config, state, origin, console, terminal }, |ready| {
             greet(ready, output);
         })
         .map_err(anyhow::Error::from)?;
         Ok(Exit::Done)
     }
+}
+
+/// Whoever was let in before is in another folder than the one that this gateway begins with.
+fn beside(state: &StateDir, other: &Path) -> String {
+    format!(
+        "the state folder {} is new, and {} was used before and is not read; to go on with it, set OPENCLAW_STATE_DIR={}",
+        state.path().display(),
+        other.display(),
+        other.display()
+    )
 }
 
 fn greet(ready: &Ready<'_>, output: &mut Output) {
@@ -136,7 +160,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::{access::claim::ClaimCode, store::paths::StateDir};
+    use crate::access::claim::ClaimCode;
 
     fn said(console: bool, seat: Seat) -> String {
         let address = SocketAddr::from(([127, 0, 0, 1], 18789));

@@ -72,7 +72,8 @@ fn help_of_the_program() {
               openclaw pairing approve telegram AB3D7X9K  Let that one in
               openclaw owner claim                        Become owner from a chat
 
-            The state folder is ~/.openclaw; OPENCLAW_STATE_DIR names another one.
+            The state folder is ~/.openclaw; OPENCLAW_STATE_DIR names another one,
+            OPENCLAW_HOME another home folder.
             OPENCLAW_CONFIG_PATH names another configuration file.
 
             Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 no gateway

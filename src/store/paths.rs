@@ -7,24 +7,57 @@ use std::{
 
 use crate::access::AccountKey;
 
+/// The variables that name the state folder; the first that is set counts.
+const NAMED: [&str; 3] = ["OPENCLAW_STATE_DIR", "CLAWDBOT_STATE_DIR", "MOLTBOT_STATE_DIR"];
+
+/// What stands in a state folder that was used.
+const KEPT: [&str; 8] = [
+    "openclaw.json",
+    "clawdbot.json",
+    "moltbot.json",
+    "moldbot.json",
+    "credentials",
+    "devices",
+    "identity",
+    "state",
+];
+
 /// The state folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateDir(PathBuf);
 
 impl StateDir {
-    /// `OPENCLAW_STATE_DIR`, else `~/.openclaw`, else an existing `~/.clawdbot` or `~/.moltbot`.
-    /// An error where neither that variable nor `HOME` says where.
+    /// `OPENCLAW_STATE_DIR` or an older name of it, else `~/.openclaw`, else an existing folder of an older name.
+    /// `OPENCLAW_HOME` is the home folder, else `HOME` is. An error where none of them says where.
     pub fn find(env: impl Fn(&str) -> Option<String>) -> io::Result<Self> {
-        if let Some(named) = env("OPENCLAW_STATE_DIR").filter(|path| !path.trim().is_empty()) {
-            return std::path::absolute(named.trim()).map(Self);
+        if let Some(named) = NAMED.iter().find_map(|name| set(&env, name)) {
+            return match named.strip_prefix('~') {
+                Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                    std::path::absolute(home(&env)?.join(rest.trim_start_matches('/'))).map(Self)
+                }
+                _ => std::path::absolute(named).map(Self),
+            };
         }
-        let home = env("HOME").filter(|path| !path.trim().is_empty());
-        let home =
-            home.ok_or_else(|| io::Error::other("neither `OPENCLAW_STATE_DIR` nor `HOME` is set"))?;
-        let at = |name: &str| Path::new(&home).join(name);
-        let known = [".openclaw", ".clawdbot", ".moltbot"].map(at);
+        let known = in_home(&home(&env)?);
         let existing = known.iter().find(|path| path.is_dir());
         Ok(Self(existing.unwrap_or(&known[0]).clone()))
+    }
+
+    /// True where there is nothing in it but a configuration: no gateway has run on it.
+    pub fn is_fresh(&self) -> bool {
+        let Ok(entries) = std::fs::read_dir(&self.0) else { return !self.0.exists() };
+        entries.flatten().all(|entry| entry.file_name() == "config.toml")
+    }
+
+    /// Other state folders in the home folder that something was kept in.
+    pub fn others(&self, env: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+        let here = self.0.canonicalize().ok();
+        let is_used = |path: &PathBuf| {
+            KEPT.iter().any(|name| path.join(name).exists())
+                && (here.is_none() || path.canonicalize().ok() != here)
+        };
+        let known = home(&env).map(|home| in_home(&home).to_vec()).unwrap_or_default();
+        known.into_iter().filter(is_used).collect()
     }
 
     /// A state folder at this path, for tests and benches.
@@ -45,6 +78,32 @@ impl StateDir {
     /// The folder of requests, grants and owners.
     pub fn credentials(&self) -> PathBuf {
         self.0.join("credentials")
+    }
+
+    /// Every folder that this gateway makes in it.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let names = [
+            "access",
+            "audit",
+            "credentials",
+            "devices",
+            "gateway",
+            "gateway/tls",
+            "held",
+            "identity",
+            "inbox",
+            "keys",
+            "nodes",
+            "outbox",
+            "run",
+            "settings",
+        ];
+        names.iter().map(|name| self.0.join(name)).collect()
+    }
+
+    /// What the configuration was when it last held.
+    pub fn config_memory(&self) -> PathBuf {
+        self.0.join("settings").join("config-memory.json")
     }
 
     /// All requests of a channel, in the field's shape.
@@ -194,6 +253,27 @@ impl StateDir {
     }
 }
 
+/// What a variable says, without the blanks around it.
+fn set(env: &impl Fn(&str) -> Option<String>, name: &str) -> Option<String> {
+    Some(env(name)?.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+fn home(env: &impl Fn(&str) -> Option<String>) -> io::Result<PathBuf> {
+    let own = set(env, "HOME").map(PathBuf::from);
+    let named = set(env, "OPENCLAW_HOME").map(|named| match (named.strip_prefix('~'), &own) {
+        (Some(rest), Some(own)) if rest.is_empty() || rest.starts_with('/') => {
+            own.join(rest.trim_start_matches('/'))
+        }
+        _ => PathBuf::from(named),
+    });
+    let unset = "none of `OPENCLAW_STATE_DIR`, `OPENCLAW_HOME` and `HOME` is set";
+    named.or(own).ok_or_else(|| io::Error::other(unset))
+}
+
+fn in_home(home: &Path) -> [PathBuf; 4] {
+    [".openclaw", ".clawdbot", ".moltbot", ".moldbot"].map(|name| home.join(name))
+}
+
 /// The field's rule for a channel or account id in a file name.
 fn file_key(id: &str) -> String {
     let lower = id.trim().to_lowercase();
@@ -219,6 +299,46 @@ mod tests {
         std::fs::create_dir(home.path().join(".openclaw")).unwrap();
         assert_eq!(StateDir::find(env).unwrap().path(), home.path().join(".openclaw"));
         assert!(StateDir::find(|_| None).is_err());
+    }
+
+    #[test]
+    fn the_state_folder_may_be_named_as_in_the_field_and_below_the_home_folder() {
+        let find = |set: &[(&str, &str)]| {
+            let env = |name: &str| {
+                set.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned())
+            };
+            StateDir::find(env).unwrap().0
+        };
+        let home = ("HOME", "/home/none");
+        for (set, expected) in [
+            (vec![("OPENCLAW_STATE_DIR", "~/oc"), home], "/home/none/oc"),
+            (vec![("OPENCLAW_STATE_DIR", " ~ "), home], "/home/none"),
+            (vec![("OPENCLAW_STATE_DIR", "/s/~/x"), home], "/s/~/x"),
+            (vec![("CLAWDBOT_STATE_DIR", "/c"), ("MOLTBOT_STATE_DIR", "/m"), home], "/c"),
+            (vec![("OPENCLAW_STATE_DIR", " "), ("MOLTBOT_STATE_DIR", "/m"), home], "/m"),
+            (vec![("OPENCLAW_HOME", "/elsewhere"), home], "/elsewhere/.openclaw"),
+            (vec![("OPENCLAW_HOME", "~/own"), home], "/home/none/own/.openclaw"),
+            (vec![("OPENCLAW_HOME", "/e"), ("OPENCLAW_STATE_DIR", "~/oc"), home], "/e/oc"),
+        ] {
+            assert_eq!(find(&set), Path::new(expected), "{set:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_holds_only_a_configuration_is_fresh_and_others_are_named() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().to_str().unwrap().to_owned();
+        let env = |name: &str| (name == "HOME").then(|| path.clone());
+        let state = StateDir::at(home.path().join(".openclaw"));
+        std::fs::create_dir_all(home.path().join(".clawdbot/credentials")).unwrap();
+        std::fs::create_dir_all(home.path().join(".moltbot")).unwrap();
+        assert!(state.is_fresh());
+        std::fs::create_dir(state.path()).unwrap();
+        std::fs::File::create(state.config()).unwrap();
+        assert!(state.is_fresh());
+        assert_eq!(state.others(env), [home.path().join(".clawdbot")]);
+        std::fs::create_dir(state.credentials()).unwrap();
+        assert!(!state.is_fresh());
     }
 
     #[test]

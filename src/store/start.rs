@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{UnixMs, own_file::Rights};
 
 use super::{
     StoreError,
@@ -15,11 +15,13 @@ use super::{
     files::FileStore,
     io,
     lock::{is_old, remove_if_stale},
+    originals, ownership,
 };
 use crate::world;
 
 /// Puts right what an earlier process or another program left.
 pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
+    ownership::check(&store.state)?;
     let _writer = Change::open(store, now)?;
     let state = &store.state;
     let shared = [state.credentials(), state.devices(), state.nodes()];
@@ -40,7 +42,9 @@ pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
     };
     shared.iter().chain(&own).try_for_each(|dir| each_file(dir, clear))?;
     // What another program left readable is not; ours are 0600 from the first byte.
-    [state.devices(), state.nodes()].iter().try_for_each(|dir| each_file(dir, narrow_file))
+    let devices = [state.devices(), state.nodes()];
+    devices.iter().try_for_each(|dir| each_file(dir, narrow_file))?;
+    shared.iter().try_for_each(|dir| each_file(dir, originals::scrub))
 }
 
 /// Removes locks of the field that were left behind.
@@ -85,8 +89,9 @@ fn each_file(
 fn narrow_file(path: &Path, _name: &str) -> Result<(), StoreError> {
     let is_ours = path.extension().is_some_and(|extension| extension == "json");
     let Ok(meta) = path.symlink_metadata() else { return Ok(()) };
-    let open = meta.mode() & 0o077;
-    if !is_ours || !meta.is_file() || open == 0 {
+    // What others may write is told, and not made to look as if they never could.
+    let is_trusted = Rights::of(&meta).trusted().is_ok();
+    if !is_ours || !meta.is_file() || meta.mode() & 0o077 == 0 || !is_trusted {
         return Ok(());
     }
     std::fs::set_permissions(path, Permissions::from_mode(0o600))

@@ -73,15 +73,20 @@ impl Rights {
 
     /// The reason why nothing here can be trusted, if another user than this one and root owns it or may write it.
     pub fn trusted(self) -> Result<(), String> {
-        let this = geteuid();
-        if self.owner != this.as_raw() && self.owner != 0 {
-            return Err(format!(
-                "{self}: it must belong to {} or to root; `chown {} <path>` as root ends this",
-                Name(this.as_raw()),
-                this
-            ));
-        }
+        self.owned()?;
         self.unwritable()
+    }
+
+    /// The reason why it is another user's than this one's and root's, if it is.
+    pub fn owned(self) -> Result<(), String> {
+        let this = geteuid();
+        if self.owner == this.as_raw() || self.owner == 0 {
+            return Ok(());
+        }
+        Err(format!(
+            "{self}, and this is {}: run it as the owner, or give it to this user with `chown {this} <path>`",
+            Name(this.as_raw())
+        ))
     }
 
     /// The reason why others than its owner may write it, if they may.

@@ -210,7 +210,7 @@ fn case_113_everything_is_for_this_user_alone() {
     };
     wide("devices", 0o755);
     wide("devices/paired.json", 0o644);
-    wide("nodes", 0o777);
+    wide("nodes", 0o755);
     bed.write("devices/paired.json.oc-00.tmp", "left");
     bed.write("devices/pending.json.lock", "{\"pid\": 4194305}");
     bed.store.start(NOW).unwrap();

@@ -1,0 +1,167 @@
+//! Whose the state folder is. As `sshd` does with its files, a folder that another user owns or may write is refused.
+
+use std::{
+    fs::Metadata,
+    io::{Error, ErrorKind},
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+use nix::unistd::{Gid, Uid, User, geteuid, setegid, seteuid};
+use openclaw_plugin_sdk::own_file::Rights;
+
+use super::{StoreError, io, paths::StateDir};
+
+/// Who owns what the real root owns, for whoever runs in a namespace without that root.
+const NOBODY: u32 = 65_534;
+
+/// Refuses a state folder whose content others can change: the folder itself, those of ours in it, and those above.
+pub fn check(state: &StateDir) -> Result<(), StoreError> {
+    check_folder(state.path())?;
+    state.folders().iter().try_for_each(|folder| check_one(folder))
+}
+
+/// Refuses a folder whose content others can change. One that is missing must have a place where only this user
+/// can make it.
+pub fn check_folder(folder: &Path) -> Result<(), StoreError> {
+    check_one(folder)?;
+    let (real, is_missing) = nearest(folder)?;
+    real.ancestors().skip(usize::from(!is_missing)).try_for_each(|above| {
+        let meta = std::fs::metadata(above).map_err(|error| io("use", folder, error))?;
+        leads(&meta).map_err(|why| {
+            let above = above.display();
+            io("use", folder, refused(format!("{above} leads to it, and {why}")))
+        })
+    })
+}
+
+/// Lets a command that root has started act as the owner of the state folder: what it writes is theirs, and where
+/// they may not write, it fails before it has written anything.
+pub fn act_as_owner(state: &StateDir) -> Result<(), StoreError> {
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    let failed = |error| io("use", state.path(), error);
+    let (real, _) = nearest(state.path())?;
+    let meta = std::fs::metadata(&real).map_err(failed)?;
+    let owner = Uid::from_raw(meta.uid());
+    if owner.is_root() {
+        return Ok(());
+    }
+    let user = User::from_uid(owner).ok().flatten();
+    let group = user.map_or_else(|| Gid::from_raw(meta.gid()), |user| user.gid);
+    become_user(owner, group).map_err(|error| {
+        failed(refused(format!(
+            "user {owner} owns it, and this command cannot act as that user ({error}); run it as user {owner}"
+        )))
+    })
+}
+
+fn become_user(owner: Uid, group: Gid) -> nix::Result<()> {
+    #[cfg(not(target_vendor = "apple"))]
+    nix::unistd::setgroups(&[group])?;
+    setegid(group)?;
+    seteuid(owner)
+}
+
+fn check_one(folder: &Path) -> Result<(), StoreError> {
+    let meta = match std::fs::metadata(folder) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io("use", folder, error)),
+    };
+    if !meta.is_dir() {
+        return Err(io("use", folder, refused("it is no folder; move it away".to_owned())));
+    }
+    let rights = Rights::of(&meta);
+    let trusted = if rights.is_sticky() { rights.owned() } else { rights.trusted() };
+    trusted.map_err(|why| io("use", folder, refused(why)))
+}
+
+/// Whether a folder above may lead to what decides: nobody else can put another one in its place.
+fn leads(meta: &Metadata) -> Result<(), String> {
+    let rights = Rights::of(meta);
+    if rights.owner() != NOBODY {
+        rights.owned()?;
+    }
+    // A group that root has given a folder is of root's choice.
+    let by_group = rights.owner() == 0 && meta.mode() & 0o002 == 0;
+    if rights.is_sticky() || by_group { Ok(()) } else { rights.unwritable() }
+}
+
+/// The folder without links, or the next one above it that exists.
+fn nearest(folder: &Path) -> Result<(std::path::PathBuf, bool), StoreError> {
+    for (above, path) in folder.ancestors().enumerate() {
+        match path.canonicalize() {
+            Ok(real) => return Ok((real, above > 0)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(io("use", folder, error)),
+        }
+    }
+    Err(io("use", folder, ErrorKind::NotFound.into()))
+}
+
+fn refused(why: String) -> Error {
+    Error::new(ErrorKind::PermissionDenied, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::{PermissionsExt, chown, symlink},
+    };
+
+    use super::*;
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn fits(state: &StateDir) -> bool {
+        check(state).is_ok()
+    }
+
+    #[test]
+    fn case_138_a_folder_that_others_may_write_is_refused_and_a_sticky_one_above_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let state = StateDir::at(root.path().join("above/state"));
+        assert!(fits(&state), "nothing is there yet");
+        fs::create_dir_all(state.credentials()).unwrap();
+        for (path, bad) in [
+            (state.path().to_owned(), 0o777),
+            (state.credentials(), 0o777),
+            (root.path().join("above"), 0o777),
+        ] {
+            assert!(fits(&state));
+            mode(&path, bad);
+            assert!(!fits(&state), "{}", path.display());
+            mode(&path, 0o1777);
+            assert!(fits(&state), "sticky: {}", path.display());
+            mode(&path, 0o755);
+        }
+        let link = StateDir::at(root.path().join("link"));
+        symlink(state.path(), link.path()).unwrap();
+        assert!(fits(&link));
+        mode(state.path(), 0o777);
+        let why = check(&link).unwrap_err().to_string();
+        assert!(why.contains("mode 0777"), "{why}");
+    }
+
+    #[test]
+    fn case_138_a_folder_of_another_user_is_refused() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let state = StateDir::at(root.path().join("above/state"));
+        fs::create_dir_all(state.credentials()).unwrap();
+        for path in [state.path().to_owned(), state.credentials(), root.path().join("above")] {
+            assert!(fits(&state));
+            chown(&path, Some(4711), None).unwrap();
+            let why = check(&state).unwrap_err().to_string();
+            assert!(why.contains("user 4711 owns it, with mode 0"), "{why}");
+            chown(&path, Some(0), None).unwrap();
+        }
+    }
+}
