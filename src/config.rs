@@ -7,6 +7,7 @@ mod document;
 mod expand;
 mod foreign;
 pub mod gateway;
+mod memory;
 mod names;
 mod opening;
 mod owner;
@@ -29,6 +30,7 @@ use self::{
     device_pair::{DevicePair, Mdns},
     document::Table,
     gateway::{AuthMode, GatewayConfig},
+    memory::Memory,
     problem::{ConfigError, Problems, Stand},
     section::Section,
 };
@@ -41,7 +43,7 @@ use crate::{
         owner::{Owner, Owners},
         pairing::Places,
     },
-    store::paths::StateDir,
+    store::{StoreError, ownership, paths::StateDir},
     world,
 };
 
@@ -77,6 +79,8 @@ pub fn path(from: &Source<'_>) -> PathBuf {
 /// Reads and checks everything, and opens each enabled account and the chosen responder once, without I/O.
 pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigError> {
     let (path, bytes) = from.read()?;
+    let memory = bytes.as_ref().map(|bytes| Memory::of(from.state, &path, bytes));
+    memory::check(from.state, &path, memory.as_ref())?;
     let file = bytes.is_some().then(|| path.clone());
     let problems = Problems::of(file.as_deref());
     let named = plugins.channels.iter().flat_map(|plugin| plugin.env_keys).map(|(_, name)| name);
@@ -106,6 +110,7 @@ pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigErr
         assistant: assistant::read(&root, plugins.responders),
         warnings: Vec::new(),
         file,
+        memory,
     };
     config.warnings = problems.finish()?;
     config.warnings.extend(foreign::notice(from.state.path(), plugins.channels));
@@ -137,6 +142,7 @@ pub struct Config {
     pub assistant: Assistant,
     /// What `config check` and the start warn of, a sentence each.
     pub warnings: Vec<String>,
+    memory: Option<Memory>,
 }
 
 /// How owners are told of those who ask (`[owner]`).
@@ -244,6 +250,18 @@ pub struct Place<'a> {
 }
 
 impl Config {
+    /// Remembers what holds now, so that a later start notices when it is gone or cut off.
+    pub fn remember(&self, state: &StateDir) -> Result<(), StoreError> {
+        self.memory.as_ref().map_or(Ok(()), |now| memory::remember(state, now))
+    }
+
+    /// The reason why this cannot be what its writer meant, if the configuration was `before`.
+    pub fn follows(&self, before: &Self) -> Result<(), ConfigError> {
+        let then = before.memory.as_ref().map_or(Ok(()), |old| old.then(self.memory.as_ref()));
+        let file = before.file.as_deref().unwrap_or_else(|| Path::new("the configuration"));
+        then.map_err(|why| memory::lost(file, why))
+    }
+
     /// The configured account.
     pub fn account(&self, key: &AccountKey) -> Option<&Account> {
         self.accounts.iter().find(|account| account.key == *key)
@@ -272,6 +290,10 @@ impl Source<'_> {
     /// The file and what is in it; `None` where nobody named one and the default is absent.
     fn read(&self) -> Result<(PathBuf, Option<Vec<u8>>), ConfigError> {
         let path = path(self);
+        let real = path.canonicalize().or_else(|_| std::path::absolute(&path));
+        let real = real.unwrap_or_else(|_| path.clone());
+        let folder = real.parent().map_or(Ok(()), ownership::check_folder);
+        folder.map_err(|error| ConfigError::Untrusted(error.to_string()))?;
         match own_file::read(&path) {
             Ok(bytes) => Ok((path, Some(bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.named() {

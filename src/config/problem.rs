@@ -12,6 +12,14 @@ pub enum ConfigError {
     /// It says something that cannot be; everything that is wrong, in the order of the file.
     #[error("{}", one_a_line(.0))]
     Invalid(Vec<Problem>),
+    /// It was there, and is gone, empty or cut off.
+    #[error("{path} {why}", path = path.display())]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// What became of it, and the way on.
+        why: String,
+    },
     /// A file was named, and is not there.
     #[error("{named_by} names {path}, which does not exist", path = path.display())]
     Missing {
@@ -20,6 +28,9 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// Others can put another file in its place.
+    #[error("{0}")]
+    Untrusted(String),
     /// The operating system does not give it.
     #[error("cannot read {path}: {source}", path = path.display())]
     Unreadable {

@@ -24,6 +24,7 @@ use crate::{
     device::handshake::Method,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
     reach::secret::SharedSecret,
+    store::paths::StateDir,
 };
 
 /// The file is looked at so often.
@@ -124,7 +125,10 @@ async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) {
     let (origin, here) = (Arc::clone(origin), Arc::clone(gateway));
     let prepared = tokio::task::spawn_blocking(move || {
         let config = (origin.load)()?;
-        prepare(&here, config).map_err(|error| error.to_string())
+        config.follows(&here.config()).map_err(|error| error.to_string())?;
+        let ready = prepare(&here, config).map_err(|error| error.to_string())?;
+        remember(&ready.config, &here.state);
+        Ok(ready)
     });
     match prepared.await.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(ready) => take(gateway, ready),
@@ -162,6 +166,13 @@ fn prepare(gateway: &Gateway, config: Config) -> Result<Ready, RunError> {
     let is_other = old.responder != new.responder || old.tables != new.tables;
     let responder = if is_other { Some(opening::responder(&config)?) } else { None };
     Ok(Ready { config, secret, opened, responder })
+}
+
+/// A configuration that holds and cannot be remembered holds all the same.
+pub(super) fn remember(config: &Config, state: &StateDir) {
+    if let Err(error) = config.remember(state) {
+        warn!(%error, "a configuration that is cut off before the next start will not be noticed");
+    }
 }
 
 /// From here on the new one holds.

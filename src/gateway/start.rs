@@ -188,6 +188,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     let listeners = std::mem::take(&mut entry.listeners);
     let acceptor = entry.tls.as_ref().map(|served| served.acceptor.clone());
     let announced = entry.announce(&start.config);
+    reload::remember(&start.config, &start.state);
     let gateway = Arc::new(gateway(&start, &store, entry)?);
     // What this takes on is answered with whatever else the last run has left.
     held::sweep(&gateway)?;

@@ -14,6 +14,7 @@ mod disk;
 mod dispatch;
 mod displayed;
 mod edges;
+mod files;
 mod flood;
 mod held;
 mod identity;
