@@ -119,7 +119,7 @@ impl<'a> Layers<'a> {
         if let Some((senders, _)) = self.senders(plugin, "group_allow_from") {
             rules.senders = senders;
         }
-        rules.groups = self.chats();
+        rules.groups = self.chats(plugin);
         let said = self.says("require_mention");
         rules.require_mention =
             said.and_then(|section| section.flag("require_mention")).unwrap_or(true);
@@ -154,7 +154,7 @@ impl<'a> Layers<'a> {
         Some((Allowlist::configured(&good, plugin.parse_sender), listed))
     }
 
-    fn chats(&self) -> Option<HashSet<ChatId>> {
+    fn chats(&self, plugin: &ChannelPlugin) -> Option<HashSet<ChatId>> {
         let section = self.says("groups")?;
         let mut chats = HashSet::new();
         for node in section.list("groups")? {
@@ -163,7 +163,13 @@ impl<'a> Layers<'a> {
                 section.wrong("groups", node.at, "has `\"*\"`; leave the key out for any group");
                 continue;
             }
-            chats.insert(ChatId::new(entry.text.trim()));
+            match (plugin.parse_group)(&entry.text) {
+                Ok(chat) => drop(chats.insert(chat)),
+                Err(why) => {
+                    let what = format!("has {}, which is no group: {why}", entry.quoted);
+                    section.wrong("groups", node.at, &what);
+                }
+            }
         }
         Some(chats)
     }

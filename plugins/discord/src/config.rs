@@ -89,8 +89,7 @@ fn checked(token: &Secret) -> Result<Secret, SettingsError> {
 
 fn guild((id, guild): (String, Guild)) -> Result<(String, Vec<String>), SettingsError> {
     if !is_snowflake(&id) {
-        let problem =
-            "is no server's id: a name decides nothing; leave `guilds` out for any server";
+        let problem = "is no server's id, such as `\"123456789012345678\"`: a name decides nothing; leave `guilds` out for any server";
         return Err(SettingsError::new(format!("guilds.{id}"), problem));
     }
     let key = format!("guilds.{id}.channels");

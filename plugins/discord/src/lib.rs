@@ -16,8 +16,8 @@ mod socket;
 mod wire;
 
 use openclaw_plugin_sdk::{
-    Abilities, Channel, ChannelError, ChannelPlugin, Inbox, Ingress, InvalidSenderId,
-    OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
+    Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
+    InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
 };
 
 /// Discord.
@@ -48,6 +48,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     env_keys: &[("token", "DISCORD_BOT_TOKEN")],
     manifest: None,
     parse_sender,
+    parse_group,
     open: |settings| Ok(Box::new(gateway::Discord::open(&settings)?)),
 };
 
@@ -78,6 +79,17 @@ fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     if is_snowflake(number) { SenderId::new(number) } else { Err(WRONG) }
 }
 
+/// A channel's number.
+fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
+    const WRONG: InvalidGroupId = InvalidGroupId(
+        "a Discord channel's id is a number, such as `234567890123456789`; \"Copy Channel ID\" gives it",
+    );
+    let text = text.trim();
+    let mention = text.strip_prefix("<#").and_then(|text| text.strip_suffix('>'));
+    let number = mention.unwrap_or(text);
+    if is_snowflake(number) { Ok(ChatId::new(number)) } else { Err(WRONG) }
+}
+
 /// True for a number as Discord gives them: 64 bits, not nil, spelt in one way only.
 fn is_snowflake(text: &str) -> bool {
     let plain = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -92,6 +104,16 @@ mod tests {
     fn check(text: &str, expected: Option<&str>) {
         let read = parse_sender(text).ok();
         assert_eq!(read.as_ref().map(SenderId::as_str), expected, "{text:?}");
+    }
+
+    #[test]
+    fn what_no_channel_can_have_as_its_id_is_refused() {
+        for text in ["general", "#general", "-42", "0", "", "99999999999999999999"] {
+            assert!(parse_group(text).is_err(), "{text:?}");
+        }
+        for text in ["80351110224678912", "<#80351110224678912>"] {
+            assert_eq!(parse_group(text).unwrap().as_str(), "80351110224678912");
+        }
     }
 
     #[test]

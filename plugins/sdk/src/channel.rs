@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    ChannelError, Inbox, InvalidSenderId, OutboundMessage, SenderId, SentRef, Settings,
-    SettingsError, toml,
+    ChannelError, ChatId, Inbox, InvalidGroupId, InvalidSenderId, OutboundMessage, SenderId,
+    SentRef, Settings, SettingsError, toml,
 };
 
 /// A channel as the registry lists it.
@@ -34,6 +34,8 @@ pub struct ChannelPlugin {
     pub manifest: Option<Manifest>,
     /// Reads an id as a person would write it in a list: strips prefixes, refuses what is no person's stable id.
     pub parse_sender: fn(&str) -> Result<SenderId, InvalidSenderId>,
+    /// Reads the id of a group as a person would write it in `groups`. An error names the right form.
+    pub parse_group: fn(&str) -> Result<ChatId, InvalidGroupId>,
     /// Makes an account's channel. Does no I/O.
     pub open: fn(Settings) -> Result<Box<dyn Channel>, SettingsError>,
 }

@@ -117,6 +117,16 @@ shown_as_text!(AccountId, SenderId, ChatId, EventId, ThreadId);
 #[error("{0}")]
 pub struct InvalidSenderId(pub &'static str);
 
+/// Why a text is no group's id on a channel: what its ids are like.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidGroupId(pub &'static str);
+
+/// For a channel without groups.
+pub fn no_groups(_: &str) -> Result<ChatId, InvalidGroupId> {
+    Err(InvalidGroupId("this channel has no groups"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

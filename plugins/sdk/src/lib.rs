@@ -36,7 +36,10 @@ pub use device::{
     DeviceChoice, DeviceDecided, NotYet, Notify, Offered, Setup, SetupWish, WaitingDevice,
 };
 pub use error::{ChannelError, CommandError, ResponderError, SettingsError};
-pub use id::{AccountId, ChatId, EventId, InvalidSenderId, SenderId, ThreadId, UnixMs};
+pub use id::{
+    AccountId, ChatId, EventId, InvalidGroupId, InvalidSenderId, SenderId, ThreadId, UnixMs,
+    no_groups,
+};
 pub use inbox::{Delivery, Exchange, Inbox, Stream, Upgrade};
 pub use lasting::{count, lasting, spell_span};
 pub use message::{

@@ -21,8 +21,8 @@ mod wire;
 mod words;
 
 use openclaw_plugin_sdk::{
-    Abilities, Channel, ChannelError, ChannelPlugin, Inbox, Ingress, InvalidSenderId,
-    OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
+    Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
+    InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
 };
 
 /// Slack.
@@ -53,6 +53,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     env_keys: &[("app_token", "SLACK_APP_TOKEN"), ("bot_token", "SLACK_BOT_TOKEN")],
     manifest: Some(manifest::manifest),
     parse_sender,
+    parse_group,
     open: |settings| {
         let config = config::Config::read(&settings)?;
         Ok(Box::new(app::Slack::new(config, settings.commands)))
@@ -85,6 +86,15 @@ fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     if is_id(text, &['U', 'W']) { SenderId::new(text) } else { Err(WRONG) }
 }
 
+/// A channel's or a group conversation's id. Its name can be changed, and a person's begins with another letter.
+fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
+    const WRONG: InvalidGroupId = InvalidGroupId(
+        "a Slack channel's id begins with `C` or `G`, such as `C024BE7LR`; it stands at the end of the channel's details",
+    );
+    let text = text.trim();
+    if is_id(text, &['C', 'G']) { Ok(ChatId::new(text)) } else { Err(WRONG) }
+}
+
 fn without<'a>(text: &'a str, prefix: &str) -> &'a str {
     let rest = text.split_at_checked(prefix.len());
     let rest = rest.filter(|(head, _)| head.eq_ignore_ascii_case(prefix));
@@ -105,6 +115,16 @@ mod tests {
     fn check(text: &str, expected: Option<&str>) {
         let read = parse_sender(text).ok();
         assert_eq!(read.as_ref().map(SenderId::as_str), expected, "{text:?}");
+    }
+
+    #[test]
+    fn what_no_channel_can_have_as_its_id_is_refused() {
+        for text in ["general", "#general", "D024BE7LR", "U024BE7LH", "111", "c024be7lr", ""] {
+            assert!(parse_group(text).is_err(), "{text:?}");
+        }
+        for text in ["C024BE7LR", " G024BE7LR1 "] {
+            assert_eq!(parse_group(text).unwrap().as_str(), text.trim());
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Telegram bots, by long polling. It translates, and nothing else: who may be answered is decided
 //! elsewhere, no file is ever fetched, and no text that somebody quoted gets in.
 
+mod answer;
 mod api;
 mod config;
 mod inbound;
@@ -10,8 +11,8 @@ mod press;
 mod wire;
 
 use openclaw_plugin_sdk::{
-    Abilities, Channel, ChannelError, ChannelPlugin, Inbox, Ingress, InvalidSenderId,
-    OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
+    Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
+    InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
 };
 
 /// Telegram.
@@ -41,6 +42,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     env_keys: &[("bot_token", "TELEGRAM_BOT_TOKEN")],
     manifest: None,
     parse_sender,
+    parse_group,
     open: |settings| {
         Ok(Box::new(poll::Telegram::new(config::Config::read(&settings)?, settings.commands)))
     },
@@ -72,6 +74,16 @@ fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     if canonical { SenderId::new(number) } else { Err(WRONG) }
 }
 
+/// A group's number. Those of people are positive, and its name or link can be handed on: neither is one.
+fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
+    const WRONG: InvalidGroupId =
+        InvalidGroupId("a Telegram group's id is a negative number, such as `-1001234567890`");
+    let text = text.trim();
+    let digits = text.strip_prefix('-').filter(|digits| !digits.starts_with('0'));
+    let plain = digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    if plain && text.parse::<i64>().is_ok() { Ok(ChatId::new(text)) } else { Err(WRONG) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +92,18 @@ mod tests {
     fn check(text: &str, expected: Option<&str>) {
         let read = parse_sender(text).ok();
         assert_eq!(read.as_ref().map(SenderId::as_str), expected, "{text:?}");
+    }
+
+    #[test]
+    fn what_no_group_can_have_as_its_id_is_refused() {
+        for text in
+            ["mygroup", "@mygroup", "111", "-0", "-", "--1", "-1x", "", "-99999999999999999999"]
+        {
+            assert!(parse_group(text).is_err(), "{text:?}");
+        }
+        for text in ["-1001234567890", " -42 "] {
+            assert_eq!(parse_group(text).unwrap().as_str(), text.trim());
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ use openclaw_plugin_sdk::{
     Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatId, ChatKind, Conversation, EventId,
     InboundEvent, InboundMessage, Inbox, Ingress, InvalidSenderId, Link, OutboundMessage, Sender,
     SenderId, SentRef, Settings, SettingsError, TextLimit, TextUnit, UnixMs, async_trait,
+    no_groups,
 };
 use serde::Deserialize;
 use tokio::{
@@ -60,6 +61,7 @@ pub const PLUGIN: ChannelPlugin = ChannelPlugin {
     env_keys: &[],
     manifest: None,
     parse_sender,
+    parse_group: no_groups,
     open,
 };
 

@@ -15,7 +15,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
     Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatKind, EventId, InboundRef, Inbox,
     Ingress, OutboundMessage, SentRef, Settings, SettingsError, TextLimit, TextUnit, UnixMs,
-    async_trait,
+    async_trait, no_groups,
 };
 use serde::Deserialize;
 
@@ -52,6 +52,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     env_keys: &[],
     manifest: None,
     parse_sender: visitor::parse_sender,
+    parse_group: no_groups,
     open,
 };
 

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use openclaw_plugin_sdk::{
-    Abilities, Answer, Channel, ChannelError, ChannelPlugin, Inbox, Ingress, InvalidSenderId,
-    OutboundMessage, Prompt, Responder, ResponderError, ResponderPlugin, Secret, SenderId, SentRef,
-    Settings, SettingsError, TextLimit, TextUnit, toml,
+    Abilities, Answer, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress,
+    InvalidSenderId, OutboundMessage, Prompt, Responder, ResponderError, ResponderPlugin, Secret,
+    SenderId, SentRef, Settings, SettingsError, TextLimit, TextUnit, no_groups, toml,
 };
 
 pub(super) static CHANNELS: &[&ChannelPlugin] = &[&TERMINAL, &TELEGRAM, &WEBCHAT];
@@ -18,6 +18,7 @@ static TERMINAL: ChannelPlugin = ChannelPlugin {
     secret_keys: &[],
     env_keys: &[],
     parse_sender: SenderId::new,
+    parse_group: no_groups,
     open: |settings| settings.parse::<toml::Table>().map(|_| channel()),
     ..BLANK
 };
@@ -36,6 +37,7 @@ static TELEGRAM: ChannelPlugin = ChannelPlugin {
     secret_keys: &["bot_token"],
     env_keys: &[("bot_token", "TELEGRAM_BOT_TOKEN")],
     parse_sender: number,
+    parse_group: |text| Ok(ChatId::new(text)),
     open: open_telegram,
     ..BLANK
 };
@@ -48,6 +50,7 @@ static WEBCHAT: ChannelPlugin = ChannelPlugin {
     secret_keys: &[],
     env_keys: &[],
     parse_sender: SenderId::new,
+    parse_group: no_groups,
     open: |settings| settings.parse::<Page>().map(|_| channel()),
     ..BLANK
 };
@@ -101,6 +104,7 @@ const BLANK: ChannelPlugin = ChannelPlugin {
     env_keys: &[],
     manifest: None,
     parse_sender: SenderId::new,
+    parse_group: no_groups,
     open: |_| Ok(channel()),
 };
 
