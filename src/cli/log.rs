@@ -8,7 +8,7 @@ use openclaw_plugin_sdk::{console, neutral};
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::{FilterExt, LevelFilter, ParseError, filter_fn},
+    filter::{FilterExt, LevelFilter, filter_fn},
     fmt::MakeWriter,
     layer::SubscriberExt,
     registry::LookupSpan,
@@ -61,13 +61,14 @@ fn layer<S, W>(
     format: Format,
     colours: bool,
     writer: W,
-) -> Result<Box<dyn Layer<S> + Send + Sync>, ParseError>
+) -> Result<Box<dyn Layer<S> + Send + Sync>, String>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let wish = if wish.trim().is_empty() { "info" } else { wish.trim() };
-    let filter = EnvFilter::builder().parse(wish)?;
+    understood(wish)?;
+    let filter = EnvFilter::builder().parse(wish).map_err(|error| error.to_string())?;
     let ours = filter_fn(may_be_said).with_max_level_hint(LevelFilter::TRACE);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     Ok(match format {
@@ -77,9 +78,24 @@ where
 }
 
 fn may_be_said(metadata: &Metadata<'_>) -> bool {
-    let crate_name = metadata.target().split("::").next().unwrap_or_default();
-    let ours = OURS.contains(&crate_name) || KINDS.iter().any(|kind| crate_name.starts_with(kind));
-    ours || *metadata.level() <= Level::WARN
+    is_ours(metadata.target()) || *metadata.level() <= Level::WARN
+}
+
+fn is_ours(target: &str) -> bool {
+    let crate_name = target.split("::").next().unwrap_or_default();
+    OURS.contains(&crate_name) || KINDS.iter().any(|kind| crate_name.starts_with(kind))
+}
+
+/// A word alone is a level, or one of our targets: a mistyped level is no target that nobody has.
+fn understood(wish: &str) -> Result<(), String> {
+    let words = wish.split(',').map(str::trim).filter(|word| !word.is_empty());
+    for word in words.filter(|word| !word.contains(['=', '['])) {
+        if word.parse::<LevelFilter>().is_err() && !is_ours(word) {
+            let known = "`error`, `warn`, `info`, `debug`, `trace` and `off`";
+            return Err(format!("`{}` is none of {known}", neutral(word, 40)));
+        }
+    }
+    Ok(())
 }
 
 /// One log line on its way to the console.
@@ -162,7 +178,16 @@ mod tests {
         let fits = |wish: &str| {
             layer::<tracing_subscriber::Registry, _>(wish, Format::Text, false, || Line).is_ok()
         };
-        for (wish, good) in [("=x=", false), ("openclaw=loud", false), (" ", true)] {
+        for (wish, good) in [
+            ("=x=", false),
+            ("openclaw=loud", false),
+            (" ", true),
+            ("debg", false),
+            ("info,debg", false),
+            ("WARN", true),
+            ("warn,openclaw::gateway", true),
+            ("hyper=warn", true),
+        ] {
             assert_eq!(fits(wish), good, "{wish}");
         }
     }

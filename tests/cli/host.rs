@@ -16,7 +16,10 @@ fn case_118_nothing_is_read_from_the_working_directory() {
     for name in ["config.toml", "openclaw.toml", "openclaw.json", ".env"] {
         write(&folder.cwd().join(name), "nonsense");
     }
-    assert_eq!(folder.done("config show"), Folder::empty().done("config show"));
+    let shown = |folder: &Folder| {
+        folder.done("config show").replace(&format!("port = {}\n", folder.port()), "")
+    };
+    assert_eq!(shown(&folder), shown(&Folder::empty()));
     let path = format!("{}\n", folder.path("config.toml").display());
     assert_eq!(folder.run("config path").out, path);
     folder.done("config check");
@@ -46,6 +49,59 @@ fn a_bad_configuration_is_told_with_file_and_line() {
     for line in ["config check", "config show", "gateway run", "gateway", "channels list"] {
         let said = folder.fails(1, line);
         assert!(said.starts_with(&place) && said.contains("dm_policy"), "{line}: {said}");
+    }
+}
+
+#[test]
+fn a_folder_that_holds_only_a_configuration_is_a_fresh_one_for_every_command() {
+    let lines = [
+        "access list",
+        "access explain telegram 1",
+        "audit show",
+        "audit verify",
+        "config check",
+        "devices list",
+        "pairing list",
+        "pairing allowed telegram",
+        "plugins list",
+    ];
+    for line in lines {
+        let folder = Folder::empty();
+        folder.put("config.toml", CONFIG);
+        let (ran, none) = (folder.run(line), Folder::empty().run(line));
+        assert_ne!(ran.code, Some(1), "{line}: {ran:?}");
+        assert_eq!(ran.code, none.code, "{line}: {ran:?} {none:?}");
+    }
+}
+
+#[test]
+fn a_mistyped_level_of_the_log_is_wrong_usage() {
+    let folder = Folder::empty();
+    for wish in ["debg", "info,debg"] {
+        let said = folder.fails(2, &format!("gateway run --port 0 --log {wish}"));
+        assert!(said.contains("`debg` is none of") && said.contains("--log"), "{said}");
+    }
+}
+
+#[test]
+fn a_group_that_can_match_nothing_is_told_with_its_line_and_the_right_form() {
+    let folder = Folder::empty();
+    for (channel, token, groups, form) in [
+        ("telegram", "bot_token = '1:x'", "'mygroup', '@mygroup', 111", "-1001234567890"),
+        ("discord", "token = 'x'", "'general', '#general', -1", "234567890123456789"),
+        (
+            "slack",
+            "bot_token = 'xoxb-1'\napp_token = 'xapp-1'",
+            "'general', '#general', 'U024BE7LH'",
+            "C024BE7LR",
+        ),
+    ] {
+        folder.put("config.toml", &format!("[channels.{channel}]\ngroups = [{groups}]\n{token}\n"));
+        let said = folder.fails(1, "config check");
+        let place =
+            format!("{}:2: `channels.{channel}.groups` has ", folder.path("config.toml").display());
+        assert_eq!(said.matches(&place).count(), 3, "{said}");
+        assert_eq!(said.matches(form).count(), 3, "{said}");
     }
 }
 

@@ -382,7 +382,12 @@ impl crate::store::paths::StateDir {
 fn named(dir: &Path, end: &str) -> Result<Vec<(String, PathBuf)>, StoreError> {
     let failed = |error| crate::store::io("read", dir, error);
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(failed(error)),
+    };
+    for entry in entries {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if let Some(head) = name.strip_suffix(end) {
