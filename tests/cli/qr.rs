@@ -14,7 +14,7 @@ fn case_048_the_code_alone_can_be_pasted_and_rests_nowhere() {
     let folder = Folder::empty();
     let code = folder.done("qr --local --setup-code-only");
     let holds = payload(&code);
-    assert_eq!(holds["url"], "ws://127.0.0.1:18789");
+    assert_eq!(holds["url"], format!("ws://127.0.0.1:{}", folder.port()));
     assert_eq!((&holds["access"], &holds["token"]), (&"limited".into(), &holds["bootstrapToken"]));
     let token = holds["token"].as_str().unwrap();
     for (path, bytes) in folder.files() {
@@ -36,7 +36,7 @@ fn a_script_reads_json_and_json_wins() {
     assert_eq!(keys, ["access", "auth", "expiresAtMs", "gatewayUrl", "setupCode", "urlSource"]);
     assert_eq!(
         (&said["access"], &said["gatewayUrl"]),
-        (&"full".into(), &"ws://127.0.0.1:18789".into())
+        (&"full".into(), &format!("ws://127.0.0.1:{}", folder.port()).into())
     );
 }
 

@@ -2,11 +2,15 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::PermissionsExt,
+    },
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, getsockname, socket};
 use serde_json::{Value, json};
 
 pub(crate) const CODE: &str = "AB3D7X9K";
@@ -14,6 +18,23 @@ pub(crate) const CODE: &str = "AB3D7X9K";
 /// A state folder, and an empty working directory beside it.
 pub(crate) struct Folder {
     root: tempfile::TempDir,
+    silent: Silent,
+}
+
+/// A port that is taken and that nothing answers on: the usual one may be another gateway's.
+struct Silent {
+    port: u16,
+    _held: OwnedFd,
+}
+
+impl Silent {
+    fn take() -> Self {
+        let kind = (AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC);
+        let held = socket(kind.0, kind.1, kind.2, None).unwrap();
+        bind(held.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+        let port = getsockname::<SockaddrIn>(held.as_raw_fd()).unwrap().port();
+        Self { port, _held: held }
+    }
 }
 
 /// What a command did.
@@ -27,7 +48,7 @@ pub(crate) struct Ran {
 impl Folder {
     /// A folder that holds nothing.
     pub(crate) fn empty() -> Self {
-        let folder = Self { root: tempfile::tempdir().unwrap() };
+        let folder = Self { root: tempfile::tempdir().unwrap(), silent: Silent::take() };
         fs::create_dir(folder.cwd()).unwrap();
         folder
     }
@@ -45,6 +66,11 @@ impl Folder {
 
     pub(crate) fn cwd(&self) -> PathBuf {
         self.root.path().join("cwd")
+    }
+
+    /// The port that its configuration has, where no test says another.
+    pub(crate) fn port(&self) -> u16 {
+        self.silent.port
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -76,6 +102,10 @@ impl Folder {
         let mut command = Command::new(env!("CARGO_BIN_EXE_openclaw"));
         command.args(line.split_whitespace()).env_clear().current_dir(self.cwd());
         command.env("HOME", self.root.path()).env("OPENCLAW_STATE_DIR", self.state());
+        let config = fs::read_to_string(self.path("config.toml")).unwrap_or_default();
+        if !config.contains("port =") {
+            command.env("OPENCLAW_GATEWAY_PORT", self.port().to_string());
+        }
         command.stdin(Stdio::null());
         command
     }
