@@ -157,7 +157,8 @@ impl Api {
         let status = answer.status();
         let header = answer.headers().get("retry-after").and_then(|wait| wait.to_str().ok());
         let header = header.and_then(seconds);
-        let refusal: Refusal = answer.json().await.unwrap_or_default();
+        let body = http_client::body(answer).await.unwrap_or_default();
+        let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
         if status != StatusCode::TOO_MANY_REQUESTS {
             return Failure::Refused(status, refusal.code, refusal.message);
         }
@@ -234,7 +235,12 @@ fn lost(error: &reqwest::Error) -> Failure {
 }
 
 async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, Failure> {
-    answer.json().await.map_err(|error| lost(&error))
+    let body = http_client::body(answer).await;
+    let body = body.map_err(|unread| Failure::Lost(unread.disconnected("Discord")))?;
+    serde_json::from_slice(&body).map_err(|_| {
+        let unreadable = "Discord: answered something unreadable".to_owned();
+        Failure::Lost(ChannelError::Disconnected(unreadable))
+    })
 }
 
 #[cfg(test)]

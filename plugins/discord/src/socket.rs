@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use openclaw_plugin_sdk::{ChannelError, Stream, reqwest::Url, socket_client};
+use openclaw_plugin_sdk::{ChannelError, Stream, http_client, reqwest::Url, socket_client};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, time::timeout};
 use tokio_tungstenite::{
-    WebSocketStream, client_async,
+    WebSocketStream, client_async_with_config,
     tungstenite::{
         Message,
-        protocol::frame::{
-            Frame, FrameHeader,
-            coding::{CloseCode, Data, OpCode},
+        protocol::{
+            WebSocketConfig,
+            frame::{
+                Frame, FrameHeader,
+                coding::{CloseCode, Data, OpCode},
+            },
         },
     },
 };
@@ -79,7 +82,9 @@ impl Socket {
 
 async fn dial(url: &Url) -> Result<Socket, ChannelError> {
     let wire = socket_client::dial(url).await.map_err(lost)?;
-    let opened = client_async(url.as_str(), wire).await;
+    let limit = Some(http_client::ANSWER_LIMIT);
+    let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
+    let opened = client_async_with_config(url.as_str(), wire, Some(config)).await;
     opened.map(|(socket, _)| Socket(socket)).map_err(|_| lost("the gateway opens no socket"))
 }
 

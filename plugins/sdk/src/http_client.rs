@@ -2,9 +2,30 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::{Response, Url};
 
 use crate::{ChannelError, SettingsError};
+
+/// The longest answer of a platform that is read.
+pub const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+
+/// Why an answer was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// It broke off, or took too long.
+    #[error("{}", describe(.0))]
+    Broken(#[from] reqwest::Error),
+    /// It goes on beyond the limit.
+    #[error("its answer does not end")]
+    Endless,
+}
+
+impl Unread {
+    /// The channel error of it.
+    pub fn disconnected(&self, platform: &str) -> ChannelError {
+        ChannelError::Disconnected(format!("{platform}: {self}"))
+    }
+}
 
 /// A client with a connect limit of 5 s and this limit for a whole request.
 pub fn client(limit: Duration) -> Result<reqwest::Client, String> {
@@ -35,6 +56,22 @@ pub fn root(key: &str, text: &str, example: &str) -> Result<Url, SettingsError> 
         )),
         _ => Err(wrong("must be `https`")),
     }
+}
+
+/// The whole of an answer's body, which ends within the client's limit of time and [`ANSWER_LIMIT`].
+pub async fn body(response: Response) -> Result<Vec<u8>, Unread> {
+    body_within(response, ANSWER_LIMIT).await
+}
+
+async fn body_within(mut response: Response, limit: usize) -> Result<Vec<u8>, Unread> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > limit {
+            return Err(Unread::Endless);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// True for an address of this machine.
@@ -68,4 +105,20 @@ pub fn describe(error: &reqwest::Error) -> String {
 /// The channel error of a failed request.
 pub fn disconnected(platform: &str, error: &reqwest::Error) -> ChannelError {
     ChannelError::Disconnected(format!("{platform}: {}", describe(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(length: usize) -> Response {
+        http::Response::new(vec![b'x'; length]).into()
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_end_is_given_up() {
+        assert_eq!(body_within(answer(10), 10).await.unwrap().len(), 10);
+        assert!(matches!(body_within(answer(11), 10).await, Err(Unread::Endless)));
+        assert!(body(answer(ANSWER_LIMIT + 1)).await.is_err());
+    }
 }

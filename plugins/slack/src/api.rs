@@ -178,7 +178,10 @@ async fn answered(request: RequestBuilder) -> Result<(Value, HeaderMap), Failed>
     let response = request.send().await.map_err(|error| broken(&error))?;
     let response = usable(response)?;
     let headers = response.headers().clone();
-    let answer: Value = response.json().await.map_err(|error| broken(&error))?;
+    let body = http_client::body(response).await;
+    let body = body.map_err(|unread| Failed::Broken(unread.to_string()))?;
+    let answer: Value = serde_json::from_slice(&body)
+        .map_err(|_| Failed::Broken("answered something unreadable".to_owned()))?;
     if answer["ok"] == true {
         return Ok((answer, headers));
     }

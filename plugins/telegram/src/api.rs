@@ -1,18 +1,16 @@
-//! Calls of the Bot API: teloxide's requests, with answers read for only what is needed of them, so
+//! Calls of the Bot API: teloxide's payloads, with answers read for only what is needed of them, so
 //! that a field Telegram adds or an emulator leaves out breaks nothing; and what each refusal means.
 
-use std::{marker::PhantomData, time::Duration};
+use std::time::Duration;
 
-use openclaw_plugin_sdk::{ChannelError, Secret, http_client, neutral};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use teloxide::{
-    ApiError, Bot, RequestError,
-    payloads::SendPhoto,
-    requests::{JsonRequest, MultipartPayload, MultipartRequest, Payload, Request},
-    types::InputFile,
+use openclaw_plugin_sdk::{
+    ChannelError, Secret, http_client, neutral,
+    reqwest::multipart::{Form, Part},
 };
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use teloxide::{ApiError, Bot, RequestError, payloads::SendPhoto, requests::Payload};
 
-use crate::config::Config;
+use crate::{answer, config::Config};
 
 /// How long Telegram may hold a poll back.
 pub(crate) const POLL: Duration = Duration::from_secs(25);
@@ -60,7 +58,7 @@ impl Api {
         P: Payload + Serialize + Send + Sync + 'static,
         T: DeserializeOwned + Send + 'static,
     {
-        JsonRequest::new(self.calls.clone(), As::new(payload)).send().await
+        answer::ask(&self.calls, P::NAME, |request| request.json(&payload)).await
     }
 
     pub(crate) async fn poll<P, T>(&self, payload: P) -> Result<T, RequestError>
@@ -68,11 +66,24 @@ impl Api {
         P: Payload + Serialize + Send + Sync + 'static,
         T: DeserializeOwned + Send + 'static,
     {
-        JsonRequest::new(self.polls.clone(), As::new(payload)).send().await
+        answer::ask(&self.polls, P::NAME, |request| request.json(&payload)).await
     }
 
-    pub(crate) async fn upload(&self, payload: SendPhoto) -> Result<Sent, RequestError> {
-        MultipartRequest::new(self.calls.clone(), As::new(payload)).send().await
+    pub(crate) async fn upload(
+        &self,
+        payload: &SendPhoto,
+        png: Vec<u8>,
+    ) -> Result<Sent, RequestError> {
+        let fields = serde_json::to_value(payload).unwrap_or_default();
+        let mut form = Form::new();
+        for (name, value) in fields.as_object().into_iter().flatten() {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            form = form.text(name.clone(), text);
+        }
+        let photo = fields["photo"].as_str().and_then(|text| text.strip_prefix("attach://"));
+        let photo = photo.unwrap_or("photo").to_owned();
+        form = form.part(photo, Part::bytes(png).file_name("image.png"));
+        answer::ask(&self.calls, SendPhoto::NAME, |request| request.multipart(form)).await
     }
 
     /// What a refused message means for the gateway.
@@ -144,41 +155,6 @@ fn is_final(reason: &str) -> bool {
     // `Unauthorized: bot ...` is about one conversation; alone, it is about the token.
     let kinds = ["Bad Request", "Forbidden", "Request Entity Too Large", "Unauthorized: "];
     kinds.iter().any(|kind| reason.starts_with(kind))
-}
-
-/// A request of teloxide's, whose answer is read as another type.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct As<P, T> {
-    payload: P,
-    #[serde(skip)]
-    answer: PhantomData<fn() -> T>,
-}
-
-impl<P, T> As<P, T> {
-    fn new(payload: P) -> Self {
-        Self { payload, answer: PhantomData }
-    }
-}
-
-impl<P: Payload, T> Payload for As<P, T> {
-    type Output = T;
-
-    const NAME: &'static str = P::NAME;
-
-    fn timeout_hint(&self) -> Option<Duration> {
-        self.payload.timeout_hint()
-    }
-}
-
-impl<P: MultipartPayload, T> MultipartPayload for As<P, T> {
-    fn copy_files(&self, into: &mut dyn FnMut(InputFile)) {
-        self.payload.copy_files(into);
-    }
-
-    fn move_files(&mut self, into: &mut dyn FnMut(InputFile)) {
-        self.payload.move_files(into);
-    }
 }
 
 #[cfg(test)]
