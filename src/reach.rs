@@ -3,6 +3,7 @@
 pub mod bind;
 pub mod identity;
 pub mod mdns;
+pub mod peer;
 mod probe;
 pub mod secret;
 pub mod tailscale;

@@ -1,9 +1,9 @@
 //! Wrong secrets, by address and kind: after so many in a minute the address waits. Counted before the secret is
 //! looked at, so that nobody tries a thousand at once. Its own size is bounded.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::collections::HashMap;
 
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{ClientAddress, UnixMs};
 
 /// So many failures in [`WINDOW_MS`] are free.
 pub const FREE: u32 = 10;
@@ -36,12 +36,17 @@ struct Count {
 
 /// The failures of every address.
 #[derive(Debug, Default)]
-pub struct Attempts(HashMap<(Kind, IpAddr), Count>);
+pub struct Attempts(HashMap<(Kind, ClientAddress), Count>);
 
 impl Attempts {
     /// Counts an attempt as a failure beforehand; [`Self::succeeded`] takes it back. The error is the time that
     /// the address has to wait, in ms: nothing was counted then.
-    pub fn begin(&mut self, kinds: &[Kind], address: IpAddr, now: UnixMs) -> Result<(), u64> {
+    pub fn begin(
+        &mut self,
+        kinds: &[Kind],
+        address: ClientAddress,
+        now: UnixMs,
+    ) -> Result<(), u64> {
         let waits = kinds.iter().filter_map(|kind| self.wait(*kind, address, now)).max();
         if let Some(wait) = waits {
             return Err(wait);
@@ -63,7 +68,7 @@ impl Attempts {
 
     /// Takes one attempt back: whoever was recognised has made no mistake. The mistakes of others at his address
     /// count as before, or one known device would buy endless guesses.
-    pub fn succeeded(&mut self, kinds: &[Kind], address: IpAddr) {
+    pub fn succeeded(&mut self, kinds: &[Kind], address: ClientAddress) {
         for kind in kinds {
             let Some(count) = self.0.get_mut(&(*kind, address)) else { continue };
             count.failures = count.failures.saturating_sub(1);
@@ -76,7 +81,7 @@ impl Attempts {
         }
     }
 
-    fn wait(&self, kind: Kind, address: IpAddr, now: UnixMs) -> Option<u64> {
+    fn wait(&self, kind: Kind, address: ClientAddress, now: UnixMs) -> Option<u64> {
         let locked_at = self.0.get(&(kind, address))?.locked_at?;
         let passed = now.0.saturating_sub(locked_at.0);
         LOCKED_MS.checked_sub(passed).filter(|left| *left > 0)
@@ -103,10 +108,22 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv6Addr};
+
     use super::*;
 
-    fn ip(last: u8) -> IpAddr {
-        IpAddr::from([203, 0, 113, last])
+    fn ip(last: u8) -> ClientAddress {
+        ClientAddress::of(IpAddr::from([203, 0, 113, last]))
+    }
+
+    #[test]
+    fn case_129_a_network_of_ipv6_has_the_budget_of_one() {
+        let mut attempts = Attempts::default();
+        let tried = (0..1_000u128).filter(|number| {
+            let own = Ipv6Addr::from_bits((0x2001_0db8_0001_0002 << 64) + number);
+            attempts.begin(&[Kind::Shared], ClientAddress::of(own.into()), UnixMs(5)).is_ok()
+        });
+        assert_eq!(tried.count(), 10);
     }
 
     #[test]
@@ -154,7 +171,8 @@ mod tests {
         let mut attempts = Attempts::default();
         while attempts.begin(&[Kind::Shared], ip(1), UnixMs(5)).is_ok() {}
         for bits in 0..12_000u32 {
-            attempts.begin(&[Kind::Shared], IpAddr::V4(bits.into()), UnixMs(6)).unwrap();
+            let address = ClientAddress::of(IpAddr::V4(bits.into()));
+            attempts.begin(&[Kind::Shared], address, UnixMs(6)).unwrap();
         }
         assert!(attempts.0.len() <= REMEMBERED);
         assert!(attempts.begin(&[Kind::Shared], ip(1), UnixMs(7)).is_err());

@@ -15,10 +15,19 @@ use super::{
 /// Where the other end of the socket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locality {
-    /// On this machine, says the socket, and no forwarding header contradicts.
+    /// On this machine: its own socket is this user's, and no forwarding header contradicts.
     Direct,
+    /// At the socket in the state folder, which this user alone can open.
+    Own,
     /// Anywhere else, or behind a proxy.
     Remote,
+}
+
+impl Locality {
+    /// True on this machine.
+    pub fn is_near(self) -> bool {
+        self != Self::Remote
+    }
 }
 
 /// What kind of program connects, as far as it matters for trust.
@@ -279,16 +288,22 @@ fn without_device(arrival: &Arrival<'_>) -> Result<Hello, Refusal> {
     if arrival.program == Program::ControlPage {
         return Err(Refusal::ControlPageIdentity);
     }
-    let near = arrival.locality == Locality::Direct && arrival.program == Program::Plain;
+    let near = arrival.locality.is_near() && arrival.program == Program::Plain;
+    let scopes = if near && !is_for_free(arrival, method) { arrival.scopes } else { Scopes::NONE };
     Ok(Hello {
         role: Role::Operator,
-        scopes: if near { arrival.scopes } else { Scopes::NONE },
+        scopes,
         method,
         device: None,
         issue: Vec::new(),
         echo_token: false,
         approve: None,
     })
+}
+
+/// Where no secret is asked for, rights come with the socket in the state folder alone.
+fn is_for_free(arrival: &Arrival<'_>, method: Method) -> bool {
+    method == Method::Open && arrival.locality != Locality::Own
 }
 
 fn shared_method(shared: Shared) -> Option<Method> {
@@ -438,8 +453,9 @@ fn approved_at_once(
             enough.then_some(ApprovedVia::Code)
         }
         (Method::DeviceToken, _) => None,
+        (_, Role::Operator) if is_for_free(arrival, method) => None,
         (_, Role::Operator) => {
-            let near = arrival.locality == Locality::Direct && policy.auto_approve_local;
+            let near = arrival.locality.is_near() && policy.auto_approve_local;
             near.then_some(ApprovedVia::Silent)
         }
         (_, Role::Node) => {

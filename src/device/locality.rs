@@ -6,8 +6,6 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
-use super::handshake::Locality;
-
 /// A range of addresses; a single one is a range of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -23,13 +21,22 @@ impl Network {
             None => (text, None),
         };
         let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
+        let most: u8 = if address.is_ipv4() { 32 } else { 128 };
         let digits = |bits: &&str| bits.bytes().all(|byte| byte.is_ascii_digit());
         let bits = match bits {
             Some(bits) => Some(bits).filter(digits)?.parse().ok().filter(|bits| *bits <= most)?,
             None => most,
         };
+        if address.is_ipv6() && plain(address).is_ipv4() {
+            // The first 96 bits only say that it is an IPv4 address.
+            return Some(Self { address: plain(address), bits: bits.checked_sub(96)? });
+        }
         Some(Self { address, bits })
+    }
+
+    /// True for the range that holds all addresses of its kind.
+    pub fn is_everyone(&self) -> bool {
+        self.bits == 0
     }
 
     /// True where the address is in it.
@@ -50,44 +57,81 @@ impl fmt::Display for Network {
     }
 }
 
-/// The headers by which proxies say whom they speak for; each as often as it was sent, in order.
+/// What a request's head says about its way. Each header as often as it was sent, in order.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Forwarding<'a> {
+pub struct Head<'a> {
+    /// `Host`.
+    pub hosts: &'a [&'a str],
     /// `X-Forwarded-For`.
     pub forwarded_for: &'a [&'a str],
-    /// True for `Forwarded`, `X-Real-IP` or any other `X-Forwarded-…`.
+    /// True where another header is there that [`is_forwarding`].
     pub others: bool,
 }
 
-/// Where it comes from, and whose failures are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The address that is limited, shown and logged.
-    pub address: IpAddr,
-    /// Whether it is this machine.
-    pub locality: Locality,
+/// True for a header that some vendor's proxy adds, in lower case. A program on this machine sends none.
+pub fn is_forwarding(name: &str) -> bool {
+    const HEADS: [&str; 5] = ["cf-", "tailscale-", "x-envoy-", "x-amzn-", "ngrok-"];
+    const TAILS: [&str; 3] = ["client-ip", "real-ip", "user-ip"];
+    name == "via"
+        || name.contains("forwarded")
+        || HEADS.iter().any(|head| name.starts_with(head))
+        || TAILS.iter().any(|tail| name.ends_with(tail))
 }
 
-/// Finds out. Behind a named proxy the address is the rightmost one that is no named proxy itself; anybody
-/// else's headers change no address, and any header at all makes a connection one from elsewhere.
-pub fn locate(peer: IpAddr, headers: Forwarding<'_>, trusted: &[Network]) -> Origin {
-    let peer = plain(peer);
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.holds(address));
-    let silent = headers.forwarded_for.is_empty() && !headers.others;
-    let locality = if peer.is_loopback() && silent { Locality::Direct } else { Locality::Remote };
-    let mut address = peer;
-    if is_trusted(peer) {
-        let hops = headers.forwarded_for.iter().rev().flat_map(|line| line.rsplit(','));
+impl Head<'_> {
+    /// True where a proxy says that it has passed this on.
+    pub fn is_forwarded(&self) -> bool {
+        !self.forwarded_for.is_empty() || self.others
+    }
+
+    /// True where the client calls us by a name that every machine has for itself. It chooses the name: this alone
+    /// proves nothing.
+    fn names_loopback(&self) -> bool {
+        matches!(self.hosts, [host] if is_loopback_name(host))
+    }
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if digits(port) && !name.ends_with(':') => name,
+        _ => host,
+    };
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    let address: Option<IpAddr> = match bare {
+        Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => name.parse::<std::net::Ipv4Addr>().ok().map(IpAddr::V4),
+    };
+    name.eq_ignore_ascii_case("localhost") || address.is_some_and(|ip| plain(ip).is_loopback())
+}
+
+/// False where no socket of this machine's user can make it local: only where it is true it is worth while to ask
+/// whose socket is at the other end, and that answer decides.
+pub fn may_be_local(peer: IpAddr, head: Head<'_>) -> bool {
+    plain(peer).is_loopback() && head.names_loopback() && !head.is_forwarded()
+}
+
+/// The address that is limited, shown and logged. Behind a named proxy it is the rightmost one that is no named proxy
+/// itself; nobody else's headers change it.
+pub fn client_address(peer: IpAddr, head: Head<'_>, trusted: &[Network]) -> IpAddr {
+    let mut address = plain(peer);
+    if is_trusted(address, trusted) {
+        let hops = head.forwarded_for.iter().rev().flat_map(|line| line.rsplit(','));
         for hop in hops {
             // What a named proxy did not understand, it did not check: nothing left of it is believed.
             let Some(hop) = parse_hop(hop) else { break };
             address = hop;
-            if !is_trusted(hop) {
+            if !is_trusted(hop, trusted) {
                 break;
             }
         }
     }
-    Origin { address, locality }
+    address
+}
+
+/// True for a proxy that the configuration names.
+pub fn is_trusted(peer: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.holds(peer))
 }
 
 fn parse_hop(text: &str) -> Option<IpAddr> {
@@ -116,35 +160,79 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn at(
-        peer: &str,
-        forwarded_for: &[&str],
-        others: bool,
-        trusted: &[&str],
-    ) -> (String, Locality) {
+    fn at(peer: &str, forwarded_for: &[&str], trusted: &[&str]) -> String {
         let trusted: Vec<_> = trusted.iter().map(|text| Network::parse(text).unwrap()).collect();
-        let origin = locate(ip(peer), Forwarding { forwarded_for, others }, &trusted);
-        (origin.address.to_string(), origin.locality)
+        let head = Head { hosts: &["localhost"], forwarded_for, others: false };
+        client_address(ip(peer), head, &trusted).to_string()
     }
 
     #[test]
     fn case_061_no_header_makes_a_connection_local() {
-        use Locality::{Direct, Remote};
-        let table: [(&str, &[&str], bool, Locality); 9] = [
-            ("127.0.0.1", &[], false, Direct),
-            ("127.9.9.9", &[], false, Direct),
-            ("::1", &[], false, Direct),
-            ("::ffff:127.0.0.1", &[], false, Direct),
-            ("192.168.1.5", &[], false, Remote),
-            ("192.168.1.5", &["127.0.0.1"], false, Remote),
-            ("192.168.1.5", &[], true, Remote),
-            ("127.0.0.1", &["127.0.0.1"], false, Remote),
-            ("127.0.0.1", &[], true, Remote),
+        let table: [(&str, &[&str], bool, bool); 9] = [
+            ("127.0.0.1", &[], false, true),
+            ("127.9.9.9", &[], false, true),
+            ("::1", &[], false, true),
+            ("::ffff:127.0.0.1", &[], false, true),
+            ("192.168.1.5", &[], false, false),
+            ("192.168.1.5", &["127.0.0.1"], false, false),
+            ("192.168.1.5", &[], true, false),
+            ("127.0.0.1", &["127.0.0.1"], false, false),
+            ("127.0.0.1", &[], true, false),
         ];
-        for (peer, headers, others, locality) in table {
-            assert_eq!(at(peer, headers, others, &[]).1, locality, "{peer} {headers:?} {others}");
-            let trusted = ["127.0.0.1", "192.168.1.0/24"];
-            assert_eq!(at(peer, headers, others, &trusted).1, locality, "{peer} {headers:?}");
+        for (peer, forwarded_for, others, may) in table {
+            let head = Head { hosts: &["127.0.0.1:18789"], forwarded_for, others };
+            assert_eq!(may_be_local(ip(peer), head), may, "{peer} {forwarded_for:?} {others}");
+        }
+    }
+
+    #[test]
+    fn case_128_a_local_client_calls_the_gateway_by_a_loopback_name_and_by_one() {
+        let table: [(&[&str], bool); 16] = [
+            (&["localhost"], true),
+            (&["LOCALHOST:18789"], true),
+            (&["127.0.0.1:18789"], true),
+            (&["127.1.2.3"], true),
+            (&["[::1]"], true),
+            (&["[::1]:18789"], true),
+            (&[], false),
+            (&[""], false),
+            (&["gw.example"], false),
+            (&["localhost.evil"], false),
+            (&["127.0.0.1.evil:18789"], false),
+            (&["192.168.1.10:18789"], false),
+            (&["studio.tail1.ts.net"], false),
+            (&["[::2]:18789"], false),
+            (&["localhost:x"], false),
+            (&["localhost", "gw.example"], false),
+        ];
+        for (hosts, may) in table {
+            let head = Head { hosts, ..Head::default() };
+            assert_eq!(may_be_local(ip("127.0.0.1"), head), may, "{hosts:?}");
+        }
+    }
+
+    #[test]
+    fn case_128_the_headers_of_every_vendor_are_known() {
+        for name in [
+            "via",
+            "forwarded",
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x-original-forwarded-for",
+            "x-real-ip",
+            "cf-connecting-ip",
+            "cf-ray",
+            "true-client-ip",
+            "x-client-ip",
+            "x-cluster-client-ip",
+            "fly-client-ip",
+            "tailscale-user-login",
+        ] {
+            assert!(is_forwarding(name), "{name}");
+        }
+        for name in ["host", "origin", "user-agent", "sec-websocket-key", "authorization", "cookie"]
+        {
+            assert!(!is_forwarding(name), "{name}");
         }
     }
 
@@ -165,12 +253,7 @@ mod tests {
             ("10.0.0.1", &["::ffff:198.51.100.7"], "198.51.100.7"),
         ];
         for (peer, headers, address) in table {
-            let (found, locality) = at(peer, headers, false, &proxies);
-            assert_eq!(
-                (found.as_str(), locality),
-                (address, Locality::Remote),
-                "{peer} {headers:?}"
-            );
+            assert_eq!(at(peer, headers, &proxies), address, "{peer} {headers:?}");
         }
     }
 
@@ -178,12 +261,12 @@ mod tests {
     fn case_099_a_stranger_cannot_change_the_address_that_is_counted() {
         for claim in 0..255u8 {
             let header = format!("198.51.100.{claim}");
-            assert_eq!(at("203.0.113.9", &[&header], true, &["10.0.0.1"]).0, "203.0.113.9");
+            assert_eq!(at("203.0.113.9", &[&header], &["10.0.0.1"]), "203.0.113.9");
         }
     }
 
     #[test]
-    fn a_range_holds_what_begins_as_it_does() {
+    fn case_129_a_range_holds_what_begins_as_it_does_and_a_mapped_address_is_ipv4() {
         let table = [
             ("10.0.0.0/8", "10.255.0.1", true),
             ("10.0.0.0/8", "11.0.0.1", false),
@@ -193,12 +276,25 @@ mod tests {
             ("192.0.2.7", "192.0.2.7", true),
             ("192.0.2.7", "192.0.2.8", false),
             ("fd00::/8", "fdff::1", true),
+            ("::ffff:10.0.0.0/104", "10.255.0.1", true),
+            ("::ffff:10.0.0.0/104", "11.0.0.1", false),
+            ("::ffff:192.0.2.7", "192.0.2.7", true),
         ];
         for (network, address, inside) in table {
             let network = Network::parse(network).unwrap();
             assert_eq!(network.holds(ip(address)), inside, "{network:?} {address}");
         }
-        for text in ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/+8", "/8", "host", "*"] {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "::ffff:10.0.0.0/8",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0.0/+8",
+            "/8",
+            "host",
+            "*",
+        ] {
             assert!(Network::parse(text).is_none(), "{text}");
         }
     }
@@ -207,9 +303,8 @@ mod tests {
         #[test]
         fn no_header_of_an_unnamed_peer_counts(bits: u32, header: String) {
             let peer = IpAddr::V4(bits.into());
-            let headers = Forwarding { forwarded_for: &[&header], others: false };
-            let origin = locate(peer, headers, &[]);
-            prop_assert_eq!(origin, Origin { address: peer, locality: Locality::Remote });
+            let head = Head { forwarded_for: &[&header], ..Head::default() };
+            prop_assert_eq!(client_address(peer, head, &[]), peer);
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{ClientAddress, UnixMs};
 use ring::digest;
 
 use super::{
@@ -95,6 +95,11 @@ pub struct Described {
 }
 
 impl Described {
+    /// Whom its request counts for.
+    fn client(&self) -> Option<ClientAddress> {
+        self.address.as_deref()?.parse().ok().map(ClientAddress::of)
+    }
+
     /// One phone has two sockets of one name; the rest of what it says differs between them.
     fn is_as(&self, other: &Self) -> bool {
         let shown = |one: &Self| {
@@ -397,7 +402,7 @@ impl DeviceRequests {
             return way.map(|row| Some(row.id.clone())).ok_or_else(|| soonest(&mut rows()));
         }
         let near = |row: &&DeviceRequest| {
-            row.profile.is_none() && row.described.address == wish.described.address
+            row.profile.is_none() && row.described.client() == wish.described.client()
         };
         if rows().filter(near).count() >= MOST_AN_ADDRESS {
             return Err(soonest(&mut rows().filter(near)));

@@ -14,9 +14,7 @@ use super::{
 use crate::{
     device::{
         attempts::Kind,
-        handshake::{
-            self, Arrival, Locality, Outcome, Policy, Program, Record, Refusal, Setup, Shared,
-        },
+        handshake::{self, Arrival, Outcome, Policy, Program, Record, Refusal, Setup, Shared},
         identity::{DeviceKey, Nonce, Proof, ProofRefusal, ProvenDevice, Signed, prove},
         request::Described,
         role::Role,
@@ -203,7 +201,7 @@ impl Coming<'_> {
     fn tried(&self) -> Tried {
         let cli = self.params.client.id.as_str() == "cli";
         let reader = match (cli, self.program()) {
-            (true, _) if self.facts.locality == Locality::Direct => Reader::LocalCli,
+            (true, _) if self.facts.locality.is_near() => Reader::LocalCli,
             (true, _) => Reader::Cli,
             (false, Program::Plain) => Reader::Other,
             (false, Program::ControlPage | Program::Page) => Reader::Page,
@@ -240,18 +238,18 @@ fn begin(gateway: &Gateway, coming: &Coming<'_>, kinds: &[Kind]) -> Option<u64> 
         return None;
     }
     let mut attempts = gateway.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-    attempts.begin(kinds, coming.facts.address, coming.now).err()
+    attempts.begin(kinds, coming.facts.client.address, coming.now).err()
 }
 
 fn succeeded(gateway: &Gateway, coming: &Coming<'_>, kinds: &[Kind]) {
     if !is_exempt(coming) {
         let mut attempts = gateway.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts.succeeded(kinds, coming.facts.address);
+        attempts.succeeded(kinds, coming.facts.client.address);
     }
 }
 
 fn is_exempt(coming: &Coming<'_>) -> bool {
-    coming.facts.locality == Locality::Direct && coming.facts.origin.is_none()
+    coming.facts.locality.is_near() && coming.facts.origin.is_none()
 }
 
 async fn decide(

@@ -96,12 +96,12 @@ pub(crate) fn answer(
     gateway: &Gateway,
     name: &str,
     method: &Method,
-    (facts, is_private): (&Facts, bool),
+    facts: &Facts,
 ) -> Response<Bytes> {
     let (kinds, now) = ([Kind::JoinUrl], world::now());
     let begun = {
         let mut attempts = gateway.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts.begin(&kinds, facts.address, now)
+        attempts.begin(&kinds, facts.client.address, now)
     };
     if let Err(wait) = begun {
         let body = Bytes::from_static(br#"{"error":"rate_limited"}"#);
@@ -111,12 +111,14 @@ pub(crate) fn answer(
         return unkept(limited);
     }
     let found = if *method == Method::GET { gateway.joins.take(name) } else { None };
+    // TLS here or at a proxy that the configuration names, or a program of this user on this machine.
+    let is_private = facts.client.tls || facts.client.local;
     let Some(body) = found.filter(|_| is_private) else {
         let body = Bytes::from_static(br#"{"error":"not_found"}"#);
         return unkept(server::answer(StatusCode::NOT_FOUND, JSON, body));
     };
     let mut attempts = gateway.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-    attempts.succeeded(&kinds, facts.address);
+    attempts.succeeded(&kinds, facts.client.address);
     unkept(server::answer(StatusCode::OK, JSON, Bytes::from(body)))
 }
 

@@ -7,9 +7,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use openclaw_plugin_sdk::ClientAddress;
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::gateway::Limits, device::locality::Network};
+use crate::{
+    config::gateway::Limits,
+    device::locality::{Network, is_trusted},
+};
 
 /// How many may wait.
 #[derive(Clone, Copy, Debug)]
@@ -39,16 +43,23 @@ struct Inside {
     /// Whoever speaks for others is no crowd of his own.
     proxies: Vec<Network>,
     next: u64,
-    /// By address, the oldest first.
-    waiting: HashMap<IpAddr, BTreeMap<u64, CancellationToken>>,
+    /// By crowd, the oldest first.
+    waiting: HashMap<Crowd, BTreeMap<u64, CancellationToken>>,
     count: usize,
+}
+
+/// Who is counted together. A proxy that has not said yet whom it speaks for is none of its neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Crowd {
+    address: ClientAddress,
+    is_proxy: bool,
 }
 
 /// A place in the lobby, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     lobby: Arc<Lobby>,
-    address: IpAddr,
+    crowd: Crowd,
     number: u64,
     pub(crate) shown_out: CancellationToken,
 }
@@ -69,9 +80,10 @@ impl Lobby {
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
         let mut inside = self.inside();
         let shown_out = CancellationToken::new();
-        let number = inside.seat(address, shown_out.clone());
+        let crowd = inside.crowd(address);
+        let number = inside.seat(crowd, shown_out.clone());
         drop(inside);
-        Place { lobby: Arc::clone(self), address, number, shown_out }
+        Place { lobby: Arc::clone(self), crowd, number, shown_out }
     }
 
     /// How many there are.
@@ -87,61 +99,63 @@ impl Lobby {
 impl Place {
     /// The head of a request has said whom a proxy speaks for: it is his crowd from now on.
     pub(crate) fn belongs_to(&mut self, address: IpAddr) {
-        if self.address == address {
-            return;
-        }
         let mut inside = self.lobby.inside();
-        if self.shown_out.is_cancelled() {
+        let crowd = inside.crowd(address);
+        if self.crowd == crowd || self.shown_out.is_cancelled() {
             return;
         }
-        inside.leave(self.address, self.number);
-        self.number = inside.seat(address, self.shown_out.clone());
-        self.address = address;
+        inside.leave(self.crowd, self.number);
+        self.number = inside.seat(crowd, self.shown_out.clone());
+        self.crowd = crowd;
     }
 }
 
 impl Inside {
-    fn seat(&mut self, address: IpAddr, shown_out: CancellationToken) -> u64 {
-        let here = self.waiting.get(&address).map_or(0, BTreeMap::len);
-        let is_proxy = self.proxies.iter().any(|network| network.holds(address));
-        if here >= self.places.address && !is_proxy {
-            self.show_out(address);
+    fn crowd(&self, address: IpAddr) -> Crowd {
+        let is_proxy = is_trusted(address, &self.proxies);
+        Crowd { address: ClientAddress::of(address), is_proxy }
+    }
+
+    fn seat(&mut self, crowd: Crowd, shown_out: CancellationToken) -> u64 {
+        let here = self.waiting.get(&crowd).map_or(0, BTreeMap::len);
+        if here >= self.places.address && !crowd.is_proxy {
+            self.show_out(crowd);
         } else if self.count >= self.places.all {
             let busiest = self.waiting.iter().max_by_key(|(_, waiting)| waiting.len());
-            if let Some(busiest) = busiest.map(|(address, _)| *address) {
+            if let Some(busiest) = busiest.map(|(crowd, _)| *crowd) {
                 self.show_out(busiest);
             }
         }
         let number = self.next;
         self.next += 1;
         self.count += 1;
-        self.waiting.entry(address).or_default().insert(number, shown_out);
+        self.waiting.entry(crowd).or_default().insert(number, shown_out);
         number
     }
 
-    fn show_out(&mut self, address: IpAddr) {
-        let oldest = self.waiting.get(&address).and_then(|waiting| waiting.first_key_value());
+    fn show_out(&mut self, crowd: Crowd) {
+        let oldest = self.waiting.get(&crowd).and_then(|waiting| waiting.first_key_value());
         if let Some((number, shown_out)) = oldest {
             shown_out.cancel();
             let number = *number;
-            self.leave(address, number);
+            self.leave(crowd, number);
         }
     }
 
-    fn leave(&mut self, address: IpAddr, number: u64) {
-        let Some(waiting) = self.waiting.get_mut(&address) else { return };
+    fn leave(&mut self, crowd: Crowd, number: u64) {
+        let Some(waiting) = self.waiting.get_mut(&crowd) else { return };
         if waiting.remove(&number).is_some() {
             self.count -= 1;
         }
         if waiting.is_empty() {
-            self.waiting.remove(&address);
+            self.waiting.remove(&crowd);
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.lobby.inside().leave(self.address, self.number);
+        self.lobby.inside().leave(self.crowd, self.number);
     }
 }
 
@@ -168,6 +182,16 @@ mod tests {
         let inside = lobby.inside();
         assert_eq!((inside.count, inside.waiting.len()), (0, 0));
     }
+
+    #[test]
+    fn case_129_a_network_of_ipv6_has_the_places_of_one() {
+        let lobby = Lobby::new(Places { all: 40, address: 3 }, Vec::new());
+        let of = |number: u16| IpAddr::from([0x2001, 0xdb8, 1, 2, 0, 0, 0, number]);
+        let flood: Vec<Place> = (0..10).map(|number| lobby.enter(of(number))).collect();
+        let left = flood.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!(left, 3);
+    }
+
     #[test]
     fn case_103_behind_a_proxy_everybody_is_a_crowd_of_his_own() {
         let proxy = Network::parse("203.0.113.9").unwrap();

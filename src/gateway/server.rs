@@ -4,7 +4,7 @@ mod body;
 
 use std::{
     convert::Infallible,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -14,7 +14,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use openclaw_plugin_sdk::{Exchange, Link, Stream, Upgrade};
+use openclaw_plugin_sdk::{Client, Exchange, Stream, Upgrade};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixStream},
@@ -25,7 +25,13 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, warn};
 
 use super::{
-    Gateway, account::Running, facts::Facts, joins, lobby::Place, metrics, session, status::State,
+    Gateway,
+    account::Running,
+    facts::{Facts, Wire},
+    joins,
+    lobby::Place,
+    metrics, session,
+    status::State,
 };
 use crate::reach::identity::{self, BadNonce, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
 
@@ -47,7 +53,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Opt
             Ok((stream, peer)) => {
                 let gateway_of_task = Arc::clone(&gateway);
                 // Here, in the order in which they come: tasks begin in any order.
-                let place = gateway.lobby.enter(peer.ip().to_canonical());
+                let place = gateway.lobby.enter(peer.ip());
                 let connection = connection(gateway_of_task, stream, (peer, place), tls.clone());
                 gateway.tracker.spawn(connection);
             }
@@ -67,13 +73,14 @@ async fn connection(
     tls: Option<TlsAcceptor>,
 ) {
     prepare(&stream);
+    let own = stream.local_addr().ok();
     let stop = gateway.stop.clone();
     let shown_out = place.shown_out.clone();
     let serving = async {
-        let line = Line { peer, encrypted: tls.is_some(), own: false };
-        let Some(tls) = tls else { return talk(gateway, stream, line, place).await };
+        let wire = Wire::new(peer, own, tls.is_some());
+        let Some(tls) = tls else { return talk(gateway, stream, wire, place).await };
         match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => talk(gateway, stream, line, place).await,
+            Ok(Ok(stream)) => talk(gateway, stream, wire, place).await,
             Ok(Err(error)) => debug!(%peer, %error, "no TLS came about"),
             Err(_) => debug!(%peer, "no TLS came about in time"),
         }
@@ -87,31 +94,31 @@ async fn connection(
 
 /// Serves a program of this user, whose uid the socket has told.
 pub(super) async fn serve_own(gateway: Arc<Gateway>, stream: UnixStream) {
-    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let place = gateway.lobby.enter(peer.ip());
+    let wire = Wire::own();
+    let place = gateway.lobby.enter(wire.peer.ip());
     let shown_out = place.shown_out.clone();
-    let line = Line { peer, encrypted: false, own: true };
     tokio::select! {
-        () = talk(gateway, stream, line, place) => {}
+        () = talk(gateway, stream, wire, place) => {}
         () = shown_out.cancelled() => debug!("a command line made room for another connection"),
     }
 }
 
-async fn talk<S>(gateway: Arc<Gateway>, stream: S, line: Line, place: Place)
+async fn talk<S>(gateway: Arc<Gateway>, stream: S, wire: Wire, place: Place)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let (peer, wire) = (wire.peer, Arc::new(wire));
     let place = Arc::new(Mutex::new(Some(place)));
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
-        let from = From { line, place: Arc::clone(&place) };
+        let from = From { wire: Arc::clone(&wire), place: Arc::clone(&place) };
         async move { Ok::<_, Infallible>(route(&gateway, request, from).await.map(Full::new)) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
     let served = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
     if let Err(error) = served {
-        debug!(peer = %line.peer, %error, "connection ended");
+        debug!(%peer, %error, "connection ended");
     }
 }
 
@@ -129,35 +136,22 @@ fn prepare(stream: &TcpStream) {
     }
 }
 
-/// What carries a request.
-#[derive(Clone, Copy)]
-struct Line {
-    peer: SocketAddr,
-    encrypted: bool,
-    /// The socket in the state folder, with this user at its other end.
-    own: bool,
-}
-
 /// Where a request comes from.
 struct From {
-    line: Line,
+    wire: Arc<Wire>,
     /// Until a socket takes it along.
     place: Arc<Mutex<Option<Place>>>,
 }
 
 async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -> Response<Bytes> {
     let path = request.uri().path();
-    let facts = if from.line.own {
-        Facts::of_this_user(request.headers())
-    } else {
-        let trusted = &gateway.config().gateway.trusted_proxies;
-        Facts::new(from.line.peer, request.headers(), trusted)
-    };
+    let config = gateway.config();
+    let facts = Facts::of(&from.wire, request.headers(), &config.gateway.trusted_proxies).await;
     if let Some(place) = &mut *from.place.lock().unwrap_or_else(PoisonError::into_inner) {
         place.belongs_to(facts.address);
     }
     if let Some(account) = served(gateway, path) {
-        return exchange(&account, request, &from).await;
+        return exchange(&account, request, facts.client).await;
     }
     if asks_for_socket(&request) {
         return upgrade_to_session(gateway, request, &from, facts);
@@ -171,8 +165,7 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
         };
     }
     if let Some(name) = joins::named(path) {
-        let is_private = is_private(gateway, &from);
-        return joins::answer(gateway, name, request.method(), (&facts, is_private));
+        return joins::answer(gateway, name, request.method(), &facts);
     }
     if path == metrics::PATH {
         return metrics::answer(gateway, request.method(), request.headers(), &facts).await;
@@ -181,13 +174,6 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
         return who(gateway, &request);
     }
     plain(StatusCode::NOT_FOUND, "There is nothing here. The chat page is at /chat.")
-}
-
-/// True where nobody reads along: over TLS, here or at a proxy that the configuration names, or on this machine.
-fn is_private(gateway: &Gateway, from: &From) -> bool {
-    let peer = from.line.peer.ip().to_canonical();
-    let trusted = &gateway.config().gateway.trusted_proxies;
-    from.line.encrypted || peer.is_loopback() || trusted.iter().any(|network| network.holds(peer))
 }
 
 /// Proves to whoever asks that this is the gateway he looks for.
@@ -223,7 +209,7 @@ fn upgrade_to_session(
     from: &From,
     facts: Facts,
 ) -> Response<Bytes> {
-    let peer = from.line.peer;
+    let peer = from.wire.peer;
     let headers = request.headers();
     let proof = proof(gateway, headers.get(NONCE_HEADER));
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
@@ -294,7 +280,7 @@ fn served(gateway: &Gateway, path: &str) -> Option<Arc<Running>> {
 async fn exchange(
     account: &Running,
     mut request: Request<Incoming>,
-    from: &From,
+    client: Client,
 ) -> Response<Bytes> {
     let upgrade = request.headers().contains_key(header::UPGRADE).then(|| upgrade(&mut request));
     let (head, incoming) = request.into_parts();
@@ -302,16 +288,9 @@ async fn exchange(
         Ok(body) => body,
         Err(status) => return plain(status, "The request's body is too long, or took too long."),
     };
-    let private = from.line.encrypted || from.line.peer.ip().to_canonical().is_loopback();
-    let link = if private { Link::Private } else { Link::Exposed };
     let (reply, answered) = oneshot::channel();
-    let exchange = Exchange::new(
-        Request::from_parts(head, body),
-        from.line.peer,
-        (link, from.line.encrypted),
-        reply,
-        upgrade,
-    );
+    let request = Request::from_parts(head, body);
+    let exchange = Exchange::new(request, client, reply, upgrade);
     if account.exchanges.try_send(exchange).is_err() {
         return plain(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -20,6 +20,7 @@ mod held;
 mod identity;
 mod join_url;
 mod limited_devices;
+mod locality;
 mod metrics;
 mod node_calls;
 mod node_pairing;

@@ -1,6 +1,6 @@
 //! The way from a channel into the gateway. The only one.
 
-use std::{fmt, future::Future, io, net::SocketAddr, pin::Pin, sync::PoisonError};
+use std::{fmt, future::Future, io, pin::Pin, sync::PoisonError};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -9,7 +9,7 @@ use tokio::{
     sync::{Mutex, mpsc, oneshot, watch},
 };
 
-use crate::{AccountId, ChannelError, InboundEvent, Link};
+use crate::{AccountId, ChannelError, Client, InboundEvent};
 
 /// Where one account's channel delivers its events, and takes its HTTP requests from.
 #[derive(Debug)]
@@ -120,12 +120,8 @@ pub type Upgrade = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Se
 pub struct Exchange {
     /// The request, its body read whole.
     pub request: Request<Bytes>,
-    /// The other end of the socket.
-    pub peer: SocketAddr,
-    /// Loopback and TLS are private.
-    pub link: Link,
-    /// The connection is TLS: cookies are `Secure`.
-    pub tls: bool,
+    /// Who asks. Headers say nothing beside it: the gateway has read them already.
+    pub client: Client,
     reply: oneshot::Sender<Response<Bytes>>,
     upgrade: Option<Upgrade>,
 }
@@ -134,12 +130,11 @@ impl Exchange {
     /// The gateway's end makes it; `upgrade` where the request asks for one.
     pub fn new(
         request: Request<Bytes>,
-        peer: SocketAddr,
-        (link, tls): (Link, bool),
+        client: Client,
         reply: oneshot::Sender<Response<Bytes>>,
         upgrade: Option<Upgrade>,
     ) -> Self {
-        Self { request, peer, link, tls, reply, upgrade }
+        Self { request, client, reply, upgrade }
     }
 
     /// Answers.
@@ -164,6 +159,7 @@ impl Exchange {
 /// Method and path only: headers hold cookies.
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} from {}", self.request.method(), self.request.uri().path(), self.peer)
+        let (method, path) = (self.request.method(), self.request.uri().path());
+        write!(f, "{method} {path} from {}", self.client.address)
     }
 }

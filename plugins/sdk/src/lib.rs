@@ -5,6 +5,7 @@
 
 mod access;
 mod channel;
+mod client;
 mod command;
 pub mod console;
 #[cfg(feature = "contract")]
@@ -28,6 +29,7 @@ pub use access::{
     Invited, Linked, OpenInvitation, Permit, PermitChange, PermitChanged, PermitState, Permits,
 };
 pub use channel::{Abilities, Channel, ChannelPlugin, Ingress, Manifest, TextLimit, TextUnit};
+pub use client::{Client, ClientAddress};
 pub use command::{
     Access, Choice, Command, CommandFuture, CommandPlugin, Decided, Decision, Gateway, Invocation,
     Reply, Waiting,

@@ -77,9 +77,9 @@ impl Slack {
         if request.method() != Method::POST {
             return reply(exchange, StatusCode::METHOD_NOT_ALLOWED);
         }
-        let peer = exchange.peer.ip().to_canonical();
-        if let Err(status) = verifier.verify(peer, request.headers(), request.body(), now()) {
-            tracing::debug!(%peer, %status, "a request that is not Slack's");
+        let client = exchange.client.address;
+        if let Err(status) = verifier.verify(client, request.headers(), request.body(), now()) {
+            tracing::debug!(%client, %status, "a request that is not Slack's");
             return reply(exchange, status);
         }
         let (arrival, event_id) = match payload(request.body()) {

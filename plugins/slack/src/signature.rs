@@ -1,9 +1,9 @@
 //! Whether a request is Slack's: bounded first, then its time, then its signature, in constant time.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use openclaw_plugin_sdk::{
-    Secret, UnixMs,
+    ClientAddress, Secret, UnixMs,
     http::{HeaderMap, StatusCode},
 };
 use ring::hmac;
@@ -20,24 +20,24 @@ const BURST: f64 = 100.0;
 const RATE: f64 = 50.0;
 
 /// So many addresses are told apart.
-const MOST_PEERS: usize = 1024;
+const MOST_CLIENTS: usize = 1024;
 
 /// Verifies requests.
 pub(crate) struct Verifier {
     key: hmac::Key,
-    peers: BTreeMap<IpAddr, (f64, Instant)>,
+    clients: BTreeMap<ClientAddress, (f64, Instant)>,
 }
 
 impl Verifier {
     pub(crate) fn new(secret: &Secret) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-        Self { key, peers: BTreeMap::new() }
+        Self { key, clients: BTreeMap::new() }
     }
 
     /// The status to refuse a request with, if it is to be refused.
     pub(crate) fn verify(
         &mut self,
-        peer: IpAddr,
+        client: ClientAddress,
         headers: &HeaderMap,
         body: &[u8],
         now: UnixMs,
@@ -45,7 +45,7 @@ impl Verifier {
         if body.len() > LONGEST_BODY {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        if !self.may_ask(peer) {
+        if !self.may_ask(client) {
             return Err(StatusCode::TOO_MANY_REQUESTS);
         }
         let signed = signed_by(&self.key, headers, body, now);
@@ -53,15 +53,15 @@ impl Verifier {
     }
 
     /// `case_104`: counted before anything is compared.
-    fn may_ask(&mut self, peer: IpAddr) -> bool {
+    fn may_ask(&mut self, client: ClientAddress) -> bool {
         let now = Instant::now();
-        if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&peer) {
-            self.peers.retain(|_, (_, since)| now - *since < Duration::from_secs(2));
-            if self.peers.len() >= MOST_PEERS {
+        if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&client) {
+            self.clients.retain(|_, (_, since)| now - *since < Duration::from_secs(2));
+            if self.clients.len() >= MOST_CLIENTS {
                 return false;
             }
         }
-        let (left, since) = self.peers.entry(peer).or_insert((BURST, now));
+        let (left, since) = self.clients.entry(client).or_insert((BURST, now));
         *left = (*left + (now - *since).as_secs_f64() * RATE).min(BURST);
         *since = now;
         if *left < 1.0 {
@@ -95,6 +95,10 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn at(address: [u8; 4]) -> ClientAddress {
+        ClientAddress::of(address.into())
+    }
+
     const BODY: &[u8] = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
     const STAMP: u64 = 1_531_420_618;
     const SIGNATURE: &str = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
@@ -113,8 +117,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-slack-request-timestamp", stamp.parse().unwrap());
         headers.insert("x-slack-signature", signature.parse().unwrap());
-        let peer = IpAddr::from([127, 0, 0, 1]);
-        verifier.verify(peer, &headers, body, UnixMs(now * 1000)).map_err(|status| status.as_u16())
+        let verified = verifier.verify(at([127, 0, 0, 1]), &headers, body, UnixMs(now * 1000));
+        verified.map_err(|status| status.as_u16())
     }
 
     #[test]
@@ -143,8 +147,7 @@ mod tests {
         {
             refused(&stamp, signature, BODY, STAMP);
         }
-        let bare =
-            verifier().verify(IpAddr::from([127, 0, 0, 1]), &HeaderMap::new(), BODY, UnixMs(STAMP));
+        let bare = verifier().verify(at([127, 0, 0, 1]), &HeaderMap::new(), BODY, UnixMs(STAMP));
         assert_eq!(bare, Err(StatusCode::UNAUTHORIZED));
     }
 
@@ -160,8 +163,7 @@ mod tests {
             Err(429),
             "not even the right one"
         );
-        let other =
-            verifier.verify(IpAddr::from([10, 0, 0, 1]), &HeaderMap::new(), BODY, UnixMs(STAMP));
+        let other = verifier.verify(at([10, 0, 0, 1]), &HeaderMap::new(), BODY, UnixMs(STAMP));
         assert_eq!(other, Err(StatusCode::UNAUTHORIZED), "another address has a count of its own");
         let long = vec![b'x'; LONGEST_BODY + 1];
         assert_eq!(verify(&mut verifier, &stamp, SIGNATURE, &long, STAMP), Err(413));
@@ -179,8 +181,8 @@ mod tests {
     fn case_103_addresses_are_counted_within_bounds() {
         let mut verifier = verifier();
         for number in 0..5000_u32 {
-            verifier.may_ask(IpAddr::from(number.to_be_bytes()));
+            verifier.may_ask(at(number.to_be_bytes()));
         }
-        assert!(verifier.peers.len() <= MOST_PEERS);
+        assert!(verifier.clients.len() <= MOST_CLIENTS);
     }
 }

@@ -1,9 +1,7 @@
 //! One HTTP request: the page, one of its files, its socket, or a refusal.
 
-use std::net::SocketAddr;
-
 use openclaw_plugin_sdk::{
-    Bytes, Exchange, Link, Upgrade,
+    Bytes, ClientAddress, Exchange, Link, Upgrade,
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -61,14 +59,16 @@ pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<Opened<'_>> {
         (_, Err(refused)) => refused.response(),
         (_, Ok(Asked::File(file))) => file.response(),
         (Some(allowed), Ok(Asked::Page)) => welcome(chat, headers, &allowed),
-        (Some(allowed), Ok(Asked::Socket)) => match knock(chat, headers, exchange.peer, &allowed) {
-            Err(refused) => refused.response(),
-            Ok((visitor, place)) => {
-                let response = switch(headers);
-                let upgrade = exchange.upgrade(response)?;
-                return Some(Opened { visitor, place, link: allowed.link, upgrade });
+        (Some(allowed), Ok(Asked::Socket)) => {
+            match knock(chat, headers, exchange.client.address, &allowed) {
+                Err(refused) => refused.response(),
+                Ok((visitor, place)) => {
+                    let response = switch(headers);
+                    let upgrade = exchange.upgrade(response)?;
+                    return Some(Opened { visitor, place, link: allowed.link, upgrade });
+                }
             }
-        },
+        }
     };
     exchange.reply(response);
     None
@@ -124,7 +124,7 @@ fn welcome(chat: &WebChat, headers: &HeaderMap, allowed: &Allowed) -> Response<B
 fn knock<'a>(
     chat: &'a WebChat,
     headers: &HeaderMap,
-    peer: SocketAddr,
+    client: ClientAddress,
     allowed: &Allowed,
 ) -> Result<(Visitor, Place<'a>), Refused> {
     if !allowed.is_origin_of(headers) {
@@ -134,7 +134,7 @@ fn knock<'a>(
     if !is_handshake(headers) {
         return Err(NO_SOCKET);
     }
-    let place = chat.addresses.enter(peer).ok_or(CROWDED)?;
+    let place = chat.addresses.enter(client).ok_or(CROWDED)?;
     Ok((visitor, place))
 }
 

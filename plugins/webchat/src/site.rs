@@ -1,7 +1,7 @@
 //! Under which names the page is served. A page of somebody else, or a name made to point here, gets nothing.
 
 use openclaw_plugin_sdk::{
-    Exchange, Link, SettingsError,
+    Client, Exchange, Link, SettingsError,
     http::{
         HeaderMap,
         header::{self, HeaderName},
@@ -49,7 +49,7 @@ impl Sites {
     /// `None` for a name that is not ours.
     pub(crate) fn check(&self, exchange: &Exchange) -> Option<Allowed> {
         let (host, port) = split(only(exchange.request.headers(), header::HOST)?)?;
-        let own = loopback(&host);
+        let own = is_own(&host);
         let named = self
             .0
             .iter()
@@ -57,9 +57,8 @@ impl Sites {
         if named.is_none() && !own {
             return None;
         }
-        let tls = exchange.tls || named.is_some_and(|site| site.https);
-        // Under another name than loopback's it came through something that may speak plain text outside.
-        let link = if tls || own { exchange.link } else { Link::Exposed };
+        let tls = exchange.client.tls || named.is_some_and(|site| site.https);
+        let link = Client { tls, ..exchange.client }.link();
         Some(Allowed { origin: Origin::new(tls, host, port), tls, link })
     }
 }
@@ -113,14 +112,15 @@ fn split(text: &str) -> Option<(String, Option<u16>)> {
     (whole && !host.is_empty() && host.chars().all(fits)).then_some((host, port))
 }
 
-fn loopback(host: &str) -> bool {
+/// `localhost`, or an address: that leads nowhere else than it says, as a name may.
+fn is_own(host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    host == "localhost" || bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    host == "localhost" || bare.parse().is_ok_and(|ip: std::net::IpAddr| !ip.is_unspecified())
 }
 
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::{Bytes, http::Request};
+    use openclaw_plugin_sdk::{Bytes, ClientAddress, http::Request};
     use tokio::sync::oneshot;
 
     use super::*;
@@ -128,35 +128,44 @@ mod tests {
     struct Call<'a> {
         host: &'a str,
         tls: bool,
-        link: Link,
+        local: bool,
+        hop: Link,
     }
 
     fn exchange(call: &Call<'_>) -> Exchange {
         let request = Request::builder().uri("/chat").header("host", call.host);
-        let peer = "127.0.0.1:5000".parse().unwrap();
+        let address = ClientAddress::of([127, 0, 0, 1].into());
+        let client = Client { address, local: call.local, hop: call.hop, tls: call.tls };
         let reply = oneshot::channel().0;
-        Exchange::new(request.body(Bytes::new()).unwrap(), peer, (call.link, call.tls), reply, None)
+        Exchange::new(request.body(Bytes::new()).unwrap(), client, reply, None)
     }
 
     #[track_caller]
     fn check(allowed: &[&str], host: &str, served: bool) {
         let sites =
             Sites::new(&allowed.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-        let call = Call { host, tls: false, link: Link::Private };
+        let call = Call { host, tls: false, local: false, hop: Link::Private };
         assert_eq!(sites.check(&exchange(&call)).is_some(), served, "{allowed:?} {host}");
     }
 
     #[test]
     fn only_own_and_allowed_names_are_served() {
-        for host in ["localhost", "LocalHost:18789", "127.0.0.1:1", "127.8.8.8", "[::1]:18789"] {
+        for host in [
+            "localhost",
+            "LocalHost:18789",
+            "127.0.0.1:1",
+            "127.8.8.8",
+            "[::1]:18789",
+            "192.168.1.5:18789",
+            "[fd00::2]:18789",
+        ] {
             check(&[], host, true);
         }
         let others = [
             "evil.example",
             "localhost.evil.example",
             "127.0.0.1.evil.example",
-            "192.168.1.5",
-            "[::2]",
+            "192.168.1.5.evil.example",
             "",
         ];
         let twisted = [
@@ -166,6 +175,7 @@ mod tests {
             "localhost:port",
             "::1",
             "0.0.0.0",
+            "[::]",
             "localhost.",
         ];
         for host in others.into_iter().chain(twisted) {
@@ -207,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_origin_matches_in_scheme_host_and_port() {
-        let plain = Call { host: "127.0.0.1:18789", tls: false, link: Link::Private };
+        let plain = Call { host: "127.0.0.1:18789", tls: false, local: false, hop: Link::Private };
         from(&plain, "a.example", "http://127.0.0.1:18789", true);
         for origin in [
             "https://127.0.0.1:18789",
@@ -218,36 +228,33 @@ mod tests {
         ] {
             from(&plain, "a.example", origin, false);
         }
-        let default = Call { host: "localhost", tls: false, link: Link::Private };
+        let default = Call { host: "localhost", tls: false, local: false, hop: Link::Private };
         from(&default, "a.example", "http://localhost:80", true);
-        let tls = Call { host: "a.example", tls: true, link: Link::Private };
+        let tls = Call { host: "a.example", tls: true, local: false, hop: Link::Private };
         from(&tls, "a.example", "https://a.example", true);
         from(&tls, "a.example", "http://a.example", false);
-        let proxied = Call { host: "a.example", tls: false, link: Link::Private };
+        let proxied = Call { host: "a.example", tls: false, local: false, hop: Link::Private };
         from(&proxied, "https://a.example", "https://a.example", true);
         from(&proxied, "https://a.example", "http://a.example", false);
     }
 
     #[test]
     fn case_061_a_proxy_without_tls_is_not_private() {
-        let link = |allowed: &str, host, tls, link| {
-            let site = Sites::new(&[allowed.to_owned()])
-                .unwrap()
-                .check(&exchange(&Call { host, tls, link }))
-                .unwrap();
+        let link = |allowed: &str, host, (local, tls), hop| {
+            let call = Call { host, tls, local, hop };
+            let sites = Sites::new(&[allowed.to_owned()]).unwrap();
+            let site = sites.check(&exchange(&call)).unwrap();
             (site.link, site.tls)
         };
-        assert_eq!(link("a.example", "127.0.0.1:1", false, Link::Private), (Link::Private, false));
-        assert_eq!(link("a.example", "127.0.0.1:1", false, Link::Exposed), (Link::Exposed, false));
-        assert_eq!(link("a.example", "a.example", false, Link::Private), (Link::Exposed, false));
-        assert_eq!(link("a.example", "a.example", true, Link::Private), (Link::Private, true));
-        assert_eq!(
-            link("https://a.example", "a.example", false, Link::Private),
-            (Link::Private, true)
-        );
-        assert_eq!(
-            link("https://a.example", "a.example", false, Link::Exposed),
-            (Link::Exposed, true)
-        );
+        let (here, plain, tls) = ((true, false), (false, false), (false, true));
+        let (named, own) = ("https://a.example", "127.0.0.1:1");
+        assert_eq!(link("a.example", own, here, Link::Private), (Link::Private, false));
+        // case_128: the name is the client's choice, or a proxy's.
+        assert_eq!(link("a.example", own, plain, Link::Private), (Link::Exposed, false));
+        assert_eq!(link("a.example", own, plain, Link::Exposed), (Link::Exposed, false));
+        assert_eq!(link("a.example", "a.example", plain, Link::Private), (Link::Exposed, false));
+        assert_eq!(link("a.example", "a.example", tls, Link::Private), (Link::Private, true));
+        assert_eq!(link(named, "a.example", plain, Link::Private), (Link::Private, true));
+        assert_eq!(link(named, "a.example", plain, Link::Exposed), (Link::Exposed, true));
     }
 }

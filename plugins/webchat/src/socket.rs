@@ -21,7 +21,7 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    TEXT_LIMIT, WebChat,
+    TEXT_LIMIT, WebChat, address,
     conversation::{Frames, Said, Seat},
     door::Opened,
     now,
@@ -73,7 +73,7 @@ pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: Opened<'_>) {
         seat,
         visitor: opened.visitor,
         link: opened.link,
-        address: opened.place.address.name(),
+        address: address::name(opened.place.address),
     };
     let (mut sink, mut stream) = socket.split();
     let end = tokio::select! {

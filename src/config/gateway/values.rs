@@ -45,12 +45,12 @@ pub(super) fn words(table: &Section<'_>, key: &str) -> Vec<String> {
 /// A list of ranges of addresses. The range of all of them is no list.
 pub(super) fn networks(table: &Section<'_>, key: &str) -> Vec<Network> {
     entries(table, key, |text| {
-        let text = text.value.trim();
-        if text.ends_with("/0") {
+        let network = Network::parse(text.value.trim())
+            .ok_or("has addresses and ranges only, such as `192.168.1.7` and `10.0.0.0/8`")?;
+        if network.is_everyone() {
             return Err("has a range that is everyone");
         }
-        Network::parse(text)
-            .ok_or("has addresses and ranges only, such as `192.168.1.7` and `10.0.0.0/8`")
+        Ok(network)
     })
 }
 

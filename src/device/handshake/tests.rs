@@ -69,6 +69,10 @@ fn local(arrival: Arrival<'static>) -> Arrival<'static> {
     Arrival { locality: Locality::Direct, ..arrival }
 }
 
+fn own(arrival: Arrival<'static>) -> Arrival<'static> {
+    Arrival { locality: Locality::Own, ..arrival }
+}
+
 fn coded(standing: Standing, profile: Profile, arrival: Arrival<'static>) -> Arrival<'static> {
     Arrival { shared: wrong(), setup: Setup::Known(Ok(standing), profile), ..arrival }
 }
@@ -139,13 +143,23 @@ fn case_058_without_a_device_scopes_are_kept_on_this_machine_only() {
         (local(bare()), vec!["operator.admin"]),
         (bare(), vec![]),
         (local(Arrival { program: Program::Page, ..bare() }), vec![]),
-        (local(Arrival { shared: Shared::Open, ..bare() }), vec!["operator.admin"]),
+        // case_128: where nothing is asked for, rights come with the command line's socket alone.
+        (local(Arrival { shared: Shared::Open, ..bare() }), vec![]),
+        (own(Arrival { shared: Shared::Open, ..bare() }), vec!["operator.admin"]),
+        (own(bare()), vec!["operator.admin"]),
     ];
     for (arrival, scopes) in table {
         let hello = hello(decide_now(&arrival, Record::Stranger));
         assert_eq!(hello.scopes.words(), scopes, "{arrival:?}");
         assert_eq!((hello.device, hello.issue, hello.approve), (None, vec![], None));
     }
+}
+
+#[test]
+fn case_128_where_no_secret_is_asked_for_no_device_is_paired_in_silence() {
+    let open = local(Arrival { shared: Shared::Open, ..arrival(Role::Operator, &[Scope::Admin]) });
+    let waits = decide_now(&open, Record::Stranger);
+    assert!(matches!(waits, Outcome::Waiting(Waiting { why: Why::NotPaired, .. })), "{waits:?}");
 }
 
 #[test]

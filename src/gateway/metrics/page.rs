@@ -12,11 +12,7 @@ use super::{
     text::{KIND, Page},
 };
 use crate::{
-    device::{
-        attempts::Kind,
-        handshake::{Locality, Shared},
-        role::Role,
-    },
+    device::{attempts::Kind, handshake::Shared, role::Role},
     registry, world,
 };
 
@@ -43,14 +39,13 @@ pub(crate) async fn answer(
     }
 }
 
-/// A program on this machine, or one that shows the secret. A page is no program on this machine: it is told by its
-/// `Origin`, or by a name that only leads here.
+/// A program on this machine, or one that shows the secret. A page is no program on this machine: its `Origin` tells it.
 fn allow(
     gateway: &Gateway,
     headers: &HeaderMap,
     facts: &Facts,
 ) -> Result<(), Box<Response<Bytes>>> {
-    if facts.locality == Locality::Direct && facts.origin.is_none() && facts.names_a_fixed_place() {
+    if facts.locality.is_near() && facts.origin.is_none() {
         return Ok(());
     }
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -63,7 +58,7 @@ fn allow(
     };
     let (kinds, now) = ([Kind::Shared], world::now());
     let attempts = || gateway.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Err(wait) = attempts().begin(&kinds, facts.address, now) {
+    if let Err(wait) = attempts().begin(&kinds, facts.client.address, now) {
         let text = "Too many wrong secrets. Try again later.";
         let mut response = server::plain(StatusCode::TOO_MANY_REQUESTS, text);
         let seconds = wait.div_ceil(1_000);
@@ -71,7 +66,7 @@ fn allow(
         return Err(Box::new(response));
     }
     if matches!(gateway.secret().compare(Some(shown), Some(shown)), Shared::Matched(_)) {
-        attempts().succeeded(&kinds, facts.address);
+        attempts().succeeded(&kinds, facts.client.address);
         return Ok(());
     }
     Err(Box::new(refused()))

@@ -1,7 +1,7 @@
 //! How payloads reach the app: in envelopes on a socket, or as signed requests.
 
 use openclaw_plugin_sdk::{
-    Bytes, Exchange, Link,
+    Bytes, Client, ClientAddress, Exchange, Link,
     http::{Method, Request, Response},
 };
 use ring::hmac;
@@ -104,8 +104,9 @@ pub(crate) fn signed(
         .body(Bytes::from(body))
         .expect("a request");
     let (reply, answered) = oneshot::channel();
-    let peer = ([127, 0, 0, 1], 1).into();
-    (Exchange::new(request, peer, (Link::Private, true), reply, None), answered)
+    let address = ClientAddress::of([127, 0, 0, 1].into());
+    let client = Client { address, local: false, hop: Link::Private, tls: true };
+    (Exchange::new(request, client, reply, None), answered)
 }
 
 pub(crate) fn signature(secret: &str, at: u64, body: &str) -> String {

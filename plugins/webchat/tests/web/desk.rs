@@ -6,8 +6,9 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    AccountId, Body, Channel, ChannelError, ChatId, ChatKind, Conversation, Delivery, InboundEvent,
-    InboundMessage, Inbox, Link, OutboundMessage, SentRef, Settings, contract::LIMIT, toml,
+    AccountId, Body, Channel, ChannelError, ChatId, ChatKind, Client, ClientAddress, Conversation,
+    Delivery, InboundEvent, InboundMessage, Inbox, Link, OutboundMessage, SentRef, Settings,
+    contract::LIMIT, toml,
 };
 use tokio::{
     runtime::Handle,
@@ -16,17 +17,14 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    browser::Browser,
-    gateway::{Server, Wire},
-};
+use super::{browser::Browser, gateway::Server};
 
 pub(crate) struct Desk {
     pub(crate) address: SocketAddr,
     channel: Arc<dyn Channel>,
     inbox: Arc<Inbox>,
     deliveries: mpsc::Receiver<Delivery>,
-    wire: Arc<Mutex<Wire>>,
+    client: Arc<Mutex<Client>>,
     running: JoinSet<Result<(), ChannelError>>,
     _server: Server,
 }
@@ -48,13 +46,13 @@ impl Desk {
             Arc::new(Inbox::new(account, deliveries_in, exchanges_out, watch::channel(false).0));
         let (mut server, listener) = Server::bind().await;
         server.serve(listener, exchanges, &Handle::current());
-        let (address, wire) = (server.address, Arc::clone(&server.wire));
+        let (address, client) = (server.address, Arc::clone(&server.client));
         let mut desk = Self {
             address,
             channel,
             inbox,
             deliveries,
-            wire,
+            client,
             running: JoinSet::new(),
             _server: server,
         };
@@ -73,8 +71,9 @@ impl Desk {
     }
 
     /// How connections look from now on.
-    pub(crate) fn from(&self, peer: &str, link: Link, tls: bool) {
-        *self.wire.lock().unwrap() = Wire { peer: peer.parse().unwrap(), link, tls };
+    pub(crate) fn from(&self, address: &str, hop: Link, tls: bool) {
+        let address = ClientAddress::of(address.parse().unwrap());
+        *self.client.lock().unwrap() = Client { address, local: false, hop, tls };
     }
 
     pub(crate) async fn visitor(&self) -> Browser {

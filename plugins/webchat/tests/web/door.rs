@@ -140,7 +140,7 @@ async fn a_link_from_elsewhere_costs_nobody_his_identity() {
 #[tokio::test]
 async fn over_tls_the_cookie_is_secure() {
     let desk = Desk::open().await;
-    desk.from("192.168.1.5:4000", Link::Private, true);
+    desk.from("192.168.1.5", Link::Private, true);
     let response = Browser::new(desk.address).open().await;
     assert!(response.headers()["set-cookie"].to_str().unwrap().ends_with("; Secure"));
 }
@@ -148,7 +148,7 @@ async fn over_tls_the_cookie_is_secure() {
 #[tokio::test]
 async fn case_103_the_sixty_fifth_socket_of_an_address_is_told_so() {
     let desk = Desk::open().await;
-    desk.from("192.168.1.5:4000", Link::Exposed, false);
+    desk.from("192.168.1.5", Link::Exposed, false);
     let ann = desk.visitor().await;
     let mut pages = Vec::new();
     for _ in 0..64 {
@@ -160,7 +160,7 @@ async fn case_103_the_sixty_fifth_socket_of_an_address_is_told_so() {
         (code, why.as_str()),
         (CloseCode::Again, "too many pages are open from this address")
     );
-    desk.from("192.168.1.6:4000", Link::Exposed, false);
+    desk.from("192.168.1.6", Link::Exposed, false);
     let (mut other, _) = ann.connect().await;
     // The others are untouched: they still say and hear.
     assert!(other.put_json(&json!("?")).await);

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Collected, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn, upgrade};
 use hyper_util::rt::TokioIo;
 use openclaw_plugin_sdk::{
-    Bytes, Exchange, Link, Stream, Upgrade,
+    Bytes, Client, ClientAddress, Exchange, Link, Stream, Upgrade,
     http::{Request, Response, StatusCode, header},
 };
 use tokio::{
@@ -24,16 +24,9 @@ use tokio::{
 /// A server; dropping it ends it.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    pub(crate) wire: Arc<Mutex<Wire>>,
+    /// Whom the channel is told of.
+    pub(crate) client: Arc<Mutex<Client>>,
     running: JoinSet<()>,
-}
-
-/// How connections look to the channel.
-#[derive(Clone, Copy)]
-pub(crate) struct Wire {
-    pub(crate) peer: SocketAddr,
-    pub(crate) link: Link,
-    pub(crate) tls: bool,
 }
 
 impl Server {
@@ -41,9 +34,10 @@ impl Server {
     pub(crate) async fn bind() -> (Self, TcpListener) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let peer = "127.0.0.1:50000".parse().unwrap();
-        let wire = Arc::new(Mutex::new(Wire { peer, link: Link::Private, tls: false }));
-        (Self { address, wire, running: JoinSet::new() }, listener)
+        let own = ClientAddress::of(address.ip());
+        let client = Client { address: own, local: true, hop: Link::Private, tls: false };
+        let client = Arc::new(Mutex::new(client));
+        (Self { address, client, running: JoinSet::new() }, listener)
     }
 
     pub(crate) fn serve(
@@ -52,14 +46,14 @@ impl Server {
         exchanges: mpsc::Sender<Exchange>,
         home: &Handle,
     ) {
-        let wire = Arc::clone(&self.wire);
+        let client = Arc::clone(&self.client);
         let accept = async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (exchanges, wire) = (exchanges.clone(), Arc::clone(&wire));
+                let (exchanges, client) = (exchanges.clone(), Arc::clone(&client));
                 connections.spawn(async move {
                     let answer =
-                        service_fn(|request| answer(request, &exchanges, *wire.lock().unwrap()));
+                        service_fn(|request| answer(request, &exchanges, *client.lock().unwrap()));
                     let connection =
                         http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
                     // A browser that goes away in the middle is no failure.
@@ -74,7 +68,7 @@ impl Server {
 async fn answer(
     mut request: Request<Incoming>,
     exchanges: &mpsc::Sender<Exchange>,
-    wire: Wire,
+    client: Client,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let upgrade =
         request.headers().contains_key(header::UPGRADE).then(|| stream(upgrade::on(&mut request)));
@@ -82,7 +76,7 @@ async fn answer(
     let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
     let (reply, replied) = oneshot::channel();
     let request = Request::from_parts(parts, body);
-    let exchange = Exchange::new(request, wire.peer, (wire.link, wire.tls), reply, upgrade);
+    let exchange = Exchange::new(request, client, reply, upgrade);
     // What nobody answers is a 503, as the gateway's server has it.
     let answered = if exchanges.send(exchange).await.is_ok() { replied.await.ok() } else { None };
     let response = answered.unwrap_or_else(|| {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use openclaw_plugin_sdk::{
-    AccountId, Bytes, Channel, Exchange, Inbox, Link, Settings, Stream, Upgrade,
+    AccountId, Bytes, Channel, Client, ClientAddress, Exchange, Inbox, Link, Settings, Stream,
+    Upgrade,
     http::{Request, Response, StatusCode},
     toml,
 };
@@ -59,9 +60,10 @@ impl Pipe {
             .header("sec-websocket-version", "13")
             .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
         let (reply, replied) = oneshot::channel();
-        let peer = "127.0.0.1:50000".parse().unwrap();
+        let address = ClientAddress::of([127, 0, 0, 1].into());
+        let client = Client { address, local: true, hop: Link::Private, tls: false };
         let request = request.body(Bytes::new()).unwrap();
-        let exchange = Exchange::new(request, peer, (Link::Private, false), reply, upgrade);
+        let exchange = Exchange::new(request, client, reply, upgrade);
         self.exchanges.send(exchange).await.unwrap();
         replied.await.unwrap()
     }

@@ -112,7 +112,7 @@ async fn a_text_over_16_kib_is_refused_with_the_socket_kept() {
 #[tokio::test]
 async fn case_080_what_is_said_names_nobody() {
     let mut desk = Desk::open().await;
-    desk.from("192.168.1.5:4000", Link::Exposed, false);
+    desk.from("192.168.1.5", Link::Exposed, false);
     let (mut page, ready) = desk.visitor().await.connect().await;
     let other = format!("web:{}", "0".repeat(32));
     for claim in ["sender", "from", "you", "name", "conversation"] {
