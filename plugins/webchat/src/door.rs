@@ -11,7 +11,7 @@ use crate::{
     address::Place,
     page::{self, refusal},
     site::Allowed,
-    visitor::Visitor,
+    visitor::{Twice, Visitor},
 };
 
 /// Where the page is; its files and its socket are below.
@@ -42,6 +42,10 @@ const STRANGE_PAGE: Refused =
     Refused(StatusCode::FORBIDDEN, "Only the chat's own page may open this.\n");
 const NO_COOKIE: Refused =
     Refused(StatusCode::FORBIDDEN, "Open the page first: it knows its visitors by a cookie.\n");
+const TWO_COOKIES: Refused = Refused(
+    StatusCode::BAD_REQUEST,
+    "The browser sends two cookies of this page, and one of them may be planted. Delete this site's cookies, then reload.\n",
+);
 const NO_SOCKET: Refused =
     Refused(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket, version 13.\n");
 const CROWDED: Refused =
@@ -106,7 +110,9 @@ fn asked(exchange: &Exchange) -> Result<Asked, Refused> {
 /// The page, and the cookie by which its visitor is known from then on.
 fn welcome(chat: &WebChat, headers: &HeaderMap, allowed: &Allowed) -> Response<Bytes> {
     let mut response = page::INDEX.response();
-    let known = chat.visitors.known(headers);
+    let Ok(known) = chat.visitors.known(headers, allowed.tls) else {
+        return TWO_COOKIES.response();
+    };
     // Whoever follows a link from elsewhere comes without his cookie, and must not lose it: his page
     // asks again before it opens its socket.
     if known.is_none() && headers.get("sec-fetch-site").is_some_and(|from| from == "cross-site") {
@@ -130,7 +136,8 @@ fn knock<'a>(
     if !allowed.is_origin_of(headers) {
         return Err(STRANGE_PAGE);
     }
-    let visitor = chat.visitors.known(headers).ok_or(NO_COOKIE)?;
+    let known = chat.visitors.known(headers, allowed.tls).map_err(|Twice| TWO_COOKIES)?;
+    let visitor = known.ok_or(NO_COOKIE)?;
     if !is_handshake(headers) {
         return Err(NO_SOCKET);
     }

@@ -58,6 +58,10 @@ pub(crate) fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     visitor.ok_or(InvalidSenderId("a visitor id is `web:` and 32 lower-case hex digits"))?.sender()
 }
 
+/// More than one cookie of the name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Twice;
+
 /// Signs cookies and knows its own again.
 pub(crate) struct Visitors {
     key: hmac::Key,
@@ -73,24 +77,36 @@ impl Visitors {
         Self { key, cookie }
     }
 
-    /// Whoever the cookies prove to come.
-    pub(crate) fn known(&self, headers: &HeaderMap) -> Option<Visitor> {
+    /// The visitor whom the cookie proves. Another path, another port or a subdomain can plant a second one of the
+    /// name, and nothing tells which is whose: then nobody is known.
+    pub(crate) fn known(&self, headers: &HeaderMap, tls: bool) -> Result<Option<Visitor>, Twice> {
         let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = values
+        let own = self.name(tls);
+        let mut ours = values
             .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='));
-        pairs
-            .find_map(|(name, value)| if name == self.cookie { self.verified(value) } else { None })
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter_map(|(name, value)| (name == own).then_some(value));
+        let first = ours.next();
+        if ours.next().is_some() {
+            return Err(Twice);
+        }
+        Ok(first.and_then(|value| self.verified(value)))
     }
 
     /// What makes the browser come back as this visitor.
     pub(crate) fn set_cookie(&self, visitor: &Visitor, tls: bool) -> String {
         let signature = hex(hmac::sign(&self.key, signed(visitor.digits()).as_bytes()).as_ref());
-        let secure = if tls { "; Secure" } else { "" };
-        let (name, digits) = (&self.cookie, visitor.digits());
+        let (name, digits) = (self.name(tls), visitor.digits());
+        // The browser gives a name with the prefix to nobody who is not this very host, over TLS.
+        let place = if tls { "/; Secure" } else { "/chat" };
         format!(
-            "{name}={digits}.{signature}; Path=/chat; Max-Age={MAX_AGE}; HttpOnly; SameSite=Strict{secure}"
+            "{name}={digits}.{signature}; Path={place}; Max-Age={MAX_AGE}; HttpOnly; SameSite=Strict"
         )
+    }
+
+    fn name(&self, tls: bool) -> String {
+        let prefix = if tls { "__Host-" } else { "" };
+        format!("{prefix}{}", self.cookie)
     }
 
     fn verified(&self, value: &str) -> Option<Visitor> {
@@ -132,14 +148,30 @@ mod tests {
         let visitors = Visitors::new(&[7; 32]);
         let ann = Visitor::fresh().unwrap();
         let cookie = visitors.set_cookie(&ann, false);
-        let known = visitors.known(&headers(&format!("theme=dark; {}; x=y", pair(&cookie))));
-        assert!(known == Some(ann.clone()));
+        let known = visitors.known(&headers(&format!("theme=dark; {}; x=y", pair(&cookie))), false);
+        assert!(known == Ok(Some(ann.clone())));
         assert!(Visitor::fresh() != Some(ann));
         for word in ["Path=/chat", "HttpOnly", "SameSite=Strict", "Max-Age=34560000"] {
             assert!(cookie.split("; ").any(|part| part == word), "{word}");
         }
         assert!(!cookie.contains("Secure"));
-        assert!(visitors.set_cookie(&Visitor::fresh().unwrap(), true).ends_with("; Secure"));
+    }
+
+    #[test]
+    fn case_134_over_tls_the_cookie_is_one_that_nobody_else_can_plant() {
+        let visitors = Visitors::new(&[7; 32]);
+        let ann = Visitor::fresh().unwrap();
+        let (plain, safe) = (visitors.set_cookie(&ann, false), visitors.set_cookie(&ann, true));
+        assert!(safe.starts_with("__Host-openclaw-visitor-"), "{safe}");
+        let parts: Vec<&str> = safe.split("; ").collect();
+        assert!(parts.contains(&"Secure") && parts.contains(&"Path=/"), "{safe}");
+        assert!(!safe.contains("Domain"), "{safe}");
+        assert!(visitors.known(&headers(pair(&safe)), true) == Ok(Some(ann.clone())));
+        // One without the prefix counts over plain text alone, and one with it over TLS alone.
+        assert!(visitors.known(&headers(pair(&plain)), true) == Ok(None));
+        assert!(visitors.known(&headers(pair(&safe)), false) == Ok(None));
+        let both = format!("{}; {}", pair(&plain), pair(&safe));
+        assert!(visitors.known(&headers(&both), true) == Ok(Some(ann)));
     }
 
     #[test]
@@ -147,7 +179,8 @@ mod tests {
         let visitors = Visitors::new(&[7; 32]);
         let (ann, bob) = (Visitor::fresh().unwrap(), Visitor::fresh().unwrap());
         let cookie = visitors.set_cookie(&ann, false);
-        let pair = pair(&cookie);
+        let bobs = visitors.set_cookie(&bob, false);
+        let (pair, other) = (pair(&cookie), pair(&bobs));
         let (name, value) = pair.split_once('=').unwrap();
         let (digits, signature) = value.split_once('.').unwrap();
         let mut last = signature.to_owned();
@@ -165,12 +198,19 @@ mod tests {
             format!("{name}={digits}.{}", "é".repeat(32)),
             format!("other={value}"),
         ];
-        assert!(visitors.known(&headers(pair)).is_some());
+        assert!(visitors.known(&headers(pair), false) == Ok(Some(ann)));
         for cookie in forged.iter().filter(|cookie| cookie.is_ascii()) {
-            assert!(visitors.known(&headers(cookie)).is_none(), "{cookie}");
+            assert!(visitors.known(&headers(cookie), false) == Ok(None), "{cookie}");
         }
-        // A forged one before the true one does not hide it.
-        assert!(visitors.known(&headers(&format!("{}; {pair}", forged[1]))) == Some(ann));
+        // case_134: of two nothing says which is the visitor's own.
+        for second in [&forged[1], other, pair] {
+            for both in [format!("{second}; {pair}"), format!("{pair}; x=1; {second}")] {
+                assert!(visitors.known(&headers(&both), false) == Err(Twice), "{both}");
+            }
+            let mut two = headers(pair);
+            two.append(header::COOKIE, second.parse().unwrap());
+            assert!(visitors.known(&two, false) == Err(Twice), "{second}");
+        }
     }
 
     #[test]
@@ -183,7 +223,7 @@ mod tests {
         assert_ne!(ours_name, theirs_name);
         // Under our name, their signature is still theirs.
         let stolen = pair(&other).replace(theirs_name, ours_name);
-        assert!(ours.known(&headers(&stolen)).is_none());
+        assert!(ours.known(&headers(&stolen), false) == Ok(None));
         assert!(!cookie.contains(&hex(&[7; 32])), "the key itself leaves in no cookie");
     }
 

@@ -142,7 +142,22 @@ async fn over_tls_the_cookie_is_secure() {
     let desk = Desk::open().await;
     desk.from("192.168.1.5", Link::Private, true);
     let response = Browser::new(desk.address).open().await;
-    assert!(response.headers()["set-cookie"].to_str().unwrap().ends_with("; Secure"));
+    let cookie = response.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-") && cookie.contains("; Path=/; Secure"), "{cookie}");
+}
+
+#[tokio::test]
+async fn case_134_a_second_cookie_of_the_name_opens_nothing() {
+    let desk = Desk::open().await;
+    let (ann, eve) = (desk.visitor().await, desk.visitor().await);
+    let both = format!("{}; {}", eve.cookie.unwrap(), ann.cookie.clone().unwrap());
+    let planted = Browser { cookie: Some(both), ..ann.clone() };
+    assert_eq!(planted.knock().await.err(), Some(StatusCode::BAD_REQUEST));
+    let page = planted.get("/chat").await;
+    assert_eq!(page.status(), StatusCode::BAD_REQUEST);
+    assert!(page.headers().get("set-cookie").is_none());
+    assert!(page.text().await.unwrap().contains("Delete this site's cookies"));
+    assert!(ann.knock().await.is_ok());
 }
 
 #[tokio::test]
