@@ -72,6 +72,7 @@ use self::{
     port::WrongCodes,
     pulse::Pulse,
     reload::Live,
+    session::unfinished::Unfinished,
     sessions::Sessions,
     setup_message::SetupMessages,
     shown::Shown,
@@ -106,6 +107,8 @@ pub(crate) struct Gateway {
     tls_fingerprint: Option<String>,
     /// Connections that nobody vouches for yet.
     lobby: Arc<Lobby>,
+    /// What is held of messages that are still coming.
+    unfinished: Arc<Unfinished>,
     /// Whoever is connected over the gateway's socket.
     sessions: Sessions,
     attempts: Mutex<Attempts>,

@@ -30,7 +30,12 @@ use super::{
     facts::{Facts, Wire},
     joins,
     lobby::Place,
-    metrics, session,
+    metrics,
+    session::{
+        self,
+        intake::Intake,
+        unfinished::{Holder, Share},
+    },
     status::State,
 };
 use crate::reach::identity::{self, BadNonce, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER};
@@ -151,7 +156,7 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
         place.belongs_to(facts.address);
     }
     if let Some(account) = served(gateway, path) {
-        return exchange(&account, request, facts.client).await;
+        return exchange(gateway, &account, request, facts.client).await;
     }
     if asks_for_socket(&request) {
         return upgrade_to_session(gateway, request, &from, facts);
@@ -278,11 +283,14 @@ fn served(gateway: &Gateway, path: &str) -> Option<Arc<Running>> {
 }
 
 async fn exchange(
+    gateway: &Gateway,
     account: &Running,
     mut request: Request<Incoming>,
     client: Client,
 ) -> Response<Bytes> {
-    let upgrade = request.headers().contains_key(header::UPGRADE).then(|| upgrade(&mut request));
+    let share = || gateway.unfinished.share(Holder::Client(client.address));
+    let is_upgrade = request.headers().contains_key(header::UPGRADE);
+    let upgrade = is_upgrade.then(|| upgrade(&mut request, share()));
     let (head, incoming) = request.into_parts();
     let body = match body::read(incoming, PATIENCE).await {
         Ok(body) => body,
@@ -306,11 +314,12 @@ async fn exchange(
     }
 }
 
-fn upgrade(request: &mut Request<Incoming>) -> Upgrade {
+/// Every upgrade is to a WebSocket: a channel's is watched like the gateway's own.
+fn upgrade(request: &mut Request<Incoming>, share: Share) -> Upgrade {
     let upgrading = hyper::upgrade::on(request);
     Box::pin(async move {
         let stream = upgrading.await.map_err(std::io::Error::other)?;
-        Ok(Box::new(TokioIo::new(stream)) as Box<dyn Stream>)
+        Ok(Box::new(Intake::of_known(TokioIo::new(stream), share)) as Box<dyn Stream>)
     })
 }
 

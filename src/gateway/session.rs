@@ -1,6 +1,7 @@
 //! One socket: the challenge, the client's connect, then its requests and what it is sent, until one side ends it.
 
 pub(crate) mod intake;
+pub(crate) mod unfinished;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,12 +13,16 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Error as WsError, Message, Utf8Bytes,
+        error::ProtocolError,
         protocol::{CloseFrame, Role, WebSocketConfig},
     },
 };
 use tracing::debug;
 
-use self::intake::{Intake, TooLarge};
+use self::{
+    intake::{Intake, Unwanted},
+    unfinished::Holder,
+};
 use super::{
     Gateway,
     facts::Facts,
@@ -31,7 +36,10 @@ use crate::{
     protocol::{
         frame::Request,
         hello::{Challenge, HANDSHAKE_MS, Limits, challenge},
-        refusal::{self, CLOSE_RESTART, CLOSE_TOO_LARGE, Farewell},
+        refusal::{
+            self, CLOSE_INVALID, CLOSE_POLICY, CLOSE_PROTOCOL, CLOSE_RESTART, CLOSE_STARTING,
+            CLOSE_TOO_LARGE, Farewell,
+        },
     },
     world,
 };
@@ -53,6 +61,7 @@ pub(crate) async fn serve(
     place: Place,
 ) {
     let mut socket = open(stream).await;
+    let address = facts.client.address;
     let entered = {
         let entering = Box::pin(enter(&gateway, &mut socket, facts));
         tokio::select! {
@@ -68,11 +77,13 @@ pub(crate) async fn serve(
             let (code, reason) = (CLOSE_RESTART, refusal::RESTART.to_owned());
             return say_goodbye(&mut socket, Closing { code, reason }).await;
         }
-        // Over, or gone.
-        Err(_) | Ok(Entry::Gone) => return,
+        Ok(Entry::Gone) => return hear_out(&mut socket).await,
+        // Over.
+        Err(_) => return,
     };
     drop(place);
-    socket.get_mut().open();
+    let holder = session.device.clone().map_or(Holder::Client(address), Holder::Device);
+    socket.get_mut().is_known(gateway.unfinished.share(holder));
     converse(&gateway, &session, &mut socket, outgoing).await;
     gateway.sessions.leave(&session);
     method::left(&gateway, &session);
@@ -85,7 +96,7 @@ async fn open(stream: TokioIo<Upgraded>) -> Socket {
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(most))
         .max_frame_size(Some(most));
-    WebSocketStream::from_raw_socket(Intake::watched(stream), Role::Server, Some(config)).await
+    WebSocketStream::from_raw_socket(Intake::of_unknown(stream), Role::Server, Some(config)).await
 }
 
 /// How the handshake ended.
@@ -124,17 +135,29 @@ async fn first_message(socket: &mut Socket) -> Result<Option<String>, Box<Farewe
                 return text.map(Some).map_err(|_| Box::new(refusal::invalid_frame(None)));
             }
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-            Some(Err(WsError::Io(error))) if too_large(&error) => {
-                let (code, reason) = (CLOSE_TOO_LARGE, refusal::TOO_LARGE.to_owned());
-                return Err(Box::new(Farewell { answer: None, code, reason }));
+            Some(Err(error)) => {
+                let Some((code, reason)) = answer_to(&error) else { return Ok(None) };
+                return Err(Box::new(Farewell { answer: None, code, reason: reason.to_owned() }));
             }
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(None),
+            Some(Ok(Message::Close(_))) | None => return Ok(None),
         }
     }
 }
 
-fn too_large(error: &std::io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooLarge>)
+/// With what a socket is closed on which this came in; nothing where the other end has gone.
+fn answer_to(error: &WsError) -> Option<(u16, &'static str)> {
+    Some(match error {
+        WsError::Capacity(_) => (CLOSE_TOO_LARGE, refusal::TOO_LARGE_LATER),
+        WsError::Io(error) => match Unwanted::of(error)? {
+            Unwanted::Late => (CLOSE_POLICY, refusal::UNFINISHED),
+            Unwanted::TooLarge => (CLOSE_TOO_LARGE, refusal::TOO_LARGE),
+            Unwanted::TooMany => (CLOSE_STARTING, refusal::TOO_MUCH),
+        },
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return None,
+        WsError::Protocol(_) => (CLOSE_PROTOCOL, refusal::BROKEN),
+        WsError::Utf8(_) => (CLOSE_INVALID, refusal::NO_TEXT),
+        _ => return None,
+    })
 }
 
 async fn converse(
@@ -166,11 +189,13 @@ async fn converse(
                         Err(_) => Utf8Bytes::from_static(""),
                     },
                     Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
-                    Some(Err(WsError::Capacity(_))) => {
-                        session.close(CLOSE_TOO_LARGE, refusal::TOO_LARGE_LATER);
+                    Some(Ok(Message::Close(_))) => return hear_out(socket).await,
+                    Some(Err(error)) => {
+                        let Some((code, reason)) = answer_to(&error) else { return };
+                        session.close(code, reason);
                         break;
                     }
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                    None => return,
                 };
                 hear(gateway, session, &text);
             }
@@ -227,14 +252,21 @@ async fn leave(socket: &mut Socket, farewell: Farewell) {
     say_goodbye(socket, Closing { code: farewell.code, reason: farewell.reason }).await;
 }
 
+/// The client has said its close: it is told the same, which is what it waits for.
+async fn hear_out(socket: &mut Socket) {
+    socket.get_mut().is_going();
+    let rest = async { while let Some(Ok(_)) = socket.next().await {} };
+    let _late = tokio::time::timeout(GOODBYE, rest).await;
+}
+
 /// Says the close, and waits a moment for the client's: what it has not read yet would be lost otherwise. So would it
 /// where something stays unread on this side.
 async fn say_goodbye(socket: &mut Socket, closing: Closing) {
     let frame = CloseFrame { code: closing.code.into(), reason: closing.reason.into() };
     let goodbye = async {
+        socket.get_mut().is_going();
         if socket.send(Message::Close(Some(frame))).await.is_ok() {
             while let Some(Ok(_)) = socket.next().await {}
-            socket.get_mut().open();
             let mut unread = vec![0; 16 * 1024];
             while socket.get_mut().read(&mut unread).await.is_ok_and(|count| count > 0) {}
         }

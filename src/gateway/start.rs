@@ -283,6 +283,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         store: Arc::clone(store) as Arc<dyn Store>,
         identity: entry.identity,
         tls_fingerprint: entry.tls.map(|served| served.fingerprint),
+        unfinished: Arc::default(),
         lobby: Lobby::new(Places::of(limits), start.config.gateway.trusted_proxies.clone()),
         sessions: Sessions::default(),
         attempts: Mutex::default(),

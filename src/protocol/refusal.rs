@@ -23,6 +23,8 @@ pub const FORBIDDEN: &str = "FORBIDDEN";
 pub const CLOSE_PROTOCOL: u16 = 1002;
 /// Whoever it is may not.
 pub const CLOSE_POLICY: u16 = 1008;
+/// RFC 6455: what was called text is none.
+pub const CLOSE_INVALID: u16 = 1007;
 /// A message before the handshake was too large.
 pub const CLOSE_TOO_LARGE: u16 = 1009;
 /// The gateway stops or starts again.
@@ -40,6 +42,14 @@ pub const TOO_LARGE_LATER: &str = "payload too large";
 pub const RESTART: &str = "service restart";
 /// With [`CLOSE_STARTING`].
 pub const STARTING: &str = "gateway starting";
+/// With [`CLOSE_PROTOCOL`], for what is no frame.
+pub const BROKEN: &str = "protocol error";
+/// With [`CLOSE_INVALID`].
+pub const NO_TEXT: &str = "invalid UTF-8";
+/// With [`CLOSE_POLICY`].
+pub const UNFINISHED: &str = "message took too long";
+/// With [`CLOSE_STARTING`], which says "again later".
+pub const TOO_MUCH: &str = "too many unfinished messages";
 /// With [`CLOSE_POLICY`].
 pub const SLOW: &str = "slow consumer";
 /// With [`CLOSE_POLICY`].

@@ -3,6 +3,7 @@
 
 mod bonjour;
 mod cli;
+mod close;
 mod library;
 mod network;
 mod node_host;

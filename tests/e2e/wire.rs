@@ -151,6 +151,11 @@ impl Wire {
         self.socket.send(message).await
     }
 
+    /// Sends these bytes as they are. The other end may have gone meanwhile.
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        tokio::io::AsyncWriteExt::write_all(self.socket.get_mut(), bytes).await
+    }
+
     /// Calls a method: its payload, or its error.
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         let id = self.ask(method, params).await;

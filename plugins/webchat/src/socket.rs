@@ -1,6 +1,10 @@
 //! One page's socket, from the upgrade to the close.
 
-use std::{collections::BTreeMap, collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::ErrorKind,
+    time::Duration,
+};
 
 use futures_util::{
     SinkExt, StreamExt,
@@ -15,7 +19,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Bytes, Error, Message,
-        error::CapacityError,
+        error::{CapacityError, ProtocolError},
         protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
     },
 };
@@ -141,6 +145,15 @@ impl Page<'_> {
                 }
                 Some(Err(Error::Utf8(_))) => {
                     return End::Close(CloseCode::Invalid, "that was no text");
+                }
+                Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                    return End::Gone;
+                }
+                Some(Err(Error::Protocol(_))) => {
+                    return End::Close(CloseCode::Protocol, "that was no frame");
+                }
+                Some(Err(Error::Io(error))) if error.kind() == ErrorKind::TimedOut => {
+                    return End::Close(CloseCode::Policy, "that took too long");
                 }
                 Some(Err(_)) | None => return End::Gone,
             };

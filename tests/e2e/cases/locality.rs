@@ -178,7 +178,7 @@ async fn case_129_a_whole_network_of_ipv6_guesses_no_more_than_one_address() {
 }
 
 /// A page's socket, opened by whom the proxy names, and what the gateway says to it first.
-async fn page(port: u16, from: &str) -> (Socket, String) {
+pub(super) async fn page(port: u16, from: &str) -> (Socket, String) {
     use futures_util::StreamExt;
     use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
     let own = format!("127.0.0.1:{port}");
@@ -196,7 +196,7 @@ async fn page(port: u16, from: &str) -> (Socket, String) {
     (socket, first.into_text().map(|text| text.as_str().to_owned()).unwrap_or_default())
 }
 
-type Socket =
+pub(super) type Socket =
     tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
 fn name_of(name: &str) -> http::HeaderName {

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use super::{
+    locality::page,
     sockets::{TOKEN, admin, gateway},
     wire_bad_input::contents,
 };
@@ -283,6 +284,85 @@ async fn case_103_whoever_does_not_read_is_closed_and_holds_no_more_than_the_lim
     let held = resident(&gateway).saturating_sub(before);
     assert!(held < 400 * MIB, "{} MiB", held / MIB);
     comes_in(&gateway, "203.0.113.1").await;
+}
+
+/// The head of a text frame that announces so much, and has a mask of zeros.
+fn head(length: u64) -> Vec<u8> {
+    [&[0x81, 0xff][..], &length.to_be_bytes(), &[0; 4]].concat()
+}
+
+#[tokio::test]
+async fn case_137_the_unfinished_frames_of_one_client_are_bounded() {
+    let (_home, gateway) = gateway("");
+    let before = resident(&gateway);
+    let mut unfinished = Vec::new();
+    for number in 0..16 {
+        let mut wire = admin(&gateway).await;
+        wire.raw(&head(25 * MIB)).await.unwrap();
+        let gone = async {
+            for _ in 0..24 {
+                wire.raw(&vec![b'x'; usize::try_from(MIB).unwrap()]).await?;
+            }
+            std::io::Result::Ok(())
+        };
+        let _gone = gone.await;
+        if number > 1 {
+            assert_eq!(wire.closed().await, (1013, "too many unfinished messages".to_owned()));
+        }
+        unfinished.push(wire);
+    }
+    let grown = resident(&gateway).saturating_sub(before);
+    assert!(grown < 120 * MIB, "{} KiB more", grown / 1024);
+    drop(unfinished);
+    // What has gone holds nothing any more.
+    let mut owner = admin(&gateway).await;
+    let long = "x".repeat(usize::try_from(20 * MIB).unwrap());
+    let refused = owner.call("no.such.method", json!({ "long": long })).await.unwrap_err();
+    assert_eq!(refused["code"], "INVALID_REQUEST", "{refused}");
+}
+
+#[tokio::test]
+#[ignore = "long: half a minute"]
+async fn long_case_137_a_frame_that_does_not_end_in_half_a_minute_closes_its_socket() {
+    let (_home, gateway) = gateway("");
+    let mut wire = admin(&gateway).await;
+    wire.raw(&head(1_000)).await.unwrap();
+    let begun = Instant::now();
+    let dribbling = async {
+        loop {
+            let _gone = wire.raw(b"x").await;
+            if let Ok(frame) = tokio::time::timeout(Duration::from_secs(1), wire.frame()).await {
+                match frame {
+                    Ok(_) => {}
+                    Err(closed) => return closed,
+                }
+            }
+        }
+    };
+    let closed = tokio::time::timeout(Duration::from_secs(60), dribbling).await.expect("an end");
+    assert_eq!(closed, (1008, "message took too long".to_owned()));
+    assert!((25..40).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+#[ignore = "long: half a minute"]
+async fn long_case_137_nor_does_it_on_the_page() {
+    use futures_util::StreamExt;
+    use tokio_tungstenite::tungstenite::Message;
+    let (_home, gateway) = gateway("[channels.webchat]\n");
+    let (mut socket, _) = page(gateway.port, "203.0.113.1").await;
+    let begun = Instant::now();
+    socket.get_mut().write_all(&head(1_000)).await.unwrap();
+    let closed = async {
+        loop {
+            if let Some(Ok(Message::Close(Some(frame)))) = socket.next().await {
+                return (u16::from(frame.code), frame.reason.to_string());
+            }
+        }
+    };
+    let closed = tokio::time::timeout(Duration::from_secs(60), closed).await.expect("an end");
+    assert_eq!(closed, (1008, "that took too long".to_owned()));
+    assert!((25..40).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
