@@ -25,7 +25,8 @@ pub(super) struct Entry {
     pub(super) port: u16,
     pub(super) tls: Option<Served>,
     pub(super) identity: Identity,
-    own: Vec<IpAddr>,
+    /// Where others may look for this machine.
+    beyond: Vec<IpAddr>,
     container: bool,
 }
 
@@ -39,7 +40,9 @@ impl Entry {
         if let Err(error) = bind::raise_file_limit() {
             warn!(%error, "the limit of open files stays as it is");
         }
-        let (own, container) = (bind::own_addresses()?, bind::in_container());
+        let (interfaces, container) = (bind::interfaces()?, bind::in_container());
+        let own: Vec<IpAddr> = interfaces.iter().map(|one| one.address).collect();
+        let beyond = bind::beyond(&interfaces, bind::default_route());
         let gateway = &config.gateway;
         let addresses = bind::listen_at(gateway.bind, &own, container)?;
         let identity = Identity::load(store)?;
@@ -53,7 +56,7 @@ impl Entry {
         let first = listeners.first().map(TcpListener::local_addr).transpose();
         let learnt = |source| BindError::Io { doing: "learn the port".to_owned(), source };
         let port = first.map_err(learnt)?.map_or(config.port, |address| address.port());
-        Ok(Self { listeners, port, tls, identity, own, container })
+        Ok(Self { listeners, port, tls, identity, beyond, container })
     }
 
     /// Where this machine's own programs and browsers reach it.
@@ -72,10 +75,14 @@ impl Entry {
         let bound = self.listeners.iter().filter_map(|listener| listener.local_addr().ok());
         let mut found = Vec::new();
         for address in bound.map(|address| address.ip()).filter(|address| !address.is_loopback()) {
-            if address.is_unspecified() {
-                found.extend(bind::private_addresses(&self.own).into_iter().map(IpAddr::V4));
-            } else {
-                found.push(address);
+            match address {
+                IpAddr::V4(v4) if v4.is_unspecified() => {
+                    found.extend(bind::private_addresses(&self.beyond).into_iter().map(IpAddr::V4));
+                }
+                IpAddr::V6(v6) if v6.is_unspecified() => {
+                    found.extend(bind::private_addresses_v6(&self.beyond));
+                }
+                address => found.push(address),
             }
         }
         found.into_iter().map(|address| SocketAddr::new(address, self.port)).collect()

@@ -105,10 +105,11 @@ pub async fn offer(
     wish: &Wish,
 ) -> Result<Way, NoWayIn> {
     let mut tried = Vec::new();
-    let own = bind::own_addresses().unwrap_or_else(|error| {
+    let interfaces = bind::interfaces().unwrap_or_else(|error| {
         tried.push(error.to_string());
         Vec::new()
     });
+    let own = bind::beyond(&interfaces, bind::default_route());
     let here = Here { config, port, own: &own, container: bind::in_container() };
     offer_here(&here, tls_fingerprint, identity, wish, (std::env::var_os("PATH"), tried)).await
 }

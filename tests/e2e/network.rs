@@ -12,6 +12,8 @@ use super::process::{Gateway, Home, PROGRAM, write};
 
 /// Where the gateway's machine is at home.
 pub(crate) const AT_HOME: &str = "192.168.77.10";
+/// The same, in IPv6.
+pub(crate) const AT_HOME_V6: &str = "fd77::10";
 /// Where it is in the tailnet.
 pub(crate) const IN_TAILNET: &str = "100.64.7.7";
 /// What the tailnet calls it.
@@ -25,8 +27,12 @@ pub(crate) fn started(home: &Home) -> Gateway {
     write(&hosts, &format!("127.0.0.1 localhost\n{IN_TAILNET} {TAILNET_NAME}\n"));
     let script = format!(
         "mount --bind \"$1\" /etc/hosts && ip link set lo up && \
+         ip link add docker0 type veth peer name container && \
+         ip addr add 172.17.0.1/16 dev docker0 && ip link set docker0 up && \
          ip link add home type veth peer name guest && ip addr add {AT_HOME}/24 dev home && \
+         ip -6 addr add {AT_HOME_V6}/64 dev home nodad && \
          ip addr add {IN_TAILNET}/10 dev home && ip link set home up && \
+         ip route add default via 192.168.77.1 dev home && \
          exec \"$0\" gateway run --port 0"
     );
     let mut command = Command::new("unshare");
@@ -81,7 +87,7 @@ impl Guest {
             guest.pid(),
             &format!(
                 "ip addr add {GUEST}/24 dev guest && ip addr add 100.64.7.8/10 dev guest && \
-                 ip link set guest up"
+                 ip -6 addr add fd77::20/64 dev guest nodad && ip link set guest up"
             ),
         );
         guest

@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     network::{
-        AT_HOME, GUEST, Guest, IN_TAILNET, TAILNET_NAME, beside, fake_tailscale, started, within,
+        AT_HOME, AT_HOME_V6, GUEST, Guest, IN_TAILNET, TAILNET_NAME, beside, fake_tailscale,
+        started, within,
     },
     process::{Gateway, Home, texts, write},
 };
@@ -143,6 +144,36 @@ async fn at_home_without_tls_they_come_in_as_far_as_they_dare() {
     let code = place.code();
     assert_eq!((&code["url"], &code["access"]), (&json!(url), &json!("limited")));
     place.comes_with(&code, GUEST, &[]).await;
+    place.end();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs python3, and network namespaces: unshare, nsenter and ip"]
+async fn the_page_answers_a_guest_under_every_address_that_the_start_prints() {
+    let place = Place::start("gateway.bind = \"lan\"\n[channels.webchat]\n");
+    let port = place.gateway.port;
+    let printed = [place.gateway.says("Network:"), place.gateway.says("Network:")];
+    assert_eq!(printed, [format!("{AT_HOME}:{port}"), format!("[{AT_HOME_V6}]:{port}")]);
+    for at in printed {
+        let url = format!("http://{at}/chat");
+        let script =
+            "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).status)";
+        let mut plain = Command::new("python3");
+        plain.args(["-c", script, &url]).env("PATH", std::env::var_os("PATH").unwrap());
+        let done = place.at_the_guests(&plain).output().unwrap();
+        let (out, err) = texts(&done);
+        assert_eq!(out, "200\n", "{url}: {err}");
+    }
+    place.end();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs network namespaces: unshare, nsenter and ip"]
+async fn a_setup_code_names_the_address_of_the_default_route_and_no_bridge() {
+    let place = Place::start("gateway.bind = \"lan\"\n");
+    let code = place.code();
+    assert_eq!(code["url"], json!(format!("ws://{AT_HOME}:{}", place.gateway.port)));
+    assert!(!code.to_string().contains("172.17"), "{code}");
     place.end();
 }
 
