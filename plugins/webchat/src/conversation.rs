@@ -75,7 +75,7 @@ pub(crate) struct Seat<'a> {
 /// What a page is to be told, in order; at its end the page must be closed.
 pub(crate) type Frames = mpsc::Receiver<Utf8Bytes>;
 
-/// No room for one more message to somebody who is not here.
+/// No room for one more message to a visitor who is not here.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -237,18 +237,27 @@ impl State {
         Ok(())
     }
 
-    /// Forgets whole conversations, the longest untouched first, but none in which something waits.
+    /// Forgets whole conversations in which nothing waits, the longest untouched first; then what this visitor has read;
+    /// then the conversations that wait longest: an open page is not to wait for visitors who never come back.
     fn make_room(&mut self, visitor: &Visitor, cost: usize) -> bool {
         loop {
             let others =
                 || self.of.iter().filter(|(one, talk)| *one != visitor && !talk.entries.is_empty());
-            if self.cost + cost <= COST && others().count() < VISITORS {
+            let crowded = others().count() >= VISITORS;
+            if self.cost + cost <= COST && !crowded {
                 return true;
             }
-            let idle = others()
-                .filter(|(_, talk)| talk.entries.iter().all(|entry| entry.mark != Mark::Waiting));
-            let oldest = idle.min_by_key(|(_, talk)| talk.touched).map(|(one, _)| one.clone());
-            let Some(oldest) = oldest else { return false };
+            let oldest = others().min_by_key(|(_, talk)| (talk.waits(), talk.touched));
+            let oldest = oldest.map(|(one, talk)| (one.clone(), talk.waits()));
+            let own = self.of.get_mut(visitor).filter(|_| !crowded).map(|talk| &mut talk.entries);
+            if oldest.as_ref().is_none_or(|(_, waits)| *waits)
+                && let Some(seen) =
+                    own.and_then(|own| own.pop_front_if(|oldest| oldest.mark != Mark::Waiting))
+            {
+                self.cost -= seen.cost;
+                continue;
+            }
+            let Some((oldest, _)) = oldest else { return false };
             self.forget(&oldest, |_| true);
         }
     }
@@ -293,6 +302,10 @@ impl Entry {
 }
 
 impl Conversation {
+    fn waits(&self) -> bool {
+        self.entries.iter().any(|entry| entry.mark == Mark::Waiting)
+    }
+
     fn find(&self, id: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.id == id)
     }
@@ -329,16 +342,33 @@ mod tests {
     }
 
     #[test]
-    fn a_seen_conversation_makes_room_and_a_waiting_one_does_not() {
+    fn what_was_seen_makes_room_first_and_then_what_waits_longest() {
         let all = Conversations::default();
-        for number in 0..VISITORS {
+        for number in 0..=VISITORS {
             all.post(&visitor(number), shown("m", 1)).unwrap();
         }
-        assert_eq!(all.post(&visitor(VISITORS), shown("m", 1)), Err(Full));
-        assert!(!all.lock().of.contains_key(&visitor(VISITORS)), "nothing of it is left");
         drop(all.join(&visitor(7), ""));
-        assert_eq!(all.post(&visitor(VISITORS), shown("m", 1)), Ok(()));
-        assert_eq!((kept(&all, 7), kept(&all, 8)), (0, 1));
+        for number in 1..=2 {
+            all.post(&visitor(VISITORS + number), shown("m", 1)).unwrap();
+        }
+        assert_eq!((kept(&all, 0), kept(&all, 1), kept(&all, 2)), (0, 0, 1));
+        assert_eq!((kept(&all, 7), kept(&all, VISITORS + 2)), (0, 1));
+    }
+
+    #[test]
+    fn an_open_page_is_answered_after_a_thousand_and_ten_visitors_left_without_reading() {
+        let all = Conversations::default();
+        let (_seat, mut frames) = all.join(&visitor(5_000), "");
+        for number in 0..1_010 {
+            drop(all.join(&visitor(number), ""));
+            all.post(&visitor(number), shown("code", 200)).unwrap();
+        }
+        frames.try_recv().unwrap();
+        for number in 0..60 {
+            all.post(&visitor(5_000), shown(&format!("m{number}"), 400_000)).unwrap();
+            assert!(frames.try_recv().unwrap().contains(&format!("m{number}")));
+        }
+        assert!(all.lock().cost <= COST);
     }
 
     #[test]
@@ -356,10 +386,10 @@ mod tests {
             assert_eq!(state.cost, sum);
             assert!(sum <= COST);
         }
-        assert!(kept(&all, 1) > 0, "what waits is kept");
         // An edit takes a place, it needs none.
-        all.edit(&visitor(1), shown("0", 1)).unwrap();
-        assert!(all.lock().cost <= COST - large);
+        all.post(&visitor(3), shown("long", large)).unwrap();
+        all.edit(&visitor(3), shown("long", 1)).unwrap();
+        assert!(kept(&all, 3) == 1 && all.lock().cost < COST - large / 2);
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Channel for WebChat {
 const NO_DICE: &str = "the system gives no randomness";
 
 fn full(conversation::Full: conversation::Full) -> ChannelError {
-    undeliverable("too much waits for visitors who are not here")
+    undeliverable("too much waits for this visitor, who is not here")
 }
 
 fn check(body: &Body) -> Result<(), ChannelError> {
