@@ -45,6 +45,7 @@ mod socket;
 mod socket_methods;
 mod start;
 mod status;
+mod unnamed;
 mod watch;
 mod words;
 
@@ -76,6 +77,7 @@ use self::{
     sessions::Sessions,
     setup_message::SetupMessages,
     shown::Shown,
+    unnamed::Unnamed,
 };
 use crate::{
     access::{AccountKey, claim::WrongTries},
@@ -107,6 +109,7 @@ pub(crate) struct Gateway {
     tls_fingerprint: Option<String>,
     /// Connections that nobody vouches for yet.
     lobby: Arc<Lobby>,
+    unnamed: Unnamed,
     /// What is held of messages that are still coming.
     unfinished: Arc<Unfinished>,
     /// Whoever is connected over the gateway's socket.

@@ -49,6 +49,18 @@ pub struct Health {
     pub port: u16,
     /// What it was built as.
     pub version: String,
+    /// Who has sent forwarding headers without being named in `gateway.trusted_proxies`, since the start.
+    #[serde(rename = "unnamedProxies", default, skip_serializing_if = "Option::is_none")]
+    pub unnamed_proxies: Option<UnnamedProxies>,
+}
+
+/// Proxies that are not believed, because the configuration does not name them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnnamedProxies {
+    /// How many requests came through them.
+    pub requests: u64,
+    /// The first few of their addresses.
+    pub addresses: Vec<String>,
 }
 
 /// The parameters of [`PAIRING_NOTIFY`].
@@ -272,7 +284,8 @@ mod tests {
             format!("{}\n", serde_json::to_string(&Response::done(&request.id, payload)).unwrap())
         };
         let health = answered(answer, PATIENCE);
-        let expected = Health { ok: true, pid: 7, port: 18789, version: "1.2.3".to_owned() };
+        let version = "1.2.3".to_owned();
+        let expected = Health { ok: true, pid: 7, port: 18789, version, unnamed_proxies: None };
         assert_eq!(health.unwrap(), expected);
     }
 

@@ -148,6 +148,15 @@ fn lines(seen: &Seen) -> Vec<String> {
         }
         None => NO_GATEWAY.to_owned(),
     }];
+    let proxies = seen.gateway.as_ref().and_then(|health| health.unnamed_proxies.as_ref());
+    lines.extend(proxies.map(|proxies| {
+        let addresses: Vec<String> = proxies.addresses.iter().map(|text| whole(text)).collect();
+        format!(
+            "Proxies    {} requests with forwarding headers from {}, which `gateway.trusted_proxies` does not name",
+            proxies.requests,
+            addresses.join(", ")
+        )
+    }));
     lines.push("Channels".to_owned());
     lines.extend(channels::lines(&seen.channels).into_iter().map(|line| format!("  {line}")));
     let people: Vec<String> =
@@ -184,6 +193,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
+    use crate::local;
 
     #[test]
     fn one_screen_says_it_all() {
@@ -191,7 +201,17 @@ mod tests {
             "seq": 7, "at": "2026-02-13T10:00:00.000Z", "action": "approve", "surface": "cli",
             "actor": "uid:1000", "channel": "telegram", "account": "default", "subject": "42", "prev": "",
         });
-        let health = Health { ok: true, pid: 7, port: 18789, version: "1.2.3".to_owned() };
+        let unnamed_proxies = local::UnnamedProxies {
+            requests: 12,
+            addresses: vec!["203.0.113.5".to_owned(), "fd00::5".to_owned()],
+        };
+        let health = Health {
+            ok: true,
+            pid: 7,
+            port: 18789,
+            version: "1.2.3".to_owned(),
+            unnamed_proxies: Some(unnamed_proxies),
+        };
         let mut seen = Seen {
             gateway: Some(health),
             channels: ChannelsStatus::default(),
@@ -204,6 +224,7 @@ mod tests {
         };
         expect![[r"
             Gateway    runs: version 1.2.3, port 18789, process 7
+            Proxies    12 requests with forwarding headers from 203.0.113.5, fd00::5, which `gateway.trusted_proxies` does not name
             Channels
             Pending    telegram 2; devices 1
             Devices    3

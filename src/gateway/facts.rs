@@ -67,6 +67,8 @@ pub(crate) struct Facts {
     host: Option<String>,
     /// As a channel is told of it.
     pub(crate) client: Client,
+    /// Its peer says whom it speaks for, and is not believed.
+    pub(crate) unnamed_proxy: bool,
 }
 
 impl Facts {
@@ -98,7 +100,14 @@ impl Facts {
                 || is_trusted(peer, trusted) && matches!(outside, Some("https" | "wss")),
         };
         let text = |name| Some(headers.get(name)?.to_str().unwrap_or("?").to_owned());
-        Self { address, locality, origin: text(header::ORIGIN), host: text(header::HOST), client }
+        Self {
+            address,
+            locality,
+            origin: text(header::ORIGIN),
+            host: text(header::HOST),
+            client,
+            unnamed_proxy: head.is_forwarded() && !wire.is_own && !is_trusted(peer, trusted),
+        }
     }
 }
 

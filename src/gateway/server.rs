@@ -152,6 +152,9 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
     let path = request.uri().path();
     let config = gateway.config();
     let facts = Facts::of(&from.wire, request.headers(), &config.gateway.trusted_proxies).await;
+    if facts.unnamed_proxy {
+        gateway.unnamed.count(from.wire.peer.ip());
+    }
     if let Some(place) = &mut *from.place.lock().unwrap_or_else(PoisonError::into_inner) {
         place.belongs_to(facts.address);
     }

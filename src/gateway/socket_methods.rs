@@ -42,7 +42,8 @@ fn done(request: &Request, payload: &impl Serialize) -> Response {
 
 fn health(gateway: &Gateway) -> Health {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Health { ok: true, pid: std::process::id(), port: gateway.port, version }
+    let unnamed_proxies = gateway.unnamed.told();
+    Health { ok: true, pid: std::process::id(), port: gateway.port, version, unnamed_proxies }
 }
 
 fn outbox(gateway: &Gateway) -> Outbox {

@@ -36,6 +36,7 @@ use super::{
     setup_message::{self, SetupMessages},
     single::Single,
     socket,
+    unnamed::Unnamed,
 };
 use crate::{
     access::{AccountKey, claim::ClaimCode},
@@ -284,6 +285,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         identity: entry.identity,
         tls_fingerprint: entry.tls.map(|served| served.fingerprint),
         unfinished: Arc::default(),
+        unnamed: Unnamed::default(),
         lobby: Lobby::new(Places::of(limits), start.config.gateway.trusted_proxies.clone()),
         sessions: Sessions::default(),
         attempts: Mutex::default(),

@@ -151,6 +151,16 @@ async fn case_128_a_local_client_says_a_loopback_name_and_no_header_of_any_proxy
     }
 }
 
+#[tokio::test]
+async fn this_machine_is_served_at_its_address_of_ipv6_too() {
+    let (_home, gateway) = gateway("");
+    for host in ["[::1]", "127.0.0.1", "localhost"] {
+        let at = |path: &str| reqwest::get(format!("http://{host}:{}{path}", gateway.port));
+        assert_eq!(at("/chat").await.unwrap().status(), 200, "{host}");
+        assert_eq!(at("/metrics").await.unwrap().status(), 200, "{host}: local");
+    }
+}
+
 /// Behind a proxy that the configuration names as an IPv6 socket sees it.
 fn behind_a_proxy(more: &str) -> (Home, Gateway) {
     let home = Home::new();
@@ -175,6 +185,27 @@ async fn case_129_a_whole_network_of_ipv6_guesses_no_more_than_one_address() {
     let from = [("x-forwarded-for", "2001:db8:1:3::1")];
     let mut wire = Wire::open_with(gateway.port, &from).await;
     wire.connect(Wire::params("operator", &ALL, json!({ "token": TOKEN }))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_named_is_named_once_in_the_log_and_counted_in_the_status() {
+    let (home, gateway) = gateway("");
+    for name in ["x-forwarded-for", "via", "cf-connecting-ip"] {
+        drop(Wire::open_with(gateway.port, &[(name, "203.0.113.9")]).await);
+    }
+    let said = home.cli(&["status"]);
+    let said = String::from_utf8(said.stdout).unwrap();
+    let line = "Proxies    3 requests with forwarding headers from 127.0.0.1, which `gateway.trusted_proxies`";
+    assert!(said.contains(line), "{said}");
+    let said: Value = serde_json::from_slice(&home.cli(&["status", "--json"]).stdout).unwrap();
+    let told = json!({ "requests": 3, "addresses": ["127.0.0.1"] });
+    assert_eq!(said["gateway"]["unnamedProxies"], told, "{said}");
+    let named = home.logged().matches("not in `gateway.trusted_proxies`").count();
+    assert_eq!(named, 1, "{}", home.logged());
+    let (home, gateway) = behind_a_proxy("");
+    drop(Wire::open_with(gateway.port, &[("x-forwarded-for", "203.0.113.9")]).await);
+    let said = home.cli(&["status"]);
+    assert!(!String::from_utf8(said.stdout).unwrap().contains("Proxies"));
 }
 
 /// A page's socket, opened by whom the proxy names, and what the gateway says to it first.
