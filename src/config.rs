@@ -85,7 +85,9 @@ pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigErr
     let problems = Problems::of(file.as_deref());
     let named = plugins.channels.iter().flat_map(|plugin| plugin.env_keys).map(|(_, name)| name);
     for name in gateway::TOKENS.iter().chain(&gateway::PASSWORDS).chain(named) {
-        (from.env)(name).iter().for_each(|secret| problems.hide(secret));
+        if let Some(secret) = (from.env)(name) {
+            problems.hide(&secret);
+        }
     }
     let table = bytes.and_then(|bytes| document::parse(&bytes, from.env, &problems));
     let table = table.unwrap_or_else(|| Table::empty(Stand::Environment));

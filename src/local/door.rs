@@ -144,7 +144,7 @@ pub(super) fn peer(stream: &UnixStream) -> io::Result<u32> {
 /// True for this user and for root. Root may also ask the gateway of the user who owns the folder.
 pub(super) fn is_ours(uid: u32, socket: &Path) -> bool {
     let own = crate::world::user();
-    let owner = || socket.parent()?.metadata().ok().map(|folder| folder.uid());
+    let owner = || Some(socket.parent()?.metadata().ok()?.uid());
     uid == own || uid == 0 || own == 0 && owner() == Some(uid)
 }
 
