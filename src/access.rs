@@ -2,6 +2,7 @@
 
 pub mod allowlist;
 pub mod approver;
+pub mod authority;
 pub mod claim;
 pub mod group;
 pub mod notify;

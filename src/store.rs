@@ -6,6 +6,7 @@ pub mod access;
 mod ages;
 mod allowlist;
 pub mod audit;
+mod authority;
 mod cache;
 mod change;
 pub mod devices;
@@ -36,6 +37,7 @@ use crate::access::{
     AccountKey,
     allowlist::Allowlist,
     approver::Approver,
+    authority::{Authority, Grounds},
     claim::ClaimCode,
     owner::{Owner, Owners},
     pairing::{Asked, Knock, PairingCode, PairingRequest, Places, RequestId},
@@ -59,6 +61,19 @@ pub trait Store: devices::DeviceStore + access::AccessStore {
 
     /// The owners that were added or claimed. One `stat` while nothing changed.
     fn owners(&self) -> Result<Arc<Owners>, StoreError>;
+
+    /// From here on the configuration says this about who decides. Waits for the change that is being made.
+    fn rely_on(&self, grounds: Grounds);
+
+    /// True while what this right rests on is there. One `stat` a file while nothing changed.
+    fn holds(&self, by: &Authority) -> Result<bool, StoreError>;
+
+    /// Does something that is kept beside the store, while nobody can take the right to it away.
+    fn while_holding(
+        &self,
+        by: &Authority,
+        act: &mut dyn FnMut() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
 
     /// Who waits on a channel, all accounts, oldest first, none of them expired.
     fn waiting(&self, channel: &str, now: UnixMs) -> Result<Vec<PairingRequest>, StoreError>;
@@ -167,6 +182,9 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// What the right to this rested on is gone since it was asked for.
+    #[error("the right to do this was taken away meanwhile")]
+    Withdrawn,
     /// The operating system refused.
     #[error("cannot {doing} {path}: {source}", path = path.display())]
     Io {

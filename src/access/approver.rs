@@ -1,7 +1,10 @@
 //! Who decides. A decision needs an [`Approver`], and only an authenticated surface can make one:
 //! there is no default, no `Option`, and no way from a responder to one.
 
-use super::owner::Seat;
+use super::{
+    authority::{Authority, Rights},
+    owner::Seat,
+};
 use crate::device::{
     identity::DeviceId,
     role::{Role, Scope, Scopes},
@@ -20,8 +23,9 @@ use crate::device::{
 /// Nobody puts one together, takes a default or makes it of what a responder is given:
 ///
 /// ```compile_fail,E0451
-/// use openclaw::access::approver::{Approver, Surface};
-/// let forged = Approver { surface: Surface::Chat, actor: "telegram:1".to_owned() };
+/// use openclaw::access::{approver::{Approver, Surface}, authority::Authority};
+/// let (surface, authority) = (Surface::Chat, Authority::Host);
+/// let forged = Approver { surface, actor: "telegram:1".to_owned(), authority };
 /// ```
 ///
 /// ```compile_fail,E0277
@@ -46,12 +50,13 @@ use crate::device::{
 ///
 /// ```compile_fail,E0308
 /// use openclaw::{access::approver::Approver, device::role::Role};
-/// let unlimited = Approver::over_socket(Role::Operator, None, None, "cli:127.0.0.1");
+/// let unlimited = Approver::over_socket(&Role::Operator, "cli:127.0.0.1");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Approver {
     surface: Surface,
     actor: String,
+    authority: Authority,
 }
 
 /// What somebody at a socket holds.
@@ -90,33 +95,36 @@ impl Approver {
     pub fn in_chat(seat: &Seat) -> Option<Self> {
         let owner = seat.owner();
         let actor = format!("{}:{}", owner.channel, owner.sender);
-        seat.is_direct().then_some(Self { surface: Surface::Chat, actor })
+        let authority = seat.authority();
+        seat.is_direct().then_some(Self { surface: Surface::Chat, actor, authority })
     }
 
     /// The user of this machine whose command has opened the state folder.
     pub fn on_host(user: u32) -> Self {
-        Self { surface: Surface::Cli, actor: format!("uid:{user}") }
+        let authority = Authority::Host;
+        Self { surface: Surface::Cli, actor: format!("uid:{user}"), authority }
     }
 
     /// Whoever sits at a socket; `None` for a node, and for an operator without `operator.pairing`.
-    /// `device` is the one that a device token stands for, and nobody where the shared secret was shown;
-    /// `actor` is how the access log names him.
-    pub fn over_socket(
-        role: Role,
-        scopes: Scopes,
-        device: Option<DeviceId>,
-        actor: &str,
-    ) -> Option<Self> {
-        let may = role == Role::Operator && scopes.allow(Scope::Pairing);
+    /// `actor` is how the access log names the caller.
+    pub fn over_socket(rights: &Rights, actor: &str) -> Option<Self> {
+        let may = rights.role == Role::Operator && rights.scopes.allow(Scope::Pairing);
+        let session = || Session { scopes: rights.scopes, device: rights.own_device().cloned() };
         may.then(|| Self {
-            surface: Surface::Socket(Session { scopes, device }),
+            surface: Surface::Socket(session()),
             actor: actor.to_owned(),
+            authority: Authority::Session(rights.clone()),
         })
     }
 
     /// Where.
     pub fn surface(&self) -> &Surface {
         &self.surface
+    }
+
+    /// What it rests on; the store asks again under its lock.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Who, as the access log names him.
@@ -132,7 +140,8 @@ mod tests {
     #[test]
     fn case_002_case_005_a_session_decides_with_pairing_and_with_nothing_less() {
         let of = |role, scopes: &[Scope]| {
-            Approver::over_socket(role, Scopes::of(scopes), None, "cli:127.0.0.1")
+            let rights = Rights::of_test(role, Scopes::of(scopes), None);
+            Approver::over_socket(&rights, "cli:127.0.0.1")
         };
         for scope in Scope::ALL {
             let may = matches!(scope, Scope::Admin | Scope::Pairing);

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use openclaw_plugin_sdk::{AccountId, ChatKind, Link, SenderId};
 
+use super::authority::Authority;
+
 /// An owner: a person on a channel. Account-independent: the same person on each bot of the channel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner {
@@ -57,7 +59,7 @@ pub struct Writer<'a> {
 /// use openclaw::access::owner::{Owner, Seat};
 /// use openclaw_plugin_sdk::{AccountId, ChatKind};
 /// fn sits(owner: Owner) -> Seat {
-///     Seat { owner, account: AccountId::default_account(), kind: ChatKind::Direct }
+///     Seat { owner, account: AccountId::default_account(), kind: ChatKind::Direct, console: false }
 /// }
 /// ```
 #[derive(Clone, Debug)]
@@ -65,12 +67,18 @@ pub struct Seat {
     owner: Owner,
     account: AccountId,
     kind: ChatKind,
+    console: bool,
 }
 
 impl Seat {
     /// Who sits in it.
     pub fn owner(&self) -> &Owner {
         &self.owner
+    }
+
+    /// What it rests on: at the console, on sitting at this machine.
+    pub fn authority(&self) -> Authority {
+        if self.console { Authority::Host } else { Authority::Owner(self.owner.clone()) }
     }
 
     /// The account he wrote to.
@@ -97,7 +105,8 @@ pub fn recognise(
         return None;
     }
     let owner = Owner { channel: writer.channel.to_owned(), sender: writer.sender.clone() };
-    Some(Seat { owner, account: writer.account.clone(), kind })
+    let console = writer.console;
+    Some(Seat { owner, account: writer.account.clone(), kind, console })
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ impl From<StoreError> for Failure {
             StoreError::Damaged { .. } => {
                 Some("repair the file, or put a copy of it back; nothing was changed")
             }
-            StoreError::Io { .. } => None,
+            StoreError::Io { .. } | StoreError::Withdrawn => None,
         };
         let failure = Self::from(anyhow::Error::from(error));
         Self { hint: hint.map(str::to_owned), ..failure }

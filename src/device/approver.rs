@@ -6,7 +6,10 @@ use super::{
     request::{Asked, DeviceRequest},
     role::{Profile, Role, Scope, Scopes, is_exec_class},
 };
-use crate::access::approver::{Approver, Surface};
+use crate::access::{
+    approver::{Approver, Surface},
+    authority::{Authority, Rights},
+};
 
 /// Somebody who may decide about devices.
 #[derive(Clone, Debug)]
@@ -14,6 +17,7 @@ pub struct DeviceApprover {
     kind: Kind,
     surface: &'static str,
     actor: String,
+    authority: Authority,
 }
 
 #[derive(Clone, Debug)]
@@ -82,21 +86,24 @@ impl DeviceApprover {
                 Kind::Session { scopes: session.scopes, device: session.device.clone() }
             }
         };
-        Self { kind, surface: approver.surface().word(), actor: approver.actor().to_owned() }
+        Self {
+            kind,
+            surface: approver.surface().word(),
+            actor: approver.actor().to_owned(),
+            authority: approver.authority().clone(),
+        }
     }
 
     /// Whoever sits at a socket; `None` for a node, and for an operator who may not decide about devices.
-    /// `device` is the one that a device token stands for, and nobody where the shared secret was shown;
-    /// `actor` is how the access log names him.
-    pub fn of_session(
-        role: Role,
-        scopes: Scopes,
-        device: Option<DeviceId>,
-        actor: &str,
-    ) -> Option<Self> {
-        let may = role == Role::Operator && scopes.allow(Scope::Pairing);
-        let kind = Kind::Session { scopes, device };
-        may.then(|| Self { kind, surface: "socket", actor: actor.to_owned() })
+    /// `actor` is how the access log names the caller.
+    pub fn of_session(rights: &Rights, actor: &str) -> Option<Self> {
+        let approver = Approver::over_socket(rights, actor)?;
+        Some(Self::of(&approver, Listed::Nothing))
+    }
+
+    /// What it rests on; the store asks again under its lock.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Where he decides, as the access log says it.

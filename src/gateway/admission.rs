@@ -12,8 +12,9 @@ use super::{
     watch,
 };
 use crate::{
+    access::authority::{Authority, Rights, Shown},
     device::{
-        handshake::{Hello, Method, Waiting},
+        handshake::{Hello, Waiting},
         identity::ProvenDevice,
         record::Device,
         request::{Ask, DeviceRequestId, Wish},
@@ -39,17 +40,16 @@ pub(super) async fn admit(
     let handed = hand_out(gateway, coming, &hello, device).await;
     let handed = handed.map_err(|error| unavailable(&coming.id, &error))?;
     let Some((auth, record)) = handed else {
-        let why = "the device's rights have changed meanwhile; connect again";
+        let why = "what you may do has changed meanwhile; connect again";
         return Err(Box::new(refusal::unavailable(&coming.id, why)));
     };
-    let credential = match hello.method {
-        Method::DeviceToken => coming.device_token().map(TokenDigest::of),
-        Method::SetupCode => coming.setup_token().map(|(token, _)| token),
-        Method::Open | Method::Password | Method::Token => None,
-    };
+    let shown = shown(coming, &hello);
     if let Some(device) = &hello.device {
-        let shown = credential.filter(|_| hello.method == Method::DeviceToken);
-        gateway.store.device_seen(device, shown.map(|token| (coming.role, token)), coming.now);
+        let token = match shown {
+            Shown::DeviceToken(token) => Some((coming.role, token)),
+            Shown::Secret(_) | Shown::SetupCode(_) => None,
+        };
+        gateway.store.device_seen(device, token, coming.now);
     }
     let node = (coming.role == Role::Node).then(|| declared(coming));
     let opening = Opening {
@@ -59,7 +59,7 @@ pub(super) async fn admit(
         scopes: hello.scopes,
         method: hello.method,
         device: hello.device.clone(),
-        credential,
+        shown,
         client: coming.params.client.clone(),
         address: coming.facts.address,
         since: coming.now,
@@ -78,6 +78,12 @@ pub(super) async fn admit(
         session.close(refusal::CLOSE_INVALIDATED, &refusal::invalidated("rights have changed"));
     }
     Ok((session, outgoing))
+}
+
+fn shown(coming: &Coming<'_>, hello: &Hello) -> Shown {
+    let device_token = coming.device_token().map(TokenDigest::of);
+    let setup_code = coming.setup_token().map(|(token, _)| token);
+    Shown::of(hello.method, coming.secret.mark(), device_token, setup_code)
 }
 
 fn declared(coming: &Coming<'_>) -> NodeSide {
@@ -115,8 +121,11 @@ async fn hand_out(
         spelt.push((*role, token.spell()));
         fresh.push((*role, token));
     }
-    let record = record(gateway, coming, hello, device, fresh).await?;
-    let Some(record) = record else { return Ok(None) };
+    let record = match record(gateway, coming, hello, device, fresh).await {
+        Ok(Some(record)) => record,
+        Ok(None) | Err(StoreError::Withdrawn) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     for (role, text) in spelt {
         let Some(token) = record.tokens.get(&role) else { continue };
         let issued_at_ms = token.rotated_at.unwrap_or(token.created_at).0;
@@ -159,7 +168,9 @@ async fn record(
             words: None,
             repair: false,
         };
-        let admitted = blocking(move || store.admit_device(&wish, via, &fresh, now)).await?;
+        let by = Authority::Newcomer(shown(coming, hello));
+        let admit = move || store.admit_device(&by, (&wish, via), &fresh, now);
+        let admitted = blocking(admit).await?;
         if admitted.is_some() {
             tracing::info!(device = %id, %address, via = via.word(), "device let in");
             events::tell(gateway, &Happened::Changed);
@@ -172,7 +183,9 @@ async fn record(
             Known::Removed | Known::Stranger => None,
         });
     }
-    blocking(move || store.issue_tokens(&id, &fresh, now)).await
+    let (role, scopes, shown) = (hello.role, hello.scopes, shown(coming, hello));
+    let by = Authority::Session(Rights { role, scopes, device: Some(id.clone()), shown });
+    blocking(move || store.issue_tokens(&by, &id, &fresh, now)).await
 }
 
 /// Opens a request, or finds the one that waits, and says what the device is told.

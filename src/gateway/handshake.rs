@@ -24,6 +24,7 @@ use crate::{
         connect::{AuthParams, ConnectParams, first_frame},
         refusal::{self, Farewell, Reader, Tried},
     },
+    reach::secret::SharedSecret,
     store::{StoreError, devices::Known},
     world,
 };
@@ -40,6 +41,8 @@ pub(super) struct Coming<'a> {
     pub(super) protocol: u32,
     pub(super) role: Role,
     pub(super) facts: &'a Facts,
+    /// The one that it is compared with.
+    pub(super) secret: Arc<SharedSecret>,
     pub(super) now: UnixMs,
 }
 
@@ -113,7 +116,8 @@ fn read<'a>(gateway: &Gateway, facts: &'a Facts, text: &str) -> Result<Coming<'a
         warn!(address = %facts.address, "a page of another site was refused");
         return Err(Box::new(refusal::foreign_origin(&id)));
     }
-    Ok(Coming { id, params, protocol, role, facts, now: world::now() })
+    let secret = gateway.secret();
+    Ok(Coming { id, params, protocol, role, facts, secret, now: world::now() })
 }
 
 /// What is kept of a connect has a length.
@@ -276,8 +280,8 @@ async fn decide(
     let (commands, capabilities) = (offers(&coming.params.commands), offers(&coming.params.caps));
     let auth = coming.auth();
     let shared = match locked_ms {
-        Some(_) => Shared::Missing(gateway.secret().kind()),
-        None => gateway.secret().compare(
+        Some(_) => Shared::Missing(coming.secret.kind()),
+        None => coming.secret.compare(
             auth.and_then(|auth| auth.token.as_deref()),
             auth.and_then(|auth| auth.password.as_deref()),
         ),

@@ -170,6 +170,9 @@ pub(crate) fn unavailable(message: impl Into<String>) -> Box<Refused> {
 
 /// The store's error: its text names the file, which a client elsewhere has no business with.
 pub(crate) fn store_failed(error: &StoreError) -> Box<Refused> {
+    if let StoreError::Withdrawn = error {
+        return invalid(error.to_string());
+    }
     tracing::warn!(%error, "a call has failed");
     unavailable("the gateway's store cannot be used now; nothing was changed; see its log")
 }

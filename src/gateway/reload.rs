@@ -20,6 +20,7 @@ use super::{
     opening,
 };
 use crate::{
+    access::authority::Grounds,
     config::{Account, Config},
     device::handshake::Method,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
@@ -128,6 +129,8 @@ async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) {
         config.follows(&here.config()).map_err(|error| error.to_string())?;
         let ready = prepare(&here, config).map_err(|error| error.to_string())?;
         remember(&ready.config, &here.state);
+        // What is decided from here on rests on the new one.
+        here.store.rely_on(grounds(&ready.config, &ready.secret));
         Ok(ready)
     });
     match prepared.await.unwrap_or_else(|error| Err(error.to_string())) {
@@ -141,6 +144,11 @@ async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) {
             cards::tell(gateway, &text, None);
         }
     }
+}
+
+/// What decisions rest on.
+pub(crate) fn grounds(config: &Config, secret: &SharedSecret) -> Grounds {
+    Grounds { owners: config.owners.clone(), secret: Some(secret.mark()) }
 }
 
 /// Opens everything that a configuration names and that is not open yet. Blocks on disk.
@@ -191,7 +199,7 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
     if let Some(responder) = responder {
         *gateway.responder.write().unwrap_or_else(PoisonError::into_inner) = Arc::from(responder);
     }
-    let is_new = !secret.is_same(&gateway.secret());
+    let is_new = !secret.mark().is(&gateway.secret().mark());
     *gateway.live.0.write().unwrap_or_else(PoisonError::into_inner) =
         (Arc::new(config), Arc::new(secret));
     for opened in opened {

@@ -15,11 +15,11 @@ use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
+    access::authority::{Rights, Shown},
     device::{
         handshake::Method,
         identity::DeviceId,
         role::{Role, Scope, Scopes},
-        token::TokenDigest,
     },
     protocol::{
         connect::Client,
@@ -41,8 +41,8 @@ pub(crate) struct Session {
     pub(crate) scopes: Scopes,
     pub(crate) method: Method,
     pub(crate) device: Option<DeviceId>,
-    /// What it showed, where that was the device's own: it ends with it.
-    pub(crate) credential: Option<TokenDigest>,
+    /// What it showed: it ends with it.
+    pub(crate) shown: Shown,
     pub(crate) client: Client,
     pub(crate) address: IpAddr,
     pub(crate) since: UnixMs,
@@ -91,7 +91,7 @@ pub(crate) struct Opening {
     pub(crate) scopes: Scopes,
     pub(crate) method: Method,
     pub(crate) device: Option<DeviceId>,
-    pub(crate) credential: Option<TokenDigest>,
+    pub(crate) shown: Shown,
     pub(crate) client: Client,
     pub(crate) address: IpAddr,
     pub(crate) since: UnixMs,
@@ -147,7 +147,7 @@ impl Session {
             scopes,
             method,
             device,
-            credential: opening.credential,
+            shown: opening.shown,
             client,
             address: opening.address,
             since: opening.since,
@@ -232,8 +232,13 @@ impl Session {
 
     /// The device that its own token stands for; nobody where the shared secret was shown.
     pub(crate) fn token_device(&self) -> Option<DeviceId> {
-        let by_token = matches!(self.method, Method::DeviceToken | Method::SetupCode);
-        self.device.clone().filter(|_| by_token)
+        self.rights().own_device().cloned()
+    }
+
+    /// What it may do, and what that rests on.
+    pub(crate) fn rights(&self) -> Rights {
+        let (role, scopes, shown) = (self.role, self.scopes, self.shown);
+        Rights { role, scopes, device: self.device.clone(), shown }
     }
 
     /// How the access log names it.
@@ -375,6 +380,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{access::authority::SecretMark, device::handshake::SecretKind};
 
     fn opening(role: Role, scopes: &[Scope]) -> Opening {
         let client = json!({ "id": "cli", "version": "1", "platform": "linux", "mode": "cli" });
@@ -385,7 +391,7 @@ mod tests {
             scopes: Scopes::of(scopes),
             method: Method::Token,
             device: None,
-            credential: None,
+            shown: Shown::Secret(SecretMark::new(SecretKind::Token, None)),
             client: serde_json::from_value(client).unwrap(),
             address: IpAddr::from([127, 0, 0, 1]),
             since: UnixMs(1),

@@ -273,13 +273,12 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         .filter(on)
         .map(|account| opening::account((&start.state, &**store), account).map(Arc::new));
     let limits = start.config.gateway.limits;
+    let secret = SharedSecret::load(&start.config.gateway.auth, &start.state)?;
+    store.rely_on(reload::grounds(&start.config, &secret));
     Ok(Gateway {
         accounts: Accounts::new(accounts.collect::<Result<_, _>>()?),
         responder: std::sync::RwLock::new(Arc::from(opening::responder(&start.config)?)),
-        live: Live::new(
-            start.config.clone(),
-            SharedSecret::load(&start.config.gateway.auth, &start.state)?,
-        ),
+        live: Live::new(start.config.clone(), secret),
         state: start.state.clone(),
         store: Arc::clone(store) as Arc<dyn Store>,
         identity: entry.identity,

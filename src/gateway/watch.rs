@@ -17,16 +17,11 @@ use super::{
     sessions::Session,
 };
 use crate::{
-    device::{
-        handshake::{Method, Setup},
-        record::Device,
-        role::Role,
-        setup_code::Standing,
-        token::DeviceToken,
-    },
+    access::authority::Authority,
+    device::role::Role,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
     registry,
-    store::{StoreError, devices::Known},
+    store::devices::Known,
     world,
 };
 
@@ -94,25 +89,7 @@ pub(crate) async fn recheck(gateway: &Arc<Gateway>) {
 
 /// True while the rights that a session came with are there.
 pub(crate) fn still_may(gateway: &Gateway, session: &Session) -> bool {
-    let Some(id) = &session.device else { return true };
-    match gateway.store.device(id) {
-        Ok(Known::Device(device)) => may(gateway, session, &device).unwrap_or(false),
-        Ok(Known::Removed | Known::Stranger) | Err(_) => false,
-    }
-}
-
-fn may(gateway: &Gateway, session: &Session, device: &Device) -> Result<bool, StoreError> {
-    let Some(approved) = device.scopes_as(session.role) else { return Ok(false) };
-    if approved.lacks(session.scopes).is_some() {
-        return Ok(false);
-    }
-    let Some(shown) = &session.credential else { return Ok(true) };
-    if session.method == Method::DeviceToken {
-        let same = |token: &&DeviceToken| token.is_good() && token.digest.matches(shown);
-        return Ok(device.tokens.get(&session.role).as_ref().is_some_and(same));
-    }
-    let code = gateway.store.code_shown(shown, &device.key, world::now())?;
-    Ok(matches!(code, Setup::Known(Ok(Standing::Approved { .. }), _)))
+    gateway.store.holds(&Authority::Session(session.rights())).unwrap_or(false)
 }
 
 async fn settle_requests(gateway: &Arc<Gateway>) {

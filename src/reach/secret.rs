@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::Secret;
 
 use crate::{
+    access::authority::SecretMark,
     config::gateway::{Auth, AuthMode},
     device::{
         handshake::{SecretKind, Shared},
@@ -73,14 +74,13 @@ impl SharedSecret {
         Ok(Self { kind, asked })
     }
 
-    /// True where the other asks for the same.
-    pub fn is_same(&self, other: &Self) -> bool {
-        let asked = match (&self.asked, &other.asked) {
-            (Asked::Nothing, Asked::Nothing) => true,
-            (Asked::Secret(one), Asked::Secret(other)) => one.matches(other),
-            (Asked::Nothing | Asked::Secret(_), _) => false,
+    /// What tells it from the next one.
+    pub fn mark(&self) -> SecretMark {
+        let asked = match self.asked {
+            Asked::Nothing => None,
+            Asked::Secret(digest) => Some(digest),
         };
-        asked && self.kind == other.kind
+        SecretMark::new(self.kind, asked)
     }
 
     /// What a client is asked for.

@@ -7,6 +7,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::RwLockReadGuard,
 };
 
 use openclaw_plugin_sdk::{SenderId, UnixMs, own_file};
@@ -14,14 +15,14 @@ use openclaw_plugin_sdk::{SenderId, UnixMs, own_file};
 use super::{
     StoreError,
     audit::{Line, Log},
-    effect,
+    authority, effect,
     file::{self, Aside, Found, Identity, sync_dir, with_suffix},
     files::FileStore,
     io,
     lock::{FieldLock, OcLock},
     own,
 };
-use crate::access::AccountKey;
+use crate::access::{AccountKey, authority::Authority};
 
 /// What was written so much later than the caller's time was written while he waited; what is further ahead
 /// is from before the clock was set back.
@@ -42,6 +43,7 @@ pub(super) struct Change<'a> {
     // Dropped in this order: what was written aside, the field's locks, ours.
     asides: Vec<Aside>,
     held: Vec<Held>,
+    _relied: RwLockReadGuard<'a, ()>,
     _lock: OcLock,
 }
 
@@ -79,9 +81,21 @@ impl<'a> Change<'a> {
     /// Waits for the lock, and finishes what the access log's last line says.
     ///
     /// Whoever had the lock meanwhile may have written a later time than `now`: it is later now.
-    pub(super) fn open(store: &'a FileStore, now: UnixMs) -> Result<Self, StoreError> {
+    /// `by` is what the change rests on, looked at again now; nothing for what decides nothing, or is somebody's own.
+    pub(super) fn open(
+        store: &'a FileStore,
+        by: Option<&Authority>,
+        now: UnixMs,
+    ) -> Result<Self, StoreError> {
         let change = Self::look(store, now)?;
-        change.log.doubt().map_or(Ok(change), Err)
+        if let Some(doubt) = change.log.doubt() {
+            return Err(doubt);
+        }
+        // Only now do the files say what was decided last.
+        match by {
+            Some(by) if !authority::holds(store, by)? => Err(StoreError::Withdrawn),
+            _ => Ok(change),
+        }
     }
 
     /// The same where log and head may be damaged: then nothing is finished, and nothing may be written but what
@@ -91,13 +105,15 @@ impl<'a> Change<'a> {
         path.parent().map_or(Ok(()), file::ensure_dir)?;
         file::ensure_dir(&store.state.credentials())?;
         let lock = OcLock::take(&path, store.patience)?;
+        let relied = store.relied.order();
         let log = Log::open(&store.state, store.rotate_at)?;
         let meanwhile = log.written_at().filter(|at| at.0.saturating_sub(now.0) <= MEANWHILE_MS);
         let now = meanwhile.map_or(now, |at| at.max(now));
         let (asides, held, made) = (Vec::new(), Vec::new(), BTreeMap::new());
         let (granted, renewed) = (None, Vec::new());
+        let (_relied, _lock) = (relied, lock);
         let mut change =
-            Self { store, now, log, granted, renewed, made, asides, held, _lock: lock };
+            Self { store, now, log, granted, renewed, made, asides, held, _relied, _lock };
         if let Some(line) = change.log.unfinished().cloned() {
             change.made.clone_from(&line.made);
             effect::stage(&mut change, &line)?;

@@ -21,6 +21,7 @@ use openclaw_plugin_sdk::UnixMs;
 
 pub(super) use self::memory::DeviceFiles;
 use super::StoreError;
+use crate::access::authority::Authority;
 use crate::device::{
     approver::{Denied, DeviceApprover},
     handshake::Setup,
@@ -107,11 +108,11 @@ pub trait DeviceStore: Send + Sync + std::fmt::Debug {
     fn ask_device(&self, wish: &Wish, now: UnixMs) -> Result<Ask, StoreError>;
 
     /// Lets a device in without a request, as the configuration says (`via`), and gives it these tokens, in one
-    /// change. Never one that was removed, and never more to one that is known: `None` then.
+    /// change; `by` is what it has shown. Never one that was removed, and never more to one that is known: `None` then.
     fn admit_device(
         &self,
-        wish: &Wish,
-        via: ApprovedVia,
+        by: &Authority,
+        wish: (&Wish, ApprovedVia),
         fresh: &[(Role, Token)],
         now: UnixMs,
     ) -> Result<Option<Arc<Device>>, StoreError>;
@@ -134,10 +135,11 @@ pub trait DeviceStore: Send + Sync + std::fmt::Debug {
         now: UnixMs,
     ) -> Result<Result<DeviceRequest, Undecided>, StoreError>;
 
-    /// Puts fresh tokens in their roles' places, for the roles that the device still has. `None` where it has
+    /// Puts fresh tokens in their roles' places, for the roles that the device still has; `by` is what it has shown. `None` where it has
     /// lost one meanwhile: nothing was changed.
     fn issue_tokens(
         &self,
+        by: &Authority,
         id: &DeviceId,
         fresh: &[(Role, Token)],
         now: UnixMs,

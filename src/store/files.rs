@@ -14,6 +14,7 @@ use super::{
     ages::Ages,
     allowlist,
     audit::{self, Line, action},
+    authority::{self, Relied},
     cache::Cache,
     change::Change,
     devices::DeviceFiles,
@@ -31,6 +32,7 @@ use crate::{
         AccountKey,
         allowlist::Allowlist,
         approver::Approver,
+        authority::{Authority, Grounds},
         claim::{self, ClaimCode, OpenClaim},
         owner::{Owner, Owners},
         pairing::{
@@ -58,6 +60,7 @@ pub struct FileStore {
     pub(super) index: Mutex<Option<audit::Index>>,
     strangers: Strangers,
     pub(super) devices: DeviceFiles,
+    pub(super) relied: Relied,
 }
 
 impl fmt::Debug for FileStore {
@@ -82,6 +85,7 @@ impl FileStore {
             index: Mutex::default(),
             strangers: Strangers::new(world::monotonic),
             devices: DeviceFiles::new(world::monotonic),
+            relied: Relied::default(),
         }
     }
 
@@ -153,7 +157,7 @@ impl FileStore {
 
     fn ask_writing(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
         let channel = &knock.key.channel;
-        let mut change = Change::open(self, now)?;
+        let mut change = Change::open(self, None, now)?;
         let now = change.now;
         match self.standing(&knock.key, &knock.sender, now)? {
             Standing::Blocked => return Ok(Asked::Denied),
@@ -242,6 +246,23 @@ impl Store for FileStore {
         Ok(Arc::clone(&self.seats()?.owners))
     }
 
+    fn rely_on(&self, grounds: Grounds) {
+        self.relied.on(grounds);
+    }
+
+    fn holds(&self, by: &Authority) -> Result<bool, StoreError> {
+        authority::holds(self, by)
+    }
+
+    fn while_holding(
+        &self,
+        by: &Authority,
+        act: &mut dyn FnMut() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let _change = Change::open(self, Some(by), world::now())?;
+        act()
+    }
+
     fn waiting(&self, channel: &str, now: UnixMs) -> Result<Vec<PairingRequest>, StoreError> {
         let all = self.requests(channel)?;
         let is_open =
@@ -272,7 +293,7 @@ impl Store for FileStore {
         decide: &Decide<'_>,
         now: UnixMs,
     ) -> Result<Outcome, StoreError> {
-        let mut change = Change::open(self, now)?;
+        let mut change = Change::open(self, Some(by.authority()), now)?;
         let now = change.now;
         let path = self.state.pairing(decide.channel);
         change.hold(&path)?;
@@ -306,7 +327,7 @@ impl Store for FileStore {
     }
 
     fn add_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
-        let change = Change::open(self, now)?;
+        let change = Change::open(self, Some(by.authority()), now)?;
         if self.owners()?.0.contains(owner) {
             return Ok(false);
         }
@@ -315,7 +336,7 @@ impl Store for FileStore {
     }
 
     fn remove_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
-        let change = Change::open(self, now)?;
+        let change = Change::open(self, Some(by.authority()), now)?;
         if !self.owners()?.0.contains(owner) {
             return Ok(false);
         }
@@ -324,7 +345,7 @@ impl Store for FileStore {
     }
 
     fn open_claim(&self, code: &ClaimCode, now: UnixMs) -> Result<(), StoreError> {
-        let mut change = Change::open(self, now)?;
+        let mut change = Change::open(self, None, now)?;
         let path = self.state.owners();
         let found = own::read(&self.state, &path)?;
         let (mut doc, _) = owners::owners(found.as_ref())?;
@@ -350,7 +371,7 @@ impl Store for FileStore {
         if !accepts()? {
             return Ok(false);
         }
-        let change = Change::open(self, now)?;
+        let change = Change::open(self, None, now)?;
         if !accepts()? {
             return Ok(false);
         }
@@ -370,7 +391,7 @@ impl Store for FileStore {
         if !shown()? {
             return Ok(false);
         }
-        let change = Change::open(self, now)?;
+        let change = Change::open(self, None, now)?;
         if !shown()? {
             return Ok(false);
         }
@@ -384,6 +405,6 @@ impl Store for FileStore {
         if !self.strangers.may_write(1) {
             return Ok(());
         }
-        Change::open(self, now)?.commit(vec![Line::note(note, now)])
+        Change::open(self, None, now)?.commit(vec![Line::note(note, now)])
     }
 }

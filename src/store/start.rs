@@ -22,7 +22,7 @@ use crate::world;
 /// Puts right what an earlier process or another program left.
 pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
     ownership::check(&store.state)?;
-    let _writer = Change::open(store, now)?;
+    let _writer = Change::open(store, None, now)?;
     let state = &store.state;
     let shared = [state.credentials(), state.devices(), state.nodes()];
     let own = [state.access(), state.keys(), state.outbox(), state.held()];
@@ -52,7 +52,7 @@ pub(super) fn clear_stale_locks(store: &FileStore) -> Result<(), StoreError> {
     if !store.state.credentials().is_dir() {
         return Ok(());
     }
-    let _writer = Change::open(store, world::now())?;
+    let _writer = Change::open(store, None, world::now())?;
     let state = &store.state;
     [state.credentials(), state.devices(), state.nodes()]
         .iter()

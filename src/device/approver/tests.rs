@@ -4,7 +4,10 @@ use openclaw_plugin_sdk::{AccountId, ChatKind, Link, SenderId, UnixMs};
 
 use super::*;
 use crate::{
-    access::owner::{Owner, Owners, Writer, recognise},
+    access::{
+        authority::Rights,
+        owner::{Owner, Owners, Writer, recognise},
+    },
     device::{identity::DeviceKey, request::Described},
 };
 
@@ -49,7 +52,8 @@ fn owner(listed: Listed) -> DeviceApprover {
 }
 
 fn session(scopes: &[Scope]) -> DeviceApprover {
-    DeviceApprover::of_session(Role::Operator, Scopes::of(scopes), None, "a").unwrap()
+    DeviceApprover::of_session(&Rights::of_test(Role::Operator, Scopes::of(scopes), None), "a")
+        .unwrap()
 }
 
 const PAIRING: [Scope; 1] = [Scope::Pairing];
@@ -109,9 +113,24 @@ fn case_002_case_003_case_004_one_table_for_every_path() {
 fn case_016_no_other_right_makes_an_approver() {
     let others: Vec<_> =
         Scope::ALL.into_iter().filter(|s| !matches!(s, Scope::Admin | Scope::Pairing)).collect();
-    assert!(DeviceApprover::of_session(Role::Operator, Scopes::of(&others), None, "a").is_none());
-    assert!(DeviceApprover::of_session(Role::Operator, Scopes::NONE, None, "a").is_none());
-    assert!(DeviceApprover::of_session(Role::Node, Scopes::of(&Scope::ALL), None, "a").is_none());
+    assert!(
+        DeviceApprover::of_session(
+            &Rights::of_test(Role::Operator, Scopes::of(&others), None),
+            "a"
+        )
+        .is_none()
+    );
+    assert!(
+        DeviceApprover::of_session(&Rights::of_test(Role::Operator, Scopes::NONE, None), "a")
+            .is_none()
+    );
+    assert!(
+        DeviceApprover::of_session(
+            &Rights::of_test(Role::Node, Scopes::of(&Scope::ALL), None),
+            "a"
+        )
+        .is_none()
+    );
 }
 
 #[test]
@@ -119,8 +138,11 @@ fn a_device_decides_about_no_other_device() {
     let request = request(&[Role::Operator], &PAIRING, &[]);
     let other = DeviceKey::from_raw([2; 32]).id();
     let at = |scopes: &[Scope], device: &DeviceId| {
-        DeviceApprover::of_session(Role::Operator, Scopes::of(scopes), Some(device.clone()), "a")
-            .unwrap()
+        DeviceApprover::of_session(
+            &Rights::of_test(Role::Operator, Scopes::of(scopes), Some(device.clone())),
+            "a",
+        )
+        .unwrap()
     };
     let own = request.device.clone();
     assert_eq!(at(&PAIRING, &other).may_approve(&request), DENIED);
@@ -192,7 +214,7 @@ fn case_004_a_node_of_the_legacy_store_is_no_exception() {
     let own = DeviceKey::from_raw([1; 32]).id();
     let at_device = |scopes: &[Scope]| {
         let (scopes, device) = (Scopes::of(scopes), Some(own.clone()));
-        DeviceApprover::of_session(Role::Operator, scopes, device, "a").unwrap()
+        DeviceApprover::of_session(&Rights::of_test(Role::Operator, scopes, device), "a").unwrap()
     };
     assert_eq!(at_device(&PAIRING).may_manage_legacy(), DENIED);
     assert_eq!(at_device(&[Scope::Admin]).may_manage_legacy(), YES);

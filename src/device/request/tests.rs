@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    access::approver::Approver,
+    access::{approver::Approver, authority::Rights},
     device::{approver::Listed, role::Scope},
 };
 
@@ -130,7 +130,8 @@ fn case_001_who_may_only_pair_leaves_an_admin_request_as_it_is() {
     requests.ask(wish(1, &[Scope::Admin]), id("a"), 0, UnixMs(0));
     let before = requests.open(UnixMs(0))[0].clone();
     let pairing = Scopes::of(&[Scope::Pairing]);
-    let caller = DeviceApprover::of_session(Role::Operator, pairing, None, "a").unwrap();
+    let caller =
+        DeviceApprover::of_session(&Rights::of_test(Role::Operator, pairing, None), "a").unwrap();
     let decided = requests.approve(&caller, &id("a"), before.revision(), UnixMs(1));
     assert_eq!(decided, Err(Undecided::Denied(Denied::Scope(Scope::Admin))));
     assert_eq!(requests.open(UnixMs(1)), [&before]);

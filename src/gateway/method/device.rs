@@ -67,13 +67,7 @@ struct OfDevice {
 
 /// The caller, as somebody who decides. The table has asked for the scope already.
 pub(super) fn approver(call: &Call, act: Act) -> Result<DeviceApprover, Box<Refused>> {
-    let session = &call.session;
-    let of = DeviceApprover::of_session(
-        session.role,
-        session.scopes,
-        session.token_device(),
-        &session.actor(),
-    );
+    let of = DeviceApprover::of_session(&call.session.rights(), &call.session.actor());
     of.ok_or_else(|| invalid(act.denial()))
 }
 

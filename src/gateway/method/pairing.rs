@@ -176,13 +176,7 @@ fn row(gateway: &Gateway, account: &Account, request: &PairingRequest) -> Value 
 
 /// The caller, as somebody who decides. The table has asked for the scope already.
 fn approver(call: &Call) -> Result<Approver, Box<Refused>> {
-    let session = &call.session;
-    let by = Approver::over_socket(
-        session.role,
-        session.scopes,
-        session.token_device(),
-        &session.actor(),
-    );
+    let by = Approver::over_socket(&call.session.rights(), &call.session.actor());
     by.ok_or_else(|| Box::new(refusal::missing_scope(Scope::Pairing, &[Scope::Pairing])))
 }
 

@@ -58,9 +58,7 @@ async fn code(call: &Call) -> Answer {
     if wants_join && !matches!(wished, Profile::Node | Profile::VoiceNode) {
         return Err(invalid("joinUrl needs bootstrapProfile `node` or `voice-node`"));
     }
-    let session = &call.session;
-    let device = session.token_device();
-    let by = DeviceApprover::of_session(session.role, session.scopes, device, &session.actor());
+    let by = DeviceApprover::of_session(&call.session.rights(), &call.session.actor());
     let by = by.ok_or_else(|| invalid(Act::Approve.denial()))?;
     let wish = Wish { public_url: params.public_url, local: false };
     let way = setup_way::find(&call.gateway, wish).await.map_err(invalid)?;

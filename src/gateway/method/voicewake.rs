@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Call, invalid, store_failed, unknown};
 use crate::{
+    access::authority::Authority,
     gateway::{
         Gateway, blocking,
         sessions::{Audience, Event},
@@ -139,7 +140,12 @@ async fn set(call: &Call) -> Answer {
     let kept = Kept { triggers: triggers.clone(), updated_at_ms: world::now().0 };
     let text = serde_json::to_vec_pretty(&kept).map_err(|error| invalid(error.to_string()))?;
     let path = call.gateway.state.voicewake();
-    blocking(move || private::replace(&path, &text)).await.map_err(|error| store_failed(&error))?;
+    let (store, by) = (Arc::clone(&call.gateway.store), call.session.rights());
+    let kept = blocking(move || {
+        let mut replace = || private::replace(&path, &text);
+        store.while_holding(&Authority::Session(by), &mut replace)
+    });
+    kept.await.map_err(|error| store_failed(&error))?;
     let event = Event::new("voicewake.changed", &shown(&triggers));
     Arc::clone(&call.gateway).sessions.broadcast(Audience::All, &event);
     Ok(shown(&triggers))

@@ -13,6 +13,7 @@ use crate::{
     access::{
         AccountKey, Contact,
         approver::Approver,
+        authority::Authority,
         owner::Owners,
         pairing::PairingRequest,
         records::{Block, Grant, Records},
@@ -40,8 +41,12 @@ pub(super) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    pub(super) fn open(store: &'a FileStore, now: UnixMs) -> Result<Self, StoreError> {
-        Self::on(Change::open(store, now)?)
+    pub(super) fn open(
+        store: &'a FileStore,
+        by: Option<&Authority>,
+        now: UnixMs,
+    ) -> Result<Self, StoreError> {
+        Self::on(Change::open(store, by, now)?)
     }
 
     /// Behind a lock that is held already.
@@ -291,7 +296,7 @@ pub(super) fn revoke(
     who: &Contact,
     now: UnixMs,
 ) -> Result<Vec<Contact>, StoreError> {
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(by.authority()), now)?;
     let people: BTreeSet<Contact> = desk.records.person(who).into_iter().collect();
     // Whoever says that he is this person says it of nobody now.
     desk.take_requests(|open| {
@@ -317,7 +322,7 @@ pub(super) fn block(
     now: UnixMs,
 ) -> Result<Blocked, StoreError> {
     use crate::store::Store as _;
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(by.authority()), now)?;
     let added = store.owners()?;
     let is_owner = |contact: &Contact| {
         let Contact { key, sender } = contact;
@@ -338,7 +343,7 @@ pub(super) fn unblock(
     who: &Contact,
     now: UnixMs,
 ) -> Result<Vec<Contact>, StoreError> {
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(by.authority()), now)?;
     let mut people: BTreeSet<Contact> =
         desk.records.on_channel(&who.key.channel, &who.sender).into_iter().collect();
     people.insert(who.clone());

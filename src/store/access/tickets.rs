@@ -91,7 +91,7 @@ impl AccessStore for FileStore {
         note: Option<&str>,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let mut desk = Desk::open(self, now)?;
+        let mut desk = Desk::open(self, Some(by.authority()), now)?;
         if !desk.records.annotate(&who.key.channel, &who.sender, note) {
             return Ok(false);
         }
@@ -107,7 +107,7 @@ impl AccessStore for FileStore {
         Ends { was, until }: Ends,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let mut desk = Desk::open(self, now)?;
+        let mut desk = Desk::open(self, Some(by.authority()), now)?;
         let now = desk.now;
         let is_blocked = desk.records.is_blocked(&who.key.channel, &who.sender);
         let as_shown = |grant: &&Grant| was.is_none() || grant.until == was;
@@ -128,7 +128,7 @@ impl AccessStore for FileStore {
     }
 
     fn open_link(&self, who: &Contact, code: &Ticket, now: UnixMs) -> Result<(), StoreError> {
-        let mut desk = Desk::open(self, now)?;
+        let mut desk = Desk::open(self, None, now)?;
         let now = desk.now;
         desk.records.links.retain(|link| link.contact != *who);
         let (digest, contact) = (code.digest(), who.clone());
@@ -154,7 +154,7 @@ impl AccessStore for FileStore {
         (note, until): (Option<&str>, UnixMs),
         now: UnixMs,
     ) -> Result<String, StoreError> {
-        let mut desk = Desk::open(self, now)?;
+        let mut desk = Desk::open(self, Some(by.authority()), now)?;
         let now = desk.now;
         let random: [u8; 4] = world::random()
             .map_err(|error| io("draw a name for", &self.state.access_records(), error))?;
@@ -175,7 +175,7 @@ impl AccessStore for FileStore {
     }
 
     fn uninvite(&self, by: &Approver, id: &str, now: UnixMs) -> Result<bool, StoreError> {
-        let mut desk = Desk::open(self, now)?;
+        let mut desk = Desk::open(self, Some(by.authority()), now)?;
         let now = desk.now;
         let before = desk.records.invitations.len();
         desk.records.invitations.retain(|one| one.id != id || !one.is_open(now));
@@ -197,7 +197,7 @@ impl AccessStore for FileStore {
         {
             return Ok(None);
         }
-        let mut desk = Desk::open(self, now)?;
+        let mut desk = Desk::open(self, None, now)?;
         let now = desk.now;
         let open = open_invitation(self, desk.records.invitations.iter(), code, now).cloned();
         let Some(open) = open else { return Ok(None) };

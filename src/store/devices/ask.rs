@@ -7,6 +7,7 @@ use openclaw_plugin_sdk::UnixMs;
 
 use super::{desk::Desk, memory::Live};
 use crate::{
+    access::authority::Authority,
     device::{
         identity::{DeviceId, Nonce},
         record::{ApprovedVia, Device},
@@ -33,7 +34,7 @@ pub(super) fn ask(store: &FileStore, wish: &Wish, now: UnixMs) -> Result<Ask, St
     if let Some(asked) = ask_in_memory(store, wish, now)? {
         return Ok(asked);
     }
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, None, now)?;
     let pending = store.pending()?.0;
     let mut requests = store.devices.requests(&pending);
     let unused = super::setup::unused(store, desk.now)?;
@@ -84,12 +85,12 @@ fn ask_in_memory(store: &FileStore, wish: &Wish, now: UnixMs) -> Result<Option<A
 
 pub(super) fn admit(
     store: &FileStore,
-    wish: &Wish,
-    via: ApprovedVia,
+    by: &Authority,
+    (wish, via): (&Wish, ApprovedVia),
     fresh: &[(Role, Token)],
     now: UnixMs,
 ) -> Result<Option<Arc<Device>>, StoreError> {
-    let (id, mut desk) = (wish.key.id(), Desk::open(store, now)?);
+    let (id, mut desk) = (wish.key.id(), Desk::open(store, Some(by), now)?);
     let now = desk.now;
     let is_removed = store.removed()?.0.row(id.as_str()).is_some();
     if is_removed || store.paired()?.0.table.row(id.as_str()).is_some() {
@@ -130,11 +131,12 @@ pub(super) fn admit(
 
 pub(super) fn issue(
     store: &FileStore,
+    by: &Authority,
     id: &DeviceId,
     fresh: &[(Role, Token)],
     now: UnixMs,
 ) -> Result<Option<Arc<Device>>, StoreError> {
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(by), now)?;
     let Some(mut device) = desk.device(id)? else { return Ok(None) };
     if !fresh.iter().all(|(role, token)| device.issue(token, *role, desk.now)) {
         return Ok(None);

@@ -49,7 +49,7 @@ pub(super) fn approve(
     decision: &Decision<'_>,
     now: UnixMs,
 ) -> Result<Result<Arc<Device>, Undecided>, StoreError> {
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(decision.by.authority()), now)?;
     let now = desk.now;
     let mut requests = store.devices.requests(&store.pending()?.0);
     let decided = requests.approve(decision.by, decision.id, decision.displayed, now);
@@ -74,7 +74,7 @@ pub(super) fn reject(
     decision: &Decision<'_>,
     now: UnixMs,
 ) -> Result<Result<DeviceRequest, Undecided>, StoreError> {
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(decision.by.authority()), now)?;
     let now = desk.now;
     let mut requests = store.devices.requests(&store.pending()?.0);
     let decided = requests.reject(decision.by, decision.id, decision.displayed, now);
@@ -94,7 +94,7 @@ pub(super) fn remove(
     id: &DeviceId,
     now: UnixMs,
 ) -> Result<Result<(), Untouched>, StoreError> {
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(by.authority()), now)?;
     let device = match managed(&desk, by, id)? {
         Ok(device) => device,
         Err(why) => return Ok(Err(why)),
@@ -115,7 +115,7 @@ pub(super) fn rename(
     label: &str,
     now: UnixMs,
 ) -> Result<Result<(), Untouched>, StoreError> {
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(by.authority()), now)?;
     let mut device = match managed(&desk, by, id)? {
         Ok(device) => device,
         Err(why) => return Ok(Err(why)),
@@ -137,7 +137,7 @@ pub(super) fn rotate(
     (role, scopes, fresh): (Role, Option<Scopes>, &Token),
     now: UnixMs,
 ) -> Result<Result<DeviceToken, Untouched>, StoreError> {
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(by.authority()), now)?;
     let mut device = match managed(&desk, by, id)? {
         Ok(device) if device.approved.roles.contains(&role) => device,
         Ok(_) => return Ok(Err(Untouched::Unknown)),
@@ -169,7 +169,7 @@ pub(super) fn revoke(
     role: Role,
     now: UnixMs,
 ) -> Result<Result<UnixMs, Untouched>, StoreError> {
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(by.authority()), now)?;
     let mut device = match managed(&desk, by, id)? {
         Ok(device) => device,
         Err(why) => return Ok(Err(why)),

@@ -11,6 +11,7 @@ use super::{
     table::{self, Edits, Table},
 };
 use crate::{
+    access::authority::Authority,
     device::{
         identity::{DeviceId, DeviceKey},
         record::Device,
@@ -29,9 +30,13 @@ pub(super) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// Waits for the lock. Every file of the folder is held, always in one order.
-    pub(super) fn open(store: &'a FileStore, now: UnixMs) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        store: &'a FileStore,
+        by: Option<&Authority>,
+        now: UnixMs,
+    ) -> Result<Self, StoreError> {
         Self::holding(
-            store,
+            (store, by),
             now,
             ["pending", "paired", "bootstrap", "removed"]
                 .map(|name| store.state.devices().join(format!("{name}.json"))),
@@ -39,20 +44,24 @@ impl<'a> Desk<'a> {
     }
 
     /// The same for the legacy nodes.
-    pub(super) fn of_nodes(store: &'a FileStore, now: UnixMs) -> Result<Self, StoreError> {
+    pub(super) fn of_nodes(
+        store: &'a FileStore,
+        by: Option<&Authority>,
+        now: UnixMs,
+    ) -> Result<Self, StoreError> {
         Self::holding(
-            store,
+            (store, by),
             now,
             ["pending", "paired"].map(|name| store.state.nodes().join(format!("{name}.json"))),
         )
     }
 
     fn holding(
-        store: &'a FileStore,
+        (store, by): (&'a FileStore, Option<&Authority>),
         now: UnixMs,
         files: impl IntoIterator<Item = PathBuf>,
     ) -> Result<Self, StoreError> {
-        let mut change = Change::open(store, now)?;
+        let mut change = Change::open(store, by, now)?;
         for file in files {
             change.hold(&file)?;
         }

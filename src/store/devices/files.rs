@@ -12,6 +12,7 @@ use super::{
     table::Edits,
 };
 use crate::{
+    access::authority::Authority,
     device::{
         approver::DeviceApprover,
         handshake::Setup,
@@ -67,12 +68,12 @@ impl DeviceStore for FileStore {
 
     fn admit_device(
         &self,
-        wish: &Wish,
-        via: ApprovedVia,
+        by: &Authority,
+        wish: (&Wish, ApprovedVia),
         fresh: &[(Role, Token)],
         now: UnixMs,
     ) -> Result<Option<Arc<Device>>, StoreError> {
-        ask::admit(self, wish, via, fresh, now)
+        ask::admit(self, by, wish, fresh, now)
     }
 
     fn approve_device(
@@ -97,11 +98,12 @@ impl DeviceStore for FileStore {
 
     fn issue_tokens(
         &self,
+        by: &Authority,
         id: &DeviceId,
         fresh: &[(Role, Token)],
         now: UnixMs,
     ) -> Result<Option<Arc<Device>>, StoreError> {
-        ask::issue(self, id, fresh, now)
+        ask::issue(self, by, id, fresh, now)
     }
 
     fn device_seen(&self, id: &DeviceId, token: Option<(Role, TokenDigest)>, now: UnixMs) {
@@ -119,7 +121,7 @@ impl DeviceStore for FileStore {
         if seen.is_empty() && !retries && codes.is_empty() {
             return Ok(());
         }
-        let mut desk = Desk::open(self, world::now())?;
+        let mut desk = Desk::open(self, None, world::now())?;
         let (paired, identity) = self.paired()?;
         let mut edits = Edits::new();
         for (id, seen) in &seen {

@@ -69,7 +69,7 @@ pub(super) fn ask(
     }
     let drawn = world::random().map(Nonce::from_random);
     let id = drawn.map_err(|error| io("draw an id for", &store.state.nodes(), error))?;
-    let mut desk = Desk::of_nodes(store, now)?;
+    let mut desk = Desk::of_nodes(store, None, now)?;
     let now = desk.now;
     let pending = store.node_pending()?;
     if let Some(answer) = answer(&pending.0, now) {
@@ -96,7 +96,7 @@ pub(super) fn approve(
     fresh: &Token,
     now: UnixMs,
 ) -> Result<Option<LegacyNode>, StoreError> {
-    let mut desk = Desk::of_nodes(store, now)?;
+    let mut desk = Desk::of_nodes(store, Some(by.authority()), now)?;
     let now = desk.now;
     let (pending, paired) = (store.node_pending()?, store.node_paired()?);
     let Some(request) = waiting(&pending.0, id, now) else { return Ok(None) };
@@ -125,7 +125,7 @@ pub(super) fn reject(
     id: &str,
     now: UnixMs,
 ) -> Result<Option<NodeRequest>, StoreError> {
-    let mut desk = Desk::of_nodes(store, now)?;
+    let mut desk = Desk::of_nodes(store, Some(by.authority()), now)?;
     let now = desk.now;
     let pending = store.node_pending()?;
     let Some(request) = waiting(&pending.0, id, now) else { return Ok(None) };
@@ -145,7 +145,7 @@ pub(super) fn change(
     now: UnixMs,
     change: impl FnOnce(Row) -> Option<Row>,
 ) -> Result<bool, StoreError> {
-    let mut desk = Desk::of_nodes(store, now)?;
+    let mut desk = Desk::of_nodes(store, Some(by.authority()), now)?;
     let paired = store.node_paired()?;
     let Some(row) = paired.0.row(name).and_then(table::object) else { return Ok(false) };
     let row = change(row).map(|mut row| {

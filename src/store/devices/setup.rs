@@ -46,7 +46,7 @@ pub(super) fn mint(
 ) -> Result<SetupCode, StoreError> {
     let drawn = world::random().map(Nonce::from_random);
     let id = drawn.map_err(|error| io("draw an id for", &store.state.devices(), error))?;
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(by.authority()), now)?;
     let code = SetupCode::mint(SetupId::from_text(id.as_str()), token, profile, desk.now);
     desk.put_codes(std::slice::from_ref(&code))?;
     let line = Line::by_device_approver(by, action::CODE_MINT, desk.now);
@@ -107,7 +107,7 @@ pub(super) fn redeem(
         }
         return Ok(Setup::Known(shown, after.profile));
     }
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, None, now)?;
     let Some(Judged { shown, before, after }) = judge(store, token, key, desk.now)? else {
         return Ok(Setup::Unknown);
     };
@@ -142,7 +142,7 @@ pub(super) fn cancel(
     these: Option<&[SetupId]>,
     now: UnixMs,
 ) -> Result<Vec<SetupId>, StoreError> {
-    let mut desk = Desk::open(store, now)?;
+    let mut desk = Desk::open(store, Some(by.authority()), now)?;
     let codes = store.codes()?.0;
     let is_meant = |code: &&SetupCode| match (these, &code.state) {
         (_, State::Cancelled) => false,

@@ -1,5 +1,6 @@
 //! The store of devices, with real files: what it decides, what it refuses, what survives.
 
+mod authority;
 mod codes;
 mod crash;
 mod decide;
@@ -19,7 +20,10 @@ use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::*;
 use crate::{
-    access::approver::Approver,
+    access::{
+        approver::Approver,
+        authority::{Rights, Shown},
+    },
     device::{
         approver::Listed,
         request::{Asked, Described},
@@ -44,10 +48,16 @@ fn host() -> DeviceApprover {
     DeviceApprover::of(&Approver::on_host(1000), Listed::Commands)
 }
 
+/// What the device of this number does with its token.
+fn rights(number: u8, scopes: &[Scope]) -> Rights {
+    let (scopes, device) = (Scopes::of(scopes), Some(key(number).id()));
+    let shown = Shown::DeviceToken(token(number).digest());
+    Rights { role: Role::Operator, scopes, device, shown }
+}
+
 /// Whoever sits at this device and may only pair.
-fn pairer(device: &DeviceId) -> DeviceApprover {
-    let scopes = Scopes::of(&[Scope::Pairing]);
-    DeviceApprover::of_session(Role::Operator, scopes, Some(device.clone()), "device").unwrap()
+fn pairer(number: u8) -> DeviceApprover {
+    DeviceApprover::of_session(&rights(number, &[Scope::Pairing]), "device").unwrap()
 }
 
 fn key(number: u8) -> DeviceKey {
@@ -141,7 +151,7 @@ impl Bed {
         let request = self.asks(&wish(number, asked));
         self.approves(&request).unwrap();
         let fresh: Vec<_> = roles.into_iter().map(|role| (role, token(number))).collect();
-        self.store.issue_tokens(&request.device, &fresh, NOW).unwrap().unwrap()
+        self.store.issue_tokens(&Authority::Host, &request.device, &fresh, NOW).unwrap().unwrap()
     }
 
     fn approves(&self, request: &DeviceRequest) -> Result<Arc<Device>, Undecided> {

@@ -248,7 +248,7 @@ fn case_047_who_has_lost_his_lock_changes_nothing() {
     let request = bed.opened("default", "4711");
     let path = bed.path("telegram-pairing.json");
     let before = bed.snapshot();
-    let mut change = change::Change::open(&bed.store, NOW).unwrap();
+    let mut change = change::Change::open(&bed.store, None, NOW).unwrap();
     change.hold(&path).unwrap();
     let line = Line::by(&by(), "deny", NOW).of(&request.key).about("4711").deciding(&request.id);
     // The machine slept, and somebody took our lock for left behind.

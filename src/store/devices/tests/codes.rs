@@ -160,7 +160,7 @@ fn a_device_let_in_by_its_code_lives_by_it_and_one_whose_code_was_taken_back_is_
     let fresh = [(Role::Node, token(20)), (Role::Operator, token(21))];
     let admit = |number: u8| {
         let wish = wish(number, asked.clone());
-        bed.store.admit_device(&wish, ApprovedVia::Code, &fresh, NOW).unwrap()
+        bed.store.admit_device(&Authority::Host, (&wish, ApprovedVia::Code), &fresh, NOW).unwrap()
     };
     assert_eq!(admit(5).unwrap().via, ApprovedVia::Code);
     let again = redeems(&bed.other(), 1, 5, NOW);

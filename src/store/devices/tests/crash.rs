@@ -37,7 +37,8 @@ fn act(store: &FileStore, deed: &str) {
     match deed {
         "admit" => {
             let wish = wish(8, operator(&[Scope::Read]));
-            let admitted = store.admit_device(&wish, ApprovedVia::Silent, &fresh, NOW);
+            let admitted =
+                store.admit_device(&Authority::Host, (&wish, ApprovedVia::Silent), &fresh, NOW);
             assert!(admitted.unwrap().is_some());
         }
         "approve" => {
@@ -48,7 +49,9 @@ fn act(store: &FileStore, deed: &str) {
         "bind" => assert!(waits(redeems(store, 9, 5, NOW))),
         "cancel" => assert_eq!(store.cancel_codes(&by, None, NOW).unwrap().len(), 1),
         "fetch" => assert!(matches!(redeems(store, 3, 3, NOW), Setup::Known(Ok(_), _))),
-        "issue" => assert!(store.issue_tokens(&first, &fresh, NOW).unwrap().is_some()),
+        "issue" => {
+            assert!(store.issue_tokens(&Authority::Host, &first, &fresh, NOW).unwrap().is_some())
+        }
         "mint" => drop(store.mint_code(&by, Profile::Full, &token(71), NOW).unwrap()),
         "reject" => {
             let request = waiting(store, 2).unwrap();

@@ -18,7 +18,7 @@ fn a_phone_waits_is_approved_and_known_to_every_process() {
         Setup::Known(Ok(Standing::Approved { .. }), Profile::Limited)
     ));
     let fresh = [(Role::Node, token(1)), (Role::Operator, token(2))];
-    bed.store.issue_tokens(&request.device, &fresh, NOW).unwrap().unwrap();
+    bed.store.issue_tokens(&Authority::Host, &request.device, &fresh, NOW).unwrap().unwrap();
     let other = bed.other();
     let seen = known(&other, 1);
     assert!(seen.tokens[&Role::Operator].digest.matches(&token(2).digest()));
@@ -78,15 +78,11 @@ fn case_068_a_revoked_role_comes_back_by_an_approval_only() {
     assert_eq!(bed.store.revoke_token(&host(), &id, Role::Operator, later(9)).unwrap(), Ok(at));
     for store in [&bed.store, &bed.other()] {
         let fresh = [(Role::Operator, token(7))];
-        assert!(store.issue_tokens(&id, &fresh, NOW).unwrap().is_none());
+        assert!(store.issue_tokens(&Authority::Host, &id, &fresh, NOW).unwrap().is_none());
         let rotated = store.rotate_token(&host(), &id, (Role::Operator, None, &token(7)), NOW);
         assert_eq!(rotated.unwrap().unwrap_err(), Untouched::Denied(Denied::NotYours));
-        let admitted = store.admit_device(
-            &wish(1, operator(&[Scope::Read])),
-            ApprovedVia::Silent,
-            &fresh,
-            NOW,
-        );
+        let silently = (&wish(1, operator(&[Scope::Read])), ApprovedVia::Silent);
+        let admitted = store.admit_device(&Authority::Host, silently, &fresh, NOW);
         assert!(admitted.unwrap().is_none());
     }
     assert!(!bed.device(1).may_be(Role::Operator));
@@ -108,10 +104,10 @@ fn case_070_a_removed_device_stays_removed_whatever_is_written_past_us() {
     bed.write("devices/paired.json", before);
     assert!(bed.is_removed(1) && bed.store.devices().unwrap().is_empty());
     let fresh = [(Role::Operator, token(1))];
-    let via = ApprovedVia::Silent;
-    let admitted = bed.other().admit_device(&wish(1, operator(&[])), via, &fresh, NOW);
+    let silently = (&wish(1, operator(&[])), ApprovedVia::Silent);
+    let admitted = bed.other().admit_device(&Authority::Host, silently, &fresh, NOW);
     assert!(admitted.unwrap().is_none());
-    assert!(bed.store.issue_tokens(&id, &fresh, NOW).unwrap().is_none());
+    assert!(bed.store.issue_tokens(&Authority::Host, &id, &fresh, NOW).unwrap().is_none());
     // Only an owner lifts it, and the rights of before do not come with it.
     let request = bed.asks(&wish(1, operator(&[Scope::Talk])));
     bed.approves(&request).unwrap();
@@ -138,7 +134,7 @@ fn a_code_dies_with_the_rights_of_its_device() {
         match act {
             "remove" => bed.store.remove_device(&host(), &id, NOW).unwrap().unwrap(),
             "rotate" => {
-                bed.store.issue_tokens(&id, &fresh, NOW).unwrap().unwrap();
+                bed.store.issue_tokens(&Authority::Host, &id, &fresh, NOW).unwrap().unwrap();
                 let change = (Role::Operator, None, &token(99));
                 let kept = bed.store.rotate_token(&host(), &id, change, NOW).unwrap().unwrap();
                 assert_eq!(kept.scopes, Profile::Limited.scopes());
@@ -162,7 +158,7 @@ fn whoever_may_only_pair_manages_his_own_device() {
     let bed = Bed::new();
     let own = bed.pairs(1, operator(&[Scope::Pairing])).id();
     let foreign = bed.pairs(2, operator(&[Scope::Read])).id();
-    let by = pairer(&own);
+    let by = pairer(1);
     let denied = Err(Untouched::Denied(Denied::NotYours));
     assert_eq!(bed.store.remove_device(&by, &foreign, NOW).unwrap(), denied);
     assert_eq!(bed.store.rename_device(&by, &foreign, "x", NOW).unwrap(), denied);

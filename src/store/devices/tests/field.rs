@@ -148,7 +148,12 @@ fn case_044_a_damaged_file_stops_the_start_and_is_not_rewritten() {
             assert!(matches!(refused, StoreError::Damaged { .. }), "{name} {text} {refused}");
             let (device, code) = (wish(1, operator(&[Scope::Read])), token(1));
             let fresh = [(Role::Operator, token(2))];
-            let admitted = bed.store.admit_device(&device, ApprovedVia::Silent, &fresh, NOW);
+            let admitted = bed.store.admit_device(
+                &Authority::Host,
+                (&device, ApprovedVia::Silent),
+                &fresh,
+                NOW,
+            );
             let minted = bed.store.mint_code(&host(), Profile::Limited, &code, NOW);
             if name == "paired" || name == "removed" {
                 admitted.unwrap_err();

@@ -127,7 +127,7 @@ fn case_045_what_cannot_be_written_did_not_happen() {
         store.redeem_code(&token(9).digest(), &key(5), NOW).unwrap_err();
         store.ask_device(&wish(3, operator(&[])), NOW).unwrap_err();
         let fresh = [(Role::Operator, token(7))];
-        store.issue_tokens(&id, &fresh, NOW).unwrap_err();
+        store.issue_tokens(&Authority::Host, &id, &fresh, NOW).unwrap_err();
         assert!(bed.device(1).tokens[&Role::Operator].digest.matches(&token(1).digest()));
         assert!(matches!(store.device(&request.device).unwrap(), Known::Stranger));
         assert_eq!(store.device_requests(NOW).unwrap().len(), 1);

@@ -1,0 +1,86 @@
+//! Whether what a change rests on is still there. Asked under the lock, so that nothing is decided by what was taken
+//! away while it waited.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use super::{Store, StoreError, devices::Known, files::FileStore};
+use crate::{
+    access::authority::{Authority, Grounds, Rights, SecretMark, Shown},
+    device::{handshake::Setup, record::Device, setup_code::Standing, token::DeviceToken},
+    store::devices::DeviceStore,
+    world,
+};
+
+/// What the configuration says, and the order of its changes and ours.
+#[derive(Debug, Default)]
+pub(super) struct Relied {
+    order: RwLock<()>,
+    grounds: Mutex<Arc<Grounds>>,
+}
+
+impl Relied {
+    /// From here on this holds; a change that has begun ends before.
+    pub(super) fn on(&self, grounds: Grounds) {
+        let _order = self.order.write().unwrap_or_else(PoisonError::into_inner);
+        *self.grounds.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(grounds);
+    }
+
+    /// Nothing else will hold until this is dropped.
+    pub(super) fn order(&self) -> RwLockReadGuard<'_, ()> {
+        self.order.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Arc<Grounds> {
+        Arc::clone(&self.grounds.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_present(&self, mark: &SecretMark) -> bool {
+        self.now().secret.as_ref().is_some_and(|present| present.is(mark))
+    }
+}
+
+/// True while it is there.
+pub(super) fn holds(store: &FileStore, by: &Authority) -> Result<bool, StoreError> {
+    match by {
+        Authority::Host => Ok(true),
+        Authority::Owner(owner) => {
+            Ok(store.relied.now().owners.0.contains(owner) || store.owners()?.0.contains(owner))
+        }
+        Authority::Newcomer(Shown::Secret(mark)) => Ok(store.relied.is_present(mark)),
+        // Whoever lets a device in by its code looks whether the code is bound to it.
+        Authority::Newcomer(Shown::SetupCode(_)) => Ok(true),
+        Authority::Newcomer(Shown::DeviceToken(_)) => Ok(false),
+        Authority::Session(rights) => session(store, rights),
+    }
+}
+
+fn session(store: &FileStore, rights: &Rights) -> Result<bool, StoreError> {
+    if let Shown::Secret(mark) = &rights.shown
+        && !store.relied.is_present(mark)
+    {
+        return Ok(false);
+    }
+    let Some(id) = &rights.device else { return Ok(matches!(rights.shown, Shown::Secret(_))) };
+    match store.device(id)? {
+        Known::Device(device) => of_device(store, rights, &device),
+        Known::Removed | Known::Stranger => Ok(false),
+    }
+}
+
+fn of_device(store: &FileStore, rights: &Rights, device: &Device) -> Result<bool, StoreError> {
+    let Some(approved) = device.scopes_as(rights.role) else { return Ok(false) };
+    if approved.lacks(rights.scopes).is_some() {
+        return Ok(false);
+    }
+    match &rights.shown {
+        Shown::Secret(_) => Ok(true),
+        Shown::DeviceToken(shown) => {
+            let same = |token: &&DeviceToken| token.is_good() && token.digest.matches(shown);
+            Ok(device.tokens.get(&rights.role).as_ref().is_some_and(same))
+        }
+        Shown::SetupCode(shown) => {
+            let code = store.code_shown(shown, &device.key, world::now())?;
+            Ok(matches!(code, Setup::Known(Ok(Standing::Approved { .. }), _)))
+        }
+    }
+}

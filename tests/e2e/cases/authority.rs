@@ -1,0 +1,138 @@
+//! What was taken away while a call, a connect or a message waited for the store's lock decides nothing any more.
+
+use std::{fs::File, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{OWNED, reload::changed, sockets};
+use crate::{
+    process::Home,
+    wire::{Key, Wire},
+    world::{World, number},
+};
+
+const OWNER: i64 = 1001;
+
+/// The writer's lock of a state folder, until it is dropped.
+fn hold(home: &Home) -> File {
+    let path = home.state().join("audit/access.jsonl.oc-lock");
+    let lock = File::options().create(true).append(true).open(path).unwrap();
+    lock.lock().unwrap();
+    lock
+}
+
+fn lines(home: &Home) -> Vec<Value> {
+    let log = home.read("audit/access.jsonl");
+    log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Until calls that were sent wait for the lock.
+async fn a_while() {
+    tokio::time::sleep(Duration::from_millis(400)).await;
+}
+
+/// A local device with all rights, by its own token.
+async fn device(port: u16, key: &Key) -> Wire {
+    let mut wire = Wire::open(port).await;
+    let shared = json!({ "token": sockets::TOKEN });
+    let params = wire.signed(key, Wire::params("operator", &sockets::ALL, shared));
+    let hello = wire.connect(params).await.unwrap();
+    let own = json!({ "deviceToken": hello["auth"]["deviceToken"] });
+    let mut wire = Wire::open(port).await;
+    let params = wire.signed(key, Wire::params("operator", &sockets::ALL, own));
+    wire.connect(params).await.unwrap();
+    wire
+}
+
+#[tokio::test]
+async fn case_123_calls_in_flight_of_a_device_that_has_lost_its_rights_change_nothing() {
+    let (home, gateway) = sockets::gateway("");
+    let other = Key::new(2);
+    let _other = device(gateway.port, &other).await;
+    let losses = [
+        ("device.pair.remove", "device-remove"),
+        ("device.token.rotate", "token-rotate"),
+        ("device.token.revoke", "token-revoke"),
+    ];
+    let mut seeds = 10..;
+    for (method, action) in losses {
+        let key = Key::new(seeds.next().unwrap());
+        let mut wire = device(gateway.port, &key).await;
+        let lock = hold(&home);
+        wire.ask(method, json!({ "deviceId": key.id(), "role": "operator" })).await;
+        a_while().await;
+        for call in 0..60 {
+            let label = format!("{action} {call}");
+            wire.ask("device.pair.rename", json!({ "deviceId": other.id(), "label": label })).await;
+        }
+        wire.ask("voicewake.set", json!({ "triggers": [action] })).await;
+        a_while().await;
+        drop(lock);
+        assert_eq!(wire.closed().await.0, 4001, "{method}");
+        a_while().await;
+        let (lines, actor) = (lines(&home), format!("device:{}", key.id()));
+        let gone = lines.iter().rposition(|line| line["action"] == action).unwrap();
+        let late = lines[gone + 1..].iter().filter(|line| line["actor"] == actor);
+        assert_eq!(late.count(), 0, "{lines:#?}");
+        assert!(!home.read("settings/voicewake.json").contains(action));
+    }
+    assert!(gateway.stop().success());
+}
+
+#[tokio::test]
+async fn case_124_a_connect_that_waits_while_the_shared_token_changes_is_not_paired() {
+    let (home, gateway) = sockets::gateway("");
+    let mut admin = sockets::admin(&gateway).await;
+    let (fresh, known) = (Key::new(1), Key::new(2));
+    drop(device(gateway.port, &known).await);
+    let first = home.read("config.toml");
+    let other = first.replace(sockets::TOKEN, "another-token-of-the-same-gateway");
+    let mut connecting = Vec::new();
+    let lock = hold(&home);
+    for key in [&fresh, &known] {
+        let mut wire = Wire::open(gateway.port).await;
+        let shared = json!({ "token": sockets::TOKEN });
+        let params = wire.signed(key, Wire::params("operator", &sockets::ALL, shared));
+        let id = wire.ask("connect", params).await;
+        connecting.push((wire, id));
+    }
+    let label = json!({ "deviceId": known.id(), "label": "by the old token" });
+    admin.ask("device.pair.rename", label).await;
+    a_while().await;
+    let before = home.read("devices/paired.json");
+    changed(&home, &other, "configuration reloaded").await;
+    drop(lock);
+    for (wire, id) in &mut connecting {
+        let refused = wire.answer(id).await.unwrap_err();
+        assert_eq!(refused["code"], "UNAVAILABLE", "{refused}");
+    }
+    assert_eq!(admin.closed().await.0, 4001);
+    assert!(!home.read("devices/paired.json").contains(&fresh.id()));
+    assert_eq!(home.read("devices/paired.json"), before, "nobody got a token, or a name");
+    assert!(gateway.stop().success());
+}
+
+#[tokio::test]
+async fn case_123_an_owner_who_was_removed_while_their_decision_waited_decides_nothing() {
+    let mut world = World::start(OWNED).await;
+    let ann = number("ann");
+    world.say("ann", "hello").await;
+    let told = world.next(ann).await;
+    let code = told.split_whitespace().find(|word| word.len() == 8 && *word == word.to_uppercase());
+    let code = code.unwrap().to_owned();
+    world.next(OWNER).await;
+    let first = world.home.read("config.toml");
+    let other = first.replace("telegram:1001", "telegram:1002");
+    assert_ne!(first, other);
+    let lock = hold(&world.home);
+    world.say("owner", &format!("/pairing approve {code}")).await;
+    a_while().await;
+    changed(&world.home, &other, "configuration reloaded").await;
+    drop(lock);
+    a_while().await;
+    let told = world.unread(OWNER).join(" ");
+    assert!(!told.contains("Approved"), "{told}");
+    assert!(!world.home.read("credentials/telegram-default-allowFrom.json").contains("ann"));
+    assert!(lines(&world.home).iter().all(|line| line["action"] != "approve"));
+    world.stop();
+}
