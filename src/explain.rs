@@ -81,7 +81,7 @@ pub fn explain(
     let standing = store.standing(key, sender, now)?;
     let lists = Lists { listed: &account.allow_from, approved: &approved, standing };
     let verdict = judge(account.dm_policy, configured || claimed, lists, sender);
-    let (rule, place) = because(store, asked, (verdict, standing, configured))?;
+    let (rule, place) = because(store, asked, (verdict, standing, configured), now)?;
     let verdict = match verdict {
         Verdict::Admit(_) => "admitted",
         Verdict::Ignore => "ignored",
@@ -151,6 +151,7 @@ fn because(
     store: &dyn Store,
     Asked { config, state, contact }: Asked<'_>,
     (verdict, standing, configured): (Verdict, Standing, bool),
+    now: UnixMs,
 ) -> Result<(String, Option<String>), StoreError> {
     let Contact { key, sender } = contact;
     let policy = config.account(key).map_or("none", |account| account.dm_policy.word());
@@ -176,7 +177,7 @@ fn because(
         Verdict::Admit(Ground::Approved) => match records.grant(key, sender) {
             Some(grant) if standing == Standing::Granted => {
                 let end = grant
-                    .until
+                    .ends(now)
                     .map_or("for good".to_owned(), |until| format!("until {}", world::iso(until)));
                 let since = world::iso(grant.since);
                 (format!("{} let him in {end}, on {since}", grant.by), Some(records_at))

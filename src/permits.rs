@@ -151,7 +151,7 @@ pub fn all(
         let others = records.person(contact).into_iter().filter(|one| one != contact);
         others.map(|one| one.to_string()).collect()
     };
-    let holders = store.holders(channel)?;
+    let holders = store.holders(channel, now)?;
     let let_in = holders.into_iter().map(|holder| {
         let contact = &holder.contact;
         let state = match holder.until {

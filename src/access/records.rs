@@ -27,9 +27,16 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// True while it lasts. One that begins in the future is of a clock set back: it does not last.
+    /// When it ends, where it does. One that begins in the future is of a clock set back: it began when it was made,
+    /// and has its whole time before it.
+    pub fn ends(&self, now: UnixMs) -> Option<UnixMs> {
+        let ahead = self.since.0.saturating_sub(now.0);
+        self.until.map(|until| UnixMs(until.0.saturating_sub(ahead)))
+    }
+
+    /// True while it lasts.
     pub fn lasts(&self, now: UnixMs) -> bool {
-        self.since <= now && self.until.is_none_or(|until| now < until)
+        self.ends(now).is_none_or(|ends| now < ends)
     }
 }
 
@@ -315,18 +322,20 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_lasts_until_its_end_and_not_before_its_beginning() {
+    fn a_grant_lasts_until_its_end_and_all_its_time_where_the_clock_was_set_back() {
         let ann = contact("telegram", "7");
         let mut records = Records::default();
         records.let_in(grant(&ann, Some(5_000)));
         for (now, meant) in [
-            (999, Standing::Unknown),
+            (0, Standing::Granted),
+            (999, Standing::Granted),
             (1_000, Standing::Granted),
             (4_999, Standing::Granted),
             (5_000, Standing::Unknown),
         ] {
             assert_eq!(standing(&records, &ann, now), meant, "{now}");
         }
+        assert_eq!(records.grants[0].ends(UnixMs(400)), Some(UnixMs(4_400)));
         records.let_in(grant(&ann, None));
         assert_eq!(standing(&records, &ann, u64::MAX), Standing::Granted);
         assert_eq!(standing(&records, &contact("webchat", "7"), 2_000), Standing::Unknown);

@@ -35,7 +35,7 @@ pub trait AccessStore {
     fn records(&self) -> Result<Arc<Index>, StoreError>;
 
     /// Everybody whom the store lets in on a channel, or on all, by the lists and by the records; ended grants too.
-    fn holders(&self, channel: Option<&str>) -> Result<Vec<Holder>, StoreError>;
+    fn holders(&self, channel: Option<&str>, now: UnixMs) -> Result<Vec<Holder>, StoreError>;
 
     /// Takes every stored grant of this id away, and of every id that is joined to it, and forgets that they are
     /// joined. The ids that lost something; none where nobody had anything.

@@ -132,7 +132,7 @@ fn grants_of(key: &AccountKey, config: &Config, store: &dyn Store) -> Result<Vec
     let (records, now) = (store.records()?, Host::now());
     let recorded = records.records().grants.iter();
     for one in recorded.filter(|one| one.contact.key == *key && one.lasts(now)) {
-        let from = one.until.map_or(From::Approved, From::ApprovedUntil);
+        let from = one.ends(now).map_or(From::Approved, From::ApprovedUntil);
         grants.push(grant(one.contact.sender.to_string(), from));
     }
     // A block beats the configuration too, but not a seat.

@@ -12,7 +12,11 @@ use crate::{
 };
 
 /// Everybody, ordered by channel, account and id.
-pub(super) fn holders(store: &FileStore, channel: Option<&str>) -> Result<Vec<Holder>, StoreError> {
+pub(super) fn holders(
+    store: &FileStore,
+    channel: Option<&str>,
+    now: UnixMs,
+) -> Result<Vec<Holder>, StoreError> {
     let meant = |key: &AccountKey| channel.is_none_or(|channel| key.channel == channel);
     let mut index = store.index.lock().unwrap_or_else(PoisonError::into_inner);
     let index = index.get_or_insert_with(|| Index::open(&store.state));
@@ -37,7 +41,7 @@ pub(super) fn holders(store: &FileStore, channel: Option<&str>) -> Result<Vec<Ho
         all.push(Holder {
             contact: grant.contact.clone(),
             since: Some(since.map_or(grant.since, |since| since.min(grant.since))),
-            until: grant.until,
+            until: grant.ends(now),
             by: Some(grant.by.clone()),
             how,
         });

@@ -52,8 +52,8 @@ impl AccessStore for FileStore {
         self.records.get(&self.state, &(), path, |found| super::index(found.first()))
     }
 
-    fn holders(&self, channel: Option<&str>) -> Result<Vec<Holder>, StoreError> {
-        holders::holders(self, channel)
+    fn holders(&self, channel: Option<&str>, now: UnixMs) -> Result<Vec<Holder>, StoreError> {
+        holders::holders(self, channel, now)
     }
 
     fn revoke(

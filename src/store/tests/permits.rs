@@ -224,7 +224,7 @@ fn a_note_and_the_holders_say_who_is_who() {
     assert!(!bed.store.annotate(&by(), &at("default", "1"), Some("Ann"), NOW).unwrap());
     let records = bed.store.records().unwrap();
     assert_eq!(records.records().note("telegram", &id("1")), Some("Ann"));
-    let holders = bed.store.holders(Some("telegram")).unwrap();
+    let holders = bed.store.holders(Some("telegram"), NOW).unwrap();
     let shown: Vec<(Contact, Option<UnixMs>, Option<&str>)> = holders
         .iter()
         .map(|holder| (holder.contact.clone(), holder.until, holder.by.as_deref()))
@@ -236,7 +236,23 @@ fn a_note_and_the_holders_say_who_is_who() {
             (at("work", "2"), Some(later(DAY)), Some("uid:1000"))
         ]
     );
-    assert!(bed.store.holders(Some("webchat")).unwrap().is_empty());
+    assert!(bed.store.holders(Some("webchat"), NOW).unwrap().is_empty());
+}
+
+#[test]
+fn a_clock_set_back_by_an_hour_makes_no_guest_a_stranger_and_the_list_agrees() {
+    let bed = Bed::new();
+    let request = bed.opened("default", "2");
+    bed.rule(&request, Decision::Approve, Some(later(DAY)));
+    for back in [0, 1, 3_600_000, 7 * DAY] {
+        let now = UnixMs(NOW.0 - back);
+        for store in [&bed.store, &open(bed.dir.path())] {
+            let standing = store.standing(&key("default"), &id("2"), now).unwrap();
+            assert_eq!(standing, Standing::Granted, "{back}");
+            let listed = store.holders(None, now).unwrap().remove(0);
+            assert_eq!(listed.until, Some(UnixMs(now.0 + DAY)), "{back}");
+        }
+    }
 }
 
 #[test]
