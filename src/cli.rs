@@ -33,6 +33,7 @@ use self::{
     host::Host,
     output::Output,
 };
+use crate::store::UNFINISHED;
 
 /// A chat gateway that lets in nobody whom its owner has not approved.
 #[derive(Debug, Parser)]
@@ -144,20 +145,28 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     if !is_stateless && !matches!(&cli.command, Command::Gateway(gateway) if gateway.serves()) {
         host.act_as_owner()?;
     }
-    match cli.command {
-        Command::Gateway(gateway) => gateway.run(&host, output),
-        Command::Pairing(pairing) => pairing.run(&host, output),
-        Command::Access(access) => access.run(&host, output),
-        Command::Devices(devices) => devices.run(&host, output),
-        Command::Node(node) => node.run(&host, output),
-        Command::Nodes(nodes) => nodes.run(&host, output),
-        Command::Status(status) => status.run(&host, output),
-        Command::Channels(channels) => channels.run(&host, output),
-        Command::Qr(qr) => qr.run(&host, output),
-        Command::Owner(owner) => owner.run(&host, output),
-        Command::Config(config) => config.run(&host, output),
+    let done = run(&host, cli.command, output);
+    if host.has_left_something() {
+        output.note(UNFINISHED);
+    }
+    done
+}
+
+fn run(host: &Host, command: Command, output: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Gateway(gateway) => gateway.run(host, output),
+        Command::Pairing(pairing) => pairing.run(host, output),
+        Command::Access(access) => access.run(host, output),
+        Command::Devices(devices) => devices.run(host, output),
+        Command::Node(node) => node.run(host, output),
+        Command::Nodes(nodes) => nodes.run(host, output),
+        Command::Status(status) => status.run(host, output),
+        Command::Channels(channels) => channels.run(host, output),
+        Command::Qr(qr) => qr.run(host, output),
+        Command::Owner(owner) => owner.run(host, output),
+        Command::Config(config) => config.run(host, output),
         Command::Plugins(plugins) => plugins.run(output),
-        Command::Audit(audit) => audit.run(&host, output),
+        Command::Audit(audit) => audit.run(host, output),
         Command::Completions(completions) => Ok(completions.run(output)),
     }
 }

@@ -31,7 +31,7 @@ use std::{
     sync::Arc,
 };
 
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{CommandError, UnixMs};
 
 use crate::access::{
     AccountKey,
@@ -61,6 +61,10 @@ pub trait Store: devices::DeviceStore + access::AccessStore {
 
     /// The owners that were added or claimed. One `stat` while nothing changed.
     fn owners(&self) -> Result<Arc<Owners>, StoreError>;
+
+    /// True while the last decision counts, but its files are not all in place, since the disk has failed. Whoever
+    /// takes the lock next finishes it.
+    fn is_unfinished(&self) -> bool;
 
     /// From here on the configuration says this about who decides. Waits for the change that is being made.
     fn rely_on(&self, grounds: Grounds);
@@ -159,9 +163,9 @@ pub struct Note<'a> {
     pub subject: &'a str,
 }
 
-/// Why the store could not do it. No code stands in the text. Nothing was changed; only where a disk fails
-/// between the line in the access log and the rename does the decision count all the same, and is finished by
-/// whoever takes the lock next.
+/// Why the store could not do it: nothing was changed. Only after [`Self::InDoubt`] is that not known. No code stands
+/// in the text. Where a disk fails after the line in the access log, the change is done and no error: see
+/// [`Store::is_unfinished`].
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another program holds the file and does not let go.
@@ -182,6 +186,14 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// The line in the access log could be neither written whole nor taken back.
+    #[error("{IN_DOUBT}: cannot write {path}: {source}", path = path.display())]
+    InDoubt {
+        /// The access log.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
     /// What the right to this rested on is gone since it was asked for.
     #[error("the right to do this was taken away meanwhile")]
     Withdrawn,
@@ -195,6 +207,31 @@ pub enum StoreError {
         /// What it said.
         source: std::io::Error,
     },
+}
+
+const IN_DOUBT: &str = "it is not known whether this was done; the next start decides it, and the access log then says";
+
+/// What is told where a decision counts, and its files are not all in place.
+pub const UNFINISHED: &str = "The last decision counts, but not all of its files could be written: that is finished at \
+     the next decision or start. Look at the disk.";
+
+impl StoreError {
+    /// The error, and what it means for what was to be done.
+    pub fn told(&self) -> String {
+        match self {
+            Self::InDoubt { .. } => self.to_string(),
+            _ => format!("nothing was changed: {self}"),
+        }
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::InDoubt { .. } => Self::InDoubt(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
 }
 
 fn io(doing: &'static str, path: &Path, source: std::io::Error) -> StoreError {

@@ -125,7 +125,9 @@ impl From<StoreError> for Failure {
             StoreError::Damaged { .. } => {
                 Some("repair the file, or put a copy of it back; nothing was changed")
             }
-            StoreError::Io { .. } | StoreError::Withdrawn => None,
+            StoreError::Io { .. } => Some("nothing was changed"),
+            StoreError::InDoubt { .. } => Some("start the gateway, then look: openclaw audit show"),
+            StoreError::Withdrawn => None,
         };
         let failure = Self::from(anyhow::Error::from(error));
         Self { hint: hint.map(str::to_owned), ..failure }

@@ -2,6 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,12 +29,13 @@ use crate::{
 pub(super) struct Host {
     config: Option<PathBuf>,
     env: fn(&str) -> Option<String>,
+    unfinished: Arc<AtomicBool>,
 }
 
 impl Host {
     /// The machine this process runs on, with the file that `--config` names.
     pub(super) fn of_process(config: Option<PathBuf>) -> Self {
-        Self { config, env }
+        Self { config, env, unfinished: Arc::default() }
     }
 
     /// The state folder. It need not exist.
@@ -52,7 +57,13 @@ impl Host {
 
     /// The store in the state folder.
     pub(super) fn store(&self) -> Result<FileStore, Failure> {
-        Ok(FileStore::new(self.state()?, parse_sender))
+        let store = FileStore::new(self.state()?, parse_sender);
+        Ok(store.telling(Arc::clone(&self.unfinished)))
+    }
+
+    /// True where a decision of this command counts, and is not in all its files yet.
+    pub(super) fn has_left_something(&self) -> bool {
+        self.unfinished.load(Ordering::Relaxed)
     }
 
     /// The configuration file that is read, whether it is there or not.

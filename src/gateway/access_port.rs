@@ -45,7 +45,7 @@ impl Port {
         call: impl FnOnce(&dyn crate::store::Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, CommandError> {
         let store = Arc::clone(&self.gateway.store);
-        blocking(move || call(&*store)).await.map_err(failed)
+        Ok(blocking(move || call(&*store)).await?)
     }
 }
 

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     access::{Ground, approver::Approver},
     registry,
-    store::Note,
+    store::{Note, UNFINISHED},
     world,
 };
 
@@ -83,7 +83,16 @@ async fn invoke(
     port: &Port,
 ) -> Vec<Reply> {
     match (command.run)(Invocation { prefix, args: words.args, gateway: port }).await {
-        Ok(replies) => replies,
+        Ok(mut replies) => {
+            if command.access == Access::Owner && port.gateway.store.is_unfinished() {
+                replies.push(Text::plain(UNFINISHED).into());
+            }
+            replies
+        }
+        Err(CommandError::InDoubt(why)) => {
+            warn!(command = command.name, why, "command failed");
+            vec![Text::plain(format!("That did not work: {why}")).into()]
+        }
         Err(CommandError::Usage(text)) => vec![Text::plain(text).into()],
         Err(CommandError::Failed(why)) => {
             warn!(command = command.name, why, "command failed");

@@ -61,7 +61,7 @@ impl Port {
 
     async fn devices(&self) -> Result<Vec<DeviceRequest>, CommandError> {
         let store = Arc::clone(&self.gateway.store);
-        blocking(move || store.device_requests(world::now())).await.map_err(failed)
+        Ok(blocking(move || store.device_requests(world::now())).await?)
     }
 
     /// Every waiting device, which the answer to this command shows.
@@ -115,7 +115,7 @@ impl Port {
             Decision::Block | Decision::Deny => displayed(row, &rows, world::now()).1,
         };
         let by = DeviceApprover::of(owner, display.listed);
-        let undecided = match self.settle(decision, by, display).await.map_err(failed)? {
+        let undecided = match self.settle(decision, by, display).await? {
             Ok(()) => {
                 info!(
                     request = row.id.as_str(),
@@ -218,7 +218,10 @@ impl Port {
             offer::make(&*store, &by, wished, &used, world::now())
         });
         let made: Result<_, OfferError> = made.await.map_err(failed)?;
-        let minted = made.map_err(failed)?;
+        let minted = made.map_err(|error| match error {
+            OfferError::Store(error) => error.into(),
+            error => failed(error),
+        })?;
         self.gateway.setup.book().made(&minted.setup.id, self.owners_chat());
         setup_message::save(&self.gateway).await;
         let (access, downgraded) = (minted.setup.profile.word().to_owned(), minted.downgraded);
@@ -238,7 +241,7 @@ impl Port {
         let store = Arc::clone(&self.gateway.store);
         let taken = blocking(move || store.cancel_codes(&by, None, world::now())).await;
         self.gateway.setup.look();
-        taken.map(|codes| codes.len()).map_err(failed)
+        Ok(taken.map(|codes| codes.len())?)
     }
 
     pub(super) async fn listen(&self, wish: Option<Notify>) -> Result<Notify, CommandError> {

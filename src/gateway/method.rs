@@ -82,6 +82,7 @@ pub(crate) fn begin(gateway: &Arc<Gateway>, session: &Arc<Session>, request: Req
 }
 
 fn respond(call: &Call, id: String, answer: Answer) {
+    let answer = answer.map(|payload| with_what_is_left(call, payload));
     call.session.answer(&match answer {
         Ok(payload) => Response::done(id, payload),
         Err(refused) => Response::refused(id, *refused),
@@ -90,6 +91,22 @@ fn respond(call: &Call, id: String, answer: Answer) {
     if let Some(afterwards) = afterwards {
         afterwards(&call.gateway);
     }
+}
+
+/// Calls that change what the store holds end so.
+const CHANGES: [&str; 9] =
+    ["approve", "dismiss", "reject", "remove", "rename", "revoke", "rotate", "set", "setupCode"];
+
+/// What was done is done; that its files follow is said beside it.
+fn with_what_is_left(call: &Call, mut payload: Value) -> Value {
+    let changes = call.method.rsplit('.').next().is_some_and(|name| CHANGES.contains(&name));
+    if changes
+        && call.gateway.store.is_unfinished()
+        && let Some(payload) = payload.as_object_mut()
+    {
+        payload.insert("warning".to_owned(), crate::store::UNFINISHED.into());
+    }
+    payload
 }
 
 /// Whoever keeps calling what is the other role's alone is shown out.
@@ -174,5 +191,10 @@ pub(crate) fn store_failed(error: &StoreError) -> Box<Refused> {
         return invalid(error.to_string());
     }
     tracing::warn!(%error, "a call has failed");
+    if let StoreError::InDoubt { .. } = error {
+        // Trying again might do it twice.
+        let why = "it is not known whether this was done; look at the present state; see the gateway's log";
+        return Box::new(Refused::new(UNAVAILABLE, why));
+    }
     unavailable("the gateway's store cannot be used now; nothing was changed; see its log")
 }

@@ -180,7 +180,7 @@ impl Port {
             }
             Ok(all)
         };
-        blocking(read).await.map_err(|error| CommandError::Failed(error.to_string()))
+        Ok(blocking(read).await?)
     }
 }
 
@@ -238,7 +238,7 @@ impl CommandPort for Port {
         let ruling = Ruling { lasting: choice.lasting, shown, ..decision.into() };
         let channel = &request.key.channel;
         let decided = decide::decide(&self.gateway, approver, channel, &request.id, ruling).await;
-        Ok(match decided.map_err(|error| CommandError::Failed(error.to_string()))? {
+        Ok(match decided? {
             Outcome::Changed => Decided::Changed,
             Outcome::ClaimIsOver => Decided::ClaimIsOver,
             Outcome::Done(request) => Decided::Done(self.row(&request, now)),

@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::RwLockReadGuard,
+    sync::{RwLockReadGuard, atomic::Ordering},
 };
 
 use openclaw_plugin_sdk::{SenderId, UnixMs, own_file};
@@ -124,6 +124,7 @@ impl<'a> Change<'a> {
                 return Err(io("write", &path, std::io::Error::other("it stays as it was")));
             }
         }
+        store.unfinished.store(false, Ordering::Relaxed);
         Ok(change)
     }
 
@@ -236,7 +237,7 @@ impl<'a> Change<'a> {
     }
 
     /// Commits: the lines, then everything that was written aside, then the head.
-    /// Once the lines are there the change is a fact, even if this returns an error.
+    /// Once the lines are there the change is a fact: what a failing disk leaves is finished by the next change.
     pub(super) fn commit(mut self, mut lines: Vec<Line>) -> Result<(), StoreError> {
         if let Some(last) = lines.last_mut() {
             last.made.clone_from(&self.made);
@@ -246,7 +247,8 @@ impl<'a> Change<'a> {
                 format!("another program, which has taken {}", lost.field.path().display());
             return Err(StoreError::Busy { path: lost.path.clone(), holder });
         }
-        if !lines.is_empty() {
+        let decides = !lines.is_empty();
+        if decides {
             let keeps = lines.iter().any(|line| !line.staged.is_empty());
             let appended = self.log.append(lines);
             if keeps && (appended.is_ok() || self.log.is_in_doubt()) {
@@ -254,7 +256,14 @@ impl<'a> Change<'a> {
             }
             appended?;
         }
-        self.put()
+        match self.put() {
+            Err(error) if decides => {
+                self.store.unfinished.store(true, Ordering::Relaxed);
+                tracing::error!(%error, "a decision counts, and its files are written at the next one, or at the next start");
+                Ok(())
+            }
+            put => put,
+        }
     }
 
     fn put(&mut self) -> Result<(), StoreError> {

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -61,6 +64,8 @@ pub struct FileStore {
     strangers: Strangers,
     pub(super) devices: DeviceFiles,
     pub(super) relied: Relied,
+    /// The last decision of this store is not in all its files yet.
+    pub(super) unfinished: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for FileStore {
@@ -86,7 +91,14 @@ impl FileStore {
             strangers: Strangers::new(world::monotonic),
             devices: DeviceFiles::new(world::monotonic),
             relied: Relied::default(),
+            unfinished: Arc::default(),
         }
+    }
+
+    /// Shares with others whether its last decision is finished.
+    #[must_use]
+    pub fn telling(self, unfinished: Arc<AtomicBool>) -> Self {
+        Self { unfinished, ..self }
     }
 
     /// What every start does first: locks and temporary files that were left behind go, and an unfinished
@@ -244,6 +256,10 @@ impl Store for FileStore {
 
     fn owners(&self) -> Result<Arc<Owners>, StoreError> {
         Ok(Arc::clone(&self.seats()?.owners))
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.unfinished.load(Ordering::Relaxed)
     }
 
     fn rely_on(&self, grounds: Grounds) {

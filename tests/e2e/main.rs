@@ -27,6 +27,9 @@ mod loops;
 mod network;
 mod pattern;
 mod phone;
+#[path = "../preload/mod.rs"]
+#[allow(dead_code, reason = "the command line's tests use the rest")]
+mod preload;
 mod process;
 mod slack;
 mod slack_emulator;

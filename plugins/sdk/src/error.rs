@@ -28,6 +28,9 @@ pub enum CommandError {
     /// The store or the platform failed: nothing was changed.
     #[error("{0}")]
     Failed(String),
+    /// The store failed, and whether anything was changed is not known; the text says so.
+    #[error("{0}")]
+    InDoubt(String),
     /// The words after the command make no sense; the text says what would.
     #[error("{0}")]
     Usage(String),

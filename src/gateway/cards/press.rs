@@ -38,7 +38,7 @@ use crate::{
         shown::displayed,
         words::{self, Said},
     },
-    store::{self, Note, StoreError, access::Ends},
+    store::{self, Note, StoreError, UNFINISHED, access::Ends},
     world,
 };
 
@@ -234,7 +234,14 @@ async fn act(
         }
     };
     gateway.cards.look();
-    Ok(text)
+    let unfinished = gateway.store.is_unfinished();
+    Ok(if unfinished { format!("{text}\n{UNFINISHED}") } else { text })
+}
+
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    first + rest.as_str()
 }
 
 fn span(hours: Option<u32>) -> Option<Duration> {
@@ -355,7 +362,7 @@ async fn sender(
             decide::sentence(decision, &decided) + &lasting.unwrap_or_default()
         }
         Ok(store::Outcome::Gone) => ended(gateway, card).await?,
-        Err(error) => format!("Nothing was changed: {error}"),
+        Err(error) => capital(&error.told()),
     })
 }
 
@@ -390,6 +397,7 @@ async fn device(
                 .to_owned()
         }
         Ok(DeviceDecided::NotYet(..)) => CHANGED.to_owned(),
+        Err(CommandError::InDoubt(why)) => capital(&why),
         Err(CommandError::Failed(why) | CommandError::Usage(why)) => {
             format!("Nothing was changed: {why}")
         }

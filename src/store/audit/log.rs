@@ -210,9 +210,10 @@ impl Log {
         let written = file.write_all(&text).and_then(|()| file.sync_data());
         if let Err(error) = written {
             // What is there of it must not be taken for a decision.
-            file.set_len(self.length).map_err(|error| {
+            let taken_back = file.set_len(self.length).and_then(|()| file.sync_data());
+            taken_back.map_err(|source| {
                 self.in_doubt = true;
-                io("write", &self.path, error)
+                StoreError::InDoubt { path: self.path.clone(), source }
             })?;
             return Err(io("write", &self.path, error));
         }

@@ -1,9 +1,13 @@
 //! A disk that is full, and files that are damaged: nothing is decided, nothing is lost, and somebody is told.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use super::OWNED;
 use crate::{
+    preload::{self, Fault, Rule},
     process::{bytes, texts},
     world::{World, number},
 };
@@ -123,4 +127,46 @@ async fn a_command_whose_end_the_disk_cannot_take_is_carried_out_once_and_the_ga
         (503, 1)
     );
     world.stop();
+
+/// Once a decision is written down, its list cannot be put in place.
+fn stuck(command: &mut Command) {
+    let path = "credentials/telegram-allowFrom.json".to_owned();
+    let fault = Fault::Errno(nix::errno::Errno::EIO as i32);
+    preload::inject(command, &[Rule { call: "rename", path, from: 1, times: 1, fault }]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_whose_files_the_disk_refuses_counts_and_every_answer_says_what_is_left() {
+    let mut world = World::prepare(OWNED).await;
+    let mut command = world.home.program(&["gateway", "run", "--port", "0"]);
+    stuck(&mut command);
+    world.gateway = Some(world.home.started(command, "trace"));
+    world.say("ann", "hello").await;
+    let challenge = world.next(number("ann")).await;
+    let code = challenge.split_once("Pairing code: ").unwrap().1[..8].to_owned();
+    world.next(1001).await;
+    world.say("owner", &format!("/pairing approve {code}")).await;
+    let told = [world.next(1001).await, world.next(1001).await].concat();
+    assert!(told.contains("Approved") && told.contains("The last decision counts"), "{told}");
+    assert!(world.next(number("ann")).await.contains("access approved"), "the welcome goes out");
+    world.say("ann", "and now?").await;
+    assert!(
+        world.next(number("ann")).await.contains("and now?"),
+        "the next change has finished it"
+    );
+    world.say("bob", "hello").await;
+    let challenge = world.next(number("bob")).await;
+    let code = challenge.split_once("Pairing code: ").unwrap().1[..8].to_owned();
+    world.next(1001).await;
+    let mut command = world.home.program(&["pairing", "approve", "telegram", &code]);
+    stuck(&mut command);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let (out, error) = texts(&output);
+    assert!(output.status.success() && out.contains("Approved"), "{out}{error}");
+    assert!(error.contains("The last decision counts"), "{error}");
+    world.say("bob", "and I?").await;
+    assert!(world.next(number("bob")).await.contains("and I?"));
+    world.stop();
+    let log = world.home.read("audit/access.jsonl");
+    assert_eq!(log.matches("\"approve\"").count(), 2, "{log}");
 }
