@@ -6,6 +6,7 @@ mod show;
 mod source;
 
 use clap::{Args, Subcommand};
+use openclaw_plugin_sdk::neutral;
 
 pub(super) use self::show::{age, short};
 use self::source::Source;
@@ -62,6 +63,9 @@ impl Common {
 pub(super) struct List {
     #[command(flatten)]
     common: Common,
+    /// Begin behind this device; very many are shown page by page
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
 }
 
 impl Devices {
@@ -83,12 +87,23 @@ impl Devices {
 impl List {
     fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let mut source = self.common.source(&["device.pair.list"], host, output)?;
-        let listed = source.list()?;
+        let after = self.after.as_deref().map(str::trim);
+        let listed = match after {
+            None if self.common.json => source.list()?,
+            _ => source.page(after, source::PAGE)?,
+        };
         source.close();
         if self.common.json {
             output.json(&listed)?;
-        } else {
-            show::print(&show::Listing::read(&listed)?, Host::now(), output);
+            return Ok(Exit::Done);
+        }
+        show::print(&show::Listing::read(&listed)?, Host::now(), output);
+        if let (Some(next), Some(total)) = (listed["nextCursor"].as_str(), listed["total"].as_u64())
+        {
+            let next = neutral(next, 64);
+            output.note(format!(
+                "{total} devices in all, by their ids; the next ones: openclaw devices list --after {next}"
+            ));
         }
         Ok(Exit::Done)
     }

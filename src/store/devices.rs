@@ -8,6 +8,7 @@ mod desk;
 mod files;
 mod memory;
 mod nodes;
+mod page;
 mod paired;
 mod pending;
 mod row;
@@ -42,6 +43,17 @@ pub enum Known {
     Removed,
     /// Never seen.
     Stranger,
+}
+
+/// A page of the devices.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// In the order of the list.
+    pub devices: Vec<Arc<Device>>,
+    /// The one after which the next page begins; nothing where this is the last.
+    pub next: Option<DeviceId>,
+    /// How many there are on all pages.
+    pub total: usize,
 }
 
 /// Why nothing was done about a device.
@@ -94,6 +106,10 @@ pub trait DeviceStore: Send + Sync + std::fmt::Debug {
 
     /// All devices, the last approved first.
     fn devices(&self) -> Result<Vec<Arc<Device>>, StoreError>;
+
+    /// A page of at most so many devices behind this one. The order is that of [`Self::devices`] where there is one
+    /// page, and by id where there are more.
+    fn device_page(&self, after: Option<&DeviceId>, most: usize) -> Result<Page, StoreError>;
 
     /// The devices that wait, the newest first, none of them expired.
     fn device_requests(&self, now: UnixMs) -> Result<Vec<DeviceRequest>, StoreError>;

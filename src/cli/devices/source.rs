@@ -21,14 +21,20 @@ use crate::{
         role::{Role, Scopes},
         token::Token,
     },
-    protocol::device::{TOO_LONG, all_pending, paired},
+    protocol::{
+        device::{TOO_LONG, all_pending, paired},
+        frame::INVALID_REQUEST,
+    },
     remote::{RemoteError, Target},
     store::{
-        devices::{DeviceStore, Untouched},
+        devices::{DeviceStore, Page, Untouched},
         files::FileStore,
     },
     world,
 };
+
+/// So many devices are asked for at once.
+pub(super) const PAGE: usize = 500;
 
 /// Who answers.
 #[derive(Debug)]
@@ -90,19 +96,50 @@ impl Source {
         }
     }
 
-    /// Who waits and who was let in.
+    /// Who waits and who was let in: all of them, page by page.
     pub(super) fn list(&mut self) -> Result<Value, Failure> {
+        let mut all = self.page(None, PAGE)?;
+        while let Some(next) = all["nextCursor"].as_str().map(str::to_owned) {
+            let mut page = self.page(Some(&next), PAGE)?;
+            all["nextCursor"] = page["nextCursor"].take();
+            if let (Some(all), Some(more)) =
+                (all["paired"].as_array_mut(), page["paired"].as_array_mut())
+            {
+                all.append(more);
+            }
+        }
+        if let Some(all) = all.as_object_mut() {
+            all.remove("nextCursor");
+            all.remove("total");
+        }
+        Ok(all)
+    }
+
+    /// Who waits, and at most so many of those who were let in, behind this device.
+    pub(super) fn page(&mut self, after: Option<&str>, most: usize) -> Result<Value, Failure> {
         let (caller, files) = match self {
             Self::Gateway(caller, files) => (caller, files),
-            Self::Files(files) => return files.list(),
+            Self::Files(files) => return files.page(after, most),
         };
-        let error = match caller.call("device.pair.list", json!({})) {
+        let mut params = json!({ "limit": most });
+        if let Some(after) = after {
+            params["cursor"] = after.into();
+        }
+        let mut called = caller.call("device.pair.list", params);
+        if let Err(RemoteError::Refused(refused)) = &called
+            && refused.code == INVALID_REQUEST
+            && after.is_none()
+        {
+            // A gateway of the field has no pages.
+            called = caller.call("device.pair.list", json!({}));
+        }
+        let error = match called {
             Ok(listed) => return Ok(listed),
             Err(error) => error,
         };
         let files = files.take().filter(|_| error.detail("code") == Some(TOO_LONG));
         let Some(mut files) = files else { return Err(error.into()) };
-        let listed = files.list()?;
+        let listed = files.page(after, most)?;
         *self = Self::Files(files);
         Ok(listed)
     }
@@ -233,13 +270,19 @@ impl Files {
         Ok(Box::new(Self { store: host.store()?, shown: Vec::new() }))
     }
 
-    fn list(&mut self) -> Result<Value, Failure> {
+    fn page(&mut self, after: Option<&str>, most: usize) -> Result<Value, Failure> {
+        let after = after.map(|text| DeviceId::parse(text).ok_or_else(|| no_id(text)));
         self.shown = self.store.device_requests(Host::now())?;
         let waits = all_pending(&self.shown, &self.store.replaced_requests(Host::now())?);
-        let devices = self.store.devices()?;
+        let Page { devices, next, total } =
+            self.store.device_page(after.transpose()?.as_ref(), most)?;
         let known: Vec<Value> =
             devices.iter().map(|device| paired(Arc::as_ref(device), None)).collect();
-        Ok(json!({ "pending": waits, "paired": known }))
+        let mut listed = json!({ "pending": waits, "paired": known });
+        if let Some(next) = next {
+            (listed["nextCursor"], listed["total"]) = (next.as_str().into(), total.into());
+        }
+        Ok(listed)
     }
 
     fn decide(&self, id: &str, act: Act) -> Result<Value, Failure> {
@@ -255,6 +298,10 @@ impl Files {
         let request = decided.map_err(|why| undecided(id, &why, act))?;
         Ok(json!({ "requestId": id, "deviceId": request.device.as_str() }))
     }
+}
+
+fn no_id(text: &str) -> Failure {
+    Failure::usage(format!("{} is no whole id of a device", neutral(text, 64)))
 }
 
 fn approver() -> DeviceApprover {
@@ -344,7 +391,7 @@ mod tests {
         let first = |listed: &Value| {
             listed["pending"][0]["requestId"].as_str().unwrap_or_default().to_owned()
         };
-        let id = first(&files.list().unwrap());
+        let id = first(&files.page(None, PAGE).unwrap());
         files.store.ask_device(&wish(&["operator.admin"]), Host::now()).unwrap();
         for act in [Act::Approve, Act::Reject] {
             let failure = files.decide(&id, act).unwrap_err();
@@ -352,7 +399,7 @@ mod tests {
             assert_eq!(failure.exit(), Exit::Failed);
             assert!(said.contains("was replaced by") && said.contains("nothing was decided"));
         }
-        let listed = files.list().unwrap();
+        let listed = files.page(None, PAGE).unwrap();
         let waiting = listed["pending"].as_array().unwrap().len();
         assert_eq!((waiting, &listed["paired"]), (1, &json!([])));
         let id = first(&listed);

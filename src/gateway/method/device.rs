@@ -25,7 +25,7 @@ use crate::{
         hello::Limits,
         refusal,
     },
-    store::devices::Untouched,
+    store::devices::{Known, Page, Untouched},
     world,
 };
 
@@ -86,21 +86,79 @@ async fn waiting(call: &Call) -> Result<Vec<DeviceRequest>, Box<Refused>> {
     read.map_err(|error| store_failed(&error))
 }
 
+/// A page holds at most so many devices.
+const PAGE: usize = 1_000;
+
+#[derive(Deserialize)]
+struct Paging {
+    /// At most so many devices; without it all of them.
+    #[serde(default)]
+    limit: Option<usize>,
+    /// The device after which the page begins.
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+impl Paging {
+    fn read(call: &Call) -> Result<(Option<usize>, Option<DeviceId>), Box<Refused>> {
+        let Self { limit, cursor } = call.params()?;
+        let wrong = |why: &str| invalid(format!("invalid {} params: {why}", call.method));
+        if limit.is_some_and(|limit| !(1..=PAGE).contains(&limit)) {
+            return Err(wrong("`limit` is 1 to 1000"));
+        }
+        let after = cursor.as_deref().map(|text| DeviceId::parse(text).ok_or("`cursor` is no id"));
+        Ok((limit, after.transpose().map_err(wrong)?))
+    }
+}
+
+/// The devices that are asked for, and that the caller sees.
+async fn known(
+    call: &Call,
+    after: Option<&DeviceId>,
+    limit: Option<usize>,
+) -> Result<Page, Box<Refused>> {
+    let (own, after) = (own_only(call), after.cloned());
+    let store = Arc::clone(&call.gateway.store);
+    let read = blocking(move || match own {
+        Some(own) => {
+            let devices = match store.device(&own)? {
+                Known::Device(device) => vec![device],
+                Known::Removed | Known::Stranger => Vec::new(),
+            };
+            Ok(Page { total: devices.len(), devices, next: None })
+        }
+        None => store.device_page(after.as_ref(), limit.unwrap_or(usize::MAX)),
+    });
+    read.await.map_err(|error| store_failed(&error))
+}
+
 async fn list(call: &Call) -> Answer {
+    let (mut limit, after) = Paging::read(call)?;
     let own = own_only(call);
     let sees = |device: &DeviceId| own.as_ref().is_none_or(|own| own == device);
     let waits = waiting(call).await?;
-    let store = Arc::clone(&call.gateway.store);
-    let devices = blocking(move || store.devices()).await.map_err(|error| store_failed(&error))?;
-    let connected = |id: &DeviceId| !call.gateway.sessions.of(id).is_empty();
     let waits: Vec<_> = waits.into_iter().filter(|row| sees(&row.device)).collect();
     let waits = all_pending(&waits, &replaced(call)?).into_iter();
-    let known = devices.iter().map(|device| (device.id(), device)).filter(|(id, _)| sees(id));
-    let known = known.map(|(id, device)| paired(device, Some(connected(&id))));
     let mut room = usize::try_from(Limits::default().max_payload).unwrap_or(usize::MAX);
-    let (waits, known) = (fitting(waits, &mut room), fitting(known, &mut room));
-    let (Some(waits), Some(known)) = (waits, known) else { return Err(too_long(devices.len())) };
-    Ok(json!({ "pending": waits, "paired": known }))
+    let waits = fitting(waits, &mut room).ok_or_else(|| too_long(0))?;
+    let connected = |id: &DeviceId| !call.gateway.sessions.of(id).is_empty();
+    loop {
+        let Page { devices, next, total } = known(call, after.as_ref(), limit).await?;
+        let rows = devices.iter().map(|device| paired(device, Some(connected(&device.id()))));
+        let Some(known) = fitting(rows, &mut room.clone()) else {
+            // Of large rows a page holds fewer.
+            limit = limit.map(|limit| limit.min(devices.len()) / 2).filter(|limit| *limit > 0);
+            if limit.is_none() {
+                return Err(too_long(devices.len()));
+            }
+            continue;
+        };
+        let mut listed = json!({ "pending": waits, "paired": known });
+        if let Some(next) = next {
+            (listed["nextCursor"], listed["total"]) = (next.as_str().into(), total.into());
+        }
+        return Ok(listed);
+    }
 }
 
 fn replaced(call: &Call) -> Result<Vec<(DeviceRequestId, DeviceRequestId)>, Box<Refused>> {
@@ -116,11 +174,11 @@ fn fitting(rows: impl Iterator<Item = Value>, room: &mut usize) -> Option<Vec<Va
     rows.map(fits).collect()
 }
 
-/// No client takes a longer answer than it was told, and the protocol has no pages.
+/// No client takes a longer answer than it was told.
 fn too_long(devices: usize) -> Box<Refused> {
     let why = format!(
-        "{devices} devices are more than one answer holds; \
-         on the gateway's machine `openclaw devices list` reads them from its files"
+        "{devices} devices are more than one answer holds; ask for pages with `limit` and `cursor`, \
+         as `openclaw devices list` does"
     );
     let mut refused = Refused::new(UNAVAILABLE, why);
     refused.details = Some(json!({ "code": TOO_LONG }));

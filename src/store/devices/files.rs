@@ -5,10 +5,10 @@ use std::sync::Arc;
 use openclaw_plugin_sdk::UnixMs;
 
 use super::{
-    DeviceStore, Known, LegacyNode, NodeRequest, Untouched, ask,
+    DeviceStore, Known, LegacyNode, NodeRequest, Page, Untouched, ask,
     decide::{self, Decision},
     desk::Desk,
-    nodes, paired, row, setup,
+    nodes, page, paired, row, setup,
     table::Edits,
 };
 use crate::{
@@ -49,6 +49,10 @@ impl DeviceStore for FileStore {
         }
         all.sort_by(|a, b| b.approved_at.cmp(&a.approved_at).then_with(|| a.key.cmp(&b.key)));
         Ok(all.into_iter().map(Arc::new).collect())
+    }
+
+    fn device_page(&self, after: Option<&DeviceId>, most: usize) -> Result<Page, StoreError> {
+        page::page(self, after, most)
     }
 
     fn device_requests(&self, now: UnixMs) -> Result<Vec<DeviceRequest>, StoreError> {

@@ -127,6 +127,7 @@ async fn a_command_whose_end_the_disk_cannot_take_is_carried_out_once_and_the_ga
         (503, 1)
     );
     world.stop();
+}
 
 /// Once a decision is written down, its list cannot be put in place.
 fn stuck(command: &mut Command) {

@@ -377,13 +377,35 @@ async fn case_103_the_open_port_needs_no_proxy_to_be_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_devices_than_one_answer_holds_end_no_socket_and_stand_in_the_files() {
+async fn more_devices_than_one_answer_holds_end_no_socket_and_come_page_by_page() {
     let (home, gateway) = crowded(480);
     let mut owner = admin(&gateway).await;
     let refused = owner.call("device.pair.list", json!({})).await.unwrap_err();
     assert_eq!(refused["code"], "UNAVAILABLE", "{refused}");
     assert_eq!(refused["details"]["code"], "ANSWER_TOO_LONG", "{refused}");
-    owner.call("health", json!({})).await.unwrap();
+    let (mut read, mut after) = (std::collections::BTreeSet::new(), json!(null));
+    loop {
+        let mut params = json!({ "limit": 300 });
+        if after.is_string() {
+            params["cursor"] = after;
+        }
+        let page = owner.call("device.pair.list", params).await.unwrap();
+        let rows = page["paired"].as_array().unwrap();
+        assert!(rows.len() <= 300);
+        read.extend(rows.iter().map(|row| row["deviceId"].as_str().unwrap().to_owned()));
+        after = page["nextCursor"].clone();
+        if after.is_null() {
+            break;
+        }
+        assert_eq!(page["total"], 480);
+    }
+    assert_eq!(read.len(), 480);
+    for wrong in
+        [json!({ "limit": 0 }), json!({ "limit": 1001 }), json!({ "limit": 5, "cursor": "x" })]
+    {
+        let refused = owner.call("device.pair.list", wrong).await.unwrap_err();
+        assert_eq!(refused["code"], "INVALID_REQUEST", "{refused}");
+    }
     let listed = home.cli(&["devices", "list", "--json"]);
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(listed["paired"].as_array().unwrap().len(), 480);

@@ -11,12 +11,14 @@ use crate::{
         AccountKey, Contact,
         authority::{Grounds, SecretMark},
         owner::{Owner, Owners, Writer, recognise},
-        pairing::{Asked as AskedFor, Knock, Places, RequestId},
+        pairing::{Asked as AskedFor, Knock, Places, RequestId, WhenFull},
         ticket::{Ticket, TicketKind},
     },
     device::handshake::SecretKind,
     store::{Decide, Store, access::AccessStore},
 };
+
+const PLACES: Places = Places { max_pending: 8, when_full: WhenFull::Ignore };
 
 const ADMIN: [Scope; 1] = [Scope::Admin];
 
@@ -51,7 +53,7 @@ fn contact(sender: &str) -> Contact {
 fn knocks(store: &FileStore, sender: &str) -> RequestId {
     let Contact { key, sender } = contact(sender);
     let knock = Knock { key, sender, meta: BTreeMap::new(), address: None, claims: None };
-    match store.ask(&knock, Places::default(), NOW).unwrap() {
+    match store.ask(&knock, PLACES, NOW).unwrap() {
         AskedFor::Opened { request, .. } => request.id,
         _ => panic!("nothing was opened"),
     }

@@ -137,3 +137,28 @@ fn case_045_what_cannot_be_written_did_not_happen() {
         assert!(bed.approves(&request).is_ok());
     });
 }
+
+#[test]
+fn very_many_devices_are_read_page_by_page_and_each_once() {
+    let bed = Bed::new();
+    for number in 1..=8 {
+        bed.pairs(number, operator(&[Scope::Read]));
+    }
+    bed.store.remove_device(&host(), &key(4).id(), NOW).unwrap().unwrap();
+    let ids = |devices: &[Arc<Device>]| devices.iter().map(|one| one.id()).collect::<Vec<_>>();
+    let whole = bed.store.device_page(None, 7).unwrap();
+    assert_eq!(ids(&whole.devices), ids(&bed.store.devices().unwrap()), "one page is the list");
+    assert_eq!((whole.next, whole.total), (None, 7));
+    let first = bed.store.device_page(None, 3).unwrap();
+    assert_eq!((first.devices.len(), first.total), (3, 7));
+    // The one that the next page begins behind is removed meanwhile.
+    let after = first.next.clone().unwrap();
+    bed.store.remove_device(&host(), &after, NOW).unwrap().unwrap();
+    let second = bed.other().device_page(Some(&after), 3).unwrap();
+    let third = bed.store.device_page(second.next.as_ref(), 3).unwrap();
+    let read: Vec<_> =
+        [first, second, third.clone()].iter().flat_map(|p| ids(&p.devices)).collect();
+    let mut all = ids(&whole.devices);
+    all.sort();
+    assert_eq!((read, third.next), (all, None));
+}
