@@ -5,6 +5,7 @@
 pub mod access;
 mod ages;
 mod allowlist;
+mod ask;
 pub mod audit;
 mod authority;
 mod cache;

@@ -170,7 +170,10 @@ mod tests {
         let source = std::io::Error::other("the disk is full");
         let error = StoreError::Io { doing: "write", path: "/s/a.json".into(), source };
         let failure = Failure::from(error);
-        assert_eq!(failure.spell(false), "error: cannot write /s/a.json: the disk is full\n");
+        assert_eq!(
+            failure.spell(false),
+            "error: cannot write /s/a.json: the disk is full\nhint: nothing was changed\n"
+        );
     }
 
     #[test]

@@ -16,12 +16,13 @@ use super::{
     access::{self, AccessStore, Settled},
     ages::Ages,
     allowlist,
+    ask::{self, Knocks},
     audit::{self, Line, action},
     authority::{self, Relied},
     cache::Cache,
     change::Change,
     devices::DeviceFiles,
-    effect, file, io, keys,
+    effect, keys,
     lock::PATIENCE,
     own,
     owners::{self, KnownOwner, Seats},
@@ -38,10 +39,8 @@ use crate::{
         authority::{Authority, Grounds},
         claim::{self, ClaimCode, OpenClaim},
         owner::{Owner, Owners},
-        pairing::{
-            Asked, Knock, LIFETIME_MS, PairingCode, PairingRequest, PairingRequests, Places,
-        },
-        records::{Index, Standing},
+        pairing::{Asked, Knock, LIFETIME_MS, PairingRequest, PairingRequests, Places},
+        records::Index,
     },
     world,
 };
@@ -61,9 +60,10 @@ pub struct FileStore {
     pub(super) records: Cache<(), Index>,
     waiting: Cache<String, PairingRequests>,
     pub(super) index: Mutex<Option<audit::Index>>,
-    strangers: Strangers,
+    pub(super) strangers: Strangers,
     pub(super) devices: DeviceFiles,
     pub(super) relied: Relied,
+    pub(super) knocks: Knocks,
     /// The last decision of this store is not in all its files yet.
     pub(super) unfinished: Arc<AtomicBool>,
 }
@@ -91,6 +91,7 @@ impl FileStore {
             strangers: Strangers::new(world::monotonic),
             devices: DeviceFiles::new(world::monotonic),
             relied: Relied::default(),
+            knocks: Knocks::default(),
             unfinished: Arc::default(),
         }
     }
@@ -166,69 +167,6 @@ impl FileStore {
             Ok(seats)
         })
     }
-
-    fn ask_writing(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
-        let channel = &knock.key.channel;
-        let mut change = Change::open(self, None, now)?;
-        let now = change.now;
-        match self.standing(&knock.key, &knock.sender, now)? {
-            Standing::Blocked => return Ok(Asked::Denied),
-            Standing::Granted => return Ok(Asked::Approved),
-            Standing::Unknown if self.approved(&knock.key)?.names(&knock.sender) => {
-                return Ok(Asked::Approved);
-            }
-            Standing::Unknown => {}
-        }
-        let spent = access::spend_link(&mut change, knock.claims.as_deref())?;
-        let without = Knock { claims: None, ..knock.clone() };
-        let knock = if spent { knock } else { &without };
-        let path = self.state.pairing(channel);
-        change.hold(&path)?;
-        let found = file::read(&path)?;
-        let denied = file::read(&self.state.denied(channel))?;
-        let mut requests = Requests::parse(found.as_ref(), channel, self.parse)?;
-        let mut all = pairing::waiting(&requests, &pairing::denials(denied.as_ref())?);
-        self.ages.prune(&mut all);
-        let before = all.requests.clone();
-        let draw = || world::random().map(PairingCode::from_random);
-        let asked = all.ask(knock, (now, &world::iso(now)), places, draw);
-        let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
-        let lines = match &asked {
-            Asked::Approved | Asked::Denied | Asked::Full => return Ok(asked),
-            Asked::Waiting { touched: false, .. } if !spent => return Ok(asked),
-            // The link that was spent stands in a file whose every change has a line.
-            Asked::Waiting { request, .. } if spent => {
-                vec![knocked(action::LINK_SPENT, request, now)]
-            }
-            Asked::Waiting { .. } => Vec::new(),
-            Asked::Opened { request, evicted } => {
-                let opened = knocked(action::REQUEST, request, now);
-                let evicted = evicted.as_ref().map(|old| {
-                    let line = knocked(action::EVICT, old, now);
-                    Line { actor: opened.actor.clone(), ..line }
-                });
-                [Some(opened), evicted].into_iter().flatten().collect()
-            }
-        };
-        requests.follow(&all.requests, now);
-        change.stage(&path, found.as_ref(), &requests.render(&path)?)?;
-        // The message is there before the request that says so is seen by anybody.
-        pairing::keep_first(&self.state, knock, &asked, &before)?;
-        // A request that has no line is there all the same, and so is the decision about it, with its own.
-        let lines = if spent || self.strangers.may_write(lines.len()) { lines } else { Vec::new() };
-        change.commit(lines)?;
-        if let Asked::Opened { request, .. } = &asked {
-            self.ages.note(request.id.as_str().as_bytes(), LIFETIME_MS);
-        }
-        Ok(asked)
-    }
-}
-
-/// A line about a request, by whoever knocks.
-fn knocked(action: &str, request: &PairingRequest, now: UnixMs) -> Line {
-    let actor = format!("{}:{}", request.key.channel, request.sender);
-    let line = Line::new("channel", &actor, action, now).of(&request.key);
-    line.about(request.sender.as_str()).deciding(&request.id)
 }
 
 fn of_owner(line: Line, owner: &Owner) -> Line {
@@ -293,11 +231,11 @@ impl Store for FileStore {
         let would_open = || Err(());
         match all.ask(knock, (now, ""), places, would_open) {
             Ok(Asked::Opened { .. } | Asked::Waiting { touched: true, .. }) | Err(()) => {
-                self.ask_writing(knock, places, now)
+                ask::ask(self, knock, places, now)
             }
             // A link is shown once, also by whoever has shown one before.
             Ok(Asked::Waiting { .. }) if knock.claims.is_some() => {
-                self.ask_writing(knock, places, now)
+                ask::ask(self, knock, places, now)
             }
             Ok(asked) => Ok(asked),
         }

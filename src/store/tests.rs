@@ -5,6 +5,7 @@ mod ages;
 mod crash;
 mod damage;
 mod field;
+mod knocks;
 mod log;
 mod model;
 mod own;

@@ -84,7 +84,11 @@ async fn case_124_a_connect_that_waits_while_the_shared_token_changes_is_not_pai
     let (home, gateway) = sockets::gateway("");
     let mut admin = sockets::admin(&gateway).await;
     let (fresh, known) = (Key::new(1), Key::new(2));
-    drop(device(gateway.port, &known).await);
+    let mut paired = Wire::open(gateway.port).await;
+    let shared = json!({ "token": sockets::TOKEN });
+    let params = paired.signed(&known, Wire::params("operator", &sockets::ALL, shared));
+    // It has never shown its token, so it is given another one when it comes again.
+    paired.connect(params).await.unwrap();
     let first = home.read("config.toml");
     let other = first.replace(sockets::TOKEN, "another-token-of-the-same-gateway");
     let mut connecting = Vec::new();

@@ -385,13 +385,13 @@ async fn more_devices_than_one_answer_holds_end_no_socket_and_come_page_by_page(
     assert_eq!(refused["details"]["code"], "ANSWER_TOO_LONG", "{refused}");
     let (mut read, mut after) = (std::collections::BTreeSet::new(), json!(null));
     loop {
-        let mut params = json!({ "limit": 300 });
+        let mut params = json!({ "limit": 100 });
         if after.is_string() {
             params["cursor"] = after;
         }
         let page = owner.call("device.pair.list", params).await.unwrap();
         let rows = page["paired"].as_array().unwrap();
-        assert!(rows.len() <= 300);
+        assert!(rows.len() <= 100);
         read.extend(rows.iter().map(|row| row["deviceId"].as_str().unwrap().to_owned()));
         after = page["nextCursor"].clone();
         if after.is_null() {

@@ -15,7 +15,10 @@ use crate::{
         ticket::{Ticket, TicketKind},
     },
     device::handshake::SecretKind,
-    store::{Decide, Store, access::AccessStore},
+    store::{
+        Decide, Store,
+        access::{AccessStore, Ends},
+    },
 };
 
 const PLACES: Places = Places { max_pending: 8, when_full: WhenFull::Ignore };
@@ -52,7 +55,8 @@ fn contact(sender: &str) -> Contact {
 
 fn knocks(store: &FileStore, sender: &str) -> RequestId {
     let Contact { key, sender } = contact(sender);
-    let knock = Knock { key, sender, meta: BTreeMap::new(), address: None, claims: None };
+    let knock =
+        Knock { key, sender, meta: BTreeMap::new(), address: None, claims: None, first: None };
     match store.ask(&knock, PLACES, NOW).unwrap() {
         AskedFor::Opened { request, .. } => request.id,
         _ => panic!("nothing was opened"),
@@ -176,7 +180,7 @@ fn deed(bed: &Bed, by: &Approver, which: usize) -> Result<(), StoreError> {
         6 => store.block(by, &at(6), &Owners::default(), NOW).map(drop),
         7 => store.unblock(by, &contact("61"), NOW).map(drop),
         8 => store.annotate(by, &at(8), Some("a"), NOW).map(drop),
-        9 => store.extend(by, &contact("62"), None, NOW).map(drop),
+        9 => store.extend(by, &contact("62"), Ends::default(), NOW).map(drop),
         10 => {
             let code = Ticket::from_random(TicketKind::Invitation, [7; 12]);
             store.invite(by, &code, words, NOW).map(drop)

@@ -183,7 +183,9 @@ fn case_126_without_the_list_of_removed_devices_no_device_is_known_or_admitted()
             store.device(&device).unwrap_err();
             let wish = wish(1, operator(&[Scope::Read]));
             let fresh = [(Role::Operator, token(70))];
-            store.admit_device(&wish, ApprovedVia::Silent, &fresh, NOW).unwrap_err();
+            store
+                .admit_device(&Authority::Host, (&wish, ApprovedVia::Silent), &fresh, NOW)
+                .unwrap_err();
         }
         assert!(!bed.store.verify(NOW).unwrap().is_whole());
         write(&path, &whole);

@@ -1,0 +1,241 @@
+//! Who knocks. What strangers write is gathered while somebody else writes, and comes to the disk in one change.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use openclaw_plugin_sdk::UnixMs;
+
+use super::{
+    Store, StoreError,
+    access::{self, AccessStore},
+    audit::{Line, action},
+    change::Change,
+    file,
+    files::FileStore,
+    io,
+    pairing::{self, Requests},
+};
+use crate::{
+    access::{
+        pairing::{Asked, Knock, LIFETIME_MS, PairingCode, PairingRequest, Places},
+        records::Standing,
+    },
+    world,
+};
+
+/// So many knocks at most are written together.
+const TOGETHER: usize = 64;
+
+/// Those who wait for the disk.
+#[derive(Default)]
+pub(super) struct Knocks {
+    waiting: Mutex<VecDeque<Arc<Waiting>>>,
+    /// Whoever has this writes for all.
+    writing: Mutex<()>,
+    #[cfg(test)]
+    came: std::sync::atomic::AtomicUsize,
+    #[cfg(test)]
+    changes: std::sync::atomic::AtomicUsize,
+}
+
+struct Waiting {
+    knock: Knock,
+    places: Places,
+    answer: Mutex<Option<Result<Asked, StoreError>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Knocks {
+    /// The next ones on one channel; nobody else takes from the line meanwhile.
+    fn next(&self) -> Vec<Arc<Waiting>> {
+        let mut waiting = locked(&self.waiting);
+        let Some(first) = waiting.pop_front() else { return Vec::new() };
+        let mut taken = vec![first];
+        let mut rest = VecDeque::new();
+        while let Some(next) = waiting.pop_front() {
+            let fits = next.knock.key.channel == taken[0].knock.key.channel;
+            if fits && taken.len() < TOGETHER {
+                taken.push(next);
+            } else {
+                rest.push_back(next);
+            }
+        }
+        *waiting = rest;
+        taken
+    }
+
+    /// How many have stood in the line.
+    #[cfg(test)]
+    pub(super) fn came(&self) -> usize {
+        self.came.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// How many changes were made for all who knocked.
+    #[cfg(test)]
+    pub(super) fn changes(&self) -> usize {
+        self.changes.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn put_back(&self, those: &[Arc<Waiting>]) {
+        let mut waiting = locked(&self.waiting);
+        those.iter().rev().for_each(|one| waiting.push_front(Arc::clone(one)));
+    }
+}
+
+/// Opens a request, or lets the open one stand, on the disk.
+pub(super) fn ask(
+    store: &FileStore,
+    knock: &Knock,
+    places: Places,
+    now: UnixMs,
+) -> Result<Asked, StoreError> {
+    if knock.claims.is_some() {
+        // A link is spent in the same change, and each in one of its own.
+        return together(store, &[(knock, places)], now).map(|mut asked| asked.swap_remove(0));
+    }
+    let (knock, answer) = (knock.clone(), Mutex::default());
+    let own = Arc::new(Waiting { knock, places, answer });
+    locked(&store.knocks.waiting).push_back(Arc::clone(&own));
+    #[cfg(test)]
+    store.knocks.came.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let _writing = locked(&store.knocks.writing);
+    loop {
+        if let Some(answer) = locked(&own.answer).take() {
+            return answer;
+        }
+        write(store, now);
+    }
+}
+
+/// Writes for the next ones in the line.
+fn write(store: &FileStore, now: UnixMs) {
+    let those = store.knocks.next();
+    let asked = |those: &[Arc<Waiting>]| {
+        let knocks: Vec<_> = those.iter().map(|one| (&one.knock, one.places)).collect();
+        together(store, &knocks, now)
+    };
+    match asked(&those) {
+        Ok(answers) => {
+            store.knocks.put_back(&those[answers.len()..]);
+            for (one, answer) in those.iter().zip(answers) {
+                *locked(&one.answer) = Some(Ok(answer));
+            }
+        }
+        Err(error) if those.len() == 1 => *locked(&those[0].answer) = Some(Err(error)),
+        // Each learns what is wrong with its own.
+        Err(_) => {
+            for one in &those {
+                let alone = asked(std::slice::from_ref(one)).map(|mut asked| asked.swap_remove(0));
+                *locked(&one.answer) = Some(alone);
+            }
+        }
+    }
+}
+
+/// One change for several knocks on one channel. One that takes somebody's place ends it, for its line must be the
+/// last: those behind it have no answer yet.
+fn together(
+    store: &FileStore,
+    knocks: &[(&Knock, Places)],
+    now: UnixMs,
+) -> Result<Vec<Asked>, StoreError> {
+    let Some((first, _)) = knocks.first() else { return Ok(Vec::new()) };
+    #[cfg(test)]
+    store.knocks.changes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let channel = &first.key.channel;
+    let mut change = Change::open(store, None, now)?;
+    let now = change.now;
+    let path = store.state.pairing(channel);
+    change.hold(&path)?;
+    let found = file::read(&path)?;
+    let denied = file::read(&store.state.denied(channel))?;
+    let mut requests = Requests::parse(found.as_ref(), channel, store.parse)?;
+    let mut all = pairing::waiting(&requests, &pairing::denials(denied.as_ref())?);
+    store.ages.prune(&mut all);
+    let (mut answers, mut lines, mut touched) = (Vec::new(), Vec::new(), false);
+    for (knock, places) in knocks {
+        if let Some(known) = known(store, knock, now)? {
+            answers.push(known);
+            continue;
+        }
+        let spent = access::spend_link(&mut change, knock.claims.as_deref())?;
+        let without = Knock { claims: None, ..Knock::clone(knock) };
+        let knock = if spent { knock } else { &without };
+        let is_theirs = |old: &&PairingRequest| old.key == knock.key && old.sender == knock.sender;
+        let before: Vec<_> = all.requests.iter().filter(is_theirs).cloned().collect();
+        let draw = || world::random().map(PairingCode::from_random);
+        let asked = all.ask(knock, (now, &world::iso(now)), *places, draw);
+        let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
+        let opened = opening(&asked, spent, now);
+        if spent || !opened.is_empty() || is_touched(&asked) {
+            touched = true;
+            // The message is there before the request that says so is seen by anybody.
+            pairing::keep_first(&store.state, knock, &asked, &before)?;
+        }
+        let evicts = opened.len() > 1;
+        // A request that has no line is there all the same, and so is the decision about it, with its own.
+        if spent || store.strangers.may_write(opened.len()) {
+            lines.extend(opened);
+        }
+        answers.push(asked);
+        if evicts {
+            break;
+        }
+    }
+    if touched {
+        requests.follow(&all.requests, now);
+        change.stage(&path, found.as_ref(), &requests.render(&path)?)?;
+        change.commit(lines)?;
+    }
+    for asked in &answers {
+        if let Asked::Opened { request, .. } = asked {
+            store.ages.note(request.id.as_str().as_bytes(), LIFETIME_MS);
+        }
+    }
+    Ok(answers)
+}
+
+fn is_touched(asked: &Asked) -> bool {
+    matches!(asked, Asked::Waiting { touched: true, .. })
+}
+
+/// The lines of what was opened, and of what made room for it.
+fn opening(asked: &Asked, spent: bool, now: UnixMs) -> Vec<Line> {
+    let (request, evicted) = match asked {
+        Asked::Opened { request, evicted } => (request, evicted),
+        // The link that was spent stands in a file whose every change has a line.
+        Asked::Waiting { request, .. } if spent => {
+            return vec![knocked(action::LINK_SPENT, request, now)];
+        }
+        _ => return Vec::new(),
+    };
+    let opened = knocked(action::REQUEST, request, now);
+    let evicted = evicted.as_ref().map(|old| {
+        let line = knocked(action::EVICT, old, now);
+        Line { actor: opened.actor.clone(), ..line }
+    });
+    [Some(opened), evicted].into_iter().flatten().collect()
+}
+
+/// What somebody is told who needs no request, or gets none.
+fn known(store: &FileStore, knock: &Knock, now: UnixMs) -> Result<Option<Asked>, StoreError> {
+    Ok(match store.standing(&knock.key, &knock.sender, now)? {
+        Standing::Blocked => Some(Asked::Denied),
+        Standing::Granted => Some(Asked::Approved),
+        Standing::Unknown => {
+            store.approved(&knock.key)?.names(&knock.sender).then_some(Asked::Approved)
+        }
+    })
+}
+
+/// A line about a request, by whoever knocks.
+fn knocked(action: &str, request: &PairingRequest, now: UnixMs) -> Line {
+    let actor = format!("{}:{}", request.key.channel, request.sender);
+    let line = Line::new("channel", &actor, action, now).of(&request.key);
+    line.about(request.sender.as_str()).deciding(&request.id)
+}

@@ -1,0 +1,55 @@
+//! Many strangers at once: what each is told, and in how many changes it is written.
+
+use super::*;
+use crate::store::lock::OcLock;
+
+/// Knocks from so many strangers at once, all of them while somebody else writes.
+fn all_at_once(bed: &Bed, places: Places, strangers: usize) -> Vec<Asked> {
+    crate::store::private::ensure_dir(&bed.store.state.audit()).unwrap();
+    let before = bed.store.knocks.came();
+    let lock = OcLock::take(&bed.store.state.access_log(), bed.store.patience).unwrap();
+    std::thread::scope(|scope| {
+        let asks: Vec<_> = (0..strangers)
+            .map(|n| {
+                scope.spawn(move || {
+                    bed.store.ask(&knock("default", &n.to_string()), places, NOW).unwrap()
+                })
+            })
+            .collect();
+        while bed.store.knocks.came() < before + strangers {
+            std::thread::yield_now();
+        }
+        drop(lock);
+        asks.into_iter().map(|ask| ask.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn strangers_who_come_while_the_disk_is_busy_are_written_in_one_change() {
+    let bed = Bed::new();
+    bed.store.ask(&knock("default", "1000"), MANY, NOW).unwrap();
+    let told = all_at_once(&bed, MANY, 40);
+    let codes: std::collections::BTreeSet<_> =
+        told.into_iter().map(|asked| opened(asked).code.spell()).collect();
+    assert_eq!((codes.len(), bed.waiting().len()), (40, 41));
+    assert!(bed.store.verify(NOW).unwrap().is_whole());
+    // The first one had the disk alone; those behind it had it together.
+    let changes = bed.store.knocks.changes();
+    assert!(changes <= 3, "{changes}");
+}
+
+#[test]
+fn no_more_wait_than_there_are_places_and_each_line_of_one_who_made_room_is_carried_out() {
+    let bed = Bed::new();
+    let told = all_at_once(&bed, PLACES, 20);
+    let full = told.iter().filter(|asked| matches!(asked, Asked::Full)).count();
+    assert_eq!((full, bed.waiting().len()), (17, 3));
+    let makes_room = Places { when_full: WhenFull::EvictOldest, ..PLACES };
+    let told = all_at_once(&Bed::new(), makes_room, 12);
+    assert!(told.iter().all(|asked| matches!(asked, Asked::Opened { .. })));
+    let bed = Bed::new();
+    all_at_once(&bed, makes_room, 12);
+    let count = |action: &str| bed.actions().iter().filter(|one| *one == action).count();
+    assert_eq!((count("request"), count("evict"), bed.waiting().len()), (12, 9, 3));
+    assert!(bed.store.verify(NOW).unwrap().is_whole());
+}
