@@ -11,6 +11,7 @@ mod index;
 mod log;
 mod read;
 mod replay;
+pub(super) mod seal;
 pub mod tail;
 pub mod verify;
 
@@ -324,10 +325,13 @@ fn rotated(state: &StateDir) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     for entry in entries {
         let path = entry.map_err(|error| io("read", dir, error))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let number = name.strip_prefix("access-").and_then(|rest| rest.strip_suffix(".jsonl"));
+        let plain = name.strip_suffix(".gz").unwrap_or(name);
+        let number = plain.strip_prefix("access-").and_then(|rest| rest.strip_suffix(".jsonl"));
         found.extend(number.and_then(|number| number.parse().ok()).map(|number| (number, path)));
     }
+    // Of one that is just being sealed there are two: the plain one, which comes first, is whole.
     found.sort();
+    found.dedup_by_key(|(number, _): &mut (u64, PathBuf)| *number);
     Ok(found)
 }
 

@@ -14,7 +14,7 @@ use openclaw_plugin_sdk::{SenderId, UnixMs, own_file};
 
 use super::{
     StoreError,
-    audit::{Line, Log},
+    audit::{Line, Log, seal},
     authority, effect,
     file::{self, Aside, Found, Identity, sync_dir, with_suffix},
     files::FileStore,
@@ -289,6 +289,9 @@ impl<'a> Change<'a> {
         if let Err(error) = self.log.finish(wrote, made) {
             // All is done; it will only be looked at once more.
             tracing::warn!(%error, "the access log's head could not be written");
+        }
+        if self.log.was_full() {
+            seal::seal_or_warn(&self.store.state, self.now);
         }
         Ok(())
     }

@@ -132,7 +132,7 @@ pub(super) fn head(state: &StateDir) -> Result<Option<Head>, StoreError> {
 
 fn has_log(state: &StateDir) -> Result<bool, StoreError> {
     let path = state.access_log();
-    match std::fs::metadata(&path) {
+    match own_file::open(&path).and_then(|file| file.metadata()) {
         Ok(meta) => Ok(meta.len() > 0),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(io("read", &path, error)),

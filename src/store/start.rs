@@ -11,6 +11,7 @@ use openclaw_plugin_sdk::{UnixMs, own_file::Rights};
 
 use super::{
     StoreError,
+    audit::seal,
     change::Change,
     files::FileStore,
     io,
@@ -24,6 +25,7 @@ pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
     ownership::check(&store.state)?;
     let _writer = Change::open(store, None, now)?;
     let state = &store.state;
+    seal::seal_or_warn(state, now);
     let shared = [state.credentials(), state.devices(), state.nodes()];
     let own = [state.access(), state.keys(), state.outbox(), state.held()];
     narrow(state.path());

@@ -1,6 +1,6 @@
 //! The chain of lines, read once and in bounded memory: does each line name the one before it?
 
-use super::{Line, NOTHING, hash, verify::Problem};
+use super::{Line, NOTHING, hash, seal::Aged, verify::Problem};
 
 /// No more than this is kept of what is wrong.
 const MOST: usize = 1_000;
@@ -47,6 +47,34 @@ impl Chain {
             }
         }
         self.last = Some((line.seq, own));
+    }
+
+    /// Lines that are left out, by the hashes at their ends.
+    pub(super) fn aged(&mut self, aged: &Aged) {
+        let last = self.last();
+        self.lines += aged.to.saturating_sub(aged.from) + 1;
+        let before = self.last.as_ref().map_or(NOTHING, |(_, own)| own.as_str());
+        if aged.from == last + 1 && aged.prev != before {
+            self.problem(Problem::Changed(last.max(1)));
+        }
+        if aged.from > last + 1 {
+            self.problem(Problem::Missing { from: last + 1, to: aged.from - 1 });
+        }
+        if aged.from <= last || aged.to < aged.from {
+            return self.problem(Problem::Reordered(aged.from));
+        }
+        self.last = Some((aged.to, aged.hash.clone()));
+    }
+
+    /// True where lines are missing.
+    pub(super) fn has_gaps(&self) -> bool {
+        !self.gaps.is_empty()
+            || self.problems.iter().any(|it| matches!(it, Problem::Missing { .. }))
+    }
+
+    /// The end of a sealed log: true where it is the last line's.
+    pub(super) fn ends_with(&self, seq: u64, hash: &str) -> bool {
+        self.last.as_ref().is_some_and(|(last, own)| (*last, own.as_str()) == (seq, hash))
     }
 
     /// The number of the last line.

@@ -5,12 +5,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Line, action, tail::Tail};
+use super::{Line, action, show, tail::Tail};
 use crate::store::{StoreError, paths::StateDir};
 
-/// So far back the first look goes, in bytes.
-const RECENT: u64 = 4 * 1024 * 1024;
-/// So many decisions are remembered.
+/// So many decisions are remembered, and so many lines are looked at first.
 const MOST: usize = 4_096;
 
 /// The decisions of the last while. Whoever asks reads what is new, and no more.
@@ -40,11 +38,15 @@ impl Decisions {
 
 impl Known {
     fn follow(&mut self, state: &StateDir) -> Result<(), StoreError> {
-        let mut tail = match self.tail.take() {
-            Some(tail) => tail,
-            None => Tail::back(state, RECENT)?,
-        };
         let (lines, order) = (&mut self.lines, &mut self.order);
+        let mut tail = if let Some(tail) = self.tail.take() {
+            tail
+        } else {
+            let tail = Tail::at_end(state)?;
+            // What was written meanwhile is heard twice, and says the same.
+            show(state, MOST)?.into_iter().for_each(|line| note(lines, order, line));
+            tail
+        };
         let read = tail.read(|line| note(lines, order, line));
         self.tail = Some(tail);
         read

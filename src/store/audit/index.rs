@@ -53,15 +53,23 @@ impl Index {
         index.filter(|index| index.version == VERSION).unwrap_or_default()
     }
 
+    /// From where it came to. Where that is no place in the log any more, as after it was sealed, another process may
+    /// know more; else it begins anew.
+    fn reading(&mut self, state: &StateDir) -> Result<Reading, StoreError> {
+        if let Some(reading) = Reading::resume(state, &self.place)? {
+            return Ok(reading);
+        }
+        *self = Self::open(state);
+        if let Some(reading) = Reading::resume(state, &self.place)? {
+            return Ok(reading);
+        }
+        *self = Self::default();
+        Ok(Reading::new(state))
+    }
+
     /// Reads what is new, and says how many bytes that was.
     pub(in crate::store) fn follow(&mut self, state: &StateDir) -> Result<u64, StoreError> {
-        let mut reading = match Reading::resume(state, &self.place)? {
-            Some(reading) => reading,
-            None => {
-                *self = Self::default();
-                Reading::new(state)
-            }
-        };
+        let mut reading = self.reading(state)?;
         self.version = VERSION;
         let who = &mut self.who;
         let mut bytes = 0;
@@ -72,13 +80,27 @@ impl Index {
         self.place = reading.place()?;
         self.behind += bytes;
         if self.behind > BEHIND {
-            match private::replace_json(&path(state), self) {
-                Ok(()) => self.behind = 0,
-                // It is read again.
-                Err(error) => tracing::debug!(%error, "the access log's index was not written"),
-            }
+            self.write(state);
         }
         Ok(bytes)
+    }
+
+    /// Writes it, so that the next process need not read again what this one has read.
+    fn write(&mut self, state: &StateDir) {
+        match private::replace_json(&path(state), self) {
+            Ok(()) => self.behind = 0,
+            // It is read again.
+            Err(error) => tracing::debug!(%error, "the access log's index was not written"),
+        }
+    }
+
+    /// Reads and writes what is new before a full log is sealed.
+    pub(super) fn keep(state: &StateDir) -> Result<(), StoreError> {
+        let mut index = Self::open(state);
+        if index.follow(state)? > 0 {
+            index.write(state);
+        }
+        Ok(())
     }
 
     /// How this id was let in.

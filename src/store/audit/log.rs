@@ -13,7 +13,7 @@ use openclaw_plugin_sdk::{UnixMs, own_file};
 use super::{
     Line, NOTHING, hash,
     head::{self, Head, HeadFile, Seen},
-    rotated,
+    rotated, seal,
 };
 use crate::{
     store::{
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// A full log is put aside.
-pub(in crate::store) const ROTATE_AT: u64 = 64 * 1024 * 1024;
+pub(in crate::store) const ROTATE_AT: u64 = 8 * 1024 * 1024;
 /// No line is longer, by the bounds of its parts.
 const TAIL: u64 = 64 * 1024;
 
@@ -48,6 +48,7 @@ pub(in crate::store) struct Log {
     repaired: bool,
     in_doubt: bool,
     doubt: Option<Doubt>,
+    was_full: bool,
 }
 
 /// Why log and head do not belong together.
@@ -82,7 +83,10 @@ impl Log {
         if end.length == 0 || end.length >= rotate_at {
             let aside = rotated(state)?;
             rotated_to = aside.last().map_or(0, |(number, _)| *number);
-            if let (None, Some((_, path))) = (&last, aside.last()) {
+            // A log is sealed only when there is a line behind it.
+            if let (None, Some((_, path))) =
+                (&last, aside.last().filter(|(_, path)| !seal::is_sealed(path)))
+            {
                 last = end_of(&open(path)?, path)?.last;
             }
         }
@@ -102,6 +106,7 @@ impl Log {
             repaired,
             in_doubt: false,
             doubt,
+            was_full: false,
         };
         log.follow(state, seen, last)?;
         Ok(log)
@@ -132,6 +137,11 @@ impl Log {
             self.head_file.write(&self.head, true)?;
         }
         Ok(())
+    }
+
+    /// True where it was full, and was put aside.
+    pub(in crate::store) fn was_full(&self) -> bool {
+        self.was_full
     }
 
     /// Why log and head do not belong together, if they do not.
@@ -198,13 +208,12 @@ impl Log {
         if self.length >= self.rotate_at {
             self.rotate()?;
         }
-        let file = match self.file.take() {
-            Some(file) => file,
-            None => {
-                let made = open(&self.path)?;
-                self.path.parent().map_or(Ok(()), sync_dir)?;
-                made
-            }
+        let file = if let Some(file) = self.file.take() {
+            file
+        } else {
+            let made = open(&self.path)?;
+            self.path.parent().map_or(Ok(()), sync_dir)?;
+            made
         };
         let file = self.file.insert(file);
         let written = file.write_all(&text).and_then(|()| file.sync_data());
@@ -247,6 +256,7 @@ impl Log {
         std::fs::rename(&self.path, aside).map_err(failed)?;
         self.file = Some(open(&self.path)?);
         self.length = 0;
+        self.was_full = true;
         self.path.parent().map_or(Ok(()), sync_dir)
     }
 }

@@ -1,6 +1,7 @@
 //! Reading the log: from its end, or all of it and then what is new.
 
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom},
     os::unix::fs::{FileExt, MetadataExt},
@@ -9,7 +10,7 @@ use std::{
 
 use openclaw_plugin_sdk::own_file;
 
-use super::{Line, hash, index::Place, rotated};
+use super::{Line, hash, index::Place, rotated, seal};
 use crate::store::{StoreError, io, paths::StateDir};
 
 /// So much of a log is read at once, from its end.
@@ -44,6 +45,10 @@ impl Reading {
         }
         let aside = rotated(state)?.into_iter().find(|(number, _)| *number == place.number + 1);
         let path = aside.map_or_else(|| reading.path.clone(), |(_, path)| path);
+        if seal::is_sealed(&path) {
+            // Its lines are not where they were.
+            return Ok((place.at == 0).then_some(reading));
+        }
         reading.current = existing(&path)?;
         let is_there = match &reading.current {
             Some(file) if place.at > 0 => {
@@ -86,9 +91,7 @@ impl Reading {
                 if std::mem::take(&mut is_read) {
                     continue;
                 }
-                self.current = existing(&path)?;
-                self.rest_of(&path, heard)?;
-                (self.at, self.line) = (0, 0);
+                full(&path, heard)?;
             }
             self.current = existing(&self.path)?;
             if self.current.is_none() {
@@ -122,8 +125,31 @@ impl Reading {
     }
 }
 
+/// Hands over every line of a full log.
+fn full(path: &Path, heard: Heard<'_>) -> Result<(), StoreError> {
+    for (at, bytes) in seal::lines(path)?.split(b'\n').enumerate() {
+        heard(path, at + 1, &bytes.map_err(|error| io("read", path, error))?);
+    }
+    Ok(())
+}
+
+/// The last lines of a sealed log, the newest first.
+fn last_of_sealed(path: &Path, n: usize) -> Result<Vec<Line>, StoreError> {
+    let mut newest = VecDeque::new();
+    full(path, &mut |_, _, bytes| {
+        newest.extend(serde_json::from_slice::<Line>(bytes).ok());
+        if newest.len() > n {
+            newest.pop_front();
+        }
+    })?;
+    Ok(newest.into_iter().rev().collect())
+}
+
 /// The last lines of one log, at most `n`, the newest first; what is no line is left out.
 pub(super) fn last(path: &Path, n: usize) -> Result<Vec<Line>, StoreError> {
+    if seal::is_sealed(path) {
+        return last_of_sealed(path, n);
+    }
     let mut found = Vec::new();
     let Some(file) = existing(path)? else { return Ok(found) };
     let failed = |error| io("read", path, error);

@@ -6,6 +6,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{SenderId, UnixMs};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Line, action,
@@ -25,6 +26,21 @@ const REMOVED: &str = "devices/removed.json";
 /// An id on a channel, whatever the account.
 type Id = (String, SenderId);
 
+/// What holds, as a sealed log writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub(super) struct State {
+    entries: BTreeSet<String>,
+    grants: BTreeSet<String>,
+    devices: BTreeSet<String>,
+    owners: BTreeSet<(String, String, u64)>,
+    blocks: BTreeSet<(String, String, u64)>,
+    removed: BTreeMap<String, u64>,
+    ends: BTreeMap<String, (u64, u64)>,
+    people: BTreeSet<BTreeSet<String>>,
+    blocked: BTreeSet<(String, String)>,
+}
+
 /// Who should be there, by the lines alone.
 #[derive(Debug, Default)]
 pub(super) struct Replay {
@@ -43,6 +59,67 @@ pub(super) struct Replay {
 }
 
 impl Replay {
+    /// From what held at the end of a sealed log.
+    pub(super) fn of(state: &State) -> Self {
+        let id = |(channel, sender): (&String, &String)| {
+            Some((channel.clone(), SenderId::new(sender).ok()?))
+        };
+        let contacts =
+            |all: &BTreeSet<String>| all.iter().filter_map(|it| Contact::parse(it)).collect();
+        let mut replay = Self {
+            grants: contacts(&state.grants),
+            devices: state.devices.clone(),
+            removed: state.removed.clone(),
+            people: state.people.iter().map(contacts).collect(),
+            blocked: state.blocked.iter().filter_map(|(c, s)| id((c, s))).collect(),
+            ..Self::default()
+        };
+        for contact in state.entries.iter().filter_map(|it| Contact::parse(it)) {
+            replay.entries.entry(contact.key).or_default().insert(contact.sender);
+        }
+        for (channel, sender, seq) in &state.owners {
+            let Some((channel, sender)) = id((channel, sender)) else { continue };
+            replay.owners.insert(Owner { channel, sender }, *seq);
+        }
+        for (channel, sender, seq) in &state.blocks {
+            replay.blocks.extend(id((channel, sender)).map(|id| (id, *seq)));
+        }
+        for (contact, (seq, until)) in &state.ends {
+            let contact = Contact::parse(contact);
+            replay.ends.extend(contact.map(|contact| (contact, (*seq, UnixMs(*until)))));
+        }
+        replay
+    }
+
+    /// What holds now.
+    pub(super) fn state(&self) -> State {
+        let texts = |all: &BTreeSet<Contact>| all.iter().map(ToString::to_string).collect();
+        let id = |(channel, sender): &Id| (channel.clone(), sender.as_str().to_owned());
+        let entries = self.entries.iter().flat_map(|(key, senders)| {
+            let contact =
+                move |sender: &SenderId| Contact { key: key.clone(), sender: sender.clone() };
+            senders.iter().map(move |sender| contact(sender).to_string())
+        });
+        let owner = |(owner, seq): (&Owner, &u64)| {
+            (owner.channel.clone(), owner.sender.as_str().to_owned(), *seq)
+        };
+        let block = |(of, seq): (&Id, &u64)| (of.0.clone(), of.1.as_str().to_owned(), *seq);
+        let end = |(contact, (seq, until)): (&Contact, &(u64, UnixMs))| {
+            (contact.to_string(), (*seq, until.0))
+        };
+        State {
+            entries: entries.collect(),
+            grants: texts(&self.grants),
+            devices: self.devices.clone(),
+            owners: self.owners.iter().map(owner).collect(),
+            blocks: self.blocks.iter().map(block).collect(),
+            removed: self.removed.clone(),
+            ends: self.ends.iter().map(end).collect(),
+            people: self.people.iter().map(texts).collect(),
+            blocked: self.blocked.iter().map(id).collect(),
+        }
+    }
+
     /// The next line.
     pub(super) fn read(&mut self, line: &Line) {
         self.device(line);

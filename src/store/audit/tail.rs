@@ -9,7 +9,7 @@ use std::{
 
 use openclaw_plugin_sdk::own_file;
 
-use super::{Line, rotated};
+use super::Line;
 use crate::store::{StoreError, io, paths::StateDir};
 
 /// A place in the log.
@@ -31,27 +31,6 @@ impl Tail {
             None => 0,
         };
         Ok(Self { path, file, at })
-    }
-
-    /// So many bytes before the log's end; the first line may be torn there, and is left out. What a log that was
-    /// just put aside holds counts too.
-    pub(super) fn back(state: &StateDir, bytes: u64) -> Result<Self, StoreError> {
-        let path = state.access_log();
-        let long = |file: &Option<File>| {
-            let length = file.as_ref().map_or(Ok(0), |file| file.metadata().map(|meta| meta.len()));
-            length.map_err(|error| io("read", &path, error))
-        };
-        let file = open(&path)?;
-        let length = long(&file)?;
-        if length < bytes
-            && let Some((_, aside)) = rotated(state)?.pop()
-        {
-            // Its end leads to the log that is written now.
-            let older = open(&aside)?;
-            let at = long(&older)?.saturating_sub(bytes - length);
-            return Ok(Self { path, file: older, at });
-        }
-        Ok(Self { path, file, at: length.saturating_sub(bytes) })
     }
 
     /// Hands over every whole line that was written since. What is no line is left out.

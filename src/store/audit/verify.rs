@@ -7,7 +7,13 @@ use std::{
 
 use openclaw_plugin_sdk::{SenderId, UnixMs};
 
-use super::{Line, action, chain::Chain, read::Reading, replay::Replay};
+use super::{
+    Line, action,
+    chain::Chain,
+    read::Reading,
+    replay::Replay,
+    seal::{self, Mark, Sealed},
+};
 use crate::{
     access::{Contact, owner::Owner},
     device::identity::DeviceId,
@@ -156,6 +162,11 @@ struct Read {
 impl Read {
     fn line(&mut self, file: &Path, number: usize, bytes: &[u8]) {
         let Ok(line) = serde_json::from_slice::<Line>(bytes) else {
+            if seal::is_sealed(file)
+                && let Ok(mark) = serde_json::from_slice(bytes)
+            {
+                return self.mark(&mark);
+            }
             let (file, after) = (file.to_owned(), self.chain.last());
             return self.chain.problem(Problem::Unreadable { file, line: number, after });
         };
@@ -163,6 +174,21 @@ impl Read {
         self.replay.read(&line);
         if line.action == action::AUDIT_ACCEPT {
             self.accepted = Some(line.seq);
+        }
+    }
+
+    fn mark(&mut self, mark: &Mark) {
+        match mark {
+            Mark::Aged(aged) => self.chain.aged(aged),
+            Mark::Sealed(sealed) => {
+                let Sealed { seq, hash, state } = &**sealed;
+                let is_told = self.chain.has_gaps() || *state == self.replay.state();
+                if !self.chain.ends_with(*seq, hash) || !is_told {
+                    self.chain.problem(Problem::Changed(*seq));
+                }
+                // Where lines are missing, this says what they said.
+                self.replay = Replay::of(state);
+            }
         }
     }
 }

@@ -247,9 +247,9 @@ fn a_full_log_is_put_aside_and_the_chain_goes_on() {
     for sender in 1..=12 {
         bed.approve("default", &sender.to_string());
     }
-    let aside = |n: u32| bed.dir.path().join(format!("audit/access-{n}.jsonl"));
+    let aside = |n: u32| bed.dir.path().join(format!("audit/access-{n}.jsonl.gz"));
     assert!(aside(1).exists() && aside(2).exists());
-    assert!(aside(1).metadata().unwrap().len() < 2000);
+    assert!(!bed.dir.path().join("audit/access-1.jsonl").exists());
     let report = bed.store.verify(NOW).unwrap();
     assert_eq!(report, Report { lines: 24, ..Report::default() });
     let seqs: Vec<_> = bed.lines().iter().map(|line| line.seq).collect();
@@ -362,4 +362,59 @@ fn case_135_a_list_of_who_is_let_in_reads_an_index_and_what_is_new_of_a_large_lo
     assert!(read_by_this_thread() - before < 200_000);
     write(&bed.dir.path().join("audit/index.json"), b"nonsense");
     list(&open(bed.dir.path()));
+}
+
+#[test]
+fn case_135_a_full_log_is_sealed_without_what_strangers_caused_long_ago() {
+    let mut bed = Bed::new();
+    bed.approve("default", "1");
+    bed.store.block(&by(), &at("default", "66"), &Owners::default(), NOW).unwrap();
+    let long_ago = UnixMs(NOW.0 - 40 * 24 * HOUR);
+    for n in 0..30 {
+        let (action, surface, actor) = ("claim-refused", "chat", format!("telegram:{n}"));
+        let note = Note { action, surface, actor: &actor, key: None, subject: "claim" };
+        bed.store.note(&note, if n < 20 { long_ago } else { NOW }).unwrap();
+    }
+    bed.store.rotate_at = 1_000;
+    bed.approve("default", "2");
+    let sealed = bed.dir.path().join("audit/access-1.jsonl.gz");
+    let plain = bed.dir.path().join("audit/access-1.jsonl");
+    assert!(sealed.exists() && !plain.exists());
+    assert!(sealed.metadata().unwrap().len() < 4_000);
+    let actions = bed.actions();
+    let count = |action: &str| actions.iter().filter(|one| *one == action).count();
+    assert_eq!((count("claim-refused"), count("approve"), count("block")), (10, 2, 1));
+    let whole = open(bed.dir.path()).verify(NOW).unwrap();
+    assert!(whole.is_whole() && whole.lines == 35, "{whole:?}");
+    // A process that knows the list from before, and one that does not.
+    for store in [&bed.store, &open(bed.dir.path())] {
+        let by = |one: crate::store::access::Holder| one.by;
+        let by: Vec<_> = store.holders(None).unwrap().into_iter().filter_map(by).collect();
+        assert_eq!(by, ["uid:1000", "uid:1000"]);
+    }
+    std::fs::remove_file(&sealed).unwrap();
+    let report = open(bed.dir.path()).verify(NOW).unwrap();
+    assert!(matches!(report.problems[..], [Problem::Missing { from: 1, .. }, ..]), "{report:?}");
+}
+
+#[test]
+fn verify_keeps_nobody_from_deciding_while_it_reads() {
+    let bed = bed();
+    let mut log = File::options().append(true).open(bed.store.state.access_log()).unwrap();
+    let text = format!("{}\n", serde_json::to_string(&bed.lines().pop().unwrap()).unwrap());
+    log.write_all(text.repeat(60_000).as_bytes()).unwrap();
+    let start = std::time::Instant::now();
+    let mut longest = std::time::Duration::ZERO;
+    std::thread::scope(|scope| {
+        let verified = scope.spawn(|| open(bed.dir.path()).verify(NOW).unwrap());
+        while !verified.is_finished() {
+            let start = std::time::Instant::now();
+            drop(super::super::change::Change::open(&bed.store, None, NOW).unwrap());
+            longest = longest.max(start.elapsed());
+            std::thread::yield_now();
+        }
+        assert!(!verified.join().unwrap().is_whole());
+    });
+    let took = start.elapsed();
+    assert!(longest * 3 < took, "{longest:?} of {took:?}");
 }
