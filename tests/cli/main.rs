@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
 mod access;
+mod audit;
 mod decide;
 mod devices;
 mod faults;
