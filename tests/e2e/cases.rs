@@ -30,6 +30,7 @@ mod owner;
 mod pair;
 mod phone_chat;
 mod platforms;
+mod proxy;
 mod reach;
 mod reload;
 mod reload_channels;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Response, Url};
 
-use crate::{ChannelError, SettingsError};
+use crate::{ChannelError, SettingsError, proxy};
 
 /// The longest answer of a platform that is read.
 pub const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
@@ -27,8 +27,10 @@ impl Unread {
     }
 }
 
-/// A client with a connect limit of 5 s and this limit for a whole request.
+/// A client with a connect limit of 5 s and this limit for a whole request. It goes through the proxy that the
+/// environment names.
 pub fn client(limit: Duration) -> Result<reqwest::Client, String> {
+    proxy::known(proxy::env)?;
     build(reqwest::Client::builder(), limit)
 }
 

@@ -19,6 +19,7 @@ mod inbox;
 mod lasting;
 mod message;
 pub mod own_file;
+mod proxy;
 mod responder;
 mod secret;
 mod settings;

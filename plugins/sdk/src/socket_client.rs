@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::Stream;
+use crate::{Stream, http_client, proxy};
 
 /// Connects to the host of a `ws` or `wss` address. Without a time limit.
 pub async fn dial(url: &Url) -> Result<Box<dyn Stream>, &'static str> {
@@ -16,7 +17,11 @@ pub async fn dial(url: &Url) -> Result<Box<dyn Stream>, &'static str> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let port = url.port_or_known_default().ok_or("the address of its socket has no port")?;
     let unreachable = |_| "its socket cannot be reached";
-    let tcp = TcpStream::connect((host, port)).await.map_err(unreachable)?;
+    let tcp = if http_client::is_local(url) {
+        TcpStream::connect((host, port)).await.map_err(unreachable)?
+    } else {
+        proxy::connect(&Matcher::from_env(), (host, port), url.scheme() == "wss").await?
+    };
     tcp.set_nodelay(true).map_err(unreachable)?;
     if url.scheme() != "wss" {
         return Ok(Box::new(tcp));
