@@ -20,7 +20,8 @@ fn times(home: &Home, what: &str) -> usize {
 /// Writes another configuration, and waits until the gateway has read it.
 pub(super) async fn changed(home: &Home, to: &str, what: &str) {
     let before = times(home, what);
-    home.configure(to);
+    // A file that only lost its end would be taken for one that was cut off.
+    home.configure(&format!("{to}\n# change {before}\n"));
     let read = async {
         while times(home, what) == before {
             tokio::task::yield_now().await;

@@ -35,23 +35,23 @@ enum Hurt {
 }
 
 /// `r`: the start refuses and names the file. `s`: it starts, for the file decides nothing, or is read as it is, or is
-/// made anew.
+/// made anew. `?`: it refuses, and names what contradicts the file.
 const TABLE: &[(&str, &str)] = &[
     ("config.toml", "rrrsrrr"),
     ("settings/config-memory.json", "srrsrrr"),
-    ("access/grants.json", "srrsrrr"),
-    ("audit/access.jsonl", "sssssss"),
-    ("audit/head", "sssssss"),
+    ("access/grants.json", "rrrrrrr"),
+    ("audit/access.jsonl", "rrrrrrr"),
+    ("audit/head", "rrr?rrr"),
     ("credentials/gateway-token", "srrsrrr"),
-    ("credentials/owners.json", "srrsrrr"),
-    ("credentials/webchat-allowFrom.json", "srrsrrr"),
-    ("credentials/webchat-denied.json", "srrsrrr"),
-    ("credentials/webchat-pairing.json", "srrsrrr"),
+    ("credentials/owners.json", "rrrrrrr"),
+    ("credentials/webchat-allowFrom.json", "rrrsrrr"),
+    ("credentials/webchat-denied.json", "rrrsrrr"),
+    ("credentials/webchat-pairing.json", "rrrsrrr"),
     ("credentials/webchat-pairing.json.orig", "ssssrrr"),
-    ("devices/paired.json", "srrsrrr"),
-    ("devices/pending.json", "srrsrrr"),
+    ("devices/paired.json", "rrrsrrr"),
+    ("devices/pending.json", "rrrsrrr"),
     ("devices/pending.json.orig", "ssssrrr"),
-    ("devices/removed.json", "srrsrrr"),
+    ("devices/removed.json", "rrrrrrr"),
     ("inbox/webchat-default.jsonl", "ssssrrr"),
     ("keys/gateway-identity.key", "srrsrrr"),
     ("keys/webchat-default.key", "srrsrrr"),
