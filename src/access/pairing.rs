@@ -281,23 +281,7 @@ impl PairingRequests {
         let oldest = self.requests.iter().filter(of_account).min_by_key(|r| r.created_at);
         let oldest = oldest.filter(|_| is_full).map(|request| request.id.clone());
         let evicted = oldest.and_then(|id| self.forget(&id));
-        let id = RequestId::derive(&knock.key, &knock.sender, created_at);
-        let id = id.saying(knock.claims.as_deref());
-        let (key, sender, meta) = (knock.key.clone(), knock.sender.clone(), with_address(knock));
-        let mut request = PairingRequest {
-            id,
-            key,
-            sender,
-            code: code_now,
-            created_at: now,
-            last_seen_at: now,
-            meta,
-            later_name: None,
-            claims: knock.claims.clone(),
-            held: before.or(knock.first.as_ref().map(|first| first.characters)),
-            opened: None,
-        };
-        request.opened = Some(request.displayed().revision);
+        let request = opened(knock, (now, created_at), code_now, before);
         self.requests.push(request.clone());
         Ok(Asked::Opened { request, evicted })
     }
@@ -320,6 +304,31 @@ impl PairingRequests {
         self.denials.retain(|denial| denial.account != *account || denial.sender != *sender);
         self.denials.push(Denial { account: account.clone(), sender: sender.clone(), until });
     }
+}
+
+/// A new request; `held` is the length of what its sender had written before.
+fn opened(
+    knock: &Knock,
+    (now, created_at): (UnixMs, &str),
+    code: PairingCode,
+    held: Option<usize>,
+) -> PairingRequest {
+    let id = RequestId::derive(&knock.key, &knock.sender, created_at);
+    let mut request = PairingRequest {
+        id: id.saying(knock.claims.as_deref()),
+        key: knock.key.clone(),
+        sender: knock.sender.clone(),
+        code,
+        created_at: now,
+        last_seen_at: now,
+        meta: with_address(knock),
+        later_name: None,
+        claims: knock.claims.clone(),
+        held: held.or(knock.first.as_ref().map(|first| first.characters)),
+        opened: None,
+    };
+    request.opened = Some(request.displayed().revision);
+    request
 }
 
 fn touch(request: &mut PairingRequest, knock: &Knock, now: UnixMs) -> bool {

@@ -40,7 +40,7 @@ pub(crate) struct Running {
     turns: watch::Sender<u64>,
     pub(crate) status: StatusCell,
     pub(crate) journal: Mutex<Journal>,
-    /// The events that are done, and that the journal could not take. One account waits for its first.
+    /// Events that are done, and that the journal could not take yet.
     pub(crate) unwritten: Mutex<HashSet<EventKey>>,
     /// Who waits where conversations are gone with the process.
     pub(super) pages: Mutex<Pages>,

@@ -103,18 +103,17 @@ async fn take(
         debug!(channel = account.config.plugin.id, "duplicate");
         return Ok(());
     }
-    if account.unwritten.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
-        // All of it is done but for the line that says so.
-        return see(account, &key);
+    // Nothing further is done before it is written what was done.
+    if let Some(done) = unwritten(account) {
+        see(account, &done)?;
+        if done == key {
+            return Ok(());
+        }
     }
     gateway.store.readable(&account.config.key)?;
     if let InboundEvent::Message(message) = &event
-        && try_claim(gateway, account, message).await?
-    {
-        return see(account, &key);
-    }
-    if let InboundEvent::Message(message) = &event
-        && shows_claim(gateway, account, message).await?
+        && (try_claim(gateway, account, message).await?
+            || shows_claim(gateway, account, message).await?)
     {
         return see(account, &key);
     }
@@ -338,6 +337,11 @@ async fn note_silenced(
         store.note(&note, world::now())
     };
     blocking(note).await
+}
+
+fn unwritten(account: &Running) -> Option<EventKey> {
+    let unwritten = account.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+    unwritten.iter().next().cloned()
 }
 
 /// Notes that an event is done. What the journal cannot take is remembered here, and never done again.
