@@ -80,13 +80,17 @@ async fn case_116_commands_approvals_and_codes_never_reach_the_responder() {
         &claim,
         "/pairing",
         "/pairing list",
-        &format!("/Pairing approve {code}"),
+        &format!("/Pairings approve {code}"),
         &format!("/pairing@other_bot approve {code}"),
         "/claim AAAA-BBBB-CCCC",
         "/whoami",
     ] {
         world.say("owner", text).await;
         world.next(1001).await;
+        if text == claim {
+            // It is spent, and every owner is told.
+            world.next(1001).await;
+        }
     }
     world.say("owner", &format!("/pairing approve {code}")).await;
     world.next(4711).await;

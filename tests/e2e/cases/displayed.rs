@@ -42,6 +42,8 @@ enum Change {
     Claim,
     Held,
     Name,
+    /// Its hour is over.
+    Over,
 }
 
 /// What becomes of a decision that goes by what was shown before the change.
@@ -51,6 +53,8 @@ enum Outcome {
     Decided,
     /// It is not, and the answer says so and where to look.
     Refused,
+    /// Nothing waits any more, and nothing is decided.
+    Gone,
     /// It is no decision at all.
     Ordinary,
 }
@@ -59,6 +63,7 @@ enum Outcome {
 fn expected(surface: Surface, change: Change) -> Outcome {
     match (surface, change) {
         (Number, _) => Outcome::Ordinary,
+        (_, Change::Over) => Outcome::Gone,
         (_, Change::Nothing) | (Word | Chat, Change::Held | Change::Name) => Outcome::Decided,
         (Press | CliCode | CliJson | Rpc, _) | (Word | Chat, Change::Claim) => Outcome::Refused,
     }
@@ -125,6 +130,16 @@ async fn change(world: &mut World, change: Change, all: &[Shown]) {
                 json!({ "text": "/help" }),
             );
         }
+        Change::Over => {
+            let file = world.home.read("credentials/telegram-pairing.json");
+            let mut file: Value = serde_json::from_str(&file).unwrap();
+            let then = jiff::Timestamp::now().as_second() - 2 * 3_600;
+            let then = format!("{:.3}", jiff::Timestamp::from_second(then).unwrap());
+            for row in file["requests"].as_array_mut().unwrap() {
+                row["createdAt"] = then.as_str().into();
+            }
+            world.home.put("credentials/telegram-pairing.json", &file.to_string());
+        }
         Change::Held => {
             for one in all {
                 world.say(&one.name, "is the blue lamp still there?").await;
@@ -150,6 +165,7 @@ async fn change(world: &mut World, change: Change, all: &[Shown]) {
         Change::Name => "Boss",
         Change::Held => "held, 29 characters",
         Change::Claim => "Claims to be: telegram:",
+        Change::Over => "Taken out",
     };
     for one in all {
         let id = number(&one.name).to_string();
@@ -245,7 +261,10 @@ async fn play(happens: Change) {
         match expected(surface, happens) {
             Outcome::Decided => assert!(said.contains("Denied") && !still, "{place}"),
             Outcome::Refused => assert!(!said.contains("Denied") && still, "{place}"),
-            Outcome::Ordinary => assert!(said.contains('2') && still, "{place}"),
+            Outcome::Gone => assert!(!said.contains("Denied") && !still, "{place}"),
+            Outcome::Ordinary => {
+                assert!(said.contains('2') && still == (happens != Change::Over), "{place}");
+            }
         }
     }
     world.stop();
@@ -272,6 +291,11 @@ async fn case_143_a_message_that_is_held_after_it_was_shown_is_part_of_what_is_d
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_changed_after_it_was_shown_is_part_of_what_is_decided() {
     play(Change::Name).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_hour_is_over_is_decided_on_no_surface() {
+    play(Change::Over).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -399,5 +423,35 @@ async fn case_121_a_reply_to_an_older_message_of_a_card_decides_nothing() {
     assert!(!log.contains("\"approve\"") && !log.contains("\"deny\""), "{log}");
     let said = reply(&mut world, &new, "yes").await;
     assert!(said.contains("✅ Approved telegram sender"), "{said}");
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_143_the_held_message_is_there_as_soon_as_the_request_is() {
+    let mut world = World::start(&config()).await;
+    let id = number("ann").to_string();
+    let content = json!({ "text": "is the blue lamp still there?" });
+    world.telegram.message(private(number("ann")), person(number("ann"), "ann"), content);
+    let first_seen = async {
+        loop {
+            let file = world.home.read("credentials/telegram-pairing.json");
+            if file.contains(&id) {
+                return file;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let file = tokio::time::timeout(crate::process::PATIENCE, first_seen).await.unwrap();
+    assert!(file.contains("\"heldCharacters\": 29"), "{file}");
+    let held = std::fs::read_dir(world.home.state().join("held")).unwrap().count();
+    assert_eq!(held, 1);
+    // The first card is the one that is decided on.
+    let card = world.next(OWNER).await;
+    assert!(card.starts_with("Somebody asks") && card.contains("held, 29 characters"), "{card}");
+    let told = world.press("owner", "Approve and deliver").await;
+    assert!(told.starts_with("✅ Approved telegram sender"), "{told}");
+    world.next(number("ann")).await;
+    world.shows("ann", "access approved").await;
+    world.shows("ann", "is the blue lamp still there?").await;
     world.stop();
 }
