@@ -24,10 +24,12 @@ mod journal;
 mod lobby;
 mod method;
 mod metrics;
+mod moved;
 mod notice;
 mod opening;
 mod outbound;
 mod pages;
+mod patience;
 mod port;
 mod pulse;
 mod reload;
@@ -56,7 +58,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
-use tokio::sync::RwLock;
+use tokio::{sync::RwLock, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -65,7 +67,7 @@ use self::{
     answer::Turns,
     cards::Cards,
     events::Asking,
-    gate::Moment,
+    gate::{Moment, Past},
     held::Held,
     lobby::Lobby,
     method::{chat::Chats, node::Nodes, voicewake},
@@ -143,6 +145,8 @@ pub(crate) struct Gateway {
     /// Groups in which an owner was told to write directly.
     told_groups: Mutex<HashSet<(AccountKey, ChatId)>>,
     started: UnixMs,
+    /// The same moment by a clock that nobody can set.
+    began: Instant,
     port: u16,
     tracker: TaskTracker,
     stop: CancellationToken,
@@ -161,7 +165,7 @@ impl Gateway {
     fn moment(&self, account: &Running) -> Moment {
         let first_start =
             account.journal.lock().unwrap_or_else(PoisonError::into_inner).first_start();
-        Moment { now: world::now(), started: self.started, first_start }
+        Moment { now: world::now(), past: account.past(self.began), first_start }
     }
 
     /// Does something beside whatever goes on. A stop does not wait for it long.
@@ -189,7 +193,7 @@ impl Gateway {
 
 /// The moment for a message that was taken on already: nothing is too old.
 fn moment_of_answer() -> Moment {
-    Moment { now: world::now(), started: UnixMs(0), first_start: false }
+    Moment { now: world::now(), past: Past::Settled, first_start: false }
 }
 
 /// The store blocks on disk: its calls go off the runtime.

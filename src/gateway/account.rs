@@ -2,32 +2,48 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{
     Channel, ChannelError, ChatId, ChatKind, Conversation, Delivery, Exchange, Inbox, SenderId,
-    toml,
+    spell_span, toml,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tracing::{debug, info, warn};
 
 use super::{
-    Gateway, inbound,
+    Gateway,
+    gate::Past,
+    inbound,
     journal::{EventKey, Journal},
+    moved::Moved,
     pages::Pages,
+    patience::{Next, Patience},
+    reload,
     status::{State, StatusCell},
 };
 use crate::{
-    access::{is_direct, pairing::RequestId},
+    access::{group::GroupPolicy, is_direct, pairing::RequestId},
     config::Account,
 };
 
 /// Deliveries that may wait for the gate.
 const QUEUE: usize = 64;
-/// The longest wait before the next try to connect.
-const LONGEST_BACKOFF: Duration = Duration::from_mins(1);
+/// A connection that has lasted so long is nobody else's.
+const CALM: Duration = Duration::from_mins(2);
+/// Clocks that differ by more than this are told of.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
+/// The files with credentials that were refused are looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// An account that the configuration switches on, or has switched on once.
 pub(crate) struct Running {
@@ -44,6 +60,12 @@ pub(crate) struct Running {
     pub(crate) unwritten: Mutex<HashSet<EventKey>>,
     /// Who waits where conversations are gone with the process.
     pub(super) pages: Mutex<Pages>,
+    /// Its groups that have another id than the configuration says.
+    pub(crate) moved: Mutex<Moved>,
+    /// What is told of another program that uses its login, while one does.
+    contention: Mutex<Option<String>>,
+    /// That the clocks differ stands in the log.
+    clock_logged: AtomicBool,
     /// The requests whose challenge is on its way. Bounded by those who may wait.
     pub(crate) challenges: Mutex<HashSet<RequestId>>,
     /// Where each person last wrote in a direct chat; bounded.
@@ -80,13 +102,22 @@ impl Login {
 
 impl Running {
     /// Puts an account together; nothing runs yet.
-    pub(crate) fn new(config: Account, channel: Box<dyn Channel>, journal: Journal) -> Self {
+    pub(crate) fn new(
+        config: Account,
+        channel: Box<dyn Channel>,
+        (journal, moved): (Journal, Moved),
+    ) -> Self {
         let (exchanges, receiver) = mpsc::channel(QUEUE);
         let status = StatusCell::default();
         status.enter(State::Connecting, None);
         let (journal, chats) = (Mutex::new(journal), Mutex::default());
+        let mut rules = config.clone();
+        moved.follow(&mut rules.groups);
         Self {
-            rules: RwLock::new(Arc::new(config.clone())),
+            rules: RwLock::new(Arc::new(rules)),
+            moved: Mutex::new(moved),
+            contention: Mutex::default(),
+            clock_logged: AtomicBool::new(false),
             login: RwLock::new(Login::new(&config, channel)),
             config,
             turns: watch::channel(0).0,
@@ -136,7 +167,60 @@ impl Running {
 
     /// What does not work although its platform answers.
     pub(crate) fn limitation(&self) -> Option<String> {
-        self.inbox.get()?.limitation()
+        let inbox = self.inbox.get()?;
+        let rules = self.rules();
+        let wants_all =
+            rules.groups.policy != GroupPolicy::Disabled && !rules.groups.require_mention;
+        let unheard = if wants_all { inbox.mentions_only() } else { None };
+        let contention = self.contention.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let all = [contention, inbox.limitation(), unheard, self.clock_difference()];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
+    /// What is old of what arrives, where the gateway began then.
+    pub(crate) fn past(&self, began: Instant) -> Past {
+        let Some(inbox) = self.inbox.get() else { return Past::Order { caught_up: false } };
+        match inbox.at(began) {
+            Some(started) => Past::Clock { started, now: inbox.now() },
+            None => Past::Order { caught_up: inbox.is_caught_up() },
+        }
+    }
+
+    /// By how much this machine's clock and the platform's differ, where that is too much.
+    fn clock_difference(&self) -> Option<String> {
+        let ahead = self.inbox.get()?.ahead_by()?;
+        let span = Duration::from_millis(ahead.unsigned_abs());
+        let (label, span) = (self.config.plugin.label, Some(span).filter(|s| *s > CLOCKS_DIFFER)?);
+        let (span, way) = (spell_span(span), if ahead > 0 { "ahead of" } else { "behind" });
+        Some(format!("this machine's clock is {span} {way} the clock of {label}: set it right"))
+    }
+
+    /// The files that its credentials stand in, as they are now.
+    fn secret_files(&self) -> Vec<(PathBuf, reload::Mark)> {
+        let rules = self.rules();
+        let keys = rules.plugin.keys.iter().filter(|key| key.ends_with("_file"));
+        let files = keys.filter_map(|key| rules.settings.get(*key)?.as_str().map(PathBuf::from));
+        files.map(|file| (file.clone(), reload::mark(&file))).collect()
+    }
+
+    /// Ends when one of these files is another than it was.
+    async fn other_secret(&self, files: Vec<(PathBuf, reload::Mark)>) {
+        if files.is_empty() {
+            return std::future::pending().await;
+        }
+        while self.secret_files() == files {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn contended_by(&self, by: Option<String>) {
+        *self.contention.lock().unwrap_or_else(PoisonError::into_inner) = by;
+    }
+
+    /// Its channel ends, and begins anew.
+    pub(crate) fn again(&self) {
+        self.turns.send_modify(|turn| *turn += 1);
     }
 
     /// Its policies and lists as they are now. Whoever judges by them takes them once.
@@ -146,13 +230,14 @@ impl Running {
 
     /// Other policies, lists and settings hold from here on. Where the settings are others, or the account is
     /// switched on or off, its channel ends, and begins anew.
-    pub(crate) fn follow(&self, rules: Account) {
+    pub(crate) fn follow(&self, mut rules: Account) {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner).follow(&mut rules.groups);
         let mut known = self.rules.write().unwrap_or_else(PoisonError::into_inner);
         let is_other = known.enabled != rules.enabled || known.settings != rules.settings;
         *known = Arc::new(rules);
         drop(known);
         if is_other {
-            self.turns.send_modify(|turn| *turn += 1);
+            self.again();
         }
     }
 
@@ -198,9 +283,10 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
         inbox.begin();
         let run = async {
             if state == State::Connecting {
-                stay(&gateway, &account, &connected).await;
+                // Only other credentials help, or another configuration.
+                let files = stay(&gateway, &account, &connected).await;
+                return account.other_secret(files).await;
             }
-            // Only another configuration helps.
             std::future::pending::<()>().await;
         };
         tokio::select! {
@@ -212,19 +298,43 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
     account.status.enter(State::Stopped, None);
 }
 
-/// Connects again and again, until the account stops for good.
-async fn stay(gateway: &Arc<Gateway>, account: &Running, connected: &watch::Sender<bool>) {
-    let Some(inbox) = account.inbox.get() else { return };
-    let (channel, mut backoff) = (account.channel(), Duration::from_millis(500));
+/// Connects again and again, until the account stops for good: then it says as what files its credentials were read.
+async fn stay(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    connected: &watch::Sender<bool>,
+) -> Vec<(PathBuf, reload::Mark)> {
+    let Some(inbox) = account.inbox.get() else { return Vec::new() };
+    let (channel, mut patience) = (account.channel(), Patience::default());
+    account.contended_by(None);
     loop {
         connected.send_replace(false);
-        let ended = channel.receive(inbox).await;
-        if *connected.borrow() {
-            backoff = Duration::from_millis(500);
-        }
-        let Some(wait) = after(gateway, account, ended, backoff) else { return };
-        backoff = (backoff * 2).min(LONGEST_BACKOFF);
+        let files = account.secret_files();
+        let ended = hear(account, &mut patience, connected, channel.receive(inbox)).await;
+        let next = patience.next(&ended, *connected.borrow());
+        let Some(wait) = after(gateway, account, ended, next) else { return files };
         tokio::time::sleep(wait).await;
+    }
+}
+
+/// Receives until the connection ends.
+async fn hear(
+    account: &Running,
+    patience: &mut Patience,
+    connected: &watch::Sender<bool>,
+    receive: impl Future<Output = Result<(), ChannelError>>,
+) -> Result<(), ChannelError> {
+    let mut receive = std::pin::pin!(receive);
+    loop {
+        tokio::select! {
+            ended = &mut receive => return ended,
+            () = tokio::time::sleep(CALM), if patience.is_contended() => {
+                if *connected.borrow() {
+                    patience.calm();
+                    account.contended_by(None);
+                }
+            }
+        }
     }
 }
 
@@ -233,39 +343,61 @@ fn after(
     gateway: &Arc<Gateway>,
     account: &Running,
     ended: Result<(), ChannelError>,
-    backoff: Duration,
+    next: Next,
 ) -> Option<Duration> {
     let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
-    match ended {
-        Ok(()) => {
+    let enter = |state, why: &str| account.status.enter(state, Some(why.to_owned()));
+    match (ended, next) {
+        (Ok(()), _) => {
             account.status.enter(State::Connecting, None);
             debug!(channel, account = id, "connection ended");
-            Some(backoff)
-        }
-        Err(ChannelError::Unauthorized(why)) => {
-            warn!(channel, account = id, why, "account stopped: unauthorized");
-            account.status.enter(State::Unauthorized, Some(why.clone()));
-            super::notice::tell_owners(
-                gateway,
-                &format!("{channel} ({id}) has stopped: unauthorized, {why}"),
-            );
-            None
         }
         // The gate has set the state: it knows what it could not read or write.
-        Err(ChannelError::Held) => Some(Duration::from_secs(1)),
-        Err(ChannelError::RateLimited(wait)) => {
-            info!(channel, account = id, seconds = wait.as_secs(), "platform asks to wait");
-            account.status.enter(
-                State::Waiting,
-                Some(format!("the platform asks to wait {} s", wait.as_secs())),
+        (Err(ChannelError::Held), _) => {}
+        (Err(ChannelError::RateLimited(wait)), _) => {
+            let seconds = wait.as_secs();
+            info!(channel, account = id, seconds, "platform asks to wait");
+            enter(State::Waiting, &format!("the platform asks to wait {seconds} s"));
+        }
+        (Err(ChannelError::Unauthorized(why)), Next::Stop) => {
+            warn!(channel, account = id, why, "account stopped: unauthorized");
+            enter(State::Unauthorized, &why);
+            let text = format!("{channel} ({id}) has stopped: unauthorized, {why}");
+            super::notice::tell_owners(gateway, &text);
+        }
+        (Err(ChannelError::Unauthorized(why)), _) => {
+            warn!(
+                channel,
+                account = id,
+                why,
+                "refused, although it worked before: tried once more"
             );
-            Some(wait)
+            enter(State::Connecting, &why);
         }
-        Err(ChannelError::Disconnected(why) | ChannelError::Undeliverable(why)) => {
+        (Err(ChannelError::Contended(why)), Next::Contended { first, wait }) => {
+            if first {
+                warn!(channel, account = id, why, "account reconnects, with growing waits");
+                super::notice::tell_owners(gateway, &format!("{channel} ({id}): {why}"));
+            }
+            debug!(channel, account = id, seconds = wait.as_secs(), "still contended");
+            enter(State::Connecting, &why);
+            account.contended_by(Some(why));
+        }
+        (
+            Err(
+                ChannelError::Contended(why)
+                | ChannelError::Disconnected(why)
+                | ChannelError::Undeliverable(why),
+            ),
+            _,
+        ) => {
             warn!(channel, account = id, why, "account reconnects");
-            account.status.enter(State::Connecting, Some(why));
-            Some(backoff)
+            enter(State::Connecting, &why);
         }
+    }
+    match next {
+        Next::Again(wait) | Next::Contended { wait, .. } | Next::Doubt(wait) => Some(wait),
+        Next::Stop => None,
     }
 }
 
@@ -283,6 +415,11 @@ async fn show_connected(
             return;
         }
         if *seen.borrow_and_update() {
+            if let Some(difference) = account.clock_difference()
+                && !account.clock_logged.swap(true, Ordering::AcqRel)
+            {
+                warn!(channel = account.config.plugin.id, account = %account.config.key.account, "{difference}");
+            }
             let limitation = account.limitation();
             account.status.update(|status| {
                 // What happened since is newer than the connection.

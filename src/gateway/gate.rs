@@ -42,14 +42,25 @@ pub(crate) struct Rules<'a> {
     pub(crate) store: &'a dyn Store,
 }
 
-/// When it is, and when it began.
+/// When it is, and what is old.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
+    /// By this machine's clock: grants end by it.
     pub(crate) now: UnixMs,
-    /// The start of the gateway.
-    pub(crate) started: UnixMs,
+    pub(crate) past: Past,
     /// The account never ran before.
     pub(crate) first_start: bool,
+}
+
+/// What tells a message from before the gateway's start. Never this machine's clock against the platform's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Past {
+    /// The platform's clock: what it showed at the start, and shows now.
+    Clock { started: UnixMs, now: UnixMs },
+    /// The platform does not say what time it is: what came before the account was caught up is old.
+    Order { caught_up: bool },
+    /// Nothing is old any more.
+    Settled,
 }
 
 /// Where an event may go.
@@ -156,6 +167,7 @@ pub(crate) fn admit(
     match event {
         InboundEvent::Message(message) => admit_message(rules, message, moment),
         InboundEvent::Press(press) => admit_press(rules, press, moment),
+        InboundEvent::Moved(_) => Ok(Passage::Silence("a group has another id")),
     }
 }
 
@@ -361,9 +373,17 @@ fn knock(account: &Account, message: &InboundMessage) -> Knock {
 
 /// Platforms date to the second: the second of the start itself is not old.
 fn is_old(sent: UnixMs, moment: Moment) -> bool {
-    sent.0 / 1000 < moment.started.0 / 1000
+    match moment.past {
+        Past::Clock { started, .. } => sent.0 / 1000 < started.0 / 1000,
+        Past::Order { caught_up } => !caught_up,
+        Past::Settled => false,
+    }
 }
 
 fn is_too_old(sent: UnixMs, moment: Moment) -> bool {
-    moment.first_start || moment.now.0.saturating_sub(sent.0) > ANSWER_WITHIN_MS
+    let now = match moment.past {
+        Past::Clock { now, .. } => now,
+        Past::Order { .. } | Past::Settled => moment.now,
+    };
+    moment.first_start || now.0.saturating_sub(sent.0) > ANSWER_WITHIN_MS
 }

@@ -84,7 +84,7 @@ pub(crate) fn answer(gateway: &Gateway, id: &str, session: &Session, auth: Hello
         presence: &*presence,
         health: &*health,
         state_version: gateway.pulse.version(),
-        uptime_ms: now.0.saturating_sub(gateway.started.0),
+        uptime_ms: u64::try_from(gateway.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         config_path: path(gateway.config().file.clone().unwrap_or_else(|| gateway.state.config())),
         state_dir: path(gateway.state.path().to_owned()),
         session_defaults: Some(SessionDefaults::default()),

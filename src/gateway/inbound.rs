@@ -20,7 +20,7 @@ use super::{
     command,
     gate::{self, Admitted, Moment, Passage, Rules, What},
     journal::{self, EventKey},
-    notice, pages, secrets,
+    moved, notice, pages, secrets,
     status::State,
 };
 use crate::{
@@ -59,8 +59,12 @@ pub(crate) async fn listen(
         };
         let Some(Delivery { event, done }) = delivery else { return };
         account.status.update(|status| status.last_inbound = Some(world::now()));
-        let id = neutral(address(&event).2.as_str(), 64);
-        match take(&gateway, &account, event).await {
+        let id = address(&event).map(|(_, _, id)| neutral(id.as_str(), 64)).unwrap_or_default();
+        let settled = match event {
+            InboundEvent::Moved(moved) => moved::follow(&gateway, &account, moved).await,
+            event => take(&gateway, &account, event).await,
+        };
+        match settled {
             // A channel that has gone learns it from the platform's next delivery.
             Ok(()) => {
                 recovered(&account);
@@ -97,7 +101,7 @@ async fn take(
     account: &Arc<Running>,
     mut event: InboundEvent,
 ) -> Result<(), Halt> {
-    let (chat, sender, id) = address(&event);
+    let Some((chat, sender, id)) = address(&event) else { return Ok(()) };
     let key = journal::key(account.mark(), chat, sender, id);
     if account.journal.lock().unwrap_or_else(PoisonError::into_inner).knows(&key) {
         debug!(channel = account.config.plugin.id, "duplicate");
@@ -380,11 +384,12 @@ fn halted(gateway: &Arc<Gateway>, account: &Running, halt: &Halt) {
     }
 }
 
-fn address(event: &InboundEvent) -> (&ChatId, &SenderId, &EventId) {
+fn address(event: &InboundEvent) -> Option<(&ChatId, &SenderId, &EventId)> {
     match event {
         InboundEvent::Message(message) => {
-            (&message.conversation.id, &message.sender.id, &message.id)
+            Some((&message.conversation.id, &message.sender.id, &message.id))
         }
-        InboundEvent::Press(press) => (&press.conversation.id, &press.sender.id, &press.id),
+        InboundEvent::Press(press) => Some((&press.conversation.id, &press.sender.id, &press.id)),
+        InboundEvent::Moved(_) => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use openclaw_plugin_sdk::{AccountId, Channel, Responder, Settings};
 
-use super::{RunError, account::Running, journal::Journal};
+use super::{RunError, account::Running, journal::Journal, moved::Moved};
 use crate::{
     config::{Account, Config},
     registry,
@@ -27,7 +27,8 @@ pub(super) fn account(
             }
         }
     }
-    Ok(Running::new(account.clone(), channel, journal))
+    let moved = Moved::open(path.with_extension("groups.json"))?;
+    Ok(Running::new(account.clone(), channel, (journal, moved)))
 }
 
 /// An account's channel. Blocks on disk.

@@ -18,6 +18,7 @@ use super::{
     cards,
     lobby::Places,
     opening,
+    status::State,
 };
 use crate::{
     access::authority::Grounds,
@@ -80,9 +81,9 @@ impl Gateway {
 }
 
 /// What a file is known again by.
-type Mark = Option<(u64, u64, i64, i64)>;
+pub(super) type Mark = Option<(u64, u64, i64, i64)>;
 
-fn mark(file: &Path) -> Mark {
+pub(super) fn mark(file: &Path) -> Mark {
     let meta = std::fs::metadata(file).ok()?;
     Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
 }
@@ -204,6 +205,12 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
         (Arc::new(config), Arc::new(secret));
     for opened in opened {
         begin(gateway, opened);
+    }
+    for account in gateway.accounts.on() {
+        // What was refused may be allowed by now.
+        if account.status.get().state == State::Unauthorized {
+            account.again();
+        }
     }
     if is_new {
         for session in gateway.sessions.all() {

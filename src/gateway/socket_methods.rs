@@ -87,7 +87,11 @@ pub(crate) fn channels_status(gateway: &Gateway) -> ChannelsStatus {
             rows.iter_mut().find(|row| row.account_id == account.config.key.account.as_str())
         });
         if let Some(row) = row {
-            tell(row, account.status.get());
+            let mut status = account.status.get();
+            if status.state == State::Connected {
+                status.last_error = account.limitation();
+            }
+            tell(row, status);
         }
     }
     for row in status.channel_accounts.values_mut().flatten() {

@@ -306,6 +306,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         verdicts: Mutex::new(Ring::open(&start.state.verdicts())),
         told_groups: Mutex::default(),
         started: world::now(),
+        began: tokio::time::Instant::now(),
         port: entry.port,
         tracker: TaskTracker::new(),
         stop: CancellationToken::new(),

@@ -7,6 +7,7 @@ mod card_crash;
 mod card_rate;
 mod cards;
 mod challenge;
+mod channel_trouble;
 mod claims;
 mod damage;
 mod device_notice;

@@ -1,9 +1,12 @@
 //! Calls of the HTTP API, and what each refusal means. No URL leaves it: some hold an interaction's token.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use openclaw_plugin_sdk::{
-    ChannelError, http_client, neutral,
+    ChannelError, UnixMs, http_client, neutral,
     reqwest::{self, Method, RequestBuilder, Response, StatusCode, multipart},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -24,6 +27,8 @@ pub(crate) struct Api {
     base: String,
     authorization: String,
     limits: Limits,
+    /// What time it is there, as long as nobody has asked.
+    date: Mutex<Option<UnixMs>>,
 }
 
 /// What is called: how, where, and by what its limits are counted.
@@ -88,7 +93,13 @@ impl Api {
             base: format!("{}/api/v10", config.root.as_str().trim_end_matches('/')),
             authorization: format!("Bot {}", config.token.expose()),
             limits: Limits::default(),
+            date: Mutex::default(),
         })
+    }
+
+    /// What time it was in Discord's last answer; once.
+    pub(crate) fn date(&self) -> Option<UnixMs> {
+        self.date.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Asks for something.
@@ -148,6 +159,8 @@ impl Api {
         let answer = fill(request).send().await.map_err(|error| lost(&error))?;
         self.limits.learn(&kind, &call.place, answer.headers());
         if answer.status().is_success() {
+            *self.date.lock().unwrap_or_else(PoisonError::into_inner) =
+                http_client::date(answer.headers());
             return Ok(answer);
         }
         Err(self.refused(answer).await)

@@ -84,7 +84,7 @@ impl Discord {
     pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let api = self.api()?;
         let known = self.sessions.known();
-        let (mut socket, mut beat) = self.connect(&api, known.as_ref()).await?;
+        let (mut socket, mut beat) = self.connect(&api, known.as_ref(), inbox).await?;
         loop {
             match &known {
                 Some(session) if self.sessions.known().is_some() => {
@@ -95,7 +95,7 @@ impl Discord {
             let ending = self.hear(socket, beat, &api, inbox).await?;
             // Only the missing intent is tried again at once, and only once.
             (socket, beat) = match self.after(ending)? {
-                Next::Again => self.connect(&api, None).await?,
+                Next::Again => self.connect(&api, None, inbox).await?,
                 Next::Over => return Ok(()),
             };
         }
@@ -106,11 +106,12 @@ impl Discord {
         &self,
         api: &Api,
         session: Option<&Session>,
+        inbox: &Inbox,
     ) -> Result<(Socket, Duration), ChannelError> {
         let said = session.and_then(|session| session.url.clone());
         let url = match &said {
             Some(url) => url.clone(),
-            None => self.locate(api, session.is_none()).await?,
+            None => self.locate(api, session.is_none(), inbox).await?,
         };
         let opened = self.reach(&url).await;
         if opened.is_err() && said.is_some() {
@@ -127,9 +128,12 @@ impl Discord {
     }
 
     /// Where sessions begin. A new one waits its turn.
-    async fn locate(&self, api: &Api, anew: bool) -> Result<String, ChannelError> {
+    async fn locate(&self, api: &Api, anew: bool, inbox: &Inbox) -> Result<String, ChannelError> {
         let call = Call::at(Method::GET, "/gateway/bot", "");
         let gateway: Gateway = api.get(call).await.map_err(Failure::of_connection)?;
+        if let Some(now) = api.date() {
+            inbox.platform_time(now);
+        }
         if anew {
             self.turn(gateway.session_start_limit).await?;
         }
@@ -184,6 +188,10 @@ impl Discord {
                 lost("wants the session to begin anew")
             }
             Ending::Silent => lost("does not answer heartbeats"),
+            Ending::Unbegun => {
+                self.sessions.end();
+                lost("does not begin the session")
+            }
             Ending::Broken => lost("the connection broke"),
             Ending::Closed(Some(4004)) => Err(unauthorized()),
             Ending::Closed(Some(4014)) if !self.limited.swap(true, Ordering::AcqRel) => {

@@ -146,6 +146,45 @@ async fn without_the_intent_it_goes_on_and_says_what_does_not_work() {
     assert_eq!(begun(&fake), (2, 0));
 }
 
+/// In one thread, so that its time can be moved.
+#[tokio::test]
+async fn a_session_that_is_not_begun_or_gone_on_with_in_time_is_given_up_for_a_new_one() {
+    let fake = FakeDiscord::start().await;
+    let (deliveries, mut events) = mpsc::channel(1);
+    let (connected, mut seen) = watch::channel(false);
+    let exchanges = mpsc::channel(1).1;
+    let inbox = Inbox::new(AccountId::default_account(), deliveries, exchanges, connected);
+    let channel = opened(fake.settings());
+    let hears = async {
+        seen.wait_for(|connected| *connected).await.expect("it lives");
+        fake.direct(ANN, "Ann", "hello");
+        events.recv().await.expect("an event").done.send(()).expect("it waits");
+        fake.with(|state| state.mute = true);
+        fake.order(Order::Drop);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        ended = channel.receive(&inbox) => disconnected(&ended, "broke"),
+        () = hears => {}
+    }
+    // Neither RESUMED nor READY comes.
+    for wanted in [(1, 1), (2, 1)] {
+        let waits = async {
+            fake.until("a session is asked for", |state| {
+                let ops = state.frames.iter().filter(|(op, _)| matches!(op, 2 | 6)).count();
+                ops == wanted.0 + wanted.1
+            })
+            .await;
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(31)).await;
+            tokio::time::resume();
+        };
+        let (ended, ()) = tokio::join!(channel.receive(&inbox), waits);
+        disconnected(&ended, "does not begin the session");
+        assert_eq!(begun(&fake), wanted);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_discord_refuses_for_good_is_not_tried_again() {
     for code in [4004, 4010, 4011, 4012, 4013] {

@@ -5,6 +5,10 @@ use std::time::Duration;
 /// What went wrong on a channel.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChannelError {
+    /// Another program uses the same login: the gateway tries again with growing waits, shows it until it is over, and
+    /// tells the owners once.
+    #[error("{0}")]
+    Contended(String),
     /// The connection is gone: the gateway reconnects with growing waits.
     #[error("{0}")]
     Disconnected(String),

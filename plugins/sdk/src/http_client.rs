@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::{Response, Url};
+use reqwest::{Response, Url, header::HeaderMap};
 
-use crate::{ChannelError, SettingsError, proxy};
+use crate::{ChannelError, SettingsError, UnixMs, proxy};
 
 /// The longest answer of a platform that is read.
 pub const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
@@ -102,6 +102,13 @@ pub fn describe(error: &reqwest::Error) -> String {
         None if error.is_decode() => "answered something unreadable".to_owned(),
         None => "the connection broke".to_owned(),
     }
+}
+
+/// What time it was where an answer came from, by its `Date`.
+pub fn date(headers: &HeaderMap) -> Option<UnixMs> {
+    let at = httpdate::parse_http_date(headers.get("date")?.to_str().ok()?).ok()?;
+    let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok().map(UnixMs)
 }
 
 /// The channel error of a failed request.

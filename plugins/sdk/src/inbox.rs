@@ -9,7 +9,7 @@ use tokio::{
     sync::{Mutex, mpsc, oneshot, watch},
 };
 
-use crate::{AccountId, ChannelError, Client, InboundEvent};
+use crate::{AccountId, ChannelError, Client, InboundEvent, UnixMs, clock::PlatformClock};
 
 /// Where one account's channel delivers its events, and takes its HTTP requests from.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Inbox {
     connected: watch::Sender<bool>,
     limitation: std::sync::Mutex<Option<String>>,
     deep_link: std::sync::Mutex<Option<String>>,
+    mentions_only: std::sync::Mutex<Option<String>>,
+    clock: std::sync::Mutex<PlatformClock>,
 }
 
 /// An event on its way to the gate.
@@ -46,6 +48,8 @@ impl Inbox {
             connected,
             limitation: std::sync::Mutex::default(),
             deep_link: std::sync::Mutex::default(),
+            mentions_only: std::sync::Mutex::default(),
+            clock: std::sync::Mutex::default(),
         }
     }
 
@@ -84,7 +88,55 @@ impl Inbox {
     pub fn begin(&self) {
         *self.deep_link.lock().unwrap_or_else(PoisonError::into_inner) = None;
         *self.limitation.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.mentions_only.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.clock().caught_up = false;
         self.connected.send_replace(false);
+    }
+
+    /// Says what time it is by the platform's clock, as often as an answer of it tells: what was written before the
+    /// start is told by it, for this machine's clock may be wrong.
+    pub fn platform_time(&self, now: UnixMs) {
+        self.clock().learn(now);
+    }
+
+    /// Says that nothing is left of what waited at the platform. Where it never says what time it is, all that was
+    /// delivered before this counts as written before the start.
+    pub fn caught_up(&self) {
+        self.clock().caught_up = true;
+    }
+
+    /// True once nothing is left of what waited.
+    pub fn is_caught_up(&self) -> bool {
+        self.clock().caught_up
+    }
+
+    /// The time by the platform's clock; this machine's where it does not say.
+    pub fn now(&self) -> UnixMs {
+        self.clock().now()
+    }
+
+    /// What the platform's clock showed at a moment; `None` where it does not say.
+    pub fn at(&self, moment: tokio::time::Instant) -> Option<UnixMs> {
+        self.clock().at(moment)
+    }
+
+    /// By how many milliseconds this machine's clock is ahead of the platform's.
+    pub fn ahead_by(&self) -> Option<i64> {
+        self.clock().ahead_by()
+    }
+
+    fn clock(&self) -> std::sync::MutexGuard<'_, PlatformClock> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that of groups only commands, mentions and replies arrive, and how to mend that; or that all arrives.
+    pub fn hears_mentions_only(&self, how_to_mend: Option<String>) {
+        *self.mentions_only.lock().unwrap_or_else(PoisonError::into_inner) = how_to_mend;
+    }
+
+    /// How to mend that of groups only mentions arrive, where that is so.
+    pub fn mentions_only(&self) -> Option<String> {
+        self.mentions_only.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Says that the platform answers; until then, and after `receive` ends, the account shows as connecting.

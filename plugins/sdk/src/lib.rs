@@ -6,6 +6,7 @@
 mod access;
 mod channel;
 mod client;
+mod clock;
 mod command;
 pub mod console;
 #[cfg(feature = "contract")]
@@ -46,8 +47,8 @@ pub use id::{
 pub use inbox::{Delivery, Exchange, Inbox, Stream, Upgrade};
 pub use lasting::{count, lasting, spell_span};
 pub use message::{
-    Attachment, Body, Button, ButtonPress, Card, ChatKind, Conversation, Image, InboundEvent,
-    InboundMessage, InboundRef, Link, OutboundMessage, Sender, SentRef,
+    Attachment, Body, Button, ButtonPress, Card, ChatKind, Conversation, GroupMoved, Image,
+    InboundEvent, InboundMessage, InboundRef, Link, OutboundMessage, Sender, SentRef,
 };
 pub use responder::{Answer, Prompt, Responder, ResponderPlugin};
 pub use secret::Secret;

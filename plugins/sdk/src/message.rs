@@ -114,9 +114,20 @@ pub struct ButtonPress {
     pub link: Link,
 }
 
+/// The platform has given a group another id. Said by the platform itself, never by a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMoved {
+    /// The id it had.
+    pub from: ChatId,
+    /// The id it has.
+    pub to: ChatId,
+}
+
 /// Everything that a channel can announce.
 #[derive(Clone, Debug)]
 pub enum InboundEvent {
+    /// A group has another id.
+    Moved(GroupMoved),
     /// Somebody wrote.
     Message(InboundMessage),
     /// Somebody pressed a button.

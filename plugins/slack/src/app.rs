@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use openclaw_plugin_sdk::{ChannelError, ChatId, ChatKind, InboundEvent, Inbox, UnixMs};
+use openclaw_plugin_sdk::{
+    ButtonPress, ChannelError, ChatId, ChatKind, InboundEvent, Inbox, UnixMs, http_client,
+};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,7 +15,7 @@ use crate::{
     api::{Api, Failed},
     config::{Config, Ears},
     desk::{Arrival, Desk},
-    inbound,
+    inbound::{self, Reply},
     names::Names,
     replies::Replies,
     wire::{Me, Named},
@@ -51,6 +53,33 @@ pub(crate) struct Slack {
 }
 
 #[derive(Deserialize)]
+struct Info {
+    user: Member,
+}
+
+/// A person, and the workspaces they are in.
+#[derive(Deserialize)]
+struct Member {
+    id: String,
+    team_id: Option<String>,
+    #[serde(default)]
+    enterprise_user: Workspaces,
+}
+
+#[derive(Default, Deserialize)]
+struct Workspaces {
+    #[serde(default)]
+    teams: Vec<String>,
+}
+
+impl Member {
+    fn is_of(&self, team: &str) -> bool {
+        self.team_id.as_deref() == Some(team)
+            || self.enterprise_user.teams.iter().any(|it| it == team)
+    }
+}
+
+#[derive(Deserialize)]
 struct OpenChat {
     channel: Named,
 }
@@ -77,10 +106,13 @@ impl Slack {
     }
 
     /// Who the bot token makes us, and what the app cannot do.
-    pub(crate) async fn greet(&self) -> Result<(Me, Option<String>), ChannelError> {
+    pub(crate) async fn greet(&self, inbox: &Inbox) -> Result<(Me, Option<String>), ChannelError> {
         let api = self.api()?;
         let greeted = api.greet().await;
         let (me, headers) = greeted.map_err(|failed| failed.of_account("bot_token"))?;
+        if let Some(now) = http_client::date(&headers) {
+            inbox.platform_time(now);
+        }
         // An emulator may not say.
         let scopes = headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok());
         Ok((me, scopes.and_then(lacking)))
@@ -88,6 +120,7 @@ impl Slack {
 
     /// Says that the app is connected, and what it cannot do all the same.
     pub(crate) fn connected(inbox: &Inbox, lacking: Option<String>) {
+        inbox.caught_up();
         match lacking {
             Some(what) => inbox.limited(what),
             None => inbox.connected(),
@@ -102,7 +135,7 @@ impl Slack {
         inbox: &Inbox,
     ) -> Result<(), ChannelError> {
         match arrival {
-            Arrival::Check => self.greet().await.map(drop),
+            Arrival::Check => self.greet(inbox).await.map(drop),
             Arrival::Message(mut message) => {
                 if message.conversation.kind == ChatKind::Direct {
                     let user = user(message.sender.id.as_str());
@@ -111,15 +144,46 @@ impl Slack {
                 inbox.deliver(InboundEvent::Message(*message)).await
             }
             Arrival::Press(press) => {
-                let (press, reply) = *press;
+                let (mut press, reply) = *press;
+                // Slack does not say when.
+                press.pressed_at = inbox.now();
+                self.at_home(&mut press, &reply, me).await?;
                 self.replies.add(press.id.clone(), reply);
                 inbox.deliver(InboundEvent::Press(press)).await
             }
-            Arrival::Slash(slash) => match inbound::slash(&slash, me, now()) {
+            Arrival::Slash(slash) => match inbound::slash(&slash, me, inbox.now()) {
                 Some(message) => inbox.deliver(InboundEvent::Message(message)).await,
                 None => Ok(()),
             },
         }
+    }
+
+    /// A press in a direct chat that is not known yet, and that names another workspace: where Slack says that the
+    /// person is a member of ours too, they are who their messages say they are.
+    async fn at_home(
+        &self,
+        press: &mut ButtonPress,
+        reply: &Reply,
+        me: &Me,
+    ) -> Result<(), ChannelError> {
+        let foreign = press.sender.id.as_str() != reply.user;
+        let known = self.person_in(&reply.channel).is_some();
+        if press.conversation.kind != ChatKind::Direct || known || !foreign {
+            return Ok(());
+        }
+        let asked = self.api()?.form::<Info>("users.info", &[("user", reply.user.as_str())]).await;
+        let Info { user } = match asked.map_err(Failed::of_message) {
+            Ok(info) => info,
+            Err(ChannelError::Undeliverable(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if user.id == reply.user && user.is_of(&me.team_id) {
+            let Ok(id) = crate::parse_sender(&reply.user) else { return Ok(()) };
+            press.sender.id = id;
+            press.conversation.id = ChatId::new(reply.user.clone());
+            press.on.chat = press.conversation.id.clone();
+        }
+        Ok(())
     }
 
     /// The channel of a chat: of the direct one with a person, which bears his id, Slack is asked once.
@@ -154,8 +218,8 @@ impl Slack {
     }
 }
 
-/// The person of a sender id, without his workspace.
-fn user(id: &str) -> &str {
+/// The person of a sender id, without a workspace.
+pub(crate) fn user(id: &str) -> &str {
     let foreign = id.strip_prefix("team:").and_then(|id| id.split_once(":user:"));
     foreign.map_or(id, |(_, user)| user)
 }

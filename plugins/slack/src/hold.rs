@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
     api::Api,
-    app::{Slack, now},
+    app::{Slack, now, user},
     desk::{Arrival, Line, Taken},
     inbound,
     socket::{BEAT, Heard, Socket, farewell, gone},
@@ -39,7 +39,7 @@ struct Hold<'a> {
 impl Slack {
     /// Holds a socket until something goes wrong.
     pub(crate) async fn hold(&self, app_token: &Secret, inbox: &Inbox) -> Result<(), ChannelError> {
-        let (me, lacking) = self.greet().await?;
+        let (me, lacking) = self.greet(inbox).await?;
         let api = self.api()?;
         let first = Socket::open(api, app_token, 0).await?;
         Self::connected(inbox, lacking);
@@ -176,6 +176,10 @@ pub(crate) fn interaction(payload: &Value, me: &Me, slack: &Slack) -> Option<Arr
     if press.conversation.kind == ChatKind::Direct
         && let Some(person) = slack.person_in(&reply.channel)
     {
+        // In an organisation of several workspaces a press may name another one than the person's messages do.
+        if user(&person) == reply.user {
+            press.sender.id = crate::parse_sender(&person).ok()?;
+        }
         press.conversation.id = ChatId::new(person);
         press.on.chat = press.conversation.id.clone();
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
 use openclaw_plugin_sdk::{
-    Bytes, ChannelError, Exchange, Inbox, Secret,
+    Bytes, ChannelError, Exchange, Inbox, Secret, UnixMs,
     http::{Method, Response, StatusCode},
     reqwest::Url,
 };
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
-    app::{Slack, now},
+    app::Slack,
     desk::{Arrival, Line, Taken},
     hold::{event, interaction, next, slash},
     signature::Verifier,
@@ -30,7 +30,7 @@ impl Slack {
         signing_secret: &Secret,
         inbox: &Inbox,
     ) -> Result<(), ChannelError> {
-        let (me, lacking) = self.greet().await?;
+        let (me, lacking) = self.greet(inbox).await?;
         Self::connected(inbox, lacking);
         let mut verifier = Verifier::new(signing_secret);
         let mut line = Line::new(&self.desk);
@@ -51,7 +51,9 @@ impl Slack {
                         reply(exchange, StatusCode::OK);
                     }
                 }
-                exchange = inbox.exchange() => self.take(exchange?, &me, &mut verifier, &mut line),
+                exchange = inbox.exchange() => {
+                    self.take(exchange?, &me, (&mut verifier, inbox.now()), &mut line);
+                }
                 checked = next(&mut check) => {
                     check = None;
                     // A platform that is away for a moment calls us when it is back.
@@ -70,7 +72,7 @@ impl Slack {
         &self,
         exchange: Exchange,
         me: &Me,
-        verifier: &mut Verifier,
+        (verifier, now): (&mut Verifier, UnixMs),
         line: &mut Line<Exchange>,
     ) {
         let request = &exchange.request;
@@ -78,7 +80,7 @@ impl Slack {
             return reply(exchange, StatusCode::METHOD_NOT_ALLOWED);
         }
         let client = exchange.client.address;
-        if let Err(status) = verifier.verify(client, request.headers(), request.body(), now()) {
+        if let Err(status) = verifier.verify(client, request.headers(), request.body(), now) {
             tracing::debug!(%client, %status, "a request that is not Slack's");
             return reply(exchange, status);
         }

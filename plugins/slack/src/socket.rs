@@ -123,8 +123,9 @@ pub(crate) fn farewell(reason: Option<&str>) -> ChannelError {
             "Slack: Socket Mode is switched off for this app: switch it on at api.slack.com/apps, and check `app_token`"
                 .to_owned(),
         ),
-        Some("too_many_websockets") => gone(
-            "has too many sockets of this app open: stop the other programs that use its token",
+        Some("too_many_websockets") => ChannelError::Contended(
+            "Slack has too many sockets of this app open: stop the other programs that use its token"
+                .to_owned(),
         ),
         _ => gone("ended the socket"),
     }

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use fake::{ANN, CHANNEL, FakeSlack, NAMESAKE, SIGNING_SECRET, direct_chat};
 use openclaw_plugin_sdk::{
-    Body, Button, Card, ChannelError, ChatId, ChatKind, Conversation, Image, InboundRef,
-    OutboundMessage, Text, ThreadId,
+    AccountId, Body, Button, Card, ChannelError, ChatId, ChatKind, Conversation, Image, InboundRef,
+    Inbox, OutboundMessage, Settings, Text, ThreadId,
     contract::{Bench, FakePlatform, Mention, Person},
 };
 use serde_json::json;
+use tokio::sync::{mpsc, watch};
 
 async fn bench(fake: FakeSlack) -> Bench<FakeSlack> {
     Bench::start(&channel_slack::PLUGIN, fake).await
@@ -36,6 +37,30 @@ async fn a_socket_that_ends_is_replaced_before_it_does() {
     bench.platform.until("all is acknowledged", |state| state.open.is_empty()).await;
 }
 
+/// In one thread, so that its time can be moved.
+#[tokio::test]
+async fn a_socket_that_does_not_greet_in_time_is_given_up() {
+    let fake = FakeSlack::start().await;
+    fake.with(|state| state.mute = true);
+    let (account, commands) = (AccountId::default_account(), Vec::new());
+    let settings =
+        Settings { account: account.clone(), table: fake.settings(), key: [0; 32], commands };
+    let channel = (channel_slack::PLUGIN.open)(settings).expect("it opens");
+    let inbox =
+        Inbox::new(account, mpsc::channel(1).0, mpsc::channel(1).1, watch::channel(false).0);
+    for round in 1..=2 {
+        let waits = async {
+            fake.until("a socket", |state| state.greeted == round).await;
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(30)).await;
+            tokio::time::resume();
+        };
+        let (ended, ()) = tokio::join!(channel.receive(&inbox), waits);
+        let Err(ChannelError::Disconnected(text)) = &ended else { panic!("{ended:?}") };
+        assert!(text.contains("does not greet"), "{text}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_is_switched_off_says_what_to_do() {
     for (reason, stops) in [("link_disabled", true), ("too_many_websockets", false)] {
@@ -45,7 +70,9 @@ async fn an_app_that_is_switched_off_says_what_to_do() {
             Err(ChannelError::Unauthorized(text)) if stops => {
                 assert!(text.contains("app_token") || text.contains("Socket Mode"), "{text}");
             }
-            Err(ChannelError::Disconnected(_) | ChannelError::RateLimited(_)) if !stops => {}
+            Err(ChannelError::Contended(text)) if !stops => {
+                assert!(text.contains("other programs"), "{text}")
+            }
             other => panic!("{reason}: {other:?}"),
         }
     }
@@ -187,6 +214,44 @@ async fn case_017_a_slash_word_is_whoevers_typed_it_and_seen_by_nobody_else() {
         assert_eq!(message.conversation.kind, ChatKind::Direct);
         assert_eq!(message.conversation.id.as_str(), NAMESAKE, "answered where he alone reads");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_that_names_another_workspace_is_of_whom_the_messages_are() {
+    for has_written in [true, false] {
+        let mut bench = bench(FakeSlack::start().await).await;
+        let button = Button { label: "Yes".to_owned(), data: "a:1".to_owned() };
+        let card = Card { title: "?".to_owned(), buttons: vec![vec![button]], ..Card::default() };
+        if has_written {
+            bench.meet(Person::Ann, "hello").await;
+        }
+        let on = bench.send(&OutboundMessage::new(owner(), card)).await.expect("it goes");
+        if !has_written {
+            // Since then there was a restart: nobody knows whose direct chat that is.
+            bench = reopened(bench).await;
+        }
+        bench.platform.with(|state| {
+            state.press_team = Some("T0OTHER000".to_owned());
+            state.teams = vec!["T0OTHER000".to_owned(), fake::TEAM.to_owned()];
+        });
+        bench.platform.press(ANN, &on, "a:1");
+        let press = bench.press().await;
+        assert_eq!(press.sender.id.as_str(), ANN, "{has_written}");
+        assert_eq!((press.conversation.id.as_str(), &press.on), (ANN, &on));
+        if !has_written {
+            bench = reopened(bench).await;
+            bench.platform.with(|state| state.teams.truncate(1));
+            bench.platform.press(ANN, &on, "a:1");
+            let foreign = bench.press().await.sender.id;
+            assert_eq!(foreign.as_str(), format!("team:T0OTHER000:user:{ANN}"), "not of ours");
+        }
+    }
+}
+
+/// The same platform, and a gateway that knows nothing any more.
+async fn reopened(mut bench: Bench<FakeSlack>) -> Bench<FakeSlack> {
+    bench.stop().await;
+    Bench::start(&channel_slack::PLUGIN, bench.platform).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Secret, http_client, neutral,
+    ChannelError, Secret, UnixMs, http_client, neutral,
     reqwest::multipart::{Form, Part},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -18,6 +18,7 @@ pub(crate) const POLL: Duration = Duration::from_secs(25);
 /// Above [`POLL`], so that a dead connection is noticed and a quiet one is not taken for dead.
 const POLL_LIMIT: Duration = Duration::from_secs(35);
 const CALL_LIMIT: Duration = Duration::from_secs(15);
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// One bot's way to its Bot API.
 pub(crate) struct Api {
@@ -51,6 +52,12 @@ impl Api {
             Ok(Bot::with_client(token.expose(), client).set_api_url(config.root.clone()))
         };
         Ok(Self { calls: bot(CALL_LIMIT)?, polls: bot(POLL_LIMIT)?, token_key: config.token_key() })
+    }
+
+    /// What time it is at Telegram, where its server says so. Without the token, and without waiting for long.
+    pub(crate) async fn time(&self) -> Option<UnixMs> {
+        let asked = self.calls.client().get(self.calls.api_url()).timeout(TIME_LIMIT).send();
+        http_client::date(asked.await.ok()?.headers())
     }
 
     pub(crate) async fn call<P, T>(&self, payload: P) -> Result<T, RequestError>
@@ -120,7 +127,7 @@ impl Api {
             return ChannelError::RateLimited(Duration::from_secs(seconds.unwrap_or(5)));
         }
         if reason.starts_with("Conflict: terminated") {
-            return ChannelError::Disconnected(
+            return ChannelError::Contended(
                 "another program polls this bot: stop it, or use another bot".to_owned(),
             );
         }
@@ -148,6 +155,11 @@ pub(crate) fn reason(error: &RequestError) -> Option<String> {
 #[derive(Deserialize)]
 struct Refusal {
     description: String,
+}
+
+/// True where a webhook is set: until it is taken away, nobody can poll.
+pub(crate) fn is_hooked(error: &RequestError) -> bool {
+    reason(error).is_some_and(|said| said.contains("webhook is active"))
 }
 
 /// True where trying again gives the same.
@@ -199,7 +211,7 @@ mod tests {
     #[test]
     fn another_poller_is_named() {
         let reason = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
-        let ChannelError::Disconnected(text) = api().lost(&said(reason)) else {
+        let ChannelError::Contended(text) = api().lost(&said(reason)) else {
             panic!("recoverable")
         };
         assert!(text.contains("another program polls this bot"), "{text}");

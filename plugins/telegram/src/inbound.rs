@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use openclaw_plugin_sdk::{
-    Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundEvent, InboundMessage,
-    Link, Sender, SentRef, ThreadId, UnixMs,
+    Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, GroupMoved, InboundEvent,
+    InboundMessage, Link, Sender, SentRef, ThreadId, UnixMs,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -14,6 +14,9 @@ use crate::wire::{Chat, Entity, Me, Message, Press, Topic, User};
 /// The event in an update, if there is one. `now` stands in where Telegram gives no time.
 pub(crate) fn translate(update: &Map<String, Value>, me: &Me, now: UnixMs) -> Option<InboundEvent> {
     if let Some(value) = update.get("message") {
+        if let Some(moved) = moved(value) {
+            return Some(InboundEvent::Moved(moved));
+        }
         return message(read(value)?, me).map(InboundEvent::Message);
     }
     press(read(update.get("callback_query")?)?, now).map(InboundEvent::Press)
@@ -82,6 +85,20 @@ fn press(press: Press, now: UnixMs) -> Option<ButtonPress> {
         data: press.data?,
         link: Link::Private,
     })
+}
+
+/// A group has become a supergroup, said in the old one or in the new one.
+fn moved(message: &Value) -> Option<GroupMoved> {
+    let kind = message["chat"]["type"].as_str();
+    let here =
+        message["chat"]["id"].as_i64().filter(|_| matches!(kind, Some("group" | "supergroup")))?;
+    let (from, to) =
+        match (message["migrate_from_chat_id"].as_i64(), message["migrate_to_chat_id"].as_i64()) {
+            (Some(from), None) => (from, here),
+            (None, Some(to)) => (here, to),
+            _ => return None,
+        };
+    Some(GroupMoved { from: ChatId::new(from.to_string()), to: ChatId::new(to.to_string()) })
 }
 
 fn sent(chat: &Chat, message: i64) -> SentRef {

@@ -3,31 +3,48 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI32, Ordering},
+        atomic::{AtomicBool, AtomicI32, Ordering},
     },
     time::Duration,
 };
 
-use openclaw_plugin_sdk::{ChannelError, EventId, InboundEvent, Inbox, UnixMs};
+use openclaw_plugin_sdk::{ChannelError, EventId, InboundEvent, Inbox};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use teloxide::{
-    payloads::{AnswerCallbackQuery, DeleteWebhook, GetMe, GetUpdates, SetMyCommands},
+    RequestError,
+    payloads::{
+        AnswerCallbackQuery, DeleteWebhook, GetMe, GetMyCommands, GetUpdates, SetMyCommands,
+    },
     types::{AllowedUpdate, BotCommand, BotCommandScope, CallbackQueryId},
 };
+use tokio::time::Instant;
 
 use crate::{
-    api::{Api, POLL, reason},
+    api::{Api, POLL, is_hooked, reason},
     config::Config,
     inbound,
     press::Presses,
     wire::Me,
 };
 
+/// So many updates come in one answer; with fewer, nothing is left of what waited.
+const MOST: u8 = 100;
+
+/// What time it is at Telegram is asked so often.
+const TIME: Duration = Duration::from_mins(5);
+
+/// What to do where the bot is shown only a part of what is written in groups.
+const PRIVACY: &str = "in groups the bot is shown only commands, mentions and replies, although `require_mention` is \
+                       false: send /setprivacy to @BotFather, choose the bot and Disable, then take the bot out of \
+                       each group and add it again";
+
 /// One bot.
 pub(crate) struct Telegram {
     config: Config,
     commands: Vec<BotCommand>,
+    /// Telegram has the commands as they are.
+    listed: AtomicBool,
     api: Mutex<Option<Arc<Api>>>,
     /// The first update that is not acknowledged; 0 is all that Telegram keeps.
     offset: AtomicI32,
@@ -36,21 +53,21 @@ pub(crate) struct Telegram {
 
 impl Telegram {
     pub(crate) fn new(config: Config, commands: Vec<(String, String)>) -> Self {
-        let commands =
+        let commands: Vec<_> =
             commands.into_iter().filter_map(|(name, summary)| listed(name, &summary)).collect();
         let (api, offset, presses) = (Mutex::default(), AtomicI32::new(0), Presses::default());
-        Self { config, commands, api, offset, presses }
+        let listed = AtomicBool::new(commands.is_empty());
+        Self { config, commands, listed, api, offset, presses }
     }
 
     /// Polls until something goes wrong.
     pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let api = self.connect().await?;
-        let me: Me = api.call(GetMe::new()).await.map_err(|error| api.lost(&error))?;
-        // Pending updates stay; without this, polling is refused where a webhook was set.
-        let unhooked: Result<IgnoredAny, _> = api.call(DeleteWebhook::new()).await;
-        unhooked.map_err(|error| api.lost(&error))?;
-        // The first poll does not wait: it shows at once whether another program polls.
-        let backlog = self.poll(&api, Duration::ZERO).await?;
+        let (me, mut told) = tokio::join!(api.call(GetMe::new()), tell_time(&api, inbox));
+        let me: Me = me.map_err(|error| api.lost(&error))?;
+        let backlog = self.first(&api).await?;
+        let hears_all = me.can_read_all_group_messages != Some(false);
+        inbox.hears_mentions_only((!hears_all).then(|| PRIVACY.to_owned()));
         if let Some(name) = &me.username {
             inbox.deep_link_is(format!("https://t.me/{name}?start="));
         }
@@ -60,6 +77,22 @@ impl Telegram {
         loop {
             let updates = self.poll(&api, POLL).await?;
             self.take(updates, &me, inbox).await?;
+            if told.elapsed() > TIME {
+                told = tell_time(&api, inbox).await;
+            }
+        }
+    }
+
+    /// The first poll does not wait: it shows at once whether another program polls, or a webhook is set, which is
+    /// then taken away; what waits stays.
+    async fn first(&self, api: &Api) -> Result<Vec<Map<String, Value>>, ChannelError> {
+        match self.ask(api, Duration::ZERO).await {
+            Err(error) if is_hooked(&error) => {
+                let unhooked: Result<IgnoredAny, _> = api.call(DeleteWebhook::new()).await;
+                unhooked.map_err(|error| api.lost(&error))?;
+                self.poll(api, Duration::ZERO).await
+            }
+            polled => polled.map_err(|error| api.lost(&error)),
         }
     }
 
@@ -96,16 +129,24 @@ impl Telegram {
         api: &Api,
         wait: Duration,
     ) -> Result<Vec<Map<String, Value>>, ChannelError> {
+        self.ask(api, wait).await.map_err(|error| api.lost(&error))
+    }
+
+    async fn ask(
+        &self,
+        api: &Api,
+        wait: Duration,
+    ) -> Result<Vec<Map<String, Value>>, RequestError> {
         let mut request = GetUpdates::new();
         request.offset = Some(self.offset.load(Ordering::Acquire)).filter(|offset| *offset > 0);
-        request.limit = Some(100);
+        request.limit = Some(MOST);
         request.timeout = u32::try_from(wait.as_secs()).ok();
         request.allowed_updates = Some(vec![AllowedUpdate::Message, AllowedUpdate::CallbackQuery]);
         let poll = api.poll(request);
         tokio::pin!(poll);
         loop {
             tokio::select! {
-                updates = &mut poll => return updates.map_err(|error| api.lost(&error)),
+                updates = &mut poll => return updates,
                 press = self.presses.overdue() => self.hush(api, &press).await,
             }
         }
@@ -117,6 +158,7 @@ impl Telegram {
         me: &Me,
         inbox: &Inbox,
     ) -> Result<(), ChannelError> {
+        let is_last = updates.len() < usize::from(MOST);
         for update in updates {
             let number = update
                 .get("update_id")
@@ -127,7 +169,7 @@ impl Telegram {
                     "Telegram: sent an update without a number".to_owned(),
                 ));
             };
-            if let Some(event) = inbound::translate(&update, me, now()) {
+            if let Some(event) = inbound::translate(&update, me, inbox.now()) {
                 if let InboundEvent::Press(press) = &event {
                     self.presses.add(press.id.clone());
                 }
@@ -137,21 +179,35 @@ impl Telegram {
             }
             self.offset.store(number.saturating_add(1), Ordering::Release);
         }
+        if is_last {
+            inbox.caught_up();
+        }
         Ok(())
     }
 
     /// A convenience: without it, commands are typed from memory.
     async fn list_commands(&self, api: &Api) {
-        if self.commands.is_empty() {
-            return;
+        if self.listed.load(Ordering::Acquire) || self.are_listed(api).await {
+            return self.listed.store(true, Ordering::Release);
         }
         let mut request = SetMyCommands::new(self.commands.clone());
         request.scope = Some(BotCommandScope::AllPrivateChats);
         let listed: Result<IgnoredAny, _> = api.call(request).await;
-        if let Err(error) = listed {
-            let said = reason(&error);
-            tracing::warn!(error = %api.lost(&error), said, "the commands are not listed");
+        match listed {
+            Ok(IgnoredAny) => self.listed.store(true, Ordering::Release),
+            Err(error) => {
+                let said = reason(&error);
+                tracing::warn!(error = %api.lost(&error), said, "the commands are not listed");
+            }
         }
+    }
+
+    /// True where Telegram lists them already.
+    async fn are_listed(&self, api: &Api) -> bool {
+        let mut request = GetMyCommands::new();
+        request.scope = Some(BotCommandScope::AllPrivateChats);
+        let known: Result<Vec<BotCommand>, _> = api.call(request).await;
+        known.is_ok_and(|known| known == self.commands)
     }
 }
 
@@ -163,11 +219,12 @@ fn listed(name: String, summary: &str) -> Option<BotCommand> {
     takes.then(|| BotCommand::new(name, summary.chars().take(256).collect::<String>()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "Telegram does not say when a button was pressed")]
-fn now() -> UnixMs {
-    let since =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+/// Tells the gateway what time it is at Telegram, where that is said; when it was asked.
+async fn tell_time(api: &Api, inbox: &Inbox) -> Instant {
+    if let Some(now) = api.time().await {
+        inbox.platform_time(now);
+    }
+    Instant::now()
 }
 
 #[cfg(test)]

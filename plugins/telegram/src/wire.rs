@@ -119,6 +119,9 @@ impl Topic {
 pub(crate) struct Me {
     pub(crate) id: i64,
     pub(crate) username: Option<String>,
+    /// False: of groups it is shown commands, mentions and replies alone.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) can_read_all_group_messages: Option<bool>,
 }
 
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(

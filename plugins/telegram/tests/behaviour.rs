@@ -42,7 +42,7 @@ async fn another_program_that_polls_is_named_and_polling_goes_on() {
     assert!(
         other.json(&json!({ "offset": 1 })).send().await.expect("it answers").status().is_success()
     );
-    let Err(ChannelError::Disconnected(text)) = bench.ended().await else {
+    let Err(ChannelError::Contended(text)) = bench.ended().await else {
         panic!("it ends, recoverably")
     };
     assert!(text.contains("another program polls this bot"), "{text}");
@@ -62,6 +62,77 @@ async fn a_webhook_of_another_program_is_removed_and_what_waits_is_kept() {
     let removed =
         calls.iter().find(|(method, _)| method == "deletewebhook").expect("it is removed");
     assert_ne!(removed.1["drop_pending_updates"], json!(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_touched_only_where_one_keeps_the_bot_from_polling() {
+    let fake = FakeTelegram::start().await;
+    fake.with(|state| state.keeps_webhook = true);
+    let mut bench = Bench::start(&channel_telegram::PLUGIN, fake).await;
+    bench.meet(Person::Ann, "it polls all the same").await;
+    let called = |state: &mut fake::State, name: &str| {
+        state.calls.iter().filter(|(method, _)| method == name).count()
+    };
+    assert_eq!(bench.platform.with(|state| called(state, "deletewebhook")), 0);
+    bench.platform.with(|state| (state.webhook, state.broken) = (true, true));
+    assert!(bench.ended().await.is_err());
+    assert_eq!(bench.listen().await, Err(ChannelError::RateLimited(Duration::from_secs(30))));
+    bench.platform.with(|state| state.keeps_webhook = false);
+    bench.listen().await.expect("it is taken away");
+    assert_eq!(bench.platform.with(|state| called(state, "deletewebhook")), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_set_only_where_others_are_listed() {
+    let mut bench = bench().await;
+    let set = |state: &mut fake::State| {
+        state.calls.iter().filter(|(method, _)| method == "setmycommands").count()
+    };
+    bench.platform.until("they are listed", |state| state.commands.is_array()).await;
+    bench.meet(Person::Ann, "hello").await;
+    bench.platform.with(|state| state.broken = true);
+    assert!(bench.ended().await.is_err());
+    bench.listen().await.expect("it connects again");
+    bench.meet(Person::Ann, "hello").await;
+    assert_eq!(bench.platform.with(set), 1, "after another connection");
+    bench.stop().await;
+    let mut bench = Bench::start(&channel_telegram::PLUGIN, bench.platform).await;
+    bench.meet(Person::Ann, "hello").await;
+    assert_eq!(bench.platform.with(set), 1, "after another start");
+    bench.stop().await;
+    bench.platform.with(|state| state.commands = json!([]));
+    let bench = Bench::start(&channel_telegram::PLUGIN, bench.platform).await;
+    bench.platform.until("they are set anew", |state| state.commands[0].is_object()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_clock_of_telegrams_what_waited_is_told_by_its_order() {
+    let fake = FakeTelegram::start().await;
+    fake.with(|state| state.clock = fake::Clock::Silent);
+    for number in 0..101 {
+        fake.direct(ANN, "Ann", &number.to_string());
+    }
+    let mut bench = Bench::start(&channel_telegram::PLUGIN, fake).await;
+    for number in 0..101 {
+        assert_eq!(bench.inbox().ahead_by(), None);
+        assert!(!bench.inbox().is_caught_up(), "before number {number}");
+        assert_eq!(bench.message().await.text, number.to_string());
+    }
+    bench.meet(Person::Ann, "new").await;
+    assert!(bench.inbox().is_caught_up());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_that_is_not_shown_all_of_a_group_says_how_to_mend_it() {
+    let fake = FakeTelegram::start().await;
+    fake.with(|state| state.private = true);
+    let mut bench = Bench::start(&channel_telegram::PLUGIN, fake).await;
+    let said = bench.inbox().mentions_only().expect("it says so");
+    assert!(said.contains("/setprivacy") && said.contains("@BotFather"), "{said}");
+    bench.stop().await;
+    bench.platform.with(|state| state.private = false);
+    bench.listen().await.expect("it connects");
+    assert_eq!(bench.inbox().mentions_only(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

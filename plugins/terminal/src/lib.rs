@@ -212,6 +212,7 @@ impl Channel for Terminal {
             .map_err(|error| ChannelError::Disconnected(format!("cannot hear signals: {error}")))?;
         desk.seat.attend();
         let _attended = Attended(&*desk.seat);
+        inbox.caught_up();
         inbox.connected();
         loop {
             let message = tokio::select! {

@@ -98,6 +98,8 @@ fn open(settings: Settings) -> Result<Box<dyn Channel>, SettingsError> {
 #[async_trait]
 impl Channel for WebChat {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        // Nobody keeps what a visitor writes while the page is away.
+        inbox.caught_up();
         inbox.connected();
         let mut sockets = FuturesUnordered::new();
         loop {

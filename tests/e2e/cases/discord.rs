@@ -260,6 +260,11 @@ async fn what_does_not_work_shows_in_the_status_with_the_next_step() {
     assert!(state(&world).contains("connected"), "{}", state(&world));
     world.discord.fake.with(|state| state.revoked = true);
     world.discord.fake.order(Order::Close(4004));
+    // It worked before: it is tried once more, after a while.
+    world.home.logs("refused, although it worked before").await;
+    assert!(state(&world).contains("Developer Portal"), "{}", state(&world));
+    world.stop();
+    world.gateway = Some(world.home.gateway("trace"));
     world.home.logs("account stopped: unauthorized").await;
     let said = state(&world);
     assert!(said.contains("unauthorized") && said.contains("Developer Portal"), "{said}");

@@ -1,6 +1,6 @@
 //! One connection: frames come in, heartbeats go out, and events go to the inbox one after the other.
 
-use std::{pin::pin, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{future::pending, pin::pin, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{ChannelError, ChatKind, Conversation, EventId, InboundEvent, Inbox};
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval_at, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
 };
 
 use super::{Discord, LIMITED};
@@ -27,6 +27,9 @@ const AHEAD: usize = 512;
 /// So long what was read already is still handed over after the connection has ended.
 const REST: Duration = Duration::from_secs(5);
 
+/// So long Discord may take to begin a session, or to say more of what is missing of an old one.
+const BEGINS_WITHIN: Duration = Duration::from_secs(30);
+
 /// An interaction that is neither in a server nor with the bot alone.
 const ELSEWHERE: u64 = 2;
 
@@ -43,6 +46,8 @@ pub(super) enum Ending {
     Invalid(bool),
     /// No heartbeat was answered.
     Silent,
+    /// The session was not begun, or not gone on with, in time.
+    Unbegun,
 }
 
 /// An event of Discord's, by its number.
@@ -97,6 +102,7 @@ impl Discord {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut chores = Chores::new();
         let (mut answered, mut greeted) = (true, false);
+        let mut begins = Some(Instant::now() + BEGINS_WITHIN);
         loop {
             // While the gateway is behind nothing is read, an answered heartbeat neither.
             let next = async {
@@ -106,6 +112,7 @@ impl Discord {
             let (room, heard) = tokio::select! {
                 next = next => next,
                 Some(()) = chores.next() => continue,
+                () = over(begins), if queue.capacity() > 0 => return Ok(Ending::Unbegun),
                 _ = beats.tick() => {
                     if !answered && queue.capacity() > 0 {
                         return Ok(Ending::Silent);
@@ -126,6 +133,7 @@ impl Discord {
             };
             match frame.op {
                 0 => {
+                    begins = begins.and_then(|_| more_time(&frame));
                     let numbered = self.dispatched(&frame, api, &mut chores)?;
                     if !std::mem::replace(&mut greeted, true) {
                         self.greet(inbox);
@@ -145,6 +153,8 @@ impl Discord {
 
     /// The platform answers.
     fn greet(&self, inbox: &Inbox) {
+        // A session has nothing of the time before it, and none is gone on with that another start began.
+        inbox.caught_up();
         if self.limited.load(Ordering::Acquire) {
             inbox.limited(LIMITED);
         } else {
@@ -283,6 +293,20 @@ impl Discord {
             Err(error) => tracing::warn!(%error, "the slash commands are not listed"),
         }
     }
+}
+
+/// Waits until the time that a session has to begin in is over; for ever, where it has begun.
+async fn over(begins: Option<Instant>) {
+    match begins {
+        Some(until) => sleep_until(until).await,
+        None => pending().await,
+    }
+}
+
+/// Until when the rest of an old session may come, or nothing more has to.
+fn more_time(frame: &Frame<'_>) -> Option<Instant> {
+    let begun = matches!(frame.t.as_deref(), Some("READY" | "RESUMED"));
+    (!begun).then(|| Instant::now() + BEGINS_WITHIN)
 }
 
 fn parsed<T: DeserializeOwned>(frame: &Frame<'_>) -> Option<T> {

@@ -25,7 +25,7 @@ fn made(more: &Value) -> Message {
 fn read(more: &Value) -> Option<InboundMessage> {
     match message(&made(more), direct(), ME)? {
         InboundEvent::Message(message) => Some(message),
-        InboundEvent::Press(press) => panic!("a message, not {press:?}"),
+        other => panic!("a message, not {other:?}"),
     }
 }
 

@@ -100,15 +100,16 @@ impl Line {
         let query = self.query.clone();
         self.shared.change(|state| state.frames.push((op, query)));
         let data = &frame["d"];
-        let (wrong, deaf) = {
+        let (wrong, deaf, mute) = {
             let state = self.shared.lock();
-            (state.revoked || data["token"] != *state.token, state.deaf)
+            (state.revoked || data["token"] != *state.token, state.deaf, state.mute)
         };
         if matches!(op, 2 | 6) && wrong {
             return self.close(4004).await;
         }
         match op {
             1 if deaf => Ok(()),
+            2 | 6 if mute => Ok(()),
             1 => self.send(&json!({ "op": 11 })).await,
             2 => self.identify(data).await,
             3 | 4 => Ok(()),

@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) refuse: Option<u16>,
     /// Messages do not say of which kind their channel is, as they did not before 2026.
     pub(crate) no_channel_type: bool,
+    /// Sessions are neither begun nor gone on with.
+    pub(crate) mute: bool,
     /// Heartbeats are not answered.
     pub(crate) deaf: bool,
     /// How often a socket is to beat, in milliseconds.

@@ -36,6 +36,10 @@ async fn a_direct_message_arrives_as_direct<P: FakePlatform>(
     assert_ne!(first.id, second.id, "{id}: each message has an id");
     assert_eq!(first.reply_to, None, "{id}: it answers nothing");
     assert_eq!(first.attachment, None, "{id}: it is a text");
+    assert!(
+        bench.tells_old_from_new(),
+        "{id}: says what time it is there, or that it has caught up"
+    );
     let read = (plugin.parse_sender)(first.sender.id.as_str());
     assert_eq!(read.as_ref(), Ok(&first.sender.id), "{id}: a sender id reads back as itself");
     let (from, to) = (UnixMs(1_577_836_800_000), UnixMs(4_102_444_800_000));

@@ -114,7 +114,7 @@ impl<P: FakePlatform> Bench<P> {
     pub async fn message(&mut self) -> InboundMessage {
         match self.event().await {
             InboundEvent::Message(message) => message,
-            InboundEvent::Press(press) => panic!("{}: a message, not {press:?}", self.plugin.id),
+            other => panic!("{}: a message, not {other:?}", self.plugin.id),
         }
     }
 
@@ -122,9 +122,7 @@ impl<P: FakePlatform> Bench<P> {
     pub async fn press(&mut self) -> ButtonPress {
         match self.event().await {
             InboundEvent::Press(press) => press,
-            InboundEvent::Message(message) => {
-                panic!("{}: a press, not {message:?}", self.plugin.id)
-            }
+            other => panic!("{}: a press, not {other:?}", self.plugin.id),
         }
     }
 
@@ -138,6 +136,16 @@ impl<P: FakePlatform> Bench<P> {
             self.plugin.id
         );
         message
+    }
+
+    /// True where old messages are told from new ones: by the platform's clock, or once what waited is done.
+    pub fn tells_old_from_new(&self) -> bool {
+        self.inbox.ahead_by().is_some() || self.inbox.is_caught_up()
+    }
+
+    /// The channel's way into the gateway.
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
 
     /// Sends, within the time limit.

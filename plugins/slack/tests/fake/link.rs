@@ -48,7 +48,9 @@ where
         "debug_info": { "host": "fake", "approximate_connection_time": 18060 },
     });
     // Whoever is greeted can be spoken to at once.
-    drop(orders.send(Order::Say(hello.to_string())));
+    if !shared.lock().mute {
+        drop(orders.send(Order::Say(hello.to_string())));
+    }
     let number = shared.change(|state| {
         state.greeted += 1;
         let number = state.greeted;

@@ -62,7 +62,8 @@ pub(crate) fn call(
             let own = state.names.get(user).cloned();
             let name = own.unwrap_or_else(|| super::events::name(user));
             let profile = json!({ "display_name": name, "real_name": "" });
-            Ok(json!({ "user": { "id": user, "profile": profile } }))
+            let teams = json!({ "teams": state.teams });
+            Ok(json!({ "user": { "id": user, "profile": profile, "enterprise_user": teams } }))
         }
         _ => files::call(state, app, method, given).unwrap_or_else(|| Err(said("unknown_method"))),
     }

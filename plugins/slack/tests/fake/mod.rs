@@ -159,7 +159,11 @@ impl FakeSlack {
             let ts = state.number();
             let url =
                 format!("http://{}/response/{}", self.address, state.new_reply(user, &shown.chat));
-            (ts.clone(), events::press(user, &shown, data, &ts, &url))
+            let mut payload = events::press(user, &shown, data, &ts, &url);
+            if let Some(team) = &state.press_team {
+                payload["user"]["team_id"] = team.clone().into();
+            }
+            (ts, payload)
         });
         self.push(&ts, "interactive", &payload);
         ts

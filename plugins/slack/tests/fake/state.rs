@@ -60,6 +60,12 @@ pub(crate) struct State {
     pub(crate) scopes: String,
     /// What is named in place of its own addresses.
     pub(crate) elsewhere: Option<String>,
+    /// Nobody is greeted on a socket.
+    pub(crate) mute: bool,
+    /// Presses name this workspace, as in an organisation of several.
+    pub(crate) press_team: Option<String>,
+    /// The workspaces that everybody is in.
+    pub(crate) teams: Vec<String>,
     /// How many files were fetched.
     pub(crate) fetched: usize,
     /// A second of its own, for each number.

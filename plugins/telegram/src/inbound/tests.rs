@@ -6,7 +6,11 @@ use serde_json::json;
 use super::*;
 
 fn translated(update: &Value) -> Option<InboundEvent> {
-    let me = Me { id: 7_000_001, username: Some("gate_test_bot".to_owned()) };
+    let me = Me {
+        id: 7_000_001,
+        username: Some("gate_test_bot".to_owned()),
+        can_read_all_group_messages: None,
+    };
     translate(update.as_object().unwrap(), &me, UnixMs(1_795_000_000_123))
 }
 
@@ -406,4 +410,21 @@ fn a_topic_is_part_of_the_conversation_and_a_chain_of_replies_is_none() {
         panic!("a press")
     };
     assert_eq!(press.conversation.thread, Some(ThreadId::new("8")));
+}
+
+#[test]
+fn a_group_that_moves_is_told_from_either_side() {
+    let chat = |id: i64, kind: &str| json!({ "id": id, "type": kind });
+    let of = |chat: Value, key: &str, other: i64| {
+        let message = json!({ "message_id": 1, "date": 0, "chat": chat, key: other });
+        translated(&json!({ "update_id": 1, "message": message }))
+    };
+    for event in [
+        of(chat(-5, "group"), "migrate_to_chat_id", -1005),
+        of(chat(-1005, "supergroup"), "migrate_from_chat_id", -5),
+    ] {
+        let Some(InboundEvent::Moved(moved)) = event else { panic!("moved, not {event:?}") };
+        assert_eq!((moved.from.as_str(), moved.to.as_str()), ("-5", "-1005"));
+    }
+    assert!(of(chat(4711, "private"), "migrate_to_chat_id", -1005).is_none());
 }

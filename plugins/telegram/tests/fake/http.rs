@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Shared, TOKEN, methods};
+use super::{Clock, Shared, TOKEN, methods};
 
 /// Why a method is refused: Telegram's code, its words, its parameters.
 pub(crate) struct Refusal(pub(crate) u16, pub(crate) String, pub(crate) Option<Value>);
@@ -30,6 +30,21 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let clock = shared.lock().clock;
+    let mut response = answered(shared, uri, headers, body).await;
+    let date = match clock {
+        Clock::Right => return response,
+        Clock::Behind(_) => {
+            let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(clock.now());
+            httpdate::fmt_http_date(at)
+        }
+        Clock::Silent => "of no use".to_owned(),
+    };
+    response.headers_mut().insert("date", date.parse().expect("a header"));
+    response
+}
+
+async fn answered(shared: Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     if uri.path().starts_with("/file/") {
         shared.change(|state| state.fetched += 1);
         return StatusCode::NOT_FOUND.into_response();
@@ -39,6 +54,14 @@ async fn answer(
     else {
         return refused(&Refusal::new(404, "Not Found"));
     };
+    let refused_now = shared.change(|state| {
+        let left = state.refusals;
+        state.refusals = left.saturating_sub(1);
+        left > 0
+    });
+    if refused_now {
+        return refused(&Refusal::new(401, "Unauthorized"));
+    }
     if token != TOKEN && !shared.lock().tokens.contains(token) {
         return refused(&Refusal::new(401, "Unauthorized"));
     }

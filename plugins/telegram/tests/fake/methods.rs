@@ -59,7 +59,16 @@ fn updates(state: &mut State, poller: u64, limit: usize) -> Option<Result<Value,
 
 pub(crate) fn call(state: &mut State, method: &str, parameters: &Value) -> Result<Value, Refusal> {
     match method {
-        "getme" => Ok(bot()),
+        "getme" => {
+            let mut me = bot();
+            me["can_read_all_group_messages"] = (!state.private).into();
+            Ok(me)
+        }
+        "getmycommands" => Ok(match &state.commands {
+            Value::Null => json!([]),
+            commands => commands.clone(),
+        }),
+        "deletewebhook" if state.keeps_webhook => Err(slow_down(30)),
         "deletewebhook" => {
             state.webhook = false;
             Ok(true.into())

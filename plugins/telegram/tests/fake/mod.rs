@@ -18,7 +18,7 @@ use openclaw_plugin_sdk::SentRef;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-pub(crate) use state::State;
+pub(crate) use state::{Clock, State};
 
 /// The token that works.
 pub(crate) const TOKEN: &str = "7000001:AAF-contract-suite-token_0123456789";

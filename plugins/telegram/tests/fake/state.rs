@@ -37,6 +37,14 @@ pub(crate) struct State {
     pub(crate) slow_down: Option<u64>,
     /// The poll that waits, or the next, is answered so. Once.
     pub(crate) slow_polls: Option<u64>,
+    /// What its answers say of the time.
+    pub(crate) clock: Clock,
+    /// Webhooks are not taken away now.
+    pub(crate) keeps_webhook: bool,
+    /// In groups the bot is shown only what is meant for it.
+    pub(crate) private: bool,
+    /// So many requests are refused as if the token was wrong.
+    pub(crate) refusals: u32,
     /// Every topic was deleted.
     pub(crate) no_topics: bool,
     /// No HTML is understood.
@@ -47,6 +55,28 @@ pub(crate) struct State {
     pub(crate) poller: u64,
     last_update: i64,
     last_number: i64,
+}
+
+/// What the answers say of the time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// What it is.
+    #[default]
+    Right,
+    /// So many seconds behind.
+    Behind(u64),
+    /// Nothing.
+    Silent,
+}
+
+impl Clock {
+    /// Seconds since the epoch, by that clock.
+    pub(crate) fn now(self) -> u64 {
+        match self {
+            Self::Behind(seconds) => now() - seconds,
+            Self::Right | Self::Silent => now(),
+        }
+    }
 }
 
 /// A message that the bot sent, or a toast.
@@ -100,8 +130,12 @@ impl State {
     pub(crate) fn message(&mut self, chat: Value, from: Value, content: Value) -> Value {
         self.chats.insert(chat["id"].as_i64().unwrap_or_default());
         let number = self.number();
-        let known =
-            [("message_id", number.into()), ("from", from), ("chat", chat), ("date", now().into())];
+        let known = [
+            ("message_id", number.into()),
+            ("from", from),
+            ("chat", chat),
+            ("date", self.clock.now().into()),
+        ];
         let mut message: Map<String, Value> =
             known.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         if let Value::Object(content) = content {

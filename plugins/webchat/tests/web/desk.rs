@@ -94,7 +94,7 @@ impl Desk {
     pub(crate) async fn message(&mut self) -> InboundMessage {
         match self.event().await {
             InboundEvent::Message(message) => message,
-            InboundEvent::Press(press) => panic!("a message, not {press:?}"),
+            other => panic!("a message, not {other:?}"),
         }
     }
 
