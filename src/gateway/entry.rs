@@ -32,7 +32,7 @@ pub(super) struct Entry {
 
 impl Entry {
     /// Opens it as the configuration says. Nothing is made or opened where a part of it cannot be.
-    pub(super) async fn open(
+    pub(super) fn open(
         config: &Config,
         (state, store): (&StateDir, &FileStore),
         now: UnixMs,
@@ -46,7 +46,7 @@ impl Entry {
         let gateway = &config.gateway;
         let addresses = bind::listen_at(gateway.bind, &own, container)?;
         let identity = Identity::load(store)?;
-        let listeners = bind::listen(&addresses, config.port).await?;
+        let listeners = bind::listen(&addresses, config.port)?;
         let tls = if gateway.tls.enabled {
             let names = Names { hosts: hosts(config, &own), now };
             Some(tls::load(&gateway.tls, state, &names)?)

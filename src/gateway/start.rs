@@ -177,7 +177,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         start.config.accounts.iter().map(|account| account.key.clone()).collect();
     store.check(&accounts)?;
     let store = Arc::new(store);
-    let mut entry = Entry::open(&start.config, (&start.state, &store), world::now()).await?;
+    let mut entry = Entry::open(&start.config, (&start.state, &store), world::now())?;
     single.name(entry.port).map_err(io_error("write the gateway's lock"))?;
     let (door, commands) =
         socket::open(&start.state).map_err(io_error("open the socket of the command line"))?;

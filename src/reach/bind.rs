@@ -154,7 +154,7 @@ pub fn listen_at(bind: Bind, own: &[IpAddr], container: bool) -> Result<Vec<IpAd
 
 /// Opens the port at each of them. Where the system chooses it, it is the same one at all. A machine without IPv6 does
 /// without what every machine with it has.
-pub async fn listen(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, BindError> {
+pub fn listen(addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>, BindError> {
     let mut tries = if port == 0 { TRIES } else { 1 };
     loop {
         tries -= 1;
@@ -288,7 +288,7 @@ mod tests {
 
     #[tokio::test]
     async fn both_kinds_of_addresses_are_served_at_one_port() {
-        let everywhere = listen(&[ip("0.0.0.0"), ip("::")], 0).await.unwrap();
+        let everywhere = listen(&[ip("0.0.0.0"), ip("::")], 0).unwrap();
         let port = everywhere[0].local_addr().unwrap().port();
         for by in ["127.0.0.1", "::1"] {
             tokio::net::TcpStream::connect((by, port)).await.unwrap();
@@ -297,13 +297,13 @@ mod tests {
 
     #[tokio::test]
     async fn every_address_has_the_same_port() {
-        let listeners = listen(&[ip("127.0.0.1"), ip("127.0.0.2")], 0).await.unwrap();
+        let listeners = listen(&[ip("127.0.0.1"), ip("127.0.0.2")], 0).unwrap();
         let ports: Vec<u16> =
             listeners.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
         assert!(ports[0] != 0 && ports[0] == ports[1], "{ports:?}");
-        let taken = listen(&[ip("127.0.0.1")], ports[0]).await.unwrap_err();
+        let taken = listen(&[ip("127.0.0.1")], ports[0]).unwrap_err();
         assert!(matches!(taken, BindError::Taken(_)), "{taken}");
-        let not_ours = listen(&[ip("192.0.2.1")], 0).await.unwrap_err().to_string();
+        let not_ours = listen(&[ip("192.0.2.1")], 0).unwrap_err().to_string();
         assert!(not_ours.contains("192.0.2.1, which is no address of this machine"), "{not_ours}");
     }
 

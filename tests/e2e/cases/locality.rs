@@ -45,11 +45,10 @@ fn pass(mut near: TcpStream, to: u16, host: &str) {
         head.push(byte[0]);
     }
     let head = String::from_utf8(head).unwrap();
-    let lines =
-        head.split("\r\n").map(|line| match line.to_ascii_lowercase().starts_with("host:") {
-            true => format!("Host: {host}"),
-            false => line.to_owned(),
-        });
+    let is_host = |line: &str| line.to_ascii_lowercase().starts_with("host:");
+    let lines = head
+        .split("\r\n")
+        .map(|line| if is_host(line) { format!("Host: {host}") } else { line.to_owned() });
     let _gone = far.write_all(lines.collect::<Vec<_>>().join("\r\n").as_bytes());
     let (mut from, mut back) = (near.try_clone().unwrap(), far.try_clone().unwrap());
     let answers = thread::spawn(move || std::io::copy(&mut back, &mut near).is_ok());

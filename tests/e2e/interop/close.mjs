@@ -12,7 +12,7 @@ socket.on("message", () => {
   if (heard === 1 && hello) return socket.send(hello);
   if (heard !== (hello ? 2 : 1)) return;
   // As it is, whatever the library thinks of it.
-  if (frame) socket._socket.write(Buffer.from(frame, "hex"));
+  if (frame.length) socket._socket.write(Buffer.from(frame));
   else if (close) socket.close(close, "bye");
   else socket.close();
 });

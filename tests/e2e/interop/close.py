@@ -14,7 +14,7 @@ if told["hello"]:
     socket.recv(timeout=20)
 if told["frame"]:
     # As it is, whatever the library thinks of it.
-    socket.socket.sendall(bytes.fromhex(told["frame"]))
+    socket.socket.sendall(bytes(told["frame"]))
 elif told["close"]:
     socket.close(told["close"], "bye")
 else:
