@@ -90,7 +90,9 @@ pub(super) async fn follow(
     account.follow(crate::config::Account::clone(&rules));
     let config = gateway.config();
     let file = config.file.clone().unwrap_or_else(|| gateway.state.config());
-    let text = tokio::fs::read_to_string(&file).await.unwrap_or_default();
+    let path = file.clone();
+    let read = super::blocking(move || private::read(&path)).await.ok().flatten();
+    let text = String::from_utf8_lossy(&read.unwrap_or_default()).into_owned();
     let place = match line_of(&text, from.as_str()) {
         Some(line) => format!("in line {line} of {}", file.display()),
         None => format!("in {}", file.display()),
