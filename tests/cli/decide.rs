@@ -236,7 +236,7 @@ fn a_decision_that_cannot_be_written_fails_and_changes_nothing() {
     std::fs::create_dir_all(folder.path("audit/access.jsonl")).unwrap();
     let before = folder.text("credentials/telegram-pairing.json");
     let said = folder.fails(1, "pairing approve telegram AB3D7X9K");
-    assert!(said.starts_with("error: cannot ") && said.contains("access.jsonl"), "{said}");
+    assert!(said.starts_with("error: ") && said.contains("/audit/"), "{said}");
     assert_eq!(folder.text("credentials/telegram-pairing.json"), before);
     assert!(!folder.path("credentials/telegram-allowFrom.json").exists());
     assert_eq!(before, file(&[request_of(&before)]));
