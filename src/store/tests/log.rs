@@ -389,7 +389,7 @@ fn case_135_a_full_log_is_sealed_without_what_strangers_caused_long_ago() {
     // A process that knows the list from before, and one that does not.
     for store in [&bed.store, &open(bed.dir.path())] {
         let by = |one: crate::store::access::Holder| one.by;
-        let by: Vec<_> = store.holders(None).unwrap().into_iter().filter_map(by).collect();
+        let by: Vec<_> = store.holders(None, NOW).unwrap().into_iter().filter_map(by).collect();
         assert_eq!(by, ["uid:1000", "uid:1000"]);
     }
     std::fs::remove_file(&sealed).unwrap();
