@@ -88,6 +88,8 @@ async fn waiting(call: &Call) -> Result<Vec<DeviceRequest>, Box<Refused>> {
 
 /// A page holds at most so many devices.
 const PAGE: usize = 1_000;
+/// And so many bytes of them.
+const PAGE_BYTES: usize = 4 << 20;
 
 #[derive(Deserialize)]
 struct Paging {
@@ -141,11 +143,12 @@ async fn list(call: &Call) -> Answer {
     let waits = all_pending(&waits, &replaced(call)?).into_iter();
     let mut room = usize::try_from(Limits::default().max_payload).unwrap_or(usize::MAX);
     let waits = fitting(waits, &mut room).ok_or_else(|| too_long(0))?;
+    let page = if limit.is_some() { room.min(PAGE_BYTES) } else { room };
     let connected = |id: &DeviceId| !call.gateway.sessions.of(id).is_empty();
     loop {
         let Page { devices, next, total } = known(call, after.as_ref(), limit).await?;
         let rows = devices.iter().map(|device| paired(device, Some(connected(&device.id()))));
-        let Some(known) = fitting(rows, &mut room.clone()) else {
+        let Some(known) = fitting(rows, &mut page.clone()) else {
             // Of large rows a page holds fewer.
             limit = limit.map(|limit| limit.min(devices.len()) / 2).filter(|limit| *limit > 0);
             if limit.is_none() {
