@@ -148,7 +148,8 @@ async fn list(call: &Call) -> Answer {
     loop {
         let Page { devices, next, total } = known(call, after.as_ref(), limit).await?;
         let rows = devices.iter().map(|device| paired(device, Some(connected(&device.id()))));
-        let Some(known) = fitting(rows, &mut page.clone()) else {
+        let mut left = page;
+        let Some(known) = fitting(rows, &mut left) else {
             // Of large rows a page holds fewer.
             limit = limit.map(|limit| limit.min(devices.len()) / 2).filter(|limit| *limit > 0);
             if limit.is_none() {
