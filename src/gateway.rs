@@ -9,6 +9,7 @@ mod cards;
 mod challenge;
 mod command;
 mod decide;
+mod delivery;
 mod device_notice;
 mod device_port;
 mod entry;
@@ -22,6 +23,7 @@ mod inbound;
 mod joins;
 mod journal;
 mod lobby;
+mod mail;
 mod method;
 mod metrics;
 mod moved;
@@ -58,7 +60,10 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
-use tokio::{sync::RwLock, time::Instant};
+use tokio::{
+    sync::{RwLock, watch as watch_channel},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -125,6 +130,8 @@ pub(crate) struct Gateway {
     accounts: Accounts,
     responder: std::sync::RwLock<Arc<dyn Responder>>,
     turns: Turns,
+    /// Changes when somebody may have lost or got access: what is under way is judged again.
+    access_changes: watch_channel::Sender<()>,
     /// What devices and the assistant say to each other.
     chats: Chats,
     /// What owners are told, and what stands in their chats.
@@ -163,8 +170,7 @@ impl Gateway {
     }
 
     fn moment(&self, account: &Running) -> Moment {
-        let first_start =
-            account.journal.lock().unwrap_or_else(PoisonError::into_inner).first_start();
+        let first_start = account.journal.first_start();
         Moment { now: world::now(), past: account.past(self.began), first_start }
     }
 

@@ -188,6 +188,8 @@ fn words(account: &AccountStatus) -> String {
     let head = if account.connected == Some(true) { "limited" } else { "error" };
     let error = account.last_error.as_ref();
     words.extend(error.map(|error| format!("{head}: {}", neutral(error, 160))));
+    words.extend(account.waiting.map(|count| format!("waiting to be sent: {count}")));
+    words.extend(account.given_up.map(|count| format!("not sent within a day: {count}")));
     words.join(", ")
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    io,
     path::PathBuf,
     sync::{
         Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard,
@@ -21,7 +22,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
-    Gateway,
+    Gateway, delivery,
     gate::Past,
     inbound,
     journal::{EventKey, Journal},
@@ -55,7 +56,7 @@ pub(crate) struct Running {
     /// A number that changes whenever the account is to be looked at anew.
     turns: watch::Sender<u64>,
     pub(crate) status: StatusCell,
-    pub(crate) journal: Mutex<Journal>,
+    pub(crate) journal: Arc<Journal>,
     /// Events that are done, and that the journal could not take yet.
     pub(crate) unwritten: Mutex<HashSet<EventKey>>,
     /// Who waits where conversations are gone with the process.
@@ -110,7 +111,7 @@ impl Running {
         let (exchanges, receiver) = mpsc::channel(QUEUE);
         let status = StatusCell::default();
         status.enter(State::Connecting, None);
-        let (journal, chats) = (Mutex::new(journal), Mutex::default());
+        let (journal, chats) = (Arc::new(journal), Mutex::default());
         let mut rules = config.clone();
         moved.follow(&mut rules.groups);
         Self {
@@ -131,6 +132,16 @@ impl Running {
             taken_by_receive: Mutex::new(Some(receiver)),
             inbox: OnceLock::new(),
         }
+    }
+
+    /// Writes into the journal, which waits for the disk: off the runtime.
+    pub(crate) async fn written<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Journal) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let journal = Arc::clone(&self.journal);
+        let written = tokio::task::spawn_blocking(move || write(&journal));
+        written.await.map_err(io::Error::other)?
     }
 
     fn login(&self) -> RwLockReadGuard<'_, Login> {
@@ -273,6 +284,11 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
     let inbox = account
         .inbox
         .get_or_init(|| Arc::new(Inbox::new(id, deliveries, exchanges, connected.clone())));
+    let (here, it) = (Arc::downgrade(&gateway), Arc::downgrade(&account));
+    inbox.ask_for_readers(Box::new(move |person| {
+        let (Some(gateway), Some(account)) = (here.upgrade(), it.upgrade()) else { return false };
+        delivery::may_read(&gateway, &account, person)
+    }));
     gateway.tracker.spawn(inbound::listen(Arc::clone(&gateway), Arc::clone(&account), queue));
     gateway.tracker.spawn(show_connected(Arc::clone(&gateway), Arc::clone(&account), seen));
     let mut turns = account.turns.subscribe();

@@ -2,26 +2,24 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    ops::ControlFlow,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{
-    Answer, ChatKind, Conversation, InboundEvent, InboundMessage, InboundRef, OutboundMessage,
-    Prompt, ResponderError, Text,
+    Answer, ChatKind, Conversation, InboundEvent, InboundMessage, Prompt, ResponderError, Text,
 };
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tracing::{debug, warn};
 
 use super::{
     FINISH_WITHIN, Gateway,
     account::Running,
     challenge,
+    delivery::{self, Fresh},
     gate::{self, Admitted, Passage, Rules, What},
     journal::EventKey,
-    outbound,
-    reply::{self, Replies},
+    mail::{Mail, Only, Part},
     secrets::{self, Kind},
 };
 use crate::{
@@ -41,18 +39,29 @@ const PROMPT_LIMIT: usize = 16 * 1024;
 /// Where the store cannot be read, what waits for an answer is tried again after so long.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
+/// Who asks whether a message was taken waits so long.
+const AT_FIRST: Duration = Duration::from_secs(10);
+
+const TOO_MUCH: &str = "That was too much at once: this message is left out.";
+
 /// Something to do in a conversation, in its turn.
 pub(crate) enum Job {
-    /// Send the challenge of a request.
-    Challenge { of: RequestId, message: Box<OutboundMessage> },
     /// Forget what was said.
     Forget,
     /// Answer a message that the journal has taken on.
     Respond { key: EventKey, message: Box<InboundMessage> },
-    /// Send what a command answers.
-    Reply(Box<Replies>),
-    /// Send these.
-    Send(Vec<OutboundMessage>),
+    /// Send what the journal has taken on.
+    Send { key: EventKey, mail: Box<Mail>, fresh: Fresh },
+}
+
+/// What becomes of a message in its turn.
+enum Turn {
+    /// This answers it.
+    Answer(Vec<Part>),
+    /// Its sender is not let in any more.
+    Drop,
+    /// The gateway stops: the next start answers it.
+    Stop,
 }
 
 /// A conversation of an account: each topic and thread has turns of its own.
@@ -77,62 +86,104 @@ impl Turns {
     }
 }
 
-/// Sends messages in their conversation's turn.
-pub(crate) async fn send(
-    gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
-    messages: Vec<OutboundMessage>,
-) {
-    let Some(to) = messages.first().map(|message| message.to.clone()) else { return };
-    put(gateway, account, to, Job::Send(messages)).await;
+/// Takes a message on that is to be sent, and puts it into its conversation's turn.
+pub(crate) async fn send(gateway: &Arc<Gateway>, account: &Arc<Running>, mail: Mail) {
+    let key = mail.key.clone();
+    send_for(gateway, account, key, (mail, Fresh::default())).await;
 }
 
-/// Puts a job for the conversation of its message.
-pub(crate) async fn enqueue(gateway: &Arc<Gateway>, account: &Arc<Running>, job: Job) {
-    let Job::Respond { message, .. } = &job else { return };
-    let to = message.conversation.clone();
-    put(gateway, account, to, job).await;
-}
-
-/// Puts a job into its conversation's turn.
-pub(crate) async fn put(
+/// As [`send`], and says whether the platform has taken it at once; it is tried again where not.
+pub(crate) async fn sent(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
-    to: Conversation,
-    job: Job,
+    mail: Mail,
+) -> Result<(), String> {
+    let (first, heard) = oneshot::channel();
+    let (key, fresh) = (mail.key.clone(), Fresh { first: Some(first), ..Fresh::default() });
+    send_for(gateway, account, key, (mail, fresh)).await;
+    match tokio::time::timeout(AT_FIRST, heard).await {
+        Ok(Ok(first)) => first,
+        Ok(Err(_)) | Err(_) => Err("the platform has not taken it yet".to_owned()),
+    }
+}
+
+/// Takes a message on in the place of what is owed under a key.
+pub(crate) async fn send_for(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    key: EventKey,
+    (mail, fresh): (Mail, Fresh),
 ) {
-    let place = (account.config.key.clone(), to);
+    let mail = Box::new(mail);
+    let mail = take_on(account, &key, mail).await;
+    put(gateway, account, Job::Send { key, mail, fresh }).await;
+}
+
+/// From here on it is sent even if the machine stops. Where the disk does not take it, it is sent by this run.
+pub(crate) async fn take_on(account: &Arc<Running>, key: &EventKey, mail: Box<Mail>) -> Box<Mail> {
+    let (kept, of) = (mail.clone(), key.clone());
+    if let Err(error) = account.written(move |journal| journal.send(&of, &kept)).await {
+        warn!(channel = account.config.plugin.id, %error, "a message is lost if the gateway stops now");
+    }
+    mail
+}
+
+/// Puts a job into its conversation's turn. What is too much is left out.
+pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<Running>, job: Job) {
+    let Some(to) = place_of(&job) else { return };
     let refused = {
-        let mut waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        match waiting.get_mut(&place) {
-            Some(queue) if queue.len() >= QUEUE && matches!(job, Job::Respond { .. }) => Some(job),
-            Some(queue) if queue.len() >= MOST => Some(job),
-            Some(queue) => {
-                queue.push_back(job);
-                None
-            }
-            None => {
-                waiting.insert(place.clone(), VecDeque::from([job]));
-                gateway.tracker.spawn(work(Arc::clone(gateway), Arc::clone(account), place));
-                None
-            }
+        let waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = waiting.get(&(account.config.key.clone(), to)).map_or(0, VecDeque::len);
+        match &job {
+            Job::Respond { .. } => length >= QUEUE,
+            Job::Forget | Job::Send { .. } => length >= MOST,
         }
     };
-    match refused {
-        None => {}
-        Some(Job::Respond { key, message }) => {
-            finish(account, &key);
-            let text = Text::plain("That was too much at once: this message is left out.");
-            let told = OutboundMessage::new(message.conversation.clone(), text);
-            Box::pin(send(gateway, account, vec![told])).await;
+    match job {
+        Job::Respond { key, message } if refused => {
+            let mail = Mail::answer(&message, vec![Part::text(&TOO_MUCH.into())]);
+            let mail = take_on(account, &key, Box::new(mail)).await;
+            Box::pin(put(gateway, account, Job::Send { key, mail, fresh: Fresh::default() })).await;
         }
-        Some(Job::Challenge { of, .. }) => challenge::ended(account, &of),
-        Some(Job::Forget | Job::Reply(_) | Job::Send(_)) => {
-            warn!(
-                channel = account.config.plugin.id,
-                "too much waits to be sent in a conversation: left out"
-            );
+        Job::Send { key, mail, .. } if refused => {
+            let channel = account.config.plugin.id;
+            warn!(channel, "too much waits to be sent in a conversation: left out");
+            if let Only::Waiting(request) = &mail.only {
+                challenge::ended(account, &RequestId::from_text(request));
+            }
+            finish(account, &key).await;
         }
+        job => queue(gateway, account, job),
+    }
+}
+
+/// Puts what an earlier run has left into the turns of its conversations, however much it is.
+pub(crate) fn queue(gateway: &Arc<Gateway>, account: &Arc<Running>, job: Job) {
+    let Some(to) = place_of(&job) else { return };
+    join(gateway, account, to, job);
+}
+
+/// Forgets what was said in a conversation, in its turn.
+pub(crate) fn forget(gateway: &Arc<Gateway>, account: &Arc<Running>, to: Conversation) {
+    join(gateway, account, to, Job::Forget);
+}
+
+fn join(gateway: &Arc<Gateway>, account: &Arc<Running>, to: Conversation, job: Job) {
+    let place = (account.config.key.clone(), to);
+    let mut waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(queue) = waiting.get_mut(&place) {
+        queue.push_back(job);
+        return;
+    }
+    waiting.insert(place.clone(), VecDeque::from([job]));
+    gateway.tracker.spawn(work(Arc::clone(gateway), Arc::clone(account), place));
+}
+
+fn place_of(job: &Job) -> Option<Conversation> {
+    match job {
+        Job::Forget => None,
+        Job::Respond { message, .. } => Some(message.conversation.clone()),
+        Job::Send { mail, .. } => Some(mail.to.conversation()),
     }
 }
 
@@ -147,7 +198,8 @@ async fn work(gateway: Arc<Gateway>, account: Arc<Running>, place: Place) {
 }
 
 async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &Place) {
-    loop {
+    // What waits at a stop is for the next start.
+    while !gateway.stop.is_cancelled() {
         let job = {
             let mut waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let job = waiting.get_mut(place).and_then(VecDeque::pop_front);
@@ -162,49 +214,51 @@ async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &Place)
 }
 
 async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, to: &Conversation, job: Job) {
-    match job {
-        Job::Challenge { of, message } => challenge::deliver(account, &of, *message).await,
-        Job::Forget => gateway.responder().forget(&conversation(account, to)).await,
-        Job::Reply(replies) => reply::deliver(gateway, account, &to.id, *replies).await,
-        Job::Send(messages) => {
-            for message in messages {
-                outbound::deliver(account, message).await;
+    let (key, message) = match job {
+        Job::Forget => return gateway.responder().forget(&conversation(account, to)).await,
+        Job::Send { key, mail, fresh } => {
+            return delivery::deliver(gateway, account, &key, (*mail, fresh)).await;
+        }
+        Job::Respond { key, message } => (key, message),
+    };
+    let turn = loop {
+        match answer(gateway, account, (&key, &message)).await {
+            Ok(turn) => break turn,
+            Err(error) => {
+                warn!(channel = account.config.plugin.id, %error, "not answered yet");
             }
         }
-        Job::Respond { key, message } => {
-            loop {
-                match answer(gateway, account, &message).await {
-                    Ok(ControlFlow::Break(())) => return,
-                    Ok(ControlFlow::Continue(())) => break,
-                    Err(error) => {
-                        warn!(channel = account.config.plugin.id, %error, "not answered yet");
-                    }
-                }
-                tokio::time::sleep(TRY_AGAIN).await;
-            }
-            finish(account, &key);
+        tokio::time::sleep(TRY_AGAIN).await;
+    };
+    match turn {
+        Turn::Answer(parts) => {
+            let mail = take_on(account, &key, Box::new(Mail::answer(&message, parts))).await;
+            delivery::deliver(gateway, account, &key, (*mail, Fresh::default())).await;
         }
+        Turn::Drop => {
+            debug!(channel = account.config.plugin.id, "no longer admitted: dropped");
+            finish(account, &key).await;
+        }
+        Turn::Stop => {}
     }
 }
 
-/// Asks the gate again, and answers: whoever was revoked while his message waited is a stranger again. Where the
-/// store cannot be read, nobody is answered. Breaks at a stop: what is left is answered at the next start.
+/// Asks the gate again, and has it answered: whoever was revoked while their message waited is a stranger again. Where
+/// the store cannot be read, nobody is answered.
 async fn answer(
     gateway: &Arc<Gateway>,
-    account: &Running,
-    message: &InboundMessage,
-) -> Result<ControlFlow<()>, StoreError> {
+    account: &Arc<Running>,
+    (key, message): (&EventKey, &InboundMessage),
+) -> Result<Turn, StoreError> {
     let _slot = tokio::select! {
         slot = gateway.turns.slots.acquire() => slot,
-        () = gateway.stop.cancelled() => return Ok(ControlFlow::Break(())),
+        () = gateway.stop.cancelled() => return Ok(Turn::Stop),
     };
     let event = InboundEvent::Message(message.clone());
-    let passage = admit(gateway, account, event)?;
-    let Passage::Admitted(admitted) = passage else {
-        debug!(channel = account.config.plugin.id, "no longer admitted: dropped");
-        return Ok(ControlFlow::Continue(()));
+    let Passage::Admitted(admitted) = admit(gateway, account, event)? else {
+        return Ok(Turn::Drop);
     };
-    respond(gateway, account, &admitted).await
+    respond(gateway, account, key, &admitted).await
 }
 
 /// Asks the gate, by the rules of this moment.
@@ -214,37 +268,50 @@ fn admit(gateway: &Gateway, account: &Running, event: InboundEvent) -> Result<Pa
     gate::admit(rules, event, super::moment_of_answer())
 }
 
-/// Answers somebody the gate has admitted; breaks where the stop cut the responder off.
-/// Nothing else reaches a responder.
+/// Has somebody answered whom the gate has admitted. Nothing else reaches a responder.
 async fn respond(
     gateway: &Arc<Gateway>,
-    account: &Running,
+    account: &Arc<Running>,
+    key: &EventKey,
     admitted: &Admitted,
-) -> Result<ControlFlow<()>, StoreError> {
+) -> Result<Turn, StoreError> {
     let (who, What::Message(message)) = (admitted.who(), admitted.what()) else {
-        return Ok(ControlFlow::Continue(()));
+        return Ok(Turn::Drop);
     };
-    let to = &who.conversation;
     if let Some(text) = instead(gateway, account, admitted, message)? {
-        outbound::say(account, to, text).await;
-        return Ok(ControlFlow::Continue(()));
+        return Ok(Turn::Answer(vec![Part::text(&text)]));
     }
     let (text, cut) = head(&message.text, PROMPT_LIMIT);
+    let mut parts = Vec::new();
     if cut {
         let text = "That message is longer than 16 KiB; only its beginning is read.";
-        outbound::say(account, to, text).await;
+        parts.push(Part::text(&text.into()));
     }
     let prompt = Prompt {
-        conversation: conversation(account, to),
+        conversation: conversation(account, &who.conversation),
         channel: account.config.plugin.id.to_owned(),
         sender: who.sender.to_string(),
         name: who.name.clone(),
-        shared: to.kind == ChatKind::Group,
+        shared: who.conversation.kind == ChatKind::Group,
         text: text.to_owned(),
     };
+    let begun = key.clone();
+    if let Err(error) = account.written(move |journal| journal.begin(&begun)).await {
+        warn!(channel = account.config.plugin.id, %error, "a responder may begin once too often");
+    }
     let answer = tokio::select! {
         answer = ask(gateway, &prompt) => answer,
-        () = gateway.stop.cancelled() => return Ok(ControlFlow::Break(())),
+        () = not_admitted_any_more(gateway, account, message) => {
+            debug!(channel = account.config.plugin.id, "no longer admitted: not answered");
+            return Ok(Turn::Drop);
+        }
+        () = gateway.stop.cancelled() => {
+            let cut = key.clone();
+            if let Err(error) = account.written(move |journal| journal.cut(&cut)).await {
+                warn!(channel = account.config.plugin.id, %error, "a stop counts as a try");
+            }
+            return Ok(Turn::Stop);
+        }
     };
     let answer = match answer {
         Ok(answer) if answer.trim().is_empty() => "(The assistant had nothing to say.)".to_owned(),
@@ -254,18 +321,20 @@ async fn respond(
             "The assistant could not answer just now. Please try again in a while.".to_owned()
         }
     };
-    // Whoever was revoked or blocked while the assistant thought is not answered.
-    let event = InboundEvent::Message(message.clone());
-    if !matches!(admit(gateway, account, event)?, Passage::Admitted(_)) {
-        debug!(channel = account.config.plugin.id, "no longer admitted: not answered");
-        return Ok(ControlFlow::Continue(()));
+    parts.push(Part::text(&Text::plain(answer)));
+    Ok(Turn::Answer(parts))
+}
+
+/// Ends when the sender of a message is not let in any more.
+async fn not_admitted_any_more(gateway: &Gateway, account: &Running, message: &InboundMessage) {
+    let mut changes = gateway.access_changes.subscribe();
+    while changes.changed().await.is_ok() {
+        let passage = admit(gateway, account, InboundEvent::Message(message.clone()));
+        if passage.is_ok_and(|passage| !matches!(passage, Passage::Admitted(_))) {
+            return;
+        }
     }
-    let mut answer = OutboundMessage::new(to.clone(), Text::plain(answer));
-    if to.kind == ChatKind::Group {
-        answer.answers = Some(InboundRef::Message(message.id.clone()));
-    }
-    outbound::deliver(account, answer).await;
-    Ok(ControlFlow::Continue(()))
+    std::future::pending::<()>().await;
 }
 
 /// What is said in place of an assistant's answer: to what it cannot read, and to codes, which it must not.
@@ -327,9 +396,10 @@ fn conversation(account: &Running, to: &Conversation) -> String {
     }
 }
 
-fn finish(account: &Running, key: &EventKey) {
-    let finished = account.journal.lock().unwrap_or_else(PoisonError::into_inner).finish(key);
-    if let Err(error) = finished {
+/// Nothing is owed any more.
+pub(crate) async fn finish(account: &Arc<Running>, key: &EventKey) {
+    let key = key.clone();
+    if let Err(error) = account.written(move |journal| journal.finish(&key)).await {
         warn!(channel = account.config.plugin.id, %error, "an answer may be given twice after a restart");
     }
 }

@@ -2,13 +2,19 @@
 
 use std::sync::{Arc, PoisonError};
 
-use openclaw_plugin_sdk::{Conversation, InboundMessage, OutboundMessage};
-use tracing::{debug, info, warn};
+use openclaw_plugin_sdk::{InboundMessage, Link};
+use tracing::{debug, info};
 
-use super::{Gateway, account::Running, answer, blocking, held, outbound, pages};
+use super::{
+    Gateway,
+    account::Running,
+    answer, blocking, held,
+    mail::{Address, Mail},
+    pages,
+};
 use crate::{
     access::pairing::{Asked, Knock, PairingRequest, RequestId},
-    config::{Reply, pairing::Blanks},
+    config::Reply,
     store::StoreError,
     world,
 };
@@ -33,7 +39,7 @@ pub(crate) async fn knocked(
     let (store, places) = (Arc::clone(&gateway.store), gateway.config().pairing.places);
     let knock = Knock { first: held::first(gateway, account, message)?, ..knock };
     let asked = blocking(move || store.ask(&knock, places, world::now())).await?;
-    let (channel, conversation) = (account.config.plugin.id, message.conversation.clone());
+    let channel = account.config.plugin.id;
     match asked {
         Asked::Approved => return Ok(Standing::Approved),
         Asked::Opened { request, evicted } => {
@@ -43,13 +49,13 @@ pub(crate) async fn knocked(
             held::note(gateway, &request);
             pages::note(account, &request);
             info!(channel, account = %account.config.key.account, sender = %request.sender, "somebody asks to be let in");
-            account.remember(&request.sender, &conversation);
-            send(gateway, account, &request, conversation).await;
+            account.remember(&request.sender, &message.conversation);
+            send(gateway, account, &request, message).await;
             gateway.cards.look();
         }
         Asked::Waiting { request, touched } => {
             held::note(gateway, &request);
-            send(gateway, account, &request, conversation).await;
+            send(gateway, account, &request, message).await;
             if touched {
                 gateway.cards.look();
             }
@@ -65,20 +71,21 @@ pub(crate) async fn again(
     account: &Arc<Running>,
     request: &PairingRequest,
 ) {
-    if account.journal.lock().unwrap_or_else(PoisonError::into_inner).has_told(&request.id) {
-        put(gateway, account, request, account.chat_of(&request.sender)).await;
+    if account.journal.has_told(&request.id) {
+        let to = account.chat_of(&request.sender);
+        put(gateway, account, request, Address::new(&to, &request.sender, Link::Private)).await;
     }
 }
 
-/// Sends the challenge, if the sender has not got it and it is not on its way.
+/// Sends the challenge, if its sender has not got it and it is not on its way.
 async fn send(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
     request: &PairingRequest,
-    conversation: Conversation,
+    message: &InboundMessage,
 ) {
-    if !account.journal.lock().unwrap_or_else(PoisonError::into_inner).has_told(&request.id) {
-        put(gateway, account, request, conversation).await;
+    if !account.journal.has_told(&request.id) {
+        put(gateway, account, request, Address::of(message)).await;
     }
 }
 
@@ -86,39 +93,16 @@ async fn put(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
     request: &PairingRequest,
-    conversation: Conversation,
+    to: Address,
 ) {
-    if gateway.config().pairing.reply == Reply::Silent
-        || !account
-            .challenges
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(request.id.clone())
-    {
-        return;
+    if gateway.config().pairing.reply != Reply::Silent && on_its_way(account, &request.id) {
+        answer::send(gateway, account, Mail::challenge(to, &request.id)).await;
     }
-    let plugin = account.config.plugin;
-    let text = gateway.config().pairing.message.fill(Blanks {
-        channel: plugin.id,
-        id_label: plugin.id_line,
-        id: request.sender.as_str(),
-        code: &request.code.spell(),
-    });
-    let message = Box::new(OutboundMessage::new(conversation, text));
-    let to = message.to.clone();
-    answer::put(gateway, account, to, answer::Job::Challenge { of: request.id.clone(), message })
-        .await;
 }
 
-/// Delivers a challenge in its turn, and remembers that it has arrived.
-pub(crate) async fn deliver(account: &Running, of: &RequestId, message: OutboundMessage) {
-    if outbound::deliver(account, message).await {
-        let told = account.journal.lock().unwrap_or_else(PoisonError::into_inner).tell(of);
-        if let Err(error) = told {
-            warn!(channel = account.config.plugin.id, %error, "a challenge may be sent twice");
-        }
-    }
-    ended(account, of);
+/// It is on its way now. False where it was so before.
+pub(crate) fn on_its_way(account: &Running, of: &RequestId) -> bool {
+    account.challenges.lock().unwrap_or_else(PoisonError::into_inner).insert(of.clone())
 }
 
 /// It is not on its way any more.

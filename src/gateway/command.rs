@@ -3,8 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use openclaw_plugin_sdk::{
-    Access, Command, CommandError, CommandPlugin, Conversation, InboundMessage, Invocation,
-    OutboundMessage, Reply, Text,
+    Access, Command, CommandError, CommandPlugin, InboundMessage, Invocation, Reply, Text,
 };
 use tracing::{info, warn};
 
@@ -12,8 +11,11 @@ use super::{
     Gateway,
     account::Running,
     answer, blocking,
+    delivery::Fresh,
     gate::Admitted,
     inbound::Halt,
+    journal::EventKey,
+    mail::{Address, Mail},
     port::Port,
     words::{self, Words},
 };
@@ -29,27 +31,31 @@ pub(crate) async fn run(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
     admitted: &Admitted,
-    message: &InboundMessage,
+    (key, message): (&EventKey, &InboundMessage),
 ) -> Result<bool, Halt> {
     let prefix = account.config.plugin.abilities.command_prefix;
     let Some(words) = words::command(prefix, &message.text) else { return Ok(false) };
-    let to = &message.conversation;
+    let to = Address::of(message);
     if let Some(command) = commands(registry::COMMANDS).find(|command| words.is(command.name)) {
         let approver = admitted.seat().and_then(Approver::in_chat);
         if command.access == Access::Owner && approver.is_none() {
-            return refuse(gateway, account, admitted, command).await.map(|()| true);
+            return refuse(gateway, account, admitted, (key, to, command)).await.map(|()| true);
+        }
+        let (begun, whose) = (key.clone(), to.clone());
+        if let Err(error) = account.written(move |journal| journal.run(&begun, &whose)).await {
+            warn!(channel = account.config.plugin.id, %error, "a command is run again if the gateway stops now");
         }
         let port = Port::new(Arc::clone(gateway), Arc::clone(account), admitted.who(), approver);
         let replies = invoke(command, words, prefix, &port).await;
-        let job = answer::Job::Reply(Box::new(port.replies(replies)));
-        answer::put(gateway, account, to.clone(), job).await;
+        let replies = port.replies(&replies, to);
+        answer::send_for(gateway, account, key.clone(), replies).await;
         return Ok(true);
     }
     let text = match &*words.name.to_ascii_lowercase() {
         "help" | "start" => help(admitted, prefix),
         "whoami" => whoami(account, admitted),
         "reset" => {
-            answer::put(gateway, account, to.clone(), answer::Job::Forget).await;
+            answer::forget(gateway, account, message.conversation.clone());
             Text::plain("Forgotten. We start afresh.")
         }
         "claim" if silenced(gateway, account, admitted) => return Ok(true),
@@ -59,7 +65,7 @@ pub(crate) async fn run(
         .and("On the gateway's machine, `openclaw owner claim` prints a new one."),
         _ => Text::plain(format!("There is no such command. {prefix}help lists them.")),
     };
-    reply(gateway, account, to, text).await;
+    reply(gateway, account, key, Mail::text(to, text)).await;
     Ok(true)
 }
 
@@ -67,12 +73,12 @@ pub(crate) async fn run(
 pub(crate) async fn write_directly(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
-    to: &Conversation,
+    (key, to): (&EventKey, Address),
 ) {
-    let place = (account.config.key.clone(), to.id.clone());
+    let place = (account.config.key.clone(), to.conversation().id);
     if gateway.told_groups.lock().unwrap_or_else(PoisonError::into_inner).insert(place) {
         let text = Text::plain("Commands work in a direct chat only. Please write to me there.");
-        answer::send(gateway, account, vec![OutboundMessage::new(to.clone(), text)]).await;
+        reply(gateway, account, key, Mail::text(to, text)).await;
     }
 }
 
@@ -105,7 +111,7 @@ async fn refuse(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
     admitted: &Admitted,
-    command: &'static Command,
+    (event, to, command): (&EventKey, Address, &'static Command),
 ) -> Result<(), Halt> {
     let who = admitted.who();
     info!(channel = account.config.plugin.id, sender = %who.sender, command = command.name, "owner command refused");
@@ -121,13 +127,13 @@ async fn refuse(
     blocking(note).await?;
     if !admitted.is_old() {
         let text = Text::plain("Only the owner of this gateway can use that command.");
-        reply(gateway, account, &who.conversation, text).await;
+        reply(gateway, account, event, Mail::text(to, text)).await;
     }
     Ok(())
 }
 
-async fn reply(gateway: &Arc<Gateway>, account: &Arc<Running>, to: &Conversation, text: Text) {
-    answer::send(gateway, account, vec![OutboundMessage::new(to.clone(), text)]).await;
+async fn reply(gateway: &Arc<Gateway>, account: &Arc<Running>, key: &EventKey, mail: Mail) {
+    answer::send_for(gateway, account, key.clone(), (mail, Fresh::default())).await;
 }
 
 fn help(admitted: &Admitted, prefix: &str) -> Text {

@@ -2,10 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use openclaw_plugin_sdk::{Decision, OutboundMessage, Text, UnixMs, neutral};
+use openclaw_plugin_sdk::{Decision, Link, SenderId, UnixMs, neutral};
 use tracing::{info, warn};
 
-use super::{Gateway, answer, blocking, gate::NAME_LIMIT, held};
+use super::{
+    Gateway,
+    account::Running,
+    answer, blocking,
+    gate::NAME_LIMIT,
+    held,
+    mail::{Address, Mail},
+};
 use crate::{
     access::{
         AccountKey,
@@ -118,12 +125,16 @@ fn left_over(done: Result<(), StoreError>) {
     }
 }
 
+/// What somebody is told who was let in, in their direct chat.
+pub(crate) fn greeting(account: &Running, sender: &SenderId) -> Mail {
+    Mail::text(Address::new(&account.chat_of(sender), sender, Link::Private), WELCOME)
+}
+
 async fn welcome(gateway: &Arc<Gateway>, key: &AccountKey, request: &PairingRequest) {
     if let Some(account) = gateway.account(key)
         && account.pages().welcomes(&request.id)
     {
-        let to = account.chat_of(&request.sender);
-        answer::send(gateway, &account, vec![OutboundMessage::new(to, Text::plain(WELCOME))]).await;
+        answer::send(gateway, &account, greeting(&account, &request.sender)).await;
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
-use super::words;
+use super::{mail::Address, words};
 
 /// A message of an admitted sender that waits for its answer longer than this across a restart is not answered.
 const ANSWER_WITHIN_MS: u64 = 600_000;
@@ -70,7 +70,7 @@ pub(crate) enum Passage {
     /// To the challenge. The message is only for judging it again.
     Stranger(Knock, Box<InboundMessage>),
     /// An owner has used a command in a group.
-    Misplaced(Conversation),
+    Misplaced(Address),
     /// Nowhere, but worth a line in the access log: a press that was not his to make.
     Refused(Foreign),
     /// Nowhere.
@@ -266,7 +266,7 @@ fn admit_in_group(
         let ours = !words.name.contains('@');
         let owner = seat.is_some() && counts && ours && !old;
         return Ok(if owner {
-            Passage::Misplaced(message.conversation)
+            Passage::Misplaced(Address::of(&message))
         } else {
             Passage::Silence(COMMAND)
         });
@@ -301,6 +301,37 @@ fn admit_press(
     let old = is_old(press.pressed_at, moment);
     let what = What::Press { on: press.on, data: press.data, id: press.id };
     Ok(Passage::Admitted(Box::new(Admitted { who, what, seat, old })))
+}
+
+/// Somebody who may be written to.
+pub(crate) struct Hearer {
+    /// The owner's seat, where they have it.
+    pub(crate) seat: Option<Seat>,
+}
+
+/// Who may still read what is sent into a conversation; `None` where the person is not let in any more.
+pub(crate) fn hearer(
+    rules: Rules<'_>,
+    (conversation, sender, link): (&Conversation, &SenderId, openclaw_plugin_sdk::Link),
+    now: UnixMs,
+) -> Result<Option<Hearer>, StoreError> {
+    let person = Sender { id: sender.clone(), name: None, meta: [].into() };
+    if is_direct(conversation.kind) {
+        let (verdict, seat) = judge_direct(rules, conversation, &person, (link, now))?;
+        return Ok(matches!(verdict, Verdict::Admit(_)).then_some(Hearer { seat }));
+    }
+    let groups = &rules.account.groups;
+    let seat = seat(rules, conversation, &person, link)?;
+    if seat.is_none() {
+        let standing = rules.store.standing(&rules.account.key, sender, now)?;
+        // What is answered mentioned us when it came.
+        let (chat, thread) = (&conversation.id, conversation.thread.as_ref());
+        let heard = GroupMessage { chat, thread, sender, mentions_us: true };
+        let may = standing != Standing::Blocked && groups.admit(heard);
+        return Ok(may.then_some(Hearer { seat }));
+    }
+    let listed = groups.counts(&conversation.id, conversation.thread.as_ref());
+    Ok((groups.policy != GroupPolicy::Disabled && listed).then_some(Hearer { seat }))
 }
 
 fn judge_direct(

@@ -226,7 +226,7 @@ pub(crate) async fn deliver(gateway: &Arc<Gateway>, request: &RequestId) -> Resu
     let (here, id) = (Arc::clone(gateway), request.clone());
     if let Some((account, job)) = blocking(move || hand_over(&here, &id)).await? {
         info!(channel = account.config.plugin.id, "a held message is delivered");
-        answer::enqueue(gateway, &account, job).await;
+        answer::put(gateway, &account, job).await;
     }
     Ok(())
 }
@@ -243,9 +243,8 @@ fn hand_over(
     let mut job = None;
     if let (Some(account), Some(message)) = (account, journal::revive(page.message)) {
         let key = format!("held-{}", request.as_str());
-        let mut journal = account.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        if !journal.knows(&key) {
-            journal.take(&key, &message).map_err(|source| StoreError::Io {
+        if !account.journal.knows(&key) {
+            account.journal.take(&key, &message).map_err(|source| StoreError::Io {
                 doing: "write",
                 path: gateway.state.inbox(&account.config.key),
                 source,
@@ -304,7 +303,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
         match swept {
             Ok(jobs) => {
                 for (account, job) in jobs {
-                    answer::enqueue(&gateway, &account, job).await;
+                    answer::put(&gateway, &account, job).await;
                 }
             }
             Err(error) => warn!(%error, "what is held of strangers is looked at again"),

@@ -1,13 +1,12 @@
 //! One event at a time: seen before? through the gate, its consequences made durable, then acknowledged.
 
 use std::{
-    io,
     sync::{Arc, PoisonError},
+    time::Duration,
 };
 
 use openclaw_plugin_sdk::{
-    ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, OutboundMessage, SenderId,
-    Text, neutral,
+    ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, SenderId, neutral,
 };
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -15,11 +14,14 @@ use tracing::{debug, info, warn};
 use super::{
     Gateway,
     account::Running,
-    answer, blocking, cards,
+    answer::{self, Job},
+    blocking, cards,
     challenge::{self, Standing},
     command,
+    delivery::Fresh,
     gate::{self, Admitted, Moment, Passage, Rules, What},
-    journal::{self, EventKey},
+    journal::{self, EventKey, Journal, Left},
+    mail::{Address, Mail, Only},
     moved, notice, pages, secrets,
     status::State,
 };
@@ -27,13 +29,21 @@ use crate::{
     access::{
         Contact,
         owner::Owner,
-        pairing::Knock,
+        pairing::{Knock, RequestId},
         ticket::{Ticket, TicketKind},
     },
     store::{Note, StoreError},
     verdicts::{Judged, Seen},
     world,
 };
+
+/// Text that nobody needs any more stands on the disk so long at most.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+
+const CUT_OFF: &str = "The gateway stopped while it carried out your last command. It is not run again: look whether \
+                       it was done, and repeat it if it was not.";
+const GIVEN_UP: &str =
+    "The assistant could not answer your message: it was cut off twice. Please write it again.";
 
 /// Why an event is not acknowledged.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +62,14 @@ pub(crate) async fn listen(
 ) {
     pages::show_again(&gateway, &account).await;
     resume(&gateway, &account).await;
+    let mut tidying = tokio::time::interval(TIDY_EVERY);
     loop {
         let delivery = tokio::select! {
             delivery = queue.recv() => delivery,
+            _ = tidying.tick() => {
+                tidy(&account).await;
+                continue;
+            }
             () = gateway.stop.cancelled() => None,
         };
         let Some(Delivery { event, done }) = delivery else { return };
@@ -76,23 +91,39 @@ pub(crate) async fn listen(
     }
 }
 
-/// What the last run left unanswered is answered once more.
+/// Text that nobody needs any more goes from the disk.
+async fn tidy(account: &Running) {
+    if let Err(error) = account.written(Journal::tidy).await {
+        warn!(channel = account.config.plugin.id, %error, "answered messages stay on the disk for now");
+    }
+}
+
+/// What the last run has left is answered and sent, in the order in which it came.
 async fn resume(gateway: &Arc<Gateway>, account: &Arc<Running>) {
-    let left = account.journal.lock().unwrap_or_else(PoisonError::into_inner).left_over();
-    match left {
-        Ok(left) => {
-            for (key, message) in left {
-                answer::enqueue(
-                    gateway,
-                    account,
-                    answer::Job::Respond { key, message: Box::new(message) },
-                )
-                .await;
+    for (key, left) in account.journal.left_over() {
+        let mail = match left {
+            Left::Answer(message) => {
+                answer::queue(gateway, account, Job::Respond { key, message });
+                continue;
             }
+            Left::Send(mail) => mail,
+            Left::CutOff(to) => {
+                answer::take_on(account, &key, Box::new(Mail::to_owner(to, CUT_OFF))).await
+            }
+            Left::GivenUp(to) => {
+                let channel = account.config.plugin.id;
+                warn!(channel, "an answer is given up: it was cut off too often");
+                answer::take_on(account, &key, Box::new(Mail::text(to, GIVEN_UP))).await
+            }
+        };
+        if let Only::Waiting(request) = &mail.only
+            && !challenge::on_its_way(account, &RequestId::from_text(request))
+        {
+            // It is sent for another reason already.
+            answer::finish(account, &key).await;
+            continue;
         }
-        Err(error) => {
-            warn!(channel = account.config.plugin.id, %error, "unfinished answers are lost");
-        }
+        answer::queue(gateway, account, Job::Send { key, mail, fresh: Fresh::default() });
     }
 }
 
@@ -103,13 +134,13 @@ async fn take(
 ) -> Result<(), Halt> {
     let Some((chat, sender, id)) = address(&event) else { return Ok(()) };
     let key = journal::key(account.mark(), chat, sender, id);
-    if account.journal.lock().unwrap_or_else(PoisonError::into_inner).knows(&key) {
+    if account.journal.knows(&key) {
         debug!(channel = account.config.plugin.id, "duplicate");
         return Ok(());
     }
     // Nothing further is done before it is written what was done.
     if let Some(done) = unwritten(account) {
-        see(account, &done)?;
+        see(account, &done).await?;
         if done == key {
             return Ok(());
         }
@@ -117,9 +148,9 @@ async fn take(
     gateway.store.readable(&account.config.key)?;
     if let InboundEvent::Message(message) = &event
         && (try_claim(gateway, account, message).await?
-            || shows_claim(gateway, account, message).await?)
+            || shows_claim(gateway, account, (&key, message)).await?)
     {
-        return see(account, &key);
+        return see(account, &key).await;
     }
     let moment = gateway.moment(account);
     let (config, of_account) = (gateway.config(), account.rules());
@@ -130,14 +161,13 @@ async fn take(
         note(gateway, seen.clone(), &passage);
         return match passage {
             Passage::Admitted(admitted) => admitted_event(gateway, account, *admitted, key).await,
-            Passage::Misplaced(conversation) => {
-                see(account, &key)?;
-                command::write_directly(gateway, account, &conversation).await;
-                Ok(())
+            Passage::Misplaced(to) => {
+                command::write_directly(gateway, account, (&key, to)).await;
+                see(account, &key).await
             }
             Passage::Refused(foreign) => {
                 cards::foreign(gateway, account, &foreign).await?;
-                see(account, &key)
+                see(account, &key).await
             }
             Passage::Silence(why) => {
                 debug!(channel = account.config.plugin.id, why, "ignored");
@@ -147,7 +177,7 @@ async fn take(
                 if let Some(ticket) = gate::ticket(&account.config, &message)
                     && shows(gateway, account, ticket, (&mut knock, &message)).await?
                 {
-                    return see(account, &key);
+                    return see(account, &key).await;
                 }
                 if challenge::knocked(gateway, account, knock, &message).await?
                     == Standing::Approved
@@ -155,7 +185,7 @@ async fn take(
                     event = InboundEvent::Message(*message);
                     continue;
                 }
-                see(account, &key)
+                see(account, &key).await
             }
         };
     }
@@ -244,31 +274,19 @@ async fn admitted_event(
         What::Message(message) => message,
         What::Press { on, data, id } => {
             cards::pressed(gateway, account, &admitted, cards::Press { on, data, id }).await?;
-            return see(account, &key);
+            return see(account, &key).await;
         }
     };
-    if cards::reply_decides(gateway, account, &admitted, message).await?
-        || command::run(gateway, account, &admitted, message).await?
+    if cards::reply_decides(gateway, account, &admitted, (&key, message)).await?
+        || command::run(gateway, account, &admitted, (&key, message)).await?
     {
-        return see(account, &key);
+        return see(account, &key).await;
     }
-    let message = take_on(account, &key, message.clone()).await?;
-    answer::enqueue(gateway, account, answer::Job::Respond { key, message }).await;
+    let (of, kept) = (key.clone(), message.clone());
+    account.written(move |journal| journal.take(&of, &kept)).await?;
+    let message = Box::new(message.clone());
+    answer::put(gateway, account, Job::Respond { key, message }).await;
     Ok(())
-}
-
-/// Puts a message into the journal. It waits for the disk, so it does so off the runtime.
-async fn take_on(
-    account: &Arc<Running>,
-    key: &EventKey,
-    message: InboundMessage,
-) -> io::Result<Box<InboundMessage>> {
-    let (account, key) = (Arc::clone(account), key.clone());
-    let write = move || {
-        let mut journal = account.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        journal.take(&key, &message).map(|()| Box::new(message))
-    };
-    tokio::task::spawn_blocking(write).await.map_err(io::Error::other)?
 }
 
 /// Tries `/claim`. True where its sender is an owner now; a wrong code is counted, and the message stays ordinary.
@@ -305,7 +323,7 @@ async fn try_claim(
 async fn shows_claim(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
-    message: &InboundMessage,
+    (event, message): (&EventKey, &InboundMessage),
 ) -> Result<bool, Halt> {
     let rules = account.rules();
     if gate::claims(&rules, message).is_some() {
@@ -319,9 +337,8 @@ async fn shows_claim(
         return Ok(false);
     }
     if gate::listens_to(&rules, message) {
-        let to = message.conversation.clone();
-        let told = OutboundMessage::new(to, Text::plain(secrets::SPENT));
-        answer::send(gateway, account, vec![told]).await;
+        let told = Mail::to_anybody(Address::of(message), secrets::SPENT);
+        answer::send_for(gateway, account, event.clone(), (told, Fresh::default())).await;
     }
     Ok(true)
 }
@@ -348,9 +365,14 @@ fn unwritten(account: &Running) -> Option<EventKey> {
     unwritten.iter().next().cloned()
 }
 
-/// Notes that an event is done. What the journal cannot take is remembered here, and never done again.
-fn see(account: &Running, key: &EventKey) -> Result<(), Halt> {
-    let seen = account.journal.lock().unwrap_or_else(PoisonError::into_inner).see(key);
+/// Notes that an event is done; one that owes something is known already. What the journal cannot take is remembered
+/// here, and never done again.
+async fn see(account: &Running, key: &EventKey) -> Result<(), Halt> {
+    if account.journal.knows(key) {
+        return Ok(());
+    }
+    let seen = key.clone();
+    let seen = account.written(move |journal| journal.see(&seen)).await;
     let mut unwritten = account.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
     match seen {
         Ok(()) => {

@@ -1,83 +1,70 @@
-//! What an account has seen, and what it still owes an answer: appended before an event is acknowledged.
+//! What an account has seen, and what it still owes: an answer, or a message that the platform has not taken yet.
+//! Written before an event is acknowledged.
 //!
-//! A job is a message of an admitted sender that goes to the responder. Commands are done before they are
-//! acknowledged, so their words never stand here.
+//! What a command was told never stands here, for its words may be codes, and neither does any code that is sent.
+//! A line whose text nobody needs any more is overwritten where it stands.
+
+mod index;
+mod line;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
     fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use openclaw_plugin_sdk::{
-    Attachment, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId,
-    ThreadId, UnixMs, own_file,
-};
-use serde::{Deserialize, Serialize};
+use openclaw_plugin_sdk::{ChatId, EventId, InboundMessage, SenderId, own_file};
 use tracing::warn;
 
+pub(crate) use self::line::{Kept, keep, revive};
+use self::{
+    index::{Index, Open, Owed, Span, Spent},
+    line::{Job, Line},
+};
+use super::mail::{Address, Mail};
 use crate::access::pairing::RequestId;
 
-/// So many event keys are remembered for each account.
-const REMEMBERED: usize = 8_192;
-/// So many delivered challenges are remembered for each account: more than can wait within an hour.
-const TOLD: usize = 2_048;
-/// A file longer than this is rewritten with what still matters.
-const COMPACT_AT: u64 = 4 << 20;
-/// An answer is tried at most so often: once, and once more after a crash.
+/// A shorter file is not worth compacting.
+const SMALL: u64 = 1 << 20;
+/// A responder begins an answer at most so often: once, and once more after a crash.
 const TRIES: u32 = 2;
 
 /// What makes two deliveries the same event: login, chat, sender and event id (the account is the file).
 pub(crate) type EventKey = String;
 
-/// The journal of one account.
+/// The journal of one account. Whatever is written waits for the disk: never on the runtime.
 pub(crate) struct Journal {
-    path: PathBuf,
-    file: File,
-    length: u64,
-    order: VecDeque<EventKey>,
-    seen: HashSet<EventKey>,
-    open: HashMap<EventKey, Open>,
-    told: VecDeque<String>,
-    /// The last line may be a part of one.
-    torn: bool,
+    /// Locked before the index, which is never held while the disk works.
+    tail: Mutex<Tail>,
+    index: Mutex<Index>,
     first_start: bool,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
-struct Open {
-    tries: u32,
-    message: Kept,
+/// The end of the file.
+struct Tail {
+    path: PathBuf,
+    file: Arc<File>,
+    length: u64,
+    compact_at: u64,
+    /// The last line may be a part of one.
+    torn: bool,
+    spent: Vec<Spent>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "lowercase")]
-enum Line {
-    Done { key: EventKey },
-    Job { key: EventKey, job: Open },
-    Seen { key: EventKey },
-    Told { request: String },
-    Try { key: EventKey },
-}
-
-/// The counterpart of an [`InboundMessage`] on disk.
-#[derive(Clone, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the message")]
-pub(crate) struct Kept {
-    id: String,
-    chat: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    thread: Option<String>,
-    direct: bool,
-    sender: String,
-    name: Option<String>,
-    sent_at: u64,
-    pub(crate) text: String,
-    no_text: bool,
-    mentions_us: bool,
-    private: bool,
+/// What an earlier run has left to do.
+pub(crate) enum Left {
+    /// Answer it.
+    Answer(Box<InboundMessage>),
+    /// Nobody knows what became of this person's command.
+    CutOff(Address),
+    /// The assistant was cut off too often by this message.
+    GivenUp(Address),
+    /// Send it.
+    Send(Box<Mail>),
 }
 
 /// The key of an event that came to this login.
@@ -99,24 +86,31 @@ impl Journal {
             Err(error) => return Err(error),
         };
         let first_start = text.is_none();
-        let file = appendable(&path)?;
-        let (order, seen, open) = (VecDeque::new(), HashSet::new(), HashMap::new());
-        let (told, torn) = (VecDeque::new(), false);
-        let mut journal =
-            Self { path, file, length: 0, order, seen, open, told, torn, first_start };
+        let (mut index, mut torn) = (Index::default(), 0);
         let text = text.unwrap_or_default();
-        let mut torn = 0;
         for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match serde_json::from_slice(line) {
-                Ok(line) => journal.apply(line),
+                Ok(line) => drop(index.apply(line, None)),
                 Err(_) => torn += 1,
             }
         }
         if torn > 0 {
-            warn!(file = %journal.path.display(), lines = torn, "what cannot be read of it is left out");
+            warn!(file = %path.display(), lines = torn, "what cannot be read of it is left out");
         }
-        journal.compact()?;
+        let file = Arc::new(appendable(&path)?);
+        let (compact_at, spent) = (0, Vec::new());
+        let tail = Tail { path, file, length: 0, compact_at, torn: false, spent };
+        let journal = Self { tail: Mutex::new(tail), index: Mutex::new(index), first_start };
+        journal.compact(&mut journal.tail())?;
         Ok(journal)
+    }
+
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// True where the account never ran before.
@@ -126,130 +120,205 @@ impl Journal {
 
     /// True for an event that was taken or passed over before.
     pub(crate) fn knows(&self, key: &EventKey) -> bool {
-        self.seen.contains(key)
+        self.index().seen.contains(key)
     }
 
     /// Remembers an event that owes nothing.
-    pub(crate) fn see(&mut self, key: &EventKey) -> io::Result<()> {
-        self.append(&Line::Seen { key: key.clone() }, false)
+    pub(crate) fn see(&self, key: &EventKey) -> io::Result<()> {
+        self.append(Line::Seen { key: key.clone() }, false)
     }
 
     /// Remembers that the challenge of this request was delivered.
-    pub(crate) fn tell(&mut self, request: &RequestId) -> io::Result<()> {
-        self.append(&Line::Told { request: request.as_str().to_owned() }, true)
+    pub(crate) fn tell(&self, request: &RequestId) -> io::Result<()> {
+        self.append(Line::Told { request: request.as_str().to_owned() }, true)
     }
 
     /// True where the challenge of this request was delivered.
     pub(crate) fn has_told(&self, request: &RequestId) -> bool {
-        self.told.iter().any(|told| told == request.as_str())
+        self.index().told.iter().any(|told| told == request.as_str())
     }
 
     /// Takes a message on: after this returns, it is answered even if the machine stops.
-    pub(crate) fn take(&mut self, key: &EventKey, message: &InboundMessage) -> io::Result<()> {
-        let job = Open { tries: 1, message: keep(message) };
-        self.append(&Line::Job { key: key.clone(), job }, true)
+    pub(crate) fn take(&self, key: &EventKey, message: &InboundMessage) -> io::Result<()> {
+        let job = Job { begun: 0, message: keep(message) };
+        let n = self.index().turn(key);
+        self.append(Line::Job { key: key.clone(), job, n }, true)
     }
 
-    /// Its answer is given, or never will be.
-    pub(crate) fn finish(&mut self, key: &EventKey) -> io::Result<()> {
-        self.append(&Line::Done { key: key.clone() }, false)
+    /// A responder begins with it.
+    pub(crate) fn begin(&self, key: &EventKey) -> io::Result<()> {
+        self.append(Line::Begun { key: key.clone() }, false)
     }
 
-    /// What the last run left unanswered, each noted as tried once more; what was tried often enough is given up.
-    pub(crate) fn left_over(&mut self) -> io::Result<Vec<(EventKey, InboundMessage)>> {
-        let mut left = Vec::new();
-        let open: Vec<(EventKey, Open)> =
-            self.open.iter().map(|(key, job)| (key.clone(), job.clone())).collect();
-        for (key, job) in open {
-            match revive(job.message) {
-                Some(message) if job.tries < TRIES => {
-                    self.append(&Line::Try { key: key.clone() }, true)?;
-                    left.push((key, message));
+    /// A clean stop has cut the responder off.
+    pub(crate) fn cut(&self, key: &EventKey) -> io::Result<()> {
+        self.append(Line::Cut { key: key.clone() }, true)
+    }
+
+    /// A command of this person begins, and is not run again.
+    pub(crate) fn run(&self, key: &EventKey, to: &Address) -> io::Result<()> {
+        let n = self.index().turn(key);
+        self.append(Line::Run { key: key.clone(), to: to.clone(), n }, true)
+    }
+
+    /// Takes a message on that is to be sent, in the place of what was owed under this key.
+    pub(crate) fn send(&self, key: &EventKey, mail: &Mail) -> io::Result<()> {
+        let n = self.index().turn(key);
+        self.append(Line::Send { key: key.clone(), mail: mail.clone(), n }, true)
+    }
+
+    /// The platform has taken so many pieces.
+    pub(crate) fn sent(&self, key: &EventKey, taken: usize) -> io::Result<()> {
+        self.append(Line::Part { key: key.clone(), taken }, false)
+    }
+
+    /// Nothing is owed under this key any more.
+    pub(crate) fn finish(&self, key: &EventKey) -> io::Result<()> {
+        self.append(Line::Done { key: key.clone() }, false)
+    }
+
+    /// What the last run has left to do, the oldest first.
+    pub(crate) fn left_over(&self) -> Vec<(EventKey, Left)> {
+        let index = self.index();
+        let left = index.owed().into_iter().filter_map(|(key, open)| {
+            let left = match &open.owed {
+                Owed::Answer(job) => {
+                    let message = revive(job.message.clone())?;
+                    if job.begun >= TRIES {
+                        Left::GivenUp(Address::of(&message))
+                    } else {
+                        Left::Answer(Box::new(message))
+                    }
                 }
-                _ => {
-                    warn!(file = %self.path.display(), "an answer is given up: it was cut off too often");
-                    self.finish(&key)?;
-                }
-            }
-        }
-        left.sort_by_key(|(_, message)| message.sent_at);
-        Ok(left)
+                Owed::Outcome(to) => Left::CutOff(to.clone()),
+                Owed::Send(mail) => Left::Send(Box::new(mail.clone())),
+            };
+            Some((key.clone(), left))
+        });
+        left.collect()
     }
 
-    fn append(&mut self, line: &Line, durable: bool) -> io::Result<()> {
-        if self.length > COMPACT_AT {
-            self.compact()?;
+    /// How many messages wait to be taken by the platform, and since when the oldest does.
+    pub(crate) fn unsent(&self) -> (usize, Option<u64>) {
+        let index = self.index();
+        let made = index.open.values().filter_map(|open| match &open.owed {
+            Owed::Send(mail) => Some(mail.made),
+            Owed::Answer(_) | Owed::Outcome(_) => None,
+        });
+        made.fold((0, None), |(count, oldest), at| {
+            (count + 1, Some(oldest.map_or(at, |oldest: u64| oldest.min(at))))
+        })
+    }
+
+    /// Overwrites what nobody needs any more.
+    pub(crate) fn tidy(&self) -> io::Result<()> {
+        let mut tail = self.tail();
+        let spent = std::mem::take(&mut tail.spent);
+        let overwritten = overwrite(&tail.path, &spent);
+        if overwritten.is_err() {
+            tail.spent.extend(spent);
         }
-        let bytes = to_line(line)?;
-        if std::mem::take(&mut self.torn) {
-            self.torn = self.file.write_all(b"\n").is_err();
+        overwritten
+    }
+
+    fn append(&self, line: Line, durable: bool) -> io::Result<()> {
+        let mut tail = self.tail();
+        if tail.length > tail.compact_at {
+            self.compact(&mut tail)?;
         }
-        let written = self.file.write_all(&bytes);
-        // What stands there of it must not spoil the next line.
-        self.torn |= written.is_err();
-        written?;
-        if durable {
-            self.file.sync_data()?;
-        }
-        self.length += bytes.len() as u64;
-        let line = serde_json::from_slice(&bytes)?;
-        self.apply(line);
+        let span = tail.write(&to_line(&line)?, durable)?;
+        let spent = self.index().apply(line, Some(span));
+        tail.spent.extend(spent);
         Ok(())
     }
 
-    fn apply(&mut self, line: Line) {
-        let key = match line {
-            Line::Done { key } => {
-                self.open.remove(&key);
-                key
-            }
-            Line::Job { key, job } => {
-                self.open.insert(key.clone(), job);
-                key
-            }
-            Line::Seen { key } => key,
-            Line::Told { request } => {
-                self.told.push_back(request);
-                let extra = self.told.len().saturating_sub(TOLD);
-                self.told.drain(..extra);
-                return;
-            }
-            Line::Try { key } => {
-                if let Some(job) = self.open.get_mut(&key) {
-                    job.tries += 1;
-                }
-                key
-            }
-        };
-        if self.seen.insert(key.clone()) {
-            self.order.push_back(key);
-        }
-        while self.order.len() > REMEMBERED {
-            let oldest = self.order.pop_front();
-            oldest.map(|key| self.seen.remove(&key));
-        }
-    }
-
-    fn compact(&mut self) -> io::Result<()> {
-        let aside = self.path.with_extension("tmp");
+    fn compact(&self, tail: &mut Tail) -> io::Result<()> {
+        let aside = tail.path.with_extension("tmp");
         drop(fs::remove_file(&aside));
         let mut file = appendable(&aside)?;
-        let mut bytes = Vec::new();
-        for key in self.order.iter().filter(|key| !self.open.contains_key(*key)) {
-            bytes.extend(to_line(&Line::Seen { key: key.clone() })?);
-        }
-        for request in &self.told {
-            bytes.extend(to_line(&Line::Told { request: request.clone() })?);
-        }
-        for (key, job) in &self.open {
-            bytes.extend(to_line(&Line::Job { key: key.clone(), job: job.clone() })?);
-        }
+        let (bytes, spans) = gathered(&self.index())?;
         file.write_all(&bytes)?;
         file.sync_data()?;
-        fs::rename(&aside, &self.path)?;
-        (self.file, self.length, self.torn) = (file, bytes.len() as u64, false);
+        fs::rename(&aside, &tail.path)?;
+        let length = bytes.len() as u64;
+        (tail.file, tail.length, tail.torn) = (Arc::new(file), length, false);
+        tail.compact_at = SMALL.max(2 * length);
+        tail.spent.clear();
+        // Nothing was written meanwhile: whoever writes holds the tail.
+        let mut index = self.index();
+        for (key, span) in spans {
+            if let Some(open) = index.open.get_mut(&key) {
+                open.span = Some(span);
+            }
+        }
         Ok(())
     }
+}
+
+impl Tail {
+    fn write(&mut self, line: &[u8], durable: bool) -> io::Result<Span> {
+        let mut file = &*self.file;
+        if self.torn {
+            file.write_all(b"\n")?;
+            (self.torn, self.length) = (false, self.length + 1);
+        }
+        let at = self.length;
+        if let Err(error) = file.write_all(line) {
+            // What stands there of it must not spoil the next line.
+            self.torn = true;
+            // A length that is not known asks for a new file.
+            self.length = file.metadata().map_or(u64::MAX, |data| data.len());
+            return Err(error);
+        }
+        self.length += line.len() as u64;
+        if durable {
+            file.sync_data()?;
+        }
+        Ok(Span { at, length: line.len() })
+    }
+}
+
+type Spans = Vec<(EventKey, Span)>;
+
+/// All that still matters, and where each line stands that something is owed for.
+fn gathered(index: &Index) -> io::Result<(Vec<u8>, Spans)> {
+    let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+    for key in index.order.iter().filter(|key| !index.open.contains_key(*key)) {
+        bytes.extend(to_line(&Line::Seen { key: key.clone() })?);
+    }
+    for request in &index.told {
+        bytes.extend(to_line(&Line::Told { request: request.clone() })?);
+    }
+    for (key, open) in index.owed() {
+        let line = to_line(&line_of(key, open))?;
+        spans.push((key.clone(), Span { at: bytes.len() as u64, length: line.len() }));
+        bytes.extend(line);
+    }
+    Ok((bytes, spans))
+}
+
+fn line_of(key: &EventKey, open: &Open) -> Line {
+    let (key, n) = (key.clone(), open.n);
+    match &open.owed {
+        Owed::Answer(job) => Line::Job { key, job: job.clone(), n },
+        Owed::Outcome(to) => Line::Run { key, to: to.clone(), n },
+        Owed::Send(mail) => Line::Send { key, mail: mail.clone(), n },
+    }
+}
+
+/// Puts a line of the same length in the place of each: the event was seen, and blanks.
+fn overwrite(path: &Path, spent: &[Spent]) -> io::Result<()> {
+    if spent.is_empty() {
+        return Ok(());
+    }
+    // A file that is open to be appended to cannot be overwritten.
+    let file = own_file::open_with(File::options().write(true), path)?;
+    for Spent { span, key } in spent {
+        let mut line = serde_json::to_vec(&Line::Seen { key: key.clone() })?;
+        line.resize(span.length.saturating_sub(1), b' ');
+        file.write_all_at(&line, span.at)?;
+    }
+    file.sync_data()
 }
 
 fn to_line(line: &Line) -> io::Result<Vec<u8>> {
@@ -263,170 +332,4 @@ fn appendable(path: &Path) -> io::Result<File> {
         crate::store::private::ensure_dir(folder).map_err(io::Error::other)?;
     }
     own_file::open_with(OpenOptions::new().create(true).append(true).mode(0o600), path)
-}
-
-/// As it stands on disk.
-pub(crate) fn keep(message: &InboundMessage) -> Kept {
-    Kept {
-        id: message.id.as_str().to_owned(),
-        chat: message.conversation.id.as_str().to_owned(),
-        thread: message.conversation.thread.as_ref().map(|thread| thread.as_str().to_owned()),
-        direct: message.conversation.kind == ChatKind::Direct,
-        sender: message.sender.id.as_str().to_owned(),
-        name: message.sender.name.clone(),
-        sent_at: message.sent_at.0,
-        text: message.text.clone(),
-        no_text: message.attachment.is_some(),
-        mentions_us: message.mentions_us,
-        private: message.link == Link::Private,
-    }
-}
-
-/// As it came; `None` where its ids are none.
-pub(crate) fn revive(kept: Kept) -> Option<InboundMessage> {
-    let sender = Sender { id: SenderId::new(&kept.sender).ok()?, name: kept.name, meta: [].into() };
-    let kind = if kept.direct { ChatKind::Direct } else { ChatKind::Group };
-    Some(InboundMessage {
-        id: EventId::new(kept.id),
-        conversation: Conversation::new(ChatId::new(kept.chat), kind)
-            .in_thread(kept.thread.map(ThreadId::new)),
-        sender,
-        sent_at: UnixMs(kept.sent_at),
-        text: kept.text,
-        attachment: kept.no_text.then_some(Attachment::File),
-        mentions_us: kept.mentions_us,
-        reply_to: None,
-        link: if kept.private { Link::Private } else { Link::Exposed },
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(id: &str, text: &str) -> InboundMessage {
-        let sender = Sender { id: SenderId::new("7").unwrap(), name: None, meta: [].into() };
-        InboundMessage {
-            id: EventId::new(id),
-            conversation: Conversation::new(ChatId::new("7"), ChatKind::Direct),
-            sender,
-            sent_at: UnixMs(1),
-            text: text.to_owned(),
-            attachment: None,
-            mentions_us: false,
-            reply_to: None,
-            link: Link::Private,
-        }
-    }
-
-    fn key_of(message: &InboundMessage) -> EventKey {
-        key([0; 16], &message.conversation.id, &message.sender.id, &message.id)
-    }
-
-    #[test]
-    fn case_105_an_event_is_the_same_by_chat_sender_and_id() {
-        let key = |chat: &str, sender: &str, id: &str| {
-            super::key(
-                [0; 16],
-                &ChatId::new(chat),
-                &SenderId::new(sender).unwrap(),
-                &EventId::new(id),
-            )
-        };
-        assert_eq!(key("1", "2", "3"), key("1", "2", "3"));
-        let others =
-            [key("9", "2", "3"), key("1", "9", "3"), key("1", "2", "9"), key("12", "3", "")];
-        assert!(others.iter().all(|other| *other != key("1", "2", "3")));
-        // Another bot numbers its messages anew.
-        let of_another = super::key(
-            [1; 16],
-            &ChatId::new("1"),
-            &SenderId::new("2").unwrap(),
-            &EventId::new("3"),
-        );
-        assert_ne!(of_another, key("1", "2", "3"));
-    }
-
-    #[test]
-    fn an_unfinished_answer_is_given_once_more_and_no_more() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("inbox/telegram-default.jsonl");
-        let (one, two) = (message("1", "hello"), message("2", "again"));
-        let mut journal = Journal::open(path.clone()).unwrap();
-        assert!(journal.first_start());
-        journal.take(&key_of(&one), &one).unwrap();
-        journal.take(&key_of(&two), &two).unwrap();
-        journal.finish(&key_of(&two)).unwrap();
-        for expected in [1, 0, 0] {
-            let mut journal = Journal::open(path.clone()).unwrap();
-            assert!(!journal.first_start() && journal.knows(&key_of(&two)));
-            let left = journal.left_over().unwrap();
-            assert_eq!(left.len(), expected);
-            assert!(left.iter().all(|(_, message)| message.text == "hello"));
-        }
-    }
-
-    #[test]
-    fn an_unfinished_answer_remembers_its_topic() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("j.jsonl");
-        let mut one = message("1", "hello");
-        one.conversation.thread = Some(ThreadId::new("7"));
-        Journal::open(path.clone()).unwrap().take(&key_of(&one), &one).unwrap();
-        let left = Journal::open(path).unwrap().left_over().unwrap();
-        assert_eq!(left[0].1.conversation, one.conversation);
-    }
-
-    #[test]
-    fn a_torn_line_was_never_taken() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("j.jsonl");
-        let one = message("1", "hello");
-        Journal::open(path.clone()).unwrap().take(&key_of(&one), &one).unwrap();
-        let bytes = fs::read(&path).unwrap();
-        File::options().write(true).open(&path).unwrap().set_len(bytes.len() as u64 - 9).unwrap();
-        let mut journal = Journal::open(path).unwrap();
-        assert!(journal.left_over().unwrap().is_empty() && !journal.knows(&key_of(&one)));
-    }
-
-    #[test]
-    fn half_a_line_does_not_spoil_the_next() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("j.jsonl");
-        let (one, two) = (message("1", "hello"), message("2", "again"));
-        let mut journal = Journal::open(path.clone()).unwrap();
-        // The disk takes a part of the line, and then nothing.
-        journal.file.write_all(b"{\"is\":\"jo").unwrap();
-        journal.file = File::open(&path).unwrap();
-        assert!(journal.take(&key_of(&one), &one).is_err());
-        assert!(!journal.knows(&key_of(&one)));
-        journal.file = appendable(&path).unwrap();
-        journal.take(&key_of(&two), &two).unwrap();
-        let left = Journal::open(path).unwrap().left_over().unwrap();
-        assert_eq!(left.len(), 1);
-        assert_eq!(left[0].1.text, "again");
-    }
-
-    #[test]
-    fn a_delivered_challenge_is_remembered_across_starts_and_rewrites() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("j.jsonl");
-        let (one, two) = (RequestId::from_text("one"), RequestId::from_text("two"));
-        Journal::open(path.clone()).unwrap().tell(&one).unwrap();
-        for _ in 0..3 {
-            let journal = Journal::open(path.clone()).unwrap();
-            assert!(journal.has_told(&one) && !journal.has_told(&two));
-        }
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut journal = Journal::open(dir.path().join("j.jsonl")).unwrap();
-        for n in 0..REMEMBERED + 10 {
-            journal.see(&n.to_string()).unwrap();
-        }
-        assert!(!journal.knows(&"0".to_owned()) && journal.knows(&(REMEMBERED + 9).to_string()));
-        assert_eq!(journal.order.len(), REMEMBERED);
-    }
 }

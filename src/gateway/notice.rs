@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::{InboundMessage, OutboundMessage, Text, neutral};
+use openclaw_plugin_sdk::{InboundMessage, neutral};
 
-use super::{Gateway, account::Running, answer, cards, decide, gate::NAME_LIMIT};
+use super::{
+    Gateway,
+    account::Running,
+    answer, cards, decide,
+    gate::NAME_LIMIT,
+    mail::{Address, Mail},
+};
 use crate::{
     access::{Contact, owner::Owner},
     store::access::Accepted,
@@ -22,9 +28,7 @@ pub(crate) async fn accepted(
     (who, accepted): (&Contact, &Accepted),
     message: &InboundMessage,
 ) {
-    let welcome = Text::plain(decide::WELCOME);
-    let welcome = OutboundMessage::new(message.conversation.clone(), welcome);
-    answer::send(gateway, account, vec![welcome]).await;
+    answer::send(gateway, account, Mail::text(Address::of(message), decide::WELCOME)).await;
     gateway.cards.look();
     let name = message.sender.name.as_deref();
     let name = name.map(|name| format!(" ({})", neutral(name, NAME_LIMIT))).unwrap_or_default();
@@ -46,12 +50,7 @@ pub(crate) async fn claimed(
 ) {
     let prefix = account.config.plugin.abilities.command_prefix;
     let text = format!("You are an owner of this gateway now. {prefix}help shows what you can do.");
-    answer::send(
-        gateway,
-        account,
-        vec![OutboundMessage::new(message.conversation.clone(), Text::plain(text))],
-    )
-    .await;
+    answer::send(gateway, account, Mail::text(Address::of(message), text)).await;
     let name =
         message.sender.name.as_deref().map(|name| format!(" ({})", neutral(name, NAME_LIMIT)));
     let text = format!(

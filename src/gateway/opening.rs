@@ -18,7 +18,7 @@ pub(super) fn account(
     let channel = channel(store, account)?;
     let path = state.inbox(&account.key);
     let failed = |source| RunError::Journal { path: path.clone(), source };
-    let mut journal = Journal::open(path.clone()).map_err(failed)?;
+    let journal = Journal::open(path.clone()).map_err(failed)?;
     if journal.first_start() {
         // Whoever waits already has his code from the program that kept this folder before.
         for request in store.waiting(account.plugin.id, world::now())? {

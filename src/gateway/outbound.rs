@@ -1,11 +1,11 @@
-//! The way out: split what is too long, wait when asked, try again when the connection broke.
+//! The way out of what the journal does not keep, cards above all: split what is too long, wait when asked, try again
+//! when the connection broke.
 
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Body, ChannelError, Conversation, InboundRef, OutboundMessage, SentRef, Span, Text, TextLimit,
+    Body, ChannelError, InboundRef, OutboundMessage, SentRef, Span, Text, TextLimit,
 };
-use tracing::warn;
 
 use super::{account::Running, words};
 use crate::world;
@@ -15,20 +15,18 @@ const TRIES: u32 = 5;
 /// A platform that asks to wait longer than this is not waited for.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// Sends one message, in as many pieces as the platform needs. The reference is that of the last piece.
+/// Sends one message, in as many pieces as the platform needs. The reference is that of the last piece. Before each
+/// piece and each retry it asks whether it still `may`.
 pub(crate) async fn send(
     account: &Running,
     message: OutboundMessage,
+    may: impl Fn() -> bool + Sync,
 ) -> Result<SentRef, ChannelError> {
-    let mut pieces = pieces(message, account.config.plugin.text_limit);
-    let last = pieces.pop();
-    for piece in pieces {
-        send_piece(account, &piece).await?;
+    let mut last = None;
+    for piece in pieces(message, account.config.plugin.text_limit) {
+        last = Some(send_piece(account, &piece, &may).await?);
     }
-    match last {
-        Some(piece) => send_piece(account, &piece).await,
-        None => Err(ChannelError::Undeliverable("there is nothing to send".to_owned())),
-    }
+    last.ok_or_else(|| ChannelError::Undeliverable("there is nothing to send".to_owned()))
 }
 
 /// Sends one message that fits, and tries it once: whoever calls tries again.
@@ -41,25 +39,17 @@ pub(crate) async fn once(
     Ok(sent)
 }
 
-/// Sends a text; a failure is logged and no more can be done about it.
-pub(crate) async fn say(account: &Running, to: &Conversation, text: impl Into<Text>) {
-    deliver(account, OutboundMessage::new(to.clone(), text.into())).await;
-}
-
-/// Sends a message; a failure is logged. True where it has arrived.
-pub(crate) async fn deliver(account: &Running, message: OutboundMessage) -> bool {
-    match send(account, message).await {
-        Ok(_) => true,
-        Err(error) => {
-            warn!(channel = account.config.plugin.id, account = %account.config.key.account, %error, "message not sent");
-            false
-        }
-    }
-}
-
-async fn send_piece(account: &Running, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+async fn send_piece(
+    account: &Running,
+    message: &OutboundMessage,
+    may: &(impl Fn() -> bool + Sync),
+) -> Result<SentRef, ChannelError> {
     let mut tried = 0;
     loop {
+        if !may() {
+            let why = "this person may not read it any more".to_owned();
+            return Err(ChannelError::Undeliverable(why));
+        }
         let error = match once(account, message).await {
             Ok(sent) => return Ok(sent),
             Err(error) => error,
@@ -77,7 +67,8 @@ async fn send_piece(account: &Running, message: &OutboundMessage) -> Result<Sent
     }
 }
 
-fn pieces(message: OutboundMessage, limit: TextLimit) -> Vec<OutboundMessage> {
+/// Splits a message that is too long.
+pub(super) fn pieces(message: OutboundMessage, limit: TextLimit) -> Vec<OutboundMessage> {
     let fits = |text: &str| limit.measure(text) <= limit.max;
     match &message.body {
         Body::Text(text) if !fits(&text.to_plain()) => {
@@ -126,7 +117,7 @@ fn split(text: &Text, fits: impl Fn(&str) -> bool + Copy) -> Vec<Text> {
 
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::{ChatId, ChatKind, EventId, TextUnit, ThreadId};
+    use openclaw_plugin_sdk::{ChatId, ChatKind, Conversation, EventId, TextUnit, ThreadId};
 
     use super::*;
 

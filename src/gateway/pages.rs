@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, MutexGuard, PoisonError},
 };
 
-use openclaw_plugin_sdk::{OutboundMessage, SenderId, Text};
+use openclaw_plugin_sdk::SenderId;
 use tracing::warn;
 
 use super::{Gateway, account::Running, answer, blocking, challenge, decide};
@@ -98,9 +98,7 @@ pub(crate) async fn look(gateway: &Arc<Gateway>) {
         match blocking(move || let_in(&here, &of)).await {
             Ok(senders) if gateway.config().pairing.notify_on_approval => {
                 for sender in senders {
-                    let to = account.chat_of(&sender);
-                    let message = OutboundMessage::new(to, Text::plain(decide::WELCOME));
-                    answer::send(gateway, &account, vec![message]).await;
+                    answer::send(gateway, &account, decide::greeting(&account, &sender)).await;
                 }
             }
             Ok(_) => {}

@@ -8,8 +8,8 @@ use std::{
 
 use openclaw_plugin_sdk::{
     Choice, CommandError, Conversation, Decided, Decision, DeviceChoice, DeviceDecided,
-    Gateway as CommandPort, Notify, Opaque, OutboundMessage, Permits, Reply, SenderId, Setup,
-    SetupWish, UnixMs, Waiting, WaitingDevice, async_trait, neutral,
+    Gateway as CommandPort, Notify, Opaque, Permits, Reply, SenderId, Setup, SetupWish, UnixMs,
+    Waiting, WaitingDevice, async_trait, neutral,
 };
 
 use super::{
@@ -17,17 +17,17 @@ use super::{
     account::Running,
     blocking,
     decide::{self, Ruling},
+    delivery::Fresh,
     gate::{NAME_LIMIT, Who},
-    reply::{Outgoing, Replies, fill},
+    mail::{Address, CodeOf, Mail, Only},
     shown::{Display, Person},
 };
 use crate::{
     access::{
         AccountKey, Ground,
         approver::Approver,
-        pairing::{PairingCode, PairingRequest},
+        pairing::{PairingCode, PairingRequest, RequestId},
     },
-    device::approver::{DeviceApprover, Listed},
     offer::Minted,
     registry,
     store::{Outcome, StoreError},
@@ -63,8 +63,8 @@ pub(crate) struct Kept {
 
 /// A code that the plugin may place, but not read.
 pub(crate) enum Secret {
-    /// Of a person who waits.
-    Pairing(PairingCode),
+    /// Of a person who waits: looked up when it is sent.
+    Pairing { channel: String, request: RequestId },
     /// For a device.
     Setup(Box<Minted>),
     /// A ticket, or a link that sends it.
@@ -72,12 +72,14 @@ pub(crate) enum Secret {
 }
 
 impl Secret {
-    /// As it is typed or pasted.
-    pub(crate) fn spell(&self) -> String {
+    /// What the journal keeps of it.
+    pub(crate) fn id(&self) -> CodeOf {
         match self {
-            Self::Pairing(code) => code.spell(),
-            Self::Setup(minted) => minted.code.clone(),
-            Self::Ticket(text) => text.clone(),
+            Self::Pairing { channel, request } => {
+                CodeOf::Request { channel: channel.clone(), id: request.as_str().to_owned() }
+            }
+            Self::Setup(minted) => CodeOf::Setup(minted.setup.id.as_str().to_owned()),
+            Self::Ticket(_) => CodeOf::Ticket,
         }
     }
 }
@@ -131,17 +133,12 @@ impl Port {
         Opaque(secrets.len() - 1)
     }
 
-    /// What the command has answered, as it is sent.
-    pub(crate) fn replies(&self, replies: Vec<Reply>) -> Replies {
+    /// What the command has answered, as the journal keeps it, and what only this run knows of it.
+    pub(crate) fn replies(&self, replies: &[Reply], to: Address) -> (Mail, Fresh) {
         let kept = std::mem::take(&mut *self.kept());
-        let abilities = self.account.config.plugin.abilities;
-        let outgoing = |reply| {
-            let (body, code) = fill(reply, &kept.secrets, abilities);
-            Outgoing { message: OutboundMessage::new(self.chat.clone(), body), code }
-        };
-        let by = self.approver.as_ref().map(|owner| DeviceApprover::of(owner, Listed::Nothing));
-        let messages = replies.into_iter().map(outgoing).collect();
-        Replies { messages, shown: kept.shown, people: kept.people, by }
+        let only = if self.approver.is_some() { Only::Owner } else { Only::Admitted };
+        let mail = Mail::replies(to, only, (replies, &kept.secrets));
+        (mail, Fresh { secrets: kept.secrets, shown: kept.shown, people: kept.people, first: None })
     }
 
     /// A request as the answer shows it: what a chat was shown is what is decided in it.
@@ -149,7 +146,10 @@ impl Port {
         let displayed = request.displayed();
         let age = now.0.saturating_sub(request.created_at.0);
         let shown = |name: &String| neutral(name, NAME_LIMIT);
-        let code = self.keep(Secret::Pairing(request.code.clone()));
+        let code = self.keep(Secret::Pairing {
+            channel: request.key.channel.clone(),
+            request: request.id.clone(),
+        });
         let first_message = displayed.first_message();
         self.kept().people.push((request.id.clone(), displayed.revision));
         Waiting {

@@ -228,6 +228,7 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
         cards::tell(gateway, &text, None);
     }
     gateway.cards.look();
+    gateway.access_changes.send_replace(());
 }
 
 fn begin(gateway: &Arc<Gateway>, opened: Opened) {

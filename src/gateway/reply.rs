@@ -1,100 +1,171 @@
-//! What a command answers: its codes filled in, sent in its conversation's turn, and what then stands in the chat
-//! remembered.
+//! What is sent, written anew: the codes of this moment stand where the message says.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use openclaw_plugin_sdk::{
-    Abilities, Body, ChatId, Image, Opaque, OutboundMessage, Reply, Span, Text,
-};
-use tracing::warn;
+use openclaw_plugin_sdk::{Abilities, Body, Image, Text};
 
 use super::{
     Gateway,
     account::Running,
-    outbound,
+    blocking,
+    mail::{self, CodeOf, Mail, Only, Part, Run},
     port::Secret,
-    setup_message,
-    shown::{Display, Person},
 };
 use crate::{
-    device::{approver::DeviceApprover, setup_code::SetupId},
-    offer::{Minted, drawing::Drawing},
+    access::pairing::RequestId, config::pairing::Blanks, device::setup_code::SetupId,
+    offer::drawing::Drawing, store::StoreError, world,
 };
 
 /// A drawing in letters may be so wide in a chat without pictures.
 const COLUMNS: usize = 80;
+/// What stands in the place of one code among others that is good for nothing any more.
+const OVER: &str = "(over)";
 
-/// The messages of one answer.
-pub(crate) struct Replies {
-    pub(crate) messages: Vec<Outgoing>,
-    /// The devices that the chat has before it once all have arrived.
-    pub(crate) shown: Vec<Display>,
-    /// The people, likewise.
-    pub(crate) people: Vec<Person>,
-    /// In whose name a code is taken back that did not arrive.
-    pub(crate) by: Option<DeviceApprover>,
+/// A part, ready to be sent.
+pub(super) enum Written {
+    /// With the setup code that it shows.
+    Body(Body, Option<SetupId>),
+    /// It shows a code that nobody knows any more.
+    Lost(Option<SetupId>),
+    /// It only shows codes that are over.
+    Over,
 }
 
-/// One message, and the setup code it shows.
-pub(crate) struct Outgoing {
-    pub(crate) message: OutboundMessage,
-    pub(crate) code: Option<SetupId>,
+/// A code, now.
+enum Code {
+    Good(Good),
+    Lost(Option<SetupId>),
+    Over,
 }
 
-/// Puts the codes where the plugin placed them.
-pub(crate) fn fill(
-    reply: Reply,
-    secrets: &[Secret],
-    abilities: Abilities,
-) -> (Body, Option<SetupId>) {
-    match reply {
-        Reply::Body(body) => {
-            let code = opaques(&body).into_iter().find_map(|opaque| setup(secrets, opaque));
-            (filled(body, secrets), code.map(|minted| minted.setup.id.clone()))
-        }
-        Reply::Qr { code, caption } => match setup(secrets, code) {
-            Some(minted) => (drawn(minted, caption, abilities), Some(minted.setup.id.clone())),
-            None => (Body::Text(caption), None),
-        },
-    }
+struct Good {
+    text: String,
+    drawn: String,
+    setup: Option<SetupId>,
 }
 
-/// Sends them in order. Nothing counts as shown of which a part is missing.
-pub(crate) async fn deliver(
+/// Writes one part of a message.
+pub(super) async fn write(
     gateway: &Arc<Gateway>,
     account: &Running,
-    chat: &ChatId,
-    replies: Replies,
-) {
-    // An owner may be faster than the platform's answer to our sending.
-    let _underway = gateway.notices_underway.read().await;
-    let mut whole = true;
-    for Outgoing { message, code } in replies.messages {
-        let to = message.to.clone();
-        match (outbound::send(account, message).await, code) {
-            (Ok(sent), Some(code)) => setup_message::stands(gateway, &code, &sent).await,
-            (Ok(_), None) => {}
-            (Err(error), code) => {
-                whole = false;
-                warn!(channel = account.config.plugin.id, account = %account.config.key.account, %error, "message not sent");
-                if let (Some(code), Some(by)) = (code, &replies.by) {
-                    setup_message::lost(gateway, &code, by).await;
-                    let sorry = "The code could not be sent here, so it is taken back.";
-                    outbound::say(account, &to, sorry).await;
-                }
-            }
-        }
+    mail: &Mail,
+    (n, secrets): (usize, &[Secret]),
+) -> Result<Written, StoreError> {
+    let part = &mail.parts[n];
+    let used: Vec<usize> = match part {
+        Part::Challenge => return challenge(gateway, account, mail).await,
+        Part::Qr { code, caption } => mail::opaques(caption).chain([*code]).collect(),
+        Part::Text(runs) => mail::opaques(runs).collect(),
+    };
+    let mut codes = Vec::new();
+    for (at, code) in mail.codes.iter().enumerate() {
+        let known = used.contains(&at).then_some((code, secrets.get(at)));
+        codes.push(match known {
+            Some((code, secret)) => look_up(gateway, code, secret).await?,
+            None => Code::Over,
+        });
     }
-    if whole {
-        let place = (account.config.key.clone(), chat.clone());
-        let mut shown = gateway.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        shown.add(&place, replies.shown);
-        shown.add_people(&place, replies.people);
+    let mine = || used.iter().filter_map(|at| codes.get(*at));
+    if let Some(lost) = mine().find_map(|code| match code {
+        Code::Lost(setup) => Some(setup.clone()),
+        Code::Good(_) | Code::Over => None,
+    }) {
+        return Ok(Written::Lost(lost));
+    }
+    if !used.is_empty() && mine().all(|code| matches!(code, Code::Over)) {
+        return Ok(Written::Over);
+    }
+    let setup = mine().find_map(|code| match code {
+        Code::Good(good) => good.setup.clone(),
+        Code::Lost(_) | Code::Over => None,
+    });
+    let body = match part {
+        Part::Qr { code, caption } => match codes.get(*code) {
+            Some(Code::Good(good)) => {
+                drawn(good, filled(caption, &codes), account.config.plugin.abilities)
+            }
+            _ => Body::Text(filled(caption, &codes)),
+        },
+        Part::Text(runs) => Body::Text(filled(runs, &codes)),
+        Part::Challenge => Body::Gone,
+    };
+    Ok(Written::Body(body, setup))
+}
+
+async fn challenge(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    mail: &Mail,
+) -> Result<Written, StoreError> {
+    let Only::Waiting(id) = &mail.only else { return Ok(Written::Over) };
+    let request = waiting(gateway, &account.config.key.channel, id).await?;
+    Ok(request.map_or(Written::Over, |request| {
+        let plugin = account.config.plugin;
+        let text = gateway.config().pairing.message.fill(Blanks {
+            channel: plugin.id,
+            id_label: plugin.id_line,
+            id: request.sender.as_str(),
+            code: &request.code.spell(),
+        });
+        Written::Body(Body::Text(text), None)
+    }))
+}
+
+async fn waiting(
+    gateway: &Arc<Gateway>,
+    channel: &str,
+    id: &str,
+) -> Result<Option<crate::access::pairing::PairingRequest>, StoreError> {
+    let (store, id, channel) =
+        (Arc::clone(&gateway.store), RequestId::from_text(id), channel.to_owned());
+    blocking(move || {
+        let waiting = store.waiting(&channel, world::now())?;
+        Ok(waiting.into_iter().find(|request| request.id == id))
+    })
+    .await
+}
+
+async fn look_up(
+    gateway: &Arc<Gateway>,
+    code: &CodeOf,
+    secret: Option<&Secret>,
+) -> Result<Code, StoreError> {
+    let good = |text: String| Code::Good(Good { text, drawn: String::new(), setup: None });
+    match (code, secret) {
+        (CodeOf::Request { channel, id }, _) => {
+            let request = waiting(gateway, channel, id).await?;
+            Ok(request.map_or(Code::Over, |request| good(request.code.spell())))
+        }
+        (CodeOf::Setup(id), secret) => {
+            let (store, setup) = (Arc::clone(&gateway.store), SetupId::from_text(id));
+            let codes = blocking(move || store.setup_codes()).await?;
+            let known = codes.iter().find(|code| code.id == setup);
+            if known.is_none_or(|code| code.spent(world::now()).is_some()) {
+                return Ok(Code::Over);
+            }
+            Ok(match secret {
+                Some(Secret::Setup(minted)) => Code::Good(Good {
+                    text: minted.code.clone(),
+                    drawn: minted.drawn.clone(),
+                    setup: Some(setup),
+                }),
+                _ => Code::Lost(Some(setup)),
+            })
+        }
+        (CodeOf::Ticket, Some(Secret::Ticket(text))) => Ok(good(text.clone())),
+        (CodeOf::Ticket, _) => Ok(Code::Lost(None)),
     }
 }
 
-fn drawn(minted: &Minted, caption: Text, abilities: Abilities) -> Body {
-    let drawing = Drawing::of(&minted.drawn);
+fn filled(runs: &[Run], codes: &[Code]) -> Text {
+    mail::text(runs).filled(|code| match codes.get(code.0) {
+        Some(Code::Good(good)) => good.text.clone(),
+        Some(Code::Lost(_) | Code::Over) | None => OVER.to_owned(),
+    })
+}
+
+fn drawn(code: &Good, caption: Text, abilities: Abilities) -> Body {
+    let drawing = Drawing::of(&code.drawn);
     if abilities.images
         && let Ok(png) = drawing
             .as_ref()
@@ -110,52 +181,7 @@ fn drawn(minted: &Minted, caption: Text, abilities: Abilities) -> Body {
         }
         _ => Body::Text(
             Text::plain("It is too wide to be drawn here; this is the code, to be pasted:\n")
-                .code(minted.code.clone()),
+                .code(code.text.clone()),
         ),
-    }
-}
-
-fn setup(secrets: &[Secret], code: Opaque) -> Option<&Minted> {
-    match secrets.get(code.0) {
-        Some(Secret::Setup(minted)) => Some(minted),
-        Some(Secret::Pairing(_) | Secret::Ticket(_)) | None => None,
-    }
-}
-
-fn opaques(body: &Body) -> Vec<Opaque> {
-    let of = |text: &Text| -> Vec<Opaque> {
-        let opaque = |span: &Span| match span {
-            Span::Opaque(code) => Some(*code),
-            Span::Code(_) | Span::Plain(_) => None,
-        };
-        text.spans().iter().filter_map(opaque).collect()
-    };
-    match body {
-        Body::Card(card) => {
-            card.fields.iter().map(|(_, value)| value).chain(&card.footer).flat_map(of).collect()
-        }
-        Body::Gone => Vec::new(),
-        Body::Image(image) => of(&image.caption),
-        Body::Text(text) => of(text),
-    }
-}
-
-fn filled(body: Body, secrets: &[Secret]) -> Body {
-    let spell = |code: Opaque| secrets.get(code.0).map(Secret::spell).unwrap_or_default();
-    let fill = |text: &Text| text.filled(spell);
-    match body {
-        Body::Gone => Body::Gone,
-        Body::Text(text) => Body::Text(fill(&text)),
-        Body::Image(mut image) => {
-            image.caption = fill(&image.caption);
-            Body::Image(image)
-        }
-        Body::Card(mut card) => {
-            for (_, value) in &mut card.fields {
-                *value = fill(value);
-            }
-            card.footer = card.footer.as_ref().map(fill);
-            Body::Card(card)
-        }
     }
 }

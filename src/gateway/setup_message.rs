@@ -139,7 +139,7 @@ async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool
         return true;
     };
     let prefix = account.config.plugin.abilities.command_prefix;
-    let told = match remove(&account, one, sentence(spent, prefix)).await {
+    let told = match remove(gateway, &account, one, sentence(spent, prefix)).await {
         Ok(told) => told,
         Err(error) => {
             debug!(channel = one.chat.channel(), %error, "a message with a spent setup code stays for now");
@@ -149,18 +149,26 @@ async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool
     gateway.setup.book().over(&one.code);
     // Whoever took it back knows.
     if !told && spent != Spent::Cancelled && is_owners(gateway, &account, &one.chat) {
-        outbound::say(&account, &one.chat.conversation(), sentence(spent, prefix)).await;
+        let told = OutboundMessage::new(one.chat.conversation(), sentence(spent, prefix));
+        if let Err(error) = post(gateway, &account, &one.chat, told).await {
+            debug!(channel = one.chat.channel(), %error, "an owner is not told of a setup code");
+        }
     }
     true
 }
 
 /// Deletes a message, or else overwrites it, or else leaves it; true where the overwriting has told.
-async fn remove(account: &Running, one: &Standing, text: Text) -> Result<bool, ChannelError> {
+async fn remove(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    one: &Standing,
+    text: Text,
+) -> Result<bool, ChannelError> {
     let abilities = account.config.plugin.abilities;
     let to = one.chat.conversation();
     if abilities.deletes {
         let removal = OutboundMessage::removal(to.clone(), one.sent.clone());
-        match outbound::send(account, removal).await {
+        match outbound::send(account, removal, || true).await {
             Err(ChannelError::Undeliverable(_)) => {}
             sent => return sent.map(|_| false),
         }
@@ -168,12 +176,22 @@ async fn remove(account: &Running, one: &Standing, text: Text) -> Result<bool, C
     if abilities.edits {
         let edit =
             OutboundMessage { replaces: Some(one.sent.clone()), ..OutboundMessage::new(to, text) };
-        match outbound::send(account, edit).await {
+        match post(gateway, account, &one.chat, edit).await {
             Err(ChannelError::Undeliverable(_)) => {}
             sent => return sent.map(|_| true),
         }
     }
     Ok(false)
+}
+
+/// Sends something to an owner, while they are one.
+async fn post(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    chat: &OwnersChat,
+    message: OutboundMessage,
+) -> Result<SentRef, ChannelError> {
+    outbound::send(account, message, || is_owners(gateway, account, chat)).await
 }
 
 fn sentence(spent: Spent, prefix: &str) -> Text {

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::{AccountId, OutboundMessage, Text};
+use openclaw_plugin_sdk::AccountId;
 use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    Gateway,
-    decide::WELCOME,
-    outbound,
+    Gateway, answer, decide,
     status::{State, Status},
 };
 use crate::{
@@ -71,10 +69,9 @@ async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
     if !account.pages().welcomes_sender(&sender) {
         return Response::done(&request.id, json!({}));
     }
-    let message = OutboundMessage::new(account.chat_of(&sender), Text::plain(WELCOME));
-    match outbound::send(&account, message).await {
-        Ok(_) => Response::done(&request.id, json!({})),
-        Err(error) => unavailable(error.to_string()),
+    match answer::sent(gateway, &account, decide::greeting(&account, &sender)).await {
+        Ok(()) => Response::done(&request.id, json!({})),
+        Err(why) => unavailable(format!("{why}; the gateway tries again for a day")),
     }
 }
 
@@ -92,6 +89,9 @@ pub(crate) fn channels_status(gateway: &Gateway) -> ChannelsStatus {
                 status.last_error = account.limitation();
             }
             tell(row, status);
+            let (waiting, oldest) = account.journal.unsent();
+            row.waiting = (waiting > 0).then_some(waiting);
+            row.waiting_since = oldest;
         }
     }
     for row in status.channel_accounts.values_mut().flatten() {
@@ -109,4 +109,5 @@ fn tell(row: &mut AccountStatus, status: Status) {
     row.last_error = status.last_error;
     row.last_inbound_at = status.last_inbound.map(|at| at.0);
     row.last_outbound_at = status.last_outbound.map(|at| at.0);
+    row.given_up = (status.given_up > 0).then_some(status.given_up);
 }

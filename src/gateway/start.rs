@@ -294,6 +294,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         nodes: Nodes::default(),
         wake_words: voicewake::Spelt::default(),
         turns: Turns::default(),
+        access_changes: tokio::sync::watch::channel(()).0,
         chats: Chats::default(),
         metrics: Metrics::new(Tail::at_end(&start.state)?),
         cards: Cards::new(Book::open(start.state.cards())),

@@ -58,6 +58,8 @@ pub(crate) struct Status {
     pub(crate) last_error: Option<String>,
     pub(crate) last_inbound: Option<UnixMs>,
     pub(crate) last_outbound: Option<UnixMs>,
+    /// Messages that the platform did not take within a day, since the start.
+    pub(crate) given_up: usize,
 }
 
 /// A [`Status`] that many may write.

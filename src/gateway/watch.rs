@@ -48,6 +48,7 @@ impl Watch {
             self.requests = requests;
             gateway.cards.look();
             pages::look(gateway).await;
+            gateway.access_changes.send_replace(());
         }
         if marks != self.devices {
             self.devices = marks;

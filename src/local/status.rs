@@ -78,6 +78,15 @@ pub struct AccountStatus {
     /// When something last left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_outbound_at: Option<u64>,
+    /// So many messages wait until the platform takes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<usize>,
+    /// Since when the oldest of them waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<u64>,
+    /// So many were given up since the start: the platform did not take them within a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<usize>,
     /// `pairing`, `allowlist`, `open`, `disabled`.
     pub dm_policy: String,
     /// The configured list.

@@ -10,6 +10,7 @@ mod challenge;
 mod channel_trouble;
 mod claims;
 mod damage;
+mod delivery;
 mod device_notice;
 mod discord;
 mod disk;

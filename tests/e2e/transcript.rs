@@ -43,7 +43,7 @@ pub(crate) async fn play(path: &Path) {
             rest = &rest[taken..];
             run(&world, &fill(command, &codes), &expected, &mut codes, &place);
         } else if let Some(word) = line.strip_prefix("~ ") {
-            take_turn(&mut world, word, &place);
+            take_turn(&mut world, word, &place).await;
         } else {
             step(&mut world, line, &mut codes, &place).await;
         }
@@ -103,9 +103,12 @@ fn run(world: &World, command: &str, expected: &[&str], codes: &mut Codes, place
     }
 }
 
-fn take_turn(world: &mut World, what: &str, place: &str) {
+async fn take_turn(world: &mut World, what: &str, place: &str) {
     match what {
-        "kill" => world.kill(),
+        "kill" => {
+            world.knows_what_was_taken().await;
+            world.kill();
+        }
         "restart" => {
             world.stop();
             world.run();

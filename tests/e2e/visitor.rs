@@ -209,6 +209,25 @@ impl Visitor {
         }
     }
 
+    /// Waits for the next thing that the page is told, and keeps it.
+    pub(crate) async fn hear(&mut self) {
+        let frame = self.frame().await;
+        self.heard.push_back(frame);
+    }
+
+    /// Looks up for a moment, so that the page says what it has.
+    pub(crate) async fn look_up(&mut self) {
+        let moment = std::time::Duration::from_millis(200);
+        if let Ok(frame) = tokio::time::timeout(moment, self.frame()).await {
+            self.heard.push_back(frame);
+        }
+    }
+
+    /// Closes the page, whatever is still on its way to it.
+    pub(crate) fn leave(&mut self) {
+        self.socket = None;
+    }
+
     /// Every new message since he was last asked, and all that the gateway knew when he came: id and text.
     pub(crate) fn shown(&mut self) -> Vec<(String, String)> {
         let new = self.heard.drain(..).filter(|frame| frame["type"] == "message");
@@ -217,6 +236,17 @@ impl Visitor {
     }
 
     async fn frame(&mut self) -> Value {
+        loop {
+            let frame = self.any_frame().await;
+            let is_message = frame["type"] == "message" && frame["from"] == "gateway";
+            let id = frame["id"].as_str().unwrap_or_default();
+            if !is_message || self.known.insert(id.to_owned()) {
+                return frame;
+            }
+        }
+    }
+
+    async fn any_frame(&mut self) -> Value {
         let next = async {
             loop {
                 match self.socket.as_mut().unwrap().1.next().await {
@@ -229,9 +259,6 @@ impl Visitor {
             }
         };
         let frame = tokio::time::timeout(PATIENCE, next).await.expect("a frame of the gateway");
-        if frame["type"] == "message" {
-            self.known.extend(frame["id"].as_str().map(str::to_owned));
-        }
         if frame["type"] == "message" || frame["type"] == "edit" {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let rows = frame["body"]["buttons"].as_array().into_iter().flatten();

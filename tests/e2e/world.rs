@@ -91,6 +91,31 @@ impl World {
         self.gateway.as_ref().map_or(self.port, |gateway| gateway.port)
     }
 
+    /// Waits a moment for the gateway to have noted that its messages were taken: killed before, it sends them again.
+    pub(crate) async fn knows_what_was_taken(&self) {
+        let owes = || {
+            let files = std::fs::read_dir(self.home.state().join("inbox")).into_iter().flatten();
+            let texts = files.filter_map(|file| std::fs::read_to_string(file.ok()?.path()).ok());
+            let mut open = std::collections::HashSet::new();
+            for line in texts.collect::<String>().lines() {
+                let line: Value = serde_json::from_str(line).unwrap_or_default();
+                let key = line["key"].to_string();
+                match line["is"].as_str() {
+                    Some("send" | "job" | "run") => drop(open.insert(key)),
+                    Some("done") => drop(open.remove(&key)),
+                    _ => {}
+                }
+            }
+            !open.is_empty()
+        };
+        for _ in 0..50 {
+            if !owes() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     /// Ends it without a warning.
     pub(crate) fn kill(&mut self) {
         if let Some(mut console) = self.console.take() {

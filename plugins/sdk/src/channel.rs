@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    ChannelError, ChatId, Inbox, InvalidGroupId, InvalidSenderId, OutboundMessage, SenderId,
-    SentRef, Settings, SettingsError, toml,
+    ChannelError, ChatId, Conversation, Inbox, InvalidGroupId, InvalidSenderId, OutboundMessage,
+    SenderId, SentRef, Settings, SettingsError, toml,
 };
 
 /// A channel as the registry lists it.
@@ -142,4 +142,13 @@ pub trait Channel: Send + Sync {
 
     /// Delivers one message, within the text limit, and says how to refer to it.
     async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError>;
+
+    /// Waits until what is sent next reaches the person. A platform keeps what is sent for people who are away, so
+    /// only a channel without a platform behind it ever waits.
+    async fn ready(&self, _to: &Conversation) {}
+
+    /// Says whether what was sent has reached the person. A platform has it when it has taken it.
+    async fn arrived(&self, _to: &Conversation) -> bool {
+        true
+    }
 }

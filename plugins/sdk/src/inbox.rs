@@ -1,6 +1,12 @@
 //! The way from a channel into the gateway. The only one.
 
-use std::{fmt, future::Future, io, pin::Pin, sync::PoisonError};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{OnceLock, PoisonError},
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -9,7 +15,9 @@ use tokio::{
     sync::{Mutex, mpsc, oneshot, watch},
 };
 
-use crate::{AccountId, ChannelError, Client, InboundEvent, UnixMs, clock::PlatformClock};
+use crate::{
+    AccountId, ChannelError, Client, InboundEvent, SenderId, UnixMs, clock::PlatformClock,
+};
 
 /// Where one account's channel delivers its events, and takes its HTTP requests from.
 #[derive(Debug)]
@@ -22,6 +30,18 @@ pub struct Inbox {
     deep_link: std::sync::Mutex<Option<String>>,
     mentions_only: std::sync::Mutex<Option<String>>,
     clock: std::sync::Mutex<PlatformClock>,
+    readers: OnceLock<Readers>,
+}
+
+/// Says whether a person may be written to.
+pub type MayRead = Box<dyn Fn(&SenderId) -> bool + Send + Sync>;
+
+struct Readers(MayRead);
+
+impl fmt::Debug for Readers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Readers")
+    }
 }
 
 /// An event on its way to the gate.
@@ -50,7 +70,18 @@ impl Inbox {
             deep_link: std::sync::Mutex::default(),
             mentions_only: std::sync::Mutex::default(),
             clock: std::sync::Mutex::default(),
+            readers: OnceLock::new(),
         }
+    }
+
+    /// The gateway's end says once who may read.
+    pub fn ask_for_readers(&self, may_read: MayRead) {
+        drop(self.readers.set(Readers(may_read)));
+    }
+
+    /// Asks the gate whether a person may see what a channel has kept for them while they were away.
+    pub fn may_read(&self, person: &SenderId) -> bool {
+        self.readers.get().is_none_or(|readers| readers.0(person))
     }
 
     /// The account that this is the inbox of.

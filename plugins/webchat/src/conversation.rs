@@ -6,7 +6,8 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tokio::sync::mpsc;
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
@@ -25,7 +26,11 @@ const QUEUE: usize = 64;
 
 /// Every visitor's conversation and open pages.
 #[derive(Default)]
-pub(crate) struct Conversations(Mutex<State>);
+pub(crate) struct Conversations {
+    state: Mutex<State>,
+    /// Somebody has opened a page.
+    joined: Notify,
+}
 
 #[derive(Default)]
 struct State {
@@ -63,6 +68,9 @@ enum Mark {
 struct Page {
     number: u64,
     frames: mpsc::Sender<Utf8Bytes>,
+    /// So many frames it was told, and so many it has said to have.
+    told: u64,
+    heard: watch::Sender<u64>,
 }
 
 /// A visitor's open page. Dropped, it is closed.
@@ -106,9 +114,10 @@ impl Conversations {
         }
         let you = visitor.as_str();
         let ready = ToPage::Ready { you, title, now: crate::now().0, history, gone };
-        let page = Page { number, frames: frames_in };
+        let mut page = Page { number, frames: frames_in, told: 0, heard: watch::channel(0).0 };
         page.tell(ready.frame());
         conversation.pages.push(page);
+        self.joined.notify_waiters();
         (Seat { conversations: self, visitor: visitor.clone(), number }, frames)
     }
 
@@ -149,7 +158,45 @@ impl Conversations {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a visitor has a page open.
+    pub(crate) async fn here(&self, visitor: &Visitor) {
+        loop {
+            let joined = self.joined.notified();
+            tokio::pin!(joined);
+            // From here on no page is missed.
+            joined.as_mut().enable();
+            if self.lock().of.get(visitor).is_some_and(|one| !one.pages.is_empty()) {
+                return;
+            }
+            joined.await;
+        }
+    }
+
+    /// True once a page of the visitor has all that it was told by now.
+    pub(crate) async fn heard(&self, visitor: &Visitor) -> bool {
+        let mut open: FuturesUnordered<_> = {
+            let state = self.lock();
+            let pages = state.of.get(visitor).into_iter().flat_map(|one| &one.pages);
+            let hears = |page: &Page| {
+                let (told, mut heard) = (page.told, page.heard.subscribe());
+                async move { heard.wait_for(|heard| *heard >= told).await.is_ok() }
+            };
+            pages.map(hears).collect()
+        };
+        while let Some(heard) = open.next().await {
+            if heard {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Drops what waits for a visitor: they may not be told it any more.
+    pub(crate) fn drop_waiting(&self, visitor: &Visitor) {
+        self.lock().forget(visitor, |entry| entry.mark == Mark::Waiting);
     }
 }
 
@@ -183,12 +230,26 @@ impl Seat<'_> {
         state.forget(&self.visitor, |entry| entry.mark == Mark::Saying && entry.id == id);
     }
 
+    /// This page has so many frames.
+    pub(crate) fn heard(&self, frames: u64) {
+        let state = self.conversations.lock();
+        let pages = state.of.get(&self.visitor).into_iter().flat_map(|one| &one.pages);
+        for page in pages.filter(|page| page.number == self.number) {
+            page.heard.send_if_modified(|heard| {
+                let more = frames > *heard;
+                *heard = frames.max(*heard);
+                more
+            });
+        }
+    }
+
     /// Tells this page alone.
     pub(crate) fn tell(&self, what: &ToPage<'_>) {
         let mut state = self.conversations.lock();
         let Some(conversation) = state.of.get_mut(&self.visitor) else { return };
         let frame = what.frame();
-        conversation.pages.retain(|page| page.number != self.number || page.tell(frame.clone()));
+        let pages = &mut conversation.pages;
+        pages.retain_mut(|page| page.number != self.number || page.tell(frame.clone()));
     }
 }
 
@@ -281,7 +342,8 @@ impl State {
 
     fn tell(&mut self, visitor: &Visitor, frame: &Utf8Bytes, but: Option<u64>) {
         if let Some(conversation) = self.of.get_mut(visitor) {
-            conversation.pages.retain(|page| Some(page.number) == but || page.tell(frame.clone()));
+            let pages = &mut conversation.pages;
+            pages.retain_mut(|page| Some(page.number) == but || page.tell(frame.clone()));
         }
     }
 }
@@ -317,7 +379,8 @@ impl Conversation {
 
 impl Page {
     /// False for a page that is too far behind, or gone.
-    fn tell(&self, frame: Utf8Bytes) -> bool {
+    fn tell(&mut self, frame: Utf8Bytes) -> bool {
+        self.told += 1;
         self.frames.try_send(frame).is_ok()
     }
 }

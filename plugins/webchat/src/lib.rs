@@ -11,11 +11,13 @@ mod socket;
 mod visitor;
 mod wire;
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
-    Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatKind, EventId, InboundRef, Inbox,
-    Ingress, OutboundMessage, SentRef, Settings, SettingsError, TextLimit, TextUnit, UnixMs,
-    async_trait, no_groups,
+    Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatKind, Conversation, EventId,
+    InboundRef, Inbox, Ingress, OutboundMessage, SentRef, Settings, SettingsError, TextLimit,
+    TextUnit, UnixMs, async_trait, no_groups,
 };
 use serde::Deserialize;
 
@@ -61,6 +63,8 @@ const TEXT_LIMIT: usize = 16 * 1024;
 const BUTTONS: u8 = 8;
 const PICTURE_LIMIT: usize = 256 * 1024;
 const TITLE_LIMIT: usize = 60;
+/// A page that is there says that it has heard something within this.
+const HEARD_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -151,6 +155,19 @@ impl Channel for WebChat {
         };
         posted.map_err(full)?;
         Ok(SentRef { chat: chat.clone(), id })
+    }
+
+    async fn ready(&self, to: &Conversation) {
+        // To nobody a message goes at once, and is refused.
+        if let Some(visitor) = Visitor::parse(to.id.as_str()) {
+            self.conversations.here(&visitor).await;
+        }
+    }
+
+    async fn arrived(&self, to: &Conversation) -> bool {
+        let Some(visitor) = Visitor::parse(to.id.as_str()) else { return true };
+        let heard = self.conversations.heard(&visitor);
+        tokio::time::timeout(HEARD_WITHIN, heard).await.unwrap_or(false)
     }
 }
 

@@ -71,6 +71,9 @@ pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: Opened<'_>) {
         let why = "too many pages are open from this address";
         return close(&mut socket, CloseCode::Again, why).await;
     }
+    if !opened.visitor.sender().is_ok_and(|person| inbox.may_read(&person)) {
+        chat.conversations.drop_waiting(&opened.visitor);
+    }
     let (seat, mut frames) = chat.conversations.join(&opened.visitor, &chat.title);
     let page = Page {
         inbox,
@@ -94,16 +97,25 @@ pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: Opened<'_>) {
 async fn tell(frames: &mut Frames, sink: &mut SplitSink<Socket, Message>) -> End {
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = 0_u64;
     loop {
         let message = tokio::select! {
             frame = frames.recv() => match frame {
-                Some(frame) => Message::Text(frame),
+                Some(frame) => {
+                    told += 1;
+                    Message::Text(frame)
+                }
                 None => return End::Close(CloseCode::Policy, "this page was too far behind"),
             },
             _ = pings.tick() => Message::Ping(Bytes::new()),
         };
-        if !matches!(timeout(PATIENCE, sink.send(message)).await, Ok(Ok(()))) {
-            return End::Gone;
+        // Its answer says how much the page has.
+        let asks = matches!(message, Message::Text(_)) && frames.is_empty();
+        let ping = asks.then(|| Message::Ping(Bytes::copy_from_slice(&told.to_be_bytes())));
+        for message in [Some(message), ping].into_iter().flatten() {
+            if !matches!(timeout(PATIENCE, sink.send(message)).await, Ok(Ok(()))) {
+                return End::Gone;
+            }
         }
     }
 }
@@ -138,6 +150,12 @@ impl Page<'_> {
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(Message::Binary(_))) => {
                     return End::Close(CloseCode::Unsupported, "only text is spoken here");
+                }
+                Some(Ok(Message::Pong(told))) => {
+                    if let Ok(told) = told.as_ref().try_into() {
+                        self.seat.heard(u64::from_be_bytes(told));
+                    }
+                    continue;
                 }
                 Some(Ok(_)) => continue,
                 Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {

@@ -22,6 +22,7 @@ use crate::{
         account::Running,
         outbound,
         setup_book::OwnersChat,
+        setup_message::is_owners,
         shown::{Display, Person},
     },
     world,
@@ -249,10 +250,12 @@ pub(super) fn morning(book: &mut Book, to: &OwnersChat, here: Here<'_>) -> Optio
 pub(super) async fn send(gateway: Arc<Gateway>, mut job: Job) -> Job {
     // An owner may be faster than the platform's answer to our sending.
     let _underway = gateway.notices_underway.read().await;
+    let may = || job.message.replaces.is_some() || is_owners(&gateway, &job.account, &job.to);
     let sent = async {
         match &job.message.body {
             // In as many pieces as it needs.
-            Body::Text(_) => outbound::send(&job.account, job.message.clone()).await,
+            Body::Text(_) => outbound::send(&job.account, job.message.clone(), may).await,
+            _ if !may() => Err(ChannelError::Undeliverable("no owner any more".to_owned())),
             _ => outbound::once(&job.account, &job.message).await,
         }
     };

@@ -7,10 +7,10 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    CommandError, Conversation, Decision, DeviceChoice, DeviceDecided, EventId, InboundMessage,
-    InboundRef, OutboundMessage, SentRef, Text, UnixMs,
+    CommandError, Decision, DeviceChoice, DeviceDecided, EventId, InboundMessage, InboundRef,
+    OutboundMessage, SentRef, Text, UnixMs,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
     asks,
@@ -31,10 +31,15 @@ use crate::{
         account::Running,
         answer, blocking,
         decide::{self, Ruling},
-        gate::{Admitted, Foreign},
+        delivery::Fresh,
+        gate::{Admitted, Foreign, Who},
         inbound::Halt,
+        journal::EventKey,
+        mail::{Address, Mail},
         outbound,
         port::Port,
+        setup_book::OwnersChat,
+        setup_message::is_owners,
         shown::displayed,
         words::{self, Said},
     },
@@ -72,7 +77,7 @@ pub(crate) async fn pressed(
     let card = gateway.cards.shown_by(&account.config.key, press.on).await;
     let Some(card) = card.filter(|card| card.to.owner == who.sender.as_str()) else {
         refuse(gateway, account, who.sender.as_str(), "a press on no card").await?;
-        toast(gateway, account, &who.conversation, press.id, NO_CARD.to_owned());
+        toast(gateway, account, who, (press.id, NO_CARD.to_owned()));
         return Ok(());
     };
     let zone = &gateway.config().telling.zone;
@@ -90,7 +95,7 @@ pub(crate) async fn pressed(
             NO_CARD.to_owned()
         }
     };
-    toast(gateway, account, &who.conversation, press.id, text);
+    toast(gateway, account, who, (press.id, text));
     Ok(())
 }
 
@@ -126,7 +131,7 @@ pub(crate) async fn reply_decides(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
     admitted: &Admitted,
-    message: &InboundMessage,
+    (key, message): (&EventKey, &InboundMessage),
 ) -> Result<bool, Halt> {
     let Some(replied) = &message.reply_to else { return Ok(false) };
     let Some(approver) = admitted.seat().and_then(Approver::in_chat) else { return Ok(false) };
@@ -144,8 +149,8 @@ pub(crate) async fn reply_decides(
         None if !card.stands_on(replied.id.as_str(), abilities.edits) => OLDER.to_owned(),
         None => act(gateway, (account, admitted), &approver, &card, Answer::Said(said)).await?,
     };
-    let reply = OutboundMessage::new(message.conversation.clone(), Text::plain(text));
-    answer::send(gateway, account, vec![reply]).await;
+    let reply = Mail::to_owner(Address::of(message), text);
+    answer::send_for(gateway, account, key.clone(), (reply, Fresh::default())).await;
     Ok(true)
 }
 
@@ -433,15 +438,18 @@ async fn ended(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreErro
 fn toast(
     gateway: &Arc<Gateway>,
     account: &Arc<Running>,
-    to: &Conversation,
-    press: &EventId,
-    text: String,
+    who: &Who,
+    (press, text): (&EventId, String),
 ) {
-    let mut answer = OutboundMessage::new(to.clone(), Text::plain(text));
+    let mut answer = OutboundMessage::new(who.conversation.clone(), Text::plain(text));
     answer.answers = Some(InboundRef::Press(press.clone()));
-    let account = Arc::clone(account);
+    let chat = OwnersChat::new(&account.config.key, &who.conversation.id, &who.sender);
+    let (here, account) = (Arc::clone(gateway), Arc::clone(account));
     gateway.beside(async move {
-        outbound::deliver(&account, answer).await;
+        let may = || is_owners(&here, &account, &chat);
+        if let Err(error) = outbound::send(&account, answer, may).await {
+            warn!(channel = account.config.plugin.id, %error, "a press is not answered");
+        }
     });
 }
 

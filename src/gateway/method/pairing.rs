@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use openclaw_plugin_sdk::{AccountId, Decision, OutboundMessage, Text, neutral};
+use openclaw_plugin_sdk::{AccountId, Decision, neutral};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,10 +17,9 @@ use crate::{
     config::Account,
     device::role::Scope,
     gateway::{
-        Gateway, blocking,
+        Gateway, answer, blocking,
         decide::{self, Ruling},
         gate::NAME_LIMIT,
-        outbound,
     },
     protocol::{frame::Refused, refusal},
     registry,
@@ -249,14 +248,13 @@ async fn approve(call: &Call) -> Answer {
     }))
 }
 
-async fn welcome(gateway: &Gateway, request: &PairingRequest) -> &'static str {
+async fn welcome(gateway: &Arc<Gateway>, request: &PairingRequest) -> &'static str {
     let Some(account) = gateway.account(&request.key) else { return "unsupported" };
     if !account.pages().welcomes(&request.id) {
         return "sent";
     }
-    let to = account.chat_of(&request.sender);
-    let message = OutboundMessage::new(to, Text::plain(decide::WELCOME));
-    if outbound::deliver(&account, message).await { "sent" } else { "failed" }
+    let greeting = decide::greeting(&account, &request.sender);
+    if answer::sent(gateway, &account, greeting).await.is_ok() { "sent" } else { "failed" }
 }
 
 async fn dismiss(call: &Call) -> Answer {

@@ -1,4 +1,7 @@
-//! Gateways and command lines that are killed at moments nobody chose, under load.
+//! Gateways and command lines that are killed at moments nobody chose, under load, while the network is cut and the
+//! platform asks to wait.
+
+mod weather;
 
 use std::{
     cell::RefCell,
@@ -11,6 +14,7 @@ use futures_util::{StreamExt, stream};
 use openclaw_plugin_sdk::{ChatId, EventId, SentRef};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
+use self::weather::{Asker, victim};
 use super::{
     CROWDED, GUEST, OWNER, check_files, code_in, hear,
     ledger::{Deed, Fate, Ledger},
@@ -44,11 +48,15 @@ struct Bed {
     served: RefCell<BTreeSet<i64>>,
     /// The messages in which the other owner has seen each stranger's card, on the page.
     page: BTreeMap<String, BTreeSet<String>>,
+    /// A guest on the page.
+    asker: Asker,
+    /// Those who were blocked, and how many messages there were then.
+    blocked: Vec<(i64, usize)>,
 }
 
 impl Bed {
-    async fn new(seed: u64) -> Self {
-        let world = World::prepare(&holding()).await;
+    async fn new(seed: u64, rounds: usize) -> Self {
+        let world = World::prepare(&holding(rounds)).await;
         let dice = RefCell::new(StdRng::seed_from_u64(seed));
         Self {
             world,
@@ -59,6 +67,8 @@ impl Bed {
             wanted: RefCell::default(),
             served: RefCell::default(),
             page: BTreeMap::new(),
+            asker: Asker::default(),
+            blocked: Vec::new(),
         }
     }
 
@@ -73,7 +83,8 @@ impl Bed {
             let to_guest = state.messages.iter().filter(|shown| shown.chat["id"] == GUEST);
             to_guest.filter(|shown| shown.text.ends_with(&end)).count()
         });
-        assert!((1..=2).contains(&count), "question {number} was answered {count} times");
+        // Each kill may fall between the platform's taking and our knowing.
+        assert!((1..=3).contains(&count), "question {number} was answered {count} times");
         count
     }
 
@@ -220,7 +231,7 @@ impl Bed {
                 let to_him = state.messages.iter().filter(|shown| shown.chat["id"] == *id);
                 to_him.filter(|shown| shown.text.ends_with(&end)).count()
             });
-            let most = if self.wanted.borrow().contains(id) { 2 } else { 0 };
+            let most = if self.wanted.borrow().contains(id) { 3 } else { 0 };
             assert!(count <= most, "the first message of {id} was answered {count} times");
             count > 0
         };
@@ -263,11 +274,13 @@ impl Bed {
     }
 
     /// Load, until a moment comes that nobody chose; then the gateway and the command lines die, in either order.
-    async fn live_and_die(&mut self) {
+    async fn live_and_die(&mut self, round: usize) {
+        self.block_a_victim(round).await;
+        self.ask_on_the_page().await;
         let gateway = self.world.gateway.take().unwrap();
         let this = &*self;
         let load = stream::repeat(()).for_each_concurrent(AT_ONCE, |()| this.act());
-        let mut load = std::pin::pin!(load);
+        let mut load = std::pin::pin!(async { tokio::join!(load, this.weather()) });
         let moment = Duration::from_millis(this.roll(LONGEST));
         let end = tokio::time::timeout(moment, &mut load).await;
         assert!(end.is_err(), "the load never ends");
@@ -308,6 +321,7 @@ impl Bed {
         let home = &self.world.home;
         self.world.gateway = Some(home.gateway("info"));
         let telegram = &self.world.telegram;
+        self.calm();
         telegram.until("what was left is taken", |state| state.updates.is_empty()).await;
         verify(home);
         check_files(&home.state());
@@ -318,14 +332,23 @@ impl Bed {
             let end = format!("\n{}", question(number));
             hear(telegram, 0, GUEST, |text| text.ends_with(&end).then_some(())).await;
         }
+        for (id, code) in waiting(home, "telegram") {
+            let id = id.parse().unwrap();
+            assert_eq!(hear(telegram, 0, id, code_in).await, code, "the challenge of {id}");
+        }
+        self.check_the_page().await;
+        self.check_the_blocked();
     }
 }
 
 /// First messages are held, and cards come as they are made.
-fn holding() -> String {
+fn holding(rounds: usize) -> String {
     let cards =
         "[owner.cards]\nburst = 60\nper_minute = 60\n[pairing]\nhold_first_message = true\n";
-    CROWDED.replace("[pairing]\n", cards)
+    let open = "[channels.webchat]\ndm_policy = \"open\"\nallow_from = [\"*\"]\n";
+    let victims = (1..=rounds).map(|round| format!(", \"{}\"", victim(round)));
+    let listed = format!("\"4711\"{}", victims.collect::<String>());
+    CROWDED.replace("[pairing]\n", cards).replace("\"4711\"", &listed) + open
 }
 
 /// The first message of a stranger.
@@ -362,13 +385,13 @@ async fn kill(rounds: usize) {
     let seed =
         std::env::var("OC_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
     eprintln!("OC_SEED={seed}");
-    let mut bed = Bed::new(seed).await;
+    let mut bed = Bed::new(seed, rounds).await;
     let mut starting = 0;
     bed.rise(0, 0).await;
     bed.seat_on_the_page().await;
     for round in 1..=rounds {
         let asked = bed.counts.borrow().0;
-        bed.live_and_die().await;
+        bed.live_and_die(round).await;
         if bed.roll(4) == 0 {
             bed.start_and_kill().await;
             starting += 1;
@@ -384,9 +407,11 @@ async fn kill(rounds: usize) {
     let delivered = bed.delivered();
     let twice = (1..=questions).filter(|number| bed.answers(*number) > 1).count();
     eprintln!(
-        "{rounds} gateways killed at work, {starting} while starting; {strangers} strangers; decisions: {} acknowledged, \
+        "{rounds} gateways killed at work, {starting} while starting; {} questions on the page; {strangers} strangers; \
+         decisions: {} acknowledged, \
          {} cut off and done, {} cut off and undone; {questions} questions, {twice} answered once more; \
          {delivered} first messages delivered; {} cards on the page",
+        bed.asker.asked,
         ledger.acknowledged,
         ledger.found_done,
         ledger.found_undone,

@@ -95,6 +95,11 @@ fn send(state: &mut State, method: &str, parameters: &Value) -> Result<Value, Re
     if let Some(wait) = state.slow_down.take() {
         return Err(slow_down(wait));
     }
+    match &mut state.storm {
+        Some((0, wait)) => return Err(slow_down(*wait)),
+        Some((left, _)) => *left -= 1,
+        None => {}
+    }
     let chat = chat(state, parameters)?;
     let (text, limit) = if method == "sendphoto" { ("caption", 1024) } else { ("text", 4096) };
     let text = readable(state, parameters, text, limit)?;

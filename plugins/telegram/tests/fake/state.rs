@@ -35,6 +35,10 @@ pub(crate) struct State {
     pub(crate) broken: bool,
     /// The next message is answered with the wish to wait so many seconds.
     pub(crate) slow_down: Option<u64>,
+    /// The network is cut: whatever is done with a message gets half an answer, and is not done.
+    pub(crate) cut: bool,
+    /// After so many more messages each is answered with the wish to wait so many seconds.
+    pub(crate) storm: Option<(usize, u64)>,
     /// The poll that waits, or the next, is answered so. Once.
     pub(crate) slow_polls: Option<u64>,
     /// What its answers say of the time.

@@ -1,0 +1,411 @@
+//! The way of what is owed to a person: piece by piece, in its conversation's turn, until the platform has taken it or
+//! refused it for good. Before each piece and each retry the gate is asked whether this person may still read it.
+
+use std::{sync::Arc, time::Duration};
+
+use openclaw_plugin_sdk::{
+    Body, ChannelError, ChatId, ChatKind, Conversation, InboundRef, Link, OutboundMessage,
+    SenderId, SentRef,
+};
+use tokio::{
+    sync::{RwLockReadGuard, oneshot, watch},
+    time::Instant,
+};
+use tracing::{debug, info, warn};
+
+use super::{
+    Gateway,
+    account::Running,
+    blocking, challenge,
+    gate::{self, Rules},
+    journal::EventKey,
+    mail::{Mail, Only},
+    outbound,
+    port::Secret,
+    reply::{self, Written},
+    setup_message,
+    shown::{Display, Person},
+};
+use crate::{
+    access::{approver::Approver, pairing::RequestId, records::Standing},
+    device::{
+        approver::{DeviceApprover, Listed},
+        setup_code::SetupId,
+    },
+    store::StoreError,
+    world,
+};
+
+/// What the platform has not taken within this is given up.
+const GIVEN_UP_AFTER: Duration = Duration::from_hours(24);
+/// The first wait after a failure; each is twice the one before.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait that the platform has not asked for.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Where the store cannot be read, or the account is switched off, it is asked again after so long.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// A message has fewer pieces than this; each has a number of its own.
+const PIECES: usize = 1_000;
+
+const LOST: &str =
+    "The gateway restarted before this code could be sent. Please ask for a new one.";
+const TAKEN_BACK: &str = "The code could not be sent here, so it is taken back.";
+
+/// What only this run of the gateway knows of a message.
+#[derive(Default)]
+pub(crate) struct Fresh {
+    /// Its codes, in the order of [`Mail::codes`].
+    pub(crate) secrets: Vec<Secret>,
+    /// The devices that the chat has before it once all has arrived.
+    pub(crate) shown: Vec<Display>,
+    /// The people, likewise.
+    pub(crate) people: Vec<Person>,
+    /// Hears how the first attempt ended.
+    pub(crate) first: Option<oneshot::Sender<Result<(), String>>>,
+}
+
+/// Why no more of a message is sent now.
+enum End {
+    /// The person may not read it any more, or nobody needs it.
+    Dropped,
+    /// It took longer than a day.
+    Late,
+    /// The platform refuses it for good.
+    Refused(String),
+    /// The gateway stops: the next start goes on.
+    Stopped,
+}
+
+/// Whether something may be sent.
+enum May {
+    Yes,
+    No,
+    /// Nobody can say now.
+    Later,
+}
+
+struct Sending<'a> {
+    gateway: &'a Arc<Gateway>,
+    account: &'a Arc<Running>,
+    key: &'a EventKey,
+    mail: Mail,
+    fresh: Fresh,
+    /// An owner may be faster than the platform's answer to our sending.
+    underway: Option<RwLockReadGuard<'a, ()>>,
+    changes: watch::Receiver<()>,
+}
+
+/// Sends it. It stays in the journal until this knows how it ended.
+pub(crate) async fn deliver(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    key: &EventKey,
+    (mail, fresh): (Mail, Fresh),
+) {
+    let underway = Some(gateway.notices_underway.read().await);
+    let changes = gateway.access_changes.subscribe();
+    let mut sending = Sending { gateway, account, key, mail, fresh, underway, changes };
+    let end = sending.all().await;
+    let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
+    match &end {
+        Ok(()) => sending.arrived().await,
+        Err(End::Stopped) => return,
+        Err(End::Dropped) => {
+            debug!(channel, account = id, "no longer admitted: not answered");
+        }
+        Err(End::Late) => {
+            warn!(channel, account = id, "message not sent: the platform did not take it in a day");
+            account.status.update(|status| status.given_up += 1);
+        }
+        Err(End::Refused(why)) => {
+            warn!(channel, account = id, error = why, "message not sent: the platform refuses it");
+        }
+    }
+    sending.first(end.map_err(|_| "not sent".to_owned()));
+    if let Only::Waiting(request) = &sending.mail.only {
+        challenge::ended(account, &RequestId::from_text(request));
+    }
+    let finished = key.clone();
+    if let Err(error) = account.written(move |journal| journal.finish(&finished)).await {
+        warn!(channel, account = id, %error, "a message may be sent twice after a restart");
+    }
+}
+
+impl Sending<'_> {
+    async fn all(&mut self) -> Result<(), End> {
+        let mut sorry = false;
+        for n in 0..self.mail.parts.len() {
+            let code = match self.written(n).await? {
+                Written::Over => continue,
+                Written::Lost(code) => {
+                    if let Some(code) = code {
+                        self.take_back(&code).await;
+                    }
+                    if !std::mem::replace(&mut sorry, true) {
+                        self.body(Body::Text(LOST.into()), n * PIECES + PIECES - 1).await?;
+                    }
+                    continue;
+                }
+                Written::Body(body, code) => match (self.body(body, n * PIECES).await, code) {
+                    (Ok(Some(sent)), Some(code)) => {
+                        setup_message::stands(self.gateway, &code, &sent).await;
+                        continue;
+                    }
+                    (Ok(_), _) => continue,
+                    (Err(End::Refused(_)), Some(code)) => code,
+                    (Err(end), _) => return Err(end),
+                },
+            };
+            self.take_back(&code).await;
+            self.fresh.shown.clear();
+            self.fresh.people.clear();
+            self.body(Body::Text(TAKEN_BACK.into()), n * PIECES + PIECES - 1).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing counts as shown of which a part is missing.
+    async fn arrived(&mut self) {
+        if let Only::Waiting(request) = &self.mail.only {
+            let request = RequestId::from_text(request);
+            let told = self.account.written(move |journal| journal.tell(&request)).await;
+            if let Err(error) = told {
+                warn!(channel = self.account.config.plugin.id, %error, "a challenge may be sent twice");
+            }
+        }
+        let shown = std::mem::take(&mut self.fresh.shown);
+        let people = std::mem::take(&mut self.fresh.people);
+        if !shown.is_empty() || !people.is_empty() {
+            let place = (self.account.config.key.clone(), self.mail.to.conversation().id);
+            let mut all =
+                self.gateway.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            all.add(&place, shown);
+            all.add_people(&place, people);
+        }
+    }
+
+    fn first(&mut self, result: Result<(), String>) {
+        if let Some(first) = self.fresh.first.take() {
+            // Nobody may be waiting for it any more.
+            drop(first.send(result));
+        }
+    }
+
+    /// A part with its codes of this moment.
+    async fn written(&mut self, n: usize) -> Result<Written, End> {
+        loop {
+            match reply::write(self.gateway, self.account, &self.mail, (n, &self.fresh.secrets))
+                .await
+            {
+                Ok(written) => return Ok(written),
+                Err(error) => {
+                    debug!(channel = self.account.config.plugin.id, %error, "not written yet");
+                    self.wait(Instant::now() + ASK_AGAIN).await?;
+                }
+            }
+        }
+    }
+
+    /// One part, in as many pieces as the platform needs; what was taken before is not sent again.
+    async fn body(&mut self, body: Body, first: usize) -> Result<Option<SentRef>, End> {
+        let mut message = OutboundMessage::new(self.mail.to.conversation(), body);
+        message.answers = match self.mail.answers() {
+            Some(InboundRef::Message(id)) if first > 0 => Some(InboundRef::Further(id)),
+            answers => answers,
+        };
+        let mut last = None;
+        let pieces = outbound::pieces(message, self.account.config.plugin.text_limit);
+        for (n, mut piece) in (first..).zip(pieces) {
+            if n < self.mail.taken {
+                continue;
+            }
+            piece.key = Some(format!("{}/{n}", self.mail.key));
+            last = Some(self.one(&piece).await?);
+            self.mail.taken = n + 1;
+            let key = self.key.clone();
+            let sent = self.account.written(move |journal| journal.sent(&key, n + 1)).await;
+            if let Err(error) = sent {
+                warn!(channel = self.account.config.plugin.id, %error, "a piece may be sent twice after a restart");
+            }
+        }
+        Ok(last)
+    }
+
+    async fn one(&mut self, piece: &OutboundMessage) -> Result<SentRef, End> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            self.reachable().await?;
+            if self.underway.is_none() {
+                self.underway = Some(self.gateway.notices_underway.read().await);
+            }
+            let failed = match self.may().await {
+                May::No => return Err(End::Dropped),
+                May::Later => None,
+                May::Yes => match outbound::once(self.account, piece).await {
+                    Ok(sent) => {
+                        self.first(Ok(()));
+                        if self.has_arrived().await? {
+                            return Ok(sent);
+                        }
+                        Some(ChannelError::Disconnected("nobody has received it".to_owned()))
+                    }
+                    Err(ChannelError::Undeliverable(why)) => return Err(End::Refused(why)),
+                    Err(error) => Some(error),
+                },
+            };
+            let pause = match &failed {
+                None => ASK_AGAIN,
+                Some(ChannelError::RateLimited(asked)) => *asked,
+                Some(_) => {
+                    let longer = LONGEST_WAIT.min(wait * 2);
+                    std::mem::replace(&mut wait, longer)
+                }
+            };
+            if let Some(error) = failed {
+                info!(channel = self.account.config.plugin.id, account = %self.account.config.key.account, %error, seconds = pause.as_secs(), "message not taken yet: tried again");
+                self.first(Err(error.to_string()));
+            }
+            self.wait(Instant::now() + pause).await?;
+        }
+    }
+
+    /// True where the person has what was just sent.
+    async fn has_arrived(&self) -> Result<bool, End> {
+        let (channel, to) = (self.account.channel(), self.mail.to.conversation());
+        tokio::select! {
+            biased;
+            arrived = channel.arrived(&to) => Ok(arrived),
+            () = self.gateway.stop.cancelled() => Err(End::Stopped),
+        }
+    }
+
+    /// Waits until the channel can reach the person.
+    async fn reachable(&mut self) -> Result<(), End> {
+        loop {
+            let (channel, to) = (self.account.channel(), self.mail.to.conversation());
+            let mut ready = channel.ready(&to);
+            tokio::select! {
+                biased;
+                () = &mut ready => return Ok(()),
+                () = std::future::ready(()) => {}
+            }
+            self.underway = None;
+            self.first(Err("this person is not here now".to_owned()));
+            tokio::select! {
+                () = &mut ready => return Ok(()),
+                () = tokio::time::sleep(self.left()) => return Err(End::Late),
+                () = self.gateway.stop.cancelled() => return Err(End::Stopped),
+                changed = self.changes.changed() => {
+                    if changed.is_err() {
+                        return Err(End::Stopped);
+                    }
+                }
+            }
+            if matches!(self.may().await, May::No) {
+                return Err(End::Dropped);
+            }
+        }
+    }
+
+    /// Waits, unless the person may not read it any more meanwhile.
+    async fn wait(&mut self, until: Instant) -> Result<(), End> {
+        self.underway = None;
+        let left = self.left();
+        if left.is_zero() {
+            return Err(End::Late);
+        }
+        let until = until.min(Instant::now() + left);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return Ok(()),
+                () = self.gateway.stop.cancelled() => return Err(End::Stopped),
+                changed = self.changes.changed() => {
+                    if changed.is_err() {
+                        return Err(End::Stopped);
+                    }
+                }
+            }
+            if matches!(self.may().await, May::No) {
+                return Err(End::Dropped);
+            }
+        }
+    }
+
+    /// How long it may still take.
+    fn left(&self) -> Duration {
+        let waited = world::now().0.saturating_sub(self.mail.made);
+        GIVEN_UP_AFTER.saturating_sub(Duration::from_millis(waited))
+    }
+
+    async fn may(&self) -> May {
+        may(self.gateway, self.account, &self.mail).await
+    }
+
+    /// Nobody has got the code, so nobody shall use it.
+    async fn take_back(&self, code: &SetupId) {
+        let seat = hearer(self.gateway, self.account, &self.mail).ok().flatten();
+        let owner = seat.and_then(|hearer| Approver::in_chat(&hearer.seat?));
+        if let Some(owner) = owner {
+            let by = DeviceApprover::of(&owner, Listed::Nothing);
+            setup_message::lost(self.gateway, code, &by).await;
+        }
+    }
+}
+
+/// Asks the gate by the rules of this moment.
+fn hearer(
+    gateway: &Gateway,
+    account: &Running,
+    mail: &Mail,
+) -> Result<Option<gate::Hearer>, StoreError> {
+    let Some(sender) = mail.to.sender() else { return Ok(None) };
+    let (config, of_account) = (gateway.config(), account.rules());
+    let rules = Rules { account: &of_account, owners: &config.owners, store: &*gateway.store };
+    gate::hearer(rules, (&mail.to.conversation(), &sender, mail.to.link()), world::now())
+}
+
+/// True for a person who is let in, or who waits for a decision: what the channel has kept for them is theirs.
+pub(crate) fn may_read(gateway: &Gateway, account: &Running, person: &SenderId) -> bool {
+    let key = &account.config.key;
+    let (config, of_account) = (gateway.config(), account.rules());
+    let rules = Rules { account: &of_account, owners: &config.owners, store: &*gateway.store };
+    let to = Conversation::new(ChatId::new(person.as_str()), ChatKind::Direct);
+    let let_in = gate::hearer(rules, (&to, person, Link::Private), world::now());
+    let waits = || {
+        let waiting = gateway.store.waiting(&key.channel, world::now()).unwrap_or_default();
+        waiting.iter().any(|one| one.key == *key && one.sender == *person)
+    };
+    let_in.is_ok_and(|hearer| hearer.is_some()) || waits()
+}
+
+async fn may(gateway: &Arc<Gateway>, account: &Arc<Running>, mail: &Mail) -> May {
+    if !account.rules().enabled {
+        return May::Later;
+    }
+    let allowed = match &mail.only {
+        Only::Admitted => hearer(gateway, account, mail).map(|hearer| hearer.is_some()),
+        Only::Anybody => mail.to.sender().map_or(Ok(false), |sender| {
+            let standing = gateway.store.standing(&account.config.key, &sender, world::now());
+            standing.map(|standing| standing != Standing::Blocked)
+        }),
+        Only::Owner => hearer(gateway, account, mail)
+            .map(|hearer| hearer.is_some_and(|hearer| hearer.seat.is_some())),
+        Only::Waiting(request) => {
+            let (store, id) = (Arc::clone(&gateway.store), RequestId::from_text(request));
+            let channel = account.config.key.channel.clone();
+            blocking(move || {
+                Ok(store.waiting(&channel, world::now())?.iter().any(|one| one.id == id))
+            })
+            .await
+        }
+    };
+    match allowed {
+        Ok(true) => May::Yes,
+        Ok(false) => May::No,
+        Err(error) => {
+            debug!(channel = account.config.plugin.id, %error, "not sent yet");
+            May::Later
+        }
+    }
+}
