@@ -240,7 +240,9 @@ impl Visitor {
             let frame = self.any_frame().await;
             let is_message = frame["type"] == "message" && frame["from"] == "gateway";
             let id = frame["id"].as_str().unwrap_or_default();
-            if !is_message || self.known.insert(id.to_owned()) {
+            // A code is looked for wherever it is shown again.
+            let is_code = shown(&frame["body"]).contains("Pairing code: ");
+            if !is_message || self.known.insert(id.to_owned()) || is_code {
                 return frame;
             }
         }

@@ -1,3 +1,5 @@
+//! What is written is read again, in order, once, and without text that nobody needs.
+
 use openclaw_plugin_sdk::{
     ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId, ThreadId,
     UnixMs,
