@@ -384,7 +384,11 @@ async fn may(gateway: &Arc<Gateway>, account: &Arc<Running>, mail: &Mail) -> May
         return May::Later;
     }
     let allowed = match &mail.only {
-        Only::Admitted => hearer(gateway, account, mail).map(|hearer| hearer.is_some()),
+        Only::Admitted => match hearer(gateway, account, mail) {
+            // Who was let in by a decision that the disk has not taken whole yet hears of it after that.
+            Ok(None) if gateway.store.is_unfinished() => return May::Later,
+            hearer => hearer.map(|hearer| hearer.is_some()),
+        },
         Only::Anybody => mail.to.sender().map_or(Ok(false), |sender| {
             let standing = gateway.store.standing(&account.config.key, &sender, world::now());
             standing.map(|standing| standing != Standing::Blocked)

@@ -165,7 +165,7 @@ async fn send_as(
         request.parse_mode = mode;
         request.reply_parameters = draft.reply();
         request.message_thread_id = draft.topic;
-        return api.upload(&request, image.png.to_vec()).await;
+        return api.upload(&request, image.png.clone()).await;
     }
     let mut request = SendMessage::new(draft.chat.clone(), draft.written(mode));
     request.parse_mode = mode;

@@ -149,8 +149,8 @@ async fn a_decision_whose_files_the_disk_refuses_counts_and_every_answer_says_wh
     world.say("owner", &format!("/pairing approve {code}")).await;
     let told = [world.next(1001).await, world.next(1001).await].concat();
     assert!(told.contains("Approved") && told.contains("The last decision counts"), "{told}");
-    assert!(world.next(number("ann")).await.contains("access approved"), "the welcome goes out");
     world.say("ann", "and now?").await;
+    assert!(world.next(number("ann")).await.contains("access approved"), "the welcome goes out");
     assert!(
         world.next(number("ann")).await.contains("and now?"),
         "the next change has finished it"

@@ -100,16 +100,15 @@ async fn what_is_sent_while_nobody_is_there_waits_within_bounds() {
 }
 
 #[tokio::test]
-async fn a_message_to_a_thousand_absent_people_waits_and_to_one_more_does_not() {
+async fn a_message_to_one_absent_person_more_makes_room() {
     let desk = Desk::open().await;
-    let id = |number: u32| format!("web:{number:032x}");
-    for number in 0..1000 {
+    let (browser, id) = (desk.visitor().await, |number: u32| format!("web:{number:032x}"));
+    desk.send(&browser.id(), Text::plain("approved")).await.unwrap();
+    for number in 0..1001 {
         desk.send(&id(number), Text::plain("approved")).await.unwrap();
     }
-    let over = desk.send(&id(1000), Text::plain("approved")).await;
-    assert!(matches!(over, Err(ChannelError::Undeliverable(_))), "{over:?}");
-    // Who is known has his place.
-    desk.send(&id(7), Text::plain("and welcome")).await.unwrap();
+    let (_page, ready) = browser.connect().await;
+    assert!(texts(&ready).is_empty(), "the oldest made room: {ready}");
 }
 
 #[tokio::test]

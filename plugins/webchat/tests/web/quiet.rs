@@ -90,6 +90,7 @@ async fn a_quiet_page_is_pinged_and_stays_as_long_as_it_answers() {
     let pipe = Pipe::open();
     let mut page = pipe.page().await;
     let begun = Instant::now();
+    assert!(matches!(page.next().await, Some(Ok(Message::Ping(_)))), "has it what it was told?");
     for round in 1..=100 {
         // Reading the ping answers it.
         assert!(matches!(page.next().await, Some(Ok(Message::Ping(_)))));
