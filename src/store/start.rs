@@ -27,9 +27,9 @@ pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
     let state = &store.state;
     seal::seal_or_warn(state, now);
     let shared = [state.credentials(), state.devices(), state.nodes()];
-    let own = [state.access(), state.keys(), state.outbox(), state.held()];
+    let own = [state.access(), state.audit(), state.keys(), state.outbox(), state.held()];
     narrow(state.path());
-    for dir in shared.iter().chain(&own).chain([&state.audit()]) {
+    for dir in shared.iter().chain(&own) {
         narrow(dir);
     }
     shared.iter().try_for_each(|dir| clear_locks(dir))?;

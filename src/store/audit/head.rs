@@ -11,14 +11,17 @@ use std::{
 use openclaw_plugin_sdk::own_file;
 use serde::{Deserialize, Serialize};
 
+use super::hash;
 use crate::store::{
     StoreError,
     file::{Aside, sync_dir},
     io,
 };
 
-/// A head of so many bytes is written in place: a loss of power leaves the old one or the new one.
-const IN_PLACE: usize = 4_096;
+/// The head has two places in its file, of so many bytes, and is written into them in turn: whatever becomes of one
+/// write, the other place has the head before it.
+const PLACE: usize = 4_096;
+const BOTH: u64 = 2 * 4_096;
 
 /// What the head says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -57,16 +60,27 @@ pub(in crate::store) fn peek(path: &Path) -> Result<Seen, StoreError> {
     if text.is_empty() {
         return Ok(Seen::Nothing);
     }
-    // Only the first line counts: behind it may stand the end of a longer one.
-    let end = text.iter().position(|byte| *byte == b'\n');
-    let head = end.and_then(|end| serde_json::from_slice(&text[..end]).ok());
-    Ok(head.map_or(Seen::Unreadable, Seen::Head))
+    let places = [text.as_slice(), text.get(PLACE..).unwrap_or_default()];
+    let newest = places.into_iter().filter_map(read).max_by_key(|head| head.count);
+    Ok(newest.map_or(Seen::Unreadable, Seen::Head))
+}
+
+/// The head in one place: a line, and on the next one its hash. Behind the line of an older version nothing is sure.
+fn read(text: &[u8]) -> Option<Head> {
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    let (line, rest) = (&text[..end], &text[end + 1..]);
+    let sum = rest.get(..64).filter(|sum| sum.iter().all(u8::is_ascii_hexdigit));
+    if sum.is_some_and(|sum| hash(line).as_bytes() != sum) {
+        return None;
+    }
+    serde_json::from_slice(line).ok()
 }
 
 /// The file that it stands in.
 #[derive(Debug)]
 pub(super) struct HeadFile {
     path: PathBuf,
+    /// Where it has two places.
     file: Option<File>,
 }
 
@@ -76,29 +90,90 @@ impl HeadFile {
         Self { path, file: None }
     }
 
-    /// Writes what it says now: in place where it is short, and need not survive a loss of power, from which the
-    /// log tells it again; what a new file says (`is_news`) is not told again, and is durable on return.
+    /// Writes what it says now. It need not survive a loss of power, from which the log tells it again; what a new
+    /// file says (`is_news`) is not told again, and is durable on return.
     pub(super) fn write(&mut self, head: &Head, is_news: bool) -> Result<(), StoreError> {
         let path = &self.path;
         let failed = |error| io("write", path, error);
         let mut text = serde_json::to_vec(head).map_err(std::io::Error::other).map_err(failed)?;
+        let sum = hash(&text);
         text.push(b'\n');
-        if text.len() <= IN_PLACE && self.file.is_none() {
-            let opened = own_file::open_with(OpenOptions::new().read(true).write(true), path);
-            self.file = match opened {
-                Ok(file) => Some(file),
-                Err(error) if error.kind() == ErrorKind::NotFound => None,
-                Err(error) => return Err(failed(error)),
-            };
+        text.extend(sum.as_bytes());
+        text.push(b'\n');
+        let at = if head.count % 2 == 0 { 0 } else { PLACE };
+        let fits = text.len() <= PLACE;
+        if fits && self.file.is_none() {
+            self.file = with_places(path)?;
         }
-        let fits = self.file.as_ref().filter(|_| text.len() <= IN_PLACE);
-        let Some(file) = fits else {
+        let Some(file) = self.file.as_ref().filter(|_| fits) else {
             self.file = None;
+            if fits {
+                text.splice(0..0, std::iter::repeat_n(0, at));
+                text.resize(2 * PLACE, 0);
+            }
             Aside::write(path, &text, None)?.put()?;
             return path.parent().map_or(Ok(()), sync_dir);
         };
-        let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
-        file.write_all_at(&text, 0).and_then(|()| file.set_len(length)).map_err(failed)?;
+        file.write_all_at(&text, if at == 0 { 0 } else { BOTH / 2 }).map_err(failed)?;
         if is_news { file.sync_data().map_err(failed) } else { Ok(()) }
+    }
+}
+
+fn with_places(path: &Path) -> Result<Option<File>, StoreError> {
+    let failed = |error| io("write", path, error);
+    match own_file::open_with(OpenOptions::new().read(true).write(true), path) {
+        Ok(file) => {
+            let length = file.metadata().map_err(failed)?.len();
+            Ok((length == BOTH).then_some(file))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(path: &Path) -> Option<u64> {
+        match peek(path).unwrap() {
+            Seen::Head(head) => Some(head.count),
+            Seen::Nothing | Seen::Unreadable => None,
+        }
+    }
+
+    #[test]
+    fn case_127_a_head_whose_write_was_torn_is_the_one_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("head");
+        let mut file = HeadFile::at(path.clone());
+        for count in 0..5 {
+            let wrote = [(format!("{count}.json"), "x".repeat(200))].into();
+            let head = Head { count, hash: "h".repeat(64), wrote, own: None };
+            let before = std::fs::read(&path).unwrap_or_default();
+            file.write(&head, count == 2).unwrap();
+            assert_eq!(said(&path), Some(count));
+            let after = std::fs::read(&path).unwrap();
+            let changed: Vec<usize> =
+                (0..before.len()).filter(|at| before[*at] != after[*at]).collect();
+            for cut in changed.iter().step_by(17) {
+                let mut torn = after[..*cut].to_vec();
+                torn.extend(&before[*cut..]);
+                Aside::write(&path, &torn, None).unwrap().put().unwrap();
+                assert!(said(&path).is_some_and(|said| said + 1 >= count), "{count} {cut}");
+            }
+            Aside::write(&path, &after, None).unwrap().put().unwrap();
+            file = HeadFile::at(path.clone());
+        }
+        // One that is too long for its place.
+        let wrote = (0..100).map(|n| (format!("{n}.json"), "y".repeat(60))).collect();
+        file.write(&Head { count: 5, hash: String::new(), wrote, own: None }, false).unwrap();
+        assert_eq!(said(&path), Some(5));
+        file.write(&Head { count: 6, ..Head::default() }, false).unwrap();
+        assert_eq!(said(&path), Some(6));
+        // As an older version writes it.
+        let old = b"{\"count\":7,\"hash\":\"\"}\nrest of a longer one\n";
+        Aside::write(&path, old, None).unwrap().put().unwrap();
+        assert_eq!(said(&path), Some(7));
     }
 }

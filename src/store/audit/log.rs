@@ -13,7 +13,7 @@ use openclaw_plugin_sdk::{UnixMs, own_file};
 use super::{
     Line, NOTHING, hash,
     head::{self, Head, HeadFile, Seen},
-    rotated, seal,
+    rotated, seal, show,
 };
 use crate::{
     store::{
@@ -27,6 +27,8 @@ use crate::{
 
 /// A full log is put aside.
 pub(in crate::store) const ROTATE_AT: u64 = 8 * 1024 * 1024;
+/// A head is never further behind its log than this, but for an older copy.
+const MOST_BEHIND: usize = 10_000;
 /// No line is longer, by the bounds of its parts.
 const TAIL: u64 = 64 * 1024;
 
@@ -280,10 +282,23 @@ fn doubt(state: &StateDir, seen: &Seen, last: Option<&Last>) -> Option<Doubt> {
     if seq < count {
         return Some(of_log(format!("it ends with line {seq}; its head says {count}")));
     }
+    if seq > count + 1 && is_older(state, count, seq) {
+        return Some(of_head("it is older than its access log"));
+    }
     let is_other = seq == count && last.hash != head.hash;
     let is_strange = seq == count + 1 && last.line.prev != before;
     (is_other || is_strange)
         .then(|| of_log("its end is not the one that its head names".to_owned()))
+}
+
+/// What a loss of power takes from a head is little, and no news about files: that is durable before another line
+/// follows. A head without it is an older copy.
+fn is_older(state: &StateDir, count: u64, seq: u64) -> bool {
+    let behind = usize::try_from(seq - count).unwrap_or(usize::MAX);
+    let lines = if behind > MOST_BEHIND { Ok(Vec::new()) } else { show(state, behind) };
+    let lines = lines.unwrap_or_default();
+    let news = |line: &Line| line.seq > count && !line.made.is_empty();
+    lines.is_empty() || lines.iter().rev().skip(1).any(news)
 }
 
 /// The last line, where it is one behind the line of this number: it may be underway. Takes no lock.

@@ -418,3 +418,19 @@ fn verify_keeps_nobody_from_deciding_while_it_reads() {
     let took = start.elapsed();
     assert!(longest * 3 < took, "{longest:?} of {took:?}");
 }
+
+#[test]
+fn case_127_an_older_head_is_damage_where_it_lacks_news_about_files() {
+    let bed = bed();
+    let path = bed.store.state.access_head();
+    let before = std::fs::read(&path).unwrap();
+    bed.store.block(&by(), &at("default", "66"), &Owners::default(), NOW).unwrap();
+    let blocked = std::fs::read(&path).unwrap();
+    bed.approve("default", "7");
+    write(&path, &before);
+    assert!(stands_still(&bed));
+    // As a loss of power may leave it.
+    write(&path, &blocked);
+    bed.approve("default", "8");
+    assert!(open(bed.dir.path()).verify(NOW).unwrap().is_whole());
+}

@@ -158,10 +158,9 @@ fn case_126_what_is_written_just_now_is_no_damage() {
 /// As an older version left it: a head without digests, lines without them.
 fn older(bed: &Bed, head: Option<&[u8]>) {
     let path = bed.store.state.access_head();
-    let text = std::fs::read_to_string(&path).unwrap();
-    let mut said: serde_json::Value = serde_json::from_str(&text).unwrap();
-    said.as_object_mut().unwrap().remove("own");
-    let text = format!("{said}\n");
+    let audit::Seen::Head(said) = audit::peek(&path).unwrap() else { panic!("no head") };
+    let said = audit::Head { own: None, ..said };
+    let text = format!("{}\n", serde_json::to_string(&said).unwrap());
     write(&path, head.unwrap_or(text.as_bytes()));
 }
 

@@ -41,7 +41,7 @@ const TABLE: &[(&str, &str)] = &[
     ("settings/config-memory.json", "srrsrrr"),
     ("access/grants.json", "rrrrrrr"),
     ("audit/access.jsonl", "rrrrrrr"),
-    ("audit/head", "rrr?rrr"),
+    ("audit/head", "rrsrrrr"),
     ("credentials/gateway-token", "srrsrrr"),
     ("credentials/owners.json", "rrrrrrr"),
     ("credentials/webchat-allowFrom.json", "rrrsrrr"),
