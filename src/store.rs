@@ -138,6 +138,7 @@ pub struct Decide<'a> {
 /// What became of a decision.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "a request holds its code")]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and never kept")]
 pub enum Outcome {
     /// It is not what was shown any more, or its claim was not shown. Nothing was changed.
     Changed,

@@ -194,6 +194,7 @@ impl std::fmt::Debug for FirstMessage {
 /// What a knock led to.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "it holds a code")]
+#[expect(clippy::large_enum_variant, reason = "one at a time, and never kept")]
 pub enum Asked {
     /// He was let in after the gate had looked: judge him again.
     Approved,

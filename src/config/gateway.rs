@@ -322,11 +322,11 @@ fn limits(gateway: &Section<'_>) -> Option<Limits> {
 
 fn nodes(gateway: &Section<'_>) -> Option<Nodes> {
     let table = below(gateway, "nodes")?;
-    let mut nodes = Nodes::default();
-    nodes.shared = entries(&table, "shared", |text| {
+    let shared = entries(&table, "shared", |text| {
         DeviceId::parse(text.value.trim())
             .ok_or("has ids of nodes, as `openclaw nodes status --json` prints them")
     });
+    let mut nodes = Nodes { shared, ..Nodes::default() };
     if let Some(commands) = below(&table, "commands") {
         nodes.commands.allow = words(&commands, "allow").into_iter().collect();
         nodes.commands.deny = words(&commands, "deny").into_iter().collect();

@@ -64,10 +64,10 @@ impl Memory {
         let whole = self.lines.len();
         // What is cut within a line ends without a line's end.
         let least = if before.ended && !self.ended { whole.saturating_sub(1) } else { whole };
-        for kept in [whole, least] {
-            let last = kept.checked_sub(1).and_then(|at| self.lines.get(at));
-            let place = last.and_then(|last| before.lines.iter().position(|line| line == last));
-            let reaches = if kept == 0 { Some(0) } else { place.map(|at| at + 1) };
+        for length in [whole, least] {
+            let end = length.checked_sub(1).and_then(|at| self.lines.get(at));
+            let place = end.and_then(|end| before.lines.iter().position(|line| line == end));
+            let reaches = if length == 0 { Some(0) } else { place.map(|at| at + 1) };
             if reaches.is_some_and(|reaches| reaches < before.says) {
                 return Err(
                     "ends where more stood when it last held: it looks cut off; put the rest back, or, if that is \

@@ -131,7 +131,8 @@ pub fn private_addresses(own: &[IpAddr]) -> Vec<Ipv4Addr> {
     found
 }
 
-/// Where the port listens, IPv4 first. This machine's own programs reach it at 127.0.0.1 and at ::1, whatever is said.
+/// Where the port listens, IPv4 first. This machine's own programs reach it at `127.0.0.1` and at `::1`,
+/// whatever is said.
 pub fn listen_at(bind: Bind, own: &[IpAddr], container: bool) -> Result<Vec<IpAddr>, BindError> {
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const HERE_V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);

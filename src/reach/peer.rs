@@ -42,7 +42,7 @@ fn asked(_: SocketAddr, _: SocketAddr) -> Option<u32> {
     None
 }
 
-/// `SOCK_DIAG_BY_FAMILY`, as sock_diag(7) describes it.
+/// `SOCK_DIAG_BY_FAMILY`, as `sock_diag(7)` describes it.
 #[cfg(any(target_os = "linux", test))]
 const BY_FAMILY: u16 = 20;
 

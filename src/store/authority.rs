@@ -42,13 +42,12 @@ impl Relied {
 /// True while it is there.
 pub(super) fn holds(store: &FileStore, by: &Authority) -> Result<bool, StoreError> {
     match by {
-        Authority::Host => Ok(true),
+        // The caller that lets a device in by its code checks that the code is bound to it.
+        Authority::Host | Authority::Newcomer(Shown::SetupCode(_)) => Ok(true),
         Authority::Owner(owner) => {
             Ok(store.relied.now().owners.0.contains(owner) || store.owners()?.0.contains(owner))
         }
         Authority::Newcomer(Shown::Secret(mark)) => Ok(store.relied.is_present(mark)),
-        // Whoever lets a device in by its code looks whether the code is bound to it.
-        Authority::Newcomer(Shown::SetupCode(_)) => Ok(true),
         Authority::Newcomer(Shown::DeviceToken(_)) => Ok(false),
         Authority::Session(rights) => session(store, rights),
     }

@@ -111,9 +111,18 @@ impl<'a> Change<'a> {
         let now = meanwhile.map_or(now, |at| at.max(now));
         let (asides, held, made) = (Vec::new(), Vec::new(), BTreeMap::new());
         let (granted, renewed) = (None, Vec::new());
-        let (_relied, _lock) = (relied, lock);
-        let mut change =
-            Self { store, now, log, granted, renewed, made, asides, held, _relied, _lock };
+        let mut change = Self {
+            store,
+            now,
+            log,
+            granted,
+            renewed,
+            made,
+            asides,
+            held,
+            _relied: relied,
+            _lock: lock,
+        };
         if let Some(line) = change.log.unfinished().cloned() {
             change.made.clone_from(&line.made);
             effect::stage(&mut change, &line)?;

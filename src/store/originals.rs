@@ -13,8 +13,8 @@ use super::{
 use crate::device::token::TokenDigest;
 
 /// Puts digests in the place of tokens in a kept original.
-pub(super) fn scrub(path: &Path, name: &str) -> Result<(), StoreError> {
-    if !name.ends_with(".orig") {
+pub(super) fn scrub(path: &Path, _name: &str) -> Result<(), StoreError> {
+    if path.extension().is_none_or(|extension| extension != "orig") {
         return Ok(());
     }
     let bytes = own_file::read(path).map_err(|error| io("read", path, error))?;

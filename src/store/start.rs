@@ -93,7 +93,7 @@ fn narrow_file(path: &Path, _name: &str) -> Result<(), StoreError> {
     let Ok(meta) = path.symlink_metadata() else { return Ok(()) };
     // What others may write is told, and not made to look as if they never could.
     let is_trusted = Rights::of(&meta).trusted().is_ok();
-    if !is_ours || !meta.is_file() || meta.mode() & 0o077 == 0 || !is_trusted {
+    if !is_ours || !meta.is_file() || matches!(meta.mode() & 0o077, 0) || !is_trusted {
         return Ok(());
     }
     std::fs::set_permissions(path, Permissions::from_mode(0o600))

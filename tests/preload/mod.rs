@@ -66,7 +66,7 @@ pub(crate) fn points(trace: &Path, root: &Path) -> Vec<Point> {
     for (call, path) in text.lines().filter_map(|line| line.split_once(' ')) {
         let Some(path) = path.strip_prefix(&root) else { continue };
         let path = match path.split_once(".oc-") {
-            Some((target, rest)) if rest.ends_with(".tmp") => format!("{target}.oc-"),
+            Some((target, rest)) if rest.strip_suffix(".tmp").is_some() => format!("{target}.oc-"),
             _ => path.to_owned(),
         };
         let before = points.iter().filter(|point| point.call == call && point.path == path);

@@ -117,8 +117,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-slack-request-timestamp", stamp.parse().unwrap());
         headers.insert("x-slack-signature", signature.parse().unwrap());
-        let verified = verifier.verify(at([127, 0, 0, 1]), &headers, body, UnixMs(now * 1000));
-        verified.map_err(|status| status.as_u16())
+        let outcome = verifier.verify(at([127, 0, 0, 1]), &headers, body, UnixMs(now * 1000));
+        outcome.map_err(|status| status.as_u16())
     }
 
     #[test]

@@ -71,7 +71,7 @@ async fn an_app_that_is_switched_off_says_what_to_do() {
                 assert!(text.contains("app_token") || text.contains("Socket Mode"), "{text}");
             }
             Err(ChannelError::Contended(text)) if !stops => {
-                assert!(text.contains("other programs"), "{text}")
+                assert!(text.contains("other programs"), "{text}");
             }
             other => panic!("{reason}: {other:?}"),
         }

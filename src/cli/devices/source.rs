@@ -125,15 +125,15 @@ impl Source {
         if let Some(after) = after {
             params["cursor"] = after.into();
         }
-        let mut called = caller.call("device.pair.list", params);
-        if let Err(RemoteError::Refused(refused)) = &called
+        let mut answer = caller.call("device.pair.list", params);
+        if let Err(RemoteError::Refused(refused)) = &answer
             && refused.code == INVALID_REQUEST
             && after.is_none()
         {
             // A gateway of the field has no pages.
-            called = caller.call("device.pair.list", json!({}));
+            answer = caller.call("device.pair.list", json!({}));
         }
-        let error = match called {
+        let error = match answer {
             Ok(listed) => return Ok(listed),
             Err(error) => error,
         };

@@ -174,9 +174,11 @@ enum Deed<'a> {
 fn deed(about: &About, choice: Choice, asks: bool, later: Face) -> Option<Deed<'_>> {
     use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
     Some(match (about, choice) {
-        (About::Notice { .. }, _) => return None,
-        (_, Later) => Deed::Turn(later),
-        (About::Device { .. }, Back | Block | Deliver | Extend | ForGood | Hours(_))
+        (About::Device { .. } | About::Lapse { .. } | About::Sender { .. }, Later) => {
+            Deed::Turn(later)
+        }
+        (About::Notice { .. }, _)
+        | (About::Device { .. }, Back | Block | Deliver | Extend | ForGood | Hours(_))
         | (About::Lapse { .. }, Approve | Block | Deliver | Deny)
         | (About::Sender { .. }, Extend) => return None,
         (About::Lapse { .. } | About::Sender { .. }, Back) => Deed::Turn(Face::Ask),

@@ -100,7 +100,7 @@ impl HeadFile {
         text.push(b'\n');
         text.extend(sum.as_bytes());
         text.push(b'\n');
-        let at = if head.count % 2 == 0 { 0 } else { PLACE };
+        let at = if head.count.is_multiple_of(2) { 0 } else { PLACE };
         let fits = text.len() <= PLACE;
         if fits && self.file.is_none() {
             self.file = with_places(path)?;

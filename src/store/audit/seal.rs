@@ -141,22 +141,19 @@ fn write(path: &Path, mut replay: Replay, now: UnixMs) -> Result<Vec<u8>, StoreE
         }
         let at = line.as_ref().and_then(|line| world::from_iso(&line.at));
         let is_old = at.is_some_and(|at| now.0.saturating_sub(at.0) >= KEPT_MS);
-        match line.filter(|line| is_old && is_of_strangers(line)) {
-            Some(Line { seq, prev, .. }) => {
-                let follows = aged.as_ref().is_some_and(|aged| aged.to + 1 == seq);
-                if !follows && let Some(before) = aged.take() {
-                    put(&mut out, &Mark::Aged(before)).map_err(failed)?;
-                }
-                let aged =
-                    aged.get_or_insert(Aged { from: seq, to: seq, prev, hash: String::new() });
-                (aged.to, aged.hash) = last.clone();
+        let old = line.filter(|line| is_old && is_of_strangers(line));
+        if let Some(Line { seq, prev, .. }) = old {
+            let follows = aged.as_ref().is_some_and(|aged| aged.to + 1 == seq);
+            if !follows && let Some(before) = aged.take() {
+                put(&mut out, &Mark::Aged(before)).map_err(failed)?;
             }
-            None => {
-                if let Some(before) = aged.take() {
-                    put(&mut out, &Mark::Aged(before)).map_err(failed)?;
-                }
-                out.write_all(&bytes).and_then(|()| out.write_all(b"\n")).map_err(failed)?;
+            let aged = aged.get_or_insert(Aged { from: seq, to: seq, prev, hash: String::new() });
+            (aged.to, aged.hash) = last.clone();
+        } else {
+            if let Some(before) = aged.take() {
+                put(&mut out, &Mark::Aged(before)).map_err(failed)?;
             }
+            out.write_all(&bytes).and_then(|()| out.write_all(b"\n")).map_err(failed)?;
         }
     }
     if let Some(before) = aged.take() {

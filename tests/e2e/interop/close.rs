@@ -24,12 +24,11 @@ enum Does {
 /// A frame with a mask of zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
-    match u8::try_from(payload.len()) {
-        Ok(length @ 0..126) => bytes.push(0x80 | length),
-        _ => {
-            bytes.push(0xfe);
-            bytes.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
-        }
+    if let Ok(length @ 0..126) = u8::try_from(payload.len()) {
+        bytes.push(0x80 | length);
+    } else {
+        bytes.push(0xfe);
+        bytes.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
     }
     bytes.extend([0; 4]);
     bytes.extend(payload);

@@ -50,7 +50,7 @@ fn act(store: &FileStore, deed: &str) {
         "cancel" => assert_eq!(store.cancel_codes(&by, None, NOW).unwrap().len(), 1),
         "fetch" => assert!(matches!(redeems(store, 3, 3, NOW), Setup::Known(Ok(_), _))),
         "issue" => {
-            assert!(store.issue_tokens(&Authority::Host, &first, &fresh, NOW).unwrap().is_some())
+            assert!(store.issue_tokens(&Authority::Host, &first, &fresh, NOW).unwrap().is_some());
         }
         "mint" => drop(store.mint_code(&by, Profile::Full, &token(71), NOW).unwrap()),
         "reject" => {

@@ -178,7 +178,9 @@ fn case_126_without_the_list_of_removed_devices_no_device_is_known_or_admitted()
     let whole = std::fs::read(&path).unwrap();
     for changed in [None, Some("{}"), Some("")] {
         std::fs::remove_file(&path).unwrap();
-        changed.iter().for_each(|text| write(&path, text.as_bytes()));
+        if let Some(text) = changed {
+            write(&path, text.as_bytes());
+        }
         for store in [&bed.store, &bed.other()] {
             store.device(&device).unwrap_err();
             let wish = wish(1, operator(&[Scope::Read]));
