@@ -99,7 +99,7 @@ async fn case_109_each_purpose_has_a_key_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_cut_off_by_a_crash_is_given_once_more() {
-    let slow = OWNED.replace("[channels.telegram]", "[assistant]\nresponder = \"command\"\n[assistant.command]\nprogram = \"/bin/sh\"\nargs = [\"-c\", \"echo started >> $HOME/started; while [ ! -e $HOME/go ]; do sleep 0.05; done; echo here you are\"]\n[channels.telegram]\nallow_from = [\"4711\"]");
+    let slow = OWNED.replace("[channels.telegram]", "[assistant]\nresponder = \"command\"\n[assistant.command]\nprogram = \"/bin/sh\"\nargs = [\"-c\", \"echo started >> $HOME/started; while [ ! -e $HOME/go ] && [ -d $HOME ]; do sleep 0.05; done; echo here you are\"]\n[channels.telegram]\nallow_from = [\"4711\"]");
     let mut world = World::start(&slow).await;
     let home = world.home.state().parent().unwrap().to_owned();
     let guest = serde_json::json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });

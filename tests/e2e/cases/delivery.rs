@@ -20,7 +20,7 @@ fn with_guest() -> String {
 
 /// The assistant answers once `$HOME/go` is there.
 fn gated(config: &str) -> String {
-    let script = r#"read -r line; echo \"$line\" >> $HOME/asked; while [ ! -e $HOME/go ]; do sleep 0.02; done; echo \"$line\" | sed 's/.*text\":\"\\([^\"]*\\).*/answer to \\1/'"#;
+    let script = r#"read -r line; echo \"$line\" >> $HOME/asked; while [ ! -e $HOME/go ] && [ -d $HOME ]; do sleep 0.02; done; echo \"$line\" | sed 's/.*text\":\"\\([^\"]*\\).*/answer to \\1/'"#;
     format!(
         "{config}[assistant]\nresponder = \"command\"\n[assistant.command]\nprogram = \"/bin/sh\"\nargs = [\"-c\", \"\"\"{script}\"\"\"]\n"
     )

@@ -10,7 +10,7 @@ use crate::{fake_telegram::private, process::PATIENCE, world::World};
 
 /// A responder that notes in `$HOME/asked` what it is asked and when it ends, which is once `$HOME/go` is there.
 fn waiting(allow: &str) -> String {
-    let script = r#"read -r line; echo \"$line\" >> $HOME/asked; while [ ! -e $HOME/go ]; do sleep 0.02; done; echo end >> $HOME/asked; echo \"$line\" | sed 's/.*text\":\"\\([^\"]*\\).*/answer to \\1/'"#;
+    let script = r#"read -r line; echo \"$line\" >> $HOME/asked; while [ ! -e $HOME/go ] && [ -d $HOME ]; do sleep 0.02; done; echo end >> $HOME/asked; echo \"$line\" | sed 's/.*text\":\"\\([^\"]*\\).*/answer to \\1/'"#;
     let assistant = format!(
         "[assistant]\nresponder = \"command\"\n[assistant.command]\nprogram = \"/bin/sh\"\nargs = [\"-c\", \"\"\"{script}\"\"\"]\n"
     );
