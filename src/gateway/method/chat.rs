@@ -25,8 +25,12 @@ use crate::{
         Gateway,
         gate::NAME_LIMIT,
         sessions::{Event, Session},
+        watch::still_may,
     },
-    protocol::frame::Refused,
+    protocol::{
+        frame::Refused,
+        refusal::{CLOSE_INVALIDATED, invalidated},
+    },
     store::devices::Known,
     world,
 };
@@ -271,8 +275,8 @@ impl Told<'_> {
     }
 }
 
-/// Tells all of the speaker's operators, and those of its nodes that listen. Called with the book open, so that
-/// events go out in their order.
+/// Tells all of the speaker's operators, and those of its nodes that listen, while their rights are there: another
+/// process may have taken them. Called with the book open, so that events go out in their order.
 fn tell(gateway: &Gateway, speaker: &Speaker, told: &Told<'_>) {
     let sessions = match speaker {
         Speaker::Device(device) => gateway.sessions.of(device),
@@ -284,6 +288,10 @@ fn tell(gateway: &Gateway, speaker: &Speaker, told: &Told<'_>) {
     };
     let (mut old, mut new) = (None, None);
     for session in sessions {
+        if !still_may(gateway, &session) {
+            session.close(CLOSE_INVALIDATED, &invalidated("rights have changed"));
+            continue;
+        }
         let event = if session.protocol < 4 {
             old.get_or_insert_with(|| told.event(3))
         } else {

@@ -1,12 +1,23 @@
 //! What was taken away while a call, a connect or a message waited for the store's lock decides nothing any more.
 
-use std::{fs::File, time::Duration};
+use std::{
+    fs::File,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 use super::{OWNED, reload::changed, sockets};
 use crate::{
-    process::Home,
+    process::{Home, texts},
     wire::{Key, Wire},
     world::{World, number},
 };
@@ -139,4 +150,87 @@ async fn case_123_an_owner_who_was_removed_while_their_decision_waited_decides_n
     assert!(!world.home.read("credentials/telegram-default-allowFrom.json").contains("ann"));
     assert!(lines(&world.home).iter().all(|line| line["action"] != "approve"));
     world.stop();
+}
+
+/// The words of an answer that does not end, before and after the flag is set.
+const WORDS: [&str; 2] = ["soon", "late"];
+
+/// Says one word after the other, until nobody listens.
+async fn speak(mut stream: TcpStream, is_late: Arc<AtomicBool>) -> std::io::Result<()> {
+    let _asked = stream.read(&mut [0; 8 * 1024]).await?;
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n").await?;
+    loop {
+        let word = WORDS[usize::from(is_late.load(Ordering::SeqCst))];
+        let piece = json!({ "choices": [{ "delta": { "content": format!("{word} ") } }] });
+        stream.write_all(format!("data: {piece}\n\n").as_bytes()).await?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The configuration of an assistant that speaks like this.
+async fn endless(is_late: &Arc<AtomicBool>) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let is_late = Arc::clone(is_late);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(speak(stream, Arc::clone(&is_late)));
+        }
+    });
+    format!(
+        "[assistant]\nresponder = \"openai\"\n[assistant.openai]\nbase_url = \"http://{at}/v1\"\nmodel = \"m\"\n"
+    )
+}
+
+/// Asks, and waits until the answer flows.
+async fn answered(wire: &mut Wire) {
+    let params = json!({ "sessionKey": "main", "message": "go on", "idempotencyKey": "r" });
+    wire.call("chat.send", params).await.unwrap();
+    let event = wire.event("chat").await;
+    assert!(event.to_string().contains(WORDS[0]), "{event}");
+}
+
+/// Nothing comes any more but what was said before, and the end.
+async fn cut(wire: &mut Wire, what: &str) {
+    let closed = loop {
+        match wire.frame().await {
+            Ok(frame) => assert!(!frame.to_string().contains(WORDS[1]), "{what}: {frame}"),
+            Err(closed) => break closed,
+        }
+    };
+    assert_eq!(closed.0, 4001, "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_133_a_streaming_answer_to_a_device_ends_with_its_removal() {
+    let is_late = Arc::new(AtomicBool::new(false));
+    let (home, gateway) = sockets::gateway(&endless(&is_late).await);
+    let mut seeds = 20..;
+    let (door, away) = (home.state().join("run/gateway.sock"), home.state().join("run/away"));
+    for loss in ["remove", "revoke", "rotate"] {
+        let key = Key::new(seeds.next().unwrap());
+        let id = key.id();
+        let mut wire = device(gateway.port, &key).await;
+        is_late.store(false, Ordering::SeqCst);
+        answered(&mut wire).await;
+        // A command line that does not find the gateway changes the files itself.
+        std::fs::rename(&door, &away).unwrap();
+        let done = home.cli(&match loss {
+            "remove" => vec!["devices", loss, &id],
+            _ => vec!["devices", loss, "--device", &id, "--role", "operator"],
+        });
+        is_late.store(true, Ordering::SeqCst);
+        let (out, said) = texts(&done);
+        assert!(done.status.success() && said.contains("working on the files"), "{out}{said}");
+        cut(&mut wire, loss).await;
+        std::fs::rename(&away, &door).unwrap();
+    }
+    is_late.store(false, Ordering::SeqCst);
+    let mut wire = sockets::admin(&gateway).await;
+    answered(&mut wire).await;
+    let other = home.read("config.toml").replace(sockets::TOKEN, "another-token-of-the-gateway-01");
+    changed(&home, &other, "configuration reloaded").await;
+    is_late.store(true, Ordering::SeqCst);
+    cut(&mut wire, "another shared secret").await;
+    assert!(gateway.stop().success());
 }
