@@ -144,6 +144,20 @@ impl Running {
         written.await.map_err(io::Error::other)?
     }
 
+    /// What is switched off keeps no file open.
+    async fn keep_journal_open(&self, open: bool) {
+        if open {
+            return self.journal.wake();
+        }
+        let rested = self.written(|journal| {
+            journal.rest();
+            Ok(())
+        });
+        if let Err(error) = rested.await {
+            debug!(%error, "the journal of an account that is off stays open");
+        }
+    }
+
     fn login(&self) -> RwLockReadGuard<'_, Login> {
         self.login.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -296,6 +310,7 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
         turns.borrow_and_update();
         let state = if account.rules().enabled { State::Connecting } else { State::Disabled };
         account.status.enter(state.clone(), None);
+        account.keep_journal_open(state == State::Connecting).await;
         inbox.begin();
         let run = async {
             if state == State::Connecting {

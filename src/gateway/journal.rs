@@ -14,7 +14,10 @@ use std::{
     io::{self, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use openclaw_plugin_sdk::{ChatId, EventId, InboundMessage, SenderId, own_file};
@@ -42,12 +45,15 @@ pub(crate) struct Journal {
     tail: Mutex<Tail>,
     index: Mutex<Index>,
     first_start: bool,
+    /// The file is open only while a line is written.
+    resting: AtomicBool,
 }
 
 /// The end of the file.
 struct Tail {
     path: PathBuf,
-    file: Arc<File>,
+    /// `None` while it is closed.
+    file: Option<File>,
     length: u64,
     compact_at: u64,
     /// The last line may be a part of one.
@@ -97,10 +103,11 @@ impl Journal {
         if torn > 0 {
             warn!(file = %path.display(), lines = torn, "what cannot be read of it is left out");
         }
-        let file = Arc::new(appendable(&path)?);
+        let file = Some(appendable(&path)?);
         let (compact_at, spent) = (0, Vec::new());
         let tail = Tail { path, file, length: 0, compact_at, torn: false, spent };
-        let journal = Self { tail: Mutex::new(tail), index: Mutex::new(index), first_start };
+        let (tail, index, resting) = (Mutex::new(tail), Mutex::new(index), AtomicBool::new(false));
+        let journal = Self { tail, index, first_start, resting };
         journal.compact(&mut journal.tail())?;
         Ok(journal)
     }
@@ -221,15 +228,33 @@ impl Journal {
         overwritten
     }
 
+    /// Closes the file. Until [`Journal::wake`], each line that is still written opens it and closes it again.
+    pub(crate) fn rest(&self) {
+        self.resting.store(true, Ordering::Release);
+        self.tail().file = None;
+    }
+
+    /// From the next line on the file stays open. Never waits for the disk.
+    pub(crate) fn wake(&self) {
+        self.resting.store(false, Ordering::Release);
+    }
+
     fn append(&self, line: Line, durable: bool) -> io::Result<()> {
         let mut tail = self.tail();
-        if tail.length > tail.compact_at {
-            self.compact(&mut tail)?;
+        let written = self.put(&mut tail, &line, durable);
+        if self.resting.load(Ordering::Acquire) {
+            tail.file = None;
         }
-        let span = tail.write(&to_line(&line)?, durable)?;
-        let spent = self.index().apply(line, Some(span));
+        let spent = self.index().apply(line, Some(written?));
         tail.spent.extend(spent);
         Ok(())
+    }
+
+    fn put(&self, tail: &mut Tail, line: &Line, durable: bool) -> io::Result<Span> {
+        if tail.length > tail.compact_at || !tail.reopen()? {
+            self.compact(tail)?;
+        }
+        tail.write(&to_line(line)?, durable)
     }
 
     fn compact(&self, tail: &mut Tail) -> io::Result<()> {
@@ -241,7 +266,7 @@ impl Journal {
         file.sync_data()?;
         fs::rename(&aside, &tail.path)?;
         let length = bytes.len() as u64;
-        (tail.file, tail.length, tail.torn) = (Arc::new(file), length, false);
+        (tail.file, tail.length, tail.torn) = (Some(file), length, false);
         tail.compact_at = SMALL.max(2 * length);
         tail.spent.clear();
         // Nothing was written meanwhile: whoever writes holds the tail.
@@ -256,8 +281,19 @@ impl Journal {
 }
 
 impl Tail {
+    /// Opens the file where it is closed. False where it is not as long as it was left: then it is to be written anew.
+    fn reopen(&mut self) -> io::Result<bool> {
+        if self.file.is_none() {
+            let file = appendable(&self.path)?;
+            let is_whole = file.metadata()?.len() == self.length;
+            self.file = is_whole.then_some(file);
+        }
+        Ok(self.file.is_some())
+    }
+
     fn write(&mut self, line: &[u8], durable: bool) -> io::Result<Span> {
-        let mut file = &*self.file;
+        let closed = || io::Error::other("the journal is closed");
+        let mut file = self.file.as_ref().ok_or_else(closed)?;
         if self.torn {
             file.write_all(b"\n")?;
             (self.torn, self.length) = (false, self.length + 1);

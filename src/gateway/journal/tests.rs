@@ -177,11 +177,11 @@ fn half_a_line_does_not_spoil_the_next() {
     let (one, two) = (message("1", "hello"), message("2", "again"));
     let journal = Journal::open(path.clone()).unwrap();
     // The disk takes a part of the line, and then nothing.
-    (&*journal.tail().file).write_all(b"{\"is\":\"jo").unwrap();
-    journal.tail().file = Arc::new(File::open(&path).unwrap());
+    journal.tail().file.as_ref().unwrap().write_all(b"{\"is\":\"jo").unwrap();
+    journal.tail().file = Some(File::open(&path).unwrap());
     assert!(journal.take(&key_of(&one), &one).is_err());
     assert!(!journal.knows(&key_of(&one)));
-    journal.tail().file = Arc::new(appendable(&path).unwrap());
+    journal.tail().file = Some(appendable(&path).unwrap());
     journal.take(&key_of(&two), &two).unwrap();
     journal.finish(&key_of(&two)).unwrap();
     journal.tidy().unwrap();
@@ -266,4 +266,36 @@ fn a_file_is_compacted_when_it_is_twice_what_was_left() {
     assert!(fs::metadata(&path).unwrap().len() < 64 << 20);
     assert_eq!(Journal::open(path.clone()).unwrap().left_over().len(), 0);
     assert!(fs::metadata(&path).unwrap().len() < 1 << 20);
+}
+
+#[test]
+fn a_journal_that_rests_is_closed_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("j.jsonl");
+    let (one, two, three) = (message("1", "hello"), message("2", "again"), message("3", "more"));
+    let journal = Journal::open(path.clone()).unwrap();
+    let is_open = || journal.tail().file.is_some();
+    journal.take(&key_of(&one), &one).unwrap();
+    assert!(is_open());
+    journal.rest();
+    assert!(!is_open());
+    journal.take(&key_of(&two), &two).unwrap();
+    journal.tidy().unwrap();
+    assert!(!is_open(), "it was open for one line");
+    assert_eq!(texts(&Journal::open(path.clone()).unwrap()), ["hello", "again"]);
+
+    // What took its place meanwhile is written anew.
+    for other in [None, Some("not a line\n")] {
+        fs::remove_file(&path).unwrap();
+        if let Some(other) = other {
+            fs::write(&path, other).unwrap();
+        }
+        journal.see(&"seen".to_owned()).unwrap();
+        assert_eq!(texts(&Journal::open(path.clone()).unwrap()), ["hello", "again"]);
+    }
+    journal.wake();
+    journal.take(&key_of(&three), &three).unwrap();
+    assert!(is_open());
+    journal.finish(&key_of(&one)).unwrap();
+    assert_eq!(texts(&Journal::open(path).unwrap()), ["again", "more"]);
 }

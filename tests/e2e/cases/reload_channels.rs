@@ -1,5 +1,7 @@
 //! Channels are changed while the gateway runs: the one concerned begins anew, comes or goes, and no other notices.
 
+use std::{fmt::Write, fs, path::PathBuf};
+
 use serde_json::Value;
 
 use super::{OWNED, reload::changed};
@@ -175,5 +177,56 @@ async fn twenty_changes_end_in_the_last_one() {
     assert_eq!(page().await.unwrap().status(), 404);
     changed(&world.home, &with, RELOADED).await;
     assert_eq!(page().await.unwrap().status(), 200);
+    world.stop();
+}
+
+/// The journals that the gateway has open, each as often as it is open.
+fn open_journals(world: &World) -> Vec<PathBuf> {
+    let fds = format!("/proc/{}/fd", world.gateway.as_ref().unwrap().pid());
+    let open = fs::read_dir(fds).unwrap().filter_map(|fd| fs::read_link(fd.unwrap().path()).ok());
+    let is_journal = |file: &PathBuf| file.parent().is_some_and(|it| it.ends_with("inbox"));
+    let mut open: Vec<PathBuf> = open.filter(is_journal).collect();
+    open.sort();
+    open
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_that_went_keep_no_journal_open() {
+    let mut world = World::start(OWNED).await;
+    let (first, work) = (world.home.read("config.toml"), other().await);
+    let before = open_journals(&world);
+    assert!(!before.is_empty(), "the account that stays has its journal open");
+    let root = work.root();
+    for round in 0..3 {
+        let mut many = first.clone();
+        for n in 0..12 {
+            let token =
+                format!("{}:AAG-one-of-many-tokens-of-the-tests_01", 7_100_000 + round * 12 + n);
+            work.with(|state| state.tokens.insert(token.clone()));
+            write!(
+                many,
+                "[channels.telegram.accounts.guest{round}x{n}]\nbot_token = \"{token}\"\napi_root = \"{root}\"\n"
+            )
+            .unwrap();
+        }
+        changed(&world.home, &many, RELOADED).await;
+        assert_eq!(open_journals(&world).len(), before.len() + 12, "one for each account");
+        changed(&world.home, &first, RELOADED).await;
+        let closed = async {
+            while open_journals(&world) != before {
+                tokio::task::yield_now().await;
+            }
+        };
+        let closed = tokio::time::timeout(PATIENCE, closed).await;
+        assert!(closed.is_ok(), "round {round}: {:?}", open_journals(&world));
+    }
+
+    // One that comes back writes into its journal again.
+    let with = format!(
+        "{first}[channels.telegram.accounts.guest0x0]\nbot_token = \"{OTHER}\"\napi_root = \"{root}\"\n"
+    );
+    changed(&world.home, &with, RELOADED).await;
+    gets_a_code(&work, 5_000_004).await;
+    assert_eq!(open_journals(&world).len(), before.len() + 1);
     world.stop();
 }
