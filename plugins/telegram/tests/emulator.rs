@@ -75,7 +75,7 @@ async fn another_program_and_its_webhook_are_survived() {
         () = rival => unreachable!("it polls for ever"),
     };
     assert!(
-        matches!(&ended, Err(ChannelError::Disconnected(text)) if text.contains("another program")),
+        matches!(&ended, Err(ChannelError::Contended(text)) if text.contains("another program")),
         "{ended:?}"
     );
     let hooked = bench.platform.call("setWebhook", json!({ "url": "http://127.0.0.1:9/" })).await;

@@ -288,7 +288,7 @@ fn a_journal_that_rests_is_closed_and_loses_nothing() {
     for other in [None, Some("not a line\n")] {
         fs::remove_file(&path).unwrap();
         if let Some(other) = other {
-            fs::write(&path, other).unwrap();
+            File::create(&path).unwrap().write_all(other.as_bytes()).unwrap();
         }
         journal.see(&"seen".to_owned()).unwrap();
         assert_eq!(texts(&Journal::open(path.clone()).unwrap()), ["hello", "again"]);

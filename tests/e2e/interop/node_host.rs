@@ -134,7 +134,9 @@ async fn invokes(bed: &Bed, version: &str, here: &Cli, device: &str) {
             &["nodes", "invoke", "--node", "Cellar", "--command", "camera.snap"],
         )
         .await;
-    assert!(!done && said.contains("node command not allowed"), "{said}");
+    // April's asks for less than another device's node takes, whatever the command is.
+    let why = if version == FEBRUARY { "node command not allowed" } else { "operator.admin" };
+    assert!(!done && said.contains(why), "{said}");
 }
 
 /// A new token closes the node's socket, and it comes back by the secret; removed, it has to wait again.
