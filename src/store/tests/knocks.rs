@@ -53,3 +53,22 @@ fn no_more_wait_than_there_are_places_and_each_line_of_one_who_made_room_is_carr
     assert_eq!((count("request"), count("evict"), bed.waiting().len()), (12, 9, 3));
     assert!(bed.store.verify(NOW).unwrap().is_whole());
 }
+
+#[test]
+fn case_135_strangers_who_push_each_other_out_have_no_more_than_their_share_of_the_log() {
+    let bed = Bed::new();
+    let crowded = Places { max_pending: 1, when_full: WhenFull::EvictOldest };
+    let strangers = crate::store::strangers::LINES_AN_HOUR;
+    let ask = |n: usize| bed.store.ask(&knock("default", &n.to_string()), crowded, NOW).unwrap();
+    let told: Vec<_> = (0..strangers).map(ask).collect();
+    // The first has a free place; each of the next costs two lines.
+    let let_wait = told.iter().filter(|one| matches!(one, Asked::Opened { .. })).count();
+    assert_eq!((let_wait, bed.lines().len()), (strangers / 2 + 1, strangers + 1));
+    assert!(matches!(told.last(), Some(Asked::Full)), "the next ones are as many too many");
+    assert_eq!(bed.waiting(), [(strangers / 2).to_string()], "nobody is pushed out any more");
+    // A place that is free is for the next one, and there is a line for it.
+    let waiting = bed.store.waiting("telegram", NOW).unwrap().remove(0);
+    bed.decide(&waiting, Decision::Deny).unwrap();
+    opened(ask(strangers + 7));
+    assert_eq!(bed.actions().last().unwrap(), "request");
+}

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
 };
 
 use super::{OWNED, reload::changed, sockets};
@@ -167,19 +168,22 @@ async fn speak(mut stream: TcpStream, is_late: Arc<AtomicBool>) -> std::io::Resu
     }
 }
 
-/// The configuration of an assistant that speaks like this.
-async fn endless(is_late: &Arc<AtomicBool>) -> String {
+/// An assistant that speaks like this while the set is there, and its configuration.
+async fn endless(is_late: &Arc<AtomicBool>) -> (JoinSet<()>, String) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let at = listener.local_addr().unwrap();
     let is_late = Arc::clone(is_late);
-    tokio::spawn(async move {
+    let mut assistant = JoinSet::new();
+    assistant.spawn(async move {
+        let mut answers = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(speak(stream, Arc::clone(&is_late)));
+            answers.spawn(speak(stream, Arc::clone(&is_late)));
         }
     });
-    format!(
+    let config = format!(
         "[assistant]\nresponder = \"openai\"\n[assistant.openai]\nbase_url = \"http://{at}/v1\"\nmodel = \"m\"\n"
-    )
+    );
+    (assistant, config)
 }
 
 /// Asks, and waits until the answer flows.
@@ -204,7 +208,8 @@ async fn cut(wire: &mut Wire, what: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn case_133_a_streaming_answer_to_a_device_ends_with_its_removal() {
     let is_late = Arc::new(AtomicBool::new(false));
-    let (home, gateway) = sockets::gateway(&endless(&is_late).await);
+    let (_assistant, config) = endless(&is_late).await;
+    let (home, gateway) = sockets::gateway(&config);
     let mut seeds = 20..;
     let (door, away) = (home.state().join("run/gateway.sock"), home.state().join("run/away"));
     for loss in ["remove", "revoke", "rotate"] {
