@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     access::{
-        pairing::{Asked, Knock, LIFETIME_MS, PairingCode, PairingRequest, Places, WhenFull},
+        pairing::{Asked, Knock, LIFETIME_MS, PairingCode, PairingRequest, Places},
         records::Standing,
     },
     world,
@@ -169,23 +169,19 @@ fn together(
         let is_theirs = |old: &&PairingRequest| old.key == knock.key && old.sender == knock.sender;
         let before: Vec<_> = all.requests.iter().filter(is_theirs).cloned().collect();
         let draw = || world::random().map(PairingCode::from_random);
-        let kept = (places.when_full == WhenFull::EvictOldest).then(|| all.clone());
         let asked = all.ask(knock, (now, &world::iso(now)), *places, draw);
         let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
         let opened = opening(&asked, spent, now);
         let evicts = opened.len() > 1;
-        // Free places bound the lines of requests; where each request takes the place of another, nothing does.
-        if evicts && !spent && !store.strangers.may_write(opened.len()) {
-            all = kept.unwrap_or(all);
-            answers.push(Asked::Full);
-            continue;
-        }
         if spent || !opened.is_empty() || is_touched(&asked) {
             touched = true;
             // The message is there before the request that says so is seen by anybody.
             pairing::keep_first(&store.state, knock, &asked, &before)?;
         }
-        lines.extend(opened);
+        // Free places bound the lines of requests; where each request takes the place of another, nothing does.
+        if !evicts || spent || store.strangers.may_write(opened.len()) {
+            lines.extend(opened);
+        }
         answers.push(asked);
         if evicts {
             break;
