@@ -142,7 +142,7 @@ pub struct Decide<'a> {
 pub enum Outcome {
     /// It is not what was shown any more, or its claim was not shown. Nothing was changed.
     Changed,
-    /// Whoever the sender claims to be is let in no more. Nothing was changed.
+    /// The person the sender claims to be no longer has access. Nothing was changed.
     ClaimIsOver,
     /// Done and durable; the request as it was.
     Done(PairingRequest),

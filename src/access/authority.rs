@@ -12,7 +12,7 @@ use crate::device::{
 /// What a change of the store rests on.
 #[derive(Clone, Debug)]
 pub enum Authority {
-    /// Whoever may read and write the state folder decides about it.
+    /// A user who may read and write the state folder decides about it.
     Host,
     /// The seat of an owner, whom the configuration or the store names.
     Owner(Owner),

@@ -148,7 +148,7 @@ pub struct Choice<'a> {
 pub enum Decided {
     /// It is not what was shown, or its claim was not shown; nothing was changed.
     Changed,
-    /// Whoever the sender claims to be is let in no more; nothing was changed.
+    /// The person the sender claims to be no longer has access. Nothing was changed.
     ClaimIsOver,
     /// It is done and durable.
     Done(Waiting),

@@ -28,7 +28,7 @@ const QUEUE: usize = 64;
 #[derive(Default)]
 pub(crate) struct Conversations {
     state: Mutex<State>,
-    /// Somebody has opened a page.
+    /// A page was opened.
     joined: Notify,
 }
 
