@@ -1,4 +1,4 @@
-//! Who may talk: the rules. No clock, no dice, no disk; time and codes are passed in.
+//! Who has access: the rules. No clock, no dice, no disk; time and codes are passed in.
 
 pub mod allowlist;
 pub mod approver;
@@ -33,7 +33,7 @@ impl AccountKey {
     }
 }
 
-/// One id of a person: an account, and how he is called on it.
+/// One id of a person: an account, and the person's id on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Contact {
     /// Where.
@@ -104,20 +104,20 @@ pub enum Verdict {
     Pair,
 }
 
-/// Why somebody is admitted.
+/// Why a sender has access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ground {
-    /// An owner approved him.
+    /// An owner approved the sender.
     Approved,
     /// The configuration's list says `*`.
     Everyone,
-    /// The configuration lists him.
+    /// The configuration lists the sender.
     Listed,
-    /// He is an owner.
+    /// The sender is an owner.
     Owner,
 }
 
-/// Who is let in by what, for one account.
+/// The lists that give access to one account.
 #[derive(Clone, Copy, Debug)]
 pub struct Lists<'a> {
     /// What the configuration lists.
@@ -128,7 +128,7 @@ pub struct Lists<'a> {
     pub standing: Standing,
 }
 
-/// The one decision about a direct message. A block beats whatever lets somebody in, but for the owner's seat.
+/// The one decision about a direct message. A block beats every grant and list, but not ownership.
 pub fn judge(policy: DmPolicy, owner: bool, lists: Lists<'_>, sender: &SenderId) -> Verdict {
     let Lists { listed, approved, standing } = lists;
     if policy == DmPolicy::Disabled {

@@ -35,7 +35,7 @@ use self::{
 };
 use crate::store::UNFINISHED;
 
-/// A chat gateway that lets in nobody whom its owner has not approved.
+/// A chat gateway for people that its owner has approved.
 #[derive(Debug, Parser)]
 #[command(name = "openclaw", version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
@@ -141,7 +141,7 @@ fn in_small(args: Vec<OsString>) -> Vec<OsString> {
 fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     let host = Host::of_process(cli.config);
     let is_stateless = matches!(cli.command, Command::Plugins(_) | Command::Completions(_));
-    // A gateway runs as the user who starts it; everything else works on the files of whoever runs it.
+    // A gateway runs as the user who starts it; everything else acts as the owner of its state folder.
     if !is_stateless && !matches!(&cli.command, Command::Gateway(gateway) if gateway.serves()) {
         host.act_as_owner()?;
     }

@@ -177,16 +177,16 @@ pub struct Pairing {
     pub message: Template,
     /// Whether a stranger is answered.
     pub reply: Reply,
-    /// Whether somebody approved in a chat is told.
+    /// Whether a person who is approved in a chat is told.
     pub notify_on_approval: bool,
-    /// The first message of a stranger is kept until he is decided about.
+    /// The first message of a stranger is kept until the decision.
     pub hold_first_message: bool,
 }
 
 /// Whether a stranger is answered (`pairing.reply`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reply {
-    /// With his code.
+    /// With a code.
     #[default]
     Code,
     /// Not at all; the owner is told.
@@ -279,7 +279,7 @@ impl Config {
 }
 
 impl Source<'_> {
-    /// The file that somebody named, and by what.
+    /// The file that was named, and by what.
     fn named(&self) -> Option<(&'static str, PathBuf)> {
         if let Some(path) = self.flag {
             return Some(("--config", path.to_owned()));
@@ -300,7 +300,7 @@ impl Source<'_> {
             Ok(bytes) => Ok((path, Some(bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.named() {
                 Some((named_by, path)) => Err(ConfigError::Missing { named_by, path }),
-                // A link that leads nowhere is a file that somebody meant.
+                // A link that leads nowhere means a file that is missing.
                 None if path.is_symlink() => Err(ConfigError::Unreadable { path, source: error }),
                 None => Ok((path, None)),
             },

@@ -1,4 +1,4 @@
-//! What decides about somebody's direct messages now: the rule, and where it stands.
+//! What decides about a sender's direct messages now: the rule, and where it stands.
 
 use openclaw_plugin_sdk::{ChatId, SenderId, UnixMs, neutral};
 
@@ -11,21 +11,21 @@ use crate::{
     world,
 };
 
-/// Whom it is about, and what it is explained by.
+/// The sender in question, and what the explanation is based on.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The folder of the store's files.
     pub state: &'a StateDir,
-    /// Whom.
+    /// The sender.
     pub contact: &'a Contact,
 }
 
 /// What decides, as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// Whom it is about: `telegram:4711`.
+    /// The sender or group: `telegram:4711`.
     pub who: String,
     /// `admitted`, `asks for a code`, `ignored`.
     pub verdict: &'static str,
@@ -51,7 +51,7 @@ impl Explanation {
     }
 }
 
-/// Explains the verdict about a direct message of somebody, as the gate would give it now.
+/// Explains the verdict about a direct message of a sender, as the gate would give it now.
 pub fn explain(
     store: &dyn Store,
     asked: Asked<'_>,
@@ -125,22 +125,22 @@ pub fn explain_group(
     let heard =
         if groups.require_mention { "admitted when the bot is mentioned" } else { "admitted" };
     let Some(sender) = sender else {
-        let rule = if open { "everybody in it is heard" } else { "the listed senders are heard" };
+        let rule = if open { "everyone in it is heard" } else { "the listed senders are heard" };
         return Ok(said(heard, rule, if open { "group_policy" } else { "group_allow_from" }));
     };
     let owner =
         config.owners.names(&key.channel, sender) || store.owners()?.names(&key.channel, sender);
     if !owner && store.standing(key, sender, now)? == Standing::Blocked {
-        return Ok(said("ignored", "they are blocked", ""));
+        return Ok(said("ignored", "the sender is blocked", ""));
     }
     Ok(if open {
-        said(heard, "everybody in it is heard", "group_policy")
+        said(heard, "everyone in it is heard", "group_policy")
     } else if groups.senders.admits(sender) {
-        said(heard, "the configuration lists them", "group_allow_from")
+        said(heard, "the configuration lists the sender", "group_allow_from")
     } else {
         said(
             "ignored",
-            "they are not listed; an approval counts in direct chats only",
+            "the sender is not listed; an approval counts in direct chats only",
             "group_allow_from",
         )
     })
@@ -164,41 +164,46 @@ fn because(
             } else {
                 Some(state.owners().display().to_string())
             };
-            ("he is an owner".to_owned(), place)
+            ("the sender is an owner".to_owned(), place)
         }
         Verdict::Admit(Ground::Listed | Ground::Everyone) => {
             let place = config.admits(key, sender);
             let place = place.map(|place| format!("{}:{}", place.file.display(), place.line));
             let everyone = verdict == Verdict::Admit(Ground::Everyone);
-            let rule =
-                if everyone { "`*` lets everyone in" } else { "the configuration lists him" };
+            let rule = if everyone {
+                "`*` gives everyone access"
+            } else {
+                "the configuration lists the sender"
+            };
             (rule.to_owned(), place)
         }
         Verdict::Admit(Ground::Approved) => match records.grant(key, sender) {
             Some(grant) if standing == Standing::Granted => {
-                let end = grant
-                    .ends(now)
-                    .map_or("for good".to_owned(), |until| format!("until {}", world::iso(until)));
+                let end = grant.ends(now).map_or("permanently".to_owned(), |until| {
+                    format!("until {}", world::iso(until))
+                });
                 let since = world::iso(grant.since);
-                (format!("{} let him in {end}, on {since}", grant.by), Some(records_at))
+                (format!("{} approved the sender {end}, on {since}", grant.by), Some(records_at))
             }
             _ => {
                 let files = state.allowlists(key);
                 let place = files.first().map(|file| format!("{}: {sender}", file.display()));
-                ("an owner approved him".to_owned(), place)
+                ("an owner approved the sender".to_owned(), place)
             }
         },
         Verdict::Ignore if standing == Standing::Blocked => {
             let blocks = &records.records().blocks;
             let block = blocks.iter().find(|b| b.channel == key.channel && b.sender == *sender);
-            let by = block
-                .map(|block| format!("{} blocked him on {}", block.by, world::iso(block.since)));
-            (by.unwrap_or_else(|| "he is blocked".to_owned()), Some(records_at))
+            let by = block.map(|block| {
+                format!("{} blocked the sender on {}", block.by, world::iso(block.since))
+            });
+            (by.unwrap_or_else(|| "the sender is blocked".to_owned()), Some(records_at))
         }
         Verdict::Ignore => {
-            let rule = format!("he is not listed, and the policy `{policy}` lets nobody ask");
+            let rule =
+                format!("the sender is not listed, and with the policy `{policy}` nobody can ask");
             (rule, None)
         }
-        Verdict::Pair => ("nobody has let him in".to_owned(), None),
+        Verdict::Pair => ("nobody has approved the sender".to_owned(), None),
     })
 }

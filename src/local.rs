@@ -123,7 +123,7 @@ impl Client {
         Self::connect(&door::find(state)?)
     }
 
-    /// Connects. Waits for nothing: whoever listens has accepted.
+    /// Connects. Waits for nothing: the kernel accepts for the listener.
     pub fn connect(socket: &Path) -> Result<Self, LocalError> {
         let unreachable = |source| LocalError::Unreachable { socket: socket.to_owned(), source };
         let stream = UnixStream::connect(socket).map_err(unreachable)?;
@@ -149,7 +149,7 @@ impl Client {
         self.call(OUTBOX, None)
     }
 
-    /// Asks it to tell a sender that he is approved.
+    /// Asks it to tell a sender of the approval.
     pub fn notify(&mut self, notify: &Notify) -> Result<(), LocalError> {
         let params = serde_json::to_value(notify).map_err(|error| unreadable(&error))?;
         self.call::<Value>(PAIRING_NOTIFY, Some(params)).map(drop)

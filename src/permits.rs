@@ -22,16 +22,16 @@ use crate::{
 /// A note is cut to so many characters.
 pub const NOTE: usize = 80;
 
-/// What is to become of a permission.
+/// A change of a permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// He is not heard any more.
+    /// Messages of the sender are ignored from now on.
     Block,
     /// Another end for a grant that ends; none for good.
     Extend(Option<Duration>),
     /// A note, or none.
     Rename(Option<String>),
-    /// His grants go.
+    /// The grants go.
     Revoke,
     /// The block goes.
     Unblock,
@@ -68,7 +68,7 @@ pub fn contact(text: &str) -> Result<Contact, String> {
     Ok(Contact { sender, ..contact })
 }
 
-/// Reads the id of somebody on a channel.
+/// Reads the id of a sender on a channel.
 pub fn sender(channel: &str, id: &str) -> Result<SenderId, String> {
     let plugin = registry::pairing_channels().find(|plugin| plugin.id == channel);
     let plugin = plugin.ok_or_else(|| unknown_channel(channel))?;
@@ -137,7 +137,7 @@ pub fn keys(config: &Config, channel: &str) -> Result<Vec<AccountKey>, String> {
     Ok(keys)
 }
 
-/// Everybody whom the store lets in or keeps out, the blocked last.
+/// Everyone with a grant or a block in the store, the blocked last.
 pub fn all(
     store: &dyn Store,
     channel: Option<&str>,
@@ -189,27 +189,38 @@ pub fn all(
     Ok(let_in.chain(kept_out).collect())
 }
 
-/// Changes somebody's permission.
+/// The person who decided, for a reader: `you`, `you at the console`, `uid:1000 on this machine`.
+pub fn decider(actor: &str, reader: &str) -> String {
+    let who = if actor == reader { "you" } else { actor };
+    let channel = actor.split(':').next().unwrap_or_default();
+    let console = registry::channel(channel).is_some_and(|plugin| plugin.abilities.console);
+    match channel {
+        "uid" => format!("{who} on this machine"),
+        _ if console => format!("{who} at the console"),
+        _ => who.to_owned(),
+    }
+}
+
+/// Changes a sender's permission.
 pub fn change(
     store: &dyn Store,
     config: &Config,
     (by, who, wish): (&Approver, &Contact, &Wish),
     now: UnixMs,
 ) -> Result<PermitChanged, StoreError> {
-    let done = |whom: Vec<Contact>, still: Option<String>| {
-        if whom.is_empty() {
+    let done = |ids: Vec<Contact>, still: Option<String>| {
+        if ids.is_empty() {
             return PermitChanged::Nothing { still };
         }
-        PermitChanged::Done { whom: whom.iter().map(ToString::to_string).collect(), still }
+        PermitChanged::Done { ids: ids.iter().map(ToString::to_string).collect(), still }
     };
     let one = |changed: bool| if changed { vec![who.clone()] } else { Vec::new() };
     Ok(match wish {
         Wish::Block => match store.block(by, who, &config.owners, now)? {
             Blocked::Already => PermitChanged::Nothing { still: None },
-            Blocked::Done(whom) => {
-                let mut whom: Vec<Contact> = whom;
-                whom.dedup_by(|a, b| a.key.channel == b.key.channel && a.sender == b.sender);
-                done(whom, None)
+            Blocked::Done(mut ids) => {
+                ids.dedup_by(|a, b| a.key.channel == b.key.channel && a.sender == b.sender);
+                done(ids, None)
             }
             Blocked::Owner => PermitChanged::Owner,
         },
@@ -220,26 +231,26 @@ pub fn change(
         }
         Wish::Rename(note) => done(one(store.annotate(by, who, note.as_deref(), now)?), None),
         Wish::Revoke => {
-            let whom = store.revoke(by, who, now)?;
-            done(whom, still(store, config, who)?)
+            let ids = store.revoke(by, who, now)?;
+            done(ids, still(store, config, who)?)
         }
         Wish::Unblock => done(store.unblock(by, who, now)?, None),
     })
 }
 
-/// What lets somebody in whatever the store says: the configuration, or the owner's seat.
+/// What gives a sender access without the store: the configuration, or ownership.
 fn still(store: &dyn Store, config: &Config, who: &Contact) -> Result<Option<String>, StoreError> {
     let Contact { key, sender } = who;
     if config.owners.names(&key.channel, sender) || store.owners()?.names(&key.channel, sender) {
-        return Ok(Some("he is an owner".to_owned()));
+        return Ok(Some("as an owner".to_owned()));
     }
     let place = config.admits(key, sender);
     Ok(place.map(|place| format!("{}:{}", place.file.display(), place.line)))
 }
 
-/// A line of the access log for a person: when, who did what, to whom.
+/// A line of the access log for a reader: when, who did what, and to which sender.
 pub fn spoken(line: &Line) -> String {
-    let whom = match (&line.channel, &line.subject) {
+    let subject = match (&line.channel, &line.subject) {
         (Some(channel), Some(subject)) => format!(" {channel}:{subject}"),
         (None, Some(subject)) => format!(" {subject}"),
         _ => String::new(),
@@ -248,7 +259,7 @@ pub fn spoken(line: &Line) -> String {
     let with = line.with.as_ref().map(|with| format!(" as {with}")).unwrap_or_default();
     neutral(
         &format!(
-            "{} {}{whom}{with}{until} by {} ({})",
+            "{} {}{subject}{with}{until} by {} ({})",
             line.at, line.action, line.actor, line.surface
         ),
         300,

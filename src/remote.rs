@@ -48,7 +48,7 @@ pub enum RemoteError {
     #[error(transparent)]
     Address(#[from] AddressError),
     /// It hung up.
-    #[error("the gateway hung up{}", closing(*.code, .reason))]
+    #[error("the gateway closed the connection{}", closing(*.code, .reason))]
     Closed {
         /// Its close code, where it sent one.
         code: Option<u16>,
@@ -64,9 +64,7 @@ pub enum RemoteError {
         pinned: bool,
     },
     /// What listens on this machine's port has not proven to be its gateway.
-    #[error(
-        "another program listens at {at}, and not this machine's gateway; nothing was shown to it"
-    )]
+    #[error("another program listens at {at}, and not this machine's gateway; no secret was sent")]
     Foreign {
         /// Where.
         at: String,
@@ -87,9 +85,7 @@ pub enum RemoteError {
     #[error("{}", .0.message)]
     NotLetIn(Box<Refused>),
     /// It has not proven the key that was proven there before.
-    #[error(
-        "{at} has not proven the key of the gateway that was there before; nothing was shown to it"
-    )]
+    #[error("{at} has not proven the key of the gateway that was there before; no secret was sent")]
     OtherKey {
         /// Where.
         at: String,
@@ -116,15 +112,13 @@ pub enum RemoteError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The token that it once gave is good for nothing any more.
-    #[error("{at} does not take the token any more that it gave this machine")]
+    #[error("{at} no longer accepts the token that it gave this machine")]
     TokenOver {
         /// Where.
         at: String,
     },
     /// It has a token of that gateway, and nothing says that it still is that one.
-    #[error(
-        "{at} is not encrypted and has never proven a key, so the token that it once gave is not shown there"
-    )]
+    #[error("{at} is not encrypted and has never proven a key, so its token is not sent there")]
     Unproven {
         /// Where.
         at: String,
@@ -138,7 +132,7 @@ pub enum RemoteError {
         why: String,
     },
     /// It is no gateway, or a broken one.
-    #[error("{at} does not speak as a gateway: {why}")]
+    #[error("{at} does not answer like a gateway: {why}")]
     Unreadable {
         /// Where.
         at: String,
@@ -169,7 +163,7 @@ impl RemoteError {
         }
     }
 
-    /// True where this machine waits for somebody's approval.
+    /// True where this machine waits for an approval.
     pub fn is_waiting(&self) -> bool {
         let said = |refused: &Refused| refused.message.contains("pairing required");
         match self {

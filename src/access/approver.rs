@@ -10,7 +10,7 @@ use crate::device::{
     role::{Role, Scope, Scopes},
 };
 
-/// Somebody who may decide, and where he does it. Made from the owner's seat, on this host, or from an
+/// A person who may decide, and where they do it. Made from an owner in a chat, on this host, or from an
 /// operator's session that holds `operator.pairing`, and from nothing else (`case_023`).
 ///
 /// ```
@@ -59,12 +59,12 @@ pub struct Approver {
     authority: Authority,
 }
 
-/// What somebody at a socket holds.
+/// What an operator at a socket holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// His scopes.
+    /// The operator's scopes.
     pub scopes: Scopes,
-    /// The device that his token stands for; nobody where he showed the shared secret.
+    /// The device of the token; `None` where the operator showed the shared secret.
     pub device: Option<DeviceId>,
 }
 
@@ -73,7 +73,7 @@ pub struct Session {
 pub enum Surface {
     /// In a chat, by an owner.
     Chat,
-    /// By a command on this host, by whoever may read and write the state folder.
+    /// By a command on this host, by a user who may read and write the state folder.
     Cli,
     /// Over the gateway's socket, by an operator who holds `operator.pairing`.
     Socket(Session),
@@ -105,7 +105,7 @@ impl Approver {
         Self { surface: Surface::Cli, actor: format!("uid:{user}"), authority }
     }
 
-    /// Whoever sits at a socket; `None` for a node, and for an operator without `operator.pairing`.
+    /// The operator at a socket; `None` for a node, and for an operator without `operator.pairing`.
     /// `actor` is how the access log names the caller.
     pub fn over_socket(rights: &Rights, actor: &str) -> Option<Self> {
         let may = rights.role == Role::Operator && rights.scopes.allow(Scope::Pairing);
@@ -127,7 +127,7 @@ impl Approver {
         &self.authority
     }
 
-    /// Who, as the access log names him.
+    /// The name of the approver in the access log.
     pub fn actor(&self) -> &str {
         &self.actor
     }

@@ -14,7 +14,7 @@ use crate::device::{
 pub enum Authority {
     /// A user who may read and write the state folder decides about it.
     Host,
-    /// The seat of an owner, whom the configuration or the store names.
+    /// The ownership of an owner that the configuration or the store names.
     Owner(Owner),
     /// What a new device has shown when it connected; it has no rights yet.
     Newcomer(Shown),
@@ -106,7 +106,7 @@ pub struct Grounds {
 
 #[cfg(test)]
 impl Rights {
-    /// Of a device with its token, or of whoever has shown the shared secret where there is none.
+    /// Of a device with its token; without a device, of an operator with the shared secret.
     pub(crate) fn of_test(role: Role, scopes: Scopes, device: Option<DeviceId>) -> Self {
         let shown = match &device {
             Some(_) => Shown::DeviceToken(TokenDigest::of("a token")),

@@ -1,4 +1,4 @@
-//! Claiming the owner's seat with a one-time code that only the host prints.
+//! Claiming ownership with a one-time code that only the host prints.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub const LIFETIME_MS: u64 = 600_000;
 pub const WRONG_TRIES: u32 = 5;
 /// For this long at first, and twice as long after each further wrong try.
 const FIRST_SILENCE_MS: u64 = 60_000;
-/// Longer than this nobody is silenced; whoever has not tried for so long has not tried.
+/// Nobody is silenced longer than this; a try that is this old no longer counts.
 pub const LONGEST_SILENCE_MS: u64 = 3_600_000;
 
 const LENGTH: usize = 12;
@@ -38,7 +38,7 @@ impl ClaimCode {
         Self::read(plain.as_bytes())
     }
 
-    /// Every code that somebody may read out of a text: what stands between its letters and digits does not count.
+    /// Every code that a reader may find in a text: what stands between its letters and digits does not count.
     pub fn all_in(text: &str) -> impl Iterator<Item = Self> {
         let plain: Vec<u8> = text
             .chars()
@@ -157,7 +157,7 @@ mod tests {
             assert!(!tries.count(&key, "7", UnixMs(over)), "it was said before");
             now = over;
         }
-        // After an hour without a try that was his first.
+        // After an hour without a try, that one counts as the first.
         assert!(!tries.silenced(&key, "7", UnixMs(now)));
     }
 

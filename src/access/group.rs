@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_sender_is_heard_when_he_mentions_us() {
+    fn a_listed_sender_is_heard_when_mentioning_us() {
         let rules = rules(GroupPolicy::Allowlist, &["7"]);
         assert!(ask(&rules, "-1", "7", true));
         assert!(!ask(&rules, "-1", "7", false));

@@ -46,7 +46,7 @@ pub struct Writer<'a> {
     pub console: bool,
 }
 
-/// The owner's seat, taken by one person for one event. Only [`recognise`] gives it out (`case_023`).
+/// Proof that an owner caused one event. Only [`recognise`] gives it out (`case_023`).
 ///
 /// ```
 /// use openclaw::access::owner::{Owner, Seat};
@@ -81,7 +81,7 @@ impl Seat {
         if self.console { Authority::Host } else { Authority::Owner(self.owner.clone()) }
     }
 
-    /// The account he wrote to.
+    /// The account that the owner wrote to.
     pub fn account(&self) -> &AccountId {
         &self.account
     }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_is_one_on_his_channel_only() {
+    fn an_owner_is_one_on_the_named_channel_only() {
         assert!(seat(&owners(&["7"]), "telegram", "7", Link::Private).is_some());
         assert!(seat(&owners(&["7"]), "webchat", "7", Link::Private).is_none());
         assert!(seat(&owners(&["7"]), "telegram", "77", Link::Private).is_none());

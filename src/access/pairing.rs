@@ -62,8 +62,8 @@ impl RequestId {
     }
 }
 
-/// A stranger who waits for the owner's decision. Never changed once made, but for when he was last seen
-/// and the later name beside the first.
+/// A stranger who waits for the owner's decision. It never changes, except for the time of the last message
+/// and a later name beside the first.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "it holds a code")]
 pub struct PairingRequest {
@@ -77,13 +77,13 @@ pub struct PairingRequest {
     pub code: PairingCode,
     /// When it was opened.
     pub created_at: UnixMs,
-    /// When he last wrote, to the minute.
+    /// When the sender last wrote, to the minute.
     pub last_seen_at: UnixMs,
     /// What the field's files keep beside the id: `username`, `firstName`, `name`. Not neutralised.
     pub meta: BTreeMap<String, String>,
-    /// A name he gave after the request was opened. Shown, and decides nothing.
+    /// A name that the sender gave after the request was opened. Shown, and decides nothing.
     pub later_name: Option<String>,
-    /// Whom he says to be, by a link that this person gave him. An approval joins the two.
+    /// The person that the sender claims to be, by a link of that person. An approval joins the two.
     pub claims: Option<Box<Contact>>,
     /// How many characters the first message has that is held for the sender.
     pub held: Option<usize>,
@@ -121,7 +121,7 @@ pub fn display_name(meta: &BTreeMap<String, String>) -> Option<String> {
     get("username").or_else(|| get("tag")).map(str::to_owned)
 }
 
-/// A person the owner has denied: no new code until the hour of his request is over.
+/// A person the owner has denied: no new code until the hour of the request is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// Where.
@@ -144,7 +144,7 @@ impl Denial {
 pub enum WhenFull {
     /// The oldest request makes room.
     EvictOldest,
-    /// He is ignored.
+    /// The new sender is ignored.
     #[default]
     Ignore,
 }
@@ -158,25 +158,25 @@ pub struct Places {
     pub when_full: WhenFull,
 }
 
-/// Somebody knocks.
+/// A stranger asks for access.
 #[derive(Clone, Debug)]
 pub struct Knock {
     /// Where.
     pub key: AccountKey,
     /// Who.
     pub sender: SenderId,
-    /// What he calls himself.
+    /// The names that the sender gives.
     pub meta: BTreeMap<String, String>,
-    /// The network address he comes from, where the channel knows it and it is not this machine:
+    /// The sender's network address, where the channel knows it and it is not this machine:
     /// one request may wait an address.
     pub address: Option<String>,
-    /// Whom he says to be, by a link that is open.
+    /// The person that the sender claims to be, by an open link.
     pub claims: Option<Box<Contact>>,
     /// What is to be held for the sender until the decision, where that is wished for.
     pub first: Option<FirstMessage>,
 }
 
-/// A message that is held from the knock to the decision.
+/// A message that is held from the request to the decision.
 #[derive(Clone)]
 pub struct FirstMessage {
     /// How long its text is.
@@ -191,14 +191,14 @@ impl std::fmt::Debug for FirstMessage {
     }
 }
 
-/// What a knock led to.
+/// The result of asking.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "it holds a code")]
 #[expect(clippy::large_enum_variant, reason = "one at a time, and never kept")]
 pub enum Asked {
-    /// He was let in after the gate had looked: judge him again.
+    /// The sender was approved after the gate had looked: judge again.
     Approved,
-    /// The owner has denied him within the hour: silence.
+    /// The owner has denied the sender within the hour: silence.
     Denied,
     /// No place is free, or one already waits from that address: silence.
     Full,
@@ -209,16 +209,16 @@ pub enum Asked {
         /// The one that made room for it.
         evicted: Option<PairingRequest>,
     },
-    /// He waits already: silence.
+    /// The sender waits already: silence.
     Waiting {
-        /// His open request.
+        /// The open request.
         request: PairingRequest,
         /// It has changed and is to be written.
         touched: bool,
     },
 }
 
-/// All who wait on one channel, and all whom the owner has denied within the hour.
+/// All senders who wait on one channel, and all that the owner has denied within the hour.
 #[derive(Clone, Default)]
 #[expect(missing_debug_implementations, reason = "it holds codes")]
 pub struct PairingRequests {
@@ -235,7 +235,7 @@ impl PairingRequests {
         self.requests.extract_if(.., |request| !request.is_open(now)).collect()
     }
 
-    /// What a knock leads to. `code` is drawn only for a newcomer who gets a place, until it is unique among
+    /// Handles a stranger who asks. `code` is drawn only for a newcomer who gets a place, until it is unique among
     /// those who wait; its error is passed on.
     pub fn ask<E>(
         &mut self,
@@ -251,12 +251,12 @@ impl PairingRequests {
         if self.denials.iter().any(|denial| here(&denial.account, &denial.sender)) {
             return Ok(Asked::Denied);
         }
-        let his = self.requests.iter().position(|one| here(&one.key.account, &one.sender));
+        let open = self.requests.iter().position(|one| here(&one.key.account, &one.sender));
         // A request never changes: one that says more takes the place of the one that said less.
         let says_more =
             |request: &PairingRequest| knock.claims.is_some() && request.claims != knock.claims;
-        let replaced = his.filter(|at| says_more(&self.requests[*at]));
-        if let (Some(at), None) = (his, replaced) {
+        let replaced = open.filter(|at| says_more(&self.requests[*at]));
+        if let (Some(at), None) = (open, replaced) {
             let request = &mut self.requests[at];
             let touched = touch(request, knock, now);
             return Ok(Asked::Waiting { request: request.clone(), touched });
@@ -300,7 +300,7 @@ impl PairingRequests {
         Some(self.requests.remove(at))
     }
 
-    /// Remembers that this person was denied, until the hour of his request is over.
+    /// Remembers that this person was denied, until the hour of the request is over.
     pub fn deny(&mut self, account: &AccountId, sender: &SenderId, until: UnixMs) {
         self.denials.retain(|denial| denial.account != *account || denial.sender != *sender);
         self.denials.push(Denial { account: account.clone(), sender: sender.clone(), until });

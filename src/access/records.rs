@@ -10,19 +10,19 @@ use super::{
     ticket::{LINK_MS, LONGEST_INVITATION_MS, TicketDigest},
 };
 
-/// A grant that has ended is kept so long, for whoever wants to extend it.
+/// A grant that has ended is kept so long, so that an owner can extend it.
 pub const LAPSED_KEPT_MS: u64 = 7 * 24 * 3_600_000;
 
 /// A grant that ends, or one of a person with several ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Who is let in, and where.
+    /// Who has access, and where.
     pub contact: Contact,
     /// Since when.
     pub since: UnixMs,
     /// Until when; for good where nothing stands there.
     pub until: Option<UnixMs>,
-    /// Who let him in, as the access log names him.
+    /// The approver, as the access log names them.
     pub by: String,
 }
 
@@ -40,7 +40,7 @@ impl Grant {
     }
 }
 
-/// Somebody who is not to be heard on a channel, whatever lets him in.
+/// A sender who is ignored on a channel, whatever else gives access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
     /// The channel, with all its accounts.
@@ -49,23 +49,23 @@ pub struct Block {
     pub sender: SenderId,
     /// Since when.
     pub since: UnixMs,
-    /// Who blocked him, as the access log names him.
+    /// The owner who blocked, as the access log names them.
     pub by: String,
 }
 
 /// A person with several ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Person {
-    /// His ids, two at least.
+    /// The ids of the person, two at least.
     pub contacts: Vec<Contact>,
 }
 
-/// An owner's name for somebody. It decides nothing.
+/// An owner's name for a person. It decides nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// The channel.
     pub channel: String,
-    /// Whom it is about.
+    /// The person's id.
     pub sender: SenderId,
     /// What it says.
     pub text: String,
@@ -78,13 +78,13 @@ pub struct Invitation {
     pub id: String,
     /// Of its code.
     pub digest: TicketDigest,
-    /// Whom it is for, as the owner wrote it.
+    /// The owner's note about its recipient.
     pub note: Option<String>,
     /// When it was made.
     pub since: UnixMs,
     /// Until when it is open.
     pub until: UnixMs,
-    /// Who made it, as the access log names him.
+    /// The owner who made it, as the access log names them.
     pub by: String,
 }
 
@@ -96,7 +96,7 @@ impl Invitation {
     }
 }
 
-/// A link that nobody has used: whoever shows it says that he is this person.
+/// An unused link: a sender who shows it claims to be this person.
 #[derive(Clone, Debug)]
 pub struct OpenLink {
     /// Of its code.
@@ -114,12 +114,12 @@ impl OpenLink {
     }
 }
 
-/// What the records say of somebody.
+/// What the records say of a person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Standing {
-    /// He is not to be heard.
+    /// Blocked.
     Blocked,
-    /// A grant of theirs lets him in.
+    /// A grant gives access.
     Granted,
     /// Nothing: the lists decide.
     #[default]
@@ -167,7 +167,7 @@ impl Records {
         people.flat_map(|person| person.contacts.iter().cloned()).collect()
     }
 
-    /// True where he is blocked.
+    /// True where the sender is blocked.
     pub fn is_blocked(&self, channel: &str, sender: &SenderId) -> bool {
         self.blocks.iter().any(|block| block.channel == channel && block.sender == *sender)
     }
@@ -177,7 +177,7 @@ impl Records {
         self.grants.iter().find(|grant| grant.contact == *contact)
     }
 
-    /// The note about somebody.
+    /// The note about a sender.
     pub fn note(&self, channel: &str, sender: &SenderId) -> Option<&str> {
         let about = |note: &&Note| note.channel == channel && note.sender == *sender;
         self.notes.iter().find(about).map(|note| note.text.as_str())
@@ -229,7 +229,7 @@ impl Records {
         self.people.push(Person { contacts });
     }
 
-    /// Blocks somebody. False where he is blocked already.
+    /// Blocks a sender. False where the sender is blocked already.
     pub fn block(&mut self, block: Block) -> bool {
         if self.is_blocked(&block.channel, &block.sender) {
             return false;
@@ -283,12 +283,12 @@ impl Index {
         &self.records
     }
 
-    /// The grant of somebody, lasting or ended.
+    /// The grant of a sender, lasting or ended.
     pub fn grant(&self, key: &AccountKey, sender: &SenderId) -> Option<&Grant> {
         self.records.grants.get(*self.granted.get(key)?.get(sender)?)
     }
 
-    /// What they say of somebody now.
+    /// What they say of a sender now.
     pub fn standing(&self, key: &AccountKey, sender: &SenderId, now: UnixMs) -> Standing {
         if self.blocked.get(&key.channel).is_some_and(|blocked| blocked.contains(sender)) {
             return Standing::Blocked;
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn case_086_joined_ids_are_one_person_whoever_joined_first() {
+    fn case_086_joined_ids_are_one_person_in_any_order_of_joining() {
         let (a, b, c) = (contact("telegram", "1"), contact("discord", "2"), contact("slack", "3"));
         let mut records = Records::default();
         records.join(&a, &b);

@@ -1,5 +1,5 @@
-//! Tickets: single-use codes that somebody carries into a chat. An invitation lets its bearer in; a link says that
-//! he is somebody who is let in already. Kept as digests only.
+//! Tickets: single-use codes that a person sends in a chat. An invitation gives its sender access; a link says that
+//! its sender is a person who already has access. Kept as digests only.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::pasted;
@@ -15,9 +15,9 @@ pub const LINK_MS: u64 = 600_000;
 /// What a ticket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TicketKind {
-    /// Its bearer is let in.
+    /// Its sender gets access.
     Invitation,
-    /// Its bearer says that he is whoever asked for it.
+    /// Its sender claims to be the person who asked for it.
     Link,
 }
 
@@ -30,7 +30,7 @@ impl TicketKind {
     }
 }
 
-/// A ticket, in the hands of whoever made it or shows it.
+/// A ticket with its code, as made or as shown.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "a code never prints itself")]
 pub struct Ticket {

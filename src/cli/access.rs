@@ -1,4 +1,4 @@
-//! `openclaw access`: who may talk, since when, by whose leave and until when; and the end of it.
+//! `openclaw access`: who has access, since when, until when and who gave it; and the end of it.
 
 mod simulate;
 
@@ -32,27 +32,27 @@ Examples:
 A running gateway honours a change at the next message. In the owner's chat the
 same words follow /access.")]
 pub(super) enum Access {
-    /// Show whom the store lets in or keeps out, since when, by whom, until when
+    /// Show who has access and who is blocked, since when, until when and who decided
     List(List),
-    /// Take somebody's grants back, under each of his ids
+    /// Remove the access of all ids of a person
     Revoke(Who),
-    /// Never hear somebody again, whatever lets him in
+    /// Ignore a person, even if the configuration gives access
     Block(Who),
-    /// Take a block away; he is a stranger then
+    /// Remove a block; the person is a stranger then
     Unblock(Who),
-    /// Give a grant that ends another end
+    /// Set a new end of temporary access
     Extend(Extend),
-    /// Note who somebody is; without a note, forget it
+    /// Set your note about a person; without a note, remove it
     Rename(Rename),
-    /// Say what decides about somebody now: rule, file and entry
+    /// Show what decides about a sender or group now: rule, file and entry
     Explain(Explain),
     /// Show the newest decisions
     Log(Log),
-    /// Say what another configuration would change for those who wrote lately
+    /// Show what another configuration would change for recent messages
     Simulate(Simulate),
 }
 
-/// Shows everybody.
+/// Shows access and blocks.
 #[derive(Debug, Args)]
 pub(super) struct List {
     /// Only this channel
@@ -63,10 +63,10 @@ pub(super) struct List {
     json: bool,
 }
 
-/// Names somebody.
+/// Names a person.
 #[derive(Debug, Args)]
 pub(super) struct Who {
-    /// As the list shows him, such as telegram:123456789 or telegram/work:123456789
+    /// The id as the list shows it, such as telegram:123456789 or telegram/work:123456789
     #[arg(value_name = "WHO")]
     who: String,
     /// Print JSON
@@ -79,7 +79,7 @@ pub(super) struct Who {
 pub(super) struct Extend {
     #[command(flatten)]
     who: Who,
-    /// How long from now, such as `24h`; `always` for good
+    /// How long from now, such as `24h`; `always` for permanent access
     #[arg(value_name = "SPAN", value_parser = end)]
     end: End,
 }
@@ -91,12 +91,12 @@ enum End {
     In(Duration),
 }
 
-/// Notes who somebody is.
+/// Sets a note about a person.
 #[derive(Debug, Args)]
 pub(super) struct Rename {
     #[command(flatten)]
     who: Who,
-    /// What you call him
+    /// Your note about the person
     #[arg(value_name = "NOTE", num_args = 0..)]
     note: Vec<String>,
 }
@@ -173,24 +173,21 @@ impl List {
             return Ok(Exit::Done);
         }
         if all.is_empty() {
-            output.line("The store lets nobody in and keeps nobody out.");
+            output.line("No stored access and no blocks.");
             output.note(
-                "`openclaw pairing allowed <channel>` shows also whom the configuration lists",
+                "`openclaw pairing allowed <channel>` also shows the senders in the configuration",
             );
             return Ok(Exit::Done);
         }
-        let columns = ["Who", "State", "Since", "By"].map(Column::Whole);
-        let columns = [columns.as_slice(), &["Note", "Also"].map(Column::Text)].concat();
-        let row = |one: &Permit| {
-            let since = one.age.map(|age| format!("{} ago", spell_span(age))).unwrap_or_default();
-            let by = match (&one.how, &one.by) {
-                (Some(how), Some(by)) => format!("{how} by {by}"),
-                (_, by) => by.clone().unwrap_or_default(),
-            };
-            let (note, also) = (one.note.clone().unwrap_or_default(), one.joined.join(", "));
-            vec![one.who.clone(), state(one.state), since, by, note, also]
+        let columns = ["Who", "State", "Decision"].map(Column::Whole);
+        let columns = [columns.as_slice(), &["Note", "Other ids"].map(Column::Text)].concat();
+        let reader = Host::approver();
+        let row = |mut one: Permit| {
+            one.by = one.by.map(|actor| permits::decider(&actor, reader.actor()));
+            let (decision, also) = (one.decision(), one.joined.join(", "));
+            vec![one.who, state(one.state), decision, one.note.unwrap_or_default(), also]
         };
-        output.table(&columns, all.iter().map(row).collect());
+        output.table(&columns, all.into_iter().map(row).collect());
         Ok(Exit::Done)
     }
 }
@@ -199,7 +196,7 @@ fn state(state: PermitState) -> String {
     match state {
         PermitState::Blocked => "blocked".to_owned(),
         PermitState::Ended(ago) => format!("ended {} ago", spell_span(ago)),
-        PermitState::Lasting => "for good".to_owned(),
+        PermitState::Lasting => "permanent".to_owned(),
         PermitState::Until(left) => format!("{} left", spell_span(left)),
     }
 }
@@ -226,7 +223,7 @@ fn spell(one: &Permit) -> Value {
 }
 
 impl Who {
-    /// Changes his permission; what still lets him in is a failure that names it.
+    /// Changes the permission. It is a failure if something else still gives access; the error names it.
     fn change(&self, wish: &Wish, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let who = permits::contact(&self.who).map_err(Failure::usage)?;
         let (store, config) = (host.store()?, host.config()?);
@@ -237,30 +234,32 @@ impl Who {
             output.json(&told(&changed))?;
         }
         let still = match changed {
-            PermitChanged::Done { whom, still } => {
+            PermitChanged::Done { ids, still } => {
                 if !self.json {
-                    output.line(format!("{} {}", done(wish), whole(&whom.join(", "))));
+                    output.line(format!("{} {}", done(wish), whole(&ids.join(", "))));
                 }
                 still
             }
             PermitChanged::Nothing { still: None } => {
                 let text = format!("{}: {shown}", nothing(wish));
                 return Err(Failure::line(Exit::NoMatch, text)
-                    .hint("`openclaw access list` shows who is let in or kept out"));
+                    .hint("`openclaw access list` shows who has access and who is blocked"));
             }
             PermitChanged::Nothing { still } => still,
             PermitChanged::Owner => {
                 let text = format!("{shown} is an owner, and an owner cannot be blocked");
-                return Err(Failure::new(Exit::Failed, text)
-                    .hint("`openclaw owner show` says how he became one"));
+                return Err(Failure::new(Exit::Failed, text).hint(
+                    "`openclaw owner show` shows the owners, `openclaw owner remove` removes one",
+                ));
             }
             PermitChanged::Unknown(why) => return Err(Failure::usage(why)),
         };
         match still {
             None => Ok(Exit::Done),
             Some(place) => {
-                let text = format!("{shown} is still let in: {place}");
-                Err(Failure::new(Exit::Failed, text).hint("change it there, or block him"))
+                let text = format!("{shown} still has access: {place}");
+                let hint = "remove it there, or `openclaw access block <WHO>`";
+                Err(Failure::new(Exit::Failed, text).hint(hint))
             }
         }
     }
@@ -268,8 +267,8 @@ impl Who {
 
 fn told(changed: &PermitChanged) -> Value {
     match changed {
-        PermitChanged::Done { whom, still } => {
-            json!({ "changed": true, "whom": whom, "stillAdmittedBy": still })
+        PermitChanged::Done { ids, still } => {
+            json!({ "changed": true, "whom": ids, "stillAdmittedBy": still })
         }
         PermitChanged::Nothing { still } => json!({ "changed": false, "stillAdmittedBy": still }),
         PermitChanged::Owner => json!({ "changed": false, "owner": true }),
@@ -280,19 +279,19 @@ fn told(changed: &PermitChanged) -> Value {
 fn done(wish: &Wish) -> &'static str {
     match wish {
         Wish::Block => "⛔ Blocked",
-        Wish::Extend(_) => "✅ Another end for",
-        Wish::Rename(Some(_)) => "Noted for",
-        Wish::Rename(None) => "Note taken away for",
+        Wish::Extend(_) => "✅ New end of access for",
+        Wish::Rename(Some(_)) => "Note saved for",
+        Wish::Rename(None) => "Note removed for",
         Wish::Revoke => "✅ Revoked",
-        Wish::Unblock => "✅ No longer blocked:",
+        Wish::Unblock => "✅ Block removed for",
     }
 }
 
 fn nothing(wish: &Wish) -> &'static str {
     match wish {
         Wish::Block => "Already blocked",
-        Wish::Extend(_) => "No grant that ends",
-        Wish::Rename(_) => "That is the note already",
+        Wish::Extend(_) => "No grant with an end",
+        Wish::Rename(_) => "The note says that already",
         Wish::Revoke => "No stored grant",
         Wish::Unblock => "Not blocked",
     }

@@ -1,4 +1,4 @@
-//! `openclaw audit`: what was decided, by whom, and whether the log of it is whole.
+//! `openclaw audit`: the decisions, who made them, and whether the log is intact.
 
 use std::num::NonZeroUsize;
 
@@ -22,7 +22,7 @@ Examples:
   openclaw audit verify
   openclaw audit accept --yes")]
 pub(super) enum Audit {
-    /// Go on with the access log and the state files as they are, whatever `verify` says
+    /// Accept the access log and the state files as they are, despite what `verify` reports
     Accept(Accept),
     /// Show the newest lines
     Show(Show),
@@ -85,11 +85,11 @@ impl Accept {
         }
         if !self.yes {
             let text = "Nothing was changed.";
-            let hint = "`openclaw audit accept --yes` goes on with the files as they are";
+            let hint = "`openclaw audit accept --yes` accepts the files as they are";
             return Err(Failure::line(Exit::Failed, text).hint(hint));
         }
         store.accept_as_is(&Host::approver(), Host::now())?;
-        output.line("Accepted. A line in the access log says so; it goes on from there.");
+        output.line("Accepted. A new line in the access log says so.");
         Ok(Exit::Done)
     }
 }
@@ -107,7 +107,7 @@ impl Show {
             output.line("The access log is empty.");
             return Ok(Exit::Done);
         }
-        let columns = ["No", "When", "What", "Channel", "Account", "Whom", "By", "Where"];
+        let columns = ["No", "When", "What", "Channel", "Account", "Subject", "By", "Where"];
         output.table(&columns.map(Column::Whole), lines.iter().map(row).collect());
         Ok(Exit::Done)
     }
@@ -147,7 +147,7 @@ fn verify(host: &Host, output: &mut Output) -> Result<Exit, Failure> {
 fn said(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
     if report.repaired {
-        lines.push("The last line was torn; it had decided nothing, and was taken off.".to_owned());
+        lines.push("The last line was incomplete and had no effect; it was removed.".to_owned());
     }
     if let Some((seq, old)) = report.accepted.as_ref().filter(|(_, old)| !old.is_empty()) {
         let old: Vec<String> = old.iter().map(ToString::to_string).collect();
@@ -176,7 +176,7 @@ fn said(report: &Report) -> Vec<String> {
     }));
     if report.is_whole() {
         let lines_word = if report.lines == 1 { "line" } else { "lines" };
-        lines.push(format!("The access log is whole: {} {lines_word}.", report.lines));
+        lines.push(format!("The access log is intact: {} {lines_word}.", report.lines));
     }
     lines
 }

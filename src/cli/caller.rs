@@ -17,7 +17,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Connects with what these methods need. Whoever shows the shared secret on the gateway's own machine is its
+    /// Connects with what these methods need. A caller with the shared secret on the gateway's own machine is its
     /// user, and asks for everything at once.
     pub(super) fn open(target: Target, methods: &[&str]) -> Result<Self, RemoteError> {
         let needed = methods.iter().fold(Scopes::NONE, |all, method| all.union(scopes_for(method)));

@@ -29,11 +29,11 @@ Examples:
 pub(super) enum Channels {
     /// Show every channel and its configured accounts
     List(Shape),
-    /// Ask the running gateway how each account fares
+    /// Show the state of each account in the running gateway
     #[command(after_help = "\
 Where no gateway answers it shows the configuration, and exits with 4.")]
     Status(Shape),
-    /// Print what a platform's own site wants to be given to set an app up
+    /// Print an app manifest, to paste on the platform's site
     #[command(after_help = "\
 Examples:
   openclaw channels manifest slack
@@ -46,7 +46,7 @@ Examples:
 pub(super) struct Manifest {
     /// The channel
     channel: String,
-    /// What the app is called there
+    /// The name of the app
     #[arg(long, default_value = "OpenClaw")]
     name: String,
 }

@@ -29,21 +29,21 @@ Examples:
 A device is named by its id or by at least six of its first characters. Without --url and without
 OPENCLAW_GATEWAY_URL it is this machine's gateway; where that does not run, its files.")]
 pub(super) enum Devices {
-    /// Show who waits and who was let in
+    /// Show waiting and paired devices
     List(List),
-    /// Let in the device that waits under this name
+    /// Approve the waiting device with this request id
     Approve(decide::Approve),
-    /// Turn away the device that waits under this name
+    /// Reject the waiting device with this request id
     Reject(decide::Reject),
-    /// Forget a device; it is disconnected at once
+    /// Remove a device and disconnect it
     Remove(manage::Remove),
     /// Remove every device
     Clear(manage::Clear),
-    /// Give a device the name that lists show
+    /// Rename a device
     Rename(manage::Rename),
     /// Replace a device's token for a role
     Rotate(manage::Rotate),
-    /// Take a role away from a device until it is approved again
+    /// Revoke a role of a device until it is approved again
     Revoke(manage::Revoke),
 }
 
@@ -63,7 +63,7 @@ impl Common {
 pub(super) struct List {
     #[command(flatten)]
     common: Common,
-    /// Begin behind this device; very many are shown page by page
+    /// Start after this device, for the next page
     #[arg(long, value_name = "ID")]
     after: Option<String>,
 }

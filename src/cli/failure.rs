@@ -7,7 +7,7 @@ use crate::{local::LocalError, store::StoreError};
 /// What a command ends with. The numbers are a promise to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// Done, also where only telling somebody failed.
+    /// Done, also where only a message about it failed.
     Done = 0,
     /// It failed, or the configuration is bad.
     Failed = 1,

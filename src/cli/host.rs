@@ -76,7 +76,7 @@ impl Host {
         load(&self.source(&self.state()?))
     }
 
-    /// Where the configuration comes from, for whoever reads it again; `port` goes before what it says.
+    /// Where the configuration comes from, for a reload; `port` goes before what it says.
     pub(super) fn origin(&self, port: Option<u16>) -> Result<Origin, Failure> {
         let (file, flag, env, state) =
             (self.config_file()?, self.config.clone(), self.env, self.state()?);
@@ -107,7 +107,7 @@ impl Host {
         Ok(Client::of_folder(&self.state()?))
     }
 
-    /// Whoever typed the command: he may read and write the state folder.
+    /// The user who typed the command, who may read and write the state folder.
     pub(super) fn approver() -> Approver {
         Approver::on_host(world::user())
     }

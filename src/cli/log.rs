@@ -25,10 +25,10 @@ const KINDS: [&str; 3] = ["channel_", "command_", "responder_"];
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    /// Text for people
     #[default]
     Text,
-    /// An object a line, for programs
+    /// One JSON object per line, for programs
     Json,
 }
 
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn case_111_a_name_cannot_steer_the_log() {
         let log = logged(None, || {
-            info!(target: "openclaw", name = "\u{1b}[2JAnn\r\nroot", "a stranger knocks");
+            info!(target: "openclaw", name = "\u{1b}[2JAnn\r\nroot", "a stranger asks");
         });
         assert!(!log.contains(['\u{1b}', '\r']) && log.lines().count() == 1, "{log}");
     }

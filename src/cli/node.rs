@@ -53,7 +53,7 @@ pub(super) struct Run {
     /// It speaks TLS
     #[arg(long, requires = "host")]
     tls: bool,
-    /// SHA-256 of its certificate; no other one is taken
+    /// SHA-256 of its certificate; other certificates are refused
     #[arg(long, value_name = "SHA256", value_parser = fingerprint)]
     tls_fingerprint: Option<Fingerprint>,
     /// The gateway's token, instead of `OPENCLAW_GATEWAY_TOKEN`
@@ -111,8 +111,8 @@ impl Run {
                 }
                 (None, Some(known)) => (known.address.clone(), known.pin),
                 (None, None) => {
-                    let text = "no gateway has let this machine in yet";
-                    let hint = "`--pair CODE`, or `--host HOST`, says where it is";
+                    let text = "this machine is not paired with a gateway yet";
+                    let hint = "name the gateway with `--pair CODE` or `--host HOST`";
                     return Err(Failure::usage(text).hint(hint));
                 }
             };
@@ -153,7 +153,7 @@ fn no_plan(why: NoPlan) -> Failure {
         NoPlan::Code => "it is one long word, as /pair and `openclaw qr` print it",
         NoPlan::Expired => "make a new one with /pair or `openclaw qr`",
         NoPlan::Nowhere => {
-            "a gateway on a public address needs wss://; OPENCLAW_ALLOW_INSECURE_PRIVATE_WS=1 where the whole way is yours"
+            "a gateway on a public address needs wss://; OPENCLAW_ALLOW_INSECURE_PRIVATE_WS=1 if you own the whole network path"
         }
         NoPlan::Pin | NoPlan::Pins => "nothing was sent; ask the gateway for its own fingerprint",
     };
@@ -162,9 +162,8 @@ fn no_plan(why: NoPlan) -> Failure {
 
 fn revoked(reason: &str) -> Failure {
     let reason = reason.trim_start_matches("client invalidated: ");
-    let text =
-        format!("the gateway has taken this machine's rights away ({})", neutral(reason, 80));
-    Failure::new(Exit::Failed, text).hint("its owner lets it in again with a new setup code")
+    let text = format!("the gateway has removed this machine's access ({})", neutral(reason, 80));
+    Failure::new(Exit::Failed, text).hint("ask its owner for a new setup code")
 }
 
 fn lines(told: &Told<'_>) -> Vec<String> {
@@ -177,7 +176,10 @@ fn lines(told: &Told<'_>) -> Vec<String> {
             vec![format!("{why}; trying again in {} s.", again.as_millis().div_ceil(1000))]
         }
         Told::Lost { again: None, .. } => {
-            vec!["Once it is approved, start this again: the gateway wants no retries.".to_owned()]
+            vec![
+                "After the approval, start this command again: the gateway allows no retries."
+                    .to_owned(),
+            ]
         }
         Told::Notice { title, body } => {
             let parts = [title, body].map(|text| neutral(text, 400));
@@ -186,14 +188,13 @@ fn lines(told: &Told<'_>) -> Vec<String> {
         }
         Told::Waiting { device, request, words } => {
             let mut lines = vec![format!(
-                "Waiting for the gateway's owner to let this machine in ({}).",
+                "Waiting for the gateway's owner to approve this machine ({}).",
                 super::devices::short(device.as_str())
             )];
             if let Some(words) = words {
                 lines.push(format!("Words:   {words}"));
                 lines.push(
-                    "         The owner sees the same three; if not, it is another machine."
-                        .to_owned(),
+                    "         Approve only if the owner sees the same three words.".to_owned(),
                 );
             }
             let id = request.map_or_else(|| "<request>".to_owned(), |id| whole(&neutral(id, 128)));
@@ -217,11 +218,11 @@ mod tests {
         let device = DeviceKey::from_raw([7; 32]).id();
         let words = Some(words(&device, &TokenDigest::of("t")));
         let told = Told::Waiting { device: &device, request: Some("r-1"), words };
-        expect![[r"
-            Waiting for the gateway's owner to let this machine in (4bb06f8e4e3a).
+        expect![[r#"
+            Waiting for the gateway's owner to approve this machine (4bb06f8e4e3a).
             Words:   plate picture scene
-                     The owner sees the same three; if not, it is another machine.
-            Approve: openclaw devices approve r-1, or /pair approve in the chat"]]
+                     Approve only if the owner sees the same three words.
+            Approve: openclaw devices approve r-1, or /pair approve in the chat"#]]
         .assert_eq(&lines(&told).join("\n"));
     }
 

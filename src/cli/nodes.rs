@@ -29,23 +29,23 @@ Examples:
 A node is named by its id, at least six of its first characters, its name or its address. A new device is let
 in with `openclaw devices approve`; here wait nodes that ask for more commands than they were approved for.")]
 pub(super) enum Nodes {
-    /// Show which nodes ask
+    /// Show nodes that wait for approval
     Pending(pairing::Pending),
-    /// Grant what a node asks for
+    /// Approve the request of a node
     Approve(pairing::Decide),
-    /// Refuse what a node asks for
+    /// Reject the request of a node
     Reject(pairing::Decide),
-    /// Forget a node; it is disconnected at once
+    /// Remove a node and disconnect it
     Remove(known::Remove),
-    /// Give a node another name
+    /// Rename a node
     Rename(known::Rename),
     /// Show all nodes and whether they are connected
     Status(known::Status),
-    /// Show who asks and who was let in
+    /// Show waiting and paired nodes
     List(pairing::List),
-    /// Show everything that is known about a node
+    /// Show all details of a node
     Describe(known::Describe),
-    /// Let a node do something
+    /// Run a command on a node
     Invoke(known::Invoke),
 }
 
@@ -131,12 +131,12 @@ fn find(nodes: &[Node], typed: &str) -> Result<Node, Failure> {
             [] => {}
             [one] => return Ok((*one).clone()),
             many => {
-                let text = format!("{} nodes are meant by {}", many.len(), neutral(typed, 64));
-                return Err(Failure::usage(text).hint("name the one by its id"));
+                let text = format!("{} nodes match {}", many.len(), neutral(typed, 64));
+                return Err(Failure::usage(text).hint("use the id of the node"));
             }
         }
     }
-    let text = format!("no node is known as {}", neutral(typed, 64));
+    let text = format!("there is no node {}", neutral(typed, 64));
     Err(Failure::new(Exit::NoMatch, text).hint("`openclaw nodes status` shows all"))
 }
 

@@ -29,11 +29,11 @@ A running gateway honours a change at the next message.")]
 pub(super) enum OwnerCommand {
     /// Show the owners, and how each became one
     Show(Show),
-    /// Make somebody an owner
+    /// Make a person an owner
     Add(Change),
-    /// Make an added or claimed owner none any more
+    /// Remove an owner that was added or claimed
     Remove(Change),
-    /// Print a one-time code that makes an owner of whoever sends it to the bot
+    /// Print a one-time code; the first person who sends it to the bot is an owner
     Claim,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Show {
 Example:
   openclaw owner add telegram:123456789")]
 pub(super) struct Change {
-    /// Whom, such as telegram:123456789
+    /// The person's id, such as telegram:123456789
     #[arg(value_name = "CHANNEL:ID")]
     owner: String,
 }
@@ -98,10 +98,10 @@ impl Show {
         }
         for console in registry::CHANNELS.iter().filter(|plugin| plugin.abilities.console) {
             let id = console.id;
-            output.line(format!("Whoever sits at the {id} of a foreground gateway is an owner."));
+            output.line(format!("The user at the {id} of a foreground gateway is an owner."));
         }
         if let (Some(file), false) = (&config.file, config.owners.is_empty()) {
-            output.line(format!("The configured ones stand in {}.", file.display()));
+            output.line(format!("Configured owners are in {}.", file.display()));
         }
         Ok(Exit::Done)
     }
@@ -125,7 +125,7 @@ impl Change {
         Ok(Exit::Done)
     }
 
-    /// Removes the stored one first: a configuration that cannot be read keeps nobody in the seat.
+    /// Removes the stored one first: a configuration that cannot be read keeps nobody as owner.
     fn remove(&self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let owner = parse(&self.owner)?;
         let removed = host.store()?.remove_owner(&Host::approver(), &owner, Host::now())?;
@@ -136,7 +136,7 @@ impl Change {
         if config.owners.0.contains(&owner) {
             let text = format!("{} is an owner in {}", spell(&owner), place(&config));
             let failure = Failure::new(Exit::Failed, text);
-            return Err(failure.hint("take it out of `owner.allow_from` there"));
+            return Err(failure.hint("remove it from `owner.allow_from` there"));
         }
         if !removed {
             let text = format!("No owner found: {}", spell(&owner));
@@ -158,7 +158,7 @@ fn claim(host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         "Send this to the bot in a direct chat, within ten minutes:\n\n  /claim {code}\n"
     ));
     output.line(
-        "Whoever sends it first is an owner from then on. It works once; a new code ends this one.",
+        "The first person who sends it is an owner from then on. It works once; a new code replaces it.",
     );
     Ok(Exit::Done)
 }
@@ -170,7 +170,7 @@ pub(super) fn grouped(code: &ClaimCode) -> String {
     groups.collect::<Vec<_>>().join("-")
 }
 
-/// Reads `telegram:123456789`. Neither `*` nor a group id is somebody.
+/// Reads `telegram:123456789`. Neither `*` nor a group id is a person.
 fn parse(typed: &str) -> Result<Owner, Failure> {
     let Some((channel, id)) = typed.split_once(':') else {
         let text = format!("`{}` names no channel", neutral(typed, 64));

@@ -1,4 +1,4 @@
-//! `openclaw pairing`: who waits, who was let in, and the owner's decisions, on the files themselves.
+//! `openclaw pairing`: who waits, who was approved, and the owner's decisions, on the files themselves.
 
 mod decide;
 mod grants;

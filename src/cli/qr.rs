@@ -43,7 +43,7 @@ Examples:
   openclaw qr --local --setup-code-only For a program on this machine
   openclaw qr --png code.png            Draw it into a file that only you can read
 
-The code is for one device and good for ten minutes. Then let the device in:
+The code is for one device and good for ten minutes. Then approve the device:
   openclaw devices list
   openclaw devices approve <request>"
 )]
@@ -124,7 +124,7 @@ impl Qr {
                      `openclaw qr --local` makes a code for a program on this machine",
                 ),
                 NoWayIn::Another(_) => {
-                    failure.hint("correct the address, or what leads from there to here")
+                    failure.hint("correct the address, or the proxy or tunnel behind it")
                 }
                 NoWayIn::Invalid(_) => failure.hint("write it like `wss://gateway.example.com`"),
             }
@@ -172,7 +172,7 @@ impl Qr {
             output.line(format!("{label}: {}", neutral(url, 200)));
         }
         let access = minted.setup.profile.word();
-        let why = " (full access is not given away over a way that others can read)";
+        let why = " (no full access over an unencrypted connection)";
         output.line(format!("Access: {access}{}", if minted.downgraded { why } else { "" }));
         output.line(format!("Source: {}", way.source));
         for note in &way.notes {
@@ -183,7 +183,7 @@ impl Qr {
         }
         let minutes = LIFETIME_MS / 60_000;
         output.line(format!(
-            "\nIt is for one device and good for {minutes} minutes. Then let the device in:"
+            "\nIt is for one device and good for {minutes} minutes. Then approve the device:"
         ));
         output.line("  openclaw devices list\n  openclaw devices approve <request>");
     }

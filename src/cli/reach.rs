@@ -25,7 +25,7 @@ use crate::{
 #[derive(Clone, Args)]
 #[command(next_help_heading = "Gateway")]
 pub(super) struct Reach {
-    /// Another gateway than this machine's: ws://host:port or wss://host:port
+    /// The address of another gateway: ws://host:port or wss://host:port
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
     /// Its token
@@ -34,7 +34,7 @@ pub(super) struct Reach {
     /// Its password
     #[arg(long, value_name = "PASSWORD", conflicts_with = "token")]
     password: Option<String>,
-    /// SHA-256 of its certificate; no other one is taken
+    /// SHA-256 of its certificate; other certificates are refused
     #[arg(long, value_name = "SHA256", value_parser = fingerprint)]
     tls_fingerprint: Option<Fingerprint>,
     /// How long connecting, and each answer, may take, in milliseconds
@@ -195,29 +195,29 @@ fn hint(error: &RemoteError) -> Option<String> {
             "`openclaw gateway run --port PORT` starts this machine's gateway on another port"
         }
         RemoteError::Local(LocalError::Refused(_)) => {
-            "a gateway of another version runs; start it anew"
+            "a gateway of another version runs; restart it"
         }
         RemoteError::OtherKey { .. } => {
-            "if that gateway was set up anew, take its line out of identity/gateways.json in the state folder"
+            "if that gateway was reinstalled, remove its line from identity/gateways.json in the state folder"
         }
         RemoteError::Unproven { .. } => {
-            "name its token once more with `--token`, reach it by wss://, or set OPENCLAW_ALLOW_INSECURE_PRIVATE_WS=1 where the whole way is yours"
+            "pass its token again with `--token`, use wss://, or set OPENCLAW_ALLOW_INSECURE_PRIVATE_WS=1 if you own the whole network path"
         }
         RemoteError::NoSecret { .. } => "`--token` or `--password` beside `--url`",
         RemoteError::Plaintext { .. } => {
-            "use wss://, or set OPENCLAW_ALLOW_INSECURE_PRIVATE_WS=1 where the whole way is yours"
+            "use wss://, or set OPENCLAW_ALLOW_INSECURE_PRIVATE_WS=1 if you own the whole network path"
         }
         RemoteError::Silent { .. } => "`--timeout` waits longer",
         RemoteError::Refused(_) => return reason(error),
         RemoteError::TokenOver { .. } => {
-            "its owner gives a new one to whoever shows the gateway's token or a new setup code"
+            "ask the gateway's owner for its token or a new setup code, and connect with that"
         }
         RemoteError::Unreachable { .. } => "`openclaw gateway run` starts one here",
         RemoteError::NotLetIn(_) if error.is_waiting() => return Some(waiting(error)),
         RemoteError::NotLetIn(_) if error.detail(SHOWN_FROM).is_some() => {
             let name = neutral(error.detail(SHOWN_FROM).unwrap_or_default(), 64);
             return Some(format!(
-                "it was shown what `{name}` holds in this environment; unset it, or set it to what the gateway asks for"
+                "the value of `{name}` in this environment was used; unset it, or set it to the gateway's secret"
             ));
         }
         RemoteError::NotLetIn(_) => match error.detail("code") {
@@ -243,7 +243,7 @@ fn reason(error: &RemoteError) -> Option<String> {
 fn waiting(error: &RemoteError) -> String {
     let id = error.detail("requestId").map(|id| format!(" {}", neutral(id, 128)));
     let id = id.unwrap_or_else(|| " <request>".to_owned());
-    format!("its owner lets this machine in with `openclaw devices approve{id}`")
+    format!("the gateway's owner approves this machine with `openclaw devices approve{id}`")
 }
 
 /// Where, and how it is printed.
@@ -257,7 +257,7 @@ pub(super) struct Common {
 }
 
 impl Common {
-    /// Whoever calls these methods there.
+    /// The caller of these methods there.
     pub(super) fn caller(&self, methods: &[&str], host: &Host) -> Result<Caller, Failure> {
         Ok(Caller::open(self.reach.target(host)?, methods)?)
     }

@@ -32,11 +32,11 @@ pub(super) struct Gateway {
 enum What {
     /// Start it in the foreground; the same as `openclaw gateway`
     Run(Run),
-    /// Show whether a gateway is there, and what it is
+    /// Show whether a gateway runs, and which one
     Status(ask::Status),
     /// Call a method of a gateway
     Call(ask::Call),
-    /// Say where the token of command lines comes from, or print it
+    /// Show where the command line's token comes from, or print it
     AuthToken(AuthToken),
 }
 
@@ -50,13 +50,13 @@ Examples:
 It listens on this machine only, unless `gateway.bind` says otherwise.
 Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw::gateway=debug` of one part.")]
 struct Run {
-    /// Where pages and the command line reach it, instead of `gateway.port`
+    /// The port, instead of `gateway.port`
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
-    /// What is logged: a level, or levels by target; instead of `OPENCLAW_LOG`
+    /// The log level, or levels by target; instead of `OPENCLAW_LOG`
     #[arg(long, value_name = "LEVELS")]
     log: Option<String>,
-    /// How it is logged
+    /// The log format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: log::Format,
 }
@@ -101,10 +101,10 @@ impl Gateway {
     }
 }
 
-/// Whoever was let in before is in another folder than the one that this gateway begins with.
+/// Says that an older state folder has approved people, which this gateway does not use.
 fn beside(state: &StateDir, other: &Path) -> String {
     format!(
-        "the state folder {} is new, and {} was used before and is not read; to go on with it, set OPENCLAW_STATE_DIR={}",
+        "the state folder {} is new; the older folder {} is not used. To use it, set OPENCLAW_STATE_DIR={}",
         state.path().display(),
         other.display(),
         other.display()

@@ -32,7 +32,7 @@ const DECISIONS: usize = 5;
 /// found among so many lines of the access log.
 const LOOKED_AT: usize = 200;
 
-/// Show channels, who waits, devices, owners, the last decisions and the outbox
+/// Show channels, waiting requests, devices, owners, the last decisions and the outbox
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -82,7 +82,7 @@ impl Status {
     }
 }
 
-const NO_GATEWAY: &str = "No gateway runs; this is what the state folder says.";
+const NO_GATEWAY: &str = "No gateway runs. This is the content of the state folder.";
 
 fn look(host: &Host) -> Result<Seen, Failure> {
     let (config, store, now) = (host.config()?, host.store()?, Host::now());
@@ -236,7 +236,7 @@ mod tests {
         (seen.gateway, seen.outbox) = (None, None);
         (seen.owners, seen.decisions) = (BTreeSet::new(), Vec::new());
         expect![[r"
-            No gateway runs; this is what the state folder says.
+            No gateway runs. This is the content of the state folder.
             Channels
             Pending    telegram 2; devices 1
             Devices    3

@@ -38,7 +38,7 @@ fn help_of_the_program() {
     help(
         &[],
         &expect![[r#"
-            A chat gateway that lets in nobody whom its owner has not approved
+            A chat gateway for people that its owner has approved
 
             Usage: openclaw [OPTIONS] <COMMAND>
 
@@ -94,19 +94,18 @@ fn help_of_the_gateway() {
 
             Commands:
               run         Start it in the foreground; the same as `openclaw gateway`
-              status      Show whether a gateway is there, and what it is
+              status      Show whether a gateway runs, and which one
               call        Call a method of a gateway
-              auth-token  Say where the token of command lines comes from, or print it
+              auth-token  Show where the command line's token comes from, or print it
               help        Print this message or the help of the given subcommand(s)
 
             Options:
                   --config <FILE>        The configuration file, instead of config.toml in
                                          the state folder
-                  --port <PORT>          Where pages and the command line reach it, instead
-                                         of `gateway.port`
-                  --log <LEVELS>         What is logged: a level, or levels by target;
-                                         instead of `OPENCLAW_LOG`
-                  --log-format <FORMAT>  How it is logged [default: text] [possible values:
+                  --port <PORT>          The port, instead of `gateway.port`
+                  --log <LEVELS>         The log level, or levels by target; instead of
+                                         `OPENCLAW_LOG`
+                  --log-format <FORMAT>  The log format [default: text] [possible values:
                                          text, json]
               -h, --help                 Print help (see more with '--help')
 
@@ -129,11 +128,10 @@ fn help_of_the_gateway() {
             Options:
                   --config <FILE>        The configuration file, instead of config.toml in
                                          the state folder
-                  --port <PORT>          Where pages and the command line reach it, instead
-                                         of `gateway.port`
-                  --log <LEVELS>         What is logged: a level, or levels by target;
-                                         instead of `OPENCLAW_LOG`
-                  --log-format <FORMAT>  How it is logged [default: text] [possible values:
+                  --port <PORT>          The port, instead of `gateway.port`
+                  --log <LEVELS>         The log level, or levels by target; instead of
+                                         `OPENCLAW_LOG`
+                  --log-format <FORMAT>  The log format [default: text] [possible values:
                                          text, json]
               -h, --help                 Print help (see more with '--help')
 
@@ -216,16 +214,17 @@ fn help_of_decisions() {
 
             Arguments:
               [CHANNEL]  The channel; without it all are searched
-              <CODE>     The eight characters that the stranger was sent, in any case
+              <CODE>     The eight-character code of the stranger, in upper or lower case
 
             Options:
                   --channel <CHANNEL>    The channel, as an option
                   --config <FILE>        The configuration file, instead of config.toml in
                                          the state folder
                   --account <ACCOUNT>    Only this account
-                  --as-shown <REVISION>  The revision that `openclaw pairing list` showed,
-                                         where the code alone does not stand for it
-                  --for <SPAN>           Only so long, such as `90m`, `24h` or `30d`
+                  --as-shown <REVISION>  The revision in `openclaw pairing list`, where the
+                                         code alone is not enough
+                  --for <SPAN>           Limit the access to this time, such as `90m`, `24h`
+                                         or `30d`
                   --notify               Tell the sender, through the running gateway
               -h, --help                 Print help
 
@@ -235,7 +234,7 @@ fn help_of_decisions() {
               openclaw pairing approve telegram AB3D7X9K --for 24h Until tomorrow
               openclaw pairing approve telegram AB3D7X9K --notify  And tell the sender
 
-            Approving lets somebody talk. It never makes an owner.
+            An approval gives access. It never makes an owner.
         "#]],
     );
     help(
@@ -276,10 +275,10 @@ fn help_of_the_owner() {
 
             Commands:
               show    Show the owners, and how each became one
-              add     Make somebody an owner
-              remove  Make an added or claimed owner none any more
-              claim   Print a one-time code that makes an owner of whoever sends it to the
-                      bot
+              add     Make a person an owner
+              remove  Remove an owner that was added or claimed
+              claim   Print a one-time code; the first person who sends it to the bot is an
+                      owner
               help    Print this message or the help of the given subcommand(s)
 
             Options:

@@ -168,7 +168,7 @@ fn excuse(plugin: &ChannelPlugin, key: &str) -> Option<String> {
     let groups = names::GROUP.contains(&key) && !plugin.abilities.groups;
     let accounts = key == "accounts" && !plugin.abilities.accounts;
     let why = match (strangers, groups, accounts) {
-        (true, _, _) => "whoever writes there sits at this machine and is its owner",
+        (true, _, _) => "everyone who writes there sits at this machine and is its owner",
         (_, true, _) => "it has no groups",
         (_, _, true) => "it has one account only",
         _ => return None,

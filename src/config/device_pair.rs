@@ -48,7 +48,7 @@ pub(super) fn read(root: &Section<'_>, tls: bool, asks_nothing: bool) -> DeviceP
         match Endpoint::parse(&text.value, tls) {
             Ok(_) if asks_nothing => {
                 let what = "cannot be where `gateway.auth.mode` is `none`: \
-                            whoever comes that way would be asked for nothing";
+                            every client from there would get in without a secret";
                 table.wrong("public_url", table.at("public_url"), what);
             }
             Ok(endpoint) => config.public_url = Some(endpoint),

@@ -1,4 +1,4 @@
-//! The field's own configuration file, which is not read: only its keys are listed, for whoever moves over.
+//! The field's own configuration file, which is not read: only its keys are listed, for users who move over.
 //!
 //! A scan that never fails and never looks at a value: the file is JSON5, and may be torn.
 
@@ -119,7 +119,7 @@ impl Tokens<'_> {
 
     fn bare(&mut self, first: char) -> String {
         let ends = |c: char| c.is_whitespace() || "{}[]:,\"'/".contains(c);
-        // A lone slash is a word of its own, so that the scan goes on.
+        // A lone slash is a word of its own, so that the scan continues.
         let end = self.rest[first.len_utf8()..].find(ends);
         let end = end.map_or(self.rest.len(), |at| at + first.len_utf8());
         let (word, rest) = self.rest.split_at(end);

@@ -79,12 +79,15 @@ const MOVED: &[(&str, Fate)] = &[
     ("channels.*.dm.policy", To("channels.*.dm_policy")),
     ("channels.defaults", Gone("each channel says it in its own table")),
     ("commands.owner_allow_from", To("owner.allow_from")),
-    ("commands", Gone("owner commands are for `owner.allow_from`, the others for the admitted")),
-    ("cron", Gone("nothing runs by the clock")),
+    (
+        "commands",
+        Gone("owner commands are for `owner.allow_from`, the others for everyone with access"),
+    ),
+    ("cron", Gone("there are no scheduled jobs")),
     ("discovery.wide_area", Gone("the gateway is announced on its own network only")),
     ("env", Gone("set them where the gateway is started")),
-    ("gateway.allow_real_ip_fallback", Gone("`X-Real-IP` is never believed")),
-    ("gateway.auth.allow_tailscale", Gone("a tailnet's word is no proof of who connects")),
+    ("gateway.allow_real_ip_fallback", Gone("`X-Real-IP` is never trusted")),
+    ("gateway.auth.allow_tailscale", Gone("a tailnet is no proof of who connects")),
     ("gateway.auth.rate_limit", Gone("failures are always limited")),
     ("gateway.mode", Gone("the gateway runs where it is started")),
     ("gateway.nodes.allow_commands", To("gateway.nodes.commands.allow")),
@@ -95,8 +98,8 @@ const MOVED: &[(&str, Fate)] = &[
         Gone("`--url` names another gateway, `plugins.device-pair.public_url` this one's address"),
     ),
     ("gateway.tailscale.reset_on_exit", Gone("`tailscale serve` is set up outside")),
-    ("gateway.tls.ca_path", Gone("nobody is asked for a certificate")),
-    ("logging", Gone("the log is no matter of this file")),
+    ("gateway.tls.ca_path", Gone("clients need no certificate")),
+    ("logging", Gone("set the log level with `--log` or `OPENCLAW_LOG`")),
     ("messages", Gone("`pairing.message` is the one text that can be changed")),
     ("models", Gone("`[assistant]` says who answers")),
     ("plugins.allow", Gone("every plugin is built in")),
@@ -210,7 +213,7 @@ pub(super) fn shown(key: &str) -> String {
     "(not shown: it is no name, and may be a secret)".to_owned()
 }
 
-/// True for a key whose value is not to be shown, whoever it belongs to.
+/// True for a key whose value is never shown, in any table.
 pub(super) fn names_a_secret(key: &str) -> bool {
     let last = key.rsplit('_').next().unwrap_or(key);
     ["key", "passphrase", "password", "secret", "token"].contains(&last)

@@ -1,4 +1,4 @@
-//! Who may talk on one account, as its table says it, and what no table may say.
+//! Who has access to one account, as its table says it, and what no table may say.
 
 use std::collections::HashSet;
 

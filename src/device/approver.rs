@@ -1,4 +1,4 @@
-//! Who decides about a device, and what he may grant: one table for every path. There is no default approver,
+//! Who decides about a device, and what they may grant: one table for every path. There is no default approver,
 //! no `Option`, and none for a node, a guest or a responder.
 
 use super::{
@@ -11,7 +11,7 @@ use crate::access::{
     authority::{Authority, Rights},
 };
 
-/// Somebody who may decide about devices.
+/// A person who may decide about devices.
 #[derive(Clone, Debug)]
 pub struct DeviceApprover {
     kind: Kind,
@@ -36,12 +36,12 @@ pub enum Listed {
     Nothing,
 }
 
-/// Why a decision is not his to make.
+/// Why the caller may not make a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// Not this request, or not this kind of request.
     NotYours,
-    /// He would have to hold this himself.
+    /// The caller does not hold this scope.
     Scope(Scope),
 }
 
@@ -77,7 +77,7 @@ impl Act {
 }
 
 impl DeviceApprover {
-    /// The owner in his chat, or the user of this machine. `listed` counts in the chat only.
+    /// An owner in a chat, or the user of this machine. `listed` counts in the chat only.
     pub fn of(approver: &Approver, listed: Listed) -> Self {
         let kind = match approver.surface() {
             Surface::Chat => Kind::Owner(listed),
@@ -94,7 +94,7 @@ impl DeviceApprover {
         }
     }
 
-    /// Whoever sits at a socket; `None` for a node, and for an operator who may not decide about devices.
+    /// The operator at a socket; `None` for a node, and for an operator who may not decide about devices.
     /// `actor` is how the access log names the caller.
     pub fn of_session(rights: &Rights, actor: &str) -> Option<Self> {
         let approver = Approver::over_socket(rights, actor)?;
@@ -106,17 +106,17 @@ impl DeviceApprover {
         &self.authority
     }
 
-    /// Where he decides, as the access log says it.
+    /// Where the decision is made, as the access log says it.
     pub fn surface(&self) -> &'static str {
         self.surface
     }
 
-    /// Who he is, as the access log names him.
+    /// The name of the approver in the access log.
     pub fn actor(&self) -> &str {
         &self.actor
     }
 
-    /// True where he may grant this request, whole.
+    /// True where the approver may grant the whole request.
     pub fn may_approve(&self, request: &DeviceRequest) -> Result<(), Denied> {
         let asked = &request.asked;
         match &self.kind {
@@ -133,7 +133,7 @@ impl DeviceApprover {
         }
     }
 
-    /// True where he may let a node into the legacy store, where it has no key: the row of a node, whoever asks.
+    /// True where the approver may add a node to the legacy store, where it has no key. Same rules for every caller.
     pub fn may_approve_legacy(&self, commands: &[String]) -> Result<(), Denied> {
         match &self.kind {
             Kind::Host => Ok(()),
@@ -147,7 +147,7 @@ impl DeviceApprover {
         }
     }
 
-    /// True where he may do anything else there: its nodes are no device's own.
+    /// True where the approver may do anything else there: its nodes are no device's own.
     pub fn may_manage_legacy(&self) -> Result<(), Denied> {
         match &self.kind {
             Kind::Session { scopes, device: Some(_) } if !scopes.allow(Scope::Admin) => {
@@ -157,8 +157,8 @@ impl DeviceApprover {
         }
     }
 
-    /// True where he may do anything else about this device: whoever may only pair manages no other device
-    /// than the one he sits at.
+    /// True where the approver may do anything else about this device: with the right to pair alone, only the
+    /// approver's own device.
     pub fn may_manage(&self, device: &DeviceId) -> Result<(), Denied> {
         match &self.kind {
             Kind::Session { scopes, device: Some(own) }
@@ -171,7 +171,7 @@ impl DeviceApprover {
     }
 
     /// The scopes of a rotated token: those asked for, else the present ones. Never a role or a scope beyond
-    /// the approval, whoever asks; never a scope that the caller lacks.
+    /// the approval, for any caller; never a scope that the caller lacks.
     pub fn may_rotate(
         &self,
         device: &DeviceId,

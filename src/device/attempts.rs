@@ -66,7 +66,7 @@ impl Attempts {
         Ok(())
     }
 
-    /// Takes one attempt back: whoever was recognised has made no mistake. The mistakes of others at his address
+    /// Takes one attempt back: a recognised client has made no mistake. The mistakes of others at its address
     /// count as before, or one known device would buy endless guesses.
     pub fn succeeded(&mut self, kinds: &[Kind], address: ClientAddress) {
         for kind in kinds {

@@ -33,7 +33,7 @@ pub enum Nearness {
     Loopback,
     /// A private network, or a name that only it knows.
     Private,
-    /// Anybody, or a tailnet.
+    /// The internet, or a tailnet.
     Public,
 }
 
@@ -50,7 +50,7 @@ pub enum NoEndpoint {
     Scheme,
     /// A user, a query or a fragment, where secrets stand.
     Secret,
-    /// `ws` to where anybody listens.
+    /// `ws` over a public network.
     Plaintext,
 }
 

@@ -1,5 +1,5 @@
-//! Who connects, and what he may do: one decision, whose inputs are all arguments. It writes nothing; what it
-//! asks for (tokens, a request, an approval) is done by whoever holds the store.
+//! Who connects, and what they may do: one decision, whose inputs are all arguments. It writes nothing; the holder
+//! of the store does what it asks for (tokens, a request, an approval).
 
 use openclaw_plugin_sdk::UnixMs;
 
@@ -182,7 +182,7 @@ pub enum Unauthorized {
     Shared(Shared),
 }
 
-/// Why nobody is let in.
+/// Why a client is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The control page has no device key: no secure context.
@@ -208,14 +208,14 @@ pub enum Why {
     ScopeUpgrade,
 }
 
-/// Whoever is let in.
+/// An accepted client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
     /// As what.
     pub role: Role,
     /// With what. Never more than was asked, and never more than was approved.
     pub scopes: Scopes,
-    /// How he was recognised.
+    /// How the client was recognised.
     pub method: Method,
     /// By which device.
     pub device: Option<DeviceId>,
@@ -264,7 +264,7 @@ pub fn decide(arrival: &Arrival<'_>, record: Record<'_>, policy: Policy, now: Un
 }
 
 /// An operator with the shared secret, and nobody else, may come without a device; beyond this machine, or from
-/// a page, he may do nothing.
+/// a page, without any right.
 fn without_device(arrival: &Arrival<'_>) -> Result<Hello, Refusal> {
     if matches!(arrival.setup, Setup::Known(..) | Setup::Unknown) {
         return Err(Refusal::DeviceIdentity);

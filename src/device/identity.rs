@@ -1,4 +1,4 @@
-//! The device's key: its forms, the id that is its hash, and the proof that whoever connects holds it.
+//! The device's key: its forms, the id that is its hash, and the proof that the client holds it.
 
 use base64::{
     Engine,

@@ -1,4 +1,4 @@
-//! A device that was let in: its roles, its scopes, its tokens, and what it was when it was approved.
+//! A paired device: its roles, its scopes, its tokens, and what it was when it was approved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -146,7 +146,7 @@ impl Device {
         }
     }
 
-    /// Takes a role away until somebody approves it again. `false` where there was none to take.
+    /// Takes a role away until it is approved again. `false` where there was none to take.
     pub fn revoke(&mut self, role: Role, now: UnixMs) -> bool {
         if !self.approved.roles.contains(&role) {
             return false;

@@ -95,7 +95,7 @@ pub struct Described {
 }
 
 impl Described {
-    /// Whom its request counts for.
+    /// The client that its request counts for.
     fn client(&self) -> Option<ClientAddress> {
         self.address.as_deref()?.parse().ok().map(ClientAddress::of)
     }
@@ -127,7 +127,7 @@ pub struct DeviceRequest {
     pub profile: Option<Profile>,
     /// The three words of that code and this device.
     pub words: Option<Words>,
-    /// It is known already, and asks anew or for more.
+    /// It is known already, and asks again or for more.
     pub repair: bool,
     /// When it was opened.
     pub asked_at: UnixMs,
@@ -216,7 +216,7 @@ pub enum Ask {
     Opened {
         /// Its name.
         id: DeviceRequestId,
-        /// Whose audience is told that they were turned away.
+        /// The devices that were rejected; their sockets are told.
         over: Vec<DeviceRequestId>,
     },
     /// It waits already, unchanged.
@@ -228,7 +228,7 @@ pub enum Ask {
 pub enum Undecided {
     /// It is not what was displayed.
     Changed,
-    /// Not his to decide.
+    /// The caller may not decide this.
     Denied(Denied),
     /// The device has asked for something else since, under this name.
     Superseded(DeviceRequestId),

@@ -58,13 +58,13 @@ pub enum State {
         /// When the device last came.
         seen_at: UnixMs,
     },
-    /// That device was let in.
+    /// That device was approved.
     Approved {
         /// Whose it is for good.
         key: DeviceKey,
         /// When.
         at: UnixMs,
-        /// When the device was first let in with it.
+        /// When the device first connected with it.
         fetched_at: Option<UnixMs>,
     },
     /// It was taken back, or died with its device's rights.
@@ -111,7 +111,7 @@ impl SetupCode {
         Self { id, digest: token.digest(), profile, minted_at: now, state: State::Unused }
     }
 
-    /// True while anybody might come with it.
+    /// True while a device can still use it.
     pub fn is_unused(&self, now: UnixMs) -> bool {
         self.state == State::Unused && within(self.minted_at, now, LIFETIME_MS)
     }
@@ -124,7 +124,7 @@ impl SetupCode {
         }
     }
 
-    /// A device that has proven its key shows the code. The first one has it for good; whoever comes later
+    /// A device that has proven its key shows the code. The first one has it for good; a later one
     /// changes nothing. The caller holds the writer's lock.
     pub fn show(&mut self, by: &DeviceKey, now: UnixMs) -> Result<Standing, Spent> {
         if self.key().is_some_and(|key| key != by) {

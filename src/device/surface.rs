@@ -89,7 +89,7 @@ const CANVAS: [&str; 8] = [
 ];
 const PHONE: [&str; 3] = ["camera.list", "device.info", "device.status"];
 
-/// What a device keeps that an older gateway let in without recording its commands: the harmless ones of its
+/// What a device keeps that an older gateway paired without recording its commands: the harmless ones of its
 /// platform. Never a dangerous one, never one that runs programs.
 pub fn inherited(platform: &str) -> BTreeSet<String> {
     let platform = folded(platform);

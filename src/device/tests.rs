@@ -1,4 +1,4 @@
-//! The parts together: whatever order things come in, a device ends with what somebody was shown.
+//! The parts together: whatever order things come in, a device ends with what an owner was shown.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ enum Step {
     Reconnect(Vec<Scope>),
     /// The owner looks at what waits.
     Look,
-    /// The owner approves what he last looked at.
+    /// The owner approves what the owner last looked at.
     Approve,
     /// The owner takes it all back.
     Revoke,

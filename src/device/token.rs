@@ -33,7 +33,7 @@ impl Token {
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// Of a token as somebody shows it.
+    /// Of a token as a client shows it.
     pub fn of(text: &str) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());

@@ -52,12 +52,17 @@ impl Port {
 #[async_trait]
 impl Permits for Port {
     async fn list(&self, channel: Option<&str>) -> Result<Vec<Permit>, CommandError> {
-        self.access_owner()?;
+        let reader = self.access_owner()?;
         if let Some(name) = channel.filter(|id| crate::registry::channel(id).is_none()) {
             return Err(CommandError::Usage(permits::unknown_channel(name)));
         }
         let channel = channel.map(str::to_owned);
-        self.in_store(move |store| permits::all(store, channel.as_deref(), world::now())).await
+        let all = self.in_store(move |store| permits::all(store, channel.as_deref(), world::now()));
+        let mut all = all.await?;
+        for one in &mut all {
+            one.by = one.by.take().map(|actor| permits::decider(&actor, reader.actor()));
+        }
+        Ok(all)
     }
 
     async fn change(

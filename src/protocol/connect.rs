@@ -1,4 +1,4 @@
-//! The first frame of a client: who connects, as what, and how he shows it. Fields that we do not know are
+//! The first frame of a client: who connects, as what, and with which proof. Fields that we do not know are
 //! passed over, because each version of the apps brings new ones; a field of the wrong type is refused.
 
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ pub struct ConnectParams {
     /// `operator` where it is absent.
     #[serde(default)]
     pub role: Option<String>,
-    /// An operator's wishes, in his order.
+    /// The scopes that an operator asks for, in the order asked.
     #[serde(default)]
     pub scopes: Option<Vec<String>>,
     /// The device's proof.

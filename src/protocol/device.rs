@@ -57,7 +57,7 @@ pub fn all_pending(
     requests.iter().map(row).collect()
 }
 
-/// A device that was let in, with what is known of its tokens. `connected` is the gateway's to say.
+/// A paired device, with what is known of its tokens. `connected` is the gateway's to say.
 pub fn paired(device: &Device, connected: Option<bool>) -> Value {
     let mut row = Map::new();
     row.insert("deviceId".to_owned(), json!(device.id().as_str()));

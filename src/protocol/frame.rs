@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Somebody asks for something.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     #[serde(rename = "type")]
     kind: Req,
-    /// Chosen by whoever asks; comes back with the answer. Never blank.
+    /// Chosen by the caller; comes back with the answer. Never blank.
     pub id: String,
     /// What is asked for, such as `health`.
     pub method: String,

@@ -1,4 +1,4 @@
-//! What the gateway says first, and what it says to whoever is let in. Fields that one generation of clients
+//! What the gateway says first, and what it says to an accepted client. Fields that one generation of clients
 //! needs and another ignores are all sent.
 
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,11 @@
-//! Nodes as the protocol shows them to operators: those that wait, and those that were let in. No token, not even a
+//! Nodes as the protocol shows them to operators: those that wait, and the paired ones. No token, not even a
 //! digest of one.
 
 use serde_json::{Value, json};
 
 use crate::device::{record::Device, request::DeviceRequest, role::Scope};
 
-/// What whoever approves a node by a call has to hold. It is what is checked: a node is an admin's to let in.
+/// The scopes that a caller needs to approve a node. Exactly these are checked: only an admin can approve a node.
 pub fn required_scopes<'a>(commands: impl IntoIterator<Item = &'a String>) -> Vec<&'static str> {
     let mut scopes = vec![Scope::Pairing.word()];
     if commands.into_iter().next().is_some() {
@@ -36,7 +36,7 @@ pub fn pending(request: &DeviceRequest) -> Value {
     }))
 }
 
-/// A device that was let in as a node.
+/// A device that is paired as a node.
 pub fn paired(device: &Device) -> Value {
     let described = &device.described;
     filled(json!({

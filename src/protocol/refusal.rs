@@ -21,7 +21,7 @@ pub const FORBIDDEN: &str = "FORBIDDEN";
 
 /// The other end broke the protocol's version.
 pub const CLOSE_PROTOCOL: u16 = 1002;
-/// Whoever it is may not.
+/// The client may not do that.
 pub const CLOSE_POLICY: u16 = 1008;
 /// RFC 6455: what was called text is none.
 pub const CLOSE_INVALID: u16 = 1007;

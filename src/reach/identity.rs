@@ -1,5 +1,5 @@
 //! The gateway's own key, by which it is known again through whatever name or proxy leads to it. It signs numbers
-//! that somebody else chose, under a word of its own, and nothing else.
+//! that a client chose, under a word of its own, and nothing else.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -71,7 +71,7 @@ impl GatewayKey {
     }
 }
 
-/// What somebody asked with is no number of 16 to 64 characters of base64url.
+/// The nonce of a client is no number of 16 to 64 characters of base64url.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadNonce;
 
@@ -98,7 +98,7 @@ impl Identity {
         URL_SAFE_NO_PAD.encode(self.0.public_key().as_ref())
     }
 
-    /// The JSON for `GET /.well-known/openclaw?nonce=…`. It says nothing else, whoever asks.
+    /// The JSON for `GET /.well-known/openclaw?nonce=…`. It says nothing else to any client.
     pub fn answer(&self, query: Option<&str>) -> Result<String, BadNonce> {
         let nonce =
             query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("nonce="));

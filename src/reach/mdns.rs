@@ -63,7 +63,7 @@ pub fn announce(notice: &Notice<'_>, bind: Bind) -> Result<Announced, mdns_sd::E
 
 impl Drop for Announced {
     fn drop(&mut self) {
-        // Whoever still waits for the answer is this process, which ends anyway.
+        // Only this process waits for the answer, and it ends anyway.
         drop(self.daemon.unregister(&self.name));
         drop(self.daemon.shutdown());
     }

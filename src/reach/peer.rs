@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-/// Of every user whom this namespace does not know.
+/// Of every user that this namespace does not know.
 const NOBODY: u32 = 65_534;
 /// Only then both ends are there: of one that has gone, root would be the owner.
 const ESTABLISHED: &str = "01";

@@ -31,7 +31,7 @@ pub(super) enum Echo {
     Nothing(String),
 }
 
-/// Asks through an address. Redirects are somebody else's word, and are not followed.
+/// Asks through an address. Redirects could lead elsewhere, and are not followed.
 pub(super) async fn ask(endpoint: &Endpoint, identity: &Identity, own: Option<&str>) -> Echo {
     let mark = Arc::<AtomicBool>::default();
     let trust =

@@ -114,7 +114,7 @@ pub fn kind_of(auth: &Auth) -> SecretKind {
     }
 }
 
-/// The secret itself, for whoever sits at this machine, and where it comes from. `None` where a program has to be
+/// The secret itself, for the user of this machine, and where it comes from. `None` where a program has to be
 /// told it, or none was made yet.
 pub fn read(auth: &Auth, state: &StateDir) -> Result<(Option<Secret>, SecretSource), StoreError> {
     let given = match auth.mode {
@@ -152,7 +152,7 @@ fn kept(state: &StateDir) -> Result<Option<Secret>, StoreError> {
     private::read(&path)?.map(|bytes| token(path, bytes)).transpose()
 }
 
-/// What stands in the file. What is too short to be one was torn: nobody is let in by it.
+/// What stands in the file. A text that is too short is damaged: it gives nobody access.
 fn token(path: PathBuf, bytes: Vec<u8>) -> Result<Secret, StoreError> {
     let text = String::from_utf8(bytes).unwrap_or_default();
     let text = text.trim();

@@ -1,5 +1,5 @@
 //! Which addresses a setup code carries: the ones that are named go before the ones that are found, those that
-//! answer before those that do not, and none that leads to somebody else.
+//! answer before those that do not, and none that leads to another program.
 
 use std::{
     ffi::OsString,
@@ -37,7 +37,7 @@ pub struct Wish {
 /// Why there is no address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoWayIn {
-    /// Somebody else is at every one.
+    /// Another program answers at every one.
     Another(Vec<String>),
     /// What was asked for is no address.
     Invalid(NoEndpoint),
@@ -52,10 +52,10 @@ impl NoWayIn {
             Self::Another(urls) => format!("another gateway answers at {}.", urls.join(", ")),
             Self::Invalid(why) => format!("the address {why}."),
             Self::Loopback(tried) if tried.is_empty() => {
-                "only this machine reaches this gateway.".to_owned()
+                "only this machine can reach this gateway.".to_owned()
             }
             Self::Loopback(tried) => {
-                format!("only this machine reaches this gateway: {}.", tried.join("; "))
+                format!("only this machine can reach this gateway: {}.", tried.join("; "))
             }
         }
     }
@@ -65,7 +65,7 @@ impl fmt::Display for NoWayIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let helps = match self {
             Self::Another(_) => {
-                "correct `plugins.device-pair.public_url`, or what leads from there to here"
+                "correct `plugins.device-pair.public_url`, or the proxy or tunnel behind it"
             }
             Self::Invalid(_) => "write it like `wss://gateway.example.com`",
             Self::Loopback(_) => {

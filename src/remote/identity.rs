@@ -1,5 +1,5 @@
 //! Who this machine is to gateways: an Ed25519 key in `<state>/identity/device.json`, in the field's shape, so that
-//! the field's command line and ours are one device. Whoever can read the file is this device.
+//! the field's command line and ours are one device. Every program that can read the file is this device.
 
 use std::path::{Path, PathBuf};
 

@@ -87,26 +87,26 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlan {
     /// It is none.
-    #[error("this is no setup code")]
+    #[error("this is not a setup code")]
     Code,
     /// It is over.
     #[error("this setup code has expired")]
     Expired,
     /// Its fingerprint is none.
-    #[error("the certificate fingerprint in this setup code is none")]
+    #[error("the certificate fingerprint in this setup code is invalid")]
     Pin,
     /// Another certificate was named beside it.
     #[error("the setup code and --tls-fingerprint name different certificates")]
     Pins,
     /// No gateway in it can be reached safely.
-    #[error("this setup code names no gateway that a secret may be shown to")]
+    #[error("this setup code names no gateway that is safe for a secret")]
     Nowhere,
 }
 
 /// What the user of a node reads.
 #[derive(Debug)]
 pub enum Told<'a> {
-    /// It is let in.
+    /// The gateway accepted it.
     Connected {
         /// Where.
         at: &'a Address,
@@ -118,7 +118,7 @@ pub enum Told<'a> {
         /// When it tries again; `None` where it does not by itself.
         again: Option<Duration>,
     },
-    /// Somebody wants the user to read this. Not neutralised.
+    /// A notice for the user to read. Not neutralised.
     Notice {
         /// Its head.
         title: &'a str,
@@ -156,7 +156,7 @@ impl Plan {
             (Some(named), Some(pin)) if named == Some(pin) => named,
             (Some(_), Some(_)) => return Err(NoPlan::Pins),
         };
-        // A code that its device has used is good for longer; whoever has no key yet has not used it.
+        // A code that its device has used is good for longer; a device without a key has not used it.
         let fresh = !super::identity::exists(&state);
         if fresh && payload.expires_at_ms.is_some_and(|at| at <= now.0) {
             return Err(NoPlan::Expired);

@@ -106,7 +106,7 @@ pub(super) enum Incoming {
 }
 
 impl Session {
-    /// Connects, and is let in or told why not.
+    /// Connects, and is accepted or told why not.
     pub(super) async fn open(dial: Dial<'_>, who: &Who<'_>) -> Result<Self, RemoteError> {
         let at = dial.address.to_string();
         let until = Instant::now() + dial.patience;
@@ -174,14 +174,14 @@ impl Session {
         self.patience = patience;
     }
 
-    /// Says goodbye. Whoever does not hear it sees the connection end.
+    /// Says goodbye. A gateway that does not hear it sees the connection end.
     pub(super) async fn close(mut self, code: u16, reason: &str) {
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
         let _unheard = timeout_at(Instant::now() + GOODBYE, self.socket.close(Some(frame))).await;
     }
 }
 
-/// A connection that has not been let in.
+/// A connection that is not accepted yet.
 struct Unheard {
     socket: WebSocketStream<Box<dyn Wire>>,
     at: String,
@@ -215,7 +215,7 @@ impl Unheard {
     }
 }
 
-/// Whether anybody is there.
+/// Whether a gateway is there.
 pub(super) async fn knock(dial: Dial<'_>) -> Result<(), RemoteError> {
     if door(dial)?.is_some() {
         return Ok(());

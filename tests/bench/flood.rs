@@ -1,5 +1,5 @@
-//! A thousand strangers in a minute, and all at once: how long a guest waits for his answer meanwhile, how long a
-//! newcomer for his code, and what is left on disk and in memory.
+//! A thousand strangers in a minute, and all at once: how long a guest waits for an answer meanwhile, how long a
+//! newcomer for a code, and what is left on disk and in memory.
 //!
 //! `cargo bench --bench flood`; it takes some five minutes.
 
@@ -97,7 +97,7 @@ impl Bed {
         began.elapsed()
     }
 
-    /// All of them come within this time, and at the end somebody who means it. What the guest waited, and the other.
+    /// All of them come within this time, and at the end a real newcomer. What the guest waited, and the other.
     async fn minute(&self, time: Duration) -> (Vec<Duration>, Option<Duration>) {
         let first = 6_000_000
             + i64::try_from(self.telegram.with(|state| state.messages.len())).unwrap() * 10_000;

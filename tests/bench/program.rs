@@ -208,7 +208,7 @@ fn command(home: &Home, arguments: &[&str]) -> Duration {
     took
 }
 
-/// A stranger asks; his code.
+/// A stranger asks; returns the code.
 fn knock(state: &Path, sender: u32) -> String {
     let store = FileStore::new(StateDir::at(state), |_, entry| SenderId::new(entry));
     let meta = [("firstName".to_owned(), "Ann".to_owned())].into();

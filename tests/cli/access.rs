@@ -40,15 +40,18 @@ fn leave_for_a_day_is_listed_extended_and_taken_back() {
     let left = timed["secondsLeft"].as_u64().unwrap();
     assert!((86_390..=86_400).contains(&left), "{left}");
     let file = folder.json("credentials/telegram-allowFrom.json");
-    assert_eq!(file["allowFrom"], json!(["1"]), "no other reader admits him");
+    assert_eq!(file["allowFrom"], json!(["1"]), "no other reader of the folder gives access");
     let allowed = folder.done("pairing allowed telegram");
     assert!(allowed.contains("approved until 2"), "{allowed}");
 
-    assert_eq!(folder.done("access extend telegram:7 always"), "✅ Another end for telegram:7\n");
+    assert_eq!(
+        folder.done("access extend telegram:7 always"),
+        "✅ New end of access for telegram:7\n"
+    );
     assert_eq!(list(&folder)[1]["state"], "lasting");
     assert_eq!(folder.done("access revoke telegram:7"), "✅ Revoked telegram:7\n");
     assert!(folder.fails(3, "access revoke telegram:7").contains("No stored grant: telegram:7"));
-    assert!(folder.fails(3, "access extend telegram:7 1h").contains("No grant that ends"));
+    assert!(folder.fails(3, "access extend telegram:7 1h").contains("No grant with an end"));
 }
 
 #[test]
@@ -61,7 +64,7 @@ fn case_071_a_block_beats_what_the_configuration_says() {
     assert!(ignored.contains("Now: ignored") && ignored.contains("grants.json"), "{ignored}");
     assert!(!folder.done("pairing allowed telegram").contains("100"));
     assert!(folder.fails(3, "access block telegram:100").contains("Already blocked"));
-    assert_eq!(folder.done("access unblock telegram:100"), "✅ No longer blocked: telegram:100\n");
+    assert_eq!(folder.done("access unblock telegram:100"), "✅ Block removed for telegram:100\n");
     assert!(folder.fails(3, "access unblock telegram:100").contains("Not blocked"));
     let owner = folder.fails(1, "access block telegram:500");
     assert!(
@@ -71,12 +74,16 @@ fn case_071_a_block_beats_what_the_configuration_says() {
 }
 
 #[test]
-fn a_revoked_one_whom_the_configuration_admits_is_said_to_be_so() {
+fn a_revoke_names_the_configuration_that_still_gives_access() {
     let folder = folder();
     folder.put("credentials/telegram-allowFrom.json", &grants(&["1", "100"]));
     let ran = folder.run("access revoke telegram:100");
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), "✅ Revoked telegram:100\n"));
-    assert!(ran.err.contains("still let in") && ran.err.contains("config.toml:3"), "{}", ran.err);
+    assert!(
+        ran.err.contains("still has access") && ran.err.contains("config.toml:3"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -155,7 +162,7 @@ fn a_group_is_explained_with_and_without_a_sender() {
         (
             "-1001234567890 100",
             "admitted when the bot is mentioned",
-            "the configuration lists them",
+            "the configuration lists the sender",
         ),
         ("-1001234567890 7", "ignored", "an approval counts in direct chats only"),
         ("-5", "ignored", "this group is not listed"),
@@ -170,5 +177,5 @@ fn a_group_is_explained_with_and_without_a_sender() {
     }
     folder.done("access block telegram:100");
     let said = folder.done("access explain telegram -1001234567890 100");
-    assert!(said.contains("Now: ignored") && said.contains("they are blocked"), "{said}");
+    assert!(said.contains("Now: ignored") && said.contains("the sender is blocked"), "{said}");
 }

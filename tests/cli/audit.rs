@@ -4,12 +4,12 @@ use std::fs;
 
 use crate::support::{CODE, Folder, request};
 
-/// A folder in which 66 is blocked and 7 is let in.
+/// A folder in which 66 is blocked and 7 is approved.
 fn decided() -> Folder {
     let folder = Folder::waiting(&[request("7", CODE)]);
     folder.done("pairing approve telegram AB3D7X9K");
     folder.done("access block telegram:66");
-    assert_eq!(folder.done("audit verify"), "The access log is whole: 2 lines.\n");
+    assert_eq!(folder.done("audit verify"), "The access log is intact: 2 lines.\n");
     folder
 }
 
@@ -36,9 +36,9 @@ fn stands_still(folder: &Folder, command: &str, wrong: &str) {
 #[track_caller]
 fn accepted(folder: &Folder) {
     let said = folder.done("audit accept --yes");
-    assert!(said.ends_with("Accepted. A line in the access log says so; it goes on from there.\n"));
+    assert!(said.ends_with("Accepted. A new line in the access log says so.\n"));
     folder.done("access block telegram:67");
-    assert!(folder.done("audit verify").contains("The access log is whole: "));
+    assert!(folder.done("audit verify").contains("The access log is intact: "));
 }
 
 #[test]

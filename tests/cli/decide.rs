@@ -12,7 +12,7 @@ use crate::support::{CODE, Folder, expired, file, grants, mode, named, of_accoun
 
 const UNKNOWN: &str = "\
 No pending pairing request found for code: AB3D7X9K
-hint: `openclaw pairing list telegram` shows who waits; a code lives one hour
+hint: `openclaw pairing list telegram` shows who waits; a code is valid for one hour
 ";
 
 #[test]
@@ -89,7 +89,7 @@ fn case_046_unknown_expired_and_foreign_codes_get_one_answer_and_burn_nothing() 
     let foreign = folder.fails(3, "pairing approve telegram AB3D7X9K --account home");
     assert_eq!([&unknown, &expired, &foreign], [UNKNOWN; 3]);
     assert!(folder.fails(3, "pairing approve telegram nonsense").contains("for code: nonsense\n"));
-    assert!(folder.fails(2, "pairing approve telegram").contains("which code?"));
+    assert!(folder.fails(2, "pairing approve telegram").contains("the code is missing"));
     folder.done("pairing approve telegram AB3D7X9K --account work");
 }
 

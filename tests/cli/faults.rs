@@ -68,7 +68,7 @@ const DEEDS: [Deed; 7] = [
     Deed { line: "owner remove telegram:9", shows: |f| !is_owner(f, "9") },
 ];
 
-/// What the list says of somebody; nothing where nobody is there.
+/// What the list says of a sender; empty where the sender is not in it.
 fn state(folder: &Folder, who: &str) -> String {
     let shown: Value = serde_json::from_str(&folder.done("access list telegram --json")).unwrap();
     let who = format!("telegram:{who}");
@@ -85,7 +85,7 @@ fn waits(folder: &Folder) -> bool {
     folder.text("credentials/telegram-pairing.json").contains(CODE)
 }
 
-/// 7 waits, 5 is let in, 9 is an owner.
+/// 7 waits, 5 is approved, 9 is an owner.
 fn seeded() -> Folder {
     let folder = Folder::waiting(&[request("7", CODE), request("5", "ABCD2345")]);
     folder.done("pairing approve telegram ABCD2345");
@@ -144,7 +144,7 @@ fn check(deed: &Deed, seeded: &Folder, point: &Point, times: usize, fault: Fault
     let folder = copied(seeded);
     let ran = run(&folder, deed, point, times, fault);
     let told = format!("{} {point:?} {times} {fault:?}: {ran:?}", deed.line);
-    // Whoever comes next finishes what counts.
+    // The next command finishes what counts.
     let verified = folder.run("audit verify");
     assert_eq!(verified.code, Some(0), "{told}\n{verified:?}");
     let counts = (deed.shows)(&folder);

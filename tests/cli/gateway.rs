@@ -102,7 +102,7 @@ fn the_status_is_there_with_a_gateway_and_without() {
     let folder = Folder::waiting(&[request("7", CODE)]);
     let without = folder.run("status");
     assert_eq!(without.code, Some(4), "{without:?}");
-    assert!(without.out.starts_with("No gateway runs; "), "{without:?}");
+    assert!(without.out.starts_with("No gateway runs. "), "{without:?}");
     assert!(without.out.contains("Pending    telegram 1, "), "{without:?}");
     let mut running = Running::gateway(&folder);
     folder.done("pairing approve telegram AB3D7X9K");

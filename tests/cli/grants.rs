@@ -81,7 +81,7 @@ fn what_the_configuration_still_admits_is_said_with_file_and_line() {
     let folder = folder();
     let ran = folder.run("pairing revoke telegram 100");
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), "✅ Revoked telegram sender 100\n"));
-    let place = format!("still admitted: {}:4\n", folder.path("config.toml").display());
+    let place = format!("still has access: {}:4\n", folder.path("config.toml").display());
     assert!(ran.err.contains(&place) && ran.err.contains("\nhint: "), "{ran:?}");
     // Nothing is stored any more, and the configuration admits as before.
     assert!(folder.fails(1, "pairing revoke telegram 100").contains(&place));

@@ -1,4 +1,4 @@
-//! `node run`: a machine comes with a token or a setup code, waits, is let in, and stays so over restarts.
+//! `node run`: a machine comes with a token or a setup code, waits, is approved, and stays so over restarts.
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ fn a_rotated_token_is_fetched_and_a_revoked_machine_stops() {
     asked(&home, &format!("devices revoke --device {device} --role node"));
     let ran = joined.ended();
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.err.contains("taken this machine's rights away"), "{ran:?}");
+    assert!(ran.err.contains("removed this machine's access"), "{ran:?}");
     gateway.stop(Signal::SIGTERM);
 }
 
@@ -140,8 +140,8 @@ fn case_052_a_certificate_that_is_not_the_pinned_one_ends_it() {
 fn what_cannot_work_is_said_before_anything_is_sent() {
     let machine = Folder::empty();
     for (line, what) in [
-        ("node run", "no gateway has let this machine in yet"),
-        ("node run --pair hello", "this is no setup code"),
+        ("node run", "this machine is not paired with a gateway yet"),
+        ("node run --pair hello", "this is not a setup code"),
         ("node run --host 127.0.0.1 --port 0", "--port"),
         ("node run --host gw.example.com --token wr0ng", "is not encrypted"),
     ] {

@@ -89,7 +89,7 @@ fn what_was_decided_stands_in_the_access_log() {
     assert_eq!(told, [("approve", "cli", "7"), ("revoke", "cli", "7"), ("owner-add", "cli", "8")]);
     assert_eq!(folder.done("audit show 1 --json").lines().count(), 1);
     assert!(folder.done("audit show").contains("│ owner-add │"));
-    assert_eq!(folder.done("audit verify"), "The access log is whole: 3 lines.\n");
+    assert_eq!(folder.done("audit verify"), "The access log is intact: 3 lines.\n");
     let log = folder.text("audit/access.jsonl");
     let (_, without_the_first) = log.split_once('\n').unwrap();
     folder.put("audit/access.jsonl", without_the_first);
@@ -104,7 +104,7 @@ fn a_grant_that_no_line_explains_is_told_and_is_no_failure() {
     folder.put("credentials/telegram-allowFrom.json", &crate::support::grants(&["7"]));
     let said = folder.done("audit verify");
     assert!(
-        said.contains("No line explains 7 in ") && said.contains("is whole: 0 lines"),
+        said.contains("No line explains 7 in ") && said.contains("is intact: 0 lines"),
         "{said}"
     );
     assert_eq!(json!(shown(&folder)), json!([]));

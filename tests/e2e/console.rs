@@ -187,7 +187,7 @@ async fn case_071_the_owner_at_the_console_gives_leave_for_an_hour_and_blocks() 
     assert!(visitor.next().await.contains("access approved"));
     let who = format!("webchat:{}", visitor.you);
     console.types(&format!("/access rename {who} Ann"));
-    console.sees("Noted for");
+    console.sees("Note saved for");
     console.stop();
 
     let mut console = Console::start(&home);

@@ -1,4 +1,4 @@
-//! Any parameters of `connect`, and any two wishes under one signature: whoever is proven has signed just that.
+//! Any parameters of `connect`, and any two wishes under one signature: a proven device has signed just that.
 
 #![no_main]
 

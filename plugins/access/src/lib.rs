@@ -1,5 +1,5 @@
-//! `/access`: who may talk, since when and until when, and the end of it. `/invite` lets somebody in beforehand;
-//! `/link` says on another channel who one is. The gateway has checked who runs them, and alone can spell a code.
+//! `/access`: who has access, since when and until when, and the end of it. `/invite` gives access in advance;
+//! `/link` proves on another channel who one is. The gateway has checked who runs them, and alone can spell a code.
 
 mod shown;
 mod words;
@@ -17,21 +17,21 @@ pub const PLUGIN: CommandPlugin = CommandPlugin { id: "access", commands: &[ACCE
 
 const ACCESS: Command = Command {
     name: "access",
-    summary: "shows who may talk, and changes it",
+    summary: "shows and changes who has access",
     access: Access::Owner,
     run: |invocation| boxed(access(invocation)),
 };
 
 const INVITE: Command = Command {
     name: "invite",
-    summary: "lets somebody in beforehand, by a code for one use",
+    summary: "makes a code that gives one person access",
     access: Access::Owner,
     run: |invocation| boxed(invite(invocation)),
 };
 
 const LINK: Command = Command {
     name: "link",
-    summary: "gives you a code that says on another channel who you are",
+    summary: "makes a code that identifies you on another channel",
     access: Access::Admitted,
     run: |invocation| boxed(link(invocation)),
 };
@@ -64,14 +64,14 @@ async fn changed(
     who: &str,
 ) -> Result<Text, CommandError> {
     let still = |still: &Option<String>| {
-        still.as_ref().map(|why| format!("\n⚠️ He is still let in: {why}")).unwrap_or_default()
+        still.as_ref().map(|why| format!("\n⚠️ Still has access: {why}")).unwrap_or_default()
     };
     Ok(match gateway.permits().change(change, who).await? {
-        PermitChanged::Done { whom, still: why } => {
-            Text::plain(format!("{} {}{}", done(change), whom.join(", "), still(&why)))
+        PermitChanged::Done { ids, still: why } => {
+            Text::plain(format!("{} {}{}", done(change), ids.join(", "), still(&why)))
         }
         PermitChanged::Owner => {
-            Text::plain("He is an owner: an owner cannot be blocked. Nothing was changed.")
+            Text::plain("This person is an owner. Owners cannot be blocked. Nothing changed.")
         }
         PermitChanged::Nothing { still: why } => {
             Text::plain(format!("{}{}", nothing(change), still(&why)))
@@ -83,22 +83,24 @@ async fn changed(
 fn done(change: PermitChange<'_>) -> String {
     match change {
         PermitChange::Block => "⛔ Blocked".to_owned(),
-        PermitChange::Extend(None) => "✅ For good now:".to_owned(),
-        PermitChange::Extend(Some(lasting)) => format!("✅ For {} more:", spell_span(lasting)),
-        PermitChange::Rename(Some(_)) => "Noted for".to_owned(),
-        PermitChange::Rename(None) => "Note taken away for".to_owned(),
+        PermitChange::Extend(None) => "✅ Access is permanent now:".to_owned(),
+        PermitChange::Extend(Some(lasting)) => {
+            format!("✅ Access ends in {}:", spell_span(lasting))
+        }
+        PermitChange::Rename(Some(_)) => "Note saved for".to_owned(),
+        PermitChange::Rename(None) => "Note removed for".to_owned(),
         PermitChange::Revoke => "⛔ Revoked".to_owned(),
-        PermitChange::Unblock => "No longer blocked, a stranger from now on:".to_owned(),
+        PermitChange::Unblock => "Block removed; a stranger again:".to_owned(),
     }
 }
 
 fn nothing(change: PermitChange<'_>) -> &'static str {
     match change {
-        PermitChange::Block => "He is blocked already.",
-        PermitChange::Extend(_) => "He has no grant that ends. Nothing was changed.",
-        PermitChange::Rename(_) => "That is his note already.",
-        PermitChange::Revoke => "He has no stored grant. Nothing was changed.",
-        PermitChange::Unblock => "He is not blocked.",
+        PermitChange::Block => "Already blocked. Nothing changed.",
+        PermitChange::Extend(_) => "No grant with an end. Nothing changed.",
+        PermitChange::Rename(_) => "The note says that already. Nothing changed.",
+        PermitChange::Revoke => "No stored grant. Nothing changed.",
+        PermitChange::Unblock => "Not blocked. Nothing changed.",
     }
 }
 
@@ -106,9 +108,9 @@ async fn invite(invocation: Invocation<'_>) -> Result<Text, CommandError> {
     let Invocation { prefix, args, gateway } = invocation;
     match words::invite(args) {
         Invite::Cancel(id) => Ok(Text::plain(if gateway.permits().uninvite(id).await? {
-            "Cancelled: that code lets nobody in."
+            "Invitation cancelled. Its code gives no access."
         } else {
-            "There is no open invitation of that name."
+            "There is no open invitation with that name."
         })),
         Invite::List => Ok(shown::invitations(prefix, &gateway.permits().invitations().await?)),
         Invite::Make { note, lasting } => {
@@ -126,18 +128,18 @@ async fn link(invocation: Invocation<'_>) -> Result<Text, CommandError> {
     let Invocation { args, gateway, .. } = invocation;
     if !args.is_empty() {
         return Ok(Text::plain(
-            "You are let in here already. Send the code where you are not known yet.",
+            "You already have access here. Send the code on the channel where you have none.",
         ));
     }
     Ok(match gateway.permits().link().await? {
         Linked::Code(code, left) => {
             Text::plain("Send this to me on the other channel: ").opaque(code).and(format!(
-                "\nIt works once, within {}. The owner is asked whether it is you.",
+                "\nIt works once, within {}. The owner then confirms that it is you.",
                 spell_span(left)
             ))
         }
         Linked::NotApproved => Text::plain(
-            "You are let in by the configuration or as an owner, so there is nothing to join.",
+            "Your access comes from the configuration or from ownership, so there is nothing to join.",
         ),
     })
 }
@@ -147,19 +149,19 @@ fn help(prefix: &str) -> Text {
         text.and("\n").code(format!("{prefix}access {words}")).and(format!(" {what}"))
     };
     let lines = [
-        ("list [channel]", "who may talk, who is blocked"),
-        ("revoke <who>", "takes it back, under all his ids"),
-        ("block <who>", "and never hears him again"),
-        ("unblock <who>", "he may ask again then"),
-        ("extend <who> <24h|always>", "another end for a grant that ends"),
-        ("rename <who> <note>", "what you call him"),
+        ("list [channel]", "shows who has access and who is blocked"),
+        ("revoke <who>", "removes the access of all ids of a person"),
+        ("block <who>", "ignores a person until you unblock them"),
+        ("unblock <who>", "removes the block; the person may ask again"),
+        ("extend <who> <24h|always>", "sets a new end of temporary access"),
+        ("rename <who> <note>", "sets your note about a person"),
         (
             "explain <channel> <id>",
-            "what decides about them now; or about a group: its id, and a sender's",
+            "shows the rule that decides about a sender, or about a group (and a sender in it)",
         ),
-        ("log [n]", "the newest decisions"),
+        ("log [n]", "shows the newest decisions"),
     ];
-    let head = Text::plain("Who may talk. <who> is as the list shows him, such as telegram:4711.");
+    let head = Text::plain("Access. <who> is an id as the list shows it, such as telegram:4711.");
     lines.into_iter().fold(head, |text, (words, what)| line(text, words, what))
 }
 

@@ -5,14 +5,14 @@ use openclaw_plugin_sdk::{Invited, OpenInvitation, Permit, PermitState, Text, sp
 /// So many people are shown at once; the command line shows all.
 const MOST: usize = 40;
 
-/// Everybody whom the store lets in or keeps out.
+/// Everyone with a grant or a block in the store.
 pub(crate) fn permits(all: &[Permit]) -> Text {
     if all.is_empty() {
         return Text::plain(
-            "The store lets nobody in and keeps nobody out. Owners and whom the configuration lists need no entry.",
+            "No stored access and no blocks. Owners and senders in the configuration are not listed here.",
         );
     }
-    let head = Text::plain(format!("Who may talk, and who may not ({})", all.len()));
+    let head = Text::plain(format!("Access and blocks ({})", all.len()));
     let listed = all.iter().take(MOST).fold(head, |text, one| {
         let note = one.note.as_ref().map(|note| format!(" “{note}”")).unwrap_or_default();
         let text = text.and("\n\n").code(&one.who).and(format!("{note}\n{}", state(one)));
@@ -31,21 +31,20 @@ pub(crate) fn permits(all: &[Permit]) -> Text {
 }
 
 fn state(one: &Permit) -> String {
-    let age = one.age.map(|age| format!(" since {}", spell_span(age))).unwrap_or_default();
-    let by = match (&one.how, &one.by) {
-        (_, None) => String::new(),
-        (None, Some(by)) => format!(", by {by}"),
-        (Some(how), Some(by)) => format!(", {how} by {by}"),
+    let state = match one.state {
+        PermitState::Blocked => "⛔ blocked".to_owned(),
+        PermitState::Ended(ago) => format!("⌛ ended {} ago", spell_span(ago)),
+        PermitState::Lasting => "✅ permanent".to_owned(),
+        PermitState::Until(left) => format!("⏳ {} left", spell_span(left)),
     };
-    match one.state {
-        PermitState::Blocked => format!("⛔ blocked{age}{by}"),
-        PermitState::Ended(ago) => format!("ended {} ago{by}", spell_span(ago)),
-        PermitState::Lasting => format!("✅ for good{age}{by}"),
-        PermitState::Until(left) => format!("⏳ {} left{age}{by}", spell_span(left)),
-    }
+    [state, one.decision()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" · ")
 }
 
-/// What decides about somebody, a line each.
+/// What decides about a person, a line each.
 pub(crate) fn explained(lines: &[(String, String)]) -> Text {
     let line = |(label, value): &(String, String)| format!("{label}: {value}");
     Text::plain(lines.iter().map(line).collect::<Vec<_>>().join("\n"))
@@ -75,10 +74,11 @@ pub(crate) fn invitations(prefix: &str, open: &[OpenInvitation]) -> Text {
 
 /// An invitation that was made now.
 pub(crate) fn invited(prefix: &str, made: &Invited, note: Option<&str>) -> Text {
-    let whom = note.map(|note| format!(" ({note})")).unwrap_or_default();
-    let text =
-        Text::plain(format!("Whoever sends me this in a direct chat is let in at once{whom}: "))
-            .opaque(made.code);
+    let note = note.map(|note| format!(" ({note})")).unwrap_or_default();
+    let text = Text::plain(format!(
+        "This code{note} gives access to the first person who sends it to me in a direct chat: "
+    ))
+    .opaque(made.code);
     let text = made
         .links
         .iter()

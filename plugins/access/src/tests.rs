@@ -92,7 +92,7 @@ async fn say(port: &Port, command: &Command, args: &str) -> Result<String, Comma
 }
 
 #[tokio::test]
-async fn the_list_says_who_since_when_until_when_and_by_whom() {
+async fn the_list_says_who_has_access_since_when_until_when_and_who_gave_it() {
     let day = Duration::from_hours(24);
     let permits = vec![
         Permit {
@@ -115,24 +115,24 @@ async fn the_list_says_who_since_when_until_when_and_by_whom() {
     let said = say(&port, &ACCESS, "list").await.unwrap();
     assert_eq!(
         said,
-        "Who may talk, and who may not (3)\n\n\
-         telegram:1 “Ann”\n✅ for good since 3 d 0 h, approve by uid:0\nalso webchat:x\n\n\
+        "Access and blocks (3)\n\n\
+         telegram:1 “Ann”\n✅ permanent · approved 3 d 0 h ago by uid:0\nalso webchat:x\n\n\
          telegram:2\n⏳ 12 h 0 min left\n\n\
          telegram:3\n⛔ blocked"
     );
 }
 
 #[tokio::test]
-async fn what_still_lets_somebody_in_is_said() {
+async fn a_revoke_says_what_still_gives_access() {
     let changed = PermitChanged::Done {
-        whom: vec!["telegram:1".to_owned()],
+        ids: vec!["telegram:1".to_owned()],
         still: Some("config.toml:7".to_owned()),
     };
     let port = Port { changed: Some(changed), ..Port::default() };
     let said = say(&port, &ACCESS, "revoke telegram:1").await.unwrap();
-    assert_eq!(said, "⛔ Revoked telegram:1\n⚠️ He is still let in: config.toml:7");
+    assert_eq!(said, "⛔ Revoked telegram:1\n⚠️ Still has access: config.toml:7");
     let port = Port { changed: Some(PermitChanged::Owner), ..Port::default() };
-    assert!(say(&port, &ACCESS, "block telegram:1").await.unwrap().contains("an owner cannot"));
+    assert!(say(&port, &ACCESS, "block telegram:1").await.unwrap().contains("Owners cannot"));
     let wrong = PermitChanged::Unknown("7 is no id".to_owned());
     let port = Port { changed: Some(wrong), ..Port::default() };
     let said = say(&port, &ACCESS, "block 7").await;
@@ -142,7 +142,12 @@ async fn what_still_lets_somebody_in_is_said() {
 #[tokio::test]
 async fn an_invitation_shows_no_code_that_the_plugin_knows() {
     let said = say(&Port::default(), &INVITE, "Ann 2h").await.unwrap();
-    assert!(said.contains("(Ann): …") && said.contains("On Telegram: …"), "{said}");
+    assert!(
+        said.contains("(Ann)")
+            && said.contains("direct chat: …")
+            && said.contains("On Telegram: …"),
+        "{said}"
+    );
     assert!(said.contains("/invite cancel ab12") && said.contains("2 h 0 min"), "{said}");
     assert!(say(&Port::default(), &INVITE, "cancel nobody").await.unwrap().contains("no open"));
 }

@@ -14,13 +14,13 @@ const MOST_LINES: usize = 50;
 /// What `/access` is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Words<'a> {
-    /// Somebody's permission is to change.
+    /// Change a person's permission.
     Change(PermitChange<'a>, &'a str),
-    /// What decides about somebody, or about a group and perhaps a sender in it.
+    /// What decides about a person, or about a group and perhaps a sender in it.
     Explain { channel: &'a str, id: &'a str, sender: Option<&'a str> },
     /// How it works.
     Help,
-    /// Who may talk, on one channel or all.
+    /// Who has access, on one channel or all.
     List(Option<&'a str>),
     /// The newest decisions.
     Log(usize),

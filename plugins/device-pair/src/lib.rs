@@ -1,4 +1,4 @@
-//! `/pairing`: the owner sees who waits, and lets in or sends away. The gateway has checked that it is
+//! `/pairing`: the owner sees who waits, and approves or refuses. The gateway has checked that it is
 //! the owner, does what is asked, and alone can spell a code. `/pair` does the same for devices.
 
 mod pair;
@@ -16,7 +16,7 @@ pub const PLUGIN: CommandPlugin =
 
 const PAIRING: Command = Command {
     name: "pairing",
-    summary: "shows who waits to be let in, and decides",
+    summary: "shows who waits for access, and decides",
     access: Access::Owner,
     run,
 };
@@ -41,23 +41,23 @@ async fn pairing(invocation: Invocation<'_>) -> Result<Vec<Reply>, CommandError>
 }
 
 fn help(prefix: &str) -> Text {
-    Text::plain("Whoever writes for the first time gets a code and waits until you decide.\n\n")
-        .code(format!("{prefix}pairing list"))
-        .and(" shows who waits; a channel's name may follow\n")
-        .code(format!("{prefix}pairing approve <code>"))
-        .and(" lets one in; a span such as 24h or 30d may follow\n")
+    Text::plain("A new sender gets a code and waits until you decide.\n\n")
+        .code(format!("{prefix}pairing list [channel]"))
+        .and(" shows who waits\n")
+        .code(format!("{prefix}pairing approve <code> [24h|30d]"))
+        .and(" gives access, permanent or for that time\n")
         .code(format!("{prefix}pairing deny <code>"))
-        .and(" sends one away, for an hour\n")
+        .and(" refuses the request; no new code for an hour\n")
         .code(format!("{prefix}pairing block <code>"))
-        .and(" sends one away for good")
+        .and(" refuses the request and ignores the sender")
 }
 
 fn usage(prefix: &str, verb: Verb) -> String {
     let name = verb.name();
     match verb {
         Verb::Approve => format!(
-            "`{prefix}pairing {name} <code>`, or `{prefix}pairing {name} <channel> <code>`, and perhaps how \
-             long, such as 24h or 30d; `{prefix}pairing list` shows the codes"
+            "`{prefix}pairing {name} <code>`, or `{prefix}pairing {name} <channel> <code>`, with a \
+             duration such as 24h or 30d if the access shall end; `{prefix}pairing list` shows the codes"
         ),
         Verb::Block | Verb::Deny => format!(
             "`{prefix}pairing {name} <code>`, or `{prefix}pairing {name} <channel> <code>`; \
@@ -109,16 +109,16 @@ async fn decide(
             .code(format!("{prefix}pairing list"))
             .and(" shows who waits."),
         Decided::Changed => Text::plain(
-            "Nothing was changed: the code alone does not say what this request shows now. Look at it, then send \
-             the same again: ",
+            "Nothing changed: this request has changed since its code was sent. Look at it, then send your command \
+             again: ",
         )
         .code(format!("{prefix}pairing list")),
         Decided::ClaimIsOver => Text::plain(
-            "Whoever they claim to be is let in no more; nothing was changed. Deny or block them.",
+            "The linked person no longer has access. Nothing changed. Deny or block the request.",
         ),
         Decided::Several(found) => several(prefix, verb, &found),
         Decided::Slow(wait) => Text::plain(format!(
-            "Too many wrong codes: nothing was looked up. Try again in {} s.",
+            "Too many wrong codes. Try again in {} s.",
             wait.as_secs() + 1
         )),
         Decided::UnknownChannel => unknown_channel(gateway, choice.channel.unwrap_or_default()),
@@ -126,7 +126,7 @@ async fn decide(
 }
 
 fn several(prefix: &str, verb: Verb, found: &[Waiting]) -> Text {
-    let heading = Text::plain("More than one waits with that code; nothing was changed. Name one:");
+    let heading = Text::plain("Several requests have that code. Nothing changed. Choose one:");
     found.iter().fold(heading, |text, one| {
         text.and(format!("\n\n{}\n", described(one)))
             .code(format!("{prefix}pairing {} {} ", verb.name(), one.channel))
@@ -142,7 +142,7 @@ fn unknown_channel(gateway: &dyn Gateway, channel: &str) -> Text {
     ))
 }
 
-/// Whom a decision concerned: the id before the name, which cannot push it off.
+/// The subject of a decision: the id before the name, which cannot push it off.
 fn decided(one: &Waiting) -> String {
     let account =
         if one.account == "default" { String::new() } else { format!("/{}", one.account) };
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_says_what_was_done_and_to_whom() {
+    fn a_decision_says_what_was_done_and_for_which_sender() {
         let [ann, renamed] = waiting();
         check(
             "approve ab3d7x9k",
@@ -347,13 +347,13 @@ mod tests {
         check(
             "approve ab3d7x9k",
             Decided::Slow(Duration::from_secs(90)),
-            &expect!["Too many wrong codes: nothing was looked up. Try again in 91 s."],
+            &expect!["Too many wrong codes. Try again in 91 s."],
         );
         check(
             "approve ab3d7x9k",
             Decided::Several(vec![ann, renamed]),
             &expect![[r#"
-            More than one waits with that code; nothing was changed. Name one:
+            Several requests have that code. Nothing changed. Choose one:
 
             telegram/default sender 123456789 (Ann)
             /pairing approve telegram <code 1>
@@ -371,18 +371,18 @@ mod tests {
             "",
             Decided::NoMatch,
             &expect![[r#"
-                Whoever writes for the first time gets a code and waits until you decide.
+                A new sender gets a code and waits until you decide.
 
-                /pairing list shows who waits; a channel's name may follow
-                /pairing approve <code> lets one in; a span such as 24h or 30d may follow
-                /pairing deny <code> sends one away, for an hour
-                /pairing block <code> sends one away for good"#]],
+                /pairing list [channel] shows who waits
+                /pairing approve <code> [24h|30d] gives access, permanent or for that time
+                /pairing deny <code> refuses the request; no new code for an hour
+                /pairing block <code> refuses the request and ignores the sender"#]],
         );
         check(
             "approve",
             Decided::NoMatch,
             &expect![[
-                r#"Usage("`/pairing approve <code>`, or `/pairing approve <channel> <code>`, and perhaps how long, such as 24h or 30d; `/pairing list` shows the codes")"#
+                r#"Usage("`/pairing approve <code>`, or `/pairing approve <channel> <code>`, with a duration such as 24h or 30d if the access shall end; `/pairing list` shows the codes")"#
             ]],
         );
         check(

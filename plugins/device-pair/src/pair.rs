@@ -86,25 +86,23 @@ fn instructions(prefix: &str, wish: SetupWish, qr: bool, offered: &Offered) -> T
     };
     let heading = Text::plain(format!("A setup code for one device, good for {minutes}.\n\n"));
     let text = append(heading, &first)
-        .and(
-            "\n2. When the device waits, I say so here. Compare what it says of itself, then send ",
-        )
+        .and("\n2. When the device waits, you are told here. Compare its details, then send ")
         .code(format!("{prefix}pair approve"))
         .and(format!("\n\nGateway: {}\nAccess: {}", offered.url, offered.access));
     let text = match (offered.access.as_str(), offered.downgraded) {
-        (_, true) => text.and(" (full access is not given away over a way that others can read)"),
+        (_, true) => text.and(" (no full access over an unencrypted connection)"),
         ("full", _) => text.and(" (it may also administer this gateway)"),
         _ => text.and(" (it cannot administer this gateway)"),
     };
     let text = offered.notes.iter().fold(text, |text, note| text.and(format!("\n⚠️ {note}")));
-    text.and("\n\nIf the code gets into other hands: ").code(format!("{prefix}pair cleanup"))
+    text.and("\n\nIf another person may have seen the code: ").code(format!("{prefix}pair cleanup"))
 }
 
 fn cleaned(prefix: &str, many: usize) -> Text {
     match many {
         0 => Text::plain("There is no unused setup code."),
-        1 => Text::plain("Took back the one setup code that nobody had used."),
-        many => Text::plain(format!("Took back {many} setup codes that nobody had used.")),
+        1 => Text::plain("Cancelled the one unused setup code."),
+        many => Text::plain(format!("Cancelled {many} unused setup codes.")),
     }
     .and(" A new one: ")
     .code(format!("{prefix}pair"))
@@ -133,16 +131,16 @@ fn listed(heading: &str, prefix: &str, waiting: &[WaitingDevice]) -> Text {
     match waiting {
         [] => text,
         [device] => text
-            .and("\n\nTo let it in: ")
+            .and("\n\nTo approve it: ")
             .code(format!("{prefix}pair approve"))
-            .and("\nTo turn it away: ")
+            .and("\nTo reject it: ")
             .code(one("reject", device)),
         several => several
             .iter()
-            .fold(text.and("\n\nTo let one in:"), |text, device| {
+            .fold(text.and("\n\nTo approve one:"), |text, device| {
                 text.and("\n").code(one("approve", device)).and(format!(" ({})", device.name))
             })
-            .and("\nTo turn one away: ")
+            .and("\nTo reject one: ")
             .code(format!("{prefix}pair reject <request>")),
     }
 }
@@ -161,7 +159,7 @@ fn append(text: Text, more: &Text) -> Text {
 fn latest(prefix: &str, waiting: &[WaitingDevice]) -> Text {
     let Some(newest) = waiting.first() else { return nothing(prefix) };
     let heading = format!(
-        "The latest is {}, request {}. That can change while you type: approve it by that name.",
+        "The newest device is {}, request {}. Another one can come while you type, so approve it by that id.",
         newest.name, newest.request
     );
     listed(&heading, prefix, waiting)
@@ -175,24 +173,24 @@ async fn decide(
 ) -> Result<Text, CommandError> {
     Ok(match gateway.device_decide(decision, choice).await? {
         DeviceDecided::Denied(Some(scope)) => Text::plain(format!(
-            "Nothing was changed: it asks for {scope}, and that is not granted in a chat. If you want it to have \
-             that, make it a code with "
+            "Nothing changed: the device asks for {scope}, which cannot be granted in a chat. To grant it, make a \
+             code with "
         ))
         .code(format!("{prefix}pair full"))
         .and(", or on the gateway's machine send ")
         .code("openclaw devices approve"),
         DeviceDecided::Denied(None) => {
-            Text::plain("Nothing was changed: it can run programs, and not all of its commands could be listed here. On the gateway's machine: ")
+            Text::plain("Nothing changed: the device can run programs, and this chat cannot show all of its commands. On the gateway's machine: ")
                 .code("openclaw devices approve")
         }
         DeviceDecided::Done(device) => done(decision, &device),
         DeviceDecided::NotYet(NotYet::None, waiting) => match choice {
             DeviceChoice::Id(_) if waiting.is_empty() => {
-                Text::plain("No device waits under that name, nor any other. A code for one: ")
+                Text::plain("No device waits. A code for one: ")
                     .code(format!("{prefix}pair"))
             }
             DeviceChoice::Id(_) => listed(
-                "No device waits under that name; nothing was changed. These wait:",
+                "No device waits under that id. Nothing changed. These wait:",
                 prefix,
                 &waiting,
             ),
@@ -204,12 +202,10 @@ async fn decide(
 
 fn not_yet(why: NotYet) -> &'static str {
     match why {
-        NotYet::Changed => {
-            "It has changed since you were shown it; nothing was changed here. Look again:"
-        }
+        NotYet::Changed => "It has changed since you were shown it. Nothing changed. Look again:",
         NotYet::None => "Nothing waits.",
-        NotYet::NotShown => "Nothing was changed yet: look at it first.",
-        NotYet::Several => "Several devices wait; nothing was changed. Name one:",
+        NotYet::NotShown => "Nothing changed yet: look at it first.",
+        NotYet::Several => "Several devices wait. Nothing changed. Choose one:",
     }
 }
 
@@ -217,9 +213,9 @@ fn done(decision: Decision, device: &WaitingDevice) -> Text {
     let system = device.platform.as_ref().map(|system| format!(" ({system})")).unwrap_or_default();
     let (mark, rest) = match decision {
         Decision::Approve => {
-            ("✅ Paired", ". It connects by itself, or when you tap Connect there.")
+            ("✅ Paired", ". It connects by itself, or when you tap Connect on it.")
         }
-        Decision::Block | Decision::Deny => ("⛔ Turned away", ". Its setup code is over."),
+        Decision::Block | Decision::Deny => ("⛔ Rejected", ". Its setup code no longer works."),
     };
     let rest = if decision == Decision::Deny && device.profile.is_none() { "." } else { rest };
     Text::plain(format!("{mark} {}{system}{rest}", device.name))
@@ -234,10 +230,10 @@ async fn notify(
         Notify::Off => "You are not told here of devices that come without a setup code.",
         Notify::On => "You are told here of every device that comes without a setup code.",
         Notify::Once => {
-            "You are told here of the next device that comes without a setup code, and then no more."
+            "You are told here of the next device that comes without a setup code, and then not again."
         }
     };
-    let text = Text::plain(text).and(" Of those with a code of yours you always are.");
+    let text = Text::plain(text).and(" You are always told of devices with your code.");
     Ok(if wish.is_none() {
         text.and("\nTo change it: ").code(format!("{prefix}pair notify on|off|once"))
     } else {
@@ -247,18 +243,18 @@ async fn notify(
 
 fn help(prefix: &str) -> Text {
     let lines = [
-        ("", "makes a setup code for one device: paste it into the app"),
-        (" qr", "the same, to be scanned"),
+        ("", "makes a setup code for one device, to paste into the app"),
+        (" qr", "makes the code as a picture, to scan"),
         (" full", "makes one that may also administer this gateway"),
         (" local", "makes one for a program on this machine"),
         (" status", "shows which devices wait"),
         (
             " approve",
-            "lets in the one that waits and that you were shown; a request's name may follow",
+            "approves the only waiting device, after you were shown it; with a request id, that one",
         ),
-        (" reject <request>", "turns one away"),
-        (" cleanup", "takes back every code that nobody has used"),
-        (" notify on|off|once|status", "whether you are told of devices without a code"),
+        (" reject <request>", "rejects a device"),
+        (" cleanup", "cancels every unused code"),
+        (" notify on|off|once|status", "sets whether you are told of devices without a code"),
     ];
     lines.iter().enumerate().fold(Text::default(), |text, (n, (words, what))| {
         let end = if n == 0 { "" } else { "\n" };

@@ -87,7 +87,7 @@ impl Responder for Command {
         line.push(b'\n');
         let reply = tokio::time::timeout(self.limit, self.program.ask(&line)).await;
         let text = reply.map_err(|_| ResponderError::TimedOut(self.limit))??;
-        // Whoever asked may have gone.
+        // The person who asked may be gone.
         let _heard = answer.push(text).await;
         Ok(())
     }

@@ -34,7 +34,7 @@ impl Responder for Echo {
              in config.toml.\n\nYou wrote:\n{}",
             prompt.text
         );
-        // Whoever asked may have gone.
+        // The person who asked may be gone.
         let _heard = answer.push(text).await;
         Ok(())
     }

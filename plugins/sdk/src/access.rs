@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{CommandError, Opaque};
+use crate::{CommandError, Opaque, spell_span};
 
-/// Somebody whom the store lets in, or keeps out.
+/// A person with a grant or a block in the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permit {
     /// The id, as commands take it: `telegram:4711`, or `telegram/work:4711`.
     pub who: String,
-    /// An owner's note about him.
+    /// An owner's note about the person.
     pub note: Option<String>,
     /// How it stands.
     pub state: PermitState,
@@ -25,10 +25,26 @@ pub struct Permit {
     pub joined: Vec<String>,
 }
 
+impl Permit {
+    /// Who decided, how and when: `approved 3 d 0 h ago by telegram:7`. Empty where nothing is known of it.
+    pub fn decision(&self) -> String {
+        let how = match self.how.as_deref() {
+            Some("approve") => Some("approved"),
+            Some("accept") => Some("accepted"),
+            Some("block") => Some("blocked"),
+            other => other,
+        };
+        let ago = self.age.map(|age| format!("{} ago", spell_span(age)));
+        let by = self.by.as_ref().map(|by| format!("by {by}"));
+        let parts = [how.map(str::to_owned), ago, by];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// How a permission stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PermitState {
-    /// He is kept out.
+    /// Blocked: no message of the person is answered.
     Blocked,
     /// It has ended, so long ago.
     Ended(Duration),
@@ -39,36 +55,36 @@ pub enum PermitState {
     Until(Duration),
 }
 
-/// What is to become of somebody's permission.
+/// A change of a person's permission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PermitChange<'a> {
-    /// He is not heard any more.
+    /// Messages of the person are ignored from now on.
     Block,
     /// A grant that ends lasts so long from now; for good where nothing stands there.
     Extend(Option<Duration>),
-    /// He has this note; none where nothing stands there.
+    /// Sets the owner's note; `None` removes it.
     Rename(Option<&'a str>),
-    /// His grants go, under each of his ids.
+    /// Removes the grants under all ids of the person.
     Revoke,
-    /// The block goes; he is a stranger then.
+    /// Removes the block; the person is a stranger then.
     Unblock,
 }
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PermitChanged {
-    /// Done, for these ids; where the configuration or a seat still admits him, it is said.
+    /// Done for these ids; the configuration or ownership may still give access.
     Done {
         /// The ids.
-        whom: Vec<String>,
-        /// What still lets him in.
+        ids: Vec<String>,
+        /// What still gives the person access.
         still: Option<String>,
     },
-    /// He is an owner: nothing was changed.
+    /// The person is an owner: nothing was changed.
     Owner,
-    /// There was nothing to change; what still lets him in, where something does.
+    /// There was nothing to change.
     Nothing {
-        /// What still lets him in.
+        /// What still gives the person access.
         still: Option<String>,
     },
     /// No id of any channel is spelt like that; the text says what would be.
@@ -80,7 +96,7 @@ pub enum PermitChanged {
 pub struct OpenInvitation {
     /// Its name, by which it is cancelled.
     pub id: String,
-    /// Whom it is for, as the owner wrote it.
+    /// The owner's note about its recipient.
     pub note: Option<String>,
     /// Who made it.
     pub by: String,
@@ -106,22 +122,22 @@ pub struct Invited {
 pub enum Linked {
     /// Send this there, within that time.
     Code(Opaque, Duration),
-    /// Whoever asks is not let in by an approval; there is nothing to join.
+    /// The person who asks has no approval, so there is nothing to join.
     NotApproved,
 }
 
-/// What the gateway does about permissions, in the name of whoever runs a command.
+/// What the gateway does about permissions, in the name of the person who runs a command.
 #[async_trait]
 pub trait Permits: Send + Sync {
-    /// Everybody whom the store lets in or keeps out, on one channel or all.
+    /// Everyone with a grant or a block in the store, on one channel or all.
     async fn list(&self, channel: Option<&str>) -> Result<Vec<Permit>, CommandError>;
-    /// Changes somebody's permission.
+    /// Changes a person's permission.
     async fn change(
         &self,
         change: PermitChange<'_>,
         who: &str,
     ) -> Result<PermitChanged, CommandError>;
-    /// What decides about somebody, or about a group and perhaps a sender in it, now: label and value, a line each.
+    /// What decides now about a person, or about a group and perhaps a sender in it: label and value, a line each.
     async fn explain(
         &self,
         channel: &str,
@@ -136,6 +152,6 @@ pub trait Permits: Send + Sync {
     async fn invitations(&self) -> Result<Vec<OpenInvitation>, CommandError>;
     /// Takes an invitation back. False where none of that name is open.
     async fn uninvite(&self, id: &str) -> Result<bool, CommandError>;
-    /// A code by which whoever runs this says on another channel who he is.
+    /// A code by which the person who runs this says on another channel who they are.
     async fn link(&self) -> Result<Linked, CommandError>;
 }

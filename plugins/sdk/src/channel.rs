@@ -113,13 +113,13 @@ pub struct Abilities {
     pub buttons: Option<u8>,
     /// What stands before a command's name, such as `/`.
     pub command_prefix: &'static str,
-    /// Whoever writes here sits at the machine and is its owner; strangers do not exist, so nor does pairing.
+    /// Everyone who writes here sits at the machine and is its owner. There are no strangers and no pairing.
     pub console: bool,
     /// A sent message can be taken away again, with [`crate::Body::Gone`].
     pub deletes: bool,
     /// A sent message can be replaced.
     pub edits: bool,
-    /// What a conversation shows is gone with the process: what somebody still needs is sent again at a start.
+    /// A conversation shows nothing after a restart: what a person still needs is sent again at a start.
     pub forgets: bool,
     /// There are conversations of more than two.
     pub groups: bool,

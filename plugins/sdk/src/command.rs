@@ -73,13 +73,13 @@ impl From<Text> for Reply {
     }
 }
 
-/// A command somebody may run, about to run.
+/// A permitted command that is about to run.
 pub struct Invocation<'a> {
     /// What stands before a command's name in this channel, for texts that name one.
     pub prefix: &'static str,
     /// What was written after the command's name, trimmed.
     pub args: &'a str,
-    /// What the gateway does for commands, in the name of whoever runs this one.
+    /// What the gateway does for commands, in the name of the person who runs this one.
     pub gateway: &'a dyn Gateway,
 }
 
@@ -103,9 +103,9 @@ pub trait Gateway: Send + Sync {
         decision: Decision,
         choice: Choice<'_>,
     ) -> Result<Decided, CommandError>;
-    /// The devices that wait, the newest first. Whoever asks shows them all, with every line.
+    /// The devices that wait, the newest first. The caller shows all of them, with every line.
     async fn device_list(&self) -> Result<Vec<WaitingDevice>, CommandError>;
-    /// Approves or turns away a device, as this chat was shown it.
+    /// Approves or rejects a device, as this chat was shown it.
     async fn device_decide(
         &self,
         decision: Decision,
@@ -124,9 +124,9 @@ pub trait Gateway: Send + Sync {
 /// Which way a decision goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Let him in.
+    /// Give access.
     Approve,
-    /// Never hear him again on this channel, until an owner unblocks him.
+    /// Ignore the sender on this channel until an owner removes the block.
     Block,
     /// Do not.
     Deny,

@@ -60,9 +60,9 @@ pub enum Happened {
 /// Who does something on the fake platform. Each has a stable id of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Person {
-    /// Somebody.
+    /// A person.
     Ann,
-    /// Another one, with Ann's display name, and her handle where handles can be handed on.
+    /// Another person with Ann's display name, and with Ann's handle where handles can be handed on.
     Namesake,
 }
 
@@ -75,19 +75,19 @@ pub enum Event {
     Bot(String),
     /// The connection breaks: what we wait for, or ask next, ends without an answer. Once.
     Break,
-    /// Somebody writes to the account directly.
+    /// A person writes to the account directly.
     Direct(Person, String),
     /// The platform announces what the account itself wrote.
     Echo(String),
-    /// Ann edits a message of hers; it reads so afterwards.
+    /// Ann edits an own message; this is its new text.
     Edit(String),
-    /// Somebody else than the platform announces a direct message. The fake itself demands a `401`.
+    /// Another program than the platform announces a direct message. The fake itself demands a `401`.
     Forgery(String),
     /// Ann writes in a group.
     Group(Mention, String),
     /// Ann joins a group that the account is in.
     Join,
-    /// Somebody presses a button of our message, claiming this data.
+    /// A person presses a button of our message and claims this data.
     Press(Person, SentRef, String),
     /// Ann answers a stranger's message, which the platform quotes, by the platform's reply function.
     Quote {
@@ -104,7 +104,7 @@ pub enum Event {
     Revoke,
     /// The platform answers the next message we send with the wish to wait so long. Once.
     SlowDown(Duration),
-    /// Somebody writes in a conversation of a kind that does not exist yet.
+    /// A person writes in a conversation of a kind that does not exist yet.
     UnknownChat(String),
     /// An event of a kind that does not exist yet.
     UnknownEvent,
@@ -113,7 +113,7 @@ pub enum Event {
 /// Whether a group message is meant for the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mention {
-    /// It mentions somebody else, or nobody.
+    /// It mentions another person, or nobody.
     Others,
     /// It mentions the account in the platform's way, and begins with that; the text follows.
     Us,

@@ -19,21 +19,21 @@ pub struct WaitingDevice {
     pub profile: Option<String>,
     /// Of that code and this device.
     pub words: Option<String>,
-    /// What an approval makes it.
+    /// The roles that an approval gives it.
     pub roles: Vec<String>,
-    /// What its operator may do then.
+    /// The scopes of its operator then.
     pub scopes: Vec<String>,
-    /// What its node may be told to do then.
+    /// The commands that its node may get then.
     pub commands: Vec<String>,
     /// So many commands are not among those.
     pub commands_left_out: usize,
-    /// What else its node offers.
+    /// The other capabilities of its node.
     pub offers: Vec<String>,
     /// One of its commands runs programs or reaches files.
     pub runs_programs: bool,
     /// Another key claims to be the same installation.
     pub conflicts: bool,
-    /// It is known already, and asks anew or for more.
+    /// It is known already, and asks again or for more.
     pub known: bool,
     /// Since when it waits.
     pub age: Duration,
@@ -45,7 +45,7 @@ impl WaitingDevice {
     /// Everything that an approval would grant and that the owner can compare: label and value, a line each.
     /// The gateway counts a device as shown where all of these were.
     pub fn lines(&self) -> Vec<(&'static str, Text)> {
-        let mut lines = vec![("Name, as it gives it", Text::plain(self.name.clone()))];
+        let mut lines = vec![("Name (not verified)", Text::plain(self.name.clone()))];
         let mut line = |label, value: Option<String>| {
             lines.extend(value.filter(|text| !text.is_empty()).map(|text| (label, text.into())));
         };
@@ -54,15 +54,15 @@ impl WaitingDevice {
         line("Words", self.words.clone());
         let code = |profile: &String| format!("came with your setup code ({profile})");
         line("Code", Some(self.profile.as_ref().map_or_else(|| "none".to_owned(), code)));
-        line("Becomes", Some(self.roles.join(" and ")));
-        line("May", Some(self.scopes.join(", ")));
-        line("Does when told", Some(self.all_commands()));
-        line("Offers", Some(self.offers.join(", ")));
-        let warn = "this device can be told to run programs, or to open its files";
-        line("⚠️ Careful", self.runs_programs.then(|| warn.to_owned()));
-        let twin = "another device that waits claims to be the same installation";
-        line("⚠️ Doubt", self.conflicts.then(|| twin.to_owned()));
-        let known = "it was let in before, and asks anew or for more";
+        line("Roles", Some(self.roles.join(" and ")));
+        line("Scopes", Some(self.scopes.join(", ")));
+        line("Commands", Some(self.all_commands()));
+        line("Capabilities", Some(self.offers.join(", ")));
+        let warn = "this device can run programs or open its files on command";
+        line("⚠️ Warning", self.runs_programs.then(|| warn.to_owned()));
+        let twin = "another waiting device claims to be the same installation";
+        line("⚠️ Conflict", self.conflicts.then(|| twin.to_owned()));
+        let known = "it was paired before, and asks again or for more";
         line("Known", self.known.then(|| known.to_owned()));
         line("Request", Some(self.request.clone()));
         lines
@@ -72,7 +72,7 @@ impl WaitingDevice {
         let listed = self.commands.join(", ");
         match self.commands_left_out {
             0 => listed,
-            more => format!("{listed}, and {more} more that do not fit here"),
+            more => format!("{listed}, and {more} more that are not shown"),
         }
     }
 }
@@ -110,7 +110,7 @@ pub enum NotYet {
     Several,
 }
 
-/// What a setup code is wished for.
+/// What a setup code is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SetupWish {
     /// Also to administer.

@@ -72,7 +72,7 @@ pub enum Attachment {
     Voice,
 }
 
-/// A message somebody sent to the account.
+/// A message that a person sent to the account.
 #[derive(Clone, Debug)]
 pub struct InboundMessage {
     /// The platform's id of the message.
@@ -108,7 +108,7 @@ pub struct ButtonPress {
     pub pressed_at: UnixMs,
     /// The card.
     pub on: SentRef,
-    /// The button's data, as whoever pressed claims it.
+    /// The button's data, as the sender of the press claims it.
     pub data: String,
     /// Who can read along.
     pub link: Link,
@@ -128,9 +128,9 @@ pub struct GroupMoved {
 pub enum InboundEvent {
     /// A group has another id.
     Moved(GroupMoved),
-    /// Somebody wrote.
+    /// A person wrote.
     Message(InboundMessage),
-    /// Somebody pressed a button.
+    /// A person pressed a button.
     Press(ButtonPress),
 }
 

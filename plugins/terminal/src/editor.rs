@@ -1,4 +1,4 @@
-//! The seat at this process's own terminal: a line editor with history, in a thread of its own.
+//! This process's own terminal: a line editor with history, in a thread of its own.
 //! History stays in memory: a code that was typed is written to no file.
 
 use std::{
@@ -46,7 +46,7 @@ impl Console {
 impl Seat for Console {
     fn start(&self) -> Result<mpsc::Receiver<Input>, ChannelError> {
         if !console::attended() {
-            return Err(ChannelError::Unauthorized("nobody sits at a terminal here".to_owned()));
+            return Err(ChannelError::Unauthorized("there is no terminal here".to_owned()));
         }
         let mode = Arc::new(Mode::of_standard_input().map_err(|error| gone(&error.into()))?);
         mode.restore_when_aborting();
@@ -94,7 +94,7 @@ impl Seat for Console {
 
     fn resume(&self) {
         let Some(Running { mode, printer }) = self.running().clone() else { return };
-        // A job that goes on in the background leaves the terminal to the one in front.
+        // A job that continues in the background leaves the terminal to the one in front.
         if console::attended() && mode.resume() {
             printer.print_or_count("\n");
         }
@@ -158,7 +158,7 @@ fn read_lines(mut editor: LineEditor, mode: &Mode, lines: &mpsc::Sender<Input>) 
         let input = match line {
             Ok(line) => Input::Line(line),
             Err(ReadlineError::Interrupted | ReadlineError::Eof) => {
-                // No prompt until somebody attends again: the gateway is about to stop.
+                // No prompt until a user attends again: the gateway is about to stop.
                 mode.nobody_attends();
                 // A signal that is known can be raised.
                 let _raised = raise(Signal::SIGINT);

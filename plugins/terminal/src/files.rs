@@ -1,4 +1,4 @@
-//! A seat at two files: what is read of one, line by line, and what is written to the other.
+//! A terminal made of two files: lines are read from one, and texts are written to the other.
 
 use std::{
     fs::File,

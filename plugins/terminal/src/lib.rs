@@ -1,4 +1,4 @@
-//! The console of a foreground gateway. Whoever sits there is the owner; there are no strangers.
+//! The console of a foreground gateway. Its user is the owner; there are no strangers.
 //! Ctrl-C and Ctrl-D raise `SIGINT` in this process, as Ctrl-C does where no editor runs.
 
 mod editor;
@@ -69,7 +69,7 @@ pub const PLUGIN: ChannelPlugin = ChannelPlugin {
 #[serde(deny_unknown_fields)]
 struct Keys {}
 
-/// What a seat's thread reads.
+/// What a terminal's thread reads.
 #[derive(Debug)]
 enum Input {
     /// Nothing more will be read.
@@ -78,21 +78,21 @@ enum Input {
     Line(String),
 }
 
-/// A place where somebody reads and types.
+/// A terminal at which a user reads and types.
 trait Seat: Send + Sync {
     /// Begins to read, in a thread of its own.
     fn start(&self) -> Result<mpsc::Receiver<Input>, ChannelError>;
-    /// Somebody listens to what is typed. Called again and again, each time after [`Seat::leave`].
+    /// From now on typed lines are read. Called again and again, each time after [`Seat::leave`].
     fn attend(&self);
-    /// Nobody listens any more: the seat is as it was found.
+    /// Typed lines are no longer read: the terminal is as it was found.
     fn leave(&self);
-    /// The process was stopped, by Ctrl-Z or otherwise, and goes on.
+    /// The process was stopped, by Ctrl-Z or otherwise, and continues.
     fn resume(&self);
     /// Shows lines, each with its end.
     fn print(&self, lines: String) -> Result<(), ChannelError>;
 }
 
-/// A seat, and what is read there.
+/// A terminal, and what is read there.
 struct Desk {
     seat: Box<dyn Seat>,
     reading: Mutex<Reading>,
@@ -137,12 +137,12 @@ fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     SenderId::new(&sender(Uid::from_raw(uid)))
 }
 
-/// Names the person who runs this process, and the one conversation there is with him.
+/// Names the person who runs this process, and the one conversation with them.
 fn sender(uid: Uid) -> String {
     format!("local:{uid}")
 }
 
-/// Leaves the seat when `receive` ends or is dropped.
+/// Leaves the terminal when `receive` ends or is dropped.
 struct Attended<'a>(&'a dyn Seat);
 
 impl Drop for Attended<'_> {
@@ -223,7 +223,7 @@ impl Channel for Terminal {
                 }
             };
             if inbox.deliver(InboundEvent::Message(message)).await.is_err() {
-                // Whoever typed sits here and can type again.
+                // The user is at the terminal and can type it again.
                 let sorry = "The gateway could not take that, and nothing was done. Try again.\n";
                 desk.seat.print(sorry.to_owned())?;
             }

@@ -1,7 +1,7 @@
 //! The terminal's mode: raw while a line is edited, and as it was found as soon as nobody attends.
 //!
-//! The thread that edits is blocked in a read and cannot be called back. So whoever leaves sets the mode
-//! himself; and an editor that was just about to make it raw undoes that when it first paints.
+//! The thread that edits is blocked in a read and cannot be called back. So the thread that leaves sets the
+//! mode; and an editor that was just about to make it raw undoes that when it first paints.
 
 use std::{
     borrow::Cow,
@@ -61,7 +61,7 @@ enum Editing {
 /// Why the prompt is painted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cause {
-    /// Somebody typed, or a line begins.
+    /// A key was typed, or a line begins.
     Key,
     /// Something was shown above it.
     Print,
@@ -90,7 +90,7 @@ impl Mode {
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Somebody attends. True where an editing that he had left goes on.
+    /// A user attends. True where an interrupted edit continues.
     pub(crate) fn attend(&self) -> bool {
         let mut state = self.state();
         state.attended = true;
@@ -98,7 +98,7 @@ impl Mode {
         std::mem::take(&mut state.given_back) && state.take_again()
     }
 
-    /// The process was stopped and goes on. True where the mode had to be set again: whoever stopped it
+    /// The process was stopped and continues. True where the mode had to be set again: the program that stopped it
     /// may have set another one after the editor last did.
     pub(crate) fn resume(&self) -> bool {
         let state = self.state();
@@ -118,7 +118,7 @@ impl Mode {
         self.state().attended = false;
     }
 
-    /// The editor begins a line, as soon as somebody attends.
+    /// The editor begins a line, as soon as a user attends.
     pub(crate) fn enter(&self) {
         let state = self.changed.wait_while(self.state(), |state| !state.attended);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What is to be shown, in order, by a thread of its own: whoever prints never waits for the terminal.
+//! Prints texts in order, in a thread of its own: a caller never waits for the terminal.
 
 use std::{
     io,

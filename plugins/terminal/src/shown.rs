@@ -1,4 +1,4 @@
-//! Texts made fit for a terminal: no byte that somebody else chose may steer it.
+//! Texts made fit for a terminal: no byte of a foreign text may control it.
 
 /// Keeps line breaks; tabs become spaces; what moves the cursor, rings, colours or turns text around goes.
 pub(crate) fn tame(text: &str) -> String {

@@ -98,7 +98,7 @@ impl FakePlatform for FakeDesk {
     async fn seen(&self) -> Vec<Seen> {
         let mut desk = self.1.lock().unwrap();
         if let Some((_, mut shown)) = desk.ends.as_ref().map(|(typed, shown)| (typed, shown)) {
-            // Whoever sends has written when he is told that it is sent.
+            // A sender has written before it is told that the text is sent.
             set_nonblocking(shown);
             let mut packet = vec![0; 1 << 20];
             let mut read = Vec::new();

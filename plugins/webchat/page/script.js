@@ -195,7 +195,7 @@ function toEnd() {
   log.scrollTop = log.scrollHeight;
 }
 
-// Pictures arrive and keyboards open: whoever was at the end stays there.
+// Pictures arrive and keyboards open: a reader at the end stays at the end.
 function stay() {
   if (following) toEnd();
 }

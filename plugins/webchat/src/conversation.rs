@@ -1,5 +1,5 @@
 //! What each visitor's pages are told: the newest messages of the gateway, in memory, within bounds. What a visitor
-//! wrote passes through and is not kept; his own page remembers it. Gone when the gateway stops.
+//! wrote passes through and is not kept; the visitor's page remembers it. Gone when the gateway stops.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,7 +15,7 @@ use crate::{
     wire::{Shown, ToPage, is_ours},
 };
 
-/// Messages kept for a visitor, also while he is away.
+/// Messages kept for a visitor, also while no page is open.
 const MESSAGES: usize = 50;
 /// Visitors with kept messages.
 const VISITORS: usize = 1000;
@@ -121,7 +121,7 @@ impl Conversations {
         (Seat { conversations: self, visitor: visitor.clone(), number }, frames)
     }
 
-    /// Shows a message of ours on all pages of a visitor, or keeps it for when he comes.
+    /// Shows a message of ours on all pages of a visitor, or keeps it until a page opens.
     pub(crate) fn post(&self, visitor: &Visitor, shown: Shown) -> Result<(), Full> {
         let mut state = self.lock();
         let known = state.of.get(visitor).and_then(|conversation| conversation.find(&shown.id));

@@ -55,7 +55,7 @@ const NOT_SO: Refused = Refused(StatusCode::METHOD_NOT_ALLOWED, "This can only b
 const NO_DICE: Refused =
     Refused(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no randomness.\n");
 
-/// Answers a request; a socket goes on afterwards.
+/// Answers a request; a socket stays open afterwards.
 pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<Opened<'_>> {
     let headers = exchange.request.headers();
     let response = match (chat.sites.check(&exchange), asked(&exchange)) {
@@ -113,8 +113,8 @@ fn welcome(chat: &WebChat, headers: &HeaderMap, allowed: &Allowed) -> Response<B
     let Ok(known) = chat.visitors.known(headers, allowed.tls) else {
         return TWO_COOKIES.response();
     };
-    // Whoever follows a link from elsewhere comes without his cookie, and must not lose it: his page
-    // asks again before it opens its socket.
+    // A visitor who follows a link from elsewhere sends no cookie, and must not lose it: the page asks
+    // again before it opens its socket.
     if known.is_none() && headers.get("sec-fetch-site").is_some_and(|from| from == "cross-site") {
         return response;
     }

@@ -1,6 +1,6 @@
 //! A page that the gateway serves at `/chat`. Each visitor is a sender of its own, known by a signed cookie.
 //!
-//! It decides nothing about who may talk: a visitor's id, address and link go to the gate with his message.
+//! It decides nothing about who may talk: a visitor's id, address and link go to the gate with the message.
 
 mod address;
 mod conversation;

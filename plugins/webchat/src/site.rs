@@ -1,4 +1,4 @@
-//! Under which names the page is served. A page of somebody else, or a name made to point here, gets nothing.
+//! Under which names the page is served. A page of another site, or a name made to point here, gets nothing.
 
 use openclaw_plugin_sdk::{
     Client, Exchange, Link, SettingsError,

@@ -128,7 +128,7 @@ async fn close(socket: &mut Socket, code: CloseCode, why: &'static str) {
             while let Some(Ok(_)) = socket.next().await {}
         }
     };
-    // Whoever does not answer a close is gone.
+    // A browser that does not answer a close is gone.
     timeout(GOODBYE, farewell).await.ok();
 }
 

@@ -1,4 +1,4 @@
-//! Who a visitor is: a random id in a cookie that only this gateway can sign. Nothing he says changes it.
+//! Who a visitor is: a random id in a cookie that only this gateway can sign. Nothing the visitor sends changes it.
 
 use openclaw_plugin_sdk::{
     ChatId, InvalidSenderId, SenderId,
@@ -22,7 +22,7 @@ impl Visitor {
         is_hex(digits, 32).then(|| Self(text.to_owned()))
     }
 
-    /// Somebody who was never here. `None` when the system gives no randomness.
+    /// A new visitor. `None` when the system gives no randomness.
     pub(crate) fn fresh() -> Option<Self> {
         random_hex().map(|digits| Self(format!("web:{digits}")))
     }
@@ -31,12 +31,12 @@ impl Visitor {
         &self.0["web:".len()..]
     }
 
-    /// As the gate knows him.
+    /// The id by which the gate knows the visitor.
     pub(crate) fn sender(&self) -> Result<SenderId, InvalidSenderId> {
         SenderId::new(&self.0)
     }
 
-    /// His conversation: one, whatever the number of his pages.
+    /// The visitor's conversation: one, however many pages are open.
     pub(crate) fn chat(&self) -> ChatId {
         ChatId::new(&self.0)
     }
@@ -77,7 +77,7 @@ impl Visitors {
         Self { key, cookie }
     }
 
-    /// The visitor whom the cookie proves. Another path, another port or a subdomain can plant a second one of the
+    /// The visitor of the cookie, if its signature holds. Another path, another port or a subdomain can plant a second one of the
     /// name, and nothing tells which is whose: then nobody is known.
     pub(crate) fn known(&self, headers: &HeaderMap, tls: bool) -> Result<Option<Visitor>, Twice> {
         let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());

@@ -12,7 +12,7 @@ pub struct Displayed {
     pub revision: String,
     /// The name that stands for this one displayed value where a call carries no revision.
     pub id: RequestId,
-    /// Whom the sender claims to be; shown whole, for an approval joins the two.
+    /// The person that the sender claims to be; shown whole, for an approval joins the two.
     pub claims: Option<String>,
     /// How many characters the held first message has. An approval may have it answered.
     pub held: Option<usize>,
@@ -29,7 +29,7 @@ impl Displayed {
         Some(format!("held, {many} character{}", if many == 1 { "" } else { "s" }))
     }
 
-    /// True where a decision may be made by whoever was shown this revision; without one, by the code or name alone.
+    /// True where this revision is enough for a decision; without a revision, where the code or name alone is.
     pub fn is_shown(&self, shown: Option<&str>) -> bool {
         shown.map_or(self.by_code, |shown| shown == self.revision)
     }

@@ -33,8 +33,8 @@ pub(in crate::cli) struct Simulate {
     json: bool,
 }
 
-/// Whom a change would concern: the account, the sender, the group where it is one.
-type Whom = (String, String, Option<String>);
+/// What a change would concern: the account, the sender, the group where it is one.
+type Subject = (String, String, Option<String>);
 
 impl Simulate {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
@@ -42,16 +42,16 @@ impl Simulate {
         let store = host.store()?;
         let seen = verdicts::read(&host.state()?.verdicts())?;
         let now = Host::now();
-        let mut changes: BTreeMap<(Whom, &str, &str), usize> = BTreeMap::new();
+        let mut changes: BTreeMap<(Subject, &str, &str), usize> = BTreeMap::new();
         for one in &seen {
             let after = verdicts::judged(&store as &dyn Store, &then_config, one, now)?.word();
             if one.verdict != after {
-                *changes.entry((whom(one), one.verdict.as_str(), after)).or_default() += 1;
+                *changes.entry((subject(one), one.verdict.as_str(), after)).or_default() += 1;
             }
         }
         if self.json {
             let row = |(((account, sender, group), before, after), count): (
-                &(Whom, &str, &str),
+                &(Subject, &str, &str),
                 &usize,
             )| {
                 json!({
@@ -73,18 +73,20 @@ impl Simulate {
         }
         let columns =
             ["Account", "Sender", "Group", "Messages", "Recorded", "Then"].map(Column::Whole);
-        let row =
-            |(((account, sender, group), before, after), many): (&(Whom, &str, &str), &usize)| {
-                let group = group.clone().unwrap_or_default();
-                vec![
-                    account.clone(),
-                    sender.clone(),
-                    group,
-                    many.to_string(),
-                    (*before).to_owned(),
-                    (*after).to_owned(),
-                ]
-            };
+        let row = |(((account, sender, group), before, after), many): (
+            &(Subject, &str, &str),
+            &usize,
+        )| {
+            let group = group.clone().unwrap_or_default();
+            vec![
+                account.clone(),
+                sender.clone(),
+                group,
+                many.to_string(),
+                (*before).to_owned(),
+                (*after).to_owned(),
+            ]
+        };
         output.table(&columns, changes.iter().map(row).collect());
         let replayed = if seen.len() == 1 { "was" } else { "were" };
         let many = count(seen.len(), "message");
@@ -93,7 +95,7 @@ impl Simulate {
     }
 }
 
-fn whom(one: &Seen) -> Whom {
+fn subject(one: &Seen) -> Subject {
     let account = format!("{}/{}", one.channel, one.account);
     (account, one.sender.clone(), one.group.clone())
 }

@@ -154,7 +154,7 @@ fn find<'a>(listing: &'a Listing, typed: &str) -> Result<&'a Pending, Failure> {
     found.ok_or_else(|| {
         let text = format!("No pending device request matches {}", neutral(typed, 128));
         Failure::line(Exit::NoMatch, text)
-            .hint("`openclaw devices list` shows what waits; a request lives five minutes")
+            .hint("`openclaw devices list` shows what waits; a request is valid for five minutes")
     })
 }
 

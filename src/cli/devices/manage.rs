@@ -1,4 +1,4 @@
-//! `openclaw devices remove`, `clear`, `rename`, `rotate` and `revoke`: what becomes of devices that were let in.
+//! `openclaw devices remove`, `clear`, `rename`, `rotate` and `revoke`: what becomes of paired devices.
 
 use clap::Args;
 use openclaw_plugin_sdk::neutral;

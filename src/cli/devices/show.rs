@@ -40,7 +40,7 @@ pub(super) struct Pending {
     pub(super) ts: u64,
 }
 
-/// A device that was let in.
+/// A paired device.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Paired {
@@ -88,12 +88,12 @@ impl Listing {
         match found.as_slice() {
             [one] => Ok(one.device_id.clone()),
             [] => {
-                let text = format!("no device is known as {}", neutral(&typed, 64));
+                let text = format!("there is no device {}", neutral(&typed, 64));
                 Err(Failure::new(Exit::NoMatch, text)
                     .hint("`openclaw devices list` shows their ids"))
             }
             many => {
-                let text = format!("{} devices have ids that begin so", many.len());
+                let text = format!("{} devices have ids that begin like that", many.len());
                 Err(Failure::usage(text).hint("type more of the id"))
             }
         }

@@ -96,7 +96,7 @@ impl Source {
         }
     }
 
-    /// Who waits and who was let in: all of them, page by page.
+    /// Waiting and paired devices: all of them, page by page.
     pub(super) fn list(&mut self) -> Result<Value, Failure> {
         let mut all = self.page(None, PAGE)?;
         while let Some(next) = all["nextCursor"].as_str().map(str::to_owned) {
@@ -115,7 +115,7 @@ impl Source {
         Ok(all)
     }
 
-    /// Who waits, and at most so many of those who were let in, behind this device.
+    /// The waiting devices, and at most so many of the paired ones, after this device.
     pub(super) fn page(&mut self, after: Option<&str>, most: usize) -> Result<Value, Failure> {
         let (caller, files) = match self {
             Self::Gateway(caller, files) => (caller, files),

@@ -61,16 +61,16 @@ Examples:
   openclaw nodes invoke --node kitchen --command device.info
   openclaw nodes invoke --node kitchen --command system.notify --params '{\"title\":\"Tea\"}'")]
 pub(in crate::cli) struct Invoke {
-    /// What it is to do
+    /// The command
     #[arg(long, value_name = "COMMAND")]
     command: String,
-    /// With what, in JSON
+    /// Its parameters, in JSON
     #[arg(long, value_name = "JSON", value_parser = parameters)]
     params: Option<Value>,
     /// How long the node may take, in milliseconds
     #[arg(long = "invoke-timeout", value_name = "MS", default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     patience: u64,
-    /// The same key does it once only
+    /// Idempotency key: a repeated key runs nothing again
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     #[command(flatten)]

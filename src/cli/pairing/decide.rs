@@ -29,12 +29,12 @@ Examples:
   openclaw pairing approve telegram AB3D7X9K --for 24h Until tomorrow
   openclaw pairing approve telegram AB3D7X9K --notify  And tell the sender
 
-Approving lets somebody talk. It never makes an owner."
+An approval gives access. It never makes an owner."
 )]
 pub(in crate::cli) struct Approve {
     #[command(flatten)]
     which: Which,
-    /// Only so long, such as `90m`, `24h` or `30d`
+    /// Limit the access to this time, such as `90m`, `24h` or `30d`
     #[arg(long = "for", value_name = "SPAN", value_parser = host::span)]
     lasting: Option<Duration>,
     /// Tell the sender, through the running gateway
@@ -62,7 +62,7 @@ struct Which {
     /// The channel; without it all are searched
     #[arg(value_name = "CHANNEL")]
     channel: Option<String>,
-    /// The eight characters that the stranger was sent, in any case
+    /// The eight-character code of the stranger, in upper or lower case
     #[arg(value_name = "CODE", required = true)]
     code: String,
     /// The channel, as an option
@@ -71,7 +71,7 @@ struct Which {
     /// Only this account
     #[arg(long, value_parser = host::account)]
     account: Option<AccountId>,
-    /// The revision that `openclaw pairing list` showed, where the code alone does not stand for it
+    /// The revision in `openclaw pairing list`, where the code alone is not enough
     #[arg(long, value_name = "REVISION")]
     as_shown: Option<String>,
 }
@@ -142,9 +142,9 @@ impl Which {
     fn changed(&self, request: &PairingRequest) -> Failure {
         let claims = request.displayed().claims;
         let why = match (&self.as_shown, claims) {
-            (Some(_), _) => "this request shows something else than that revision".to_owned(),
+            (Some(_), _) => "the request no longer has that revision".to_owned(),
             (None, Some(claims)) => {
-                format!("the sender claims to be {claims}, which the code alone does not say")
+                format!("the sender claims to be {claims}, so the code alone is not enough")
             }
             (None, None) => "this request has changed since its code was sent".to_owned(),
         };
@@ -167,7 +167,7 @@ impl Which {
                 let failure = Failure::from(error);
                 match one {
                     Some(_) => failure,
-                    None => failure.hint("name the channel to look at no other one"),
+                    None => failure.hint("name the channel to search only that one"),
                 }
             })?;
             found.extend(requests);
@@ -179,23 +179,23 @@ impl Which {
     fn unknown(&self, one: Option<&ChannelPlugin>) -> Failure {
         let channel = registry::channel(&self.code.trim().to_ascii_lowercase());
         if let (Some(channel), None) = (channel, one) {
-            let text = format!("`{}` is a channel; which code?", channel.id);
+            let text = format!("`{}` is a channel; the code is missing", channel.id);
             return Failure::usage(text).hint("`openclaw pairing list` shows who waits");
         }
         let typed = neutral(&self.code, 64);
         let list = one.map_or_else(String::new, |channel| format!(" {}", channel.id));
         let text = format!("No pending pairing request found for code: {typed}");
-        Failure::line(Exit::NoMatch, text)
-            .hint(format!("`openclaw pairing list{list}` shows who waits; a code lives one hour"))
+        Failure::line(Exit::NoMatch, text).hint(format!(
+            "`openclaw pairing list{list}` shows who waits; a code is valid for one hour"
+        ))
     }
 }
 
 fn claim_is_over(request: &PairingRequest) -> Failure {
     let claims = request.displayed().claims.unwrap_or_default();
-    let text =
-        format!("{claims}, who the sender claims to be, is let in no more; nothing was changed");
+    let text = format!("the linked person {claims} no longer has access; nothing was changed");
     Failure::new(Exit::Failed, text)
-        .hint("deny the request; without a new link they ask as a stranger")
+        .hint("deny the request; the sender can then ask again as a stranger")
 }
 
 fn several(found: &[PairingRequest], output: &mut Output) -> Failure {
@@ -213,7 +213,7 @@ fn several(found: &[PairingRequest], output: &mut Output) -> Failure {
     let rows = found.iter().map(row).collect();
     output.note(output::table(&columns, rows, Look::default()));
     Failure::usage(format!("{} requests have this code; nothing was changed", found.len()))
-        .hint("name the channel, and the account with `--account`, of the one you mean")
+        .hint("add the channel, and the account with `--account`")
 }
 
 /// What else the owner may want to read beneath a decision. Never the code.

@@ -1,4 +1,4 @@
-//! `openclaw pairing allowed`: everyone who may talk on a channel, and why: approved, configured or owner.
+//! `openclaw pairing allowed`: everyone with access on a channel, and why: approved, configured or owner.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::{
     world,
 };
 
-/// Shows who may talk.
+/// Shows who has access.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Allowed {
     json: bool,
 }
 
-/// Somebody who may talk to an account.
+/// A sender with access to an account.
 struct Grant {
     account: AccountId,
     /// The id, or `*`.
@@ -135,7 +135,7 @@ fn grants_of(key: &AccountKey, config: &Config, store: &dyn Store) -> Result<Vec
         let from = one.ends(now).map_or(From::Approved, From::ApprovedUntil);
         grants.push(grant(one.contact.sender.to_string(), from));
     }
-    // A block beats the configuration too, but not a seat.
+    // A block beats the configuration too, but not ownership.
     grants.retain(|grant| {
         let blocked = SenderId::new(&grant.sender)
             .is_ok_and(|sender| records.records().is_blocked(&key.channel, &sender));

@@ -87,7 +87,7 @@ impl List {
         output.table(&columns, rows);
         if waiting.iter().any(|request| !request.displayed().by_code) {
             output.line(
-                "\nWhoever claims to be somebody, or has changed since the code was sent, is decided with the \
+                "\nA request with a claim, or one that has changed since its code was sent, needs its \
                  revision:\nopenclaw pairing approve <code> --as-shown <revision>",
             );
         }

@@ -61,7 +61,7 @@ impl Revoke {
             }
         }
         let config = config.map_err(|failure| {
-            failure.hint("so nobody can say whether the configuration admits that sender")
+            failure.hint("so it is unknown whether the configuration gives that sender access")
         })?;
         if let Some(failure) = still_admitted(&keys, &sender, &config, &store)? {
             return Err(failure);
@@ -104,14 +104,14 @@ fn still_admitted(
     for key in keys {
         if let Some(place) = config.admits(key, sender) {
             let (file, line, account) = (place.file.display(), place.line, &key.account);
-            let text = format!("{channel} sender {shown} is still admitted: {file}:{line}");
-            let hint = format!("that line admits to account {account}; change it there");
+            let text = format!("{channel} sender {shown} still has access: {file}:{line}");
+            let hint = format!("that line gives access to account {account}; remove the id there");
             return Ok(Some(Failure::new(Exit::Failed, text).hint(hint)));
         }
     }
     if config.owners.names(channel, sender) || store.owners()?.names(channel, sender) {
         let owner = Owner { channel: channel.clone(), sender: sender.clone() };
-        let text = format!("{channel} sender {shown} is an owner, and so still admitted");
+        let text = format!("{channel} sender {shown} is an owner and still has access");
         let hint = format!("`openclaw owner remove {}:{}`", owner.channel, shown);
         return Ok(Some(Failure::new(Exit::Failed, text).hint(hint)));
     }

@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn secret(table: &Section<'_>, key: &str) -> Option<Given> {
     let text = table.text(key)?.value.trim();
     if text.is_empty() {
-        table.wrong(key, table.at(key), "is blank; leave it out, and a token is made");
+        table.wrong(key, table.at(key), "is blank; remove the key, and the gateway makes a token");
         return None;
     }
     Some(Given { secret: Secret::new(text), env: None })

@@ -1,4 +1,4 @@
-//! Who may talk, and who is owner, as the file says it.
+//! Who has access, and who is owner, as the file says it.
 
 use openclaw_plugin_sdk::{ChannelPlugin, SenderId};
 
@@ -47,7 +47,7 @@ fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
     use Expected::{Verdicts, Warned, Wrong};
     use Verdict::{Ignore, Pair};
     const ALL: Verdict = Verdict::Admit(Ground::Everyone);
-    const HIM: Verdict = Verdict::Admit(Ground::Listed);
+    const ONE: Verdict = Verdict::Admit(Ground::Listed);
     const BLANK: Expected = Wrong("has a blank entry");
     const OPEN: Expected = Wrong("admits everyone only where `allow_from` has `\"*\"`");
     let lists = ["", "allow_from = []", "allow_from = ['']", "allow_from = ['*']"];
@@ -60,10 +60,10 @@ fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
                 Verdicts(Pair, Pair),
                 BLANK,
                 Verdicts(ALL, ALL),
-                Verdicts(HIM, Pair),
+                Verdicts(ONE, Pair),
             ],
         ),
-        ("allowlist", [Warned, Warned, BLANK, Verdicts(ALL, ALL), Verdicts(HIM, Ignore)]),
+        ("allowlist", [Warned, Warned, BLANK, Verdicts(ALL, ALL), Verdicts(ONE, Ignore)]),
         ("open", [OPEN, OPEN, BLANK, Verdicts(ALL, ALL), OPEN]),
         (
             "disabled",
@@ -202,7 +202,7 @@ fn an_unset_policy_is_pairing() {
 }
 
 #[test]
-fn an_owner_says_where_when_and_how_often_he_is_told() {
+fn an_owner_says_where_when_and_how_often_cards_come() {
     let config = load(
         "[owner]\nnotify = ['telegram:2', 'telegram:1']\nquiet = '22:00-07:00'\n\
          time_zone = 'Europe/Berlin'\ncards = { burst = 3, per_minute = 2 }\n",

@@ -104,7 +104,7 @@ fn who_asks_for_nothing_is_reached_by_nobody_else() {
          plugins.device-pair.public_url = 'wss://gw.example.com'",
         "config.toml:2: `gateway.tailscale.mode` is `off` where `gateway.auth.mode` is `none`\n\
          config.toml:3: `plugins.device-pair.public_url` cannot be where `gateway.auth.mode` is \
-         `none`: whoever comes that way would be asked for nothing",
+         `none`: every client from there would get in without a secret",
     );
     for near in ["bind = 'loopback'", "bind = 'custom'\ncustom_bind_host = '::1'"] {
         let config = load(&format!("[gateway]\nauth.mode = 'none'\n{near}\n"));
@@ -141,7 +141,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "gateway.auth.token = ' '",
-        "`gateway.auth.token` is blank; leave it out, and a token is made",
+        "`gateway.auth.token` is blank; remove the key, and the gateway makes a token",
     ),
     (
         "gateway.tls.cert_path = '/c'",
@@ -176,11 +176,11 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "gateway.tls.caPath = '/x'",
-        "`gateway.tls.caPath` has no counterpart here: nobody is asked for a certificate",
+        "`gateway.tls.caPath` has no counterpart here: clients need no certificate",
     ),
     (
         "gateway.auth.allowTailscale = true",
-        "`gateway.auth.allowTailscale` has no counterpart here: a tailnet's word is no proof of who connects",
+        "`gateway.auth.allowTailscale` has no counterpart here: a tailnet is no proof of who connects",
     ),
     (
         "gateway.nodes.allowCommands = ['x']",

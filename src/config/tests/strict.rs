@@ -119,7 +119,7 @@ fn what_a_channel_cannot_do_has_no_key_there() {
     check(
         "channels.terminal.dm_policy = 'open'",
         "config.toml:1: unknown key `dm_policy` in `channels.terminal`: \
-         whoever writes there sits at this machine and is its owner",
+         everyone who writes there sits at this machine and is its owner",
     );
 }
 

@@ -386,7 +386,7 @@ fn after_the_approval_the_code_fetches_the_tokens_of_both_roles_until_one_is_sho
     assert_eq!((first.method, first.scopes), (Method::SetupCode, Scopes::NONE));
     assert_eq!(first.issue, [Role::Node, Role::Operator]);
     let after = hello(decide(&node, Record::Known(&known), POLICY, late));
-    assert_eq!(after.issue, [], "let in by the code, and no token any more");
+    assert_eq!(after.issue, [], "accepted by the code, and without a new token");
     let wish = [Scope::Admin, Scope::Read];
     let operator = coded(approved, Profile::Limited, arrival(Role::Operator, &wish));
     let cut = hello(decide_now(&operator, Record::Known(&known)));

@@ -80,7 +80,7 @@ fn a_field_of_the_wrong_type_is_refused() {
         ("/maxProtocol", json!(3.5)),
         ("/maxProtocol", json!(-1)),
         ("/client", json!("cli")),
-        ("/client/id", json!("somebody")),
+        ("/client/id", json!("unknown")),
         ("/client/id", json!("moltbot-")),
         ("/client/id", json!("moltbot-cli")),
         ("/client/mode", json!("god")),

@@ -1,4 +1,4 @@
-//! The other end: whom a client of ours believes. A pin is the one certificate and no other; what somebody
+//! The other end: which certificates a client of ours trusts. A pin is the one certificate and no other; what was
 //! announced in the network is never one.
 
 use std::sync::{
@@ -17,12 +17,12 @@ use rustls::{
 
 use super::{authorities, provider, sha256};
 
-/// Whom a client believes.
+/// The certificates that a client trusts.
 #[derive(Clone, Debug)]
 pub enum Trust {
-    /// Whoever a known authority vouches for.
+    /// Those that a known authority vouches for.
     Authorities,
-    /// The certificate with this fingerprint, and nobody else, whoever vouches.
+    /// The certificate with this fingerprint and no other, even if an authority vouches for it.
     Pinned(String),
     /// Either; the mark is set where it was the certificate with the fingerprint.
     Either(String, Arc<AtomicBool>),

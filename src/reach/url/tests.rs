@@ -112,7 +112,7 @@ fn what_leads_nowhere_is_told() {
     );
     let none = NoWayIn::Loopback(vec!["it is down".to_owned()]);
     let (why, said) = (none.why(), none.to_string());
-    assert_eq!(why, "only this machine reaches this gateway: it is down.");
+    assert_eq!(why, "only this machine can reach this gateway: it is down.");
     for way in ["plugins.device-pair.public_url", "gateway.bind = \"lan\"", "/pair local"] {
         assert!(said.contains(way), "{said}");
     }
@@ -131,7 +131,7 @@ const OURS: Echo = Echo::Ours { own_certificate: false };
 const OURS_PINNED: Echo = Echo::Ours { own_certificate: true };
 
 #[test]
-fn who_answers_goes_first_and_somebody_else_is_left_out() {
+fn who_answers_goes_first_and_another_program_is_left_out() {
     let silent = || Echo::Nothing("it sleeps".to_owned());
     let way = sorted(
         &[

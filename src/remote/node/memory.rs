@@ -1,4 +1,4 @@
-//! The gateway that a node was let in by, in `<state>/node.json`, so that it finds it again without being told. It
+//! The gateway that approved a node, in `<state>/node.json`, so that it finds it again without being told. It
 //! holds no secret.
 
 use std::path::PathBuf;

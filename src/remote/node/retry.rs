@@ -7,14 +7,14 @@ use crate::world;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
-/// A device that waits for its owner comes at least so often: he has just approved it, and looks.
+/// A device that waits for approval tries at least this often: its owner may look right after the approval.
 const WHILE_WAITING: Duration = Duration::from_secs(5);
 
 /// What is next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Again(Duration),
-    /// The gateway wants it to stay away until somebody starts it again.
+    /// The gateway wants it to stay away until it is started again.
     Held,
 }
 
@@ -56,7 +56,7 @@ pub(in crate::remote) fn is_token_over(error: &RemoteError) -> bool {
     }
 }
 
-/// When it comes again after it was not let in; `None` where that is no use.
+/// When it tries again after a refusal; `None` where that is no use.
 pub(super) fn after(error: &RemoteError, backoff: &mut Backoff) -> Option<Duration> {
     match error {
         RemoteError::NotLetIn(why) => {

@@ -107,7 +107,7 @@ async fn a_silent_gateway_is_not_waited_for() {
 
 #[tokio::test]
 async fn what_is_no_frame_ends_it() {
-    let ends = " does not speak as a gateway: ";
+    let ends = " does not answer like a gateway: ";
     let bad = [
         Message::text("{"),
         Message::text("[]"),
@@ -145,10 +145,10 @@ async fn a_refusal_is_told_without_the_secret_it_repeats() {
 async fn a_goodbye_is_told_with_its_reason() {
     let frame = CloseFrame { code: CloseCode::from(1008), reason: SECRET.into() };
     let bye = said(vec![challenge(), Message::Close(Some(frame))]).await;
-    assert_eq!(bye, "the gateway hung up: … (1008)");
+    assert_eq!(bye, "the gateway closed the connection: … (1008)");
     let frame = CloseFrame { code: CloseCode::from(1012), reason: "service restart".into() };
     let bye = said(vec![challenge(), hello(), Message::Close(Some(frame))]).await;
-    assert_eq!(bye, "the gateway hung up: service restart (1012)");
+    assert_eq!(bye, "the gateway closed the connection: service restart (1012)");
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn a_page_is_no_gateway_and_nobody_is_none() {
     };
     let ((), page) = tokio::join!(serve, reach(dial));
     let page = page.map(drop).unwrap_err().to_string();
-    assert!(page.ends_with("does not speak as a gateway: HTTP error: 404 Not Found"), "{page}");
+    assert!(page.ends_with("does not answer like a gateway: HTTP error: 404 Not Found"), "{page}");
     drop(listener);
     let nobody = reach(dial).await.map(drop).unwrap_err();
     assert!(matches!(nobody, RemoteError::Unreachable { .. }), "{nobody}");

@@ -1,4 +1,4 @@
-//! A known device, with and without somebody who only makes noise. The gateway has one processor to itself and this
+//! A known device, with and without a client that only makes noise. The gateway has one processor to itself and this
 //! program the other one, so that the figures are the gateway's.
 
 use std::{process::Command, time::Duration};

@@ -35,8 +35,8 @@ async fn case_027_an_owner_approves_what_he_was_told_and_nothing_that_came_since
     let first = refused["details"]["requestId"].as_str().unwrap().to_owned();
     let told = world.next(OWNER).await;
     assert!(told.starts_with("A device asks to be let in.\n"), "{told}");
-    assert!(told.contains("Code: none") && told.contains("Does when told: system.run"), "{told}");
-    assert!(told.contains("⚠️ Careful") && told.contains(&format!("Request: {first}")), "{told}");
+    assert!(told.contains("Code: none") && told.contains("Commands: system.run"), "{told}");
+    assert!(told.contains("⚠️ Warning") && told.contains(&format!("Request: {first}")), "{told}");
 
     // It asks for more now: what he was told of is over.
     let refused = comes(&world, &key, &["system.run", "fs.listDir"]).await.unwrap_err();
@@ -96,7 +96,7 @@ async fn a_device_is_let_in_and_turned_away_by_its_card_also_after_a_restart() {
     let told = world.press("owner", "Approve").await;
     assert!(told.starts_with("✅ Paired "), "{told}");
     let card = world.shows("owner", "✅ Approved").await;
-    assert!(card.contains("by you, ") && card.contains("Does when told: camera.snap"), "{card}");
+    assert!(card.contains("by you, ") && card.contains("Commands: camera.snap"), "{card}");
     comes(&world, &Key::new(1), &["camera.snap"]).await.unwrap();
 
     comes(&world, &Key::new(2), &[]).await.unwrap_err();
@@ -121,7 +121,7 @@ async fn case_028_with_two_that_wait_nothing_is_approved_without_a_name() {
     for words in ["approve", "approve", "approve latest"] {
         world.say("owner", &format!("/pair {words}")).await;
         let told = world.next(OWNER).await;
-        assert!(told.contains("To let one in:"), "{told}");
+        assert!(told.contains("To approve one:"), "{told}");
     }
     comes(&world, &Key::new(1), &["camera.snap"]).await.unwrap_err();
     world.stop();

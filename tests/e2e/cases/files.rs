@@ -246,5 +246,5 @@ fn a_fresh_folder_beside_a_used_one_says_so() {
     fs::create_dir_all(home.state().parent().unwrap().join(".clawdbot/credentials")).unwrap();
     home.gateway("info").stop();
     let said = home.logged();
-    assert!(said.contains(".clawdbot was used before and is not read"), "{said}");
+    assert!(said.contains(".clawdbot is not used"), "{said}");
 }

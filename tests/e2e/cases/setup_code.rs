@@ -65,13 +65,13 @@ async fn case_049_a_code_that_is_taken_back_is_shown_no_more() {
     let mut world = World::start(OWNED).await;
     let code = mint(&mut world, "local").await;
     world.say("owner", "/pair cleanup").await;
-    assert!(world.next(OWNER).await.starts_with("Took back the one"));
+    assert!(world.next(OWNER).await.starts_with("Cancelled the one"));
     world.gone(OWNER, &code).await;
     world.say("owner", "/pair qr local").await;
     world.next(OWNER).await;
     assert!(world.next(OWNER).await.starts_with("(picture) Scan this"));
     world.say("owner", "/pair cleanup").await;
-    assert!(world.next(OWNER).await.starts_with("Took back the one"));
+    assert!(world.next(OWNER).await.starts_with("Cancelled the one"));
     world.gone(OWNER, "(picture)").await;
     world.say("owner", "/pair cleanup").await;
     assert!(world.next(OWNER).await.starts_with("There is no unused"));
@@ -130,7 +130,7 @@ async fn case_049_a_code_that_is_taken_back_leaves_the_page_too() {
         bob.next().await;
         let shown = bob.last.clone();
         bob.say("/pair cleanup").await.unwrap();
-        assert!(bob.next().await.starts_with("Took back the one"));
+        assert!(bob.next().await.starts_with("Cancelled the one"));
         assert_eq!(Some(bob.loses().await), shown);
     }
     world.stop();

@@ -43,12 +43,12 @@ fn a_code_stands_alone_below_what_is_to_be_done_with_it() {
         A setup code for one device, good for 10 minutes.
 
         1. In the OpenClaw app, under Settings → Gateway: paste the next message, then connect
-        2. When the device waits, I say so here. Compare what it says of itself, then send /pair approve
+        2. When the device waits, you are told here. Compare its details, then send /pair approve
 
         Gateway: wss://gw.example.com
         Access: limited (it cannot administer this gateway)
 
-        If the code gets into other hands: /pair cleanup
+        If another person may have seen the code: /pair cleanup
         ---
         <code 7>
     "#]],
@@ -62,12 +62,12 @@ fn a_code_stands_alone_below_what_is_to_be_done_with_it() {
         A setup code for one device, good for 10 minutes.
 
         1. In the OpenClaw app, under Settings → Gateway: scan the next message, then connect
-        2. When the device waits, I say so here. Compare what it says of itself, then send /pair approve
+        2. When the device waits, you are told here. Compare its details, then send /pair approve
 
         Gateway: wss://gw.example.com
         Access: limited (it cannot administer this gateway)
 
-        If the code gets into other hands: /pair cleanup
+        If another person may have seen the code: /pair cleanup
         ---
         <qr 7>
         Scan this with the OpenClaw app. It is for one device only.
@@ -83,12 +83,12 @@ fn a_code_stands_alone_below_what_is_to_be_done_with_it() {
         A setup code for one device, good for 10 minutes.
 
         1. On this machine: openclaw node run --pair <code>, with the next message as its code
-        2. When the device waits, I say so here. Compare what it says of itself, then send /pair approve
+        2. When the device waits, you are told here. Compare its details, then send /pair approve
 
         Gateway: ws://127.0.0.1:18789
         Access: limited (it cannot administer this gateway)
 
-        If the code gets into other hands: /pair cleanup
+        If another person may have seen the code: /pair cleanup
         ---
         <code 7>
     "#]],
@@ -107,12 +107,12 @@ fn case_054_full_access_takes_its_word_and_says_so() {
         A setup code for one device, good for 10 minutes.
 
         1. In the OpenClaw app, under Settings → Gateway: paste the next message, then connect
-        2. When the device waits, I say so here. Compare what it says of itself, then send /pair approve
+        2. When the device waits, you are told here. Compare its details, then send /pair approve
 
         Gateway: wss://gw.example.com
         Access: full (it may also administer this gateway)
 
-        If the code gets into other hands: /pair cleanup
+        If another person may have seen the code: /pair cleanup
         ---
         <code 7>
     "#]],
@@ -128,13 +128,13 @@ fn case_054_full_access_takes_its_word_and_says_so() {
         A setup code for one device, good for 10 minutes.
 
         1. In the OpenClaw app, under Settings → Gateway: paste the next message, then connect
-        2. When the device waits, I say so here. Compare what it says of itself, then send /pair approve
+        2. When the device waits, you are told here. Compare its details, then send /pair approve
 
         Gateway: wss://gw.example.com
-        Access: limited (full access is not given away over a way that others can read)
+        Access: limited (no full access over an unencrypted connection)
         ⚠️ Others in this network can read along.
 
-        If the code gets into other hands: /pair cleanup
+        If another person may have seen the code: /pair cleanup
         ---
         <code 7>
     "#]],
@@ -143,14 +143,14 @@ fn case_054_full_access_takes_its_word_and_says_so() {
 
 #[test]
 fn where_no_device_could_come_there_is_no_code() {
-    let why = "only this machine reaches this gateway.".to_owned();
+    let why = "only this machine can reach this gateway.".to_owned();
     check(
         "",
         &Port::making(Setup::NoWayIn(why)),
         &expect![[r#"
         [SetupWish { full: false, local: false }]
         ---
-        No code was made: only this machine reaches this gateway.
+        No code was made: only this machine can reach this gateway.
 
         Ways out:
         • plugins.device-pair.public_url = "wss://…" in the configuration, where a proxy or a tunnel leads here
@@ -179,20 +179,20 @@ fn what_waits_is_shown_with_everything_that_an_approval_grants() {
         ---
         One device waits.
 
-        Name, as it gives it: Ann's phone
+        Name (not verified): Ann's phone
         System: iOS 26.1, iPhone
         From: 192.0.2.7
         Words: abandon ability able
         Code: came with your setup code (limited)
-        Becomes: node and operator
-        May: operator.read, operator.write
-        Does when told: camera.snap, location.get
-        Offers: camera
+        Roles: node and operator
+        Scopes: operator.read, operator.write
+        Commands: camera.snap, location.get
+        Capabilities: camera
         Request: req-1
         asked 3 s ago, 4 min left
 
-        To let it in: /pair approve
-        To turn it away: /pair reject req-1
+        To approve it: /pair approve
+        To reject it: /pair reject req-1
     "#]],
     );
     check(
@@ -203,32 +203,32 @@ fn what_waits_is_shown_with_everything_that_an_approval_grants() {
         ---
         2 devices wait.
 
-        Name, as it gives it: build server
+        Name (not verified): build server
         Code: none
-        Becomes: node
-        Does when told: system.run, and 3 more that do not fit here
-        ⚠️ Careful: this device can be told to run programs, or to open its files
-        ⚠️ Doubt: another device that waits claims to be the same installation
-        Known: it was let in before, and asks anew or for more
+        Roles: node
+        Commands: system.run, and 3 more that are not shown
+        ⚠️ Warning: this device can run programs or open its files on command
+        ⚠️ Conflict: another waiting device claims to be the same installation
+        Known: it was paired before, and asks again or for more
         Request: req-2
         asked 0 s ago, 0 s left
 
-        Name, as it gives it: Ann's phone
+        Name (not verified): Ann's phone
         System: iOS 26.1, iPhone
         From: 192.0.2.7
         Words: abandon ability able
         Code: came with your setup code (limited)
-        Becomes: node and operator
-        May: operator.read, operator.write
-        Does when told: camera.snap, location.get
-        Offers: camera
+        Roles: node and operator
+        Scopes: operator.read, operator.write
+        Commands: camera.snap, location.get
+        Capabilities: camera
         Request: req-1
         asked 3 s ago, 4 min left
 
-        To let one in:
+        To approve one:
         /pair approve req-2 (build server)
         /pair approve req-1 (Ann's phone)
-        To turn one away: /pair reject <request>
+        To reject one: /pair reject <request>
     "#]],
     );
 }
@@ -241,34 +241,34 @@ fn case_028_the_latest_is_named_and_nothing_is_decided() {
         &expect![[r#"
             [list]
             ---
-            The latest is build server, request req-2. That can change while you type: approve it by that name.
+            The newest device is build server, request req-2. Another one can come while you type, so approve it by that id.
 
-            Name, as it gives it: build server
+            Name (not verified): build server
             Code: none
-            Becomes: node
-            Does when told: system.run, and 3 more that do not fit here
-            ⚠️ Careful: this device can be told to run programs, or to open its files
-            ⚠️ Doubt: another device that waits claims to be the same installation
-            Known: it was let in before, and asks anew or for more
+            Roles: node
+            Commands: system.run, and 3 more that are not shown
+            ⚠️ Warning: this device can run programs or open its files on command
+            ⚠️ Conflict: another waiting device claims to be the same installation
+            Known: it was paired before, and asks again or for more
             Request: req-2
             asked 0 s ago, 0 s left
 
-            Name, as it gives it: Ann's phone
+            Name (not verified): Ann's phone
             System: iOS 26.1, iPhone
             From: 192.0.2.7
             Words: abandon ability able
             Code: came with your setup code (limited)
-            Becomes: node and operator
-            May: operator.read, operator.write
-            Does when told: camera.snap, location.get
-            Offers: camera
+            Roles: node and operator
+            Scopes: operator.read, operator.write
+            Commands: camera.snap, location.get
+            Capabilities: camera
             Request: req-1
             asked 3 s ago, 4 min left
 
-            To let one in:
+            To approve one:
             /pair approve req-2 (build server)
             /pair approve req-1 (Ann's phone)
-            To turn one away: /pair reject <request>
+            To reject one: /pair reject <request>
         "#]],
     );
     check(
@@ -299,7 +299,7 @@ fn codes_are_taken_back() {
         &expect![[r#"
         [cancel]
         ---
-        Took back the one setup code that nobody had used. A new one: /pair
+        Cancelled the one unused setup code. A new one: /pair
     "#]],
     );
     check(
@@ -308,20 +308,20 @@ fn codes_are_taken_back() {
         &expect![[r#"
         [cancel]
         ---
-        Took back 2 setup codes that nobody had used. A new one: /pair
+        Cancelled 2 unused setup codes. A new one: /pair
     "#]],
     );
 }
 
 #[test]
-fn an_owner_chooses_whether_he_is_told() {
+fn an_owner_chooses_whether_to_be_told() {
     check(
         "notify on",
         &Port::new(Vec::new()),
         &expect![[r#"
         [notify Some(On)]
         ---
-        You are told here of every device that comes without a setup code. Of those with a code of yours you always are.
+        You are told here of every device that comes without a setup code. You are always told of devices with your code.
     "#]],
     );
     check(
@@ -330,7 +330,7 @@ fn an_owner_chooses_whether_he_is_told() {
         &expect![[r#"
         [notify Some(Off)]
         ---
-        You are not told here of devices that come without a setup code. Of those with a code of yours you always are.
+        You are not told here of devices that come without a setup code. You are always told of devices with your code.
     "#]],
     );
     check(
@@ -339,7 +339,7 @@ fn an_owner_chooses_whether_he_is_told() {
         &expect![[r#"
         [notify Some(Once)]
         ---
-        You are told here of the next device that comes without a setup code, and then no more. Of those with a code of yours you always are.
+        You are told here of the next device that comes without a setup code, and then not again. You are always told of devices with your code.
     "#]],
     );
     check(
@@ -348,7 +348,7 @@ fn an_owner_chooses_whether_he_is_told() {
         &expect![[r#"
         [notify None]
         ---
-        You are not told here of devices that come without a setup code. Of those with a code of yours you always are.
+        You are not told here of devices that come without a setup code. You are always told of devices with your code.
         To change it: /pair notify on|off|once
     "#]],
     );
@@ -360,30 +360,30 @@ fn case_009_other_words_ask_the_gateway_for_nothing() {
         "help",
         &Port::new(Vec::new()),
         &expect![[r#"
-        /pair makes a setup code for one device: paste it into the app
-        /pair qr the same, to be scanned
+        /pair makes a setup code for one device, to paste into the app
+        /pair qr makes the code as a picture, to scan
         /pair full makes one that may also administer this gateway
         /pair local makes one for a program on this machine
         /pair status shows which devices wait
-        /pair approve lets in the one that waits and that you were shown; a request's name may follow
-        /pair reject <request> turns one away
-        /pair cleanup takes back every code that nobody has used
-        /pair notify on|off|once|status whether you are told of devices without a code
+        /pair approve approves the only waiting device, after you were shown it; with a request id, that one
+        /pair reject <request> rejects a device
+        /pair cleanup cancels every unused code
+        /pair notify on|off|once|status sets whether you are told of devices without a code
     "#]],
     );
     check(
         "please",
         &Port::new(Vec::new()),
         &expect![[r#"
-        /pair makes a setup code for one device: paste it into the app
-        /pair qr the same, to be scanned
+        /pair makes a setup code for one device, to paste into the app
+        /pair qr makes the code as a picture, to scan
         /pair full makes one that may also administer this gateway
         /pair local makes one for a program on this machine
         /pair status shows which devices wait
-        /pair approve lets in the one that waits and that you were shown; a request's name may follow
-        /pair reject <request> turns one away
-        /pair cleanup takes back every code that nobody has used
-        /pair notify on|off|once|status whether you are told of devices without a code
+        /pair approve approves the only waiting device, after you were shown it; with a request id, that one
+        /pair reject <request> rejects a device
+        /pair cleanup cancels every unused code
+        /pair notify on|off|once|status sets whether you are told of devices without a code
     "#]],
     );
     check(

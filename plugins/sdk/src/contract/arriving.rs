@@ -1,4 +1,4 @@
-//! Clauses about what arrives: as what, from whom, where; and what never arrives.
+//! Clauses about what arrives: its kind, sender and place; and what never arrives.
 
 use super::{Bench, Event, FakePlatform, Happened, Mention, Person};
 use crate::{Attachment, ChannelPlugin, ChatKind, InboundEvent, InboundMessage, UnixMs};
@@ -9,7 +9,7 @@ pub(super) async fn check<P: FakePlatform>(
 ) {
     a_direct_message_arrives_as_direct(&mut Bench::start(plugin, start().await).await, plugin)
         .await;
-    a_namesake_is_somebody_else(&mut Bench::start(plugin, start().await).await, plugin).await;
+    a_namesake_is_another_person(&mut Bench::start(plugin, start().await).await, plugin).await;
     a_group_message_arrives_as_group(&mut Bench::start(plugin, start().await).await, plugin).await;
     an_unknown_kind_of_chat_is_never_direct(&mut Bench::start(plugin, start().await).await, plugin)
         .await;
@@ -51,7 +51,7 @@ async fn a_direct_message_arrives_as_direct<P: FakePlatform>(
 }
 
 /// `case_080`, for every channel.
-async fn a_namesake_is_somebody_else<P: FakePlatform>(
+async fn a_namesake_is_another_person<P: FakePlatform>(
     bench: &mut Bench<P>,
     plugin: &ChannelPlugin,
 ) {

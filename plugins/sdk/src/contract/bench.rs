@@ -126,7 +126,7 @@ impl<P: FakePlatform> Bench<P> {
         }
     }
 
-    /// Lets somebody write directly, and takes the message.
+    /// Makes a person write directly, and takes the message.
     pub async fn meet(&mut self, person: Person, text: &str) -> InboundMessage {
         self.happen(Event::Direct(person, text.to_owned())).await;
         let message = self.message().await;

@@ -1,4 +1,4 @@
-//! Clauses about cards with buttons, and what comes back when somebody presses one.
+//! Clauses about cards with buttons, and what comes back when a person presses one.
 
 use super::{Bench, Event, FakePlatform, Happened, Person};
 use crate::{
@@ -68,7 +68,7 @@ async fn too_many_buttons_are_refused<P: FakePlatform>(bench: &mut Bench<P>, mos
         .await;
 }
 
-/// `case_014` begins here: a press names whoever pressed, and the data is his claim.
+/// `case_014` begins here: a press names its sender, and the data is the sender's claim.
 async fn a_press_comes_back_with_its_data_and_card<P: FakePlatform>(
     bench: &mut Bench<P>,
     plugin: &ChannelPlugin,
@@ -90,7 +90,7 @@ async fn a_press_comes_back_with_its_data_and_card<P: FakePlatform>(
         assert_eq!(
             press.sender.id == ann.sender.id,
             person == Person::Ann,
-            "{id}: whoever pressed"
+            "{id}: the person who pressed"
         );
         if person == Person::Ann {
             assert_eq!(press.conversation, ann.conversation, "{id}: where the card stands");

@@ -11,7 +11,8 @@ pub(super) async fn check<P: FakePlatform>(
     start: &impl AsyncFn() -> P,
 ) {
     a_text_is_sent_once_and_unchanged(&mut Bench::start(plugin, start().await).await, plugin).await;
-    a_person_is_written_to_by_his_id(&mut Bench::start(plugin, start().await).await, plugin).await;
+    a_person_is_written_to_by_their_id(&mut Bench::start(plugin, start().await).await, plugin)
+        .await;
     an_answer_stands_below_its_question(&mut Bench::start(plugin, start().await).await, plugin)
         .await;
     a_text_over_the_limit_is_refused(&mut Bench::start(plugin, start().await).await, plugin).await;
@@ -55,8 +56,8 @@ async fn a_text_is_sent_once_and_unchanged<P: FakePlatform>(
     );
 }
 
-/// An owner who has not written since the start is known by his id alone.
-async fn a_person_is_written_to_by_his_id<P: FakePlatform>(
+/// An owner who has not written since the start is known by the id alone.
+async fn a_person_is_written_to_by_their_id<P: FakePlatform>(
     bench: &mut Bench<P>,
     plugin: &ChannelPlugin,
 ) {
@@ -64,7 +65,7 @@ async fn a_person_is_written_to_by_his_id<P: FakePlatform>(
     let said = bench.say(&ann, Text::plain("one")).await;
     let chat = Conversation::new(ChatId::new(ann.sender.id.as_str()), ChatKind::Direct);
     let sent = bench.send(&OutboundMessage::new(chat, Text::plain("two"))).await;
-    assert!(sent.is_ok(), "{}: a person's id is the way to him: {sent:?}", plugin.id);
+    assert!(sent.is_ok(), "{}: a person's id is enough to write to them: {sent:?}", plugin.id);
     let seen = bench.platform.seen().await;
     let places: Vec<_> = seen.iter().map(|seen| seen.chat.clone()).collect();
     assert_eq!(places, [Some(said.chat.clone()), Some(said.chat)], "{}: the same chat", plugin.id);
@@ -150,13 +151,13 @@ async fn a_card_shows_all_its_parts<P: FakePlatform>(bench: &mut Bench<P>, plugi
     bench
         .say(
             &ann,
-            Card { title: "Somebody knocks".to_owned(), fields, footer, buttons: Vec::new() },
+            Card { title: "A stranger asks".to_owned(), fields, footer, buttons: Vec::new() },
         )
         .await;
     let seen = bench.platform.seen().await;
     let [seen] = seen.as_slice() else { panic!("{}: one message, not {seen:?}", plugin.id) };
     let mut rest = seen.text.as_str();
-    for part in ["Somebody knocks", "Name", "<Ann> & co", "Code", "AB3D7X9K", "Reply yes or no."] {
+    for part in ["A stranger asks", "Name", "<Ann> & co", "Code", "AB3D7X9K", "Reply yes or no."] {
         let Some((_, after)) = rest.split_once(part) else {
             panic!("{}: {part:?} stands in its place in {:?}", plugin.id, seen.text)
         };

@@ -68,7 +68,7 @@ impl Browser {
         response
     }
 
-    /// Whom the cookie names.
+    /// The visitor's id in the cookie.
     pub(crate) fn id(&self) -> String {
         let (_, value) = self.cookie.as_deref().unwrap().split_once('=').unwrap();
         format!("web:{}", value.split_once('.').unwrap().0)

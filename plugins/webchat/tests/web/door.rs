@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::{browser::Browser, desk::Desk};
 
 #[tokio::test]
-async fn a_visitor_keeps_his_identity_and_each_browser_has_its_own() {
+async fn a_visitor_keeps_one_identity_and_each_browser_has_its_own() {
     let desk = Desk::open().await;
     let mut ann = desk.visitor().await;
     let (_page, ready) = ann.connect().await;
@@ -49,7 +49,7 @@ async fn a_socket_needs_the_cookie_of_the_page() {
 }
 
 #[tokio::test]
-async fn case_066_a_page_of_somebody_else_opens_no_socket() {
+async fn case_066_a_page_of_another_site_opens_no_socket() {
     let mut desk = Desk::open().await;
     let ann = desk.visitor().await;
     let port = desk.address.port();
@@ -125,7 +125,7 @@ async fn the_page_comes_with_its_headers_and_files() {
 }
 
 #[tokio::test]
-async fn a_link_from_elsewhere_costs_nobody_his_identity() {
+async fn a_link_from_elsewhere_costs_no_visitor_the_identity() {
     let desk = Desk::open().await;
     let from = async |site: &str| {
         let request = reqwest::Client::new().get(format!("http://{}/chat", desk.address));

@@ -1,4 +1,4 @@
-//! Ann and her namesake, each with a browser that has the page open: the platform of the contract suite.
+//! Ann and a namesake, each with a browser that has the page open: the platform of the contract suite.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -33,7 +33,7 @@ pub(crate) struct Browsers {
     home: Handle,
 }
 
-/// Somebody's page, open all the time.
+/// A person's page, open all the time.
 #[derive(Clone)]
 struct Visit {
     browser: watch::Receiver<Option<Browser>>,
@@ -50,7 +50,7 @@ impl Browsers {
         Self { server, people, stranger, running, home }
     }
 
-    /// Opens a person's page the first time he is asked for.
+    /// Opens a person's page the first time it is needed.
     fn visit(&self, person: Person) -> Visit {
         let name = match person {
             Person::Ann => "ann",
@@ -79,7 +79,7 @@ async fn stay(
     opened.send_replace(Some(browser.clone()));
     let mut next = None;
     loop {
-        // Whoever knocks just when nobody receives is sent away, and knocks again, as the real page does.
+        // A page that connects while no channel receives is refused, and tries again, as the real page does.
         let Ok(mut page) = browser.knock().await else {
             tokio::task::yield_now().await;
             continue;
@@ -171,7 +171,7 @@ impl FakePlatform for Browsers {
                 Person::Ann,
                 json!({"type": "say", "id": id, "text": text, "replyTo": to.id.as_str()}),
             ),
-            // Nobody's page shows the cards of somebody else.
+            // No page shows the cards of another person.
             Event::Press(Person::Ann, on, data) => (
                 Person::Ann,
                 json!({"type": "press", "id": id, "on": on.id.as_str(), "data": data}),

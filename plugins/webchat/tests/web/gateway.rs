@@ -24,7 +24,7 @@ use tokio::{
 /// A server; dropping it ends it.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    /// Whom the channel is told of.
+    /// The client that the channel is told of.
     pub(crate) client: Arc<Mutex<Client>>,
     running: JoinSet<()>,
 }

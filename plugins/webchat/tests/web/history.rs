@@ -37,7 +37,7 @@ async fn a_reloaded_page_shows_the_conversation_in_order() {
     say(&mut desk, &mut page, "hm").await;
     desk.edit(&sent, Text::plain("It has expired.")).await.unwrap();
     let (_, again) = browser.connect().await;
-    assert_eq!(texts(&again), ["gateway: It has expired."], "what he wrote is not kept");
+    assert_eq!(texts(&again), ["gateway: It has expired."], "what the visitor wrote is not kept");
     // The gateway reconnects its channel: the same.
     desk.stop().await;
     desk.receive();
@@ -48,7 +48,7 @@ async fn a_reloaded_page_shows_the_conversation_in_order() {
 }
 
 #[tokio::test]
-async fn all_pages_of_a_visitor_show_his_conversation() {
+async fn all_pages_of_a_visitor_show_one_conversation() {
     let mut desk = Desk::open().await;
     let browser = desk.visitor().await;
     let ((mut one, ready), (mut two, _)) = (browser.connect().await, browser.connect().await);
@@ -121,7 +121,8 @@ async fn an_edit_of_what_is_no_longer_kept_is_shown_all_the_same() {
     assert_eq!(desk.edit(&old, Text::plain("disarmed")).await, Ok(old.clone()));
     assert_eq!(page.hear().await["type"], "edit");
     let foreign = SentRef { id: openclaw_plugin_sdk::EventId::new("5".repeat(32)), ..old };
-    let refused = desk.edit(&foreign, Text::plain("what a visitor wrote is his")).await;
+    let refused =
+        desk.edit(&foreign, Text::plain("what a visitor wrote belongs to the visitor")).await;
     assert!(matches!(refused, Err(ChannelError::Undeliverable(_))), "{refused:?}");
 }
 

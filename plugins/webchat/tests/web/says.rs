@@ -200,7 +200,7 @@ async fn case_106_who_says_too_much_at_once_is_slowed_then_closed() {
 }
 
 #[tokio::test]
-async fn a_press_names_whoever_pressed() {
+async fn a_press_names_the_visitor_who_pressed() {
     let mut desk = Desk::open().await;
     let (ann, bob) = (desk.visitor().await, desk.visitor().await);
     let (mut page, ready) = bob.connect().await;
@@ -217,7 +217,7 @@ async fn a_press_names_whoever_pressed() {
     assert_eq!(
         ready["you"],
         press.on.chat.as_str(),
-        "in his own conversation, where that card is not"
+        "in the visitor's own conversation, where that card is not"
     );
     assert_ne!(press.on, sent);
     assert_eq!((press.id.as_str(), press.data.as_str()), (id.as_str(), "yes"));

@@ -1,4 +1,4 @@
-//! Trials: a gateway, somebody else, a proxy, and silence at the other end of a socket.
+//! Trials: a gateway, another program, a proxy, and silence at the other end of a socket.
 
 use std::net::SocketAddr;
 
@@ -153,7 +153,7 @@ async fn the_ports_own_certificate_is_known_by_its_fingerprint_and_another_is_no
 }
 
 #[tokio::test]
-async fn tailscale_is_asked_and_loopback_is_for_whoever_asks_for_it() {
+async fn tailscale_is_asked_and_loopback_is_given_where_it_is_asked_for() {
     let own = gateway();
     let config = config("gateway.tailscale.mode = 'serve'\nplugins.device-pair.probe = false");
     let here = Here { config: &config, port: 18789, own: &[], container: false };

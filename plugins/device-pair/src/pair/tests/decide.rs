@@ -16,7 +16,7 @@ fn a_decision_says_what_was_done() {
         &expect![[r#"
         [Approve Only]
         ---
-        ✅ Paired Ann's phone (iOS 26.1, iPhone). It connects by itself, or when you tap Connect there.
+        ✅ Paired Ann's phone (iOS 26.1, iPhone). It connects by itself, or when you tap Connect on it.
     "#]],
     );
     check(
@@ -25,7 +25,7 @@ fn a_decision_says_what_was_done() {
         &expect![[r#"
         [Approve Id("req-1")]
         ---
-        ✅ Paired build server. It connects by itself, or when you tap Connect there.
+        ✅ Paired build server. It connects by itself, or when you tap Connect on it.
     "#]],
     );
     check(
@@ -34,7 +34,7 @@ fn a_decision_says_what_was_done() {
         &expect![[r#"
         [Deny Id("req-1")]
         ---
-        ⛔ Turned away Ann's phone (iOS 26.1, iPhone). Its setup code is over.
+        ⛔ Rejected Ann's phone (iOS 26.1, iPhone). Its setup code no longer works.
     "#]],
     );
     check(
@@ -43,7 +43,7 @@ fn a_decision_says_what_was_done() {
         &expect![[r#"
         [Deny Id("req-2")]
         ---
-        ⛔ Turned away build server.
+        ⛔ Rejected build server.
     "#]],
     );
 }
@@ -69,7 +69,7 @@ fn case_027_what_was_not_shown_as_it_is_is_shown_and_not_decided() {
         &expect![[r#"
         [Approve Id("req-1")]
         ---
-        No device waits under that name, nor any other. A code for one: /pair
+        No device waits. A code for one: /pair
     "#]],
     );
     check(
@@ -78,22 +78,22 @@ fn case_027_what_was_not_shown_as_it_is_is_shown_and_not_decided() {
         &expect![[r#"
         [Deny Id("req-9")]
         ---
-        No device waits under that name; nothing was changed. These wait:
+        No device waits under that id. Nothing changed. These wait:
 
-        Name, as it gives it: Ann's phone
+        Name (not verified): Ann's phone
         System: iOS 26.1, iPhone
         From: 192.0.2.7
         Words: abandon ability able
         Code: came with your setup code (limited)
-        Becomes: node and operator
-        May: operator.read, operator.write
-        Does when told: camera.snap, location.get
-        Offers: camera
+        Roles: node and operator
+        Scopes: operator.read, operator.write
+        Commands: camera.snap, location.get
+        Capabilities: camera
         Request: req-1
         asked 3 s ago, 4 min left
 
-        To let it in: /pair approve
-        To turn it away: /pair reject req-1
+        To approve it: /pair approve
+        To reject it: /pair reject req-1
     "#]],
     );
 }
@@ -106,22 +106,22 @@ fn case_028_only_what_was_shown_alone_is_approved_without_a_name() {
         &expect![[r#"
         [Approve Only]
         ---
-        Nothing was changed yet: look at it first.
+        Nothing changed yet: look at it first.
 
-        Name, as it gives it: Ann's phone
+        Name (not verified): Ann's phone
         System: iOS 26.1, iPhone
         From: 192.0.2.7
         Words: abandon ability able
         Code: came with your setup code (limited)
-        Becomes: node and operator
-        May: operator.read, operator.write
-        Does when told: camera.snap, location.get
-        Offers: camera
+        Roles: node and operator
+        Scopes: operator.read, operator.write
+        Commands: camera.snap, location.get
+        Capabilities: camera
         Request: req-1
         asked 3 s ago, 4 min left
 
-        To let it in: /pair approve
-        To turn it away: /pair reject req-1
+        To approve it: /pair approve
+        To reject it: /pair reject req-1
     "#]],
     );
     check(
@@ -130,22 +130,22 @@ fn case_028_only_what_was_shown_alone_is_approved_without_a_name() {
         &expect![[r#"
         [Approve Only]
         ---
-        It has changed since you were shown it; nothing was changed here. Look again:
+        It has changed since you were shown it. Nothing changed. Look again:
 
-        Name, as it gives it: Ann's phone
+        Name (not verified): Ann's phone
         System: iOS 26.1, iPhone
         From: 192.0.2.7
         Words: abandon ability able
         Code: came with your setup code (limited)
-        Becomes: node and operator
-        May: operator.read, operator.write
-        Does when told: camera.snap, location.get
-        Offers: camera
+        Roles: node and operator
+        Scopes: operator.read, operator.write
+        Commands: camera.snap, location.get
+        Capabilities: camera
         Request: req-1
         asked 3 s ago, 4 min left
 
-        To let it in: /pair approve
-        To turn it away: /pair reject req-1
+        To approve it: /pair approve
+        To reject it: /pair reject req-1
     "#]],
     );
     check(
@@ -154,34 +154,34 @@ fn case_028_only_what_was_shown_alone_is_approved_without_a_name() {
         &expect![[r#"
         [Approve Only]
         ---
-        Several devices wait; nothing was changed. Name one:
+        Several devices wait. Nothing changed. Choose one:
 
-        Name, as it gives it: build server
+        Name (not verified): build server
         Code: none
-        Becomes: node
-        Does when told: system.run, and 3 more that do not fit here
-        ⚠️ Careful: this device can be told to run programs, or to open its files
-        ⚠️ Doubt: another device that waits claims to be the same installation
-        Known: it was let in before, and asks anew or for more
+        Roles: node
+        Commands: system.run, and 3 more that are not shown
+        ⚠️ Warning: this device can run programs or open its files on command
+        ⚠️ Conflict: another waiting device claims to be the same installation
+        Known: it was paired before, and asks again or for more
         Request: req-2
         asked 0 s ago, 0 s left
 
-        Name, as it gives it: Ann's phone
+        Name (not verified): Ann's phone
         System: iOS 26.1, iPhone
         From: 192.0.2.7
         Words: abandon ability able
         Code: came with your setup code (limited)
-        Becomes: node and operator
-        May: operator.read, operator.write
-        Does when told: camera.snap, location.get
-        Offers: camera
+        Roles: node and operator
+        Scopes: operator.read, operator.write
+        Commands: camera.snap, location.get
+        Capabilities: camera
         Request: req-1
         asked 3 s ago, 4 min left
 
-        To let one in:
+        To approve one:
         /pair approve req-2 (build server)
         /pair approve req-1 (Ann's phone)
-        To turn one away: /pair reject <request>
+        To reject one: /pair reject <request>
     "#]],
     );
 }
@@ -195,7 +195,7 @@ fn case_001_what_a_chat_may_not_grant_is_named() {
         &expect![[r#"
         [Approve Only]
         ---
-        Nothing was changed: it asks for operator.admin, and that is not granted in a chat. If you want it to have that, make it a code with /pair full, or on the gateway's machine send openclaw devices approve
+        Nothing changed: the device asks for operator.admin, which cannot be granted in a chat. To grant it, make a code with /pair full, or on the gateway's machine send openclaw devices approve
     "#]],
     );
     check(
@@ -204,7 +204,7 @@ fn case_001_what_a_chat_may_not_grant_is_named() {
         &expect![[r#"
         [Approve Only]
         ---
-        Nothing was changed: it can run programs, and not all of its commands could be listed here. On the gateway's machine: openclaw devices approve
+        Nothing changed: the device can run programs, and this chat cannot show all of its commands. On the gateway's machine: openclaw devices approve
     "#]],
     );
 }
