@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     crabline::{Crabline, GROUP},
     phone::{App, Phone},
-    process::{Gateway, Home, PATIENCE, texts},
+    process::{Gateway, Home, PATIENCE, look_again, texts},
 };
 
 const OWNER: i64 = 1001;
@@ -40,7 +40,7 @@ impl Bed {
         self.gateway = Some(self.home.gateway("info"));
         let connected = async {
             while !texts(&self.home.cli(&["channels", "status"])).0.contains("connected") {
-                tokio::task::yield_now().await;
+                look_again().await;
             }
         };
         tokio::time::timeout(PATIENCE, connected).await.expect("the account connects");
@@ -69,7 +69,7 @@ impl Bed {
     async fn next<const N: usize>(&mut self, chats: [i64; N]) -> [String; N] {
         let arrive = async {
             while self.sent().len() < self.read + N {
-                tokio::task::yield_now().await;
+                look_again().await;
             }
         };
         tokio::time::timeout(PATIENCE, arrive).await.unwrap_or_else(|_| {
@@ -144,7 +144,7 @@ async fn a_card_is_sent_with_its_buttons_and_edited_when_the_command_line_has_de
             if let Some((_, edit)) = edits.first() {
                 return edit.clone();
             }
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     let edit = tokio::time::timeout(PATIENCE, edited).await.expect("the card is edited");

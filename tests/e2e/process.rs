@@ -17,6 +17,11 @@ use nix::{
 /// How long anything may take before a story fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Before something is looked at again: to look without end takes the time of those who are waited for.
+pub(crate) async fn look_again() {
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}
+
 /// The program under test.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_openclaw");
 
@@ -92,7 +97,7 @@ impl Home {
     pub(crate) async fn logs(&self, what: &str) {
         let logged = async {
             while !self.logged().contains(what) {
-                tokio::task::yield_now().await;
+                look_again().await;
             }
         };
         let waited = tokio::time::timeout(PATIENCE, logged).await;

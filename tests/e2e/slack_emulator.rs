@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::process::{Gateway, Home, PATIENCE};
+use crate::process::{Gateway, Home, PATIENCE, look_again};
 
 const BOT_TOKEN: &str = "xoxb-emulated-000000000000-bot";
 const SIGNING_SECRET: &str = "emulated0123456789abcdef01234567";
@@ -83,7 +83,7 @@ impl Emulator {
     async fn answered(&self, count: usize, home: &Home) -> String {
         let wait = async {
             while self.sent().len() < count {
-                tokio::task::yield_now().await;
+                look_again().await;
             }
         };
         let waited = tokio::time::timeout(PATIENCE, wait).await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::OWNED;
 use crate::{
-    process::PATIENCE,
+    process::{PATIENCE, look_again},
     world::{World, number},
 };
 
@@ -33,7 +33,7 @@ async fn noted(world: &World, channel: &str) -> String {
             if let Some(sent) = sent() {
                 return sent;
             }
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.expect("it is noted")

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::OWNED;
 use crate::{
     fake_telegram::{person, private},
-    process::{PATIENCE, texts},
+    process::{PATIENCE, look_again, texts},
     world::{World, number},
 };
 
@@ -77,13 +77,13 @@ async fn quiet_hours_hold_cards_back_and_their_end_tells_who_came() {
     world.run();
     let expired = async {
         while texts(&world.home.cli(&["pairing", "list", "telegram"])).0.contains(&id) {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(PATIENCE, expired).await.expect("it expires");
     let known = async {
         while !world.home.read("outbox/cards.json").contains("\"missed\":[\"Telegram") {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(PATIENCE * 2, known).await.expect("it is noted");
@@ -165,7 +165,7 @@ async fn what_could_not_be_told_is_told_once_the_platform_is_there_again() {
     knocks(&mut world, "bob").await;
     let failed = async {
         while !world.home.read("outbox/cards.json").contains("\"failures\":5") {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(PATIENCE, failed).await.expect("the failure is written down");

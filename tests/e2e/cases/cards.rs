@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::OWNED;
 use crate::{
     fake_telegram::{GROUP, group, person, private},
-    process::texts,
+    process::{look_again, texts},
     world::{World, number},
 };
 
@@ -30,7 +30,7 @@ fn logged(world: &World, action: &str) -> Vec<Value> {
 async fn is_noted(world: &World, count: usize) {
     let noted = async {
         while logged(world, "refused").len() < count {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(crate::process::PATIENCE, noted).await.expect("refusals are noted");
@@ -198,7 +198,7 @@ async fn later_asks_again_and_the_card_says_when() {
     world.shows("owner", "You are asked again at ").await;
     let gone = async {
         while world.buttons("owner") != ["Approve", "Deny", "Block"] {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(crate::process::PATIENCE, gone).await.expect("it is not put off twice");

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use super::OWNED;
 use crate::{
-    process::{bytes, texts},
+    process::{bytes, look_again, texts},
     world::{World, number},
 };
 
@@ -124,7 +124,7 @@ async fn an_answer_cut_off_by_a_crash_is_given_once_more() {
 async fn wait_for(path: &Path) {
     let appears = async {
         while !path.exists() {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(crate::process::PATIENCE, appears).await.expect("the responder starts");

@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::OWNED;
-use crate::{fake_telegram::private, process::PATIENCE, world::World};
+use crate::{
+    fake_telegram::private,
+    process::{PATIENCE, look_again},
+    world::World,
+};
 
 /// A responder that notes in `$HOME/asked` what it is asked and when it ends, which is once `$HOME/go` is there.
 fn waiting(allow: &str) -> String {
@@ -29,7 +33,7 @@ async fn asked(world: &World, times: usize) {
     };
     let enough = async {
         while lines(&file) < times {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(PATIENCE, enough).await.expect("the responder is asked");

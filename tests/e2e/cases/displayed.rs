@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{OWNED, sockets::TOKEN};
 use crate::{
     fake_telegram::{person, private},
-    process::texts,
+    process::{look_again, texts},
     wire::Wire,
     world::{World, number},
 };
@@ -190,7 +190,7 @@ async fn reply(world: &mut World, to: &SentRef, text: &str) -> String {
         if let Some(said) = world.unread(OWNER).get(before..).and_then(|new| new.last().cloned()) {
             return said;
         }
-        tokio::task::yield_now().await;
+        look_again().await;
     }
 }
 
@@ -219,7 +219,7 @@ async fn decide(world: &mut World, wire: &mut Wire, surface: Surface, shown: &Sh
                 if let Some(said) = world.unread(OWNER).get(before) {
                     return said.clone();
                 }
-                tokio::task::yield_now().await;
+                look_again().await;
             }
         }
         CliCode => cli(&["pairing", "deny", "telegram", &shown.code]),
@@ -438,7 +438,7 @@ async fn case_143_the_held_message_is_there_as_soon_as_the_request_is() {
             if file.contains(&id) {
                 return file;
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     };
     let file = tokio::time::timeout(crate::process::PATIENCE, first_seen).await.unwrap();

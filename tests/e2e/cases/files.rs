@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::OWNED;
 use crate::{
-    process::{Home, PROGRAM, texts, write},
+    process::{Home, PROGRAM, look_again, texts, write},
     world::{World, number},
 };
 
@@ -35,7 +35,7 @@ async fn again(home: &Home, what: &str, act: impl FnOnce()) {
     act();
     let said = async {
         while home.logged().matches(what).count() == before {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(crate::process::PATIENCE, said)

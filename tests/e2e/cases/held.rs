@@ -7,7 +7,7 @@ use serde_json::json;
 use super::OWNED;
 use crate::{
     fake_telegram::{person, private},
-    process::PATIENCE,
+    process::{PATIENCE, look_again},
     world::{World, number},
 };
 
@@ -27,7 +27,7 @@ fn held(world: &World) -> Vec<std::path::PathBuf> {
 async fn nothing_is_held(world: &World) {
     let erased = async {
         while !held(world).is_empty() {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(PATIENCE, erased).await.expect("what was held is erased");

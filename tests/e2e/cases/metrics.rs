@@ -10,7 +10,7 @@ use super::{
     sockets::{ALL, TOKEN, gateway},
 };
 use crate::{
-    process::{Gateway, PATIENCE, texts},
+    process::{Gateway, PATIENCE, look_again, texts},
     wire::Wire,
     world::{World, number},
 };
@@ -159,7 +159,7 @@ async fn what_an_owner_could_not_be_told_is_counted_until_he_is() {
         let gateway = world.gateway.as_ref().unwrap();
         let reached = async {
             while read(gateway).await.1["openclaw_outbox_depth"] != wanted {
-                tokio::task::yield_now().await;
+                look_again().await;
             }
         };
         tokio::time::timeout(PATIENCE, reached).await.expect("the outbox");

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{OWNED, sockets};
 use crate::{
-    process::{Home, PATIENCE},
+    process::{Home, PATIENCE, look_again},
     wire::Wire,
     world::{World, number},
 };
@@ -24,7 +24,7 @@ pub(super) async fn changed(home: &Home, to: &str, what: &str) {
     home.configure(&format!("{to}\n# change {before}\n"));
     let read = async {
         while times(home, what) == before {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(PATIENCE, read).await.unwrap_or_else(|_| panic!("{}", home.logged()));

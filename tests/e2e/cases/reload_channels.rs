@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{OWNED, reload::changed};
 use crate::{
     fake_telegram::{FakeTelegram, TOKEN},
-    process::{PATIENCE, texts},
+    process::{PATIENCE, look_again, texts},
     world::{World, number},
 };
 
@@ -37,7 +37,7 @@ async fn state(world: &World, account: &str, wanted: &str) {
     };
     let reached = async {
         while is().as_deref() != Some(wanted) {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     let reached = tokio::time::timeout(PATIENCE, reached).await;
@@ -214,7 +214,7 @@ async fn accounts_that_went_keep_no_journal_open() {
         changed(&world.home, &first, RELOADED).await;
         let closed = async {
             while open_journals(&world) != before {
-                tokio::task::yield_now().await;
+                look_again().await;
             }
         };
         let closed = tokio::time::timeout(PATIENCE, closed).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{OWNED, sockets};
 use crate::{
     fake_telegram::TOKEN,
-    process::PATIENCE,
+    process::{PATIENCE, look_again},
     world::{World, number},
 };
 
@@ -24,7 +24,7 @@ async fn mint(world: &mut World, words: &str) -> String {
 async fn noted(world: &World) {
     let written = async {
         while !world.home.read("inbox/setup-messages.json").contains("standing") {
-            tokio::task::yield_now().await;
+            look_again().await;
         }
     };
     tokio::time::timeout(PATIENCE, written).await.expect("where the code stands is written");

@@ -265,7 +265,7 @@ async fn connected(place: &Place, device: &str) {
 async fn until(so: impl Fn() -> bool) {
     let wait = async {
         while !so() {
-            tokio::task::yield_now().await;
+            crate::process::look_again().await;
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.expect("it comes to pass");

@@ -71,7 +71,7 @@ impl Proxy {
                 if let Some(frame) = found {
                     return frame;
                 }
-                tokio::task::yield_now().await;
+                crate::process::look_again().await;
             }
         };
         tokio::time::timeout(super::cli::PATIENCE, heard).await.expect(what)

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     fake_telegram::person,
-    process::{Home, PATIENCE},
+    process::{Home, PATIENCE, look_again},
     world::World,
 };
 
@@ -194,7 +194,7 @@ impl Bed {
             waiting(home, "telegram").into_iter().map(|(id, _)| id).collect();
         let only = async {
             while !held(home).is_subset(&waiting) {
-                tokio::task::yield_now().await;
+                look_again().await;
             }
         };
         let only = tokio::time::timeout(PATIENCE, only).await;
