@@ -1,5 +1,6 @@
-//! Connections that nobody vouches for yet: bounded in all and by address. Where it is full, the oldest one of the
-//! busiest address goes, never the newcomer: whoever fills it pushes out his own.
+//! Connections that nobody vouches for yet: bounded in all and by address. Where it is full, the oldest silent one of
+//! the busiest address goes, never the newcomer: those who fill it push out their own, and last of all a client whose
+//! proof is being looked at.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -44,8 +45,14 @@ struct Inside {
     proxies: Vec<Network>,
     next: u64,
     /// By crowd, the oldest first.
-    waiting: HashMap<Crowd, BTreeMap<u64, CancellationToken>>,
+    waiting: HashMap<Crowd, BTreeMap<u64, Waits>>,
     count: usize,
+}
+
+#[derive(Debug)]
+struct Waits {
+    shown_out: CancellationToken,
+    has_spoken: bool,
 }
 
 /// Who is counted together. A proxy that has not said yet whom it speaks for is none of its neighbours.
@@ -97,6 +104,15 @@ impl Lobby {
 }
 
 impl Place {
+    /// Its first message is there: those who say nothing go before it.
+    pub(crate) fn has_spoken(&self) {
+        let mut inside = self.lobby.inside();
+        let here = inside.waiting.get_mut(&self.crowd);
+        if let Some(waits) = here.and_then(|waiting| waiting.get_mut(&self.number)) {
+            waits.has_spoken = true;
+        }
+    }
+
     /// The head of a request has said whom a proxy speaks for: it is his crowd from now on.
     pub(crate) fn belongs_to(&mut self, address: IpAddr) {
         let mut inside = self.lobby.inside();
@@ -129,14 +145,16 @@ impl Inside {
         let number = self.next;
         self.next += 1;
         self.count += 1;
-        self.waiting.entry(crowd).or_default().insert(number, shown_out);
+        let waits = Waits { shown_out, has_spoken: false };
+        self.waiting.entry(crowd).or_default().insert(number, waits);
         number
     }
 
     fn show_out(&mut self, crowd: Crowd) {
-        let oldest = self.waiting.get(&crowd).and_then(|waiting| waiting.first_key_value());
-        if let Some((number, shown_out)) = oldest {
-            shown_out.cancel();
+        let Some(waiting) = self.waiting.get(&crowd) else { return };
+        let silent = waiting.iter().find(|(_, waits)| !waits.has_spoken);
+        if let Some((number, waits)) = silent.or_else(|| waiting.first_key_value()) {
+            waits.shown_out.cancel();
             let number = *number;
             self.leave(crowd, number);
         }
@@ -181,6 +199,25 @@ mod tests {
         drop((flood, other, third));
         let inside = lobby.inside();
         assert_eq!((inside.count, inside.waiting.len()), (0, 0));
+    }
+
+    #[test]
+    fn case_103_the_silent_push_out_nobody_whose_proof_is_looked_at_and_the_loud_are_bounded() {
+        let lobby = Lobby::new(Places { all: 40, address: 3 }, Vec::new());
+        let known = lobby.enter(ip(1));
+        known.has_spoken();
+        let silent: Vec<Place> = (0..10).map(|_| lobby.enter(ip(1))).collect();
+        let left = silent.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!((left, known.shown_out.is_cancelled()), (2, false));
+        let enter = |_| {
+            let place = lobby.enter(ip(1));
+            place.has_spoken();
+            place
+        };
+        let loud: Vec<Place> = (0..10).map(enter).collect();
+        let left = loud.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!((left, known.shown_out.is_cancelled()), (3, true));
+        assert_eq!(lobby.inside().count, 3);
     }
 
     #[test]

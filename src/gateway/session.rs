@@ -63,7 +63,7 @@ pub(crate) async fn serve(
     let mut socket = open(stream).await;
     let address = facts.client.address;
     let entered = {
-        let entering = Box::pin(enter(&gateway, &mut socket, facts));
+        let entering = Box::pin(enter(&gateway, &mut socket, (facts, &place)));
         tokio::select! {
             entered = tokio::time::timeout(Duration::from_millis(HANDSHAKE_MS), entering) => entered,
             () = place.shown_out.cancelled() => return,
@@ -107,7 +107,11 @@ enum Entry {
     Stopping,
 }
 
-async fn enter(gateway: &Arc<Gateway>, socket: &mut Socket, facts: Box<Facts>) -> Entry {
+async fn enter(
+    gateway: &Arc<Gateway>,
+    socket: &mut Socket,
+    (facts, place): (Box<Facts>, &Place),
+) -> Entry {
     let Ok(random) = world::random() else { return Entry::Gone };
     let nonce = Nonce::from_random(random);
     let said = Challenge { nonce: nonce.as_str().to_owned(), ts: world::now().0 };
@@ -119,6 +123,7 @@ async fn enter(gateway: &Arc<Gateway>, socket: &mut Socket, facts: Box<Facts>) -
         Ok(None) => return Entry::Gone,
         Err(farewell) => return Entry::Refused(farewell),
     };
+    place.has_spoken();
     match handshake::shake(gateway, &facts, nonce, &text).await {
         Ok((session, outgoing)) => Entry::In(session, outgoing),
         Err(farewell) => Entry::Refused(farewell),
