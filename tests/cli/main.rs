@@ -17,6 +17,7 @@ mod node_run;
 mod nodes;
 mod owner;
 #[path = "../preload/mod.rs"]
+#[allow(dead_code, reason = "the tests of the gateway use the rest")]
 mod preload;
 mod qr;
 mod running;

@@ -19,6 +19,7 @@ mod displayed;
 mod edges;
 mod files;
 mod flood;
+mod half_written;
 mod held;
 mod identity;
 mod join_url;

@@ -1,6 +1,7 @@
-//! Many rounds of what must never go wrong: approvals that race, processes that are killed. The plain tests have
+//! Many rounds of what must never go wrong: approvals that race, processes that are killed, disks that fail. The plain tests have
 //! a few rounds, the ignored ones as many as `OC_ROUNDS` says.
 
+mod faults;
 mod kills;
 mod ledger;
 mod race;

@@ -2,11 +2,15 @@
  *
  * OC_FAULTS holds rules, one a line: `<call> <what> <from> <times> <path>`
  *   call   write, sync, rename, cut or open: the kinds below
- *   what   an errno as a number, `short` (half of the bytes, then ENOSPC), or `delay:<milliseconds>`
+ *   what   an errno as a number, `short` (half of the bytes, then ENOSPC), `delay:<milliseconds>`, or
+ *          `gone:<errno>`: from this call on every call below OC_FAULT_ROOT fails
  *   from   the first call that it meets, from 1
  *   times  how many calls it meets; 0 means every later one too
- *   path   a part of the file's path; of a rename, of the new name
- * OC_FAULT_TRACE names a file: each call on a path with OC_FAULT_ROOT in it is written there as `<call> <path>`.
+ *   path   a part of the file's path, or its end where a `$` stands behind it; of a rename, of the new name
+ * OC_FAULT_CONTROL names a file that holds such rules instead: they are read anew when another file takes its place,
+ * and begin to count then.
+ * OC_FAULT_TRACE names a file: each call on a path with OC_FAULT_ROOT in it is written there as `<call> <path>`, and
+ * as `fault <path>` too where it fails.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,13 +31,15 @@
 
 struct rule {
     char call[16], path[512];
-    int error, delay;
+    int error, delay, gone;
     long from, times, seen;
 };
 
 static struct rule rules[RULES];
 static int count;
-static const char *root;
+static int gone;
+static const char *root, *control;
+static struct stat obeyed;
 static int trace = -1;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -46,6 +53,36 @@ static int (*real_rename)(const char *, const char *);
 static int (*real_ftruncate)(int, off_t);
 static int (*real_open)(const char *, int, ...);
 
+static void read_rules(const char *text) {
+    count = gone = 0;
+    while (text && *text && count < RULES) {
+        struct rule *rule = &rules[count];
+        char what[32] = "";
+        memset(rule, 0, sizeof *rule);
+        if (sscanf(text, "%15s %31s %ld %ld %511[^\n]", rule->call, what, &rule->from, &rule->times, rule->path) == 5) {
+            if (!strncmp(what, "delay:", 6)) rule->delay = atoi(what + 6);
+            else if (!strncmp(what, "gone:", 5)) rule->gone = atoi(what + 5);
+            else rule->error = strcmp(what, "short") ? atoi(what) : SHORT;
+            count++;
+        }
+        text = strchr(text, '\n');
+        if (text) text++;
+    }
+}
+
+/* Reads the rules of the control file, if it is another one. */
+static void obey(void) {
+    struct stat now;
+    static char text[4096];
+    if (!control || stat(control, &now) || (now.st_ino == obeyed.st_ino && now.st_mtim.tv_sec == obeyed.st_mtim.tv_sec && now.st_mtim.tv_nsec == obeyed.st_mtim.tv_nsec)) return;
+    obeyed = now;
+    int file = real_open(control, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? 0 : read(file, text, sizeof text - 1);
+    if (file >= 0) close(file);
+    text[length > 0 ? length : 0] = 0;
+    read_rules(text);
+}
+
 static void start(void) {
     real_write = dlsym(RTLD_NEXT, "write");
     real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
@@ -58,18 +95,24 @@ static void start(void) {
     const char *name = getenv("OC_FAULT_TRACE");
     root = getenv("OC_FAULT_ROOT");
     if (name && root) trace = real_open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    const char *text = getenv("OC_FAULTS");
-    while (text && *text && count < RULES) {
-        struct rule *rule = &rules[count];
-        char what[32] = "";
-        if (sscanf(text, "%15s %31s %ld %ld %511[^\n]", rule->call, what, &rule->from, &rule->times, rule->path) == 5) {
-            if (!strncmp(what, "delay:", 6)) rule->delay = atoi(what + 6);
-            else rule->error = strcmp(what, "short") ? atoi(what) : SHORT;
-            count++;
-        }
-        text = strchr(text, '\n');
-        if (text) text++;
-    }
+    control = getenv("OC_FAULT_CONTROL");
+    read_rules(getenv("OC_FAULTS"));
+}
+
+/* True where no call is met and none is written down. */
+static int idle(void) { return !count && trace < 0 && !control; }
+
+static int fits(const char *path, const char *part) {
+    size_t end = strlen(part), length = strlen(path);
+    if (!end || part[end - 1] != '$') return strstr(path, part) != NULL;
+    end--;
+    return length >= end && !strncmp(path + length - end, part, end);
+}
+
+static void note(const char *word, const char *path, int *error) {
+    char line[600];
+    int length = snprintf(line, sizeof line, "%s %s\n", word, path);
+    if (length > 0 && real_write(trace, line, (size_t)length) < 0) *error = EIO;
 }
 
 /* The errno that this call is to fail with, SHORT, or 0; waits where a rule says so. */
@@ -77,18 +120,21 @@ static int meet(const char *call, const char *path) {
     int error = 0, delay = 0;
     if (!path) return 0;
     pthread_mutex_lock(&lock);
+    obey();
     for (int at = 0; at < count; at++) {
         struct rule *rule = &rules[at];
-        if (strcmp(rule->call, call) || !strstr(path, rule->path)) continue;
+        if (strcmp(rule->call, call) || !fits(path, rule->path)) continue;
         rule->seen++;
         if (rule->seen < rule->from || (rule->times && rule->seen >= rule->from + rule->times)) continue;
         if (rule->delay) delay = rule->delay;
+        else if (rule->gone) gone = rule->gone;
         else error = rule->error;
     }
+    if (gone && root && strstr(path, root)) error = gone;
     if (trace >= 0 && strstr(path, root)) {
-        char line[600];
-        int length = snprintf(line, sizeof line, "%s %s\n", call, path);
-        if (length > 0 && real_write(trace, line, (size_t)length) < 0) error = EIO;
+        int fails = error;
+        note(call, path, &error);
+        if (fails) note("fault", path, &error);
     }
     pthread_mutex_unlock(&lock);
     if (delay) {
@@ -111,7 +157,7 @@ static const char *path_of(int file, char *buffer, size_t size) {
 static int meet_file(const char *call, int file) {
     char buffer[512];
     pthread_once(&once, start);
-    if (!count && trace < 0) return 0;
+    if (idle()) return 0;
     int kept = errno, error = meet(call, path_of(file, buffer, sizeof buffer));
     errno = kept;
     return error;
@@ -170,7 +216,7 @@ int ftruncate(int file, off_t size) { return ftruncate64(file, size); }
 
 int rename(const char *from, const char *to) {
     pthread_once(&once, start);
-    int error = count || trace >= 0 ? meet("rename", to) : 0;
+    int error = idle() ? 0 : meet("rename", to);
     if (error) FAIL(error == SHORT ? EIO : error);
     return real_rename(from, to);
 }
@@ -183,7 +229,7 @@ int open64(const char *path, int flags, ...) {
     va_end(rest);
     pthread_once(&once, start);
     int writes = (flags & O_ACCMODE) != O_RDONLY;
-    int error = writes && (count || trace >= 0) ? meet("open", path) : 0;
+    int error = writes && !idle() ? meet("open", path) : 0;
     if (error) FAIL(error == SHORT ? EIO : error);
     return real_open(path, flags, mode);
 }

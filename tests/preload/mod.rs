@@ -14,6 +14,8 @@ pub(crate) enum Fault {
     Errno(i32),
     /// It writes half of the bytes.
     Short,
+    /// It fails with this errno, and so does every later call below the traced folder.
+    Gone(i32),
     /// It takes so many milliseconds longer.
     Delay(u32),
 }
@@ -39,16 +41,58 @@ pub(crate) struct Point {
 
 /// Lets the calls of a program fail by these rules.
 pub(crate) fn inject(command: &mut Command, rules: &[Rule]) {
+    command.env("LD_PRELOAD", library()).env("OC_FAULTS", spell(rules));
+}
+
+/// A program that is told of its faults while it runs, and whose calls are written down.
+pub(crate) struct Remote {
+    folder: tempfile::TempDir,
+    root: PathBuf,
+}
+
+impl Remote {
+    /// For a command that works on files below `root`.
+    pub(crate) fn over(command: &mut Command, root: &Path) -> Self {
+        let remote = Self { folder: tempfile::tempdir().unwrap(), root: root.to_owned() };
+        remote.tell(&[]);
+        trace(command, root, &remote.folder.path().join("trace"));
+        command.env("OC_FAULT_CONTROL", remote.folder.path().join("rules"));
+        remote
+    }
+
+    /// From its next call on these rules count, and no others.
+    pub(crate) fn tell(&self, rules: &[Rule]) {
+        let (new, rule) = (self.folder.path().join("new"), self.folder.path().join("rules"));
+        std::fs::write(&new, spell(rules)).unwrap();
+        std::fs::rename(new, rule).unwrap();
+    }
+
+    /// True where a call has failed since the last look at the points.
+    pub(crate) fn has_struck(&self) -> bool {
+        let trace = std::fs::read(self.folder.path().join("trace")).unwrap();
+        trace.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"fault "))
+    }
+
+    /// What was written down since the last time.
+    pub(crate) fn points(&self) -> Vec<Point> {
+        let trace = self.folder.path().join("trace");
+        let points = points(&trace, &self.root);
+        std::fs::File::options().write(true).truncate(true).open(trace).unwrap();
+        points
+    }
+}
+
+fn spell(rules: &[Rule]) -> String {
     let spell = |rule: &Rule| {
         let what = match rule.fault {
             Fault::Errno(errno) => errno.to_string(),
             Fault::Short => "short".to_owned(),
+            Fault::Gone(errno) => format!("gone:{errno}"),
             Fault::Delay(ms) => format!("delay:{ms}"),
         };
         format!("{} {what} {} {} {}", rule.call, rule.from, rule.times, rule.path)
     };
-    let rules: Vec<String> = rules.iter().map(spell).collect();
-    command.env("LD_PRELOAD", library()).env("OC_FAULTS", rules.join("\n"));
+    rules.iter().map(spell).collect::<Vec<_>>().join("\n")
 }
 
 /// Writes down every call on files below `root`.

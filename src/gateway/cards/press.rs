@@ -330,8 +330,10 @@ async fn extend(
     let extended = blocking(move || store.extend(&by, &contact, ends, now)).await;
     if !matches!(extended, Ok(true)) {
         deciding().retain(|about| *about != card.about);
-        extended?;
-        return ended(gateway, card).await;
+        return match extended {
+            Ok(_) => ended(gateway, card).await,
+            Err(error) => Ok(capital(&error.told())),
+        };
     }
     let (how, by, surface) = (How::Extended, approver.actor(), approver.surface().word());
     let outcome = Outcome {
@@ -476,3 +478,6 @@ async fn refuse(
     };
     Ok(blocking(note).await?)
 }
+
+#[cfg(test)]
+mod tests;
