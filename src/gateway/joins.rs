@@ -49,25 +49,27 @@ impl Joins {
     /// Opens one, and gives its URL.
     pub(crate) fn open(&self, place: &str, body: String) -> std::io::Result<String> {
         let name = URL_SAFE_NO_PAD.encode(world::random::<16>()?);
-        let mut open = self.inside();
+        let since = Instant::now();
+        let mut open = self.inside(since);
         if open.len() >= MOST {
             open.remove(0);
         }
-        open.push(Join { name: TokenDigest::of(&name), body, since: Instant::now() });
+        open.push(Join { name: TokenDigest::of(&name), body, since });
         Ok(format!("{place}/j/{name}"))
     }
 
     /// Takes what stands under a name: nobody gets it again.
-    fn take(&self, name: &str) -> Option<String> {
-        let (name, mut open) = (TokenDigest::of(name), self.inside());
+    fn take(&self, name: &str, now: Instant) -> Option<String> {
+        let (name, mut open) = (TokenDigest::of(name), self.inside(now));
         let at = open.iter().position(|join| join.name.matches(&name))?;
         Some(open.remove(at).body)
     }
 
     /// Those that are over are gone.
-    fn inside(&self) -> MutexGuard<'_, Vec<Join>> {
+    fn inside(&self, now: Instant) -> MutexGuard<'_, Vec<Join>> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|join| join.since.elapsed() < Duration::from_millis(LIFETIME_MS));
+        let lifetime = Duration::from_millis(LIFETIME_MS);
+        open.retain(|join| now.saturating_duration_since(join.since) < lifetime);
         open
     }
 }
@@ -110,7 +112,8 @@ pub(crate) fn answer(
         limited.headers_mut().insert(header::RETRY_AFTER, seconds);
         return unkept(limited);
     }
-    let found = if *method == Method::GET { gateway.joins.take(name) } else { None };
+    let reads = *method == Method::GET;
+    let found = if reads { gateway.joins.take(name, Instant::now()) } else { None };
     // TLS here or at a proxy that the configuration names, or a program of this user on this machine.
     let is_private = facts.client.tls || facts.client.local;
     let Some(body) = found.filter(|_| is_private) else {
@@ -138,7 +141,8 @@ mod tests {
         let path = url.strip_prefix("https://gw.example").unwrap();
         let name = named(path).unwrap();
         assert_eq!(named(&format!("/claw{path}")), Some(name), "below a proxy's path");
-        assert_eq!((joins.take(name), joins.take(name)), (Some("{}".to_owned()), None));
+        let take = || joins.take(name, Instant::now());
+        assert_eq!((take(), take()), (Some("{}".to_owned()), None));
         assert!(!format!("{joins:?}").contains(name));
         for path in ["/j/", "/j/short", &format!("{path}x"), &format!("{path}/x"), "/chat/j"] {
             assert_eq!(named(path), None, "{path}");
@@ -160,9 +164,23 @@ mod tests {
     fn case_055_so_many_join_urls_are_open_and_no_more() {
         let joins = Joins::default();
         let urls: Vec<_> = (0..=MOST).map(|n| joins.open("", n.to_string()).unwrap()).collect();
-        assert_eq!(joins.take(named(&urls[0]).unwrap()), None, "the oldest made way");
-        let last = joins.take(named(&urls[MOST]).unwrap());
+        let now = Instant::now();
+        assert_eq!(joins.take(named(&urls[0]).unwrap(), now), None, "the oldest made way");
+        let last = joins.take(named(&urls[MOST]).unwrap(), now);
         assert_eq!(last, Some(MOST.to_string()));
-        assert_eq!(joins.inside().len(), MOST - 1);
+        assert_eq!(joins.inside(now).len(), MOST - 1);
+    }
+
+    #[test]
+    fn case_055_a_join_url_is_over_after_ten_minutes_and_leaves_no_code_in_memory() {
+        let joins = Joins::default();
+        let urls: Vec<_> = (0..2).map(|n| joins.open("", n.to_string()).unwrap()).collect();
+        let [first, second] = [0, 1].map(|n: usize| named(&urls[n]).unwrap());
+        let made = joins.inside(Instant::now())[0].since;
+        let almost = made + Duration::from_secs(10 * 60 - 1);
+        assert_eq!(joins.take(first, almost), Some("0".to_owned()));
+        let over = almost + Duration::from_secs(2);
+        assert_eq!(joins.take(second, over), None);
+        assert_eq!(joins.inside(Instant::now()).len(), 0);
     }
 }

@@ -16,6 +16,7 @@ mod discord;
 mod disk;
 mod dispatch;
 mod displayed;
+mod displayed_devices;
 mod edges;
 mod files;
 mod flood;

@@ -246,8 +246,8 @@ async fn case_130_a_visitor_behind_a_trusted_proxy_uses_nobody_elses_places_on_t
     assert!(told.contains("ready"), "{told}");
 }
 
-#[tokio::test]
-async fn case_130_a_stranger_behind_a_trusted_proxy_uses_nobody_elses_budget_at_slack_s_door() {
+/// A gateway behind a proxy that it believes, with a door for Slack.
+async fn slack_s_door() -> (crate::fake_slack::FakeSlack, Home, Gateway) {
     let slack = crate::fake_slack::FakeSlack::start().await;
     let home = Home::new();
     let table = format!(
@@ -257,18 +257,51 @@ async fn case_130_a_stranger_behind_a_trusted_proxy_uses_nobody_elses_budget_at_
     );
     home.configure(&crate::chats::Chats::fill(&slack, &table));
     let gateway = home.gateway("info");
-    let client = reqwest::Client::new();
-    let post = async |from: &str| {
-        let asked = client.post(format!("http://127.0.0.1:{}/slack/events", gateway.port));
-        let asked = asked.header("x-forwarded-for", from).body("{}");
-        asked.send().await.unwrap().status().as_u16()
-    };
-    // It takes requests once it has greeted.
+    (slack, home, gateway)
+}
+
+/// Knocks at Slack's door without its signature.
+async fn knocks((client, gateway): (&reqwest::Client, &Gateway), from: &str) -> u16 {
+    let asked = client
+        .post(format!("http://127.0.0.1:{}/slack/events", gateway.port))
+        .header("x-forwarded-for", from)
+        .body("{}");
+    asked.send().await.unwrap().status().as_u16()
+}
+
+/// Until it is heard no more. The door takes requests once the account has greeted.
+async fn spends(door: (&reqwest::Client, &Gateway), from: &str) {
     let mut said = Vec::new();
     while !said.contains(&429) {
-        said.push(post("203.0.113.1").await);
+        said.push(knocks(door, from).await);
         assert!(said.len() < 2_000, "{said:?}");
     }
     assert!(said.contains(&401), "{said:?}");
-    assert_eq!(post("203.0.113.2").await, 401, "another client has a budget of its own");
+}
+
+#[tokio::test]
+async fn case_130_a_stranger_behind_a_trusted_proxy_uses_nobody_elses_budget_at_slack_s_door() {
+    let (_slack, _home, gateway) = slack_s_door().await;
+    let client = reqwest::Client::new();
+    let door = (&client, &gateway);
+    spends(door, "203.0.113.1").await;
+    assert_eq!(knocks(door, "203.0.113.2").await, 401, "another client has a budget of its own");
+}
+
+#[tokio::test]
+async fn case_129_a_whole_network_of_ipv6_knocks_at_slack_s_door_as_one_client() {
+    let (_slack, _home, gateway) = slack_s_door().await;
+    let client = reqwest::Client::new();
+    let door = (&client, &gateway);
+    spends(door, "2001:db8:1:2::1").await;
+    for (from, status) in [
+        ("2001:db8:1:2:ffff::9", 429),
+        ("2001:db8:1:3::1", 401),
+        ("203.0.113.9", 401),
+        ("::ffff:203.0.113.9", 401),
+    ] {
+        assert_eq!(knocks(door, from).await, status, "{from}");
+    }
+    spends(door, "203.0.113.9").await;
+    assert_eq!(knocks(door, "::ffff:203.0.113.9").await, 429, "it is the same address");
 }
