@@ -1,7 +1,8 @@
 //! One event at a time: seen before? through the gate, its consequences made durable, then acknowledged.
 
 use std::{
-    sync::{Arc, PoisonError},
+    collections::HashSet,
+    sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -139,11 +140,12 @@ async fn take(
         return Ok(());
     }
     // Nothing further is done before it is written what was done.
-    if let Some(done) = unwritten(account) {
+    let is_done = unwritten(account).contains(&key);
+    while let Some(done) = next_unwritten(account) {
         see(account, &done).await?;
-        if done == key {
-            return Ok(());
-        }
+    }
+    if is_done {
+        return Ok(());
     }
     gateway.store.readable(&account.config.key)?;
     if let InboundEvent::Message(message) = &event
@@ -360,27 +362,30 @@ async fn note_silenced(
     blocking(note).await
 }
 
-fn unwritten(account: &Running) -> Option<EventKey> {
-    let unwritten = account.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
-    unwritten.iter().next().cloned()
+fn unwritten(account: &Running) -> MutexGuard<'_, HashSet<EventKey>> {
+    account.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn next_unwritten(account: &Running) -> Option<EventKey> {
+    unwritten(account).iter().next().cloned()
 }
 
 /// Notes that an event is done; one that owes something is known already. What the journal cannot take is remembered
 /// here, and never done again.
 async fn see(account: &Running, key: &EventKey) -> Result<(), Halt> {
-    if account.journal.knows(key) {
-        return Ok(());
-    }
-    let seen = key.clone();
-    let seen = account.written(move |journal| journal.see(&seen)).await;
-    let mut unwritten = account.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
+    let seen = if account.journal.knows(key) {
+        Ok(())
+    } else {
+        let seen = key.clone();
+        account.written(move |journal| journal.see(&seen)).await
+    };
     match seen {
         Ok(()) => {
-            unwritten.remove(key);
+            unwritten(account).remove(key);
             Ok(())
         }
         Err(error) => {
-            unwritten.insert(key.clone());
+            unwritten(account).insert(key.clone());
             Err(error.into())
         }
     }

@@ -7,8 +7,8 @@ use std::{
 
 use super::OWNED;
 use crate::{
-    preload::{self, Fault, Rule},
-    process::{bytes, texts},
+    preload::{self, Fault, Remote, Rule},
+    process::{PATIENCE, bytes, look_again, texts},
     world::{World, number},
 };
 
@@ -126,6 +126,36 @@ async fn a_command_whose_end_the_disk_cannot_take_is_carried_out_once_and_the_ga
         (status.status().as_u16(), world.telegram.with(|state| state.updates.len())),
         (503, 1)
     );
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_carried_out_once_however_often_the_journal_fails() {
+    const HALTED: &str = "store unreadable: the account answers nobody";
+    let mut world = World::prepare(OWNED).await;
+    let mut command = world.home.program(&["gateway", "run", "--port", "0"]);
+    let remote = Remote::over(&mut command, &world.home.state());
+    world.gateway = Some(world.home.started(command, "info"));
+    let answers = |world: &World| {
+        world.unread(1001).iter().filter(|text| text.contains("you are an owner")).count()
+    };
+    // First what was answered is noted late, then it is not noted before the command comes again.
+    for (round, times) in [2, 2, 2, 0, 0, 0, 0].into_iter().enumerate() {
+        let (path, fault) = ("inbox/telegram-default.jsonl$".to_owned(), Fault::Errno(5));
+        remote.tell(&[Rule { call: "write", path, from: 1, times, fault }]);
+        world.telegram.direct(1001, "owner", "/whoami");
+        let halted = async {
+            while world.home.logged().matches(HALTED).count() <= round || answers(&world) <= round {
+                look_again().await;
+            }
+        };
+        let halted = tokio::time::timeout(PATIENCE, halted).await;
+        assert!(halted.is_ok(), "{round}: {}\n{}", answers(&world), world.home.logged());
+        remote.tell(&[]);
+        world.telegram.until("it is taken", |state| state.updates.is_empty()).await;
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert_eq!(answers(&world), round + 1, "{}", world.home.logged());
+    }
     world.stop();
 }
 
