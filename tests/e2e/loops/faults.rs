@@ -43,8 +43,10 @@ const CHAT: [Deed; 7] = [
     chat("Blocked telegram sender", false, |s| format!("/pairing block telegram {}", s.code())),
     chat("Blocked telegram:", true, |s| format!("/access block telegram:{}", s.id)),
     chat("Revoked telegram:", true, |s| format!("/access revoke telegram:{}", s.id)),
-    chat("For good now: telegram:", true, |s| format!("/access extend telegram:{} always", s.id)),
-    chat("Noted for telegram:", true, |s| format!("/access rename telegram:{} Ann", s.id)),
+    chat("Access is permanent now: telegram:", true, |s| {
+        format!("/access extend telegram:{} always", s.id)
+    }),
+    chat("Note saved for telegram:", true, |s| format!("/access rename telegram:{} Ann", s.id)),
 ];
 
 const PRESS: [Deed; 2] = [
