@@ -160,7 +160,9 @@ impl Client {
         self.call::<Value>(PROTOCOL, None)?;
         let Self { stream, unread, .. } = self;
         if !unread.is_empty() {
-            return Err(LocalError::Unreadable("it answers more than it was asked".to_owned()));
+            return Err(LocalError::Unreadable(
+                "it sent more answers than it got requests".to_owned(),
+            ));
         }
         let plain = stream.set_read_timeout(None).and_then(|()| stream.set_write_timeout(None));
         plain.map_err(LocalError::Broken)?;
@@ -182,7 +184,7 @@ impl Client {
         let response: Response =
             serde_json::from_slice(&answer).map_err(|error| unreadable(&error))?;
         if response.id != request.id {
-            return Err(LocalError::Unreadable("it answers something else".to_owned()));
+            return Err(LocalError::Unreadable("it answered another request".to_owned()));
         }
         if let Some(refused) = response.error {
             return Err(LocalError::Refused(Box::new(refused)));
@@ -206,7 +208,7 @@ impl Client {
             }
             self.unread.extend_from_slice(piece);
             if piece.is_empty() {
-                return Err(io::Error::other("it hung up"));
+                return Err(io::Error::other("it closed the connection"));
             }
             if self.unread.len() > LINE_LIMIT {
                 return Err(io::Error::other("the answer is too long"));
@@ -310,7 +312,7 @@ mod tests {
         let other = said(|_| {
             format!("{}\n", serde_json::to_string(&Response::done("x", json!({}))).unwrap())
         });
-        assert_eq!(other, "the gateway's answer is unreadable: it answers something else");
+        assert_eq!(other, "the gateway's answer is unreadable: it answered another request");
         assert!(said(|_| "x".repeat(LINE_LIMIT + 4097)).ends_with("the answer is too long"));
     }
 

@@ -36,8 +36,8 @@ pub struct Way {
 /// Why there is no code.
 #[derive(Debug, thiserror::Error)]
 pub enum OfferError {
-    /// The system gives no randomness.
-    #[error("the system gives no randomness: {0}")]
+    /// The system's random generator failed.
+    #[error("the system's random generator failed: {0}")]
     Dice(#[source] std::io::Error),
     /// It cannot be spelt.
     #[error("cannot write the setup code: {0}")]

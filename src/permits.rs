@@ -59,7 +59,10 @@ pub fn unknown_channel(name: &str) -> String {
 /// Reads an id as `access list` shows it: `telegram:4711`, `telegram/work:4711`.
 pub fn contact(text: &str) -> Result<Contact, String> {
     let wrong = || {
-        format!("{} is no id; one is like telegram:4711, as the list shows it", neutral(text, 64))
+        format!(
+            "{} is not an id; write one as the list shows it, such as telegram:4711",
+            neutral(text, 64)
+        )
     };
     let (place, id) = text.split_once(':').ok_or_else(wrong)?;
     let channel = place.split('/').next().unwrap_or_default();

@@ -133,7 +133,7 @@ fn end(text: &str) -> Result<End, String> {
     if text.eq_ignore_ascii_case("always") {
         return Ok(End::Never);
     }
-    lasting(text).map(End::In).ok_or_else(|| "an end is like 24h, 30d or always".to_owned())
+    lasting(text).map(End::In).ok_or_else(|| "write an end such as 24h, 30d or always".to_owned())
 }
 
 impl Access {

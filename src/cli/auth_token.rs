@@ -49,7 +49,7 @@ impl AuthToken {
         let Some(secret) = secret else {
             let (text, hint) = match source {
                 SecretSource::Nowhere => (
-                    "nothing is asked for: `gateway.auth.mode` is `none`",
+                    "there is no secret: `gateway.auth.mode` is `none`",
                     "`gateway.auth.mode = \"token\"` asks for one",
                 ),
                 _ if is_password => (

@@ -84,7 +84,7 @@ impl Manifest {
         let name = self.name.trim();
         if name.is_empty() || name != neutral(name, 35) {
             let hint = "give `--name` at most 35 letters, digits, blanks or marks";
-            return Err(Failure::usage("that is no name for an app").hint(hint));
+            return Err(Failure::usage("that is not a valid name for an app").hint(hint));
         }
         output.line(manifest(name, &registry::listed_commands()));
         Ok(Exit::Done)

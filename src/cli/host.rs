@@ -154,7 +154,7 @@ pub(super) fn pairing_channel(typed: &str) -> Result<&'static ChannelPlugin, Fai
 
 /// Reads a span of time, such as `90m`, `24h` or `30d`.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
-    lasting(text).ok_or_else(|| "a span is like 90m, 24h or 30d".to_owned())
+    lasting(text).ok_or_else(|| "write a duration such as 90m, 24h or 30d".to_owned())
 }
 
 /// Reads `--account`.
@@ -170,6 +170,6 @@ pub(super) fn account(text: &str) -> Result<AccountId, String> {
 pub(super) fn sender(channel: &ChannelPlugin, typed: &str) -> Result<SenderId, Failure> {
     (channel.parse_sender)(typed).map_err(|error| {
         let typed = neutral(typed, 64);
-        Failure::usage(format!("`{typed}` is no {} sender id: {error}", channel.label))
+        Failure::usage(format!("`{typed}` is not a {} sender id: {error}", channel.label))
     })
 }

@@ -44,7 +44,7 @@ pub(super) fn start(format: Format, typed: Option<&str>) -> Result<(), Failure> 
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let layer = layer(&wish, format, colours, || Line).map_err(|error| {
         let wish = neutral(&wish, 160);
-        Failure::usage(format!("`{wish}` of {name} is no level: {error}"))
+        Failure::usage(format!("`{wish}` of {name} is not a log level: {error}"))
             .hint("levels are like `info`, or `warn,openclaw::gateway=debug`")
     })?;
     // `log` records of other crates are not taken in at all.

@@ -83,12 +83,12 @@ impl<'a> Channel<'a> {
         let mut named: Vec<(AccountId, Section<'a>)> = Vec::new();
         for (name, node) in &accounts.table.entries {
             let Some(id) = AccountId::parse(name) else {
-                let what = "is no account id: at most 64 of `a-z`, `0-9`, `_` and `-`";
+                let what = "is not an account id; use at most 64 of `a-z`, `0-9`, `_` and `-`";
                 accounts.wrong(name, node.at, what);
                 continue;
             };
             if named.iter().any(|(other, _)| *other == id) {
-                accounts.wrong(name, node.at, &format!("is the account `{id}` once more"));
+                accounts.wrong(name, node.at, &format!("names the account `{id}` a second time"));
                 continue;
             }
             named.extend(accounts.section(name).map(|table| (id, table)));

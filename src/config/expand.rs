@@ -27,12 +27,12 @@ pub(super) fn expand(
         let (name, behind) = after.split_once('}').unwrap_or((after, ""));
         if !after.contains('}') || !is_name(name) {
             return Err(
-                "`${` begins a name of the environment, as in `${NAME}`; write `$${` for the text itself"
+                "`${` starts the name of an environment variable, as in `${NAME}`; write `$${` for the text `${`"
                     .to_owned(),
             );
         }
         let Some(value) = env(name).filter(|value| !value.trim().is_empty()) else {
-            return Err(format!("the environment does not set `{name}`"));
+            return Err(format!("the environment variable `{name}` is not set"));
         };
         expanded.text.push_str(before);
         expanded.text.push_str(&value);

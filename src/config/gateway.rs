@@ -252,7 +252,7 @@ fn bind(gateway: &Section<'_>) -> Option<Bind> {
     }
     let address = host?.value.trim().parse().ok();
     if address.is_none() {
-        let what = "is one address of this machine, such as `192.168.1.10`";
+        let what = "must be one address of this machine, such as `192.168.1.10`";
         gateway.wrong(HOST, gateway.at(HOST), what);
     }
     address.map(Bind::Custom)
@@ -272,7 +272,7 @@ fn auth(gateway: Option<&Section<'_>>, env: Env<'_>) -> Auth {
     let password = from_env(PASSWORDS).or_else(|| from_file("password"));
     let said = table.as_ref().and_then(|table| {
         if table.text("mode").is_some_and(|mode| mode.value == "trusted-proxy") {
-            let what = "is never `trusted-proxy`: a proxy's word is no proof of who connects; \
+            let what = "cannot be `trusted-proxy`: a header of a proxy does not prove who connects; \
                         use `token`, and pair each device";
             table.wrong("mode", table.at("mode"), what);
             return None;
@@ -314,7 +314,8 @@ fn limits(gateway: &Section<'_>) -> Option<Limits> {
     limits.unauthenticated = read("unauthenticated", limits.unauthenticated);
     limits.per_address = read("per_address", limits.per_address.min(limits.unauthenticated));
     if limits.per_address > limits.unauthenticated {
-        let what = format!("is at most {}, the places in all", limits.unauthenticated);
+        let what =
+            format!("must be at most {}, the number of places in total", limits.unauthenticated);
         table.wrong("per_address", table.at("per_address"), &what);
     }
     Some(limits)
@@ -324,7 +325,7 @@ fn nodes(gateway: &Section<'_>) -> Option<Nodes> {
     let table = below(gateway, "nodes")?;
     let shared = entries(&table, "shared", |text| {
         DeviceId::parse(text.value.trim())
-            .ok_or("has ids of nodes, as `openclaw nodes status --json` prints them")
+            .ok_or("must list ids of nodes, as `openclaw nodes status --json` prints them")
     });
     let mut nodes = Nodes { shared, ..Nodes::default() };
     if let Some(commands) = below(&table, "commands") {
@@ -347,7 +348,7 @@ fn origins(gateway: &Section<'_>) -> Vec<String> {
         rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', '*']))
     };
     if !origins.iter().all(|origin| is_origin(origin)) {
-        let what = "has origins such as `https://host` or `http://host:8080`, and never `*`";
+        let what = "must list origins such as `https://host` or `http://host:8080`, and never `*`";
         table.wrong("allowed_origins", table.at("allowed_origins"), what);
     }
     origins.iter().map(|origin| origin.to_ascii_lowercase()).collect()

@@ -50,16 +50,16 @@ impl Memory {
         match now {
             Some(now) => now.follows(self),
             None if self.says == 0 => Ok(()),
-            None => {
-                Err("was there and is missing; put it back, or make one that holds a comment alone")
-            }
+            None => Err(
+                "existed before and is missing now; restore it, or create it with only a comment in it",
+            ),
         }
     }
 
     /// The reason why this cannot be what its writer meant, if it was `before`.
     fn follows(&self, before: &Self) -> Result<(), &'static str> {
         if self.lines.is_empty() && before.says > 0 {
-            return Err("is empty; put back what stood there, or write a comment into it");
+            return Err("is empty; restore its content, or write a comment into it");
         }
         let whole = self.lines.len();
         // What is cut within a line ends without a line's end.

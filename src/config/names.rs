@@ -210,7 +210,7 @@ pub(super) fn shown(key: &str) -> String {
     if name && key.chars().all(|c| fits(c) || c.is_ascii_digit()) {
         return format!("`{key}`");
     }
-    "(not shown: it is no name, and may be a secret)".to_owned()
+    "(not shown: it may be a secret)".to_owned()
 }
 
 /// True for a key whose value is never shown, in any table.

@@ -55,7 +55,7 @@ fn hours(section: &Section<'_>, telling: &mut Telling) {
             telling.zone = found;
         } else {
             let why = format!(
-                "has `{}`, which is no time zone; write one such as `\"Europe/Berlin\"`",
+                "has `{}`, which is not a time zone; write one such as `\"Europe/Berlin\"`",
                 zone.written
             );
             section.wrong("time_zone", section.at("time_zone"), &why);
@@ -100,6 +100,6 @@ fn entry(node: &Node, channels: &[&'static ChannelPlugin]) -> Result<Option<Owne
     }
     match (plugin.parse_sender)(id) {
         Ok(sender) => Ok(Some(Owner { channel, sender })),
-        Err(why) => Err(format!("has `{written}`, which is no sender: {why}")),
+        Err(why) => Err(format!("has `{written}`, which is not a sender id: {why}")),
     }
 }

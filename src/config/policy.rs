@@ -146,7 +146,7 @@ impl<'a> Layers<'a> {
                     good.push(entry.text);
                 }
                 Err(why) => {
-                    let what = format!("has {}, which is no sender: {why}", entry.quoted);
+                    let what = format!("has {}, which is not a sender id: {why}", entry.quoted);
                     section.wrong(key, node.at, &what);
                 }
             }
@@ -166,7 +166,7 @@ impl<'a> Layers<'a> {
             match (plugin.parse_group)(&entry.text) {
                 Ok(chat) => drop(chats.insert(chat)),
                 Err(why) => {
-                    let what = format!("has {}, which is no group: {why}", entry.quoted);
+                    let what = format!("has {}, which is not a group id: {why}", entry.quoted);
                     section.wrong("groups", node.at, &what);
                 }
             }

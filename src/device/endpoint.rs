@@ -59,7 +59,7 @@ impl fmt::Display for NoEndpoint {
         f.write_str(match self {
             Self::Host => "has no host that a phone could find",
             Self::Path => "has a path: a phone is given host and port only",
-            Self::Port => "has a port that is no number from 1 to 65535",
+            Self::Port => "has a port that is not a number from 1 to 65535",
             Self::Scheme => "begins with `https://`, `wss://`, `http://` or `ws://`",
             Self::Secret => "has a user, a query or a fragment, and must have none",
             Self::Plaintext => {

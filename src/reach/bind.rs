@@ -27,7 +27,7 @@ pub enum BindError {
     #[error("port {} is taken by another program; choose another with `--port` or `gateway.port`", .0.port())]
     Taken(SocketAddr),
     /// This machine has no such address.
-    #[error("`gateway.custom_bind_host` is {0}, which is no address of this machine")]
+    #[error("`gateway.custom_bind_host` is {0}, which is not an address of this machine")]
     NotOurs(IpAddr),
     /// There is no tailnet.
     #[error(
@@ -305,7 +305,10 @@ mod tests {
         let taken = listen(&[ip("127.0.0.1")], ports[0]).unwrap_err();
         assert!(matches!(taken, BindError::Taken(_)), "{taken}");
         let not_ours = listen(&[ip("192.0.2.1")], 0).unwrap_err().to_string();
-        assert!(not_ours.contains("192.0.2.1, which is no address of this machine"), "{not_ours}");
+        assert!(
+            not_ours.contains("192.0.2.1, which is not an address of this machine"),
+            "{not_ours}"
+        );
     }
 
     #[test]

@@ -91,12 +91,12 @@ fn case_085_what_is_no_id_is_named_and_changes_nothing() {
     let folder = folder();
     let before = folder.files();
     for (words, said) in [
-        ("access block 7", "7 is no id"),
+        ("access block 7", "7 is not an id"),
         ("access block telegram:", "telegram user id"),
         ("access block telegram:ann", "telegram user id"),
         ("access block nowhere:7", "there is no channel nowhere"),
-        ("access revoke telegram/:7", "is no id"),
-        ("access extend telegram:1 soon", "an end is like"),
+        ("access revoke telegram/:7", "is not an id"),
+        ("access extend telegram:1 soon", "write an end such as"),
         ("access explain nowhere 7", "does not support pairing"),
         ("access explain telegram ann", "telegram user id"),
     ] {

@@ -86,7 +86,7 @@ fn every_line_of_a_log_for_programs_is_an_object_and_names_no_code() {
 fn a_level_that_is_none_starts_nothing_and_is_one_error() {
     let folder = Folder::empty();
     let typed = folder.fails(2, "gateway run --port 0 --log openclaw=loud");
-    assert!(typed.contains("`openclaw=loud` of --log is no level"), "{typed}");
+    assert!(typed.contains("`openclaw=loud` of --log is not a log level"), "{typed}");
     let mut command = folder.command("gateway run --port 0");
     let ran = command.env("OPENCLAW_LOG", "=x=").output().unwrap();
     let said = String::from_utf8(ran.stderr).unwrap();

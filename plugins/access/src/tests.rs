@@ -133,10 +133,10 @@ async fn a_revoke_says_what_still_gives_access() {
     assert_eq!(said, "⛔ Revoked telegram:1\n⚠️ Still has access: config.toml:7");
     let port = Port { changed: Some(PermitChanged::Owner), ..Port::default() };
     assert!(say(&port, &ACCESS, "block telegram:1").await.unwrap().contains("Owners cannot"));
-    let wrong = PermitChanged::Unknown("7 is no id".to_owned());
+    let wrong = PermitChanged::Unknown("7 is not an id".to_owned());
     let port = Port { changed: Some(wrong), ..Port::default() };
     let said = say(&port, &ACCESS, "block 7").await;
-    assert_eq!(said, Err(CommandError::Usage("7 is no id".to_owned())));
+    assert_eq!(said, Err(CommandError::Usage("7 is not an id".to_owned())));
 }
 
 #[tokio::test]

@@ -59,7 +59,9 @@ impl Program {
             read(stderr, COMPLAINT_LIMIT),
             ended
         );
-        let broken = |error: io::Error| self.failed(&format!("cannot be talked to: {error}"));
+        let broken = |error: io::Error| {
+            self.failed(&format!("broke the connection to its input or output: {error}"))
+        };
         let status = status.map_err(broken)?;
         if !status.success() {
             return Err(self.failed(&reason(status, &complaint.map_err(broken)?.0)));

@@ -233,7 +233,7 @@ impl Channel for Terminal {
     async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
         let refused = |why: &str| Err(ChannelError::Undeliverable(why.to_owned()));
         if message.to.id.as_str() != sender(Uid::effective()) {
-            return refused("the console is no such conversation");
+            return refused("this conversation is not the console");
         }
         let text = match &message.body {
             Body::Card(card) if card.buttons.iter().flatten().next().is_some() => {

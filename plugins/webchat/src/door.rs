@@ -51,9 +51,9 @@ const NO_SOCKET: Refused =
 const CROWDED: Refused =
     Refused(StatusCode::TOO_MANY_REQUESTS, "Too many pages are open from this address.\n");
 const NOTHING: Refused = Refused(StatusCode::NOT_FOUND, "There is nothing here.\n");
-const NOT_SO: Refused = Refused(StatusCode::METHOD_NOT_ALLOWED, "This can only be fetched.\n");
+const NOT_SO: Refused = Refused(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD work here.\n");
 const NO_DICE: Refused =
-    Refused(StatusCode::INTERNAL_SERVER_ERROR, "The system gives no randomness.\n");
+    Refused(StatusCode::INTERNAL_SERVER_ERROR, "The system's random generator failed.\n");
 
 /// Answers a request; a socket stays open afterwards.
 pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<Opened<'_>> {

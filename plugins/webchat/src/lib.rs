@@ -171,7 +171,7 @@ impl Channel for WebChat {
     }
 }
 
-const NO_DICE: &str = "the system gives no randomness";
+const NO_DICE: &str = "the system's random generator failed";
 
 fn full(conversation::Full: conversation::Full) -> ChannelError {
     undeliverable("too much waits for this visitor, who is not here")

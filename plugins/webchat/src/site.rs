@@ -39,7 +39,7 @@ struct Origin {
 impl Sites {
     pub(crate) fn new(names: &[String]) -> Result<Self, SettingsError> {
         let site = |name: &String| {
-            let problem = || format!("`{name}` is no `host`, `host:port` or `https://host`");
+            let problem = || format!("`{name}` is not a `host`, `host:port` or `https://host`");
             let site = Site::parse(name);
             site.ok_or_else(|| SettingsError::new("allowed_hosts", problem()))
         };

@@ -105,7 +105,7 @@ async fn tell(frames: &mut Frames, sink: &mut SplitSink<Socket, Message>) -> End
                     told += 1;
                     Message::Text(frame)
                 }
-                None => return End::Close(CloseCode::Policy, "this page was too far behind"),
+                None => return End::Close(CloseCode::Policy, "this page reads too slowly"),
             },
             _ = pings.tick() => Message::Ping(Bytes::new()),
         };
@@ -149,7 +149,7 @@ impl Page<'_> {
             let text = match next {
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(Message::Binary(_))) => {
-                    return End::Close(CloseCode::Unsupported, "only text is spoken here");
+                    return End::Close(CloseCode::Unsupported, "only text messages are supported");
                 }
                 Some(Ok(Message::Pong(told))) => {
                     if let Ok(told) = told.as_ref().try_into() {
@@ -162,13 +162,13 @@ impl Page<'_> {
                     return End::Close(CloseCode::Size, "that was too long");
                 }
                 Some(Err(Error::Utf8(_))) => {
-                    return End::Close(CloseCode::Invalid, "that was no text");
+                    return End::Close(CloseCode::Invalid, "not valid UTF-8 text");
                 }
                 Some(Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
                     return End::Gone;
                 }
                 Some(Err(Error::Protocol(_))) => {
-                    return End::Close(CloseCode::Protocol, "that was no frame");
+                    return End::Close(CloseCode::Protocol, "not a valid frame");
                 }
                 Some(Err(Error::Io(error))) if error.kind() == ErrorKind::TimedOut => {
                     return End::Close(CloseCode::Policy, "that took too long");

@@ -22,7 +22,7 @@ impl Visitor {
         is_hex(digits, 32).then(|| Self(text.to_owned()))
     }
 
-    /// A new visitor. `None` when the system gives no randomness.
+    /// A new visitor. `None` when the system's random generator failed.
     pub(crate) fn fresh() -> Option<Self> {
         random_hex().map(|digits| Self(format!("web:{digits}")))
     }
@@ -77,8 +77,8 @@ impl Visitors {
         Self { key, cookie }
     }
 
-    /// The visitor of the cookie, if its signature holds. Another path, another port or a subdomain can plant a second one of the
-    /// name, and nothing tells which is whose: then nobody is known.
+    /// The visitor of the cookie, if its signature holds. Another path, another port or a subdomain can plant a second
+    /// cookie of that name, and nothing tells which one is real: then nobody is known.
     pub(crate) fn known(&self, headers: &HeaderMap, tls: bool) -> Result<Option<Visitor>, Twice> {
         let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let own = self.name(tls);

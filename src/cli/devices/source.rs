@@ -301,7 +301,7 @@ impl Files {
 }
 
 fn no_id(text: &str) -> Failure {
-    Failure::usage(format!("{} is no whole id of a device", neutral(text, 64)))
+    Failure::usage(format!("{} is not the full id of a device", neutral(text, 64)))
 }
 
 fn approver() -> DeviceApprover {

@@ -91,7 +91,7 @@ pub(super) fn span(text: &str) -> Result<u64, String> {
     let digits = text.trim().bytes().all(|byte| byte.is_ascii_digit());
     let span = lasting(&if digits { format!("{}h", text.trim()) } else { text.to_owned() });
     let ms = span.and_then(|span| u64::try_from(span.as_millis()).ok());
-    ms.ok_or_else(|| "a time is like 30m, 24h or 7d".to_owned())
+    ms.ok_or_else(|| "write a duration such as 30m, 24h or 7d".to_owned())
 }
 
 /// Reads JSON.

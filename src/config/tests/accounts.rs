@@ -127,8 +127,10 @@ fn an_account_id_is_fit_for_a_file_name_and_unique() {
          [channels.telegram.accounts.a]\nbot_token = '2:b'\n\
          [channels.telegram.accounts.A]\nbot_token = '3:c'\n",
     );
-    assert!(text.contains("config.toml:1: `channels.telegram.accounts.a/b` is no account id"));
-    assert!(text.contains("config.toml:5: `channels.telegram.accounts.A` is the account `a` once"));
+    assert!(text.contains("config.toml:1: `channels.telegram.accounts.a/b` is not an account id"));
+    assert!(text.contains(
+        "config.toml:5: `channels.telegram.accounts.A` names the account `a` a second time"
+    ));
 }
 
 #[test]

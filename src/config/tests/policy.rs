@@ -177,9 +177,9 @@ fn case_011_everyone_is_no_owner() {
 fn an_owner_is_a_whole_id_on_a_channel_that_exists() {
     for (entry, said) in [
         ("''", "has a blank entry"),
-        ("'telegram:'", "is no sender"),
-        ("'telegram:-1001'", "`telegram:-1001`, which is no sender"),
-        ("'telegram:@ann'", "is no sender"),
+        ("'telegram:'", "is not a sender id"),
+        ("'telegram:-1001'", "`telegram:-1001`, which is not a sender id"),
+        ("'telegram:@ann'", "is not a sender id"),
         ("'telgram:1'", "did you mean `telegram`?"),
         ("'4711'", "write `\"<channel>:<id>\"`"),
         ("4711", "names owners as `\"<channel>:<id>\"`"),
@@ -218,7 +218,7 @@ fn an_owner_says_where_when_and_how_often_cards_come() {
     for (line, why) in [
         ("quiet = '22:00-07:00'", "`owner.quiet` needs `owner.time_zone`"),
         ("quiet = 'at night'\ntime_zone = 'UTC'", "`owner.quiet` has `at night`; write two times"),
-        ("time_zone = 'Berlin'", "`owner.time_zone` has `Berlin`, which is no time zone"),
+        ("time_zone = 'Berlin'", "`owner.time_zone` has `Berlin`, which is not a time zone"),
         ("notify = ['telegram:*']", "`owner.notify` has `telegram:*`: an owner is a person"),
         ("cards = { burst = 0 }", "`owner.cards.burst` is a whole number from 1 to 60"),
         ("cards = { brust = 1 }", "unknown key `brust` in `owner.cards`; did you mean `burst`?"),

@@ -117,8 +117,8 @@ fn who_asks_for_nothing_is_reached_by_nobody_else() {
 fn case_059_a_proxy_never_says_who_connects() {
     check(
         "gateway.auth.mode = 'trusted-proxy'",
-        "config.toml:1: `gateway.auth.mode` is never `trusted-proxy`: \
-         a proxy's word is no proof of who connects; use `token`, and pair each device",
+        "config.toml:1: `gateway.auth.mode` cannot be `trusted-proxy`: \
+         a header of a proxy does not prove who connects; use `token`, and pair each device",
     );
 }
 
@@ -133,7 +133,7 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "gateway = { bind = 'custom', custom_bind_host = 'gw.example.com' }",
-        "`gateway.custom_bind_host` is one address of this machine, such as `192.168.1.10`",
+        "`gateway.custom_bind_host` must be one address of this machine, such as `192.168.1.10`",
     ),
     (
         "gateway = { bind = 'lan', custom_bind_host = '10.0.0.1' }",
@@ -163,11 +163,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("gateway.nodes.commands.deny = ['']", "`gateway.nodes.commands.deny` has a blank entry"),
     (
         "gateway.limits.per_address = 600",
-        "`gateway.limits.per_address` is at most 512, the places in all",
+        "`gateway.limits.per_address` must be at most 512, the number of places in total",
     ),
     (
         "gateway.control_ui.allowed_origins = ['*']",
-        "`gateway.control_ui.allowed_origins` has origins such as `https://host` or \
+        "`gateway.control_ui.allowed_origins` must list origins such as `https://host` or \
              `http://host:8080`, and never `*`",
     ),
     (

@@ -143,7 +143,7 @@ fn an_unset_name_is_an_error_that_names_the_key_and_its_line() {
     let home = Home::with("[channels.telegram]\n\nbot_token = '${NO_SUCH}'\n");
     assert_eq!(
         home.wrong(),
-        "config.toml:3: `channels.telegram.bot_token`: the environment does not set `NO_SUCH`"
+        "config.toml:3: `channels.telegram.bot_token`: the environment variable `NO_SUCH` is not set"
     );
     let home = Home::with("[owner]\nallow_from = ['telegram:1',\n'telegram:${NO_SUCH}']\n");
     assert!(home.wrong().starts_with("config.toml:3: `owner.allow_from`: "));

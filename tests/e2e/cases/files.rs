@@ -51,7 +51,7 @@ async fn case_125_a_configuration_that_is_gone_empty_or_cut_off_changes_nothing_
     let whole = world.home.read("config.toml");
     let owner_part = whole.find("[channels").unwrap();
     let hurts: [(&str, Option<&str>); 5] = [
-        ("was there and is missing", None),
+        ("existed before and is missing", None),
         ("is empty", Some("")),
         ("is empty", Some("\n \n")),
         ("looks cut off", Some(&whole[..owner_part])),

@@ -99,7 +99,7 @@ fn what_cannot_be_served_stops_the_start_with_the_reason() {
         ),
         (
             "gateway = { bind = \"custom\", custom_bind_host = \"192.0.2.1\" }",
-            "`gateway.custom_bind_host` is 192.0.2.1, which is no address of this machine",
+            "`gateway.custom_bind_host` is 192.0.2.1, which is not an address of this machine",
         ),
         (
             "gateway.tls = { enabled = true, cert_path = \"/no/c.pem\", key_path = \"/no/k.pem\" }",
