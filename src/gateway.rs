@@ -22,6 +22,7 @@ mod hello;
 mod inbound;
 mod joins;
 mod journal;
+mod lanes;
 mod lobby;
 mod mail;
 mod method;

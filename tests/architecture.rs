@@ -402,6 +402,36 @@ fn plugins_import_the_sdk_and_nothing_else_of_ours() {
     }
 }
 
+/// Where something is made durable beside the store: each such call goes off the runtime, by `Running::written` or
+/// `gateway::blocking`. Whoever adds a file says so here, and sees to that.
+const SYNCS: &[&str] = &[
+    "src/gateway/cards/book.rs",
+    "src/gateway/held.rs",
+    "src/gateway/journal.rs",
+    "src/gateway/method/voicewake.rs",
+    "src/gateway/moved.rs",
+    "src/gateway/setup_book.rs",
+];
+
+#[test]
+fn only_known_places_of_the_gateway_and_none_of_a_plugin_wait_for_the_disk() {
+    let syncs = |path: &PathBuf| {
+        let text = fs::read_to_string(path).unwrap();
+        let calls = ["sync_all", "sync_data", "private::replace", "private::sync", "private::once"];
+        calls.iter().any(|call| text.contains(call))
+    };
+    let files = [files_below(&root().join("src/gateway"), ".rs"), plugin_sources()].concat();
+    let found: Vec<_> = files.iter().filter(|path| syncs(path)).map(|path| shown(path)).collect();
+    assert_eq!(found, SYNCS);
+}
+
+fn plugin_sources() -> Vec<PathBuf> {
+    let folders = plugin_folders().into_iter();
+    folders
+        .flat_map(|folder| files_below(&root().join("plugins").join(folder).join("src"), ".rs"))
+        .collect()
+}
+
 #[test]
 fn a_channel_is_named_in_the_registry_and_the_manifest_only() {
     let folders = plugin_folders();

@@ -303,6 +303,7 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
         let (Some(gateway), Some(account)) = (here.upgrade(), it.upgrade()) else { return false };
         delivery::may_read(&gateway, &account, person)
     }));
+    gateway.tracker.spawn(inbound::tidy(Arc::clone(&gateway), Arc::clone(&account)));
     gateway.tracker.spawn(inbound::listen(Arc::clone(&gateway), Arc::clone(&account), queue));
     gateway.tracker.spawn(show_connected(Arc::clone(&gateway), Arc::clone(&account), seen));
     let mut turns = account.turns.subscribe();

@@ -171,6 +171,17 @@ pub(crate) fn admit(
     }
 }
 
+/// True where an owner's seat has sent this: it may decide about whatever comes after it. Nothing rests on it but the
+/// order.
+pub(crate) fn is_of_owner(rules: Rules<'_>, event: &InboundEvent) -> bool {
+    let (conversation, sender, link) = match event {
+        InboundEvent::Message(message) => (&message.conversation, &message.sender, message.link),
+        InboundEvent::Press(press) => (&press.conversation, &press.sender, press.link),
+        InboundEvent::Moved(_) => return false,
+    };
+    seat(rules, conversation, sender, link).is_ok_and(|seat| seat.is_some())
+}
+
 /// The claim code in a message that may claim the owner's seat: a direct one, not over an exposed link,
 /// on an account that listens, no older than the start.
 pub(crate) fn claim_code(

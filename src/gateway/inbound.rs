@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
     ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, SenderId, neutral,
 };
@@ -22,6 +23,7 @@ use super::{
     delivery::Fresh,
     gate::{self, Admitted, Moment, Passage, Rules, What},
     journal::{self, EventKey, Journal, Left},
+    lanes::{Lane, Lanes},
     mail::{Address, Mail, Only},
     moved, notice, pages, secrets,
     status::State,
@@ -55,7 +57,8 @@ pub(crate) enum Halt {
     Store(#[from] StoreError),
 }
 
-/// Takes the events of one account, in order, until the gateway stops.
+/// Takes the events of one account until the gateway stops: in order in each conversation and of each sender, and
+/// beside each other otherwise, so that nobody waits for what is written of others.
 pub(crate) async fn listen(
     gateway: Arc<Gateway>,
     account: Arc<Running>,
@@ -63,39 +66,73 @@ pub(crate) async fn listen(
 ) {
     pages::show_again(&gateway, &account).await;
     resume(&gateway, &account).await;
-    let mut tidying = tokio::time::interval(TIDY_EVERY);
+    let (mut lanes, mut underway) = (Lanes::default(), FuturesUnordered::new());
     loop {
-        let delivery = tokio::select! {
-            delivery = queue.recv() => delivery,
-            _ = tidying.tick() => {
-                tidy(&account).await;
-                continue;
+        while let Some((number, delivery)) = lanes.next() {
+            let settled = settle(&gateway, &account, delivery);
+            underway.push(async move {
+                settled.await;
+                number
+            });
+        }
+        tokio::select! {
+            Some(number) = underway.next() => lanes.ended(number),
+            delivery = queue.recv(), if lanes.have_room() => {
+                let Some(delivery) = delivery else { break };
+                lanes.join(lane(&gateway, &account, &delivery.event), delivery);
             }
-            () = gateway.stop.cancelled() => None,
-        };
-        let Some(Delivery { event, done }) = delivery else { return };
-        account.status.update(|status| status.last_inbound = Some(world::now()));
-        let id = address(&event).map(|(_, _, id)| neutral(id.as_str(), 64)).unwrap_or_default();
-        let settled = match event {
-            InboundEvent::Moved(moved) => moved::follow(&gateway, &account, moved).await,
-            event => take(&gateway, &account, event).await,
-        };
-        match settled {
-            // A channel that has gone learns it from the platform's next delivery.
-            Ok(()) => {
-                recovered(&account);
-                debug!(event = %id, channel = account.config.plugin.id, "settled");
-                let _ = done.send(());
-            }
-            Err(halt) => halted(&gateway, &account, &halt),
+            () = gateway.stop.cancelled() => break,
+        }
+    }
+    // What has begun is brought to its end; nothing else is acknowledged.
+    drop((queue, lanes));
+    while underway.next().await.is_some() {}
+}
+
+/// Whom an event has to wait for.
+fn lane(gateway: &Gateway, account: &Running, event: &InboundEvent) -> Lane {
+    let Some((chat, sender, _)) = address(event) else { return Lane::Alone };
+    let (config, of_account) = (gateway.config(), account.rules());
+    let rules = Rules { account: &of_account, owners: &config.owners, store: &*gateway.store };
+    Lane::of(chat, sender, gate::is_of_owner(rules, event))
+}
+
+async fn settle(gateway: &Arc<Gateway>, account: &Arc<Running>, delivery: Delivery) {
+    let Delivery { event, done, over } = delivery;
+    if over.is_said() {
+        return;
+    }
+    account.status.update(|status| status.last_inbound = Some(world::now()));
+    let id = address(&event).map(|(_, _, id)| neutral(id.as_str(), 64)).unwrap_or_default();
+    let settled = match event {
+        InboundEvent::Moved(moved) => moved::follow(gateway, account, moved).await,
+        event => take(gateway, account, event).await,
+    };
+    match settled {
+        // A channel that has gone learns it from the platform's next delivery.
+        Ok(()) => {
+            recovered(account);
+            debug!(event = %id, channel = account.config.plugin.id, "settled");
+            let _ = done.send(());
+        }
+        Err(halt) => {
+            over.say();
+            halted(gateway, account, &halt);
         }
     }
 }
 
-/// Text that nobody needs any more goes from the disk.
-async fn tidy(account: &Running) {
-    if let Err(error) = account.written(Journal::tidy).await {
-        warn!(channel = account.config.plugin.id, %error, "answered messages stay on the disk for now");
+/// Takes text that nobody needs any more from the disk, until the gateway stops.
+pub(crate) async fn tidy(gateway: Arc<Gateway>, account: Arc<Running>) {
+    let mut tidying = tokio::time::interval(TIDY_EVERY);
+    loop {
+        tokio::select! {
+            _ = tidying.tick() => {}
+            () = gateway.stop.cancelled() => return,
+        }
+        if let Err(error) = account.written(Journal::tidy).await {
+            warn!(channel = account.config.plugin.id, %error, "answered messages stay on the disk for now");
+        }
     }
 }
 
@@ -140,11 +177,10 @@ async fn take(
         return Ok(());
     }
     // Nothing further is done before it is written what was done.
-    let is_done = unwritten(account).contains(&key);
     while let Some(done) = next_unwritten(account) {
         see(account, &done).await?;
     }
-    if is_done {
+    if account.journal.knows(&key) {
         return Ok(());
     }
     gateway.store.readable(&account.config.key)?;

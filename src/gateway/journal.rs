@@ -6,6 +6,7 @@
 
 mod index;
 mod line;
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,7 @@ use std::{
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -27,6 +28,7 @@ pub(crate) use self::line::{Kept, keep, revive};
 use self::{
     index::{Index, Open, Owed, Span, Spent},
     line::{Job, Line},
+    queue::{Queue, Waiting},
 };
 use super::mail::{Address, Mail};
 use crate::access::pairing::RequestId;
@@ -44,6 +46,8 @@ pub(crate) struct Journal {
     /// Locked before the index, which is never held while the disk works.
     tail: Mutex<Tail>,
     index: Mutex<Index>,
+    /// Lines that wait for the tail.
+    queue: Queue,
     first_start: bool,
     /// The file is open only while a line is written.
     resting: AtomicBool,
@@ -107,7 +111,7 @@ impl Journal {
         let (compact_at, spent) = (0, Vec::new());
         let tail = Tail { path, file, length: 0, compact_at, torn: false, spent };
         let (tail, index, resting) = (Mutex::new(tail), Mutex::new(index), AtomicBool::new(false));
-        let journal = Self { tail, index, first_start, resting };
+        let journal = Self { tail, index, queue: Queue::default(), first_start, resting };
         journal.compact(&mut journal.tail())?;
         Ok(journal)
     }
@@ -239,22 +243,53 @@ impl Journal {
         self.resting.store(false, Ordering::Release);
     }
 
+    /// What comes while the disk works on other lines is written after them, together, with one sync for all.
     fn append(&self, line: Line, durable: bool) -> io::Result<()> {
+        let own = self.queue.join(line, durable);
         let mut tail = self.tail();
-        let written = self.put(&mut tail, &line, durable);
+        if let Some(ended) = own.ended() {
+            return ended;
+        }
+        self.write(&mut tail, &self.queue.all());
         if self.resting.load(Ordering::Acquire) {
             tail.file = None;
         }
-        let spent = self.index().apply(line, Some(written?));
-        tail.spent.extend(spent);
-        Ok(())
+        own.ended().unwrap_or_else(|| Err(io::Error::other("the journal has lost a line")))
     }
 
-    fn put(&self, tail: &mut Tail, line: &Line, durable: bool) -> io::Result<Span> {
+    fn write(&self, tail: &mut Tail, lines: &[Arc<Waiting>]) {
+        let ready = self.ready(tail);
+        let mut failed = ready.err();
+        let mut put = |tail: &mut Tail, waiting: &Waiting| {
+            if let Some(error) = &failed {
+                return Err(queue::again(error));
+            }
+            let written = to_line(&waiting.line).and_then(|line| tail.write(&line));
+            failed = written.as_ref().err().map(queue::again);
+            written
+        };
+        let spans: Vec<_> = lines.iter().map(|waiting| put(tail, waiting)).collect();
+        let wants =
+            |(waiting, span): (&Arc<Waiting>, &io::Result<Span>)| waiting.durable && span.is_ok();
+        let wanted = lines.iter().zip(&spans).any(wants);
+        let synced = if wanted { tail.sync() } else { Ok(()) };
+        for (waiting, span) in lines.iter().zip(spans) {
+            let span = match (&synced, span) {
+                (Err(error), Ok(_)) if waiting.durable => Err(queue::again(error)),
+                (_, span) => span,
+            };
+            waiting.end(span.map(|span| {
+                tail.spent.extend(self.index().apply(waiting.line.clone(), Some(span)));
+            }));
+        }
+    }
+
+    /// Opens or compacts the file where that is due. Only here, where all that was written is in the index.
+    fn ready(&self, tail: &mut Tail) -> io::Result<()> {
         if tail.length > tail.compact_at || !tail.reopen()? {
             self.compact(tail)?;
         }
-        tail.write(&to_line(line)?, durable)
+        Ok(())
     }
 
     fn compact(&self, tail: &mut Tail) -> io::Result<()> {
@@ -291,7 +326,11 @@ impl Tail {
         Ok(self.file.is_some())
     }
 
-    fn write(&mut self, line: &[u8], durable: bool) -> io::Result<Span> {
+    fn sync(&self) -> io::Result<()> {
+        self.file.as_ref().map_or(Ok(()), File::sync_data)
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<Span> {
         let closed = || io::Error::other("the journal is closed");
         let mut file = self.file.as_ref().ok_or_else(closed)?;
         if self.torn {
@@ -307,9 +346,6 @@ impl Tail {
             return Err(error);
         }
         self.length += line.len() as u64;
-        if durable {
-            file.sync_data()?;
-        }
         Ok(Span { at, length: line.len() })
     }
 }

@@ -53,20 +53,21 @@ impl Moved {
         }
     }
 
-    /// Remembers one, durably. False where it was known.
-    fn add(&mut self, moved: &GroupMoved) -> Result<bool, StoreError> {
+    /// With one more; `None` where that is known.
+    fn with(&self, moved: &GroupMoved) -> Option<Self> {
         let (from, to) = (moved.from.as_str().to_owned(), moved.to.as_str().to_owned());
         if self.groups.get(&from) == Some(&to) || self.groups.len() >= MOST {
-            return Ok(false);
+            return None;
         }
-        let mut groups = self.groups.clone();
+        let (path, mut groups) = (self.path.clone(), self.groups.clone());
         groups.insert(from, to);
-        private::replace_json(&self.path, &groups)?;
-        if let Some(folder) = self.path.parent() {
-            private::sync(folder)?;
-        }
-        self.groups = groups;
-        Ok(true)
+        Some(Self { path, groups })
+    }
+
+    /// Remembers them durably; blocks on disk.
+    fn write(&self) -> Result<(), StoreError> {
+        private::replace_json(&self.path, &self.groups)?;
+        self.path.parent().map_or(Ok(()), private::sync)
     }
 }
 
@@ -76,11 +77,11 @@ pub(super) async fn follow(
     account: &Arc<Running>,
     moved: GroupMoved,
 ) -> Result<(), Halt> {
-    let (it, here) = (moved.clone(), Arc::clone(account));
-    let add = move || here.moved.lock().unwrap_or_else(PoisonError::into_inner).add(&it);
-    if !super::blocking(add).await? {
-        return Ok(());
-    }
+    // An account's moves come one at a time.
+    let known = account.moved.lock().unwrap_or_else(PoisonError::into_inner).with(&moved);
+    let Some(known) = known else { return Ok(()) };
+    let known = super::blocking(move || known.write().map(|()| known)).await?;
+    *account.moved.lock().unwrap_or_else(PoisonError::into_inner) = known;
     let GroupMoved { from, to } = &moved;
     let rules = account.rules();
     info!(channel = rules.plugin.id, %from, %to, "a group has another id now");
@@ -131,10 +132,10 @@ mod tests {
     fn case_081_only_a_group_that_counted_goes_on_to_count() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("inbox/telegram-default.groups.json");
-        let mut known = Moved::open(path.clone()).unwrap();
-        assert!(known.add(&moved("-1", "-1001")).unwrap());
-        assert!(!known.add(&moved("-1", "-1001")).unwrap());
-        assert!(known.add(&moved("-2", "-1002")).unwrap());
+        let known = Moved::open(path.clone()).unwrap().with(&moved("-1", "-1001")).unwrap();
+        known.write().unwrap();
+        assert!(known.with(&moved("-1", "-1001")).is_none());
+        known.with(&moved("-2", "-1002")).unwrap().write().unwrap();
         let listed = |groups: &[&str]| {
             let mut rules = GroupRules {
                 policy: GroupPolicy::Open,

@@ -41,6 +41,7 @@ mod reload_channels;
 mod setup_code;
 mod side_doors;
 mod slack;
+mod slow_disk;
 pub(crate) mod sockets;
 mod topics;
 mod wire_bad_input;

@@ -5,7 +5,10 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::{OnceLock, PoisonError},
+    sync::{
+        Arc, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -51,6 +54,57 @@ pub struct Delivery {
     pub event: InboundEvent,
     /// Told once verdict and writes are durable; dropped when they cannot be.
     pub done: oneshot::Sender<()>,
+    /// Whether the row that it stands in goes on.
+    pub over: Over,
+}
+
+/// Says that nothing of a row that has not begun is to be taken any more: its platform delivers it again.
+#[derive(Clone, Debug, Default)]
+pub struct Over(Arc<AtomicBool>);
+
+impl Over {
+    /// True once it was said.
+    pub fn is_said(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Says it.
+    pub fn say(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Events that a platform keeps, in its order, until they are acknowledged: each is handed over while those before it
+/// are still made durable. Dropped, the row is over; so it is once one of them could not be made durable.
+#[derive(Debug)]
+pub struct Row<'a> {
+    inbox: &'a Inbox,
+    over: Over,
+}
+
+/// An event that was handed over.
+#[derive(Debug)]
+pub struct Handed(oneshot::Receiver<()>);
+
+impl Row<'_> {
+    /// Hands the next event over. Waits only where too many are under way.
+    pub async fn hand(&self, event: InboundEvent) -> Result<Handed, ChannelError> {
+        self.inbox.hand(event, self.over.clone()).await
+    }
+}
+
+impl Drop for Row<'_> {
+    fn drop(&mut self) {
+        self.over.say();
+    }
+}
+
+impl Handed {
+    /// Returns when verdict and writes are durable: only then acknowledge the event, and none before those that were
+    /// handed over before it. May be dropped and called again until it has returned.
+    pub async fn durable(&mut self) -> Result<(), ChannelError> {
+        (&mut self.0).await.map_err(|_| ChannelError::Held)
+    }
 }
 
 impl Inbox {
@@ -92,9 +146,19 @@ impl Inbox {
     /// Hands an event over. Returns when its verdict and its writes are durable: only then acknowledge it
     /// to the platform. On an error return from `receive` without acknowledging.
     pub async fn deliver(&self, event: InboundEvent) -> Result<(), ChannelError> {
+        self.hand(event, Over::default()).await?.durable().await
+    }
+
+    /// Begins to hand over several in a row, without waiting for each.
+    pub fn row(&self) -> Row<'_> {
+        Row { inbox: self, over: Over::default() }
+    }
+
+    async fn hand(&self, event: InboundEvent, over: Over) -> Result<Handed, ChannelError> {
         let (done, durable) = oneshot::channel();
-        self.deliveries.send(Delivery { event, done }).await.map_err(|_| ChannelError::Held)?;
-        durable.await.map_err(|_| ChannelError::Held)
+        let delivery = Delivery { event, done, over };
+        self.deliveries.send(delivery).await.map_err(|_| ChannelError::Held)?;
+        Ok(Handed(durable))
     }
 
     /// The next HTTP request for this account; for [`crate::Ingress::Serve`].

@@ -44,7 +44,7 @@ pub use id::{
     AccountId, ChatId, EventId, InvalidGroupId, InvalidSenderId, SenderId, ThreadId, UnixMs,
     no_groups,
 };
-pub use inbox::{Delivery, Exchange, Inbox, MayRead, Stream, Upgrade};
+pub use inbox::{Delivery, Exchange, Handed, Inbox, MayRead, Over, Row, Stream, Upgrade};
 pub use lasting::{count, lasting, spell_span};
 pub use message::{
     Attachment, Body, Button, ButtonPress, Card, ChatKind, Conversation, GroupMoved, Image,

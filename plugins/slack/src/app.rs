@@ -6,7 +6,8 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    ButtonPress, ChannelError, ChatId, ChatKind, InboundEvent, Inbox, UnixMs, http_client,
+    ButtonPress, ChannelError, ChatId, ChatKind, Handed, InboundEvent, Inbox, Row, UnixMs,
+    http_client,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -127,21 +128,24 @@ impl Slack {
         }
     }
 
-    /// Hands an arrival to the gateway; done when it is durable.
-    pub(crate) async fn settle(
+    /// Hands an arrival to the gateway; `None` where that is not for it.
+    pub(crate) async fn hand(
         &self,
         arrival: Arrival,
         me: &Me,
-        inbox: &Inbox,
-    ) -> Result<(), ChannelError> {
-        match arrival {
-            Arrival::Check => self.greet(inbox).await.map(drop),
+        (inbox, row): (&Inbox, &Row<'_>),
+    ) -> Result<Option<Handed>, ChannelError> {
+        let event = match arrival {
+            Arrival::Check => {
+                self.greet(inbox).await?;
+                None
+            }
             Arrival::Message(mut message) => {
                 if message.conversation.kind == ChatKind::Direct {
                     let user = user(message.sender.id.as_str());
                     message.sender.name = self.names.of(self.api()?, user).await;
                 }
-                inbox.deliver(InboundEvent::Message(*message)).await
+                Some(InboundEvent::Message(*message))
             }
             Arrival::Press(press) => {
                 let (mut press, reply) = *press;
@@ -149,12 +153,15 @@ impl Slack {
                 press.pressed_at = inbox.now();
                 self.at_home(&mut press, &reply, me).await?;
                 self.replies.add(press.id.clone(), reply);
-                inbox.deliver(InboundEvent::Press(press)).await
+                Some(InboundEvent::Press(press))
             }
-            Arrival::Slash(slash) => match inbound::slash(&slash, me, inbox.now()) {
-                Some(message) => inbox.deliver(InboundEvent::Message(message)).await,
-                None => Ok(()),
-            },
+            Arrival::Slash(slash) => {
+                inbound::slash(&slash, me, inbox.now()).map(InboundEvent::Message)
+            }
+        };
+        match event {
+            Some(event) => row.hand(event).await.map(Some),
+            None => Ok(None),
         }
     }
 

@@ -6,15 +6,19 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    future::pending,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use openclaw_plugin_sdk::{ButtonPress, InboundMessage};
+use openclaw_plugin_sdk::{ButtonPress, ChannelError, Handed, InboundMessage};
 
 use crate::{inbound::Reply, wire::Slash};
 
 /// So many wait at most; what comes then is not acknowledged.
 const MOST_WAITING: usize = 1000;
+
+/// So many are handed over and not durable yet.
+const MOST_UNDERWAY: usize = 64;
 
 /// So many are remembered; Slack repeats an event within minutes.
 const MOST_SEEN: usize = 8192;
@@ -84,6 +88,10 @@ impl Kept {
 /// What waits on one connection, with the ways to acknowledge it.
 pub(crate) struct Line<A> {
     waiting: VecDeque<Waiting<A>>,
+    /// So many of them have begun, the first ones.
+    begun: usize,
+    /// Those of them that were handed over; `None` for what was not for the gateway.
+    handed: VecDeque<Option<Handed>>,
 }
 
 struct Waiting<A> {
@@ -105,7 +113,7 @@ impl<A> Line<A> {
         let owed = desk.lock().owed.clone();
         let waiting =
             owed.into_iter().map(|(keys, arrival)| Waiting { arrival, keys, acks: Vec::new() });
-        Self { waiting: waiting.collect() }
+        Self { waiting: waiting.collect(), begun: 0, handed: VecDeque::new() }
     }
 
     pub(crate) fn take(
@@ -140,14 +148,32 @@ impl<A> Line<A> {
         Taken::Waits
     }
 
-    /// What comes next.
-    pub(crate) fn front(&self) -> Option<Arrival> {
-        self.waiting.front().map(|waiting| waiting.arrival.clone())
+    /// What comes next, which begins.
+    pub(crate) fn begin(&mut self) -> Option<Arrival> {
+        let next = self.waiting.get(self.begun).filter(|_| self.begun < MOST_UNDERWAY)?;
+        self.begun += 1;
+        Some(next.arrival.clone())
     }
 
-    /// The front is durable: what is to be acknowledged now.
+    /// The next of those that have begun was handed over; nothing where it was not for the gateway.
+    pub(crate) fn handed(&mut self, handed: Option<Handed>) {
+        self.handed.push_back(handed);
+    }
+
+    /// Ends when the first that was handed over is durable; never where there is none. May be dropped and called again.
+    pub(crate) async fn durable(&mut self) -> Result<(), ChannelError> {
+        match self.handed.front_mut() {
+            Some(Some(handed)) => handed.durable().await,
+            Some(None) => Ok(()),
+            None => pending().await,
+        }
+    }
+
+    /// The first is durable: what is to be acknowledged now.
     pub(crate) fn settled(&mut self, desk: &Desk) -> Vec<A> {
         let Some(waiting) = self.waiting.pop_front() else { return Vec::new() };
+        self.handed.pop_front();
+        self.begun = self.begun.saturating_sub(1);
         let mut kept = desk.lock();
         kept.owed.retain(|(keys, _)| *keys != waiting.keys);
         kept.see(waiting.keys);
@@ -191,7 +217,7 @@ mod tests {
         // A mention is announced twice, as two events.
         assert!(matches!(line.take(&desk, message(ann, "1.1"), Some("Ev2"), 3), Taken::Waits));
         assert_eq!(line.settled(&desk), [1, 2, 3]);
-        assert!(line.front().is_none());
+        assert!(line.begin().is_none());
         assert!(matches!(line.take(&desk, message(ann, "1.1"), None, 4), Taken::Acknowledge(4)));
     }
 
@@ -213,11 +239,11 @@ mod tests {
         assert!(matches!(line.take(&desk, message("U024BE7LH", "1.1"), None, 1), Taken::Waits));
         assert!(matches!(line.take(&desk, press("2.1"), None, 2), Taken::Acknowledge(2)));
         let mut line = Line::<u8>::new(&desk);
-        assert!(matches!(line.front(), Some(Arrival::Press(_))));
+        assert!(matches!(line.begin(), Some(Arrival::Press(_))));
         assert!(line.settled(&desk).is_empty());
-        assert!(Line::<u8>::new(&desk).front().is_none(), "and once is enough");
+        assert!(Line::<u8>::new(&desk).begin().is_none(), "and once is enough");
         assert!(matches!(line.take(&desk, press("2.1"), None, 3), Taken::Acknowledge(3)));
-        assert!(line.front().is_none());
+        assert!(line.begin().is_none());
         assert!(matches!(line.take(&desk, message("U024BE7LH", "1.1"), None, 4), Taken::Waits));
     }
 

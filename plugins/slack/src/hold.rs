@@ -5,7 +5,7 @@ use futures_util::{
     FutureExt,
     future::{BoxFuture, pending, select_all},
 };
-use openclaw_plugin_sdk::{ChannelError, ChatId, ChatKind, Inbox, Secret};
+use openclaw_plugin_sdk::{ChannelError, ChatId, ChatKind, Handed, Inbox, Secret};
 use serde_json::Value;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -47,17 +47,22 @@ impl Slack {
         let sockets = vec![first];
         let (slack, me) = (self, &me);
         let mut hold = Hold { slack, api, app_token, me, sockets, opening: None, opened: 0, line };
-        let mut work: Option<BoxFuture<'_, Result<(), ChannelError>>> = None;
+        let row = inbox.row();
+        let mut work: Option<BoxFuture<'_, Result<Option<Handed>, ChannelError>>> = None;
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if work.is_none() {
-                work = hold.line.front().map(|arrival| self.settle(arrival, me, inbox).boxed());
+                let next = hold.line.begin();
+                work = next.map(|arrival| self.hand(arrival, me, (inbox, &row)).boxed());
             }
             tokio::select! {
-                settled = next(&mut work) => {
+                handed = next(&mut work) => {
                     work = None;
-                    settled?;
+                    hold.line.handed(handed?);
+                }
+                durable = hold.line.durable() => {
+                    durable?;
                     for envelope in hold.line.settled(&self.desk) {
                         hold.acknowledge(&envelope).await;
                     }

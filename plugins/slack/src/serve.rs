@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, future::BoxFuture};
 use openclaw_plugin_sdk::{
-    Bytes, ChannelError, Exchange, Inbox, Secret, UnixMs,
+    Bytes, ChannelError, Exchange, Handed, Inbox, Secret, UnixMs,
     http::{Method, Response, StatusCode},
     reqwest::Url,
 };
@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     app::Slack,
-    desk::{Arrival, Line, Taken},
+    desk::{Line, Taken},
     hold::{event, interaction, next, slash},
     signature::Verifier,
     wire::Me,
@@ -34,19 +34,24 @@ impl Slack {
         Self::connected(inbox, lacking);
         let mut verifier = Verifier::new(signing_secret);
         let mut line = Line::new(&self.desk);
-        let mut work: Option<BoxFuture<'_, Result<(), ChannelError>>> = None;
+        let row = inbox.row();
+        let mut work: Option<BoxFuture<'_, Result<Option<Handed>, ChannelError>>> = None;
         let mut checks = interval(CHECK);
         checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         checks.tick().await;
-        let mut check: Option<BoxFuture<'_, Result<(), ChannelError>>> = None;
+        let mut check: Option<BoxFuture<'_, _>> = None;
         loop {
             if work.is_none() {
-                work = line.front().map(|arrival| self.settle(arrival, &me, inbox).boxed());
+                let next = line.begin();
+                work = next.map(|arrival| self.hand(arrival, &me, (inbox, &row)).boxed());
             }
             tokio::select! {
-                settled = next(&mut work) => {
+                handed = next(&mut work) => {
                     work = None;
-                    settled?;
+                    line.handed(handed?);
+                }
+                durable = line.durable() => {
+                    durable?;
                     for exchange in line.settled(&self.desk) {
                         reply(exchange, StatusCode::OK);
                     }
@@ -62,7 +67,7 @@ impl Slack {
                     }
                 }
                 _ = checks.tick(), if check.is_none() => {
-                    check = Some(self.settle(Arrival::Check, &me, inbox).boxed());
+                    check = Some(self.greet(inbox).boxed());
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The poll: one update after the other, each acknowledged when the gateway has made it durable.
+//! The poll: one update after the other, each acknowledged when the gateway has made it and all before it durable.
 
 use std::{
     sync::{
@@ -159,23 +159,25 @@ impl Telegram {
         inbox: &Inbox,
     ) -> Result<(), ChannelError> {
         let is_last = updates.len() < usize::from(MOST);
+        let (row, mut handed) = (inbox.row(), Vec::new());
         for update in updates {
-            let number = update
-                .get("update_id")
-                .and_then(Value::as_i64)
-                .and_then(|number| i32::try_from(number).ok());
-            let Some(number) = number else {
-                return Err(ChannelError::Disconnected(
-                    "Telegram: sent an update without a number".to_owned(),
-                ));
-            };
-            if let Some(event) = inbound::translate(&update, me, inbox.now()) {
-                if let InboundEvent::Press(press) = &event {
-                    self.presses.add(press.id.clone());
+            let number = number(&update)?;
+            let event = inbound::translate(&update, me, inbox.now());
+            if let Some(InboundEvent::Press(press)) = &event {
+                self.presses.add(press.id.clone());
+            }
+            let event = match event {
+                Some(event) => Some(row.hand(event).await?),
+                None => {
+                    tracing::debug!(update = number, "an update that is no message");
+                    None
                 }
-                inbox.deliver(event).await?;
-            } else {
-                tracing::debug!(update = number, "an update that is no message");
+            };
+            handed.push((number, event));
+        }
+        for (number, event) in handed {
+            if let Some(mut event) = event {
+                event.durable().await?;
             }
             self.offset.store(number.saturating_add(1), Ordering::Release);
         }
@@ -209,6 +211,13 @@ impl Telegram {
         let known: Result<Vec<BotCommand>, _> = api.call(request).await;
         known.is_ok_and(|known| known == self.commands)
     }
+}
+
+fn number(update: &Map<String, Value>) -> Result<i32, ChannelError> {
+    let number = update.get("update_id").and_then(Value::as_i64);
+    number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| {
+        ChannelError::Disconnected("Telegram: sent an update without a number".to_owned())
+    })
 }
 
 /// As Telegram lists it; `None` for a name that it does not take.

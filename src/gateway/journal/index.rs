@@ -108,8 +108,12 @@ impl Index {
     }
 
     /// The place of what is owed under a key: what takes the place of something keeps its turn.
-    pub(super) fn turn(&self, key: &EventKey) -> u64 {
-        self.open.get(key).map_or(self.lines + 1, |open| open.n)
+    pub(super) fn turn(&mut self, key: &EventKey) -> u64 {
+        if let Some(open) = self.open.get(key) {
+            return open.n;
+        }
+        self.lines += 1;
+        self.lines
     }
 
     fn put(&mut self, key: &EventKey, mut open: Open) -> Option<Open> {

@@ -10,7 +10,7 @@ use super::EventKey;
 use crate::gateway::mail::{Address, Mail};
 
 /// One line.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "lowercase")]
 pub(super) enum Line {
     /// A responder begins.

@@ -299,3 +299,24 @@ fn a_journal_that_rests_is_closed_and_loses_nothing() {
     journal.finish(&key_of(&one)).unwrap();
     assert_eq!(texts(&Journal::open(path).unwrap()), ["again", "more"]);
 }
+
+#[test]
+fn lines_that_are_written_together_are_all_there_and_in_the_order_of_their_turns() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("inbox/telegram-default.jsonl");
+    let journal = Journal::open(path.clone()).unwrap();
+    let tail = journal.tail();
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let (journal, message) = (&journal, message(&format!("{n}"), &format!("{n}")));
+            scope.spawn(move || journal.take(&key_of(&message), &message).unwrap());
+            while journal.queue.length() < n + 1 {
+                std::thread::yield_now();
+            }
+        }
+        drop(tail);
+    });
+    let expected: Vec<_> = (0..8).map(|n| n.to_string()).collect();
+    assert_eq!(texts(&journal), expected);
+    assert_eq!(texts(&Journal::open(path).unwrap()), expected);
+}

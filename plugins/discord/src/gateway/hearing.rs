@@ -1,9 +1,14 @@
-//! One connection: frames come in, heartbeats go out, and events go to the inbox one after the other.
+//! One connection: frames come in, heartbeats go out, and events go to the inbox in order.
 
-use std::{future::pending, pin::pin, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::VecDeque, future::pending, pin::pin, sync::Arc, sync::atomic::Ordering,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use openclaw_plugin_sdk::{ChannelError, ChatKind, Conversation, EventId, InboundEvent, Inbox};
+use openclaw_plugin_sdk::{
+    ChannelError, ChatKind, Conversation, EventId, Handed, InboundEvent, Inbox,
+};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::{
@@ -23,6 +28,9 @@ use crate::{
 
 /// So many events are read ahead; beyond that the socket waits.
 const AHEAD: usize = 512;
+
+/// So many are handed over and not durable yet.
+const UNDERWAY: usize = 64;
 
 /// So long what was read already is still handed over after the connection has ended.
 const REST: Duration = Duration::from_secs(5);
@@ -64,8 +72,25 @@ enum Event {
     Other,
 }
 
+/// What was handed over and is not durable yet.
+struct Underway {
+    number: u64,
+    /// `None` for what did not concern us.
+    handed: Option<Handed>,
+    interaction: Option<Arc<Interaction>>,
+}
+
 /// What goes on beside reading.
 type Chores<'a> = FuturesUnordered<BoxFuture<'a, ()>>;
+
+/// Ends when the first of them is durable; never where there is none.
+async fn front(underway: &mut VecDeque<Underway>) -> Result<(), ChannelError> {
+    match underway.front_mut() {
+        Some(Underway { handed: Some(handed), .. }) => handed.durable().await,
+        Some(_) => Ok(()),
+        None => pending().await,
+    }
+}
 
 impl Discord {
     pub(super) async fn hear(
@@ -205,31 +230,47 @@ impl Discord {
         Ok(frame.s.map(|number| Numbered { number, event }))
     }
 
-    /// Hands events over in order, each when the one before it is durable.
+    /// Hands events over in order, and settles them in order when they are durable.
     async fn hand_over(
         &self,
         mut events: mpsc::Receiver<Numbered>,
         api: &Arc<Api>,
         inbox: &Inbox,
     ) -> Result<(), ChannelError> {
-        while let Some(Numbered { number, event }) = events.recv().await {
-            match event {
+        let (row, mut underway) = (inbox.row(), VecDeque::new());
+        let mut more = true;
+        while more || !underway.is_empty() {
+            let next = tokio::select! {
+                durable = front(&mut underway) => {
+                    durable?;
+                    if let Some(Underway { number, interaction, .. }) = underway.pop_front() {
+                        if let Some(interaction) = interaction {
+                            self.clear(api, &interaction).await;
+                        }
+                        self.sessions.settle(number);
+                    }
+                    continue;
+                }
+                next = events.recv(), if more && underway.len() < UNDERWAY => next,
+            };
+            let Some(Numbered { number, event }) = next else {
+                more = false;
+                continue;
+            };
+            let (event, interaction) = match event {
                 Event::Interaction(interaction, deferred) => {
                     // Discord refuses what follows a first answer that it does not have.
                     let _over = deferred.await;
-                    if let Some(event) = self.acted(api, &interaction).await? {
-                        inbox.deliver(event).await?;
-                    }
-                    self.clear(api, &interaction).await;
+                    (self.acted(api, &interaction).await?, Some(interaction))
                 }
-                Event::Message(message) => {
-                    if let Some(event) = self.wrote(api, &message).await? {
-                        inbox.deliver(event).await?;
-                    }
-                }
-                Event::Other => {}
-            }
-            self.sessions.settle(number);
+                Event::Message(message) => (self.wrote(api, &message).await?, None),
+                Event::Other => (None, None),
+            };
+            let handed = match event {
+                Some(event) => Some(row.hand(event).await?),
+                None => None,
+            };
+            underway.push_back(Underway { number, handed, interaction });
         }
         Ok(())
     }

@@ -1,0 +1,60 @@
+//! Lines that wait until those before them are on the disk.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::line::Line;
+
+/// All that wait, in their order. Each waits for its end, so there are no more than calls that write.
+#[derive(Default)]
+pub(super) struct Queue(Mutex<Vec<Arc<Waiting>>>);
+
+pub(super) struct Waiting {
+    pub(super) line: Line,
+    /// It is to be on the disk before anything rests on it.
+    pub(super) durable: bool,
+    ended: Mutex<Option<io::Result<()>>>,
+}
+
+impl Queue {
+    pub(super) fn join(&self, line: Line, durable: bool) -> Arc<Waiting> {
+        let waiting = Arc::new(Waiting { line, durable, ended: Mutex::default() });
+        locked(&self.0).push(Arc::clone(&waiting));
+        waiting
+    }
+
+    /// Takes out all that wait.
+    pub(super) fn all(&self) -> Vec<Arc<Waiting>> {
+        std::mem::take(&mut *locked(&self.0))
+    }
+
+    #[cfg(test)]
+    pub(super) fn length(&self) -> usize {
+        locked(&self.0).len()
+    }
+}
+
+impl Waiting {
+    pub(super) fn end(&self, how: io::Result<()>) {
+        *locked(&self.ended) = Some(how);
+    }
+
+    /// How it ended, where another has written it.
+    pub(super) fn ended(&self) -> Option<io::Result<()>> {
+        locked(&self.ended).take()
+    }
+}
+
+/// The same error for another who waited.
+pub(super) fn again(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
