@@ -15,6 +15,16 @@ use super::{AccountKey, Contact};
 /// A request and its code live this long from creation; nothing extends it.
 pub const LIFETIME_MS: u64 = 3_600_000;
 
+/// What begins so much later than the time of who looks was written while they waited for the writer's lock. What is
+/// further ahead is from before the clock was set back.
+pub const MEANWHILE_MS: u64 = 60_000;
+
+/// How long ago that was; `None` where it is of a clock set back.
+pub fn age_ms(since: UnixMs, now: UnixMs) -> Option<u64> {
+    let is_meanwhile = since.0.saturating_sub(now.0) <= MEANWHILE_MS;
+    is_meanwhile.then(|| now.0.saturating_sub(since.0))
+}
+
 /// `lastSeenAt` is written at most this often.
 pub const SEEN_EVERY_MS: u64 = 60_000;
 
@@ -104,7 +114,7 @@ impl PairingRequest {
 
     /// True while its hour runs. A creation time in the future is a clock set back: it counts as over.
     pub fn is_open(&self, now: UnixMs) -> bool {
-        now.0.checked_sub(self.created_at.0).is_some_and(|age| age < LIFETIME_MS)
+        age_ms(self.created_at, now).is_some_and(|age| age < LIFETIME_MS)
     }
 }
 
@@ -133,9 +143,10 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// True until its hour is over. One that would last longer than an hour is of a clock set back: it is over.
+    /// True until its hour is over. One that would last longer is of a clock set back: it is over.
     fn holds(&self, now: UnixMs) -> bool {
-        self.until.0.checked_sub(now.0).is_some_and(|left| (1..=LIFETIME_MS).contains(&left))
+        let longest = LIFETIME_MS + MEANWHILE_MS;
+        self.until.0.checked_sub(now.0).is_some_and(|left| (1..=longest).contains(&left))
     }
 }
 

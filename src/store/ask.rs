@@ -178,8 +178,8 @@ fn together(
             // The message is there before the request that says so is seen by anybody.
             pairing::keep_first(&store.state, knock, &asked, &before)?;
         }
-        // Free places bound the lines of requests; where each request takes the place of another, nothing does.
-        if !evicts || spent || store.strangers.may_write(opened.len()) {
+        // A request that has no line is there all the same, and so is the decision about it, with its own.
+        if spent || store.strangers.may_write(opened.len()) {
             lines.extend(opened);
         }
         answers.push(asked);

@@ -22,11 +22,7 @@ use super::{
     lock::{FieldLock, OcLock},
     own,
 };
-use crate::access::{AccountKey, authority::Authority};
-
-/// What was written so much later than the caller's time was written while he waited; what is further ahead
-/// is from before the clock was set back.
-const MEANWHILE_MS: u64 = 60_000;
+use crate::access::{AccountKey, authority::Authority, pairing::MEANWHILE_MS};
 
 /// A change that is being made; among ourselves, the only one.
 #[derive(Debug)]

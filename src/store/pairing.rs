@@ -19,7 +19,7 @@ use crate::{
         AccountKey, Contact,
         pairing::{
             Asked, Denial, Knock, LIFETIME_MS, PairingCode, PairingRequest, PairingRequests,
-            RequestId,
+            RequestId, age_ms,
         },
     },
     world,
@@ -151,7 +151,7 @@ impl Requests {
         for (mut row, request) in rows.into_iter().zip(before) {
             let Some(request) = request else {
                 let created_at = row.time("createdAt");
-                let age = created_at.and_then(|created_at| now.0.checked_sub(created_at.0));
+                let age = created_at.and_then(|created_at| age_ms(created_at, now));
                 if age.is_some_and(|age| age < LIFETIME_MS) {
                     self.push(row, None);
                 }

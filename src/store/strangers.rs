@@ -7,8 +7,7 @@ use std::{
 };
 
 const HOUR: Duration = Duration::from_hours(1);
-/// Requests that take the place of others, refused commands and presses, wrong claims: all that nobody with rights has
-/// caused.
+/// Requests, refused commands and presses, wrong claims: all that nobody with rights has caused.
 pub(super) const LINES_AN_HOUR: usize = 600;
 
 /// The lines of the present hour, by a clock that nobody can set.

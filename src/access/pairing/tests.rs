@@ -71,10 +71,11 @@ fn the_hour_is_not_extended() {
 }
 
 #[test]
-fn a_request_from_the_future_is_over() {
+fn a_request_from_the_future_is_over_but_one_that_came_meanwhile_is_not() {
     let mut all = PairingRequests::default();
     let request = opened(ask(&mut all, &knock("default", "7"), HOUR, IGNORE));
-    assert!(!request.is_open(UnixMs(HOUR - 1)));
+    assert!(request.is_open(UnixMs(HOUR - MEANWHILE_MS)));
+    assert!(!request.is_open(UnixMs(HOUR - MEANWHILE_MS - 1)));
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn the_fourth_waits_outside_or_the_oldest_makes_room() {
     let evict = Places { when_full: WhenFull::EvictOldest, ..PLACES };
     let Asked::Opened { evicted: Some(evicted), .. } = ask(evict) else { panic!("no room") };
     assert_eq!(evicted.sender, id("1"));
-    assert_eq!(bed.waiting(), ["2", "3"]);
+    assert_eq!(bed.waiting(), ["2", "3", "4"]);
     assert_eq!(bed.actions()[3..], ["request", "evict"]);
     assert_eq!(bed.lines()[4].subject.as_deref(), Some("1"));
 }

@@ -64,9 +64,75 @@ fn case_135_strangers_who_push_each_other_out_have_no_more_than_their_share_of_t
     assert!(told.iter().all(|one| matches!(one, Asked::Opened { .. })));
     assert_eq!(bed.waiting(), [(strangers - 1).to_string()], "the last one has a place");
     // The first had a free place; each of the next costs two lines.
-    assert_eq!(bed.lines().len(), strangers + 1);
+    assert_eq!(bed.lines().len(), strangers - 1);
     let waiting = bed.store.waiting("telegram", NOW).unwrap().remove(0);
     bed.decide(&waiting, Decision::Deny).unwrap();
-    opened(ask(strangers + 7));
-    assert_eq!(bed.actions().last().unwrap(), "request", "a free place always has a line");
+    (0..2).for_each(|n| {
+        drop(opened(bed.store.ask(&knock("work", &n.to_string()), MANY, NOW).unwrap()))
+    });
+    assert_eq!(bed.lines().len(), strangers + 1, "one line was left of the share");
+    assert_eq!(bed.waiting().len(), 2, "who has no line waits all the same");
+    assert!(bed.store.verify(NOW).unwrap().is_whole());
+}
+
+/// A folder whose strangers have had their share of the log: the first has waited from now on, the second came later.
+fn crowded() -> (Bed, PairingRequest, UnixMs) {
+    let (bed, later) = (Bed::new(), UnixMs(NOW.0 + 5_000));
+    while bed.store.strangers.may_write(1) {}
+    let first = bed.opened("default", "1");
+    opened(bed.store.ask(&knock("default", "2"), MANY, later).unwrap());
+    assert!(bed.lines().is_empty());
+    (bed, first, later)
+}
+
+/// Another process decides, by a time from before the second came.
+fn decide(store: &FileStore, of: &PairingRequest, decision: Decision, until: Option<UnixMs>) {
+    let shown = of.displayed().revision;
+    let (channel, request) = ("telegram", &of.id);
+    let decide = Decide { channel, request, decision, until, shown: Some(&shown) };
+    assert!(matches!(store.decide(&by(), &decide, NOW).unwrap(), Outcome::Done(_)));
+}
+
+#[test]
+fn case_047_case_135_a_request_without_a_line_outlives_what_others_write_whose_time_is_before_it() {
+    type Act = fn(&FileStore, &PairingRequest);
+    let acts: [(Act, usize); 6] = [
+        (|store, of| decide(store, of, Decision::Approve, None), 1),
+        (|store, of| decide(store, of, Decision::Approve, Some(UnixMs(NOW.0 + HOUR))), 1),
+        (|store, of| decide(store, of, Decision::Deny, None), 1),
+        (|store, of| decide(store, of, Decision::Block, None), 1),
+        (|store, _| drop(opened(store.ask(&knock("default", "3"), MANY, NOW).unwrap())), 3),
+        (|store, _| store.start(NOW).unwrap(), 2),
+    ];
+    for (at, (act, left)) in acts.into_iter().enumerate() {
+        for is_warm in [false, true] {
+            let (bed, first, later) = crowded();
+            let other = open(bed.dir.path());
+            if is_warm {
+                other.readable(&key("default")).unwrap();
+                assert_eq!(other.waiting("telegram", later).unwrap().len(), 2);
+            }
+            act(&other, &first);
+            let waiting = bed.store.waiting("telegram", later).unwrap();
+            assert!(waiting.iter().any(|one| one.sender == id("2")), "lost by {at}");
+            assert_eq!(waiting.len(), left, "{at}");
+            assert!(open(bed.dir.path()).verify(later).unwrap().is_whole(), "{at}");
+        }
+    }
+}
+
+#[test]
+fn case_041_case_135_a_request_without_a_line_outlives_a_decision_that_is_finished_after_a_crash() {
+    let (bed, first, later) = crowded();
+    let before = bed.snapshot();
+    bed.decide(&first, Decision::Approve).unwrap();
+    // The line is there, and none of its files.
+    for (name, bytes) in before.iter().filter(|(name, _)| !name.ends_with("access.jsonl")) {
+        write(&bed.dir.path().join(name), bytes);
+    }
+    std::fs::remove_file(bed.path("telegram-allowFrom.json")).unwrap();
+    open(bed.dir.path()).start(NOW).unwrap();
+    assert!(bed.has("default", "1"));
+    let waiting = bed.store.waiting("telegram", later).unwrap();
+    assert_eq!(waiting.iter().map(|one| one.sender.as_str()).collect::<Vec<_>>(), ["2"]);
 }
