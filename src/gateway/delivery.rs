@@ -290,45 +290,36 @@ impl Sending<'_> {
                 () = &mut ready => return Ok(()),
                 () = std::future::ready(()) => {}
             }
-            self.underway = None;
             self.first(Err("this person is not here now".to_owned()));
-            tokio::select! {
-                () = &mut ready => return Ok(()),
-                () = tokio::time::sleep(self.left()) => return Err(End::Late),
-                () = self.gateway.stop.cancelled() => return Err(End::Stopped),
-                changed = self.changes.changed() => {
-                    if changed.is_err() {
-                        return Err(End::Stopped);
-                    }
-                }
-            }
-            if matches!(self.may().await, May::No) {
-                return Err(End::Dropped);
+            let ready = tokio::time::timeout(self.left(), ready);
+            if let Some(ready) = self.unless_changed(ready).await? {
+                return ready.map_err(|_| End::Late);
             }
         }
     }
 
     /// Waits, unless the person may not read it any more meanwhile.
     async fn wait(&mut self, until: Instant) -> Result<(), End> {
-        self.underway = None;
         let left = self.left();
         if left.is_zero() {
             return Err(End::Late);
         }
         let until = until.min(Instant::now() + left);
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep_until(until) => return Ok(()),
-                () = self.gateway.stop.cancelled() => return Err(End::Stopped),
-                changed = self.changes.changed() => {
-                    if changed.is_err() {
-                        return Err(End::Stopped);
-                    }
-                }
-            }
-            if matches!(self.may().await, May::No) {
-                return Err(End::Dropped);
-            }
+        while self.unless_changed(tokio::time::sleep_until(until)).await?.is_none() {}
+        Ok(())
+    }
+
+    /// Waits for something; `None` where access has changed first, and the person may still read it.
+    async fn unless_changed<T>(&mut self, wait: impl Future<Output = T>) -> Result<Option<T>, End> {
+        self.underway = None;
+        tokio::select! {
+            done = wait => return Ok(Some(done)),
+            () = self.gateway.stop.cancelled() => return Err(End::Stopped),
+            changed = self.changes.changed() => changed.map_err(|_| End::Stopped)?,
+        }
+        match self.may().await {
+            May::No => Err(End::Dropped),
+            May::Yes | May::Later => Ok(None),
         }
     }
 

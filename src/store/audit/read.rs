@@ -101,27 +101,34 @@ impl Reading {
     }
 
     fn rest(&mut self, heard: Heard<'_>) -> Result<(), StoreError> {
-        let path = self.path.clone();
-        self.rest_of(&path, heard)
+        let Self { path, current: Some(file), at, line, .. } = self else { return Ok(()) };
+        lines_from(file, path, at, &mut |bytes| {
+            *line += 1;
+            heard(path, *line, bytes);
+        })
     }
+}
 
-    fn rest_of(&mut self, path: &Path, heard: Heard<'_>) -> Result<(), StoreError> {
-        let Some(file) = &mut self.current else { return Ok(()) };
-        let failed = |error| io("read", path, error);
-        file.seek(SeekFrom::Start(self.at)).map_err(failed)?;
-        let mut lines = BufReader::with_capacity(128 * 1024, file);
-        let mut bytes = Vec::new();
-        loop {
-            bytes.clear();
-            let length = lines.read_until(b'\n', &mut bytes).map_err(failed)?;
-            // Without its end it is not written yet.
-            if bytes.pop() != Some(b'\n') {
-                return Ok(());
-            }
-            self.at += u64::try_from(length).unwrap_or_default();
-            self.line += 1;
-            heard(path, self.line, &bytes);
+/// Hands over the whole lines from here on, and moves behind them.
+pub(super) fn lines_from(
+    file: &mut File,
+    path: &Path,
+    at: &mut u64,
+    heard: &mut dyn FnMut(&[u8]),
+) -> Result<(), StoreError> {
+    let failed = |error| io("read", path, error);
+    file.seek(SeekFrom::Start(*at)).map_err(failed)?;
+    let mut lines = BufReader::with_capacity(128 * 1024, file);
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        let length = lines.read_until(b'\n', &mut bytes).map_err(failed)?;
+        // Without its end it is not written yet.
+        if bytes.pop() != Some(b'\n') {
+            return Ok(());
         }
+        *at += u64::try_from(length).unwrap_or_default();
+        heard(&bytes);
     }
 }
 
@@ -187,7 +194,8 @@ fn line_before(file: &File, path: &Path, end: u64) -> Result<Option<Vec<u8>>, St
     Ok(Some(bytes[from..].to_vec()))
 }
 
-fn existing(path: &Path) -> Result<Option<File>, StoreError> {
+/// The log at a path; `None` where there is none.
+pub(super) fn existing(path: &Path) -> Result<Option<File>, StoreError> {
     match own_file::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -195,6 +203,7 @@ fn existing(path: &Path) -> Result<Option<File>, StoreError> {
     }
 }
 
-fn inode(file: Option<&File>) -> Option<u64> {
+/// What tells one log from the next.
+pub(super) fn inode(file: Option<&File>) -> Option<u64> {
     file.and_then(|file| file.metadata().ok()).map(|meta| meta.ino())
 }

@@ -230,7 +230,7 @@ impl Replay {
         store: &FileStore,
         now: UnixMs,
     ) -> (Vec<Problem>, Vec<Unexplained>) {
-        let (mut undone, mut missing) = (Vec::new(), BTreeSet::new());
+        let mut with = With { store, now, undone: Vec::new(), missing: BTreeSet::new() };
         let checks: [(&str, Check); 4] = [
             (RECORDS, Self::records),
             (OWNERS, Self::owners),
@@ -238,124 +238,102 @@ impl Replay {
             ("credentials", Self::lists),
         ];
         for (name, check) in checks {
-            if let Err(error) = check(self, store, now, &mut undone, &mut missing) {
+            if let Err(error) = check(self, &mut with) {
                 let (path, why) = match error {
                     StoreError::Damaged { path, why, .. } => (below(store, &path), why),
                     error => (PathBuf::from(name), error.to_string()),
                 };
-                undone.push(Problem::File(path, why));
+                with.undone.push(Problem::File(path, why));
             }
         }
-        (undone, missing.into_iter().collect())
+        (with.undone, with.missing.into_iter().collect())
     }
 
-    fn records(
-        &self,
-        store: &FileStore,
-        now: UnixMs,
-        undone: &mut Vec<Problem>,
-        missing: &mut BTreeSet<Unexplained>,
-    ) -> Result<(), StoreError> {
-        let index = access::index(file::read(&store.state.access_records())?.as_ref())?;
+    fn records(&self, with: &mut With<'_>) -> Result<(), StoreError> {
+        let index = access::index(file::read(&with.store.state.access_records())?.as_ref())?;
         let records = index.records();
         for ((channel, sender), seq) in &self.blocks {
-            if !records.is_blocked(channel, sender) {
-                let says = format!("blocks {channel}:{sender}");
-                undone.push(Problem::Undone { seq: *seq, says, file: RECORDS });
-            }
+            let holds = records.is_blocked(channel, sender);
+            with.says(holds, *seq, RECORDS, || format!("blocks {channel}:{sender}"));
         }
         for (contact, (seq, until)) in &self.ends {
             let kept = records.grant(contact).and_then(|grant| grant.until);
-            if *until > now && kept != Some(*until) {
-                let says = format!("lets {contact} in until {}", world::iso(*until));
-                undone.push(Problem::Undone { seq: *seq, says, file: RECORDS });
-            }
+            let holds = *until <= with.now || kept == Some(*until);
+            let says = || format!("lets {contact} in until {}", world::iso(*until));
+            with.says(holds, *seq, RECORDS, says);
         }
-        for block in &records.blocks {
-            let id = (block.channel.clone(), block.sender.clone());
-            if !self.blocked.contains(&id) {
-                missing.insert(Unexplained::Block(id.0, id.1));
-            }
-        }
+        let blocks = records.blocks.iter().map(|it| (it.channel.clone(), it.sender.clone()));
+        let unknown = blocks.filter(|id| !self.blocked.contains(id));
+        with.missing.extend(unknown.map(|(channel, sender)| Unexplained::Block(channel, sender)));
         let unknown = records.grants.iter().filter(|grant| !self.grants.contains(&grant.contact));
-        missing.extend(unknown.map(|grant| Unexplained::Grant(grant.contact.clone())));
+        with.missing.extend(unknown.map(|grant| Unexplained::Grant(grant.contact.clone())));
         Ok(())
     }
 
-    fn owners(
-        &self,
-        store: &FileStore,
-        _now: UnixMs,
-        undone: &mut Vec<Problem>,
-        missing: &mut BTreeSet<Unexplained>,
-    ) -> Result<(), StoreError> {
-        let seats = owners::owners(file::read(&store.state.owners())?.as_ref())?.1;
+    fn owners(&self, with: &mut With<'_>) -> Result<(), StoreError> {
+        let seats = owners::owners(file::read(&with.store.state.owners())?.as_ref())?.1;
         for (owner, seq) in &self.owners {
-            if *seq > 0 && !seats.owners.0.contains(owner) {
-                let says = format!("makes {}:{} an owner", owner.channel, owner.sender);
-                undone.push(Problem::Undone { seq: *seq, says, file: OWNERS });
-            }
+            let holds = *seq == 0 || seats.owners.0.contains(owner);
+            let says = || format!("makes {}:{} an owner", owner.channel, owner.sender);
+            with.says(holds, *seq, OWNERS, says);
         }
         let unknown = seats.owners.0.iter().filter(|owner| !self.owners.contains_key(owner));
-        missing.extend(unknown.cloned().map(Unexplained::Owner));
+        with.missing.extend(unknown.cloned().map(Unexplained::Owner));
         Ok(())
     }
 
-    fn devices(
-        &self,
-        store: &FileStore,
-        _now: UnixMs,
-        undone: &mut Vec<Problem>,
-        missing: &mut BTreeSet<Unexplained>,
-    ) -> Result<(), StoreError> {
-        let (paired, removed) = store.device_names_in_files()?;
+    fn devices(&self, with: &mut With<'_>) -> Result<(), StoreError> {
+        let (paired, removed) = with.store.device_names_in_files()?;
         for (device, seq) in &self.removed {
-            if !removed.iter().any(|id| id.as_str() == device) {
-                let says = format!("removes the device {device}");
-                undone.push(Problem::Undone { seq: *seq, says, file: REMOVED });
-            }
+            let holds = removed.iter().any(|id| id.as_str() == device);
+            with.says(holds, *seq, REMOVED, || format!("removes the device {device}"));
         }
-        for device in &removed {
-            if !self.removed.contains_key(device.as_str()) {
-                missing.insert(Unexplained::Removed(device.clone()));
-            }
-        }
+        let unknown = removed.iter().filter(|device| !self.removed.contains_key(device.as_str()));
+        with.missing.extend(unknown.cloned().map(Unexplained::Removed));
         let is_known =
             |device: &DeviceId| removed.contains(device) || self.devices.contains(device.as_str());
-        missing.extend(paired.into_iter().filter(|it| !is_known(it)).map(Unexplained::Device));
+        let unknown = paired.into_iter().filter(|device| !is_known(device));
+        with.missing.extend(unknown.map(Unexplained::Device));
         Ok(())
     }
 
-    fn lists(
-        &self,
-        store: &FileStore,
-        _now: UnixMs,
-        _undone: &mut Vec<Problem>,
-        missing: &mut BTreeSet<Unexplained>,
-    ) -> Result<(), StoreError> {
+    fn lists(&self, with: &mut With<'_>) -> Result<(), StoreError> {
         let none = BTreeSet::new();
-        for path in allowlists(&store.state.credentials())? {
-            let key = self.entries.keys().find(|key| store.state.allowlists(key).contains(&path));
+        let state = &with.store.state;
+        for path in allowlists(&state.credentials())? {
+            let key = self.entries.keys().find(|key| state.allowlists(key).contains(&path));
             let known = key.and_then(|key| self.entries.get(key)).unwrap_or(&none);
             // A file of an account without a line has no explained entry, whichever channel it is of.
             let channel = key.map_or("", |key| key.channel.as_str());
             let found = file::read(&path)?;
-            let list = allowlist::approved(found.as_slice(), channel, store.parse)?;
+            let list = allowlist::approved(found.as_slice(), channel, with.store.parse)?;
             for sender in list.senders().filter(|sender| !known.contains(sender)) {
-                missing.insert(Unexplained::Entry { file: path.clone(), sender: sender.clone() });
+                let (file, sender) = (path.clone(), sender.clone());
+                with.missing.insert(Unexplained::Entry { file, sender });
             }
         }
         Ok(())
     }
 }
 
-type Check = fn(
-    &Replay,
-    &FileStore,
-    UnixMs,
-    &mut Vec<Problem>,
-    &mut BTreeSet<Unexplained>,
-) -> Result<(), StoreError>;
+/// The state that lines are compared with, and what was found.
+struct With<'a> {
+    store: &'a FileStore,
+    now: UnixMs,
+    undone: Vec<Problem>,
+    missing: BTreeSet<Unexplained>,
+}
+
+impl With<'_> {
+    /// Notes a line where what it says does not hold in that file.
+    fn says(&mut self, holds: bool, seq: u64, file: &'static str, says: impl FnOnce() -> String) {
+        if !holds {
+            self.undone.push(Problem::Undone { seq, says: says(), file });
+        }
+    }
+}
+
+type Check = fn(&Replay, &mut With<'_>) -> Result<(), StoreError>;
 
 fn allowlists(dir: &Path) -> Result<BTreeSet<PathBuf>, StoreError> {
     let failed = |error| io("read", dir, error);

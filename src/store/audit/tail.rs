@@ -1,15 +1,11 @@
 //! The lines that are appended to the access log while somebody follows it, whoever writes them.
 
-use std::{
-    fs::File,
-    io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom},
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+use std::{fs::File, path::PathBuf};
+
+use super::{
+    Line,
+    read::{existing, inode, lines_from},
 };
-
-use openclaw_plugin_sdk::own_file;
-
-use super::Line;
 use crate::store::{StoreError, io, paths::StateDir};
 
 /// A place in the log.
@@ -25,7 +21,7 @@ impl Tail {
     /// The log's end as it is now.
     pub fn at_end(state: &StateDir) -> Result<Self, StoreError> {
         let path = state.access_log();
-        let file = open(&path)?;
+        let file = existing(&path)?;
         let at = match &file {
             Some(file) => file.metadata().map_err(|error| io("read", &path, error))?.len(),
             None => 0,
@@ -37,7 +33,7 @@ impl Tail {
     pub fn read(&mut self, mut heard: impl FnMut(Line)) -> Result<(), StoreError> {
         loop {
             self.rest(&mut heard)?;
-            let next = open(&self.path)?;
+            let next = existing(&self.path)?;
             if inode(next.as_ref()) == inode(self.file.as_ref()) {
                 return Ok(());
             }
@@ -49,40 +45,17 @@ impl Tail {
 
     fn rest(&mut self, heard: &mut impl FnMut(Line)) -> Result<(), StoreError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let failed = |error| io("read", &self.path, error);
-        file.seek(SeekFrom::Start(self.at)).map_err(failed)?;
-        let mut lines = BufReader::new(file);
-        let mut bytes = Vec::new();
-        loop {
-            bytes.clear();
-            let length = lines.read_until(b'\n', &mut bytes).map_err(failed)?;
-            // Without its end it is not written yet.
-            if bytes.last() != Some(&b'\n') {
-                return Ok(());
-            }
-            self.at += u64::try_from(length).unwrap_or_default();
-            if let Ok(line) = serde_json::from_slice(&bytes) {
+        lines_from(file, &self.path, &mut self.at, &mut |bytes| {
+            if let Ok(line) = serde_json::from_slice(bytes) {
                 heard(line);
             }
-        }
+        })
     }
-}
-
-fn open(path: &Path) -> Result<Option<File>, StoreError> {
-    match own_file::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(io("read", path, error)),
-    }
-}
-
-fn inode(file: Option<&File>) -> Option<u64> {
-    file.and_then(|file| file.metadata().ok()).map(|meta| meta.ino())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write};
+    use std::{fs, io::Write, path::Path};
 
     use openclaw_plugin_sdk::UnixMs;
 
