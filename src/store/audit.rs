@@ -3,6 +3,10 @@
 //! A line that is whole on disk is a fact: what it says is finished by whoever takes the lock next. The head
 //! beside it says how many lines are finished and what the last one's hash is; it is written after the effects,
 //! and a log that ends before its head was cut.
+//!
+//! A log and a head that are put back together, both from an earlier copy, are found where one of the lines that they
+//! lack changed a file that only we write. A plain approval stands in a file of the field alone, which other programs
+//! write too: of that one `verify` can only say that no line explains it.
 
 mod chain;
 mod decisions;

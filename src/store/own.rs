@@ -13,7 +13,12 @@ use super::{
     paths::StateDir,
 };
 
-/// The state files that nobody else writes, below the state folder.
+/// The state files that nobody else writes and that decide something, below the state folder.
+///
+/// What a running gateway keeps for itself (`outbox`, `inbox`, `held`, `access/verdicts.json`) is not among them: it
+/// changes with every message, and a head that names it would cost a sync for each. None of it lets anybody in. A card
+/// counts only for the owner who presses it, and the request that it showed is compared with the present one under the
+/// lock; verdicts are read by `access simulate` alone, which only prints.
 pub(super) const OWN: [&str; 3] =
     ["access/grants.json", "credentials/owners.json", "devices/removed.json"];
 

@@ -248,3 +248,30 @@ fn a_fresh_folder_beside_a_used_one_says_so() {
     let said = home.logged();
     assert!(said.contains(".clawdbot is not used"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_126_an_older_book_of_cards_and_changed_verdicts_let_nobody_in() {
+    let mut world = World::start(OWNED).await;
+    world.say("ann", "hello").await;
+    world.next(number("ann")).await;
+    let (on, data) = world.button("owner", "Approve").await;
+    world.stop();
+    let book = world.home.read("outbox/cards.json");
+    assert!(book.contains(&data), "the button is in the book");
+    let ann = number("ann").to_string();
+    assert!(world.home.cli(&["access", "block", &format!("telegram:{ann}")]).status.success());
+    world.home.put("outbox/cards.json", &book);
+    let seen = json!([{
+        "at": 1, "channel": "telegram", "account": "default", "sender": ann, "verdict": "admitted",
+    }]);
+    world.home.put("access/verdicts.json", &seen.to_string());
+    world.run();
+    let told = world.press_with("owner", &on, &data).await;
+    assert!(!told.starts_with("For how long?") && !told.starts_with("✅"), "{told}");
+    world.say("ann", "am I in?").await;
+    world.stop();
+    assert_eq!(world.unread(number("ann")), Vec::<String>::new());
+    assert_eq!(world.home.read("credentials/telegram-allowFrom.json"), "");
+    assert!(!world.home.read("audit/access.jsonl").contains("\"approve\""));
+    assert!(world.home.cli(&["audit", "verify"]).status.success());
+}
