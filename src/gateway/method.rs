@@ -17,7 +17,10 @@ use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Gateway, sessions::Session};
+use super::{
+    Gateway,
+    sessions::{Kind, Session},
+};
 use crate::{
     device::role::Role,
     protocol::{
@@ -54,7 +57,7 @@ pub(crate) fn begin(gateway: &Arc<Gateway>, session: &Arc<Session>, request: Req
     let params = params.unwrap_or(Value::Object(serde_json::Map::new()));
     if let Err(refused) = method::allow(session.role, session.scopes, &method, &params) {
         trespass(session, &method);
-        return session.answer(&Response::refused(id, *refused));
+        return session.answer(&Response::refused(id, *refused), Kind::Owed);
     }
     let (gateway, session) = (Arc::clone(gateway), Arc::clone(session));
     let call = Call { gateway, session, method, params, afterwards: Mutex::default() };
@@ -68,7 +71,7 @@ pub(crate) fn begin(gateway: &Arc<Gateway>, session: &Arc<Session>, request: Req
         call.session.underway.fetch_sub(1, Ordering::Relaxed);
         let mut refused = Refused::new(UNAVAILABLE, "too many calls at once; wait for an answer");
         (refused.retryable, refused.retry_after_ms) = (Some(true), Some(1_000));
-        return call.session.answer(&Response::refused(id, refused));
+        return call.session.answer(&Response::refused(id, refused), Kind::Owed);
     }
     let tracker = call.gateway.tracker.clone();
     tracker.spawn(async move {
@@ -83,10 +86,11 @@ pub(crate) fn begin(gateway: &Arc<Gateway>, session: &Arc<Session>, request: Req
 
 fn respond(call: &Call, id: String, answer: Answer) {
     let answer = answer.map(|payload| with_what_is_left(call, payload));
-    call.session.answer(&match answer {
+    let answer = match answer {
         Ok(payload) => Response::done(id, payload),
         Err(refused) => Response::refused(id, *refused),
-    });
+    };
+    call.session.answer(&answer, kind(&call.method));
     let afterwards = call.afterwards.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(afterwards) = afterwards {
         afterwards(&call.gateway);
@@ -97,10 +101,22 @@ fn respond(call: &Call, id: String, answer: Answer) {
 const CHANGES: [&str; 9] =
     ["approve", "dismiss", "reject", "remove", "rename", "revoke", "rotate", "set", "setupCode"];
 
+/// A caller that has taken its own rights is told so before it is closed.
+fn kind(method: &str) -> Kind {
+    match method {
+        "chat.history" => Kind::Guarded,
+        _ if changes(method) => Kind::Owed,
+        _ => Kind::Told,
+    }
+}
+
+fn changes(method: &str) -> bool {
+    method.rsplit('.').next().is_some_and(|name| CHANGES.contains(&name))
+}
+
 /// What was done is done; that its files follow is said beside it.
 fn with_what_is_left(call: &Call, mut payload: Value) -> Value {
-    let changes = call.method.rsplit('.').next().is_some_and(|name| CHANGES.contains(&name));
-    if changes
+    if changes(&call.method)
         && call.gateway.store.is_unfinished()
         && let Some(payload) = payload.as_object_mut()
     {

@@ -29,7 +29,8 @@ use super::{
     handshake,
     lobby::Place,
     method,
-    sessions::{Closing, Outgoing, Session},
+    sessions::{Closing, Frame, Kind, Outgoing, Session},
+    watch,
 };
 use crate::{
     device::identity::Nonce,
@@ -37,8 +38,8 @@ use crate::{
         frame::Request,
         hello::{Challenge, HANDSHAKE_MS, Limits, challenge},
         refusal::{
-            self, CLOSE_INVALID, CLOSE_POLICY, CLOSE_PROTOCOL, CLOSE_RESTART, CLOSE_STARTING,
-            CLOSE_TOO_LARGE, Farewell,
+            self, CLOSE_INVALID, CLOSE_INVALIDATED, CLOSE_POLICY, CLOSE_PROTOCOL, CLOSE_RESTART,
+            CLOSE_STARTING, CLOSE_TOO_LARGE, Farewell,
         },
     },
     world,
@@ -174,12 +175,12 @@ async fn converse(
     loop {
         tokio::select! {
             () = session.closed.notified() => break,
-            text = outgoing.recv() => {
-                let Some(text) = text else { break };
+            frame = outgoing.recv() => {
+                let Some(frame) = frame else { break };
                 // Polled first: what was taken for this socket is on its way before the socket is closed.
                 let written = tokio::select! {
                     biased;
-                    written = write(session, socket, text, &mut outgoing) => written,
+                    written = write(gateway, session, socket, frame, &mut outgoing) => written,
                     () = session.closed.notified() => break,
                 };
                 if written.is_err() {
@@ -208,8 +209,10 @@ async fn converse(
     }
     if let Some(closing) = session.closing() {
         let rest = async {
-            while let Ok(text) = outgoing.try_recv() {
-                if socket.feed(Message::Text(text)).await.is_err() {
+            while let Ok(frame) = outgoing.try_recv() {
+                if may_go(gateway, session, frame.kind)
+                    && socket.feed(Message::Text(frame.text)).await.is_err()
+                {
                     return;
                 }
             }
@@ -221,19 +224,31 @@ async fn converse(
 }
 
 async fn write(
+    gateway: &Gateway,
     session: &Session,
     socket: &mut Socket,
-    first: Utf8Bytes,
+    first: Frame,
     outgoing: &mut Outgoing,
 ) -> Result<(), WsError> {
     let mut next = Some(first);
-    while let Some(text) = next {
+    while let Some(Frame { text, kind }) = next {
         let length = text.len();
-        socket.feed(Message::Text(text)).await?;
+        if may_go(gateway, session, kind) {
+            socket.feed(Message::Text(text)).await?;
+        }
         session.sent(length);
         next = outgoing.try_recv().ok();
     }
     socket.flush().await
+}
+
+/// Whether a frame that has waited goes: its session may have lost its rights meanwhile, also by another process.
+fn may_go(gateway: &Gateway, session: &Session, kind: Kind) -> bool {
+    if kind == Kind::Guarded && session.closing().is_none() && !watch::still_may(gateway, session) {
+        session.close(CLOSE_INVALIDATED, &refusal::invalidated("rights have changed"));
+    }
+    let is_cut = || session.closing().is_some_and(|closing| closing.code == CLOSE_INVALIDATED);
+    kind == Kind::Owed || !is_cut()
 }
 
 /// One frame of a client that was let in. A frame that is none gets an answer, and the socket stays.
@@ -243,7 +258,7 @@ fn hear(gateway: &Arc<Gateway>, session: &Arc<Session>, text: &str) {
     }
     match Request::parse(text) {
         Ok(request) => method::begin(gateway, session, request),
-        Err(answer) => session.answer(&answer),
+        Err(answer) => session.answer(&answer, Kind::Owed),
     }
 }
 

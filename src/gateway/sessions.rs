@@ -80,7 +80,25 @@ pub(crate) struct Closing {
 #[derive(Debug)]
 struct Line {
     events: u64,
-    out: mpsc::UnboundedSender<Utf8Bytes>,
+    out: mpsc::UnboundedSender<Frame>,
+}
+
+/// What waits for a session's socket.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) text: Utf8Bytes,
+    pub(crate) kind: Kind,
+}
+
+/// What becomes of a frame whose session loses its rights while it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It goes: what a call has changed is told before the close that it causes.
+    Owed,
+    /// It is dropped.
+    Told,
+    /// It is dropped, and its rights are asked for once more when its turn comes.
+    Guarded,
 }
 
 /// What a session is made of.
@@ -99,7 +117,7 @@ pub(crate) struct Opening {
 }
 
 /// What goes out on a session's line.
-pub(crate) type Outgoing = mpsc::UnboundedReceiver<Utf8Bytes>;
+pub(crate) type Outgoing = mpsc::UnboundedReceiver<Frame>;
 
 /// An event, spelt once for all its receivers.
 #[derive(Clone, Debug)]
@@ -107,13 +125,14 @@ pub(crate) struct Event {
     head: String,
     /// Left out for a receiver who is slow.
     droppable: bool,
+    kind: Kind,
 }
 
 impl Event {
     pub(crate) fn new(name: &str, payload: &Value) -> Self {
         let name = Value::from(name);
         let head = format!(r#"{{"type":"event","event":{name},"payload":{payload}"#);
-        Self { head, droppable: false }
+        Self { head, droppable: false, kind: Kind::Told }
     }
 
     /// With the numbers of presence and health that it brings.
@@ -126,6 +145,12 @@ impl Event {
 
     pub(crate) fn droppable(mut self) -> Self {
         self.droppable = true;
+        self
+    }
+
+    /// Its receivers' rights are asked for again before it goes.
+    pub(crate) fn guarded(mut self) -> Self {
+        self.kind = Kind::Guarded;
         self
     }
 
@@ -167,16 +192,16 @@ impl Session {
     }
 
     /// Sends an answer, after whatever was sent before.
-    pub(crate) fn answer(&self, response: &Response) {
+    pub(crate) fn answer(&self, response: &Response, kind: Kind) {
         match serde_json::to_string(response) {
-            Ok(text) => self.put(&self.line(), text),
+            Ok(text) => self.put(&self.line(), text, kind),
             Err(error) => tracing::error!(%error, "an answer cannot be spelt"),
         }
     }
 
     /// Sends text as it is.
     pub(crate) fn text(&self, text: String) {
-        self.put(&self.line(), text);
+        self.put(&self.line(), text, Kind::Owed);
     }
 
     /// Sends an event that everybody of its audience gets: numbered.
@@ -187,18 +212,18 @@ impl Session {
         let mut line = self.line();
         line.events += 1;
         let text = format!(r#"{},"seq":{}}}"#, event.head, line.events);
-        self.put(&line, text);
+        self.put(&line, text, event.kind);
     }
 
     /// Sends an event that is for this client alone.
     pub(crate) fn event_to_it(&self, event: &Event) {
-        self.put(&self.line(), event.targeted());
+        self.put(&self.line(), event.targeted(), event.kind);
     }
 
-    fn put(&self, line: &Line, text: String) {
+    fn put(&self, line: &Line, text: String, kind: Kind) {
         let waiting = self.waiting_bytes.fetch_add(text.len(), Ordering::Relaxed) + text.len();
         // Whoever has gone is told nothing.
-        let _ = line.out.send(text.into());
+        let _ = line.out.send(Frame { text: text.into(), kind });
         if waiting > usize::try_from(Limits::default().max_buffered_bytes).unwrap_or(usize::MAX) {
             self.close(CLOSE_POLICY, refusal::SLOW);
         }
@@ -414,7 +439,7 @@ mod tests {
         sessions.broadcast(Audience::All, &tick);
         let got = |outgoing: &mut Outgoing| {
             std::iter::from_fn(|| outgoing.try_recv().ok())
-                .map(|text| text.to_string())
+                .map(|frame| frame.text.to_string())
                 .collect::<Vec<_>>()
         };
         let numbered =

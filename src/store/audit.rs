@@ -28,7 +28,7 @@ pub use self::decisions::Decisions;
 pub(super) use self::{
     head::{Head, Seen, peek},
     index::Index,
-    log::{Log, ROTATE_AT, name, underway},
+    log::{Log, ROTATE_AT, last, name, underway},
 };
 use super::{Note, StoreError, io, paths::StateDir};
 use crate::{

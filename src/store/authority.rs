@@ -61,6 +61,7 @@ fn session(store: &FileStore, rights: &Rights) -> Result<bool, StoreError> {
     }
     let Some(id) = &rights.device else { return Ok(matches!(rights.shown, Shown::Secret(_))) };
     match store.device(id)? {
+        Known::Device(_) if store.is_losing(id, Some(rights.role))? => Ok(false),
         Known::Device(device) => of_device(store, rights, &device),
         Known::Removed | Known::Stranger => Ok(false),
     }

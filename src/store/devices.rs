@@ -6,6 +6,7 @@ mod codes;
 mod decide;
 mod desk;
 mod files;
+mod loss;
 mod memory;
 mod nodes;
 mod page;
@@ -99,7 +100,7 @@ pub struct LegacyNode {
 }
 
 /// The store of devices. Every call blocks on disk: from async code, off the runtime, but for [`Self::device`],
-/// [`Self::device_seen`] and [`Self::code_shown`], which touch no more than one `stat` while nothing changed.
+/// [`Self::device_seen`] and [`Self::code_shown`], which touch no more than one `stat` a file while nothing changed.
 pub trait DeviceStore: Send + Sync + std::fmt::Debug {
     /// One device.
     fn device(&self, id: &DeviceId) -> Result<Known, StoreError>;

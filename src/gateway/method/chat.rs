@@ -267,7 +267,7 @@ impl Told<'_> {
     }
 
     fn event(&self, protocol: u32) -> Event {
-        let event = Event::new("chat", &self.payload(protocol));
+        let event = Event::new("chat", &self.payload(protocol)).guarded();
         match self.what {
             What::Delta(..) => event.droppable(),
             What::Failed(_) | What::Final(_) | What::Stopped => event,

@@ -303,9 +303,13 @@ fn is_older(state: &StateDir, count: u64, seq: u64) -> bool {
 
 /// The last line, where it is one behind the line of this number: it may be underway. Takes no lock.
 pub(in crate::store) fn underway(state: &StateDir, count: u64) -> Option<Line> {
+    last(state).filter(|line| line.seq > count)
+}
+
+/// The last line that is whole. Takes no lock.
+pub(in crate::store) fn last(state: &StateDir) -> Option<Line> {
     let path = state.access_log();
-    let last = end_of(&own_file::open(&path).ok()?, &path).ok()?.last?;
-    (last.line.seq > count).then_some(last.line)
+    Some(end_of(&own_file::open(&path).ok()?, &path).ok()?.last?.line)
 }
 
 /// The file's name, and its folder's where that is not the one of grants: two folders have a `paired.json`.

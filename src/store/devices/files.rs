@@ -31,7 +31,7 @@ impl DeviceStore for FileStore {
     fn device(&self, id: &DeviceId) -> Result<Known, StoreError> {
         let paired = self.paired()?.0;
         // A row of a removed device, whoever wrote it back, is worth nothing.
-        if self.removed()?.0.row(id.as_str()).is_some() {
+        if self.removed()?.0.row(id.as_str()).is_some() || self.is_losing(id, None)? {
             return Ok(Known::Removed);
         }
         let device = paired.device(id, |device| self.devices.freshen(device))?;

@@ -8,7 +8,9 @@ use std::{
 
 use openclaw_plugin_sdk::UnixMs;
 
-use super::{codes::Codes, paired::Paired, pending::Pending, shelf::Shelf, table::Table};
+use super::{
+    codes::Codes, loss::LastLoss, paired::Paired, pending::Pending, shelf::Shelf, table::Table,
+};
 use crate::{
     device::{
         identity::DeviceId,
@@ -45,6 +47,7 @@ pub(in crate::store) struct DeviceFiles {
     codes_seen: Mutex<HashMap<SetupId, UnixMs>>,
     retries_written: Mutex<Option<Duration>>,
     live: Mutex<Option<Live>>,
+    pub(super) last_loss: LastLoss,
 }
 
 /// What a device has shown since the last flush.
@@ -88,6 +91,7 @@ impl DeviceFiles {
             codes_seen: Mutex::default(),
             retries_written: Mutex::default(),
             live: Mutex::default(),
+            last_loss: LastLoss::default(),
         }
     }
 

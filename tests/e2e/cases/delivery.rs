@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::OWNED;
+use super::{OWNED, sockets::TOKEN};
 use crate::{
     fake_telegram::private,
     process::{PATIENCE, texts},
+    wire::Wire,
     world::{World, number},
 };
 
@@ -137,6 +138,47 @@ async fn case_133_an_answer_that_waits_never_reaches_a_person_who_was_blocked_me
         assert!(world.next(4712).await.ends_with("and I?"));
         world.stop();
         assert_eq!(world.unread(GUEST), Vec::<String>::new());
+    }
+}
+
+/// Takes access away from who waits, where an owner does so.
+async fn takes_away(world: &World, surface: &str, id: i64) {
+    match surface {
+        "chat" => drop(world.say("owner", &format!("/access block telegram:{id}")).await),
+        "card" => {
+            world.press("owner", "Block").await;
+        }
+        _ => {
+            let mut wire = Wire::open(world.gateway.as_ref().unwrap().port).await;
+            let scopes = ["operator.admin", "operator.pairing"];
+            let params = Wire::params("operator", &scopes, json!({ "token": TOKEN }));
+            wire.connect(params).await.unwrap();
+            let listed = wire.call("channels.pairing.list", json!({})).await.unwrap();
+            let request = &listed["requests"][0]["requestId"];
+            let which =
+                json!({ "channel": "telegram", "accountId": "default", "requestId": request });
+            wire.call("channels.pairing.dismiss", which).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_133_what_waits_reaches_nobody_from_whom_chat_card_or_rpc_took_access_meanwhile() {
+    for surface in ["chat", "card", "rpc"] {
+        let config = format!("[gateway.auth]\ntoken = \"{TOKEN}\"\n{}", with_guest());
+        let mut world = World::start(&config).await;
+        // An answer of a guest, or a stranger's code.
+        let id = if surface == "chat" { GUEST } else { number("ann") };
+        world.telegram.with(|state| state.busy = Some((id, 1)));
+        says(&world, id, "a question").await;
+        tried(&world, id, 1).await;
+        takes_away(&world, surface, id).await;
+        world.home.logs("no longer admitted: not answered").await;
+        world.telegram.with(|state| state.busy = None);
+        says(&world, 4712, "and I?").await;
+        assert!(world.next(4712).await.ends_with("and I?"));
+        world.stop();
+        assert_eq!(world.unread(id), Vec::<String>::new(), "{surface}");
     }
 }
 

@@ -101,6 +101,9 @@ fn send(state: &mut State, method: &str, parameters: &Value) -> Result<Value, Re
         None => {}
     }
     let chat = chat(state, parameters)?;
+    if let Some((_, wait)) = state.busy.filter(|(busy, _)| chat["id"] == *busy) {
+        return Err(slow_down(wait));
+    }
     let (text, limit) = if method == "sendphoto" { ("caption", 1024) } else { ("text", 4096) };
     let text = readable(state, parameters, text, limit)?;
     let image: Option<Vec<u8>> = (method == "sendphoto")

@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) broken: bool,
     /// The next message is answered with the wish to wait so many seconds.
     pub(crate) slow_down: Option<u64>,
+    /// This chat is asked to wait so many seconds, whatever is sent there.
+    pub(crate) busy: Option<(i64, u64)>,
     /// The network is cut: whatever is done with a message gets half an answer, and is not done.
     pub(crate) cut: bool,
     /// After so many more messages each is answered with the wish to wait so many seconds.
@@ -112,6 +114,10 @@ impl Shown {
             json!({ "message_id": id, "from": super::bot(), "chat": self.chat, "date": now() });
         let text = if self.image.is_some() { "caption" } else { "text" };
         message[text] = self.text.clone().into();
+        if let Some(topic) = self.topic {
+            (message["message_thread_id"], message["is_topic_message"]) =
+                (topic.into(), true.into());
+        }
         if self.keyboard.as_array().is_some_and(|rows| !rows.is_empty()) {
             message["reply_markup"] = json!({ "inline_keyboard": self.keyboard });
         }

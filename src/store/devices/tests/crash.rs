@@ -1,6 +1,11 @@
 //! A change that is cut off after each of its writes: either nothing of it holds, or all.
 
 use super::*;
+use crate::{
+    access::authority::{Grounds, SecretMark},
+    device::handshake::SecretKind,
+    store::Store,
+};
 
 type Snapshot = BTreeMap<PathBuf, Vec<u8>>;
 
@@ -188,6 +193,33 @@ fn case_041_each_prefix_of_the_writes_is_nothing_or_all() {
         }
         // The head did not reach the disk.
         done.check(&done.cut(whole, |_| true), true, 0);
+    }
+}
+
+#[test]
+fn case_133_what_a_line_takes_from_a_device_is_gone_before_its_files_say_so() {
+    for (deed, number) in [("remove", 3), ("revoke", 1), ("rotate", 1)] {
+        let done = Done::new(deed);
+        let by = Authority::Session(Rights {
+            scopes: Scopes::NONE,
+            shown: Shown::Secret(SecretMark::new(SecretKind::Token, None)),
+            ..rights(number, &[])
+        });
+        let holds = |bytes: usize, renames: usize| {
+            let dir = done.cut(bytes, |at| at < renames);
+            let store = open(dir.path());
+            let secret = Some(SecretMark::new(SecretKind::Token, None));
+            store.rely_on(Grounds { secret, ..Grounds::default() });
+            let known = store.device(&key(number).id()).unwrap();
+            (store.holds(&by).unwrap(), matches!(known, Known::Device(_)))
+        };
+        let (whole, files) = (done.appended().len(), done.staged().len());
+        assert_eq!(holds(whole - 1, 0), (true, true), "{deed}");
+        for renames in 0..files {
+            assert_eq!(holds(whole, renames), (false, deed != "remove"), "{deed} {renames}");
+        }
+        // A device's new token counts as soon as its files are there.
+        assert_eq!(holds(whole, files), (deed == "rotate", deed != "remove"), "{deed}");
     }
 }
 
