@@ -7,7 +7,7 @@ use crate::{
         AccountKey, Contact, Ground, Lists, Verdict, group::GroupPolicy, judge, records::Standing,
     },
     config::Config,
-    store::{Store, StoreError, paths::StateDir},
+    store::{Store, StoreError, moved::Moved, paths::StateDir},
     world,
 };
 
@@ -93,7 +93,7 @@ pub fn explain(
 /// Explains who is heard in a group, or whether this sender is: only the configuration and blocks decide there.
 pub fn explain_group(
     store: &dyn Store,
-    config: &Config,
+    (config, state): (&Config, &StateDir),
     (key, chat, sender): (&AccountKey, &ChatId, Option<&SenderId>),
     now: UnixMs,
 ) -> Result<Explanation, StoreError> {
@@ -106,7 +106,7 @@ pub fn explain_group(
         let rule = "no account of that name is configured".to_owned();
         return Ok(Explanation { who, verdict: "ignored", rule, place: None, policy: "none" });
     };
-    let groups = &account.groups;
+    let (groups, chat) = Moved::of(state, key)?.judged(&account.groups, chat);
     let policy = groups.policy.word();
     let said = |verdict, rule: &str, key: &str| {
         let place = Some(format!("{table}: {key}")).filter(|_| !key.is_empty());
@@ -118,7 +118,7 @@ pub fn explain_group(
     if groups.policy == GroupPolicy::Disabled {
         return Ok(said("ignored", "nobody is heard in groups", "group_policy"));
     }
-    if groups.groups.as_ref().is_some_and(|listed| !listed.contains(chat)) {
+    if groups.groups.as_ref().is_some_and(|listed| !listed.contains(&chat)) {
         return Ok(said("ignored", "this group is not listed", "groups"));
     }
     let open = groups.policy == GroupPolicy::Open;

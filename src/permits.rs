@@ -15,6 +15,7 @@ use crate::{
         Store, StoreError,
         access::{Blocked, Ends},
         audit::Line,
+        moved::Moved,
         paths::StateDir,
     },
 };
@@ -92,13 +93,15 @@ pub fn explained(
         Err(why) => return Ok(Err(why)),
     };
     let chat = ChatId::new(id.trim());
-    let listed = |key: &AccountKey| {
-        let groups = config.account(key).and_then(|account| account.groups.groups.as_ref());
-        groups.is_some_and(|groups| groups.contains(&chat))
-    };
+    let mut is_listed = false;
+    for key in &keys {
+        let Some(account) = config.account(key) else { continue };
+        let (rules, chat) = Moved::of(state, key)?.judged(&account.groups, &chat);
+        is_listed |= rules.groups.is_some_and(|groups| groups.contains(&chat));
+    }
     let who = match (sender(channel, id), in_it) {
         (_, Some(in_it)) => sender(channel, in_it).map(|sender| (true, Some(sender))),
-        (Ok(_), None) if keys.iter().any(listed) => Ok((true, None)),
+        (Ok(_), None) if is_listed => Ok((true, None)),
         (Ok(sender), None) => Ok((false, Some(sender))),
         (Err(_), None) if could_be_a_group(id) => Ok((true, None)),
         (Err(why), None) => Err(why),
@@ -114,7 +117,9 @@ pub fn explained(
                 let contact = Contact { key, sender: sender.clone() };
                 explain(store, Asked { config, state, contact: &contact }, now)?
             }
-            (sender, _) => explain_group(store, config, (&key, &chat, sender.as_ref()), now)?,
+            (sender, _) => {
+                explain_group(store, (config, state), (&key, &chat, sender.as_ref()), now)?
+            }
         });
     }
     Ok(Ok(found))

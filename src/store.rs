@@ -17,6 +17,7 @@ mod file;
 pub mod files;
 mod keys;
 mod lock;
+pub mod moved;
 mod originals;
 mod own;
 mod owners;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::{AccountKey, Lists, Verdict, group::GroupMessage, judge, records::Standing},
     config::Config,
-    store::{Store, StoreError, private},
+    store::{Store, StoreError, moved::Moved, paths::StateDir, private},
 };
 
 /// So many are kept.
@@ -105,7 +105,7 @@ pub fn read(path: &Path) -> Result<Vec<Seen>, StoreError> {
 /// What a configuration says to such a message now, with the store as it is.
 pub fn judged(
     store: &dyn Store,
-    config: &Config,
+    (config, state): (&Config, &StateDir),
     seen: &Seen,
     now: UnixMs,
 ) -> Result<Judged, StoreError> {
@@ -121,14 +121,15 @@ pub fn judged(
         || account.plugin.abilities.console;
     let standing = store.standing(&key, &sender, now)?;
     if let Some(group) = &seen.group {
-        let chat = ChatId::new(group);
+        let moved = Moved::of(state, &key)?;
+        let (rules, chat) = moved.judged(&account.groups, &ChatId::new(group));
         let message = GroupMessage {
             chat: &chat,
             thread: None,
             sender: &sender,
             mentions_us: seen.mentioned,
         };
-        let heard = account.groups.admit(message) && (owner || standing != Standing::Blocked);
+        let heard = rules.admit(message) && (owner || standing != Standing::Blocked);
         return Ok(if heard { Judged::Admitted } else { Judged::Ignored });
     }
     let approved = store.approved(&key)?;

@@ -409,7 +409,6 @@ const SYNCS: &[&str] = &[
     "src/gateway/held.rs",
     "src/gateway/journal.rs",
     "src/gateway/method/voicewake.rs",
-    "src/gateway/moved.rs",
     "src/gateway/setup_book.rs",
 ];
 

@@ -26,15 +26,16 @@ use super::{
     gate::Past,
     inbound,
     journal::{EventKey, Journal},
-    moved::Moved,
     pages::Pages,
     patience::{Next, Patience},
     reload,
+    setup_book::OwnersChat,
     status::{State, StatusCell},
 };
 use crate::{
     access::{group::GroupPolicy, is_direct, pairing::RequestId},
     config::Account,
+    store::moved::Moved,
 };
 
 /// Deliveries that may wait for the gate.
@@ -275,6 +276,13 @@ impl Running {
         if chats.len() < 10_000 || chats.contains_key(sender) {
             chats.insert(sender.clone(), conversation.clone());
         }
+    }
+
+    /// Where an owner last wrote in this chat of theirs, since the start.
+    pub(crate) fn last_place(&self, chat: &OwnersChat) -> Option<Conversation> {
+        let owner = SenderId::new(&chat.owner).ok()?;
+        let chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
+        chats.get(&owner).filter(|place| place.id == chat.conversation().id).cloned()
     }
 
     /// Where a person is written to: where he last wrote, else the chat that bears his id.

@@ -2,11 +2,11 @@
 
 use openclaw_plugin_sdk::{AccountId, Channel, Responder, Settings};
 
-use super::{RunError, account::Running, journal::Journal, moved::Moved};
+use super::{RunError, account::Running, journal::Journal};
 use crate::{
     config::{Account, Config},
     registry,
-    store::{Store, paths::StateDir},
+    store::{Store, moved::Moved, paths::StateDir},
     world,
 };
 
@@ -27,7 +27,7 @@ pub(super) fn account(
             }
         }
     }
-    let moved = Moved::open(path.with_extension("groups.json"))?;
+    let moved = Moved::of(state, &account.key)?;
     Ok(Running::new(account.clone(), channel, (journal, moved)))
 }
 

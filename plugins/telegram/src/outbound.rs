@@ -1,8 +1,8 @@
 //! From messages to Telegram's requests. Nothing is cut: what is too long does not go.
 
 use openclaw_plugin_sdk::{
-    Body, Button, ChannelError, ChatId as Place, EventId, Image, InboundRef, OutboundMessage,
-    SentRef, Span, Text, ThreadId as Thread,
+    Body, Button, ChannelError, ChatId as Place, EventId, GroupMoved, Image, InboundRef,
+    OutboundMessage, SentRef, Span, Text, ThreadId as Thread,
 };
 use serde::de::IgnoredAny;
 use teloxide::{
@@ -54,8 +54,8 @@ impl Telegram {
             self.hush(&api, press).await;
         }
         match &message.replaces {
-            Some(old) => replace(&api, draft, old).await,
-            None => send(&api, draft).await,
+            Some(old) => self.replace(&api, draft, old).await,
+            None => self.send(&api, draft).await,
         }
     }
 
@@ -76,6 +76,68 @@ impl Telegram {
                 Err(error)
             }
         }
+    }
+
+    async fn send(&self, api: &Api, mut draft: Draft<'_>) -> Result<SentRef, ChannelError> {
+        let mut sent = send_once(api, &draft).await;
+        if let Err(RequestError::MigrateToChatId(new)) = sent {
+            let (from, to) = (Place::new(draft.chat.to_string()), Place::new(new.to_string()));
+            self.moves.add(GroupMoved { from, to });
+            draft.chat = new.into();
+            sent = send_once(api, &draft).await;
+        }
+        if draft.topic.is_some() && sent.as_ref().is_err_and(is_without_topic) {
+            // The topic was deleted meanwhile: its conversation is still there.
+            draft.topic = None;
+            sent = send_once(api, &draft).await;
+        }
+        let sent = sent.map_err(|error| api.refused(&error))?;
+        Ok(SentRef {
+            chat: Place::new(sent.chat.id.to_string()),
+            id: EventId::new(sent.message_id.to_string()),
+        })
+    }
+
+    async fn replace(
+        &self,
+        api: &Api,
+        draft: Draft<'_>,
+        old: &SentRef,
+    ) -> Result<SentRef, ChannelError> {
+        let chat = recipient(&old.chat)?;
+        let id = number(old)?;
+        if draft.image.is_some() {
+            return self.send_instead(api, draft, chat, id).await;
+        }
+        let edited = match edit_as(api, &draft, &chat, id, Some(ParseMode::Html)).await {
+            Err(error) if unparsed(&error) => edit_as(api, &draft, &chat, id, None).await,
+            edited => edited,
+        };
+        let Err(error) = edited else { return Ok(old.clone()) };
+        if let RequestError::MigrateToChatId(_) = error {
+            // What stands in the old group stays as it is.
+            return self.send(api, draft).await;
+        }
+        let said = reason(&error).unwrap_or_default();
+        if said.contains("message is not modified") {
+            return Ok(old.clone());
+        }
+        if said.contains("there is no text in the message to edit") {
+            return self.send_instead(api, draft, chat, id).await;
+        }
+        Err(api.refused(&error))
+    }
+
+    /// A picture cannot become a text: it goes, and the new message comes.
+    async fn send_instead(
+        &self,
+        api: &Api,
+        draft: Draft<'_>,
+        chat: Recipient,
+        id: MessageId,
+    ) -> Result<SentRef, ChannelError> {
+        delete(api, chat, id).await?;
+        self.send(api, draft).await
     }
 }
 
@@ -127,25 +189,6 @@ impl<'a> Draft<'a> {
     }
 }
 
-async fn send(api: &Api, mut draft: Draft<'_>) -> Result<SentRef, ChannelError> {
-    let mut sent = send_once(api, &draft).await;
-    if let Err(RequestError::MigrateToChatId(new)) = sent {
-        tracing::warn!(old = %draft.chat, %new, "a group has a new id: name that in `groups`");
-        draft.chat = new.into();
-        sent = send_once(api, &draft).await;
-    }
-    if draft.topic.is_some() && sent.as_ref().is_err_and(is_without_topic) {
-        // The topic was deleted meanwhile: its conversation is still there.
-        draft.topic = None;
-        sent = send_once(api, &draft).await;
-    }
-    let sent = sent.map_err(|error| api.refused(&error))?;
-    Ok(SentRef {
-        chat: Place::new(sent.chat.id.to_string()),
-        id: EventId::new(sent.message_id.to_string()),
-    })
-}
-
 async fn send_once(api: &Api, draft: &Draft<'_>) -> Result<Sent, RequestError> {
     match send_as(api, draft, Some(ParseMode::Html)).await {
         Err(error) if unparsed(&error) => send_as(api, draft, None).await,
@@ -177,27 +220,6 @@ async fn send_as(
     api.call(request).await
 }
 
-async fn replace(api: &Api, draft: Draft<'_>, old: &SentRef) -> Result<SentRef, ChannelError> {
-    let chat = recipient(&old.chat)?;
-    let id = number(old)?;
-    if draft.image.is_some() {
-        return send_instead(api, draft, chat, id).await;
-    }
-    let edited = match edit_as(api, &draft, &chat, id, Some(ParseMode::Html)).await {
-        Err(error) if unparsed(&error) => edit_as(api, &draft, &chat, id, None).await,
-        edited => edited,
-    };
-    let Err(error) = edited else { return Ok(old.clone()) };
-    let said = reason(&error).unwrap_or_default();
-    if said.contains("message is not modified") {
-        return Ok(old.clone());
-    }
-    if said.contains("there is no text in the message to edit") {
-        return send_instead(api, draft, chat, id).await;
-    }
-    Err(api.refused(&error))
-}
-
 async fn edit_as(
     api: &Api,
     draft: &Draft<'_>,
@@ -211,17 +233,6 @@ async fn edit_as(
     // Also when it is empty: that is what takes the old buttons away.
     request.reply_markup = Some(draft.buttons.clone());
     api.call(request).await
-}
-
-/// A picture cannot become a text: it goes, and the new message comes.
-async fn send_instead(
-    api: &Api,
-    draft: Draft<'_>,
-    chat: Recipient,
-    id: MessageId,
-) -> Result<SentRef, ChannelError> {
-    delete(api, chat, id).await?;
-    send(api, draft).await
 }
 
 /// Also done where it is gone already.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use openclaw_plugin_sdk::{ChannelError, EventId, InboundEvent, Inbox};
+use openclaw_plugin_sdk::{ChannelError, EventId, GroupMoved, InboundEvent, Inbox};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use teloxide::{
@@ -18,7 +18,7 @@ use teloxide::{
     },
     types::{AllowedUpdate, BotCommand, BotCommandScope, CallbackQueryId},
 };
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     api::{Api, POLL, is_hooked, reason},
@@ -49,15 +49,17 @@ pub(crate) struct Telegram {
     /// The first update that is not acknowledged; 0 is all that Telegram keeps.
     offset: AtomicI32,
     pub(crate) presses: Presses,
+    pub(crate) moves: Moves,
 }
 
 impl Telegram {
     pub(crate) fn new(config: Config, commands: Vec<(String, String)>) -> Self {
         let commands: Vec<_> =
             commands.into_iter().filter_map(|(name, summary)| listed(name, &summary)).collect();
-        let (api, offset, presses) = (Mutex::default(), AtomicI32::new(0), Presses::default());
+        let (api, offset) = (Mutex::default(), AtomicI32::new(0));
+        let (presses, moves) = (Presses::default(), Moves::default());
         let listed = AtomicBool::new(commands.is_empty());
-        Self { config, commands, listed, api, offset, presses }
+        Self { config, commands, listed, api, offset, presses, moves }
     }
 
     /// Polls until something goes wrong.
@@ -65,7 +67,7 @@ impl Telegram {
         let api = self.connect().await?;
         let (me, mut told) = tokio::join!(api.call(GetMe::new()), tell_time(&api, inbox));
         let me: Me = me.map_err(|error| api.lost(&error))?;
-        let backlog = self.first(&api).await?;
+        let backlog = self.first(&api, inbox).await?;
         let hears_all = me.can_read_all_group_messages != Some(false);
         inbox.hears_mentions_only((!hears_all).then(|| PRIVACY.to_owned()));
         if let Some(name) = &me.username {
@@ -75,7 +77,7 @@ impl Telegram {
         self.take(backlog, &me, inbox).await?;
         self.list_commands(&api).await;
         loop {
-            let updates = self.poll(&api, POLL).await?;
+            let updates = self.poll(&api, POLL, inbox).await?;
             self.take(updates, &me, inbox).await?;
             if told.elapsed() > TIME {
                 told = tell_time(&api, inbox).await;
@@ -85,12 +87,16 @@ impl Telegram {
 
     /// The first poll does not wait: it shows at once whether another program polls, or a webhook is set, which is
     /// then taken away; what waits stays.
-    async fn first(&self, api: &Api) -> Result<Vec<Map<String, Value>>, ChannelError> {
-        match self.ask(api, Duration::ZERO).await {
+    async fn first(
+        &self,
+        api: &Api,
+        inbox: &Inbox,
+    ) -> Result<Vec<Map<String, Value>>, ChannelError> {
+        match self.ask(api, Duration::ZERO, inbox).await {
             Err(error) if is_hooked(&error) => {
                 let unhooked: Result<IgnoredAny, _> = api.call(DeleteWebhook::new()).await;
                 unhooked.map_err(|error| api.lost(&error))?;
-                self.poll(api, Duration::ZERO).await
+                self.poll(api, Duration::ZERO, inbox).await
             }
             polled => polled.map_err(|error| api.lost(&error)),
         }
@@ -128,14 +134,16 @@ impl Telegram {
         &self,
         api: &Api,
         wait: Duration,
+        inbox: &Inbox,
     ) -> Result<Vec<Map<String, Value>>, ChannelError> {
-        self.ask(api, wait).await.map_err(|error| api.lost(&error))
+        self.ask(api, wait, inbox).await.map_err(|error| api.lost(&error))
     }
 
     async fn ask(
         &self,
         api: &Api,
         wait: Duration,
+        inbox: &Inbox,
     ) -> Result<Vec<Map<String, Value>>, RequestError> {
         let mut request = GetUpdates::new();
         request.offset = Some(self.offset.load(Ordering::Acquire)).filter(|offset| *offset > 0);
@@ -148,6 +156,10 @@ impl Telegram {
             tokio::select! {
                 updates = &mut poll => return updates,
                 press = self.presses.overdue() => self.hush(api, &press).await,
+                moved = self.moves.next() => {
+                    // Undelivered, it is found again with the next message to that group.
+                    drop(inbox.deliver(InboundEvent::Moved(moved)).await);
+                }
             }
         }
     }
@@ -218,6 +230,32 @@ fn number(update: &Map<String, Value>) -> Result<i32, ChannelError> {
     number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| {
         ChannelError::Disconnected("Telegram: sent an update without a number".to_owned())
     })
+}
+
+/// Groups that were found to have moved when something was sent to them.
+pub(crate) struct Moves {
+    found: mpsc::UnboundedSender<GroupMoved>,
+    all: tokio::sync::Mutex<mpsc::UnboundedReceiver<GroupMoved>>,
+}
+
+impl Default for Moves {
+    fn default() -> Self {
+        let (found, all) = mpsc::unbounded_channel();
+        Self { found, all: tokio::sync::Mutex::new(all) }
+    }
+}
+
+impl Moves {
+    pub(crate) fn add(&self, moved: GroupMoved) {
+        drop(self.found.send(moved));
+    }
+
+    async fn next(&self) -> GroupMoved {
+        match self.all.lock().await.recv().await {
+            Some(moved) => moved,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// As Telegram lists it; `None` for a name that it does not take.

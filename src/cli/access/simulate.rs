@@ -12,7 +12,6 @@ use crate::{
         host::Host,
         output::{Column, Output},
     },
-    store::Store,
     verdicts::{self, Seen},
 };
 
@@ -40,11 +39,12 @@ impl Simulate {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let then_config = host.config_at(&self.file)?;
         let store = host.store()?;
-        let seen = verdicts::read(&host.state()?.verdicts())?;
+        let state = host.state()?;
+        let seen = verdicts::read(&state.verdicts())?;
         let now = Host::now();
         let mut changes: BTreeMap<(Subject, &str, &str), usize> = BTreeMap::new();
         for one in &seen {
-            let after = verdicts::judged(&store as &dyn Store, &then_config, one, now)?.word();
+            let after = verdicts::judged(&store, (&then_config, &state), one, now)?.word();
             if one.verdict != after {
                 *changes.entry((subject(one), one.verdict.as_str(), after)).or_default() += 1;
             }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::OWNED;
 use crate::{
-    fake_telegram::{Clock, TOKEN, person, private},
+    fake_telegram::{Clock, GROUP, TOKEN, person, private},
     process::{PATIENCE, texts},
     world::{World, number},
 };
@@ -167,6 +167,42 @@ async fn a_group_that_becomes_a_supergroup_is_still_heard_and_the_owner_knows_th
     world.tell(group(-444, "supergroup"), guest(), said("not listed")).await;
     world.stop();
     assert_eq!(world.chats(), [-222, 1001]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_moved_unseen_is_found_by_an_answer_and_known_to_explain_and_simulate() {
+    let old = GROUP.to_string();
+    let lists = format!("group_policy = \"open\"\ngroups = [\"{old}\"]\nbot_token");
+    let mut world = World::start(&OWNED.replace("bot_token", &lists)).await;
+    world.telegram.with(|state| state.migrated = Some(-222));
+    let bob = number("bob");
+    world.say_in_group("bob", "@gate_test_bot hello").await;
+    assert!(world.next(-222).await.contains("hello"), "the answer follows the group");
+    let told = world.shows("owner", "-222").await;
+    assert!(told.contains(&format!("write -222 instead of {old}")), "{told}");
+    let said = |text: &str| {
+        let text = format!("@gate_test_bot {text}");
+        json!({ "text": text, "entities": [{ "type": "mention", "offset": 0, "length": 14 }] })
+    };
+    let group = json!({ "id": -222, "type": "supergroup", "title": "Family" });
+    world.tell(group, person(bob, "bob"), said("here")).await;
+    assert!(world.next(-222).await.contains("here"));
+    for id in ["-222", &*old] {
+        let (out, _) = texts(&world.home.cli(&["access", "explain", "telegram", id]));
+        assert!(out.contains("admitted when the bot is mentioned"), "{id}: {out}");
+    }
+    let (out, _) = texts(&world.home.cli(&["access", "explain", "telegram", "-333"]));
+    assert!(out.contains("this group is not listed"), "{out}");
+    world.stop();
+    // The verdicts were noted under both ids, and neither line changes one.
+    let config = world.home.read("config.toml");
+    for listed in [&*old, "-222"] {
+        world.home.put("new.toml", &config.replace(&old, listed));
+        let file = world.home.state().join("new.toml");
+        let said = world.home.cli(&["access", "simulate", file.to_str().unwrap()]);
+        let (out, err) = texts(&said);
+        assert!(out.contains("Nothing would change"), "{listed}: {out}{err}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
