@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use openclaw_plugin_sdk::{ChannelError, OutboundMessage, SenderId, SentRef, Text};
+use openclaw_plugin_sdk::{ChannelError, Conversation, OutboundMessage, SenderId, SentRef, Text};
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
@@ -149,12 +149,17 @@ async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool
     gateway.setup.book().over(&one.code);
     // Whoever took it back knows.
     if !told && spent != Spent::Cancelled && is_owners(gateway, &account, &one.chat) {
-        let told = OutboundMessage::new(one.chat.conversation(), sentence(spent, prefix));
+        let told = OutboundMessage::new(place(&account, one), sentence(spent, prefix));
         if let Err(error) = post(gateway, &account, &one.chat, told).await {
             debug!(channel = one.chat.channel(), %error, "an owner is not told of a setup code");
         }
     }
     true
+}
+
+/// The topic in which its owner last wrote, or the chat itself.
+fn place(account: &Running, one: &Standing) -> Conversation {
+    account.last_place(&one.chat).unwrap_or_else(|| one.chat.conversation())
 }
 
 /// Deletes a message, or else overwrites it, or else leaves it; true where the overwriting has told.
@@ -165,7 +170,7 @@ async fn remove(
     text: Text,
 ) -> Result<bool, ChannelError> {
     let abilities = account.config.plugin.abilities;
-    let to = one.chat.conversation();
+    let to = place(account, one);
     if abilities.deletes {
         let removal = OutboundMessage::removal(to.clone(), one.sent.clone());
         match outbound::send(account, removal, || true).await {

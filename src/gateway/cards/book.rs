@@ -257,6 +257,9 @@ pub(crate) struct Chat {
     pub(crate) next: u64,
     #[serde(default)]
     pub(crate) failures: u32,
+    /// The topic in which the owner last wrote.
+    #[serde(default)]
+    pub(crate) thread: Option<String>,
 }
 
 /// A message that is edited in place.
@@ -273,7 +276,16 @@ pub(crate) struct Digest {
 impl Chat {
     fn new(to: &OwnersChat) -> Self {
         let (missed, morning) = (Vec::new(), None);
-        Self { to: to.clone(), spent: 0, digest: None, missed, morning, next: 0, failures: 0 }
+        Self {
+            to: to.clone(),
+            spent: 0,
+            digest: None,
+            missed,
+            morning,
+            next: 0,
+            failures: 0,
+            thread: None,
+        }
     }
 
     pub(crate) fn spent(&self) -> Spent {

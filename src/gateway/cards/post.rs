@@ -7,7 +7,9 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::tz::TimeZone;
-use openclaw_plugin_sdk::{Body, ChannelError, OutboundMessage, SentRef, Text, UnixMs};
+use openclaw_plugin_sdk::{
+    Body, ChannelError, Conversation, OutboundMessage, SentRef, Text, ThreadId, UnixMs,
+};
 use tracing::warn;
 
 use super::{
@@ -83,7 +85,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    fn new(to: &OwnersChat, kind: Kind, here: Here<'_>) -> Self {
+    fn new(book: &mut Book, to: &OwnersChat, kind: Kind, here: Here<'_>) -> Self {
         Self {
             n: 0,
             to: to.clone(),
@@ -96,10 +98,23 @@ impl Job {
             person: None,
             counts: false,
             account: Arc::clone(here.account),
-            message: OutboundMessage::new(to.conversation(), Text::default()),
+            message: OutboundMessage::new(place(book, to, here), Text::default()),
             result: Err(ChannelError::Disconnected("not sent".to_owned())),
         }
     }
+}
+
+/// Where an owner reads: the topic of their chat in which they last wrote, also before a restart.
+fn place(book: &mut Book, to: &OwnersChat, here: Here<'_>) -> Conversation {
+    let known = book.chat(to).thread.map(ThreadId::new);
+    let Some(place) = here.account.last_place(to) else {
+        return to.conversation().in_thread(known);
+    };
+    if place.thread != known {
+        let thread = place.thread.as_ref().map(|thread| thread.as_str().to_owned());
+        book.change_chat(to, |chat| chat.thread = thread);
+    }
+    place
 }
 
 /// Draws what a card is to show, and marks it as on its way. `None` where there is nothing to show.
@@ -119,7 +134,7 @@ pub(super) fn prepare(
         Step::Forget | Step::Held(_) | Step::Leave | Step::Rest | Step::Wait(_) => return None,
     };
     let mut job =
-        Job { n, counts, face: card.face, over: card.face, ..Job::new(&card.to, kind, here) };
+        Job { n, counts, face: card.face, over: card.face, ..Job::new(book, &card.to, kind, here) };
     job.message.body = face::retired(&card);
     match (kind, &card.outcome) {
         (Kind::Retire, _) => {
@@ -224,7 +239,7 @@ pub(super) fn digest(
         None => Digest { key: random()?, ..Digest::default() },
     };
     let prefix = here.account.config.plugin.abilities.command_prefix;
-    let mut job = Job::new(to, Kind::Digest(others), here);
+    let mut job = Job::new(book, to, Kind::Digest(others), here);
     job.message.body = face::digest(others, prefix);
     job.message.key = digest.sent.is_none().then(|| digest.key.clone());
     job.message.replaces = digest.sent.as_deref().map(|id| to.reference(id));
@@ -239,7 +254,7 @@ pub(super) fn morning(book: &mut Book, to: &OwnersChat, here: Here<'_>) -> Optio
     let held = book.cards().iter().filter(|card| card.to == *to && card.held);
     let waiting: Vec<String> = held.map(|card| face::line(&card.facts)).collect();
     let prefix = here.account.config.plugin.abilities.command_prefix;
-    let mut job = Job::new(to, Kind::Morning, here);
+    let mut job = Job::new(book, to, Kind::Morning, here);
     job.message.body = face::morning(&waiting, &chat.missed, prefix);
     job.message.key = Some(key.clone());
     book.change_chat(to, |chat| chat.morning = Some(key));

@@ -5,8 +5,62 @@ use serde_json::{Value, json};
 use super::OWNED;
 use crate::{
     fake_telegram::{group, private},
-    world::World,
+    world::{World, number},
 };
+
+/// Where the bot's messages in the owner's chat stand that show this, the newest last: their topics.
+fn topics(world: &World, text: &str) -> Vec<Option<i64>> {
+    world.telegram.with(|state| {
+        let all = state.messages.iter().filter(|it| it.chat["id"] == 1001 && !it.toast);
+        all.filter(|it| it.text.contains(text)).map(|it| it.topic).collect()
+    })
+}
+
+async fn owner_says(world: &World, text: &str, topic: i64) {
+    let from = json!({ "id": 1001, "is_bot": false, "first_name": "owner" });
+    let content = json!({ "text": text, "message_thread_id": topic, "is_topic_message": true });
+    world.tell(private(1001), from, content).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cards_and_answers_come_in_the_topic_where_the_owner_writes() {
+    let mut world = World::start(OWNED).await;
+    owner_says(&world, "/help", 9).await;
+    world.say("ann", "hello").await;
+    world.shows("owner", &number("ann").to_string()).await;
+    assert_eq!(topics(&world, &number("ann").to_string()), [Some(9)]);
+    world.press("owner", "Approve").await;
+    world.press("owner", "For good").await;
+    world.shows("owner", "✅ Approved").await;
+    assert!(topics(&world, "✅ Approved").iter().all(|topic| *topic == Some(9)));
+    // A restart does not bring the cards elsewhere, and the owner does.
+    world.stop();
+    world.run();
+    world.say("cyd", "hello").await;
+    let cyd = number("cyd").to_string();
+    world.shows("owner", &cyd).await;
+    assert_eq!(topics(&world, &cyd), [Some(9)]);
+    owner_says(&world, "/help", 8).await;
+    world.say("dan", "hello").await;
+    let dan = number("dan").to_string();
+    world.shows("owner", &dan).await;
+    assert_eq!(topics(&world, &dan), [Some(8)]);
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_many_others_wait_is_told_in_the_topic_where_the_owner_writes() {
+    let rate = "[owner.cards]\nburst = 1\nper_minute = 1\n";
+    let mut world = World::start(&format!("{OWNED}{rate}")).await;
+    owner_says(&world, "/help", 9).await;
+    for name in ["ann", "bob"] {
+        world.say(name, "hello").await;
+        world.next(number(name)).await;
+    }
+    world.shows("owner", "other waits").await;
+    assert!(topics(&world, "").iter().all(|topic| *topic == Some(9)));
+    world.stop();
+}
 
 /// Answers with what it was asked.
 const TOPICS: &str = r#"
