@@ -8,11 +8,13 @@ use std::{
 };
 
 use serde::Deserialize;
-use tokio::process::Command;
+use tokio::{io::AsyncReadExt, process::Command};
 
 use crate::device::endpoint::Host;
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What the program says is read so far; that of a large network has some hundred KiB.
+const MOST: u64 = 8 * 1024 * 1024;
 /// Where macOS has it beside `PATH`.
 const BUNDLED: &str = "/Applications/Tailscale.app/Contents/MacOS/Tailscale";
 
@@ -35,16 +37,31 @@ pub async fn host(path: Option<&OsStr>) -> Result<Host, String> {
     let program = find(path).ok_or("`tailscale` is not in `PATH`")?;
     let mut command = Command::new(&program);
     command.args(["status", "--json"]).stdin(Stdio::null()).stderr(Stdio::null());
-    let asked = tokio::time::timeout(PATIENCE, command.kill_on_drop(true).output()).await;
-    let output = match asked {
+    let said = match tokio::time::timeout(PATIENCE, output(&mut command)).await {
         Err(_) => return Err("`tailscale status --json` did not answer within 5 seconds".into()),
         Ok(Err(error)) => return Err(format!("`tailscale` cannot be started: {error}")),
-        Ok(Ok(output)) if !output.status.success() => {
+        Ok(Ok(None)) => {
             return Err("`tailscale status --json` failed; is Tailscale up?".into());
         }
-        Ok(Ok(output)) => output,
+        Ok(Ok(Some(said))) if said.len() as u64 > MOST => {
+            return Err("the answer of `tailscale status --json` does not end".into());
+        }
+        Ok(Ok(Some(said))) => said,
     };
-    read(&output.stdout).ok_or_else(|| "`tailscale status --json` names no host".to_owned())
+    read(&said).ok_or_else(|| "`tailscale status --json` names no host".to_owned())
+}
+
+/// What a program prints, and little more than is read of it; `None` where it fails.
+async fn output(command: &mut Command) -> std::io::Result<Option<Vec<u8>>> {
+    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let mut said = Vec::new();
+    if let Some(pipe) = child.stdout.take() {
+        pipe.take(MOST + 1).read_to_end(&mut said).await?;
+    }
+    if said.len() as u64 > MOST {
+        return Ok(Some(said));
+    }
+    Ok(child.wait().await?.success().then_some(said))
 }
 
 fn find(path: Option<&OsStr>) -> Option<PathBuf> {
@@ -105,6 +122,9 @@ pub(super) mod tests {
         let failing = fake("exit 1");
         let said = host(Some(&host_of(&failing))).await.unwrap_err();
         assert!(said.contains("is Tailscale up?"), "{said}");
+        let endless = fake("exec yes");
+        let said = host(Some(&host_of(&endless))).await.unwrap_err();
+        assert!(said.contains("does not end"), "{said}");
         let empty = tempfile::tempdir().unwrap();
         let said = host(Some(&host_of(&empty))).await.unwrap_err();
         assert!(said.contains("not in `PATH`"), "{said}");

@@ -18,6 +18,7 @@ mod dispatch;
 mod displayed;
 mod displayed_devices;
 mod edges;
+mod endless;
 mod files;
 mod flood;
 mod half_written;

@@ -13,7 +13,8 @@ use std::{
 use history::{History, Turn};
 use openclaw_plugin_sdk::{
     Answer, Prompt, Responder, ResponderError, ResponderPlugin, Secret, Settings, SettingsError,
-    async_trait, http_client,
+    async_trait,
+    http_client::{self, Unread},
     reqwest::{Client, Error, Response, StatusCode, Url, header},
 };
 use serde::Deserialize;
@@ -31,7 +32,7 @@ pub const PLUGIN: ResponderPlugin = ResponderPlugin {
 /// The longest answer that is passed on, in bytes.
 const ANSWER_LIMIT: usize = 64 * 1024;
 /// The most that is read for one answer, in bytes; a model may think long before it writes.
-const BODY_LIMIT: usize = 8 * 1024 * 1024;
+const BODY_LIMIT: usize = http_client::ANSWER_LIMIT;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,16 +157,13 @@ impl OpenAi {
 
     async fn whole(
         &self,
-        mut response: Response,
+        response: Response,
         told: &mut Told<'_>,
     ) -> Result<Heard, ResponderError> {
-        let mut body = Vec::new();
-        while let Some(bytes) = response.chunk().await.map_err(|error| self.cut_off(&error))? {
-            body.extend_from_slice(&bytes);
-            if body.len() > BODY_LIMIT {
-                return Err(failed("the answer does not end"));
-            }
-        }
+        let body = http_client::body(response).await.map_err(|unread| match unread {
+            Unread::Broken(error) => self.cut_off(&error),
+            Unread::Endless => failed("the answer does not end"),
+        })?;
         match told.piece(&body).await? {
             Some(heard) => Ok(heard),
             None => Err(failed("answered without text")),
@@ -194,15 +192,9 @@ impl OpenAi {
     }
 
     /// What a refusal says: its status, its code, and the key to look at. Never its words.
-    async fn refused(&self, mut response: Response) -> ResponderError {
+    async fn refused(&self, response: Response) -> ResponderError {
         let status = response.status();
-        let mut body = Vec::new();
-        while let Ok(Some(bytes)) = response.chunk().await {
-            body.extend_from_slice(&bytes);
-            if body.len() > 64 * 1024 {
-                break;
-            }
-        }
+        let body = http_client::body(response).await.unwrap_or_default();
         let code = match wire::read(&body) {
             Piece::Error(Some(code)) => format!(" ({code})"),
             _ => String::new(),

@@ -111,6 +111,9 @@ impl Api {
         if let RequestError::Network(error) = error {
             return http_client::disconnected("Telegram", error);
         }
+        if let RequestError::Io(error) = error {
+            return ChannelError::Disconnected(format!("Telegram: {error}"));
+        }
         let Some(reason) = reason(error) else {
             return ChannelError::Disconnected(
                 "Telegram: answered something unreadable".to_owned(),
