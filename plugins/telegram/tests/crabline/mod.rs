@@ -1,86 +1,39 @@
-//! The emulator `@openclaw/crabline` as a process. Others wrote it: what the fake beside it gets
-//! wrong, this one may show.
+//! The Telegram of the emulator `@openclaw/crabline`.
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::expect_used, reason = "a failed set-up fails the test")]
 
-use std::{path::PathBuf, process::Stdio};
+#[path = "../../../sdk/tests/others/crabline.rs"]
+mod emulator;
 
+use std::ops::Deref;
+
+use emulator::Emulator;
 use openclaw_plugin_sdk::{
     Button, ChatId, async_trait,
-    contract::{Event, FakePlatform, Happened, LIMIT, Mention, Person, Seen},
-    http_client, reqwest, toml,
+    contract::{Event, FakePlatform, Happened, Mention, Person, Seen},
+    reqwest, toml,
 };
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-};
 
 /// A person who is not Ann, and Ann.
 pub(crate) const PEOPLE: [i64; 2] = [4_711_002, 4_711_001];
 /// A group.
 pub(crate) const GROUP: i64 = -1_001_234_567_890;
 
-/// A running emulator; dropped, it is killed.
-pub(crate) struct Crabline {
-    manifest: Value,
-    recorder: PathBuf,
-    client: reqwest::Client,
-    _folder: tempfile::TempDir,
-    _process: Child,
+/// The emulator's Telegram.
+pub(crate) struct Crabline(Emulator);
+
+impl Deref for Crabline {
+    type Target = Emulator;
+
+    fn deref(&self) -> &Emulator {
+        &self.0
+    }
 }
 
 impl Crabline {
-    /// Starts it from the folder that `OPENCLAW_CRABLINE` names, where npm has installed it and its Node.
     pub(crate) async fn start() -> Self {
-        let installed = std::env::var("OPENCLAW_CRABLINE")
-            .expect("OPENCLAW_CRABLINE names the folder it is installed in");
-        let modules = PathBuf::from(installed).join("node_modules");
-        let folder = tempfile::tempdir().expect("a folder");
-        let recorder = folder.path().join("recorded.jsonl");
-        let mut process = Command::new(modules.join("node/bin/node"))
-            .arg(modules.join(".bin/crabline"))
-            .args([
-                "--json",
-                "serve",
-                "telegram",
-                "--port",
-                "0",
-                "--bot-username",
-                "gate_test_bot",
-                "--recorder",
-            ])
-            .arg(&recorder)
-            .env("CRABLINE_ADMIN_TOKEN", "admin")
-            .current_dir(folder.path())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the emulator starts");
-        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
-        let mut text = String::new();
-        let manifest = loop {
-            text +=
-                &lines.next_line().await.expect("its output").expect("it says where it answers");
-            if let Ok(manifest) = serde_json::from_str(&text) {
-                break manifest;
-            }
-        };
-        Self {
-            manifest,
-            recorder,
-            client: http_client::local_client(LIMIT).expect("a client"),
-            _folder: folder,
-            _process: process,
-        }
-    }
-
-    /// Lets somebody write; the body is the emulator's own.
-    pub(crate) async fn inject(&self, body: Value) {
-        let url = self.text(&["endpoints", "adminInboundUrl"]);
-        let request = self.client.post(url).header("X-Crabline-Admin-Token", "admin").json(&body);
-        let answer: Value = request.send().await.expect("it answers").json().await.expect("JSON");
-        assert_eq!(answer["ok"], true, "{answer}");
+        Self(Emulator::start(&["telegram", "--bot-username", "gate_test_bot"]).await)
     }
 
     /// Calls a method of the Bot API, as another program with our token would.
@@ -104,19 +57,11 @@ impl Crabline {
 
     /// The accepted calls of these methods, in order: method in lower case, and body.
     pub(crate) fn accepted(&self, methods: &[&str]) -> Vec<(String, Value)> {
-        let recorded = std::fs::read_to_string(&self.recorder).unwrap_or_default();
-        let call = |line: &str| {
-            let event: Value = serde_json::from_str(line).ok()?;
-            let method = event["path"].as_str()?.rsplit('/').next()?.to_ascii_lowercase();
-            (event["accepted"] == true && methods.contains(&method.as_str()))
-                .then(|| (method, event["body"].clone()))
+        let named = |(_, path, body): (String, String, Value)| {
+            let method = path.rsplit('/').next()?.to_ascii_lowercase();
+            methods.contains(&method.as_str()).then_some((method, body))
         };
-        recorded.lines().filter_map(call).collect()
-    }
-
-    fn text(&self, path: &[&str]) -> String {
-        let value = path.iter().fold(&self.manifest, |value, key| &value[*key]);
-        value.as_str().expect("a text").to_owned()
+        self.0.accepted().into_iter().filter_map(named).collect()
     }
 }
 
