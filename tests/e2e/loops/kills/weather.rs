@@ -48,6 +48,8 @@ impl Bed {
         telegram.until("it is taken", |state| state.updates.is_empty()).await;
         let blocked = self.world.home.cli(&["access", "block", &format!("telegram:{id}")]);
         assert!(blocked.status.success(), "{:?}", texts(&blocked));
+        // A call that had left before the block arrives meanwhile, and is refused.
+        tokio::time::sleep(Duration::from_millis(300)).await;
         let before = telegram.with(|state| state.messages.len());
         self.blocked.push((id, before));
         self.calm();
