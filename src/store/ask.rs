@@ -80,11 +80,6 @@ impl Knocks {
     pub(super) fn changes(&self) -> usize {
         self.changes.load(std::sync::atomic::Ordering::Relaxed)
     }
-
-    fn put_back(&self, those: &[Arc<Waiting>]) {
-        let mut waiting = locked(&self.waiting);
-        those.iter().rev().for_each(|one| waiting.push_front(Arc::clone(one)));
-    }
 }
 
 /// Opens a request, or lets the open one stand, on the disk.
@@ -121,7 +116,6 @@ fn write(store: &FileStore, now: UnixMs) {
     };
     match asked(&those) {
         Ok(answers) => {
-            store.knocks.put_back(&those[answers.len()..]);
             for (one, answer) in those.iter().zip(answers) {
                 *locked(&one.answer) = Some(Ok(answer));
             }
@@ -137,8 +131,7 @@ fn write(store: &FileStore, now: UnixMs) {
     }
 }
 
-/// One change for several knocks on one channel. One that takes somebody's place ends it, for its line must be the
-/// last: those behind it have no answer yet.
+/// One change for several knocks on one channel.
 fn together(
     store: &FileStore,
     knocks: &[(&Knock, Places)],
@@ -157,6 +150,7 @@ fn together(
     let mut requests = Requests::parse(found.as_ref(), channel, store.parse)?;
     let mut all = pairing::waiting(&requests, &pairing::denials(denied.as_ref())?);
     store.ages.prune(&mut all);
+    let before = all.requests.clone();
     let (mut answers, mut lines, mut touched) = (Vec::new(), Vec::new(), false);
     for (knock, places) in knocks {
         if let Some(known) = known(store, knock, now)? {
@@ -166,36 +160,63 @@ fn together(
         let spent = access::spend_link(&mut change, knock.claims.as_deref())?;
         let without = Knock { claims: None, ..Knock::clone(knock) };
         let knock = if spent { knock } else { &without };
-        let is_theirs = |old: &&PairingRequest| old.key == knock.key && old.sender == knock.sender;
-        let before: Vec<_> = all.requests.iter().filter(is_theirs).cloned().collect();
         let draw = || world::random().map(PairingCode::from_random);
         let asked = all.ask(knock, (now, &world::iso(now)), *places, draw);
         let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
         let opened = opening(&asked, spent, now);
-        let evicts = opened.len() > 1;
-        if spent || !opened.is_empty() || is_touched(&asked) {
-            touched = true;
-            // The message is there before the request that says so is seen by anybody.
-            pairing::keep_first(&store.state, knock, &asked, &before)?;
-        }
+        touched |= spent || !opened.is_empty() || is_touched(&asked);
         // A request that has no line is there all the same, and so is the decision about it, with its own.
         if spent || store.strangers.may_write(opened.len()) {
             lines.extend(opened);
         }
         answers.push(asked);
-        if evicts {
-            break;
-        }
     }
     if touched {
+        // The message is there before the request that says so is seen by anybody.
+        keep_first(store, knocks.iter().zip(&answers), (&before, &all.requests))?;
         requests.follow(&all.requests, now);
         change.stage(&path, found.as_ref(), &requests.render(&path)?)?;
-        change.commit(lines)?;
+        commit(change, lines)?;
     }
     for asked in &answers {
         begins(store, asked);
     }
     Ok(answers)
+}
+
+/// The last line is carried out again after a crash. Where others took somebody's place too, it names the file that all
+/// of them have made.
+fn commit(change: Change<'_>, mut lines: Vec<Line>) -> Result<(), StoreError> {
+    let last = lines.pop();
+    match last {
+        Some(last) if lines.iter().any(|line| line.action == action::EVICT) => {
+            change.commit_files(lines, last)
+        }
+        last => {
+            lines.extend(last);
+            change.commit(lines)
+        }
+    }
+}
+
+/// Keeps the first messages of those who still wait, each once.
+fn keep_first<'a>(
+    store: &FileStore,
+    told: impl Iterator<Item = (&'a (&'a Knock, Places), &'a Asked)>,
+    (before, waiting): (&[PairingRequest], &[PairingRequest]),
+) -> Result<(), StoreError> {
+    let mut kept = Vec::new();
+    for ((knock, _), asked) in told {
+        let (Asked::Opened { request, .. } | Asked::Waiting { request, .. }) = asked else {
+            continue;
+        };
+        let waits = waiting.iter().any(|waits| waits.id == request.id);
+        if waits && request.held.is_some() && !kept.contains(&&request.id) {
+            kept.push(&request.id);
+            pairing::keep_first(&store.state, knock, asked, before)?;
+        }
+    }
+    Ok(())
 }
 
 /// The hour of a new request begins, by the clock that nobody can set.

@@ -228,17 +228,22 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Commits one line that is finished by its files: it names what was written aside, and a redo renames what
+    /// Commits lines of which the last is finished by its files: it names what was written aside, and a redo renames what
     /// is left of that. So it need not tell of tokens, which only their digests in those files know, and no
     /// order of renames that a loss of power leaves is a half.
-    pub(super) fn commit_files(self, mut line: Line) -> Result<(), StoreError> {
+    pub(super) fn commit_files(
+        self,
+        mut before: Vec<Line>,
+        mut line: Line,
+    ) -> Result<(), StoreError> {
         let root = self.store.state.path();
         let name = |aside: &Aside| aside.temp().strip_prefix(root).map(Path::to_owned).ok();
         let names = self.asides.iter().filter_map(name);
         line.staged = names.map(|name| name.to_string_lossy().into_owned()).collect();
         // Their names must be there before the line is.
         sync_dirs(self.asides.iter().map(Aside::target))?;
-        self.commit(vec![line])
+        before.push(line);
+        self.commit(before)
     }
 
     /// Commits: the lines, then everything that was written aside, then the head.

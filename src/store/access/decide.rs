@@ -69,7 +69,7 @@ impl<'a> Desk<'a> {
             // The line says all that there is to do.
             return self.change.commit(vec![line]);
         }
-        self.change.commit_files(line)
+        self.change.commit_files(Vec::new(), line)
     }
 
     /// The records are not what they were.

@@ -62,7 +62,7 @@ pub(super) struct Sealed {
 fn is_of_strangers(line: &Line) -> bool {
     let known = action::ALL.contains(&line.action.as_str());
     let knock = [action::REQUEST, action::EVICT].contains(&line.action.as_str());
-    line.staged.is_empty() && line.made.is_empty() && (knock || !known)
+    line.made.is_empty() && (knock || (!known && line.staged.is_empty()))
 }
 
 /// True where a log is sealed.

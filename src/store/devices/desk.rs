@@ -226,7 +226,7 @@ impl<'a> Desk<'a> {
 
     /// Done, with a line in the access log.
     pub(super) fn commit(self, line: Line) -> Result<(), StoreError> {
-        self.change.commit_files(line)
+        self.change.commit_files(Vec::new(), line)
     }
 
     /// Done, and worth no line.

@@ -52,6 +52,32 @@ fn no_more_wait_than_there_are_places_and_each_line_of_one_who_made_room_is_carr
     let count = |action: &str| bed.actions().iter().filter(|one| *one == action).count();
     assert_eq!((count("request"), count("evict"), bed.waiting().len()), (12, 9, 3));
     assert!(bed.store.verify(NOW).unwrap().is_whole());
+    let changes = bed.store.knocks.changes();
+    assert!(changes <= 3, "{changes}");
+}
+
+#[test]
+fn all_who_took_a_place_have_taken_it_after_a_crash() {
+    let bed = Bed::new();
+    let makes_room = Places { max_pending: 2, when_full: WhenFull::EvictOldest };
+    bed.opened("default", "1000");
+    bed.opened("default", "1001");
+    let pairing = bed.text("telegram-pairing.json");
+    let head = std::fs::read(bed.dir.path().join("audit/head")).unwrap();
+    all_at_once(&bed, makes_room, 12);
+    let lines = bed.lines();
+    let last = lines.last().unwrap();
+    assert_eq!(last.staged.len(), 1, "{last:?}");
+    // Killed between the lines and the rename.
+    let made = bed.text("telegram-pairing.json");
+    bed.write(last.staged[0].strip_prefix("credentials/").unwrap(), made);
+    bed.write("telegram-pairing.json", pairing);
+    let store = open(bed.dir.path());
+    let before = bed.waiting();
+    write(&bed.dir.path().join("audit/head"), &head);
+    assert_eq!(before, ["1000", "1001"]);
+    store.start(NOW).unwrap();
+    assert!(bed.waiting().iter().all(|waits| waits.len() < 3), "{:?}", bed.waiting());
 }
 
 #[test]
