@@ -1,4 +1,4 @@
-//! One event at a time: seen before? through the gate, its consequences made durable, then acknowledged.
+//! What arrives: seen before? through the gate, its consequences made durable, then acknowledged.
 
 use std::{
     collections::HashSet,
