@@ -218,11 +218,11 @@ mod tests {
         let device = DeviceKey::from_raw([7; 32]).id();
         let words = Some(words(&device, &TokenDigest::of("t")));
         let told = Told::Waiting { device: &device, request: Some("r-1"), words };
-        expect![[r#"
+        expect![[r"
             Waiting for the gateway's owner to approve this machine (4bb06f8e4e3a).
             Words:   plate picture scene
                      Approve only if the owner sees the same three words.
-            Approve: openclaw devices approve r-1, or /pair approve in the chat"#]]
+            Approve: openclaw devices approve r-1, or /pair approve in the chat"]]
         .assert_eq(&lines(&told).join("\n"));
     }
 
