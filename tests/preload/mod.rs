@@ -63,7 +63,8 @@ impl Remote {
     /// From its next call on these rules count, and no others.
     pub(crate) fn tell(&self, rules: &[Rule]) {
         let (new, rule) = (self.folder.path().join("new"), self.folder.path().join("rules"));
-        std::fs::write(&new, spell(rules)).unwrap();
+        let mut file = std::fs::File::create(&new).unwrap();
+        std::io::Write::write_all(&mut file, spell(rules).as_bytes()).unwrap();
         std::fs::rename(new, rule).unwrap();
     }
 

@@ -94,7 +94,7 @@ fn case_135_strangers_who_push_each_other_out_have_no_more_than_their_share_of_t
     let waiting = bed.store.waiting("telegram", NOW).unwrap().remove(0);
     bed.decide(&waiting, Decision::Deny).unwrap();
     (0..2).for_each(|n| {
-        drop(opened(bed.store.ask(&knock("work", &n.to_string()), MANY, NOW).unwrap()))
+        drop(opened(bed.store.ask(&knock("work", &n.to_string()), MANY, NOW).unwrap()));
     });
     assert_eq!(bed.lines().len(), strangers + 1, "one line was left of the share");
     assert_eq!(bed.waiting().len(), 2, "who has no line waits all the same");

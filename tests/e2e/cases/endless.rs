@@ -94,16 +94,16 @@ async fn serve(mut stream: TcpStream, flow: Flow) -> std::io::Result<()> {
             return copy_bidirectional(&mut stream, &mut there).await.map(drop);
         }
         Flow::Endless(kind) => {
-            stream.read(&mut [0; 16 * 1024]).await?;
+            let _asked = stream.read(&mut [0; 16 * 1024]).await?;
             let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n\r\n");
             stream.write_all(head.as_bytes()).await?;
             loop {
-                stream.write_all(&[b' '; 64 * 1024]).await?;
+                stream.write_all(&[b' '; 16 * 1024]).await?;
             }
         }
         Flow::Says(body) => body.to_string(),
     };
-    stream.read(&mut [0; 16 * 1024]).await?;
+    let _asked = stream.read(&mut [0; 16 * 1024]).await?;
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
     let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
     stream.write_all(answer.as_bytes()).await

@@ -194,11 +194,13 @@ fn fill_log(home: &Home) {
     while text.len() < 8 * 1024 * 1024 {
         let last = text.lines().last().unwrap();
         let hash = ring::digest::digest(&ring::digest::SHA256, last.as_bytes());
-        let prev: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let prev: String =
+            hash.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let mut line: serde_json::Value = serde_json::from_str(last).unwrap();
         let seq = line["seq"].as_u64().unwrap() + 1;
         line = json!({ "seq": seq, "at": line["at"], "action": "refused", "surface": "chat", "actor": "x".repeat(50_000), "prev": prev });
-        text += &format!("{line}\n");
+        text += &line.to_string();
+        text.push('\n');
     }
     write(&path, &text);
 }
