@@ -54,13 +54,10 @@ mod unnamed;
 mod watch;
 mod words;
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     sync::{RwLock, watch as watch_channel},
     time::Instant,
@@ -129,7 +126,7 @@ pub(crate) struct Gateway {
     nodes: Nodes,
     wake_words: voicewake::Spelt,
     accounts: Accounts,
-    responder: std::sync::RwLock<Arc<dyn Responder>>,
+    responder: parking_lot::RwLock<Arc<dyn Responder>>,
     turns: Turns,
     /// Changes when somebody may have lost or got access: what is under way is judged again.
     access_changes: watch_channel::Sender<()>,
@@ -167,7 +164,7 @@ impl Gateway {
 
     /// The assistant as it is now; an answer that has begun keeps the one it began with.
     fn responder(&self) -> Arc<dyn Responder> {
-        Arc::clone(&self.responder.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.responder.read())
     }
 
     fn moment(&self, account: &Running) -> Moment {
@@ -190,11 +187,11 @@ impl Gateway {
     }
 
     fn wrong_claims(&self) -> MutexGuard<'_, WrongTries> {
-        self.wrong_claims.lock().unwrap_or_else(PoisonError::into_inner)
+        self.wrong_claims.lock()
     }
 
     fn wrong_codes(&self) -> MutexGuard<'_, WrongCodes> {
-        self.wrong_codes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.wrong_codes.lock()
     }
 }
 

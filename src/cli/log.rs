@@ -114,8 +114,9 @@ impl Write for Line {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::Arc;
 
+    use parking_lot::Mutex;
     use tracing::{info, trace, warn};
 
     use super::*;
@@ -125,7 +126,7 @@ mod tests {
 
     impl Write for Seen {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -143,7 +144,7 @@ mod tests {
         let writer = seen.clone();
         let layer = layer(wish, format, false, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), say);
-        let bytes = seen.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let bytes = seen.0.lock().clone();
         String::from_utf8(bytes).unwrap()
     }
 

@@ -5,7 +5,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -15,6 +15,7 @@ use openclaw_plugin_sdk::{
     Channel, ChannelError, ChatId, ChatKind, Conversation, Delivery, Exchange, Inbox, SenderId,
     spell_span, toml,
 };
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -160,7 +161,7 @@ impl Running {
     }
 
     fn login(&self) -> RwLockReadGuard<'_, Login> {
-        self.login.read().unwrap_or_else(PoisonError::into_inner)
+        self.login.read()
     }
 
     /// The channel as it is now. What is on its way out takes it when it goes.
@@ -181,8 +182,8 @@ impl Running {
     /// Another channel takes the place of the one that runs; where somebody wrote to that one is forgotten.
     pub(crate) fn restart(&self, account: Account, channel: Box<dyn Channel>) {
         let login = Login::new(&account, channel);
-        *self.login.write().unwrap_or_else(PoisonError::into_inner) = login;
-        self.chats.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.login.write() = login;
+        self.chats.lock().clear();
         self.follow(account);
     }
 
@@ -198,7 +199,7 @@ impl Running {
         let wants_all =
             rules.groups.policy != GroupPolicy::Disabled && !rules.groups.require_mention;
         let unheard = if wants_all { inbox.mentions_only() } else { None };
-        let contention = self.contention.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let contention = self.contention.lock().clone();
         let all = [contention, inbox.limitation(), unheard, self.clock_difference()];
         let all: Vec<String> = all.into_iter().flatten().collect();
         (!all.is_empty()).then(|| all.join("; "))
@@ -241,7 +242,7 @@ impl Running {
     }
 
     fn contended_by(&self, by: Option<String>) {
-        *self.contention.lock().unwrap_or_else(PoisonError::into_inner) = by;
+        *self.contention.lock() = by;
     }
 
     /// Its channel ends, and begins anew.
@@ -251,14 +252,14 @@ impl Running {
 
     /// Its policies and lists as they are now. Whoever judges by them takes them once.
     pub(crate) fn rules(&self) -> Arc<Account> {
-        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.rules.read())
     }
 
     /// Other policies, lists and settings hold from here on. Where the settings are others, or the account is
     /// switched on or off, its channel ends, and begins anew.
     pub(crate) fn follow(&self, mut rules: Account) {
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner).follow(&mut rules.groups);
-        let mut known = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+        self.moved.lock().follow(&mut rules.groups);
+        let mut known = self.rules.write();
         let is_other = known.enabled != rules.enabled || known.settings != rules.settings;
         *known = Arc::new(rules);
         drop(known);
@@ -272,7 +273,7 @@ impl Running {
         if !is_direct(conversation.kind) {
             return;
         }
-        let mut chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chats = self.chats.lock();
         if chats.len() < 10_000 || chats.contains_key(sender) {
             chats.insert(sender.clone(), conversation.clone());
         }
@@ -281,13 +282,13 @@ impl Running {
     /// Where an owner last wrote in this chat of theirs, since the start.
     pub(crate) fn last_place(&self, chat: &OwnersChat) -> Option<Conversation> {
         let owner = SenderId::new(&chat.owner).ok()?;
-        let chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
+        let chats = self.chats.lock();
         chats.get(&owner).filter(|place| place.id == chat.conversation().id).cloned()
     }
 
     /// Where a person is written to: where he last wrote, else the chat that bears his id.
     pub(crate) fn chat_of(&self, sender: &SenderId) -> Conversation {
-        let known = self.chats.lock().unwrap_or_else(PoisonError::into_inner).get(sender).cloned();
+        let known = self.chats.lock().get(sender).cloned();
         known.unwrap_or_else(|| Conversation::new(ChatId::new(sender.as_str()), ChatKind::Direct))
     }
 }
@@ -295,9 +296,7 @@ impl Running {
 /// Keeps an account connected until the gateway stops: by the channel it has, while it is switched on and its
 /// credentials are not known to be wrong.
 pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
-    let Some(exchanges) =
-        account.taken_by_receive.lock().unwrap_or_else(PoisonError::into_inner).take()
-    else {
+    let Some(exchanges) = account.taken_by_receive.lock().take() else {
         return;
     };
     let (deliveries, queue) = mpsc::channel::<Delivery>(QUEUE);

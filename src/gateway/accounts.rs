@@ -1,6 +1,8 @@
 //! The accounts of the running gateway: which there are may change, and none is ever there twice.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use super::account::Running;
 use crate::access::AccountKey;
@@ -36,13 +38,13 @@ impl Accounts {
 
     /// One more.
     pub(crate) fn add(&self, account: Arc<Running>) {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.write();
         all.push(account);
         all.sort_by(|one, other| one.config.key.cmp(&other.config.key));
     }
 
     fn all(&self, fits: impl Fn(&Running) -> bool) -> Vec<Arc<Running>> {
-        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.read();
         all.iter().filter(|account| fits(account)).cloned().collect()
     }
 }

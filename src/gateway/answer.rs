@@ -2,13 +2,14 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{
     Answer, ChatKind, Conversation, InboundEvent, InboundMessage, Prompt, ResponderError, Text,
 };
+use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tracing::{debug, warn};
 
@@ -132,7 +133,7 @@ pub(crate) async fn take_on(account: &Arc<Running>, key: &EventKey, mail: Box<Ma
 pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<Running>, job: Job) {
     let Some(to) = place_of(&job) else { return };
     let refused = {
-        let waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = gateway.turns.waiting.lock();
         let length = waiting.get(&(account.config.key.clone(), to)).map_or(0, VecDeque::len);
         match &job {
             Job::Respond { .. } => length >= QUEUE,
@@ -170,7 +171,7 @@ pub(crate) fn forget(gateway: &Arc<Gateway>, account: &Arc<Running>, to: Convers
 
 fn join(gateway: &Arc<Gateway>, account: &Arc<Running>, to: Conversation, job: Job) {
     let place = (account.config.key.clone(), to);
-    let mut waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut waiting = gateway.turns.waiting.lock();
     if let Some(queue) = waiting.get_mut(&place) {
         queue.push_back(job);
         return;
@@ -201,7 +202,7 @@ async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &Place)
     // What waits at a stop is for the next start.
     while !gateway.stop.is_cancelled() {
         let job = {
-            let mut waiting = gateway.turns.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = gateway.turns.waiting.lock();
             let job = waiting.get_mut(place).and_then(VecDeque::pop_front);
             if job.is_none() {
                 waiting.remove(place);

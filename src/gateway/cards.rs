@@ -11,13 +11,10 @@ mod post;
 mod press;
 mod whom;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{SentRef, UnixMs};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tracing::warn;
 
@@ -72,11 +69,11 @@ impl Cards {
 
     /// The book. Never held across a wait.
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock()
     }
 
     fn busy(&self) -> MutexGuard<'_, Vec<OwnersChat>> {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+        self.busy.lock()
     }
 
     /// Something may have become of a request.
@@ -141,7 +138,7 @@ impl Cards {
 
     /// Whether a refused press of this person is worth a line of the access log now.
     fn is_to_be_noted(&self, who: &str, now: UnixMs) -> bool {
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = self.noted.lock();
         noted.retain(|_, at| now.0.saturating_sub(at.0) < NOTED_EVERY_MS);
         let worth = !noted.contains_key(who) && noted.len() < NOTED;
         if worth {

@@ -1,6 +1,6 @@
 //! A stranger has knocked: his request, the one challenge, and owners are told.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use openclaw_plugin_sdk::{InboundMessage, Link};
 use tracing::{debug, info};
@@ -102,10 +102,10 @@ async fn put(
 
 /// It is on its way now. False where it was so before.
 pub(crate) fn on_its_way(account: &Running, of: &RequestId) -> bool {
-    account.challenges.lock().unwrap_or_else(PoisonError::into_inner).insert(of.clone())
+    account.challenges.lock().insert(of.clone())
 }
 
 /// It is not on its way any more.
 pub(crate) fn ended(account: &Running, of: &RequestId) {
-    account.challenges.lock().unwrap_or_else(PoisonError::into_inner).remove(of);
+    account.challenges.lock().remove(of);
 }

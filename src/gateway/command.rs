@@ -1,6 +1,6 @@
 //! Commands: looked up, their access checked, run. The plugin never checks, and never sees who it is that asks.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use openclaw_plugin_sdk::{
     Access, Command, CommandError, CommandPlugin, InboundMessage, Invocation, Reply, Text,
@@ -76,7 +76,7 @@ pub(crate) async fn write_directly(
     (key, to): (&EventKey, Address),
 ) {
     let place = (account.config.key.clone(), to.conversation().id);
-    if gateway.told_groups.lock().unwrap_or_else(PoisonError::into_inner).insert(place) {
+    if gateway.told_groups.lock().insert(place) {
         let text = Text::plain("Commands work in a direct chat only. Please write to me there.");
         reply(gateway, account, key, Mail::text(to, text)).await;
     }

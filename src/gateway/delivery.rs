@@ -178,8 +178,7 @@ impl Sending<'_> {
         let people = std::mem::take(&mut self.fresh.people);
         if !shown.is_empty() || !people.is_empty() {
             let place = (self.account.config.key.clone(), self.mail.to.conversation().id);
-            let mut all =
-                self.gateway.shown.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut all = self.gateway.shown.lock();
             all.add(&place, shown);
             all.add_people(&place, people);
         }

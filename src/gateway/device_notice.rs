@@ -1,7 +1,7 @@
 //! What owners are told of devices beside the cards of every owner: in the chat that made the code a device came
 //! with, and in those that asked to be told.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::Gateway;
 use crate::device::{
@@ -32,6 +32,6 @@ pub(crate) fn code_bound(gateway: &Arc<Gateway>, _code: &SetupId) {
 
 /// A request is over.
 pub(crate) fn request_resolved(gateway: &Arc<Gateway>, request: &DeviceRequestId) {
-    gateway.shown.lock().unwrap_or_else(PoisonError::into_inner).forget(request);
+    gateway.shown.lock().forget(request);
     gateway.cards.look();
 }

@@ -1,14 +1,12 @@
 //! What a command may ask of the gateway about devices, in the name of the owner who runs it.
 
-use std::{
-    sync::{Arc, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
     CommandError, Decision, DeviceChoice, DeviceDecided, NotYet, Notify, Offered, Setup, SetupWish,
     WaitingDevice, neutral, pasted,
 };
+use parking_lot::MutexGuard;
 use tracing::info;
 
 use super::{
@@ -186,7 +184,7 @@ impl Port {
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
-        self.gateway.shown.lock().unwrap_or_else(PoisonError::into_inner)
+        self.gateway.shown.lock()
     }
 
     async fn all_has_arrived(&self) {

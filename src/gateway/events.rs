@@ -1,11 +1,9 @@
 //! What happened, told to the operators who may know it. Who was asked about is remembered until he is told what
 //! became of it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::{
@@ -40,18 +38,18 @@ pub(crate) struct Asking(Mutex<BTreeMap<DeviceRequestId, (DeviceId, bool)>>);
 
 impl Asking {
     fn add(&self, request: &DeviceRequest) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         let is_node = request.asked.roles.contains(&Role::Node);
         all.insert(request.id.clone(), (request.device.clone(), is_node));
     }
 
     fn take(&self, request: &DeviceRequestId) -> Option<(DeviceId, bool)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(request)
+        self.0.lock().remove(request)
     }
 
     /// Those that wait as far as operators know.
     pub(crate) fn all(&self) -> Vec<(DeviceRequestId, DeviceId)> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.lock();
         all.iter().map(|(request, (device, _))| (request.clone(), device.clone())).collect()
     }
 

@@ -1,7 +1,7 @@
 //! From a client's connect to a session, or to a farewell. Who may come in is `device::handshake`'s to decide; here
 //! its inputs are gathered, and what it asks for is done.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use openclaw_plugin_sdk::UnixMs;
 use tracing::{debug, info, warn};
@@ -241,13 +241,13 @@ fn begin(gateway: &Gateway, coming: &Coming<'_>, kinds: &[Kind]) -> Option<u64> 
     if is_exempt(coming) {
         return None;
     }
-    let mut attempts = gateway.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut attempts = gateway.attempts.lock();
     attempts.begin(kinds, coming.facts.client.address, coming.now).err()
 }
 
 fn succeeded(gateway: &Gateway, coming: &Coming<'_>, kinds: &[Kind]) {
     if !is_exempt(coming) {
-        let mut attempts = gateway.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = gateway.attempts.lock();
         attempts.succeeded(kinds, coming.facts.client.address);
     }
 }

@@ -4,11 +4,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{AccountId, InboundMessage};
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
@@ -78,7 +79,7 @@ impl Held {
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<RequestId, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 
     fn path(&self, request: &RequestId) -> PathBuf {

@@ -1,15 +1,12 @@
 //! What arrives: seen before? through the gate, its consequences made durable, then acknowledged.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
     ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, SenderId, neutral,
 };
+use parking_lot::MutexGuard;
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
@@ -260,7 +257,7 @@ fn note(gateway: &Gateway, seen: Option<Seen>, passage: &Passage) {
     };
     if let Some(mut seen) = seen {
         judged.word().clone_into(&mut seen.verdict);
-        gateway.verdicts.lock().unwrap_or_else(PoisonError::into_inner).add(seen);
+        gateway.verdicts.lock().add(seen);
     }
 }
 
@@ -399,7 +396,7 @@ async fn note_silenced(
 }
 
 fn unwritten(account: &Running) -> MutexGuard<'_, HashSet<EventKey>> {
-    account.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    account.unwritten.lock()
 }
 
 fn next_unwritten(account: &Running) -> Option<EventKey> {

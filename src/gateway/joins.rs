@@ -1,14 +1,12 @@
 //! Join URLs: `/j/<name>` gives a setup code for a node, once, to the client that has the name. A name rests as a
 //! digest, in memory alone, and is over when its code is.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{Gateway, facts::Facts, server};
 use crate::{
@@ -67,7 +65,7 @@ impl Joins {
 
     /// Those that are over are gone.
     fn inside(&self, now: Instant) -> MutexGuard<'_, Vec<Join>> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.0.lock();
         let lifetime = Duration::from_millis(LIFETIME_MS);
         open.retain(|join| now.saturating_duration_since(join.since) < lifetime);
         open
@@ -102,7 +100,7 @@ pub(crate) fn answer(
 ) -> Response<Bytes> {
     let (kinds, now) = ([Kind::JoinUrl], world::now());
     let begun = {
-        let mut attempts = gateway.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = gateway.attempts.lock();
         attempts.begin(&kinds, facts.client.address, now)
     };
     if let Err(wait) = begun {
@@ -120,7 +118,7 @@ pub(crate) fn answer(
         let body = Bytes::from_static(br#"{"error":"not_found"}"#);
         return unkept(server::answer(StatusCode::NOT_FOUND, JSON, body));
     };
-    let mut attempts = gateway.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut attempts = gateway.attempts.lock();
     attempts.succeeded(&kinds, facts.client.address);
     unkept(server::answer(StatusCode::OK, JSON, Bytes::from(body)))
 }

@@ -16,12 +16,13 @@ use std::{
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use openclaw_plugin_sdk::{ChatId, EventId, InboundMessage, SenderId, own_file};
+use parking_lot::{Mutex, MutexGuard};
 use tracing::warn;
 
 pub(crate) use self::line::{Kept, keep, revive};
@@ -117,11 +118,11 @@ impl Journal {
     }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tail.lock()
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        self.index.lock()
     }
 
     /// True where the account never ran before.

@@ -12,8 +12,9 @@ mod pairing;
 mod setup;
 pub(crate) mod voicewake;
 
-use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
+use std::sync::{Arc, atomic::Ordering};
 
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -91,7 +92,7 @@ fn respond(call: &Call, id: String, answer: Answer) {
         Err(refused) => Response::refused(id, *refused),
     };
     call.session.answer(&answer, kind(&call.method));
-    let afterwards = call.afterwards.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let afterwards = call.afterwards.lock().take();
     if let Some(afterwards) = afterwards {
         afterwards(&call.gateway);
     }
@@ -173,7 +174,7 @@ pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
 impl Call {
     /// Does this once the answer is on its way.
     pub(crate) fn afterwards(&self, then: impl FnOnce(&Gateway) + Send + 'static) {
-        let mut afterwards = self.afterwards.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut afterwards = self.afterwards.lock();
         *afterwards = Some(Box::new(then));
     }
 

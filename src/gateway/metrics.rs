@@ -6,12 +6,11 @@ mod text;
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 pub(crate) use self::page::answer;
 use crate::store::{
@@ -47,11 +46,11 @@ pub(crate) struct Tally<const N: usize>(Mutex<BTreeMap<[&'static str; N], u64>>)
 impl<const N: usize> Tally<N> {
     /// Once more.
     pub(crate) fn count(&self, words: [&'static str; N]) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(words).or_default() += 1;
+        *self.0.lock().entry(words).or_default() += 1;
     }
 
     fn all(&self) -> BTreeMap<[&'static str; N], u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }
 
@@ -125,7 +124,7 @@ impl Metrics {
     /// Counts the decisions that were written since the last time. Blocks on disk.
     fn follow(&self) -> Result<(), StoreError> {
         let ours = |words: &[&'static str], text: &str| words.iter().find(|w| **w == text).copied();
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).read(|line| {
+        self.log.lock().read(|line| {
             if let Some(decision) = ours(&DECISIONS, &line.action) {
                 self.decisions.count([ours(&SURFACES, &line.surface).unwrap_or("other"), decision]);
             }

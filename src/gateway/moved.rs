@@ -1,6 +1,6 @@
 //! A group that the platform gave another id: it is followed, and the owner is told what to change.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use openclaw_plugin_sdk::GroupMoved;
 use tracing::info;
@@ -15,10 +15,10 @@ pub(super) async fn follow(
     moved: GroupMoved,
 ) -> Result<(), Halt> {
     // An account's moves come one at a time.
-    let known = account.moved.lock().unwrap_or_else(PoisonError::into_inner).with(&moved);
+    let known = account.moved.lock().with(&moved);
     let Some(known) = known else { return Ok(()) };
     let known = super::blocking(move || known.write().map(|()| known)).await?;
-    *account.moved.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    *account.moved.lock() = known;
     let GroupMoved { from, to } = &moved;
     let rules = account.rules();
     info!(channel = rules.plugin.id, %from, %to, "a group has another id now");

@@ -3,10 +3,11 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use openclaw_plugin_sdk::SenderId;
+use parking_lot::MutexGuard;
 use tracing::warn;
 
 use super::{Gateway, account::Running, answer, blocking, challenge, decide};
@@ -54,7 +55,7 @@ impl Pages {
 impl Running {
     /// Who waits here. Never held across a wait.
     pub(crate) fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pages.lock()
     }
 }
 

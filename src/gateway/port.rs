@@ -1,16 +1,13 @@
 //! What a command may ask of the gateway, in the name of whoever runs it.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
     Choice, CommandError, Conversation, Decided, Decision, DeviceChoice, DeviceDecided,
     Gateway as CommandPort, Notify, Opaque, Permits, Reply, SenderId, Setup, SetupWish, UnixMs,
     Waiting, WaitingDevice, async_trait, neutral,
 };
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     Gateway,
@@ -123,7 +120,7 @@ impl Port {
     }
 
     pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 
     /// Keeps a code, and gives what the plugin may know of it.

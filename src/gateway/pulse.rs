@@ -2,13 +2,14 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use openclaw_plugin_sdk::UnixMs;
+use parking_lot::Mutex;
 use serde_json::{
     Value, json,
     value::{RawValue, to_raw_value},
@@ -61,12 +62,12 @@ impl Pulse {
 
     /// Who was there a moment ago, as a list.
     pub(crate) fn presence(&self) -> Arc<str> {
-        Arc::clone(&self.shown.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.shown.lock())
     }
 
     /// How the gateway is, as operators may know it; spelt anew once a second at most.
     pub(crate) fn health(gateway: &Gateway, now: UnixMs) -> Arc<RawValue> {
-        let mut well = gateway.pulse.well.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut well = gateway.pulse.well.lock();
         if let Some((at, text)) = &*well
             && now.0.saturating_sub(at.0) < 1_000
         {
@@ -130,7 +131,7 @@ fn tell_presence(gateway: &Gateway) {
     }
     let presence = Value::from(hello::presence(gateway));
     let text: Arc<str> = presence.to_string().into();
-    *gateway.pulse.shown.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    *gateway.pulse.shown.lock() = text;
     let event = Event::new("presence", &json!({ "presence": presence }));
     let event = event.versioned(gateway.pulse.version()).droppable();
     gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
@@ -147,7 +148,7 @@ pub(crate) async fn flush(gateway: &Gateway) {
     if let Err(error) = blocking(move || store.flush_devices()).await {
         warn!(%error, "last-used times of devices were not written");
     }
-    let page = gateway.verdicts.lock().unwrap_or_else(PoisonError::into_inner).page();
+    let page = gateway.verdicts.lock().page();
     let path = gateway.state.verdicts();
     if let Some(page) = page
         && let Err(error) = blocking(move || verdicts::write(&path, &page)).await

@@ -4,11 +4,12 @@
 use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{Channel, Responder, neutral};
+use parking_lot::RwLock;
 use tokio::signal::unix::Signal;
 use tracing::{info, warn};
 
@@ -71,12 +72,12 @@ impl Live {
 impl Gateway {
     /// The configuration as it is now. Whoever decides by it takes it once.
     pub(crate) fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.live.0.read().unwrap_or_else(PoisonError::into_inner).0)
+        Arc::clone(&self.live.0.read().0)
     }
 
     /// The shared secret as it is now.
     pub(crate) fn secret(&self) -> Arc<SharedSecret> {
-        Arc::clone(&self.live.0.read().unwrap_or_else(PoisonError::into_inner).1)
+        Arc::clone(&self.live.0.read().1)
     }
 }
 
@@ -198,11 +199,10 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
     let (limits, proxies) = (config.gateway.limits, config.gateway.trusted_proxies.clone());
     gateway.lobby.follow(Places::of(limits), proxies);
     if let Some(responder) = responder {
-        *gateway.responder.write().unwrap_or_else(PoisonError::into_inner) = Arc::from(responder);
+        *gateway.responder.write() = Arc::from(responder);
     }
     let is_new = !secret.mark().is(&gateway.secret().mark());
-    *gateway.live.0.write().unwrap_or_else(PoisonError::into_inner) =
-        (Arc::new(config), Arc::new(secret));
+    *gateway.live.0.write() = (Arc::new(config), Arc::new(secret));
     for opened in opened {
         begin(gateway, opened);
     }

@@ -2,12 +2,7 @@
 
 mod body;
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -15,6 +10,7 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use openclaw_plugin_sdk::{Client, Exchange, Stream, Upgrade};
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixStream},
@@ -155,7 +151,7 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
     if facts.unnamed_proxy {
         gateway.unnamed.count(from.wire.peer.ip());
     }
-    if let Some(place) = &mut *from.place.lock().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(place) = &mut *from.place.lock() {
         place.belongs_to(facts.address);
     }
     if let Some(account) = served(gateway, path) {
@@ -225,7 +221,7 @@ fn upgrade_to_session(
     let (Some(key), Some(b"13")) = (key, version) else {
         return plain(StatusCode::BAD_REQUEST, "This is no WebSocket handshake of version 13.");
     };
-    let Some(place) = from.place.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+    let Some(place) = from.place.lock().take() else {
         return plain(StatusCode::BAD_REQUEST, "One connection carries one socket.");
     };
     let facts = Box::new(facts);

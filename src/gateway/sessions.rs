@@ -4,12 +4,13 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use openclaw_plugin_sdk::UnixMs;
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -188,7 +189,7 @@ impl Session {
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        self.line.lock()
     }
 
     /// Sends an answer, after whatever was sent before.
@@ -240,19 +241,19 @@ impl Session {
 
     /// Ends the session: nothing that it sends counts any more.
     pub(crate) fn close(&self, code: u16, reason: &str) {
-        let mut closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closing = self.closing.lock();
         closing.get_or_insert_with(|| Closing { code, reason: refusal::cut(reason) });
         self.closed.notify_one();
     }
 
     /// How it is closed, once it is.
     pub(crate) fn closing(&self) -> Option<Closing> {
-        self.closing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.closing.lock().clone()
     }
 
     /// What its node declared; nothing for an operator.
     pub(crate) fn node(&self) -> Option<MutexGuard<'_, NodeSide>> {
-        self.node.as_ref().map(|node| node.lock().unwrap_or_else(PoisonError::into_inner))
+        self.node.as_ref().map(|node| node.lock())
     }
 
     /// The device that its own token stands for; nobody where the shared secret was shown.
@@ -320,7 +321,7 @@ impl Sessions {
 
     /// From here it is found, and hears events.
     pub(crate) fn enter(&self, session: &Arc<Session>) {
-        let mut inside = self.inside.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inside = self.inside.write();
         inside.all.insert(session.number, Arc::clone(session));
         if let Some(device) = &session.device {
             inside.by_device.entry(device.clone()).or_default().insert(session.number);
@@ -329,7 +330,7 @@ impl Sessions {
 
     /// It has gone.
     pub(crate) fn leave(&self, session: &Session) {
-        let mut inside = self.inside.write().unwrap_or_else(PoisonError::into_inner);
+        let mut inside = self.inside.write();
         inside.all.remove(&session.number);
         if let Some(device) = &session.device
             && let Some(numbers) = inside.by_device.get_mut(device)
@@ -343,30 +344,30 @@ impl Sessions {
 
     /// Everybody, the first who came first.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
-        let inside = self.inside.read().unwrap_or_else(PoisonError::into_inner);
+        let inside = self.inside.read();
         inside.all.values().cloned().collect()
     }
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.inside.read().unwrap_or_else(PoisonError::into_inner).all.len()
+        self.inside.read().all.len()
     }
 
     /// The newest ones, at most so many.
     pub(crate) fn newest(&self, most: usize) -> Vec<Arc<Session>> {
-        let inside = self.inside.read().unwrap_or_else(PoisonError::into_inner);
+        let inside = self.inside.read();
         inside.all.values().rev().take(most).cloned().collect()
     }
 
     /// The devices that are connected.
     pub(crate) fn devices(&self) -> Vec<DeviceId> {
-        let inside = self.inside.read().unwrap_or_else(PoisonError::into_inner);
+        let inside = self.inside.read();
         inside.by_device.keys().cloned().collect()
     }
 
     /// The sessions of a device.
     pub(crate) fn of(&self, device: &DeviceId) -> Vec<Arc<Session>> {
-        let inside = self.inside.read().unwrap_or_else(PoisonError::into_inner);
+        let inside = self.inside.read();
         let numbers = inside.by_device.get(device).into_iter().flatten();
         numbers.filter_map(|number| inside.all.get(number)).cloned().collect()
     }
@@ -378,7 +379,7 @@ impl Sessions {
 
     /// Sends an event to whom it is for.
     pub(crate) fn broadcast(&self, audience: Audience, event: &Event) {
-        let inside = self.inside.read().unwrap_or_else(PoisonError::into_inner);
+        let inside = self.inside.read();
         for session in inside.all.values().filter(|session| audience.has(session)) {
             session.event(event);
         }

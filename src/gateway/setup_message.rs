@@ -1,12 +1,10 @@
 //! The messages that show setup codes: taken away, or overwritten, as soon as the code is worth nothing, and its
 //! owner told once why.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{ChannelError, Conversation, OutboundMessage, SenderId, SentRef, Text};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
@@ -50,7 +48,7 @@ impl SetupMessages {
 
     /// The book. Never held across a wait.
     pub(crate) fn book(&self) -> MutexGuard<'_, SetupBook> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock()
     }
 
     /// Something may have become of a code.

@@ -1,14 +1,9 @@
 //! From a configuration to a running gateway, and to its end.
 
-use std::{
-    io,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{ChannelPlugin, Ingress};
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::{signal::unix::SignalKind, sync::RwLock};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -277,7 +272,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
     store.rely_on(reload::grounds(&start.config, &secret));
     Ok(Gateway {
         accounts: Accounts::new(accounts.collect::<Result<_, _>>()?),
-        responder: std::sync::RwLock::new(Arc::from(opening::responder(&start.config)?)),
+        responder: parking_lot::RwLock::new(Arc::from(opening::responder(&start.config)?)),
         live: Live::new(start.config.clone(), secret),
         state: start.state.clone(),
         store: Arc::clone(store) as Arc<dyn Store>,

@@ -1,8 +1,7 @@
 //! How each account is, for `channels status`.
 
-use std::sync::{Mutex, PoisonError};
-
 use openclaw_plugin_sdk::UnixMs;
+use parking_lot::Mutex;
 
 /// How an account is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,12 +68,12 @@ pub(crate) struct StatusCell(Mutex<Status>);
 impl StatusCell {
     /// A copy of it.
     pub(crate) fn get(&self) -> Status {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 
     /// Changes it.
     pub(crate) fn update(&self, change: impl FnOnce(&mut Status)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.0.lock());
     }
 
     /// Enters a state, with what went wrong if something did.

@@ -1,11 +1,9 @@
 //! Proxies that say whom they speak for, and that the configuration does not name: they are not believed, and the
 //! owner learns which ones they are.
 
-use std::{
-    net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::net::IpAddr;
 
+use parking_lot::{Mutex, MutexGuard};
 use tracing::warn;
 
 use crate::local::UnnamedProxies;
@@ -49,6 +47,6 @@ impl Unnamed {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -1,11 +1,9 @@
 //! How long this process has known what runs out, by a clock that nobody can set: a code lives no longer than
 //! its time by that clock either, whatever becomes of the wall clock. The rules need not know of it.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
+
+use parking_lot::Mutex;
 
 use crate::access::pairing::{PairingRequest, PairingRequests};
 
@@ -33,7 +31,7 @@ impl Ages {
     /// True for what has been here for all its life.
     pub(super) fn is_over(&self, what: &[u8], life_ms: u64) -> bool {
         let (now, life) = ((self.clock)(), Duration::from_millis(life_ms));
-        let mut all = self.first_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.first_seen.lock();
         if let Some(first) = all.get(what) {
             return now.saturating_sub(*first) >= life;
         }

@@ -1,11 +1,9 @@
 //! Who knocks. What strangers write is gathered while somebody else writes, and comes to the disk in one change.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use openclaw_plugin_sdk::UnixMs;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     Store, StoreError,
@@ -47,7 +45,7 @@ struct Waiting {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 impl Knocks {

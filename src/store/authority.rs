@@ -1,7 +1,9 @@
 //! Whether what a change rests on is still there. Asked under the lock, so that nothing is decided by what was taken
 //! away while it waited.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::{Store, StoreError, devices::Known, files::FileStore};
 use crate::{
@@ -21,17 +23,17 @@ pub(super) struct Relied {
 impl Relied {
     /// From here on this holds; a change that has begun ends before.
     pub(super) fn on(&self, grounds: Grounds) {
-        let _order = self.order.write().unwrap_or_else(PoisonError::into_inner);
-        *self.grounds.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(grounds);
+        let _order = self.order.write();
+        *self.grounds.lock() = Arc::new(grounds);
     }
 
     /// Nothing else will hold until this is dropped.
     pub(super) fn order(&self) -> RwLockReadGuard<'_, ()> {
-        self.order.read().unwrap_or_else(PoisonError::into_inner)
+        self.order.read()
     }
 
     fn now(&self) -> Arc<Grounds> {
-        Arc::clone(&self.grounds.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.grounds.lock())
     }
 
     fn is_present(&self, mark: &SecretMark) -> bool {

@@ -5,8 +5,10 @@ use std::{
     collections::HashMap,
     hash::Hash,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
 };
+
+use parking_lot::RwLock;
 
 use super::{
     StoreError,
@@ -98,7 +100,7 @@ impl<K: Hash + Eq, T> Cache<K, T> {
     ) where
         T: Clone,
     {
-        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.write();
         let Some(Kept { files, value: Ok(value) }) = all.get_mut(key) else { return };
         let file = files.iter_mut().find(|(file, identity)| file == path && *identity == before);
         if let Some((_, identity)) = file {
@@ -113,7 +115,7 @@ impl<K: Hash + Eq, T> Cache<K, T> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.0.read();
         let Some(kept) = kept.get(key) else { return Ok(None) };
         for (path, identity) in &kept.files {
             if Identity::at(path)? != *identity {
@@ -124,7 +126,7 @@ impl<K: Hash + Eq, T> Cache<K, T> {
     }
 
     fn put(&self, key: K, kept: Kept<T>) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(key, kept);
+        self.0.write().insert(key, kept);
     }
 }
 

@@ -7,10 +7,11 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{RwLockReadGuard, atomic::Ordering},
+    sync::atomic::Ordering,
 };
 
 use openclaw_plugin_sdk::{SenderId, UnixMs, own_file};
+use parking_lot::RwLockReadGuard;
 
 use super::{
     StoreError,

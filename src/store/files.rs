@@ -3,13 +3,14 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{Decision, InvalidSenderId, SenderId, UnixMs};
+use parking_lot::Mutex;
 
 use super::{
     Decide, Note, Outcome, Store, StoreError,

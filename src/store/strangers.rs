@@ -1,10 +1,9 @@
 //! How much strangers can have written into the access log: so many lines an hour, all of them together. What is
 //! decided is always written.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
+
+use parking_lot::Mutex;
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Requests, refused commands and presses, wrong claims: all that nobody with rights has caused.
@@ -33,7 +32,7 @@ impl Strangers {
     /// Whether so many lines may still be written, which then count as written.
     pub(super) fn may_write(&self, lines: usize) -> bool {
         let now = (self.clock)();
-        let mut hour = self.hour.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hour = self.hour.lock();
         if hour.since.is_none_or(|since| now.saturating_sub(since) >= HOUR) {
             if hour.withheld > 0 {
                 let lines = hour.withheld;

@@ -1,14 +1,12 @@
 //! Calls of the HTTP API, and what each refusal means. No URL leaves it: some hold an interaction's token.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use openclaw_plugin_sdk::{
     ChannelError, UnixMs, http_client, neutral,
     reqwest::{self, Method, RequestBuilder, Response, StatusCode, multipart},
 };
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -99,7 +97,7 @@ impl Api {
 
     /// What time it was in Discord's last answer; once.
     pub(crate) fn date(&self) -> Option<UnixMs> {
-        self.date.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.date.lock().take()
     }
 
     /// Asks for something.
@@ -159,8 +157,7 @@ impl Api {
         let answer = fill(request).send().await.map_err(|error| lost(&error))?;
         self.limits.learn(&kind, &call.place, answer.headers());
         if answer.status().is_success() {
-            *self.date.lock().unwrap_or_else(PoisonError::into_inner) =
-                http_client::date(answer.headers());
+            *self.date.lock() = http_client::date(answer.headers());
             return Ok(answer);
         }
         Err(self.refused(answer).await)

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -13,6 +13,7 @@ use openclaw_plugin_sdk::{
     ChannelError, Inbox, Settings, SettingsError,
     reqwest::{Method, Url},
 };
+use parking_lot::Mutex;
 use serde_json::json;
 use serenity::{builder::CreateCommand, model::gateway::GatewayIntents};
 use tokio::time::{Instant, timeout};
@@ -71,7 +72,7 @@ impl Discord {
 
     /// The bot's way to the HTTP API.
     pub(crate) fn api(&self) -> Result<Arc<Api>, ChannelError> {
-        let mut known = self.api.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.api.lock();
         if let Some(api) = known.as_ref() {
             return Ok(Arc::clone(api));
         }
@@ -148,11 +149,11 @@ impl Discord {
         }
         let together = limit.and_then(|limit| limit.max_concurrency).unwrap_or(1).clamp(1, 100);
         let pace = PACE / u32::try_from(together).unwrap_or(1);
-        let last = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = *self.begun.lock();
         if let Some(last) = last {
             tokio::time::sleep_until(last + pace).await;
         }
-        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self.begun.lock() = Some(Instant::now());
         Ok(())
     }
 

@@ -1,12 +1,10 @@
 //! Interactions: each is answered within three seconds, whoever it comes from, with nothing that says anything;
 //! what is to be said follows.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{ChannelError, EventId, reqwest::Method};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 use serenity::model::channel::MessageFlags;
 use tokio::time::{Instant, timeout};
@@ -108,7 +106,7 @@ impl Interactions {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Open>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,12 +1,9 @@
 //! Discord's rate limits, as its answers tell them: a bucket that is empty is waited for before it is asked.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use openclaw_plugin_sdk::http::HeaderMap;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// So long a call waits by itself; for longer the gateway waits.
@@ -42,7 +39,7 @@ impl Limits {
     }
 
     fn until(&self, kind: &str, place: &str) -> Option<Instant> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.0.lock();
         let bucket = known.buckets.get(kind);
         let own = bucket.and_then(|bucket| known.empty.get(&(bucket.clone(), place.to_owned())));
         // What answers an interaction is not held back with the rest.
@@ -54,7 +51,7 @@ impl Limits {
     pub(crate) fn learn(&self, kind: &str, place: &str, headers: &HeaderMap) {
         let text = |name: &str| headers.get(name)?.to_str().ok();
         let Some(bucket) = text("x-ratelimit-bucket") else { return };
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         known.buckets.insert(kind.to_owned(), bucket.to_owned());
         let key = (bucket.to_owned(), place.to_owned());
         let after = text("x-ratelimit-reset-after").and_then(seconds);
@@ -73,7 +70,7 @@ impl Limits {
 
     /// Everything is to wait.
     pub(crate) fn hold(&self, wait: Duration) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         known.all = Some(Instant::now() + wait);
     }
 }

@@ -4,12 +4,12 @@
 use std::{
     collections::{BTreeMap, HashMap},
     ops::RangeInclusive,
-    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use openclaw_plugin_sdk::{
     ChannelError, ChatId, ChatKind, Conversation, ThreadId, reqwest::Method,
 };
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::json;
 
 use crate::{
@@ -196,6 +196,6 @@ impl Places {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -1,6 +1,6 @@
 //! What is kept of a session, so that the next connection goes on where the last one ended.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::wire::Ready;
 
@@ -51,6 +51,6 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Session>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -5,10 +5,7 @@ mod history;
 mod sse;
 mod wire;
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use history::{History, Turn};
 use openclaw_plugin_sdk::{
@@ -17,6 +14,7 @@ use openclaw_plugin_sdk::{
     http_client::{self, Unread},
     reqwest::{Client, Error, Response, StatusCode, Url, header},
 };
+use parking_lot::Mutex;
 use serde::Deserialize;
 use sse::Events;
 use wire::{Host, Piece, Request};
@@ -127,8 +125,8 @@ enum Heard {
 }
 
 impl OpenAi {
-    fn history(&self) -> std::sync::MutexGuard<'_, History> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    fn history(&self) -> parking_lot::MutexGuard<'_, History> {
+        self.history.lock()
     }
 
     async fn ask(

@@ -1,11 +1,9 @@
 //! The console, shared by log lines and by the terminal channel, which prints above its prompt.
 
-use std::{
-    io::{self, IsTerminal as _, Write},
-    sync::{Mutex, PoisonError},
-};
+use std::io::{self, IsTerminal as _, Write};
 
 use nix::unistd::{getpgrp, tcgetpgrp};
+use parking_lot::Mutex;
 
 type Printer = Box<dyn FnMut(&str) + Send>;
 
@@ -21,12 +19,12 @@ pub fn attended() -> bool {
 
 /// Lets a line editor print lines above its prompt; `None` gives the console back.
 pub fn set_printer(printer: Option<Printer>) {
-    *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = printer;
+    *PRINTER.lock() = printer;
 }
 
 /// Prints one line, or several, above the prompt if there is one, else to standard error.
 pub fn print(lines: &str) {
-    let mut printer = PRINTER.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut printer = PRINTER.lock();
     match printer.as_mut() {
         Some(print) => print(lines),
         // A console that is gone can be told nothing.

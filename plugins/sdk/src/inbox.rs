@@ -6,7 +6,7 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -29,10 +29,10 @@ pub struct Inbox {
     deliveries: mpsc::Sender<Delivery>,
     exchanges: Mutex<mpsc::Receiver<Exchange>>,
     connected: watch::Sender<bool>,
-    limitation: std::sync::Mutex<Option<String>>,
-    deep_link: std::sync::Mutex<Option<String>>,
-    mentions_only: std::sync::Mutex<Option<String>>,
-    clock: std::sync::Mutex<PlatformClock>,
+    limitation: parking_lot::Mutex<Option<String>>,
+    deep_link: parking_lot::Mutex<Option<String>>,
+    mentions_only: parking_lot::Mutex<Option<String>>,
+    clock: parking_lot::Mutex<PlatformClock>,
     readers: OnceLock<Readers>,
 }
 
@@ -120,10 +120,10 @@ impl Inbox {
             deliveries,
             exchanges: Mutex::new(exchanges),
             connected,
-            limitation: std::sync::Mutex::default(),
-            deep_link: std::sync::Mutex::default(),
-            mentions_only: std::sync::Mutex::default(),
-            clock: std::sync::Mutex::default(),
+            limitation: parking_lot::Mutex::default(),
+            deep_link: parking_lot::Mutex::default(),
+            mentions_only: parking_lot::Mutex::default(),
+            clock: parking_lot::Mutex::default(),
             readers: OnceLock::new(),
         }
     }
@@ -171,19 +171,19 @@ impl Inbox {
 
     /// Says what stands before a code in a link that sends it here, such as `https://t.me/<bot>?start=`.
     pub fn deep_link_is(&self, head: impl Into<String>) {
-        *self.deep_link.lock().unwrap_or_else(PoisonError::into_inner) = Some(head.into());
+        *self.deep_link.lock() = Some(head.into());
     }
 
     /// What stands before a code in a link that sends it here, where the platform has such links.
     pub fn deep_link(&self) -> Option<String> {
-        self.deep_link.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.deep_link.lock().clone()
     }
 
     /// What the last channel of this account has said holds no longer: another one takes its place.
     pub fn begin(&self) {
-        *self.deep_link.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        *self.limitation.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        *self.mentions_only.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.deep_link.lock() = None;
+        *self.limitation.lock() = None;
+        *self.mentions_only.lock() = None;
         self.clock().caught_up = false;
         self.connected.send_replace(false);
     }
@@ -220,18 +220,18 @@ impl Inbox {
         self.clock().ahead_by()
     }
 
-    fn clock(&self) -> std::sync::MutexGuard<'_, PlatformClock> {
-        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    fn clock(&self) -> parking_lot::MutexGuard<'_, PlatformClock> {
+        self.clock.lock()
     }
 
     /// Says that of groups only commands, mentions and replies arrive, and how to mend that; or that all arrives.
     pub fn hears_mentions_only(&self, how_to_mend: Option<String>) {
-        *self.mentions_only.lock().unwrap_or_else(PoisonError::into_inner) = how_to_mend;
+        *self.mentions_only.lock() = how_to_mend;
     }
 
     /// How to mend that of groups only mentions arrive, where that is so.
     pub fn mentions_only(&self) -> Option<String> {
-        self.mentions_only.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.mentions_only.lock().clone()
     }
 
     /// Says that the platform answers; until then, and after `receive` ends, the account shows as connecting.
@@ -247,11 +247,11 @@ impl Inbox {
 
     /// What does not work although the platform answers.
     pub fn limitation(&self) -> Option<String> {
-        self.limitation.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.limitation.lock().clone()
     }
 
     fn is_connected(&self, limitation: Option<String>) {
-        *self.limitation.lock().unwrap_or_else(PoisonError::into_inner) = limitation;
+        *self.limitation.lock() = limitation;
         self.connected.send_replace(true);
     }
 }

@@ -1,14 +1,12 @@
 //! One app in one workspace: what both ways of hearing share.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use openclaw_plugin_sdk::{
     ButtonPress, ChannelError, ChatId, ChatKind, Handed, InboundEvent, Inbox, Row, UnixMs,
     http_client,
 };
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -200,7 +198,7 @@ impl Slack {
         if !user.starts_with(['U', 'W']) {
             return Ok(id.to_owned());
         }
-        let known = self.chats.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        let known = self.chats.lock().get(id).cloned();
         if let Some(channel) = known {
             return Ok(channel);
         }
@@ -212,13 +210,13 @@ impl Slack {
 
     /// Whose direct chat a channel is, where that is known.
     pub(crate) fn person_in(&self, channel: &str) -> Option<String> {
-        let chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
+        let chats = self.chats.lock();
         chats.iter().find(|(_, known)| *known == channel).map(|(person, _)| person.clone())
     }
 
     /// Remembers which channel the direct chat with a person is.
     pub(crate) fn remember(&self, person: &str, channel: &str) {
-        let mut chats = self.chats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chats = self.chats.lock();
         if chats.len() < MOST_CHATS || chats.contains_key(person) {
             chats.insert(person.to_owned(), channel.to_owned());
         }

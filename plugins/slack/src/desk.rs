@@ -7,10 +7,10 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     future::pending,
-    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use openclaw_plugin_sdk::{ButtonPress, ChannelError, Handed, InboundMessage};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::{inbound::Reply, wire::Slash};
 
@@ -66,7 +66,7 @@ struct Kept {
 
 impl Desk {
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,12 +1,9 @@
 //! What people call themselves, for owners to read: a message does not say it. Nothing is decided by it, and nobody
 //! waits long for it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
+use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 
@@ -56,7 +53,7 @@ impl Names {
     /// The name of a person, if Slack says it at once.
     pub(crate) async fn of(&self, api: &Api, user: &str) -> Option<String> {
         {
-            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = self.0.lock();
             if let Some(name) = known.by_user.get(user) {
                 return name.clone();
             }
@@ -65,7 +62,7 @@ impl Names {
             }
         }
         let asked = timeout(PATIENCE, api.form::<Info>("users.info", &[("user", user)])).await;
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         let name = match asked {
             Ok(Ok(info)) => info.user.name(),
             // This one is not known; others may be.

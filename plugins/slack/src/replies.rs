@@ -1,12 +1,9 @@
 //! Where the answers to presses go, for as long as Slack takes them.
 
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use openclaw_plugin_sdk::EventId;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::inbound::Reply;
@@ -22,7 +19,7 @@ pub(crate) struct Replies(Mutex<VecDeque<(EventId, Reply, Instant)>>);
 
 impl Replies {
     pub(crate) fn add(&self, press: EventId, reply: Reply) {
-        let mut replies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut replies = self.0.lock();
         replies.retain(|(known, ..)| *known != press);
         if replies.len() >= MOST {
             replies.pop_front();
@@ -31,7 +28,7 @@ impl Replies {
     }
 
     pub(crate) fn find(&self, press: &EventId) -> Option<Reply> {
-        let replies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let replies = self.0.lock();
         let (_, reply, since) = replies.iter().find(|(known, ..)| known == press)?;
         (since.elapsed() < PATIENCE).then(|| reply.clone())
     }

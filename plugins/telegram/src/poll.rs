@@ -2,13 +2,14 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicI32, Ordering},
     },
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{ChannelError, EventId, GroupMoved, InboundEvent, Inbox};
+use parking_lot::Mutex;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use teloxide::{
@@ -104,7 +105,7 @@ impl Telegram {
 
     /// The bot's way to Telegram, of the last connection if there was one.
     pub(crate) async fn api(&self) -> Result<Arc<Api>, ChannelError> {
-        let known = self.api.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self.api.lock().clone();
         match known {
             Some(api) => Ok(api),
             None => self.connect().await,
@@ -126,7 +127,7 @@ impl Telegram {
     async fn connect(&self) -> Result<Arc<Api>, ChannelError> {
         let token = self.config.token().await?;
         let api = Arc::new(Api::new(&token, &self.config)?);
-        *self.api.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&api));
+        *self.api.lock() = Some(Arc::clone(&api));
         Ok(api)
     }
 

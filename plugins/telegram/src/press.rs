@@ -1,11 +1,9 @@
 //! Presses that Telegram shows a spinner for: the gateway's answer ends it, or, after a while, we do.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use openclaw_plugin_sdk::EventId;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 /// Telegram keeps a press answerable for longer, but a person does not wait.
@@ -46,7 +44,7 @@ impl Presses {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<(EventId, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -3,13 +3,14 @@
 
 use std::{
     io::{self, Write as _},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::Duration,
 };
 
 use nix::sys::signal::{Signal, raise};
 use openclaw_plugin_sdk::{ChannelError, console};
+use parking_lot::{Mutex, MutexGuard};
 use rustyline::{
     Config, Editor, ExternalPrinter, config::BellStyle, config::ColorMode, error::ReadlineError,
     history::MemHistory,
@@ -39,7 +40,7 @@ type LineEditor = Editor<Watch, MemHistory>;
 
 impl Console {
     fn running(&self) -> MutexGuard<'_, Option<Running>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

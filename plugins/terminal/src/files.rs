@@ -3,11 +3,11 @@
 use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Write as _},
-    sync::{Mutex, PoisonError},
     thread,
 };
 
 use openclaw_plugin_sdk::ChannelError;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::{Input, Seat};
@@ -33,7 +33,7 @@ fn gone(error: &io::Error) -> ChannelError {
 impl Seat for Files {
     fn start(&self) -> Result<mpsc::Receiver<Input>, ChannelError> {
         let (input, output) = (self.connect)().map_err(|error| gone(&error))?;
-        *self.output.lock().unwrap_or_else(PoisonError::into_inner) = Some(output);
+        *self.output.lock() = Some(output);
         let (lines, read) = mpsc::channel(64);
         let thread = thread::Builder::new().name("console".to_owned());
         thread.spawn(move || read_lines(input, &lines)).map_err(|error| gone(&error))?;
@@ -47,7 +47,7 @@ impl Seat for Files {
     fn resume(&self) {}
 
     fn print(&self, lines: String) -> Result<(), ChannelError> {
-        let mut output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut output = self.output.lock();
         let file = output.as_mut().ok_or_else(|| gone(&io::ErrorKind::NotConnected.into()))?;
         file.write_all(lines.as_bytes()).map_err(|error| gone(&error))
     }

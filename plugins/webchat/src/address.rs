@@ -1,11 +1,9 @@
 //! How many sockets an address has. One address fills its own places, never those of others.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::HashMap;
 
 use openclaw_plugin_sdk::ClientAddress;
+use parking_lot::Mutex;
 
 /// Places of one address.
 pub(crate) const PER_ADDRESS: usize = 64;
@@ -35,7 +33,7 @@ pub(crate) fn name(address: ClientAddress) -> Option<String> {
 impl Addresses {
     /// `None` when even telling would cost too much.
     pub(crate) fn enter(&self, address: ClientAddress) -> Option<Place<'_>> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.lock();
         let all: usize = counts.values().sum();
         let taken = counts.get(&address).copied().unwrap_or_default();
         if all >= ALL || taken >= PER_ADDRESS + TOLD {
@@ -48,7 +46,7 @@ impl Addresses {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut counts = self.addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.addresses.0.lock();
         if let Some(count) = counts.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -85,7 +83,7 @@ mod tests {
         assert!(!addresses.enter(peer("10.0.0.2")).unwrap().crowded);
         drop(places);
         assert!(!addresses.enter(peer("10.0.0.1")).unwrap().crowded);
-        assert!(addresses.0.lock().unwrap().is_empty(), "nothing is kept of who has gone");
+        assert!(addresses.0.lock().is_empty(), "nothing is kept of who has gone");
     }
 
     #[test]

@@ -1,12 +1,10 @@
 //! What each visitor's pages are told: the newest messages of the gateway, in memory, within bounds. What a visitor
 //! wrote passes through and is not kept; the visitor's page remembers it. Gone when the gateway stops.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::collections::{HashMap, VecDeque};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -158,7 +156,7 @@ impl Conversations {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Waits until a visitor has a page open.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -165,7 +165,7 @@ fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
     let book = gateway.cards.book();
     let open = book.cards().iter().filter(|card| card.outcome.is_none());
     let open = open.filter(|card| !matches!(card.about, About::Notice { .. }));
-    let deciding = gateway.cards.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+    let deciding = gateway.cards.deciding.lock();
     let gone =
         open.filter(|card| !waiting.contains(&card.about) && !deciding.contains(&card.about));
     let gone: BTreeMap<About, UnixMs> =

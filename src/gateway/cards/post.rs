@@ -1,9 +1,6 @@
 //! One message of a card: drawn, marked in the book as on its way, sent.
 
-use std::{
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::tz::TimeZone;
@@ -280,7 +277,7 @@ pub(super) async fn send(gateway: Arc<Gateway>, mut job: Job) -> Job {
     };
     if job.result.is_ok() {
         let place = (job.account.config.key.clone(), job.to.conversation().id);
-        let mut shown = gateway.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = gateway.shown.lock();
         shown.add(&place, job.display.take());
         shown.add_people(&place, job.person.take());
     }

@@ -1,10 +1,7 @@
 //! Presses of buttons and replies to cards. Whoever presses is an owner, in his chat, on the very message of the card,
 //! with a token of that card, and nothing has changed since it was shown: else nothing happens.
 
-use std::{
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
     CommandError, Decision, DeviceChoice, DeviceDecided, EventId, InboundMessage, InboundRef,
@@ -324,7 +321,7 @@ async fn extend(
     let (store, by, now) = (Arc::clone(&gateway.store), approver.clone(), world::now());
     let ms = lasting.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
     let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
-    let deciding = || gateway.cards.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+    let deciding = || gateway.cards.deciding.lock();
     deciding().push(card.about.clone());
     let ends = Ends { was: Some(UnixMs(*ended_at)), until };
     let extended = blocking(move || store.extend(&by, &contact, ends, now)).await;
@@ -392,7 +389,7 @@ async fn device(
         return Ok(CHANGED.to_owned());
     }
     let place = (card.to.account(), card.to.conversation().id);
-    gateway.shown.lock().unwrap_or_else(PoisonError::into_inner).add(&place, [display]);
+    gateway.shown.lock().add(&place, [display]);
     Ok(match port.decide_device(decision, DeviceChoice::Id(request)).await {
         Ok(DeviceDecided::Done(device)) => {
             let done = if decision == Decision::Approve { "✅ Paired" } else { "⛔ Turned away" };

@@ -1,9 +1,8 @@
 //! Lines that wait until those before them are on the disk.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{io, sync::Arc};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::line::Line;
 
@@ -56,5 +55,5 @@ pub(super) fn again(error: &io::Error) -> io::Error {
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }

@@ -11,8 +11,10 @@ mod surface;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
+
+use parking_lot::{Mutex, MutexGuard};
 
 use self::{events::Seen, invoke::Outstanding, repeats::Repeats};
 use super::{Answer, Call, unknown};
@@ -45,7 +47,7 @@ pub(crate) struct Nodes {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 /// Works out what a connected node may be asked to do.

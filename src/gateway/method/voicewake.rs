@@ -3,10 +3,11 @@
 use std::{
     io::{self, Read},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use openclaw_plugin_sdk::{neutral, own_file};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -82,7 +83,7 @@ pub(crate) type Spelt = Mutex<Option<(Option<Mark>, Arc<Event>)>>;
 
 /// What a node is told when it comes, where the file is the one that was read last.
 pub(super) fn known_event(gateway: &Gateway) -> Option<Arc<Event>> {
-    let spelt = gateway.wake_words.lock().unwrap_or_else(PoisonError::into_inner);
+    let spelt = gateway.wake_words.lock();
     let (mark, event) = spelt.as_ref()?;
     (*mark == watch::mark(&gateway.state.voicewake())).then(|| Arc::clone(event))
 }
@@ -95,7 +96,7 @@ pub(super) async fn changed_event(gateway: &Gateway) -> Arc<Event> {
     let is_read = read.is_ok();
     let event = Arc::new(Event::new("voicewake.changed", &shown(&or_usual(read))));
     if is_read {
-        let mut spelt = gateway.wake_words.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spelt = gateway.wake_words.lock();
         *spelt = Some((mark, Arc::clone(&event)));
     }
     event

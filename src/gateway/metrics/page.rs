@@ -1,6 +1,6 @@
 //! `/metrics`: who may read it, and what stands on it. This machine may, and whoever shows the shared secret.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode, header};
@@ -57,7 +57,7 @@ fn allow(
         return Err(Box::new(refused()));
     };
     let (kinds, now) = ([Kind::Shared], world::now());
-    let attempts = || gateway.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+    let attempts = || gateway.attempts.lock();
     if let Err(wait) = attempts().begin(&kinds, facts.client.address, now) {
         let text = "Too many wrong secrets. Try again later.";
         let mut response = server::plain(StatusCode::TOO_MANY_REQUESTS, text);

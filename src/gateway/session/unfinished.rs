@@ -1,12 +1,10 @@
 //! What of unfinished messages the gateway holds for its clients: bounded for each, and in all. What everybody may
 //! hold anyhow is not counted.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use openclaw_plugin_sdk::ClientAddress;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::device::identity::DeviceId;
 
@@ -55,7 +53,7 @@ impl Unfinished {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

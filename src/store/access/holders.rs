@@ -1,6 +1,6 @@
 //! Who is let in by the store, since when, and by whom: the lists and the records, explained by the access log's index.
 
-use std::{collections::BTreeSet, sync::PoisonError};
+use std::collections::BTreeSet;
 
 use openclaw_plugin_sdk::UnixMs;
 
@@ -18,7 +18,7 @@ pub(super) fn holders(
     now: UnixMs,
 ) -> Result<Vec<Holder>, StoreError> {
     let meant = |key: &AccountKey| channel.is_none_or(|channel| key.channel == channel);
-    let mut index = store.index.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut index = store.index.lock();
     let index = index.get_or_insert_with(|| Index::open(&store.state));
     index.follow(&store.state)?;
     let told = |contact: &Contact| {

@@ -1,9 +1,8 @@
 //! The newest decision about each request, kept up with the log as it grows.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    sync::{Mutex, PoisonError},
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use parking_lot::Mutex;
 
 use super::{Line, action, show, tail::Tail};
 use crate::store::{StoreError, paths::StateDir};
@@ -29,7 +28,7 @@ impl Decisions {
         state: &StateDir,
         requests: &BTreeSet<&str>,
     ) -> Result<BTreeMap<String, Line>, StoreError> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         known.follow(state)?;
         let found = requests.iter().filter_map(|name| known.lines.get_key_value(*name));
         Ok(found.map(|(name, line)| (name.clone(), line.clone())).collect())

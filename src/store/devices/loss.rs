@@ -1,6 +1,8 @@
 //! What was taken from a device counts from its line in the access log on, also before the files say so.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::{
     device::{identity::DeviceId, role::Role},
@@ -36,7 +38,7 @@ impl FileStore {
     /// One `stat` while the log is the same.
     fn last_loss(&self) -> Result<Option<Arc<Line>>, StoreError> {
         let Some(identity) = Identity::at(&self.state.access_log())? else { return Ok(None) };
-        let mut kept = self.devices.last_loss.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.devices.last_loss.0.lock();
         if let Some((of, line)) = &*kept
             && *of == identity
         {

@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use openclaw_plugin_sdk::UnixMs;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     codes::Codes, loss::LastLoss, paired::Paired, pending::Pending, shelf::Shelf, table::Table,
@@ -72,7 +73,7 @@ pub(super) struct Live {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 impl DeviceFiles {

@@ -4,10 +4,11 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use openclaw_plugin_sdk::UnixMs;
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::{
@@ -47,7 +48,7 @@ impl Paired {
         id: &DeviceId,
         freshen: impl FnOnce(&mut Device),
     ) -> Result<Option<Arc<Device>>, StoreError> {
-        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parsed = self.parsed.lock();
         if let Some(device) = parsed.get(id) {
             return Ok(Some(Arc::clone(device)));
         }
@@ -64,7 +65,7 @@ impl Paired {
 
     /// What is kept understood of a device has changed.
     pub(super) fn touch(&self, id: &DeviceId, change: impl FnOnce(&mut Device)) {
-        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parsed = self.parsed.lock();
         if let Some(device) = parsed.get_mut(id) {
             change(Arc::make_mut(device));
         }
@@ -84,7 +85,7 @@ impl Paired {
     ) -> Result<Self, StoreError> {
         let keep = |text| if is_ours { Cow::Borrowed(text) } else { scrubbed(text) };
         let table = self.table.edited(edits, keep)?;
-        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut parsed = self.parsed.lock().clone();
         parsed.retain(|id, _| !edits.contains_key(id.as_str()));
         parsed.extend(device.map(|device| (device.id(), Arc::new(device))));
         Ok(Self { table, parsed: Mutex::new(parsed) })

@@ -1,9 +1,8 @@
 //! What one file holds, kept together with the file's identity, and read anew when that is another one.
 
-use std::{
-    path::Path,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{path::Path, sync::Arc};
+
+use parking_lot::RwLock;
 
 use crate::store::{
     StoreError,
@@ -49,13 +48,13 @@ impl<T> Shelf<T> {
             (kept.identity, kept.head) == now
         };
         let seen = now()?;
-        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.0.read();
         if let Some(kept) = kept.as_ref().filter(|kept| same(kept, seen)) {
             return kept.seen();
         }
         drop(kept);
         // Whoever waits here finds what the one before him has read.
-        let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.write();
         let seen = now()?;
         if let Some(kept) = kept.as_ref().filter(|kept| same(kept, seen)) {
             return kept.seen();
@@ -74,7 +73,7 @@ impl<T> Shelf<T> {
     /// The content after a write of our own.
     pub(super) fn keep(&self, identity: Identity, value: Arc<T>) {
         let kept = Kept { identity: Some(identity), head: None, value: Ok(value) };
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        *self.0.write() = Some(kept);
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
 };
+
+use parking_lot::Mutex;
 
 /// All log lines of this process since the first call of [`capture`].
 #[derive(Clone, Debug, Default)]
@@ -12,13 +14,13 @@ pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// The lines so far.
     pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        String::from_utf8_lossy(&self.0.lock()).into_owned()
     }
 }
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
