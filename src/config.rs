@@ -35,7 +35,7 @@ use self::{
     section::Section,
 };
 use crate::{
-    access::{
+    rules::{
         AccountKey, DmPolicy,
         allowlist::Allowlist,
         group::GroupRules,

@@ -3,10 +3,10 @@
 use openclaw_plugin_sdk::{ChatId, SenderId, UnixMs, neutral};
 
 use crate::{
-    access::{
+    config::Config,
+    rules::{
         AccountKey, Contact, Ground, Lists, Verdict, group::GroupPolicy, judge, records::Standing,
     },
-    config::Config,
     store::{Store, StoreError, moved::Moved, paths::StateDir},
     world,
 };

@@ -1,58 +1,15 @@
 //! The running gateway: accounts, server and socket, started and stopped in order.
 
-mod access_port;
-mod account;
 mod accounts;
-mod admission;
-mod answer;
-mod cards;
-mod challenge;
-mod command;
-mod decide;
+mod approvals;
+mod commands;
 mod delivery;
-mod device_notice;
-mod device_port;
-mod entry;
-mod events;
-mod facts;
-mod gate;
-mod handshake;
-mod held;
-mod hello;
+mod http;
 mod inbound;
-mod joins;
-mod journal;
-mod lanes;
-mod lobby;
-mod mail;
-mod method;
-mod metrics;
-mod moved;
-mod notice;
-mod opening;
-mod outbound;
-mod pages;
-mod patience;
-mod port;
-mod pulse;
-mod reload;
-mod reply;
-mod secrets;
-mod server;
-mod session;
-mod sessions;
-mod setup_book;
-mod setup_message;
-mod setup_way;
-mod shown;
-mod single;
-mod socket;
-mod socket_methods;
-mod start;
-mod status;
-mod unnamed;
-mod watch;
-mod words;
+pub(crate) mod local;
+pub(crate) mod rpc;
+pub(crate) mod runtime;
+mod setup_codes;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -65,38 +22,40 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    account::Running,
-    accounts::Accounts,
-    answer::Turns,
-    cards::Cards,
-    events::Asking,
-    gate::{Moment, Past},
-    held::Held,
-    lobby::Lobby,
-    method::{chat::Chats, node::Nodes, voicewake},
-    metrics::Metrics,
-    port::WrongCodes,
-    pulse::Pulse,
-    reload::Live,
-    session::unfinished::Unfinished,
-    sessions::Sessions,
-    setup_message::SetupMessages,
-    shown::Shown,
-    unnamed::Unnamed,
+    accounts::{Accounts, account::Running},
+    approvals::{Cards, shown::Shown},
+    commands::context::WrongCodes,
+    delivery::answer::Turns,
+    http::{limits::Lobby, metrics::Metrics, unnamed::Unnamed},
+    inbound::{
+        gate::{Moment, Past},
+        held::Held,
+    },
+    setup_codes::SetupMessages,
 };
 use crate::{
-    access::{AccountKey, claim::WrongTries},
-    device::attempts::Attempts,
-    reach::identity::Identity,
+    decision_history::Ring,
+    gateway::{
+        rpc::{
+            events::Asking,
+            hub::Sessions,
+            methods::{chat::Chats, node::Nodes, voicewake},
+            session::unfinished::Unfinished,
+        },
+        runtime::{reload::Live, ticker::Pulse},
+    },
+    network::identity::Identity,
+    rules::{AccountKey, claim::WrongTries, device::attempts::Attempts},
     store::{Store, StoreError, paths::StateDir},
-    verdicts::Ring,
     world,
 };
 
-pub use self::{
-    reload::{Load, Origin},
-    single::SingleError,
-    start::{Ready, RunError, Seat, Start, run},
+pub use crate::gateway::{
+    local::instance_lock::SingleError,
+    runtime::{
+        reload::{Load, Origin},
+        start::{Ready, RunError, Seat, Start, run},
+    },
 };
 
 /// At a stop, what is being answered or sent has so long to end.
@@ -120,7 +79,7 @@ pub(crate) struct Gateway {
     /// Whoever is connected over the gateway's socket.
     sessions: Sessions,
     attempts: Mutex<Attempts>,
-    joins: joins::Joins,
+    joins: http::joins::Joins,
     asking: Asking,
     pulse: Pulse,
     nodes: Nodes,

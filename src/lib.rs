@@ -1,18 +1,16 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
-pub mod access;
 pub mod cli;
+pub mod client;
 pub mod config;
-pub mod device;
+pub mod decision_history;
 pub mod explain;
 pub mod gateway;
-pub mod local;
-pub mod offer;
-pub mod permits;
+pub mod grants;
+pub mod local_client;
+pub mod network;
 pub mod protocol;
-pub mod reach;
 pub mod registry;
-pub mod remote;
+pub mod rules;
 pub mod store;
-pub mod verdicts;
 pub mod world;

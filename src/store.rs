@@ -3,7 +3,6 @@
 //! The rules do not know which store is there.
 
 pub mod access;
-mod ages;
 mod allowlist;
 mod ask;
 pub mod audit;
@@ -12,7 +11,7 @@ mod cache;
 mod change;
 pub mod devices;
 mod doc;
-mod effect;
+mod expiry;
 mod file;
 pub mod files;
 mod keys;
@@ -25,6 +24,7 @@ pub mod ownership;
 mod pairing;
 pub mod paths;
 pub mod private;
+mod replay;
 mod start;
 mod strangers;
 
@@ -35,7 +35,7 @@ use std::{
 
 use openclaw_plugin_sdk::{CommandError, UnixMs};
 
-use crate::access::{
+use crate::rules::{
     AccountKey,
     allowlist::Allowlist,
     approver::Approver,

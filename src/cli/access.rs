@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     explain::Explanation,
-    permits::{self, Wish},
+    grants::{self, Wish},
     store::audit,
 };
 
@@ -152,7 +152,7 @@ impl Access {
                 who.change(&Wish::Extend(lasting), host, output)
             }
             Self::Rename(Rename { who, note }) => {
-                let note = neutral(&note.join(" "), permits::NOTE);
+                let note = neutral(&note.join(" "), grants::NOTE);
                 let note = (!note.is_empty()).then_some(note);
                 who.change(&Wish::Rename(note), host, output)
             }
@@ -167,7 +167,7 @@ impl List {
     fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let channel = self.channel.as_deref().map(super::host::pairing_channel).transpose()?;
         let store = host.store()?;
-        let all = permits::all(&store, channel.map(|channel| channel.id), Host::now())?;
+        let all = grants::all(&store, channel.map(|channel| channel.id), Host::now())?;
         if self.json {
             output.json(&json!({ "access": all.iter().map(spell).collect::<Vec<_>>() }))?;
             return Ok(Exit::Done);
@@ -183,7 +183,7 @@ impl List {
         let columns = [columns.as_slice(), &["Note", "Other ids"].map(Column::Text)].concat();
         let reader = Host::approver();
         let row = |mut one: Permit| {
-            one.by = one.by.map(|actor| permits::decider(&actor, reader.actor()));
+            one.by = one.by.map(|actor| grants::decider(&actor, reader.actor()));
             let (decision, also) = (one.decision(), one.joined.join(", "));
             vec![one.who, state(one.state), decision, one.note.unwrap_or_default(), also]
         };
@@ -225,10 +225,10 @@ fn spell(one: &Permit) -> Value {
 impl Who {
     /// Changes the permission. It is a failure if something else still gives access; the error names it.
     fn change(&self, wish: &Wish, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let who = permits::contact(&self.who).map_err(Failure::usage)?;
+        let who = grants::contact(&self.who).map_err(Failure::usage)?;
         let (store, config) = (host.store()?, host.config()?);
         let approver = Host::approver();
-        let changed = permits::change(&store, &config, (&approver, &who, wish), Host::now())?;
+        let changed = grants::change(&store, &config, (&approver, &who, wish), Host::now())?;
         let shown = whole(&who.to_string());
         if self.json {
             output.json(&told(&changed))?;
@@ -302,7 +302,7 @@ impl Explain {
         let channel = super::host::pairing_channel(&self.channel)?;
         let (store, config, state) = (host.store()?, host.config()?, host.state()?);
         let ids = (&*self.id, self.sender.as_deref());
-        let found = permits::explained(&store, (&config, &state), channel.id, ids, Host::now())?;
+        let found = grants::explained(&store, (&config, &state), channel.id, ids, Host::now())?;
         let found = found.map_err(Failure::usage)?;
         if self.json {
             let spell = |one: &Explanation| {
@@ -330,7 +330,7 @@ impl Log {
             if self.json {
                 output.line(serde_json::to_string(&line).map_err(anyhow::Error::from)?);
             } else {
-                output.line(permits::spoken(&line));
+                output.line(grants::spoken(&line));
             }
         }
         Ok(Exit::Done)

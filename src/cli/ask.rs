@@ -12,7 +12,7 @@ use super::{
     output::Output,
     reach::Reach,
 };
-use crate::remote::RemoteError;
+use crate::client::RemoteError;
 
 /// Whether it is there.
 #[derive(Clone, Debug, Args)]

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     config::gateway::Auth,
-    device::handshake::SecretKind,
-    reach::secret::{SecretSource, kind_of, read},
+    network::secret::{SecretSource, kind_of, read},
+    rules::device::handshake::SecretKind,
     store::paths::StateDir,
 };
 

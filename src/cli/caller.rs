@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use crate::{
-    device::role::{Scope, Scopes},
-    remote::{Link, RemoteError, Target, scopes_for},
+    client::{Link, RemoteError, Target, scopes_for},
+    rules::device::role::{Scope, Scopes},
 };
 
 /// A gateway that answers.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{Account, Config},
-    local::{
+    local_client::{
         LocalError,
         status::{AccountStatus, ChannelsStatus},
     },

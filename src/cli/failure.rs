@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{local::LocalError, store::StoreError};
+use crate::{local_client::LocalError, store::StoreError};
 
 /// What a command ends with. The numbers are a promise to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,11 +15,11 @@ use openclaw_plugin_sdk::{
 
 use super::failure::{Exit, Failure};
 use crate::{
-    access::approver::Approver,
     config::{self, Config, Plugins, Source},
     gateway::Origin,
-    local::{Client, LocalError},
+    local_client::{Client, LocalError},
     registry,
+    rules::approver::Approver,
     store::{files::FileStore, ownership, paths::StateDir},
     world,
 };

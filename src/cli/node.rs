@@ -12,7 +12,7 @@ use super::{
     reach::{fingerprint, insecure},
 };
 use crate::{
-    remote::{
+    client::{
         Fingerprint, RemoteError, Secret,
         address::{self, Address},
         node::{Credential, NoPlan, Plan, Told, recall, run},
@@ -211,7 +211,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::device::{identity::DeviceKey, setup_code::words, token::TokenDigest};
+    use crate::rules::device::{identity::DeviceKey, setup_code::words, token::TokenDigest};
 
     #[test]
     fn a_node_that_waits_says_what_to_do() {

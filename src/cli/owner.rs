@@ -10,9 +10,9 @@ use super::{
     output::{Column, Output, whole},
 };
 use crate::{
-    access::{claim::ClaimCode, owner::Owner},
     config::Config,
     registry,
+    rules::{claim::ClaimCode, owner::Owner},
     store::{How, Store},
     world,
 };

@@ -14,7 +14,7 @@ use super::{
     host::Host,
     output::Output,
 };
-use crate::access::pairing::PairingRequest;
+use crate::rules::pairing::PairingRequest;
 
 /// What can be done about strangers.
 #[derive(Debug, Subcommand)]
@@ -76,7 +76,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        access::{
+        rules::{
             AccountKey,
             pairing::{PairingCode, RequestId},
         },

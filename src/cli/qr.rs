@@ -11,19 +11,19 @@ use super::{
     output::Output,
 };
 use crate::{
-    device::{
+    network::{
+        identity::Identity,
+        setup_code::{
+            self, Minted, Way,
+            drawing::{DrawError, Drawing},
+        },
+        tls,
+        url::{NoWayIn, Wish, offer_now},
+    },
+    rules::device::{
         approver::{DeviceApprover, Listed},
         role::Profile,
         setup_code::LIFETIME_MS,
-    },
-    offer::{
-        self, Minted, Way,
-        drawing::{DrawError, Drawing},
-    },
-    reach::{
-        identity::Identity,
-        tls,
-        url::{NoWayIn, Wish, offer_now},
     },
     store::private,
 };
@@ -90,9 +90,9 @@ impl Qr {
         let way = self.way(host)?;
         let wished = if self.full { Profile::Full } else { Profile::Limited };
         let by = DeviceApprover::of(&Host::approver(), Listed::Commands);
-        let made = offer::make(&host.store()?, &by, wished, &way, Host::now());
+        let made = setup_code::make(&host.store()?, &by, wished, &way, Host::now());
         let minted = made.map_err(|error| match error {
-            offer::OfferError::Store(error) => Failure::from(error),
+            setup_code::OfferError::Store(error) => Failure::from(error),
             error => Failure::from(anyhow::Error::from(error)),
         })?;
         let drawing = Drawing::of(&minted.drawn);

@@ -11,13 +11,13 @@ use super::{
     host::Host,
 };
 use crate::{
+    client::{Fingerprint, RemoteError, SHOWN_FROM, Secret, Target, address::Address},
     config::gateway::{Auth, AuthMode, Tls},
-    local::LocalError,
-    reach::{
+    local_client::LocalError,
+    network::{
         secret::{self, SecretSource},
         tls,
     },
-    remote::{Fingerprint, RemoteError, SHOWN_FROM, Secret, Target, address::Address},
     store::paths::StateDir,
 };
 

@@ -160,7 +160,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::access::claim::ClaimCode;
+    use crate::rules::claim::ClaimCode;
 
     fn said(console: bool, seat: Seat) -> String {
         let address = SocketAddr::from(([127, 0, 0, 1], 18789));

@@ -15,7 +15,7 @@ use super::{
     output::{Output, whole},
 };
 use crate::{
-    local::{
+    local_client::{
         Health, LocalError,
         status::{ChannelsStatus, Outbox},
     },
@@ -193,7 +193,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::local;
+    use crate::local_client;
 
     #[test]
     fn one_screen_says_it_all() {
@@ -201,7 +201,7 @@ mod tests {
             "seq": 7, "at": "2026-02-13T10:00:00.000Z", "action": "approve", "surface": "cli",
             "actor": "uid:1000", "channel": "telegram", "account": "default", "subject": "42", "prev": "",
         });
-        let unnamed_proxies = local::UnnamedProxies {
+        let unnamed_proxies = local_client::UnnamedProxies {
             requests: 12,
             addresses: vec!["203.0.113.5".to_owned(), "fd00::5".to_owned()],
         };

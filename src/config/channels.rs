@@ -11,7 +11,7 @@ use super::{
     problem::{Problems, Stand},
     section::Section,
 };
-use crate::access::AccountKey;
+use crate::rules::AccountKey;
 
 /// Every account of every channel.
 pub(super) fn read(

@@ -1,7 +1,7 @@
 //! The tables `[plugins.device-pair]` and `[discovery]`: how phones find the way here.
 
 use super::{names::nested, section::Section};
-use crate::device::{endpoint::Endpoint, handshake::SetupApproval};
+use crate::rules::device::{endpoint::Endpoint, handshake::SetupApproval};
 
 /// `[plugins.device-pair]`.
 #[derive(Clone, Debug)]

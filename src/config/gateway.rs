@@ -8,7 +8,7 @@ use openclaw_plugin_sdk::Secret;
 
 use self::values::{entries, networks, path, secret, words};
 use super::{names::nested, opening, problem::Stand, section::Section};
-use crate::device::{identity::DeviceId, locality::Network, surface::CommandPolicy};
+use crate::rules::device::{identity::DeviceId, locality::Network, surface::CommandPolicy};
 
 /// The `[gateway]` table but for its port, which is `Config::port`.
 #[derive(Clone, Debug, Default)]

@@ -11,7 +11,7 @@ use super::{
     names,
     section::Section,
 };
-use crate::access::{
+use crate::rules::{
     notify::{CardRate, QuietHours},
     owner::{Owner, Owners},
 };

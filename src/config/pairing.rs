@@ -3,7 +3,7 @@
 use openclaw_plugin_sdk::Text;
 
 use super::{Pairing, Reply, Template, names, section::Section};
-use crate::access::pairing::{Places, WhenFull};
+use crate::rules::pairing::{Places, WhenFull};
 
 /// The words of `pairing.reply`.
 pub(super) const REPLIES: &[(&str, Reply)] = &[("code", Reply::Code), ("silent", Reply::Silent)];

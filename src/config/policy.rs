@@ -10,7 +10,7 @@ use super::{
     problem::Stand,
     section::Section,
 };
-use crate::access::{
+use crate::rules::{
     DmPolicy,
     allowlist::Allowlist,
     group::{GroupPolicy, GroupRules},
@@ -72,7 +72,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// The table of `access::judge`, where a cell of it is a mistake.
+    /// The table of `rules::judge`, where a cell of it is a mistake.
     fn check(&self, policy: DmPolicy, list: &Allowlist) {
         let (Some(section), problems) = (self.says("dm_policy"), &self.0[0].problems) else {
             return;

@@ -10,7 +10,7 @@ use super::{
     Account, Config, names, pairing,
     policy::{DM_POLICIES, GROUP_POLICIES},
 };
-use crate::access::owner::Owner;
+use crate::rules::owner::Owner;
 
 /// What stands where a secret would.
 pub(super) const MASK: &str = "***";

@@ -1,11 +1,16 @@
 //! The accounts of the running gateway: which there are may change, and none is ever there twice.
 
+pub(crate) mod account;
+pub(crate) mod moved;
+pub(crate) mod patience;
+pub(crate) mod status;
+
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::account::Running;
-use crate::access::AccountKey;
+use self::account::Running;
+use crate::rules::AccountKey;
 
 /// Every account that was switched on since the start.
 #[derive(Default)]

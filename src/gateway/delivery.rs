@@ -1,6 +1,13 @@
 //! The way of what is owed to a person: piece by piece, in its conversation's turn, until the platform has taken it or
 //! refused it for good. Before each piece and each retry the gate is asked whether this person may still read it.
 
+pub(crate) mod answer;
+pub(crate) mod journal;
+pub(crate) mod mail;
+pub(crate) mod outbound;
+pub(crate) mod pages;
+pub(crate) mod reply;
+
 use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
@@ -13,24 +20,31 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::{
-    Gateway,
-    account::Running,
-    blocking, challenge,
-    gate::{self, Rules},
+use self::{
     journal::EventKey,
     mail::{Mail, Only},
-    outbound,
-    port::Secret,
-    reply::{self, Written},
-    setup_message,
-    shown::{Display, Person},
+    reply::Written,
 };
+use super::{Gateway, blocking};
 use crate::{
-    access::{approver::Approver, pairing::RequestId, records::Standing},
-    device::{
-        approver::{DeviceApprover, Listed},
-        setup_code::SetupId,
+    gateway::{
+        accounts::account::Running,
+        approvals::shown::{Display, Person},
+        commands::context::Secret,
+        inbound::{
+            challenge,
+            gate::{self, Rules},
+        },
+        setup_codes,
+    },
+    rules::{
+        approver::Approver,
+        device::{
+            approver::{DeviceApprover, Listed},
+            setup_code::SetupId,
+        },
+        pairing::RequestId,
+        records::Standing,
     },
     store::StoreError,
     world,
@@ -149,7 +163,7 @@ impl Sending<'_> {
                 }
                 Written::Body(body, code) => match (self.body(body, n * PIECES).await, code) {
                     (Ok(Some(sent)), Some(code)) => {
-                        setup_message::stands(self.gateway, &code, &sent).await;
+                        setup_codes::stands(self.gateway, &code, &sent).await;
                         continue;
                     }
                     (Ok(_), _) => continue,
@@ -338,7 +352,7 @@ impl Sending<'_> {
         let owner = seat.and_then(|hearer| Approver::in_chat(&hearer.seat?));
         if let Some(owner) = owner {
             let by = DeviceApprover::of(&owner, Listed::Nothing);
-            setup_message::lost(self.gateway, code, &by).await;
+            setup_codes::lost(self.gateway, code, &by).await;
         }
     }
 }

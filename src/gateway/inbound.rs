@@ -1,5 +1,12 @@
 //! What arrives: seen before? through the gate, its consequences made durable, then acknowledged.
 
+pub(crate) mod challenge;
+pub(crate) mod gate;
+pub(crate) mod held;
+pub(crate) mod lanes;
+pub(crate) mod secrets;
+pub(crate) mod words;
+
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -10,30 +17,32 @@ use parking_lot::MutexGuard;
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use super::{
-    Gateway,
-    account::Running,
-    answer::{self, Job},
-    blocking, cards,
-    challenge::{self, Standing},
-    command,
-    delivery::Fresh,
-    gate::{self, Admitted, Moment, Passage, Rules, What},
-    journal::{self, EventKey, Journal, Left},
+use self::{
+    challenge::Standing,
+    gate::{Admitted, Moment, Passage, Rules, What},
     lanes::{Lane, Lanes},
-    mail::{Address, Mail, Only},
-    moved, notice, pages, secrets,
-    status::State,
 };
+use super::{Gateway, blocking, delivery::Fresh};
 use crate::{
-    access::{
+    decision_history::{Judged, Seen},
+    gateway::{
+        accounts::{account::Running, moved, status::State},
+        approvals::{self, notice},
+        commands,
+        delivery::{
+            answer::{self, Job},
+            journal::{self, EventKey, Journal, Left},
+            mail::{Address, Mail, Only},
+            pages,
+        },
+    },
+    rules::{
         Contact,
         owner::Owner,
         pairing::{Knock, RequestId},
         ticket::{Ticket, TicketKind},
     },
     store::{Note, StoreError},
-    verdicts::{Judged, Seen},
     world,
 };
 
@@ -197,11 +206,11 @@ async fn take(
         return match passage {
             Passage::Admitted(admitted) => admitted_event(gateway, account, *admitted, key).await,
             Passage::Misplaced(to) => {
-                command::write_directly(gateway, account, (&key, to)).await;
+                commands::write_directly(gateway, account, (&key, to)).await;
                 see(account, &key).await
             }
             Passage::Refused(foreign) => {
-                cards::foreign(gateway, account, &foreign).await?;
+                approvals::foreign(gateway, account, &foreign).await?;
                 see(account, &key).await
             }
             Passage::Silence(why) => {
@@ -308,12 +317,13 @@ async fn admitted_event(
     let message = match admitted.what() {
         What::Message(message) => message,
         What::Press { on, data, id } => {
-            cards::pressed(gateway, account, &admitted, cards::Press { on, data, id }).await?;
+            approvals::pressed(gateway, account, &admitted, approvals::Press { on, data, id })
+                .await?;
             return see(account, &key).await;
         }
     };
-    if cards::reply_decides(gateway, account, &admitted, (&key, message)).await?
-        || command::run(gateway, account, &admitted, (&key, message)).await?
+    if approvals::reply_decides(gateway, account, &admitted, (&key, message)).await?
+        || commands::run(gateway, account, &admitted, (&key, message)).await?
     {
         return see(account, &key).await;
     }

@@ -10,7 +10,7 @@ use super::{
     frame::{Request, Response},
     refusal::{self, Farewell},
 };
-use crate::device::{request::Described, role::Role};
+use crate::rules::device::{request::Described, role::Role};
 
 /// The oldest protocol that is spoken here.
 pub const OLDEST: u32 = 3;

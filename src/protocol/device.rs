@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::device::{
+use crate::rules::device::{
     record::Device,
     request::{Described, DeviceRequest, DeviceRequestId},
     role::Role,

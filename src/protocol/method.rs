@@ -6,7 +6,7 @@ use super::{
     frame::{INVALID_REQUEST, Refused},
     refusal,
 };
-use crate::device::role::{Role, Scope, Scopes};
+use crate::rules::device::role::{Role, Scope, Scopes};
 
 /// What a method needs of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::device::{record::Device, request::DeviceRequest, role::Scope};
+use crate::rules::device::{record::Device, request::DeviceRequest, role::Scope};
 
 /// The scopes that a caller needs to approve a node. Exactly these are checked: only an admin can approve a node.
 pub fn required_scopes<'a>(commands: impl IntoIterator<Item = &'a String>) -> Vec<&'static str> {

@@ -6,7 +6,7 @@ use super::{
     connect::{ConnectParams, NEWEST, OLDEST},
     frame::{INVALID_REQUEST, Refused, Response, UNAVAILABLE},
 };
-use crate::device::{
+use crate::rules::device::{
     handshake::{Refusal, SecretKind, Shared, Unauthorized, Waiting, Why},
     identity::{DeviceId, ProofRefusal},
     record::Device,

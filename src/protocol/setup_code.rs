@@ -1,4 +1,4 @@
-//! A setup code as phones read it: base64url over one JSON object. What it is worth is `device::setup_code`'s.
+//! A setup code as phones read it: base64url over one JSON object. What it is worth is `rules::device::setup_code`'s.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 
 mod decide;
 mod doc;
-mod holders;
+mod grants_report;
 mod tickets;
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use openclaw_plugin_sdk::{SenderId, UnixMs};
 pub(super) use self::decide::{Settled, settle, spend_link};
 pub(super) use self::doc::index;
 use super::StoreError;
-use crate::access::{
+use crate::rules::{
     AccountKey, Contact,
     approver::Approver,
     owner::Owners,

@@ -9,7 +9,7 @@ use serde::{
 };
 
 use super::{StoreError, doc::Doc, file::Found, files::ParseSender};
-use crate::access::allowlist::Allowlist;
+use crate::rules::allowlist::Allowlist;
 
 const LIST: &str = "allowFrom";
 

@@ -16,7 +16,7 @@ use super::{
     pairing::{self, Requests},
 };
 use crate::{
-    access::{
+    rules::{
         pairing::{Asked, Knock, LIFETIME_MS, PairingCode, PairingRequest, Places},
         records::Standing,
     },

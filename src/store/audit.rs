@@ -32,8 +32,10 @@ pub(super) use self::{
 };
 use super::{Note, StoreError, io, paths::StateDir};
 use crate::{
-    access::{AccountKey, Contact, approver::Approver, pairing::RequestId},
-    device::approver::DeviceApprover,
+    rules::{
+        AccountKey, Contact, approver::Approver, device::approver::DeviceApprover,
+        pairing::RequestId,
+    },
     world,
 };
 

@@ -7,8 +7,10 @@ use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
 use super::{Store, StoreError, devices::Known, files::FileStore};
 use crate::{
-    access::authority::{Authority, Grounds, Rights, SecretMark, Shown},
-    device::{handshake::Setup, record::Device, setup_code::Standing, token::DeviceToken},
+    rules::{
+        authority::{Authority, Grounds, Rights, SecretMark, Shown},
+        device::{handshake::Setup, record::Device, setup_code::Standing, token::DeviceToken},
+    },
     store::devices::DeviceStore,
     world,
 };

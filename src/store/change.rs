@@ -16,14 +16,17 @@ use parking_lot::RwLockReadGuard;
 use super::{
     StoreError,
     audit::{Line, Log, seal},
-    authority, effect,
+    authority,
     file::{self, Aside, Found, Identity, sync_dir, with_suffix},
     files::FileStore,
     io,
     lock::{FieldLock, OcLock},
     own,
 };
-use crate::access::{AccountKey, authority::Authority, pairing::MEANWHILE_MS};
+use crate::{
+    rules::{AccountKey, authority::Authority, pairing::MEANWHILE_MS},
+    store::replay,
+};
 
 /// A change that is being made; among ourselves, the only one.
 #[derive(Debug)]
@@ -122,7 +125,7 @@ impl<'a> Change<'a> {
         };
         if let Some(line) = change.log.unfinished().cloned() {
             change.made.clone_from(&line.made);
-            effect::stage(&mut change, &line)?;
+            replay::stage(&mut change, &line)?;
             change.put()?;
             change.held.clear();
             if change.log.unfinished().is_some() {

@@ -2,9 +2,9 @@
 //! return. A known device's connection reads and writes no file but for one `stat` each.
 
 mod ask;
+mod cached_table;
 mod codes;
 mod decide;
-mod desk;
 mod files;
 mod loss;
 mod memory;
@@ -14,8 +14,8 @@ mod paired;
 mod pending;
 mod row;
 mod setup;
-mod shelf;
 mod table;
+mod transaction;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,16 +23,18 @@ use openclaw_plugin_sdk::UnixMs;
 
 pub(super) use self::memory::DeviceFiles;
 use super::StoreError;
-use crate::access::authority::Authority;
-use crate::device::{
-    approver::{Denied, DeviceApprover},
-    handshake::Setup,
-    identity::{DeviceId, DeviceKey},
-    record::{ApprovedVia, Device},
-    request::{Ask, DeviceRequest, DeviceRequestId, Revision, Undecided, Wish},
-    role::{Profile, Role, Scopes},
-    setup_code::{SetupCode, SetupId},
-    token::{DeviceToken, Token, TokenDigest},
+use crate::rules::{
+    authority::Authority,
+    device::{
+        approver::{Denied, DeviceApprover},
+        handshake::Setup,
+        identity::{DeviceId, DeviceKey},
+        record::{ApprovedVia, Device},
+        request::{Ask, DeviceRequest, DeviceRequestId, Revision, Undecided, Wish},
+        role::{Profile, Role, Scopes},
+        setup_code::{SetupCode, SetupId},
+        token::{DeviceToken, Token, TokenDigest},
+    },
 };
 
 /// What is known about a device.

@@ -15,7 +15,6 @@ use parking_lot::Mutex;
 use super::{
     Decide, Note, Outcome, Store, StoreError,
     access::{self, AccessStore, Settled},
-    ages::Ages,
     allowlist,
     ask::{self, Knocks},
     audit::{self, Line, action},
@@ -23,7 +22,7 @@ use super::{
     cache::Cache,
     change::Change,
     devices::DeviceFiles,
-    effect, keys,
+    keys,
     lock::PATIENCE,
     own,
     owners::{self, KnownOwner, Seats},
@@ -33,7 +32,7 @@ use super::{
     strangers::Strangers,
 };
 use crate::{
-    access::{
+    rules::{
         AccountKey,
         allowlist::Allowlist,
         approver::Approver,
@@ -43,6 +42,7 @@ use crate::{
         pairing::{Asked, Knock, LIFETIME_MS, PairingRequest, PairingRequests, Places},
         records::Index,
     },
+    store::{expiry::Ages, replay},
     world,
 };
 
@@ -277,7 +277,7 @@ impl Store for FileStore {
                 .until(UnixMs(request.created_at.0.saturating_add(LIFETIME_MS))),
         };
         let line = line.of(&request.key).about(request.sender.as_str()).deciding(&request.id);
-        effect::carry_out(change, line)?;
+        replay::carry_out(change, line)?;
         Ok(Outcome::Done(request.clone()))
     }
 
@@ -287,7 +287,7 @@ impl Store for FileStore {
             return Ok(false);
         }
         let line = of_owner(Line::by(by, action::OWNER_ADD, change.now), owner);
-        effect::carry_out(change, line).map(|()| true)
+        replay::carry_out(change, line).map(|()| true)
     }
 
     fn remove_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
@@ -296,7 +296,7 @@ impl Store for FileStore {
             return Ok(false);
         }
         let line = of_owner(Line::by(by, action::OWNER_REMOVE, change.now), owner);
-        effect::carry_out(change, line).map(|()| true)
+        replay::carry_out(change, line).map(|()| true)
     }
 
     fn open_claim(&self, code: &ClaimCode, now: UnixMs) -> Result<(), StoreError> {
@@ -332,7 +332,7 @@ impl Store for FileStore {
         }
         let actor = format!("{}:{}", owner.channel, owner.sender);
         let line = of_owner(Line::new("chat", &actor, action::CLAIM, change.now), owner);
-        effect::carry_out(change, line).map(|()| true)
+        replay::carry_out(change, line).map(|()| true)
     }
 
     fn spend_claim(&self, text: &str, note: &Note<'_>, now: UnixMs) -> Result<bool, StoreError> {
@@ -353,7 +353,7 @@ impl Store for FileStore {
         let actor = Line::new(note.surface, note.actor, action::CLAIM_SPENT, change.now);
         let line = actor.about(note.subject);
         let line = note.key.map_or_else(|| line.clone(), |key| line.clone().of(key));
-        effect::carry_out(change, line).map(|()| true)
+        replay::carry_out(change, line).map(|()| true)
     }
 
     fn note(&self, note: &Note<'_>, now: UnixMs) -> Result<(), StoreError> {

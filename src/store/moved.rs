@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::{ChatId, GroupMoved};
 use tracing::warn;
 
 use super::{StoreError, paths::StateDir, private};
-use crate::access::{AccountKey, group::GroupRules};
+use crate::rules::{AccountKey, group::GroupRules};
 
 /// So many are remembered for an account.
 const MOST: usize = 1_000;
@@ -83,7 +83,7 @@ impl Moved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{allowlist::Allowlist, group::GroupPolicy};
+    use crate::rules::{allowlist::Allowlist, group::GroupPolicy};
 
     fn moved(from: &str, to: &str) -> GroupMoved {
         GroupMoved { from: ChatId::new(from), to: ChatId::new(to) }

@@ -10,7 +10,7 @@ use super::{
     file::{Aside, sync_dir},
     io,
 };
-use crate::device::token::TokenDigest;
+use crate::rules::device::token::TokenDigest;
 
 /// Puts digests in the place of tokens in a kept original.
 pub(super) fn scrub(path: &Path, _name: &str) -> Result<(), StoreError> {

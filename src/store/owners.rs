@@ -12,7 +12,7 @@ use super::{
     file::{Found, damaged},
 };
 use crate::{
-    access::{
+    rules::{
         claim::OpenClaim,
         owner::{Owner, Owners},
     },

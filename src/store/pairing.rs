@@ -15,7 +15,7 @@ use super::{
     private,
 };
 use crate::{
-    access::{
+    rules::{
         AccountKey, Contact,
         pairing::{
             Asked, Denial, Knock, LIFETIME_MS, PairingCode, PairingRequest, PairingRequests,

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::access::AccountKey;
+use crate::rules::AccountKey;
 
 /// The variables that name the state folder; the first that is set counts.
 const NAMED: [&str; 3] = ["OPENCLAW_STATE_DIR", "CLAWDBOT_STATE_DIR", "MOLTBOT_STATE_DIR"];

@@ -24,8 +24,9 @@ use std::{
 use openclaw_plugin_sdk::{AccountId, Decision, InvalidSenderId, SenderId, UnixMs};
 use serde_json::Value;
 
-use super::{access::AccessStore, audit::Line, files::FileStore, paths::StateDir, *};
-use crate::access::{
+use super::*;
+use super::{access::AccessStore, audit::Line, files::FileStore, paths::StateDir};
+use crate::rules::{
     Contact,
     allowlist::Allowlist,
     pairing::{Asked, Knock, Places, WhenFull},

@@ -15,7 +15,7 @@ use std::{
 
 use divan::Bencher;
 use openclaw::{
-    access::{
+    rules::{
         AccountKey, DmPolicy, Lists, Verdict,
         allowlist::Allowlist,
         approver::Approver,

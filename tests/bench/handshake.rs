@@ -7,7 +7,8 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use divan::Bencher;
 use openclaw::{
-    device::{
+    protocol::connect::first_frame,
+    rules::device::{
         handshake::{
             Arrival, Locality, Policy, Program, Record, SecretKind, Setup, SetupApproval, Shared,
             decide,
@@ -18,7 +19,6 @@ use openclaw::{
         role::{Role, Scope, Scopes},
         token::Token,
     },
-    protocol::connect::first_frame,
 };
 use openclaw_plugin_sdk::UnixMs;
 use ring::signature::{Ed25519KeyPair, KeyPair};

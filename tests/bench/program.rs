@@ -30,7 +30,7 @@ use nix::sys::{
     time::TimeValLike,
 };
 use openclaw::{
-    access::{
+    rules::{
         AccountKey,
         pairing::{Asked, Knock, Places, WhenFull},
     },

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::{SinkExt, StreamExt};
-use openclaw::device::identity::{DeviceKey, Signed, Version, signed_text};
+use openclaw::rules::device::identity::{DeviceKey, Signed, Version, signed_text};
 use openclaw_plugin_sdk::UnixMs;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};

@@ -7,10 +7,7 @@ use libfuzzer_sys::{
     arbitrary::{self, Arbitrary},
     fuzz_target,
 };
-use openclaw::{
-    device::identity::{self, Nonce, Proof, Signed, Version, folded},
-    protocol::connect::ConnectParams,
-};
+use openclaw::{rules::device::identity::{self, Nonce, Proof, Signed, Version, folded}, protocol::connect::ConnectParams};
 use openclaw_plugin_sdk::UnixMs;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 

@@ -12,7 +12,7 @@ use crate::{
         host::Host,
         output::{Column, Output},
     },
-    verdicts::{self, Seen},
+    decision_history::{self, Seen},
 };
 
 /// Compares.
@@ -40,11 +40,11 @@ impl Simulate {
         let then_config = host.config_at(&self.file)?;
         let store = host.store()?;
         let state = host.state()?;
-        let seen = verdicts::read(&state.verdicts())?;
+        let seen = decision_history::read(&state.verdicts())?;
         let now = Host::now();
         let mut changes: BTreeMap<(Subject, &str, &str), usize> = BTreeMap::new();
         for one in &seen {
-            let after = verdicts::judged(&store, (&then_config, &state), one, now)?.word();
+            let after = decision_history::judged(&store, (&then_config, &state), one, now)?.word();
             if one.verdict != after {
                 *changes.entry((subject(one), one.verdict.as_str(), after)).or_default() += 1;
             }

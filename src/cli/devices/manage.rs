@@ -11,7 +11,7 @@ use crate::{
         host::Host,
         output::{Output, whole},
     },
-    device::role::{Role, Scope},
+    rules::device::role::{Role, Scope},
 };
 
 /// Removes.

@@ -14,18 +14,18 @@ use crate::{
         output::Output,
         reach::{Reach, is_unknown},
     },
-    device::{
+    client::{RemoteError, Target},
+    protocol::{
+        device::{TOO_LONG, all_pending, paired},
+        frame::INVALID_REQUEST,
+    },
+    rules::device::{
         approver::{Act, Denied, DeviceApprover, Listed},
         identity::DeviceId,
         request::{DeviceRequest, Undecided},
         role::{Role, Scopes},
         token::Token,
     },
-    protocol::{
-        device::{TOO_LONG, all_pending, paired},
-        frame::INVALID_REQUEST,
-    },
-    remote::{RemoteError, Target},
     store::{
         devices::{DeviceStore, Page, Untouched},
         files::FileStore,
@@ -360,7 +360,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        device::{
+        rules::device::{
             identity::DeviceKey,
             request::{Asked, Described, Wish},
         },

@@ -7,14 +7,14 @@ use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision, UnixMs, neutral};
 
 use super::meta;
 use crate::{
-    access::pairing::{PairingCode, PairingRequest},
     cli::{
         failure::{Exit, Failure},
         host::{self, Host},
         output::{self, Column, Look, Output},
     },
-    local::{LocalError, Notify},
+    local_client::{LocalError, Notify},
     registry,
+    rules::pairing::{PairingCode, PairingRequest},
     store::{Decide, Outcome, Store, find_code},
 };
 

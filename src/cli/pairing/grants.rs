@@ -7,13 +7,13 @@ use openclaw_plugin_sdk::{AccountId, ChannelPlugin, SenderId, UnixMs};
 use serde_json::{Value, json};
 
 use crate::{
-    access::{AccountKey, DmPolicy, owner::Owners},
     cli::{
         failure::{Exit, Failure},
         host::{self, Host},
         output::{Column, Output},
     },
     config::Config,
+    rules::{AccountKey, DmPolicy, owner::Owners},
     store::{Store, paths::StateDir},
     world,
 };

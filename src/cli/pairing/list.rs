@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::{meta, requested};
 use crate::{
-    access::pairing::{Displayed, PairingRequest},
     cli::{
         failure::{Exit, Failure},
         host::{self, Host},
         output::{Column, Output},
     },
     registry,
+    rules::pairing::{Displayed, PairingRequest},
     store::Store,
     world,
 };

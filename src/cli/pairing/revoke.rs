@@ -7,13 +7,13 @@ use openclaw_plugin_sdk::{AccountId, SenderId};
 
 use super::grants;
 use crate::{
-    access::{AccountKey, Contact, owner::Owner},
     cli::{
         failure::{Exit, Failure},
         host::{self, Host},
         output::{self, Output},
     },
     config::Config,
+    rules::{AccountKey, Contact, owner::Owner},
     store::Store,
 };
 

@@ -10,7 +10,7 @@ use crate::{
         document::{Text, Value},
         section::Section,
     },
-    device::locality::Network,
+    rules::device::locality::Network,
 };
 
 /// A secret. Blank, it would be none.

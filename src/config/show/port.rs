@@ -9,7 +9,7 @@ use crate::{
         device_pair::{APPROVALS, MDNS},
         gateway::{AUTH_MODES, Bind, Given, TAILSCALE, Tls},
     },
-    device::locality::Network,
+    rules::device::locality::Network,
 };
 
 /// `[gateway]`.

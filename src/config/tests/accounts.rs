@@ -4,8 +4,8 @@ use openclaw_plugin_sdk::{AccountId, SenderId};
 
 use super::{Home, load, wrong};
 use crate::{
-    access::{AccountKey, DmPolicy},
     config::{Account, Config},
+    rules::{AccountKey, DmPolicy},
 };
 
 fn account<'a>(config: &'a Config, id: &str) -> &'a Account {

@@ -4,11 +4,11 @@ use openclaw_plugin_sdk::{ChannelPlugin, SenderId};
 
 use super::{Home, load, stand_ins, wrong};
 use crate::{
-    access::{
+    config::Config,
+    rules::{
         AccountKey, DmPolicy, Ground, Lists, Verdict, allowlist::Allowlist, judge,
         records::Standing,
     },
-    config::Config,
 };
 
 /// Every channel on which strangers exist.

@@ -8,7 +8,7 @@ use crate::{
         gateway::{AuthMode, Bind, Limits, Tailscale, Tls},
         show::show,
     },
-    device::handshake::SetupApproval,
+    rules::device::handshake::SetupApproval,
 };
 
 #[track_caller]

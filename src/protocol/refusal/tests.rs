@@ -5,11 +5,12 @@ use std::{collections::BTreeSet, fmt::Write};
 use expect_test::expect;
 
 use super::*;
-use crate::device::{
+use crate::rules::device::{
     handshake::Shared,
     identity::{DeviceKey, ProofRefusal},
     request::Asked,
     role::{Profile, Scopes},
+    setup_code::Spent,
 };
 
 const OTHER: Tried =
@@ -94,7 +95,6 @@ fn every_way_to_be_unauthorized_has_its_words() {
 
 #[test]
 fn what_the_owner_knows_about_a_code_the_device_does_not() {
-    use crate::device::setup_code::Spent;
     let told =
         |spent| of_handshake("1", Refusal::Unauthorized(Unauthorized::SetupCode(spent)), OTHER);
     for spent in [Spent::Cancelled, Spent::Expired, Spent::Used] {

@@ -10,7 +10,7 @@ use openclaw_plugin_sdk::{Decision, UnixMs};
 
 use super::{Blocked, doc};
 use crate::{
-    access::{
+    rules::{
         AccountKey, Contact,
         approver::Approver,
         authority::Authority,
@@ -19,7 +19,7 @@ use crate::{
         records::{Block, Grant, Records},
     },
     store::{
-        Decide, StoreError, allowlist,
+        Decide, Store as _, StoreError, allowlist,
         audit::{Line, action},
         change::Change,
         file::{self, Found},
@@ -321,7 +321,6 @@ pub(super) fn block(
     (who, owners): (&Contact, &Owners),
     now: UnixMs,
 ) -> Result<Blocked, StoreError> {
-    use crate::store::Store as _;
     let mut desk = Desk::open(store, Some(by.authority()), now)?;
     let added = store.owners()?;
     let is_owner = |contact: &Contact| {

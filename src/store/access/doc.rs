@@ -4,7 +4,7 @@ use openclaw_plugin_sdk::{AccountId, SenderId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    access::{
+    rules::{
         AccountKey, Contact,
         records::{Block, Grant, Index, Invitation, Note, OpenLink, Person, Records},
         ticket::TicketDigest,

@@ -7,10 +7,9 @@ use openclaw_plugin_sdk::{SenderId, UnixMs};
 use super::{
     Accepted, AccessStore, Blocked, Ends, Holder,
     decide::{self, Desk, line_about},
-    holders,
 };
 use crate::{
-    access::{
+    rules::{
         AccountKey, Contact,
         approver::Approver,
         owner::Owners,
@@ -19,6 +18,7 @@ use crate::{
     },
     store::{
         Store, StoreError,
+        access::grants_report,
         audit::{Line, action, hex},
         files::FileStore,
         io,
@@ -53,7 +53,7 @@ impl AccessStore for FileStore {
     }
 
     fn holders(&self, channel: Option<&str>, now: UnixMs) -> Result<Vec<Holder>, StoreError> {
-        holders::holders(self, channel, now)
+        grants_report::holders(self, channel, now)
     }
 
     fn revoke(

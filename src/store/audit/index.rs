@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Line, action, read::Reading};
 use crate::{
-    access::Contact,
+    rules::Contact,
     store::{StoreError, paths::StateDir, private},
 };
 

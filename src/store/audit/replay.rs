@@ -13,8 +13,7 @@ use super::{
     verify::{Problem, Unexplained, below},
 };
 use crate::{
-    access::{AccountKey, Contact, owner::Owner},
-    device::identity::DeviceId,
+    rules::{AccountKey, Contact, device::identity::DeviceId, owner::Owner},
     store::{StoreError, access, allowlist, file, files::FileStore, io, owners},
     world,
 };

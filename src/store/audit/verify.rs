@@ -15,8 +15,7 @@ use super::{
     seal::{self, Mark, Sealed},
 };
 use crate::{
-    access::{Contact, owner::Owner},
-    device::identity::DeviceId,
+    rules::{Contact, device::identity::DeviceId, owner::Owner},
     store::{StoreError, change::Change, file, files::FileStore, own},
 };
 

@@ -5,20 +5,23 @@ use std::sync::Arc;
 
 use openclaw_plugin_sdk::UnixMs;
 
-use super::{desk::Desk, memory::Live};
+use super::memory::Live;
 use crate::{
-    access::authority::Authority,
-    device::{
-        identity::{DeviceId, Nonce},
-        record::{ApprovedVia, Device},
-        request::{Ask, DeviceRequest, DeviceRequestId, Wish},
-        role::Role,
-        setup_code::State,
-        token::Token,
+    rules::{
+        authority::Authority,
+        device::{
+            identity::{DeviceId, Nonce},
+            record::{ApprovedVia, Device},
+            request::{Ask, DeviceRequest, DeviceRequestId, Wish},
+            role::Role,
+            setup_code::State,
+            token::Token,
+        },
     },
     store::{
         StoreError,
         audit::{Line, action},
+        devices::transaction::Desk,
         files::FileStore,
         io,
     },

@@ -9,7 +9,7 @@ use super::{
     table::{self, Edits, Table},
 };
 use crate::{
-    device::{
+    rules::device::{
         identity::{DeviceId, DeviceKey},
         role::Profile,
         setup_code::{SetupCode, SetupId, State},

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use openclaw_plugin_sdk::UnixMs;
 
-use super::{Untouched, desk::Desk};
+use super::Untouched;
 use crate::{
-    device::{
+    rules::device::{
         approver::DeviceApprover,
         identity::DeviceId,
         record::{ApprovedVia, Device},
@@ -17,6 +17,7 @@ use crate::{
     store::{
         StoreError,
         audit::{Line, action},
+        devices::transaction::Desk,
         files::FileStore,
     },
 };

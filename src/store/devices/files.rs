@@ -7,23 +7,24 @@ use openclaw_plugin_sdk::UnixMs;
 use super::{
     DeviceStore, Known, LegacyNode, NodeRequest, Page, Untouched, ask,
     decide::{self, Decision},
-    desk::Desk,
     nodes, page, paired, row, setup,
     table::Edits,
 };
 use crate::{
-    access::authority::Authority,
-    device::{
-        approver::DeviceApprover,
-        handshake::Setup,
-        identity::{DeviceId, DeviceKey},
-        record::{ApprovedVia, Device},
-        request::{Ask, DeviceRequest, DeviceRequestId, Revision, Undecided, Wish},
-        role::{Profile, Role, Scopes},
-        setup_code::{SetupCode, SetupId},
-        token::{DeviceToken, Token, TokenDigest},
+    rules::{
+        authority::Authority,
+        device::{
+            approver::DeviceApprover,
+            handshake::Setup,
+            identity::{DeviceId, DeviceKey},
+            record::{ApprovedVia, Device},
+            request::{Ask, DeviceRequest, DeviceRequestId, Revision, Undecided, Wish},
+            role::{Profile, Role, Scopes},
+            setup_code::{SetupCode, SetupId},
+            token::{DeviceToken, Token, TokenDigest},
+        },
     },
-    store::{StoreError, audit::action, files::FileStore},
+    store::{StoreError, audit::action, devices::transaction::Desk, files::FileStore},
     world,
 };
 

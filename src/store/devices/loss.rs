@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{
-    device::{identity::DeviceId, role::Role},
+    rules::device::{identity::DeviceId, role::Role},
     store::{
         StoreError,
         audit::{self, Line, action},

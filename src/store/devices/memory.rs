@@ -9,11 +9,9 @@ use std::{
 use openclaw_plugin_sdk::UnixMs;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{
-    codes::Codes, loss::LastLoss, paired::Paired, pending::Pending, shelf::Shelf, table::Table,
-};
+use super::{codes::Codes, loss::LastLoss, paired::Paired, pending::Pending, table::Table};
 use crate::{
-    device::{
+    rules::device::{
         identity::DeviceId,
         record::Device,
         request::{DeviceRequest, DeviceRequestId, DeviceRequests, LIFETIME_MS},
@@ -23,6 +21,7 @@ use crate::{
     },
     store::{
         StoreError,
+        devices::cached_table::Shelf,
         file::{self, Identity},
         files::FileStore,
     },

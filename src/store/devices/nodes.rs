@@ -6,12 +6,11 @@ use openclaw_plugin_sdk::UnixMs;
 
 use super::{
     LegacyNode, NodeRequest,
-    desk::{Desk, NodeFile},
     row::{self, Row},
     table::{self, Edits, Table},
 };
 use crate::{
-    device::{
+    rules::device::{
         approver::DeviceApprover,
         identity::Nonce,
         request::{LIFETIME_MS, MOST},
@@ -20,6 +19,7 @@ use crate::{
     store::{
         StoreError,
         audit::{Line, action},
+        devices::transaction::{Desk, NodeFile},
         files::FileStore,
         io,
     },

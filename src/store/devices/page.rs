@@ -2,7 +2,7 @@
 
 use super::{DeviceStore, Page};
 use crate::{
-    device::identity::DeviceId,
+    rules::device::identity::DeviceId,
     store::{StoreError, files::FileStore},
 };
 

@@ -16,7 +16,7 @@ use super::{
     table::{self, Edits, Table},
 };
 use crate::{
-    device::{
+    rules::device::{
         identity::{DeviceId, DeviceKey},
         record::{ApprovedVia, Device},
         request::Asked,

@@ -10,7 +10,7 @@ use super::{
     table::{self, Edits, Table},
 };
 use crate::{
-    device::{
+    rules::device::{
         identity::{DeviceId, DeviceKey},
         request::{Asked, DeviceRequest, DeviceRequestId, DeviceRequests, LIFETIME_MS},
         role::{Profile, Role, Scopes},

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use openclaw_plugin_sdk::UnixMs;
 use serde_json::{Map, Value};
 
-use crate::device::{
+use crate::rules::device::{
     request::Described,
     role::{Role, Scope, Scopes},
     token::TokenDigest,

@@ -2,9 +2,9 @@
 
 use openclaw_plugin_sdk::UnixMs;
 
-use super::{ask::by_device, desk::Desk};
+use super::ask::by_device;
 use crate::{
-    device::{
+    rules::device::{
         approver::DeviceApprover,
         handshake::Setup,
         identity::{DeviceKey, Nonce},
@@ -15,6 +15,7 @@ use crate::{
     store::{
         StoreError,
         audit::{Line, action},
+        devices::transaction::Desk,
         files::FileStore,
         io,
     },

@@ -20,15 +20,15 @@ use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::*;
 use crate::{
-    access::{
+    rules::{
         approver::Approver,
         authority::{Rights, Shown},
-    },
-    device::{
-        approver::Listed,
-        request::{Asked, Described},
-        role::Scope,
-        setup_code::{Standing, words},
+        device::{
+            approver::Listed,
+            request::{Asked, Described},
+            role::Scope,
+            setup_code::{Standing, words},
+        },
     },
     store::{audit, files::FileStore, paths::StateDir},
 };

@@ -7,8 +7,8 @@ use std::{
 
 use super::*;
 use crate::{
-    access::claim,
-    store::{ages::Ages, files::FileStore},
+    rules::claim,
+    store::{expiry::Ages, files::FileStore},
 };
 
 /// A store that looks at another clock.

@@ -254,7 +254,7 @@ fn case_047_who_has_lost_his_lock_changes_nothing() {
     // The machine slept, and somebody took our lock for left behind.
     std::fs::rename(bed.path("telegram-pairing.json.lock"), bed.path("kept")).unwrap();
     bed.write("telegram-pairing.json.lock", "{\n  \"pid\": 1\n}");
-    let error = effect::carry_out(change, line.until(NOW)).unwrap_err();
+    let error = replay::carry_out(change, line.until(NOW)).unwrap_err();
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");
     std::fs::remove_file(bed.path("kept")).unwrap();
     std::fs::remove_file(bed.path("telegram-pairing.json.lock")).unwrap();

@@ -1,11 +1,11 @@
 //! The access log: what tampering leaves behind, and what it explains.
 
+use super::*;
 use super::{
     Wrong,
     audit::verify::{Problem, Report, Unexplained},
-    *,
 };
-use crate::access::owner::Owners;
+use crate::rules::owner::Owners;
 
 /// A log of eight lines.
 fn bed() -> Bed {

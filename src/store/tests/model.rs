@@ -1,13 +1,13 @@
 //! Any interleaving of what can become of a permission, through the real store and beside a small model of it.
 
-mod rules;
+mod reference;
 
 use proptest::{prelude::*, test_runner::TestCaseError};
 
-use self::rules::{Id, Model, OWNER, Verdict};
+use self::reference::{Id, Model, OWNER, Verdict};
 use super::*;
 use crate::{
-    access::{
+    rules::{
         self, DmPolicy, Lists,
         ticket::{Ticket, TicketKind},
     },
@@ -230,7 +230,7 @@ impl Both {
         let Contact { key, sender } = contact(who);
         let (meta, claims) = (BTreeMap::new(), claims.map(Box::new));
         let knock = Knock { key, sender, meta, address: None, claims, first: None };
-        let places = Places { max_pending: rules::PLACES, when_full: WhenFull::EvictOldest };
+        let places = Places { max_pending: reference::PLACES, when_full: WhenFull::EvictOldest };
         let asked = self.bed.store.ask(&knock, places, self.now()).unwrap();
         let opened = matches!(asked, Asked::Opened { .. });
         prop_assert_eq!(opened, self.model.ask(who, link));
@@ -246,10 +246,10 @@ impl Both {
             let standing = store.standing(&key, &sender, now).unwrap();
             let approved = store.approved(&key).unwrap();
             let lists = Lists { listed: &listed, approved: &approved, standing };
-            let verdict = match access::judge(DmPolicy::Pairing, false, lists, &sender) {
-                access::Verdict::Admit(_) => Verdict::Admit,
-                access::Verdict::Ignore => Verdict::Ignore,
-                access::Verdict::Pair => Verdict::Ask,
+            let verdict = match rules::judge(DmPolicy::Pairing, false, lists, &sender) {
+                rules::Verdict::Admit(_) => Verdict::Admit,
+                rules::Verdict::Ignore => Verdict::Ignore,
+                rules::Verdict::Pair => Verdict::Ask,
             };
             prop_assert_eq!(verdict, self.model.verdict(one), "{:?}", one);
             let said = self.request(one).map(|request| request.claims.map(|claims| *claims));

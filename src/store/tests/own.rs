@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::{
-    access::{owner::Owners, records::Standing},
+    rules::{owner::Owners, records::Standing},
     store::audit::action,
 };
 

@@ -1,7 +1,7 @@
 //! Owners and the claim.
 
 use super::*;
-use crate::access::claim::LIFETIME_MS;
+use crate::rules::claim::LIFETIME_MS;
 
 fn owner(sender: &str) -> Owner {
     Owner { channel: "telegram".to_owned(), sender: id(sender) }

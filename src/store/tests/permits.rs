@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    access::{
+    rules::{
         Contact,
         owner::Owners,
         records::Standing,

@@ -15,8 +15,8 @@ use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
 use openclaw::{
-    device::identity::{Nonce, Proof, Signed, prove},
     protocol::connect::first_frame,
+    rules::device::identity::{Nonce, Proof, Signed, prove},
 };
 use openclaw_plugin_sdk::UnixMs;
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, process::Output};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use openclaw::reach::tls::{Trust, client};
+use openclaw::network::tls::{Trust, client};
 use reqwest::Client;
 use serde_json::Value;
 

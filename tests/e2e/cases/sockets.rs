@@ -291,8 +291,10 @@ async fn a_stop_is_told_and_closes_with_1012() {
 #[tokio::test]
 async fn a_decision_of_another_process_is_told_and_counts() {
     use openclaw::{
-        access::approver::Approver,
-        device::approver::{DeviceApprover, Listed},
+        rules::{
+            approver::Approver,
+            device::approver::{DeviceApprover, Listed},
+        },
         store::{devices::DeviceStore, files::FileStore, paths::StateDir},
     };
     let (home, gateway) = gateway("");
@@ -335,8 +337,9 @@ async fn every_method_that_is_offered_is_there() {
     let methods = hello["features"]["methods"].as_array().unwrap().clone();
     assert!(methods.len() > 40, "{methods:?}");
     let mut everything = Wire::open(gateway.port).await;
-    let all: Vec<_> =
-        openclaw::device::role::Scope::ALL.map(openclaw::device::role::Scope::word).to_vec();
+    let all: Vec<_> = openclaw::rules::device::role::Scope::ALL
+        .map(openclaw::rules::device::role::Scope::word)
+        .to_vec();
     everything.connect(Wire::params("operator", &all, shared())).await.unwrap();
     for method in methods.iter().map(|method| method.as_str().unwrap()) {
         let answer = everything.call(method, json!({})).await;

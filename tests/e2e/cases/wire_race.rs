@@ -2,11 +2,13 @@
 
 use futures_util::future::join_all;
 use openclaw::{
-    access::approver::Approver,
-    device::{
-        approver::{DeviceApprover, Listed},
-        role::Profile,
-        token::Token,
+    rules::{
+        approver::Approver,
+        device::{
+            approver::{DeviceApprover, Listed},
+            role::Profile,
+            token::Token,
+        },
     },
     store::{devices::DeviceStore, files::FileStore, paths::StateDir},
 };

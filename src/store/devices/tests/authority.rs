@@ -7,14 +7,14 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    access::{
+    rules::{
         AccountKey, Contact,
         authority::{Grounds, SecretMark},
+        device::handshake::SecretKind,
         owner::{Owner, Owners, Writer, recognise},
         pairing::{Asked as AskedFor, Knock, Places, RequestId, WhenFull},
         ticket::{Ticket, TicketKind},
     },
-    device::handshake::SecretKind,
     store::{
         Decide, Store,
         access::{AccessStore, Ends},

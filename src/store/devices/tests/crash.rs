@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::{
-    access::authority::{Grounds, SecretMark},
-    device::handshake::SecretKind,
+    rules::{
+        authority::{Grounds, SecretMark},
+        device::handshake::SecretKind,
+    },
     store::Store,
 };
 

@@ -1,7 +1,7 @@
 //! Requests, decisions, and what becomes of rights.
 
 use super::*;
-use crate::device::{approver::Denied, setup_code::Spent};
+use crate::rules::device::{approver::Denied, setup_code::Spent};
 
 #[test]
 fn a_phone_waits_is_approved_and_known_to_every_process() {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::json;
 
 use super::*;
-use crate::device::surface;
+use crate::rules::device::surface;
 
 /// As `OpenClaw` of February 2026 writes two devices: one phone, one laptop whose token was taken back.
 fn imported() -> String {

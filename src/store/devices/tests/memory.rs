@@ -7,7 +7,7 @@ use std::{
 
 use super::*;
 use crate::{
-    device::request::{LIFETIME_MS, MOST},
+    rules::device::request::{LIFETIME_MS, MOST},
     store::tests::processes::without_root,
 };
 

@@ -1,7 +1,7 @@
 //! The legacy nodes.
 
 use super::*;
-use crate::device::request::{LIFETIME_MS, MOST};
+use crate::rules::device::request::{LIFETIME_MS, MOST};
 
 fn asks(name: &str) -> NodeRequest {
     NodeRequest {

@@ -1,0 +1,99 @@
+//! The gateway that approved a node, in `<state>/node.json`, so that it finds it again without being told. It
+//! holds no secret.
+
+use std::path::PathBuf;
+
+use openclaw_plugin_sdk::own_file;
+use serde::{Deserialize, Serialize};
+
+use super::{super::address::Address, Fingerprint};
+use crate::{
+    rules::device::identity::DeviceId,
+    store::{StoreError, paths::StateDir, private},
+};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    version: u32,
+    node_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    display_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<Place>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Place {
+    host: String,
+    port: u16,
+    #[serde(default)]
+    tls: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tls_fingerprint: Option<String>,
+}
+
+/// What is remembered.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Where.
+    pub address: Address,
+    /// Its certificate.
+    pub pin: Option<Fingerprint>,
+    /// The node's name.
+    pub name: Option<String>,
+}
+
+fn path(state: &StateDir) -> PathBuf {
+    state.path().join("node.json")
+}
+
+/// The gateway that let this node in, where one did.
+pub fn recall(state: &StateDir) -> Result<Option<Known>, StoreError> {
+    let path = path(state);
+    let text = match own_file::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(StoreError::Io { doing: "read", path, source }),
+    };
+    let damaged =
+        |why: &str| StoreError::Damaged { path: path.clone(), line: None, why: why.to_owned() };
+    let kept: Kept = serde_json::from_slice(&text).map_err(|_| damaged("no memory of a node"))?;
+    let Some(place) = kept.gateway else { return Ok(None) };
+    let address = Address::of(&place.host, place.port, place.tls)
+        .map_err(|_| damaged("the gateway in it is none"))?;
+    // A pin that cannot be read is not taken for none.
+    let pin = place.tls_fingerprint.as_deref().map(|text| {
+        Fingerprint::parse(text).ok_or_else(|| damaged("the fingerprint in it is none"))
+    });
+    Ok(Some(Known { address, pin: pin.transpose()?, name: kept.display_name }))
+}
+
+pub(super) fn remember(
+    state: &StateDir,
+    node: &DeviceId,
+    address: &Address,
+    pin: Option<Fingerprint>,
+    name: Option<&str>,
+) -> Result<(), StoreError> {
+    let place = Place {
+        host: address.host().to_owned(),
+        port: address.port(),
+        tls: address.tls(),
+        tls_fingerprint: pin.map(|pin| pin.to_string()),
+    };
+    let kept = Kept {
+        version: 1,
+        node_id: node.as_str().to_owned(),
+        display_name: name.map(str::to_owned),
+        gateway: Some(place),
+    };
+    let path = path(state);
+    let spelt = serde_json::to_string_pretty(&kept).map_err(|error| StoreError::Damaged {
+        path: path.clone(),
+        line: None,
+        why: error.to_string(),
+    })?;
+    private::replace(&path, format!("{spelt}\n").as_bytes())
+}

@@ -1,0 +1,403 @@
+//! One connection to a gateway: the challenge is answered, then requests and events go both ways. Everything has a
+//! time limit, and a message that is too long ends it.
+
+use std::{io, sync::Arc, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use openclaw_plugin_sdk::neutral;
+use rustls::pki_types::ServerName;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream},
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{
+        Error as WireError, Message,
+        client::IntoClientRequest,
+        error::CapacityError,
+        protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
+    },
+};
+
+use super::{
+    RemoteError,
+    address::Address,
+    tls::{self, Fingerprint},
+    who::Who,
+};
+use crate::{
+    local_client::{Client, LocalError},
+    network::identity::{GatewayKey, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, fresh_nonce},
+    protocol::{
+        frame::{Refused, Request},
+        hello::{Challenge, HelloOk},
+    },
+    store::paths::StateDir,
+};
+
+/// A program on this machine's port has so long to prove that it is this machine's gateway.
+const PROOF: Duration = Duration::from_secs(3);
+/// So long a goodbye may take.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// Whatever carries the frames.
+trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// Where to, and how long anything may take there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dial<'a> {
+    pub(super) address: &'a Address,
+    /// Whose gateway it is: its socket is tried first, and the other end of that is this user's.
+    pub(super) door: Option<&'a StateDir>,
+    pub(super) pin: Option<Fingerprint>,
+    pub(super) trust: Trust<'a>,
+    pub(super) patience: Duration,
+    /// The longest message that is read, in bytes.
+    pub(super) limit: usize,
+}
+
+/// What has to be proven before anything is shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trust<'a> {
+    /// The key of this state folder's gateway; nothing is shown where it has none.
+    Own(Option<&'a GatewayKey>),
+    /// The key that was proven at this place before.
+    Known(&'a GatewayKey),
+    /// Nothing: its user has named the place and what is shown there, or TLS vouches for it.
+    Word,
+}
+
+/// A connection whose gateway has said `hello-ok`.
+pub(super) struct Session {
+    socket: WebSocketStream<Box<dyn Wire>>,
+    hello: HelloOk,
+    proven: Option<GatewayKey>,
+    at: String,
+    patience: Duration,
+    asked: u64,
+}
+
+/// What a gateway sends.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(super) enum Incoming {
+    Event {
+        event: String,
+        #[serde(default)]
+        payload: Value,
+    },
+    Res {
+        id: String,
+        ok: bool,
+        #[serde(default)]
+        payload: Value,
+        #[serde(default)]
+        error: Value,
+    },
+    /// A kind that newer gateways may know.
+    #[serde(other)]
+    Other,
+}
+
+impl Session {
+    /// Connects, and is accepted or told why not.
+    pub(super) async fn open(dial: Dial<'_>, who: &Who<'_>) -> Result<Self, RemoteError> {
+        let at = dial.address.to_string();
+        let until = Instant::now() + dial.patience;
+        let late = |_| RemoteError::Silent { at: at.clone() };
+        let reached = match dial.trust {
+            Trust::Own(_) => own(dial).await?,
+            Trust::Known(_) | Trust::Word => {
+                timeout_at(until, reach(dial)).await.map_err(late)??
+            }
+        };
+        dial.believe(&reached)?;
+        let Reached { socket, proven, .. } = reached;
+        let mut session = Unheard { socket, at: at.clone() };
+        let entered = timeout_at(until, session.enter(who)).await.map_err(late)?;
+        let hello = entered.map_err(|error| error.without(&who.secrets()))?;
+        let Unheard { socket, .. } = session;
+        Ok(Self { socket, hello, proven, at, patience: dial.patience, asked: 0 })
+    }
+
+    /// The key that the gateway has proven on this connection, where it has one.
+    pub(super) fn proven(&self) -> Option<&GatewayKey> {
+        self.proven.as_ref()
+    }
+
+    pub(super) fn hello(&self) -> &HelloOk {
+        &self.hello
+    }
+
+    /// Sends a request; its id.
+    pub(super) async fn send(
+        &mut self,
+        method: &str,
+        params: Value,
+    ) -> Result<String, RemoteError> {
+        self.asked += 1;
+        let id = self.asked.to_string();
+        let until = Instant::now() + self.patience;
+        let sent = timeout_at(until, send(&mut self.socket, &self.at, &id, method, params)).await;
+        sent.map_err(|_| RemoteError::Silent { at: self.at.clone() })??;
+        Ok(id)
+    }
+
+    /// Asks, and waits for the answer; events meanwhile are passed over.
+    pub(super) async fn call(&mut self, method: &str, params: Value) -> Result<Value, RemoteError> {
+        let until = Instant::now() + self.patience;
+        let asked = self.send(method, params).await?;
+        loop {
+            let next = timeout_at(until, self.next()).await;
+            let next = next.map_err(|_| RemoteError::Silent { at: self.at.clone() })??;
+            if let Incoming::Res { id, ok, payload, error } = next
+                && id == asked
+            {
+                return if ok { Ok(payload) } else { Err(RemoteError::Refused(refused(&error))) };
+            }
+        }
+    }
+
+    /// The next frame. Nothing is lost where the wait for it is given up.
+    pub(super) async fn next(&mut self) -> Result<Incoming, RemoteError> {
+        next(&mut self.socket, &self.at).await
+    }
+
+    /// Waits for the next request longer than for others.
+    pub(super) fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Says goodbye. A gateway that does not hear it sees the connection end.
+    pub(super) async fn close(mut self, code: u16, reason: &str) {
+        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+        let _unheard = timeout_at(Instant::now() + GOODBYE, self.socket.close(Some(frame))).await;
+    }
+}
+
+/// A connection that is not accepted yet.
+struct Unheard {
+    socket: WebSocketStream<Box<dyn Wire>>,
+    at: String,
+}
+
+impl Unheard {
+    async fn enter(&mut self, who: &Who<'_>) -> Result<HelloOk, RemoteError> {
+        let challenge: Challenge = loop {
+            if let Incoming::Event { event, payload } = next(&mut self.socket, &self.at).await?
+                && event == "connect.challenge"
+            {
+                break self.read(payload)?;
+            }
+        };
+        send(&mut self.socket, &self.at, "connect", "connect", who.params(&challenge)).await?;
+        loop {
+            if let Incoming::Res { id, ok, payload, error } =
+                next(&mut self.socket, &self.at).await?
+                && id == "connect"
+            {
+                if !ok {
+                    return Err(RemoteError::NotLetIn(refused(&error)));
+                }
+                return self.read(payload);
+            }
+        }
+    }
+
+    fn read<T: for<'de> Deserialize<'de>>(&self, payload: Value) -> Result<T, RemoteError> {
+        serde_json::from_value(payload).map_err(|error| unreadable(&self.at, &error.to_string()))
+    }
+}
+
+/// Whether a gateway is there.
+pub(super) async fn knock(dial: Dial<'_>) -> Result<(), RemoteError> {
+    if door(dial)?.is_some() {
+        return Ok(());
+    }
+    let at = || dial.address.to_string();
+    let until = Instant::now() + dial.patience;
+    let there = timeout_at(until, TcpStream::connect((dial.address.host(), dial.address.port())));
+    match there.await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(RemoteError::Unreachable { at: at(), why: error.to_string() }),
+        Err(_) => Err(RemoteError::Silent { at: at() }),
+    }
+}
+
+impl Dial<'_> {
+    /// Whether the other end may be shown what is meant for it.
+    fn believe(&self, reached: &Reached) -> Result<(), RemoteError> {
+        let at = || self.address.place();
+        let proven = reached.proven.as_ref();
+        match self.trust {
+            _ if reached.through_door => Ok(()),
+            Trust::Word => Ok(()),
+            Trust::Own(own) if own.is_some() && own == proven => Ok(()),
+            Trust::Own(_) => Err(RemoteError::Foreign { at: at() }),
+            Trust::Known(known) if Some(known) == proven => Ok(()),
+            Trust::Known(_) => Err(RemoteError::OtherKey { at: at() }),
+        }
+    }
+}
+
+/// A connection as far as the first frame.
+struct Reached {
+    socket: WebSocketStream<Box<dyn Wire>>,
+    proven: Option<GatewayKey>,
+    through_door: bool,
+}
+
+/// This machine's gateway. Whatever else happens on its port is another program's doing.
+async fn own(dial: Dial<'_>) -> Result<Reached, RemoteError> {
+    let foreign = || RemoteError::Foreign { at: dial.address.place() };
+    let until = Instant::now() + dial.patience.min(PROOF);
+    match timeout_at(until, reach(dial)).await {
+        Ok(Err(error @ (RemoteError::Unreachable { .. } | RemoteError::Local(_)))) => Err(error),
+        Ok(Err(_)) | Err(_) => Err(foreign()),
+        Ok(Ok(reached)) => Ok(reached),
+    }
+}
+
+/// The socket of this machine's gateway; `None` where nobody listens on it.
+fn door(dial: Dial<'_>) -> Result<Option<UnixStream>, RemoteError> {
+    let Some(state) = dial.door else { return Ok(None) };
+    let stream = match Client::of_folder(state) {
+        Ok(client) => client.into_protocol()?,
+        Err(LocalError::Unreachable { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let stream = stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream));
+    stream.map(Some).map_err(RemoteError::Runtime)
+}
+
+/// Connects as far as the first frame.
+async fn reach(dial: Dial<'_>) -> Result<Reached, RemoteError> {
+    if let Some(stream) = door(dial)? {
+        return Ok(Reached { through_door: true, ..upgrade(dial, Box::new(stream)).await? });
+    }
+    let wire = connect(dial).await?;
+    upgrade(dial, wire).await
+}
+
+async fn connect(dial: Dial<'_>) -> Result<Box<dyn Wire>, RemoteError> {
+    let Dial { address, pin, .. } = dial;
+    let at = || address.to_string();
+    let unreachable =
+        |error: io::Error| RemoteError::Unreachable { at: at(), why: error.to_string() };
+    let tcp = TcpStream::connect((address.host(), address.port())).await.map_err(unreachable)?;
+    tcp.set_nodelay(true).map_err(unreachable)?;
+    if address.tls() {
+        let config = tls::config(pin).map_err(|error| unreachable(io::Error::other(error)))?;
+        let name = ServerName::try_from(address.host().to_owned())
+            .map_err(|error| unreachable(io::Error::other(error)))?;
+        let secured = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
+        return Ok(Box::new(secured.map_err(|error| {
+            if tls::is_distrust(&error) {
+                return RemoteError::Distrust { at: at(), pinned: pin.is_some() };
+            }
+            unreachable(error)
+        })?));
+    }
+    Ok(Box::new(tcp))
+}
+
+/// Asks for a socket, and for a proof of the gateway's key in the same breath: what answers on this connection is
+/// what has proven it.
+async fn upgrade(dial: Dial<'_>, wire: Box<dyn Wire>) -> Result<Reached, RemoteError> {
+    let at = dial.address.to_string();
+    let strange = |error: WireError| match error {
+        WireError::Io(error) => RemoteError::Unreachable { at: at.clone(), why: error.to_string() },
+        error => unreadable(&at, &error.to_string()),
+    };
+    let nonce = fresh_nonce().map_err(RemoteError::Runtime)?;
+    let mut request = at.as_str().into_client_request().map_err(strange)?;
+    if let Ok(value) = nonce.parse() {
+        request.headers_mut().insert(NONCE_HEADER, value);
+    }
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(dial.limit))
+        .max_frame_size(Some(dial.limit));
+    let upgraded = client_async_with_config(request, wire, Some(config)).await;
+    let (socket, answer) = upgraded.map_err(strange)?;
+    let said = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let proven = said(KEY_HEADER).zip(said(SIGNATURE_HEADER));
+    let proven = proven.and_then(|(key, by)| GatewayKey::proven(key, &nonce, by));
+    Ok(Reached { socket, proven, through_door: false })
+}
+
+async fn send(
+    socket: &mut WebSocketStream<Box<dyn Wire>>,
+    at: &str,
+    id: &str,
+    method: &str,
+    params: Value,
+) -> Result<(), RemoteError> {
+    let request = Request::new(id, method, Some(params));
+    let text =
+        serde_json::to_string(&request).map_err(|error| unreadable(at, &error.to_string()))?;
+    socket.send(Message::text(text)).await.map_err(|error| broken(at, error))
+}
+
+async fn next(
+    socket: &mut WebSocketStream<Box<dyn Wire>>,
+    at: &str,
+) -> Result<Incoming, RemoteError> {
+    loop {
+        match socket.next().await {
+            None => return Err(RemoteError::Closed { code: None, reason: String::new() }),
+            Some(Err(error)) => return Err(broken(at, error)),
+            Some(Ok(Message::Text(text))) => {
+                return serde_json::from_str(&text)
+                    .map_err(|_| unreadable(at, "it sent a frame that is none of the protocol"));
+            }
+            Some(Ok(Message::Binary(_))) => {
+                return Err(unreadable(at, "it sent a binary message"));
+            }
+            Some(Ok(Message::Close(frame))) => {
+                let code = frame.as_ref().map(|frame| u16::from(frame.code));
+                let reason = frame.map(|frame| neutral(&frame.reason, 200)).unwrap_or_default();
+                return Err(RemoteError::Closed { code, reason });
+            }
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+        }
+    }
+}
+
+fn broken(at: &str, error: WireError) -> RemoteError {
+    match error {
+        WireError::Capacity(CapacityError::MessageTooLong { .. }) => {
+            unreadable(at, "it sent a message that is too long")
+        }
+        WireError::Io(_) | WireError::ConnectionClosed | WireError::AlreadyClosed => {
+            RemoteError::Closed { code: None, reason: String::new() }
+        }
+        error => unreadable(at, &error.to_string()),
+    }
+}
+
+fn unreadable(at: &str, why: &str) -> RemoteError {
+    RemoteError::Unreadable { at: at.to_owned(), why: neutral(why, 200) }
+}
+
+/// An error as gateways of all versions send it: what it says is for people, and made harmless.
+fn refused(error: &Value) -> Box<Refused> {
+    let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
+    let message = match text("message") {
+        "" => "the gateway gave no reason",
+        message => message,
+    };
+    let mut refused = Refused::new(&neutral(text("code"), 64), neutral(message, 300));
+    refused.details = error.get("details").filter(|details| !details.is_null()).cloned();
+    refused.retryable = error.get("retryable").and_then(Value::as_bool);
+    refused.retry_after_ms = error.get("retryAfterMs").and_then(Value::as_u64);
+    Box::new(refused)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! Which gateway a command means, and what it may show there. No `Debug` shows a secret.
+
+use std::{fmt, time::Duration};
+
+use super::{
+    RemoteError, address::Address, identity::Identity, session::Trust, tls::Fingerprint,
+    tokens::TokenBook,
+};
+use crate::{
+    network::identity::GatewayKey, protocol::connect::AuthParams, rules::device::role::Role,
+    store::paths::StateDir,
+};
+
+/// The gateway's shared secret, as far as it is known.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret {
+    /// `gateway.auth.token`.
+    pub token: Option<String>,
+    /// `gateway.auth.password`.
+    pub password: Option<String>,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Secret {
+    /// Blank texts are none.
+    pub fn new(token: Option<String>, password: Option<String>) -> Self {
+        let filled = |text: Option<String>| {
+            text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        };
+        Self { token: filled(token), password: filled(password) }
+    }
+
+    /// True where nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.token.is_none() && self.password.is_none()
+    }
+
+    pub(super) fn auth(&self) -> AuthParams {
+        let Self { token, password } = self.clone();
+        AuthParams { token, password, ..AuthParams::default() }
+    }
+}
+
+/// A gateway, and how it is spoken to.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where.
+    pub address: Address,
+    /// Nobody named it: it is the one of this state folder.
+    pub implied: bool,
+    /// Shown to it.
+    pub secret: Secret,
+    /// The variable of the environment that holds it.
+    pub secret_from: Option<&'static str>,
+    /// The one certificate that is taken.
+    pub pin: Option<Fingerprint>,
+    /// The longest that connecting or one answer may take.
+    pub patience: Duration,
+    /// `OPENCLAW_ALLOW_INSECURE_PRIVATE_WS`: the user answers for the network.
+    pub insecure: bool,
+    /// Where this machine's identity is.
+    pub state: StateDir,
+}
+
+impl Target {
+    /// Refuses what would give a secret away, before anything is sent.
+    pub(super) fn check(&self) -> Result<(), RemoteError> {
+        let at = || self.address.to_string();
+        if !self.insecure && !self.address.may_carry_secrets() {
+            return Err(RemoteError::Plaintext { at: at() });
+        }
+        if self.pin.is_some() && !self.address.tls() {
+            return Err(RemoteError::Distrust { at: at(), pinned: true });
+        }
+        if !self.implied && self.secret.is_empty() && !self.is_known()? {
+            return Err(RemoteError::NoSecret { at: at() });
+        }
+        Ok(())
+    }
+
+    /// What it has to prove, by what this state folder and this device know. A place whose key nobody knows is shown
+    /// what its user has typed for it; a token of this device goes there only over TLS, or where the user answers
+    /// for the network.
+    pub(super) fn trust<'a>(
+        &self,
+        own: Option<&'a GatewayKey>,
+        there: Option<&'a GatewayKey>,
+    ) -> Result<Trust<'a>, RemoteError> {
+        let typed = !self.secret.is_empty() || self.address.tls() || self.insecure;
+        match (there, own) {
+            _ if self.implied => Ok(Trust::Own(own)),
+            (Some(key), _) => Ok(Trust::Known(key)),
+            (None, _) if typed => Ok(Trust::Word),
+            (None, Some(_)) if self.address.is_loopback() => Ok(Trust::Own(own)),
+            (None, _) => Err(RemoteError::Unproven { at: self.address.place() }),
+        }
+    }
+
+    /// True where the gateway has given this machine a token. Makes no identity.
+    fn is_known(&self) -> Result<bool, RemoteError> {
+        if !super::identity::exists(&self.state) {
+            return Ok(false);
+        }
+        let identity = Identity::open(&self.state)?;
+        let book = TokenBook::of(&self.state, identity.id());
+        Ok(book.token(Role::Operator, &self.address)?.is_some())
+    }
+
+    /// Keeps the token of a `device.token.rotate` answer, where the rotated device is this machine's.
+    pub fn keep(
+        &self,
+        device: &str,
+        role: Role,
+        rotated: &serde_json::Value,
+    ) -> Result<(), RemoteError> {
+        let token = rotated.get("token").and_then(serde_json::Value::as_str);
+        let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(()) };
+        let identity = Identity::open(&self.state)?;
+        if identity.id().as_str() != device {
+            return Ok(());
+        }
+        let scopes = rotated.get("scopes").cloned().unwrap_or_default();
+        let scopes: Vec<String> = serde_json::from_value(scopes).unwrap_or_default();
+        let book = TokenBook::of(&self.state, identity.id());
+        Ok(book.keep(role, token, &scopes, &self.address)?)
+    }
+
+    /// A refused shared secret may be followed by the device's own token where nobody else can ask for it.
+    pub(super) fn may_retry(&self, error: &RemoteError) -> bool {
+        let RemoteError::NotLetIn(refused) = error else { return false };
+        let details = refused.details.as_ref();
+        let offered = details.and_then(|details| details.get("canRetryWithDeviceToken"));
+        let wanted = offered.and_then(serde_json::Value::as_bool) == Some(true);
+        wanted && (self.address.is_loopback() || self.address.tls())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str, secret: Option<&str>) -> Target {
+        Target {
+            address: Address::parse(url).unwrap(),
+            implied: false,
+            secret_from: None,
+            secret: Secret::new(secret.map(str::to_owned), None),
+            pin: None,
+            patience: Duration::from_secs(1),
+            insecure: false,
+            state: StateDir::at("/nonexistent"),
+        }
+    }
+
+    #[test]
+    fn a_named_gateway_needs_a_secret_of_its_own() {
+        let error = target("ws://127.0.0.1:1", None).check().unwrap_err();
+        assert_eq!(error.to_string(), "no token or password was given for ws://127.0.0.1:1");
+        for blank in ["", " \n"] {
+            assert!(target("ws://127.0.0.1:1", Some(blank)).check().is_err());
+        }
+        assert!(target("ws://127.0.0.1:1", Some("t")).check().is_ok());
+        assert!(Target { implied: true, ..target("ws://127.0.0.1:1", None) }.check().is_ok());
+    }
+
+    #[test]
+    fn no_secret_goes_in_the_clear_to_a_public_host() {
+        let public = target("ws://gw.example.com:1", Some("s3cret"));
+        let error = public.check().unwrap_err();
+        assert!(matches!(error, RemoteError::Plaintext { .. }));
+        assert!(!format!("{error} {public:?}").contains("s3cret"));
+        assert!(Target { insecure: true, ..public }.check().is_ok());
+    }
+
+    #[test]
+    fn case_052_a_pin_is_not_given_up_for_a_plain_connection() {
+        let pin = Fingerprint::parse(&"a".repeat(64));
+        let plain = Target { pin, insecure: true, ..target("ws://127.0.0.1:1", Some("t")) };
+        assert!(matches!(plain.check(), Err(RemoteError::Distrust { pinned: true, .. })));
+    }
+}

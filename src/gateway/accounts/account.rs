@@ -1,0 +1,478 @@
+//! One account while it runs: its channel, its journal, and the loop that keeps it connected.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    path::PathBuf,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::{
+    Channel, ChannelError, ChatId, ChatKind, Conversation, Delivery, Exchange, Inbox, SenderId,
+    spell_span, toml,
+};
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tracing::{debug, info, warn};
+
+use super::{
+    patience::{Next, Patience},
+    status::{State, StatusCell},
+};
+use crate::{
+    config::Account,
+    gateway::{
+        Gateway,
+        delivery::{
+            self,
+            journal::{EventKey, Journal},
+            pages::Pages,
+        },
+        inbound::{self, gate::Past},
+        runtime::reload,
+        setup_codes::book::OwnersChat,
+    },
+    rules::{group::GroupPolicy, is_direct, pairing::RequestId},
+    store::moved::Moved,
+};
+
+/// Deliveries that may wait for the gate.
+const QUEUE: usize = 64;
+/// A connection that has lasted so long is nobody else's.
+const CALM: Duration = Duration::from_mins(2);
+/// Clocks that differ by more than this are told of.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
+/// The files with credentials that were refused are looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// An account that the configuration switches on, or has switched on once.
+pub(crate) struct Running {
+    /// As it was first opened: its plugin and its key never change, all else is in [`Running::rules`].
+    pub(crate) config: Account,
+    /// Its policies, lists and settings, which may change while it runs.
+    rules: RwLock<Arc<Account>>,
+    login: RwLock<Login>,
+    /// A number that changes whenever the account is to be looked at anew.
+    turns: watch::Sender<u64>,
+    pub(crate) status: StatusCell,
+    pub(crate) journal: Arc<Journal>,
+    /// Events that are done, and that the journal could not take yet.
+    pub(crate) unwritten: Mutex<HashSet<EventKey>>,
+    /// Who waits where conversations are gone with the process.
+    pub(crate) pages: Mutex<Pages>,
+    /// Its groups that have another id than the configuration says.
+    pub(crate) moved: Mutex<Moved>,
+    /// What is told of another program that uses its login, while one does.
+    contention: Mutex<Option<String>>,
+    /// That the clocks differ stands in the log.
+    clock_logged: AtomicBool,
+    /// The requests whose challenge is on its way. Bounded by those who may wait.
+    pub(crate) challenges: Mutex<HashSet<RequestId>>,
+    /// Where each person last wrote in a direct chat; bounded.
+    chats: Mutex<HashMap<SenderId, Conversation>>,
+    /// Where the server puts HTTP requests for this account.
+    pub(crate) exchanges: mpsc::Sender<Exchange>,
+    taken_by_receive: Mutex<Option<mpsc::Receiver<Exchange>>>,
+    /// The account's inbox, once it runs.
+    inbox: OnceLock<Arc<Inbox>>,
+}
+
+/// Whom the platform takes the account for.
+struct Login {
+    channel: Arc<dyn Channel>,
+    /// What the channel was opened with.
+    settings: toml::Table,
+    /// Events are numbered anew for another login.
+    mark: [u8; 16],
+}
+
+impl Login {
+    fn new(account: &Account, channel: Box<dyn Channel>) -> Self {
+        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+        for key in account.plugin.secret_keys {
+            let value = account.settings.get(*key).map(ToString::to_string).unwrap_or_default();
+            digest.update(value.as_bytes());
+            digest.update(&[0]);
+        }
+        let mut mark = [0; 16];
+        mark.copy_from_slice(&digest.finish().as_ref()[..16]);
+        Self { channel: Arc::from(channel), settings: account.settings.clone(), mark }
+    }
+}
+
+impl Running {
+    /// Puts an account together; nothing runs yet.
+    pub(crate) fn new(
+        config: Account,
+        channel: Box<dyn Channel>,
+        (journal, moved): (Journal, Moved),
+    ) -> Self {
+        let (exchanges, receiver) = mpsc::channel(QUEUE);
+        let status = StatusCell::default();
+        status.enter(State::Connecting, None);
+        let (journal, chats) = (Arc::new(journal), Mutex::default());
+        let mut rules = config.clone();
+        moved.follow(&mut rules.groups);
+        Self {
+            rules: RwLock::new(Arc::new(rules)),
+            moved: Mutex::new(moved),
+            contention: Mutex::default(),
+            clock_logged: AtomicBool::new(false),
+            login: RwLock::new(Login::new(&config, channel)),
+            config,
+            turns: watch::channel(0).0,
+            status,
+            journal,
+            unwritten: Mutex::default(),
+            pages: Mutex::default(),
+            challenges: Mutex::default(),
+            chats,
+            exchanges,
+            taken_by_receive: Mutex::new(Some(receiver)),
+            inbox: OnceLock::new(),
+        }
+    }
+
+    /// Writes into the journal, which waits for the disk: off the runtime.
+    pub(crate) async fn written<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Journal) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let journal = Arc::clone(&self.journal);
+        let written = tokio::task::spawn_blocking(move || write(&journal));
+        written.await.map_err(io::Error::other)?
+    }
+
+    /// What is switched off keeps no file open.
+    async fn keep_journal_open(&self, open: bool) {
+        if open {
+            return self.journal.wake();
+        }
+        let rested = self.written(|journal| {
+            journal.rest();
+            Ok(())
+        });
+        if let Err(error) = rested.await {
+            debug!(%error, "the journal of an account that is off stays open");
+        }
+    }
+
+    fn login(&self) -> RwLockReadGuard<'_, Login> {
+        self.login.read()
+    }
+
+    /// The channel as it is now. What is on its way out takes it when it goes.
+    pub(crate) fn channel(&self) -> Arc<dyn Channel> {
+        Arc::clone(&self.login().channel)
+    }
+
+    /// True where its channel was opened with these settings.
+    pub(crate) fn is_opened_with(&self, settings: &toml::Table) -> bool {
+        self.login().settings == *settings
+    }
+
+    /// Tells apart what different logins have numbered alike.
+    pub(crate) fn mark(&self) -> [u8; 16] {
+        self.login().mark
+    }
+
+    /// Another channel takes the place of the one that runs; where somebody wrote to that one is forgotten.
+    pub(crate) fn restart(&self, account: Account, channel: Box<dyn Channel>) {
+        let login = Login::new(&account, channel);
+        *self.login.write() = login;
+        self.chats.lock().clear();
+        self.follow(account);
+    }
+
+    /// What stands before a code in a link that sends it to this account, where the platform has such links.
+    pub(crate) fn deep_link(&self) -> Option<String> {
+        self.inbox.get()?.deep_link()
+    }
+
+    /// What does not work although its platform answers.
+    pub(crate) fn limitation(&self) -> Option<String> {
+        let inbox = self.inbox.get()?;
+        let rules = self.rules();
+        let wants_all =
+            rules.groups.policy != GroupPolicy::Disabled && !rules.groups.require_mention;
+        let unheard = if wants_all { inbox.mentions_only() } else { None };
+        let contention = self.contention.lock().clone();
+        let all = [contention, inbox.limitation(), unheard, self.clock_difference()];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+
+    /// What is old of what arrives, where the gateway began then.
+    pub(crate) fn past(&self, began: Instant) -> Past {
+        let Some(inbox) = self.inbox.get() else { return Past::Order { caught_up: false } };
+        match inbox.at(began) {
+            Some(started) => Past::Clock { started, now: inbox.now() },
+            None => Past::Order { caught_up: inbox.is_caught_up() },
+        }
+    }
+
+    /// By how much this machine's clock and the platform's differ, where that is too much.
+    fn clock_difference(&self) -> Option<String> {
+        let ahead = self.inbox.get()?.ahead_by()?;
+        let span = Duration::from_millis(ahead.unsigned_abs());
+        let (label, span) = (self.config.plugin.label, Some(span).filter(|s| *s > CLOCKS_DIFFER)?);
+        let (span, way) = (spell_span(span), if ahead > 0 { "ahead of" } else { "behind" });
+        Some(format!("this machine's clock is {span} {way} the clock of {label}: set it right"))
+    }
+
+    /// The files that its credentials stand in, as they are now.
+    fn secret_files(&self) -> Vec<(PathBuf, reload::Mark)> {
+        let rules = self.rules();
+        let keys = rules.plugin.keys.iter().filter(|key| key.ends_with("_file"));
+        let files = keys.filter_map(|key| rules.settings.get(*key)?.as_str().map(PathBuf::from));
+        files.map(|file| (file.clone(), reload::mark(&file))).collect()
+    }
+
+    /// Ends when one of these files is another than it was.
+    async fn other_secret(&self, files: Vec<(PathBuf, reload::Mark)>) {
+        if files.is_empty() {
+            return std::future::pending().await;
+        }
+        while self.secret_files() == files {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn contended_by(&self, by: Option<String>) {
+        *self.contention.lock() = by;
+    }
+
+    /// Its channel ends, and begins anew.
+    pub(crate) fn again(&self) {
+        self.turns.send_modify(|turn| *turn += 1);
+    }
+
+    /// Its policies and lists as they are now. Whoever judges by them takes them once.
+    pub(crate) fn rules(&self) -> Arc<Account> {
+        Arc::clone(&self.rules.read())
+    }
+
+    /// Other policies, lists and settings hold from here on. Where the settings are others, or the account is
+    /// switched on or off, its channel ends, and begins anew.
+    pub(crate) fn follow(&self, mut rules: Account) {
+        self.moved.lock().follow(&mut rules.groups);
+        let mut known = self.rules.write();
+        let is_other = known.enabled != rules.enabled || known.settings != rules.settings;
+        *known = Arc::new(rules);
+        drop(known);
+        if is_other {
+            self.again();
+        }
+    }
+
+    /// Remembers where somebody can be written to: a direct chat, for nobody else reads along there.
+    pub(crate) fn remember(&self, sender: &SenderId, conversation: &Conversation) {
+        if !is_direct(conversation.kind) {
+            return;
+        }
+        let mut chats = self.chats.lock();
+        if chats.len() < 10_000 || chats.contains_key(sender) {
+            chats.insert(sender.clone(), conversation.clone());
+        }
+    }
+
+    /// Where an owner last wrote in this chat of theirs, since the start.
+    pub(crate) fn last_place(&self, chat: &OwnersChat) -> Option<Conversation> {
+        let owner = SenderId::new(&chat.owner).ok()?;
+        let chats = self.chats.lock();
+        chats.get(&owner).filter(|place| place.id == chat.conversation().id).cloned()
+    }
+
+    /// Where a person is written to: where he last wrote, else the chat that bears his id.
+    pub(crate) fn chat_of(&self, sender: &SenderId) -> Conversation {
+        let known = self.chats.lock().get(sender).cloned();
+        known.unwrap_or_else(|| Conversation::new(ChatId::new(sender.as_str()), ChatKind::Direct))
+    }
+}
+
+/// Keeps an account connected until the gateway stops: by the channel it has, while it is switched on and its
+/// credentials are not known to be wrong.
+pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
+    let Some(exchanges) = account.taken_by_receive.lock().take() else {
+        return;
+    };
+    let (deliveries, queue) = mpsc::channel::<Delivery>(QUEUE);
+    let (connected, seen) = watch::channel(false);
+    let id = account.config.key.account.clone();
+    let inbox = account
+        .inbox
+        .get_or_init(|| Arc::new(Inbox::new(id, deliveries, exchanges, connected.clone())));
+    let (here, it) = (Arc::downgrade(&gateway), Arc::downgrade(&account));
+    inbox.ask_for_readers(Box::new(move |person| {
+        let (Some(gateway), Some(account)) = (here.upgrade(), it.upgrade()) else { return false };
+        delivery::may_read(&gateway, &account, person)
+    }));
+    gateway.tracker.spawn(inbound::tidy(Arc::clone(&gateway), Arc::clone(&account)));
+    gateway.tracker.spawn(inbound::listen(Arc::clone(&gateway), Arc::clone(&account), queue));
+    gateway.tracker.spawn(show_connected(Arc::clone(&gateway), Arc::clone(&account), seen));
+    let mut turns = account.turns.subscribe();
+    while !gateway.stop.is_cancelled() {
+        turns.borrow_and_update();
+        let state = if account.rules().enabled { State::Connecting } else { State::Disabled };
+        account.status.enter(state.clone(), None);
+        account.keep_journal_open(state == State::Connecting).await;
+        inbox.begin();
+        let run = async {
+            if state == State::Connecting {
+                // Only other credentials help, or another configuration.
+                let files = stay(&gateway, &account, &connected).await;
+                return account.other_secret(files).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = run => {}
+            turn = turns.changed() => if turn.is_err() { return },
+            () = gateway.stop.cancelled() => {}
+        }
+    }
+    account.status.enter(State::Stopped, None);
+}
+
+/// Connects again and again, until the account stops for good: then it says as what files its credentials were read.
+async fn stay(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    connected: &watch::Sender<bool>,
+) -> Vec<(PathBuf, reload::Mark)> {
+    let Some(inbox) = account.inbox.get() else { return Vec::new() };
+    let (channel, mut patience) = (account.channel(), Patience::default());
+    account.contended_by(None);
+    loop {
+        connected.send_replace(false);
+        let files = account.secret_files();
+        let ended = hear(account, &mut patience, connected, channel.receive(inbox)).await;
+        let next = patience.next(&ended, *connected.borrow());
+        let Some(wait) = after(gateway, account, ended, next) else { return files };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Receives until the connection ends.
+async fn hear(
+    account: &Running,
+    patience: &mut Patience,
+    connected: &watch::Sender<bool>,
+    receive: impl Future<Output = Result<(), ChannelError>>,
+) -> Result<(), ChannelError> {
+    let mut receive = std::pin::pin!(receive);
+    loop {
+        tokio::select! {
+            ended = &mut receive => return ended,
+            () = tokio::time::sleep(CALM), if patience.is_contended() => {
+                if *connected.borrow() {
+                    patience.calm();
+                    account.contended_by(None);
+                }
+            }
+        }
+    }
+}
+
+/// What follows the end of a connection: a wait, or `None` where the account stops for good.
+fn after(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    ended: Result<(), ChannelError>,
+    next: Next,
+) -> Option<Duration> {
+    let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
+    let enter = |state, why: &str| account.status.enter(state, Some(why.to_owned()));
+    match (ended, next) {
+        (Ok(()), _) => {
+            account.status.enter(State::Connecting, None);
+            debug!(channel, account = id, "connection ended");
+        }
+        // The gate has set the state: it knows what it could not read or write.
+        (Err(ChannelError::Held), _) => {}
+        (Err(ChannelError::RateLimited(wait)), _) => {
+            let seconds = wait.as_secs();
+            info!(channel, account = id, seconds, "platform asks to wait");
+            enter(State::Waiting, &format!("the platform asks to wait {seconds} s"));
+        }
+        (Err(ChannelError::Unauthorized(why)), Next::Stop) => {
+            warn!(channel, account = id, why, "account stopped: unauthorized");
+            enter(State::Unauthorized, &why);
+            let text = format!("{channel} ({id}) has stopped: unauthorized, {why}");
+            crate::gateway::approvals::notice::tell_owners(gateway, &text);
+        }
+        (Err(ChannelError::Unauthorized(why)), _) => {
+            warn!(
+                channel,
+                account = id,
+                why,
+                "refused, although it worked before: tried once more"
+            );
+            enter(State::Connecting, &why);
+        }
+        (Err(ChannelError::Contended(why)), Next::Contended { first, wait }) => {
+            if first {
+                warn!(channel, account = id, why, "account reconnects, with growing waits");
+                crate::gateway::approvals::notice::tell_owners(
+                    gateway,
+                    &format!("{channel} ({id}): {why}"),
+                );
+            }
+            debug!(channel, account = id, seconds = wait.as_secs(), "still contended");
+            enter(State::Connecting, &why);
+            account.contended_by(Some(why));
+        }
+        (
+            Err(
+                ChannelError::Contended(why)
+                | ChannelError::Disconnected(why)
+                | ChannelError::Undeliverable(why),
+            ),
+            _,
+        ) => {
+            warn!(channel, account = id, why, "account reconnects");
+            enter(State::Connecting, &why);
+        }
+    }
+    match next {
+        Next::Again(wait) | Next::Contended { wait, .. } | Next::Doubt(wait) => Some(wait),
+        Next::Stop => None,
+    }
+}
+
+async fn show_connected(
+    gateway: Arc<Gateway>,
+    account: Arc<Running>,
+    mut seen: watch::Receiver<bool>,
+) {
+    loop {
+        let changed = tokio::select! {
+            changed = seen.changed() => changed.is_ok(),
+            () = gateway.stop.cancelled() => false,
+        };
+        if !changed {
+            return;
+        }
+        if *seen.borrow_and_update() {
+            if let Some(difference) = account.clock_difference()
+                && !account.clock_logged.swap(true, Ordering::AcqRel)
+            {
+                warn!(channel = account.config.plugin.id, account = %account.config.key.account, "{difference}");
+            }
+            let limitation = account.limitation();
+            account.status.update(|status| {
+                // What happened since is newer than the connection.
+                if matches!(status.state, State::Connecting | State::Waiting | State::Connected) {
+                    (status.state, status.last_error) = (State::Connected, limitation);
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Cards: what every owner sees of a request, in his chat, from the knock to the outcome. Kept durably in the outbox;
+//! one keeper brings what stands in the chats in line with what the store says.
+
+pub(crate) mod decide;
+pub(crate) mod device_notice;
+mod next_action;
+pub(crate) mod notice;
+mod outbox;
+mod outcome;
+mod pending;
+mod post;
+mod press;
+mod recipients;
+mod reconciler;
+pub(crate) mod shown;
+mod view;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use openclaw_plugin_sdk::{SentRef, UnixMs};
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+use tracing::warn;
+
+pub(crate) use self::press::{Press, foreign, pressed, reply_decides};
+use self::{
+    outbox::{About, Entry},
+    outcome::Outcome,
+    recipients::seats,
+};
+use super::{Gateway, blocking};
+pub(crate) use crate::gateway::approvals::{
+    outbox::{Book, Choice},
+    reconciler::keep,
+};
+use crate::{
+    gateway::setup_codes::book::OwnersChat,
+    rules::{AccountKey, device::request::DeviceRequest, owner::Owner},
+    store::audit::Decisions,
+    world,
+};
+
+/// A card has become a message within this, or a press on it is one on no card.
+const SENT_WITHIN: Duration = Duration::from_secs(5);
+/// Of refused presses the access log has one line a person in this time.
+const NOTED_EVERY_MS: u64 = 3_600_000;
+/// So many people are remembered whose presses were refused; of further ones nothing is noted until there is room.
+const NOTED: usize = 1024;
+
+/// The book, and who is to look at it.
+#[derive(Default)]
+pub(crate) struct Cards {
+    book: Mutex<Book>,
+    /// One writes the book at a time.
+    turn: tokio::sync::Mutex<()>,
+    /// Something may have changed.
+    wake: Notify,
+    /// The chats that something is being sent to.
+    busy: Mutex<Vec<OwnersChat>>,
+    arrived: Notify,
+    /// What is being decided now: whoever decides says himself what became of it.
+    deciding: Mutex<Vec<About>>,
+    noted: Mutex<HashMap<String, UnixMs>>,
+    /// What the access log says of requests that wait no more.
+    pub(super) decisions: Decisions,
+}
+
+impl Cards {
+    /// With what an earlier run has left.
+    pub(crate) fn new(book: Book) -> Self {
+        Self { book: Mutex::new(book), ..Self::default() }
+    }
+
+    /// The book. Never held across a wait.
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock()
+    }
+
+    fn busy(&self) -> MutexGuard<'_, Vec<OwnersChat>> {
+        self.busy.lock()
+    }
+
+    /// Something may have become of a request.
+    pub(crate) fn look(&self) {
+        self.wake.notify_one();
+    }
+
+    /// These chats, too, are shown a device that asks.
+    pub(crate) fn show(&self, request: &DeviceRequest, chats: Vec<OwnersChat>) {
+        let about = About::Device {
+            request: request.id.as_str().to_owned(),
+            device: request.device.as_str().to_owned(),
+        };
+        {
+            let mut book = self.book();
+            for to in chats {
+                if !book.cards().iter().any(|card| card.about == about && card.to == to) {
+                    book.add(about.clone(), to, false, world::now());
+                }
+            }
+        }
+        self.look();
+    }
+
+    /// What became of whatever these cards are about, where only whoever decided knows it.
+    fn conclude(&self, about: &About, outcome: &Outcome) {
+        let mut book = self.book();
+        let open =
+            book.cards().iter().filter(|card| card.about == *about && card.outcome.is_none());
+        for n in open.map(|card| card.n).collect::<Vec<_>>() {
+            book.conclude(n, outcome);
+        }
+    }
+
+    /// How many cards do not stand in their chats as they should, and since when the oldest of them waits that is not
+    /// held back.
+    pub(crate) fn backlog(&self) -> (usize, Option<UnixMs>) {
+        let book = self.book();
+        let owed: Vec<&Entry> = book.cards().iter().filter(|card| card.is_owed()).collect();
+        let since = owed.iter().filter(|card| !card.held).map(|card| card.owed_since());
+        (owed.len(), since.min())
+    }
+
+    /// The card that this message shows. An owner may be faster than the platform's answer to our sending.
+    async fn shown_by(&self, key: &AccountKey, sent: &SentRef) -> Option<Entry> {
+        let wait = async {
+            loop {
+                let arrived = self.arrived.notified();
+                let mut arrived = std::pin::pin!(arrived);
+                arrived.as_mut().enable();
+                let found = self.book().shown_by(key, sent).cloned();
+                let under_way =
+                    self.busy().iter().any(|to| to.is_on(key) && to.conversation().id == sent.chat);
+                if found.is_some() || !under_way {
+                    return found;
+                }
+                arrived.await;
+            }
+        };
+        tokio::time::timeout(SENT_WITHIN, wait).await.ok().flatten()
+    }
+
+    /// Whether a refused press of this person is worth a line of the access log now.
+    fn is_to_be_noted(&self, who: &str, now: UnixMs) -> bool {
+        let mut noted = self.noted.lock();
+        noted.retain(|_, at| now.0.saturating_sub(at.0) < NOTED_EVERY_MS);
+        let worth = !noted.contains_key(who) && noted.len() < NOTED;
+        if worth {
+            noted.insert(who.to_owned(), now);
+        }
+        worth
+    }
+}
+
+/// Whether a chat gets the cards of devices without being asked.
+pub(crate) fn tells(gateway: &Gateway, chat: &OwnersChat) -> bool {
+    let mut groups = recipients::groups(gateway, None).into_iter();
+    groups.any(|group| group.first() == Some(chat))
+}
+
+/// Tells every owner but one a sentence, and does not give up before it was told. It must hold no code.
+pub(crate) fn tell(gateway: &Arc<Gateway>, text: &str, but: Option<&Owner>) {
+    let Ok(id) = world::random::<16>() else {
+        return warn!("no randomness: owners are not told");
+    };
+    let id = id.iter().fold(0_u128, |all, byte| all << 8 | u128::from(*byte)).to_string();
+    let about = About::Notice { id, text: text.to_owned() };
+    for (account, owner) in seats(gateway, None) {
+        if but != Some(&owner) {
+            let chat = account.chat_of(&owner.sender);
+            let to = OwnersChat::new(&account.config.key, &chat.id, &owner.sender);
+            gateway.cards.book().add(about.clone(), to, false, world::now());
+        }
+    }
+    gateway.cards.look();
+}
+
+/// Writes what has changed in the book.
+async fn save(gateway: &Arc<Gateway>) {
+    // Whoever comes while another writes, is written with the others who came.
+    let _turn = gateway.cards.turn.lock().await;
+    let Some(copy) = gateway.cards.book().copy() else { return };
+    if let Err(error) = blocking(move || copy.write()).await {
+        gateway.cards.book().unwritten();
+        warn!(%error, "after a restart an owner may be told twice");
+    }
+}

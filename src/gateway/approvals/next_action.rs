@@ -1,0 +1,168 @@
+//! What is to be done for a card now, by what stands in the chat and what is known. No clock, no disk.
+
+use openclaw_plugin_sdk::UnixMs;
+
+use crate::{
+    gateway::approvals::outbox::{About, Chat, Entry, Face},
+    rules::notify::{CardRate, Spent},
+};
+
+/// A sentence that could not be told for so long is not told any more.
+const STALE_MS: u64 = 24 * 3_600_000;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Its message is to show something else.
+    Edit,
+    /// Nobody needs it any more, and nobody was told of it.
+    Forget,
+    /// A new message, but not before this: the chat has got its share.
+    Held(UnixMs),
+    /// As it is, it stands for good: nothing is to be sent.
+    Leave,
+    /// A new message. `counts` towards the chat's rate.
+    Post { counts: bool },
+    /// Nothing, as long as nothing happens.
+    Rest,
+    /// An older message of the card loses its buttons.
+    Retire,
+    /// Nothing before this.
+    Wait(UnixMs),
+}
+
+/// What holds in a chat now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sight {
+    pub(crate) now: UnixMs,
+    /// No card comes now.
+    pub(crate) quiet: bool,
+    pub(crate) rate: CardRate,
+    pub(crate) spent: Spent,
+    /// The platform replaces messages.
+    pub(crate) edits: bool,
+}
+
+/// What an open card looks like that shows this revision with this face.
+pub(crate) fn look(revision: &str, face: Face) -> String {
+    match face {
+        Face::Later(until) => format!("{revision}/later/{until}"),
+        Face::Ask => format!("{revision}/ask"),
+        Face::Terms => format!("{revision}/terms"),
+    }
+}
+
+/// The next step for one card.
+pub(crate) fn next(card: &Entry, sight: Sight) -> Step {
+    let step = wished(card, sight);
+    match step {
+        Step::Edit | Step::Post { .. } | Step::Retire if card.next > sight.now.0 => {
+            Step::Wait(UnixMs(card.next))
+        }
+        step => step,
+    }
+}
+
+fn wished(card: &Entry, sight: Sight) -> Step {
+    if let Some(outcome) = &card.outcome {
+        let told = card.look.as_deref() == Some(outcome.look());
+        return match (&card.sent, told) {
+            (None, _) => Step::Forget,
+            (Some(_), true) => Step::Rest,
+            (Some(_), false) if sight.edits => Step::Edit,
+            (Some(_), false) if outcome.is_by(&card.to) => Step::Leave,
+            (Some(_), false) if sight.quiet => Step::Rest,
+            (Some(_), false) => Step::Post { counts: false },
+        };
+    }
+    if card.sent.is_none() {
+        // What came in quiet hours is listed first.
+        return match &card.about {
+            About::Notice { .. } if sight.now.0.saturating_sub(card.came) > STALE_MS => {
+                Step::Forget
+            }
+            About::Notice { .. } => Step::Post { counts: false },
+            _ if card.held => Step::Rest,
+            About::Device { .. } | About::Lapse { .. } | About::Sender { .. } => ask(sight),
+        };
+    }
+    if card.stale.is_some() && sight.edits {
+        return Step::Retire;
+    }
+    match card.face {
+        Face::Later(until) if until <= sight.now.0 => ask(sight),
+        _ if card.look.as_deref() != Some(&*look(&card.wants, card.face)) => {
+            if sight.edits {
+                Step::Edit
+            } else {
+                changed(card, sight)
+            }
+        }
+        Face::Later(until) => Step::Wait(UnixMs(until)),
+        Face::Ask | Face::Terms => Step::Rest,
+    }
+}
+
+/// Where nothing can be edited, only what has changed is worth a new message: that somebody is to be asked later,
+/// he knows.
+fn changed(card: &Entry, sight: Sight) -> Step {
+    if card.revision == card.wants {
+        return match card.face {
+            Face::Later(until) => Step::Wait(UnixMs(until)),
+            Face::Ask | Face::Terms => Step::Rest,
+        };
+    }
+    if sight.quiet { Step::Rest } else { Step::Post { counts: false } }
+}
+
+fn ask(sight: Sight) -> Step {
+    if sight.quiet {
+        return Step::Rest;
+    }
+    let due = sight.rate.next(sight.spent, sight.now);
+    if due > sight.now { Step::Held(due) } else { Step::Post { counts: true } }
+}
+
+/// What is to be done for a chat beside its cards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// Its digest is to say this number.
+    Count(usize),
+    /// Nothing is left to be counted, and there is no way to say so.
+    Forget,
+    /// It is to be told what came in quiet hours.
+    Morning,
+    /// Nothing.
+    Rest,
+    /// Nothing before this.
+    Wait(UnixMs),
+}
+
+/// What is to be done for a chat. `others` of its cards wait for their share of the rate, `held` came in quiet hours.
+pub(crate) fn beside(chat: &Chat, others: usize, held: usize, sight: Sight) -> Beside {
+    if sight.quiet {
+        return Beside::Rest;
+    }
+    let shown = chat.digest.as_ref().filter(|digest| digest.sent.is_some());
+    let wish = if held > 0 || !chat.missed.is_empty() {
+        Beside::Morning
+    } else {
+        match shown.map(|digest| digest.others) {
+            None if others == 0 => Beside::Rest,
+            None => Beside::Count(others),
+            Some(known) if known == others => Beside::Rest,
+            Some(_) if sight.edits => Beside::Count(others),
+            Some(_) if others == 0 => Beside::Forget,
+            Some(_) => Beside::Rest,
+        }
+    };
+    match wish {
+        Beside::Count(_) | Beside::Morning if chat.next > sight.now.0 => {
+            Beside::Wait(UnixMs(chat.next))
+        }
+        wish => wish,
+    }
+}
+
+#[cfg(test)]
+mod tests;

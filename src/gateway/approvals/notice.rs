@@ -1,0 +1,67 @@
+//! What owners are told beside requests: that somebody has claimed the seat, and that an account is in trouble.
+
+use std::sync::Arc;
+
+use openclaw_plugin_sdk::{InboundMessage, neutral};
+
+use super::decide;
+use crate::{
+    gateway::{
+        Gateway,
+        accounts::account::Running,
+        approvals,
+        delivery::{
+            answer,
+            mail::{Address, Mail},
+        },
+        inbound::gate::NAME_LIMIT,
+    },
+    rules::{Contact, owner::Owner},
+    store::access::Accepted,
+};
+
+/// Tells every owner one sentence.
+pub(crate) fn tell_owners(gateway: &Arc<Gateway>, text: &str) {
+    approvals::tell(gateway, text, None);
+}
+
+/// Welcomes whom an invitation lets in, and tells every owner of it.
+pub(crate) async fn accepted(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    (who, accepted): (&Contact, &Accepted),
+    message: &InboundMessage,
+) {
+    answer::send(gateway, account, Mail::text(Address::of(message), decide::WELCOME)).await;
+    gateway.cards.look();
+    let name = message.sender.name.as_deref();
+    let name = name.map(|name| format!(" ({})", neutral(name, NAME_LIMIT))).unwrap_or_default();
+    let note = accepted.note.as_ref().map(|note| format!(" “{note}”")).unwrap_or_default();
+    let text = format!(
+        "{who}{name} came with the invitation{note} by {}, and is let in. \
+         To take it back: openclaw access revoke {who}",
+        accepted.by
+    );
+    tell_owners(gateway, &text);
+}
+
+/// Tells the new owner, and every owner there was.
+pub(crate) async fn claimed(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    owner: &Owner,
+    message: &InboundMessage,
+) {
+    let prefix = account.config.plugin.abilities.command_prefix;
+    let text = format!("You are an owner of this gateway now. {prefix}help shows what you can do.");
+    answer::send(gateway, account, Mail::text(Address::of(message), text)).await;
+    let name =
+        message.sender.name.as_deref().map(|name| format!(" ({})", neutral(name, NAME_LIMIT)));
+    let text = format!(
+        "{}:{}{} has claimed the owner's seat. If that was not you: openclaw owner remove {0}:{1}",
+        owner.channel,
+        owner.sender,
+        name.unwrap_or_default()
+    );
+    approvals::tell(gateway, &text, Some(owner));
+}

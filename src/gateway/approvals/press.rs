@@ -1,0 +1,485 @@
+//! Presses of buttons and replies to cards. Whoever presses is an owner, in his chat, on the very message of the card,
+//! with a token of that card, and nothing has changed since it was shown: else nothing happens.
+
+use std::{sync::Arc, time::Duration};
+
+use openclaw_plugin_sdk::{
+    CommandError, Decision, DeviceChoice, DeviceDecided, EventId, InboundMessage, InboundRef,
+    OutboundMessage, SentRef, Text, UnixMs,
+};
+use tracing::{info, warn};
+
+use super::{
+    outcome::{self, How, Outcome},
+    save,
+};
+use crate::{
+    gateway::{
+        Gateway,
+        accounts::account::Running,
+        approvals::{
+            decide::{self, Ruling},
+            outbox::{About, Choice, Entry, Face},
+            pending,
+            shown::displayed,
+            view,
+        },
+        blocking,
+        commands::context::Port,
+        delivery::{
+            Fresh, answer,
+            journal::EventKey,
+            mail::{Address, Mail},
+            outbound,
+        },
+        inbound::{
+            Halt,
+            gate::{Admitted, Foreign, Who},
+            words::{self, Said},
+        },
+        setup_codes::{book::OwnersChat, is_owners},
+    },
+    rules::{
+        Contact,
+        approver::Approver,
+        notify::LATER_MS,
+        pairing::{PairingRequest, RequestId},
+    },
+    store::{self, Note, StoreError, UNFINISHED, access::Ends},
+    world,
+};
+
+const CHANGED: &str =
+    "Something has changed since this card was shown, so nothing was done. Look at it again.";
+const CLAIM_IS_OVER: &str =
+    "Whoever they claim to be is let in no more, so nothing was done. Deny or block them.";
+const NO_CARD: &str = "That is no card of mine in this chat. Nothing was done.";
+const OLDER: &str =
+    "That message does not show how it stands now, so nothing was done. Answer the newest one.";
+const USED: &str = "That button was used already. Look at the card again.";
+
+/// A button that somebody admitted has pressed.
+pub(crate) struct Press<'a> {
+    pub(crate) on: &'a SentRef,
+    pub(crate) data: &'a str,
+    pub(crate) id: &'a EventId,
+}
+
+/// An admitted person has pressed a button.
+pub(crate) async fn pressed(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    admitted: &Admitted,
+    press: Press<'_>,
+) -> Result<(), Halt> {
+    let who = admitted.who();
+    let Some(approver) = admitted.seat().and_then(Approver::in_chat) else {
+        return refuse(gateway, account, who.sender.as_str(), "a press of somebody else").await;
+    };
+    let card = gateway.cards.shown_by(&account.config.key, press.on).await;
+    let Some(card) = card.filter(|card| card.to.owner == who.sender.as_str()) else {
+        refuse(gateway, account, who.sender.as_str(), "a press on no card").await?;
+        toast(gateway, account, who, (press.id, NO_CARD.to_owned()));
+        return Ok(());
+    };
+    let zone = &gateway.config().telling.zone;
+    let token = card.tokens.iter().find(|token| token.text == press.data);
+    let token = token.filter(|_| card.sent.as_deref() == Some(press.on.id.as_str()));
+    let text = match (&card.outcome, token) {
+        (Some(outcome), _) => view::sentence(outcome, &card.to, zone),
+        (None, Some(token)) => {
+            let answer = Answer::Pressed(token.choice);
+            act(gateway, (account, admitted), &approver, &card, answer).await?
+        }
+        (None, None) if card.used.iter().any(|used| used == press.data) => USED.to_owned(),
+        (None, None) => {
+            refuse(gateway, account, who.sender.as_str(), "a press with foreign data").await?;
+            NO_CARD.to_owned()
+        }
+    };
+    toast(gateway, account, who, (press.id, text));
+    Ok(())
+}
+
+/// What an owner has answered a card with.
+enum Answer {
+    Pressed(Choice),
+    Said(Said),
+}
+
+impl Answer {
+    /// The choice that is meant, if the present state of the card offers it.
+    fn choice(&self, offered: &[Choice]) -> Option<Choice> {
+        match self {
+            Self::Pressed(choice) => offered.iter().find(|one| *one == choice),
+            Self::Said(Said::Number(number)) => offered.get(number.checked_sub(1)?),
+            Self::Said(Said::Word(word)) => offered.iter().find(|one| one.is_said(word)),
+        }
+        .copied()
+    }
+}
+
+/// A press that the gate has turned away: a line in the access log, and nothing else.
+pub(crate) async fn foreign(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    foreign: &Foreign,
+) -> Result<(), Halt> {
+    refuse(gateway, account, foreign.sender.as_str(), foreign.why).await
+}
+
+/// An owner's reply to a card decides. True where the message was such a reply.
+pub(crate) async fn reply_decides(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    admitted: &Admitted,
+    (key, message): (&EventKey, &InboundMessage),
+) -> Result<bool, Halt> {
+    let Some(replied) = &message.reply_to else { return Ok(false) };
+    let Some(approver) = admitted.seat().and_then(Approver::in_chat) else { return Ok(false) };
+    let abilities = account.config.plugin.abilities;
+    let Some(said) = words::said(&message.text, abilities.buttons.is_none()) else {
+        return Ok(false);
+    };
+    let card = gateway.cards.shown_by(&account.config.key, replied).await;
+    let Some(card) = card.filter(|card| card.to.owner == admitted.who().sender.as_str()) else {
+        return Ok(false);
+    };
+    let zone = &gateway.config().telling.zone;
+    let text = match &card.outcome {
+        Some(outcome) => view::sentence(outcome, &card.to, zone),
+        None if !card.stands_on(replied.id.as_str(), abilities.edits) => OLDER.to_owned(),
+        None => act(gateway, (account, admitted), &approver, &card, Answer::Said(said)).await?,
+    };
+    let reply = Mail::to_owner(Address::of(message), text);
+    answer::send_for(gateway, account, key.clone(), (reply, Fresh::default())).await;
+    Ok(true)
+}
+
+/// What a choice does about what a card is about.
+enum Deed<'a> {
+    /// The card asks something else, or again in a while.
+    Turn(Face),
+    /// For how long?
+    AskHowLong,
+    /// A device is let in or turned away.
+    Device(&'a str, Decision),
+    /// Leave is given again, for so many hours or for good.
+    Extend(&'a str, Option<u32>),
+    /// A person is let in, for so many hours or for good, or is not.
+    Person(&'a About, Decision, Option<u32>),
+    /// The held message is answered too.
+    Deliver(&'a About),
+}
+
+/// The one meaning of a choice, however it was made; `None` where what the card is about has no such choice.
+fn deed(about: &About, choice: Choice, asks: bool, later: Face) -> Option<Deed<'_>> {
+    use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
+    Some(match (about, choice) {
+        (About::Device { .. } | About::Lapse { .. } | About::Sender { .. }, Later) => {
+            Deed::Turn(later)
+        }
+        (About::Notice { .. }, _)
+        | (About::Device { .. }, Back | Block | Deliver | Extend | ForGood | Hours(_))
+        | (About::Lapse { .. }, Approve | Block | Deliver | Deny)
+        | (About::Sender { .. }, Extend) => return None,
+        (About::Lapse { .. } | About::Sender { .. }, Back) => Deed::Turn(Face::Ask),
+        (About::Device { request, .. }, Approve) => Deed::Device(request, Decision::Approve),
+        (About::Device { request, .. }, Deny) => Deed::Device(request, Decision::Deny),
+        (About::Lapse { .. }, Extend) | (About::Sender { .. }, Approve) if asks => Deed::AskHowLong,
+        (About::Lapse { who, .. }, Extend | ForGood) => Deed::Extend(who, None),
+        (About::Lapse { who, .. }, Hours(many)) => Deed::Extend(who, Some(many)),
+        (About::Sender { .. }, Approve | ForGood) => Deed::Person(about, Decision::Approve, None),
+        (About::Sender { .. }, Hours(many)) => Deed::Person(about, Decision::Approve, Some(many)),
+        (About::Sender { .. }, Deliver) => Deed::Deliver(about),
+        (About::Sender { .. }, Block) => Deed::Person(about, Decision::Block, None),
+        (About::Sender { .. }, Deny) => Deed::Person(about, Decision::Deny, None),
+    })
+}
+
+/// Does what an owner has chosen, if the card offers it in its present state, and says what was done.
+async fn act(
+    gateway: &Arc<Gateway>,
+    (account, admitted): (&Arc<Running>, &Admitted),
+    approver: &Approver,
+    card: &Entry,
+    answer: Answer,
+) -> Result<String, StoreError> {
+    let offered = view::choices(&card.about, card.face, &card.facts);
+    let Some(choice) = answer.choice(offered) else { return Ok(not_offered(offered)) };
+    // The word says it whole: without a button nothing more is asked, but for leave that is given again.
+    let whole = matches!((&answer, &card.about), (Answer::Said(_), About::Sender { .. }));
+    let asks = account.config.plugin.abilities.edits && !whole;
+    let later = UnixMs(world::now().0.saturating_add(LATER_MS));
+    let Some(deed) = deed(&card.about, choice, asks, Face::Later(later.0)) else {
+        return Ok(not_offered(offered));
+    };
+    let text = match deed {
+        Deed::Turn(face) => {
+            let text = match face {
+                Face::Later(_) => {
+                    let at = world::clock(later, &gateway.config().telling.zone);
+                    format!("You are asked again at {at}.")
+                }
+                Face::Ask | Face::Terms => "Nothing was done.".to_owned(),
+            };
+            return turn(gateway, card, face, text).await;
+        }
+        Deed::AskHowLong => return ask_how_long(gateway, card).await,
+        Deed::Device(request, decision) => {
+            let (gateway, account) = (Arc::clone(gateway), Arc::clone(account));
+            let by = Some(approver.clone());
+            let port = Port::new(Arc::clone(&gateway), account, admitted.who(), by);
+            device(&gateway, &port, card, (request, decision)).await?
+        }
+        Deed::Extend(who, hours) => extend(gateway, approver, card, (who, span(hours))).await?,
+        Deed::Person(about, decision, hours) => {
+            let ruling = Ruling { lasting: span(hours), ..decision.into() };
+            sender(gateway, approver, card, (about, ruling)).await?
+        }
+        Deed::Deliver(about) => {
+            let ruling = Ruling { deliver: true, ..Decision::Approve.into() };
+            sender(gateway, approver, card, (about, ruling)).await?
+        }
+    };
+    gateway.cards.look();
+    let unfinished = gateway.store.is_unfinished();
+    Ok(if unfinished { format!("{text}\n{UNFINISHED}") } else { text })
+}
+
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    first + rest.as_str()
+}
+
+fn span(hours: Option<u32>) -> Option<Duration> {
+    hours.map(|hours| Duration::from_hours(hours.into()))
+}
+
+fn not_offered(offered: &[Choice]) -> String {
+    let words: Vec<String> = offered.iter().map(|one| one.label().to_lowercase()).collect();
+    format!("Nothing was done: this card takes {} now.", words.join(", "))
+}
+
+/// Turns a card to another face, which is not a decision.
+async fn turn(
+    gateway: &Arc<Gateway>,
+    card: &Entry,
+    face: Face,
+    text: String,
+) -> Result<String, StoreError> {
+    gateway.cards.book().change(card.n, |card| {
+        card.face = face;
+        card.arm(Vec::new());
+    });
+    save(gateway).await;
+    gateway.cards.look();
+    Ok(text)
+}
+
+async fn ask_how_long(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreError> {
+    if let Some(why) = not_as_shown(gateway, card).await? {
+        gateway.cards.look();
+        return Ok(why);
+    }
+    turn(gateway, card, Face::Terms, "For how long?".to_owned()).await
+}
+
+/// Why nothing is decided on what this card shows: it has changed, or it is over.
+async fn not_as_shown(gateway: &Arc<Gateway>, card: &Entry) -> Result<Option<String>, StoreError> {
+    let now = match &card.about {
+        About::Lapse { who, .. } => match Contact::parse(who) {
+            Some(contact) => {
+                let ask = pending::lapse(gateway, &contact).await?;
+                ask.filter(|ask| ask.about == card.about).map(|ask| ask.revision)
+            }
+            None => None,
+        },
+        About::Sender { channel, request, .. } => {
+            let waits = waiting(gateway, channel, &RequestId::from_text(request)).await?;
+            waits.map(|request| request.displayed().revision)
+        }
+        About::Device { .. } | About::Notice { .. } => return Ok(None),
+    };
+    Ok(match now {
+        Some(revision) if revision == card.revision => None,
+        Some(_) => Some(CHANGED.to_owned()),
+        None => Some(ended(gateway, card).await?),
+    })
+}
+
+/// Lets somebody in again whose leave has ended, as the card says it.
+async fn extend(
+    gateway: &Arc<Gateway>,
+    approver: &Approver,
+    card: &Entry,
+    (who, lasting): (&str, Option<Duration>),
+) -> Result<String, StoreError> {
+    let (Some(contact), About::Lapse { until: ended_at, .. }) = (Contact::parse(who), &card.about)
+    else {
+        return Ok(NO_CARD.to_owned());
+    };
+    if let Some(why) = not_as_shown(gateway, card).await? {
+        return Ok(why);
+    }
+    let (store, by, now) = (Arc::clone(&gateway.store), approver.clone(), world::now());
+    let ms = lasting.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+    let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
+    let deciding = || gateway.cards.deciding.lock();
+    deciding().push(card.about.clone());
+    let ends = Ends { was: Some(UnixMs(*ended_at)), until };
+    let extended = blocking(move || store.extend(&by, &contact, ends, now)).await;
+    if !matches!(extended, Ok(true)) {
+        deciding().retain(|about| *about != card.about);
+        return match extended {
+            Ok(_) => ended(gateway, card).await,
+            Err(error) => Ok(capital(&error.told())),
+        };
+    }
+    let (how, by, surface) = (How::Extended, approver.actor(), approver.surface().word());
+    let outcome = Outcome {
+        how,
+        by: Some(by.to_owned()),
+        surface: Some(surface.to_owned()),
+        at: now.0,
+        until: until.map(world::iso),
+    };
+    gateway.cards.conclude(&card.about, &outcome);
+    deciding().retain(|about| *about != card.about);
+    save(gateway).await;
+    let zone = &gateway.config().telling.zone;
+    Ok(view::sentence(&outcome, &card.to, zone))
+}
+
+async fn sender(
+    gateway: &Arc<Gateway>,
+    approver: &Approver,
+    card: &Entry,
+    (about, ruling): (&About, Ruling),
+) -> Result<String, StoreError> {
+    let About::Sender { channel, request, .. } = about else { return Ok(NO_CARD.to_owned()) };
+    let (decision, lasting) = (ruling.decision, ruling.lasting);
+    let ruling = Ruling { shown: Some(card.revision.clone()), ..ruling };
+    let id = RequestId::from_text(request);
+    let decided = decide::decide(gateway, approver, channel, &id, ruling).await;
+    Ok(match decided {
+        Ok(store::Outcome::Changed) => CHANGED.to_owned(),
+        Ok(store::Outcome::ClaimIsOver) => CLAIM_IS_OVER.to_owned(),
+        Ok(store::Outcome::Done(decided)) => {
+            let hours = |span: Duration| u32::try_from(span.as_secs() / 3_600).unwrap_or(u32::MAX);
+            let label = |span| Choice::Hours(hours(span)).label();
+            let lasting = lasting.map(|span| format!(", for {}", label(span)));
+            decide::sentence(decision, &decided) + &lasting.unwrap_or_default()
+        }
+        Ok(store::Outcome::Gone) => ended(gateway, card).await?,
+        Err(error) => capital(&error.told()),
+    })
+}
+
+/// A device goes the way that `/pair approve` goes: what this card displays is what is approved.
+async fn device(
+    gateway: &Arc<Gateway>,
+    port: &Port,
+    card: &Entry,
+    (request, decision): (&str, Decision),
+) -> Result<String, StoreError> {
+    let store = Arc::clone(&gateway.store);
+    let rows = blocking(move || store.device_requests(world::now())).await?;
+    let Some(row) = rows.iter().find(|row| row.id.as_str() == request) else {
+        return ended(gateway, card).await;
+    };
+    let display = displayed(row, &rows, world::now()).1;
+    if display.revision.spell() != card.revision {
+        return Ok(CHANGED.to_owned());
+    }
+    let place = (card.to.account(), card.to.conversation().id);
+    gateway.shown.lock().add(&place, [display]);
+    Ok(match port.decide_device(decision, DeviceChoice::Id(request)).await {
+        Ok(DeviceDecided::Done(device)) => {
+            let done = if decision == Decision::Approve { "✅ Paired" } else { "⛔ Turned away" };
+            format!("{done} {}.", device.name)
+        }
+        Ok(DeviceDecided::Denied(Some(scope))) => format!(
+            "Nothing was changed: {scope} is not granted in a chat. On the machine: openclaw devices approve"
+        ),
+        Ok(DeviceDecided::Denied(None)) => {
+            "Nothing was changed: not all of its commands are listed here. On the machine: openclaw devices approve"
+                .to_owned()
+        }
+        Ok(DeviceDecided::NotYet(..)) => CHANGED.to_owned(),
+        Err(CommandError::InDoubt(why)) => capital(&why),
+        Err(CommandError::Failed(why) | CommandError::Usage(why)) => {
+            format!("Nothing was changed: {why}")
+        }
+    })
+}
+
+async fn waiting(
+    gateway: &Arc<Gateway>,
+    channel: &str,
+    id: &RequestId,
+) -> Result<Option<PairingRequest>, StoreError> {
+    let (store, channel, id) = (Arc::clone(&gateway.store), channel.to_owned(), id.clone());
+    blocking(move || {
+        let waiting = store.waiting(&channel, world::now())?;
+        Ok(waiting.into_iter().find(|request| request.id == id))
+    })
+    .await
+}
+
+/// What became of a card's request, though the card does not say so yet.
+async fn ended(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreError> {
+    let (here, asked) = (Arc::clone(gateway), [(card.about.clone(), UnixMs(card.ends))]);
+    let find = move || {
+        let log = (&here.state, &here.cards.decisions);
+        outcome::find(log, &*here.store, &asked, world::now())
+    };
+    let found = blocking(find).await?;
+    let (outcome, zone) = (found.get(&card.about), &gateway.config().telling.zone);
+    Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| view::sentence(outcome, &card.to, zone)))
+}
+
+/// The answer to a press does not wait for what else is said in the chat: whoever has pressed looks at the button.
+fn toast(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    who: &Who,
+    (press, text): (&EventId, String),
+) {
+    let mut answer = OutboundMessage::new(who.conversation.clone(), Text::plain(text));
+    answer.answers = Some(InboundRef::Press(press.clone()));
+    let chat = OwnersChat::new(&account.config.key, &who.conversation.id, &who.sender);
+    let (here, account) = (Arc::clone(gateway), Arc::clone(account));
+    gateway.beside(async move {
+        let may = || is_owners(&here, &account, &chat);
+        if let Err(error) = outbound::send(&account, answer, may).await {
+            warn!(channel = account.config.plugin.id, %error, "a press is not answered");
+        }
+    });
+}
+
+/// Of a person's refused presses the access log has one line an hour.
+async fn refuse(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    sender: &str,
+    why: &'static str,
+) -> Result<(), Halt> {
+    let (channel, key) = (account.config.plugin.id, account.config.key.clone());
+    info!(channel, account = %key.account, sender, why, "press refused");
+    let actor = format!("{channel}:{sender}");
+    if !gateway.cards.is_to_be_noted(&format!("{}/{actor}", key.account), world::now()) {
+        return Ok(());
+    }
+    let store = Arc::clone(&gateway.store);
+    let note = move || {
+        let (action, surface) = ("refused", "chat");
+        let note = Note { action, surface, actor: &actor, key: Some(&key), subject: why };
+        store.note(&note, world::now())
+    };
+    Ok(blocking(note).await?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! How cards look: what is asked and who asks, the choices, and in the end what became of it.
+
+use jiff::tz::TimeZone;
+use openclaw_plugin_sdk::{Abilities, Body, Button, Card, Text, TextLimit, UnixMs};
+
+use super::outcome::{How, Outcome};
+use crate::{
+    gateway::{
+        approvals::{
+            outbox::{About, Choice, Entry, Face, Fact, Token},
+            pending::{Ask, Asking, HELD},
+        },
+        setup_codes::book::OwnersChat,
+    },
+    world,
+};
+
+/// So many are listed at the end of quiet hours.
+const LISTED: usize = 20;
+
+/// What a card is drawn for.
+#[derive(Clone, Copy)]
+pub(super) struct Canvas<'a> {
+    pub(super) abilities: Abilities,
+    pub(super) limit: TextLimit,
+    pub(super) zone: &'a TimeZone,
+    pub(super) face: Face,
+    /// What stood there before something changed.
+    pub(super) before: &'a [Fact],
+    pub(super) tokens: &'a [Token],
+}
+
+/// The closed set of choices of a state of a card, in order. Their numbers are for platforms without buttons.
+pub(super) fn choices(about: &About, face: Face, facts: &[Fact]) -> &'static [Choice] {
+    use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
+    let holds = facts.iter().any(|fact| fact.label == HELD);
+    match (about, face) {
+        (About::Notice { .. }, _) => &[],
+        (_, Face::Terms) => &[Hours(1), Hours(24), Hours(30 * 24), ForGood, Back],
+        (About::Device { .. }, Face::Ask) => &[Approve, Deny, Later],
+        (About::Device { .. }, Face::Later(_)) => &[Approve, Deny],
+        (About::Lapse { .. }, Face::Ask) => &[Extend, Later],
+        (About::Lapse { .. }, Face::Later(_)) => &[Extend],
+        (About::Sender { .. }, Face::Ask) if holds => &[Approve, Deliver, Deny, Block, Later],
+        (About::Sender { .. }, Face::Later(_)) if holds => &[Approve, Deliver, Deny, Block],
+        (About::Sender { .. }, Face::Ask) => &[Approve, Deny, Block, Later],
+        (About::Sender { .. }, Face::Later(_)) => &[Approve, Deny, Block],
+    }
+}
+
+/// So many buttons stand in a row.
+const ROW: usize = 4;
+
+impl Choice {
+    /// Every choice that any state of any card has.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Approve,
+        Self::Back,
+        Self::Block,
+        Self::Deliver,
+        Self::Deny,
+        Self::Extend,
+        Self::ForGood,
+        Self::Hours(1),
+        Self::Hours(24),
+        Self::Hours(30 * 24),
+        Self::Later,
+    ];
+
+    /// True for a word, in small letters and without blanks, that means this.
+    pub(crate) fn is_said(self, word: &str) -> bool {
+        let label = self.label().to_lowercase().replace(' ', "");
+        let more: &[&str] = match self {
+            Self::Approve => &["yes", "ok"],
+            Self::Deliver => &["deliver"],
+            Self::Deny => &["no"],
+            Self::ForGood => &["always"],
+            Self::Back | Self::Block | Self::Extend | Self::Hours(_) | Self::Later => &[],
+        };
+        word == label || more.contains(&word)
+    }
+
+    /// What stands on the button.
+    pub(crate) fn label(self) -> String {
+        match self {
+            Self::Approve => "Approve".to_owned(),
+            Self::Back => "Back".to_owned(),
+            Self::Block => "Block".to_owned(),
+            Self::Deliver => "Approve and deliver".to_owned(),
+            Self::Deny => "Deny".to_owned(),
+            Self::Extend => "Extend".to_owned(),
+            Self::ForGood => "For good".to_owned(),
+            Self::Hours(hours @ ..48) => format!("{hours} h"),
+            Self::Hours(hours) => format!("{} d", hours / 24),
+            Self::Later => "Later".to_owned(),
+        }
+    }
+}
+
+/// A card that asks for a decision. Where it does not fit into one message it is a text, without buttons.
+pub(super) fn asking(ask: &Ask, canvas: Canvas<'_>) -> Body {
+    let title = match (&ask.what, canvas.before.is_empty()) {
+        (_, false) => "Something has changed since you were told of this:",
+        (Asking::Device(device, _), true) if device.profile.is_some() => {
+            "A device came with your setup code, and waits for you."
+        }
+        (Asking::Device(..), true) => "A device asks to be let in.",
+        (Asking::Lapsed, true) => "Leave has ended: they are a stranger again.",
+        (Asking::Sender(_), true) => "Somebody asks to be let in.",
+    };
+    let mut fields: Vec<(String, Text)> = ask.facts.iter().map(field).collect();
+    let gone = canvas.before.iter().filter(|fact| !ask.facts.contains(fact));
+    fields.extend(gone.map(|fact| (format!("{}, before", fact.label), value(fact))));
+    if let Asking::Sender(request) = &ask.what {
+        let (from, to) = (request.created_at, UnixMs(ask.ends));
+        let [from, to] = [from, to].map(|at| world::clock(at, canvas.zone));
+        fields.push(("Asked".to_owned(), format!("{from}, open until {to}").into()));
+        fields.push(("Code".to_owned(), Text::default().code(request.code.spell())));
+    }
+    let button = |token: &Token| Button { label: token.choice.label(), data: token.text.clone() };
+    let buttons: Vec<Button> = canvas.tokens.iter().map(button).collect();
+    let card = Card {
+        title: title.to_owned(),
+        fields,
+        footer: Some(footer(ask, canvas)),
+        buttons: buttons.chunks(ROW).map(<[Button]>::to_vec).collect(),
+    };
+    let text = card.to_text();
+    let fits = canvas.limit.measure(&text.to_plain()) <= canvas.limit.max;
+    if fits { card.into() } else { text.into() }
+}
+
+fn footer(ask: &Ask, canvas: Canvas<'_>) -> Text {
+    let abilities = canvas.abilities;
+    let mut hint = match canvas.face {
+        Face::Later(until) => {
+            format!("You are asked again at {}. ", world::clock(UnixMs(until), canvas.zone))
+        }
+        Face::Ask => String::new(),
+        Face::Terms => "For how long is he let in? ".to_owned(),
+    };
+    if abilities.buttons.is_none() && abilities.replies {
+        let numbered = choices(&ask.about, canvas.face, &ask.facts).iter().enumerate();
+        let numbered =
+            numbered.map(|(n, choice)| format!("{} {}", n + 1, choice.label().to_lowercase()));
+        let numbered = numbered.collect::<Vec<_>>().join(", ");
+        hint = format!("{hint}Reply to this message with a number: {numbered}. ");
+    }
+    let prefix = abilities.command_prefix;
+    match &ask.what {
+        Asking::Device(device, _) => {
+            if device.words.is_some() {
+                hint += "A device that shows three words must show these. ";
+            }
+            Text::plain(hint + "To let it in: ")
+                .code(format!("{prefix}pair approve"))
+                .and("\nTo turn it away: ")
+                .code(format!("{prefix}pair reject {}", device.request))
+        }
+        Asking::Lapsed => {
+            let who = ask.about.request();
+            Text::plain(hint + "To let him in again: ")
+                .code(format!("{prefix}access extend {who} 24h"))
+        }
+        Asking::Sender(request) => {
+            let words = format!("{} {}", request.key.channel, request.code.spell());
+            let text = Text::plain(hint + "To let him in: ");
+            let text = text.code(format!("{prefix}pairing approve {words}"));
+            if abilities.buttons.is_some() || abilities.replies {
+                return text;
+            }
+            let text = text.and("\nTo turn him away: ");
+            let text = text.code(format!("{prefix}pairing deny {words}"));
+            text.and("\nFor good: ").code(format!("{prefix}pairing block {words}"))
+        }
+    }
+}
+
+/// A card of which nothing is left to decide.
+pub(super) fn over(card: &Entry, outcome: &Outcome, zone: &TimeZone) -> Body {
+    let mut fields: Vec<(String, Text)> = card.facts.iter().map(field).collect();
+    let decided = decided(outcome, &card.to, zone);
+    fields.push((if outcome.by.is_some() { "Decided" } else { "Over" }.to_owned(), decided.into()));
+    let title = verdict(outcome, zone);
+    Card { title, fields, footer: None, buttons: Vec::new() }.into()
+}
+
+/// What takes the place of a card that was asked again.
+pub(super) fn retired(card: &Entry) -> Body {
+    let fields = card.facts.iter().map(field).collect();
+    let title = "You are asked again below.".to_owned();
+    Card { title, fields, footer: None, buttons: Vec::new() }.into()
+}
+
+/// How many others wait, and how to see them.
+pub(super) fn digest(others: usize, prefix: &str) -> Body {
+    if others == 0 {
+        return Text::plain("Nobody else waits.").into();
+    }
+    let wait = if others == 1 { "other waits" } else { "others wait" };
+    let text = format!("{others} {wait}; each comes in its turn. To see them all: ");
+    Text::plain(text).code(format!("{prefix}pairing list")).into()
+}
+
+/// What came in quiet hours.
+pub(super) fn morning(waiting: &[String], missed: &[String], prefix: &str) -> Body {
+    let mut told = vec!["Quiet hours are over.".to_owned()];
+    let parts = [(waiting, "waits", "wait"), (missed, "has expired", "have expired")];
+    for (lines, one, many) in parts.into_iter().filter(|(lines, ..)| !lines.is_empty()) {
+        let verb = if lines.len() == 1 { one } else { many };
+        let head = format!("\n{} {verb}:", lines.len());
+        let more = lines.len().saturating_sub(LISTED);
+        told.push(head);
+        told.extend(lines.iter().take(LISTED).map(|line| format!("• {line}")));
+        told.extend((more > 0).then(|| format!("• and {more} more")));
+    }
+    let text = told.join("\n") + "\n\nTo see who waits: ";
+    Text::plain(text).code(format!("{prefix}pairing list")).into()
+}
+
+/// Who asks, on one line.
+pub(super) fn line(facts: &[Fact]) -> String {
+    facts.iter().map(|fact| fact.value.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// In one sentence: what became of it, by whom and when.
+pub(super) fn sentence(outcome: &Outcome, to: &OwnersChat, zone: &TimeZone) -> String {
+    let joint = if outcome.by.is_some() { " " } else { ", " };
+    format!("{}{joint}{}.", verdict(outcome, zone), decided(outcome, to, zone))
+}
+
+fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
+    match (outcome.how, outcome.until.as_deref().and_then(world::from_iso)) {
+        (How::Approved, Some(until)) => format!("✅ Approved until {}", world::date(until, zone)),
+        (How::Approved, None) => "✅ Approved".to_owned(),
+        (How::Blocked, _) => "⛔ Blocked".to_owned(),
+        (How::Denied, _) => "⛔ Denied".to_owned(),
+        (How::Owner, _) => "Has the owner's seat now".to_owned(),
+        (How::Elsewhere, _) => "✅ Let in by another program".to_owned(),
+        (How::Evicted, _) => "⌛ Made room for somebody newer".to_owned(),
+        (How::Extended, Some(until)) => {
+            format!("✅ Let in again until {}", world::date(until, zone))
+        }
+        (How::Extended, None) => "✅ Let in again".to_owned(),
+        (How::Expired, _) => "⌛ Expired, and nobody has decided".to_owned(),
+        (How::Replaced, _) => "↪ Asks for something else now; see its newest card".to_owned(),
+        (How::Told, _) => "Told".to_owned(),
+        (How::Withdrawn, _) => "Taken out".to_owned(),
+    }
+}
+
+/// By whom and when.
+fn decided(outcome: &Outcome, to: &OwnersChat, zone: &TimeZone) -> String {
+    let at = world::date(UnixMs(outcome.at), zone);
+    let Some(by) = outcome.by.as_deref() else { return at };
+    let who = match outcome.surface.as_deref() {
+        _ if outcome.is_by(to) => "by you".to_owned(),
+        Some("cli") => format!("on this machine ({by})"),
+        Some("socket") => format!("over the socket ({by})"),
+        _ => format!("by {by}"),
+    };
+    format!("{who}, {at}")
+}
+
+fn field(fact: &Fact) -> (String, Text) {
+    (fact.label.clone(), value(fact))
+}
+
+fn value(fact: &Fact) -> Text {
+    if fact.whole { Text::default().code(&fact.value) } else { Text::plain(&fact.value) }
+}
+
+#[cfg(test)]
+mod tests;

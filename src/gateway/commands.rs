@@ -1,0 +1,180 @@
+//! Commands: looked up, their access checked, run. The plugin never checks, and never sees who it is that asks.
+
+pub(crate) mod access;
+pub(crate) mod context;
+pub(crate) mod devices;
+
+use std::sync::Arc;
+
+use openclaw_plugin_sdk::{
+    Access, Command, CommandError, CommandPlugin, InboundMessage, Invocation, Reply, Text,
+};
+use tracing::{info, warn};
+
+use self::context::Port;
+use super::{Gateway, blocking, delivery::Fresh, inbound::Halt};
+use crate::{
+    gateway::{
+        accounts::account::Running,
+        delivery::{
+            answer,
+            journal::EventKey,
+            mail::{Address, Mail},
+        },
+        inbound::{
+            gate::Admitted,
+            words::{self, Words},
+        },
+    },
+    registry,
+    rules::{Ground, approver::Approver},
+    store::{Note, UNFINISHED},
+    world,
+};
+
+/// Runs the command in a message. False where the message is none; it is done and answered otherwise.
+pub(crate) async fn run(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    admitted: &Admitted,
+    (key, message): (&EventKey, &InboundMessage),
+) -> Result<bool, Halt> {
+    let prefix = account.config.plugin.abilities.command_prefix;
+    let Some(words) = words::command(prefix, &message.text) else { return Ok(false) };
+    let to = Address::of(message);
+    if let Some(command) = commands(registry::COMMANDS).find(|command| words.is(command.name)) {
+        let approver = admitted.seat().and_then(Approver::in_chat);
+        if command.access == Access::Owner && approver.is_none() {
+            return refuse(gateway, account, admitted, (key, to, command)).await.map(|()| true);
+        }
+        let (begun, whose) = (key.clone(), to.clone());
+        if let Err(error) = account.written(move |journal| journal.run(&begun, &whose)).await {
+            warn!(channel = account.config.plugin.id, %error, "a command is run again if the gateway stops now");
+        }
+        let port = Port::new(Arc::clone(gateway), Arc::clone(account), admitted.who(), approver);
+        let replies = invoke(command, words, prefix, &port).await;
+        let replies = port.replies(&replies, to);
+        answer::send_for(gateway, account, key.clone(), replies).await;
+        return Ok(true);
+    }
+    let text = match &*words.name.to_ascii_lowercase() {
+        "help" | "start" => help(admitted, prefix),
+        "whoami" => whoami(account, admitted),
+        "reset" => {
+            answer::forget(gateway, account, message.conversation.clone());
+            Text::plain("Forgotten. We start afresh.")
+        }
+        "claim" if silenced(gateway, account, admitted) => return Ok(true),
+        "claim" => Text::plain(
+            "That claim code is not open: it is wrong, spent, or older than ten minutes. ",
+        )
+        .and("On the gateway's machine, `openclaw owner claim` prints a new one."),
+        _ => Text::plain(format!("There is no such command. {prefix}help lists them.")),
+    };
+    reply(gateway, account, key, Mail::text(to, text)).await;
+    Ok(true)
+}
+
+/// Tells an owner, once in each group, that commands are for direct chats.
+pub(crate) async fn write_directly(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    (key, to): (&EventKey, Address),
+) {
+    let place = (account.config.key.clone(), to.conversation().id);
+    if gateway.told_groups.lock().insert(place) {
+        let text = Text::plain("Commands work in a direct chat only. Please write to me there.");
+        reply(gateway, account, key, Mail::text(to, text)).await;
+    }
+}
+
+async fn invoke(
+    command: &Command,
+    words: Words<'_>,
+    prefix: &'static str,
+    port: &Port,
+) -> Vec<Reply> {
+    match (command.run)(Invocation { prefix, args: words.args, gateway: port }).await {
+        Ok(mut replies) => {
+            if command.access == Access::Owner && port.gateway.store.is_unfinished() {
+                replies.push(Text::plain(UNFINISHED).into());
+            }
+            replies
+        }
+        Err(CommandError::InDoubt(why)) => {
+            warn!(command = command.name, why, "command failed");
+            vec![Text::plain(format!("That did not work: {why}")).into()]
+        }
+        Err(CommandError::Usage(text)) => vec![Text::plain(text).into()],
+        Err(CommandError::Failed(why)) => {
+            warn!(command = command.name, why, "command failed");
+            vec![Text::plain(format!("That did not work, and nothing was changed: {why}")).into()]
+        }
+    }
+}
+
+async fn refuse(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    admitted: &Admitted,
+    (event, to, command): (&EventKey, Address, &'static Command),
+) -> Result<(), Halt> {
+    let who = admitted.who();
+    info!(channel = account.config.plugin.id, sender = %who.sender, command = command.name, "owner command refused");
+    let (store, key) = (Arc::clone(&gateway.store), account.config.key.clone());
+    let actor = format!("{}:{}", account.config.plugin.id, who.sender);
+    let note = move || {
+        let key = Some(&key);
+        store.note(
+            &Note { action: "refused", surface: "chat", actor: &actor, key, subject: command.name },
+            world::now(),
+        )
+    };
+    blocking(note).await?;
+    if !admitted.is_old() {
+        let text = Text::plain("Only the owner of this gateway can use that command.");
+        reply(gateway, account, event, Mail::text(to, text)).await;
+    }
+    Ok(())
+}
+
+async fn reply(gateway: &Arc<Gateway>, account: &Arc<Running>, key: &EventKey, mail: Mail) {
+    answer::send_for(gateway, account, key.clone(), (mail, Fresh::default())).await;
+}
+
+fn help(admitted: &Admitted, prefix: &str) -> Text {
+    let owner = admitted.seat().is_some();
+    let mut lines = vec!["Write to me, and the assistant answers. Commands:".to_owned()];
+    lines.extend(
+        registry::OWN_COMMANDS
+            .iter()
+            .filter(|(name, _)| *name != "start")
+            .map(|(name, what)| format!("{prefix}{name} – {what}")),
+    );
+    let plugins =
+        commands(registry::COMMANDS).filter(|command| owner || command.access == Access::Admitted);
+    lines.extend(plugins.map(|command| format!("{prefix}{} – {}", command.name, command.summary)));
+    Text::plain(lines.join("\n"))
+}
+
+fn whoami(account: &Running, admitted: &Admitted) -> Text {
+    let (plugin, who) = (account.config.plugin, admitted.who());
+    let why = match who.ground {
+        Ground::Approved => "an owner has approved you",
+        Ground::Everyone => "the configuration admits everyone",
+        Ground::Listed => "the configuration lists you",
+        Ground::Owner => "you are an owner",
+    };
+    let text =
+        format!("Channel: {} ({})\n{}: ", plugin.label, account.config.key.account, plugin.id_line);
+    Text::plain(text).code(who.sender.as_str()).and(format!("\nAdmitted, because {why}."))
+}
+
+fn silenced(gateway: &Gateway, account: &Running, admitted: &Admitted) -> bool {
+    let sender = admitted.who().sender.as_str();
+    gateway.wrong_claims().silenced(&account.config.key, sender, world::now())
+}
+
+fn commands(plugins: &'static [&'static CommandPlugin]) -> impl Iterator<Item = &'static Command> {
+    plugins.iter().flat_map(|plugin| plugin.commands)
+}

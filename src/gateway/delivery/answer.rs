@@ -1,0 +1,415 @@
+//! Answers: in order and one at a time in a conversation, at most eight responders at once, beside the gate.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::{
+    Answer, ChatKind, Conversation, InboundEvent, InboundMessage, Prompt, ResponderError, Text,
+};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
+use tracing::{debug, warn};
+
+use super::{
+    journal::EventKey,
+    mail::{Mail, Only, Part},
+};
+use crate::{
+    gateway::{
+        FINISH_WITHIN, Gateway,
+        accounts::account::Running,
+        delivery::{self, Fresh},
+        inbound::{
+            challenge,
+            gate::{self, Admitted, Passage, Rules, What},
+            secrets::{self, Kind},
+        },
+    },
+    rules::{AccountKey, pairing::RequestId},
+    store::StoreError,
+};
+
+/// So many answers are made at once.
+const AT_ONCE: usize = 8;
+/// So many messages of one conversation may wait for their turn.
+const QUEUE: usize = 32;
+/// So much of any kind may wait in one conversation, also what need not be answered.
+const MOST: usize = 8 * QUEUE;
+/// A responder is given so much of a message.
+const PROMPT_LIMIT: usize = 16 * 1024;
+
+/// Where the store cannot be read, what waits for an answer is tried again after so long.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// Who asks whether a message was taken waits so long.
+const AT_FIRST: Duration = Duration::from_secs(10);
+
+const TOO_MUCH: &str = "That was too much at once: this message is left out.";
+
+/// Something to do in a conversation, in its turn.
+pub(crate) enum Job {
+    /// Forget what was said.
+    Forget,
+    /// Answer a message that the journal has taken on.
+    Respond { key: EventKey, message: Box<InboundMessage> },
+    /// Send what the journal has taken on.
+    Send { key: EventKey, mail: Box<Mail>, fresh: Fresh },
+}
+
+/// What becomes of a message in its turn.
+enum Turn {
+    /// This answers it.
+    Answer(Vec<Part>),
+    /// Its sender is not let in any more.
+    Drop,
+    /// The gateway stops: the next start answers it.
+    Stop,
+}
+
+/// A conversation of an account: each topic and thread has turns of its own.
+type Place = (AccountKey, Conversation);
+
+/// What waits for its turn.
+pub(crate) struct Turns {
+    waiting: Mutex<HashMap<Place, VecDeque<Job>>>,
+    slots: Semaphore,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), slots: Semaphore::new(AT_ONCE) }
+    }
+}
+
+impl Turns {
+    /// A place among those who are answered at once; `None` where there are none any more.
+    pub(crate) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+        self.slots.acquire().await.ok()
+    }
+}
+
+/// Takes a message on that is to be sent, and puts it into its conversation's turn.
+pub(crate) async fn send(gateway: &Arc<Gateway>, account: &Arc<Running>, mail: Mail) {
+    let key = mail.key.clone();
+    send_for(gateway, account, key, (mail, Fresh::default())).await;
+}
+
+/// As [`send`], and says whether the platform has taken it at once; it is tried again where not.
+pub(crate) async fn sent(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    mail: Mail,
+) -> Result<(), String> {
+    let (first, heard) = oneshot::channel();
+    let (key, fresh) = (mail.key.clone(), Fresh { first: Some(first), ..Fresh::default() });
+    send_for(gateway, account, key, (mail, fresh)).await;
+    match tokio::time::timeout(AT_FIRST, heard).await {
+        Ok(Ok(first)) => first,
+        Ok(Err(_)) | Err(_) => Err("the platform has not taken it yet".to_owned()),
+    }
+}
+
+/// Takes a message on in the place of what is owed under a key.
+pub(crate) async fn send_for(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    key: EventKey,
+    (mail, fresh): (Mail, Fresh),
+) {
+    let mail = Box::new(mail);
+    let mail = take_on(account, &key, mail).await;
+    put(gateway, account, Job::Send { key, mail, fresh }).await;
+}
+
+/// From here on it is sent even if the machine stops. Where the disk does not take it, it is sent by this run.
+pub(crate) async fn take_on(account: &Arc<Running>, key: &EventKey, mail: Box<Mail>) -> Box<Mail> {
+    let (kept, of) = (mail.clone(), key.clone());
+    if let Err(error) = account.written(move |journal| journal.send(&of, &kept)).await {
+        warn!(channel = account.config.plugin.id, %error, "a message is lost if the gateway stops now");
+    }
+    mail
+}
+
+/// Puts a job into its conversation's turn. What is too much is left out.
+pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<Running>, job: Job) {
+    let Some(to) = place_of(&job) else { return };
+    let refused = {
+        let waiting = gateway.turns.waiting.lock();
+        let length = waiting.get(&(account.config.key.clone(), to)).map_or(0, VecDeque::len);
+        match &job {
+            Job::Respond { .. } => length >= QUEUE,
+            Job::Forget | Job::Send { .. } => length >= MOST,
+        }
+    };
+    match job {
+        Job::Respond { key, message } if refused => {
+            let mail = Mail::answer(&message, vec![Part::text(&TOO_MUCH.into())]);
+            let mail = take_on(account, &key, Box::new(mail)).await;
+            Box::pin(put(gateway, account, Job::Send { key, mail, fresh: Fresh::default() })).await;
+        }
+        Job::Send { key, mail, .. } if refused => {
+            let channel = account.config.plugin.id;
+            warn!(channel, "too much waits to be sent in a conversation: left out");
+            if let Only::Waiting(request) = &mail.only {
+                challenge::ended(account, &RequestId::from_text(request));
+            }
+            finish(account, &key).await;
+        }
+        job => queue(gateway, account, job),
+    }
+}
+
+/// Puts what an earlier run has left into the turns of its conversations, however much it is.
+pub(crate) fn queue(gateway: &Arc<Gateway>, account: &Arc<Running>, job: Job) {
+    let Some(to) = place_of(&job) else { return };
+    join(gateway, account, to, job);
+}
+
+/// Forgets what was said in a conversation, in its turn.
+pub(crate) fn forget(gateway: &Arc<Gateway>, account: &Arc<Running>, to: Conversation) {
+    join(gateway, account, to, Job::Forget);
+}
+
+fn join(gateway: &Arc<Gateway>, account: &Arc<Running>, to: Conversation, job: Job) {
+    let place = (account.config.key.clone(), to);
+    let mut waiting = gateway.turns.waiting.lock();
+    if let Some(queue) = waiting.get_mut(&place) {
+        queue.push_back(job);
+        return;
+    }
+    waiting.insert(place.clone(), VecDeque::from([job]));
+    gateway.tracker.spawn(work(Arc::clone(gateway), Arc::clone(account), place));
+}
+
+fn place_of(job: &Job) -> Option<Conversation> {
+    match job {
+        Job::Forget => None,
+        Job::Respond { message, .. } => Some(message.conversation.clone()),
+        Job::Send { mail, .. } => Some(mail.to.conversation()),
+    }
+}
+
+async fn work(gateway: Arc<Gateway>, account: Arc<Running>, place: Place) {
+    let mut all = std::pin::pin!(work_off(&gateway, &account, &place));
+    tokio::select! {
+        () = &mut all => {}
+        () = gateway.stop.cancelled() => {
+            let _cut = tokio::time::timeout(FINISH_WITHIN, all).await;
+        }
+    }
+}
+
+async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &Place) {
+    // What waits at a stop is for the next start.
+    while !gateway.stop.is_cancelled() {
+        let job = {
+            let mut waiting = gateway.turns.waiting.lock();
+            let job = waiting.get_mut(place).and_then(VecDeque::pop_front);
+            if job.is_none() {
+                waiting.remove(place);
+            }
+            job
+        };
+        let Some(job) = job else { return };
+        run(gateway, account, &place.1, job).await;
+    }
+}
+
+async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, to: &Conversation, job: Job) {
+    let (key, message) = match job {
+        Job::Forget => return gateway.responder().forget(&conversation(account, to)).await,
+        Job::Send { key, mail, fresh } => {
+            return delivery::deliver(gateway, account, &key, (*mail, fresh)).await;
+        }
+        Job::Respond { key, message } => (key, message),
+    };
+    let turn = loop {
+        match answer(gateway, account, (&key, &message)).await {
+            Ok(turn) => break turn,
+            Err(error) => {
+                warn!(channel = account.config.plugin.id, %error, "not answered yet");
+            }
+        }
+        tokio::time::sleep(TRY_AGAIN).await;
+    };
+    match turn {
+        Turn::Answer(parts) => {
+            let mail = take_on(account, &key, Box::new(Mail::answer(&message, parts))).await;
+            delivery::deliver(gateway, account, &key, (*mail, Fresh::default())).await;
+        }
+        Turn::Drop => {
+            debug!(channel = account.config.plugin.id, "no longer admitted: dropped");
+            finish(account, &key).await;
+        }
+        Turn::Stop => {}
+    }
+}
+
+/// Asks the gate again, and has it answered: whoever was revoked while their message waited is a stranger again. Where
+/// the store cannot be read, nobody is answered.
+async fn answer(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    (key, message): (&EventKey, &InboundMessage),
+) -> Result<Turn, StoreError> {
+    let _slot = tokio::select! {
+        slot = gateway.turns.slots.acquire() => slot,
+        () = gateway.stop.cancelled() => return Ok(Turn::Stop),
+    };
+    let event = InboundEvent::Message(message.clone());
+    let Passage::Admitted(admitted) = admit(gateway, account, event)? else {
+        return Ok(Turn::Drop);
+    };
+    respond(gateway, account, key, &admitted).await
+}
+
+/// Asks the gate, by the rules of this moment.
+fn admit(gateway: &Gateway, account: &Running, event: InboundEvent) -> Result<Passage, StoreError> {
+    let (config, account) = (gateway.config(), account.rules());
+    let rules = Rules { account: &account, owners: &config.owners, store: &*gateway.store };
+    gate::admit(rules, event, crate::gateway::moment_of_answer())
+}
+
+/// Has somebody answered whom the gate has admitted. Nothing else reaches a responder.
+async fn respond(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    key: &EventKey,
+    admitted: &Admitted,
+) -> Result<Turn, StoreError> {
+    let (who, What::Message(message)) = (admitted.who(), admitted.what()) else {
+        return Ok(Turn::Drop);
+    };
+    if let Some(text) = instead(gateway, account, admitted, message)? {
+        return Ok(Turn::Answer(vec![Part::text(&text)]));
+    }
+    let (text, cut) = head(&message.text, PROMPT_LIMIT);
+    let mut parts = Vec::new();
+    if cut {
+        let text = "That message is longer than 16 KiB; only its beginning is read.";
+        parts.push(Part::text(&text.into()));
+    }
+    let prompt = Prompt {
+        conversation: conversation(account, &who.conversation),
+        channel: account.config.plugin.id.to_owned(),
+        sender: who.sender.to_string(),
+        name: who.name.clone(),
+        shared: who.conversation.kind == ChatKind::Group,
+        text: text.to_owned(),
+    };
+    let begun = key.clone();
+    if let Err(error) = account.written(move |journal| journal.begin(&begun)).await {
+        warn!(channel = account.config.plugin.id, %error, "a responder may begin once too often");
+    }
+    let answer = tokio::select! {
+        answer = ask(gateway, &prompt) => answer,
+        () = not_admitted_any_more(gateway, account, message) => {
+            debug!(channel = account.config.plugin.id, "no longer admitted: not answered");
+            return Ok(Turn::Drop);
+        }
+        () = gateway.stop.cancelled() => {
+            let cut = key.clone();
+            if let Err(error) = account.written(move |journal| journal.cut(&cut)).await {
+                warn!(channel = account.config.plugin.id, %error, "a stop counts as a try");
+            }
+            return Ok(Turn::Stop);
+        }
+    };
+    let answer = match answer {
+        Ok(answer) if answer.trim().is_empty() => "(The assistant had nothing to say.)".to_owned(),
+        Ok(answer) => answer,
+        Err(error) => {
+            warn!(channel = account.config.plugin.id, sender = %who.sender, %error, "responder failed");
+            "The assistant could not answer just now. Please try again in a while.".to_owned()
+        }
+    };
+    parts.push(Part::text(&Text::plain(answer)));
+    Ok(Turn::Answer(parts))
+}
+
+/// Ends when the sender of a message is not let in any more.
+async fn not_admitted_any_more(gateway: &Gateway, account: &Running, message: &InboundMessage) {
+    let mut changes = gateway.access_changes.subscribe();
+    while changes.changed().await.is_ok() {
+        let passage = admit(gateway, account, InboundEvent::Message(message.clone()));
+        if passage.is_ok_and(|passage| !matches!(passage, Passage::Admitted(_))) {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+/// What is said in place of an assistant's answer: to what it cannot read, and to codes, which it must not.
+fn instead(
+    gateway: &Gateway,
+    account: &Running,
+    admitted: &Admitted,
+    message: &InboundMessage,
+) -> Result<Option<Text>, StoreError> {
+    if message.text.trim().is_empty() {
+        return Ok(Some(Text::plain("I can only read text. Please write what you mean.")));
+    }
+    let prefix = account.config.plugin.abilities.command_prefix;
+    let command = |hint: &str, words: &str| Text::plain(hint).code(format!("{prefix}{words}"));
+    let pairing = "pairing approve <code>";
+    Ok(secrets::code_in(gateway, &message.text)?.map(|kind| match (kind, admitted.seat()) {
+        (Kind::Pairing, Some(_)) => {
+            command("That is a pairing code. To let its sender in, send: ", pairing)
+        }
+        (Kind::Pairing, None) => {
+            command("That is a pairing code. Only the owner can use it, with: ", pairing)
+        }
+        (Kind::Setup, Some(_)) => command(
+            "That is a setup code. It belongs into the app, not here. If others have seen it: ",
+            "pair cleanup",
+        ),
+        (Kind::Setup, None) => {
+            Text::plain("That is a setup code, or was one. It belongs into the app, not here.")
+        }
+        (Kind::Ticket, _) => Text::plain(
+            "That is an invitation or a link, or was one. It is for somebody who is not let in yet.",
+        ),
+    }))
+}
+
+async fn ask(gateway: &Gateway, prompt: &Prompt) -> Result<String, ResponderError> {
+    let (pieces, mut heard) = mpsc::channel(16);
+    let answer = Answer::new(pieces);
+    // The listener hears the end when the only answer is dropped.
+    let _timed = gateway.metrics.responder.time();
+    let speak = async move { gateway.responder().respond(prompt, &answer).await };
+    let listen = async {
+        let mut whole = String::new();
+        while let Some(piece) = heard.recv().await {
+            whole.push_str(&piece);
+        }
+        whole
+    };
+    let (result, whole) = tokio::join!(speak, listen);
+    result.map(|()| whole)
+}
+
+/// What history is kept by: each topic and thread has its own.
+fn conversation(account: &Running, to: &Conversation) -> String {
+    let place = format!("{}:{}:{}", account.config.plugin.id, account.config.key.account, to.id);
+    match &to.thread {
+        Some(thread) => format!("{place}/{thread}"),
+        None => place,
+    }
+}
+
+/// Nothing is owed any more.
+pub(crate) async fn finish(account: &Arc<Running>, key: &EventKey) {
+    let key = key.clone();
+    if let Err(error) = account.written(move |journal| journal.finish(&key)).await {
+        warn!(channel = account.config.plugin.id, %error, "an answer may be given twice after a restart");
+    }
+}
+
+fn head(text: &str, limit: usize) -> (&str, bool) {
+    let end = text.floor_char_boundary(limit);
+    (&text[..end], end < text.len())
+}

@@ -1,0 +1,153 @@
+//! The way out of what the journal does not keep, cards above all: split what is too long, wait when asked, try again
+//! when the connection broke.
+
+use std::time::Duration;
+
+use openclaw_plugin_sdk::{
+    Body, ChannelError, InboundRef, OutboundMessage, SentRef, Span, Text, TextLimit,
+};
+
+use crate::{
+    gateway::{accounts::account::Running, inbound::words},
+    world,
+};
+
+/// So often a message is tried again after the connection broke or the platform asked to wait.
+const TRIES: u32 = 5;
+/// A platform that asks to wait longer than this is not waited for.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// Sends one message, in as many pieces as the platform needs. The reference is that of the last piece. Before each
+/// piece and each retry it asks whether it still `may`.
+pub(crate) async fn send(
+    account: &Running,
+    message: OutboundMessage,
+    may: impl Fn() -> bool + Sync,
+) -> Result<SentRef, ChannelError> {
+    let mut last = None;
+    for piece in pieces(message, account.config.plugin.text_limit) {
+        last = Some(send_piece(account, &piece, &may).await?);
+    }
+    last.ok_or_else(|| ChannelError::Undeliverable("there is nothing to send".to_owned()))
+}
+
+/// Sends one message that fits, and tries it once: whoever calls tries again.
+pub(crate) async fn once(
+    account: &Running,
+    message: &OutboundMessage,
+) -> Result<SentRef, ChannelError> {
+    let sent = account.channel().send(message).await?;
+    account.status.update(|status| status.last_outbound = Some(world::now()));
+    Ok(sent)
+}
+
+async fn send_piece(
+    account: &Running,
+    message: &OutboundMessage,
+    may: &(impl Fn() -> bool + Sync),
+) -> Result<SentRef, ChannelError> {
+    let mut tried = 0;
+    loop {
+        if !may() {
+            let why = "this person may not read it any more".to_owned();
+            return Err(ChannelError::Undeliverable(why));
+        }
+        let error = match once(account, message).await {
+            Ok(sent) => return Ok(sent),
+            Err(error) => error,
+        };
+        tried += 1;
+        let wait = match &error {
+            ChannelError::RateLimited(wait) if *wait <= LONGEST_WAIT => *wait,
+            ChannelError::Disconnected(_) => Duration::from_millis(500 << tried),
+            _ => return Err(error),
+        };
+        if tried >= TRIES {
+            return Err(error);
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Splits a message that is too long.
+pub(crate) fn pieces(message: OutboundMessage, limit: TextLimit) -> Vec<OutboundMessage> {
+    let fits = |text: &str| limit.measure(text) <= limit.max;
+    match &message.body {
+        Body::Text(text) if !fits(&text.to_plain()) => {
+            let OutboundMessage { to, answers, replaces, key, .. } = message.clone();
+            let texts = split(text, fits).into_iter().enumerate();
+            let piece = |(n, text)| {
+                let (answers, replaces) = match (n, &answers) {
+                    (0, _) => (answers.clone(), replaces.clone()),
+                    (_, Some(InboundRef::Message(id) | InboundRef::Further(id))) => {
+                        (Some(InboundRef::Further(id.clone())), None)
+                    }
+                    (_, Some(InboundRef::Press(_)) | None) => (None, None),
+                };
+                let key = key.as_ref().map(|key| format!("{key}/{n}"));
+                OutboundMessage { to: to.clone(), body: Body::Text(text), replaces, answers, key }
+            };
+            texts.map(piece).collect()
+        }
+        _ => vec![message],
+    }
+}
+
+/// Splits between runs where it can, so that a code is never cut.
+fn split(text: &Text, fits: impl Fn(&str) -> bool + Copy) -> Vec<Text> {
+    let mut done = Vec::new();
+    let mut open = Text::default();
+    for span in text.spans() {
+        let joined = open.clone().with(span.clone());
+        if fits(&joined.to_plain()) {
+            open = joined;
+            continue;
+        }
+        let (Span::Plain(long) | Span::Code(long)) = span else { continue };
+        if !open.to_plain().is_empty() {
+            done.push(std::mem::take(&mut open));
+        }
+        let mut pieces = words::split(long, fits);
+        open = pieces.pop().map(Text::plain).unwrap_or_default();
+        done.extend(pieces.into_iter().map(Text::plain));
+    }
+    if !open.to_plain().is_empty() {
+        done.push(open);
+    }
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use openclaw_plugin_sdk::{ChatId, ChatKind, Conversation, EventId, TextUnit, ThreadId};
+
+    use super::*;
+
+    #[test]
+    fn a_long_answer_goes_in_pieces_and_nothing_is_lost() {
+        let limit = TextLimit { max: 10, unit: TextUnit::Chars };
+        let text = Text::plain("one two three four ").code("ABCD2345").and(" five");
+        let texts = split(&text, |text| limit.measure(text) <= limit.max);
+        assert!(texts.iter().all(|text| limit.measure(&text.to_plain()) <= 10));
+        assert_eq!(texts.iter().map(Text::to_plain).collect::<String>(), text.to_plain());
+        assert!(texts.iter().any(|text| {
+            text.spans().iter().any(|span| {
+                matches!(span, Span::Plain(p) if p == "ABCD2345")
+                    || matches!(span, Span::Code(c) if c == "ABCD2345")
+            })
+        }));
+    }
+
+    #[test]
+    fn every_piece_knows_the_thread_and_the_question() {
+        let to = Conversation::new(ChatId::new("-1"), ChatKind::Group);
+        let to = to.in_thread(Some(ThreadId::new("7")));
+        let mut message = OutboundMessage::new(to.clone(), Text::plain("one two three four"));
+        message.answers = Some(InboundRef::Message(EventId::new("5")));
+        let pieces = pieces(message, TextLimit { max: 10, unit: TextUnit::Chars });
+        let further = InboundRef::Further(EventId::new("5"));
+        let answers: Vec<_> = pieces.iter().map(|piece| piece.answers.clone()).collect();
+        assert_eq!(answers, [Some(InboundRef::Message(EventId::new("5"))), Some(further)]);
+        assert!(pieces.iter().all(|piece| piece.to == to));
+    }
+}

@@ -1,0 +1,129 @@
+//! Conversations that are gone with the process, such as those of the page: whoever waits there is shown the code again
+//! after a start, and is told of an approval wherever it was made.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use openclaw_plugin_sdk::SenderId;
+use parking_lot::MutexGuard;
+use tracing::warn;
+
+use super::answer;
+use crate::{
+    gateway::{
+        Gateway, accounts::account::Running, approvals::decide, blocking, inbound::challenge,
+    },
+    rules::{
+        pairing::{PairingRequest, RequestId},
+        records::Standing,
+    },
+    store::StoreError,
+    world,
+};
+
+/// Of so many requests it is remembered that their senders were welcomed.
+const REMEMBERED: usize = 1024;
+
+/// Who waits on such an account, and who was welcomed.
+#[derive(Debug, Default)]
+pub(crate) struct Pages {
+    waiting: HashMap<RequestId, SenderId>,
+    welcomed: VecDeque<RequestId>,
+}
+
+impl Pages {
+    /// True for the first who welcomes the sender of this request.
+    pub(crate) fn welcomes(&mut self, request: &RequestId) -> bool {
+        let first = !self.welcomed.contains(request);
+        if first {
+            self.welcomed.push_back(request.clone());
+            let surplus = self.welcomed.len().saturating_sub(REMEMBERED);
+            self.welcomed.drain(..surplus);
+        }
+        first
+    }
+
+    /// The same, where only the sender is known.
+    pub(crate) fn welcomes_sender(&mut self, sender: &SenderId) -> bool {
+        let known = self.waiting.iter().find(|(_, waits)| *waits == sender);
+        match known.map(|(request, _)| request.clone()) {
+            Some(request) => self.welcomes(&request),
+            None => true,
+        }
+    }
+}
+
+impl Running {
+    /// Who waits here. Never held across a wait.
+    pub(crate) fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock()
+    }
+}
+
+/// Somebody waits.
+pub(crate) fn note(account: &Running, request: &PairingRequest) {
+    if account.config.plugin.abilities.forgets {
+        account.pages().waiting.insert(request.id.clone(), request.sender.clone());
+    }
+}
+
+fn waiting(gateway: &Gateway, account: &Running) -> Result<Vec<PairingRequest>, StoreError> {
+    let key = &account.config.key;
+    let waiting = gateway.store.waiting(&key.channel, world::now())?;
+    Ok(waiting.into_iter().filter(|request| request.key == *key).collect())
+}
+
+/// Shows the code again to everybody who waits where an earlier run has shown it.
+pub(crate) async fn show_again(gateway: &Arc<Gateway>, account: &Arc<Running>) {
+    if !account.config.plugin.abilities.forgets {
+        return;
+    }
+    let (here, of) = (Arc::clone(gateway), Arc::clone(account));
+    match blocking(move || waiting(&here, &of)).await {
+        Ok(waiting) => {
+            for request in waiting {
+                note(account, &request);
+                challenge::again(gateway, account, &request).await;
+            }
+        }
+        Err(error) => warn!(%error, "whoever waits is not shown the code again"),
+    }
+}
+
+/// Welcomes whoever was let in since the last look, by another process too.
+pub(crate) async fn look(gateway: &Arc<Gateway>) {
+    for account in gateway.accounts.on() {
+        if !account.config.plugin.abilities.forgets {
+            continue;
+        }
+        let (here, of) = (Arc::clone(gateway), Arc::clone(&account));
+        match blocking(move || let_in(&here, &of)).await {
+            Ok(senders) if gateway.config().pairing.notify_on_approval => {
+                for sender in senders {
+                    answer::send(gateway, &account, decide::greeting(&account, &sender)).await;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => warn!(%error, "whoever was let in elsewhere is not told yet"),
+        }
+    }
+}
+
+/// Those who wait no more because they were let in, and whom nobody has welcomed.
+fn let_in(gateway: &Gateway, account: &Running) -> Result<Vec<SenderId>, StoreError> {
+    let key = &account.config.key;
+    let now = waiting(gateway, account)?;
+    let now: HashMap<_, _> = now.into_iter().map(|waits| (waits.id, waits.sender)).collect();
+    let before = std::mem::replace(&mut account.pages().waiting, now.clone());
+    let mut senders = Vec::new();
+    for (request, sender) in before.into_iter().filter(|(request, _)| !now.contains_key(request)) {
+        let granted = gateway.store.standing(key, &sender, world::now())? == Standing::Granted;
+        let is_in = granted || gateway.store.approved(key)?.names(&sender);
+        if is_in && account.pages().welcomes(&request) {
+            senders.push(sender);
+        }
+    }
+    Ok(senders)
+}

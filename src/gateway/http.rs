@@ -1,0 +1,345 @@
+//! The gateway's one port: pages of channels, the probes, and the sockets of phones and command lines.
+
+mod body;
+pub(crate) mod joins;
+pub(crate) mod limits;
+pub(crate) mod listen;
+pub(crate) mod metrics;
+pub(crate) mod peer;
+pub(crate) mod unnamed;
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use openclaw_plugin_sdk::{Client, Exchange, Stream, Upgrade};
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream, UnixStream},
+    sync::oneshot,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::{debug, warn};
+
+use self::{
+    limits::Place,
+    peer::{Facts, Wire},
+};
+use super::Gateway;
+use crate::{
+    gateway::{
+        accounts::{account::Running, status::State},
+        rpc::session::{
+            self,
+            intake::Intake,
+            unfinished::{Holder, Share},
+        },
+    },
+    network::identity::{self, BadNonce, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER},
+};
+
+const JSON: &str = "application/json";
+
+/// A client has so long for its head, and again for its body.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A channel has so long for its answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Serves until the gateway stops.
+pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<TlsAcceptor>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = gateway.stop.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let gateway_of_task = Arc::clone(&gateway);
+                // Here, in the order in which they come: tasks begin in any order.
+                let place = gateway.lobby.enter(peer.ip());
+                let connection = connection(gateway_of_task, stream, (peer, place), tls.clone());
+                gateway.tracker.spawn(connection);
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: others have to go first.
+                warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    gateway: Arc<Gateway>,
+    stream: TcpStream,
+    (peer, place): (SocketAddr, Place),
+    tls: Option<TlsAcceptor>,
+) {
+    prepare(&stream);
+    let own = stream.local_addr().ok();
+    let stop = gateway.stop.clone();
+    let shown_out = place.shown_out.clone();
+    let serving = async {
+        let wire = Wire::new(peer, own, tls.is_some());
+        let Some(tls) = tls else { return talk(gateway, stream, wire, place).await };
+        match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => talk(gateway, stream, wire, place).await,
+            Ok(Err(error)) => debug!(%peer, %error, "no TLS came about"),
+            Err(_) => debug!(%peer, "no TLS came about in time"),
+        }
+    };
+    tokio::select! {
+        () = serving => {}
+        () = shown_out.cancelled() => debug!(%peer, "connection made room for another"),
+        () = stop.cancelled() => {}
+    }
+}
+
+/// Serves a program of this user, whose uid the socket has told.
+pub(super) async fn serve_own(gateway: Arc<Gateway>, stream: UnixStream) {
+    let wire = Wire::own();
+    let place = gateway.lobby.enter(wire.peer.ip());
+    let shown_out = place.shown_out.clone();
+    tokio::select! {
+        () = talk(gateway, stream, wire, place) => {}
+        () = shown_out.cancelled() => debug!("a command line made room for another connection"),
+    }
+}
+
+async fn talk<S>(gateway: Arc<Gateway>, stream: S, wire: Wire, place: Place)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (peer, wire) = (wire.peer, Arc::new(wire));
+    let place = Arc::new(Mutex::new(Some(place)));
+    let service = service_fn(move |request| {
+        let gateway = Arc::clone(&gateway);
+        let from = From { wire: Arc::clone(&wire), place: Arc::clone(&place) };
+        async move { Ok::<_, Infallible>(route(&gateway, request, from).await.map(Full::new)) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
+    let served = builder.serve_connection(TokioIo::new(stream), service).with_upgrades().await;
+    if let Err(error) = served {
+        debug!(%peer, %error, "connection ended");
+    }
+}
+
+/// An answer goes at once, and a peer that has vanished is noticed.
+fn prepare(stream: &TcpStream) {
+    use nix::sys::socket::{setsockopt, sockopt};
+    let kept = stream
+        .set_nodelay(true)
+        .and_then(|()| setsockopt(stream, sockopt::KeepAlive, &true).map_err(Into::into))
+        .and_then(|()| setsockopt(stream, sockopt::TcpKeepIdle, &30).map_err(Into::into))
+        .and_then(|()| setsockopt(stream, sockopt::TcpKeepInterval, &10).map_err(Into::into))
+        .and_then(|()| setsockopt(stream, sockopt::TcpKeepCount, &3).map_err(Into::into));
+    if let Err(error) = kept {
+        debug!(%error, "a socket keeps its defaults");
+    }
+}
+
+/// Where a request comes from.
+struct From {
+    wire: Arc<Wire>,
+    /// Until a socket takes it along.
+    place: Arc<Mutex<Option<Place>>>,
+}
+
+async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -> Response<Bytes> {
+    let path = request.uri().path();
+    let config = gateway.config();
+    let facts = Facts::of(&from.wire, request.headers(), &config.gateway.trusted_proxies).await;
+    if facts.unnamed_proxy {
+        gateway.unnamed.count(from.wire.peer.ip());
+    }
+    if let Some(place) = &mut *from.place.lock() {
+        place.belongs_to(facts.address);
+    }
+    if let Some(account) = served(gateway, path) {
+        return exchange(gateway, &account, request, facts.client).await;
+    }
+    if asks_for_socket(&request) {
+        return upgrade_to_session(gateway, request, &from, facts);
+    }
+    if let Some((status, probe)) = probe(gateway, path) {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        return if reads {
+            json(status, probe)
+        } else {
+            plain(StatusCode::METHOD_NOT_ALLOWED, "read it")
+        };
+    }
+    if let Some(name) = joins::named(path) {
+        return joins::answer(gateway, name, request.method(), &facts);
+    }
+    if path == metrics::PATH {
+        return metrics::answer(gateway, request.method(), request.headers(), &facts).await;
+    }
+    if path == identity::PATH {
+        return who(gateway, &request);
+    }
+    plain(StatusCode::NOT_FOUND, "There is nothing here. The chat page is at /chat.")
+}
+
+/// Proves to whoever asks that this is the gateway he looks for.
+fn who(gateway: &Gateway, request: &Request<Incoming>) -> Response<Bytes> {
+    if request.method() != Method::GET {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "read it");
+    }
+    match gateway.identity.answer(request.uri().query()) {
+        Ok(body) => answer(StatusCode::OK, JSON, Bytes::from(body)),
+        Err(BadNonce) => plain(
+            StatusCode::BAD_REQUEST,
+            "Ask with `nonce=` and 16 to 64 of A-Z, a-z, 0-9, - and _.",
+        ),
+    }
+}
+
+fn asks_for_socket(request: &Request<Incoming>) -> bool {
+    let has = |name, word: &str| {
+        let values = request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .any(|value| value.trim().eq_ignore_ascii_case(word))
+    };
+    request.method() == Method::GET
+        && has(header::UPGRADE, "websocket")
+        && has(header::CONNECTION, "upgrade")
+}
+
+/// The gateway protocol, on any path that is not a channel's.
+fn upgrade_to_session(
+    gateway: &Arc<Gateway>,
+    mut request: Request<Incoming>,
+    from: &From,
+    facts: Facts,
+) -> Response<Bytes> {
+    let peer = from.wire.peer;
+    let headers = request.headers();
+    let proof = proof(gateway, headers.get(NONCE_HEADER));
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned();
+    let (Some(key), Some(b"13")) = (key, version) else {
+        return plain(StatusCode::BAD_REQUEST, "This is no WebSocket handshake of version 13.");
+    };
+    let Some(place) = from.place.lock().take() else {
+        return plain(StatusCode::BAD_REQUEST, "One connection carries one socket.");
+    };
+    let facts = Box::new(facts);
+    let upgrading = hyper::upgrade::on(&mut request);
+    let gateway_of_task = Arc::clone(gateway);
+    gateway.tracker.spawn(async move {
+        match upgrading.await {
+            Ok(upgraded) => {
+                session::serve(gateway_of_task, TokioIo::new(upgraded), facts, place).await;
+            }
+            Err(error) => debug!(%peer, %error, "an upgrade failed"),
+        }
+    });
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(accept) = HeaderValue::try_from(derive_accept_key(key.as_bytes())) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some((key, signature)) = proof {
+        headers.insert(KEY_HEADER, key);
+        headers.insert(SIGNATURE_HEADER, signature);
+    }
+    response
+}
+
+/// The gateway's key and its signature, for a client that asks for them before it shows anything.
+fn proof(gateway: &Gateway, nonce: Option<&HeaderValue>) -> Option<(HeaderValue, HeaderValue)> {
+    let signature = gateway.identity.sign(nonce?.to_str().ok()?).ok()?;
+    Some((HeaderValue::try_from(gateway.identity.public()).ok()?, signature.try_into().ok()?))
+}
+
+fn probe(gateway: &Gateway, path: &str) -> Option<(StatusCode, &'static str)> {
+    match path {
+        "/health" | "/healthz" => Some((StatusCode::OK, r#"{"ok":true,"status":"live"}"#)),
+        "/startup" | "/startupz" => Some((StatusCode::OK, r#"{"ok":true,"status":"started"}"#)),
+        "/ready" | "/readyz" => {
+            let halted =
+                |account: &Arc<Running>| account.status.get().state == State::StoreUnreadable;
+            Some(if gateway.accounts.on().iter().any(halted) {
+                (StatusCode::SERVICE_UNAVAILABLE, r#"{"ok":false,"status":"not-ready"}"#)
+            } else {
+                (StatusCode::OK, r#"{"ok":true,"status":"ready"}"#)
+            })
+        }
+        _ => None,
+    }
+}
+
+fn served(gateway: &Gateway, path: &str) -> Option<Arc<Running>> {
+    gateway.accounts.on().into_iter().find(|account| {
+        let rules = account.rules();
+        let rest = rules.path.as_deref().and_then(|own| path.strip_prefix(own));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+async fn exchange(
+    gateway: &Gateway,
+    account: &Running,
+    mut request: Request<Incoming>,
+    client: Client,
+) -> Response<Bytes> {
+    let share = || gateway.unfinished.share(Holder::Client(client.address));
+    let is_upgrade = request.headers().contains_key(header::UPGRADE);
+    let upgrade = is_upgrade.then(|| upgrade(&mut request, share()));
+    let (head, incoming) = request.into_parts();
+    let body = match body::read(incoming, PATIENCE).await {
+        Ok(body) => body,
+        Err(status) => return plain(status, "The request's body is too long, or took too long."),
+    };
+    let (reply, answered) = oneshot::channel();
+    let request = Request::from_parts(head, body);
+    let exchange = Exchange::new(request, client, reply, upgrade);
+    if account.exchanges.try_send(exchange).is_err() {
+        return plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "This channel is busy. Try again in a moment.",
+        );
+    }
+    match tokio::time::timeout(ANSWER_WITHIN, answered).await {
+        Ok(Ok(response)) => response,
+        _ => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "This channel does not answer now. Try again in a moment.",
+        ),
+    }
+}
+
+/// Every upgrade is to a WebSocket: a channel's is watched like the gateway's own.
+fn upgrade(request: &mut Request<Incoming>, share: Share) -> Upgrade {
+    let upgrading = hyper::upgrade::on(request);
+    Box::pin(async move {
+        let stream = upgrading.await.map_err(std::io::Error::other)?;
+        Ok(Box::new(Intake::of_known(TokioIo::new(stream), share)) as Box<dyn Stream>)
+    })
+}
+
+fn json(status: StatusCode, body: &'static str) -> Response<Bytes> {
+    answer(status, JSON, Bytes::from_static(body.as_bytes()))
+}
+
+pub(super) fn plain(status: StatusCode, body: &'static str) -> Response<Bytes> {
+    answer(status, "text/plain; charset=utf-8", Bytes::from_static(body.as_bytes()))
+}
+
+pub(super) fn answer(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

@@ -1,0 +1,255 @@
+//! Connections that nobody vouches for yet: bounded in all and by address. Where it is full, the oldest silent one of
+//! the busiest address goes, never the newcomer: those who fill it push out their own, and last of all a client whose
+//! proof is being looked at.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use openclaw_plugin_sdk::ClientAddress;
+use parking_lot::{Mutex, MutexGuard};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::gateway::Limits,
+    rules::device::locality::{Network, is_trusted},
+};
+
+/// How many may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places {
+    /// In all.
+    pub(crate) all: usize,
+    /// Of one address.
+    pub(crate) address: usize,
+}
+
+impl Places {
+    /// As they are configured.
+    pub(crate) fn of(limits: Limits) -> Self {
+        Self { all: limits.unauthenticated, address: limits.per_address }
+    }
+}
+
+/// Everybody who waits.
+#[derive(Debug)]
+pub(crate) struct Lobby {
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug)]
+struct Inside {
+    places: Places,
+    /// Whoever speaks for others is no crowd of his own.
+    proxies: Vec<Network>,
+    next: u64,
+    /// By crowd, the oldest first.
+    waiting: HashMap<Crowd, BTreeMap<u64, Waits>>,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Waits {
+    shown_out: CancellationToken,
+    has_spoken: bool,
+}
+
+/// Who is counted together. A proxy that has not said yet whom it speaks for is none of its neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Crowd {
+    address: ClientAddress,
+    is_proxy: bool,
+}
+
+/// A place in the lobby, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    lobby: Arc<Lobby>,
+    crowd: Crowd,
+    number: u64,
+    pub(crate) shown_out: CancellationToken,
+}
+
+impl Lobby {
+    pub(crate) fn new(places: Places, proxies: Vec<Network>) -> Arc<Self> {
+        let (waiting, count) = (HashMap::new(), 0);
+        Arc::new(Self { inside: Mutex::new(Inside { places, proxies, next: 0, waiting, count }) })
+    }
+
+    /// From the next one who comes on, others count so. Nobody is shown out for it.
+    pub(crate) fn follow(&self, places: Places, proxies: Vec<Network>) {
+        let mut inside = self.inside();
+        (inside.places, inside.proxies) = (places, proxies);
+    }
+
+    /// Somebody comes in; somebody else may have to go.
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
+        let mut inside = self.inside();
+        let shown_out = CancellationToken::new();
+        let crowd = inside.crowd(address);
+        let number = inside.seat(crowd, shown_out.clone());
+        drop(inside);
+        Place { lobby: Arc::clone(self), crowd, number, shown_out }
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.inside().count
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock()
+    }
+}
+
+impl Place {
+    /// Its first message is there: those who say nothing go before it.
+    pub(crate) fn has_spoken(&self) {
+        let mut inside = self.lobby.inside();
+        let here = inside.waiting.get_mut(&self.crowd);
+        if let Some(waits) = here.and_then(|waiting| waiting.get_mut(&self.number)) {
+            waits.has_spoken = true;
+        }
+    }
+
+    /// The head of a request has said whom a proxy speaks for: it is his crowd from now on.
+    pub(crate) fn belongs_to(&mut self, address: IpAddr) {
+        let mut inside = self.lobby.inside();
+        let crowd = inside.crowd(address);
+        if self.crowd == crowd || self.shown_out.is_cancelled() {
+            return;
+        }
+        inside.leave(self.crowd, self.number);
+        self.number = inside.seat(crowd, self.shown_out.clone());
+        self.crowd = crowd;
+    }
+}
+
+impl Inside {
+    fn crowd(&self, address: IpAddr) -> Crowd {
+        let is_proxy = is_trusted(address, &self.proxies);
+        Crowd { address: ClientAddress::of(address), is_proxy }
+    }
+
+    fn seat(&mut self, crowd: Crowd, shown_out: CancellationToken) -> u64 {
+        let here = self.waiting.get(&crowd).map_or(0, BTreeMap::len);
+        if here >= self.places.address && !crowd.is_proxy {
+            self.show_out(crowd);
+        } else if self.count >= self.places.all {
+            let busiest = self.waiting.iter().max_by_key(|(_, waiting)| waiting.len());
+            if let Some(busiest) = busiest.map(|(crowd, _)| *crowd) {
+                self.show_out(busiest);
+            }
+        }
+        let number = self.next;
+        self.next += 1;
+        self.count += 1;
+        let waits = Waits { shown_out, has_spoken: false };
+        self.waiting.entry(crowd).or_default().insert(number, waits);
+        number
+    }
+
+    fn show_out(&mut self, crowd: Crowd) {
+        let Some(waiting) = self.waiting.get(&crowd) else { return };
+        let silent = waiting.iter().find(|(_, waits)| !waits.has_spoken);
+        if let Some((number, waits)) = silent.or_else(|| waiting.first_key_value()) {
+            waits.shown_out.cancel();
+            let number = *number;
+            self.leave(crowd, number);
+        }
+    }
+
+    fn leave(&mut self, crowd: Crowd, number: u64) {
+        let Some(waiting) = self.waiting.get_mut(&crowd) else { return };
+        if waiting.remove(&number).is_some() {
+            self.count -= 1;
+        }
+        if waiting.is_empty() {
+            self.waiting.remove(&crowd);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.lobby.inside().leave(self.crowd, self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([203, 0, 113, last])
+    }
+
+    #[test]
+    fn case_103_whoever_fills_the_lobby_pushes_out_his_own() {
+        let lobby = Lobby::new(Places { all: 4, address: 3 }, Vec::new());
+        let other = lobby.enter(ip(2));
+        let flood: Vec<Place> = (0..10).map(|_| lobby.enter(ip(1))).collect();
+        let left = flood.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!((left, other.shown_out.is_cancelled()), (3, false));
+        assert!(!flood[9].shown_out.is_cancelled(), "the newcomer stays");
+        let third = lobby.enter(ip(3));
+        assert!(flood[7].shown_out.is_cancelled(), "the oldest of the busiest address goes");
+        assert!(!third.shown_out.is_cancelled() && !other.shown_out.is_cancelled());
+        drop((flood, other, third));
+        let inside = lobby.inside();
+        assert_eq!((inside.count, inside.waiting.len()), (0, 0));
+    }
+
+    #[test]
+    fn case_103_the_silent_push_out_nobody_whose_proof_is_looked_at_and_the_loud_are_bounded() {
+        let lobby = Lobby::new(Places { all: 40, address: 3 }, Vec::new());
+        let known = lobby.enter(ip(1));
+        known.has_spoken();
+        let silent: Vec<Place> = (0..10).map(|_| lobby.enter(ip(1))).collect();
+        let left = silent.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!((left, known.shown_out.is_cancelled()), (2, false));
+        let enter = |_| {
+            let place = lobby.enter(ip(1));
+            place.has_spoken();
+            place
+        };
+        let loud: Vec<Place> = (0..10).map(enter).collect();
+        let left = loud.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!((left, known.shown_out.is_cancelled()), (3, true));
+        assert_eq!(lobby.inside().count, 3);
+    }
+
+    #[test]
+    fn case_129_a_network_of_ipv6_has_the_places_of_one() {
+        let lobby = Lobby::new(Places { all: 40, address: 3 }, Vec::new());
+        let of = |number: u16| IpAddr::from([0x2001, 0xdb8, 1, 2, 0, 0, 0, number]);
+        let flood: Vec<Place> = (0..10).map(|number| lobby.enter(of(number))).collect();
+        let left = flood.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!(left, 3);
+    }
+
+    #[test]
+    fn case_103_behind_a_proxy_everybody_is_a_crowd_of_his_own() {
+        let proxy = Network::parse("203.0.113.9").unwrap();
+        let lobby = Lobby::new(Places { all: 12, address: 3 }, vec![proxy]);
+        let through = |last| {
+            let mut place = lobby.enter(ip(9));
+            place.belongs_to(ip(last));
+            place
+        };
+        let other = through(2);
+        let flood: Vec<Place> = (0..10).map(|_| through(1)).collect();
+        let left = flood.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!((left, other.shown_out.is_cancelled()), (3, false));
+        assert!(!flood[9].shown_out.is_cancelled(), "the newcomer stays");
+        // Of those who have not said anything yet there are as many as there is room for.
+        let mut silent: Vec<Place> = (0..20).map(|_| lobby.enter(ip(9))).collect();
+        let left = silent.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        assert_eq!((left, lobby.inside().count), (8, 12));
+        assert!(!other.shown_out.is_cancelled() && !flood[9].shown_out.is_cancelled());
+        silent[0].belongs_to(ip(3));
+        assert_eq!(lobby.inside().count, 12, "whoever was shown out has no place any more");
+    }
+}

@@ -1,0 +1,115 @@
+//! A stranger has knocked: his request, the one challenge, and owners are told.
+
+use std::sync::Arc;
+
+use openclaw_plugin_sdk::{InboundMessage, Link};
+use tracing::{debug, info};
+
+use super::held;
+use crate::{
+    config::Reply,
+    gateway::{
+        Gateway,
+        accounts::account::Running,
+        blocking,
+        delivery::{
+            answer,
+            mail::{Address, Mail},
+            pages,
+        },
+    },
+    rules::pairing::{Asked, Knock, PairingRequest, RequestId},
+    store::StoreError,
+    world,
+};
+
+/// What somebody is who has knocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Let in meanwhile.
+    Approved,
+    /// A stranger.
+    Stranger,
+}
+
+/// Opens a request, or lets the open one stand in silence. A challenge that is not known to have arrived is sent
+/// at the next knock.
+pub(crate) async fn knocked(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    knock: Knock,
+    message: &InboundMessage,
+) -> Result<Standing, StoreError> {
+    let (store, places) = (Arc::clone(&gateway.store), gateway.config().pairing.places);
+    let knock = Knock { first: held::first(gateway, account, message)?, ..knock };
+    let asked = blocking(move || store.ask(&knock, places, world::now())).await?;
+    let channel = account.config.plugin.id;
+    match asked {
+        Asked::Approved => return Ok(Standing::Approved),
+        Asked::Opened { request, evicted } => {
+            if let Some(evicted) = evicted {
+                held::forget(gateway, &evicted.id).await?;
+            }
+            held::note(gateway, &request);
+            pages::note(account, &request);
+            info!(channel, account = %account.config.key.account, sender = %request.sender, "somebody asks to be let in");
+            account.remember(&request.sender, &message.conversation);
+            send(gateway, account, &request, message).await;
+            gateway.cards.look();
+        }
+        Asked::Waiting { request, touched } => {
+            held::note(gateway, &request);
+            send(gateway, account, &request, message).await;
+            if touched {
+                gateway.cards.look();
+            }
+        }
+        Asked::Denied | Asked::Full => debug!(channel, "no place, or denied within the hour"),
+    }
+    Ok(Standing::Stranger)
+}
+
+/// Sends the challenge once more, where the platform has forgotten it.
+pub(crate) async fn again(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    request: &PairingRequest,
+) {
+    if account.journal.has_told(&request.id) {
+        let to = account.chat_of(&request.sender);
+        put(gateway, account, request, Address::new(&to, &request.sender, Link::Private)).await;
+    }
+}
+
+/// Sends the challenge, if its sender has not got it and it is not on its way.
+async fn send(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    request: &PairingRequest,
+    message: &InboundMessage,
+) {
+    if !account.journal.has_told(&request.id) {
+        put(gateway, account, request, Address::of(message)).await;
+    }
+}
+
+async fn put(
+    gateway: &Arc<Gateway>,
+    account: &Arc<Running>,
+    request: &PairingRequest,
+    to: Address,
+) {
+    if gateway.config().pairing.reply != Reply::Silent && on_its_way(account, &request.id) {
+        answer::send(gateway, account, Mail::challenge(to, &request.id)).await;
+    }
+}
+
+/// It is on its way now. False where it was so before.
+pub(crate) fn on_its_way(account: &Running, of: &RequestId) -> bool {
+    account.challenges.lock().insert(of.clone())
+}
+
+/// It is not on its way any more.
+pub(crate) fn ended(account: &Running, of: &RequestId) {
+    account.challenges.lock().remove(of);
+}

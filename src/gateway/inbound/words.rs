@@ -1,0 +1,121 @@
+//! Words with a meaning: commands, and the answers to a card.
+
+use openclaw_plugin_sdk::is_unseen;
+
+use crate::gateway::approvals::Choice;
+
+/// A command as somebody typed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Words<'a> {
+    /// Its name, without prefix. An `@account` that still stands in it names somebody else: channels take ours off.
+    pub(crate) name: &'a str,
+    /// What stands after it, trimmed.
+    pub(crate) args: &'a str,
+}
+
+impl Words<'_> {
+    /// True for the command of this name, in any case.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// Reads a command; `None` for a text that is none.
+pub(crate) fn command<'a>(prefix: &str, text: &'a str) -> Option<Words<'a>> {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || is_unseen(c));
+    let rest = text.strip_prefix(prefix)?;
+    let (head, args) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-@".contains(c);
+    let named = head.starts_with(|c: char| c != '@') && head.chars().all(fits);
+    named.then(|| Words { name: head, args: args.trim() })
+}
+
+/// What a reply to a card says, where it is an answer to one: a number, or a word of any state of any card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// The choice with this number.
+    Number(usize),
+    /// A word, in small letters and without blanks.
+    Word(String),
+}
+
+/// Reads a reply to a card; `None` for an ordinary message. Numbers count where cards have no buttons.
+pub(crate) fn said(text: &str, numbered: bool) -> Option<Said> {
+    let word: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let word = word.trim_end_matches(['.', '!']).to_lowercase();
+    if let Ok(number) = word.parse() {
+        return numbered.then_some(Said::Number(number));
+    }
+    Choice::ALL.iter().any(|choice| choice.is_said(&word)).then_some(Said::Word(word))
+}
+
+/// Cuts a text into pieces that each fit `fits`, at a line, else at a blank, else between characters.
+/// The pieces joined are the text.
+pub(crate) fn split(text: &str, fits: impl Fn(&str) -> bool) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() && !fits(rest) {
+        let cut = cut(rest, &fits);
+        let (piece, left) = rest.split_at(cut);
+        pieces.push(piece);
+        rest = left;
+    }
+    if !rest.is_empty() {
+        pieces.push(rest);
+    }
+    pieces
+}
+
+fn cut(text: &str, fits: &impl Fn(&str) -> bool) -> usize {
+    let ends: Vec<usize> = text.char_indices().map(|(at, c)| at + c.len_utf8()).collect();
+    // The longest head that fits; never less than one character, so that the text gets shorter.
+    let most = ends.partition_point(|end| fits(&text[..*end])).max(1);
+    let end = ends[most - 1];
+    let head = &text[..end];
+    let good = |at: usize| at > end / 2;
+    let after = |c: char| head.rfind(c).map(|at| at + c.len_utf8()).filter(|at| good(*at));
+    after('\n').or_else(|| after(' ')).unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_command_is_read_as_people_type_it() {
+        let words = |name, args| Some(Words { name, args });
+        assert_eq!(
+            command("/", "/pairing approve  ABCD2345 "),
+            words("pairing", "approve  ABCD2345")
+        );
+        assert_eq!(command("/", "\u{200b}/Pairing list\u{feff}"), words("Pairing", "list"));
+        assert_eq!(command("/", " /help@other_bot"), words("help@other_bot", ""));
+        assert_eq!(command("/", "/start x\ny"), words("start", "x\ny"));
+        for text in ["", "hello", "/", "/ help", "//x", "/päir", "a /help", "/@bot"] {
+            assert_eq!(command("/", text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_words_themselves_are_an_answer() {
+        for text in ["Yes", " ok. ", "NO!", "Approve and deliver", "24 h", "for good", "Back"] {
+            assert!(matches!(said(text, false), Some(Said::Word(_))), "{text}");
+        }
+        assert_eq!((said("2.", true), said("2.", false)), (Some(Said::Number(2)), None));
+        for text in ["", "yes please", "approve him", "nope", "okay", "48 h"] {
+            assert_eq!(said(text, true), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_fit_and_join_to_the_text(text in "(\\PC|\n| ){0,200}", max in 2usize..40) {
+            let utf16 = |text: &str| text.encode_utf16().count();
+            let pieces = split(&text, |piece| utf16(piece) <= max);
+            prop_assert_eq!(pieces.concat(), text.clone());
+            prop_assert!(pieces.iter().all(|piece| utf16(piece) <= max && !piece.is_empty()));
+        }
+    }
+}

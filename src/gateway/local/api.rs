@@ -1,0 +1,115 @@
+//! The methods that the command line calls. One file a family as they grow.
+
+use std::sync::Arc;
+
+use openclaw_plugin_sdk::AccountId;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    gateway::{
+        Gateway,
+        accounts::status::{State, Status},
+        approvals::decide,
+        delivery::answer,
+    },
+    local_client::{
+        self, Health, Notify,
+        status::{AccountStatus, ChannelsStatus, Outbox},
+    },
+    protocol::frame::{Refused, Request, Response, UNAVAILABLE},
+    rules::AccountKey,
+    world,
+};
+
+/// Answers one request.
+pub(crate) async fn answer(gateway: &Arc<Gateway>, request: &Request) -> Response {
+    match request.method.as_str() {
+        local_client::HEALTH => done(request, &health(gateway)),
+        local_client::CHANNELS_STATUS => done(request, &channels_status(gateway)),
+        local_client::OUTBOX => done(request, &outbox(gateway)),
+        local_client::PAIRING_NOTIFY => notify(gateway, request).await,
+        _ => Response::unknown_method(request),
+    }
+}
+
+fn done(request: &Request, payload: &impl Serialize) -> Response {
+    match serde_json::to_value(payload) {
+        Ok(payload) => Response::done(&request.id, payload),
+        Err(error) => Response::refused(&request.id, Refused::new(UNAVAILABLE, error.to_string())),
+    }
+}
+
+fn health(gateway: &Gateway) -> Health {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let unnamed_proxies = gateway.unnamed.told();
+    Health { ok: true, pid: std::process::id(), port: gateway.port, version, unnamed_proxies }
+}
+
+fn outbox(gateway: &Gateway) -> Outbox {
+    let (depth, oldest) = gateway.cards.backlog();
+    let waited = |at: openclaw_plugin_sdk::UnixMs| world::now().0.saturating_sub(at.0);
+    Outbox { depth, oldest_ms: oldest.map(waited) }
+}
+
+async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
+    let params = request.params.clone().unwrap_or_default();
+    let notify: Notify = match serde_json::from_value(params) {
+        Ok(notify) => notify,
+        Err(error) => return Response::invalid_params(request, error),
+    };
+    let unavailable = |why: String| Response::refused(&request.id, Refused::new(UNAVAILABLE, why));
+    let key = AccountId::parse(&notify.account)
+        .map(|account| AccountKey { channel: notify.channel, account });
+    let Some(account) = key.and_then(|key| gateway.account(&key)) else {
+        return unavailable("this channel account does not run".to_owned());
+    };
+    let sender = match (account.config.plugin.parse_sender)(&notify.sender) {
+        Ok(sender) => sender,
+        Err(error) => return Response::invalid_params(request, error),
+    };
+    if !account.pages().welcomes_sender(&sender) {
+        return Response::done(&request.id, json!({}));
+    }
+    match answer::sent(gateway, &account, decide::greeting(&account, &sender)).await {
+        Ok(()) => Response::done(&request.id, json!({})),
+        Err(why) => unavailable(format!("{why}; the gateway tries again for a day")),
+    }
+}
+
+/// How every channel fares.
+pub(crate) fn channels_status(gateway: &Gateway) -> ChannelsStatus {
+    let mut status = ChannelsStatus::configured(&gateway.config(), world::now());
+    for account in gateway.accounts.on() {
+        let rows = status.channel_accounts.get_mut(account.config.plugin.id);
+        let row = rows.and_then(|rows| {
+            rows.iter_mut().find(|row| row.account_id == account.config.key.account.as_str())
+        });
+        if let Some(row) = row {
+            let mut status = account.status.get();
+            if status.state == State::Connected {
+                status.last_error = account.limitation();
+            }
+            tell(row, status);
+            let (waiting, oldest) = account.journal.unsent();
+            row.waiting = (waiting > 0).then_some(waiting);
+            row.waiting_since = oldest;
+        }
+    }
+    for row in status.channel_accounts.values_mut().flatten() {
+        row.running.get_or_insert(false);
+        row.connected.get_or_insert(false);
+    }
+    status
+}
+
+fn tell(row: &mut AccountStatus, status: Status) {
+    let gone = matches!(status.state, State::Disabled | State::Stopped | State::Unauthorized);
+    row.running = Some(!gone);
+    row.connected = Some(status.state == State::Connected);
+    row.state = Some(status.state.word().to_owned());
+    row.last_error = status.last_error;
+    row.last_inbound_at = status.last_inbound.map(|at| at.0);
+    row.last_outbound_at = status.last_outbound.map(|at| at.0);
+    row.given_up = (status.given_up > 0).then_some(status.given_up);
+}

@@ -1,0 +1,258 @@
+//! `node.pair.*` and `node.rename`: one list and one table for the requests of devices as nodes and for those of
+//! the legacy store.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    super::{device, invalid, store_failed, unavailable},
+    Answer, Call, legacy,
+    list::unknown_node,
+    lock, say,
+};
+use crate::{
+    gateway::{
+        blocking,
+        rpc::{
+            events::{self, Happened},
+            hub::Event,
+        },
+    },
+    protocol::{
+        frame::Refused,
+        node::{paired, pending, resolved},
+    },
+    rules::device::{
+        approver::Act, identity::DeviceId, record::Device, request::DeviceRequest, role::Role,
+        token::Token,
+    },
+    store::devices::{Known, LegacyNode, NodeRequest, Untouched},
+    world,
+};
+
+/// The longest name that an owner gives, in characters.
+const LABEL: usize = 64;
+
+/// `node.pair.list`.
+pub(super) async fn list(call: &Call) -> Answer {
+    let own = device::own_only(call);
+    let sees = |device: &DeviceId| own.as_ref().is_none_or(|own| own == device);
+    let (store, now) = (Arc::clone(&call.gateway.store), world::now());
+    let read =
+        blocking(move || Ok((store.device_requests(now)?, store.devices()?, store.nodes(now)?)));
+    let (requests, devices, (waiting, known)) = read.await.map_err(|error| store_failed(&error))?;
+    let asks = |row: &&DeviceRequest| row.asked.roles.contains(&Role::Node) && sees(&row.device);
+    let is_node = |device: &&Arc<Device>| device.may_be(Role::Node) && sees(&device.id());
+    let mut pending: Vec<Value> = requests.iter().filter(asks).map(pending).collect();
+    let mut paired: Vec<Value> =
+        devices.iter().filter(is_node).map(|device| paired(device)).collect();
+    if own.is_none() {
+        pending.extend(waiting.iter().map(legacy::pending));
+        paired.extend(known.iter().map(legacy::paired));
+    }
+    pending.sort_by_key(|row| std::cmp::Reverse(row["ts"].as_u64()));
+    paired.sort_by_key(|row| std::cmp::Reverse(row["approvedAtMs"].as_u64()));
+    Ok(json!({ "pending": pending, "paired": paired }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfRequest {
+    request_id: String,
+}
+
+/// Which of the two a request is.
+enum Asked {
+    Device(Box<DeviceRequest>),
+    Legacy(NodeRequest),
+}
+
+/// A name stands for one unchanging request, so whoever knows it has seen what it is.
+async fn find(call: &Call, act: Act) -> Result<Asked, Box<Refused>> {
+    let OfRequest { request_id } = call.params()?;
+    let (store, now) = (Arc::clone(&call.gateway.store), world::now());
+    let read = blocking(move || {
+        let device = store
+            .device_requests(now)?
+            .into_iter()
+            .find(|row| row.id.as_str() == request_id && row.asked.roles.contains(&Role::Node));
+        let legacy = store.nodes(now)?.0.into_iter().find(|row| row.id == request_id);
+        let device = device.map(Box::new).map(Asked::Device);
+        Ok(device.or_else(|| legacy.map(Asked::Legacy)))
+    });
+    let found = read.await.map_err(|error| store_failed(&error))?;
+    found.ok_or_else(|| match device::own_only(call) {
+        Some(_) => invalid(act.denial()),
+        None => unknown_request(),
+    })
+}
+
+fn unknown_request() -> Box<Refused> {
+    invalid("unknown requestId")
+}
+
+/// `node.pair.approve`.
+pub(super) async fn approve(call: &Call) -> Answer {
+    let by = device::approver(call, Act::Approve)?;
+    match find(call, Act::Approve).await? {
+        Asked::Device(request) => {
+            let device = device::approve_request(call, by, &request).await?;
+            Ok(json!({ "requestId": request.id.as_str(), "node": paired(&device) }))
+        }
+        Asked::Legacy(request) => {
+            by.may_approve_legacy(&request.commands)
+                .map_err(|why| device::refused(why, Act::Approve))?;
+            let random = world::random().map_err(|_| unavailable("no randomness now"))?;
+            let fresh = Token::from_random(random);
+            let token = fresh.spell();
+            let (store, id) = (Arc::clone(&call.gateway.store), request.id.clone());
+            let approved = blocking(move || store.approve_node(&by, &id, &fresh, world::now()));
+            let node = approved.await.map_err(|error| store_failed(&error))?;
+            let node = node.ok_or_else(unknown_request)?;
+            tell_legacy(call, &request.id, &request.node, "approved");
+            let mut row = legacy::paired(&node);
+            // It is shown here, and never again.
+            row["token"] = token.into();
+            Ok(json!({ "requestId": request.id, "node": row }))
+        }
+    }
+}
+
+/// `node.pair.reject`.
+pub(super) async fn reject(call: &Call) -> Answer {
+    let by = device::approver(call, Act::Reject)?;
+    match find(call, Act::Reject).await? {
+        Asked::Device(request) => {
+            let request = device::reject_request(call, by, &request).await?;
+            Ok(json!({ "requestId": request.id.as_str(), "nodeId": request.device.as_str() }))
+        }
+        Asked::Legacy(request) => {
+            by.may_manage_legacy().map_err(|why| device::refused(why, Act::Reject))?;
+            let (store, id) = (Arc::clone(&call.gateway.store), request.id.clone());
+            let rejected = blocking(move || store.reject_node(&by, &id, world::now()));
+            let rejected = rejected.await.map_err(|error| store_failed(&error))?;
+            rejected.ok_or_else(unknown_request)?;
+            tell_legacy(call, &request.id, &request.node, "rejected");
+            Ok(json!({ "requestId": request.id, "nodeId": request.node }))
+        }
+    }
+}
+
+fn tell_legacy(call: &Call, request: &str, node: &str, decision: &str) {
+    let payload = resolved(request, node, decision, world::now().0);
+    say(&call.gateway, &Event::new("node.pair.resolved", &payload), None);
+}
+
+/// Which of the two a node is; one name may be both, and then the device is meant.
+enum Node {
+    Device(Arc<Device>),
+    Legacy(LegacyNode),
+}
+
+async fn node(call: &Call, id: &str, act: Act) -> Result<Node, Box<Refused>> {
+    let (store, id) = (Arc::clone(&call.gateway.store), id.trim().to_owned());
+    let own = device::own_only(call);
+    let read = blocking(move || {
+        let device = DeviceId::parse(&id).map(|id| store.device(&id)).transpose()?;
+        if let Some(Known::Device(device)) = device
+            && device.approved.roles.contains(&Role::Node)
+        {
+            return Ok(Some(Node::Device(device)));
+        }
+        let known = store.nodes(world::now())?.1;
+        Ok(known.into_iter().find(|node| node.request.node == id).map(Node::Legacy))
+    });
+    let found = read.await.map_err(|error| store_failed(&error))?;
+    found.ok_or_else(|| if own.is_some() { invalid(act.denial()) } else { unknown_node() })
+}
+
+fn untouched(why: &Untouched, act: Act) -> Box<Refused> {
+    match why {
+        Untouched::Denied(denied) => device::refused(*denied, act),
+        Untouched::Unknown => unknown_node(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OfNode {
+    node_id: String,
+    #[serde(default)]
+    display_name: Option<String>,
+}
+
+/// `node.pair.remove`: the node's rights, and the whole device where it has no others.
+pub(super) async fn remove(call: &Call) -> Answer {
+    let by = device::approver(call, Act::Remove)?;
+    let params: OfNode = call.params()?;
+    let (store, now) = (Arc::clone(&call.gateway.store), world::now());
+    match node(call, &params.node_id, Act::Remove).await? {
+        Node::Device(known) => {
+            let (id, alone) = (known.id(), known.approved.roles.len() == 1);
+            let gone = id.clone();
+            let removed = blocking(move || {
+                if alone {
+                    return store.remove_device(&by, &gone, now);
+                }
+                Ok(store.revoke_token(&by, &gone, Role::Node, now)?.map(|_| ()))
+            });
+            removed
+                .await
+                .map_err(|error| store_failed(&error))?
+                .map_err(|why| untouched(&why, Act::Remove))?;
+            lock(&call.gateway.nodes.seen).remove(&id);
+            super::decided(&call.gateway, "", &id, "removed");
+            device::close_afterwards(call, &id, Some(Role::Node), "node removed");
+            events::tell(&call.gateway, &Happened::Changed);
+            Ok(json!({ "nodeId": id.as_str() }))
+        }
+        Node::Legacy(known) => {
+            by.may_manage_legacy().map_err(|why| device::refused(why, Act::Remove))?;
+            let id = known.request.node;
+            let gone = id.clone();
+            let removed = blocking(move || store.remove_node(&by, &gone, now)).await;
+            if !removed.map_err(|error| store_failed(&error))? {
+                return Err(unknown_node());
+            }
+            tell_legacy(call, &known.request.id, &id, "removed");
+            Ok(json!({ "nodeId": id }))
+        }
+    }
+}
+
+/// `node.rename`.
+pub(super) async fn rename(call: &Call) -> Answer {
+    let by = device::approver(call, Act::Rename)?;
+    let params: OfNode = call.params()?;
+    let name = params.display_name.as_deref().map(str::trim).unwrap_or_default().to_owned();
+    if name.is_empty() {
+        return Err(invalid("displayName required"));
+    }
+    if name.chars().count() > LABEL {
+        return Err(invalid("invalid node.rename params: `displayName` has at most 64 characters"));
+    }
+    let (store, now, to) = (Arc::clone(&call.gateway.store), world::now(), name.clone());
+    let id = match node(call, &params.node_id, Act::Rename).await? {
+        Node::Device(known) => {
+            let (id, of) = (known.id(), known.id());
+            let renamed = blocking(move || store.rename_device(&by, &of, &to, now)).await;
+            renamed
+                .map_err(|error| store_failed(&error))?
+                .map_err(|why| untouched(&why, Act::Rename))?;
+            events::tell(&call.gateway, &Happened::Changed);
+            id.as_str().to_owned()
+        }
+        Node::Legacy(known) => {
+            by.may_manage_legacy().map_err(|why| device::refused(why, Act::Rename))?;
+            let of = known.request.node.clone();
+            let renamed = blocking(move || store.rename_node(&by, &of, &to, now)).await;
+            if !renamed.map_err(|error| store_failed(&error))? {
+                return Err(unknown_node());
+            }
+            known.request.node
+        }
+    };
+    Ok(json!({ "nodeId": id, "displayName": name }))
+}

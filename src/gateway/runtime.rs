@@ -1,0 +1,7 @@
+//! Start, reload, stop, and what goes on by the clock: the one room that knows every other.
+
+pub(crate) mod open;
+pub(crate) mod reload;
+pub(crate) mod start;
+pub(crate) mod ticker;
+pub(crate) mod watch;

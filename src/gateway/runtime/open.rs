@@ -1,0 +1,57 @@
+//! What the configuration names is opened: accounts with their channels, and the assistant.
+
+use openclaw_plugin_sdk::{AccountId, Channel, Responder, Settings};
+
+use crate::{
+    config::{Account, Config},
+    gateway::{RunError, accounts::account::Running, delivery::journal::Journal},
+    registry,
+    store::{Store, moved::Moved, paths::StateDir},
+    world,
+};
+
+/// An account that has never run since the start. Blocks on disk.
+pub(crate) fn account(
+    (state, store): (&StateDir, &dyn Store),
+    account: &Account,
+) -> Result<Running, RunError> {
+    let channel = channel(store, account)?;
+    let path = state.inbox(&account.key);
+    let failed = |source| RunError::Journal { path: path.clone(), source };
+    let journal = Journal::open(path.clone()).map_err(failed)?;
+    if journal.first_start() {
+        // Whoever waits already has his code from the program that kept this folder before.
+        for request in store.waiting(account.plugin.id, world::now())? {
+            if request.key == account.key {
+                journal.tell(&request.id).map_err(failed)?;
+            }
+        }
+    }
+    let moved = Moved::of(state, &account.key)?;
+    Ok(Running::new(account.clone(), channel, (journal, moved)))
+}
+
+/// An account's channel. Blocks on disk.
+pub(crate) fn channel(store: &dyn Store, account: &Account) -> Result<Box<dyn Channel>, RunError> {
+    let (plugin, id) = (account.plugin, &account.key.account);
+    let purpose = format!("{}-{id}", plugin.id);
+    let key = if plugin.abilities.key { store.key(&purpose)? } else { [0; 32] };
+    let commands = registry::listed_commands();
+    let settings = Settings { account: id.clone(), table: account.settings.clone(), key, commands };
+    (plugin.open)(settings).map_err(|error| RunError::Plugin {
+        plugin: format!("{} ({id})", plugin.id),
+        problem: error.to_string(),
+    })
+}
+
+/// The assistant.
+pub(crate) fn responder(config: &Config) -> Result<Box<dyn Responder>, RunError> {
+    let id = config.assistant.responder.as_str();
+    let error = |problem: String| RunError::Plugin { plugin: format!("assistant.{id}"), problem };
+    let plugin = registry::RESPONDERS.iter().find(|plugin| plugin.id == id);
+    let plugin = plugin.ok_or_else(|| error("there is no such responder".to_owned()))?;
+    let table = config.assistant.tables.get(id).cloned().unwrap_or_default();
+    let account = AccountId::default_account();
+    let settings = Settings { account, table, key: [0; 32], commands: Vec::new() };
+    (plugin.open)(settings).map_err(|problem| error(problem.to_string()))
+}

@@ -1,0 +1,271 @@
+//! The configuration of the running gateway, read again when its file has changed or at SIGHUP. What is broken changes
+//! nothing; what a restart is needed for is said.
+
+use std::{
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::{Channel, Responder, neutral};
+use parking_lot::RwLock;
+use tokio::signal::unix::Signal;
+use tracing::{info, warn};
+
+use crate::{
+    config::{Account, Config},
+    gateway::{
+        Gateway, RunError,
+        accounts::{
+            account::{self, Running},
+            status::State,
+        },
+        approvals,
+        http::limits::Places,
+        runtime::open,
+    },
+    network::secret::SharedSecret,
+    protocol::refusal::{CLOSE_INVALIDATED, invalidated},
+    rules::{authority::Grounds, device::handshake::Method},
+    store::paths::StateDir,
+};
+
+/// The file is looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
+/// Of an error, owners are told so much.
+const TOLD: usize = 600;
+
+/// Reads the configuration as the start did. Blocks on disk.
+pub type Load = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// Where the configuration comes from.
+pub struct Origin {
+    file: PathBuf,
+    /// As it was before it was first read.
+    seen: Mark,
+    load: Load,
+}
+
+impl Origin {
+    /// The file, whether it is there or not, and how it is read. To be made before it is read for the first time: what
+    /// is changed from then on is noticed.
+    pub fn new(file: PathBuf, load: Load) -> Self {
+        Self { seen: mark(&file), file, load }
+    }
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Origin").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+/// What holds now.
+pub(crate) struct Live(RwLock<(Arc<Config>, Arc<SharedSecret>)>);
+
+impl Live {
+    pub(crate) fn new(config: Config, secret: SharedSecret) -> Self {
+        Self(RwLock::new((Arc::new(config), Arc::new(secret))))
+    }
+}
+
+impl Gateway {
+    /// The configuration as it is now. Whoever decides by it takes it once.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.live.0.read().0)
+    }
+
+    /// The shared secret as it is now.
+    pub(crate) fn secret(&self) -> Arc<SharedSecret> {
+        Arc::clone(&self.live.0.read().1)
+    }
+}
+
+/// What a file is known again by.
+pub(crate) type Mark = Option<(u64, u64, i64, i64)>;
+
+pub(crate) fn mark(file: &Path) -> Mark {
+    let meta = std::fs::metadata(file).ok()?;
+    Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
+}
+
+/// Looks after the configuration until the gateway stops.
+pub(crate) async fn keep(gateway: Arc<Gateway>, (origin, mut hangup): (Arc<Origin>, Signal)) {
+    let (mut read, mut last) = (origin.seen, origin.seen);
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        let asked = tokio::select! {
+            () = gateway.stop.cancelled() => return,
+            _ = hangup.recv() => true,
+            _ = looks.tick() => false,
+        };
+        let now = mark(&origin.file);
+        // Whoever is still writing it is waited for.
+        let settled = now == std::mem::replace(&mut last, now);
+        if asked || (settled && now != read) {
+            read = now;
+            again(&gateway, &origin).await;
+        }
+    }
+}
+
+/// What a configuration needs to hold: opened before anything changes.
+struct Ready {
+    config: Config,
+    secret: SharedSecret,
+    /// The channels of accounts whose settings are others, and of those that are new.
+    opened: Vec<Opened>,
+    /// Where another one answers, or the same with other words.
+    responder: Option<Box<dyn Responder>>,
+}
+
+enum Opened {
+    New(Arc<Running>),
+    Other(Arc<Running>, Box<Account>, Box<dyn Channel>),
+}
+
+async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) {
+    let (origin, here) = (Arc::clone(origin), Arc::clone(gateway));
+    let prepared = tokio::task::spawn_blocking(move || {
+        let config = (origin.load)()?;
+        config.follows(&here.config()).map_err(|error| error.to_string())?;
+        let ready = prepare(&here, config).map_err(|error| error.to_string())?;
+        remember(&ready.config, &here.state);
+        // What is decided from here on rests on the new one.
+        here.store.rely_on(grounds(&ready.config, &ready.secret));
+        Ok(ready)
+    });
+    match prepared.await.unwrap_or_else(|error| Err(error.to_string())) {
+        Ok(ready) => take(gateway, ready),
+        Err(error) => {
+            warn!(error, "the configuration is broken: the old one goes on");
+            let error = neutral(&error, TOLD);
+            let text = format!(
+                "The configuration was changed and is broken, so the old one goes on: {error}"
+            );
+            approvals::tell(gateway, &text, None);
+        }
+    }
+}
+
+/// What decisions rest on.
+pub(crate) fn grounds(config: &Config, secret: &SharedSecret) -> Grounds {
+    Grounds { owners: config.owners.clone(), secret: Some(secret.mark()) }
+}
+
+/// Opens everything that a configuration names and that is not open yet. Blocks on disk.
+fn prepare(gateway: &Gateway, config: Config) -> Result<Ready, RunError> {
+    let secret = SharedSecret::load(&config.gateway.auth, &gateway.state)?;
+    let (store, mut opened) = (&*gateway.store, Vec::new());
+    for account in config.accounts.iter().filter(|account| account.enabled) {
+        match gateway.accounts.known(&account.key) {
+            Some(known) if known.is_opened_with(&account.settings) => {}
+            Some(known) => {
+                let channel = open::channel(store, account)?;
+                opened.push(Opened::Other(known, Box::new(account.clone()), channel));
+            }
+            // The console is no account of the file, and not everywhere.
+            None if account.plugin.abilities.console => {}
+            None => {
+                let new = open::account((&gateway.state, store), account)?;
+                opened.push(Opened::New(Arc::new(new)));
+            }
+        }
+    }
+    let (old, new) = (&gateway.config().assistant, &config.assistant);
+    let is_other = old.responder != new.responder || old.tables != new.tables;
+    let responder = if is_other { Some(open::responder(&config)?) } else { None };
+    Ok(Ready { config, secret, opened, responder })
+}
+
+/// A configuration that holds and cannot be remembered holds all the same.
+pub(crate) fn remember(config: &Config, state: &StateDir) {
+    if let Err(error) = config.remember(state) {
+        warn!(%error, "a configuration that is cut off before the next start will not be noticed");
+    }
+}
+
+/// From here on the new one holds.
+fn take(gateway: &Arc<Gateway>, ready: Ready) {
+    let Ready { mut config, secret, opened, responder } = ready;
+    let before = gateway.config();
+    let restart = needs_restart(&before, &config);
+    config.port = before.port;
+    for account in gateway.accounts.ever() {
+        if let Some(rules) = rules_of(&account, &config) {
+            account.follow(rules);
+        }
+    }
+    let (limits, proxies) = (config.gateway.limits, config.gateway.trusted_proxies.clone());
+    gateway.lobby.follow(Places::of(limits), proxies);
+    if let Some(responder) = responder {
+        *gateway.responder.write() = Arc::from(responder);
+    }
+    let is_new = !secret.mark().is(&gateway.secret().mark());
+    *gateway.live.0.write() = (Arc::new(config), Arc::new(secret));
+    for opened in opened {
+        begin(gateway, opened);
+    }
+    for account in gateway.accounts.on() {
+        // What was refused may be allowed by now.
+        if account.status.get().state == State::Unauthorized {
+            account.again();
+        }
+    }
+    if is_new {
+        for session in gateway.sessions.all() {
+            if matches!(session.method, Method::Open | Method::Password | Method::Token) {
+                session.close(CLOSE_INVALIDATED, &invalidated("the shared secret has changed"));
+            }
+        }
+    }
+    info!(restart = restart.join(", "), "configuration reloaded");
+    if !restart.is_empty() {
+        let text = format!(
+            "The configuration was changed and holds now, but for what a restart is needed for: {}",
+            restart.join(", ")
+        );
+        approvals::tell(gateway, &text, None);
+    }
+    gateway.cards.look();
+    gateway.access_changes.send_replace(());
+}
+
+fn begin(gateway: &Arc<Gateway>, opened: Opened) {
+    match opened {
+        Opened::New(account) => {
+            let key = &account.config.key;
+            info!(channel = key.channel, account = %key.account, "account begins");
+            gateway.accounts.add(Arc::clone(&account));
+            gateway.tracker.spawn(account::supervise(Arc::clone(gateway), account));
+        }
+        Opened::Other(account, rules, channel) => {
+            let key = &account.config.key;
+            info!(channel = key.channel, account = %key.account, "account begins anew");
+            account.restart(*rules, channel);
+        }
+    }
+}
+
+/// What holds for an account that keeps its channel: one that the file does not name any more answers nobody.
+/// `None` for one that begins anew.
+fn rules_of(account: &Running, config: &Config) -> Option<Account> {
+    match config.account(&account.config.key) {
+        Some(now) if now.enabled && !account.is_opened_with(&now.settings) => None,
+        Some(now) => Some(now.clone()),
+        None => Some(Account { enabled: false, ..Account::clone(&account.rules()) }),
+    }
+}
+
+/// What has changed that holds only after a restart.
+fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str> {
+    let (old, new) = (&before.gateway, &after.gateway);
+    let parts = [
+        ("gateway.port", before.port != after.port),
+        ("gateway.bind", old.bind != new.bind),
+        ("gateway.tls", old.tls != new.tls),
+        ("discovery.mdns", before.mdns != after.mdns),
+    ];
+    parts.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name).collect()
+}

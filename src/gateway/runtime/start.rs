@@ -1,0 +1,339 @@
+//! From a configuration to a running gateway, and to its end.
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use openclaw_plugin_sdk::{ChannelPlugin, Ingress};
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::{signal::unix::SignalKind, sync::RwLock};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+use super::reload::{self, Live, Origin};
+use crate::{
+    config::{Account, Config},
+    decision_history::Ring,
+    gateway::{
+        Gateway, SingleError,
+        accounts::{Accounts, account},
+        approvals::{self, Book, Cards},
+        delivery::answer::Turns,
+        http::{
+            self,
+            joins::Joins,
+            limits::{Lobby, Places},
+            listen::Entry,
+            metrics::Metrics,
+            unnamed::Unnamed,
+        },
+        inbound::held::{self, Held},
+        local::{instance_lock::Single, server},
+        rpc::{
+            events::Asking,
+            hub::{Audience, Event, Sessions},
+            methods::{chat::Chats, node::Nodes, voicewake},
+        },
+        runtime::{
+            open,
+            ticker::{self, Pulse},
+        },
+        setup_codes::{self, SetupMessages, book::SetupBook},
+    },
+    local_client,
+    network::{
+        bind::BindError,
+        identity::IdentityError,
+        secret::{SecretError, SharedSecret},
+        tls::TlsError,
+    },
+    protocol::refusal::{CLOSE_RESTART, RESTART},
+    registry,
+    rules::{AccountKey, claim::ClaimCode},
+    store::{
+        Store, StoreError, audit::tail::Tail, devices::DeviceStore, files::FileStore,
+        paths::StateDir,
+    },
+    world,
+};
+
+/// Everything ends within this after a signal.
+const STOP_WITHIN: Duration = Duration::from_secs(4);
+
+/// What a gateway is started with.
+#[derive(Debug)]
+pub struct Start {
+    /// Checked.
+    pub config: Config,
+    /// Its folder.
+    pub state: StateDir,
+    /// Where the configuration comes from, to be read again.
+    pub origin: Arc<Origin>,
+    /// There is a console to sit at.
+    pub console: bool,
+    /// Standard output is a terminal: a claim code may be printed.
+    pub terminal: bool,
+}
+
+/// A gateway that is ready.
+#[expect(missing_debug_implementations, reason = "it may hold a code")]
+pub struct Ready<'a> {
+    /// Where its port is, for this machine.
+    pub address: SocketAddr,
+    /// Where it is for others.
+    pub elsewhere: Vec<SocketAddr>,
+    /// Of its certificate, where it speaks TLS.
+    pub tls_fingerprint: Option<String>,
+    /// The channels that pages are served for, by path.
+    pub pages: Vec<&'static str>,
+    /// The folder of its files.
+    pub state: &'a StateDir,
+    /// The owner's console is open.
+    pub console: bool,
+    /// No owner is configured, added or claimed: the code to claim the seat with, if it may be printed.
+    pub seat: Seat,
+}
+
+/// Whether somebody has the owner's seat.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it holds a code")]
+pub enum Seat {
+    /// Nobody; this code takes it.
+    Free(ClaimCode),
+    /// Nobody; `openclaw owner claim` prints a code.
+    FreeUnprinted,
+    /// An owner.
+    Taken,
+}
+
+/// Why a gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A port, a folder, a signal.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was tried.
+        doing: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// What an account has seen cannot be read.
+    #[error("cannot read {path}: {source}; repair it or move it away, then start again", path = path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The port cannot be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The gateway's own key cannot be had.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The certificate cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A plugin cannot be opened.
+    #[error("{plugin}: {problem}")]
+    Plugin {
+        /// Which.
+        plugin: String,
+        /// Why.
+        problem: String,
+    },
+    /// There is no secret to ask for.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// Another gateway has the folder.
+    #[error(transparent)]
+    Single(#[from] SingleError),
+    /// The store cannot be read.
+    #[error("{0}; repair the file or move it away, then start again")]
+    Store(#[from] StoreError),
+}
+
+fn io_error(doing: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
+    let doing = doing.into();
+    move |source| RunError::Io { doing, source }
+}
+
+/// Runs a gateway until SIGINT or SIGTERM. `ready` hears when clients can come.
+pub fn run(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunError> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime =
+        runtime.worker_threads(2).enable_all().build().map_err(io_error("start the runtime"))?;
+    let ended = runtime.block_on(serve(start, ready));
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    ended
+}
+
+async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunError> {
+    let mut single = Single::take(&start.state.gateway_lock())?;
+    let store = FileStore::new(start.state.clone(), parse_sender);
+    store.start(world::now())?;
+    let accounts: Vec<AccountKey> =
+        start.config.accounts.iter().map(|account| account.key.clone()).collect();
+    store.check(&accounts)?;
+    let store = Arc::new(store);
+    let mut entry = Entry::open(&start.config, (&start.state, &store), world::now())?;
+    single.name(entry.port).map_err(io_error("write the gateway's lock"))?;
+    let (door, commands) =
+        server::open(&start.state).map_err(io_error("open the socket of the command line"))?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let changes = (Arc::clone(&start.origin), signal(SignalKind::hangup())?);
+    let seat = seat(&start, &*store)?;
+    let (address, elsewhere) = (entry.here(), entry.elsewhere());
+    let listeners = std::mem::take(&mut entry.listeners);
+    let acceptor = entry.tls.as_ref().map(|served| served.acceptor.clone());
+    let announced = entry.announce(&start.config);
+    reload::remember(&start.config, &start.state);
+    let gateway = Arc::new(gateway(&start, &store, entry)?);
+    // What this takes on is answered with whatever else the last run has left.
+    held::sweep(&gateway)?;
+    gateway.asking.resume(&store.device_requests(world::now())?);
+    for listener in listeners {
+        let serving = http::serve(Arc::clone(&gateway), listener, acceptor.clone());
+        gateway.tracker.spawn(serving);
+    }
+    gateway.tracker.spawn(server::serve(Arc::clone(&gateway), commands));
+    gateway.tracker.spawn(ticker::beat(Arc::clone(&gateway)));
+    gateway.tracker.spawn(reload::keep(Arc::clone(&gateway), changes));
+    let accounts = gateway.accounts.on();
+    let pages = accounts.iter().filter_map(|account| page(account.config.plugin));
+    let console = accounts.iter().any(|account| account.config.plugin.abilities.console);
+    ready(&Ready {
+        address,
+        elsewhere,
+        tls_fingerprint: gateway.tls_fingerprint.clone(),
+        pages: pages.collect(),
+        state: &start.state,
+        console,
+        seat,
+    });
+    // The console's prompt stands below what was just said.
+    keep(&gateway);
+
+    tokio::select! {
+        _ = interrupt.recv() => info!("interrupted"),
+        _ = terminate.recv() => info!("asked to stop"),
+    }
+    drop(announced);
+    farewell(&gateway).await;
+    gateway.stop.cancel();
+    gateway.tracker.close();
+    if tokio::time::timeout(STOP_WITHIN, gateway.tracker.wait()).await.is_err() {
+        warn!("stopped before everything had ended");
+    }
+    ticker::flush(&gateway).await;
+    local_client::door::clear(&start.state, &door)
+        .map_err(io_error("remove the socket of the command line"))
+}
+
+fn page(plugin: &ChannelPlugin) -> Option<&'static str> {
+    match plugin.ingress {
+        Ingress::Serve { path } => Some(path),
+        _ => None,
+    }
+}
+
+/// The accounts, and what stands in owners' chats.
+fn keep(gateway: &Arc<Gateway>) {
+    for account in gateway.accounts.on() {
+        gateway.tracker.spawn(account::supervise(Arc::clone(gateway), account));
+    }
+    gateway.tracker.spawn(setup_codes::keep(Arc::clone(gateway)));
+    gateway.tracker.spawn(approvals::keep(Arc::clone(gateway)));
+    gateway.tracker.spawn(held::keep(Arc::clone(gateway)));
+}
+
+/// Whoever is connected hears that it is over before his socket is closed.
+async fn farewell(gateway: &Gateway) {
+    let payload = json!({ "reason": "gateway stopping" });
+    gateway.sessions.broadcast(Audience::All, &Event::new("shutdown", &payload));
+    gateway.sessions.close_all(CLOSE_RESTART, RESTART);
+    let gone = async {
+        while gateway.sessions.count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let _late = tokio::time::timeout(Duration::from_secs(1), gone).await;
+}
+
+fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gateway, RunError> {
+    let on = |account: &&Account| {
+        account.enabled && (start.console || !account.plugin.abilities.console)
+    };
+    let accounts = start
+        .config
+        .accounts
+        .iter()
+        .filter(on)
+        .map(|account| open::account((&start.state, &**store), account).map(Arc::new));
+    let limits = start.config.gateway.limits;
+    let secret = SharedSecret::load(&start.config.gateway.auth, &start.state)?;
+    store.rely_on(reload::grounds(&start.config, &secret));
+    Ok(Gateway {
+        accounts: Accounts::new(accounts.collect::<Result<_, _>>()?),
+        responder: parking_lot::RwLock::new(Arc::from(open::responder(&start.config)?)),
+        live: Live::new(start.config.clone(), secret),
+        state: start.state.clone(),
+        store: Arc::clone(store) as Arc<dyn Store>,
+        identity: entry.identity,
+        tls_fingerprint: entry.tls.map(|served| served.fingerprint),
+        unfinished: Arc::default(),
+        unnamed: Unnamed::default(),
+        lobby: Lobby::new(Places::of(limits), start.config.gateway.trusted_proxies.clone()),
+        sessions: Sessions::default(),
+        attempts: Mutex::default(),
+        joins: Joins::default(),
+        asking: Asking::default(),
+        pulse: Pulse::default(),
+        nodes: Nodes::default(),
+        wake_words: voicewake::Spelt::default(),
+        turns: Turns::default(),
+        access_changes: tokio::sync::watch::channel(()).0,
+        chats: Chats::default(),
+        metrics: Metrics::new(Tail::at_end(&start.state)?),
+        cards: Cards::new(Book::open(start.state.cards())),
+        held: Held::open(start.state.held())?,
+        notices_underway: RwLock::default(),
+        wrong_claims: Mutex::default(),
+        wrong_codes: Mutex::default(),
+        setup: SetupMessages::new(SetupBook::open(start.state.setup_messages())),
+        shown: Mutex::default(),
+        verdicts: Mutex::new(Ring::open(&start.state.verdicts())),
+        told_groups: Mutex::default(),
+        started: world::now(),
+        began: tokio::time::Instant::now(),
+        port: entry.port,
+        tracker: TaskTracker::new(),
+        stop: CancellationToken::new(),
+    })
+}
+
+fn seat(start: &Start, store: &dyn Store) -> Result<Seat, RunError> {
+    if !start.config.owners.is_empty() || !store.owners()?.is_empty() {
+        return Ok(Seat::Taken);
+    }
+    if !start.terminal {
+        return Ok(Seat::FreeUnprinted);
+    }
+    let code = ClaimCode::from_random(world::random().map_err(io_error("ask for randomness"))?);
+    store.open_claim(&code, world::now())?;
+    Ok(Seat::Free(code))
+}
+
+fn signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, RunError> {
+    tokio::signal::unix::signal(kind).map_err(io_error("listen for signals"))
+}
+
+fn parse_sender(
+    channel: &str,
+    text: &str,
+) -> Result<openclaw_plugin_sdk::SenderId, openclaw_plugin_sdk::InvalidSenderId> {
+    match registry::channel(channel) {
+        Some(plugin) => (plugin.parse_sender)(text),
+        None => openclaw_plugin_sdk::SenderId::new(text),
+    }
+}

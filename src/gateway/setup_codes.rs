@@ -1,0 +1,222 @@
+//! The messages that show setup codes: taken away, or overwritten, as soon as the code is worth nothing, and its
+//! owner told once why.
+
+pub(crate) mod book;
+pub(crate) mod endpoint;
+
+use std::{sync::Arc, time::Duration};
+
+use openclaw_plugin_sdk::{ChannelError, Conversation, OutboundMessage, SenderId, SentRef, Text};
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+use tracing::{debug, warn};
+
+use self::book::{OwnersChat, SetupBook, Standing};
+use super::{Gateway, blocking};
+use crate::{
+    gateway::{accounts::account::Running, delivery::outbound},
+    rules::device::{
+        approver::DeviceApprover,
+        setup_code::{SetupCode, SetupId, Spent},
+    },
+    world,
+};
+
+/// Another process may take a code back, or a device come with it over another way.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// While a message cannot be taken away.
+const TRY_AGAIN: Duration = Duration::from_mins(1);
+/// While there is none.
+const IDLE: Duration = Duration::from_hours(1);
+
+/// The book, and who is to look at it.
+#[derive(Debug, Default)]
+pub(crate) struct SetupMessages {
+    book: Mutex<SetupBook>,
+    /// One writes the book at a time.
+    turn: tokio::sync::Mutex<()>,
+    changed: Notify,
+    /// One takes messages away at a time, so that nothing is told twice.
+    settling: tokio::sync::Mutex<()>,
+}
+
+impl SetupMessages {
+    /// With what an earlier run has left.
+    pub(crate) fn new(book: SetupBook) -> Self {
+        Self { book: Mutex::new(book), ..Self::default() }
+    }
+
+    /// The book. Never held across a wait.
+    pub(crate) fn book(&self) -> MutexGuard<'_, SetupBook> {
+        self.book.lock()
+    }
+
+    /// Something may have become of a code.
+    pub(crate) fn look(&self) {
+        self.changed.notify_one();
+    }
+}
+
+/// Writes what has changed in the book.
+pub(crate) async fn save(gateway: &Gateway) {
+    let _turn = gateway.setup.turn.lock().await;
+    let Some(copy) = gateway.setup.book().copy() else { return };
+    if let Err(error) = blocking(move || copy.write()).await {
+        warn!(%error, "a message with a setup code may stay after a restart");
+    }
+}
+
+/// The message of a code has arrived.
+pub(crate) async fn stands(gateway: &Gateway, code: &SetupId, sent: &SentRef) {
+    gateway.setup.book().stands(code, sent);
+    gateway.setup.look();
+    save(gateway).await;
+}
+
+/// The message of a code did not arrive: nobody has the code, so it is over.
+pub(crate) async fn lost(gateway: &Arc<Gateway>, code: &SetupId, by: &DeviceApprover) {
+    gateway.setup.book().over(code);
+    let (store, by, code) = (Arc::clone(&gateway.store), by.clone(), code.clone());
+    let taken = blocking(move || store.cancel_codes(&by, Some(&[code]), world::now())).await;
+    if let Err(error) = taken {
+        warn!(%error, "a setup code that did not arrive is good until it expires");
+    }
+    save(gateway).await;
+}
+
+/// Looks after the messages until the gateway stops.
+pub(crate) async fn keep(gateway: Arc<Gateway>) {
+    loop {
+        let all_done = settle(&gateway).await;
+        let wait = match gateway.setup.book().standing().is_empty() {
+            true => IDLE,
+            false if all_done => LOOK_EVERY,
+            false => TRY_AGAIN,
+        };
+        tokio::select! {
+            () = gateway.setup.changed.notified() => {}
+            () = tokio::time::sleep(wait) => {}
+            () = gateway.stop.cancelled() => return,
+        }
+    }
+}
+
+/// Takes away what shows a spent code. False where a message that should be gone is not.
+pub(crate) async fn settle(gateway: &Arc<Gateway>) -> bool {
+    let _settling = gateway.setup.settling.lock().await;
+    let standing = gateway.setup.book().standing();
+    if standing.is_empty() {
+        return true;
+    }
+    let store = Arc::clone(&gateway.store);
+    let codes = match blocking(move || store.setup_codes()).await {
+        Ok(codes) => codes,
+        Err(error) => {
+            debug!(%error, "what became of the setup codes is not known now");
+            return false;
+        }
+    };
+    let mut all_done = true;
+    for one in standing {
+        let Some(spent) = spent(&codes, &one.code) else { continue };
+        all_done &= take_away(gateway, &one, spent).await;
+    }
+    save(gateway).await;
+    all_done
+}
+
+/// A code that is not even kept any more has expired long ago.
+fn spent(codes: &[SetupCode], id: &SetupId) -> Option<Spent> {
+    let code = codes.iter().find(|code| code.id == *id);
+    code.map_or(Some(Spent::Expired), |code| code.spent(world::now()))
+}
+
+async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool {
+    let Some(account) = account(gateway, &one.chat) else {
+        gateway.setup.book().over(&one.code);
+        return true;
+    };
+    let prefix = account.config.plugin.abilities.command_prefix;
+    let told = match remove(gateway, &account, one, sentence(spent, prefix)).await {
+        Ok(told) => told,
+        Err(error) => {
+            debug!(channel = one.chat.channel(), %error, "a message with a spent setup code stays for now");
+            return false;
+        }
+    };
+    gateway.setup.book().over(&one.code);
+    // Whoever took it back knows.
+    if !told && spent != Spent::Cancelled && is_owners(gateway, &account, &one.chat) {
+        let told = OutboundMessage::new(place(&account, one), sentence(spent, prefix));
+        if let Err(error) = post(gateway, &account, &one.chat, told).await {
+            debug!(channel = one.chat.channel(), %error, "an owner is not told of a setup code");
+        }
+    }
+    true
+}
+
+/// The topic in which its owner last wrote, or the chat itself.
+fn place(account: &Running, one: &Standing) -> Conversation {
+    account.last_place(&one.chat).unwrap_or_else(|| one.chat.conversation())
+}
+
+/// Deletes a message, or else overwrites it, or else leaves it; true where the overwriting has told.
+async fn remove(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    one: &Standing,
+    text: Text,
+) -> Result<bool, ChannelError> {
+    let abilities = account.config.plugin.abilities;
+    let to = place(account, one);
+    if abilities.deletes {
+        let removal = OutboundMessage::removal(to.clone(), one.sent.clone());
+        match outbound::send(account, removal, || true).await {
+            Err(ChannelError::Undeliverable(_)) => {}
+            sent => return sent.map(|_| false),
+        }
+    }
+    if abilities.edits {
+        let edit =
+            OutboundMessage { replaces: Some(one.sent.clone()), ..OutboundMessage::new(to, text) };
+        match post(gateway, account, &one.chat, edit).await {
+            Err(ChannelError::Undeliverable(_)) => {}
+            sent => return sent.map(|_| true),
+        }
+    }
+    Ok(false)
+}
+
+/// Sends something to an owner, while they are one.
+async fn post(
+    gateway: &Arc<Gateway>,
+    account: &Running,
+    chat: &OwnersChat,
+    message: OutboundMessage,
+) -> Result<SentRef, ChannelError> {
+    outbound::send(account, message, || is_owners(gateway, account, chat)).await
+}
+
+fn sentence(spent: Spent, prefix: &str) -> Text {
+    match spent {
+        Spent::Cancelled => Text::plain("That setup code was taken back."),
+        Spent::Expired => Text::plain("Your setup code has expired; nobody used it. A new one: ")
+            .code(format!("{prefix}pair")),
+        Spent::Used => Text::plain("Your setup code is used: it is one device's now, for good."),
+    }
+}
+
+/// The running account of an owner's chat.
+pub(crate) fn account(gateway: &Gateway, chat: &OwnersChat) -> Option<Arc<Running>> {
+    gateway.accounts.on().into_iter().find(|account| chat.is_on(&account.config.key))
+}
+
+/// True while whoever writes in that chat is an owner.
+pub(crate) fn is_owners(gateway: &Gateway, account: &Running, chat: &OwnersChat) -> bool {
+    let Ok(owner) = SenderId::new(&chat.owner) else { return false };
+    let channel = account.config.plugin.id;
+    let claimed = gateway.store.owners().is_ok_and(|owners| owners.names(channel, &owner));
+    account.config.plugin.abilities.console
+        || claimed
+        || gateway.config().owners.names(channel, &owner)
+}

@@ -1,0 +1,275 @@
+//! Permissions as owners see and change them, from a chat and from the command line alike.
+
+use std::time::Duration;
+
+use openclaw_plugin_sdk::{
+    ChatId, Permit, PermitChange, PermitChanged, PermitState, SenderId, UnixMs, neutral,
+};
+
+use crate::{
+    config::Config,
+    explain::{Asked, Explanation, explain, explain_group},
+    registry,
+    rules::{AccountKey, Contact, approver::Approver},
+    store::{
+        Store, StoreError,
+        access::{Blocked, Ends},
+        audit::Line,
+        moved::Moved,
+        paths::StateDir,
+    },
+};
+
+/// A note is cut to so many characters.
+pub const NOTE: usize = 80;
+
+/// A change of a permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Messages of the sender are ignored from now on.
+    Block,
+    /// Another end for a grant that ends; none for good.
+    Extend(Option<Duration>),
+    /// A note, or none.
+    Rename(Option<String>),
+    /// The grants go.
+    Revoke,
+    /// The block goes.
+    Unblock,
+}
+
+impl Wish {
+    /// What a command wishes, with the note as it is to be kept.
+    pub fn of(change: PermitChange<'_>, note: Option<String>) -> Self {
+        match change {
+            PermitChange::Block => Self::Block,
+            PermitChange::Extend(lasting) => Self::Extend(lasting),
+            PermitChange::Rename(_) => Self::Rename(note),
+            PermitChange::Revoke => Self::Revoke,
+            PermitChange::Unblock => Self::Unblock,
+        }
+    }
+}
+
+/// The text about a channel that is none.
+pub fn unknown_channel(name: &str) -> String {
+    let known: Vec<&str> = registry::pairing_channels().map(|plugin| plugin.id).collect();
+    format!("there is no channel {}; these are: {}", neutral(name, 32), known.join(", "))
+}
+
+/// Reads an id as `access list` shows it: `telegram:4711`, `telegram/work:4711`.
+pub fn contact(text: &str) -> Result<Contact, String> {
+    let wrong = || {
+        format!(
+            "{} is not an id; write one as the list shows it, such as telegram:4711",
+            neutral(text, 64)
+        )
+    };
+    let (place, id) = text.split_once(':').ok_or_else(wrong)?;
+    let channel = place.split('/').next().unwrap_or_default();
+    let sender = sender(channel, id)?;
+    let contact = Contact::parse(text).ok_or_else(wrong)?;
+    Ok(Contact { sender, ..contact })
+}
+
+/// Reads the id of a sender on a channel.
+pub fn sender(channel: &str, id: &str) -> Result<SenderId, String> {
+    let plugin = registry::pairing_channels().find(|plugin| plugin.id == channel);
+    let plugin = plugin.ok_or_else(|| unknown_channel(channel))?;
+    (plugin.parse_sender)(id).map_err(|error| format!("{}: {error}", neutral(id, 64)))
+}
+
+/// What decides about a sender's direct messages, or about a group, on every account of a channel. Two ids are a
+/// group and a sender in it; one that is no sender's, or that a configuration lists as a group, is a group.
+pub fn explained(
+    store: &dyn Store,
+    (config, state): (&Config, &StateDir),
+    channel: &str,
+    (id, in_it): (&str, Option<&str>),
+    now: UnixMs,
+) -> Result<Result<Vec<Explanation>, String>, StoreError> {
+    let keys = match keys(config, channel) {
+        Ok(keys) => keys,
+        Err(why) => return Ok(Err(why)),
+    };
+    let chat = ChatId::new(id.trim());
+    let mut is_listed = false;
+    for key in &keys {
+        let Some(account) = config.account(key) else { continue };
+        let (rules, chat) = Moved::of(state, key)?.judged(&account.groups, &chat);
+        is_listed |= rules.groups.is_some_and(|groups| groups.contains(&chat));
+    }
+    let who = match (sender(channel, id), in_it) {
+        (_, Some(in_it)) => sender(channel, in_it).map(|sender| (true, Some(sender))),
+        (Ok(_), None) if is_listed => Ok((true, None)),
+        (Ok(sender), None) => Ok((false, Some(sender))),
+        (Err(_), None) if could_be_a_group(id) => Ok((true, None)),
+        (Err(why), None) => Err(why),
+    };
+    let (group, sender) = match who {
+        Ok(who) => who,
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut found = Vec::new();
+    for key in keys {
+        found.push(match (&sender, group) {
+            (Some(sender), false) => {
+                let contact = Contact { key, sender: sender.clone() };
+                explain(store, Asked { config, state, contact: &contact }, now)?
+            }
+            (sender, _) => {
+                explain_group(store, (config, state), (&key, &chat, sender.as_ref()), now)?
+            }
+        });
+    }
+    Ok(Ok(found))
+}
+
+/// Ids of groups are numbers, or have one: no name of a person is taken for one.
+fn could_be_a_group(id: &str) -> bool {
+    let digits = id.trim().trim_start_matches('-');
+    digits.chars().all(|c| c.is_ascii_alphanumeric())
+        && digits.contains(|c: char| c.is_ascii_digit())
+}
+
+/// The accounts of a channel.
+pub fn keys(config: &Config, channel: &str) -> Result<Vec<AccountKey>, String> {
+    if registry::pairing_channels().all(|plugin| plugin.id != channel) {
+        return Err(unknown_channel(channel));
+    }
+    let here = config.accounts.iter().filter(|account| account.key.channel == channel);
+    let mut keys: Vec<AccountKey> = here.map(|account| account.key.clone()).collect();
+    if keys.is_empty() {
+        keys.push(AccountKey::default_of(channel));
+    }
+    Ok(keys)
+}
+
+/// Everyone with a grant or a block in the store, the blocked last.
+pub fn all(
+    store: &dyn Store,
+    channel: Option<&str>,
+    now: UnixMs,
+) -> Result<Vec<Permit>, StoreError> {
+    let index = store.records()?;
+    let records = index.records();
+    let since = |at: UnixMs| Duration::from_millis(now.0.saturating_sub(at.0));
+    let shown = |text: &str| neutral(text, 80);
+    let joined = |contact: &Contact| -> Vec<String> {
+        let others = records.person(contact).into_iter().filter(|one| one != contact);
+        others.map(|one| one.to_string()).collect()
+    };
+    let holders = store.holders(channel, now)?;
+    let let_in = holders.into_iter().map(|holder| {
+        let contact = &holder.contact;
+        let state = match holder.until {
+            None => PermitState::Lasting,
+            Some(until) if until > now => {
+                PermitState::Until(Duration::from_millis(until.0 - now.0))
+            }
+            Some(until) => PermitState::Ended(since(until)),
+        };
+        Permit {
+            who: contact.to_string(),
+            note: records.note(&contact.key.channel, &contact.sender).map(shown),
+            state,
+            age: holder.since.map(since),
+            by: holder.by.as_deref().map(shown),
+            how: holder.how.clone(),
+            joined: joined(contact),
+        }
+    });
+    let blocks = records.blocks.iter();
+    let blocks = blocks.filter(|block| channel.is_none_or(|channel| block.channel == channel));
+    let kept_out = blocks.map(|block| {
+        let key = AccountKey::default_of(&block.channel);
+        let contact = Contact { key, sender: block.sender.clone() };
+        Permit {
+            who: contact.to_string(),
+            note: records.note(&block.channel, &block.sender).map(shown),
+            state: PermitState::Blocked,
+            age: Some(since(block.since)),
+            by: Some(shown(&block.by)),
+            how: Some("block".to_owned()),
+            joined: joined(&contact),
+        }
+    });
+    Ok(let_in.chain(kept_out).collect())
+}
+
+/// The person who decided, for a reader: `you`, `you at the console`, `uid:1000 on this machine`.
+pub fn decider(actor: &str, reader: &str) -> String {
+    let who = if actor == reader { "you" } else { actor };
+    let channel = actor.split(':').next().unwrap_or_default();
+    let console = registry::channel(channel).is_some_and(|plugin| plugin.abilities.console);
+    match channel {
+        "uid" => format!("{who} on this machine"),
+        _ if console => format!("{who} at the console"),
+        _ => who.to_owned(),
+    }
+}
+
+/// Changes a sender's permission.
+pub fn change(
+    store: &dyn Store,
+    config: &Config,
+    (by, who, wish): (&Approver, &Contact, &Wish),
+    now: UnixMs,
+) -> Result<PermitChanged, StoreError> {
+    let done = |ids: Vec<Contact>, still: Option<String>| {
+        if ids.is_empty() {
+            return PermitChanged::Nothing { still };
+        }
+        PermitChanged::Done { ids: ids.iter().map(ToString::to_string).collect(), still }
+    };
+    let one = |changed: bool| if changed { vec![who.clone()] } else { Vec::new() };
+    Ok(match wish {
+        Wish::Block => match store.block(by, who, &config.owners, now)? {
+            Blocked::Already => PermitChanged::Nothing { still: None },
+            Blocked::Done(mut ids) => {
+                ids.dedup_by(|a, b| a.key.channel == b.key.channel && a.sender == b.sender);
+                done(ids, None)
+            }
+            Blocked::Owner => PermitChanged::Owner,
+        },
+        Wish::Extend(lasting) => {
+            let ms = lasting.map(|lasting| u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
+            let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
+            done(one(store.extend(by, who, Ends { was: None, until }, now)?), None)
+        }
+        Wish::Rename(note) => done(one(store.annotate(by, who, note.as_deref(), now)?), None),
+        Wish::Revoke => {
+            let ids = store.revoke(by, who, now)?;
+            done(ids, still(store, config, who)?)
+        }
+        Wish::Unblock => done(store.unblock(by, who, now)?, None),
+    })
+}
+
+/// What gives a sender access without the store: the configuration, or ownership.
+fn still(store: &dyn Store, config: &Config, who: &Contact) -> Result<Option<String>, StoreError> {
+    let Contact { key, sender } = who;
+    if config.owners.names(&key.channel, sender) || store.owners()?.names(&key.channel, sender) {
+        return Ok(Some("as an owner".to_owned()));
+    }
+    let place = config.admits(key, sender);
+    Ok(place.map(|place| format!("{}:{}", place.file.display(), place.line)))
+}
+
+/// A line of the access log for a reader: when, who did what, and to which sender.
+pub fn spoken(line: &Line) -> String {
+    let subject = match (&line.channel, &line.subject) {
+        (Some(channel), Some(subject)) => format!(" {channel}:{subject}"),
+        (None, Some(subject)) => format!(" {subject}"),
+        _ => String::new(),
+    };
+    let until = line.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    let with = line.with.as_ref().map(|with| format!(" as {with}")).unwrap_or_default();
+    neutral(
+        &format!(
+            "{} {}{subject}{with}{until} by {} ({})",
+            line.at, line.action, line.actor, line.surface
+        ),
+        300,
+    )
+}

@@ -1,0 +1,54 @@
+//! How long this process has known what runs out, by a clock that nobody can set: a code lives no longer than
+//! its time by that clock either, whatever becomes of the wall clock. The rules need not know of it.
+
+use std::{collections::HashMap, time::Duration};
+
+use parking_lot::Mutex;
+
+use crate::rules::pairing::{PairingRequest, PairingRequests};
+
+/// Beyond so many, what has been over for as long again is forgotten.
+const MANY: usize = 4_096;
+
+/// When each code was first seen here.
+#[derive(Debug)]
+pub(super) struct Ages {
+    clock: fn() -> Duration,
+    first_seen: Mutex<HashMap<Vec<u8>, Duration>>,
+}
+
+impl Ages {
+    /// Nothing is known yet. The clock must never go back.
+    pub(super) fn new(clock: fn() -> Duration) -> Self {
+        Self { clock, first_seen: Mutex::default() }
+    }
+
+    /// Remembers that this is here now, if it was not before.
+    pub(super) fn note(&self, what: &[u8], life_ms: u64) {
+        let _known = self.is_over(what, life_ms);
+    }
+
+    /// True for what has been here for all its life.
+    pub(super) fn is_over(&self, what: &[u8], life_ms: u64) -> bool {
+        let (now, life) = ((self.clock)(), Duration::from_millis(life_ms));
+        let mut all = self.first_seen.lock();
+        if let Some(first) = all.get(what) {
+            return now.saturating_sub(*first) >= life;
+        }
+        if all.len() >= MANY {
+            all.retain(|_, first| now.saturating_sub(*first) < life * 2);
+        }
+        all.insert(what.to_vec(), now);
+        false
+    }
+
+    /// True for a request whose hour is over by this clock.
+    pub(super) fn is_request_over(&self, request: &PairingRequest) -> bool {
+        self.is_over(request.id.as_str().as_bytes(), crate::rules::pairing::LIFETIME_MS)
+    }
+
+    /// Takes out the requests whose hour is over by this clock.
+    pub(super) fn prune(&self, all: &mut PairingRequests) {
+        all.requests.retain(|request| !self.is_request_over(request));
+    }
+}
