@@ -16,7 +16,7 @@ pub const KEPT: usize = 1_000;
 
 /// A message that was judged: who wrote where, and nothing of what.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Seen {
+pub struct Record {
     /// When, in milliseconds.
     pub at: u64,
     /// The channel.
@@ -59,12 +59,12 @@ impl Judged {
 
 /// The last verdicts, oldest first.
 #[derive(Debug, Default)]
-pub struct Ring {
-    seen: VecDeque<Seen>,
+pub struct RingBuffer {
+    seen: VecDeque<Record>,
     changed: bool,
 }
 
-impl Ring {
+impl RingBuffer {
     /// What the last run has left; what cannot be read is left out, for nothing depends on it.
     pub fn open(path: &Path) -> Self {
         let seen = read(path).unwrap_or_default().into();
@@ -72,7 +72,7 @@ impl Ring {
     }
 
     /// Notes one more.
-    pub fn add(&mut self, seen: Seen) {
+    pub fn add(&mut self, seen: Record) {
         if self.seen.len() >= KEPT {
             self.seen.pop_front();
         }
@@ -81,18 +81,18 @@ impl Ring {
     }
 
     /// What is to be written, where something came since the last time.
-    pub fn page(&mut self) -> Option<Vec<Seen>> {
+    pub fn page(&mut self) -> Option<Vec<Record>> {
         std::mem::take(&mut self.changed).then(|| self.seen.iter().cloned().collect())
     }
 }
 
 /// Writes the verdicts, 0600; blocks on disk.
-pub fn write(path: &Path, seen: &[Seen]) -> Result<(), StoreError> {
+pub fn write(path: &Path, seen: &[Record]) -> Result<(), StoreError> {
     private::replace_json(path, &seen)
 }
 
 /// Reads them; none where there is no file.
-pub fn read(path: &Path) -> Result<Vec<Seen>, StoreError> {
+pub fn read(path: &Path) -> Result<Vec<Record>, StoreError> {
     let failed = |source| StoreError::Io { doing: "read", path: path.to_owned(), source };
     let bytes = match own_file::read(path) {
         Ok(bytes) => bytes,
@@ -106,7 +106,7 @@ pub fn read(path: &Path) -> Result<Vec<Seen>, StoreError> {
 pub fn judged(
     store: &dyn Store,
     (config, state): (&Config, &StateDir),
-    seen: &Seen,
+    seen: &Record,
     now: UnixMs,
 ) -> Result<Judged, StoreError> {
     let key = AccountId::parse(&seen.account)
@@ -145,8 +145,8 @@ pub fn judged(
 mod tests {
     use super::*;
 
-    fn seen(n: u64) -> Seen {
-        Seen {
+    fn seen(n: u64) -> Record {
+        Record {
             at: n,
             channel: "telegram".to_owned(),
             account: "default".to_owned(),
@@ -161,14 +161,14 @@ mod tests {
     fn the_ring_keeps_the_last_thousand_across_a_restart() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("verdicts.json");
-        let mut ring = Ring::open(&path);
+        let mut ring = RingBuffer::open(&path);
         assert!(ring.page().is_none());
         (0..1_500).for_each(|n| ring.add(seen(n)));
         write(&path, &ring.page().unwrap()).unwrap();
         assert!(ring.page().is_none(), "once");
         let read = read(&path).unwrap();
         assert_eq!((read.len(), read[0].at, read[999].at), (KEPT, 500, 1_499));
-        let mut again = Ring::open(&path);
+        let mut again = RingBuffer::open(&path);
         again.add(seen(7));
         assert_eq!(again.page().unwrap().len(), KEPT);
     }

@@ -22,19 +22,19 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    accounts::{Accounts, account::Running},
+    accounts::{Accounts, account::AccountRuntime},
     approvals::{Cards, shown::Shown},
     commands::context::WrongCodes,
-    delivery::answer::Turns,
-    http::{limits::Lobby, metrics::Metrics, unnamed::Unnamed},
+    delivery::answer::ConversationQueue,
+    http::{limits::ConnectionLimiter, metrics::Metrics, unnamed::Unnamed},
     inbound::{
-        gate::{Moment, Past},
-        held::Held,
+        gate::{Clock, Past},
+        held::HeldMessages,
     },
     setup_codes::SetupMessages,
 };
 use crate::{
-    decision_history::Ring,
+    decision_history::RingBuffer,
     gateway::{
         rpc::{
             events::Asking,
@@ -42,7 +42,7 @@ use crate::{
             methods::{chat::Chats, node::Nodes, voicewake},
             session::unfinished::Unfinished,
         },
-        runtime::{reload::Live, ticker::Pulse},
+        runtime::{reload::Live, ticker::Ticker},
     },
     network::identity::Identity,
     rules::{AccountKey, claim::WrongTries, device::attempts::Attempts},
@@ -72,7 +72,7 @@ pub(crate) struct Gateway {
     /// Of the port's certificate, where it speaks TLS.
     tls_fingerprint: Option<String>,
     /// Connections that nobody vouches for yet.
-    lobby: Arc<Lobby>,
+    connections: Arc<ConnectionLimiter>,
     unnamed: Unnamed,
     /// What is held of messages that are still coming.
     unfinished: Arc<Unfinished>,
@@ -81,12 +81,12 @@ pub(crate) struct Gateway {
     attempts: Mutex<Attempts>,
     joins: http::joins::Joins,
     asking: Asking,
-    pulse: Pulse,
+    ticker: Ticker,
     nodes: Nodes,
-    wake_words: voicewake::Spelt,
+    wake_words: voicewake::Encoded,
     accounts: Accounts,
     responder: parking_lot::RwLock<Arc<dyn Responder>>,
-    turns: Turns,
+    turns: ConversationQueue,
     /// Changes when somebody may have lost or got access: what is under way is judged again.
     access_changes: watch_channel::Sender<()>,
     /// What devices and the assistant say to each other.
@@ -94,7 +94,7 @@ pub(crate) struct Gateway {
     /// What owners are told, and what stands in their chats.
     cards: Cards,
     /// First messages of those who wait.
-    held: Held,
+    held: HeldMessages,
     metrics: Metrics,
     /// Read while devices are being shown.
     notices_underway: RwLock<()>,
@@ -105,7 +105,7 @@ pub(crate) struct Gateway {
     /// The waiting devices that each owner's chat was shown.
     shown: Mutex<Shown>,
     /// The last verdicts, without texts.
-    verdicts: Mutex<Ring>,
+    verdicts: Mutex<RingBuffer>,
     /// Groups in which an owner was told to write directly.
     told_groups: Mutex<HashSet<(AccountKey, ChatId)>>,
     started: UnixMs,
@@ -117,7 +117,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    fn account(&self, key: &AccountKey) -> Option<Arc<Running>> {
+    fn account(&self, key: &AccountKey) -> Option<Arc<AccountRuntime>> {
         self.accounts.of(key)
     }
 
@@ -126,9 +126,9 @@ impl Gateway {
         Arc::clone(&self.responder.read())
     }
 
-    fn moment(&self, account: &Running) -> Moment {
+    fn moment(&self, account: &AccountRuntime) -> Clock {
         let first_start = account.journal.first_start();
-        Moment { now: world::now(), past: account.past(self.began), first_start }
+        Clock { now: world::now(), past: account.past(self.began), first_start }
     }
 
     /// Does something beside whatever goes on. A stop does not wait for it long.
@@ -155,8 +155,8 @@ impl Gateway {
 }
 
 /// The moment for a message that was taken on already: nothing is too old.
-fn moment_of_answer() -> Moment {
-    Moment { now: world::now(), past: Past::Settled, first_start: false }
+fn moment_of_answer() -> Clock {
+    Clock { now: world::now(), past: Past::Settled, first_start: false }
 }
 
 /// The store blocks on disk: its calls go off the runtime.

@@ -25,7 +25,7 @@ pub const NOTE: usize = 80;
 
 /// A change of a permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum GrantChange {
     /// Messages of the sender are ignored from now on.
     Block,
     /// Another end for a grant that ends; none for good.
@@ -38,7 +38,7 @@ pub enum Wish {
     Unblock,
 }
 
-impl Wish {
+impl GrantChange {
     /// What a command wishes, with the note as it is to be kept.
     pub fn of(change: PermitChange<'_>, note: Option<String>) -> Self {
         match change {
@@ -213,7 +213,7 @@ pub fn decider(actor: &str, reader: &str) -> String {
 pub fn change(
     store: &dyn Store,
     config: &Config,
-    (by, who, wish): (&Approver, &Contact, &Wish),
+    (by, who, wish): (&Approver, &Contact, &GrantChange),
     now: UnixMs,
 ) -> Result<PermitChanged, StoreError> {
     let done = |ids: Vec<Contact>, still: Option<String>| {
@@ -224,7 +224,7 @@ pub fn change(
     };
     let one = |changed: bool| if changed { vec![who.clone()] } else { Vec::new() };
     Ok(match wish {
-        Wish::Block => match store.block(by, who, &config.owners, now)? {
+        GrantChange::Block => match store.block(by, who, &config.owners, now)? {
             Blocked::Already => PermitChanged::Nothing { still: None },
             Blocked::Done(mut ids) => {
                 ids.dedup_by(|a, b| a.key.channel == b.key.channel && a.sender == b.sender);
@@ -232,17 +232,19 @@ pub fn change(
             }
             Blocked::Owner => PermitChanged::Owner,
         },
-        Wish::Extend(lasting) => {
+        GrantChange::Extend(lasting) => {
             let ms = lasting.map(|lasting| u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
             let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
             done(one(store.extend(by, who, Ends { was: None, until }, now)?), None)
         }
-        Wish::Rename(note) => done(one(store.annotate(by, who, note.as_deref(), now)?), None),
-        Wish::Revoke => {
+        GrantChange::Rename(note) => {
+            done(one(store.annotate(by, who, note.as_deref(), now)?), None)
+        }
+        GrantChange::Revoke => {
             let ids = store.revoke(by, who, now)?;
             done(ids, still(store, config, who)?)
         }
-        Wish::Unblock => done(store.unblock(by, who, now)?, None),
+        GrantChange::Unblock => done(store.unblock(by, who, now)?, None),
     })
 }
 

@@ -42,7 +42,7 @@ use crate::rules::{
     authority::{Authority, Grounds},
     claim::ClaimCode,
     owner::{Owner, Owners},
-    pairing::{Asked, Knock, PairingCode, PairingRequest, Places, RequestId},
+    pairing::{AccessRequest, Asked, PairingCode, PairingRequest, Places, RequestId},
 };
 
 pub use self::{
@@ -85,7 +85,7 @@ pub trait Store: devices::DeviceStore + access::AccessStore {
     fn waiting(&self, channel: &str, now: UnixMs) -> Result<Vec<PairingRequest>, StoreError>;
 
     /// A stranger knocks: opens a request, or lets the open one stand, or nothing.
-    fn ask(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError>;
+    fn ask(&self, knock: &AccessRequest, places: Places, now: UnixMs) -> Result<Asked, StoreError>;
 
     /// Approves or denies one open request: the line in the access log, then the grant, then the forgetting.
     fn decide(

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     explain::Explanation,
-    grants::{self, Wish},
+    grants::{self, GrantChange},
     store::audit,
 };
 
@@ -141,20 +141,20 @@ impl Access {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         match self {
             Self::List(list) => list.run(host, output),
-            Self::Revoke(who) => who.change(&Wish::Revoke, host, output),
-            Self::Block(who) => who.change(&Wish::Block, host, output),
-            Self::Unblock(who) => who.change(&Wish::Unblock, host, output),
+            Self::Revoke(who) => who.change(&GrantChange::Revoke, host, output),
+            Self::Block(who) => who.change(&GrantChange::Block, host, output),
+            Self::Unblock(who) => who.change(&GrantChange::Unblock, host, output),
             Self::Extend(Extend { who, end }) => {
                 let lasting = match end {
                     End::Never => None,
                     End::In(span) => Some(span),
                 };
-                who.change(&Wish::Extend(lasting), host, output)
+                who.change(&GrantChange::Extend(lasting), host, output)
             }
             Self::Rename(Rename { who, note }) => {
                 let note = neutral(&note.join(" "), grants::NOTE);
                 let note = (!note.is_empty()).then_some(note);
-                who.change(&Wish::Rename(note), host, output)
+                who.change(&GrantChange::Rename(note), host, output)
             }
             Self::Explain(explain) => explain.run(host, output),
             Self::Log(log) => log.run(host, output),
@@ -224,7 +224,12 @@ fn spell(one: &Permit) -> Value {
 
 impl Who {
     /// Changes the permission. It is a failure if something else still gives access; the error names it.
-    fn change(&self, wish: &Wish, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    fn change(
+        &self,
+        wish: &GrantChange,
+        host: &Host,
+        output: &mut Output,
+    ) -> Result<Exit, Failure> {
         let who = grants::contact(&self.who).map_err(Failure::usage)?;
         let (store, config) = (host.store()?, host.config()?);
         let approver = Host::approver();
@@ -276,24 +281,24 @@ fn told(changed: &PermitChanged) -> Value {
     }
 }
 
-fn done(wish: &Wish) -> &'static str {
+fn done(wish: &GrantChange) -> &'static str {
     match wish {
-        Wish::Block => "⛔ Blocked",
-        Wish::Extend(_) => "✅ New end of access for",
-        Wish::Rename(Some(_)) => "Note saved for",
-        Wish::Rename(None) => "Note removed for",
-        Wish::Revoke => "✅ Revoked",
-        Wish::Unblock => "✅ Block removed for",
+        GrantChange::Block => "⛔ Blocked",
+        GrantChange::Extend(_) => "✅ New end of access for",
+        GrantChange::Rename(Some(_)) => "Note saved for",
+        GrantChange::Rename(None) => "Note removed for",
+        GrantChange::Revoke => "✅ Revoked",
+        GrantChange::Unblock => "✅ Block removed for",
     }
 }
 
-fn nothing(wish: &Wish) -> &'static str {
+fn nothing(wish: &GrantChange) -> &'static str {
     match wish {
-        Wish::Block => "Already blocked",
-        Wish::Extend(_) => "No grant with an end",
-        Wish::Rename(_) => "The note says that already",
-        Wish::Revoke => "No stored grant",
-        Wish::Unblock => "Not blocked",
+        GrantChange::Block => "Already blocked",
+        GrantChange::Extend(_) => "No grant with an end",
+        GrantChange::Rename(_) => "The note says that already",
+        GrantChange::Revoke => "No stored grant",
+        GrantChange::Unblock => "Not blocked",
     }
 }
 

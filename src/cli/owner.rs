@@ -165,8 +165,8 @@ fn claim(host: &Host, output: &mut Output) -> Result<Exit, Failure> {
 
 /// Four, four and four: fit to be read aloud.
 pub(super) fn grouped(code: &ClaimCode) -> String {
-    let spelt = code.spell();
-    let groups = spelt.as_bytes().chunks(4).map(String::from_utf8_lossy);
+    let encoded = code.spell();
+    let groups = encoded.as_bytes().chunks(4).map(String::from_utf8_lossy);
     groups.collect::<Vec<_>>().join("-")
 }
 

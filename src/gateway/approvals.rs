@@ -24,13 +24,13 @@ use tracing::warn;
 
 pub(crate) use self::press::{Press, foreign, pressed, reply_decides};
 use self::{
-    outbox::{About, Entry},
+    outbox::{About, CardCopy},
     outcome::Outcome,
     recipients::seats,
 };
 use super::{Gateway, blocking};
 pub(crate) use crate::gateway::approvals::{
-    outbox::{Book, Choice},
+    outbox::{Choice, Outbox},
     reconciler::keep,
 };
 use crate::{
@@ -50,7 +50,7 @@ const NOTED: usize = 1024;
 /// The book, and who is to look at it.
 #[derive(Default)]
 pub(crate) struct Cards {
-    book: Mutex<Book>,
+    book: Mutex<Outbox>,
     /// One writes the book at a time.
     turn: tokio::sync::Mutex<()>,
     /// Something may have changed.
@@ -67,12 +67,12 @@ pub(crate) struct Cards {
 
 impl Cards {
     /// With what an earlier run has left.
-    pub(crate) fn new(book: Book) -> Self {
+    pub(crate) fn new(book: Outbox) -> Self {
         Self { book: Mutex::new(book), ..Self::default() }
     }
 
     /// The book. Never held across a wait.
-    fn book(&self) -> MutexGuard<'_, Book> {
+    fn book(&self) -> MutexGuard<'_, Outbox> {
         self.book.lock()
     }
 
@@ -116,13 +116,13 @@ impl Cards {
     /// held back.
     pub(crate) fn backlog(&self) -> (usize, Option<UnixMs>) {
         let book = self.book();
-        let owed: Vec<&Entry> = book.cards().iter().filter(|card| card.is_owed()).collect();
+        let owed: Vec<&CardCopy> = book.cards().iter().filter(|card| card.is_owed()).collect();
         let since = owed.iter().filter(|card| !card.held).map(|card| card.owed_since());
         (owed.len(), since.min())
     }
 
     /// The card that this message shows. An owner may be faster than the platform's answer to our sending.
-    async fn shown_by(&self, key: &AccountKey, sent: &SentRef) -> Option<Entry> {
+    async fn shown_by(&self, key: &AccountKey, sent: &SentRef) -> Option<CardCopy> {
         let wait = async {
             loop {
                 let arrived = self.arrived.notified();

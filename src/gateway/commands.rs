@@ -11,11 +11,11 @@ use openclaw_plugin_sdk::{
 };
 use tracing::{info, warn};
 
-use self::context::Port;
+use self::context::CommandContext;
 use super::{Gateway, blocking, delivery::Fresh, inbound::Halt};
 use crate::{
     gateway::{
-        accounts::account::Running,
+        accounts::account::AccountRuntime,
         delivery::{
             answer,
             journal::EventKey,
@@ -35,7 +35,7 @@ use crate::{
 /// Runs the command in a message. False where the message is none; it is done and answered otherwise.
 pub(crate) async fn run(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     admitted: &Admitted,
     (key, message): (&EventKey, &InboundMessage),
 ) -> Result<bool, Halt> {
@@ -51,7 +51,8 @@ pub(crate) async fn run(
         if let Err(error) = account.written(move |journal| journal.run(&begun, &whose)).await {
             warn!(channel = account.config.plugin.id, %error, "a command is run again if the gateway stops now");
         }
-        let port = Port::new(Arc::clone(gateway), Arc::clone(account), admitted.who(), approver);
+        let port =
+            CommandContext::new(Arc::clone(gateway), Arc::clone(account), admitted.who(), approver);
         let replies = invoke(command, words, prefix, &port).await;
         let replies = port.replies(&replies, to);
         answer::send_for(gateway, account, key.clone(), replies).await;
@@ -78,7 +79,7 @@ pub(crate) async fn run(
 /// Tells an owner, once in each group, that commands are for direct chats.
 pub(crate) async fn write_directly(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     (key, to): (&EventKey, Address),
 ) {
     let place = (account.config.key.clone(), to.conversation().id);
@@ -92,7 +93,7 @@ async fn invoke(
     command: &Command,
     words: Words<'_>,
     prefix: &'static str,
-    port: &Port,
+    port: &CommandContext,
 ) -> Vec<Reply> {
     match (command.run)(Invocation { prefix, args: words.args, gateway: port }).await {
         Ok(mut replies) => {
@@ -115,7 +116,7 @@ async fn invoke(
 
 async fn refuse(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     admitted: &Admitted,
     (event, to, command): (&EventKey, Address, &'static Command),
 ) -> Result<(), Halt> {
@@ -138,7 +139,7 @@ async fn refuse(
     Ok(())
 }
 
-async fn reply(gateway: &Arc<Gateway>, account: &Arc<Running>, key: &EventKey, mail: Mail) {
+async fn reply(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, key: &EventKey, mail: Mail) {
     answer::send_for(gateway, account, key.clone(), (mail, Fresh::default())).await;
 }
 
@@ -157,7 +158,7 @@ fn help(admitted: &Admitted, prefix: &str) -> Text {
     Text::plain(lines.join("\n"))
 }
 
-fn whoami(account: &Running, admitted: &Admitted) -> Text {
+fn whoami(account: &AccountRuntime, admitted: &Admitted) -> Text {
     let (plugin, who) = (account.config.plugin, admitted.who());
     let why = match who.ground {
         Ground::Approved => "an owner has approved you",
@@ -170,7 +171,7 @@ fn whoami(account: &Running, admitted: &Admitted) -> Text {
     Text::plain(text).code(who.sender.as_str()).and(format!("\nAdmitted, because {why}."))
 }
 
-fn silenced(gateway: &Gateway, account: &Running, admitted: &Admitted) -> bool {
+fn silenced(gateway: &Gateway, account: &AccountRuntime, admitted: &Admitted) -> bool {
     let sender = admitted.who().sender.as_str();
     gateway.wrong_claims().silenced(&account.config.key, sender, world::now())
 }

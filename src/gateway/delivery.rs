@@ -28,7 +28,7 @@ use self::{
 use super::{Gateway, blocking};
 use crate::{
     gateway::{
-        accounts::account::Running,
+        accounts::account::AccountRuntime,
         approvals::shown::{Display, Person},
         commands::context::Secret,
         inbound::{
@@ -101,7 +101,7 @@ enum May {
 
 struct Sending<'a> {
     gateway: &'a Arc<Gateway>,
-    account: &'a Arc<Running>,
+    account: &'a Arc<AccountRuntime>,
     key: &'a EventKey,
     mail: Mail,
     fresh: Fresh,
@@ -113,7 +113,7 @@ struct Sending<'a> {
 /// Sends it. It stays in the journal until this knows how it ended.
 pub(crate) async fn deliver(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     key: &EventKey,
     (mail, fresh): (Mail, Fresh),
 ) {
@@ -360,7 +360,7 @@ impl Sending<'_> {
 /// Asks the gate by the rules of this moment.
 fn hearer(
     gateway: &Gateway,
-    account: &Running,
+    account: &AccountRuntime,
     mail: &Mail,
 ) -> Result<Option<gate::Hearer>, StoreError> {
     let Some(sender) = mail.to.sender() else { return Ok(None) };
@@ -370,7 +370,7 @@ fn hearer(
 }
 
 /// True for a person who is let in, or who waits for a decision: what the channel has kept for them is theirs.
-pub(crate) fn may_read(gateway: &Gateway, account: &Running, person: &SenderId) -> bool {
+pub(crate) fn may_read(gateway: &Gateway, account: &AccountRuntime, person: &SenderId) -> bool {
     let key = &account.config.key;
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &*gateway.store };
@@ -383,7 +383,7 @@ pub(crate) fn may_read(gateway: &Gateway, account: &Running, person: &SenderId) 
     let_in.is_ok_and(|hearer| hearer.is_some()) || waits()
 }
 
-async fn may(gateway: &Arc<Gateway>, account: &Arc<Running>, mail: &Mail) -> May {
+async fn may(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, mail: &Mail) -> May {
     if !account.rules().enabled {
         return May::Later;
     }

@@ -27,13 +27,13 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, warn};
 
 use self::{
-    limits::Place,
-    peer::{Facts, Wire},
+    limits::Permit,
+    peer::{PeerInfo, Wire},
 };
 use super::Gateway;
 use crate::{
     gateway::{
-        accounts::{account::Running, status::State},
+        accounts::{account::AccountRuntime, status::State},
         rpc::session::{
             self,
             intake::Intake,
@@ -61,8 +61,8 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Opt
             Ok((stream, peer)) => {
                 let gateway_of_task = Arc::clone(&gateway);
                 // Here, in the order in which they come: tasks begin in any order.
-                let place = gateway.lobby.enter(peer.ip());
-                let connection = connection(gateway_of_task, stream, (peer, place), tls.clone());
+                let permit = gateway.connections.enter(peer.ip());
+                let connection = connection(gateway_of_task, stream, (peer, permit), tls.clone());
                 gateway.tracker.spawn(connection);
             }
             Err(error) => {
@@ -77,18 +77,18 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Opt
 async fn connection(
     gateway: Arc<Gateway>,
     stream: TcpStream,
-    (peer, place): (SocketAddr, Place),
+    (peer, permit): (SocketAddr, Permit),
     tls: Option<TlsAcceptor>,
 ) {
     prepare(&stream);
     let own = stream.local_addr().ok();
     let stop = gateway.stop.clone();
-    let shown_out = place.shown_out.clone();
+    let shown_out = permit.shown_out.clone();
     let serving = async {
         let wire = Wire::new(peer, own, tls.is_some());
-        let Some(tls) = tls else { return talk(gateway, stream, wire, place).await };
+        let Some(tls) = tls else { return talk(gateway, stream, wire, permit).await };
         match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => talk(gateway, stream, wire, place).await,
+            Ok(Ok(stream)) => talk(gateway, stream, wire, permit).await,
             Ok(Err(error)) => debug!(%peer, %error, "no TLS came about"),
             Err(_) => debug!(%peer, "no TLS came about in time"),
         }
@@ -103,23 +103,23 @@ async fn connection(
 /// Serves a program of this user, whose uid the socket has told.
 pub(super) async fn serve_own(gateway: Arc<Gateway>, stream: UnixStream) {
     let wire = Wire::own();
-    let place = gateway.lobby.enter(wire.peer.ip());
-    let shown_out = place.shown_out.clone();
+    let permit = gateway.connections.enter(wire.peer.ip());
+    let shown_out = permit.shown_out.clone();
     tokio::select! {
-        () = talk(gateway, stream, wire, place) => {}
+        () = talk(gateway, stream, wire, permit) => {}
         () = shown_out.cancelled() => debug!("a command line made room for another connection"),
     }
 }
 
-async fn talk<S>(gateway: Arc<Gateway>, stream: S, wire: Wire, place: Place)
+async fn talk<S>(gateway: Arc<Gateway>, stream: S, wire: Wire, permit: Permit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (peer, wire) = (wire.peer, Arc::new(wire));
-    let place = Arc::new(Mutex::new(Some(place)));
+    let permit = Arc::new(Mutex::new(Some(permit)));
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
-        let from = From { wire: Arc::clone(&wire), place: Arc::clone(&place) };
+        let from = From { wire: Arc::clone(&wire), permit: Arc::clone(&permit) };
         async move { Ok::<_, Infallible>(route(&gateway, request, from).await.map(Full::new)) }
     });
     let mut builder = http1::Builder::new();
@@ -148,18 +148,18 @@ fn prepare(stream: &TcpStream) {
 struct From {
     wire: Arc<Wire>,
     /// Until a socket takes it along.
-    place: Arc<Mutex<Option<Place>>>,
+    permit: Arc<Mutex<Option<Permit>>>,
 }
 
 async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -> Response<Bytes> {
     let path = request.uri().path();
     let config = gateway.config();
-    let facts = Facts::of(&from.wire, request.headers(), &config.gateway.trusted_proxies).await;
+    let facts = PeerInfo::of(&from.wire, request.headers(), &config.gateway.trusted_proxies).await;
     if facts.unnamed_proxy {
         gateway.unnamed.count(from.wire.peer.ip());
     }
-    if let Some(place) = &mut *from.place.lock() {
-        place.belongs_to(facts.address);
+    if let Some(permit) = &mut *from.permit.lock() {
+        permit.belongs_to(facts.address);
     }
     if let Some(account) = served(gateway, path) {
         return exchange(gateway, &account, request, facts.client).await;
@@ -218,7 +218,7 @@ fn upgrade_to_session(
     gateway: &Arc<Gateway>,
     mut request: Request<Incoming>,
     from: &From,
-    facts: Facts,
+    facts: PeerInfo,
 ) -> Response<Bytes> {
     let peer = from.wire.peer;
     let headers = request.headers();
@@ -228,7 +228,7 @@ fn upgrade_to_session(
     let (Some(key), Some(b"13")) = (key, version) else {
         return plain(StatusCode::BAD_REQUEST, "This is no WebSocket handshake of version 13.");
     };
-    let Some(place) = from.place.lock().take() else {
+    let Some(permit) = from.permit.lock().take() else {
         return plain(StatusCode::BAD_REQUEST, "One connection carries one socket.");
     };
     let facts = Box::new(facts);
@@ -237,7 +237,7 @@ fn upgrade_to_session(
     gateway.tracker.spawn(async move {
         match upgrading.await {
             Ok(upgraded) => {
-                session::serve(gateway_of_task, TokioIo::new(upgraded), facts, place).await;
+                session::serve(gateway_of_task, TokioIo::new(upgraded), facts, permit).await;
             }
             Err(error) => debug!(%peer, %error, "an upgrade failed"),
         }
@@ -268,8 +268,9 @@ fn probe(gateway: &Gateway, path: &str) -> Option<(StatusCode, &'static str)> {
         "/health" | "/healthz" => Some((StatusCode::OK, r#"{"ok":true,"status":"live"}"#)),
         "/startup" | "/startupz" => Some((StatusCode::OK, r#"{"ok":true,"status":"started"}"#)),
         "/ready" | "/readyz" => {
-            let halted =
-                |account: &Arc<Running>| account.status.get().state == State::StoreUnreadable;
+            let halted = |account: &Arc<AccountRuntime>| {
+                account.status.get().state == State::StoreUnreadable
+            };
             Some(if gateway.accounts.on().iter().any(halted) {
                 (StatusCode::SERVICE_UNAVAILABLE, r#"{"ok":false,"status":"not-ready"}"#)
             } else {
@@ -280,7 +281,7 @@ fn probe(gateway: &Gateway, path: &str) -> Option<(StatusCode, &'static str)> {
     }
 }
 
-fn served(gateway: &Gateway, path: &str) -> Option<Arc<Running>> {
+fn served(gateway: &Gateway, path: &str) -> Option<Arc<AccountRuntime>> {
     gateway.accounts.on().into_iter().find(|account| {
         let rules = account.rules();
         let rest = rules.path.as_deref().and_then(|own| path.strip_prefix(own));
@@ -290,7 +291,7 @@ fn served(gateway: &Gateway, path: &str) -> Option<Arc<Running>> {
 
 async fn exchange(
     gateway: &Gateway,
-    account: &Running,
+    account: &AccountRuntime,
     mut request: Request<Incoming>,
     client: Client,
 ) -> Response<Bytes> {

@@ -19,18 +19,18 @@ use tracing::{debug, info, warn};
 
 use self::{
     challenge::Standing,
-    gate::{Admitted, Moment, Passage, Rules, What},
+    gate::{Admission, Admitted, Clock, Rules, What},
     lanes::{Lane, Lanes},
 };
 use super::{Gateway, blocking, delivery::Fresh};
 use crate::{
-    decision_history::{Judged, Seen},
+    decision_history::{Judged, Record},
     gateway::{
-        accounts::{account::Running, moved, status::State},
+        accounts::{account::AccountRuntime, moved, status::State},
         approvals::{self, notice},
         commands,
         delivery::{
-            answer::{self, Job},
+            answer::{self, Task},
             journal::{self, EventKey, Journal, Left},
             mail::{Address, Mail, Only},
             pages,
@@ -39,7 +39,7 @@ use crate::{
     rules::{
         Contact,
         owner::Owner,
-        pairing::{Knock, RequestId},
+        pairing::{AccessRequest, RequestId},
         ticket::{Ticket, TicketKind},
     },
     store::{Note, StoreError},
@@ -67,7 +67,7 @@ pub(crate) enum Halt {
 /// beside each other otherwise, so that nobody waits for what is written of others.
 pub(crate) async fn listen(
     gateway: Arc<Gateway>,
-    account: Arc<Running>,
+    account: Arc<AccountRuntime>,
     mut queue: mpsc::Receiver<Delivery>,
 ) {
     pages::show_again(&gateway, &account).await;
@@ -96,14 +96,14 @@ pub(crate) async fn listen(
 }
 
 /// Whom an event has to wait for.
-fn lane(gateway: &Gateway, account: &Running, event: &InboundEvent) -> Lane {
+fn lane(gateway: &Gateway, account: &AccountRuntime, event: &InboundEvent) -> Lane {
     let Some((chat, sender, _)) = address(event) else { return Lane::Alone };
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &*gateway.store };
     Lane::of(chat, sender, gate::is_of_owner(rules, event))
 }
 
-async fn settle(gateway: &Arc<Gateway>, account: &Arc<Running>, delivery: Delivery) {
+async fn settle(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, delivery: Delivery) {
     let Delivery { event, done, over } = delivery;
     if over.is_said() {
         return;
@@ -129,7 +129,7 @@ async fn settle(gateway: &Arc<Gateway>, account: &Arc<Running>, delivery: Delive
 }
 
 /// Takes text that nobody needs any more from the disk, until the gateway stops.
-pub(crate) async fn tidy(gateway: Arc<Gateway>, account: Arc<Running>) {
+pub(crate) async fn tidy(gateway: Arc<Gateway>, account: Arc<AccountRuntime>) {
     let mut tidying = tokio::time::interval(TIDY_EVERY);
     loop {
         tokio::select! {
@@ -143,11 +143,11 @@ pub(crate) async fn tidy(gateway: Arc<Gateway>, account: Arc<Running>) {
 }
 
 /// What the last run has left is answered and sent, in the order in which it came.
-async fn resume(gateway: &Arc<Gateway>, account: &Arc<Running>) {
+async fn resume(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>) {
     for (key, left) in account.journal.left_over() {
         let mail = match left {
             Left::Answer(message) => {
-                answer::queue(gateway, account, Job::Respond { key, message });
+                answer::queue(gateway, account, Task::Respond { key, message });
                 continue;
             }
             Left::Send(mail) => mail,
@@ -167,13 +167,13 @@ async fn resume(gateway: &Arc<Gateway>, account: &Arc<Running>) {
             answer::finish(account, &key).await;
             continue;
         }
-        answer::queue(gateway, account, Job::Send { key, mail, fresh: Fresh::default() });
+        answer::queue(gateway, account, Task::Send { key, mail, fresh: Fresh::default() });
     }
 }
 
 async fn take(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     mut event: InboundEvent,
 ) -> Result<(), Halt> {
     let Some((chat, sender, id)) = address(&event) else { return Ok(()) };
@@ -204,20 +204,20 @@ async fn take(
         let passage = judge(gateway, rules, event, moment)?;
         note(gateway, seen.clone(), &passage);
         return match passage {
-            Passage::Admitted(admitted) => admitted_event(gateway, account, *admitted, key).await,
-            Passage::Misplaced(to) => {
+            Admission::Admitted(admitted) => admitted_event(gateway, account, *admitted, key).await,
+            Admission::Misplaced(to) => {
                 commands::write_directly(gateway, account, (&key, to)).await;
                 see(account, &key).await
             }
-            Passage::Refused(foreign) => {
+            Admission::Refused(foreign) => {
                 approvals::foreign(gateway, account, &foreign).await?;
                 see(account, &key).await
             }
-            Passage::Silence(why) => {
+            Admission::Silence(why) => {
                 debug!(channel = account.config.plugin.id, why, "ignored");
                 Ok(())
             }
-            Passage::Stranger(mut knock, message) => {
+            Admission::Stranger(mut knock, message) => {
                 if let Some(ticket) = gate::ticket(&account.config, &message)
                     && shows(gateway, account, ticket, (&mut knock, &message)).await?
                 {
@@ -236,14 +236,14 @@ async fn take(
 }
 
 /// What is noted of a message, and of a press nothing.
-fn seen(account: &Running, event: &InboundEvent) -> Option<Seen> {
+fn seen(account: &AccountRuntime, event: &InboundEvent) -> Option<Record> {
     let InboundEvent::Message(message) = event else { return None };
     let group = match message.conversation.kind {
         ChatKind::Direct => None,
         ChatKind::Group => Some(message.conversation.id.as_str().to_owned()),
         ChatKind::Unknown => return None,
     };
-    Some(Seen {
+    Some(Record {
         at: world::now().0,
         channel: account.config.key.channel.clone(),
         account: account.config.key.account.as_str().to_owned(),
@@ -255,14 +255,15 @@ fn seen(account: &Running, event: &InboundEvent) -> Option<Seen> {
 }
 
 /// Only what the configuration and the store decide, for another configuration is tried against it.
-fn note(gateway: &Gateway, seen: Option<Seen>, passage: &Passage) {
+fn note(gateway: &Gateway, seen: Option<Record>, passage: &Admission) {
     let judged = match passage {
-        Passage::Admitted(_) => Judged::Admitted,
-        Passage::Misplaced(_) | Passage::Silence(gate::BACKLOG | gate::COMMAND | gate::EMPTY) => {
+        Admission::Admitted(_) => Judged::Admitted,
+        Admission::Misplaced(_)
+        | Admission::Silence(gate::BACKLOG | gate::COMMAND | gate::EMPTY) => {
             return;
         }
-        Passage::Refused(_) | Passage::Silence(_) => Judged::Ignored,
-        Passage::Stranger(..) => Judged::Asks,
+        Admission::Refused(_) | Admission::Silence(_) => Judged::Ignored,
+        Admission::Stranger(..) => Judged::Asks,
     };
     if let Some(mut seen) = seen {
         judged.word().clone_into(&mut seen.verdict);
@@ -274,11 +275,11 @@ fn judge(
     gateway: &Gateway,
     rules: Rules<'_>,
     event: InboundEvent,
-    moment: Moment,
-) -> Result<Passage, StoreError> {
+    moment: Clock,
+) -> Result<Admission, StoreError> {
     let _timed = gateway.metrics.verdict.time();
     let passage = gate::admit(rules, event, moment);
-    let outcome = passage.as_ref().map_or("unreadable", Passage::outcome);
+    let outcome = passage.as_ref().map_or("unreadable", Admission::outcome);
     gateway.metrics.verdicts.count([rules.account.plugin.id, outcome]);
     passage
 }
@@ -286,9 +287,9 @@ fn judge(
 /// A stranger shows a ticket. True where it was an invitation, and he is let in by it; a link goes into his knock.
 async fn shows(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     ticket: Ticket,
-    (knock, message): (&mut Knock, &InboundMessage),
+    (knock, message): (&mut AccessRequest, &InboundMessage),
 ) -> Result<bool, StoreError> {
     let (store, now) = (Arc::clone(&gateway.store), world::now());
     if ticket.kind() == TicketKind::Link {
@@ -308,7 +309,7 @@ async fn shows(
 
 async fn admitted_event(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     admitted: Admitted,
     key: EventKey,
 ) -> Result<(), Halt> {
@@ -330,14 +331,14 @@ async fn admitted_event(
     let (of, kept) = (key.clone(), message.clone());
     account.written(move |journal| journal.take(&of, &kept)).await?;
     let message = Box::new(message.clone());
-    answer::put(gateway, account, Job::Respond { key, message }).await;
+    answer::put(gateway, account, Task::Respond { key, message }).await;
     Ok(())
 }
 
 /// Tries `/claim`. True where its sender is an owner now; a wrong code is counted, and the message stays ordinary.
 async fn try_claim(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     message: &InboundMessage,
 ) -> Result<bool, Halt> {
     let Some(code) = gate::claim_code(&account.rules(), message, gateway.moment(account)) else {
@@ -367,7 +368,7 @@ async fn try_claim(
 /// nobody else reads the message, and nobody becomes an owner by it.
 async fn shows_claim(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     (event, message): (&EventKey, &InboundMessage),
 ) -> Result<bool, Halt> {
     let rules = account.rules();
@@ -391,7 +392,7 @@ async fn shows_claim(
 /// Of wrong tries the access log has one line a sender and an hour.
 async fn note_silenced(
     gateway: &Arc<Gateway>,
-    account: &Running,
+    account: &AccountRuntime,
     who: &Owner,
 ) -> Result<(), StoreError> {
     info!(channel = who.channel, sender = %who.sender, "too many wrong claims");
@@ -405,17 +406,17 @@ async fn note_silenced(
     blocking(note).await
 }
 
-fn unwritten(account: &Running) -> MutexGuard<'_, HashSet<EventKey>> {
+fn unwritten(account: &AccountRuntime) -> MutexGuard<'_, HashSet<EventKey>> {
     account.unwritten.lock()
 }
 
-fn next_unwritten(account: &Running) -> Option<EventKey> {
+fn next_unwritten(account: &AccountRuntime) -> Option<EventKey> {
     unwritten(account).iter().next().cloned()
 }
 
 /// Notes that an event is done; one that owes something is known already. What the journal cannot take is remembered
 /// here, and never done again.
-async fn see(account: &Running, key: &EventKey) -> Result<(), Halt> {
+async fn see(account: &AccountRuntime, key: &EventKey) -> Result<(), Halt> {
     let seen = if account.journal.knows(key) {
         Ok(())
     } else {
@@ -434,7 +435,7 @@ async fn see(account: &Running, key: &EventKey) -> Result<(), Halt> {
     }
 }
 
-fn recovered(account: &Running) {
+fn recovered(account: &AccountRuntime) {
     let limitation = account.limitation();
     account.status.update(|status| {
         if status.state == State::StoreUnreadable {
@@ -444,7 +445,7 @@ fn recovered(account: &Running) {
 }
 
 /// Nobody is admitted, nothing is sent, nothing is acknowledged; the owner is told once.
-fn halted(gateway: &Arc<Gateway>, account: &Running, halt: &Halt) {
+fn halted(gateway: &Arc<Gateway>, account: &AccountRuntime, halt: &Halt) {
     let first = account.status.get().state != State::StoreUnreadable;
     account.status.enter(State::StoreUnreadable, Some(halt.to_string()));
     if first {

@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use self::book::{OwnersChat, SetupBook, Standing};
 use super::{Gateway, blocking};
 use crate::{
-    gateway::{accounts::account::Running, delivery::outbound},
+    gateway::{accounts::account::AccountRuntime, delivery::outbound},
     rules::device::{
         approver::DeviceApprover,
         setup_code::{SetupCode, SetupId, Spent},
@@ -156,14 +156,14 @@ async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool
 }
 
 /// The topic in which its owner last wrote, or the chat itself.
-fn place(account: &Running, one: &Standing) -> Conversation {
+fn place(account: &AccountRuntime, one: &Standing) -> Conversation {
     account.last_place(&one.chat).unwrap_or_else(|| one.chat.conversation())
 }
 
 /// Deletes a message, or else overwrites it, or else leaves it; true where the overwriting has told.
 async fn remove(
     gateway: &Arc<Gateway>,
-    account: &Running,
+    account: &AccountRuntime,
     one: &Standing,
     text: Text,
 ) -> Result<bool, ChannelError> {
@@ -190,7 +190,7 @@ async fn remove(
 /// Sends something to an owner, while they are one.
 async fn post(
     gateway: &Arc<Gateway>,
-    account: &Running,
+    account: &AccountRuntime,
     chat: &OwnersChat,
     message: OutboundMessage,
 ) -> Result<SentRef, ChannelError> {
@@ -207,12 +207,12 @@ fn sentence(spent: Spent, prefix: &str) -> Text {
 }
 
 /// The running account of an owner's chat.
-pub(crate) fn account(gateway: &Gateway, chat: &OwnersChat) -> Option<Arc<Running>> {
+pub(crate) fn account(gateway: &Gateway, chat: &OwnersChat) -> Option<Arc<AccountRuntime>> {
     gateway.accounts.on().into_iter().find(|account| chat.is_on(&account.config.key))
 }
 
 /// True while whoever writes in that chat is an owner.
-pub(crate) fn is_owners(gateway: &Gateway, account: &Running, chat: &OwnersChat) -> bool {
+pub(crate) fn is_owners(gateway: &Gateway, account: &AccountRuntime, chat: &OwnersChat) -> bool {
     let Ok(owner) = SenderId::new(&chat.owner) else { return false };
     let channel = account.config.plugin.id;
     let claimed = gateway.store.owners().is_ok_and(|owners| owners.names(channel, &owner));

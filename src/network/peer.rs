@@ -89,7 +89,7 @@ fn answered(question: &[u8], answer: &[u8]) -> Option<u32> {
 fn listed(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     [("/proc/self/net/tcp", false), ("/proc/self/net/tcp6", true)].into_iter().find_map(
         |(table, long)| {
-            let (peer, own) = (spelt(peer, long)?, spelt(own, long)?);
+            let (peer, own) = (encoded(peer, long)?, encoded(own, long)?);
             owner_in(BufReader::new(File::open(table).ok()?), &peer, &own)
         },
     )
@@ -104,7 +104,7 @@ fn owner_in(table: impl BufRead, peer: &str, own: &str) -> Option<u32> {
 }
 
 /// As the kernel's list has it: words of four bytes, each as this machine counts.
-fn spelt(address: SocketAddr, long: bool) -> Option<String> {
+fn encoded(address: SocketAddr, long: bool) -> Option<String> {
     let words = match (address.ip().to_canonical(), long) {
         (IpAddr::V4(ip), false) => word(ip.octets()),
         (IpAddr::V6(_), false) => return None,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     frame::{Request, Response},
-    refusal::{self, Farewell},
+    refusal::{self, Rejection},
 };
 use crate::rules::device::{request::Described, role::Role};
 
@@ -266,7 +266,7 @@ impl ConnectParams {
 
 /// Reads the first frame. It must be `connect`; whatever else it is, it gets an answer where it has an id, and
 /// the socket is closed.
-pub fn first_frame(text: &str) -> Result<(String, ConnectParams), Box<Farewell>> {
+pub fn first_frame(text: &str) -> Result<(String, ConnectParams), Box<Rejection>> {
     let request = Request::parse(text).map_err(|answer| Box::new(bad_frame(&answer, text)))?;
     if request.method != "connect" {
         return Err(Box::new(refusal::first_must_be_connect(&request.id)));
@@ -278,7 +278,7 @@ pub fn first_frame(text: &str) -> Result<(String, ConnectParams), Box<Farewell>>
 }
 
 /// Only what looks like a request is answered.
-fn bad_frame(answer: &Response, text: &str) -> Farewell {
+fn bad_frame(answer: &Response, text: &str) -> Rejection {
     let is_request = serde_json::from_str::<Value>(text)
         .is_ok_and(|frame| frame.get("type").and_then(Value::as_str) == Some("req"));
     refusal::invalid_frame(is_request.then_some(answer.id.as_str()))

@@ -165,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    fn spelt(frame: &impl Serialize) -> String {
+    fn encoded(frame: &impl Serialize) -> String {
         serde_json::to_string(frame).unwrap()
     }
 
@@ -174,11 +174,11 @@ mod tests {
         let mut why = Refused::new(UNAVAILABLE, "not now");
         (why.retryable, why.retry_after_ms) = (Some(true), Some(5));
         expect![[r#"{"type":"req","id":"1","method":"health"}"#]]
-            .assert_eq(&spelt(&Request::new("1", "health", None)));
+            .assert_eq(&encoded(&Request::new("1", "health", None)));
         expect![[r#"{"type":"res","id":"1","ok":true,"payload":{"ok":true}}"#]]
-            .assert_eq(&spelt(&Response::done("1", json!({ "ok": true }))));
+            .assert_eq(&encoded(&Response::done("1", json!({ "ok": true }))));
         expect![[r#"{"type":"res","id":"1","ok":false,"error":{"code":"UNAVAILABLE","message":"not now","retryable":true,"retryAfterMs":5}}"#]]
-            .assert_eq(&spelt(&Response::refused("1", why)));
+            .assert_eq(&encoded(&Response::refused("1", why)));
     }
 
     #[test]

@@ -60,7 +60,7 @@ const REASON_BYTES: usize = 120;
 
 /// The last words: an answer, where there is a request to answer, and the close.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Farewell {
+pub struct Rejection {
     /// Sent first.
     pub answer: Option<Response>,
     /// Then the socket is closed with this.
@@ -69,7 +69,7 @@ pub struct Farewell {
     pub reason: String,
 }
 
-impl Farewell {
+impl Rejection {
     fn new(id: Option<&str>, error: Refused, code: u16, reason: &str) -> Self {
         let answer = id.map(|id| Response::refused(id, error));
         Self { answer, code, reason: cut(reason) }
@@ -102,25 +102,25 @@ fn refused(code: &str, message: impl Into<String>, details: Value) -> Refused {
 }
 
 /// The first frame is none, or no request.
-pub fn invalid_frame(id: Option<&str>) -> Farewell {
+pub fn invalid_frame(id: Option<&str>) -> Rejection {
     let text = "invalid request frame";
-    Farewell::new(id, Refused::new(INVALID_REQUEST, text), CLOSE_POLICY, text)
+    Rejection::new(id, Refused::new(INVALID_REQUEST, text), CLOSE_POLICY, text)
 }
 
 /// The first frame asks for something.
-pub fn first_must_be_connect(id: &str) -> Farewell {
+pub fn first_must_be_connect(id: &str) -> Rejection {
     let text = "invalid handshake: first request must be connect";
-    Farewell::policy(id, Refused::new(INVALID_REQUEST, text))
+    Rejection::policy(id, Refused::new(INVALID_REQUEST, text))
 }
 
 /// The parameters of the connect are none.
-pub fn invalid_connect(id: &str, why: &str) -> Farewell {
+pub fn invalid_connect(id: &str, why: &str) -> Rejection {
     let text = format!("invalid connect params: {why}");
-    Farewell::policy(id, Refused::new(INVALID_REQUEST, text))
+    Rejection::policy(id, Refused::new(INVALID_REQUEST, text))
 }
 
 /// No version in common.
-pub fn protocol_mismatch(id: &str, params: &ConnectParams) -> Farewell {
+pub fn protocol_mismatch(id: &str, params: &ConnectParams) -> Rejection {
     let details = json!({
         "code": "PROTOCOL_MISMATCH",
         "clientMinProtocol": params.min_protocol,
@@ -129,34 +129,34 @@ pub fn protocol_mismatch(id: &str, params: &ConnectParams) -> Farewell {
         "minimumProbeProtocol": OLDEST,
     });
     let error = refused(INVALID_REQUEST, "protocol mismatch", details);
-    Farewell::new(Some(id), error, CLOSE_PROTOCOL, "protocol mismatch")
+    Rejection::new(Some(id), error, CLOSE_PROTOCOL, "protocol mismatch")
 }
 
 /// Neither operator nor node.
-pub fn invalid_role(id: &str) -> Farewell {
-    Farewell::policy(id, Refused::new(INVALID_REQUEST, "invalid role"))
+pub fn invalid_role(id: &str) -> Rejection {
+    Rejection::policy(id, Refused::new(INVALID_REQUEST, "invalid role"))
 }
 
 /// A page of another site.
-pub fn foreign_origin(id: &str) -> Farewell {
+pub fn foreign_origin(id: &str) -> Rejection {
     let text = "origin not allowed (open the Control UI from the gateway host or allow it in \
                 gateway.controlUi.allowedOrigins)";
     let details = json!({ "code": "CONTROL_UI_ORIGIN_NOT_ALLOWED" });
-    Farewell::policy(id, refused(INVALID_REQUEST, text, details))
+    Rejection::policy(id, refused(INVALID_REQUEST, text, details))
 }
 
 /// No place for another waiting device.
-pub fn full(id: &str, retry_after_ms: u64) -> Farewell {
+pub fn full(id: &str, retry_after_ms: u64) -> Rejection {
     let mut error = Refused::new(UNAVAILABLE, "too many devices wait for approval; retry later");
     (error.retryable, error.retry_after_ms) = (Some(true), Some(retry_after_ms));
-    Farewell::policy(id, error)
+    Rejection::policy(id, error)
 }
 
 /// Nothing can be decided now.
-pub fn unavailable(id: &str, why: &str) -> Farewell {
+pub fn unavailable(id: &str, why: &str) -> Rejection {
     let mut error = Refused::new(UNAVAILABLE, why);
     error.retryable = Some(true);
-    Farewell::policy(id, error)
+    Rejection::policy(id, error)
 }
 
 /// Who reads the hint in the sentence.
@@ -184,17 +184,17 @@ pub struct Tried {
 }
 
 /// The handshake's refusal, spelt.
-pub fn of_handshake(id: &str, refusal: Refusal, tried: Tried) -> Farewell {
+pub fn of_handshake(id: &str, refusal: Refusal, tried: Tried) -> Rejection {
     match refusal {
         Refusal::ControlPageIdentity => {
             let text =
                 "control ui requires device identity (use HTTPS or localhost secure context)";
             let details = json!({ "code": "CONTROL_UI_DEVICE_IDENTITY_REQUIRED" });
-            Farewell::policy(id, refused(INVALID_REQUEST, text, details))
+            Rejection::policy(id, refused(INVALID_REQUEST, text, details))
         }
         Refusal::DeviceIdentity => {
             let details = json!({ "code": "DEVICE_IDENTITY_REQUIRED" });
-            Farewell::policy(id, refused(NOT_PAIRED, "device identity required", details))
+            Rejection::policy(id, refused(NOT_PAIRED, "device identity required", details))
         }
         Refusal::Proof(why @ ProofRefusal::Expired) => {
             let details = json!({
@@ -205,17 +205,17 @@ pub fn of_handshake(id: &str, refusal: Refusal, tried: Tried) -> Farewell {
             let seconds = tried.ahead_ms.unsigned_abs() / 1000;
             let off = if tried.ahead_ms < 0 { "behind" } else { "ahead of" };
             let text = format!("{} (its clock is {seconds} s {off} the gateway's)", why.message());
-            Farewell::policy(id, refused(INVALID_REQUEST, text, details))
+            Rejection::policy(id, refused(INVALID_REQUEST, text, details))
         }
         Refusal::Proof(why) => {
             let details = json!({ "code": why.code(), "reason": why.reason() });
-            Farewell::policy(id, refused(INVALID_REQUEST, why.message(), details))
+            Rejection::policy(id, refused(INVALID_REQUEST, why.message(), details))
         }
         Refusal::Unauthorized(why) => unauthorized(id, why, tried),
     }
 }
 
-fn unauthorized(id: &str, why: Unauthorized, tried: Tried) -> Farewell {
+fn unauthorized(id: &str, why: Unauthorized, tried: Tried) -> Rejection {
     let (reason, code, text) = unauthorized_words(why, tried.reader);
     let retry = reason == "token_mismatch" && tried.could_show_device_token;
     let next = match reason {
@@ -237,7 +237,7 @@ fn unauthorized(id: &str, why: Unauthorized, tried: Tried) -> Farewell {
     if let Unauthorized::RateLimited { retry_after_ms } = why {
         (error.retryable, error.retry_after_ms) = (Some(true), Some(retry_after_ms));
     }
-    Farewell::policy(id, error)
+    Rejection::policy(id, error)
 }
 
 fn unauthorized_words(why: Unauthorized, reader: Reader) -> (&'static str, &'static str, String) {
@@ -318,7 +318,7 @@ pub fn pairing_required(
     role: Role,
     waiting: &Waiting,
     known: Option<&Device>,
-) -> Farewell {
+) -> Rejection {
     let (reason, requirement) = match waiting.why {
         Why::MetadataUpgrade => {
             ("metadata-upgrade", "device identity changed and must be re-approved")
@@ -353,7 +353,7 @@ pub fn pairing_required(
     let message = format!("pairing required: {requirement}");
     let reason = format!("{message} (requestId: {})", request.as_str());
     let error = refused(NOT_PAIRED, message, Value::Object(details));
-    Farewell::new(Some(id), error, CLOSE_POLICY, &reason)
+    Rejection::new(Some(id), error, CLOSE_POLICY, &reason)
 }
 
 /// A method that needs a scope more.

@@ -3,7 +3,7 @@
 
 use super::{
     authority::{Authority, Rights},
-    owner::Seat,
+    owner::OwnerProof,
 };
 use crate::rules::device::{
     identity::DeviceId,
@@ -92,7 +92,7 @@ impl Surface {
 
 impl Approver {
     /// An owner in a direct chat; `None` in a group.
-    pub fn in_chat(seat: &Seat) -> Option<Self> {
+    pub fn in_chat(seat: &OwnerProof) -> Option<Self> {
         let owner = seat.owner();
         let actor = format!("{}:{}", owner.channel, owner.sender);
         let authority = seat.authority();

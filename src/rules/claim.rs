@@ -164,12 +164,12 @@ mod tests {
     #[test]
     fn case_131_a_claim_code_is_found_wherever_it_stands_in_a_text() {
         let code = ClaimCode::from_random([3; 12]);
-        let spelt = code.spell();
-        let (head, tail) = spelt.split_at(4);
+        let encoded = code.spell();
+        let (head, tail) = encoded.split_at(4);
         let dashed = format!("{head}-{}-{}", &tail[..4], &tail[4..]);
         for text in [
             format!("my code is {dashed}, thanks"),
-            format!("x{}y", spelt.to_lowercase()),
+            format!("x{}y", encoded.to_lowercase()),
             format!("{head}\u{200b}{tail}"),
             format!("`{head}\n{tail}`"),
         ] {
@@ -183,8 +183,8 @@ mod tests {
     #[test]
     fn a_claim_code_is_read_as_people_write_it() {
         let code = ClaimCode::from_random([3; 12]);
-        let spelt = code.spell().to_lowercase();
-        let written = format!(" {}-{} {} ", &spelt[..4], &spelt[4..8], &spelt[8..]);
+        let encoded = code.spell().to_lowercase();
+        let written = format!(" {}-{} {} ", &encoded[..4], &encoded[4..8], &encoded[8..]);
         assert!(ClaimCode::parse(&written).is_some_and(|read| read.digest() == code.digest()));
     }
 }

@@ -63,14 +63,14 @@ pub struct Writer<'a> {
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Seat {
+pub struct OwnerProof {
     owner: Owner,
     account: AccountId,
     kind: ChatKind,
     console: bool,
 }
 
-impl Seat {
+impl OwnerProof {
     /// Who sits in it.
     pub fn owner(&self) -> &Owner {
         &self.owner
@@ -98,7 +98,7 @@ pub fn recognise(
     claimed: &Owners,
     writer: Writer<'_>,
     kind: ChatKind,
-) -> Option<Seat> {
+) -> Option<OwnerProof> {
     let named = configured.names(writer.channel, writer.sender)
         || claimed.names(writer.channel, writer.sender);
     if !(writer.console || named) || writer.link == Link::Exposed {
@@ -106,7 +106,7 @@ pub fn recognise(
     }
     let owner = Owner { channel: writer.channel.to_owned(), sender: writer.sender.clone() };
     let console = writer.console;
-    Some(Seat { owner, account: writer.account.clone(), kind, console })
+    Some(OwnerProof { owner, account: writer.account.clone(), kind, console })
 }
 
 #[cfg(test)]
@@ -121,7 +121,7 @@ mod tests {
         Owners(ids.iter().map(owner).collect())
     }
 
-    fn seat(owners: &Owners, channel: &str, sender: &str, link: Link) -> Option<Seat> {
+    fn seat(owners: &Owners, channel: &str, sender: &str, link: Link) -> Option<OwnerProof> {
         let (account, sender) = (AccountId::default_account(), SenderId::new(sender).unwrap());
         let writer = Writer { channel, account: &account, sender: &sender, link, console: false };
         recognise(owners, &Owners::default(), writer, ChatKind::Direct)

@@ -171,7 +171,7 @@ pub struct Places {
 
 /// A stranger asks for access.
 #[derive(Clone, Debug)]
-pub struct Knock {
+pub struct AccessRequest {
     /// Where.
     pub key: AccountKey,
     /// Who.
@@ -250,7 +250,7 @@ impl PairingRequests {
     /// those who wait; its error is passed on.
     pub fn ask<E>(
         &mut self,
-        knock: &Knock,
+        knock: &AccessRequest,
         (now, created_at): (UnixMs, &str),
         places: Places,
         mut code: impl FnMut() -> Result<PairingCode, E>,
@@ -320,7 +320,7 @@ impl PairingRequests {
 
 /// A new request; `held` is the length of what its sender had written before.
 fn opened(
-    knock: &Knock,
+    knock: &AccessRequest,
     (now, created_at): (UnixMs, &str),
     code: PairingCode,
     held: Option<usize>,
@@ -343,7 +343,7 @@ fn opened(
     request
 }
 
-fn touch(request: &mut PairingRequest, knock: &Knock, now: UnixMs) -> bool {
+fn touch(request: &mut PairingRequest, knock: &AccessRequest, now: UnixMs) -> bool {
     let mut touched = false;
     if now.0.saturating_sub(request.last_seen_at.0) >= SEEN_EVERY_MS {
         request.last_seen_at = now;
@@ -360,7 +360,7 @@ fn touch(request: &mut PairingRequest, knock: &Knock, now: UnixMs) -> bool {
     touched
 }
 
-fn with_address(knock: &Knock) -> BTreeMap<String, String> {
+fn with_address(knock: &AccessRequest) -> BTreeMap<String, String> {
     let mut meta = knock.meta.clone();
     meta.extend(knock.address.clone().map(|address| ("address".to_owned(), address)));
     meta

@@ -98,8 +98,9 @@ mod tests {
         let invitation = Ticket::from_random(TicketKind::Invitation, [7; LENGTH]);
         let link = Ticket::from_random(TicketKind::Link, [7; LENGTH]);
         for ticket in [&invitation, &link] {
-            let spelt = ticket.spell();
-            for text in [format!(" {spelt}\n"), format!("<{spelt}>."), format!("\u{200b}`{spelt}`")]
+            let encoded = ticket.spell();
+            for text in
+                [format!(" {encoded}\n"), format!("<{encoded}>."), format!("\u{200b}`{encoded}`")]
             {
                 let read = Ticket::parse(&text).unwrap();
                 assert_eq!(read.kind(), ticket.kind());

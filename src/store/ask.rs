@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     rules::{
-        pairing::{Asked, Knock, LIFETIME_MS, PairingCode, PairingRequest, Places},
+        pairing::{AccessRequest, Asked, LIFETIME_MS, PairingCode, PairingRequest, Places},
         records::Standing,
     },
     world,
@@ -39,7 +39,7 @@ pub(super) struct Knocks {
 }
 
 struct Waiting {
-    knock: Knock,
+    knock: AccessRequest,
     places: Places,
     answer: Mutex<Option<Result<Asked, StoreError>>>,
 }
@@ -83,7 +83,7 @@ impl Knocks {
 /// Opens a request, or lets the open one stand, on the disk.
 pub(super) fn ask(
     store: &FileStore,
-    knock: &Knock,
+    knock: &AccessRequest,
     places: Places,
     now: UnixMs,
 ) -> Result<Asked, StoreError> {
@@ -132,7 +132,7 @@ fn write(store: &FileStore, now: UnixMs) {
 /// One change for several knocks on one channel.
 fn together(
     store: &FileStore,
-    knocks: &[(&Knock, Places)],
+    knocks: &[(&AccessRequest, Places)],
     now: UnixMs,
 ) -> Result<Vec<Asked>, StoreError> {
     let Some((first, _)) = knocks.first() else { return Ok(Vec::new()) };
@@ -156,7 +156,7 @@ fn together(
             continue;
         }
         let spent = access::spend_link(&mut change, knock.claims.as_deref())?;
-        let without = Knock { claims: None, ..Knock::clone(knock) };
+        let without = AccessRequest { claims: None, ..AccessRequest::clone(knock) };
         let knock = if spent { knock } else { &without };
         let draw = || world::random().map(PairingCode::from_random);
         let asked = all.ask(knock, (now, &world::iso(now)), *places, draw);
@@ -200,7 +200,7 @@ fn commit(change: Change<'_>, mut lines: Vec<Line>) -> Result<(), StoreError> {
 /// Keeps the first messages of those who still wait, each once.
 fn keep_first<'a>(
     store: &FileStore,
-    told: impl Iterator<Item = (&'a (&'a Knock, Places), &'a Asked)>,
+    told: impl Iterator<Item = (&'a (&'a AccessRequest, Places), &'a Asked)>,
     (before, waiting): (&[PairingRequest], &[PairingRequest]),
 ) -> Result<(), StoreError> {
     let mut kept = Vec::new();
@@ -247,7 +247,11 @@ fn opening(asked: &Asked, spent: bool, now: UnixMs) -> Vec<Line> {
 }
 
 /// What somebody is told who needs no request, or gets none.
-fn known(store: &FileStore, knock: &Knock, now: UnixMs) -> Result<Option<Asked>, StoreError> {
+fn known(
+    store: &FileStore,
+    knock: &AccessRequest,
+    now: UnixMs,
+) -> Result<Option<Asked>, StoreError> {
     Ok(match store.standing(&knock.key, &knock.sender, now)? {
         Standing::Blocked => Some(Asked::Denied),
         Standing::Granted => Some(Asked::Approved),

@@ -39,7 +39,7 @@ use crate::{
         authority::{Authority, Grounds},
         claim::{self, ClaimCode, OpenClaim},
         owner::{Owner, Owners},
-        pairing::{Asked, Knock, LIFETIME_MS, PairingRequest, PairingRequests, Places},
+        pairing::{AccessRequest, Asked, LIFETIME_MS, PairingRequest, PairingRequests, Places},
         records::Index,
     },
     store::{expiry::Ages, replay},
@@ -225,7 +225,7 @@ impl Store for FileStore {
         Ok(all.requests.iter().filter(is_open).cloned().collect())
     }
 
-    fn ask(&self, knock: &Knock, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
+    fn ask(&self, knock: &AccessRequest, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
         // Most knocks change nothing, and need no lock to find that out.
         let mut all = PairingRequests::clone(&*self.requests(&knock.key.channel)?);
         self.ages.prune(&mut all);

@@ -18,8 +18,8 @@ use crate::{
     rules::{
         AccountKey, Contact,
         pairing::{
-            Asked, Denial, Knock, LIFETIME_MS, PairingCode, PairingRequest, PairingRequests,
-            RequestId, age_ms,
+            AccessRequest, Asked, Denial, LIFETIME_MS, PairingCode, PairingRequest,
+            PairingRequests, RequestId, age_ms,
         },
     },
     world,
@@ -233,7 +233,7 @@ impl Denials {
 /// Writes the first message of whoever has knocked, durably, under the name of the request that it is held for.
 pub(super) fn keep_first(
     state: &StateDir,
-    knock: &Knock,
+    knock: &AccessRequest,
     asked: &Asked,
     before: &[PairingRequest],
 ) -> Result<(), StoreError> {

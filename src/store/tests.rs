@@ -29,7 +29,7 @@ use super::{access::AccessStore, audit::Line, files::FileStore, paths::StateDir}
 use crate::rules::{
     Contact,
     allowlist::Allowlist,
-    pairing::{Asked, Knock, Places, WhenFull},
+    pairing::{AccessRequest, Asked, Places, WhenFull},
 };
 
 const HOUR: u64 = 3_600_000;
@@ -167,9 +167,16 @@ fn at(account: &str, sender: &str) -> Contact {
     Contact { key: key(account), sender: id(sender) }
 }
 
-fn knock(account: &str, sender: &str) -> Knock {
+fn knock(account: &str, sender: &str) -> AccessRequest {
     let meta = [("firstName".to_owned(), "Ann".to_owned())].into();
-    Knock { key: key(account), sender: id(sender), meta, address: None, claims: None, first: None }
+    AccessRequest {
+        key: key(account),
+        sender: id(sender),
+        meta,
+        address: None,
+        claims: None,
+        first: None,
+    }
 }
 
 #[track_caller]

@@ -20,7 +20,7 @@ use openclaw::{
         allowlist::Allowlist,
         approver::Approver,
         judge,
-        pairing::{Asked, Knock, PairingRequest, Places, WhenFull},
+        pairing::{AccessRequest, Asked, PairingRequest, Places, WhenFull},
     },
     store::{Decide, Outcome, Store, access::AccessStore, files::FileStore, paths::StateDir},
 };
@@ -96,9 +96,9 @@ fn id(sender: &str) -> SenderId {
     SenderId::new(sender).unwrap()
 }
 
-fn knock(sender: &str) -> Knock {
+fn knock(sender: &str) -> AccessRequest {
     let meta = [("firstName".to_owned(), "Ann".to_owned())].into();
-    Knock { key: key(), sender: id(sender), meta, address: None, claims: None, first: None }
+    AccessRequest { key: key(), sender: id(sender), meta, address: None, claims: None, first: None }
 }
 
 /// One direct message of an approved sender: the list, the owners, the verdict.

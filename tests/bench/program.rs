@@ -32,7 +32,7 @@ use nix::sys::{
 use openclaw::{
     rules::{
         AccountKey,
-        pairing::{Asked, Knock, Places, WhenFull},
+        pairing::{AccessRequest, Asked, Places, WhenFull},
     },
     store::{Store, files::FileStore, paths::StateDir},
 };
@@ -213,7 +213,7 @@ fn knock(state: &Path, sender: u32) -> String {
     let store = FileStore::new(StateDir::at(state), |_, entry| SenderId::new(entry));
     let meta = [("firstName".to_owned(), "Ann".to_owned())].into();
     let sender = SenderId::new(&sender.to_string()).unwrap();
-    let knock = Knock {
+    let knock = AccessRequest {
         key: AccountKey::default_of("telegram"),
         sender,
         meta,

@@ -54,10 +54,10 @@ mod tests {
 
     #[test]
     fn a_span_is_read_aloud() {
-        for (seconds, spelt) in
+        for (seconds, encoded) in
             [(5, "5 s"), (61, "1 min"), (5_400, "1 h 30 min"), (1_036_800, "12 d 0 h")]
         {
-            assert_eq!(spell_span(Duration::from_secs(seconds)), spelt);
+            assert_eq!(spell_span(Duration::from_secs(seconds)), encoded);
         }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     api::{Api, Failed},
     config::{Config, Ears},
-    desk::{Arrival, Desk},
+    desk::{AckQueue, Arrival},
     inbound::{self, Reply},
     names::Names,
     replies::Replies,
@@ -44,7 +44,7 @@ pub(crate) struct Slack {
     pub(crate) ears: Ears,
     pub(crate) commands: Vec<String>,
     api: Result<Arc<Api>, String>,
-    pub(crate) desk: Desk,
+    pub(crate) desk: AckQueue,
     pub(crate) replies: Replies,
     names: Names,
     /// The channel of the direct chat with a person, by his sender id.
@@ -88,7 +88,7 @@ impl Slack {
         let Config { bot_token, root, ears } = config;
         let commands = commands.into_iter().map(|(name, _)| name).collect();
         let api = Api::new(root, bot_token).map(Arc::new);
-        let (desk, replies, chats) = (Desk::default(), Replies::default(), Mutex::default());
+        let (desk, replies, chats) = (AckQueue::default(), Replies::default(), Mutex::default());
         Self { ears, commands, api, desk, replies, names: Names::default(), chats }
     }
 

@@ -54,7 +54,7 @@ impl Arrival {
 
 /// What outlives a connection.
 #[derive(Default)]
-pub(crate) struct Desk(Mutex<Kept>);
+pub(crate) struct AckQueue(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
@@ -64,7 +64,7 @@ struct Kept {
     order: VecDeque<String>,
 }
 
-impl Desk {
+impl AckQueue {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock()
     }
@@ -109,7 +109,7 @@ pub(crate) enum Taken<A> {
 
 impl<A> Line<A> {
     /// What the last connection has acknowledged comes first.
-    pub(crate) fn new(desk: &Desk) -> Self {
+    pub(crate) fn new(desk: &AckQueue) -> Self {
         let owed = desk.lock().owed.clone();
         let waiting =
             owed.into_iter().map(|(keys, arrival)| Waiting { arrival, keys, acks: Vec::new() });
@@ -118,7 +118,7 @@ impl<A> Line<A> {
 
     pub(crate) fn take(
         &mut self,
-        desk: &Desk,
+        desk: &AckQueue,
         arrival: Arrival,
         event_id: Option<&str>,
         ack: A,
@@ -170,7 +170,7 @@ impl<A> Line<A> {
     }
 
     /// The first is durable: what is to be acknowledged now.
-    pub(crate) fn settled(&mut self, desk: &Desk) -> Vec<A> {
+    pub(crate) fn settled(&mut self, desk: &AckQueue) -> Vec<A> {
         let Some(waiting) = self.waiting.pop_front() else { return Vec::new() };
         self.handed.pop_front();
         self.begun = self.begun.saturating_sub(1);
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn an_event_is_acknowledged_when_it_is_durable_however_often_it_came() {
-        let (desk, ann) = (Desk::default(), "U024BE7LH");
+        let (desk, ann) = (AckQueue::default(), "U024BE7LH");
         let mut line = Line::new(&desk);
         assert!(matches!(line.take(&desk, message(ann, "1.1"), Some("Ev1"), 1), Taken::Waits));
         assert!(matches!(line.take(&desk, message(ann, "1.1"), Some("Ev1"), 2), Taken::Waits));
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn case_105_nobody_suppresses_the_message_of_another() {
-        let desk = Desk::default();
+        let desk = AckQueue::default();
         let mut line = Line::new(&desk);
         for (user, ack) in [("U024BE7LH", 1), ("U024BE7LX", 2)] {
             assert!(matches!(line.take(&desk, message(user, "1.1"), None, ack), Taken::Waits));
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_was_not_durable_is_forgotten_with_its_connection_unless_it_was_acknowledged() {
-        let desk = Desk::default();
+        let desk = AckQueue::default();
         let mut line = Line::new(&desk);
         assert!(matches!(line.take(&desk, message("U024BE7LH", "1.1"), None, 1), Taken::Waits));
         assert!(matches!(line.take(&desk, press("2.1"), None, 2), Taken::Acknowledge(2)));
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_not_acknowledged() {
-        let desk = Desk::default();
+        let desk = AckQueue::default();
         let mut line = Line::new(&desk);
         for number in 0..MOST_WAITING {
             let taken =

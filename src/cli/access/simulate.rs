@@ -12,7 +12,7 @@ use crate::{
         host::Host,
         output::{Column, Output},
     },
-    decision_history::{self, Seen},
+    decision_history::{self, Record},
 };
 
 /// Compares.
@@ -95,7 +95,7 @@ impl Simulate {
     }
 }
 
-fn subject(one: &Seen) -> Subject {
+fn subject(one: &Record) -> Subject {
     let account = format!("{}/{}", one.channel, one.account);
     (account, one.sender.clone(), one.group.clone())
 }

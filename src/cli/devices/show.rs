@@ -186,12 +186,12 @@ impl Paired {
     }
 
     fn tokens(&self) -> String {
-        let spelt = self.tokens.iter().map(|token| match token.revoked_at_ms {
+        let encoded = self.tokens.iter().map(|token| match token.revoked_at_ms {
             Some(_) => format!("{} (revoked)", token.role),
             None => token.role.clone(),
         });
-        let spelt: Vec<_> = spelt.collect();
-        if spelt.is_empty() { "none".to_owned() } else { list(&spelt) }
+        let encoded: Vec<_> = encoded.collect();
+        if encoded.is_empty() { "none".to_owned() } else { list(&encoded) }
     }
 }
 

@@ -272,9 +272,9 @@ impl Invoke {
 /// What the node gave, as a value or as the text of one.
 fn payload(answer: &Value) -> Value {
     let text = answer.get("payloadJSON").and_then(Value::as_str);
-    let spelt = text.and_then(|text| serde_json::from_str(text).ok());
+    let encoded = text.and_then(|text| serde_json::from_str(text).ok());
     let given = answer.get("payload").filter(|payload| !payload.is_null()).cloned();
-    given.or(spelt).unwrap_or(Value::Null)
+    given.or(encoded).unwrap_or(Value::Null)
 }
 
 fn fresh_key() -> Result<String, Failure> {
@@ -287,7 +287,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::cli::output::{Look, table as spelt};
+    use crate::cli::output::{Look, table as encoded};
 
     #[test]
     fn nodes_are_a_table() {
@@ -307,7 +307,7 @@ mod tests {
             ├──────────────┼──────────────┼──────────┼───────────────────┼──────────────────────────────────────────────┼────────┤
             │ kitchen      │ abababababab │ 10.0.0.7 │ linux · Linux · 1 │ paired · connected (1m)                      │ device │
             │ cdcdcdcdcdcd │ cdcdcdcdcdcd │          │                   │ unpaired · disconnected · pending-reapproval │        │
-            └──────────────┴──────────────┴──────────┴───────────────────┴──────────────────────────────────────────────┴────────┘"]].assert_eq(&spelt(&columns, rows, Look::default()));
+            └──────────────┴──────────────┴──────────┴───────────────────┴──────────────────────────────────────────────┴────────┘"]].assert_eq(&encoded(&columns, rows, Look::default()));
     }
 
     #[test]

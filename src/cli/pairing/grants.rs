@@ -198,16 +198,16 @@ fn spell(channel: &ChannelPlugin, grants: &[Grant], config: &Config) -> Value {
             From::Config(_) => "config",
             From::Owner => "owner",
         };
-        let mut spelt =
+        let mut encoded =
             json!({ "accountId": grant.account.as_str(), "id": grant.sender, "from": from });
         if let From::ApprovedUntil(until) = grant.from {
-            spelt["until"] = world::iso(until).into();
+            encoded["until"] = world::iso(until).into();
         }
         if let From::Config(line) = grant.from {
-            spelt["file"] = config.file.as_ref().map(|file| file.display().to_string()).into();
-            spelt["line"] = line.into();
+            encoded["file"] = config.file.as_ref().map(|file| file.display().to_string()).into();
+            encoded["line"] = line.into();
         }
-        spelt
+        encoded
     };
     json!({ "channel": channel.id, "senders": grants.iter().map(spell).collect::<Vec<_>>() })
 }

@@ -142,7 +142,7 @@ fn spell(one: Option<&ChannelPlugin>, waiting: &[PairingRequest]) -> Value {
         let mut meta = request.meta.clone();
         meta.insert("accountId".to_owned(), request.key.account.to_string());
         meta.extend(request.later_name.clone().map(|name| ("laterName".to_owned(), name)));
-        let mut spelt = json!({
+        let mut encoded = json!({
             "id": request.sender.as_str(),
             "code": request.code.spell(),
             "createdAt": world::iso(request.created_at),
@@ -150,18 +150,18 @@ fn spell(one: Option<&ChannelPlugin>, waiting: &[PairingRequest]) -> Value {
             "meta": meta,
         });
         let shown = request.displayed();
-        spelt["expiresAt"] = world::iso(shown.ends).into();
-        spelt["revision"] = shown.revision.into();
+        encoded["expiresAt"] = world::iso(shown.ends).into();
+        encoded["revision"] = shown.revision.into();
         if let Some(claims) = shown.claims {
-            spelt["claims"] = claims.into();
+            encoded["claims"] = claims.into();
         }
         if let Some(held) = shown.held {
-            spelt["heldCharacters"] = held.into();
+            encoded["heldCharacters"] = held.into();
         }
         if one.is_none() {
-            spelt["channel"] = request.key.channel.clone().into();
+            encoded["channel"] = request.key.channel.clone().into();
         }
-        spelt
+        encoded
     };
     let requests: Vec<Value> = waiting.iter().map(spell).collect();
     match one {

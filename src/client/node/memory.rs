@@ -90,10 +90,10 @@ pub(super) fn remember(
         gateway: Some(place),
     };
     let path = path(state);
-    let spelt = serde_json::to_string_pretty(&kept).map_err(|error| StoreError::Damaged {
+    let encoded = serde_json::to_string_pretty(&kept).map_err(|error| StoreError::Damaged {
         path: path.clone(),
         line: None,
         why: error.to_string(),
     })?;
-    private::replace(&path, format!("{spelt}\n").as_bytes())
+    private::replace(&path, format!("{encoded}\n").as_bytes())
 }

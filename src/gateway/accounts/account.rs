@@ -53,12 +53,12 @@ const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// An account that the configuration switches on, or has switched on once.
-pub(crate) struct Running {
-    /// As it was first opened: its plugin and its key never change, all else is in [`Running::rules`].
+pub(crate) struct AccountRuntime {
+    /// As it was first opened: its plugin and its key never change, all else is in [`AccountRuntime::rules`].
     pub(crate) config: Account,
     /// Its policies, lists and settings, which may change while it runs.
     rules: RwLock<Arc<Account>>,
-    login: RwLock<Login>,
+    login: RwLock<AccountSession>,
     /// A number that changes whenever the account is to be looked at anew.
     turns: watch::Sender<u64>,
     pub(crate) status: StatusCell,
@@ -85,7 +85,7 @@ pub(crate) struct Running {
 }
 
 /// Whom the platform takes the account for.
-struct Login {
+struct AccountSession {
     channel: Arc<dyn Channel>,
     /// What the channel was opened with.
     settings: toml::Table,
@@ -93,7 +93,7 @@ struct Login {
     mark: [u8; 16],
 }
 
-impl Login {
+impl AccountSession {
     fn new(account: &Account, channel: Box<dyn Channel>) -> Self {
         let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
         for key in account.plugin.secret_keys {
@@ -107,7 +107,7 @@ impl Login {
     }
 }
 
-impl Running {
+impl AccountRuntime {
     /// Puts an account together; nothing runs yet.
     pub(crate) fn new(
         config: Account,
@@ -125,7 +125,7 @@ impl Running {
             moved: Mutex::new(moved),
             contention: Mutex::default(),
             clock_logged: AtomicBool::new(false),
-            login: RwLock::new(Login::new(&config, channel)),
+            login: RwLock::new(AccountSession::new(&config, channel)),
             config,
             turns: watch::channel(0).0,
             status,
@@ -164,7 +164,7 @@ impl Running {
         }
     }
 
-    fn login(&self) -> RwLockReadGuard<'_, Login> {
+    fn login(&self) -> RwLockReadGuard<'_, AccountSession> {
         self.login.read()
     }
 
@@ -185,7 +185,7 @@ impl Running {
 
     /// Another channel takes the place of the one that runs; where somebody wrote to that one is forgotten.
     pub(crate) fn restart(&self, account: Account, channel: Box<dyn Channel>) {
-        let login = Login::new(&account, channel);
+        let login = AccountSession::new(&account, channel);
         *self.login.write() = login;
         self.chats.lock().clear();
         self.follow(account);
@@ -299,7 +299,7 @@ impl Running {
 
 /// Keeps an account connected until the gateway stops: by the channel it has, while it is switched on and its
 /// credentials are not known to be wrong.
-pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
+pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<AccountRuntime>) {
     let Some(exchanges) = account.taken_by_receive.lock().take() else {
         return;
     };
@@ -344,7 +344,7 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<Running>) {
 /// Connects again and again, until the account stops for good: then it says as what files its credentials were read.
 async fn stay(
     gateway: &Arc<Gateway>,
-    account: &Running,
+    account: &AccountRuntime,
     connected: &watch::Sender<bool>,
 ) -> Vec<(PathBuf, reload::Mark)> {
     let Some(inbox) = account.inbox.get() else { return Vec::new() };
@@ -362,7 +362,7 @@ async fn stay(
 
 /// Receives until the connection ends.
 async fn hear(
-    account: &Running,
+    account: &AccountRuntime,
     patience: &mut Patience,
     connected: &watch::Sender<bool>,
     receive: impl Future<Output = Result<(), ChannelError>>,
@@ -384,7 +384,7 @@ async fn hear(
 /// What follows the end of a connection: a wait, or `None` where the account stops for good.
 fn after(
     gateway: &Arc<Gateway>,
-    account: &Running,
+    account: &AccountRuntime,
     ended: Result<(), ChannelError>,
     next: Next,
 ) -> Option<Duration> {
@@ -449,7 +449,7 @@ fn after(
 
 async fn show_connected(
     gateway: Arc<Gateway>,
-    account: Arc<Running>,
+    account: Arc<AccountRuntime>,
     mut seen: watch::Receiver<bool>,
 ) {
     loop {

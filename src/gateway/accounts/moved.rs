@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openclaw_plugin_sdk::GroupMoved;
 use tracing::info;
 
-use super::account::Running;
+use super::account::AccountRuntime;
 use crate::{
     gateway::{Gateway, approvals::notice, inbound::Halt},
     store::private,
@@ -14,7 +14,7 @@ use crate::{
 /// A group has moved: from here on its new id counts where its old one does.
 pub(crate) async fn follow(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     moved: GroupMoved,
 ) -> Result<(), Halt> {
     // An account's moves come one at a time.

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 use crate::{
     gateway::{
         Gateway,
-        accounts::account::Running,
+        accounts::account::AccountRuntime,
         blocking,
         delivery::{
             answer,
@@ -128,7 +128,7 @@ fn left_over(done: Result<(), StoreError>) {
 }
 
 /// What somebody is told who was let in, in their direct chat.
-pub(crate) fn greeting(account: &Running, sender: &SenderId) -> Mail {
+pub(crate) fn greeting(account: &AccountRuntime, sender: &SenderId) -> Mail {
     Mail::text(Address::new(&account.chat_of(sender), sender, Link::Private), WELCOME)
 }
 

@@ -3,7 +3,7 @@
 use openclaw_plugin_sdk::UnixMs;
 
 use crate::{
-    gateway::approvals::outbox::{About, Chat, Entry, Face},
+    gateway::approvals::outbox::{About, CardCopy, CardState, Chat},
     rules::notify::{CardRate, Spent},
 };
 
@@ -33,7 +33,7 @@ pub(crate) enum Step {
 
 /// What holds in a chat now.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sight {
+pub(crate) struct ChatState {
     pub(crate) now: UnixMs,
     /// No card comes now.
     pub(crate) quiet: bool,
@@ -44,16 +44,16 @@ pub(crate) struct Sight {
 }
 
 /// What an open card looks like that shows this revision with this face.
-pub(crate) fn look(revision: &str, face: Face) -> String {
+pub(crate) fn look(revision: &str, face: CardState) -> String {
     match face {
-        Face::Later(until) => format!("{revision}/later/{until}"),
-        Face::Ask => format!("{revision}/ask"),
-        Face::Terms => format!("{revision}/terms"),
+        CardState::Later(until) => format!("{revision}/later/{until}"),
+        CardState::Ask => format!("{revision}/ask"),
+        CardState::Terms => format!("{revision}/terms"),
     }
 }
 
 /// The next step for one card.
-pub(crate) fn next(card: &Entry, sight: Sight) -> Step {
+pub(crate) fn next(card: &CardCopy, sight: ChatState) -> Step {
     let step = wished(card, sight);
     match step {
         Step::Edit | Step::Post { .. } | Step::Retire if card.next > sight.now.0 => {
@@ -63,7 +63,7 @@ pub(crate) fn next(card: &Entry, sight: Sight) -> Step {
     }
 }
 
-fn wished(card: &Entry, sight: Sight) -> Step {
+fn wished(card: &CardCopy, sight: ChatState) -> Step {
     if let Some(outcome) = &card.outcome {
         let told = card.look.as_deref() == Some(outcome.look());
         return match (&card.sent, told) {
@@ -90,7 +90,7 @@ fn wished(card: &Entry, sight: Sight) -> Step {
         return Step::Retire;
     }
     match card.face {
-        Face::Later(until) if until <= sight.now.0 => ask(sight),
+        CardState::Later(until) if until <= sight.now.0 => ask(sight),
         _ if card.look.as_deref() != Some(&*look(&card.wants, card.face)) => {
             if sight.edits {
                 Step::Edit
@@ -98,24 +98,24 @@ fn wished(card: &Entry, sight: Sight) -> Step {
                 changed(card, sight)
             }
         }
-        Face::Later(until) => Step::Wait(UnixMs(until)),
-        Face::Ask | Face::Terms => Step::Rest,
+        CardState::Later(until) => Step::Wait(UnixMs(until)),
+        CardState::Ask | CardState::Terms => Step::Rest,
     }
 }
 
 /// Where nothing can be edited, only what has changed is worth a new message: that somebody is to be asked later,
 /// he knows.
-fn changed(card: &Entry, sight: Sight) -> Step {
+fn changed(card: &CardCopy, sight: ChatState) -> Step {
     if card.revision == card.wants {
         return match card.face {
-            Face::Later(until) => Step::Wait(UnixMs(until)),
-            Face::Ask | Face::Terms => Step::Rest,
+            CardState::Later(until) => Step::Wait(UnixMs(until)),
+            CardState::Ask | CardState::Terms => Step::Rest,
         };
     }
     if sight.quiet { Step::Rest } else { Step::Post { counts: false } }
 }
 
-fn ask(sight: Sight) -> Step {
+fn ask(sight: ChatState) -> Step {
     if sight.quiet {
         return Step::Rest;
     }
@@ -139,7 +139,7 @@ pub(crate) enum Beside {
 }
 
 /// What is to be done for a chat. `others` of its cards wait for their share of the rate, `held` came in quiet hours.
-pub(crate) fn beside(chat: &Chat, others: usize, held: usize, sight: Sight) -> Beside {
+pub(crate) fn beside(chat: &Chat, others: usize, held: usize, sight: ChatState) -> Beside {
     if sight.quiet {
         return Beside::Rest;
     }

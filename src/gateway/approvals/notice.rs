@@ -8,7 +8,7 @@ use super::decide;
 use crate::{
     gateway::{
         Gateway,
-        accounts::account::Running,
+        accounts::account::AccountRuntime,
         approvals,
         delivery::{
             answer,
@@ -28,7 +28,7 @@ pub(crate) fn tell_owners(gateway: &Arc<Gateway>, text: &str) {
 /// Welcomes whom an invitation lets in, and tells every owner of it.
 pub(crate) async fn accepted(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     (who, accepted): (&Contact, &Accepted),
     message: &InboundMessage,
 ) {
@@ -48,7 +48,7 @@ pub(crate) async fn accepted(
 /// Tells the new owner, and every owner there was.
 pub(crate) async fn claimed(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     owner: &Owner,
     message: &InboundMessage,
 ) {

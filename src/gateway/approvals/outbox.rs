@@ -77,7 +77,7 @@ pub(crate) struct Token {
 /// Which choices a card offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) enum Face {
+pub(crate) enum CardState {
     /// What is to be decided.
     #[default]
     Ask,
@@ -107,7 +107,7 @@ pub(crate) struct Sending {
 /// One card in one chat.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Entry {
+pub(crate) struct CardCopy {
     /// Its number in the book, never given again.
     pub(crate) n: u64,
     pub(crate) about: About,
@@ -121,7 +121,7 @@ pub(crate) struct Entry {
     #[serde(default)]
     pub(crate) held: bool,
     #[serde(default)]
-    pub(crate) face: Face,
+    pub(crate) face: CardState,
     /// What stands in the chat, in a word; nothing before it was sent.
     #[serde(default)]
     pub(crate) look: Option<String>,
@@ -163,7 +163,7 @@ pub(crate) struct Entry {
     pub(crate) next: u64,
 }
 
-impl Entry {
+impl CardCopy {
     /// A card that is to be sent.
     pub(crate) fn new(n: u64, about: About, to: OwnersChat, now: UnixMs) -> Self {
         Self {
@@ -173,7 +173,7 @@ impl Entry {
             came: now.0,
             ends: u64::MAX,
             held: false,
-            face: Face::Ask,
+            face: CardState::Ask,
             look: None,
             sent: None,
             stale: None,
@@ -297,24 +297,24 @@ impl Chat {
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Pages {
+struct OutboxState {
     last: u64,
-    cards: Vec<Entry>,
+    cards: Vec<CardCopy>,
     chats: Vec<Chat>,
 }
 
 /// All of it, the oldest first.
 #[derive(Default)]
-pub(crate) struct Book {
+pub(crate) struct Outbox {
     path: PathBuf,
-    pages: Pages,
+    pages: OutboxState,
     changed: bool,
 }
 
 /// What is to be written of the book.
 pub(crate) struct Copy {
     path: PathBuf,
-    pages: Pages,
+    pages: OutboxState,
 }
 
 impl Copy {
@@ -325,7 +325,7 @@ impl Copy {
     }
 }
 
-impl Book {
+impl Outbox {
     /// Reads what is there; what cannot be read is told anew.
     pub(crate) fn open(path: PathBuf) -> Self {
         let bytes = own_file::read(&path).unwrap_or_default();
@@ -348,16 +348,16 @@ impl Book {
         &self.pages.chats
     }
 
-    pub(crate) fn cards(&self) -> &[Entry] {
+    pub(crate) fn cards(&self) -> &[CardCopy] {
         &self.pages.cards
     }
 
-    pub(crate) fn card(&self, n: u64) -> Option<&Entry> {
+    pub(crate) fn card(&self, n: u64) -> Option<&CardCopy> {
         self.pages.cards.iter().find(|card| card.n == n)
     }
 
     /// Changes a card.
-    pub(crate) fn change(&mut self, n: u64, change: impl FnOnce(&mut Entry)) {
+    pub(crate) fn change(&mut self, n: u64, change: impl FnOnce(&mut CardCopy)) {
         if let Some(card) = self.pages.cards.iter_mut().find(|card| card.n == n) {
             change(card);
             self.changed = true;
@@ -376,13 +376,13 @@ impl Book {
     /// A new card for a chat.
     pub(crate) fn add(&mut self, about: About, to: OwnersChat, held: bool, now: UnixMs) {
         self.pages.last += 1;
-        let card = Entry::new(self.pages.last, about, to, now);
-        self.pages.cards.push(Entry { held, ..card });
+        let card = CardCopy::new(self.pages.last, about, to, now);
+        self.pages.cards.push(CardCopy { held, ..card });
         self.changed = true;
     }
 
     /// Forgets cards.
-    pub(crate) fn forget(&mut self, which: impl Fn(&Entry) -> bool) {
+    pub(crate) fn forget(&mut self, which: impl Fn(&CardCopy) -> bool) {
         let before = self.pages.cards.len();
         self.pages.cards.retain(|card| !which(card));
         self.changed |= self.pages.cards.len() < before;
@@ -408,7 +408,7 @@ impl Book {
     }
 
     /// The card that this message shows, or showed.
-    pub(crate) fn shown_by(&self, key: &AccountKey, sent: &SentRef) -> Option<&Entry> {
+    pub(crate) fn shown_by(&self, key: &AccountKey, sent: &SentRef) -> Option<&CardCopy> {
         let id = sent.id.as_str();
         self.pages.cards.iter().rev().find(|card| {
             card.to.is_on(key)

@@ -12,13 +12,13 @@ use tracing::warn;
 use crate::{
     gateway::{
         Gateway,
-        accounts::account::Running,
+        accounts::account::AccountRuntime,
         approvals::{
             next_action::Step,
-            outbox::{About, Book, Choice, Digest, Entry, Face, Fact, Sending, Token},
+            outbox::{About, CardCopy, CardState, Choice, Digest, Fact, Outbox, Sending, Token},
             pending::{Ask, Asking},
             shown::{Display, Person},
-            view::{self, Canvas},
+            view::{self, Layout},
         },
         delivery::outbound,
         setup_codes::{book::OwnersChat, is_owners},
@@ -54,12 +54,12 @@ pub(super) struct Shown {
 /// Where and for whom it is drawn.
 #[derive(Clone, Copy)]
 pub(super) struct Here<'a> {
-    pub(super) account: &'a Arc<Running>,
+    pub(super) account: &'a Arc<AccountRuntime>,
     pub(super) zone: &'a TimeZone,
 }
 
 /// A message on its way, and then what became of it.
-pub(super) struct Job {
+pub(super) struct Task {
     /// The card; none has the number 0.
     pub(super) n: u64,
     pub(super) to: OwnersChat,
@@ -67,28 +67,28 @@ pub(super) struct Job {
     /// What the card looks like then.
     pub(super) look: String,
     /// The face before, and the one it shows then.
-    pub(super) over: Face,
-    pub(super) face: Face,
+    pub(super) over: CardState,
+    pub(super) face: CardState,
     pub(super) shown: Option<Shown>,
     /// The device that the chat has before it then.
     display: Option<Display>,
     /// And the person.
     person: Option<Person>,
     pub(super) counts: bool,
-    account: Arc<Running>,
+    account: Arc<AccountRuntime>,
     message: OutboundMessage,
     pub(super) result: Result<SentRef, ChannelError>,
 }
 
-impl Job {
-    fn new(book: &mut Book, to: &OwnersChat, kind: Kind, here: Here<'_>) -> Self {
+impl Task {
+    fn new(book: &mut Outbox, to: &OwnersChat, kind: Kind, here: Here<'_>) -> Self {
         Self {
             n: 0,
             to: to.clone(),
             kind,
             look: String::new(),
-            over: Face::Ask,
-            face: Face::Ask,
+            over: CardState::Ask,
+            face: CardState::Ask,
             shown: None,
             display: None,
             person: None,
@@ -101,7 +101,7 @@ impl Job {
 }
 
 /// Where an owner reads: the topic of their chat in which they last wrote, also before a restart.
-fn place(book: &mut Book, to: &OwnersChat, here: Here<'_>) -> Conversation {
+fn place(book: &mut Outbox, to: &OwnersChat, here: Here<'_>) -> Conversation {
     let known = book.chat(to).thread.map(ThreadId::new);
     let Some(place) = here.account.last_place(to) else {
         return to.conversation().in_thread(known);
@@ -115,13 +115,13 @@ fn place(book: &mut Book, to: &OwnersChat, here: Here<'_>) -> Conversation {
 
 /// Draws what a card is to show, and marks it as on its way. `None` where there is nothing to show.
 pub(super) fn prepare(
-    book: &mut Book,
+    book: &mut Outbox,
     here: Here<'_>,
     n: u64,
     step: Step,
     asks: &[Ask],
     now: UnixMs,
-) -> Option<Job> {
+) -> Option<Task> {
     let card = book.card(n)?.clone();
     let (kind, counts) = match step {
         Step::Edit => (Kind::Edit, false),
@@ -129,8 +129,13 @@ pub(super) fn prepare(
         Step::Retire => (Kind::Retire, false),
         Step::Forget | Step::Held(_) | Step::Leave | Step::Rest | Step::Wait(_) => return None,
     };
-    let mut job =
-        Job { n, counts, face: card.face, over: card.face, ..Job::new(book, &card.to, kind, here) };
+    let mut job = Task {
+        n,
+        counts,
+        face: card.face,
+        over: card.face,
+        ..Task::new(book, &card.to, kind, here)
+    };
     job.message.body = view::retired(&card);
     match (kind, &card.outcome) {
         (Kind::Retire, _) => {
@@ -162,15 +167,15 @@ pub(super) fn prepare(
 }
 
 fn draw(
-    book: &mut Book,
+    book: &mut Outbox,
     here: Here<'_>,
-    card: &Entry,
+    card: &CardCopy,
     ask: &Ask,
-    job: &mut Job,
+    job: &mut Task,
     now: UnixMs,
 ) -> Option<()> {
-    if matches!(card.face, Face::Later(until) if until <= now.0) {
-        job.face = Face::Ask;
+    if matches!(card.face, CardState::Later(until) if until <= now.0) {
+        job.face = CardState::Ask;
     }
     let look = crate::gateway::approvals::next_action::look(&ask.revision, job.face);
     let before = if card.sent.is_some() && card.revision != ask.revision {
@@ -188,7 +193,7 @@ fn draw(
         book.change(card.n, |card| card.arm(tokens));
     }
     let plugin = here.account.config.plugin;
-    let canvas = Canvas {
+    let canvas = Layout {
         abilities: plugin.abilities,
         limit: plugin.text_limit,
         zone: here.zone,
@@ -210,7 +215,7 @@ fn draw(
 }
 
 /// Marks a card as on its way. False where it was so before, and is to be sent again as it was.
-fn mark(book: &mut Book, card: &Entry, look: &str) -> Option<bool> {
+fn mark(book: &mut Outbox, card: &CardCopy, look: &str) -> Option<bool> {
     if card.sending.as_ref().is_some_and(|sending| sending.look == look) {
         return Some(false);
     }
@@ -219,23 +224,23 @@ fn mark(book: &mut Book, card: &Entry, look: &str) -> Option<bool> {
     Some(true)
 }
 
-fn key(book: &Book, n: u64) -> Option<String> {
+fn key(book: &Outbox, n: u64) -> Option<String> {
     book.card(n)?.sending.as_ref().map(|sending| sending.key.clone())
 }
 
 /// The message that says how many others wait, new or in the place of the one before.
 pub(super) fn digest(
-    book: &mut Book,
+    book: &mut Outbox,
     to: &OwnersChat,
     here: Here<'_>,
     others: usize,
-) -> Option<Job> {
+) -> Option<Task> {
     let digest = match book.chat(to).digest {
         Some(digest) => digest,
         None => Digest { key: random()?, ..Digest::default() },
     };
     let prefix = here.account.config.plugin.abilities.command_prefix;
-    let mut job = Job::new(book, to, Kind::Digest(others), here);
+    let mut job = Task::new(book, to, Kind::Digest(others), here);
     job.message.body = view::digest(others, prefix);
     job.message.key = digest.sent.is_none().then(|| digest.key.clone());
     job.message.replaces = digest.sent.as_deref().map(|id| to.reference(id));
@@ -244,13 +249,13 @@ pub(super) fn digest(
 }
 
 /// The message that tells what came in quiet hours.
-pub(super) fn morning(book: &mut Book, to: &OwnersChat, here: Here<'_>) -> Option<Job> {
+pub(super) fn morning(book: &mut Outbox, to: &OwnersChat, here: Here<'_>) -> Option<Task> {
     let chat = book.chat(to);
     let key = chat.morning.map_or_else(random, Some)?;
     let held = book.cards().iter().filter(|card| card.to == *to && card.held);
     let waiting: Vec<String> = held.map(|card| view::line(&card.facts)).collect();
     let prefix = here.account.config.plugin.abilities.command_prefix;
-    let mut job = Job::new(book, to, Kind::Morning, here);
+    let mut job = Task::new(book, to, Kind::Morning, here);
     job.message.body = view::morning(&waiting, &chat.missed, prefix);
     job.message.key = Some(key.clone());
     book.change_chat(to, |chat| chat.morning = Some(key));
@@ -258,7 +263,7 @@ pub(super) fn morning(book: &mut Book, to: &OwnersChat, here: Here<'_>) -> Optio
 }
 
 /// Sends it, and says what became of that.
-pub(super) async fn send(gateway: Arc<Gateway>, mut job: Job) -> Job {
+pub(super) async fn send(gateway: Arc<Gateway>, mut job: Task) -> Task {
     // An owner may be faster than the platform's answer to our sending.
     let _underway = gateway.notices_underway.read().await;
     let may = || job.message.replaces.is_some() || is_owners(&gateway, &job.account, &job.to);

@@ -16,16 +16,16 @@ use super::{
 use crate::{
     gateway::{
         Gateway,
-        accounts::account::Running,
+        accounts::account::AccountRuntime,
         approvals::{
             decide::{self, Ruling},
-            outbox::{About, Choice, Entry, Face},
+            outbox::{About, CardCopy, CardState, Choice},
             pending,
             shown::displayed,
             view,
         },
         blocking,
-        commands::context::Port,
+        commands::context::CommandContext,
         delivery::{
             Fresh, answer,
             journal::EventKey,
@@ -68,7 +68,7 @@ pub(crate) struct Press<'a> {
 /// An admitted person has pressed a button.
 pub(crate) async fn pressed(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     admitted: &Admitted,
     press: Press<'_>,
 ) -> Result<(), Halt> {
@@ -122,7 +122,7 @@ impl Answer {
 /// A press that the gate has turned away: a line in the access log, and nothing else.
 pub(crate) async fn foreign(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     foreign: &Foreign,
 ) -> Result<(), Halt> {
     refuse(gateway, account, foreign.sender.as_str(), foreign.why).await
@@ -131,7 +131,7 @@ pub(crate) async fn foreign(
 /// An owner's reply to a card decides. True where the message was such a reply.
 pub(crate) async fn reply_decides(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     admitted: &Admitted,
     (key, message): (&EventKey, &InboundMessage),
 ) -> Result<bool, Halt> {
@@ -159,7 +159,7 @@ pub(crate) async fn reply_decides(
 /// What a choice does about what a card is about.
 enum Deed<'a> {
     /// The card asks something else, or again in a while.
-    Turn(Face),
+    Turn(CardState),
     /// For how long?
     AskHowLong,
     /// A device is let in or turned away.
@@ -173,7 +173,7 @@ enum Deed<'a> {
 }
 
 /// The one meaning of a choice, however it was made; `None` where what the card is about has no such choice.
-fn deed(about: &About, choice: Choice, asks: bool, later: Face) -> Option<Deed<'_>> {
+fn deed(about: &About, choice: Choice, asks: bool, later: CardState) -> Option<Deed<'_>> {
     use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
     Some(match (about, choice) {
         (About::Device { .. } | About::Lapse { .. } | About::Sender { .. }, Later) => {
@@ -183,7 +183,7 @@ fn deed(about: &About, choice: Choice, asks: bool, later: Face) -> Option<Deed<'
         | (About::Device { .. }, Back | Block | Deliver | Extend | ForGood | Hours(_))
         | (About::Lapse { .. }, Approve | Block | Deliver | Deny)
         | (About::Sender { .. }, Extend) => return None,
-        (About::Lapse { .. } | About::Sender { .. }, Back) => Deed::Turn(Face::Ask),
+        (About::Lapse { .. } | About::Sender { .. }, Back) => Deed::Turn(CardState::Ask),
         (About::Device { request, .. }, Approve) => Deed::Device(request, Decision::Approve),
         (About::Device { request, .. }, Deny) => Deed::Device(request, Decision::Deny),
         (About::Lapse { .. }, Extend) | (About::Sender { .. }, Approve) if asks => Deed::AskHowLong,
@@ -200,9 +200,9 @@ fn deed(about: &About, choice: Choice, asks: bool, later: Face) -> Option<Deed<'
 /// Does what an owner has chosen, if the card offers it in its present state, and says what was done.
 async fn act(
     gateway: &Arc<Gateway>,
-    (account, admitted): (&Arc<Running>, &Admitted),
+    (account, admitted): (&Arc<AccountRuntime>, &Admitted),
     approver: &Approver,
-    card: &Entry,
+    card: &CardCopy,
     answer: Answer,
 ) -> Result<String, StoreError> {
     let offered = view::choices(&card.about, card.face, &card.facts);
@@ -211,17 +211,17 @@ async fn act(
     let whole = matches!((&answer, &card.about), (Answer::Said(_), About::Sender { .. }));
     let asks = account.config.plugin.abilities.edits && !whole;
     let later = UnixMs(world::now().0.saturating_add(LATER_MS));
-    let Some(deed) = deed(&card.about, choice, asks, Face::Later(later.0)) else {
+    let Some(deed) = deed(&card.about, choice, asks, CardState::Later(later.0)) else {
         return Ok(not_offered(offered));
     };
     let text = match deed {
         Deed::Turn(face) => {
             let text = match face {
-                Face::Later(_) => {
+                CardState::Later(_) => {
                     let at = world::clock(later, &gateway.config().telling.zone);
                     format!("You are asked again at {at}.")
                 }
-                Face::Ask | Face::Terms => "Nothing was done.".to_owned(),
+                CardState::Ask | CardState::Terms => "Nothing was done.".to_owned(),
             };
             return turn(gateway, card, face, text).await;
         }
@@ -229,7 +229,7 @@ async fn act(
         Deed::Device(request, decision) => {
             let (gateway, account) = (Arc::clone(gateway), Arc::clone(account));
             let by = Some(approver.clone());
-            let port = Port::new(Arc::clone(&gateway), account, admitted.who(), by);
+            let port = CommandContext::new(Arc::clone(&gateway), account, admitted.who(), by);
             device(&gateway, &port, card, (request, decision)).await?
         }
         Deed::Extend(who, hours) => extend(gateway, approver, card, (who, span(hours))).await?,
@@ -265,8 +265,8 @@ fn not_offered(offered: &[Choice]) -> String {
 /// Turns a card to another face, which is not a decision.
 async fn turn(
     gateway: &Arc<Gateway>,
-    card: &Entry,
-    face: Face,
+    card: &CardCopy,
+    face: CardState,
     text: String,
 ) -> Result<String, StoreError> {
     gateway.cards.book().change(card.n, |card| {
@@ -278,16 +278,19 @@ async fn turn(
     Ok(text)
 }
 
-async fn ask_how_long(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreError> {
+async fn ask_how_long(gateway: &Arc<Gateway>, card: &CardCopy) -> Result<String, StoreError> {
     if let Some(why) = not_as_shown(gateway, card).await? {
         gateway.cards.look();
         return Ok(why);
     }
-    turn(gateway, card, Face::Terms, "For how long?".to_owned()).await
+    turn(gateway, card, CardState::Terms, "For how long?".to_owned()).await
 }
 
 /// Why nothing is decided on what this card shows: it has changed, or it is over.
-async fn not_as_shown(gateway: &Arc<Gateway>, card: &Entry) -> Result<Option<String>, StoreError> {
+async fn not_as_shown(
+    gateway: &Arc<Gateway>,
+    card: &CardCopy,
+) -> Result<Option<String>, StoreError> {
     let now = match &card.about {
         About::Lapse { who, .. } => match Contact::parse(who) {
             Some(contact) => {
@@ -313,7 +316,7 @@ async fn not_as_shown(gateway: &Arc<Gateway>, card: &Entry) -> Result<Option<Str
 async fn extend(
     gateway: &Arc<Gateway>,
     approver: &Approver,
-    card: &Entry,
+    card: &CardCopy,
     (who, lasting): (&str, Option<Duration>),
 ) -> Result<String, StoreError> {
     let (Some(contact), About::Lapse { until: ended_at, .. }) = (Contact::parse(who), &card.about)
@@ -355,7 +358,7 @@ async fn extend(
 async fn sender(
     gateway: &Arc<Gateway>,
     approver: &Approver,
-    card: &Entry,
+    card: &CardCopy,
     (about, ruling): (&About, Ruling),
 ) -> Result<String, StoreError> {
     let About::Sender { channel, request, .. } = about else { return Ok(NO_CARD.to_owned()) };
@@ -380,8 +383,8 @@ async fn sender(
 /// A device goes the way that `/pair approve` goes: what this card displays is what is approved.
 async fn device(
     gateway: &Arc<Gateway>,
-    port: &Port,
-    card: &Entry,
+    port: &CommandContext,
+    card: &CardCopy,
     (request, decision): (&str, Decision),
 ) -> Result<String, StoreError> {
     let store = Arc::clone(&gateway.store);
@@ -429,7 +432,7 @@ async fn waiting(
 }
 
 /// What became of a card's request, though the card does not say so yet.
-async fn ended(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreError> {
+async fn ended(gateway: &Arc<Gateway>, card: &CardCopy) -> Result<String, StoreError> {
     let (here, asked) = (Arc::clone(gateway), [(card.about.clone(), UnixMs(card.ends))]);
     let find = move || {
         let log = (&here.state, &here.cards.decisions);
@@ -443,7 +446,7 @@ async fn ended(gateway: &Arc<Gateway>, card: &Entry) -> Result<String, StoreErro
 /// The answer to a press does not wait for what else is said in the chat: whoever has pressed looks at the button.
 fn toast(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     who: &Who,
     (press, text): (&EventId, String),
 ) {
@@ -462,7 +465,7 @@ fn toast(
 /// Of a person's refused presses the access log has one line an hour.
 async fn refuse(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     sender: &str,
     why: &'static str,
 ) -> Result<(), Halt> {

@@ -7,7 +7,7 @@ use tracing::debug;
 use crate::{
     gateway::{
         Gateway,
-        accounts::{account::Running, status::State},
+        accounts::{account::AccountRuntime, status::State},
         setup_codes::book::OwnersChat,
     },
     rules::{AccountKey, owner::Owner},
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) fn seats(
     gateway: &Gateway,
     concerned: Option<&AccountKey>,
-) -> Vec<(Arc<Running>, Owner)> {
+) -> Vec<(Arc<AccountRuntime>, Owner)> {
     let ways = owners(gateway).into_iter().map(|owner| (ways(gateway, &owner, concerned), owner));
     ways.filter_map(|(ways, owner)| Some((ways.into_iter().next()?, owner))).collect()
 }
@@ -27,7 +27,7 @@ pub(crate) fn seats(
 pub(super) fn groups(gateway: &Gateway, concerned: Option<&AccountKey>) -> Vec<Vec<OwnersChat>> {
     let chats = |owner: &Owner| -> Vec<OwnersChat> {
         let ways = ways(gateway, owner, concerned).into_iter();
-        let chat = |account: Arc<Running>| {
+        let chat = |account: Arc<AccountRuntime>| {
             let chat = account.chat_of(&owner.sender);
             OwnersChat::new(&account.config.key, &chat.id, &owner.sender)
         };
@@ -57,8 +57,12 @@ fn owners(gateway: &Gateway) -> Vec<Owner> {
 }
 
 /// The accounts that reach an owner, the best first.
-fn ways(gateway: &Gateway, owner: &Owner, concerned: Option<&AccountKey>) -> Vec<Arc<Running>> {
-    let reaches = |account: &Arc<Running>| {
+fn ways(
+    gateway: &Gateway,
+    owner: &Owner,
+    concerned: Option<&AccountKey>,
+) -> Vec<Arc<AccountRuntime>> {
+    let reaches = |account: &Arc<AccountRuntime>| {
         account.config.plugin.id == owner.channel
             && account.status.get().state != State::Unauthorized
     };
@@ -67,7 +71,7 @@ fn ways(gateway: &Gateway, owner: &Owner, concerned: Option<&AccountKey>) -> Vec
     ways
 }
 
-fn console_owner(account: &Running) -> Option<Owner> {
+fn console_owner(account: &AccountRuntime) -> Option<Owner> {
     let sender =
         (account.config.plugin.parse_sender)(&format!("local:{}", crate::world::user())).ok()?;
     Some(Owner { channel: account.config.plugin.id.to_owned(), sender })

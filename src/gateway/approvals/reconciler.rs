@@ -12,15 +12,15 @@ use tracing::{debug, warn};
 
 use super::{
     outcome::{self, How, Outcome},
-    post::{self, Here, Job, Kind},
+    post::{self, Here, Kind, Task},
     save,
 };
 use crate::{
     gateway::{
         FINISH_WITHIN, Gateway,
         approvals::{
-            next_action::{self, Beside, Sight, Step},
-            outbox::{About, Book, Entry},
+            next_action::{self, Beside, ChatState, Step},
+            outbox::{About, CardCopy, Outbox},
             pending::{self, Ask},
             recipients, view,
         },
@@ -80,7 +80,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
 }
 
 /// One look at everything; says how long there is nothing to do.
-async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Job>) -> Result<Duration, StoreError> {
+async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Task>) -> Result<Duration, StoreError> {
     let asks = match pending::gather(gateway).await {
         Ok(asks) => asks,
         Err(error) => {
@@ -90,7 +90,7 @@ async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Job>) -> Result<Duratio
         }
     };
     reconcile(gateway, &asks).await?;
-    let unsent = |card: &Entry| {
+    let unsent = |card: &CardCopy| {
         matches!(card.about, About::Device { .. }) && card.sent.is_none() && card.outcome.is_none()
     };
     let device = gateway.cards.book().cards().iter().any(unsent);
@@ -109,7 +109,7 @@ async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Job>) -> Result<Duratio
 /// Starts what is to be sent next, once it is marked durably; when there is more.
 async fn send_next(
     gateway: &Arc<Gateway>,
-    jobs: &mut JoinSet<Job>,
+    jobs: &mut JoinSet<Task>,
     asks: Option<&[Ask]>,
 ) -> Option<UnixMs> {
     let (started, due) = start(gateway, asks, world::now());
@@ -160,7 +160,7 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
     Ok(())
 }
 
-fn open(book: &Book) -> Vec<(u64, About)> {
+fn open(book: &Outbox) -> Vec<(u64, About)> {
     let open = book.cards().iter().filter(|card| card.outcome.is_none());
     open.map(|card| (card.n, card.about.clone())).collect()
 }
@@ -184,7 +184,7 @@ fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
     let mut groups: BTreeMap<Option<&AccountKey>, Vec<Vec<OwnersChat>>> = BTreeMap::new();
     let mut new = Vec::new();
     let mut book = gateway.cards.book();
-    let failing = |card: &Entry| card.sent.is_none() && card.failures >= FAILING;
+    let failing = |card: &CardCopy| card.sent.is_none() && card.failures >= FAILING;
     let known: BTreeMap<(&About, &OwnersChat), bool> =
         book.cards().iter().map(|card| ((&card.about, &card.to), failing(card))).collect();
     for ask in asks {
@@ -203,7 +203,7 @@ fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
 }
 
 /// The next message of every chat that none is on its way to, and when to look again.
-fn start(gateway: &Arc<Gateway>, asks: Option<&[Ask]>, now: UnixMs) -> (Vec<Job>, Option<UnixMs>) {
+fn start(gateway: &Arc<Gateway>, asks: Option<&[Ask]>, now: UnixMs) -> (Vec<Task>, Option<UnixMs>) {
     let mut book = gateway.cards.book();
     let mut busy = gateway.cards.busy();
     let open = book.cards().iter().filter(|card| !card.is_over()).map(|card| &card.to);
@@ -224,11 +224,11 @@ fn start(gateway: &Arc<Gateway>, asks: Option<&[Ask]>, now: UnixMs) -> (Vec<Job>
 
 fn of_chat(
     gateway: &Arc<Gateway>,
-    book: &mut Book,
+    book: &mut Outbox,
     to: &OwnersChat,
     asks: Option<&[Ask]>,
     now: UnixMs,
-) -> (Option<Job>, Option<UnixMs>) {
+) -> (Option<Task>, Option<UnixMs>) {
     let account = setup_codes::account(gateway, to);
     let Some(account) = account.filter(|account| setup_codes::is_owners(gateway, account, to))
     else {
@@ -236,7 +236,7 @@ fn of_chat(
         return (None, None);
     };
     let telling = &gateway.config().telling;
-    let sight = Sight {
+    let sight = ChatState {
         now,
         quiet: telling.is_quiet(now),
         rate: telling.cards,
@@ -270,7 +270,7 @@ fn of_chat(
 }
 
 /// Whoever is no owner any more is told nothing; an account that is off now may come back.
-fn abandon(gateway: &Arc<Gateway>, book: &mut Book, to: &OwnersChat) {
+fn abandon(gateway: &Arc<Gateway>, book: &mut Outbox, to: &OwnersChat) {
     let gone = gateway.config().account(&to.account()).is_none();
     let runs = setup_codes::account(gateway, to).is_some();
     book.forget(|card| card.to == *to && (gone || runs || card.sent.is_none()));
@@ -280,7 +280,7 @@ fn abandon(gateway: &Arc<Gateway>, book: &mut Book, to: &OwnersChat) {
 }
 
 /// What was not sent before quiet hours comes after them.
-fn hold(book: &mut Book, to: &OwnersChat) {
+fn hold(book: &mut Outbox, to: &OwnersChat) {
     let unsent = book.cards().iter().filter(|card| {
         let notice = matches!(card.about, About::Notice { .. });
         card.to == *to && card.sent.is_none() && card.outcome.is_none() && !card.held && !notice
@@ -292,9 +292,9 @@ fn hold(book: &mut Book, to: &OwnersChat) {
 
 /// The most urgent step of a chat's cards, how many cards wait for their share, and when to look again.
 fn choose(
-    book: &mut Book,
+    book: &mut Outbox,
     to: &OwnersChat,
-    sight: Sight,
+    sight: ChatState,
     known: bool,
 ) -> (Option<(u64, Step)>, usize, Option<UnixMs>) {
     let cards = book.cards().iter().filter(|card| card.to == *to && !card.is_over());
@@ -322,7 +322,7 @@ fn choose(
 }
 
 /// Nobody was told of it; what came and expired in quiet hours is listed at their end.
-fn forget(book: &mut Book, n: u64) {
+fn forget(book: &mut Outbox, n: u64) {
     if let Some(card) = book.card(n).cloned()
         && card.held
         && card.outcome.as_ref().is_some_and(|outcome| outcome.how == How::Expired)
@@ -337,7 +337,7 @@ fn forget(book: &mut Book, n: u64) {
 }
 
 /// Notes what became of a message.
-async fn settle(gateway: &Arc<Gateway>, job: Option<Job>) {
+async fn settle(gateway: &Arc<Gateway>, job: Option<Task>) {
     let Some(job) = job else {
         // A plugin has panicked: which chat it was is not known.
         gateway.cards.busy().clear();
@@ -359,7 +359,7 @@ async fn settle(gateway: &Arc<Gateway>, job: Option<Job>) {
     gateway.cards.arrived.notify_waiters();
 }
 
-fn arrived(book: &mut Book, job: &Job, (sent, rate): (&SentRef, CardRate), now: UnixMs) {
+fn arrived(book: &mut Outbox, job: &Task, (sent, rate): (&SentRef, CardRate), now: UnixMs) {
     match job.kind {
         Kind::Digest(others) => return counted(book, job, (sent, others), now),
         Kind::Morning => return told(book, job),
@@ -390,7 +390,7 @@ fn arrived(book: &mut Book, job: &Job, (sent, rate): (&SentRef, CardRate), now: 
     });
 }
 
-fn counted(book: &mut Book, job: &Job, (sent, others): (&SentRef, usize), now: UnixMs) {
+fn counted(book: &mut Outbox, job: &Task, (sent, others): (&SentRef, usize), now: UnixMs) {
     book.change_chat(&job.to, |chat| {
         (chat.next, chat.failures) = (now.0 + COUNTED_EVERY_MS, 0);
         match &mut chat.digest {
@@ -403,7 +403,7 @@ fn counted(book: &mut Book, job: &Job, (sent, others): (&SentRef, usize), now: U
     });
 }
 
-fn told(book: &mut Book, job: &Job) {
+fn told(book: &mut Outbox, job: &Task) {
     for n in open(book).into_iter().map(|(n, _)| n).collect::<Vec<_>>() {
         book.change(n, |card| card.held &= card.to != job.to);
     }
@@ -413,7 +413,7 @@ fn told(book: &mut Book, job: &Job) {
     });
 }
 
-fn shows(card: &mut Entry, job: &Job) {
+fn shows(card: &mut CardCopy, job: &Task) {
     card.look = Some(job.look.clone());
     if card.face == job.over {
         card.face = job.face;
@@ -425,7 +425,7 @@ fn shows(card: &mut Entry, job: &Job) {
     }
 }
 
-fn failed(book: &mut Book, job: &Job, error: &ChannelError, now: UnixMs) {
+fn failed(book: &mut Outbox, job: &Task, error: &ChannelError, now: UnixMs) {
     if matches!(job.kind, Kind::Digest(_) | Kind::Morning) {
         book.change_chat(&job.to, |chat| {
             chat.failures += 1;

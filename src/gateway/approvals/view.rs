@@ -7,7 +7,7 @@ use super::outcome::{How, Outcome};
 use crate::{
     gateway::{
         approvals::{
-            outbox::{About, Choice, Entry, Face, Fact, Token},
+            outbox::{About, CardCopy, CardState, Choice, Fact, Token},
             pending::{Ask, Asking, HELD},
         },
         setup_codes::book::OwnersChat,
@@ -20,31 +20,31 @@ const LISTED: usize = 20;
 
 /// What a card is drawn for.
 #[derive(Clone, Copy)]
-pub(super) struct Canvas<'a> {
+pub(super) struct Layout<'a> {
     pub(super) abilities: Abilities,
     pub(super) limit: TextLimit,
     pub(super) zone: &'a TimeZone,
-    pub(super) face: Face,
+    pub(super) face: CardState,
     /// What stood there before something changed.
     pub(super) before: &'a [Fact],
     pub(super) tokens: &'a [Token],
 }
 
 /// The closed set of choices of a state of a card, in order. Their numbers are for platforms without buttons.
-pub(super) fn choices(about: &About, face: Face, facts: &[Fact]) -> &'static [Choice] {
+pub(super) fn choices(about: &About, face: CardState, facts: &[Fact]) -> &'static [Choice] {
     use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
     let holds = facts.iter().any(|fact| fact.label == HELD);
     match (about, face) {
         (About::Notice { .. }, _) => &[],
-        (_, Face::Terms) => &[Hours(1), Hours(24), Hours(30 * 24), ForGood, Back],
-        (About::Device { .. }, Face::Ask) => &[Approve, Deny, Later],
-        (About::Device { .. }, Face::Later(_)) => &[Approve, Deny],
-        (About::Lapse { .. }, Face::Ask) => &[Extend, Later],
-        (About::Lapse { .. }, Face::Later(_)) => &[Extend],
-        (About::Sender { .. }, Face::Ask) if holds => &[Approve, Deliver, Deny, Block, Later],
-        (About::Sender { .. }, Face::Later(_)) if holds => &[Approve, Deliver, Deny, Block],
-        (About::Sender { .. }, Face::Ask) => &[Approve, Deny, Block, Later],
-        (About::Sender { .. }, Face::Later(_)) => &[Approve, Deny, Block],
+        (_, CardState::Terms) => &[Hours(1), Hours(24), Hours(30 * 24), ForGood, Back],
+        (About::Device { .. }, CardState::Ask) => &[Approve, Deny, Later],
+        (About::Device { .. }, CardState::Later(_)) => &[Approve, Deny],
+        (About::Lapse { .. }, CardState::Ask) => &[Extend, Later],
+        (About::Lapse { .. }, CardState::Later(_)) => &[Extend],
+        (About::Sender { .. }, CardState::Ask) if holds => &[Approve, Deliver, Deny, Block, Later],
+        (About::Sender { .. }, CardState::Later(_)) if holds => &[Approve, Deliver, Deny, Block],
+        (About::Sender { .. }, CardState::Ask) => &[Approve, Deny, Block, Later],
+        (About::Sender { .. }, CardState::Later(_)) => &[Approve, Deny, Block],
     }
 }
 
@@ -98,7 +98,7 @@ impl Choice {
 }
 
 /// A card that asks for a decision. Where it does not fit into one message it is a text, without buttons.
-pub(super) fn asking(ask: &Ask, canvas: Canvas<'_>) -> Body {
+pub(super) fn asking(ask: &Ask, canvas: Layout<'_>) -> Body {
     let title = match (&ask.what, canvas.before.is_empty()) {
         (_, false) => "Something has changed since you were told of this:",
         (Asking::Device(device, _), true) if device.profile.is_some() => {
@@ -130,14 +130,14 @@ pub(super) fn asking(ask: &Ask, canvas: Canvas<'_>) -> Body {
     if fits { card.into() } else { text.into() }
 }
 
-fn footer(ask: &Ask, canvas: Canvas<'_>) -> Text {
+fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
     let abilities = canvas.abilities;
     let mut hint = match canvas.face {
-        Face::Later(until) => {
+        CardState::Later(until) => {
             format!("You are asked again at {}. ", world::clock(UnixMs(until), canvas.zone))
         }
-        Face::Ask => String::new(),
-        Face::Terms => "For how long is he let in? ".to_owned(),
+        CardState::Ask => String::new(),
+        CardState::Terms => "For how long is he let in? ".to_owned(),
     };
     if abilities.buttons.is_none() && abilities.replies {
         let numbered = choices(&ask.about, canvas.face, &ask.facts).iter().enumerate();
@@ -177,7 +177,7 @@ fn footer(ask: &Ask, canvas: Canvas<'_>) -> Text {
 }
 
 /// A card of which nothing is left to decide.
-pub(super) fn over(card: &Entry, outcome: &Outcome, zone: &TimeZone) -> Body {
+pub(super) fn over(card: &CardCopy, outcome: &Outcome, zone: &TimeZone) -> Body {
     let mut fields: Vec<(String, Text)> = card.facts.iter().map(field).collect();
     let decided = decided(outcome, &card.to, zone);
     fields.push((if outcome.by.is_some() { "Decided" } else { "Over" }.to_owned(), decided.into()));
@@ -186,7 +186,7 @@ pub(super) fn over(card: &Entry, outcome: &Outcome, zone: &TimeZone) -> Body {
 }
 
 /// What takes the place of a card that was asked again.
-pub(super) fn retired(card: &Entry) -> Body {
+pub(super) fn retired(card: &CardCopy) -> Body {
     let fields = card.facts.iter().map(field).collect();
     let title = "You are asked again below.".to_owned();
     Card { title, fields, footer: None, buttons: Vec::new() }.into()

@@ -11,7 +11,7 @@ use crate::{
     explain::Explanation,
     gateway::{
         blocking,
-        commands::context::{Port, Secret},
+        commands::context::{CommandContext, Secret},
     },
     grants::{self, NOTE},
     rules::{
@@ -35,7 +35,7 @@ fn ticket(kind: TicketKind) -> Result<Ticket, CommandError> {
     world::random().map(|bytes| Ticket::from_random(kind, bytes)).map_err(failed)
 }
 
-impl Port {
+impl CommandContext {
     fn access_owner(&self) -> Result<Approver, CommandError> {
         self.approver.clone().ok_or_else(|| failed("only an owner may see or change who may talk"))
     }
@@ -50,7 +50,7 @@ impl Port {
 }
 
 #[async_trait]
-impl Permits for Port {
+impl Permits for CommandContext {
     async fn list(&self, channel: Option<&str>) -> Result<Vec<Permit>, CommandError> {
         let reader = self.access_owner()?;
         if let Some(name) = channel.filter(|id| crate::registry::channel(id).is_none()) {
@@ -79,7 +79,7 @@ impl Permits for Port {
             PermitChange::Rename(note) => note.map(|note| openclaw_plugin_sdk::neutral(note, NOTE)),
             _ => None,
         };
-        let wish = grants::Wish::of(change, note);
+        let wish = grants::GrantChange::of(change, note);
         let config = self.gateway.config();
         let changed = self
             .in_store(move |store| grants::change(store, &config, (&by, &who, &wish), world::now()))

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::{
     gateway::{
         Gateway,
-        accounts::account::Running,
+        accounts::account::AccountRuntime,
         approvals::{
             decide::{self, Ruling},
             shown::{Display, Person},
@@ -41,9 +41,9 @@ const FREE_TRIES: u32 = 10;
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
 /// The port of one invocation. It keeps the codes that the plugin may place but not read.
-pub(crate) struct Port {
+pub(crate) struct CommandContext {
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) account: Arc<Running>,
+    pub(crate) account: Arc<AccountRuntime>,
     pub(crate) chat: Conversation,
     pub(crate) sender: SenderId,
     pub(crate) approver: Option<Approver>,
@@ -110,11 +110,11 @@ impl WrongCodes {
     }
 }
 
-impl Port {
+impl CommandContext {
     /// A port for somebody; without an approver it decides nothing.
     pub(crate) fn new(
         gateway: Arc<Gateway>,
-        account: Arc<Running>,
+        account: Arc<AccountRuntime>,
         who: &Who,
         approver: Option<Approver>,
     ) -> Self {
@@ -186,7 +186,7 @@ impl Port {
 }
 
 #[async_trait]
-impl CommandPort for Port {
+impl CommandPort for CommandContext {
     fn pairing_channels(&self) -> Vec<&'static str> {
         registry::pairing_channels().map(|plugin| plugin.id).collect()
     }

@@ -16,7 +16,7 @@ use crate::{
             shown::{Display, Place, Shown, displayed},
         },
         blocking,
-        commands::context::{Port, Secret},
+        commands::context::{CommandContext, Secret},
         rpc::events::{self, Happened},
         runtime::watch,
         setup_codes::{
@@ -52,7 +52,7 @@ fn named(row: &DeviceRequest, typed: &str) -> bool {
     row.id.as_str().eq_ignore_ascii_case(&pasted(typed))
 }
 
-impl Port {
+impl CommandContext {
     fn owner(&self) -> Result<&Approver, CommandError> {
         self.approver.as_ref().ok_or_else(|| failed("only an owner decides about devices"))
     }

@@ -20,11 +20,11 @@ use super::{
 use crate::{
     gateway::{
         FINISH_WITHIN, Gateway,
-        accounts::account::Running,
+        accounts::account::AccountRuntime,
         delivery::{self, Fresh},
         inbound::{
             challenge,
-            gate::{self, Admitted, Passage, Rules, What},
+            gate::{self, Admission, Admitted, Rules, What},
             secrets::{self, Kind},
         },
     },
@@ -50,7 +50,7 @@ const AT_FIRST: Duration = Duration::from_secs(10);
 const TOO_MUCH: &str = "That was too much at once: this message is left out.";
 
 /// Something to do in a conversation, in its turn.
-pub(crate) enum Job {
+pub(crate) enum Task {
     /// Forget what was said.
     Forget,
     /// Answer a message that the journal has taken on.
@@ -73,18 +73,18 @@ enum Turn {
 type Place = (AccountKey, Conversation);
 
 /// What waits for its turn.
-pub(crate) struct Turns {
-    waiting: Mutex<HashMap<Place, VecDeque<Job>>>,
+pub(crate) struct ConversationQueue {
+    waiting: Mutex<HashMap<Place, VecDeque<Task>>>,
     slots: Semaphore,
 }
 
-impl Default for Turns {
+impl Default for ConversationQueue {
     fn default() -> Self {
         Self { waiting: Mutex::default(), slots: Semaphore::new(AT_ONCE) }
     }
 }
 
-impl Turns {
+impl ConversationQueue {
     /// A place among those who are answered at once; `None` where there are none any more.
     pub(crate) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
         self.slots.acquire().await.ok()
@@ -92,7 +92,7 @@ impl Turns {
 }
 
 /// Takes a message on that is to be sent, and puts it into its conversation's turn.
-pub(crate) async fn send(gateway: &Arc<Gateway>, account: &Arc<Running>, mail: Mail) {
+pub(crate) async fn send(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, mail: Mail) {
     let key = mail.key.clone();
     send_for(gateway, account, key, (mail, Fresh::default())).await;
 }
@@ -100,7 +100,7 @@ pub(crate) async fn send(gateway: &Arc<Gateway>, account: &Arc<Running>, mail: M
 /// As [`send`], and says whether the platform has taken it at once; it is tried again where not.
 pub(crate) async fn sent(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     mail: Mail,
 ) -> Result<(), String> {
     let (first, heard) = oneshot::channel();
@@ -115,17 +115,21 @@ pub(crate) async fn sent(
 /// Takes a message on in the place of what is owed under a key.
 pub(crate) async fn send_for(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     key: EventKey,
     (mail, fresh): (Mail, Fresh),
 ) {
     let mail = Box::new(mail);
     let mail = take_on(account, &key, mail).await;
-    put(gateway, account, Job::Send { key, mail, fresh }).await;
+    put(gateway, account, Task::Send { key, mail, fresh }).await;
 }
 
 /// From here on it is sent even if the machine stops. Where the disk does not take it, it is sent by this run.
-pub(crate) async fn take_on(account: &Arc<Running>, key: &EventKey, mail: Box<Mail>) -> Box<Mail> {
+pub(crate) async fn take_on(
+    account: &Arc<AccountRuntime>,
+    key: &EventKey,
+    mail: Box<Mail>,
+) -> Box<Mail> {
     let (kept, of) = (mail.clone(), key.clone());
     if let Err(error) = account.written(move |journal| journal.send(&of, &kept)).await {
         warn!(channel = account.config.plugin.id, %error, "a message is lost if the gateway stops now");
@@ -134,23 +138,24 @@ pub(crate) async fn take_on(account: &Arc<Running>, key: &EventKey, mail: Box<Ma
 }
 
 /// Puts a job into its conversation's turn. What is too much is left out.
-pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<Running>, job: Job) {
+pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, job: Task) {
     let Some(to) = place_of(&job) else { return };
     let refused = {
         let waiting = gateway.turns.waiting.lock();
         let length = waiting.get(&(account.config.key.clone(), to)).map_or(0, VecDeque::len);
         match &job {
-            Job::Respond { .. } => length >= QUEUE,
-            Job::Forget | Job::Send { .. } => length >= MOST,
+            Task::Respond { .. } => length >= QUEUE,
+            Task::Forget | Task::Send { .. } => length >= MOST,
         }
     };
     match job {
-        Job::Respond { key, message } if refused => {
+        Task::Respond { key, message } if refused => {
             let mail = Mail::answer(&message, vec![Part::text(&TOO_MUCH.into())]);
             let mail = take_on(account, &key, Box::new(mail)).await;
-            Box::pin(put(gateway, account, Job::Send { key, mail, fresh: Fresh::default() })).await;
+            Box::pin(put(gateway, account, Task::Send { key, mail, fresh: Fresh::default() }))
+                .await;
         }
-        Job::Send { key, mail, .. } if refused => {
+        Task::Send { key, mail, .. } if refused => {
             let channel = account.config.plugin.id;
             warn!(channel, "too much waits to be sent in a conversation: left out");
             if let Only::Waiting(request) = &mail.only {
@@ -163,17 +168,17 @@ pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<Running>, job: Job
 }
 
 /// Puts what an earlier run has left into the turns of its conversations, however much it is.
-pub(crate) fn queue(gateway: &Arc<Gateway>, account: &Arc<Running>, job: Job) {
+pub(crate) fn queue(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, job: Task) {
     let Some(to) = place_of(&job) else { return };
     join(gateway, account, to, job);
 }
 
 /// Forgets what was said in a conversation, in its turn.
-pub(crate) fn forget(gateway: &Arc<Gateway>, account: &Arc<Running>, to: Conversation) {
-    join(gateway, account, to, Job::Forget);
+pub(crate) fn forget(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, to: Conversation) {
+    join(gateway, account, to, Task::Forget);
 }
 
-fn join(gateway: &Arc<Gateway>, account: &Arc<Running>, to: Conversation, job: Job) {
+fn join(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, to: Conversation, job: Task) {
     let place = (account.config.key.clone(), to);
     let mut waiting = gateway.turns.waiting.lock();
     if let Some(queue) = waiting.get_mut(&place) {
@@ -184,15 +189,15 @@ fn join(gateway: &Arc<Gateway>, account: &Arc<Running>, to: Conversation, job: J
     gateway.tracker.spawn(work(Arc::clone(gateway), Arc::clone(account), place));
 }
 
-fn place_of(job: &Job) -> Option<Conversation> {
+fn place_of(job: &Task) -> Option<Conversation> {
     match job {
-        Job::Forget => None,
-        Job::Respond { message, .. } => Some(message.conversation.clone()),
-        Job::Send { mail, .. } => Some(mail.to.conversation()),
+        Task::Forget => None,
+        Task::Respond { message, .. } => Some(message.conversation.clone()),
+        Task::Send { mail, .. } => Some(mail.to.conversation()),
     }
 }
 
-async fn work(gateway: Arc<Gateway>, account: Arc<Running>, place: Place) {
+async fn work(gateway: Arc<Gateway>, account: Arc<AccountRuntime>, place: Place) {
     let mut all = std::pin::pin!(work_off(&gateway, &account, &place));
     tokio::select! {
         () = &mut all => {}
@@ -202,7 +207,7 @@ async fn work(gateway: Arc<Gateway>, account: Arc<Running>, place: Place) {
     }
 }
 
-async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &Place) {
+async fn work_off(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, place: &Place) {
     // What waits at a stop is for the next start.
     while !gateway.stop.is_cancelled() {
         let job = {
@@ -218,13 +223,13 @@ async fn work_off(gateway: &Arc<Gateway>, account: &Arc<Running>, place: &Place)
     }
 }
 
-async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, to: &Conversation, job: Job) {
+async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, to: &Conversation, job: Task) {
     let (key, message) = match job {
-        Job::Forget => return gateway.responder().forget(&conversation(account, to)).await,
-        Job::Send { key, mail, fresh } => {
+        Task::Forget => return gateway.responder().forget(&conversation(account, to)).await,
+        Task::Send { key, mail, fresh } => {
             return delivery::deliver(gateway, account, &key, (*mail, fresh)).await;
         }
-        Job::Respond { key, message } => (key, message),
+        Task::Respond { key, message } => (key, message),
     };
     let turn = loop {
         match answer(gateway, account, (&key, &message)).await {
@@ -252,7 +257,7 @@ async fn run(gateway: &Arc<Gateway>, account: &Arc<Running>, to: &Conversation, 
 /// the store cannot be read, nobody is answered.
 async fn answer(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     (key, message): (&EventKey, &InboundMessage),
 ) -> Result<Turn, StoreError> {
     let _slot = tokio::select! {
@@ -260,14 +265,18 @@ async fn answer(
         () = gateway.stop.cancelled() => return Ok(Turn::Stop),
     };
     let event = InboundEvent::Message(message.clone());
-    let Passage::Admitted(admitted) = admit(gateway, account, event)? else {
+    let Admission::Admitted(admitted) = admit(gateway, account, event)? else {
         return Ok(Turn::Drop);
     };
     respond(gateway, account, key, &admitted).await
 }
 
 /// Asks the gate, by the rules of this moment.
-fn admit(gateway: &Gateway, account: &Running, event: InboundEvent) -> Result<Passage, StoreError> {
+fn admit(
+    gateway: &Gateway,
+    account: &AccountRuntime,
+    event: InboundEvent,
+) -> Result<Admission, StoreError> {
     let (config, account) = (gateway.config(), account.rules());
     let rules = Rules { account: &account, owners: &config.owners, store: &*gateway.store };
     gate::admit(rules, event, crate::gateway::moment_of_answer())
@@ -276,7 +285,7 @@ fn admit(gateway: &Gateway, account: &Running, event: InboundEvent) -> Result<Pa
 /// Has somebody answered whom the gate has admitted. Nothing else reaches a responder.
 async fn respond(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     key: &EventKey,
     admitted: &Admitted,
 ) -> Result<Turn, StoreError> {
@@ -331,11 +340,15 @@ async fn respond(
 }
 
 /// Ends when the sender of a message is not let in any more.
-async fn not_admitted_any_more(gateway: &Gateway, account: &Running, message: &InboundMessage) {
+async fn not_admitted_any_more(
+    gateway: &Gateway,
+    account: &AccountRuntime,
+    message: &InboundMessage,
+) {
     let mut changes = gateway.access_changes.subscribe();
     while changes.changed().await.is_ok() {
         let passage = admit(gateway, account, InboundEvent::Message(message.clone()));
-        if passage.is_ok_and(|passage| !matches!(passage, Passage::Admitted(_))) {
+        if passage.is_ok_and(|passage| !matches!(passage, Admission::Admitted(_))) {
             return;
         }
     }
@@ -345,7 +358,7 @@ async fn not_admitted_any_more(gateway: &Gateway, account: &Running, message: &I
 /// What is said in place of an assistant's answer: to what it cannot read, and to codes, which it must not.
 fn instead(
     gateway: &Gateway,
-    account: &Running,
+    account: &AccountRuntime,
     admitted: &Admitted,
     message: &InboundMessage,
 ) -> Result<Option<Text>, StoreError> {
@@ -393,7 +406,7 @@ async fn ask(gateway: &Gateway, prompt: &Prompt) -> Result<String, ResponderErro
 }
 
 /// What history is kept by: each topic and thread has its own.
-fn conversation(account: &Running, to: &Conversation) -> String {
+fn conversation(account: &AccountRuntime, to: &Conversation) -> String {
     let place = format!("{}:{}:{}", account.config.plugin.id, account.config.key.account, to.id);
     match &to.thread {
         Some(thread) => format!("{place}/{thread}"),
@@ -402,7 +415,7 @@ fn conversation(account: &Running, to: &Conversation) -> String {
 }
 
 /// Nothing is owed any more.
-pub(crate) async fn finish(account: &Arc<Running>, key: &EventKey) {
+pub(crate) async fn finish(account: &Arc<AccountRuntime>, key: &EventKey) {
     let key = key.clone();
     if let Err(error) = account.written(move |journal| journal.finish(&key)).await {
         warn!(channel = account.config.plugin.id, %error, "an answer may be given twice after a restart");

@@ -8,7 +8,7 @@ use openclaw_plugin_sdk::{
 };
 
 use crate::{
-    gateway::{accounts::account::Running, inbound::words},
+    gateway::{accounts::account::AccountRuntime, inbound::words},
     world,
 };
 
@@ -20,7 +20,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Sends one message, in as many pieces as the platform needs. The reference is that of the last piece. Before each
 /// piece and each retry it asks whether it still `may`.
 pub(crate) async fn send(
-    account: &Running,
+    account: &AccountRuntime,
     message: OutboundMessage,
     may: impl Fn() -> bool + Sync,
 ) -> Result<SentRef, ChannelError> {
@@ -33,7 +33,7 @@ pub(crate) async fn send(
 
 /// Sends one message that fits, and tries it once: whoever calls tries again.
 pub(crate) async fn once(
-    account: &Running,
+    account: &AccountRuntime,
     message: &OutboundMessage,
 ) -> Result<SentRef, ChannelError> {
     let sent = account.channel().send(message).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn once(
 }
 
 async fn send_piece(
-    account: &Running,
+    account: &AccountRuntime,
     message: &OutboundMessage,
     may: &(impl Fn() -> bool + Sync),
 ) -> Result<SentRef, ChannelError> {

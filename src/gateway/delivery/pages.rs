@@ -13,7 +13,7 @@ use tracing::warn;
 use super::answer;
 use crate::{
     gateway::{
-        Gateway, accounts::account::Running, approvals::decide, blocking, inbound::challenge,
+        Gateway, accounts::account::AccountRuntime, approvals::decide, blocking, inbound::challenge,
     },
     rules::{
         pairing::{PairingRequest, RequestId},
@@ -55,7 +55,7 @@ impl Pages {
     }
 }
 
-impl Running {
+impl AccountRuntime {
     /// Who waits here. Never held across a wait.
     pub(crate) fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock()
@@ -63,20 +63,20 @@ impl Running {
 }
 
 /// Somebody waits.
-pub(crate) fn note(account: &Running, request: &PairingRequest) {
+pub(crate) fn note(account: &AccountRuntime, request: &PairingRequest) {
     if account.config.plugin.abilities.forgets {
         account.pages().waiting.insert(request.id.clone(), request.sender.clone());
     }
 }
 
-fn waiting(gateway: &Gateway, account: &Running) -> Result<Vec<PairingRequest>, StoreError> {
+fn waiting(gateway: &Gateway, account: &AccountRuntime) -> Result<Vec<PairingRequest>, StoreError> {
     let key = &account.config.key;
     let waiting = gateway.store.waiting(&key.channel, world::now())?;
     Ok(waiting.into_iter().filter(|request| request.key == *key).collect())
 }
 
 /// Shows the code again to everybody who waits where an earlier run has shown it.
-pub(crate) async fn show_again(gateway: &Arc<Gateway>, account: &Arc<Running>) {
+pub(crate) async fn show_again(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>) {
     if !account.config.plugin.abilities.forgets {
         return;
     }
@@ -112,7 +112,7 @@ pub(crate) async fn look(gateway: &Arc<Gateway>) {
 }
 
 /// Those who wait no more because they were let in, and whom nobody has welcomed.
-fn let_in(gateway: &Gateway, account: &Running) -> Result<Vec<SenderId>, StoreError> {
+fn let_in(gateway: &Gateway, account: &AccountRuntime) -> Result<Vec<SenderId>, StoreError> {
     let key = &account.config.key;
     let now = waiting(gateway, account)?;
     let now: HashMap<_, _> = now.into_iter().map(|waits| (waits.id, waits.sender)).collect();

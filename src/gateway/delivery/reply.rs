@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::{Abilities, Body, Image, Text};
 use super::mail::{self, CodeOf, Mail, Only, Part, Run};
 use crate::{
     config::pairing::Blanks,
-    gateway::{Gateway, accounts::account::Running, blocking, commands::context::Secret},
+    gateway::{Gateway, accounts::account::AccountRuntime, blocking, commands::context::Secret},
     network::setup_code::drawing::Drawing,
     rules::{device::setup_code::SetupId, pairing::RequestId},
     store::StoreError,
@@ -45,7 +45,7 @@ struct Good {
 /// Writes one part of a message.
 pub(crate) async fn write(
     gateway: &Arc<Gateway>,
-    account: &Running,
+    account: &AccountRuntime,
     mail: &Mail,
     (n, secrets): (usize, &[Secret]),
 ) -> Result<Written, StoreError> {
@@ -92,7 +92,7 @@ pub(crate) async fn write(
 
 async fn challenge(
     gateway: &Arc<Gateway>,
-    account: &Running,
+    account: &AccountRuntime,
     mail: &Mail,
 ) -> Result<Written, StoreError> {
     let Only::Waiting(id) = &mail.only else { return Ok(Written::Over) };

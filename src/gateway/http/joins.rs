@@ -11,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::{
     gateway::{
         Gateway,
-        http::{self, peer::Facts},
+        http::{self, peer::PeerInfo},
     },
     rules::device::{
         attempts::Kind,
@@ -99,7 +99,7 @@ pub(crate) fn answer(
     gateway: &Gateway,
     name: &str,
     method: &Method,
-    facts: &Facts,
+    facts: &PeerInfo,
 ) -> Response<Bytes> {
     let (kinds, now) = ([Kind::JoinUrl], world::now());
     let begun = {

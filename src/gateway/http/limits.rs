@@ -19,14 +19,14 @@ use crate::{
 
 /// How many may wait.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Places {
+pub(crate) struct ConnectionLimits {
     /// In all.
     pub(crate) all: usize,
     /// Of one address.
     pub(crate) address: usize,
 }
 
-impl Places {
+impl ConnectionLimits {
     /// As they are configured.
     pub(crate) fn of(limits: Limits) -> Self {
         Self { all: limits.unauthenticated, address: limits.per_address }
@@ -35,18 +35,18 @@ impl Places {
 
 /// Everybody who waits.
 #[derive(Debug)]
-pub(crate) struct Lobby {
+pub(crate) struct ConnectionLimiter {
     inside: Mutex<Inside>,
 }
 
 #[derive(Debug)]
 struct Inside {
-    places: Places,
+    places: ConnectionLimits,
     /// Whoever speaks for others is no crowd of his own.
     proxies: Vec<Network>,
     next: u64,
     /// By crowd, the oldest first.
-    waiting: HashMap<Crowd, BTreeMap<u64, Waits>>,
+    waiting: HashMap<Bucket, BTreeMap<u64, Waits>>,
     count: usize,
 }
 
@@ -58,40 +58,40 @@ struct Waits {
 
 /// Who is counted together. A proxy that has not said yet whom it speaks for is none of its neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Crowd {
+struct Bucket {
     address: ClientAddress,
     is_proxy: bool,
 }
 
 /// A place in the lobby, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    lobby: Arc<Lobby>,
-    crowd: Crowd,
+pub(crate) struct Permit {
+    limiter: Arc<ConnectionLimiter>,
+    bucket: Bucket,
     number: u64,
     pub(crate) shown_out: CancellationToken,
 }
 
-impl Lobby {
-    pub(crate) fn new(places: Places, proxies: Vec<Network>) -> Arc<Self> {
+impl ConnectionLimiter {
+    pub(crate) fn new(places: ConnectionLimits, proxies: Vec<Network>) -> Arc<Self> {
         let (waiting, count) = (HashMap::new(), 0);
         Arc::new(Self { inside: Mutex::new(Inside { places, proxies, next: 0, waiting, count }) })
     }
 
     /// From the next one who comes on, others count so. Nobody is shown out for it.
-    pub(crate) fn follow(&self, places: Places, proxies: Vec<Network>) {
+    pub(crate) fn follow(&self, places: ConnectionLimits, proxies: Vec<Network>) {
         let mut inside = self.inside();
         (inside.places, inside.proxies) = (places, proxies);
     }
 
     /// Somebody comes in; somebody else may have to go.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Permit {
         let mut inside = self.inside();
         let shown_out = CancellationToken::new();
-        let crowd = inside.crowd(address);
-        let number = inside.seat(crowd, shown_out.clone());
+        let bucket = inside.bucket(address);
+        let number = inside.seat(bucket, shown_out.clone());
         drop(inside);
-        Place { lobby: Arc::clone(self), crowd, number, shown_out }
+        Permit { limiter: Arc::clone(self), bucket, number, shown_out }
     }
 
     /// How many there are.
@@ -104,11 +104,11 @@ impl Lobby {
     }
 }
 
-impl Place {
+impl Permit {
     /// Its first message is there: those who say nothing go before it.
     pub(crate) fn has_spoken(&self) {
-        let mut inside = self.lobby.inside();
-        let here = inside.waiting.get_mut(&self.crowd);
+        let mut inside = self.limiter.inside();
+        let here = inside.waiting.get_mut(&self.bucket);
         if let Some(waits) = here.and_then(|waiting| waiting.get_mut(&self.number)) {
             waits.has_spoken = true;
         }
@@ -116,30 +116,30 @@ impl Place {
 
     /// The head of a request has said whom a proxy speaks for: it is his crowd from now on.
     pub(crate) fn belongs_to(&mut self, address: IpAddr) {
-        let mut inside = self.lobby.inside();
-        let crowd = inside.crowd(address);
-        if self.crowd == crowd || self.shown_out.is_cancelled() {
+        let mut inside = self.limiter.inside();
+        let bucket = inside.bucket(address);
+        if self.bucket == bucket || self.shown_out.is_cancelled() {
             return;
         }
-        inside.leave(self.crowd, self.number);
-        self.number = inside.seat(crowd, self.shown_out.clone());
-        self.crowd = crowd;
+        inside.leave(self.bucket, self.number);
+        self.number = inside.seat(bucket, self.shown_out.clone());
+        self.bucket = bucket;
     }
 }
 
 impl Inside {
-    fn crowd(&self, address: IpAddr) -> Crowd {
+    fn bucket(&self, address: IpAddr) -> Bucket {
         let is_proxy = is_trusted(address, &self.proxies);
-        Crowd { address: ClientAddress::of(address), is_proxy }
+        Bucket { address: ClientAddress::of(address), is_proxy }
     }
 
-    fn seat(&mut self, crowd: Crowd, shown_out: CancellationToken) -> u64 {
-        let here = self.waiting.get(&crowd).map_or(0, BTreeMap::len);
-        if here >= self.places.address && !crowd.is_proxy {
-            self.show_out(crowd);
+    fn seat(&mut self, bucket: Bucket, shown_out: CancellationToken) -> u64 {
+        let here = self.waiting.get(&bucket).map_or(0, BTreeMap::len);
+        if here >= self.places.address && !bucket.is_proxy {
+            self.show_out(bucket);
         } else if self.count >= self.places.all {
             let busiest = self.waiting.iter().max_by_key(|(_, waiting)| waiting.len());
-            if let Some(busiest) = busiest.map(|(crowd, _)| *crowd) {
+            if let Some(busiest) = busiest.map(|(bucket, _)| *bucket) {
                 self.show_out(busiest);
             }
         }
@@ -147,34 +147,34 @@ impl Inside {
         self.next += 1;
         self.count += 1;
         let waits = Waits { shown_out, has_spoken: false };
-        self.waiting.entry(crowd).or_default().insert(number, waits);
+        self.waiting.entry(bucket).or_default().insert(number, waits);
         number
     }
 
-    fn show_out(&mut self, crowd: Crowd) {
-        let Some(waiting) = self.waiting.get(&crowd) else { return };
+    fn show_out(&mut self, bucket: Bucket) {
+        let Some(waiting) = self.waiting.get(&bucket) else { return };
         let silent = waiting.iter().find(|(_, waits)| !waits.has_spoken);
         if let Some((number, waits)) = silent.or_else(|| waiting.first_key_value()) {
             waits.shown_out.cancel();
             let number = *number;
-            self.leave(crowd, number);
+            self.leave(bucket, number);
         }
     }
 
-    fn leave(&mut self, crowd: Crowd, number: u64) {
-        let Some(waiting) = self.waiting.get_mut(&crowd) else { return };
+    fn leave(&mut self, bucket: Bucket, number: u64) {
+        let Some(waiting) = self.waiting.get_mut(&bucket) else { return };
         if waiting.remove(&number).is_some() {
             self.count -= 1;
         }
         if waiting.is_empty() {
-            self.waiting.remove(&crowd);
+            self.waiting.remove(&bucket);
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.lobby.inside().leave(self.crowd, self.number);
+        self.limiter.inside().leave(self.bucket, self.number);
     }
 }
 
@@ -188,68 +188,68 @@ mod tests {
 
     #[test]
     fn case_103_whoever_fills_the_lobby_pushes_out_his_own() {
-        let lobby = Lobby::new(Places { all: 4, address: 3 }, Vec::new());
-        let other = lobby.enter(ip(2));
-        let flood: Vec<Place> = (0..10).map(|_| lobby.enter(ip(1))).collect();
-        let left = flood.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        let limiter = ConnectionLimiter::new(ConnectionLimits { all: 4, address: 3 }, Vec::new());
+        let other = limiter.enter(ip(2));
+        let flood: Vec<Permit> = (0..10).map(|_| limiter.enter(ip(1))).collect();
+        let left = flood.iter().filter(|permit| !permit.shown_out.is_cancelled()).count();
         assert_eq!((left, other.shown_out.is_cancelled()), (3, false));
         assert!(!flood[9].shown_out.is_cancelled(), "the newcomer stays");
-        let third = lobby.enter(ip(3));
+        let third = limiter.enter(ip(3));
         assert!(flood[7].shown_out.is_cancelled(), "the oldest of the busiest address goes");
         assert!(!third.shown_out.is_cancelled() && !other.shown_out.is_cancelled());
         drop((flood, other, third));
-        let inside = lobby.inside();
+        let inside = limiter.inside();
         assert_eq!((inside.count, inside.waiting.len()), (0, 0));
     }
 
     #[test]
     fn case_103_the_silent_push_out_nobody_whose_proof_is_looked_at_and_the_loud_are_bounded() {
-        let lobby = Lobby::new(Places { all: 40, address: 3 }, Vec::new());
-        let known = lobby.enter(ip(1));
+        let limiter = ConnectionLimiter::new(ConnectionLimits { all: 40, address: 3 }, Vec::new());
+        let known = limiter.enter(ip(1));
         known.has_spoken();
-        let silent: Vec<Place> = (0..10).map(|_| lobby.enter(ip(1))).collect();
-        let left = silent.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        let silent: Vec<Permit> = (0..10).map(|_| limiter.enter(ip(1))).collect();
+        let left = silent.iter().filter(|permit| !permit.shown_out.is_cancelled()).count();
         assert_eq!((left, known.shown_out.is_cancelled()), (2, false));
         let enter = |_| {
-            let place = lobby.enter(ip(1));
-            place.has_spoken();
-            place
+            let permit = limiter.enter(ip(1));
+            permit.has_spoken();
+            permit
         };
-        let loud: Vec<Place> = (0..10).map(enter).collect();
-        let left = loud.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        let loud: Vec<Permit> = (0..10).map(enter).collect();
+        let left = loud.iter().filter(|permit| !permit.shown_out.is_cancelled()).count();
         assert_eq!((left, known.shown_out.is_cancelled()), (3, true));
-        assert_eq!(lobby.inside().count, 3);
+        assert_eq!(limiter.inside().count, 3);
     }
 
     #[test]
     fn case_129_a_network_of_ipv6_has_the_places_of_one() {
-        let lobby = Lobby::new(Places { all: 40, address: 3 }, Vec::new());
+        let limiter = ConnectionLimiter::new(ConnectionLimits { all: 40, address: 3 }, Vec::new());
         let of = |number: u16| IpAddr::from([0x2001, 0xdb8, 1, 2, 0, 0, 0, number]);
-        let flood: Vec<Place> = (0..10).map(|number| lobby.enter(of(number))).collect();
-        let left = flood.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        let flood: Vec<Permit> = (0..10).map(|number| limiter.enter(of(number))).collect();
+        let left = flood.iter().filter(|permit| !permit.shown_out.is_cancelled()).count();
         assert_eq!(left, 3);
     }
 
     #[test]
     fn case_103_behind_a_proxy_everybody_is_a_crowd_of_his_own() {
         let proxy = Network::parse("203.0.113.9").unwrap();
-        let lobby = Lobby::new(Places { all: 12, address: 3 }, vec![proxy]);
+        let limiter = ConnectionLimiter::new(ConnectionLimits { all: 12, address: 3 }, vec![proxy]);
         let through = |last| {
-            let mut place = lobby.enter(ip(9));
-            place.belongs_to(ip(last));
-            place
+            let mut permit = limiter.enter(ip(9));
+            permit.belongs_to(ip(last));
+            permit
         };
         let other = through(2);
-        let flood: Vec<Place> = (0..10).map(|_| through(1)).collect();
-        let left = flood.iter().filter(|place| !place.shown_out.is_cancelled()).count();
+        let flood: Vec<Permit> = (0..10).map(|_| through(1)).collect();
+        let left = flood.iter().filter(|permit| !permit.shown_out.is_cancelled()).count();
         assert_eq!((left, other.shown_out.is_cancelled()), (3, false));
         assert!(!flood[9].shown_out.is_cancelled(), "the newcomer stays");
         // Of those who have not said anything yet there are as many as there is room for.
-        let mut silent: Vec<Place> = (0..20).map(|_| lobby.enter(ip(9))).collect();
-        let left = silent.iter().filter(|place| !place.shown_out.is_cancelled()).count();
-        assert_eq!((left, lobby.inside().count), (8, 12));
+        let mut silent: Vec<Permit> = (0..20).map(|_| limiter.enter(ip(9))).collect();
+        let left = silent.iter().filter(|permit| !permit.shown_out.is_cancelled()).count();
+        assert_eq!((left, limiter.inside().count), (8, 12));
         assert!(!other.shown_out.is_cancelled() && !flood[9].shown_out.is_cancelled());
         silent[0].belongs_to(ip(3));
-        assert_eq!(lobby.inside().count, 12, "whoever was shown out has no place any more");
+        assert_eq!(limiter.inside().count, 12, "whoever was shown out has no place any more");
     }
 }

@@ -57,7 +57,7 @@ impl Wire {
 
 /// Where a client is, and what its request's head says.
 #[derive(Clone, Debug)]
-pub(crate) struct Facts {
+pub(crate) struct PeerInfo {
     /// The one that is shown and logged.
     pub(crate) address: IpAddr,
     pub(crate) locality: Locality,
@@ -71,7 +71,7 @@ pub(crate) struct Facts {
     pub(crate) unnamed_proxy: bool,
 }
 
-impl Facts {
+impl PeerInfo {
     /// The one place where it is decided where a client is: for sockets, pages, metrics and channels alike.
     pub(crate) async fn of(wire: &Wire, headers: &HeaderMap, trusted: &[Network]) -> Self {
         let all = |name: &str| -> Vec<&str> {
@@ -113,7 +113,7 @@ impl Facts {
 
 /// True where the page may speak to this gateway: it is named in the configuration, or comes from the very place
 /// it speaks to, by an address or `localhost`. A name proves nothing: it may lead here today.
-pub(crate) fn origin_allowed(facts: &Facts, allowed: &[String]) -> bool {
+pub(crate) fn origin_allowed(facts: &PeerInfo, allowed: &[String]) -> bool {
     let Some(origin) = &facts.origin else { return true };
     let plain = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
     if allowed.iter().any(|allowed| plain(allowed) == plain(origin)) {
@@ -137,11 +137,11 @@ fn is_fixed(place: &str) -> bool {
 mod tests {
     use super::*;
 
-    async fn facts(origin: &str, host: &str) -> Facts {
+    async fn facts(origin: &str, host: &str) -> PeerInfo {
         let mut headers = HeaderMap::new();
         headers.insert(header::ORIGIN, origin.parse().unwrap());
         headers.insert(header::HOST, host.parse().unwrap());
-        Facts::of(&Wire::new(([127, 0, 0, 1], 5).into(), None, false), &headers, &[]).await
+        PeerInfo::of(&Wire::new(([127, 0, 0, 1], 5).into(), None, false), &headers, &[]).await
     }
 
     /// Both ends of a connection on this machine.
@@ -221,12 +221,12 @@ mod tests {
         assert_eq!((client.address.to_string().as_str(), client.tls), ("127.0.0.1", false));
     }
 
-    async fn at(wire: &Wire, said: &[(&str, &str)], trusted: &[Network]) -> Facts {
+    async fn at(wire: &Wire, said: &[(&str, &str)], trusted: &[Network]) -> PeerInfo {
         let mut headers = HeaderMap::new();
         for (name, value) in said {
             let name = http::HeaderName::try_from(*name).unwrap();
             headers.append(name, value.parse().unwrap());
         }
-        Facts::of(wire, &headers, trusted).await
+        PeerInfo::of(wire, &headers, trusted).await
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     config::Reply,
     gateway::{
         Gateway,
-        accounts::account::Running,
+        accounts::account::AccountRuntime,
         blocking,
         delivery::{
             answer,
@@ -18,7 +18,7 @@ use crate::{
             pages,
         },
     },
-    rules::pairing::{Asked, Knock, PairingRequest, RequestId},
+    rules::pairing::{AccessRequest, Asked, PairingRequest, RequestId},
     store::StoreError,
     world,
 };
@@ -36,12 +36,12 @@ pub(crate) enum Standing {
 /// at the next knock.
 pub(crate) async fn knocked(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
-    knock: Knock,
+    account: &Arc<AccountRuntime>,
+    knock: AccessRequest,
     message: &InboundMessage,
 ) -> Result<Standing, StoreError> {
     let (store, places) = (Arc::clone(&gateway.store), gateway.config().pairing.places);
-    let knock = Knock { first: held::first(gateway, account, message)?, ..knock };
+    let knock = AccessRequest { first: held::first(gateway, account, message)?, ..knock };
     let asked = blocking(move || store.ask(&knock, places, world::now())).await?;
     let channel = account.config.plugin.id;
     match asked {
@@ -72,7 +72,7 @@ pub(crate) async fn knocked(
 /// Sends the challenge once more, where the platform has forgotten it.
 pub(crate) async fn again(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     request: &PairingRequest,
 ) {
     if account.journal.has_told(&request.id) {
@@ -84,7 +84,7 @@ pub(crate) async fn again(
 /// Sends the challenge, if its sender has not got it and it is not on its way.
 async fn send(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     request: &PairingRequest,
     message: &InboundMessage,
 ) {
@@ -95,7 +95,7 @@ async fn send(
 
 async fn put(
     gateway: &Arc<Gateway>,
-    account: &Arc<Running>,
+    account: &Arc<AccountRuntime>,
     request: &PairingRequest,
     to: Address,
 ) {
@@ -105,11 +105,11 @@ async fn put(
 }
 
 /// It is on its way now. False where it was so before.
-pub(crate) fn on_its_way(account: &Running, of: &RequestId) -> bool {
+pub(crate) fn on_its_way(account: &AccountRuntime, of: &RequestId) -> bool {
     account.challenges.lock().insert(of.clone())
 }
 
 /// It is not on its way any more.
-pub(crate) fn ended(account: &Running, of: &RequestId) {
+pub(crate) fn ended(account: &AccountRuntime, of: &RequestId) {
     account.challenges.lock().remove(of);
 }

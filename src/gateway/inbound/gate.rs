@@ -15,8 +15,8 @@ use crate::{
         claim::ClaimCode,
         group::{GroupMessage, GroupPolicy},
         is_direct, judge,
-        owner::{Owners, Seat, Writer, recognise},
-        pairing::{Knock, display_name},
+        owner::{OwnerProof, Owners, Writer, recognise},
+        pairing::{AccessRequest, display_name},
         records::Standing,
         ticket::Ticket,
     },
@@ -44,7 +44,7 @@ pub(crate) struct Rules<'a> {
 
 /// When it is, and what is old.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
+pub(crate) struct Clock {
     /// By this machine's clock: grants end by it.
     pub(crate) now: UnixMs,
     pub(crate) past: Past,
@@ -64,11 +64,11 @@ pub(crate) enum Past {
 }
 
 /// Where an event may go.
-pub(crate) enum Passage {
+pub(crate) enum Admission {
     /// To a command or a responder.
     Admitted(Box<Admitted>),
     /// To the challenge. The message is only for judging it again.
-    Stranger(Knock, Box<InboundMessage>),
+    Stranger(AccessRequest, Box<InboundMessage>),
     /// An owner has used a command in a group.
     Misplaced(Address),
     /// Nowhere, but worth a line in the access log: a press that was not his to make.
@@ -77,7 +77,7 @@ pub(crate) enum Passage {
     Silence(&'static str),
 }
 
-impl Passage {
+impl Admission {
     /// In a word, for whoever counts.
     pub(crate) fn outcome(&self) -> &'static str {
         match self {
@@ -99,7 +99,7 @@ impl Passage {
 pub(crate) struct Admitted {
     who: Who,
     what: What,
-    seat: Option<Seat>,
+    seat: Option<OwnerProof>,
     old: bool,
 }
 
@@ -145,7 +145,7 @@ impl Admitted {
     }
 
     /// The owner's seat, where an owner wrote.
-    pub(crate) fn seat(&self) -> Option<&Seat> {
+    pub(crate) fn seat(&self) -> Option<&OwnerProof> {
         self.seat.as_ref()
     }
 
@@ -159,15 +159,15 @@ impl Admitted {
 pub(crate) fn admit(
     rules: Rules<'_>,
     event: InboundEvent,
-    moment: Moment,
-) -> Result<Passage, StoreError> {
+    moment: Clock,
+) -> Result<Admission, StoreError> {
     if !rules.account.enabled {
-        return Ok(Passage::Silence("the account is disabled"));
+        return Ok(Admission::Silence("the account is disabled"));
     }
     match event {
         InboundEvent::Message(message) => admit_message(rules, message, moment),
         InboundEvent::Press(press) => admit_press(rules, press, moment),
-        InboundEvent::Moved(_) => Ok(Passage::Silence("a group has another id")),
+        InboundEvent::Moved(_) => Ok(Admission::Silence("a group has another id")),
     }
 }
 
@@ -187,7 +187,7 @@ pub(crate) fn is_of_owner(rules: Rules<'_>, event: &InboundEvent) -> bool {
 pub(crate) fn claim_code(
     account: &Account,
     message: &InboundMessage,
-    moment: Moment,
+    moment: Clock,
 ) -> Option<ClaimCode> {
     claims(account, message).filter(|_| !is_old(message.sent_at, moment))
 }
@@ -223,10 +223,10 @@ pub(crate) fn ticket(account: &Account, message: &InboundMessage) -> Option<Tick
 fn admit_message(
     rules: Rules<'_>,
     message: InboundMessage,
-    moment: Moment,
-) -> Result<Passage, StoreError> {
+    moment: Clock,
+) -> Result<Admission, StoreError> {
     if message.text.trim().is_empty() && message.attachment.is_none() {
-        return Ok(Passage::Silence(EMPTY));
+        return Ok(Admission::Silence(EMPTY));
     }
     match message.conversation.kind {
         ChatKind::Direct => {
@@ -239,28 +239,28 @@ fn admit_message(
             )?;
             Ok(match verdict {
                 Verdict::Admit(_) if old && is_too_old(message.sent_at, moment) => {
-                    Passage::Silence(BACKLOG)
+                    Admission::Silence(BACKLOG)
                 }
                 Verdict::Admit(ground) => {
                     admitted(&message.conversation.clone(), ground, seat, old, message)
                 }
-                Verdict::Ignore => Passage::Silence("not on the list"),
-                Verdict::Pair if old => Passage::Silence(BACKLOG),
+                Verdict::Ignore => Admission::Silence("not on the list"),
+                Verdict::Pair if old => Admission::Silence(BACKLOG),
                 Verdict::Pair => {
-                    Passage::Stranger(knock(rules.account, &message), Box::new(message))
+                    Admission::Stranger(knock(rules.account, &message), Box::new(message))
                 }
             })
         }
         ChatKind::Group => admit_in_group(rules, message, moment),
-        ChatKind::Unknown => Ok(Passage::Silence("unknown kind of chat")),
+        ChatKind::Unknown => Ok(Admission::Silence("unknown kind of chat")),
     }
 }
 
 fn admit_in_group(
     rules: Rules<'_>,
     message: InboundMessage,
-    moment: Moment,
-) -> Result<Passage, StoreError> {
+    moment: Clock,
+) -> Result<Admission, StoreError> {
     let groups = &rules.account.groups;
     let old = is_old(message.sent_at, moment);
     let seat = seat(rules, &message.conversation, &message.sender, message.link)?;
@@ -268,7 +268,7 @@ fn admit_in_group(
     let thread = message.conversation.thread.as_ref();
     let standing = rules.store.standing(&rules.account.key, sender, moment.now)?;
     if seat.is_none() && standing == Standing::Blocked {
-        return Ok(Passage::Silence("blocked"));
+        return Ok(Admission::Silence("blocked"));
     }
     if let Some(words) =
         words::command(rules.account.plugin.abilities.command_prefix, &message.text)
@@ -277,16 +277,16 @@ fn admit_in_group(
         let ours = !words.name.contains('@');
         let owner = seat.is_some() && counts && ours && !old;
         return Ok(if owner {
-            Passage::Misplaced(Address::of(&message))
+            Admission::Misplaced(Address::of(&message))
         } else {
-            Passage::Silence(COMMAND)
+            Admission::Silence(COMMAND)
         });
     }
     if !groups.admit(GroupMessage { chat, thread, sender, mentions_us: message.mentions_us }) {
-        return Ok(Passage::Silence("not heard in this group"));
+        return Ok(Admission::Silence("not heard in this group"));
     }
     if old && is_too_old(message.sent_at, moment) {
-        return Ok(Passage::Silence(BACKLOG));
+        return Ok(Admission::Silence(BACKLOG));
     }
     let ground = if seat.is_some() { Ground::Owner } else { Ground::Listed };
     Ok(admitted(&message.conversation.clone(), ground, seat, old, message))
@@ -296,28 +296,28 @@ fn admit_in_group(
 fn admit_press(
     rules: Rules<'_>,
     press: ButtonPress,
-    moment: Moment,
-) -> Result<Passage, StoreError> {
+    moment: Clock,
+) -> Result<Admission, StoreError> {
     if !is_direct(press.conversation.kind) {
         let why = "a press outside a direct chat";
-        return Ok(Passage::Refused(Foreign { sender: press.sender.id, why }));
+        return Ok(Admission::Refused(Foreign { sender: press.sender.id, why }));
     }
     let (verdict, seat) =
         judge_direct(rules, &press.conversation, &press.sender, (press.link, moment.now))?;
     let Verdict::Admit(ground) = verdict else {
         let why = "a press of a stranger";
-        return Ok(Passage::Refused(Foreign { sender: press.sender.id, why }));
+        return Ok(Admission::Refused(Foreign { sender: press.sender.id, why }));
     };
     let who = who(&press.conversation, &press.sender, ground);
     let old = is_old(press.pressed_at, moment);
     let what = What::Press { on: press.on, data: press.data, id: press.id };
-    Ok(Passage::Admitted(Box::new(Admitted { who, what, seat, old })))
+    Ok(Admission::Admitted(Box::new(Admitted { who, what, seat, old })))
 }
 
 /// Somebody who may be written to.
 pub(crate) struct Hearer {
     /// The owner's seat, where they have it.
-    pub(crate) seat: Option<Seat>,
+    pub(crate) seat: Option<OwnerProof>,
 }
 
 /// Who may still read what is sent into a conversation; `None` where the person is not let in any more.
@@ -350,7 +350,7 @@ fn judge_direct(
     conversation: &Conversation,
     sender: &Sender,
     (link, now): (openclaw_plugin_sdk::Link, UnixMs),
-) -> Result<(Verdict, Option<Seat>), StoreError> {
+) -> Result<(Verdict, Option<OwnerProof>), StoreError> {
     let account = rules.account;
     let seat = seat(rules, conversation, sender, link)?;
     let approved = rules.store.approved(&account.key)?;
@@ -365,7 +365,7 @@ fn seat(
     conversation: &Conversation,
     sender: &Sender,
     link: openclaw_plugin_sdk::Link,
-) -> Result<Option<Seat>, StoreError> {
+) -> Result<Option<OwnerProof>, StoreError> {
     let claimed = rules.store.owners()?;
     let writer = Writer {
         channel: rules.account.plugin.id,
@@ -380,12 +380,12 @@ fn seat(
 fn admitted(
     conversation: &Conversation,
     ground: Ground,
-    seat: Option<Seat>,
+    seat: Option<OwnerProof>,
     old: bool,
     of: InboundMessage,
-) -> Passage {
+) -> Admission {
     let who = who(conversation, &of.sender, ground);
-    Passage::Admitted(Box::new(Admitted { who, what: What::Message(of), seat, old }))
+    Admission::Admitted(Box::new(Admitted { who, what: What::Message(of), seat, old }))
 }
 
 fn who(conversation: &Conversation, sender: &Sender, ground: Ground) -> Who {
@@ -397,13 +397,13 @@ fn who(conversation: &Conversation, sender: &Sender, ground: Ground) -> Who {
     Who { conversation: conversation.clone(), sender: sender.id.clone(), name, ground }
 }
 
-fn knock(account: &Account, message: &InboundMessage) -> Knock {
+fn knock(account: &Account, message: &InboundMessage) -> AccessRequest {
     let mut meta = message.sender.meta.clone();
     let address = meta.remove("address");
     if meta.is_empty() {
         meta.extend(message.sender.name.clone().map(|name| ("name".to_owned(), name)));
     }
-    Knock {
+    AccessRequest {
         key: account.key.clone(),
         sender: message.sender.id.clone(),
         meta,
@@ -414,7 +414,7 @@ fn knock(account: &Account, message: &InboundMessage) -> Knock {
 }
 
 /// Platforms date to the second: the second of the start itself is not old.
-fn is_old(sent: UnixMs, moment: Moment) -> bool {
+fn is_old(sent: UnixMs, moment: Clock) -> bool {
     match moment.past {
         Past::Clock { started, .. } => sent.0 / 1000 < started.0 / 1000,
         Past::Order { caught_up } => !caught_up,
@@ -422,7 +422,7 @@ fn is_old(sent: UnixMs, moment: Moment) -> bool {
     }
 }
 
-fn is_too_old(sent: UnixMs, moment: Moment) -> bool {
+fn is_too_old(sent: UnixMs, moment: Clock) -> bool {
     let now = match moment.past {
         Past::Clock { now, .. } => now,
         Past::Order { .. } | Past::Settled => moment.now,

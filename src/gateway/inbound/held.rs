@@ -17,7 +17,7 @@ use super::{secrets, words};
 use crate::{
     gateway::{
         Gateway,
-        accounts::account::Running,
+        accounts::account::AccountRuntime,
         blocking,
         delivery::{
             answer,
@@ -57,14 +57,14 @@ struct Known {
 }
 
 /// The messages that are held, one file a request.
-pub(crate) struct Held {
+pub(crate) struct HeldMessages {
     folder: PathBuf,
     known: Mutex<BTreeMap<RequestId, Known>>,
     /// One decides at a time about whoever has a message here.
     turn: tokio::sync::Mutex<()>,
 }
 
-impl Held {
+impl HeldMessages {
     /// With what an earlier run has left.
     pub(crate) fn open(folder: PathBuf) -> Result<Self, StoreError> {
         let mut known = BTreeMap::new();
@@ -147,7 +147,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
 /// The message as it is held, if it has words for the assistant: the store keeps the first one, with the request.
 pub(crate) fn first(
     gateway: &Gateway,
-    account: &Running,
+    account: &AccountRuntime,
     message: &InboundMessage,
 ) -> Result<Option<FirstMessage>, StoreError> {
     let text = message.text.trim();
@@ -239,7 +239,7 @@ pub(crate) async fn deliver(gateway: &Arc<Gateway>, request: &RequestId) -> Resu
 fn hand_over(
     gateway: &Gateway,
     request: &RequestId,
-) -> Result<Option<(Arc<Running>, answer::Job)>, StoreError> {
+) -> Result<Option<(Arc<AccountRuntime>, answer::Task)>, StoreError> {
     let Some(page) = load(&gateway.held.path(request))? else { return Ok(None) };
     let key = AccountId::parse(&page.account)
         .map(|account| AccountKey { channel: page.channel, account });
@@ -254,7 +254,7 @@ fn hand_over(
                 source,
             })?;
             let message = Box::new(message);
-            job = Some((Arc::clone(&account), answer::Job::Respond { key, message }));
+            job = Some((Arc::clone(&account), answer::Task::Respond { key, message }));
         }
     }
     gateway.held.erase(request)?;
@@ -262,7 +262,9 @@ fn hand_over(
 }
 
 /// Erases what nobody waits for any more, and hands over what was promised. What that owes is said.
-pub(crate) fn sweep(gateway: &Gateway) -> Result<Vec<(Arc<Running>, answer::Job)>, StoreError> {
+pub(crate) fn sweep(
+    gateway: &Gateway,
+) -> Result<Vec<(Arc<AccountRuntime>, answer::Task)>, StoreError> {
     let known = gateway.held.known().clone();
     let mut jobs = Vec::new();
     for (request, Known { channel }) in known {

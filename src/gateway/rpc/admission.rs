@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     events::{self, Happened},
-    handshake::{Coming, unavailable},
+    handshake::{ConnectAttempt, unavailable},
     hello,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     },
     protocol::{
         hello::{HelloAuth, RoleToken},
-        refusal::{self, Farewell},
+        refusal::{self, Rejection},
     },
     rules::{
         authority::{Authority, Rights, Shown},
@@ -41,10 +41,10 @@ use crate::{
 /// Lets a client in: with its tokens, if any are due.
 pub(crate) async fn admit(
     gateway: &Arc<Gateway>,
-    coming: &Coming<'_>,
+    coming: &ConnectAttempt<'_>,
     hello: Hello,
     device: Option<&ProvenDevice>,
-) -> Result<(Arc<Session>, Outgoing), Box<Farewell>> {
+) -> Result<(Arc<Session>, Outgoing), Box<Rejection>> {
     let handed = hand_out(gateway, coming, &hello, device).await;
     let handed = handed.map_err(|error| unavailable(&coming.id, &error))?;
     let Some((auth, record)) = handed else {
@@ -81,20 +81,20 @@ pub(crate) async fn admit(
     gateway.sessions.enter(&session);
     if watch::still_may(gateway, &session) {
         node::joined(gateway, &session, record.as_deref());
-        gateway.pulse.presence_changed();
+        gateway.ticker.presence_changed();
     } else {
         session.close(refusal::CLOSE_INVALIDATED, &refusal::invalidated("rights have changed"));
     }
     Ok((session, outgoing))
 }
 
-fn shown(coming: &Coming<'_>, hello: &Hello) -> Shown {
+fn shown(coming: &ConnectAttempt<'_>, hello: &Hello) -> Shown {
     let device_token = coming.device_token().map(TokenDigest::of);
     let setup_code = coming.setup_token().map(|(token, _)| token);
     Shown::of(hello.method, coming.secret.mark(), device_token, setup_code)
 }
 
-fn declared(coming: &Coming<'_>) -> NodeSide {
+fn declared(coming: &ConnectAttempt<'_>) -> NodeSide {
     let list = |list: &Option<Vec<String>>| list.iter().flatten().cloned().collect();
     NodeSide {
         declared_caps: list(&coming.params.caps),
@@ -109,7 +109,7 @@ fn declared(coming: &Coming<'_>) -> NodeSide {
 /// rights since it was decided about.
 async fn hand_out(
     gateway: &Arc<Gateway>,
-    coming: &Coming<'_>,
+    coming: &ConnectAttempt<'_>,
     hello: &Hello,
     device: Option<&ProvenDevice>,
 ) -> Result<Option<(HelloAuth, Option<Arc<Device>>)>, StoreError> {
@@ -123,10 +123,10 @@ async fn hand_out(
         return Ok(Some((auth, None)));
     };
     let mut fresh = Vec::new();
-    let mut spelt = Vec::new();
+    let mut encoded = Vec::new();
     for role in &hello.issue {
         let token = Token::from_random(world::random().map_err(no_dice)?);
-        spelt.push((*role, token.spell()));
+        encoded.push((*role, token.spell()));
         fresh.push((*role, token));
     }
     let record = match record(gateway, coming, hello, device, fresh).await {
@@ -134,7 +134,7 @@ async fn hand_out(
         Ok(None) | Err(StoreError::Withdrawn) => return Ok(None),
         Err(error) => return Err(error),
     };
-    for (role, text) in spelt {
+    for (role, text) in encoded {
         let Some(token) = record.tokens.get(&role) else { continue };
         let issued_at_ms = token.rotated_at.unwrap_or(token.created_at).0;
         if role == hello.role {
@@ -160,7 +160,7 @@ fn no_dice(source: std::io::Error) -> StoreError {
 /// The device as it is once its tokens are made.
 async fn record(
     gateway: &Arc<Gateway>,
-    coming: &Coming<'_>,
+    coming: &ConnectAttempt<'_>,
     hello: &Hello,
     device: &ProvenDevice,
     fresh: Vec<(Role, Token)>,
@@ -199,10 +199,10 @@ async fn record(
 /// Opens a request, or finds the one that waits, and says what the device is told.
 pub(crate) async fn wait(
     gateway: &Arc<Gateway>,
-    coming: &Coming<'_>,
+    coming: &ConnectAttempt<'_>,
     waiting: Waiting,
     device: Option<&ProvenDevice>,
-) -> Box<Farewell> {
+) -> Box<Rejection> {
     // Only a device that has proven its key is ever told to wait.
     let Some(device) = device else {
         return Box::new(refusal::unavailable(&coming.id, "no device waits here"));

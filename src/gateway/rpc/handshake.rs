@@ -10,13 +10,13 @@ use super::admission;
 use crate::{
     gateway::{
         Gateway, blocking,
-        http::peer::{Facts, origin_allowed},
+        http::peer::{PeerInfo, origin_allowed},
         rpc::hub::{Outgoing, Session},
     },
     network::secret::SharedSecret,
     protocol::{
         connect::{AuthParams, ConnectParams, first_frame},
-        refusal::{self, Farewell, Reader, Tried},
+        refusal::{self, Reader, Rejection, Tried},
     },
     rules::device::{
         attempts::Kind,
@@ -36,24 +36,24 @@ const WORD: usize = 256;
 const OFFERS: usize = 512;
 
 /// A connect that is well formed, and who sends it.
-pub(crate) struct Coming<'a> {
+pub(crate) struct ConnectAttempt<'a> {
     pub(crate) id: String,
     pub(crate) params: ConnectParams,
     pub(crate) protocol: u32,
     pub(crate) role: Role,
-    pub(crate) facts: &'a Facts,
+    pub(crate) facts: &'a PeerInfo,
     /// The one that it is compared with.
     pub(crate) secret: Arc<SharedSecret>,
     pub(crate) now: UnixMs,
 }
 
 /// Answers a connect.
-pub(crate) async fn shake(
+pub(crate) async fn handshake(
     gateway: &Arc<Gateway>,
-    facts: &Facts,
+    facts: &PeerInfo,
     nonce: Nonce,
     text: &str,
-) -> Result<(Arc<Session>, Outgoing), Box<Farewell>> {
+) -> Result<(Arc<Session>, Outgoing), Box<Rejection>> {
     let _timed = gateway.metrics.handshake.time();
     let count = |outcome| gateway.metrics.handshakes.count([outcome]);
     let coming = read(gateway, facts, text).inspect_err(|_| count("malformed"))?;
@@ -104,7 +104,11 @@ fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn read<'a>(gateway: &Gateway, facts: &'a Facts, text: &str) -> Result<Coming<'a>, Box<Farewell>> {
+fn read<'a>(
+    gateway: &Gateway,
+    facts: &'a PeerInfo,
+    text: &str,
+) -> Result<ConnectAttempt<'a>, Box<Rejection>> {
     let (id, params) = first_frame(text)?;
     let Some(protocol) = params.protocol() else {
         return Err(Box::new(refusal::protocol_mismatch(&id, &params)));
@@ -118,7 +122,7 @@ fn read<'a>(gateway: &Gateway, facts: &'a Facts, text: &str) -> Result<Coming<'a
         return Err(Box::new(refusal::foreign_origin(&id)));
     }
     let secret = gateway.secret();
-    Ok(Coming { id, params, protocol, role, facts, secret, now: world::now() })
+    Ok(ConnectAttempt { id, params, protocol, role, facts, secret, now: world::now() })
 }
 
 /// What is kept of a connect has a length.
@@ -146,7 +150,7 @@ fn oversized(params: &ConnectParams) -> Option<&'static str> {
     None
 }
 
-impl Coming<'_> {
+impl ConnectAttempt<'_> {
     pub(crate) fn auth(&self) -> Option<&AuthParams> {
         self.params.auth.as_ref()
     }
@@ -238,7 +242,7 @@ impl Coming<'_> {
 }
 
 /// Counts the attempt before anything is compared; the owner at this machine is slowed down by nobody.
-fn begin(gateway: &Gateway, coming: &Coming<'_>, kinds: &[Kind]) -> Option<u64> {
+fn begin(gateway: &Gateway, coming: &ConnectAttempt<'_>, kinds: &[Kind]) -> Option<u64> {
     if is_exempt(coming) {
         return None;
     }
@@ -246,20 +250,20 @@ fn begin(gateway: &Gateway, coming: &Coming<'_>, kinds: &[Kind]) -> Option<u64> 
     attempts.begin(kinds, coming.facts.client.address, coming.now).err()
 }
 
-fn succeeded(gateway: &Gateway, coming: &Coming<'_>, kinds: &[Kind]) {
+fn succeeded(gateway: &Gateway, coming: &ConnectAttempt<'_>, kinds: &[Kind]) {
     if !is_exempt(coming) {
         let mut attempts = gateway.attempts.lock();
         attempts.succeeded(kinds, coming.facts.client.address);
     }
 }
 
-fn is_exempt(coming: &Coming<'_>) -> bool {
+fn is_exempt(coming: &ConnectAttempt<'_>) -> bool {
     coming.facts.locality.is_near() && coming.facts.origin.is_none()
 }
 
 async fn decide(
     gateway: &Arc<Gateway>,
-    coming: &Coming<'_>,
+    coming: &ConnectAttempt<'_>,
     proof: Option<Result<ProvenDevice, ProofRefusal>>,
     locked_ms: Option<u64>,
 ) -> Result<(Outcome, Option<ProvenDevice>), StoreError> {
@@ -317,7 +321,7 @@ async fn decide(
 /// A setup code binds to the first key that proves itself with it, before anything else is decided by it.
 async fn setup(
     gateway: &Arc<Gateway>,
-    coming: &Coming<'_>,
+    coming: &ConnectAttempt<'_>,
     proven: Option<&ProvenDevice>,
 ) -> Result<Setup, StoreError> {
     let Some((token, named)) = coming.setup_token() else { return Ok(Setup::NotShown) };
@@ -336,7 +340,7 @@ async fn setup(
 }
 
 /// The store cannot be read or written: nobody is let in, and whoever comes is told to come again.
-pub(crate) fn unavailable(id: &str, error: &StoreError) -> Box<Farewell> {
+pub(crate) fn unavailable(id: &str, error: &StoreError) -> Box<Rejection> {
     warn!(%error, "a device could not be looked up");
     Box::new(refusal::unavailable(id, "the gateway's store cannot be used now; see its log"))
 }

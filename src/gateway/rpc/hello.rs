@@ -15,7 +15,7 @@ use crate::{
     gateway::{
         Gateway,
         rpc::{hub::Session, methods::health},
-        runtime::ticker::Pulse,
+        runtime::ticker::Ticker,
     },
     protocol::{
         hello::{Features, HelloAuth, HelloOk, Server, SessionDefaults, Snapshot},
@@ -81,13 +81,13 @@ pub(crate) fn answer(gateway: &Gateway, id: &str, session: &Session, auth: Hello
     let admin = session.role == Role::Operator && session.scopes.allow(Scope::Admin);
     let may_look = session.role == Role::Operator && session.scopes.allow(Scope::Read);
     let path = |path: PathBuf| admin.then(|| path.display().to_string());
-    let others = if may_look { gateway.pulse.presence() } else { Arc::default() };
+    let others = if may_look { gateway.ticker.presence() } else { Arc::default() };
     let presence = with_own(&others, &presence_of(session));
-    let health = if may_look { Pulse::health(gateway, now) } else { brief(now) };
+    let health = if may_look { Ticker::health(gateway, now) } else { brief(now) };
     let snapshot = Snapshot {
         presence: &*presence,
         health: &*health,
-        state_version: gateway.pulse.version(),
+        state_version: gateway.ticker.version(),
         uptime_ms: u64::try_from(gateway.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         config_path: path(gateway.config().file.clone().unwrap_or_else(|| gateway.state.config())),
         state_dir: path(gateway.state.path().to_owned()),

@@ -62,7 +62,7 @@ pub(crate) fn begin(gateway: &Arc<Gateway>, session: &Arc<Session>, request: Req
     }
     let (gateway, session) = (Arc::clone(gateway), Arc::clone(session));
     let call = Call { gateway, session, method, params, afterwards: Mutex::default() };
-    if health::spelt(&call, &id) {
+    if health::encoded(&call, &id) {
         return;
     }
     if let Some(answer) = at_once(&call) {
@@ -168,7 +168,7 @@ async fn beside(call: &Call) -> Answer {
 pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
     node::left(gateway, session);
     chat::left(gateway, session);
-    gateway.pulse.presence_changed();
+    gateway.ticker.presence_changed();
 }
 
 impl Call {

@@ -27,7 +27,7 @@ use super::handshake;
 use crate::{
     gateway::{
         Gateway,
-        http::{limits::Place, peer::Facts},
+        http::{limits::Permit, peer::PeerInfo},
         rpc::{
             hub::{Closing, Frame, Kind, Outgoing, Session},
             methods,
@@ -39,7 +39,7 @@ use crate::{
         hello::{Challenge, HANDSHAKE_MS, Limits, challenge},
         refusal::{
             self, CLOSE_INVALID, CLOSE_INVALIDATED, CLOSE_POLICY, CLOSE_PROTOCOL, CLOSE_RESTART,
-            CLOSE_STARTING, CLOSE_TOO_LARGE, Farewell,
+            CLOSE_STARTING, CLOSE_TOO_LARGE, Rejection,
         },
     },
     rules::device::identity::Nonce,
@@ -59,8 +59,8 @@ type Socket = WebSocketStream<Intake<TokioIo<Upgraded>>>;
 pub(crate) async fn serve(
     gateway: Arc<Gateway>,
     stream: TokioIo<Upgraded>,
-    facts: Box<Facts>,
-    place: Place,
+    facts: Box<PeerInfo>,
+    place: Permit,
 ) {
     let mut socket = open(stream).await;
     let address = facts.client.address;
@@ -105,14 +105,14 @@ async fn open(stream: TokioIo<Upgraded>) -> Socket {
 enum Entry {
     Gone,
     In(Arc<Session>, Outgoing),
-    Refused(Box<Farewell>),
+    Refused(Box<Rejection>),
     Stopping,
 }
 
 async fn enter(
     gateway: &Arc<Gateway>,
     socket: &mut Socket,
-    (facts, place): (Box<Facts>, &Place),
+    (facts, place): (Box<PeerInfo>, &Permit),
 ) -> Entry {
     let Ok(random) = world::random() else { return Entry::Gone };
     let nonce = Nonce::from_random(random);
@@ -126,14 +126,14 @@ async fn enter(
         Err(farewell) => return Entry::Refused(farewell),
     };
     place.has_spoken();
-    match handshake::shake(gateway, &facts, nonce, &text).await {
+    match handshake::handshake(gateway, &facts, nonce, &text).await {
         Ok((session, outgoing)) => Entry::In(session, outgoing),
         Err(farewell) => Entry::Refused(farewell),
     }
 }
 
 /// The first text, in a frame of either kind.
-async fn first_message(socket: &mut Socket) -> Result<Option<String>, Box<Farewell>> {
+async fn first_message(socket: &mut Socket) -> Result<Option<String>, Box<Rejection>> {
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => return Ok(Some(text.as_str().to_owned())),
@@ -144,7 +144,7 @@ async fn first_message(socket: &mut Socket) -> Result<Option<String>, Box<Farewe
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Err(error)) => {
                 let Some((code, reason)) = answer_to(&error) else { return Ok(None) };
-                return Err(Box::new(Farewell { answer: None, code, reason: reason.to_owned() }));
+                return Err(Box::new(Rejection { answer: None, code, reason: reason.to_owned() }));
             }
             Some(Ok(Message::Close(_))) | None => return Ok(None),
         }
@@ -263,7 +263,7 @@ fn hear(gateway: &Arc<Gateway>, session: &Arc<Session>, text: &str) {
     }
 }
 
-async fn leave(socket: &mut Socket, farewell: Farewell) {
+async fn leave(socket: &mut Socket, farewell: Rejection) {
     if let Some(answer) = farewell.answer
         && let Ok(text) = serde_json::to_string(&answer)
         && socket.feed(Message::text(text)).await.is_err()

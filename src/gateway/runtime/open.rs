@@ -4,7 +4,7 @@ use openclaw_plugin_sdk::{AccountId, Channel, Responder, Settings};
 
 use crate::{
     config::{Account, Config},
-    gateway::{RunError, accounts::account::Running, delivery::journal::Journal},
+    gateway::{RunError, accounts::account::AccountRuntime, delivery::journal::Journal},
     registry,
     store::{Store, moved::Moved, paths::StateDir},
     world,
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) fn account(
     (state, store): (&StateDir, &dyn Store),
     account: &Account,
-) -> Result<Running, RunError> {
+) -> Result<AccountRuntime, RunError> {
     let channel = channel(store, account)?;
     let path = state.inbox(&account.key);
     let failed = |source| RunError::Journal { path: path.clone(), source };
@@ -28,7 +28,7 @@ pub(crate) fn account(
         }
     }
     let moved = Moved::of(state, &account.key)?;
-    Ok(Running::new(account.clone(), channel, (journal, moved)))
+    Ok(AccountRuntime::new(account.clone(), channel, (journal, moved)))
 }
 
 /// An account's channel. Blocks on disk.

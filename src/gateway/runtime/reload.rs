@@ -18,11 +18,11 @@ use crate::{
     gateway::{
         Gateway, RunError,
         accounts::{
-            account::{self, Running},
+            account::{self, AccountRuntime},
             status::State,
         },
         approvals,
-        http::limits::Places,
+        http::limits::ConnectionLimits,
         runtime::open,
     },
     network::secret::SharedSecret,
@@ -121,8 +121,8 @@ struct Ready {
 }
 
 enum Opened {
-    New(Arc<Running>),
-    Other(Arc<Running>, Box<Account>, Box<dyn Channel>),
+    New(Arc<AccountRuntime>),
+    Other(Arc<AccountRuntime>, Box<Account>, Box<dyn Channel>),
 }
 
 async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) {
@@ -198,7 +198,7 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
         }
     }
     let (limits, proxies) = (config.gateway.limits, config.gateway.trusted_proxies.clone());
-    gateway.lobby.follow(Places::of(limits), proxies);
+    gateway.connections.follow(ConnectionLimits::of(limits), proxies);
     if let Some(responder) = responder {
         *gateway.responder.write() = Arc::from(responder);
     }
@@ -250,7 +250,7 @@ fn begin(gateway: &Arc<Gateway>, opened: Opened) {
 
 /// What holds for an account that keeps its channel: one that the file does not name any more answers nobody.
 /// `None` for one that begins anew.
-fn rules_of(account: &Running, config: &Config) -> Option<Account> {
+fn rules_of(account: &AccountRuntime, config: &Config) -> Option<Account> {
     match config.account(&account.config.key) {
         Some(now) if now.enabled && !account.is_opened_with(&now.settings) => None,
         Some(now) => Some(now.clone()),

@@ -47,7 +47,7 @@ const FLUSH_AT_LAST: Duration = Duration::from_mins(4);
 
 /// The numbers of what changes.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse {
+pub(crate) struct Ticker {
     presence: AtomicU64,
     health: AtomicU64,
     presence_told: AtomicBool,
@@ -57,7 +57,7 @@ pub(crate) struct Pulse {
     well: Mutex<Option<(UnixMs, Arc<RawValue>)>>,
 }
 
-impl Pulse {
+impl Ticker {
     /// Somebody came or went.
     pub(crate) fn presence_changed(&self) {
         self.presence.fetch_add(1, Ordering::Relaxed);
@@ -71,7 +71,7 @@ impl Pulse {
 
     /// How the gateway is, as operators may know it; spelt anew once a second at most.
     pub(crate) fn health(gateway: &Gateway, now: UnixMs) -> Arc<RawValue> {
-        let mut well = gateway.pulse.well.lock();
+        let mut well = gateway.ticker.well.lock();
         if let Some((at, text)) = &*well
             && now.0.saturating_sub(at.0) < 1_000
         {
@@ -123,21 +123,21 @@ pub(crate) async fn beat(gateway: Arc<Gateway>) {
 }
 
 fn tell_health(gateway: &Gateway) {
-    gateway.pulse.health.fetch_add(1, Ordering::Relaxed);
+    gateway.ticker.health.fetch_add(1, Ordering::Relaxed);
     let event = Event::new("health", &health::full(gateway));
-    let event = event.versioned(gateway.pulse.version()).droppable();
+    let event = event.versioned(gateway.ticker.version()).droppable();
     gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
 }
 
 fn tell_presence(gateway: &Gateway) {
-    if gateway.pulse.presence_told.swap(true, Ordering::Relaxed) {
+    if gateway.ticker.presence_told.swap(true, Ordering::Relaxed) {
         return;
     }
     let presence = Value::from(hello::presence(gateway));
     let text: Arc<str> = presence.to_string().into();
-    *gateway.pulse.shown.lock() = text;
+    *gateway.ticker.shown.lock() = text;
     let event = Event::new("presence", &json!({ "presence": presence }));
-    let event = event.versioned(gateway.pulse.version()).droppable();
+    let event = event.versioned(gateway.ticker.version()).droppable();
     gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
 }
 

@@ -60,8 +60,8 @@ async fn case_052_a_pinned_certificate_is_believed_and_no_other() {
     let pin = served.fingerprint.clone();
     let (address, mut tasks) = echo(served, 5).await;
     let pairs: Vec<&str> = (0..32).map(|at| &pin[2 * at..2 * at + 2]).collect();
-    let spelt = format!("SHA256:{}", pairs.join(":").to_uppercase());
-    for pin in [pin.clone(), spelt] {
+    let encoded = format!("SHA256:{}", pairs.join(":").to_uppercase());
+    for pin in [pin.clone(), encoded] {
         assert_eq!(greet(address, Trust::Pinned(pin)).await.unwrap(), "hello");
     }
     let mark = Arc::default();

@@ -16,7 +16,7 @@ use crate::rules::device::{
 const OTHER: Tried =
     Tried { reader: Reader::Other, could_show_device_token: false, ahead_ms: -121_500 };
 
-fn error(farewell: &Farewell) -> Refused {
+fn error(farewell: &Rejection) -> Refused {
     farewell.answer.clone().unwrap().error.unwrap()
 }
 

@@ -45,12 +45,12 @@ mod tests {
         #[test]
         fn every_code_is_of_the_alphabet_and_read_in_any_case(bytes: [u8; 8]) {
             let code = PairingCode::from_random(bytes);
-            let spelt = code.spell();
-            prop_assert_eq!(spelt.len(), 8);
-            prop_assert!(spelt.bytes().all(|byte| ALPHABET.contains(&byte)));
-            let (head, tail) = spelt.split_at(4);
+            let encoded = code.spell();
+            prop_assert_eq!(encoded.len(), 8);
+            prop_assert!(encoded.bytes().all(|byte| ALPHABET.contains(&byte)));
+            let (head, tail) = encoded.split_at(4);
             let apart = format!("`{head}-{tail}`.");
-            for text in [spelt.clone(), spelt.to_lowercase(), format!(" <{spelt}>\n"), apart] {
+            for text in [encoded.clone(), encoded.to_lowercase(), format!(" <{encoded}>\n"), apart] {
                 prop_assert!(PairingCode::parse(&text).is_some_and(|read| read.matches(&code)));
             }
         }

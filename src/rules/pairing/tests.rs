@@ -8,10 +8,10 @@ use super::*;
 
 const HOUR: u64 = LIFETIME_MS;
 
-fn knock(account: &str, sender: &str) -> Knock {
+fn knock(account: &str, sender: &str) -> AccessRequest {
     let key =
         AccountKey { channel: "telegram".to_owned(), account: AccountId::parse(account).unwrap() };
-    Knock {
+    AccessRequest {
         key,
         sender: SenderId::new(sender).unwrap(),
         meta: BTreeMap::new(),
@@ -21,8 +21,11 @@ fn knock(account: &str, sender: &str) -> Knock {
     }
 }
 
-fn named(sender: &str, name: &str) -> Knock {
-    Knock { meta: [("name".to_owned(), name.to_owned())].into(), ..knock("default", sender) }
+fn named(sender: &str, name: &str) -> AccessRequest {
+    AccessRequest {
+        meta: [("name".to_owned(), name.to_owned())].into(),
+        ..knock("default", sender)
+    }
 }
 
 fn codes() -> impl FnMut() -> Result<PairingCode, Infallible> {
@@ -36,7 +39,7 @@ fn codes() -> impl FnMut() -> Result<PairingCode, Infallible> {
 const IGNORE: Places = Places { max_pending: 3, when_full: WhenFull::Ignore };
 const EVICT: Places = Places { max_pending: 3, when_full: WhenFull::EvictOldest };
 
-fn ask(all: &mut PairingRequests, knock: &Knock, now: u64, places: Places) -> Asked {
+fn ask(all: &mut PairingRequests, knock: &AccessRequest, now: u64, places: Places) -> Asked {
     all.ask(knock, (UnixMs(now), &now.to_string()), places, codes()).unwrap()
 }
 
@@ -130,7 +133,10 @@ fn case_035_a_later_name_stands_beside_the_first() {
 #[test]
 fn one_waits_an_address() {
     let mut all = PairingRequests::default();
-    let from = |sender| Knock { address: Some("192.0.2.1".to_owned()), ..knock("default", sender) };
+    let from = |sender| AccessRequest {
+        address: Some("192.0.2.1".to_owned()),
+        ..knock("default", sender)
+    };
     assert!(matches!(ask(&mut all, &from("1"), 0, IGNORE), Asked::Opened { .. }));
     assert!(matches!(ask(&mut all, &from("2"), 0, IGNORE), Asked::Full));
     assert!(matches!(ask(&mut all, &knock("default", "3"), 0, IGNORE), Asked::Opened { .. }));

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// One change of the records and of what stands beside them.
-pub(super) struct Desk<'a> {
+pub(super) struct Transaction<'a> {
     pub(super) change: Change<'a>,
     pub(super) now: UnixMs,
     pub(super) records: Records,
@@ -40,7 +40,7 @@ pub(super) struct Desk<'a> {
     touched: bool,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> Transaction<'a> {
     pub(super) fn open(
         store: &'a FileStore,
         by: Option<&Authority>,
@@ -222,24 +222,24 @@ pub(in crate::store) fn settle(
     by: &Approver,
     (decide, request): (&Decide<'_>, &PairingRequest),
 ) -> Result<Settled, StoreError> {
-    let mut desk = Desk::on(change)?;
-    let now = desk.now;
+    let mut tx = Transaction::on(change)?;
+    let now = tx.now;
     let contact = request.contact();
     if decide.decision == Decision::Block {
-        desk.block(by.actor(), &contact)?;
+        tx.block(by.actor(), &contact)?;
         let line = line_about(by, action::BLOCK, &contact, now).deciding(&request.id);
-        return desk.commit(line).map(|()| Settled::Done);
+        return tx.commit(line).map(|()| Settled::Done);
     }
     let mut line = line_about(by, action::APPROVE, &contact, now).deciding(&request.id);
-    desk.take_requests(|open| open.id == request.id)?;
+    tx.take_requests(|open| open.id == request.id)?;
     let mut until = decide.until;
     if let Some(claimed) = request.claims.as_deref() {
-        if desk.records.is_blocked(&claimed.key.channel, &claimed.sender) {
+        if tx.records.is_blocked(&claimed.key.channel, &claimed.sender) {
             return Ok(Settled::Changed);
         }
-        let person: BTreeSet<Contact> = desk.records.person(claimed).into_iter().collect();
-        let recorded = desk.records.grant(claimed).filter(|grant| grant.lasts(now)).cloned();
-        let moved = desk.take_entries(&person)?;
+        let person: BTreeSet<Contact> = tx.records.person(claimed).into_iter().collect();
+        let recorded = tx.records.grant(claimed).filter(|grant| grant.lasts(now)).cloned();
+        let moved = tx.take_entries(&person)?;
         if recorded.is_none() && !moved.contains(claimed) {
             return Ok(Settled::Changed);
         }
@@ -250,23 +250,23 @@ pub(in crate::store) fn settle(
             (until, most) => until.or(most),
         };
         for contact in moved {
-            desk.records.let_in(Grant {
+            tx.records.let_in(Grant {
                 contact,
                 since: now,
                 until: None,
                 by: by.actor().to_owned(),
             });
         }
-        desk.records.join(claimed, &contact);
+        tx.records.join(claimed, &contact);
         line = line.with(&claimed.to_string());
     }
     if let Some(until) = until {
         line = line.until(until);
     }
     let by = by.actor().to_owned();
-    desk.records.let_in(Grant { contact, since: now, until, by });
-    desk.touch();
-    desk.commit(line)?;
+    tx.records.let_in(Grant { contact, since: now, until, by });
+    tx.touch();
+    tx.commit(line)?;
     Ok(Settled::Done)
 }
 
@@ -296,22 +296,20 @@ pub(super) fn revoke(
     who: &Contact,
     now: UnixMs,
 ) -> Result<Vec<Contact>, StoreError> {
-    let mut desk = Desk::open(store, Some(by.authority()), now)?;
-    let people: BTreeSet<Contact> = desk.records.person(who).into_iter().collect();
+    let mut tx = Transaction::open(store, Some(by.authority()), now)?;
+    let people: BTreeSet<Contact> = tx.records.person(who).into_iter().collect();
     // Whoever says that he is this person says it of nobody now.
-    desk.take_requests(|open| {
-        open.claims.as_deref().is_some_and(|claims| people.contains(claims))
-    })?;
-    let lost = desk.take_grants(&people)?;
+    tx.take_requests(|open| open.claims.as_deref().is_some_and(|claims| people.contains(claims)))?;
+    let lost = tx.take_grants(&people)?;
     if lost.is_empty() {
         return Ok(Vec::new());
     }
     if people.len() > 1 {
-        desk.records.part(who);
-        desk.touch();
+        tx.records.part(who);
+        tx.touch();
     }
-    let line = line_about(by, action::REVOKE, who, desk.now);
-    desk.commit(line)?;
+    let line = line_about(by, action::REVOKE, who, tx.now);
+    tx.commit(line)?;
     Ok(lost.into_iter().collect())
 }
 
@@ -321,18 +319,18 @@ pub(super) fn block(
     (who, owners): (&Contact, &Owners),
     now: UnixMs,
 ) -> Result<Blocked, StoreError> {
-    let mut desk = Desk::open(store, Some(by.authority()), now)?;
+    let mut tx = Transaction::open(store, Some(by.authority()), now)?;
     let added = store.owners()?;
     let is_owner = |contact: &Contact| {
         let Contact { key, sender } = contact;
         owners.names(&key.channel, sender) || added.names(&key.channel, sender)
     };
-    if desk.everywhere(who)?.iter().any(is_owner) {
+    if tx.everywhere(who)?.iter().any(is_owner) {
         return Ok(Blocked::Owner);
     }
-    let Some(done) = desk.block(by.actor(), who)? else { return Ok(Blocked::Already) };
-    let line = line_about(by, action::BLOCK, who, desk.now);
-    desk.commit(line)?;
+    let Some(done) = tx.block(by.actor(), who)? else { return Ok(Blocked::Already) };
+    let line = line_about(by, action::BLOCK, who, tx.now);
+    tx.commit(line)?;
     Ok(Blocked::Done(done.into_iter().collect()))
 }
 
@@ -342,20 +340,20 @@ pub(super) fn unblock(
     who: &Contact,
     now: UnixMs,
 ) -> Result<Vec<Contact>, StoreError> {
-    let mut desk = Desk::open(store, Some(by.authority()), now)?;
+    let mut tx = Transaction::open(store, Some(by.authority()), now)?;
     let mut people: BTreeSet<Contact> =
-        desk.records.on_channel(&who.key.channel, &who.sender).into_iter().collect();
+        tx.records.on_channel(&who.key.channel, &who.sender).into_iter().collect();
     people.insert(who.clone());
     let mut done = Vec::new();
     for contact in people {
-        if desk.records.unblock(&contact.key.channel, &contact.sender) {
+        if tx.records.unblock(&contact.key.channel, &contact.sender) {
             done.push(contact);
         }
     }
     if !done.is_empty() {
-        desk.touch();
-        let line = line_about(by, action::UNBLOCK, who, desk.now);
-        desk.commit(line)?;
+        tx.touch();
+        let line = line_about(by, action::UNBLOCK, who, tx.now);
+        tx.commit(line)?;
     }
     Ok(done)
 }

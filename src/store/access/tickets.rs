@@ -6,7 +6,7 @@ use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::{
     Accepted, AccessStore, Blocked, Ends, Holder,
-    decide::{self, Desk, line_about},
+    decide::{self, Transaction, line_about},
 };
 use crate::{
     rules::{
@@ -91,13 +91,13 @@ impl AccessStore for FileStore {
         note: Option<&str>,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let mut desk = Desk::open(self, Some(by.authority()), now)?;
-        if !desk.records.annotate(&who.key.channel, &who.sender, note) {
+        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
+        if !tx.records.annotate(&who.key.channel, &who.sender, note) {
             return Ok(false);
         }
-        desk.touch();
-        let line = line_about(by, action::NOTE, who, desk.now);
-        desk.commit(line).map(|()| true)
+        tx.touch();
+        let line = line_about(by, action::NOTE, who, tx.now);
+        tx.commit(line).map(|()| true)
     }
 
     fn extend(
@@ -107,36 +107,36 @@ impl AccessStore for FileStore {
         Ends { was, until }: Ends,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let mut desk = Desk::open(self, Some(by.authority()), now)?;
-        let now = desk.now;
-        let is_blocked = desk.records.is_blocked(&who.key.channel, &who.sender);
+        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
+        let now = tx.now;
+        let is_blocked = tx.records.is_blocked(&who.key.channel, &who.sender);
         let as_shown = |grant: &&Grant| was.is_none() || grant.until == was;
-        let grant = desk.records.grant(who).filter(as_shown).filter(|_| !is_blocked);
+        let grant = tx.records.grant(who).filter(as_shown).filter(|_| !is_blocked);
         let Some(mut grant) = grant.cloned() else { return Ok(false) };
         if !grant.lasts(now) {
             (grant.since, grant.by) = (now, by.actor().to_owned());
         }
         grant.until = until;
-        desk.records.let_in(grant);
-        desk.touch();
+        tx.records.let_in(grant);
+        tx.touch();
         let line = line_about(by, action::EXTEND, who, now);
         let line = match until {
             Some(until) => line.until(until),
             None => line,
         };
-        desk.commit(line).map(|()| true)
+        tx.commit(line).map(|()| true)
     }
 
     fn open_link(&self, who: &Contact, code: &Ticket, now: UnixMs) -> Result<(), StoreError> {
-        let mut desk = Desk::open(self, None, now)?;
-        let now = desk.now;
-        desk.records.links.retain(|link| link.contact != *who);
+        let mut tx = Transaction::open(self, None, now)?;
+        let now = tx.now;
+        tx.records.links.retain(|link| link.contact != *who);
         let (digest, contact) = (code.digest(), who.clone());
-        desk.records.links.push(OpenLink { digest, contact, since: now });
-        desk.touch();
+        tx.records.links.push(OpenLink { digest, contact, since: now });
+        tx.touch();
         self.ages.note(&code.digest().0, LINK_MS);
         let line = Line::new("chat", &who.to_string(), action::LINK_OPEN, now);
-        desk.commit(line.of(&who.key).about(who.sender.as_str()))
+        tx.commit(line.of(&who.key).about(who.sender.as_str()))
     }
 
     fn linked(&self, code: &Ticket, now: UnixMs) -> Result<Option<Contact>, StoreError> {
@@ -154,13 +154,13 @@ impl AccessStore for FileStore {
         (note, until): (Option<&str>, UnixMs),
         now: UnixMs,
     ) -> Result<String, StoreError> {
-        let mut desk = Desk::open(self, Some(by.authority()), now)?;
-        let now = desk.now;
+        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
+        let now = tx.now;
         let random: [u8; 4] = world::random()
             .map_err(|error| io("draw a name for", &self.state.access_records(), error))?;
         let id = hex(&random);
         let until = until.min(UnixMs(now.0.saturating_add(LONGEST_INVITATION_MS)));
-        desk.records.invitations.push(Invitation {
+        tx.records.invitations.push(Invitation {
             id: id.clone(),
             digest: code.digest(),
             note: note.map(str::to_owned),
@@ -168,22 +168,22 @@ impl AccessStore for FileStore {
             until,
             by: by.actor().to_owned(),
         });
-        desk.touch();
+        tx.touch();
         self.ages.note(&code.digest().0, until.0.saturating_sub(now.0));
         let line = Line::by(by, action::INVITE, now).named(&id).until(until);
-        desk.commit(line).map(|()| id)
+        tx.commit(line).map(|()| id)
     }
 
     fn uninvite(&self, by: &Approver, id: &str, now: UnixMs) -> Result<bool, StoreError> {
-        let mut desk = Desk::open(self, Some(by.authority()), now)?;
-        let now = desk.now;
-        let before = desk.records.invitations.len();
-        desk.records.invitations.retain(|one| one.id != id || !one.is_open(now));
-        if desk.records.invitations.len() == before {
+        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
+        let now = tx.now;
+        let before = tx.records.invitations.len();
+        tx.records.invitations.retain(|one| one.id != id || !one.is_open(now));
+        if tx.records.invitations.len() == before {
             return Ok(false);
         }
-        desk.touch();
-        desk.commit(Line::by(by, action::UNINVITE, now).named(id)).map(|()| true)
+        tx.touch();
+        tx.commit(Line::by(by, action::UNINVITE, now).named(id)).map(|()| true)
     }
 
     fn accept(
@@ -197,9 +197,9 @@ impl AccessStore for FileStore {
         {
             return Ok(None);
         }
-        let mut desk = Desk::open(self, None, now)?;
-        let now = desk.now;
-        let open = open_invitation(self, desk.records.invitations.iter(), code, now).cloned();
+        let mut tx = Transaction::open(self, None, now)?;
+        let now = tx.now;
+        let open = open_invitation(self, tx.records.invitations.iter(), code, now).cloned();
         let Some(open) = open else { return Ok(None) };
         let Contact { key, sender } = who;
         // Whoever was let in meanwhile keeps it for somebody else.
@@ -208,14 +208,14 @@ impl AccessStore for FileStore {
         {
             return Ok(None);
         }
-        desk.take_requests(|request| request.key == *key && request.sender == *sender)?;
-        desk.records.invitations.retain(|one| one.id != open.id);
-        desk.take_grants(&BTreeSet::from([who.clone()]))?;
+        tx.take_requests(|request| request.key == *key && request.sender == *sender)?;
+        tx.records.invitations.retain(|one| one.id != open.id);
+        tx.take_grants(&BTreeSet::from([who.clone()]))?;
         let (contact, by) = (who.clone(), open.by.clone());
-        desk.records.let_in(Grant { contact, since: now, until: None, by });
-        desk.touch();
+        tx.records.let_in(Grant { contact, since: now, until: None, by });
+        tx.touch();
         let line = Line::new("chat", &who.to_string(), action::ACCEPT, now).of(key);
-        desk.commit(line.about(sender.as_str()).named(&open.id))?;
+        tx.commit(line.about(sender.as_str()).named(&open.id))?;
         Ok(Some(Accepted { id: open.id, note: open.note, by: open.by }))
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     store::{
         StoreError,
         audit::{Line, action},
-        devices::transaction::Desk,
+        devices::transaction::Transaction,
         files::FileStore,
         io,
     },
@@ -37,19 +37,19 @@ pub(super) fn ask(store: &FileStore, wish: &Wish, now: UnixMs) -> Result<Ask, St
     if let Some(asked) = ask_in_memory(store, wish, now)? {
         return Ok(asked);
     }
-    let mut desk = Desk::open(store, None, now)?;
+    let mut tx = Transaction::open(store, None, now)?;
     let pending = store.pending()?.0;
     let mut requests = store.devices.requests(&pending);
-    let unused = super::setup::unused(store, desk.now)?;
-    let asked = requests.ask(wish.clone(), fresh_id(store)?, unused, desk.now);
+    let unused = super::setup::unused(store, tx.now)?;
+    let asked = requests.ask(wish.clone(), fresh_id(store)?, unused, tx.now);
     match &asked {
         Ask::Full { .. } => {}
-        Ask::Refreshed(id) => store.devices.pulse(id, desk.now),
+        Ask::Refreshed(id) => store.devices.pulse(id, tx.now),
         Ask::Opened { id, .. } => {
-            let now = desk.now;
-            desk.put_requests(&requests, None)?;
+            let now = tx.now;
+            tx.put_requests(&requests, None)?;
             let line = by_device(action::DEVICE_REQUEST, &wish.key.id(), now);
-            desk.commit(line.named(id.as_str()))?;
+            tx.commit(line.named(id.as_str()))?;
             store.devices.pulse(id, now);
         }
     }
@@ -63,7 +63,7 @@ fn ask_in_memory(store: &FileStore, wish: &Wish, now: UnixMs) -> Result<Option<A
     let mut kept = store.devices.live();
     let is_current = kept.as_ref().is_some_and(|live| {
         let mut open = live.requests.open(now).into_iter();
-        Arc::ptr_eq(&live.of, &pending) && open.all(|row| store.devices.beating(row).is_some())
+        Arc::ptr_eq(&live.of, &pending) && open.all(|row| store.devices.last_refresh(row).is_some())
     });
     if !is_current {
         *kept = None;
@@ -93,8 +93,8 @@ pub(super) fn admit(
     fresh: &[(Role, Token)],
     now: UnixMs,
 ) -> Result<Option<Arc<Device>>, StoreError> {
-    let (id, mut desk) = (wish.key.id(), Desk::open(store, Some(by), now)?);
-    let now = desk.now;
+    let (id, mut tx) = (wish.key.id(), Transaction::open(store, Some(by), now)?);
+    let now = tx.now;
     let is_removed = store.removed()?.0.row(id.as_str()).is_some();
     if is_removed || store.paired()?.0.table.row(id.as_str()).is_some() {
         return Ok(None);
@@ -123,12 +123,12 @@ pub(super) fn admit(
     if !fresh.iter().all(|(role, token)| device.issue(token, *role, now)) {
         return Ok(None);
     }
-    desk.put_device(&device)?;
+    tx.put_device(&device)?;
     if via == ApprovedVia::Code {
-        desk.change_codes_of(&wish.key, |code| code.approve(&wish.key, now))?;
+        tx.change_codes_of(&wish.key, |code| code.approve(&wish.key, now))?;
     }
-    desk.drop_requests(&id)?;
-    desk.commit(by_device(action::DEVICE_ADMIT, &id, now))?;
+    tx.drop_requests(&id)?;
+    tx.commit(by_device(action::DEVICE_ADMIT, &id, now))?;
     Ok(Some(Arc::new(device)))
 }
 
@@ -139,15 +139,15 @@ pub(super) fn issue(
     fresh: &[(Role, Token)],
     now: UnixMs,
 ) -> Result<Option<Arc<Device>>, StoreError> {
-    let mut desk = Desk::open(store, Some(by), now)?;
-    let Some(mut device) = desk.device(id)? else { return Ok(None) };
-    if !fresh.iter().all(|(role, token)| device.issue(token, *role, desk.now)) {
+    let mut tx = Transaction::open(store, Some(by), now)?;
+    let Some(mut device) = tx.device(id)? else { return Ok(None) };
+    if !fresh.iter().all(|(role, token)| device.issue(token, *role, tx.now)) {
         return Ok(None);
     }
-    desk.put_device(&device)?;
+    tx.put_device(&device)?;
     let roles: Vec<_> = fresh.iter().map(|(role, _)| role.word()).collect();
-    let line = by_device(action::TOKEN_ISSUE, id, desk.now).with_role(&roles.join(" "));
-    desk.commit(line)?;
+    let line = by_device(action::TOKEN_ISSUE, id, tx.now).with_role(&roles.join(" "));
+    tx.commit(line)?;
     Ok(Some(Arc::new(device)))
 }
 

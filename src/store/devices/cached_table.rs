@@ -14,7 +14,7 @@ use crate::store::{
 
 /// One file's content.
 #[derive(Debug)]
-pub(super) struct Shelf<T>(RwLock<Option<Kept<T>>>);
+pub(super) struct CachedTable<T>(RwLock<Option<Kept<T>>>);
 
 #[derive(Debug)]
 struct Kept<T> {
@@ -24,13 +24,13 @@ struct Kept<T> {
     value: Result<Arc<T>, Damage>,
 }
 
-impl<T> Default for Shelf<T> {
+impl<T> Default for CachedTable<T> {
     fn default() -> Self {
         Self(RwLock::new(None))
     }
 }
 
-impl<T> Shelf<T> {
+impl<T> CachedTable<T> {
     /// The content: one `stat` while the file is the same.
     pub(super) fn look(
         &self,

@@ -17,7 +17,7 @@ use crate::{
     store::{
         StoreError,
         audit::{Line, action},
-        devices::transaction::Desk,
+        devices::transaction::Transaction,
         files::FileStore,
     },
 };
@@ -31,9 +31,9 @@ pub(super) struct Decision<'a> {
 
 impl Decision<'_> {
     /// Whoever looks at a replaced request learns of its successor.
-    fn undecided(&self, desk: &Desk<'_>, why: Undecided) -> Result<Undecided, StoreError> {
-        let pending = desk.store.pending()?.0;
-        Ok(match (&why, pending.successor(self.id, desk.now)) {
+    fn undecided(&self, tx: &Transaction<'_>, why: Undecided) -> Result<Undecided, StoreError> {
+        let pending = tx.store.pending()?.0;
+        Ok(match (&why, pending.successor(self.id, tx.now)) {
             (Undecided::Unknown, Some(successor)) => Undecided::Superseded(successor.clone()),
             _ => why,
         })
@@ -50,23 +50,23 @@ pub(super) fn approve(
     decision: &Decision<'_>,
     now: UnixMs,
 ) -> Result<Result<Arc<Device>, Undecided>, StoreError> {
-    let mut desk = Desk::open(store, Some(decision.by.authority()), now)?;
-    let now = desk.now;
+    let mut tx = Transaction::open(store, Some(decision.by.authority()), now)?;
+    let now = tx.now;
     let mut requests = store.devices.requests(&store.pending()?.0);
     let decided = requests.approve(decision.by, decision.id, decision.displayed, now);
     let request = match decided {
         Ok(request) => request,
-        Err(why) => return decision.undecided(&desk, why).map(Err),
+        Err(why) => return decision.undecided(&tx, why).map(Err),
     };
-    let known = desk.device(&request.device)?;
+    let known = tx.device(&request.device)?;
     let Ok(device) = Device::approve(known, &request, ApprovedVia::Owner, now) else {
         return Ok(Err(Undecided::Unknown));
     };
-    desk.put_device(&device)?;
-    desk.put_removed(&request.device, false)?;
-    desk.change_codes_of(&request.key, |code| code.approve(&request.key, now))?;
-    desk.put_requests(&requests, None)?;
-    desk.commit(decision.line(action::DEVICE_APPROVE, &request.device, now))?;
+    tx.put_device(&device)?;
+    tx.put_removed(&request.device, false)?;
+    tx.change_codes_of(&request.key, |code| code.approve(&request.key, now))?;
+    tx.put_requests(&requests, None)?;
+    tx.commit(decision.line(action::DEVICE_APPROVE, &request.device, now))?;
     Ok(Ok(Arc::new(device)))
 }
 
@@ -75,17 +75,17 @@ pub(super) fn reject(
     decision: &Decision<'_>,
     now: UnixMs,
 ) -> Result<Result<DeviceRequest, Undecided>, StoreError> {
-    let mut desk = Desk::open(store, Some(decision.by.authority()), now)?;
-    let now = desk.now;
+    let mut tx = Transaction::open(store, Some(decision.by.authority()), now)?;
+    let now = tx.now;
     let mut requests = store.devices.requests(&store.pending()?.0);
     let decided = requests.reject(decision.by, decision.id, decision.displayed, now);
     let request = match decided {
         Ok(request) => request,
-        Err(why) => return decision.undecided(&desk, why).map(Err),
+        Err(why) => return decision.undecided(&tx, why).map(Err),
     };
-    desk.cancel_bound_code_of(&request.key)?;
-    desk.put_requests(&requests, None)?;
-    desk.commit(decision.line(action::DEVICE_REJECT, &request.device, now))?;
+    tx.cancel_bound_code_of(&request.key)?;
+    tx.put_requests(&requests, None)?;
+    tx.commit(decision.line(action::DEVICE_REJECT, &request.device, now))?;
     Ok(Ok(request))
 }
 
@@ -95,18 +95,18 @@ pub(super) fn remove(
     id: &DeviceId,
     now: UnixMs,
 ) -> Result<Result<(), Untouched>, StoreError> {
-    let mut desk = Desk::open(store, Some(by.authority()), now)?;
-    let device = match managed(&desk, by, id)? {
+    let mut tx = Transaction::open(store, Some(by.authority()), now)?;
+    let device = match managed(&tx, by, id)? {
         Ok(device) => device,
         Err(why) => return Ok(Err(why)),
     };
     // Whoever reads between the renames finds the device gone rather than new.
-    desk.put_removed(id, true)?;
-    desk.drop_device(id)?;
-    desk.cancel_codes_of(&device.key)?;
-    desk.drop_requests(id)?;
-    let line = Line::by_device_approver(by, action::DEVICE_REMOVE, desk.now).about(id.as_str());
-    desk.commit(line).map(Ok)
+    tx.put_removed(id, true)?;
+    tx.drop_device(id)?;
+    tx.cancel_codes_of(&device.key)?;
+    tx.drop_requests(id)?;
+    let line = Line::by_device_approver(by, action::DEVICE_REMOVE, tx.now).about(id.as_str());
+    tx.commit(line).map(Ok)
 }
 
 pub(super) fn rename(
@@ -116,8 +116,8 @@ pub(super) fn rename(
     label: &str,
     now: UnixMs,
 ) -> Result<Result<(), Untouched>, StoreError> {
-    let mut desk = Desk::open(store, Some(by.authority()), now)?;
-    let mut device = match managed(&desk, by, id)? {
+    let mut tx = Transaction::open(store, Some(by.authority()), now)?;
+    let mut device = match managed(&tx, by, id)? {
         Ok(device) => device,
         Err(why) => return Ok(Err(why)),
     };
@@ -126,9 +126,9 @@ pub(super) fn rename(
         return Ok(Ok(()));
     }
     device.label = label;
-    desk.put_device(&device)?;
-    let line = Line::by_device_approver(by, action::DEVICE_RENAME, desk.now).about(id.as_str());
-    desk.commit(line).map(Ok)
+    tx.put_device(&device)?;
+    let line = Line::by_device_approver(by, action::DEVICE_RENAME, tx.now).about(id.as_str());
+    tx.commit(line).map(Ok)
 }
 
 pub(super) fn rotate(
@@ -138,8 +138,8 @@ pub(super) fn rotate(
     (role, scopes, fresh): (Role, Option<Scopes>, &Token),
     now: UnixMs,
 ) -> Result<Result<DeviceToken, Untouched>, StoreError> {
-    let mut desk = Desk::open(store, Some(by.authority()), now)?;
-    let mut device = match managed(&desk, by, id)? {
+    let mut tx = Transaction::open(store, Some(by.authority()), now)?;
+    let mut device = match managed(&tx, by, id)? {
         Ok(device) if device.approved.roles.contains(&role) => device,
         Ok(_) => return Ok(Err(Untouched::Unknown)),
         Err(why) => return Ok(Err(why)),
@@ -151,15 +151,15 @@ pub(super) fn rotate(
         Err(why) => return Ok(Err(Untouched::Denied(why))),
     };
     let token = match old {
-        Some(old) => old.rotate(fresh, scopes, desk.now),
-        None => Some(DeviceToken::issue(fresh, role, scopes, desk.now)),
+        Some(old) => old.rotate(fresh, scopes, tx.now),
+        None => Some(DeviceToken::issue(fresh, role, scopes, tx.now)),
     };
     let Some(token) = token else { return Ok(Err(Untouched::Unknown)) };
     device.tokens.insert(role, token);
-    desk.put_device(&device)?;
-    desk.cancel_codes_of(&device.key)?;
-    let line = Line::by_device_approver(by, action::TOKEN_ROTATE, desk.now);
-    desk.commit(line.about(id.as_str()).with_role(role.word()))?;
+    tx.put_device(&device)?;
+    tx.cancel_codes_of(&device.key)?;
+    let line = Line::by_device_approver(by, action::TOKEN_ROTATE, tx.now);
+    tx.commit(line.about(id.as_str()).with_role(role.word()))?;
     Ok(Ok(token))
 }
 
@@ -170,33 +170,33 @@ pub(super) fn revoke(
     role: Role,
     now: UnixMs,
 ) -> Result<Result<UnixMs, Untouched>, StoreError> {
-    let mut desk = Desk::open(store, Some(by.authority()), now)?;
-    let mut device = match managed(&desk, by, id)? {
+    let mut tx = Transaction::open(store, Some(by.authority()), now)?;
+    let mut device = match managed(&tx, by, id)? {
         Ok(device) => device,
         Err(why) => return Ok(Err(why)),
     };
     if let Some(at) = device.tokens.get(&role).and_then(|token| token.revoked_at) {
         return Ok(Ok(at));
     }
-    if !device.revoke(role, desk.now) {
+    if !device.revoke(role, tx.now) {
         return Ok(Err(Untouched::Unknown));
     }
-    desk.put_device(&device)?;
-    desk.cancel_codes_of(&device.key)?;
-    let now = desk.now;
+    tx.put_device(&device)?;
+    tx.cancel_codes_of(&device.key)?;
+    let now = tx.now;
     let line = Line::by_device_approver(by, action::TOKEN_REVOKE, now);
-    desk.commit(line.about(id.as_str()).with_role(role.word()))?;
+    tx.commit(line.about(id.as_str()).with_role(role.word()))?;
     Ok(Ok(now))
 }
 
 /// A device that he may do something about.
 fn managed(
-    desk: &Desk<'_>,
+    tx: &Transaction<'_>,
     by: &DeviceApprover,
     id: &DeviceId,
 ) -> Result<Result<Device, Untouched>, StoreError> {
     if let Err(why) = by.may_manage(id) {
         return Ok(Err(Untouched::Denied(why)));
     }
-    Ok(desk.device(id)?.ok_or(Untouched::Unknown))
+    Ok(tx.device(id)?.ok_or(Untouched::Unknown))
 }

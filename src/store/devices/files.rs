@@ -24,7 +24,7 @@ use crate::{
             token::{DeviceToken, Token, TokenDigest},
         },
     },
-    store::{StoreError, audit::action, devices::transaction::Desk, files::FileStore},
+    store::{StoreError, audit::action, devices::transaction::Transaction, files::FileStore},
     world,
 };
 
@@ -126,12 +126,11 @@ impl DeviceStore for FileStore {
         if seen.is_empty() && !retries && codes.is_empty() {
             return Ok(());
         }
-        let mut desk = Desk::open(self, None, world::now())?;
+        let mut tx = Transaction::open(self, None, world::now())?;
         let (paired, identity) = self.paired()?;
         let mut edits = Edits::new();
         for (id, seen) in &seen {
-            let (Some(before), Some(mut device)) =
-                (paired.table.row(id.as_str()), desk.device(id)?)
+            let (Some(before), Some(mut device)) = (paired.table.row(id.as_str()), tx.device(id)?)
             else {
                 continue;
             };
@@ -142,17 +141,17 @@ impl DeviceStore for FileStore {
             }
         }
         if !edits.is_empty() {
-            desk.put_paired(&paired, identity, &edits, None)?;
+            tx.put_paired(&paired, identity, &edits, None)?;
         }
         if retries {
             let requests = self.devices.requests(&self.pending()?.0);
-            desk.put_requests(&requests, None)?;
+            tx.put_requests(&requests, None)?;
         }
         let codes = self.devices.codes_to_write(&self.codes()?.0);
         if !codes.is_empty() {
-            desk.put_codes(&codes)?;
+            tx.put_codes(&codes)?;
         }
-        desk.commit_silently()?;
+        tx.commit_silently()?;
         self.devices.written(&seen);
         self.devices.codes_were_written(&self.codes()?.0);
         if retries {

@@ -21,7 +21,7 @@ use crate::{
     },
     store::{
         StoreError,
-        devices::cached_table::Shelf,
+        devices::cached_table::CachedTable,
         file::{self, Identity},
         files::FileStore,
     },
@@ -35,15 +35,15 @@ const MANY: usize = 1_024;
 /// The devices' files as this process knows them.
 #[derive(Debug)]
 pub(in crate::store) struct DeviceFiles {
-    pub(super) paired: Shelf<Paired>,
-    pub(super) pending: Shelf<Pending>,
-    pub(super) codes: Shelf<Codes>,
-    pub(super) removed: Shelf<Table>,
-    pub(super) node_pending: Shelf<Table>,
-    pub(super) node_paired: Shelf<Table>,
+    pub(super) paired: CachedTable<Paired>,
+    pub(super) pending: CachedTable<Pending>,
+    pub(super) codes: CachedTable<Codes>,
+    pub(super) removed: CachedTable<Table>,
+    pub(super) node_pending: CachedTable<Table>,
+    pub(super) node_paired: CachedTable<Table>,
     clock: fn() -> Duration,
     seen: Mutex<HashMap<DeviceId, Seen>>,
-    pulses: Mutex<HashMap<DeviceRequestId, Pulse>>,
+    pulses: Mutex<HashMap<DeviceRequestId, Refresh>>,
     codes_seen: Mutex<HashMap<SetupId, UnixMs>>,
     retries_written: Mutex<Option<Duration>>,
     live: Mutex<Option<Live>>,
@@ -59,7 +59,7 @@ pub(super) struct Seen {
 
 /// When a request was last refreshed, by its own time and by a clock that nobody can set.
 #[derive(Clone, Copy, Debug)]
-struct Pulse {
+struct Refresh {
     at: UnixMs,
     since: Duration,
 }
@@ -79,12 +79,12 @@ impl DeviceFiles {
     /// Nothing is known yet. The clock must never go back.
     pub(in crate::store) fn new(clock: fn() -> Duration) -> Self {
         Self {
-            paired: Shelf::default(),
-            pending: Shelf::default(),
-            codes: Shelf::default(),
-            removed: Shelf::default(),
-            node_pending: Shelf::default(),
-            node_paired: Shelf::default(),
+            paired: CachedTable::default(),
+            pending: CachedTable::default(),
+            codes: CachedTable::default(),
+            removed: CachedTable::default(),
+            node_pending: CachedTable::default(),
+            node_paired: CachedTable::default(),
             clock,
             seen: Mutex::default(),
             pulses: Mutex::default(),
@@ -129,17 +129,17 @@ impl DeviceFiles {
     /// The device has asked for it again.
     pub(super) fn pulse(&self, id: &DeviceRequestId, at: UnixMs) {
         let since = (self.clock)();
-        lock(&self.pulses).insert(id.clone(), Pulse { at, since });
+        lock(&self.pulses).insert(id.clone(), Refresh { at, since });
     }
 
     /// The request as of its last retry; `None` where its time is over by the clock that nobody can set.
-    pub(super) fn beating(&self, request: &DeviceRequest) -> Option<UnixMs> {
+    pub(super) fn last_refresh(&self, request: &DeviceRequest) -> Option<UnixMs> {
         let (now, life) = ((self.clock)(), Duration::from_millis(LIFETIME_MS));
         let mut pulses = lock(&self.pulses);
         if pulses.len() >= MANY {
             pulses.retain(|_, pulse| now.saturating_sub(pulse.since) < life * 2);
         }
-        let fresh = Pulse { at: request.refreshed_at, since: now };
+        let fresh = Refresh { at: request.refreshed_at, since: now };
         let pulse = pulses.entry(request.id.clone()).or_insert(fresh);
         if request.refreshed_at > pulse.at {
             *pulse = fresh;
@@ -156,7 +156,7 @@ impl DeviceFiles {
     pub(super) fn requests_but(&self, pending: &Pending, but: Option<&DeviceId>) -> DeviceRequests {
         let rows = pending.rows.iter().filter(|row| Some(&row.request.device) != but);
         DeviceRequests::from_rows(rows.filter_map(|row| {
-            let refreshed_at = self.beating(&row.request)?;
+            let refreshed_at = self.last_refresh(&row.request)?;
             Some(DeviceRequest { refreshed_at, ..row.request.clone() })
         }))
     }
@@ -166,7 +166,7 @@ impl DeviceFiles {
         let last = *lock(&self.retries_written);
         let due = last.is_none_or(|last| (self.clock)().saturating_sub(last) >= RETRIES_EVERY);
         let mut rows = pending.rows.iter().map(|row| &row.request);
-        due && rows.any(|row| self.beating(row).is_some_and(|at| at > row.refreshed_at))
+        due && rows.any(|row| self.last_refresh(row).is_some_and(|at| at > row.refreshed_at))
     }
 
     pub(super) fn retries_were_written(&self) {

@@ -19,7 +19,7 @@ use crate::{
     store::{
         StoreError,
         audit::{Line, action},
-        devices::transaction::{Desk, NodeFile},
+        devices::transaction::{NodeFile, Transaction},
         files::FileStore,
         io,
     },
@@ -69,8 +69,8 @@ pub(super) fn ask(
     }
     let drawn = world::random().map(Nonce::from_random);
     let id = drawn.map_err(|error| io("draw an id for", &store.state.nodes(), error))?;
-    let mut desk = Desk::of_nodes(store, None, now)?;
-    let now = desk.now;
+    let mut tx = Transaction::of_nodes(store, None, now)?;
+    let now = tx.now;
     let pending = store.node_pending()?;
     if let Some(answer) = answer(&pending.0, now) {
         return Ok(answer);
@@ -83,9 +83,9 @@ pub(super) fn ask(
     };
     let mut edits = expired(&pending.0, now);
     edits.insert(request.id.clone(), Some(spell_request(&request)));
-    desk.put_nodes(NodeFile::Pending, &pending, &edits)?;
+    tx.put_nodes(NodeFile::Pending, &pending, &edits)?;
     let line = Line::new("socket", "node", action::NODE_REQUEST, now);
-    desk.commit(line.about(&request.node).named(&request.id))?;
+    tx.commit(line.about(&request.node).named(&request.id))?;
     Ok(Some((request, true)))
 }
 
@@ -96,8 +96,8 @@ pub(super) fn approve(
     fresh: &Token,
     now: UnixMs,
 ) -> Result<Option<LegacyNode>, StoreError> {
-    let mut desk = Desk::of_nodes(store, Some(by.authority()), now)?;
-    let now = desk.now;
+    let mut tx = Transaction::of_nodes(store, Some(by.authority()), now)?;
+    let now = tx.now;
     let (pending, paired) = (store.node_pending()?, store.node_paired()?);
     let Some(request) = waiting(&pending.0, id, now) else { return Ok(None) };
     let before = paired.0.row(&request.node).and_then(table::object);
@@ -110,12 +110,12 @@ pub(super) fn approve(
     };
     let row = spell_node(before, &node);
     let edits = [(node.request.node.clone(), Some(row))].into();
-    desk.put_nodes(NodeFile::Paired, &paired, &edits)?;
+    tx.put_nodes(NodeFile::Paired, &paired, &edits)?;
     let mut edits = expired(&pending.0, now);
     edits.insert(id.to_owned(), None);
-    desk.put_nodes(NodeFile::Pending, &pending, &edits)?;
+    tx.put_nodes(NodeFile::Pending, &pending, &edits)?;
     let line = Line::by_device_approver(by, action::NODE_APPROVE, now);
-    desk.commit(line.about(&node.request.node).named(id))?;
+    tx.commit(line.about(&node.request.node).named(id))?;
     Ok(Some(node))
 }
 
@@ -125,15 +125,15 @@ pub(super) fn reject(
     id: &str,
     now: UnixMs,
 ) -> Result<Option<NodeRequest>, StoreError> {
-    let mut desk = Desk::of_nodes(store, Some(by.authority()), now)?;
-    let now = desk.now;
+    let mut tx = Transaction::of_nodes(store, Some(by.authority()), now)?;
+    let now = tx.now;
     let pending = store.node_pending()?;
     let Some(request) = waiting(&pending.0, id, now) else { return Ok(None) };
     let mut edits = expired(&pending.0, now);
     edits.insert(id.to_owned(), None);
-    desk.put_nodes(NodeFile::Pending, &pending, &edits)?;
+    tx.put_nodes(NodeFile::Pending, &pending, &edits)?;
     let line = Line::by_device_approver(by, action::NODE_REJECT, now);
-    desk.commit(line.about(&request.node).named(id))?;
+    tx.commit(line.about(&request.node).named(id))?;
     Ok(Some(request))
 }
 
@@ -145,25 +145,25 @@ pub(super) fn change(
     now: UnixMs,
     change: impl FnOnce(Row) -> Option<Row>,
 ) -> Result<bool, StoreError> {
-    let mut desk = Desk::of_nodes(store, Some(by.authority()), now)?;
+    let mut tx = Transaction::of_nodes(store, Some(by.authority()), now)?;
     let paired = store.node_paired()?;
     let Some(row) = paired.0.row(name).and_then(table::object) else { return Ok(false) };
     let row = change(row).map(|mut row| {
         row::scrub(&mut row);
         table::spell(&row)
     });
-    desk.put_nodes(NodeFile::Paired, &paired, &[(name.to_owned(), row)].into())?;
+    tx.put_nodes(NodeFile::Paired, &paired, &[(name.to_owned(), row)].into())?;
     if action == action::NODE_REMOVE {
         let pending = store.node_pending()?;
         let of = |request: &NodeRequest| request.node == name;
-        let gone = open(&pending.0, desk.now).into_iter().filter(of);
+        let gone = open(&pending.0, tx.now).into_iter().filter(of);
         let edits: Edits = gone.map(|request| (request.id, None)).collect();
         if !edits.is_empty() {
-            desk.put_nodes(NodeFile::Pending, &pending, &edits)?;
+            tx.put_nodes(NodeFile::Pending, &pending, &edits)?;
         }
     }
-    let line = Line::by_device_approver(by, action, desk.now).about(name);
-    desk.commit(line).map(|()| true)
+    let line = Line::by_device_approver(by, action, tx.now).about(name);
+    tx.commit(line).map(|()| true)
 }
 
 fn waiting(pending: &Table, id: &str, now: UnixMs) -> Option<NodeRequest> {

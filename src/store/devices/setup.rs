@@ -15,7 +15,7 @@ use crate::{
     store::{
         StoreError,
         audit::{Line, action},
-        devices::transaction::Desk,
+        devices::transaction::Transaction,
         files::FileStore,
         io,
     },
@@ -47,11 +47,11 @@ pub(super) fn mint(
 ) -> Result<SetupCode, StoreError> {
     let drawn = world::random().map(Nonce::from_random);
     let id = drawn.map_err(|error| io("draw an id for", &store.state.devices(), error))?;
-    let mut desk = Desk::open(store, Some(by.authority()), now)?;
-    let code = SetupCode::mint(SetupId::from_text(id.as_str()), token, profile, desk.now);
-    desk.put_codes(std::slice::from_ref(&code))?;
-    let line = Line::by_device_approver(by, action::CODE_MINT, desk.now);
-    desk.commit(line.named(code.id.as_str()))?;
+    let mut tx = Transaction::open(store, Some(by.authority()), now)?;
+    let code = SetupCode::mint(SetupId::from_text(id.as_str()), token, profile, tx.now);
+    tx.put_codes(std::slice::from_ref(&code))?;
+    let line = Line::by_device_approver(by, action::CODE_MINT, tx.now);
+    tx.commit(line.named(code.id.as_str()))?;
     let _fresh = is_over(store, &code);
     Ok(code)
 }
@@ -108,16 +108,16 @@ pub(super) fn redeem(
         }
         return Ok(Setup::Known(shown, after.profile));
     }
-    let mut desk = Desk::open(store, None, now)?;
-    let Some(Judged { shown, before, after }) = judge(store, token, key, desk.now)? else {
+    let mut tx = Transaction::open(store, None, now)?;
+    let Some(Judged { shown, before, after }) = judge(store, token, key, tx.now)? else {
         return Ok(Setup::Unknown);
     };
     if writes(&before, &after) {
-        desk.put_codes(std::slice::from_ref(&after))?;
+        tx.put_codes(std::slice::from_ref(&after))?;
         let bound = before.state == State::Unused;
         let action = if bound { action::CODE_BIND } else { action::CODE_FETCH };
-        let line = by_device(action, &key.id(), desk.now).named(after.id.as_str());
-        desk.commit(line)?;
+        let line = by_device(action, &key.id(), tx.now).named(after.id.as_str());
+        tx.commit(line)?;
     }
     Ok(Setup::Known(shown, after.profile))
 }
@@ -143,11 +143,11 @@ pub(super) fn cancel(
     these: Option<&[SetupId]>,
     now: UnixMs,
 ) -> Result<Vec<SetupId>, StoreError> {
-    let mut desk = Desk::open(store, Some(by.authority()), now)?;
+    let mut tx = Transaction::open(store, Some(by.authority()), now)?;
     let codes = store.codes()?.0;
     let is_meant = |code: &&SetupCode| match (these, &code.state) {
         (_, State::Cancelled) => false,
-        (_, State::Unused) if !code.is_unused(desk.now) || is_over(store, code) => false,
+        (_, State::Unused) if !code.is_unused(tx.now) || is_over(store, code) => false,
         (None, state) => *state == State::Unused,
         (Some(these), _) => these.contains(&code.id),
     };
@@ -156,10 +156,10 @@ pub(super) fn cancel(
         return Ok(Vec::new());
     }
     meant.iter_mut().for_each(SetupCode::cancel);
-    desk.put_codes(&meant)?;
+    tx.put_codes(&meant)?;
     let ids: Vec<_> = meant.iter().map(|code| code.id.clone()).collect();
     let names: Vec<_> = ids.iter().map(SetupId::as_str).collect();
-    let line = Line::by_device_approver(by, action::CODE_CANCEL, desk.now);
-    desk.commit(line.named(&names.join(" ")))?;
+    let line = Line::by_device_approver(by, action::CODE_CANCEL, tx.now);
+    tx.commit(line.named(&names.join(" ")))?;
     Ok(ids)
 }

@@ -105,10 +105,10 @@ impl Table {
     }
 
     fn push(&mut self, key: Arc<str>, row: &str) -> Result<(), StoreError> {
-        let spelt = serde_json::to_string(&*key)
+        let encoded = serde_json::to_string(&*key)
             .map_err(|error| io("write", &self.path, std::io::Error::other(error)))?;
         self.text.push_str(if self.rows.is_empty() { "{\n  " } else { ",\n  " });
-        self.text.push_str(&spelt);
+        self.text.push_str(&encoded);
         self.text.push_str(": ");
         let start = self.text.len();
         self.text.push_str(row);

@@ -24,13 +24,13 @@ use crate::{
 };
 
 /// The files as they are now, and what they are to become.
-pub(super) struct Desk<'a> {
+pub(super) struct Transaction<'a> {
     pub(super) store: &'a FileStore,
     pub(super) now: UnixMs,
     change: Change<'a>,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> Transaction<'a> {
     /// Waits for the lock. Every file of the folder is held, always in one order.
     pub(super) fn open(
         store: &'a FileStore,

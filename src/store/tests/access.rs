@@ -234,7 +234,7 @@ fn one_place_for_one_address() {
     let bed = Bed::new();
     let from = |sender: &str| {
         let knock = knock("default", sender);
-        Knock { address: Some("192.0.2.7".to_owned()), ..knock }
+        AccessRequest { address: Some("192.0.2.7".to_owned()), ..knock }
     };
     opened(bed.store.ask(&from("1"), PLACES, NOW).unwrap());
     assert!(matches!(bed.store.ask(&from("2"), PLACES, NOW).unwrap(), Asked::Full));

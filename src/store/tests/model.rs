@@ -229,7 +229,7 @@ impl Both {
         prop_assert_eq!(&claims, &said);
         let Contact { key, sender } = contact(who);
         let (meta, claims) = (BTreeMap::new(), claims.map(Box::new));
-        let knock = Knock { key, sender, meta, address: None, claims, first: None };
+        let knock = AccessRequest { key, sender, meta, address: None, claims, first: None };
         let places = Places { max_pending: reference::PLACES, when_full: WhenFull::EvictOldest };
         let asked = self.bed.store.ask(&knock, places, self.now()).unwrap();
         let opened = matches!(asked, Asked::Opened { .. });

@@ -44,7 +44,7 @@ impl Bed {
     fn says_to_be(&self, sender: &str, link: &Ticket) -> PairingRequest {
         let claims = self.store.linked(link, NOW).unwrap().map(Box::new);
         assert!(claims.is_some());
-        let knock = Knock { claims, ..knock("default", sender) };
+        let knock = AccessRequest { claims, ..knock("default", sender) };
         opened(self.store.ask(&knock, MANY, NOW).unwrap())
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::gateway::{
     approvals::{
-        outbox::Book,
+        outbox::Outbox,
         outcome::{How, Outcome},
     },
     setup_codes::book::OwnersChat,
@@ -17,19 +17,19 @@ fn chat() -> OwnersChat {
     OwnersChat::new(&key, &ChatId::new("7"), &SenderId::new("7").unwrap())
 }
 
-fn card() -> Entry {
+fn card() -> CardCopy {
     let about = About::Device { request: "r".to_owned(), device: "d".to_owned() };
-    Entry { wants: "one".to_owned(), ..Entry::new(1, about, chat(), NOW) }
+    CardCopy { wants: "one".to_owned(), ..CardCopy::new(1, about, chat(), NOW) }
 }
 
-fn shown() -> Entry {
-    let look = Some(look("one", Face::Ask));
-    Entry { sent: Some("9".to_owned()), look, revision: "one".to_owned(), ..card() }
+fn shown() -> CardCopy {
+    let look = Some(look("one", CardState::Ask));
+    CardCopy { sent: Some("9".to_owned()), look, revision: "one".to_owned(), ..card() }
 }
 
-fn sight() -> Sight {
+fn sight() -> ChatState {
     let (rate, spent) = (CardRate { burst: 1, per_minute: 1 }, Spent::default());
-    Sight { now: NOW, quiet: false, rate, spent, edits: true }
+    ChatState { now: NOW, quiet: false, rate, spent, edits: true }
 }
 
 fn outcome(by: Option<&str>) -> Outcome {
@@ -41,28 +41,32 @@ fn outcome(by: Option<&str>) -> Outcome {
 fn a_new_card_goes_when_the_rate_lets_it_and_no_quiet_hour_holds_it() {
     assert_eq!(next(&card(), sight()), Step::Post { counts: true });
     let spent = sight().rate.spend(Spent::default(), NOW);
-    assert_eq!(next(&card(), Sight { spent, ..sight() }), Step::Held(UnixMs(NOW.0 + 60_000)));
-    assert_eq!(next(&card(), Sight { quiet: true, ..sight() }), Step::Rest);
-    assert_eq!(next(&Entry { held: true, ..card() }, sight()), Step::Rest, "listed first");
-    let failed = Entry { next: NOW.0 + 5, ..card() };
+    assert_eq!(next(&card(), ChatState { spent, ..sight() }), Step::Held(UnixMs(NOW.0 + 60_000)));
+    assert_eq!(next(&card(), ChatState { quiet: true, ..sight() }), Step::Rest);
+    assert_eq!(next(&CardCopy { held: true, ..card() }, sight()), Step::Rest, "listed first");
+    let failed = CardCopy { next: NOW.0 + 5, ..card() };
     assert_eq!(next(&failed, sight()), Step::Wait(UnixMs(NOW.0 + 5)));
     let notice = About::Notice { id: "n".to_owned(), text: "t".to_owned() };
-    let quiet = Sight { quiet: true, spent, ..sight() };
-    assert_eq!(next(&Entry { about: notice, ..card() }, quiet), Step::Post { counts: false });
+    let quiet = ChatState { quiet: true, spent, ..sight() };
+    assert_eq!(next(&CardCopy { about: notice, ..card() }, quiet), Step::Post { counts: false });
 }
 
 #[test]
 fn what_is_moot_before_it_was_sent_is_dropped() {
-    assert_eq!(next(&Entry { outcome: Some(outcome(None)), ..card() }, sight()), Step::Forget);
+    assert_eq!(next(&CardCopy { outcome: Some(outcome(None)), ..card() }, sight()), Step::Forget);
 }
 
 #[test]
 fn a_card_is_edited_when_something_changes_and_rests_otherwise() {
     assert_eq!(next(&shown(), sight()), Step::Rest);
-    let changed = Entry { wants: "two".to_owned(), ..shown() };
+    let changed = CardCopy { wants: "two".to_owned(), ..shown() };
     assert_eq!(next(&changed, sight()), Step::Edit);
-    let mut decided = Entry { outcome: Some(outcome(Some("telegram:8"))), ..shown() };
-    assert_eq!(next(&decided, Sight { quiet: true, ..sight() }), Step::Edit, "also in quiet hours");
+    let mut decided = CardCopy { outcome: Some(outcome(Some("telegram:8"))), ..shown() };
+    assert_eq!(
+        next(&decided, ChatState { quiet: true, ..sight() }),
+        Step::Edit,
+        "also in quiet hours"
+    );
     decided.look = Some("over/denied".to_owned());
     assert!(decided.is_over());
     assert_eq!(next(&decided, sight()), Step::Rest);
@@ -71,38 +75,38 @@ fn a_card_is_edited_when_something_changes_and_rests_otherwise() {
 #[test]
 fn later_is_a_new_message_and_the_old_one_loses_its_buttons() {
     let until = NOW.0 + 60_000;
-    let put_off = Entry { face: Face::Later(until), ..shown() };
+    let put_off = CardCopy { face: CardState::Later(until), ..shown() };
     assert_eq!(next(&put_off, sight()), Step::Edit, "it says so");
-    let told = Entry { look: Some(look("one", Face::Later(until))), ..put_off };
+    let told = CardCopy { look: Some(look("one", CardState::Later(until))), ..put_off };
     assert_eq!(next(&told, sight()), Step::Wait(UnixMs(until)));
-    let then = Sight { now: UnixMs(until), ..sight() };
+    let then = ChatState { now: UnixMs(until), ..sight() };
     assert_eq!(next(&told, then), Step::Post { counts: true });
-    let again = Entry { stale: Some("9".to_owned()), sent: Some("10".to_owned()), ..shown() };
+    let again = CardCopy { stale: Some("9".to_owned()), sent: Some("10".to_owned()), ..shown() };
     assert_eq!(next(&again, sight()), Step::Retire);
 }
 
 #[test]
 fn where_nothing_is_edited_only_what_others_did_is_told() {
-    let plain = Sight { edits: false, ..sight() };
-    let changed = Entry { wants: "two".to_owned(), ..shown() };
+    let plain = ChatState { edits: false, ..sight() };
+    let changed = CardCopy { wants: "two".to_owned(), ..shown() };
     assert_eq!(next(&changed, plain), Step::Post { counts: false });
     let until = NOW.0 + 60_000;
-    let put_off = Entry { face: Face::Later(until), ..shown() };
+    let put_off = CardCopy { face: CardState::Later(until), ..shown() };
     assert_eq!(next(&put_off, plain), Step::Wait(UnixMs(until)), "whoever put it off knows");
-    let by = |by| Entry { outcome: Some(outcome(Some(by))), ..shown() };
+    let by = |by| CardCopy { outcome: Some(outcome(Some(by))), ..shown() };
     assert_eq!(next(&by("telegram:7"), plain), Step::Leave, "and whoever decided");
     assert_eq!(next(&by("telegram:8"), plain), Step::Post { counts: false });
-    assert_eq!(next(&by("telegram:8"), Sight { quiet: true, ..plain }), Step::Rest);
+    assert_eq!(next(&by("telegram:8"), ChatState { quiet: true, ..plain }), Step::Rest);
 }
 
 #[test]
 fn the_digest_counts_those_who_wait_and_the_morning_comes_first() {
-    let mut book = Book::default();
-    let at = |book: &Book, others, held, sight| beside(&book.chat(&chat()), others, held, sight);
+    let mut book = Outbox::default();
+    let at = |book: &Outbox, others, held, sight| beside(&book.chat(&chat()), others, held, sight);
     assert_eq!(at(&book, 0, 0, sight()), Beside::Rest);
     assert_eq!(at(&book, 14, 0, sight()), Beside::Count(14));
     assert_eq!(at(&book, 14, 2, sight()), Beside::Morning);
-    assert_eq!(at(&book, 14, 2, Sight { quiet: true, ..sight() }), Beside::Rest);
+    assert_eq!(at(&book, 14, 2, ChatState { quiet: true, ..sight() }), Beside::Rest);
     book.change_chat(&chat(), |chat| {
         let sent = Some("5".to_owned());
         chat.digest = Some(crate::gateway::approvals::outbox::Digest {
@@ -114,7 +118,7 @@ fn the_digest_counts_those_who_wait_and_the_morning_comes_first() {
     assert_eq!(at(&book, 14, 0, sight()), Beside::Rest);
     assert_eq!(at(&book, 13, 0, sight()), Beside::Count(13));
     assert_eq!(at(&book, 0, 0, sight()), Beside::Count(0));
-    let plain = Sight { edits: false, ..sight() };
+    let plain = ChatState { edits: false, ..sight() };
     assert_eq!((at(&book, 13, 0, plain), at(&book, 0, 0, plain)), (Beside::Rest, Beside::Forget));
     book.change_chat(&chat(), |chat| chat.next = NOW.0 + 3);
     assert_eq!(at(&book, 13, 0, sight()), Beside::Wait(UnixMs(NOW.0 + 3)));

@@ -14,11 +14,11 @@ fn a_number_is_the_choice_that_the_card_numbers_so_and_no_other_number_is_any() 
         let said = words::said(&format!(" {number}. "), true).unwrap();
         Answer::Said(said).choice(offered)
     };
-    for face in [Face::Ask, Face::Later(1), Face::Terms] {
+    for face in [CardState::Ask, CardState::Later(1), CardState::Terms] {
         let offered = view::choices(&about, face, &[]);
         for (at, choice) in offered.iter().enumerate() {
             assert_eq!(chosen(at + 1, offered), Some(*choice));
-            assert!(deed(&about, *choice, false, Face::Ask).is_some(), "{choice:?}");
+            assert!(deed(&about, *choice, false, CardState::Ask).is_some(), "{choice:?}");
         }
         assert_eq!((chosen(0, offered), chosen(offered.len() + 1, offered)), (None, None));
     }

@@ -33,7 +33,7 @@ fn drawn(buttons: Option<u8>, replies: bool) -> String {
     let abilities = Abilities { buttons, replies, ..plugin.abilities };
     let limit = TextLimit { max: 4096, unit: TextUnit::Chars };
     let zone = &TimeZone::UTC;
-    let canvas = Canvas { abilities, limit, zone, face: Face::Ask, before: &[], tokens: &[] };
+    let canvas = Layout { abilities, limit, zone, face: CardState::Ask, before: &[], tokens: &[] };
     let about = About::Sender {
         channel: "telegram".to_owned(),
         account: "default".to_owned(),

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::{
     EventKey,
-    line::{Job, Line},
+    line::{Line, Task},
 };
 use crate::gateway::delivery::mail::{Address, Mail};
 
@@ -30,7 +30,7 @@ pub(super) struct Spent {
 /// What is owed for an event.
 #[derive(Clone)]
 pub(super) enum Owed {
-    Answer(Job),
+    Answer(Task),
     /// What has become of a command is not known.
     Outcome(Address),
     Send(Mail),
@@ -68,7 +68,7 @@ impl Index {
                 before = self.open.remove(&key);
                 key
             }
-            Line::Job { key, job, n } => {
+            Line::Task { key, job, n } => {
                 before = self.put(&key, Open { n, owed: Owed::Answer(job), span });
                 key
             }

@@ -26,9 +26,9 @@ pub(super) enum Line {
         key: EventKey,
     },
     /// A message is to be answered.
-    Job {
+    Task {
         key: EventKey,
-        job: Job,
+        job: Task,
         /// Its place in the order of what is owed; zero where it was not written.
         #[serde(default)]
         n: u64,
@@ -66,7 +66,7 @@ pub(super) enum Line {
 
 /// A message that is to be answered. Older versions wrote `tries`, which counted something else.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Job {
+pub(super) struct Task {
     #[serde(default)]
     pub(super) begun: u32,
     pub(super) message: Kept,

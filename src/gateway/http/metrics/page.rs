@@ -12,7 +12,7 @@ use crate::{
     gateway::{
         Gateway,
         accounts::status::State,
-        http::{self, peer::Facts},
+        http::{self, peer::PeerInfo},
     },
     registry,
     rules::device::{attempts::Kind, handshake::Shared, role::Role},
@@ -24,7 +24,7 @@ pub(crate) async fn answer(
     gateway: &Arc<Gateway>,
     method: &Method,
     headers: &HeaderMap,
-    facts: &Facts,
+    facts: &PeerInfo,
 ) -> Response<Bytes> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return http::plain(StatusCode::METHOD_NOT_ALLOWED, "read it");
@@ -46,7 +46,7 @@ pub(crate) async fn answer(
 fn allow(
     gateway: &Gateway,
     headers: &HeaderMap,
-    facts: &Facts,
+    facts: &PeerInfo,
 ) -> Result<(), Box<Response<Bytes>>> {
     if facts.locality.is_near() && facts.origin.is_none() {
         return Ok(());
@@ -170,5 +170,5 @@ fn sockets(page: &mut Page, gateway: &Gateway) {
         page.value(name, &[("role", role.word())], count);
     }
     let help = "Connections that nobody vouches for yet.";
-    page.single("openclaw_lobby_connections", help, gateway.lobby.count());
+    page.single("openclaw_lobby_connections", help, gateway.connections.count());
 }

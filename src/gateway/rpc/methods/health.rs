@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 
 use super::{Call, channel, info::AGENT};
 use crate::{
-    gateway::{Gateway, runtime::ticker::Pulse},
+    gateway::{Gateway, runtime::ticker::Ticker},
     world,
 };
 
-/// `health`, as [`Pulse::health`] has it spelt. False for another method.
-pub(super) fn spelt(call: &Call, id: &str) -> bool {
+/// `health`, as [`Ticker::health`] has it spelt. False for another method.
+pub(super) fn encoded(call: &Call, id: &str) -> bool {
     if call.method != "health" {
         return false;
     }
-    let (id, health) = (Value::from(id), Pulse::health(&call.gateway, world::now()));
+    let (id, health) = (Value::from(id), Ticker::health(&call.gateway, world::now()));
     call.session.text(format!(r#"{{"type":"res","id":{id},"ok":true,"payload":{health}}}"#));
     true
 }

@@ -79,12 +79,12 @@ fn tidy(triggers: &[String]) -> Vec<String> {
 }
 
 /// What a node is told when it comes, and the file that it was spelt from.
-pub(crate) type Spelt = Mutex<Option<(Option<Mark>, Arc<Event>)>>;
+pub(crate) type Encoded = Mutex<Option<(Option<Mark>, Arc<Event>)>>;
 
 /// What a node is told when it comes, where the file is the one that was read last.
 pub(super) fn known_event(gateway: &Gateway) -> Option<Arc<Event>> {
-    let spelt = gateway.wake_words.lock();
-    let (mark, event) = spelt.as_ref()?;
+    let encoded = gateway.wake_words.lock();
+    let (mark, event) = encoded.as_ref()?;
     (*mark == watch::mark(&gateway.state.voicewake())).then(|| Arc::clone(event))
 }
 
@@ -96,8 +96,8 @@ pub(super) async fn changed_event(gateway: &Gateway) -> Arc<Event> {
     let is_read = read.is_ok();
     let event = Arc::new(Event::new("voicewake.changed", &shown(&or_usual(read))));
     if is_read {
-        let mut spelt = gateway.wake_words.lock();
-        *spelt = Some((mark, Arc::clone(&event)));
+        let mut encoded = gateway.wake_words.lock();
+        *encoded = Some((mark, Arc::clone(&event)));
     }
     event
 }

@@ -12,7 +12,7 @@ use crate::{
         authority::{Grounds, SecretMark},
         device::handshake::SecretKind,
         owner::{Owner, Owners, Writer, recognise},
-        pairing::{Asked as AskedFor, Knock, Places, RequestId, WhenFull},
+        pairing::{AccessRequest, Asked as AskedFor, Places, RequestId, WhenFull},
         ticket::{Ticket, TicketKind},
     },
     store::{
@@ -55,8 +55,14 @@ fn contact(sender: &str) -> Contact {
 
 fn knocks(store: &FileStore, sender: &str) -> RequestId {
     let Contact { key, sender } = contact(sender);
-    let knock =
-        Knock { key, sender, meta: BTreeMap::new(), address: None, claims: None, first: None };
+    let knock = AccessRequest {
+        key,
+        sender,
+        meta: BTreeMap::new(),
+        address: None,
+        claims: None,
+        first: None,
+    };
     match store.ask(&knock, PLACES, NOW).unwrap() {
         AskedFor::Opened { request, .. } => request.id,
         _ => panic!("nothing was opened"),
