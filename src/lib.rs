@@ -3,10 +3,9 @@
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod control;
 pub mod decision_history;
-pub mod explain;
 pub mod gateway;
-pub mod grants;
 pub mod local_client;
 pub mod network;
 pub mod protocol;

@@ -15,8 +15,10 @@ use super::{
     output::{Column, Output, whole},
 };
 use crate::{
-    explain::Explanation,
-    grants::{self, GrantChange},
+    control::{
+        access::{self, GrantChange},
+        explain::Explanation,
+    },
     store::audit,
 };
 
@@ -152,7 +154,7 @@ impl Access {
                 who.change(&GrantChange::Extend(lasting), host, output)
             }
             Self::Rename(Rename { who, note }) => {
-                let note = neutral(&note.join(" "), grants::NOTE);
+                let note = neutral(&note.join(" "), access::NOTE);
                 let note = (!note.is_empty()).then_some(note);
                 who.change(&GrantChange::Rename(note), host, output)
             }
@@ -167,7 +169,7 @@ impl List {
     fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let channel = self.channel.as_deref().map(super::host::pairing_channel).transpose()?;
         let store = host.store()?;
-        let all = grants::all(&store, channel.map(|channel| channel.id), Host::now())?;
+        let all = access::all(&store, channel.map(|channel| channel.id), Host::now())?;
         if self.json {
             output.json(&json!({ "access": all.iter().map(spell).collect::<Vec<_>>() }))?;
             return Ok(Exit::Done);
@@ -183,7 +185,7 @@ impl List {
         let columns = [columns.as_slice(), &["Note", "Other ids"].map(Column::Text)].concat();
         let reader = Host::approver();
         let row = |mut one: Permit| {
-            one.by = one.by.map(|actor| grants::decider(&actor, reader.actor()));
+            one.by = one.by.map(|actor| access::decider(&actor, reader.actor()));
             let (decision, also) = (one.decision(), one.joined.join(", "));
             vec![one.who, state(one.state), decision, one.note.unwrap_or_default(), also]
         };
@@ -230,10 +232,10 @@ impl Who {
         host: &Host,
         output: &mut Output,
     ) -> Result<Exit, Failure> {
-        let who = grants::contact(&self.who).map_err(Failure::usage)?;
+        let who = access::contact(&self.who).map_err(Failure::usage)?;
         let (store, config) = (host.store()?, host.config()?);
         let approver = Host::approver();
-        let changed = grants::change(&store, &config, (&approver, &who, wish), Host::now())?;
+        let changed = access::change(&store, &config, (&approver, &who, wish), Host::now())?;
         let shown = whole(&who.to_string());
         if self.json {
             output.json(&told(&changed))?;
@@ -307,7 +309,7 @@ impl Explain {
         let channel = super::host::pairing_channel(&self.channel)?;
         let (store, config, state) = (host.store()?, host.config()?, host.state()?);
         let ids = (&*self.id, self.sender.as_deref());
-        let found = grants::explained(&store, (&config, &state), channel.id, ids, Host::now())?;
+        let found = access::explained(&store, (&config, &state), channel.id, ids, Host::now())?;
         let found = found.map_err(Failure::usage)?;
         if self.json {
             let spell = |one: &Explanation| {
@@ -335,7 +337,7 @@ impl Log {
             if self.json {
                 output.line(serde_json::to_string(&line).map_err(anyhow::Error::from)?);
             } else {
-                output.line(grants::spoken(&line));
+                output.line(access::spoken(&line));
             }
         }
         Ok(Exit::Done)

@@ -8,12 +8,14 @@ use openclaw_plugin_sdk::{
 };
 
 use crate::{
-    explain::Explanation,
+    control::{
+        access::{self, NOTE},
+        explain::Explanation,
+    },
     gateway::{
         blocking,
         commands::context::{CommandContext, Secret},
     },
-    grants::{self, NOTE},
     rules::{
         Contact, Ground,
         approver::Approver,
@@ -54,13 +56,13 @@ impl Permits for CommandContext {
     async fn list(&self, channel: Option<&str>) -> Result<Vec<Permit>, CommandError> {
         let reader = self.access_owner()?;
         if let Some(name) = channel.filter(|id| crate::registry::channel(id).is_none()) {
-            return Err(CommandError::Usage(grants::unknown_channel(name)));
+            return Err(CommandError::Usage(access::unknown_channel(name)));
         }
         let channel = channel.map(str::to_owned);
-        let all = self.in_store(move |store| grants::all(store, channel.as_deref(), world::now()));
+        let all = self.in_store(move |store| access::all(store, channel.as_deref(), world::now()));
         let mut all = all.await?;
         for one in &mut all {
-            one.by = one.by.take().map(|actor| grants::decider(&actor, reader.actor()));
+            one.by = one.by.take().map(|actor| access::decider(&actor, reader.actor()));
         }
         Ok(all)
     }
@@ -71,7 +73,7 @@ impl Permits for CommandContext {
         who: &str,
     ) -> Result<PermitChanged, CommandError> {
         let by = self.access_owner()?;
-        let who = match grants::contact(who) {
+        let who = match access::contact(who) {
             Ok(who) => who,
             Err(why) => return Ok(PermitChanged::Unknown(why)),
         };
@@ -79,10 +81,10 @@ impl Permits for CommandContext {
             PermitChange::Rename(note) => note.map(|note| openclaw_plugin_sdk::neutral(note, NOTE)),
             _ => None,
         };
-        let wish = grants::GrantChange::of(change, note);
+        let wish = access::GrantChange::of(change, note);
         let config = self.gateway.config();
         let changed = self
-            .in_store(move |store| grants::change(store, &config, (&by, &who, &wish), world::now()))
+            .in_store(move |store| access::change(store, &config, (&by, &who, &wish), world::now()))
             .await?;
         Ok(changed)
     }
@@ -98,7 +100,7 @@ impl Permits for CommandContext {
         let (channel, id, sender) = (channel.to_owned(), id.to_owned(), sender.map(str::to_owned));
         let explained = self.in_store(move |store| {
             let ids = (&*id, sender.as_deref());
-            grants::explained(store, (&config, &state), &channel, ids, world::now())
+            access::explained(store, (&config, &state), &channel, ids, world::now())
         });
         let explained = explained.await?.map_err(CommandError::Usage)?;
         Ok(explained.iter().flat_map(Explanation::lines).collect())
@@ -108,7 +110,7 @@ impl Permits for CommandContext {
         self.access_owner()?;
         let state = self.gateway.state.clone();
         let lines = blocking(move || audit::show(&state, count)).await.map_err(failed)?;
-        Ok(lines.iter().map(grants::spoken).collect())
+        Ok(lines.iter().map(access::spoken).collect())
     }
 
     async fn invite(&self, note: Option<&str>, lasting: Duration) -> Result<Invited, CommandError> {

@@ -8,7 +8,7 @@ use openclaw_plugin_sdk::{
 
 use crate::{
     config::Config,
-    explain::{Asked, Explanation, explain, explain_group},
+    control::explain::{Asked, Explanation, explain, explain_group},
     registry,
     rules::{AccountKey, Contact, approver::Approver},
     store::{

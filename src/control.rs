@@ -1,0 +1,5 @@
+//! What an owner can do, once for every surface: list, find, decide and change. Card, chat command, command line and
+//! RPC method call it; none of them works out a decision of its own.
+
+pub mod access;
+pub mod explain;
