@@ -17,6 +17,7 @@ mod error;
 pub mod http_client;
 mod id;
 mod inbox;
+pub mod kit;
 mod lasting;
 mod message;
 pub mod own_file;
