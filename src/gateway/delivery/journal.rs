@@ -154,7 +154,7 @@ impl Journal {
     pub(crate) fn take(&self, key: &EventKey, message: &InboundMessage) -> io::Result<()> {
         let job = Task { begun: 0, message: keep(message) };
         let n = self.index().turn(key);
-        self.append(Line::Task { key: key.clone(), job, n }, true)
+        self.append(Line::Job { key: key.clone(), job, n }, true)
     }
 
     /// A responder begins with it.
@@ -373,7 +373,7 @@ fn gathered(index: &Index) -> io::Result<(Vec<u8>, Spans)> {
 fn line_of(key: &EventKey, open: &Open) -> Line {
     let (key, n) = (key.clone(), open.n);
     match &open.owed {
-        Owed::Answer(job) => Line::Task { key, job: job.clone(), n },
+        Owed::Answer(job) => Line::Job { key, job: job.clone(), n },
         Owed::Outcome(to) => Line::Run { key, to: to.clone(), n },
         Owed::Send(mail) => Line::Send { key, mail: mail.clone(), n },
     }

@@ -68,7 +68,7 @@ impl Index {
                 before = self.open.remove(&key);
                 key
             }
-            Line::Task { key, job, n } => {
+            Line::Job { key, job, n } => {
                 before = self.put(&key, Open { n, owed: Owed::Answer(job), span });
                 key
             }

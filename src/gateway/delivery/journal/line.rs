@@ -26,7 +26,7 @@ pub(super) enum Line {
         key: EventKey,
     },
     /// A message is to be answered.
-    Task {
+    Job {
         key: EventKey,
         job: Task,
         /// Its place in the order of what is owed; zero where it was not written.

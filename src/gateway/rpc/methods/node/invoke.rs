@@ -95,7 +95,7 @@ pub(super) async fn invoke(call: &Call) -> Answer {
                 answer
             }
         },
-        Found::AccountRuntime(mut waits) => match waits.wait_for(Option::is_some).await {
+        Found::Running(mut waits) => match waits.wait_for(Option::is_some).await {
             Ok(answer) => answer.clone().unwrap_or_else(|| Err(unavailable("no answer"))),
             Err(_) => Err(unavailable("the call ended without an answer")),
         },

@@ -49,7 +49,7 @@ struct Kept {
 
 #[derive(Debug)]
 enum State {
-    AccountRuntime(watch::Sender<Option<Answer>>),
+    Running(watch::Sender<Option<Answer>>),
     Answered(Answer, usize),
     /// Done, and its answer was too long to be kept until now.
     Done,
@@ -61,7 +61,7 @@ pub(super) enum Found {
     /// Nothing yet: the caller is the one to do it, and to say what came of it.
     Fresh,
     /// It is being done.
-    AccountRuntime(watch::Receiver<Option<Answer>>),
+    Running(watch::Receiver<Option<Answer>>),
     Answered(Answer),
     /// It was done; the answer is not there any more.
     Done,
@@ -76,12 +76,12 @@ impl Repeats {
         if let Some(kept) = self.all.get(&key) {
             return match &kept.state {
                 _ if kept.deed != deed => Found::Other,
-                State::AccountRuntime(sender) => Found::AccountRuntime(sender.subscribe()),
+                State::Running(sender) => Found::Running(sender.subscribe()),
                 State::Answered(answer, _) => Found::Answered(answer.clone()),
                 State::Done => Found::Done,
             };
         }
-        let state = State::AccountRuntime(watch::Sender::new(None));
+        let state = State::Running(watch::Sender::new(None));
         self.all.insert(key, Kept { deed, since: now, state });
         self.order.push_back(key);
         Found::Fresh
@@ -96,7 +96,7 @@ impl Repeats {
         let Some(kept) = self.all.get_mut(key) else { return };
         let before = std::mem::replace(&mut kept.state, State::Answered(answer.clone(), size));
         self.room += size;
-        if let State::AccountRuntime(sender) = before {
+        if let State::Running(sender) = before {
             sender.send_replace(Some(answer.clone()));
         }
         let mut oldest = self.order.iter();
@@ -115,7 +115,7 @@ impl Repeats {
     /// It was not begun: the key is free again.
     pub(super) fn undone(&mut self, key: &Mark, answer: &Answer) {
         self.order.retain(|other| other != key);
-        if let Some(Kept { state: State::AccountRuntime(sender), .. }) = self.all.remove(key) {
+        if let Some(Kept { state: State::Running(sender), .. }) = self.all.remove(key) {
             sender.send_replace(Some(answer.clone()));
         }
     }
@@ -129,9 +129,7 @@ impl Repeats {
         }
         while self.order.len() >= MOST {
             let is_over = |key: &&Mark| {
-                self.all
-                    .get(*key)
-                    .is_none_or(|kept| !matches!(kept.state, State::AccountRuntime(_)))
+                self.all.get(*key).is_none_or(|kept| !matches!(kept.state, State::Running(_)))
             };
             // What is being done now is bounded by the nodes.
             let Some(key) = self.order.iter().find(is_over).copied() else { return };
@@ -161,7 +159,7 @@ mod tests {
     fn a_key_is_done_once_and_answered_alike_until_it_is_forgotten() {
         let (mut repeats, now, deed) = (Repeats::default(), Instant::now(), mark(&["n", "c"]));
         assert!(matches!(repeats.enter(key(1), deed, now), Found::Fresh));
-        let Found::AccountRuntime(waits) = repeats.enter(key(1), deed, now) else { panic!() };
+        let Found::Running(waits) = repeats.enter(key(1), deed, now) else { panic!() };
         assert!(matches!(repeats.enter(key(1), mark(&["nc"]), now), Found::Other));
         repeats.done(&key(1), &Ok(json!(5)));
         assert_eq!(*waits.borrow(), Some(Ok(json!(5))));
@@ -174,7 +172,7 @@ mod tests {
     fn what_was_not_begun_may_be_tried_again() {
         let (mut repeats, now, deed) = (Repeats::default(), Instant::now(), mark(&["n"]));
         assert!(matches!(repeats.enter(key(1), deed, now), Found::Fresh));
-        let Found::AccountRuntime(waits) = repeats.enter(key(1), deed, now) else { panic!() };
+        let Found::Running(waits) = repeats.enter(key(1), deed, now) else { panic!() };
         repeats.undone(&key(1), &Ok(Value::Null));
         assert!(waits.borrow().is_some());
         assert!(matches!(repeats.enter(key(1), deed, now), Found::Fresh));
@@ -192,7 +190,7 @@ mod tests {
             assert!(repeats.room <= ROOM && repeats.all.len() <= MOST);
             assert_eq!(repeats.all.len(), repeats.order.len());
         }
-        assert!(matches!(repeats.enter(key(MOST * 3), deed, now), Found::AccountRuntime(_)));
+        assert!(matches!(repeats.enter(key(MOST * 3), deed, now), Found::Running(_)));
         assert!(matches!(repeats.enter(key(MOST * 2 - 1), deed, now), Found::Answered(_)));
         for number in 1..=4 {
             repeats.enter(key(MOST * 4 + number), deed, now);
