@@ -104,7 +104,7 @@ pub fn read(path: &Path) -> Result<Vec<Record>, StoreError> {
 
 /// What a configuration says to such a message now, with the store as it is.
 pub fn judged(
-    store: &dyn Store,
+    store: &Store,
     (config, state): (&Config, &StateDir),
     seen: &Record,
     now: UnixMs,

@@ -66,7 +66,7 @@ pub(crate) struct Gateway {
     /// The configuration and the shared secret, which may change.
     live: Live,
     state: StateDir,
-    store: Arc<dyn Store>,
+    store: Arc<Store>,
     /// The key that it is known again by.
     identity: Identity,
     /// Of the port's certificate, where it speaks TLS.

@@ -28,97 +28,20 @@ mod replay;
 mod start;
 mod strangers;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use openclaw_plugin_sdk::{CommandError, UnixMs};
 
 use crate::rules::{
     AccountKey,
-    allowlist::Allowlist,
-    approver::Approver,
-    authority::{Authority, Grounds},
-    claim::ClaimCode,
-    owner::{Owner, Owners},
-    pairing::{AccessRequest, Asked, PairingCode, PairingRequest, Places, RequestId},
+    pairing::{PairingCode, PairingRequest, RequestId},
 };
 
 pub use self::{
+    files::Store,
     own::Wrong,
     owners::{How, KnownOwner},
 };
-
-/// The store, as the gateway and the command line use it. Every call blocks on disk: from async code, off the runtime.
-pub trait Store: devices::DeviceStore + access::AccessStore {
-    /// The approved senders of this very account. One `stat` a file while nothing changed.
-    fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError>;
-
-    /// A random key that is made at its first use, such as for `webchat-default`: `[a-z0-9_-]` only.
-    fn key(&self, purpose: &str) -> Result<[u8; 32], StoreError>;
-
-    /// Whether everything that is kept of this account can be read. One `stat` a file while nothing changed.
-    fn readable(&self, key: &AccountKey) -> Result<(), StoreError>;
-
-    /// The owners that were added or claimed. One `stat` while nothing changed.
-    fn owners(&self) -> Result<Arc<Owners>, StoreError>;
-
-    /// True while the last decision counts, but its files are not all in place, since the disk has failed. Whoever
-    /// takes the lock next finishes it.
-    fn is_unfinished(&self) -> bool;
-
-    /// From here on the configuration says this about who decides. Waits for the change that is being made.
-    fn rely_on(&self, grounds: Grounds);
-
-    /// True while what this right rests on is there. One `stat` a file while nothing changed.
-    fn holds(&self, by: &Authority) -> Result<bool, StoreError>;
-
-    /// Does something that is kept beside the store, while nobody can take the right to it away.
-    fn while_holding(
-        &self,
-        by: &Authority,
-        act: &mut dyn FnMut() -> Result<(), StoreError>,
-    ) -> Result<(), StoreError>;
-
-    /// Who waits on a channel, all accounts, oldest first, none of them expired.
-    fn waiting(&self, channel: &str, now: UnixMs) -> Result<Vec<PairingRequest>, StoreError>;
-
-    /// A stranger knocks: opens a request, or lets the open one stand, or nothing.
-    fn ask(&self, knock: &AccessRequest, places: Places, now: UnixMs) -> Result<Asked, StoreError>;
-
-    /// Approves or denies one open request: the line in the access log, then the grant, then the forgetting.
-    fn decide(
-        &self,
-        by: &Approver,
-        decide: &Decide<'_>,
-        now: UnixMs,
-    ) -> Result<Outcome, StoreError>;
-
-    /// Adds an owner. False where he is one already.
-    fn add_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError>;
-
-    /// Removes an added or claimed owner. False where he is none.
-    fn remove_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError>;
-
-    /// Opens a claim, in place of the one that may be open. Only the code's digest is kept.
-    fn open_claim(&self, code: &ClaimCode, now: UnixMs) -> Result<(), StoreError>;
-
-    /// Spends the claim code, if it is the open one and fresh, and makes its bearer an owner. False where it is not.
-    fn redeem_claim(
-        &self,
-        code: &ClaimCode,
-        owner: &Owner,
-        now: UnixMs,
-    ) -> Result<bool, StoreError>;
-
-    /// Spends the open claim where its code stands anywhere in this text, with this line. It makes nobody an owner.
-    /// False where it does not stand there, or none is open.
-    fn spend_claim(&self, text: &str, note: &Note<'_>, now: UnixMs) -> Result<bool, StoreError>;
-
-    /// Writes a line that changes nothing else, such as a refused command.
-    fn note(&self, note: &Note<'_>, now: UnixMs) -> Result<(), StoreError>;
-}
 
 /// Which request is decided, and how.
 #[derive(Clone, Copy, Debug)]
@@ -243,7 +166,7 @@ fn io(doing: &'static str, path: &Path, source: std::io::Error) -> StoreError {
 
 /// The open requests of a channel that have this code, of one account or of all.
 pub fn find_code(
-    store: &dyn Store,
+    store: &Store,
     channel: &str,
     code: &PairingCode,
     now: UnixMs,

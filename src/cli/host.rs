@@ -20,7 +20,7 @@ use crate::{
     local_client::{Client, LocalError},
     registry,
     rules::approver::Approver,
-    store::{files::FileStore, ownership, paths::StateDir},
+    store::{Store, ownership, paths::StateDir},
     world,
 };
 
@@ -56,8 +56,8 @@ impl Host {
     }
 
     /// The store in the state folder.
-    pub(super) fn store(&self) -> Result<FileStore, Failure> {
-        let store = FileStore::new(self.state()?, parse_sender);
+    pub(super) fn store(&self) -> Result<Store, Failure> {
+        let store = Store::new(self.state()?, parse_sender);
         Ok(store.telling(Arc::clone(&self.unfinished)))
     }
 

@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     registry,
     rules::{claim::ClaimCode, owner::Owner},
-    store::{How, Store},
+    store::How,
     world,
 };
 

@@ -20,11 +20,7 @@ use crate::{
         status::{ChannelsStatus, Outbox},
     },
     registry,
-    store::{
-        Store,
-        audit::{self, Line},
-        devices::DeviceStore,
-    },
+    store::audit::{self, Line},
 };
 
 /// So many decisions are shown,

@@ -82,7 +82,7 @@ pub fn sender(channel: &str, id: &str) -> Result<SenderId, String> {
 /// What decides about a sender's direct messages, or about a group, on every account of a channel. Two ids are a
 /// group and a sender in it; one that is no sender's, or that a configuration lists as a group, is a group.
 pub fn explained(
-    store: &dyn Store,
+    store: &Store,
     (config, state): (&Config, &StateDir),
     channel: &str,
     (id, in_it): (&str, Option<&str>),
@@ -146,11 +146,7 @@ pub fn keys(config: &Config, channel: &str) -> Result<Vec<AccountKey>, String> {
 }
 
 /// Everyone with a grant or a block in the store, the blocked last.
-pub fn all(
-    store: &dyn Store,
-    channel: Option<&str>,
-    now: UnixMs,
-) -> Result<Vec<Permit>, StoreError> {
+pub fn all(store: &Store, channel: Option<&str>, now: UnixMs) -> Result<Vec<Permit>, StoreError> {
     let index = store.records()?;
     let records = index.records();
     let since = |at: UnixMs| Duration::from_millis(now.0.saturating_sub(at.0));
@@ -211,7 +207,7 @@ pub fn decider(actor: &str, reader: &str) -> String {
 
 /// Changes a sender's permission.
 pub fn change(
-    store: &dyn Store,
+    store: &Store,
     config: &Config,
     (by, who, wish): (&Approver, &Contact, &GrantChange),
     now: UnixMs,
@@ -249,7 +245,7 @@ pub fn change(
 }
 
 /// What gives a sender access without the store: the configuration, or ownership.
-fn still(store: &dyn Store, config: &Config, who: &Contact) -> Result<Option<String>, StoreError> {
+fn still(store: &Store, config: &Config, who: &Contact) -> Result<Option<String>, StoreError> {
     let Contact { key, sender } = who;
     if config.owners.names(&key.channel, sender) || store.owners()?.names(&key.channel, sender) {
         return Ok(Some("as an owner".to_owned()));

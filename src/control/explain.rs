@@ -52,11 +52,7 @@ impl Explanation {
 }
 
 /// Explains the verdict about a direct message of a sender, as the gate would give it now.
-pub fn explain(
-    store: &dyn Store,
-    asked: Asked<'_>,
-    now: UnixMs,
-) -> Result<Explanation, StoreError> {
+pub fn explain(store: &Store, asked: Asked<'_>, now: UnixMs) -> Result<Explanation, StoreError> {
     let Asked { config, contact, .. } = asked;
     let Contact { key, sender } = contact;
     let said = |verdict, rule: String, place, policy| Explanation {
@@ -92,7 +88,7 @@ pub fn explain(
 
 /// Explains who is heard in a group, or whether this sender is: only the configuration and blocks decide there.
 pub fn explain_group(
-    store: &dyn Store,
+    store: &Store,
     (config, state): (&Config, &StateDir),
     (key, chat, sender): (&AccountKey, &ChatId, Option<&SenderId>),
     now: UnixMs,
@@ -148,7 +144,7 @@ pub fn explain_group(
 
 /// The rule, and where it stands.
 fn because(
-    store: &dyn Store,
+    store: &Store,
     Asked { config, state, contact }: Asked<'_>,
     (verdict, standing, configured): (Verdict, Standing, bool),
     now: UnixMs,

@@ -6,7 +6,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    store::{Store, StoreError, files::FileStore, paths::StateDir, private},
+    store::{Store, StoreError, paths::StateDir, private},
     world,
 };
 
@@ -84,7 +84,7 @@ struct Answer {
 
 impl Identity {
     /// The gateway's; made at its first use.
-    pub fn load(store: &FileStore) -> Result<Self, IdentityError> {
+    pub fn load(store: &Store) -> Result<Self, IdentityError> {
         Self::from_seed(&store.key(PURPOSE)?)
     }
 
@@ -186,7 +186,7 @@ mod tests {
     fn case_055_the_answer_has_three_fields_and_no_secret() {
         let folder = tempfile::tempdir().unwrap();
         let state = crate::store::paths::StateDir::at(folder.path());
-        let store = FileStore::new(state, |_, id| openclaw_plugin_sdk::SenderId::new(id));
+        let store = Store::new(state, |_, id| openclaw_plugin_sdk::SenderId::new(id));
         let own = Identity::load(&store).unwrap();
         assert_eq!(Identity::load(&store).unwrap().public(), own.public());
         let body = own.answer(Some(&format!("nonce={NONCE}"))).unwrap();

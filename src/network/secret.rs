@@ -170,10 +170,7 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
-    use crate::{
-        config::gateway::Given,
-        store::{Store, files::FileStore},
-    };
+    use crate::{config::gateway::Given, store::Store};
 
     fn auth(mode: AuthMode) -> Auth {
         Auth { mode, ..Auth::default() }
@@ -265,7 +262,7 @@ mod tests {
     fn case_109_no_other_key_is_made_of_the_token() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateDir::at(dir.path());
-        let store = FileStore::new(state.clone(), |_, id| openclaw_plugin_sdk::SenderId::new(id));
+        let store = Store::new(state.clone(), |_, id| openclaw_plugin_sdk::SenderId::new(id));
         SharedSecret::load(&Auth::default(), &state).unwrap();
         let token = read(&Auth::default(), &state).unwrap().0.unwrap();
         let raw = URL_SAFE_NO_PAD.decode(token.expose()).unwrap();

@@ -14,7 +14,7 @@ use crate::{
         setup_code::{LIFETIME_MS, SetupCode},
         token::Token,
     },
-    store::{StoreError, devices::DeviceStore},
+    store::{Store, StoreError},
     world,
 };
 
@@ -88,7 +88,7 @@ impl Minted {
 
 /// Makes a code for one device. Over plain text beyond this machine it is never for full access.
 pub fn make(
-    store: &dyn DeviceStore,
+    store: &Store,
     by: &DeviceApprover,
     wished: Profile,
     way: &Way,
@@ -115,13 +115,13 @@ mod tests {
     use super::*;
     use crate::{
         rules::{approver::Approver, device::approver::Listed},
-        store::{files::FileStore, paths::StateDir},
+        store::{Store, paths::StateDir},
     };
 
     fn made(wished: Profile, way: &Way) -> (Minted, SetupPayload) {
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::at(folder.path().join("state"));
-        let store = FileStore::new(state, |_, text| SenderId::new(text));
+        let store = Store::new(state, |_, text| SenderId::new(text));
         let by = DeviceApprover::of(&Approver::on_host(1000), Listed::Commands);
         let minted = make(&store, &by, wished, way, UnixMs(1_000)).unwrap();
         let payload = SetupPayload::parse(&minted.code).unwrap();
@@ -166,7 +166,7 @@ mod tests {
         let by = DeviceApprover::of(&Approver::on_host(1000), Listed::Commands);
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::at(folder.path().to_owned());
-        let store = FileStore::new(state, |_, text| SenderId::new(text));
+        let store = Store::new(state, |_, text| SenderId::new(text));
         let none = make(&store, &by, Profile::Limited, &Way::default(), UnixMs(1_000));
         assert!(matches!(none, Err(OfferError::Nowhere)));
         assert!(store.setup_codes().unwrap().is_empty());

@@ -6,13 +6,10 @@ use openclaw_plugin_sdk::UnixMs;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    Store, StoreError,
-    access::{self, AccessStore},
+    Store, StoreError, access,
     audit::{Line, action},
     change::Change,
-    file,
-    files::FileStore,
-    io,
+    file, io,
     pairing::{self, Requests},
 };
 use crate::{
@@ -82,7 +79,7 @@ impl Knocks {
 
 /// Opens a request, or lets the open one stand, on the disk.
 pub(super) fn ask(
-    store: &FileStore,
+    store: &Store,
     knock: &AccessRequest,
     places: Places,
     now: UnixMs,
@@ -106,7 +103,7 @@ pub(super) fn ask(
 }
 
 /// Writes for the next ones in the line.
-fn write(store: &FileStore, now: UnixMs) {
+fn write(store: &Store, now: UnixMs) {
     let those = store.knocks.next();
     let asked = |those: &[Arc<Waiting>]| {
         let knocks: Vec<_> = those.iter().map(|one| (&one.knock, one.places)).collect();
@@ -131,7 +128,7 @@ fn write(store: &FileStore, now: UnixMs) {
 
 /// One change for several knocks on one channel.
 fn together(
-    store: &FileStore,
+    store: &Store,
     knocks: &[(&AccessRequest, Places)],
     now: UnixMs,
 ) -> Result<Vec<Asked>, StoreError> {
@@ -199,7 +196,7 @@ fn commit(change: Change<'_>, mut lines: Vec<Line>) -> Result<(), StoreError> {
 
 /// Keeps the first messages of those who still wait, each once.
 fn keep_first<'a>(
-    store: &FileStore,
+    store: &Store,
     told: impl Iterator<Item = (&'a (&'a AccessRequest, Places), &'a Asked)>,
     (before, waiting): (&[PairingRequest], &[PairingRequest]),
 ) -> Result<(), StoreError> {
@@ -218,7 +215,7 @@ fn keep_first<'a>(
 }
 
 /// The hour of a new request begins, by the clock that nobody can set.
-fn begins(store: &FileStore, asked: &Asked) {
+fn begins(store: &Store, asked: &Asked) {
     if let Asked::Opened { request, .. } = asked {
         store.ages.note(request.id.as_str().as_bytes(), LIFETIME_MS);
     }
@@ -247,11 +244,7 @@ fn opening(asked: &Asked, spent: bool, now: UnixMs) -> Vec<Line> {
 }
 
 /// What somebody is told who needs no request, or gets none.
-fn known(
-    store: &FileStore,
-    knock: &AccessRequest,
-    now: UnixMs,
-) -> Result<Option<Asked>, StoreError> {
+fn known(store: &Store, knock: &AccessRequest, now: UnixMs) -> Result<Option<Asked>, StoreError> {
     Ok(match store.standing(&knock.key, &knock.sender, now)? {
         Standing::Blocked => Some(Asked::Denied),
         Standing::Granted => Some(Asked::Approved),

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 
-use super::{Store, StoreError, devices::Known, files::FileStore};
+use super::{Store, StoreError, devices::Known};
 use crate::{
     rules::{
         authority::{Authority, Grounds, Rights, SecretMark, Shown},
         device::{handshake::Setup, record::Device, setup_code::Standing, token::DeviceToken},
     },
-    store::devices::DeviceStore,
     world,
 };
 
@@ -44,7 +43,7 @@ impl Relied {
 }
 
 /// True while it is there.
-pub(super) fn holds(store: &FileStore, by: &Authority) -> Result<bool, StoreError> {
+pub(super) fn holds(store: &Store, by: &Authority) -> Result<bool, StoreError> {
     match by {
         // The caller that lets a device in by its code checks that the code is bound to it.
         Authority::Host | Authority::Newcomer(Shown::SetupCode(_)) => Ok(true),
@@ -57,7 +56,7 @@ pub(super) fn holds(store: &FileStore, by: &Authority) -> Result<bool, StoreErro
     }
 }
 
-fn session(store: &FileStore, rights: &Rights) -> Result<bool, StoreError> {
+fn session(store: &Store, rights: &Rights) -> Result<bool, StoreError> {
     if let Shown::Secret(mark) = &rights.shown
         && !store.relied.is_present(mark)
     {
@@ -71,7 +70,7 @@ fn session(store: &FileStore, rights: &Rights) -> Result<bool, StoreError> {
     }
 }
 
-fn of_device(store: &FileStore, rights: &Rights, device: &Device) -> Result<bool, StoreError> {
+fn of_device(store: &Store, rights: &Rights, device: &Device) -> Result<bool, StoreError> {
     let Some(approved) = device.scopes_as(rights.role) else { return Ok(false) };
     if approved.lacks(rights.scopes).is_some() {
         return Ok(false);

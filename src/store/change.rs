@@ -14,11 +14,10 @@ use openclaw_plugin_sdk::{SenderId, UnixMs, own_file};
 use parking_lot::RwLockReadGuard;
 
 use super::{
-    StoreError,
+    Store, StoreError,
     audit::{Line, Log, seal},
     authority,
     file::{self, Aside, Found, Identity, sync_dir, with_suffix},
-    files::FileStore,
     io,
     lock::{FieldLock, OcLock},
     own,
@@ -32,7 +31,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Change<'a> {
     /// What is written.
-    pub(super) store: &'a FileStore,
+    pub(super) store: &'a Store,
     /// The time of the change.
     pub(super) now: UnixMs,
     log: Log,
@@ -61,7 +60,7 @@ struct Renewed {
     keep: Box<Keep>,
 }
 
-type Keep = dyn FnOnce(&FileStore, Identity);
+type Keep = dyn FnOnce(&Store, Identity);
 
 impl std::fmt::Debug for Renewed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,7 +82,7 @@ impl<'a> Change<'a> {
     /// Whoever had the lock meanwhile may have written a later time than `now`: it is later now.
     /// `by` is what the change rests on, looked at again now; nothing for what decides nothing, or is somebody's own.
     pub(super) fn open(
-        store: &'a FileStore,
+        store: &'a Store,
         by: Option<&Authority>,
         now: UnixMs,
     ) -> Result<Self, StoreError> {
@@ -100,7 +99,7 @@ impl<'a> Change<'a> {
 
     /// The same where log and head may be damaged: then nothing is finished, and nothing may be written but what
     /// [`Self::accept`] does.
-    pub(super) fn look(store: &'a FileStore, now: UnixMs) -> Result<Self, StoreError> {
+    pub(super) fn look(store: &'a Store, now: UnixMs) -> Result<Self, StoreError> {
         let path = store.state.access_log();
         path.parent().map_or(Ok(()), file::ensure_dir)?;
         file::ensure_dir(&store.state.credentials())?;
@@ -202,11 +201,7 @@ impl<'a> Change<'a> {
     }
 
     /// Says what the file at `path` holds once what was staged for it is there.
-    pub(super) fn renews(
-        &mut self,
-        path: &Path,
-        keep: impl FnOnce(&FileStore, Identity) + 'static,
-    ) {
+    pub(super) fn renews(&mut self, path: &Path, keep: impl FnOnce(&Store, Identity) + 'static) {
         self.renewed.push(Renewed { path: path.to_owned(), keep: Box::new(keep) });
     }
 

@@ -13,8 +13,8 @@ use openclaw_plugin_sdk::{Decision, InvalidSenderId, SenderId, UnixMs};
 use parking_lot::Mutex;
 
 use super::{
-    Decide, Note, Outcome, Store, StoreError,
-    access::{self, AccessStore, Settled},
+    Decide, Note, Outcome, StoreError,
+    access::{self, Settled},
     allowlist,
     ask::{self, Knocks},
     audit::{self, Line, action},
@@ -50,7 +50,7 @@ use crate::{
 pub type ParseSender = fn(channel: &str, entry: &str) -> Result<SenderId, InvalidSenderId>;
 
 /// The store in files. As many processes as like may have one on the same folder.
-pub struct FileStore {
+pub struct Store {
     pub(super) state: StateDir,
     pub(super) parse: ParseSender,
     pub(super) patience: Duration,
@@ -69,13 +69,13 @@ pub struct FileStore {
     pub(super) unfinished: Arc<AtomicBool>,
 }
 
-impl fmt::Debug for FileStore {
+impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileStore").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Store").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
-impl FileStore {
+impl Store {
     /// A store on a state folder. Touches nothing yet.
     pub fn new(state: StateDir, parse: ParseSender) -> Self {
         Self {
@@ -174,42 +174,51 @@ fn of_owner(line: Line, owner: &Owner) -> Line {
     line.on(&owner.channel).about(owner.sender.as_str())
 }
 
-impl Store for FileStore {
-    fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError> {
+impl Store {
+    /// The approved senders of this very account. One `stat` a file while nothing changed.
+    pub fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError> {
         let paths = || self.state.allowlists(key);
         self.approved.get(&self.state, key, paths, |found| {
             allowlist::approved(found, &key.channel, self.parse)
         })
     }
 
-    fn key(&self, purpose: &str) -> Result<[u8; 32], StoreError> {
+    /// A random key that is made at its first use, such as for `webchat-default`: `[a-z0-9_-]` only.
+    pub fn key(&self, purpose: &str) -> Result<[u8; 32], StoreError> {
         keys::key(&self.state, purpose, self.patience)
     }
 
-    fn readable(&self, key: &AccountKey) -> Result<(), StoreError> {
+    /// Whether everything that is kept of this account can be read. One `stat` a file while nothing changed.
+    pub fn readable(&self, key: &AccountKey) -> Result<(), StoreError> {
         self.approved(key)?;
         self.records()?;
         self.requests(&key.channel)?;
         self.seats().map(drop)
     }
 
-    fn owners(&self) -> Result<Arc<Owners>, StoreError> {
+    /// The owners that were added or claimed. One `stat` while nothing changed.
+    pub fn owners(&self) -> Result<Arc<Owners>, StoreError> {
         Ok(Arc::clone(&self.seats()?.owners))
     }
 
-    fn is_unfinished(&self) -> bool {
+    /// True while the last decision counts, but its files are not all in place, since the disk has failed. Whoever
+    /// takes the lock next finishes it.
+    pub fn is_unfinished(&self) -> bool {
         self.unfinished.load(Ordering::Relaxed)
     }
 
-    fn rely_on(&self, grounds: Grounds) {
+    /// From here on the configuration says this about who decides. Waits for the change that is being made.
+    pub fn rely_on(&self, grounds: Grounds) {
         self.relied.on(grounds);
     }
 
-    fn holds(&self, by: &Authority) -> Result<bool, StoreError> {
+    /// True while what this right rests on is there. One `stat` a file while nothing changed.
+    pub fn holds(&self, by: &Authority) -> Result<bool, StoreError> {
         authority::holds(self, by)
     }
 
-    fn while_holding(
+    /// Does something that is kept beside the store, while nobody can take the right to it away.
+    pub fn while_holding(
         &self,
         by: &Authority,
         act: &mut dyn FnMut() -> Result<(), StoreError>,
@@ -218,14 +227,21 @@ impl Store for FileStore {
         act()
     }
 
-    fn waiting(&self, channel: &str, now: UnixMs) -> Result<Vec<PairingRequest>, StoreError> {
+    /// Who waits on a channel, all accounts, oldest first, none of them expired.
+    pub fn waiting(&self, channel: &str, now: UnixMs) -> Result<Vec<PairingRequest>, StoreError> {
         let all = self.requests(channel)?;
         let is_open =
             |request: &&PairingRequest| request.is_open(now) && !self.ages.is_request_over(request);
         Ok(all.requests.iter().filter(is_open).cloned().collect())
     }
 
-    fn ask(&self, knock: &AccessRequest, places: Places, now: UnixMs) -> Result<Asked, StoreError> {
+    /// A stranger knocks: opens a request, or lets the open one stand, or nothing.
+    pub fn ask(
+        &self,
+        knock: &AccessRequest,
+        places: Places,
+        now: UnixMs,
+    ) -> Result<Asked, StoreError> {
         // Most knocks change nothing, and need no lock to find that out.
         let mut all = PairingRequests::clone(&*self.requests(&knock.key.channel)?);
         self.ages.prune(&mut all);
@@ -242,7 +258,8 @@ impl Store for FileStore {
         }
     }
 
-    fn decide(
+    /// Approves or denies one open request: the line in the access log, then the grant, then the forgetting.
+    pub fn decide(
         &self,
         by: &Approver,
         decide: &Decide<'_>,
@@ -281,7 +298,8 @@ impl Store for FileStore {
         Ok(Outcome::Done(request.clone()))
     }
 
-    fn add_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
+    /// Adds an owner. False where he is one already.
+    pub fn add_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
         let change = Change::open(self, Some(by.authority()), now)?;
         if self.owners()?.0.contains(owner) {
             return Ok(false);
@@ -290,7 +308,13 @@ impl Store for FileStore {
         replay::carry_out(change, line).map(|()| true)
     }
 
-    fn remove_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
+    /// Removes an added or claimed owner. False where he is none.
+    pub fn remove_owner(
+        &self,
+        by: &Approver,
+        owner: &Owner,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
         let change = Change::open(self, Some(by.authority()), now)?;
         if !self.owners()?.0.contains(owner) {
             return Ok(false);
@@ -299,7 +323,8 @@ impl Store for FileStore {
         replay::carry_out(change, line).map(|()| true)
     }
 
-    fn open_claim(&self, code: &ClaimCode, now: UnixMs) -> Result<(), StoreError> {
+    /// Opens a claim, in place of the one that may be open. Only the code's digest is kept.
+    pub fn open_claim(&self, code: &ClaimCode, now: UnixMs) -> Result<(), StoreError> {
         let mut change = Change::open(self, None, now)?;
         let path = self.state.owners();
         let found = own::read(&self.state, &path)?;
@@ -310,7 +335,8 @@ impl Store for FileStore {
         change.commit(vec![Line::new("cli", &actor, action::CLAIM_OPEN, now)])
     }
 
-    fn redeem_claim(
+    /// Spends the claim code, if it is the open one and fresh, and makes its bearer an owner. False where it is not.
+    pub fn redeem_claim(
         &self,
         code: &ClaimCode,
         owner: &Owner,
@@ -335,7 +361,14 @@ impl Store for FileStore {
         replay::carry_out(change, line).map(|()| true)
     }
 
-    fn spend_claim(&self, text: &str, note: &Note<'_>, now: UnixMs) -> Result<bool, StoreError> {
+    /// Spends the open claim where its code stands anywhere in this text, with this line. It makes nobody an owner.
+    /// False where it does not stand there, or none is open.
+    pub fn spend_claim(
+        &self,
+        text: &str,
+        note: &Note<'_>,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
         let shown = || -> Result<bool, StoreError> {
             let seats = self.seats()?;
             let Some(claim) = &seats.claim else { return Ok(false) };
@@ -356,7 +389,8 @@ impl Store for FileStore {
         replay::carry_out(change, line).map(|()| true)
     }
 
-    fn note(&self, note: &Note<'_>, now: UnixMs) -> Result<(), StoreError> {
+    /// Writes a line that changes nothing else, such as a refused command.
+    pub fn note(&self, note: &Note<'_>, now: UnixMs) -> Result<(), StoreError> {
         if !self.strangers.may_write(1) {
             return Ok(());
         }

@@ -10,10 +10,9 @@ use std::{
 use openclaw_plugin_sdk::{UnixMs, own_file::Rights};
 
 use super::{
-    StoreError,
+    Store, StoreError,
     audit::seal,
     change::Change,
-    files::FileStore,
     io,
     lock::{is_old, remove_if_stale},
     originals, ownership,
@@ -21,7 +20,7 @@ use super::{
 use crate::world;
 
 /// Puts right what an earlier process or another program left.
-pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
+pub(super) fn start(store: &Store, now: UnixMs) -> Result<(), StoreError> {
     ownership::check(&store.state)?;
     let _writer = Change::open(store, None, now)?;
     let state = &store.state;
@@ -50,7 +49,7 @@ pub(super) fn start(store: &FileStore, now: UnixMs) -> Result<(), StoreError> {
 }
 
 /// Removes locks of the field that were left behind.
-pub(super) fn clear_stale_locks(store: &FileStore) -> Result<(), StoreError> {
+pub(super) fn clear_stale_locks(store: &Store) -> Result<(), StoreError> {
     if !store.state.credentials().is_dir() {
         return Ok(());
     }

@@ -19,16 +19,20 @@ use std::{
     io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use openclaw_plugin_sdk::{AccountId, Decision, InvalidSenderId, SenderId, UnixMs};
 use serde_json::Value;
 
 use super::*;
-use super::{access::AccessStore, audit::Line, files::FileStore, paths::StateDir};
+use super::{Store, audit::Line, paths::StateDir};
 use crate::rules::{
     Contact,
     allowlist::Allowlist,
+    approver::Approver,
+    claim::ClaimCode,
+    owner::{Owner, Owners},
     pairing::{AccessRequest, Asked, Places, WhenFull},
 };
 
@@ -52,7 +56,7 @@ fn parse(channel: &str, entry: &str) -> Result<SenderId, InvalidSenderId> {
 /// A state folder, and a store on it.
 struct Bed {
     dir: tempfile::TempDir,
-    store: FileStore,
+    store: Store,
 }
 
 impl Bed {
@@ -139,8 +143,8 @@ impl Bed {
     }
 }
 
-fn open(dir: &Path) -> FileStore {
-    FileStore::new(StateDir::at(dir), parse)
+fn open(dir: &Path) -> Store {
+    Store::new(StateDir::at(dir), parse)
 }
 
 /// As another program writes it: read by anybody, written by nobody else, whatever the mask of a test beside it is.

@@ -22,7 +22,7 @@ use openclaw::{
         judge,
         pairing::{AccessRequest, Asked, PairingRequest, Places, WhenFull},
     },
-    store::{Decide, Outcome, Store, access::AccessStore, files::FileStore, paths::StateDir},
+    store::{Decide, Outcome, Store, paths::StateDir},
 };
 use openclaw_plugin_sdk::{Decision, SenderId, UnixMs};
 
@@ -36,7 +36,7 @@ fn main() {
 
 struct Bed {
     dir: tempfile::TempDir,
-    store: FileStore,
+    store: Store,
     next: AtomicU64,
 }
 
@@ -63,7 +63,7 @@ impl Bed {
     }
 }
 
-fn approve(store: &FileStore, request: &PairingRequest) {
+fn approve(store: &Store, request: &PairingRequest) {
     let decide = Decide {
         channel: "telegram",
         request: &request.id,
@@ -75,8 +75,8 @@ fn approve(store: &FileStore, request: &PairingRequest) {
     assert!(matches!(done, Outcome::Done(_)));
 }
 
-fn store(dir: &Path) -> FileStore {
-    FileStore::new(StateDir::at(dir), |_, entry| SenderId::new(entry))
+fn store(dir: &Path) -> Store {
+    Store::new(StateDir::at(dir), |_, entry| SenderId::new(entry))
 }
 
 fn list(entries: u64) -> String {

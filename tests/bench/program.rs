@@ -34,7 +34,7 @@ use openclaw::{
         AccountKey,
         pairing::{AccessRequest, Asked, Places, WhenFull},
     },
-    store::{Store, files::FileStore, paths::StateDir},
+    store::{Store, paths::StateDir},
 };
 use openclaw_plugin_sdk::{SenderId, UnixMs};
 
@@ -210,7 +210,7 @@ fn command(home: &Home, arguments: &[&str]) -> Duration {
 
 /// A stranger asks; returns the code.
 fn knock(state: &Path, sender: u32) -> String {
-    let store = FileStore::new(StateDir::at(state), |_, entry| SenderId::new(entry));
+    let store = Store::new(StateDir::at(state), |_, entry| SenderId::new(entry));
     let meta = [("firstName".to_owned(), "Ann".to_owned())].into();
     let sender = SenderId::new(&sender.to_string()).unwrap();
     let knock = AccessRequest {

@@ -27,8 +27,8 @@ use crate::{
         token::Token,
     },
     store::{
-        devices::{DeviceStore, Page, Untouched},
-        files::FileStore,
+        Store,
+        devices::{Page, Untouched},
     },
     world,
 };
@@ -48,7 +48,7 @@ pub(super) enum Source {
 /// The files, and what of them was shown.
 #[derive(Debug)]
 pub(super) struct Files {
-    store: FileStore,
+    store: Store,
     shown: Vec<DeviceRequest>,
 }
 
@@ -385,7 +385,7 @@ mod tests {
     #[test]
     fn case_028_what_was_replaced_after_it_was_shown_is_not_approved() {
         let folder = tempfile::tempdir().unwrap();
-        let store = FileStore::new(StateDir::at(folder.path()), |_, text| SenderId::new(text));
+        let store = Store::new(StateDir::at(folder.path()), |_, text| SenderId::new(text));
         store.ask_device(&wish(&["operator.read"]), Host::now()).unwrap();
         let mut files = Files { store, shown: Vec::new() };
         let first = |listed: &Value| {

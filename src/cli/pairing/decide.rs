@@ -155,7 +155,7 @@ impl Which {
 
     fn find(
         &self,
-        store: &dyn Store,
+        store: &Store,
         one: Option<&'static ChannelPlugin>,
         code: &PairingCode,
         now: UnixMs,

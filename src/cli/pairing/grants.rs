@@ -112,7 +112,7 @@ fn account_of(channel: &str, file: &str) -> Option<AccountId> {
     AccountId::parse(account.strip_suffix("-allowFrom.json")?)
 }
 
-fn grants_of(key: &AccountKey, config: &Config, store: &dyn Store) -> Result<Vec<Grant>, Failure> {
+fn grants_of(key: &AccountKey, config: &Config, store: &Store) -> Result<Vec<Grant>, Failure> {
     let grant = |sender: String, from: From| Grant { account: key.account.clone(), sender, from };
     let mut grants = Vec::new();
     for entry in config.account(key).into_iter().flat_map(|account| &account.listed) {

@@ -13,7 +13,6 @@ use crate::{
     },
     registry,
     rules::pairing::{Displayed, PairingRequest},
-    store::Store,
     world,
 };
 

@@ -78,7 +78,7 @@ impl Revoke {
 fn revoke<'a>(
     keys: &'a [AccountKey],
     sender: &SenderId,
-    store: &dyn Store,
+    store: &Store,
 ) -> Result<Vec<&'a AccountKey>, Failure> {
     let (approver, now) = (Host::approver(), Host::now());
     let mut revoked = Vec::new();
@@ -95,7 +95,7 @@ fn still_admitted(
     keys: &[AccountKey],
     sender: &SenderId,
     config: &Config,
-    store: &dyn Store,
+    store: &Store,
 ) -> Result<Option<Failure>, Failure> {
     let (Some(AccountKey { channel, .. }), shown) = (keys.first(), output::whole(sender.as_str()))
     else {

@@ -108,7 +108,7 @@ impl Outcome {
 /// What became of requests that wait no more, each with when its time was over. Blocks on disk.
 pub(crate) fn find(
     (state, decisions): (&StateDir, &Decisions),
-    store: &dyn Store,
+    store: &Store,
     gone: &[(About, UnixMs)],
     now: UnixMs,
 ) -> Result<BTreeMap<About, Outcome>, StoreError> {
@@ -126,12 +126,7 @@ pub(crate) fn find(
     Ok(found)
 }
 
-fn unwritten(
-    store: &dyn Store,
-    about: &About,
-    ends: UnixMs,
-    now: UnixMs,
-) -> Result<How, StoreError> {
+fn unwritten(store: &Store, about: &About, ends: UnixMs, now: UnixMs) -> Result<How, StoreError> {
     match about {
         About::Device { device, .. } => {
             let waits = store.device_requests(now)?;

@@ -44,7 +44,7 @@ impl CommandContext {
 
     async fn in_store<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&dyn crate::store::Store) -> Result<T, StoreError> + Send + 'static,
+        call: impl FnOnce(&crate::store::Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, CommandError> {
         let store = Arc::clone(&self.gateway.store);
         Ok(blocking(move || call(&*store)).await?)

@@ -16,7 +16,7 @@ use crate::{
         tls::{self, Names, Served},
     },
     rules::device::endpoint::{Endpoint, Host},
-    store::{files::FileStore, paths::StateDir},
+    store::{Store, paths::StateDir},
 };
 
 /// What is open.
@@ -34,7 +34,7 @@ impl Entry {
     /// Opens it as the configuration says. Nothing is made or opened where a part of it cannot be.
     pub(crate) fn open(
         config: &Config,
-        (state, store): (&StateDir, &FileStore),
+        (state, store): (&StateDir, &Store),
         now: UnixMs,
     ) -> Result<Self, RunError> {
         if let Err(error) = bind::raise_file_limit() {

@@ -39,7 +39,7 @@ pub(crate) const NAME_LIMIT: usize = 64;
 pub(crate) struct Rules<'a> {
     pub(crate) account: &'a Account,
     pub(crate) owners: &'a Owners,
-    pub(crate) store: &'a dyn Store,
+    pub(crate) store: &'a Store,
 }
 
 /// When it is, and what is old.

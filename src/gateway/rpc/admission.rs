@@ -279,7 +279,7 @@ pub(crate) async fn ask(
 }
 
 fn setup_id(
-    store: &dyn crate::store::Store,
+    store: &crate::store::Store,
     token: &TokenDigest,
 ) -> Result<Option<SetupId>, StoreError> {
     let codes = store.setup_codes()?;

@@ -12,7 +12,7 @@ use crate::{
 
 /// An account that has never run since the start. Blocks on disk.
 pub(crate) fn account(
-    (state, store): (&StateDir, &dyn Store),
+    (state, store): (&StateDir, &Store),
     account: &Account,
 ) -> Result<AccountRuntime, RunError> {
     let channel = channel(store, account)?;
@@ -32,7 +32,7 @@ pub(crate) fn account(
 }
 
 /// An account's channel. Blocks on disk.
-pub(crate) fn channel(store: &dyn Store, account: &Account) -> Result<Box<dyn Channel>, RunError> {
+pub(crate) fn channel(store: &Store, account: &Account) -> Result<Box<dyn Channel>, RunError> {
     let (plugin, id) = (account.plugin, &account.key.account);
     let purpose = format!("{}-{id}", plugin.id);
     let key = if plugin.abilities.key { store.key(&purpose)? } else { [0; 32] };

@@ -49,10 +49,7 @@ use crate::{
     protocol::refusal::{CLOSE_RESTART, RESTART},
     registry,
     rules::{AccountKey, claim::ClaimCode},
-    store::{
-        Store, StoreError, audit::tail::Tail, devices::DeviceStore, files::FileStore,
-        paths::StateDir,
-    },
+    store::{Store, StoreError, audit::tail::Tail, paths::StateDir},
     world,
 };
 
@@ -169,7 +166,7 @@ pub fn run(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunError>
 
 async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunError> {
     let mut single = Single::take(&start.state.gateway_lock())?;
-    let store = FileStore::new(start.state.clone(), parse_sender);
+    let store = Store::new(start.state.clone(), parse_sender);
     store.start(world::now())?;
     let accounts: Vec<AccountKey> =
         start.config.accounts.iter().map(|account| account.key.clone()).collect();
@@ -260,7 +257,7 @@ async fn farewell(gateway: &Gateway) {
     let _late = tokio::time::timeout(Duration::from_secs(1), gone).await;
 }
 
-fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gateway, RunError> {
+fn gateway(start: &Start, store: &Arc<Store>, entry: Entry) -> Result<Gateway, RunError> {
     let on = |account: &&Account| {
         account.enabled && (start.console || !account.plugin.abilities.console)
     };
@@ -278,7 +275,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
         responder: parking_lot::RwLock::new(Arc::from(open::responder(&start.config)?)),
         live: Live::new(start.config.clone(), secret),
         state: start.state.clone(),
-        store: Arc::clone(store) as Arc<dyn Store>,
+        store: Arc::clone(store),
         identity: entry.identity,
         tls_fingerprint: entry.tls.map(|served| served.fingerprint),
         unfinished: Arc::default(),
@@ -315,7 +312,7 @@ fn gateway(start: &Start, store: &Arc<FileStore>, entry: Entry) -> Result<Gatewa
     })
 }
 
-fn seat(start: &Start, store: &dyn Store) -> Result<Seat, RunError> {
+fn seat(start: &Start, store: &Store) -> Result<Seat, RunError> {
     if !start.config.owners.is_empty() || !store.owners()?.is_empty() {
         return Ok(Seat::Taken);
     }

@@ -19,11 +19,10 @@ use crate::{
         records::{Block, Grant, Records},
     },
     store::{
-        Decide, Store as _, StoreError, allowlist,
+        Decide, Store, StoreError, allowlist,
         audit::{Line, action},
         change::Change,
         file::{self, Found},
-        files::FileStore,
         own,
         pairing::Requests,
     },
@@ -42,7 +41,7 @@ pub(super) struct Transaction<'a> {
 
 impl<'a> Transaction<'a> {
     pub(super) fn open(
-        store: &'a FileStore,
+        store: &'a Store,
         by: Option<&Authority>,
         now: UnixMs,
     ) -> Result<Self, StoreError> {
@@ -291,7 +290,7 @@ pub(in crate::store) fn spend_link(
 }
 
 pub(super) fn revoke(
-    store: &FileStore,
+    store: &Store,
     by: &Approver,
     who: &Contact,
     now: UnixMs,
@@ -314,7 +313,7 @@ pub(super) fn revoke(
 }
 
 pub(super) fn block(
-    store: &FileStore,
+    store: &Store,
     by: &Approver,
     (who, owners): (&Contact, &Owners),
     now: UnixMs,
@@ -335,7 +334,7 @@ pub(super) fn block(
 }
 
 pub(super) fn unblock(
-    store: &FileStore,
+    store: &Store,
     by: &Approver,
     who: &Contact,
     now: UnixMs,

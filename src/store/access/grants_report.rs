@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use openclaw_plugin_sdk::UnixMs;
 
-use super::{AccessStore, Holder};
+use super::Holder;
 use crate::{
     rules::{AccountKey, Contact},
-    store::{Store, StoreError, audit::Index, files::FileStore},
+    store::{Store, StoreError, audit::Index},
     world,
 };
 
 /// Everybody, ordered by channel, account and id.
 pub(super) fn holders(
-    store: &FileStore,
+    store: &Store,
     channel: Option<&str>,
     now: UnixMs,
 ) -> Result<Vec<Holder>, StoreError> {

@@ -1,11 +1,11 @@
-//! Notes, ends of grants, links and invitations; and the trait itself.
+//! Notes, ends of grants, links and invitations.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::{
-    Accepted, AccessStore, Blocked, Ends, Holder,
+    Accepted, Blocked, Ends, Holder,
     decide::{self, Transaction, line_about},
 };
 use crate::{
@@ -20,14 +20,14 @@ use crate::{
         Store, StoreError,
         access::grants_report,
         audit::{Line, action, hex},
-        files::FileStore,
         io,
     },
     world,
 };
 
-impl AccessStore for FileStore {
-    fn standing(
+impl Store {
+    /// What the records say of a sender now. One `stat` while nothing changed.
+    pub fn standing(
         &self,
         key: &AccountKey,
         sender: &SenderId,
@@ -47,16 +47,20 @@ impl AccessStore for FileStore {
         Ok(standing)
     }
 
-    fn records(&self) -> Result<Arc<Index>, StoreError> {
+    /// Everything that is kept. One `stat` while nothing changed.
+    pub fn records(&self) -> Result<Arc<Index>, StoreError> {
         let path = || vec![self.state.access_records()];
         self.records.get(&self.state, &(), path, |found| super::index(found.first()))
     }
 
-    fn holders(&self, channel: Option<&str>, now: UnixMs) -> Result<Vec<Holder>, StoreError> {
+    /// Everybody whom the store lets in on a channel, or on all, by the lists and by the records; ended grants too.
+    pub fn holders(&self, channel: Option<&str>, now: UnixMs) -> Result<Vec<Holder>, StoreError> {
         grants_report::holders(self, channel, now)
     }
 
-    fn revoke(
+    /// Takes every stored grant of this id away, and of every id that is joined to it, and forgets that they are
+    /// joined. The ids that lost something; none where nobody had anything.
+    pub fn revoke(
         &self,
         by: &Approver,
         who: &Contact,
@@ -65,7 +69,9 @@ impl AccessStore for FileStore {
         decide::revoke(self, by, who, now)
     }
 
-    fn block(
+    /// Blocks a person under every id that is joined to this one; grants and open requests go in the same decision.
+    /// `owners` are those that the configuration names: an owner cannot be blocked.
+    pub fn block(
         &self,
         by: &Approver,
         who: &Contact,
@@ -75,7 +81,8 @@ impl AccessStore for FileStore {
         decide::block(self, by, (who, owners), now)
     }
 
-    fn unblock(
+    /// Takes the block of a person away, under every id that is joined to this one. None where there was none.
+    pub fn unblock(
         &self,
         by: &Approver,
         who: &Contact,
@@ -84,7 +91,8 @@ impl AccessStore for FileStore {
         decide::unblock(self, by, who, now)
     }
 
-    fn annotate(
+    /// Names somebody, or takes the name away. False where that changes nothing.
+    pub fn annotate(
         &self,
         by: &Approver,
         who: &Contact,
@@ -100,7 +108,9 @@ impl AccessStore for FileStore {
         tx.commit(line).map(|()| true)
     }
 
-    fn extend(
+    /// Gives a grant that ends, or has ended, another end. False where there is no such grant, where it ends at
+    /// another time than was shown, or where the person is blocked.
+    pub fn extend(
         &self,
         by: &Approver,
         who: &Contact,
@@ -127,7 +137,8 @@ impl AccessStore for FileStore {
         tx.commit(line).map(|()| true)
     }
 
-    fn open_link(&self, who: &Contact, code: &Ticket, now: UnixMs) -> Result<(), StoreError> {
+    /// Opens a link for somebody who is let in, in place of the one that may be open.
+    pub fn open_link(&self, who: &Contact, code: &Ticket, now: UnixMs) -> Result<(), StoreError> {
         let mut tx = Transaction::open(self, None, now)?;
         let now = tx.now;
         tx.records.links.retain(|link| link.contact != *who);
@@ -139,7 +150,8 @@ impl AccessStore for FileStore {
         tx.commit(line.of(&who.key).about(who.sender.as_str()))
     }
 
-    fn linked(&self, code: &Ticket, now: UnixMs) -> Result<Option<Contact>, StoreError> {
+    /// Whom the bearer of a link says to be; `None` where the link is not open.
+    pub fn linked(&self, code: &Ticket, now: UnixMs) -> Result<Option<Contact>, StoreError> {
         let (index, digest) = (self.records()?, code.digest());
         let mut open = index.records().links.iter().filter(|link| link.is_open(now));
         let open = open.find(|link| link.digest.matches(&digest));
@@ -147,7 +159,8 @@ impl AccessStore for FileStore {
         Ok(open.filter(lives).map(|link| link.contact.clone()))
     }
 
-    fn invite(
+    /// Opens an invitation with a note, until then; its opaque name. The store cuts its time to a day.
+    pub fn invite(
         &self,
         by: &Approver,
         code: &Ticket,
@@ -174,7 +187,8 @@ impl AccessStore for FileStore {
         tx.commit(line).map(|()| id)
     }
 
-    fn uninvite(&self, by: &Approver, id: &str, now: UnixMs) -> Result<bool, StoreError> {
+    /// Takes an invitation back that nobody has used. False where there is none of that name.
+    pub fn uninvite(&self, by: &Approver, id: &str, now: UnixMs) -> Result<bool, StoreError> {
         let mut tx = Transaction::open(self, Some(by.authority()), now)?;
         let now = tx.now;
         let before = tx.records.invitations.len();
@@ -186,7 +200,9 @@ impl AccessStore for FileStore {
         tx.commit(Line::by(by, action::UNINVITE, now).named(id)).map(|()| true)
     }
 
-    fn accept(
+    /// Spends an invitation, and lets its bearer in for good. What it was; `None` where it is not open, or he is
+    /// blocked or let in already.
+    pub fn accept(
         &self,
         code: &Ticket,
         who: &Contact,
@@ -221,7 +237,7 @@ impl AccessStore for FileStore {
 }
 
 fn open_invitation<'a>(
-    store: &FileStore,
+    store: &Store,
     mut all: impl Iterator<Item = &'a Invitation>,
     code: &Ticket,
     now: UnixMs,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     rules::{AccountKey, Contact, device::identity::DeviceId, owner::Owner},
-    store::{StoreError, access, allowlist, file, files::FileStore, io, owners},
+    store::{Store, StoreError, access, allowlist, file, io, owners},
     world,
 };
 
@@ -224,11 +224,7 @@ impl Replay {
     }
 
     /// What lines say and the state does not, and what the state says and no line.
-    pub(super) fn compare(
-        &self,
-        store: &FileStore,
-        now: UnixMs,
-    ) -> (Vec<Problem>, Vec<Unexplained>) {
+    pub(super) fn compare(&self, store: &Store, now: UnixMs) -> (Vec<Problem>, Vec<Unexplained>) {
         let mut with = With { store, now, undone: Vec::new(), missing: BTreeSet::new() };
         let checks: [(&str, Check); 4] = [
             (RECORDS, Self::records),
@@ -317,7 +313,7 @@ impl Replay {
 
 /// The state that lines are compared with, and what was found.
 struct With<'a> {
-    store: &'a FileStore,
+    store: &'a Store,
     now: UnixMs,
     undone: Vec<Problem>,
     missing: BTreeSet<Unexplained>,

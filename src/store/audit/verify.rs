@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     rules::{Contact, device::identity::DeviceId, owner::Owner},
-    store::{StoreError, change::Change, file, files::FileStore, own},
+    store::{Store, StoreError, change::Change, file, own},
 };
 
 /// What was found.
@@ -194,7 +194,7 @@ impl Read {
 
 /// Reads everything, line by line. Only for the last lines, and to compare the state with them, it holds the lock of
 /// those who write: nobody decides meanwhile.
-pub(in crate::store) fn verify(store: &FileStore, now: UnixMs) -> Result<Report, StoreError> {
+pub(in crate::store) fn verify(store: &Store, now: UnixMs) -> Result<Report, StoreError> {
     // A torn last line goes first, so that nobody takes it for one that is being written.
     let repaired = Change::look(store, now)?.log().was_repaired();
     let (mut reading, mut read) = (Reading::new(&store.state), Read::default());
@@ -220,7 +220,7 @@ pub(in crate::store) fn verify(store: &FileStore, now: UnixMs) -> Result<Report,
 }
 
 /// The state files that are not as the head says.
-fn files(store: &FileStore, change: &Change<'_>) -> Result<Vec<Problem>, StoreError> {
+fn files(store: &Store, change: &Change<'_>) -> Result<Vec<Problem>, StoreError> {
     let (state, head) = (&store.state, change.log().said());
     let named = head.wrote.keys().map(|name| state.named(name));
     let own = own::OWN.iter().map(|own| state.path().join(own));
@@ -243,6 +243,6 @@ fn files(store: &FileStore, change: &Change<'_>) -> Result<Vec<Problem>, StoreEr
 }
 
 /// A path below the state folder.
-pub(super) fn below(store: &FileStore, path: &Path) -> PathBuf {
+pub(super) fn below(store: &Store, path: &Path) -> PathBuf {
     path.strip_prefix(store.state.path()).unwrap_or(path).to_owned()
 }

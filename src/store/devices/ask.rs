@@ -19,21 +19,20 @@ use crate::{
         },
     },
     store::{
-        StoreError,
+        Store, StoreError,
         audit::{Line, action},
         devices::transaction::Transaction,
-        files::FileStore,
         io,
     },
     world,
 };
 
-pub(super) fn waiting(store: &FileStore, now: UnixMs) -> Result<Vec<DeviceRequest>, StoreError> {
+pub(super) fn waiting(store: &Store, now: UnixMs) -> Result<Vec<DeviceRequest>, StoreError> {
     let requests = store.devices.requests(&store.pending()?.0);
     Ok(requests.open(now).into_iter().cloned().collect())
 }
 
-pub(super) fn ask(store: &FileStore, wish: &Wish, now: UnixMs) -> Result<Ask, StoreError> {
+pub(super) fn ask(store: &Store, wish: &Wish, now: UnixMs) -> Result<Ask, StoreError> {
     if let Some(asked) = ask_in_memory(store, wish, now)? {
         return Ok(asked);
     }
@@ -57,7 +56,7 @@ pub(super) fn ask(store: &FileStore, wish: &Wish, now: UnixMs) -> Result<Ask, St
 }
 
 /// The answer, where nothing is to be written.
-fn ask_in_memory(store: &FileStore, wish: &Wish, now: UnixMs) -> Result<Option<Ask>, StoreError> {
+fn ask_in_memory(store: &Store, wish: &Wish, now: UnixMs) -> Result<Option<Ask>, StoreError> {
     let pending = store.pending()?.0;
     let unused = super::setup::unused(store, now)?;
     let mut kept = store.devices.live();
@@ -87,7 +86,7 @@ fn ask_in_memory(store: &FileStore, wish: &Wish, now: UnixMs) -> Result<Option<A
 }
 
 pub(super) fn admit(
-    store: &FileStore,
+    store: &Store,
     by: &Authority,
     (wish, via): (&Wish, ApprovedVia),
     fresh: &[(Role, Token)],
@@ -133,7 +132,7 @@ pub(super) fn admit(
 }
 
 pub(super) fn issue(
-    store: &FileStore,
+    store: &Store,
     by: &Authority,
     id: &DeviceId,
     fresh: &[(Role, Token)],
@@ -156,7 +155,7 @@ pub(super) fn by_device(action: &str, id: &DeviceId, now: UnixMs) -> Line {
     Line::new("socket", &format!("device:{id}"), action, now).about(id.as_str())
 }
 
-fn fresh_id(store: &FileStore) -> Result<DeviceRequestId, StoreError> {
+fn fresh_id(store: &Store) -> Result<DeviceRequestId, StoreError> {
     let drawn = world::random().map(|bytes| Nonce::from_random(bytes).as_str().to_owned());
     let id = drawn.and_then(|id| {
         DeviceRequestId::parse(&id).ok_or_else(|| std::io::Error::other("no id was drawn"))

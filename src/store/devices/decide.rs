@@ -15,10 +15,9 @@ use crate::{
         token::{DeviceToken, Token},
     },
     store::{
-        StoreError,
+        Store, StoreError,
         audit::{Line, action},
         devices::transaction::Transaction,
-        files::FileStore,
     },
 };
 
@@ -46,7 +45,7 @@ impl Decision<'_> {
 }
 
 pub(super) fn approve(
-    store: &FileStore,
+    store: &Store,
     decision: &Decision<'_>,
     now: UnixMs,
 ) -> Result<Result<Arc<Device>, Undecided>, StoreError> {
@@ -71,7 +70,7 @@ pub(super) fn approve(
 }
 
 pub(super) fn reject(
-    store: &FileStore,
+    store: &Store,
     decision: &Decision<'_>,
     now: UnixMs,
 ) -> Result<Result<DeviceRequest, Undecided>, StoreError> {
@@ -90,7 +89,7 @@ pub(super) fn reject(
 }
 
 pub(super) fn remove(
-    store: &FileStore,
+    store: &Store,
     by: &DeviceApprover,
     id: &DeviceId,
     now: UnixMs,
@@ -110,7 +109,7 @@ pub(super) fn remove(
 }
 
 pub(super) fn rename(
-    store: &FileStore,
+    store: &Store,
     by: &DeviceApprover,
     id: &DeviceId,
     label: &str,
@@ -132,7 +131,7 @@ pub(super) fn rename(
 }
 
 pub(super) fn rotate(
-    store: &FileStore,
+    store: &Store,
     by: &DeviceApprover,
     id: &DeviceId,
     (role, scopes, fresh): (Role, Option<Scopes>, &Token),
@@ -164,7 +163,7 @@ pub(super) fn rotate(
 }
 
 pub(super) fn revoke(
-    store: &FileStore,
+    store: &Store,
     by: &DeviceApprover,
     id: &DeviceId,
     role: Role,

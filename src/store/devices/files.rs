@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openclaw_plugin_sdk::UnixMs;
 
 use super::{
-    DeviceStore, Known, LegacyNode, NodeRequest, Page, Untouched, ask,
+    Known, LegacyNode, NodeRequest, Page, Untouched, ask,
     decide::{self, Decision},
     nodes, page, paired, row, setup,
     table::Edits,
@@ -24,12 +24,13 @@ use crate::{
             token::{DeviceToken, Token, TokenDigest},
         },
     },
-    store::{StoreError, audit::action, devices::transaction::Transaction, files::FileStore},
+    store::{Store, StoreError, audit::action, devices::transaction::Transaction},
     world,
 };
 
-impl DeviceStore for FileStore {
-    fn device(&self, id: &DeviceId) -> Result<Known, StoreError> {
+impl Store {
+    /// One device.
+    pub fn device(&self, id: &DeviceId) -> Result<Known, StoreError> {
         let paired = self.paired()?.0;
         // A row of a removed device, whoever wrote it back, is worth nothing.
         if self.removed()?.0.row(id.as_str()).is_some() || self.is_losing(id, None)? {
@@ -39,7 +40,8 @@ impl DeviceStore for FileStore {
         Ok(device.map_or(Known::Stranger, Known::Device))
     }
 
-    fn devices(&self) -> Result<Vec<Arc<Device>>, StoreError> {
+    /// All devices, the last approved first.
+    pub fn devices(&self) -> Result<Vec<Arc<Device>>, StoreError> {
         let (paired, removed) = (self.paired()?.0, self.removed()?.0);
         let mut all = paired.all()?;
         if !removed.is_empty() {
@@ -52,26 +54,33 @@ impl DeviceStore for FileStore {
         Ok(all.into_iter().map(Arc::new).collect())
     }
 
-    fn device_page(&self, after: Option<&DeviceId>, most: usize) -> Result<Page, StoreError> {
+    /// A page of at most so many devices behind this one. The order is that of [`Self::devices`] where there is one
+    /// page, and by id where there are more.
+    pub fn device_page(&self, after: Option<&DeviceId>, most: usize) -> Result<Page, StoreError> {
         page::page(self, after, most)
     }
 
-    fn device_requests(&self, now: UnixMs) -> Result<Vec<DeviceRequest>, StoreError> {
+    /// The devices that wait, the newest first, none of them expired.
+    pub fn device_requests(&self, now: UnixMs) -> Result<Vec<DeviceRequest>, StoreError> {
         ask::waiting(self, now)
     }
 
-    fn replaced_requests(
+    /// The ids that waiting requests have replaced, each with its successor.
+    pub fn replaced_requests(
         &self,
         now: UnixMs,
     ) -> Result<Vec<(DeviceRequestId, DeviceRequestId)>, StoreError> {
         Ok(self.pending()?.0.replaced(now))
     }
 
-    fn ask_device(&self, wish: &Wish, now: UnixMs) -> Result<Ask, StoreError> {
+    /// A device asks, or asks again. A place is kept for each unused setup code.
+    pub fn ask_device(&self, wish: &Wish, now: UnixMs) -> Result<Ask, StoreError> {
         ask::ask(self, wish, now)
     }
 
-    fn admit_device(
+    /// Lets a device in without a request, as the configuration says (`via`), and gives it these tokens, in one
+    /// change; `by` is what it has shown. Never one that was removed, and never more to one that is known: `None` then.
+    pub fn admit_device(
         &self,
         by: &Authority,
         wish: (&Wish, ApprovedVia),
@@ -81,7 +90,8 @@ impl DeviceStore for FileStore {
         ask::admit(self, by, wish, fresh, now)
     }
 
-    fn approve_device(
+    /// Approves a waiting device as it was displayed; the setup code it came with is its own from here.
+    pub fn approve_device(
         &self,
         by: &DeviceApprover,
         id: &DeviceRequestId,
@@ -91,7 +101,8 @@ impl DeviceStore for FileStore {
         decide::approve(self, &Decision { by, id, displayed }, now)
     }
 
-    fn reject_device(
+    /// Turns a waiting device away; the setup code it came with is over.
+    pub fn reject_device(
         &self,
         by: &DeviceApprover,
         id: &DeviceRequestId,
@@ -101,7 +112,9 @@ impl DeviceStore for FileStore {
         decide::reject(self, &Decision { by, id, displayed }, now)
     }
 
-    fn issue_tokens(
+    /// Puts fresh tokens in their roles' places, for the roles that the device still has; `by` is what it has shown. `None` where it has
+    /// lost one meanwhile: nothing was changed.
+    pub fn issue_tokens(
         &self,
         by: &Authority,
         id: &DeviceId,
@@ -111,7 +124,9 @@ impl DeviceStore for FileStore {
         ask::issue(self, by, id, fresh, now)
     }
 
-    fn device_seen(&self, id: &DeviceId, token: Option<(Role, TokenDigest)>, now: UnixMs) {
+    /// The device has shown this token, or come without one (`None`). Kept in memory, and written with the others
+    /// at the next [`Self::flush_devices`].
+    pub fn device_seen(&self, id: &DeviceId, token: Option<(Role, TokenDigest)>, now: UnixMs) {
         self.devices.note_seen(id, token, now);
         // What was never read here will be fresh when it is.
         if let Ok((paired, _)) = self.paired() {
@@ -119,7 +134,8 @@ impl DeviceStore for FileStore {
         }
     }
 
-    fn flush_devices(&self) -> Result<(), StoreError> {
+    /// Writes what has gathered: last-used times, and retries of requests.
+    pub fn flush_devices(&self) -> Result<(), StoreError> {
         let seen = self.devices.all_seen();
         let retries = self.devices.retries_are_due(&self.pending()?.0);
         let codes = self.devices.codes_to_write(&self.codes()?.0);
@@ -160,7 +176,8 @@ impl DeviceStore for FileStore {
         Ok(())
     }
 
-    fn remove_device(
+    /// Forgets a device for good, with its requests; its setup code is over.
+    pub fn remove_device(
         &self,
         by: &DeviceApprover,
         id: &DeviceId,
@@ -169,7 +186,8 @@ impl DeviceStore for FileStore {
         decide::remove(self, by, id, now)
     }
 
-    fn rename_device(
+    /// Gives a device the name that owners see.
+    pub fn rename_device(
         &self,
         by: &DeviceApprover,
         id: &DeviceId,
@@ -179,7 +197,8 @@ impl DeviceStore for FileStore {
         decide::rename(self, by, id, label, now)
     }
 
-    fn rotate_token(
+    /// Replaces a token; without `scopes` it keeps those it has. Its setup code is over.
+    pub fn rotate_token(
         &self,
         by: &DeviceApprover,
         id: &DeviceId,
@@ -189,7 +208,8 @@ impl DeviceStore for FileStore {
         decide::rotate(self, by, id, change, now)
     }
 
-    fn revoke_token(
+    /// Takes a role away until somebody approves it again; its setup code is over.
+    pub fn revoke_token(
         &self,
         by: &DeviceApprover,
         id: &DeviceId,
@@ -199,7 +219,8 @@ impl DeviceStore for FileStore {
         decide::revoke(self, by, id, role, now)
     }
 
-    fn mint_code(
+    /// Makes a setup code; only the digest of its token is kept.
+    pub fn mint_code(
         &self,
         by: &DeviceApprover,
         profile: Profile,
@@ -209,11 +230,13 @@ impl DeviceStore for FileStore {
         setup::mint(self, by, profile, token, now)
     }
 
-    fn setup_codes(&self) -> Result<Vec<SetupCode>, StoreError> {
+    /// Every code that is kept, the newest first.
+    pub fn setup_codes(&self) -> Result<Vec<SetupCode>, StoreError> {
         setup::all(self)
     }
 
-    fn code_shown(
+    /// How a code would be taken, without taking it; [`Setup::Unknown`] where there is none with this token.
+    pub fn code_shown(
         &self,
         token: &TokenDigest,
         key: &DeviceKey,
@@ -222,7 +245,8 @@ impl DeviceStore for FileStore {
         setup::shown(self, token, key, now)
     }
 
-    fn redeem_code(
+    /// A device that has proven its key shows a code: the first has it for good. Durable before it returns.
+    pub fn redeem_code(
         &self,
         token: &TokenDigest,
         key: &DeviceKey,
@@ -231,7 +255,8 @@ impl DeviceStore for FileStore {
         setup::redeem(self, token, key, now)
     }
 
-    fn cancel_codes(
+    /// Takes codes back: these, or all that nobody has used.
+    pub fn cancel_codes(
         &self,
         by: &DeviceApprover,
         these: Option<&[SetupId]>,
@@ -240,11 +265,13 @@ impl DeviceStore for FileStore {
         setup::cancel(self, by, these, now)
     }
 
-    fn nodes(&self, now: UnixMs) -> Result<(Vec<NodeRequest>, Vec<LegacyNode>), StoreError> {
+    /// The legacy nodes that wait, and those that were let in; the newest first.
+    pub fn nodes(&self, now: UnixMs) -> Result<(Vec<NodeRequest>, Vec<LegacyNode>), StoreError> {
         nodes::all(self, now)
     }
 
-    fn ask_node(
+    /// A legacy node asks; true where the request is new. At most 64 wait; `None` beyond.
+    pub fn ask_node(
         &self,
         request: &NodeRequest,
         now: UnixMs,
@@ -252,7 +279,8 @@ impl DeviceStore for FileStore {
         nodes::ask(self, request, now)
     }
 
-    fn approve_node(
+    /// Approves a waiting legacy node with a fresh token. `None` where it does not wait.
+    pub fn approve_node(
         &self,
         by: &DeviceApprover,
         request: &str,
@@ -262,7 +290,8 @@ impl DeviceStore for FileStore {
         nodes::approve(self, by, request, fresh, now)
     }
 
-    fn reject_node(
+    /// Turns a waiting legacy node away. `None` where it does not wait.
+    pub fn reject_node(
         &self,
         by: &DeviceApprover,
         request: &str,
@@ -271,7 +300,8 @@ impl DeviceStore for FileStore {
         nodes::reject(self, by, request, now)
     }
 
-    fn remove_node(
+    /// Forgets a legacy node. False where there is none.
+    pub fn remove_node(
         &self,
         by: &DeviceApprover,
         node: &str,
@@ -280,7 +310,8 @@ impl DeviceStore for FileStore {
         nodes::change(self, by, (action::NODE_REMOVE, node), now, |_| None)
     }
 
-    fn rename_node(
+    /// Gives a legacy node another name. False where there is none.
+    pub fn rename_node(
         &self,
         by: &DeviceApprover,
         node: &str,

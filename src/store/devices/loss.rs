@@ -7,10 +7,9 @@ use parking_lot::Mutex;
 use crate::{
     rules::device::{identity::DeviceId, role::Role},
     store::{
-        StoreError,
+        Store, StoreError,
         audit::{self, Line, action},
         file::Identity,
-        files::FileStore,
     },
 };
 
@@ -18,7 +17,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct LastLoss(Mutex<Option<(Identity, Option<Arc<Line>>)>>);
 
-impl FileStore {
+impl Store {
     /// True where the log's last line takes this role from the device, or all of it, and the files of that line are
     /// not in their places yet: they are renamed a moment later, or at the next start where a disk fails.
     pub(in crate::store) fn is_losing(

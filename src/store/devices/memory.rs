@@ -20,10 +20,9 @@ use crate::{
         token::TokenDigest,
     },
     store::{
-        StoreError,
+        Store, StoreError,
         devices::cached_table::CachedTable,
         file::{self, Identity},
-        files::FileStore,
     },
 };
 
@@ -218,7 +217,7 @@ impl Seen {
 /// What a file holds, and which file that is.
 type Held<T> = Result<(Arc<T>, Option<Identity>), StoreError>;
 
-impl FileStore {
+impl Store {
     pub(super) fn paired(&self) -> Held<Paired> {
         let path = self.state.devices().join("paired.json");
         self.devices.paired.look(&self.state, &path, |found| Paired::parse(&path, found))

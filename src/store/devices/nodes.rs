@@ -17,10 +17,9 @@ use crate::{
         token::Token,
     },
     store::{
-        StoreError,
+        Store, StoreError,
         audit::{Line, action},
         devices::transaction::{NodeFile, Transaction},
-        files::FileStore,
         io,
     },
     world,
@@ -39,7 +38,7 @@ const DESCRIBED: [&str; 8] = [
 
 type Nodes = (Vec<NodeRequest>, Vec<LegacyNode>);
 
-pub(super) fn all(store: &FileStore, now: UnixMs) -> Result<Nodes, StoreError> {
+pub(super) fn all(store: &Store, now: UnixMs) -> Result<Nodes, StoreError> {
     let (pending, paired) = (store.node_pending()?.0, store.node_paired()?.0);
     let mut waiting = open(&pending, now);
     waiting.sort_by_key(|request| std::cmp::Reverse(request.asked_at));
@@ -50,7 +49,7 @@ pub(super) fn all(store: &FileStore, now: UnixMs) -> Result<Nodes, StoreError> {
 }
 
 pub(super) fn ask(
-    store: &FileStore,
+    store: &Store,
     wished: &NodeRequest,
     now: UnixMs,
 ) -> Result<Option<(NodeRequest, bool)>, StoreError> {
@@ -90,7 +89,7 @@ pub(super) fn ask(
 }
 
 pub(super) fn approve(
-    store: &FileStore,
+    store: &Store,
     by: &DeviceApprover,
     id: &str,
     fresh: &Token,
@@ -120,7 +119,7 @@ pub(super) fn approve(
 }
 
 pub(super) fn reject(
-    store: &FileStore,
+    store: &Store,
     by: &DeviceApprover,
     id: &str,
     now: UnixMs,
@@ -139,7 +138,7 @@ pub(super) fn reject(
 
 /// Changes a node that was let in: a new row, or none. False where there is no such node.
 pub(super) fn change(
-    store: &FileStore,
+    store: &Store,
     by: &DeviceApprover,
     (action, name): (&str, &str),
     now: UnixMs,

@@ -1,14 +1,14 @@
 //! Devices page by page: of very many rows only those are understood that are shown.
 
-use super::{DeviceStore, Page};
+use super::Page;
 use crate::{
     rules::device::identity::DeviceId,
-    store::{StoreError, files::FileStore},
+    store::{Store, StoreError},
 };
 
 /// The whole list, the last approved first, where it fits on a page; else the next page by the devices' ids.
 pub(super) fn page(
-    store: &FileStore,
+    store: &Store,
     after: Option<&DeviceId>,
     most: usize,
 ) -> Result<Page, StoreError> {

@@ -13,23 +13,22 @@ use crate::{
         token::{Token, TokenDigest},
     },
     store::{
-        StoreError,
+        Store, StoreError,
         audit::{Line, action},
         devices::transaction::Transaction,
-        files::FileStore,
         io,
     },
     world,
 };
 
 /// How many codes may still bring a device.
-pub(super) fn unused(store: &FileStore, now: UnixMs) -> Result<usize, StoreError> {
+pub(super) fn unused(store: &Store, now: UnixMs) -> Result<usize, StoreError> {
     let codes = store.codes()?.0;
     Ok(codes.unused().filter(|code| code.is_unused(now) && !is_over(store, code)).count())
 }
 
 /// True where its ten minutes are over by the clock that nobody can set.
-fn is_over(store: &FileStore, code: &SetupCode) -> bool {
+fn is_over(store: &Store, code: &SetupCode) -> bool {
     let what = match code.state {
         State::Unused => format!("setup {}", code.id.as_str()),
         State::Approved { fetched_at: None, .. } => format!("fetch {}", code.id.as_str()),
@@ -39,7 +38,7 @@ fn is_over(store: &FileStore, code: &SetupCode) -> bool {
 }
 
 pub(super) fn mint(
-    store: &FileStore,
+    store: &Store,
     by: &DeviceApprover,
     profile: Profile,
     token: &Token,
@@ -64,7 +63,7 @@ struct Judged {
 }
 
 fn judge(
-    store: &FileStore,
+    store: &Store,
     token: &TokenDigest,
     key: &DeviceKey,
     now: UnixMs,
@@ -83,7 +82,7 @@ fn judge(
 }
 
 pub(super) fn shown(
-    store: &FileStore,
+    store: &Store,
     token: &TokenDigest,
     key: &DeviceKey,
     now: UnixMs,
@@ -93,7 +92,7 @@ pub(super) fn shown(
 }
 
 pub(super) fn redeem(
-    store: &FileStore,
+    store: &Store,
     token: &TokenDigest,
     key: &DeviceKey,
     now: UnixMs,
@@ -130,7 +129,7 @@ fn writes(before: &SetupCode, after: &SetupCode) -> bool {
     }
 }
 
-pub(super) fn all(store: &FileStore) -> Result<Vec<SetupCode>, StoreError> {
+pub(super) fn all(store: &Store) -> Result<Vec<SetupCode>, StoreError> {
     let codes = store.codes()?.0;
     let mut all: Vec<_> = codes.all.iter().map(|code| store.devices.code(code)).collect();
     all.sort_by(|a, b| b.minted_at.cmp(&a.minted_at).then_with(|| a.id.cmp(&b.id)));
@@ -138,7 +137,7 @@ pub(super) fn all(store: &FileStore) -> Result<Vec<SetupCode>, StoreError> {
 }
 
 pub(super) fn cancel(
-    store: &FileStore,
+    store: &Store,
     by: &DeviceApprover,
     these: Option<&[SetupId]>,
     now: UnixMs,

@@ -14,6 +14,7 @@ use std::{
     fs::File,
     io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use openclaw_plugin_sdk::{SenderId, UnixMs};
@@ -22,22 +23,26 @@ use super::*;
 use crate::{
     rules::{
         approver::Approver,
-        authority::{Rights, Shown},
+        authority::{Authority, Rights, Shown},
         device::{
-            approver::Listed,
-            request::{Asked, Described},
-            role::Scope,
-            setup_code::{Standing, words},
+            approver::{DeviceApprover, Listed},
+            handshake::Setup,
+            identity::DeviceKey,
+            record::ApprovedVia,
+            request::{Ask, Asked, Described, DeviceRequest, DeviceRequestId, Undecided, Wish},
+            role::{Profile, Role, Scope, Scopes},
+            setup_code::{SetupCode, Standing, words},
+            token::Token,
         },
     },
-    store::{audit, files::FileStore, paths::StateDir},
+    store::{Store, StoreError, audit, paths::StateDir},
 };
 
 /// 2026-11-20, like the files below.
 const NOW: UnixMs = UnixMs(1_795_168_800_000);
 
-fn open(dir: &Path) -> FileStore {
-    FileStore::new(StateDir::at(dir), |_, entry| SenderId::new(entry))
+fn open(dir: &Path) -> Store {
+    Store::new(StateDir::at(dir), |_, entry| SenderId::new(entry))
 }
 
 fn later(ms: u64) -> UnixMs {
@@ -104,7 +109,7 @@ fn coded(number: u8, token: &TokenDigest, profile: Profile) -> Wish {
 /// A state folder, and a store on it.
 struct Bed {
     dir: tempfile::TempDir,
-    store: FileStore,
+    store: Store,
 }
 
 impl Bed {
@@ -115,7 +120,7 @@ impl Bed {
     }
 
     /// A store of another process on the same folder.
-    fn other(&self) -> FileStore {
+    fn other(&self) -> Store {
         open(self.dir.path())
     }
 
@@ -200,14 +205,14 @@ fn write(path: &Path, bytes: &[u8]) {
     File::create(path).unwrap().write_all(bytes).unwrap();
 }
 
-fn known(store: &FileStore, number: u8) -> Arc<Device> {
+fn known(store: &Store, number: u8) -> Arc<Device> {
     match store.device(&key(number).id()).unwrap() {
         Known::Device(device) => device,
         other => panic!("{other:?}"),
     }
 }
 
-fn redeems(store: &FileStore, code: u8, by: u8, now: UnixMs) -> Setup {
+fn redeems(store: &Store, code: u8, by: u8, now: UnixMs) -> Setup {
     store.redeem_code(&token(code).digest(), &key(by), now).unwrap()
 }
 

@@ -20,12 +20,12 @@ use crate::{
             setup_code::{SetupCode, State},
         },
     },
-    store::{StoreError, audit::Line, change::Change, file::Identity, files::FileStore},
+    store::{Store, StoreError, audit::Line, change::Change, file::Identity},
 };
 
 /// The files as they are now, and what they are to become.
 pub(super) struct Transaction<'a> {
-    pub(super) store: &'a FileStore,
+    pub(super) store: &'a Store,
     pub(super) now: UnixMs,
     change: Change<'a>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Transaction<'a> {
 impl<'a> Transaction<'a> {
     /// Waits for the lock. Every file of the folder is held, always in one order.
     pub(super) fn open(
-        store: &'a FileStore,
+        store: &'a Store,
         by: Option<&Authority>,
         now: UnixMs,
     ) -> Result<Self, StoreError> {
@@ -47,7 +47,7 @@ impl<'a> Transaction<'a> {
 
     /// The same for the legacy nodes.
     pub(super) fn of_nodes(
-        store: &'a FileStore,
+        store: &'a Store,
         by: Option<&Authority>,
         now: UnixMs,
     ) -> Result<Self, StoreError> {
@@ -59,7 +59,7 @@ impl<'a> Transaction<'a> {
     }
 
     fn holding(
-        (store, by): (&'a FileStore, Option<&Authority>),
+        (store, by): (&'a Store, Option<&Authority>),
         now: UnixMs,
         files: impl IntoIterator<Item = PathBuf>,
     ) -> Result<Self, StoreError> {

@@ -8,11 +8,11 @@ use std::{
 use super::*;
 use crate::{
     rules::claim,
-    store::{expiry::Ages, files::FileStore},
+    store::{Store, expiry::Ages},
 };
 
 /// A store that looks at another clock.
-fn with_clock(bed: &Bed, clock: fn() -> Duration) -> FileStore {
+fn with_clock(bed: &Bed, clock: fn() -> Duration) -> Store {
     let mut store = open(bed.dir.path());
     store.ages = Ages::new(clock);
     store

@@ -80,7 +80,7 @@ fn owner(sender: &str) -> Owner {
     Owner { channel: "telegram".to_owned(), sender: id(sender) }
 }
 
-fn act(store: &FileStore, action: &str) {
+fn act(store: &Store, action: &str) {
     let decide = |decision| {
         let waiting = store.waiting("telegram", NOW).unwrap();
         let request = &waiting.iter().find(|request| request.sender == id("2")).unwrap().id;
@@ -110,7 +110,7 @@ fn act(store: &FileStore, action: &str) {
 }
 
 /// Everything that a decision can change, as it is seen through the store.
-fn seen(store: &FileStore) -> String {
+fn seen(store: &Store) -> String {
     let waiting = store.waiting("telegram", NOW).unwrap();
     let waiting: Vec<_> = waiting.iter().map(|request| request.sender.as_str()).collect();
     let approved = store.approved(&key("default")).unwrap();
@@ -134,7 +134,7 @@ const DEEDS: [&str; 7] = [
 ];
 
 /// Whoever comes next, with whatever he wants.
-fn next(store: &FileStore, which: usize) {
+fn next(store: &Store, which: usize) {
     let note = Note {
         action: "refused",
         surface: "chat",

@@ -112,7 +112,7 @@ fn crowded() -> (Bed, PairingRequest, UnixMs) {
 }
 
 /// Another process decides, by a time from before the second came.
-fn decide(store: &FileStore, of: &PairingRequest, decision: Decision, until: Option<UnixMs>) {
+fn decide(store: &Store, of: &PairingRequest, decision: Decision, until: Option<UnixMs>) {
     let shown = of.displayed().revision;
     let (channel, request) = ("telegram", &of.id);
     let decide = Decide { channel, request, decision, until, shown: Some(&shown) };
@@ -121,7 +121,7 @@ fn decide(store: &FileStore, of: &PairingRequest, decision: Decision, until: Opt
 
 #[test]
 fn case_047_case_135_a_request_without_a_line_outlives_what_others_write_whose_time_is_before_it() {
-    type Act = fn(&FileStore, &PairingRequest);
+    type Act = fn(&Store, &PairingRequest);
     let acts: [(Act, usize); 6] = [
         (|store, of| decide(store, of, Decision::Approve, None), 1),
         (|store, of| decide(store, of, Decision::Approve, Some(UnixMs(NOW.0 + HOUR))), 1),

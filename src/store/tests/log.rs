@@ -346,7 +346,7 @@ fn case_135_a_list_of_who_is_let_in_reads_an_index_and_what_is_new_of_a_large_lo
     for _ in 0..300 {
         log.write_all(text.as_bytes()).unwrap();
     }
-    let list = |store: &FileStore| {
+    let list = |store: &Store| {
         let before = read_by_this_thread();
         let by: Vec<_> = store.holders(None, NOW).unwrap().into_iter().map(|one| one.by).collect();
         assert_eq!(by, vec![Some("uid:1000".to_owned()); 4]);

@@ -10,7 +10,7 @@ use crate::{
 
 const RECORDS: &str = "access/grants.json";
 
-fn block(store: &FileStore, sender: &str) -> Result<(), StoreError> {
+fn block(store: &Store, sender: &str) -> Result<(), StoreError> {
     store.block(&by(), &at("default", sender), &Owners::default(), NOW).map(drop)
 }
 

@@ -81,7 +81,7 @@ fn child() {
     }
 }
 
-fn approve(store: &FileStore, number: usize) {
+fn approve(store: &Store, number: usize) {
     let request = opened(store.ask(&knock("default", &number.to_string()), MANY, NOW).unwrap());
     let decide = Decide {
         channel: "telegram",

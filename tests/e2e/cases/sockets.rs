@@ -295,7 +295,7 @@ async fn a_decision_of_another_process_is_told_and_counts() {
             approver::Approver,
             device::approver::{DeviceApprover, Listed},
         },
-        store::{devices::DeviceStore, files::FileStore, paths::StateDir},
+        store::{Store, paths::StateDir},
     };
     let (home, gateway) = gateway("");
     let mut admin = admin(&gateway).await;
@@ -305,7 +305,7 @@ async fn a_decision_of_another_process_is_told_and_counts() {
     let refused = node.connect(params).await.unwrap_err();
     admin.event("device.pair.requested").await;
     let store =
-        FileStore::new(StateDir::at(home.state()), |_, id| openclaw_plugin_sdk::SenderId::new(id));
+        Store::new(StateDir::at(home.state()), |_, id| openclaw_plugin_sdk::SenderId::new(id));
     let by = DeviceApprover::of(&Approver::on_host(0), Listed::Commands);
     let now = openclaw::world::now();
     let request = store.device_requests(now).unwrap().remove(0);

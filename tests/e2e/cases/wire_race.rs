@@ -10,7 +10,7 @@ use openclaw::{
             token::Token,
         },
     },
-    store::{devices::DeviceStore, files::FileStore, paths::StateDir},
+    store::{Store, paths::StateDir},
 };
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ use crate::{
 /// Makes a setup code as the command line does; its token.
 fn mint(home: &Home) -> String {
     let store =
-        FileStore::new(StateDir::at(home.state()), |_, id| openclaw_plugin_sdk::SenderId::new(id));
+        Store::new(StateDir::at(home.state()), |_, id| openclaw_plugin_sdk::SenderId::new(id));
     let by = DeviceApprover::of(&Approver::on_host(0), Listed::Commands);
     let token = Token::from_random(openclaw::world::random().unwrap());
     store.mint_code(&by, Profile::Limited, &token, openclaw::world::now()).unwrap();

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     config::gateway::Tls,
     network::{identity::PATH, tailscale, tls},
-    store::files::FileStore,
+    store::Store,
     world,
 };
 
@@ -26,7 +26,7 @@ struct Gateway {
 fn gateway() -> Gateway {
     let folder = tempfile::tempdir().unwrap();
     let state = StateDir::at(folder.path());
-    let store = FileStore::new(state.clone(), |_, id| openclaw_plugin_sdk::SenderId::new(id));
+    let store = Store::new(state.clone(), |_, id| openclaw_plugin_sdk::SenderId::new(id));
     Gateway { identity: Identity::load(&store).unwrap(), state, _folder: folder }
 }
 
@@ -88,8 +88,7 @@ async fn tried(url: &str, own: &Gateway, pin: Option<&str>) -> Result<Way, NoWay
 }
 
 fn same(gateway: &Gateway) -> Gateway {
-    let store =
-        FileStore::new(gateway.state.clone(), |_, id| openclaw_plugin_sdk::SenderId::new(id));
+    let store = Store::new(gateway.state.clone(), |_, id| openclaw_plugin_sdk::SenderId::new(id));
     let folder = tempfile::tempdir().unwrap();
     Gateway {
         identity: Identity::load(&store).unwrap(),

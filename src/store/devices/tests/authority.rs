@@ -15,10 +15,7 @@ use crate::{
         pairing::{AccessRequest, Asked as AskedFor, Places, RequestId, WhenFull},
         ticket::{Ticket, TicketKind},
     },
-    store::{
-        Decide, Store,
-        access::{AccessStore, Ends},
-    },
+    store::{Decide, Store, access::Ends},
 };
 
 const PLACES: Places = Places { max_pending: 8, when_full: WhenFull::Ignore };
@@ -53,7 +50,7 @@ fn contact(sender: &str) -> Contact {
     Contact { key, sender: SenderId::new(sender).unwrap() }
 }
 
-fn knocks(store: &FileStore, sender: &str) -> RequestId {
+fn knocks(store: &Store, sender: &str) -> RequestId {
     let Contact { key, sender } = contact(sender);
     let knock = AccessRequest {
         key,
@@ -214,7 +211,7 @@ fn deed(bed: &Bed, by: &Approver, which: usize) -> Result<(), StoreError> {
 }
 
 impl Decide<'_> {
-    fn run(&self, store: &FileStore, by: &Approver) -> Result<(), StoreError> {
+    fn run(&self, store: &Store, by: &Approver) -> Result<(), StoreError> {
         store.decide(by, self, NOW).map(drop)
     }
 }

@@ -33,12 +33,12 @@ fn bed() -> Bed {
     bed
 }
 
-fn waiting(store: &FileStore, number: u8) -> Option<DeviceRequest> {
+fn waiting(store: &Store, number: u8) -> Option<DeviceRequest> {
     let all = store.device_requests(NOW).unwrap();
     all.into_iter().find(|request| request.device == key(number).id())
 }
 
-fn act(store: &FileStore, deed: &str) {
+fn act(store: &Store, deed: &str) {
     let (by, first) = (host(), key(1).id());
     let fresh = [(Role::Operator, token(70))];
     match deed {
@@ -77,7 +77,7 @@ fn act(store: &FileStore, deed: &str) {
 }
 
 /// Everything that a change can change, as it is seen through the store.
-fn seen(store: &FileStore) -> String {
+fn seen(store: &Store) -> String {
     let mut all = Vec::new();
     for device in store.devices().unwrap() {
         all.push(format!("{} {:?} {:?}", device.id(), device.approved, device.via));

@@ -80,7 +80,7 @@ fn a_token_that_was_shown_is_known_at_once_and_written_by_the_flush() {
     assert_eq!(bed.snapshot(), before);
     assert!(known(&bed.other(), 1).awaits_token(Role::Operator));
     bed.store.flush_devices().unwrap();
-    let used = |store: &FileStore| known(store, 1).tokens[&Role::Operator].last_used_at;
+    let used = |store: &Store| known(store, 1).tokens[&Role::Operator].last_used_at;
     assert_eq!((used(&bed.other()), used(&bed.store)), (Some(later(2)), Some(later(2))));
     assert_eq!(bed.json("devices/paired.json")[id.as_str()]["lastSeenAtMs"], later(2).0);
     let flushed = bed.snapshot();

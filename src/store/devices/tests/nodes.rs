@@ -12,7 +12,7 @@ fn asks(name: &str) -> NodeRequest {
     }
 }
 
-fn asked(store: &FileStore, name: &str, now: UnixMs) -> NodeRequest {
+fn asked(store: &Store, name: &str, now: UnixMs) -> NodeRequest {
     let (request, new) = store.ask_node(&asks(name), now).unwrap().unwrap();
     assert!(new);
     request
