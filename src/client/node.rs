@@ -7,6 +7,7 @@ pub(super) mod retry;
 
 use std::time::Duration;
 
+use openclaw_plugin_sdk::kit::backoff::Backoff;
 use serde_json::{Value, json};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -14,7 +15,7 @@ use tokio::{
 };
 
 pub use self::memory::{Known, recall};
-use self::retry::{Backoff, Next};
+use self::retry::{BACKOFF, Next};
 use super::{
     RemoteError, Secret,
     address::Address,
@@ -204,7 +205,7 @@ pub fn run(plan: &Plan, tell: &mut dyn FnMut(Told<'_>)) -> Result<(), RemoteErro
         tokens: TokenBook::of(&plan.state, identity.id()),
         known: KnownKeys::of(&plan.state),
         identity: &identity,
-        backoff: Backoff::default(),
+        backoff: BACKOFF,
         at: 0,
         shown: None,
         tell,
@@ -349,7 +350,7 @@ impl Node<'_> {
         }
         let Plan { pin, name, state, .. } = self.plan;
         memory::remember(state, &self.identity.id(), address, *pin, name.as_deref())?;
-        self.backoff = Backoff::default();
+        self.backoff.reset();
         self.shown = None;
         (self.tell)(Told::Connected { at: address });
         Ok(())
@@ -425,7 +426,7 @@ impl Node<'_> {
         if retry::is_over(&error) {
             return Err(error);
         }
-        let again = self.backoff.next();
+        let again = self.backoff.next_jittered();
         (self.tell)(Told::Lost { why: &error, again: Some(again) });
         Ok(Next::Again(again))
     }

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
     Body, ChannelError, ChatId, ChatKind, Conversation, InboundRef, Link, OutboundMessage,
-    SenderId, SentRef,
+    SenderId, SentRef, kit::backoff::Backoff,
 };
 use tokio::{
     sync::{RwLockReadGuard, oneshot, watch},
@@ -246,7 +246,7 @@ impl Sending<'_> {
     }
 
     async fn one(&mut self, piece: &OutboundMessage) -> Result<SentRef, End> {
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
             self.reachable().await?;
             if self.underway.is_none() {
@@ -270,10 +270,7 @@ impl Sending<'_> {
             let pause = match &failed {
                 None => ASK_AGAIN,
                 Some(ChannelError::RateLimited(asked)) => *asked,
-                Some(_) => {
-                    let longer = LONGEST_WAIT.min(wait * 2);
-                    std::mem::replace(&mut wait, longer)
-                }
+                Some(_) => backoff.next_wait(),
             };
             if let Some(error) = failed {
                 info!(channel = self.account.config.plugin.id, account = %self.account.config.key.account, %error, seconds = pause.as_secs(), "message not taken yet: tried again");

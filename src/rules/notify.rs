@@ -95,11 +95,6 @@ fn minute(text: &str) -> Option<u16> {
     (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
 }
 
-/// How long after so many failures it is tried again: two seconds, doubled up to ten minutes.
-pub fn backoff(failures: u32) -> u64 {
-    (2_000_u64 << failures.saturating_sub(1).min(10)).min(600_000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,13 +145,5 @@ mod tests {
         for wrong in ["", "22-7", "22:00", "24:00-07:00", "22:60-07:00", "22:00-22:00", "2:0-7:0"] {
             assert_eq!(QuietHours::parse(wrong), None, "{wrong}");
         }
-    }
-
-    #[test]
-    fn each_failure_waits_longer_up_to_ten_minutes() {
-        let waits: Vec<u64> = (1..=12).map(backoff).collect();
-        assert_eq!(waits[..4], [2_000, 4_000, 8_000, 16_000]);
-        assert_eq!(waits[11], 600_000);
-        assert!(waits.is_sorted());
     }
 }

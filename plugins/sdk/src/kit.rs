@@ -1,3 +1,6 @@
-//! What every channel needs beside its platform's own wire: plain functions and small structs, no framework.
+//! What channels share: each piece is a plain function or a small value, and a channel takes what fits.
 
+pub mod api;
+pub mod backoff;
 pub mod bounded;
+pub mod socket;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::RemoteError;
-use crate::world;
+use openclaw_plugin_sdk::kit::backoff::Backoff;
 
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(30);
+use super::super::RemoteError;
+
+/// One second, two, four, up to thirty.
+pub(super) const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
 /// A device that waits for approval tries at least this often: its owner may look right after the approval.
 const WHILE_WAITING: Duration = Duration::from_secs(5);
 
@@ -16,19 +17,6 @@ pub(super) enum Next {
     Again(Duration),
     /// The gateway wants it to stay away until it is started again.
     Held,
-}
-
-/// One second, two, four, up to thirty; a fifth more or less, so that many nodes do not come at once.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Backoff(u32);
-
-impl Backoff {
-    pub(super) fn next(&mut self) -> Duration {
-        let plain = FIRST.saturating_mul(1 << self.0.min(5)).min(LONGEST);
-        self.0 = self.0.saturating_add(1);
-        let dice = world::random::<1>().map_or(128, |[dice]| u32::from(dice));
-        (plain * (800 + dice * 400 / 255) / 1000).min(LONGEST)
-    }
 }
 
 /// True where the gateway has closed the line for good.
@@ -64,14 +52,14 @@ pub(super) fn after(error: &RemoteError, backoff: &mut Backoff) -> Option<Durati
                 || why.retry_after_ms.is_some()
                 || why.code == crate::protocol::frame::UNAVAILABLE;
             let named = why.retry_after_ms.map(|ms| Duration::from_millis(ms.min(3_600_000)));
-            later.then(|| named.unwrap_or_default().max(backoff.next()))
+            later.then(|| named.unwrap_or_default().max(backoff.next_jittered()))
         }
         RemoteError::Closed { .. } if is_over(error) => None,
         RemoteError::Closed { .. }
         | RemoteError::OtherKey { .. }
         | RemoteError::Silent { .. }
         | RemoteError::Unreachable { .. }
-        | RemoteError::Unreadable { .. } => Some(backoff.next()),
+        | RemoteError::Unreadable { .. } => Some(backoff.next_jittered()),
         _ => None,
     }
 }
@@ -88,7 +76,7 @@ pub(super) fn while_waiting(error: &RemoteError, backoff: &mut Backoff) -> Next 
     if held && !wait {
         return Next::Held;
     }
-    Next::Again(backoff.next().min(WHILE_WAITING))
+    Next::Again(backoff.next_jittered().min(WHILE_WAITING))
 }
 
 #[cfg(test)]
@@ -105,18 +93,9 @@ mod tests {
     }
 
     #[test]
-    fn it_comes_more_and_more_seldom_and_never_later_than_thirty_seconds() {
-        let mut backoff = Backoff::default();
-        let waits: Vec<_> = (0..40).map(|_| backoff.next().as_millis()).collect();
-        for (at, wait) in waits.iter().enumerate() {
-            let plain = (1000 << at.min(5)).min(30_000);
-            assert!(*wait >= plain * 8 / 10 && *wait <= (plain * 12 / 10).min(30_000), "{waits:?}");
-        }
-    }
-
-    #[test]
     fn a_device_that_waits_comes_often_and_holds_where_it_is_told_to() {
-        let mut backoff = Backoff(9);
+        let mut backoff = BACKOFF;
+        while backoff.next_wait() < WHILE_WAITING * 2 {}
         let mut next =
             |details: Value| while_waiting(&refused("NOT_PAIRED", details, None), &mut backoff);
         let soon = json!({ "recommendedNextStep": "wait_then_retry", "pauseReconnect": false });
@@ -136,7 +115,7 @@ mod tests {
             ["client invalidated: device removed", "client invalidated: device token revoked"]
         {
             assert!(is_over(&closed(4001, reason)));
-            assert_eq!(after(&closed(4001, reason), &mut Backoff::default()), None);
+            assert_eq!(after(&closed(4001, reason), &mut { BACKOFF }), None);
         }
         assert!(!is_over(&closed(4001, "client invalidated: device token rotated")));
         assert!(!is_over(&closed(1012, "service restart")));
@@ -144,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_time_does_not_mend_is_not_tried_again() {
-        let mut backoff = Backoff::default();
+        let mut backoff = BACKOFF;
         let mut again = |error: &RemoteError| after(error, &mut backoff);
         assert_eq!(
             again(&refused("INVALID_REQUEST", json!({ "code": "AUTH_TOKEN_MISMATCH" }), None)),

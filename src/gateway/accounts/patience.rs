@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use openclaw_plugin_sdk::ChannelError;
+use openclaw_plugin_sdk::{ChannelError, kit::backoff::Backoff};
 
 const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait before the next try to connect.
@@ -28,7 +28,7 @@ pub(crate) enum Next {
 /// What is remembered from connection to connection.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    backoff: Duration,
+    backoff: Backoff,
     /// The platform has taken the credentials since it last refused them.
     trusted: bool,
     contended: bool,
@@ -36,7 +36,7 @@ pub(crate) struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { backoff: FIRST, trusted: false, contended: false }
+        Self { backoff: Backoff::new(FIRST, LONGEST), trusted: false, contended: false }
     }
 }
 
@@ -45,7 +45,7 @@ impl Patience {
     pub(crate) fn next(&mut self, ended: &Result<(), ChannelError>, connected: bool) -> Next {
         self.trusted |= connected;
         if connected && !self.contended {
-            self.backoff = FIRST;
+            self.backoff.reset();
         }
         match ended {
             Err(ChannelError::Unauthorized(_)) if std::mem::take(&mut self.trusted) => {
@@ -56,10 +56,10 @@ impl Patience {
             Err(ChannelError::RateLimited(wait)) => Next::Again(*wait),
             Err(ChannelError::Contended(_)) => {
                 let first = !std::mem::replace(&mut self.contended, true);
-                Next::Contended { wait: self.longer(), first }
+                Next::Contended { wait: self.backoff.next_wait(), first }
             }
             Ok(()) | Err(ChannelError::Disconnected(_) | ChannelError::Undeliverable(_)) => {
-                Next::Again(self.longer())
+                Next::Again(self.backoff.next_wait())
             }
         }
     }
@@ -72,12 +72,6 @@ impl Patience {
     /// A connection has lasted: no other program uses the login any more.
     pub(crate) fn calm(&mut self) {
         self.contended = false;
-    }
-
-    fn longer(&mut self) -> Duration {
-        let wait = self.backoff;
-        self.backoff = (wait * 2).min(LONGEST);
-        wait
     }
 }
 

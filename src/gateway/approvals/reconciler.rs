@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use openclaw_plugin_sdk::{ChannelError, SentRef, UnixMs};
+use openclaw_plugin_sdk::{ChannelError, SentRef, UnixMs, kit::backoff::Backoff};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
@@ -27,10 +27,7 @@ use crate::{
         blocking,
         setup_codes::{self, book::OwnersChat},
     },
-    rules::{
-        AccountKey,
-        notify::{CardRate, backoff},
-    },
+    rules::{AccountKey, notify::CardRate},
     store::StoreError,
     world,
 };
@@ -47,6 +44,9 @@ const COUNTED_EVERY_MS: u64 = 3_000;
 const MISSED: usize = 200;
 /// A platform that takes no such message is asked again later than one that is not there.
 const REFUSED: u32 = 5;
+
+/// What failed is tried again after this.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(2), Duration::from_mins(10));
 
 /// Keeps the cards until the gateway stops.
 pub(crate) async fn keep(gateway: Arc<Gateway>) {
@@ -425,11 +425,16 @@ fn shows(card: &mut CardCopy, job: &Task) {
     }
 }
 
+/// The next try after so many failures.
+fn later(now: UnixMs, failures: u32) -> u64 {
+    now.0 + u64::try_from(BACKOFF.after(failures).as_millis()).unwrap_or(u64::MAX)
+}
+
 fn failed(book: &mut Outbox, job: &Task, error: &ChannelError, now: UnixMs) {
     if matches!(job.kind, Kind::Digest(_) | Kind::Morning) {
         book.change_chat(&job.to, |chat| {
             chat.failures += 1;
-            chat.next = now.0 + backoff(chat.failures);
+            chat.next = later(now, chat.failures);
             if matches!(error, ChannelError::Undeliverable(_)) && job.kind != Kind::Morning {
                 chat.digest = None;
             }
@@ -454,12 +459,12 @@ fn failed(book: &mut Outbox, job: &Task, error: &ChannelError, now: UnixMs) {
         }
         (ChannelError::Undeliverable(_), Kind::Post) => {
             card.failures += REFUSED;
-            card.next = now.0 + backoff(card.failures);
+            card.next = later(now, card.failures);
             card.sending = None;
         }
         _ => {
             card.failures += 1;
-            card.next = now.0 + backoff(card.failures);
+            card.next = later(now, card.failures);
         }
     });
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use openclaw_plugin_sdk::{
     Body, ChannelError, InboundRef, OutboundMessage, SentRef, Span, Text, TextLimit,
+    kit::backoff::Backoff,
 };
 
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
 const TRIES: u32 = 5;
 /// A platform that asks to wait longer than this is not waited for.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), LONGEST_WAIT);
 
 /// Sends one message, in as many pieces as the platform needs. The reference is that of the last piece. Before each
 /// piece and each retry it asks whether it still `may`.
@@ -59,7 +61,7 @@ async fn send_piece(
         tried += 1;
         let wait = match &error {
             ChannelError::RateLimited(wait) if *wait <= LONGEST_WAIT => *wait,
-            ChannelError::Disconnected(_) => Duration::from_millis(500 << tried),
+            ChannelError::Disconnected(_) => BACKOFF.after(tried),
             _ => return Err(error),
         };
         if tried >= TRIES {
