@@ -49,17 +49,17 @@ pub struct Writer<'a> {
 /// Proof that an owner caused one event. Only [`recognise`] gives it out (`case_023`).
 ///
 /// ```
-/// use openclaw::access::owner::{Owner, Seat};
-/// fn sits(seat: &Seat) -> &Owner {
+/// use openclaw::rules::owner::{Owner, OwnerProof};
+/// fn sits(seat: &OwnerProof) -> &Owner {
 ///     seat.owner()
 /// }
 /// ```
 ///
 /// ```compile_fail,E0451
-/// use openclaw::access::owner::{Owner, Seat};
+/// use openclaw::rules::owner::{Owner, OwnerProof};
 /// use openclaw_plugin_sdk::{AccountId, ChatKind};
-/// fn sits(owner: Owner) -> Seat {
-///     Seat { owner, account: AccountId::default_account(), kind: ChatKind::Direct, console: false }
+/// fn sits(owner: Owner) -> OwnerProof {
+///     OwnerProof { owner, account: AccountId::default_account(), kind: ChatKind::Direct, console: false }
 /// }
 /// ```
 #[derive(Clone, Debug)]

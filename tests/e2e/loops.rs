@@ -113,7 +113,7 @@ fn verify(home: &Home) {
     let output = home.cli(&["audit", "verify"]);
     let (said, cried) = texts(&output);
     assert!(output.status.success(), "case_117: {said}{cried}\n{}", home.logged());
-    assert!(said.contains("is whole") && !said.contains("No line explains"), "{said}");
+    assert!(said.contains("is intact") && !said.contains("No line explains"), "{said}");
 }
 
 /// Every file below the state folder that says it is JSON, is.

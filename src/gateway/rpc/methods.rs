@@ -115,9 +115,14 @@ fn changes(method: &str) -> bool {
     method.rsplit('.').next().is_some_and(|name| CHANGES.contains(&name))
 }
 
-/// What was done is done; that its files follow is said beside it.
+/// Calls whose published result may hold nothing else.
+const CLOSED: [&str; 3] =
+    ["channels.pairing.approve", "channels.pairing.dismiss", "device.pair.setupCode"];
+
+/// What was done is done. That its files follow is said beside it, where the result has room for that.
 fn with_what_is_left(call: &Call, mut payload: Value) -> Value {
     if changes(&call.method)
+        && !CLOSED.contains(&&*call.method)
         && call.gateway.store.is_unfinished()
         && let Some(payload) = payload.as_object_mut()
     {

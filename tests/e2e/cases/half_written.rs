@@ -13,17 +13,16 @@ use super::{
 use crate::{
     preload::{self, Fault, Remote, Rule},
     process::{PATIENCE, look_again, texts},
-    wire::Wire,
+    wire::{Key, Wire},
     world::{World, number},
 };
 
 const OWNER: i64 = 1001;
 const EIO: i32 = 5;
 
-/// The list of those who are let in cannot be put in its place, once.
-fn stuck() -> [Rule; 1] {
-    let path = "credentials/telegram-allowFrom.json".to_owned();
-    [Rule { call: "rename", path, from: 1, times: 1, fault: Fault::Errno(EIO) }]
+/// This file cannot be put in its place, once.
+fn stuck(path: &str) -> Rule {
+    Rule { call: "rename", path: path.to_owned(), from: 1, times: 1, fault: Fault::Errno(EIO) }
 }
 
 /// The line in the access log is written, not synced, and not taken back.
@@ -91,17 +90,25 @@ fn approvals(world: &World) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_whose_decision_is_half_written_is_done_and_carries_a_warning() {
     let (mut world, remote, mut wire) = world().await;
-    asks(&mut world, "ann").await;
-    asks(&mut world, "bob").await;
-    let [ann, bob] = [request(&mut wire, "ann").await, request(&mut wire, "bob").await];
-    remote.tell(&stuck());
-    let done = wire.call("channels.pairing.approve", ann).await.unwrap();
+    let mut device = Wire::open(world.gateway.as_ref().unwrap().port).await;
+    let params = device.signed(&Key::new(7), Wire::params("node", &[], json!({ "token": TOKEN })));
+    assert_eq!(device.connect(params).await.unwrap_err()["code"], "NOT_PAIRED");
+    let listed = wire.call("device.pair.list", json!({})).await.unwrap();
+    let waiting = json!({ "requestId": listed["pending"][0]["requestId"] });
+    remote.tell(&[stuck("devices/paired.json")]);
+    let done = wire.call("device.pair.approve", waiting).await.unwrap();
     assert_eq!(done["warning"], UNFINISHED, "{done}");
-    let listed = wire.call("channels.pairing.list", json!({})).await.unwrap();
+    let listed = wire.call("device.pair.list", json!({})).await.unwrap();
     assert!(listed["warning"].is_null(), "who only reads has decided nothing: {listed}");
-    // The next decision finishes it.
-    let done = wire.call("channels.pairing.dismiss", bob).await.unwrap();
+    // The next decision finishes it; of a person's the published answer has no room for a warning.
+    remote.tell(&[stuck("credentials/telegram-allowFrom.json")]);
+    asks(&mut world, "ann").await;
+    let ann = request(&mut wire, "ann").await;
+    let done = wire.call("channels.pairing.approve", ann).await.unwrap();
     assert!(done["warning"].is_null(), "{done}");
+    asks(&mut world, "bob").await;
+    let bob = request(&mut wire, "bob").await;
+    wire.call("channels.pairing.dismiss", bob).await.unwrap();
     let list = world.home.read("credentials/telegram-allowFrom.json");
     assert!(list.contains(&number("ann").to_string()), "{list}");
     world.stop();
@@ -114,7 +121,7 @@ async fn a_press_whose_decision_is_half_written_says_that_it_counts_and_what_is_
     asks(&mut world, "ann").await;
     assert_eq!(world.press("owner", "Approve").await, "For how long?");
     let (on, data) = world.button("owner", "For good").await;
-    remote.tell(&stuck());
+    remote.tell(&[stuck("credentials/telegram-allowFrom.json")]);
     let owner = crate::fake_telegram::person(OWNER, "owner");
     world.telegram.press(&owner, &on, &data);
     let read = reads(&world, UNFINISHED).await;
