@@ -1,16 +1,16 @@
 //! Answers come from a program of the user's: the message as JSON on its standard input, the answer on
 //! its standard output. No shell is involved. Nothing is kept between messages, so nothing is forgotten.
 
-mod program;
-
-use std::time::Duration;
+use std::{env, io, time::Duration};
 
 use openclaw_plugin_sdk::{
     Answer, Prompt, Responder, ResponderError, ResponderPlugin, Settings, SettingsError,
     async_trait,
+    kit::child::{Limits, Output, Process},
+    neutral,
 };
-use program::Program;
 use serde::{Deserialize, Serialize};
+use tokio::process;
 
 /// The user's program, as the registry lists it.
 pub const PLUGIN: ResponderPlugin = ResponderPlugin {
@@ -31,10 +31,17 @@ struct Keys {
     timeout_seconds: Option<u64>,
 }
 
+/// A program, with its arguments and the environment it may see beyond `PATH`, `HOME` and `LANG`.
 struct Command {
-    program: Program,
-    limit: Duration,
+    program: String,
+    args: Vec<String>,
+    pass_env: Vec<String>,
+    time_limit: Duration,
 }
+
+/// The longest answer and the part of an error message that is read, in bytes.
+const LIMITS: Limits = Limits { stdout: 64 * 1024, stderr: 4 * 1024 };
+const ALWAYS_PASSED: [&str; 3] = ["PATH", "HOME", "LANG"];
 
 /// What the program reads: one line of JSON.
 #[derive(Serialize)]
@@ -70,8 +77,8 @@ fn open(settings: Settings) -> Result<Box<dyn Responder>, SettingsError> {
     if !(1..=3600).contains(&seconds) {
         return Err(SettingsError::new("timeout_seconds", "must be between 1 and 3600"));
     }
-    let program = Program { name: name.to_owned(), args, pass_env };
-    Ok(Box::new(Command { program, limit: Duration::from_secs(seconds) }))
+    let (program, time_limit) = (name.to_owned(), Duration::from_secs(seconds));
+    Ok(Box::new(Command { program, args, pass_env, time_limit }))
 }
 
 #[async_trait]
@@ -85,8 +92,8 @@ impl Responder for Command {
             ResponderError::Failed(format!("cannot write the question: {error}"))
         })?;
         line.push(b'\n');
-        let reply = tokio::time::timeout(self.limit, self.program.ask(&line)).await;
-        let text = reply.map_err(|_| ResponderError::TimedOut(self.limit))??;
+        let reply = tokio::time::timeout(self.time_limit, self.ask(&line)).await;
+        let text = reply.map_err(|_| ResponderError::TimedOut(self.time_limit))??;
         // The person who asked may be gone.
         let _heard = answer.push(text).await;
         Ok(())
@@ -94,5 +101,46 @@ impl Responder for Command {
 
     async fn forget(&self, _conversation: &str) {
         // The program keeps what it keeps, by `conversation`; here nothing is.
+    }
+}
+
+impl Command {
+    /// Runs the program once. Dropping the future kills it, and all that it started.
+    async fn ask(&self, question: &[u8]) -> Result<String, ResponderError> {
+        let mut command = process::Command::new(&self.program);
+        let names = ALWAYS_PASSED.into_iter().chain(self.pass_env.iter().map(String::as_str));
+        command.args(&self.args).env_clear();
+        command.envs(names.filter_map(|name| Some((name, env::var_os(name)?))));
+        let process = Process::start(command)
+            .map_err(|error| self.failed(&format!("cannot be started: {error}")))?;
+        let broken = |error: io::Error| {
+            self.failed(&format!("broke the connection to its input or output: {error}"))
+        };
+        let output = process.finish(question, LIMITS).await.map_err(broken)?;
+        if !output.status.success() {
+            return Err(self.failed(&reason(&output)));
+        }
+        let mut text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        if text.is_empty() {
+            return Err(self.failed("ended without an answer"));
+        }
+        if output.cut {
+            // The last character may have been cut in two.
+            text.truncate(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());
+            text.push_str("\n(cut after 64 KiB)");
+        }
+        Ok(text)
+    }
+
+    fn failed(&self, what: &str) -> ResponderError {
+        ResponderError::Failed(format!("`{}` {what}", neutral(&self.program, 200)))
+    }
+}
+
+fn reason(output: &Output) -> String {
+    let (status, stderr) = (output.status, String::from_utf8_lossy(&output.stderr));
+    match stderr.lines().find(|line| !line.trim().is_empty()) {
+        Some(line) => format!("ended with {status}: {}", neutral(line, 200)),
+        None => format!("ended with {status}"),
     }
 }

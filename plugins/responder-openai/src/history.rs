@@ -1,6 +1,8 @@
 //! What was said in each conversation, as much of it as is kept. Only in memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use openclaw_plugin_sdk::kit::bounded::Bounded;
 
 /// What is kept of one conversation, in bytes.
 const BYTES: usize = 64 * 1024;
@@ -18,15 +20,14 @@ pub(crate) struct Turn {
 #[derive(Debug)]
 pub(crate) struct History {
     turns: usize,
-    conversations: HashMap<String, Conversation>,
-    clock: u64,
+    conversations: Bounded<String, Conversation>,
+    begun: u64,
 }
 
 #[derive(Debug)]
 struct Conversation {
     /// Tells a conversation from one of the same name that was forgotten meanwhile.
-    begun: u64,
-    used: u64,
+    ticket: Ticket,
     turns: VecDeque<Turn>,
 }
 
@@ -37,29 +38,24 @@ pub(crate) struct Ticket(u64);
 impl History {
     /// Keeps at most so many turns of a conversation.
     pub(crate) fn new(turns: usize) -> Self {
-        Self { turns, conversations: HashMap::new(), clock: 0 }
+        Self { turns, conversations: Bounded::new(CONVERSATIONS), begun: 0 }
     }
 
     /// What was said so far, oldest first, and the ticket to add what is said next.
     pub(crate) fn recall(&mut self, name: &str) -> (Ticket, Vec<Turn>) {
-        self.clock += 1;
-        if !self.conversations.contains_key(name) && self.conversations.len() >= CONVERSATIONS {
-            self.drop_oldest();
-        }
-        let clock = self.clock;
-        let begin = || Conversation { begun: clock, used: clock, turns: VecDeque::new() };
-        let conversation = self.conversations.entry(name.to_owned()).or_insert_with(begin);
-        conversation.used = clock;
-        (Ticket(conversation.begun), conversation.turns.iter().cloned().collect())
+        let conversation = self.conversations.remove(name).unwrap_or_else(|| {
+            self.begun += 1;
+            Conversation { ticket: Ticket(self.begun), turns: VecDeque::new() }
+        });
+        let recalled = (conversation.ticket, conversation.turns.iter().cloned().collect());
+        self.conversations.insert(name.to_owned(), conversation);
+        recalled
     }
 
     /// Adds a turn, unless the conversation was forgotten since the ticket was given.
     pub(crate) fn add(&mut self, name: &str, ticket: Ticket, turn: Turn) {
-        let Some(conversation) = self.conversations.get_mut(name) else { return };
-        if Ticket(conversation.begun) != ticket {
-            return;
-        }
-        let turns = &mut conversation.turns;
+        let known = self.conversations.get_mut(name).filter(|known| known.ticket == ticket);
+        let Some(Conversation { turns, .. }) = known else { return };
         turns.push_back(turn);
         let size = |turn: &Turn| turn.question.len() + turn.answer.len();
         while turns.len() > self.turns || turns.iter().map(size).sum::<usize>() > BYTES {
@@ -70,13 +66,6 @@ impl History {
     /// Forgets a conversation.
     pub(crate) fn forget(&mut self, name: &str) {
         self.conversations.remove(name);
-    }
-
-    fn drop_oldest(&mut self) {
-        let oldest = self.conversations.iter().min_by_key(|(_, conversation)| conversation.used);
-        if let Some(name) = oldest.map(|(name, _)| name.clone()) {
-            self.conversations.remove(&name);
-        }
     }
 }
 
@@ -149,6 +138,6 @@ mod tests {
         say(&mut history, "one more", turn(0));
         assert_eq!(history.conversations.len(), CONVERSATIONS);
         assert_eq!(history.recall("0").1, [turn(0)], "it was used just now");
-        assert!(!history.conversations.contains_key("1"));
+        assert!(!history.conversations.contains("1"));
     }
 }

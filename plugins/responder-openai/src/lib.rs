@@ -2,7 +2,6 @@
 //! An answer that breaks off is a failure, and is not remembered; what had come of it has been passed on.
 
 mod history;
-mod sse;
 mod wire;
 
 use std::time::Duration;
@@ -12,12 +11,12 @@ use openclaw_plugin_sdk::{
     Answer, Prompt, Responder, ResponderError, ResponderPlugin, Secret, Settings, SettingsError,
     async_trait,
     http_client::{self, Unread},
+    kit::{api, sse::Events},
     reqwest::{Client, Error, Response, StatusCode, Url, header},
 };
 use parking_lot::Mutex;
 use serde::Deserialize;
-use sse::Events;
-use wire::{Host, Piece, Request};
+use wire::{Piece, Request};
 
 /// The endpoint, as the registry lists it.
 pub const PLUGIN: ResponderPlugin = ResponderPlugin {
@@ -56,7 +55,7 @@ struct OpenAi {
 #[expect(clippy::needless_pass_by_value, reason = "the registry's signature")]
 fn open(settings: Settings) -> Result<Box<dyn Responder>, SettingsError> {
     let keys: Keys = settings.parse()?;
-    let (endpoint, host) = wire::endpoint(&keys.base_url)?;
+    let endpoint = wire::endpoint(&keys.base_url)?;
     let model = keys.model.trim().to_owned();
     if model.is_empty() {
         return Err(SettingsError::new("model", "must name a model"));
@@ -77,10 +76,7 @@ fn open(settings: Settings) -> Result<Box<dyn Responder>, SettingsError> {
         return Err(SettingsError::new("history_turns", "must be at most 100"));
     }
     let limit = Duration::from_secs(seconds);
-    let client = match host {
-        Host::Remote => http_client::client(limit),
-        Host::This => http_client::local_client(limit),
-    };
+    let client = api::client(&endpoint, limit);
     Ok(Box::new(OpenAi {
         client: client.map_err(|problem| SettingsError::new("", problem))?,
         endpoint,
@@ -96,45 +92,41 @@ fn open(settings: Settings) -> Result<Box<dyn Responder>, SettingsError> {
 impl Responder for OpenAi {
     async fn respond(&self, prompt: &Prompt, answer: &Answer) -> Result<(), ResponderError> {
         let name = &prompt.conversation;
-        let (ticket, said) = self.history().recall(name);
+        let (ticket, said) = self.history.lock().recall(name);
         let question = prompt.line();
-        let mut told = Told { answer, text: String::new() };
-        let asked = tokio::time::timeout(self.limit, self.ask(&question, &said, &mut told));
+        let mut relay = Relay { answer, text: String::new() };
+        let asked = tokio::time::timeout(self.limit, self.ask(&question, &said, &mut relay));
         match asked.await.map_err(|_| ResponderError::TimedOut(self.limit))?? {
-            Heard::All => {
-                let turn = Turn { question, answer: told.text };
-                self.history().add(name, ticket, turn);
+            End::Complete => {
+                let turn = Turn { question, answer: relay.text };
+                self.history.lock().add(name, ticket, turn);
                 Ok(())
             }
-            Heard::Gone => Ok(()),
+            End::Unwanted => Ok(()),
         }
     }
 
     async fn forget(&self, conversation: &str) {
-        self.history().forget(conversation);
+        self.history.lock().forget(conversation);
     }
 }
 
-/// Whether an answer was passed on to its end.
+/// How an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Heard {
-    /// It was.
-    All,
+enum End {
+    /// It was passed on to its end.
+    Complete,
     /// Nobody waits for it any more.
-    Gone,
+    Unwanted,
 }
 
 impl OpenAi {
-    fn history(&self) -> parking_lot::MutexGuard<'_, History> {
-        self.history.lock()
-    }
-
     async fn ask(
         &self,
         question: &str,
         said: &[Turn],
-        told: &mut Told<'_>,
-    ) -> Result<Heard, ResponderError> {
+        relay: &mut Relay<'_>,
+    ) -> Result<End, ResponderError> {
         let request = Request::new(&self.model, self.system_prompt.as_deref(), said, question);
         let mut call = self.client.post(self.endpoint.clone()).json(&request);
         if let Some(key) = &self.api_key {
@@ -147,23 +139,23 @@ impl OpenAi {
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         // Not every server names its streams; one that sends JSON says so.
         if kind.is_some_and(|kind| kind.starts_with("application/json")) {
-            self.whole(response, told).await
+            self.whole(response, relay).await
         } else {
-            self.stream(response, told).await
+            self.stream(response, relay).await
         }
     }
 
     async fn whole(
         &self,
         response: Response,
-        told: &mut Told<'_>,
-    ) -> Result<Heard, ResponderError> {
+        relay: &mut Relay<'_>,
+    ) -> Result<End, ResponderError> {
         let body = http_client::body(response).await.map_err(|unread| match unread {
             Unread::Broken(error) => self.cut_off(&error),
             Unread::Endless => failed("the answer does not end"),
         })?;
-        match told.piece(&body).await? {
-            Some(heard) => Ok(heard),
+        match relay.piece(&body).await? {
+            Some(end) => Ok(end),
             None => Err(failed("answered without text")),
         }
     }
@@ -171,22 +163,22 @@ impl OpenAi {
     async fn stream(
         &self,
         mut response: Response,
-        told: &mut Told<'_>,
-    ) -> Result<Heard, ResponderError> {
+        relay: &mut Relay<'_>,
+    ) -> Result<End, ResponderError> {
         let mut events = Events::default();
         let mut read = 0;
         while let Some(bytes) = response.chunk().await.map_err(|error| self.cut_off(&error))? {
             read += bytes.len();
             let complete = events.feed(&bytes).ok().filter(|_| read <= BODY_LIMIT);
             for event in complete.ok_or_else(|| failed("the answer does not end"))? {
-                if let Some(heard) = told.piece(event.as_bytes()).await? {
-                    return Ok(heard);
+                if let Some(end) = relay.piece(event.as_bytes()).await? {
+                    return Ok(end);
                 }
             }
         }
         let last = events.finish().unwrap_or_default();
-        let heard = if last.is_empty() { None } else { told.piece(last.as_bytes()).await? };
-        heard.ok_or_else(|| failed("the answer broke off"))
+        let end = if last.is_empty() { None } else { relay.piece(last.as_bytes()).await? };
+        end.ok_or_else(|| failed("the answer broke off"))
     }
 
     /// What a refusal says: its status, its code, and the key to look at. Never its words.
@@ -228,15 +220,15 @@ fn failed(what: &str) -> ResponderError {
     ResponderError::Failed(format!("the endpoint of `responder-openai`: {what}"))
 }
 
-/// What was passed on of an answer.
-struct Told<'a> {
+/// Passes an answer on, and knows what was passed on of it.
+struct Relay<'a> {
     answer: &'a Answer,
     text: String,
 }
 
-impl Told<'_> {
+impl Relay<'_> {
     /// Passes on the text of one piece of JSON; `Some` when there is no more to come.
-    async fn piece(&mut self, json: &[u8]) -> Result<Option<Heard>, ResponderError> {
+    async fn piece(&mut self, json: &[u8]) -> Result<Option<End>, ResponderError> {
         let (text, last) = match wire::read(json) {
             Piece::Error(Some(code)) => return Err(failed(&format!("failed ({code})"))),
             Piece::Error(None) => return Err(failed("failed")),
@@ -247,15 +239,15 @@ impl Told<'_> {
         let fitting = &text[..text.floor_char_boundary(room)];
         self.text.push_str(fitting);
         if !fitting.is_empty() && !self.answer.push(fitting).await {
-            return Ok(Some(Heard::Gone));
+            return Ok(Some(End::Unwanted));
         }
         if fitting.len() < text.len() {
-            let heard = self.answer.push("\n(cut after 64 KiB)").await;
-            return Ok(Some(if heard { Heard::All } else { Heard::Gone }));
+            let wanted = self.answer.push("\n(cut after 64 KiB)").await;
+            return Ok(Some(if wanted { End::Complete } else { End::Unwanted }));
         }
         if last && self.text.trim().is_empty() {
             return Err(failed("answered without text"));
         }
-        Ok(last.then_some(Heard::All))
+        Ok(last.then_some(End::Complete))
     }
 }

@@ -114,25 +114,15 @@ fn code(error: &serde_json::Value) -> Option<String> {
     named("code").or_else(|| named("type"))
 }
 
-/// Which machine an endpoint is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Host {
-    /// Another one: only over TLS.
-    Remote,
-    /// This one: past any proxy.
-    This,
-}
-
 /// Where to ask, from the configured `base_url`: encrypted, or on this machine.
-pub(crate) fn endpoint(base_url: &str) -> Result<(Url, Host), SettingsError> {
+pub(crate) fn endpoint(base_url: &str) -> Result<Url, SettingsError> {
     let wrong = |problem: &str| SettingsError::new("base_url", problem);
     let no_url = || wrong("must be a URL, such as `https://api.example.com/v1`");
     let mut url = Url::parse(base_url.trim()).map_err(|_| no_url())?;
     url.host_str().ok_or_else(no_url)?;
-    let host = if http_client::is_local(&url) { Host::This } else { Host::Remote };
     match url.scheme() {
         "https" => {}
-        "http" if host == Host::This => {}
+        "http" if http_client::is_local(&url) => {}
         "http" => {
             return Err(wrong("must be https; plain http only where the host is this machine"));
         }
@@ -144,7 +134,7 @@ pub(crate) fn endpoint(base_url: &str) -> Result<(Url, Host), SettingsError> {
     }
     let path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
     url.set_path(&path);
-    Ok((url, host))
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -200,7 +190,7 @@ mod tests {
             ("http://127.0.0.2:1", "http://127.0.0.2:1/chat/completions"),
             ("http://[::1]:1/v1", "http://[::1]:1/v1/chat/completions"),
         ] {
-            assert_eq!(endpoint(base).unwrap().0.as_str(), expected);
+            assert_eq!(endpoint(base).unwrap().as_str(), expected);
         }
         for base in [
             "",

@@ -3,4 +3,8 @@
 pub mod api;
 pub mod backoff;
 pub mod bounded;
+pub mod child;
+pub mod inbox;
 pub mod socket;
+pub mod sse;
+pub mod webhook;

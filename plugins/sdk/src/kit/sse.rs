@@ -3,13 +3,13 @@
 /// Longer than any event that is one: a stream without line ends must not fill the memory.
 const EVENT_LIMIT: usize = 256 * 1024;
 
-/// A stream that is no stream of events.
+/// A stream whose event does not end.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct TooLong;
+pub struct TooLong;
 
-/// What has come of an event so far.
+/// Reads a stream; holds what has come of an event so far.
 #[derive(Debug, Default)]
-pub(crate) struct Events {
+pub struct Events {
     line: Vec<u8>,
     data: Option<String>,
     after_cr: bool,
@@ -17,7 +17,7 @@ pub(crate) struct Events {
 
 impl Events {
     /// Takes bytes, and gives the data of each event that they complete.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
         let mut events = Vec::new();
         for &byte in bytes {
             let second_half = self.after_cr && byte == b'\n';
@@ -35,7 +35,7 @@ impl Events {
     }
 
     /// The data of an event that the stream ended in; some servers leave the last empty line out.
-    pub(crate) fn finish(mut self) -> Option<String> {
+    pub fn finish(mut self) -> Option<String> {
         self.end_of_line().or(self.data)
     }
 

@@ -1,0 +1,118 @@
+//! A child process: what it is given, what is read of it within bounds, and how it ends.
+
+use std::{
+    io,
+    process::{ExitStatus, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    process::{Child, ChildStdin, Command},
+};
+
+/// A running program and all that it started, killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    group: Group,
+}
+
+/// What a program has left behind.
+#[derive(Debug)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote to its standard output, up to the limit.
+    pub stdout: Vec<u8>,
+    /// True where it wrote more than that.
+    pub cut: bool,
+    /// What it wrote to its standard error, up to the limit.
+    pub stderr: Vec<u8>,
+}
+
+/// How much is kept of what a program writes, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of its standard output.
+    pub stdout: usize,
+    /// Of its standard error.
+    pub stderr: usize,
+}
+
+/// The program and what it started, killed when dropped.
+#[derive(Debug)]
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            // What has ended already needs no signal.
+            let _gone = killpg(pid, Signal::SIGKILL);
+        }
+    }
+}
+
+impl Process {
+    /// Starts it in a group of its own: Ctrl-C at the console is the gateway's to handle.
+    pub fn start(mut command: Command) -> io::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.process_group(0).kill_on_drop(true).spawn()?;
+        let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
+        Ok(Self { child, group })
+    }
+
+    /// Writes its standard input, reads all that it writes, and waits for its end.
+    pub async fn finish(self, input: &[u8], limits: Limits) -> io::Result<Output> {
+        let Self { mut child, group } = self;
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let ended = async {
+            let status = child.wait().await;
+            // What it left running would keep the pipes open.
+            drop(group);
+            status
+        };
+        let (written, stdout, stderr, status) = tokio::join!(
+            write(stdin, input),
+            read(stdout, limits.stdout),
+            read(stderr, limits.stderr),
+            ended
+        );
+        let (status, (stderr, _)) = (status?, stderr?);
+        if status.success() {
+            written?;
+        }
+        let (stdout, cut) = stdout?;
+        Ok(Output { status, stdout, cut, stderr })
+    }
+}
+
+/// A program may answer without reading its input.
+async fn write(stdin: Option<ChildStdin>, input: &[u8]) -> io::Result<()> {
+    let Some(mut stdin) = stdin else { return Ok(()) };
+    match stdin.write_all(input).await {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Reads to the end, keeps as much as the limit, and says whether there was more.
+async fn read(pipe: Option<impl AsyncRead + Unpin>, limit: usize) -> io::Result<(Vec<u8>, bool)> {
+    let mut kept = Vec::new();
+    let Some(mut pipe) = pipe else { return Ok((kept, false)) };
+    let mut chunk = vec![0; 8 * 1024];
+    let mut cut = false;
+    loop {
+        let read = pipe.read(&mut chunk).await?;
+        if read == 0 {
+            return Ok((kept, cut));
+        }
+        let room = limit - kept.len();
+        kept.extend_from_slice(&chunk[..read.min(room)]);
+        cut |= read > room;
+    }
+}
