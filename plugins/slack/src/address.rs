@@ -9,7 +9,7 @@ use openclaw_plugin_sdk::{
 const PUBLIC: &str = "https://slack.com/api";
 
 /// Where the Web API answers.
-pub(crate) struct Root(Url);
+pub(crate) struct Root(pub(crate) Url);
 
 impl Root {
     /// The configured one, or Slack's own.
@@ -20,11 +20,6 @@ impl Root {
     /// Where a method answers.
     pub(crate) fn method(&self, name: &str) -> String {
         format!("{}/{name}", self.0.as_str().trim_end_matches('/'))
-    }
-
-    /// True where the Web API answers on this machine: then the tokens pass no proxy.
-    pub(crate) fn is_local(&self) -> bool {
-        is_local(&self.0)
     }
 
     /// An address that Slack named, if it is one to call: encrypted and Slack's own, or exactly as the Web API's.
@@ -40,7 +35,7 @@ impl Root {
         let slacks = secure && url.port().is_none() && below("slack.com");
         let own_host = self.0.host_str().unwrap_or_default();
         let same_port = url.port_or_known_default() == self.0.port_or_known_default();
-        let as_secure = secure || (self.is_local() && matches!(url.scheme(), "http" | "ws"));
+        let as_secure = secure || (is_local(&self.0) && matches!(url.scheme(), "http" | "ws"));
         let ours = as_secure && same_port && host == own_host;
         (slacks || ours).then_some(url)
     }
@@ -106,6 +101,6 @@ mod tests {
         }
         let root = Root::read(Some("http://127.0.0.1:1/api/")).unwrap();
         assert_eq!(root.method("auth.test"), "http://127.0.0.1:1/api/auth.test");
-        assert!(root.is_local() && !Root::read(None).unwrap().is_local());
+        assert!(is_local(&root.0) && !is_local(&Root::read(None).unwrap().0));
     }
 }

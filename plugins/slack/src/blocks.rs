@@ -2,11 +2,8 @@
 //! come of it. The text beside it is for notifications alone, and escaped.
 
 use openclaw_plugin_sdk::{Body, Button, Card, ChannelError, Span, Text};
-use slack_morphism::prelude::{
-    SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement,
-    SlackBlockPlainText, SlackMessageContent, SlackRichTextBlock, SlackRichTextElement,
-    SlackRichTextInlineElement, SlackRichTextSection, SlackRichTextText,
-};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{PLUGIN, outbound::undeliverable};
 
@@ -18,8 +15,15 @@ const DATA_LIMIT: usize = 2000;
 /// An edit with a longer one is refused.
 const NOTICE_LIMIT: usize = 3900;
 
+/// What a message shows, and what a notification says of it.
+#[derive(Clone, Serialize)]
+pub(crate) struct Content {
+    pub(crate) text: String,
+    pub(crate) blocks: Vec<Value>,
+}
+
 /// What a body shows, as Slack takes it. Nothing is cut: what is too long does not go.
-pub(crate) fn content(body: &Body) -> Result<SlackMessageContent, ChannelError> {
+pub(crate) fn content(body: &Body) -> Result<Content, ChannelError> {
     let (text, card) = match body {
         Body::Card(card) => (card.to_text(), Some(card)),
         Body::Gone => return Err(undeliverable("there is no message to take away")),
@@ -27,50 +31,42 @@ pub(crate) fn content(body: &Body) -> Result<SlackMessageContent, ChannelError> 
         Body::Text(text) => (text.clone(), None),
     };
     let plain = text.to_plain();
-    let length = PLUGIN.text_limit.measure(&plain);
-    if length > PLUGIN.text_limit.max {
-        let most = PLUGIN.text_limit.max;
+    let (length, most) = (PLUGIN.text_limit.measure(&plain), PLUGIN.text_limit.max);
+    if length > most {
         return Err(undeliverable(&format!(
             "the text has {length} characters, and {most} is the limit on Slack"
         )));
     }
-    let mut blocks = rich(&text, card.map(|card| card.title.as_str())).into_iter().collect();
+    let mut blocks = Vec::from_iter(rich(&text, card.map(|card| card.title.as_str())));
     if let Some(card) = card {
         rows(card, &mut blocks)?;
     }
-    Ok(SlackMessageContent::new().with_text(notice(&plain)).with_blocks(blocks))
+    Ok(Content { text: notice(&plain), blocks })
 }
 
 /// `None` for an empty text: Slack takes no empty runs.
-fn rich(text: &Text, title: Option<&str>) -> Option<SlackBlock> {
-    let mut runs: Vec<SlackRichTextInlineElement> = Vec::new();
+fn rich(text: &Text, title: Option<&str>) -> Option<Value> {
+    let mut runs = Vec::new();
     for (count, span) in text.spans().iter().enumerate() {
-        let (text, code) = match span {
-            Span::Code(text) => (text.as_str(), true),
-            Span::Opaque(_) => ("…", false),
-            Span::Plain(text) => (text.as_str(), false),
+        let (text, style) = match span {
+            Span::Code(text) => (text.as_str(), Some("code")),
+            Span::Opaque(_) => ("…", None),
+            Span::Plain(text) if count == 0 && title == Some(text) => (text.as_str(), Some("bold")),
+            Span::Plain(text) => (text.as_str(), None),
         };
-        if text.is_empty() {
-            continue;
+        match style {
+            _ if text.is_empty() => {}
+            Some(style) => {
+                runs.push(json!({ "type": "text", "text": text, "style": { style: true } }));
+            }
+            None => runs.push(json!({ "type": "text", "text": text })),
         }
-        let run = SlackRichTextText::new(text.to_owned());
-        let is_title = count == 0 && title == Some(text);
-        let run = if code {
-            run.code()
-        } else if is_title {
-            run.bold()
-        } else {
-            run
-        };
-        runs.push(SlackRichTextInlineElement::Text(run));
     }
-    (!runs.is_empty()).then(|| {
-        let section = SlackRichTextElement::Section(SlackRichTextSection::new(runs));
-        SlackBlock::RichText(SlackRichTextBlock::new(vec![section]))
-    })
+    let section = |runs| json!([{ "type": "rich_text_section", "elements": runs }]);
+    (!runs.is_empty()).then(|| json!({ "type": "rich_text", "elements": section(runs) }))
 }
 
-fn rows(card: &Card, blocks: &mut Vec<SlackBlock>) -> Result<(), ChannelError> {
+fn rows(card: &Card, blocks: &mut Vec<Value>) -> Result<(), ChannelError> {
     let most = usize::from(PLUGIN.abilities.buttons.unwrap_or_default());
     if card.buttons.iter().map(Vec::len).sum::<usize>() > most {
         return Err(undeliverable(&format!("a card on Slack has at most {most} buttons here")));
@@ -82,24 +78,24 @@ fn rows(card: &Card, blocks: &mut Vec<SlackBlock>) -> Result<(), ChannelError> {
             number += 1;
             elements.push(button(each, number)?);
         }
-        blocks.push(SlackBlock::Actions(SlackActionsBlock::new(elements)));
+        blocks.push(json!({ "type": "actions", "elements": elements }));
     }
     Ok(())
 }
 
-fn button(button: &Button, number: usize) -> Result<SlackActionBlockElement, ChannelError> {
-    let label = button.label.chars().count();
-    if !(1..=LABEL_LIMIT).contains(&label) || !(1..=DATA_LIMIT).contains(&button.data.len()) {
+fn button(button: &Button, number: usize) -> Result<Value, ChannelError> {
+    let Button { label, data } = button;
+    if !(1..=LABEL_LIMIT).contains(&label.chars().count())
+        || !(1..=DATA_LIMIT).contains(&data.len())
+    {
         return Err(undeliverable(
             "a button's label has 1 to 75 characters, and its data 1 to 2000 bytes",
         ));
     }
     // Without emoji names: `:x:` on a label stays what it is.
-    let text = SlackBlockPlainText::new(button.label.clone()).with_emoji(false);
-    Ok(SlackBlockButtonElement::new(text.into())
-        .with_action_id(format!("b{number}").into())
-        .with_value(button.data.clone())
-        .into())
+    let text = json!({ "type": "plain_text", "text": label, "emoji": false });
+    let id = format!("b{number}");
+    Ok(json!({ "type": "button", "action_id": id, "text": text, "value": data }))
 }
 
 /// The text as a notification shows it: its head, where it is long.

@@ -1,4 +1,4 @@
-//! An account's own keys: its tokens, how it hears, and where the Web API answers.
+//! An account's own keys: its tokens, how events arrive, and where the Web API answers.
 
 use openclaw_plugin_sdk::{Secret, Settings, SettingsError, toml};
 use serde::Deserialize;
@@ -12,11 +12,11 @@ pub(crate) struct Config {
     pub(crate) bot_token: Secret,
     /// Where the Web API answers.
     pub(crate) root: Root,
-    pub(crate) ears: Ears,
+    pub(crate) events: Events,
 }
 
 /// How events arrive.
-pub(crate) enum Ears {
+pub(crate) enum Events {
     /// Slack calls us, and signs with this.
     Http { signing_secret: Secret },
     /// We hold a socket, which this token opens.
@@ -47,10 +47,10 @@ impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let keys: Keys = settings.parse()?;
         let bot_token = token("bot_token", keys.bot_token.as_ref(), &["xoxb-", "xoxe.xoxb-"])?;
-        let ears = match keys.mode {
+        let events = match keys.mode {
             Mode::Http => {
                 checked_path(keys.webhook_path.as_deref().unwrap_or(WEBHOOK_PATH))?;
-                Ears::Http { signing_secret: signing_secret(keys.signing_secret.as_ref())? }
+                Events::Http { signing_secret: signing_secret(keys.signing_secret.as_ref())? }
             }
             Mode::Socket if keys.webhook_path.is_some() => {
                 let problem = "is for `mode = \"http\"`: with Socket Mode nothing is served";
@@ -58,10 +58,10 @@ impl Config {
             }
             Mode::Socket => {
                 let app_token = token("app_token", keys.app_token.as_ref(), &["xapp-"])?;
-                Ears::Socket { app_token }
+                Events::Socket { app_token }
             }
         };
-        Ok(Self { bot_token, root: Root::read(keys.api_url.as_deref())?, ears })
+        Ok(Self { bot_token, root: Root::read(keys.api_url.as_deref())?, events })
     }
 }
 
@@ -87,7 +87,7 @@ fn token(
     Ok(Secret::new(text))
 }
 
-/// `case_089`: what is served without a secret would believe anybody.
+/// `case_089`: what is served without a secret would believe every sender.
 fn signing_secret(secret: Option<&Secret>) -> Result<Secret, SettingsError> {
     let text = secret.map(|secret| secret.expose().trim()).unwrap_or_default();
     if text.is_empty() {

@@ -1,22 +1,19 @@
 //! Slack apps, by Socket Mode or by signed requests. It translates, and nothing else: who may be answered
-//! is decided elsewhere, no file is ever fetched, and no text that somebody quoted gets in.
+//! is decided elsewhere, no file is ever fetched, and no quoted text gets in.
 
 mod address;
 mod api;
 mod app;
+mod arrival;
 mod blocks;
 mod config;
-mod desk;
-mod hold;
 mod inbound;
 mod manifest;
 mod names;
 mod outbound;
 mod picture;
-mod replies;
-mod serve;
-mod signature;
-mod socket;
+mod socket_mode;
+mod webhook;
 mod wire;
 mod words;
 
@@ -75,7 +72,7 @@ impl Channel for app::Slack {
 /// begins with another letter, and a name can be changed: neither is one.
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     const WRONG: InvalidSenderId = InvalidSenderId(
-        "a Slack user id begins with `U` or `W`, such as `U024BE7LH`; its owner copies it from his profile",
+        "a Slack user id begins with `U` or `W`, such as `U024BE7LH`; a person copies it from their profile",
     );
     let text = without(without(text.trim(), "slack:"), "user:");
     let text = text.strip_prefix("<@").and_then(|text| text.strip_suffix('>')).unwrap_or(text);

@@ -1,32 +1,26 @@
-//! What people call themselves, for owners to read: a message does not say it. Nothing is decided by it, and nobody
+//! What people call themselves, for owners to read: a message does not say it. Nothing is decided by it, and no message
 //! waits long for it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
+use openclaw_plugin_sdk::kit::{api::Failure, bounded::Bounded};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 
-use crate::api::{Api, Failed};
+use crate::api::Api;
 
 /// So many are remembered.
 const MOST: usize = 10_000;
 
-/// Longer nobody waits for a name.
+/// A message waits no longer for a name.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// So long nobody is asked for again where Slack does not say.
+/// So long no name is asked for where Slack does not say.
 const PAUSE: Duration = Duration::from_mins(10);
 
-/// The names that are known.
-#[derive(Default)]
-pub(crate) struct Names(Mutex<Known>);
-
-#[derive(Default)]
-struct Known {
-    by_user: BTreeMap<String, Option<String>>,
-    pause: Option<Instant>,
-}
+/// The names that are known, and until when none is asked for.
+pub(crate) struct Names(Mutex<(Bounded<String, Option<String>>, Option<Instant>)>);
 
 #[derive(Deserialize)]
 struct Info {
@@ -35,52 +29,55 @@ struct Info {
 
 #[derive(Deserialize)]
 struct User {
-    #[serde(default)]
     real_name: Option<String>,
     #[serde(default)]
     profile: Profile,
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Profile {
-    #[serde(default)]
     display_name: String,
-    #[serde(default)]
     real_name: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self(Mutex::new((Bounded::new(MOST), None)))
+    }
 }
 
 impl Names {
     /// The name of a person, if Slack says it at once.
     pub(crate) async fn of(&self, api: &Api, user: &str) -> Option<String> {
         {
-            let known = self.0.lock();
-            if let Some(name) = known.by_user.get(user) {
+            let (known, pause) = &*self.0.lock();
+            if let Some(name) = known.get(user) {
                 return name.clone();
             }
-            if known.pause.is_some_and(|until| Instant::now() < until) {
+            if pause.is_some_and(|until| Instant::now() < until) {
                 return None;
             }
         }
         let asked = timeout(PATIENCE, api.form::<Info>("users.info", &[("user", user)])).await;
-        let mut known = self.0.lock();
-        let name = match asked {
-            Ok(Ok(info)) => info.user.name(),
+        let (known, pause) = &mut *self.0.lock();
+        let wait = match asked {
+            Ok(Ok(info)) => {
+                let name = info.user.name();
+                known.insert(user.to_owned(), name.clone());
+                return name;
+            }
             // This one is not known; others may be.
-            Ok(Err(failed)) if failed.is("user_not_found") || failed.is("user_not_visible") => None,
-            other => {
-                let wait = match other {
-                    Ok(Err(Failed::Slow(wait))) => wait,
-                    _ => PAUSE,
-                };
-                tracing::debug!(seconds = wait.as_secs(), "Slack says no names for now");
-                known.pause = Some(Instant::now() + wait);
+            Ok(Err(failure)) if failure.is("user_not_found") || failure.is("user_not_visible") => {
+                known.insert(user.to_owned(), None);
                 return None;
             }
+            Ok(Err(Failure::SlowDown(wait))) => wait,
+            _ => PAUSE,
         };
-        if known.by_user.len() < MOST {
-            known.by_user.insert(user.to_owned(), name.clone());
-        }
-        name
+        tracing::debug!(seconds = wait.as_secs(), "Slack says no names for now");
+        *pause = Some(Instant::now() + wait);
+        None
     }
 }
 

@@ -2,15 +2,22 @@
 
 use openclaw_plugin_sdk::{Body, ChannelError, EventId, InboundRef, OutboundMessage, SentRef};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::json;
-use slack_morphism::prelude::{
-    SlackApiChatDeleteRequest, SlackApiChatPostEphemeralRequest, SlackApiChatPostMessageRequest,
-    SlackApiChatUpdateRequest, SlackMessageContent,
+use serde_json::{Value, json};
+
+use crate::{
+    api::{Api, of_message},
+    app::Slack,
+    blocks::{self, Content},
+    inbound, picture,
 };
 
-use crate::{api::Api, app::Slack, blocks, inbound, picture};
+/// Where a message is to stand.
+pub(crate) struct Place<'a> {
+    pub(crate) channel: String,
+    thread: Option<&'a str>,
+}
 
-/// Where a message that we sent stands.
+/// The number of a message that we sent.
 #[derive(Deserialize)]
 struct Sent {
     ts: String,
@@ -26,18 +33,19 @@ impl Slack {
             return Ok(old.clone());
         }
         let content = blocks::content(&message.body)?;
-        if let (None, Body::Text(_), Some(InboundRef::Press(press))) =
-            (&message.replaces, &message.body, &message.answers)
-            && self.whispered(api, press, &content).await?
-        {
-            return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
-        }
-        match (&message.replaces, &message.body) {
-            (Some(old), Body::Image(_)) => self.take_away(api, old).await?,
-            (Some(old), _) if picture::is_file(&old.id) => self.take_away(api, old).await?,
+        let image = matches!(message.body, Body::Image(_));
+        match (&message.replaces, &message.answers) {
+            (Some(old), _) if image || picture::is_file(&old.id) => {
+                self.take_away(api, old).await?
+            }
             (Some(old), _) => {
-                replace(api, content, &self.channel(&old.chat).await?, &old.id).await?;
+                replace(api, &content, &self.channel(&old.chat).await?, &old.id).await?;
                 return Ok(old.clone());
+            }
+            (None, Some(InboundRef::Press(press))) if matches!(message.body, Body::Text(_)) => {
+                if self.answer_press(api, press, &content).await? {
+                    return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
+                }
             }
             (None, _) => {}
         }
@@ -48,10 +56,10 @@ impl Slack {
             }
             (None, Some(InboundRef::Press(_)) | None) => None,
         };
-        let channel = self.channel(&message.to.id).await?;
+        let place = Place { channel: self.channel(&message.to.id).await?, thread };
         let id = match &message.body {
-            Body::Image(image) => picture::send(api, &channel, image, content, thread).await?,
-            _ => send(api, &channel, content, thread).await?,
+            Body::Image(image) => picture::send(api, &place, image, &content.blocks).await?,
+            _ => send(api, &place, &content).await?,
         };
         Ok(SentRef { chat: message.to.id.clone(), id })
     }
@@ -64,72 +72,78 @@ impl Slack {
         delete(api, &self.channel(&old.chat).await?, old.id.as_str()).await
     }
 
-    /// Answers a press so that only whoever pressed sees it; false where the press is not known any more.
-    async fn whispered(
+    /// Answers a press so that only the person who pressed sees it; false where the press is not known any more.
+    async fn answer_press(
         &self,
         api: &Api,
         press: &EventId,
-        content: &SlackMessageContent,
+        content: &Content,
     ) -> Result<bool, ChannelError> {
-        let Some(reply) = self.replies.find(press) else { return Ok(false) };
+        let Some(reply) = self.replies.lock().get(press).cloned() else { return Ok(false) };
+        let Content { text, blocks } = content;
         if let Some(url) = &reply.url {
             let body = json!({
                 "response_type": "ephemeral", "replace_original": false,
-                "text": content.text, "blocks": content.blocks,
+                "text": text, "blocks": blocks,
             });
             match api.respond(url, &body).await {
                 Some(Ok(())) => return Ok(true),
-                Some(Err(failed)) => tracing::debug!(?failed, "an answer's address takes nothing"),
+                Some(Err(failure)) => {
+                    tracing::debug!(?failure, "an answer's address takes nothing");
+                }
                 None => tracing::warn!("an answer's address is not Slack's, and is not called"),
             }
         }
-        let whisper = SlackApiChatPostEphemeralRequest::new(
-            reply.channel.into(),
-            reply.user.into(),
-            content.clone(),
-        );
-        let whispered: Result<IgnoredAny, _> = api.call("chat.postEphemeral", &whisper).await;
-        match whispered.map_err(crate::api::Failed::of_message) {
+        let (channel, user) = (reply.channel, reply.user);
+        let body = json!({ "channel": channel, "user": user, "text": text, "blocks": blocks });
+        let answered: Result<IgnoredAny, _> = api.call("chat.postEphemeral", &body).await;
+        match answered.map_err(of_message) {
             Ok(IgnoredAny) => Ok(true),
-            // There, it cannot be whispered: it can be said.
+            // There, no answer can be for one person alone: it is sent to all.
             Err(ChannelError::Undeliverable(_)) => Ok(false),
             Err(error) => Err(error),
         }
     }
 }
 
-async fn send(
-    api: &Api,
-    channel: &str,
-    content: SlackMessageContent,
-    thread: Option<&str>,
-) -> Result<EventId, ChannelError> {
-    let mut request = SlackApiChatPostMessageRequest::new(channel.into(), content)
-        .with_unfurl_links(false)
-        .with_unfurl_media(false);
-    request.thread_ts = thread.map(Into::into);
-    let sent: Result<Sent, _> = api.call("chat.postMessage", &request).await;
-    sent.map(|sent| EventId::new(sent.ts)).map_err(crate::api::Failed::of_message)
+impl Place<'_> {
+    /// Names the thread in a request; Slack takes no empty one.
+    pub(crate) fn add_thread(&self, request: &mut Value) {
+        if let Some(thread) = self.thread {
+            request["thread_ts"] = thread.into();
+        }
+    }
+}
+
+async fn send(api: &Api, place: &Place<'_>, content: &Content) -> Result<EventId, ChannelError> {
+    let Content { text, blocks } = content;
+    let mut request = json!({
+        "channel": place.channel, "text": text, "blocks": blocks,
+        "unfurl_links": false, "unfurl_media": false,
+    });
+    place.add_thread(&mut request);
+    let Sent { ts } = api.call("chat.postMessage", &request).await.map_err(of_message)?;
+    Ok(EventId::new(ts))
 }
 
 async fn replace(
     api: &Api,
-    mut content: SlackMessageContent,
+    content: &Content,
     channel: &str,
     id: &EventId,
 ) -> Result<(), ChannelError> {
-    // Also when there are none: that is what takes the old ones away.
-    content.blocks.get_or_insert_default();
-    let request = SlackApiChatUpdateRequest::new(channel.into(), content, id.as_str().into());
+    let (Content { text, blocks }, ts) = (content, id.as_str());
+    // The blocks also when there are none: that is what takes the old ones away.
+    let request = json!({ "channel": channel, "ts": ts, "text": text, "blocks": blocks });
     let edited: Result<IgnoredAny, _> = api.call("chat.update", &request).await;
-    edited.map(|IgnoredAny| ()).map_err(crate::api::Failed::of_message)
+    edited.map(|IgnoredAny| ()).map_err(of_message)
 }
 
-pub(crate) async fn delete(api: &Api, chat: &str, ts: &str) -> Result<(), ChannelError> {
-    let request = SlackApiChatDeleteRequest::new(chat.into(), ts.into());
+pub(crate) async fn delete(api: &Api, channel: &str, ts: &str) -> Result<(), ChannelError> {
+    let request = json!({ "channel": channel, "ts": ts });
     let deleted: Result<IgnoredAny, _> = api.call("chat.delete", &request).await;
     match deleted {
-        Err(failed) if !failed.is("message_not_found") => Err(failed.of_message()),
+        Err(failure) if !failure.is("message_not_found") => Err(of_message(failure)),
         _ => Ok(()),
     }
 }

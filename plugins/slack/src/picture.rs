@@ -3,23 +3,20 @@
 
 use std::time::Duration;
 
-use openclaw_plugin_sdk::{ChannelError, EventId, Image, SentRef};
+use openclaw_plugin_sdk::{ChannelError, EventId, Image, SentRef, kit::api::Failure};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Map, Value};
-use slack_morphism::prelude::{
-    SlackApiFilesComplete, SlackApiFilesCompleteUploadExternalRequest, SlackMessageContent,
-};
+use serde_json::{Map, Value, json};
 
 use crate::{
-    api::{Api, Failed},
-    outbound::{delete, undeliverable},
+    api::{Api, of_message},
+    outbound::{Place, delete, undeliverable},
 };
 
 /// How often we ask where a file was shared, a second apart.
 const ASKS: usize = 5;
 
 #[derive(Deserialize)]
-struct Place {
+struct Upload {
     upload_url: String,
     file_id: String,
 }
@@ -42,31 +39,26 @@ pub(crate) fn is_file(id: &EventId) -> bool {
 
 pub(crate) async fn send(
     api: &Api,
-    channel: &str,
+    place: &Place<'_>,
     image: &Image,
-    content: SlackMessageContent,
-    thread: Option<&str>,
+    blocks: &[Value],
 ) -> Result<EventId, ChannelError> {
     let length = image.png.len().to_string();
     let fields = [("filename", "image.png"), ("length", length.as_str())];
-    let asked: Result<Place, _> = api.form("files.getUploadURLExternal", &fields).await;
-    let Place { upload_url, file_id } = asked.map_err(Failed::of_message)?;
-    match api.upload(&upload_url, image.png.clone()).await {
-        Some(uploaded) => uploaded.map_err(Failed::of_message)?,
-        None => {
-            return Err(undeliverable(
-                "Slack names an address for the picture that is not its own",
-            ));
-        }
+    let asked = api.form("files.getUploadURLExternal", &fields).await;
+    let Upload { upload_url, file_id } = asked.map_err(of_message)?;
+    let uploaded = api.upload(&upload_url, image.png.clone()).await;
+    uploaded
+        .ok_or_else(|| undeliverable("Slack names an address for the picture that is not its own"))?
+        .map_err(of_message)?;
+    let files = json!([{ "id": file_id, "title": "image.png" }]);
+    let mut request = json!({ "files": files, "channel_id": place.channel });
+    if !blocks.is_empty() {
+        request["blocks"] = blocks.into();
     }
-    let file =
-        SlackApiFilesComplete::new(file_id.clone().into()).with_title("image.png".to_owned());
-    let mut request =
-        SlackApiFilesCompleteUploadExternalRequest::new(vec![file]).with_channel_id(channel.into());
-    request.blocks = content.blocks.filter(|blocks| !blocks.is_empty());
-    request.thread_ts = thread.map(Into::into);
+    place.add_thread(&mut request);
     let shared: Result<IgnoredAny, _> = api.call("files.completeUploadExternal", &request).await;
-    shared.map_err(Failed::of_message)?;
+    shared.map_err(of_message)?;
     Ok(EventId::new(file_id))
 }
 
@@ -85,7 +77,7 @@ pub(crate) async fn take_away(api: &Api, old: &SentRef) -> Result<(), ChannelErr
     let deleted: Result<IgnoredAny, _> =
         api.form("files.delete", &[("file", old.id.as_str())]).await;
     match deleted {
-        Err(failed) if !is_gone(&failed) => Err(failed.of_message()),
+        Err(failure) if !is_gone(&failure) => Err(of_message(failure)),
         _ => Ok(()),
     }
 }
@@ -95,8 +87,8 @@ async fn shares(api: &Api, file: &str) -> Result<Vec<(String, String)>, ChannelE
     let info: Result<Info, _> = api.form("files.info", &[("file", file)]).await;
     let info = match info {
         Ok(info) => info,
-        Err(failed) if is_gone(&failed) => return Ok(Vec::new()),
-        Err(failed) => return Err(failed.of_message()),
+        Err(failure) if is_gone(&failure) => return Ok(Vec::new()),
+        Err(failure) => return Err(of_message(failure)),
     };
     let by_chat = info.file.shares.values().filter_map(Value::as_object).flatten();
     let messages = by_chat.flat_map(|(chat, messages)| {
@@ -106,6 +98,6 @@ async fn shares(api: &Api, file: &str) -> Result<Vec<(String, String)>, ChannelE
     Ok(messages.collect())
 }
 
-fn is_gone(failed: &Failed) -> bool {
-    failed.is("file_not_found") || failed.is("file_deleted")
+fn is_gone(failure: &Failure) -> bool {
+    failure.is("file_not_found") || failure.is("file_deleted")
 }

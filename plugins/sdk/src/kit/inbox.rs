@@ -1,0 +1,265 @@
+//! Acknowledges to a platform only what is durable. What it repeats until then arrives once; what it never repeats is
+//! acknowledged at once, and is owed: it stays here over broken connections until it is durable.
+
+use std::{
+    collections::VecDeque,
+    future::{Future, pending},
+    pin::Pin,
+};
+
+use parking_lot::Mutex;
+
+use crate::{ChannelError, Handed, InboundEvent, Row, kit::bounded::Bounded};
+
+/// So many wait at most; what comes then is not acknowledged.
+const MOST_WAITING: usize = 1000;
+
+/// So many are handed over and not durable yet.
+const MOST_UNDERWAY: usize = 64;
+
+/// So many keys are remembered; platforms repeat an event within minutes.
+const MOST_SEEN: usize = 8192;
+
+/// Something that a platform has delivered.
+#[derive(Clone, Debug)]
+pub struct Arrival<T> {
+    /// What it is.
+    pub item: T,
+    /// Names under which it comes again. They say who sent it: no sender can suppress what another sends.
+    pub keys: Vec<String>,
+    /// The platform delivers it again until it is acknowledged.
+    pub repeats: bool,
+}
+
+/// What outlives a connection: what was acknowledged before it was durable, and the keys of what was durable.
+#[derive(Debug)]
+pub struct AckQueue<T>(Mutex<State<T>>);
+
+#[derive(Debug)]
+struct State<T> {
+    owed: VecDeque<Arrival<T>>,
+    seen: Bounded<String, ()>,
+}
+
+type HandOver<'a> = Pin<Box<dyn Future<Output = Result<Option<Handed>, ChannelError>> + Send + 'a>>;
+
+/// What waits on one connection, with the ways to acknowledge it.
+#[expect(missing_debug_implementations, reason = "it holds what people wrote")]
+pub struct Pending<'a, T, A> {
+    queue: &'a AckQueue<T>,
+    hand_over: Box<dyn Fn(T) -> HandOver<'a> + Send + 'a>,
+    waiting: VecDeque<(Arrival<T>, Vec<A>)>,
+    /// So many of them have begun, the first ones.
+    begun: usize,
+    /// The last one that has begun, until it is handed over.
+    current: Option<HandOver<'a>>,
+    /// Those that were handed over; `None` for what was not for the gateway.
+    handed: VecDeque<Option<Handed>>,
+}
+
+/// What becomes of an arrival.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received<A> {
+    /// Acknowledge it now.
+    Acknowledge(A),
+    /// Too much waits: do not acknowledge it.
+    Refuse(A),
+    /// [`Pending::settled`] says when to acknowledge it.
+    Waits,
+}
+
+impl<T> Default for AckQueue<T> {
+    fn default() -> Self {
+        Self(Mutex::new(State { owed: VecDeque::new(), seen: Bounded::new(MOST_SEEN) }))
+    }
+}
+
+impl<T: Clone + Send> AckQueue<T> {
+    /// Begins a connection. What earlier ones have acknowledged comes first. `translate` makes an event of an item,
+    /// or nothing where it is not for the gateway.
+    pub fn connect<'a, A, F>(
+        &'a self,
+        row: &'a Row<'a>,
+        translate: impl Fn(T) -> F + Send + 'a,
+    ) -> Pending<'a, T, A>
+    where
+        F: Future<Output = Result<Option<InboundEvent>, ChannelError>> + Send + 'a,
+    {
+        let hand_over = move |item| -> HandOver<'a> {
+            let event = translate(item);
+            Box::pin(async move {
+                match event.await? {
+                    Some(event) => row.hand(event).await.map(Some),
+                    None => Ok(None),
+                }
+            })
+        };
+        Pending {
+            queue: self,
+            hand_over: Box::new(hand_over),
+            waiting: self.0.lock().owed.iter().cloned().map(|owed| (owed, Vec::new())).collect(),
+            begun: 0,
+            current: None,
+            handed: VecDeque::new(),
+        }
+    }
+}
+
+impl<T: Clone, A> Pending<'_, T, A> {
+    /// Takes what has arrived, and how to acknowledge it.
+    pub fn receive(&mut self, arrival: Arrival<T>, ack: A) -> Received<A> {
+        let mut queue = self.queue.0.lock();
+        if arrival.keys.iter().any(|key| queue.seen.contains(key)) {
+            return Received::Acknowledge(ack);
+        }
+        let is_same = |known: &Arrival<T>| known.keys.iter().any(|key| arrival.keys.contains(key));
+        let is_full = self.waiting.len() >= MOST_WAITING;
+        let same = self.waiting.iter_mut().find(|(known, _)| is_same(known));
+        match same {
+            Some(_) if !arrival.repeats => return Received::Acknowledge(ack),
+            Some((_, acks)) => acks.push(ack),
+            None if is_full => return Received::Refuse(ack),
+            None if arrival.repeats => self.waiting.push_back((arrival, vec![ack])),
+            None => {
+                queue.owed.push_back(arrival.clone());
+                self.waiting.push_back((arrival, Vec::new()));
+                return Received::Acknowledge(ack);
+            }
+        }
+        Received::Waits
+    }
+
+    /// Hands over what waits, in its order, until the first of it is durable: what to acknowledge now. May be dropped
+    /// and called again.
+    pub async fn settled(&mut self) -> Result<Vec<A>, ChannelError> {
+        loop {
+            if self.current.is_none()
+                && self.begun < MOST_UNDERWAY
+                && let Some((next, _)) = self.waiting.get(self.begun)
+            {
+                self.begun += 1;
+                self.current = Some((self.hand_over)(next.item.clone()));
+            }
+            tokio::select! {
+                handed = next(&mut self.current) => {
+                    self.current = None;
+                    self.handed.push_back(handed?);
+                }
+                durable = first_durable(&mut self.handed) => {
+                    durable?;
+                    return Ok(self.settle_first());
+                }
+            }
+        }
+    }
+
+    fn settle_first(&mut self) -> Vec<A> {
+        self.handed.pop_front();
+        self.begun = self.begun.saturating_sub(1);
+        let Some((arrival, acks)) = self.waiting.pop_front() else { return Vec::new() };
+        let mut queue = self.queue.0.lock();
+        queue.owed.retain(|owed| owed.keys != arrival.keys);
+        for key in arrival.keys {
+            queue.seen.insert(key, ());
+        }
+        acks
+    }
+}
+
+/// What the future comes to; never, where there is none. May be dropped and called again.
+pub async fn next<F: Future + Unpin>(future: &mut Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
+    }
+}
+
+async fn first_durable(handed: &mut VecDeque<Option<Handed>>) -> Result<(), ChannelError> {
+    match handed.front_mut() {
+        Some(Some(handed)) => handed.durable().await,
+        Some(None) => Ok(()),
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::{mpsc, watch};
+
+    use super::*;
+    use crate::{AccountId, Inbox};
+
+    fn inbox() -> Inbox {
+        let (deliveries, exchanges) = (mpsc::channel(1).0, mpsc::channel(1).1);
+        Inbox::new(AccountId::default_account(), deliveries, exchanges, watch::channel(false).0)
+    }
+
+    fn message(keys: &[&str]) -> Arrival<&'static str> {
+        let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+        Arrival { item: "message", keys, repeats: true }
+    }
+
+    fn press(key: &str) -> Arrival<&'static str> {
+        Arrival { item: "press", repeats: false, ..message(&[key]) }
+    }
+
+    /// Nothing is for the gateway, so that all is settled in its turn.
+    async fn not_for_us(_: &'static str) -> Result<Option<InboundEvent>, ChannelError> {
+        Ok(None)
+    }
+
+    async fn settled<A>(pending: &mut Pending<'_, &'static str, A>) -> Option<Vec<A>> {
+        let settled = pending.settled();
+        tokio::select! { biased; settled = settled => settled.ok(), () = tokio::task::yield_now() => None }
+    }
+
+    #[tokio::test]
+    async fn an_event_is_acknowledged_when_it_is_durable_however_often_it_came() {
+        let (queue, inbox) = (AckQueue::default(), inbox());
+        let row = inbox.row();
+        let mut pending = queue.connect(&row, not_for_us);
+        assert_eq!(pending.receive(message(&["1.1", "event/1"]), 1), Received::Waits);
+        assert_eq!(pending.receive(message(&["1.1", "event/1"]), 2), Received::Waits);
+        // A mention is announced twice, as two events.
+        assert_eq!(pending.receive(message(&["1.1", "event/2"]), 3), Received::Waits);
+        assert_eq!(settled(&mut pending).await, Some(vec![1, 2, 3]));
+        assert_eq!(settled(&mut pending).await, None);
+        assert_eq!(pending.receive(message(&["1.1"]), 4), Received::Acknowledge(4));
+    }
+
+    #[tokio::test]
+    async fn what_was_not_durable_is_forgotten_with_its_connection_unless_it_was_acknowledged() {
+        let (queue, inbox) = (AckQueue::default(), inbox());
+        let row = inbox.row();
+        let mut pending = queue.connect(&row, not_for_us);
+        assert_eq!(pending.receive(message(&["1.1"]), 1), Received::Waits);
+        assert_eq!(pending.receive(press("2.1"), 2), Received::Acknowledge(2));
+        let handed = AtomicUsize::new(0);
+        let count = |item| {
+            assert_eq!(item, "press");
+            handed.fetch_add(1, Ordering::Relaxed);
+            not_for_us(item)
+        };
+        let mut pending = queue.connect(&row, count);
+        assert_eq!(settled::<u8>(&mut pending).await, Some(Vec::new()));
+        let mut pending = queue.connect(&row, count);
+        assert_eq!(settled(&mut pending).await, None, "and once is enough");
+        assert_eq!(pending.receive(press("2.1"), 3), Received::Acknowledge(3));
+        assert_eq!(settled(&mut pending).await, None);
+        assert_eq!(handed.load(Ordering::Relaxed), 1);
+        assert_eq!(pending.receive(message(&["1.1"]), 4), Received::Waits);
+    }
+
+    #[test]
+    fn what_is_too_much_is_not_acknowledged() {
+        let (queue, inbox) = (AckQueue::default(), inbox());
+        let row = inbox.row();
+        let mut pending = queue.connect(&row, not_for_us);
+        for number in 0..MOST_WAITING {
+            assert_eq!(pending.receive(message(&[&number.to_string()]), number), Received::Waits);
+        }
+        assert_eq!(pending.receive(press("9.9"), 7), Received::Refuse(7));
+    }
+}

@@ -1,0 +1,154 @@
+//! Requests that a platform sends to us: bounded first, then their age, then their signature, in constant time.
+
+use std::time::Duration;
+
+use data_encoding::HEXLOWER_PERMISSIVE;
+use http::{Method, Response, StatusCode};
+use ring::hmac;
+use tokio::time::Instant;
+
+use crate::{Bytes, ClientAddress, Exchange, Secret, UnixMs, kit::bounded::Bounded};
+
+/// Platforms' payloads are smaller.
+pub const LONGEST_BODY: usize = 512 << 10;
+
+/// An address has so many requests at once, and so many more each second. A platform sends a few.
+const BURST: f64 = 100.0;
+const RATE: f64 = 50.0;
+
+/// After so long an address has all its requests again.
+const FULL_AFTER: Duration = Duration::from_secs(2);
+
+/// So many addresses are told apart.
+const MOST_CLIENTS: usize = 1024;
+
+/// How many requests each address may still send.
+#[derive(Debug)]
+pub struct RateLimits(Bounded<ClientAddress, Budget>);
+
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    left: f64,
+    since: Instant,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self(Bounded::expiring(MOST_CLIENTS, FULL_AFTER))
+    }
+}
+
+impl RateLimits {
+    /// The status to refuse a request with, before anything in it is read (`case_104`).
+    pub fn check(&mut self, exchange: &Exchange) -> Result<(), StatusCode> {
+        if exchange.request.method() != Method::POST {
+            return Err(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        if exchange.request.body().len() > LONGEST_BODY {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        if self.take(exchange.client.address) { Ok(()) } else { Err(StatusCode::TOO_MANY_REQUESTS) }
+    }
+
+    /// Counts a request of an address; false where it has sent too many, or too many others send some.
+    fn take(&mut self, client: ClientAddress) -> bool {
+        let now = Instant::now();
+        let known = self.0.get(&client).copied();
+        if known.is_none() && self.0.is_full() {
+            return false;
+        }
+        let Budget { left, since } = known.unwrap_or(Budget { left: BURST, since: now });
+        let left = (left + (now - since).as_secs_f64() * RATE).min(BURST);
+        let allowed = left >= 1.0;
+        let left = if allowed { left - 1.0 } else { left };
+        self.0.insert(client, Budget { left, since: now });
+        allowed
+    }
+}
+
+/// Checks signatures by HMAC-SHA256.
+#[derive(Debug)]
+pub struct Hmac(hmac::Key);
+
+impl Hmac {
+    /// Signatures with this secret.
+    pub fn new(secret: &Secret) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes()))
+    }
+
+    /// True where these parts, one behind the other, are signed with this, in hex. In constant time.
+    pub fn verify(&self, parts: &[&[u8]], signature: &str) -> bool {
+        let signature = HEXLOWER_PERMISSIVE.decode(signature.as_bytes());
+        signature.is_ok_and(|tag| hmac::verify(&self.0, &parts.concat(), &tag).is_ok())
+    }
+}
+
+/// True for a moment, in seconds since 1970, that is at most so far from now.
+pub fn is_recent(seconds: &str, now: UnixMs, most: Duration) -> bool {
+    let at = seconds.parse::<u64>().ok().and_then(|seconds| seconds.checked_mul(1000));
+    at.is_some_and(|at| u128::from(at.abs_diff(now.0)) <= most.as_millis())
+}
+
+/// Answers with a status and nothing else.
+pub fn reply(exchange: Exchange, status: StatusCode) {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    exchange.reply(response);
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::{Client, Link};
+
+    fn at(address: [u8; 4]) -> ClientAddress {
+        ClientAddress::of(address.into())
+    }
+
+    fn check(limits: &mut RateLimits, method: Method, length: usize) -> Result<(), u16> {
+        let request = Request::builder().method(method).body(Bytes::from(vec![b'x'; length]));
+        let address = at([127, 0, 0, 1]);
+        let client = Client { address, local: true, hop: Link::Private, tls: false };
+        let exchange = Exchange::new(request.unwrap(), client, oneshot::channel().0, None);
+        limits.check(&exchange).map_err(|status| status.as_u16())
+    }
+
+    #[test]
+    fn case_104_a_flood_is_refused_before_anything_is_compared() {
+        let mut limits = RateLimits::default();
+        let answers: Vec<_> = (0..300).map(|_| check(&mut limits, Method::POST, 1)).collect();
+        assert_eq!((answers[0], answers[299]), (Ok(()), Err(429)));
+        assert!(limits.take(at([10, 0, 0, 1])), "another address has a count of its own");
+        assert_eq!(check(&mut limits, Method::POST, LONGEST_BODY + 1), Err(413));
+        assert_eq!(check(&mut limits, Method::GET, 1), Err(405));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn case_104_a_flood_is_over_when_it_is_over() {
+        let mut limits = RateLimits::default();
+        while limits.take(at([10, 0, 0, 1])) {}
+        tokio::time::advance(Duration::from_millis(100)).await;
+        assert!(limits.take(at([10, 0, 0, 1])));
+    }
+
+    #[test]
+    fn case_103_addresses_are_counted_within_bounds() {
+        let mut limits = RateLimits::default();
+        let taken = (0..5000_u32).filter(|number| limits.take(at(number.to_be_bytes()))).count();
+        assert_eq!((taken, limits.0.len()), (MOST_CLIENTS, MOST_CLIENTS));
+    }
+
+    #[test]
+    fn a_moment_is_recent_on_both_sides() {
+        let now = UnixMs(1_000_000);
+        for (seconds, recent) in [("1000", true), ("700", true), ("1300", true), ("1301", false)] {
+            assert_eq!(is_recent(seconds, now, Duration::from_mins(5)), recent, "{seconds}");
+        }
+        for seconds in ["", "x", "-1", "1000.0", "99999999999999999999", "18446744073709551615"] {
+            assert!(!is_recent(seconds, now, Duration::from_mins(5)), "{seconds}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Socket Mode: a socket is opened with a ticket of Slack's, to an address of Slack's; one that Slack wants replaced is
+//! replaced before it dies.
+
+use std::time::Duration;
+
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, pending, select_all},
+};
+use openclaw_plugin_sdk::{
+    ChannelError, Inbox, Secret,
+    kit::{
+        inbox::{Pending, Received, next},
+        socket::{Heard, Socket},
+    },
+};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::{
+    api::{Api, of_account},
+    app::Slack,
+    arrival::Item,
+    wire::{Frame, Me},
+};
+
+/// How often we ask whether the other end is there.
+const PING_EVERY: Duration = Duration::from_secs(10);
+
+/// Nothing for so long, and the other end is not there.
+const SILENCE: Duration = Duration::from_secs(35);
+
+/// A socket that Slack wants replaced is closed by us after so long.
+const CLOSE_AFTER: Duration = Duration::from_mins(1);
+
+const LONGEST_FRAME: usize = 4 << 20;
+
+/// A socket on which Slack has said hello.
+struct Link {
+    socket: Socket,
+    number: u64,
+    /// Since when Slack wants it replaced.
+    leaving: Option<Instant>,
+}
+
+/// An envelope, and the socket that it came on.
+struct Envelope {
+    socket: u64,
+    id: String,
+}
+
+/// The sockets that are open, and what has come on them.
+struct Connection<'a> {
+    slack: &'a Slack,
+    api: &'a Api,
+    app_token: &'a Secret,
+    me: &'a Me,
+    links: Vec<Link>,
+    opening: Option<BoxFuture<'a, Result<Link, ChannelError>>>,
+    opened: u64,
+    pending: Pending<'a, Item, Envelope>,
+}
+
+#[derive(Deserialize)]
+struct Opened {
+    url: String,
+}
+
+impl Slack {
+    /// Keeps a socket open until something goes wrong.
+    pub(crate) async fn connect(
+        &self,
+        app_token: &Secret,
+        inbox: &Inbox,
+    ) -> Result<(), ChannelError> {
+        let (me, lacking) = self.auth_test(inbox).await?;
+        let (slack, api, me) = (self, self.api()?, &me);
+        let links = vec![Link::open(api, app_token, 0).await?];
+        Self::connected(inbox, lacking);
+        let row = inbox.row();
+        let pending = self.acks.connect(&row, |item| self.translate(item, me, inbox));
+        let (opening, opened) = (None, 0);
+        let mut connection =
+            Connection { slack, api, app_token, me, links, opening, opened, pending };
+        let mut pings = interval(PING_EVERY);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                settled = connection.pending.settled() => {
+                    for envelope in settled? {
+                        connection.acknowledge(&envelope).await;
+                    }
+                }
+                (index, heard) = heard(&mut connection.links) => {
+                    connection.hear(index, heard).await?;
+                }
+                link = next(&mut connection.opening) => {
+                    connection.opening = None;
+                    connection.links.push(link?);
+                }
+                _ = pings.tick() => connection.ping().await?,
+            }
+        }
+    }
+}
+
+impl Link {
+    /// Asks for an address, connects, and waits for the greeting.
+    async fn open(api: &Api, app_token: &Secret, number: u64) -> Result<Self, ChannelError> {
+        let opened = api.call_with(app_token, "apps.connections.open", &json!({})).await;
+        let Opened { url } = opened.map_err(|failure| of_account(failure, "app_token"))?;
+        let url = api.root.trusted(&url).filter(|url| matches!(url.scheme(), "ws" | "wss"));
+        let url = url.ok_or_else(|| gone("names an address for its socket that is not its own"))?;
+        let mut socket = Socket::open(&url, LONGEST_FRAME).await.map_err(gone)?;
+        let greeting = socket.greeting(|text| {
+            let frame = frame(text)?;
+            match frame.kind.as_str() {
+                "hello" => Some(Ok(())),
+                "disconnect" => Some(Err(ended(frame.reason.as_deref()))),
+                _ => None,
+            }
+        });
+        greeting.await.map_err(gone)??;
+        Ok(Self { socket, number, leaving: None })
+    }
+
+    /// Asks for a sign of life; false when there was none for too long, or it was to be replaced long ago.
+    async fn ping(&mut self) -> bool {
+        // A socket that does not take it is found out by its reader.
+        self.socket.ping().await.ok();
+        let over = self.leaving.is_some_and(|since| since.elapsed() > CLOSE_AFTER);
+        !over && self.socket.silence() < SILENCE
+    }
+}
+
+impl Connection<'_> {
+    async fn hear(&mut self, index: usize, heard: Heard) -> Result<(), ChannelError> {
+        let Heard::Text(text) = heard else {
+            self.links.remove(index);
+            return self.still_there("closed the socket");
+        };
+        match frame(&text) {
+            Some(frame) if frame.kind == "disconnect" => self.replace(index, &frame),
+            Some(frame) => {
+                let socket = self.links[index].number;
+                self.take(frame, socket).await;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Slack says that a socket ends: a new one is opened while this one still serves.
+    fn replace(&mut self, index: usize, frame: &Frame) -> Result<(), ChannelError> {
+        let reason = frame.reason.as_deref();
+        if matches!(reason, Some("link_disabled" | "too_many_websockets")) {
+            return Err(ended(reason));
+        }
+        self.links[index].leaving.get_or_insert_with(Instant::now);
+        if self.opening.is_none() && self.links.iter().all(|link| link.leaving.is_some()) {
+            self.opened += 1;
+            self.opening = Some(Link::open(self.api, self.app_token, self.opened).boxed());
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, frame: Frame, socket: u64) {
+        let Some(id) = frame.envelope_id else { return };
+        let envelope = Envelope { socket, id };
+        let arrival = match frame.kind.as_str() {
+            "events_api" => self.slack.event(&frame.payload, self.me),
+            "interactive" => self.slack.interaction(&frame.payload, self.me),
+            "slash_commands" => Slack::slash(&frame.payload),
+            _ => None,
+        };
+        let Some(arrival) = arrival else {
+            tracing::debug!("an envelope of Slack's that is no message");
+            return self.acknowledge(&envelope).await;
+        };
+        match self.pending.receive(arrival, envelope) {
+            Received::Acknowledge(envelope) => self.acknowledge(&envelope).await,
+            Received::Refuse(_) => tracing::warn!("too much waits: Slack will repeat an event"),
+            Received::Waits => {}
+        }
+    }
+
+    /// Tells Slack that it need not repeat an envelope.
+    async fn acknowledge(&mut self, envelope: &Envelope) {
+        if let Some(link) = self.links.iter_mut().find(|link| link.number == envelope.socket) {
+            let text = json!({ "envelope_id": envelope.id }).to_string();
+            // A socket that does not take it is found out by its reader.
+            link.socket.send(text).await.ok();
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), ChannelError> {
+        let mut alive = Vec::new();
+        for mut link in std::mem::take(&mut self.links) {
+            if link.ping().await {
+                alive.push(link);
+            }
+        }
+        self.links = alive;
+        self.still_there("went silent")
+    }
+
+    fn still_there(&self, why: &str) -> Result<(), ChannelError> {
+        let stays = self.links.iter().any(|link| link.leaving.is_none());
+        if stays || self.opening.is_some() { Ok(()) } else { Err(gone(why)) }
+    }
+}
+
+async fn heard(links: &mut [Link]) -> (usize, Heard) {
+    if links.is_empty() {
+        return pending().await;
+    }
+    let each = links.iter_mut().map(|link| link.socket.next().boxed());
+    let (heard, index, _) = select_all(each).await;
+    (index, heard)
+}
+
+fn frame(text: &str) -> Option<Frame> {
+    let frame = serde_json::from_str(text).ok();
+    if frame.is_none() {
+        tracing::warn!("a frame of Slack's cannot be read");
+    }
+    frame
+}
+
+/// What Slack's reason for ending a socket means, where it does not want a new one at once.
+fn ended(reason: Option<&str>) -> ChannelError {
+    match reason {
+        Some("link_disabled") => ChannelError::Unauthorized(
+            "Slack: Socket Mode is switched off for this app: switch it on at api.slack.com/apps, and check `app_token`"
+                .to_owned(),
+        ),
+        Some("too_many_websockets") => ChannelError::Contended(
+            "Slack has too many sockets of this app open: stop the other programs that use its token"
+                .to_owned(),
+        ),
+        _ => gone("ended the socket"),
+    }
+}
+
+fn gone(what: &str) -> ChannelError {
+    ChannelError::Disconnected(format!("Slack: {what}"))
+}

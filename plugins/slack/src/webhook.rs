@@ -1,0 +1,221 @@
+//! Requests that Slack sends and signs.
+
+use std::{pin::pin, time::Duration};
+
+use openclaw_plugin_sdk::{
+    Bytes, ChannelError, Exchange, Inbox, Secret, UnixMs,
+    http::{HeaderMap, Response, StatusCode},
+    kit::{
+        inbox::{Pending, Received},
+        webhook::{Hmac, RateLimits, is_recent, reply},
+    },
+    reqwest::Url,
+};
+use serde_json::{Map, Value, json};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::{app::Slack, arrival::Item, wire::Me};
+
+/// How often we ask whether our token still works: nothing else may tell us that it does not.
+const CHECK: Duration = Duration::from_mins(10);
+
+/// Slack's own bound for the age of a request.
+const MOST_AGE: Duration = Duration::from_mins(5);
+
+/// What every request is checked with.
+struct Checks<'a> {
+    limits: RateLimits,
+    hmac: Hmac,
+    me: &'a Me,
+}
+
+impl Slack {
+    /// Takes requests until something goes wrong.
+    pub(crate) async fn serve(
+        &self,
+        signing_secret: &Secret,
+        inbox: &Inbox,
+    ) -> Result<(), ChannelError> {
+        let (me, lacking) = self.auth_test(inbox).await?;
+        Self::connected(inbox, lacking);
+        let (limits, hmac) = (RateLimits::default(), Hmac::new(signing_secret));
+        let mut checks = Checks { limits, hmac, me: &me };
+        let row = inbox.row();
+        let mut pending = self.acks.connect(&row, |item| self.translate(item, &me, inbox));
+        let mut refused = pin!(self.refused(inbox));
+        loop {
+            tokio::select! {
+                settled = pending.settled() => {
+                    for exchange in settled? {
+                        reply(exchange, StatusCode::OK);
+                    }
+                }
+                exchange = inbox.exchange() => {
+                    self.take(exchange?, &mut checks, inbox.now(), &mut pending);
+                }
+                error = &mut refused => return Err(error),
+            }
+        }
+    }
+
+    /// Ends when Slack refuses our token. A platform that is away for a moment calls us when it is back.
+    async fn refused(&self, inbox: &Inbox) -> ChannelError {
+        let mut ticks = interval(CHECK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.tick().await;
+        loop {
+            ticks.tick().await;
+            if let Err(error @ ChannelError::Unauthorized(_)) = self.auth_test(inbox).await {
+                return error;
+            }
+        }
+    }
+
+    fn take(
+        &self,
+        exchange: Exchange,
+        checks: &mut Checks<'_>,
+        now: UnixMs,
+        pending: &mut Pending<'_, Item, Exchange>,
+    ) {
+        let (request, me) = (&exchange.request, checks.me);
+        let checked = checks.limits.check(&exchange).and_then(|()| {
+            let signed = is_signed(&checks.hmac, request.headers(), request.body(), now);
+            if signed { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+        });
+        if let Err(status) = checked {
+            tracing::debug!(client = %exchange.client.address, %status, "a request that is not Slack's");
+            return reply(exchange, status);
+        }
+        let arrival = match payload(request.body()) {
+            Some(Payload::Challenge(text)) => {
+                return exchange.reply(Response::new(Bytes::from(text)));
+            }
+            Some(Payload::Event(payload)) => self.event(&payload, me),
+            Some(Payload::Interaction(payload)) => self.interaction(&payload, me),
+            Some(Payload::Slash(payload)) => Self::slash(&payload),
+            None => None,
+        };
+        let Some(arrival) = arrival else {
+            tracing::debug!("a request of Slack's that is no message");
+            return reply(exchange, StatusCode::OK);
+        };
+        match pending.receive(arrival, exchange) {
+            Received::Acknowledge(exchange) => reply(exchange, StatusCode::OK),
+            Received::Refuse(exchange) => reply(exchange, StatusCode::SERVICE_UNAVAILABLE),
+            Received::Waits => {}
+        }
+    }
+}
+
+fn is_signed(hmac: &Hmac, headers: &HeaderMap, body: &[u8], now: UnixMs) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let stamp = text("x-slack-request-timestamp").unwrap_or_default();
+    let signature = text("x-slack-signature").and_then(|signature| signature.strip_prefix("v0="));
+    let signed = |signature| hmac.verify(&[b"v0:", stamp.as_bytes(), b":", body], signature);
+    signature.is_some_and(signed) && is_recent(stamp, now, MOST_AGE)
+}
+
+enum Payload {
+    Challenge(String),
+    Event(Value),
+    Interaction(Value),
+    Slash(Value),
+}
+
+/// A body says what it is by itself: JSON is an event, a form is one of the others.
+fn payload(body: &[u8]) -> Option<Payload> {
+    if let Ok(payload) = serde_json::from_slice::<Value>(body) {
+        return match payload["type"].as_str()? {
+            "url_verification" => {
+                Some(Payload::Challenge(payload["challenge"].as_str()?.to_owned()))
+            }
+            "event_callback" => Some(Payload::Event(payload)),
+            _ => None,
+        };
+    }
+    let fields = form(std::str::from_utf8(body).ok()?)?;
+    if let Some(payload) = fields.get("payload").and_then(Value::as_str) {
+        return serde_json::from_str(payload).ok().map(Payload::Interaction);
+    }
+    fields.contains_key("command").then(|| Payload::Slash(Value::Object(fields)))
+}
+
+/// A form, by the one parser of it that is here: that of a URL's query.
+fn form(text: &str) -> Option<Map<String, Value>> {
+    let mut url = Url::parse("http://form.invalid/").ok()?;
+    url.set_query(Some(text));
+    let pairs = url.query_pairs();
+    Some(pairs.map(|(key, value)| (key.into_owned(), json!(value))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
+    const STAMP: u64 = 1_531_420_618;
+    const SIGNATURE: &str = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
+
+    const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+
+    fn signed(stamp: &str, signature: &str, body: &[u8], now: u64) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-slack-request-timestamp", stamp.parse().unwrap());
+        headers.insert("x-slack-signature", signature.parse().unwrap());
+        is_signed(&Hmac::new(&Secret::new(SECRET)), &headers, body, UnixMs(now * 1000))
+    }
+
+    #[test]
+    fn the_example_of_slacks_own_documentation_is_verified() {
+        for now in [STAMP, STAMP + 300, STAMP - 300] {
+            assert!(signed(&STAMP.to_string(), SIGNATURE, BODY, now));
+        }
+    }
+
+    #[test]
+    fn case_090_what_is_not_exactly_so_is_refused() {
+        let stamp = STAMP.to_string();
+        let refused = |stamp: &str, signature: &str, body: &[u8], now: u64| {
+            assert!(!signed(stamp, signature, body, now), "{stamp} {signature} {now}");
+        };
+        refused(&stamp, SIGNATURE, &BODY[1..], STAMP);
+        refused(&stamp, SIGNATURE, BODY, STAMP + 301);
+        refused(&stamp, SIGNATURE, BODY, STAMP - 301);
+        refused(&(STAMP + 1).to_string(), SIGNATURE, BODY, STAMP);
+        for stamp in ["", "x", "-1", "99999999999999999999", "1531420618.0"] {
+            refused(stamp, SIGNATURE, BODY, STAMP);
+        }
+        for signature in
+            ["", "v0=", &SIGNATURE[3..], &SIGNATURE[..66], &SIGNATURE.replace("v0", "v1"), "v0=zz"]
+        {
+            refused(&stamp, signature, BODY, STAMP);
+        }
+        let hmac = Hmac::new(&Secret::new(SECRET));
+        assert!(!is_signed(&hmac, &HeaderMap::new(), BODY, UnixMs(STAMP * 1000)));
+    }
+
+    #[test]
+    fn a_body_says_what_it_is() {
+        let challenge = payload(br#"{"type":"url_verification","challenge":"3eZbrw"}"#);
+        assert!(matches!(challenge, Some(Payload::Challenge(text)) if text == "3eZbrw"));
+        assert!(matches!(payload(br#"{"type":"event_callback"}"#), Some(Payload::Event(_))));
+        let pressed = payload(b"payload=%7B%22type%22%3A%22block_actions%22%7D");
+        assert!(matches!(pressed, Some(Payload::Interaction(it)) if it["type"] == "block_actions"));
+        let slash = payload(b"command=%2Fopenclaw&text=pairing+approve+A%26B&user_id=U1");
+        assert!(matches!(slash, Some(Payload::Slash(it)) if it["text"] == "pairing approve A&B"));
+        for body in [
+            &b""[..],
+            b"{}",
+            b"[]",
+            b"null",
+            b"{\"type\":7}",
+            b"a=b",
+            b"payload=x",
+            b"\xff",
+            b"ssl_check=1",
+        ] {
+            assert!(payload(body).is_none(), "{body:?}");
+        }
+    }
+}
