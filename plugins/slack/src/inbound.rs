@@ -137,7 +137,7 @@ fn team(message: &Message, shared: bool, me: &Me) -> Option<String> {
     named.or_else(|| (!shared).then(|| me.team_id.clone()))
 }
 
-/// Whoever is of another workspace has an id that says so.
+/// The id of a person of another workspace says so.
 fn sender_id(user: &str, team: &str, me: &Me) -> String {
     if team == me.team_id { user.to_owned() } else { format!("team:{team}:user:{user}") }
 }
@@ -150,7 +150,7 @@ fn sender(user: &str, team: &str, me: &Me, name: Option<&str>) -> Option<Sender>
     Some(Sender { id, name: name.map(str::to_owned), meta })
 }
 
-/// Where a message stands. The direct chat with a person bears his id: so an owner can be written to who has not
+/// Where a message stands. The direct chat with a person bears their id: so an owner can be written to who has not
 /// written since the start, and a card there is known again.
 fn conversation(message: &Message, sender: &Sender) -> Conversation {
     let kind = match message.channel_type.as_deref() {

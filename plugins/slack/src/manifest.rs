@@ -20,7 +20,7 @@ pub(crate) fn manifest(name: &str, commands: &[(String, String)]) -> String {
     let manifest = json!({
         "display_information": {
             "name": name,
-            "description": "A gateway that lets in nobody whom its owner has not approved",
+            "description": "A gateway for people that its owner has approved",
         },
         "features": {
             "app_home": {

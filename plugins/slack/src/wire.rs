@@ -49,7 +49,7 @@ pub(crate) struct File {
     pub(crate) mimetype: String,
 }
 
-/// Somebody used something that can be pressed or filled in.
+/// A person used something that can be pressed or filled in.
 #[derive(Deserialize)]
 pub(crate) struct Interaction {
     #[serde(rename = "type")]
@@ -87,7 +87,7 @@ pub(crate) struct Action {
     pub(crate) action_ts: Option<String>,
 }
 
-/// Somebody typed the app's slash word.
+/// A person typed the app's slash word.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Slash {
     #[serde(default)]

@@ -167,7 +167,7 @@ async fn an_owner_who_has_not_written_yet_is_written_to() {
     let bench = bench(FakeSlack::start().await).await;
     let sent = bench.send(&OutboundMessage::new(owner(), Text::plain("hello"))).await;
     let sent = sent.expect("it goes");
-    assert_eq!(sent.chat.as_str(), ANN, "the direct chat with a person bears his id");
+    assert_eq!(sent.chat.as_str(), ANN, "the direct chat with a person bears their id");
     let mut edit = OutboundMessage::new(owner(), Text::plain("better"));
     edit.replaces = Some(sent.clone());
     assert_eq!(bench.send(&edit).await, Ok(sent));
@@ -193,7 +193,7 @@ async fn nothing_is_said_at_an_address_that_is_not_slacks() {
         uploads.map(|(_, call)| call.clone()).collect::<Vec<_>>()
     });
     assert_eq!(uploads, [json!({ "token": false })], "no token goes along");
-    // The answer to a press is for whoever pressed.
+    // The answer to a press is for the person who pressed.
     bench.platform.press(ANN, &on, "a:1");
     let press = bench.press().await;
     let mut answer = OutboundMessage::new(press.conversation.clone(), Text::plain("pressed"));
@@ -212,12 +212,12 @@ async fn case_017_a_slash_word_is_whoevers_typed_it_and_seen_by_nobody_else() {
         assert_eq!(message.text, "/openclaw pairing list");
         assert_eq!(message.sender.id.as_str(), NAMESAKE);
         assert_eq!(message.conversation.kind, ChatKind::Direct);
-        assert_eq!(message.conversation.id.as_str(), NAMESAKE, "answered where he alone reads");
+        assert_eq!(message.conversation.id.as_str(), NAMESAKE, "answered where they alone read");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_press_that_names_another_workspace_is_of_whom_the_messages_are() {
+async fn a_press_that_names_another_workspace_is_of_the_person_who_writes() {
     for has_written in [true, false] {
         let mut bench = bench(FakeSlack::start().await).await;
         let button = Button { label: "Yes".to_owned(), data: "a:1".to_owned() };

@@ -41,7 +41,7 @@ fn a_direct_message_is_read() {
 }
 
 #[test]
-fn case_080_whoever_is_of_another_workspace_is_somebody_else() {
+fn case_080_the_same_id_in_another_workspace_is_another_person() {
     let foreign = "team:T0OTHER000:user:U024BE7LH";
     for (more, expected) in [
         (json!({ "team": "T0OTHER000" }), foreign),
@@ -112,7 +112,7 @@ fn case_092_what_is_no_new_message_of_a_person_is_none() {
 }
 
 #[test]
-fn case_095_what_somebody_else_wrote_stays_out() {
+fn case_095_what_another_person_wrote_stays_out() {
     let event = direct(json!({
         "attachments": [{ "text": "STRANGER", "is_share": true }], "blocks": [{ "text": "STRANGER" }],
         "root": { "text": "STRANGER" }, "thread_ts": "1712345000.000100",

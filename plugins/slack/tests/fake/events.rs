@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::{BOT_ID, Shown, TEAM};
 
-/// The direct chat with a person bears his id.
+/// The direct chat with a person bears their id.
 pub(crate) fn direct_chat(user: &str) -> String {
     format!("D{}", &user[1..])
 }
 
-/// A chat as the app's channel spells it: the direct one with a person bears his id.
+/// A chat as the app's channel spells it: the direct one with a person bears their id.
 pub(crate) fn chat_with(channel: &str) -> String {
     channel.strip_prefix('D').map_or_else(|| channel.to_owned(), |rest| format!("U{rest}"))
 }
@@ -20,7 +20,7 @@ pub(crate) fn person(name: &str) -> String {
     format!("U0{:0>8}", name.to_ascii_uppercase())
 }
 
-/// What a person calls himself: anybody can be Ann.
+/// What a person calls themselves: every person can be Ann.
 pub(crate) fn name(user: &str) -> String {
     if [super::ANN, super::NAMESAKE].contains(&user) {
         return "Ann".to_owned();
@@ -28,7 +28,7 @@ pub(crate) fn name(user: &str) -> String {
     user.trim_start_matches(['U', '0']).to_ascii_lowercase()
 }
 
-/// A person of another workspace, as messages name him.
+/// A person of another workspace, as messages name them.
 pub(crate) fn foreign_person(user: &str, team: &str) -> Value {
     json!({ "user": user, "user_team": team, "source_team": team, "team": team, "shared": true })
 }

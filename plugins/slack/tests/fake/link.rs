@@ -47,7 +47,7 @@ where
         "type": "hello", "num_connections": 1, "connection_info": { "app_id": "A0GATE0000" },
         "debug_info": { "host": "fake", "approximate_connection_time": 18060 },
     });
-    // Whoever is greeted can be spoken to at once.
+    // What is greeted can be spoken to at once.
     if !shared.lock().mute {
         drop(orders.send(Order::Say(hello.to_string())));
     }

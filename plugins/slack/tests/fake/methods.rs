@@ -99,7 +99,7 @@ fn content(given: &Value) -> Result<(), Refusal> {
     if text.chars().count() > 4000 {
         return Err(said("msg_too_long"));
     }
-    assert!(!text.contains(['<', '>']), "a notification could call somebody: {text}");
+    assert!(!text.contains(['<', '>']), "a notification could call people: {text}");
     Ok(())
 }
 

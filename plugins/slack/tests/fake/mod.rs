@@ -48,7 +48,7 @@ pub(crate) const SIGNING_SECRET: &str = "5ec7e7c0n7rac7su17es1gn1ngse0000";
 pub(crate) const TEAM: &str = "T0HOME0000";
 pub(crate) const BOT: &str = "U0GATEBOT0";
 pub(crate) const BOT_ID: &str = "B0GATEBOT0";
-/// Ann, and the other one who calls herself so.
+/// Ann, and the other person with that name.
 pub(crate) const ANN: &str = "U0ANN00001";
 pub(crate) const NAMESAKE: &str = "U0ANN00002";
 /// A channel that all are in.
@@ -121,12 +121,12 @@ impl FakeSlack {
         format!("http://{}/api", self.address)
     }
 
-    /// Somebody writes to the app alone, now. The message's number.
+    /// A person writes to the app alone, now. The message's number.
     pub(crate) fn direct(&self, user: &str, text: &str) -> String {
         self.message(&direct_chat(user), "im", user, json!({ "text": events::escaped(text) }))
     }
 
-    /// Somebody writes somewhere; `more` is whatever Slack would add. The message's number.
+    /// A person writes somewhere; `more` is whatever Slack would add. The message's number.
     pub(crate) fn message(&self, channel: &str, kind: &str, user: &str, more: Value) -> String {
         let ts = self.with(State::number);
         let mut event = json!({
@@ -152,7 +152,7 @@ impl FakeSlack {
         self.push(id, "events_api", &payload.expect("an event that was announced"));
     }
 
-    /// Somebody presses a button of our message. The press's number.
+    /// A person presses a button of our message. The press's number.
     pub(crate) fn press(&self, user: &str, on: &SentRef, data: &str) -> String {
         let (ts, payload) = self.with(|state| {
             let shown = state.shown(on).expect("a message that was sent").clone();
@@ -169,7 +169,7 @@ impl FakeSlack {
         ts
     }
 
-    /// Somebody types the app's slash word, anywhere. What names it.
+    /// A person types the app's slash word, anywhere. What names it.
     pub(crate) fn slash(&self, user: &str, channel: &str, words: &str) -> String {
         let number = self.with(State::number);
         let trigger = format!("trigger.{number}");

@@ -107,7 +107,7 @@ impl FakeSlack {
         }));
     }
 
-    /// Somebody else signs, at the right time, and is told so.
+    /// Another program signs, at the right time, and is told so.
     async fn forges(&self, text: &str) {
         let event = json!({
             "type": "message", "channel": direct_chat(ANN), "channel_type": "im", "user": ANN,
