@@ -1,13 +1,19 @@
-//! Calls of the HTTP API, and what each refusal means. No URL leaves it: some hold an interaction's token.
+//! Calls of the HTTP API. No URL leaves it: some hold an interaction's token.
 
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, UnixMs, http_client, neutral,
-    reqwest::{self, Method, RequestBuilder, Response, StatusCode, multipart},
+    ChannelError, Image, UnixMs, http_client,
+    kit::api::{self, Failure, Refusal},
+    neutral,
+    reqwest::{
+        Client, Method, RequestBuilder, Response, StatusCode,
+        multipart::{Form, Part},
+    },
 };
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::{
     config::Config,
@@ -16,78 +22,79 @@ use crate::{
 
 const CALL_LIMIT: Duration = Duration::from_secs(15);
 
-/// What Discord wants to be told who asks.
+/// Discord wants the name and version of its clients.
 const AGENT: &str = concat!("DiscordBot (openclaw, ", env!("CARGO_PKG_VERSION"), ")");
 
-/// One bot's way to the HTTP API.
+/// The name of a message's picture.
+pub(crate) const PICTURE: &str = "image.png";
+
+/// The HTTP API, as one bot.
 pub(crate) struct Api {
-    client: reqwest::Client,
+    client: Client,
     base: String,
     authorization: String,
     limits: Limits,
-    /// What time it is there, as long as nobody has asked.
+    /// Discord's time in its last answer, until it is asked for.
     date: Mutex<Option<UnixMs>>,
 }
 
-/// What is called: how, where, and by what its limits are counted.
-pub(crate) struct Call {
+/// A call: its path, what its limits are counted by, and what it carries.
+pub(crate) struct Call<'a> {
     method: Method,
     kind: &'static str,
     place: String,
     path: String,
+    body: Option<Value>,
+    image: Option<&'a Image>,
 }
 
-impl Call {
+impl<'a> Call<'a> {
     /// `{}` in the kind stands for the place.
     pub(crate) fn at(method: Method, kind: &'static str, place: &str) -> Self {
-        Self { method, kind, place: place.to_owned(), path: kind.replacen("{}", place, 1) }
+        let (path, place) = (kind.replacen("{}", place, 1), place.to_owned());
+        Self { method, kind, place, path, body: None, image: None }
     }
 
     /// Its limits are counted by something else than the place.
     #[must_use]
-    pub(crate) fn counted_by(mut self, what: &str) -> Self {
-        what.clone_into(&mut self.place);
-        self
+    pub(crate) fn counted_by(self, place: &str) -> Self {
+        Self { place: place.to_owned(), ..self }
     }
 
     /// What follows on the path.
     #[must_use]
-    pub(crate) fn and(mut self, rest: &str) -> Self {
-        self.path.push('/');
-        self.path.push_str(rest);
-        self
+    pub(crate) fn and(self, rest: &str) -> Self {
+        Self { path: format!("{}/{rest}", self.path), ..self }
     }
-}
 
-/// Why a call came to nothing.
-pub(crate) enum Failure {
-    /// It did not get there, or the answer did not get here.
-    Lost(ChannelError),
-    /// Discord refuses: its status, its code, its words.
-    Refused(StatusCode, u64, String),
-    /// Discord asks to wait.
-    Slow(Duration),
-}
+    #[must_use]
+    pub(crate) fn with(self, body: &impl Serialize) -> Self {
+        Self { body: serde_json::to_value(body).ok(), ..self }
+    }
 
-/// A refusal's body.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Refusal {
-    code: u64,
-    message: String,
-    retry_after: Option<f64>,
-    global: bool,
+    #[must_use]
+    pub(crate) fn showing(self, image: Option<&'a Image>) -> Self {
+        Self { image, ..self }
+    }
+
+    fn fill(self, request: RequestBuilder) -> RequestBuilder {
+        match (self.body, self.image) {
+            (Some(body), Some(image)) => {
+                let picture = Part::bytes(image.png.clone()).file_name(PICTURE);
+                let form = Form::new().text("payload_json", body.to_string());
+                request.multipart(form.part("files[0]", picture))
+            }
+            (Some(body), None) => request.json(&body),
+            (None, _) => request,
+        }
+    }
 }
 
 impl Api {
     pub(crate) fn new(config: &Config) -> Result<Self, ChannelError> {
-        let client = if config.is_local() {
-            http_client::local_client(CALL_LIMIT)
-        } else {
-            http_client::client(CALL_LIMIT)
-        };
+        let client = api::client(&config.root, CALL_LIMIT).map_err(ChannelError::Disconnected)?;
         Ok(Self {
-            client: client.map_err(ChannelError::Disconnected)?,
+            client,
             base: format!("{}/api/v10", config.root.as_str().trim_end_matches('/')),
             authorization: format!("Bot {}", config.token.expose()),
             limits: Limits::default(),
@@ -95,67 +102,27 @@ impl Api {
         })
     }
 
-    /// What time it was in Discord's last answer; once.
+    /// Discord's time in its last answer; once.
     pub(crate) fn date(&self) -> Option<UnixMs> {
         self.date.lock().take()
     }
 
-    /// Asks for something.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, call: Call) -> Result<T, Failure> {
-        read(self.send(call, |request| request).await?).await
+    /// Makes a call, and reads its answer.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, Failure> {
+        api::parsed(api::read(self.tell(call).await?).await?.body)
     }
 
-    /// Sends something, and reads what comes of it.
-    pub(crate) async fn give<T: DeserializeOwned>(
-        &self,
-        call: Call,
-        body: &(impl Serialize + Sync),
-    ) -> Result<T, Failure> {
-        read(self.send(call, |request| request.json(body)).await?).await
-    }
-
-    /// Sends something with a picture beside it.
-    pub(crate) async fn upload<T: DeserializeOwned>(
-        &self,
-        call: Call,
-        body: &(impl Serialize + Sync),
-        (name, png): (&str, &[u8]),
-    ) -> Result<T, Failure> {
-        let text = serde_json::to_string(body).unwrap_or_default();
-        let file = multipart::Part::bytes(png.to_vec()).file_name(name.to_owned());
-        let file = file.mime_str("image/png").map_err(|error| lost(&error))?;
-        let payload = multipart::Part::text(text)
-            .mime_str("application/json")
-            .map_err(|error| lost(&error))?;
-        let form = multipart::Form::new().part("payload_json", payload).part("files[0]", file);
-        read(self.send(call, |request| request.multipart(form)).await?).await
-    }
-
-    /// Does something whose answer says nothing.
-    pub(crate) async fn tell(
-        &self,
-        call: Call,
-        body: Option<&(impl Serialize + Sync)>,
-    ) -> Result<(), Failure> {
-        let filled = |request: RequestBuilder| match body {
-            Some(body) => request.json(body),
-            None => request,
-        };
-        self.send(call, filled).await.map(drop)
-    }
-
-    async fn send(
-        &self,
-        call: Call,
-        fill: impl FnOnce(RequestBuilder) -> RequestBuilder,
-    ) -> Result<Response, Failure> {
+    /// Makes a call whose answer says nothing.
+    pub(crate) async fn tell(&self, call: Call<'_>) -> Result<Response, Failure> {
         let kind = format!("{} {}", call.method, call.kind);
-        self.limits.ready(&kind, &call.place).await.map_err(Failure::Slow)?;
-        let request = self.client.request(call.method, format!("{}{}", self.base, call.path));
+        let place = call.place.clone();
+        self.limits.ready(&kind, &place).await.map_err(Failure::SlowDown)?;
+        let url = format!("{}{}", self.base, call.path);
+        let request = self.client.request(call.method.clone(), url);
         let request =
             request.header("authorization", &self.authorization).header("user-agent", AGENT);
-        let answer = fill(request).send().await.map_err(|error| lost(&error))?;
-        self.limits.learn(&kind, &call.place, answer.headers());
+        let answer = api::send(call.fill(request)).await?;
+        self.limits.learn(&kind, &place, answer.headers());
         if answer.status().is_success() {
             *self.date.lock() = http_client::date(answer.headers());
             return Ok(answer);
@@ -164,59 +131,49 @@ impl Api {
     }
 
     async fn refused(&self, answer: Response) -> Failure {
-        let status = answer.status();
-        let header = answer.headers().get("retry-after").and_then(|wait| wait.to_str().ok());
-        let header = header.and_then(seconds);
-        let body = http_client::body(answer).await.unwrap_or_default();
-        let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
+        let (status, header) = (answer.status(), api::retry_after(answer.headers()));
+        // A refusal counts also where its reason cannot be read.
+        let body = api::read(answer).await.map(|answer| answer.body).unwrap_or_default();
         if status != StatusCode::TOO_MANY_REQUESTS {
-            return Failure::Refused(status, refusal.code, refusal.message);
+            let code = body["code"].as_u64().unwrap_or_default().to_string();
+            let words = body["message"].as_str().unwrap_or_default().to_owned();
+            return Failure::Refused(Refusal { status, code, words });
         }
-        let said = refusal.retry_after.and_then(|wait| seconds(&wait.to_string()));
-        let wait = said.or(header).unwrap_or(Duration::from_secs(5));
-        if refusal.global {
+        let wait = seconds(&body["retry_after"].to_string()).or(header);
+        let wait = wait.unwrap_or(Duration::from_secs(5));
+        if body["global"] == true {
             self.limits.hold(wait);
         }
-        Failure::Slow(wait)
+        Failure::SlowDown(wait)
     }
 }
 
-impl Failure {
-    /// What a refused message means for the gateway.
-    pub(crate) fn of_message(self) -> ChannelError {
-        match self {
-            Self::Refused(status, code, words)
-                if status.is_client_error() && status != StatusCode::UNAUTHORIZED =>
-            {
-                ChannelError::Undeliverable(format!(
-                    "Discord: {}{}",
-                    said(&words, code),
-                    hint(code)
-                ))
-            }
-            other => other.of_connection(),
+/// What the failure of a message means for the gateway.
+pub(crate) fn of_message(failure: Failure) -> ChannelError {
+    failure.error("Discord", |refusal| {
+        let about_it =
+            refusal.status.is_client_error() && refusal.status != StatusCode::UNAUTHORIZED;
+        if about_it {
+            return ChannelError::Undeliverable(format!(
+                "{}{}",
+                said(&refusal),
+                hint(&refusal.code)
+            ));
         }
-    }
+        refused(&refusal)
+    })
+}
 
-    /// What a call that the connection needs means for the gateway.
-    pub(crate) fn of_connection(self) -> ChannelError {
-        match self {
-            Self::Lost(error) => error,
-            Self::Refused(StatusCode::UNAUTHORIZED, ..) => unauthorized(),
-            Self::Refused(status, _, words) if words.is_empty() => {
-                ChannelError::Disconnected(format!("Discord: answered {status}"))
-            }
-            Self::Refused(_, code, words) => {
-                ChannelError::Disconnected(format!("Discord: {}", said(&words, code)))
-            }
-            Self::Slow(wait) => ChannelError::RateLimited(wait),
-        }
-    }
+/// What the failure of a call that the connection needs means for the gateway.
+pub(crate) fn of_account(failure: Failure) -> ChannelError {
+    failure.error("Discord", |refusal| refused(&refusal))
+}
 
-    /// True where Discord refuses with this code.
-    pub(crate) fn is(&self, expected: u64) -> bool {
-        matches!(self, Self::Refused(_, code, _) if *code == expected)
+fn refused(refusal: &Refusal) -> ChannelError {
+    if refusal.status == StatusCode::UNAUTHORIZED {
+        return unauthorized();
     }
+    ChannelError::Disconnected(said(refusal))
 }
 
 /// The token does not work.
@@ -225,32 +182,27 @@ pub(crate) fn unauthorized() -> ChannelError {
     ChannelError::Unauthorized(next.to_owned())
 }
 
-fn said(words: &str, code: u64) -> String {
-    format!("{} ({code})", neutral(words, 200))
+/// The connection does not work.
+pub(crate) fn lost(why: &str) -> ChannelError {
+    ChannelError::Disconnected(format!("Discord: {why}"))
+}
+
+fn said(Refusal { status, code, words }: &Refusal) -> String {
+    if words.is_empty() {
+        return format!("Discord: answered {status}");
+    }
+    format!("Discord: {} ({code})", neutral(words, 200))
 }
 
 /// The next step, where the code alone does not say it.
-fn hint(code: u64) -> &'static str {
+fn hint(code: &str) -> &'static str {
     match code {
-        50_001 | 50_013 => ": give the bot the permission in the channel",
-        50_007 => {
-            ": the person has to share a server with the bot and let its members write to him"
+        "50001" | "50013" => ": give the bot the permission in the channel",
+        "50007" => {
+            ": the person has to share a server with the bot and let its members write to them"
         }
         _ => "",
     }
-}
-
-fn lost(error: &reqwest::Error) -> Failure {
-    Failure::Lost(http_client::disconnected("Discord", error))
-}
-
-async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, Failure> {
-    let body = http_client::body(answer).await;
-    let body = body.map_err(|unread| Failure::Lost(unread.disconnected("Discord")))?;
-    serde_json::from_slice(&body).map_err(|_| {
-        let unreadable = "Discord: answered something unreadable".to_owned();
-        Failure::Lost(ChannelError::Disconnected(unreadable))
-    })
 }
 
 #[cfg(test)]
@@ -258,23 +210,25 @@ mod tests {
     use super::*;
 
     fn refused(status: u16, code: u64) -> Failure {
-        Failure::Refused(StatusCode::from_u16(status).unwrap(), code, "Missing Access".to_owned())
+        let status = StatusCode::from_u16(status).unwrap();
+        let words = "Missing Access".to_owned();
+        Failure::Refused(Refusal { status, code: code.to_string(), words })
     }
 
     #[test]
     fn a_refused_token_names_the_key() {
-        for error in [refused(401, 0).of_message(), refused(401, 0).of_connection()] {
+        for error in [of_message(refused(401, 0)), of_account(refused(401, 0))] {
             assert!(matches!(&error, ChannelError::Unauthorized(text) if text.contains("`token`")));
         }
     }
 
     #[test]
     fn what_concerns_one_message_drops_that_message_and_says_what_to_do() {
-        let error = refused(403, 50_001).of_message();
+        let error = of_message(refused(403, 50_001));
         let expected =
             "Discord: Missing Access (50001): give the bot the permission in the channel";
         assert_eq!(error, ChannelError::Undeliverable(expected.to_owned()));
-        assert!(matches!(refused(500, 0).of_message(), ChannelError::Disconnected(_)));
-        assert!(matches!(refused(403, 1).of_connection(), ChannelError::Disconnected(_)));
+        assert!(matches!(of_message(refused(500, 0)), ChannelError::Disconnected(_)));
+        assert!(matches!(of_account(refused(403, 1)), ChannelError::Disconnected(_)));
     }
 }

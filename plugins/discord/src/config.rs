@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use openclaw_plugin_sdk::{
     Secret, Settings, SettingsError,
     http_client::{self, is_local},
+    kit::{config::secret, ids},
     reqwest::Url,
     toml,
 };
 use serde::Deserialize;
-
-use crate::is_snowflake;
 
 const PUBLIC: &str = "https://discord.com";
 
@@ -41,17 +40,16 @@ struct Guild {
 impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let keys: Keys = settings.parse()?;
-        let missing =
-            || SettingsError::new("token", "is missing: the Developer Portal shows it under Bot");
-        let token = checked(&keys.token.ok_or_else(missing)?)?;
+        let given = keys.token.ok_or_else(|| {
+            SettingsError::new("token", "is missing: the Developer Portal shows it under Bot")
+        })?;
+        // Others write the kind of the token before it.
+        let token = given.expose().trim_start();
+        let token = token.strip_prefix("Bot ").unwrap_or(token);
+        let token = secret("token", Some(&Secret::new(token)), check)?;
         let root = root(keys.api_root.as_deref().unwrap_or(PUBLIC))?;
         let guilds = keys.guilds.map(|guilds| guilds.into_iter().map(guild).collect());
         Ok(Self { token, root, guilds: guilds.transpose()? })
-    }
-
-    /// True where Discord answers on this machine: then the token passes no proxy.
-    pub(crate) fn is_local(&self) -> bool {
-        is_local(&self.root)
     }
 
     /// Checks where the gateway is said to be: the token goes nowhere but to whom it was meant for.
@@ -62,7 +60,8 @@ impl Config {
             return Err("Discord names a gateway that is not `wss`: the token would show");
         }
         let public = self.root.as_str().trim_end_matches('/') == PUBLIC;
-        let same = url.host_str() == self.root.host_str() || (self.is_local() && is_local(&url));
+        let same =
+            url.host_str() == self.root.host_str() || (is_local(&self.root) && is_local(&url));
         if public && !is_local(&url) || !public && same {
             Ok(url)
         } else {
@@ -71,52 +70,47 @@ impl Config {
     }
 }
 
-fn checked(token: &Secret) -> Result<Secret, SettingsError> {
-    let wrong = |problem| SettingsError::new("token", problem);
-    let text = token.expose().trim();
-    let bare = text.strip_prefix("Bot").filter(|rest| rest.is_empty() || rest.starts_with(' '));
-    let text = bare.map_or(text, str::trim);
-    if text.is_empty() {
-        return Err(wrong("is blank"));
-    }
-    if !text.chars().all(|c| c.is_ascii_graphic()) {
-        return Err(wrong(
+fn check(token: &str) -> Result<(), &'static str> {
+    match token {
+        "" | "Bot" => Err("is blank"),
+        _ if token.chars().all(|c| c.is_ascii_graphic()) => Ok(()),
+        _ => Err(
             "is not of the form that the Developer Portal gives, `<letters>.<letters>.<letters>`",
-        ));
+        ),
     }
-    Ok(Secret::new(text))
 }
 
 fn guild((id, guild): (String, Guild)) -> Result<(String, Vec<String>), SettingsError> {
-    if !is_snowflake(&id) {
+    if ids::number(&id).is_none() {
         let problem = "is no server's id, such as `\"123456789012345678\"`: a name decides nothing; leave `guilds` out for any server";
         return Err(SettingsError::new(format!("guilds.{id}"), problem));
     }
-    let key = format!("guilds.{id}.channels");
-    let wrong = |problem| Err(SettingsError::new(key.clone(), problem));
-    let listed = match guild.channels {
-        None => return Ok((id, Vec::new())),
-        Some(toml::Value::Array(listed)) => listed,
-        Some(_) => return wrong("is a list of ids, such as `[\"123456789012345678\"]`"),
-    };
-    if listed.is_empty() {
-        return wrong(
-            "lists no channel: leave it out for all of the server's, or leave the server out",
-        );
-    }
-    let mut channels = Vec::new();
-    for channel in listed {
-        let text = match &channel {
-            toml::Value::Integer(number) => number.to_string(),
-            toml::Value::String(text) => text.trim().to_owned(),
-            _ => String::new(),
-        };
-        if !is_snowflake(&text) {
-            return wrong("has an entry that is no channel's id, such as `\"123456789012345678\"`");
+    let wrong = |problem| SettingsError::new(format!("guilds.{id}.channels"), problem);
+    let channels = match guild.channels {
+        None => Vec::new(),
+        Some(toml::Value::Array(listed)) if listed.is_empty() => {
+            return Err(wrong(
+                "lists no channel: leave it out for all of the server's, or leave the server out",
+            ));
         }
-        channels.push(text);
-    }
+        Some(toml::Value::Array(listed)) => {
+            let all: Option<_> = listed.iter().map(channel).collect();
+            all.ok_or_else(|| {
+                wrong("has an entry that is no channel's id, such as `\"123456789012345678\"`")
+            })?
+        }
+        Some(_) => return Err(wrong("is a list of ids, such as `[\"123456789012345678\"]`")),
+    };
     Ok((id, channels))
+}
+
+fn channel(listed: &toml::Value) -> Option<String> {
+    let text = match listed {
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::String(text) => text.trim().to_owned(),
+        _ => return None,
+    };
+    ids::number(&text).map(|_| text)
 }
 
 fn root(text: &str) -> Result<Url, SettingsError> {

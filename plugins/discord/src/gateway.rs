@@ -11,22 +11,22 @@ use std::{
 
 use openclaw_plugin_sdk::{
     ChannelError, Inbox, Settings, SettingsError,
-    reqwest::{Method, Url},
+    http_client::ANSWER_LIMIT,
+    kit::{self, socket::Socket},
+    reqwest::Method,
 };
 use parking_lot::Mutex;
-use serde_json::json;
+use serde_json::{Value, json};
 use serenity::{builder::CreateCommand, model::gateway::GatewayIntents};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::{
-    api::{Api, Call, Failure, unauthorized},
+    api::{Api, Call, lost, of_account, unauthorized},
     commands,
     config::Config,
     interaction::Interactions,
     places::Places,
-    session::{Session, Sessions},
-    socket::{Heard, Socket},
-    wire::{Frame, Gateway, Hello, StartLimit},
+    wire::{Frame, Gateway, Hello, Ready, StartLimit},
 };
 
 mod hearing;
@@ -35,9 +35,8 @@ use hearing::Ending;
 
 /// Discord begins one session in this time, or as many as it says.
 const PACE: Duration = Duration::from_secs(5);
-const HELLO: Duration = Duration::from_secs(15);
 
-/// What does not work without the intent, and how to mend it.
+/// What does not work without the intent, and how to change that.
 const LIMITED: &str = "in servers only messages that mention the bot are heard: turn on Message Content Intent \
                        in the Developer Portal, under Bot, and restart the gateway";
 
@@ -46,7 +45,8 @@ pub(crate) struct Discord {
     config: Config,
     commands: Vec<CreateCommand>,
     api: Mutex<Option<Arc<Api>>>,
-    sessions: Sessions,
+    /// The session, if there is one that can be resumed.
+    session: Mutex<Option<Session>>,
     /// Discord does not let the bot read what does not mention it.
     limited: AtomicBool,
     begun: Mutex<Option<Instant>>,
@@ -54,15 +54,26 @@ pub(crate) struct Discord {
     pub(crate) places: Places,
 }
 
+/// One session.
+#[derive(Clone)]
+struct Session {
+    id: String,
+    /// Where it is resumed; `None` for where sessions begin.
+    url: Option<String>,
+    /// The last event whose consequences are durable: Discord sends again what came after it.
+    settled: u64,
+    /// The bot's own id.
+    me: String,
+}
+
 impl Discord {
     pub(crate) fn open(settings: &Settings) -> Result<Self, SettingsError> {
-        let listed = settings.commands.iter();
-        let listed = listed.filter_map(|(name, summary)| commands::listed(name, summary));
+        let listed = kit::listed(&settings.commands, "-", 100);
         Ok(Self {
             config: Config::read(settings)?,
-            commands: listed.collect(),
+            commands: listed.map(|(name, summary)| commands::command(name, summary)).collect(),
             api: Mutex::default(),
-            sessions: Sessions::default(),
+            session: Mutex::default(),
             limited: AtomicBool::new(false),
             begun: Mutex::default(),
             interactions: Interactions::default(),
@@ -84,15 +95,14 @@ impl Discord {
     /// Connects and hears until something goes wrong.
     pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let api = self.api()?;
-        let known = self.sessions.known();
+        let known = self.session();
         let (mut socket, mut beat) = self.connect(&api, known.as_ref(), inbox).await?;
         loop {
-            match &known {
-                Some(session) if self.sessions.known().is_some() => {
-                    self.resume(&mut socket, session).await?;
-                }
-                _ => self.identify(&mut socket).await?,
-            }
+            let frame = match &known {
+                Some(session) if self.session().is_some() => self.resume(session),
+                _ => self.identify(),
+            };
+            socket.send_secret(frame.to_string()).await.map_err(lost)?;
             let ending = self.hear(socket, beat, &api, inbox).await?;
             // Only the missing intent is tried again at once, and only once.
             (socket, beat) = match self.after(ending)? {
@@ -115,8 +125,11 @@ impl Discord {
             None => self.locate(api, session.is_none(), inbox).await?,
         };
         let opened = self.reach(&url).await;
-        if opened.is_err() && said.is_some() {
-            self.sessions.forget_url();
+        if opened.is_err()
+            && said.is_some()
+            && let Some(session) = self.session.lock().as_mut()
+        {
+            session.url = None;
         }
         opened
     }
@@ -125,13 +138,31 @@ impl Discord {
         let misplaced = |why: &str| ChannelError::Disconnected(why.to_owned());
         let mut url = self.config.gateway(said).map_err(misplaced)?;
         url.set_query(Some("v=10&encoding=json"));
-        open(&url).await
+        let mut socket = Socket::open(&url, ANSWER_LIMIT).await.map_err(lost)?;
+        let beat = socket.greeting(|text| Some(heartbeat(text))).await.map_err(lost)?;
+        Ok((socket, beat.ok_or_else(|| lost("begins with something unreadable"))?))
+    }
+
+    fn session(&self) -> Option<Session> {
+        self.session.lock().clone()
+    }
+
+    fn begin(&self, Ready { user, session_id, resume_gateway_url, .. }: Ready) {
+        let (id, url, me) = (session_id, resume_gateway_url, user.id);
+        *self.session.lock() = Some(Session { id, url, settled: 0, me });
+    }
+
+    /// The consequences of an event are durable.
+    fn settle(&self, number: u64) {
+        if let Some(session) = self.session.lock().as_mut() {
+            session.settled = session.settled.max(number);
+        }
     }
 
     /// Where sessions begin. A new one waits its turn.
     async fn locate(&self, api: &Api, anew: bool, inbox: &Inbox) -> Result<String, ChannelError> {
         let call = Call::at(Method::GET, "/gateway/bot", "");
-        let gateway: Gateway = api.get(call).await.map_err(Failure::of_connection)?;
+        let gateway: Gateway = api.ask(call).await.map_err(of_account)?;
         if let Some(now) = api.date() {
             inbox.platform_time(now);
         }
@@ -157,53 +188,51 @@ impl Discord {
         Ok(())
     }
 
-    async fn identify(&self, socket: &mut Socket) -> Result<(), ChannelError> {
+    fn identify(&self) -> Value {
         let mut intents = GatewayIntents::GUILDS
             | GatewayIntents::GUILD_MESSAGES
             | GatewayIntents::DIRECT_MESSAGES;
         intents.set(GatewayIntents::MESSAGE_CONTENT, !self.limited.load(Ordering::Acquire));
         let (os, us) = (std::env::consts::OS, "openclaw");
-        let frame = json!({ "op": 2, "d": {
+        json!({ "op": 2, "d": {
             "token": self.config.token.expose(), "intents": intents.bits(),
             "properties": { "os": os, "browser": us, "device": us },
-        } });
-        socket.send_secret(&frame).await
+        } })
     }
 
-    async fn resume(&self, socket: &mut Socket, session: &Session) -> Result<(), ChannelError> {
-        let frame = json!({ "op": 6, "d": {
+    fn resume(&self, session: &Session) -> Value {
+        json!({ "op": 6, "d": {
             "token": self.config.token.expose(), "session_id": session.id, "seq": session.settled,
-        } });
-        socket.send_secret(&frame).await
+        } })
     }
 
     /// What the end of a connection means.
     fn after(&self, ending: Ending) -> Result<Next, ChannelError> {
-        let lost = |why: &str| Err(ChannelError::Disconnected(format!("Discord: {why}")));
+        let lost = |why: &str| Err(lost(why));
         match ending {
             Ending::Asked => Ok(Next::Over),
             Ending::Invalid(resumable) => {
                 if !resumable {
-                    self.sessions.end();
+                    *self.session.lock() = None;
                 }
                 lost("wants the session to begin anew")
             }
             Ending::Silent => lost("does not answer heartbeats"),
             Ending::Unbegun => {
-                self.sessions.end();
+                *self.session.lock() = None;
                 lost("does not begin the session")
             }
             Ending::Broken => lost("the connection broke"),
             Ending::Closed(Some(4004)) => Err(unauthorized()),
             Ending::Closed(Some(4014)) if !self.limited.swap(true, Ordering::AcqRel) => {
-                self.sessions.end();
+                *self.session.lock() = None;
                 Ok(Next::Again)
             }
             Ending::Closed(Some(code @ (4010..=4014))) => Err(refused(code)),
             Ending::Closed(code) => {
-                // The session is not known, the number wrong, or too old: there is nothing to go on with.
+                // The session is not known, the number wrong, or too old: there is nothing to resume.
                 if matches!(code, Some(4003 | 4007 | 4009)) {
-                    self.sessions.end();
+                    *self.session.lock() = None;
                 }
                 let code = code.map_or("no code".to_owned(), |code| code.to_string());
                 lost(&format!("closed the connection ({code})"))
@@ -217,19 +246,13 @@ enum Next {
     Over,
 }
 
-/// Opens a socket, and waits for its first frame.
-async fn open(url: &Url) -> Result<(Socket, Duration), ChannelError> {
-    let mut socket = Socket::dial(url).await?;
-    let lost = |why: &str| ChannelError::Disconnected(format!("Discord: {why}"));
-    let heard = timeout(HELLO, socket.next()).await.map_err(|_| lost("says nothing"))?;
-    let Heard::Text(text) = heard else { return Err(lost("closed the connection at once")) };
-    let frame: Option<Frame<'_>> = serde_json::from_str(&text).ok();
-    let hello = frame.filter(|frame| frame.op == 10).and_then(|frame| frame.d);
-    let hello: Option<Hello> = hello.and_then(|hello| serde_json::from_str(hello.get()).ok());
-    let hello = hello.ok_or_else(|| lost("begins with something unreadable"))?;
+/// How often to send heartbeats, by the first frame.
+fn heartbeat(text: &str) -> Option<Duration> {
+    let frame: Frame<'_> =
+        serde_json::from_str(text).ok().filter(|frame: &Frame<'_>| frame.op == 10)?;
+    let hello: Hello = serde_json::from_str(frame.d?.get()).ok()?;
     // Whatever is said, neither a busy loop nor silence follows from it.
-    let beat = Duration::from_millis(hello.heartbeat_interval.clamp(50, 120_000));
-    Ok((socket, beat))
+    Some(Duration::from_millis(hello.heartbeat_interval.clamp(50, 120_000)))
 }
 
 fn refused(code: u16) -> ChannelError {

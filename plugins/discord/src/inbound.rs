@@ -130,7 +130,7 @@ fn at(id: &str) -> UnixMs {
     UnixMs((id.parse::<u64>().unwrap_or_default() >> 22) + EPOCH)
 }
 
-/// By number alone: names, user names and what a server calls somebody can be anybody's.
+/// By number alone: names, user names and the name in a server can be handed on.
 fn sender(user: &User) -> Option<Sender> {
     let id = crate::parse_sender(&user.id).ok()?;
     let number = user.discriminator.as_deref().filter(|number| !matches!(*number, "0" | ""));

@@ -1,16 +1,16 @@
-//! Interactions: each is answered within three seconds, whoever it comes from, with nothing that says anything;
+//! Interactions: each is answered within three seconds, whatever its sender may do, and the answer says nothing;
 //! what is to be said follows.
 
 use std::{sync::Arc, time::Duration};
 
-use openclaw_plugin_sdk::{ChannelError, EventId, reqwest::Method};
-use parking_lot::{Mutex, MutexGuard};
+use openclaw_plugin_sdk::{ChannelError, EventId, kit::bounded::Bounded, reqwest::Method};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use serenity::model::channel::MessageFlags;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::{
-    api::{Api, Call, Failure},
+    api::{Api, Call, of_message},
     wire::{Interaction, Sent},
 };
 
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const LIFE: Duration = Duration::from_mins(14);
 
 /// What Discord answers where an interaction has its first answer.
-const ANSWERED: u64 = 40_060;
+const ANSWERED: &str = "40060";
 
 /// So many are kept, the newest.
 const MOST: usize = 256;
@@ -44,12 +44,16 @@ pub(crate) struct Open {
     pub(crate) kind: Kind,
     application: String,
     token: String,
-    until: Instant,
 }
 
-/// Those that can be followed up, oldest first.
-#[derive(Default)]
-pub(crate) struct Interactions(Mutex<Vec<Open>>);
+/// Those that can be followed up, by id.
+pub(crate) struct Interactions(Mutex<Bounded<String, Open>>);
+
+impl Default for Interactions {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::expiring(MOST, LIFE)))
+    }
+}
 
 impl Kind {
     pub(crate) fn of(interaction: &Interaction) -> Self {
@@ -68,15 +72,14 @@ impl Interactions {
         let kind = Kind::of(interaction);
         let answer = match (kind, interaction.kind) {
             (Kind::Press, _) => json!({ "type": 6 }),
-            // A suggestion while somebody types wants a list.
+            // A suggestion while a person types wants a list.
             (_, 4) => json!({ "type": 8, "data": { "choices": [] } }),
             _ => json!({ "type": 5, "data": { "flags": MessageFlags::EPHEMERAL } }),
         };
         let path = format!("{}/callback", interaction.token);
         let call = Call::at(Method::POST, "/interactions/{}", &interaction.id).and(&path);
-        let told = timeout(PATIENCE, api.tell(call, Some(&answer))).await;
-        match told {
-            Ok(Ok(())) => {}
+        match timeout(PATIENCE, api.tell(call.with(&answer))).await {
+            Ok(Ok(_)) => {}
             // It was announced before, and answered then.
             Ok(Err(failure)) if failure.is(ANSWERED) => return,
             _ => {
@@ -84,39 +87,27 @@ impl Interactions {
                 return;
             }
         }
-        let mut open = self.lock();
-        let now = Instant::now();
-        open.retain(|open| open.until > now && open.id != interaction.id);
-        if open.len() >= MOST {
-            open.remove(0);
-        }
-        open.push(Open {
+        let open = Open {
             id: interaction.id.clone(),
             kind,
             application: interaction.application_id.clone(),
             token: interaction.token.clone(),
-            until: now + LIFE,
-        });
+        };
+        self.0.lock().insert(open.id.clone(), open);
     }
 
     /// The one with this id, where it can still be followed up.
     pub(crate) fn open(&self, id: &EventId) -> Option<Open> {
-        let now = Instant::now();
-        self.lock().iter().find(|open| open.id == id.as_str() && open.until > now).cloned()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Open>> {
-        self.0.lock()
+        self.0.lock().get(id.as_str()).cloned()
     }
 }
 
 impl Open {
-    /// Says something to whoever pressed, and to nobody else; false where it is too late for that.
+    /// Says something to the person who pressed, and to no other; false where it is too late for that.
     pub(crate) async fn follow_up(&self, api: &Api, body: &Value) -> Result<bool, ChannelError> {
         let call = Call::at(Method::POST, "/webhooks/{}", &self.application).and(&self.token);
-        let call = call.counted_by(&self.id);
-        let sent: Result<Sent, Failure> = api.give(call, body).await;
-        match sent.map_err(Failure::of_message) {
+        let sent = api.ask::<Sent>(call.counted_by(&self.id).with(body)).await;
+        match sent.map_err(of_message) {
             Ok(_) => Ok(true),
             Err(ChannelError::Undeliverable(_) | ChannelError::Unauthorized(_)) => Ok(false),
             Err(error) => Err(error),
@@ -127,9 +118,8 @@ impl Open {
     pub(crate) async fn clear(&self, api: &Api) {
         let path = format!("{}/messages/@original", self.token);
         let call = Call::at(Method::DELETE, "/webhooks/{}", &self.application).and(&path);
-        let call = call.counted_by(&self.id);
-        if let Err(failure) = api.tell(call, None::<&Value>).await {
-            tracing::debug!(error = %failure.of_message(), "Discord shows that it waits");
+        if let Err(failure) = api.tell(call.counted_by(&self.id)).await {
+            tracing::debug!(error = %of_message(failure), "Discord shows that it waits");
         }
     }
 }

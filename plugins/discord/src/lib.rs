@@ -1,5 +1,5 @@
 //! Discord bots, by the gateway socket. It translates, and nothing else: who may be answered is decided
-//! elsewhere, no file is ever fetched, and no text that somebody quoted gets in.
+//! elsewhere, no file is ever fetched, and no quoted text gets in.
 
 mod api;
 mod commands;
@@ -11,13 +11,12 @@ mod limits;
 mod markdown;
 mod outbound;
 mod places;
-mod session;
-mod socket;
 mod wire;
 
 use openclaw_plugin_sdk::{
     Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
     InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
+    kit::ids,
 };
 
 /// Discord.
@@ -67,15 +66,9 @@ impl Channel for gateway::Discord {
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     const WRONG: InvalidSenderId =
         InvalidSenderId("a Discord user id is a positive number, such as `123456789012345678`");
-    let text = text.trim();
-    let prefix = |prefix: &str| {
-        let (head, rest) = text.split_at_checked(prefix.len())?;
-        head.eq_ignore_ascii_case(prefix).then_some(rest)
-    };
-    let mention =
-        || text.strip_prefix("<@")?.strip_suffix('>').map(|id| id.trim_start_matches('!'));
-    let number = prefix("discord:").or_else(|| prefix("user:")).or_else(mention).unwrap_or(text);
-    let number = number.trim();
+    let text = ids::without_prefix(text, &["discord:", "user:"]);
+    let mention = text.strip_prefix("<@").and_then(|text| text.strip_suffix('>'));
+    let number = mention.map_or(text, |id| id.trim_start_matches('!'));
     if is_snowflake(number) { SenderId::new(number) } else { Err(WRONG) }
 }
 
@@ -90,10 +83,9 @@ fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
     if is_snowflake(number) { Ok(ChatId::new(number)) } else { Err(WRONG) }
 }
 
-/// True for a number as Discord gives them: 64 bits, not nil, spelt in one way only.
+/// True for a number as Discord gives them.
 fn is_snowflake(text: &str) -> bool {
-    let plain = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
-    plain && text.parse::<u64>().is_ok()
+    ids::number(text).is_some()
 }
 
 #[cfg(test)]

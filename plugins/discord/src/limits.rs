@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use openclaw_plugin_sdk::http::HeaderMap;
+use openclaw_plugin_sdk::{http::HeaderMap, kit::api};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -77,8 +77,7 @@ impl Limits {
 
 /// A number of seconds as Discord writes it; what is none, or more than a day, counts as nothing said.
 pub(crate) fn seconds(text: &str) -> Option<Duration> {
-    let seconds: f64 = text.trim().parse().ok()?;
-    (0.0..=86_400.0).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
+    api::seconds(text).filter(|wait| *wait <= Duration::from_hours(24))
 }
 
 #[cfg(test)]

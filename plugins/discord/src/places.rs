@@ -1,19 +1,18 @@
 //! Places: whose direct channel is which, and what is known of the others. Direct channels are known to the
-//! gateway by the person's id, so that an owner can be written to who has not written yet.
+//! gateway by the person's id, so that it can write to an owner who has not written yet.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::RangeInclusive,
-};
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use openclaw_plugin_sdk::{
-    ChannelError, ChatId, ChatKind, Conversation, ThreadId, reqwest::Method,
+    ChannelError, ChatId, ChatKind, Conversation, ThreadId,
+    kit::{bounded::Bounded, draft::undeliverable},
+    reqwest::Method,
 };
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
-    api::{Api, Call, Failure},
+    api::{Api, Call, of_message},
     is_snowflake,
     wire::Channel,
 };
@@ -27,15 +26,18 @@ const GROUP_DIRECT: u64 = 3;
 /// The kinds of threads, which are channels of their own.
 const THREADS: RangeInclusive<u64> = 10..=12;
 
-#[derive(Default)]
-pub(crate) struct Places(Mutex<Known>);
-
-#[derive(Default)]
-struct Known {
+pub(crate) struct Places {
     /// By channel.
-    channels: HashMap<String, Place>,
+    channels: Mutex<Bounded<String, Place>>,
     /// The direct channel of a person.
-    direct: HashMap<String, String>,
+    direct: Mutex<Bounded<String, String>>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        let (channels, direct) = (Bounded::new(MOST), Bounded::new(MOST));
+        Self { channels: Mutex::new(channels), direct: Mutex::new(direct) }
+    }
 }
 
 #[derive(Clone)]
@@ -118,53 +120,46 @@ impl Places {
     ) -> Result<String, ChannelError> {
         let id = to.id.as_str();
         if !is_snowflake(id) {
-            let why = "that is no conversation of Discord's";
-            return Err(ChannelError::Undeliverable(why.to_owned()));
+            return Err(undeliverable("the conversation is not one on Discord"));
         }
         if to.kind != ChatKind::Direct {
             return Ok(to.thread.as_ref().map_or(id, ThreadId::as_str).to_owned());
         }
-        if let Some(channel) = self.lock().direct.get(id) {
+        if let Some(channel) = self.direct.lock().get(id) {
             return Ok(channel.clone());
         }
         let call = Call::at(Method::POST, "/users/@me/channels", "");
-        let opened: Result<Channel, Failure> = api.give(call, &json!({ "recipient_id": id })).await;
-        let opened = opened.map_err(Failure::of_message)?;
+        let call = call.with(&json!({ "recipient_id": id }));
+        let opened: Channel = api.ask(call).await.map_err(of_message)?;
         let channel = opened.id.clone();
         self.learn(opened);
         // Also where Discord does not say with whom: it was asked for this person.
-        self.lock().direct.insert(id.to_owned(), channel.clone());
+        self.direct.lock().insert(id.to_owned(), channel.clone());
         Ok(channel)
     }
 
     /// A channel of a person's is not where it was.
     pub(crate) fn forget(&self, to: &Conversation) {
-        self.lock().direct.remove(to.id.as_str());
+        self.direct.lock().remove(to.id.as_str());
     }
 
     async fn place(&self, api: &Api, channel: &str) -> Result<Option<Place>, ChannelError> {
-        let known = self.lock().channels.get(channel).cloned();
+        let known = self.channels.lock().get(channel).cloned();
         if known.is_some() {
             return Ok(known);
         }
         if !is_snowflake(channel) {
             return Ok(None);
         }
-        match api
-            .get(Call::at(Method::GET, "/channels/{}", channel))
-            .await
-            .map_err(Failure::of_message)
-        {
-            Ok(found) => {
-                let found: Channel = found;
-                Ok((found.id == channel).then(|| self.learn(found)))
-            }
+        let found = api.ask::<Channel>(Call::at(Method::GET, "/channels/{}", channel)).await;
+        match found.map_err(of_message) {
+            Ok(found) => Ok((found.id == channel).then(|| self.learn(found))),
             Err(ChannelError::Undeliverable(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// A person's direct channel is told by what he writes in it; of all others nothing is kept.
+    /// What a person writes in their direct channel says which it is; of all others nothing is kept.
     fn told(&self, origin: &Origin<'_>, kind: u64) -> Place {
         let person = (kind == DIRECT).then(|| origin.person.to_owned());
         let place = Place { kind, parent: None, person };
@@ -184,18 +179,10 @@ impl Places {
     }
 
     fn keep(&self, id: String, place: Place) -> Place {
-        let mut known = self.lock();
-        if known.channels.len() >= MOST {
-            (known.channels, known.direct) = Default::default();
-        }
         if let Some(person) = &place.person {
-            known.direct.insert(person.clone(), id.clone());
+            self.direct.lock().insert(person.clone(), id.clone());
         }
-        known.channels.insert(id, place.clone());
+        self.channels.lock().insert(id, place.clone());
         place
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock()
     }
 }

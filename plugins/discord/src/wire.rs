@@ -3,10 +3,8 @@
 
 use std::borrow::Cow;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, IgnoredAny},
-};
+use openclaw_plugin_sdk::kit::lenient;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 /// One frame of the gateway.
@@ -79,7 +77,7 @@ pub(crate) struct Member {
     pub(crate) user: User,
 }
 
-/// A message that somebody wrote, or that Discord did.
+/// A message of a person, or of Discord itself.
 #[derive(Deserialize)]
 pub(crate) struct Message {
     pub(crate) id: String,
@@ -90,7 +88,7 @@ pub(crate) struct Message {
     pub(crate) channel_type: Option<u64>,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) author: Option<User>,
-    /// Whatever posts through a webhook may call itself anything.
+    /// What posts through a webhook may call itself anything.
     pub(crate) webhook_id: Option<IgnoredAny>,
     #[serde(default, rename = "type")]
     pub(crate) kind: u64,
@@ -103,7 +101,7 @@ pub(crate) struct Message {
     #[serde(default)]
     pub(crate) sticker_items: Vec<IgnoredAny>,
     pub(crate) poll: Option<IgnoredAny>,
-    /// What somebody forwards.
+    /// What the sender forwards.
     #[serde(default, rename = "message_snapshots")]
     pub(crate) forwarded: Vec<IgnoredAny>,
     #[serde(default, deserialize_with = "lenient", rename = "message_reference")]
@@ -191,11 +189,4 @@ pub(crate) struct Channel {
     pub(crate) parent_id: Option<String>,
     #[serde(default)]
     pub(crate) recipients: Vec<User>,
-}
-
-pub(crate) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).ok())
 }

@@ -1,16 +1,22 @@
-//! Calls of the Bot API: teloxide's payloads, with answers read for only what is needed of them, so
-//! that a field Telegram adds or an emulator leaves out breaks nothing; and what each refusal means.
+//! Calls of the Bot API: teloxide's payloads. Answers are read for only what is needed of them, so that a field that
+//! Telegram adds or an emulator leaves out breaks nothing.
 
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Secret, UnixMs, http_client, neutral,
-    reqwest::multipart::{Form, Part},
+    ChannelError, Secret, UnixMs, http_client,
+    kit::api::{self, Answer, Failure, Refusal},
+    neutral,
+    reqwest::{
+        Client, RequestBuilder, Url,
+        multipart::{Form, Part},
+    },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use teloxide::{ApiError, Bot, RequestError, payloads::SendPhoto, requests::Payload};
+use serde_json::Value;
+use teloxide::{payloads::SendPhoto, requests::Payload};
 
-use crate::{answer, config::Config};
+use crate::config::Config;
 
 /// How long Telegram may hold a poll back.
 pub(crate) const POLL: Duration = Duration::from_secs(25);
@@ -20,162 +26,141 @@ const POLL_LIMIT: Duration = Duration::from_secs(35);
 const CALL_LIMIT: Duration = Duration::from_secs(15);
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// One bot's way to its Bot API.
+/// The file beside a `SendPhoto`, which names it so.
+pub(crate) const ATTACHED: &str = "attach://image";
+
+/// The Bot API of one bot.
 pub(crate) struct Api {
-    calls: Bot,
-    polls: Bot,
+    client: Client,
+    root: Url,
+    token: Secret,
     token_key: &'static str,
 }
 
-/// Where a message that we sent stands.
+/// A message that we sent.
 #[derive(Deserialize)]
 pub(crate) struct Sent {
     pub(crate) chat: SentChat,
     pub(crate) message_id: i32,
 }
 
-/// The conversation of a [`Sent`].
 #[derive(Deserialize)]
 pub(crate) struct SentChat {
     pub(crate) id: i64,
 }
 
 impl Api {
-    pub(crate) fn new(token: &Secret, config: &Config) -> Result<Self, ChannelError> {
-        let bot = |limit| {
-            let client = if config.is_local() {
-                http_client::local_client(limit)
-            } else {
-                http_client::client(limit)
-            };
-            let client = client.map_err(ChannelError::Disconnected)?;
-            Ok(Bot::with_client(token.expose(), client).set_api_url(config.root.clone()))
-        };
-        Ok(Self { calls: bot(CALL_LIMIT)?, polls: bot(POLL_LIMIT)?, token_key: config.token_key() })
+    pub(crate) fn new(token: Secret, config: &Config) -> Result<Self, ChannelError> {
+        let client = api::client(&config.root, CALL_LIMIT).map_err(ChannelError::Disconnected)?;
+        Ok(Self { client, root: config.root.clone(), token, token_key: config.token.key() })
     }
 
-    /// What time it is at Telegram, where its server says so. Without the token, and without waiting for long.
+    /// Telegram's time, where its server says it. Without the token, and without waiting for long.
     pub(crate) async fn time(&self) -> Option<UnixMs> {
-        let asked = self.calls.client().get(self.calls.api_url()).timeout(TIME_LIMIT).send();
+        let asked = self.client.get(self.root.clone()).timeout(TIME_LIMIT).send();
         http_client::date(asked.await.ok()?.headers())
     }
 
-    pub(crate) async fn call<P, T>(&self, payload: P) -> Result<T, RequestError>
+    pub(crate) async fn call<P, T>(&self, payload: P) -> Result<T, Failure>
     where
         P: Payload + Serialize + Send + Sync + 'static,
-        T: DeserializeOwned + Send + 'static,
+        T: DeserializeOwned,
     {
-        answer::ask(&self.calls, P::NAME, |request| request.json(&payload)).await
+        result(self.method(P::NAME).json(&payload)).await
     }
 
-    pub(crate) async fn poll<P, T>(&self, payload: P) -> Result<T, RequestError>
+    pub(crate) async fn poll<P, T>(&self, payload: P) -> Result<T, Failure>
     where
         P: Payload + Serialize + Send + Sync + 'static,
-        T: DeserializeOwned + Send + 'static,
+        T: DeserializeOwned,
     {
-        answer::ask(&self.polls, P::NAME, |request| request.json(&payload)).await
+        result(self.method(P::NAME).timeout(POLL_LIMIT).json(&payload)).await
     }
 
-    pub(crate) async fn upload(
-        &self,
-        payload: &SendPhoto,
-        png: Vec<u8>,
-    ) -> Result<Sent, RequestError> {
+    pub(crate) async fn upload(&self, payload: &SendPhoto, png: Vec<u8>) -> Result<Sent, Failure> {
         let fields = serde_json::to_value(payload).unwrap_or_default();
-        let mut form = Form::new();
+        let mut form = Form::new().part("image", Part::bytes(png).file_name("image.png"));
         for (name, value) in fields.as_object().into_iter().flatten() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             form = form.text(name.clone(), text);
         }
-        let photo = fields["photo"].as_str().and_then(|text| text.strip_prefix("attach://"));
-        let photo = photo.unwrap_or("photo").to_owned();
-        form = form.part(photo, Part::bytes(png).file_name("image.png"));
-        answer::ask(&self.calls, SendPhoto::NAME, |request| request.multipart(form)).await
+        result(self.method(SendPhoto::NAME).multipart(form)).await
     }
 
-    /// What a refused message means for the gateway.
-    pub(crate) fn refused(&self, error: &RequestError) -> ChannelError {
-        match reason(error) {
-            Some(reason) if is_final(&reason) => {
-                ChannelError::Undeliverable(format!("Telegram: {}", neutral(&reason, 200)))
+    /// What the failure of a message means for the gateway.
+    pub(crate) fn of_message(&self, failure: Failure) -> ChannelError {
+        // `Unauthorized: bot ...` is about one conversation; alone, it is about the token.
+        let kinds = ["Bad Request", "Forbidden", "Request Entity Too Large", "Unauthorized: "];
+        failure.error("Telegram", |refusal| {
+            if kinds.iter().any(|kind| refusal.words.starts_with(kind)) {
+                return ChannelError::Undeliverable(said(&refusal));
             }
-            _ => self.lost(error),
-        }
+            self.refused(&refusal)
+        })
     }
 
-    /// What a failed poll means for the gateway.
-    pub(crate) fn lost(&self, error: &RequestError) -> ChannelError {
-        if let RequestError::RetryAfter(wait) = error {
-            return ChannelError::RateLimited(wait.duration());
-        }
-        if let RequestError::Network(error) = error {
-            return http_client::disconnected("Telegram", error);
-        }
-        if let RequestError::Io(error) = error {
-            return ChannelError::Disconnected(format!("Telegram: {error}"));
-        }
-        let Some(reason) = reason(error) else {
-            return ChannelError::Disconnected(
-                "Telegram: answered something unreadable".to_owned(),
-            );
-        };
-        if matches!(reason.as_str(), "Unauthorized" | "Not Found") {
-            return ChannelError::Unauthorized(format!(
+    /// What the failure of a call that the connection needs means for the gateway.
+    pub(crate) fn of_account(&self, failure: Failure) -> ChannelError {
+        failure.error("Telegram", |refusal| self.refused(&refusal))
+    }
+
+    fn refused(&self, refusal: &Refusal) -> ChannelError {
+        match refusal.words.as_str() {
+            "Unauthorized" | "Not Found" => ChannelError::Unauthorized(format!(
                 "Telegram refuses the token: check `{}`",
                 self.token_key
-            ));
-        }
-        if let Some(rest) = reason.strip_prefix("Too Many Requests") {
-            let seconds = rest.rsplit(' ').next().and_then(|word| word.parse().ok());
-            return ChannelError::RateLimited(Duration::from_secs(seconds.unwrap_or(5)));
-        }
-        if reason.starts_with("Conflict: terminated") {
-            return ChannelError::Contended(
+            )),
+            words if words.starts_with("Conflict: terminated") => ChannelError::Contended(
                 "another program polls this bot: stop it, or use another bot".to_owned(),
-            );
+            ),
+            _ => ChannelError::Disconnected(said(refusal)),
         }
-        ChannelError::Disconnected(format!("Telegram: {}", neutral(&reason, 200)))
+    }
+
+    fn method(&self, name: &str) -> RequestBuilder {
+        let mut url = self.root.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(&format!("bot{}", self.token.expose())).push(name);
+        }
+        self.client.post(url)
     }
 }
 
-/// Telegram's own words, where it said some.
-pub(crate) fn reason(error: &RequestError) -> Option<String> {
-    match error {
-        RequestError::Api(ApiError::InvalidToken) => Some("Unauthorized".to_owned()),
-        RequestError::Api(ApiError::Unknown(reason)) => Some(reason.clone()),
-        RequestError::Api(error) => Some(error.to_string()),
-        RequestError::InvalidJson { raw, .. } => {
-            Some(serde_json::from_str::<Refusal>(raw).ok()?.description)
-        }
-        RequestError::MigrateToChatId(id) => {
-            Some(format!("Bad Request: the group has a new id, {id}"))
-        }
-        RequestError::Io(_) | RequestError::Network(_) | RequestError::RetryAfter(_) => None,
+async fn result<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failure> {
+    let mut answer = api::ask(request).await?;
+    match answer.body["ok"] {
+        Value::Bool(true) => api::parsed(answer.body["result"].take()),
+        _ => Err(refusal(answer)),
     }
 }
 
-/// A refusal with parameters that teloxide does not know.
-#[derive(Deserialize)]
-struct Refusal {
-    description: String,
+/// A refusal; the code of one that only says that the group has a new id is that id.
+fn refusal(Answer { status, body, .. }: Answer) -> Failure {
+    let Some(words) = body["description"].as_str() else {
+        return Failure::Lost("answered something unreadable".to_owned());
+    };
+    let named = body["parameters"]["retry_after"].as_u64();
+    if named.is_some() || words.starts_with("Too Many Requests") {
+        let seconds = named.or_else(|| words.rsplit(' ').next()?.parse().ok());
+        return Failure::SlowDown(Duration::from_secs(seconds.unwrap_or(5)));
+    }
+    let moved = body["parameters"]["migrate_to_chat_id"].as_i64();
+    let code = moved.map(|id| id.to_string()).unwrap_or_default();
+    Failure::Refused(Refusal { status, code, words: words.to_owned() })
 }
 
-/// True where a webhook is set: until it is taken away, nobody can poll.
-pub(crate) fn is_hooked(error: &RequestError) -> bool {
-    reason(error).is_some_and(|said| said.contains("webhook is active"))
-}
-
-/// True where trying again gives the same.
-fn is_final(reason: &str) -> bool {
-    // `Unauthorized: bot ...` is about one conversation; alone, it is about the token.
-    let kinds = ["Bad Request", "Forbidden", "Request Entity Too Large", "Unauthorized: "];
-    kinds.iter().any(|kind| reason.starts_with(kind))
+fn said(refusal: &Refusal) -> String {
+    format!("Telegram: {}", neutral(&refusal.words, 200))
 }
 
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::{AccountId, Settings, toml::Table};
-    use teloxide::types::Seconds;
+    use openclaw_plugin_sdk::{
+        AccountId, Settings,
+        reqwest::{StatusCode, header::HeaderMap},
+        toml::Table,
+    };
+    use serde_json::json;
 
     use super::*;
 
@@ -185,11 +170,15 @@ mod tests {
         let account = AccountId::default_account();
         let settings = Settings { account, table, key: [0; 32], commands: Vec::new() };
         let config = Config::read(&settings).unwrap();
-        Api::new(&Secret::new("1:AAF"), &config).unwrap()
+        Api::new(Secret::new("1:AAF"), &config).unwrap()
     }
 
-    fn said(reason: &str) -> RequestError {
-        RequestError::Api(serde_json::from_value(reason.into()).unwrap())
+    fn said(reason: &str) -> Failure {
+        answered(json!({ "ok": false, "description": reason }))
+    }
+
+    fn answered(body: Value) -> Failure {
+        refusal(Answer { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body })
     }
 
     #[test]
@@ -198,23 +187,25 @@ mod tests {
             let expected = ChannelError::Unauthorized(
                 "Telegram refuses the token: check `bot_token`".to_owned(),
             );
-            assert_eq!(api().lost(&said(reason)), expected);
-            assert_eq!(api().refused(&said(reason)), expected);
+            assert_eq!(api().of_account(said(reason)), expected);
+            assert_eq!(api().of_message(said(reason)), expected);
         }
     }
 
     #[test]
     fn a_wait_is_telegrams_own() {
-        let wait = RequestError::RetryAfter(Seconds::from_seconds(37));
-        assert_eq!(api().refused(&wait), ChannelError::RateLimited(Duration::from_secs(37)));
+        let wait = answered(
+            json!({ "ok": false, "description": "Flood", "parameters": { "retry_after": 37 } }),
+        );
+        assert_eq!(api().of_message(wait), ChannelError::RateLimited(Duration::from_secs(37)));
         let wait = said("Too Many Requests: retry after 9");
-        assert_eq!(api().lost(&wait), ChannelError::RateLimited(Duration::from_secs(9)));
+        assert_eq!(api().of_account(wait), ChannelError::RateLimited(Duration::from_secs(9)));
     }
 
     #[test]
     fn another_poller_is_named() {
         let reason = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running";
-        let ChannelError::Contended(text) = api().lost(&said(reason)) else {
+        let ChannelError::Contended(text) = api().of_account(said(reason)) else {
             panic!("recoverable")
         };
         assert!(text.contains("another program polls this bot"), "{text}");
@@ -230,7 +221,7 @@ mod tests {
             "Unauthorized: bot was kicked from a chat",
         ] {
             assert!(
-                matches!(api().refused(&said(reason)), ChannelError::Undeliverable(_)),
+                matches!(api().of_message(said(reason)), ChannelError::Undeliverable(_)),
                 "{reason}"
             );
         }
@@ -240,7 +231,7 @@ mod tests {
     fn what_telegram_gets_over_is_tried_again() {
         for reason in ["Internal Server Error", "Bad Gateway", "Conflict: something new"] {
             assert!(
-                matches!(api().refused(&said(reason)), ChannelError::Disconnected(_)),
+                matches!(api().of_message(said(reason)), ChannelError::Disconnected(_)),
                 "{reason}"
             );
         }

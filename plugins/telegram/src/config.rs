@@ -1,9 +1,9 @@
-//! An account's own keys: a token, or the file it stands in, and where the Bot API answers.
+//! An account's own keys: a token, or the file that holds it, and where the Bot API answers.
 
 use std::path::PathBuf;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Secret, Settings, SettingsError, http_client, own_file, reqwest::Url,
+    Secret, Settings, SettingsError, http_client, kit::config::Token, reqwest::Url,
 };
 use serde::Deserialize;
 
@@ -11,14 +11,9 @@ const PUBLIC: &str = "https://api.telegram.org";
 
 /// A checked configuration.
 pub(crate) struct Config {
-    token: Token,
-    /// Where the Bot API answers; once configured, nothing else is ever asked.
+    pub(crate) token: Token,
+    /// Where the Bot API answers; nothing else is ever asked.
     pub(crate) root: Url,
-}
-
-enum Token {
-    File(PathBuf),
-    Given(Secret),
 }
 
 #[derive(Deserialize)]
@@ -30,71 +25,25 @@ struct Keys {
 }
 
 impl Config {
-    /// Reads no file yet: opening does no I/O.
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
-        let keys: Keys = settings.parse()?;
-        let token = match (keys.bot_token, keys.token_file) {
-            (Some(token), None) => {
-                Token::Given(checked(&token).map_err(|problem| error("bot_token", problem))?)
-            }
-            (None, Some(file)) if file.is_absolute() => Token::File(file),
-            (None, Some(_)) => return Err(error("token_file", "must be an absolute path")),
-            (None, None) => {
-                return Err(error("bot_token", "is missing: give `bot_token`, or `token_file`"));
-            }
-            (Some(_), Some(_)) => {
-                return Err(error("token_file", "stands beside `bot_token`: give one of them"));
-            }
-        };
-        let root = keys.api_root.as_deref().unwrap_or(PUBLIC);
-        let root = http_client::root("api_root", root, "https://host/path")?;
-        Ok(Self { token, root })
-    }
-
-    /// The token; a file is read anew each time.
-    pub(crate) async fn token(&self) -> Result<Secret, ChannelError> {
-        let file = match &self.token {
-            Token::File(file) => file,
-            Token::Given(token) => return Ok(token.clone()),
-        };
-        let unusable = |why: &dyn std::fmt::Display| {
-            ChannelError::Unauthorized(format!("`token_file` {}: {why}", file.display()))
-        };
-        let path = file.clone();
-        let read = tokio::task::spawn_blocking(move || own_file::read_to_string(&path));
-        let text = read.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        let text = text.map(Secret::new).map_err(|error| unusable(&error))?;
-        checked(&text).map_err(|problem| unusable(&problem))
-    }
-
-    /// True where the Bot API answers on this machine: then the token passes no proxy.
-    pub(crate) fn is_local(&self) -> bool {
-        http_client::is_local(&self.root)
-    }
-
-    /// The key that a refused token came from.
-    pub(crate) fn token_key(&self) -> &'static str {
-        match self.token {
-            Token::File(_) => "token_file",
-            Token::Given(_) => "bot_token",
+        let Keys { api_root, bot_token, token_file } = settings.parse()?;
+        if bot_token.is_none() && token_file.is_none() {
+            let problem = "is missing: give `bot_token`, or `token_file`";
+            return Err(SettingsError::new("bot_token", problem));
         }
+        let token = Token::read("bot_token", bot_token.as_ref(), "token_file", token_file, check)?;
+        let root = api_root.as_deref().unwrap_or(PUBLIC);
+        Ok(Self { token, root: http_client::root("api_root", root, "https://host/path")? })
     }
 }
 
-fn checked(token: &Secret) -> Result<Secret, &'static str> {
-    let text = token.expose().trim();
+fn check(token: &str) -> Result<(), &'static str> {
     let fits = |c: char| c.is_ascii_graphic() && c != '/';
-    if text.is_empty() {
-        return Err("is blank");
+    match token {
+        "" => Err("is blank"),
+        _ if token.contains(':') && token.chars().all(fits) => Ok(()),
+        _ => Err("is not of the form that BotFather gives, `<number>:<letters>`"),
     }
-    if !text.chars().all(fits) || !text.contains(':') {
-        return Err("is not of the form that BotFather gives, `<number>:<letters>`");
-    }
-    Ok(Secret::new(text))
-}
-
-fn error(key: &str, problem: &str) -> SettingsError {
-    SettingsError::new(key, problem)
 }
 
 #[cfg(test)]
@@ -130,8 +79,8 @@ mod tests {
         refused("bot_token = '1:AAF/../x'", "bot_token");
         refused("bot_token = '1:AAF'\ntoken_file = '/run/token'", "token_file");
         refused("token_file = 'token'", "token_file");
-        assert_eq!(read("bot_token = ' 1:AAF '").unwrap().token_key(), "bot_token");
-        assert_eq!(read("token_file = '/run/token'").unwrap().token_key(), "token_file");
+        assert_eq!(read("bot_token = ' 1:AAF '").unwrap().token.key(), "bot_token");
+        assert_eq!(read("token_file = '/run/token'").unwrap().token.key(), "token_file");
     }
 
     #[test]
@@ -166,8 +115,9 @@ mod tests {
 
     #[test]
     fn a_token_for_this_machine_passes_no_proxy() {
-        assert!(read("bot_token = '1:AAF'\napi_root = 'http://127.0.0.1:9'").unwrap().is_local());
-        assert!(!read("bot_token = '1:AAF'").unwrap().is_local());
+        let is_local = |table: &str| http_client::is_local(&read(table).unwrap().root);
+        assert!(is_local("bot_token = '1:AAF'\napi_root = 'http://127.0.0.1:9'"));
+        assert!(!is_local("bot_token = '1:AAF'"));
     }
 
     #[tokio::test]
@@ -175,12 +125,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("token");
         let config = read(&format!("token_file = '{}'", file.display())).unwrap();
-        let missing = config.token().await.err().map(|error| error.to_string()).unwrap();
+        let missing = config.token.secret().await.err().map(|error| error.to_string()).unwrap();
         assert!(missing.contains("token_file"), "{missing}");
         tokio::fs::write(&file, "1:AAF\n").await.unwrap();
-        assert_eq!(config.token().await.unwrap().expose(), "1:AAF");
+        assert_eq!(config.token.secret().await.unwrap().expose(), "1:AAF");
         tokio::fs::write(&file, "1:AAF one\n2:AAF two").await.unwrap();
-        let wrong = config.token().await.err().map(|error| error.to_string()).unwrap();
+        let wrong = config.token.secret().await.err().map(|error| error.to_string()).unwrap();
         assert!(wrong.contains("token_file") && !wrong.contains("AAF"), "{wrong}");
     }
 }

@@ -47,7 +47,7 @@ fn message(message: Message, me: &Me) -> Option<InboundMessage> {
         marks.into_iter().filter_map(|mark| serde_json::from_value(mark).ok()).collect();
     let mut text = addressed(&written, &marks, me).unwrap_or_else(|| written.clone());
     if message.forward_origin.is_some() && text.trim_start().starts_with('/') {
-        // Whoever forwards a command did not write it.
+        // A forwarded command was not written by the sender.
         text.clear();
         attachment = attachment.or(Some(Attachment::File));
     }
@@ -128,42 +128,29 @@ fn sender(from: &User) -> Option<Sender> {
         .into_iter()
         .filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)))
         .collect();
-    let name = [&from.first_name, &from.last_name]
+    let names: Vec<&str> = [&from.first_name, &from.last_name]
         .into_iter()
         .flatten()
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(" ");
-    Some(Sender { id, name: Some(name).filter(|name| !name.is_empty()), meta })
+        .map(|name| name.as_str())
+        .collect();
+    let name = Some(names.join(" ")).filter(|name| !name.is_empty());
+    Some(Sender { id, name, meta })
 }
 
 /// Content by its key. What is in neither row is a service message, or new, and no content.
 fn attachment(rest: &Map<String, Value>) -> Option<Attachment> {
     // An animation also has a `document`.
-    let kinds: [(Attachment, &[&str]); 4] = [
-        (Attachment::Picture, &["animation", "photo"]),
-        (Attachment::Sticker, &["sticker"]),
-        (Attachment::Voice, &["audio", "video", "video_note", "voice"]),
+    let kinds = [
+        (Attachment::Picture, "animation photo"),
+        (Attachment::Sticker, "sticker"),
+        (Attachment::Voice, "audio video video_note voice"),
         (
             Attachment::File,
-            &[
-                "checklist",
-                "contact",
-                "dice",
-                "document",
-                "game",
-                "location",
-                "paid_media",
-                "poll",
-                "story",
-                "venue",
-            ],
+            "checklist contact dice document game location paid_media poll story venue",
         ),
     ];
-    kinds
-        .into_iter()
-        .find(|(_, keys)| keys.iter().any(|key| rest.contains_key(*key)))
-        .map(|(kind, _)| kind)
+    let has = |keys: &str| keys.split(' ').any(|key| rest.contains_key(key));
+    kinds.into_iter().find(|(_, keys)| has(keys)).map(|(kind, _)| kind)
 }
 
 fn is_us(mark: &Entity, text: &str, me: &Me) -> bool {

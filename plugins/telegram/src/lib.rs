@@ -1,7 +1,6 @@
 //! Telegram bots, by long polling. It translates, and nothing else: who may be answered is decided
-//! elsewhere, no file is ever fetched, and no text that somebody quoted gets in.
+//! elsewhere, no file is ever fetched, and no quoted text gets in.
 
-mod answer;
 mod api;
 mod config;
 mod inbound;
@@ -13,6 +12,7 @@ mod wire;
 use openclaw_plugin_sdk::{
     Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
     InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
+    kit::ids,
 };
 
 /// Telegram.
@@ -44,7 +44,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     parse_sender,
     parse_group,
     open: |settings| {
-        Ok(Box::new(poll::Telegram::new(config::Config::read(&settings)?, settings.commands)))
+        Ok(Box::new(poll::Telegram::new(config::Config::read(&settings)?, &settings.commands)))
     },
 };
 
@@ -63,15 +63,8 @@ impl Channel for poll::Telegram {
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     const WRONG: InvalidSenderId =
         InvalidSenderId("a Telegram user id is a positive number, such as `123456789`");
-    let text = text.trim();
-    let prefix = |prefix: &str| {
-        let (head, rest) = text.split_at_checked(prefix.len())?;
-        head.eq_ignore_ascii_case(prefix).then_some(rest)
-    };
-    let number = prefix("telegram:").or_else(|| prefix("tg:")).unwrap_or(text).trim();
-    let plain = !number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit());
-    let canonical = plain && number.parse::<i64>().is_ok();
-    if canonical { SenderId::new(number) } else { Err(WRONG) }
+    let number = ids::without_prefix(text, &["telegram:", "tg:"]);
+    if is_number(number) { SenderId::new(number) } else { Err(WRONG) }
 }
 
 /// A group's number. Those of people are positive, and its name or link can be handed on: neither is one.
@@ -79,9 +72,11 @@ fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
     const WRONG: InvalidGroupId =
         InvalidGroupId("a Telegram group's id is a negative number, such as `-1001234567890`");
     let text = text.trim();
-    let digits = text.strip_prefix('-').filter(|digits| !digits.starts_with('0'));
-    let plain = digits.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-    if plain && text.parse::<i64>().is_ok() { Ok(ChatId::new(text)) } else { Err(WRONG) }
+    if text.strip_prefix('-').is_some_and(is_number) { Ok(ChatId::new(text)) } else { Err(WRONG) }
+}
+
+fn is_number(text: &str) -> bool {
+    ids::number(text).is_some_and(|number| i64::try_from(number).is_ok())
 }
 
 #[cfg(test)]

@@ -1,49 +1,59 @@
-//! From messages to Telegram's requests. Nothing is cut: what is too long does not go.
+//! From messages to Telegram's requests.
 
 use openclaw_plugin_sdk::{
-    Body, Button, ChannelError, ChatId as Place, EventId, GroupMoved, Image, InboundRef,
-    OutboundMessage, SentRef, Span, Text, ThreadId as Thread,
+    Body, Button, ChannelError, ChatId as Place, EventId, GroupMoved, InboundRef, OutboundMessage,
+    SentRef, Span, Text,
+    kit::{
+        api::Failure,
+        draft::{Draft, Limits, deleted, undeliverable},
+    },
 };
 use serde::de::IgnoredAny;
 use teloxide::{
-    RequestError,
     payloads::{AnswerCallbackQuery, DeleteMessage, EditMessageText, SendMessage, SendPhoto},
     types::{
-        CallbackQueryId, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile,
-        LinkPreviewOptions, MessageId, ParseMode, Recipient, ReplyMarkup, ReplyParameters,
-        ThreadId,
+        CallbackQueryId, ChatId, FileId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile,
+        LinkPreviewOptions, MessageId, ParseMode, ReplyMarkup, ReplyParameters, ThreadId,
     },
 };
 
 use crate::{
     PLUGIN,
-    api::{Api, Sent, reason},
+    api::{ATTACHED, Api, Sent},
     poll::Telegram,
 };
 
-const CAPTION_LIMIT: usize = 1024;
+const LIMITS: Limits = Limits { caption: 1024, label: usize::MAX, data: 64 };
 const TOAST_LIMIT: usize = 200;
-const BUTTON_DATA_LIMIT: usize = 64;
-const NOTHING: &str = "there is no message to take away";
+
+/// Telegram would fetch what a link points to.
+const NO_PREVIEW: LinkPreviewOptions = LinkPreviewOptions {
+    is_disabled: true,
+    url: None,
+    prefer_small_media: false,
+    prefer_large_media: false,
+    show_above_text: false,
+};
 
 /// A message that fits, on its way.
-struct Draft<'a> {
-    chat: Recipient,
+struct Message<'a> {
+    draft: Draft<'a>,
+    chat: ChatId,
     topic: Option<ThreadId>,
-    text: Text,
-    image: Option<&'a Image>,
-    buttons: InlineKeyboardMarkup,
     answers: Option<MessageId>,
+    /// `None` once Telegram could not read our marks.
+    mode: Option<ParseMode>,
+    /// The chat is the group's new id already.
+    moved: bool,
 }
 
 impl Telegram {
     pub(crate) async fn deliver(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
-        if message.body == Body::Gone {
-            let old = message.replaces.as_ref().ok_or_else(|| undeliverable(NOTHING))?;
-            delete(&*self.api().await?, recipient(&old.chat)?, number(old)?).await?;
+        if let Some(old) = deleted(message)? {
+            delete(&*self.api().await?, old).await?;
             return Ok(old.clone());
         }
-        let draft = Draft::new(message)?;
+        let draft = Message::new(message)?;
         let api = self.api().await?;
         if let Some(InboundRef::Press(press)) = &message.answers {
             if let Some(toast) = draft.toast(message)
@@ -67,7 +77,7 @@ impl Telegram {
         let mut answer = AnswerCallbackQuery::new(CallbackQueryId(press.as_str().to_owned()));
         answer.text = Some(text);
         let answered: Result<IgnoredAny, _> = api.call(answer).await;
-        match answered.map_err(|error| api.refused(&error)) {
+        match answered.map_err(|failure| api.of_message(failure)) {
             Ok(IgnoredAny) => Ok(true),
             // Too late for Telegram; a message is not.
             Err(ChannelError::Undeliverable(_)) => Ok(false),
@@ -78,226 +88,166 @@ impl Telegram {
         }
     }
 
-    async fn send(&self, api: &Api, mut draft: Draft<'_>) -> Result<SentRef, ChannelError> {
-        let mut sent = send_once(api, &draft).await;
-        if let Err(RequestError::MigrateToChatId(new)) = sent {
-            let (from, to) = (Place::new(draft.chat.to_string()), Place::new(new.to_string()));
+    async fn send(&self, api: &Api, mut message: Message<'_>) -> Result<SentRef, ChannelError> {
+        loop {
+            match message.send(api).await {
+                Ok(sent) => {
+                    let chat = Place::new(sent.chat.id.to_string());
+                    return Ok(SentRef { chat, id: EventId::new(sent.message_id.to_string()) });
+                }
+                Err(failure) if self.adapted(&mut message, &failure) => {}
+                Err(failure) => return Err(api.of_message(failure)),
+            }
+        }
+    }
+
+    /// True where the message may be taken in another form, which is tried once.
+    fn adapted(&self, message: &mut Message<'_>, failure: &Failure) -> bool {
+        if let Some(new) = moved_to(failure)
+            && !std::mem::replace(&mut message.moved, true)
+        {
+            let (from, to) = (Place::new(message.chat.to_string()), Place::new(new.to_string()));
             self.moves.add(GroupMoved { from, to });
-            draft.chat = new.into();
-            sent = send_once(api, &draft).await;
+            message.chat = new;
+            return true;
         }
-        if draft.topic.is_some() && sent.as_ref().is_err_and(is_without_topic) {
-            // The topic was deleted meanwhile: its conversation is still there.
-            draft.topic = None;
-            sent = send_once(api, &draft).await;
-        }
-        let sent = sent.map_err(|error| api.refused(&error))?;
-        Ok(SentRef {
-            chat: Place::new(sent.chat.id.to_string()),
-            id: EventId::new(sent.message_id.to_string()),
-        })
+        // The topic was deleted meanwhile: its conversation is still there.
+        failure.says("message thread not found") && message.topic.take().is_some()
+            || message.unmarked(failure)
     }
 
     async fn replace(
         &self,
         api: &Api,
-        draft: Draft<'_>,
+        mut message: Message<'_>,
         old: &SentRef,
     ) -> Result<SentRef, ChannelError> {
-        let chat = recipient(&old.chat)?;
-        let id = number(old)?;
-        if draft.image.is_some() {
-            return self.send_instead(api, draft, chat, id).await;
+        if message.draft.image.is_none() {
+            let mut edited = message.edit(api, old).await?;
+            if edited.as_ref().is_err_and(|failure| message.unmarked(failure)) {
+                edited = message.edit(api, old).await?;
+            }
+            let Err(failure) = edited else { return Ok(old.clone()) };
+            if failure.says("message is not modified") {
+                return Ok(old.clone());
+            }
+            if moved_to(&failure).is_some() {
+                // The message in the old group stays as it is.
+                return self.send(api, message).await;
+            }
+            if !failure.says("there is no text in the message to edit") {
+                return Err(api.of_message(failure));
+            }
         }
-        let edited = match edit_as(api, &draft, &chat, id, Some(ParseMode::Html)).await {
-            Err(error) if unparsed(&error) => edit_as(api, &draft, &chat, id, None).await,
-            edited => edited,
-        };
-        let Err(error) = edited else { return Ok(old.clone()) };
-        if let RequestError::MigrateToChatId(_) = error {
-            // What stands in the old group stays as it is.
-            return self.send(api, draft).await;
-        }
-        let said = reason(&error).unwrap_or_default();
-        if said.contains("message is not modified") {
-            return Ok(old.clone());
-        }
-        if said.contains("there is no text in the message to edit") {
-            return self.send_instead(api, draft, chat, id).await;
-        }
-        Err(api.refused(&error))
-    }
-
-    /// A picture cannot become a text: it goes, and the new message comes.
-    async fn send_instead(
-        &self,
-        api: &Api,
-        draft: Draft<'_>,
-        chat: Recipient,
-        id: MessageId,
-    ) -> Result<SentRef, ChannelError> {
-        delete(api, chat, id).await?;
-        self.send(api, draft).await
+        // A picture cannot become a text: the old message goes, and the new one comes.
+        delete(api, old).await?;
+        self.send(api, message).await
     }
 }
 
-impl<'a> Draft<'a> {
+impl<'a> Message<'a> {
     fn new(message: &'a OutboundMessage) -> Result<Self, ChannelError> {
-        let (text, image, rows, limit) = match &message.body {
-            Body::Card(card) => {
-                (card.to_text(), None, card.buttons.as_slice(), PLUGIN.text_limit.max)
-            }
-            Body::Gone => return Err(undeliverable(NOTHING)),
-            Body::Image(image) => {
-                (image.caption.clone(), Some(image), [].as_slice(), CAPTION_LIMIT)
-            }
-            Body::Text(text) => (text.clone(), None, [].as_slice(), PLUGIN.text_limit.max),
-        };
-        let length = PLUGIN.text_limit.measure(&text.to_plain());
-        if length > limit {
-            return Err(undeliverable(&format!(
-                "the text has {length} characters, and {limit} is Telegram's limit"
-            )));
-        }
+        let topic = message.to.thread.as_ref().map(|thread| {
+            let id = thread.as_str().parse().map(|id| ThreadId(MessageId(id)));
+            id.map_err(|_| undeliverable("the thread is not a topic on Telegram"))
+        });
         let answers = match &message.answers {
             Some(InboundRef::Message(id)) => id.as_str().parse().ok().map(MessageId),
             Some(InboundRef::Further(_) | InboundRef::Press(_)) | None => None,
         };
         Ok(Self {
-            chat: recipient(&message.to.id)?,
-            topic: message.to.thread.as_ref().map(topic).transpose()?,
-            text,
-            image,
-            buttons: keyboard(rows)?,
+            draft: Draft::new(&message.body, &PLUGIN, &LIMITS)?,
+            chat: chat(&message.to.id)?,
+            topic: topic.transpose()?,
             answers,
+            mode: Some(ParseMode::Html),
+            moved: false,
         })
     }
 
     fn toast(&self, message: &OutboundMessage) -> Option<String> {
-        let text = self.text.to_plain();
+        let text = self.draft.text.to_plain();
         let fits = matches!(message.body, Body::Text(_))
             && PLUGIN.text_limit.measure(&text) <= TOAST_LIMIT;
         (fits && message.replaces.is_none()).then_some(text)
     }
 
-    fn written(&self, mode: Option<ParseMode>) -> String {
-        if mode.is_some() { html(&self.text) } else { self.text.to_plain() }
+    /// True the first time that Telegram cannot read our marks: then the message has none.
+    fn unmarked(&mut self, failure: &Failure) -> bool {
+        failure.says("can't parse entities") && self.mode.take().is_some()
     }
 
-    fn reply(&self) -> Option<ReplyParameters> {
-        self.answers.map(|id| ReplyParameters::new(id).allow_sending_without_reply())
+    fn text(&self) -> String {
+        if self.mode.is_some() { html(&self.draft.text) } else { self.draft.text.to_plain() }
+    }
+
+    async fn send(&self, api: &Api) -> Result<Sent, Failure> {
+        let reply = self.answers.map(|id| ReplyParameters::new(id).allow_sending_without_reply());
+        if let Some(image) = self.draft.image {
+            let file = InputFile::file_id(FileId(ATTACHED.to_owned()));
+            let mut request = SendPhoto::new(self.chat, file);
+            request.caption = Some(self.text()).filter(|caption| !caption.is_empty());
+            request.parse_mode = self.mode;
+            request.reply_parameters = reply;
+            request.message_thread_id = self.topic;
+            return api.upload(&request, image.png.clone()).await;
+        }
+        let mut request = SendMessage::new(self.chat, self.text());
+        request.parse_mode = self.mode;
+        request.link_preview_options = Some(NO_PREVIEW);
+        request.reply_parameters = reply;
+        request.message_thread_id = self.topic;
+        let keyboard = keyboard(self.draft.rows);
+        let armed = !keyboard.inline_keyboard.is_empty();
+        request.reply_markup = armed.then(|| ReplyMarkup::InlineKeyboard(keyboard));
+        api.call(request).await
+    }
+
+    async fn edit(
+        &self,
+        api: &Api,
+        old: &SentRef,
+    ) -> Result<Result<IgnoredAny, Failure>, ChannelError> {
+        let mut request = EditMessageText::new(chat(&old.chat)?, number(old)?, self.text());
+        request.parse_mode = self.mode;
+        request.link_preview_options = Some(NO_PREVIEW);
+        // Also when it is empty: that is what takes the old buttons away.
+        request.reply_markup = Some(keyboard(self.draft.rows));
+        Ok(api.call(request).await)
     }
 }
 
-async fn send_once(api: &Api, draft: &Draft<'_>) -> Result<Sent, RequestError> {
-    match send_as(api, draft, Some(ParseMode::Html)).await {
-        Err(error) if unparsed(&error) => send_as(api, draft, None).await,
-        sent => sent,
-    }
-}
-
-async fn send_as(
-    api: &Api,
-    draft: &Draft<'_>,
-    mode: Option<ParseMode>,
-) -> Result<Sent, RequestError> {
-    if let Some(image) = draft.image {
-        let file = InputFile::memory(image.png.clone()).file_name("image.png");
-        let mut request = SendPhoto::new(draft.chat.clone(), file);
-        request.caption = Some(draft.written(mode)).filter(|caption| !caption.is_empty());
-        request.parse_mode = mode;
-        request.reply_parameters = draft.reply();
-        request.message_thread_id = draft.topic;
-        return api.upload(&request, image.png.clone()).await;
-    }
-    let mut request = SendMessage::new(draft.chat.clone(), draft.written(mode));
-    request.parse_mode = mode;
-    request.link_preview_options = Some(no_preview());
-    request.reply_parameters = draft.reply();
-    request.message_thread_id = draft.topic;
-    let armed = !draft.buttons.inline_keyboard.is_empty();
-    request.reply_markup = armed.then(|| ReplyMarkup::InlineKeyboard(draft.buttons.clone()));
-    api.call(request).await
-}
-
-async fn edit_as(
-    api: &Api,
-    draft: &Draft<'_>,
-    chat: &Recipient,
-    id: MessageId,
-    mode: Option<ParseMode>,
-) -> Result<IgnoredAny, RequestError> {
-    let mut request = EditMessageText::new(chat.clone(), id, draft.written(mode));
-    request.parse_mode = mode;
-    request.link_preview_options = Some(no_preview());
-    // Also when it is empty: that is what takes the old buttons away.
-    request.reply_markup = Some(draft.buttons.clone());
-    api.call(request).await
-}
-
-/// Also done where it is gone already.
-async fn delete(api: &Api, chat: Recipient, id: MessageId) -> Result<(), ChannelError> {
-    let deleted: Result<IgnoredAny, _> = api.call(DeleteMessage::new(chat, id)).await;
+/// Also done where the message is gone already.
+async fn delete(api: &Api, old: &SentRef) -> Result<(), ChannelError> {
+    let request = DeleteMessage::new(chat(&old.chat)?, number(old)?);
+    let deleted: Result<IgnoredAny, _> = api.call(request).await;
     match deleted {
-        Err(error)
-            if !reason(&error).is_some_and(|said| said.contains("message to delete not found")) =>
-        {
-            Err(api.refused(&error))
+        Err(failure) if !failure.says("message to delete not found") => {
+            Err(api.of_message(failure))
         }
         _ => Ok(()),
     }
 }
 
+fn moved_to(failure: &Failure) -> Option<ChatId> {
+    failure.refusal()?.code.parse().ok().map(ChatId)
+}
+
 fn number(sent: &SentRef) -> Result<MessageId, ChannelError> {
     let id = sent.id.as_str().parse().map(MessageId);
-    id.map_err(|_| undeliverable("that is no message of Telegram's"))
+    id.map_err(|_| undeliverable("the message is not one on Telegram"))
 }
 
-fn unparsed(error: &RequestError) -> bool {
-    reason(error).is_some_and(|said| said.contains("can't parse entities"))
+fn chat(chat: &Place) -> Result<ChatId, ChannelError> {
+    let id = chat.as_str().parse().map(ChatId);
+    id.map_err(|_| undeliverable("the conversation is not one on Telegram"))
 }
 
-fn is_without_topic(error: &RequestError) -> bool {
-    reason(error).is_some_and(|said| said.contains("message thread not found"))
-}
-
-fn topic(thread: &Thread) -> Result<ThreadId, ChannelError> {
-    let id = thread.as_str().parse().map(|id| ThreadId(MessageId(id)));
-    id.map_err(|_| undeliverable("that is no topic of Telegram's"))
-}
-
-fn recipient(chat: &Place) -> Result<Recipient, ChannelError> {
-    let id = chat
-        .as_str()
-        .parse()
-        .map_err(|_| undeliverable("that is no conversation of Telegram's"))?;
-    Ok(ChatId(id).into())
-}
-
-fn keyboard(rows: &[Vec<Button>]) -> Result<InlineKeyboardMarkup, ChannelError> {
-    let most = usize::from(PLUGIN.abilities.buttons.unwrap_or_default());
-    let buttons = || rows.iter().flatten();
-    if buttons().count() > most {
-        return Err(undeliverable(&format!("a card of Telegram's has at most {most} buttons")));
-    }
-    if !buttons().all(|button| (1..=BUTTON_DATA_LIMIT).contains(&button.data.len())) {
-        return Err(undeliverable("a button's data has 1 to 64 bytes"));
-    }
+fn keyboard(rows: &[Vec<Button>]) -> InlineKeyboardMarkup {
     let button =
         |button: &Button| InlineKeyboardButton::callback(button.label.clone(), button.data.clone());
     let row = |row: &Vec<Button>| row.iter().map(button).collect::<Vec<_>>();
-    Ok(InlineKeyboardMarkup::new(rows.iter().filter(|row| !row.is_empty()).map(row)))
-}
-
-/// Telegram would fetch what a link points to.
-fn no_preview() -> LinkPreviewOptions {
-    LinkPreviewOptions {
-        is_disabled: true,
-        url: None,
-        prefer_small_media: false,
-        prefer_large_media: false,
-        show_above_text: false,
-    }
+    InlineKeyboardMarkup::new(rows.iter().filter(|row| !row.is_empty()).map(row))
 }
 
 /// HTML that shows the text as it stands, whatever stands in it.
@@ -314,12 +264,10 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn undeliverable(why: &str) -> ChannelError {
-    ChannelError::Undeliverable(why.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use openclaw_plugin_sdk::Card;
+
     use super::*;
 
     #[test]
@@ -334,7 +282,9 @@ mod tests {
     fn a_button_whose_data_telegram_does_not_take_is_refused() {
         for data in [String::new(), "ä".repeat(33)] {
             let row = vec![Button { label: "x".to_owned(), data }];
-            assert!(matches!(keyboard(&[row]), Err(ChannelError::Undeliverable(_))));
+            let body = Body::Card(Card { buttons: vec![row], ..Card::default() });
+            let draft = Draft::new(&body, &PLUGIN, &LIMITS);
+            assert!(matches!(draft, Err(ChannelError::Undeliverable(_))));
         }
     }
 }

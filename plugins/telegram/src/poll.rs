@@ -1,6 +1,7 @@
-//! The poll: one update after the other, each acknowledged when the gateway has made it and all before it durable.
+//! The poll: updates in order, each acknowledged when the gateway has made it and all before it durable.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI32, Ordering},
@@ -8,28 +9,30 @@ use std::{
     time::Duration,
 };
 
-use openclaw_plugin_sdk::{ChannelError, EventId, GroupMoved, InboundEvent, Inbox};
+use openclaw_plugin_sdk::{
+    ChannelError, EventId, GroupMoved, InboundEvent, Inbox,
+    kit::{self, api::Failure},
+};
 use parking_lot::Mutex;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use teloxide::{
-    RequestError,
     payloads::{
         AnswerCallbackQuery, DeleteWebhook, GetMe, GetMyCommands, GetUpdates, SetMyCommands,
     },
     types::{AllowedUpdate, BotCommand, BotCommandScope, CallbackQueryId},
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    api::{Api, POLL, is_hooked, reason},
+    api::{Api, POLL},
     config::Config,
     inbound,
     press::Presses,
     wire::Me,
 };
 
-/// So many updates come in one answer; with fewer, nothing is left of what waited.
+/// An answer has at most so many updates; with fewer, nothing is left of what waited.
 const MOST: u8 = 100;
 
 /// What time it is at Telegram is asked so often.
@@ -39,6 +42,9 @@ const TIME: Duration = Duration::from_mins(5);
 const PRIVACY: &str = "in groups the bot is shown only commands, mentions and replies, although `require_mention` is \
                        false: send /setprivacy to @BotFather, choose the bot and Disable, then take the bot out of \
                        each group and add it again";
+
+/// As Telegram sends it.
+pub(crate) type Update = Map<String, Value>;
 
 /// One bot.
 pub(crate) struct Telegram {
@@ -54,21 +60,28 @@ pub(crate) struct Telegram {
 }
 
 impl Telegram {
-    pub(crate) fn new(config: Config, commands: Vec<(String, String)>) -> Self {
-        let commands: Vec<_> =
-            commands.into_iter().filter_map(|(name, summary)| listed(name, &summary)).collect();
-        let (api, offset) = (Mutex::default(), AtomicI32::new(0));
-        let (presses, moves) = (Presses::default(), Moves::default());
-        let listed = AtomicBool::new(commands.is_empty());
-        Self { config, commands, listed, api, offset, presses, moves }
+    pub(crate) fn new(config: Config, commands: &[(String, String)]) -> Self {
+        let commands: Vec<_> = kit::listed(commands, "", 256)
+            .map(|(name, summary)| BotCommand::new(name, summary))
+            .collect();
+        Self {
+            config,
+            listed: AtomicBool::new(commands.is_empty()),
+            commands,
+            api: Mutex::default(),
+            offset: AtomicI32::new(0),
+            presses: Presses::default(),
+            moves: Moves::default(),
+        }
     }
 
     /// Polls until something goes wrong.
     pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let api = self.connect().await?;
+        let lost = |failure| api.of_account(failure);
         let (me, mut told) = tokio::join!(api.call(GetMe::new()), tell_time(&api, inbox));
-        let me: Me = me.map_err(|error| api.lost(&error))?;
-        let backlog = self.first(&api, inbox).await?;
+        let me: Me = me.map_err(lost)?;
+        let backlog = self.first(&api, inbox).await.map_err(lost)?;
         let hears_all = me.can_read_all_group_messages != Some(false);
         inbox.hears_mentions_only((!hears_all).then(|| PRIVACY.to_owned()));
         if let Some(name) = &me.username {
@@ -78,7 +91,7 @@ impl Telegram {
         self.take(backlog, &me, inbox).await?;
         self.list_commands(&api).await;
         loop {
-            let updates = self.poll(&api, POLL, inbox).await?;
+            let updates = self.poll(&api, POLL, inbox).await.map_err(lost)?;
             self.take(updates, &me, inbox).await?;
             if told.elapsed() > TIME {
                 told = tell_time(&api, inbox).await;
@@ -87,23 +100,18 @@ impl Telegram {
     }
 
     /// The first poll does not wait: it shows at once whether another program polls, or a webhook is set, which is
-    /// then taken away; what waits stays.
-    async fn first(
-        &self,
-        api: &Api,
-        inbox: &Inbox,
-    ) -> Result<Vec<Map<String, Value>>, ChannelError> {
-        match self.ask(api, Duration::ZERO, inbox).await {
-            Err(error) if is_hooked(&error) => {
-                let unhooked: Result<IgnoredAny, _> = api.call(DeleteWebhook::new()).await;
-                unhooked.map_err(|error| api.lost(&error))?;
+    /// then removed; what waits stays.
+    async fn first(&self, api: &Api, inbox: &Inbox) -> Result<Vec<Update>, Failure> {
+        match self.poll(api, Duration::ZERO, inbox).await {
+            Err(failure) if failure.says("webhook is active") => {
+                let _removed: IgnoredAny = api.call(DeleteWebhook::new()).await?;
                 self.poll(api, Duration::ZERO, inbox).await
             }
-            polled => polled.map_err(|error| api.lost(&error)),
+            polled => polled,
         }
     }
 
-    /// The bot's way to Telegram, of the last connection if there was one.
+    /// The Bot API, of the last connection if there was one.
     pub(crate) async fn api(&self) -> Result<Arc<Api>, ChannelError> {
         let known = self.api.lock().clone();
         match known {
@@ -119,33 +127,19 @@ impl Telegram {
         }
         let answer = AnswerCallbackQuery::new(CallbackQueryId(press.as_str().to_owned()));
         let answered: Result<IgnoredAny, _> = api.call(answer).await;
-        if let Err(error) = answered {
-            tracing::debug!(error = %api.lost(&error), "a button's spinner stays");
+        if let Err(failure) = answered {
+            tracing::debug!(error = %api.of_account(failure), "a button's spinner stays");
         }
     }
 
     async fn connect(&self) -> Result<Arc<Api>, ChannelError> {
-        let token = self.config.token().await?;
-        let api = Arc::new(Api::new(&token, &self.config)?);
+        let token = self.config.token.secret().await?;
+        let api = Arc::new(Api::new(token, &self.config)?);
         *self.api.lock() = Some(Arc::clone(&api));
         Ok(api)
     }
 
-    async fn poll(
-        &self,
-        api: &Api,
-        wait: Duration,
-        inbox: &Inbox,
-    ) -> Result<Vec<Map<String, Value>>, ChannelError> {
-        self.ask(api, wait, inbox).await.map_err(|error| api.lost(&error))
-    }
-
-    async fn ask(
-        &self,
-        api: &Api,
-        wait: Duration,
-        inbox: &Inbox,
-    ) -> Result<Vec<Map<String, Value>>, RequestError> {
+    async fn poll(&self, api: &Api, wait: Duration, inbox: &Inbox) -> Result<Vec<Update>, Failure> {
         let mut request = GetUpdates::new();
         request.offset = Some(self.offset.load(Ordering::Acquire)).filter(|offset| *offset > 0);
         request.limit = Some(MOST);
@@ -165,12 +159,7 @@ impl Telegram {
         }
     }
 
-    async fn take(
-        &self,
-        updates: Vec<Map<String, Value>>,
-        me: &Me,
-        inbox: &Inbox,
-    ) -> Result<(), ChannelError> {
+    async fn take(&self, updates: Vec<Update>, me: &Me, inbox: &Inbox) -> Result<(), ChannelError> {
         let is_last = updates.len() < usize::from(MOST);
         let (row, mut handed) = (inbox.row(), Vec::new());
         for update in updates {
@@ -179,13 +168,11 @@ impl Telegram {
             if let Some(InboundEvent::Press(press)) = &event {
                 self.presses.add(press.id.clone());
             }
-            let mut handed_over = None;
-            if let Some(event) = event {
-                handed_over = Some(row.hand(event).await?);
-            } else {
-                tracing::debug!(update = number, "an update that is no message");
-            }
-            handed.push((number, handed_over));
+            let event = match event {
+                Some(event) => Some(row.hand(event).await?),
+                None => None,
+            };
+            handed.push((number, event));
         }
         for (number, event) in handed {
             if let Some(mut event) = event {
@@ -209,9 +196,8 @@ impl Telegram {
         let listed: Result<IgnoredAny, _> = api.call(request).await;
         match listed {
             Ok(IgnoredAny) => self.listed.store(true, Ordering::Release),
-            Err(error) => {
-                let said = reason(&error);
-                tracing::warn!(error = %api.lost(&error), said, "the commands are not listed");
+            Err(failure) => {
+                tracing::warn!(error = %api.of_account(failure), "the commands are not listed");
             }
         }
     }
@@ -225,7 +211,7 @@ impl Telegram {
     }
 }
 
-fn number(update: &Map<String, Value>) -> Result<i32, ChannelError> {
+fn number(update: &Update) -> Result<i32, ChannelError> {
     let number = update.get("update_id").and_then(Value::as_i64);
     number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| {
         ChannelError::Disconnected("Telegram: sent an update without a number".to_owned())
@@ -233,37 +219,27 @@ fn number(update: &Map<String, Value>) -> Result<i32, ChannelError> {
 }
 
 /// Groups that were found to have moved when something was sent to them.
+#[derive(Default)]
 pub(crate) struct Moves {
-    found: mpsc::UnboundedSender<GroupMoved>,
-    all: tokio::sync::Mutex<mpsc::UnboundedReceiver<GroupMoved>>,
-}
-
-impl Default for Moves {
-    fn default() -> Self {
-        let (found, all) = mpsc::unbounded_channel();
-        Self { found, all: tokio::sync::Mutex::new(all) }
-    }
+    found: Mutex<VecDeque<GroupMoved>>,
+    more: Notify,
 }
 
 impl Moves {
     pub(crate) fn add(&self, moved: GroupMoved) {
-        drop(self.found.send(moved));
+        self.found.lock().push_back(moved);
+        self.more.notify_one();
     }
 
     async fn next(&self) -> GroupMoved {
-        match self.all.lock().await.recv().await {
-            Some(moved) => moved,
-            None => std::future::pending().await,
+        loop {
+            let found = self.found.lock().pop_front();
+            match found {
+                Some(moved) => return moved,
+                None => self.more.notified().await,
+            }
         }
     }
-}
-
-/// As Telegram lists it; `None` for a name that it does not take.
-fn listed(name: String, summary: &str) -> Option<BotCommand> {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let takes =
-        (1..=32).contains(&name.len()) && name.chars().all(fits) && !summary.trim().is_empty();
-    takes.then(|| BotCommand::new(name, summary.chars().take(256).collect::<String>()))
 }
 
 /// Tells the gateway what time it is at Telegram, where that is said; when it was asked.
@@ -272,22 +248,4 @@ async fn tell_time(api: &Api, inbox: &Inbox) -> Instant {
         inbox.platform_time(now);
     }
     Instant::now()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_that_telegram_does_not_take_is_left_out() {
-        assert_eq!(listed("pairing".to_owned(), "Who waits").unwrap().command, "pairing");
-        for name in ["", "device-pair", "Pair", "a b", &"x".repeat(33)] {
-            assert!(listed(name.to_owned(), "x").is_none(), "{name:?}");
-        }
-        assert!(listed("pair".to_owned(), " ").is_none());
-        assert_eq!(
-            listed("pair".to_owned(), &"ä".repeat(300)).unwrap().description.chars().count(),
-            256
-        );
-    }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use openclaw_plugin_sdk::EventId;
-use parking_lot::{Mutex, MutexGuard};
+use openclaw_plugin_sdk::{EventId, kit::bounded::Bounded};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// Telegram keeps a press answerable for longer, but a person does not wait.
@@ -12,39 +12,32 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Beyond that, Telegram itself lets a spinner end.
 const MOST: usize = 256;
 
-/// What is still to be answered, oldest first.
-#[derive(Default)]
-pub(crate) struct Presses(Mutex<Vec<(EventId, Instant)>>);
+/// What is still to be answered, and until when, oldest first.
+pub(crate) struct Presses(Mutex<Bounded<EventId, Instant>>);
+
+impl Default for Presses {
+    fn default() -> Self {
+        Self(Mutex::new(Bounded::new(MOST)))
+    }
+}
 
 impl Presses {
     /// Notes a press before it is delivered; one that is delivered again waits anew.
     pub(crate) fn add(&self, id: EventId) {
-        let mut presses = self.lock();
-        presses.retain(|(known, _)| *known != id);
-        if presses.len() >= MOST {
-            presses.remove(0);
-        }
-        presses.push((id, Instant::now() + PATIENCE));
+        self.0.lock().insert(id, Instant::now() + PATIENCE);
     }
 
     /// True for the first who wants to answer it.
     pub(crate) fn take(&self, id: &EventId) -> bool {
-        let mut presses = self.lock();
-        let before = presses.len();
-        presses.retain(|(known, _)| known != id);
-        presses.len() < before
+        self.0.lock().remove(id).is_some()
     }
 
-    /// The press that nobody has answered for the longest, once its time is over; never, if there is none.
+    /// The press that waits for its answer the longest, once its time is over; never, if there is none.
     pub(crate) async fn overdue(&self) -> EventId {
-        let oldest = self.lock().first().cloned();
+        let oldest = self.0.lock().iter().next().map(|(id, until)| (id.clone(), *until));
         let Some((id, until)) = oldest else { return std::future::pending().await };
         tokio::time::sleep_until(until).await;
         id
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(EventId, Instant)>> {
-        self.0.lock()
     }
 }
 
@@ -53,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_press_is_answered_once_by_whoever_is_first() {
+    async fn a_press_is_answered_once_by_the_first() {
         let presses = Presses::default();
         presses.add(EventId::new("1"));
         presses.add(EventId::new("2"));

@@ -1,13 +1,11 @@
 //! The parts of Telegram's updates that are read. Lenient: a part that cannot be read is missing, and
 //! the rest of the message still arrives.
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, IgnoredAny},
-};
+use openclaw_plugin_sdk::kit::lenient;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-/// A message somebody wrote, or a service message.
+/// A message of a person, or a service message.
 #[derive(Deserialize)]
 pub(crate) struct Message {
     #[serde(rename = "message_id")]
@@ -18,11 +16,11 @@ pub(crate) struct Message {
     pub(crate) topic: Topic,
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) from: Option<User>,
-    /// On behalf of a channel or as an anonymous administrator: then `from` is nobody.
+    /// On behalf of a channel or as an anonymous administrator: then `from` is no person.
     pub(crate) sender_chat: Option<IgnoredAny>,
     /// Another bot made the text.
     pub(crate) via_bot: Option<IgnoredAny>,
-    /// Somebody else may have made the text.
+    /// Another person may have made the text.
     pub(crate) forward_origin: Option<IgnoredAny>,
     pub(crate) text: Option<String>,
     pub(crate) caption: Option<String>,
@@ -47,7 +45,6 @@ pub(crate) struct Answered {
     pub(crate) forum_topic_created: Option<IgnoredAny>,
 }
 
-/// A conversation.
 #[derive(Deserialize)]
 pub(crate) struct Chat {
     pub(crate) id: i64,
@@ -55,7 +52,6 @@ pub(crate) struct Chat {
     pub(crate) kind: String,
 }
 
-/// A person or a bot.
 #[derive(Deserialize)]
 pub(crate) struct User {
     pub(crate) id: i64,
@@ -122,11 +118,4 @@ pub(crate) struct Me {
     /// False: of groups it is shown commands, mentions and replies alone.
     #[serde(default, deserialize_with = "lenient")]
     pub(crate) can_read_all_group_messages: Option<bool>,
-}
-
-fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).ok())
 }

@@ -8,21 +8,21 @@ use std::{
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
     ChannelError, ChatKind, Conversation, EventId, Handed, InboundEvent, Inbox,
+    kit::socket::{Heard, Socket, heartbeat},
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 use super::{Discord, LIMITED};
 use crate::{
-    api::{Api, Failure},
+    api::{Api, lost, of_account},
     commands, inbound,
     interaction::Kind,
     places::Origin,
-    socket::{Heard, Socket},
     wire::{Frame, Interaction, Message, Ready},
 };
 
@@ -122,9 +122,7 @@ impl Discord {
         inbox: &Inbox,
         queue: mpsc::Sender<Numbered>,
     ) -> Result<Ending, ChannelError> {
-        let first = Instant::now() + beat.mul_f64(rand::random());
-        let mut beats = interval_at(first, beat);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beats = heartbeat(beat);
         let mut chores = Chores::new();
         let (mut answered, mut greeted) = (true, false);
         let mut begins = Some(Instant::now() + BEGINS_WITHIN);
@@ -188,9 +186,9 @@ impl Discord {
     }
 
     async fn beat(&self, socket: &mut Socket) -> Result<(), ChannelError> {
-        let settled = self.sessions.known().map(|session| session.settled);
+        let settled = self.session().map(|session| session.settled);
         let frame = json!({ "op": 1, "d": settled.filter(|number| *number > 0) });
-        socket.send(&frame).await
+        socket.send(frame.to_string()).await.map_err(lost)
     }
 
     /// Reads an event as far as it concerns us, and begins to answer it where it wants that.
@@ -208,7 +206,7 @@ impl Discord {
                 if let Some(application) = &ready.application {
                     chores.push(Box::pin(self.list_commands(api, application.id.clone())));
                 }
-                self.sessions.begin(ready);
+                self.begin(ready);
                 Event::Other
             }
             "INTERACTION_CREATE" => parsed(frame).map_or(Event::Other, |interaction| {
@@ -217,7 +215,7 @@ impl Discord {
                 let theirs = Arc::clone(&interaction);
                 chores.push(Box::pin(async move {
                     self.interactions.defer(api, &theirs).await;
-                    // Nobody waits for it where the connection is over.
+                    // Nothing waits for it where the connection is over.
                     let _told = told.send(());
                 }));
                 Event::Interaction(interaction, deferred)
@@ -247,7 +245,7 @@ impl Discord {
                         if let Some(interaction) = interaction {
                             self.clear(api, &interaction).await;
                         }
-                        self.sessions.settle(number);
+                        self.settle(number);
                     }
                     continue;
                 }
@@ -280,7 +278,7 @@ impl Discord {
         api: &Api,
         message: &Message,
     ) -> Result<Option<InboundEvent>, ChannelError> {
-        let Some(session) = self.sessions.known() else { return Ok(None) };
+        let Some(session) = self.session() else { return Ok(None) };
         let Some(author) = inbound::author(message, &session.me) else { return Ok(None) };
         let place = self.heard(api, &inbound::origin(message, author)).await?;
         Ok(place.and_then(|place| inbound::message(message, place, &session.me)))
@@ -326,10 +324,8 @@ impl Discord {
 
     /// A convenience: without it, commands are typed from memory.
     async fn list_commands(&self, api: &Api, application: String) {
-        match commands::register(api, &application, &self.commands)
-            .await
-            .map_err(Failure::of_connection)
-        {
+        let told = commands::register(api, &application, &self.commands).await;
+        match told.map_err(of_account) {
             Ok(told) => tracing::debug!(told, "the slash commands are listed"),
             Err(error) => tracing::warn!(%error, "the slash commands are not listed"),
         }
@@ -357,8 +353,4 @@ fn parsed<T: DeserializeOwned>(frame: &Frame<'_>) -> Option<T> {
         tracing::warn!(kind = frame.t.as_deref(), "an event cannot be read");
     }
     value
-}
-
-fn lost(why: &str) -> ChannelError {
-    ChannelError::Disconnected(format!("Discord: {why}"))
 }

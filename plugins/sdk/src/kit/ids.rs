@@ -1,0 +1,40 @@
+//! Ids as people write them.
+
+/// The text without the first of these prefixes that it has, in any case, and without spaces around it.
+pub fn without_prefix<'a>(text: &'a str, prefixes: &[&str]) -> &'a str {
+    let text = text.trim();
+    let rest = |prefix: &&str| {
+        let (head, rest) = text.split_at_checked(prefix.len())?;
+        head.eq_ignore_ascii_case(prefix).then_some(rest)
+    };
+    prefixes.iter().find_map(rest).unwrap_or(text).trim()
+}
+
+/// The positive number that a text is, if it is one in the one way in which platforms write it.
+pub fn number(text: &str) -> Option<u64> {
+    let plain = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_prefix_is_removed() {
+        for text in ["7", " 7 ", "chat:7", "CHAT: 7", "c:7"] {
+            assert_eq!(without_prefix(text, &["chat:", "c:"]), "7", "{text:?}");
+        }
+        assert_eq!(without_prefix("chat:chat:7", &["chat:"]), "chat:7");
+        assert_eq!(without_prefix("ä", &["c:"]), "ä");
+    }
+
+    #[test]
+    fn case_085_a_padded_or_signed_number_is_none() {
+        assert_eq!(number("18446744073709551615"), Some(u64::MAX));
+        for text in ["", "0", "007", "+1", "-1", "1.0", "1e3", "12 3", "٣", "18446744073709551616"]
+        {
+            assert_eq!(number(text), None, "{text:?}");
+        }
+    }
+}
