@@ -5,10 +5,10 @@ mod pair;
 mod words;
 
 use openclaw_plugin_sdk::{
-    Access, Choice, Command, CommandError, CommandFuture, CommandPlugin, Decided, Decision,
-    Gateway, Invocation, Reply, Text, Waiting, neutral, spell_span as span,
+    Access, Choice, Command, CommandError, CommandPlugin, Decided, Decision, Gateway, Invocation,
+    Reply, Text, Waiting, neutral, spell_span as span,
 };
-use words::{Verb, Words};
+use words::{Words, verb};
 
 /// The owner's commands about who waits, as the registry lists them.
 pub const PLUGIN: CommandPlugin =
@@ -18,12 +18,8 @@ const PAIRING: Command = Command {
     name: "pairing",
     summary: "shows who waits for access, and decides",
     access: Access::Owner,
-    run,
+    run: |invocation| Box::pin(pairing(invocation)),
 };
-
-fn run(invocation: Invocation<'_>) -> CommandFuture<'_> {
-    Box::pin(pairing(invocation))
-}
 
 async fn pairing(invocation: Invocation<'_>) -> Result<Vec<Reply>, CommandError> {
     let Invocation { prefix, args, gateway } = invocation;
@@ -52,18 +48,17 @@ fn help(prefix: &str) -> Text {
         .and(" refuses the request and ignores the sender")
 }
 
-fn usage(prefix: &str, verb: Verb) -> String {
-    let name = verb.name();
-    match verb {
-        Verb::Approve => format!(
+fn usage(prefix: &str, name: &str) -> String {
+    match name {
+        "approve" => format!(
             "`{prefix}pairing {name} <code>`, or `{prefix}pairing {name} <channel> <code>`, with a \
              duration such as 24h or 30d if the access shall end; `{prefix}pairing list` shows the codes"
         ),
-        Verb::Block | Verb::Deny => format!(
+        "list" => format!("`{prefix}pairing {name}`, or `{prefix}pairing {name} <channel>`"),
+        _ => format!(
             "`{prefix}pairing {name} <code>`, or `{prefix}pairing {name} <channel> <code>`; \
              `{prefix}pairing list` shows the codes"
         ),
-        Verb::List => format!("`{prefix}pairing {name}`, or `{prefix}pairing {name} <channel>`"),
     }
 }
 
@@ -85,8 +80,8 @@ async fn list(
         let times = format!("\nasked {} ago, {} left", span(one.age), span(one.left));
         text.and("\n\n").opaque(one.code).and(format!(" {}{times}", described(one)))
     });
-    let decide = |verb: Verb| format!("{prefix}pairing {} <code>", verb.name());
-    Ok(listed.and("\n\n").code(decide(Verb::Approve)).and(" or ").code(decide(Verb::Deny)))
+    let decide = |verb: &str| format!("{prefix}pairing {verb} <code>");
+    Ok(listed.and("\n\n").code(decide("approve")).and(" or ").code(decide("deny")))
 }
 
 async fn decide(
@@ -95,10 +90,10 @@ async fn decide(
     decision: Decision,
     choice: Choice<'_>,
 ) -> Result<Text, CommandError> {
-    let (done, verb) = match decision {
-        Decision::Approve => ("✅ Approved", Verb::Approve),
-        Decision::Block => ("⛔ Blocked", Verb::Block),
-        Decision::Deny => ("Denied", Verb::Deny),
+    let done = match decision {
+        Decision::Approve => "✅ Approved",
+        Decision::Block => "⛔ Blocked",
+        Decision::Deny => "Denied",
     };
     Ok(match gateway.pairing_decide(decision, choice).await? {
         Decided::Done(one) => {
@@ -116,7 +111,7 @@ async fn decide(
         Decided::ClaimIsOver => Text::plain(
             "The linked person no longer has access. Nothing changed. Deny or block the request.",
         ),
-        Decided::Several(found) => several(prefix, verb, &found),
+        Decided::Several(found) => several(prefix, verb(decision), &found),
         Decided::Slow(wait) => Text::plain(format!(
             "Too many wrong codes. Try again in {} s.",
             wait.as_secs() + 1
@@ -125,11 +120,11 @@ async fn decide(
     })
 }
 
-fn several(prefix: &str, verb: Verb, found: &[Waiting]) -> Text {
+fn several(prefix: &str, verb: &str, found: &[Waiting]) -> Text {
     let heading = Text::plain("Several requests have that code. Nothing changed. Choose one:");
     found.iter().fold(heading, |text, one| {
         text.and(format!("\n\n{}\n", described(one)))
-            .code(format!("{prefix}pairing {} {} ", verb.name(), one.channel))
+            .code(format!("{prefix}pairing {verb} {} ", one.channel))
             .opaque(one.code)
     })
 }
@@ -264,7 +259,7 @@ mod tests {
     fn check(args: &str, decided: Decided, expected: &Expect) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let invocation = Invocation { prefix: "/", args, gateway: &Port(decided) };
-        let shown = match runtime.block_on(run(invocation)) {
+        let shown = match runtime.block_on(pairing(invocation)) {
             Ok(replies) => replies.iter().map(spelled).collect::<String>(),
             Err(error) => format!("{error:?}"),
         };

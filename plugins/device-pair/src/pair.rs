@@ -4,10 +4,10 @@
 mod words;
 
 use openclaw_plugin_sdk::{
-    Access, Command, CommandError, CommandFuture, Decision, DeviceChoice, DeviceDecided, Gateway,
-    Invocation, NotYet, Notify, Offered, Reply, Setup, SetupWish, Text, WaitingDevice, count,
+    Access, Command, CommandError, Decision, DeviceChoice, DeviceDecided, Gateway, Invocation,
+    NotYet, Notify, Offered, Reply, Setup, SetupWish, Text, WaitingDevice, count,
 };
-use words::{Verb, Words};
+use words::Words;
 
 use crate::span;
 
@@ -16,12 +16,8 @@ pub(crate) const PAIR: Command = Command {
     name: "pair",
     summary: "makes a setup code for a phone or another device",
     access: Access::Owner,
-    run,
+    run: |invocation| Box::pin(pair(invocation)),
 };
-
-fn run(invocation: Invocation<'_>) -> CommandFuture<'_> {
-    Box::pin(pair(invocation))
-}
 
 async fn pair(invocation: Invocation<'_>) -> Result<Vec<Reply>, CommandError> {
     let Invocation { prefix, args, gateway } = invocation;
@@ -262,13 +258,13 @@ fn help(prefix: &str) -> Text {
     })
 }
 
-fn usage(prefix: &str, verb: Verb) -> String {
+fn usage(prefix: &str, verb: &str) -> String {
     match verb {
-        Verb::Approve => format!(
+        "approve" => format!(
             "`{prefix}pair approve`, or `{prefix}pair approve <request>`; `{prefix}pair status` shows what waits"
         ),
-        Verb::Notify => format!("`{prefix}pair notify on|off|once|status`"),
-        Verb::Reject => {
+        "notify" => format!("`{prefix}pair notify on|off|once|status`"),
+        _ => {
             format!("`{prefix}pair reject <request>`; `{prefix}pair status` shows what waits")
         }
     }

@@ -14,64 +14,39 @@ pub(crate) enum Words<'a> {
     /// Who waits, on one channel or all.
     List { channel: Option<String> },
     /// A verb that is known, with too few or too many words.
-    Misused(Verb),
+    Misused(&'static str),
     /// No verb of ours.
     Unknown,
 }
 
-/// A word that asks for something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    Approve,
-    Block,
-    Deny,
-    List,
-}
+/// What each verb decides; `list` decides nothing.
+const VERBS: [(&str, Option<Decision>); 4] = [
+    ("approve", Some(Decision::Approve)),
+    ("block", Some(Decision::Block)),
+    ("deny", Some(Decision::Deny)),
+    ("list", None),
+];
 
-impl Verb {
-    fn parse(word: &str) -> Option<Self> {
-        match word.to_ascii_lowercase().as_str() {
-            "approve" => Some(Self::Approve),
-            "block" => Some(Self::Block),
-            "deny" => Some(Self::Deny),
-            "list" => Some(Self::List),
-            _ => None,
-        }
-    }
-
-    /// As it is typed.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Block => "block",
-            Self::Deny => "deny",
-            Self::List => "list",
-        }
-    }
-
-    fn decision(self) -> Option<Decision> {
-        match self {
-            Self::Approve => Some(Decision::Approve),
-            Self::Block => Some(Decision::Block),
-            Self::Deny => Some(Decision::Deny),
-            Self::List => None,
-        }
-    }
+/// How a decision is typed.
+pub(crate) fn verb(decision: Decision) -> &'static str {
+    let verb = VERBS.into_iter().find(|(_, known)| *known == Some(decision));
+    verb.map_or("", |(verb, _)| verb)
 }
 
 /// Reads the words. A lone word that is a channel's id is no code: the code was forgotten.
 pub(crate) fn parse<'a>(args: &'a str, channels: &[&str]) -> Words<'a> {
     let words: Vec<&str> = args.split_whitespace().collect();
     let Some((first, rest)) = words.split_first() else { return Words::Help };
-    let Some(verb) = Verb::parse(first) else {
+    let known = VERBS.into_iter().find(|(verb, _)| verb.eq_ignore_ascii_case(first));
+    let Some((verb, decision)) = known else {
         let help = rest.is_empty() && first.eq_ignore_ascii_case("help");
         return if help { Words::Help } else { Words::Unknown };
     };
     // Only an approval ends by itself.
-    let span = rest.last().filter(|_| verb == Verb::Approve && rest.len() > 1);
+    let span = rest.last().filter(|_| decision == Some(Decision::Approve) && rest.len() > 1);
     let lasting = span.and_then(|span| lasting(span));
     let rest = if lasting.is_some() { &rest[..rest.len() - 1] } else { rest };
-    match (verb.decision(), rest) {
+    match (decision, rest) {
         (None, []) => Words::List { channel: None },
         (None, [channel]) => Words::List { channel: Some(channel.to_ascii_lowercase()) },
         (Some(decision), [code]) if !channels.iter().any(|id| id.eq_ignore_ascii_case(code)) => {
@@ -127,10 +102,10 @@ mod tests {
 
     #[test]
     fn what_is_no_form_is_refused() {
-        check("approve", &Words::Misused(Verb::Approve));
-        check("approve telegram AB3D7X9K please", &Words::Misused(Verb::Approve));
-        check("deny", &Words::Misused(Verb::Deny));
-        check("list telegram default", &Words::Misused(Verb::List));
+        check("approve", &Words::Misused("approve"));
+        check("approve telegram AB3D7X9K please", &Words::Misused("approve"));
+        check("deny", &Words::Misused("deny"));
+        check("list telegram default", &Words::Misused("list"));
         check("help me", &Words::Unknown);
         check("AB3D7X9K", &Words::Unknown);
         check("latest", &Words::Unknown);
@@ -139,7 +114,7 @@ mod tests {
     #[test]
     fn a_channel_without_a_code_is_no_code() {
         // `TELEGRAM` is made of eight letters that a code may have.
-        check("approve telegram", &Words::Misused(Verb::Approve));
-        check("deny Webchat", &Words::Misused(Verb::Deny));
+        check("approve telegram", &Words::Misused("approve"));
+        check("deny Webchat", &Words::Misused("deny"));
     }
 }
