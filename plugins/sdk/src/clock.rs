@@ -26,7 +26,7 @@ impl PlatformClock {
 
     /// The platform's time now; ours where it is not known.
     pub(crate) fn now(&self) -> UnixMs {
-        self.last.map_or_else(ours, |said| shifted(said, Instant::now()))
+        self.last.map_or_else(now, |said| shifted(said, Instant::now()))
     }
 
     /// What it showed at a moment. By the first answer alone: a clock that stands still while the machine sleeps must
@@ -38,7 +38,7 @@ impl PlatformClock {
     /// By how many milliseconds our clock is ahead of it.
     pub(crate) fn ahead_by(&self) -> Option<i64> {
         let theirs = self.last.map(|said| shifted(said, Instant::now()))?;
-        Some(i64::try_from(ours().0).ok()?.saturating_sub(i64::try_from(theirs.0).ok()?))
+        Some(i64::try_from(now().0).ok()?.saturating_sub(i64::try_from(theirs.0).ok()?))
     }
 }
 
@@ -50,11 +50,9 @@ fn shifted((said, at): (UnixMs, Instant), to: Instant) -> UnixMs {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "where a platform does not say what time it is, ours stands in"
-)]
-fn ours() -> UnixMs {
+/// The time by this machine's clock: for a channel without a platform that has one.
+#[expect(clippy::disallowed_methods, reason = "where no platform says the time, ours stands in")]
+pub fn now() -> UnixMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

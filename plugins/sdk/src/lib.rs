@@ -33,6 +33,7 @@ pub use access::{
 };
 pub use channel::{Abilities, Channel, ChannelPlugin, Ingress, Manifest, TextLimit, TextUnit};
 pub use client::{Client, ClientAddress};
+pub use clock::now;
 pub use command::{
     Access, Choice, Command, CommandFuture, CommandPlugin, Decided, Decision, Gateway, Invocation,
     Reply, Waiting,

@@ -10,7 +10,7 @@ use std::{
 
 use nix::sys::signal::{Signal, raise};
 use openclaw_plugin_sdk::{ChannelError, console};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use rustyline::{
     Config, Editor, ExternalPrinter, config::BellStyle, config::ColorMode, error::ReadlineError,
     history::MemHistory,
@@ -18,9 +18,9 @@ use rustyline::{
 use tokio::sync::mpsc;
 
 use crate::{
-    Input, Seat,
+    Input, Tty,
     mode::{Mode, Watch},
-    printer::Printer,
+    printer::{NoRoom, Printer},
 };
 
 const PROMPT: &str = "> ";
@@ -38,13 +38,7 @@ struct Running {
 
 type LineEditor = Editor<Watch, MemHistory>;
 
-impl Console {
-    fn running(&self) -> MutexGuard<'_, Option<Running>> {
-        self.0.lock()
-    }
-}
-
-impl Seat for Console {
+impl Tty for Console {
     fn start(&self) -> Result<mpsc::Receiver<Input>, ChannelError> {
         if !console::attended() {
             return Err(ChannelError::Unauthorized("there is no terminal here".to_owned()));
@@ -62,7 +56,7 @@ impl Seat for Console {
         let printer = Printer::start(move |lines| show(above_prompt.as_mut(), &shown, lines))
             .map_err(|error| gone(&error.into()))?;
         let (lines, read) = mpsc::channel(256);
-        *self.running() = Some(Running { mode: Arc::clone(&mode), printer });
+        *self.0.lock() = Some(Running { mode: Arc::clone(&mode), printer });
         let thread = thread::Builder::new().name(READER.to_owned());
         thread
             .spawn(move || read_lines(editor, &mode, &lines))
@@ -71,7 +65,7 @@ impl Seat for Console {
     }
 
     fn attend(&self) {
-        let Some(Running { mode, printer }) = self.running().clone() else { return };
+        let Some(Running { mode, printer }) = self.0.lock().clone() else { return };
         let above_prompt = printer.clone();
         console::set_printer(Some(Box::new(move |lines| {
             // What the editor itself logs must not make it print, and log again.
@@ -87,14 +81,14 @@ impl Seat for Console {
 
     fn leave(&self) {
         console::set_printer(None);
-        if let Some(Running { mode, printer }) = self.running().clone() {
+        if let Some(Running { mode, printer }) = self.0.lock().clone() {
             printer.flush();
             mode.leave();
         }
     }
 
     fn resume(&self) {
-        let Some(Running { mode, printer }) = self.running().clone() else { return };
+        let Some(Running { mode, printer }) = self.0.lock().clone() else { return };
         // A job that continues in the background leaves the terminal to the one in front.
         if console::attended() && mode.resume() {
             printer.print_or_count("\n");
@@ -102,11 +96,11 @@ impl Seat for Console {
     }
 
     fn print(&self, lines: String) -> Result<(), ChannelError> {
-        match &*self.running() {
+        match &*self.0.lock() {
             Some(running) => running
                 .printer
                 .print(lines)
-                .map_err(|_full| ChannelError::RateLimited(Duration::from_secs(1))),
+                .map_err(|NoRoom| ChannelError::RateLimited(Duration::from_secs(1))),
             None => io::stdout().write_all(lines.as_bytes()).map_err(|error| gone(&error.into())),
         }
     }

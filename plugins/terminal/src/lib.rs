@@ -2,20 +2,16 @@
 //! Ctrl-C and Ctrl-D raise `SIGINT` in this process, as Ctrl-C does where no editor runs.
 
 mod editor;
-mod files;
 mod mode;
 mod printer;
 mod shown;
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io,
     sync::{
         Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use nix::{
@@ -25,8 +21,7 @@ use nix::{
 use openclaw_plugin_sdk::{
     Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatId, ChatKind, Conversation, EventId,
     InboundEvent, InboundMessage, Inbox, Ingress, InvalidSenderId, Link, OutboundMessage, Sender,
-    SenderId, SentRef, Settings, SettingsError, TextLimit, TextUnit, UnixMs, async_trait,
-    no_groups,
+    SenderId, SentRef, Settings, SettingsError, TextLimit, TextUnit, async_trait, no_groups, now,
 };
 use serde::Deserialize;
 use tokio::{
@@ -71,7 +66,7 @@ struct Keys {}
 
 /// What a terminal's thread reads.
 #[derive(Debug)]
-enum Input {
+pub enum Input {
     /// Nothing more will be read.
     Gone(String),
     /// A line without its end.
@@ -79,22 +74,22 @@ enum Input {
 }
 
 /// A terminal at which a user reads and types.
-trait Seat: Send + Sync {
+pub trait Tty: Send + Sync {
     /// Begins to read, in a thread of its own.
     fn start(&self) -> Result<mpsc::Receiver<Input>, ChannelError>;
-    /// From now on typed lines are read. Called again and again, each time after [`Seat::leave`].
-    fn attend(&self);
+    /// From now on typed lines are read. Called again and again, each time after [`Tty::leave`].
+    fn attend(&self) {}
     /// Typed lines are no longer read: the terminal is as it was found.
-    fn leave(&self);
+    fn leave(&self) {}
     /// The process was stopped, by Ctrl-Z or otherwise, and continues.
-    fn resume(&self);
+    fn resume(&self) {}
     /// Shows lines, each with its end.
     fn print(&self, lines: String) -> Result<(), ChannelError>;
 }
 
 /// A terminal, and what is read there.
-struct Desk {
-    seat: Box<dyn Seat>,
+struct Session {
+    tty: Box<dyn Tty>,
     reading: Mutex<Reading>,
     /// Makes the ids of this run different from those of any other.
     run: String,
@@ -107,24 +102,21 @@ struct Reading {
     count: u64,
 }
 
-struct Terminal(Arc<Desk>);
+struct Terminal(Arc<Session>);
 
 /// One process has one console, however often it is opened.
-static CONSOLE_DESK: LazyLock<Arc<Desk>> =
-    LazyLock::new(|| Arc::new(Desk::new(Box::new(editor::Console::default()))));
+static CONSOLE: LazyLock<Arc<Session>> =
+    LazyLock::new(|| Arc::new(Session::new(Box::new(editor::Console::default()))));
 
 #[expect(clippy::needless_pass_by_value, reason = "the registry's signature")]
 fn open(settings: Settings) -> Result<Box<dyn Channel>, SettingsError> {
     let Keys {} = settings.parse()?;
-    Ok(Box::new(Terminal(Arc::clone(&CONSOLE_DESK))))
+    Ok(Box::new(Terminal(Arc::clone(&CONSOLE))))
 }
 
-/// The same channel over two files that are opened when it begins to receive: line by line, without
-/// prompt or editor. What the contract is tested with.
-pub fn over(
-    connect: impl Fn() -> io::Result<(File, File)> + Send + Sync + 'static,
-) -> Box<dyn Channel> {
-    Box::new(Terminal(Arc::new(Desk::new(Box::new(files::Files::new(Box::new(connect)))))))
+/// The same channel on another terminal: tests have one without prompt and editor.
+pub fn over(tty: Box<dyn Tty>) -> Box<dyn Channel> {
+    Box::new(Terminal(Arc::new(Session::new(tty))))
 }
 
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
@@ -143,7 +135,7 @@ fn sender(uid: Uid) -> String {
 }
 
 /// Leaves the terminal when `receive` ends or is dropped.
-struct Attended<'a>(&'a dyn Seat);
+struct Attended<'a>(&'a dyn Tty);
 
 impl Drop for Attended<'_> {
     fn drop(&mut self) {
@@ -151,34 +143,28 @@ impl Drop for Attended<'_> {
     }
 }
 
-impl Desk {
-    fn new(seat: Box<dyn Seat>) -> Self {
+impl Session {
+    fn new(tty: Box<dyn Tty>) -> Self {
         let run = format!("{:x}-{:x}", now().0, getpid().as_raw());
-        Self { seat, reading: Mutex::default(), run, sent: AtomicU64::new(0) }
+        Self { tty, reading: Mutex::default(), run, sent: AtomicU64::new(0) }
     }
 
     async fn next(&self, reading: &mut Reading) -> Result<InboundMessage, ChannelError> {
-        loop {
-            let input = match &mut reading.input {
-                Some(input) => input.recv().await,
-                None => None,
-            };
-            match input {
+        while let Some(input) = &mut reading.input {
+            match input.recv().await {
                 Some(Input::Line(text)) if text.trim().is_empty() => {}
                 Some(Input::Line(text)) => {
                     reading.count += 1;
                     return self.message(reading.count, text);
                 }
-                gone => {
+                Some(Input::Gone(why)) => {
                     reading.input = None;
-                    let why = match gone {
-                        Some(Input::Gone(why)) => why,
-                        _ => "the console is gone".to_owned(),
-                    };
                     return Err(ChannelError::Disconnected(why));
                 }
+                None => reading.input = None,
             }
         }
+        Err(ChannelError::Disconnected("the console is gone".to_owned()))
     }
 
     fn message(&self, count: u64, text: String) -> Result<InboundMessage, ChannelError> {
@@ -203,29 +189,29 @@ impl Desk {
 #[async_trait]
 impl Channel for Terminal {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        let desk = &self.0;
-        let reading = &mut *desk.reading.lock().await;
+        let session = &self.0;
+        let reading = &mut *session.reading.lock().await;
         if reading.input.is_none() {
-            reading.input = Some(desk.seat.start()?);
+            reading.input = Some(session.tty.start()?);
         }
         let mut resumed = signal(SignalKind::from_raw(Signal::SIGCONT as i32))
             .map_err(|error| ChannelError::Disconnected(format!("cannot hear signals: {error}")))?;
-        desk.seat.attend();
-        let _attended = Attended(&*desk.seat);
+        session.tty.attend();
+        let _attended = Attended(&*session.tty);
         inbox.caught_up();
         inbox.connected();
         loop {
             let message = tokio::select! {
-                message = desk.next(reading) => message?,
+                message = session.next(reading) => message?,
                 _ = resumed.recv() => {
-                    desk.seat.resume();
+                    session.tty.resume();
                     continue;
                 }
             };
             if inbox.deliver(InboundEvent::Message(message)).await.is_err() {
                 // The user is at the terminal and can type it again.
                 let sorry = "The gateway could not take that, and nothing was done. Try again.\n";
-                desk.seat.print(sorry.to_owned())?;
+                session.tty.print(sorry.to_owned())?;
             }
         }
     }
@@ -247,16 +233,10 @@ impl Channel for Terminal {
         if PLUGIN.text_limit.measure(&text) > PLUGIN.text_limit.max {
             return refused("the text is too long for the console");
         }
-        self.0.seat.print(shown::tame(&text) + "\n")?;
+        self.0.tty.print(shown::tame(&text) + "\n")?;
         let number = self.0.sent.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(SentRef { chat: message.to.id.clone(), id: EventId::new(number.to_string()) })
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the platform of the console is this machine")]
-fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub(crate) struct Printer {
 }
 
 /// The terminal stands still and too much waits already.
-pub(crate) struct Full;
+pub(crate) struct NoRoom;
 
 impl Printer {
     /// Starts the thread. `show` returns when the lines are on the terminal.
@@ -44,8 +44,8 @@ impl Printer {
     }
 
     /// Shows lines soon, unless too many wait.
-    pub(crate) fn print(&self, lines: impl Into<String>) -> Result<(), Full> {
-        self.jobs.try_send(Job::Lines(lines.into())).map_err(|_| Full)
+    pub(crate) fn print(&self, lines: impl Into<String>) -> Result<(), NoRoom> {
+        self.jobs.try_send(Job::Lines(lines.into())).map_err(|_| NoRoom)
     }
 
     /// As [`Printer::print`]; what there is no room for is counted, and the count is shown.

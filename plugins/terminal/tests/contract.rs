@@ -2,6 +2,8 @@
 //! to keeps messages apart. The editor is tested on a real terminal, in `console.rs`.
 #![allow(clippy::unwrap_used, reason = "a failed set-up fails the test")]
 
+mod files;
+
 use std::{
     collections::HashMap,
     fs::File,
@@ -24,16 +26,16 @@ use openclaw_plugin_sdk::{
 static OVER_SOCKETS: ChannelPlugin =
     ChannelPlugin { keys: &["number"], open, ..channel_terminal::PLUGIN };
 
-static DESKS: LazyLock<Mutex<HashMap<i64, Arc<Mutex<Desk>>>>> = LazyLock::new(Mutex::default);
+static ENDS: LazyLock<Mutex<HashMap<i64, Arc<Mutex<Ends>>>>> = LazyLock::new(Mutex::default);
 
 /// The other ends, while the channel is connected, and all that was read.
 #[derive(Default)]
-struct Desk {
-    ends: Option<(File, File)>,
+struct Ends {
+    open: Option<(File, File)>,
     read: Vec<String>,
 }
 
-struct FakeDesk(i64, Arc<Mutex<Desk>>);
+struct FakeTerminal(i64, Arc<Mutex<Ends>>);
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,14 +46,14 @@ struct Keys {
 #[expect(clippy::needless_pass_by_value, reason = "the registry's signature")]
 fn open(settings: Settings) -> Result<Box<dyn Channel>, SettingsError> {
     let Keys { number } = settings.parse()?;
-    Ok(channel_terminal::over(move || {
-        let desks = DESKS.lock().unwrap();
-        let desk = desks.get(&number).ok_or(io::ErrorKind::NotFound)?;
+    Ok(channel_terminal::over(Box::new(files::Files::new(Box::new(move || {
+        let all = ENDS.lock().unwrap();
+        let ends = all.get(&number).ok_or(io::ErrorKind::NotFound)?;
         let (input, typed) = pair(SockType::Stream)?;
         let (output, shown) = pair(SockType::SeqPacket)?;
-        desk.lock().unwrap().ends = Some((typed, shown));
+        ends.lock().unwrap().open = Some((typed, shown));
         Ok((input, output))
-    }))
+    })))))
 }
 
 fn pair(kind: SockType) -> io::Result<(File, File)> {
@@ -60,34 +62,34 @@ fn pair(kind: SockType) -> io::Result<(File, File)> {
     Ok((ours.into(), theirs.into()))
 }
 
-impl FakeDesk {
+impl FakeTerminal {
     fn start() -> Self {
         static NUMBER: AtomicI64 = AtomicI64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let desk = Arc::<Mutex<Desk>>::default();
-        DESKS.lock().unwrap().insert(number, Arc::clone(&desk));
-        Self(number, desk)
+        let ends = Arc::<Mutex<Ends>>::default();
+        ENDS.lock().unwrap().insert(number, Arc::clone(&ends));
+        Self(number, ends)
     }
 }
 
-impl Drop for FakeDesk {
+impl Drop for FakeTerminal {
     fn drop(&mut self) {
-        DESKS.lock().unwrap().remove(&self.0);
+        ENDS.lock().unwrap().remove(&self.0);
     }
 }
 
 #[async_trait]
-impl FakePlatform for FakeDesk {
+impl FakePlatform for FakeTerminal {
     fn settings(&self) -> Table {
         Table::from_iter([("number".to_owned(), Value::Integer(self.0))])
     }
 
     async fn happen(&self, event: Event) -> Happened {
-        let mut desk = self.1.lock().unwrap();
+        let mut ends = self.1.lock().unwrap();
         match event {
-            Event::Break => desk.ends = None,
+            Event::Break => ends.open = None,
             Event::Direct(Person::Ann, text) => {
-                let (typed, _) = desk.ends.as_mut().unwrap();
+                let (typed, _) = ends.open.as_mut().unwrap();
                 typed.write_all(format!("{text}\n").as_bytes()).unwrap();
             }
             _ => return Happened::Impossible,
@@ -96,8 +98,8 @@ impl FakePlatform for FakeDesk {
     }
 
     async fn seen(&self) -> Vec<Seen> {
-        let mut desk = self.1.lock().unwrap();
-        if let Some((_, mut shown)) = desk.ends.as_ref().map(|(typed, shown)| (typed, shown)) {
+        let mut ends = self.1.lock().unwrap();
+        if let Some((_, mut shown)) = ends.open.as_ref().map(|(typed, shown)| (typed, shown)) {
             // A sender has written before it is told that the text is sent.
             set_nonblocking(shown);
             let mut packet = vec![0; 1 << 20];
@@ -105,7 +107,7 @@ impl FakePlatform for FakeDesk {
             while let Ok(size @ 1..) = shown.read(&mut packet) {
                 read.push(String::from_utf8(packet[..size].to_vec()).unwrap());
             }
-            desk.read.extend(read);
+            ends.read.extend(read);
         }
         let seen = |(index, text): (usize, &String)| Seen {
             chat: Some(ChatId::new(format!("local:{}", nix::unistd::Uid::effective()))),
@@ -113,7 +115,7 @@ impl FakePlatform for FakeDesk {
             text: text.strip_suffix('\n').unwrap().to_owned(),
             ..Seen::default()
         };
-        desk.read.iter().enumerate().map(seen).collect()
+        ends.read.iter().enumerate().map(seen).collect()
     }
 
     fn fetched(&self) -> usize {
@@ -132,5 +134,5 @@ fn set_nonblocking(file: &File) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_console_keeps_the_contract() {
-    contract::check(&OVER_SOCKETS, async || FakeDesk::start()).await;
+    contract::check(&OVER_SOCKETS, async || FakeTerminal::start()).await;
 }

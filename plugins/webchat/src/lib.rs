@@ -2,10 +2,10 @@
 //!
 //! It decides nothing about who may talk: a visitor's id, address and link go to the gate with the message.
 
-mod address;
 mod conversation;
-mod door;
+mod limiter;
 mod page;
+mod request;
 mod site;
 mod socket;
 mod visitor;
@@ -13,19 +13,21 @@ mod wire;
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
     Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatKind, Conversation, EventId,
     InboundRef, Inbox, Ingress, OutboundMessage, SentRef, Settings, SettingsError, TextLimit,
-    TextUnit, UnixMs, async_trait, no_groups,
+    TextUnit, async_trait, no_groups, now,
 };
+use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
 
-use address::Addresses;
 use conversation::Conversations;
+use limiter::ConnectionLimiter;
 use site::Sites;
 use visitor::{Visitor, Visitors};
-use wire::{Author, Shown, ShownBody};
+use wire::{Author, Shown};
 
 /// The page and its socket.
 pub static PLUGIN: ChannelPlugin = ChannelPlugin {
@@ -33,7 +35,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     label: "Web chat",
     id_label: "webchatVisitorId",
     id_line: "Your visitor id",
-    ingress: Ingress::Serve { path: door::PATH },
+    ingress: Ingress::Serve { path: request::PATH },
     text_limit: TextLimit { max: TEXT_LIMIT, unit: TextUnit::Bytes },
     abilities: Abilities {
         accounts: false,
@@ -63,8 +65,8 @@ const TEXT_LIMIT: usize = 16 * 1024;
 const BUTTONS: u8 = 8;
 const PICTURE_LIMIT: usize = 256 * 1024;
 const TITLE_LIMIT: usize = 60;
-/// A page that is there says that it has heard something within this.
-const HEARD_WITHIN: Duration = Duration::from_secs(10);
+/// An open page confirms within this what it was sent.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -78,7 +80,7 @@ struct WebChat {
     title: String,
     sites: Sites,
     visitors: Visitors,
-    addresses: Addresses,
+    limiter: ConnectionLimiter,
     conversations: Conversations,
 }
 
@@ -94,7 +96,7 @@ fn open(settings: Settings) -> Result<Box<dyn Channel>, SettingsError> {
         title,
         sites: Sites::new(&table.allowed_hosts)?,
         visitors: Visitors::new(&settings.key),
-        addresses: Addresses::default(),
+        limiter: ConnectionLimiter::default(),
         conversations: Conversations::default(),
     }))
 }
@@ -109,7 +111,7 @@ impl Channel for WebChat {
         loop {
             tokio::select! {
                 exchange = inbox.exchange() => {
-                    if let Some(opened) = door::answer(self, exchange?) {
+                    if let Some(opened) = request::answer(self, exchange?) {
                         sockets.push(socket::serve(self, inbox, opened));
                     }
                 }
@@ -128,14 +130,14 @@ impl Channel for WebChat {
             Some(_) => return Err(undeliverable("there is no such message to replace")),
             None => EventId::new(match &message.key {
                 Some(key) => wire::message_of(chat.as_str(), key),
-                None => wire::message_id().ok_or_else(|| undeliverable(NO_DICE))?,
+                None => wire::message_id().ok_or_else(|| undeliverable(NO_RANDOMNESS))?,
             }),
         };
-        let Some(body) = ShownBody::of(&message.body) else {
+        let Some(body) = wire::body(&message.body) else {
             if message.replaces.is_none() {
                 return Err(undeliverable("there is no message to take away"));
             }
-            self.conversations.remove(&visitor, id.as_str()).map_err(full)?;
+            self.conversations.remove(&visitor, id.as_str()).map_err(no_room)?;
             return Ok(SentRef { chat: chat.clone(), id });
         };
         let answers = match &message.answers {
@@ -153,27 +155,27 @@ impl Channel for WebChat {
             Some(_) => self.conversations.edit(&visitor, shown),
             None => self.conversations.post(&visitor, shown),
         };
-        posted.map_err(full)?;
+        posted.map_err(no_room)?;
         Ok(SentRef { chat: chat.clone(), id })
     }
 
     async fn ready(&self, to: &Conversation) {
         // To nobody a message goes at once, and is refused.
         if let Some(visitor) = Visitor::parse(to.id.as_str()) {
-            self.conversations.here(&visitor).await;
+            self.conversations.page_open(&visitor).await;
         }
     }
 
     async fn arrived(&self, to: &Conversation) -> bool {
         let Some(visitor) = Visitor::parse(to.id.as_str()) else { return true };
-        let heard = self.conversations.heard(&visitor);
-        tokio::time::timeout(HEARD_WITHIN, heard).await.unwrap_or(false)
+        let confirmed = self.conversations.confirmed(&visitor);
+        tokio::time::timeout(CONFIRMED_WITHIN, confirmed).await.unwrap_or(false)
     }
 }
 
-const NO_DICE: &str = "the system's random generator failed";
+const NO_RANDOMNESS: &str = "the system's random generator failed";
 
-fn full(conversation::Full: conversation::Full) -> ChannelError {
+fn no_room(conversation::NoRoom: conversation::NoRoom) -> ChannelError {
     undeliverable("too much waits for this visitor, who is not here")
 }
 
@@ -202,28 +204,13 @@ fn undeliverable(why: &str) -> ChannelError {
     ChannelError::Undeliverable(why.to_owned())
 }
 
-/// The page has no platform behind it with a clock of its own.
-#[expect(clippy::disallowed_methods, reason = "the gateway's clock is the platform's here")]
-fn now() -> UnixMs {
-    let since =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
 /// Lower hex, from the operating system's randomness.
 fn random_hex() -> Option<String> {
     let mut bytes = [0; 16];
-    let dice = ring::rand::SystemRandom::new();
-    ring::rand::SecureRandom::fill(&dice, &mut bytes).ok()?;
-    Some(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let pair = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
-    bytes.iter().flat_map(pair).map(char::from).collect()
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    Some(HEXLOWER.encode(&bytes))
 }
 
 fn is_hex(text: &str, length: usize) -> bool {
-    text.len() == length && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == length && HEXLOWER.decode(text.as_bytes()).is_ok()
 }

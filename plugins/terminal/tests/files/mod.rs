@@ -6,11 +6,10 @@ use std::{
     thread,
 };
 
+use channel_terminal::{Input, Tty};
 use openclaw_plugin_sdk::ChannelError;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-
-use crate::{Input, Seat};
 
 type Connect = Box<dyn Fn() -> io::Result<(File, File)> + Send + Sync>;
 
@@ -30,7 +29,7 @@ fn gone(error: &io::Error) -> ChannelError {
     ChannelError::Disconnected(format!("the console is gone: {error}"))
 }
 
-impl Seat for Files {
+impl Tty for Files {
     fn start(&self) -> Result<mpsc::Receiver<Input>, ChannelError> {
         let (input, output) = (self.connect)().map_err(|error| gone(&error))?;
         *self.output.lock() = Some(output);
@@ -39,12 +38,6 @@ impl Seat for Files {
         thread.spawn(move || read_lines(input, &lines)).map_err(|error| gone(&error))?;
         Ok(read)
     }
-
-    fn attend(&self) {}
-
-    fn leave(&self) {}
-
-    fn resume(&self) {}
 
     fn print(&self, lines: String) -> Result<(), ChannelError> {
         let mut output = self.output.lock();
