@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{StreamExt, future, stream::FuturesUnordered};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -56,7 +56,7 @@ struct Entry {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
     /// The gateway has not taken it yet.
-    Saying,
+    Announced,
     /// A page of the visitor was open to show it.
     Seen,
     /// Waits for the visitor.
@@ -66,13 +66,13 @@ enum Mark {
 struct Page {
     number: u64,
     frames: mpsc::Sender<Utf8Bytes>,
-    /// So many frames it was told, and so many it has said to have.
-    told: u64,
-    heard: watch::Sender<u64>,
+    /// So many frames it was sent, and so many it has confirmed.
+    sent: u64,
+    confirmed: watch::Sender<u64>,
 }
 
 /// A visitor's open page. Dropped, it is closed.
-pub(crate) struct Seat<'a> {
+pub(crate) struct OpenPage<'a> {
     conversations: &'a Conversations,
     visitor: Visitor,
     number: u64,
@@ -83,24 +83,24 @@ pub(crate) type Frames = mpsc::Receiver<Utf8Bytes>;
 
 /// No room for one more message to a visitor who is not here.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct NoRoom;
 
-/// What is known of a message a page says.
+/// What is known of a message that a page sends.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum Known {
     Before,
     New,
 }
 
 impl Conversations {
     /// Opens a page: it is told first who it is and what was said.
-    pub(crate) fn join(&self, visitor: &Visitor, title: &str) -> (Seat<'_>, Frames) {
+    pub(crate) fn join(&self, visitor: &Visitor, title: &str) -> (OpenPage<'_>, Frames) {
         let mut state = self.lock();
         let number = state.tick();
         let conversation = state.of.entry(visitor.clone()).or_default();
         conversation.touched = number;
         let (frames_in, frames) = mpsc::channel(QUEUE);
-        let taken = conversation.entries.iter_mut().filter(|entry| entry.mark != Mark::Saying);
+        let taken = conversation.entries.iter_mut().filter(|entry| entry.mark != Mark::Announced);
         let (mut history, mut gone) = (Vec::new(), Vec::new());
         for entry in taken {
             entry.mark = Mark::Seen;
@@ -111,16 +111,16 @@ impl Conversations {
             }
         }
         let you = visitor.as_str();
-        let ready = ToPage::Ready { you, title, now: crate::now().0, history, gone };
-        let mut page = Page { number, frames: frames_in, told: 0, heard: watch::channel(0).0 };
+        let ready = ToPage::Ready { you, title, now: openclaw_plugin_sdk::now().0, history, gone };
+        let mut page = Page { number, frames: frames_in, sent: 0, confirmed: watch::channel(0).0 };
         page.tell(ready.frame());
         conversation.pages.push(page);
         self.joined.notify_waiters();
-        (Seat { conversations: self, visitor: visitor.clone(), number }, frames)
+        (OpenPage { conversations: self, visitor: visitor.clone(), number }, frames)
     }
 
     /// Shows a message of ours on all pages of a visitor, or keeps it until a page opens.
-    pub(crate) fn post(&self, visitor: &Visitor, shown: Shown) -> Result<(), Full> {
+    pub(crate) fn post(&self, visitor: &Visitor, shown: Shown) -> Result<(), NoRoom> {
         let mut state = self.lock();
         let known = state.of.get(visitor).and_then(|conversation| conversation.find(&shown.id));
         if known.is_some() {
@@ -128,13 +128,11 @@ impl Conversations {
             return Ok(());
         }
         let frame = ToPage::Message(&shown).frame();
-        state.keep(visitor, Entry::sent(shown))?;
-        state.tell(visitor, &frame, None);
-        Ok(())
+        state.show(visitor, Entry::sent(shown, frame.len()), &frame)
     }
 
     /// Shows a message in the place of the one with its id.
-    pub(crate) fn edit(&self, visitor: &Visitor, mut shown: Shown) -> Result<(), Full> {
+    pub(crate) fn edit(&self, visitor: &Visitor, mut shown: Shown) -> Result<(), NoRoom> {
         let mut state = self.lock();
         let old = state.of.get(visitor).and_then(|conversation| conversation.find(&shown.id));
         if let Some(old) = old.and_then(|old| old.shown.as_ref()) {
@@ -142,17 +140,12 @@ impl Conversations {
             (shown.at, shown.answers) = (old.at, shown.answers.or_else(|| old.answers.clone()));
         }
         let frame = ToPage::Edit(&shown).frame();
-        state.keep(visitor, Entry::sent(shown))?;
-        state.tell(visitor, &frame, None);
-        Ok(())
+        state.show(visitor, Entry::sent(shown, frame.len()), &frame)
     }
 
     /// Takes a message away, also from a page that comes back later.
-    pub(crate) fn remove(&self, visitor: &Visitor, id: &str) -> Result<(), Full> {
-        let mut state = self.lock();
-        state.keep(visitor, Entry::gone(id))?;
-        state.tell(visitor, &ToPage::Gone { id }.frame(), None);
-        Ok(())
+    pub(crate) fn remove(&self, visitor: &Visitor, id: &str) -> Result<(), NoRoom> {
+        self.lock().show(visitor, Entry::id_only(id, Mark::Waiting), &ToPage::Gone { id }.frame())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -160,7 +153,7 @@ impl Conversations {
     }
 
     /// Waits until a visitor has a page open.
-    pub(crate) async fn here(&self, visitor: &Visitor) {
+    pub(crate) async fn page_open(&self, visitor: &Visitor) {
         loop {
             let joined = self.joined.notified();
             tokio::pin!(joined);
@@ -173,23 +166,18 @@ impl Conversations {
         }
     }
 
-    /// True once a page of the visitor has all that it was told by now.
-    pub(crate) async fn heard(&self, visitor: &Visitor) -> bool {
-        let mut open: FuturesUnordered<_> = {
+    /// True once a page of the visitor has confirmed all that it was sent by now; false when none is open any more.
+    pub(crate) async fn confirmed(&self, visitor: &Visitor) -> bool {
+        let open: FuturesUnordered<_> = {
             let state = self.lock();
             let pages = state.of.get(visitor).into_iter().flat_map(|one| &one.pages);
-            let hears = |page: &Page| {
-                let (told, mut heard) = (page.told, page.heard.subscribe());
-                async move { heard.wait_for(|heard| *heard >= told).await.is_ok() }
+            let confirms = |page: &Page| {
+                let (sent, mut confirmed) = (page.sent, page.confirmed.subscribe());
+                async move { confirmed.wait_for(|count| *count >= sent).await.is_ok() }
             };
-            pages.map(hears).collect()
+            pages.map(confirms).collect()
         };
-        while let Some(heard) = open.next().await {
-            if heard {
-                return true;
-            }
-        }
-        false
+        open.any(future::ready).await
     }
 
     /// Drops what waits for a visitor: they may not be told it any more.
@@ -198,45 +186,42 @@ impl Conversations {
     }
 }
 
-impl Seat<'_> {
-    /// Notes that a page says something. Unknown to other pages until it is taken.
-    pub(crate) fn say(&self, id: &str) -> Said {
+impl OpenPage<'_> {
+    /// Notes that a page sends something. Unknown to other pages until it is accepted.
+    pub(crate) fn announce(&self, id: &str) -> Known {
         let mut state = self.conversations.lock();
         let old = state.of.get(&self.visitor).and_then(|conversation| conversation.find(id));
         if let Some(old) = old {
-            return if old.mark == Mark::Saying { Said::New } else { Said::Before };
+            return if old.mark == Mark::Announced { Known::New } else { Known::Before };
         }
-        // Without room it is said all the same: the gateway too knows what it has seen.
-        state.keep(&self.visitor, Entry::said(id)).ok();
-        Said::New
+        // Without room it is taken all the same: the gateway too knows what it has seen.
+        state.keep(&self.visitor, Entry::id_only(id, Mark::Announced)).ok();
+        Known::New
     }
 
-    /// The gateway has taken what the page said: all other open pages show it.
-    pub(crate) fn taken(&self, shown: &Shown) {
+    /// The gateway has taken what the page sent: all other open pages show it.
+    pub(crate) fn accepted(&self, shown: &Shown) {
         let mut state = self.conversations.lock();
         let conversation = state.of.get_mut(&self.visitor);
         let found = conversation.and_then(|conversation| conversation.find_mut(&shown.id));
-        let Some(entry) = found.filter(|entry| entry.mark == Mark::Saying) else { return };
+        let Some(entry) = found.filter(|entry| entry.mark == Mark::Announced) else { return };
         entry.mark = Mark::Seen;
-        let frame = ToPage::Message(shown).frame();
-        state.tell(&self.visitor, &frame, Some(self.number));
+        state.tell(&self.visitor, &ToPage::Message(shown).frame(), Some(self.number));
     }
 
-    /// The gateway has not taken what the page said: nothing of it is kept.
-    pub(crate) fn unsaid(&self, id: &str) {
+    /// The gateway has not taken what the page sent: nothing of it is kept.
+    pub(crate) fn rejected(&self, id: &str) {
         let mut state = self.conversations.lock();
-        state.forget(&self.visitor, |entry| entry.mark == Mark::Saying && entry.id == id);
+        state.forget(&self.visitor, |entry| entry.mark == Mark::Announced && entry.id == id);
     }
 
     /// This page has so many frames.
-    pub(crate) fn heard(&self, frames: u64) {
+    pub(crate) fn confirm(&self, frames: u64) {
         let state = self.conversations.lock();
         let pages = state.of.get(&self.visitor).into_iter().flat_map(|one| &one.pages);
         for page in pages.filter(|page| page.number == self.number) {
-            page.heard.send_if_modified(|heard| {
-                let more = frames > *heard;
-                *heard = frames.max(*heard);
-                more
+            page.confirmed.send_if_modified(|confirmed| {
+                frames > std::mem::replace(confirmed, frames.max(*confirmed))
             });
         }
     }
@@ -251,7 +236,7 @@ impl Seat<'_> {
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for OpenPage<'_> {
     fn drop(&mut self) {
         let mut state = self.conversations.lock();
         if let Some(conversation) = state.of.get_mut(&self.visitor) {
@@ -267,8 +252,15 @@ impl State {
         self.clock
     }
 
+    /// Keeps a message, and shows it on all open pages.
+    fn show(&mut self, visitor: &Visitor, entry: Entry, frame: &Utf8Bytes) -> Result<(), NoRoom> {
+        self.keep(visitor, entry)?;
+        self.tell(visitor, frame, None);
+        Ok(())
+    }
+
     /// Keeps a message in the place of the one with its id, or as the newest.
-    fn keep(&mut self, visitor: &Visitor, mut entry: Entry) -> Result<(), Full> {
+    fn keep(&mut self, visitor: &Visitor, mut entry: Entry) -> Result<(), NoRoom> {
         let (touched, cost) = (self.tick(), entry.cost);
         let conversation = self.of.entry(visitor.clone()).or_default();
         conversation.touched = touched;
@@ -285,7 +277,7 @@ impl State {
         let full = oldest.is_some_and(|oldest| oldest.mark == Mark::Waiting);
         if full || !self.make_room(visitor, cost) {
             self.sweep(visitor);
-            return Err(Full);
+            return Err(NoRoom);
         }
         let conversation = self.of.entry(visitor.clone()).or_default();
         if conversation.entries.len() >= MESSAGES {
@@ -347,17 +339,12 @@ impl State {
 }
 
 impl Entry {
-    fn sent(shown: Shown) -> Self {
-        let cost = shown.id.len() + shown.body.cost();
-        Self { id: shown.id.clone(), shown: Some(shown), cost, mark: Mark::Waiting }
+    fn sent(shown: Shown, cost: usize) -> Self {
+        Self { id: shown.id.clone(), shown: Some(shown), cost: cost + 256, mark: Mark::Waiting }
     }
 
-    fn gone(id: &str) -> Self {
-        Self { id: id.to_owned(), shown: None, cost: id.len() + 64, mark: Mark::Waiting }
-    }
-
-    fn said(id: &str) -> Self {
-        Self { id: id.to_owned(), shown: None, cost: id.len() + 64, mark: Mark::Saying }
+    fn id_only(id: &str, mark: Mark) -> Self {
+        Self { id: id.to_owned(), shown: None, cost: id.len() + 64, mark }
     }
 }
 
@@ -378,7 +365,7 @@ impl Conversation {
 impl Page {
     /// False for a page that is too far behind, or gone.
     fn tell(&mut self, frame: Utf8Bytes) -> bool {
-        self.told += 1;
+        self.sent += 1;
         self.frames.try_send(frame).is_ok()
     }
 }
@@ -386,14 +373,14 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Author, ShownBody};
+    use crate::wire::{self, Author};
 
     fn visitor(number: usize) -> Visitor {
         Visitor::parse(&format!("web:{number:032x}")).unwrap()
     }
 
     fn shown(id: &str, length: usize) -> Shown {
-        let (id, body) = (id.to_owned(), ShownBody::said(&"x".repeat(length)));
+        let (id, body) = (id.to_owned(), wire::written(&"x".repeat(length)));
         Shown { id, at: 1, from: Author::Gateway, answers: None, body }
     }
 
@@ -419,7 +406,7 @@ mod tests {
     #[test]
     fn an_open_page_is_answered_after_a_thousand_and_ten_visitors_left_without_reading() {
         let all = Conversations::default();
-        let (_seat, mut frames) = all.join(&visitor(5_000), "");
+        let (_open, mut frames) = all.join(&visitor(5_000), "");
         for number in 0..1_010 {
             drop(all.join(&visitor(number), ""));
             all.post(&visitor(number), shown("code", 200)).unwrap();
@@ -435,10 +422,10 @@ mod tests {
     #[test]
     fn all_conversations_together_have_a_size() {
         let all = Conversations::default();
-        let (seat, _frames) = all.join(&visitor(0), "");
+        let (open, _frames) = all.join(&visitor(0), "");
         let large = 1 << 20;
         for number in 0..40 {
-            assert_eq!(seat.say(&number.to_string()), Said::New);
+            assert_eq!(open.announce(&number.to_string()), Known::New);
             all.post(&visitor(0), shown(&format!("m{number}"), large)).ok();
             all.post(&visitor(1 + number / 20), shown(&number.to_string(), large)).ok();
             let state = all.lock();
@@ -456,8 +443,8 @@ mod tests {
     #[test]
     fn nothing_is_left_of_a_page_that_said_nothing() {
         let all = Conversations::default();
-        let (seat, frames) = all.join(&visitor(0), "");
-        drop((seat, frames));
+        let (open, frames) = all.join(&visitor(0), "");
+        drop((open, frames));
         assert!(all.lock().of.is_empty());
     }
 }

@@ -1,18 +1,14 @@
 //! One page's socket, from the upgrade to the close.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    io::ErrorKind,
-    time::Duration,
-};
+use std::{collections::VecDeque, io::ErrorKind, time::Duration};
 
 use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
 use openclaw_plugin_sdk::{
-    ButtonPress, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Inbox, Link,
-    Sender, SentRef, Stream, UnixMs,
+    ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Inbox,
+    Link, Sender, SentRef, Stream, UnixMs, now,
 };
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::{
@@ -25,12 +21,11 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    TEXT_LIMIT, WebChat, address,
-    conversation::{Frames, Said, Seat},
-    door::Opened,
-    now,
-    visitor::Visitor,
-    wire::{self, Author, FromPage, Shown, ShownBody, ToPage},
+    TEXT_LIMIT, WebChat,
+    conversation::{Frames, Known, OpenPage},
+    limiter,
+    request::OpenedSocket,
+    wire::{self, Author, FromPage, Shown, ToPage},
 };
 
 /// A text of the longest length fits even if each of its bytes is written as `\u0001`.
@@ -41,7 +36,7 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(75);
 /// How long a page may take to accept what it is told.
 const PATIENCE: Duration = Duration::from_secs(10);
-const GOODBYE: Duration = Duration::from_secs(2);
+const CLOSES_WITHIN: Duration = Duration::from_secs(2);
 const RATE: usize = 30;
 const RATE_TIME: Duration = Duration::from_secs(10);
 /// Refusals cost too.
@@ -59,7 +54,7 @@ enum End {
 type Refusal = &'static str;
 
 /// Serves one page until it goes, or must.
-pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: Opened<'_>) {
+pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: OpenedSocket<'_>) {
     let Ok(Ok(stream)) = timeout(PATIENCE, opened.upgrade).await else { return };
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)
@@ -67,21 +62,21 @@ pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: Opened<'_>) {
         .max_message_size(Some(FRAME_LIMIT))
         .max_frame_size(Some(FRAME_LIMIT));
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-    if opened.place.crowded {
+    if opened.permit.refused {
         let why = "too many pages are open from this address";
         return close(&mut socket, CloseCode::Again, why).await;
     }
-    if !opened.visitor.sender().is_ok_and(|person| inbox.may_read(&person)) {
+    // Its form is one that a visitor's id has.
+    let Ok(id) = opened.visitor.sender() else { return };
+    if !inbox.may_read(&id) {
         chat.conversations.drop_waiting(&opened.visitor);
     }
-    let (seat, mut frames) = chat.conversations.join(&opened.visitor, &chat.title);
-    let page = Page {
-        inbox,
-        seat,
-        visitor: opened.visitor,
-        link: opened.link,
-        address: address::name(opened.place.address),
-    };
+    let address = limiter::name(opened.permit.address);
+    let meta = address.into_iter().map(|address| ("address".to_owned(), address)).collect();
+    let sender = Sender { id, name: None, meta };
+    let (open, mut frames) = chat.conversations.join(&opened.visitor, &chat.title);
+    let (chat, link) = (opened.visitor.chat(), opened.link);
+    let page = Page { inbox, open, sender, chat, link };
     let (mut sink, mut stream) = socket.split();
     let end = tokio::select! {
         end = page.listen(&mut stream) => end,
@@ -120,30 +115,30 @@ async fn tell(frames: &mut Frames, sink: &mut SplitSink<Socket, Message>) -> End
     }
 }
 
-/// Says why, and gives the page a moment to hear it.
+/// Says why, and gives the page a moment to receive it.
 async fn close(socket: &mut Socket, code: CloseCode, why: &'static str) {
-    let farewell = async {
+    let closing = async {
         let frame = CloseFrame { code, reason: why.into() };
         if socket.send(Message::Close(Some(frame))).await.is_ok() {
             while let Some(Ok(_)) = socket.next().await {}
         }
     };
     // A browser that does not answer a close is gone.
-    timeout(GOODBYE, farewell).await.ok();
+    timeout(CLOSES_WITHIN, closing).await.ok();
 }
 
 struct Page<'a> {
     inbox: &'a Inbox,
-    seat: Seat<'a>,
-    visitor: Visitor,
+    open: OpenPage<'a>,
+    sender: Sender,
+    chat: ChatId,
     link: Link,
-    address: Option<String>,
 }
 
 impl Page<'_> {
     /// Takes what the page says, one after another, until it goes.
     async fn listen(&self, stream: &mut SplitStream<Socket>) -> End {
-        let mut rate = Rate::default();
+        let mut rate = RateLimit::default();
         loop {
             let Ok(next) = timeout(SILENCE, stream.next()).await else { return End::Gone };
             let text = match next {
@@ -153,7 +148,7 @@ impl Page<'_> {
                 }
                 Some(Ok(Message::Pong(told))) => {
                     if let Ok(told) = told.as_ref().try_into() {
-                        self.seat.heard(u64::from_be_bytes(told));
+                        self.open.confirm(u64::from_be_bytes(told));
                     }
                     continue;
                 }
@@ -175,138 +170,96 @@ impl Page<'_> {
                 }
                 Some(Err(_)) | None => return End::Gone,
             };
-            let said: Result<FromPage, _> = serde_json::from_str(&text);
-            let id = said
-                .as_ref()
-                .ok()
-                .map(FromPage::id)
-                .filter(|id| wire::is_theirs(id))
-                .map(str::to_owned);
+            let said = serde_json::from_str(&text).ok();
+            let said = said.filter(|said: &FromPage| wire::is_theirs(said.id()));
+            let id = said.as_ref().map(|said| said.id().to_owned());
             let outcome = match (rate.take(Instant::now()), said) {
-                (Pace::Flood, _) => {
+                (Rate::Flood, _) => {
                     return End::Close(CloseCode::Policy, "that was too much at once");
                 }
-                (Pace::Fast, _) => {
+                (Rate::Fast, _) => {
                     Err("That was too much at once. Wait ten seconds, then send it again.")
                 }
-                (Pace::Fine, Err(_)) => {
-                    Err("The gateway does not understand this page. Reload it.")
-                }
-                (Pace::Fine, Ok(said)) => self.hear(said).await,
+                (Rate::Fine, None) => Err(NOT_UNDERSTOOD),
+                (Rate::Fine, Some(said)) => self.receive(said).await,
             };
             match (&id, outcome) {
-                (Some(id), Ok(at)) => self.seat.tell(&ToPage::Taken { id, at: at.0 }),
-                (id, Err(why)) => self.seat.tell(&ToPage::Refused { id: id.as_deref(), why }),
+                (Some(id), Ok(at)) => self.open.tell(&ToPage::Taken { id, at: at.0 }),
+                (id, Err(why)) => self.open.tell(&ToPage::Refused { id: id.as_deref(), why }),
                 (None, Ok(_)) => {}
             }
         }
     }
 
-    async fn hear(&self, said: FromPage) -> Result<UnixMs, Refusal> {
+    async fn receive(&self, said: FromPage) -> Result<UnixMs, Refusal> {
         let at = now();
+        let conversation = Conversation::new(self.chat.clone(), ChatKind::Direct);
+        let sender = self.sender.clone();
         match said {
             FromPage::Press { id, on, data } => {
-                if !wire::is_theirs(&id)
-                    || !wire::is_ours(&on)
-                    || data.is_empty()
-                    || data.len() > DATA_LIMIT
-                {
+                if !wire::is_ours(&on) || !(1..=DATA_LIMIT).contains(&data.len()) {
                     return Err("The gateway does not know this button.");
                 }
-                self.press(id, on, data, at).await
+                let (id, on) = (EventId::new(id), self.sent(on));
+                let (pressed_at, link) = (at, self.link);
+                let press = ButtonPress { id, conversation, sender, pressed_at, on, data, link };
+                self.deliver(InboundEvent::Press(press)).await?;
             }
             FromPage::Say { id, text, reply_to } => {
-                if !wire::is_theirs(&id) || reply_to.as_deref().is_some_and(|id| !wire::is_ours(id))
-                {
-                    return Err("The gateway does not understand this page. Reload it.");
+                check(&text, reply_to.as_deref())?;
+                if self.open.announce(&id) == Known::Before {
+                    return Ok(at);
                 }
-                if text.len() > TEXT_LIMIT {
-                    return Err("This message is longer than 16 KiB. Send it in parts.");
-                }
-                if text.trim().is_empty() {
-                    return Err("There is nothing in this message.");
-                }
-                self.say(id, text, reply_to, at).await
+                let shown = Shown {
+                    id: id.clone(),
+                    at: at.0,
+                    from: Author::You,
+                    answers: reply_to.clone(),
+                    body: wire::written(&text),
+                };
+                let message = InboundMessage {
+                    id: EventId::new(&id),
+                    conversation,
+                    sender,
+                    sent_at: at,
+                    text,
+                    attachment: None,
+                    mentions_us: false,
+                    reply_to: reply_to.map(|id| self.sent(id)),
+                    link: self.link,
+                };
+                let delivered = self.deliver(InboundEvent::Message(message)).await;
+                delivered.inspect_err(|_| self.open.rejected(&id))?;
+                self.open.accepted(&shown);
             }
         }
-    }
-
-    async fn say(
-        &self,
-        id: String,
-        text: String,
-        reply_to: Option<String>,
-        at: UnixMs,
-    ) -> Result<UnixMs, Refusal> {
-        if self.seat.say(&id) == Said::Before {
-            return Ok(at);
-        }
-        let shown = Shown {
-            id: id.clone(),
-            at: at.0,
-            from: Author::You,
-            answers: reply_to.clone(),
-            body: ShownBody::said(&text),
-        };
-        let event = InboundEvent::Message(InboundMessage {
-            id: EventId::new(&id),
-            conversation: self.conversation(),
-            sender: self.sender()?,
-            sent_at: at,
-            text,
-            attachment: None,
-            mentions_us: false,
-            reply_to: reply_to.map(|id| self.sent(id)),
-            link: self.link,
-        });
-        let delivered = self.inbox.deliver(event).await;
-        if delivered.is_err() {
-            self.seat.unsaid(&id);
-            return Err(HELD);
-        }
-        self.seat.taken(&shown);
         Ok(at)
     }
 
-    async fn press(
-        &self,
-        id: String,
-        on: String,
-        data: String,
-        at: UnixMs,
-    ) -> Result<UnixMs, Refusal> {
-        let event = InboundEvent::Press(ButtonPress {
-            id: EventId::new(id),
-            conversation: self.conversation(),
-            sender: self.sender()?,
-            pressed_at: at,
-            on: self.sent(on),
-            data,
-            link: self.link,
-        });
-        self.inbox.deliver(event).await.map(|()| at).map_err(|_| HELD)
-    }
-
-    fn conversation(&self) -> Conversation {
-        Conversation::new(self.visitor.chat(), ChatKind::Direct)
+    async fn deliver(&self, event: InboundEvent) -> Result<(), Refusal> {
+        let delivered = self.inbox.deliver(event).await;
+        delivered.map_err(|_| "The gateway cannot take messages now. Try again in a while.")
     }
 
     fn sent(&self, id: String) -> SentRef {
-        SentRef { chat: self.visitor.chat(), id: EventId::new(id) }
-    }
-
-    fn sender(&self) -> Result<Sender, Refusal> {
-        let address = self.address.iter().map(|address| ("address".to_owned(), address.clone()));
-        let meta: BTreeMap<_, _> = address.collect();
-        let id = self
-            .visitor
-            .sender()
-            .map_err(|_| "The gateway does not know this visitor. Reload the page.")?;
-        Ok(Sender { id, name: None, meta })
+        SentRef { chat: self.chat.clone(), id: EventId::new(id) }
     }
 }
 
-const HELD: Refusal = "The gateway cannot take messages now. Try again in a while.";
+fn check(text: &str, reply_to: Option<&str>) -> Result<(), Refusal> {
+    if reply_to.is_some_and(|id| !wire::is_ours(id)) {
+        return Err(NOT_UNDERSTOOD);
+    }
+    if text.len() > TEXT_LIMIT {
+        return Err("This message is longer than 16 KiB. Send it in parts.");
+    }
+    if text.trim().is_empty() {
+        return Err("There is nothing in this message.");
+    }
+    Ok(())
+}
+
+const NOT_UNDERSTOOD: Refusal = "The gateway does not understand this page. Reload it.";
 
 impl FromPage {
     fn id(&self) -> &str {
@@ -318,24 +271,24 @@ impl FromPage {
 
 /// The moments of what a page said lately.
 #[derive(Default)]
-struct Rate(VecDeque<Instant>);
+struct RateLimit(VecDeque<Instant>);
 
-enum Pace {
+enum Rate {
     Fast,
     Fine,
     Flood,
 }
 
-impl Rate {
-    fn take(&mut self, at: Instant) -> Pace {
+impl RateLimit {
+    fn take(&mut self, at: Instant) -> Rate {
         while self.0.front().is_some_and(|first| at - *first >= RATE_TIME) {
             self.0.pop_front();
         }
         self.0.push_back(at);
         match self.0.len() {
-            lately if lately <= RATE => Pace::Fine,
-            lately if lately <= FLOOD => Pace::Fast,
-            _ => Pace::Flood,
+            lately if lately <= RATE => Rate::Fine,
+            lately if lately <= FLOOD => Rate::Fast,
+            _ => Rate::Flood,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Who a visitor is: a random id in a cookie that only this gateway can sign. Nothing the visitor sends changes it.
 
+use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::{
     ChatId, InvalidSenderId, SenderId,
     http::{HeaderMap, header},
 };
 use ring::hmac;
 
-use crate::{hex, is_hex, random_hex};
+use crate::{is_hex, random_hex};
 
 /// As long as browsers keep any cookie.
 const MAX_AGE: u32 = 400 * 24 * 60 * 60;
@@ -60,7 +61,7 @@ pub(crate) fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
 
 /// More than one cookie of the name.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Twice;
+pub(crate) struct TwoCookies;
 
 /// Signs cookies and knows its own again.
 pub(crate) struct Visitors {
@@ -73,13 +74,17 @@ impl Visitors {
     pub(crate) fn new(key: &[u8; 32]) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
         let name = hmac::sign(&key, b"webchat: the cookie's name");
-        let cookie = format!("openclaw-visitor-{}", hex(&name.as_ref()[..4]));
+        let cookie = format!("openclaw-visitor-{}", HEXLOWER.encode(&name.as_ref()[..4]));
         Self { key, cookie }
     }
 
     /// The visitor of the cookie, if its signature holds. Another path, another port or a subdomain can plant a second
     /// cookie of that name, and nothing tells which one is real: then nobody is known.
-    pub(crate) fn known(&self, headers: &HeaderMap, tls: bool) -> Result<Option<Visitor>, Twice> {
+    pub(crate) fn known(
+        &self,
+        headers: &HeaderMap,
+        tls: bool,
+    ) -> Result<Option<Visitor>, TwoCookies> {
         let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let own = self.name(tls);
         let mut ours = values
@@ -88,15 +93,16 @@ impl Visitors {
             .filter_map(|(name, value)| (name == own).then_some(value));
         let first = ours.next();
         if ours.next().is_some() {
-            return Err(Twice);
+            return Err(TwoCookies);
         }
         Ok(first.and_then(|value| self.verified(value)))
     }
 
     /// What makes the browser come back as this visitor.
     pub(crate) fn set_cookie(&self, visitor: &Visitor, tls: bool) -> String {
-        let signature = hex(hmac::sign(&self.key, signed(visitor.digits()).as_bytes()).as_ref());
         let (name, digits) = (self.name(tls), visitor.digits());
+        let signature = hmac::sign(&self.key, signed(digits).as_bytes());
+        let signature = HEXLOWER.encode(signature.as_ref());
         // The browser gives a name with the prefix to nobody who is not this very host, over TLS.
         let place = if tls { "/; Secure" } else { "/chat" };
         format!(
@@ -113,20 +119,18 @@ impl Visitors {
         let (digits, signature) = value.split_once('.')?;
         let visitor = Visitor::parse(&format!("web:{digits}"))?;
         // `verify` takes the same time wherever the first wrong byte is.
-        hmac::verify(&self.key, signed(digits).as_bytes(), &unhex(signature)?).ok()?;
+        hmac::verify(
+            &self.key,
+            signed(digits).as_bytes(),
+            &HEXLOWER.decode(signature.as_bytes()).ok()?,
+        )
+        .ok()?;
         Some(visitor)
     }
 }
 
 fn signed(digits: &str) -> String {
     format!("webchat: visitor {digits}")
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !is_hex(text, 64) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -205,11 +209,11 @@ mod tests {
         // case_134: of two nothing says which is the visitor's own.
         for second in [&forged[1], other, pair] {
             for both in [format!("{second}; {pair}"), format!("{pair}; x=1; {second}")] {
-                assert!(visitors.known(&headers(&both), false) == Err(Twice), "{both}");
+                assert!(visitors.known(&headers(&both), false) == Err(TwoCookies), "{both}");
             }
             let mut two = headers(pair);
             two.append(header::COOKIE, second.parse().unwrap());
-            assert!(visitors.known(&two, false) == Err(Twice), "{second}");
+            assert!(visitors.known(&two, false) == Err(TwoCookies), "{second}");
         }
     }
 
@@ -224,7 +228,7 @@ mod tests {
         // Under our name, their signature is still theirs.
         let stolen = pair(&other).replace(theirs_name, ours_name);
         assert!(ours.known(&headers(&stolen), false) == Ok(None));
-        assert!(!cookie.contains(&hex(&[7; 32])), "the key itself leaves in no cookie");
+        assert!(!cookie.contains(&HEXLOWER.encode(&[7; 32])), "the key itself leaves in no cookie");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What page and gateway say to each other over the socket: one JSON object a frame, `type` first.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::{Body, Button, Card, Span, Text};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::{hex, is_hex, random_hex};
+use crate::{is_hex, random_hex};
 
 /// What a page says. Nothing in it says who it is.
 #[derive(Deserialize)]
@@ -64,7 +66,7 @@ pub(crate) struct Shown {
     /// The message or press that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) answers: Option<String>,
-    pub(crate) body: ShownBody,
+    pub(crate) body: Value,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
@@ -74,102 +76,41 @@ pub(crate) enum Author {
     You,
 }
 
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub(crate) enum ShownBody {
-    Card { title: String, fields: Vec<Field>, footer: Spans, buttons: Vec<Vec<Press>> },
-    Image { png: String, caption: Spans },
-    Text { spans: Spans },
-}
-
-#[derive(Serialize)]
-pub(crate) struct Field {
-    label: String,
-    value: Spans,
-}
-
-#[derive(Serialize)]
-pub(crate) struct Press {
-    label: String,
-    data: String,
-}
-
-type Spans = Vec<ShownSpan>;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum ShownSpan {
-    Code(String),
-    Plain(String),
-}
-
-impl ShownBody {
-    /// What a message of ours shows; nothing where it takes another away.
-    pub(crate) fn of(body: &Body) -> Option<Self> {
-        Some(match body {
-            Body::Card(card) => Self::from(card),
-            Body::Gone => return None,
-            Body::Image(image) => Self::Image {
-                png: BASE64_STANDARD.encode(&image.png),
-                caption: spans(&image.caption),
-            },
-            Body::Text(text) => Self::Text { spans: spans(text) },
-        })
-    }
-}
-
-impl From<&Card> for ShownBody {
-    fn from(card: &Card) -> Self {
-        let press =
-            |button: &Button| Press { label: button.label.clone(), data: button.data.clone() };
-        let field =
-            |(label, value): &(String, Text)| Field { label: label.clone(), value: spans(value) };
-        Self::Card {
-            title: card.title.clone(),
-            fields: card.fields.iter().map(field).collect(),
-            footer: card.footer.as_ref().map(spans).unwrap_or_default(),
-            buttons: card.buttons.iter().map(|row| row.iter().map(press).collect()).collect(),
+/// What a message of ours shows; nothing where it takes another away.
+pub(crate) fn body(body: &Body) -> Option<Value> {
+    Some(match body {
+        Body::Card(Card { title, fields, footer, buttons }) => {
+            let field =
+                |(label, value): &(String, Text)| json!({ "label": label, "value": spans(value) });
+            let button = |it: &Button| json!({ "label": it.label, "data": it.data });
+            let row = |row: &Vec<Button>| row.iter().map(button).collect();
+            json!({
+                "kind": "card",
+                "title": title,
+                "fields": fields.iter().map(field).collect::<Vec<_>>(),
+                "footer": footer.as_ref().map(spans).unwrap_or_default(),
+                "buttons": buttons.iter().map(row).collect::<Vec<Value>>(),
+            })
         }
-    }
-}
-
-impl ShownBody {
-    /// What a visitor wrote.
-    pub(crate) fn said(text: &str) -> Self {
-        Self::Text { spans: vec![ShownSpan::Plain(text.to_owned())] }
-    }
-
-    /// Roughly what it costs to keep.
-    pub(crate) fn cost(&self) -> usize {
-        let of = |spans: &Spans| spans.iter().map(ShownSpan::cost).sum::<usize>();
-        let text = match self {
-            Self::Card { title, fields, footer, buttons } => {
-                let fields: usize =
-                    fields.iter().map(|field| field.label.len() + of(&field.value)).sum();
-                let presses =
-                    buttons.iter().flatten().map(|press| press.label.len() + press.data.len());
-                title.len() + fields + of(footer) + presses.sum::<usize>()
-            }
-            Self::Image { png, caption } => png.len() + of(caption),
-            Self::Text { spans } => of(spans),
-        };
-        text + 256
-    }
-}
-
-impl ShownSpan {
-    fn cost(&self) -> usize {
-        match self {
-            Self::Code(text) | Self::Plain(text) => text.len() + 32,
+        Body::Gone => return None,
+        Body::Image(image) => {
+            let png = BASE64_STANDARD.encode(&image.png);
+            json!({ "kind": "image", "png": png, "caption": spans(&image.caption) })
         }
-    }
+        Body::Text(text) => json!({ "kind": "text", "spans": spans(text) }),
+    })
 }
 
-fn spans(text: &Text) -> Spans {
+/// What a visitor wrote.
+pub(crate) fn written(text: &str) -> Value {
+    json!({ "kind": "text", "spans": [{ "plain": text }] })
+}
+
+fn spans(text: &Text) -> Vec<Value> {
     let show = |span: &Span| match span {
-        Span::Code(text) => ShownSpan::Code(text.clone()),
-        Span::Opaque(_) => ShownSpan::Plain("…".to_owned()),
-        Span::Plain(text) => ShownSpan::Plain(text.clone()),
+        Span::Code(text) => json!({ "code": text }),
+        Span::Opaque(_) => json!({ "plain": "…" }),
+        Span::Plain(text) => json!({ "plain": text }),
     };
     text.spans().iter().map(show).collect()
 }
@@ -182,7 +123,7 @@ pub(crate) fn message_id() -> Option<String> {
 /// The reference of the message with this key in a conversation, whenever it is asked for.
 pub(crate) fn message_of(chat: &str, key: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, format!("{chat}\0{key}").as_bytes());
-    format!("m{}", hex(&digest.as_ref()[..16]))
+    format!("m{}", HEXLOWER.encode(&digest.as_ref()[..16]))
 }
 
 /// True for the form of [`message_id`].

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, protocol::frame::coding::CloseCode};
 
 use super::{
+    bench::Bench,
     browser::{Page, fresh_id},
-    desk::Desk,
 };
 
 const LIMIT: usize = 16 * 1024;
@@ -23,10 +23,10 @@ async fn refused(page: &mut Page, what: &str) -> Value {
 
 #[tokio::test]
 async fn a_message_is_taken_when_it_is_durable() {
-    let mut desk = Desk::open().await;
-    let (mut page, ready) = desk.visitor().await.connect().await;
+    let mut bench = Bench::open().await;
+    let (mut page, ready) = bench.visitor().await.connect().await;
     let id = page.say("hello").await;
-    let delivery = desk.delivery().await;
+    let delivery = bench.delivery().await;
     let InboundEvent::Message(message) = &delivery.event else { panic!("a message") };
     assert_eq!(message.id.as_str(), id);
     assert_eq!(message.text, "hello");
@@ -40,7 +40,8 @@ async fn a_message_is_taken_when_it_is_durable() {
     );
     assert_eq!(message.link, Link::Private);
     // What the gateway says before is told before: nothing is acknowledged yet.
-    desk.send(ready["you"].as_str().unwrap(), openclaw_plugin_sdk::Text::plain("wait"))
+    bench
+        .send(ready["you"].as_str().unwrap(), openclaw_plugin_sdk::Text::plain("wait"))
         .await
         .unwrap();
     assert_eq!(page.hear().await["type"], "message");
@@ -51,36 +52,36 @@ async fn a_message_is_taken_when_it_is_durable() {
 
 #[tokio::test]
 async fn what_the_gateway_cannot_hold_is_refused_and_the_page_goes_on() {
-    let mut desk = Desk::open().await;
-    let browser = desk.visitor().await;
+    let mut bench = Bench::open().await;
+    let browser = bench.visitor().await;
     let (mut page, _) = browser.connect().await;
     let id = page.say("hello").await;
-    drop(desk.delivery().await);
+    drop(bench.delivery().await);
     let refused = page.hear().await;
     assert_eq!((&refused["type"], &refused["id"]), (&json!("refused"), &json!(id)));
     // Nothing of it is kept.
     assert_eq!(browser.connect().await.1["history"], json!([]));
     page.say("hello?").await;
-    assert_eq!(desk.message().await.text, "hello?");
+    assert_eq!(bench.message().await.text, "hello?");
     assert_eq!(page.hear().await["type"], "taken");
 }
 
 #[tokio::test]
 async fn what_was_not_taken_can_be_said_again_and_what_was_is_not_delivered_twice() {
-    let mut desk = Desk::open().await;
-    let browser = desk.visitor().await;
+    let mut bench = Bench::open().await;
+    let browser = bench.visitor().await;
     let (mut page, _) = browser.connect().await;
     let say = json!({"type": "say", "id": fresh_id(), "text": "hold this"});
     page.put_json(&say).await;
-    let delivery = desk.delivery().await;
-    desk.stop().await;
+    let delivery = bench.delivery().await;
+    bench.stop().await;
     drop(delivery);
     assert!(page.next().await.is_none(), "nothing keeps running");
-    desk.receive();
+    bench.receive();
     let (mut page, ready) = browser.connect().await;
     assert_eq!(ready["history"], json!([]), "not taken, so not shown");
     page.put_json(&say).await;
-    let again = desk.message().await;
+    let again = bench.message().await;
     assert_eq!(
         (again.text.as_str(), again.id.as_str()),
         ("hold this", say["id"].as_str().unwrap())
@@ -88,41 +89,41 @@ async fn what_was_not_taken_can_be_said_again_and_what_was_is_not_delivered_twic
     assert_eq!(page.hear().await["type"], "taken");
     page.put_json(&say).await;
     assert_eq!(page.hear().await["type"], "taken", "acknowledged once more");
-    assert!(desk.is_quiet(), "and not delivered once more");
+    assert!(bench.is_quiet(), "and not delivered once more");
 }
 
 #[tokio::test]
 async fn a_text_over_16_kib_is_refused_with_the_socket_kept() {
-    let mut desk = Desk::open().await;
-    let (mut page, _) = desk.visitor().await.connect().await;
+    let mut bench = Bench::open().await;
+    let (mut page, _) = bench.visitor().await.connect().await;
     for text in ["x".repeat(LIMIT + 1), "é".repeat(LIMIT / 2 + 1), "x".repeat(100_000)] {
         let id = fresh_id();
         let say = json!({"type": "say", "id": id, "text": text});
         assert_eq!(refused(&mut page, &say.to_string()).await, id);
     }
-    assert!(desk.is_quiet());
+    assert!(bench.is_quiet());
     // Exactly the limit goes, even where each byte takes six in the frame.
     for text in ["x".repeat(LIMIT), "\u{1}".repeat(LIMIT)] {
         page.say(&text).await;
-        assert!(desk.message().await.text == text);
+        assert!(bench.message().await.text == text);
         assert_eq!(page.hear().await["type"], "taken");
     }
 }
 
 #[tokio::test]
 async fn case_080_what_is_said_names_nobody() {
-    let mut desk = Desk::open().await;
-    desk.from("192.168.1.5", Link::Exposed, false);
-    let (mut page, ready) = desk.visitor().await.connect().await;
+    let mut bench = Bench::open().await;
+    bench.from("192.168.1.5", Link::Exposed, false);
+    let (mut page, ready) = bench.visitor().await.connect().await;
     let other = format!("web:{}", "0".repeat(32));
     for claim in ["sender", "from", "you", "name", "conversation"] {
         let mut say = json!({"type": "say", "id": fresh_id(), "text": "it is me"});
         say[claim] = json!(other);
         refused(&mut page, &say.to_string()).await;
     }
-    assert!(desk.is_quiet());
+    assert!(bench.is_quiet());
     page.say("it is me").await;
-    let message = desk.message().await;
+    let message = bench.message().await;
     assert_eq!(ready["you"], message.sender.id.as_str());
     assert_eq!(message.sender.name, None, "there are no names to mistake");
     assert_eq!(message.sender.meta["address"], "192.168.1.5");
@@ -131,8 +132,8 @@ async fn case_080_what_is_said_names_nobody() {
 
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_with_the_socket_kept() {
-    let mut desk = Desk::open().await;
-    let (mut page, _) = desk.visitor().await.connect().await;
+    let mut bench = Bench::open().await;
+    let (mut page, _) = bench.visitor().await.connect().await;
     let id = fresh_id();
     let ours = format!("m{id}");
     let say = |id: &str, text: &str| json!({"type": "say", "id": id, "text": text}).to_string();
@@ -162,31 +163,31 @@ async fn what_makes_no_sense_is_refused_with_the_socket_kept() {
     for what in &bad {
         refused(&mut page, what).await;
     }
-    assert!(desk.is_quiet());
+    assert!(bench.is_quiet());
     page.say("after").await;
-    assert_eq!(desk.message().await.text, "after");
+    assert_eq!(bench.message().await.text, "after");
 }
 
 #[tokio::test]
 async fn what_is_no_text_or_far_too_long_ends_the_socket() {
-    let mut desk = Desk::open().await;
-    let browser = desk.visitor().await;
+    let mut bench = Bench::open().await;
+    let browser = bench.visitor().await;
     let (mut page, _) = browser.connect().await;
     page.put(Message::Binary(vec![1, 2, 3].into())).await;
     assert_eq!(page.closed().await.0, CloseCode::Unsupported);
     let (mut page, _) = browser.connect().await;
     page.put(Message::text("x".repeat(200_000))).await;
     assert_eq!(page.closed().await.0, CloseCode::Size);
-    assert!(desk.is_quiet());
+    assert!(bench.is_quiet());
 }
 
 #[tokio::test]
 async fn case_106_who_says_too_much_at_once_is_slowed_then_closed() {
-    let mut desk = Desk::open().await;
-    let (mut page, _) = desk.visitor().await.connect().await;
+    let mut bench = Bench::open().await;
+    let (mut page, _) = bench.visitor().await.connect().await;
     for _ in 0..30 {
         page.say("again").await;
-        desk.message().await;
+        bench.message().await;
         assert_eq!(page.hear().await["type"], "taken");
     }
     page.say("once too often").await;
@@ -196,23 +197,23 @@ async fn case_106_who_says_too_much_at_once_is_slowed_then_closed() {
         page.say("flood").await;
     }
     assert_eq!(page.closed().await.0, CloseCode::Policy);
-    assert!(desk.is_quiet());
+    assert!(bench.is_quiet());
 }
 
 #[tokio::test]
 async fn a_press_names_the_visitor_who_pressed() {
-    let mut desk = Desk::open().await;
-    let (ann, bob) = (desk.visitor().await, desk.visitor().await);
+    let mut bench = Bench::open().await;
+    let (ann, bob) = (bench.visitor().await, bench.visitor().await);
     let (mut page, ready) = bob.connect().await;
     let (_, of_ann) = ann.connect().await;
-    let sent = desk
+    let sent = bench
         .send(of_ann["you"].as_str().unwrap(), openclaw_plugin_sdk::Text::plain("yes?"))
         .await
         .unwrap();
     // Bob claims a button of a card that only Ann was shown.
     let id = fresh_id();
     page.put_json(&json!({"type": "press", "id": id, "on": sent.id.as_str(), "data": "yes"})).await;
-    let InboundEvent::Press(press) = desk.event().await else { panic!("a press") };
+    let InboundEvent::Press(press) = bench.event().await else { panic!("a press") };
     assert_eq!(ready["you"], press.sender.id.as_str());
     assert_eq!(
         ready["you"],

@@ -19,7 +19,7 @@ use tokio::{
 
 use super::{browser::Browser, gateway::Server};
 
-pub(crate) struct Desk {
+pub(crate) struct Bench {
     pub(crate) address: SocketAddr,
     channel: Arc<dyn Channel>,
     inbox: Arc<Inbox>,
@@ -29,7 +29,7 @@ pub(crate) struct Desk {
     _server: Server,
 }
 
-impl Desk {
+impl Bench {
     pub(crate) async fn open() -> Self {
         Self::with(toml::Table::new()).await
     }
@@ -47,7 +47,7 @@ impl Desk {
         let (mut server, listener) = Server::bind().await;
         server.serve(listener, exchanges, &Handle::current());
         let (address, client) = (server.address, Arc::clone(&server.client));
-        let mut desk = Self {
+        let mut bench = Self {
             address,
             channel,
             inbox,
@@ -56,8 +56,8 @@ impl Desk {
             running: JoinSet::new(),
             _server: server,
         };
-        desk.receive();
-        desk
+        bench.receive();
+        bench
     }
 
     pub(crate) fn receive(&mut self) {

@@ -8,24 +8,24 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
     WebChat,
-    address::Place,
+    limiter::Permit,
     page::{self, refusal},
     site::Allowed,
-    visitor::{Twice, Visitor},
+    visitor::{TwoCookies, Visitor},
 };
 
 /// Where the page is; its files and its socket are below.
 pub(crate) const PATH: &str = "/chat";
 
 /// A socket about to open.
-pub(crate) struct Opened<'a> {
+pub(crate) struct OpenedSocket<'a> {
     pub(crate) visitor: Visitor,
-    pub(crate) place: Place<'a>,
+    pub(crate) permit: Permit<'a>,
     pub(crate) link: Link,
     pub(crate) upgrade: Upgrade,
 }
 
-enum Asked {
+enum Target {
     File(&'static page::File),
     Page,
     Socket,
@@ -34,11 +34,11 @@ enum Asked {
 /// Why not, and what would be right.
 struct Refused(StatusCode, &'static str);
 
-const STRANGE_HOST: Refused = Refused(
+const OTHER_HOST: Refused = Refused(
     StatusCode::MISDIRECTED_REQUEST,
     "The chat is not served under this name. Its owner can allow the name: `allowed_hosts` of `webchat`.\n",
 );
-const STRANGE_PAGE: Refused =
+const OTHER_PAGE: Refused =
     Refused(StatusCode::FORBIDDEN, "Only the chat's own page may open this.\n");
 const NO_COOKIE: Refused =
     Refused(StatusCode::FORBIDDEN, "Open the page first: it knows its visitors by a cookie.\n");
@@ -46,30 +46,31 @@ const TWO_COOKIES: Refused = Refused(
     StatusCode::BAD_REQUEST,
     "The browser sends two cookies of this page, and one of them may be planted. Delete this site's cookies, then reload.\n",
 );
-const NO_SOCKET: Refused =
+const NO_HANDSHAKE: Refused =
     Refused(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket, version 13.\n");
-const CROWDED: Refused =
+const TOO_MANY: Refused =
     Refused(StatusCode::TOO_MANY_REQUESTS, "Too many pages are open from this address.\n");
-const NOTHING: Refused = Refused(StatusCode::NOT_FOUND, "There is nothing here.\n");
-const NOT_SO: Refused = Refused(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD work here.\n");
-const NO_DICE: Refused =
+const NOT_FOUND: Refused = Refused(StatusCode::NOT_FOUND, "There is nothing here.\n");
+const WRONG_METHOD: Refused =
+    Refused(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD work here.\n");
+const NO_COOKIE_MADE: Refused =
     Refused(StatusCode::INTERNAL_SERVER_ERROR, "The system's random generator failed.\n");
 
 /// Answers a request; a socket stays open afterwards.
-pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<Opened<'_>> {
+pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<OpenedSocket<'_>> {
     let headers = exchange.request.headers();
-    let response = match (chat.sites.check(&exchange), asked(&exchange)) {
-        (None, _) => STRANGE_HOST.response(),
+    let response = match (chat.sites.check(&exchange), target(&exchange)) {
+        (None, _) => OTHER_HOST.response(),
         (_, Err(refused)) => refused.response(),
-        (_, Ok(Asked::File(file))) => file.response(),
-        (Some(allowed), Ok(Asked::Page)) => welcome(chat, headers, &allowed),
-        (Some(allowed), Ok(Asked::Socket)) => {
-            match knock(chat, headers, exchange.client.address, &allowed) {
+        (_, Ok(Target::File(file))) => file.response(),
+        (Some(allowed), Ok(Target::Page)) => page_with_cookie(chat, headers, &allowed),
+        (Some(allowed), Ok(Target::Socket)) => {
+            match check_socket(chat, headers, exchange.client.address, &allowed) {
                 Err(refused) => refused.response(),
-                Ok((visitor, place)) => {
+                Ok((visitor, permit)) => {
                     let response = switch(headers);
                     let upgrade = exchange.upgrade(response)?;
-                    return Some(Opened { visitor, place, link: allowed.link, upgrade });
+                    return Some(OpenedSocket { visitor, permit, link: allowed.link, upgrade });
                 }
             }
         }
@@ -93,22 +94,22 @@ impl Refused {
     }
 }
 
-fn asked(exchange: &Exchange) -> Result<Asked, Refused> {
-    let asked = match exchange.request.uri().path().strip_prefix(PATH) {
-        Some("" | "/") => Asked::Page,
-        Some("/script.js") => Asked::File(&page::SCRIPT),
-        Some("/style.css") => Asked::File(&page::STYLE),
-        Some("/ws") => Asked::Socket,
-        _ => return Err(NOTHING),
+fn target(exchange: &Exchange) -> Result<Target, Refused> {
+    let target = match exchange.request.uri().path().strip_prefix(PATH) {
+        Some("" | "/") => Target::Page,
+        Some("/script.js") => Target::File(&page::SCRIPT),
+        Some("/style.css") => Target::File(&page::STYLE),
+        Some("/ws") => Target::Socket,
+        _ => return Err(NOT_FOUND),
     };
-    match (exchange.request.method(), &asked) {
-        (&Method::GET, _) | (&Method::HEAD, Asked::File(_) | Asked::Page) => Ok(asked),
-        _ => Err(NOT_SO),
+    match (exchange.request.method(), &target) {
+        (&Method::GET, _) | (&Method::HEAD, Target::File(_) | Target::Page) => Ok(target),
+        _ => Err(WRONG_METHOD),
     }
 }
 
 /// The page, and the cookie by which its visitor is known from then on.
-fn welcome(chat: &WebChat, headers: &HeaderMap, allowed: &Allowed) -> Response<Bytes> {
+fn page_with_cookie(chat: &WebChat, headers: &HeaderMap, allowed: &Allowed) -> Response<Bytes> {
     let mut response = page::INDEX.response();
     let Ok(known) = chat.visitors.known(headers, allowed.tls) else {
         return TWO_COOKIES.response();
@@ -121,28 +122,28 @@ fn welcome(chat: &WebChat, headers: &HeaderMap, allowed: &Allowed) -> Response<B
     let visitor = known.or_else(Visitor::fresh);
     let cookie = visitor.map(|visitor| chat.visitors.set_cookie(&visitor, allowed.tls));
     let Some(Ok(cookie)) = cookie.map(HeaderValue::try_from) else {
-        return NO_DICE.response();
+        return NO_COOKIE_MADE.response();
     };
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
 }
 
-fn knock<'a>(
+fn check_socket<'a>(
     chat: &'a WebChat,
     headers: &HeaderMap,
     client: ClientAddress,
     allowed: &Allowed,
-) -> Result<(Visitor, Place<'a>), Refused> {
+) -> Result<(Visitor, Permit<'a>), Refused> {
     if !allowed.is_origin_of(headers) {
-        return Err(STRANGE_PAGE);
+        return Err(OTHER_PAGE);
     }
-    let known = chat.visitors.known(headers, allowed.tls).map_err(|Twice| TWO_COOKIES)?;
+    let known = chat.visitors.known(headers, allowed.tls).map_err(|TwoCookies| TWO_COOKIES)?;
     let visitor = known.ok_or(NO_COOKIE)?;
     if !is_handshake(headers) {
-        return Err(NO_SOCKET);
+        return Err(NO_HANDSHAKE);
     }
-    let place = chat.addresses.enter(client).ok_or(CROWDED)?;
-    Ok((visitor, place))
+    let permit = chat.limiter.permit(client).ok_or(TOO_MANY)?;
+    Ok((visitor, permit))
 }
 
 fn is_handshake(headers: &HeaderMap) -> bool {

@@ -9,24 +9,24 @@ use openclaw_plugin_sdk::{
 use serde_json::json;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::{browser::Browser, desk::Desk};
+use super::{bench::Bench, browser::Browser};
 
 #[tokio::test]
 async fn a_visitor_keeps_one_identity_and_each_browser_has_its_own() {
-    let desk = Desk::open().await;
-    let mut ann = desk.visitor().await;
+    let bench = Bench::open().await;
+    let mut ann = bench.visitor().await;
     let (_page, ready) = ann.connect().await;
     assert_eq!(ready["you"], ann.id());
     let before = ann.cookie.clone();
     ann.open().await;
     assert_eq!(ann.cookie, before, "the same person again");
-    assert_ne!(desk.visitor().await.id(), ann.id());
+    assert_ne!(bench.visitor().await.id(), ann.id());
 }
 
 #[tokio::test]
 async fn case_080_a_forged_cookie_gets_a_fresh_identity_and_no_socket() {
-    let desk = Desk::open().await;
-    let (ann, bob) = (desk.visitor().await, desk.visitor().await);
+    let bench = Bench::open().await;
+    let (ann, bob) = (bench.visitor().await, bench.visitor().await);
     let mut thief = ann.clone();
     thief.cookie = Some(ann.cookie.as_deref().unwrap().replace(&ann.id()[4..], &bob.id()[4..]));
     assert_eq!(thief.knock().await.err(), Some(StatusCode::FORBIDDEN));
@@ -38,9 +38,9 @@ async fn case_080_a_forged_cookie_gets_a_fresh_identity_and_no_socket() {
 
 #[tokio::test]
 async fn a_socket_needs_the_cookie_of_the_page() {
-    let desk = Desk::open().await;
-    assert_eq!(Browser::new(desk.address).knock().await.err(), Some(StatusCode::FORBIDDEN));
-    let ann = desk.visitor().await;
+    let bench = Bench::open().await;
+    assert_eq!(Browser::new(bench.address).knock().await.err(), Some(StatusCode::FORBIDDEN));
+    let ann = bench.visitor().await;
     // Without an upgrade there is nothing to see, and the answer says what is spoken.
     let mut plain = ann.clone();
     plain.origin = None;
@@ -50,9 +50,9 @@ async fn a_socket_needs_the_cookie_of_the_page() {
 
 #[tokio::test]
 async fn case_066_a_page_of_another_site_opens_no_socket() {
-    let mut desk = Desk::open().await;
-    let ann = desk.visitor().await;
-    let port = desk.address.port();
+    let mut bench = Bench::open().await;
+    let ann = bench.visitor().await;
+    let port = bench.address.port();
     let origins =
         ["http://evil.example", "null", "http://127.0.0.1", "", "file://"].map(str::to_owned);
     let near = [
@@ -64,14 +64,14 @@ async fn case_066_a_page_of_another_site_opens_no_socket() {
         let other = Browser { origin: origin.clone(), ..ann.clone() };
         assert_eq!(other.knock().await.err(), Some(StatusCode::FORBIDDEN), "{origin:?}");
     }
-    assert!(desk.is_quiet());
+    assert!(bench.is_quiet());
 }
 
 #[tokio::test]
 async fn case_066_a_name_made_to_point_here_gets_nothing() {
     let allowed: toml::Table = toml::from_str(r#"allowed_hosts = ["chat.example"]"#).unwrap();
-    let desk = Desk::with(allowed).await;
-    let ann = desk.visitor().await;
+    let bench = Bench::with(allowed).await;
+    let ann = bench.visitor().await;
     for path in ["/chat", "/chat/", "/chat/script.js", "/chat/ws"] {
         let rebound = Browser { host: "evil.example".to_owned(), ..ann.clone() };
         let response = rebound.get(path).await;
@@ -95,8 +95,8 @@ async fn case_066_a_name_made_to_point_here_gets_nothing() {
 
 #[tokio::test]
 async fn the_page_comes_with_its_headers_and_files() {
-    let desk = Desk::open().await;
-    let mut browser = Browser::new(desk.address);
+    let bench = Bench::open().await;
+    let mut browser = Browser::new(bench.address);
     let response = browser.open().await;
     assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
     let policy = response.headers()["content-security-policy"].to_str().unwrap();
@@ -126,9 +126,9 @@ async fn the_page_comes_with_its_headers_and_files() {
 
 #[tokio::test]
 async fn a_link_from_elsewhere_costs_no_visitor_the_identity() {
-    let desk = Desk::open().await;
+    let bench = Bench::open().await;
     let from = async |site: &str| {
-        let request = reqwest::Client::new().get(format!("http://{}/chat", desk.address));
+        let request = reqwest::Client::new().get(format!("http://{}/chat", bench.address));
         request.header("sec-fetch-site", site).send().await.unwrap()
     };
     assert!(from("cross-site").await.headers().get("set-cookie").is_none());
@@ -139,17 +139,17 @@ async fn a_link_from_elsewhere_costs_no_visitor_the_identity() {
 
 #[tokio::test]
 async fn over_tls_the_cookie_is_secure() {
-    let desk = Desk::open().await;
-    desk.from("192.168.1.5", Link::Private, true);
-    let response = Browser::new(desk.address).open().await;
+    let bench = Bench::open().await;
+    bench.from("192.168.1.5", Link::Private, true);
+    let response = Browser::new(bench.address).open().await;
     let cookie = response.headers()["set-cookie"].to_str().unwrap();
     assert!(cookie.starts_with("__Host-") && cookie.contains("; Path=/; Secure"), "{cookie}");
 }
 
 #[tokio::test]
 async fn case_134_a_second_cookie_of_the_name_opens_nothing() {
-    let desk = Desk::open().await;
-    let (ann, eve) = (desk.visitor().await, desk.visitor().await);
+    let bench = Bench::open().await;
+    let (ann, eve) = (bench.visitor().await, bench.visitor().await);
     let both = format!("{}; {}", eve.cookie.unwrap(), ann.cookie.clone().unwrap());
     let planted = Browser { cookie: Some(both), ..ann.clone() };
     assert_eq!(planted.knock().await.err(), Some(StatusCode::BAD_REQUEST));
@@ -162,9 +162,9 @@ async fn case_134_a_second_cookie_of_the_name_opens_nothing() {
 
 #[tokio::test]
 async fn case_103_the_sixty_fifth_socket_of_an_address_is_told_so() {
-    let desk = Desk::open().await;
-    desk.from("192.168.1.5", Link::Exposed, false);
-    let ann = desk.visitor().await;
+    let bench = Bench::open().await;
+    bench.from("192.168.1.5", Link::Exposed, false);
+    let ann = bench.visitor().await;
     let mut pages = Vec::new();
     for _ in 0..64 {
         pages.push(ann.connect().await.0);
@@ -175,7 +175,7 @@ async fn case_103_the_sixty_fifth_socket_of_an_address_is_told_so() {
         (code, why.as_str()),
         (CloseCode::Again, "too many pages are open from this address")
     );
-    desk.from("192.168.1.6", Link::Exposed, false);
+    bench.from("192.168.1.6", Link::Exposed, false);
     let (mut other, _) = ann.connect().await;
     // The others are untouched: they still say and hear.
     assert!(other.put_json(&json!("?")).await);
