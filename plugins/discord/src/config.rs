@@ -52,7 +52,7 @@ impl Config {
         Ok(Self { token, root, guilds: guilds.transpose()? })
     }
 
-    /// Checks where the gateway is said to be: the token goes nowhere but to whom it was meant for.
+    /// Checks where the gateway is said to be: the token goes to no other host.
     pub(crate) fn gateway(&self, said: &str) -> Result<Url, &'static str> {
         let url = Url::parse(said).map_err(|_| "Discord names a gateway that is no URL")?;
         let private = url.scheme() == "wss" || (url.scheme() == "ws" && is_local(&url));

@@ -1,4 +1,5 @@
-//! From Discord's events to ours. What is not a person's new message, command or press becomes nothing.
+//! From Discord's events to ours. What is not a person's new message, command or press becomes nothing. Lenient: a part
+//! that cannot be read is missing, and the rest still arrives.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +9,7 @@ use openclaw_plugin_sdk::{
 };
 use serde_json::Value;
 
-use crate::{
-    interaction::Kind,
-    is_snowflake,
-    places::Origin,
-    wire::{File, Interaction, Message, User},
-};
+use crate::{interaction::Kind, is_snowflake, places::Origin};
 
 /// An ordinary message, and one that answers another. All other kinds are Discord's own words.
 const PLAIN: u64 = 0;
@@ -22,62 +18,76 @@ const REPLY: u64 = 19;
 /// Discord counts its milliseconds from the first second of 2015.
 const EPOCH: u64 = 1_420_070_400_000;
 
-/// Who wrote a message, if a person did.
-pub(crate) fn author<'a>(message: &'a Message, me: &str) -> Option<&'a User> {
-    let written = matches!(message.kind, PLAIN | REPLY) && message.webhook_id.is_none();
-    let author = message.author.as_ref().filter(|_| written && is_snowflake(&message.id))?;
-    person(author).filter(|author| author.id != me)
+/// A text of an object; empty where it is missing.
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
 }
 
-/// Who gave a command or pressed a button.
-pub(crate) fn actor(interaction: &Interaction) -> Option<&User> {
-    let member = interaction.member.as_ref().map(|member| &member.user);
-    person(member.or(interaction.user.as_ref())?)
+fn is_filled(list: &Value) -> bool {
+    list.as_array().is_some_and(|list| !list.is_empty())
 }
 
-fn person(user: &User) -> Option<&User> {
-    (!user.bot && !user.system && is_snowflake(&user.id)).then_some(user)
+/// The person who wrote a message, if one did.
+pub(crate) fn author<'a>(message: &'a Value, me: &str) -> Option<&'a Value> {
+    let kind = message.get("type").map_or(Some(PLAIN), Value::as_u64)?;
+    // What posts through a webhook may call itself anything.
+    let written = matches!(kind, PLAIN | REPLY) && message["webhook_id"].is_null();
+    let author = Some(&message["author"]).filter(|author| text(author, "id") != me);
+    author.filter(|_| written && is_snowflake(text(message, "id"))).and_then(person)
+}
+
+/// The person who gave a command or pressed a button.
+pub(crate) fn actor(interaction: &Value) -> Option<&Value> {
+    let member = Some(&interaction["member"]["user"]).filter(|member| !member.is_null());
+    person(member.unwrap_or(&interaction["user"]))
+}
+
+fn person(user: &Value) -> Option<&Value> {
+    let is_not = |key: &str| user.get(key).is_none_or(|flag| *flag == false);
+    (is_not("bot") && is_not("system") && is_snowflake(text(user, "id"))).then_some(user)
 }
 
 /// Where a message was written.
-pub(crate) fn origin<'a>(message: &'a Message, author: &'a User) -> Origin<'a> {
-    let guild = message.guild_id.as_deref();
-    Origin { guild, channel: &message.channel_id, person: &author.id, kind: message.channel_type }
+pub(crate) fn origin<'a>(message: &'a Value, author: &'a Value) -> Origin<'a> {
+    let (guild, channel) = (message["guild_id"].as_str(), text(message, "channel_id"));
+    Origin { guild, channel, person: text(author, "id"), kind: message["channel_type"].as_u64() }
 }
 
 /// Where a command was given or a button pressed.
-pub(crate) fn place<'a>(interaction: &'a Interaction, actor: &'a User) -> Option<Origin<'a>> {
-    let channel = interaction.channel_id.as_deref();
-    let channel = channel.or(interaction.channel.as_ref().map(|channel| channel.id.as_str()))?;
-    let guild = interaction.guild_id.as_deref();
+pub(crate) fn place<'a>(interaction: &'a Value, actor: &'a Value) -> Option<Origin<'a>> {
+    let channel = interaction["channel_id"].as_str();
+    let channel = channel.or_else(|| interaction["channel"]["id"].as_str())?;
+    let guild = interaction["guild_id"].as_str();
     // Of what kind a channel without a server is, an interaction says too, but not whether the bot is in it.
-    let kind = interaction.channel.as_ref().map(|channel| channel.kind).filter(|_| guild.is_some());
-    Some(Origin { guild, channel, person: &actor.id, kind })
+    let kind = interaction["channel"]["type"].as_u64().filter(|_| guild.is_some());
+    Some(Origin { guild, channel, person: text(actor, "id"), kind })
 }
 
 pub(crate) fn message(
-    message: &Message,
+    message: &Value,
     conversation: Conversation,
     me: &str,
 ) -> Option<InboundEvent> {
     let author = author(message, me)?;
     let attachment = attachment(message);
-    let mentioned = message.mentions.iter().any(|user| user["id"] == me);
-    let answers_us = message.answers.as_ref().is_some_and(|it| it.author.id == me);
-    let answered = message.refers_to.as_ref().filter(|it| it.kind == 0 && message.kind == REPLY);
-    let reply_to = answered.and_then(|answered| {
-        let id = EventId::new(answered.message_id.as_deref()?);
-        Some(SentRef { chat: conversation.id.clone(), id })
-    });
-    let text = addressed(&message.content, me).to_owned();
+    let mut mentions = message["mentions"].as_array().into_iter().flatten();
+    let mentioned = mentions.any(|user| user["id"] == me);
+    let answers_us = message["referenced_message"]["author"]["id"] == me;
+    let reference = &message["message_reference"];
+    let is_reply = message["type"] == REPLY && reference["type"].as_u64().unwrap_or_default() == 0;
+    let answered = reference["message_id"].as_str().filter(|_| is_reply);
+    let reply_to =
+        answered.map(|id| SentRef { chat: conversation.id.clone(), id: EventId::new(id) });
+    let text = addressed(text(message, "content"), me).to_owned();
     if text.is_empty() && attachment.is_none() {
         return None;
     }
+    let id = message["id"].as_str()?;
     Some(InboundEvent::Message(InboundMessage {
-        id: EventId::new(message.id.clone()),
+        id: EventId::new(id),
         conversation,
         sender: sender(author)?,
-        sent_at: at(&message.id),
+        sent_at: at(id),
         text,
         attachment,
         mentions_us: mentioned || (answers_us && reply_to.is_some()),
@@ -86,19 +96,18 @@ pub(crate) fn message(
     }))
 }
 
-pub(crate) fn interaction(
-    interaction: &Interaction,
-    conversation: Conversation,
-) -> Option<InboundEvent> {
+pub(crate) fn interaction(interaction: &Value, conversation: Conversation) -> Option<InboundEvent> {
     let sender = sender(actor(interaction)?)?;
-    let (id, data) = (EventId::new(interaction.id.clone()), interaction.data.as_ref()?);
+    let (number, data) = (interaction["id"].as_str()?, &interaction["data"]);
+    let id = EventId::new(number);
     match Kind::of(interaction) {
         Kind::Command => {
-            let words = data.options.iter().filter_map(|option| option.value.as_str());
+            let options = data["options"].as_array().into_iter().flatten();
+            let words = options.filter_map(|option| option["value"].as_str());
             let words: Vec<_> = words.map(str::trim).collect();
-            let text = format!("/{} {}", data.name.as_deref()?, words.join(" "));
+            let text = format!("/{} {}", data["name"].as_str()?, words.join(" "));
             Some(InboundEvent::Message(InboundMessage {
-                sent_at: at(&interaction.id),
+                sent_at: at(number),
                 id,
                 conversation,
                 sender,
@@ -110,14 +119,14 @@ pub(crate) fn interaction(
             }))
         }
         Kind::Press => {
-            let card = EventId::new(interaction.message.as_ref()?.id.clone());
+            let card = EventId::new(interaction["message"]["id"].as_str()?);
             Some(InboundEvent::Press(ButtonPress {
-                pressed_at: at(&interaction.id),
+                pressed_at: at(number),
                 on: SentRef { chat: conversation.id.clone(), id: card },
                 id,
                 conversation,
                 sender,
-                data: data.custom_id.clone()?,
+                data: data["custom_id"].as_str()?.to_owned(),
                 link: Link::Private,
             }))
         }
@@ -131,15 +140,16 @@ fn at(id: &str) -> UnixMs {
 }
 
 /// By number alone: names, user names and the name in a server can be handed on.
-fn sender(user: &User) -> Option<Sender> {
-    let id = crate::parse_sender(&user.id).ok()?;
-    let number = user.discriminator.as_deref().filter(|number| !matches!(*number, "0" | ""));
-    let tag = user.username.as_ref().map(|name| match number {
+fn sender(user: &Value) -> Option<Sender> {
+    let id = crate::parse_sender(text(user, "id")).ok()?;
+    let number = user["discriminator"].as_str().filter(|number| !matches!(*number, "0" | ""));
+    let username = user["username"].as_str();
+    let tag = username.map(|name| match number {
         Some(number) => format!("{name}#{number}"),
-        None => name.clone(),
+        None => name.to_owned(),
     });
-    let name = user.global_name.clone().or_else(|| user.username.clone());
-    let name = name.filter(|name| !name.is_empty());
+    let name = user["global_name"].as_str().or(username).filter(|name| !name.is_empty());
+    let name = name.map(str::to_owned);
     let parts = [("name", name.clone()), ("tag", tag)];
     let meta: BTreeMap<_, _> =
         parts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
@@ -156,22 +166,20 @@ fn addressed<'a>(text: &'a str, me: &str) -> &'a str {
 }
 
 /// Only its kind.
-fn attachment(message: &Message) -> Option<Attachment> {
-    if let Some(file) = message.attachments.first() {
-        return Some(kind(file));
+fn attachment(message: &Value) -> Option<Attachment> {
+    if is_filled(&message["attachments"]) {
+        return Some(kind(&message["attachments"][0]));
     }
-    if !message.sticker_items.is_empty() {
+    if is_filled(&message["sticker_items"]) {
         return Some(Attachment::Sticker);
     }
-    let other = message.poll.is_some() || !message.forwarded.is_empty();
+    let other = !message["poll"].is_null() || is_filled(&message["message_snapshots"]);
     other.then_some(Attachment::File)
 }
 
 fn kind(file: &Value) -> Attachment {
-    let file: Option<File> = serde_json::from_value(file.clone()).ok();
-    let Some(file) = file else { return Attachment::File };
-    match file.content_type.as_deref().and_then(|kind| kind.split_once('/')) {
-        _ if file.waveform.is_some() => Attachment::Voice,
+    match text(file, "content_type").split_once('/') {
+        _ if !file["waveform"].is_null() => Attachment::Voice,
         Some(("image", _)) => Attachment::Picture,
         Some(("audio" | "video", _)) => Attachment::Voice,
         _ => Attachment::File,

@@ -1,7 +1,7 @@
 //! Interactions: each is answered within three seconds, whatever its sender may do, and the answer says nothing;
 //! what is to be said follows.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use openclaw_plugin_sdk::{ChannelError, EventId, kit::bounded::Bounded, reqwest::Method};
 use parking_lot::Mutex;
@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use crate::{
     api::{Api, Call, of_message},
-    wire::{Interaction, Sent},
+    inbound::text,
+    wire::Sent,
 };
 
 /// Discord waits no longer for the first answer.
@@ -56,11 +57,11 @@ impl Default for Interactions {
 }
 
 impl Kind {
-    pub(crate) fn of(interaction: &Interaction) -> Self {
+    pub(crate) fn of(interaction: &Value) -> Self {
         // A command of the kind that people type, and a button; not a menu, and not a form.
-        match (interaction.kind, interaction.data.as_ref().map(|data| data.kind)) {
-            (2, Some(1)) => Self::Command,
-            (3, _) => Self::Press,
+        match (interaction["type"].as_u64(), interaction["data"]["type"].as_u64()) {
+            (Some(2), Some(1)) => Self::Command,
+            (Some(3), _) => Self::Press,
             _ => Self::Other,
         }
     }
@@ -68,31 +69,28 @@ impl Kind {
 
 impl Interactions {
     /// Answers with nothing.
-    pub(crate) async fn defer(&self, api: &Arc<Api>, interaction: &Interaction) {
+    pub(crate) async fn defer(&self, api: &Api, interaction: &Value) {
         let kind = Kind::of(interaction);
-        let answer = match (kind, interaction.kind) {
-            (Kind::Press, _) => json!({ "type": 6 }),
+        let (id, token) = (text(interaction, "id"), text(interaction, "token"));
+        let answer = match kind {
+            Kind::Press => json!({ "type": 6 }),
             // A suggestion while a person types wants a list.
-            (_, 4) => json!({ "type": 8, "data": { "choices": [] } }),
+            _ if interaction["type"] == 4 => json!({ "type": 8, "data": { "choices": [] } }),
             _ => json!({ "type": 5, "data": { "flags": MessageFlags::EPHEMERAL } }),
         };
-        let path = format!("{}/callback", interaction.token);
-        let call = Call::at(Method::POST, "/interactions/{}", &interaction.id).and(&path);
+        let path = format!("{token}/callback");
+        let call = Call::at(Method::POST, "/interactions/{}", id).and(&path);
         match timeout(PATIENCE, api.tell(call.with(&answer))).await {
             Ok(Ok(_)) => {}
             // It was announced before, and answered then.
             Ok(Err(failure)) if failure.is(ANSWERED) => return,
             _ => {
-                tracing::warn!(interaction = interaction.id, "Discord was not answered in time");
+                tracing::warn!(interaction = id, "Discord was not answered in time");
                 return;
             }
         }
-        let open = Open {
-            id: interaction.id.clone(),
-            kind,
-            application: interaction.application_id.clone(),
-            token: interaction.token.clone(),
-        };
+        let application = text(interaction, "application_id").to_owned();
+        let open = Open { id: id.to_owned(), kind, application, token: token.to_owned() };
         self.0.lock().insert(open.id.clone(), open);
     }
 

@@ -133,7 +133,7 @@ impl Places {
         let opened: Channel = api.ask(call).await.map_err(of_message)?;
         let channel = opened.id.clone();
         self.learn(opened);
-        // Also where Discord does not say with whom: it was asked for this person.
+        // Also where Discord does not name the person: it was asked for this one.
         self.direct.lock().insert(id.to_owned(), channel.clone());
         Ok(channel)
     }

@@ -46,7 +46,7 @@ async fn an_owner_who_has_not_written_can_be_written_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_takes_nothing_from_the_bot_is_told_apart() {
+async fn a_person_who_takes_nothing_from_the_bot_is_told_apart() {
     let mut bench = bench().await;
     bench.meet(Person::Ann, "hello").await;
     bench.platform.with(|state| state.blocked.insert(ANN.to_owned()));
@@ -58,7 +58,7 @@ async fn whoever_takes_nothing_from_the_bot_is_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_111_nothing_that_is_sent_mentions_anybody() {
+async fn case_111_nothing_that_is_sent_mentions_a_person() {
     let mut bench = bench().await;
     let ann = bench.meet(Person::Ann, "hello").await;
     let text = Text::plain("@everyone @here <@1> <@&2> **bold** ").code("<@3>");
@@ -103,7 +103,7 @@ async fn an_edit_takes_the_buttons_away_in_so_many_words() {
     let button = Button { label: "Yes".to_owned(), data: "a:1".to_owned() };
     let card = Card { title: "In?".to_owned(), buttons: vec![vec![button]], ..Card::default() };
     let sent = bench.send(&to_ann(card)).await.expect("it goes");
-    let mut edit = to_ann(Card { title: "He is in.".to_owned(), ..Card::default() });
+    let mut edit = to_ann(Card { title: "Approved.".to_owned(), ..Card::default() });
     edit.replaces = Some(sent);
     bench.send(&edit).await.expect("it goes");
     let (_, body) = bench.platform.with(|state| state.calls.last().cloned()).expect("a call");
@@ -115,14 +115,14 @@ async fn case_036_a_card_of_four_thousand_characters_does_not_lose_its_id() {
     let bench = bench().await;
     bench.platform.with(|state| state.people.insert(ANN.to_owned()));
     let fields = vec![("Name".to_owned(), Text::plain("x".repeat(4096)))];
-    let card = Card { title: "Somebody knocks".to_owned(), fields, ..Card::default() };
+    let card = Card { title: "A sender waits".to_owned(), fields, ..Card::default() };
     bench.refuses(&to_ann(card), "nothing is cut").await;
     let name = format!("{}`*_", "*".repeat(900));
     let fields = vec![
         ("Name".to_owned(), Text::plain(name.clone())),
         ("Id".to_owned(), Text::default().code(NAMESAKE)),
     ];
-    let card = Card { title: "Somebody knocks".to_owned(), fields, ..Card::default() };
+    let card = Card { title: "A sender waits".to_owned(), fields, ..Card::default() };
     bench.send(&to_ann(card)).await.expect("it goes");
     let text = bench.platform.seen().await.pop().expect("a card").text;
     assert!(text.contains(&name) && text.ends_with(&format!("Id: {NAMESAKE}")), "{text}");

@@ -41,7 +41,7 @@ async fn a_text_comes_and_an_answer_goes_and_is_edited_and_taken_away() {
 
 #[tokio::test]
 #[ignore = "needs the emulator"]
-async fn a_server_is_a_group_and_a_namesake_somebody_else() {
+async fn a_server_is_a_group_and_a_namesake_another_person() {
     let mut bench = bench().await;
     bench.happen(Event::Group(Mention::Others, "hello, all".to_owned())).await;
     let message = bench.message().await;
@@ -58,10 +58,7 @@ async fn a_server_is_a_group_and_a_namesake_somebody_else() {
 async fn the_commands_are_listed_and_an_owner_is_written_to_first() {
     let bench = bench().await;
     let owner = Conversation::new(ChatId::new(PEOPLE[1]), ChatKind::Direct);
-    bench
-        .send(&OutboundMessage::new(owner, Text::plain("somebody knocks")))
-        .await
-        .expect("it goes");
+    bench.send(&OutboundMessage::new(owner, Text::plain("a sender waits"))).await.expect("it goes");
     assert_eq!(bench.platform.accepted("POST", "/users/@me/channels").len(), 1);
 }
 

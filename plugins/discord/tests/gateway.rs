@@ -311,7 +311,7 @@ async fn kinds(bench: &mut Bench<FakeDiscord>) {
         json!({ "content": "hello", "channel_id": "960000000000000001", "channel_type": null });
     bench.platform.write(&Place::Direct, &person(ANN, "Ann"), gone);
     assert_eq!(format!("{:?}", bench.message().await.conversation.kind), "Unknown");
-    // Somebody else's direct channel.
+    // Another person's direct channel.
     let foreign =
         json!({ "content": "hello", "channel_id": "931100000000000001", "channel_type": null });
     bench.platform.write(&Place::Direct, &person("471100000000000009", "Eve"), foreign);

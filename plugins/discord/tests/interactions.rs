@@ -1,4 +1,4 @@
-//! Slash commands and buttons: answered in time, whoever they come from, and nothing said to strangers.
+//! Slash commands and buttons: answered in time, also those of strangers, who are told nothing.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed set-up fails the test")]
 
 mod fake;
@@ -16,7 +16,7 @@ async fn bench() -> Bench<FakeDiscord> {
 
 fn card() -> Card {
     let button = Button { label: "Yes".to_owned(), data: "a:1".to_owned() };
-    Card { title: "Let him in?".to_owned(), buttons: vec![vec![button]], ..Card::default() }
+    Card { title: "Approve?".to_owned(), buttons: vec![vec![button]], ..Card::default() }
 }
 
 fn direct() -> Conversation {
@@ -50,7 +50,7 @@ async fn case_093_a_strangers_slash_command_is_a_message_and_nothing_is_said_by_
         state.calls.iter().find(answers).cloned().expect("an answer")
     });
     assert_eq!(call, format!("POST interactions/{id}/*/callback"));
-    assert_eq!(body, json!({ "type": 5, "data": { "flags": 64 } }), "for his eyes only");
+    assert_eq!(body, json!({ "type": 5, "data": { "flags": 64 } }), "for the sender only");
     delivery.done.send(()).expect("it waits");
     let over = |state: &fake::State| state.asked(&id).is_some_and(|asked| !asked.waits);
     bench.platform.until("Discord stops waiting", over).await;
@@ -88,9 +88,9 @@ async fn a_press_is_answered_at_once_while_the_gateway_is_busy() {
     busy.done.send(()).expect("it waits");
     let press = bench.press().await;
     assert_eq!((press.id.as_str(), press.data.as_str()), (id.as_str(), "a:1"));
-    bench.send(&answer(press.conversation, &press.id, "He is in.")).await.expect("it goes");
+    bench.send(&answer(press.conversation, &press.id, "Approved.")).await.expect("it goes");
     let last = bench.platform.seen().await.pop().expect("something");
-    assert_eq!((last.text.as_str(), last.toast), ("He is in.", true), "for his eyes only");
+    assert_eq!((last.text.as_str(), last.toast), ("Approved.", true), "for the sender only");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -105,14 +105,14 @@ async fn a_press_that_discord_gave_up_counts_and_its_answer_is_a_message() {
         asked.expect("an interaction").late = true;
         state.holds_answers = false;
     });
-    bench.send(&answer(press.conversation, &press.id, "He is in.")).await.expect("it goes");
+    bench.send(&answer(press.conversation, &press.id, "Approved.")).await.expect("it goes");
     let last = bench.platform.seen().await.pop().expect("something");
-    assert_eq!((last.text.as_str(), last.toast), ("He is in.", false));
+    assert_eq!((last.text.as_str(), last.toast), ("Approved.", false));
     bench.meet(Person::Ann, "and it goes on").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_014_a_foreign_press_names_whoever_pressed() {
+async fn case_014_a_foreign_press_names_the_person_who_pressed() {
     let mut bench = bench().await;
     let room = Conversation::new(ChatId::new(ROOM), ChatKind::Group);
     let sent = bench.send(&OutboundMessage::new(room.clone(), card())).await.expect("it goes");
@@ -123,7 +123,7 @@ async fn case_014_a_foreign_press_names_whoever_pressed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_017_every_way_to_act_is_handed_over_with_whoever_acted() {
+async fn case_017_every_way_to_act_is_handed_over_with_its_sender() {
     let mut bench = bench().await;
     let sent = shown(&mut bench).await;
     let eve = person(NAMESAKE, "Ann");

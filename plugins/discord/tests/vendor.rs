@@ -3,12 +3,9 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed set-up fails the test")]
 
 mod fake;
-#[path = "../../sdk/tests/others/vendor.rs"]
-mod program;
 
 use fake::{ANN, BOT, FakeDiscord, Order, Place, TOKEN, person};
-use openclaw_plugin_sdk::{ChatId, EventId, SentRef};
-use program::Vendor;
+use openclaw_plugin_sdk::{ChatId, EventId, SentRef, testing::vendor::Vendor};
 
 fn start(fake: &FakeDiscord) -> Vendor {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vendor/bot.mjs");
@@ -53,7 +50,7 @@ async fn the_vendors_client_takes_the_fake_for_discord() {
     assert_eq!(
         (shown.len(), toasts),
         (6, 3),
-        "an answer and a word for whoever pressed, each time"
+        "an answer and a word for the person who pressed, each time"
     );
     // It comes back by itself, to the same session.
     fake.order(Order::Send(r#"{"op":7,"d":null}"#.to_owned()));

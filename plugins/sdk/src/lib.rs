@@ -26,6 +26,9 @@ mod responder;
 mod secret;
 mod settings;
 pub mod socket_client;
+#[cfg(feature = "contract")]
+#[expect(clippy::expect_used, clippy::panic, reason = "a failed set-up fails the test")]
+pub mod testing;
 mod text;
 
 pub use access::{

@@ -3,12 +3,9 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed set-up fails the test")]
 
 mod fake;
-#[path = "../../sdk/tests/others/vendor.rs"]
-mod program;
 
 use fake::{ANN, APP_TOKEN, BOT, BOT_TOKEN, FakeSlack, TEAM, direct_chat};
-use openclaw_plugin_sdk::{ChatId, EventId, SentRef};
-use program::Vendor;
+use openclaw_plugin_sdk::{ChatId, EventId, SentRef, testing::vendor::Vendor};
 
 fn start(fake: &FakeSlack) -> Vendor {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vendor/app.mjs");

@@ -1,52 +1,49 @@
-//! From Telegram's updates to events. What is not a person's new message or press becomes nothing.
-
-use std::collections::BTreeMap;
+//! From Telegram's updates to events. What is not a person's new message or press becomes nothing. Lenient: a part that
+//! cannot be read is missing, and the rest of the message still arrives.
 
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, GroupMoved, InboundEvent,
-    InboundMessage, Link, Sender, SentRef, ThreadId, UnixMs,
+    InboundMessage, Link, Sender, SentRef, ThreadId, UnixMs, kit::lenient,
 };
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::wire::{Chat, Entity, Me, Message, Press, Topic, User};
+use crate::poll::Update;
+
+/// The bot, as far as it matters: `getMe` has fields that emulators lack.
+#[derive(Clone, Deserialize)]
+pub(crate) struct Me {
+    pub(crate) id: i64,
+    pub(crate) username: Option<String>,
+    /// False: in groups it is shown commands, mentions and replies alone.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(crate) can_read_all_group_messages: Option<bool>,
+}
 
 /// The event in an update, if there is one. `now` stands in where Telegram gives no time.
-pub(crate) fn translate(update: &Map<String, Value>, me: &Me, now: UnixMs) -> Option<InboundEvent> {
-    if let Some(value) = update.get("message") {
-        if let Some(moved) = moved(value) {
-            return Some(InboundEvent::Moved(moved));
-        }
-        return message(read(value)?, me).map(InboundEvent::Message);
+pub(crate) fn translate(update: &Update, me: &Me, now: UnixMs) -> Option<InboundEvent> {
+    let Some(written) = update.get("message") else {
+        return press(update.get("callback_query")?, now).map(InboundEvent::Press);
+    };
+    match moved(written) {
+        Some(moved) => Some(InboundEvent::Moved(moved)),
+        None => message(written, me).map(InboundEvent::Message),
     }
-    press(read(update.get("callback_query")?)?, now).map(InboundEvent::Press)
 }
 
-fn read<'de, T: Deserialize<'de>>(value: &'de Value) -> Option<T> {
-    let value = T::deserialize(value).ok();
-    if value.is_none() {
-        // Why is not said: the reason would quote the message.
-        tracing::warn!("an update cannot be read");
-    }
-    value
-}
-
-fn message(message: Message, me: &Me) -> Option<InboundMessage> {
-    if message.sender_chat.is_some() || message.via_bot.is_some() {
+fn message(message: &Value, me: &Me) -> Option<InboundMessage> {
+    // On behalf of a channel or as an anonymous administrator; or another bot made the text.
+    if !message["sender_chat"].is_null() || !message["via_bot"].is_null() {
         return None;
     }
-    let from = message.from.as_ref().filter(|from| !from.is_bot)?;
-    let sender = sender(from)?;
-    let conversation = conversation(&message.chat, &message.topic, from);
-    let mut attachment = attachment(&message.rest);
-    let (written, marks) = match (message.text, message.caption) {
-        (Some(text), _) => (text, message.entities),
-        (None, caption) => (caption.unwrap_or_default(), message.caption_entities),
-    };
-    let marks: Vec<Entity> =
-        marks.into_iter().filter_map(|mark| serde_json::from_value(mark).ok()).collect();
-    let mut text = addressed(&written, &marks, me).unwrap_or_else(|| written.clone());
-    if message.forward_origin.is_some() && text.trim_start().starts_with('/') {
+    let (from, chat) = (&message["from"], &message["chat"]);
+    let is_text = message["text"].is_string();
+    let (key, marks) = if is_text { ("text", "entities") } else { ("caption", "caption_entities") };
+    let written = message[key].as_str().unwrap_or_default();
+    let marks: Vec<&Value> = message[marks].as_array().into_iter().flatten().collect();
+    let mut attachment = attachment(message);
+    let mut text = addressed(written, &marks, me).unwrap_or_else(|| written.to_owned());
+    if !message["forward_origin"].is_null() && text.trim_start().starts_with('/') {
         // A forwarded command was not written by the sender.
         text.clear();
         attachment = attachment.or(Some(Attachment::File));
@@ -54,35 +51,33 @@ fn message(message: Message, me: &Me) -> Option<InboundMessage> {
     if text.is_empty() && attachment.is_none() {
         return None;
     }
-    let answered = message.answered.filter(|answered| answered.forum_topic_created.is_none());
-    let answers_us = answered
-        .as_ref()
-        .and_then(|answered| answered.from.as_ref())
-        .is_some_and(|from| from.id == me.id);
-    let reply_to = answered.map(|answered| sent(&message.chat, answered.message_id));
+    // Every message in a topic answers the topic's first.
+    let answered = Some(&message["reply_to_message"]);
+    let answered = answered.filter(|answered| answered["forum_topic_created"].is_null());
+    let answers_us = answered.is_some_and(|answered| answered["from"]["id"] == me.id);
     Some(InboundMessage {
-        id: EventId::new(message.id.to_string()),
-        mentions_us: answers_us || marks.iter().any(|mark| is_us(mark, &written, me)),
-        conversation,
-        sender,
-        sent_at: UnixMs(message.date.saturating_mul(1000)),
+        id: id_of(message)?,
+        mentions_us: answers_us || marks.iter().any(|mark| is_us(mark, written, me)),
+        conversation: conversation(message, from)?,
+        sender: sender(from)?,
+        sent_at: UnixMs(message["date"].as_u64()?.saturating_mul(1000)),
         text,
         attachment,
-        reply_to,
+        reply_to: answered.and_then(|answered| sent(chat, answered)),
         link: Link::Private,
     })
 }
 
-fn press(press: Press, now: UnixMs) -> Option<ButtonPress> {
-    let card = press.message?;
-    let sender = sender(&press.from).filter(|_| !press.from.is_bot)?;
+fn press(press: &Value, now: UnixMs) -> Option<ButtonPress> {
+    // Missing for cards that were placed by way of another chat.
+    let (card, from) = (&press["message"], &press["from"]);
     Some(ButtonPress {
-        id: EventId::new(press.id),
-        conversation: conversation(&card.chat, &card.topic, &press.from),
-        sender,
+        id: EventId::new(press["id"].as_str()?),
+        conversation: conversation(card, from)?,
+        sender: sender(from)?,
         pressed_at: now,
-        on: sent(&card.chat, card.message_id),
-        data: press.data?,
+        on: sent(&card["chat"], card)?,
+        data: press["data"].as_str()?.to_owned(),
         link: Link::Private,
     })
 }
@@ -101,44 +96,48 @@ fn moved(message: &Value) -> Option<GroupMoved> {
     Some(GroupMoved { from: ChatId::new(from.to_string()), to: ChatId::new(to.to_string()) })
 }
 
-fn sent(chat: &Chat, message: i64) -> SentRef {
-    SentRef { chat: ChatId::new(chat.id.to_string()), id: EventId::new(message.to_string()) }
+fn id_of(message: &Value) -> Option<EventId> {
+    message["message_id"].as_i64().map(|id| EventId::new(id.to_string()))
 }
 
-fn conversation(chat: &Chat, topic: &Topic, from: &User) -> Conversation {
-    let kind = match chat.kind.as_str() {
+fn chat_id(chat: &Value) -> Option<ChatId> {
+    chat["id"].as_i64().map(|id| ChatId::new(id.to_string()))
+}
+
+fn sent(chat: &Value, message: &Value) -> Option<SentRef> {
+    Some(SentRef { chat: chat_id(chat)?, id: id_of(message)? })
+}
+
+fn conversation(message: &Value, from: &Value) -> Option<Conversation> {
+    let chat = &message["chat"];
+    let kind = match chat["type"].as_str()? {
         "group" | "supergroup" => ChatKind::Group,
         // A private chat has the number of its person.
-        "private" if chat.id == from.id => ChatKind::Direct,
+        "private" if chat["id"] == from["id"] => ChatKind::Direct,
         _ => ChatKind::Unknown,
     };
-    let thread = topic.number().map(|number| ThreadId::new(number.to_string()));
-    Conversation::new(ChatId::new(chat.id.to_string()), kind).in_thread(thread)
+    // Replies in a group without topics have a number too, which nothing can be sent to.
+    let topic = message["message_thread_id"].as_i64();
+    let topic = topic.filter(|_| message["is_topic_message"] == true);
+    let thread = topic.map(|number| ThreadId::new(number.to_string()));
+    Some(Conversation::new(chat_id(chat)?, kind).in_thread(thread))
 }
 
-/// By number alone: names and user names can be handed on.
-fn sender(from: &User) -> Option<Sender> {
-    let id = crate::parse_sender(&from.id.to_string()).ok()?;
-    let parts = [
-        ("firstName", &from.first_name),
-        ("lastName", &from.last_name),
-        ("username", &from.username),
-    ];
-    let meta: BTreeMap<_, _> = parts
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)))
-        .collect();
-    let names: Vec<&str> = [&from.first_name, &from.last_name]
-        .into_iter()
-        .flatten()
-        .map(|name| name.as_str())
-        .collect();
-    let name = Some(names.join(" ")).filter(|name| !name.is_empty());
-    Some(Sender { id, name, meta })
+/// By number alone: names and user names can be handed on. A bot is no sender.
+fn sender(from: &Value) -> Option<Sender> {
+    if from.get("is_bot").is_some_and(|is_bot| *is_bot != false) {
+        return None;
+    }
+    let id = crate::parse_sender(&from["id"].as_i64()?.to_string()).ok()?;
+    let parts = ["first_name", "last_name", "username"].map(|key| from[key].as_str());
+    let named = ["firstName", "lastName", "username"].into_iter().zip(parts);
+    let meta = named.filter_map(|(key, part)| Some((key.to_owned(), part?.to_owned())));
+    let name = parts[..2].iter().copied().flatten().collect::<Vec<_>>().join(" ");
+    Some(Sender { id, name: Some(name).filter(|name| !name.is_empty()), meta: meta.collect() })
 }
 
 /// Content by its key. What is in neither row is a service message, or new, and no content.
-fn attachment(rest: &Map<String, Value>) -> Option<Attachment> {
+fn attachment(message: &Value) -> Option<Attachment> {
     // An animation also has a `document`.
     let kinds = [
         (Attachment::Picture, "animation photo"),
@@ -149,48 +148,48 @@ fn attachment(rest: &Map<String, Value>) -> Option<Attachment> {
             "checklist contact dice document game location paid_media poll story venue",
         ),
     ];
-    let has = |keys: &str| keys.split(' ').any(|key| rest.contains_key(key));
+    let has = |keys: &str| keys.split(' ').any(|key| message.get(key).is_some());
     kinds.into_iter().find(|(_, keys)| has(keys)).map(|(kind, _)| kind)
 }
 
-fn is_us(mark: &Entity, text: &str, me: &Me) -> bool {
-    match mark.kind.as_str() {
-        "text_mention" => mark.user.as_ref().is_some_and(|user| user.id == me.id),
-        "mention" => {
-            run(text, mark).zip(me.username.as_ref()).is_some_and(|(run, name)| names(&run, name))
-        }
-        "bot_command" => command_for(mark, text, me).is_some(),
+fn is_us(mark: &Value, text: &str, me: &Me) -> bool {
+    match mark["type"].as_str() {
+        Some("text_mention") => mark["user"]["id"] == me.id,
+        Some("mention") => run(text, mark).is_some_and(|run| names(&run, me)),
+        Some("bot_command") => command_for(mark, text, me).is_some(),
         _ => false,
     }
 }
 
 /// The text with `/help@our_bot` at its start written as `/help`.
-fn addressed(text: &str, marks: &[Entity], me: &Me) -> Option<String> {
-    let mark = marks.iter().find(|mark| mark.kind == "bot_command" && mark.offset == 0)?;
+fn addressed(text: &str, marks: &[&Value], me: &Me) -> Option<String> {
+    let first = |mark: &&&Value| mark["type"] == "bot_command" && mark["offset"] == 0;
+    let mark = marks.iter().find(first)?;
     let command = command_for(mark, text, me)?;
     // A command is ASCII: its UTF-16 length is its length in bytes.
-    let (_, rest) = text.split_at_checked(mark.length)?;
+    let (_, rest) = text.split_at_checked(run(text, mark)?.len())?;
     Some(command + rest)
 }
 
 /// `/help` of `/help@our_bot`.
-fn command_for(mark: &Entity, text: &str, me: &Me) -> Option<String> {
+fn command_for(mark: &Value, text: &str, me: &Me) -> Option<String> {
     let run = run(text, mark)?;
-    let (command, _) = run.split_once('@').filter(|(command, _)| {
-        names(&run[command.len()..], me.username.as_deref().unwrap_or(""))
-    })?;
-    Some(command.to_owned())
+    let at = run.find('@').filter(|at| names(&run[*at..], me))?;
+    Some(run[..at].to_owned())
 }
 
 /// User names are ASCII, and case does not count.
-fn names(run: &str, username: &str) -> bool {
-    !username.is_empty()
-        && run.strip_prefix('@').is_some_and(|name| name.eq_ignore_ascii_case(username))
+fn names(run: &str, me: &Me) -> bool {
+    let name = run.strip_prefix('@').zip(me.username.as_deref());
+    name.is_some_and(|(run, name)| !name.is_empty() && run.eq_ignore_ascii_case(name))
 }
 
-fn run(text: &str, mark: &Entity) -> Option<String> {
+/// A marked run of a text, counted in UTF-16 units.
+fn run(text: &str, mark: &Value) -> Option<String> {
+    let place = |key: &str| mark[key].as_u64().and_then(|place| usize::try_from(place).ok());
+    let (offset, length) = (place("offset")?, place("length")?);
     let units: Vec<u16> = text.encode_utf16().collect();
-    String::from_utf16(units.get(mark.offset..mark.offset.checked_add(mark.length)?)?).ok()
+    String::from_utf16(units.get(offset..offset.checked_add(length)?)?).ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ mod inbound;
 mod outbound;
 mod poll;
 mod press;
-mod wire;
 
 use openclaw_plugin_sdk::{
     Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,

@@ -27,9 +27,8 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     api::{Api, POLL},
     config::Config,
-    inbound,
+    inbound::{self, Me},
     press::Presses,
-    wire::Me,
 };
 
 /// An answer has at most so many updates; with fewer, nothing is left of what waited.
@@ -170,7 +169,10 @@ impl Telegram {
             }
             let event = match event {
                 Some(event) => Some(row.hand(event).await?),
-                None => None,
+                None => {
+                    tracing::debug!(update = number, "an update that is no message");
+                    None
+                }
             };
             handed.push((number, event));
         }

@@ -232,7 +232,7 @@ async fn who_blocked_the_bot_gets_nothing_and_the_account_goes_on() {
     let mut bench = bench().await;
     bench.meet(Person::Ann, "hello").await;
     bench.platform.with(|state| state.blocked.insert(ANN));
-    bench.refuses(&to_ann(Text::plain("hello?")), "somebody who blocked the bot").await;
+    bench.refuses(&to_ann(Text::plain("hello?")), "a person who blocked the bot").await;
     bench.meet(Person::Namesake, "still here").await;
 }
 
@@ -307,7 +307,7 @@ async fn case_049_a_picture_that_is_replaced_is_gone() {
 
 fn card() -> Card {
     let button = Button { label: "Yes".to_owned(), data: "a:1".to_owned() };
-    Card { title: "Let him in?".to_owned(), buttons: vec![vec![button]], ..Card::default() }
+    Card { title: "Approve?".to_owned(), buttons: vec![vec![button]], ..Card::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -349,12 +349,12 @@ async fn an_edit_that_answers_a_press_edits_and_ends_the_spinner() {
     let sent = bench.send(&to_ann(card())).await.expect("it goes");
     bench.happen(Event::Press(Person::Ann, sent.clone(), "a:1".to_owned())).await;
     let press = bench.press().await;
-    let mut edit = to_ann(Card { title: "He is in.".to_owned(), ..Card::default() });
+    let mut edit = to_ann(Card { title: "Approved.".to_owned(), ..Card::default() });
     edit.replaces = Some(sent);
     edit.answers = Some(InboundRef::Press(press.id));
     bench.send(&edit).await.expect("it goes");
     let seen = bench.platform.seen().await;
-    assert_eq!((seen.len(), seen[0].text.as_str(), seen[0].buttons.len()), (1, "He is in.", 0));
+    assert_eq!((seen.len(), seen[0].text.as_str(), seen[0].buttons.len()), (1, "Approved.", 0));
     assert!(bench.platform.with(|state| state.open_presses.is_empty()));
 }
 

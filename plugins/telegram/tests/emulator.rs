@@ -37,13 +37,13 @@ async fn a_card_goes_and_is_edited_and_a_picture_goes() {
     let ann = bench.meet(Person::Ann, "hello").await;
     let button = Button { label: "Yes".to_owned(), data: "a:1".to_owned() };
     let card = Card {
-        title: "Let him in?".to_owned(),
+        title: "Approve?".to_owned(),
         buttons: vec![vec![button.clone()]],
         ..Card::default()
     };
     let sent = bench.say(&ann, card).await;
     assert_eq!(bench.platform.seen().await[0].buttons, [[button]]);
-    let mut edit = OutboundMessage::new(ann.conversation.clone(), Text::plain("He is in."));
+    let mut edit = OutboundMessage::new(ann.conversation.clone(), Text::plain("Approved."));
     edit.replaces = Some(sent.clone());
     assert_eq!(bench.send(&edit).await, Ok(sent));
     let edits = bench.platform.accepted(&["editmessagetext"]);

@@ -11,7 +11,7 @@ use openclaw_plugin_sdk::{
     kit::socket::{Heard, Socket, heartbeat},
 };
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until, timeout},
@@ -23,7 +23,7 @@ use crate::{
     commands, inbound,
     interaction::Kind,
     places::Origin,
-    wire::{Frame, Interaction, Message, Ready},
+    wire::{Frame, Ready},
 };
 
 /// So many events are read ahead; beyond that the socket waits.
@@ -66,8 +66,8 @@ struct Numbered {
 
 enum Event {
     /// Its first answer is on its way; told here when that is over.
-    Interaction(Arc<Interaction>, oneshot::Receiver<()>),
-    Message(Box<Message>),
+    Interaction(Arc<Value>, oneshot::Receiver<()>),
+    Message(Value),
     /// Nothing that concerns us.
     Other,
 }
@@ -77,7 +77,7 @@ struct Underway {
     number: u64,
     /// `None` for what did not concern us.
     handed: Option<Handed>,
-    interaction: Option<Arc<Interaction>>,
+    interaction: Option<Arc<Value>>,
 }
 
 /// What goes on beside reading.
@@ -211,7 +211,7 @@ impl Discord {
             }
             "INTERACTION_CREATE" => parsed(frame).map_or(Event::Other, |interaction| {
                 let (told, deferred) = oneshot::channel();
-                let interaction: Arc<Interaction> = Arc::new(interaction);
+                let interaction: Arc<Value> = Arc::new(interaction);
                 let theirs = Arc::clone(&interaction);
                 chores.push(Box::pin(async move {
                     self.interactions.defer(api, &theirs).await;
@@ -220,9 +220,7 @@ impl Discord {
                 }));
                 Event::Interaction(interaction, deferred)
             }),
-            "MESSAGE_CREATE" => {
-                parsed(frame).map_or(Event::Other, |message| Event::Message(Box::new(message)))
-            }
+            "MESSAGE_CREATE" => parsed(frame).map_or(Event::Other, Event::Message),
             _ => Event::Other,
         };
         Ok(frame.s.map(|number| Numbered { number, event }))
@@ -276,7 +274,7 @@ impl Discord {
     async fn wrote(
         &self,
         api: &Api,
-        message: &Message,
+        message: &Value,
     ) -> Result<Option<InboundEvent>, ChannelError> {
         let Some(session) = self.session() else { return Ok(None) };
         let Some(author) = inbound::author(message, &session.me) else { return Ok(None) };
@@ -287,14 +285,14 @@ impl Discord {
     async fn acted(
         &self,
         api: &Api,
-        interaction: &Interaction,
+        interaction: &Value,
     ) -> Result<Option<InboundEvent>, ChannelError> {
         let actor = inbound::actor(interaction);
         let Some(origin) = actor.and_then(|actor| inbound::place(interaction, actor)) else {
             return Ok(None);
         };
         let Some(mut place) = self.heard(api, &origin).await? else { return Ok(None) };
-        if interaction.context == Some(ELSEWHERE) && place.kind == ChatKind::Direct {
+        if interaction["context"] == ELSEWHERE && place.kind == ChatKind::Direct {
             place.kind = ChatKind::Unknown;
         }
         Ok(inbound::interaction(interaction, place))
@@ -314,9 +312,9 @@ impl Discord {
         self.places.conversation(api, origin).await.map(Some)
     }
 
-    /// Whatever came of a command, Discord no longer shows that it waits for us.
-    async fn clear(&self, api: &Api, interaction: &Interaction) {
-        let open = self.interactions.open(&EventId::new(interaction.id.clone()));
+    /// Whatever comes of a command, Discord no longer shows that it waits for us.
+    async fn clear(&self, api: &Api, interaction: &Value) {
+        let open = self.interactions.open(&EventId::new(inbound::text(interaction, "id")));
         if let Some(open) = open.filter(|open| open.kind != Kind::Press) {
             open.clear(api).await;
         }

@@ -1,14 +1,11 @@
 //! The Discord of the emulator `@openclaw/crabline`.
 
-#[path = "../../../sdk/tests/others/crabline.rs"]
-mod emulator;
-
 use std::ops::Deref;
 
-use emulator::Emulator;
 use openclaw_plugin_sdk::{
     async_trait,
     contract::{Event, FakePlatform, Happened, Mention, Person, Seen},
+    testing::emulator::Emulator,
     toml,
 };
 use serde_json::{Value, json};

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
+use openclaw_plugin_sdk::testing::{self, header};
 use serde_json::{Value, json};
 
 use super::{Shared, routes};
@@ -31,12 +32,11 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(path) = uri.path().strip_prefix("/api/v10/") else {
         shared.change(|state| state.fetched += 1);
         return StatusCode::NOT_FOUND.into_response();
     };
-    if !header("user-agent").starts_with("DiscordBot (") {
+    if !header(&headers, "user-agent").starts_with("DiscordBot (") {
         return refused(&Refusal(403, 40_333, "internal network error"));
     }
     // Clients write it so.
@@ -48,7 +48,7 @@ async fn answer(
         let state = shared.lock();
         (format!("Bot {}", state.token), state.revoked)
     };
-    if !free && (header("authorization") != token || revoked) {
+    if !free && (header(&headers, "authorization") != token || revoked) {
         return refused(&Refusal(401, 0, "401: Unauthorized"));
     }
     let given = given(&headers, &body);
@@ -58,7 +58,7 @@ async fn answer(
         return slow_down(wait, true);
     }
     while name.ends_with("/callback") && shared.lock().holds_answers {
-        let mut changes = shared.changes.subscribe();
+        let mut changes = shared.changes();
         // The fake may be gone.
         let _changed = changes.changed().await;
     }
@@ -87,47 +87,25 @@ async fn answer(
 }
 
 fn refused(Refusal(status, code, words): &Refusal) -> Response {
-    let body = json!({ "message": words, "code": code });
-    (StatusCode::from_u16(*status).unwrap_or_default(), Json(body)).into_response()
+    testing::answer(*status, json!({ "message": words, "code": code }))
 }
 
 fn slow_down(wait: f64, global: bool) -> Response {
     let body =
         json!({ "message": "You are being rate limited.", "retry_after": wait, "global": global });
-    let after = wait.ceil().to_string();
-    (StatusCode::TOO_MANY_REQUESTS, [("retry-after", after)], Json(body)).into_response()
+    let mut response = testing::slow_down(0, body);
+    let after = wait.ceil().to_string().parse().expect("a header");
+    response.headers_mut().insert("retry-after", after);
+    response
 }
 
 /// Whatever way it came.
 fn given(headers: &HeaderMap, body: &[u8]) -> Given {
-    let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let Some((_, boundary)) = kind.split_once("boundary=") else {
-        return Given { body: serde_json::from_slice(body).unwrap_or(Value::Null), file: None };
+    let read = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or(Value::Null);
+    let Some(parts) = testing::parts(headers, body) else {
+        return Given { body: read(body), file: None };
     };
-    let mut given = Given { body: Value::Null, file: None };
-    for part in split(body, format!("--{}", boundary.trim_matches('"')).as_bytes()) {
-        let Some((head, rest)) = once(part, b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(head);
-        let content = rest.strip_suffix(b"\r\n").unwrap_or(rest);
-        if head.contains(" name=\"payload_json\"") {
-            given.body = serde_json::from_slice(content).unwrap_or(Value::Null);
-        } else if head.contains(" name=\"files[0]\"") {
-            given.file = Some(content.to_vec());
-        }
-    }
-    given
-}
-
-fn once<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = bytes.windows(mark.len()).position(|window| window == mark)?;
-    Some((&bytes[..at], &bytes[at + mark.len()..]))
-}
-
-fn split<'a>(mut bytes: &'a [u8], mark: &[u8]) -> Vec<&'a [u8]> {
-    let mut parts = Vec::new();
-    while let Some((part, rest)) = once(bytes, mark) {
-        parts.push(part);
-        bytes = rest;
-    }
-    parts
+    let find = |name: &str| parts.iter().find(|part| part.name == name);
+    let body = find("payload_json").map_or(Value::Null, |part| read(&part.bytes));
+    Given { body, file: find("files[0]").map(|part| part.bytes.clone()) }
 }

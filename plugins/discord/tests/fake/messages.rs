@@ -11,7 +11,7 @@ use super::{
 
 type Answer = Result<Value, Refusal>;
 
-/// Only whoever acted sees it.
+/// Only the person who acted sees it.
 const EPHEMERAL: u64 = 1 << 6;
 
 const UNKNOWN_MESSAGE: Refusal = Refusal(404, 10_008, "Unknown Message");
@@ -27,7 +27,7 @@ pub(crate) fn send(state: &mut State, channel: &str, given: Given) -> Answer {
     let shown = shown(channel, id, given)?;
     let (wire, wire_type) = (shown.wire(), shown.channel["type"].clone());
     state.messages.push(shown);
-    // The gateway tells whoever listens, the bot itself too.
+    // The gateway tells all who listen, the bot itself too.
     let mut told = wire.clone();
     told["channel_type"] = wire_type;
     state.announce("MESSAGE_CREATE", &told);
@@ -56,7 +56,7 @@ pub(crate) fn delete(state: &mut State, channel: &str, id: &str) -> Answer {
     Ok(Value::Null)
 }
 
-/// What is said to whoever gave a command or pressed a button, after the first answer.
+/// What is said to the person who gave a command or pressed a button, after the first answer.
 pub(crate) fn follow_up(state: &mut State, token: &str, given: Given) -> Answer {
     let asked = state.interactions.get(token).ok_or(UNKNOWN_WEBHOOK)?;
     if asked.answered.is_none() {

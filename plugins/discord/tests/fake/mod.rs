@@ -11,19 +11,12 @@ mod socket;
 mod state;
 pub(crate) mod wire;
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+use openclaw_plugin_sdk::{
+    SentRef,
+    testing::{self, Server},
 };
-
-use openclaw_plugin_sdk::SentRef;
 use serde_json::{Value, json};
-use tokio::{
-    net::TcpListener,
-    sync::{broadcast, oneshot, watch},
-    task::JoinSet,
-};
+use tokio::sync::{oneshot, watch};
 
 pub(crate) use state::{Shown, State};
 pub(crate) use wire::{Place, person};
@@ -34,7 +27,7 @@ pub(crate) const TOKEN: &str = "MTk4NjIyNDgz.contract.suite-token_0123456789";
 pub(crate) const BOT: &str = "700000000000000001";
 /// Ann's id.
 pub(crate) const ANN: &str = "471100000000000001";
-/// The id of the other one who calls herself Ann.
+/// The id of another person with the name Ann.
 pub(crate) const NAMESAKE: &str = "471100000000000002";
 /// A server that both are in, a channel there, and a thread that hangs on it.
 pub(crate) const GUILD: &str = "800000000000000001";
@@ -45,19 +38,13 @@ pub(crate) const THREAD: &str = "820000000000000001";
 
 /// A running Discord; dropped, it is gone.
 pub(crate) struct FakeDiscord {
-    address: SocketAddr,
     shared: Shared,
-    _server: JoinSet<()>,
+    server: Server,
     _sockets: oneshot::Sender<()>,
 }
 
-/// What handlers, sockets and tests share; the number changes with every change.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    state: Arc<Mutex<State>>,
-    changes: watch::Sender<u64>,
-    orders: broadcast::Sender<Order>,
-}
+/// What handlers, sockets and tests share.
+pub(crate) type Shared = testing::Shared<State>;
 
 /// What open sockets are told to do.
 #[derive(Clone, Debug)]
@@ -70,41 +57,22 @@ pub(crate) enum Order {
     Send(String),
 }
 
-impl Shared {
-    /// The state, and everybody who waits is woken when the caller is done with it.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let changed = change(&mut self.lock());
-        self.changes.send_modify(|number| *number += 1);
-        changed
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl FakeDiscord {
     /// Starts on free ports.
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let sockets = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address");
         let gateway = format!("ws://{}", sockets.local_addr().expect("an address"));
-        let state = Arc::new(Mutex::new(State::new(gateway)));
-        let (changes, orders) = (watch::channel(0).0, broadcast::channel(64).0);
-        let shared = Shared { state, changes, orders };
-        let mut server = JoinSet::new();
-        let app = http::app(shared.clone());
-        server.spawn(async move { axum::serve(listener, app).await.expect("the server runs") });
+        let shared = Shared::new(State::new(gateway));
+        let server = Server::start(|_| http::app(shared.clone())).await;
         let (running, over) = oneshot::channel();
         let theirs = shared.clone();
         std::thread::spawn(move || socket::run(sockets, theirs, over));
-        Self { address, shared, _server: server, _sockets: running }
+        Self { shared, server, _sockets: running }
     }
 
     /// Where it answers.
     pub(crate) fn root(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.server.address)
     }
 
     /// A person writes; `content` is whatever Discord would add. The message's id.
@@ -122,7 +90,7 @@ impl FakeDiscord {
         self.write(&Place::Direct, &person(id, name), json!({ "content": text }))
     }
 
-    /// Somebody presses a button of our message, or says so. The press's id.
+    /// A person presses a button of our message, or says so. The press's id.
     pub(crate) fn press(&self, place: &Place, from: &Value, on: &SentRef, data: &str) -> String {
         self.shared.change(|state| {
             let shown = state.shown(on.id.as_str()).expect("a message that was sent").wire();
@@ -131,7 +99,7 @@ impl FakeDiscord {
         })
     }
 
-    /// Somebody gives a slash command. Its id.
+    /// A person gives a slash command. Its id.
     pub(crate) fn command(&self, place: &Place, from: &Value, name: &str, words: &str) -> String {
         self.shared.change(|state| {
             let option = json!({ "name": "words", "type": 3, "value": words });
@@ -150,7 +118,7 @@ impl FakeDiscord {
     /// Open sockets are told to do this.
     pub(crate) fn order(&self, order: Order) {
         // Nobody may be connected.
-        let _ordered = self.shared.orders.send(order);
+        let _ordered = self.shared.lock().orders.0.send(order);
     }
 
     /// Changes how it behaves, or looks at what it knows.
@@ -160,18 +128,11 @@ impl FakeDiscord {
 
     /// A number that changes with every change.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.shared.changes.subscribe()
+        self.shared.changes()
     }
 
     /// Waits until something holds, as often as anything changes.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&State) -> bool) {
-        let mut changes = self.changes();
-        let wait = async {
-            while !holds(&self.shared.lock()) {
-                changes.changed().await.expect("the fake lives");
-            }
-        };
-        let held = tokio::time::timeout(Duration::from_secs(30), wait).await;
-        held.unwrap_or_else(|_| panic!("{what}"));
+        self.shared.until(what, holds).await;
     }
 }

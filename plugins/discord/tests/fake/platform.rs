@@ -28,7 +28,7 @@ impl FakePlatform for FakeDiscord {
             // Discord calls nobody, and nobody else is in the conversation of a person and the bot.
             Event::Forgery(_) | Event::Press(Person::Namesake, ..) => return Happened::Impossible,
             Event::Press(who, on, data) => {
-                self.press(&Place::Direct, &somebody(who), &on, &data);
+                self.press(&Place::Direct, &someone(who), &on, &data);
             }
             Event::Reaction => self.announce("MESSAGE_REACTION_ADD", &json!({
                 "user_id": ANN, "channel_id": direct(ANN), "message_id": "1", "emoji": { "id": null, "name": "👍" }, "type": 0,
@@ -68,7 +68,7 @@ impl FakeDiscord {
         let (place, author, content) = match event {
             Event::Attachment(kind, caption) => (Place::Direct, ann(), content(kind, &caption)),
             Event::Bot(text) => (Place::Direct, other_bot(), json!({ "content": text })),
-            Event::Direct(who, text) => (Place::Direct, somebody(who), json!({ "content": text })),
+            Event::Direct(who, text) => (Place::Direct, someone(who), json!({ "content": text })),
             Event::Echo(text) => (Place::Direct, bot(), json!({ "content": text })),
             Event::Edit(text) => return self.edits(&text),
             Event::Group(Mention::Others, text) => (Place::Room, ann(), json!({ "content": text })),
@@ -120,7 +120,7 @@ fn ann() -> Value {
     person(ANN, "Ann")
 }
 
-fn somebody(who: Person) -> Value {
+fn someone(who: Person) -> Value {
     match who {
         Person::Ann => ann(),
         Person::Namesake => person(NAMESAKE, "Ann"),

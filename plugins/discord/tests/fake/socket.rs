@@ -61,8 +61,8 @@ async fn serve(listener: TcpListener, shared: Shared) {
 
 async fn line(stream: TcpStream, shared: Shared) {
     let mut query = String::new();
-    let mut changes = shared.changes.subscribe();
-    let mut orders = shared.orders.subscribe();
+    let mut changes = shared.changes();
+    let mut orders = shared.lock().orders.0.subscribe();
     #[expect(clippy::result_large_err, reason = "the library's own signature")]
     let look = |request: &Request, response: Response| {
         query = request.uri().to_string();
@@ -179,7 +179,7 @@ impl Line {
 
     async fn close(&mut self, code: u16) -> Result<(), Over> {
         let frame = CloseFrame { code: code.into(), reason: "as told".into() };
-        // Whoever is gone is not told.
+        // A client that is gone is not told.
         let _closed = self.socket.close(Some(frame)).await;
         while let Some(Ok(_)) = self.socket.next().await {}
         Err(Over)

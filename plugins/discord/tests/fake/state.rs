@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use openclaw_plugin_sdk::{Button, ChatId, EventId, contract::Seen};
 use serde_json::{Value, json};
+use tokio::sync::broadcast;
 
 use super::{
+    Order,
     messages::plain,
     wire::{Place, TIME, bot, guild, ready},
 };
@@ -14,6 +16,8 @@ use super::{
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct State {
+    /// What open sockets are told to do.
+    pub(crate) orders: Orders,
     /// Where sockets are opened.
     pub(crate) gateway: String,
     /// Those that were begun, in order.
@@ -30,7 +34,7 @@ pub(crate) struct State {
     pub(crate) commands: Vec<Value>,
     /// The channels that there are.
     pub(crate) channels: BTreeMap<String, Value>,
-    /// The people whom the bot can open a direct channel with.
+    /// The people with direct channels that the bot can open.
     pub(crate) people: BTreeSet<String>,
     /// People who take nothing from the bot.
     pub(crate) blocked: BTreeSet<String>,
@@ -69,6 +73,15 @@ pub(crate) struct State {
     last: u64,
 }
 
+/// The way to open sockets.
+pub(crate) struct Orders(pub(crate) broadcast::Sender<Order>);
+
+impl Default for Orders {
+    fn default() -> Self {
+        Self(broadcast::channel(64).0)
+    }
+}
+
 /// A session and all that was announced in it.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -83,7 +96,7 @@ pub(crate) struct Session {
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) id: String,
-    /// Whoever acted.
+    /// The person who acted.
     pub(crate) by: Value,
     /// The type of the first answer.
     pub(crate) answered: Option<u64>,
@@ -104,7 +117,7 @@ pub(crate) struct Shown {
     pub(crate) components: Value,
     pub(crate) image: Option<Vec<u8>>,
     pub(crate) answers: Option<String>,
-    /// Only whoever pressed sees it.
+    /// Only the person who pressed sees it.
     pub(crate) toast: bool,
 }
 
@@ -232,7 +245,7 @@ impl State {
         message
     }
 
-    /// Somebody acts on what the bot offers; the interaction's id.
+    /// A person acts on what the bot offers; the interaction's id.
     pub(crate) fn interact(
         &mut self,
         kind: u64,

@@ -1,7 +1,7 @@
 //! Recorded payloads, and what becomes of them.
 
 use expect_test::expect;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::*;
 
@@ -94,7 +94,7 @@ fn a_private_message_with_everything_a_person_may_show() {
 }
 
 #[test]
-fn case_080_a_name_or_user_name_of_somebody_else_makes_nobody_him() {
+fn case_080_a_name_or_user_name_of_another_person_makes_nobody_that_person() {
     let chat = json!({ "id": 4712, "type": "private" });
     let from = json!({ "id": 4712, "is_bot": false, "first_name": "4711", "username": "4711" });
     let message = message_of(&written(chat, from, json!({ "text": "it is me" })));
@@ -355,7 +355,7 @@ fn what_cannot_be_read_does_not_take_the_message_with_it() {
 }
 
 #[test]
-fn a_press_names_the_card_and_whoever_pressed() {
+fn a_press_names_the_card_and_the_person_who_pressed() {
     let chat = json!({ "id": 4711, "type": "private" });
     let card = json!({ "message_id": 9, "date": 0, "chat": chat });
     let from = json!({ "id": 4711, "is_bot": false, "first_name": "Ann" });
@@ -373,7 +373,7 @@ fn a_press_names_the_card_and_whoever_pressed() {
 }
 
 #[test]
-fn case_014_a_press_in_anybody_elses_chat_is_not_direct() {
+fn case_014_a_press_in_the_chat_of_another_person_is_not_direct() {
     let card = json!({ "message_id": 9, "date": 0, "chat": { "id": 4711, "type": "private" } });
     let from = json!({ "id": 99, "is_bot": false, "first_name": "Eve" });
     let press = json!({ "id": "1", "from": from, "message": card, "data": "a:1" });

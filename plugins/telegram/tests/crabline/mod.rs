@@ -2,16 +2,14 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::expect_used, reason = "a failed set-up fails the test")]
 
-#[path = "../../../sdk/tests/others/crabline.rs"]
-mod emulator;
-
 use std::ops::Deref;
 
-use emulator::Emulator;
 use openclaw_plugin_sdk::{
     Button, ChatId, async_trait,
     contract::{Event, FakePlatform, Happened, Mention, Person, Seen},
-    reqwest, toml,
+    reqwest,
+    testing::emulator::Emulator,
+    toml,
 };
 use serde_json::{Value, json};
 

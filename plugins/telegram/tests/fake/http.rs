@@ -2,11 +2,12 @@
 
 use axum::{
     Json, Router,
-    body::{Body, Bytes},
+    body::Bytes,
     extract::State as Extract,
     http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
+use openclaw_plugin_sdk::testing;
 use serde_json::{Value, json};
 
 use super::{Clock, Shared, TOKEN, methods};
@@ -88,7 +89,7 @@ async fn answered(shared: Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> 
     match answer {
         Ok(result) => Json(json!({ "ok": true, "result": result })).into_response(),
         Err(Some(refusal)) => refused(&refusal),
-        Err(None) => half(),
+        Err(None) => testing::half_an_answer(),
     }
 }
 
@@ -97,60 +98,25 @@ fn refused(Refusal(code, words, parameters): &Refusal) -> Response {
     if let Some(parameters) = parameters {
         body["parameters"] = parameters.clone();
     }
-    (StatusCode::from_u16(*code).unwrap_or_default(), Json(body)).into_response()
-}
-
-/// The connection ends in the middle of an answer.
-fn half() -> Response {
-    let pieces = [Ok(Bytes::from_static(b"{\"ok\":tr")), Err(std::io::Error::other("broken"))];
-    Body::from_stream(futures_util::stream::iter(pieces)).into_response()
+    testing::answer(*code, body)
 }
 
 /// As JSON, whatever way they came: a multipart field is a text, a file an array of bytes.
 fn parameters(headers: &HeaderMap, body: &[u8]) -> Value {
-    let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    match kind.split_once("boundary=") {
-        Some((_, boundary)) => multipart(body, boundary.trim_matches('"')),
-        None => serde_json::from_slice(body).unwrap_or(Value::Null),
-    }
-}
-
-fn multipart(body: &[u8], boundary: &str) -> Value {
+    let Some(parts) = testing::parts(headers, body) else {
+        return serde_json::from_slice(body).unwrap_or(Value::Null);
+    };
     let mut fields = json!({});
-    for part in split(body, format!("--{boundary}").as_bytes()) {
-        let Some((head, rest)) = once(part, b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(head);
-        let content = rest.strip_suffix(b"\r\n").unwrap_or(rest);
-        let value = |name: &str| {
-            Some(head.split_once(&format!(" {name}=\""))?.1.split_once('"')?.0.to_owned())
-        };
-        let Some(name) = value("name") else { continue };
-        fields[name] = match value("filename") {
-            Some(_) => content.to_vec().into(),
-            None => String::from_utf8_lossy(content).into_owned().into(),
+    for part in parts {
+        fields[part.name] = match part.is_file {
+            true => part.bytes.into(),
+            false => String::from_utf8_lossy(&part.bytes).into_owned().into(),
         };
     }
     // `photo` is `attach://<name>`, and the file stands in the field of that name.
-    let attached = fields["photo"]
-        .as_str()
-        .and_then(|photo| photo.strip_prefix("attach://"))
-        .map(str::to_owned);
-    if let Some(name) = attached {
+    let photo = fields["photo"].as_str().and_then(|photo| photo.strip_prefix("attach://"));
+    if let Some(name) = photo.map(str::to_owned) {
         fields["photo"] = fields[name].take();
     }
     fields
-}
-
-fn once<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = bytes.windows(mark.len()).position(|window| window == mark)?;
-    Some((&bytes[..at], &bytes[at + mark.len()..]))
-}
-
-fn split<'a>(mut bytes: &'a [u8], mark: &[u8]) -> Vec<&'a [u8]> {
-    let mut parts = Vec::new();
-    while let Some((part, rest)) = once(bytes, mark) {
-        parts.push(part);
-        bytes = rest;
-    }
-    parts
 }

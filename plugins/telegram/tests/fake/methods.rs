@@ -13,7 +13,7 @@ use super::{
 
 /// Long polling: waits as long as it is asked to, and sends the one who polled before away.
 pub(crate) async fn poll(shared: &Shared, parameters: &Value) -> Result<Value, Option<Refusal>> {
-    let mut changes = shared.changes.subscribe();
+    let mut changes = shared.changes();
     let offset = parameters["offset"].as_i64().unwrap_or(0);
     let poller = shared.change(|state| {
         state.calls.push(("getupdates".to_owned(), parameters.clone()));

@@ -8,15 +8,11 @@ mod methods;
 mod platform;
 mod state;
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+use openclaw_plugin_sdk::{
+    SentRef,
+    testing::{self, Server},
 };
-
-use openclaw_plugin_sdk::SentRef;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 pub(crate) use state::{Clock, State};
 
@@ -28,53 +24,31 @@ pub(crate) const BOT: i64 = 7_000_001;
 pub(crate) const BOT_NAME: &str = "gate_test_bot";
 /// Ann's number.
 pub(crate) const ANN: i64 = 4_711_001;
-/// The number of the other one who calls herself Ann.
+/// The number of another person with the name Ann.
 pub(crate) const NAMESAKE: i64 = 4_711_002;
 /// The number of a group that both are in.
 pub(crate) const GROUP: i64 = -1_001_234_567_890;
 
 /// A running Bot API; dropped, it is gone.
 pub(crate) struct FakeTelegram {
-    address: SocketAddr,
     shared: Shared,
-    _server: JoinSet<()>,
+    server: Server,
 }
 
-/// What handlers and tests share; the number changes with every change.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    state: Arc<Mutex<State>>,
-    changes: watch::Sender<u64>,
-}
-
-impl Shared {
-    /// The state, and everybody who waits is woken when the caller is done with it.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let changed = change(&mut self.lock());
-        self.changes.send_modify(|number| *number += 1);
-        changed
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// What handlers and tests share.
+pub(crate) type Shared = testing::Shared<State>;
 
 impl FakeTelegram {
     /// Starts on a free port.
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let shared = Shared { state: Arc::default(), changes: watch::channel(0).0 };
-        let mut server = JoinSet::new();
-        let app = http::app(shared.clone());
-        server.spawn(async move { axum::serve(listener, app).await.expect("the server runs") });
-        Self { address, shared, _server: server }
+        let shared = Shared::new(State::default());
+        let server = Server::start(|_| http::app(shared.clone())).await;
+        Self { shared, server }
     }
 
     /// Where it answers.
     pub(crate) fn root(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.server.address)
     }
 
     /// A number of the kind that users and chats have, writes this in a private chat, now.
@@ -82,7 +56,7 @@ impl FakeTelegram {
         self.message(private(id), person(id, name), json!({ "text": text }))
     }
 
-    /// Somebody writes somewhere; `content` is whatever Telegram would add, `date` included. The message's number.
+    /// A person writes in a chat; `content` is whatever Telegram would add, `date` included. The message's number.
     pub(crate) fn message(&self, chat: Value, from: Value, content: Value) -> i64 {
         self.shared.change(|state| {
             let message = state.message(chat, from, content);
@@ -97,7 +71,7 @@ impl FakeTelegram {
         self.shared.change(|state| state.announce(update));
     }
 
-    /// Somebody presses a button of our message.
+    /// A person presses a button of our message.
     pub(crate) fn press(&self, from: &Value, on: &SentRef, data: &str) {
         self.shared.change(|state| {
             let message = state.shown(on).expect("a message that was sent").wire();
@@ -116,15 +90,7 @@ impl FakeTelegram {
 
     /// Waits until something holds, as often as anything changes.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&State) -> bool) {
-        let mut changes = self.shared.changes.subscribe();
-        let wait = async {
-            while !holds(&self.shared.lock()) {
-                changes.changed().await.expect("the fake lives");
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), wait)
-            .await
-            .unwrap_or_else(|_| panic!("{what}"));
+        self.shared.until(what, holds).await;
     }
 }
 

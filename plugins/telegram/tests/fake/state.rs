@@ -21,7 +21,7 @@ pub(crate) struct State {
     pub(crate) commands: Value,
     /// A webhook that another program set: while it is there, nobody can poll.
     pub(crate) webhook: bool,
-    /// Private chats that the bot may write to: whoever wrote first.
+    /// Private chats that the bot may write to: those of people who wrote first.
     pub(crate) chats: BTreeSet<i64>,
     /// People who blocked the bot.
     pub(crate) blocked: BTreeSet<i64>,

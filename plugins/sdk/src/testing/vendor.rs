@@ -10,14 +10,16 @@ use tokio::{
 };
 
 /// A running program; dropped, it is killed.
-pub(crate) struct Vendor {
+#[derive(Debug)]
+pub struct Vendor {
     lines: Lines<BufReader<ChildStdout>>,
     _input: ChildStdin,
     _process: Child,
 }
 
 impl Vendor {
-    pub(crate) fn start(script: &str, arguments: &[&str]) -> Self {
+    /// Starts it with the folder of the libraries as its first argument.
+    pub fn start(script: &str, arguments: &[&str]) -> Self {
         let clients =
             std::env::var("OPENCLAW_CLIENTS").expect("OPENCLAW_CLIENTS names the clients");
         let clients = PathBuf::from(clients);
@@ -36,7 +38,7 @@ impl Vendor {
     }
 
     /// The next line that says this.
-    pub(crate) async fn says(&mut self, what: &str) -> Value {
+    pub async fn says(&mut self, what: &str) -> Value {
         let next = async {
             loop {
                 let line = self.lines.next_line().await.expect("its output").expect("it goes on");

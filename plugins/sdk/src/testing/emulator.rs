@@ -2,17 +2,21 @@
 
 use std::{path::PathBuf, process::Stdio};
 
-use openclaw_plugin_sdk::{contract::LIMIT, http_client, reqwest};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
 
+use crate::{contract::LIMIT, http_client};
+
 /// A running emulator; dropped, it is killed.
-pub(crate) struct Emulator {
-    pub(crate) manifest: Value,
-    pub(crate) client: reqwest::Client,
+#[derive(Debug)]
+pub struct Emulator {
+    /// What it says about itself.
+    pub manifest: Value,
+    /// For requests to it.
+    pub client: reqwest::Client,
     recorder: PathBuf,
     _folder: tempfile::TempDir,
     _process: Child,
@@ -20,7 +24,7 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     /// Starts it from the folder that `OPENCLAW_CRABLINE` names, where npm has installed it and its Node.
-    pub(crate) async fn start(platform: &[&str]) -> Self {
+    pub async fn start(platform: &[&str]) -> Self {
         let installed = std::env::var("OPENCLAW_CRABLINE")
             .expect("OPENCLAW_CRABLINE names the folder it is installed in");
         let modules = PathBuf::from(installed).join("node_modules");
@@ -52,7 +56,7 @@ impl Emulator {
     }
 
     /// Lets a person write; the body is the emulator's own.
-    pub(crate) async fn inject(&self, body: Value) {
+    pub async fn inject(&self, body: Value) {
         let url = self.text(&["endpoints", "adminInboundUrl"]);
         let request = self.client.post(url).header("X-Crabline-Admin-Token", "admin").json(&body);
         let answer = request.send().await.expect("it answers");
@@ -62,7 +66,7 @@ impl Emulator {
     }
 
     /// The calls that it has accepted, in order: method of HTTP, path and body.
-    pub(crate) fn accepted(&self) -> Vec<(String, String, Value)> {
+    pub fn accepted(&self) -> Vec<(String, String, Value)> {
         let recorded = std::fs::read_to_string(&self.recorder).unwrap_or_default();
         let call = |line: &str| {
             let event: Value = serde_json::from_str(line).ok()?;
@@ -74,7 +78,7 @@ impl Emulator {
     }
 
     /// A text of what it says about itself.
-    pub(crate) fn text(&self, path: &[&str]) -> String {
+    pub fn text(&self, path: &[&str]) -> String {
         let value = path.iter().fold(&self.manifest, |value, key| &value[*key]);
         value.as_str().expect("a text").to_owned()
     }
