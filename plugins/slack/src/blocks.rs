@@ -1,16 +1,18 @@
 //! From texts and cards to Block Kit. Rich text is taken literally: no mark, no link and no mention can
 //! come of it. The text beside it is for notifications alone, and escaped.
 
-use openclaw_plugin_sdk::{Body, Button, Card, ChannelError, Span, Text};
+use openclaw_plugin_sdk::{
+    Body, Button, ChannelError, Span, Text,
+    kit::draft::{Draft, Limits},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{PLUGIN, outbound::undeliverable};
+use crate::PLUGIN;
 
 /// Slack's own limits.
+const LIMITS: Limits = Limits { caption: 4000, label: 75, data: 2000 };
 const BUTTONS_IN_A_ROW: usize = 25;
-const LABEL_LIMIT: usize = 75;
-const DATA_LIMIT: usize = 2000;
 
 /// An edit with a longer one is refused.
 const NOTICE_LIMIT: usize = 3900;
@@ -22,26 +24,25 @@ pub(crate) struct Content {
     pub(crate) blocks: Vec<Value>,
 }
 
-/// What a body shows, as Slack takes it. Nothing is cut: what is too long does not go.
+/// What a body shows, as Slack takes it.
 pub(crate) fn content(body: &Body) -> Result<Content, ChannelError> {
-    let (text, card) = match body {
-        Body::Card(card) => (card.to_text(), Some(card)),
-        Body::Gone => return Err(undeliverable("there is no message to take away")),
-        Body::Image(image) => (image.caption.clone(), None),
-        Body::Text(text) => (text.clone(), None),
-    };
-    let plain = text.to_plain();
-    let (length, most) = (PLUGIN.text_limit.measure(&plain), PLUGIN.text_limit.max);
-    if length > most {
-        return Err(undeliverable(&format!(
-            "the text has {length} characters, and {most} is the limit on Slack"
-        )));
+    let Draft { text, rows, .. } = Draft::new(body, &PLUGIN, &LIMITS)?;
+    let title = if let Body::Card(card) = body { Some(card.title.as_str()) } else { None };
+    let mut blocks = Vec::from_iter(rich(&text, title));
+    let mut number = 0;
+    for row in rows.iter().flat_map(|row| row.chunks(BUTTONS_IN_A_ROW)) {
+        let mut elements = Vec::new();
+        for Button { label, data } in row {
+            number += 1;
+            let id = format!("b{number}");
+            // Without emoji names: `:x:` on a label stays what it is.
+            let text = json!({ "type": "plain_text", "text": label, "emoji": false });
+            elements
+                .push(json!({ "type": "button", "action_id": id, "text": text, "value": data }));
+        }
+        blocks.push(json!({ "type": "actions", "elements": elements }));
     }
-    let mut blocks = Vec::from_iter(rich(&text, card.map(|card| card.title.as_str())));
-    if let Some(card) = card {
-        rows(card, &mut blocks)?;
-    }
-    Ok(Content { text: notice(&plain), blocks })
+    Ok(Content { text: notice(&text.to_plain()), blocks })
 }
 
 /// `None` for an empty text: Slack takes no empty runs.
@@ -66,38 +67,6 @@ fn rich(text: &Text, title: Option<&str>) -> Option<Value> {
     (!runs.is_empty()).then(|| json!({ "type": "rich_text", "elements": section(runs) }))
 }
 
-fn rows(card: &Card, blocks: &mut Vec<Value>) -> Result<(), ChannelError> {
-    let most = usize::from(PLUGIN.abilities.buttons.unwrap_or_default());
-    if card.buttons.iter().map(Vec::len).sum::<usize>() > most {
-        return Err(undeliverable(&format!("a card on Slack has at most {most} buttons here")));
-    }
-    let mut number = 0;
-    for row in card.buttons.iter().flat_map(|row| row.chunks(BUTTONS_IN_A_ROW)) {
-        let mut elements = Vec::new();
-        for each in row {
-            number += 1;
-            elements.push(button(each, number)?);
-        }
-        blocks.push(json!({ "type": "actions", "elements": elements }));
-    }
-    Ok(())
-}
-
-fn button(button: &Button, number: usize) -> Result<Value, ChannelError> {
-    let Button { label, data } = button;
-    if !(1..=LABEL_LIMIT).contains(&label.chars().count())
-        || !(1..=DATA_LIMIT).contains(&data.len())
-    {
-        return Err(undeliverable(
-            "a button's label has 1 to 75 characters, and its data 1 to 2000 bytes",
-        ));
-    }
-    // Without emoji names: `:x:` on a label stays what it is.
-    let text = json!({ "type": "plain_text", "text": label, "emoji": false });
-    let id = format!("b{number}");
-    Ok(json!({ "type": "button", "action_id": id, "text": text, "value": data }))
-}
-
 /// The text as a notification shows it: its head, where it is long.
 fn notice(plain: &str) -> String {
     let mut notice = String::new();
@@ -120,7 +89,7 @@ fn notice(plain: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use openclaw_plugin_sdk::Card;
 
     use super::*;
 

@@ -1,11 +1,12 @@
 //! An account's own keys: its tokens, how events arrive, and where the Web API answers.
 
-use openclaw_plugin_sdk::{Secret, Settings, SettingsError, toml};
+use openclaw_plugin_sdk::{Secret, Settings, SettingsError, kit::config::secret, toml};
 use serde::Deserialize;
 
 use crate::address::Root;
 
 const WEBHOOK_PATH: &str = "/slack/events";
+const MISSING: &str = "is missing: the app's page at api.slack.com/apps shows it";
 
 /// A checked configuration.
 pub(crate) struct Config {
@@ -46,18 +47,20 @@ struct Keys {
 impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let keys: Keys = settings.parse()?;
-        let bot_token = token("bot_token", keys.bot_token.as_ref(), &["xoxb-", "xoxe.xoxb-"])?;
+        let bot_token = secret("bot_token", keys.bot_token.as_ref(), bot_token)?;
         let events = match keys.mode {
             Mode::Http => {
                 checked_path(keys.webhook_path.as_deref().unwrap_or(WEBHOOK_PATH))?;
-                Events::Http { signing_secret: signing_secret(keys.signing_secret.as_ref())? }
+                let secret =
+                    secret("signing_secret", keys.signing_secret.as_ref(), signing_secret)?;
+                Events::Http { signing_secret: secret }
             }
             Mode::Socket if keys.webhook_path.is_some() => {
                 let problem = "is for `mode = \"http\"`: with Socket Mode nothing is served";
-                return Err(error("webhook_path", problem));
+                return Err(SettingsError::new("webhook_path", problem));
             }
             Mode::Socket => {
-                let app_token = token("app_token", keys.app_token.as_ref(), &["xapp-"])?;
+                let app_token = secret("app_token", keys.app_token.as_ref(), app_token)?;
                 Events::Socket { app_token }
             }
         };
@@ -71,34 +74,35 @@ pub(crate) fn path(table: &toml::Table) -> Option<String> {
     (text("mode") == Some("http")).then(|| text("webhook_path").unwrap_or(WEBHOOK_PATH).to_owned())
 }
 
-fn token(
-    key: &'static str,
-    token: Option<&Secret>,
-    heads: &[&str],
-) -> Result<Secret, SettingsError> {
-    let text = token.map(|token| token.expose().trim()).unwrap_or_default();
-    if text.is_empty() {
-        return Err(error(key, "is missing: the app's page at api.slack.com/apps shows it"));
+fn bot_token(text: &str) -> Result<(), &'static str> {
+    match text {
+        "" => Err(MISSING),
+        _ if is_token(text, &["xoxb-", "xoxe.xoxb-"]) => Ok(()),
+        _ => Err("is not the right token: it begins with `xoxb-`"),
     }
-    let fits = |c: char| c.is_ascii_graphic();
-    if !heads.iter().any(|head| text.starts_with(head)) || !text.chars().all(fits) {
-        return Err(error(key, &format!("is not the right token: it begins with `{}`", heads[0])));
+}
+
+fn app_token(text: &str) -> Result<(), &'static str> {
+    match text {
+        "" => Err(MISSING),
+        _ if is_token(text, &["xapp-"]) => Ok(()),
+        _ => Err("is not the right token: it begins with `xapp-`"),
     }
-    Ok(Secret::new(text))
+}
+
+fn is_token(text: &str, heads: &[&str]) -> bool {
+    heads.iter().any(|head| text.starts_with(head)) && text.chars().all(|c| c.is_ascii_graphic())
 }
 
 /// `case_089`: what is served without a secret would believe every sender.
-fn signing_secret(secret: Option<&Secret>) -> Result<Secret, SettingsError> {
-    let text = secret.map(|secret| secret.expose().trim()).unwrap_or_default();
-    if text.is_empty() {
-        let problem =
-            "is missing: `mode = \"http\"` needs it, from Basic Information of the app's page";
-        return Err(error("signing_secret", problem));
+fn signing_secret(text: &str) -> Result<(), &'static str> {
+    match text {
+        "" => {
+            Err("is missing: `mode = \"http\"` needs it, from Basic Information of the app's page")
+        }
+        _ if text.len() >= 16 && is_token(text, &[""]) => Ok(()),
+        _ => Err("is not what Slack shows: 32 letters and digits"),
     }
-    if text.len() < 16 || !text.chars().all(|c| c.is_ascii_graphic()) {
-        return Err(error("signing_secret", "is not what Slack shows: 32 letters and digits"));
-    }
-    Ok(Secret::new(text))
 }
 
 fn checked_path(path: &str) -> Result<(), SettingsError> {
@@ -107,11 +111,7 @@ fn checked_path(path: &str) -> Result<(), SettingsError> {
     if whole && path.chars().all(fits) && !path.contains("//") {
         return Ok(());
     }
-    Err(error("webhook_path", "is no path such as `/slack/events`"))
-}
-
-pub(crate) fn error(key: &str, problem: &str) -> SettingsError {
-    SettingsError::new(key, problem)
+    Err(SettingsError::new("webhook_path", "is no path such as `/slack/events`"))
 }
 
 #[cfg(test)]

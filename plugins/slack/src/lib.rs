@@ -20,6 +20,7 @@ mod words;
 use openclaw_plugin_sdk::{
     Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
     InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
+    kit::ids::without_prefix,
 };
 
 /// Slack.
@@ -74,7 +75,7 @@ fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     const WRONG: InvalidSenderId = InvalidSenderId(
         "a Slack user id begins with `U` or `W`, such as `U024BE7LH`; a person copies it from their profile",
     );
-    let text = without(without(text.trim(), "slack:"), "user:");
+    let text = without_prefix(without_prefix(text, &["slack:"]), &["user:"]);
     let text = text.strip_prefix("<@").and_then(|text| text.strip_suffix('>')).unwrap_or(text);
     if let Some((team, user)) = text.strip_prefix("team:").and_then(|t| t.split_once(":user:")) {
         let whole = is_id(team, &['T', 'E']) && is_id(user, &['U', 'W']);
@@ -90,12 +91,6 @@ fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
     );
     let text = text.trim();
     if is_id(text, &['C', 'G']) { Ok(ChatId::new(text)) } else { Err(WRONG) }
-}
-
-fn without<'a>(text: &'a str, prefix: &str) -> &'a str {
-    let rest = text.split_at_checked(prefix.len());
-    let rest = rest.filter(|(head, _)| head.eq_ignore_ascii_case(prefix));
-    rest.map_or(text, |(_, rest)| rest.trim_start())
 }
 
 /// As Slack spells ids, and long enough that no name in capitals is one by chance.

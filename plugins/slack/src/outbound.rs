@@ -1,6 +1,8 @@
-//! From messages to calls of the Web API. Nothing is cut: what is too long does not go.
+//! From messages to calls of the Web API.
 
-use openclaw_plugin_sdk::{Body, ChannelError, EventId, InboundRef, OutboundMessage, SentRef};
+use openclaw_plugin_sdk::{
+    Body, ChannelError, EventId, InboundRef, OutboundMessage, SentRef, kit::draft::deleted,
+};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
@@ -26,9 +28,7 @@ struct Sent {
 impl Slack {
     pub(crate) async fn deliver(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
         let api = self.api()?;
-        if message.body == Body::Gone {
-            let old = message.replaces.as_ref();
-            let old = old.ok_or_else(|| undeliverable("there is no message to take away"))?;
+        if let Some(old) = deleted(message)? {
             self.take_away(api, old).await?;
             return Ok(old.clone());
         }
@@ -146,8 +146,4 @@ pub(crate) async fn delete(api: &Api, channel: &str, ts: &str) -> Result<(), Cha
         Err(failure) if !failure.is("message_not_found") => Err(of_message(failure)),
         _ => Ok(()),
     }
-}
-
-pub(crate) fn undeliverable(why: &str) -> ChannelError {
-    ChannelError::Undeliverable(why.to_owned())
 }

@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
-use openclaw_plugin_sdk::{ChannelError, EventId, Image, SentRef, kit::api::Failure};
+use openclaw_plugin_sdk::{
+    ChannelError, EventId, Image, SentRef,
+    kit::{api::Failure, draft::undeliverable},
+};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, json};
 
 use crate::{
     api::{Api, of_message},
-    outbound::{Place, delete, undeliverable},
+    outbound::{Place, delete},
 };
 
 /// How often we ask where a file was shared, a second apart.
