@@ -8,11 +8,12 @@ use std::{
     cell::Cell,
     io::{self, Write as _},
     panic,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustyline::{
     Helper,
     completion::Completer,
@@ -81,18 +82,15 @@ impl Mode {
         Ok(Self { state: Mutex::new(state), changed: Condvar::new() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn wait(&self, until: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
-        let waited = self.changed.wait_timeout_while(self.state(), PATIENCE, |state| !until(state));
-        waited.unwrap_or_else(PoisonError::into_inner).0
+        let mut state = self.state.lock();
+        self.changed.wait_while_for(&mut state, |state| !until(state), PATIENCE);
+        state
     }
 
     /// A user attends. True where an interrupted edit continues.
     pub(crate) fn attend(&self) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.attended = true;
         self.changed.notify_all();
         std::mem::take(&mut state.given_back) && state.take_again()
@@ -101,27 +99,27 @@ impl Mode {
     /// The process was stopped and continues. True where the mode had to be set again: the program that stopped it
     /// may have set another one after the editor last did.
     pub(crate) fn resume(&self) -> bool {
-        let state = self.state();
+        let state = self.state.lock();
         let now = tcgetattr(io::stdin()).ok();
         state.attended && !state.given_back && now != state.raw && state.take_again()
     }
 
     /// Nobody attends any more: the terminal is as it was found.
     pub(crate) fn leave(&self) {
-        self.state().attended = false;
+        self.state.lock().attended = false;
         let mut state = self.wait(|state| state.editing != Editing::Starting);
         state.give_back();
     }
 
     /// As [`Mode::leave`], said by the editor between two lines.
     pub(crate) fn nobody_attends(&self) {
-        self.state().attended = false;
+        self.state.lock().attended = false;
     }
 
     /// The editor begins a line, as soon as a user attends.
     pub(crate) fn enter(&self) {
-        let state = self.changed.wait_while(self.state(), |state| !state.attended);
-        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
+        self.changed.wait_while(&mut state, |state| !state.attended);
         if state.editing != Editing::Never {
             state.editing = Editing::Starting;
         }
@@ -129,7 +127,7 @@ impl Mode {
 
     /// The editor has ended a line, and has given the terminal back.
     pub(crate) fn exit(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.editing != Editing::Never {
             state.editing = Editing::Idle;
         }
@@ -139,7 +137,7 @@ impl Mode {
 
     /// The terminal never becomes raw.
     pub(crate) fn never_raw(&self) {
-        self.state().editing = Editing::Never;
+        self.state.lock().editing = Editing::Never;
     }
 
     /// Waits for the prompt, and gives how often something was shown above it; `None` where there is none.
@@ -160,7 +158,7 @@ impl Mode {
     }
 
     fn paint(&self, cause: Cause) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if cause == Cause::Print {
             state.shown += 1;
         }
@@ -181,7 +179,7 @@ impl Mode {
         }
         let (mode, earlier) = (Arc::clone(self), panic::take_hook());
         panic::set_hook(Box::new(move |panicked| {
-            if let Ok(mut state) = mode.state.try_lock() {
+            if let Some(mut state) = mode.state.try_lock() {
                 state.give_back();
             }
             earlier(panicked);
