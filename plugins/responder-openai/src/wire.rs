@@ -116,22 +116,7 @@ fn code(error: &serde_json::Value) -> Option<String> {
 
 /// Where to ask, from the configured `base_url`: encrypted, or on this machine.
 pub(crate) fn endpoint(base_url: &str) -> Result<Url, SettingsError> {
-    let wrong = |problem: &str| SettingsError::new("base_url", problem);
-    let no_url = || wrong("must be a URL, such as `https://api.example.com/v1`");
-    let mut url = Url::parse(base_url.trim()).map_err(|_| no_url())?;
-    url.host_str().ok_or_else(no_url)?;
-    match url.scheme() {
-        "https" => {}
-        "http" if http_client::is_local(&url) => {}
-        "http" => {
-            return Err(wrong("must be https; plain http only where the host is this machine"));
-        }
-        _ => return Err(no_url()),
-    }
-    let credentials = !url.username().is_empty() || url.password().is_some();
-    if credentials || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("must have no user, password, query or fragment; the key is `api_key`"));
-    }
+    let mut url = http_client::root("base_url", base_url.trim(), "https://api.example.com/v1")?;
     let path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
