@@ -1,10 +1,10 @@
 //! One HTTP request: the page, one of its files, its socket, or a refusal.
 
 use openclaw_plugin_sdk::{
-    Bytes, ClientAddress, Exchange, Link, Upgrade,
+    Bytes, Exchange, Link, Upgrade,
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
 };
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use crate::{
     WebChat,
@@ -58,22 +58,20 @@ const NO_COOKIE_MADE: Refused =
 
 /// Answers a request; a socket stays open afterwards.
 pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<OpenedSocket<'_>> {
-    let headers = exchange.request.headers();
     let response = match (chat.sites.check(&exchange), target(&exchange)) {
         (None, _) => OTHER_HOST.response(),
         (_, Err(refused)) => refused.response(),
         (_, Ok(Target::File(file))) => file.response(),
-        (Some(allowed), Ok(Target::Page)) => page_with_cookie(chat, headers, &allowed),
-        (Some(allowed), Ok(Target::Socket)) => {
-            match check_socket(chat, headers, exchange.client.address, &allowed) {
-                Err(refused) => refused.response(),
-                Ok((visitor, permit)) => {
-                    let response = switch(headers);
-                    let upgrade = exchange.upgrade(response)?;
-                    return Some(OpenedSocket { visitor, permit, link: allowed.link, upgrade });
-                }
-            }
+        (Some(allowed), Ok(Target::Page)) => {
+            page_with_cookie(chat, exchange.request.headers(), &allowed)
         }
+        (Some(allowed), Ok(Target::Socket)) => match check_socket(chat, &exchange, &allowed) {
+            Err(refused) => refused.response(),
+            Ok((visitor, permit, switch)) => {
+                let upgrade = exchange.upgrade(switch)?;
+                return Some(OpenedSocket { visitor, permit, link: allowed.link, upgrade });
+            }
+        },
     };
     exchange.reply(response);
     None
@@ -128,46 +126,20 @@ fn page_with_cookie(chat: &WebChat, headers: &HeaderMap, allowed: &Allowed) -> R
     response
 }
 
+/// Who opens a socket, with their permit and the answer that switches to it.
 fn check_socket<'a>(
     chat: &'a WebChat,
-    headers: &HeaderMap,
-    client: ClientAddress,
+    exchange: &Exchange,
     allowed: &Allowed,
-) -> Result<(Visitor, Permit<'a>), Refused> {
+) -> Result<(Visitor, Permit<'a>, Response<Bytes>), Refused> {
+    let headers = exchange.request.headers();
     if !allowed.is_origin_of(headers) {
         return Err(OTHER_PAGE);
     }
     let known = chat.visitors.known(headers, allowed.tls).map_err(|TwoCookies| TWO_COOKIES)?;
     let visitor = known.ok_or(NO_COOKIE)?;
-    if !is_handshake(headers) {
-        return Err(NO_HANDSHAKE);
-    }
-    let permit = chat.limiter.permit(client).ok_or(TOO_MANY)?;
-    Ok((visitor, permit))
-}
-
-fn is_handshake(headers: &HeaderMap) -> bool {
-    let holds = |name, word: &str| {
-        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(','))
-            .any(|value| value.trim().eq_ignore_ascii_case(word))
-    };
-    holds(header::UPGRADE, "websocket")
-        && holds(header::CONNECTION, "upgrade")
-        && holds(header::SEC_WEBSOCKET_VERSION, "13")
-        && headers.get(header::SEC_WEBSOCKET_KEY).is_some_and(|key| key.len() == 24)
-}
-
-fn switch(headers: &HeaderMap) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).map_or(&[][..], HeaderValue::as_bytes);
-    let to = response.headers_mut();
-    to.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    to.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = HeaderValue::try_from(derive_accept_key(key)) {
-        to.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    }
-    response
+    let switch = create_response_with_body(&exchange.request, Bytes::new);
+    let switch = switch.map_err(|_| NO_HANDSHAKE)?;
+    let permit = chat.limiter.permit(exchange.client.address).ok_or(TOO_MANY)?;
+    Ok((visitor, permit, switch))
 }

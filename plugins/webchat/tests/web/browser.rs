@@ -89,7 +89,7 @@ impl Browser {
     }
 
     /// Opens the socket, or says with what it is refused.
-    pub(crate) async fn knock(&self) -> Result<Page, StatusCode> {
+    pub(crate) async fn open_socket(&self) -> Result<Page, StatusCode> {
         let request = Request::builder()
             .uri(format!("ws://{}/chat/ws", self.address))
             .header("host", &self.host)
@@ -113,7 +113,7 @@ impl Browser {
 
     /// Opens the socket, and takes what it says first.
     pub(crate) async fn connect(&self) -> (Page, Value) {
-        let mut page = self.knock().await.unwrap();
+        let mut page = self.open_socket().await.unwrap();
         let ready = page.hear().await;
         assert_eq!(ready["type"], "ready");
         (page, ready)

@@ -80,7 +80,7 @@ async fn stay(
     let mut next = None;
     loop {
         // A page that connects while no channel receives is refused, and tries again, as the real page does.
-        let Ok(mut page) = browser.knock().await else {
+        let Ok(mut page) = browser.open_socket().await else {
             tokio::task::yield_now().await;
             continue;
         };
@@ -183,7 +183,7 @@ impl FakePlatform for Browsers {
                 let mut forger = self.stranger.clone();
                 forger.cookie =
                     Some(format!("openclaw-visitor={}.{}", "0".repeat(32), "0".repeat(64)));
-                assert_eq!(forger.knock().await.err(), Some(StatusCode::FORBIDDEN));
+                assert_eq!(forger.open_socket().await.err(), Some(StatusCode::FORBIDDEN));
                 return Happened::Announced;
             }
             _ => return Happened::Impossible,

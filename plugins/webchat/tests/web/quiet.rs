@@ -70,13 +70,13 @@ impl Pipe {
 
     async fn page(&self) -> WebSocketStream<DuplexStream> {
         let (near, far) = tokio::io::duplex(4096);
-        self.knock(Box::pin(async move { Ok(Box::new(far) as Box<dyn Stream>) })).await;
+        self.open_socket(Box::pin(async move { Ok(Box::new(far) as Box<dyn Stream>) })).await;
         let mut page = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
         assert!(matches!(page.next().await, Some(Ok(Message::Text(_)))), "ready");
         page
     }
 
-    async fn knock(&self, upgrade: Upgrade) {
+    async fn open_socket(&self, upgrade: Upgrade) {
         let welcome = self.ask("/chat", "", None).await;
         let cookie = welcome.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap();
         let response = self.ask("/chat/ws", cookie, Some(upgrade)).await;
@@ -114,7 +114,7 @@ async fn case_103_a_page_that_answers_no_ping_is_let_go() {
 async fn case_103_a_page_that_reads_nothing_is_let_go() {
     let pipe = Pipe::open();
     let (mut near, far) = tokio::io::duplex(16);
-    pipe.knock(Box::pin(async move { Ok(Box::new(far) as Box<dyn Stream>) })).await;
+    pipe.open_socket(Box::pin(async move { Ok(Box::new(far) as Box<dyn Stream>) })).await;
     let begun = Instant::now();
     tokio::time::sleep(Duration::from_secs(20)).await;
     let mut bytes = Vec::new();
@@ -126,7 +126,7 @@ async fn case_103_a_page_that_reads_nothing_is_let_go() {
 async fn case_103_an_upgrade_that_never_comes_gives_its_place_back() {
     let pipe = Pipe::open();
     for _ in 0..200 {
-        pipe.knock(Box::pin(std::future::pending())).await;
+        pipe.open_socket(Box::pin(std::future::pending())).await;
         tokio::time::advance(Duration::from_secs(1)).await;
     }
     assert_eq!(pipe.running.len(), 1);

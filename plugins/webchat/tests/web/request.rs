@@ -29,7 +29,7 @@ async fn case_080_a_forged_cookie_gets_a_fresh_identity_and_no_socket() {
     let (ann, bob) = (bench.visitor().await, bench.visitor().await);
     let mut thief = ann.clone();
     thief.cookie = Some(ann.cookie.as_deref().unwrap().replace(&ann.id()[4..], &bob.id()[4..]));
-    assert_eq!(thief.knock().await.err(), Some(StatusCode::FORBIDDEN));
+    assert_eq!(thief.open_socket().await.err(), Some(StatusCode::FORBIDDEN));
     thief.open().await;
     assert!(![ann.id(), bob.id()].contains(&thief.id()));
     let (_page, ready) = thief.connect().await;
@@ -39,13 +39,13 @@ async fn case_080_a_forged_cookie_gets_a_fresh_identity_and_no_socket() {
 #[tokio::test]
 async fn a_socket_needs_the_cookie_of_the_page() {
     let bench = Bench::open().await;
-    assert_eq!(Browser::new(bench.address).knock().await.err(), Some(StatusCode::FORBIDDEN));
+    assert_eq!(Browser::new(bench.address).open_socket().await.err(), Some(StatusCode::FORBIDDEN));
     let ann = bench.visitor().await;
     // Without an upgrade there is nothing to see, and the answer says what is spoken.
     let mut plain = ann.clone();
     plain.origin = None;
     assert_eq!(plain.get("/chat/ws").await.status(), StatusCode::FORBIDDEN);
-    assert!(ann.knock().await.is_ok());
+    assert!(ann.open_socket().await.is_ok());
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn case_066_a_page_of_another_site_opens_no_socket() {
     ];
     for origin in origins.into_iter().chain(near).map(Some).chain([None]) {
         let other = Browser { origin: origin.clone(), ..ann.clone() };
-        assert_eq!(other.knock().await.err(), Some(StatusCode::FORBIDDEN), "{origin:?}");
+        assert_eq!(other.open_socket().await.err(), Some(StatusCode::FORBIDDEN), "{origin:?}");
     }
     assert!(bench.is_quiet());
 }
@@ -84,13 +84,13 @@ async fn case_066_a_name_made_to_point_here_gets_nothing() {
         origin: Some("http://evil.example".to_owned()),
         ..ann.clone()
     };
-    assert_eq!(rebound.knock().await.err(), Some(StatusCode::MISDIRECTED_REQUEST));
+    assert_eq!(rebound.open_socket().await.err(), Some(StatusCode::MISDIRECTED_REQUEST));
     let allowed = Browser {
         host: "chat.example".to_owned(),
         origin: Some("http://chat.example".to_owned()),
         ..ann
     };
-    assert!(allowed.knock().await.is_ok());
+    assert!(allowed.open_socket().await.is_ok());
 }
 
 #[tokio::test]
@@ -152,12 +152,12 @@ async fn case_134_a_second_cookie_of_the_name_opens_nothing() {
     let (ann, eve) = (bench.visitor().await, bench.visitor().await);
     let both = format!("{}; {}", eve.cookie.unwrap(), ann.cookie.clone().unwrap());
     let planted = Browser { cookie: Some(both), ..ann.clone() };
-    assert_eq!(planted.knock().await.err(), Some(StatusCode::BAD_REQUEST));
+    assert_eq!(planted.open_socket().await.err(), Some(StatusCode::BAD_REQUEST));
     let page = planted.get("/chat").await;
     assert_eq!(page.status(), StatusCode::BAD_REQUEST);
     assert!(page.headers().get("set-cookie").is_none());
     assert!(page.text().await.unwrap().contains("Delete this site's cookies"));
-    assert!(ann.knock().await.is_ok());
+    assert!(ann.open_socket().await.is_ok());
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn case_103_the_sixty_fifth_socket_of_an_address_is_told_so() {
     for _ in 0..64 {
         pages.push(ann.connect().await.0);
     }
-    let mut more = ann.knock().await.unwrap();
+    let mut more = ann.open_socket().await.unwrap();
     let (code, why) = more.closed().await;
     assert_eq!(
         (code, why.as_str()),
