@@ -10,7 +10,7 @@ use crate::store::{StoreError, paths::StateDir};
 /// So many decisions are remembered, and so many lines are looked at first.
 const MOST: usize = 4_096;
 
-/// The decisions of the last while. Whoever asks reads what is new, and no more.
+/// The latest decisions. A caller reads what is new, and no more.
 #[derive(Debug, Default)]
 pub struct Decisions(Mutex<Known>);
 

@@ -1,4 +1,4 @@
-//! The lines that are appended to the access log while somebody follows it, whoever writes them.
+//! The lines that are appended to the access log while it is followed, by any process.
 
 use std::{fs::File, path::PathBuf};
 
