@@ -2,9 +2,10 @@
 //! return. A known device's connection reads and writes no file but for one `stat` each.
 
 mod ask;
-mod changes;
+mod cached_table;
 mod codes;
 mod decide;
+mod files;
 mod loss;
 mod memory;
 mod nodes;
@@ -14,6 +15,7 @@ mod pending;
 mod row;
 mod setup;
 mod table;
+mod transaction;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -49,7 +51,7 @@ pub struct Page {
 /// Why nothing was done about a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Untouched {
-    /// The caller may not do it.
+    /// Not his to do.
     Denied(Denied),
     /// There is no such device, or it does not have that role.
     Unknown,
@@ -60,7 +62,7 @@ pub enum Untouched {
 pub struct NodeRequest {
     /// Its opaque name.
     pub id: String,
-    /// The node it is for, in the client's own words.
+    /// Whom it is for; the client's own word.
     pub node: String,
     /// What it says about itself: `displayName`, `platform`, `version`, `coreVersion`, `uiVersion`,
     /// `deviceFamily`, `modelIdentifier`, `remoteIp`.

@@ -7,9 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value, json};
 
 use super::{
-    ParseSender, StoreError,
+    StoreError,
     doc::Doc,
     file::{Found, damaged},
+    files::ParseSender,
     paths::StateDir,
     private,
 };
@@ -35,7 +36,7 @@ const OPENED: &str = "opened";
 /// The requests of one file: what we understand of them, and how they stand there.
 pub(super) struct Requests {
     doc: Doc<Row>,
-    /// The request of each row; `None` where we cannot read a row. Such a row stays for its hour.
+    /// The request of each row; `None` where a row means nothing to us. Such a row is kept for its hour.
     requests: Vec<Option<PairingRequest>>,
 }
 
@@ -90,7 +91,7 @@ impl Row {
     fn new(request: &PairingRequest) -> Self {
         let mut meta: Map<String, Value> =
             request.meta.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
-        // No sender can name another account.
+        // Nobody names himself into another account.
         meta.remove(LATER_NAME);
         meta.remove(CLAIMS);
         meta.extend(request.claims.as_ref().map(|who| (CLAIMS.to_owned(), who.to_string().into())));
@@ -229,8 +230,8 @@ impl Denials {
     }
 }
 
-/// Holds the first message of a sender, durably, under the name of its request.
-pub(super) fn hold_message(
+/// Writes the first message of whoever has knocked, durably, under the name of the request that it is held for.
+pub(super) fn keep_first(
     state: &StateDir,
     knock: &AccessRequest,
     asked: &Asked,
