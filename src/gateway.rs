@@ -20,7 +20,6 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::debug;
 
 use self::{
     accounts::{Accounts, account::AccountRuntime},
@@ -43,15 +42,11 @@ use crate::{
             methods::{chat::Chats, node::Nodes, voicewake},
             session::unfinished::Unfinished,
         },
-        runtime::{
-            decisions::{self, Decisions},
-            reload::Live,
-            ticker::Ticker,
-        },
+        runtime::{reload::Live, ticker::Ticker},
     },
     network::identity::Identity,
     rules::{AccountKey, claim::WrongTries, device::attempts::Attempts},
-    store::{Note, Store, StoreError, paths::StateDir},
+    store::{Store, StoreError, paths::StateDir},
     world,
 };
 
@@ -72,7 +67,6 @@ pub(crate) struct Gateway {
     live: Live,
     state: StateDir,
     store: Arc<Store>,
-    decisions: Decisions,
     /// The key that it is known again by.
     identity: Identity,
     /// Of the port's certificate, where it speaks TLS.
@@ -82,7 +76,7 @@ pub(crate) struct Gateway {
     unnamed: Unnamed,
     /// What is held of messages that are still coming.
     unfinished: Arc<Unfinished>,
-    /// The clients that are connected over the gateway's socket.
+    /// Whoever is connected over the gateway's socket.
     sessions: Sessions,
     attempts: Mutex<Attempts>,
     joins: http::joins::Joins,
@@ -93,7 +87,7 @@ pub(crate) struct Gateway {
     accounts: Accounts,
     responder: parking_lot::RwLock<Arc<dyn Responder>>,
     turns: ConversationQueue,
-    /// Changes when access may have changed: what is under way is judged again.
+    /// Changes when somebody may have lost or got access: what is under way is judged again.
     access_changes: watch_channel::Sender<()>,
     /// What devices and the assistant say to each other.
     chats: Chats,
@@ -149,46 +143,6 @@ impl Gateway {
                 }
             }
         });
-    }
-
-    /// Asks the store, off the runtime.
-    async fn read<T: Send + 'static>(
-        &self,
-        call: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let store = Arc::clone(&self.store);
-        blocking(move || call(&*store)).await
-    }
-
-    /// Changes the store. What was decided is published before this returns.
-    async fn change<T: Send + 'static>(
-        self: &Arc<Self>,
-        call: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let timed = self.metrics.decision.time();
-        let changed = self.read(call).await;
-        drop(timed);
-        if let Err(error) = decisions::follow(self).await {
-            debug!(%error, "a decision is published later");
-        }
-        changed
-    }
-
-    /// Notes in the access log what a person was refused in a chat.
-    async fn note_in_chat(
-        &self,
-        action: &'static str,
-        key: &AccountKey,
-        sender: &str,
-        subject: &'static str,
-    ) -> Result<(), StoreError> {
-        let (key, actor) = (key.clone(), format!("{}:{sender}", key.channel));
-        self.read(move |store| {
-            let (surface, key) = ("chat", Some(&key));
-            let note = Note { action, surface, actor: &actor, key, subject };
-            store.note(&note, world::now())
-        })
-        .await
     }
 
     fn wrong_claims(&self) -> MutexGuard<'_, WrongTries> {

@@ -1,19 +1,16 @@
-//! What is remembered: requests, grants, owners, the access log. Whole decisions, each atomic and durable on return.
-//!
-//! The rules do not know which store is there.
+//! What is remembered: requests, grants, owners, devices, the access log. Whole decisions, each atomic and durable on
+//! return.
 
 pub mod access;
 mod allowlist;
 mod ask;
 pub mod audit;
 mod authority;
-mod cache;
-mod change;
+mod cached_table;
 pub mod devices;
 mod doc;
 mod expiry;
 mod file;
-pub mod files;
 mod keys;
 mod lock;
 pub mod moved;
@@ -25,23 +22,187 @@ mod pairing;
 pub mod paths;
 pub mod private;
 mod replay;
+mod requests;
 mod start;
 mod strangers;
+mod transaction;
 
-use std::path::{Path, PathBuf};
-
-use openclaw_plugin_sdk::{CommandError, UnixMs};
-
-use crate::rules::{
-    AccountKey,
-    pairing::{PairingRequest, RequestId},
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
+use openclaw_plugin_sdk::{CommandError, InvalidSenderId, SenderId, UnixMs};
+use parking_lot::Mutex;
+
+use self::{
+    ask::AskQueue,
+    audit::{Line, action},
+    authority::CurrentGrounds,
+    cached_table::CachedTable,
+    devices::DeviceFiles,
+    expiry::Ages,
+    lock::PATIENCE,
+    owners::OwnersState,
+    paths::StateDir,
+    strangers::Strangers,
+    transaction::Transaction,
+};
 pub use self::{
-    files::Store,
-    own::Wrong,
+    own::Mismatch,
     owners::{How, KnownOwner},
 };
+use crate::{
+    rules::{
+        AccountKey,
+        allowlist::Allowlist,
+        approver::Approver,
+        authority::{Authority, Grounds},
+        pairing::{PairingCode, PairingRequest, PairingRequests, RequestId},
+        records::Index,
+    },
+    world,
+};
+
+/// Reads an entry of a channel's list, as that channel does.
+pub type ParseSender = fn(channel: &str, entry: &str) -> Result<SenderId, InvalidSenderId>;
+
+/// The store, in files: those of the field, and some of our own beside them. Any number of processes may have one on
+/// the same folder. Calls block on disk: from async code, off the runtime.
+pub struct Store {
+    state: StateDir,
+    parse: ParseSender,
+    patience: Duration,
+    rotate_at: u64,
+    ages: Ages,
+    approved: CachedTable<Allowlist, AccountKey>,
+    owners: CachedTable<OwnersState>,
+    records: CachedTable<Index>,
+    waiting: CachedTable<PairingRequests, String>,
+    index: Mutex<Option<audit::Index>>,
+    strangers: Strangers,
+    devices: DeviceFiles,
+    grounds: CurrentGrounds,
+    asks: AskQueue,
+    /// The last decision of this store is not in all its files yet.
+    unfinished: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// A store on a state folder. Changes nothing yet.
+    pub fn new(state: StateDir, parse: ParseSender) -> Self {
+        Self {
+            state,
+            parse,
+            patience: PATIENCE,
+            rotate_at: audit::ROTATE_AT,
+            ages: Ages::new(world::monotonic),
+            approved: CachedTable::default(),
+            owners: CachedTable::default(),
+            records: CachedTable::default(),
+            waiting: CachedTable::default(),
+            index: Mutex::default(),
+            strangers: Strangers::new(world::monotonic),
+            devices: DeviceFiles::new(world::monotonic),
+            grounds: CurrentGrounds::default(),
+            asks: AskQueue::default(),
+            unfinished: Arc::default(),
+        }
+    }
+
+    /// Shares with others whether its last decision is finished.
+    #[must_use]
+    pub fn telling(self, unfinished: Arc<AtomicBool>) -> Self {
+        Self { unfinished, ..self }
+    }
+
+    /// Reads everything that is kept of these accounts. An error names the file that cannot be read.
+    pub fn check(&self, accounts: &[AccountKey]) -> Result<(), StoreError> {
+        accounts.iter().try_for_each(|key| self.readable(key))?;
+        self.owners()?;
+        self.check_devices()
+    }
+
+    /// Takes the access log and the files as they are, whatever is wrong with them, with a line that says what it
+    /// was. False if nothing is wrong.
+    pub fn accept_as_is(&self, by: &Approver, now: UnixMs) -> Result<bool, StoreError> {
+        let report = self.verify(now)?;
+        if report.is_whole() {
+            return Ok(false);
+        }
+        let tx = Transaction::open_unchecked(self, now)?;
+        let wrong: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+        let line = Line::by(by, action::AUDIT_ACCEPT, tx.now).about(&wrong.join("; "));
+        tx.accept(line).map(|()| true)
+    }
+
+    /// The approved senders of exactly this account. One `stat` a file while nothing changed.
+    pub fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError> {
+        let paths = || self.state.allowlists(key);
+        let current = self.approved.get(&self.state, key, paths, |found| {
+            allowlist::approved(&found, &key.channel, self.parse)
+        });
+        Ok(current?.0)
+    }
+
+    /// A random key that is made at its first use, such as for `webchat-default`: `[a-z0-9_-]` only.
+    pub fn key(&self, purpose: &str) -> Result<[u8; 32], StoreError> {
+        keys::key(&self.state, purpose, self.patience)
+    }
+
+    /// Whether everything that is kept of this account can be read. One `stat` a file while nothing changed.
+    pub fn readable(&self, key: &AccountKey) -> Result<(), StoreError> {
+        self.approved(key)?;
+        self.records()?;
+        self.requests(&key.channel)?;
+        self.owners_state().map(drop)
+    }
+
+    /// True while the last decision counts, but its files are not all in place, since the disk has failed. The next
+    /// change finishes it.
+    pub fn is_unfinished(&self) -> bool {
+        self.unfinished.load(Ordering::Relaxed)
+    }
+
+    /// From here on the configuration says this about who decides. Waits for a change that has begun.
+    pub fn rely_on(&self, grounds: Grounds) {
+        self.grounds.set(grounds);
+    }
+
+    /// True while the grounds of this right are there. One `stat` a file while nothing changed.
+    pub fn holds(&self, by: &Authority) -> Result<bool, StoreError> {
+        authority::holds(self, by)
+    }
+
+    /// Changes something that is kept beside the store, while no other change can take the right to it away.
+    pub fn while_holding(
+        &self,
+        by: &Authority,
+        act: &mut dyn FnMut() -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let _tx = Transaction::open(self, Some(by), world::now())?;
+        act()
+    }
+
+    /// Writes a line that changes nothing else, such as a refused command.
+    pub fn note(&self, note: &Note<'_>, now: UnixMs) -> Result<(), StoreError> {
+        if !self.strangers.may_write(1) {
+            return Ok(());
+        }
+        Transaction::open(self, None, now)?.commit(vec![Line::note(note, now)])
+    }
+}
 
 /// Which request is decided, and how.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +211,12 @@ pub struct Decide<'a> {
     pub channel: &'a str,
     /// Its opaque name, as it was displayed.
     pub request: &'a RequestId,
-    /// Approve, deny, or block whoever asks.
+    /// Approve, deny, or block.
     pub decision: openclaw_plugin_sdk::Decision,
-    /// Until when an approval lets him in; for good where nothing stands there.
+    /// Until when an approval holds; permanent if `None`.
     pub until: Option<UnixMs>,
-    /// The revision that whoever decides was shown; compared under the lock. Nothing where the code or name is all
-    /// that they go by: that stands for the request as it was opened, and for none with a claim.
+    /// The revision that the owner was shown; compared under the lock. `None` if they only named a code or an id: that
+    /// stands for the request as it was opened, and for none with a claim.
     pub shown: Option<&'a str>,
 }
 
@@ -70,7 +231,7 @@ pub enum Outcome {
     ClaimIsOver,
     /// Done and durable; the request as it was.
     Done(PairingRequest),
-    /// No such request waits any more: expired, or decided by somebody else. Nothing was changed.
+    /// The request is not open any more: expired, or decided elsewhere. Nothing was changed.
     Gone,
 }
 
@@ -120,7 +281,7 @@ pub enum StoreError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// What the right to this rested on is gone since it was asked for.
+    /// The grounds of the right to do this are gone since it was asked for.
     #[error("the right to do this was taken away meanwhile")]
     Withdrawn,
     /// The operating system refused.
@@ -162,6 +323,17 @@ impl From<StoreError> for CommandError {
 
 fn io(doing: &'static str, path: &Path, source: std::io::Error) -> StoreError {
     StoreError::Io { doing, path: path.to_owned(), source }
+}
+
+/// The open requests of a channel that have this code, of one account or of all.
+pub fn find_code(
+    store: &Store,
+    channel: &str,
+    code: &PairingCode,
+    now: UnixMs,
+) -> Result<Vec<PairingRequest>, StoreError> {
+    let waiting = store.waiting(channel, now)?;
+    Ok(waiting.into_iter().filter(|request| request.code.matches(code)).collect())
 }
 
 #[cfg(test)]

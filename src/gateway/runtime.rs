@@ -1,6 +1,5 @@
 //! Start, reload, stop, and what goes on by the clock: the one room that knows every other.
 
-pub(crate) mod decisions;
 pub(crate) mod open;
 pub(crate) mod reload;
 pub(crate) mod start;

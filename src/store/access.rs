@@ -1,47 +1,51 @@
-//! The whole life of a permission: timed grants, blocks, people with several ids, invitations. Whole decisions,
-//! each atomic and durable on return, with the lists of the field changed in the same decision.
+//! The whole life of a permission: timed grants, blocks, people with several ids, invitations. A decision changes the
+//! lists of the field in the same transaction.
 
+mod changes;
 mod decide;
-mod doc;
 mod grants_report;
+mod records_file;
 mod tickets;
 
 use openclaw_plugin_sdk::UnixMs;
 
-pub(super) use self::decide::{Settled, settle, spend_link};
-pub(super) use self::doc::index;
+pub(super) use self::{
+    changes::named,
+    decide::{decide, spend_link},
+    records_file::index,
+};
 use crate::rules::Contact;
 
 /// When a grant is to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
-    /// When it ends as whoever decides was shown it; nothing where the person is all that was named.
+    /// When it ends as the owner was shown it; `None` if they only named the person.
     pub was: Option<UnixMs>,
-    /// When it ends from now on; never where nothing stands there.
+    /// When it ends from now on; never if `None`.
     pub until: Option<UnixMs>,
 }
 
 /// What became of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Blocked {
-    /// He is blocked already.
+    /// Blocked already.
     Already,
     /// Done, for these ids.
     Done(Vec<Contact>),
-    /// He, or somebody joined to him, is an owner: nothing was changed.
+    /// One of the person's ids is an owner's: nothing was changed.
     Owner,
 }
 
-/// Somebody whom the store lets in.
+/// A person with access by the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// Who, and where.
     pub contact: Contact,
     /// Since when, where it is known.
     pub since: Option<UnixMs>,
-    /// Until when; for good where nothing stands there.
+    /// Until when; permanent if `None`.
     pub until: Option<UnixMs>,
-    /// Who let him in, as the access log names him; nothing for what was imported.
+    /// Who approved them, as the access log says; `None` for imported ones.
     pub by: Option<String>,
     /// The word of the access log for how.
     pub how: Option<String>,
@@ -52,8 +56,8 @@ pub struct Holder {
 pub struct Accepted {
     /// Its opaque name.
     pub id: String,
-    /// Whom it was for, as the owner wrote it.
+    /// The person it was for, in the owner's words.
     pub note: Option<String>,
-    /// Who made it, as the access log names him.
+    /// Who made it, as the access log says.
     pub by: String,
 }

@@ -8,7 +8,7 @@ use serde::{
     de::{Error, Visitor},
 };
 
-use super::{StoreError, doc::Doc, file::Found, files::ParseSender};
+use super::{ParseSender, StoreError, doc::Doc, file::Found};
 use crate::rules::allowlist::Allowlist;
 
 const LIST: &str = "allowFrom";
@@ -16,7 +16,7 @@ const LIST: &str = "allowFrom";
 /// The grants of one file, as they stand there.
 pub(super) type Grants<'a> = Doc<Entry<'a>>;
 
-/// One entry. Not copied out of the file's text where that is not needed: there may be very many.
+/// One entry. Not copied out of the file's text without need: there may be very many.
 #[derive(Debug, Serialize)]
 pub(super) struct Entry<'a>(Cow<'a, str>);
 
@@ -70,8 +70,8 @@ pub(super) fn with_entry(text: &str, sender: &SenderId) -> Option<Spliced> {
 }
 
 impl Grants<'_> {
-    /// True where the file has the sender.
-    pub(super) fn name(&self, sender: &SenderId, channel: &str, parse: ParseSender) -> bool {
+    /// True if the file has the sender.
+    pub(super) fn names(&self, sender: &SenderId, channel: &str, parse: ParseSender) -> bool {
         self.rows.iter().any(|entry| entry.means(sender, channel, parse))
     }
 

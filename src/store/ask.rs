@@ -1,16 +1,16 @@
-//! Who knocks. What strangers write is gathered while somebody else writes, and comes to the disk in one change.
+//! Requests of strangers. Those that arrive while another thread writes are gathered, and written in one transaction.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use openclaw_plugin_sdk::UnixMs;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::{
     Store, StoreError, access,
     audit::{Line, action},
-    change::Change,
     file, io,
     pairing::{self, Requests},
+    transaction::Transaction,
 };
 use crate::{
     rules::{
@@ -20,14 +20,14 @@ use crate::{
     world,
 };
 
-/// So many knocks at most are written together.
+/// So many requests at most are written together.
 const TOGETHER: usize = 64;
 
-/// Those who wait for the disk.
+/// The requests that wait for the disk.
 #[derive(Default)]
-pub(super) struct Knocks {
+pub(super) struct AskQueue {
     waiting: Mutex<VecDeque<Arc<Waiting>>>,
-    /// Whoever has this writes for all.
+    /// Its holder writes for all.
     writing: Mutex<()>,
     #[cfg(test)]
     came: std::sync::atomic::AtomicUsize,
@@ -41,14 +41,10 @@ struct Waiting {
     answer: Mutex<Option<Result<Asked, StoreError>>>,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
-}
-
-impl Knocks {
-    /// The next ones on one channel; nobody else takes from the line meanwhile.
+impl AskQueue {
+    /// The next ones on one channel.
     fn next(&self) -> Vec<Arc<Waiting>> {
-        let mut waiting = locked(&self.waiting);
+        let mut waiting = self.waiting.lock();
         let Some(first) = waiting.pop_front() else { return Vec::new() };
         let mut taken = vec![first];
         let mut rest = VecDeque::new();
@@ -64,20 +60,20 @@ impl Knocks {
         taken
     }
 
-    /// How many have stood in the line.
+    /// How many have been in the queue.
     #[cfg(test)]
     pub(super) fn came(&self) -> usize {
         self.came.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// How many changes were made for all who knocked.
+    /// How many transactions were made for all.
     #[cfg(test)]
     pub(super) fn changes(&self) -> usize {
         self.changes.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
-/// Opens a request, or lets the open one stand, on the disk.
+/// Opens a request, or lets the open one stand, on disk.
 pub(super) fn ask(
     store: &Store,
     knock: &AccessRequest,
@@ -85,26 +81,26 @@ pub(super) fn ask(
     now: UnixMs,
 ) -> Result<Asked, StoreError> {
     if knock.claims.is_some() {
-        // A link is spent in the same change, and each in one of its own.
+        // A link is spent in the same transaction, and each in its own.
         return together(store, &[(knock, places)], now).map(|mut asked| asked.swap_remove(0));
     }
     let (knock, answer) = (knock.clone(), Mutex::default());
     let own = Arc::new(Waiting { knock, places, answer });
-    locked(&store.knocks.waiting).push_back(Arc::clone(&own));
+    store.asks.waiting.lock().push_back(Arc::clone(&own));
     #[cfg(test)]
-    store.knocks.came.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let _writing = locked(&store.knocks.writing);
+    store.asks.came.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let _writing = store.asks.writing.lock();
     loop {
-        if let Some(answer) = locked(&own.answer).take() {
+        if let Some(answer) = own.answer.lock().take() {
             return answer;
         }
         write(store, now);
     }
 }
 
-/// Writes for the next ones in the line.
+/// Writes the next ones in the queue.
 fn write(store: &Store, now: UnixMs) {
-    let those = store.knocks.next();
+    let those = store.asks.next();
     let asked = |those: &[Arc<Waiting>]| {
         let knocks: Vec<_> = those.iter().map(|one| (&one.knock, one.places)).collect();
         together(store, &knocks, now)
@@ -112,21 +108,21 @@ fn write(store: &Store, now: UnixMs) {
     match asked(&those) {
         Ok(answers) => {
             for (one, answer) in those.iter().zip(answers) {
-                *locked(&one.answer) = Some(Ok(answer));
+                *one.answer.lock() = Some(Ok(answer));
             }
         }
-        Err(error) if those.len() == 1 => *locked(&those[0].answer) = Some(Err(error)),
-        // Each learns what is wrong with its own.
+        Err(error) if those.len() == 1 => *those[0].answer.lock() = Some(Err(error)),
+        // Each gets the error of its own request.
         Err(_) => {
             for one in &those {
                 let alone = asked(std::slice::from_ref(one)).map(|mut asked| asked.swap_remove(0));
-                *locked(&one.answer) = Some(alone);
+                *one.answer.lock() = Some(alone);
             }
         }
     }
 }
 
-/// One change for several knocks on one channel.
+/// One transaction for several requests on one channel.
 fn together(
     store: &Store,
     knocks: &[(&AccessRequest, Places)],
@@ -134,12 +130,12 @@ fn together(
 ) -> Result<Vec<Asked>, StoreError> {
     let Some((first, _)) = knocks.first() else { return Ok(Vec::new()) };
     #[cfg(test)]
-    store.knocks.changes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    store.asks.changes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let channel = &first.key.channel;
-    let mut change = Change::open(store, None, now)?;
-    let now = change.now;
+    let mut tx = Transaction::open(store, None, now)?;
+    let now = tx.now;
     let path = store.state.pairing(channel);
-    change.hold(&path)?;
+    tx.lock(&path)?;
     let found = file::read(&path)?;
     let denied = file::read(&store.state.denied(channel))?;
     let mut requests = Requests::parse(found.as_ref(), channel, store.parse)?;
@@ -152,7 +148,7 @@ fn together(
             answers.push(known);
             continue;
         }
-        let spent = access::spend_link(&mut change, knock.claims.as_deref())?;
+        let spent = access::spend_link(&mut tx, knock.claims.as_deref())?;
         let without = AccessRequest { claims: None, ..AccessRequest::clone(knock) };
         let knock = if spent { knock } else { &without };
         let draw = || world::random().map(PairingCode::from_random);
@@ -167,38 +163,27 @@ fn together(
         answers.push(asked);
     }
     if touched {
-        // The message is there before the request that says so is seen by anybody.
-        keep_first(store, knocks.iter().zip(&answers), (&before, &all.requests))?;
+        // The message is there before a reader can see the request that refers to it.
+        hold_messages(store, knocks.iter().zip(&answers), &before, &all.requests)?;
         requests.follow(&all.requests, now);
-        change.stage(&path, found.as_ref(), &requests.render(&path)?)?;
-        commit(change, lines)?;
+        tx.write(&path, found.map(|found| found.identity), &requests.render(&path)?)?;
+        tx.commit(lines)?;
     }
     for asked in &answers {
-        begins(store, asked);
+        if let Asked::Opened { request, .. } = asked {
+            // Its hour begins, by the monotonic clock.
+            store.ages.note(request.id.as_str().as_bytes(), LIFETIME_MS);
+        }
     }
     Ok(answers)
 }
 
-/// The last line is carried out again after a crash. Where others took somebody's place too, it names the file that all
-/// of them have made.
-fn commit(change: Change<'_>, mut lines: Vec<Line>) -> Result<(), StoreError> {
-    let last = lines.pop();
-    match last {
-        Some(last) if lines.iter().any(|line| line.action == action::EVICT) => {
-            change.commit_files(lines, last)
-        }
-        last => {
-            lines.extend(last);
-            change.commit(lines)
-        }
-    }
-}
-
-/// Keeps the first messages of those who still wait, each once.
-fn keep_first<'a>(
+/// Holds the first messages of the requests that are still open, each once.
+fn hold_messages<'a>(
     store: &Store,
     told: impl Iterator<Item = (&'a (&'a AccessRequest, Places), &'a Asked)>,
-    (before, waiting): (&[PairingRequest], &[PairingRequest]),
+    before: &[PairingRequest],
+    waiting: &[PairingRequest],
 ) -> Result<(), StoreError> {
     let mut kept = Vec::new();
     for ((knock, _), asked) in told {
@@ -208,17 +193,10 @@ fn keep_first<'a>(
         let waits = waiting.iter().any(|waits| waits.id == request.id);
         if waits && request.held.is_some() && !kept.contains(&&request.id) {
             kept.push(&request.id);
-            pairing::keep_first(&store.state, knock, asked, before)?;
+            pairing::hold_message(&store.state, knock, asked, before)?;
         }
     }
     Ok(())
-}
-
-/// The hour of a new request begins, by the clock that nobody can set.
-fn begins(store: &Store, asked: &Asked) {
-    if let Asked::Opened { request, .. } = asked {
-        store.ages.note(request.id.as_str().as_bytes(), LIFETIME_MS);
-    }
 }
 
 fn is_touched(asked: &Asked) -> bool {
@@ -229,7 +207,7 @@ fn is_touched(asked: &Asked) -> bool {
 fn opening(asked: &Asked, spent: bool, now: UnixMs) -> Vec<Line> {
     let (request, evicted) = match asked {
         Asked::Opened { request, evicted } => (request, evicted),
-        // The link that was spent stands in a file whose every change has a line.
+        // Every change of the file with the link has a line.
         Asked::Waiting { request, .. } if spent => {
             return vec![knocked(action::LINK_SPENT, request, now)];
         }
@@ -243,7 +221,7 @@ fn opening(asked: &Asked, spent: bool, now: UnixMs) -> Vec<Line> {
     [Some(opened), evicted].into_iter().flatten().collect()
 }
 
-/// What somebody is told who needs no request, or gets none.
+/// The answer for a sender who needs no request, or gets none.
 fn known(store: &Store, knock: &AccessRequest, now: UnixMs) -> Result<Option<Asked>, StoreError> {
     Ok(match store.standing(&knock.key, &knock.sender, now)? {
         Standing::Blocked => Some(Asked::Denied),
@@ -254,7 +232,7 @@ fn known(store: &Store, knock: &AccessRequest, now: UnixMs) -> Result<Option<Ask
     })
 }
 
-/// A line about a request, by whoever knocks.
+/// A line about a request, by its sender.
 fn knocked(action: &str, request: &PairingRequest, now: UnixMs) -> Line {
     let actor = format!("{}:{}", request.key.channel, request.sender);
     let line = Line::new("channel", &actor, action, now).of(&request.key);

@@ -1,6 +1,6 @@
 //! The access log: one line a decision, each with the hash of the line before.
 //!
-//! A line that is whole on disk is a fact: what it says is finished by whoever takes the lock next. The head
+//! A line that is whole on disk is a fact: the next holder of the lock finishes what it says. The head
 //! beside it says how many lines are finished and what the last one's hash is; it is written after the effects,
 //! and a log that ends before its head was cut.
 //!
@@ -9,6 +9,7 @@
 //! write too: of that one `verify` can only say that no line explains it.
 
 mod chain;
+mod decisions;
 mod head;
 mod index;
 mod log;
@@ -18,17 +19,18 @@ pub(super) mod seal;
 pub mod tail;
 pub mod verify;
 
-use std::{collections::BTreeMap, io::ErrorKind, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 
+pub use self::decisions::Decisions;
 pub(super) use self::{
-    head::{Head, Seen, peek},
+    head::{Head, HeadRead, read_head},
     index::Index,
     log::{Log, ROTATE_AT, last, name, underway},
 };
-use super::{Note, StoreError, io, paths::StateDir};
+use super::{Note, StoreError, file, paths::StateDir};
 use crate::{
     rules::{
         AccountKey, Contact, approver::Approver, device::approver::DeviceApprover,
@@ -86,49 +88,19 @@ pub(super) mod action {
     pub(in crate::store) const TOKEN_REVOKE: &str = "token-revoke";
     pub(in crate::store) const TOKEN_ROTATE: &str = "token-rotate";
 
-    pub(in crate::store) const ALL: [&str; 38] = [
-        ACCEPT,
-        APPROVE,
-        AUDIT_ACCEPT,
-        BLOCK,
-        CLAIM,
-        CLAIM_OPEN,
-        CLAIM_SPENT,
-        CODE_BIND,
-        CODE_CANCEL,
-        CODE_FETCH,
-        CODE_MINT,
-        DENY,
-        DEVICE_ADMIT,
-        DEVICE_APPROVE,
-        DEVICE_REJECT,
-        DEVICE_REMOVE,
-        DEVICE_RENAME,
-        DEVICE_REQUEST,
-        EVICT,
-        EXTEND,
-        INVITE,
-        LINK_OPEN,
-        LINK_SPENT,
-        NODE_APPROVE,
-        NODE_REJECT,
-        NODE_REMOVE,
-        NODE_RENAME,
-        NODE_REQUEST,
-        NOTE,
-        OWNER_ADD,
-        OWNER_REMOVE,
-        REQUEST,
-        REVOKE,
-        TOKEN_ISSUE,
-        TOKEN_REVOKE,
-        TOKEN_ROTATE,
-        UNBLOCK,
-        UNINVITE,
-    ];
+    /// All of them.
+    const ALL: &str = "accept approve audit-accept block claim claim-open claim-spent code-bind code-cancel code-fetch \
+        code-mint deny device-admit device-approve device-reject device-remove device-rename device-request evict \
+        extend invite link-open link-spent node-approve node-reject node-remove node-rename node-request note \
+        owner-add owner-remove request revoke token-issue token-revoke token-rotate unblock uninvite";
+
+    /// True for a word that a note may not take.
+    pub(in crate::store) fn is_known(word: &str) -> bool {
+        ALL.split(' ').any(|known| known == word)
+    }
 }
 
-/// The decisions of the access log by their words in it, for whoever counts or shows them.
+/// The decisions of the access log by their words in it, for metrics and reports.
 pub const DECISIONS: [&str; 20] = [
     "accept",
     "approve",
@@ -151,7 +123,7 @@ pub const DECISIONS: [&str; 20] = [
     "token-rotate",
     "unblock",
 ];
-/// One line of the access log. It has no place for a code, a token or what somebody wrote.
+/// One line of the access log. It has no place for a code, a token or the text of a message.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Line {
     /// Its number, from 1, never started again.
@@ -170,7 +142,7 @@ pub struct Line {
     /// The account it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The stable id of whom it is about, or what a note is about.
+    /// The stable id of the person it is about, or what a note is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The opaque name of the request that was decided.
@@ -186,7 +158,7 @@ pub struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// The files that were written aside for it, in the order in which they take their places; below the state
-    /// folder. Whoever finishes the line renames those that are still there.
+    /// folder. The line is finished by renaming those that are still there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub staged: Vec<String>,
     /// What the files that nobody else writes are from here on: their digests, by name.
@@ -205,7 +177,7 @@ impl Line {
         Self::new(approver.surface().word(), approver.actor(), action, now)
     }
 
-    /// A line by nobody who decides: a stranger, or whoever holds the claim code.
+    /// A line by a person who decides nothing: a stranger, or the bearer of the claim code.
     pub(super) fn new(surface: &str, actor: &str, action: &str, now: UnixMs) -> Self {
         Self {
             seq: 0,
@@ -229,7 +201,7 @@ impl Line {
     pub(super) fn note(note: &Note<'_>, now: UnixMs) -> Self {
         // A note changes nothing, now or when it is read again.
         let action = match note.action {
-            taken if action::ALL.contains(&taken) => format!("note-{taken}"),
+            taken if action::is_known(taken) => format!("note-{taken}"),
             free => free.to_owned(),
         };
         let line = Self::new(note.surface, note.actor, &action, now).about(note.subject);
@@ -271,7 +243,7 @@ impl Line {
         self
     }
 
-    /// Whom it is about, where that is somebody on an account.
+    /// The person it is about, if it is about one on an account.
     pub fn contact(&self) -> Option<Contact> {
         let account = AccountId::parse(self.account.as_deref()?)?;
         let key = AccountKey { channel: self.channel.clone()?, account };
@@ -320,16 +292,9 @@ pub fn show(state: &StateDir, n: usize) -> Result<Vec<Line>, StoreError> {
 fn rotated(state: &StateDir) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     let log = state.access_log();
     let Some(dir) = log.parent() else { return Ok(Vec::new()) };
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(io("read", dir, error)),
-    };
     let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| io("read", dir, error))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let plain = name.strip_suffix(".gz").unwrap_or(name);
+    for (name, path) in file::entries(dir)? {
+        let plain = name.strip_suffix(".gz").unwrap_or(&name);
         let number = plain.strip_prefix("access-").and_then(|rest| rest.strip_suffix(".jsonl"));
         found.extend(number.and_then(|number| number.parse().ok()).map(|number| (number, path)));
     }

@@ -1,5 +1,5 @@
-//! Whether what a change rests on is still there. Asked under the lock, so that nothing is decided by what was taken
-//! away while it waited.
+//! Whether the grounds of a right are still there. Asked under the lock, so that no right counts that was taken away
+//! while its change waited.
 
 use std::sync::Arc;
 
@@ -16,20 +16,20 @@ use crate::{
 
 /// What the configuration says, and the order of its changes and ours.
 #[derive(Debug, Default)]
-pub(super) struct Relied {
+pub(super) struct CurrentGrounds {
     order: RwLock<()>,
     grounds: Mutex<Arc<Grounds>>,
 }
 
-impl Relied {
+impl CurrentGrounds {
     /// From here on this holds; a change that has begun ends before.
-    pub(super) fn on(&self, grounds: Grounds) {
+    pub(super) fn set(&self, grounds: Grounds) {
         let _order = self.order.write();
         *self.grounds.lock() = Arc::new(grounds);
     }
 
-    /// Nothing else will hold until this is dropped.
-    pub(super) fn order(&self) -> RwLockReadGuard<'_, ()> {
+    /// Nothing else holds until this is dropped.
+    pub(super) fn lock_order(&self) -> RwLockReadGuard<'_, ()> {
         self.order.read()
     }
 
@@ -42,15 +42,15 @@ impl Relied {
     }
 }
 
-/// True while it is there.
+/// True while they are there.
 pub(super) fn holds(store: &Store, by: &Authority) -> Result<bool, StoreError> {
     match by {
         // The caller that lets a device in by its code checks that the code is bound to it.
         Authority::Host | Authority::Newcomer(Shown::SetupCode(_)) => Ok(true),
         Authority::Owner(owner) => {
-            Ok(store.relied.now().owners.0.contains(owner) || store.owners()?.0.contains(owner))
+            Ok(store.grounds.now().owners.0.contains(owner) || store.owners()?.0.contains(owner))
         }
-        Authority::Newcomer(Shown::Secret(mark)) => Ok(store.relied.is_present(mark)),
+        Authority::Newcomer(Shown::Secret(mark)) => Ok(store.grounds.is_present(mark)),
         Authority::Newcomer(Shown::DeviceToken(_)) => Ok(false),
         Authority::Session(rights) => session(store, rights),
     }
@@ -58,7 +58,7 @@ pub(super) fn holds(store: &Store, by: &Authority) -> Result<bool, StoreError> {
 
 fn session(store: &Store, rights: &Rights) -> Result<bool, StoreError> {
     if let Shown::Secret(mark) = &rights.shown
-        && !store.relied.is_present(mark)
+        && !store.grounds.is_present(mark)
     {
         return Ok(false);
     }

@@ -2,10 +2,9 @@
 //! return. A known device's connection reads and writes no file but for one `stat` each.
 
 mod ask;
-mod cached_table;
+mod changes;
 mod codes;
 mod decide;
-mod files;
 mod loss;
 mod memory;
 mod nodes;
@@ -15,7 +14,6 @@ mod pending;
 mod row;
 mod setup;
 mod table;
-mod transaction;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -51,7 +49,7 @@ pub struct Page {
 /// Why nothing was done about a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Untouched {
-    /// Not his to do.
+    /// The caller may not do it.
     Denied(Denied),
     /// There is no such device, or it does not have that role.
     Unknown,
@@ -62,7 +60,7 @@ pub enum Untouched {
 pub struct NodeRequest {
     /// Its opaque name.
     pub id: String,
-    /// Whom it is for; the client's own word.
+    /// The node it is for, in the client's own words.
     pub node: String,
     /// What it says about itself: `displayName`, `platform`, `version`, `coreVersion`, `uiVersion`,
     /// `deviceFamily`, `modelIdentifier`, `remoteIp`.

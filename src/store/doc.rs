@@ -1,5 +1,5 @@
-//! The shape that all state files share: an object with a `version` and one list. What we do not know of it
-//! is kept as it is.
+//! The shape that all state files share: an object with a `version` and one list. Unknown fields
+//! stay as they are.
 
 use std::{fmt, marker::PhantomData, path::Path};
 
@@ -51,16 +51,21 @@ impl<T> Doc<T> {
         doc.and_then(|doc| json.end().map(|()| doc)).map_err(|error| unparsable(path, &error))
     }
 
-    /// The file's new text: two spaces, and a newline at its end.
+    /// The file's new text.
     pub(super) fn render(&self, path: &Path) -> Result<String, StoreError>
     where
         T: Serialize,
     {
-        let mut text = serde_json::to_string_pretty(self)
-            .map_err(|error| io("write", path, std::io::Error::other(error)))?;
-        text.push('\n');
-        Ok(text)
+        to_text(self, path)
     }
+}
+
+/// JSON with two spaces, and a newline at its end.
+pub(super) fn to_text(value: &impl Serialize, path: &Path) -> Result<String, StoreError> {
+    let text = serde_json::to_string_pretty(value);
+    let mut text = text.map_err(|error| io("write", path, error.into()))?;
+    text.push('\n');
+    Ok(text)
 }
 
 /// The parser's own words may quote the file, and a code with it.

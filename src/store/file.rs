@@ -35,11 +35,7 @@ impl Identity {
 
     /// Of the file at a path, by one `stat`; `None` where there is none.
     pub(super) fn at(path: &Path) -> Result<Option<Self>, StoreError> {
-        match std::fs::metadata(path) {
-            Ok(meta) => Ok(Some(Self::of(&meta))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(io("read", path, error)),
-        }
+        Ok(existing(path, std::fs::metadata(path))?.map(|meta| Self::of(&meta)))
     }
 
     /// As the log's head remembers it. Without the device, whose number may change at a reboot.
@@ -68,11 +64,7 @@ pub(super) struct Found {
 
 /// Reads a file; `None` where there is none. One of zero bytes or of no UTF-8 is damaged.
 pub(super) fn read(path: &Path) -> Result<Option<Found>, StoreError> {
-    let mut file = match own_file::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io("read", path, error)),
-    };
+    let Some(mut file) = existing(path, own_file::open(path))? else { return Ok(None) };
     let meta = file.metadata().map_err(|error| io("read", path, error))?;
     let identity = Identity::of(&meta);
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default() + 1);
@@ -88,24 +80,60 @@ pub(super) fn read(path: &Path) -> Result<Option<Found>, StoreError> {
     Ok(Some(Found { path: path.to_owned(), text, identity }))
 }
 
-/// A file that cannot be understood.
+/// What was found at a path; `None` if nothing is there.
+pub(super) fn existing<T>(path: &Path, found: std::io::Result<T>) -> Result<Option<T>, StoreError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io("read", path, error)),
+    }
+}
+
+/// The entries of a folder, with their names; none if it is missing.
+pub(super) fn entries(dir: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let mut found = Vec::new();
+    for entry in existing(dir, std::fs::read_dir(dir))?.into_iter().flatten() {
+        let path = entry.map_err(|error| io("read", dir, error))?.path();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+            found.push((name.to_owned(), path));
+        }
+    }
+    Ok(found)
+}
+
+/// A file that cannot be read.
 pub(super) fn damaged(path: &Path, line: Option<usize>, why: &str) -> StoreError {
     StoreError::Damaged { path: path.to_owned(), line, why: why.to_owned() }
 }
 
-/// New content, written and synced beside the file it will replace. Dropped, it is gone.
+/// New content, written beside the file it will replace. Dropped, it is gone.
 #[derive(Debug)]
-pub(super) struct Aside {
+pub(super) struct StagedFile {
     temp: PathBuf,
     target: PathBuf,
     identity: Identity,
     put: bool,
+    /// Open until it is synced.
+    unsynced: Option<File>,
 }
 
-impl Aside {
+impl StagedFile {
+    /// Writes and syncs it.
+    pub(super) fn write(
+        target: &Path,
+        bytes: &[u8],
+        before: Option<Identity>,
+    ) -> Result<Self, StoreError> {
+        let mut staged = Self::write_unsynced(target, bytes, before)?;
+        staged.sync()?;
+        Ok(staged)
+    }
+
     /// Writes it, 0600 from the first byte. It is dated after `before`, so that no two contents
     /// of a file have one identity, however coarse the clock of the file system is.
-    pub(super) fn write(
+    ///
+    /// Of several files all are written first: then the first sync takes the most of the others with it.
+    pub(super) fn write_unsynced(
         target: &Path,
         bytes: &[u8],
         before: Option<Identity>,
@@ -121,29 +149,36 @@ impl Aside {
             .map_err(failed)?;
         let identity = Identity::of(&file.metadata().map_err(failed)?);
         // From here on the temporary file is removed when anything fails.
-        let mut aside = Self { temp, target: target.to_owned(), identity, put: false };
+        let (target, unsynced) = (target.to_owned(), None);
+        let mut staged = Self { temp, target, identity, put: false, unsynced };
         file.write_all(bytes).map_err(failed)?;
-        aside.identity = Identity::of(&file.metadata().map_err(failed)?);
-        if let Some(before) = before.filter(|old| aside.identity.modified <= old.modified) {
+        staged.identity = Identity::of(&file.metadata().map_err(failed)?);
+        if let Some(before) = before.filter(|old| staged.identity.modified <= old.modified) {
             let later = before.modified() + Duration::from_nanos(1);
             file.set_times(FileTimes::new().set_modified(later)).map_err(failed)?;
-            aside.identity = Identity::of(&file.metadata().map_err(failed)?);
+            staged.identity = Identity::of(&file.metadata().map_err(failed)?);
         }
-        file.sync_all().map_err(failed)?;
-        Ok(aside)
+        staged.unsynced = Some(file);
+        Ok(staged)
     }
 
-    /// One that somebody wrote who could not finish: `temp` beside its target. `None` where it is not there.
-    pub(super) fn left(temp: PathBuf) -> Result<Option<Self>, StoreError> {
+    /// Makes its content durable. Its name is only with [`sync_dir`].
+    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
+        let Some(file) = self.unsynced.take() else { return Ok(()) };
+        file.sync_all().map_err(|error| io("write", &self.target, error))
+    }
+
+    /// One that an earlier process wrote and could not rename: `temp` beside its target. `None` if it is not there.
+    pub(super) fn find(temp: PathBuf) -> Result<Option<Self>, StoreError> {
         let name = temp.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let Some((target, _)) = name.rsplit_once(".oc-") else { return Ok(None) };
         let target = temp.with_file_name(target);
-        // Until it has taken its place, it is what the line in the log stands for.
-        let left = Identity::at(&temp)?.map(|identity| Self { temp, target, identity, put: true });
-        Ok(left)
+        // Until it is renamed, it is what the line in the log stands for.
+        let identity = Identity::at(&temp)?;
+        Ok(identity.map(|identity| Self { temp, target, identity, put: true, unsynced: None }))
     }
 
-    /// From here it is not to go, whatever happens: somebody will put it.
+    /// From here on it stays: a line names it, and it will be renamed.
     pub(super) fn keep(&mut self) {
         self.put = true;
     }
@@ -167,7 +202,7 @@ impl Aside {
     }
 }
 
-impl Drop for Aside {
+impl Drop for StagedFile {
     fn drop(&mut self) {
         if !self.put
             && let Err(error) = std::fs::remove_file(&self.temp)
@@ -210,8 +245,8 @@ mod tests {
         let mut before: Option<Identity> = None;
         for round in 0..50 {
             let text = format!("{:02}", round % 2);
-            let aside = Aside::write(&path, text.as_bytes(), before).unwrap();
-            let identity = aside.put().unwrap();
+            let staged = StagedFile::write(&path, text.as_bytes(), before).unwrap();
+            let identity = staged.put().unwrap();
             assert_eq!(Identity::at(&path).unwrap(), Some(identity));
             assert!(before.is_none_or(|before| before.modified < identity.modified), "{round}");
             before = Some(identity);
@@ -221,7 +256,7 @@ mod tests {
     #[test]
     fn what_is_not_put_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        drop(Aside::write(&dir.path().join("a.json"), b"x", None).unwrap());
+        drop(StagedFile::write(&dir.path().join("a.json"), b"x", None).unwrap());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{StoreError, file::with_suffix, io};
 use crate::world;
 
-/// So long somebody waits for a lock before he is told who holds it.
+/// So long a caller waits for a lock before the error that names its holder.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// A lock of the field that is older than this was left behind.
 const STALE_MS: u64 = 30_000;
@@ -25,7 +25,7 @@ const STALE_MS: u64 = 30_000;
 /// In the field's locks that we have made; other programs pass it over.
 const OURS: &str = "insideOcLock";
 
-/// So long somebody waits for those before him at our own lock; then he goes to it beside them.
+/// So long a caller waits for those before it at our own lock; then it tries beside them.
 const POLITE: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(2);
 
@@ -38,8 +38,8 @@ pub(super) struct OcLock {
 impl OcLock {
     /// Waits for it. The holder's pid is written in it, for those who wait in vain.
     ///
-    /// Of those who wait only one stands at the lock itself, and whoever comes passes behind him: nobody who lets
-    /// go of it and takes it again is before him.
+    /// Of those who wait only the first tries the lock itself, and later ones queue behind it: a holder that takes the
+    /// lock again is behind all of them.
     pub(super) fn take(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let lock = with_suffix(path, ".oc-lock");
         let queue = with_suffix(path, ".oc-wait");
@@ -56,7 +56,7 @@ impl OcLock {
             let mut is_first = false;
             wait(patience, || {
                 is_first = is_first || try_it(&turnstile)?;
-                // Whoever is first may be suspended, or be as late as the rest.
+                // The first one may be suspended, or be as late as the rest.
                 let may = is_first || start.elapsed() >= POLITE;
                 Ok((may && try_it(&file)?).then_some(()))
             })?

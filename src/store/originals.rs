@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     StoreError,
-    file::{Aside, sync_dir},
+    file::{StagedFile, sync_dir},
     io,
 };
 use crate::rules::device::token::TokenDigest;
@@ -27,7 +27,7 @@ pub(super) fn scrub(path: &Path, _name: &str) -> Result<(), StoreError> {
     }
     let failed = |error: serde_json::Error| io("write", path, error.into());
     let text = serde_json::to_vec_pretty(&value).map_err(failed)?;
-    Aside::write(path, &text, None)?.put()?;
+    StagedFile::write(path, &text, None)?.put()?;
     path.parent().map_or(Ok(()), sync_dir)
 }
 

@@ -1,33 +1,32 @@
 //! What the access log's head says of the state files: one that it names and that is gone is damage, and so is one
 //! that only this program writes and that is not as it was written. Files of the field may be changed by others.
 
-use std::{collections::BTreeMap, fmt, io::ErrorKind, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use openclaw_plugin_sdk::own_file;
 
 use super::{
     StoreError,
-    audit::{self, Head, Seen},
+    audit::{self, Head, HeadRead},
     file::{self, Found, Identity, damaged},
-    io,
     paths::StateDir,
 };
 
 /// The state files that nobody else writes and that decide something, below the state folder.
 ///
 /// What a running gateway keeps for itself (`outbox`, `inbox`, `held`, `access/verdicts.json`) is not among them: it
-/// changes with every message, and a head that names it would cost a sync for each. None of it lets anybody in. A card
+/// changes with every message, and a head that names it would cost a sync for each. None of it grants access. A card
 /// counts only for the owner who presses it, and the request that it showed is compared with the present one under the
-/// lock; verdicts are read by `access simulate` alone, which only prints.
+/// lock; only `access simulate` reads verdicts, and it only prints.
 pub(super) const OWN: [&str; 3] =
     ["access/grants.json", "credentials/owners.json", "devices/removed.json"];
 
-/// So often a file is read again that is written meanwhile.
+/// So often a file that changes meanwhile is read again.
 const TRIES: usize = 64;
 
 /// What is wrong with a state file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wrong {
+pub enum Mismatch {
     /// It is not as this program wrote it.
     Changed,
     /// This program wrote it, and it is gone.
@@ -36,7 +35,7 @@ pub enum Wrong {
     Unexpected,
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Changed => "it is not as this program wrote it",
@@ -66,8 +65,8 @@ pub(super) fn present(state: &StateDir) -> BTreeMap<String, String> {
     OWN.iter().filter_map(there).collect()
 }
 
-/// Reads a state file as [`file::read`] does, and compares it with what the head says. Needs no lock: what somebody
-/// is writing just now is told by the last line of the log.
+/// Reads a state file as [`file::read`] does, and compares it with what the head says. Needs no lock: the last line of
+/// the log tells what is being written just now.
 pub(super) fn read(state: &StateDir, path: &Path) -> Result<Option<Found>, StoreError> {
     let own = name(state, path);
     for _ in 0..TRIES {
@@ -92,12 +91,12 @@ pub(super) fn judge(
     head: &Head,
     path: &Path,
     bytes: Option<&[u8]>,
-) -> Option<Wrong> {
+) -> Option<Mismatch> {
     let own = name(state, path);
     let said = own.zip(head.own.as_ref()).map(|(own, all)| (own, all.get(own)));
     let Some(bytes) = bytes else {
         let named = head.wrote.contains_key(&audit::name(path));
-        return (named || matches!(said, Some((_, Some(_))))).then_some(Wrong::Missing);
+        return (named || matches!(said, Some((_, Some(_))))).then_some(Mismatch::Missing);
     };
     let (own, said) = said?;
     let digest = digest(bytes);
@@ -108,38 +107,35 @@ pub(super) fn judge(
     if underway.is_some_and(|line| line.made.get(own) == Some(&digest)) {
         return None;
     }
-    Some(if said.is_some() { Wrong::Changed } else { Wrong::Unexpected })
+    Some(if said.is_some() { Mismatch::Changed } else { Mismatch::Unexpected })
 }
 
 /// The error for it, with the way out.
-pub(super) fn damage(path: &Path, wrong: Wrong) -> StoreError {
+pub(super) fn damage(path: &Path, mismatch: Mismatch) -> StoreError {
     damaged(
         path,
         None,
-        &format!("{wrong}; put the right one there, or see `openclaw audit accept`"),
+        &format!("{mismatch}; put the right one there, or see `openclaw audit accept`"),
     )
 }
 
 /// What the head says; `None` in a folder without a log.
 pub(super) fn head(state: &StateDir) -> Result<Option<Head>, StoreError> {
     let path = state.access_head();
-    match audit::peek(&path)? {
-        Seen::Head(head) => Ok(Some(head)),
-        Seen::Nothing if !has_log(state)? => Ok(None),
-        Seen::Nothing => Err(damage(&path, Wrong::Missing)),
-        // Somebody may be writing it.
-        Seen::Unreadable => match audit::peek(&path)? {
-            Seen::Head(head) => Ok(Some(head)),
-            _ => Err(damage(&path, Wrong::Changed)),
+    match audit::read_head(&path)? {
+        HeadRead::Head(head) => Ok(Some(head)),
+        HeadRead::Nothing if !has_log(state)? => Ok(None),
+        HeadRead::Nothing => Err(damage(&path, Mismatch::Missing)),
+        // Another process may be writing it.
+        HeadRead::Unreadable => match audit::read_head(&path)? {
+            HeadRead::Head(head) => Ok(Some(head)),
+            _ => Err(damage(&path, Mismatch::Changed)),
         },
     }
 }
 
 fn has_log(state: &StateDir) -> Result<bool, StoreError> {
     let path = state.access_log();
-    match own_file::open(&path).and_then(|file| file.metadata()) {
-        Ok(meta) => Ok(meta.len() > 0),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(io("read", &path, error)),
-    }
+    let meta = own_file::open(&path).and_then(|file| file.metadata());
+    Ok(file::existing(&path, meta)?.is_some_and(|meta| meta.len() > 0))
 }

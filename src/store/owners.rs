@@ -7,23 +7,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    StoreError,
+    Note, Store, StoreError,
+    audit::{Line, action, hex, unhex},
     doc::Doc,
     file::{Found, damaged},
+    own, replay,
+    transaction::Transaction,
 };
 use crate::{
     rules::{
-        claim::OpenClaim,
+        approver::Approver,
+        claim::{self, ClaimCode, OpenClaim},
         owner::{Owner, Owners},
     },
-    store::audit::{hex, unhex},
     world,
 };
 
 const OWNERS: &str = "owners";
 const CLAIM: &str = "claim";
 
-/// An owner, and how he became one.
+/// An owner, and how they became one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownOwner {
     /// Who.
@@ -34,7 +37,7 @@ pub struct KnownOwner {
     pub at: String,
 }
 
-/// How somebody became an owner.
+/// How a person became an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum How {
@@ -46,7 +49,7 @@ pub enum How {
 
 /// What the owners' file says.
 #[derive(Debug, Default)]
-pub(super) struct Seats {
+pub(super) struct OwnersState {
     pub(super) owners: Arc<Owners>,
     pub(super) known: Vec<KnownOwner>,
     pub(super) claim: Option<OpenClaim>,
@@ -55,7 +58,7 @@ pub(super) struct Seats {
 /// The file itself.
 pub(super) type OwnersDoc = Doc<Row>;
 
-/// An owner as he stands in the file.
+/// An owner as the file has them.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Row {
     channel: String,
@@ -64,17 +67,141 @@ pub(super) struct Row {
     at: String,
 }
 
-/// Reads the owners' file. Strict, since nobody else writes it: an owner is never left out in silence.
-pub(super) fn owners(found: Option<&Found>) -> Result<(OwnersDoc, Seats), StoreError> {
+/// Reads the owners' file. Only this program writes it: an owner that cannot be read is an error, never left out.
+pub(super) fn owners(found: Option<&Found>) -> Result<(OwnersDoc, OwnersState), StoreError> {
     let doc: OwnersDoc = Doc::parse(OWNERS, found)?;
-    let seats = doc.seats();
     let path = found.map_or(Path::new("owners.json"), |found| &found.path);
-    let seats = seats.map_err(|why| damaged(path, None, why))?;
-    Ok((doc, seats))
+    let state = doc.state().map_err(|why| damaged(path, None, why))?;
+    Ok((doc, state))
+}
+
+impl Store {
+    pub(super) fn owners_state(&self) -> Result<Arc<OwnersState>, StoreError> {
+        let path = || vec![self.state.owners()];
+        let current = self.owners.get(&self.state, &(), path, |found| {
+            let state = owners(found.first())?.1;
+            if let Some(claim) = &state.claim {
+                self.ages.note(&claim.digest, claim::LIFETIME_MS);
+            }
+            Ok(state)
+        });
+        Ok(current?.0)
+    }
+
+    /// The owners that were added or claimed. One `stat` while nothing changed.
+    pub fn owners(&self) -> Result<Arc<Owners>, StoreError> {
+        Ok(Arc::clone(&self.owners_state()?.owners))
+    }
+
+    /// The added and claimed owners, and how each became one.
+    pub fn known_owners(&self) -> Result<Vec<KnownOwner>, StoreError> {
+        Ok(self.owners_state()?.known.clone())
+    }
+
+    /// Adds an owner. False if they are one already.
+    pub fn add_owner(&self, by: &Approver, owner: &Owner, now: UnixMs) -> Result<bool, StoreError> {
+        self.change_owner(by, owner, action::OWNER_ADD, now)
+    }
+
+    /// Removes an added or claimed owner. False if they are none.
+    pub fn remove_owner(
+        &self,
+        by: &Approver,
+        owner: &Owner,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        self.change_owner(by, owner, action::OWNER_REMOVE, now)
+    }
+
+    fn change_owner(
+        &self,
+        by: &Approver,
+        owner: &Owner,
+        action: &str,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let tx = Transaction::open(self, Some(by.authority()), now)?;
+        if self.owners()?.0.contains(owner) == (action == action::OWNER_ADD) {
+            return Ok(false);
+        }
+        let line = of_owner(Line::by(by, action, tx.now), owner);
+        replay::carry_out(tx, line).map(|()| true)
+    }
+
+    /// Opens a claim, in place of an open one. Only the code's digest is kept.
+    pub fn open_claim(&self, code: &ClaimCode, now: UnixMs) -> Result<(), StoreError> {
+        let mut tx = Transaction::open(self, None, now)?;
+        let path = self.state.owners();
+        let found = own::read(&self.state, &path)?;
+        let (mut doc, _) = owners(found.as_ref())?;
+        doc.set_claim(Some(&OpenClaim { digest: code.digest(), created_at: now }));
+        tx.write(&path, found.as_ref().map(|found| found.identity), &doc.render(&path)?)?;
+        let actor = format!("uid:{}", world::user());
+        tx.commit(vec![Line::new("cli", &actor, action::CLAIM_OPEN, now)])
+    }
+
+    /// Spends the claim code, if it is the open one and fresh, and makes its bearer an owner. False if it is not.
+    pub fn redeem_claim(
+        &self,
+        code: &ClaimCode,
+        owner: &Owner,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let actor = format!("{}:{}", owner.channel, owner.sender);
+        let line = of_owner(Line::new("chat", &actor, action::CLAIM, now), owner);
+        self.close_claim(|claim| claim.accepts(code, now), line, now)
+    }
+
+    /// Spends the open claim if its code is anywhere in this text, with this line. It makes nobody an owner.
+    /// False if the code is not there, or no claim is open.
+    pub fn spend_claim(
+        &self,
+        text: &str,
+        note: &Note<'_>,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let line = Line::new(note.surface, note.actor, action::CLAIM_SPENT, now);
+        let line = line.about(note.subject);
+        let line = match note.key {
+            Some(key) => line.of(key),
+            None => line,
+        };
+        let is_shown =
+            |claim: &OpenClaim| ClaimCode::all_in(text).any(|code| claim.accepts(&code, now));
+        self.close_claim(is_shown, line, now)
+    }
+
+    fn close_claim(
+        &self,
+        is_open: impl Fn(&OpenClaim) -> bool,
+        line: Line,
+        now: UnixMs,
+    ) -> Result<bool, StoreError> {
+        let accepts = || -> Result<bool, StoreError> {
+            let state = self.owners_state()?;
+            let claim = state.claim.as_ref().filter(|claim| is_open(claim));
+            let over = |claim: &OpenClaim| self.ages.is_over(&claim.digest, claim::LIFETIME_MS);
+            Ok(claim.is_some_and(|claim| !over(claim)))
+        };
+        // A wrong guess needs no lock.
+        if !accepts()? {
+            return Ok(false);
+        }
+        let tx = Transaction::open(self, None, now)?;
+        if !accepts()? {
+            return Ok(false);
+        }
+        let line = Line { at: world::iso(tx.now), ..line };
+        replay::carry_out(tx, line).map(|()| true)
+    }
+}
+
+fn of_owner(line: Line, owner: &Owner) -> Line {
+    line.on(&owner.channel).about(owner.sender.as_str())
 }
 
 impl OwnersDoc {
-    fn seats(&self) -> Result<Seats, &'static str> {
+    fn state(&self) -> Result<OwnersState, &'static str> {
         let known = |row: &Row| {
             let sender = SenderId::new(&row.id).ok()?;
             let owner = Owner { channel: row.channel.clone(), sender };
@@ -87,10 +214,10 @@ impl OwnersDoc {
             Some(claim) => Some(open_claim(claim).ok_or("the claim is no claim")?),
         };
         let owners = Owners(known.iter().map(|known| known.owner.clone()).collect());
-        Ok(Seats { owners: Arc::new(owners), known, claim })
+        Ok(OwnersState { owners: Arc::new(owners), known, claim })
     }
 
-    /// Adds an owner. False where he is one already.
+    /// Adds an owner. False if they are one already.
     pub(super) fn add(&mut self, owner: &Owner, how: How, at: &str) -> bool {
         if self.rows.iter().any(|row| row.is(owner)) {
             return false;
@@ -104,14 +231,14 @@ impl OwnersDoc {
         true
     }
 
-    /// Removes an owner. False where he is none.
+    /// Removes an owner. False if they are none.
     pub(super) fn remove(&mut self, owner: &Owner) -> bool {
         let before = self.rows.len();
         self.rows.retain(|row| !row.is(owner));
         self.rows.len() < before
     }
 
-    /// Opens a claim, or closes the open one. False where none was open.
+    /// Opens a claim, or closes the open one. False if none was open.
     pub(super) fn set_claim(&mut self, claim: Option<&OpenClaim>) -> bool {
         let Some(claim) = claim else { return self.fields.shift_remove(CLAIM).is_some() };
         let created_at = world::iso(claim.created_at);

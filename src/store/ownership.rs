@@ -12,7 +12,7 @@ use openclaw_plugin_sdk::own_file::Rights;
 
 use super::{StoreError, io, paths::StateDir};
 
-/// Who owns what the real root owns, for whoever runs in a namespace without that root.
+/// The owner of what the real root owns, as a process in a namespace without that root sees it.
 const NOBODY: u32 = 65_534;
 
 /// Refuses a state folder whose content others can change: the folder itself, those of ours in it, and those above.

@@ -7,10 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value, json};
 
 use super::{
-    StoreError,
+    ParseSender, StoreError,
     doc::Doc,
     file::{Found, damaged},
-    files::ParseSender,
     paths::StateDir,
     private,
 };
@@ -36,7 +35,7 @@ const OPENED: &str = "opened";
 /// The requests of one file: what we understand of them, and how they stand there.
 pub(super) struct Requests {
     doc: Doc<Row>,
-    /// The request of each row; `None` where a row means nothing to us. Such a row is kept for its hour.
+    /// The request of each row; `None` where we cannot read a row. Such a row stays for its hour.
     requests: Vec<Option<PairingRequest>>,
 }
 
@@ -91,7 +90,7 @@ impl Row {
     fn new(request: &PairingRequest) -> Self {
         let mut meta: Map<String, Value> =
             request.meta.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
-        // Nobody names himself into another account.
+        // No sender can name another account.
         meta.remove(LATER_NAME);
         meta.remove(CLAIMS);
         meta.extend(request.claims.as_ref().map(|who| (CLAIMS.to_owned(), who.to_string().into())));
@@ -230,8 +229,8 @@ impl Denials {
     }
 }
 
-/// Writes the first message of whoever has knocked, durably, under the name of the request that it is held for.
-pub(super) fn keep_first(
+/// Holds the first message of a sender, durably, under the name of its request.
+pub(super) fn hold_message(
     state: &StateDir,
     knock: &AccessRequest,
     asked: &Asked,

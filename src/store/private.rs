@@ -1,12 +1,12 @@
 //! Small files of the running gateway: for this user alone, from the first byte.
 
-use std::{io::ErrorKind, path::Path};
+use std::{path::Path, time::Duration};
 
 use openclaw_plugin_sdk::own_file;
 
 use super::{
     StoreError,
-    file::{self, Aside},
+    file::{self, StagedFile},
     io,
     lock::{OcLock, PATIENCE},
     paths::StateDir,
@@ -22,7 +22,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     if let Some(folder) = path.parent() {
         ensure_dir(folder)?;
     }
-    Aside::write(path, bytes, None)?.put().map(drop)
+    StagedFile::write(path, bytes, None)?.put().map(drop)
 }
 
 /// The same with a value, as JSON on one line.
@@ -33,25 +33,31 @@ pub fn replace_json(path: &Path, value: &impl serde::Serialize) -> Result<(), St
 
 /// What is in a file; `None` where there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match own_file::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(io("read", path, error)),
-    }
+    file::existing(path, own_file::read(path))
 }
 
-/// What is in a file that is made once, durably, by whoever comes first. It has a folder below the state folder.
+/// What is in a file that the first process makes once, durably. It has a folder below the state folder.
 pub fn once(
     state: &StateDir,
     path: &Path,
+    make: impl FnOnce() -> std::io::Result<Vec<u8>>,
+) -> Result<Vec<u8>, StoreError> {
+    once_within(state, path, PATIENCE, make)
+}
+
+/// The same, with another patience at the lock.
+pub(super) fn once_within(
+    state: &StateDir,
+    path: &Path,
+    patience: Duration,
     make: impl FnOnce() -> std::io::Result<Vec<u8>>,
 ) -> Result<Vec<u8>, StoreError> {
     if let Some(bytes) = read(path)? {
         return Ok(bytes);
     }
     ensure_dir(&state.audit())?;
-    // The lock of all who write: a start clears folders of what was left behind.
-    let _lock = OcLock::take(&state.access_log(), PATIENCE)?;
+    // The lock of all writers: a start clears folders of what was left behind.
+    let _lock = OcLock::take(&state.access_log(), patience)?;
     if let Some(bytes) = read(path)? {
         return Ok(bytes);
     }

@@ -12,17 +12,23 @@ use openclaw_plugin_sdk::{UnixMs, own_file::Rights};
 use super::{
     Store, StoreError,
     audit::seal,
-    change::Change,
-    io,
+    file, io,
     lock::{is_old, remove_if_stale},
     originals, ownership,
+    transaction::Transaction,
 };
-use crate::world;
 
-/// Puts right what an earlier process or another program left.
-pub(super) fn start(store: &Store, now: UnixMs) -> Result<(), StoreError> {
+impl Store {
+    /// The first thing at every start: an unfinished decision is finished, and locks and temporary files that were
+    /// left behind are removed.
+    pub fn start(&self, now: UnixMs) -> Result<(), StoreError> {
+        start(self, now)
+    }
+}
+
+fn start(store: &Store, now: UnixMs) -> Result<(), StoreError> {
     ownership::check(&store.state)?;
-    let _writer = Change::open(store, None, now)?;
+    let _tx = Transaction::open(store, None, now)?;
     let state = &store.state;
     seal::seal_or_warn(state, now);
     let shared = [state.credentials(), state.devices(), state.nodes()];
@@ -33,7 +39,7 @@ pub(super) fn start(store: &Store, now: UnixMs) -> Result<(), StoreError> {
     }
     shared.iter().try_for_each(|dir| clear_locks(dir))?;
     let clear = |path: &Path, name: &str| {
-        // A temporary file of ours belongs to nobody now; of another program, only if it is old.
+        // A temporary file of ours is left over; one of another program, only if it is old.
         let is_temporary = path.extension().is_some_and(|extension| extension == "tmp");
         let meta = path.symlink_metadata();
         if is_temporary && (name.contains(".oc-") || meta.is_ok_and(|meta| is_old(&meta))) {
@@ -46,18 +52,6 @@ pub(super) fn start(store: &Store, now: UnixMs) -> Result<(), StoreError> {
     let devices = [state.devices(), state.nodes()];
     devices.iter().try_for_each(|dir| each_file(dir, narrow_file))?;
     shared.iter().try_for_each(|dir| each_file(dir, originals::scrub))
-}
-
-/// Removes locks of the field that were left behind.
-pub(super) fn clear_stale_locks(store: &Store) -> Result<(), StoreError> {
-    if !store.state.credentials().is_dir() {
-        return Ok(());
-    }
-    let _writer = Change::open(store, None, world::now())?;
-    let state = &store.state;
-    [state.credentials(), state.devices(), state.nodes()]
-        .iter()
-        .try_for_each(|dir| clear_locks(dir))
 }
 
 fn clear_locks(dir: &Path) -> Result<(), StoreError> {
@@ -73,24 +67,13 @@ fn each_file(
     dir: &Path,
     mut act: impl FnMut(&Path, &str) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(io("read", dir, error)),
-    };
-    for entry in entries {
-        let path = entry.map_err(|error| io("read", dir, error))?.path();
-        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
-            act(&path, name)?;
-        }
-    }
-    Ok(())
+    file::entries(dir)?.iter().try_for_each(|(name, path)| act(path, name))
 }
 
 fn narrow_file(path: &Path, _name: &str) -> Result<(), StoreError> {
     let is_ours = path.extension().is_some_and(|extension| extension == "json");
     let Ok(meta) = path.symlink_metadata() else { return Ok(()) };
-    // What others may write is told, and not made to look as if they never could.
+    // A file that others may write is reported, and not made to look as if they never could.
     let is_trusted = Rights::of(&meta).trusted().is_ok();
     if !is_ours || !meta.is_file() || matches!(meta.mode() & 0o077, 0) || !is_trusted {
         return Ok(());
@@ -106,7 +89,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Closes a folder of ours to everybody else, if it is open.
+/// Closes a folder of ours to other users, if it is open.
 fn narrow(dir: &Path) {
     let narrowed = std::fs::metadata(dir).and_then(|meta| match meta.mode() & 0o077 {
         0 => Ok(()),

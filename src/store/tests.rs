@@ -98,7 +98,7 @@ impl Bed {
         self.store.decide(&by(), &decide, NOW)
     }
 
-    /// Lets somebody in, the whole way.
+    /// Approves a sender, the whole way.
     fn approve(&self, account: &str, sender: &str) {
         let request = self.opened(account, sender);
         assert!(matches!(self.decide(&request, Decision::Approve).unwrap(), Outcome::Done(_)));
@@ -147,7 +147,7 @@ fn open(dir: &Path) -> Store {
     Store::new(StateDir::at(dir), parse)
 }
 
-/// As another program writes it: read by anybody, written by nobody else, whatever the mask of a test beside it is.
+/// As another program writes it: readable for every user, writable for none but this one, whatever the mask of a test beside it is.
 fn write(path: &Path, bytes: &[u8]) {
     let mut file = File::create(path).unwrap();
     file.write_all(bytes).unwrap();

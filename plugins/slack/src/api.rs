@@ -9,7 +9,6 @@ use openclaw_plugin_sdk::{
     neutral,
     reqwest::{Client, RequestBuilder, Response, StatusCode, header::HeaderMap},
 };
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{address::Root, wire::Me};
@@ -38,31 +37,27 @@ impl Api {
     }
 
     /// Calls a method as the bot.
-    pub(crate) async fn call<T: DeserializeOwned>(
-        &self,
-        method: &str,
-        body: &Value,
-    ) -> Result<T, Failure> {
+    pub(crate) async fn call(&self, method: &str, body: &Value) -> Result<Value, Failure> {
         self.call_with(&self.bot_token, method, body).await
     }
 
     /// Calls a method with a token of ours.
-    pub(crate) async fn call_with<T: DeserializeOwned>(
+    pub(crate) async fn call_with(
         &self,
         token: &Secret,
         method: &str,
         body: &Value,
-    ) -> Result<T, Failure> {
-        api::parsed(answered(self.method(token, method).json(body)).await?.body)
+    ) -> Result<Value, Failure> {
+        Ok(answered(self.method(token, method).json(body)).await?.body)
     }
 
     /// Calls one of the few methods that take a form and no JSON.
-    pub(crate) async fn form<T: DeserializeOwned>(
+    pub(crate) async fn form(
         &self,
         method: &str,
         fields: &[(&str, &str)],
-    ) -> Result<T, Failure> {
-        api::parsed(answered(self.method(&self.bot_token, method).form(fields)).await?.body)
+    ) -> Result<Value, Failure> {
+        Ok(answered(self.method(&self.bot_token, method).form(fields)).await?.body)
     }
 
     /// Gives bytes to an address that Slack named; `None` where it is not Slack's. No token goes along.
@@ -79,6 +74,11 @@ impl Api {
     fn method(&self, token: &Secret, name: &str) -> RequestBuilder {
         self.client.post(self.root.method(name)).bearer_auth(token.expose())
     }
+}
+
+/// A part of an answer that has to be there.
+pub(crate) fn text(answer: &Value, key: &str) -> Result<String, Failure> {
+    api::parsed(answer[key].clone())
 }
 
 /// What a refused message means for the gateway.

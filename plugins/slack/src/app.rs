@@ -7,16 +7,15 @@ use openclaw_plugin_sdk::{
     kit::{bounded::Bounded, inbox::AckQueue},
 };
 use parking_lot::Mutex;
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    api::{Api, of_account, of_message},
+    api::{Api, of_account, of_message, text},
     arrival::Item,
     config::{Config, Events},
     inbound::Reply,
     names::Names,
-    wire::{Me, Named},
+    wire::Me,
 };
 
 /// What the gateway needs of the app; `README.md` says what for.
@@ -53,11 +52,6 @@ pub(crate) struct Slack {
     pub(crate) names: Names,
     /// The channel of the direct chat with a person, by their sender id.
     chats: Mutex<Bounded<String, String>>,
-}
-
-#[derive(Deserialize)]
-struct OpenChat {
-    channel: Named,
 }
 
 impl Slack {
@@ -120,9 +114,10 @@ impl Slack {
             return Ok(channel);
         }
         let opened = self.api()?.call("conversations.open", &json!({ "users": user })).await;
-        let OpenChat { channel } = opened.map_err(of_message)?;
-        self.remember(id, &channel.id);
-        Ok(channel.id)
+        let channel = opened.and_then(|opened| text(&opened["channel"], "id"));
+        let channel = channel.map_err(of_message)?;
+        self.remember(id, &channel);
+        Ok(channel)
     }
 
     /// Whose direct chat a channel is, where that is known.

@@ -11,7 +11,7 @@ use crate::{
     api::of_message,
     app::{Slack, user},
     inbound::{self, Reply},
-    wire::{Callback, Me, Slash},
+    wire::{Me, Slash},
 };
 
 /// Something for the gateway.
@@ -22,26 +22,6 @@ pub(crate) enum Item {
     Message(Box<InboundMessage>),
     Press(Box<(ButtonPress, Reply)>),
     Slash(Box<Slash>),
-}
-
-#[derive(Deserialize)]
-struct Info {
-    user: Member,
-}
-
-/// A person, and the workspaces they are in.
-#[derive(Deserialize)]
-struct Member {
-    id: String,
-    team_id: Option<String>,
-    #[serde(default)]
-    enterprise_user: Workspaces,
-}
-
-#[derive(Default, Deserialize)]
-struct Workspaces {
-    #[serde(default)]
-    teams: Vec<String>,
 }
 
 impl Item {
@@ -64,20 +44,19 @@ impl Item {
 impl Slack {
     /// What a payload of the Events API is.
     pub(crate) fn event(&self, payload: &Value, me: &Me) -> Option<Arrival<Item>> {
-        let callback: Callback = inbound::read(payload)?;
-        let kind = callback.event["type"].as_str();
-        let item = if matches!(kind, Some("app_uninstalled" | "tokens_revoked")) {
+        let event = &payload["event"];
+        let item = if matches!(event["type"].as_str(), Some("app_uninstalled" | "tokens_revoked")) {
             Item::Check
         } else {
-            let message = inbound::message(&callback, me, &self.commands)?;
+            let message = inbound::message(payload, me, &self.commands)?;
             if message.conversation.kind == ChatKind::Direct
-                && let Some(channel) = callback.event["channel"].as_str()
+                && let Some(channel) = event["channel"].as_str()
             {
                 self.remember(message.sender.id.as_str(), channel);
             }
             Item::Message(Box::new(message))
         };
-        Some(item.arrived(callback.event_id.as_deref()))
+        Some(item.arrived(payload["event_id"].as_str()))
     }
 
     /// What an interaction is, if it is a press.
@@ -98,7 +77,8 @@ impl Slack {
 
     /// What a payload of a slash command is.
     pub(crate) fn slash(payload: &Value) -> Option<Arrival<Item>> {
-        inbound::read(payload).map(|slash| Item::Slash(Box::new(slash)).arrived(None))
+        let slash = Slash::deserialize(payload).ok()?;
+        Some(Item::Slash(Box::new(slash)).arrived(None))
     }
 
     /// What an item is for the gateway; `None` where it is nothing.
@@ -148,18 +128,19 @@ impl Slack {
             return Ok(());
         }
         let asked = self.api()?.form("users.info", &[("user", reply.user.as_str())]).await;
-        let Member { id, team_id, enterprise_user } = match asked.map_err(of_message) {
-            Ok(Info { user }) => user,
+        let user = match asked.map_err(of_message) {
+            Ok(info) => info["user"].clone(),
             Err(ChannelError::Undeliverable(_)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let ours = team_id.iter().chain(&enterprise_user.teams).any(|team| *team == me.team_id);
+        let teams = user["enterprise_user"]["teams"].as_array().into_iter().flatten();
+        let ours = teams.chain([&user["team_id"]]).any(|team| *team == me.team_id);
         if let Ok(sender) = crate::parse_sender(&reply.user)
-            && id == reply.user
+            && user["id"] == reply.user
             && ours
         {
             press.sender.id = sender;
-            stands_in(press, id);
+            stands_in(press, reply.user.clone());
         }
         Ok(())
     }

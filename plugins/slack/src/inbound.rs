@@ -1,54 +1,53 @@
 //! From Slack's payloads to events. What is not a person's new message, press or command becomes nothing.
 
-use std::collections::BTreeMap;
-
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender,
     SentRef, ThreadId, UnixMs,
 };
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    wire::{Callback, File, Interaction, Me, Message, Slash},
+    wire::{Me, Slash},
     words,
 };
 
 /// The message in an event, if there is one.
-pub(crate) fn message(callback: &Callback, me: &Me, commands: &[String]) -> Option<InboundMessage> {
-    let kind = callback.event.get("type").and_then(Value::as_str);
-    if !matches!(kind, Some("message" | "app_mention")) {
+pub(crate) fn message(callback: &Value, me: &Me, commands: &[String]) -> Option<InboundMessage> {
+    let message = &callback["event"];
+    let key = |key: &str| message[key].as_str();
+    let is_mention = match key("type")? {
+        "message" => false,
+        "app_mention" => true,
+        _ => return None,
+    };
+    let usual = message["subtype"].is_null()
+        || matches!(key("subtype"), Some("file_share" | "thread_broadcast"));
+    if !usual || is_set(&message["hidden"]) || !message["bot_id"].is_null() {
         return None;
     }
-    let message: Message = read(&callback.event)?;
-    let usual =
-        matches!(message.subtype.as_deref(), None | Some("file_share" | "thread_broadcast"));
-    if !usual || message.hidden || message.bot_id.is_some() {
-        return None;
-    }
-    let user = message.user.as_deref().filter(|user| *user != me.user_id && *user != SLACKBOT)?;
-    let team = team(&message, callback.is_ext_shared_channel, me)?;
-    let sender = sender(user, &team, me, None)?;
-    let conversation = conversation(&message, &sender);
-    let mentioned = message.kind == "app_mention" || mentions(&message.text, &me.user_id);
-    let mut text = words::plain(words::without_mention(&message.text, &me.user_id));
+    let user = key("user").filter(|user| *user != me.user_id && *user != SLACKBOT)?;
+    let team = team(message, is_set(&callback["is_ext_shared_channel"]), me)?;
+    let sender = sender(user, team, me, None)?;
+    let (channel, ts) = (key("channel")?, key("ts")?);
+    let conversation = placed(kind(message, channel, is_mention), channel, &sender);
+    let written = key("text").unwrap_or_default();
+    let mut text = words::plain(words::without_mention(written, &me.user_id));
     if conversation.kind == ChatKind::Direct {
         text = words::direct(text, commands);
     }
-    let attachment = message.files.first().map(attachment);
+    let attachment = message["files"].get(0).map(attachment);
     if text.trim().is_empty() && attachment.is_none() {
         return None;
     }
-    let root = message.thread_ts.as_deref().filter(|root| *root != message.ts);
+    let root = key("thread_ts").filter(|root| *root != ts);
     let reply_to =
         root.map(|root| SentRef { chat: conversation.id.clone(), id: EventId::new(root) });
-    let conversation = conversation.in_thread(root.map(ThreadId::new));
     Some(InboundMessage {
-        id: message_id(&message.ts, root),
-        mentions_us: mentioned,
-        conversation,
+        id: message_id(ts, root),
+        mentions_us: is_mention || mentions(written, &me.user_id),
+        conversation: conversation.in_thread(root.map(ThreadId::new)),
         sender,
-        sent_at: time(&message.ts)?,
+        sent_at: time(ts)?,
         text,
         attachment,
         reply_to,
@@ -58,27 +57,27 @@ pub(crate) fn message(callback: &Callback, me: &Me, commands: &[String]) -> Opti
 
 /// The press in an interaction, and where its answer goes.
 pub(crate) fn press(payload: &Value, me: &Me, now: UnixMs) -> Option<(ButtonPress, Reply)> {
-    let interaction: Interaction = read(payload)?;
-    if interaction.kind != "block_actions" {
+    if payload["type"] != "block_actions" {
         return None;
     }
-    let user = interaction.user?;
-    let sender = sender(&user.id, user.team_id.as_deref()?, me, user.username.as_deref())?;
-    let container = interaction.container?;
-    let channel = container.channel_id.or(interaction.channel.map(|channel| channel.id))?;
-    let action = interaction.actions.into_iter().next()?;
-    let conversation = placed(kind_of(&channel), &channel, &sender)
-        .in_thread(container.thread_ts.map(ThreadId::new));
+    let (user, container) = (&payload["user"], &payload["container"]);
+    let (action, id) = (&payload["actions"][0], user["id"].as_str()?);
+    let sender = sender(id, user["team_id"].as_str()?, me, user["username"].as_str())?;
+    let channel = container["channel_id"].as_str().or(payload["channel"]["id"].as_str())?;
+    let conversation = placed(kind_of(channel), channel, &sender)
+        .in_thread(container["thread_ts"].as_str().map(ThreadId::new));
+    let on = EventId::new(container["message_ts"].as_str()?);
     let press = ButtonPress {
-        id: EventId::new(action.action_ts?),
-        on: SentRef { chat: conversation.id.clone(), id: EventId::new(container.message_ts?) },
+        id: EventId::new(action["action_ts"].as_str()?),
+        on: SentRef { chat: conversation.id.clone(), id: on },
         conversation,
         sender,
         pressed_at: now,
-        data: action.value?,
+        data: action["value"].as_str()?.to_owned(),
         link: Link::Private,
     };
-    Some((press, Reply { url: interaction.response_url, channel, user: user.id }))
+    let url = payload["response_url"].as_str().map(str::to_owned);
+    Some((press, Reply { url, channel: channel.to_owned(), user: id.to_owned() }))
 }
 
 /// The message that a slash command is, in the direct chat of who typed it: nobody else sees it.
@@ -105,13 +104,9 @@ pub(crate) struct Reply {
     pub(crate) user: String,
 }
 
-pub(crate) fn read<'de, T: Deserialize<'de>>(value: &'de Value) -> Option<T> {
-    let value = T::deserialize(value).ok();
-    if value.is_none() {
-        // Why is not said: the reason would quote the message.
-        tracing::warn!("a payload of Slack's cannot be read");
-    }
-    value
+/// True unless it is missing or `false`: what cannot be read counts as set.
+fn is_set(flag: &Value) -> bool {
+    !matches!(flag, Value::Null | Value::Bool(false))
 }
 
 fn mentions(text: &str, us: &str) -> bool {
@@ -130,11 +125,14 @@ pub(crate) fn thread_of(id: &EventId) -> &str {
     id.as_str().split_once('/').map_or(id.as_str(), |(_, root)| root)
 }
 
-/// The writer's workspace. In a place that other workspaces share, silence about it is not taken for ours.
-fn team(message: &Message, shared: bool, me: &Me) -> Option<String> {
-    let named = [&message.user_team, &message.source_team, &message.team];
-    let named = named.into_iter().flatten().next().cloned();
-    named.or_else(|| (!shared).then(|| me.team_id.clone()))
+/// The writer's workspace, by the most exact of the three ways in which Slack names it. In a place that other
+/// workspaces share, silence about it is not taken for ours.
+fn team<'a>(message: &'a Value, shared: bool, me: &'a Me) -> Option<&'a str> {
+    let named = ["user_team", "source_team", "team"].map(|key| &message[key]);
+    match named.into_iter().find(|team| !team.is_null()) {
+        Some(team) => team.as_str(),
+        None => (!shared).then_some(me.team_id.as_str()),
+    }
 }
 
 /// The id of a person of another workspace says so.
@@ -145,24 +143,23 @@ fn sender_id(user: &str, team: &str, me: &Me) -> String {
 /// By id alone: names can be changed.
 fn sender(user: &str, team: &str, me: &Me, name: Option<&str>) -> Option<Sender> {
     let id = crate::parse_sender(&sender_id(user, team, me)).ok()?;
-    let meta: BTreeMap<_, _> =
-        name.map(|name| ("username".to_owned(), name.to_owned())).into_iter().collect();
+    let meta = name.map(|name| ("username".to_owned(), name.to_owned())).into_iter().collect();
     Some(Sender { id, name: name.map(str::to_owned), meta })
+}
+
+/// What kind of place a message says that it stands in.
+fn kind(message: &Value, channel: &str, is_mention: bool) -> ChatKind {
+    match message["channel_type"].as_str() {
+        Some("im") if channel.starts_with('D') => ChatKind::Direct,
+        Some("channel" | "group" | "mpim") => ChatKind::Group,
+        // A mention does not say where it stands; it is never direct.
+        None if is_mention => ChatKind::Group,
+        _ => ChatKind::Unknown,
+    }
 }
 
 /// Where a message stands. The direct chat with a person bears their id: so an owner can be written to who has not
 /// written since the start, and a card there is known again.
-fn conversation(message: &Message, sender: &Sender) -> Conversation {
-    let kind = match message.channel_type.as_deref() {
-        Some("im") => direct_if(&message.channel),
-        Some("channel" | "group" | "mpim") => ChatKind::Group,
-        // A mention does not say where it stands; it is never direct.
-        None if message.kind == "app_mention" => ChatKind::Group,
-        _ => ChatKind::Unknown,
-    };
-    placed(kind, &message.channel, sender)
-}
-
 fn placed(kind: ChatKind, channel: &str, sender: &Sender) -> Conversation {
     let id = if kind == ChatKind::Direct { sender.id.as_str() } else { channel };
     Conversation::new(ChatId::new(id), kind)
@@ -177,12 +174,8 @@ fn kind_of(channel: &str) -> ChatKind {
     }
 }
 
-fn direct_if(channel: &str) -> ChatKind {
-    if channel.starts_with('D') { ChatKind::Direct } else { ChatKind::Unknown }
-}
-
-fn attachment(file: &File) -> Attachment {
-    match file.mimetype.split('/').next() {
+fn attachment(file: &Value) -> Attachment {
+    match file["mimetype"].as_str().and_then(|kind| kind.split('/').next()) {
         Some("image") => Attachment::Picture,
         Some("audio" | "video") => Attachment::Voice,
         _ => Attachment::File,

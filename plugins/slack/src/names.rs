@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use openclaw_plugin_sdk::kit::{api::Failure, bounded::Bounded};
 use parking_lot::Mutex;
-use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::api::Api;
@@ -21,25 +21,6 @@ const PAUSE: Duration = Duration::from_mins(10);
 
 /// The names that are known, and until when none is asked for.
 pub(crate) struct Names(Mutex<(Bounded<String, Option<String>>, Option<Instant>)>);
-
-#[derive(Deserialize)]
-struct Info {
-    user: User,
-}
-
-#[derive(Deserialize)]
-struct User {
-    real_name: Option<String>,
-    #[serde(default)]
-    profile: Profile,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Profile {
-    display_name: String,
-    real_name: String,
-}
 
 impl Default for Names {
     fn default() -> Self {
@@ -59,11 +40,11 @@ impl Names {
                 return None;
             }
         }
-        let asked = timeout(PATIENCE, api.form::<Info>("users.info", &[("user", user)])).await;
+        let asked = timeout(PATIENCE, api.form("users.info", &[("user", user)])).await;
         let (known, pause) = &mut *self.0.lock();
         let wait = match asked {
             Ok(Ok(info)) => {
-                let name = info.user.name();
+                let name = name(&info);
                 known.insert(user.to_owned(), name.clone());
                 return name;
             }
@@ -81,10 +62,8 @@ impl Names {
     }
 }
 
-impl User {
-    fn name(self) -> Option<String> {
-        let names = [self.profile.display_name, self.profile.real_name];
-        let names = names.into_iter().chain(self.real_name);
-        names.map(|name| name.trim().to_owned()).find(|name| !name.is_empty())
-    }
+fn name(info: &Value) -> Option<String> {
+    let keys = ["/user/profile/display_name", "/user/profile/real_name", "/user/real_name"];
+    let names = keys.into_iter().filter_map(|key| info.pointer(key)?.as_str());
+    names.map(str::trim).find(|name| !name.is_empty()).map(str::to_owned)
 }

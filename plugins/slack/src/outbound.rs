@@ -3,11 +3,10 @@
 use openclaw_plugin_sdk::{
     Body, ChannelError, EventId, InboundRef, OutboundMessage, SentRef, kit::draft::deleted,
 };
-use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Api, of_message},
+    api::{self, Api, of_message},
     app::Slack,
     blocks::{self, Content},
     inbound, picture,
@@ -17,12 +16,6 @@ use crate::{
 pub(crate) struct Place<'a> {
     pub(crate) channel: String,
     thread: Option<&'a str>,
-}
-
-/// The number of a message that we sent.
-#[derive(Deserialize)]
-struct Sent {
-    ts: String,
 }
 
 impl Slack {
@@ -96,9 +89,8 @@ impl Slack {
         }
         let (channel, user) = (reply.channel, reply.user);
         let body = json!({ "channel": channel, "user": user, "text": text, "blocks": blocks });
-        let answered: Result<IgnoredAny, _> = api.call("chat.postEphemeral", &body).await;
-        match answered.map_err(of_message) {
-            Ok(IgnoredAny) => Ok(true),
+        match api.call("chat.postEphemeral", &body).await.map_err(of_message) {
+            Ok(_) => Ok(true),
             // There, no answer can be for one person alone: it is sent to all.
             Err(ChannelError::Undeliverable(_)) => Ok(false),
             Err(error) => Err(error),
@@ -122,8 +114,8 @@ async fn send(api: &Api, place: &Place<'_>, content: &Content) -> Result<EventId
         "unfurl_links": false, "unfurl_media": false,
     });
     place.add_thread(&mut request);
-    let Sent { ts } = api.call("chat.postMessage", &request).await.map_err(of_message)?;
-    Ok(EventId::new(ts))
+    let sent = api.call("chat.postMessage", &request).await.and_then(|sent| api::text(&sent, "ts"));
+    sent.map(EventId::new).map_err(of_message)
 }
 
 async fn replace(
@@ -135,14 +127,12 @@ async fn replace(
     let (Content { text, blocks }, ts) = (content, id.as_str());
     // The blocks also when there are none: that is what takes the old ones away.
     let request = json!({ "channel": channel, "ts": ts, "text": text, "blocks": blocks });
-    let edited: Result<IgnoredAny, _> = api.call("chat.update", &request).await;
-    edited.map(|IgnoredAny| ()).map_err(of_message)
+    api.call("chat.update", &request).await.map(drop).map_err(of_message)
 }
 
 pub(crate) async fn delete(api: &Api, channel: &str, ts: &str) -> Result<(), ChannelError> {
     let request = json!({ "channel": channel, "ts": ts });
-    let deleted: Result<IgnoredAny, _> = api.call("chat.delete", &request).await;
-    match deleted {
+    match api.call("chat.delete", &request).await {
         Err(failure) if !failure.is("message_not_found") => Err(of_message(failure)),
         _ => Ok(()),
     }

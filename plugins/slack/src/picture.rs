@@ -7,33 +7,15 @@ use openclaw_plugin_sdk::{
     ChannelError, EventId, Image, SentRef,
     kit::{api::Failure, draft::undeliverable},
 };
-use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    api::{Api, of_message},
+    api::{Api, of_message, text},
     outbound::{Place, delete},
 };
 
 /// How often we ask where a file was shared, a second apart.
 const ASKS: usize = 5;
-
-#[derive(Deserialize)]
-struct Upload {
-    upload_url: String,
-    file_id: String,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    file: File,
-}
-
-#[derive(Deserialize)]
-struct File {
-    #[serde(default)]
-    shares: Map<String, Value>,
-}
 
 /// True for the id of a picture: messages have numbers.
 pub(crate) fn is_file(id: &EventId) -> bool {
@@ -48,8 +30,9 @@ pub(crate) async fn send(
 ) -> Result<EventId, ChannelError> {
     let length = image.png.len().to_string();
     let fields = [("filename", "image.png"), ("length", length.as_str())];
-    let asked = api.form("files.getUploadURLExternal", &fields).await;
-    let Upload { upload_url, file_id } = asked.map_err(of_message)?;
+    let answer = api.form("files.getUploadURLExternal", &fields).await.map_err(of_message)?;
+    let part = |key| text(&answer, key).map_err(of_message);
+    let (upload_url, file_id) = (part("upload_url")?, part("file_id")?);
     let uploaded = api.upload(&upload_url, image.png.clone()).await;
     uploaded
         .ok_or_else(|| undeliverable("Slack names an address for the picture that is not its own"))?
@@ -60,8 +43,7 @@ pub(crate) async fn send(
         request["blocks"] = blocks.into();
     }
     place.add_thread(&mut request);
-    let shared: Result<IgnoredAny, _> = api.call("files.completeUploadExternal", &request).await;
-    shared.map_err(of_message)?;
+    api.call("files.completeUploadExternal", &request).await.map_err(of_message)?;
     Ok(EventId::new(file_id))
 }
 
@@ -77,9 +59,7 @@ pub(crate) async fn take_away(api: &Api, old: &SentRef) -> Result<(), ChannelErr
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    let deleted: Result<IgnoredAny, _> =
-        api.form("files.delete", &[("file", old.id.as_str())]).await;
-    match deleted {
+    match api.form("files.delete", &[("file", old.id.as_str())]).await {
         Err(failure) if !is_gone(&failure) => Err(of_message(failure)),
         _ => Ok(()),
     }
@@ -87,13 +67,13 @@ pub(crate) async fn take_away(api: &Api, old: &SentRef) -> Result<(), ChannelErr
 
 /// Where a file is shown, by chat and message; nowhere, where it is gone.
 async fn shares(api: &Api, file: &str) -> Result<Vec<(String, String)>, ChannelError> {
-    let info: Result<Info, _> = api.form("files.info", &[("file", file)]).await;
-    let info = match info {
+    let info = match api.form("files.info", &[("file", file)]).await {
         Ok(info) => info,
         Err(failure) if is_gone(&failure) => return Ok(Vec::new()),
         Err(failure) => return Err(of_message(failure)),
     };
-    let by_chat = info.file.shares.values().filter_map(Value::as_object).flatten();
+    let shares = info["file"]["shares"].as_object().into_iter().flat_map(Map::values);
+    let by_chat = shares.filter_map(Value::as_object).flatten();
     let messages = by_chat.flat_map(|(chat, messages)| {
         let messages = messages.as_array().into_iter().flatten();
         messages.filter_map(|message| Some((chat.clone(), message["ts"].as_str()?.to_owned())))

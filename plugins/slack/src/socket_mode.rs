@@ -14,12 +14,11 @@ use openclaw_plugin_sdk::{
         socket::{Heard, Socket},
     },
 };
-use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
-    api::{Api, of_account},
+    api::{Api, of_account, text},
     app::Slack,
     arrival::Item,
     wire::{Frame, Me},
@@ -60,11 +59,6 @@ struct Connection<'a> {
     opening: Option<BoxFuture<'a, Result<Link, ChannelError>>>,
     opened: u64,
     pending: Pending<'a, Item, Envelope>,
-}
-
-#[derive(Deserialize)]
-struct Opened {
-    url: String,
 }
 
 impl Slack {
@@ -109,7 +103,8 @@ impl Link {
     /// Asks for an address, connects, and waits for the greeting.
     async fn open(api: &Api, app_token: &Secret, number: u64) -> Result<Self, ChannelError> {
         let opened = api.call_with(app_token, "apps.connections.open", &json!({})).await;
-        let Opened { url } = opened.map_err(|failure| of_account(failure, "app_token"))?;
+        let url = opened.and_then(|opened| text(&opened, "url"));
+        let url = url.map_err(|failure| of_account(failure, "app_token"))?;
         let url = api.root.trusted(&url).filter(|url| matches!(url.scheme(), "ws" | "wss"));
         let url = url.ok_or_else(|| gone("names an address for its socket that is not its own"))?;
         let mut socket = Socket::open(&url, LONGEST_FRAME).await.map_err(gone)?;

@@ -1,8 +1,8 @@
 //! `openclaw devices remove`, `clear`, `rename`, `rotate` and `revoke`: what becomes of paired devices.
 
 use clap::Args;
-use openclaw_plugin_sdk::{Decision, neutral};
-use serde_json::{Value, json};
+use openclaw_plugin_sdk::neutral;
+use serde_json::json;
 
 use super::{Common, show::Listing};
 use crate::{
@@ -11,12 +11,7 @@ use crate::{
         host::Host,
         output::{Output, whole},
     },
-    control::devices::{Change, LABEL},
-    rules::device::{
-        role::{Role, Scope, Scopes},
-        token::Token,
-    },
-    world,
+    rules::device::role::{Role, Scope},
 };
 
 /// Removes.
@@ -102,30 +97,17 @@ fn scope(text: &str) -> Result<String, String> {
 
 fn label(text: &str) -> Result<String, String> {
     let text = text.trim();
-    let fits = !text.is_empty() && text.chars().count() <= LABEL;
+    let fits = !text.is_empty() && text.chars().count() <= 64;
     if fits { Ok(text.to_owned()) } else { Err("a name has 1 to 64 characters".to_owned()) }
-}
-
-impl Common {
-    /// Changes the device that was typed. Its id, and the answer.
-    fn change(
-        &self,
-        typed: &str,
-        change: &Change,
-        host: &Host,
-        output: &mut Output,
-    ) -> Result<(String, Value), Failure> {
-        let mut source = self.source(&["device.pair.list", change.method()], host, output)?;
-        let device = Listing::read(&source.list()?)?.find(typed)?;
-        let answer = source.change(&device, change)?;
-        source.close();
-        Ok((device, answer))
-    }
 }
 
 impl Remove {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let (device, answer) = self.common.change(&self.device, &Change::Remove, host, output)?;
+        let methods = ["device.pair.list", "device.pair.remove"];
+        let mut source = self.common.source(&methods, host, output)?;
+        let device = Listing::read(&source.list()?)?.find(&self.device)?;
+        let answer = source.remove(&device)?;
+        source.close();
         if self.common.json {
             output.json(&answer)?;
         } else {
@@ -149,14 +131,14 @@ impl Clear {
         let listing = Listing::read(&source.list()?)?;
         let (mut removed, mut rejected, mut failed) = (Vec::new(), Vec::new(), None);
         for paired in &listing.paired {
-            match source.change(&paired.device_id, &Change::Remove) {
+            match source.remove(&paired.device_id) {
                 Ok(_) => removed.push(paired.device_id.clone()),
                 Err(error) => failed = Some(error),
             }
         }
         for pending in listing.pending.iter().filter(|_| self.pending) {
             // A request of a device that was removed is over already.
-            match source.decide(&pending.request_id, Decision::Deny) {
+            match source.reject(&pending.request_id) {
                 Ok(_) => rejected.push(pending.request_id.clone()),
                 Err(_) if removed.contains(&pending.device_id) => {}
                 Err(error) => failed = Some(error),
@@ -177,8 +159,11 @@ impl Clear {
 
 impl Rename {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let change = Change::Rename(self.name.clone());
-        let (device, answer) = self.common.change(&self.device, &change, host, output)?;
+        let methods = ["device.pair.list", "device.pair.rename"];
+        let mut source = self.common.source(&methods, host, output)?;
+        let device = Listing::read(&source.list()?)?.find(&self.device)?;
+        let answer = source.rename(&device, &self.name)?;
+        source.close();
         if self.common.json {
             output.json(&answer)?;
         } else {
@@ -188,25 +173,28 @@ impl Rename {
     }
 }
 
-impl Which {
-    fn change(&self, change: &Change, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let (_, answer) = self.common.change(&self.device, change, host, output)?;
+impl Rotate {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let methods = ["device.pair.list", "device.token.rotate"];
+        let mut source = self.which.common.source(&methods, host, output)?;
+        let device = Listing::read(&source.list()?)?.find(&self.which.device)?;
+        let named = self.no_scopes || !self.scopes.is_empty();
+        let scopes = named.then_some(self.scopes.as_slice());
+        let answer = source.rotate(&device, self.which.role, scopes)?;
+        source.close();
         output.json(&answer)?;
         Ok(Exit::Done)
     }
 }
 
-impl Rotate {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let named = self.no_scopes || !self.scopes.is_empty();
-        let scopes = named.then(|| Scopes::parse(&self.scopes));
-        let fresh = Token::from_random(world::random().map_err(anyhow::Error::from)?);
-        self.which.change(&Change::Rotate(self.which.role, scopes, fresh), host, output)
-    }
-}
-
 impl Revoke {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        self.which.change(&Change::Revoke(self.which.role), host, output)
+        let methods = ["device.pair.list", "device.token.revoke"];
+        let mut source = self.which.common.source(&methods, host, output)?;
+        let device = Listing::read(&source.list()?)?.find(&self.which.device)?;
+        let answer = source.revoke(&device, self.which.role)?;
+        source.close();
+        output.json(&answer)?;
+        Ok(Exit::Done)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision, neutral};
+use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision, UnixMs, neutral};
 
 use super::meta;
 use crate::{
@@ -12,14 +12,10 @@ use crate::{
         host::{self, Host},
         output::{self, Column, Look, Output},
     },
-    control::{
-        pairing::{self, Choice},
-        text,
-    },
     local_client::{LocalError, Notify},
     registry,
-    rules::pairing::PairingRequest,
-    store::Outcome,
+    rules::pairing::{PairingCode, PairingRequest},
+    store::{Decide, Outcome, Store, find_code},
 };
 
 /// Approves.
@@ -83,10 +79,10 @@ struct Which {
 impl Approve {
     /// Approves, and tells the sender where that is wanted: what cannot be told stays approved.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let choice = Choice { lasting: self.lasting, ..Decision::Approve.into() };
-        let request = self.which.decide(choice, host, output)?;
+        let ruling = (Decision::Approve, self.lasting);
+        let request = self.which.decide(ruling, host, output)?;
         let (channel, sender) = (&request.key.channel, whole(&request));
-        output.line(format!("{} {channel} sender {sender}", text::verdict(Decision::Approve)));
+        output.line(format!("✅ Approved {channel} sender {sender}"));
         describe(&request, output);
         if self.notify {
             match notify(host, &request) {
@@ -101,9 +97,8 @@ impl Approve {
 impl Deny {
     /// Denies.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let request = self.which.decide(Decision::Deny.into(), host, output)?;
-        let (verdict, channel) = (text::verdict(Decision::Deny), &request.key.channel);
-        output.line(format!("{verdict} {channel} sender {}", whole(&request)));
+        let request = self.which.decide((Decision::Deny, None), host, output)?;
+        output.line(format!("❌ Denied {} sender {}", request.key.channel, whole(&request)));
         describe(&request, output);
         Ok(Exit::Done)
     }
@@ -113,27 +108,30 @@ impl Which {
     /// Decides the one request that is meant. Unknown, expired and foreign codes all get the same answer.
     fn decide(
         &self,
-        choice: Choice,
+        (decision, lasting): (Decision, Option<Duration>),
         host: &Host,
         output: &mut Output,
     ) -> Result<PairingRequest, Failure> {
         let typed = self.channel.as_ref().or(self.named.as_ref());
         let one = typed.map(|typed| host::pairing_channel(typed)).transpose()?;
+        let code = PairingCode::parse(&self.code).ok_or_else(|| self.unknown(one))?;
         let (store, now) = (host.store()?, Host::now());
-        let channel = one.map(|channel| channel.id);
-        let found = pairing::by_code(&store, channel, self.account.as_ref(), &self.code, now);
-        let mut found = found.map_err(|error| match channel {
-            Some(_) => Failure::from(error),
-            None => Failure::from(error).hint("name the channel to search only that one"),
-        })?;
+        let mut found = self.find(&store, one, &code, now)?;
         let Some(request) = found.pop() else { return Err(self.unknown(one)) };
         if !found.is_empty() {
             found.push(request);
             return Err(several(&found, output));
         }
-        let choice = Choice { shown: self.as_shown.clone(), ..choice };
-        let named = (&*request.key.channel, &request.id);
-        match pairing::decide(&store, &Host::approver(), named, &choice, now)? {
+        let until = lasting.and_then(|span| u64::try_from(span.as_millis()).ok());
+        let until = until.map(|span| UnixMs(now.0.saturating_add(span)));
+        let decide = Decide {
+            channel: &request.key.channel,
+            request: &request.id,
+            decision,
+            until,
+            shown: self.as_shown.as_deref(),
+        };
+        match store.decide(&Host::approver(), &decide, now)? {
             Outcome::Done(request) => Ok(request),
             Outcome::Changed => Err(self.changed(&request)),
             Outcome::ClaimIsOver => Err(claim_is_over(&request)),
@@ -153,6 +151,29 @@ impl Which {
         let list = format!("`openclaw pairing list {}`", request.key.channel);
         Failure::new(Exit::Failed, format!("{why}; nothing was changed"))
             .hint(format!("look at it with {list}, then repeat this with `--as-shown <revision>`"))
+    }
+
+    fn find(
+        &self,
+        store: &Store,
+        one: Option<&'static ChannelPlugin>,
+        code: &PairingCode,
+        now: UnixMs,
+    ) -> Result<Vec<PairingRequest>, Failure> {
+        let channels = one.map_or_else(|| registry::pairing_channels().collect(), |one| vec![one]);
+        let mut found = Vec::new();
+        for channel in channels {
+            let requests = find_code(store, channel.id, code, now).map_err(|error| {
+                let failure = Failure::from(error);
+                match one {
+                    Some(_) => failure,
+                    None => failure.hint("name the channel to search only that one"),
+                }
+            })?;
+            found.extend(requests);
+        }
+        found.retain(|request| self.account.as_ref().is_none_or(|one| *one == request.key.account));
+        Ok(found)
     }
 
     fn unknown(&self, one: Option<&ChannelPlugin>) -> Failure {

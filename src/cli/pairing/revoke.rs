@@ -13,7 +13,6 @@ use crate::{
         output::{self, Output},
     },
     config::Config,
-    control::owners,
     rules::{AccountKey, Contact, owner::Owner},
     store::Store,
 };
@@ -110,7 +109,7 @@ fn still_admitted(
             return Ok(Some(Failure::new(Exit::Failed, text).hint(hint)));
         }
     }
-    if owners::names(store, config, channel, sender)? {
+    if config.owners.names(channel, sender) || store.owners()?.names(channel, sender) {
         let owner = Owner { channel: channel.clone(), sender: sender.clone() };
         let text = format!("{channel} sender {shown} is an owner and still has access");
         let hint = format!("`openclaw owner remove {}:{}`", owner.channel, shown);

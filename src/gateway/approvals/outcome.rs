@@ -1,42 +1,39 @@
-//! What became of a request that waits no more: by the access log, else by the files and the clock.
+//! What became of a request that waits no more: by the access log, else by the clock.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    control::decided::{self as control, Decided, Subject},
-    gateway::{
-        Gateway,
-        approvals::outbox::{About, CardCopy},
-        runtime::decisions,
-        setup_codes::book::OwnersChat,
-    },
+    gateway::{approvals::outbox::About, setup_codes::book::OwnersChat},
     rules::{AccountKey, Contact, records::Standing},
-    store::{Store, StoreError},
-    world,
+    store::{
+        Store, StoreError,
+        audit::{Decisions, Line},
+        paths::StateDir,
+    },
 };
 
-/// How a request ended.
+/// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum How {
-    /// An owner approved the request.
+    /// Let in by an owner.
     Approved,
-    /// An owner blocked the sender.
+    /// Turned away for good.
     Blocked,
-    /// An owner rejected the request.
+    /// Turned away.
     Denied,
-    /// Another program on the same folder gave access.
+    /// Let in by another program on the same folder.
     Elsewhere,
     /// A newer one took its place.
     Evicted,
     /// Nobody decided.
     Expired,
-    /// An owner gave the access another end.
+    /// Let in again.
     Extended,
-    /// The sender is an owner now.
+    /// Whoever asked has the owner's seat now.
     Owner,
     /// It asks for something else now.
     Replaced,
@@ -46,19 +43,19 @@ pub(crate) enum How {
     Withdrawn,
 }
 
-/// What became of a request, and who decided.
+/// What became of a request, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Outcome {
     pub(crate) how: How,
-    /// The actor, as the access log names them.
+    /// As the access log names him.
     #[serde(default)]
     pub(crate) by: Option<String>,
     /// `chat`, `cli`, `socket`.
     #[serde(default)]
     pub(crate) surface: Option<String>,
     pub(crate) at: u64,
-    /// When the access ends, as state files write it.
+    /// Until when he is let in, as state files write it.
     #[serde(default)]
     pub(crate) until: Option<String>,
 }
@@ -90,80 +87,46 @@ impl Outcome {
         Self { how, by: None, surface: None, at: now.0, until: None }
     }
 
-    /// What a decision means for the cards about it.
-    pub(super) fn of(decided: &Decided) -> Option<Self> {
-        let how = match decided.outcome {
-            control::Outcome::Approved => How::Approved,
-            control::Outcome::Blocked => How::Blocked,
-            control::Outcome::Denied => How::Denied,
-            control::Outcome::Evicted => return Some(Self::nobody(How::Evicted, decided.at)),
-            control::Outcome::Extended => How::Extended,
+    fn of(line: &Line, now: UnixMs) -> Option<Self> {
+        let how = match line.action.as_str() {
+            "approve" | "device-approve" | "device-admit" | "node-approve" => How::Approved,
+            "block" => How::Blocked,
+            "deny" | "device-reject" | "node-reject" => How::Denied,
+            "evict" => How::Evicted,
             _ => return None,
         };
-        let lasts = matches!(how, How::Approved | How::Extended);
-        Some(Self {
-            how,
-            by: Some(decided.by.clone()),
-            surface: Some(decided.surface.clone()),
-            at: decided.at.0,
-            until: decided.until.clone().filter(|_| lasts),
-        })
+        let until = line.until.clone().filter(|_| how == How::Approved);
+        let (by, surface) = match how {
+            How::Evicted => (None, None),
+            _ => (Some(line.actor.clone()), Some(line.surface.clone())),
+        };
+        let at = crate::world::from_iso(&line.at).unwrap_or(now).0;
+        Some(Self { how, by, surface, at, until })
     }
 }
 
-impl CardCopy {
-    /// True for a decision about what this card asks.
-    pub(super) fn is_decided_by(&self, decided: &Decided) -> bool {
-        // Where no request is named, only what came after the card is about it.
-        let is_newer = decided.at.0 >= self.came;
-        match (&self.about, &decided.subject) {
-            (About::Device { request, .. }, Subject::Device { request: Some(named), .. }) => {
-                request == named
-            }
-            (About::Lapse { who, .. }, Subject::Person { contact: Some(contact), .. }) => {
-                let ends = matches!(
-                    decided.outcome,
-                    control::Outcome::Blocked | control::Outcome::Extended
-                );
-                ends && is_newer && *who == contact.to_string()
-            }
-            (About::Sender { request, .. }, Subject::Person { request: Some(named), .. }) => {
-                request == named.as_str()
-            }
-            (
-                About::Sender { channel, sender, .. },
-                Subject::Person { contact: Some(Contact { key, sender: named }), request: None },
-            ) => {
-                let blocked = decided.outcome == control::Outcome::Blocked;
-                blocked && is_newer && *channel == key.channel && sender == named.as_str()
-            }
-            _ => false,
-        }
-    }
-}
-
-/// What became of a card's request: as the access log says, else as the files and the clock do.
-pub(super) async fn find(
-    gateway: &Arc<Gateway>,
-    card: &CardCopy,
-) -> Result<Option<Outcome>, StoreError> {
-    let whole = decisions::follow(gateway).await?;
-    let known = gateway.cards.book().card(card.n).and_then(|card| card.outcome.clone());
-    if known.is_some() || !whole {
-        return Ok(known);
-    }
-    let (about, ends, now) = (card.about.clone(), UnixMs(card.ends), world::now());
-    let how = gateway.read(move |store| unwritten(store, &about, ends, now)).await?;
-    Ok(Some(Outcome::nobody(how, now)))
-}
-
-/// How a request ended that no line of the access log decides.
-pub(super) fn unwritten(
+/// What became of requests that wait no more, each with when its time was over. Blocks on disk.
+pub(crate) fn find(
+    (state, decisions): (&StateDir, &Decisions),
     store: &Store,
-    about: &About,
-    ends: UnixMs,
+    gone: &[(About, UnixMs)],
     now: UnixMs,
-) -> Result<How, StoreError> {
+) -> Result<BTreeMap<About, Outcome>, StoreError> {
+    let names = gone.iter().map(|(about, _)| about.request()).collect();
+    let lines = decisions.about(state, &names)?;
+    let mut found = BTreeMap::new();
+    for (about, ends) in gone {
+        let written = lines.get(about.request()).and_then(|line| Outcome::of(line, now));
+        let outcome = match written {
+            Some(outcome) => outcome,
+            None => Outcome::nobody(unwritten(store, about, *ends, now)?, now),
+        };
+        found.insert(about.clone(), outcome);
+    }
+    Ok(found)
+}
+
+fn unwritten(store: &Store, about: &About, ends: UnixMs, now: UnixMs) -> Result<How, StoreError> {
     match about {
         About::Device { device, .. } => {
             let waits = store.device_requests(now)?;

@@ -51,7 +51,7 @@ pub(super) struct Shown {
     pub(super) before: Vec<Fact>,
 }
 
-/// Where it is drawn, and for which owner.
+/// Where and for whom it is drawn.
 #[derive(Clone, Copy)]
 pub(super) struct Here<'a> {
     pub(super) account: &'a Arc<AccountRuntime>,

@@ -1,4 +1,4 @@
-//! The reconciler: brings what stands in owners' chats in line with what the store says, one message a chat at a time.
+//! The keeper: brings what stands in owners' chats in line with what the store says, one message a chat at a time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,16 +24,15 @@ use crate::{
             pending::{self, Ask},
             recipients, view,
         },
-        inbound::held,
-        runtime::decisions,
+        blocking,
         setup_codes::{self, book::OwnersChat},
     },
     rules::{AccountKey, notify::CardRate},
-    store::{Store, StoreError},
+    store::StoreError,
     world,
 };
 
-/// Everything is looked at least this often.
+/// Somebody looks at least so often.
 const IDLE: Duration = Duration::from_secs(30);
 /// Where the store cannot be read.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -67,7 +66,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
             () = gateway.stop.cancelled() => break,
         }
     }
-    // A request of the last moment is told as well, where there is time.
+    // Whoever came in the last moment is told of as well, where there is time.
     let rest = async {
         if let Err(error) = turn(&gateway, &mut jobs).await {
             debug!(%error, "what owners are to be told is not known now");
@@ -82,9 +81,6 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
 
 /// One look at everything; says how long there is nothing to do.
 async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Task>) -> Result<Duration, StoreError> {
-    if let Err(error) = held::sweep(gateway).await {
-        warn!(%error, "held messages are looked at again");
-    }
     let asks = match pending::gather(gateway).await {
         Ok(asks) => asks,
         Err(error) => {
@@ -99,7 +95,7 @@ async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Task>) -> Result<Durati
     };
     let device = gateway.cards.book().cards().iter().any(unsent);
     if device {
-        // That a code is used comes before the device that used it.
+        // That a code is used comes before by whom.
         setup_codes::settle(gateway).await;
     }
     let (due, now) = (send_next(gateway, jobs, Some(&asks)).await, world::now());
@@ -144,26 +140,20 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
             });
         }
     }
-    if gone(gateway, asks).is_empty() {
-        return Ok(());
-    }
-    // A decision has its line in the access log before its request is gone.
-    if !decisions::follow(gateway).await? {
-        return Ok(());
-    }
     let gone = gone(gateway, asks);
-    let find = move |store: &Store| {
-        let ended = gone.into_iter().map(|(about, ends)| {
-            let how = outcome::unwritten(store, &about, ends, world::now())?;
-            Ok((about, how))
-        });
-        ended.collect::<Result<BTreeMap<About, How>, StoreError>>()
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let (here, asked) = (Arc::clone(gateway), gone);
+    let find = move || {
+        let log = (&here.state, &here.cards.decisions);
+        outcome::find(log, &*here.store, &asked, world::now())
     };
-    let found = gateway.read(find).await?;
+    let found = blocking(find).await?;
     let mut book = gateway.cards.book();
     for (n, about) in open(&book) {
-        if let Some(how) = found.get(&about) {
-            book.conclude(n, &Outcome::nobody(*how, world::now()));
+        if let Some(outcome) = found.get(&about) {
+            book.conclude(n, outcome);
         }
     }
     book.shorten();
@@ -181,13 +171,15 @@ fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
     let book = gateway.cards.book();
     let open = book.cards().iter().filter(|card| card.outcome.is_none());
     let open = open.filter(|card| !matches!(card.about, About::Notice { .. }));
-    let gone = open.filter(|card| !waiting.contains(&card.about));
+    let deciding = gateway.cards.deciding.lock();
+    let gone =
+        open.filter(|card| !waiting.contains(&card.about) && !deciding.contains(&card.about));
     let gone: BTreeMap<About, UnixMs> =
         gone.map(|card| (card.about.clone(), UnixMs(card.ends))).collect();
     gone.into_iter().collect()
 }
 
-/// A card for each request, in every group of chats: in the first chat that takes it.
+/// A card for everybody who waits, in every group of chats: in the first chat that takes it.
 fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
     let mut groups: BTreeMap<Option<&AccountKey>, Vec<Vec<OwnersChat>>> = BTreeMap::new();
     let mut new = Vec::new();
@@ -277,7 +269,7 @@ fn of_chat(
     (job, due)
 }
 
-/// A person who is no owner any more is told nothing; an account that is off now may come back.
+/// Whoever is no owner any more is told nothing; an account that is off now may come back.
 fn abandon(gateway: &Arc<Gateway>, book: &mut Outbox, to: &OwnersChat) {
     let gone = gateway.config().account(&to.account()).is_none();
     let runs = setup_codes::account(gateway, to).is_some();

@@ -42,7 +42,7 @@ pub(crate) struct ConnectionLimiter {
 #[derive(Debug)]
 struct Inside {
     places: ConnectionLimits,
-    /// A proxy that speaks for others is no crowd of its own.
+    /// Whoever speaks for others is no crowd of his own.
     proxies: Vec<Network>,
     next: u64,
     /// By crowd, the oldest first.
@@ -56,7 +56,7 @@ struct Waits {
     has_spoken: bool,
 }
 
-/// Who is counted together. A proxy that has not said yet which client it speaks for is none of its neighbours.
+/// Who is counted together. A proxy that has not said yet whom it speaks for is none of its neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Bucket {
     address: ClientAddress,
@@ -84,7 +84,7 @@ impl ConnectionLimiter {
         (inside.places, inside.proxies) = (places, proxies);
     }
 
-    /// A connection comes in; another one may have to go.
+    /// Somebody comes in; somebody else may have to go.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Permit {
         let mut inside = self.inside();
         let shown_out = CancellationToken::new();
@@ -114,7 +114,7 @@ impl Permit {
         }
     }
 
-    /// The head of a request has said which client a proxy speaks for: the connection is that client's from now on.
+    /// The head of a request has said whom a proxy speaks for: it is his crowd from now on.
     pub(crate) fn belongs_to(&mut self, address: IpAddr) {
         let mut inside = self.limiter.inside();
         let bucket = inside.bucket(address);
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn case_103_a_client_that_fills_the_lobby_pushes_out_its_own() {
+    fn case_103_whoever_fills_the_lobby_pushes_out_his_own() {
         let limiter = ConnectionLimiter::new(ConnectionLimits { all: 4, address: 3 }, Vec::new());
         let other = limiter.enter(ip(2));
         let flood: Vec<Permit> = (0..10).map(|_| limiter.enter(ip(1))).collect();
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn case_103_behind_a_proxy_each_client_is_a_crowd_of_its_own() {
+    fn case_103_behind_a_proxy_everybody_is_a_crowd_of_his_own() {
         let proxy = Network::parse("203.0.113.9").unwrap();
         let limiter = ConnectionLimiter::new(ConnectionLimits { all: 12, address: 3 }, vec![proxy]);
         let through = |last| {
@@ -250,6 +250,6 @@ mod tests {
         assert_eq!((left, limiter.inside().count), (8, 12));
         assert!(!other.shown_out.is_cancelled() && !flood[9].shown_out.is_cancelled());
         silent[0].belongs_to(ip(3));
-        assert_eq!(limiter.inside().count, 12, "a closed connection has no place any more");
+        assert_eq!(limiter.inside().count, 12, "whoever was shown out has no place any more");
     }
 }

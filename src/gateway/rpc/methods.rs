@@ -22,7 +22,6 @@ use crate::{
     gateway::{
         Gateway,
         rpc::hub::{Kind, Session},
-        runtime::decisions,
     },
     protocol::{
         frame::{INVALID_REQUEST, Refused, Request, Response, UNAVAILABLE},
@@ -51,7 +50,7 @@ pub(crate) struct Call {
     afterwards: Mutex<Option<Afterwards>>,
 }
 
-type Afterwards = Box<dyn FnOnce(&Arc<Gateway>) + Send>;
+type Afterwards = Box<dyn FnOnce(&Gateway) + Send>;
 
 /// Takes a request on.
 pub(crate) fn begin(gateway: &Arc<Gateway>, session: &Arc<Session>, request: Request) {
@@ -132,7 +131,7 @@ fn with_what_is_left(call: &Call, mut payload: Value) -> Value {
     payload
 }
 
-/// A client that keeps calling what is the other role's alone is closed.
+/// Whoever keeps calling what is the other role's alone is shown out.
 fn trespass(session: &Session, method: &str) {
     let foreign = match method::need(method) {
         Some(Need::Node) => session.role == Role::Operator,
@@ -179,14 +178,9 @@ pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
 
 impl Call {
     /// Does this once the answer is on its way.
-    pub(crate) fn afterwards(&self, then: impl FnOnce(&Arc<Gateway>) + Send + 'static) {
+    pub(crate) fn afterwards(&self, then: impl FnOnce(&Gateway) + Send + 'static) {
         let mut afterwards = self.afterwards.lock();
         *afterwards = Some(Box::new(then));
-    }
-
-    /// Publishes what was committed once the answer is on its way.
-    pub(crate) fn publish_afterwards(&self) {
-        self.afterwards(publish);
     }
 
     /// The parameters as a type; the error names what does not fit.
@@ -194,16 +188,6 @@ impl Call {
         T::deserialize(&self.params)
             .map_err(|error| invalid(format!("invalid {} params: {error}", self.method)))
     }
-}
-
-/// Publishes what was committed, beside whatever else goes on.
-pub(crate) fn publish(gateway: &Arc<Gateway>) {
-    let here = Arc::clone(gateway);
-    gateway.tracker.spawn(async move {
-        if let Err(error) = decisions::follow(&here).await {
-            tracing::debug!(%error, "a decision is published later");
-        }
-    });
 }
 
 /// The method that there is not.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::hash;
 use crate::store::{
     StoreError,
-    file::{Aside, sync_dir},
+    file::{StagedFile, existing, sync_dir},
     io,
 };
 
@@ -39,9 +39,9 @@ pub(in crate::store) struct Head {
     pub(in crate::store) own: Option<BTreeMap<String, String>>,
 }
 
-/// What stands where the head should be.
+/// What is in the place of the head.
 #[derive(Debug)]
-pub(in crate::store) enum Seen {
+pub(in crate::store) enum HeadRead {
     /// A head.
     Head(Head),
     /// No file, or one of zero bytes as an older version made it before its first line.
@@ -50,19 +50,15 @@ pub(in crate::store) enum Seen {
     Unreadable,
 }
 
-/// Looks at it, without the lock.
-pub(in crate::store) fn peek(path: &Path) -> Result<Seen, StoreError> {
-    let text = match own_file::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Seen::Nothing),
-        Err(error) => return Err(io("read", path, error)),
-    };
+/// Reads it, without the lock.
+pub(in crate::store) fn read_head(path: &Path) -> Result<HeadRead, StoreError> {
+    let text = existing(path, own_file::read(path))?.unwrap_or_default();
     if text.is_empty() {
-        return Ok(Seen::Nothing);
+        return Ok(HeadRead::Nothing);
     }
     let places = [text.as_slice(), text.get(PLACE..).unwrap_or_default()];
     let newest = places.into_iter().filter_map(read).max_by_key(|head| head.count);
-    Ok(newest.map_or(Seen::Unreadable, Seen::Head))
+    Ok(newest.map_or(HeadRead::Unreadable, HeadRead::Head))
 }
 
 /// The head in one place: a line, and on the next one its hash. Behind the line of an older version nothing is sure.
@@ -111,7 +107,7 @@ impl HeadFile {
                 text.splice(0..0, std::iter::repeat_n(0, at));
                 text.resize(2 * PLACE, 0);
             }
-            Aside::write(path, &text, None)?.put()?;
+            StagedFile::write(path, &text, None)?.put()?;
             return path.parent().map_or(Ok(()), sync_dir);
         };
         file.write_all_at(&text, if at == 0 { 0 } else { BOTH / 2 }).map_err(failed)?;
@@ -136,9 +132,9 @@ mod tests {
     use super::*;
 
     fn said(path: &Path) -> Option<u64> {
-        match peek(path).unwrap() {
-            Seen::Head(head) => Some(head.count),
-            Seen::Nothing | Seen::Unreadable => None,
+        match read_head(path).unwrap() {
+            HeadRead::Head(head) => Some(head.count),
+            HeadRead::Nothing | HeadRead::Unreadable => None,
         }
     }
 
@@ -159,10 +155,10 @@ mod tests {
             for cut in changed.iter().step_by(17) {
                 let mut torn = after[..*cut].to_vec();
                 torn.extend(&before[*cut..]);
-                Aside::write(&path, &torn, None).unwrap().put().unwrap();
+                StagedFile::write(&path, &torn, None).unwrap().put().unwrap();
                 assert!(said(&path).is_some_and(|said| said + 1 >= count), "{count} {cut}");
             }
-            Aside::write(&path, &after, None).unwrap().put().unwrap();
+            StagedFile::write(&path, &after, None).unwrap().put().unwrap();
             file = HeadFile::at(path.clone());
         }
         // One that is too long for its place.
@@ -173,7 +169,7 @@ mod tests {
         assert_eq!(said(&path), Some(6));
         // As an older version writes it.
         let old = b"{\"count\":7,\"hash\":\"\"}\nrest of a longer one\n";
-        Aside::write(&path, old, None).unwrap().put().unwrap();
+        StagedFile::write(&path, old, None).unwrap().put().unwrap();
         assert_eq!(said(&path), Some(7));
     }
 }

@@ -1,4 +1,4 @@
-//! Who let whom in, by the log, without reading it again: an index that grows with the log. It can be told from the
+//! Who approved each id, by the log, without reading it again: an index that grows with the log. It can be told from the
 //! log at any time, so a missing, older or foreign one costs one reading and nothing else.
 
 use std::{collections::BTreeMap, path::Path};
@@ -15,7 +15,7 @@ const VERSION: u64 = 1;
 /// What was read beyond the file is written there when it is more than so many bytes.
 const BEHIND: u64 = 256 * 1024;
 
-/// How somebody was let in.
+/// How a person got access.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(in crate::store) struct Admission {
     /// When, as the log writes it.
@@ -26,7 +26,7 @@ pub(in crate::store) struct Admission {
     pub(in crate::store) how: String,
 }
 
-/// The last line that let each id in, for those whom no later line takes it from.
+/// The last line that gave each id access, for those that lost it in no later line.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(in crate::store) struct Index {
     version: u64,

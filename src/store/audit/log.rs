@@ -12,7 +12,7 @@ use openclaw_plugin_sdk::{UnixMs, own_file};
 
 use super::{
     Line, NOTHING, hash,
-    head::{self, Head, HeadFile, Seen},
+    head::{self, Head, HeadFile, HeadRead},
     rotated, seal, show,
 };
 use crate::{
@@ -71,7 +71,7 @@ impl Log {
     /// that do not belong together are told by [`Self::doubt`], and nothing is written then.
     pub(in crate::store) fn open(state: &StateDir, rotate_at: u64) -> Result<Self, StoreError> {
         let (path, head_path) = (state.access_log(), state.access_head());
-        let seen = head::peek(&head_path)?;
+        let seen = head::read_head(&head_path)?;
         let file = existing(&path)?;
         let (end, repaired) = match &file {
             Some(file) => repair(file, &path)?,
@@ -118,12 +118,12 @@ impl Log {
     fn follow(
         &mut self,
         state: &StateDir,
-        seen: Seen,
+        seen: HeadRead,
         last: Option<Last>,
     ) -> Result<(), StoreError> {
         self.head = match seen {
-            Seen::Head(head) => head,
-            Seen::Nothing | Seen::Unreadable => Head::default(),
+            HeadRead::Head(head) => head,
+            HeadRead::Nothing | HeadRead::Unreadable => Head::default(),
         };
         match last {
             Some(last) if last.line.seq > self.head.count => {
@@ -173,11 +173,6 @@ impl Log {
     /// True where a line could be neither written whole nor taken back.
     pub(in crate::store) fn is_in_doubt(&self) -> bool {
         self.in_doubt
-    }
-
-    /// The number of the last line.
-    pub(in crate::store) fn count(&self) -> u64 {
-        self.after.0
     }
 
     /// The last line, where it is not known to be finished.
@@ -269,14 +264,16 @@ impl Log {
 }
 
 /// Why log and head do not belong together.
-fn doubt(state: &StateDir, seen: &Seen, last: Option<&Last>) -> Option<Doubt> {
+fn doubt(state: &StateDir, seen: &HeadRead, last: Option<&Last>) -> Option<Doubt> {
     let of_head = |why: &str| Doubt { path: state.access_head(), why: why.to_owned() };
     let of_log = |why: String| Doubt { path: state.access_log(), why };
     let head = match (seen, last) {
-        (Seen::Nothing, None) => return None,
-        (Seen::Nothing, Some(_)) => return Some(of_head("it is missing beside its access log")),
-        (Seen::Unreadable, _) => return Some(of_head("it cannot be read")),
-        (Seen::Head(head), _) => head,
+        (HeadRead::Nothing, None) => return None,
+        (HeadRead::Nothing, Some(_)) => {
+            return Some(of_head("it is missing beside its access log"));
+        }
+        (HeadRead::Unreadable, _) => return Some(of_head("it cannot be read")),
+        (HeadRead::Head(head), _) => head,
     };
     let count = head.count;
     let Some(last) = last else {

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     fs::File,
-    io::{BufRead, BufReader, ErrorKind, Seek, SeekFrom},
+    io::{BufRead, BufReader, Seek, SeekFrom},
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
@@ -11,7 +11,7 @@ use std::{
 use openclaw_plugin_sdk::own_file;
 
 use super::{Line, hash, index::Place, rotated, seal};
-use crate::store::{StoreError, io, paths::StateDir};
+use crate::store::{StoreError, file, io, paths::StateDir};
 
 /// So much of a log is read at once, from its end.
 const PIECE: u64 = 64 * 1024;
@@ -70,7 +70,7 @@ impl Reading {
     }
 
     /// Hands over every whole line that was not handed over yet, with its file and its number there. Takes no lock:
-    /// whoever wants the very last lines has it.
+    /// a caller that needs the very last lines has it.
     pub(super) fn go(&mut self, state: &StateDir, heard: Heard<'_>) -> Result<(), StoreError> {
         loop {
             self.rest(heard)?;
@@ -105,19 +105,17 @@ impl Reading {
         lines_from(file, path, at, &mut |bytes| {
             *line += 1;
             heard(path, *line, bytes);
-            true
         })
-        .map(drop)
     }
 }
 
-/// Hands over the whole lines from here on, and moves behind each that is taken. False where one was not.
+/// Hands over the whole lines from here on, and moves behind them.
 pub(super) fn lines_from(
     file: &mut File,
     path: &Path,
     at: &mut u64,
-    heard: &mut dyn FnMut(&[u8]) -> bool,
-) -> Result<bool, StoreError> {
+    heard: &mut dyn FnMut(&[u8]),
+) -> Result<(), StoreError> {
     let failed = |error| io("read", path, error);
     file.seek(SeekFrom::Start(*at)).map_err(failed)?;
     let mut lines = BufReader::with_capacity(128 * 1024, file);
@@ -127,12 +125,10 @@ pub(super) fn lines_from(
         let length = lines.read_until(b'\n', &mut bytes).map_err(failed)?;
         // Without its end it is not written yet.
         if bytes.pop() != Some(b'\n') {
-            return Ok(true);
-        }
-        if !heard(&bytes) {
-            return Ok(false);
+            return Ok(());
         }
         *at += u64::try_from(length).unwrap_or_default();
+        heard(&bytes);
     }
 }
 
@@ -200,11 +196,7 @@ fn line_before(file: &File, path: &Path, end: u64) -> Result<Option<Vec<u8>>, St
 
 /// The log at a path; `None` where there is none.
 pub(super) fn existing(path: &Path) -> Result<Option<File>, StoreError> {
-    match own_file::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(io("read", path, error)),
-    }
+    file::existing(path, own_file::open(path))
 }
 
 /// What tells one log from the next.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use openclaw_plugin_sdk::{SenderId, UnixMs};
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     rules::{AccountKey, Contact, device::identity::DeviceId, owner::Owner},
-    store::{Store, StoreError, access, allowlist, file, io, owners},
+    store::{Store, StoreError, access, allowlist, file, owners},
     world,
 };
 
@@ -23,127 +23,64 @@ const OWNERS: &str = "credentials/owners.json";
 const REMOVED: &str = "devices/removed.json";
 
 /// An id on a channel, whatever the account.
-type Id = (String, SenderId);
+type Id = (String, String);
 
-/// What holds, as a sealed log writes it.
+/// What should be there, by the lines alone. A sealed log ends with it, as JSON: contacts are texts in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub(super) struct State {
     entries: BTreeSet<String>,
     grants: BTreeSet<String>,
     devices: BTreeSet<String>,
+    /// Channel, sender, and the line that says so last.
     owners: BTreeSet<(String, String, u64)>,
     blocks: BTreeSet<(String, String, u64)>,
     removed: BTreeMap<String, u64>,
     ends: BTreeMap<String, (u64, u64)>,
+    /// All that was ever joined: a block holds for every id of a person.
     people: BTreeSet<BTreeSet<String>>,
-    blocked: BTreeSet<(String, String)>,
-}
-
-/// Who should be there, by the lines alone.
-#[derive(Debug, Default)]
-pub(super) struct Replay {
-    entries: BTreeMap<AccountKey, BTreeSet<SenderId>>,
-    grants: BTreeSet<Contact>,
-    devices: BTreeSet<String>,
-    /// Each with the line that says so last.
-    owners: BTreeMap<Owner, u64>,
-    blocks: BTreeMap<Id, u64>,
-    removed: BTreeMap<String, u64>,
-    ends: BTreeMap<Contact, (u64, UnixMs)>,
-    /// What was ever joined: a block holds for every id of a person.
-    people: Vec<BTreeSet<Contact>>,
-    /// Whom a block may concern, whether or not it was taken back.
+    /// The ids that a block may concern, also one that was taken back.
     blocked: BTreeSet<Id>,
 }
 
-impl Replay {
-    /// From what held at the end of a sealed log.
-    pub(super) fn of(state: &State) -> Self {
-        let id = |(channel, sender): (&String, &String)| {
-            Some((channel.clone(), SenderId::new(sender).ok()?))
-        };
-        let contacts =
-            |all: &BTreeSet<String>| all.iter().filter_map(|it| Contact::parse(it)).collect();
-        let mut replay = Self {
-            grants: contacts(&state.grants),
-            devices: state.devices.clone(),
-            removed: state.removed.clone(),
-            people: state.people.iter().map(contacts).collect(),
-            blocked: state.blocked.iter().filter_map(|(c, s)| id((c, s))).collect(),
-            ..Self::default()
-        };
-        for contact in state.entries.iter().filter_map(|it| Contact::parse(it)) {
-            replay.entries.entry(contact.key).or_default().insert(contact.sender);
-        }
-        for (channel, sender, seq) in &state.owners {
-            let Some((channel, sender)) = id((channel, sender)) else { continue };
-            replay.owners.insert(Owner { channel, sender }, *seq);
-        }
-        for (channel, sender, seq) in &state.blocks {
-            replay.blocks.extend(id((channel, sender)).map(|id| (id, *seq)));
-        }
-        for (contact, (seq, until)) in &state.ends {
-            let contact = Contact::parse(contact);
-            replay.ends.extend(contact.map(|contact| (contact, (*seq, UnixMs(*until)))));
-        }
-        replay
+/// Sets or removes the line of an id.
+fn set(all: &mut BTreeSet<(String, String, u64)>, (channel, sender): &Id, seq: Option<u64>) {
+    let at = |seq| (channel.clone(), sender.clone(), seq);
+    let old: Vec<_> = all.range(at(0)..=at(u64::MAX)).cloned().collect();
+    for one in old {
+        all.remove(&one);
     }
+    all.extend(seq.map(at));
+}
 
-    /// What holds now.
-    pub(super) fn state(&self) -> State {
-        let texts = |all: &BTreeSet<Contact>| all.iter().map(ToString::to_string).collect();
-        let id = |(channel, sender): &Id| (channel.clone(), sender.as_str().to_owned());
-        let entries = self.entries.iter().flat_map(|(key, senders)| {
-            let contact =
-                move |sender: &SenderId| Contact { key: key.clone(), sender: sender.clone() };
-            senders.iter().map(move |sender| contact(sender).to_string())
-        });
-        let owner = |(owner, seq): (&Owner, &u64)| {
-            (owner.channel.clone(), owner.sender.as_str().to_owned(), *seq)
-        };
-        let block = |(of, seq): (&Id, &u64)| (of.0.clone(), of.1.as_str().to_owned(), *seq);
-        let end = |(contact, (seq, until)): (&Contact, &(u64, UnixMs))| {
-            (contact.to_string(), (*seq, until.0))
-        };
-        State {
-            entries: entries.collect(),
-            grants: texts(&self.grants),
-            devices: self.devices.clone(),
-            owners: self.owners.iter().map(owner).collect(),
-            blocks: self.blocks.iter().map(block).collect(),
-            removed: self.removed.clone(),
-            ends: self.ends.iter().map(end).collect(),
-            people: self.people.iter().map(texts).collect(),
-            blocked: self.blocked.iter().map(id).collect(),
-        }
-    }
+fn id(contact: &Contact) -> Id {
+    (contact.key.channel.clone(), contact.sender.to_string())
+}
 
+impl State {
     /// The next line.
     pub(super) fn read(&mut self, line: &Line) {
         self.device(line);
         if line.action == action::AUDIT_ACCEPT {
             // From here on the files say what holds.
-            self.owners.values_mut().for_each(|seq| *seq = 0);
+            let owners = std::mem::take(&mut self.owners).into_iter();
+            self.owners = owners.map(|(channel, sender, _)| (channel, sender, 0)).collect();
             (self.blocks, self.removed, self.ends) = Default::default();
         }
         let sender = line.subject.as_deref().and_then(|subject| SenderId::new(subject).ok());
         let (Some(channel), Some(sender)) = (line.channel.clone(), sender) else { return };
+        let id = (channel, sender.to_string());
         match line.action.as_str() {
             action::ACCEPT | action::APPROVE | action::EXTEND => self.grant(line),
-            action::BLOCK => self.block(line.seq, &(channel, sender)),
+            action::BLOCK => self.block(line.seq, &id),
             action::UNBLOCK => {
-                for id in self.ids(&(channel, sender)) {
-                    self.blocks.remove(&id);
+                for id in self.ids(&id) {
+                    set(&mut self.blocks, &id, None);
                 }
             }
             action::REVOKE => self.revoke(line),
-            action::CLAIM | action::OWNER_ADD => {
-                self.owners.insert(Owner { channel, sender }, line.seq);
-            }
-            action::OWNER_REMOVE => {
-                self.owners.remove(&Owner { channel, sender });
-            }
+            action::CLAIM | action::OWNER_ADD => set(&mut self.owners, &id, Some(line.seq)),
+            action::OWNER_REMOVE => set(&mut self.owners, &id, None),
             _ => {}
         }
     }
@@ -164,62 +101,64 @@ impl Replay {
     }
 
     fn grant(&mut self, line: &Line) {
-        let Some(contact) = line.contact() else { return };
+        let Some(contact) = line.contact().map(|contact| contact.to_string()) else { return };
         if let Some(with) = line.with.as_deref().and_then(Contact::parse) {
+            let with = with.to_string();
             self.grants.insert(with.clone());
             self.join([contact.clone(), with].into());
         }
         let until = line.until.as_deref().and_then(world::from_iso);
         self.ends.remove(&contact);
         if let Some(until) = until {
-            self.ends.insert(contact.clone(), (line.seq, until));
+            self.ends.insert(contact.clone(), (line.seq, until.0));
         }
-        // Leave that ends, or that is joined to other leave, stands in no list of the field.
+        // A grant that ends, or of a person with several ids, is in no list of the field.
         if line.action == action::APPROVE && line.until.is_none() && line.with.is_none() {
-            let entries = self.entries.entry(contact.key.clone()).or_default();
-            entries.insert(contact.sender.clone());
+            self.entries.insert(contact.clone());
         }
         self.grants.insert(contact);
     }
 
-    fn join(&mut self, mut person: BTreeSet<Contact>) {
-        let known = |one: &BTreeSet<Contact>, person: &BTreeSet<Contact>| !one.is_disjoint(person);
-        while let Some(at) = self.people.iter().position(|one| known(one, &person)) {
-            person.extend(self.people.swap_remove(at));
+    fn join(&mut self, mut person: BTreeSet<String>) {
+        let joined: Vec<_> =
+            self.people.iter().filter(|one| !one.is_disjoint(&person)).cloned().collect();
+        for one in joined {
+            self.people.remove(&one);
+            person.extend(one);
         }
-        self.people.push(person);
+        self.people.insert(person);
     }
 
     /// Every id that was ever joined to this one.
-    fn ids(&self, id: &Id) -> BTreeSet<Id> {
-        let of = |contact: &Contact| (contact.key.channel.clone(), contact.sender.clone());
-        let joined = self.people.iter().filter(|one| one.iter().any(|contact| of(contact) == *id));
-        joined.flatten().map(of).chain([id.clone()]).collect()
+    fn ids(&self, of: &Id) -> BTreeSet<Id> {
+        let mut ids = BTreeSet::from([of.clone()]);
+        for person in &self.people {
+            let joined: Vec<Id> =
+                person.iter().filter_map(|one| Contact::parse(one)).map(|one| id(&one)).collect();
+            if joined.contains(of) {
+                ids.extend(joined);
+            }
+        }
+        ids
     }
 
-    fn block(&mut self, seq: u64, id: &Id) {
-        let ids = self.ids(id);
-        let is_hit = |contact: &Contact| {
-            ids.contains(&(contact.key.channel.clone(), contact.sender.clone()))
-        };
-        self.grants.retain(|contact| !is_hit(contact));
-        self.ends.retain(|contact, _| !is_hit(contact));
-        for (key, entries) in &mut self.entries {
-            entries.retain(|sender| !ids.contains(&(key.channel.clone(), sender.clone())));
-        }
-        self.blocks.insert(id.clone(), seq);
+    fn block(&mut self, seq: u64, of: &Id) {
+        let ids = self.ids(of);
+        let stays = |one: &String| Contact::parse(one).is_none_or(|one| !ids.contains(&id(&one)));
+        self.grants.retain(stays);
+        self.entries.retain(stays);
+        self.ends.retain(|one, _| stays(one));
+        set(&mut self.blocks, of, Some(seq));
         self.blocked.extend(ids);
     }
 
     fn revoke(&mut self, line: &Line) {
-        let Some(contact) = line.contact() else { return };
-        let joined = self.people.iter().find(|person| person.contains(&contact));
-        for one in joined.cloned().unwrap_or_default().into_iter().chain([contact]) {
-            if let Some(entries) = self.entries.get_mut(&one.key) {
-                entries.remove(&one.sender);
-            }
-            self.grants.remove(&one);
-            self.ends.remove(&one);
+        let Some(contact) = line.contact().map(|contact| contact.to_string()) else { return };
+        let joined = self.people.iter().find(|person| person.contains(&contact)).cloned();
+        for one in joined.unwrap_or_default().iter().chain([&contact]) {
+            self.entries.remove(one);
+            self.grants.remove(one);
+            self.ends.remove(one);
         }
     }
 
@@ -247,38 +186,52 @@ impl Replay {
     fn records(&self, with: &mut With<'_>) -> Result<(), StoreError> {
         let index = access::index(file::read(&with.store.state.access_records())?.as_ref())?;
         let records = index.records();
-        for ((channel, sender), seq) in &self.blocks {
-            let holds = records.is_blocked(channel, sender);
+        let is_blocked = |channel: &str, sender: &str| {
+            SenderId::new(sender).is_ok_and(|sender| records.is_blocked(channel, &sender))
+        };
+        for (channel, sender, seq) in &self.blocks {
+            let holds = is_blocked(channel, sender);
             with.says(holds, *seq, RECORDS, || format!("blocks {channel}:{sender}"));
         }
         for (contact, (seq, until)) in &self.ends {
-            let kept = records.grant(contact).and_then(|grant| grant.until);
+            let until = &UnixMs(*until);
+            let grant = Contact::parse(contact).and_then(|contact| records.grant(&contact));
+            let kept = grant.and_then(|grant| grant.until);
             let holds = *until <= with.now || kept == Some(*until);
             let says = || format!("lets {contact} in until {}", world::iso(*until));
             with.says(holds, *seq, RECORDS, says);
         }
         let blocks = records.blocks.iter().map(|it| (it.channel.clone(), it.sender.clone()));
-        let unknown = blocks.filter(|id| !self.blocked.contains(id));
+        let is_known = |channel: &String, sender: &SenderId| {
+            self.blocked.contains(&(channel.clone(), sender.to_string()))
+        };
+        let unknown = blocks.filter(|(channel, sender)| !is_known(channel, sender));
         with.missing.extend(unknown.map(|(channel, sender)| Unexplained::Block(channel, sender)));
-        let unknown = records.grants.iter().filter(|grant| !self.grants.contains(&grant.contact));
+        let unknown =
+            records.grants.iter().filter(|grant| !self.grants.contains(&grant.contact.to_string()));
         with.missing.extend(unknown.map(|grant| Unexplained::Grant(grant.contact.clone())));
         Ok(())
     }
 
     fn owners(&self, with: &mut With<'_>) -> Result<(), StoreError> {
-        let seats = owners::owners(file::read(&with.store.state.owners())?.as_ref())?.1;
-        for (owner, seq) in &self.owners {
-            let holds = *seq == 0 || seats.owners.0.contains(owner);
-            let says = || format!("makes {}:{} an owner", owner.channel, owner.sender);
-            with.says(holds, *seq, OWNERS, says);
+        let state = owners::owners(file::read(&with.store.state.owners())?.as_ref())?.1;
+        let owners = state.owners.0.iter();
+        let known: Vec<Id> = owners.map(|it| (it.channel.clone(), it.sender.to_string())).collect();
+        for (channel, sender, seq) in &self.owners {
+            let holds = *seq == 0 || known.contains(&(channel.clone(), sender.clone()));
+            with.says(holds, *seq, OWNERS, || format!("makes {channel}:{sender} an owner"));
         }
-        let unknown = seats.owners.0.iter().filter(|owner| !self.owners.contains_key(owner));
+        let is_said = |owner: &Owner| {
+            let mut said = self.owners.iter();
+            said.any(|(channel, id, _)| *channel == owner.channel && id == owner.sender.as_str())
+        };
+        let unknown = state.owners.0.iter().filter(|owner| !is_said(owner));
         with.missing.extend(unknown.cloned().map(Unexplained::Owner));
         Ok(())
     }
 
     fn devices(&self, with: &mut With<'_>) -> Result<(), StoreError> {
-        let (paired, removed) = with.store.device_names_in_files()?;
+        let (paired, removed) = with.store.device_ids_in_files()?;
         for (device, seq) in &self.removed {
             let holds = removed.iter().any(|id| id.as_str() == device);
             with.says(holds, *seq, REMOVED, || format!("removes the device {device}"));
@@ -293,16 +246,21 @@ impl Replay {
     }
 
     fn lists(&self, with: &mut With<'_>) -> Result<(), StoreError> {
-        let none = BTreeSet::new();
         let state = &with.store.state;
-        for path in allowlists(&state.credentials())? {
-            let key = self.entries.keys().find(|key| state.allowlists(key).contains(&path));
-            let known = key.and_then(|key| self.entries.get(key)).unwrap_or(&none);
+        let contacts = self.entries.iter().filter_map(|entry| Contact::parse(entry));
+        let keys: BTreeSet<AccountKey> = contacts.map(|contact| contact.key).collect();
+        for (_, path) in access::named(state, "-allowFrom.json")? {
+            let key = keys.iter().find(|key| state.allowlists(key).contains(&path));
             // A file of an account without a line has no explained entry, whichever channel it is of.
             let channel = key.map_or("", |key| key.channel.as_str());
+            let is_known = |sender: &SenderId| {
+                let contact =
+                    |key: &AccountKey| Contact { key: key.clone(), sender: sender.clone() };
+                key.is_some_and(|key| self.entries.contains(&contact(key).to_string()))
+            };
             let found = file::read(&path)?;
             let list = allowlist::approved(found.as_slice(), channel, with.store.parse)?;
-            for sender in list.senders().filter(|sender| !known.contains(sender)) {
+            for sender in list.senders().filter(|sender| !is_known(sender)) {
                 let (file, sender) = (path.clone(), sender.clone());
                 with.missing.insert(Unexplained::Entry { file, sender });
             }
@@ -328,16 +286,4 @@ impl With<'_> {
     }
 }
 
-type Check = fn(&Replay, &mut With<'_>) -> Result<(), StoreError>;
-
-fn allowlists(dir: &Path) -> Result<BTreeSet<PathBuf>, StoreError> {
-    let failed = |error| io("read", dir, error);
-    let mut found = BTreeSet::new();
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.to_str().is_some_and(|path| path.ends_with("-allowFrom.json")) {
-            found.insert(path);
-        }
-    }
-    Ok(found)
-}
+type Check = fn(&State, &mut With<'_>) -> Result<(), StoreError>;

@@ -11,16 +11,11 @@ use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
 use openclaw_plugin_sdk::{UnixMs, own_file};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Line, action, hash,
-    index::Index,
-    replay::{Replay, State},
-    rotated,
-};
+use super::{Line, action, hash, index::Index, replay::State, rotated};
 use crate::{
     store::{
         StoreError,
-        file::{Aside, sync_dir},
+        file::{StagedFile, sync_dir},
         io,
         paths::StateDir,
     },
@@ -58,9 +53,9 @@ pub(super) struct Sealed {
     pub(super) state: State,
 }
 
-/// True for a line that decides nothing and that anybody can cause.
+/// True for a line that decides nothing and that every stranger can cause.
 fn is_of_strangers(line: &Line) -> bool {
-    let known = action::ALL.contains(&line.action.as_str());
+    let known = action::is_known(&line.action);
     let knock = [action::REQUEST, action::EVICT].contains(&line.action.as_str());
     line.made.is_empty() && (knock || (!known && line.staged.is_empty()))
 }
@@ -94,8 +89,8 @@ fn oldest(state: &StateDir, now: UnixMs) -> Result<(), StoreError> {
     };
     let path = &all[at].1;
     Index::keep(state)?;
-    let sealed = write(path, Replay::of(&before), now)?;
-    Aside::write(&target(path), &sealed, None)?.put()?;
+    let sealed = write(path, before, now)?;
+    StagedFile::write(&target(path), &sealed, None)?.put()?;
     path.parent().map_or(Ok(()), sync_dir)?;
     std::fs::remove_file(path).map_err(|error| io("remove", path, error))
 }
@@ -127,7 +122,7 @@ fn end(path: &Path) -> Result<State, StoreError> {
 }
 
 /// The bytes of the sealed log.
-fn write(path: &Path, mut replay: Replay, now: UnixMs) -> Result<Vec<u8>, StoreError> {
+fn write(path: &Path, mut state: State, now: UnixMs) -> Result<Vec<u8>, StoreError> {
     let failed = |error| io("write", path, error);
     let mut out = GzEncoder::new(Vec::new(), Compression::default());
     let mut aged: Option<Aged> = None;
@@ -137,7 +132,7 @@ fn write(path: &Path, mut replay: Replay, now: UnixMs) -> Result<Vec<u8>, StoreE
         let line = serde_json::from_slice::<Line>(&bytes).ok();
         if let Some(line) = &line {
             last = (line.seq, hash(&bytes));
-            replay.read(line);
+            state.read(line);
         }
         let at = line.as_ref().and_then(|line| world::from_iso(&line.at));
         let is_old = at.is_some_and(|at| now.0.saturating_sub(at.0) >= KEPT_MS);
@@ -160,7 +155,7 @@ fn write(path: &Path, mut replay: Replay, now: UnixMs) -> Result<Vec<u8>, StoreE
         put(&mut out, &Mark::Aged(before)).map_err(failed)?;
     }
     let (seq, hash) = last;
-    let sealed = Sealed { seq, hash, state: replay.state() };
+    let sealed = Sealed { seq, hash, state };
     put(&mut out, &Mark::Sealed(Box::new(sealed))).map_err(failed)?;
     out.finish().map_err(failed)
 }

@@ -1,4 +1,4 @@
-//! Is the log whole, does the state say what it says, and does it explain every grant?
+//! Is the log whole, does the state agree with it, and does it explain every grant?
 
 use std::{
     fmt,
@@ -11,12 +11,12 @@ use super::{
     Line, action,
     chain::Chain,
     read::Reading,
-    replay::Replay,
+    replay::State,
     seal::{self, Mark, Sealed},
 };
 use crate::{
     rules::{Contact, device::identity::DeviceId, owner::Owner},
-    store::{Store, StoreError, change::Change, file, own},
+    store::{Store, StoreError, file, own, transaction::Transaction},
 };
 
 /// What was found.
@@ -30,7 +30,7 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// The line in which the owner took the files as they were, and what was wrong before it.
     pub accepted: Option<(u64, Vec<Problem>)>,
-    /// Grants that no line explains: imported ones, or what was written past us.
+    /// Grants that no line explains: imported ones, or written by another program.
     pub unexplained: Vec<Unexplained>,
 }
 
@@ -132,7 +132,7 @@ pub enum Unexplained {
         /// Who.
         sender: SenderId,
     },
-    /// Leave in our own records: a grant that ends, or of a person with several ids.
+    /// A grant in our own records: one that ends, or of a person with several ids.
     Grant(Contact),
     /// An owner.
     Owner(Owner),
@@ -154,7 +154,7 @@ impl Unexplained {
 #[derive(Debug, Default)]
 struct Read {
     chain: Chain,
-    replay: Replay,
+    replay: State,
     accepted: Option<u64>,
 }
 
@@ -181,35 +181,42 @@ impl Read {
             Mark::Aged(aged) => self.chain.aged(aged),
             Mark::Sealed(sealed) => {
                 let Sealed { seq, hash, state } = &**sealed;
-                let is_told = self.chain.has_gaps() || *state == self.replay.state();
+                let is_told = self.chain.has_gaps() || *state == self.replay;
                 if !self.chain.ends_with(*seq, hash) || !is_told {
                     self.chain.problem(Problem::Changed(*seq));
                 }
                 // Where lines are missing, this says what they said.
-                self.replay = Replay::of(state);
+                self.replay.clone_from(state);
             }
         }
     }
 }
 
-/// Reads everything, line by line. Only for the last lines, and to compare the state with them, it holds the lock of
-/// those who write: nobody decides meanwhile.
-pub(in crate::store) fn verify(store: &Store, now: UnixMs) -> Result<Report, StoreError> {
-    // A torn last line goes first, so that nobody takes it for one that is being written.
-    let repaired = Change::look(store, now)?.log().was_repaired();
+impl Store {
+    /// Reads the whole access log, after repairing a torn last line, and compares the state with it.
+    pub fn verify(&self, now: UnixMs) -> Result<Report, StoreError> {
+        verify(self, now)
+    }
+}
+
+/// Reads everything, line by line. Only for the last lines, and to compare the state with them, it holds the writers'
+/// lock: nothing is decided meanwhile.
+fn verify(store: &Store, now: UnixMs) -> Result<Report, StoreError> {
+    // A torn last line goes first, so that no reader takes it for one that is being written.
+    let repaired = Transaction::open_unchecked(store, now)?.log().was_repaired();
     let (mut reading, mut read) = (Reading::new(&store.state), Read::default());
     reading.go(&store.state, &mut |file, number, bytes| read.line(file, number, bytes))?;
-    let change = Change::look(store, now)?;
+    let tx = Transaction::open_unchecked(store, now)?;
     reading.go(&store.state, &mut |file, number, bytes| read.line(file, number, bytes))?;
     let Read { chain, replay, accepted } = read;
-    let (lines, head) = (chain.lines, change.log().said());
+    let (lines, head) = (chain.lines, tx.log().said());
     let mut problems = chain.end((head.count, &head.hash));
-    if let Some((path, why)) = change.log().doubted() {
+    if let Some((path, why)) = tx.log().doubted() {
         problems.push(Problem::File(below(store, path), why.to_owned()));
     } else {
-        problems.extend(files(store, &change)?);
+        problems.extend(files(store, &tx)?);
     }
-    let (undone, unexplained) = replay.compare(store, change.now);
+    let (undone, unexplained) = replay.compare(store, tx.now);
     problems.extend(undone);
     problems.sort();
     problems.dedup();
@@ -220,8 +227,8 @@ pub(in crate::store) fn verify(store: &Store, now: UnixMs) -> Result<Report, Sto
 }
 
 /// The state files that are not as the head says.
-fn files(store: &Store, change: &Change<'_>) -> Result<Vec<Problem>, StoreError> {
-    let (state, head) = (&store.state, change.log().said());
+fn files(store: &Store, tx: &Transaction<'_>) -> Result<Vec<Problem>, StoreError> {
+    let (state, head) = (&store.state, tx.log().said());
     let named = head.wrote.keys().map(|name| state.named(name));
     let own = own::OWN.iter().map(|own| state.path().join(own));
     let mut found = Vec::new();

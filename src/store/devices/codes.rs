@@ -1,6 +1,6 @@
-//! `devices/bootstrap.json`: setup codes by their opaque names. A plain token of another program is nobody's here.
+//! `devices/bootstrap.json`: setup codes by their opaque names. The plain tokens of other programs mean nothing here.
 
-use std::{borrow::Cow, collections::HashMap, path::Path};
+use std::{borrow::Cow, collections::HashMap};
 
 use openclaw_plugin_sdk::UnixMs;
 
@@ -15,10 +15,10 @@ use crate::{
         setup_code::{SetupCode, SetupId, State},
         token::TokenDigest,
     },
-    store::{StoreError, file::Found},
+    store::StoreError,
 };
 
-/// So long the owner can be told what became of a code.
+/// For so long an owner can be told what became of a code.
 const REMEMBERED_MS: u64 = 86_400_000;
 /// So many are kept beside those of paired devices.
 const MOST: usize = 256;
@@ -28,20 +28,17 @@ const MOST: usize = 256;
 pub(super) struct Codes {
     table: Table,
     pub(super) all: Vec<SetupCode>,
-    /// By the beginning of the digest, which is no secret and nobody's to choose.
+    /// By the beginning of the digest, which is no secret, and which no client can choose.
     places: HashMap<String, Vec<usize>>,
-    /// Those that nobody has come with yet.
+    /// Those that no device has shown yet.
     unused: Vec<usize>,
 }
 
 impl Codes {
-    pub(super) fn parse(path: &Path, found: Option<Found>) -> Result<Self, StoreError> {
-        Table::parse(path, found).map(Self::of)
-    }
-
-    fn of(table: Table) -> Self {
-        let read = |(key, text)| code(key, &table::object(text)?);
-        let codes: Vec<SetupCode> = table.rows().filter_map(read).collect();
+    /// The codes of a table.
+    pub(super) fn of(table: Table) -> Self {
+        let codes = table.objects().filter_map(|(key, row)| code(key, &row));
+        let codes: Vec<SetupCode> = codes.collect();
         let mut places: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, code) in codes.iter().enumerate() {
             places.entry(start(&code.digest)).or_default().push(at);
@@ -58,7 +55,7 @@ impl Codes {
         places.iter().map(|at| &self.all[*at]).find(|code| code.digest.matches(token))
     }
 
-    /// The codes that nobody has come with, expired ones too.
+    /// The codes that no device has shown, expired ones too.
     pub(super) fn unused(&self) -> impl Iterator<Item = &SetupCode> {
         self.unused.iter().map(|at| &self.all[*at])
     }
@@ -90,15 +87,16 @@ impl Codes {
             edits.insert(code.id.as_str().to_owned(), None);
         }
         for code in changed {
-            let row = || Some(spell(self.table.row(code.id.as_str()), code));
+            let row = || Some(render(self.table.object(code.id.as_str()), code));
             edits.entry(code.id.as_str().to_owned()).or_insert_with(row);
         }
         Ok(Self::of(self.table.edited(&edits, Cow::Borrowed)?))
     }
+}
 
-    /// The file's text.
-    pub(super) fn text(&self) -> &str {
-        self.table.text()
+impl AsRef<str> for Codes {
+    fn as_ref(&self) -> &str {
+        self.table.as_ref()
     }
 }
 
@@ -106,7 +104,7 @@ fn start(digest: &TokenDigest) -> String {
     digest.spell()[..16].to_owned()
 }
 
-/// When something last became of it.
+/// When it last changed.
 fn last(code: &SetupCode) -> UnixMs {
     match code.state {
         State::Unused | State::Cancelled => code.minted_at,
@@ -137,8 +135,8 @@ fn code(id: &str, row: &Row) -> Option<SetupCode> {
     })
 }
 
-fn spell(before: Option<&str>, code: &SetupCode) -> String {
-    let mut row = before.and_then(table::object).unwrap_or_default();
+fn render(before: Option<Row>, code: &SetupCode) -> String {
+    let mut row = before.unwrap_or_default();
     row.shift_remove("token");
     row::put(&mut row, "setupId", Some(code.id.as_str()));
     row::put(&mut row, "tokenSha256", Some(code.digest.spell()));
@@ -155,5 +153,5 @@ fn spell(before: Option<&str>, code: &SetupCode) -> String {
     row::put_time(&mut row, "seenAtMs", seen_at);
     row::put_time(&mut row, "approvedAtMs", approved_at);
     row::put_time(&mut row, "fetchedAtMs", fetched);
-    table::spell(&row)
+    table::render(&row)
 }

@@ -1,4 +1,4 @@
-//! What was taken from a device counts from its line in the access log on, also before the files say so.
+//! What a line of the access log takes from a device is gone from that line on, also before the files say so.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
-//! What this process knows of the devices' files, and what it has learnt that is not written yet.
+//! The files of devices as this process knows them, and what it has learnt and not written yet.
 
 use std::{
     collections::{BTreeMap, HashMap},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -9,7 +10,14 @@ use std::{
 use openclaw_plugin_sdk::UnixMs;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{codes::Codes, loss::LastLoss, paired::Paired, pending::Pending, table::Table};
+use super::{
+    Known,
+    codes::Codes,
+    loss::LastLoss,
+    paired::{self, Paired},
+    pending::Pending,
+    table::{Edits, Table},
+};
 use crate::{
     rules::device::{
         identity::DeviceId,
@@ -21,14 +29,16 @@ use crate::{
     },
     store::{
         Store, StoreError,
-        devices::cached_table::CachedTable,
-        file::{self, Identity},
+        cached_table::{CachedTable, Current},
+        file,
+        transaction::Transaction,
     },
+    world,
 };
 
 /// Retries are written this often at most, so that other processes see who still waits.
 const RETRIES_EVERY: Duration = Duration::from_mins(1);
-/// Beyond so many, those that wait no more are forgotten.
+/// Beyond so many, expired ones are forgotten.
 const MANY: usize = 1_024;
 
 /// The devices' files as this process knows them.
@@ -42,7 +52,7 @@ pub(in crate::store) struct DeviceFiles {
     pub(super) node_paired: CachedTable<Table>,
     clock: fn() -> Duration,
     seen: Mutex<HashMap<DeviceId, Seen>>,
-    pulses: Mutex<HashMap<DeviceRequestId, Refresh>>,
+    refreshes: Mutex<HashMap<DeviceRequestId, Refresh>>,
     codes_seen: Mutex<HashMap<SetupId, UnixMs>>,
     retries_written: Mutex<Option<Duration>>,
     live: Mutex<Option<Live>>,
@@ -56,7 +66,7 @@ pub(super) struct Seen {
     pub(super) tokens: BTreeMap<Role, (TokenDigest, UnixMs)>,
 }
 
-/// When a request was last refreshed, by its own time and by a clock that nobody can set.
+/// When a request was last refreshed, by its own time and by the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 struct Refresh {
     at: UnixMs,
@@ -68,10 +78,6 @@ struct Refresh {
 pub(super) struct Live {
     pub(super) of: Arc<Pending>,
     pub(super) requests: DeviceRequests,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
 }
 
 impl DeviceFiles {
@@ -86,7 +92,7 @@ impl DeviceFiles {
             node_paired: CachedTable::default(),
             clock,
             seen: Mutex::default(),
-            pulses: Mutex::default(),
+            refreshes: Mutex::default(),
             codes_seen: Mutex::default(),
             retries_written: Mutex::default(),
             live: Mutex::default(),
@@ -95,55 +101,51 @@ impl DeviceFiles {
     }
 
     pub(super) fn live(&self) -> MutexGuard<'_, Option<Live>> {
-        lock(&self.live)
+        self.live.lock()
     }
 
     pub(super) fn note_seen(&self, id: &DeviceId, token: Option<(Role, TokenDigest)>, now: UnixMs) {
-        let mut seen = lock(&self.seen);
+        let mut seen = self.seen.lock();
         let fresh = || Seen { at: now, tokens: BTreeMap::new() };
         let of_device = seen.entry(id.clone()).or_insert_with(fresh);
         of_device.at = now;
         of_device.tokens.extend(token.map(|(role, digest)| (role, (digest, now))));
     }
 
-    /// Adds what a device has shown to what stands in the file.
+    /// Adds what a device has shown to what is in the file.
     pub(super) fn freshen(&self, device: &mut Device) {
-        if let Some(seen) = lock(&self.seen).get(&device.id()) {
+        if let Some(seen) = self.seen.lock().get(&device.id()) {
             seen.apply(device);
         }
     }
 
-    pub(super) fn all_seen(&self) -> HashMap<DeviceId, Seen> {
-        lock(&self.seen).clone()
-    }
-
-    /// These stand in the file now.
+    /// These are in the file now.
     pub(super) fn written(&self, flushed: &HashMap<DeviceId, Seen>) {
-        lock(&self.seen).retain(|id, seen| {
+        self.seen.lock().retain(|id, seen| {
             let same = |old: &Seen| (old.at, old.tokens.len()) == (seen.at, seen.tokens.len());
             !flushed.get(id).is_some_and(same)
         });
     }
 
     /// The device has asked for it again.
-    pub(super) fn pulse(&self, id: &DeviceRequestId, at: UnixMs) {
+    pub(super) fn refresh(&self, id: &DeviceRequestId, at: UnixMs) {
         let since = (self.clock)();
-        lock(&self.pulses).insert(id.clone(), Refresh { at, since });
+        self.refreshes.lock().insert(id.clone(), Refresh { at, since });
     }
 
-    /// The request as of its last retry; `None` where its time is over by the clock that nobody can set.
+    /// The request as of its last retry; `None` if its time is over by the monotonic clock.
     pub(super) fn last_refresh(&self, request: &DeviceRequest) -> Option<UnixMs> {
         let (now, life) = ((self.clock)(), Duration::from_millis(LIFETIME_MS));
-        let mut pulses = lock(&self.pulses);
-        if pulses.len() >= MANY {
-            pulses.retain(|_, pulse| now.saturating_sub(pulse.since) < life * 2);
+        let mut all = self.refreshes.lock();
+        if all.len() >= MANY {
+            all.retain(|_, refresh| now.saturating_sub(refresh.since) < life * 2);
         }
         let fresh = Refresh { at: request.refreshed_at, since: now };
-        let pulse = pulses.entry(request.id.clone()).or_insert(fresh);
-        if request.refreshed_at > pulse.at {
-            *pulse = fresh;
+        let refresh = all.entry(request.id.clone()).or_insert(fresh);
+        if request.refreshed_at > refresh.at {
+            *refresh = fresh;
         }
-        (now.saturating_sub(pulse.since) <= life).then_some(pulse.at)
+        (now.saturating_sub(refresh.since) <= life).then_some(refresh.at)
     }
 
     /// The requests of a file with what is known of their retries.
@@ -162,18 +164,18 @@ impl DeviceFiles {
 
     /// True where the file says less of who still waits than is known; once a minute.
     pub(super) fn retries_are_due(&self, pending: &Pending) -> bool {
-        let last = *lock(&self.retries_written);
+        let last = *self.retries_written.lock();
         let due = last.is_none_or(|last| (self.clock)().saturating_sub(last) >= RETRIES_EVERY);
         let mut rows = pending.rows.iter().map(|row| &row.request);
         due && rows.any(|row| self.last_refresh(row).is_some_and(|at| at > row.refreshed_at))
     }
 
     pub(super) fn retries_were_written(&self) {
-        *lock(&self.retries_written) = Some((self.clock)());
+        *self.retries_written.lock() = Some((self.clock)());
     }
 
     pub(super) fn note_code(&self, id: &SetupId, now: UnixMs) {
-        let mut seen = lock(&self.codes_seen);
+        let mut seen = self.codes_seen.lock();
         let at = seen.entry(id.clone()).or_insert(now);
         *at = now.max(*at);
     }
@@ -182,7 +184,7 @@ impl DeviceFiles {
     pub(super) fn code(&self, code: &SetupCode) -> SetupCode {
         let mut code = code.clone();
         if let State::Bound { seen_at, .. } = &mut code.state
-            && let Some(at) = lock(&self.codes_seen).get(&code.id)
+            && let Some(at) = self.codes_seen.lock().get(&code.id)
         {
             *seen_at = (*at).max(*seen_at);
         }
@@ -191,14 +193,14 @@ impl DeviceFiles {
 
     /// The codes whose devices have come since the file was written.
     pub(super) fn codes_to_write(&self, codes: &Codes) -> Vec<SetupCode> {
-        let ids: Vec<SetupId> = lock(&self.codes_seen).keys().cloned().collect();
+        let ids: Vec<SetupId> = self.codes_seen.lock().keys().cloned().collect();
         let named = codes.all.iter().filter(|code| ids.contains(&code.id));
         let fresh = named.map(|code| (code, self.code(code)));
         fresh.filter(|(old, new)| old.state != new.state).map(|(_, new)| new).collect()
     }
 
     pub(super) fn codes_were_written(&self, codes: &Codes) {
-        lock(&self.codes_seen).retain(|id, _| {
+        self.codes_seen.lock().retain(|id, _| {
             let of =
                 |code: &&SetupCode| code.id == *id && matches!(code.state, State::Bound { .. });
             codes.all.iter().any(|code| of(&code))
@@ -214,53 +216,135 @@ impl Seen {
     }
 }
 
-/// What a file holds, and which file that is.
-type Held<T> = Result<(Arc<T>, Option<Identity>), StoreError>;
-
 impl Store {
-    pub(super) fn paired(&self) -> Held<Paired> {
+    /// One device.
+    pub fn device(&self, id: &DeviceId) -> Result<Known, StoreError> {
+        let paired = self.paired()?.0;
+        // The row of a removed device counts for nothing, also if it was written back.
+        if self.removed()?.0.row(id.as_str()).is_some() || self.is_losing(id, None)? {
+            return Ok(Known::Removed);
+        }
+        let device = paired.device(id, |device| self.devices.freshen(device))?;
+        Ok(device.map_or(Known::Stranger, Known::Device))
+    }
+
+    /// All devices, the last approved first.
+    pub fn devices(&self) -> Result<Vec<Arc<Device>>, StoreError> {
+        let (paired, removed) = (self.paired()?.0, self.removed()?.0);
+        let mut all = paired.all()?;
+        if !removed.is_empty() {
+            all.retain(|device| removed.row(device.id().as_str()).is_none());
+        }
+        for device in &mut all {
+            self.devices.freshen(device);
+        }
+        all.sort_by(|a, b| b.approved_at.cmp(&a.approved_at).then_with(|| a.key.cmp(&b.key)));
+        Ok(all.into_iter().map(Arc::new).collect())
+    }
+
+    /// The device has shown this token, or come without one (`None`). Kept in memory, and written with the others
+    /// at the next [`Self::flush_devices`].
+    pub fn device_seen(&self, id: &DeviceId, token: Option<(Role, TokenDigest)>, now: UnixMs) {
+        self.devices.note_seen(id, token, now);
+        // A device that was never read here is fresh when it is.
+        if let Ok((paired, _)) = self.paired() {
+            paired.touch(id, |device| self.devices.freshen(device));
+        }
+    }
+
+    /// Writes what has gathered: last-used times, and retries of requests.
+    pub fn flush_devices(&self) -> Result<(), StoreError> {
+        let seen = self.devices.seen.lock().clone();
+        let retries = self.devices.retries_are_due(&self.pending()?.0);
+        let codes = self.devices.codes_to_write(&self.codes()?.0);
+        if seen.is_empty() && !retries && codes.is_empty() {
+            return Ok(());
+        }
+        let mut tx = Transaction::open_devices(self, None, world::now())?;
+        let paired = self.paired()?;
+        let mut edits = Edits::new();
+        for (id, seen) in &seen {
+            let before = paired.0.table.row(id.as_str());
+            let (Some(before), Some(mut device)) = (before, tx.device(id)?) else { continue };
+            seen.apply(&mut device);
+            let row = paired::seen(before, &device, seen.at);
+            if row != before {
+                edits.insert(id.as_str().to_owned(), Some(row));
+            }
+        }
+        if !edits.is_empty() {
+            tx.put_paired(&paired, &edits, None)?;
+        }
+        if retries {
+            let requests = self.devices.requests(&self.pending()?.0);
+            tx.put_requests(&requests, None)?;
+        }
+        let codes = self.devices.codes_to_write(&self.codes()?.0);
+        if !codes.is_empty() {
+            tx.put_codes(&codes)?;
+        }
+        tx.commit(Vec::new())?;
+        self.devices.written(&seen);
+        self.devices.codes_were_written(&self.codes()?.0);
+        if retries {
+            self.devices.retries_were_written();
+        }
+        Ok(())
+    }
+
+    fn device_file<T>(
+        &self,
+        path: &Path,
+        cache: &CachedTable<T>,
+        of: impl FnOnce(Table) -> T,
+    ) -> Result<Current<T>, StoreError> {
+        let paths = || vec![path.to_owned()];
+        cache.get(&self.state, &(), paths, |mut found| Table::parse(path, found.pop()).map(of))
+    }
+
+    pub(super) fn paired(&self) -> Result<Current<Paired>, StoreError> {
         let path = self.state.devices().join("paired.json");
-        self.devices.paired.look(&self.state, &path, |found| Paired::parse(&path, found))
+        self.device_file(&path, &self.devices.paired, Paired::of)
     }
 
-    pub(super) fn pending(&self) -> Held<Pending> {
+    pub(super) fn pending(&self) -> Result<Current<Pending>, StoreError> {
         let path = self.state.devices().join("pending.json");
-        self.devices.pending.look(&self.state, &path, |found| Pending::parse(&path, found))
+        self.device_file(&path, &self.devices.pending, Pending::of)
     }
 
-    pub(super) fn codes(&self) -> Held<Codes> {
+    pub(super) fn codes(&self) -> Result<Current<Codes>, StoreError> {
         let path = self.state.devices().join("bootstrap.json");
-        self.devices.codes.look(&self.state, &path, |found| Codes::parse(&path, found))
+        self.device_file(&path, &self.devices.codes, Codes::of)
     }
 
-    pub(super) fn removed(&self) -> Held<Table> {
+    pub(super) fn removed(&self) -> Result<Current<Table>, StoreError> {
         let path = self.state.devices().join("removed.json");
-        self.devices.removed.look(&self.state, &path, |found| Table::parse(&path, found))
+        self.device_file(&path, &self.devices.removed, |table| table)
     }
 
-    pub(super) fn node_pending(&self) -> Held<Table> {
+    pub(super) fn node_pending(&self) -> Result<Current<Table>, StoreError> {
         let path = self.state.nodes().join("pending.json");
-        self.devices.node_pending.look(&self.state, &path, |found| Table::parse(&path, found))
+        self.device_file(&path, &self.devices.node_pending, |table| table)
     }
 
-    pub(super) fn node_paired(&self) -> Held<Table> {
+    pub(super) fn node_paired(&self) -> Result<Current<Table>, StoreError> {
         let path = self.state.nodes().join("paired.json");
-        self.devices.node_paired.look(&self.state, &path, |found| Table::parse(&path, found))
+        self.device_file(&path, &self.devices.node_paired, |table| table)
     }
 
-    /// The names in the files of paired and of removed devices, whatever the log says of these files.
-    pub(in crate::store) fn device_names_in_files(
+    /// The ids in the files of paired and of removed devices, whatever the log says of these files.
+    pub(in crate::store) fn device_ids_in_files(
         &self,
     ) -> Result<(Vec<DeviceId>, Vec<DeviceId>), StoreError> {
-        let names = |name: &str| -> Result<Vec<DeviceId>, StoreError> {
+        let ids = |name: &str| -> Result<Vec<DeviceId>, StoreError> {
             let path = self.state.devices().join(name);
             let table = Table::parse(&path, file::read(&path)?)?;
             Ok(table.rows().filter_map(|(key, _)| DeviceId::parse(key)).collect())
         };
-        Ok((names("paired.json")?, names("removed.json")?))
+        Ok((ids("paired.json")?, ids("removed.json")?))
     }
 
-    /// Reads every row of every file. An error names the one that cannot be understood.
+    /// Reads every row of every file. An error names the first row that cannot be parsed.
     pub(in crate::store) fn check_devices(&self) -> Result<(), StoreError> {
         self.paired()?.0.all()?;
         self.pending()?;

@@ -1,9 +1,8 @@
-//! `devices/paired.json`: devices with rights. What we do not know of a row stays in it, and grants nothing.
+//! `devices/paired.json`: devices with rights. Unknown fields of a row stay in it, and grant nothing.
 
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
-    path::Path,
     sync::Arc,
 };
 
@@ -24,13 +23,13 @@ use crate::{
         surface,
         token::{DeviceToken, Token},
     },
-    store::{StoreError, file::Found},
+    store::StoreError,
 };
 
-/// So many devices are kept understood.
+/// So many parsed devices are cached.
 const MOST_PARSED: usize = 8_192;
 
-/// The file, and the devices of it that somebody has asked for.
+/// The file, and its parsed devices.
 #[derive(Debug, Default)]
 pub(super) struct Paired {
     pub(super) table: Table,
@@ -38,8 +37,9 @@ pub(super) struct Paired {
 }
 
 impl Paired {
-    pub(super) fn parse(path: &Path, found: Option<Found>) -> Result<Self, StoreError> {
-        Ok(Self { table: Table::parse(path, found)?, parsed: Mutex::default() })
+    /// The devices of a table.
+    pub(super) fn of(table: Table) -> Self {
+        Self { table, parsed: Mutex::default() }
     }
 
     /// One device. `freshen` adds what is known and not yet written.
@@ -53,7 +53,7 @@ impl Paired {
             return Ok(Some(Arc::clone(device)));
         }
         let Some(text) = self.table.row(id.as_str()) else { return Ok(None) };
-        let mut device = self.understand(id.as_str(), text)?;
+        let mut device = self.parse(id.as_str(), text)?;
         freshen(&mut device);
         let device = Arc::new(device);
         if parsed.len() >= MOST_PARSED {
@@ -63,7 +63,7 @@ impl Paired {
         Ok(Some(device))
     }
 
-    /// What is kept understood of a device has changed.
+    /// Changes a parsed device.
     pub(super) fn touch(&self, id: &DeviceId, change: impl FnOnce(&mut Device)) {
         let mut parsed = self.parsed.lock();
         if let Some(device) = parsed.get_mut(id) {
@@ -73,7 +73,7 @@ impl Paired {
 
     /// Every device; an error names the row that is none.
     pub(super) fn all(&self) -> Result<Vec<Device>, StoreError> {
-        self.table.rows().map(|(key, text)| self.understand(key, text)).collect()
+        self.table.rows().map(|(key, text)| self.parse(key, text)).collect()
     }
 
     /// The file after these devices were changed, or removed. The first time, every plain token goes.
@@ -91,9 +91,15 @@ impl Paired {
         Ok(Self { table, parsed: Mutex::new(parsed) })
     }
 
-    fn understand(&self, key: &str, text: &str) -> Result<Device, StoreError> {
+    fn parse(&self, key: &str, text: &str) -> Result<Device, StoreError> {
         let device = table::object(text).and_then(|row| device(key, &row));
         device.ok_or_else(|| self.table.damage(key, "this device has no key of its own"))
+    }
+}
+
+impl AsRef<str> for Paired {
+    fn as_ref(&self) -> &str {
+        self.table.as_ref()
     }
 }
 
@@ -121,12 +127,12 @@ fn device(id: &str, row: &Row) -> Option<Device> {
     let tokens = tokens.into_iter().flatten().filter_map(|(word, kept)| {
         let (role, kept) = (Role::parse(word)?, kept.as_object()?);
         let own = Scopes::parse(&row::list(kept, "scopes").unwrap_or_default());
-        // Whatever stands there of a revocation, it is one; and it counts without the token too.
+        // A revocation of any form is one, and it counts without the token too.
         let revoked = kept.get("revokedAtMs").filter(|at| !at.is_null());
         let revoked_at = revoked.map(|at| UnixMs(at.as_u64().unwrap_or(0)));
-        let nobodys = || revoked_at.map(|_| Token::from_random([0; 32]).digest());
+        let unusable = || revoked_at.map(|_| Token::from_random([0; 32]).digest());
         let token = DeviceToken {
-            digest: row::digest(kept).or_else(nobodys)?,
+            digest: row::digest(kept).or_else(unusable)?,
             role,
             scopes: if role == Role::Node { Scopes::NONE } else { scopes.narrow(own) },
             created_at: row::time(kept, "createdAtMs").unwrap_or(created_at),
@@ -159,8 +165,8 @@ fn via(row: &Row) -> ApprovedVia {
     all.into_iter().find(|via| via.word() == word).unwrap_or(ApprovedVia::Owner)
 }
 
-/// The row of a device, in place of the one that stands there.
-pub(super) fn spell(before: Option<&str>, device: &Device) -> String {
+/// The new row of a device.
+pub(super) fn render(before: Option<&str>, device: &Device) -> String {
     let mut row = before.and_then(table::object).unwrap_or_default();
     let decided = row::time(&row, "approvedAtMs") != Some(device.approved_at);
     row::put(&mut row, "deviceId", Some(device.id().as_str()));
@@ -184,7 +190,7 @@ pub(super) fn spell(before: Option<&str>, device: &Device) -> String {
     row::put(&mut row, "operatorLabel", device.label.as_deref());
     row::put_time(&mut row, "createdAtMs", Some(device.created_at));
     row::put_time(&mut row, "approvedAtMs", Some(device.approved_at));
-    table::spell(&row)
+    table::render(&row)
 }
 
 fn put_tokens(row: &mut Row, device: &Device) {
@@ -217,13 +223,13 @@ pub(super) fn scrubbed(text: &str) -> Cow<'_, str> {
     for kept in tokens.into_iter().flat_map(|tokens| tokens.values_mut()) {
         changed |= kept.as_object_mut().is_some_and(row::scrub);
     }
-    if changed { Cow::Owned(table::spell(&row)) } else { Cow::Borrowed(text) }
+    if changed { Cow::Owned(table::render(&row)) } else { Cow::Borrowed(text) }
 }
 
 /// The row of a device that has just been seen.
 pub(super) fn seen(before: &str, device: &Device, at: UnixMs) -> String {
-    let mut row = table::object(&spell(Some(before), device)).unwrap_or_default();
+    let mut row = table::object(&render(Some(before), device)).unwrap_or_default();
     let last = row::time(&row, "lastSeenAtMs").map_or(at, |last| last.max(at));
     row::put_time(&mut row, "lastSeenAtMs", Some(last));
-    table::spell(&row)
+    table::render(&row)
 }

@@ -1,7 +1,7 @@
-//! `devices/pending.json`: devices that wait. A row says which ids it has replaced, so that whoever still looks
-//! at one of those learns of it in any process.
+//! `devices/pending.json`: devices that wait. A row names the ids that it has replaced, so that every process can
+//! tell a reader of an old id.
 
-use std::{borrow::Cow, collections::BTreeSet, path::Path};
+use std::{borrow::Cow, collections::BTreeSet};
 
 use openclaw_plugin_sdk::UnixMs;
 
@@ -16,13 +16,13 @@ use crate::{
         role::{Profile, Role, Scopes},
         setup_code::Words,
     },
-    store::{StoreError, file::Found},
+    store::StoreError,
 };
 
 /// So many replaced ids are remembered of one row.
 const MOST_REPLACED: usize = 16;
 
-/// The file, and what we understand of it.
+/// The file, and the rows that we understand.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     table: Table,
@@ -37,14 +37,13 @@ pub(super) struct Waiting {
 }
 
 impl Pending {
-    pub(super) fn parse(path: &Path, found: Option<Found>) -> Result<Self, StoreError> {
-        let table = Table::parse(path, found)?;
-        let read = |(key, text)| waiting(key, &table::object(text)?);
-        let rows = table.rows().filter_map(read).collect();
-        Ok(Self { table, rows })
+    /// The requests of a table.
+    pub(super) fn of(table: Table) -> Self {
+        let rows = table.objects().filter_map(|(key, row)| waiting(key, &row)).collect();
+        Self { table, rows }
     }
 
-    /// The request of that id, whoever has replaced it.
+    /// The request that has replaced this one.
     pub(super) fn successor(&self, id: &DeviceRequestId, now: UnixMs) -> Option<&DeviceRequestId> {
         let row = self.rows.iter().find(|row| row.replaces.contains(id))?;
         row.request.is_open(now).then_some(&row.request.id)
@@ -60,17 +59,14 @@ impl Pending {
         open.flat_map(pairs).collect()
     }
 
-    /// True where something of this device stands there, understood or not.
+    /// True where something of this device stands there, parsed or not.
     pub(super) fn names(&self, device: &DeviceId) -> bool {
-        let named = |text| {
-            let row = table::object(text);
-            row.is_some_and(|row| row::text(&row, "deviceId") == Some(device.as_str()))
-        };
-        self.table.rows().any(|(_, text)| named(text))
+        let is_of = |row: &Row| row::text(row, "deviceId") == Some(device.as_str());
+        self.table.objects().any(|(_, row)| is_of(&row))
     }
 
-    /// The file after the rules have decided: `now` are the requests that wait. Rows that mean nothing to us
-    /// are kept for their five minutes, but those of `forgotten`.
+    /// The file after the rules have decided. Rows that we do not understand stay for their five minutes, but for those
+    /// of `forgotten`.
     pub(super) fn edited(
         &self,
         requests: &DeviceRequests,
@@ -97,12 +93,9 @@ impl Pending {
         let added = open.iter().filter(|new| self.table.row(new.id.as_str()).is_none());
         for new in added {
             let replaces = self.replaced_by(new);
-            edits.insert(new.id.as_str().to_owned(), Some(spell(new, &replaces)));
+            edits.insert(new.id.as_str().to_owned(), Some(render(new, &replaces)));
         }
-        let table = self.table.edited(&edits, Cow::Borrowed)?;
-        let read = |(key, text)| waiting(key, &table::object(text)?);
-        let rows = table.rows().filter_map(read).collect();
-        Ok(Self { table, rows })
+        Ok(Self::of(self.table.edited(&edits, Cow::Borrowed)?))
     }
 
     fn replaced_by(&self, new: &DeviceRequest) -> Vec<DeviceRequestId> {
@@ -111,10 +104,11 @@ impl Pending {
         let ids: Vec<_> = ids.cloned().collect();
         ids[ids.len().saturating_sub(MOST_REPLACED)..].to_vec()
     }
+}
 
-    /// The file's text.
-    pub(super) fn text(&self) -> &str {
-        self.table.text()
+impl AsRef<str> for Pending {
+    fn as_ref(&self) -> &str {
+        self.table.as_ref()
     }
 }
 
@@ -162,10 +156,10 @@ fn waiting(key: &str, row: &Row) -> Option<Waiting> {
 fn refreshed(text: &str, at: UnixMs) -> String {
     let mut row = table::object(text).unwrap_or_default();
     row::put_time(&mut row, "refreshedAtMs", Some(at));
-    table::spell(&row)
+    table::render(&row)
 }
 
-fn spell(request: &DeviceRequest, replaces: &[DeviceRequestId]) -> String {
+fn render(request: &DeviceRequest, replaces: &[DeviceRequestId]) -> String {
     let mut row = Row::new();
     let Asked { roles, scopes, commands, capabilities } = &request.asked;
     row::put(&mut row, "requestId", Some(request.id.as_str()));
@@ -185,5 +179,5 @@ fn spell(request: &DeviceRequest, replaces: &[DeviceRequestId]) -> String {
     }
     row::put_time(&mut row, "ts", Some(request.asked_at));
     row::put_time(&mut row, "refreshedAtMs", Some(request.refreshed_at));
-    table::spell(&row)
+    table::render(&row)
 }

@@ -1,5 +1,5 @@
-//! A file that is one object, a row for each key, and where each row stands in its text. Rows are copied byte
-//! for byte unless they are changed, and understood one at a time.
+//! A file that is one object with a row for each key, and the place of each row in its text. Unchanged rows are copied
+//! byte for byte; rows are parsed one at a time.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,7 +22,7 @@ use crate::store::{
     io,
 };
 
-/// The rows of one file, as they stand there.
+/// The rows of one file.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     path: PathBuf,
@@ -31,7 +31,7 @@ pub(super) struct Table {
     places: HashMap<Arc<str>, usize>,
 }
 
-/// What is to become of rows: a new text, or nothing.
+/// Changed rows: the new text, or nothing for a removed one.
 pub(super) type Edits = BTreeMap<String, Option<String>>;
 
 impl Table {
@@ -50,7 +50,7 @@ impl Table {
         Ok(table)
     }
 
-    /// How a row stands there.
+    /// The text of a row.
     pub(super) fn row(&self, key: &str) -> Option<&str> {
         let (_, place) = &self.rows[*self.places.get(key)?];
         self.text.get(place.clone())
@@ -61,12 +61,22 @@ impl Table {
         self.rows.iter().map(|(key, place)| (&**key, self.text.get(place.clone()).unwrap_or("")))
     }
 
-    /// True where there is none.
+    /// A row as an object; `None` if it is missing or no object.
+    pub(super) fn object(&self, key: &str) -> Option<Map<String, Value>> {
+        object(self.row(key)?)
+    }
+
+    /// The rows that are objects, in the order of the file.
+    pub(super) fn objects(&self) -> impl Iterator<Item = (&str, Map<String, Value>)> {
+        self.rows().filter_map(|(key, text)| Some((key, object(text)?)))
+    }
+
+    /// True if there is none.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The error for a row that cannot be understood.
+    /// The error for a row that cannot be parsed.
     pub(super) fn damage(&self, key: &str, why: &str) -> StoreError {
         let start = self.places.get(key).map_or(0, |place| self.rows[*place].1.start);
         let line = self.text[..start].bytes().filter(|byte| *byte == b'\n').count() + 1;
@@ -99,11 +109,6 @@ impl Table {
         Ok(made)
     }
 
-    /// The file's text.
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
     fn push(&mut self, key: Arc<str>, row: &str) -> Result<(), StoreError> {
         let encoded = serde_json::to_string(&*key)
             .map_err(|error| io("write", &self.path, std::io::Error::other(error)))?;
@@ -117,6 +122,12 @@ impl Table {
     }
 }
 
+impl AsRef<str> for Table {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
 fn index(rows: &[(Arc<str>, Range<usize>)]) -> HashMap<Arc<str>, usize> {
     rows.iter().enumerate().map(|(place, (key, _))| (Arc::clone(key), place)).collect()
 }
@@ -127,8 +138,8 @@ pub(super) fn object(row: &str) -> Option<Map<String, Value>> {
 }
 
 /// A row's text, indented as it stands in a file.
-pub(super) fn spell(row: &Map<String, Value>) -> String {
-    // An object of strings and numbers can always be spelt.
+pub(super) fn render(row: &Map<String, Value>) -> String {
+    // An object of strings and numbers can always be written.
     let text = serde_json::to_string_pretty(row).unwrap_or_else(|_| "{}".to_owned());
     text.replace('\n', "\n  ")
 }

@@ -60,7 +60,7 @@ fn rights(number: u8, scopes: &[Scope]) -> Rights {
     Rights { role: Role::Operator, scopes, device, shown }
 }
 
-/// Whoever sits at this device and may only pair.
+/// The user of this device, who may only pair.
 fn pairer(number: u8) -> DeviceApprover {
     DeviceApprover::of_session(&rights(number, &[Scope::Pairing]), "device").unwrap()
 }

@@ -47,15 +47,15 @@ fn our_lock_excludes_and_names_its_holder() {
     OcLock::take(&file, SHORT).unwrap();
 }
 
-/// Until somebody stands in the queue of this file.
-fn somebody_waits(file: &Path) {
+/// Waits until a thread is in the queue of this file.
+fn until_one_waits(file: &Path) {
     let queue = with_suffix(file, ".oc-wait");
     let waits = || Ok(open(&queue).unwrap().try_lock().is_err().then_some(()));
     wait(PATIENCE, waits).unwrap().expect("nobody waits");
 }
 
 #[test]
-fn case_047_whoever_lets_go_and_takes_it_again_is_behind_those_who_waited() {
+fn case_047_a_holder_that_takes_the_lock_again_is_behind_those_who_waited() {
     let (_dir, file, _) = folder();
     let mut held = OcLock::take(&file, PATIENCE).unwrap();
     for _ in 0..20 {
@@ -65,10 +65,10 @@ fn case_047_whoever_lets_go_and_takes_it_again_is_behind_those_who_waited() {
             let _held = OcLock::take(&has, PATIENCE).unwrap();
             tell.store(true, Ordering::SeqCst);
         });
-        somebody_waits(&file);
+        until_one_waits(&file);
         drop(held);
         held = OcLock::take(&file, PATIENCE).unwrap();
-        assert!(had.load(Ordering::SeqCst), "he was passed by");
+        assert!(had.load(Ordering::SeqCst), "the waiter was passed by");
         waiter.join().unwrap();
     }
 }
@@ -137,7 +137,7 @@ fn what_the_dead_and_the_old_left_behind_is_removed() {
 }
 
 #[test]
-fn case_047_a_lock_that_another_took_over_is_left_to_him() {
+fn case_047_a_lock_that_another_took_over_is_left_to_them() {
     let (_dir, file, lock) = folder();
     let ours = FieldLock::take(&file, SHORT).unwrap();
     // Kept beside, so that the new lock cannot be given the old inode.

@@ -39,7 +39,7 @@ fn case_117_every_decision_has_one_line_and_no_line_is_without_one() {
 }
 
 #[test]
-fn a_denied_sender_gets_no_code_until_the_hour_of_his_request_is_over() {
+fn a_denied_sender_gets_no_code_until_the_hour_of_the_request_is_over() {
     let bed = Bed::new();
     let request = bed.opened("default", "4711");
     bed.decide(&request, Decision::Deny).unwrap();
@@ -122,8 +122,8 @@ fn case_046_a_wrong_try_neither_burns_nor_tells() {
             Decide { channel, request, decision: Decision::Approve, until: None, shown: None };
         assert!(matches!(bed.store.decide(&by(), &decide, NOW).unwrap(), Outcome::Gone));
     }
-    assert!(bed.store.waiting("webchat", NOW).unwrap().is_empty());
-    let found = bed.store.waiting("telegram", NOW).unwrap();
+    assert!(find_code(&bed.store, "webchat", &request.code, NOW).unwrap().is_empty());
+    let found = find_code(&bed.store, "telegram", &request.code, NOW).unwrap();
     assert!(found.iter().all(|found| found.key == key("work")));
     // An empty head is made at the first look; nothing else.
     assert!(bed.snapshot() == before);
@@ -258,7 +258,7 @@ fn case_047_a_decision_that_waited_for_the_lock_forgets_nobody_who_came_meanwhil
 }
 
 #[test]
-fn case_047_whoever_was_let_in_while_he_knocked_gets_no_code() {
+fn case_047_a_sender_who_was_approved_meanwhile_gets_no_code() {
     let bed = Bed::new();
     bed.approve("default", "1");
     assert!(matches!(bed.store.ask(&knock("default", "1"), MANY, NOW).unwrap(), Asked::Approved));

@@ -147,7 +147,7 @@ fn case_045_on_a_full_disk_nothing_is_decided_and_nothing_said() {
     // The limit is one of the whole process.
     in_process("damage::case_045_on_a_full_disk_nothing_is_decided_and_nothing_said", || {
         let (mut refused, mut done) = (0, 0);
-        for room in (0..1500).step_by(20) {
+        for room in (0..3_000).step_by(40) {
             let bed = Bed::new();
             bed.approve("default", "1");
             let request = bed.opened("default", "4711");

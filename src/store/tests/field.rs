@@ -216,7 +216,7 @@ fn case_113_nobody_else_can_read_a_byte() {
         };
         store.decide(&by(), &decide, NOW).unwrap();
         store.open_claim(&ClaimCode::from_random([1; 12]), NOW).unwrap();
-        let _temporary = file::Aside::write(&path, b"x", None).unwrap();
+        let _temporary = file::StagedFile::write(&path, b"x", None).unwrap();
         let _lock = lock::FieldLock::take(&path, Duration::ZERO).unwrap();
         nix::sys::stat::umask(before);
         let mut seen = Vec::new();
@@ -243,18 +243,18 @@ fn check_modes(dir: &Path, seen: &mut Vec<String>) {
 }
 
 #[test]
-fn case_047_who_has_lost_his_lock_changes_nothing() {
+fn case_047_a_writer_that_has_lost_its_lock_changes_nothing() {
     let bed = Bed::new();
     let request = bed.opened("default", "4711");
     let path = bed.path("telegram-pairing.json");
     let before = bed.snapshot();
-    let mut change = change::Change::open(&bed.store, None, NOW).unwrap();
-    change.hold(&path).unwrap();
+    let mut tx = transaction::Transaction::open(&bed.store, None, NOW).unwrap();
+    tx.lock(&path).unwrap();
     let line = Line::by(&by(), "deny", NOW).of(&request.key).about("4711").deciding(&request.id);
-    // The machine slept, and somebody took our lock for left behind.
+    // The machine slept, and another program took our lock for left behind.
     std::fs::rename(bed.path("telegram-pairing.json.lock"), bed.path("kept")).unwrap();
     bed.write("telegram-pairing.json.lock", "{\n  \"pid\": 1\n}");
-    let error = replay::carry_out(change, line.until(NOW)).unwrap_err();
+    let error = replay::carry_out(tx, line.until(NOW)).unwrap_err();
     assert!(matches!(error, StoreError::Busy { .. }), "{error}");
     std::fs::remove_file(bed.path("kept")).unwrap();
     std::fs::remove_file(bed.path("telegram-pairing.json.lock")).unwrap();

@@ -3,10 +3,10 @@
 use super::*;
 use crate::store::lock::OcLock;
 
-/// Knocks from so many strangers at once, all of them while somebody else writes.
+/// Knocks from so many strangers at once, all of them while another thread writes.
 fn all_at_once(bed: &Bed, places: Places, strangers: usize) -> Vec<Asked> {
     crate::store::private::ensure_dir(&bed.store.state.audit()).unwrap();
-    let before = bed.store.knocks.came();
+    let before = bed.store.asks.came();
     let lock = OcLock::take(&bed.store.state.access_log(), bed.store.patience).unwrap();
     std::thread::scope(|scope| {
         let asks: Vec<_> = (0..strangers)
@@ -16,7 +16,7 @@ fn all_at_once(bed: &Bed, places: Places, strangers: usize) -> Vec<Asked> {
                 })
             })
             .collect();
-        while bed.store.knocks.came() < before + strangers {
+        while bed.store.asks.came() < before + strangers {
             std::thread::yield_now();
         }
         drop(lock);
@@ -34,7 +34,7 @@ fn strangers_who_come_while_the_disk_is_busy_are_written_in_one_change() {
     assert_eq!((codes.len(), bed.waiting().len()), (40, 41));
     assert!(bed.store.verify(NOW).unwrap().is_whole());
     // The first one had the disk alone; those behind it had it together.
-    let changes = bed.store.knocks.changes();
+    let changes = bed.store.asks.changes();
     assert!(changes <= 3, "{changes}");
 }
 
@@ -52,7 +52,7 @@ fn no_more_wait_than_there_are_places_and_each_line_of_one_who_made_room_is_carr
     let count = |action: &str| bed.actions().iter().filter(|one| *one == action).count();
     assert_eq!((count("request"), count("evict"), bed.waiting().len()), (12, 9, 3));
     assert!(bed.store.verify(NOW).unwrap().is_whole());
-    let changes = bed.store.knocks.changes();
+    let changes = bed.store.asks.changes();
     assert!(changes <= 3, "{changes}");
 }
 
@@ -149,16 +149,28 @@ fn case_047_case_135_a_request_without_a_line_outlives_what_others_write_whose_t
 
 #[test]
 fn case_041_case_135_a_request_without_a_line_outlives_a_decision_that_is_finished_after_a_crash() {
-    let (bed, first, later) = crowded();
-    let before = bed.snapshot();
-    bed.decide(&first, Decision::Approve).unwrap();
-    // The line is there, and none of its files.
-    for (name, bytes) in before.iter().filter(|(name, _)| !name.ends_with("access.jsonl")) {
-        write(&bed.dir.path().join(name), bytes);
+    for is_older in [false, true] {
+        let (bed, first, later) = crowded();
+        let before = bed.snapshot();
+        bed.decide(&first, Decision::Approve).unwrap();
+        // The line is there, and what it names is not renamed; an older version's line names nothing.
+        let mut line = bed.lines().pop().unwrap();
+        for name in line.staged.drain(..).filter(|_| !is_older) {
+            let target = bed.dir.path().join(name.rsplit_once(".oc-").unwrap().0);
+            std::fs::copy(target, bed.dir.path().join(name)).unwrap();
+        }
+        if is_older {
+            // It is the first line of all.
+            let line = format!("{}\n", serde_json::to_string(&line).unwrap());
+            write(&bed.store.state.access_log(), line.as_bytes());
+        }
+        for (name, bytes) in before.iter().filter(|(name, _)| !name.ends_with("access.jsonl")) {
+            write(&bed.dir.path().join(name), bytes);
+        }
+        std::fs::remove_file(bed.path("telegram-allowFrom.json")).unwrap();
+        open(bed.dir.path()).start(NOW).unwrap();
+        assert!(bed.has("default", "1"));
+        let waiting = bed.store.waiting("telegram", later).unwrap();
+        assert_eq!(waiting.iter().map(|one| one.sender.as_str()).collect::<Vec<_>>(), ["2"]);
     }
-    std::fs::remove_file(bed.path("telegram-allowFrom.json")).unwrap();
-    open(bed.dir.path()).start(NOW).unwrap();
-    assert!(bed.has("default", "1"));
-    let waiting = bed.store.waiting("telegram", later).unwrap();
-    assert_eq!(waiting.iter().map(|one| one.sender.as_str()).collect::<Vec<_>>(), ["2"]);
 }

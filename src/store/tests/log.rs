@@ -2,7 +2,7 @@
 
 use super::*;
 use super::{
-    Wrong,
+    Mismatch,
     audit::verify::{Problem, Report, Unexplained},
 };
 use crate::rules::owner::Owners;
@@ -222,7 +222,7 @@ fn grants_without_a_line_are_listed() {
     let report = bed.store.verify(NOW).unwrap();
     // Entries may be another program's; owners are ours alone.
     assert!(!report.is_whole());
-    let owners = Problem::File("credentials/owners.json".into(), Wrong::Unexpected.to_string());
+    let owners = Problem::File("credentials/owners.json".into(), Mismatch::Unexpected.to_string());
     assert_eq!(report.problems, [owners]);
     let entry =
         |file: &str, sender| Unexplained::Entry { file: bed.path(file), sender: id(sender) };
@@ -411,7 +411,7 @@ fn verify_keeps_nobody_from_deciding_while_it_reads() {
         let verified = scope.spawn(|| open(bed.dir.path()).verify(NOW).unwrap());
         while !verified.is_finished() {
             let start = std::time::Instant::now();
-            drop(super::super::change::Change::open(&bed.store, None, NOW).unwrap());
+            drop(super::super::transaction::Transaction::open(&bed.store, None, NOW).unwrap());
             longest = longest.max(start.elapsed());
             std::thread::yield_now();
         }

@@ -163,7 +163,7 @@ impl Both {
         Ok(())
     }
 
-    /// A decision about somebody who is known.
+    /// A decision about a known person.
     fn change_both(&mut self, step: &Step) -> Result<(), TestCaseError> {
         let (store, now) = (&self.bed.store, self.now());
         let (done, meant) = match *step {
@@ -205,7 +205,7 @@ impl Both {
                 self.invitations.push(store.invite(&by(), &code, (None, until), now).unwrap());
                 self.model.invite(n, lasting);
             }
-            // Only whoever is let in is given one.
+            // Only a person with access is given one.
             Step::Link(who) if self.model.verdict(who) == Verdict::Admit => {
                 self.links += 1;
                 store.open_link(&contact(who), &Self::link(self.links), now).unwrap();
@@ -221,7 +221,7 @@ impl Both {
         Ok(())
     }
 
-    /// The gate has judged before; but somebody may have decided since.
+    /// The gate has judged before; but an owner may have decided since.
     fn ask(&mut self, who: Id, with_link: bool) -> Result<(), TestCaseError> {
         let link = with_link.then_some(self.links);
         let claims = link.and_then(|n| self.bed.store.linked(&Self::link(n), self.now()).unwrap());
@@ -262,7 +262,7 @@ impl Both {
     }
 }
 
-/// More rounds where somebody has the time.
+/// More rounds if there is time.
 fn rounds() -> u32 {
     std::env::var("OC_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(24)
 }

@@ -158,7 +158,7 @@ fn case_126_what_is_written_just_now_is_no_damage() {
 /// As an older version left it: a head without digests, lines without them.
 fn older(bed: &Bed, head: Option<&[u8]>) {
     let path = bed.store.state.access_head();
-    let audit::Seen::Head(said) = audit::peek(&path).unwrap() else { panic!("no head") };
+    let audit::HeadRead::Head(said) = audit::read_head(&path).unwrap() else { panic!("no head") };
     let said = audit::Head { own: None, ..said };
     let text = format!("{}\n", serde_json::to_string(&said).unwrap());
     write(&path, head.unwrap_or(text.as_bytes()));

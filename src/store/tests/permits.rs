@@ -40,7 +40,7 @@ impl Bed {
         link
     }
 
-    /// The request of somebody who shows a link.
+    /// The request of a sender who shows a link.
     fn says_to_be(&self, sender: &str, link: &Ticket) -> PairingRequest {
         let claims = self.store.linked(link, NOW).unwrap().map(Box::new);
         assert!(claims.is_some());
@@ -143,7 +143,7 @@ fn a_link_is_used_once_within_ten_minutes_and_says_nothing_of_the_revoked() {
     let request = bed.says_to_be("2", &link);
     assert!(bed.store.linked(&link, NOW).unwrap().is_none(), "once");
     assert!(bed.revoke("default", "1"));
-    assert!(bed.waiting().is_empty(), "whoever says to be him asks anew");
+    assert!(bed.waiting().is_empty(), "a claim to be them needs a new request");
     assert!(matches!(bed.rule(&request, Decision::Approve, None), Outcome::Gone));
 }
 

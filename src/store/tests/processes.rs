@@ -24,7 +24,7 @@ pub(in crate::store) fn in_process(test: &str, body: impl FnOnce()) {
     assert!(out.status.success() && said.contains("1 passed"), "{said}\n{cried}");
 }
 
-/// Runs a test's body as somebody for whom the modes of files count.
+/// Runs a test's body as a user that the modes of files bind.
 pub(in crate::store) fn without_root(test: &str, body: impl FnOnce()) {
     if !nix::unistd::Uid::effective().is_root() {
         return body();
@@ -189,11 +189,11 @@ fn look(bed: &Bed, inside: &mut BTreeSet<usize>, work: &str) {
     if let (true, Some(last)) =
         (work == "in-and-out", inside.last().copied().filter(|last| !is_in(last)))
     {
-        // He was let out, and nobody lived to say so.
+        // The last one was let out, and the process was killed before it could say so.
         assert_eq!(bed.lines().last().unwrap().subject, Some(last.to_string()));
         inside.remove(&last);
     }
-    assert!(inside.iter().all(is_in), "somebody is lost");
+    assert!(inside.iter().all(is_in), "one is lost");
     let said = |line: Line| (line.action == "approve").then_some(line.subject?);
     let approved: BTreeSet<String> = bed.lines().into_iter().filter_map(said).collect();
     assert!(list.senders().all(|sender| approved.contains(sender.as_str())));

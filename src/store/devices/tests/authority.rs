@@ -66,7 +66,7 @@ fn knocks(store: &Store, sender: &str) -> RequestId {
     }
 }
 
-/// How somebody has the right to decide, and how they lose it.
+/// How a person has the right to decide, and how they lose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loss {
     Remove,
@@ -150,7 +150,7 @@ impl Loss {
     }
 }
 
-/// Everything that somebody can decide, each about something of its own.
+/// Every decision, each about something of its own.
 const DEEDS: usize = 21;
 
 fn deed(bed: &Bed, by: &Approver, which: usize) -> Result<(), StoreError> {
@@ -233,7 +233,7 @@ fn bed() -> Bed {
 }
 
 #[test]
-fn case_123_no_change_of_any_kind_is_made_by_somebody_who_has_lost_the_right() {
+fn case_123_no_change_of_any_kind_is_made_without_a_right_that_was_lost() {
     for loss in LOSSES {
         let bed = bed();
         loss.prepare(&bed);
@@ -249,7 +249,7 @@ fn case_123_no_change_of_any_kind_is_made_by_somebody_who_has_lost_the_right() {
 }
 
 #[test]
-fn every_one_of_these_changes_is_made_by_somebody_who_has_the_right() {
+fn every_one_of_these_changes_is_made_with_the_right() {
     for loss in LOSSES {
         let bed = bed();
         loss.prepare(&bed);

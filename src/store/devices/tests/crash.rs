@@ -154,7 +154,7 @@ impl Done {
 
     fn check(&self, dir: &tempfile::TempDir, is_fact: bool, which: usize) {
         let store = open(dir.path());
-        // Whoever comes next, with whatever he wants.
+        // The next call after a crash, whichever it is.
         match which % 3 {
             0 => store.start(NOW).unwrap(),
             1 => assert!(store.verify(NOW).unwrap().is_whole()),

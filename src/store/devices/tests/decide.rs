@@ -154,7 +154,7 @@ fn a_code_dies_with_the_rights_of_its_device() {
 }
 
 #[test]
-fn whoever_may_only_pair_manages_his_own_device() {
+fn a_user_who_may_only_pair_manages_their_own_device() {
     let bed = Bed::new();
     let own = bed.pairs(1, operator(&[Scope::Pairing])).id();
     let foreign = bed.pairs(2, operator(&[Scope::Read])).id();

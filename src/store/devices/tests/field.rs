@@ -122,7 +122,7 @@ fn requests_of_another_program_wait_their_five_minutes() {
             "requestId": "a-1", "deviceId": known.id().as_str(), "publicKey": known.spell(),
             "role": "operator", "scopes": ["operator.read"], "silent": true, "ts": NOW.0 - 1
         },
-        "a-2": { "requestId": "a-2", "deviceId": "somebody", "ts": NOW.0 - 2 },
+        "a-2": { "requestId": "a-2", "deviceId": "unknown", "ts": NOW.0 - 2 },
         "a-3": { "requestId": "a-3", "deviceId": "gone", "ts": NOW.0 - 300_001 },
         "a-4": { "requestId": "a-4" }
     });

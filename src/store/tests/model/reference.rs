@@ -80,14 +80,14 @@ impl Model {
         of.cloned().unwrap_or_else(|| [id].into())
     }
 
-    /// Every id of whoever may be meant by an id on its channel, whatever the account.
+    /// Every id of the people that an id may mean on its channel, whatever the account.
     fn everyone(&self, id: Id) -> BTreeSet<Id> {
         let here = |other: &Id| other.0 == id.0 && other.2 == id.2;
         let of = self.people.iter().filter(|person| person.iter().any(here));
         of.flatten().copied().chain([id]).collect()
     }
 
-    /// Whom the bearer of a link says to be.
+    /// The id that a link stands for.
     pub(super) fn says(&self, link: u8) -> Option<Id> {
         self.links.get(&link).map(|(id, _)| *id)
     }
@@ -116,7 +116,7 @@ impl Model {
         true
     }
 
-    /// An owner lets somebody in who waits. False where he can not, for the claim holds no more.
+    /// An owner approves a waiting sender. False if the claim holds no more.
     pub(super) fn approve(&mut self, id: Id, lasting: Option<u64>) -> bool {
         let mut until = lasting.map(|ms| self.now + ms);
         if let Some(said) = self.waits[&id].says_to_be {
@@ -152,7 +152,7 @@ impl Model {
         true
     }
 
-    /// Whether there was anybody to block.
+    /// Whether there was an id to block.
     pub(super) fn block(&mut self, id: Id) -> bool {
         let all = self.everyone(id);
         if all.iter().any(|one| (one.0, one.2) == OWNER) {
@@ -162,12 +162,13 @@ impl Model {
         if bare.is_subset(&self.blocked) {
             return false;
         }
-        let is_his = |one: &Id| bare.contains(&(one.0, one.2));
-        self.waits
-            .retain(|one, waits| !is_his(one) && !waits.says_to_be.is_some_and(|s| is_his(&s)));
-        self.listed.retain(|one| !is_his(one));
-        self.granted.retain(|one, _| !is_his(one));
-        self.links.retain(|_, (one, _)| !is_his(one));
+        let is_theirs = |one: &Id| bare.contains(&(one.0, one.2));
+        self.waits.retain(|one, waits| {
+            !is_theirs(one) && !waits.says_to_be.is_some_and(|s| is_theirs(&s))
+        });
+        self.listed.retain(|one| !is_theirs(one));
+        self.granted.retain(|one, _| !is_theirs(one));
+        self.links.retain(|_, (one, _)| !is_theirs(one));
         self.blocked.extend(bare);
         self.log.push("block");
         true

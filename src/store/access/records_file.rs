@@ -1,4 +1,4 @@
-//! `access/grants.json`: a file of our own, strict, since nobody else writes it: no block is left out in silence.
+//! `access/grants.json`: a file of our own, and strict: a block that cannot be read is an error, never left out.
 
 use openclaw_plugin_sdk::{AccountId, SenderId};
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,8 @@ use crate::{
     store::{
         StoreError,
         audit::{hex, unhex},
-        doc::unparsable,
+        doc::{to_text, unparsable},
         file::{Found, damaged},
-        io,
     },
     world,
 };
@@ -91,7 +90,7 @@ struct LinkRow {
 }
 
 /// Reads the records; a missing file has none.
-pub(in crate::store) fn records(found: Option<&Found>) -> Result<Records, StoreError> {
+fn records(found: Option<&Found>) -> Result<Records, StoreError> {
     let Some(Found { path, text, .. }) = found else { return Ok(Records::default()) };
     let file: File = serde_json::from_str(text).map_err(|error| unparsable(path, &error))?;
     if file.version != VERSION {
@@ -110,10 +109,7 @@ pub(in crate::store) fn render(
     records: &Records,
     path: &std::path::Path,
 ) -> Result<String, StoreError> {
-    let text = serde_json::to_string_pretty(&File::of(records));
-    let mut text = text.map_err(|error| io("write", path, std::io::Error::other(error)))?;
-    text.push('\n');
-    Ok(text)
+    to_text(&File::of(records), path)
 }
 
 impl File {

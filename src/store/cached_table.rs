@@ -1,0 +1,157 @@
+//! What was parsed, together with the identity of the files it is from. The files stay the truth.
+
+use std::{
+    borrow::Borrow,
+    collections::HashMap,
+    hash::Hash,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use parking_lot::RwLock;
+
+use super::{
+    StoreError,
+    file::{Found, Identity},
+    own,
+    paths::StateDir,
+};
+
+/// Parsed values by key, each from one file or several.
+#[derive(Debug)]
+pub(super) struct CachedTable<T, K = ()>(RwLock<HashMap<K, Cached<T>>>);
+
+/// A value, and the identity of the last of its files; none where that file is missing.
+pub(super) type Current<T> = (Arc<T>, Option<Identity>);
+
+#[derive(Debug)]
+struct Cached<T> {
+    files: Vec<(PathBuf, Option<Identity>)>,
+    value: Result<Arc<T>, Damage>,
+}
+
+/// What is wrong with a file, as long as it is the same file.
+#[derive(Clone, Debug)]
+struct Damage {
+    path: PathBuf,
+    line: Option<usize>,
+    why: String,
+}
+
+impl<T, K> Default for CachedTable<T, K> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<T, K: Hash + Eq> CachedTable<T, K> {
+    /// The value, parsed anew if one of its files was replaced; else one `stat` for each file.
+    pub(super) fn get<Q>(
+        &self,
+        state: &StateDir,
+        key: &Q,
+        paths: impl FnOnce() -> Vec<PathBuf>,
+        parse: impl FnOnce(Vec<Found>) -> Result<T, StoreError>,
+    ) -> Result<Current<T>, StoreError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        if let Some(current) = current(&self.0.read(), key)? {
+            return current;
+        }
+        // A thread that waits here finds what the thread before it has read.
+        let mut all = self.0.write();
+        if let Some(current) = current(&all, key)? {
+            return current;
+        }
+        let (mut files, mut found) = (Vec::new(), Vec::new());
+        for path in paths() {
+            // Only the head says whether a missing file was ever written.
+            let (head, is_own) = (state.access_head(), own::name(state, &path).is_some());
+            let head_before = if is_own { Identity::at(&head)? } else { None };
+            // A file that is damaged as a whole is not cached: its identity is not known.
+            let read = own::read(state, &path)?;
+            if is_own && read.is_none() {
+                files.push((head, head_before));
+            }
+            files.push((path, read.as_ref().map(|read| read.identity)));
+            found.extend(read);
+        }
+        let value = match parse(found) {
+            Ok(value) => Ok(Arc::new(value)),
+            Err(StoreError::Damaged { path, line, why }) => Err(Damage { path, line, why }),
+            Err(error) => return Err(error),
+        };
+        let cached = Cached { files, value };
+        let current = cached.current();
+        all.insert(key.to_owned(), cached);
+        current
+    }
+
+    /// What is cached and still holds, if anything.
+    pub(super) fn peek<Q>(&self, key: &Q) -> Result<Option<Arc<T>>, StoreError>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let current = current(&self.0.read(), key)?;
+        Ok(current.and_then(Result::ok).map(|(value, _)| value))
+    }
+
+    /// The value of its only file, which we have just written.
+    pub(super) fn put(&self, key: K, path: PathBuf, identity: Identity, value: Arc<T>) {
+        let files = vec![(path, Some(identity))];
+        self.0.write().insert(key, Cached { files, value: Ok(value) });
+    }
+
+    /// Turns a value that was parsed from the `before` of a file into that of its `after`, whose only
+    /// difference is known.
+    pub(super) fn amend(
+        &self,
+        key: &K,
+        path: &Path,
+        before: Option<Identity>,
+        after: Identity,
+        change: impl FnOnce(&mut T),
+    ) where
+        T: Clone,
+    {
+        let mut all = self.0.write();
+        let Some(Cached { files, value: Ok(value) }) = all.get_mut(key) else { return };
+        let file = files.iter_mut().find(|(file, identity)| file == path && *identity == before);
+        if let Some((_, identity)) = file {
+            *identity = Some(after);
+            change(Arc::make_mut(value));
+        }
+    }
+}
+
+/// What is cached, if each of its files is still the one it was parsed from.
+fn current<T, K, Q>(
+    all: &HashMap<K, Cached<T>>,
+    key: &Q,
+) -> Result<Option<Result<Current<T>, StoreError>>, StoreError>
+where
+    K: Borrow<Q> + Hash + Eq,
+    Q: Hash + Eq + ?Sized,
+{
+    let Some(cached) = all.get(key) else { return Ok(None) };
+    for (path, identity) in &cached.files {
+        if Identity::at(path)? != *identity {
+            return Ok(None);
+        }
+    }
+    Ok(Some(cached.current()))
+}
+
+impl<T> Cached<T> {
+    fn current(&self) -> Result<Current<T>, StoreError> {
+        match &self.value {
+            Ok(value) => Ok((Arc::clone(value), self.files.last().and_then(|file| file.1))),
+            Err(Damage { path, line, why }) => {
+                Err(StoreError::Damaged { path: path.clone(), line: *line, why: why.clone() })
+            }
+        }
+    }
+}
