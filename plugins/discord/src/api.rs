@@ -91,10 +91,9 @@ impl<'a> Call<'a> {
 }
 
 impl Api {
-    pub(crate) fn new(config: &Config) -> Result<Self, ChannelError> {
-        let client = api::client(&config.root, CALL_LIMIT).map_err(ChannelError::Disconnected)?;
+    pub(crate) fn new(config: &Config) -> Result<Self, String> {
         Ok(Self {
-            client,
+            client: api::client(&config.root, CALL_LIMIT)?,
             base: format!("{}/api/v10", config.root.as_str().trim_end_matches('/')),
             authorization: format!("Bot {}", config.token.expose()),
             limits: Limits::default(),

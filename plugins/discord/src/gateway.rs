@@ -2,10 +2,7 @@
 //! interactions get their first answer; what was not made durable, Discord sends again to the same session.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -44,7 +41,7 @@ const LIMITED: &str = "in servers only messages that mention the bot are heard: 
 pub(crate) struct Discord {
     config: Config,
     commands: Vec<CreateCommand>,
-    api: Mutex<Option<Arc<Api>>>,
+    api: Result<Api, String>,
     /// The session, if there is one that can be resumed.
     session: Mutex<Option<Session>>,
     /// Discord does not let the bot read what does not mention it.
@@ -69,10 +66,11 @@ struct Session {
 impl Discord {
     pub(crate) fn open(settings: &Settings) -> Result<Self, SettingsError> {
         let listed = kit::listed(&settings.commands, "-", 100);
+        let config = Config::read(settings)?;
         Ok(Self {
-            config: Config::read(settings)?,
+            api: Api::new(&config),
+            config,
             commands: listed.map(|(name, summary)| commands::command(name, summary)).collect(),
-            api: Mutex::default(),
             session: Mutex::default(),
             limited: AtomicBool::new(false),
             begun: Mutex::default(),
@@ -81,32 +79,25 @@ impl Discord {
         })
     }
 
-    /// The bot's way to the HTTP API.
-    pub(crate) fn api(&self) -> Result<Arc<Api>, ChannelError> {
-        let mut known = self.api.lock();
-        if let Some(api) = known.as_ref() {
-            return Ok(Arc::clone(api));
-        }
-        let api = Arc::new(Api::new(&self.config)?);
-        *known = Some(Arc::clone(&api));
-        Ok(api)
+    pub(crate) fn api(&self) -> Result<&Api, ChannelError> {
+        self.api.as_ref().map_err(|why| lost(why))
     }
 
     /// Connects and hears until something goes wrong.
     pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let api = self.api()?;
         let known = self.session();
-        let (mut socket, mut beat) = self.connect(&api, known.as_ref(), inbox).await?;
+        let (mut socket, mut beat) = self.connect(api, known.as_ref(), inbox).await?;
         loop {
             let frame = match &known {
                 Some(session) if self.session().is_some() => self.resume(session),
                 _ => self.identify(),
             };
             socket.send_secret(frame.to_string()).await.map_err(lost)?;
-            let ending = self.hear(socket, beat, &api, inbox).await?;
+            let ending = self.hear(socket, beat, api, inbox).await?;
             // Only the missing intent is tried again at once, and only once.
             (socket, beat) = match self.after(ending)? {
-                Next::Again => self.connect(&api, None, inbox).await?,
+                Next::Again => self.connect(api, None, inbox).await?,
                 Next::Over => return Ok(()),
             };
         }

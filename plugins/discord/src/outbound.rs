@@ -52,7 +52,7 @@ impl Discord {
     pub(crate) async fn deliver(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
         let api = self.api()?;
         if let Some(old) = deleted(message)? {
-            let call = self.at(Method::DELETE, &api, &message.to, old).await?;
+            let call = self.at(Method::DELETE, api, &message.to, old).await?;
             return match api.tell(call).await {
                 // Also done where it is gone already.
                 Err(failure) if !failure.is(UNKNOWN_MESSAGE) => {
@@ -63,7 +63,7 @@ impl Discord {
         }
         let draft = Message::new(message)?;
         if let Some(old) = &message.replaces {
-            let call = self.at(Method::PATCH, &api, &message.to, old).await?;
+            let call = self.at(Method::PATCH, api, &message.to, old).await?;
             let call = call.with(&draft.edit()).showing(draft.draft.image);
             let edited = api.ask::<Sent>(call).await;
             edited.map_err(|failure| self.failed(&message.to, failure))?;
@@ -72,11 +72,11 @@ impl Discord {
         if let Some(InboundRef::Press(press)) = &message.answers
             && matches!(message.body, Body::Text(_))
             && let Some(open) = self.interactions.open(press)
-            && open.follow_up(&api, &draft.follow_up()).await?
+            && open.follow_up(api, &draft.follow_up()).await?
         {
             return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
         }
-        let channel = self.places.channel(&api, &message.to).await?;
+        let channel = self.places.channel(api, &message.to).await?;
         let mut body = draft.message();
         if let Some(reference) = self.answered(message, &channel) {
             body = body.reference_message(reference);

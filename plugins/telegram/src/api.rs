@@ -14,7 +14,10 @@ use openclaw_plugin_sdk::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use teloxide::{payloads::SendPhoto, requests::Payload};
+use teloxide::{
+    payloads::{GetUpdates, SendPhoto},
+    requests::Payload,
+};
 
 use crate::config::Config;
 
@@ -61,20 +64,18 @@ impl Api {
         http_client::date(asked.await.ok()?.headers())
     }
 
-    pub(crate) async fn call<P, T>(&self, payload: P) -> Result<T, Failure>
-    where
-        P: Payload + Serialize + Send + Sync + 'static,
-        T: DeserializeOwned,
-    {
+    pub(crate) async fn call<P: Payload + Serialize, T: DeserializeOwned>(
+        &self,
+        payload: P,
+    ) -> Result<T, Failure> {
         result(self.method(P::NAME).json(&payload)).await
     }
 
-    pub(crate) async fn poll<P, T>(&self, payload: P) -> Result<T, Failure>
-    where
-        P: Payload + Serialize + Send + Sync + 'static,
-        T: DeserializeOwned,
-    {
-        result(self.method(P::NAME).timeout(POLL_LIMIT).json(&payload)).await
+    pub(crate) async fn poll<T: DeserializeOwned>(
+        &self,
+        payload: &GetUpdates,
+    ) -> Result<T, Failure> {
+        result(self.method(GetUpdates::NAME).timeout(POLL_LIMIT).json(payload)).await
     }
 
     pub(crate) async fn upload(&self, payload: &SendPhoto, png: Vec<u8>) -> Result<Sent, Failure> {

@@ -144,7 +144,7 @@ impl Telegram {
         request.limit = Some(MOST);
         request.timeout = u32::try_from(wait.as_secs()).ok();
         request.allowed_updates = Some(vec![AllowedUpdate::Message, AllowedUpdate::CallbackQuery]);
-        let poll = api.poll(request);
+        let poll = api.poll(&request);
         tokio::pin!(poll);
         loop {
             tokio::select! {
@@ -188,28 +188,24 @@ impl Telegram {
         Ok(())
     }
 
-    /// A convenience: without it, commands are typed from memory.
+    /// A convenience: without it, commands are typed from memory. Telegram is told only where it lists others.
     async fn list_commands(&self, api: &Api) {
-        if self.listed.load(Ordering::Acquire) || self.are_listed(api).await {
-            return self.listed.store(true, Ordering::Release);
+        if self.listed.load(Ordering::Acquire) {
+            return;
         }
-        let mut request = SetMyCommands::new(self.commands.clone());
-        request.scope = Some(BotCommandScope::AllPrivateChats);
-        let listed: Result<IgnoredAny, _> = api.call(request).await;
-        match listed {
-            Ok(IgnoredAny) => self.listed.store(true, Ordering::Release),
-            Err(failure) => {
-                tracing::warn!(error = %api.of_account(failure), "the commands are not listed");
+        let scope = Some(BotCommandScope::AllPrivateChats);
+        let (mut known, mut wanted) =
+            (GetMyCommands::new(), SetMyCommands::new(self.commands.clone()));
+        (known.scope, wanted.scope) = (scope.clone(), scope);
+        let known: Result<Vec<BotCommand>, _> = api.call(known).await;
+        if !known.is_ok_and(|known| known == self.commands) {
+            let listed: Result<IgnoredAny, _> = api.call(wanted).await;
+            if let Err(failure) = listed {
+                let error = api.of_account(failure);
+                return tracing::warn!(%error, "the commands are not listed");
             }
         }
-    }
-
-    /// True where Telegram lists them already.
-    async fn are_listed(&self, api: &Api) -> bool {
-        let mut request = GetMyCommands::new();
-        request.scope = Some(BotCommandScope::AllPrivateChats);
-        let known: Result<Vec<BotCommand>, _> = api.call(request).await;
-        known.is_ok_and(|known| known == self.commands)
+        self.listed.store(true, Ordering::Release);
     }
 }
 

@@ -97,7 +97,7 @@ impl Discord {
         &self,
         socket: Socket,
         beat: Duration,
-        api: &Arc<Api>,
+        api: &Api,
         inbox: &Inbox,
     ) -> Result<Ending, ChannelError> {
         let (queue, events) = mpsc::channel(AHEAD);
@@ -118,7 +118,7 @@ impl Discord {
         &self,
         mut socket: Socket,
         beat: Duration,
-        api: &Arc<Api>,
+        api: &Api,
         inbox: &Inbox,
         queue: mpsc::Sender<Numbered>,
     ) -> Result<Ending, ChannelError> {
@@ -195,7 +195,7 @@ impl Discord {
     fn dispatched<'a>(
         &'a self,
         frame: &Frame<'_>,
-        api: &'a Arc<Api>,
+        api: &'a Api,
         chores: &mut Chores<'a>,
     ) -> Result<Option<Numbered>, ChannelError> {
         let kind = frame.t.as_deref().unwrap_or_default();
@@ -230,7 +230,7 @@ impl Discord {
     async fn hand_over(
         &self,
         mut events: mpsc::Receiver<Numbered>,
-        api: &Arc<Api>,
+        api: &Api,
         inbox: &Inbox,
     ) -> Result<(), ChannelError> {
         let (row, mut underway) = (inbox.row(), VecDeque::new());
