@@ -108,9 +108,10 @@ fn parameters(headers: &HeaderMap, body: &[u8]) -> Value {
     };
     let mut fields = json!({});
     for part in parts {
-        fields[part.name] = match part.is_file {
-            true => part.bytes.into(),
-            false => String::from_utf8_lossy(&part.bytes).into_owned().into(),
+        fields[part.name] = if part.is_file {
+            part.bytes.into()
+        } else {
+            String::from_utf8_lossy(&part.bytes).into_owned().into()
         };
     }
     // `photo` is `attach://<name>`, and the file stands in the field of that name.
