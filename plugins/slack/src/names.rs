@@ -19,12 +19,18 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// So long no name is asked for where Slack does not say.
 const PAUSE: Duration = Duration::from_mins(10);
 
-/// The names that are known, and until when none is asked for.
-pub(crate) struct Names(Mutex<(Bounded<String, Option<String>>, Option<Instant>)>);
+/// The names that are known.
+pub(crate) struct Names(Mutex<Known>);
+
+struct Known {
+    by_user: Bounded<String, Option<String>>,
+    /// Until then none is asked for.
+    pause: Option<Instant>,
+}
 
 impl Default for Names {
     fn default() -> Self {
-        Self(Mutex::new((Bounded::new(MOST), None)))
+        Self(Mutex::new(Known { by_user: Bounded::new(MOST), pause: None }))
     }
 }
 
@@ -32,32 +38,32 @@ impl Names {
     /// The name of a person, if Slack says it at once.
     pub(crate) async fn of(&self, api: &Api, user: &str) -> Option<String> {
         {
-            let (known, pause) = &*self.0.lock();
-            if let Some(name) = known.get(user) {
+            let known = self.0.lock();
+            if let Some(name) = known.by_user.get(user) {
                 return name.clone();
             }
-            if pause.is_some_and(|until| Instant::now() < until) {
+            if known.pause.is_some_and(|until| Instant::now() < until) {
                 return None;
             }
         }
         let asked = timeout(PATIENCE, api.form("users.info", &[("user", user)])).await;
-        let (known, pause) = &mut *self.0.lock();
+        let mut known = self.0.lock();
         let wait = match asked {
             Ok(Ok(info)) => {
                 let name = name(&info);
-                known.insert(user.to_owned(), name.clone());
+                known.by_user.insert(user.to_owned(), name.clone());
                 return name;
             }
             // This one is not known; others may be.
             Ok(Err(failure)) if failure.is("user_not_found") || failure.is("user_not_visible") => {
-                known.insert(user.to_owned(), None);
+                known.by_user.insert(user.to_owned(), None);
                 return None;
             }
             Ok(Err(Failure::SlowDown(wait))) => wait,
             _ => PAUSE,
         };
         tracing::debug!(seconds = wait.as_secs(), "Slack says no names for now");
-        *pause = Some(Instant::now() + wait);
+        known.pause = Some(Instant::now() + wait);
         None
     }
 }

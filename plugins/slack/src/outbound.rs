@@ -29,7 +29,7 @@ impl Slack {
         let image = matches!(message.body, Body::Image(_));
         match (&message.replaces, &message.answers) {
             (Some(old), _) if image || picture::is_file(&old.id) => {
-                self.take_away(api, old).await?
+                self.take_away(api, old).await?;
             }
             (Some(old), _) => {
                 replace(api, &content, &self.channel(&old.chat).await?, &old.id).await?;
