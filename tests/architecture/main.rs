@@ -224,6 +224,24 @@ fn every_channel_is_under_contract() {
 }
 
 #[test]
+fn each_platform_is_spoken_to_with_its_library() {
+    for (folder, library) in
+        [("discord", "serenity"), ("slack", "slack-morphism"), ("telegram", "teloxide")]
+    {
+        let folder = root().join("plugins").join(folder);
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let needed = manifest.split("[dev-dependencies]").next().unwrap();
+        let line = format!("{library}.workspace = true");
+        assert!(needed.lines().any(|it| it == line), "{} has no `{line}`", shown(&folder));
+        let module = format!("{}::", library.replace('-', "_"));
+        let sources = files_below(&folder.join("src"), ".rs");
+        let used =
+            sources.iter().any(|it| code(&fs::read_to_string(it).unwrap()).contains(&module));
+        assert!(used, "{} does not use `{library}`", shown(&folder));
+    }
+}
+
+#[test]
 fn plugins_import_the_sdk_and_nothing_else_of_ours() {
     for folder in plugin_folders() {
         let manifest =

@@ -9,6 +9,7 @@ use openclaw_plugin_sdk::{
     neutral,
     reqwest::{Client, RequestBuilder, Response, StatusCode, header::HeaderMap},
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{address::Root, wire::Me};
@@ -37,7 +38,7 @@ impl Api {
     }
 
     /// Calls a method as the bot.
-    pub(crate) async fn call(&self, method: &str, body: &Value) -> Result<Value, Failure> {
+    pub(crate) async fn call(&self, method: &str, body: &impl Serialize) -> Result<Value, Failure> {
         self.call_with(&self.bot_token, method, body).await
     }
 
@@ -46,7 +47,7 @@ impl Api {
         &self,
         token: &Secret,
         method: &str,
-        body: &Value,
+        body: &impl Serialize,
     ) -> Result<Value, Failure> {
         Ok(answered(self.method(token, method).json(body)).await?.body)
     }

@@ -5,8 +5,11 @@ use openclaw_plugin_sdk::{
     Body, Button, ChannelError, Span, Text,
     kit::draft::{Draft, Limits},
 };
-use serde::Serialize;
-use serde_json::{Value, json};
+use slack_morphism::prelude::{
+    SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockPlainText,
+    SlackMessageContent, SlackRichTextBlock, SlackRichTextElement, SlackRichTextInlineElement,
+    SlackRichTextSection, SlackRichTextText,
+};
 
 use crate::PLUGIN;
 
@@ -17,15 +20,8 @@ const BUTTONS_IN_A_ROW: usize = 25;
 /// An edit with a longer one is refused.
 const NOTICE_LIMIT: usize = 3900;
 
-/// What a message shows, and what a notification says of it.
-#[derive(Clone, Serialize)]
-pub(crate) struct Content {
-    pub(crate) text: String,
-    pub(crate) blocks: Vec<Value>,
-}
-
 /// What a body shows, as Slack takes it.
-pub(crate) fn content(body: &Body) -> Result<Content, ChannelError> {
+pub(crate) fn content(body: &Body) -> Result<SlackMessageContent, ChannelError> {
     let Draft { text, rows, .. } = Draft::new(body, &PLUGIN, &LIMITS)?;
     let title = if let Body::Card(card) = body { Some(card.title.as_str()) } else { None };
     let mut blocks = Vec::from_iter(rich(&text, title));
@@ -34,37 +30,35 @@ pub(crate) fn content(body: &Body) -> Result<Content, ChannelError> {
         let mut elements = Vec::new();
         for Button { label, data } in row {
             number += 1;
-            let id = format!("b{number}");
             // Without emoji names: `:x:` on a label stays what it is.
-            let text = json!({ "type": "plain_text", "text": label, "emoji": false });
-            elements
-                .push(json!({ "type": "button", "action_id": id, "text": text, "value": data }));
+            let text = SlackBlockPlainText::new(label.clone()).with_emoji(false);
+            let button = SlackBlockButtonElement::new(text.into())
+                .with_action_id(format!("b{number}").into())
+                .with_value(data.clone());
+            elements.push(button.into());
         }
-        blocks.push(json!({ "type": "actions", "elements": elements }));
+        blocks.push(SlackActionsBlock::new(elements).into());
     }
-    Ok(Content { text: notice(&text.to_plain()), blocks })
+    Ok(SlackMessageContent::new().with_text(notice(&text.to_plain())).with_blocks(blocks))
 }
 
 /// `None` for an empty text: Slack takes no empty runs.
-fn rich(text: &Text, title: Option<&str>) -> Option<Value> {
+fn rich(text: &Text, title: Option<&str>) -> Option<SlackBlock> {
     let mut runs = Vec::new();
     for (count, span) in text.spans().iter().enumerate() {
-        let (text, style) = match span {
-            Span::Code(text) => (text.as_str(), Some("code")),
-            Span::Opaque(_) => ("…", None),
-            Span::Plain(text) if count == 0 && title == Some(text) => (text.as_str(), Some("bold")),
-            Span::Plain(text) => (text.as_str(), None),
+        let run = |text: &str| SlackRichTextText::new(text.to_owned());
+        let run = match span {
+            Span::Code(text) => run(text).code(),
+            Span::Opaque(_) => run("…"),
+            Span::Plain(text) if count == 0 && title == Some(text) => run(text).bold(),
+            Span::Plain(text) => run(text),
         };
-        match style {
-            _ if text.is_empty() => {}
-            Some(style) => {
-                runs.push(json!({ "type": "text", "text": text, "style": { style: true } }));
-            }
-            None => runs.push(json!({ "type": "text", "text": text })),
+        if !run.text.is_empty() {
+            runs.push(SlackRichTextInlineElement::Text(run));
         }
     }
-    let section = |runs| json!([{ "type": "rich_text_section", "elements": runs }]);
-    (!runs.is_empty()).then(|| json!({ "type": "rich_text", "elements": section(runs) }))
+    let section = |runs| SlackRichTextElement::Section(SlackRichTextSection::new(runs));
+    (!runs.is_empty()).then(|| SlackBlock::RichText(SlackRichTextBlock::new(vec![section(runs)])))
 }
 
 /// The text as a notification shows it: its head, where it is long.
@@ -90,6 +84,7 @@ fn notice(plain: &str) -> String {
 #[cfg(test)]
 mod tests {
     use openclaw_plugin_sdk::Card;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -3,19 +3,22 @@
 use openclaw_plugin_sdk::{
     Body, ChannelError, EventId, InboundRef, OutboundMessage, SentRef, kit::draft::deleted,
 };
-use serde_json::{Value, json};
+use serde_json::json;
+use slack_morphism::prelude::{
+    SlackApiChatDeleteRequest, SlackApiChatPostEphemeralRequest, SlackApiChatPostMessageRequest,
+    SlackApiChatUpdateRequest, SlackMessageContent,
+};
 
 use crate::{
     api::{self, Api, of_message},
     app::Slack,
-    blocks::{self, Content},
-    inbound, picture,
+    blocks, inbound, picture,
 };
 
 /// Where a message is to stand.
 pub(crate) struct Place<'a> {
     pub(crate) channel: String,
-    thread: Option<&'a str>,
+    pub(crate) thread: Option<&'a str>,
 }
 
 impl Slack {
@@ -32,7 +35,7 @@ impl Slack {
                 self.take_away(api, old).await?;
             }
             (Some(old), _) => {
-                replace(api, &content, &self.channel(&old.chat).await?, &old.id).await?;
+                replace(api, content, &self.channel(&old.chat).await?, &old.id).await?;
                 return Ok(old.clone());
             }
             (None, Some(InboundRef::Press(press))) if matches!(message.body, Body::Text(_)) => {
@@ -51,8 +54,8 @@ impl Slack {
         };
         let place = Place { channel: self.channel(&message.to.id).await?, thread };
         let id = match &message.body {
-            Body::Image(image) => picture::send(api, &place, image, &content.blocks).await?,
-            _ => send(api, &place, &content).await?,
+            Body::Image(image) => picture::send(api, &place, image, content.blocks).await?,
+            _ => send(api, &place, content).await?,
         };
         Ok(SentRef { chat: message.to.id.clone(), id })
     }
@@ -70,14 +73,13 @@ impl Slack {
         &self,
         api: &Api,
         press: &EventId,
-        content: &Content,
+        content: &SlackMessageContent,
     ) -> Result<bool, ChannelError> {
         let Some(reply) = self.replies.lock().get(press).cloned() else { return Ok(false) };
-        let Content { text, blocks } = content;
         if let Some(url) = &reply.url {
             let body = json!({
                 "response_type": "ephemeral", "replace_original": false,
-                "text": text, "blocks": blocks,
+                "text": content.text, "blocks": content.blocks,
             });
             match api.respond(url, &body).await {
                 Some(Ok(())) => return Ok(true),
@@ -87,9 +89,9 @@ impl Slack {
                 None => tracing::warn!("an answer's address is not Slack's, and is not called"),
             }
         }
-        let (channel, user) = (reply.channel, reply.user);
-        let body = json!({ "channel": channel, "user": user, "text": text, "blocks": blocks });
-        match api.call("chat.postEphemeral", &body).await.map_err(of_message) {
+        let (channel, user) = (reply.channel.into(), reply.user.into());
+        let request = SlackApiChatPostEphemeralRequest::new(channel, user, content.clone());
+        match api.call("chat.postEphemeral", &request).await.map_err(of_message) {
             Ok(_) => Ok(true),
             // There, no answer can be for one person alone: it is sent to all.
             Err(ChannelError::Undeliverable(_)) => Ok(false),
@@ -98,40 +100,32 @@ impl Slack {
     }
 }
 
-impl Place<'_> {
-    /// Names the thread in a request; Slack takes no empty one.
-    pub(crate) fn add_thread(&self, request: &mut Value) {
-        if let Some(thread) = self.thread {
-            request["thread_ts"] = thread.into();
-        }
-    }
-}
-
-async fn send(api: &Api, place: &Place<'_>, content: &Content) -> Result<EventId, ChannelError> {
-    let Content { text, blocks } = content;
-    let mut request = json!({
-        "channel": place.channel, "text": text, "blocks": blocks,
-        "unfurl_links": false, "unfurl_media": false,
-    });
-    place.add_thread(&mut request);
+async fn send(
+    api: &Api,
+    place: &Place<'_>,
+    content: SlackMessageContent,
+) -> Result<EventId, ChannelError> {
+    let mut request = SlackApiChatPostMessageRequest::new(place.channel.as_str().into(), content)
+        .with_unfurl_links(false)
+        .with_unfurl_media(false);
+    request.thread_ts = place.thread.map(Into::into);
     let sent = api.call("chat.postMessage", &request).await.and_then(|sent| api::text(&sent, "ts"));
     sent.map(EventId::new).map_err(of_message)
 }
 
 async fn replace(
     api: &Api,
-    content: &Content,
+    content: SlackMessageContent,
     channel: &str,
     id: &EventId,
 ) -> Result<(), ChannelError> {
-    let (Content { text, blocks }, ts) = (content, id.as_str());
-    // The blocks also when there are none: that is what takes the old ones away.
-    let request = json!({ "channel": channel, "ts": ts, "text": text, "blocks": blocks });
+    // `blocks` goes along also when it is empty: that is what takes the old ones away.
+    let request = SlackApiChatUpdateRequest::new(channel.into(), content, id.as_str().into());
     api.call("chat.update", &request).await.map(drop).map_err(of_message)
 }
 
 pub(crate) async fn delete(api: &Api, channel: &str, ts: &str) -> Result<(), ChannelError> {
-    let request = json!({ "channel": channel, "ts": ts });
+    let request = SlackApiChatDeleteRequest::new(channel.into(), ts.into());
     match api.call("chat.delete", &request).await {
         Err(failure) if !failure.is("message_not_found") => Err(of_message(failure)),
         _ => Ok(()),

@@ -7,7 +7,10 @@ use openclaw_plugin_sdk::{
     ChannelError, EventId, Image, SentRef,
     kit::{api::Failure, draft::undeliverable},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use slack_morphism::prelude::{
+    SlackApiFilesComplete, SlackApiFilesCompleteUploadExternalRequest, SlackBlock,
+};
 
 use crate::{
     api::{Api, of_message, text},
@@ -26,7 +29,7 @@ pub(crate) async fn send(
     api: &Api,
     place: &Place<'_>,
     image: &Image,
-    blocks: &[Value],
+    blocks: Option<Vec<SlackBlock>>,
 ) -> Result<EventId, ChannelError> {
     let length = image.png.len().to_string();
     let fields = [("filename", "image.png"), ("length", length.as_str())];
@@ -37,12 +40,12 @@ pub(crate) async fn send(
     uploaded
         .ok_or_else(|| undeliverable("Slack names an address for the picture that is not its own"))?
         .map_err(of_message)?;
-    let files = json!([{ "id": file_id, "title": "image.png" }]);
-    let mut request = json!({ "files": files, "channel_id": place.channel });
-    if !blocks.is_empty() {
-        request["blocks"] = blocks.into();
-    }
-    place.add_thread(&mut request);
+    let file =
+        SlackApiFilesComplete::new(file_id.clone().into()).with_title("image.png".to_owned());
+    let mut request = SlackApiFilesCompleteUploadExternalRequest::new(vec![file])
+        .with_channel_id(place.channel.as_str().into());
+    request.blocks = blocks.filter(|blocks| !blocks.is_empty());
+    request.thread_ts = place.thread.map(Into::into);
     api.call("files.completeUploadExternal", &request).await.map_err(of_message)?;
     Ok(EventId::new(file_id))
 }
