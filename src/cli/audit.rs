@@ -36,7 +36,7 @@ pub(super) enum Audit {
 #[command(after_help = "\
 Better than this is to put a copy of the right file back, while no gateway runs.
 What a lost file said is not known any more: blocks, access that ends, removed devices, owners. Look at
-`openclaw access list`, `openclaw devices list` and `openclaw owner list` afterwards.
+`openclaw access list`, `openclaw devices list` and `openclaw owner show` afterwards.
 
 Examples:
   openclaw audit accept

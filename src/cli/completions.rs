@@ -9,6 +9,7 @@ use super::{Cli, failure::Exit, output::Output};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  mkdir -p ~/.local/share/bash-completion/completions ~/.config/fish/completions
   openclaw completions bash > ~/.local/share/bash-completion/completions/openclaw
   openclaw completions fish > ~/.config/fish/completions/openclaw.fish")]
 pub(super) struct Completions {

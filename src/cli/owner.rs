@@ -47,9 +47,6 @@ pub(super) struct Show {
 
 /// Names an owner.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Example:
-  openclaw owner add telegram:123456789")]
 pub(super) struct Change {
     /// The person's id, such as telegram:123456789
     #[arg(value_name = "CHANNEL:ID")]

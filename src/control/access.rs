@@ -103,7 +103,7 @@ pub fn explained(
         (_, Some(in_it)) => sender(channel, in_it).map(|sender| (true, Some(sender))),
         (Ok(_), None) if is_listed => Ok((true, None)),
         (Ok(sender), None) => Ok((false, Some(sender))),
-        (Err(_), None) if could_be_a_group(id) => Ok((true, None)),
+        (Err(_), None) if has_groups(channel) && could_be_a_group(id) => Ok((true, None)),
         (Err(why), None) => Err(why),
     };
     let (group, sender) = match who {
@@ -123,6 +123,11 @@ pub fn explained(
         });
     }
     Ok(Ok(found))
+}
+
+fn has_groups(channel: &str) -> bool {
+    let mut all = registry::pairing_channels();
+    all.any(|plugin| plugin.id == channel && plugin.abilities.groups)
 }
 
 /// Ids of groups are numbers, or have one: no name of a person is taken for one.

@@ -92,6 +92,7 @@ fn extend<'a>(who: &'a str, span: &str) -> Words<'a> {
 pub(crate) fn invite(args: &str) -> Invite<'_> {
     let (verb, rest) = head(args);
     match (verb.to_ascii_lowercase().as_str(), rest) {
+        ("help", "") => return Invite::Misused,
         ("list", "") => return Invite::List,
         ("cancel", id) if !id.is_empty() && !id.contains(char::is_whitespace) => {
             return Invite::Cancel(id);

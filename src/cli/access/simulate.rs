@@ -37,6 +37,10 @@ type Subject = (String, String, Option<String>);
 
 impl Simulate {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        if !self.file.exists() {
+            let text = format!("{} does not exist", self.file.display());
+            return Err(Failure::new(Exit::Failed, text));
+        }
         let then_config = host.config_at(&self.file)?;
         let store = host.store()?;
         let state = host.state()?;

@@ -191,7 +191,10 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
     let Ready { mut config, secret, opened, responder } = ready;
     let before = gateway.config();
     let restart = needs_restart(&before, &config);
-    config.port = before.port;
+    // What holds only from a restart on stays as it runs.
+    (config.port, config.mdns) = (before.port, before.mdns);
+    (config.gateway.bind, config.gateway.tls) =
+        (before.gateway.bind.clone(), before.gateway.tls.clone());
     for account in gateway.accounts.ever() {
         if let Some(rules) = rules_of(&account, &config) {
             account.follow(rules);
