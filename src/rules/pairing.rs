@@ -350,8 +350,11 @@ fn touch(request: &mut PairingRequest, knock: &AccessRequest, now: UnixMs) -> bo
         touched = true;
     }
     let name = display_name(&knock.meta);
-    if touched && name.is_some() && name != request.name() && name != request.later_name {
+    // The first other name is noted at once; further ones with the next time, so that names that change write little.
+    let is_noted = touched || request.later_name.is_none();
+    if is_noted && name.is_some() && name != request.name() && name != request.later_name {
         request.later_name = name;
+        touched = true;
     }
     if let (None, Some(first)) = (request.held, &knock.first) {
         request.held = Some(first.characters);
