@@ -279,7 +279,11 @@ fn door(dial: Dial<'_>) -> Result<Option<UnixStream>, RemoteError> {
 /// Connects as far as the first frame.
 async fn reach(dial: Dial<'_>) -> Result<Reached, RemoteError> {
     if let Some(stream) = door(dial)? {
-        return Ok(Reached { through_door: true, ..upgrade(dial, Box::new(stream)).await? });
+        // Whatever fails behind the socket, its other end is this machine's gateway.
+        let reached = upgrade(dial, Box::new(stream)).await.map_err(|error| {
+            RemoteError::Unreachable { at: dial.address.place(), why: error.to_string() }
+        })?;
+        return Ok(Reached { through_door: true, ..reached });
     }
     let wire = connect(dial).await?;
     upgrade(dial, wire).await

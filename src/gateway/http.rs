@@ -103,7 +103,7 @@ async fn connection(
 /// Serves a program of this user, whose uid the socket has told.
 pub(super) async fn serve_own(gateway: Arc<Gateway>, stream: UnixStream) {
     let wire = Wire::own();
-    let permit = gateway.connections.enter(wire.peer.ip());
+    let permit = gateway.connections.enter_own();
     let shown_out = permit.shown_out.clone();
     tokio::select! {
         () = talk(gateway, stream, wire, permit) => {}
@@ -299,9 +299,14 @@ async fn exchange(
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     let upgrade = is_upgrade.then(|| upgrade(&mut request, share()));
     let (head, incoming) = request.into_parts();
-    let body = match body::read(incoming, PATIENCE).await {
-        Ok(body) => body,
-        Err(status) => return plain(status, "The request's body is too long, or took too long."),
+    let body = if matches!(head.method, Method::GET | Method::HEAD) {
+        // What follows such a head is no part of the request: it is not read.
+        Bytes::new()
+    } else {
+        match body::read(incoming, share(), PATIENCE).await {
+            Ok(body) => body,
+            Err(refusal) => return refusal.answer(),
+        }
     };
     let (reply, answered) = oneshot::channel();
     let request = Request::from_parts(head, body);

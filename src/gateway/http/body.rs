@@ -1,21 +1,63 @@
-//! A request's body, whole: bounded in length and in time.
+//! A request's body, whole: bounded in length and in time, and in what a client's unfinished ones hold together.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::StatusCode;
-use http_body_util::{BodyExt, Limited};
+use bytes::{Bytes, BytesMut};
+use http::{Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
+
+use super::plain;
+use crate::gateway::rpc::session::unfinished::Share;
 
 /// The longest body that a page or a webhook sends.
 const LIMIT: usize = 1 << 20;
 
-/// Reads the body; the status to refuse the request with otherwise.
-pub(super) async fn read(incoming: Incoming, patience: Duration) -> Result<Bytes, StatusCode> {
-    let whole = Limited::new(incoming, LIMIT).collect();
-    match tokio::time::timeout(patience, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+/// Why a body was not read to its end.
+pub(super) enum Refusal {
+    /// Its client has too many that are unfinished.
+    Busy,
+    /// It ended before its end.
+    Cut,
+    Long,
+    Slow,
+}
+
+impl Refusal {
+    pub(super) fn answer(&self) -> Response<Bytes> {
+        match self {
+            Self::Busy => plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many requests are unfinished. Try again in a moment.",
+            ),
+            Self::Cut => plain(StatusCode::BAD_REQUEST, "The request's body is not whole."),
+            Self::Long => {
+                plain(StatusCode::PAYLOAD_TOO_LARGE, "The request's body is longer than 1 MiB.")
+            }
+            Self::Slow => plain(StatusCode::REQUEST_TIMEOUT, "The request's body took too long."),
+        }
     }
+}
+
+/// Reads the body. The share counts what is there of it until it is whole.
+pub(super) async fn read(
+    incoming: Incoming,
+    share: Share,
+    patience: Duration,
+) -> Result<Bytes, Refusal> {
+    let whole = tokio::time::timeout(patience, collect(incoming, share));
+    whole.await.unwrap_or(Err(Refusal::Slow))
+}
+
+async fn collect(mut incoming: Incoming, mut share: Share) -> Result<Bytes, Refusal> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = incoming.frame().await {
+        let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else { continue };
+        if whole.len() + data.len() > LIMIT {
+            return Err(Refusal::Long);
+        }
+        share.holds(whole.len() + data.len()).map_err(|_| Refusal::Busy)?;
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
 }

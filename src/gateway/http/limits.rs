@@ -59,7 +59,8 @@ struct Waits {
 /// Who is counted together. A proxy that has not said yet whom it speaks for is none of its neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Bucket {
-    address: ClientAddress,
+    /// Nothing for programs of this user on the unix socket.
+    address: Option<ClientAddress>,
     is_proxy: bool,
 }
 
@@ -84,11 +85,20 @@ impl ConnectionLimiter {
         (inside.places, inside.proxies) = (places, proxies);
     }
 
-    /// Somebody comes in; somebody else may have to go.
+    /// A connection begins; another one may have to end.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Permit {
+        let bucket = self.inside().bucket(address);
+        self.enter_bucket(bucket)
+    }
+
+    /// A program of this user begins, on the unix socket. No other connection can push it out.
+    pub(crate) fn enter_own(self: &Arc<Self>) -> Permit {
+        self.enter_bucket(Bucket { address: None, is_proxy: false })
+    }
+
+    fn enter_bucket(self: &Arc<Self>, bucket: Bucket) -> Permit {
         let mut inside = self.inside();
         let shown_out = CancellationToken::new();
-        let bucket = inside.bucket(address);
         let number = inside.seat(bucket, shown_out.clone());
         drop(inside);
         Permit { limiter: Arc::clone(self), bucket, number, shown_out }
@@ -118,7 +128,8 @@ impl Permit {
     pub(crate) fn belongs_to(&mut self, address: IpAddr) {
         let mut inside = self.limiter.inside();
         let bucket = inside.bucket(address);
-        if self.bucket == bucket || self.shown_out.is_cancelled() {
+        let is_own = self.bucket.address.is_none();
+        if is_own || self.bucket == bucket || self.shown_out.is_cancelled() {
             return;
         }
         inside.leave(self.bucket, self.number);
@@ -130,7 +141,7 @@ impl Permit {
 impl Inside {
     fn bucket(&self, address: IpAddr) -> Bucket {
         let is_proxy = is_trusted(address, &self.proxies);
-        Bucket { address: ClientAddress::of(address), is_proxy }
+        Bucket { address: Some(ClientAddress::of(address)), is_proxy }
     }
 
     fn seat(&mut self, bucket: Bucket, shown_out: CancellationToken) -> u64 {

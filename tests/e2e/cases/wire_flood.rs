@@ -314,6 +314,31 @@ fn head(length: u64) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn case_137_the_unfinished_bodies_of_one_client_are_bounded_and_a_get_has_none() {
+    let (_home, gateway) = gateway("");
+    let before = resident(&gateway);
+    let body = vec![b'x'; usize::try_from(MIB).unwrap() - 64];
+    let mut open = Vec::new();
+    for method in ["GET", "POST"] {
+        for _ in 0..64 {
+            let mut stream = TcpStream::connect(("127.0.0.1", gateway.port)).await.unwrap();
+            let head = format!(
+                "{method} /chat HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n\r\n",
+                body.len() + 1
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // The gateway may have refused it meanwhile.
+            drop(stream.write_all(&body).await);
+            open.push(stream);
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let grown = resident(&gateway).saturating_sub(before);
+    assert!(grown < 56 * MIB, "{} KiB more", grown / 1024);
+    drop(open);
+}
+
+#[tokio::test]
 async fn case_137_the_unfinished_frames_of_one_client_are_bounded() {
     let (_home, gateway) = gateway("");
     let before = resident(&gateway);
