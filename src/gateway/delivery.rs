@@ -362,7 +362,7 @@ fn hearer(
 ) -> Result<Option<gate::Hearer>, StoreError> {
     let Some(sender) = mail.to.sender() else { return Ok(None) };
     let (config, of_account) = (gateway.config(), account.rules());
-    let rules = Rules { account: &of_account, owners: &config.owners, store: &*gateway.store };
+    let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
     gate::hearer(rules, (&mail.to.conversation(), &sender, mail.to.link()), world::now())
 }
 
@@ -370,7 +370,7 @@ fn hearer(
 pub(crate) fn may_read(gateway: &Gateway, account: &AccountRuntime, person: &SenderId) -> bool {
     let key = &account.config.key;
     let (config, of_account) = (gateway.config(), account.rules());
-    let rules = Rules { account: &of_account, owners: &config.owners, store: &*gateway.store };
+    let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
     let to = Conversation::new(ChatId::new(person.as_str()), ChatKind::Direct);
     let let_in = gate::hearer(rules, (&to, person, Link::Private), world::now());
     let waits = || {

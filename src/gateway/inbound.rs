@@ -99,7 +99,7 @@ pub(crate) async fn listen(
 fn lane(gateway: &Gateway, account: &AccountRuntime, event: &InboundEvent) -> Lane {
     let Some((chat, sender, _)) = address(event) else { return Lane::Alone };
     let (config, of_account) = (gateway.config(), account.rules());
-    let rules = Rules { account: &of_account, owners: &config.owners, store: &*gateway.store };
+    let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
     Lane::of(chat, sender, gate::is_of_owner(rules, event))
 }
 
@@ -198,7 +198,7 @@ async fn take(
     }
     let moment = gateway.moment(account);
     let (config, of_account) = (gateway.config(), account.rules());
-    let rules = Rules { account: &of_account, owners: &config.owners, store: &*gateway.store };
+    let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
     let seen = seen(account, &event);
     loop {
         let passage = judge(gateway, rules, event, moment)?;

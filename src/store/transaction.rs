@@ -45,8 +45,10 @@ pub(super) struct Transaction<'a> {
 /// What is cached of a file once it is in place.
 struct CacheUpdate {
     path: PathBuf,
-    apply: Box<dyn FnOnce(&Store, Identity)>,
+    apply: Box<Apply>,
 }
+
+type Apply = dyn FnOnce(&Store, Identity);
 
 impl fmt::Debug for CacheUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -92,12 +92,11 @@ fn extend<'a>(who: &'a str, span: &str) -> Words<'a> {
 pub(crate) fn invite(args: &str) -> Invite<'_> {
     let (verb, rest) = head(args);
     match (verb.to_ascii_lowercase().as_str(), rest) {
-        ("help", "") => return Invite::Misused,
         ("list", "") => return Invite::List,
         ("cancel", id) if !id.is_empty() && !id.contains(char::is_whitespace) => {
             return Invite::Cancel(id);
         }
-        ("cancel", _) => return Invite::Misused,
+        ("cancel", _) | ("help", "") => return Invite::Misused,
         _ => {}
     }
     let (note, last) = args.trim().rsplit_once(char::is_whitespace).unwrap_or(("", args.trim()));

@@ -199,7 +199,7 @@ impl<'a> Message<'a> {
         request.message_thread_id = self.topic;
         let keyboard = keyboard(self.draft.rows);
         let armed = !keyboard.inline_keyboard.is_empty();
-        request.reply_markup = armed.then(|| ReplyMarkup::InlineKeyboard(keyboard));
+        request.reply_markup = armed.then_some(ReplyMarkup::InlineKeyboard(keyboard));
         api.call(request).await
     }
 

@@ -167,14 +167,13 @@ impl Telegram {
             if let Some(InboundEvent::Press(press)) = &event {
                 self.presses.add(press.id.clone());
             }
-            let event = match event {
-                Some(event) => Some(row.hand(event).await?),
-                None => {
-                    tracing::debug!(update = number, "an update that is no message");
-                    None
-                }
-            };
-            handed.push((number, event));
+            let mut handed_over = None;
+            if let Some(event) = event {
+                handed_over = Some(row.hand(event).await?);
+            } else {
+                tracing::debug!(update = number, "an update that is no message");
+            }
+            handed.push((number, handed_over));
         }
         for (number, event) in handed {
             if let Some(mut event) = event {

@@ -436,7 +436,7 @@ async fn ended(gateway: &Arc<Gateway>, card: &CardCopy) -> Result<String, StoreE
     let (here, asked) = (Arc::clone(gateway), [(card.about.clone(), UnixMs(card.ends))]);
     let find = move || {
         let log = (&here.state, &here.cards.decisions);
-        outcome::find(log, &*here.store, &asked, world::now())
+        outcome::find(log, &here.store, &asked, world::now())
     };
     let found = blocking(find).await?;
     let (outcome, zone) = (found.get(&card.about), &gateway.config().telling.zone);

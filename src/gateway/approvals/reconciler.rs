@@ -147,7 +147,7 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
     let (here, asked) = (Arc::clone(gateway), gone);
     let find = move || {
         let log = (&here.state, &here.cards.decisions);
-        outcome::find(log, &*here.store, &asked, world::now())
+        outcome::find(log, &here.store, &asked, world::now())
     };
     let found = blocking(find).await?;
     let mut book = gateway.cards.book();

@@ -47,7 +47,7 @@ impl CommandContext {
         call: impl FnOnce(&crate::store::Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, CommandError> {
         let store = Arc::clone(&self.gateway.store);
-        Ok(blocking(move || call(&*store)).await?)
+        Ok(blocking(move || call(&store)).await?)
     }
 }
 
@@ -134,7 +134,7 @@ impl Permits for CommandContext {
     async fn invitations(&self) -> Result<Vec<OpenInvitation>, CommandError> {
         self.access_owner()?;
         let now = world::now();
-        let index = self.in_store(|store| store.records()).await?;
+        let index = self.in_store(crate::store::Store::records).await?;
         let open = index.records().invitations.iter().filter(|one| one.is_open(now));
         let shown = |one: &crate::rules::records::Invitation| OpenInvitation {
             id: one.id.clone(),

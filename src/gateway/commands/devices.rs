@@ -221,7 +221,7 @@ impl CommandContext {
         let wished = if wish.full { Profile::Full } else { Profile::Limited };
         let (store, used) = (Arc::clone(&self.gateway.store), way.clone());
         let made = tokio::task::spawn_blocking(move || {
-            setup_code::make(&*store, &by, wished, &used, world::now())
+            setup_code::make(&store, &by, wished, &used, world::now())
         });
         let made: Result<_, OfferError> = made.await.map_err(failed)?;
         let minted = made.map_err(|error| match error {

@@ -278,7 +278,7 @@ fn admit(
     event: InboundEvent,
 ) -> Result<Admission, StoreError> {
     let (config, account) = (gateway.config(), account.rules());
-    let rules = Rules { account: &account, owners: &config.owners, store: &*gateway.store };
+    let rules = Rules { account: &account, owners: &config.owners, store: &gateway.store };
     gate::admit(rules, event, crate::gateway::moment_of_answer())
 }
 

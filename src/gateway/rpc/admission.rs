@@ -256,7 +256,7 @@ pub(crate) async fn ask(
         let ask = store.ask_device(&wish, now)?;
         let Ask::Opened { id, .. } = &ask else { return Ok((ask, None, None)) };
         let request = store.device_requests(now)?.into_iter().find(|request| request.id == *id);
-        Ok((ask, request, code.map(|token| setup_id(&*store, &token)).transpose()?.flatten()))
+        Ok((ask, request, code.map(|token| setup_id(&store, &token)).transpose()?.flatten()))
     })
     .await?;
     Ok(match ask {

@@ -193,8 +193,7 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
     let restart = needs_restart(&before, &config);
     // What holds only from a restart on stays as it runs.
     (config.port, config.mdns) = (before.port, before.mdns);
-    (config.gateway.bind, config.gateway.tls) =
-        (before.gateway.bind.clone(), before.gateway.tls.clone());
+    (config.gateway.bind, config.gateway.tls) = (before.gateway.bind, before.gateway.tls.clone());
     for account in gateway.accounts.ever() {
         if let Some(rules) = rules_of(&account, &config) {
             account.follow(rules);

@@ -179,7 +179,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let changes = (Arc::clone(&start.origin), signal(SignalKind::hangup())?);
-    let seat = seat(&start, &*store)?;
+    let seat = seat(&start, &store)?;
     let (address, elsewhere) = (entry.here(), entry.elsewhere());
     let listeners = std::mem::take(&mut entry.listeners);
     let acceptor = entry.tls.as_ref().map(|served| served.acceptor.clone());

@@ -69,7 +69,7 @@ async fn code(call: &Call) -> Answer {
         return Err(invalid(why));
     }
     let (store, used) = (Arc::clone(&call.gateway.store), way.clone());
-    let job = move || setup_code::make(&*store, &by, wished, &used, world::now());
+    let job = move || setup_code::make(&store, &by, wished, &used, world::now());
     let made = tokio::task::spawn_blocking(job).await;
     let made = made.map_err(|_| unavailable("the code was not made"))?;
     let minted = made.map_err(|error| match error {
