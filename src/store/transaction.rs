@@ -125,7 +125,7 @@ impl<'a> Transaction<'a> {
 
     /// Takes log, head and files as they are, with a line that says so.
     pub(super) fn accept(mut self, line: Line) -> Result<(), StoreError> {
-        self.log.accept(&self.store.state);
+        self.log.accept(&self.store.state)?;
         self.digests = self.log.said().own.clone().unwrap_or_default();
         self.commit(vec![line])
     }

@@ -116,6 +116,9 @@ pub(crate) fn find(
     let lines = decisions.about(state, &names)?;
     let mut found = BTreeMap::new();
     for (about, ends) in gone {
+        if waits(store, about, now)? {
+            continue;
+        }
         let written = lines.get(about.request()).and_then(|line| Outcome::of(line, now));
         let outcome = match written {
             Some(outcome) => outcome,
@@ -124,6 +127,12 @@ pub(crate) fn find(
         found.insert(about.clone(), outcome);
     }
     Ok(found)
+}
+
+/// True while the request waits, though no account that runs shows it.
+fn waits(store: &Store, about: &About, now: UnixMs) -> Result<bool, StoreError> {
+    let About::Sender { channel, request, .. } = about else { return Ok(false) };
+    Ok(store.waiting(channel, now)?.iter().any(|one| one.id.as_str() == request))
 }
 
 fn unwritten(store: &Store, about: &About, ends: UnixMs, now: UnixMs) -> Result<How, StoreError> {

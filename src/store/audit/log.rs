@@ -47,6 +47,8 @@ pub(in crate::store) struct Log {
     after: (u64, String),
     unfinished: Option<Line>,
     written_at: Option<UnixMs>,
+    /// Something stands behind the last whole line.
+    torn: bool,
     repaired: bool,
     in_doubt: bool,
     doubt: Option<Doubt>,
@@ -68,18 +70,20 @@ struct Last {
 
 impl Log {
     /// Opens it, and cuts off a last line that was never whole: such a line has decided nothing. A log and a head
-    /// that do not belong together are told by [`Self::doubt`], and nothing is written then.
+    /// that do not belong together are told by [`Self::doubt`], and nothing is written or cut off then.
     pub(in crate::store) fn open(state: &StateDir, rotate_at: u64) -> Result<Self, StoreError> {
         let (path, head_path) = (state.access_log(), state.access_head());
         let seen = head::read_head(&head_path)?;
         let file = existing(&path)?;
-        let (end, repaired) = match &file {
-            Some(file) => repair(file, &path)?,
+        let (end, torn) = match &file {
+            Some(file) => {
+                let end = end_of(file, &path)?;
+                let length = file.metadata().map_err(|error| io("read", &path, error))?.len();
+                let torn = end.length < length;
+                (end, torn)
+            }
             None => (End { length: 0, last: None }, false),
         };
-        if repaired {
-            tracing::warn!(log = %path.display(), "the access log's last line was torn, and is cut off");
-        }
         let mut rotated_to = 0;
         let mut last = end.last;
         if end.length == 0 || end.length >= rotate_at {
@@ -105,11 +109,15 @@ impl Log {
             after: (0, NOTHING.to_owned()),
             unfinished: None,
             written_at,
-            repaired,
+            torn,
+            repaired: false,
             in_doubt: false,
             doubt,
             was_full: false,
         };
+        if log.doubt.is_none() {
+            log.repair()?;
+        }
         log.follow(state, seen, last)?;
         Ok(log)
     }
@@ -163,11 +171,23 @@ impl Log {
         &self.head
     }
 
+    /// Cuts off what stands behind the last whole line.
+    fn repair(&mut self) -> Result<(), StoreError> {
+        let Some(file) = self.file.as_ref().filter(|_| self.torn) else { return Ok(()) };
+        let cut = file.set_len(self.length).and_then(|()| file.sync_data());
+        cut.map_err(|error| io("write", &self.path, error))?;
+        (self.torn, self.repaired) = (false, true);
+        tracing::warn!(log = %self.path.display(), "the access log's last line was torn, and is cut off");
+        Ok(())
+    }
+
     /// Goes on with the files as they are.
-    pub(in crate::store) fn accept(&mut self, state: &StateDir) {
+    pub(in crate::store) fn accept(&mut self, state: &StateDir) -> Result<(), StoreError> {
+        self.repair()?;
         self.doubt = None;
         self.head.own = Some(own::present(state));
         self.head.wrote.retain(|name, _| state.named(name).exists());
+        Ok(())
     }
 
     /// True where a line could be neither written whole nor taken back.
@@ -340,18 +360,6 @@ fn open(path: &Path) -> Result<File, StoreError> {
 struct End {
     length: u64,
     last: Option<Last>,
-}
-
-/// Cuts off what stands behind the last whole line. True where something did.
-fn repair(file: &File, path: &Path) -> Result<(End, bool), StoreError> {
-    let length = file.metadata().map_err(|error| io("read", path, error))?.len();
-    let end = end_of(file, path)?;
-    if end.length < length {
-        let cut = file.set_len(end.length).and_then(|()| file.sync_data());
-        cut.map_err(|error| io("write", path, error))?;
-    }
-    let torn = end.length < length;
-    Ok((end, torn))
 }
 
 /// Where the last whole line ends, and what it says. A line that cannot be read counts as torn if it is the last.

@@ -95,6 +95,29 @@ fn case_127_a_cut_log_stops_every_decision_until_the_owner_accepts_it() {
 }
 
 #[test]
+fn case_127_a_damaged_log_is_looked_at_and_not_changed() {
+    let damages: [fn(&mut Vec<u8>); 3] = [
+        |bytes| bytes.truncate(bytes.len() - 1),
+        |bytes| bytes.truncate(bytes.len() / 2),
+        |bytes| bytes.retain(|byte| *byte != b'\n'),
+    ];
+    for damage in damages {
+        let bed = bed();
+        let path = bed.store.state.access_log();
+        let mut bytes = std::fs::read(&path).unwrap();
+        damage(&mut bytes);
+        write(&path, &bytes);
+        assert!(stands_still(&bed));
+        let report = open(bed.dir.path()).verify(NOW).unwrap();
+        assert!(!report.is_whole(), "{report:?}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "what is damaged stays as it is");
+        accept(&bed);
+        bed.approve("default", "5");
+        assert!(open(bed.dir.path()).verify(NOW).unwrap().is_whole());
+    }
+}
+
+#[test]
 fn case_127_a_head_without_its_log_is_damage() {
     let bed = bed();
     std::fs::remove_file(bed.store.state.access_log()).unwrap();
