@@ -351,7 +351,8 @@ fn touch(request: &mut PairingRequest, knock: &AccessRequest, now: UnixMs) -> bo
     }
     let name = display_name(&knock.meta);
     // The first other name is noted at once; further ones with the next time, so that names that change write little.
-    let is_noted = touched || request.later_name.is_none();
+    let is_first = request.later_name.is_none() && request.name().is_some();
+    let is_noted = touched || is_first;
     if is_noted && name.is_some() && name != request.name() && name != request.later_name {
         request.later_name = name;
         touched = true;
