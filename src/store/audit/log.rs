@@ -47,9 +47,7 @@ pub(in crate::store) struct Log {
     after: (u64, String),
     unfinished: Option<Line>,
     written_at: Option<UnixMs>,
-    /// Something stands behind the last whole line.
-    torn: bool,
-    repaired: bool,
+    end: FileEnd,
     in_doubt: bool,
     doubt: Option<Doubt>,
     was_full: bool,
@@ -60,6 +58,17 @@ pub(in crate::store) struct Log {
 pub(in crate::store) struct Doubt {
     path: PathBuf,
     why: String,
+}
+
+/// What stands behind the last whole line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FileEnd {
+    /// Nothing.
+    Whole,
+    /// Part of a line.
+    Torn,
+    /// Nothing any more.
+    Repaired,
 }
 
 /// A whole line at the end of a log.
@@ -80,9 +89,9 @@ impl Log {
                 let end = end_of(file, &path)?;
                 let length = file.metadata().map_err(|error| io("read", &path, error))?.len();
                 let torn = end.length < length;
-                (end, torn)
+                (end, if torn { FileEnd::Torn } else { FileEnd::Whole })
             }
-            None => (End { length: 0, last: None }, false),
+            None => (End { length: 0, last: None }, FileEnd::Whole),
         };
         let mut rotated_to = 0;
         let mut last = end.last;
@@ -109,8 +118,7 @@ impl Log {
             after: (0, NOTHING.to_owned()),
             unfinished: None,
             written_at,
-            torn,
-            repaired: false,
+            end: torn,
             in_doubt: false,
             doubt,
             was_full: false,
@@ -173,10 +181,11 @@ impl Log {
 
     /// Cuts off what stands behind the last whole line.
     fn repair(&mut self) -> Result<(), StoreError> {
-        let Some(file) = self.file.as_ref().filter(|_| self.torn) else { return Ok(()) };
+        let torn = self.file.as_ref().filter(|_| self.end == FileEnd::Torn);
+        let Some(file) = torn else { return Ok(()) };
         let cut = file.set_len(self.length).and_then(|()| file.sync_data());
         cut.map_err(|error| io("write", &self.path, error))?;
-        (self.torn, self.repaired) = (false, true);
+        self.end = FileEnd::Repaired;
         tracing::warn!(log = %self.path.display(), "the access log's last line was torn, and is cut off");
         Ok(())
     }
@@ -207,7 +216,7 @@ impl Log {
 
     /// True where the last line was torn.
     pub(in crate::store) fn was_repaired(&self) -> bool {
-        self.repaired
+        self.end == FileEnd::Repaired
     }
 
     /// True where the file is as we left it.
