@@ -137,7 +137,7 @@ fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
             format!("You are asked again at {}. ", world::clock(UnixMs(until), canvas.zone))
         }
         CardState::Ask => String::new(),
-        CardState::Terms => "For how long is he let in? ".to_owned(),
+        CardState::Terms => "Approve for how long? ".to_owned(),
     };
     if abilities.buttons.is_none() && abilities.replies {
         let numbered = choices(&ask.about, canvas.face, &ask.facts).iter().enumerate();

@@ -42,10 +42,10 @@ pub(crate) struct ConnectionLimiter {
 #[derive(Debug)]
 struct Inside {
     places: ConnectionLimits,
-    /// Whoever speaks for others is no crowd of his own.
+    /// Proxies, whose clients are counted one by one.
     proxies: Vec<Network>,
     next: u64,
-    /// By crowd, the oldest first.
+    /// By client, the oldest first.
     waiting: HashMap<Bucket, BTreeMap<u64, Waits>>,
     count: usize,
 }
@@ -64,7 +64,7 @@ struct Bucket {
     is_proxy: bool,
 }
 
-/// A place in the lobby, given back when it is dropped.
+/// A connection that may wait, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
     limiter: Arc<ConnectionLimiter>,
@@ -79,7 +79,7 @@ impl ConnectionLimiter {
         Arc::new(Self { inside: Mutex::new(Inside { places, proxies, next: 0, waiting, count }) })
     }
 
-    /// From the next one who comes on, others count so. Nobody is shown out for it.
+    /// The next connections are counted so. None is closed for it.
     pub(crate) fn follow(&self, places: ConnectionLimits, proxies: Vec<Network>) {
         let mut inside = self.inside();
         (inside.places, inside.proxies) = (places, proxies);
@@ -124,7 +124,7 @@ impl Permit {
         }
     }
 
-    /// The head of a request has said whom a proxy speaks for: it is his crowd from now on.
+    /// The head of a request names the client behind a proxy: it counts as that client from now on.
     pub(crate) fn belongs_to(&mut self, address: IpAddr) {
         let mut inside = self.limiter.inside();
         let bucket = inside.bucket(address);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn case_103_whoever_fills_the_lobby_pushes_out_his_own() {
+    fn case_103_a_crowd_pushes_out_its_own() {
         let limiter = ConnectionLimiter::new(ConnectionLimits { all: 4, address: 3 }, Vec::new());
         let other = limiter.enter(ip(2));
         let flood: Vec<Permit> = (0..10).map(|_| limiter.enter(ip(1))).collect();
@@ -261,6 +261,6 @@ mod tests {
         assert_eq!((left, limiter.inside().count), (8, 12));
         assert!(!other.shown_out.is_cancelled() && !flood[9].shown_out.is_cancelled());
         silent[0].belongs_to(ip(3));
-        assert_eq!(limiter.inside().count, 12, "whoever was shown out has no place any more");
+        assert_eq!(limiter.inside().count, 12, "a closed connection holds no place");
     }
 }

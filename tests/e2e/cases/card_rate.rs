@@ -136,7 +136,7 @@ async fn an_owner_on_the_page_decides_on_the_page() {
     bob.press("Later").await;
     bob.sees("You are asked again at ").await;
     bob.press("Approve").await;
-    bob.sees("For how long is he let in?").await;
+    bob.sees("Approve for how long?").await;
     bob.press("24 h").await;
     let card = bob.sees("✅ Approved").await;
     assert!(card.contains("Decided: by you, "), "{card}");
