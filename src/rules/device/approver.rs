@@ -157,16 +157,17 @@ impl DeviceApprover {
         }
     }
 
-    /// True where the approver may do anything else about this device: with the right to pair alone, only the
-    /// approver's own device.
-    pub fn may_manage(&self, device: &DeviceId) -> Result<(), Denied> {
+    /// True where the approver may do anything else about this device, which holds these scopes: with the right to
+    /// pair alone, the approver's own device, and over the shared secret one that may do no more than the approver.
+    pub fn may_manage(&self, device: &DeviceId, held: Scopes) -> Result<(), Denied> {
         match &self.kind {
-            Kind::Session { scopes, device: Some(own) }
-                if own != device && !scopes.allow(Scope::Admin) =>
-            {
-                Err(Denied::NotYours)
+            Kind::Session { scopes, .. } if scopes.allow(Scope::Admin) => Ok(()),
+            Kind::Session { device: Some(own), .. } if own == device => Ok(()),
+            Kind::Session { device: Some(_), .. } => Err(Denied::NotYours),
+            Kind::Session { scopes, device: None } => {
+                scopes.lacks(held).map_or(Ok(()), |scope| Err(Denied::Scope(scope)))
             }
-            Kind::Host | Kind::Owner(_) | Kind::Session { .. } => Ok(()),
+            Kind::Host | Kind::Owner(_) => Ok(()),
         }
     }
 
@@ -179,8 +180,8 @@ impl DeviceApprover {
         role: Role,
         wished: Scopes,
     ) -> Result<Scopes, Denied> {
-        self.may_manage(device)?;
         let approved = approved.ok_or(Denied::NotYours)?;
+        self.may_manage(device, approved)?;
         if role == Role::Node {
             return Ok(Scopes::NONE);
         }

@@ -364,7 +364,7 @@ impl DeviceRequests {
         now: UnixMs,
     ) -> Result<DeviceRequest, Undecided> {
         let row = self.find(id, displayed, now)?;
-        approver.may_manage(&row.device).map_err(Undecided::Denied)?;
+        approver.may_manage(&row.device, Scopes::NONE).map_err(Undecided::Denied)?;
         self.waiting.remove(id).ok_or(Undecided::Unknown)
     }
 

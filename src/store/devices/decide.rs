@@ -197,8 +197,11 @@ fn managed(
     by: &DeviceApprover,
     id: &DeviceId,
 ) -> Result<Result<Device, Untouched>, StoreError> {
-    if let Err(why) = by.may_manage(id) {
-        return Ok(Err(Untouched::Denied(why)));
+    let device = tx.device(id)?;
+    // Who may not manage a device does not learn whether it is there.
+    let held = device.as_ref().map_or(Scopes::NONE, |device| device.approved.scopes);
+    match by.may_manage(id, held) {
+        Ok(()) => Ok(device.ok_or(Untouched::Unknown)),
+        Err(why) => Ok(Err(Untouched::Denied(why))),
     }
-    Ok(tx.device(id)?.ok_or(Untouched::Unknown))
 }

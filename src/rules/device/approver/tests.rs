@@ -144,11 +144,29 @@ fn a_device_decides_about_no_other_device() {
     };
     let own = request.device.clone();
     assert_eq!(at(&PAIRING, &other).may_approve(&request), DENIED);
-    assert_eq!(at(&PAIRING, &other).may_manage(&own), DENIED);
+    assert_eq!(at(&PAIRING, &other).may_manage(&own, Scopes::NONE), DENIED);
     assert_eq!(at(&PAIRING, &own).may_approve(&request), YES);
-    assert_eq!(at(&PAIRING, &own).may_manage(&own), YES);
+    let admin = Scopes::of(&[Scope::Admin]);
+    assert_eq!(at(&PAIRING, &own).may_manage(&own, admin), YES);
     assert_eq!(at(&[Scope::Admin], &other).may_approve(&request), YES);
-    assert_eq!(session(&PAIRING).may_manage(&own), YES);
+}
+
+#[test]
+fn case_016_the_shared_secret_manages_no_device_that_may_do_more_than_its_session() {
+    let device = DeviceKey::from_raw([1; 32]).id();
+    let lacks = |scope| Err(Denied::Scope(scope));
+    let table: &[(&[Scope], &[Scope], _)] = &[
+        (&[Scope::Pairing], &[], YES),
+        (&[Scope::Pairing], &[Scope::Pairing], YES),
+        (&[Scope::Pairing], &[Scope::Admin], lacks(Scope::Admin)),
+        (&[Scope::Pairing], &[Scope::Read], lacks(Scope::Read)),
+        (&[Scope::Pairing, Scope::Write], &[Scope::Read], YES),
+        (&[Scope::Admin], &[Scope::Admin], YES),
+    ];
+    for (scopes, held, expected) in table {
+        let held = Scopes::of(held);
+        assert_eq!(session(scopes).may_manage(&device, held), *expected, "{scopes:?} {held:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Requests, decisions, and what becomes of rights.
 
 use super::*;
-use crate::rules::device::{approver::Denied, setup_code::Spent};
+use crate::rules::{
+    authority::{Grounds, SecretMark},
+    device::{approver::Denied, handshake::SecretKind, setup_code::Spent},
+};
 
 #[test]
 fn a_phone_waits_is_approved_and_known_to_every_process() {
@@ -164,7 +167,17 @@ fn a_user_who_may_only_pair_manages_their_own_device() {
     assert_eq!(bed.store.rename_device(&by, &foreign, "x", NOW).unwrap(), denied);
     bed.store.rename_device(&by, &own, "Mine", NOW).unwrap().unwrap();
     assert_eq!(known(&bed.other(), 1).label.as_deref(), Some("Mine"));
+    let shared = Rights::of_test(Role::Operator, Scopes::of(&[Scope::Pairing]), None);
+    let shared = DeviceApprover::of_session(&shared, "a").unwrap();
+    let secret = Some(SecretMark::new(SecretKind::Token, None));
+    bed.store.rely_on(Grounds { secret, ..Grounds::default() });
+    let boss = bed.pairs(3, operator(&[Scope::Admin])).id();
+    let denied = Untouched::Denied(Denied::Scope(Scope::Admin));
+    assert_eq!(bed.store.remove_device(&shared, &boss, NOW).unwrap(), Err(denied.clone()));
+    let revoked = bed.store.revoke_token(&shared, &boss, Role::Operator, NOW).unwrap();
+    assert_eq!(revoked, Err(denied));
     let gone = key(7).id();
+    assert_eq!(bed.store.remove_device(&shared, &gone, NOW).unwrap(), Err(Untouched::Unknown));
     assert_eq!(bed.store.remove_device(&host(), &gone, NOW).unwrap(), Err(Untouched::Unknown));
 }
 
