@@ -38,7 +38,7 @@ impl Bed {
     async fn start(more: &str) -> Self {
         let home = Home::new();
         home.configure(&format!(
-            "[gateway]\ntrusted_proxies = [\"127.0.0.1\"]\n[gateway.auth]\ntoken = \"{TOKEN}\"\n{more}"
+            "[gateway]\ntrusted_proxies = [\"127.0.0.2\"]\n[gateway.auth]\ntoken = \"{TOKEN}\"\n{more}"
         ));
         let gateway = home.gateway("debug");
         let direct = Proxy::start(gateway.port, None).await;

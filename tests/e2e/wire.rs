@@ -8,7 +8,7 @@ use openclaw::rules::device::identity::{DeviceKey, Signed, Version, signed_text}
 use openclaw_plugin_sdk::UnixMs;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message, client::IntoClientRequest},
@@ -54,6 +54,18 @@ pub(crate) struct Wire {
 /// How a socket was closed: code and reason; 1005 where the other end gave none.
 pub(crate) type Closed = (u16, String);
 
+/// Where the proxy of these tests is: another address of this machine than that of its local clients.
+pub(crate) const PROXY: &str = "127.0.0.2";
+
+/// A connection from one of this machine's addresses to a port.
+pub(crate) async fn connect(from: Option<&str>, port: u16) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    if let Some(from) = from {
+        socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+    }
+    socket.connect(([127, 0, 0, 1], port).into()).await.unwrap()
+}
+
 impl Wire {
     /// Connects, and reads the challenge.
     pub(crate) async fn open(port: u16) -> Self {
@@ -72,7 +84,8 @@ impl Wire {
             let name = name.parse::<http::HeaderName>().unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let proxied = headers.iter().any(|(name, _)| *name == "x-forwarded-for");
+        let stream = connect(proxied.then_some(PROXY), port).await;
         let (socket, _) = tokio_tungstenite::client_async(request, stream).await.ok()?;
         let mut wire = Self {
             socket,

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) peer: SocketAddr,
-    own: Option<SocketAddr>,
+    pub(crate) own: Option<SocketAddr>,
     encrypted: bool,
     /// It is the socket in the state folder.
     is_own: bool,
@@ -84,7 +84,7 @@ impl PeerInfo {
         let peer = wire.peer.ip();
         let locality = if wire.is_own {
             Locality::Own
-        } else if may_be_local(peer, head) && wire.is_of_this_user().await {
+        } else if may_be_local(peer, head, trusted) && wire.is_of_this_user().await {
             Locality::Direct
         } else {
             Locality::Remote

@@ -106,9 +106,14 @@ fn is_loopback_name(host: &str) -> bool {
 }
 
 /// False where no socket of this machine's user can make it local: only where it is true it is worth while to ask
-/// whose socket is at the other end, and that answer decides.
-pub fn may_be_local(peer: IpAddr, head: Head<'_>) -> bool {
-    plain(peer).is_loopback() && head.names_loopback() && !head.is_forwarded()
+/// whose socket is at the other end, and that answer decides. A named proxy speaks for others, also where it sends no
+/// header.
+pub fn may_be_local(peer: IpAddr, head: Head<'_>, trusted: &[Network]) -> bool {
+    let peer = plain(peer);
+    peer.is_loopback()
+        && head.names_loopback()
+        && !head.is_forwarded()
+        && !is_trusted(peer, trusted)
 }
 
 /// The address that is limited, shown and logged. Behind a named proxy it is the rightmost one that is no named proxy
@@ -181,7 +186,7 @@ mod tests {
         ];
         for (peer, forwarded_for, others, may) in table {
             let head = Head { hosts: &["127.0.0.1:18789"], forwarded_for, others };
-            assert_eq!(may_be_local(ip(peer), head), may, "{peer} {forwarded_for:?} {others}");
+            assert_eq!(may_be_local(ip(peer), head, &[]), may, "{peer} {forwarded_for:?} {others}");
         }
     }
 
@@ -207,7 +212,23 @@ mod tests {
         ];
         for (hosts, may) in table {
             let head = Head { hosts, ..Head::default() };
-            assert_eq!(may_be_local(ip("127.0.0.1"), head), may, "{hosts:?}");
+            assert_eq!(may_be_local(ip("127.0.0.1"), head, &[]), may, "{hosts:?}");
+        }
+    }
+
+    #[test]
+    fn case_128_a_named_proxy_is_never_local_also_without_a_header() {
+        let head = Head { hosts: &["localhost"], ..Head::default() };
+        let named = |text: &str| [Network::parse(text).unwrap()];
+        assert!(may_be_local(ip("127.0.0.1"), head, &named("10.0.0.0/8")));
+        for (peer, proxy) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("127.0.0.1", "127.0.0.0/8"),
+            ("127.0.0.1", "::ffff:127.0.0.1"),
+            ("::ffff:127.0.0.1", "127.0.0.1"),
+            ("::1", "::1"),
+        ] {
+            assert!(!may_be_local(ip(peer), head, &named(proxy)), "{peer} {proxy}");
         }
     }
 

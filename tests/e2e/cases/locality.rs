@@ -3,7 +3,7 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{IpAddr, TcpListener, TcpStream},
     thread,
 };
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::sockets::{ALL, TOKEN, admin, gateway};
 use crate::{
     process::{Gateway, Home},
-    wire::{Key, Wire},
+    wire::{Key, PROXY, Wire, connect},
 };
 
 /// Nobody who runs tests.
@@ -102,6 +102,12 @@ async fn case_128_a_proxy_of_another_user_that_says_127_0_0_1_makes_nobody_local
     admin(&gateway).await.call("health", json!({})).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_128_a_named_proxy_of_this_user_that_sends_no_header_makes_nobody_local() {
+    let (_home, gateway) = behind_a_proxy("");
+    is_far(gateway.port).await;
+}
+
 /// A gateway that asks for no secret.
 fn open() -> (Home, Gateway) {
     let home = Home::new();
@@ -164,7 +170,7 @@ async fn this_machine_is_served_at_its_address_of_ipv6_too() {
 fn behind_a_proxy(more: &str) -> (Home, Gateway) {
     let home = Home::new();
     home.configure(&format!(
-        "[gateway]\ntrusted_proxies = [\"::ffff:127.0.0.1\"]\nauth = {{ token = \"{TOKEN}\" }}\n{more}"
+        "[gateway]\ntrusted_proxies = [\"::ffff:127.0.0.0/104\"]\nauth = {{ token = \"{TOKEN}\" }}\n{more}"
     ));
     let gateway = home.gateway("trace");
     (home, gateway)
@@ -189,7 +195,7 @@ async fn case_129_a_whole_network_of_ipv6_guesses_no_more_than_one_address() {
 #[tokio::test]
 async fn a_proxy_that_is_not_named_is_named_once_in_the_log_and_counted_in_the_status() {
     let (home, gateway) = gateway("");
-    for name in ["x-forwarded-for", "via", "cf-connecting-ip"] {
+    for name in ["forwarded", "via", "cf-connecting-ip"] {
         drop(Wire::open_with(gateway.port, &[(name, "203.0.113.9")]).await);
     }
     let said = home.cli(&["status"]);
@@ -210,9 +216,14 @@ async fn a_proxy_that_is_not_named_is_named_once_in_the_log_and_counted_in_the_s
 /// A page's socket, opened by whom the proxy names, and what the gateway says to it first.
 pub(super) async fn page(port: u16, from: &str) -> (Socket, String) {
     use futures_util::StreamExt;
-    use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
+    use tokio_tungstenite::{client_async, tungstenite::client::IntoClientRequest};
     let own = format!("127.0.0.1:{port}");
-    let fresh = reqwest::Client::new().get(format!("http://{own}/chat"));
+    let proxy: IpAddr = PROXY.parse().unwrap();
+    let fresh = reqwest::Client::builder()
+        .local_address(proxy)
+        .build()
+        .unwrap()
+        .get(format!("http://{own}/chat"));
     let fresh = fresh.header("x-forwarded-for", from).send().await.unwrap();
     let cookie = fresh.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap();
     let mut request = format!("ws://{own}/chat/ws").into_client_request().unwrap();
@@ -221,13 +232,13 @@ pub(super) async fn page(port: u16, from: &str) -> (Socket, String) {
     {
         request.headers_mut().insert(name_of(name), value.parse().unwrap());
     }
-    let (mut socket, _) = connect_async(request).await.unwrap();
+    let stream = connect(Some(PROXY), port).await;
+    let (mut socket, _) = client_async(request, stream).await.unwrap();
     let first = socket.next().await.unwrap().unwrap();
     (socket, first.into_text().map(|text| text.as_str().to_owned()).unwrap_or_default())
 }
 
-pub(super) type Socket =
-    tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+pub(super) type Socket = tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>;
 
 fn name_of(name: &str) -> http::HeaderName {
     name.parse().unwrap()

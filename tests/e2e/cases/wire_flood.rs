@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     process::{Gateway, Home, PATIENCE, look_again},
-    wire::{Key, Wire},
+    wire::{Key, PROXY, Wire, connect},
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -60,7 +60,7 @@ fn known(number: u32) -> (Key, String, String) {
 fn crowded(devices: u32) -> (Home, Gateway) {
     let home = Home::new();
     home.configure(&format!(
-        "[gateway]\ntrusted_proxies = [\"127.0.0.1\"]\nauth = {{ token = \"{TOKEN}\" }}\n"
+        "[gateway]\ntrusted_proxies = [\"127.0.0.2\"]\nauth = {{ token = \"{TOKEN}\" }}\n"
     ));
     let mut rows = String::new();
     for number in 0..devices {
@@ -215,7 +215,7 @@ async fn besieged(sockets: usize) {
     let (before, before_it) = (resident(&gateway), but_last_used(&home).await);
     let mut idle = Vec::new();
     for number in 0..sockets {
-        let mut stream = TcpStream::connect(("127.0.0.1", gateway.port)).await.unwrap();
+        let mut stream = connect((number % 2 == 1).then_some(PROXY), gateway.port).await;
         if number % 2 == 1 {
             let head = "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
                         sec-websocket-version: 13\r\nsec-websocket-key: \

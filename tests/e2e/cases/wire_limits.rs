@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::sockets::{TOKEN, gateway};
 use crate::wire::{Key, Wire};
 
-const PROXIED: &str = "trusted_proxies = [\"127.0.0.1\"]\nlimits = { per_address = 256 }\n";
+const PROXIED: &str = "trusted_proxies = [\"127.0.0.2\"]\nlimits = { per_address = 256 }\n";
 const READ: [&str; 1] = ["operator.read"];
 
 /// The shared token, behind a proxy that is trusted.

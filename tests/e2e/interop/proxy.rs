@@ -13,11 +13,14 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_tungstenite::{
-    accept_async, connect_async,
+    accept_async, client_async,
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-use crate::frames::Watch;
+use crate::{
+    frames::Watch,
+    wire::{PROXY, connect},
+};
 
 /// A proxy that runs; dropped, it is gone.
 pub(super) struct Proxy {
@@ -90,7 +93,8 @@ async fn pass(stream: TcpStream, whence: Option<&str>, kept: Arc<Kept>) {
     if let Some(whence) = whence {
         request.headers_mut().insert("x-forwarded-for", whence.parse().unwrap());
     }
-    let Ok((upstream, _)) = connect_async(request).await else { return };
+    let stream = connect(whence.map(|_| PROXY), gateway).await;
+    let Ok((upstream, _)) = client_async(request, stream).await else { return };
     let (mut to_client, mut from_client) = client.split();
     let (mut to_gateway, mut from_gateway) = upstream.split();
     let mut watch = Watch::default();

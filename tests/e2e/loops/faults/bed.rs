@@ -74,7 +74,7 @@ fn config(cards: bool) -> String {
     let quiet = if cards { "" } else { "quiet = \"00:00-23:59\"\ntime_zone = \"UTC\"\n" };
     format!(
         "[owner]\nallow_from = [\"telegram:{OWNER}\"]\n{quiet}[owner.cards]\nburst = 60\nper_minute = 60\n\
-         [pairing]\nmax_pending = 1000\n[gateway]\ntrusted_proxies = [\"127.0.0.1\"]\nauth = {{ token = \"{TOKEN}\" }}\n\
+         [pairing]\nmax_pending = 1000\n[gateway]\ntrusted_proxies = [\"127.0.0.2\"]\nauth = {{ token = \"{TOKEN}\" }}\n\
          [channels.telegram]\nbot_token = \"{{token}}\"\napi_root = \"{{root}}\"\n"
     )
 }
