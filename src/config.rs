@@ -295,7 +295,8 @@ impl Source<'_> {
         let real = path.canonicalize().or_else(|_| std::path::absolute(&path));
         let real = real.unwrap_or_else(|_| path.clone());
         let folder = real.parent().map_or(Ok(()), ownership::check_folder);
-        folder.map_err(|error| ConfigError::Untrusted(error.to_string()))?;
+        let trusted = folder.and_then(|()| ownership::check_way(&path));
+        trusted.map_err(|error| ConfigError::Untrusted(error.to_string()))?;
         match own_file::read(&path) {
             Ok(bytes) => Ok((path, Some(bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.named() {

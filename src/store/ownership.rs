@@ -4,13 +4,16 @@ use std::{
     fs::Metadata,
     io::{Error, ErrorKind},
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Component, Path, PathBuf},
 };
 
 use nix::unistd::{Gid, Uid, User, geteuid, setegid, seteuid};
 use openclaw_plugin_sdk::own_file::Rights;
 
 use super::{StoreError, io, paths::StateDir};
+
+/// So many links the system follows too.
+const MOST_LINKS: usize = 40;
 
 /// The owner of what the real root owns, as a process in a namespace without that root sees it.
 const NOBODY: u32 = 65_534;
@@ -25,14 +28,18 @@ pub fn check(state: &StateDir) -> Result<(), StoreError> {
 /// can make it.
 pub fn check_folder(folder: &Path) -> Result<(), StoreError> {
     check_one(folder)?;
-    let (real, is_missing) = nearest(folder)?;
-    real.ancestors().skip(usize::from(!is_missing)).try_for_each(|above| {
-        let meta = std::fs::metadata(above).map_err(|error| io("use", folder, error))?;
-        leads(&meta).map_err(|why| {
-            let above = above.display();
-            io("use", folder, refused(format!("{above} leads to it, and {why}")))
-        })
-    })
+    check_way(folder)
+}
+
+/// Refuses a file or folder that others can replace: in a folder on the way to it, or by a link of theirs.
+pub fn check_way(path: &Path) -> Result<(), StoreError> {
+    let failed = |error| io("use", path, error);
+    for step in way(path).map_err(failed)? {
+        let meta = step.symlink_metadata().map_err(failed)?;
+        leads(&meta)
+            .map_err(|why| failed(refused(format!("{} leads to it, and {why}", step.display()))))?;
+    }
+    Ok(())
 }
 
 /// Lets a command that root has started act as the owner of the state folder: what it writes is theirs, and where
@@ -42,7 +49,7 @@ pub fn act_as_owner(state: &StateDir) -> Result<(), StoreError> {
         return Ok(());
     }
     let failed = |error| io("use", state.path(), error);
-    let (real, _) = nearest(state.path())?;
+    let real = nearest(state.path())?;
     let meta = std::fs::metadata(&real).map_err(failed)?;
     let owner = Uid::from_raw(meta.uid());
     if owner.is_root() {
@@ -78,22 +85,68 @@ fn check_one(folder: &Path) -> Result<(), StoreError> {
     trusted.map_err(|why| io("use", folder, refused(why)))
 }
 
-/// Whether a folder above may lead to what decides: nobody else can put another one in its place.
+/// Whether a folder or a link may lead to what decides: nobody else can put another one in its place.
 fn leads(meta: &Metadata) -> Result<(), String> {
     let rights = Rights::of(meta);
     if rights.owner() != NOBODY {
         rights.owned()?;
+    }
+    // The mode of a link says nothing; the folder in which it stands does.
+    if meta.is_symlink() {
+        return Ok(());
     }
     // A group that root has given a folder is of root's choice.
     let by_group = rights.owner() == 0 && meta.mode() & 0o002 == 0;
     if rights.is_sticky() || by_group { Ok(()) } else { rights.unwritable() }
 }
 
+/// Every folder in which a name of this path is looked up, and every link on the way, as the system follows it. It ends
+/// at the first name that is missing.
+fn way(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let path = std::path::absolute(path)?;
+    let (mut at, mut passed, mut links) = (PathBuf::from("/"), Vec::new(), 0);
+    let mut left: Vec<PathBuf> = parts(&path);
+    while let Some(part) = left.pop() {
+        if part == Path::new("..") {
+            at.pop();
+            continue;
+        }
+        passed.push(at.clone());
+        let next = at.join(&part);
+        let meta = match next.symlink_metadata() {
+            Ok(meta) => meta,
+            Err(error) if error.kind() == ErrorKind::NotFound => break,
+            Err(error) => return Err(error),
+        };
+        if !meta.is_symlink() {
+            at = next;
+            continue;
+        }
+        links += 1;
+        if links > MOST_LINKS {
+            return Err(ErrorKind::TooManyLinks.into());
+        }
+        let target = next.read_link()?;
+        passed.push(next);
+        if target.is_absolute() {
+            at = PathBuf::from("/");
+        }
+        left.extend(parts(&target));
+    }
+    Ok(passed)
+}
+
+/// The names of a path, the last one first.
+fn parts(path: &Path) -> Vec<PathBuf> {
+    let named = |part: &Component<'_>| matches!(part, Component::Normal(_) | Component::ParentDir);
+    path.components().filter(named).map(|part| PathBuf::from(part.as_os_str())).rev().collect()
+}
+
 /// The folder without links, or the next one above it that exists.
-fn nearest(folder: &Path) -> Result<(std::path::PathBuf, bool), StoreError> {
-    for (above, path) in folder.ancestors().enumerate() {
+fn nearest(folder: &Path) -> Result<PathBuf, StoreError> {
+    for path in folder.ancestors() {
         match path.canonicalize() {
-            Ok(real) => return Ok((real, above > 0)),
+            Ok(real) => return Ok(real),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(io("use", folder, error)),
         }
@@ -146,6 +199,35 @@ mod tests {
         mode(state.path(), 0o777);
         let why = check(&link).unwrap_err().to_string();
         assert!(why.contains("mode 0777"), "{why}");
+    }
+
+    #[test]
+    fn case_138_a_link_that_others_may_replace_leads_nowhere() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let state = StateDir::at(at("own/state"));
+        fs::create_dir_all(state.credentials()).unwrap();
+        for name in ["shared", "inner"] {
+            fs::create_dir(at(name)).unwrap();
+        }
+        // A link to a link, by a relative path, and a folder of it that is named beyond.
+        symlink("../shared/second", at("inner/first")).unwrap();
+        symlink(at("own"), at("shared/second")).unwrap();
+        let through = StateDir::at(at("inner/first/state"));
+        assert!(fits(&through));
+        mode(&at("shared"), 0o777);
+        let why = check(&through).unwrap_err().to_string();
+        assert!(why.contains("shared leads to it") && why.contains("mode 0777"), "{why}");
+        assert!(fits(&state), "without the link nothing of it leads there");
+        mode(&at("shared"), 0o1777);
+        assert!(fits(&through), "a sticky folder keeps a link that is ours");
+        if geteuid().is_root() {
+            std::os::unix::fs::lchown(at("shared/second"), Some(4711), None).unwrap();
+            let why = check(&through).unwrap_err().to_string();
+            assert!(why.contains("user 4711"), "{why}");
+        }
+        symlink("loop", at("loop")).unwrap();
+        assert!(check_folder(&at("loop/state")).is_err());
     }
 
     #[test]

@@ -120,6 +120,16 @@ fn case_138_a_folder_or_configuration_that_others_may_write_is_refused_by_every_
     mode(&config, 0o644);
     mode(&state, 0o1777);
     assert!(home.cli(&["access", "list"]).status.success(), "a sticky folder is fine");
+    mode(&state, 0o700);
+    // A link that others may replace is theirs, whatever it leads to today.
+    let shared = tempfile::tempdir().unwrap();
+    let through = shared.path().join("config.toml");
+    std::os::unix::fs::symlink(&config, &through).unwrap();
+    let line = ["config", "check", "--config", through.to_str().unwrap()];
+    assert!(home.cli(&line).status.success());
+    mode(shared.path(), 0o777);
+    let (_, said) = texts(&home.cli(&line));
+    assert!(said.contains("leads to it") && said.contains("mode 0777"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
