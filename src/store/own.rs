@@ -10,6 +10,7 @@ use super::{
     audit::{self, Head, HeadRead},
     file::{self, Found, Identity, damaged},
     paths::StateDir,
+    private,
 };
 
 /// The state files that nobody else writes and that decide something, below the state folder.
@@ -124,7 +125,7 @@ pub(super) fn head(state: &StateDir) -> Result<Option<Head>, StoreError> {
     let path = state.access_head();
     match audit::read_head(&path)? {
         HeadRead::Head(head) => Ok(Some(head)),
-        HeadRead::Nothing if !has_log(state)? => Ok(None),
+        HeadRead::Nothing if !has_log(state)? && !has_had_log(state) => Ok(None),
         HeadRead::Nothing => Err(damage(&path, Mismatch::Missing)),
         // Another process may be writing it.
         HeadRead::Unreadable => match audit::read_head(&path)? {
@@ -132,6 +133,23 @@ pub(super) fn head(state: &StateDir) -> Result<Option<Head>, StoreError> {
             _ => Err(damage(&path, Mismatch::Changed)),
         },
     }
+}
+
+/// True where the folder has had an access log: it is no new one, though the log, its head and the limits of access
+/// are all gone. The mark lies beside the lists that go on granting access without them.
+pub(super) fn has_had_log(state: &StateDir) -> bool {
+    state.log_mark().symlink_metadata().is_ok()
+}
+
+/// Marks the folder of a log, after the head that it tells of.
+pub(super) fn mark(state: &StateDir) -> Result<(), StoreError> {
+    if has_had_log(state) {
+        return Ok(());
+    }
+    let path = state.log_mark();
+    let text = "The access log of this folder is audit/access.jsonl. If it is gone, see `openclaw audit accept`.\n";
+    private::replace(&path, text.as_bytes())?;
+    private::sync(&state.credentials())
 }
 
 fn has_log(state: &StateDir) -> Result<bool, StoreError> {

@@ -188,6 +188,11 @@ impl StateDir {
         self.audit().join("head")
     }
 
+    /// Says, beside what grants access, that this folder has had an access log.
+    pub(super) fn log_mark(&self) -> PathBuf {
+        self.credentials().join("access-log")
+    }
+
     /// The file of this name in the head: where no folder stands before it, it lies among the grants.
     pub(super) fn named(&self, name: &str) -> PathBuf {
         if name.contains('/') { self.0.join(name) } else { self.credentials().join(name) }

@@ -154,7 +154,7 @@ impl Log {
             self.head.own = Some(own::present(state));
             self.head_file.write(&self.head, true)?;
         }
-        Ok(())
+        if self.doubt.is_none() { own::mark(state) } else { Ok(()) }
     }
 
     /// True where it was full, and was put aside.
@@ -297,7 +297,10 @@ fn doubt(state: &StateDir, seen: &HeadRead, last: Option<&Last>) -> Option<Doubt
     let of_head = |why: &str| Doubt { path: state.access_head(), why: why.to_owned() };
     let of_log = |why: String| Doubt { path: state.access_log(), why };
     let head = match (seen, last) {
-        (HeadRead::Nothing, None) => return None,
+        (HeadRead::Nothing, None) if !own::has_had_log(state) => return None,
+        (HeadRead::Nothing, None) => {
+            return Some(of_head("it is missing, and so is its access log"));
+        }
         (HeadRead::Nothing, Some(_)) => {
             return Some(of_head("it is missing beside its access log"));
         }

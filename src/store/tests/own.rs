@@ -72,6 +72,29 @@ fn case_126_a_missing_file_of_our_own_is_damage_and_lets_nobody_in() {
 }
 
 #[test]
+fn case_126_a_folder_whose_log_and_limits_are_both_gone_is_no_new_one() {
+    let bed = bed();
+    for folder in ["audit", "access"] {
+        std::fs::remove_dir_all(bed.dir.path().join(folder)).unwrap();
+    }
+    for store in [&bed.store, &open(bed.dir.path())] {
+        let damaged = |error: StoreError| {
+            let said = error.to_string();
+            assert!(said.contains("head") && said.contains("openclaw audit accept"), "{said}");
+        };
+        damaged(store.standing(&key("default"), &id("66"), NOW).unwrap_err());
+        damaged(store.readable(&key("default")).unwrap_err());
+        damaged(store.owners().unwrap_err());
+        damaged(store.start(NOW).unwrap_err());
+        damaged(block(store, "5").unwrap_err());
+    }
+    assert!(!bed.dir.path().join("audit/head").exists(), "nothing makes it look like a new one");
+    bed.store.accept_as_is(&by(), NOW).unwrap();
+    open(bed.dir.path()).start(NOW).unwrap();
+    assert!(open(bed.dir.path()).verify(NOW).unwrap().is_whole());
+}
+
+#[test]
 fn case_126_a_block_by_another_process_counts_though_its_file_goes_at_once() {
     let bed = Bed::new();
     bed.approve("default", "66");

@@ -53,6 +53,7 @@ const TABLE: &[(&str, &str)] = &[
     ("audit/head", "rrsrrrr"),
     ("audit/index.json", "sssssss"),
     ("config.toml", "rrrsrrr"),
+    ("credentials/access-log", "sssssss"),
     ("credentials/gateway-token", "srrsrrr"),
     ("credentials/owners.json", "rrrrrrr"),
     ("credentials/telegram-pairing.json", "rrrsrrr"),
