@@ -261,11 +261,13 @@ fn runtime() -> Result<tokio::runtime::Runtime, RemoteError> {
 async fn enter(to: &Target, scopes: Scopes) -> Result<Session, RemoteError> {
     let known = KnownKeys::of(&to.state);
     let (own, there) = (GatewayKey::of_folder(&to.state)?, known.key(&to.address)?);
+    let trust = to.trust(own.as_ref(), there.as_ref())?;
     let dial = Dial {
         address: &to.address,
         door: to.implied.then_some(&to.state),
         pin: to.pin,
-        trust: to.trust(own.as_ref(), there.as_ref())?,
+        trust,
+        direct: trust.is_direct(own.as_ref(), &to.address),
         patience: to.patience,
         limit: LARGEST,
     };

@@ -27,6 +27,7 @@ use super::{
     who::Who,
 };
 use crate::{
+    network::identity::GatewayKey,
     protocol::{
         connect::{AuthParams, ClientMode},
         setup_code::SetupPayload,
@@ -331,7 +332,8 @@ impl Node<'_> {
         let known = self.known.key(address)?;
         let trust = known.as_ref().map_or(Trust::Word, Trust::Known);
         let (pin, patience) = (*pin, *patience);
-        let dial = Dial { address, door: None, pin, trust, patience, limit: LARGEST };
+        let direct = trust.is_direct(GatewayKey::of_folder(&self.plan.state)?.as_ref(), address);
+        let dial = Dial { address, door: None, pin, trust, direct, patience, limit: LARGEST };
         Session::open(dial, &who).await
     }
 

@@ -1,7 +1,7 @@
 //! One connection to a gateway: the challenge is answered, then requests and events go both ways. Everything has a
 //! time limit, and a message that is too long ends it.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use openclaw_plugin_sdk::neutral;
@@ -32,7 +32,9 @@ use super::{
 };
 use crate::{
     local_client::{Client, LocalError},
-    network::identity::{GatewayKey, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER, fresh_nonce},
+    network::identity::{
+        GatewayKey, KEY_HEADER, NONCE_HEADER, REACHED_HEADER, SIGNATURE_HEADER, fresh_nonce,
+    },
     protocol::{
         frame::{Refused, Request},
         hello::{Challenge, HelloOk},
@@ -57,6 +59,8 @@ pub(super) struct Dial<'a> {
     pub(super) door: Option<&'a StateDir>,
     pub(super) pin: Option<Fingerprint>,
     pub(super) trust: Trust<'a>,
+    /// It is this machine's gateway, and nothing may stand between: it signs the address that was reached.
+    pub(super) direct: bool,
     pub(super) patience: Duration,
     /// The longest message that is read, in bytes.
     pub(super) limit: usize,
@@ -71,6 +75,17 @@ pub(super) enum Trust<'a> {
     Known(&'a GatewayKey),
     /// Nothing: its user has named the place and what is shown there, or TLS vouches for it.
     Word,
+}
+
+impl Trust<'_> {
+    /// True where the gateway of this state folder is expected, and its port is this machine's.
+    pub(super) fn is_direct(self, own: Option<&GatewayKey>, address: &Address) -> bool {
+        match self {
+            Self::Own(_) => true,
+            Self::Known(key) => own == Some(key) && address.is_loopback(),
+            Self::Word => false,
+        }
+    }
 }
 
 /// A connection whose gateway has said `hello-ok`.
@@ -280,40 +295,48 @@ fn door(dial: Dial<'_>) -> Result<Option<UnixStream>, RemoteError> {
 async fn reach(dial: Dial<'_>) -> Result<Reached, RemoteError> {
     if let Some(stream) = door(dial)? {
         // Whatever fails behind the socket, its other end is this machine's gateway.
-        let reached = upgrade(dial, Box::new(stream)).await.map_err(|error| {
+        let reached = upgrade(dial, Box::new(stream), None).await.map_err(|error| {
             RemoteError::Unreachable { at: dial.address.place(), why: error.to_string() }
         })?;
         return Ok(Reached { through_door: true, ..reached });
     }
-    let wire = connect(dial).await?;
-    upgrade(dial, wire).await
+    let (wire, reached) = connect(dial).await?;
+    let reached = reached.filter(|_| dial.direct);
+    upgrade(dial, wire, reached).await
 }
 
-async fn connect(dial: Dial<'_>) -> Result<Box<dyn Wire>, RemoteError> {
+/// The connection, and the address at its other end.
+async fn connect(dial: Dial<'_>) -> Result<(Box<dyn Wire>, Option<SocketAddr>), RemoteError> {
     let Dial { address, pin, .. } = dial;
     let at = || address.to_string();
     let unreachable =
         |error: io::Error| RemoteError::Unreachable { at: at(), why: error.to_string() };
     let tcp = TcpStream::connect((address.host(), address.port())).await.map_err(unreachable)?;
     tcp.set_nodelay(true).map_err(unreachable)?;
+    let reached = Some(tcp.peer_addr().map_err(unreachable)?);
     if address.tls() {
         let config = tls::config(pin).map_err(|error| unreachable(io::Error::other(error)))?;
         let name = ServerName::try_from(address.host().to_owned())
             .map_err(|error| unreachable(io::Error::other(error)))?;
         let secured = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
-        return Ok(Box::new(secured.map_err(|error| {
+        let secured = secured.map_err(|error| {
             if tls::is_distrust(&error) {
                 return RemoteError::Distrust { at: at(), pinned: pin.is_some() };
             }
             unreachable(error)
-        })?));
+        })?;
+        return Ok((Box::new(secured), reached));
     }
-    Ok(Box::new(tcp))
+    Ok((Box::new(tcp), reached))
 }
 
 /// Asks for a socket, and for a proof of the gateway's key in the same breath: what answers on this connection is
 /// what has proven it.
-async fn upgrade(dial: Dial<'_>, wire: Box<dyn Wire>) -> Result<Reached, RemoteError> {
+async fn upgrade(
+    dial: Dial<'_>,
+    wire: Box<dyn Wire>,
+    reached: Option<SocketAddr>,
+) -> Result<Reached, RemoteError> {
     let at = dial.address.to_string();
     let strange = |error: WireError| match error {
         WireError::Io(error) => RemoteError::Unreachable { at: at.clone(), why: error.to_string() },
@@ -324,6 +347,9 @@ async fn upgrade(dial: Dial<'_>, wire: Box<dyn Wire>) -> Result<Reached, RemoteE
     if let Ok(value) = nonce.parse() {
         request.headers_mut().insert(NONCE_HEADER, value);
     }
+    if let Some(Ok(value)) = reached.map(|reached| reached.to_string().parse()) {
+        request.headers_mut().insert(REACHED_HEADER, value);
+    }
     let config = WebSocketConfig::default()
         .max_message_size(Some(dial.limit))
         .max_frame_size(Some(dial.limit));
@@ -331,7 +357,7 @@ async fn upgrade(dial: Dial<'_>, wire: Box<dyn Wire>) -> Result<Reached, RemoteE
     let (socket, answer) = upgraded.map_err(strange)?;
     let said = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
     let proven = said(KEY_HEADER).zip(said(SIGNATURE_HEADER));
-    let proven = proven.and_then(|(key, by)| GatewayKey::proven(key, &nonce, by));
+    let proven = proven.and_then(|(key, by)| GatewayKey::proven(key, &nonce, reached, by));
     Ok(Reached { socket, proven, through_door: false })
 }
 

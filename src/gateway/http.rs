@@ -11,7 +11,7 @@ pub(crate) mod unnamed;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -40,7 +40,9 @@ use crate::{
             unfinished::{Holder, Share},
         },
     },
-    network::identity::{self, BadNonce, KEY_HEADER, NONCE_HEADER, SIGNATURE_HEADER},
+    network::identity::{
+        self, BadNonce, KEY_HEADER, NONCE_HEADER, REACHED_HEADER, SIGNATURE_HEADER,
+    },
 };
 
 const JSON: &str = "application/json";
@@ -222,7 +224,7 @@ fn upgrade_to_session(
 ) -> Response<Bytes> {
     let peer = from.wire.peer;
     let headers = request.headers();
-    let proof = proof(gateway, headers.get(NONCE_HEADER));
+    let proof = proof(gateway, headers, from.wire.own);
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
     let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned();
     let (Some(key), Some(b"13")) = (key, version) else {
@@ -257,9 +259,24 @@ fn upgrade_to_session(
     response
 }
 
-/// The gateway's key and its signature, for a client that asks for them before it shows anything.
-fn proof(gateway: &Gateway, nonce: Option<&HeaderValue>) -> Option<(HeaderValue, HeaderValue)> {
-    let signature = gateway.identity.sign(nonce?.to_str().ok()?).ok()?;
+/// The gateway's key and its signature, for a client that asks for them before it shows anything. A client that has
+/// reached another address than this one talks to a relay, and gets none.
+fn proof(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    own: Option<SocketAddr>,
+) -> Option<(HeaderValue, HeaderValue)> {
+    let nonce = headers.get(NONCE_HEADER)?.to_str().ok()?;
+    let reached: Option<SocketAddr> = match headers.get(REACHED_HEADER) {
+        Some(reached) => Some(reached.to_str().ok()?.parse().ok()?),
+        None => None,
+    };
+    if reached
+        .is_some_and(|reached| own.map(identity::canonical) != Some(identity::canonical(reached)))
+    {
+        return None;
+    }
+    let signature = gateway.identity.sign(nonce, reached).ok()?;
     Some((HeaderValue::try_from(gateway.identity.public()).ok()?, signature.try_into().ok()?))
 }
 

@@ -1,6 +1,8 @@
 //! The gateway's own key, by which it is known again through whatever name or proxy leads to it. It signs numbers
 //! that a client chose, under a word of its own, and nothing else.
 
+use std::net::SocketAddr;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,9 @@ const PURPOSE: &str = "gateway-identity";
 
 /// A client's number, in the head of a request for a socket.
 pub const NONCE_HEADER: &str = "openclaw-nonce";
+/// The address that the client has reached on this machine, in the same head: a relay on another port changes it, so
+/// the gateway signs it only where it is its own end of the connection.
+pub const REACHED_HEADER: &str = "openclaw-reached";
 /// The gateway's key, in the head of the answer.
 pub const KEY_HEADER: &str = "openclaw-gateway";
 /// Its signature of that number.
@@ -61,13 +66,18 @@ impl GatewayKey {
         &self.0
     }
 
-    /// The key, where it has signed this number.
-    pub fn proven(key: &str, nonce: &str, signature: &str) -> Option<Self> {
+    /// The key, where it has signed this number, and the address that was reached where one was named.
+    pub fn proven(
+        key: &str,
+        nonce: &str,
+        reached: Option<SocketAddr>,
+        signature: &str,
+    ) -> Option<Self> {
         let known = Self::parse(key)?;
         let raw = URL_SAFE_NO_PAD.decode(key).ok()?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
         let public = UnparsedPublicKey::new(&ED25519, raw);
-        public.verify(message(nonce).as_bytes(), &signature).ok().map(|()| known)
+        public.verify(message(nonce, reached).as_bytes(), &signature).ok().map(|()| known)
     }
 }
 
@@ -103,18 +113,18 @@ impl Identity {
         let nonce =
             query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("nonce="));
         let nonce = nonce.ok_or(BadNonce)?;
-        let signature = self.sign(nonce)?;
+        let signature = self.sign(nonce, None)?;
         let answer = Answer { gateway: self.public(), nonce: nonce.to_owned(), signature };
         serde_json::to_string(&answer).map_err(|_| BadNonce)
     }
 
-    /// The signature of a client's number.
-    pub fn sign(&self, nonce: &str) -> Result<String, BadNonce> {
+    /// The signature of a client's number, and of the address that the client has reached.
+    pub fn sign(&self, nonce: &str, reached: Option<SocketAddr>) -> Result<String, BadNonce> {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if !(16..=64).contains(&nonce.len()) || !nonce.chars().all(fits) {
             return Err(BadNonce);
         }
-        Ok(URL_SAFE_NO_PAD.encode(self.0.sign(message(nonce).as_bytes()).as_ref()))
+        Ok(URL_SAFE_NO_PAD.encode(self.0.sign(message(nonce, reached).as_bytes()).as_ref()))
     }
 
     /// True where the body is this gateway's answer to this number, and no earlier one's.
@@ -122,7 +132,7 @@ impl Identity {
         let Ok(answer) = serde_json::from_slice::<Answer>(body) else { return false };
         answer.gateway == self.public()
             && answer.nonce == nonce
-            && GatewayKey::proven(&answer.gateway, nonce, &answer.signature).is_some()
+            && GatewayKey::proven(&answer.gateway, nonce, None, &answer.signature).is_some()
     }
 }
 
@@ -131,8 +141,17 @@ pub fn fresh_nonce() -> std::io::Result<String> {
     world::random::<24>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
 }
 
-fn message(nonce: &str) -> String {
-    format!("openclaw-probe\n{nonce}")
+/// A number has no line break, so no message of one kind is one of the other.
+fn message(nonce: &str, reached: Option<SocketAddr>) -> String {
+    match reached {
+        None => format!("openclaw-probe\n{nonce}"),
+        Some(reached) => format!("openclaw-socket\n{nonce}\n{}", canonical(reached)),
+    }
+}
+
+/// An IPv4 address as such, also where a socket of IPv6 has it.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 #[cfg(test)]
@@ -161,6 +180,23 @@ mod tests {
         assert!(!own.wrote(forged.as_bytes(), NONCE));
         for junk in ["", "{}", "<html>", "{\"gateway\":1}"] {
             assert!(!own.wrote(junk.as_bytes(), NONCE));
+        }
+    }
+
+    #[test]
+    fn case_210_a_signature_for_a_socket_names_the_address_that_was_reached() {
+        let own = identity(1);
+        let (here, there) = (([127, 0, 0, 1], 18_789).into(), ([127, 0, 0, 1], 18_790).into());
+        let mapped: SocketAddr = "[::ffff:127.0.0.1]:18789".parse().unwrap();
+        let proven = |reached, signed: Option<SocketAddr>| {
+            let signature = own.sign(NONCE, signed).unwrap();
+            GatewayKey::proven(&own.public(), NONCE, reached, &signature).is_some()
+        };
+        assert!(proven(None, None) && proven(Some(here), Some(here)));
+        assert!(proven(Some(here), Some(mapped)), "the same address");
+        for (reached, signed) in [(Some(here), Some(there)), (Some(here), None), (None, Some(here))]
+        {
+            assert!(!proven(reached, signed), "{reached:?} {signed:?}");
         }
     }
 

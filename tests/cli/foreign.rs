@@ -281,3 +281,45 @@ fn case_210_where_the_socket_is_gone_the_gateway_proves_its_key_over_tcp() {
     assert!(said.contains(&format!("another program listens at 127.0.0.1:{free}")), "{said}");
     gateway.stop(Signal::SIGTERM);
 }
+
+/// Passes everything on to a gateway at another port, as a program of another user could.
+fn relay(to: u16) -> (u16, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, heard) = (listener.local_addr().unwrap().port(), Arc::<Mutex<Vec<u8>>>::default());
+    let kept = Arc::clone(&heard);
+    thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            let Ok(far) = TcpStream::connect(("127.0.0.1", to)) else { return };
+            let (mut back, mut client) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+            thread::spawn(move || std::io::copy(&mut back, &mut client));
+            let (mut tapped, mut far) = (Tapped(near, Arc::clone(&kept)), far);
+            thread::spawn(move || std::io::copy(&mut tapped, &mut far));
+        }
+    });
+    (port, heard)
+}
+
+#[test]
+fn case_210_a_relay_on_the_port_does_not_carry_the_proof_of_the_gateway_on_another() {
+    let folder = Folder::empty();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut gateway = Running::gateway_at(&folder, free);
+    std::fs::remove_file(folder.path("run/gateway.sock")).unwrap();
+    let (port, heard) = relay(free);
+    let status = |line: &str, port: u16| {
+        let asked = folder.command(line).env("OPENCLAW_GATEWAY_PORT", port.to_string()).output();
+        let asked = asked.unwrap();
+        (asked.status.code(), String::from_utf8(asked.stderr).unwrap())
+    };
+    assert_eq!(status("gateway call health", free), (Some(0), String::new()), "without a relay");
+    for line in ["gateway status", "gateway call health", "nodes status"] {
+        let (_, said) = status(line, port);
+        assert!(said.contains("another program listens at 127.0.0.1"), "{line}: {said}");
+    }
+    let heard = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
+    assert!(heard.contains("openclaw-reached"), "it was asked: {heard}");
+    // Frames of clients are masked: a client that shows nothing sends none but the goodbye.
+    let sent = heard.rsplit("\r\n\r\n").next().unwrap_or_default();
+    assert!(sent.len() < 64, "{sent:?}");
+    gateway.stop(Signal::SIGTERM);
+}

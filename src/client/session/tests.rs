@@ -16,7 +16,15 @@ const LIMIT: usize = 4096;
 const SECRET: &str = "s3cret-token";
 
 fn dial(address: &Address, patience: Duration) -> Dial<'_> {
-    Dial { address, door: None, pin: None, trust: Trust::Word, patience, limit: LIMIT }
+    Dial {
+        address,
+        door: None,
+        pin: None,
+        trust: Trust::Word,
+        direct: false,
+        patience,
+        limit: LIMIT,
+    }
 }
 
 /// What the broken gateway does after the upgrade: each text is sent as it is, then what is said is read on.
