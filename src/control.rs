@@ -2,4 +2,10 @@
 //! RPC method call it; none of them works out a decision of its own.
 
 pub mod access;
+pub mod decided;
+pub mod devices;
 pub mod explain;
+pub mod invitations;
+pub mod owners;
+pub mod pairing;
+pub mod text;

@@ -17,6 +17,7 @@ use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     sync::{RwLock, watch as watch_channel},
+    task::JoinHandle,
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -42,11 +43,15 @@ use crate::{
             methods::{chat::Chats, node::Nodes, voicewake},
             session::unfinished::Unfinished,
         },
-        runtime::{reload::Live, ticker::Ticker},
+        runtime::{
+            decisions::{self, Decisions},
+            reload::Live,
+            ticker::Ticker,
+        },
     },
     network::identity::Identity,
     rules::{AccountKey, claim::WrongTries, device::attempts::Attempts},
-    store::{Store, StoreError, paths::StateDir},
+    store::{Note, Store, StoreError, paths::StateDir},
     world,
 };
 
@@ -67,6 +72,7 @@ pub(crate) struct Gateway {
     live: Live,
     state: StateDir,
     store: Arc<Store>,
+    decisions: Decisions,
     /// The key that it is known again by.
     identity: Identity,
     /// Of the port's certificate, where it speaks TLS.
@@ -76,7 +82,7 @@ pub(crate) struct Gateway {
     unnamed: Unnamed,
     /// What is held of messages that are still coming.
     unfinished: Arc<Unfinished>,
-    /// Whoever is connected over the gateway's socket.
+    /// The clients that are connected over the gateway's socket.
     sessions: Sessions,
     attempts: Mutex<Attempts>,
     joins: http::joins::Joins,
@@ -87,7 +93,7 @@ pub(crate) struct Gateway {
     accounts: Accounts,
     responder: parking_lot::RwLock<Arc<dyn Responder>>,
     turns: ConversationQueue,
-    /// Changes when somebody may have lost or got access: what is under way is judged again.
+    /// Changes when access may have changed: what is under way is judged again.
     access_changes: watch_channel::Sender<()>,
     /// What devices and the assistant say to each other.
     chats: Chats,
@@ -145,6 +151,45 @@ impl Gateway {
         });
     }
 
+    /// Asks the store, off the runtime.
+    async fn read<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = Arc::clone(&self.store);
+        blocking(move || call(&store)).await
+    }
+
+    /// Changes the store. What was decided is published before this returns.
+    async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        call: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let timed = self.metrics.decision.time();
+        let changed = self.read(call).await;
+        drop(timed);
+        // What cannot be published now is published later.
+        let _later = decisions::follow(self).await;
+        changed
+    }
+
+    /// Notes in the access log what a person was refused in a chat.
+    async fn note_in_chat(
+        &self,
+        action: &'static str,
+        key: &AccountKey,
+        sender: &str,
+        subject: &'static str,
+    ) -> Result<(), StoreError> {
+        let (key, actor) = (key.clone(), format!("{}:{sender}", key.channel));
+        self.read(move |store| {
+            let (surface, key) = ("chat", Some(&key));
+            let note = Note { action, surface, actor: &actor, key, subject };
+            store.note(&note, world::now())
+        })
+        .await
+    }
+
     fn wrong_claims(&self) -> MutexGuard<'_, WrongTries> {
         self.wrong_claims.lock()
     }
@@ -163,7 +208,12 @@ fn moment_of_answer() -> Clock {
 async fn blocking<T: Send + 'static>(
     call: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(call).await.unwrap_or_else(|error| {
+    finished(tokio::task::spawn_blocking(call)).await
+}
+
+/// What a task gives.
+async fn finished<T>(task: JoinHandle<Result<T, StoreError>>) -> Result<T, StoreError> {
+    task.await.unwrap_or_else(|error| {
         let source = std::io::Error::other(error.to_string());
         Err(StoreError::Io { doing: "finish the work on", path: "the store".into(), source })
     })

@@ -32,7 +32,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -91,6 +91,8 @@ pub struct Store {
     asks: AskQueue,
     /// The last decision of this store is not in all its files yet.
     unfinished: Arc<AtomicBool>,
+    /// The number of the last line that this store has committed.
+    committed: AtomicU64,
 }
 
 impl fmt::Debug for Store {
@@ -118,6 +120,7 @@ impl Store {
             grounds: CurrentGrounds::default(),
             asks: AskQueue::default(),
             unfinished: Arc::default(),
+            committed: AtomicU64::default(),
         }
     }
 
@@ -173,6 +176,16 @@ impl Store {
     /// change finishes it.
     pub fn is_unfinished(&self) -> bool {
         self.unfinished.load(Ordering::Relaxed)
+    }
+
+    /// The number of the last line of the access log that is known to count: this store has written it, or the head
+    /// names it.
+    pub fn committed(&self) -> Result<u64, StoreError> {
+        let named = match audit::read_head(&self.state.access_head())? {
+            audit::HeadRead::Head(head) => head.count,
+            audit::HeadRead::Nothing | audit::HeadRead::Unreadable => 0,
+        };
+        Ok(named.max(self.committed.load(Ordering::Relaxed)))
     }
 
     /// From here on the configuration says this about who decides. Waits for a change that has begun.

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     config::Config,
+    control::owners,
     registry,
     rules::{claim::ClaimCode, owner::Owner},
-    store::How,
     world,
 };
 
@@ -68,18 +68,10 @@ impl OwnerCommand {
 impl Show {
     fn run(&self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let (config, store) = (host.config()?, host.store()?);
-        let row = |owner: &Owner, from: &str| {
-            [owner.channel.clone(), owner.sender.to_string(), from.to_owned()]
+        let row = |(owner, from): (Owner, &str)| {
+            [owner.channel, owner.sender.to_string(), from.to_owned()]
         };
-        let mut rows: Vec<[String; 3]> =
-            config.owners.0.iter().map(|owner| row(owner, "configured")).collect();
-        for known in store.known_owners()? {
-            let from = match known.how {
-                How::Added => "added",
-                How::Claimed => "claimed",
-            };
-            rows.push(row(&known.owner, from));
-        }
+        let rows: Vec<[String; 3]> = owners::all(&store, &config)?.into_iter().map(row).collect();
         if self.json {
             let owner = |[channel, id, from]: &[String; 3]| json!({ "channel": channel, "id": id, "from": from });
             let owners: Vec<_> = rows.iter().map(owner).collect();

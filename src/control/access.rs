@@ -8,7 +8,10 @@ use openclaw_plugin_sdk::{
 
 use crate::{
     config::Config,
-    control::explain::{Asked, Explanation, explain, explain_group},
+    control::{
+        explain::{Asked, Explanation, explain, explain_group},
+        owners,
+    },
     registry,
     rules::{AccountKey, Contact, approver::Approver},
     store::{
@@ -252,7 +255,7 @@ pub fn change(
 /// What gives a sender access without the store: the configuration, or ownership.
 fn still(store: &Store, config: &Config, who: &Contact) -> Result<Option<String>, StoreError> {
     let Contact { key, sender } = who;
-    if config.owners.names(&key.channel, sender) || store.owners()?.names(&key.channel, sender) {
+    if owners::names(store, config, &key.channel, sender)? {
         return Ok(Some("as an owner".to_owned()));
     }
     let place = config.admits(key, sender);

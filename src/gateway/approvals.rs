@@ -1,5 +1,5 @@
-//! Cards: what every owner sees of a request, in his chat, from the knock to the outcome. Kept durably in the outbox;
-//! one keeper brings what stands in the chats in line with what the store says.
+//! Cards: what every owner sees of a request in their chat, from the knock to the outcome. Kept durably in the outbox;
+//! the reconciler brings what stands in the chats in line with what the store says.
 
 pub(crate) mod decide;
 pub(crate) mod device_notice;
@@ -34,9 +34,9 @@ pub(crate) use crate::gateway::approvals::{
     reconciler::keep,
 };
 use crate::{
+    control::decided::Decided,
     gateway::setup_codes::book::OwnersChat,
     rules::{AccountKey, device::request::DeviceRequest, owner::Owner},
-    store::audit::Decisions,
     world,
 };
 
@@ -58,11 +58,7 @@ pub(crate) struct Cards {
     /// The chats that something is being sent to.
     busy: Mutex<Vec<OwnersChat>>,
     arrived: Notify,
-    /// What is being decided now: whoever decides says himself what became of it.
-    deciding: Mutex<Vec<About>>,
     noted: Mutex<HashMap<String, UnixMs>>,
-    /// What the access log says of requests that wait no more.
-    pub(super) decisions: Decisions,
 }
 
 impl Cards {
@@ -102,13 +98,14 @@ impl Cards {
         self.look();
     }
 
-    /// What became of whatever these cards are about, where only whoever decided knows it.
-    fn conclude(&self, about: &About, outcome: &Outcome) {
+    /// The open cards about what was decided show that from now on.
+    pub(crate) fn conclude(&self, decided: &Decided) {
+        let Some(outcome) = Outcome::of(decided) else { return };
         let mut book = self.book();
-        let open =
-            book.cards().iter().filter(|card| card.about == *about && card.outcome.is_none());
-        for n in open.map(|card| card.n).collect::<Vec<_>>() {
-            book.conclude(n, outcome);
+        let open = book.cards().iter().filter(|card| card.outcome.is_none());
+        let open = open.filter(|card| card.is_decided_by(decided)).map(|card| card.n);
+        for n in open.collect::<Vec<_>>() {
+            book.conclude(n, &outcome);
         }
     }
 
@@ -177,7 +174,7 @@ pub(crate) fn tell(gateway: &Arc<Gateway>, text: &str, but: Option<&Owner>) {
 
 /// Writes what has changed in the book.
 async fn save(gateway: &Arc<Gateway>) {
-    // Whoever comes while another writes, is written with the others who came.
+    // What changes while another writes is written with all that changed meanwhile.
     let _turn = gateway.cards.turn.lock().await;
     let Some(copy) = gateway.cards.book().copy() else { return };
     if let Err(error) = blocking(move || copy.write()).await {

@@ -12,7 +12,7 @@ use openclaw_plugin_sdk::{
 use tracing::{info, warn};
 
 use self::context::CommandContext;
-use super::{Gateway, blocking, delivery::Fresh, inbound::Halt};
+use super::{Gateway, delivery::Fresh, inbound::Halt};
 use crate::{
     gateway::{
         accounts::account::AccountRuntime,
@@ -28,7 +28,7 @@ use crate::{
     },
     registry,
     rules::{Ground, approver::Approver},
-    store::{Note, UNFINISHED},
+    store::UNFINISHED,
     world,
 };
 
@@ -122,16 +122,7 @@ async fn refuse(
 ) -> Result<(), Halt> {
     let who = admitted.who();
     info!(channel = account.config.plugin.id, sender = %who.sender, command = command.name, "owner command refused");
-    let (store, key) = (Arc::clone(&gateway.store), account.config.key.clone());
-    let actor = format!("{}:{}", account.config.plugin.id, who.sender);
-    let note = move || {
-        let key = Some(&key);
-        store.note(
-            &Note { action: "refused", surface: "chat", actor: &actor, key, subject: command.name },
-            world::now(),
-        )
-    };
-    blocking(note).await?;
+    gateway.note_in_chat("refused", &account.config.key, who.sender.as_str(), command.name).await?;
     if !admitted.is_old() {
         let text = Text::plain("Only the owner of this gateway can use that command.");
         reply(gateway, account, event, Mail::text(to, text)).await;

@@ -390,7 +390,7 @@ async fn may(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, mail: &Mail)
             Ok(None) if gateway.store.is_unfinished() => return May::Later,
             hearer => hearer.map(|hearer| hearer.is_some()),
         },
-        Only::Anybody => mail.to.sender().map_or(Ok(false), |sender| {
+        Only::Everyone => mail.to.sender().map_or(Ok(false), |sender| {
             let standing = gateway.store.standing(&account.config.key, &sender, world::now());
             standing.map(|standing| standing != Standing::Blocked)
         }),

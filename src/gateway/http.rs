@@ -189,7 +189,7 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -
     plain(StatusCode::NOT_FOUND, "There is nothing here. The chat page is at /chat.")
 }
 
-/// Proves to whoever asks that this is the gateway he looks for.
+/// Proves to the client that this is the gateway it looks for.
 fn who(gateway: &Gateway, request: &Request<Incoming>) -> Response<Bytes> {
     if request.method() != Method::GET {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "read it");

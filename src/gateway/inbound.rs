@@ -35,6 +35,7 @@ use crate::{
             mail::{Address, Mail, Only},
             pages,
         },
+        runtime::decisions,
     },
     rules::{
         Contact,
@@ -42,7 +43,7 @@ use crate::{
         pairing::{AccessRequest, RequestId},
         ticket::{Ticket, TicketKind},
     },
-    store::{Note, StoreError},
+    store::{Store, StoreError},
     world,
 };
 
@@ -95,7 +96,7 @@ pub(crate) async fn listen(
     while underway.next().await.is_some() {}
 }
 
-/// Whom an event has to wait for.
+/// The events that an event has to wait for.
 fn lane(gateway: &Gateway, account: &AccountRuntime, event: &InboundEvent) -> Lane {
     let Some((chat, sender, _)) = address(event) else { return Lane::Alone };
     let (config, of_account) = (gateway.config(), account.rules());
@@ -284,21 +285,22 @@ fn judge(
     passage
 }
 
-/// A stranger shows a ticket. True where it was an invitation, and he is let in by it; a link goes into his knock.
+/// A stranger shows a ticket. True where it was an invitation, and gave them access; a link goes into their knock.
 async fn shows(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
     ticket: Ticket,
     (knock, message): (&mut AccessRequest, &InboundMessage),
 ) -> Result<bool, StoreError> {
-    let (store, now) = (Arc::clone(&gateway.store), world::now());
+    let now = world::now();
     if ticket.kind() == TicketKind::Link {
-        knock.claims = blocking(move || store.linked(&ticket, now)).await?.map(Box::new);
+        knock.claims = gateway.read(move |store| store.linked(&ticket, now)).await?.map(Box::new);
         return Ok(false);
     }
     let who = Contact { key: knock.key.clone(), sender: knock.sender.clone() };
     let bearer = who.clone();
-    let Some(accepted) = blocking(move || store.accept(&ticket, &bearer, now)).await? else {
+    let accept = move |store: &Store| store.accept(&ticket, &bearer, now);
+    let Some(accepted) = gateway.change(accept).await? else {
         return Ok(false);
     };
     info!(channel = account.config.plugin.id, sender = %who.sender, invitation = accepted.id, "invitation accepted");
@@ -349,8 +351,8 @@ async fn try_claim(
         return Ok(false);
     }
     let owner = Owner { channel: account.config.plugin.id.to_owned(), sender };
-    let (store, claimant) = (Arc::clone(&gateway.store), owner.clone());
-    if !blocking(move || store.redeem_claim(&code, &claimant, now)).await? {
+    let claimant = owner.clone();
+    if !gateway.read(move |store| store.redeem_claim(&code, &claimant, now)).await? {
         let silenced =
             gateway.wrong_claims().count(&account.config.key, owner.sender.as_str(), now);
         if silenced {
@@ -360,11 +362,13 @@ async fn try_claim(
     }
     info!(channel = owner.channel, sender = %owner.sender, "owner's seat claimed");
     account.remember(&owner.sender, &message.conversation);
+    // New owners read that they are one before they are shown who waits.
     notice::claimed(gateway, account, &owner, message).await;
+    drop(decisions::follow(gateway));
     Ok(true)
 }
 
-/// Spends a claim code that somebody shows in any other way than they should. True where it was the open one: then
+/// Spends a claim code that is shown in any other way than it should. True where it was the open one: then
 /// nobody else reads the message, and nobody becomes an owner by it.
 async fn shows_claim(
     gateway: &Arc<Gateway>,
@@ -383,7 +387,7 @@ async fn shows_claim(
         return Ok(false);
     }
     if gate::listens_to(&rules, message) {
-        let told = Mail::to_anybody(Address::of(message), secrets::SPENT);
+        let told = Mail::to_everyone(Address::of(message), secrets::SPENT);
         answer::send_for(gateway, account, event.clone(), (told, Fresh::default())).await;
     }
     Ok(true)
@@ -396,14 +400,8 @@ async fn note_silenced(
     who: &Owner,
 ) -> Result<(), StoreError> {
     info!(channel = who.channel, sender = %who.sender, "too many wrong claims");
-    let (store, key) = (Arc::clone(&gateway.store), account.config.key.clone());
-    let actor = format!("{}:{}", who.channel, who.sender);
-    let note = move || {
-        let (action, surface) = ("claim-refused", "chat");
-        let note = Note { action, surface, actor: &actor, key: Some(&key), subject: "claim" };
-        store.note(&note, world::now())
-    };
-    blocking(note).await
+    let sender = who.sender.as_str();
+    gateway.note_in_chat("claim-refused", &account.config.key, sender, "claim").await
 }
 
 fn unwritten(account: &AccountRuntime) -> MutexGuard<'_, HashSet<EventKey>> {
@@ -450,8 +448,11 @@ fn halted(gateway: &Arc<Gateway>, account: &AccountRuntime, halt: &Halt) {
     account.status.enter(State::StoreUnreadable, Some(halt.to_string()));
     if first {
         let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
-        warn!(channel, account = id, error = %halt, "store unreadable: the account answers nobody");
-        notice::tell_owners(gateway, &format!("{channel} ({id}) answers nobody now: {halt}"));
+        warn!(channel, account = id, error = %halt, "store unreadable: the account is paused");
+        notice::tell_owners(
+            gateway,
+            &format!("{channel} ({id}) is paused: its state cannot be read: {halt}"),
+        );
     }
 }
 

@@ -1,5 +1,6 @@
 //! Start, reload, stop, and what goes on by the clock: the one room that knows every other.
 
+pub(crate) mod decisions;
 pub(crate) mod open;
 pub(crate) mod reload;
 pub(crate) mod start;

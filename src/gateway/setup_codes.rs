@@ -14,16 +14,16 @@ use tracing::{debug, warn};
 use self::book::{OwnersChat, SetupBook, Standing};
 use super::{Gateway, blocking};
 use crate::{
+    control::owners,
     gateway::{accounts::account::AccountRuntime, delivery::outbound},
     rules::device::{
         approver::DeviceApprover,
-        setup_code::{SetupCode, SetupId, Spent},
+        setup_code::{LIFETIME_MS, SetupCode, SetupId, Spent},
     },
+    store::Store,
     world,
 };
 
-/// Another process may take a code back, or a device come with it over another way.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// While a message cannot be taken away.
 const TRY_AGAIN: Duration = Duration::from_mins(1);
 /// While there is none.
@@ -76,23 +76,19 @@ pub(crate) async fn stands(gateway: &Gateway, code: &SetupId, sent: &SentRef) {
 /// The message of a code did not arrive: nobody has the code, so it is over.
 pub(crate) async fn lost(gateway: &Arc<Gateway>, code: &SetupId, by: &DeviceApprover) {
     gateway.setup.book().over(code);
-    let (store, by, code) = (Arc::clone(&gateway.store), by.clone(), code.clone());
-    let taken = blocking(move || store.cancel_codes(&by, Some(&[code]), world::now())).await;
+    let (by, code) = (by.clone(), code.clone());
+    let cancel = move |store: &Store| store.cancel_codes(&by, Some(&[code]), world::now());
+    let taken = gateway.read(cancel).await;
     if let Err(error) = taken {
         warn!(%error, "a setup code that did not arrive is good until it expires");
     }
     save(gateway).await;
 }
 
-/// Looks after the messages until the gateway stops.
+/// Looks after the messages until the gateway stops: whenever something was decided, and when the next code expires.
 pub(crate) async fn keep(gateway: Arc<Gateway>) {
     loop {
-        let all_done = settle(&gateway).await;
-        let wait = match gateway.setup.book().standing().is_empty() {
-            true => IDLE,
-            false if all_done => LOOK_EVERY,
-            false => TRY_AGAIN,
-        };
+        let wait = settle(&gateway).await;
         tokio::select! {
             () = gateway.setup.changed.notified() => {}
             () = tokio::time::sleep(wait) => {}
@@ -101,33 +97,41 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
     }
 }
 
-/// Takes away what shows a spent code. False where a message that should be gone is not.
-pub(crate) async fn settle(gateway: &Arc<Gateway>) -> bool {
+/// Takes away what shows a spent code. How long there is nothing to do by the clock.
+pub(crate) async fn settle(gateway: &Arc<Gateway>) -> Duration {
     let _settling = gateway.setup.settling.lock().await;
     let standing = gateway.setup.book().standing();
     if standing.is_empty() {
-        return true;
+        return IDLE;
     }
-    let store = Arc::clone(&gateway.store);
-    let codes = match blocking(move || store.setup_codes()).await {
+    let codes = match gateway.read(Store::setup_codes).await {
         Ok(codes) => codes,
         Err(error) => {
             debug!(%error, "what became of the setup codes is not known now");
-            return false;
+            return TRY_AGAIN;
         }
     };
-    let mut all_done = true;
+    let mut wait = IDLE;
     for one in standing {
-        let Some(spent) = spent(&codes, &one.code) else { continue };
-        all_done &= take_away(gateway, &one, spent).await;
+        let code = codes.iter().find(|code| code.id == one.code);
+        wait = wait.min(match spent(code) {
+            None => left(code),
+            Some(spent) if take_away(gateway, &one, spent).await => IDLE,
+            Some(_) => TRY_AGAIN,
+        });
     }
     save(gateway).await;
-    all_done
+    wait
+}
+
+/// How long a code can still be used.
+fn left(code: Option<&SetupCode>) -> Duration {
+    let ends = code.map_or(0, |code| code.minted_at.0.saturating_add(LIFETIME_MS));
+    Duration::from_millis(ends.saturating_sub(world::now().0)) + Duration::from_millis(50)
 }
 
 /// A code that is not even kept any more has expired long ago.
-fn spent(codes: &[SetupCode], id: &SetupId) -> Option<Spent> {
-    let code = codes.iter().find(|code| code.id == *id);
+fn spent(code: Option<&SetupCode>) -> Option<Spent> {
     code.map_or(Some(Spent::Expired), |code| code.spent(world::now()))
 }
 
@@ -145,7 +149,7 @@ async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool
         }
     };
     gateway.setup.book().over(&one.code);
-    // Whoever took it back knows.
+    // An owner who took it back knows.
     if !told && spent != Spent::Cancelled && is_owners(gateway, &account, &one.chat) {
         let told = OutboundMessage::new(place(&account, one), sentence(spent, prefix));
         if let Err(error) = post(gateway, &account, &one.chat, told).await {
@@ -211,12 +215,10 @@ pub(crate) fn account(gateway: &Gateway, chat: &OwnersChat) -> Option<Arc<Accoun
     gateway.accounts.on().into_iter().find(|account| chat.is_on(&account.config.key))
 }
 
-/// True while whoever writes in that chat is an owner.
+/// True while the person who writes in that chat is an owner.
 pub(crate) fn is_owners(gateway: &Gateway, account: &AccountRuntime, chat: &OwnersChat) -> bool {
     let Ok(owner) = SenderId::new(&chat.owner) else { return false };
     let channel = account.config.plugin.id;
-    let claimed = gateway.store.owners().is_ok_and(|owners| owners.names(channel, &owner));
     account.config.plugin.abilities.console
-        || claimed
-        || gateway.config().owners.names(channel, &owner)
+        || owners::names(&gateway.store, &gateway.config(), channel, &owner).unwrap_or(false)
 }

@@ -9,7 +9,6 @@
 //! write too: of that one `verify` can only say that no line explains it.
 
 mod chain;
-mod decisions;
 mod head;
 mod index;
 mod log;
@@ -24,7 +23,6 @@ use std::{collections::BTreeMap, path::PathBuf};
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 
-pub use self::decisions::Decisions;
 pub(super) use self::{
     head::{Head, HeadRead, read_head},
     index::Index,

@@ -249,6 +249,7 @@ impl<'a> Transaction<'a> {
                 self.staged.iter_mut().for_each(StagedFile::keep);
             }
             appended?;
+            self.store.committed.fetch_max(self.log.count(), Ordering::Relaxed);
         }
         match self.finish() {
             Err(error) if decides => {

@@ -22,8 +22,8 @@ const ROOMS: &[(&str, &[&str], &str)] = &[
     ("decision_history", &["config", "rules", "store"], "verdicts of each account, in a file"),
     (
         "control",
-        &["config", "registry", "rules", "store", "world"],
-        "lists, decides and changes for every surface",
+        &["config", "protocol", "registry", "rules", "store", "world"],
+        "lists, decides and changes for every surface, and answers as the protocol does",
     ),
     (
         "local_client",

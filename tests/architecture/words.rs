@@ -14,10 +14,13 @@ const UNCLEAR: &[&str] = &[
 ];
 
 /// Folders whose texts are not rewritten yet.
-const NOT_YET: &[&str] = &["src/gateway", "src/gateway.rs", "tests/e2e"];
+const NOT_YET: &[&str] = &["tests/e2e"];
 
 /// Where an unclear word is a promise to other programs: file and the whole text.
-const PROMISED: &[(&str, &str)] = &[("src/cli/access.rs", "\"whom\": ")];
+const PROMISED: &[(&str, &str)] = &[
+    ("src/cli/access.rs", "\"whom\": "),
+    ("src/gateway/delivery/mail.rs", "rename = \"anybody\""),
+];
 
 /// The unclear words of a text, with their lines. Parts of `names_like_this` and `NamesLikeThis` are words too.
 fn unclear(text: &str) -> Vec<(usize, &'static str)> {

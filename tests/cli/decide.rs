@@ -55,14 +55,14 @@ fn what_a_decision_says_never_holds_the_code() {
     let shown = list["requests"][0]["revision"].as_str().unwrap();
     assert!(folder.done("pairing list").contains(shown));
     let said = folder.done(&format!("pairing deny AB3D7X9K --as-shown {shown}"));
-    assert_eq!(said, "❌ Denied telegram sender 7\nname: Ann [2J (later: Owner)\naccount: work\n");
+    assert_eq!(said, "⛔ Denied telegram sender 7\nname: Ann [2J (later: Owner)\naccount: work\n");
 }
 
 #[test]
 fn a_denied_sender_is_not_let_in() {
     let folder = Folder::waiting(&[request("7", CODE), request("8", "ABCD2345")]);
     assert!(
-        folder.done("pairing deny telegram AB3D7X9K").starts_with("❌ Denied telegram sender 7\n")
+        folder.done("pairing deny telegram AB3D7X9K").starts_with("⛔ Denied telegram sender 7\n")
     );
     assert!(!folder.path("credentials/telegram-allowFrom.json").exists());
     let list = folder.done("pairing list telegram");

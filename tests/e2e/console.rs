@@ -117,7 +117,7 @@ async fn the_owner_at_the_console_lets_a_visitor_of_the_page_in() {
     visitor.say("hello").await.unwrap();
     let challenge = visitor.next().await;
     let code = challenge.split_once("Pairing code: ").unwrap().1[..8].to_owned();
-    console.sees("Somebody asks to be let in.");
+    console.sees("A sender asks for access.");
     console.sees(&format!("/pairing approve webchat {code}"));
     visitor.say("hello?").await.unwrap();
     console.types(&format!("/pairing approve {code}"));

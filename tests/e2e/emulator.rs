@@ -129,7 +129,7 @@ async fn a_card_is_sent_with_its_buttons_and_edited_when_the_command_line_has_de
     bed.say(ANN, ANN, "hello").await;
     let [challenge, card] = bed.next([ANN, OWNER]).await;
     let code = challenge.split_once("Pairing code: <code>").expect(&challenge).1[..8].to_owned();
-    assert!(card.starts_with("Somebody asks to be let in."), "{card}");
+    assert!(card.starts_with("A sender asks for access."), "{card}");
     let sent = bed.crabline.accepted(&["sendmessage"]);
     let keyboard = sent.iter().map(|(_, body)| body["reply_markup"].to_string());
     let keyboard = keyboard.filter(|keyboard| keyboard.contains("Approve")).collect::<Vec<_>>();

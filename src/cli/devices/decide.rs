@@ -1,7 +1,7 @@
 //! `openclaw devices approve` and `reject`: one request, by its name, as it was shown. Nothing is chosen for the user.
 
 use clap::Args;
-use openclaw_plugin_sdk::{neutral, pasted};
+use openclaw_plugin_sdk::{Decision, neutral, pasted};
 use serde_json::json;
 
 use super::{
@@ -68,7 +68,7 @@ impl Approve {
             }
             output.flush();
         }
-        let answer = source.approve(&pending.request_id)?;
+        let answer = source.decide(&pending.request_id, Decision::Approve)?;
         source.close();
         if self.common.json {
             output.json(&answer)?;
@@ -121,7 +121,7 @@ impl Reject {
         let mut source = self.common.source(&methods, host, output)?;
         let listing = Listing::read(&source.list()?)?;
         let pending = find(&listing, &self.request)?;
-        let answer = source.reject(&pending.request_id)?;
+        let answer = source.decide(&pending.request_id, Decision::Deny)?;
         source.close();
         if self.common.json {
             output.json(&answer)?;

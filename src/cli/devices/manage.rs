@@ -1,8 +1,8 @@
 //! `openclaw devices remove`, `clear`, `rename`, `rotate` and `revoke`: what becomes of paired devices.
 
 use clap::Args;
-use openclaw_plugin_sdk::neutral;
-use serde_json::json;
+use openclaw_plugin_sdk::{Decision, neutral};
+use serde_json::{Value, json};
 
 use super::{Common, show::Listing};
 use crate::{
@@ -11,7 +11,12 @@ use crate::{
         host::Host,
         output::{Output, whole},
     },
-    rules::device::role::{Role, Scope},
+    control::devices::{Change, LABEL},
+    rules::device::{
+        role::{Role, Scope, Scopes},
+        token::Token,
+    },
+    world,
 };
 
 /// Removes.
@@ -97,17 +102,30 @@ fn scope(text: &str) -> Result<String, String> {
 
 fn label(text: &str) -> Result<String, String> {
     let text = text.trim();
-    let fits = !text.is_empty() && text.chars().count() <= 64;
+    let fits = !text.is_empty() && text.chars().count() <= LABEL;
     if fits { Ok(text.to_owned()) } else { Err("a name has 1 to 64 characters".to_owned()) }
+}
+
+impl Common {
+    /// Changes the device that was typed. Its id, and the answer.
+    fn change(
+        &self,
+        typed: &str,
+        change: &Change,
+        host: &Host,
+        output: &mut Output,
+    ) -> Result<(String, Value), Failure> {
+        let mut source = self.source(&["device.pair.list", change.method()], host, output)?;
+        let device = Listing::read(&source.list()?)?.find(typed)?;
+        let answer = source.change(&device, change)?;
+        source.close();
+        Ok((device, answer))
+    }
 }
 
 impl Remove {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let methods = ["device.pair.list", "device.pair.remove"];
-        let mut source = self.common.source(&methods, host, output)?;
-        let device = Listing::read(&source.list()?)?.find(&self.device)?;
-        let answer = source.remove(&device)?;
-        source.close();
+        let (device, answer) = self.common.change(&self.device, &Change::Remove, host, output)?;
         if self.common.json {
             output.json(&answer)?;
         } else {
@@ -131,14 +149,14 @@ impl Clear {
         let listing = Listing::read(&source.list()?)?;
         let (mut removed, mut rejected, mut failed) = (Vec::new(), Vec::new(), None);
         for paired in &listing.paired {
-            match source.remove(&paired.device_id) {
+            match source.change(&paired.device_id, &Change::Remove) {
                 Ok(_) => removed.push(paired.device_id.clone()),
                 Err(error) => failed = Some(error),
             }
         }
         for pending in listing.pending.iter().filter(|_| self.pending) {
             // A request of a device that was removed is over already.
-            match source.reject(&pending.request_id) {
+            match source.decide(&pending.request_id, Decision::Deny) {
                 Ok(_) => rejected.push(pending.request_id.clone()),
                 Err(_) if removed.contains(&pending.device_id) => {}
                 Err(error) => failed = Some(error),
@@ -159,11 +177,8 @@ impl Clear {
 
 impl Rename {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let methods = ["device.pair.list", "device.pair.rename"];
-        let mut source = self.common.source(&methods, host, output)?;
-        let device = Listing::read(&source.list()?)?.find(&self.device)?;
-        let answer = source.rename(&device, &self.name)?;
-        source.close();
+        let change = Change::Rename(self.name.clone());
+        let (device, answer) = self.common.change(&self.device, &change, host, output)?;
         if self.common.json {
             output.json(&answer)?;
         } else {
@@ -173,28 +188,25 @@ impl Rename {
     }
 }
 
-impl Rotate {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let methods = ["device.pair.list", "device.token.rotate"];
-        let mut source = self.which.common.source(&methods, host, output)?;
-        let device = Listing::read(&source.list()?)?.find(&self.which.device)?;
-        let named = self.no_scopes || !self.scopes.is_empty();
-        let scopes = named.then_some(self.scopes.as_slice());
-        let answer = source.rotate(&device, self.which.role, scopes)?;
-        source.close();
+impl Which {
+    fn change(&self, change: &Change, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let (_, answer) = self.common.change(&self.device, change, host, output)?;
         output.json(&answer)?;
         Ok(Exit::Done)
     }
 }
 
+impl Rotate {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+        let named = self.no_scopes || !self.scopes.is_empty();
+        let scopes = named.then(|| Scopes::parse(&self.scopes));
+        let fresh = Token::from_random(world::random().map_err(anyhow::Error::from)?);
+        self.which.change(&Change::Rotate(self.which.role, scopes, fresh), host, output)
+    }
+}
+
 impl Revoke {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let methods = ["device.pair.list", "device.token.revoke"];
-        let mut source = self.which.common.source(&methods, host, output)?;
-        let device = Listing::read(&source.list()?)?.find(&self.which.device)?;
-        let answer = source.revoke(&device, self.which.role)?;
-        source.close();
-        output.json(&answer)?;
-        Ok(Exit::Done)
+        self.which.change(&Change::Revoke(self.which.role), host, output)
     }
 }

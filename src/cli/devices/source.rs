@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::neutral;
+use openclaw_plugin_sdk::{Decision, neutral};
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         reach::{Reach, is_unknown},
     },
     client::{RemoteError, Target},
+    control::devices::{self, Change},
     protocol::{
         device::{TOO_LONG, all_pending, paired},
         frame::INVALID_REQUEST,
@@ -23,14 +24,11 @@ use crate::{
         approver::{Act, Denied, DeviceApprover, Listed},
         identity::DeviceId,
         request::{DeviceRequest, Undecided},
-        role::{Role, Scopes},
-        token::Token,
     },
     store::{
         Store,
         devices::{Page, Untouched},
     },
-    world,
 };
 
 /// So many devices are asked for at once.
@@ -144,115 +142,37 @@ impl Source {
         Ok(listed)
     }
 
-    /// Lets in what [`Self::list`] showed under this name.
-    pub(super) fn approve(&mut self, id: &str) -> Result<Value, Failure> {
-        self.decide(id, Act::Approve)
+    /// Approves or rejects what [`Self::list`] showed under this name.
+    pub(super) fn decide(&mut self, id: &str, decision: Decision) -> Result<Value, Failure> {
+        let (caller, method) = match (self, decision) {
+            (Self::Files(files), _) => return files.decide(id, decision),
+            (Self::Gateway(caller, _), Decision::Approve) => (caller, "device.pair.approve"),
+            (Self::Gateway(caller, _), _) => (caller, "device.pair.reject"),
+        };
+        caller.call(method, json!({ "requestId": id })).map_err(|error| match &error {
+            RemoteError::Refused(refused) if is_unknown(&refused.message) => {
+                let superseded = error.detail("code") == Some("SUPERSEDED");
+                moved(id, error.detail("requestId").filter(|_| superseded))
+            }
+            _ => error.into(),
+        })
     }
 
-    /// Turns it away.
-    pub(super) fn reject(&mut self, id: &str) -> Result<Value, Failure> {
-        self.decide(id, Act::Reject)
-    }
-
-    fn decide(&mut self, id: &str, act: Act) -> Result<Value, Failure> {
+    /// Changes a paired device. Only the device itself ever learns a new token.
+    pub(super) fn change(&mut self, device: &str, change: &Change) -> Result<Value, Failure> {
         match self {
             Self::Gateway(caller, _) => {
-                let method = match act {
-                    Act::Approve => "device.pair.approve",
-                    _ => "device.pair.reject",
-                };
-                caller.call(method, json!({ "requestId": id })).map_err(|error| match &error {
-                    RemoteError::Refused(refused) if is_unknown(&refused.message) => {
-                        let next = (error.detail("code") == Some("SUPERSEDED"))
-                            .then(|| error.detail("requestId"))
-                            .flatten();
-                        moved(id, next)
-                    }
-                    _ => error.into(),
-                })
-            }
-            Self::Files(files) => files.decide(id, act),
-        }
-    }
-
-    /// Forgets a device.
-    pub(super) fn remove(&mut self, device: &str) -> Result<Value, Failure> {
-        match self {
-            Self::Gateway(caller, _) => {
-                Ok(caller.call("device.pair.remove", json!({ "deviceId": device }))?)
-            }
-            Self::Files(files) => {
-                let id = device_id(device)?;
-                let removed = files.store.remove_device(&approver(), &id, Host::now())?;
-                removed.map_err(|why| untouched(&why, Act::Remove))?;
-                Ok(json!({ "deviceId": device }))
-            }
-        }
-    }
-
-    /// Names a device.
-    pub(super) fn rename(&mut self, device: &str, label: &str) -> Result<Value, Failure> {
-        match self {
-            Self::Gateway(caller, _) => {
-                let params = json!({ "deviceId": device, "label": label });
-                Ok(caller.call("device.pair.rename", params)?)
-            }
-            Self::Files(files) => {
-                let id = device_id(device)?;
-                let renamed = files.store.rename_device(&approver(), &id, label, Host::now())?;
-                renamed.map_err(|why| untouched(&why, Act::Rename))?;
-                Ok(json!({ "deviceId": device, "label": label }))
-            }
-        }
-    }
-
-    /// Replaces a token. Only its own device ever learns the new one.
-    pub(super) fn rotate(
-        &mut self,
-        device: &str,
-        role: Role,
-        scopes: Option<&[String]>,
-    ) -> Result<Value, Failure> {
-        match self {
-            Self::Gateway(caller, _) => {
-                let mut params = json!({ "deviceId": device, "role": role.word() });
-                if let Some(scopes) = scopes {
-                    params["scopes"] = json!(scopes);
+                let answer = caller.call(change.method(), change.params(device))?;
+                if let Change::Rotate(role, ..) = change {
+                    caller.target().keep(device, *role, &answer).map_err(Failure::from)?;
                 }
-                let rotated = caller.call("device.token.rotate", params)?;
-                caller.target().keep(device, role, &rotated).map_err(Failure::from)?;
-                Ok(rotated)
+                Ok(answer)
             }
             Self::Files(files) => {
-                let id = device_id(device)?;
-                let random = world::random().map_err(anyhow::Error::from)?;
-                let fresh = Token::from_random(random);
-                let change = (role, scopes.map(Scopes::parse), &fresh);
-                let rotated = files.store.rotate_token(&approver(), &id, change, Host::now())?;
-                let token = rotated.map_err(|why| untouched(&why, Act::RotateToken))?;
-                Ok(json!({
-                    "deviceId": device,
-                    "role": role.word(),
-                    "scopes": token.scopes.words(),
-                    "rotatedAtMs": token.rotated_at.unwrap_or(token.created_at).0,
-                    "tokenDelivery": "withheld-cross-device",
-                }))
-            }
-        }
-    }
-
-    /// Takes a role away.
-    pub(super) fn revoke(&mut self, device: &str, role: Role) -> Result<Value, Failure> {
-        match self {
-            Self::Gateway(caller, _) => {
-                let params = json!({ "deviceId": device, "role": role.word() });
-                Ok(caller.call("device.token.revoke", params)?)
-            }
-            Self::Files(files) => {
-                let id = device_id(device)?;
-                let revoked = files.store.revoke_token(&approver(), &id, role, Host::now())?;
-                let at = revoked.map_err(|why| untouched(&why, Act::RevokeToken))?;
-                Ok(json!({ "deviceId": device, "role": role.word(), "revokedAtMs": at.0 }))
+                let id = DeviceId::parse(device);
+                let id = id.ok_or_else(|| Failure::new(Exit::NoMatch, "no such device"))?;
+                let changed = devices::change(&files.store, &approver(), &id, change, Host::now())?;
+                changed.map_err(|why| untouched(&why, change.act()))
             }
         }
     }
@@ -285,18 +205,14 @@ impl Files {
         Ok(listed)
     }
 
-    fn decide(&self, id: &str, act: Act) -> Result<Value, Failure> {
+    fn decide(&self, id: &str, decision: Decision) -> Result<Value, Failure> {
         let shown = self.shown.iter().find(|row| row.id.as_str() == id);
         let shown = shown.ok_or_else(|| moved(id, None))?;
-        let (by, displayed, now) = (approver(), shown.revision(), Host::now());
-        if act == Act::Approve {
-            let decided = self.store.approve_device(&by, &shown.id, displayed, now)?;
-            let device = decided.map_err(|why| undecided(id, &why, act))?;
-            return Ok(json!({ "requestId": id, "device": paired(&device, None) }));
-        }
-        let decided = self.store.reject_device(&by, &shown.id, displayed, now)?;
-        let request = decided.map_err(|why| undecided(id, &why, act))?;
-        Ok(json!({ "requestId": id, "deviceId": request.device.as_str() }))
+        let request = (&shown.id, shown.revision());
+        let decided = devices::decide(&self.store, &approver(), decision, request, Host::now())?;
+        let act = if decision == Decision::Approve { Act::Approve } else { Act::Reject };
+        let verdict = decided.map_err(|why| undecided(id, &why, act))?;
+        Ok(verdict.answer(&shown.id))
     }
 }
 
@@ -348,10 +264,6 @@ pub(super) fn moved(id: &str, next: Option<&str>) -> Failure {
     Failure::new(Exit::Failed, text).hint("`openclaw devices list` shows what waits now")
 }
 
-fn device_id(text: &str) -> Result<DeviceId, Failure> {
-    DeviceId::parse(text).ok_or_else(|| Failure::new(Exit::NoMatch, "no such device"))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -363,6 +275,7 @@ mod tests {
         rules::device::{
             identity::DeviceKey,
             request::{Asked, Described, Wish},
+            role::{Role, Scopes},
         },
         store::paths::StateDir,
     };
@@ -393,8 +306,8 @@ mod tests {
         };
         let id = first(&files.page(None, PAGE).unwrap());
         files.store.ask_device(&wish(&["operator.admin"]), Host::now()).unwrap();
-        for act in [Act::Approve, Act::Reject] {
-            let failure = files.decide(&id, act).unwrap_err();
+        for decision in [Decision::Approve, Decision::Deny] {
+            let failure = files.decide(&id, decision).unwrap_err();
             let said = failure.spell(false);
             assert_eq!(failure.exit(), Exit::Failed);
             assert!(said.contains("was replaced by") && said.contains("nothing was decided"));
@@ -403,8 +316,8 @@ mod tests {
         let waiting = listed["pending"].as_array().unwrap().len();
         assert_eq!((waiting, &listed["paired"]), (1, &json!([])));
         let id = first(&listed);
-        files.decide(&id, Act::Approve).unwrap();
-        let again = files.decide(&id, Act::Approve).unwrap_err().spell(false);
+        files.decide(&id, Decision::Approve).unwrap();
+        let again = files.decide(&id, Decision::Approve).unwrap_err().spell(false);
         assert!(again.contains("has changed or is over"), "{again}");
     }
 }

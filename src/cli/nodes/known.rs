@@ -174,13 +174,31 @@ fn status(node: &Node, now: UnixMs) -> String {
     format!("{paired} · {connected}{seen}{state}")
 }
 
+impl Which {
+    /// Asks about the node that was meant, or asks it.
+    fn ask(
+        &self,
+        host: &Host,
+        method: &str,
+        patience: Option<Duration>,
+        params: impl FnOnce(&Node) -> Value,
+    ) -> Result<(Node, Value), Failure> {
+        let mut caller = self.common.caller(&["node.list", method], host)?;
+        let node = find(&nodes(&mut caller)?.1, &self.node)?;
+        if let Some(patience) = patience {
+            caller.link().be_patient(patience);
+        }
+        let answer = caller.call(method, params(&node))?;
+        caller.close();
+        Ok((node, answer))
+    }
+}
+
 impl Describe {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let common = &self.which.common;
-        let mut caller = common.caller(&["node.list", "node.describe"], host)?;
-        let node = find(&nodes(&mut caller)?.1, &self.which.node)?;
-        let answer = caller.call("node.describe", json!({ "nodeId": node.id }))?;
-        caller.close();
+        let params = |node: &Node| json!({ "nodeId": node.id });
+        let (_, answer) = self.which.ask(host, "node.describe", None, params)?;
         if common.json {
             output.json(&answer)?;
             return Ok(Exit::Done);
@@ -207,11 +225,8 @@ impl Describe {
 impl Rename {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let common = &self.which.common;
-        let mut caller = common.caller(&["node.list", "node.rename"], host)?;
-        let node = find(&nodes(&mut caller)?.1, &self.which.node)?;
-        let params = json!({ "nodeId": node.id, "displayName": self.name.trim() });
-        let answer = caller.call("node.rename", params)?;
-        caller.close();
+        let params = |node: &Node| json!({ "nodeId": node.id, "displayName": self.name.trim() });
+        let (node, answer) = self.which.ask(host, "node.rename", None, params)?;
         if common.json {
             output.json(&answer)?;
         } else {
@@ -225,10 +240,8 @@ impl Rename {
 impl Remove {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let common = &self.which.common;
-        let mut caller = common.caller(&["node.list", "node.pair.remove"], host)?;
-        let node = find(&nodes(&mut caller)?.1, &self.which.node)?;
-        let answer = caller.call("node.pair.remove", json!({ "nodeId": node.id }))?;
-        caller.close();
+        let params = |node: &Node| json!({ "nodeId": node.id });
+        let (node, answer) = self.which.ask(host, "node.pair.remove", None, params)?;
         if common.json {
             output.json(&answer)?;
         } else {
@@ -241,25 +254,24 @@ impl Remove {
 impl Invoke {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let common = &self.which.common;
-        let mut caller = common.caller(&["node.list", "node.invoke"], host)?;
-        let node = find(&nodes(&mut caller)?.1, &self.which.node)?;
         let key = match &self.idempotency_key {
             Some(key) => key.clone(),
             None => fresh_key()?,
         };
-        let mut params = json!({
-            "nodeId": node.id,
-            "command": self.command.trim(),
-            "timeoutMs": self.patience,
-            "idempotencyKey": key,
-        });
-        if let Some(given) = &self.params {
-            params["params"] = given.clone();
-        }
         // The gateway answers when the node has had its time.
-        caller.link().be_patient(Duration::from_millis(self.patience + 5_000));
-        let answer = caller.call("node.invoke", params)?;
-        caller.close();
+        let patience = Some(Duration::from_millis(self.patience + 5_000));
+        let (_, answer) = self.which.ask(host, "node.invoke", patience, |node| {
+            let mut params = json!({
+                "nodeId": node.id,
+                "command": self.command.trim(),
+                "timeoutMs": self.patience,
+                "idempotencyKey": key,
+            });
+            if let Some(given) = &self.params {
+                params["params"] = given.clone();
+            }
+            params
+        })?;
         if common.json {
             output.json(&answer)?;
         } else {

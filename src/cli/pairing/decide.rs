@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision, UnixMs, neutral};
+use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision, neutral};
 
 use super::meta;
 use crate::{
@@ -12,10 +12,14 @@ use crate::{
         host::{self, Host},
         output::{self, Column, Look, Output},
     },
+    control::{
+        pairing::{self, Choice},
+        text,
+    },
     local_client::{LocalError, Notify},
     registry,
-    rules::pairing::{PairingCode, PairingRequest},
-    store::{Decide, Outcome, Store, find_code},
+    rules::pairing::PairingRequest,
+    store::Outcome,
 };
 
 /// Approves.
@@ -79,10 +83,9 @@ struct Which {
 impl Approve {
     /// Approves, and tells the sender where that is wanted: what cannot be told stays approved.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let ruling = (Decision::Approve, self.lasting);
-        let request = self.which.decide(ruling, host, output)?;
+        let request = self.which.decide(Decision::Approve, self.lasting, host, output)?;
         let (channel, sender) = (&request.key.channel, whole(&request));
-        output.line(format!("✅ Approved {channel} sender {sender}"));
+        output.line(format!("{} {channel} sender {sender}", text::verdict(Decision::Approve)));
         describe(&request, output);
         if self.notify {
             match notify(host, &request) {
@@ -97,8 +100,9 @@ impl Approve {
 impl Deny {
     /// Denies.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let request = self.which.decide((Decision::Deny, None), host, output)?;
-        output.line(format!("❌ Denied {} sender {}", request.key.channel, whole(&request)));
+        let request = self.which.decide(Decision::Deny, None, host, output)?;
+        let (verdict, channel) = (text::verdict(Decision::Deny), &request.key.channel);
+        output.line(format!("{verdict} {channel} sender {}", whole(&request)));
         describe(&request, output);
         Ok(Exit::Done)
     }
@@ -108,30 +112,28 @@ impl Which {
     /// Decides the one request that is meant. Unknown, expired and foreign codes all get the same answer.
     fn decide(
         &self,
-        (decision, lasting): (Decision, Option<Duration>),
+        decision: Decision,
+        lasting: Option<Duration>,
         host: &Host,
         output: &mut Output,
     ) -> Result<PairingRequest, Failure> {
         let typed = self.channel.as_ref().or(self.named.as_ref());
         let one = typed.map(|typed| host::pairing_channel(typed)).transpose()?;
-        let code = PairingCode::parse(&self.code).ok_or_else(|| self.unknown(one))?;
         let (store, now) = (host.store()?, Host::now());
-        let mut found = self.find(&store, one, &code, now)?;
+        let channel = one.map(|channel| channel.id);
+        let found = pairing::by_code(&store, channel, self.account.as_ref(), &self.code, now);
+        let mut found = found.map_err(|error| match channel {
+            Some(_) => Failure::from(error),
+            None => Failure::from(error).hint("name the channel to search only that one"),
+        })?;
         let Some(request) = found.pop() else { return Err(self.unknown(one)) };
         if !found.is_empty() {
             found.push(request);
             return Err(several(&found, output));
         }
-        let until = lasting.and_then(|span| u64::try_from(span.as_millis()).ok());
-        let until = until.map(|span| UnixMs(now.0.saturating_add(span)));
-        let decide = Decide {
-            channel: &request.key.channel,
-            request: &request.id,
-            decision,
-            until,
-            shown: self.as_shown.as_deref(),
-        };
-        match store.decide(&Host::approver(), &decide, now)? {
+        let choice = Choice { lasting, shown: self.as_shown.clone(), ..decision.into() };
+        let named = (&*request.key.channel, &request.id);
+        match pairing::decide(&store, &Host::approver(), named, &choice, now)? {
             Outcome::Done(request) => Ok(request),
             Outcome::Changed => Err(self.changed(&request)),
             Outcome::ClaimIsOver => Err(claim_is_over(&request)),
@@ -151,29 +153,6 @@ impl Which {
         let list = format!("`openclaw pairing list {}`", request.key.channel);
         Failure::new(Exit::Failed, format!("{why}; nothing was changed"))
             .hint(format!("look at it with {list}, then repeat this with `--as-shown <revision>`"))
-    }
-
-    fn find(
-        &self,
-        store: &Store,
-        one: Option<&'static ChannelPlugin>,
-        code: &PairingCode,
-        now: UnixMs,
-    ) -> Result<Vec<PairingRequest>, Failure> {
-        let channels = one.map_or_else(|| registry::pairing_channels().collect(), |one| vec![one]);
-        let mut found = Vec::new();
-        for channel in channels {
-            let requests = find_code(store, channel.id, code, now).map_err(|error| {
-                let failure = Failure::from(error);
-                match one {
-                    Some(_) => failure,
-                    None => failure.hint("name the channel to search only that one"),
-                }
-            })?;
-            found.extend(requests);
-        }
-        found.retain(|request| self.account.as_ref().is_none_or(|one| *one == request.key.account));
-        Ok(found)
     }
 
     fn unknown(&self, one: Option<&ChannelPlugin>) -> Failure {

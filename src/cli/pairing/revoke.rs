@@ -13,6 +13,7 @@ use crate::{
         output::{self, Output},
     },
     config::Config,
+    control::owners,
     rules::{AccountKey, Contact, owner::Owner},
     store::Store,
 };
@@ -109,7 +110,7 @@ fn still_admitted(
             return Ok(Some(Failure::new(Exit::Failed, text).hint(hint)));
         }
     }
-    if config.owners.names(channel, sender) || store.owners()?.names(channel, sender) {
+    if owners::names(store, config, channel, sender)? {
         let owner = Owner { channel: channel.clone(), sender: sender.clone() };
         let text = format!("{channel} sender {shown} is an owner and still has access");
         let hint = format!("`openclaw owner remove {}:{}`", owner.channel, shown);

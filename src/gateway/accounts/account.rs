@@ -84,7 +84,7 @@ pub(crate) struct AccountRuntime {
     inbox: OnceLock<Arc<Inbox>>,
 }
 
-/// Whom the platform takes the account for.
+/// Who the account is for the platform.
 struct AccountSession {
     channel: Arc<dyn Channel>,
     /// What the channel was opened with.
@@ -183,7 +183,7 @@ impl AccountRuntime {
         self.login().mark
     }
 
-    /// Another channel takes the place of the one that runs; where somebody wrote to that one is forgotten.
+    /// Another channel takes the place of the one that runs; the places where people wrote to that one are forgotten.
     pub(crate) fn restart(&self, account: Account, channel: Box<dyn Channel>) {
         let login = AccountSession::new(&account, channel);
         *self.login.write() = login;
@@ -254,7 +254,7 @@ impl AccountRuntime {
         self.turns.send_modify(|turn| *turn += 1);
     }
 
-    /// Its policies and lists as they are now. Whoever judges by them takes them once.
+    /// Its policies and lists as they are now. A judgement takes them once.
     pub(crate) fn rules(&self) -> Arc<Account> {
         Arc::clone(&self.rules.read())
     }
@@ -272,7 +272,7 @@ impl AccountRuntime {
         }
     }
 
-    /// Remembers where somebody can be written to: a direct chat, for nobody else reads along there.
+    /// Remembers where a person can be written to: a direct chat, for nobody else reads along there.
     pub(crate) fn remember(&self, sender: &SenderId, conversation: &Conversation) {
         if !is_direct(conversation.kind) {
             return;
@@ -290,7 +290,7 @@ impl AccountRuntime {
         chats.get(&owner).filter(|place| place.id == chat.conversation().id).cloned()
     }
 
-    /// Where a person is written to: where he last wrote, else the chat that bears his id.
+    /// Where a person is written to: where they last wrote, else the chat that bears their id.
     pub(crate) fn chat_of(&self, sender: &SenderId) -> Conversation {
         let known = self.chats.lock().get(sender).cloned();
         known.unwrap_or_else(|| Conversation::new(ChatId::new(sender.as_str()), ChatKind::Direct))

@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     gateway::Gateway,
-    rules::device::{
-        request::{DeviceRequest, DeviceRequestId},
-        setup_code::SetupId,
-    },
+    rules::device::{request::DeviceRequest, setup_code::SetupId},
 };
 
 /// A device waits, with the code that it came with.
@@ -24,16 +21,7 @@ pub(crate) fn request_opened(
             None => book.listeners(),
         }
     };
-    gateway.cards.show(request, chats);
-}
-
-/// A code belongs to a device now.
-pub(crate) fn code_bound(gateway: &Arc<Gateway>, _code: &SetupId) {
+    // A code that came with it belongs to the device now.
     gateway.setup.look();
-}
-
-/// A request is over.
-pub(crate) fn request_resolved(gateway: &Arc<Gateway>, request: &DeviceRequestId) {
-    gateway.shown.lock().forget(request);
-    gateway.cards.look();
+    gateway.cards.show(request, chats);
 }

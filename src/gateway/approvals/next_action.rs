@@ -103,8 +103,8 @@ fn wished(card: &CardCopy, sight: ChatState) -> Step {
     }
 }
 
-/// Where nothing can be edited, only what has changed is worth a new message: that somebody is to be asked later,
-/// he knows.
+/// Where nothing can be edited, only what has changed is worth a new message: an owner who
+/// chose to be asked later knows that.
 fn changed(card: &CardCopy, sight: ChatState) -> Step {
     if card.revision == card.wants {
         return match card.face {

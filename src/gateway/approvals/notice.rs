@@ -1,11 +1,11 @@
-//! What owners are told beside requests: that somebody has claimed the seat, and that an account is in trouble.
+//! What owners are told beside requests: that a person has claimed the seat, and that an account is in trouble.
 
 use std::sync::Arc;
 
 use openclaw_plugin_sdk::{InboundMessage, neutral};
 
-use super::decide;
 use crate::{
+    control::text,
     gateway::{
         Gateway,
         accounts::account::AccountRuntime,
@@ -25,21 +25,21 @@ pub(crate) fn tell_owners(gateway: &Arc<Gateway>, text: &str) {
     approvals::tell(gateway, text, None);
 }
 
-/// Welcomes whom an invitation lets in, and tells every owner of it.
+/// Welcomes a person who came with an invitation, and tells every owner.
 pub(crate) async fn accepted(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
     (who, accepted): (&Contact, &Accepted),
     message: &InboundMessage,
 ) {
-    answer::send(gateway, account, Mail::text(Address::of(message), decide::WELCOME)).await;
+    answer::send(gateway, account, Mail::text(Address::of(message), text::WELCOME)).await;
     gateway.cards.look();
     let name = message.sender.name.as_deref();
     let name = name.map(|name| format!(" ({})", neutral(name, NAME_LIMIT))).unwrap_or_default();
     let note = accepted.note.as_ref().map(|note| format!(" “{note}”")).unwrap_or_default();
     let text = format!(
-        "{who}{name} came with the invitation{note} by {}, and is let in. \
-         To take it back: openclaw access revoke {who}",
+        "{who}{name} accepted the invitation{note} by {}, and has access now. \
+         To revoke it: openclaw access revoke {who}",
         accepted.by
     );
     tell_owners(gateway, &text);

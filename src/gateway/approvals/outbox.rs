@@ -24,7 +24,7 @@ const USED: usize = 16;
 pub(crate) enum About {
     /// A device that asks.
     Device { request: String, device: String },
-    /// Leave that has ended.
+    /// Access that has expired.
     Lapse { who: String, until: u64 },
     /// A sentence of ours. Nothing can be pressed, and it is over once it is told.
     Notice { id: String, text: String },
@@ -47,21 +47,21 @@ impl About {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Choice {
-    /// Let it in; of a person it is asked for how long.
+    /// Approve; of a person it is asked for how long.
     Approve,
     /// Back to what can be decided.
     Back,
-    /// Never hear him again.
+    /// Ignore the sender from now on.
     Block,
-    /// Let him in for good, and have what he wrote first answered.
+    /// Approve permanently, and have the first message answered.
     Deliver,
-    /// Turn it away.
+    /// Reject.
     Deny,
-    /// Let him in again; it is asked for how long.
+    /// Give access again; it is asked for how long.
     Extend,
-    /// Let it in for good.
+    /// Approve permanently.
     ForGood,
-    /// Let it in for so many hours.
+    /// Approve for so many hours.
     Hours(u32),
     /// Ask again in a while.
     Later,
@@ -83,7 +83,7 @@ pub(crate) enum CardState {
     Ask,
     /// The owner wants to be asked again at this time.
     Later(u64),
-    /// He lets somebody in: for how long?
+    /// Approve for how long?
     Terms,
 }
 

@@ -1,39 +1,42 @@
-//! What became of a request that waits no more: by the access log, else by the clock.
+//! What became of a request that waits no more: by the access log, else by the files and the clock.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    gateway::{approvals::outbox::About, setup_codes::book::OwnersChat},
-    rules::{AccountKey, Contact, records::Standing},
-    store::{
-        Store, StoreError,
-        audit::{Decisions, Line},
-        paths::StateDir,
+    control::decided::{self as control, Decided, Subject},
+    gateway::{
+        Gateway,
+        approvals::outbox::{About, CardCopy},
+        runtime::decisions,
+        setup_codes::book::OwnersChat,
     },
+    rules::{AccountKey, Contact, records::Standing},
+    store::{Store, StoreError},
+    world,
 };
 
-/// How it ended.
+/// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum How {
-    /// Let in by an owner.
+    /// An owner approved the request.
     Approved,
-    /// Turned away for good.
+    /// An owner blocked the sender.
     Blocked,
-    /// Turned away.
+    /// An owner rejected the request.
     Denied,
-    /// Let in by another program on the same folder.
+    /// Another program on the same folder gave access.
     Elsewhere,
     /// A newer one took its place.
     Evicted,
     /// Nobody decided.
     Expired,
-    /// Let in again.
+    /// An owner gave the access another end.
     Extended,
-    /// Whoever asked has the owner's seat now.
+    /// The sender is an owner now.
     Owner,
     /// It asks for something else now.
     Replaced,
@@ -43,19 +46,19 @@ pub(crate) enum How {
     Withdrawn,
 }
 
-/// What became of a request, and by whom.
+/// What became of a request, and who decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Outcome {
     pub(crate) how: How,
-    /// As the access log names him.
+    /// The actor, as the access log names them.
     #[serde(default)]
     pub(crate) by: Option<String>,
     /// `chat`, `cli`, `socket`.
     #[serde(default)]
     pub(crate) surface: Option<String>,
     pub(crate) at: u64,
-    /// Until when he is let in, as state files write it.
+    /// When the access ends, as state files write it.
     #[serde(default)]
     pub(crate) until: Option<String>,
 }
@@ -87,95 +90,127 @@ impl Outcome {
         Self { how, by: None, surface: None, at: now.0, until: None }
     }
 
-    fn of(line: &Line, now: UnixMs) -> Option<Self> {
-        let how = match line.action.as_str() {
-            "approve" | "device-approve" | "device-admit" | "node-approve" => How::Approved,
-            "block" => How::Blocked,
-            "deny" | "device-reject" | "node-reject" => How::Denied,
-            "evict" => How::Evicted,
+    /// What a decision means for the cards about it.
+    pub(super) fn of(decided: &Decided) -> Option<Self> {
+        let how = match decided.outcome {
+            control::Outcome::Approved => How::Approved,
+            control::Outcome::Blocked => How::Blocked,
+            control::Outcome::Denied => How::Denied,
+            control::Outcome::Evicted => return Some(Self::nobody(How::Evicted, decided.at)),
+            control::Outcome::Extended => How::Extended,
             _ => return None,
         };
-        let until = line.until.clone().filter(|_| how == How::Approved);
-        let (by, surface) = match how {
-            How::Evicted => (None, None),
-            _ => (Some(line.actor.clone()), Some(line.surface.clone())),
-        };
-        let at = crate::world::from_iso(&line.at).unwrap_or(now).0;
-        Some(Self { how, by, surface, at, until })
+        let lasts = matches!(how, How::Approved | How::Extended);
+        Some(Self {
+            how,
+            by: Some(decided.by.clone()),
+            surface: Some(decided.surface.clone()),
+            at: decided.at.0,
+            until: decided.until.clone().filter(|_| lasts),
+        })
     }
 }
 
-/// What became of requests that wait no more, each with when its time was over. Blocks on disk.
-pub(crate) fn find(
-    (state, decisions): (&StateDir, &Decisions),
-    store: &Store,
-    gone: &[(About, UnixMs)],
-    now: UnixMs,
-) -> Result<BTreeMap<About, Outcome>, StoreError> {
-    let names = gone.iter().map(|(about, _)| about.request()).collect();
-    let lines = decisions.about(state, &names)?;
-    let mut found = BTreeMap::new();
-    for (about, ends) in gone {
-        if waits(store, about, now)? {
-            continue;
+impl CardCopy {
+    /// True for a decision about what this card asks.
+    pub(super) fn is_decided_by(&self, decided: &Decided) -> bool {
+        // Where no request is named, only what came after the card is about it.
+        let is_newer = decided.at.0 >= self.came;
+        match (&self.about, &decided.subject) {
+            (About::Device { request, .. }, Subject::Device { request: Some(named), .. }) => {
+                request == named
+            }
+            (About::Lapse { who, .. }, Subject::Person { contact: Some(contact), .. }) => {
+                let ends = matches!(
+                    decided.outcome,
+                    control::Outcome::Blocked | control::Outcome::Extended
+                );
+                ends && is_newer && *who == contact.to_string()
+            }
+            (About::Sender { request, .. }, Subject::Person { request: Some(named), .. }) => {
+                request == named.as_str()
+            }
+            (
+                About::Sender { channel, sender, .. },
+                Subject::Person { contact: Some(Contact { key, sender: named }), request: None },
+            ) => {
+                let blocked = decided.outcome == control::Outcome::Blocked;
+                blocked && is_newer && *channel == key.channel && sender == named.as_str()
+            }
+            _ => false,
         }
-        let written = lines.get(about.request()).and_then(|line| Outcome::of(line, now));
-        let outcome = match written {
-            Some(outcome) => outcome,
-            None => Outcome::nobody(unwritten(store, about, *ends, now)?, now),
-        };
-        found.insert(about.clone(), outcome);
     }
-    Ok(found)
 }
 
-/// True while the request waits, though no account that runs shows it.
-fn waits(store: &Store, about: &About, now: UnixMs) -> Result<bool, StoreError> {
-    let About::Sender { channel, request, .. } = about else { return Ok(false) };
-    Ok(store.waiting(channel, now)?.iter().any(|one| one.id.as_str() == request))
+/// What became of a card's request: as the access log says, else as the files and the clock do.
+pub(super) async fn find(
+    gateway: &Arc<Gateway>,
+    card: &CardCopy,
+) -> Result<Option<Outcome>, StoreError> {
+    let whole = decisions::follow(gateway).await?;
+    let known = gateway.cards.book().card(card.n).and_then(|card| card.outcome.clone());
+    if known.is_some() || !whole {
+        return Ok(known);
+    }
+    let (about, ends, now) = (card.about.clone(), UnixMs(card.ends), world::now());
+    let how = gateway.read(move |store| unwritten(store, &about, ends, now)).await?;
+    Ok(how.map(|how| Outcome::nobody(how, now)))
 }
 
-fn unwritten(store: &Store, about: &About, ends: UnixMs, now: UnixMs) -> Result<How, StoreError> {
-    match about {
+/// How a request ended that no line of the access log decides; nothing while it waits, though no account that runs
+/// shows it.
+pub(super) fn unwritten(
+    store: &Store,
+    about: &About,
+    ends: UnixMs,
+    now: UnixMs,
+) -> Result<Option<How>, StoreError> {
+    let how = match about {
         About::Device { device, .. } => {
             let waits = store.device_requests(now)?;
             let again = waits.iter().any(|row| row.device.as_str() == device);
-            Ok(if again { How::Replaced } else { How::Expired })
+            if again { How::Replaced } else { How::Expired }
         }
         About::Lapse { who, .. } => {
-            let Some(who) = Contact::parse(who) else { return Ok(How::Withdrawn) };
+            let Some(who) = Contact::parse(who) else {
+                return Ok(Some(How::Withdrawn));
+            };
             let approved = store.approved(&who.key)?.names(&who.sender);
-            Ok(match store.standing(&who.key, &who.sender, now)? {
+            match store.standing(&who.key, &who.sender, now)? {
                 Standing::Blocked => How::Blocked,
                 Standing::Granted => How::Extended,
                 Standing::Unknown if approved => How::Extended,
                 Standing::Unknown if now < ends => How::Withdrawn,
                 Standing::Unknown => How::Expired,
-            })
+            }
         }
-        About::Notice { .. } => Ok(How::Expired),
-        About::Sender { channel, account, sender, .. } => {
+        About::Notice { .. } => How::Expired,
+        About::Sender { channel, account, request, sender } => {
+            let waits = store.waiting(channel, now)?;
+            if waits.iter().any(|one| one.id.as_str() == request) {
+                return Ok(None);
+            }
             let account = AccountId::parse(account);
             let key = account.map(|account| AccountKey { channel: channel.clone(), account });
             let (Some(key), Ok(sender)) = (key, SenderId::new(sender)) else {
-                return Ok(How::Withdrawn);
+                return Ok(Some(How::Withdrawn));
             };
             if store.standing(&key, &sender, now)? == Standing::Blocked {
-                return Ok(How::Blocked);
+                return Ok(Some(How::Blocked));
             }
             if store.approved(&key)?.names(&sender) {
-                return Ok(How::Elsewhere);
+                return Ok(Some(How::Elsewhere));
             }
             if store.owners()?.names(channel, &sender) {
-                return Ok(How::Owner);
+                return Ok(Some(How::Owner));
             }
-            let waits = store.waiting(channel, now)?;
             let again = waits.iter().any(|one| one.key == key && one.sender == sender);
-            Ok(match now < ends {
+            match now < ends {
                 _ if again => How::Replaced,
                 true => How::Withdrawn,
                 false => How::Expired,
-            })
+            }
         }
-    }
+    };
+    Ok(Some(how))
 }

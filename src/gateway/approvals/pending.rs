@@ -45,7 +45,7 @@ pub(super) struct Ask {
 pub(super) enum Asking {
     /// A device, and what counts as displayed where all of its facts are.
     Device(Box<WaitingDevice>, Display),
-    /// Somebody whose leave has ended.
+    /// A person whose access has expired.
     Lapsed,
     /// A person.
     Sender(PairingRequest),
@@ -70,7 +70,7 @@ pub(super) async fn gather(gateway: &Arc<Gateway>) -> Result<Vec<Ask>, StoreErro
         for plugin in registry::pairing_channels() {
             let waiting = here.store.waiting(plugin.id, now)?.into_iter();
             let owners = here.store.owners()?;
-            // Whoever has the seat by now needs no leave.
+            // A sender who is an owner by now needs no approval.
             let runs = |request: &PairingRequest| {
                 let (channel, sender) = (&request.key.channel, &request.sender);
                 let owner =
@@ -112,8 +112,8 @@ fn sender(label: &str, request: PairingRequest) -> Ask {
         fact("Id", request.sender.to_string(), true),
     ];
     let named = [
-        ("Name, as he gives it", request.name()),
-        ("Name, as he gives it now", request.later_name.clone()),
+        ("Name (not verified)", request.name()),
+        ("New name (not verified)", request.later_name.clone()),
     ];
     for (label, name) in named {
         facts.extend(name.map(|name| fact(label, neutral(&name, NAME_LIMIT), false)));
@@ -153,7 +153,7 @@ fn lapsed(
     let mut facts = vec![fact("Who", grant.contact.to_string(), true)];
     let note = records.note(&key.channel, sender);
     facts.extend(note.map(|note| fact("Note", neutral(note, NAME_LIMIT), false)));
-    facts.push(fact("Let in by", by.clone(), false));
+    facts.push(fact("Approved by", by.clone(), false));
     let zone = &gateway.config().telling.zone;
     facts.push(fact("Until", world::date(*until, zone), false));
     Ok(Some(Ask { about, ends, revision: of_facts(&facts), facts, what: Asking::Lapsed }))

@@ -51,7 +51,7 @@ pub(super) struct Shown {
     pub(super) before: Vec<Fact>,
 }
 
-/// Where and for whom it is drawn.
+/// Where it is drawn, and for which owner.
 #[derive(Clone, Copy)]
 pub(super) struct Here<'a> {
     pub(super) account: &'a Arc<AccountRuntime>,

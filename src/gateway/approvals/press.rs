@@ -1,4 +1,4 @@
-//! Presses of buttons and replies to cards. Whoever presses is an owner, in his chat, on the very message of the card,
+//! Presses of buttons and replies to cards. They count where an owner presses in their chat, on the card's own message,
 //! with a token of that card, and nothing has changed since it was shown: else nothing happens.
 
 use std::{sync::Arc, time::Duration};
@@ -9,22 +9,19 @@ use openclaw_plugin_sdk::{
 };
 use tracing::{info, warn};
 
-use super::{
-    outcome::{self, How, Outcome},
-    save,
-};
+use super::{outcome, save};
 use crate::{
+    control::{pairing, text},
     gateway::{
         Gateway,
         accounts::account::AccountRuntime,
         approvals::{
-            decide::{self, Ruling},
+            decide,
             outbox::{About, CardCopy, CardState, Choice},
             pending,
             shown::displayed,
             view,
         },
-        blocking,
         commands::context::CommandContext,
         delivery::{
             Fresh, answer,
@@ -39,26 +36,17 @@ use crate::{
         },
         setup_codes::{book::OwnersChat, is_owners},
     },
-    rules::{
-        Contact,
-        approver::Approver,
-        notify::LATER_MS,
-        pairing::{PairingRequest, RequestId},
-    },
-    store::{self, Note, StoreError, UNFINISHED, access::Ends},
+    rules::{Contact, approver::Approver, notify::LATER_MS, pairing::RequestId},
+    store::{self, Store, StoreError, UNFINISHED, access::Ends},
     world,
 };
 
-const CHANGED: &str =
-    "Something has changed since this card was shown, so nothing was done. Look at it again.";
-const CLAIM_IS_OVER: &str =
-    "Whoever they claim to be is let in no more, so nothing was done. Deny or block them.";
 const NO_CARD: &str = "That is no card of mine in this chat. Nothing was done.";
 const OLDER: &str =
     "That message does not show how it stands now, so nothing was done. Answer the newest one.";
 const USED: &str = "That button was used already. Look at the card again.";
 
-/// A button that somebody admitted has pressed.
+/// A button that an admitted person has pressed.
 pub(crate) struct Press<'a> {
     pub(crate) on: &'a SentRef,
     pub(crate) data: &'a str,
@@ -74,7 +62,7 @@ pub(crate) async fn pressed(
 ) -> Result<(), Halt> {
     let who = admitted.who();
     let Some(approver) = admitted.seat().and_then(Approver::in_chat) else {
-        return refuse(gateway, account, who.sender.as_str(), "a press of somebody else").await;
+        return refuse(gateway, account, who.sender.as_str(), "a press of another person").await;
     };
     let card = gateway.cards.shown_by(&account.config.key, press.on).await;
     let Some(card) = card.filter(|card| card.to.owner == who.sender.as_str()) else {
@@ -160,13 +148,13 @@ pub(crate) async fn reply_decides(
 enum Deed<'a> {
     /// The card asks something else, or again in a while.
     Turn(CardState),
-    /// For how long?
+    /// Approve for how long?
     AskHowLong,
-    /// A device is let in or turned away.
+    /// A device is approved or rejected.
     Device(&'a str, Decision),
-    /// Leave is given again, for so many hours or for good.
+    /// Access is given again, for so many hours or permanently.
     Extend(&'a str, Option<u32>),
-    /// A person is let in, for so many hours or for good, or is not.
+    /// A person is approved, for so many hours or permanently, or is not.
     Person(&'a About, Decision, Option<u32>),
     /// The held message is answered too.
     Deliver(&'a About),
@@ -207,7 +195,7 @@ async fn act(
 ) -> Result<String, StoreError> {
     let offered = view::choices(&card.about, card.face, &card.facts);
     let Some(choice) = answer.choice(offered) else { return Ok(not_offered(offered)) };
-    // The word says it whole: without a button nothing more is asked, but for leave that is given again.
+    // The word says it whole: without a button nothing more is asked, except for access that is given again.
     let whole = matches!((&answer, &card.about), (Answer::Said(_), About::Sender { .. }));
     let asks = account.config.plugin.abilities.edits && !whole;
     let later = UnixMs(world::now().0.saturating_add(LATER_MS));
@@ -234,12 +222,12 @@ async fn act(
         }
         Deed::Extend(who, hours) => extend(gateway, approver, card, (who, span(hours))).await?,
         Deed::Person(about, decision, hours) => {
-            let ruling = Ruling { lasting: span(hours), ..decision.into() };
-            sender(gateway, approver, card, (about, ruling)).await?
+            let choice = pairing::Choice { lasting: span(hours), ..decision.into() };
+            sender(gateway, approver, card, (about, choice)).await?
         }
         Deed::Deliver(about) => {
-            let ruling = Ruling { deliver: true, ..Decision::Approve.into() };
-            sender(gateway, approver, card, (about, ruling)).await?
+            let choice = pairing::Choice { deliver: true, ..Decision::Approve.into() };
+            sender(gateway, approver, card, (about, choice)).await?
         }
     };
     gateway.cards.look();
@@ -283,7 +271,7 @@ async fn ask_how_long(gateway: &Arc<Gateway>, card: &CardCopy) -> Result<String,
         gateway.cards.look();
         return Ok(why);
     }
-    turn(gateway, card, CardState::Terms, "For how long?".to_owned()).await
+    turn(gateway, card, CardState::Terms, "Approve for how long?".to_owned()).await
 }
 
 /// Why nothing is decided on what this card shows: it has changed, or it is over.
@@ -300,19 +288,20 @@ async fn not_as_shown(
             None => None,
         },
         About::Sender { channel, request, .. } => {
-            let waits = waiting(gateway, channel, &RequestId::from_text(request)).await?;
-            waits.map(|request| request.displayed().revision)
+            let (channel, id) = (channel.clone(), RequestId::from_text(request));
+            let find = move |store: &Store| pairing::by_id(store, &channel, &id, world::now());
+            gateway.read(find).await?.map(|request| request.displayed().revision)
         }
         About::Device { .. } | About::Notice { .. } => return Ok(None),
     };
     Ok(match now {
         Some(revision) if revision == card.revision => None,
-        Some(_) => Some(CHANGED.to_owned()),
+        Some(_) => Some(text::CHANGED.to_owned()),
         None => Some(ended(gateway, card).await?),
     })
 }
 
-/// Lets somebody in again whose leave has ended, as the card says it.
+/// Gives access again that has expired, as the card says it.
 async fn extend(
     gateway: &Arc<Gateway>,
     approver: &Approver,
@@ -326,56 +315,36 @@ async fn extend(
     if let Some(why) = not_as_shown(gateway, card).await? {
         return Ok(why);
     }
-    let (store, by, now) = (Arc::clone(&gateway.store), approver.clone(), world::now());
+    let (by, now) = (approver.clone(), world::now());
     let ms = lasting.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
     let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
-    let deciding = || gateway.cards.deciding.lock();
-    deciding().push(card.about.clone());
     let ends = Ends { was: Some(UnixMs(*ended_at)), until };
-    let extended = blocking(move || store.extend(&by, &contact, ends, now)).await;
-    if !matches!(extended, Ok(true)) {
-        deciding().retain(|about| *about != card.about);
-        return match extended {
-            Ok(_) => ended(gateway, card).await,
-            Err(error) => Ok(capital(&error.told())),
-        };
+    match gateway.change(move |store| store.extend(&by, &contact, ends, now)).await {
+        Ok(_) => ended(gateway, card).await,
+        Err(error) => Ok(capital(&error.told())),
     }
-    let (how, by, surface) = (How::Extended, approver.actor(), approver.surface().word());
-    let outcome = Outcome {
-        how,
-        by: Some(by.to_owned()),
-        surface: Some(surface.to_owned()),
-        at: now.0,
-        until: until.map(world::iso),
-    };
-    gateway.cards.conclude(&card.about, &outcome);
-    deciding().retain(|about| *about != card.about);
-    save(gateway).await;
-    let zone = &gateway.config().telling.zone;
-    Ok(view::sentence(&outcome, &card.to, zone))
 }
 
 async fn sender(
     gateway: &Arc<Gateway>,
     approver: &Approver,
     card: &CardCopy,
-    (about, ruling): (&About, Ruling),
+    (about, choice): (&About, pairing::Choice),
 ) -> Result<String, StoreError> {
     let About::Sender { channel, request, .. } = about else { return Ok(NO_CARD.to_owned()) };
-    let (decision, lasting) = (ruling.decision, ruling.lasting);
-    let ruling = Ruling { shown: Some(card.revision.clone()), ..ruling };
+    let (decision, lasting) = (choice.decision, choice.lasting);
+    let choice = pairing::Choice { shown: Some(card.revision.clone()), ..choice };
     let id = RequestId::from_text(request);
-    let decided = decide::decide(gateway, approver, channel, &id, ruling).await;
+    let decided = decide::decide(gateway, approver, channel, &id, choice).await;
     Ok(match decided {
-        Ok(store::Outcome::Changed) => CHANGED.to_owned(),
-        Ok(store::Outcome::ClaimIsOver) => CLAIM_IS_OVER.to_owned(),
         Ok(store::Outcome::Done(decided)) => {
             let hours = |span: Duration| u32::try_from(span.as_secs() / 3_600).unwrap_or(u32::MAX);
             let label = |span| Choice::Hours(hours(span)).label();
             let lasting = lasting.map(|span| format!(", for {}", label(span)));
-            decide::sentence(decision, &decided) + &lasting.unwrap_or_default()
+            text::decided(decision, &decided) + &lasting.unwrap_or_default()
         }
         Ok(store::Outcome::Gone) => ended(gateway, card).await?,
+        Ok(refused) => text::refused(&refused).unwrap_or_default().to_owned(),
         Err(error) => capital(&error.told()),
     })
 }
@@ -387,20 +356,19 @@ async fn device(
     card: &CardCopy,
     (request, decision): (&str, Decision),
 ) -> Result<String, StoreError> {
-    let store = Arc::clone(&gateway.store);
-    let rows = blocking(move || store.device_requests(world::now())).await?;
+    let rows = gateway.read(|store| store.device_requests(world::now())).await?;
     let Some(row) = rows.iter().find(|row| row.id.as_str() == request) else {
         return ended(gateway, card).await;
     };
     let display = displayed(row, &rows, world::now()).1;
     if display.revision.spell() != card.revision {
-        return Ok(CHANGED.to_owned());
+        return Ok(text::CHANGED.to_owned());
     }
     let place = (card.to.account(), card.to.conversation().id);
     gateway.shown.lock().add(&place, [display]);
     Ok(match port.decide_device(decision, DeviceChoice::Id(request)).await {
         Ok(DeviceDecided::Done(device)) => {
-            let done = if decision == Decision::Approve { "✅ Paired" } else { "⛔ Turned away" };
+            let done = if decision == Decision::Approve { "✅ Paired" } else { "⛔ Rejected" };
             format!("{done} {}.", device.name)
         }
         Ok(DeviceDecided::Denied(Some(scope))) => format!(
@@ -410,7 +378,7 @@ async fn device(
             "Nothing was changed: not all of its commands are listed here. On the machine: openclaw devices approve"
                 .to_owned()
         }
-        Ok(DeviceDecided::NotYet(..)) => CHANGED.to_owned(),
+        Ok(DeviceDecided::NotYet(..)) => text::CHANGED.to_owned(),
         Err(CommandError::InDoubt(why)) => capital(&why),
         Err(CommandError::Failed(why) | CommandError::Usage(why)) => {
             format!("Nothing was changed: {why}")
@@ -418,32 +386,13 @@ async fn device(
     })
 }
 
-async fn waiting(
-    gateway: &Arc<Gateway>,
-    channel: &str,
-    id: &RequestId,
-) -> Result<Option<PairingRequest>, StoreError> {
-    let (store, channel, id) = (Arc::clone(&gateway.store), channel.to_owned(), id.clone());
-    blocking(move || {
-        let waiting = store.waiting(&channel, world::now())?;
-        Ok(waiting.into_iter().find(|request| request.id == id))
-    })
-    .await
-}
-
 /// What became of a card's request, though the card does not say so yet.
 async fn ended(gateway: &Arc<Gateway>, card: &CardCopy) -> Result<String, StoreError> {
-    let (here, asked) = (Arc::clone(gateway), [(card.about.clone(), UnixMs(card.ends))]);
-    let find = move || {
-        let log = (&here.state, &here.cards.decisions);
-        outcome::find(log, &here.store, &asked, world::now())
-    };
-    let found = blocking(find).await?;
-    let (outcome, zone) = (found.get(&card.about), &gateway.config().telling.zone);
-    Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| view::sentence(outcome, &card.to, zone)))
+    let (outcome, zone) = (outcome::find(gateway, card).await?, &gateway.config().telling.zone);
+    Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| view::sentence(&outcome, &card.to, zone)))
 }
 
-/// The answer to a press does not wait for what else is said in the chat: whoever has pressed looks at the button.
+/// The answer to a press does not wait for what else is said in the chat: the owner looks at the button.
 fn toast(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
@@ -475,13 +424,7 @@ async fn refuse(
     if !gateway.cards.is_to_be_noted(&format!("{}/{actor}", key.account), world::now()) {
         return Ok(());
     }
-    let store = Arc::clone(&gateway.store);
-    let note = move || {
-        let (action, surface) = ("refused", "chat");
-        let note = Note { action, surface, actor: &actor, key: Some(&key), subject: why };
-        store.note(&note, world::now())
-    };
-    Ok(blocking(note).await?)
+    Ok(gateway.note_in_chat("refused", &key, sender, why).await?)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Whom owners' matters are told to: every owner, in one chat each.
+//! The chats in which owners are told: one for every owner.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     rules::{AccountKey, owner::Owner},
 };
 
-/// Every owner with the account he is told on: the account concerned where it is of his channel, else the first.
+/// Every owner with the account they are told on: the account concerned where it is of their channel, else the first.
 pub(crate) fn seats(
     gateway: &Gateway,
     concerned: Option<&AccountKey>,
@@ -22,8 +22,8 @@ pub(crate) fn seats(
     ways.filter_map(|(ways, owner)| Some((ways.into_iter().next()?, owner))).collect()
 }
 
-/// The chats that are told of a request: of each group the first that takes it. Whoever is named to be told but is
-/// no owner, or cannot be reached, counts as not named.
+/// The chats that are told of a request: of each group the first that takes it. A person who is named to be told
+/// but is no owner, or cannot be reached, counts as not named.
 pub(super) fn groups(gateway: &Gateway, concerned: Option<&AccountKey>) -> Vec<Vec<OwnersChat>> {
     let chats = |owner: &Owner| -> Vec<OwnersChat> {
         let ways = ways(gateway, owner, concerned).into_iter();

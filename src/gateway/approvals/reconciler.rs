@@ -1,4 +1,4 @@
-//! The keeper: brings what stands in owners' chats in line with what the store says, one message a chat at a time.
+//! The reconciler: brings what stands in owners' chats in line with what the store says, one message a chat at a time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,15 +24,16 @@ use crate::{
             pending::{self, Ask},
             recipients, view,
         },
-        blocking,
+        inbound::held,
+        runtime::decisions,
         setup_codes::{self, book::OwnersChat},
     },
     rules::{AccountKey, notify::CardRate},
-    store::StoreError,
+    store::{Store, StoreError},
     world,
 };
 
-/// Somebody looks at least so often.
+/// Everything is looked at least this often.
 const IDLE: Duration = Duration::from_secs(30);
 /// Where the store cannot be read.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -66,7 +67,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
             () = gateway.stop.cancelled() => break,
         }
     }
-    // Whoever came in the last moment is told of as well, where there is time.
+    // A request of the last moment is told as well, where there is time.
     let rest = async {
         if let Err(error) = turn(&gateway, &mut jobs).await {
             debug!(%error, "what owners are to be told is not known now");
@@ -81,6 +82,9 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
 
 /// One look at everything; says how long there is nothing to do.
 async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Task>) -> Result<Duration, StoreError> {
+    if let Err(error) = held::sweep(gateway).await {
+        warn!(%error, "held messages are looked at again");
+    }
     let asks = match pending::gather(gateway).await {
         Ok(asks) => asks,
         Err(error) => {
@@ -95,7 +99,7 @@ async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Task>) -> Result<Durati
     };
     let device = gateway.cards.book().cards().iter().any(unsent);
     if device {
-        // That a code is used comes before by whom.
+        // That a code is used comes before the device that used it.
         setup_codes::settle(gateway).await;
     }
     let (due, now) = (send_next(gateway, jobs, Some(&asks)).await, world::now());
@@ -140,20 +144,26 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
             });
         }
     }
-    let gone = gone(gateway, asks);
-    if gone.is_empty() {
+    if gone(gateway, asks).is_empty() {
         return Ok(());
     }
-    let (here, asked) = (Arc::clone(gateway), gone);
-    let find = move || {
-        let log = (&here.state, &here.cards.decisions);
-        outcome::find(log, &here.store, &asked, world::now())
+    // A decision has its line in the access log before its request is gone.
+    if !decisions::follow(gateway).await? {
+        return Ok(());
+    }
+    let gone = gone(gateway, asks);
+    let find = move |store: &Store| {
+        let ended = gone.into_iter().filter_map(|(about, ends)| {
+            let how = outcome::unwritten(store, &about, ends, world::now()).transpose()?;
+            Some(how.map(|how| (about, how)))
+        });
+        ended.collect::<Result<BTreeMap<About, How>, StoreError>>()
     };
-    let found = blocking(find).await?;
+    let found = gateway.read(find).await?;
     let mut book = gateway.cards.book();
     for (n, about) in open(&book) {
-        if let Some(outcome) = found.get(&about) {
-            book.conclude(n, outcome);
+        if let Some(how) = found.get(&about) {
+            book.conclude(n, &Outcome::nobody(*how, world::now()));
         }
     }
     book.shorten();
@@ -171,15 +181,13 @@ fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
     let book = gateway.cards.book();
     let open = book.cards().iter().filter(|card| card.outcome.is_none());
     let open = open.filter(|card| !matches!(card.about, About::Notice { .. }));
-    let deciding = gateway.cards.deciding.lock();
-    let gone =
-        open.filter(|card| !waiting.contains(&card.about) && !deciding.contains(&card.about));
+    let gone = open.filter(|card| !waiting.contains(&card.about));
     let gone: BTreeMap<About, UnixMs> =
         gone.map(|card| (card.about.clone(), UnixMs(card.ends))).collect();
     gone.into_iter().collect()
 }
 
-/// A card for everybody who waits, in every group of chats: in the first chat that takes it.
+/// A card for each request, in every group of chats: in the first chat that takes it.
 fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
     let mut groups: BTreeMap<Option<&AccountKey>, Vec<Vec<OwnersChat>>> = BTreeMap::new();
     let mut new = Vec::new();
@@ -269,7 +277,7 @@ fn of_chat(
     (job, due)
 }
 
-/// Whoever is no owner any more is told nothing; an account that is off now may come back.
+/// A person who is no owner any more is told nothing; an account that is off now may come back.
 fn abandon(gateway: &Arc<Gateway>, book: &mut Outbox, to: &OwnersChat) {
     let gone = gateway.config().account(&to.account()).is_none();
     let runs = setup_codes::account(gateway, to).is_some();

@@ -100,13 +100,13 @@ impl Choice {
 /// A card that asks for a decision. Where it does not fit into one message it is a text, without buttons.
 pub(super) fn asking(ask: &Ask, canvas: Layout<'_>) -> Body {
     let title = match (&ask.what, canvas.before.is_empty()) {
-        (_, false) => "Something has changed since you were told of this:",
+        (_, false) => "This request has changed:",
         (Asking::Device(device, _), true) if device.profile.is_some() => {
             "A device came with your setup code, and waits for you."
         }
-        (Asking::Device(..), true) => "A device asks to be let in.",
-        (Asking::Lapsed, true) => "Leave has ended: they are a stranger again.",
-        (Asking::Sender(_), true) => "Somebody asks to be let in.",
+        (Asking::Device(..), true) => "A device asks for access.",
+        (Asking::Lapsed, true) => "Access expired.",
+        (Asking::Sender(_), true) => "A sender asks for access.",
     };
     let mut fields: Vec<(String, Text)> = ask.facts.iter().map(field).collect();
     let gone = canvas.before.iter().filter(|fact| !ask.facts.contains(fact));
@@ -152,26 +152,25 @@ fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
             if device.words.is_some() {
                 hint += "A device that shows three words must show these. ";
             }
-            Text::plain(hint + "To let it in: ")
+            Text::plain(hint + "Approve: ")
                 .code(format!("{prefix}pair approve"))
-                .and("\nTo turn it away: ")
+                .and("\nReject: ")
                 .code(format!("{prefix}pair reject {}", device.request))
         }
         Asking::Lapsed => {
             let who = ask.about.request();
-            Text::plain(hint + "To let him in again: ")
-                .code(format!("{prefix}access extend {who} 24h"))
+            Text::plain(hint + "Extend: ").code(format!("{prefix}access extend {who} 24h"))
         }
         Asking::Sender(request) => {
             let words = format!("{} {}", request.key.channel, request.code.spell());
-            let text = Text::plain(hint + "To let him in: ");
+            let text = Text::plain(hint + "Approve: ");
             let text = text.code(format!("{prefix}pairing approve {words}"));
             if abilities.buttons.is_some() || abilities.replies {
                 return text;
             }
-            let text = text.and("\nTo turn him away: ");
+            let text = text.and("\nDeny: ");
             let text = text.code(format!("{prefix}pairing deny {words}"));
-            text.and("\nFor good: ").code(format!("{prefix}pairing block {words}"))
+            text.and("\nBlock: ").code(format!("{prefix}pairing block {words}"))
         }
     }
 }
@@ -223,7 +222,7 @@ pub(super) fn line(facts: &[Fact]) -> String {
     facts.iter().map(|fact| fact.value.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// In one sentence: what became of it, by whom and when.
+/// In one sentence: what became of it, who decided and when.
 pub(super) fn sentence(outcome: &Outcome, to: &OwnersChat, zone: &TimeZone) -> String {
     let joint = if outcome.by.is_some() { " " } else { ", " };
     format!("{}{joint}{}.", verdict(outcome, zone), decided(outcome, to, zone))
@@ -235,21 +234,21 @@ fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
         (How::Approved, None) => "✅ Approved".to_owned(),
         (How::Blocked, _) => "⛔ Blocked".to_owned(),
         (How::Denied, _) => "⛔ Denied".to_owned(),
-        (How::Owner, _) => "Has the owner's seat now".to_owned(),
-        (How::Elsewhere, _) => "✅ Let in by another program".to_owned(),
-        (How::Evicted, _) => "⌛ Made room for somebody newer".to_owned(),
+        (How::Owner, _) => "Is an owner now".to_owned(),
+        (How::Elsewhere, _) => "✅ Approved by another program".to_owned(),
+        (How::Evicted, _) => "⌛ Replaced by a newer request".to_owned(),
         (How::Extended, Some(until)) => {
-            format!("✅ Let in again until {}", world::date(until, zone))
+            format!("✅ Access extended until {}", world::date(until, zone))
         }
-        (How::Extended, None) => "✅ Let in again".to_owned(),
-        (How::Expired, _) => "⌛ Expired, and nobody has decided".to_owned(),
-        (How::Replaced, _) => "↪ Asks for something else now; see its newest card".to_owned(),
+        (How::Extended, None) => "✅ Access extended".to_owned(),
+        (How::Expired, _) => "⌛ Expired without a decision".to_owned(),
+        (How::Replaced, _) => "↪ Replaced; see the newest card".to_owned(),
         (How::Told, _) => "Told".to_owned(),
-        (How::Withdrawn, _) => "Taken out".to_owned(),
+        (How::Withdrawn, _) => "Withdrawn".to_owned(),
     }
 }
 
-/// By whom and when.
+/// Who decided, and when.
 fn decided(outcome: &Outcome, to: &OwnersChat, zone: &TimeZone) -> String {
     let at = world::date(UnixMs(outcome.at), zone);
     let Some(by) = outcome.by.as_deref() else { return at };

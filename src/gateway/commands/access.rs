@@ -1,27 +1,24 @@
-//! What a command may ask of the gateway about permissions, in the name of whoever runs it.
+//! What a command may ask of the gateway about permissions, in the name of the person who runs it.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use openclaw_plugin_sdk::{
     CommandError, Invited, Linked, OpenInvitation, Permit, PermitChange, PermitChanged, Permits,
-    UnixMs, async_trait, pasted,
+    async_trait, pasted,
 };
 
 use crate::{
     control::{
         access::{self, NOTE},
         explain::Explanation,
+        invitations,
     },
     gateway::{
         blocking,
         commands::context::{CommandContext, Secret},
     },
-    rules::{
-        Contact, Ground,
-        approver::Approver,
-        ticket::{LINK_MS, Ticket, TicketKind},
-    },
-    store::{StoreError, audit},
+    rules::{Contact, Ground, approver::Approver, records::Invitation, ticket::LINK_MS},
+    store::{Store, audit},
     world,
 };
 
@@ -29,25 +26,9 @@ fn failed(error: impl std::fmt::Display) -> CommandError {
     CommandError::Failed(error.to_string())
 }
 
-fn ms(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn ticket(kind: TicketKind) -> Result<Ticket, CommandError> {
-    world::random().map(|bytes| Ticket::from_random(kind, bytes)).map_err(failed)
-}
-
 impl CommandContext {
     fn access_owner(&self) -> Result<Approver, CommandError> {
         self.approver.clone().ok_or_else(|| failed("only an owner may see or change who may talk"))
-    }
-
-    async fn in_store<T: Send + 'static>(
-        &self,
-        call: impl FnOnce(&crate::store::Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, CommandError> {
-        let store = Arc::clone(&self.gateway.store);
-        Ok(blocking(move || call(&store)).await?)
     }
 }
 
@@ -59,7 +40,8 @@ impl Permits for CommandContext {
             return Err(CommandError::Usage(access::unknown_channel(name)));
         }
         let channel = channel.map(str::to_owned);
-        let all = self.in_store(move |store| access::all(store, channel.as_deref(), world::now()));
+        let all =
+            self.gateway.read(move |store| access::all(store, channel.as_deref(), world::now()));
         let mut all = all.await?;
         for one in &mut all {
             one.by = one.by.take().map(|actor| access::decider(&actor, reader.actor()));
@@ -83,10 +65,9 @@ impl Permits for CommandContext {
         };
         let wish = access::GrantChange::of(change, note);
         let config = self.gateway.config();
-        let changed = self
-            .in_store(move |store| access::change(store, &config, (&by, &who, &wish), world::now()))
-            .await?;
-        Ok(changed)
+        let change =
+            move |store: &Store| access::change(store, &config, (&by, &who, &wish), world::now());
+        Ok(self.gateway.change(change).await?)
     }
 
     async fn explain(
@@ -98,7 +79,7 @@ impl Permits for CommandContext {
         self.access_owner()?;
         let (config, state) = (self.gateway.config(), self.gateway.state.clone());
         let (channel, id, sender) = (channel.to_owned(), id.to_owned(), sender.map(str::to_owned));
-        let explained = self.in_store(move |store| {
+        let explained = self.gateway.read(move |store| {
             let ids = (&*id, sender.as_deref());
             access::explained(store, (&config, &state), &channel, ids, world::now())
         });
@@ -115,13 +96,11 @@ impl Permits for CommandContext {
 
     async fn invite(&self, note: Option<&str>, lasting: Duration) -> Result<Invited, CommandError> {
         let by = self.access_owner()?;
-        let (code, now) = (ticket(TicketKind::Invitation)?, world::now());
-        let until = UnixMs(now.0.saturating_add(ms(lasting)));
-        let note = note.map(|note| openclaw_plugin_sdk::neutral(note, NOTE));
-        let kept = code.clone();
-        let id = self
-            .in_store(move |store| store.invite(&by, &kept, (note.as_deref(), until), now))
-            .await?;
+        let note = note.map(str::to_owned);
+        let invite = move |store: &Store| {
+            invitations::invite(store, &by, note.as_deref(), lasting, world::now())
+        };
+        let (id, code) = self.gateway.change(invite).await?;
         let links = self.gateway.accounts.on().into_iter().filter_map(|account| {
             let head = account.deep_link()?;
             Some((account.config.plugin.label, format!("{head}{}", code.spell())))
@@ -134,30 +113,28 @@ impl Permits for CommandContext {
     async fn invitations(&self) -> Result<Vec<OpenInvitation>, CommandError> {
         self.access_owner()?;
         let now = world::now();
-        let index = self.in_store(crate::store::Store::records).await?;
-        let open = index.records().invitations.iter().filter(|one| one.is_open(now));
-        let shown = |one: &crate::rules::records::Invitation| OpenInvitation {
-            id: one.id.clone(),
-            note: one.note.clone(),
-            by: one.by.clone(),
+        let open = self.gateway.read(move |store| invitations::open(store, now)).await?;
+        let shown = |one: Invitation| OpenInvitation {
+            id: one.id,
+            note: one.note,
+            by: one.by,
             left: Duration::from_millis(one.until.0.saturating_sub(now.0)),
         };
-        Ok(open.map(shown).collect())
+        Ok(open.into_iter().map(shown).collect())
     }
 
     async fn uninvite(&self, id: &str) -> Result<bool, CommandError> {
         let (by, id) = (self.access_owner()?, pasted(id));
-        self.in_store(move |store| store.uninvite(&by, &id, world::now())).await
+        Ok(self.gateway.change(move |store| store.uninvite(&by, &id, world::now())).await?)
     }
 
     async fn link(&self) -> Result<Linked, CommandError> {
         if self.ground != Ground::Approved {
             return Ok(Linked::NotApproved);
         }
-        let code = ticket(TicketKind::Link)?;
         let who = Contact { key: self.account.config.key.clone(), sender: self.sender.clone() };
-        let kept = code.clone();
-        self.in_store(move |store| store.open_link(&who, &kept, world::now())).await?;
+        let link = move |store: &Store| invitations::link(store, &who, world::now());
+        let code = self.gateway.change(link).await?;
         let left = Duration::from_millis(LINK_MS);
         Ok(Linked::Code(self.keep(Secret::Ticket(code.spell())), left))
     }

@@ -1,4 +1,4 @@
-//! What a command may ask of the gateway, in the name of whoever runs it.
+//! What a command may ask of the gateway, in the name of the person who runs it.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -10,14 +10,14 @@ use openclaw_plugin_sdk::{
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
+    control::pairing,
     gateway::{
         Gateway,
         accounts::account::AccountRuntime,
         approvals::{
-            decide::{self, Ruling},
+            decide,
             shown::{Display, Person},
         },
-        blocking,
         delivery::{
             Fresh,
             mail::{Address, CodeOf, Mail, Only},
@@ -29,15 +29,15 @@ use crate::{
     rules::{
         AccountKey, Ground,
         approver::Approver,
-        pairing::{PairingCode, PairingRequest, RequestId},
+        pairing::{PairingRequest, RequestId},
     },
-    store::{Outcome, StoreError},
+    store::{Outcome, Store},
     world,
 };
 
-/// So many wrong codes an owner may type before he has to wait.
+/// So many wrong codes an owner may type before they have to wait.
 const FREE_TRIES: u32 = 10;
-/// The longest he has to wait.
+/// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
 /// The port of one invocation. It keeps the codes that the plugin may place but not read.
@@ -47,7 +47,7 @@ pub(crate) struct CommandContext {
     pub(crate) chat: Conversation,
     pub(crate) sender: SenderId,
     pub(crate) approver: Option<Approver>,
-    /// Why whoever runs the command is let in.
+    /// Why the person who runs the command has access.
     pub(crate) ground: Ground,
     kept: Mutex<Kept>,
 }
@@ -85,8 +85,8 @@ impl Secret {
     }
 }
 
-/// Wrong codes by account and owner; bounded by their number. A right code is never kept waiting: whoever may give one
-/// may list them all, so that the wait is there against noise, not against guessing.
+/// Wrong codes by account and owner; bounded by their number. A right code is never kept waiting: an owner may
+/// list them all, so that the wait is there against noise, not against guessing.
 #[derive(Debug, Default)]
 pub(crate) struct WrongCodes(HashMap<(AccountKey, String), (u32, UnixMs)>);
 
@@ -111,7 +111,7 @@ impl WrongCodes {
 }
 
 impl CommandContext {
-    /// A port for somebody; without an approver it decides nothing.
+    /// Without an approver it decides nothing.
     pub(crate) fn new(
         gateway: Arc<Gateway>,
         account: Arc<AccountRuntime>,
@@ -166,23 +166,6 @@ impl CommandContext {
             left: Duration::from_millis(displayed.ends.0.saturating_sub(now.0)),
         }
     }
-
-    async fn waiting(&self, channel: Option<&str>) -> Result<Vec<PairingRequest>, CommandError> {
-        let channels: Vec<&'static str> = registry::pairing_channels()
-            .map(|plugin| plugin.id)
-            .filter(|id| channel.is_none_or(|c| c == *id))
-            .collect();
-        let store = Arc::clone(&self.gateway.store);
-        let read = move || -> Result<Vec<PairingRequest>, StoreError> {
-            let now = world::now();
-            let mut all = Vec::new();
-            for channel in channels {
-                all.extend(store.waiting(channel, now)?);
-            }
-            Ok(all)
-        };
-        Ok(blocking(read).await?)
-    }
 }
 
 #[async_trait]
@@ -195,8 +178,9 @@ impl CommandPort for CommandContext {
         if self.approver.is_none() {
             return Err(CommandError::Failed("only an owner may see who waits".to_owned()));
         }
-        let now = world::now();
-        Ok(self.waiting(channel).await?.iter().map(|request| self.row(request, now)).collect())
+        let (channel, now) = (channel.map(str::to_owned), world::now());
+        let list = move |store: &Store| pairing::waiting(store, channel.as_deref(), now);
+        Ok(self.gateway.read(list).await?.iter().map(|request| self.row(request, now)).collect())
     }
 
     async fn pairing_decide(
@@ -207,20 +191,14 @@ impl CommandPort for CommandContext {
         let Some(approver) = &self.approver else {
             return Err(CommandError::Failed("only an owner decides".to_owned()));
         };
-        if choice
-            .channel
-            .is_some_and(|channel| registry::pairing_channels().all(|plugin| plugin.id != channel))
-        {
+        if pairing::channels(choice.channel).next().is_none() {
             return Ok(Decided::UnknownChannel);
         }
         let (now, here, actor) = (world::now(), &self.account.config.key, approver.actor());
-        let found: Vec<PairingRequest> = match PairingCode::parse(choice.code) {
-            Some(code) => {
-                let waiting = self.waiting(choice.channel).await?;
-                waiting.into_iter().filter(|request| request.code.matches(&code)).collect()
-            }
-            None => Vec::new(),
-        };
+        let (channel, code) = (choice.channel.map(str::to_owned), choice.code.to_owned());
+        let find =
+            move |store: &Store| pairing::by_code(store, channel.as_deref(), None, &code, now);
+        let found = self.gateway.read(find).await?;
         let [request] = &found[..] else {
             if found.is_empty() {
                 let mut wrong = self.gateway.wrong_codes();
@@ -236,9 +214,9 @@ impl CommandPort for CommandContext {
         };
         self.gateway.wrong_codes().forget(here, actor);
         let shown = self.was_shown_person(request).await;
-        let ruling = Ruling { lasting: choice.lasting, shown, ..decision.into() };
+        let chosen = pairing::Choice { lasting: choice.lasting, shown, ..decision.into() };
         let channel = &request.key.channel;
-        let decided = decide::decide(&self.gateway, approver, channel, &request.id, ruling).await;
+        let decided = decide::decide(&self.gateway, approver, channel, &request.id, chosen).await;
         Ok(match decided? {
             Outcome::Changed => Decided::Changed,
             Outcome::ClaimIsOver => Decided::ClaimIsOver,

@@ -10,15 +10,13 @@ use parking_lot::MutexGuard;
 use tracing::info;
 
 use crate::{
+    control::devices::{self, Verdict},
     gateway::{
         approvals::{
             self,
             shown::{Display, Place, Shown, displayed},
         },
-        blocking,
         commands::context::{CommandContext, Secret},
-        rpc::events::{self, Happened},
-        runtime::watch,
         setup_codes::{
             self,
             book::OwnersChat,
@@ -30,13 +28,13 @@ use crate::{
         approver::Approver,
         device::{
             approver::{Denied, DeviceApprover, Listed},
-            request::{DeviceRequest, DeviceRequestId, Undecided},
+            request::{DeviceRequest, Undecided},
             role::Profile,
             setup_code::LIFETIME_MS,
         },
         pairing::PairingRequest,
     },
-    store::StoreError,
+    store::{Store, StoreError},
     world,
 };
 
@@ -45,11 +43,6 @@ const SENT_WITHIN: Duration = Duration::from_secs(5);
 
 fn failed(error: impl std::fmt::Display) -> CommandError {
     CommandError::Failed(error.to_string())
-}
-
-/// True for the request of this name, as people paste it.
-fn named(row: &DeviceRequest, typed: &str) -> bool {
-    row.id.as_str().eq_ignore_ascii_case(&pasted(typed))
 }
 
 impl CommandContext {
@@ -66,8 +59,7 @@ impl CommandContext {
     }
 
     async fn devices(&self) -> Result<Vec<DeviceRequest>, CommandError> {
-        let store = Arc::clone(&self.gateway.store);
-        Ok(blocking(move || store.device_requests(world::now())).await?)
+        Ok(self.gateway.read(|store| store.device_requests(world::now())).await?)
     }
 
     /// Every waiting device, which the answer to this command shows.
@@ -103,7 +95,7 @@ impl CommandContext {
             (DeviceChoice::Only, [row]) => row,
             (DeviceChoice::Only, []) => return Ok(self.not_yet(NotYet::None, &rows)),
             (DeviceChoice::Only, _) => return Ok(self.not_yet(NotYet::Several, &rows)),
-            (DeviceChoice::Id(id), rows) => match rows.iter().find(|row| named(row, id)) {
+            (DeviceChoice::Id(id), rows) => match devices::named(rows, id) {
                 Some(row) => row,
                 None if self.was_shown(&pasted(id)).await.is_some() && !rows.is_empty() => {
                     return Ok(self.not_yet(NotYet::Changed, rows));
@@ -117,24 +109,20 @@ impl CommandContext {
                 Some(_) => return Ok(self.not_yet(NotYet::Changed, &rows)),
                 None => return Ok(self.not_yet(NotYet::NotShown, &rows)),
             },
-            // To turn somebody away, his name is enough.
+            // To reject a request, its name is enough.
             Decision::Block | Decision::Deny => displayed(row, &rows, world::now()).1,
         };
         let by = DeviceApprover::of(owner, display.listed);
-        let undecided = match self.settle(decision, by, display).await? {
-            Ok(()) => {
-                info!(
-                    request = row.id.as_str(),
-                    device = row.device.as_str(),
-                    actor = owner.actor(),
-                    approved = decision == Decision::Approve,
-                    "device decided"
-                );
-                self.tell(decision, &row.id).await;
-                let device = displayed(row, &rows, world::now()).0;
-                return Ok(DeviceDecided::Done(Box::new(device)));
-            }
-            Err(undecided) => undecided,
+        let Err(undecided) = self.settle(decision, by, display).await? else {
+            info!(
+                request = row.id.as_str(),
+                device = row.device.as_str(),
+                actor = owner.actor(),
+                approved = decision == Decision::Approve,
+                "device decided"
+            );
+            let device = displayed(row, &rows, world::now()).0;
+            return Ok(DeviceDecided::Done(Box::new(device)));
         };
         Ok(match undecided {
             Undecided::Denied(Denied::Scope(scope)) => {
@@ -148,36 +136,16 @@ impl CommandContext {
         })
     }
 
-    /// Whoever else is to know: operators, and sessions whose rights have changed.
-    async fn tell(&self, decision: Decision, request: &DeviceRequestId) {
-        let approved = decision == Decision::Approve;
-        events::tell(&self.gateway, &Happened::Decided { request, approved });
-        if approved {
-            events::tell(&self.gateway, &Happened::Changed);
-        }
-        watch::recheck(&self.gateway).await;
-        self.gateway.setup.look();
-    }
-
     async fn settle(
         &self,
         decision: Decision,
         by: DeviceApprover,
         display: Display,
-    ) -> Result<Result<(), Undecided>, StoreError> {
-        let store = Arc::clone(&self.gateway.store);
-        let Display { id, revision, .. } = display;
-        let _timed = self.gateway.metrics.decision.time();
-        blocking(move || {
-            let now = world::now();
-            Ok(match decision {
-                Decision::Approve => store.approve_device(&by, &id, revision, now)?.map(drop),
-                Decision::Block | Decision::Deny => {
-                    store.reject_device(&by, &id, revision, now)?.map(drop)
-                }
-            })
-        })
-        .await
+    ) -> Result<Result<Verdict, Undecided>, StoreError> {
+        let decide = move |store: &Store| {
+            devices::decide(store, &by, decision, (&display.id, display.revision), world::now())
+        };
+        self.gateway.change(decide).await
     }
 
     /// What this chat was shown of a request. An owner may be faster than the platform's answer to our sending.
@@ -244,10 +212,8 @@ impl CommandContext {
 
     pub(crate) async fn cancel_codes(&self) -> Result<usize, CommandError> {
         let by = DeviceApprover::of(self.owner()?, Listed::Nothing);
-        let store = Arc::clone(&self.gateway.store);
-        let taken = blocking(move || store.cancel_codes(&by, None, world::now())).await;
-        self.gateway.setup.look();
-        Ok(taken.map(|codes| codes.len())?)
+        let cancel = move |store: &Store| store.cancel_codes(&by, None, world::now());
+        Ok(self.gateway.change(cancel).await?.len())
     }
 
     pub(crate) async fn listen(&self, wish: Option<Notify>) -> Result<Notify, CommandError> {

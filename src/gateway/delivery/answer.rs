@@ -253,7 +253,7 @@ async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, to: &Convers
     }
 }
 
-/// Asks the gate again, and has it answered: whoever was revoked while their message waited is a stranger again. Where
+/// Asks the gate again, and has it answered: a sender who was revoked while their message waited is a stranger again. Where
 /// the store cannot be read, nobody is answered.
 async fn answer(
     gateway: &Arc<Gateway>,
@@ -282,7 +282,7 @@ fn admit(
     gate::admit(rules, event, crate::gateway::moment_of_answer())
 }
 
-/// Has somebody answered whom the gate has admitted. Nothing else reaches a responder.
+/// Answers a sender that the gate has admitted. Nothing else reaches a responder.
 async fn respond(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
@@ -383,7 +383,7 @@ fn instead(
             Text::plain("That is a setup code, or was one. It belongs into the app, not here.")
         }
         (Kind::Ticket, _) => Text::plain(
-            "That is an invitation or a link, or was one. It is for somebody who is not let in yet.",
+            "That is an invitation or a link, or was one. It is for a person who has no access yet.",
         ),
     }))
 }

@@ -305,7 +305,7 @@ impl Journal {
         (tail.file, tail.length, tail.torn) = (Some(file), length, false);
         tail.compact_at = SMALL.max(2 * length);
         tail.spent.clear();
-        // Nothing was written meanwhile: whoever writes holds the tail.
+        // Nothing was written meanwhile: a writer holds the tail.
         let mut index = self.index();
         for (key, span) in spans {
             if let Some(open) = index.open.get_mut(&key) {

@@ -63,7 +63,8 @@ pub(crate) enum Only {
     /// The gate lets them in.
     Admitted,
     /// They are not blocked.
-    Anybody,
+    #[serde(rename = "anybody")]
+    Everyone,
     /// They have the owner's seat.
     Owner,
     /// Their request waits for a decision.
@@ -127,14 +128,14 @@ pub(crate) enum CodeOf {
 }
 
 impl Mail {
-    /// A text to somebody who must be let in.
+    /// A text to a person who must have access.
     pub(crate) fn text(to: Address, text: impl Into<Text>) -> Self {
         Self::new(to, Only::Admitted, vec![Part::text(&text.into())])
     }
 
-    /// A text to somebody who need not be let in.
-    pub(crate) fn to_anybody(to: Address, text: impl Into<Text>) -> Self {
-        Self::new(to, Only::Anybody, vec![Part::text(&text.into())])
+    /// A text to a person who needs no access.
+    pub(crate) fn to_everyone(to: Address, text: impl Into<Text>) -> Self {
+        Self::new(to, Only::Everyone, vec![Part::text(&text.into())])
     }
 
     /// A text to an owner.

@@ -33,7 +33,7 @@ pub(crate) async fn send(
     last.ok_or_else(|| ChannelError::Undeliverable("there is nothing to send".to_owned()))
 }
 
-/// Sends one message that fits, and tries it once: whoever calls tries again.
+/// Sends one message that fits, and tries it once: the caller tries again.
 pub(crate) async fn once(
     account: &AccountRuntime,
     message: &OutboundMessage,

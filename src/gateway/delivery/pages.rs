@@ -1,5 +1,5 @@
-//! Conversations that are gone with the process, such as those of the page: whoever waits there is shown the code again
-//! after a start, and is told of an approval wherever it was made.
+//! Conversations that are gone with the process, such as those of the page: a person who waits there is shown the code
+//! again after a start, and is told of an approval on any surface.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,6 +12,7 @@ use tracing::warn;
 
 use super::answer;
 use crate::{
+    control::decided::{Decided, Outcome},
     gateway::{
         Gateway, accounts::account::AccountRuntime, approvals::decide, blocking, inbound::challenge,
     },
@@ -62,7 +63,7 @@ impl AccountRuntime {
     }
 }
 
-/// Somebody waits.
+/// A person waits.
 pub(crate) fn note(account: &AccountRuntime, request: &PairingRequest) {
     if account.config.plugin.abilities.forgets {
         account.pages().waiting.insert(request.id.clone(), request.sender.clone());
@@ -88,11 +89,30 @@ pub(crate) async fn show_again(gateway: &Arc<Gateway>, account: &Arc<AccountRunt
                 challenge::again(gateway, account, &request).await;
             }
         }
-        Err(error) => warn!(%error, "whoever waits is not shown the code again"),
+        Err(error) => warn!(%error, "people who wait are not shown the code again"),
     }
 }
 
-/// Welcomes whoever was let in since the last look, by another process too.
+/// Welcomes a person that an owner approved. From a chat always; from elsewhere only where the conversation has nothing
+/// else that says so. A caller of the gateway protocol says itself whether the person is to be told.
+pub(crate) async fn welcome(gateway: &Arc<Gateway>, decided: &Decided) {
+    let (Some(contact), Some(request)) = (decided.contact(), decided.request()) else { return };
+    let Some(account) = gateway.account(&contact.key) else { return };
+    let is_told = match &*decided.surface {
+        "chat" => true,
+        "socket" => false,
+        _ => account.config.plugin.abilities.forgets,
+    };
+    if is_told
+        && decided.outcome == Outcome::Approved
+        && gateway.config().pairing.notify_on_approval
+        && account.pages().welcomes(request)
+    {
+        answer::send(gateway, &account, decide::greeting(&account, &contact.sender)).await;
+    }
+}
+
+/// Welcomes the people that got access from a program of the field since the last look.
 pub(crate) async fn look(gateway: &Arc<Gateway>) {
     for account in gateway.accounts.on() {
         if !account.config.plugin.abilities.forgets {
@@ -106,12 +126,12 @@ pub(crate) async fn look(gateway: &Arc<Gateway>) {
                 }
             }
             Ok(_) => {}
-            Err(error) => warn!(%error, "whoever was let in elsewhere is not told yet"),
+            Err(error) => warn!(%error, "a person with new access is not told yet"),
         }
     }
 }
 
-/// Those who wait no more because they were let in, and whom nobody has welcomed.
+/// The people who no longer wait because they have access, and who were not welcomed.
 fn let_in(gateway: &Gateway, account: &AccountRuntime) -> Result<Vec<SenderId>, StoreError> {
     let key = &account.config.key;
     let now = waiting(gateway, account)?;

@@ -7,10 +7,11 @@ use openclaw_plugin_sdk::{Abilities, Body, Image, Text};
 use super::mail::{self, CodeOf, Mail, Only, Part, Run};
 use crate::{
     config::pairing::Blanks,
-    gateway::{Gateway, accounts::account::AccountRuntime, blocking, commands::context::Secret},
+    control::pairing,
+    gateway::{Gateway, accounts::account::AccountRuntime, commands::context::Secret},
     network::setup_code::drawing::Drawing,
     rules::{device::setup_code::SetupId, pairing::RequestId},
-    store::StoreError,
+    store::{Store, StoreError},
     world,
 };
 
@@ -114,13 +115,8 @@ async fn waiting(
     channel: &str,
     id: &str,
 ) -> Result<Option<crate::rules::pairing::PairingRequest>, StoreError> {
-    let (store, id, channel) =
-        (Arc::clone(&gateway.store), RequestId::from_text(id), channel.to_owned());
-    blocking(move || {
-        let waiting = store.waiting(&channel, world::now())?;
-        Ok(waiting.into_iter().find(|request| request.id == id))
-    })
-    .await
+    let (id, channel) = (RequestId::from_text(id), channel.to_owned());
+    gateway.read(move |store| pairing::by_id(store, &channel, &id, world::now())).await
 }
 
 async fn look_up(
@@ -135,8 +131,8 @@ async fn look_up(
             Ok(request.map_or(Code::Over, |request| good(request.code.spell())))
         }
         (CodeOf::Setup(id), secret) => {
-            let (store, setup) = (Arc::clone(&gateway.store), SetupId::from_text(id));
-            let codes = blocking(move || store.setup_codes()).await?;
+            let setup = SetupId::from_text(id);
+            let codes = gateway.read(Store::setup_codes).await?;
             let known = codes.iter().find(|code| code.id == setup);
             if known.is_none_or(|code| code.spent(world::now()).is_some()) {
                 return Ok(Code::Over);

@@ -56,7 +56,7 @@ struct Waits {
     has_spoken: bool,
 }
 
-/// Who is counted together. A proxy that has not said yet whom it speaks for is none of its neighbours.
+/// Who is counted together. A proxy that has not said yet which client it speaks for is none of its neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Bucket {
     /// Nothing for programs of this user on the unix socket.
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn case_103_behind_a_proxy_everybody_is_a_crowd_of_his_own() {
+    fn case_103_behind_a_proxy_each_client_is_a_crowd_of_its_own() {
         let proxy = Network::parse("203.0.113.9").unwrap();
         let limiter = ConnectionLimiter::new(ConnectionLimits { all: 12, address: 3 }, vec![proxy]);
         let through = |last| {

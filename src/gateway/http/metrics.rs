@@ -13,10 +13,7 @@ use std::{
 use parking_lot::Mutex;
 
 pub(crate) use self::page::answer;
-use crate::store::{
-    StoreError,
-    audit::{DECISIONS, tail::Tail},
-};
+use crate::{control::decided::Decided, store::audit::DECISIONS};
 
 /// Where the page is.
 pub(crate) const PATH: &str = "/metrics";
@@ -92,7 +89,7 @@ impl Drop for Timed<'_> {
 }
 
 /// Everything that is counted. What can be looked up when it is asked for is not kept here.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Metrics {
     /// Channel and outcome.
     pub(crate) verdicts: Tally<2>,
@@ -101,33 +98,16 @@ pub(crate) struct Metrics {
     pub(crate) decision: Durations,
     pub(crate) handshake: Durations,
     pub(crate) responder: Durations,
-    /// Surface and decision: read from the access log, where every process writes them.
+    /// Surface and decision, made by any process.
     decisions: Tally<2>,
-    log: Mutex<Tail>,
 }
 
 impl Metrics {
-    /// Decisions count from here on.
-    pub(crate) fn new(log: Tail) -> Self {
-        Self {
-            verdicts: Tally::default(),
-            handshakes: Tally::default(),
-            verdict: Durations::default(),
-            decision: Durations::default(),
-            handshake: Durations::default(),
-            responder: Durations::default(),
-            decisions: Tally::default(),
-            log: Mutex::new(log),
+    /// Counts a decision.
+    pub(crate) fn count(&self, decided: &Decided) {
+        if DECISIONS.contains(&decided.word) {
+            let surface = SURFACES.iter().find(|surface| **surface == decided.surface);
+            self.decisions.count([surface.copied().unwrap_or("other"), decided.word]);
         }
-    }
-
-    /// Counts the decisions that were written since the last time. Blocks on disk.
-    fn follow(&self) -> Result<(), StoreError> {
-        let ours = |words: &[&'static str], text: &str| words.iter().find(|w| **w == text).copied();
-        self.log.lock().read(|line| {
-            if let Some(decision) = ours(&DECISIONS, &line.action) {
-                self.decisions.count([ours(&SURFACES, &line.surface).unwrap_or("other"), decision]);
-            }
-        })
     }
 }

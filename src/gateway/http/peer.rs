@@ -67,7 +67,7 @@ pub(crate) struct PeerInfo {
     host: Option<String>,
     /// As a channel is told of it.
     pub(crate) client: Client,
-    /// Its peer says whom it speaks for, and is not believed.
+    /// Its peer says which client it speaks for, and is not believed.
     pub(crate) unnamed_proxy: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Proxies that say whom they speak for, and that the configuration does not name: they are not believed, and the
+//! Proxies that say which client they speak for, and that the configuration does not name: they are not believed, and the
 //! owner learns which ones they are.
 
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! A stranger has knocked: his request, the one challenge, and owners are told.
+//! A stranger has knocked: the request, the one challenge, and owners are told.
 
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ use crate::{
     gateway::{
         Gateway,
         accounts::account::AccountRuntime,
-        blocking,
         delivery::{
             answer,
             mail::{Address, Mail},
@@ -23,10 +22,10 @@ use crate::{
     world,
 };
 
-/// What somebody is who has knocked.
+/// What a person is who has knocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Let in meanwhile.
+    /// Approved meanwhile.
     Approved,
     /// A stranger.
     Stranger,
@@ -40,9 +39,9 @@ pub(crate) async fn knocked(
     knock: AccessRequest,
     message: &InboundMessage,
 ) -> Result<Standing, StoreError> {
-    let (store, places) = (Arc::clone(&gateway.store), gateway.config().pairing.places);
+    let places = gateway.config().pairing.places;
     let knock = AccessRequest { first: held::first(gateway, account, message)?, ..knock };
-    let asked = blocking(move || store.ask(&knock, places, world::now())).await?;
+    let asked = gateway.read(move |store| store.ask(&knock, places, world::now())).await?;
     let channel = account.config.plugin.id;
     match asked {
         Asked::Approved => return Ok(Standing::Approved),
@@ -52,7 +51,7 @@ pub(crate) async fn knocked(
             }
             held::note(gateway, &request);
             pages::note(account, &request);
-            info!(channel, account = %account.config.key.account, sender = %request.sender, "somebody asks to be let in");
+            info!(channel, account = %account.config.key.account, sender = %request.sender, "a sender asks for access");
             account.remember(&request.sender, &message.conversation);
             send(gateway, account, &request, message).await;
             gateway.cards.look();

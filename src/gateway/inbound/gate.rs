@@ -1,4 +1,4 @@
-//! The one gate: from an event to somebody who may be answered. [`Admitted`] has no other maker, and nothing
+//! The one gate: from an event to a person who may be answered. [`Admitted`] has no other maker, and nothing
 //! that answers takes anything else.
 
 use openclaw_plugin_sdk::{
@@ -26,7 +26,7 @@ use crate::{
 /// A message of an admitted sender that waits for its answer longer than this across a restart is not answered.
 const ANSWER_WITHIN_MS: u64 = 600_000;
 
-/// Why there is silence whatever anybody has configured.
+/// Why there is silence whatever is configured.
 pub(crate) const BACKLOG: &str = "backlog";
 pub(crate) const COMMAND: &str = "command in a group";
 pub(crate) const EMPTY: &str = "no content";
@@ -71,14 +71,14 @@ pub(crate) enum Admission {
     Stranger(AccessRequest, Box<InboundMessage>),
     /// An owner has used a command in a group.
     Misplaced(Address),
-    /// Nowhere, but worth a line in the access log: a press that was not his to make.
+    /// Nowhere, but worth a line in the access log: a press that the sender had no right to.
     Refused(Foreign),
     /// Nowhere.
     Silence(&'static str),
 }
 
 impl Admission {
-    /// In a word, for whoever counts.
+    /// In a word, for the metrics.
     pub(crate) fn outcome(&self) -> &'static str {
         match self {
             Self::Admitted(_) => "admitted",
@@ -129,7 +129,7 @@ pub(crate) enum What {
     },
 }
 
-/// Whoever has pressed what was not his.
+/// A person who pressed what they had no right to.
 pub(crate) struct Foreign {
     pub(crate) sender: SenderId,
     pub(crate) why: &'static str,
@@ -292,7 +292,7 @@ fn admit_in_group(
     Ok(admitted(&message.conversation.clone(), ground, seat, old, message))
 }
 
-/// A press opens no request: whoever is not admitted anyway gets silence.
+/// A press opens no request: a sender who is not admitted anyway gets silence.
 fn admit_press(
     rules: Rules<'_>,
     press: ButtonPress,
@@ -314,7 +314,7 @@ fn admit_press(
     Ok(Admission::Admitted(Box::new(Admitted { who, what, seat, old })))
 }
 
-/// Somebody who may be written to.
+/// A person who may be written to.
 pub(crate) struct Hearer {
     /// The owner's seat, where they have it.
     pub(crate) seat: Option<OwnerProof>,

@@ -1,11 +1,10 @@
-//! The first message of whoever waits (`pairing.hold_first_message`): kept until the decision, delivered once if an
-//! owner says so, erased by any other end. Nobody reads it before, and no log has a word of it.
+//! The first message of a stranger (`pairing.hold_first_message`): kept until the decision, delivered once if an owner
+//! says so, erased by any other end. Nobody reads it before, and no log has a word of it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use openclaw_plugin_sdk::{AccountId, InboundMessage};
@@ -15,6 +14,7 @@ use tracing::{info, warn};
 
 use super::{secrets, words};
 use crate::{
+    control::decided::{Decided, Outcome},
     gateway::{
         Gateway,
         accounts::account::AccountRuntime,
@@ -23,20 +23,19 @@ use crate::{
             answer,
             journal::{self, Kept},
         },
+        runtime::decisions,
     },
     rules::{
         AccountKey,
         claim::looks_like_a_code,
         pairing::{FirstMessage, PairingRequest, RequestId},
     },
-    store::{StoreError, private},
+    store::{Store, StoreError, private},
     world,
 };
 
 /// A longer text is not kept, for half of it would be answered.
 const LONGEST: usize = 4096;
-/// Other programs decide too, and time runs out: so often somebody looks, while something is held.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A message as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -44,7 +43,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 struct Page {
     channel: String,
     account: String,
-    /// The owner who is about to let its sender in and have it delivered, as the access log names him.
+    /// The owner who is about to approve the sender and have the message delivered, as the access log names the owner.
     #[serde(default)]
     promised_to: Option<String>,
     message: Kept,
@@ -60,7 +59,7 @@ struct Known {
 pub(crate) struct HeldMessages {
     folder: PathBuf,
     known: Mutex<BTreeMap<RequestId, Known>>,
-    /// One decides at a time about whoever has a message here.
+    /// One decision at a time about the senders that have a message here.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -193,17 +192,15 @@ pub(crate) async fn forget(gateway: &Arc<Gateway>, request: &RequestId) -> Resul
     blocking(move || here.held.erase(&id)).await
 }
 
-/// A decision about somebody whose message is held: no other runs beside it.
-pub(crate) struct Deciding<'a>(Option<tokio::sync::MutexGuard<'a, ()>>);
-
-/// Notes durably, before a decision, whether it is to deliver the message, and for whom.
+/// Notes durably, before a decision, whether it is to deliver the message, and for which owner. While the guard lives,
+/// the gateway makes no other decision about a sender with a message here.
 pub(crate) async fn promise<'a>(
     gateway: &'a Arc<Gateway>,
     request: &RequestId,
     owner: Option<&str>,
-) -> Result<Deciding<'a>, StoreError> {
+) -> Result<Option<tokio::sync::MutexGuard<'a, ()>>, StoreError> {
     if !gateway.held.holds(request) {
-        return Ok(Deciding(None));
+        return Ok(None);
     }
     let turn = gateway.held.turn.lock().await;
     let (here, id, owner) = (Arc::clone(gateway), request.clone(), owner.map(str::to_owned));
@@ -215,24 +212,39 @@ pub(crate) async fn promise<'a>(
         here.held.write(&id, &Page { promised_to: owner, ..page })
     })
     .await?;
-    Ok(Deciding(Some(turn)))
+    Ok(Some(turn))
 }
 
-impl Deciding<'_> {
-    /// The decision is made.
-    pub(crate) fn over(self) {
-        drop(self.0);
+/// Delivers or erases the message of a sender who was decided about.
+pub(crate) async fn decided(gateway: &Arc<Gateway>, decided: &Decided) {
+    if !decided.request().is_some_and(|request| gateway.held.holds(request)) {
+        return;
+    }
+    let (here, decided) = (Arc::clone(gateway), decided.clone());
+    match blocking(move || settle(&here, &decided)).await {
+        Ok(Some((account, task))) => {
+            info!(channel = account.config.plugin.id, "a held message is delivered");
+            answer::put(gateway, &account, task).await;
+        }
+        Ok(None) => {}
+        Err(error) => warn!(%error, "a held message is looked at again"),
     }
 }
 
-/// Has the held message of somebody who was let in answered, once.
-pub(crate) async fn deliver(gateway: &Arc<Gateway>, request: &RequestId) -> Result<(), StoreError> {
-    let (here, id) = (Arc::clone(gateway), request.clone());
-    if let Some((account, job)) = blocking(move || hand_over(&here, &id)).await? {
-        info!(channel = account.config.plugin.id, "a held message is delivered");
-        answer::put(gateway, &account, job).await;
+/// Takes the message into the journal where this owner promised that with the approval, and erases it here. What is to
+/// be answered now.
+pub(crate) fn settle(
+    gateway: &Gateway,
+    decided: &Decided,
+) -> Result<Option<(Arc<AccountRuntime>, answer::Task)>, StoreError> {
+    let Some(request) = decided.request().filter(|request| gateway.held.holds(request)) else {
+        return Ok(None);
+    };
+    let owner = load(&gateway.held.path(request))?.and_then(|page| page.promised_to);
+    if decided.outcome == Outcome::Approved && owner.as_ref() == Some(&decided.by) {
+        return hand_over(gateway, request);
     }
-    Ok(())
+    gateway.held.erase(request).map(|()| None)
 }
 
 /// Puts a message into the journal of its account, and erases it here. `None` where it is there already.
@@ -261,58 +273,34 @@ fn hand_over(
     Ok(job)
 }
 
-/// Erases what nobody waits for any more, and hands over what was promised. What that owes is said.
-pub(crate) fn sweep(
-    gateway: &Gateway,
-) -> Result<Vec<(Arc<AccountRuntime>, answer::Task)>, StoreError> {
+/// Erases the messages whose requests are over without a line in the access log.
+pub(crate) async fn sweep(gateway: &Arc<Gateway>) -> Result<(), StoreError> {
+    if gateway.held.known().is_empty() {
+        return Ok(());
+    }
+    let _turn = gateway.held.turn.lock().await;
     let known = gateway.held.known().clone();
-    let mut jobs = Vec::new();
+    let over = gateway.read(move |store| over(store, known)).await?;
+    if over.is_empty() {
+        return Ok(());
+    }
+    if !decisions::follow(gateway).await? {
+        return Ok(());
+    }
+    let here = Arc::clone(gateway);
+    blocking(move || {
+        over.iter().filter(|id| here.held.holds(id)).try_for_each(|id| here.held.erase(id))
+    })
+    .await
+}
+
+fn over(store: &Store, known: BTreeMap<RequestId, Known>) -> Result<Vec<RequestId>, StoreError> {
+    let mut over = Vec::new();
     for (request, Known { channel }) in known {
-        let waiting = gateway.store.waiting(&channel, world::now())?;
-        if waiting.iter().any(|waits| waits.id == request) {
-            continue;
-        }
-        let page = load(&gateway.held.path(&request))?;
-        let owner = page.and_then(|page| page.promised_to);
-        if owner.is_some_and(|owner| is_approved(gateway, &request, &owner)) {
-            jobs.extend(hand_over(gateway, &request)?);
-        } else {
-            gateway.held.erase(&request)?;
+        let waiting = store.waiting(&channel, world::now())?;
+        if waiting.iter().all(|waits| waits.id != request) {
+            over.push(request);
         }
     }
-    Ok(jobs)
-}
-
-/// True where this very owner has let the sender of this request in.
-fn is_approved(gateway: &Gateway, request: &RequestId, owner: &str) -> bool {
-    let names = BTreeSet::from([request.as_str()]);
-    let lines = gateway.cards.decisions.about(&gateway.state, &names);
-    let line = lines.ok().and_then(|mut lines| lines.remove(request.as_str()));
-    line.is_some_and(|line| line.action == "approve" && line.actor == owner)
-}
-
-/// Looks after what is held until the gateway stops.
-pub(crate) async fn keep(gateway: Arc<Gateway>) {
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = gateway.stop.cancelled() => return,
-        }
-        if gateway.held.known().is_empty() {
-            continue;
-        }
-        // Whoever is just deciding cleans up himself.
-        let turn = gateway.held.turn.lock().await;
-        let here = Arc::clone(&gateway);
-        let swept = blocking(move || sweep(&here)).await;
-        drop(turn);
-        match swept {
-            Ok(jobs) => {
-                for (account, job) in jobs {
-                    answer::put(&gateway, &account, job).await;
-                }
-            }
-            Err(error) => warn!(%error, "what is held of strangers is looked at again"),
-        }
-    }
+    Ok(over)
 }

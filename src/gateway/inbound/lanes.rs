@@ -1,4 +1,4 @@
-//! Who waits for whom among the events of one account: whatever one conversation or one sender has written goes in
+//! Which event waits for which other of one account: whatever one conversation or one sender has written goes in
 //! order, and whatever an owner has decided goes before all that came after it.
 
 use std::collections::VecDeque;

@@ -24,7 +24,7 @@ const TOKEN: usize = 43;
 /// What kind of code stands in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Of somebody who waits, or for an owner's seat.
+    /// Of a person who waits, or for an owner's seat.
     Pairing,
     /// For a device.
     Setup,
@@ -32,7 +32,7 @@ pub(crate) enum Kind {
     Ticket,
 }
 
-/// What is said to whoever has shown the claim code where it should not stand.
+/// What is said to a person who has shown the claim code where it should not stand.
 pub(crate) const SPENT: &str = "That was the claim code of the owner's seat. It is spent now, because others may have \
     read it here, and it made nobody an owner. On the gateway's machine, `openclaw owner claim` prints a new one.";
 
@@ -54,7 +54,7 @@ pub(crate) fn spend_claim(
     Ok(true)
 }
 
-/// Finds a code that somebody waits with, a setup code or its token, or a text that is written like a claim code
+/// Finds a code that a person waits with, a setup code or its token, or a text that is written like a claim code
 /// as a whole.
 pub(crate) fn code_in(gateway: &Gateway, text: &str) -> Result<Option<Kind>, StoreError> {
     if holds_a_setup_code(gateway, text)? {

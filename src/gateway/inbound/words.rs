@@ -4,10 +4,10 @@ use openclaw_plugin_sdk::is_unseen;
 
 use crate::gateway::approvals::Choice;
 
-/// A command as somebody typed it.
+/// A command as it was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Words<'a> {
-    /// Its name, without prefix. An `@account` that still stands in it names somebody else: channels take ours off.
+    /// Its name, without prefix. An `@account` that still stands in it names another bot: channels take ours off.
     pub(crate) name: &'a str,
     /// What stands after it, trimmed.
     pub(crate) args: &'a str,
@@ -104,7 +104,7 @@ mod tests {
             assert!(matches!(said(text, false), Some(Said::Word(_))), "{text}");
         }
         assert_eq!((said("2.", true), said("2.", false)), (Some(Said::Number(2)), None));
-        for text in ["", "yes please", "approve him", "nope", "okay", "48 h"] {
+        for text in ["", "yes please", "approve it", "nope", "okay", "48 h"] {
             assert_eq!(said(text, true), None, "{text}");
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    events::{self, Happened},
+    events,
     handshake::{ConnectAttempt, unavailable},
     hello,
 };
@@ -165,7 +165,7 @@ async fn record(
     device: &ProvenDevice,
     fresh: Vec<(Role, Token)>,
 ) -> Result<Option<Arc<Device>>, StoreError> {
-    let (store, now, id) = (Arc::clone(&gateway.store), coming.now, device.id().clone());
+    let (now, id) = (coming.now, device.id().clone());
     if let Some((via, asked)) = &hello.approve {
         let (via, address) = (*via, coming.facts.address);
         let wish = Wish {
@@ -177,11 +177,10 @@ async fn record(
             repair: false,
         };
         let by = Authority::Newcomer(shown(coming, hello));
-        let admit = move || store.admit_device(&by, (&wish, via), &fresh, now);
-        let admitted = blocking(admit).await?;
+        let admitted =
+            gateway.change(move |store| store.admit_device(&by, (&wish, via), &fresh, now)).await?;
         if admitted.is_some() {
-            tracing::info!(device = %id, %address, via = via.word(), "device let in");
-            events::tell(gateway, &Happened::Changed);
+            tracing::info!(device = %id, %address, via = via.word(), "device admitted");
         }
         return Ok(admitted);
     }
@@ -193,7 +192,7 @@ async fn record(
     }
     let (role, scopes, shown) = (hello.role, hello.scopes, shown(coming, hello));
     let by = Authority::Session(Rights { role, scopes, device: Some(id.clone()), shown });
-    blocking(move || store.issue_tokens(&by, &id, &fresh, now)).await
+    gateway.read(move |store| store.issue_tokens(&by, &id, &fresh, now)).await
 }
 
 /// Opens a request, or finds the one that waits, and says what the device is told.
@@ -245,7 +244,7 @@ pub(crate) enum Asked {
     Waits(DeviceRequestId),
 }
 
-/// A device asks; whoever may decide hears of a new request, and of those that it replaced.
+/// A device asks; those who may decide hear of a new request, and of those that it replaced.
 pub(crate) async fn ask(
     gateway: &Arc<Gateway>,
     wish: Wish,
@@ -264,13 +263,10 @@ pub(crate) async fn ask(
         Ask::Refreshed(id) => Asked::Waits(id),
         Ask::Opened { id, over } => {
             for old in &over {
-                events::tell(gateway, &Happened::Decided { request: old, approved: false });
+                events::over(gateway, old.as_str(), false);
             }
             if let Some(request) = request {
-                events::tell(gateway, &Happened::Asked(&request));
-                if let Some(code) = &code {
-                    device_notice::code_bound(gateway, code);
-                }
+                events::asked(gateway, &request);
                 device_notice::request_opened(gateway, &request, code.as_ref());
             }
             Asked::Waits(id)

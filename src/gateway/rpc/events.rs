@@ -1,15 +1,15 @@
-//! What happened, told to the operators who may know it. Who was asked about is remembered until he is told what
-//! became of it.
+//! What happened, told to the operators who may know it. A request that they were told of is remembered until they are
+//! told what became of it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::{
+    control::decided::{Decided, Outcome, Subject},
     gateway::{
         Gateway,
-        approvals::device_notice,
         rpc::{
             hub::{Audience, Event},
             methods::node,
@@ -23,17 +23,6 @@ use crate::{
     },
     world,
 };
-
-/// What happened.
-#[derive(Debug)]
-pub(crate) enum Happened<'a> {
-    /// A device waits for a decision.
-    Asked(&'a DeviceRequest),
-    /// Something about the devices that were let in has changed.
-    Changed,
-    /// A request is over.
-    Decided { request: &'a DeviceRequestId, approved: bool },
-}
 
 /// The device requests that operators were told of, and whether a node's rights are asked for.
 #[derive(Debug, Default)]
@@ -62,27 +51,36 @@ impl Asking {
     }
 }
 
-/// Tells whoever may know.
-pub(crate) fn tell(gateway: &Arc<Gateway>, happened: &Happened<'_>) {
-    match happened {
-        Happened::Asked(request) => {
-            gateway.asking.add(request);
-            say(gateway, "device.pair.requested", &pending(request));
-            node::asks(gateway, request);
-        }
-        Happened::Changed => say(gateway, "device.pair.changed", &json!({})),
-        Happened::Decided { request, approved } => {
-            // Told once, whoever hears of it first.
-            let Some((device, is_node)) = gateway.asking.take(request) else { return };
-            let decision = if *approved { "approved" } else { "rejected" };
-            let payload = resolved(request.as_str(), device.as_str(), decision, world::now().0);
-            say(gateway, "device.pair.resolved", &payload);
-            if is_node {
-                node::decided(gateway, request.as_str(), &device, decision);
-            }
-            device_notice::request_resolved(gateway, request);
-        }
+/// A device waits for a decision.
+pub(crate) fn asked(gateway: &Gateway, request: &DeviceRequest) {
+    gateway.asking.add(request);
+    say(gateway, "device.pair.requested", &pending(request));
+    node::asks(gateway, request);
+}
+
+/// A decision about a device.
+pub(crate) fn decided(gateway: &Gateway, decided: &Decided) {
+    let approved = decided.outcome == Outcome::Approved;
+    if let Subject::Device { request: Some(request), .. } = &decided.subject {
+        over(gateway, request, approved);
     }
+    if decided.outcome != Outcome::Denied {
+        say(gateway, "device.pair.changed", &json!({}));
+    }
+}
+
+/// A request waits no more. It is told once.
+pub(crate) fn over(gateway: &Gateway, request: &str, approved: bool) {
+    let Some(id) = DeviceRequestId::parse(request) else { return };
+    let Some((device, is_node)) = gateway.asking.take(&id) else { return };
+    let decision = if approved { "approved" } else { "rejected" };
+    let payload = resolved(request, device.as_str(), decision, world::now().0);
+    say(gateway, "device.pair.resolved", &payload);
+    if is_node {
+        node::decided(gateway, request, &device, decision);
+    }
+    gateway.shown.lock().forget(&id);
+    gateway.cards.look();
 }
 
 fn say(gateway: &Gateway, event: &str, payload: &Value) {

@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 use super::admission;
 use crate::{
     gateway::{
-        Gateway, blocking,
+        Gateway,
         http::peer::{PeerInfo, origin_allowed},
         rpc::hub::{Outgoing, Session},
     },
@@ -93,7 +93,7 @@ pub(crate) async fn handshake(
     }
 }
 
-/// How it was decided, for whoever counts.
+/// How it was decided, for the metrics.
 fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Hello(_) => "admitted",
@@ -331,15 +331,15 @@ async fn setup(
     let shown = gateway.store.code_shown(&token, &key, coming.now)?;
     match (shown, proven) {
         (Setup::Known(Ok(_), _), Some(_)) => {
-            let (store, now) = (Arc::clone(&gateway.store), coming.now);
-            blocking(move || store.redeem_code(&token, &key, now)).await
+            let now = coming.now;
+            gateway.read(move |store| store.redeem_code(&token, &key, now)).await
         }
         (Setup::Unknown, _) if !named => Ok(Setup::NotShown),
         (shown, _) => Ok(shown),
     }
 }
 
-/// The store cannot be read or written: nobody is let in, and whoever comes is told to come again.
+/// The store cannot be read or written: no client is admitted, and each is told to come again.
 pub(crate) fn unavailable(id: &str, error: &StoreError) -> Box<Rejection> {
     warn!(%error, "a device could not be looked up");
     Box::new(refusal::unavailable(id, "the gateway's store cannot be used now; see its log"))

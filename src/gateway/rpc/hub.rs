@@ -1,4 +1,4 @@
-//! Who is connected over the gateway's socket, and what is sent to whom. Events are numbered for each receiver.
+//! Who is connected over the gateway's socket, and what is sent to which client. Events are numbered for each receiver.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -225,7 +225,7 @@ impl Session {
 
     fn put(&self, line: &Line, text: String, kind: Kind) {
         let waiting = self.waiting_bytes.fetch_add(text.len(), Ordering::Relaxed) + text.len();
-        // Whoever has gone is told nothing.
+        // A client that has gone is told nothing.
         let _ = line.out.send(Frame { text: text.into(), kind });
         if waiting > usize::try_from(Limits::default().max_buffered_bytes).unwrap_or(usize::MAX) {
             self.close(CLOSE_POLICY, refusal::SLOW);
@@ -379,7 +379,7 @@ impl Sessions {
         self.of(device).into_iter().rev().find(|session| session.role == Role::Node)
     }
 
-    /// Sends an event to whom it is for.
+    /// Sends an event to its audience.
     pub(crate) fn broadcast(&self, audience: Audience, event: &Event) {
         let inside = self.inside.read();
         for session in inside.all.values().filter(|session| audience.has(session)) {
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_does_not_read_is_closed_and_loses_what_may_be_left_out_before() {
+    fn a_client_that_does_not_read_is_closed_and_loses_what_may_be_left_out_before() {
         let sessions = Sessions::default();
         let (slow, mut outgoing) = sessions.prepare(opening(Role::Operator, &[Scope::Read]));
         let most = usize::try_from(Limits::default().max_buffered_bytes).unwrap();

@@ -22,6 +22,7 @@ use crate::{
     gateway::{
         Gateway,
         rpc::hub::{Kind, Session},
+        runtime::decisions,
     },
     protocol::{
         frame::{INVALID_REQUEST, Refused, Request, Response, UNAVAILABLE},
@@ -50,7 +51,7 @@ pub(crate) struct Call {
     afterwards: Mutex<Option<Afterwards>>,
 }
 
-type Afterwards = Box<dyn FnOnce(&Gateway) + Send>;
+type Afterwards = Box<dyn FnOnce(&Arc<Gateway>) + Send>;
 
 /// Takes a request on.
 pub(crate) fn begin(gateway: &Arc<Gateway>, session: &Arc<Session>, request: Request) {
@@ -131,7 +132,7 @@ fn with_what_is_left(call: &Call, mut payload: Value) -> Value {
     payload
 }
 
-/// Whoever keeps calling what is the other role's alone is shown out.
+/// A client that keeps calling what is the other role's alone is closed.
 fn trespass(session: &Session, method: &str) {
     let foreign = match method::need(method) {
         Some(Need::Node) => session.role == Role::Operator,
@@ -178,9 +179,14 @@ pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
 
 impl Call {
     /// Does this once the answer is on its way.
-    pub(crate) fn afterwards(&self, then: impl FnOnce(&Gateway) + Send + 'static) {
+    pub(crate) fn afterwards(&self, then: impl FnOnce(&Arc<Gateway>) + Send + 'static) {
         let mut afterwards = self.afterwards.lock();
         *afterwards = Some(Box::new(then));
+    }
+
+    /// Publishes what was committed once the answer is on its way.
+    pub(crate) fn publish_afterwards(&self) {
+        self.afterwards(|gateway| drop(decisions::follow(gateway)));
     }
 
     /// The parameters as a type; the error names what does not fit.

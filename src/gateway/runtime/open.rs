@@ -20,7 +20,7 @@ pub(crate) fn account(
     let failed = |source| RunError::Journal { path: path.clone(), source };
     let journal = Journal::open(path.clone()).map_err(failed)?;
     if journal.first_start() {
-        // Whoever waits already has his code from the program that kept this folder before.
+        // People who wait already have their code from the program that kept this folder before.
         for request in store.waiting(account.plugin.id, world::now())? {
             if request.key == account.key {
                 journal.tell(&request.id).map_err(failed)?;

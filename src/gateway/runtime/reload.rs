@@ -71,7 +71,7 @@ impl Live {
 }
 
 impl Gateway {
-    /// The configuration as it is now. Whoever decides by it takes it once.
+    /// The configuration as it is now. A decision takes it once.
     pub(crate) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.live.0.read().0)
     }
@@ -101,7 +101,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>, (origin, mut hangup): (Arc<Origi
             _ = looks.tick() => false,
         };
         let now = mark(&origin.file);
-        // Whoever is still writing it is waited for.
+        // A program that is still writing it is waited for.
         let settled = now == std::mem::replace(&mut last, now);
         if asked || (settled && now != read) {
             read = now;
@@ -139,10 +139,10 @@ async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) {
     match prepared.await.unwrap_or_else(|error| Err(error.to_string())) {
         Ok(ready) => take(gateway, ready),
         Err(error) => {
-            warn!(error, "the configuration is broken: the old one goes on");
+            warn!(error, "the configuration has an error: the previous one stays in effect");
             let error = neutral(&error, TOLD);
             let text = format!(
-                "The configuration was changed and is broken, so the old one goes on: {error}"
+                "The configuration has an error; the previous one stays in effect: {error}"
             );
             approvals::tell(gateway, &text, None);
         }

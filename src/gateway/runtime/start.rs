@@ -34,6 +34,7 @@ use crate::{
             methods::{chat::Chats, node::Nodes, voicewake},
         },
         runtime::{
+            decisions::{self, Decisions},
             open,
             ticker::{self, Ticker},
         },
@@ -90,7 +91,7 @@ pub struct Ready<'a> {
     pub seat: Seat,
 }
 
-/// Whether somebody has the owner's seat.
+/// Whether the owner's seat is taken.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "it holds a code")]
 pub enum Seat {
@@ -186,8 +187,9 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     let announced = entry.announce(&start.config);
     reload::remember(&start.config, &start.state);
     let gateway = Arc::new(gateway(&start, &store, entry)?);
-    // What this takes on is answered with whatever else the last run has left.
-    held::sweep(&gateway)?;
+    // What these take on is answered with what else the last run has left.
+    decisions::catch_up(&gateway);
+    held::sweep(&gateway).await?;
     gateway.asking.resume(&store.device_requests(world::now())?);
     for listener in listeners {
         let serving = http::serve(Arc::clone(&gateway), listener, acceptor.clone());
@@ -241,10 +243,9 @@ fn keep(gateway: &Arc<Gateway>) {
     }
     gateway.tracker.spawn(setup_codes::keep(Arc::clone(gateway)));
     gateway.tracker.spawn(approvals::keep(Arc::clone(gateway)));
-    gateway.tracker.spawn(held::keep(Arc::clone(gateway)));
 }
 
-/// Whoever is connected hears that it is over before his socket is closed.
+/// Clients are told of the end before their sockets are closed.
 async fn farewell(gateway: &Gateway) {
     let payload = json!({ "reason": "gateway stopping" });
     gateway.sessions.broadcast(Audience::All, &Event::new("shutdown", &payload));
@@ -294,7 +295,8 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: Entry) -> Result<Gateway, R
         turns: ConversationQueue::default(),
         access_changes: tokio::sync::watch::channel(()).0,
         chats: Chats::default(),
-        metrics: Metrics::new(Tail::at_end(&start.state)?),
+        metrics: Metrics::default(),
+        decisions: Decisions::new(Tail::at_end(&start.state)?),
         cards: Cards::new(Outbox::open(start.state.cards())),
         held: HeldMessages::open(start.state.held())?,
         notices_underway: RwLock::default(),

@@ -17,7 +17,7 @@ use serde_json::{
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::warn;
 
-use super::watch::Watch;
+use super::decisions::{POLL, Poll};
 use crate::{
     decision_history,
     gateway::{
@@ -30,11 +30,10 @@ use crate::{
     },
     protocol::hello::{Limits, StateVersion},
     rules::device::role::Scope,
+    store::Store,
     world,
 };
 
-/// What others have written is seen within this.
-const WATCH: Duration = Duration::from_millis(400);
 /// Who came and went is told together.
 const PRESENCE: Duration = Duration::from_secs(1);
 const HEALTH: Duration = Duration::from_mins(1);
@@ -58,7 +57,7 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    /// Somebody came or went.
+    /// A client came or went.
     pub(crate) fn presence_changed(&self) {
         self.presence.fetch_add(1, Ordering::Relaxed);
         self.presence_told.store(false, Ordering::Relaxed);
@@ -98,8 +97,8 @@ pub(crate) async fn beat(gateway: Arc<Gateway>) {
     };
     let tick = Duration::from_millis(Limits::default().tick_interval_ms);
     let (mut ticks, mut healths) = (every(tick), every(HEALTH));
-    let (mut presences, mut flushes, mut watches) = (every(PRESENCE), every(FLUSH), every(WATCH));
-    let mut watch = Watch::default();
+    let (mut presences, mut flushes, mut polls) = (every(PRESENCE), every(FLUSH), every(POLL));
+    let mut poll = Poll::default();
     loop {
         tokio::select! {
             () = gateway.stop.cancelled() => return,
@@ -117,7 +116,7 @@ pub(crate) async fn beat(gateway: Arc<Gateway>) {
                 flush(&gateway).await;
                 flushes.reset_after(pause(begun.elapsed()));
             }
-            _ = watches.tick() => watch.look(&gateway).await,
+            _ = polls.tick() => poll.look(&gateway).await,
         }
     }
 }
@@ -148,8 +147,7 @@ fn pause(took: Duration) -> Duration {
 
 /// Writes what was gathered.
 pub(crate) async fn flush(gateway: &Gateway) {
-    let store = Arc::clone(&gateway.store);
-    if let Err(error) = blocking(move || store.flush_devices()).await {
+    if let Err(error) = gateway.read(Store::flush_devices).await {
         warn!(%error, "last-used times of devices were not written");
     }
     let page = gateway.verdicts.lock().page();

@@ -57,7 +57,7 @@ impl OwnersChat {
         &self.channel
     }
 
-    /// The owner, as the access log names him.
+    /// The owner, as the access log names them.
     pub(crate) fn actor(&self) -> String {
         format!("{}:{}", self.channel, self.owner)
     }
@@ -217,7 +217,7 @@ impl SetupBook {
         self.changed = true;
     }
 
-    /// Everybody who listens; whoever listens once has listened.
+    /// Every chat that listens; one that listens once has listened.
     pub(crate) fn listeners(&mut self) -> Vec<OwnersChat> {
         let all = self.pages.listeners.iter().map(|one| one.chat.clone()).collect();
         let before = self.pages.listeners.len();
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_listens_once_hears_once() {
+    fn a_chat_that_listens_once_hears_once() {
         let mut book = SetupBook::default();
         book.listen(chat("7"), Some(false));
         book.listen(chat("8"), Some(true));

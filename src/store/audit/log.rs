@@ -204,6 +204,11 @@ impl Log {
         self.in_doubt
     }
 
+    /// The number of the last line.
+    pub(in crate::store) fn count(&self) -> u64 {
+        self.after.0
+    }
+
     /// The last line, where it is not known to be finished.
     pub(in crate::store) fn unfinished(&self) -> Option<&Line> {
         self.unfinished.as_ref()

@@ -105,17 +105,19 @@ impl Reading {
         lines_from(file, path, at, &mut |bytes| {
             *line += 1;
             heard(path, *line, bytes);
+            true
         })
+        .map(drop)
     }
 }
 
-/// Hands over the whole lines from here on, and moves behind them.
+/// Hands over the whole lines from here on, and moves behind each that is taken. False where one was not.
 pub(super) fn lines_from(
     file: &mut File,
     path: &Path,
     at: &mut u64,
-    heard: &mut dyn FnMut(&[u8]),
-) -> Result<(), StoreError> {
+    heard: &mut dyn FnMut(&[u8]) -> bool,
+) -> Result<bool, StoreError> {
     let failed = |error| io("read", path, error);
     file.seek(SeekFrom::Start(*at)).map_err(failed)?;
     let mut lines = BufReader::with_capacity(128 * 1024, file);
@@ -125,10 +127,12 @@ pub(super) fn lines_from(
         let length = lines.read_until(b'\n', &mut bytes).map_err(failed)?;
         // Without its end it is not written yet.
         if bytes.pop() != Some(b'\n') {
-            return Ok(());
+            return Ok(true);
+        }
+        if !heard(&bytes) {
+            return Ok(false);
         }
         *at += u64::try_from(length).unwrap_or_default();
-        heard(&bytes);
     }
 }
 

@@ -29,26 +29,38 @@ impl Tail {
         Ok(Self { path, file, at })
     }
 
-    /// Hands over every whole line that was written since. What is no line is left out.
-    pub fn read(&mut self, mut heard: impl FnMut(Line)) -> Result<(), StoreError> {
+    /// Hands over every whole line that was written since, up to the line of this number. What is no line is left out.
+    /// False where a later line is there: whether it counts is not known yet, and it is read again.
+    pub fn read(
+        &mut self,
+        committed: u64,
+        mut heard: impl FnMut(Line),
+    ) -> Result<bool, StoreError> {
         loop {
-            self.rest(&mut heard)?;
+            // Twice: what was written before the log was put aside.
+            if !self.rest(committed, &mut heard)? {
+                return Ok(false);
+            }
             let next = existing(&self.path)?;
             if inode(next.as_ref()) == inode(self.file.as_ref()) {
-                return Ok(());
+                return Ok(true);
             }
-            // What was written before it was put aside.
-            self.rest(&mut heard)?;
+            if !self.rest(committed, &mut heard)? {
+                return Ok(false);
+            }
             (self.file, self.at) = (next, 0);
         }
     }
 
-    fn rest(&mut self, heard: &mut impl FnMut(Line)) -> Result<(), StoreError> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+    fn rest(&mut self, committed: u64, heard: &mut impl FnMut(Line)) -> Result<bool, StoreError> {
+        let Some(file) = &mut self.file else { return Ok(true) };
         lines_from(file, &self.path, &mut self.at, &mut |bytes| {
-            if let Ok(line) = serde_json::from_slice(bytes) {
+            let Ok(line) = serde_json::from_slice::<Line>(bytes) else { return true };
+            let counts = line.seq <= committed;
+            if counts {
                 heard(line);
             }
+            counts
         })
     }
 }
@@ -70,7 +82,7 @@ mod tests {
 
     fn heard(tail: &mut Tail) -> Vec<String> {
         let mut actions = Vec::new();
-        tail.read(|line| actions.push(line.action)).unwrap();
+        assert!(tail.read(u64::MAX, |line| actions.push(line.action)).unwrap());
         actions
     }
 
@@ -94,5 +106,56 @@ mod tests {
         append(&log, "block", false);
         assert_eq!(heard(&mut tail), ["torn", "block"]);
         assert!(heard(&mut tail).is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_not_committed_is_heard_once_it_is_and_never_if_it_is_taken_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::at(dir.path());
+        let log = state.access_log();
+        fs::create_dir_all(log.parent().unwrap()).unwrap();
+        File::create(&log).unwrap();
+        let mut tail = Tail::at_end(&state).unwrap();
+        let put = |seq: u64, action: &str| {
+            let line = Line { seq, ..Line::new("cli", "uid:1", action, UnixMs(1)) };
+            let line = serde_json::to_string(&line).unwrap();
+            let mut file = File::options().append(true).open(&log).unwrap();
+            writeln!(file, "{line}").unwrap();
+        };
+        put(1, "approve");
+        let length = fs::metadata(&log).unwrap().len();
+        put(2, "block");
+        let mut actions = Vec::new();
+        let whole = tail.read(1, |line| actions.push(line.action)).unwrap();
+        assert_eq!((actions, whole), (vec!["approve".to_owned()], false));
+        File::options().write(true).open(&log).unwrap().set_len(length).unwrap();
+        put(2, "deny");
+        assert_eq!(heard(&mut tail), ["deny"]);
+    }
+
+    /// What all reading of this thread has brought in, as the system counts it.
+    fn read_by_this_thread() -> u64 {
+        let text = fs::read_to_string("/proc/thread-self/io").unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap();
+        line.trim().parse().unwrap()
+    }
+
+    #[test]
+    fn a_look_reads_what_is_new_whatever_the_log_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::at(dir.path());
+        let log = state.access_log();
+        fs::create_dir_all(log.parent().unwrap()).unwrap();
+        let line = serde_json::to_string(&Line::new("cli", "uid:1", "approve", UnixMs(1))).unwrap();
+        let mut file = File::create(&log).unwrap();
+        file.write_all(format!("{line}\n").repeat(100_000).as_bytes()).unwrap();
+        let mut tail = Tail::at_end(&state).unwrap();
+        for _ in 0..5 {
+            append(&log, "deny", false);
+            let before = read_by_this_thread();
+            assert_eq!(heard(&mut tail), ["deny"]);
+            let read = read_by_this_thread() - before;
+            assert!(read < 8_192, "{read}");
+        }
     }
 }

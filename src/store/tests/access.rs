@@ -122,8 +122,8 @@ fn case_046_a_wrong_try_neither_burns_nor_tells() {
             Decide { channel, request, decision: Decision::Approve, until: None, shown: None };
         assert!(matches!(bed.store.decide(&by(), &decide, NOW).unwrap(), Outcome::Gone));
     }
-    assert!(find_code(&bed.store, "webchat", &request.code, NOW).unwrap().is_empty());
-    let found = find_code(&bed.store, "telegram", &request.code, NOW).unwrap();
+    assert!(bed.store.waiting("webchat", NOW).unwrap().is_empty());
+    let found = bed.store.waiting("telegram", NOW).unwrap();
     assert!(found.iter().all(|found| found.key == key("work")));
     // An empty head is made at the first look; nothing else.
     assert!(bed.snapshot() == before);

@@ -75,15 +75,12 @@ async fn leave_that_has_ended_is_told_and_given_again_on_the_card() {
     let approve = ["pairing", "approve", "telegram", &code, "--for", "1s"];
     assert!(world.home.cli(&approve).status.success());
     let told = world.next(OWNER).await;
-    assert!(
-        told.starts_with("Leave has ended: they are a stranger again.\nWho: telegram:"),
-        "{told}"
-    );
-    assert!(told.contains("Let in by: uid:"), "{told}");
-    assert_eq!(world.press("owner", "Extend").await, "For how long?");
+    assert!(told.starts_with("Access expired.\nWho: telegram:"), "{told}");
+    assert!(told.contains("Approved by: uid:"), "{told}");
+    assert_eq!(world.press("owner", "Extend").await, "Approve for how long?");
     let told = world.press("owner", "24 h").await;
-    assert!(told.starts_with("✅ Let in again until ") && told.contains("by you, "), "{told}");
-    world.shows("owner", "✅ Let in again until ").await;
+    assert!(told.starts_with("✅ Access extended until ") && told.contains("by you, "), "{told}");
+    world.shows("owner", "✅ Access extended until ").await;
     assert!(world.buttons("owner").is_empty());
     world.say("ann", "am I in?").await;
     assert!(world.next(number("ann")).await.contains("am I in?"));

@@ -33,7 +33,7 @@ async fn case_106_of_a_crowd_five_come_at_once_and_one_message_counts_the_others
     }
     for _ in 0..5 {
         let card = world.next(OWNER).await;
-        assert!(card.starts_with("Somebody asks to be let in."), "{card}");
+        assert!(card.starts_with("A sender asks for access."), "{card}");
     }
     world.shows("owner", "3 others wait").await;
     let deny = ["pairing", "deny", "telegram", &codes[7]];
@@ -101,7 +101,7 @@ async fn quiet_hours_hold_cards_back_and_their_end_tells_who_came() {
     assert!(told.contains("ann Lee") && told.contains("1 has expired:\n• "), "{told}");
     assert!(told.contains("bob Lee") && !told.contains("eve"), "{told}");
     let card = world.next(OWNER).await;
-    assert!(card.starts_with("Somebody asks to be let in.") && card.contains("ann Lee"), "{card}");
+    assert!(card.starts_with("A sender asks for access.") && card.contains("ann Lee"), "{card}");
     world.stop();
     assert_eq!(world.unread(OWNER), Vec::<String>::new());
 }
@@ -132,7 +132,7 @@ async fn an_owner_on_the_page_decides_on_the_page() {
     world.say("ann", "hello").await;
     let bob = world.visitor("bob").await;
     let card = bob.next().await;
-    assert!(card.starts_with("Somebody asks to be let in.\nChannel: Telegram"), "{card}");
+    assert!(card.starts_with("A sender asks for access.\nChannel: Telegram"), "{card}");
     bob.press("Later").await;
     bob.sees("You are asked again at ").await;
     bob.press("Approve").await;
@@ -142,7 +142,7 @@ async fn an_owner_on_the_page_decides_on_the_page() {
     assert!(card.contains("Decided: by you, "), "{card}");
     let told = bob.next().await;
     assert!(told.starts_with("You are asked again at "), "{told}");
-    assert_eq!(bob.next().await, "For how long?");
+    assert_eq!(bob.next().await, "Approve for how long?");
     let told = bob.next().await;
     assert!(
         told.starts_with("✅ Approved telegram sender") && told.ends_with(", for 24 h"),

@@ -79,7 +79,7 @@ async fn case_014_case_015_only_the_owners_own_press_on_the_very_card_counts() {
     assert!(world.unread(number("ann")).is_empty() && world.unread(GROUP).is_empty());
     assert!(world.chats().iter().all(|chat| before.contains(chat) || *chat == OWNER));
     // And his own press does.
-    assert_eq!(world.press("owner", "Approve").await, "For how long?");
+    assert_eq!(world.press("owner", "Approve").await, "Approve for how long?");
     assert!(world.press("owner", "For good").await.starts_with("✅ Approved telegram sender"));
     world.stop();
 }
@@ -108,7 +108,7 @@ async fn case_014_data_that_is_not_this_cards_decides_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn case_013_case_117_pressing_twice_decides_once_and_says_so() {
     let mut world = asked().await;
-    assert_eq!(world.press("owner", "Approve").await, "For how long?");
+    assert_eq!(world.press("owner", "Approve").await, "Approve for how long?");
     let (on, data) = world.button("owner", "For good").await;
     let first = world.press_with("owner", &on, &data).await;
     assert!(first.starts_with("✅ Approved telegram sender"), "{first}");
@@ -162,18 +162,18 @@ async fn case_035_what_has_changed_since_is_not_decided_and_both_are_shown() {
     assert!(file.contains("\"ann\""));
     world.home.put("credentials/telegram-pairing.json", &file.replace("\"ann\"", "\"your boss\""));
     let told = world.press_with("owner", &on, &data).await;
-    assert!(told.contains("nothing was done") || told.contains("already"), "{told}");
+    assert!(told.contains("Nothing was decided") || told.contains("already"), "{told}");
     assert!(waits(&world) && logged(&world, "approve").is_empty());
     let card = world.shows("owner", "your boss Lee").await;
-    assert!(card.starts_with("Something has changed since you were told"), "{card}");
-    assert!(card.contains("Name, as he gives it: your boss Lee"), "{card}");
-    assert!(card.contains("Name, as he gives it, before: ann Lee"), "{card}");
+    assert!(card.starts_with("This request has changed"), "{card}");
+    assert!(card.contains("Name (not verified): your boss Lee"), "{card}");
+    assert!(card.contains("Name (not verified), before: ann Lee"), "{card}");
     let (again, fresh) = world.button("owner", "Approve").await;
     assert_eq!(again, on, "the same card");
     assert_ne!(fresh, data, "with new buttons");
     assert!(world.press_with("owner", &on, &data).await.contains("already"));
     assert!(waits(&world));
-    assert_eq!(world.press_with("owner", &on, &fresh).await, "For how long?");
+    assert_eq!(world.press_with("owner", &on, &fresh).await, "Approve for how long?");
     assert!(world.press("owner", "For good").await.starts_with("✅ Approved telegram"));
     world.stop();
 }
@@ -213,11 +213,11 @@ async fn later_asks_again_and_the_card_says_when() {
     world.home.put("outbox/cards.json", &format!("{head}{{\"later\":1}}{tail}"));
     world.run();
     let again = world.next(OWNER).await;
-    assert!(again.starts_with("Somebody asks to be let in."), "{again}");
+    assert!(again.starts_with("A sender asks for access."), "{again}");
     world.shows("owner", "You are asked again below.").await;
-    assert_eq!(world.press("owner", "Approve").await, "For how long?");
+    assert_eq!(world.press("owner", "Approve").await, "Approve for how long?");
     assert_eq!(world.press("owner", "Back").await, "Nothing was done.");
-    assert_eq!(world.press("owner", "Approve").await, "For how long?");
+    assert_eq!(world.press("owner", "Approve").await, "Approve for how long?");
     assert!(world.press("owner", "30 d").await.ends_with(", for 30 d"));
     world.shows("owner", "✅ Approved until ").await;
     world.stop();
@@ -251,7 +251,7 @@ async fn case_018_case_019_a_card_that_is_relayed_keeps_whose_it_is() {
     assert!(waits(&world));
     // His own does, and the first owner's shows it.
     world.telegram.with(|state| state.messages.retain(|shown| shown.id != relayed.id.as_str()));
-    assert_eq!(world.press("second", "Approve").await, "For how long?");
+    assert_eq!(world.press("second", "Approve").await, "Approve for how long?");
     assert!(world.press("second", "For good").await.starts_with("✅ Approved"));
     let card = world.shows("owner", "✅ Approved").await;
     assert!(card.contains("by telegram:1002, "), "{card}");

@@ -15,7 +15,7 @@ async fn case_043_case_044_a_damaged_store_answers_nobody_and_stays_as_it_is() {
         let file = world.home.state().join("credentials/telegram-allowFrom.json");
         world.home.put("credentials/telegram-allowFrom.json", damage);
         world.telegram.direct(number("ann"), "ann", "hello");
-        assert!(world.next(1001).await.contains("answers nobody now"));
+        assert!(world.next(1001).await.contains("is paused"));
         let (status, _) = texts(&world.home.cli(&["channels", "status"]));
         assert!(status.contains("store unreadable"), "{status}");
         assert_eq!(world.telegram.with(|state| state.updates.len()), 1, "nothing is acknowledged");

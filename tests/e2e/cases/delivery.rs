@@ -335,7 +335,7 @@ async fn a_reply_with_a_code_is_written_anew_or_its_owner_asks_again() {
     world.say("ann", "hello").await;
     let challenge = world.next(number("ann")).await;
     let code = challenge.split_once("Pairing code: ").unwrap().1[..8].to_owned();
-    world.shows("owner", "asks to be let in").await;
+    world.shows("owner", "asks for access").await;
     cut(&world, true);
     let before = tries(&world, 1001);
     world.say("owner", "/pairing list").await;

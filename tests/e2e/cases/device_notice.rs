@@ -34,7 +34,7 @@ async fn case_027_an_owner_approves_what_he_was_told_and_nothing_that_came_since
     let refused = comes(&world, &key, &["system.run"]).await.unwrap_err();
     let first = refused["details"]["requestId"].as_str().unwrap().to_owned();
     let told = world.next(OWNER).await;
-    assert!(told.starts_with("A device asks to be let in.\n"), "{told}");
+    assert!(told.starts_with("A device asks for access.\n"), "{told}");
     assert!(told.contains("Code: none") && told.contains("Commands: system.run"), "{told}");
     assert!(told.contains("⚠️ Warning") && told.contains(&format!("Request: {first}")), "{told}");
 
@@ -53,13 +53,13 @@ async fn case_027_an_owner_approves_what_he_was_told_and_nothing_that_came_since
         "{told}"
     );
     assert!(told.contains("fs.listDir"), "{told}");
-    world.shows("owner", "Asks for something else now").await;
+    world.shows("owner", "Replaced; see the newest card").await;
     world.say("owner", "/pair approve").await;
     assert!(world.next(OWNER).await.starts_with("✅ Paired "));
     comes(&world, &key, &["system.run", "fs.listDir"]).await.unwrap();
 
     comes(&world, &Key::new(2), &[]).await.unwrap_err();
-    assert!(world.next(OWNER).await.starts_with("A device asks to be let in.\n"));
+    assert!(world.next(OWNER).await.starts_with("A device asks for access.\n"));
     world.stop();
     assert_eq!(world.unread(OWNER), Vec::<String>::new());
 }
@@ -77,9 +77,9 @@ async fn an_owner_who_is_not_named_to_be_told_may_ask_to_be_told_once() {
     assert!(world.next(OWNER).await.starts_with("You are told here of the next"));
     for n in [1, 2] {
         comes(&world, &Key::new(n), &[]).await.unwrap_err();
-        assert!(world.next(1002).await.starts_with("A device asks to be let in.\n"));
+        assert!(world.next(1002).await.starts_with("A device asks for access.\n"));
     }
-    assert!(world.next(OWNER).await.starts_with("A device asks to be let in.\n"));
+    assert!(world.next(OWNER).await.starts_with("A device asks for access.\n"));
     world.say("owner", "/pair notify status").await;
     assert!(world.next(OWNER).await.starts_with("You are not told here"), "once was once");
     world.stop();
@@ -90,7 +90,7 @@ async fn an_owner_who_is_not_named_to_be_told_may_ask_to_be_told_once() {
 async fn a_device_is_let_in_and_turned_away_by_its_card_also_after_a_restart() {
     let mut world = world().await;
     comes(&world, &Key::new(1), &["camera.snap"]).await.unwrap_err();
-    assert!(world.next(OWNER).await.starts_with("A device asks to be let in.\n"));
+    assert!(world.next(OWNER).await.starts_with("A device asks for access.\n"));
     world.stop();
     world.run();
     let told = world.press("owner", "Approve").await;
@@ -102,7 +102,7 @@ async fn a_device_is_let_in_and_turned_away_by_its_card_also_after_a_restart() {
     comes(&world, &Key::new(2), &[]).await.unwrap_err();
     let (on, data) = world.button("owner", "Deny").await;
     let told = world.press_with("owner", &on, &data).await;
-    assert!(told.starts_with("⛔ Turned away "), "{told}");
+    assert!(told.starts_with("⛔ Rejected "), "{told}");
     world.shows("owner", "⛔ Denied").await;
     assert!(world.press_with("owner", &on, &data).await.starts_with("⛔ Denied by you, "));
     assert!(world.buttons("owner").is_empty());
@@ -116,7 +116,7 @@ async fn case_028_with_two_that_wait_nothing_is_approved_without_a_name() {
     let mut world = world().await;
     for n in [1, 2] {
         comes(&world, &Key::new(n), &["camera.snap"]).await.unwrap_err();
-        assert!(world.next(OWNER).await.starts_with("A device asks to be let in."));
+        assert!(world.next(OWNER).await.starts_with("A device asks for access."));
     }
     for words in ["approve", "approve", "approve latest"] {
         world.say("owner", &format!("/pair {words}")).await;

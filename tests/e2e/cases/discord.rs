@@ -158,7 +158,7 @@ async fn case_073_case_078_case_081_a_direct_approval_opens_no_server_and_no_id_
 async fn case_014_case_091_whoever_is_not_the_owner_presses_in_vain() {
     let mut world = World::start(OWNED).await;
     world.say("ann", "hello").await;
-    let card = world.shows("owner", "asks to be let in").await;
+    let card = world.shows("owner", "asks for access").await;
     let on = SentRef { chat: card.chat.clone().unwrap(), id: card.id.clone().unwrap() };
     let approve = card
         .buttons

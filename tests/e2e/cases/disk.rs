@@ -64,7 +64,7 @@ async fn case_044_damaged_requests_or_owners_stop_the_account_too() {
         let content = serde_json::json!({ "text": "hello" });
         world.telegram.message(crate::fake_telegram::private(4711), from, content);
         let told = world.next(1001).await;
-        assert!(told.contains("answers nobody now") && told.contains(name), "{told}");
+        assert!(told.contains("is paused") && told.contains(name), "{told}");
         assert_eq!(world.telegram.with(|state| state.updates.len()), 1, "nothing is acknowledged");
         assert_eq!(world.unread(4711), Vec::<String>::new());
         fs::remove_file(world.home.state().join(name)).unwrap();
@@ -117,7 +117,7 @@ async fn a_command_whose_end_the_disk_cannot_take_is_carried_out_once_and_the_ga
     world.telegram.message(crate::fake_telegram::private(1001), from, text);
     assert!(world.next(1001).await.contains("you are an owner"));
     let told = world.next(1001).await;
-    assert!(told.contains("answers nobody now"), "{told}");
+    assert!(told.contains("is paused"), "{told}");
     // It is delivered again and again, and done no more.
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     assert_eq!(world.unread(1001), Vec::<String>::new());

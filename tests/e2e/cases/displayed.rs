@@ -165,7 +165,7 @@ async fn change(world: &mut World, change: Change, all: &[Shown]) {
         Change::Name => "Boss",
         Change::Held => "held, 29 characters",
         Change::Claim => "Claims to be: telegram:",
-        Change::Over => "Taken out",
+        Change::Over => "Withdrawn",
     };
     for one in all {
         let id = number(&one.name).to_string();
@@ -358,7 +358,7 @@ async fn case_119_leave_that_has_ended_is_given_again_by_its_own_words_only() {
     world.next(OWNER).await;
     let approve = ["pairing", "approve", "telegram", &code, "--for", "1s"];
     assert!(world.home.cli(&approve).status.success());
-    world.shows("owner", "Leave has ended").await;
+    world.shows("owner", "Access expired").await;
     let (card, _) = world.button("owner", "Extend").await;
     for word in ["no", "deny", "block", "yes", "ok", "approve", "for good", "24h", "back"] {
         let said = reply(&mut world, &card, word).await;
@@ -373,7 +373,7 @@ async fn case_119_leave_that_has_ended_is_given_again_by_its_own_words_only() {
     let who = format!("telegram:{}", number("ann"));
     assert!(world.home.cli(&["access", "rename", &who, "Ann"]).status.success());
     let told = world.press_with("owner", &on, &data).await;
-    assert!(told.contains("nothing was done") || told.contains("already"), "{told}");
+    assert!(told.contains("Nothing was decided") || told.contains("already"), "{told}");
     assert!(!world.home.read("audit/access.jsonl").contains("\"extend\""));
     world.stop();
 }
@@ -384,7 +384,7 @@ async fn case_120_for_how_long_is_not_answered_by_ok() {
     world.say("ann", "hello").await;
     world.next(number("ann")).await;
     let (card, _) = world.button("owner", "Approve").await;
-    assert_eq!(world.press("owner", "Approve").await, "For how long?");
+    assert_eq!(world.press("owner", "Approve").await, "Approve for how long?");
     world.button("owner", "For good").await;
     for word in ["ok", "yes", "approve", "no", "deny", "block", "later"] {
         let said = reply(&mut world, &card, word).await;
@@ -447,7 +447,7 @@ async fn case_143_the_held_message_is_there_as_soon_as_the_request_is() {
     assert_eq!(held, 1);
     // The first card is the one that is decided on.
     let card = world.next(OWNER).await;
-    assert!(card.starts_with("Somebody asks") && card.contains("held, 29 characters"), "{card}");
+    assert!(card.starts_with("A sender asks") && card.contains("held, 29 characters"), "{card}");
     let told = world.press("owner", "Approve and deliver").await;
     assert!(told.starts_with("✅ Approved telegram sender"), "{told}");
     world.next(number("ann")).await;

@@ -74,7 +74,7 @@ async fn a_claim_makes_an_owner_once_and_every_owner_hears_of_it() {
         "a spent code is an ordinary message"
     );
     let heard = world.next(number("ann")).await;
-    assert!(heard.contains("asks to be let in"), "the new owner is told of requests: {heard}");
+    assert!(heard.contains("asks for access"), "the new owner is told of requests: {heard}");
     let owners = world.home.read("credentials/owners.json");
     assert!(owners.contains(&number("ann").to_string()) && !owners.contains(&code));
     let (shown, _) = texts(&world.home.cli(&["owner", "show"]));

@@ -62,9 +62,9 @@ async fn case_125_a_configuration_that_is_gone_empty_or_cut_off_changes_nothing_
         None => fs::remove_file(&path).unwrap(),
     };
     for (why, text) in hurts {
-        again(&world.home, "the configuration is broken", || hurt(text)).await;
+        again(&world.home, "the configuration has an error", || hurt(text)).await;
         let told = world.next(OWNER).await;
-        assert!(told.contains("the old one goes on") && told.contains(why), "{told}");
+        assert!(told.contains("the previous one stays in effect") && told.contains(why), "{told}");
         world.say("owner", "/whoami").await;
         assert!(world.next(OWNER).await.contains("you are an owner"), "{why}");
         again(&world.home, "configuration reloaded", || write(&path, &whole)).await;
@@ -140,7 +140,7 @@ async fn case_138_a_reload_refuses_what_others_may_write() {
         .home
         .read("config.toml")
         .replace("[owner]", "[owner]\nallow_from = [\"telegram:1002\"]\n#");
-    again(&world.home, "the configuration is broken", || {
+    again(&world.home, "the configuration has an error", || {
         write(&path, &open);
         mode(&path, 0o666);
     })
@@ -277,7 +277,7 @@ async fn case_126_an_older_book_of_cards_and_changed_verdicts_let_nobody_in() {
     world.home.put("access/verdicts.json", &seen.to_string());
     world.run();
     let told = world.press_with("owner", &on, &data).await;
-    assert!(!told.starts_with("For how long?") && !told.starts_with("✅"), "{told}");
+    assert!(!told.starts_with("Approve for how long?") && !told.starts_with("✅"), "{told}");
     world.say("ann", "am I in?").await;
     world.stop();
     assert_eq!(world.unread(number("ann")), Vec::<String>::new());

@@ -119,7 +119,7 @@ async fn a_call_whose_decision_is_half_written_is_done_and_carries_a_warning() {
 async fn a_press_whose_decision_is_half_written_says_that_it_counts_and_what_is_left() {
     let (mut world, remote, _wire) = world().await;
     asks(&mut world, "ann").await;
-    assert_eq!(world.press("owner", "Approve").await, "For how long?");
+    assert_eq!(world.press("owner", "Approve").await, "Approve for how long?");
     let (on, data) = world.button("owner", "For good").await;
     remote.tell(&[stuck("credentials/telegram-allowFrom.json")]);
     let owner = crate::fake_telegram::person(OWNER, "owner");
@@ -143,17 +143,17 @@ async fn leave_that_the_disk_does_not_let_be_given_again_is_told_and_the_account
     let code = asks(&mut world, "ann").await;
     let approve = ["pairing", "approve", "telegram", &code, "--for", "1s"];
     assert!(world.home.cli(&approve).status.success());
-    world.shows("owner", "Leave has ended").await;
-    assert_eq!(world.press("owner", "Extend").await, "For how long?");
+    world.shows("owner", "Access expired").await;
+    assert_eq!(world.press("owner", "Extend").await, "Approve for how long?");
     let (on, data) = world.button("owner", "24 h").await;
     let (path, fault) = ("audit/access.jsonl$".to_owned(), Fault::Errno(EIO));
     remote.tell(&[Rule { call: "sync", path, from: 1, times: 1, fault }]);
     world.telegram.press(&crate::fake_telegram::person(OWNER, "owner"), &on, &data);
     let told = reads(&world, "Nothing was changed: cannot write").await;
-    assert!(!told.contains("answers nobody now"), "{told}");
+    assert!(!told.contains("is paused"), "{told}");
     world.telegram.until("it is taken", |state| state.updates.is_empty()).await;
     let told = world.press_with("owner", &on, &data).await;
-    assert!(told.starts_with("✅ Let in again until "), "{told}");
+    assert!(told.starts_with("✅ Access extended until "), "{told}");
     world.stop();
     let log = world.home.read("audit/access.jsonl");
     assert_eq!(log.matches("\"action\":\"extend\"").count(), 1);

@@ -72,7 +72,10 @@ async fn case_035_a_decision_shows_the_name_he_came_with_and_the_later_one() {
     );
     world.run();
     let card = world.next(1001).await;
-    assert!(card.contains(": Ann\n") && card.contains("gives it now: The Owner\n"), "{card}");
+    assert!(
+        card.contains(": Ann\n") && card.contains("\nNew name (not verified): The Owner\n"),
+        "{card}"
+    );
     world.say("owner", "/pairing list").await;
     assert!(world.next(1001).await.contains("(Ann; later: The Owner)"));
     world.say("owner", "/pairing approve AB3D7X9K").await;

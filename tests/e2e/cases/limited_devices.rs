@@ -74,7 +74,7 @@ async fn case_142_a_device_with_limited_rights_sees_no_folder_of_the_gateway() {
     let mut world = World::start(&config).await;
     world.home.put("credentials/telegram-allowFrom.json", "[]");
     world.telegram.direct(number("ann"), "ann", "hello");
-    assert!(world.next(1001).await.contains("answers nobody now"));
+    assert!(world.next(1001).await.contains("is paused"));
     let gateway = world.gateway.as_ref().unwrap();
     let mut phone = device(gateway, &WRITES, &Key::new(1)).await;
     let state = world.home.state().display().to_string();

@@ -182,7 +182,7 @@ async fn what_an_owner_could_not_be_told_is_counted_until_he_is() {
     book["cards"].as_array_mut().unwrap().iter_mut().for_each(|card| card["next"] = json!(1));
     world.home.put("outbox/cards.json", &book.to_string());
     world.run();
-    assert!(world.next(owner).await.starts_with("Somebody asks to be let in."));
+    assert!(world.next(owner).await.starts_with("A sender asks for access."));
     let (line, age) = depth(&world, "0").await;
     assert_eq!((line.trim_end().ends_with(" 0"), age.as_str()), (true, "0.000"), "{line}");
     world.stop();

@@ -91,7 +91,7 @@ async fn case_073_an_owner_who_writes_in_a_group_is_told_of_codes_directly_all_t
     assert!(world.next(GROUP).await.contains("hello"));
     world.say("ann", "hello").await;
     assert!(world.next(number("ann")).await.contains("Pairing code: "));
-    assert!(world.next(1001).await.contains("asks to be let in"));
+    assert!(world.next(1001).await.contains("asks for access"));
     world.stop();
     assert_eq!(world.unread(GROUP), Vec::<String>::new());
 }

@@ -63,9 +63,12 @@ async fn a_broken_file_changes_nothing_and_the_owner_reads_why() {
     let mut world = World::start(OWNED).await;
     let first = world.home.read("config.toml");
     let broken = first.replace("[owner]", "[owner]\nalow_from = [\"*\"]");
-    changed(&world.home, &broken, "the configuration is broken").await;
+    changed(&world.home, &broken, "the configuration has an error").await;
     let told = world.next(OWNER).await;
-    assert!(told.contains("the old one goes on") && told.contains("alow_from"), "{told}");
+    assert!(
+        told.contains("the previous one stays in effect") && told.contains("alow_from"),
+        "{told}"
+    );
     world.say("owner", "/whoami").await;
     assert!(world.next(OWNER).await.contains("you are an owner"));
     let more = format!("{first}[channels.webchat]\nenabled = false\n[gateway]\nbind = \"lan\"\n");

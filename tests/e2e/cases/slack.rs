@@ -42,7 +42,7 @@ async fn case_036_case_080_case_083_a_name_is_shown_by_its_ends_and_lets_nobody_
     let name = format!("Begin{}End \u{202e}<!channel>", "x".repeat(4096));
     slack.with(|state| state.names.insert(person("ann"), name.clone()));
     slack.say("ann", How::Directly, "hello").await;
-    let card = hears(&slack, "owner", "Somebody asks").await;
+    let card = hears(&slack, "owner", "A sender asks").await;
     let at = |text: &str| card.find(text).unwrap_or_else(|| panic!("no {text} in {card}"));
     assert!(at("U000000ANN") < at("Begin") && card.contains(" characters)"), "{card}");
     assert!(card.len() < 600 && !card.contains('\u{202e}'), "{card}");

@@ -307,7 +307,7 @@ impl Bed {
         shown.extend(self.world.visitor(SECOND).await.shown());
         for (id, text) in shown {
             let stranger = text.lines().find_map(|line| line.strip_prefix("Id: "));
-            let Some(stranger) = stranger.filter(|_| text.starts_with("Somebody asks")) else {
+            let Some(stranger) = stranger.filter(|_| text.starts_with("A sender asks")) else {
                 continue;
             };
             let messages = self.page.entry(stranger.to_owned()).or_default();

@@ -92,9 +92,9 @@ fn where_nothing_is_edited_only_what_others_did_is_told() {
     assert_eq!(next(&changed, plain), Step::Post { counts: false });
     let until = NOW.0 + 60_000;
     let put_off = CardCopy { face: CardState::Later(until), ..shown() };
-    assert_eq!(next(&put_off, plain), Step::Wait(UnixMs(until)), "whoever put it off knows");
+    assert_eq!(next(&put_off, plain), Step::Wait(UnixMs(until)), "the owner who put it off knows");
     let by = |by| CardCopy { outcome: Some(outcome(Some(by))), ..shown() };
-    assert_eq!(next(&by("telegram:7"), plain), Step::Leave, "and whoever decided");
+    assert_eq!(next(&by("telegram:7"), plain), Step::Leave, "and the owner who decided");
     assert_eq!(next(&by("telegram:8"), plain), Step::Post { counts: false });
     assert_eq!(next(&by("telegram:8"), ChatState { quiet: true, ..plain }), Step::Rest);
 }

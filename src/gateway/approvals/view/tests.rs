@@ -51,7 +51,7 @@ fn drawn(buttons: Option<u8>, replies: bool) -> String {
 #[test]
 fn without_buttons_a_reply_has_a_number_and_without_replies_the_card_prints_the_commands() {
     let with_buttons = drawn(Some(8), true);
-    assert!(with_buttons.ends_with("To let him in: /pairing approve telegram AB3D7X9K"));
+    assert!(with_buttons.ends_with("Approve: /pairing approve telegram AB3D7X9K"));
     assert!(!with_buttons.contains("number"), "{with_buttons}");
     let with_replies = drawn(None, true);
     let numbers = "Reply to this message with a number: 1 approve, 2 deny, 3 block, 4 later. ";
@@ -59,7 +59,7 @@ fn without_buttons_a_reply_has_a_number_and_without_replies_the_card_prints_the_
     let plain = drawn(None, false);
     assert!(!plain.contains("Reply"), "{plain}");
     assert!(plain.contains("/pairing approve telegram AB3D7X9K\n"), "{plain}");
-    let away = "To turn him away: /pairing deny telegram AB3D7X9K\n\
-                For good: /pairing block telegram AB3D7X9K";
+    let away = "Deny: /pairing deny telegram AB3D7X9K\n\
+                Block: /pairing block telegram AB3D7X9K";
     assert!(plain.ends_with(away), "{plain}");
 }

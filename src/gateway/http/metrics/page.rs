@@ -1,4 +1,4 @@
-//! `/metrics`: who may read it, and what stands on it. This machine may, and whoever shows the shared secret.
+//! `/metrics`: who may read it, and what stands on it. This machine may, and a client with the shared secret.
 
 use std::sync::Arc;
 
@@ -13,13 +13,14 @@ use crate::{
         Gateway,
         accounts::status::State,
         http::{self, peer::PeerInfo},
+        runtime::decisions,
     },
     registry,
     rules::device::{attempts::Kind, handshake::Shared, role::Role},
     world,
 };
 
-/// Answers whoever asks for the page.
+/// Answers a client that asks for the page.
 pub(crate) async fn answer(
     gateway: &Arc<Gateway>,
     method: &Method,
@@ -32,8 +33,12 @@ pub(crate) async fn answer(
     if let Err(refused) = allow(gateway, headers, facts) {
         return *refused;
     }
-    let gateway = Arc::clone(gateway);
-    match tokio::task::spawn_blocking(move || write(&gateway)).await {
+    let readable = decisions::follow(gateway).await;
+    if let Err(error) = &readable {
+        warn!(%error, "decisions cannot be counted");
+    }
+    let (gateway, readable) = (Arc::clone(gateway), readable.is_ok());
+    match tokio::task::spawn_blocking(move || write(&gateway, readable)).await {
         Ok(text) => http::answer(StatusCode::OK, KIND, Bytes::from(text)),
         Err(error) => {
             warn!(%error, "the metrics could not be written");
@@ -83,7 +88,7 @@ fn refused() -> Response<Bytes> {
     response
 }
 
-fn write(gateway: &Gateway) -> String {
+fn write(gateway: &Gateway, readable: bool) -> String {
     let (mut page, metrics, now) = (Page::default(), &gateway.metrics, world::now());
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     page.family("openclaw_build_info", "gauge", "The program.");
@@ -92,7 +97,7 @@ fn write(gateway: &Gateway) -> String {
     page.single("openclaw_start_time_seconds", "When the gateway was started.", started);
     let verdicts = ("openclaw_verdicts_total", "What the gate said to events.");
     page.tally(verdicts, ["channel", "outcome"], &metrics.verdicts);
-    store(&mut page, gateway, now);
+    store(&mut page, gateway, readable, now);
     outbox(&mut page, gateway, now);
     channels(&mut page, gateway);
     sockets(&mut page, gateway);
@@ -111,8 +116,7 @@ fn write(gateway: &Gateway) -> String {
 }
 
 /// What the files say; a channel whose file cannot be read has no line.
-fn store(page: &mut Page, gateway: &Gateway, now: UnixMs) {
-    let mut readable = true;
+fn store(page: &mut Page, gateway: &Gateway, mut readable: bool, now: UnixMs) {
     let name = "openclaw_pending_requests";
     page.family(name, "gauge", "People who wait for a decision.");
     for plugin in registry::pairing_channels() {
@@ -127,10 +131,6 @@ fn store(page: &mut Page, gateway: &Gateway, now: UnixMs) {
             page.single("openclaw_pending_devices", help, waiting.len());
         }
         Err(_) => readable = false,
-    }
-    if let Err(error) = gateway.metrics.follow() {
-        warn!(%error, "decisions cannot be counted");
-        readable = false;
     }
     let decisions = ("openclaw_decisions_total", "Decisions since the start, by any process.");
     page.tally(decisions, ["surface", "decision"], &gateway.metrics.decisions);

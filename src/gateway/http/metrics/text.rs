@@ -57,7 +57,7 @@ impl Page {
             so_far += bucket.load(Ordering::Relaxed);
             self.value(&format!("{name}_bucket"), &[("le", bound)], so_far);
         }
-        // Whoever is counted meanwhile must not make the last bucket smaller than the one before.
+        // What is counted meanwhile must not make the last bucket smaller than the one before.
         let count = durations.count.load(Ordering::Relaxed).max(so_far);
         self.value(&format!("{name}_bucket"), &[("le", "+Inf")], count);
         let micros = durations.micros.load(Ordering::Relaxed);

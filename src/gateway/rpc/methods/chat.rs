@@ -358,7 +358,7 @@ fn drop_talk(gateway: &Arc<Gateway>, speaker: &Speaker) {
     gateway.beside(async move { it.responder().forget(&conversation).await });
 }
 
-/// Somebody has changed the devices: those without rights are forgotten.
+/// The devices have changed: those without rights are forgotten.
 pub(crate) fn recheck(gateway: &Arc<Gateway>) {
     let devices = gateway.chats.book().devices();
     for device in devices.iter().filter(|device| has_lost(gateway, device)) {

@@ -1,4 +1,4 @@
-//! `config.get`: the configuration in effect, without secrets, and without paths for whoever is no admin.
+//! `config.get`: the configuration in effect, without secrets, and without paths for a client that is no admin.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::toml;

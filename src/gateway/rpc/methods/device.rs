@@ -1,16 +1,12 @@
-//! `device.pair.*` and `device.token.*`: who waits, who was let in, and the decisions about them.
+//! `device.pair.*` and `device.token.*`: the devices that wait, the paired ones, and the decisions about them.
 
-use std::sync::Arc;
-
+use openclaw_plugin_sdk::Decision;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, chat, invalid, store_failed, unknown};
+use super::{Answer, Call, invalid, store_failed, unknown};
 use crate::{
-    gateway::{
-        blocking,
-        rpc::events::{self, Happened},
-    },
+    control::devices::{self, Change, LABEL, Verdict},
     protocol::{
         device::{TOO_LONG, all_pending, paired},
         frame::{Refused, UNAVAILABLE},
@@ -20,17 +16,16 @@ use crate::{
     rules::device::{
         approver::{Act, Denied, DeviceApprover},
         identity::DeviceId,
-        record::Device,
         request::{DeviceRequest, DeviceRequestId, Undecided},
         role::{Role, Scope, Scopes},
         token::Token,
     },
-    store::devices::{Known, Page, Untouched},
+    store::{
+        Store,
+        devices::{Known, Page, Untouched},
+    },
     world,
 };
-
-/// The longest name that an owner gives, in characters.
-const LABEL: usize = 64;
 
 /// Answers a method of this family.
 pub(super) async fn answer(call: &Call) -> Answer {
@@ -65,7 +60,7 @@ struct OfDevice {
     label: Option<String>,
 }
 
-/// The caller, as somebody who decides. The table has asked for the scope already.
+/// The caller, as one who decides. The table has asked for the scope already.
 pub(super) fn approver(call: &Call, act: Act) -> Result<DeviceApprover, Box<Refused>> {
     let of = DeviceApprover::of_session(&call.session.rights(), &call.session.actor());
     of.ok_or_else(|| invalid(act.denial()))
@@ -81,8 +76,7 @@ pub(super) fn own_only(call: &Call) -> Option<DeviceId> {
 }
 
 async fn waiting(call: &Call) -> Result<Vec<DeviceRequest>, Box<Refused>> {
-    let store = Arc::clone(&call.gateway.store);
-    let read = blocking(move || store.device_requests(world::now())).await;
+    let read = call.gateway.read(|store| store.device_requests(world::now())).await;
     read.map_err(|error| store_failed(&error))
 }
 
@@ -120,8 +114,7 @@ async fn known(
     limit: Option<usize>,
 ) -> Result<Page, Box<Refused>> {
     let (own, after) = (own_only(call), after.cloned());
-    let store = Arc::clone(&call.gateway.store);
-    let read = blocking(move || match own {
+    let read = call.gateway.read(move |store| match own {
         Some(own) => {
             let devices = match store.device(&own)? {
                 Known::Device(device) => vec![device],
@@ -189,7 +182,7 @@ fn too_long(devices: usize) -> Box<Refused> {
     Box::new(refused)
 }
 
-/// The request by its name. A name stands for one unchanging request, so whoever knows it has seen what it is.
+/// The request by its name. A name stands for one unchanging request, so a caller who knows it has seen what it is.
 async fn find(call: &Call, act: Act) -> Result<DeviceRequest, Box<Refused>> {
     let params: OfRequest = call.params()?;
     let unknown = || match own_only(call) {
@@ -207,53 +200,33 @@ async fn find(call: &Call, act: Act) -> Result<DeviceRequest, Box<Refused>> {
 }
 
 async fn approve(call: &Call) -> Answer {
-    let by = approver(call, Act::Approve)?;
-    let request = find(call, Act::Approve).await?;
-    let device = approve_request(call, by, &request).await?;
-    Ok(json!({ "requestId": request.id.as_str(), "device": paired(&device, None) }))
-}
-
-/// Approves it as it was found; what a connected node may do follows at once.
-pub(super) async fn approve_request(
-    call: &Call,
-    by: DeviceApprover,
-    request: &DeviceRequest,
-) -> Result<Arc<Device>, Box<Refused>> {
-    let (store, id, displayed) =
-        (Arc::clone(&call.gateway.store), request.id.clone(), request.revision());
-    let _timed = call.gateway.metrics.decision.time();
-    let decided = blocking(move || store.approve_device(&by, &id, displayed, world::now())).await;
-    let device = decided
-        .map_err(|error| store_failed(&error))?
-        .map_err(|why| undecided(&why, Act::Approve))?;
-    events::tell(&call.gateway, &Happened::Decided { request: &request.id, approved: true });
-    events::tell(&call.gateway, &Happened::Changed);
-    crate::gateway::runtime::watch::recheck(&call.gateway).await;
-    Ok(device)
+    decided(call, Act::Approve).await
 }
 
 async fn reject(call: &Call) -> Answer {
-    let by = approver(call, Act::Reject)?;
-    let request = find(call, Act::Reject).await?;
-    let request = reject_request(call, by, &request).await?;
-    Ok(json!({ "requestId": request.id.as_str(), "deviceId": request.device.as_str() }))
+    decided(call, Act::Reject).await
 }
 
-/// Turns it away as it was found.
-pub(super) async fn reject_request(
+async fn decided(call: &Call, act: Act) -> Answer {
+    let by = approver(call, act)?;
+    let request = find(call, act).await?;
+    Ok(decide(call, by, &request, act).await?.answer(&request.id))
+}
+
+/// Decides a request as it was found.
+pub(super) async fn decide(
     call: &Call,
     by: DeviceApprover,
     request: &DeviceRequest,
-) -> Result<DeviceRequest, Box<Refused>> {
-    let (store, id, displayed) =
-        (Arc::clone(&call.gateway.store), request.id.clone(), request.revision());
-    let _timed = call.gateway.metrics.decision.time();
-    let decided = blocking(move || store.reject_device(&by, &id, displayed, world::now())).await;
-    let request = decided
-        .map_err(|error| store_failed(&error))?
-        .map_err(|why| undecided(&why, Act::Reject))?;
-    events::tell(&call.gateway, &Happened::Decided { request: &request.id, approved: false });
-    Ok(request)
+    act: Act,
+) -> Result<Verdict, Box<Refused>> {
+    let decision = if act == Act::Approve { Decision::Approve } else { Decision::Deny };
+    let shown = (request.id.clone(), request.revision());
+    let decide = move |store: &Store| {
+        devices::decide(store, &by, decision, (&shown.0, shown.1), world::now())
+    };
+    let decided = call.gateway.change(decide).await;
+    decided.map_err(|error| store_failed(&error))?.map_err(|why| undecided(&why, act))
 }
 
 fn undecided(why: &Undecided, act: Act) -> Box<Refused> {
@@ -292,31 +265,29 @@ fn device(call: &Call, act: Act, missing: &str) -> Result<(OfDevice, DeviceId), 
     Ok((params, id))
 }
 
+/// Changes a device. The caller may be closed by that: the answer goes first.
+async fn change(
+    call: &Call,
+    by: DeviceApprover,
+    id: &DeviceId,
+    change: Change,
+    missing: &str,
+) -> Answer {
+    let (of, act) = (id.clone(), change.act());
+    let change = move |store: &Store| devices::change(store, &by, &of, &change, world::now());
+    let changed = call.gateway.read(change).await;
+    let answer = changed
+        .map_err(|error| store_failed(&error))?
+        .map_err(|why| untouched(&why, act, missing))?;
+    call.publish_afterwards();
+    Ok(answer)
+}
+
 async fn remove(call: &Call) -> Answer {
     let missing = "unknown deviceId";
     let by = approver(call, Act::Remove)?;
     let (_, id) = device(call, Act::Remove, missing)?;
-    let (store, gone) = (Arc::clone(&call.gateway.store), id.clone());
-    let removed = blocking(move || store.remove_device(&by, &gone, world::now())).await;
-    removed
-        .map_err(|error| store_failed(&error))?
-        .map_err(|why| untouched(&why, Act::Remove, missing))?;
-    let gateway = &call.gateway;
-    close_afterwards(call, &id, None, "device removed");
-    chat::forget(gateway, &id);
-    events::tell(gateway, &Happened::Changed);
-    Ok(json!({ "deviceId": id.as_str() }))
-}
-
-/// The caller may be one of those that are closed: his answer goes first.
-pub(super) fn close_afterwards(
-    call: &Call,
-    device: &DeviceId,
-    role: Option<Role>,
-    why: &'static str,
-) {
-    let device = device.clone();
-    call.afterwards(move |gateway| gateway.sessions.invalidate(&device, role, why));
+    change(call, by, &id, Change::Remove, missing).await
 }
 
 async fn rename(call: &Call) -> Answer {
@@ -328,13 +299,7 @@ async fn rename(call: &Call) -> Answer {
         let why = "`label` has 1 to 64 characters";
         return Err(invalid(format!("invalid {} params: {why}", call.method)));
     }
-    let (store, of, name) = (Arc::clone(&call.gateway.store), id.clone(), label.clone());
-    let renamed = blocking(move || store.rename_device(&by, &of, &name, world::now())).await;
-    renamed
-        .map_err(|error| store_failed(&error))?
-        .map_err(|why| untouched(&why, Act::Rename, missing))?;
-    events::tell(&call.gateway, &Happened::Changed);
-    Ok(json!({ "deviceId": id.as_str(), "label": label }))
+    change(call, by, &id, Change::Rename(label), missing).await
 }
 
 const NO_ROLE: &str = "unknown deviceId/role";
@@ -355,26 +320,13 @@ async fn rotate(call: &Call) -> Answer {
     let random = world::random().map_err(|_| super::unavailable("no randomness now"))?;
     let fresh = Token::from_random(random);
     let text = fresh.spell();
-    let (store, of) = (Arc::clone(&call.gateway.store), id.clone());
-    let rotated =
-        blocking(move || store.rotate_token(&by, &of, (role, scopes, &fresh), world::now())).await;
-    let token = rotated
-        .map_err(|error| store_failed(&error))?
-        .map_err(|why| untouched(&why, Act::RotateToken, NO_ROLE))?;
-    // A new token is for its own device's eyes: everybody else learns that there is one.
-    let own = call.session.token_device().is_some_and(|own| own == id);
-    let mut answer = json!({
-        "deviceId": id.as_str(),
-        "role": role.word(),
-        "scopes": token.scopes.words(),
-        "rotatedAtMs": token.rotated_at.unwrap_or(token.created_at).0,
-        "tokenDelivery": if own { "in-band" } else { "withheld-cross-device" },
-    });
-    if own {
+    let wish = Change::Rotate(role, scopes, fresh);
+    let mut answer = change(call, by, &id, wish, NO_ROLE).await?;
+    // Only the device itself sees its new token: everyone else learns that there is one.
+    if call.session.token_device().is_some_and(|own| own == id) {
+        answer["tokenDelivery"] = "in-band".into();
         answer["token"] = Value::String(text);
     }
-    close_afterwards(call, &id, Some(role), "device token rotated");
-    events::tell(&call.gateway, &Happened::Changed);
     Ok(answer)
 }
 
@@ -382,15 +334,5 @@ async fn revoke(call: &Call) -> Answer {
     let by = approver(call, Act::RevokeToken)?;
     let (params, id) = device(call, Act::RevokeToken, NO_ROLE)?;
     let role = role(call, &params)?;
-    let (store, of) = (Arc::clone(&call.gateway.store), id.clone());
-    let revoked = blocking(move || store.revoke_token(&by, &of, role, world::now())).await;
-    let at = revoked
-        .map_err(|error| store_failed(&error))?
-        .map_err(|why| untouched(&why, Act::RevokeToken, NO_ROLE))?;
-    close_afterwards(call, &id, Some(role), "device token revoked");
-    if role == Role::Operator {
-        chat::forget(&call.gateway, &id);
-    }
-    events::tell(&call.gateway, &Happened::Changed);
-    Ok(json!({ "deviceId": id.as_str(), "role": role.word(), "revokedAtMs": at.0 }))
+    change(call, by, &id, Change::Revoke(role), NO_ROLE).await
 }

@@ -10,13 +10,11 @@ use serde_json::{Value, json};
 use super::{Answer, Call, invalid, store_failed, unknown};
 use crate::{
     config::Account,
-    gateway::{
-        Gateway,
-        approvals::decide::{self, Ruling},
-        blocking,
-        delivery::answer,
-        inbound::gate::NAME_LIMIT,
+    control::{
+        pairing::{self, Choice},
+        text,
     },
+    gateway::{Gateway, approvals::decide, delivery::answer, inbound::gate::NAME_LIMIT},
     protocol::{frame::Refused, refusal},
     registry,
     rules::{
@@ -25,14 +23,10 @@ use crate::{
         device::role::Scope,
         pairing::{LIFETIME_MS, PairingRequest, RequestId},
     },
-    store::Outcome,
+    store::{Outcome, Store},
     world,
 };
 
-const CHANGED: &str = "this DM access request is not what was shown: call channels.pairing.list again, and \
-                       send the request id and the revision that it shows";
-const CLAIM_IS_OVER: &str =
-    "whoever the sender claims to be is let in no more: dismiss the request";
 const GONE: &str = "pending DM access request no longer exists";
 
 /// Answers a method of this family.
@@ -84,15 +78,6 @@ fn pairs(account: &Account) -> bool {
     account.enabled && account.dm_policy == DmPolicy::Pairing && !console
 }
 
-async fn waiting(
-    gateway: &Arc<Gateway>,
-    channel: &'static str,
-) -> Result<Vec<PairingRequest>, Box<Refused>> {
-    let store = Arc::clone(&gateway.store);
-    let read = blocking(move || store.waiting(channel, world::now())).await;
-    read.map_err(|error| store_failed(&error))
-}
-
 async fn list(call: &Call) -> Answer {
     let filter: Filter = call.params()?;
     let only = filter.channel.as_deref().map(channel).transpose()?;
@@ -110,13 +95,13 @@ async fn list(call: &Call) -> Answer {
     for account in &accounts {
         let id = account.plugin.id;
         if let std::collections::btree_map::Entry::Vacant(entry) = read.entry(id) {
-            entry.insert(waiting(gateway, id).await?);
+            let waiting = gateway.read(move |store| store.waiting(id, world::now())).await;
+            entry.insert(waiting.map_err(|error| store_failed(&error))?);
         }
         let of_account = read.get(id).into_iter().flatten().filter(|r| r.key == account.key);
         requests.extend(of_account.map(|request| row(gateway, account, request)));
     }
-    let store = Arc::clone(&gateway.store);
-    let added = blocking(move || store.owners()).await.map_err(|error| store_failed(&error))?;
+    let added = gateway.read(Store::owners).await.map_err(|error| store_failed(&error))?;
     Ok(json!({
         "accounts": accounts.iter().map(|account| shown(gateway, account)).collect::<Vec<_>>(),
         "requests": requests,
@@ -175,7 +160,7 @@ fn row(gateway: &Gateway, account: &Account, request: &PairingRequest) -> Value 
     row
 }
 
-/// The caller, as somebody who decides. The table has asked for the scope already.
+/// The caller, as one who decides. The table has asked for the scope already.
 fn approver(call: &Call) -> Result<Approver, Box<Refused>> {
     let by = Approver::over_socket(&call.session.rights(), &call.session.actor());
     by.ok_or_else(|| Box::new(refusal::missing_scope(Scope::Pairing, &[Scope::Pairing])))
@@ -200,11 +185,11 @@ async fn find(
         return Err(invalid(why));
     };
     let id = RequestId::from_text(which.request_id.trim());
-    let waiting = waiting(gateway, channel).await?;
-    let here = waiting.into_iter().filter(|row| row.key == configured.key);
-    let mut here = here.map(|row| (row.displayed(), row));
-    let found = here.find(|(shown, row)| shown.id == id || row.id == id);
-    let (shown, row) = found.ok_or_else(|| invalid(GONE))?;
+    let wanted = id.clone();
+    let find = move |store: &Store| pairing::by_id(store, channel, &wanted, world::now());
+    let found = gateway.read(find).await.map_err(|error| store_failed(&error))?;
+    let row = found.filter(|row| row.key == configured.key).ok_or_else(|| invalid(GONE))?;
+    let shown = row.displayed();
     // The name stands for one displayed value, but never for a claim.
     let revision = which.revision.clone();
     let named = || (shown.id == id && shown.claims.is_none()).then(|| shown.revision.clone());
@@ -217,14 +202,16 @@ async fn decided(
     decision: Decision,
 ) -> Result<PairingRequest, Box<Refused>> {
     let (request, shown) = find(call, which).await?;
-    let (by, ruling) = (approver(call)?, Ruling { shown, ..decision.into() });
+    let (by, choice) = (approver(call)?, Choice { shown, ..decision.into() });
     let channel = &request.key.channel;
-    let decided = decide::settle(&call.gateway, &by, channel, &request.id, ruling).await;
+    let decided = decide::decide(&call.gateway, &by, channel, &request.id, choice).await;
     match decided.map_err(|error| store_failed(&error))? {
         Outcome::Done(request) => Ok(request),
-        Outcome::Changed => Err(invalid(CHANGED)),
-        Outcome::ClaimIsOver => Err(invalid(CLAIM_IS_OVER)),
         Outcome::Gone => Err(invalid(GONE)),
+        refused => {
+            let why = text::refused(&refused).unwrap_or_default();
+            Err(invalid(format!("{why} `channels.pairing.list` shows what waits now.")))
+        }
     }
 }
 
@@ -240,7 +227,7 @@ async fn approve(call: &Call) -> Answer {
         account.map(|account| account.pages().welcomes(&request.id));
         "not-requested"
     };
-    // Letting somebody in makes nobody an owner: `openclaw owner add` does (case_021).
+    // An approval makes nobody an owner: `openclaw owner add` does (case_021).
     let owner = if which.bootstrap_command_owner { "unavailable" } else { "not-requested" };
     Ok(json!({
         "requestId": which.request_id.trim(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Answer, Call, invalid, store_failed, unavailable, unknown};
 use crate::{
     gateway::{
-        Gateway, blocking,
+        Gateway,
         http::joins,
         setup_codes::endpoint::{self, Wish},
     },
@@ -109,8 +109,7 @@ fn drawn(code: &str) -> Result<String, Box<Refused>> {
 async fn status(call: &Call) -> Answer {
     let params: OfStatus = call.params()?;
     let id = SetupId::from_text(&params.setup_id);
-    let store = Arc::clone(&call.gateway.store);
-    let found = blocking(move || {
+    let found = call.gateway.read(move |store| {
         let code = store.setup_codes()?.into_iter().find(|code| code.id == id);
         let device = code.as_ref().and_then(SetupCode::key).map(|key| store.device(&key.id()));
         Ok((code, device.transpose()?))

@@ -141,8 +141,8 @@ async fn set(call: &Call) -> Answer {
     let kept = Kept { triggers: triggers.clone(), updated_at_ms: world::now().0 };
     let text = serde_json::to_vec_pretty(&kept).map_err(|error| invalid(error.to_string()))?;
     let path = call.gateway.state.voicewake();
-    let (store, by) = (Arc::clone(&call.gateway.store), call.session.rights());
-    let kept = blocking(move || {
+    let by = call.session.rights();
+    let kept = call.gateway.read(move |store| {
         let mut replace = || private::replace(&path, &text);
         store.while_holding(&Authority::Session(by), &mut replace)
     });

@@ -95,7 +95,7 @@ impl<S> Intake<S> {
         Self { stream, limit: Limit::Unknown(0), frames: Frames::default(), due: None }
     }
 
-    /// Of one for whom this much may be held.
+    /// Of one that may have this much held.
     pub(crate) fn of_known(stream: S, share: Share) -> Self {
         Self { stream, limit: Limit::Known(share), frames: Frames::default(), due: None }
     }

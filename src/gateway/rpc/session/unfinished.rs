@@ -15,7 +15,7 @@ const OF_ONE: usize = 32 << 20;
 /// Of all holders together.
 const OF_ALL: usize = 128 << 20;
 
-/// For whom something is held.
+/// The sender of what is held.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Holder {
     /// One that is no device.

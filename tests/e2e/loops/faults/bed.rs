@@ -229,7 +229,7 @@ impl Bed {
         self.world.telegram.with(|state| {
             let new = state.messages.iter().skip(from);
             let new = new.filter(|one| one.toast || one.chat["id"] == OWNER);
-            let new = new.map(|one| &*one.text).filter(|text| !text.contains("answers nobody now"));
+            let new = new.map(|one| &*one.text).filter(|text| !text.contains("is paused"));
             new.collect::<Vec<_>>().join("\n")
         })
     }

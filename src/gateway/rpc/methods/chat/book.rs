@@ -23,7 +23,7 @@ const TALKS: usize = 1024;
 const WAITING: usize = 8;
 /// So many of all.
 const WAITING_IN_ALL: usize = 512;
-/// The ends of so many runs are remembered, for whoever asks again.
+/// The ends of so many runs are remembered, for a device that asks again.
 const ENDS: usize = 64;
 /// What a message costs beside its text.
 const OVERHEAD: usize = 64;
@@ -137,7 +137,7 @@ pub(crate) enum Begun {
     Full,
     /// It was sent before, and is not over.
     InFlight,
-    /// It waits; where a place is given, somebody has to work it off.
+    /// It waits; where a place is given, a worker has to take it.
     Started(Option<Place>),
 }
 
@@ -164,7 +164,7 @@ struct Talk {
     used: u64,
     said: VecDeque<Said>,
     bytes: usize,
-    /// The first one is being answered, where somebody works.
+    /// The first one is being answered, where a worker is there.
     runs: VecDeque<(Run, u64)>,
     works: bool,
     ends: VecDeque<(String, End)>,

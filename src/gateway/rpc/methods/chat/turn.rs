@@ -52,7 +52,7 @@ pub(super) async fn work(gateway: Arc<Gateway>, place: Place) {
         let Some(run) = gateway.chats.book().next(&place) else { return };
         let done = tokio::select! {
             done = turn(&gateway, &place, &run) => done,
-            // Whoever stopped it has said so.
+            // The device that stopped it has said so.
             () = run.stop.cancelled() => continue,
             () = gateway.stop.cancelled() => return,
         };
@@ -89,7 +89,7 @@ fn finish(gateway: &Gateway, place: &Place, run: &Run, done: Done) {
 
 async fn turn(gateway: &Arc<Gateway>, place: &Place, run: &Run) -> Done {
     let Some(_slot) = gateway.turns.slot().await else { return Done::Failed(FAILED) };
-    // Whoever lost his rights while his message waited is answered no more.
+    // A device that lost its rights while its message waited is answered no more.
     match may_write(gateway, &place.speaker) {
         Some(true) => {}
         Some(false) => return Done::Failed(NO_LONGER),

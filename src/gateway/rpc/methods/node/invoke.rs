@@ -40,7 +40,7 @@ use crate::{
 
 /// A node has so long where the caller says nothing.
 const PATIENCE_MS: u64 = 30_000;
-/// And no longer, whatever he says.
+/// And no longer, whatever the caller says.
 const LONGEST_MS: u64 = 300_000;
 /// One node has no more to do at once.
 const MOST: usize = 64;
@@ -218,7 +218,7 @@ fn cancel(node: &Session, id: &str) {
 pub(super) fn left(gateway: &Gateway, session: &Session) {
     let of_node = lock(&gateway.nodes.outstanding).remove(&session.number);
     for asked in of_node.into_iter().flat_map(HashMap::into_values) {
-        // Whoever asked may have gone too.
+        // The caller may have gone too.
         let _ = asked.answer.send(Err(not_connected()));
     }
 }
@@ -272,7 +272,7 @@ pub(super) fn result(call: &Call) -> Answer {
         return Ok(json!({ "ok": true, "ignored": true }));
     };
     let answer = answer_of(&asked.command, done);
-    // Whoever asked may have gone.
+    // The caller may have gone.
     let _ = asked.answer.send(answer);
     Ok(json!({ "ok": true }))
 }

@@ -1,7 +1,7 @@
 //! The legacy node store, as some programs still use it: a node asks there for a token of its own. It opens no
 //! socket by itself.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::{
     Answer, Call, say,
 };
 use crate::{
-    gateway::{blocking, rpc::hub::Event},
+    gateway::rpc::hub::Event,
     protocol::node::{filled, required_scopes},
     rules::device::{approver::Act, token::TokenDigest},
     store::devices::{LegacyNode, NodeRequest},
@@ -69,11 +69,11 @@ pub(super) async fn request(call: &Call) -> Answer {
     }
     // Where it comes from is what the socket says.
     described.insert("remoteIp".to_owned(), call.session.address.to_string());
-    let (store, now) = (Arc::clone(&call.gateway.store), world::now());
+    let now = world::now();
     // Its name, and whether it was let in before, are the store's to say.
     let (id, repair) = (String::new(), false);
     let request = NodeRequest { id, node, described, caps, commands, repair, asked_at: now };
-    let asked = blocking(move || store.ask_node(&request, now));
+    let asked = call.gateway.read(move |store| store.ask_node(&request, now));
     let Some((request, created)) = asked.await.map_err(|error| store_failed(&error))? else {
         let mut refused = unavailable("too many nodes wait; approve or reject one first");
         refused.retry_after_ms = Some(RETRY_MS);
@@ -97,8 +97,7 @@ struct Shown {
 pub(super) async fn verify(call: &Call) -> Answer {
     let Shown { node_id, token } = call.params()?;
     device::approver(call, Act::Approve)?;
-    let store = Arc::clone(&call.gateway.store);
-    let read = blocking(move || store.nodes(world::now())).await;
+    let read = call.gateway.read(|store| store.nodes(world::now())).await;
     let (_, known) = read.map_err(|error| store_failed(&error))?;
     let shown = TokenDigest::of(&token);
     let node = known.iter().find(|node| node.request.node == node_id.trim());

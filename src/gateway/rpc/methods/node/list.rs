@@ -1,7 +1,5 @@
 //! `node.list` and `node.describe`: every node that was let in, connected or not, with what it may do now.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,7 +8,7 @@ use super::{
     Answer, Call, lock,
 };
 use crate::{
-    gateway::{blocking, rpc::hub::Session},
+    gateway::rpc::hub::Session,
     protocol::{frame::Refused, node::filled},
     rules::device::{
         identity::DeviceId,
@@ -25,10 +23,10 @@ use crate::{
 
 /// `node.list`.
 pub(super) async fn list(call: &Call) -> Answer {
-    let store = Arc::clone(&call.gateway.store);
     let now = world::now();
-    let read =
-        blocking(move || Ok((store.devices()?, store.device_requests(now)?, store.nodes(now)?.1)));
+    let read = call.gateway.read(move |store| {
+        Ok((store.devices()?, store.device_requests(now)?, store.nodes(now)?.1))
+    });
     let (devices, requests, legacy) = read.await.map_err(|error| store_failed(&error))?;
     let nodes = devices.iter().filter(|device| device.may_be(Role::Node));
     let mut rows: Vec<Value> = nodes.map(|device| row(call, device, &requests)).collect();
@@ -51,9 +49,8 @@ struct Describe {
 /// `node.describe`.
 pub(super) async fn describe(call: &Call) -> Answer {
     let Describe { node_id } = call.params()?;
-    let store = Arc::clone(&call.gateway.store);
     let (now, wanted) = (world::now(), node_id.trim().to_owned());
-    let read = blocking(move || {
+    let read = call.gateway.read(move |store| {
         let device = DeviceId::parse(&wanted).map(|id| store.device(&id)).transpose()?;
         let legacy = store.nodes(now)?.1.into_iter().find(|node| node.request.node == wanted);
         Ok((device, store.device_requests(now)?, legacy))

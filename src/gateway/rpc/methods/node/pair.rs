@@ -13,13 +13,8 @@ use super::{
     lock, say,
 };
 use crate::{
-    gateway::{
-        blocking,
-        rpc::{
-            events::{self, Happened},
-            hub::Event,
-        },
-    },
+    control::devices::{self, Change, LABEL, Verdict},
+    gateway::{rpc::hub::Event, runtime::decisions},
     protocol::{
         frame::Refused,
         node::{paired, pending, resolved},
@@ -28,21 +23,23 @@ use crate::{
         approver::Act, identity::DeviceId, record::Device, request::DeviceRequest, role::Role,
         token::Token,
     },
-    store::devices::{Known, LegacyNode, NodeRequest, Untouched},
+    store::{
+        Store,
+        devices::{Known, LegacyNode, NodeRequest, Untouched},
+    },
     world,
 };
-
-/// The longest name that an owner gives, in characters.
-const LABEL: usize = 64;
 
 /// `node.pair.list`.
 pub(super) async fn list(call: &Call) -> Answer {
     let own = device::own_only(call);
     let sees = |device: &DeviceId| own.as_ref().is_none_or(|own| own == device);
-    let (store, now) = (Arc::clone(&call.gateway.store), world::now());
-    let read =
-        blocking(move || Ok((store.device_requests(now)?, store.devices()?, store.nodes(now)?)));
-    let (requests, devices, (waiting, known)) = read.await.map_err(|error| store_failed(&error))?;
+    let now = world::now();
+    let read = call
+        .gateway
+        .read(move |store| Ok((store.device_requests(now)?, store.devices()?, store.nodes(now)?)));
+    let read = read.await;
+    let (requests, devices, (waiting, known)) = read.map_err(|error| store_failed(&error))?;
     let asks = |row: &&DeviceRequest| row.asked.roles.contains(&Role::Node) && sees(&row.device);
     let is_node = |device: &&Arc<Device>| device.may_be(Role::Node) && sees(&device.id());
     let mut pending: Vec<Value> = requests.iter().filter(asks).map(pending).collect();
@@ -69,11 +66,11 @@ enum Asked {
     Legacy(NodeRequest),
 }
 
-/// A name stands for one unchanging request, so whoever knows it has seen what it is.
+/// A name stands for one unchanging request, so a caller who knows it has seen what it is.
 async fn find(call: &Call, act: Act) -> Result<Asked, Box<Refused>> {
     let OfRequest { request_id } = call.params()?;
-    let (store, now) = (Arc::clone(&call.gateway.store), world::now());
-    let read = blocking(move || {
+    let now = world::now();
+    let read = call.gateway.read(move |store| {
         let device = store
             .device_requests(now)?
             .into_iter()
@@ -98,7 +95,8 @@ pub(super) async fn approve(call: &Call) -> Answer {
     let by = device::approver(call, Act::Approve)?;
     match find(call, Act::Approve).await? {
         Asked::Device(request) => {
-            let device = device::approve_request(call, by, &request).await?;
+            let decided = device::decide(call, by, &request, Act::Approve).await?;
+            let Verdict::Approved(device) = decided else { return Err(unknown_request()) };
             Ok(json!({ "requestId": request.id.as_str(), "node": paired(&device) }))
         }
         Asked::Legacy(request) => {
@@ -107,9 +105,9 @@ pub(super) async fn approve(call: &Call) -> Answer {
             let random = world::random().map_err(|_| unavailable("no randomness now"))?;
             let fresh = Token::from_random(random);
             let token = fresh.spell();
-            let (store, id) = (Arc::clone(&call.gateway.store), request.id.clone());
-            let approved = blocking(move || store.approve_node(&by, &id, &fresh, world::now()));
-            let node = approved.await.map_err(|error| store_failed(&error))?;
+            let id = request.id.clone();
+            let approve = move |store: &Store| store.approve_node(&by, &id, &fresh, world::now());
+            let node = call.gateway.change(approve).await.map_err(|error| store_failed(&error))?;
             let node = node.ok_or_else(unknown_request)?;
             tell_legacy(call, &request.id, &request.node, "approved");
             let mut row = legacy::paired(&node);
@@ -125,14 +123,15 @@ pub(super) async fn reject(call: &Call) -> Answer {
     let by = device::approver(call, Act::Reject)?;
     match find(call, Act::Reject).await? {
         Asked::Device(request) => {
-            let request = device::reject_request(call, by, &request).await?;
+            device::decide(call, by, &request, Act::Reject).await?;
             Ok(json!({ "requestId": request.id.as_str(), "nodeId": request.device.as_str() }))
         }
         Asked::Legacy(request) => {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Reject))?;
-            let (store, id) = (Arc::clone(&call.gateway.store), request.id.clone());
-            let rejected = blocking(move || store.reject_node(&by, &id, world::now()));
-            let rejected = rejected.await.map_err(|error| store_failed(&error))?;
+            let id = request.id.clone();
+            let reject = move |store: &Store| store.reject_node(&by, &id, world::now());
+            let rejected =
+                call.gateway.change(reject).await.map_err(|error| store_failed(&error))?;
             rejected.ok_or_else(unknown_request)?;
             tell_legacy(call, &request.id, &request.node, "rejected");
             Ok(json!({ "requestId": request.id, "nodeId": request.node }))
@@ -152,9 +151,9 @@ enum Node {
 }
 
 async fn node(call: &Call, id: &str, act: Act) -> Result<Node, Box<Refused>> {
-    let (store, id) = (Arc::clone(&call.gateway.store), id.trim().to_owned());
+    let id = id.trim().to_owned();
     let own = device::own_only(call);
-    let read = blocking(move || {
+    let read = call.gateway.read(move |store| {
         let device = DeviceId::parse(&id).map(|id| store.device(&id)).transpose()?;
         if let Some(Known::Device(device)) = device
             && device.approved.roles.contains(&Role::Node)
@@ -187,32 +186,32 @@ struct OfNode {
 pub(super) async fn remove(call: &Call) -> Answer {
     let by = device::approver(call, Act::Remove)?;
     let params: OfNode = call.params()?;
-    let (store, now) = (Arc::clone(&call.gateway.store), world::now());
+    let now = world::now();
     match node(call, &params.node_id, Act::Remove).await? {
         Node::Device(known) => {
             let (id, alone) = (known.id(), known.approved.roles.len() == 1);
             let gone = id.clone();
-            let removed = blocking(move || {
-                if alone {
-                    return store.remove_device(&by, &gone, now);
-                }
-                Ok(store.revoke_token(&by, &gone, Role::Node, now)?.map(|_| ()))
-            });
+            let change = if alone { Change::Remove } else { Change::Revoke(Role::Node) };
+            let change = move |store: &Store| devices::change(store, &by, &gone, &change, now);
+            let removed = call.gateway.read(change).await;
             removed
-                .await
                 .map_err(|error| store_failed(&error))?
                 .map_err(|why| untouched(&why, Act::Remove))?;
             lock(&call.gateway.nodes.seen).remove(&id);
             super::decided(&call.gateway, "", &id, "removed");
-            device::close_afterwards(call, &id, Some(Role::Node), "node removed");
-            events::tell(&call.gateway, &Happened::Changed);
+            let node = id.clone();
+            call.afterwards(move |gateway| {
+                gateway.sessions.invalidate(&node, Some(Role::Node), "node removed");
+                drop(decisions::follow(gateway));
+            });
             Ok(json!({ "nodeId": id.as_str() }))
         }
         Node::Legacy(known) => {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Remove))?;
             let id = known.request.node;
             let gone = id.clone();
-            let removed = blocking(move || store.remove_node(&by, &gone, now)).await;
+            let removed =
+                call.gateway.change(move |store| store.remove_node(&by, &gone, now)).await;
             if !removed.map_err(|error| store_failed(&error))? {
                 return Err(unknown_node());
             }
@@ -233,21 +232,22 @@ pub(super) async fn rename(call: &Call) -> Answer {
     if name.chars().count() > LABEL {
         return Err(invalid("invalid node.rename params: `displayName` has at most 64 characters"));
     }
-    let (store, now, to) = (Arc::clone(&call.gateway.store), world::now(), name.clone());
+    let (now, to) = (world::now(), name.clone());
     let id = match node(call, &params.node_id, Act::Rename).await? {
         Node::Device(known) => {
             let (id, of) = (known.id(), known.id());
-            let renamed = blocking(move || store.rename_device(&by, &of, &to, now)).await;
+            let rename = move |store: &Store| store.rename_device(&by, &of, &to, now);
+            let renamed = call.gateway.change(rename).await;
             renamed
                 .map_err(|error| store_failed(&error))?
                 .map_err(|why| untouched(&why, Act::Rename))?;
-            events::tell(&call.gateway, &Happened::Changed);
             id.as_str().to_owned()
         }
         Node::Legacy(known) => {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Rename))?;
             let of = known.request.node.clone();
-            let renamed = blocking(move || store.rename_node(&by, &of, &to, now)).await;
+            let rename = move |store: &Store| store.rename_node(&by, &of, &to, now);
+            let renamed = call.gateway.change(rename).await;
             if !renamed.map_err(|error| store_failed(&error))? {
                 return Err(unknown_node());
             }

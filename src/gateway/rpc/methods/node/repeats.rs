@@ -87,7 +87,7 @@ impl Repeats {
         Found::Fresh
     }
 
-    /// It was done; whoever waits hears of it.
+    /// It was done; the callers that wait hear of it.
     pub(super) fn done(&mut self, key: &Mark, answer: &Answer) {
         let size = match answer {
             Ok(payload) => payload.to_string().len(),

@@ -8,7 +8,7 @@ use tracing::warn;
 use super::lock;
 use crate::{
     gateway::{
-        Gateway, blocking,
+        Gateway,
         rpc::{
             admission::{self, Asked as Answered},
             hub::Session,
@@ -75,8 +75,7 @@ pub(super) async fn refresh(gateway: &Arc<Gateway>) {
     if asking.is_empty() {
         return;
     }
-    let store = Arc::clone(&gateway.store);
-    let waiting = match blocking(move || store.device_requests(world::now())).await {
+    let waiting = match gateway.read(|store| store.device_requests(world::now())).await {
         Ok(waiting) => waiting,
         Err(error) => return warn!(%error, "the waiting devices cannot be read"),
     };

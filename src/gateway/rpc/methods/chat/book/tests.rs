@@ -38,7 +38,7 @@ fn one_is_answered_at_a_time_and_a_repeated_message_is_the_same_message() {
     assert_eq!(book.next(&place).unwrap().id, "b");
     assert_eq!(book.end(&place, "b", End::Failed), Some(1));
     assert!(book.next(&place).is_none());
-    // Nobody works any more: the next message needs somebody.
+    // No worker is left: the next message needs one.
     assert!(matches!(book.begin(&ann, run("c")), Begun::Started(Some(_))));
     for n in 1..WAITING {
         assert!(matches!(book.begin(&ann, run(&n.to_string())), Begun::Started(None)));
@@ -156,7 +156,7 @@ proptest! {
             prop_assert_eq!(book.bytes, book.talks.values().map(cost).sum::<usize>());
             let waiting = book.talks.values().map(|talk| talk.runs.len()).sum::<usize>();
             prop_assert_eq!(book.waiting, waiting);
-            // Whatever waits has somebody who works.
+            // Whatever waits has a worker.
             prop_assert!(book.talks.values().all(|talk| talk.works || talk.runs.is_empty()));
         }
     }

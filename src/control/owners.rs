@@ -1,0 +1,29 @@
+//! Owners: those of the configuration, and those that were added or claimed the seat.
+
+use openclaw_plugin_sdk::SenderId;
+
+use crate::{
+    config::Config,
+    rules::owner::Owner,
+    store::{How, Store, StoreError},
+};
+
+/// Every owner, with where they come from: `configured`, `added` or `claimed`.
+pub fn all(store: &Store, config: &Config) -> Result<Vec<(Owner, &'static str)>, StoreError> {
+    let configured = config.owners.0.iter().map(|owner| (owner.clone(), "configured"));
+    let known = store.known_owners()?.into_iter().map(|known| match known.how {
+        How::Added => (known.owner, "added"),
+        How::Claimed => (known.owner, "claimed"),
+    });
+    Ok(configured.chain(known).collect())
+}
+
+/// True for an owner, wherever they come from.
+pub fn names(
+    store: &Store,
+    config: &Config,
+    channel: &str,
+    sender: &SenderId,
+) -> Result<bool, StoreError> {
+    Ok(config.owners.names(channel, sender) || store.owners()?.names(channel, sender))
+}
