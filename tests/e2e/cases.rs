@@ -44,6 +44,7 @@ mod side_doors;
 mod slack;
 mod slow_disk;
 pub(crate) mod sockets;
+mod surfaces;
 mod topics;
 mod wire_bad_input;
 mod wire_flood;
