@@ -131,7 +131,7 @@ async fn a_command_whose_end_the_disk_cannot_take_is_carried_out_once_and_the_ga
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_is_carried_out_once_however_often_the_journal_fails() {
-    const HALTED: &str = "store unreadable: the account answers nobody";
+    const HALTED: &str = "store unreadable: the account is paused";
     let mut world = World::prepare(OWNED).await;
     let mut command = world.home.program(&["gateway", "run", "--port", "0"]);
     let remote = Remote::over(&mut command, &world.home.state());
