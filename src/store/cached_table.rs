@@ -26,7 +26,10 @@ pub(super) type Current<T> = (Arc<T>, Option<Identity>);
 
 #[derive(Debug)]
 struct Cached<T> {
+    /// What has to be as it was: the files, and for a missing one of ours the head that does not name it.
     files: Vec<(PathBuf, Option<Identity>)>,
+    /// That of the last file.
+    identity: Option<Identity>,
     value: Result<Arc<T>, Damage>,
 }
 
@@ -65,17 +68,17 @@ impl<T, K: Hash + Eq> CachedTable<T, K> {
         if let Some(current) = current(&all, key)? {
             return current;
         }
-        let (mut files, mut found) = (Vec::new(), Vec::new());
+        let (mut files, mut found, mut identity) = (Vec::new(), Vec::new(), None);
         for path in paths() {
             // Only the head says whether a missing file was ever written.
             let (head, is_own) = (state.access_head(), own::name(state, &path).is_some());
             let head_before = if is_own { Identity::at(&head)? } else { None };
             // A file that is damaged as a whole is not cached: its identity is not known.
             let read = own::read(state, &path)?;
-            if is_own && read.is_none() {
-                files.push((head, head_before));
-            }
-            files.push((path, read.as_ref().map(|read| read.identity)));
+            // A missing file of ours stays missing until the head names it: what others put there is not read.
+            let missing = (head, head_before);
+            identity = read.as_ref().map(|read| read.identity);
+            files.push(if is_own && read.is_none() { missing } else { (path, identity) });
             found.extend(read);
         }
         let value = match parse(found) {
@@ -83,7 +86,7 @@ impl<T, K: Hash + Eq> CachedTable<T, K> {
             Err(StoreError::Damaged { path, line, why }) => Err(Damage { path, line, why }),
             Err(error) => return Err(error),
         };
-        let cached = Cached { files, value };
+        let cached = Cached { files, identity, value };
         let current = cached.current();
         all.insert(key.to_owned(), cached);
         current
@@ -101,8 +104,8 @@ impl<T, K: Hash + Eq> CachedTable<T, K> {
 
     /// The value of its only file, which we have just written.
     pub(super) fn put(&self, key: K, path: PathBuf, identity: Identity, value: Arc<T>) {
-        let files = vec![(path, Some(identity))];
-        self.0.write().insert(key, Cached { files, value: Ok(value) });
+        let (files, identity) = (vec![(path, Some(identity))], Some(identity));
+        self.0.write().insert(key, Cached { files, identity, value: Ok(value) });
     }
 
     /// Turns a value that was parsed from the `before` of a file into that of its `after`, whose only
@@ -118,10 +121,16 @@ impl<T, K: Hash + Eq> CachedTable<T, K> {
         T: Clone,
     {
         let mut all = self.0.write();
-        let Some(Cached { files, value: Ok(value) }) = all.get_mut(key) else { return };
+        let Some(Cached { files, identity: last, value: Ok(value) }) = all.get_mut(key) else {
+            return;
+        };
+        let is_last = files.last().is_some_and(|(file, _)| file == path);
         let file = files.iter_mut().find(|(file, identity)| file == path && *identity == before);
         if let Some((_, identity)) = file {
             *identity = Some(after);
+            if is_last {
+                *last = *identity;
+            }
             change(Arc::make_mut(value));
         }
     }
@@ -148,7 +157,7 @@ where
 impl<T> Cached<T> {
     fn current(&self) -> Result<Current<T>, StoreError> {
         match &self.value {
-            Ok(value) => Ok((Arc::clone(value), self.files.last().and_then(|file| file.1))),
+            Ok(value) => Ok((Arc::clone(value), self.identity)),
             Err(Damage { path, line, why }) => {
                 Err(StoreError::Damaged { path: path.clone(), line: *line, why: why.clone() })
             }

@@ -21,7 +21,8 @@ use super::{
     file::{self, Identity, StagedFile, damaged, sync_dir, with_suffix},
     io,
     lock::{FieldLock, OcLock},
-    own, replay,
+    own::{self, Mismatch},
+    replay,
 };
 use crate::rules::{authority::Authority, pairing::MEANWHILE_MS};
 
@@ -169,8 +170,13 @@ impl<'a> Transaction<'a> {
                 path.parent().map_or(Ok(()), sync_dir)?;
             }
         }
+        let own = own::name(&self.store.state, path);
+        // Nothing is written over what others have put there meanwhile.
+        if own.is_some() && before.is_none() && Identity::at(path)?.is_some() {
+            return Err(own::damage(path, Mismatch::Unexpected));
+        }
         self.staged.push(StagedFile::write_unsynced(path, text.as_bytes(), before)?);
-        if let Some(name) = own::name(&self.store.state, path) {
+        if let Some(name) = own {
             self.digests.insert(name.to_owned(), own::digest(text.as_bytes()));
         }
         Ok(())

@@ -30,7 +30,12 @@ fn owner(sender: &str) -> Owner {
 /// What a gateway that knows the files already says, and one that has just been started: whether 66 is a stranger.
 #[track_caller]
 fn refuses(bed: &Bed, file: &str) {
-    for store in [&bed.store, &open(bed.dir.path())] {
+    refused_by(&[&bed.store, &open(bed.dir.path())], bed, file);
+}
+
+#[track_caller]
+fn refused_by(stores: &[&Store], bed: &Bed, file: &str) {
+    for store in stores {
         let damaged = |error: StoreError| match error {
             StoreError::Damaged { path, why, .. } => {
                 assert!(why.contains("openclaw audit accept"), "{why}");
@@ -139,7 +144,12 @@ fn case_126_a_file_of_our_own_that_we_did_not_write_is_damage() {
     bed.store.readable(&key("default")).unwrap();
     std::fs::create_dir(bed.dir.path().join("access")).unwrap();
     write(&bed.dir.path().join(RECORDS), b"{\"version\":1}");
-    refuses(&bed, RECORDS);
+    refused_by(&[&open(bed.dir.path())], &bed, RECORDS);
+    // A store that knows that there is none reads none, and writes nothing over it.
+    bed.store.readable(&key("default")).unwrap();
+    assert_eq!(bed.store.standing(&key("default"), &id("66"), NOW).unwrap(), Standing::Unknown);
+    let refused = block(&bed.store, "5").unwrap_err().to_string();
+    assert!(refused.contains("openclaw audit accept"), "{refused}");
 }
 
 #[test]
