@@ -21,6 +21,7 @@ mod edges;
 mod endless;
 mod files;
 mod flood;
+mod formatted;
 mod half_written;
 mod held;
 mod identity;

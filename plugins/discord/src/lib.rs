@@ -8,7 +8,6 @@ mod gateway;
 mod inbound;
 mod interaction;
 mod limits;
-mod markdown;
 mod outbound;
 mod places;
 mod wire;

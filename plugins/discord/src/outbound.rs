@@ -6,7 +6,7 @@ use openclaw_plugin_sdk::{
     kit::{
         api::Failure,
         draft::{Draft, Limits, deleted, undeliverable},
-        ids,
+        ids, rich,
     },
     reqwest::Method,
 };
@@ -27,7 +27,6 @@ use crate::{
     PLUGIN,
     api::{Api, Call, PICTURE, of_message},
     gateway::Discord,
-    markdown::written,
     wire::Sent,
 };
 
@@ -180,7 +179,7 @@ impl<'a> Message<'a> {
 
 /// A text as a message's content, or as an embed where its marks make it too long for that.
 fn fitted(text: &Text) -> Result<(String, Option<String>), ChannelError> {
-    let written = written(text);
+    let written = rich::discord(text);
     match written.chars().count() {
         count if count <= PLUGIN.text_limit.max => Ok((written, None)),
         count if count <= EMBED_LIMIT => Ok((String::new(), Some(written))),

@@ -6,7 +6,10 @@ use std::{env, io, time::Duration};
 use openclaw_plugin_sdk::{
     Answer, Prompt, Responder, ResponderError, ResponderPlugin, Settings, SettingsError,
     async_trait,
-    kit::child::{Limits, Output, Process},
+    kit::{
+        child::{Limits, Output, Process},
+        thoughts::Thoughts,
+    },
     neutral,
 };
 use serde::{Deserialize, Serialize};
@@ -120,7 +123,9 @@ impl Command {
         if !output.status.success() {
             return Err(self.failed(&reason(&output)));
         }
-        let mut text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        let mut thoughts = Thoughts::default();
+        let text = thoughts.said(&String::from_utf8_lossy(&output.stdout)) + &thoughts.rest();
+        let mut text = text.trim_end().to_owned();
         if text.is_empty() {
             return Err(self.failed("ended without an answer"));
         }

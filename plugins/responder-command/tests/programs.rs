@@ -68,6 +68,12 @@ async fn the_program_reads_the_message_as_one_line_of_json() {
 }
 
 #[tokio::test]
+async fn what_the_program_thinks_is_no_answer() {
+    assert_eq!(run("echo '<think>hm'; echo '</think>'; echo Hi").await.unwrap(), "Hi");
+    assert!(failure("echo '<think>hm</think>'").await.contains("without an answer"));
+}
+
+#[tokio::test]
 async fn arguments_reach_the_program_without_a_shell() {
     let table = "program = '/bin/echo'\nargs = ['$HOME', '; ls', '*']".parse().unwrap();
     assert_eq!(ask(&*open(table).unwrap(), "hello").await.unwrap(), "$HOME ; ls *");

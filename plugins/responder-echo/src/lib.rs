@@ -28,6 +28,10 @@ fn open(settings: Settings) -> Result<Box<dyn Responder>, SettingsError> {
 
 #[async_trait]
 impl Responder for Echo {
+    fn markdown(&self) -> bool {
+        false
+    }
+
     async fn respond(&self, prompt: &Prompt, answer: &Answer) -> Result<(), ResponderError> {
         let text = format!(
             "No assistant is configured. The owner chooses one with `responder` below `[assistant]` \

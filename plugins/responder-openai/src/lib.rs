@@ -11,7 +11,7 @@ use openclaw_plugin_sdk::{
     Answer, Prompt, Responder, ResponderError, ResponderPlugin, Secret, Settings, SettingsError,
     async_trait,
     http_client::{self, Unread},
-    kit::{api, sse::Events},
+    kit::{api, sse::Events, thoughts::Thoughts},
     reqwest::{Client, Error, Response, StatusCode, Url, header},
 };
 use parking_lot::Mutex;
@@ -94,7 +94,7 @@ impl Responder for OpenAi {
         let name = &prompt.conversation;
         let (ticket, said) = self.history.lock().recall(name);
         let question = prompt.line();
-        let mut relay = Relay { answer, text: String::new() };
+        let mut relay = Relay { answer, text: String::new(), thoughts: Thoughts::default() };
         let asked = tokio::time::timeout(self.limit, self.ask(&question, &said, &mut relay));
         match asked.await.map_err(|_| ResponderError::TimedOut(self.limit))?? {
             End::Complete => {
@@ -224,6 +224,7 @@ fn failed(what: &str) -> ResponderError {
 struct Relay<'a> {
     answer: &'a Answer,
     text: String,
+    thoughts: Thoughts,
 }
 
 impl Relay<'_> {
@@ -232,9 +233,10 @@ impl Relay<'_> {
         let (text, last) = match wire::read(json) {
             Piece::Error(Some(code)) => return Err(failed(&format!("failed ({code})"))),
             Piece::Error(None) => return Err(failed("failed")),
-            Piece::Text { text, last } => (text, last),
+            Piece::Text { text, last } => (self.thoughts.said(&text), last),
             Piece::Unreadable => return Err(failed("answered something unreadable")),
         };
+        let text = if last { text + &self.thoughts.rest() } else { text };
         let room = ANSWER_LIMIT - self.text.len();
         let fitting = &text[..text.floor_char_boundary(room)];
         self.text.push_str(fitting);

@@ -67,6 +67,9 @@ enum Content {
 
 #[derive(Deserialize)]
 struct Part {
+    /// Some servers give what the model thinks as a part of its own.
+    #[serde(default, rename = "type")]
+    kind: String,
     #[serde(default)]
     text: String,
 }
@@ -98,7 +101,10 @@ pub(crate) fn read(json: &[u8]) -> Piece {
     };
     let last = choice.message.is_some() || choice.finish_reason.is_some();
     let text = match choice.message.or(choice.delta).and_then(|said| said.content) {
-        Some(Content::Parts(parts)) => parts.into_iter().map(|part| part.text).collect(),
+        Some(Content::Parts(parts)) => {
+            let said = |part: &Part| !["reason", "think"].iter().any(|it| part.kind.contains(it));
+            parts.into_iter().filter(said).map(|part| part.text).collect()
+        }
         Some(Content::Text(text)) => text,
         None => String::new(),
     };
@@ -142,6 +148,8 @@ mod tests {
         let parts =
             r#"{"choices":[{"message":{"content":[{"type":"text","text":"a"},{"type":"x"}]}}]}"#;
         text(parts, "a", true);
+        let thinks = r#"{"choices":[{"delta":{"reasoning":"hm","content":[{"type":"reasoning","text":"hm"},{"type":"text","text":"a"}]}}]}"#;
+        text(thinks, "a", false);
         text(" [DONE] ", "", true);
         for json in ["", "{", "null", "<html>"] {
             assert_eq!(read(json.as_bytes()), Piece::Unreadable, "{json:?}");

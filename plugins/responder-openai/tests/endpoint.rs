@@ -198,6 +198,23 @@ async fn a_server_that_does_not_stream_is_understood() {
 }
 
 #[tokio::test]
+async fn what_the_model_thinks_is_neither_passed_on_nor_remembered() {
+    let thinks = "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n";
+    let parts = [said("<th"), said("ink>secret</thi"), said("nk>\n\nHi"), said(" Ann")];
+    let mut sent = vec![thinks.as_bytes()];
+    sent.extend(parts.iter().map(|part| part.as_bytes()));
+    sent.push(b"data: [DONE]\n\n");
+    let second = [said("again"), "data: [DONE]\n\n".to_owned()];
+    let second: Vec<&[u8]> = second.iter().map(|part| part.as_bytes()).collect();
+    let server = Server::start([pieces(&sent, Then::End), pieces(&second, Then::End)]).await;
+    let responder = server.open("");
+    let (heard, ended) = ask(&*responder, "ann", "Hello?").await;
+    assert_eq!((heard.concat(), ended), ("Hi Ann".to_owned(), Ok(())));
+    ask(&*responder, "ann", "And?").await.1.unwrap();
+    assert_eq!(server.messages()[1], "user: Hello?; assistant: Hi Ann; user: And?");
+}
+
+#[tokio::test]
 async fn a_key_is_not_needed() {
     let server = Server::start([stream_of("Hi")]).await;
     let responder =

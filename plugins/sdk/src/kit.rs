@@ -8,8 +8,10 @@ pub mod config;
 pub mod draft;
 pub mod ids;
 pub mod inbox;
+pub mod rich;
 pub mod socket;
 pub mod sse;
+pub mod thoughts;
 pub mod webhook;
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};

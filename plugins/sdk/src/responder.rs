@@ -68,6 +68,11 @@ impl Answer {
 /// Answers prompts. One prompt of a conversation at a time.
 #[async_trait]
 pub trait Responder: Send + Sync {
+    /// What it answers is Markdown. False where it repeats what people wrote, which is shown as written.
+    fn markdown(&self) -> bool {
+        true
+    }
+
     /// Answers one prompt.
     async fn respond(&self, prompt: &Prompt, answer: &Answer) -> Result<(), ResponderError>;
 

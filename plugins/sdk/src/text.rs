@@ -1,8 +1,14 @@
 //! Text as we send it, and the neutralising of text that strangers chose.
 
+mod markdown;
+mod pieces;
+
 use std::fmt;
 
-/// A text with the one distinction that every platform can show: what is to be copied whole.
+use reqwest::Url;
+use serde::Serialize;
+
+/// A text: runs, one after the other, each with its marks. Only [`Text::markdown`] reads marks out of a string.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Text {
     spans: Vec<Span>,
@@ -14,10 +20,104 @@ pub struct Text {
 pub enum Span {
     /// To be copied as it stands: a code, a command.
     Code(String),
+    /// Of an answer that was written in Markdown.
+    Marked(String, Marks),
     /// A code that only the gateway knows; filled in before a channel sees it.
     Opaque(Opaque),
     /// Anything else, line breaks included.
     Plain(String),
+}
+
+/// How a run is shown. A channel leaves out what its platform does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a run has any of them")]
+pub struct Marks {
+    /// Also a heading.
+    #[serde(skip_serializing_if = "is_unset")]
+    pub bold: bool,
+    /// Emphasis.
+    #[serde(skip_serializing_if = "is_unset")]
+    pub italic: bool,
+    /// Struck out.
+    #[serde(skip_serializing_if = "is_unset")]
+    pub strike: bool,
+    /// Code within a line.
+    #[serde(skip_serializing_if = "is_unset")]
+    pub code: bool,
+    /// A quotation; never in a block of code.
+    #[serde(skip_serializing_if = "is_unset")]
+    pub quote: bool,
+    /// A block of code, or a table: its language, or nothing where none is said. Without other marks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<String>,
+    /// Where it leads: an address of `http`, `https` or `mailto`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+const NO_MARKS: Marks = Marks {
+    bold: false,
+    italic: false,
+    strike: false,
+    code: false,
+    quote: false,
+    block: None,
+    link: None,
+};
+static PLAIN: Marks = NO_MARKS;
+static CODE: Marks = Marks { code: true, ..NO_MARKS };
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_unset(mark: &bool) -> bool {
+    !mark
+}
+
+/// What runs stand in together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// A block of code in this language, or in none.
+    Block(&'a str),
+    /// Ordinary text.
+    Open,
+    /// A quotation.
+    Quote,
+}
+
+impl Span {
+    /// What a person reads; an unfilled code shows as `…`.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Code(text) | Self::Marked(text, _) | Self::Plain(text) => text,
+            Self::Opaque(_) => "…",
+        }
+    }
+
+    /// How it is shown.
+    pub fn marks(&self) -> &Marks {
+        match self {
+            Self::Code(_) => &CODE,
+            Self::Marked(_, marks) => marks,
+            Self::Opaque(_) | Self::Plain(_) => &PLAIN,
+        }
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        match self.marks() {
+            Marks { block: Some(language), .. } => Frame::Block(language),
+            Marks { quote: true, .. } => Frame::Quote,
+            _ => Frame::Open,
+        }
+    }
+
+    /// The same run with another text.
+    fn with_text(&self, text: &str) -> Self {
+        match self {
+            Self::Code(_) => Self::Code(text.to_owned()),
+            Self::Marked(_, marks) => Self::Marked(text.to_owned(), marks.clone()),
+            Self::Opaque(code) => Self::Opaque(*code),
+            Self::Plain(_) => Self::Plain(text.to_owned()),
+        }
+    }
 }
 
 /// A code that a command plugin can place in a reply, but not read.
@@ -63,6 +163,12 @@ impl Text {
         &self.spans
     }
 
+    /// The runs, by what they stand in together.
+    pub fn frames(&self) -> impl Iterator<Item = (Frame<'_>, &[Span])> {
+        let runs = self.spans.chunk_by(|one, next| one.frame() == next.frame());
+        runs.filter_map(|runs| Some((runs.first()?.frame(), runs)))
+    }
+
     /// Replaces each opaque code by what the gateway knows it to be.
     #[must_use]
     pub fn filled(&self, spell: impl Fn(Opaque) -> String) -> Self {
@@ -73,14 +179,33 @@ impl Text {
         Self { spans: self.spans.iter().map(fill).collect() }
     }
 
-    /// All runs as one string, without marks; an unfilled code shows as `…`.
+    /// All runs as one string, without marks. A link that does not show its address has it beside it.
     pub fn to_plain(&self) -> String {
-        let spell = |span: &Span| match span {
-            Span::Code(text) | Span::Plain(text) => text.clone(),
-            Span::Opaque(_) => "…".to_owned(),
-        };
-        self.spans.iter().map(spell).collect()
+        addressed(&self.spans).map(|(span, address)| span.text().to_owned() + &address).collect()
     }
+}
+
+/// Runs, each with what stands behind it: the address of a link that ends there and does not show it.
+pub(crate) fn addressed(spans: &[Span]) -> impl Iterator<Item = (&Span, String)> {
+    let mut label = String::new();
+    spans.iter().enumerate().map(move |(at, span)| {
+        let Some(link) = &span.marks().link else { return (span, String::new()) };
+        label.push_str(span.text());
+        let goes_on =
+            spans.get(at + 1).is_some_and(|next| next.marks().link.as_ref() == Some(link));
+        if goes_on {
+            return (span, String::new());
+        }
+        let label = std::mem::take(&mut label);
+        (span, if shows(&label, link) { String::new() } else { format!(" ({link})") })
+    })
+}
+
+/// True for a label that says itself where the link leads.
+pub(crate) fn shows(label: &str, link: &str) -> bool {
+    let label = label.trim();
+    label == link.strip_prefix("mailto:").unwrap_or(link)
+        || Url::parse(label).is_ok_and(|url| url.as_str() == link)
 }
 
 impl From<&str> for Text {

@@ -2,13 +2,14 @@
 //! come of it. The text beside it is for notifications alone, and escaped.
 
 use openclaw_plugin_sdk::{
-    Body, Button, ChannelError, Span, Text,
+    Body, Button, ChannelError, Frame, Marks, Span, Text,
     kit::draft::{Draft, Limits},
 };
 use slack_morphism::prelude::{
     SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockPlainText,
-    SlackMessageContent, SlackRichTextBlock, SlackRichTextElement, SlackRichTextInlineElement,
-    SlackRichTextSection, SlackRichTextText,
+    SlackMessageContent, SlackRelaxedUrl, SlackRichTextBlock, SlackRichTextElement,
+    SlackRichTextInlineElement, SlackRichTextLink, SlackRichTextPreformatted, SlackRichTextQuote,
+    SlackRichTextSection, SlackRichTextStyle, SlackRichTextText,
 };
 
 use crate::PLUGIN;
@@ -42,23 +43,69 @@ pub(crate) fn content(body: &Body) -> Result<SlackMessageContent, ChannelError> 
     Ok(SlackMessageContent::new().with_text(notice(&text.to_plain())).with_blocks(blocks))
 }
 
+/// An answer without its marks; `None` for what has none.
+pub(crate) fn unmarked(body: &Body) -> Option<SlackMessageContent> {
+    let Body::Text(text) = body else { return None };
+    let has_marks = text.spans().iter().any(|span| matches!(span, Span::Marked(..)));
+    let plain = Body::Text(Text::plain(text.to_plain()));
+    content(&plain).ok().filter(|_| has_marks)
+}
+
 /// `None` for an empty text: Slack takes no empty runs.
 fn rich(text: &Text, title: Option<&str>) -> Option<SlackBlock> {
-    let mut runs = Vec::new();
-    for (count, span) in text.spans().iter().enumerate() {
-        let run = |text: &str| SlackRichTextText::new(text.to_owned());
-        let run = match span {
-            Span::Code(text) => run(text).code(),
-            Span::Opaque(_) => run("…"),
-            Span::Plain(text) if count == 0 && title == Some(text) => run(text).bold(),
-            Span::Plain(text) => run(text),
-        };
-        if !run.text.is_empty() {
-            runs.push(SlackRichTextInlineElement::Text(run));
+    let mut elements = Vec::new();
+    let mut frames = text.frames().peekable();
+    while let Some((frame, spans)) = frames.next() {
+        let (is_first, is_last) = (elements.is_empty(), frames.peek().is_none());
+        let mut runs = Vec::new();
+        for (at, span) in spans.iter().enumerate() {
+            let mut text = span.text();
+            // A frame brings its own line breaks.
+            if at == 0 && !is_first {
+                text = text.trim_start_matches('\n');
+            }
+            if at + 1 == spans.len() && !is_last {
+                text = text.trim_end_matches('\n');
+            }
+            if !text.is_empty() {
+                runs.push(run(text, span.marks(), at == 0 && is_first && title.is_some()));
+            }
+        }
+        if !runs.is_empty() {
+            elements.push(element(frame, runs));
         }
     }
-    let section = |runs| SlackRichTextElement::Section(SlackRichTextSection::new(runs));
-    (!runs.is_empty()).then(|| SlackBlock::RichText(SlackRichTextBlock::new(vec![section(runs)])))
+    (!elements.is_empty()).then(|| SlackBlock::RichText(SlackRichTextBlock::new(elements)))
+}
+
+fn element(frame: Frame<'_>, runs: Vec<SlackRichTextInlineElement>) -> SlackRichTextElement {
+    match frame {
+        Frame::Block(_) => SlackRichTextElement::Preformatted(SlackRichTextPreformatted::new(runs)),
+        Frame::Open => SlackRichTextElement::Section(SlackRichTextSection::new(runs)),
+        Frame::Quote => SlackRichTextElement::Quote(SlackRichTextQuote::new(runs)),
+    }
+}
+
+fn run(text: &str, marks: &Marks, is_title: bool) -> SlackRichTextInlineElement {
+    let text = text.to_owned();
+    let set = |mark: bool| mark.then_some(true);
+    let style = SlackRichTextStyle {
+        bold: set(marks.bold || is_title),
+        italic: set(marks.italic),
+        strike: set(marks.strike),
+        code: set(marks.code),
+        ..SlackRichTextStyle::new()
+    };
+    let style = Some(style).filter(|style| *style != SlackRichTextStyle::new());
+    match &marks.link {
+        Some(link) => SlackRichTextInlineElement::Link(SlackRichTextLink {
+            url: SlackRelaxedUrl(link.clone()),
+            text: Some(text),
+            unsafe_: None,
+            style,
+        }),
+        None => SlackRichTextInlineElement::Text(SlackRichTextText { text, style }),
+    }
 }
 
 /// The text as a notification shows it: its head, where it is long.
@@ -105,6 +152,28 @@ mod tests {
         let notice = shown["text"].as_str().unwrap();
         assert!(!notice.contains('<') && notice.starts_with("&lt;!channel&gt;"), "{notice}");
         assert!(notice.contains("&amp;lt;"), "{notice}");
+    }
+
+    #[test]
+    fn an_answer_has_a_block_for_each_of_its_frames() {
+        let answer = "# Plan\n\nSome **bold** [label](https://a.example/) [x](javascript:y).\n\n\
+            > quoted\n\n```rust\nlet a = 1;\n```\n\nend";
+        let shown = shown(Text::markdown(answer));
+        let text = |text: &str| json!({ "type": "text", "text": text });
+        let bold = |text: &str| json!({ "type": "text", "text": text, "style": { "bold": true } });
+        let link = json!({ "type": "link", "url": "https://a.example/", "text": "label" });
+        let first =
+            json!([bold("Plan"), text("\n\nSome "), bold("bold"), text(" "), link, text(" x.")]);
+        let expected = json!([
+            { "type": "rich_text_section", "elements": first },
+            { "type": "rich_text_quote", "elements": [text("quoted")] },
+            { "type": "rich_text_preformatted", "elements": [text("let a = 1;")] },
+            { "type": "rich_text_section", "elements": [text("end")] },
+        ]);
+        assert_eq!(shown["blocks"][0]["elements"], expected);
+        assert!(unmarked(&Text::markdown("plain").into()).is_none());
+        let plain = unmarked(&Text::markdown("**a** [b](https://c.example)").into());
+        assert_eq!(plain.and_then(|plain| plain.text).as_deref(), Some("a b (https://c.example/)"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! From messages to calls of the Web API.
 
 use openclaw_plugin_sdk::{
-    Body, ChannelError, EventId, InboundRef, OutboundMessage, SentRef, kit::draft::deleted,
+    Body, ChannelError, EventId, InboundRef, OutboundMessage, SentRef,
+    kit::{api::Failure, draft::deleted},
 };
 use serde_json::json;
 use slack_morphism::prelude::{
@@ -55,7 +56,15 @@ impl Slack {
         let place = Place { channel: self.channel(&message.to.id).await?, thread };
         let id = match &message.body {
             Body::Image(image) => picture::send(api, &place, image, content.blocks).await?,
-            _ => send(api, &place, content).await?,
+            body => {
+                let mut sent = send(api, &place, content).await;
+                if sent.as_ref().is_err_and(|failure| failure.is("invalid_blocks"))
+                    && let Some(plain) = blocks::unmarked(body)
+                {
+                    sent = send(api, &place, plain).await;
+                }
+                sent.map_err(of_message)?
+            }
         };
         Ok(SentRef { chat: message.to.id.clone(), id })
     }
@@ -104,13 +113,13 @@ async fn send(
     api: &Api,
     place: &Place<'_>,
     content: SlackMessageContent,
-) -> Result<EventId, ChannelError> {
+) -> Result<EventId, Failure> {
     let mut request = SlackApiChatPostMessageRequest::new(place.channel.as_str().into(), content)
         .with_unfurl_links(false)
         .with_unfurl_media(false);
     request.thread_ts = place.thread.map(Into::into);
     let sent = api.call("chat.postMessage", &request).await.and_then(|sent| api::text(&sent, "ts"));
-    sent.map(EventId::new).map_err(of_message)
+    sent.map(EventId::new)
 }
 
 async fn replace(

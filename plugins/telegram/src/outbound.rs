@@ -2,10 +2,11 @@
 
 use openclaw_plugin_sdk::{
     Body, Button, ChannelError, ChatId as Place, EventId, GroupMoved, InboundRef, OutboundMessage,
-    SentRef, Span, Text,
+    SentRef,
     kit::{
         api::Failure,
         draft::{Draft, Limits, deleted, undeliverable},
+        rich,
     },
 };
 use serde::de::IgnoredAny;
@@ -178,7 +179,7 @@ impl<'a> Message<'a> {
     }
 
     fn text(&self) -> String {
-        if self.mode.is_some() { html(&self.draft.text) } else { self.draft.text.to_plain() }
+        if self.mode.is_some() { rich::html(&self.draft.text) } else { self.draft.text.to_plain() }
     }
 
     async fn send(&self, api: &Api) -> Result<Sent, Failure> {
@@ -250,33 +251,11 @@ fn keyboard(rows: &[Vec<Button>]) -> InlineKeyboardMarkup {
     InlineKeyboardMarkup::new(rows.iter().filter(|row| !row.is_empty()).map(row))
 }
 
-/// HTML that shows the text as it stands, whatever stands in it.
-fn html(text: &Text) -> String {
-    let span = |span: &Span| match span {
-        Span::Code(code) => format!("<code>{}</code>", escaped(code)),
-        Span::Opaque(_) => "…".to_owned(),
-        Span::Plain(text) => escaped(text),
-    };
-    text.spans().iter().map(span).collect()
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 #[cfg(test)]
 mod tests {
     use openclaw_plugin_sdk::Card;
 
     use super::*;
-
-    #[test]
-    fn case_111_markup_in_a_name_is_shown_and_not_obeyed() {
-        let text = Text::plain("<b>Ann</b> & *co* ").code("A<B&C>").and("</code>&lt;");
-        let expected =
-            "&lt;b&gt;Ann&lt;/b&gt; &amp; *co* <code>A&lt;B&amp;C&gt;</code>&lt;/code&gt;&amp;lt;";
-        assert_eq!(html(&text), expected);
-    }
 
     #[test]
     fn a_button_whose_data_telegram_does_not_take_is_refused() {

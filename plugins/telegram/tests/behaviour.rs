@@ -205,12 +205,12 @@ async fn text_goes_plain_where_its_html_is_not_understood() {
     let mut bench = bench().await;
     bench.meet(Person::Ann, "hello").await;
     bench.platform.with(|state| state.no_html = true);
-    let text = Text::plain("a < b & ").code("AB<>CD");
+    let text = Text::markdown("a < b & `AB<>CD`, **bold** [c](https://d.example/)");
     let sent = bench.send(&to_ann(text)).await.expect("it goes");
     let mut edit = to_ann(Text::plain("c > d"));
     edit.replaces = Some(sent);
     let texts = |seen: Vec<Seen>| seen.into_iter().map(|seen| seen.text).collect::<Vec<_>>();
-    assert_eq!(texts(bench.platform.seen().await), ["a < b & AB<>CD"]);
+    assert_eq!(texts(bench.platform.seen().await), ["a < b & AB<>CD, bold c (https://d.example/)"]);
     bench.send(&edit).await.expect("an edit goes too");
     let image = Image { png: b"\x89PNG...".to_vec(), caption: Text::plain("e < f") };
     bench.send(&to_ann(Body::Image(image))).await.expect("a caption goes too");

@@ -2,7 +2,8 @@
 //! History stays in memory: a code that was typed is written to no file.
 
 use std::{
-    io::{self, Write as _},
+    env,
+    io::{self, IsTerminal as _, Write as _},
     sync::Arc,
     thread,
     time::Duration,
@@ -93,6 +94,12 @@ impl Tty for Console {
         if console::attended() && mode.resume() {
             printer.print_or_count("\n");
         }
+    }
+
+    fn has_styles(&self) -> bool {
+        let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let plain = env::var_os("TERM").is_none_or(|term| term == "dumb") || is_set("NO_COLOR");
+        !plain && io::stdout().is_terminal()
     }
 
     fn print(&self, lines: String) -> Result<(), ChannelError> {

@@ -4,7 +4,6 @@
 mod editor;
 mod mode;
 mod printer;
-mod shown;
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +20,8 @@ use nix::{
 use openclaw_plugin_sdk::{
     Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatId, ChatKind, Conversation, EventId,
     InboundEvent, InboundMessage, Inbox, Ingress, InvalidSenderId, Link, OutboundMessage, Sender,
-    SenderId, SentRef, Settings, SettingsError, TextLimit, TextUnit, async_trait, no_groups, now,
+    SenderId, SentRef, Settings, SettingsError, TextLimit, TextUnit, async_trait, kit::rich,
+    no_groups, now,
 };
 use serde::Deserialize;
 use tokio::{
@@ -83,6 +83,10 @@ pub trait Tty: Send + Sync {
     fn leave(&self) {}
     /// The process was stopped, by Ctrl-Z or otherwise, and continues.
     fn resume(&self) {}
+    /// It shows bold and coloured letters.
+    fn has_styles(&self) -> bool {
+        false
+    }
     /// Shows lines, each with its end.
     fn print(&self, lines: String) -> Result<(), ChannelError>;
 }
@@ -225,15 +229,16 @@ impl Channel for Terminal {
             Body::Card(card) if card.buttons.iter().flatten().next().is_some() => {
                 return refused("the console has no buttons");
             }
-            Body::Card(card) => card.to_text().to_plain(),
+            Body::Card(card) => card.to_text(),
             Body::Gone => return refused("what the console has printed stays"),
             Body::Image(_) => return refused("the console shows no pictures"),
-            Body::Text(text) => text.to_plain(),
+            Body::Text(text) => text.clone(),
         };
-        if PLUGIN.text_limit.measure(&text) > PLUGIN.text_limit.max {
+        if PLUGIN.text_limit.measure(&text.to_plain()) > PLUGIN.text_limit.max {
             return refused("the text is too long for the console");
         }
-        self.0.tty.print(shown::tame(&text) + "\n")?;
+        let shown = rich::terminal(&text, self.0.tty.has_styles());
+        self.0.tty.print(shown + "\n")?;
         let number = self.0.sent.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(SentRef { chat: message.to.id.clone(), id: EventId::new(number.to_string()) })
     }

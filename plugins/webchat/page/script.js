@@ -289,10 +289,37 @@ function press(element, button, on, data) {
 // ---- what is copied whole
 
 function nodes(spans, lines = true) {
-  return spans.map((span, at) => {
-    if (span.code !== undefined) return chip(span.code, lines && alone(spans, at), lines && labelled(spans, at));
-    return document.createTextNode(lines ? trimmed(spans, at) : span.plain);
+  const all = [];
+  spans.forEach((span, at) => {
+    if (span.code !== undefined) {
+      all.push(chip(span.code, lines && alone(spans, at), lines && labelled(spans, at)));
+      return;
+    }
+    const node = marked(lines ? trimmed(spans, at) : span.plain, span.marks ?? {});
+    if (!frame(span)) all.push(node);
+    else if (frame(spans[at - 1]) === frame(span)) all.at(-1).append(node);
+    else all.push(make(frame(span), '', node));
   });
+  return all;
+}
+
+// What runs of an answer stand in together.
+function frame(span) {
+  if (span?.marks?.block !== undefined) return 'pre';
+  return span?.marks?.quote ? 'blockquote' : '';
+}
+
+function marked(words, marks) {
+  let node = document.createTextNode(words);
+  for (const [mark, tag] of [['code', 'code'], ['bold', 'strong'], ['italic', 'em'], ['strike', 's']]) {
+    if (marks[mark]) node = make(tag, '', node);
+  }
+  if (!/^(https?|mailto):/.test(marks.link ?? '')) return node;
+  const link = make('a', '', node);
+  link.href = marks.link;
+  link.rel = 'noopener noreferrer nofollow';
+  link.target = '_blank';
+  return link;
 }
 
 function alone(spans, at) {
@@ -306,9 +333,12 @@ function labelled(spans, at) {
   return /: $/.test(spans[at - 1]?.plain ?? '') && /^(\n|$)/.test(spans[at + 1]?.plain ?? '');
 }
 
-// A chip on a line of its own brings the line break with it.
+// A chip on a line of its own brings the line break with it, and so does a frame.
 function trimmed(spans, at) {
   let { plain } = spans[at];
+  const framed = (other) => other && frame(other) !== frame(spans[at]);
+  if (framed(spans[at + 1])) plain = plain.replace(/\n+$/, '');
+  if (framed(spans[at - 1])) plain = plain.replace(/^\n+/, '');
   if (spans[at + 1]?.code !== undefined && alone(spans, at + 1)) plain = plain.replace(/\n$/, '');
   if (spans[at - 1]?.code !== undefined && alone(spans, at - 1)) plain = plain.replace(/^\n/, '');
   return plain;

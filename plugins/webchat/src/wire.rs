@@ -109,8 +109,8 @@ pub(crate) fn written(text: &str) -> Value {
 fn spans(text: &Text) -> Vec<Value> {
     let show = |span: &Span| match span {
         Span::Code(text) => json!({ "code": text }),
-        Span::Opaque(_) => json!({ "plain": "…" }),
-        Span::Plain(text) => json!({ "plain": text }),
+        Span::Marked(text, marks) => json!({ "plain": text, "marks": marks }),
+        Span::Opaque(_) | Span::Plain(_) => json!({ "plain": span.text() }),
     };
     text.spans().iter().map(show).collect()
 }

@@ -327,15 +327,18 @@ async fn respond(
             return Ok(Turn::Stop);
         }
     };
-    let answer = match answer {
-        Ok(answer) if answer.trim().is_empty() => "(The assistant had nothing to say.)".to_owned(),
-        Ok(answer) => answer,
+    let plain = |text: String| Part::text(&Text::plain(text));
+    parts.push(match answer {
+        Ok(answer) if answer.trim().is_empty() => {
+            plain("(The assistant had nothing to say.)".to_owned())
+        }
+        Ok(answer) if gateway.responder().markdown() => Part::Markdown(answer),
+        Ok(answer) => plain(answer),
         Err(error) => {
             warn!(channel = account.config.plugin.id, sender = %who.sender, %error, "responder failed");
-            "The assistant could not answer just now. Please try again in a while.".to_owned()
+            plain("The assistant could not answer just now. Please try again in a while.".to_owned())
         }
-    };
-    parts.push(Part::text(&Text::plain(answer)));
+    });
     Ok(Turn::Answer(parts))
 }
 

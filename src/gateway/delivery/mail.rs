@@ -103,6 +103,8 @@ pub(crate) enum Part {
         code: usize,
         caption: Vec<Run>,
     },
+    /// An answer as its responder wrote it.
+    Markdown(String),
     Text(Vec<Run>),
 }
 
@@ -202,7 +204,7 @@ fn runs(text: &Text) -> Vec<Run> {
     let run = |span: &Span| match span {
         Span::Code(text) => Run::Code(text.clone()),
         Span::Opaque(code) => Run::Opaque(code.0),
-        Span::Plain(text) => Run::Plain(text.clone()),
+        Span::Plain(text) | Span::Marked(text, _) => Run::Plain(text.clone()),
     };
     text.spans().iter().map(run).collect()
 }

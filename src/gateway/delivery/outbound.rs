@@ -4,14 +4,10 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Body, ChannelError, InboundRef, OutboundMessage, SentRef, Span, Text, TextLimit,
-    kit::backoff::Backoff,
+    Body, ChannelError, InboundRef, OutboundMessage, SentRef, TextLimit, kit::backoff::Backoff,
 };
 
-use crate::{
-    gateway::{accounts::account::AccountRuntime, inbound::words},
-    world,
-};
+use crate::{gateway::accounts::account::AccountRuntime, world};
 
 /// So often a message is tried again after the connection broke or the platform asked to wait.
 const TRIES: u32 = 5;
@@ -73,11 +69,10 @@ async fn send_piece(
 
 /// Splits a message that is too long.
 pub(crate) fn pieces(message: OutboundMessage, limit: TextLimit) -> Vec<OutboundMessage> {
-    let fits = |text: &str| limit.measure(text) <= limit.max;
     match &message.body {
-        Body::Text(text) if !fits(&text.to_plain()) => {
+        Body::Text(text) if !limit.takes(text) => {
             let OutboundMessage { to, answers, replaces, key, .. } = message.clone();
-            let texts = split(text, fits).into_iter().enumerate();
+            let texts = text.pieces(limit).into_iter().enumerate();
             let piece = |(n, text)| {
                 let (answers, replaces) = match (n, &answers) {
                     (0, _) => (answers.clone(), replaces.clone()),
@@ -95,50 +90,11 @@ pub(crate) fn pieces(message: OutboundMessage, limit: TextLimit) -> Vec<Outbound
     }
 }
 
-/// Splits between runs where it can, so that a code is never cut.
-fn split(text: &Text, fits: impl Fn(&str) -> bool + Copy) -> Vec<Text> {
-    let mut done = Vec::new();
-    let mut open = Text::default();
-    for span in text.spans() {
-        let joined = open.clone().with(span.clone());
-        if fits(&joined.to_plain()) {
-            open = joined;
-            continue;
-        }
-        let (Span::Plain(long) | Span::Code(long)) = span else { continue };
-        if !open.to_plain().is_empty() {
-            done.push(std::mem::take(&mut open));
-        }
-        let mut pieces = words::split(long, fits);
-        open = pieces.pop().map(Text::plain).unwrap_or_default();
-        done.extend(pieces.into_iter().map(Text::plain));
-    }
-    if !open.to_plain().is_empty() {
-        done.push(open);
-    }
-    done
-}
-
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::{ChatId, ChatKind, Conversation, EventId, TextUnit, ThreadId};
+    use openclaw_plugin_sdk::{ChatId, ChatKind, Conversation, EventId, Text, TextUnit, ThreadId};
 
     use super::*;
-
-    #[test]
-    fn a_long_answer_goes_in_pieces_and_nothing_is_lost() {
-        let limit = TextLimit { max: 10, unit: TextUnit::Chars };
-        let text = Text::plain("one two three four ").code("ABCD2345").and(" five");
-        let texts = split(&text, |text| limit.measure(text) <= limit.max);
-        assert!(texts.iter().all(|text| limit.measure(&text.to_plain()) <= 10));
-        assert_eq!(texts.iter().map(Text::to_plain).collect::<String>(), text.to_plain());
-        assert!(texts.iter().any(|text| {
-            text.spans().iter().any(|span| {
-                matches!(span, Span::Plain(p) if p == "ABCD2345")
-                    || matches!(span, Span::Code(c) if c == "ABCD2345")
-            })
-        }));
-    }
 
     #[test]
     fn every_piece_knows_the_thread_and_the_question() {

@@ -54,6 +54,9 @@ pub(crate) async fn write(
     let used: Vec<usize> = match part {
         Part::Challenge => return challenge(gateway, account, mail).await,
         Part::Qr { code, caption } => mail::opaques(caption).chain([*code]).collect(),
+        Part::Markdown(source) => {
+            return Ok(Written::Body(Body::Text(Text::markdown(source)), None));
+        }
         Part::Text(runs) => mail::opaques(runs).collect(),
     };
     let mut codes = Vec::new();
@@ -86,7 +89,7 @@ pub(crate) async fn write(
             _ => Body::Text(filled(caption, &codes)),
         },
         Part::Text(runs) => Body::Text(filled(runs, &codes)),
-        Part::Challenge => Body::Gone,
+        Part::Challenge | Part::Markdown(_) => Body::Gone,
     };
     Ok(Written::Body(body, setup))
 }

@@ -49,38 +49,8 @@ pub(crate) fn said(text: &str, numbered: bool) -> Option<Said> {
     Choice::ALL.iter().any(|choice| choice.is_said(&word)).then_some(Said::Word(word))
 }
 
-/// Cuts a text into pieces that each fit `fits`, at a line, else at a blank, else between characters.
-/// The pieces joined are the text.
-pub(crate) fn split(text: &str, fits: impl Fn(&str) -> bool) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() && !fits(rest) {
-        let cut = cut(rest, &fits);
-        let (piece, left) = rest.split_at(cut);
-        pieces.push(piece);
-        rest = left;
-    }
-    if !rest.is_empty() {
-        pieces.push(rest);
-    }
-    pieces
-}
-
-fn cut(text: &str, fits: &impl Fn(&str) -> bool) -> usize {
-    let ends: Vec<usize> = text.char_indices().map(|(at, c)| at + c.len_utf8()).collect();
-    // The longest head that fits; never less than one character, so that the text gets shorter.
-    let most = ends.partition_point(|end| fits(&text[..*end])).max(1);
-    let end = ends[most - 1];
-    let head = &text[..end];
-    let good = |at: usize| at > end / 2;
-    let after = |c: char| head.rfind(c).map(|at| at + c.len_utf8()).filter(|at| good(*at));
-    after('\n').or_else(|| after(' ')).unwrap_or(end)
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -106,16 +76,6 @@ mod tests {
         assert_eq!((said("2.", true), said("2.", false)), (Some(Said::Number(2)), None));
         for text in ["", "yes please", "approve it", "nope", "okay", "48 h"] {
             assert_eq!(said(text, true), None, "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn pieces_fit_and_join_to_the_text(text in "(\\PC|\n| ){0,200}", max in 2usize..40) {
-            let utf16 = |text: &str| text.encode_utf16().count();
-            let pieces = split(&text, |piece| utf16(piece) <= max);
-            prop_assert_eq!(pieces.concat(), text.clone());
-            prop_assert!(pieces.iter().all(|piece| utf16(piece) <= max && !piece.is_empty()));
         }
     }
 }

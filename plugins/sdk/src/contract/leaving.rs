@@ -11,6 +11,8 @@ pub(super) async fn check<P: FakePlatform>(
     start: &impl AsyncFn() -> P,
 ) {
     a_text_is_sent_once_and_unchanged(&mut Bench::start(plugin, start().await).await, plugin).await;
+    a_formatted_answer_keeps_its_words(&mut Bench::start(plugin, start().await).await, plugin)
+        .await;
     a_person_is_written_to_by_their_id(&mut Bench::start(plugin, start().await).await, plugin)
         .await;
     an_answer_stands_below_its_question(&mut Bench::start(plugin, start().await).await, plugin)
@@ -54,6 +56,39 @@ async fn a_text_is_sent_once_and_unchanged<P: FakePlatform>(
         "{}: a text alone",
         plugin.id
     );
+}
+
+/// What an answer says is read in its order, whatever marks the platform has for it.
+async fn a_formatted_answer_keeps_its_words<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    bench.say(&ann, Text::markdown(ANSWER)).await;
+    let seen = bench.platform.seen().await;
+    let [seen] = seen.as_slice() else { panic!("{}: one message, not {seen:?}", plugin.id) };
+    let mut rest = seen.text.as_str();
+    for word in [
+        "Plan",
+        "bold",
+        "italic",
+        "gone",
+        "code",
+        "one",
+        "two",
+        "quoted",
+        "fn main()",
+        "tea",
+        "12",
+        "label",
+        "press",
+    ] {
+        let Some((_, after)) = rest.split_once(word) else {
+            panic!("{}: {word:?} stands in its place in {:?}", plugin.id, seen.text)
+        };
+        rest = after;
+    }
+    assert!(!seen.text.contains("javascript:"), "{}: nobody is led there", plugin.id);
 }
 
 /// An owner who has not written since the start is known by the id alone.
@@ -253,6 +288,10 @@ async fn a_conversation_that_is_not_there_is_undeliverable<P: FakePlatform>(
         )
         .await;
 }
+
+const ANSWER: &str = "# Plan\n\n**bold** *italic* ~~gone~~ `code`\n\n- one\n- two\n\n> quoted\n\n\
+    ```rust\nfn main() {}\n```\n\n| name | cost |\n|---|--:|\n| tea | 12 |\n\n\
+    [label](https://a.example/) [press](javascript:x)";
 
 /// One black pixel.
 const PNG: &[u8] = &[

@@ -22,12 +22,15 @@ fn wrong_text(block: &Value) -> Option<String> {
     let sections = block["elements"].as_array().filter(|sections| !sections.is_empty());
     let Some(sections) = sections else { return Some("a rich text without sections".to_owned()) };
     sections.iter().find_map(|section| {
-        if section["type"] != "rich_text_section" {
-            return Some("no section".to_owned());
+        let kind = section["type"].as_str().unwrap_or_default();
+        if !["rich_text_section", "rich_text_preformatted", "rich_text_quote"].contains(&kind) {
+            return Some(format!("no section: {kind}"));
         }
         section["elements"].as_array()?.iter().find_map(|run| {
-            let whole =
-                run["type"] == "text" && run["text"].as_str().is_some_and(|t| !t.is_empty());
+            let is_text = run["text"].as_str().is_some_and(|text| !text.is_empty());
+            let url = run["url"].as_str().unwrap_or_default();
+            let is_link = url.starts_with("http") || url.starts_with("mailto:");
+            let whole = is_text && (run["type"] == "text" || run["type"] == "link" && is_link);
             (!whole).then(|| format!("no run of text: {run}"))
         })
     })

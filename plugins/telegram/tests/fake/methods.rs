@@ -212,9 +212,18 @@ fn parse(html: &str) -> Result<String, Refusal> {
         text.push_str(before);
         let (tag, after) =
             after.split_once('>').ok_or_else(|| bad("can't parse entities: unclosed start tag"))?;
+        let (name, attribute) = tag.split_once(' ').unwrap_or((tag, ""));
+        let fits = match name {
+            "a" => attribute.starts_with("href=\"") && attribute.ends_with('"'),
+            "b" | "i" | "s" => attribute.is_empty() && !open.contains(&"code"),
+            "blockquote" => attribute.is_empty() && !open.contains(&name),
+            "code" => attribute.is_empty() || attribute.starts_with("class=\"language-"),
+            "pre" => attribute.is_empty(),
+            _ => false,
+        };
         match tag.strip_prefix('/') {
             Some(tag) if open.pop() == Some(tag) => {}
-            None if ["b", "code", "i", "pre"].contains(&tag) => open.push(tag),
+            None if fits => open.push(name),
             _ => return Err(bad("can't parse entities: unsupported start tag")),
         }
         rest = after;

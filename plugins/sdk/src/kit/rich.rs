@@ -1,0 +1,10 @@
+//! A text with its marks, as platforms write it. Whatever stands in a run is shown and never obeyed.
+
+mod discord;
+mod html;
+mod terminal;
+
+pub use {discord::discord, html::html, terminal::terminal};
+
+#[cfg(test)]
+mod tests;
