@@ -12,6 +12,8 @@ mod outbound;
 mod places;
 mod wire;
 
+use std::time::Duration;
+
 use openclaw_plugin_sdk::{
     Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
     InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
@@ -40,6 +42,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         images: true,
         key: false,
         replies: true,
+        typing: Some(Duration::from_secs(10)),
     },
     keys: &["api_root", "guilds", "token"],
     secret_keys: &["token"],

@@ -5,7 +5,7 @@ use openclaw_plugin_sdk::{
     SentRef, Text,
     kit::{
         api::Failure,
-        draft::{Draft, Limits, deleted, undeliverable},
+        draft::{Draft, Limits, deleted, no_message, undeliverable},
         ids, rich,
     },
     reqwest::Method,
@@ -59,6 +59,11 @@ impl Discord {
                 }
                 _ => Ok(old.clone()),
             };
+        }
+        if message.body == Body::Typing {
+            let channel = self.places.channel(api, &message.to).await?;
+            let shown = api.tell(Call::at(Method::POST, "/channels/{}/typing", &channel)).await;
+            return shown.map(|_| no_message(&message.to)).map_err(of_message);
         }
         let draft = Message::new(message)?;
         if let Some(old) = &message.replaces {

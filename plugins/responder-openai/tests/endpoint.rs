@@ -202,10 +202,10 @@ async fn what_the_model_thinks_is_neither_passed_on_nor_remembered() {
     let thinks = "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}\n\n";
     let parts = [said("<th"), said("ink>secret</thi"), said("nk>\n\nHi"), said(" Ann")];
     let mut sent = vec![thinks.as_bytes()];
-    sent.extend(parts.iter().map(|part| part.as_bytes()));
+    sent.extend(parts.iter().map(String::as_bytes));
     sent.push(b"data: [DONE]\n\n");
     let second = [said("again"), "data: [DONE]\n\n".to_owned()];
-    let second: Vec<&[u8]> = second.iter().map(|part| part.as_bytes()).collect();
+    let second: Vec<&[u8]> = second.iter().map(String::as_bytes).collect();
     let server = Server::start([pieces(&sent, Then::End), pieces(&second, Then::End)]).await;
     let responder = server.open("");
     let (heard, ended) = ask(&*responder, "ann", "Hello?").await;

@@ -1,5 +1,7 @@
 //! A channel: facts, a parser for sender ids, a constructor, and two methods.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use crate::{
@@ -131,6 +133,9 @@ pub struct Abilities {
     pub key: bool,
     /// A message can answer a message, and says which.
     pub replies: bool,
+    /// How long the sign is shown that an answer is being written, with [`crate::Body::Typing`]; `None` where there is
+    /// no such sign.
+    pub typing: Option<Duration>,
 }
 
 /// One account of a channel, speaking to its platform.

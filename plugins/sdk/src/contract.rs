@@ -39,6 +39,11 @@ pub trait FakePlatform: Send + Sync {
     /// What we sent, oldest first, as the platform shows it: an edited message once, in its newest form.
     async fn seen(&self) -> Vec<Seen>;
 
+    /// How often people were shown that we write an answer.
+    fn typed(&self) -> usize {
+        0
+    }
+
     /// How many files were fetched.
     fn fetched(&self) -> usize;
 

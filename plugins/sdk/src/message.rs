@@ -194,6 +194,9 @@ pub enum Body {
     Image(Image),
     /// Text.
     Text(Text),
+    /// The sign that an answer is being written: shown for as long as [`crate::Abilities::typing`] says, and no
+    /// message. What [`crate::Channel::send`] gives back for it refers to nothing.
+    Typing,
 }
 
 impl From<Text> for Body {

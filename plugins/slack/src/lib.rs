@@ -45,6 +45,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         images: true,
         key: false,
         replies: true,
+        typing: None,
     },
     keys: &["api_url", "app_token", "bot_token", "mode", "signing_secret", "webhook_path"],
     secret_keys: &["app_token", "bot_token", "signing_secret"],

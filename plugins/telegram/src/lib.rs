@@ -8,6 +8,8 @@ mod outbound;
 mod poll;
 mod press;
 
+use std::time::Duration;
+
 use openclaw_plugin_sdk::{
     Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
     InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
@@ -35,6 +37,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         images: true,
         key: false,
         replies: true,
+        typing: Some(Duration::from_secs(5)),
     },
     keys: &["api_root", "bot_token", "token_file"],
     secret_keys: &["bot_token"],

@@ -5,16 +5,19 @@ use openclaw_plugin_sdk::{
     SentRef,
     kit::{
         api::Failure,
-        draft::{Draft, Limits, deleted, undeliverable},
+        draft::{Draft, Limits, deleted, no_message, undeliverable},
         rich,
     },
 };
 use serde::de::IgnoredAny;
 use teloxide::{
-    payloads::{AnswerCallbackQuery, DeleteMessage, EditMessageText, SendMessage, SendPhoto},
+    payloads::{
+        AnswerCallbackQuery, DeleteMessage, EditMessageText, SendChatAction, SendMessage, SendPhoto,
+    },
     types::{
-        CallbackQueryId, ChatId, FileId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile,
-        LinkPreviewOptions, MessageId, ParseMode, ReplyMarkup, ReplyParameters, ThreadId,
+        CallbackQueryId, ChatAction, ChatId, FileId, InlineKeyboardButton, InlineKeyboardMarkup,
+        InputFile, LinkPreviewOptions, MessageId, ParseMode, ReplyMarkup, ReplyParameters,
+        ThreadId,
     },
 };
 
@@ -53,6 +56,15 @@ impl Telegram {
         if let Some(old) = deleted(message)? {
             delete(&*self.api().await?, old).await?;
             return Ok(old.clone());
+        }
+        if message.body == Body::Typing {
+            let mut request = SendChatAction::new(chat(&message.to.id)?, ChatAction::Typing);
+            request.message_thread_id = topic(message)?;
+            let api = self.api().await?;
+            let shown: Result<IgnoredAny, _> = api.call(request).await;
+            return shown
+                .map(|_| no_message(&message.to))
+                .map_err(|failure| api.of_message(failure));
         }
         let draft = Message::new(message)?;
         let api = self.api().await?;
@@ -148,10 +160,6 @@ impl Telegram {
 
 impl<'a> Message<'a> {
     fn new(message: &'a OutboundMessage) -> Result<Self, ChannelError> {
-        let topic = message.to.thread.as_ref().map(|thread| {
-            let id = thread.as_str().parse().map(|id| ThreadId(MessageId(id)));
-            id.map_err(|_| undeliverable("the thread is not a topic on Telegram"))
-        });
         let answers = match &message.answers {
             Some(InboundRef::Message(id)) => id.as_str().parse().ok().map(MessageId),
             Some(InboundRef::Further(_) | InboundRef::Press(_)) | None => None,
@@ -159,7 +167,7 @@ impl<'a> Message<'a> {
         Ok(Self {
             draft: Draft::new(&message.body, &PLUGIN, &LIMITS)?,
             chat: chat(&message.to.id)?,
-            topic: topic.transpose()?,
+            topic: topic(message)?,
             answers,
             mode: Some(ParseMode::Html),
             moved: false,
@@ -237,6 +245,14 @@ fn moved_to(failure: &Failure) -> Option<ChatId> {
 fn number(sent: &SentRef) -> Result<MessageId, ChannelError> {
     let id = sent.id.as_str().parse().map(MessageId);
     id.map_err(|_| undeliverable("the message is not one on Telegram"))
+}
+
+fn topic(message: &OutboundMessage) -> Result<Option<ThreadId>, ChannelError> {
+    let topic = message.to.thread.as_ref().map(|thread| {
+        let id = thread.as_str().parse().map(|id| ThreadId(MessageId(id)));
+        id.map_err(|_| undeliverable("the thread is not a topic on Telegram"))
+    });
+    topic.transpose()
 }
 
 fn chat(chat: &Place) -> Result<ChatId, ChannelError> {

@@ -50,6 +50,7 @@ pub const PLUGIN: ChannelPlugin = ChannelPlugin {
         images: false,
         key: false,
         replies: false,
+        typing: None,
     },
     keys: &[],
     secret_keys: &[],
@@ -233,6 +234,7 @@ impl Channel for Terminal {
             Body::Gone => return refused("what the console has printed stays"),
             Body::Image(_) => return refused("the console shows no pictures"),
             Body::Text(text) => text.clone(),
+            Body::Typing => return refused("the console shows nobody who writes"),
         };
         if PLUGIN.text_limit.measure(&text.to_plain()) > PLUGIN.text_limit.max {
             return refused("the text is too long for the console");

@@ -47,6 +47,7 @@ function lost(why) {
   socket = null;
   ready = false;
   failures += 1;
+  typing(0);
   const wait = why ? 15000 : Math.min(500 * 2 ** failures, 20000) * (0.75 + Math.random() / 2);
   state('away', why ? `Waiting: ${why}` : failures > 1 ? 'Not connected, trying again…' : 'Connecting again…');
   timer = setTimeout(connect, wait);
@@ -75,10 +76,14 @@ function hear(said) {
     case 'message':
     case 'edit':
       show(said);
+      if (said.from !== 'you') typing(0);
       if (said.from === 'you') keep(said);
       break;
     case 'gone':
       drop(said.id);
+      break;
+    case 'typing':
+      typing(said.seconds);
       break;
     case 'taken':
       settle(said.id, { at: said.at });
@@ -94,6 +99,16 @@ function settle(id, outcome) {
   const waiting = unsaid.get(id);
   unsaid.delete(id);
   if (waiting) waiting.done(outcome);
+}
+
+let dots = 0;
+
+function typing(seconds) {
+  clearTimeout(dots);
+  const atEnd = nearEnd();
+  part('typing').hidden = !seconds;
+  if (seconds) dots = setTimeout(() => typing(0), seconds * 1000);
+  if (atEnd) toEnd();
 }
 
 function welcome(said) {

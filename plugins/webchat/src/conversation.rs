@@ -143,6 +143,11 @@ impl Conversations {
         state.show(visitor, Entry::sent(shown, frame.len()), &frame)
     }
 
+    /// Tells the open pages of a visitor what is not kept.
+    pub(crate) fn tell(&self, visitor: &Visitor, what: &ToPage<'_>) {
+        self.lock().tell(visitor, &what.frame(), None);
+    }
+
     /// Takes a message away, also from a page that comes back later.
     pub(crate) fn remove(&self, visitor: &Visitor, id: &str) -> Result<(), NoRoom> {
         self.lock().show(visitor, Entry::id_only(id, Mark::Waiting), &ToPage::Gone { id }.frame())

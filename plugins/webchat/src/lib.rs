@@ -18,7 +18,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
     Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatKind, Conversation, EventId,
     InboundRef, Inbox, Ingress, OutboundMessage, SentRef, Settings, SettingsError, TextLimit,
-    TextUnit, async_trait, no_groups, now,
+    TextUnit, async_trait, kit::draft::no_message, no_groups, now,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
@@ -27,7 +27,7 @@ use conversation::Conversations;
 use limiter::ConnectionLimiter;
 use site::Sites;
 use visitor::{Visitor, Visitors};
-use wire::{Author, Shown};
+use wire::{Author, Shown, ToPage};
 
 /// The page and its socket.
 pub static PLUGIN: ChannelPlugin = ChannelPlugin {
@@ -50,6 +50,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         images: true,
         key: true,
         replies: true,
+        typing: Some(TYPING),
     },
     keys: &["allowed_hosts", "title"],
     secret_keys: &[],
@@ -65,6 +66,8 @@ const TEXT_LIMIT: usize = 16 * 1024;
 const BUTTONS: u8 = 8;
 const PICTURE_LIMIT: usize = 256 * 1024;
 const TITLE_LIMIT: usize = 60;
+/// So long the page shows that an answer is being written.
+const TYPING: Duration = Duration::from_secs(6);
 /// An open page confirms within this what it was sent.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -125,6 +128,10 @@ impl Channel for WebChat {
         let visitor = Visitor::parse(chat.as_str()).filter(|_| message.to.kind == ChatKind::Direct);
         let visitor = visitor.ok_or_else(|| undeliverable("there is no such visitor"))?;
         check(&message.body)?;
+        if message.body == Body::Typing {
+            self.conversations.tell(&visitor, &ToPage::Typing { seconds: TYPING.as_secs() });
+            return Ok(no_message(&message.to));
+        }
         let id = match &message.replaces {
             Some(old) if old.chat == *chat && wire::is_ours(old.id.as_str()) => old.id.clone(),
             Some(_) => return Err(undeliverable("there is no such message to replace")),
@@ -187,7 +194,7 @@ fn check(body: &Body) -> Result<(), ChannelError> {
             }
             card.to_text()
         }
-        Body::Gone => return Ok(()),
+        Body::Gone | Body::Typing => return Ok(()),
         Body::Image(image) if image.png.len() > PICTURE_LIMIT => {
             return Err(undeliverable("a picture has at most 256 KiB"));
         }

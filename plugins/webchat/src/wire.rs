@@ -47,6 +47,8 @@ pub(crate) enum ToPage<'a> {
     Refused { id: Option<&'a str>, why: &'a str },
     /// What the page said with this id is durable: it need not be said again.
     Taken { id: &'a str, at: u64 },
+    /// An answer is being written: shown for a while, or until it is there.
+    Typing { seconds: u64 },
 }
 
 impl ToPage<'_> {
@@ -76,7 +78,7 @@ pub(crate) enum Author {
     You,
 }
 
-/// What a message of ours shows; nothing where it takes another away.
+/// What a message of ours shows; nothing where it is none.
 pub(crate) fn body(body: &Body) -> Option<Value> {
     Some(match body {
         Body::Card(Card { title, fields, footer, buttons }) => {
@@ -92,7 +94,7 @@ pub(crate) fn body(body: &Body) -> Option<Value> {
                 "buttons": buttons.iter().map(row).collect::<Vec<Value>>(),
             })
         }
-        Body::Gone => return None,
+        Body::Gone | Body::Typing => return None,
         Body::Image(image) => {
             let png = BASE64_STANDARD.encode(&image.png);
             json!({ "kind": "image", "png": png, "caption": spans(&image.caption) })

@@ -89,6 +89,7 @@ const NONE: Abilities = Abilities {
     images: false,
     key: false,
     replies: false,
+    typing: None,
 };
 
 const BLANK: ChannelPlugin = ChannelPlugin {

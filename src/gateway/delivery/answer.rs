@@ -2,12 +2,14 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    convert::Infallible,
     sync::Arc,
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{
-    Answer, ChatKind, Conversation, InboundEvent, InboundMessage, Prompt, ResponderError, Text,
+    Answer, Body, ChannelError, ChatKind, Conversation, InboundEvent, InboundMessage,
+    OutboundMessage, Prompt, ResponderError, Text,
 };
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
@@ -46,6 +48,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Who asks whether a message was taken waits so long.
 const AT_FIRST: Duration = Duration::from_secs(10);
+
+/// An answer that comes within this needs no sign that it is being written.
+const TYPING_AFTER: Duration = Duration::from_millis(150);
 
 const TOO_MUCH: &str = "That was too much at once: this message is left out.";
 
@@ -315,6 +320,7 @@ async fn respond(
     }
     let answer = tokio::select! {
         answer = ask(gateway, &prompt) => answer,
+        never = shows_typing(account, &who.conversation) => match never {},
         () = not_admitted_any_more(gateway, account, message) => {
             debug!(channel = account.config.plugin.id, "no longer admitted: not answered");
             return Ok(Turn::Drop);
@@ -340,6 +346,26 @@ async fn respond(
         }
     });
     Ok(Turn::Answer(parts))
+}
+
+/// Shows that an answer is being written, until it is there.
+async fn shows_typing(account: &AccountRuntime, to: &Conversation) -> Infallible {
+    if let Some(shown_for) = account.config.plugin.abilities.typing {
+        let typing = OutboundMessage::new(to.clone(), Body::Typing);
+        let mut wait = TYPING_AFTER;
+        loop {
+            tokio::time::sleep(wait).await;
+            wait = match account.channel().send(&typing).await {
+                Ok(_) => shown_for * 4 / 5,
+                Err(ChannelError::RateLimited(asked)) => asked.max(shown_for),
+                Err(error) => {
+                    debug!(channel = account.config.plugin.id, %error, "typing is not shown");
+                    break;
+                }
+            };
+        }
+    }
+    std::future::pending().await
 }
 
 /// Ends when the sender of a message is not let in any more.

@@ -195,7 +195,7 @@ impl Part {
             Reply::Body(Body::Text(text)) => Self::text(text),
             Reply::Body(Body::Card(card)) => Self::text(&card.to_text()),
             Reply::Body(Body::Image(image)) => Self::text(&image.caption),
-            Reply::Body(Body::Gone) => Self::Text(Vec::new()),
+            Reply::Body(Body::Gone | Body::Typing) => Self::Text(Vec::new()),
         }
     }
 }

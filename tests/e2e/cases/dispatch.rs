@@ -68,6 +68,31 @@ async fn case_037_a_message_of_somebody_revoked_while_it_waits_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn typing_is_shown_until_the_answer_and_to_no_stranger() {
+    let mut world = World::start(&waiting("")).await;
+    guest(&world, 4711, "let me in").await;
+    world.next(4711).await;
+    world.next(1001).await;
+    world.say("owner", "hello").await;
+    let typed = |world: &World| {
+        world.telegram.with(|state| {
+            let signs = state.calls.iter().filter(|(method, _)| method == "sendchataction");
+            signs.map(|(_, sign)| sign["chat_id"].clone()).collect::<Vec<_>>()
+        })
+    };
+    let twice = async {
+        while typed(&world).len() < 2 {
+            look_again().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, twice).await.expect("typing is shown, and goes on");
+    go(&world);
+    assert_eq!(world.next(1001).await, "answer to hello");
+    assert!(typed(&world).iter().all(|chat| *chat == 1001), "{:?}", typed(&world));
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn case_116_commands_approvals_and_codes_never_reach_the_responder() {
     let mut world = World::start(&waiting("")).await;
     go(&world);

@@ -54,6 +54,10 @@ impl FakePlatform for FakeDiscord {
         self.shared.lock().messages.iter().map(super::Shown::seen).collect()
     }
 
+    fn typed(&self) -> usize {
+        self.shared.lock().typed
+    }
+
     fn fetched(&self) -> usize {
         self.shared.lock().fetched
     }

@@ -32,6 +32,11 @@ pub(crate) fn answer(state: &mut State, method: &Method, parts: &[&str], given: 
         ("GET", ["users", "@me"]) => Ok(bot()),
         ("GET", ["channels", id]) => channel(state, id),
         ("POST", ["users", "@me", "channels"]) => open(state, &given.body),
+        ("POST", ["channels", id, "typing"]) => {
+            channel(state, id)?;
+            state.typed += 1;
+            Ok(Value::Null)
+        }
         ("POST", ["channels", id, "messages"]) => messages::send(state, id, given),
         ("PATCH", ["channels", id, "messages", message]) => {
             messages::edit(state, id, message, given)

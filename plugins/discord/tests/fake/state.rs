@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub(crate) listening: usize,
     /// How many files were fetched.
     pub(crate) fetched: usize,
+    /// How often the bot was shown typing.
+    pub(crate) typed: usize,
     last: u64,
 }
 

@@ -1,6 +1,10 @@
 //! Clauses about what leaves: once, whole, unchanged, to where it belongs, or refused.
 
-use super::{Bench, FakePlatform, Person};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{Bench, FakePlatform, LIMIT, Person};
 use crate::{
     Body, Card, ChannelPlugin, ChatId, ChatKind, Conversation, Image, InboundRef, OutboundMessage,
     Text, TextLimit, TextUnit,
@@ -12,6 +16,8 @@ pub(super) async fn check<P: FakePlatform>(
 ) {
     a_text_is_sent_once_and_unchanged(&mut Bench::start(plugin, start().await).await, plugin).await;
     a_formatted_answer_keeps_its_words(&mut Bench::start(plugin, start().await).await, plugin)
+        .await;
+    a_sign_that_we_write_is_no_message(&mut Bench::start(plugin, start().await).await, plugin)
         .await;
     a_person_is_written_to_by_their_id(&mut Bench::start(plugin, start().await).await, plugin)
         .await;
@@ -89,6 +95,34 @@ async fn a_formatted_answer_keeps_its_words<P: FakePlatform>(
         rest = after;
     }
     assert!(!seen.text.contains("javascript:"), "{}: nobody is led there", plugin.id);
+}
+
+async fn a_sign_that_we_write_is_no_message<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let typing = OutboundMessage::new(ann.conversation.clone(), Body::Typing);
+    let Some(shown_for) = plugin.abilities.typing else {
+        bench.refuses(&typing, "a sign where the facts say that there is none").await;
+        return;
+    };
+    assert!(shown_for >= Duration::from_secs(1), "{}: nobody sees it", plugin.id);
+    let sent = bench.send(&typing).await;
+    assert!(sent.is_ok(), "{}: {sent:?}", plugin.id);
+    let shown = timeout(LIMIT, async {
+        while bench.platform.typed() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(shown.await.is_ok(), "{}: it is shown", plugin.id);
+    assert_eq!(bench.platform.typed(), 1, "{}: once", plugin.id);
+    assert_eq!(bench.platform.seen().await, [], "{}: no message", plugin.id);
+    if !plugin.abilities.console {
+        let nowhere = Conversation::new(ChatId::new("999999999"), ann.conversation.kind);
+        let lost = bench.send(&OutboundMessage::new(nowhere, Body::Typing)).await;
+        assert!(lost.is_err(), "{}: nobody is there", plugin.id);
+    }
 }
 
 /// An owner who has not written since the start is known by the id alone.

@@ -1,8 +1,12 @@
 //! A message as a platform takes it. Nothing is cut: what is too long is not sent.
 
-use crate::{Body, Button, ChannelError, ChannelPlugin, Image, OutboundMessage, SentRef, Text};
+use crate::{
+    Body, Button, ChannelError, ChannelPlugin, Conversation, EventId, Image, OutboundMessage,
+    SentRef, Text,
+};
 
 const NOTHING: &str = "there is no message to delete";
+const NO_TYPING: &str = "it shows nobody who writes";
 
 /// What a platform takes, beside the facts of its plugin.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +39,11 @@ pub fn deleted(message: &OutboundMessage) -> Result<Option<&SentRef>, ChannelErr
     }
 }
 
+/// What stands in the place of the reference of a message for a sign that is none.
+pub fn no_message(to: &Conversation) -> SentRef {
+    SentRef { chat: to.id.clone(), id: EventId::new("none") }
+}
+
 /// This message cannot be sent.
 pub fn undeliverable(why: impl Into<String>) -> ChannelError {
     ChannelError::Undeliverable(why.into())
@@ -51,6 +60,7 @@ impl<'a> Draft<'a> {
         let (text, image, rows, longest) = match body {
             Body::Card(card) => (card.to_text(), None, card.buttons.as_slice(), limit.max),
             Body::Gone => return Err(undeliverable(NOTHING)),
+            Body::Typing => return Err(undeliverable(NO_TYPING)),
             Body::Image(image) => {
                 (image.caption.clone(), Some(image), [].as_slice(), limits.caption)
             }
@@ -109,6 +119,7 @@ mod tests {
             images: true,
             key: false,
             replies: true,
+            typing: None,
         },
         keys: &[],
         secret_keys: &[],
@@ -130,7 +141,7 @@ mod tests {
         assert!(refused(Text::plain("😀".repeat(6))));
         let image = |caption: &str| Body::Image(Image { png: vec![1], caption: caption.into() });
         assert!(!refused(image("four")) && refused(image("fiver")));
-        assert!(refused(Body::Gone));
+        assert!(refused(Body::Gone) && refused(Body::Typing));
     }
 
     #[test]

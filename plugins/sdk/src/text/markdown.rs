@@ -176,7 +176,6 @@ impl Writer {
 
     fn end(&mut self, tag: TagEnd) {
         match tag {
-            TagEnd::Heading(_) => self.bold -= 1,
             TagEnd::BlockQuote(_) => self.quotes -= 1,
             TagEnd::CodeBlock | TagEnd::HtmlBlock => {
                 if let Some(Span::Plain(last) | Span::Marked(last, _)) = self.spans.last_mut()
@@ -195,7 +194,7 @@ impl Writer {
                 self.block = None;
             }
             TagEnd::Emphasis => self.italic -= 1,
-            TagEnd::Strong => self.bold -= 1,
+            TagEnd::Heading(_) | TagEnd::Strong => self.bold -= 1,
             TagEnd::Strikethrough => self.strike -= 1,
             TagEnd::Link | TagEnd::Image => self.linked(),
             _ => {}

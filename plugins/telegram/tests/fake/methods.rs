@@ -86,6 +86,11 @@ pub(crate) fn call(state: &mut State, method: &str, parameters: &Value) -> Resul
             let gone = state.messages.len() < before;
             gone.then_some(true.into()).ok_or_else(|| bad("message to delete not found"))
         }
+        "sendchataction" => {
+            chat(state, parameters)?;
+            state.typed += usize::from(parameters["action"] == "typing");
+            Ok(true.into())
+        }
         "answercallbackquery" => answer_press(state, parameters),
         _ => Err(Refusal::new(404, "Not Found")),
     }

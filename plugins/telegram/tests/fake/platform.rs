@@ -39,6 +39,10 @@ impl FakePlatform for FakeTelegram {
         self.shared.lock().seen()
     }
 
+    fn typed(&self) -> usize {
+        self.shared.lock().typed
+    }
+
     fn fetched(&self) -> usize {
         self.shared.lock().fetched
     }

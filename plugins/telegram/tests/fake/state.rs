@@ -57,6 +57,8 @@ pub(crate) struct State {
     pub(crate) no_html: bool,
     /// How many files were fetched.
     pub(crate) fetched: usize,
+    /// How often the bot was shown typing.
+    pub(crate) typed: usize,
     /// Who polls now; the one before is sent away.
     pub(crate) poller: u64,
     last_update: i64,

@@ -138,12 +138,12 @@ fn show(screen: &mut Vec<Value>, said: &Value) {
     screen.retain(|message| !gone.contains(&message["id"]));
     let messages = match said["type"].as_str() {
         Some("ready") => said["history"].as_array().cloned().unwrap_or_default(),
-        Some("message" | "edit") => vec![said.clone()],
+        Some("message" | "edit" | "typing") => vec![said.clone()],
         _ => Vec::new(),
     };
     for mut message in messages {
         message.as_object_mut().unwrap().remove("type");
-        match screen.iter_mut().find(|old| old["id"] == message["id"]) {
+        match screen.iter_mut().find(|old| !old["id"].is_null() && old["id"] == message["id"]) {
             Some(old) => *old = message,
             None => screen.push(message),
         }
@@ -209,6 +209,15 @@ impl FakePlatform for Browsers {
             seen.extend(reloaded.iter().map(|message| read(&ready["you"], message)));
         }
         seen
+    }
+
+    fn typed(&self) -> usize {
+        let people = self.people.lock().unwrap();
+        let signs = |visit: &Visit| {
+            let screen = visit.screen.borrow();
+            screen.iter().filter(|said| said["seconds"].is_u64()).count()
+        };
+        people.values().map(signs).sum()
     }
 
     fn fetched(&self) -> usize {

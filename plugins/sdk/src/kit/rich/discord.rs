@@ -16,24 +16,26 @@ pub fn discord(text: &Text) -> String {
             Frame::Block(language) => {
                 let code: String = runs.iter().map(Span::text).collect();
                 let code = code.replace("```", &format!("``{NOTHING}`"));
-                written.push_str(&format!("```{language}\n{code}\n```"));
+                written.extend(["```", language, "\n", &code, "\n```"]);
             }
-            Frame::Open => runs.iter().for_each(|span| run(span, &mut written)),
+            Frame::Open => all(runs, &mut written),
             Frame::Quote => {
                 let mut quote = String::new();
-                runs.iter().for_each(|span| run(span, &mut quote));
-                written.push_str(&format!("> {}", quote.replace('\n', "\n> ")));
+                all(runs, &mut quote);
+                written.extend(["> ", &quote.replace('\n', "\n> ")]);
             }
         }
     }
     written
 }
 
-fn run(span: &Span, written: &mut String) {
-    match span {
-        Span::Code(code) => coded(code, written),
-        Span::Marked(text, marks) => marked(text, marks, written),
-        Span::Opaque(_) | Span::Plain(_) => escape(span.text(), written),
+fn all(runs: &[Span], written: &mut String) {
+    for span in runs {
+        match span {
+            Span::Code(code) => coded(code, written),
+            Span::Marked(text, marks) => marked(text, marks, written),
+            Span::Opaque(_) | Span::Plain(_) => escape(span.text(), written),
+        }
     }
 }
 
@@ -56,20 +58,17 @@ fn marked(text: &str, marks: &Marks, written: &mut String) {
             written.push(NOTHING);
         }
         let label = |written: &mut String| {
-            set.iter().for_each(|mark| written.push_str(mark));
-            if marks.code {
-                coded(core, written)
-            } else {
-                escape(core, written)
-            }
-            set.iter().rev().for_each(|mark| written.push_str(mark));
+            written.extend(set.iter().copied());
+            let show = if marks.code { coded } else { escape };
+            show(core, written);
+            written.extend(set.iter().rev().copied());
         };
         match &marks.link {
             // A label that is an address may not lead to another one.
             Some(link) if link.starts_with("http") && !core.contains("://") => {
                 written.push('[');
                 label(written);
-                written.push_str(&format!("](<{link}>)"));
+                written.extend(["](<", link, ">)"]);
             }
             Some(link) if !core.contains("://") && !shows(core, link) => {
                 label(written);
@@ -87,7 +86,7 @@ fn marked(text: &str, marks: &Marks, written: &mut String) {
 fn coded(code: &str, written: &mut String) {
     let fits = !code.trim().is_empty() && !code.contains(['`', '\n', '\\']);
     if fits {
-        written.push_str(&format!("`{code}`"));
+        written.extend(["`", code, "`"]);
     } else {
         escape(code, written);
     }
