@@ -22,7 +22,7 @@ const READINGS: usize = 4;
 const LONGEST_LINK: usize = 800;
 
 impl Text {
-    /// Reads Markdown. For what a responder writes, and for nothing else: whoever writes it chooses links.
+    /// Reads Markdown. For what a responder writes, and for nothing else: its writer chooses where links lead.
     pub fn markdown(source: &str) -> Self {
         let source = with_all_shown(source);
         let mut writer = Writer::default();

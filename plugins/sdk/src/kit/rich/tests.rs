@@ -1,3 +1,5 @@
+//! The renderers on one document, and with any.
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
