@@ -171,8 +171,7 @@ impl List {
         let store = host.store()?;
         let all = access::all(&store, channel.map(|channel| channel.id), Host::now())?;
         if self.json {
-            output.json(&json!({ "access": all.iter().map(spell).collect::<Vec<_>>() }))?;
-            return Ok(Exit::Done);
+            return output.json(&json!({ "access": all.iter().map(spell).collect::<Vec<_>>() }));
         }
         if all.is_empty() {
             output.line("No stored access and no blocks.");
@@ -321,8 +320,8 @@ impl Explain {
                     "policy": one.policy,
                 })
             };
-            output.json(&json!({ "explained": found.iter().map(spell).collect::<Vec<_>>() }))?;
-            return Ok(Exit::Done);
+            return output
+                .json(&json!({ "explained": found.iter().map(spell).collect::<Vec<_>>() }));
         }
         for (label, value) in found.iter().flat_map(Explanation::lines) {
             output.line(format!("{label}: {}", whole(&value)));

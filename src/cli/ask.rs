@@ -59,7 +59,7 @@ impl Status {
         let health = caller.call("health", json!({}))?;
         caller.close();
         if self.json {
-            output.json(&json!({
+            return output.json(&json!({
                 "ok": true,
                 "url": at,
                 "version": hello.server.version,
@@ -67,8 +67,7 @@ impl Status {
                 "uptimeMs": hello.snapshot.uptime_ms,
                 "auth": { "method": hello.auth.method, "role": hello.auth.role, "scopes": hello.auth.scopes },
                 "health": health,
-            }))?;
-            return Ok(Exit::Done);
+            }));
         }
         output.line(format!("Gateway:  {at}, reachable"));
         let version = neutral(&hello.server.version, 64);
@@ -102,7 +101,6 @@ impl Call {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let params = self.params.unwrap_or_else(|| json!({}));
         let answer = ask(self.reach.target(host)?, self.method.trim(), params)?;
-        output.json(&answer)?;
-        Ok(Exit::Done)
+        output.json(&answer)
     }
 }

@@ -107,8 +107,7 @@ fn list(shape: &Shape, config: &Config, output: &mut Output) -> Result<Exit, Fai
             json!({ "id": id, "label": label, "accounts": accounts })
         };
         let channels = registry::CHANNELS.iter().map(|plugin| channel(plugin.id, plugin.label));
-        output.json(&json!({ "channels": channels.collect::<Vec<_>>() }))?;
-        return Ok(Exit::Done);
+        return output.json(&json!({ "channels": channels.collect::<Vec<_>>() }));
     }
     let mut rows = Vec::new();
     for plugin in registry::CHANNELS {

@@ -94,8 +94,7 @@ impl List {
         };
         source.close();
         if self.common.json {
-            output.json(&listed)?;
-            return Ok(Exit::Done);
+            return output.json(&listed);
         }
         show::print(&show::Listing::read(&listed)?, Host::now(), output);
         if let (Some(next), Some(total)) = (listed["nextCursor"].as_str(), listed["total"].as_u64())

@@ -11,7 +11,7 @@ use comfy_table::{
 use openclaw_plugin_sdk::neutral;
 use serde::Serialize;
 
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
 
 /// The longest text that a cell shows whole, in characters; the middle of a longer one is left out.
 const CELL: usize = 160;
@@ -97,10 +97,24 @@ impl Output {
     }
 
     /// A result for scripts.
-    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<Exit, Failure> {
         let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
         self.line(visible(&text));
-        Ok(())
+        Ok(Exit::Done)
+    }
+
+    /// A result for scripts, or a line for people.
+    pub(super) fn answer(
+        &mut self,
+        json: bool,
+        value: &impl Serialize,
+        line: impl AsRef<str>,
+    ) -> Result<Exit, Failure> {
+        if json {
+            return self.json(value);
+        }
+        self.line(line);
+        Ok(Exit::Done)
     }
 
     /// A result for people.

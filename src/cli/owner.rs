@@ -75,8 +75,7 @@ impl Show {
         if self.json {
             let owner = |[channel, id, from]: &[String; 3]| json!({ "channel": channel, "id": id, "from": from });
             let owners: Vec<_> = rows.iter().map(owner).collect();
-            output.json(&json!({ "owners": owners }))?;
-            return Ok(Exit::Done);
+            return output.json(&json!({ "owners": owners }));
         }
         if rows.is_empty() {
             output.line("No owner is configured, added or claimed.");

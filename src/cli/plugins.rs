@@ -39,12 +39,11 @@ impl Plugins {
     pub(super) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
         let Self::List(list) = self;
         if list.json {
-            output.json(&json!({
+            return output.json(&json!({
                 "channels": registry::CHANNELS.iter().map(|it| channel(it)).collect::<Vec<_>>(),
                 "commands": registry::COMMANDS.iter().map(|it| command(it)).collect::<Vec<_>>(),
                 "responders": registry::RESPONDERS.iter().map(|it| responder(it)).collect::<Vec<_>>(),
-            }))?;
-            return Ok(Exit::Done);
+            }));
         }
         let row = |kind: &str, id: &str, can: String| vec![kind.to_owned(), id.to_owned(), can];
         let mut rows = Vec::new();

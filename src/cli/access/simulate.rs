@@ -64,8 +64,7 @@ impl Simulate {
                 })
             };
             let rows: Vec<_> = changes.iter().map(row).collect();
-            output.json(&json!({ "replayed": seen.len(), "changes": rows }))?;
-            return Ok(Exit::Done);
+            return output.json(&json!({ "replayed": seen.len(), "changes": rows }));
         }
         if changes.is_empty() {
             let last = match seen.len() {

@@ -70,13 +70,8 @@ impl Approve {
         }
         let answer = source.decide(&pending.request_id, Decision::Approve)?;
         source.close();
-        if self.common.json {
-            output.json(&answer)?;
-        } else {
-            let (device, id) = (whole(&pending.device_id), whole(&pending.request_id));
-            output.line(format!("Approved {device} ({id})"));
-        }
-        Ok(Exit::Done)
+        let (device, id) = (whole(&pending.device_id), whole(&pending.request_id));
+        output.answer(self.common.json, &answer, format!("Approved {device} ({id})"))
     }
 
     /// Which one it would be. It could be one that has just pushed itself to the front: a person looks first.
@@ -123,12 +118,7 @@ impl Reject {
         let pending = find(&listing, &self.request)?;
         let answer = source.decide(&pending.request_id, Decision::Deny)?;
         source.close();
-        if self.common.json {
-            output.json(&answer)?;
-        } else {
-            output.line(format!("Rejected {}", whole(&pending.device_id)));
-        }
-        Ok(Exit::Done)
+        output.answer(self.common.json, &answer, format!("Rejected {}", whole(&pending.device_id)))
     }
 }
 

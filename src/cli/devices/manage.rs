@@ -126,12 +126,7 @@ impl Common {
 impl Remove {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let (device, answer) = self.common.change(&self.device, &Change::Remove, host, output)?;
-        if self.common.json {
-            output.json(&answer)?;
-        } else {
-            output.line(format!("Removed {}", whole(&device)));
-        }
-        Ok(Exit::Done)
+        output.answer(self.common.json, &answer, format!("Removed {}", whole(&device)))
     }
 }
 
@@ -179,20 +174,18 @@ impl Rename {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let change = Change::Rename(self.name.clone());
         let (device, answer) = self.common.change(&self.device, &change, host, output)?;
-        if self.common.json {
-            output.json(&answer)?;
-        } else {
-            output.line(format!("Renamed {} → {}", whole(&device), neutral(&self.name, 64)));
-        }
-        Ok(Exit::Done)
+        output.answer(
+            self.common.json,
+            &answer,
+            format!("Renamed {} → {}", whole(&device), neutral(&self.name, 64)),
+        )
     }
 }
 
 impl Which {
     fn change(&self, change: &Change, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
         let (_, answer) = self.common.change(&self.device, change, host, output)?;
-        output.json(&answer)?;
-        Ok(Exit::Done)
+        output.json(&answer)
     }
 }
 

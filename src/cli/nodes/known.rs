@@ -115,8 +115,7 @@ impl Status {
                 let mut kept = kept.iter();
                 rows.retain(|_| kept.next().copied().unwrap_or(false));
             }
-            output.json(&listed)?;
-            return Ok(Exit::Done);
+            return output.json(&listed);
         }
         let count = |is: fn(&Node) -> bool| all.iter().filter(|node| is(node)).count();
         let (paired, connected) = (count(|node| node.paired), count(|node| node.connected));
@@ -200,8 +199,7 @@ impl Describe {
         let params = |node: &Node| json!({ "nodeId": node.id });
         let (_, answer) = self.which.ask(host, "node.describe", None, params)?;
         if common.json {
-            output.json(&answer)?;
-            return Ok(Exit::Done);
+            return output.json(&answer);
         }
         let node: Node = serde_json::from_value(answer).map_err(anyhow::Error::from)?;
         let fields = [
@@ -227,13 +225,8 @@ impl Rename {
         let common = &self.which.common;
         let params = |node: &Node| json!({ "nodeId": node.id, "displayName": self.name.trim() });
         let (node, answer) = self.which.ask(host, "node.rename", None, params)?;
-        if common.json {
-            output.json(&answer)?;
-        } else {
-            let (id, name) = (whole(&node.id), neutral(self.name.trim(), 64));
-            output.line(format!("node rename ok: {id} -> {name}"));
-        }
-        Ok(Exit::Done)
+        let (id, name) = (whole(&node.id), neutral(self.name.trim(), 64));
+        output.answer(common.json, &answer, format!("node rename ok: {id} -> {name}"))
     }
 }
 
@@ -242,12 +235,7 @@ impl Remove {
         let common = &self.which.common;
         let params = |node: &Node| json!({ "nodeId": node.id });
         let (node, answer) = self.which.ask(host, "node.pair.remove", None, params)?;
-        if common.json {
-            output.json(&answer)?;
-        } else {
-            output.line(format!("Removed paired node {}", whole(&node.id)));
-        }
-        Ok(Exit::Done)
+        output.answer(common.json, &answer, format!("Removed paired node {}", whole(&node.id)))
     }
 }
 
@@ -272,12 +260,7 @@ impl Invoke {
             }
             params
         })?;
-        if common.json {
-            output.json(&answer)?;
-        } else {
-            output.json(&payload(&answer))?;
-        }
-        Ok(Exit::Done)
+        output.json(&if common.json { answer } else { payload(&answer) })
     }
 }
 

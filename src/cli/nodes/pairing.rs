@@ -82,8 +82,7 @@ impl List {
             row.remove("token");
         }
         if self.common.json {
-            output.json(&json!({ "pending": pending, "paired": paired }))?;
-            return Ok(Exit::Done);
+            return output.json(&json!({ "pending": pending, "paired": paired }));
         }
         output.line(format!("Pending: {} · Paired: {}", pending.len(), paired.len()));
         if !pending.is_empty() {
@@ -123,8 +122,7 @@ impl Decide {
         }
         let answer = caller.call(method, json!({ "requestId": id }))?;
         caller.close();
-        output.json(&answer)?;
-        Ok(Exit::Done)
+        output.json(&answer)
     }
 }
 

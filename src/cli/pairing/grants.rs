@@ -66,8 +66,7 @@ impl Allowed {
             grants.extend(grants_of(&key, &config, &store)?);
         }
         if self.json {
-            output.json(&spell(channel, &grants, &config))?;
-            return Ok(Exit::Done);
+            return output.json(&spell(channel, &grants, &config));
         }
         print(channel, &grants, &config, output);
         for account in &accounts {

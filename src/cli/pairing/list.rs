@@ -72,7 +72,7 @@ impl List {
         output: &mut Output,
     ) -> Result<(), Failure> {
         if self.json {
-            return output.json(&spell(one, waiting));
+            return output.json(&spell(one, waiting)).map(drop);
         }
         if waiting.is_empty() {
             output.line(match one {

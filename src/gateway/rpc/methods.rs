@@ -214,15 +214,17 @@ pub(crate) fn unavailable(message: impl Into<String>) -> Box<Refused> {
 }
 
 /// The store's error: its text names the file, which a client elsewhere has no business with.
-pub(crate) fn store_failed(error: &StoreError) -> Box<Refused> {
-    if let StoreError::Withdrawn = error {
-        return invalid(error.to_string());
+impl From<StoreError> for Box<Refused> {
+    fn from(error: StoreError) -> Self {
+        if let StoreError::Withdrawn = error {
+            return invalid(error.to_string());
+        }
+        tracing::warn!(%error, "a call has failed");
+        if let StoreError::InDoubt { .. } = error {
+            // Trying again might do it twice.
+            let why = "it is not known whether this was done; look at the present state; see the gateway's log";
+            return Box::new(Refused::new(UNAVAILABLE, why));
+        }
+        unavailable("the gateway's store cannot be used now; nothing was changed; see its log")
     }
-    tracing::warn!(%error, "a call has failed");
-    if let StoreError::InDoubt { .. } = error {
-        // Trying again might do it twice.
-        let why = "it is not known whether this was done; look at the present state; see the gateway's log";
-        return Box::new(Refused::new(UNAVAILABLE, why));
-    }
-    unavailable("the gateway's store cannot be used now; nothing was changed; see its log")
 }

@@ -4,7 +4,7 @@ use openclaw_plugin_sdk::Decision;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, store_failed, unknown};
+use super::{Answer, Call, invalid, unknown};
 use crate::{
     control::devices::{self, Change, LABEL, Verdict},
     protocol::{
@@ -76,8 +76,7 @@ pub(super) fn own_only(call: &Call) -> Option<DeviceId> {
 }
 
 async fn waiting(call: &Call) -> Result<Vec<DeviceRequest>, Box<Refused>> {
-    let read = call.gateway.read(|store| store.device_requests(world::now())).await;
-    read.map_err(|error| store_failed(&error))
+    Ok(call.gateway.read(|store| store.device_requests(world::now())).await?)
 }
 
 /// A page holds at most so many devices.
@@ -124,7 +123,7 @@ async fn known(
         }
         None => store.device_page(after.as_ref(), limit.unwrap_or(usize::MAX)),
     });
-    read.await.map_err(|error| store_failed(&error))
+    Ok(read.await?)
 }
 
 async fn list(call: &Call) -> Answer {
@@ -159,7 +158,7 @@ async fn list(call: &Call) -> Answer {
 }
 
 fn replaced(call: &Call) -> Result<Vec<(DeviceRequestId, DeviceRequestId)>, Box<Refused>> {
-    call.gateway.store.replaced_requests(world::now()).map_err(|error| store_failed(&error))
+    Ok(call.gateway.store.replaced_requests(world::now())?)
 }
 
 /// The rows, where there is room for them all.
@@ -225,8 +224,7 @@ pub(super) async fn decide(
     let decide = move |store: &Store| {
         devices::decide(store, &by, decision, (&shown.0, shown.1), world::now())
     };
-    let decided = call.gateway.change(decide).await;
-    decided.map_err(|error| store_failed(&error))?.map_err(|why| undecided(&why, act))
+    call.gateway.change(decide).await?.map_err(|why| undecided(&why, act))
 }
 
 fn undecided(why: &Undecided, act: Act) -> Box<Refused> {
@@ -266,7 +264,7 @@ fn device(call: &Call, act: Act, missing: &str) -> Result<(OfDevice, DeviceId), 
 }
 
 /// Changes a device. The caller may be closed by that: the answer goes first.
-async fn change(
+pub(super) async fn change(
     call: &Call,
     by: DeviceApprover,
     id: &DeviceId,
@@ -275,10 +273,8 @@ async fn change(
 ) -> Answer {
     let (of, act) = (id.clone(), change.act());
     let change = move |store: &Store| devices::change(store, &by, &of, &change, world::now());
-    let changed = call.gateway.read(change).await;
-    let answer = changed
-        .map_err(|error| store_failed(&error))?
-        .map_err(|why| untouched(&why, act, missing))?;
+    let changed = call.gateway.read(change).await?;
+    let answer = changed.map_err(|why| untouched(&why, act, missing))?;
     call.publish_afterwards();
     Ok(answer)
 }

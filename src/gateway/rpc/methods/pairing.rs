@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::{AccountId, Decision, neutral};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, store_failed, unknown};
+use super::{Answer, Call, invalid, unknown};
 use crate::{
     config::Account,
     control::{
@@ -95,13 +95,12 @@ async fn list(call: &Call) -> Answer {
     for account in &accounts {
         let id = account.plugin.id;
         if let std::collections::btree_map::Entry::Vacant(entry) = read.entry(id) {
-            let waiting = gateway.read(move |store| store.waiting(id, world::now())).await;
-            entry.insert(waiting.map_err(|error| store_failed(&error))?);
+            entry.insert(gateway.read(move |store| store.waiting(id, world::now())).await?);
         }
         let of_account = read.get(id).into_iter().flatten().filter(|r| r.key == account.key);
         requests.extend(of_account.map(|request| row(gateway, account, request)));
     }
-    let added = gateway.read(Store::owners).await.map_err(|error| store_failed(&error))?;
+    let added = gateway.read(Store::owners).await?;
     Ok(json!({
         "accounts": accounts.iter().map(|account| shown(gateway, account)).collect::<Vec<_>>(),
         "requests": requests,
@@ -187,8 +186,8 @@ async fn find(
     let id = RequestId::from_text(which.request_id.trim());
     let wanted = id.clone();
     let find = move |store: &Store| pairing::by_id(store, channel, &wanted, world::now());
-    let found = gateway.read(find).await.map_err(|error| store_failed(&error))?;
-    let row = found.filter(|row| row.key == configured.key).ok_or_else(|| invalid(GONE))?;
+    let found = gateway.read(find).await?.filter(|row| row.key == configured.key);
+    let row = found.ok_or_else(|| invalid(GONE))?;
     let shown = row.displayed();
     // The name stands for one displayed value, but never for a claim.
     let revision = which.revision.clone();
@@ -204,8 +203,7 @@ async fn decided(
     let (request, shown) = find(call, which).await?;
     let (by, choice) = (approver(call)?, Choice { shown, ..decision.into() });
     let channel = &request.key.channel;
-    let decided = decide::decide(&call.gateway, &by, channel, &request.id, choice).await;
-    match decided.map_err(|error| store_failed(&error))? {
+    match decide::decide(&call.gateway, &by, channel, &request.id, choice).await? {
         Outcome::Done(request) => Ok(request),
         Outcome::Gone => Err(invalid(GONE)),
         refused => {

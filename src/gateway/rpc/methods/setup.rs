@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, store_failed, unavailable, unknown};
+use super::{Answer, Call, invalid, unavailable, unknown};
 use crate::{
     gateway::{
         Gateway,
@@ -73,7 +73,7 @@ async fn code(call: &Call) -> Answer {
     let made = tokio::task::spawn_blocking(job).await;
     let made = made.map_err(|_| unavailable("the code was not made"))?;
     let minted = made.map_err(|error| match error {
-        OfferError::Store(error) => store_failed(&error),
+        OfferError::Store(error) => error.into(),
         error => unavailable(error.to_string()),
     })?;
     let mut all = answered(&minted, &way, params.include_qr.unwrap_or(true))?;
@@ -114,7 +114,7 @@ async fn status(call: &Call) -> Answer {
         let device = code.as_ref().and_then(SetupCode::key).map(|key| store.device(&key.id()));
         Ok((code, device.transpose()?))
     });
-    let (code, device) = found.await.map_err(|error| store_failed(&error))?;
+    let (code, device) = found.await?;
     let code = code.ok_or_else(|| invalid("unknown setupId"))?;
     Ok(match (&code.state, device) {
         (State::Approved { fetched_at: Some(at), .. }, Some(Known::Device(device))) => {

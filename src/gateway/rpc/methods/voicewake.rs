@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, store_failed, unknown};
+use super::{Answer, Call, invalid, unknown};
 use crate::{
     gateway::{
         Gateway, blocking,
@@ -146,7 +146,7 @@ async fn set(call: &Call) -> Answer {
         let mut replace = || private::replace(&path, &text);
         store.while_holding(&Authority::Session(by), &mut replace)
     });
-    kept.await.map_err(|error| store_failed(&error))?;
+    kept.await?;
     let event = Event::new("voicewake.changed", &shown(&triggers));
     Arc::clone(&call.gateway).sessions.broadcast(Audience::All, &event);
     Ok(shown(&triggers))

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
 use super::{
-    super::{invalid, store_failed, unavailable},
+    super::{invalid, unavailable},
     Answer, Call, lock,
     repeats::{Found, mark},
     settle,
@@ -171,7 +171,7 @@ fn ready(gateway: &Gateway, asked: &Invoke) -> Result<Arc<Session>, Box<Refused>
     let device = DeviceId::parse(&asked.node_id).ok_or_else(not_connected)?;
     let node = gateway.sessions.node(&device).filter(|node| node.closing().is_none());
     let node = node.ok_or_else(not_connected)?;
-    match gateway.store.device(&device).map_err(|error| store_failed(&error))? {
+    match gateway.store.device(&device)? {
         Known::Device(record) if record.may_be(Role::Node) => settle(gateway, &node, &record),
         Known::Device(_) | Known::Removed | Known::Stranger => return Err(not_connected()),
     }

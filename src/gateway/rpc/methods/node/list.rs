@@ -3,13 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    super::{invalid, store_failed},
-    Answer, Call, lock,
-};
+use super::{super::invalid, Answer, Call, lock};
 use crate::{
     gateway::rpc::hub::Session,
-    protocol::{frame::Refused, node::filled},
+    protocol::node::filled,
     rules::device::{
         identity::DeviceId,
         record::Device,
@@ -27,7 +24,7 @@ pub(super) async fn list(call: &Call) -> Answer {
     let read = call.gateway.read(move |store| {
         Ok((store.devices()?, store.device_requests(now)?, store.nodes(now)?.1))
     });
-    let (devices, requests, legacy) = read.await.map_err(|error| store_failed(&error))?;
+    let (devices, requests, legacy) = read.await?;
     let nodes = devices.iter().filter(|device| device.may_be(Role::Node));
     let mut rows: Vec<Value> = nodes.map(|device| row(call, device, &requests)).collect();
     let is_device =
@@ -55,22 +52,20 @@ pub(super) async fn describe(call: &Call) -> Answer {
         let legacy = store.nodes(now)?.1.into_iter().find(|node| node.request.node == wanted);
         Ok((device, store.device_requests(now)?, legacy))
     });
-    let (device, requests, legacy) = read.await.map_err(|error| store_failed(&error))?;
+    let (device, requests, legacy) = read.await?;
     let mut found = match (device, legacy) {
         (Some(Known::Device(device)), _) if device.may_be(Role::Node) => {
             row(call, &device, &requests)
         }
         (_, Some(legacy)) => legacy_row(&legacy),
-        (_, None) => return Err(unknown_node()),
+        (_, None) => return Err(invalid(NO_NODE)),
     };
     found["ts"] = now.0.into();
     Ok(found)
 }
 
 /// There is no such node, or the caller does not see it.
-pub(super) fn unknown_node() -> Box<Refused> {
-    invalid("unknown nodeId")
-}
+pub(super) const NO_NODE: &str = "unknown nodeId";
 
 fn row(call: &Call, device: &Device, requests: &[DeviceRequest]) -> Value {
     let id = device.id();

@@ -7,13 +7,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{device, invalid, store_failed, unavailable},
+    super::{device, invalid, unavailable},
     Answer, Call, legacy,
-    list::unknown_node,
+    list::NO_NODE,
     lock, say,
 };
 use crate::{
-    control::devices::{self, Change, LABEL, Verdict},
+    control::devices::{Change, LABEL, Verdict},
     gateway::{rpc::hub::Event, runtime::decisions},
     protocol::{
         frame::Refused,
@@ -25,7 +25,7 @@ use crate::{
     },
     store::{
         Store,
-        devices::{Known, LegacyNode, NodeRequest, Untouched},
+        devices::{Known, LegacyNode, NodeRequest},
     },
     world,
 };
@@ -38,8 +38,7 @@ pub(super) async fn list(call: &Call) -> Answer {
     let read = call
         .gateway
         .read(move |store| Ok((store.device_requests(now)?, store.devices()?, store.nodes(now)?)));
-    let read = read.await;
-    let (requests, devices, (waiting, known)) = read.map_err(|error| store_failed(&error))?;
+    let (requests, devices, (waiting, known)) = read.await?;
     let asks = |row: &&DeviceRequest| row.asked.roles.contains(&Role::Node) && sees(&row.device);
     let is_node = |device: &&Arc<Device>| device.may_be(Role::Node) && sees(&device.id());
     let mut pending: Vec<Value> = requests.iter().filter(asks).map(pending).collect();
@@ -79,8 +78,7 @@ async fn find(call: &Call, act: Act) -> Result<Asked, Box<Refused>> {
         let device = device.map(Box::new).map(Asked::Device);
         Ok(device.or_else(|| legacy.map(Asked::Legacy)))
     });
-    let found = read.await.map_err(|error| store_failed(&error))?;
-    found.ok_or_else(|| match device::own_only(call) {
+    read.await?.ok_or_else(|| match device::own_only(call) {
         Some(_) => invalid(act.denial()),
         None => unknown_request(),
     })
@@ -107,8 +105,7 @@ pub(super) async fn approve(call: &Call) -> Answer {
             let token = fresh.spell();
             let id = request.id.clone();
             let approve = move |store: &Store| store.approve_node(&by, &id, &fresh, world::now());
-            let node = call.gateway.change(approve).await.map_err(|error| store_failed(&error))?;
-            let node = node.ok_or_else(unknown_request)?;
+            let node = call.gateway.change(approve).await?.ok_or_else(unknown_request)?;
             tell_legacy(call, &request.id, &request.node, "approved");
             let mut row = legacy::paired(&node);
             // It is shown here, and never again.
@@ -130,9 +127,7 @@ pub(super) async fn reject(call: &Call) -> Answer {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Reject))?;
             let id = request.id.clone();
             let reject = move |store: &Store| store.reject_node(&by, &id, world::now());
-            let rejected =
-                call.gateway.change(reject).await.map_err(|error| store_failed(&error))?;
-            rejected.ok_or_else(unknown_request)?;
+            call.gateway.change(reject).await?.ok_or_else(unknown_request)?;
             tell_legacy(call, &request.id, &request.node, "rejected");
             Ok(json!({ "requestId": request.id, "nodeId": request.node }))
         }
@@ -163,15 +158,7 @@ async fn node(call: &Call, id: &str, act: Act) -> Result<Node, Box<Refused>> {
         let known = store.nodes(world::now())?.1;
         Ok(known.into_iter().find(|node| node.request.node == id).map(Node::Legacy))
     });
-    let found = read.await.map_err(|error| store_failed(&error))?;
-    found.ok_or_else(|| if own.is_some() { invalid(act.denial()) } else { unknown_node() })
-}
-
-fn untouched(why: &Untouched, act: Act) -> Box<Refused> {
-    match why {
-        Untouched::Denied(denied) => device::refused(*denied, act),
-        Untouched::Unknown => unknown_node(),
-    }
+    read.await?.ok_or_else(|| if own.is_some() { invalid(act.denial()) } else { invalid(NO_NODE) })
 }
 
 #[derive(Deserialize)]
@@ -190,13 +177,8 @@ pub(super) async fn remove(call: &Call) -> Answer {
     match node(call, &params.node_id, Act::Remove).await? {
         Node::Device(known) => {
             let (id, alone) = (known.id(), known.approved.roles.len() == 1);
-            let gone = id.clone();
             let change = if alone { Change::Remove } else { Change::Revoke(Role::Node) };
-            let change = move |store: &Store| devices::change(store, &by, &gone, &change, now);
-            let removed = call.gateway.read(change).await;
-            removed
-                .map_err(|error| store_failed(&error))?
-                .map_err(|why| untouched(&why, Act::Remove))?;
+            device::change(call, by, &id, change, NO_NODE).await?;
             lock(&call.gateway.nodes.seen).remove(&id);
             super::decided(&call.gateway, "", &id, "removed");
             let node = id.clone();
@@ -210,10 +192,8 @@ pub(super) async fn remove(call: &Call) -> Answer {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Remove))?;
             let id = known.request.node;
             let gone = id.clone();
-            let removed =
-                call.gateway.change(move |store| store.remove_node(&by, &gone, now)).await;
-            if !removed.map_err(|error| store_failed(&error))? {
-                return Err(unknown_node());
+            if !call.gateway.change(move |store| store.remove_node(&by, &gone, now)).await? {
+                return Err(invalid(NO_NODE));
             }
             tell_legacy(call, &known.request.id, &id, "removed");
             Ok(json!({ "nodeId": id }))
@@ -235,21 +215,16 @@ pub(super) async fn rename(call: &Call) -> Answer {
     let (now, to) = (world::now(), name.clone());
     let id = match node(call, &params.node_id, Act::Rename).await? {
         Node::Device(known) => {
-            let (id, of) = (known.id(), known.id());
-            let rename = move |store: &Store| store.rename_device(&by, &of, &to, now);
-            let renamed = call.gateway.change(rename).await;
-            renamed
-                .map_err(|error| store_failed(&error))?
-                .map_err(|why| untouched(&why, Act::Rename))?;
+            let id = known.id();
+            device::change(call, by, &id, Change::Rename(to), NO_NODE).await?;
             id.as_str().to_owned()
         }
         Node::Legacy(known) => {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Rename))?;
             let of = known.request.node.clone();
             let rename = move |store: &Store| store.rename_node(&by, &of, &to, now);
-            let renamed = call.gateway.change(rename).await;
-            if !renamed.map_err(|error| store_failed(&error))? {
-                return Err(unknown_node());
+            if !call.gateway.change(rename).await? {
+                return Err(invalid(NO_NODE));
             }
             known.request.node
         }
