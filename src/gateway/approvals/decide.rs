@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::{Link, SenderId};
+use openclaw_plugin_sdk::{Decision, Link, SenderId};
 use tracing::info;
 
 use crate::{
     control::{
+        devices::{self, Verdict},
         pairing::{self, Choice},
         text,
     },
@@ -16,8 +17,15 @@ use crate::{
         delivery::mail::{Address, Mail},
         inbound::held,
     },
-    rules::{approver::Approver, pairing::RequestId},
-    store::{Outcome, StoreError},
+    rules::{
+        approver::Approver,
+        device::{
+            approver::DeviceApprover,
+            request::{DeviceRequestId, Revision, Undecided},
+        },
+        pairing::RequestId,
+    },
+    store::{Outcome, Store, StoreError},
     world,
 };
 
@@ -33,7 +41,7 @@ pub(crate) async fn decide(
     let _alone = held::promise(gateway, request, owner).await?;
     let (by, channel, request) = (approver.clone(), channel.to_owned(), request.clone());
     let decision = choice.decision;
-    let decide = move |store: &crate::store::Store| {
+    let decide = move |store: &Store| {
         pairing::decide(store, &by, (&channel, &request), &choice, world::now())
     };
     let outcome = gateway.change(decide).await?;
@@ -49,6 +57,24 @@ pub(crate) async fn decide(
     }
     gateway.cards.look();
     Ok(outcome)
+}
+
+/// Decides about a device as it was displayed.
+pub(crate) async fn device(
+    gateway: &Arc<Gateway>,
+    by: DeviceApprover,
+    decision: Decision,
+    (request, displayed): (DeviceRequestId, Revision),
+) -> Result<Result<Verdict, Undecided>, StoreError> {
+    let (actor, id) = (by.actor().to_owned(), request.clone());
+    let decide = move |store: &Store| {
+        devices::decide(store, &by, decision, (&request, displayed), world::now())
+    };
+    let decided = gateway.change(decide).await?;
+    if decided.is_ok() {
+        info!(request = id.as_str(), actor, ?decision, "device decided");
+    }
+    Ok(decided)
 }
 
 /// What an approved person is told in their direct chat.

@@ -4,14 +4,13 @@
 use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
-    CommandError, Decision, DeviceChoice, DeviceDecided, EventId, InboundMessage, InboundRef,
-    OutboundMessage, SentRef, Text, UnixMs,
+    Decision, EventId, InboundMessage, InboundRef, OutboundMessage, SentRef, Text, UnixMs,
 };
 use tracing::{info, warn};
 
 use super::{outcome, save};
 use crate::{
-    control::{pairing, text},
+    control::{devices::Verdict, pairing, text},
     gateway::{
         Gateway,
         accounts::account::AccountRuntime,
@@ -22,7 +21,6 @@ use crate::{
             shown::displayed,
             view,
         },
-        commands::context::CommandContext,
         delivery::{
             Fresh, answer,
             journal::EventKey,
@@ -36,7 +34,16 @@ use crate::{
         },
         setup_codes::{book::OwnersChat, is_owners},
     },
-    rules::{Contact, approver::Approver, notify::LATER_MS, pairing::RequestId},
+    rules::{
+        Contact,
+        approver::Approver,
+        device::{
+            approver::{Denied, DeviceApprover},
+            request::Undecided,
+        },
+        notify::LATER_MS,
+        pairing::RequestId,
+    },
     store::{self, Store, StoreError, UNFINISHED, access::Ends},
     world,
 };
@@ -77,7 +84,7 @@ pub(crate) async fn pressed(
         (Some(outcome), _) => view::sentence(outcome, &card.to, zone),
         (None, Some(token)) => {
             let answer = Answer::Pressed(token.choice);
-            act(gateway, (account, admitted), &approver, &card, answer).await?
+            act(gateway, account, &approver, &card, answer).await?
         }
         (None, None) if card.used.iter().any(|used| used == press.data) => USED.to_owned(),
         (None, None) => {
@@ -137,7 +144,7 @@ pub(crate) async fn reply_decides(
     let text = match &card.outcome {
         Some(outcome) => view::sentence(outcome, &card.to, zone),
         None if !card.stands_on(replied.id.as_str(), abilities.edits) => OLDER.to_owned(),
-        None => act(gateway, (account, admitted), &approver, &card, Answer::Said(said)).await?,
+        None => act(gateway, account, &approver, &card, Answer::Said(said)).await?,
     };
     let reply = Mail::to_owner(Address::of(message), text);
     answer::send_for(gateway, account, key.clone(), (reply, Fresh::default())).await;
@@ -188,7 +195,7 @@ fn deed(about: &About, choice: Choice, asks: bool, later: CardState) -> Option<D
 /// Does what an owner has chosen, if the card offers it in its present state, and says what was done.
 async fn act(
     gateway: &Arc<Gateway>,
-    (account, admitted): (&Arc<AccountRuntime>, &Admitted),
+    account: &AccountRuntime,
     approver: &Approver,
     card: &CardCopy,
     answer: Answer,
@@ -215,10 +222,7 @@ async fn act(
         }
         Deed::AskHowLong => return ask_how_long(gateway, card).await,
         Deed::Device(request, decision) => {
-            let (gateway, account) = (Arc::clone(gateway), Arc::clone(account));
-            let by = Some(approver.clone());
-            let port = CommandContext::new(Arc::clone(&gateway), account, admitted.who(), by);
-            device(&gateway, &port, card, (request, decision)).await?
+            device(gateway, approver, card, (request, decision)).await?
         }
         Deed::Extend(who, hours) => extend(gateway, approver, card, (who, span(hours))).await?,
         Deed::Person(about, decision, hours) => {
@@ -349,10 +353,10 @@ async fn sender(
     })
 }
 
-/// A device goes the way that `/pair approve` goes: what this card displays is what is approved.
+/// What this card displays is what is approved.
 async fn device(
     gateway: &Arc<Gateway>,
-    port: &CommandContext,
+    approver: &Approver,
     card: &CardCopy,
     (request, decision): (&str, Decision),
 ) -> Result<String, StoreError> {
@@ -360,29 +364,23 @@ async fn device(
     let Some(row) = rows.iter().find(|row| row.id.as_str() == request) else {
         return ended(gateway, card).await;
     };
-    let display = displayed(row, &rows, world::now()).1;
+    let (device, display) = displayed(row, &rows, world::now());
     if display.revision.spell() != card.revision {
         return Ok(text::CHANGED.to_owned());
     }
-    let place = (card.to.account(), card.to.conversation().id);
-    gateway.shown.lock().add(&place, [display]);
-    Ok(match port.decide_device(decision, DeviceChoice::Id(request)).await {
-        Ok(DeviceDecided::Done(device)) => {
-            let done = if decision == Decision::Approve { "✅ Paired" } else { "⛔ Rejected" };
-            format!("{done} {}.", device.name)
+    let by = DeviceApprover::of(approver, display.listed);
+    Ok(match decide::device(gateway, by, decision, (display.id, display.revision)).await {
+        Ok(Ok(Verdict::Approved(_))) => format!("✅ Paired {}.", device.name),
+        Ok(Ok(Verdict::Rejected(_))) => format!("⛔ Rejected {}.", device.name),
+        Ok(Err(Undecided::Denied(denied))) => {
+            let why = match denied {
+                Denied::NotYours => "not all of its commands are listed here".to_owned(),
+                Denied::Scope(scope) => format!("{} is not granted in a chat", scope.word()),
+            };
+            format!("Nothing was changed: {why}. On the machine: openclaw devices approve")
         }
-        Ok(DeviceDecided::Denied(Some(scope))) => format!(
-            "Nothing was changed: {scope} is not granted in a chat. On the machine: openclaw devices approve"
-        ),
-        Ok(DeviceDecided::Denied(None)) => {
-            "Nothing was changed: not all of its commands are listed here. On the machine: openclaw devices approve"
-                .to_owned()
-        }
-        Ok(DeviceDecided::NotYet(..)) => text::CHANGED.to_owned(),
-        Err(CommandError::InDoubt(why)) => capital(&why),
-        Err(CommandError::Failed(why) | CommandError::Usage(why)) => {
-            format!("Nothing was changed: {why}")
-        }
+        Ok(Err(_)) => text::CHANGED.to_owned(),
+        Err(error) => capital(&error.told()),
     })
 }
 

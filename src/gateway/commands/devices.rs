@@ -7,13 +7,12 @@ use openclaw_plugin_sdk::{
     WaitingDevice, neutral, pasted,
 };
 use parking_lot::MutexGuard;
-use tracing::info;
 
 use crate::{
-    control::devices::{self, Verdict},
+    control::devices,
     gateway::{
         approvals::{
-            self,
+            self, decide,
             shown::{Display, Place, Shown, displayed},
         },
         commands::context::{CommandContext, Secret},
@@ -34,7 +33,7 @@ use crate::{
         },
         pairing::PairingRequest,
     },
-    store::{Store, StoreError},
+    store::Store,
     world,
 };
 
@@ -113,39 +112,18 @@ impl CommandContext {
             Decision::Block | Decision::Deny => displayed(row, &rows, world::now()).1,
         };
         let by = DeviceApprover::of(owner, display.listed);
-        let Err(undecided) = self.settle(decision, by, display).await? else {
-            info!(
-                request = row.id.as_str(),
-                device = row.device.as_str(),
-                actor = owner.actor(),
-                approved = decision == Decision::Approve,
-                "device decided"
-            );
-            let device = displayed(row, &rows, world::now()).0;
-            return Ok(DeviceDecided::Done(Box::new(device)));
-        };
-        Ok(match undecided {
-            Undecided::Denied(Denied::Scope(scope)) => {
+        let shown = (display.id, display.revision);
+        Ok(match decide::device(&self.gateway, by, decision, shown).await? {
+            Ok(_) => DeviceDecided::Done(Box::new(displayed(row, &rows, world::now()).0)),
+            Err(Undecided::Denied(Denied::Scope(scope))) => {
                 DeviceDecided::Denied(Some(scope.word().to_owned()))
             }
-            Undecided::Denied(Denied::NotYours) => DeviceDecided::Denied(None),
-            Undecided::Changed | Undecided::Superseded(_) => {
+            Err(Undecided::Denied(Denied::NotYours)) => DeviceDecided::Denied(None),
+            Err(Undecided::Changed | Undecided::Superseded(_)) => {
                 self.not_yet(NotYet::Changed, &self.devices().await?)
             }
-            Undecided::Unknown => self.not_yet(NotYet::None, &self.devices().await?),
+            Err(Undecided::Unknown) => self.not_yet(NotYet::None, &self.devices().await?),
         })
-    }
-
-    async fn settle(
-        &self,
-        decision: Decision,
-        by: DeviceApprover,
-        display: Display,
-    ) -> Result<Result<Verdict, Undecided>, StoreError> {
-        let decide = move |store: &Store| {
-            devices::decide(store, &by, decision, (&display.id, display.revision), world::now())
-        };
-        self.gateway.change(decide).await
     }
 
     /// What this chat was shown of a request. An owner may be faster than the platform's answer to our sending.

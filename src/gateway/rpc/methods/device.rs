@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Answer, Call, invalid, unknown};
 use crate::{
     control::devices::{self, Change, LABEL, Verdict},
+    gateway::approvals::decide,
     protocol::{
         device::{TOO_LONG, all_pending, paired},
         frame::{Refused, UNAVAILABLE},
@@ -221,10 +222,8 @@ pub(super) async fn decide(
 ) -> Result<Verdict, Box<Refused>> {
     let decision = if act == Act::Approve { Decision::Approve } else { Decision::Deny };
     let shown = (request.id.clone(), request.revision());
-    let decide = move |store: &Store| {
-        devices::decide(store, &by, decision, (&shown.0, shown.1), world::now())
-    };
-    call.gateway.change(decide).await?.map_err(|why| undecided(&why, act))
+    let decided = decide::device(&call.gateway, by, decision, shown).await?;
+    decided.map_err(|why| undecided(&why, act))
 }
 
 fn undecided(why: &Undecided, act: Act) -> Box<Refused> {
