@@ -12,7 +12,10 @@ use self::simulate::Simulate;
 use super::{
     failure::{Exit, Failure},
     host::Host,
-    output::{Column, Output, whole},
+    output::{
+        Cell::{Text, Whole},
+        Output, whole,
+    },
 };
 use crate::{
     control::{
@@ -180,15 +183,19 @@ impl List {
             );
             return Ok(Exit::Done);
         }
-        let columns = ["Who", "State", "Decision"].map(Column::Whole);
-        let columns = [columns.as_slice(), &["Note", "Other ids"].map(Column::Text)].concat();
         let reader = Host::approver();
         let row = |mut one: Permit| {
             one.by = one.by.map(|actor| access::decider(&actor, reader.actor()));
             let (decision, also) = (one.decision(), one.joined.join(", "));
-            vec![one.who, state(one.state), decision, one.note.unwrap_or_default(), also]
+            vec![
+                Whole("Who", one.who),
+                Whole("State", state(one.state)),
+                Whole("Decision", decision),
+                Text("Note", one.note.unwrap_or_default()),
+                Text("Other ids", also),
+            ]
         };
-        output.table(&columns, all.into_iter().map(row).collect());
+        output.table(all.into_iter().map(row));
         Ok(Exit::Done)
     }
 }

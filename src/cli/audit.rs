@@ -7,7 +7,10 @@ use clap::{Args, Subcommand};
 use super::{
     failure::{Exit, Failure},
     host::Host,
-    output::{Column, Output, whole},
+    output::{
+        Cell::{self, Whole},
+        Output, whole,
+    },
 };
 use crate::store::audit::{
     self, Line,
@@ -107,23 +110,22 @@ impl Show {
             output.line("The access log is empty.");
             return Ok(Exit::Done);
         }
-        let columns = ["No", "When", "What", "Channel", "Account", "Subject", "By", "Where"];
-        output.table(&columns.map(Column::Whole), lines.iter().map(row).collect());
+        output.table(lines.iter().map(row));
         Ok(Exit::Done)
     }
 }
 
-fn row(line: &Line) -> Vec<String> {
+fn row(line: &Line) -> Vec<Cell> {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
     vec![
-        line.seq.to_string(),
-        line.at.clone(),
-        line.action.clone(),
-        or_none(&line.channel),
-        or_none(&line.account),
-        or_none(&line.subject),
-        line.actor.clone(),
-        line.surface.clone(),
+        Whole("No", line.seq.to_string()),
+        Whole("When", line.at.clone()),
+        Whole("What", line.action.clone()),
+        Whole("Channel", or_none(&line.channel)),
+        Whole("Account", or_none(&line.account)),
+        Whole("Subject", or_none(&line.subject)),
+        Whole("By", line.actor.clone()),
+        Whole("Where", line.surface.clone()),
     ]
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     failure::{Exit, Failure},
     host::Host,
-    output::{Column, Output, whole},
+    output::{Cell, Output, whole},
 };
 use crate::{
     config::{Account, Config},
@@ -115,14 +115,16 @@ fn list(shape: &Shape, config: &Config, output: &mut Output) -> Result<Exit, Fai
         for account in accounts(plugin.id) {
             let enabled = if account.enabled { "enabled" } else { "disabled" };
             let policy = if plugin.abilities.console { "" } else { account.dm_policy.word() };
-            let row = [plugin.id, account.key.account.as_str(), enabled, policy];
-            rows.push(row.map(str::to_owned).to_vec());
+            rows.push([plugin.id, account.key.account.as_str(), enabled, policy]);
         }
         if rows.len() == before {
-            rows.push([plugin.id, "", "not configured", ""].map(str::to_owned).to_vec());
+            rows.push([plugin.id, "", "not configured", ""]);
         }
     }
-    output.table(&["Channel", "Account", "State", "DM policy"].map(Column::Whole), rows);
+    output.table(rows.into_iter().map(|[id, account, state, policy]| {
+        let row = [("Channel", id), ("Account", account), ("State", state), ("DM policy", policy)];
+        row.map(|(column, text)| Cell::Whole(column, text.to_owned())).to_vec()
+    }));
     Ok(Exit::Done)
 }
 

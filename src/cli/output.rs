@@ -5,8 +5,7 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use comfy_table::{
-    Attribute, Cell, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table,
-    TableStyle,
+    Attribute, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle,
 };
 use openclaw_plugin_sdk::neutral;
 use serde::Serialize;
@@ -47,13 +46,13 @@ pub(super) struct Look {
     pub(super) width: Option<u16>,
 }
 
-/// A column of a table: how its cells may be broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Column {
+/// A cell of a table beside the head of its column: how it may be broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cell {
     /// Wrapped where the terminal is narrow.
-    Text(&'static str),
+    Text(&'static str, String),
     /// Never wrapped: it is to be copied.
-    Whole(&'static str),
+    Whole(&'static str, String),
 }
 
 impl Output {
@@ -118,8 +117,8 @@ impl Output {
     }
 
     /// A result for people.
-    pub(super) fn table(&mut self, columns: &[Column], rows: Vec<Vec<String>>) {
-        let text = table(columns, rows, self.look);
+    pub(super) fn table(&mut self, rows: impl IntoIterator<Item = Vec<Cell>>) {
+        let text = table(rows, self.look);
         self.line(text);
     }
 
@@ -144,7 +143,7 @@ impl Output {
 }
 
 /// A table as text, without the last line end. Every cell is neutralised.
-pub(super) fn table(columns: &[Column], rows: Vec<Vec<String>>, look: Look) -> String {
+pub(super) fn table(rows: impl IntoIterator<Item = Vec<Cell>>, look: Look) -> String {
     let mut table = Table::new();
     table.load_style(LINES);
     match look.width {
@@ -160,18 +159,20 @@ pub(super) fn table(columns: &[Column], rows: Vec<Vec<String>>, look: Look) -> S
     } else {
         table.force_no_tty();
     }
-    table.set_header(columns.iter().map(|column| {
-        let (Column::Text(name) | Column::Whole(name)) = column;
-        Cell::new(name).add_attribute(Attribute::Bold)
+    let mut rows = rows.into_iter().peekable();
+    let columns = rows.peek().cloned().unwrap_or_default();
+    table.set_header(columns.iter().map(|cell| {
+        let (Cell::Text(name, _) | Cell::Whole(name, _)) = cell;
+        comfy_table::Cell::new(name).add_attribute(Attribute::Bold)
     }));
     for row in rows {
-        table.add_row(columns.iter().zip(&row).map(|(column, cell)| match column {
-            Column::Text(_) => neutral(cell, CELL),
-            Column::Whole(_) => whole(cell),
+        table.add_row(row.iter().map(|cell| match cell {
+            Cell::Text(_, text) => neutral(text, CELL),
+            Cell::Whole(_, text) => whole(text),
         }));
     }
-    for (at, column) in columns.iter().enumerate() {
-        if let (Column::Whole(_), Some(shown)) = (column, table.column_mut(at)) {
+    for (at, cell) in columns.iter().enumerate() {
+        if let (Cell::Whole(..), Some(shown)) = (cell, table.column_mut(at)) {
             shown.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
@@ -244,15 +245,16 @@ mod tests {
 
     use super::*;
 
-    fn rows() -> Vec<Vec<String>> {
-        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+    fn rows() -> Vec<Vec<Cell>> {
+        let row = |[code, id, meta]: [&str; 3]| {
+            let cell = |name, text: &str| Cell::Whole(name, text.to_owned());
+            vec![cell("Code", code), cell("ID", id), Cell::Text("Meta", meta.to_owned())]
+        };
         vec![
             row(["AB3D7X9K", "123456789", ""]),
             row(["ABCD2345", "7", r#"{"firstName":"Ann of the seven rivers","username":"ann"}"#]),
         ]
     }
-
-    const COLUMNS: [Column; 3] = [Column::Whole("Code"), Column::Whole("ID"), Column::Text("Meta")];
 
     #[test]
     fn a_piped_table_is_as_wide_as_what_it_holds() {
@@ -263,13 +265,13 @@ mod tests {
             │ AB3D7X9K │ 123456789 │                                                          │
             │ ABCD2345 │ 7         │ {"firstName":"Ann of the seven rivers","username":"ann"} │
             └──────────┴───────────┴──────────────────────────────────────────────────────────┘"#]]
-        .assert_eq(&table(&COLUMNS, rows(), Look::default()));
+        .assert_eq(&table(rows(), Look::default()));
     }
 
     #[test]
     fn a_narrow_terminal_wraps_what_is_not_to_be_copied() {
         let look = Look { width: Some(50), ..Look::default() };
-        let text = table(&COLUMNS, rows(), look);
+        let text = table(rows(), look);
         assert!(text.lines().all(|line| line.chars().count() <= 50), "{text}");
         for whole in ["AB3D7X9K", "ABCD2345", "123456789"] {
             assert!(text.contains(whole), "{text}");
@@ -279,16 +281,18 @@ mod tests {
     #[test]
     fn a_terminal_without_colours_gets_none() {
         let look = Look { width: Some(80), ..Look::default() };
-        assert!(!table(&COLUMNS, rows(), look).contains('\u{1b}'));
+        assert!(!table(rows(), look).contains('\u{1b}'));
         let look = Look { out_colours: true, ..look };
-        assert!(table(&COLUMNS, rows(), look).contains("\u{1b}[1m"));
+        assert!(table(rows(), look).contains("\u{1b}[1m"));
     }
 
     #[test]
     fn case_111_a_name_cannot_steer_the_terminal() {
         let name = format!("\u{1b}[2J\r\n│\u{202e}Ann@everyone{}", "x".repeat(10_000));
-        let rows = vec![vec!["AB3D7X9K".to_owned(), "7".to_owned(), name]];
-        let text = table(&COLUMNS, rows, Look::default());
+        let mut rows = rows();
+        rows.truncate(1);
+        rows[0][2] = Cell::Text("Meta", name);
+        let text = table(rows, Look::default());
         assert_eq!(text.lines().count(), 5, "{text}");
         assert!(!text.contains(['\u{1b}', '\r', '\u{202e}', '@']), "{text}");
         assert!(text.contains("AB3D7X9K") && text.lines().all(|line| line.chars().count() < 250));

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     failure::{Exit, Failure},
     host::{self, Host},
-    output::{Column, Output, whole},
+    output::{Cell::Whole, Output, whole},
 };
 use crate::{
     config::Config,
@@ -81,8 +81,9 @@ impl Show {
             output.line("No owner is configured, added or claimed.");
         } else {
             output.line(format!("Owners ({})\n", rows.len()));
-            let columns = ["Channel", "ID", "From"].map(Column::Whole);
-            output.table(&columns, rows.into_iter().map(Vec::from).collect());
+            output.table(rows.into_iter().map(|[channel, id, from]| {
+                vec![Whole("Channel", channel), Whole("ID", id), Whole("From", from)]
+            }));
         }
         for console in registry::CHANNELS.iter().filter(|plugin| plugin.abilities.console) {
             let id = console.id;

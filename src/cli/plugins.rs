@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 
 use super::{
     failure::{Exit, Failure},
-    output::{Column, Output},
+    output::{
+        Cell::{Text, Whole},
+        Output,
+    },
 };
 use crate::registry;
 
@@ -45,14 +48,16 @@ impl Plugins {
                 "responders": registry::RESPONDERS.iter().map(|it| responder(it)).collect::<Vec<_>>(),
             }));
         }
-        let row = |kind: &str, id: &str, can: String| vec![kind.to_owned(), id.to_owned(), can];
+        let row = |kind: &str, id: &str, can: String| {
+            let cells = [Whole("Kind", kind.to_owned()), Whole("Id", id.to_owned())];
+            cells.into_iter().chain([Text("What it can do", can)]).collect()
+        };
         let mut rows = Vec::new();
         rows.extend(registry::CHANNELS.iter().map(|it| row("channel", it.id, abilities(it))));
         rows.extend(registry::COMMANDS.iter().map(|it| row("command", it.id, names(it))));
         let responders = registry::RESPONDERS.iter();
         rows.extend(responders.map(|it| row("responder", it.id, it.summary.to_owned())));
-        let columns = [Column::Whole("Kind"), Column::Whole("Id"), Column::Text("What it can do")];
-        output.table(&columns, rows);
+        output.table(rows);
         Ok(Exit::Done)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     cli::{
         failure::{Exit, Failure},
         host::Host,
-        output::{Column, Output},
+        output::{Cell::Whole, Output},
     },
     decision_history::{self, Record},
 };
@@ -74,23 +74,20 @@ impl Simulate {
             output.line(format!("Nothing would change for the last {last}."));
             return Ok(Exit::Done);
         }
-        let columns =
-            ["Account", "Sender", "Group", "Messages", "Recorded", "Then"].map(Column::Whole);
         let row = |(((account, sender, group), before, after), many): (
             &(Subject, &str, &str),
             &usize,
         )| {
-            let group = group.clone().unwrap_or_default();
             vec![
-                account.clone(),
-                sender.clone(),
-                group,
-                many.to_string(),
-                (*before).to_owned(),
-                (*after).to_owned(),
+                Whole("Account", account.clone()),
+                Whole("Sender", sender.clone()),
+                Whole("Group", group.clone().unwrap_or_default()),
+                Whole("Messages", many.to_string()),
+                Whole("Recorded", (*before).to_owned()),
+                Whole("Then", (*after).to_owned()),
             ]
         };
-        output.table(&columns, changes.iter().map(row).collect());
+        output.table(changes.iter().map(row));
         let replayed = if seen.len() == 1 { "was" } else { "were" };
         let many = count(seen.len(), "message");
         output.note(format!("{many} {replayed} replayed; nothing was changed"));

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use crate::cli::{
     failure::{Exit, Failure},
-    output::{Column, Output, whole},
+    output::{
+        Cell::{self, Text, Whole},
+        Output, whole,
+    },
 };
 
 /// The answer of `device.pair.list`, as far as people read it.
@@ -203,8 +206,7 @@ pub(super) fn print(listing: &Listing, now: UnixMs, output: &mut Output) {
     }
     if !listing.pending.is_empty() {
         output.line(format!("Pending ({})", listing.pending.len()));
-        let (columns, rows) = pending_rows(listing, now);
-        output.table(&columns, rows);
+        output.table(pending_rows(listing, now));
         for pending in listing.pending.iter().filter(|pending| !pending.commands.is_empty()) {
             let id = whole(&pending.request_id);
             output.line(format!("Commands of {id}: {}", list(&pending.commands)));
@@ -215,8 +217,7 @@ pub(super) fn print(listing: &Listing, now: UnixMs, output: &mut Output) {
     }
     if !listing.paired.is_empty() {
         output.line(format!("Paired ({})", listing.paired.len()));
-        let (columns, rows) = paired_rows(listing);
-        output.table(&columns, rows);
+        output.table(paired_rows(listing));
         output.line("Full device IDs:");
         for paired in &listing.paired {
             output.line(format!("  {}  {}", whole(&paired.device_id), paired.name()));
@@ -224,66 +225,43 @@ pub(super) fn print(listing: &Listing, now: UnixMs, output: &mut Output) {
     }
 }
 
-fn pending_rows(listing: &Listing, now: UnixMs) -> (Vec<Column>, Vec<Vec<String>>) {
+fn pending_rows(listing: &Listing, now: UnixMs) -> Vec<Vec<Cell>> {
     let with_words = listing.pending.iter().any(|pending| pending.words.is_some());
-    let mut columns = vec![
-        Column::Whole("Request"),
-        Column::Text("Device"),
-        Column::Text("Requested"),
-        Column::Text("Approved"),
-        Column::Text("IP"),
-        Column::Whole("Age"),
-        Column::Text("Status"),
-    ];
-    columns.extend(with_words.then_some(Column::Text("Words")));
-    let rows = listing.pending.iter().map(|pending| {
+    let row = |pending: &Pending| {
         let known = listing.known(&pending.device_id);
         let mut row = vec![
-            pending.request_id.clone(),
-            pending.name(),
-            pending.requested(),
-            known.map_or_else(|| "none".to_owned(), Paired::approved),
-            pending.remote_ip.clone().unwrap_or_default(),
-            age(pending.ts, now),
-            pending.status(known),
+            Whole("Request", pending.request_id.clone()),
+            Text("Device", pending.name()),
+            Text("Requested", pending.requested()),
+            Text("Approved", known.map_or_else(|| "none".to_owned(), Paired::approved)),
+            Text("IP", pending.remote_ip.clone().unwrap_or_default()),
+            Whole("Age", age(pending.ts, now)),
+            Text("Status", pending.status(known)),
         ];
-        if with_words {
-            row.push(pending.words.clone().unwrap_or_default());
-        }
+        row.extend(with_words.then(|| Text("Words", pending.words.clone().unwrap_or_default())));
         row
-    });
-    let rows = rows.collect();
-    (columns, rows)
+    };
+    listing.pending.iter().map(row).collect()
 }
 
-fn paired_rows(listing: &Listing) -> (Vec<Column>, Vec<Vec<String>>) {
-    let columns = vec![
-        Column::Text("Device"),
-        Column::Whole("Device ID"),
-        Column::Text("Roles"),
-        Column::Text("Scopes"),
-        Column::Text("Tokens"),
-        Column::Text("IP"),
-        Column::Whole("State"),
-    ];
-    let rows = listing.paired.iter().map(|paired| {
+fn paired_rows(listing: &Listing) -> Vec<Vec<Cell>> {
+    let row = |paired: &Paired| {
         let state = match paired.connected {
             Some(true) => "connected",
             Some(false) => "disconnected",
             None => "",
         };
         vec![
-            paired.name(),
-            short(&paired.device_id),
-            list(&roles(&paired.roles, paired.role.as_ref())),
-            list(&paired.scopes),
-            paired.tokens(),
-            paired.remote_ip.clone().unwrap_or_default(),
-            state.to_owned(),
+            Text("Device", paired.name()),
+            Whole("Device ID", short(&paired.device_id)),
+            Text("Roles", list(&roles(&paired.roles, paired.role.as_ref()))),
+            Text("Scopes", list(&paired.scopes)),
+            Text("Tokens", paired.tokens()),
+            Text("IP", paired.remote_ip.clone().unwrap_or_default()),
+            Whole("State", state.to_owned()),
         ]
-    });
-    let rows = rows.collect();
-    (columns, rows)
+    };
+    listing.paired.iter().map(row).collect()
 }
 
 /// Gateways of February name one role only.

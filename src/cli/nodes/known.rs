@@ -12,7 +12,10 @@ use crate::{
         devices::{age, short},
         failure::{Exit, Failure},
         host::Host,
-        output::{Column, Output, whole},
+        output::{
+            Cell::{self, Text, Whole},
+            Output, whole,
+        },
     },
     world,
 };
@@ -123,8 +126,7 @@ impl Status {
         let mut kept = kept.into_iter();
         all.retain(|_| kept.next().unwrap_or(false));
         if !all.is_empty() {
-            let (columns, rows) = table(&all, now);
-            output.table(&columns, rows);
+            output.table(table(&all, now));
         }
         for node in &all {
             if let Some(id) = &node.pending_request_id {
@@ -136,26 +138,19 @@ impl Status {
     }
 }
 
-fn table(nodes: &[Node], now: UnixMs) -> (Vec<Column>, Vec<Vec<String>>) {
-    let columns = vec![
-        Column::Text("Node"),
-        Column::Whole("ID"),
-        Column::Text("IP"),
-        Column::Text("Detail"),
-        Column::Text("Status"),
-        Column::Text("Caps"),
-    ];
+fn table(nodes: &[Node], now: UnixMs) -> Vec<Vec<Cell>> {
     let row = |node: &Node| {
+        let caps = node.caps.iter().map(|cap| neutral(cap, 32)).collect::<Vec<_>>();
         vec![
-            node.name(),
-            short(&node.id),
-            node.remote_ip.clone().unwrap_or_default(),
-            detail(node),
-            status(node, now),
-            node.caps.iter().map(|cap| neutral(cap, 32)).collect::<Vec<_>>().join(", "),
+            Text("Node", node.name()),
+            Whole("ID", short(&node.id)),
+            Text("IP", node.remote_ip.clone().unwrap_or_default()),
+            Text("Detail", detail(node)),
+            Text("Status", status(node, now)),
+            Text("Caps", caps.join(", ")),
         ]
     };
-    (columns, nodes.iter().map(row).collect())
+    nodes.iter().map(row).collect()
 }
 
 fn detail(node: &Node) -> String {
@@ -210,8 +205,10 @@ impl Describe {
             ("Status", status(&node, Host::now())),
             ("Caps", node.caps.join(", ")),
         ];
-        let rows = fields.map(|(field, value)| vec![field.to_owned(), value]).to_vec();
-        output.table(&[Column::Whole("Field"), Column::Text("Value")], rows);
+        output
+            .table(fields.map(|(field, value)| {
+                vec![Whole("Field", field.to_owned()), Text("Value", value)]
+            }));
         output.line("Commands");
         for command in &node.commands {
             output.line(format!("- {}", neutral(command, 64)));
@@ -295,14 +292,14 @@ mod tests {
               "connected": false, "approvalState": "pending-reapproval", "pendingRequestId": "r" }
         ]))
         .unwrap();
-        let (columns, rows) = table(&nodes, UnixMs(61_000));
+        let rows = table(&nodes, UnixMs(61_000));
         expect![[r"
             ┌──────────────┬──────────────┬──────────┬───────────────────┬──────────────────────────────────────────────┬────────┐
             │ Node         │ ID           │ IP       │ Detail            │ Status                                       │ Caps   │
             ├──────────────┼──────────────┼──────────┼───────────────────┼──────────────────────────────────────────────┼────────┤
             │ kitchen      │ abababababab │ 10.0.0.7 │ linux · Linux · 1 │ paired · connected (1m)                      │ device │
             │ cdcdcdcdcdcd │ cdcdcdcdcdcd │          │                   │ unpaired · disconnected · pending-reapproval │        │
-            └──────────────┴──────────────┴──────────┴───────────────────┴──────────────────────────────────────────────┴────────┘"]].assert_eq(&encoded(&columns, rows, Look::default()));
+            └──────────────┴──────────────┴──────────┴───────────────────┴──────────────────────────────────────────────┴────────┘"]].assert_eq(&encoded(rows, Look::default()));
     }
 
     #[test]

@@ -9,7 +9,10 @@ use crate::cli::{
     devices::{age, short},
     failure::{Exit, Failure},
     host::Host,
-    output::{Column, Output, whole},
+    output::{
+        Cell::{Text, Whole},
+        Output, whole,
+    },
 };
 
 /// Shows who asks.
@@ -89,14 +92,17 @@ impl List {
             print_pending(&pending, now, output);
         }
         if !paired.is_empty() {
-            let columns = [Column::Text("Node"), Column::Text("ID"), Column::Text("IP")];
-            let columns = [columns.as_slice(), &[Column::Whole("Approved")]].concat();
             let row = |row: &Value| {
                 let at = row.get("approvedAtMs").and_then(Value::as_u64);
                 let at = at.map(|at| format!("{} ago", age(at, now))).unwrap_or_default();
-                vec![name(row), short(text(row, "nodeId")), text(row, "remoteIp").to_owned(), at]
+                vec![
+                    Text("Node", name(row)),
+                    Text("ID", short(text(row, "nodeId"))),
+                    Text("IP", text(row, "remoteIp").to_owned()),
+                    Whole("Approved", at),
+                ]
             };
-            output.table(&columns, paired.iter().map(row).collect());
+            output.table(paired.iter().map(row));
         }
         Ok(Exit::Done)
     }
@@ -138,24 +144,17 @@ fn unknown(id: &str, pending: &[Value]) -> Failure {
 }
 
 fn print_pending(pending: &[Value], now: UnixMs, output: &mut Output) {
-    let columns = [
-        Column::Whole("Request"),
-        Column::Text("Node"),
-        Column::Text("IP"),
-        Column::Text("Asks for"),
-        Column::Whole("Requested"),
-    ];
     let row = |row: &Value| {
         let at = row.get("ts").and_then(Value::as_u64).unwrap_or_default();
         vec![
-            text(row, "requestId").to_owned(),
-            name(row),
-            text(row, "remoteIp").to_owned(),
-            asked(row),
-            format!("{} ago", age(at, now)),
+            Whole("Request", text(row, "requestId").to_owned()),
+            Text("Node", name(row)),
+            Text("IP", text(row, "remoteIp").to_owned()),
+            Text("Asks for", asked(row)),
+            Whole("Requested", format!("{} ago", age(at, now))),
         ]
     };
-    output.table(&columns, pending.iter().map(row).collect());
+    output.table(pending.iter().map(row));
 }
 
 /// Each command, because each is granted.

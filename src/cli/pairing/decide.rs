@@ -10,7 +10,11 @@ use crate::{
     cli::{
         failure::{Exit, Failure},
         host::{self, Host},
-        output::{self, Column, Look, Output},
+        output::{
+            self,
+            Cell::{Text, Whole},
+            Look, Output,
+        },
     },
     control::{
         pairing::{self, Choice},
@@ -178,19 +182,15 @@ fn claim_is_over(request: &PairingRequest) -> Failure {
 }
 
 fn several(found: &[PairingRequest], output: &mut Output) -> Failure {
-    let columns = ["Channel", "Account", "ID"].map(Column::Whole);
-    let columns = [columns.as_slice(), &[Column::Text("Meta")]].concat();
     let row = |request: &PairingRequest| {
-        let key = &request.key;
         vec![
-            key.channel.clone(),
-            key.account.to_string(),
-            request.sender.to_string(),
-            meta(request),
+            Whole("Channel", request.key.channel.clone()),
+            Whole("Account", request.key.account.to_string()),
+            Whole("ID", request.sender.to_string()),
+            Text("Meta", meta(request)),
         ]
     };
-    let rows = found.iter().map(row).collect();
-    output.note(output::table(&columns, rows, Look::default()));
+    output.note(output::table(found.iter().map(row), Look::default()));
     Failure::usage(format!("{} requests have this code; nothing was changed", found.len()))
         .hint("add the channel, and the account with `--account`")
 }

@@ -10,7 +10,10 @@ use crate::{
     cli::{
         failure::{Exit, Failure},
         host::{self, Host},
-        output::{Column, Output},
+        output::{
+            Cell::{Text, Whole},
+            Output,
+        },
     },
     config::Config,
     rules::{AccountKey, DmPolicy, owner::Owners},
@@ -173,10 +176,6 @@ fn print(channel: &ChannelPlugin, grants: &[Grant], config: &Config, output: &mu
     }
     output.line(format!("Allowed {} senders ({})\n", channel.id, grants.len()));
     let accounts = grants.iter().any(|grant| !grant.account.is_default());
-    let mut columns = vec![Column::Whole("ID"), Column::Text("From")];
-    if accounts {
-        columns.insert(0, Column::Whole("Account"));
-    }
     let row = |grant: &Grant| {
         let from = match grant.from {
             From::Approved => "approved".to_owned(),
@@ -184,10 +183,11 @@ fn print(channel: &ChannelPlugin, grants: &[Grant], config: &Config, output: &mu
             From::Config(line) => place(config, line),
             From::Owner => "owner".to_owned(),
         };
-        let account = accounts.then(|| grant.account.to_string());
-        account.into_iter().chain([grant.sender.clone(), from]).collect()
+        let account = accounts.then(|| Whole("Account", grant.account.to_string()));
+        let cells = [Whole("ID", grant.sender.clone()), Text("From", from)];
+        account.into_iter().chain(cells).collect()
     };
-    output.table(&columns, grants.iter().map(row).collect());
+    output.table(grants.iter().map(row));
 }
 
 fn spell(channel: &ChannelPlugin, grants: &[Grant], config: &Config) -> Value {

@@ -9,7 +9,10 @@ use crate::{
     cli::{
         failure::{Exit, Failure},
         host::{self, Host},
-        output::{Column, Output},
+        output::{
+            Cell::{self, Text, Whole},
+            Output,
+        },
     },
     registry,
     rules::pairing::{Displayed, PairingRequest},
@@ -82,8 +85,7 @@ impl List {
             return Ok(());
         }
         output.line(format!("Pairing requests ({})\n", waiting.len()));
-        let (columns, rows) = table(one, waiting);
-        output.table(&columns, rows);
+        output.table(table(one, waiting));
         if waiting.iter().any(|request| !request.displayed().by_code) {
             output.line(
                 "\nA request with a claim, or one that has changed since its code was sent, needs its \
@@ -94,19 +96,8 @@ impl List {
     }
 }
 
-fn table(
-    one: Option<&ChannelPlugin>,
-    waiting: &[PairingRequest],
-) -> (Vec<Column>, Vec<Vec<String>>) {
+fn table(one: Option<&ChannelPlugin>, waiting: &[PairingRequest]) -> Vec<Vec<Cell>> {
     let accounts = waiting.iter().any(|request| !request.key.account.is_default());
-    let mut columns = vec![Column::Whole("Code"), Column::Whole("ID")];
-    columns.extend([Column::Text("Meta"), Column::Whole("Requested")]);
-    if accounts {
-        columns.insert(0, Column::Whole("Account"));
-    }
-    if one.is_none() {
-        columns.insert(0, Column::Whole("Channel"));
-    }
     let shown: Vec<Displayed> = waiting.iter().map(PairingRequest::displayed).collect();
     // A code alone stands for what was there when it was sent; for anything else the revision is needed.
     let [claims, first, revision] = [
@@ -114,25 +105,21 @@ fn table(
         shown.iter().any(|shown| shown.held.is_some()),
         shown.iter().any(|shown| !shown.by_code),
     ];
-    let more = [
-        (claims, Column::Whole("Claims to be")),
-        (first, Column::Whole("First message")),
-        (revision, Column::Whole("Revision")),
-    ];
-    columns.extend(more.into_iter().filter(|(any, _)| *any).map(|(_, column)| column));
     let row = |(request, shown): (&PairingRequest, &Displayed)| {
-        let mut row = Vec::with_capacity(columns.len());
-        row.extend(one.is_none().then(|| request.key.channel.clone()));
-        row.extend(accounts.then(|| request.key.account.to_string()));
-        row.extend([request.code.spell(), request.sender.to_string()]);
-        row.extend([meta(request), requested(request)]);
-        row.extend(claims.then(|| shown.claims.clone().unwrap_or_default()));
-        row.extend(first.then(|| shown.first_message().unwrap_or_default()));
-        row.extend(revision.then(|| shown.revision.clone()));
-        row
+        let cells = [
+            (one.is_none(), Whole("Channel", request.key.channel.clone())),
+            (accounts, Whole("Account", request.key.account.to_string())),
+            (true, Whole("Code", request.code.spell())),
+            (true, Whole("ID", request.sender.to_string())),
+            (true, Text("Meta", meta(request))),
+            (true, Whole("Requested", requested(request))),
+            (claims, Whole("Claims to be", shown.claims.clone().unwrap_or_default())),
+            (first, Whole("First message", shown.first_message().unwrap_or_default())),
+            (revision, Whole("Revision", shown.revision.clone())),
+        ];
+        cells.into_iter().filter(|(any, _)| *any).map(|(_, cell)| cell).collect()
     };
-    let rows = waiting.iter().zip(&shown).map(row).collect();
-    (columns, rows)
+    waiting.iter().zip(&shown).map(row).collect()
 }
 
 /// The field's shape; with all channels in it, each request names its own.
@@ -182,16 +169,15 @@ mod tests {
     #[test]
     fn the_table_of_one_channel_is_the_tutorials() {
         let waiting = [request(&[], None)];
-        let (mut columns, rows) = table(None, &waiting);
-        assert_eq!(columns.remove(0), Column::Whole("Channel"));
-        let rows = rows.into_iter().map(|row| row[1..].to_vec()).collect();
+        let mut rows = table(None, &waiting);
+        assert_eq!(rows[0].remove(0), Whole("Channel", "telegram".to_owned()));
         expect![[r"
             ┌──────────┬───────────┬──────┬──────────────────────┐
             │ Code     │ ID        │ Meta │ Requested            │
             ├──────────┼───────────┼──────┼──────────────────────┤
             │ AB3D7X9K │ 123456789 │      │ 2026-01-27T10:30:00Z │
             └──────────┴───────────┴──────┴──────────────────────┘"]]
-        .assert_eq(&output::table(&columns, rows, Look::default()));
+        .assert_eq(&output::table(rows, Look::default()));
     }
 
     #[test]

@@ -33,25 +33,25 @@ fn listing() -> Listing {
 
 #[test]
 fn who_waits_is_a_table_with_words() {
-    let (columns, rows) = pending_rows(&listing(), UnixMs(185_000));
+    let rows = pending_rows(&listing(), UnixMs(185_000));
     expect![[r"
         ┌─────────┬──────────────────┬──────────────────────────────────────────────────────────────┬────────────────────────────────────────┬──────────────┬─────┬───────────────────────┬──────────────────────┐
         │ Request │ Device           │ Requested                                                    │ Approved                               │ IP           │ Age │ Status                │ Words                │
         ├─────────┼──────────────────┼──────────────────────────────────────────────────────────────┼────────────────────────────────────────┼──────────────┼─────┼───────────────────────┼──────────────────────┤
         │ r-2     │ Ann's iPhone [2J │ roles: node, operator; scopes: operator.read, operator.write │ none                                   │ 192.168.1.20 │ 2m  │ new pairing           │ abandon ability able │
         │ r-1     │ 1f1f1f1f1f1f     │ roles: operator; scopes: operator.admin                      │ roles: operator; scopes: operator.read │              │ 3m  │ scope upgrade, repair │                      │
-        └─────────┴──────────────────┴──────────────────────────────────────────────────────────────┴────────────────────────────────────────┴──────────────┴─────┴───────────────────────┴──────────────────────┘"]].assert_eq(&table(&columns, rows, Look::default()));
+        └─────────┴──────────────────┴──────────────────────────────────────────────────────────────┴────────────────────────────────────────┴──────────────┴─────┴───────────────────────┴──────────────────────┘"]].assert_eq(&table(rows, Look::default()));
 }
 
 #[test]
 fn who_was_let_in_is_a_table() {
-    let (columns, rows) = paired_rows(&listing());
+    let rows = paired_rows(&listing());
     expect![[r"
         ┌────────┬──────────────┬──────────┬───────────────┬──────────────────────────┬────┬───────────┐
         │ Device │ Device ID    │ Roles    │ Scopes        │ Tokens                   │ IP │ State     │
         ├────────┼──────────────┼──────────┼───────────────┼──────────────────────────┼────┼───────────┤
         │ desk   │ 1f1f1f1f1f1f │ operator │ operator.read │ node (revoked), operator │    │ connected │
-        └────────┴──────────────┴──────────┴───────────────┴──────────────────────────┴────┴───────────┘"]].assert_eq(&table(&columns, rows, Look::default()));
+        └────────┴──────────────┴──────────┴───────────────┴──────────────────────────┴────┴───────────┘"]].assert_eq(&table(rows, Look::default()));
 }
 
 #[test]
