@@ -31,18 +31,14 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     abilities: Abilities {
         accounts: true,
         buttons: Some(25),
-        command_prefix: "/",
-        console: false,
         deletes: true,
         edits: true,
-        forgets: false,
         groups: true,
         // Discord knows a nonce again for a few minutes only.
-        idempotent: false,
         images: true,
-        key: false,
         replies: true,
         typing: Some(Duration::from_secs(10)),
+        ..Abilities::NONE
     },
     keys: &["api_root", "guilds", "token"],
     secret_keys: &["token"],

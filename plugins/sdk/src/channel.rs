@@ -138,6 +138,25 @@ pub struct Abilities {
     pub typing: Option<Duration>,
 }
 
+impl Abilities {
+    /// A platform that can do nothing but take texts.
+    pub const NONE: Self = Self {
+        accounts: false,
+        buttons: None,
+        command_prefix: "/",
+        console: false,
+        deletes: false,
+        edits: false,
+        forgets: false,
+        groups: false,
+        idempotent: false,
+        images: false,
+        key: false,
+        replies: false,
+        typing: None,
+    };
+}
+
 /// One account of a channel, speaking to its platform.
 #[async_trait]
 pub trait Channel: Send + Sync {

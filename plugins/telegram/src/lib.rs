@@ -27,17 +27,13 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     abilities: Abilities {
         accounts: true,
         buttons: Some(100),
-        command_prefix: "/",
-        console: false,
         deletes: true,
         edits: true,
-        forgets: false,
         groups: true,
-        idempotent: false,
         images: true,
-        key: false,
         replies: true,
         typing: Some(Duration::from_secs(5)),
+        ..Abilities::NONE
     },
     keys: &["api_root", "bot_token", "token_file"],
     secret_keys: &["bot_token"],

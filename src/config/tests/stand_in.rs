@@ -13,7 +13,7 @@ pub(super) static RESPONDERS: &[&ResponderPlugin] = &[&COMMAND, &ECHO, &OPENAI];
 static TERMINAL: ChannelPlugin = ChannelPlugin {
     id: "terminal",
     ingress: Ingress::Connect,
-    abilities: Abilities { console: true, ..NONE },
+    abilities: Abilities { console: true, ..Abilities::NONE },
     keys: &[],
     secret_keys: &[],
     env_keys: &[],
@@ -32,7 +32,7 @@ static TELEGRAM: ChannelPlugin = ChannelPlugin {
             root.starts_with('/').then(|| root.to_owned())
         },
     },
-    abilities: Abilities { accounts: true, groups: true, ..NONE },
+    abilities: Abilities { accounts: true, groups: true, ..Abilities::NONE },
     keys: &["bot_token", "token_file", "api_root"],
     secret_keys: &["bot_token"],
     env_keys: &[("bot_token", "TELEGRAM_BOT_TOKEN")],
@@ -45,7 +45,7 @@ static TELEGRAM: ChannelPlugin = ChannelPlugin {
 static WEBCHAT: ChannelPlugin = ChannelPlugin {
     id: "webchat",
     ingress: Ingress::Serve { path: "/chat" },
-    abilities: NONE,
+    abilities: Abilities::NONE,
     keys: &["allowed_hosts", "title"],
     secret_keys: &[],
     env_keys: &[],
@@ -76,22 +76,6 @@ static OPENAI: ResponderPlugin = ResponderPlugin {
     open: |settings| settings.parse::<Model>().map(|_| responder()),
 };
 
-const NONE: Abilities = Abilities {
-    accounts: false,
-    buttons: None,
-    command_prefix: "/",
-    console: false,
-    deletes: false,
-    edits: false,
-    forgets: false,
-    groups: false,
-    idempotent: false,
-    images: false,
-    key: false,
-    replies: false,
-    typing: None,
-};
-
 const BLANK: ChannelPlugin = ChannelPlugin {
     id: "",
     label: "",
@@ -99,7 +83,7 @@ const BLANK: ChannelPlugin = ChannelPlugin {
     id_line: "",
     ingress: Ingress::Connect,
     text_limit: TextLimit { max: 4096, unit: TextUnit::Utf16 },
-    abilities: NONE,
+    abilities: Abilities::NONE,
     keys: &[],
     secret_keys: &[],
     env_keys: &[],

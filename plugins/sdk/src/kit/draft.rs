@@ -109,17 +109,12 @@ mod tests {
         abilities: Abilities {
             accounts: true,
             buttons: Some(2),
-            command_prefix: "/",
-            console: false,
             deletes: true,
             edits: true,
-            forgets: false,
             groups: true,
-            idempotent: false,
             images: true,
-            key: false,
             replies: true,
-            typing: None,
+            ..Abilities::NONE
         },
         keys: &[],
         secret_keys: &[],
