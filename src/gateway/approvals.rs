@@ -176,8 +176,8 @@ pub(crate) fn tell(gateway: &Arc<Gateway>, text: &str, but: Option<&Owner>) {
 async fn save(gateway: &Arc<Gateway>) {
     // What changes while another writes is written with all that changed meanwhile.
     let _turn = gateway.cards.turn.lock().await;
-    let Some(copy) = gateway.cards.book().copy() else { return };
-    if let Err(error) = blocking(move || copy.write()).await {
+    let Some(writing) = gateway.cards.book().writing() else { return };
+    if let Err(error) = blocking(writing).await {
         gateway.cards.book().unwritten();
         warn!(%error, "after a restart an owner may be told twice");
     }

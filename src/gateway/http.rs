@@ -121,7 +121,7 @@ where
     let permit = Arc::new(Mutex::new(Some(permit)));
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
-        let from = From { wire: Arc::clone(&wire), permit: Arc::clone(&permit) };
+        let from = Peer { wire: Arc::clone(&wire), permit: Arc::clone(&permit) };
         async move { Ok::<_, Infallible>(route(&gateway, request, from).await.map(Full::new)) }
     });
     let mut builder = http1::Builder::new();
@@ -147,13 +147,13 @@ fn prepare(stream: &TcpStream) {
 }
 
 /// Where a request comes from.
-struct From {
+struct Peer {
     wire: Arc<Wire>,
     /// Until a socket takes it along.
     permit: Arc<Mutex<Option<Permit>>>,
 }
 
-async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: From) -> Response<Bytes> {
+async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: Peer) -> Response<Bytes> {
     let path = request.uri().path();
     let config = gateway.config();
     let facts = PeerInfo::of(&from.wire, request.headers(), &config.gateway.trusted_proxies).await;
@@ -219,7 +219,7 @@ fn asks_for_socket(request: &Request<Incoming>) -> bool {
 fn upgrade_to_session(
     gateway: &Arc<Gateway>,
     mut request: Request<Incoming>,
-    from: &From,
+    from: &Peer,
     facts: PeerInfo,
 ) -> Response<Bytes> {
     let peer = from.wire.peer;

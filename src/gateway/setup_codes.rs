@@ -60,8 +60,8 @@ impl SetupMessages {
 /// Writes what has changed in the book.
 pub(crate) async fn save(gateway: &Gateway) {
     let _turn = gateway.setup.turn.lock().await;
-    let Some(copy) = gateway.setup.book().copy() else { return };
-    if let Err(error) = blocking(move || copy.write()).await {
+    let Some(writing) = gateway.setup.book().writing() else { return };
+    if let Err(error) = blocking(writing).await {
         warn!(%error, "a message with a setup code may stay after a restart");
     }
 }

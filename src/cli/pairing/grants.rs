@@ -44,10 +44,10 @@ struct Grant {
     account: AccountId,
     /// The id, or `*`.
     sender: String,
-    from: From,
+    from: Source,
 }
 
-enum From {
+enum Source {
     Approved,
     ApprovedUntil(UnixMs),
     Config(usize),
@@ -115,11 +115,11 @@ fn account_of(channel: &str, file: &str) -> Option<AccountId> {
 }
 
 fn grants_of(key: &AccountKey, config: &Config, store: &Store) -> Result<Vec<Grant>, Failure> {
-    let grant = |sender: String, from: From| Grant { account: key.account.clone(), sender, from };
+    let grant = |sender: String, from: Source| Grant { account: key.account.clone(), sender, from };
     let mut grants = Vec::new();
     for entry in config.account(key).into_iter().flat_map(|account| &account.listed) {
         let sender = entry.sender.as_ref().map_or_else(|| "*".to_owned(), ToString::to_string);
-        grants.push(grant(sender, From::Config(entry.line)));
+        grants.push(grant(sender, Source::Config(entry.line)));
     }
     let owns = |owners: &Owners| -> Vec<String> {
         let here = owners.0.iter().filter(|owner| owner.channel == key.channel);
@@ -127,21 +127,21 @@ fn grants_of(key: &AccountKey, config: &Config, store: &Store) -> Result<Vec<Gra
     };
     let owners: BTreeSet<String> =
         owns(&config.owners).into_iter().chain(owns(&*store.owners()?)).collect();
-    grants.extend(owners.into_iter().map(|owner| grant(owner, From::Owner)));
+    grants.extend(owners.into_iter().map(|owner| grant(owner, Source::Owner)));
     let approved = store.approved(key)?;
     let approved: BTreeSet<String> = approved.senders().map(ToString::to_string).collect();
-    grants.extend(approved.into_iter().map(|sender| grant(sender, From::Approved)));
+    grants.extend(approved.into_iter().map(|sender| grant(sender, Source::Approved)));
     let (records, now) = (store.records()?, Host::now());
     let recorded = records.records().grants.iter();
     for one in recorded.filter(|one| one.contact.key == *key && one.lasts(now)) {
-        let from = one.ends(now).map_or(From::Approved, From::ApprovedUntil);
+        let from = one.ends(now).map_or(Source::Approved, Source::ApprovedUntil);
         grants.push(grant(one.contact.sender.to_string(), from));
     }
     // A block beats the configuration too, but not ownership.
     grants.retain(|grant| {
         let blocked = SenderId::new(&grant.sender)
             .is_ok_and(|sender| records.records().is_blocked(&key.channel, &sender));
-        !blocked || matches!(grant.from, From::Owner)
+        !blocked || matches!(grant.from, Source::Owner)
     });
     Ok(grants)
 }
@@ -151,7 +151,7 @@ fn unheard(key: &AccountKey, config: &Config, grants: &[Grant]) -> Option<String
     let account = config.account(key)?;
     let approved = grants.iter().any(|grant| {
         grant.account == key.account
-            && matches!(grant.from, From::Approved | From::ApprovedUntil(_))
+            && matches!(grant.from, Source::Approved | Source::ApprovedUntil(_))
     });
     let why = match account.dm_policy {
         _ if !account.enabled => "is not enabled: nobody is answered",
@@ -178,10 +178,10 @@ fn print(channel: &ChannelPlugin, grants: &[Grant], config: &Config, output: &mu
     let accounts = grants.iter().any(|grant| !grant.account.is_default());
     let row = |grant: &Grant| {
         let from = match grant.from {
-            From::Approved => "approved".to_owned(),
-            From::ApprovedUntil(until) => format!("approved until {}", world::iso(until)),
-            From::Config(line) => place(config, line),
-            From::Owner => "owner".to_owned(),
+            Source::Approved => "approved".to_owned(),
+            Source::ApprovedUntil(until) => format!("approved until {}", world::iso(until)),
+            Source::Config(line) => place(config, line),
+            Source::Owner => "owner".to_owned(),
         };
         let account = accounts.then(|| Whole("Account", grant.account.to_string()));
         let cells = [Whole("ID", grant.sender.clone()), Text("From", from)];
@@ -193,16 +193,16 @@ fn print(channel: &ChannelPlugin, grants: &[Grant], config: &Config, output: &mu
 fn spell(channel: &ChannelPlugin, grants: &[Grant], config: &Config) -> Value {
     let spell = |grant: &Grant| {
         let from = match grant.from {
-            From::Approved | From::ApprovedUntil(_) => "approved",
-            From::Config(_) => "config",
-            From::Owner => "owner",
+            Source::Approved | Source::ApprovedUntil(_) => "approved",
+            Source::Config(_) => "config",
+            Source::Owner => "owner",
         };
         let mut encoded =
             json!({ "accountId": grant.account.as_str(), "id": grant.sender, "from": from });
-        if let From::ApprovedUntil(until) = grant.from {
+        if let Source::ApprovedUntil(until) = grant.from {
             encoded["until"] = world::iso(until).into();
         }
-        if let From::Config(line) = grant.from {
+        if let Source::Config(line) = grant.from {
             encoded["file"] = config.file.as_ref().map(|file| file.display().to_string()).into();
             encoded["line"] = line.into();
         }

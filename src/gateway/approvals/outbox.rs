@@ -311,20 +311,6 @@ pub(crate) struct Outbox {
     changed: bool,
 }
 
-/// What is to be written of the book.
-pub(crate) struct Copy {
-    path: PathBuf,
-    pages: OutboxState,
-}
-
-impl Copy {
-    /// Writes it durably; blocks on disk.
-    pub(crate) fn write(&self) -> Result<(), StoreError> {
-        private::replace_json(&self.path, &self.pages)?;
-        self.path.parent().map_or(Ok(()), private::sync)
-    }
-}
-
 impl Outbox {
     /// Reads what is there; what cannot be read is told anew.
     pub(crate) fn open(path: PathBuf) -> Self {
@@ -332,10 +318,15 @@ impl Outbox {
         Self { path, pages: serde_json::from_slice(&bytes).unwrap_or_default(), changed: false }
     }
 
-    /// What is to be written, once for however much has changed since the last time.
-    pub(crate) fn copy(&mut self) -> Option<Copy> {
-        let changed = std::mem::take(&mut self.changed);
-        changed.then(|| Copy { path: self.path.clone(), pages: self.pages.clone() })
+    /// Writes durably what has changed since the last time; blocks on disk.
+    pub(crate) fn writing(&mut self) -> Option<impl FnOnce() -> Result<(), StoreError> + use<>> {
+        std::mem::take(&mut self.changed).then(|| {
+            let (path, pages) = (self.path.clone(), self.pages.clone());
+            move || {
+                private::replace_json(&path, &pages)?;
+                path.parent().map_or(Ok(()), private::sync)
+            }
+        })
     }
 
     /// Could not be written: it is to be tried again.

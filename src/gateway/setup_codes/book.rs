@@ -118,19 +118,6 @@ pub(crate) struct Standing {
     pub(crate) sent: SentRef,
 }
 
-/// What is to be written of the book.
-pub(crate) struct Copy {
-    path: PathBuf,
-    pages: Pages,
-}
-
-impl Copy {
-    /// Writes it; blocks on disk.
-    pub(crate) fn write(&self) -> Result<(), StoreError> {
-        private::replace_json(&self.path, &self.pages)
-    }
-}
-
 impl SetupBook {
     /// Reads what is there; what cannot be read is forgotten, for nothing in it decides anything.
     pub(crate) fn open(path: PathBuf) -> Self {
@@ -145,10 +132,12 @@ impl SetupBook {
         Self { path, pages, changed: false }
     }
 
-    /// What is to be written, once for however much has changed since the last time.
-    pub(crate) fn copy(&mut self) -> Option<Copy> {
-        let changed = std::mem::take(&mut self.changed);
-        changed.then(|| Copy { path: self.path.clone(), pages: self.pages.clone() })
+    /// Writes what has changed since the last time; blocks on disk.
+    pub(crate) fn writing(&mut self) -> Option<impl FnOnce() -> Result<(), StoreError> + use<>> {
+        std::mem::take(&mut self.changed).then(|| {
+            let (path, pages) = (self.path.clone(), self.pages.clone());
+            move || private::replace_json(&path, &pages)
+        })
     }
 
     /// A code was made in this chat, and its message goes out.
@@ -256,8 +245,8 @@ mod tests {
         book.stands(&one, &sent("41"));
         book.stands(&two, &sent("42"));
         book.over(&one);
-        book.copy().unwrap().write().unwrap();
-        assert!(book.copy().is_none(), "written once");
+        book.writing().unwrap()().unwrap();
+        assert!(book.writing().is_none(), "written once");
         let book = SetupBook::open(path);
         let standing = book.standing();
         assert_eq!(standing.len(), 1);
