@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::{
     events,
     handshake::{ConnectAttempt, unavailable},
@@ -59,7 +61,7 @@ pub(crate) async fn admit(
         };
         gateway.store.device_seen(device, token, coming.now);
     }
-    let node = (coming.role == Role::Node).then(|| declared(coming));
+    let node = (coming.role == Role::Node).then(|| Mutex::new(declared(coming)));
     let opening = Opening {
         conn_id: hello::uuid(),
         protocol: coming.protocol,

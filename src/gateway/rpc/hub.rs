@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
@@ -37,19 +38,7 @@ use crate::{
 pub(crate) struct Session {
     /// Of this run of the gateway.
     pub(crate) number: u64,
-    /// As `hello-ok` names it.
-    pub(crate) conn_id: String,
-    pub(crate) protocol: u32,
-    pub(crate) role: Role,
-    pub(crate) scopes: Scopes,
-    pub(crate) method: Method,
-    pub(crate) device: Option<DeviceId>,
-    /// What it showed: it ends with it.
-    pub(crate) shown: Shown,
-    pub(crate) client: Client,
-    pub(crate) address: IpAddr,
-    pub(crate) since: UnixMs,
-    pub(crate) node: Option<Mutex<NodeSide>>,
+    opening: Opening,
     /// Calls that are not answered yet.
     pub(crate) underway: AtomicUsize,
     /// Calls of the other role's methods.
@@ -105,18 +94,29 @@ pub(crate) enum Kind {
 }
 
 /// What a session is made of.
+#[derive(Debug)]
 pub(crate) struct Opening {
+    /// As `hello-ok` names it.
     pub(crate) conn_id: String,
     pub(crate) protocol: u32,
     pub(crate) role: Role,
     pub(crate) scopes: Scopes,
     pub(crate) method: Method,
     pub(crate) device: Option<DeviceId>,
+    /// What it showed: it ends with it.
     pub(crate) shown: Shown,
     pub(crate) client: Client,
     pub(crate) address: IpAddr,
     pub(crate) since: UnixMs,
-    pub(crate) node: Option<NodeSide>,
+    pub(crate) node: Option<Mutex<NodeSide>>,
+}
+
+impl Deref for Session {
+    type Target = Opening;
+
+    fn deref(&self) -> &Opening {
+        &self.opening
+    }
 }
 
 /// What goes out on a session's line.
@@ -166,20 +166,9 @@ impl Event {
 impl Session {
     fn new(number: u64, opening: Opening) -> (Self, Outgoing) {
         let (out, outgoing) = mpsc::unbounded_channel();
-        let Opening { conn_id, protocol, role, scopes, method, device, client, .. } = opening;
         let session = Self {
             number,
-            conn_id,
-            protocol,
-            role,
-            scopes,
-            method,
-            device,
-            shown: opening.shown,
-            client,
-            address: opening.address,
-            since: opening.since,
-            node: opening.node.map(Mutex::new),
+            opening,
             underway: AtomicUsize::new(0),
             trespasses: AtomicU32::new(0),
             line: Mutex::new(Line { events: 0, out }),
