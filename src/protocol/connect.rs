@@ -29,34 +29,24 @@ pub struct ConnectParams {
     /// What connects.
     pub client: Client,
     /// A node's abilities; an operator's wishes about events.
-    #[serde(default)]
     pub caps: Option<Vec<String>>,
     /// A node's commands.
-    #[serde(default)]
     pub commands: Option<Vec<String>>,
     /// What a node's system lets it do.
-    #[serde(default)]
     pub permissions: Option<BTreeMap<String, bool>>,
     /// Where a node looks for programs.
-    #[serde(default)]
     pub path_env: Option<String>,
     /// `operator` where it is absent.
-    #[serde(default)]
     pub role: Option<String>,
     /// The scopes that an operator asks for, in the order asked.
-    #[serde(default)]
     pub scopes: Option<Vec<String>>,
     /// The device's proof.
-    #[serde(default)]
     pub device: Option<DeviceParams>,
     /// What it shows.
-    #[serde(default)]
     pub auth: Option<AuthParams>,
     /// The user's language.
-    #[serde(default)]
     pub locale: Option<String>,
     /// The program, at length.
-    #[serde(default)]
     pub user_agent: Option<String>,
 }
 
@@ -67,22 +57,18 @@ pub struct Client {
     /// Which program.
     pub id: ClientId,
     /// A name for people.
-    #[serde(default)]
     pub display_name: Option<String>,
     /// Its version.
     pub version: String,
     /// Its system.
     pub platform: String,
     /// The kind of device.
-    #[serde(default)]
     pub device_family: Option<String>,
     /// The model.
-    #[serde(default)]
     pub model_identifier: Option<String>,
     /// How it is used.
     pub mode: ClientMode,
     /// Stable for one installation.
-    #[serde(default)]
     pub instance_id: Option<String>,
 }
 
@@ -204,7 +190,6 @@ pub struct DeviceParams {
     /// When it signed.
     pub signed_at: u64,
     /// What it signed.
-    #[serde(default)]
     pub nonce: Option<String>,
 }
 
@@ -214,16 +199,12 @@ pub struct DeviceParams {
 #[expect(missing_debug_implementations, reason = "secrets")]
 pub struct AuthParams {
     /// The shared token, a setup token, or a device token.
-    #[serde(default)]
     pub token: Option<String>,
     /// A setup token.
-    #[serde(default)]
     pub bootstrap_token: Option<String>,
     /// A device token.
-    #[serde(default)]
     pub device_token: Option<String>,
     /// The shared password.
-    #[serde(default)]
     pub password: Option<String>,
 }
 

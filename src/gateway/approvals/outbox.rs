@@ -123,18 +123,14 @@ pub(crate) struct CardCopy {
     #[serde(default)]
     pub(crate) face: CardState,
     /// What stands in the chat, in a word; nothing before it was sent.
-    #[serde(default)]
     pub(crate) look: Option<String>,
     /// The message that shows it.
-    #[serde(default)]
     pub(crate) sent: Option<String>,
     /// An older message of the same card, which still has buttons.
-    #[serde(default)]
     pub(crate) stale: Option<String>,
     /// Every earlier message of the card: a reply to one decides nothing.
     #[serde(default)]
     pub(crate) past: Vec<String>,
-    #[serde(default)]
     pub(crate) sending: Option<Sending>,
     /// The revision that is to be displayed: what the store says.
     #[serde(default)]
@@ -153,7 +149,6 @@ pub(crate) struct CardCopy {
     #[serde(default)]
     pub(crate) used: Vec<String>,
     /// What became of it.
-    #[serde(default)]
     pub(crate) outcome: Option<Outcome>,
     /// Failures since something last arrived.
     #[serde(default)]
@@ -246,13 +241,11 @@ pub(crate) struct Chat {
     #[serde(default)]
     pub(crate) spent: u64,
     /// The message that says how many others wait.
-    #[serde(default)]
     pub(crate) digest: Option<Digest>,
     /// What came in quiet hours and expired in them, a line each.
     #[serde(default)]
     pub(crate) missed: Vec<String>,
     /// Of the message that tells of quiet hours, while it is on its way.
-    #[serde(default)]
     pub(crate) morning: Option<String>,
     /// No digest before this.
     #[serde(default)]
@@ -260,7 +253,6 @@ pub(crate) struct Chat {
     #[serde(default)]
     pub(crate) failures: u32,
     /// The topic in which the owner last wrote.
-    #[serde(default)]
     pub(crate) thread: Option<String>,
 }
 
@@ -268,7 +260,6 @@ pub(crate) struct Chat {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Digest {
     pub(crate) key: String,
-    #[serde(default)]
     pub(crate) sent: Option<String>,
     /// How many it says that there are.
     #[serde(default)]

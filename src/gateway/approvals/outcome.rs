@@ -52,14 +52,11 @@ pub(crate) enum How {
 pub(crate) struct Outcome {
     pub(crate) how: How,
     /// The actor, as the access log names them.
-    #[serde(default)]
     pub(crate) by: Option<String>,
     /// `chat`, `cli`, `socket`.
-    #[serde(default)]
     pub(crate) surface: Option<String>,
     pub(crate) at: u64,
     /// When the access ends, as state files write it.
-    #[serde(default)]
     pub(crate) until: Option<String>,
 }
 

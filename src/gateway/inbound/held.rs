@@ -44,7 +44,6 @@ struct Page {
     channel: String,
     account: String,
     /// The owner who is about to approve the sender and have the message delivered, as the access log names the owner.
-    #[serde(default)]
     promised_to: Option<String>,
     message: Kept,
 }

@@ -84,9 +84,7 @@ struct Send {
     session_key: String,
     message: String,
     idempotency_key: String,
-    #[serde(default)]
     attachments: Option<Vec<Value>>,
-    #[serde(default)]
     timeout_ms: Option<u64>,
 }
 
@@ -94,9 +92,7 @@ struct Send {
 #[serde(rename_all = "camelCase")]
 struct Which {
     session_key: String,
-    #[serde(default)]
     run_id: Option<String>,
-    #[serde(default)]
     limit: Option<usize>,
 }
 
@@ -307,7 +303,6 @@ fn tell(gateway: &Gateway, speaker: &Speaker, told: &Told<'_>) {
 #[derive(Deserialize)]
 struct Word {
     event: String,
-    #[serde(default)]
     payload: Option<Value>,
     #[serde(default, rename = "payloadJSON")]
     payload_json: Option<String>,

@@ -53,11 +53,8 @@ struct OfRequest {
 #[serde(rename_all = "camelCase")]
 struct OfDevice {
     device_id: String,
-    #[serde(default)]
     role: Option<String>,
-    #[serde(default)]
     scopes: Option<Vec<String>>,
-    #[serde(default)]
     label: Option<String>,
 }
 
@@ -88,10 +85,8 @@ const PAGE_BYTES: usize = 4 << 20;
 #[derive(Deserialize)]
 struct Paging {
     /// At most so many devices; without it all of them.
-    #[serde(default)]
     limit: Option<usize>,
     /// The device after which the page begins.
-    #[serde(default)]
     cursor: Option<String>,
 }
 

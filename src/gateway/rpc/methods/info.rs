@@ -56,9 +56,7 @@ fn agents() -> Value {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Which {
-    #[serde(default)]
     agent_id: Option<String>,
-    #[serde(default)]
     session_key: Option<String>,
 }
 
@@ -86,7 +84,6 @@ fn models(config: &Config) -> Vec<Value> {
 #[derive(Deserialize)]
 struct Switch {
     enabled: bool,
-    #[serde(default)]
     phase: Option<String>,
 }
 

@@ -42,9 +42,7 @@ pub(super) async fn answer(call: &Call) -> Answer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Filter {
-    #[serde(default)]
     channel: Option<String>,
-    #[serde(default)]
     account_id: Option<String>,
 }
 
@@ -55,9 +53,7 @@ struct Which {
     account_id: String,
     request_id: String,
     /// The revision that was shown. Calls of the field carry none.
-    #[serde(default)]
     revision: Option<String>,
-    #[serde(default)]
     notify: Option<bool>,
     #[serde(default)]
     bootstrap_command_owner: bool,

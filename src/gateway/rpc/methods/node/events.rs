@@ -92,7 +92,6 @@ pub(super) fn at_once(call: &Call) -> Option<Answer> {
 #[serde(rename_all = "camelCase")]
 struct Told {
     event: String,
-    #[serde(default)]
     payload: Option<Value>,
     #[serde(default, rename = "payloadJSON")]
     payload_json: Option<String>,

@@ -62,11 +62,8 @@ pub(super) struct Asked {
 struct Invoke {
     node_id: String,
     command: String,
-    #[serde(default)]
     params: Option<Value>,
-    #[serde(default)]
     timeout_ms: Option<u64>,
-    #[serde(default)]
     idempotency_key: Option<String>,
 }
 
@@ -242,19 +239,15 @@ struct Done {
     id: String,
     node_id: String,
     ok: bool,
-    #[serde(default)]
     payload: Option<Value>,
     #[serde(default, rename = "payloadJSON")]
     payload_json: Option<String>,
-    #[serde(default)]
     error: Option<NodeError>,
 }
 
 #[derive(Deserialize)]
 struct NodeError {
-    #[serde(default)]
     code: Option<String>,
-    #[serde(default)]
     message: Option<String>,
 }
 

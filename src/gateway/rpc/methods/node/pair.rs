@@ -165,7 +165,6 @@ async fn node(call: &Call, id: &str, act: Act) -> Result<Node, Box<Refused>> {
 #[serde(rename_all = "camelCase")]
 struct OfNode {
     node_id: String,
-    #[serde(default)]
     display_name: Option<String>,
 }
 
