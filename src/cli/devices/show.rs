@@ -14,10 +14,9 @@ use crate::cli::{
 
 /// The answer of `device.pair.list`, as far as people read it.
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Listing {
-    #[serde(default)]
     pub(super) pending: Vec<Pending>,
-    #[serde(default)]
     pub(super) paired: Vec<Paired>,
 }
 

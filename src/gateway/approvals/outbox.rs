@@ -233,24 +233,20 @@ impl CardCopy {
 }
 
 /// What is known of one owner's chat.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub(crate) struct Chat {
     pub(crate) to: OwnersChat,
     /// What it has got of its cards a minute.
-    #[serde(default)]
     pub(crate) spent: u64,
     /// The message that says how many others wait.
     pub(crate) digest: Option<Digest>,
     /// What came in quiet hours and expired in them, a line each.
-    #[serde(default)]
     pub(crate) missed: Vec<String>,
     /// Of the message that tells of quiet hours, while it is on its way.
     pub(crate) morning: Option<String>,
     /// No digest before this.
-    #[serde(default)]
     pub(crate) next: u64,
-    #[serde(default)]
     pub(crate) failures: u32,
     /// The topic in which the owner last wrote.
     pub(crate) thread: Option<String>,
@@ -268,17 +264,7 @@ pub(crate) struct Digest {
 
 impl Chat {
     fn new(to: &OwnersChat) -> Self {
-        let (missed, morning) = (Vec::new(), None);
-        Self {
-            to: to.clone(),
-            spent: 0,
-            digest: None,
-            missed,
-            morning,
-            next: 0,
-            failures: 0,
-            thread: None,
-        }
+        Self { to: to.clone(), ..Self::default() }
     }
 
     pub(crate) fn spent(&self) -> Spent {

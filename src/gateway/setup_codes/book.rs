@@ -17,7 +17,7 @@ use crate::{
 const REMEMBERED: usize = 64;
 
 /// An owner's direct chat.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct OwnersChat {
     channel: String,
     account: String,
