@@ -14,7 +14,7 @@ mod setup_codes;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::{
     sync::{RwLock, watch as watch_channel},
     task::JoinHandle,
@@ -188,14 +188,6 @@ impl Gateway {
             store.note(&note, world::now())
         })
         .await
-    }
-
-    fn wrong_claims(&self) -> MutexGuard<'_, WrongTries> {
-        self.wrong_claims.lock()
-    }
-
-    fn wrong_codes(&self) -> MutexGuard<'_, WrongCodes> {
-        self.wrong_codes.lock()
     }
 }
 

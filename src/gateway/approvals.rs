@@ -18,7 +18,7 @@ mod view;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{SentRef, UnixMs};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::warn;
 
@@ -50,6 +50,7 @@ const NOTED: usize = 1024;
 /// The book, and who is to look at it.
 #[derive(Default)]
 pub(crate) struct Cards {
+    /// Never held across a wait.
     book: Mutex<Outbox>,
     /// One writes the book at a time.
     turn: tokio::sync::Mutex<()>,
@@ -67,15 +68,6 @@ impl Cards {
         Self { book: Mutex::new(book), ..Self::default() }
     }
 
-    /// The book. Never held across a wait.
-    fn book(&self) -> MutexGuard<'_, Outbox> {
-        self.book.lock()
-    }
-
-    fn busy(&self) -> MutexGuard<'_, Vec<OwnersChat>> {
-        self.busy.lock()
-    }
-
     /// Something may have become of a request.
     pub(crate) fn look(&self) {
         self.wake.notify_one();
@@ -88,7 +80,7 @@ impl Cards {
             device: request.device.as_str().to_owned(),
         };
         {
-            let mut book = self.book();
+            let mut book = self.book.lock();
             for to in chats {
                 if !book.cards().iter().any(|card| card.about == about && card.to == to) {
                     book.add(about.clone(), to, false, world::now());
@@ -101,7 +93,7 @@ impl Cards {
     /// The open cards about what was decided show that from now on.
     pub(crate) fn conclude(&self, decided: &Decided) {
         let Some(outcome) = Outcome::of(decided) else { return };
-        let mut book = self.book();
+        let mut book = self.book.lock();
         let open = book.cards().iter().filter(|card| card.outcome.is_none());
         let open = open.filter(|card| card.is_decided_by(decided)).map(|card| card.n);
         for n in open.collect::<Vec<_>>() {
@@ -112,7 +104,7 @@ impl Cards {
     /// How many cards do not stand in their chats as they should, and since when the oldest of them waits that is not
     /// held back.
     pub(crate) fn backlog(&self) -> (usize, Option<UnixMs>) {
-        let book = self.book();
+        let book = self.book.lock();
         let owed: Vec<&CardCopy> = book.cards().iter().filter(|card| card.is_owed()).collect();
         let since = owed.iter().filter(|card| !card.held).map(|card| card.owed_since());
         (owed.len(), since.min())
@@ -125,9 +117,12 @@ impl Cards {
                 let arrived = self.arrived.notified();
                 let mut arrived = std::pin::pin!(arrived);
                 arrived.as_mut().enable();
-                let found = self.book().shown_by(key, sent).cloned();
-                let under_way =
-                    self.busy().iter().any(|to| to.is_on(key) && to.conversation().id == sent.chat);
+                let found = self.book.lock().shown_by(key, sent).cloned();
+                let under_way = self
+                    .busy
+                    .lock()
+                    .iter()
+                    .any(|to| to.is_on(key) && to.conversation().id == sent.chat);
                 if found.is_some() || !under_way {
                     return found;
                 }
@@ -166,7 +161,7 @@ pub(crate) fn tell(gateway: &Arc<Gateway>, text: &str, but: Option<&Owner>) {
         if but != Some(&owner) {
             let chat = account.chat_of(&owner.sender);
             let to = OwnersChat::new(&account.config.key, &chat.id, &owner.sender);
-            gateway.cards.book().add(about.clone(), to, false, world::now());
+            gateway.cards.book.lock().add(about.clone(), to, false, world::now());
         }
     }
     gateway.cards.look();
@@ -176,9 +171,9 @@ pub(crate) fn tell(gateway: &Arc<Gateway>, text: &str, but: Option<&Owner>) {
 async fn save(gateway: &Arc<Gateway>) {
     // What changes while another writes is written with all that changed meanwhile.
     let _turn = gateway.cards.turn.lock().await;
-    let Some(writing) = gateway.cards.book().writing() else { return };
+    let Some(writing) = gateway.cards.book.lock().writing() else { return };
     if let Err(error) = blocking(writing).await {
-        gateway.cards.book().unwritten();
+        gateway.cards.book.lock().unwritten();
         warn!(%error, "after a restart an owner may be told twice");
     }
 }

@@ -164,7 +164,7 @@ fn whoami(account: &AccountRuntime, admitted: &Admitted) -> Text {
 
 fn silenced(gateway: &Gateway, account: &AccountRuntime, admitted: &Admitted) -> bool {
     let sender = admitted.who().sender.as_str();
-    gateway.wrong_claims().silenced(&account.config.key, sender, world::now())
+    gateway.wrong_claims.lock().silenced(&account.config.key, sender, world::now())
 }
 
 fn commands(plugins: &'static [&'static CommandPlugin]) -> impl Iterator<Item = &'static Command> {

@@ -7,13 +7,13 @@ pub(crate) mod lanes;
 pub(crate) mod secrets;
 pub(crate) mod words;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
     ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, SenderId, neutral,
 };
-use parking_lot::MutexGuard;
+
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
@@ -347,14 +347,14 @@ async fn try_claim(
         return Ok(false);
     };
     let (sender, now) = (message.sender.id.clone(), world::now());
-    if gateway.wrong_claims().silenced(&account.config.key, sender.as_str(), now) {
+    if gateway.wrong_claims.lock().silenced(&account.config.key, sender.as_str(), now) {
         return Ok(false);
     }
     let owner = Owner { channel: account.config.plugin.id.to_owned(), sender };
     let claimant = owner.clone();
     if !gateway.read(move |store| store.redeem_claim(&code, &claimant, now)).await? {
         let silenced =
-            gateway.wrong_claims().count(&account.config.key, owner.sender.as_str(), now);
+            gateway.wrong_claims.lock().count(&account.config.key, owner.sender.as_str(), now);
         if silenced {
             note_silenced(gateway, account, &owner).await?;
         }
@@ -404,12 +404,8 @@ async fn note_silenced(
     gateway.note_in_chat("claim-refused", &account.config.key, sender, "claim").await
 }
 
-fn unwritten(account: &AccountRuntime) -> MutexGuard<'_, HashSet<EventKey>> {
-    account.unwritten.lock()
-}
-
 fn next_unwritten(account: &AccountRuntime) -> Option<EventKey> {
-    unwritten(account).iter().next().cloned()
+    account.unwritten.lock().iter().next().cloned()
 }
 
 /// Notes that an event is done; one that owes something is known already. What the journal cannot take is remembered
@@ -423,11 +419,11 @@ async fn see(account: &AccountRuntime, key: &EventKey) -> Result<(), Halt> {
     };
     match seen {
         Ok(()) => {
-            unwritten(account).remove(key);
+            account.unwritten.lock().remove(key);
             Ok(())
         }
         Err(error) => {
-            unwritten(account).insert(key.clone());
+            account.unwritten.lock().insert(key.clone());
             Err(error.into())
         }
     }

@@ -7,7 +7,7 @@ pub(crate) mod endpoint;
 use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{ChannelError, Conversation, OutboundMessage, SenderId, SentRef, Text};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
@@ -32,7 +32,8 @@ const IDLE: Duration = Duration::from_hours(1);
 /// The book, and who is to look at it.
 #[derive(Debug, Default)]
 pub(crate) struct SetupMessages {
-    book: Mutex<SetupBook>,
+    /// Never held across a wait.
+    pub(crate) book: Mutex<SetupBook>,
     /// One writes the book at a time.
     turn: tokio::sync::Mutex<()>,
     changed: Notify,
@@ -46,11 +47,6 @@ impl SetupMessages {
         Self { book: Mutex::new(book), ..Self::default() }
     }
 
-    /// The book. Never held across a wait.
-    pub(crate) fn book(&self) -> MutexGuard<'_, SetupBook> {
-        self.book.lock()
-    }
-
     /// Something may have become of a code.
     pub(crate) fn look(&self) {
         self.changed.notify_one();
@@ -60,7 +56,7 @@ impl SetupMessages {
 /// Writes what has changed in the book.
 pub(crate) async fn save(gateway: &Gateway) {
     let _turn = gateway.setup.turn.lock().await;
-    let Some(writing) = gateway.setup.book().writing() else { return };
+    let Some(writing) = gateway.setup.book.lock().writing() else { return };
     if let Err(error) = blocking(writing).await {
         warn!(%error, "a message with a setup code may stay after a restart");
     }
@@ -68,14 +64,14 @@ pub(crate) async fn save(gateway: &Gateway) {
 
 /// The message of a code has arrived.
 pub(crate) async fn stands(gateway: &Gateway, code: &SetupId, sent: &SentRef) {
-    gateway.setup.book().stands(code, sent);
+    gateway.setup.book.lock().stands(code, sent);
     gateway.setup.look();
     save(gateway).await;
 }
 
 /// The message of a code did not arrive: nobody has the code, so it is over.
 pub(crate) async fn lost(gateway: &Arc<Gateway>, code: &SetupId, by: &DeviceApprover) {
-    gateway.setup.book().over(code);
+    gateway.setup.book.lock().over(code);
     let (by, code) = (by.clone(), code.clone());
     let cancel = move |store: &Store| store.cancel_codes(&by, Some(&[code]), world::now());
     let taken = gateway.read(cancel).await;
@@ -100,7 +96,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
 /// Takes away what shows a spent code. How long there is nothing to do by the clock.
 pub(crate) async fn settle(gateway: &Arc<Gateway>) -> Duration {
     let _settling = gateway.setup.settling.lock().await;
-    let standing = gateway.setup.book().standing();
+    let standing = gateway.setup.book.lock().standing();
     if standing.is_empty() {
         return IDLE;
     }
@@ -137,7 +133,7 @@ fn spent(code: Option<&SetupCode>) -> Option<Spent> {
 
 async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool {
     let Some(account) = account(gateway, &one.chat) else {
-        gateway.setup.book().over(&one.code);
+        gateway.setup.book.lock().over(&one.code);
         return true;
     };
     let prefix = account.config.plugin.abilities.command_prefix;
@@ -148,7 +144,7 @@ async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool
             return false;
         }
     };
-    gateway.setup.book().over(&one.code);
+    gateway.setup.book.lock().over(&one.code);
     // An owner who took it back knows.
     if !told && spent != Spent::Cancelled && is_owners(gateway, &account, &one.chat) {
         let told = OutboundMessage::new(place(&account, one), sentence(spent, prefix));

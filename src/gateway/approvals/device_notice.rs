@@ -15,7 +15,7 @@ pub(crate) fn request_opened(
     code: Option<&SetupId>,
 ) {
     let chats = {
-        let mut book = gateway.setup.book();
+        let mut book = gateway.setup.book.lock();
         match code.and_then(|code| book.chat_of(code)) {
             Some(chat) => vec![chat],
             None => book.listeners(),

@@ -145,7 +145,7 @@ pub(super) async fn find(
     card: &CardCopy,
 ) -> Result<Option<Outcome>, StoreError> {
     let whole = decisions::follow(gateway).await?;
-    let known = gateway.cards.book().card(card.n).and_then(|card| card.outcome.clone());
+    let known = gateway.cards.book.lock().card(card.n).and_then(|card| card.outcome.clone());
     if known.is_some() || !whole {
         return Ok(known);
     }

@@ -261,7 +261,7 @@ async fn turn(
     face: CardState,
     text: String,
 ) -> Result<String, StoreError> {
-    gateway.cards.book().change(card.n, |card| {
+    gateway.cards.book.lock().change(card.n, |card| {
         card.face = face;
         card.arm(Vec::new());
     });

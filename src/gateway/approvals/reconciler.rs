@@ -97,7 +97,7 @@ async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Task>) -> Result<Durati
     let unsent = |card: &CardCopy| {
         matches!(card.about, About::Device { .. }) && card.sent.is_none() && card.outcome.is_none()
     };
-    let device = gateway.cards.book().cards().iter().any(unsent);
+    let device = gateway.cards.book.lock().cards().iter().any(unsent);
     if device {
         // That a code is used comes before the device that used it.
         setup_codes::settle(gateway).await;
@@ -129,7 +129,7 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
     let now = world::now();
     welcome(gateway, asks, now);
     {
-        let mut book = gateway.cards.book();
+        let mut book = gateway.cards.book.lock();
         let waiting: BTreeMap<&About, &Ask> = asks.iter().map(|ask| (&ask.about, ask)).collect();
         let stale = book.cards().iter().filter_map(|card| {
             let ask = waiting.get(&card.about)?;
@@ -160,7 +160,7 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
         ended.collect::<Result<BTreeMap<About, How>, StoreError>>()
     };
     let found = gateway.read(find).await?;
-    let mut book = gateway.cards.book();
+    let mut book = gateway.cards.book.lock();
     for (n, about) in open(&book) {
         if let Some(how) = found.get(&about) {
             book.conclude(n, &Outcome::nobody(*how, world::now()));
@@ -178,7 +178,7 @@ fn open(book: &Outbox) -> Vec<(u64, About)> {
 /// The open cards whose request waits no more, each request once, with when its time was over.
 fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
     let waiting: BTreeSet<&About> = asks.iter().map(|ask| &ask.about).collect();
-    let book = gateway.cards.book();
+    let book = gateway.cards.book.lock();
     let open = book.cards().iter().filter(|card| card.outcome.is_none());
     let open = open.filter(|card| !matches!(card.about, About::Notice { .. }));
     let gone = open.filter(|card| !waiting.contains(&card.about));
@@ -191,7 +191,7 @@ fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
 fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
     let mut groups: BTreeMap<Option<&AccountKey>, Vec<Vec<OwnersChat>>> = BTreeMap::new();
     let mut new = Vec::new();
-    let mut book = gateway.cards.book();
+    let mut book = gateway.cards.book.lock();
     let failing = |card: &CardCopy| card.sent.is_none() && card.failures >= FAILING;
     let known: BTreeMap<(&About, &OwnersChat), bool> =
         book.cards().iter().map(|card| ((&card.about, &card.to), failing(card))).collect();
@@ -212,8 +212,8 @@ fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
 
 /// The next message of every chat that none is on its way to, and when to look again.
 fn start(gateway: &Arc<Gateway>, asks: Option<&[Ask]>, now: UnixMs) -> (Vec<Task>, Option<UnixMs>) {
-    let mut book = gateway.cards.book();
-    let mut busy = gateway.cards.busy();
+    let mut book = gateway.cards.book.lock();
+    let mut busy = gateway.cards.busy.lock();
     let open = book.cards().iter().filter(|card| !card.is_over()).map(|card| &card.to);
     let counted =
         book.chats().iter().filter(|chat| chat.digest.is_some() || !chat.missed.is_empty());
@@ -348,12 +348,12 @@ fn forget(book: &mut Outbox, n: u64) {
 async fn settle(gateway: &Arc<Gateway>, job: Option<Task>) {
     let Some(job) = job else {
         // A plugin has panicked: which chat it was is not known.
-        gateway.cards.busy().clear();
+        gateway.cards.busy.lock().clear();
         return;
     };
     let now = world::now();
     {
-        let mut book = gateway.cards.book();
+        let mut book = gateway.cards.book.lock();
         match &job.result {
             Ok(sent) => arrived(&mut book, &job, (sent, gateway.config().telling.cards), now),
             Err(error) => {
@@ -363,7 +363,7 @@ async fn settle(gateway: &Arc<Gateway>, job: Option<Task>) {
         }
     }
     save(gateway).await;
-    gateway.cards.busy().retain(|to| *to != job.to);
+    gateway.cards.busy.lock().retain(|to| *to != job.to);
     gateway.cards.arrived.notify_waiters();
 }
 

@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::{
     Gateway as CommandPort, Notify, Opaque, Permits, Reply, SenderId, Setup, SetupWish, UnixMs,
     Waiting, WaitingDevice, async_trait, neutral,
 };
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use crate::{
     control::pairing,
@@ -49,7 +49,7 @@ pub(crate) struct CommandContext {
     pub(crate) approver: Option<Approver>,
     /// Why the person who runs the command has access.
     pub(crate) ground: Ground,
-    kept: Mutex<Kept>,
+    pub(super) kept: Mutex<Kept>,
 }
 
 /// What is kept until the command has answered.
@@ -123,20 +123,16 @@ impl CommandContext {
         Self { gateway, account, chat, sender, approver, ground, kept }
     }
 
-    pub(crate) fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock()
-    }
-
     /// Keeps a code, and gives what the plugin may know of it.
     pub(crate) fn keep(&self, secret: Secret) -> Opaque {
-        let secrets = &mut self.kept().secrets;
+        let secrets = &mut self.kept.lock().secrets;
         secrets.push(secret);
         Opaque(secrets.len() - 1)
     }
 
     /// What the command has answered, as the journal keeps it, and what only this run knows of it.
     pub(crate) fn replies(&self, replies: &[Reply], to: Address) -> (Mail, Fresh) {
-        let kept = std::mem::take(&mut *self.kept());
+        let kept = std::mem::take(&mut *self.kept.lock());
         let only = if self.approver.is_some() { Only::Owner } else { Only::Admitted };
         let mail = Mail::replies(to, only, (replies, &kept.secrets));
         (mail, Fresh { secrets: kept.secrets, shown: kept.shown, people: kept.people, first: None })
@@ -152,7 +148,7 @@ impl CommandContext {
             request: request.id.clone(),
         });
         let first_message = displayed.first_message();
-        self.kept().people.push((request.id.clone(), displayed.revision));
+        self.kept.lock().people.push((request.id.clone(), displayed.revision));
         Waiting {
             channel: request.key.channel.clone(),
             account: request.key.account.as_str().to_owned(),
@@ -201,7 +197,7 @@ impl CommandPort for CommandContext {
         let found = self.gateway.read(find).await?;
         let [request] = &found[..] else {
             if found.is_empty() {
-                let mut wrong = self.gateway.wrong_codes();
+                let mut wrong = self.gateway.wrong_codes.lock();
                 if let Some(wait) = wrong.wait(here, actor, now) {
                     return Ok(Decided::Slow(wait));
                 }
@@ -212,7 +208,7 @@ impl CommandPort for CommandContext {
                 found.iter().map(|request| self.row(request, now)).collect(),
             ));
         };
-        self.gateway.wrong_codes().forget(here, actor);
+        self.gateway.wrong_codes.lock().forget(here, actor);
         let shown = self.was_shown_person(request).await;
         let chosen = pairing::Choice { lasting: choice.lasting, shown, ..decision.into() };
         let channel = &request.key.channel;

@@ -6,14 +6,13 @@ use openclaw_plugin_sdk::{
     CommandError, Decision, DeviceChoice, DeviceDecided, NotYet, Notify, Offered, Setup, SetupWish,
     WaitingDevice, neutral, pasted,
 };
-use parking_lot::MutexGuard;
 
 use crate::{
     control::devices,
     gateway::{
         approvals::{
             self, decide,
-            shown::{Display, Place, Shown, displayed},
+            shown::{Display, Place, displayed},
         },
         commands::context::{CommandContext, Secret},
         setup_codes::{
@@ -72,7 +71,7 @@ impl CommandContext {
         let now = world::now();
         let (devices, displays): (Vec<_>, Vec<Display>) =
             rows.iter().map(|row| displayed(row, rows, now)).unzip();
-        self.kept().shown.extend(displays);
+        self.kept.lock().shown.extend(displays);
         devices
     }
 
@@ -129,16 +128,12 @@ impl CommandContext {
     /// What this chat was shown of a request. An owner may be faster than the platform's answer to our sending.
     async fn was_shown(&self, id: &str) -> Option<Display> {
         let place = self.place();
-        let find = || self.shown().find(&place, id);
+        let find = || self.gateway.shown.lock().find(&place, id);
         if let Some(display) = find() {
             return Some(display);
         }
         self.all_has_arrived().await;
         find()
-    }
-
-    fn shown(&self) -> MutexGuard<'_, Shown> {
-        self.gateway.shown.lock()
     }
 
     async fn all_has_arrived(&self) {
@@ -148,7 +143,7 @@ impl CommandContext {
     /// The revision of a person's request that this chat was shown; nothing where its code is all there is.
     pub(crate) async fn was_shown_person(&self, request: &PairingRequest) -> Option<String> {
         let place = self.place();
-        let find = || self.shown().person(&place, &request.id);
+        let find = || self.gateway.shown.lock().person(&place, &request.id);
         let shown = find();
         if request.displayed().is_shown(shown.as_deref()) {
             return shown;
@@ -174,7 +169,7 @@ impl CommandContext {
             OfferError::Store(error) => error.into(),
             error => failed(error),
         })?;
-        self.gateway.setup.book().made(&minted.setup.id, self.owners_chat());
+        self.gateway.setup.book.lock().made(&minted.setup.id, self.owners_chat());
         setup_codes::save(&self.gateway).await;
         let (access, downgraded) = (minted.setup.profile.word().to_owned(), minted.downgraded);
         let code = self.keep(Secret::Setup(Box::new(minted)));
@@ -203,14 +198,14 @@ impl CommandContext {
                 Notify::On => Some(false),
                 Notify::Once => Some(true),
             };
-            self.gateway.setup.book().listen(chat.clone(), once);
+            self.gateway.setup.book.lock().listen(chat.clone(), once);
             setup_codes::save(&self.gateway).await;
         }
         if approvals::tells(&self.gateway, &chat) {
             // An owner's chat always is, unless the configuration names others.
             return Ok(Notify::On);
         }
-        Ok(match self.gateway.setup.book().listens(&chat) {
+        Ok(match self.gateway.setup.book.lock().listens(&chat) {
             None => Notify::Off,
             Some(false) => Notify::On,
             Some(true) => Notify::Once,

@@ -22,7 +22,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{ChatId, EventId, InboundMessage, SenderId, own_file};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tracing::warn;
 
 pub(crate) use self::line::{Kept, keep, revive};
@@ -113,16 +113,8 @@ impl Journal {
         let tail = Tail { path, file, length: 0, compact_at, torn: false, spent };
         let (tail, index, resting) = (Mutex::new(tail), Mutex::new(index), AtomicBool::new(false));
         let journal = Self { tail, index, queue: Queue::default(), first_start, resting };
-        journal.compact(&mut journal.tail())?;
+        journal.compact(&mut journal.tail.lock())?;
         Ok(journal)
-    }
-
-    fn tail(&self) -> MutexGuard<'_, Tail> {
-        self.tail.lock()
-    }
-
-    fn index(&self) -> MutexGuard<'_, Index> {
-        self.index.lock()
     }
 
     /// True where the account never ran before.
@@ -132,7 +124,7 @@ impl Journal {
 
     /// True for an event that was taken or passed over before.
     pub(crate) fn knows(&self, key: &EventKey) -> bool {
-        self.index().seen.contains(key)
+        self.index.lock().seen.contains(key)
     }
 
     /// Remembers an event that owes nothing.
@@ -147,13 +139,13 @@ impl Journal {
 
     /// True where the challenge of this request was delivered.
     pub(crate) fn has_told(&self, request: &RequestId) -> bool {
-        self.index().told.iter().any(|told| told == request.as_str())
+        self.index.lock().told.iter().any(|told| told == request.as_str())
     }
 
     /// Takes a message on: after this returns, it is answered even if the machine stops.
     pub(crate) fn take(&self, key: &EventKey, message: &InboundMessage) -> io::Result<()> {
         let job = Task { begun: 0, message: keep(message) };
-        let n = self.index().turn(key);
+        let n = self.index.lock().turn(key);
         self.append(Line::Job { key: key.clone(), job, n }, true)
     }
 
@@ -169,13 +161,13 @@ impl Journal {
 
     /// A command of this person begins, and is not run again.
     pub(crate) fn run(&self, key: &EventKey, to: &Address) -> io::Result<()> {
-        let n = self.index().turn(key);
+        let n = self.index.lock().turn(key);
         self.append(Line::Run { key: key.clone(), to: to.clone(), n }, true)
     }
 
     /// Takes a message on that is to be sent, in the place of what was owed under this key.
     pub(crate) fn send(&self, key: &EventKey, mail: &Mail) -> io::Result<()> {
-        let n = self.index().turn(key);
+        let n = self.index.lock().turn(key);
         self.append(Line::Send { key: key.clone(), mail: mail.clone(), n }, true)
     }
 
@@ -191,7 +183,7 @@ impl Journal {
 
     /// What the last run has left to do, the oldest first.
     pub(crate) fn left_over(&self) -> Vec<(EventKey, Left)> {
-        let index = self.index();
+        let index = self.index.lock();
         let left = index.owed().into_iter().filter_map(|(key, open)| {
             let left = match &open.owed {
                 Owed::Answer(job) => {
@@ -212,7 +204,7 @@ impl Journal {
 
     /// How many messages wait to be taken by the platform, and since when the oldest does.
     pub(crate) fn unsent(&self) -> (usize, Option<u64>) {
-        let index = self.index();
+        let index = self.index.lock();
         let made = index.open.values().filter_map(|open| match &open.owed {
             Owed::Send(mail) => Some(mail.made),
             Owed::Answer(_) | Owed::Outcome(_) => None,
@@ -224,7 +216,7 @@ impl Journal {
 
     /// Overwrites what nobody needs any more.
     pub(crate) fn tidy(&self) -> io::Result<()> {
-        let mut tail = self.tail();
+        let mut tail = self.tail.lock();
         let spent = std::mem::take(&mut tail.spent);
         let overwritten = overwrite(&tail.path, &spent);
         if overwritten.is_err() {
@@ -236,7 +228,7 @@ impl Journal {
     /// Closes the file. Until [`Journal::wake`], each line that is still written opens it and closes it again.
     pub(crate) fn rest(&self) {
         self.resting.store(true, Ordering::Release);
-        self.tail().file = None;
+        self.tail.lock().file = None;
     }
 
     /// From the next line on the file stays open. Never waits for the disk.
@@ -247,7 +239,7 @@ impl Journal {
     /// What comes while the disk works on other lines is written after them, together, with one sync for all.
     fn append(&self, line: Line, durable: bool) -> io::Result<()> {
         let own = self.queue.join(line, durable);
-        let mut tail = self.tail();
+        let mut tail = self.tail.lock();
         if let Some(ended) = own.ended() {
             return ended;
         }
@@ -280,7 +272,7 @@ impl Journal {
                 (_, span) => span,
             };
             waiting.end(span.map(|span| {
-                tail.spent.extend(self.index().apply(waiting.line.clone(), Some(span)));
+                tail.spent.extend(self.index.lock().apply(waiting.line.clone(), Some(span)));
             }));
         }
     }
@@ -297,7 +289,7 @@ impl Journal {
         let aside = tail.path.with_extension("tmp");
         drop(fs::remove_file(&aside));
         let mut file = appendable(&aside)?;
-        let (bytes, spans) = gathered(&self.index())?;
+        let (bytes, spans) = gathered(&self.index.lock())?;
         file.write_all(&bytes)?;
         file.sync_data()?;
         fs::rename(&aside, &tail.path)?;
@@ -306,7 +298,7 @@ impl Journal {
         tail.compact_at = SMALL.max(2 * length);
         tail.spent.clear();
         // Nothing was written meanwhile: a writer holds the tail.
-        let mut index = self.index();
+        let mut index = self.index.lock();
         for (key, span) in spans {
             if let Some(open) = index.open.get_mut(&key) {
                 open.span = Some(span);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::SenderId;
-use parking_lot::MutexGuard;
+
 use tracing::warn;
 
 use super::answer;
@@ -56,17 +56,10 @@ impl Pages {
     }
 }
 
-impl AccountRuntime {
-    /// Who waits here. Never held across a wait.
-    pub(crate) fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock()
-    }
-}
-
 /// A person waits.
 pub(crate) fn note(account: &AccountRuntime, request: &PairingRequest) {
     if account.config.plugin.abilities.forgets {
-        account.pages().waiting.insert(request.id.clone(), request.sender.clone());
+        account.pages.lock().waiting.insert(request.id.clone(), request.sender.clone());
     }
 }
 
@@ -106,7 +99,7 @@ pub(crate) async fn welcome(gateway: &Arc<Gateway>, decided: &Decided) {
     if is_told
         && decided.outcome == Outcome::Approved
         && gateway.config().pairing.notify_on_approval
-        && account.pages().welcomes(request)
+        && account.pages.lock().welcomes(request)
     {
         answer::send(gateway, &account, decide::greeting(&account, &contact.sender)).await;
     }
@@ -136,12 +129,12 @@ fn let_in(gateway: &Gateway, account: &AccountRuntime) -> Result<Vec<SenderId>, 
     let key = &account.config.key;
     let now = waiting(gateway, account)?;
     let now: HashMap<_, _> = now.into_iter().map(|waits| (waits.id, waits.sender)).collect();
-    let before = std::mem::replace(&mut account.pages().waiting, now.clone());
+    let before = std::mem::replace(&mut account.pages.lock().waiting, now.clone());
     let mut senders = Vec::new();
     for (request, sender) in before.into_iter().filter(|(request, _)| !now.contains_key(request)) {
         let granted = gateway.store.standing(key, &sender, world::now())? == Standing::Granted;
         let is_in = granted || gateway.store.approved(key)?.names(&sender);
-        if is_in && account.pages().welcomes(&request) {
+        if is_in && account.pages.lock().welcomes(&request) {
             senders.push(sender);
         }
     }

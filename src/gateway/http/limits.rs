@@ -9,7 +9,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::ClientAddress;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -81,13 +81,13 @@ impl ConnectionLimiter {
 
     /// The next connections are counted so. None is closed for it.
     pub(crate) fn follow(&self, places: ConnectionLimits, proxies: Vec<Network>) {
-        let mut inside = self.inside();
+        let mut inside = self.inside.lock();
         (inside.places, inside.proxies) = (places, proxies);
     }
 
     /// A connection begins; another one may have to end.
     pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Permit {
-        let bucket = self.inside().bucket(address);
+        let bucket = self.inside.lock().bucket(address);
         self.enter_bucket(bucket)
     }
 
@@ -97,7 +97,7 @@ impl ConnectionLimiter {
     }
 
     fn enter_bucket(self: &Arc<Self>, bucket: Bucket) -> Permit {
-        let mut inside = self.inside();
+        let mut inside = self.inside.lock();
         let shown_out = CancellationToken::new();
         let number = inside.seat(bucket, shown_out.clone());
         drop(inside);
@@ -106,18 +106,14 @@ impl ConnectionLimiter {
 
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
-        self.inside().count
-    }
-
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock()
+        self.inside.lock().count
     }
 }
 
 impl Permit {
     /// Its first message is there: those who say nothing go before it.
     pub(crate) fn has_spoken(&self) {
-        let mut inside = self.limiter.inside();
+        let mut inside = self.limiter.inside.lock();
         let here = inside.waiting.get_mut(&self.bucket);
         if let Some(waits) = here.and_then(|waiting| waiting.get_mut(&self.number)) {
             waits.has_spoken = true;
@@ -126,7 +122,7 @@ impl Permit {
 
     /// The head of a request names the client behind a proxy: it counts as that client from now on.
     pub(crate) fn belongs_to(&mut self, address: IpAddr) {
-        let mut inside = self.limiter.inside();
+        let mut inside = self.limiter.inside.lock();
         let bucket = inside.bucket(address);
         let is_own = self.bucket.address.is_none();
         if is_own || self.bucket == bucket || self.shown_out.is_cancelled() {
@@ -185,7 +181,7 @@ impl Inside {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.limiter.inside().leave(self.bucket, self.number);
+        self.limiter.inside.lock().leave(self.bucket, self.number);
     }
 }
 
@@ -209,7 +205,7 @@ mod tests {
         assert!(flood[7].shown_out.is_cancelled(), "the oldest of the busiest address goes");
         assert!(!third.shown_out.is_cancelled() && !other.shown_out.is_cancelled());
         drop((flood, other, third));
-        let inside = limiter.inside();
+        let inside = limiter.inside.lock();
         assert_eq!((inside.count, inside.waiting.len()), (0, 0));
     }
 
@@ -229,7 +225,7 @@ mod tests {
         let loud: Vec<Permit> = (0..10).map(enter).collect();
         let left = loud.iter().filter(|permit| !permit.shown_out.is_cancelled()).count();
         assert_eq!((left, known.shown_out.is_cancelled()), (3, true));
-        assert_eq!(limiter.inside().count, 3);
+        assert_eq!(limiter.inside.lock().count, 3);
     }
 
     #[test]
@@ -258,9 +254,9 @@ mod tests {
         // Of those who have not said anything yet there are as many as there is room for.
         let mut silent: Vec<Permit> = (0..20).map(|_| limiter.enter(ip(9))).collect();
         let left = silent.iter().filter(|permit| !permit.shown_out.is_cancelled()).count();
-        assert_eq!((left, limiter.inside().count), (8, 12));
+        assert_eq!((left, limiter.inside.lock().count), (8, 12));
         assert!(!other.shown_out.is_cancelled() && !flood[9].shown_out.is_cancelled());
         silent[0].belongs_to(ip(3));
-        assert_eq!(limiter.inside().count, 12, "a closed connection holds no place");
+        assert_eq!(limiter.inside.lock().count, 12, "a closed connection holds no place");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use tracing::warn;
 
 use crate::local_client::UnnamedProxies;
@@ -24,7 +24,7 @@ struct Seen {
 impl Unnamed {
     /// One more request with forwarding headers from there.
     pub(crate) fn count(&self, peer: IpAddr) {
-        let mut seen = self.seen();
+        let mut seen = self.0.lock();
         seen.requests += 1;
         let peer = peer.to_canonical();
         if seen.addresses.contains(&peer) || seen.addresses.len() >= MOST {
@@ -41,12 +41,8 @@ impl Unnamed {
 
     /// For `openclaw status`; nothing where there were none.
     pub(crate) fn told(&self) -> Option<UnnamedProxies> {
-        let seen = self.seen();
+        let seen = self.0.lock();
         let addresses = seen.addresses.iter().map(ToString::to_string).collect();
         (seen.requests > 0).then_some(UnnamedProxies { requests: seen.requests, addresses })
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock()
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{AccountId, InboundMessage};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
@@ -79,29 +79,25 @@ impl HeldMessages {
         Ok(Self { folder, known: Mutex::new(known), turn: tokio::sync::Mutex::default() })
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<RequestId, Known>> {
-        self.known.lock()
-    }
-
     fn path(&self, request: &RequestId) -> PathBuf {
         self.folder.join(format!("{}.json", request.as_str()))
     }
 
     fn holds(&self, request: &RequestId) -> bool {
-        self.known().contains_key(request)
+        self.known.lock().contains_key(request)
     }
 
     fn write(&self, request: &RequestId, page: &Page) -> Result<(), StoreError> {
         private::replace_json(&self.path(request), page)?;
         private::sync(&self.folder)?;
-        self.known().insert(request.clone(), Known::of(page));
+        self.known.lock().insert(request.clone(), Known::of(page));
         Ok(())
     }
 
     fn erase(&self, request: &RequestId) -> Result<(), StoreError> {
         remove(&self.path(request))?;
         private::sync(&self.folder)?;
-        self.known().remove(request);
+        self.known.lock().remove(request);
         Ok(())
     }
 }
@@ -178,7 +174,7 @@ pub(crate) fn first(
 pub(crate) fn note(gateway: &Gateway, request: &PairingRequest) {
     if request.held.is_some() {
         let known = Known { channel: request.key.channel.clone() };
-        gateway.held.known().entry(request.id.clone()).or_insert(known);
+        gateway.held.known.lock().entry(request.id.clone()).or_insert(known);
     }
 }
 
@@ -274,11 +270,11 @@ fn hand_over(
 
 /// Erases the messages whose requests are over without a line in the access log.
 pub(crate) async fn sweep(gateway: &Arc<Gateway>) -> Result<(), StoreError> {
-    if gateway.held.known().is_empty() {
+    if gateway.held.known.lock().is_empty() {
         return Ok(());
     }
     let _turn = gateway.held.turn.lock().await;
-    let known = gateway.held.known().clone();
+    let known = gateway.held.known.lock().clone();
     let over = gateway.read(move |store| over(store, known)).await?;
     if over.is_empty() {
         return Ok(());

@@ -68,7 +68,7 @@ async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
         Ok(sender) => sender,
         Err(error) => return Response::invalid_params(request, error),
     };
-    if !account.pages().welcomes_sender(&sender) {
+    if !account.pages.lock().welcomes_sender(&sender) {
         return Response::done(&request.id, json!({}));
     }
     match answer::sent(gateway, &account, decide::greeting(&account, &sender)).await {

@@ -179,21 +179,17 @@ impl Session {
         (session, outgoing)
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock()
-    }
-
     /// Sends an answer, after whatever was sent before.
     pub(crate) fn answer(&self, response: &Response, kind: Kind) {
         match serde_json::to_string(response) {
-            Ok(text) => self.put(&self.line(), text, kind),
+            Ok(text) => self.put(&self.line.lock(), text, kind),
             Err(error) => tracing::error!(%error, "an answer cannot be spelt"),
         }
     }
 
     /// Sends text as it is.
     pub(crate) fn text(&self, text: String) {
-        self.put(&self.line(), text, Kind::Owed);
+        self.put(&self.line.lock(), text, Kind::Owed);
     }
 
     /// Sends an event that everybody of its audience gets: numbered.
@@ -201,7 +197,7 @@ impl Session {
         if event.droppable && self.waiting_bytes() > droppable_beyond() {
             return;
         }
-        let mut line = self.line();
+        let mut line = self.line.lock();
         line.events += 1;
         let text = format!(r#"{},"seq":{}}}"#, event.head, line.events);
         self.put(&line, text, event.kind);
@@ -209,7 +205,7 @@ impl Session {
 
     /// Sends an event that is for this client alone.
     pub(crate) fn event_to_it(&self, event: &Event) {
-        self.put(&self.line(), event.targeted(), event.kind);
+        self.put(&self.line.lock(), event.targeted(), event.kind);
     }
 
     fn put(&self, line: &Line, text: String, kind: Kind) {

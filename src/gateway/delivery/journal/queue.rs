@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use super::line::Line;
 
@@ -20,29 +20,29 @@ pub(super) struct Waiting {
 impl Queue {
     pub(super) fn join(&self, line: Line, durable: bool) -> Arc<Waiting> {
         let waiting = Arc::new(Waiting { line, durable, ended: Mutex::default() });
-        locked(&self.0).push(Arc::clone(&waiting));
+        self.0.lock().push(Arc::clone(&waiting));
         waiting
     }
 
     /// Takes out all that wait.
     pub(super) fn all(&self) -> Vec<Arc<Waiting>> {
-        std::mem::take(&mut *locked(&self.0))
+        std::mem::take(&mut *self.0.lock())
     }
 
     #[cfg(test)]
     pub(super) fn length(&self) -> usize {
-        locked(&self.0).len()
+        self.0.lock().len()
     }
 }
 
 impl Waiting {
     pub(super) fn end(&self, how: io::Result<()>) {
-        *locked(&self.ended) = Some(how);
+        *self.ended.lock() = Some(how);
     }
 
     /// How it ended, where another has written it.
     pub(super) fn ended(&self) -> Option<io::Result<()>> {
-        locked(&self.ended).take()
+        self.ended.lock().take()
     }
 }
 
@@ -52,8 +52,4 @@ pub(super) fn again(error: &io::Error) -> io::Error {
         Some(code) => io::Error::from_raw_os_error(code),
         None => io::Error::new(error.kind(), error.to_string()),
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
 }

@@ -178,11 +178,11 @@ fn half_a_line_does_not_spoil_the_next() {
     let (one, two) = (message("1", "hello"), message("2", "again"));
     let journal = Journal::open(path.clone()).unwrap();
     // The disk takes a part of the line, and then nothing.
-    journal.tail().file.as_ref().unwrap().write_all(b"{\"is\":\"jo").unwrap();
-    journal.tail().file = Some(File::open(&path).unwrap());
+    journal.tail.lock().file.as_ref().unwrap().write_all(b"{\"is\":\"jo").unwrap();
+    journal.tail.lock().file = Some(File::open(&path).unwrap());
     assert!(journal.take(&key_of(&one), &one).is_err());
     assert!(!journal.knows(&key_of(&one)));
-    journal.tail().file = Some(appendable(&path).unwrap());
+    journal.tail.lock().file = Some(appendable(&path).unwrap());
     journal.take(&key_of(&two), &two).unwrap();
     journal.finish(&key_of(&two)).unwrap();
     journal.tidy().unwrap();
@@ -211,7 +211,7 @@ fn what_is_remembered_is_bounded() {
         journal.see(&n.to_string()).unwrap();
     }
     assert!(!journal.knows(&"0".to_owned()) && journal.knows(&(REMEMBERED + 9).to_string()));
-    assert_eq!(journal.index().order.len(), REMEMBERED);
+    assert_eq!(journal.index.lock().order.len(), REMEMBERED);
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_file_is_compacted_when_it_is_twice_what_was_left() {
     for n in 0..64 {
         let one = message(&n.to_string(), &long);
         journal.take(&key_of(&one), &one).unwrap();
-        let at = journal.tail().compact_at;
+        let at = journal.tail.lock().compact_at;
         compacted += usize::from(at != before);
         before = at;
     }
@@ -275,7 +275,7 @@ fn a_journal_that_rests_is_closed_and_loses_nothing() {
     let path = dir.path().join("j.jsonl");
     let (one, two, three) = (message("1", "hello"), message("2", "again"), message("3", "more"));
     let journal = Journal::open(path.clone()).unwrap();
-    let is_open = || journal.tail().file.is_some();
+    let is_open = || journal.tail.lock().file.is_some();
     journal.take(&key_of(&one), &one).unwrap();
     assert!(is_open());
     journal.rest();
@@ -306,7 +306,7 @@ fn lines_that_are_written_together_are_all_there_and_in_the_order_of_their_turns
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("inbox/telegram-default.jsonl");
     let journal = Journal::open(path.clone()).unwrap();
-    let tail = journal.tail();
+    let tail = journal.tail.lock();
     std::thread::scope(|scope| {
         for n in 0..8 {
             let (journal, message) = (&journal, message(&format!("{n}"), &format!("{n}")));

@@ -6,7 +6,7 @@ pub(crate) mod turn;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::neutral;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -52,17 +52,9 @@ pub(crate) struct Chats {
 }
 
 impl Chats {
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock()
-    }
-
-    fn listeners(&self) -> MutexGuard<'_, HashSet<u64>> {
-        self.listeners.lock()
-    }
-
     /// How many conversations there are.
     pub(crate) fn count(&self) -> usize {
-        self.book().count()
+        self.book.lock().count()
     }
 }
 
@@ -137,7 +129,7 @@ fn send(call: &Call) -> Answer {
         limit: params.timeout_ms.filter(|limit| *limit > 0).map(Duration::from_millis),
         stop: CancellationToken::new(),
     };
-    let begun = call.gateway.chats.book().begin(&speaker, run);
+    let begun = call.gateway.chats.book.lock().begin(&speaker, run);
     let status = match begun {
         Begun::Ended(End::Failed) => "error",
         Begun::Ended(End::Answered | End::Stopped) => "ok",
@@ -165,7 +157,7 @@ fn abort(call: &Call) -> Answer {
     let params: Which = call.params()?;
     let speaker = own(call, &params.session_key)?;
     let stopped = {
-        let mut book = call.gateway.chats.book();
+        let mut book = call.gateway.chats.book.lock();
         let stopped = book.stop(&speaker, params.run_id.as_deref());
         for (run, seq) in &stopped {
             tell(&call.gateway, &speaker, &Told { run, seq: *seq, what: What::Stopped });
@@ -179,7 +171,7 @@ fn abort(call: &Call) -> Answer {
 fn history(call: &Call) -> Answer {
     let params: Which = call.params()?;
     let speaker = own(call, &params.session_key)?;
-    let said = call.gateway.chats.book().said(&speaker, params.limit.unwrap_or(HISTORY));
+    let said = call.gateway.chats.book.lock().said(&speaker, params.limit.unwrap_or(HISTORY));
     let messages: Vec<Value> = said.iter().map(message).collect();
     Ok(json!({
         "sessionKey": MAIN,
@@ -203,7 +195,7 @@ fn list(call: &Call) -> Value {
 /// The caller's own conversation, where something was said in it.
 pub(super) fn recent(call: &Call) -> Vec<Value> {
     let speaker = Speaker::of(&call.session);
-    let updated = call.gateway.chats.book().updated(&speaker);
+    let updated = call.gateway.chats.book.lock().updated(&speaker);
     let row = updated.map(|at| {
         json!({
             "key": MAIN,
@@ -292,7 +284,7 @@ fn tell(gateway: &Gateway, speaker: &Speaker, told: &Told<'_>) {
         };
         match session.role {
             Role::Operator if session.scopes.allow(Scope::Read) => session.event(event),
-            Role::Node if gateway.chats.listeners().contains(&session.number) => {
+            Role::Node if gateway.chats.listeners.lock().contains(&session.number) => {
                 session.event_to_it(event);
             }
             Role::Operator | Role::Node => {}
@@ -320,7 +312,7 @@ fn subscribe(call: &Call) -> Option<Answer> {
     let payload = word.payload.or(parsed).unwrap_or_default();
     let own = payload.get("sessionKey").and_then(Value::as_str).is_none_or(is_main);
     if own {
-        let mut listeners = call.gateway.chats.listeners();
+        let mut listeners = call.gateway.chats.listeners.lock();
         let number = call.session.number;
         if wants {
             listeners.insert(number)
@@ -333,7 +325,7 @@ fn subscribe(call: &Call) -> Option<Answer> {
 
 /// A session has ended.
 pub(super) fn left(gateway: &Arc<Gateway>, session: &Session) {
-    gateway.chats.listeners().remove(&session.number);
+    gateway.chats.listeners.lock().remove(&session.number);
     let speaker = Speaker::of(session);
     if matches!(speaker, Speaker::Connection(_)) {
         drop_talk(gateway, &speaker);
@@ -346,7 +338,7 @@ pub(crate) fn forget(gateway: &Arc<Gateway>, device: &DeviceId) {
 }
 
 fn drop_talk(gateway: &Arc<Gateway>, speaker: &Speaker) {
-    if !gateway.chats.book().forget(speaker) {
+    if !gateway.chats.book.lock().forget(speaker) {
         return;
     }
     let (it, conversation) = (Arc::clone(gateway), speaker.conversation());
@@ -355,7 +347,7 @@ fn drop_talk(gateway: &Arc<Gateway>, speaker: &Speaker) {
 
 /// The devices have changed: those without rights are forgotten.
 pub(crate) fn recheck(gateway: &Arc<Gateway>) {
-    let devices = gateway.chats.book().devices();
+    let devices = gateway.chats.book.lock().devices();
     for device in devices.iter().filter(|device| has_lost(gateway, device)) {
         forget(gateway, device);
     }

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use self::{events::Seen, invoke::Outstanding, repeats::Repeats};
 use super::{Answer, Call, unknown};
@@ -44,10 +44,6 @@ pub(crate) struct Nodes {
     seen: Mutex<BTreeMap<DeviceId, Seen>>,
     /// The requests that connected nodes have open, by session; `None` where there was no place for one.
     asking: Mutex<HashMap<u64, Option<DeviceRequestId>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
 }
 
 /// Works out what a connected node may be asked to do.
@@ -86,7 +82,7 @@ pub(crate) fn joined(gateway: &Arc<Gateway>, session: &Arc<Session>, record: Opt
 /// A session has ended.
 pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
     if session.role == Role::Node {
-        lock(&gateway.nodes.asking).remove(&session.number);
+        gateway.nodes.asking.lock().remove(&session.number);
         invoke::left(gateway, session);
     }
 }

@@ -218,7 +218,7 @@ async fn approve(call: &Call) -> Answer {
     } else {
         // Nobody else does either.
         let account = call.gateway.account(&request.key);
-        account.map(|account| account.pages().welcomes(&request.id));
+        account.map(|account| account.pages.lock().welcomes(&request.id));
         "not-requested"
     };
     // An approval makes nobody an owner: `openclaw owner add` does (case_021).
@@ -233,7 +233,7 @@ async fn approve(call: &Call) -> Answer {
 
 async fn welcome(gateway: &Arc<Gateway>, request: &PairingRequest) -> &'static str {
     let Some(account) = gateway.account(&request.key) else { return "unsupported" };
-    if !account.pages().welcomes(&request.id) {
+    if !account.pages.lock().welcomes(&request.id) {
         return "sent";
     }
     let greeting = decide::greeting(&account, &request.sender);

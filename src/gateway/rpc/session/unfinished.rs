@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use openclaw_plugin_sdk::ClientAddress;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use crate::rules::device::identity::DeviceId;
 
@@ -51,10 +51,6 @@ impl Unfinished {
     pub(crate) fn share(self: &Arc<Self>, holder: Holder) -> Share {
         Share { all: Arc::clone(self), holder, bytes: 0 }
     }
-
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.lock()
-    }
 }
 
 impl Share {
@@ -64,7 +60,7 @@ impl Share {
         if bytes == self.bytes {
             return Ok(());
         }
-        let mut held = self.all.held();
+        let mut held = self.all.0.lock();
         let others = held.all - self.bytes;
         let own = held.of.get(&self.holder).map_or(0, |of| of - self.bytes);
         if bytes > self.bytes && (own + bytes > OF_ONE || others + bytes > OF_ALL) {
@@ -114,7 +110,7 @@ mod tests {
         assert_eq!(first.holds(0), Ok(()));
         assert_eq!(all.share(client(99)).holds(MOST), Ok(()));
         drop((first, second, others));
-        let held = all.held();
+        let held = all.0.lock();
         assert!(held.all == 0 && held.of.is_empty(), "{held:?}");
     }
 }

@@ -49,7 +49,7 @@ const NOTHING: &str = "(The assistant had nothing to say.)";
 /// Works a conversation off.
 pub(super) async fn work(gateway: Arc<Gateway>, place: Place) {
     loop {
-        let Some(run) = gateway.chats.book().next(&place) else { return };
+        let Some(run) = gateway.chats.book.lock().next(&place) else { return };
         let done = tokio::select! {
             done = turn(&gateway, &place, &run) => done,
             // The device that stopped it has said so.
@@ -72,7 +72,7 @@ enum Done {
 fn finish(gateway: &Gateway, place: &Place, run: &Run, done: Done) {
     let at = world::now();
     let said = |text: String| Said { by: Writer::Assistant, text, at };
-    let mut book = gateway.chats.book();
+    let mut book = gateway.chats.book.lock();
     let end = if matches!(done, Done::Failed(_)) { End::Failed } else { End::Answered };
     let Some(seq) = book.end(place, &run.id, end) else { return };
     let told = |what: What<'_>| tell(gateway, &place.speaker, &Told { run: &run.id, seq, what });
@@ -107,7 +107,7 @@ async fn turn(gateway: &Arc<Gateway>, place: &Place, run: &Run) -> Done {
     }
     if let Some(said) = command(&run.text) {
         if said == FORGOTTEN {
-            gateway.chats.book().clear(place);
+            gateway.chats.book.lock().clear(place);
             gateway.responder().forget(&place.speaker.conversation()).await;
         }
         return Done::Said(said);
@@ -122,7 +122,7 @@ async fn turn(gateway: &Arc<Gateway>, place: &Place, run: &Run) -> Done {
         }
     }
     let said = Said { by: Writer::User, text: run.text.clone(), at: world::now() };
-    gateway.chats.book().say(place, said);
+    gateway.chats.book.lock().say(place, said);
     let asked = ask(gateway, place, run);
     match run.limit {
         Some(limit) => timeout(limit, asked).await.unwrap_or(Done::Failed(TOO_LATE)),
@@ -219,7 +219,7 @@ async fn listen(
 }
 
 fn delta(gateway: &Gateway, place: &Place, run: &Run, whole: &str, told: usize) {
-    let mut book = gateway.chats.book();
+    let mut book = gateway.chats.book.lock();
     let Some(seq) = book.number(place, &run.id) else { return };
     let said = Said { by: Writer::Assistant, text: whole.to_owned(), at: world::now() };
     let what = What::Delta(&said, &whole[told..]);

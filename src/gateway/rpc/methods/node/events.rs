@@ -10,7 +10,7 @@ use tracing::debug;
 
 use super::{
     super::{invalid, voicewake},
-    Answer, Call, lock,
+    Answer, Call,
 };
 use crate::{
     gateway::{
@@ -132,7 +132,7 @@ fn note(call: &Call, reason: Option<String>, stats: Option<Value>) -> bool {
     if reason.is_none() && stats.is_none() {
         return false;
     }
-    let mut all = lock(&call.gateway.nodes.seen);
+    let mut all = call.gateway.nodes.seen.lock();
     let first = || Seen { at: world::now(), reason: "connect".to_owned(), stats: None };
     let seen = all.entry(device.clone()).or_insert_with(first);
     seen.at = world::now();

@@ -14,7 +14,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     super::{invalid, unavailable},
-    Answer, Call, lock,
+    Answer, Call,
     repeats::{Found, mark},
     settle,
 };
@@ -79,16 +79,16 @@ pub(super) async fn invoke(call: &Call) -> Answer {
     // The same word of another caller is another key.
     let key = mark(&[&call.session.actor(), key]);
     let repeats = &call.gateway.nodes.repeats;
-    let found = lock(repeats).enter(key, deed, Instant::now());
+    let found = repeats.lock().enter(key, deed, Instant::now());
     match found {
         Found::Fresh => match run(call, &asked).await {
             Ok(answer) => {
-                lock(repeats).done(&key, &answer);
+                repeats.lock().done(&key, &answer);
                 answer
             }
             Err(refused) => {
                 let answer = Err(refused);
-                lock(repeats).undone(&key, &answer);
+                repeats.lock().undone(&key, &answer);
                 answer
             }
         },
@@ -127,7 +127,7 @@ async fn run(call: &Call, asked: &Invoke) -> Result<Answer, Box<Refused>> {
     let timeout_ms = asked.timeout_ms.unwrap_or(PATIENCE_MS).clamp(1, LONGEST_MS);
     let (id, (answer, answered)) = (hello::uuid(), oneshot::channel());
     {
-        let mut outstanding = lock(&gateway.nodes.outstanding);
+        let mut outstanding = gateway.nodes.outstanding.lock();
         let of_node = outstanding.entry(node.number).or_default();
         if of_node.len() >= MOST {
             let mut refused = unavailable("the node has too much to do; wait for its answers");
@@ -198,7 +198,7 @@ fn not_connected() -> Box<Refused> {
 }
 
 fn take(gateway: &Gateway, session: u64, id: &str) -> Option<Asked> {
-    let mut outstanding = lock(&gateway.nodes.outstanding);
+    let mut outstanding = gateway.nodes.outstanding.lock();
     let of_node = outstanding.get_mut(&session)?;
     let asked = of_node.remove(id);
     if of_node.is_empty() {
@@ -213,7 +213,7 @@ fn cancel(node: &Session, id: &str) {
 
 /// A node has gone: nobody waits for it any longer.
 pub(super) fn left(gateway: &Gateway, session: &Session) {
-    let of_node = lock(&gateway.nodes.outstanding).remove(&session.number);
+    let of_node = gateway.nodes.outstanding.lock().remove(&session.number);
     for asked in of_node.into_iter().flat_map(HashMap::into_values) {
         // The caller may have gone too.
         let _ = asked.answer.send(Err(not_connected()));
@@ -222,7 +222,7 @@ pub(super) fn left(gateway: &Gateway, session: &Session) {
 
 /// What a node may not do any more, it is told to stop.
 pub(super) fn recall(gateway: &Gateway, session: &Session, works: &BTreeSet<String>) {
-    let mut outstanding = lock(&gateway.nodes.outstanding);
+    let mut outstanding = gateway.nodes.outstanding.lock();
     let Some(of_node) = outstanding.get_mut(&session.number) else { return };
     for (id, asked) in of_node.extract_if(|_, asked| !works.contains(&asked.command)) {
         cancel(session, &id);
@@ -303,7 +303,7 @@ struct Progress {
 pub(super) fn progress(call: &Call) -> Answer {
     let progress: Progress = call.params()?;
     is_own(call, &progress.node_id)?;
-    let outstanding = lock(&call.gateway.nodes.outstanding);
+    let outstanding = call.gateway.nodes.outstanding.lock();
     let of_node = outstanding.get(&call.session.number);
     if of_node.is_some_and(|of_node| of_node.contains_key(&progress.invoke_id)) {
         return Ok(json!({ "ok": true }));

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{super::invalid, Answer, Call, lock};
+use super::{super::invalid, Answer, Call};
 use crate::{
     gateway::rpc::hub::Session,
     protocol::node::filled,
@@ -72,7 +72,7 @@ fn row(call: &Call, device: &Device, requests: &[DeviceRequest]) -> Value {
     let session = call.gateway.sessions.node(&id).filter(|session| session.closing().is_none());
     let described = &device.described;
     let own_name = session.as_ref().and_then(|session| session.client.display_name.as_ref());
-    let seen = lock(&call.gateway.nodes.seen).get(&id).cloned();
+    let seen = call.gateway.nodes.seen.lock().get(&id).cloned();
     let shown = device.tokens.get(&Role::Node).and_then(|token| token.last_used_at);
     let since = session.as_ref().map(|session| session.since);
     let last = since.into_iter().chain(shown).chain(seen.as_ref().map(|seen| seen.at)).max();

@@ -10,7 +10,7 @@ use super::{
     super::{device, invalid, unavailable},
     Answer, Call, legacy,
     list::NO_NODE,
-    lock, say,
+    say,
 };
 use crate::{
     control::devices::{Change, LABEL, Verdict},
@@ -178,7 +178,7 @@ pub(super) async fn remove(call: &Call) -> Answer {
             let (id, alone) = (known.id(), known.approved.roles.len() == 1);
             let change = if alone { Change::Remove } else { Change::Revoke(Role::Node) };
             device::change(call, by, &id, change, NO_NODE).await?;
-            lock(&call.gateway.nodes.seen).remove(&id);
+            call.gateway.nodes.seen.lock().remove(&id);
             super::decided(&call.gateway, "", &id, "removed");
             let node = id.clone();
             call.afterwards(move |gateway| {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::lock;
 use crate::{
     gateway::{
         Gateway,
@@ -52,7 +51,7 @@ pub(super) async fn ask(gateway: &Arc<Gateway>, session: &Arc<Session>) {
     };
     let policy = &gateway.config().gateway.nodes.commands;
     let Some(wish) = wish(session, &record, policy) else {
-        lock(&gateway.nodes.asking).remove(&session.number);
+        gateway.nodes.asking.lock().remove(&session.number);
         return;
     };
     let waits = match admission::ask(gateway, wish, None).await {
@@ -64,14 +63,14 @@ pub(super) async fn ask(gateway: &Arc<Gateway>, session: &Arc<Session>) {
         Err(error) => return warn!(%error, node = %device, "a node's request was not written"),
     };
     if session.closing().is_none() {
-        lock(&gateway.nodes.asking).insert(session.number, waits);
+        gateway.nodes.asking.lock().insert(session.number, waits);
     }
 }
 
 /// Asks again for the nodes that are there and whose request still waits: a connected node does not come by
 /// itself. One that was turned away asks no more until it comes again.
 pub(super) async fn refresh(gateway: &Arc<Gateway>) {
-    let asking = lock(&gateway.nodes.asking).clone();
+    let asking = gateway.nodes.asking.lock().clone();
     if asking.is_empty() {
         return;
     }
@@ -85,7 +84,7 @@ pub(super) async fn refresh(gateway: &Arc<Gateway>) {
         let waits = request.is_none_or(|request| waiting.iter().any(|row| row.id == request));
         match session.filter(|_| waits) {
             Some(session) => ask(gateway, session).await,
-            None => drop(lock(&gateway.nodes.asking).remove(&number)),
+            None => drop(gateway.nodes.asking.lock().remove(&number)),
         }
     }
 }
