@@ -2,14 +2,10 @@
 
 use std::{collections::VecDeque, path::Path};
 
-use openclaw_plugin_sdk::{AccountId, ChatId, SenderId, UnixMs, own_file};
+use openclaw_plugin_sdk::own_file;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    config::Config,
-    rules::{AccountKey, Lists, Verdict, group::GroupMessage, judge, records::Standing},
-    store::{Store, StoreError, moved::Moved, paths::StateDir, private},
-};
+use crate::store::{StoreError, private};
 
 /// So many are kept.
 pub const KEPT: usize = 1_000;
@@ -28,15 +24,25 @@ pub struct Record {
     /// The group, where it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// The thread of the group, where it was in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
     /// In a group: the account was mentioned.
     #[serde(default)]
     pub mentioned: bool,
+    /// Others could read along on its way. Where this is missing, an older version wrote the record, and it says
+    /// nothing of the thread and of the age either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposed: Option<bool>,
+    /// It was sent before the gateway's start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub old: bool,
     /// What was said to it, in a word of [`Judged`].
     pub verdict: String,
 }
 
 /// What a configuration says to a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Judged {
     /// It is processed.
     Admitted,
@@ -102,45 +108,6 @@ pub fn read(path: &Path) -> Result<Vec<Record>, StoreError> {
     serde_json::from_slice(&bytes).map_err(|error| failed(error.into()))
 }
 
-/// What a configuration says to such a message now, with the store as it is.
-pub fn judged(
-    store: &Store,
-    (config, state): (&Config, &StateDir),
-    seen: &Record,
-    now: UnixMs,
-) -> Result<Judged, StoreError> {
-    let key = AccountId::parse(&seen.account)
-        .map(|account| AccountKey { channel: seen.channel.clone(), account });
-    let sender = SenderId::new(&seen.sender);
-    let (Some(key), Ok(sender)) = (key, sender) else { return Ok(Judged::Ignored) };
-    let Some(account) = config.account(&key).filter(|account| account.enabled) else {
-        return Ok(Judged::Ignored);
-    };
-    let owner = config.owners.names(&key.channel, &sender)
-        || store.owners()?.names(&key.channel, &sender)
-        || account.plugin.abilities.console;
-    let standing = store.standing(&key, &sender, now)?;
-    if let Some(group) = &seen.group {
-        let moved = Moved::of(state, &key)?;
-        let (rules, chat) = moved.judged(&account.groups, &ChatId::new(group));
-        let message = GroupMessage {
-            chat: &chat,
-            thread: None,
-            sender: &sender,
-            mentions_us: seen.mentioned,
-        };
-        let heard = rules.admit(message) && (owner || standing != Standing::Blocked);
-        return Ok(if heard { Judged::Admitted } else { Judged::Ignored });
-    }
-    let approved = store.approved(&key)?;
-    let lists = Lists { listed: &account.allow_from, approved: &approved, standing };
-    Ok(match judge(account.dm_policy, owner, lists, &sender) {
-        Verdict::Admit(_) => Judged::Admitted,
-        Verdict::Ignore => Judged::Ignored,
-        Verdict::Pair => Judged::Asks,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +119,10 @@ mod tests {
             account: "default".to_owned(),
             sender: n.to_string(),
             group: None,
+            thread: None,
             mentioned: false,
+            exposed: Some(false),
+            old: false,
             verdict: Judged::Asks.word().to_owned(),
         }
     }

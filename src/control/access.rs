@@ -9,7 +9,7 @@ use openclaw_plugin_sdk::{
 use crate::{
     config::Config,
     control::{
-        explain::{Asked, Explanation, explain, explain_group},
+        explain::{Asked, Explanation, Subject, explain},
         owners,
     },
     registry,
@@ -113,19 +113,12 @@ pub fn explained(
         Ok(who) => who,
         Err(why) => return Ok(Err(why)),
     };
-    let mut found = Vec::new();
-    for key in keys {
-        found.push(match (&sender, group) {
-            (Some(sender), false) => {
-                let contact = Contact { key, sender: sender.clone() };
-                explain(store, Asked { config, state, contact: &contact }, now)?
-            }
-            (sender, _) => {
-                explain_group(store, (config, state), (&key, &chat, sender.as_ref()), now)?
-            }
-        });
-    }
-    Ok(Ok(found))
+    let subject = match &sender {
+        Some(sender) if !group => Subject::Direct(sender),
+        sender => Subject::Group(&chat, sender.as_ref()),
+    };
+    let found = keys.iter().map(|key| explain(store, Asked { config, state, key, subject }, now));
+    Ok(Ok(found.collect::<Result<_, _>>()?))
 }
 
 fn has_groups(channel: &str) -> bool {

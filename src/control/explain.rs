@@ -1,25 +1,40 @@
-//! What decides about a sender's direct messages now: the rule, and where it stands.
+//! What decides about a sender's messages now: the verdict of the gate, the rule behind it, and where it stands.
 
-use openclaw_plugin_sdk::{ChatId, SenderId, UnixMs, neutral};
+use openclaw_plugin_sdk::{ChatId, ChatKind, Conversation, Link, SenderId, UnixMs, neutral};
 
 use crate::{
-    config::Config,
+    config::{Account, Config},
+    control::facts::{Person, Rules},
     rules::{
-        AccountKey, Contact, Ground, Lists, Verdict, group::GroupPolicy, judge, records::Standing,
+        AccountKey, Contact,
+        admission::{Age, Chat, Event, Facts, Ground, Group, Reason, Verdict, judge},
+        group::GroupPolicy,
+        records::Standing,
     },
     store::{Store, StoreError, moved::Moved, paths::StateDir},
     world,
 };
 
-/// The sender in question, and what the explanation is based on.
+/// What the explanation is based on.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The folder of the store's files.
     pub state: &'a StateDir,
-    /// The sender.
-    pub contact: &'a Contact,
+    /// The account.
+    pub key: &'a AccountKey,
+    /// Whose messages are in question.
+    pub subject: Subject<'a>,
+}
+
+/// Whose messages are in question.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// The direct messages of a sender.
+    Direct(&'a SenderId),
+    /// The messages in a group: of everyone in it, or of one sender.
+    Group(&'a ChatId, Option<&'a SenderId>),
 }
 
 /// What decides, as it is shown.
@@ -51,102 +66,116 @@ impl Explanation {
     }
 }
 
-/// Explains the verdict about a direct message of a sender, as the gate would give it now.
+/// A message that mentions nobody: what is admitted only with a mention is told so.
+const MESSAGE: Event = Event::Message { age: Age::New, mentions_us: false };
+
+/// Explains the verdict, as the gate would give it now.
 pub fn explain(store: &Store, asked: Asked<'_>, now: UnixMs) -> Result<Explanation, StoreError> {
-    let Asked { config, contact, .. } = asked;
-    let Contact { key, sender } = contact;
-    let said = |verdict, rule: String, place, policy| Explanation {
-        who: contact.to_string(),
-        verdict,
-        rule,
-        place,
-        policy,
+    let Asked { config, state, key, subject } = asked;
+    let person = |sender: &SenderId| Contact { key: key.clone(), sender: sender.clone() };
+    let who = match subject {
+        Subject::Direct(sender) => person(sender).to_string(),
+        Subject::Group(chat, sender) => {
+            let by = sender.map(|sender| format!("{} in ", person(sender))).unwrap_or_default();
+            format!("{by}{} group {}", key.channel, neutral(chat.as_str(), 64))
+        }
     };
+    let said = |verdict, (rule, place), policy| Explanation { who, verdict, rule, place, policy };
     let Some(account) = config.account(key) else {
         let rule = "no account of that name is configured".to_owned();
-        return Ok(said("ignored", rule, None, "none"));
+        return Ok(said("ignored", (rule, None), "none"));
     };
-    let policy = account.dm_policy.word();
-    if !account.enabled {
-        let place = Some(format!("channels.{}: enabled = false", key.channel));
-        return Ok(said("ignored", "the account is switched off".to_owned(), place, policy));
-    }
-    let configured = config.owners.names(&key.channel, sender);
-    let claimed = store.owners()?.names(&key.channel, sender);
-    let approved = store.approved(key)?;
-    let standing = store.standing(key, sender, now)?;
-    let lists = Lists { listed: &account.allow_from, approved: &approved, standing };
-    let verdict = judge(account.dm_policy, configured || claimed, lists, sender);
-    let (rule, place) = because(store, asked, (verdict, standing, configured), now)?;
+    let policy = match subject {
+        Subject::Direct(_) => account.dm_policy.word(),
+        Subject::Group(..) => account.groups.policy.word(),
+    };
+    let facts = facts(store, asked, account, now)?;
+    let verdict = judge(&MESSAGE, &facts);
+    let because = match (verdict, subject) {
+        (Verdict::Ignore(Reason::Disabled), _) => (
+            "the account is switched off".to_owned(),
+            Some(format!("channels.{}: enabled = false", key.channel)),
+        ),
+        (_, Subject::Direct(sender)) => {
+            in_direct_chat(store, (config, state), (&person(sender), verdict), now)?
+        }
+        (_, Subject::Group(_, sender)) => {
+            let (rule, entry) = in_group(verdict, account.groups.policy, sender);
+            let place = entry.map(|entry| format!("channels.{}: {entry}", key.channel));
+            (rule.to_owned(), place)
+        }
+    };
     let verdict = match verdict {
         Verdict::Admit(_) => "admitted",
-        Verdict::Ignore => "ignored",
+        Verdict::Ignore(Reason::NotMentioned) => "admitted when the bot is mentioned",
         Verdict::Pair => "asks for a code",
+        Verdict::Ignore(_) | Verdict::Misplaced | Verdict::Refuse(_) => "ignored",
     };
-    Ok(said(verdict, rule, place, policy))
+    Ok(said(verdict, because, policy))
 }
 
-/// Explains who is heard in a group, or whether this sender is: only the configuration and blocks decide there.
-pub fn explain_group(
+/// What the gate would know of a message that comes over a link which nobody else reads.
+fn facts(
+    store: &Store,
+    Asked { config, state, key, subject }: Asked<'_>,
+    account: &Account,
+    now: UnixMs,
+) -> Result<Facts, StoreError> {
+    let link = Link::Private;
+    let (account, conversation, sender) = match subject {
+        Subject::Direct(sender) => {
+            let chat = Conversation::new(ChatId::new(sender.as_str()), ChatKind::Direct);
+            let rules = Rules { account, owners: &config.owners, store };
+            return Ok(rules.facts(Person { conversation: &chat, sender, link }, now)?.0);
+        }
+        Subject::Group(chat, sender) => {
+            let (groups, chat) = Moved::of(state, key)?.judged(&account.groups, chat);
+            let account = Account { groups, ..account.clone() };
+            (account, Conversation::new(chat, ChatKind::Group), sender)
+        }
+    };
+    let rules = Rules { account: &account, owners: &config.owners, store };
+    if let Some(sender) = sender {
+        return Ok(rules.facts(Person { conversation: &conversation, sender, link }, now)?.0);
+    }
+    // A sender who is listed, for what can be said of everyone.
+    let chat = Chat::Group(Group {
+        policy: account.groups.policy,
+        listed: true,
+        counts: account.groups.counts(&conversation.id, None),
+        require_mention: account.groups.require_mention,
+    });
+    Ok(Facts { enabled: account.enabled, owner: false, blocked: false, chat })
+}
+
+/// The rule in a group, and the key that holds it.
+fn in_group(
+    verdict: Verdict,
+    policy: GroupPolicy,
+    sender: Option<&SenderId>,
+) -> (&'static str, Option<&'static str>) {
+    let is_open = policy == GroupPolicy::Open;
+    match verdict {
+        Verdict::Ignore(Reason::GroupsOff) => ("nobody is heard in groups", Some("group_policy")),
+        Verdict::Ignore(Reason::GroupNotListed) => ("this group is not listed", Some("groups")),
+        Verdict::Ignore(Reason::Blocked) => ("the sender is blocked", None),
+        Verdict::Admit(_) | Verdict::Ignore(Reason::NotMentioned) => match sender {
+            _ if is_open => ("everyone in it is heard", Some("group_policy")),
+            Some(_) => ("the configuration lists the sender", Some("group_allow_from")),
+            None => ("the listed senders are heard", Some("group_allow_from")),
+        },
+        Verdict::Ignore(_) | Verdict::Misplaced | Verdict::Pair | Verdict::Refuse(_) => (
+            "the sender is not listed; an approval counts in direct chats only",
+            Some("group_allow_from"),
+        ),
+    }
+}
+
+/// The rule in a direct chat, and where it stands.
+fn in_direct_chat(
     store: &Store,
     (config, state): (&Config, &StateDir),
-    (key, chat, sender): (&AccountKey, &ChatId, Option<&SenderId>),
-    now: UnixMs,
-) -> Result<Explanation, StoreError> {
-    let by = sender
-        .map(|sender| format!("{} in ", Contact { key: key.clone(), sender: sender.clone() }));
-    let (by, group) = (by.unwrap_or_default(), neutral(chat.as_str(), 64));
-    let who = format!("{by}{} group {group}", key.channel);
-    let table = format!("channels.{}", key.channel);
-    let Some(account) = config.account(key) else {
-        let rule = "no account of that name is configured".to_owned();
-        return Ok(Explanation { who, verdict: "ignored", rule, place: None, policy: "none" });
-    };
-    let (groups, chat) = Moved::of(state, key)?.judged(&account.groups, chat);
-    let policy = groups.policy.word();
-    let said = |verdict, rule: &str, key: &str| {
-        let place = Some(format!("{table}: {key}")).filter(|_| !key.is_empty());
-        Explanation { who: who.clone(), verdict, rule: rule.to_owned(), place, policy }
-    };
-    if !account.enabled {
-        return Ok(said("ignored", "the account is switched off", "enabled = false"));
-    }
-    if groups.policy == GroupPolicy::Disabled {
-        return Ok(said("ignored", "nobody is heard in groups", "group_policy"));
-    }
-    if groups.groups.as_ref().is_some_and(|listed| !listed.contains(&chat)) {
-        return Ok(said("ignored", "this group is not listed", "groups"));
-    }
-    let open = groups.policy == GroupPolicy::Open;
-    let heard =
-        if groups.require_mention { "admitted when the bot is mentioned" } else { "admitted" };
-    let Some(sender) = sender else {
-        let rule = if open { "everyone in it is heard" } else { "the listed senders are heard" };
-        return Ok(said(heard, rule, if open { "group_policy" } else { "group_allow_from" }));
-    };
-    let owner =
-        config.owners.names(&key.channel, sender) || store.owners()?.names(&key.channel, sender);
-    if !owner && store.standing(key, sender, now)? == Standing::Blocked {
-        return Ok(said("ignored", "the sender is blocked", ""));
-    }
-    Ok(if open {
-        said(heard, "everyone in it is heard", "group_policy")
-    } else if groups.senders.admits(sender) {
-        said(heard, "the configuration lists the sender", "group_allow_from")
-    } else {
-        said(
-            "ignored",
-            "the sender is not listed; an approval counts in direct chats only",
-            "group_allow_from",
-        )
-    })
-}
-
-/// The rule, and where it stands.
-fn because(
-    store: &Store,
-    Asked { config, state, contact }: Asked<'_>,
-    (verdict, standing, configured): (Verdict, Standing, bool),
+    (contact, verdict): (&Contact, Verdict),
     now: UnixMs,
 ) -> Result<(String, Option<String>), StoreError> {
     let Contact { key, sender } = contact;
@@ -155,7 +184,7 @@ fn because(
     let records_at = state.access_records().display().to_string();
     Ok(match verdict {
         Verdict::Admit(Ground::Owner) => {
-            let place = if configured {
+            let place = if config.owners.names(&key.channel, sender) {
                 config.file.as_ref().map(|file| format!("{}: owner.allow_from", file.display()))
             } else {
                 Some(state.owners().display().to_string())
@@ -174,7 +203,7 @@ fn because(
             (rule.to_owned(), place)
         }
         Verdict::Admit(Ground::Approved) => match records.grant(key, sender) {
-            Some(grant) if standing == Standing::Granted => {
+            Some(grant) if store.standing(key, sender, now)? == Standing::Granted => {
                 let end = grant.ends(now).map_or("permanently".to_owned(), |until| {
                     format!("until {}", world::iso(until))
                 });
@@ -187,7 +216,7 @@ fn because(
                 ("an owner approved the sender".to_owned(), place)
             }
         },
-        Verdict::Ignore if standing == Standing::Blocked => {
+        Verdict::Ignore(Reason::Blocked) => {
             let blocks = &records.records().blocks;
             let block = blocks.iter().find(|b| b.channel == key.channel && b.sender == *sender);
             let by = block.map(|block| {
@@ -195,11 +224,11 @@ fn because(
             });
             (by.unwrap_or_else(|| "the sender is blocked".to_owned()), Some(records_at))
         }
-        Verdict::Ignore => {
+        Verdict::Pair => ("nobody has approved the sender".to_owned(), None),
+        _ => {
             let rule =
                 format!("the sender is not listed, and with the policy `{policy}` nobody can ask");
             (rule, None)
         }
-        Verdict::Pair => ("nobody has approved the sender".to_owned(), None),
     })
 }

@@ -27,7 +27,7 @@ use crate::{
         },
     },
     registry,
-    rules::{Ground, approver::Approver},
+    rules::{admission::Ground, approver::Approver},
     store::UNFINISHED,
     world,
 };
@@ -153,6 +153,7 @@ fn whoami(account: &AccountRuntime, admitted: &Admitted) -> Text {
     let (plugin, who) = (account.config.plugin, admitted.who());
     let why = match who.ground {
         Ground::Approved => "an owner has approved you",
+        Ground::Device => "your device is paired",
         Ground::Everyone => "the configuration admits everyone",
         Ground::Listed => "the configuration lists you",
         Ground::Owner => "you are an owner",

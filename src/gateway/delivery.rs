@@ -27,14 +27,12 @@ use self::{
 };
 use super::{Gateway, blocking};
 use crate::{
+    control::facts::{Person, Rules},
     gateway::{
         accounts::account::AccountRuntime,
-        approvals::shown::{Display, Person},
+        approvals::shown::{self, Display},
         commands::context::Secret,
-        inbound::{
-            challenge,
-            gate::{self, Rules},
-        },
+        inbound::{challenge, gate},
         setup_codes,
     },
     rules::{
@@ -74,7 +72,7 @@ pub(crate) struct Fresh {
     /// The devices that the chat has before it once all has arrived.
     pub(crate) shown: Vec<Display>,
     /// The people, likewise.
-    pub(crate) people: Vec<Person>,
+    pub(crate) people: Vec<shown::Person>,
     /// Hears how the first attempt ended.
     pub(crate) first: Option<oneshot::Sender<Result<(), String>>>,
 }
@@ -363,7 +361,9 @@ fn hearer(
     let Some(sender) = mail.to.sender() else { return Ok(None) };
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
-    gate::hearer(rules, (&mail.to.conversation(), &sender, mail.to.link()), world::now())
+    let (conversation, link) = (mail.to.conversation(), mail.to.link());
+    let person = Person { conversation: &conversation, sender: &sender, link };
+    gate::hearer(rules, person, world::now())
 }
 
 /// True for a person who is let in, or who waits for a decision: what the channel has kept for them is theirs.
@@ -372,7 +372,8 @@ pub(crate) fn may_read(gateway: &Gateway, account: &AccountRuntime, person: &Sen
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
     let to = Conversation::new(ChatId::new(person.as_str()), ChatKind::Direct);
-    let let_in = gate::hearer(rules, (&to, person, Link::Private), world::now());
+    let reader = Person { conversation: &to, sender: person, link: Link::Private };
+    let let_in = gate::hearer(rules, reader, world::now());
     let waits = || {
         let waiting = gateway.store.waiting(&key.channel, world::now()).unwrap_or_default();
         waiting.iter().any(|one| one.key == *key && one.sender == *person)

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
-    ChatId, ChatKind, Delivery, EventId, InboundEvent, InboundMessage, SenderId, neutral,
+    ChatKind, Conversation, Delivery, InboundEvent, InboundMessage, Link, neutral,
 };
 
 use tokio::sync::mpsc;
@@ -19,11 +19,13 @@ use tracing::{debug, info, warn};
 
 use self::{
     challenge::Standing,
-    gate::{Admission, Admitted, Clock, Rules, What},
+    gate::{Admission, Admitted, Clock, Incoming},
     lanes::{Lane, Lanes},
 };
 use super::{Gateway, blocking, delivery::Fresh};
 use crate::{
+    config::Account,
+    control::facts::Rules,
     decision_history::{Judged, Record},
     gateway::{
         accounts::{account::AccountRuntime, moved, status::State},
@@ -39,6 +41,7 @@ use crate::{
     },
     rules::{
         Contact,
+        admission::{Age, Event, Reason},
         owner::Owner,
         pairing::{AccessRequest, RequestId},
         ticket::{Ticket, TicketKind},
@@ -98,10 +101,10 @@ pub(crate) async fn listen(
 
 /// The events that an event has to wait for.
 fn lane(gateway: &Gateway, account: &AccountRuntime, event: &InboundEvent) -> Lane {
-    let Some((chat, sender, _)) = address(event) else { return Lane::Alone };
+    let Some(person) = gate::person_of(event) else { return Lane::Alone };
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
-    Lane::of(chat, sender, gate::is_of_owner(rules, event))
+    Lane::of(&person.conversation.id, person.sender, gate::is_of_owner(rules, person))
 }
 
 async fn settle(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, delivery: Delivery) {
@@ -110,10 +113,20 @@ async fn settle(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, delivery:
         return;
     }
     account.status.update(|status| status.last_inbound = Some(world::now()));
-    let id = address(&event).map(|(_, _, id)| neutral(id.as_str(), 64)).unwrap_or_default();
+    let id = match &event {
+        InboundEvent::Message(message) => Some(&message.id),
+        InboundEvent::Press(press) => Some(&press.id),
+        InboundEvent::Moved(_) => None,
+    };
+    let id = id.map(|id| neutral(id.as_str(), 64)).unwrap_or_default();
     let settled = match event {
         InboundEvent::Moved(moved) => moved::follow(gateway, account, moved).await,
-        event => take(gateway, account, event).await,
+        InboundEvent::Message(message) => {
+            take(gateway, account, &Incoming::Message(Arc::new(message))).await
+        }
+        InboundEvent::Press(press) => {
+            take(gateway, account, &Incoming::Press(Arc::new(press))).await
+        }
     };
     match settled {
         // A channel that has gone learns it from the platform's next delivery.
@@ -175,10 +188,10 @@ async fn resume(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>) {
 async fn take(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
-    mut event: InboundEvent,
+    event: &Incoming,
 ) -> Result<(), Halt> {
-    let Some((chat, sender, id)) = address(&event) else { return Ok(()) };
-    let key = journal::key(account.mark(), chat, sender, id);
+    let person = event.person();
+    let key = journal::key(account.mark(), &person.conversation.id, person.sender, event.id());
     if account.journal.knows(&key) {
         debug!(channel = account.config.plugin.id, "duplicate");
         return Ok(());
@@ -191,7 +204,7 @@ async fn take(
         return Ok(());
     }
     gateway.store.readable(&account.config.key)?;
-    if let InboundEvent::Message(message) = &event
+    if let Incoming::Message(message) = event
         && (try_claim(gateway, account, message).await?
             || shows_claim(gateway, account, (&key, message)).await?)
     {
@@ -200,7 +213,7 @@ async fn take(
     let moment = gateway.moment(account);
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
-    let seen = seen(account, &event);
+    let seen = seen(&of_account, event, moment);
     loop {
         let passage = judge(gateway, rules, event, moment)?;
         note(gateway, seen.clone(), &passage);
@@ -215,7 +228,7 @@ async fn take(
                 see(account, &key).await
             }
             Admission::Silence(why) => {
-                debug!(channel = account.config.plugin.id, why, "ignored");
+                debug!(channel = account.config.plugin.id, why = why.text(), "ignored");
                 Ok(())
             }
             Admission::Stranger(mut knock, message) => {
@@ -227,7 +240,6 @@ async fn take(
                 if challenge::knocked(gateway, account, knock, &message).await?
                     == Standing::Approved
                 {
-                    event = InboundEvent::Message(*message);
                     continue;
                 }
                 see(account, &key).await
@@ -236,46 +248,52 @@ async fn take(
     }
 }
 
-/// What is noted of a message, and of a press nothing.
-fn seen(account: &AccountRuntime, event: &InboundEvent) -> Option<Record> {
-    let InboundEvent::Message(message) = event else { return None };
-    let group = match message.conversation.kind {
-        ChatKind::Direct => None,
-        ChatKind::Group => Some(message.conversation.id.as_str().to_owned()),
-        ChatKind::Unknown => return None,
+/// What the verdict about a message depends on, beside the configuration and the store. Nothing is noted of what no
+/// configuration decides: presses, commands in groups, and messages without content.
+fn seen(account: &Account, event: &Incoming, moment: Clock) -> Option<Record> {
+    let Incoming::Message(message) = event else { return None };
+    let Conversation { id, kind, thread, .. } = &message.conversation;
+    let old = match (gate::event(account, event, moment), kind) {
+        (Event::Message { age, .. }, ChatKind::Direct | ChatKind::Group)
+        | (Event::Command { age, .. }, ChatKind::Direct) => age != Age::New,
+        _ => return None,
     };
+    let is_group = *kind == ChatKind::Group;
     Some(Record {
         at: world::now().0,
-        channel: account.config.key.channel.clone(),
-        account: account.config.key.account.as_str().to_owned(),
+        channel: account.key.channel.clone(),
+        account: account.key.account.as_str().to_owned(),
         sender: message.sender.id.as_str().to_owned(),
-        group,
+        group: is_group.then(|| id.as_str().to_owned()),
+        thread: thread.as_ref().filter(|_| is_group).map(|thread| thread.as_str().to_owned()),
         mentioned: message.mentions_us,
+        exposed: Some(message.link == Link::Exposed),
+        old,
         verdict: String::new(),
     })
 }
 
-/// Only what the configuration and the store decide, for another configuration is tried against it.
 fn note(gateway: &Gateway, seen: Option<Record>, passage: &Admission) {
-    let judged = match passage {
-        Admission::Admitted(_) => Judged::Admitted,
-        Admission::Misplaced(_)
-        | Admission::Silence(gate::BACKLOG | gate::COMMAND | gate::EMPTY) => {
-            return;
-        }
-        Admission::Refused(_) | Admission::Silence(_) => Judged::Ignored,
-        Admission::Stranger(..) => Judged::Asks,
-    };
-    if let Some(mut seen) = seen {
+    if let (Some(mut seen), Some(judged)) = (seen, judged(passage)) {
         judged.word().clone_into(&mut seen.verdict);
         gateway.verdicts.lock().add(seen);
+    }
+}
+
+/// Only what the configuration and the store decide, for another configuration is tried against it.
+fn judged(passage: &Admission) -> Option<Judged> {
+    match passage {
+        Admission::Admitted(_) => Some(Judged::Admitted),
+        Admission::Misplaced(_) | Admission::Silence(Reason::Backlog) => None,
+        Admission::Refused(_) | Admission::Silence(_) => Some(Judged::Ignored),
+        Admission::Stranger(..) => Some(Judged::Asks),
     }
 }
 
 fn judge(
     gateway: &Gateway,
     rules: Rules<'_>,
-    event: InboundEvent,
+    event: &Incoming,
     moment: Clock,
 ) -> Result<Admission, StoreError> {
     let _timed = gateway.metrics.verdict.time();
@@ -318,10 +336,10 @@ async fn admitted_event(
     let who = admitted.who();
     account.remember(&who.sender, &who.conversation);
     let message = match admitted.what() {
-        What::Message(message) => message,
-        What::Press { on, data, id } => {
-            approvals::pressed(gateway, account, &admitted, approvals::Press { on, data, id })
-                .await?;
+        Incoming::Message(message) => message,
+        Incoming::Press(press) => {
+            let press = approvals::Press { on: &press.on, data: &press.data, id: &press.id };
+            approvals::pressed(gateway, account, &admitted, press).await?;
             return see(account, &key).await;
         }
     };
@@ -330,9 +348,9 @@ async fn admitted_event(
     {
         return see(account, &key).await;
     }
-    let (of, kept) = (key.clone(), message.clone());
+    let (of, kept) = (key.clone(), Arc::clone(message));
     account.written(move |journal| journal.take(&of, &kept)).await?;
-    let message = Box::new(message.clone());
+    let message = Arc::clone(message);
     answer::put(gateway, account, Task::Respond { key, message }).await;
     Ok(())
 }
@@ -449,15 +467,5 @@ fn halted(gateway: &Arc<Gateway>, account: &AccountRuntime, halt: &Halt) {
             gateway,
             &format!("{channel} ({id}) is paused: its state cannot be read: {halt}"),
         );
-    }
-}
-
-fn address(event: &InboundEvent) -> Option<(&ChatId, &SenderId, &EventId)> {
-    match event {
-        InboundEvent::Message(message) => {
-            Some((&message.conversation.id, &message.sender.id, &message.id))
-        }
-        InboundEvent::Press(press) => Some((&press.conversation.id, &press.sender.id, &press.id)),
-        InboundEvent::Moved(_) => None,
     }
 }

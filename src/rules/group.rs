@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use openclaw_plugin_sdk::{ChatId, SenderId, ThreadId};
 
-use super::allowlist::Allowlist;
+use super::{admission::Group, allowlist::Allowlist};
 
 /// Who is heard in groups (`group_policy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,29 +42,15 @@ pub struct GroupRules {
     pub require_mention: bool,
 }
 
-/// One group message, as far as the rules care.
-#[derive(Clone, Copy, Debug)]
-pub struct GroupMessage<'a> {
-    /// The group.
-    pub chat: &'a ChatId,
-    /// The thread of it, where the platform has such.
-    pub thread: Option<&'a ThreadId>,
-    /// Who wrote.
-    pub sender: &'a SenderId,
-    /// The account was mentioned, or one of its messages answered.
-    pub mentions_us: bool,
-}
-
 impl GroupRules {
-    /// True where the message is to be processed; otherwise silence.
-    pub fn admit(&self, message: GroupMessage<'_>) -> bool {
-        let heard = match self.policy {
-            GroupPolicy::Allowlist => self.senders.admits(message.sender),
-            GroupPolicy::Disabled => false,
-            GroupPolicy::Open => true,
-        };
-        let counts = self.counts(message.chat, message.thread);
-        heard && counts && (message.mentions_us || !self.require_mention)
+    /// What counts for this sender in a group, or in a thread of it.
+    pub fn facts(&self, chat: &ChatId, thread: Option<&ThreadId>, sender: &SenderId) -> Group {
+        Group {
+            policy: self.policy,
+            listed: self.senders.admits(sender),
+            counts: self.counts(chat, thread),
+            require_mention: self.require_mention,
+        }
     }
 
     /// True where a group counts, with all its threads, or this thread of it by itself.
@@ -78,6 +64,7 @@ impl GroupRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::admission::{Age, Chat, Event, Facts, Ground, Verdict, judge};
 
     fn rules(policy: GroupPolicy, senders: &[&str]) -> GroupRules {
         let senders = Allowlist::configured(senders, SenderId::new);
@@ -86,7 +73,10 @@ mod tests {
 
     fn ask(rules: &GroupRules, chat: &str, sender: &str, mentions_us: bool) -> bool {
         let (chat, sender) = (ChatId::new(chat), SenderId::new(sender).unwrap());
-        rules.admit(GroupMessage { chat: &chat, thread: None, sender: &sender, mentions_us })
+        let chat = Chat::Group(rules.facts(&chat, None, &sender));
+        let facts = Facts { enabled: true, owner: false, blocked: false, chat };
+        let event = Event::Message { age: Age::New, mentions_us };
+        judge(&event, &facts) == Verdict::Admit(Ground::Listed)
     }
 
     #[test]

@@ -19,10 +19,10 @@ const ROOMS: &[(&str, &[&str], &str)] = &[
         &["rules", "store", "world"],
         "typed settings; paths and safe reads are the store's",
     ),
-    ("decision_history", &["config", "rules", "store"], "verdicts of each account, in a file"),
+    ("decision_history", &["store"], "verdicts of each account, in a file"),
     (
         "control",
-        &["config", "protocol", "registry", "rules", "store", "world"],
+        &["config", "decision_history", "protocol", "registry", "rules", "store", "world"],
         "lists, decides and changes for every surface, and answers as the protocol does",
     ),
     (

@@ -16,11 +16,12 @@ use std::{
 use divan::Bencher;
 use openclaw::{
     rules::{
-        AccountKey, DmPolicy, Lists, Verdict,
+        AccountKey, DmPolicy,
+        admission::{Age, Chat, Direct, Event, Facts, Verdict, judge},
         allowlist::Allowlist,
         approver::Approver,
-        judge,
         pairing::{AccessRequest, Asked, PairingRequest, Places, WhenFull},
+        records::Standing,
     },
     store::{Decide, Outcome, Store, paths::StateDir},
 };
@@ -110,8 +111,15 @@ fn verdict(bencher: Bencher<'_, '_>, entries: u64) {
         let approved = bed.store.approved(&key).unwrap();
         let owner = bed.store.owners().unwrap().names("telegram", &sender);
         let standing = bed.store.standing(&key, &sender, NOW).unwrap();
-        let lists = Lists { listed: &none, approved: &approved, standing };
-        let verdict = judge(DmPolicy::Pairing, owner, lists, &sender);
+        let chat = Chat::Direct(Direct {
+            policy: DmPolicy::Pairing,
+            listed: none.names(&sender),
+            everyone: none.everyone(),
+            approved: standing == Standing::Granted || approved.names(&sender),
+        });
+        let blocked = standing == Standing::Blocked;
+        let facts = Facts { enabled: true, owner, blocked, chat };
+        let verdict = judge(&Event::Message { age: Age::New, mentions_us: false }, &facts);
         assert!(matches!(verdict, Verdict::Admit(_)));
         black_box(verdict)
     });

@@ -153,6 +153,26 @@ fn another_configuration_is_tried_on_those_who_wrote_lately() {
 }
 
 #[test]
+fn what_an_older_version_did_not_note_is_not_guessed() {
+    let folder = folder();
+    let row = json!({
+        "at": 1, "channel": "telegram", "account": "default", "sender": "9", "mentioned": true,
+        "verdict": "admitted",
+    });
+    // Now a stranger: they would ask, or be ignored where the message was from before the start.
+    let mut known = row.clone();
+    (known["exposed"], known["old"]) = (json!(false), json!(true));
+    folder.put("access/verdicts.json", &json!([row, known]).to_string());
+    let same = format!("access simulate {}", folder.path("config.toml").display());
+    let told: Value = serde_json::from_str(&folder.done(&format!("{same} --json"))).unwrap();
+    assert_eq!((&told["replayed"], &told["unknown"]), (&json!(2), &json!(1)));
+    assert_eq!(told["changes"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["changes"][0]["then"], "ignored");
+    let told = folder.run(&same);
+    assert!(told.err.contains("1 message: not compared"), "{}", told.err);
+}
+
+#[test]
 fn a_group_is_explained_with_and_without_a_sender() {
     let folder = folder();
     let groups = "groups = [\"-1001234567890\"]\nallow_from";

@@ -12,7 +12,9 @@ use crate::{
         host::Host,
         output::{Cell::Whole, Output},
     },
-    decision_history::{self, Record},
+    control::simulate,
+    decision_history::{self, Judged, Record},
+    store::StoreError,
 };
 
 /// Compares.
@@ -45,14 +47,11 @@ impl Simulate {
         let store = host.store()?;
         let state = host.state()?;
         let seen = decision_history::read(&state.verdicts())?;
-        let now = Host::now();
-        let mut changes: BTreeMap<(Subject, &str, &str), usize> = BTreeMap::new();
-        for one in &seen {
-            let after = decision_history::judged(&store, (&then_config, &state), one, now)?.word();
-            if one.verdict != after {
-                *changes.entry((subject(one), one.verdict.as_str(), after)).or_default() += 1;
-            }
-        }
+        let then = |one: &Record| {
+            let then = simulate::judged(&store, (&then_config, &state), one, Host::now());
+            then.map(|then| then.map(Judged::word))
+        };
+        let Compared { changes, unknown } = compared(&seen, then)?;
         if self.json {
             let row = |(((account, sender, group), before, after), count): (
                 &(Subject, &str, &str),
@@ -64,7 +63,12 @@ impl Simulate {
                 })
             };
             let rows: Vec<_> = changes.iter().map(row).collect();
-            return output.json(&json!({ "replayed": seen.len(), "changes": rows }));
+            let answer = json!({ "replayed": seen.len(), "changes": rows, "unknown": unknown });
+            return output.json(&answer);
+        }
+        if unknown > 0 {
+            let many = count(unknown, "message");
+            output.note(format!("{many}: not compared; an older version did not note enough"));
         }
         if changes.is_empty() {
             let last = match seen.len() {
@@ -93,6 +97,32 @@ impl Simulate {
         output.note(format!("{many} {replayed} replayed; nothing was changed"));
         Ok(Exit::Done)
     }
+}
+
+/// What would change, with how many messages.
+#[derive(Default)]
+struct Compared<'a> {
+    changes: BTreeMap<(Subject, &'a str, &'a str), usize>,
+    /// So many depend on a fact that was not noted.
+    unknown: usize,
+}
+
+fn compared(
+    seen: &[Record],
+    judged: impl Fn(&Record) -> Result<Option<&'static str>, StoreError>,
+) -> Result<Compared<'_>, StoreError> {
+    let mut compared = Compared::default();
+    for one in seen {
+        match judged(one)? {
+            Some(then) if one.verdict == then => {}
+            Some(then) => {
+                let change = (subject(one), one.verdict.as_str(), then);
+                *compared.changes.entry(change).or_default() += 1;
+            }
+            None => compared.unknown += 1,
+        }
+    }
+    Ok(compared)
 }
 
 fn subject(one: &Record) -> Subject {

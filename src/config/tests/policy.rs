@@ -6,8 +6,8 @@ use super::{Home, load, stand_ins, wrong};
 use crate::{
     config::Config,
     rules::{
-        AccountKey, DmPolicy, Ground, Lists, Verdict, allowlist::Allowlist, judge,
-        records::Standing,
+        AccountKey, DmPolicy,
+        admission::{self, Age, Chat, Direct, Event, Facts, Ground, Reason, Verdict},
     },
 };
 
@@ -26,12 +26,14 @@ fn verdicts(config: &Config, plugin: &ChannelPlugin) -> (Verdict, Verdict) {
     let account = config.account(&AccountKey::default_of(plugin.id)).unwrap();
     let judge = |id: &str| {
         let id = SenderId::new(id).unwrap();
-        let lists = Lists {
-            listed: &account.allow_from,
-            approved: &Allowlist::default(),
-            standing: Standing::Unknown,
-        };
-        judge(account.dm_policy, false, lists, &id)
+        let chat = Chat::Direct(Direct {
+            policy: account.dm_policy,
+            listed: account.allow_from.names(&id),
+            everyone: account.allow_from.everyone(),
+            approved: false,
+        });
+        let facts = Facts { enabled: true, owner: false, blocked: false, chat };
+        admission::judge(&Event::Message { age: Age::New, mentions_us: false }, &facts)
     };
     (judge("4711"), judge("4712"))
 }
@@ -45,7 +47,8 @@ enum Expected {
 #[test]
 fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
     use Expected::{Verdicts, Warned, Wrong};
-    use Verdict::{Ignore, Pair};
+    use Verdict::Pair;
+    const NO: Verdict = Verdict::Ignore(Reason::SenderNotListed);
     const ALL: Verdict = Verdict::Admit(Ground::Everyone);
     const ONE: Verdict = Verdict::Admit(Ground::Listed);
     const BLANK: Expected = Wrong("has a blank entry");
@@ -63,17 +66,11 @@ fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
                 Verdicts(ONE, Pair),
             ],
         ),
-        ("allowlist", [Warned, Warned, BLANK, Verdicts(ALL, ALL), Verdicts(ONE, Ignore)]),
+        ("allowlist", [Warned, Warned, BLANK, Verdicts(ALL, ALL), Verdicts(ONE, NO)]),
         ("open", [OPEN, OPEN, BLANK, Verdicts(ALL, ALL), OPEN]),
         (
             "disabled",
-            [
-                Verdicts(Ignore, Ignore),
-                Verdicts(Ignore, Ignore),
-                BLANK,
-                Verdicts(Ignore, Ignore),
-                Verdicts(Ignore, Ignore),
-            ],
+            [Verdicts(NO, NO), Verdicts(NO, NO), BLANK, Verdicts(NO, NO), Verdicts(NO, NO)],
         ),
     ];
     for plugin in channels() {
@@ -89,7 +86,7 @@ fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
                     }
                     Warned => {
                         let config = load(&text);
-                        assert_eq!(verdicts(&config, plugin), (Ignore, Ignore), "{text}");
+                        assert_eq!(verdicts(&config, plugin), (NO, NO), "{text}");
                         let [warning] = config.warnings.as_slice() else { panic!("{text}") };
                         assert!(warning.contains("lists nobody"), "{warning}");
                     }

@@ -17,7 +17,7 @@ use crate::{
         blocking,
         commands::context::{CommandContext, Secret},
     },
-    rules::{Contact, Ground, approver::Approver, records::Invitation, ticket::LINK_MS},
+    rules::{Contact, admission::Ground, approver::Approver, records::Invitation, ticket::LINK_MS},
     store::{Store, audit},
     world,
 };

@@ -27,7 +27,8 @@ use crate::{
     network::setup_code::Minted,
     registry,
     rules::{
-        AccountKey, Ground,
+        AccountKey,
+        admission::Ground,
         approver::Approver,
         pairing::{PairingRequest, RequestId},
     },

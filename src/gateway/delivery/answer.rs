@@ -8,8 +8,8 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    Answer, Body, ChannelError, ChatKind, Conversation, InboundEvent, InboundMessage,
-    OutboundMessage, Prompt, ResponderError, Text,
+    Answer, Body, ChannelError, ChatKind, Conversation, InboundMessage, OutboundMessage, Prompt,
+    ResponderError, Text,
 };
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
@@ -20,13 +20,14 @@ use super::{
     mail::{Mail, Only, Part},
 };
 use crate::{
+    control::facts::Rules,
     gateway::{
         FINISH_WITHIN, Gateway,
         accounts::account::AccountRuntime,
         delivery::{self, Fresh},
         inbound::{
             challenge,
-            gate::{self, Admission, Admitted, Rules, What},
+            gate::{self, Admission, Admitted, Incoming},
             secrets::{self, Kind},
         },
     },
@@ -59,7 +60,7 @@ pub(crate) enum Task {
     /// Forget what was said.
     Forget,
     /// Answer a message that the journal has taken on.
-    Respond { key: EventKey, message: Box<InboundMessage> },
+    Respond { key: EventKey, message: Arc<InboundMessage> },
     /// Send what the journal has taken on.
     Send { key: EventKey, mail: Box<Mail>, fresh: Fresh },
 }
@@ -263,14 +264,13 @@ async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, to: &Convers
 async fn answer(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
-    (key, message): (&EventKey, &InboundMessage),
+    (key, message): (&EventKey, &Arc<InboundMessage>),
 ) -> Result<Turn, StoreError> {
     let _slot = tokio::select! {
         slot = gateway.turns.slots.acquire() => slot,
         () = gateway.stop.cancelled() => return Ok(Turn::Stop),
     };
-    let event = InboundEvent::Message(message.clone());
-    let Admission::Admitted(admitted) = admit(gateway, account, event)? else {
+    let Admission::Admitted(admitted) = admit(gateway, account, message)? else {
         return Ok(Turn::Drop);
     };
     respond(gateway, account, key, &admitted).await
@@ -280,11 +280,12 @@ async fn answer(
 fn admit(
     gateway: &Gateway,
     account: &AccountRuntime,
-    event: InboundEvent,
+    message: &Arc<InboundMessage>,
 ) -> Result<Admission, StoreError> {
     let (config, account) = (gateway.config(), account.rules());
     let rules = Rules { account: &account, owners: &config.owners, store: &gateway.store };
-    gate::admit(rules, event, crate::gateway::moment_of_answer())
+    let message = Incoming::Message(Arc::clone(message));
+    gate::admit(rules, &message, crate::gateway::moment_of_answer())
 }
 
 /// Answers a sender that the gate has admitted. Nothing else reaches a responder.
@@ -294,7 +295,7 @@ async fn respond(
     key: &EventKey,
     admitted: &Admitted,
 ) -> Result<Turn, StoreError> {
-    let (who, What::Message(message)) = (admitted.who(), admitted.what()) else {
+    let (who, Incoming::Message(message)) = (admitted.who(), admitted.what()) else {
         return Ok(Turn::Drop);
     };
     if let Some(text) = instead(gateway, account, admitted, message)? {
@@ -372,11 +373,11 @@ async fn shows_typing(account: &AccountRuntime, to: &Conversation) -> Infallible
 async fn not_admitted_any_more(
     gateway: &Gateway,
     account: &AccountRuntime,
-    message: &InboundMessage,
+    message: &Arc<InboundMessage>,
 ) {
     let mut changes = gateway.access_changes.subscribe();
     while changes.changed().await.is_ok() {
-        let passage = admit(gateway, account, InboundEvent::Message(message.clone()));
+        let passage = admit(gateway, account, message);
         if passage.is_ok_and(|passage| !matches!(passage, Admission::Admitted(_))) {
             return;
         }

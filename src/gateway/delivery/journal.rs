@@ -25,7 +25,7 @@ use openclaw_plugin_sdk::{ChatId, EventId, InboundMessage, SenderId, own_file};
 use parking_lot::Mutex;
 use tracing::warn;
 
-pub(crate) use self::line::{Kept, keep, revive};
+pub(crate) use self::line::Kept;
 use self::{
     index::{Index, Open, Owed, Span, Spent},
     line::{Line, Task},
@@ -69,7 +69,7 @@ struct Tail {
 /// What an earlier run has left to do.
 pub(crate) enum Left {
     /// Answer it.
-    Answer(Box<InboundMessage>),
+    Answer(Arc<InboundMessage>),
     /// Nobody knows what became of this person's command.
     CutOff(Address),
     /// The assistant was cut off too often by this message.
@@ -143,8 +143,8 @@ impl Journal {
     }
 
     /// Takes a message on: after this returns, it is answered even if the machine stops.
-    pub(crate) fn take(&self, key: &EventKey, message: &InboundMessage) -> io::Result<()> {
-        let job = Task { begun: 0, message: keep(message) };
+    pub(crate) fn take(&self, key: &EventKey, message: &Arc<InboundMessage>) -> io::Result<()> {
+        let job = Task { begun: 0, message: Kept(Arc::clone(message)) };
         let n = self.index.lock().turn(key);
         self.append(Line::Job { key: key.clone(), job, n }, true)
     }
@@ -184,20 +184,16 @@ impl Journal {
     /// What the last run has left to do, the oldest first.
     pub(crate) fn left_over(&self) -> Vec<(EventKey, Left)> {
         let index = self.index.lock();
-        let left = index.owed().into_iter().filter_map(|(key, open)| {
+        let left = index.owed().into_iter().map(|(key, open)| {
             let left = match &open.owed {
-                Owed::Answer(job) => {
-                    let message = revive(job.message.clone())?;
-                    if job.begun >= TRIES {
-                        Left::GivenUp(Address::of(&message))
-                    } else {
-                        Left::Answer(Box::new(message))
-                    }
+                Owed::Answer(Task { begun, message: Kept(message) }) if *begun >= TRIES => {
+                    Left::GivenUp(Address::of(message))
                 }
+                Owed::Answer(job) => Left::Answer(Arc::clone(&job.message.0)),
                 Owed::Outcome(to) => Left::CutOff(to.clone()),
                 Owed::Send(mail) => Left::Send(Box::new(mail.clone())),
             };
-            Some((key.clone(), left))
+            (key.clone(), left)
         });
         left.collect()
     }

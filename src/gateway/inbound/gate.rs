@@ -1,46 +1,34 @@
 //! The one gate: from an event to a person who may be answered. [`Admitted`] has no other maker, and nothing
 //! that answers takes anything else.
 
+use std::sync::Arc;
+
 use openclaw_plugin_sdk::{
-    ButtonPress, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Sender, SenderId,
-    SentRef, UnixMs, neutral,
+    ButtonPress, Conversation, EventId, InboundEvent, InboundMessage, Link, SenderId, UnixMs,
+    neutral,
 };
 
 use super::words;
 use crate::{
     config::Account,
+    control::facts::{Person, Rules},
     gateway::delivery::mail::Address,
     rules::{
-        Ground, Lists, Verdict,
+        admission::{Age, Event, Ground, Reason, Verdict, judge},
         claim::ClaimCode,
-        group::{GroupMessage, GroupPolicy},
-        is_direct, judge,
-        owner::{OwnerProof, Owners, Writer, recognise},
+        is_direct,
+        owner::OwnerProof,
         pairing::{AccessRequest, display_name},
-        records::Standing,
         ticket::Ticket,
     },
-    store::{Store, StoreError},
+    store::StoreError,
 };
 
 /// A message of an admitted sender that waits for its answer longer than this across a restart is not answered.
 const ANSWER_WITHIN_MS: u64 = 600_000;
 
-/// Why there is silence whatever is configured.
-pub(crate) const BACKLOG: &str = "backlog";
-pub(crate) const COMMAND: &str = "command in a group";
-pub(crate) const EMPTY: &str = "no content";
-
 /// A name is shown with at most so many characters.
 pub(crate) const NAME_LIMIT: usize = 64;
-
-/// The rules that an event of one account is judged by.
-#[derive(Clone, Copy)]
-pub(crate) struct Rules<'a> {
-    pub(crate) account: &'a Account,
-    pub(crate) owners: &'a Owners,
-    pub(crate) store: &'a Store,
-}
 
 /// When it is, and what is old.
 #[derive(Clone, Copy, Debug)]
@@ -63,18 +51,56 @@ pub(crate) enum Past {
     Settled,
 }
 
+/// What a channel has delivered, lent to all who read it.
+#[derive(Clone)]
+pub(crate) enum Incoming {
+    Message(Arc<InboundMessage>),
+    Press(Arc<ButtonPress>),
+}
+
+impl Incoming {
+    /// The conversation and the sender.
+    pub(crate) fn person(&self) -> Person<'_> {
+        match self {
+            Self::Message(it) => person(&it.conversation, &it.sender.id, it.link),
+            Self::Press(it) => person(&it.conversation, &it.sender.id, it.link),
+        }
+    }
+
+    /// What the platform calls it.
+    pub(crate) fn id(&self) -> &EventId {
+        match self {
+            Self::Message(message) => &message.id,
+            Self::Press(press) => &press.id,
+        }
+    }
+}
+
+/// The conversation and the sender of an event, where it has them.
+pub(crate) fn person_of(event: &InboundEvent) -> Option<Person<'_>> {
+    match event {
+        InboundEvent::Message(it) => Some(person(&it.conversation, &it.sender.id, it.link)),
+        InboundEvent::Press(it) => Some(person(&it.conversation, &it.sender.id, it.link)),
+        InboundEvent::Moved(_) => None,
+    }
+}
+
+fn person<'a>(conversation: &'a Conversation, sender: &'a SenderId, link: Link) -> Person<'a> {
+    Person { conversation, sender, link }
+}
+
 /// Where an event may go.
 pub(crate) enum Admission {
     /// To a command or a responder.
     Admitted(Box<Admitted>),
-    /// To the challenge. The message is only for judging it again.
-    Stranger(AccessRequest, Box<InboundMessage>),
+    /// To the challenge.
+    Stranger(AccessRequest, Arc<InboundMessage>),
     /// An owner has used a command in a group.
     Misplaced(Address),
-    /// Nowhere, but worth a line in the access log: a press that the sender had no right to.
+    /// Nowhere, but worth a line in the access log: a press that was not the sender's to make.
     Refused(Foreign),
     /// Nowhere.
-    Silence(&'static str),
+    Silence(Reason),
 }
 
 impl Admission {
@@ -98,7 +124,7 @@ impl Admission {
 /// ```
 pub(crate) struct Admitted {
     who: Who,
-    what: What,
+    what: Incoming,
     seat: Option<OwnerProof>,
     old: bool,
 }
@@ -114,22 +140,7 @@ pub(crate) struct Who {
     pub(crate) ground: Ground,
 }
 
-/// What is admitted.
-pub(crate) enum What {
-    /// A message.
-    Message(InboundMessage),
-    /// A press of a button on one of our cards.
-    Press {
-        /// The card.
-        on: SentRef,
-        /// What the button is said to carry.
-        data: String,
-        /// The platform's id of the press.
-        id: EventId,
-    },
-}
-
-/// A person who pressed what they had no right to.
+/// The sender of a press that was not theirs to make.
 pub(crate) struct Foreign {
     pub(crate) sender: SenderId,
     pub(crate) why: &'static str,
@@ -140,7 +151,7 @@ impl Admitted {
         &self.who
     }
 
-    pub(crate) fn what(&self) -> &What {
+    pub(crate) fn what(&self) -> &Incoming {
         &self.what
     }
 
@@ -158,28 +169,76 @@ impl Admitted {
 /// Judges one event. Every kind of event comes through here.
 pub(crate) fn admit(
     rules: Rules<'_>,
-    event: InboundEvent,
+    what: &Incoming,
     moment: Clock,
 ) -> Result<Admission, StoreError> {
-    if !rules.account.enabled {
-        return Ok(Admission::Silence("the account is disabled"));
-    }
-    match event {
-        InboundEvent::Message(message) => admit_message(rules, message, moment),
-        InboundEvent::Press(press) => admit_press(rules, press, moment),
-        InboundEvent::Moved(_) => Ok(Admission::Silence("a group has another id")),
+    let (facts, seat) = rules.facts(what.person(), moment.now)?;
+    let verdict = judge(&event(rules.account, what, moment), &facts);
+    let (sender, at) = match what {
+        Incoming::Message(message) => (&message.sender, message.sent_at),
+        Incoming::Press(press) => (&press.sender, press.pressed_at),
+    };
+    Ok(match (verdict, what) {
+        (Verdict::Admit(ground), _) => {
+            let name = sender.name.clone().or_else(|| display_name(&sender.meta));
+            let who = Who {
+                conversation: what.person().conversation.clone(),
+                sender: sender.id.clone(),
+                name: name.map(|name| neutral(&name, NAME_LIMIT)),
+                ground,
+            };
+            let old = age(at, moment) != Age::New;
+            Admission::Admitted(Box::new(Admitted { who, what: what.clone(), seat, old }))
+        }
+        (Verdict::Pair, Incoming::Message(message)) => {
+            Admission::Stranger(knock(rules.account, message), Arc::clone(message))
+        }
+        (Verdict::Misplaced, Incoming::Message(message)) => {
+            Admission::Misplaced(Address::of(message))
+        }
+        (Verdict::Ignore(reason), _) => Admission::Silence(reason),
+        (Verdict::Refuse(reason), _) => {
+            Admission::Refused(Foreign { sender: sender.id.clone(), why: reason.text() })
+        }
+        // No verdict about a press.
+        (Verdict::Misplaced | Verdict::Pair, Incoming::Press(_)) => {
+            Admission::Silence(Reason::PressOfStranger)
+        }
+    })
+}
+
+/// An event as the rules see it.
+pub(crate) fn event(account: &Account, what: &Incoming, moment: Clock) -> Event {
+    let Incoming::Message(message) = what else { return Event::Press };
+    let age = age(message.sent_at, moment);
+    match words::command(account.plugin.abilities.command_prefix, &message.text) {
+        Some(words) => Event::Command { age, ours: !words.name.contains('@') },
+        None if message.text.trim().is_empty() && message.attachment.is_none() => Event::Empty,
+        None => Event::Message { age, mentions_us: message.mentions_us },
     }
 }
 
-/// True where an owner's seat has sent this: it may decide about whatever comes after it. Nothing rests on it but the
+/// True where an owner's seat has sent this: it may decide about all that comes after it. Nothing rests on it but the
 /// order.
-pub(crate) fn is_of_owner(rules: Rules<'_>, event: &InboundEvent) -> bool {
-    let (conversation, sender, link) = match event {
-        InboundEvent::Message(message) => (&message.conversation, &message.sender, message.link),
-        InboundEvent::Press(press) => (&press.conversation, &press.sender, press.link),
-        InboundEvent::Moved(_) => return false,
-    };
-    seat(rules, conversation, sender, link).is_ok_and(|seat| seat.is_some())
+pub(crate) fn is_of_owner(rules: Rules<'_>, person: Person<'_>) -> bool {
+    rules.seat(person).is_ok_and(|seat| seat.is_some())
+}
+
+/// A person who may be written to.
+pub(crate) struct Hearer {
+    /// The owner's seat, where they have it.
+    pub(crate) seat: Option<OwnerProof>,
+}
+
+/// Who may still read what is sent into a conversation; `None` where the person has no access any more.
+pub(crate) fn hearer(
+    rules: Rules<'_>,
+    person: Person<'_>,
+    now: UnixMs,
+) -> Result<Option<Hearer>, StoreError> {
+    let (facts, seat) = rules.facts(person, now)?;
+    let verdict = judge(&Event::Delivery, &facts);
+    Ok(matches!(verdict, Verdict::Admit(_)).then_some(Hearer { seat }))
 }
 
 /// The claim code in a message that may claim the owner's seat: a direct one, not over an exposed link,
@@ -189,12 +248,12 @@ pub(crate) fn claim_code(
     message: &InboundMessage,
     moment: Clock,
 ) -> Option<ClaimCode> {
-    claims(account, message).filter(|_| !is_old(message.sent_at, moment))
+    claims(account, message).filter(|_| age(message.sent_at, moment) == Age::New)
 }
 
 /// The claim code of `/claim` where nobody but the gateway reads it.
 pub(crate) fn claims(account: &Account, message: &InboundMessage) -> Option<ClaimCode> {
-    if !listens_to(account, message) || message.link != openclaw_plugin_sdk::Link::Private {
+    if !listens_to(account, message) || message.link != Link::Private {
         return None;
     }
     let words = words::command(account.plugin.abilities.command_prefix, &message.text)?;
@@ -209,7 +268,7 @@ pub(crate) fn listens_to(account: &Account, message: &InboundMessage) -> bool {
 
 /// The ticket in a stranger's message: alone, or behind `/start` or `/link`. Not over an exposed link.
 pub(crate) fn ticket(account: &Account, message: &InboundMessage) -> Option<Ticket> {
-    if message.link != openclaw_plugin_sdk::Link::Private {
+    if message.link != Link::Private {
         return None;
     }
     let prefix = account.plugin.abilities.command_prefix;
@@ -218,183 +277,6 @@ pub(crate) fn ticket(account: &Account, message: &InboundMessage) -> Option<Tick
         Some(_) => None,
         None => Ticket::parse(&message.text),
     }
-}
-
-fn admit_message(
-    rules: Rules<'_>,
-    message: InboundMessage,
-    moment: Clock,
-) -> Result<Admission, StoreError> {
-    if message.text.trim().is_empty() && message.attachment.is_none() {
-        return Ok(Admission::Silence(EMPTY));
-    }
-    match message.conversation.kind {
-        ChatKind::Direct => {
-            let old = is_old(message.sent_at, moment);
-            let (verdict, seat) = judge_direct(
-                rules,
-                &message.conversation,
-                &message.sender,
-                (message.link, moment.now),
-            )?;
-            Ok(match verdict {
-                Verdict::Admit(_) if old && is_too_old(message.sent_at, moment) => {
-                    Admission::Silence(BACKLOG)
-                }
-                Verdict::Admit(ground) => {
-                    admitted(&message.conversation.clone(), ground, seat, old, message)
-                }
-                Verdict::Ignore => Admission::Silence("not on the list"),
-                Verdict::Pair if old => Admission::Silence(BACKLOG),
-                Verdict::Pair => {
-                    Admission::Stranger(knock(rules.account, &message), Box::new(message))
-                }
-            })
-        }
-        ChatKind::Group => admit_in_group(rules, message, moment),
-        ChatKind::Unknown => Ok(Admission::Silence("unknown kind of chat")),
-    }
-}
-
-fn admit_in_group(
-    rules: Rules<'_>,
-    message: InboundMessage,
-    moment: Clock,
-) -> Result<Admission, StoreError> {
-    let groups = &rules.account.groups;
-    let old = is_old(message.sent_at, moment);
-    let seat = seat(rules, &message.conversation, &message.sender, message.link)?;
-    let (chat, sender) = (&message.conversation.id, &message.sender.id);
-    let thread = message.conversation.thread.as_ref();
-    let standing = rules.store.standing(&rules.account.key, sender, moment.now)?;
-    if seat.is_none() && standing == Standing::Blocked {
-        return Ok(Admission::Silence("blocked"));
-    }
-    if let Some(words) =
-        words::command(rules.account.plugin.abilities.command_prefix, &message.text)
-    {
-        let counts = groups.policy != GroupPolicy::Disabled && groups.counts(chat, thread);
-        let ours = !words.name.contains('@');
-        let owner = seat.is_some() && counts && ours && !old;
-        return Ok(if owner {
-            Admission::Misplaced(Address::of(&message))
-        } else {
-            Admission::Silence(COMMAND)
-        });
-    }
-    if !groups.admit(GroupMessage { chat, thread, sender, mentions_us: message.mentions_us }) {
-        return Ok(Admission::Silence("not heard in this group"));
-    }
-    if old && is_too_old(message.sent_at, moment) {
-        return Ok(Admission::Silence(BACKLOG));
-    }
-    let ground = if seat.is_some() { Ground::Owner } else { Ground::Listed };
-    Ok(admitted(&message.conversation.clone(), ground, seat, old, message))
-}
-
-/// A press opens no request: a sender who is not admitted anyway gets silence.
-fn admit_press(
-    rules: Rules<'_>,
-    press: ButtonPress,
-    moment: Clock,
-) -> Result<Admission, StoreError> {
-    if !is_direct(press.conversation.kind) {
-        let why = "a press outside a direct chat";
-        return Ok(Admission::Refused(Foreign { sender: press.sender.id, why }));
-    }
-    let (verdict, seat) =
-        judge_direct(rules, &press.conversation, &press.sender, (press.link, moment.now))?;
-    let Verdict::Admit(ground) = verdict else {
-        let why = "a press of a stranger";
-        return Ok(Admission::Refused(Foreign { sender: press.sender.id, why }));
-    };
-    let who = who(&press.conversation, &press.sender, ground);
-    let old = is_old(press.pressed_at, moment);
-    let what = What::Press { on: press.on, data: press.data, id: press.id };
-    Ok(Admission::Admitted(Box::new(Admitted { who, what, seat, old })))
-}
-
-/// A person who may be written to.
-pub(crate) struct Hearer {
-    /// The owner's seat, where they have it.
-    pub(crate) seat: Option<OwnerProof>,
-}
-
-/// Who may still read what is sent into a conversation; `None` where the person is not let in any more.
-pub(crate) fn hearer(
-    rules: Rules<'_>,
-    (conversation, sender, link): (&Conversation, &SenderId, openclaw_plugin_sdk::Link),
-    now: UnixMs,
-) -> Result<Option<Hearer>, StoreError> {
-    let person = Sender { id: sender.clone(), name: None, meta: [].into() };
-    if is_direct(conversation.kind) {
-        let (verdict, seat) = judge_direct(rules, conversation, &person, (link, now))?;
-        return Ok(matches!(verdict, Verdict::Admit(_)).then_some(Hearer { seat }));
-    }
-    let groups = &rules.account.groups;
-    let seat = seat(rules, conversation, &person, link)?;
-    if seat.is_none() {
-        let standing = rules.store.standing(&rules.account.key, sender, now)?;
-        // What is answered mentioned us when it came.
-        let (chat, thread) = (&conversation.id, conversation.thread.as_ref());
-        let heard = GroupMessage { chat, thread, sender, mentions_us: true };
-        let may = standing != Standing::Blocked && groups.admit(heard);
-        return Ok(may.then_some(Hearer { seat }));
-    }
-    let listed = groups.counts(&conversation.id, conversation.thread.as_ref());
-    Ok((groups.policy != GroupPolicy::Disabled && listed).then_some(Hearer { seat }))
-}
-
-fn judge_direct(
-    rules: Rules<'_>,
-    conversation: &Conversation,
-    sender: &Sender,
-    (link, now): (openclaw_plugin_sdk::Link, UnixMs),
-) -> Result<(Verdict, Option<OwnerProof>), StoreError> {
-    let account = rules.account;
-    let seat = seat(rules, conversation, sender, link)?;
-    let approved = rules.store.approved(&account.key)?;
-    let standing = rules.store.standing(&account.key, &sender.id, now)?;
-    let lists = Lists { listed: &account.allow_from, approved: &approved, standing };
-    let verdict = judge(account.dm_policy, seat.is_some(), lists, &sender.id);
-    Ok((verdict, seat))
-}
-
-fn seat(
-    rules: Rules<'_>,
-    conversation: &Conversation,
-    sender: &Sender,
-    link: openclaw_plugin_sdk::Link,
-) -> Result<Option<OwnerProof>, StoreError> {
-    let claimed = rules.store.owners()?;
-    let writer = Writer {
-        channel: rules.account.plugin.id,
-        account: &rules.account.key.account,
-        sender: &sender.id,
-        link,
-        console: rules.account.plugin.abilities.console,
-    };
-    Ok(recognise(rules.owners, &claimed, writer, conversation.kind))
-}
-
-fn admitted(
-    conversation: &Conversation,
-    ground: Ground,
-    seat: Option<OwnerProof>,
-    old: bool,
-    of: InboundMessage,
-) -> Admission {
-    let who = who(conversation, &of.sender, ground);
-    Admission::Admitted(Box::new(Admitted { who, what: What::Message(of), seat, old }))
-}
-
-fn who(conversation: &Conversation, sender: &Sender, ground: Ground) -> Who {
-    let name = sender
-        .name
-        .clone()
-        .or_else(|| display_name(&sender.meta))
-        .map(|name| neutral(&name, NAME_LIMIT));
-    Who { conversation: conversation.clone(), sender: sender.id.clone(), name, ground }
 }
 
 fn knock(account: &Account, message: &InboundMessage) -> AccessRequest {
@@ -413,19 +295,20 @@ fn knock(account: &Account, message: &InboundMessage) -> AccessRequest {
     }
 }
 
-/// Platforms date to the second: the second of the start itself is not old.
-fn is_old(sent: UnixMs, moment: Clock) -> bool {
-    match moment.past {
-        Past::Clock { started, .. } => sent.0 / 1000 < started.0 / 1000,
-        Past::Order { caught_up } => !caught_up,
-        Past::Settled => false,
+/// How old something is that was sent then. Platforms date to the second: the second of the start itself is not old.
+fn age(sent: UnixMs, moment: Clock) -> Age {
+    let (is_old, now) = match moment.past {
+        Past::Clock { started, now } => (sent.0 / 1000 < started.0 / 1000, now),
+        Past::Order { caught_up } => (!caught_up, moment.now),
+        Past::Settled => (false, moment.now),
+    };
+    let is_too_old = moment.first_start || now.0.saturating_sub(sent.0) > ANSWER_WITHIN_MS;
+    match (is_old, is_too_old) {
+        (false, _) => Age::New,
+        (true, false) => Age::Old,
+        (true, true) => Age::TooOld,
     }
 }
 
-fn is_too_old(sent: UnixMs, moment: Clock) -> bool {
-    let now = match moment.past {
-        Past::Clock { now, .. } => now,
-        Past::Order { .. } | Past::Settled => moment.now,
-    };
-    moment.first_start || now.0.saturating_sub(sent.0) > ANSWER_WITHIN_MS
-}
+#[cfg(test)]
+mod tests;

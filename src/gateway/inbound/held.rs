@@ -19,10 +19,7 @@ use crate::{
         Gateway,
         accounts::account::AccountRuntime,
         blocking,
-        delivery::{
-            answer,
-            journal::{self, Kept},
-        },
+        delivery::{answer, journal::Kept},
         runtime::decisions,
     },
     rules::{
@@ -159,9 +156,9 @@ pub(crate) fn first(
         channel: account.config.key.channel.clone(),
         account: account.config.key.account.as_str().to_owned(),
         promised_to: None,
-        message: journal::keep(&InboundMessage { attachment: None, ..message.clone() }),
+        message: Kept(Arc::new(InboundMessage { attachment: None, ..message.clone() })),
     };
-    let characters = page.message.text.chars().count();
+    let characters = page.message.0.text.chars().count();
     let page = serde_json::to_vec(&page).map_err(|error| StoreError::Io {
         doing: "write",
         path: gateway.state.held(),
@@ -252,7 +249,8 @@ fn hand_over(
         .map(|account| AccountKey { channel: page.channel, account });
     let account = key.and_then(|key| gateway.account(&key));
     let mut job = None;
-    if let (Some(account), Some(message)) = (account, journal::revive(page.message)) {
+    if let Some(account) = account {
+        let Kept(message) = page.message;
         let key = format!("held-{}", request.as_str());
         if !account.journal.knows(&key) {
             account.journal.take(&key, &message).map_err(|source| StoreError::Io {
@@ -260,7 +258,6 @@ fn hand_over(
                 path: gateway.state.inbox(&account.config.key),
                 source,
             })?;
-            let message = Box::new(message);
             job = Some((Arc::clone(&account), answer::Task::Respond { key, message }));
         }
     }

@@ -8,7 +8,9 @@ use self::reference::{Id, Model, OWNER, Verdict};
 use super::*;
 use crate::{
     rules::{
-        self, DmPolicy, Lists,
+        DmPolicy,
+        admission::{self, Age, Chat, Direct, Event, Facts},
+        records::Standing,
         ticket::{Ticket, TicketKind},
     },
     store::access::{Blocked, Ends},
@@ -240,16 +242,23 @@ impl Both {
     /// What the gate would do, who waits, and what was written down.
     fn compare(&self) -> Result<(), TestCaseError> {
         let (store, now) = (&self.bed.store, self.now());
-        let listed = Allowlist::default();
         for one in IDS {
             let Contact { key, sender } = contact(one);
             let standing = store.standing(&key, &sender, now).unwrap();
             let approved = store.approved(&key).unwrap();
-            let lists = Lists { listed: &listed, approved: &approved, standing };
-            let verdict = match rules::judge(DmPolicy::Pairing, false, lists, &sender) {
-                rules::Verdict::Admit(_) => Verdict::Admit,
-                rules::Verdict::Ignore => Verdict::Ignore,
-                rules::Verdict::Pair => Verdict::Ask,
+            let chat = Chat::Direct(Direct {
+                policy: DmPolicy::Pairing,
+                listed: false,
+                everyone: false,
+                approved: standing == Standing::Granted || approved.names(&sender),
+            });
+            let blocked = standing == Standing::Blocked;
+            let facts = Facts { enabled: true, owner: false, blocked, chat };
+            let event = Event::Message { age: Age::New, mentions_us: false };
+            let verdict = match admission::judge(&event, &facts) {
+                admission::Verdict::Admit(_) => Verdict::Admit,
+                admission::Verdict::Pair => Verdict::Ask,
+                _ => Verdict::Ignore,
             };
             prop_assert_eq!(verdict, self.model.verdict(one), "{:?}", one);
             let said = self.request(one).map(|request| request.claims.map(|claims| *claims));

@@ -1,10 +1,12 @@
 //! What stands in the journal, as it stands on disk.
 
+use std::{borrow::Cow, sync::Arc};
+
 use openclaw_plugin_sdk::{
     Attachment, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId,
     ThreadId, UnixMs,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::EventKey;
 use crate::gateway::delivery::mail::{Address, Mail};
@@ -72,55 +74,66 @@ pub(super) struct Task {
     pub(super) message: Kept,
 }
 
-/// The counterpart of an [`InboundMessage`] on disk.
-#[derive(Clone, Serialize, Deserialize)]
+/// A message that is lent to the journal, and its counterpart on disk.
+#[derive(Clone)]
+pub(crate) struct Kept(pub(crate) Arc<InboundMessage>);
+
+/// An [`InboundMessage`] as it stands on disk.
+#[derive(Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of the message")]
-pub(crate) struct Kept {
-    id: String,
-    chat: String,
+struct Stored<'a> {
+    id: Cow<'a, str>,
+    chat: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    thread: Option<String>,
+    thread: Option<Cow<'a, str>>,
     direct: bool,
-    sender: String,
-    name: Option<String>,
+    sender: Cow<'a, str>,
+    name: Option<Cow<'a, str>>,
     sent_at: u64,
-    pub(crate) text: String,
+    text: Cow<'a, str>,
     no_text: bool,
     mentions_us: bool,
     private: bool,
 }
 
-/// As it stands on disk.
-pub(crate) fn keep(message: &InboundMessage) -> Kept {
-    Kept {
-        id: message.id.as_str().to_owned(),
-        chat: message.conversation.id.as_str().to_owned(),
-        thread: message.conversation.thread.as_ref().map(|thread| thread.as_str().to_owned()),
-        direct: message.conversation.kind == ChatKind::Direct,
-        sender: message.sender.id.as_str().to_owned(),
-        name: message.sender.name.clone(),
-        sent_at: message.sent_at.0,
-        text: message.text.clone(),
-        no_text: message.attachment.is_some(),
-        mentions_us: message.mentions_us,
-        private: message.link == Link::Private,
+impl Serialize for Kept {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let message = &*self.0;
+        let Conversation { id: chat, thread, kind, .. } = &message.conversation;
+        let stored = Stored {
+            id: message.id.as_str().into(),
+            chat: chat.as_str().into(),
+            thread: thread.as_ref().map(|thread| thread.as_str().into()),
+            direct: *kind == ChatKind::Direct,
+            sender: message.sender.id.as_str().into(),
+            name: message.sender.name.as_deref().map(Cow::from),
+            sent_at: message.sent_at.0,
+            text: (&*message.text).into(),
+            no_text: message.attachment.is_some(),
+            mentions_us: message.mentions_us,
+            private: message.link == Link::Private,
+        };
+        stored.serialize(serializer)
     }
 }
 
-/// As it came; `None` where its ids are none.
-pub(crate) fn revive(kept: Kept) -> Option<InboundMessage> {
-    let sender = Sender { id: SenderId::new(&kept.sender).ok()?, name: kept.name, meta: [].into() };
-    let kind = if kept.direct { ChatKind::Direct } else { ChatKind::Group };
-    Some(InboundMessage {
-        id: EventId::new(kept.id),
-        conversation: Conversation::new(ChatId::new(kept.chat), kind)
-            .in_thread(kept.thread.map(ThreadId::new)),
-        sender,
-        sent_at: UnixMs(kept.sent_at),
-        text: kept.text,
-        attachment: kept.no_text.then_some(Attachment::File),
-        mentions_us: kept.mentions_us,
-        reply_to: None,
-        link: if kept.private { Link::Private } else { Link::Exposed },
-    })
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Stored::deserialize(deserializer)?;
+        let id = SenderId::new(&stored.sender).map_err(D::Error::custom)?;
+        let name = stored.name.map(Cow::into_owned);
+        let kind = if stored.direct { ChatKind::Direct } else { ChatKind::Group };
+        Ok(Self(Arc::new(InboundMessage {
+            id: EventId::new(stored.id),
+            conversation: Conversation::new(ChatId::new(stored.chat), kind)
+                .in_thread(stored.thread.map(ThreadId::new)),
+            sender: Sender { id, name, meta: [].into() },
+            sent_at: UnixMs(stored.sent_at),
+            text: stored.text.into_owned(),
+            attachment: stored.no_text.then_some(Attachment::File),
+            mentions_us: stored.mentions_us,
+            reply_to: None,
+            link: if stored.private { Link::Private } else { Link::Exposed },
+        })))
+    }
 }

@@ -9,9 +9,9 @@ use super::index::REMEMBERED;
 use super::*;
 use crate::gateway::delivery::mail::Part;
 
-fn message(id: &str, text: &str) -> InboundMessage {
+fn message(id: &str, text: &str) -> Arc<InboundMessage> {
     let sender = Sender { id: SenderId::new("7").unwrap(), name: None, meta: [].into() };
-    InboundMessage {
+    Arc::new(InboundMessage {
         id: EventId::new(id),
         conversation: Conversation::new(ChatId::new("7"), ChatKind::Direct),
         sender,
@@ -21,7 +21,7 @@ fn message(id: &str, text: &str) -> InboundMessage {
         mentions_us: false,
         reply_to: None,
         link: Link::Private,
-    }
+    })
 }
 
 fn key_of(message: &InboundMessage) -> EventKey {
@@ -34,7 +34,7 @@ fn mail(message: &InboundMessage, text: &str) -> Mail {
 
 fn texts(journal: &Journal) -> Vec<String> {
     let said = |left| match left {
-        Left::Answer(message) => message.text,
+        Left::Answer(message) => message.text.clone(),
         Left::GivenUp(_) => "given up".to_owned(),
         Left::CutOff(_) => "cut off".to_owned(),
         Left::Send(mail) => serde_json::to_string(&mail.parts).unwrap(),
@@ -144,11 +144,21 @@ fn a_journal_of_an_older_version_is_read_and_finished() {
 }
 
 #[test]
+fn a_message_is_lent_to_the_journal_and_not_copied() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path().join("j.jsonl")).unwrap();
+    let one = message("1", "hello");
+    journal.take(&key_of(&one), &one).unwrap();
+    let Left::Answer(left) = journal.left_over().remove(0).1 else { panic!("it is answered") };
+    assert!(Arc::ptr_eq(&left, &one));
+}
+
+#[test]
 fn an_unfinished_answer_remembers_its_topic() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("j.jsonl");
     let mut one = message("1", "hello");
-    one.conversation.thread = Some(ThreadId::new("7"));
+    Arc::make_mut(&mut one).conversation.thread = Some(ThreadId::new("7"));
     Journal::open(path.clone()).unwrap().take(&key_of(&one), &one).unwrap();
     let journal = Journal::open(path.clone()).unwrap();
     let Left::Answer(left) = journal.left_over().remove(0).1 else { panic!("it is answered") };

@@ -102,6 +102,9 @@ impl Model {
         let before = self.waits.get(&id);
         let says_more = says_to_be.is_some() && before.is_some_and(|b| b.says_to_be != says_to_be);
         if before.is_some() && !says_more {
+            if says_to_be.is_some() {
+                self.log.push("link-spent");
+            }
             return false;
         }
         self.log.push("request");

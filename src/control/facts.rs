@@ -1,0 +1,81 @@
+//! What a verdict about a sender depends on, read from the configuration and the store. The gate, `access explain` and
+//! `access simulate` read it here and nowhere else.
+
+use openclaw_plugin_sdk::{ChatKind, Conversation, Link, SenderId, UnixMs};
+
+use crate::{
+    config::Account,
+    rules::{
+        admission::{Chat, Direct, Facts},
+        owner::{OwnerProof, Owners, Writer, recognise},
+        records::Standing,
+    },
+    store::{Store, StoreError},
+};
+
+/// The rules that an event of one account is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The account, with the ids that its groups have now.
+    pub account: &'a Account,
+    /// The owners that the configuration names.
+    pub owners: &'a Owners,
+    /// The store.
+    pub store: &'a Store,
+}
+
+/// Who wrote where, or is written to.
+#[derive(Clone, Copy, Debug)]
+pub struct Person<'a> {
+    /// The conversation.
+    pub conversation: &'a Conversation,
+    /// The person's id on the channel.
+    pub sender: &'a SenderId,
+    /// Who can read along.
+    pub link: Link,
+}
+
+impl Rules<'_> {
+    /// The proof that this person is an owner.
+    pub fn seat(&self, person: Person<'_>) -> Result<Option<OwnerProof>, StoreError> {
+        let claimed = self.store.owners()?;
+        let writer = Writer {
+            channel: self.account.plugin.id,
+            account: &self.account.key.account,
+            sender: person.sender,
+            link: person.link,
+            console: self.account.plugin.abilities.console,
+        };
+        Ok(recognise(self.owners, &claimed, writer, person.conversation.kind))
+    }
+
+    /// All that the verdict about this person depends on, and the proof where they are an owner.
+    pub fn facts(
+        &self,
+        person: Person<'_>,
+        now: UnixMs,
+    ) -> Result<(Facts, Option<OwnerProof>), StoreError> {
+        let Person { conversation, sender, .. } = person;
+        let account = self.account;
+        let seat = self.seat(person)?;
+        let standing = self.store.standing(&account.key, sender, now)?;
+        let chat = match conversation.kind {
+            ChatKind::Direct => {
+                let approved = self.store.approved(&account.key)?;
+                Chat::Direct(Direct {
+                    policy: account.dm_policy,
+                    listed: account.allow_from.names(sender),
+                    everyone: account.allow_from.everyone(),
+                    approved: standing == Standing::Granted || approved.names(sender),
+                })
+            }
+            ChatKind::Group => {
+                let thread = conversation.thread.as_ref();
+                Chat::Group(account.groups.facts(&conversation.id, thread, sender))
+            }
+            ChatKind::Unknown => Chat::Unknown,
+        };
+        let blocked = standing == Standing::Blocked;
+        Ok((Facts { enabled: account.enabled, owner: seat.is_some(), blocked, chat }, seat))
+    }
+}
