@@ -5,7 +5,7 @@ use super::{
     authority::{Authority, Rights},
     owner::OwnerProof,
 };
-use crate::rules::device::{
+use crate::device::{
     identity::DeviceId,
     role::{Role, Scope, Scopes},
 };

@@ -2,7 +2,7 @@
 //! store's lock: what was taken away meanwhile decides nothing.
 
 use super::owner::{Owner, Owners};
-use crate::rules::device::{
+use crate::device::{
     handshake::{Method, SecretKind},
     identity::DeviceId,
     role::{Role, Scopes},
@@ -104,10 +104,10 @@ pub struct Grounds {
     pub secret: Option<SecretMark>,
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 impl Rights {
     /// Of a device with its token; without a device, of an operator with the shared secret.
-    pub(crate) fn of_test(role: Role, scopes: Scopes, device: Option<DeviceId>) -> Self {
+    pub fn of_test(role: Role, scopes: Scopes, device: Option<DeviceId>) -> Self {
         let shown = match &device {
             Some(_) => Shown::DeviceToken(TokenDigest::of("a token")),
             None => Shown::Secret(SecretMark::new(SecretKind::Token, None)),

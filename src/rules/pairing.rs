@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 
-pub(crate) use self::code::ALPHABET;
+pub use self::code::ALPHABET;
 pub use self::{code::PairingCode, displayed::Displayed};
 use super::{AccountKey, Contact};
 
@@ -53,7 +53,7 @@ impl RequestId {
 
     /// The name of what else is shown under this one.
     #[must_use]
-    pub(crate) fn showing(self, what: &str) -> Self {
+    pub fn showing(self, what: &str) -> Self {
         let text = format!("{}\0{what}", self.0);
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
         let mut id = URL_SAFE_NO_PAD.encode(digest);

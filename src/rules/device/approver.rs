@@ -6,7 +6,7 @@ use super::{
     request::{Asked, DeviceRequest},
     role::{Profile, Role, Scope, Scopes, is_exec_class},
 };
-use crate::rules::{
+use crate::{
     approver::{Approver, Surface},
     authority::{Authority, Rights},
 };

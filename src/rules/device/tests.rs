@@ -12,7 +12,7 @@ use super::{
     request::{Ask, Asked, Described, DeviceRequestId, DeviceRequests, Revision, Undecided, Wish},
     role::{Role, Scope, Scopes},
 };
-use crate::rules::approver::Approver;
+use crate::approver::Approver;
 
 #[derive(Clone, Debug)]
 enum Step {

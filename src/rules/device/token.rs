@@ -171,7 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::rules::device::role::Scope;
+    use crate::device::role::Scope;
 
     fn operator(scopes: &[Scope]) -> (Token, DeviceToken) {
         let token = Token::from_random([1; 32]);

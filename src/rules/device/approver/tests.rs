@@ -3,7 +3,7 @@
 use openclaw_plugin_sdk::{AccountId, ChatKind, Link, SenderId, UnixMs};
 
 use super::*;
-use crate::rules::{
+use crate::{
     authority::Rights,
     device::{identity::DeviceKey, request::Described},
     owner::{Owner, Owners, Writer, recognise},
@@ -12,7 +12,7 @@ use crate::rules::{
 fn request(roles: &[Role], scopes: &[Scope], commands: &[&str]) -> DeviceRequest {
     let key = DeviceKey::from_raw([1; 32]);
     DeviceRequest {
-        id: crate::rules::device::request::DeviceRequestId::parse("r").unwrap(),
+        id: crate::device::request::DeviceRequestId::parse("r").unwrap(),
         device: key.id(),
         key,
         asked: Asked {

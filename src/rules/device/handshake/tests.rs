@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::rules::device::{
+use crate::device::{
     identity::{DeviceKey, Nonce, Proof, Signed, Version, prove, signed_text},
     request::{DeviceRequest, DeviceRequestId},
     role::Scope,

@@ -1,7 +1,7 @@
 //! What approvals, tokens and revocations leave of a device's rights.
 
 use super::*;
-use crate::rules::device::{request::DeviceRequestId, role::Scope};
+use crate::device::{request::DeviceRequestId, role::Scope};
 
 fn request(at: u8, roles: &[Role], scopes: &[Scope]) -> DeviceRequest {
     let key = DeviceKey::from_raw([at; 32]);
@@ -67,7 +67,7 @@ fn case_031_a_node_that_may_do_more_keeps_its_token_unless_it_came_anew() {
     let wider = grant(&known, &more);
     assert_eq!(wider.approved.commands, more.asked.commands);
     assert!(wider.tokens.contains_key(&Role::Node), "it may have nothing else to come with");
-    more.profile = Some(crate::rules::device::role::Profile::Limited);
+    more.profile = Some(crate::device::role::Profile::Limited);
     assert!(grant(&known, &more).tokens.is_empty(), "with a code it fetches a new one");
     more.profile = None;
     assert!(known.revoke(Role::Node, UnixMs(3)));

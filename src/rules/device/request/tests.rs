@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::rules::{
+use crate::{
     approver::Approver,
     authority::Rights,
     device::{approver::Listed, role::Scope},
