@@ -1,15 +1,15 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
-pub mod cli;
-pub mod client;
-pub mod config;
-pub mod control;
-pub mod decision_history;
-pub mod gateway;
-pub mod local_client;
-pub mod network;
+pub use openclaw_cli as cli;
+pub use openclaw_client as client;
+pub use openclaw_config as config;
+pub use openclaw_control as control;
+pub use openclaw_decision_history as decision_history;
+pub use openclaw_gateway as gateway;
+pub use openclaw_local_client as local_client;
+pub use openclaw_network as network;
 pub use openclaw_protocol as protocol;
 pub use openclaw_registry as registry;
 pub use openclaw_rules as rules;
-pub mod store;
+pub use openclaw_store as store;
 pub use openclaw_world as world;

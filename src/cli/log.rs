@@ -16,8 +16,23 @@ use tracing_subscriber::{
 
 use super::failure::Failure;
 
-/// The crates that may say more than warnings.
-const OURS: [&str; 2] = ["openclaw", "openclaw_plugin_sdk"];
+/// The crates that may say more than warnings: after `openclaw_`.
+const PARTS: [&str; 14] = [
+    "cli",
+    "client",
+    "config",
+    "control",
+    "decision_history",
+    "gateway",
+    "local_client",
+    "network",
+    "plugin_sdk",
+    "protocol",
+    "registry",
+    "rules",
+    "store",
+    "world",
+];
 
 /// And our plugins.
 const KINDS: [&str; 3] = ["channel_", "command_", "responder_"];
@@ -45,7 +60,7 @@ pub(super) fn start(format: Format, typed: Option<&str>) -> Result<(), Failure> 
     let layer = layer(&wish, format, colours, || Line).map_err(|error| {
         let wish = neutral(&wish, 160);
         Failure::usage(format!("`{wish}` of {name} is not a log level: {error}"))
-            .hint("levels are like `info`, or `warn,openclaw::gateway=debug`")
+            .hint("levels are like `info`, or `warn,openclaw_gateway=debug`")
     })?;
     // `log` records of other crates are not taken in at all.
     let subscriber = tracing_subscriber::registry().with(layer);
@@ -67,8 +82,10 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let wish = if wish.trim().is_empty() { "info" } else { wish.trim() };
-    understood(wish)?;
-    let filter = EnvFilter::builder().parse(wish).map_err(|error| error.to_string())?;
+    // As they were named when all of it was one crate.
+    let wish = wish.replace("openclaw::", "openclaw_");
+    understood(&wish)?;
+    let filter = EnvFilter::builder().parse(&wish).map_err(|error| error.to_string())?;
     let ours = filter_fn(may_be_said).with_max_level_hint(LevelFilter::TRACE);
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     Ok(match format {
@@ -83,7 +100,10 @@ fn may_be_said(metadata: &Metadata<'_>) -> bool {
 
 fn is_ours(target: &str) -> bool {
     let crate_name = target.split("::").next().unwrap_or_default();
-    OURS.contains(&crate_name) || KINDS.iter().any(|kind| crate_name.starts_with(kind))
+    let part = crate_name.strip_prefix("openclaw_");
+    crate_name == "openclaw"
+        || part.is_some_and(|part| PARTS.contains(&part))
+        || KINDS.iter().any(|kind| crate_name.starts_with(kind))
 }
 
 /// A word alone is a level, or one of our targets: a mistyped level is no target that nobody has.
@@ -157,7 +177,7 @@ mod tests {
                 trace!(target: "hyper_util::client", "https://api/bot123:secret/getMe");
                 info!(target: "teloxide_core::net", "https://api/bot123:secret/getMe");
                 trace!(target: "openclaw_other", "https://api/bot123:secret/getMe");
-                trace!(target: "openclaw::gateway", "ours");
+                trace!(target: "openclaw_gateway", "ours");
                 warn!(target: "hyper::proto", "theirs");
             });
             assert!(!log.contains("secret"), "{log}");
@@ -186,6 +206,7 @@ mod tests {
             ("debg", false),
             ("info,debg", false),
             ("WARN", true),
+            ("warn,openclaw_gateway", true),
             ("warn,openclaw::gateway", true),
             ("hyper=warn", true),
         ] {
@@ -196,16 +217,16 @@ mod tests {
     #[test]
     fn a_line_is_an_object_and_each_target_has_its_level() {
         let log = logged_as(Format::Json, "warn,openclaw::gateway=debug", || {
-            tracing::debug!(target: "openclaw::gateway", channel = "telegram", "said\nso");
-            info!(target: "openclaw::store", "not this");
-            warn!(target: "openclaw::store", "this");
+            tracing::debug!(target: "openclaw_gateway", channel = "telegram", "said\nso");
+            info!(target: "openclaw_store", "not this");
+            warn!(target: "openclaw_store", "this");
         });
         let lines: Vec<serde_json::Value> =
             log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 2, "{log}");
         for (key, value) in [
             ("level", "DEBUG"),
-            ("target", "openclaw::gateway"),
+            ("target", "openclaw_gateway"),
             ("channel", "telegram"),
             ("message", "said\nso"),
         ] {

@@ -114,7 +114,7 @@ fn help_of_the_gateway() {
               openclaw gateway run --config ~/openclaw.toml --port 18790
 
             It listens on this machine only, unless `gateway.bind` says otherwise.
-            Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw::gateway=debug`
+            Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw_gateway=debug`
             of one part.
         "#]],
     );
@@ -140,7 +140,7 @@ fn help_of_the_gateway() {
               openclaw gateway run --config ~/openclaw.toml --port 18790
 
             It listens on this machine only, unless `gateway.bind` says otherwise.
-            Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw::gateway=debug`
+            Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw_gateway=debug`
             of one part.
         "#]],
     );

@@ -117,7 +117,7 @@ fn tokens(book: &Map<String, Value>) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::identity::Identity;
+    use crate::identity::Identity;
 
     fn at(url: &str) -> Address {
         Address::parse(url).unwrap()

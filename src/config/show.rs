@@ -170,7 +170,7 @@ fn word<T: Copy + PartialEq>(words: &[(&str, T)], meant: T) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::opening::scrub;
+    use crate::opening::scrub;
 
     #[test]
     fn case_114_a_secret_within_a_table_or_an_address_is_masked() {

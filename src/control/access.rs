@@ -8,11 +8,8 @@ use openclaw_plugin_sdk::{
 
 use crate::{
     config::Config,
-    control::{
-        explain::{Asked, Explanation, Subject, explain},
-        owners,
-    },
-    registry,
+    explain::{Asked, Explanation, Subject, explain},
+    owners, registry,
     rules::{AccountKey, Contact, approver::Approver},
     store::{
         Store, StoreError,

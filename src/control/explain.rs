@@ -4,7 +4,7 @@ use openclaw_plugin_sdk::{ChatId, ChatKind, Conversation, Link, SenderId, UnixMs
 
 use crate::{
     config::{Account, Config},
-    control::facts::{Person, Rules},
+    facts::{Person, Rules},
     rules::{
         AccountKey, Contact,
         admission::{Age, Chat, Event, Facts, Ground, Group, Reason, Verdict, judge},

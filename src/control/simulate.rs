@@ -9,8 +9,8 @@ use openclaw_plugin_sdk::{
 
 use crate::{
     config::{Account, Config},
-    control::facts::{Person, Rules},
     decision_history::{Judged, Record},
+    facts::{Person, Rules},
     rules::{
         AccountKey,
         admission::{Age, Chat, Event, Facts, Group, Verdict, judge},

@@ -29,14 +29,14 @@ use self::{
     recipients::seats,
 };
 use super::{Gateway, blocking};
-pub(crate) use crate::gateway::approvals::{
+pub(crate) use crate::approvals::{
     outbox::{Choice, Outbox},
     reconciler::keep,
 };
 use crate::{
     control::decided::Decided,
-    gateway::setup_codes::book::OwnersChat,
     rules::{AccountKey, device::request::DeviceRequest, owner::Owner},
+    setup_codes::book::OwnersChat,
     world,
 };
 

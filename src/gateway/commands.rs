@@ -14,17 +14,15 @@ use tracing::{info, warn};
 use self::context::CommandContext;
 use super::{Gateway, delivery::Fresh, inbound::Halt};
 use crate::{
-    gateway::{
-        accounts::account::AccountRuntime,
-        delivery::{
-            answer,
-            journal::EventKey,
-            mail::{Address, Mail},
-        },
-        inbound::{
-            gate::Admitted,
-            words::{self, Words},
-        },
+    accounts::account::AccountRuntime,
+    delivery::{
+        answer,
+        journal::EventKey,
+        mail::{Address, Mail},
+    },
+    inbound::{
+        gate::Admitted,
+        words::{self, Words},
     },
     registry,
     rules::{admission::Ground, approver::Approver},

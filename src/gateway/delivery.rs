@@ -27,14 +27,11 @@ use self::{
 };
 use super::{Gateway, blocking};
 use crate::{
+    accounts::account::AccountRuntime,
+    approvals::shown::{self, Display},
+    commands::context::Secret,
     control::facts::{Person, Rules},
-    gateway::{
-        accounts::account::AccountRuntime,
-        approvals::shown::{self, Display},
-        commands::context::Secret,
-        inbound::{challenge, gate},
-        setup_codes,
-    },
+    inbound::{challenge, gate},
     rules::{
         approver::Approver,
         device::{
@@ -44,6 +41,7 @@ use crate::{
         pairing::RequestId,
         records::Standing,
     },
+    setup_codes,
     store::StoreError,
     world,
 };

@@ -32,16 +32,14 @@ use self::{
 };
 use super::Gateway;
 use crate::{
-    gateway::{
-        accounts::{account::AccountRuntime, status::State},
-        rpc::session::{
-            self,
-            intake::Intake,
-            unfinished::{Holder, Share},
-        },
-    },
+    accounts::{account::AccountRuntime, status::State},
     network::identity::{
         self, BadNonce, KEY_HEADER, NONCE_HEADER, REACHED_HEADER, SIGNATURE_HEADER,
+    },
+    rpc::session::{
+        self,
+        intake::Intake,
+        unfinished::{Holder, Share},
     },
 };
 

@@ -24,20 +24,17 @@ use self::{
 };
 use super::{Gateway, blocking, delivery::Fresh};
 use crate::{
+    accounts::{account::AccountRuntime, moved, status::State},
+    approvals::{self, notice},
+    commands,
     config::Account,
     control::facts::Rules,
     decision_history::{Judged, Record},
-    gateway::{
-        accounts::{account::AccountRuntime, moved, status::State},
-        approvals::{self, notice},
-        commands,
-        delivery::{
-            answer::{self, Task},
-            journal::{self, EventKey, Journal, Left},
-            mail::{Address, Mail, Only},
-            pages,
-        },
-        runtime::decisions,
+    delivery::{
+        answer::{self, Task},
+        journal::{self, EventKey, Journal, Left},
+        mail::{Address, Mail, Only},
+        pages,
     },
     rules::{
         Contact,
@@ -46,6 +43,7 @@ use crate::{
         pairing::{AccessRequest, RequestId},
         ticket::{Ticket, TicketKind},
     },
+    runtime::decisions,
     store::{Store, StoreError},
     world,
 };

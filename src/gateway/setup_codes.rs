@@ -14,8 +14,9 @@ use tracing::{debug, warn};
 use self::book::{OwnersChat, SetupBook, Standing};
 use super::{Gateway, blocking};
 use crate::{
+    accounts::account::AccountRuntime,
     control::owners,
-    gateway::{accounts::account::AccountRuntime, delivery::outbound},
+    delivery::outbound,
     rules::device::{
         approver::DeviceApprover,
         setup_code::{LIFETIME_MS, SetupCode, SetupId, Spent},

@@ -86,7 +86,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A search path with one program on it.
-    pub(in crate::network) fn fake(script: &str) -> tempfile::TempDir {
+    pub(crate) fn fake(script: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("tailscale");
         crate::store::private::replace(&program, format!("#!/bin/sh\n{script}\n").as_bytes())

@@ -18,9 +18,9 @@ use crate::{
         Config,
         gateway::{Bind, Tailscale},
     },
-    network::setup_code::Way,
     protocol::setup_code::MOST_URLS,
     rules::device::endpoint::{Endpoint, Host, NoEndpoint},
+    setup_code::Way,
 };
 
 /// What is asked for beside what the configuration says.

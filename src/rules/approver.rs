@@ -14,7 +14,7 @@ use crate::device::{
 /// operator's session that holds `operator.pairing`, and from nothing else (`case_023`).
 ///
 /// ```
-/// use openclaw::rules::{approver::Approver, owner::OwnerProof};
+/// use openclaw_rules::{approver::Approver, owner::OwnerProof};
 /// fn decides(seat: &OwnerProof) -> Option<Approver> {
 ///     Approver::in_chat(seat)
 /// }
@@ -23,19 +23,19 @@ use crate::device::{
 /// Nobody puts one together, takes a default or makes it of what a responder is given:
 ///
 /// ```compile_fail,E0451
-/// use openclaw::rules::{approver::{Approver, Surface}, authority::Authority};
+/// use openclaw_rules::{approver::{Approver, Surface}, authority::Authority};
 /// let (surface, authority) = (Surface::Chat, Authority::Host);
 /// let forged = Approver { surface, actor: "telegram:1".to_owned(), authority };
 /// ```
 ///
 /// ```compile_fail,E0277
-/// use openclaw::rules::approver::Approver;
+/// use openclaw_rules::approver::Approver;
 /// fn default<T: Default>() {}
 /// default::<Approver>();
 /// ```
 ///
 /// ```compile_fail,E0308
-/// use openclaw::rules::approver::Approver;
+/// use openclaw_rules::approver::Approver;
 /// fn decides(prompt: &openclaw_plugin_sdk::Prompt) -> Option<Approver> {
 ///     Approver::in_chat(prompt)
 /// }
@@ -44,12 +44,12 @@ use crate::device::{
 /// A session decides by its role and its scopes; there is no leaving them out (`case_002`):
 ///
 /// ```compile_fail,E0061
-/// use openclaw::rules::approver::Approver;
+/// use openclaw_rules::approver::Approver;
 /// let everybody = Approver::over_socket("cli:127.0.0.1");
 /// ```
 ///
 /// ```compile_fail,E0308
-/// use openclaw::rules::{approver::Approver, device::role::Role};
+/// use openclaw_rules::{approver::Approver, device::role::Role};
 /// let unlimited = Approver::over_socket(&Role::Operator, "cli:127.0.0.1");
 /// ```
 #[derive(Clone, Debug)]

@@ -64,7 +64,7 @@ impl GroupRules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::admission::{Age, Chat, Event, Facts, Ground, Verdict, judge};
+    use crate::admission::{Age, Chat, Event, Facts, Ground, Verdict, judge};
 
     fn rules(policy: GroupPolicy, senders: &[&str]) -> GroupRules {
         let senders = Allowlist::configured(senders, SenderId::new);

@@ -49,14 +49,14 @@ pub struct Writer<'a> {
 /// Proof that an owner caused one event. Only [`recognise`] gives it out (`case_023`).
 ///
 /// ```
-/// use openclaw::rules::owner::{Owner, OwnerProof};
+/// use openclaw_rules::owner::{Owner, OwnerProof};
 /// fn sits(seat: &OwnerProof) -> &Owner {
 ///     seat.owner()
 /// }
 /// ```
 ///
 /// ```compile_fail,E0451
-/// use openclaw::rules::owner::{Owner, OwnerProof};
+/// use openclaw_rules::owner::{Owner, OwnerProof};
 /// use openclaw_plugin_sdk::{AccountId, ChatKind};
 /// fn sits(owner: Owner) -> OwnerProof {
 ///     OwnerProof { owner, account: AccountId::default_account(), kind: ChatKind::Direct, console: false }

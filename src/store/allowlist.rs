@@ -124,7 +124,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::file;
+    use crate::file;
 
     #[test]
     fn an_entry_stands_where_rendering_the_file_anew_would_put_it() {

@@ -45,46 +45,46 @@ const LONGEST: usize = 600;
 /// The words of the log for what a line does beside being there. Each is finished again if need be.
 pub(super) mod action {
     /// The files were taken as they are.
-    pub(in crate::store) const AUDIT_ACCEPT: &str = "audit-accept";
-    pub(in crate::store) const ACCEPT: &str = "accept";
-    pub(in crate::store) const APPROVE: &str = "approve";
-    pub(in crate::store) const BLOCK: &str = "block";
-    pub(in crate::store) const CLAIM: &str = "claim";
-    pub(in crate::store) const CLAIM_OPEN: &str = "claim-open";
-    pub(in crate::store) const CLAIM_SPENT: &str = "claim-spent";
-    pub(in crate::store) const DENY: &str = "deny";
-    pub(in crate::store) const EVICT: &str = "evict";
-    pub(in crate::store) const EXTEND: &str = "extend";
-    pub(in crate::store) const INVITE: &str = "invite";
-    pub(in crate::store) const LINK_OPEN: &str = "link-open";
-    pub(in crate::store) const LINK_SPENT: &str = "link-spent";
-    pub(in crate::store) const NOTE: &str = "note";
-    pub(in crate::store) const OWNER_ADD: &str = "owner-add";
-    pub(in crate::store) const OWNER_REMOVE: &str = "owner-remove";
-    pub(in crate::store) const REQUEST: &str = "request";
-    pub(in crate::store) const REVOKE: &str = "revoke";
-    pub(in crate::store) const UNBLOCK: &str = "unblock";
-    pub(in crate::store) const UNINVITE: &str = "uninvite";
+    pub(crate) const AUDIT_ACCEPT: &str = "audit-accept";
+    pub(crate) const ACCEPT: &str = "accept";
+    pub(crate) const APPROVE: &str = "approve";
+    pub(crate) const BLOCK: &str = "block";
+    pub(crate) const CLAIM: &str = "claim";
+    pub(crate) const CLAIM_OPEN: &str = "claim-open";
+    pub(crate) const CLAIM_SPENT: &str = "claim-spent";
+    pub(crate) const DENY: &str = "deny";
+    pub(crate) const EVICT: &str = "evict";
+    pub(crate) const EXTEND: &str = "extend";
+    pub(crate) const INVITE: &str = "invite";
+    pub(crate) const LINK_OPEN: &str = "link-open";
+    pub(crate) const LINK_SPENT: &str = "link-spent";
+    pub(crate) const NOTE: &str = "note";
+    pub(crate) const OWNER_ADD: &str = "owner-add";
+    pub(crate) const OWNER_REMOVE: &str = "owner-remove";
+    pub(crate) const REQUEST: &str = "request";
+    pub(crate) const REVOKE: &str = "revoke";
+    pub(crate) const UNBLOCK: &str = "unblock";
+    pub(crate) const UNINVITE: &str = "uninvite";
 
     // About devices. What they do is in the files that the line names.
-    pub(in crate::store) const CODE_BIND: &str = "code-bind";
-    pub(in crate::store) const CODE_CANCEL: &str = "code-cancel";
-    pub(in crate::store) const CODE_FETCH: &str = "code-fetch";
-    pub(in crate::store) const CODE_MINT: &str = "code-mint";
-    pub(in crate::store) const DEVICE_ADMIT: &str = "device-admit";
-    pub(in crate::store) const DEVICE_APPROVE: &str = "device-approve";
-    pub(in crate::store) const DEVICE_REJECT: &str = "device-reject";
-    pub(in crate::store) const DEVICE_REMOVE: &str = "device-remove";
-    pub(in crate::store) const DEVICE_RENAME: &str = "device-rename";
-    pub(in crate::store) const DEVICE_REQUEST: &str = "device-request";
-    pub(in crate::store) const NODE_APPROVE: &str = "node-approve";
-    pub(in crate::store) const NODE_REJECT: &str = "node-reject";
-    pub(in crate::store) const NODE_REMOVE: &str = "node-remove";
-    pub(in crate::store) const NODE_RENAME: &str = "node-rename";
-    pub(in crate::store) const NODE_REQUEST: &str = "node-request";
-    pub(in crate::store) const TOKEN_ISSUE: &str = "token-issue";
-    pub(in crate::store) const TOKEN_REVOKE: &str = "token-revoke";
-    pub(in crate::store) const TOKEN_ROTATE: &str = "token-rotate";
+    pub(crate) const CODE_BIND: &str = "code-bind";
+    pub(crate) const CODE_CANCEL: &str = "code-cancel";
+    pub(crate) const CODE_FETCH: &str = "code-fetch";
+    pub(crate) const CODE_MINT: &str = "code-mint";
+    pub(crate) const DEVICE_ADMIT: &str = "device-admit";
+    pub(crate) const DEVICE_APPROVE: &str = "device-approve";
+    pub(crate) const DEVICE_REJECT: &str = "device-reject";
+    pub(crate) const DEVICE_REMOVE: &str = "device-remove";
+    pub(crate) const DEVICE_RENAME: &str = "device-rename";
+    pub(crate) const DEVICE_REQUEST: &str = "device-request";
+    pub(crate) const NODE_APPROVE: &str = "node-approve";
+    pub(crate) const NODE_REJECT: &str = "node-reject";
+    pub(crate) const NODE_REMOVE: &str = "node-remove";
+    pub(crate) const NODE_RENAME: &str = "node-rename";
+    pub(crate) const NODE_REQUEST: &str = "node-request";
+    pub(crate) const TOKEN_ISSUE: &str = "token-issue";
+    pub(crate) const TOKEN_REVOKE: &str = "token-revoke";
+    pub(crate) const TOKEN_ROTATE: &str = "token-rotate";
 
     /// All of them.
     const ALL: &str = "accept approve audit-accept block claim claim-open claim-spent code-bind code-cancel code-fetch \
@@ -93,7 +93,7 @@ pub(super) mod action {
         owner-add owner-remove request revoke token-issue token-revoke token-rotate unblock uninvite";
 
     /// True for a word that a note may not take.
-    pub(in crate::store) fn is_known(word: &str) -> bool {
+    pub(crate) fn is_known(word: &str) -> bool {
         ALL.split(' ').any(|known| known == word)
     }
 }

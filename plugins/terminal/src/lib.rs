@@ -37,10 +37,7 @@ pub const PLUGIN: ChannelPlugin = ChannelPlugin {
     id_line: "Your user on this machine",
     ingress: Ingress::Connect,
     text_limit: TextLimit { max: 16 * 1024, unit: TextUnit::Chars },
-    abilities: Abilities {
-        console: true,
-        ..Abilities::NONE
-    },
+    abilities: Abilities { console: true, ..Abilities::NONE },
     keys: &[],
     secret_keys: &[],
     env_keys: &[],

@@ -7,13 +7,11 @@ use openclaw_plugin_sdk::count;
 use serde_json::json;
 
 use crate::{
-    cli::{
-        failure::{Exit, Failure},
-        host::Host,
-        output::{Cell::Whole, Output},
-    },
     control::simulate,
     decision_history::{self, Judged, Record},
+    failure::{Exit, Failure},
+    host::Host,
+    output::{Cell::Whole, Output},
     store::StoreError,
 };
 
@@ -25,7 +23,7 @@ Example:
 
 Nothing is changed. The last 1,000 messages count, without their texts, with the
 verdict that the running gateway noted then; the store is taken as it is now.")]
-pub(in crate::cli) struct Simulate {
+pub(crate) struct Simulate {
     /// The other configuration file
     #[arg(value_name = "FILE")]
     file: PathBuf,

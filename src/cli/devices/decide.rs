@@ -9,7 +9,7 @@ use super::{
     show::{Listing, Pending},
     source::{Source, moved},
 };
-use crate::cli::{
+use crate::{
     failure::{Exit, Failure},
     host::Host,
     output::{Output, whole},
@@ -24,7 +24,7 @@ Examples:
 
 A device's id approves nothing: it shows what that device asks for now, and the command that approves it.
 Compare the three words with those on the device, where both show them.")]
-pub(in crate::cli) struct Approve {
+pub(crate) struct Approve {
     /// The request, as `devices list` names it
     #[arg(value_name = "REQUEST", conflicts_with = "latest")]
     request: Option<String>,
@@ -37,7 +37,7 @@ pub(in crate::cli) struct Approve {
 
 /// Rejects.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Reject {
+pub(crate) struct Reject {
     /// The request, as `devices list` names it
     #[arg(value_name = "REQUEST")]
     request: String,

@@ -6,12 +6,10 @@ use serde_json::{Value, json};
 
 use super::{Common, show::Listing};
 use crate::{
-    cli::{
-        failure::{Exit, Failure},
-        host::Host,
-        output::{Output, whole},
-    },
     control::devices::{Change, LABEL},
+    failure::{Exit, Failure},
+    host::Host,
+    output::{Output, whole},
     rules::device::{
         role::{Role, Scope, Scopes},
         token::Token,
@@ -21,7 +19,7 @@ use crate::{
 
 /// Removes.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Remove {
+pub(crate) struct Remove {
     /// The device, or the beginning of its id
     #[arg(value_name = "DEVICE")]
     device: String,
@@ -31,7 +29,7 @@ pub(in crate::cli) struct Remove {
 
 /// Removes all.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Clear {
+pub(crate) struct Clear {
     /// Really
     #[arg(long)]
     yes: bool,
@@ -44,7 +42,7 @@ pub(in crate::cli) struct Clear {
 
 /// Names.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Rename {
+pub(crate) struct Rename {
     /// The device, or the beginning of its id
     #[arg(long, value_name = "DEVICE")]
     device: String,
@@ -60,7 +58,7 @@ pub(in crate::cli) struct Rename {
 #[command(after_help = "\
 Prints JSON. The new token is in it only where the device is this machine's own. Any other device gets it when
 it comes again with the gateway's own token, or with a new setup code.")]
-pub(in crate::cli) struct Rotate {
+pub(crate) struct Rotate {
     #[command(flatten)]
     which: Which,
     /// What the new token is good for; without it, what the old one was
@@ -74,7 +72,7 @@ pub(in crate::cli) struct Rotate {
 /// Takes a role away.
 #[derive(Debug, Args)]
 #[command(after_help = "Prints JSON.")]
-pub(in crate::cli) struct Revoke {
+pub(crate) struct Revoke {
     #[command(flatten)]
     which: Which,
 }

@@ -4,7 +4,7 @@ use openclaw_plugin_sdk::{UnixMs, neutral};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::cli::{
+use crate::{
     failure::{Exit, Failure},
     output::{
         Cell::{self, Text, Whole},
@@ -286,12 +286,12 @@ fn list(words: &[String]) -> String {
 }
 
 /// The beginning of an id, which names it to a person.
-pub(in crate::cli) fn short(id: &str) -> String {
+pub(crate) fn short(id: &str) -> String {
     whole(&id.chars().take(12).collect::<String>())
 }
 
 /// `12s`, `3m`, `2h`, `5d`.
-pub(in crate::cli) fn age(since: u64, now: UnixMs) -> String {
+pub(crate) fn age(since: u64, now: UnixMs) -> String {
     let seconds = now.0.saturating_sub(since) / 1000;
     match seconds {
         0..60 => format!("{seconds}s"),

@@ -7,19 +7,17 @@ use openclaw_plugin_sdk::{Decision, neutral};
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{
-        caller::Caller,
-        failure::{Exit, Failure},
-        host::Host,
-        output::Output,
-        reach::{Reach, is_unknown},
-    },
+    caller::Caller,
     client::{RemoteError, Target},
     control::devices::{self, Change},
+    failure::{Exit, Failure},
+    host::Host,
+    output::Output,
     protocol::{
         device::{TOO_LONG, all_pending, paired},
         frame::INVALID_REQUEST,
     },
+    reach::{Reach, is_unknown},
     rules::device::{
         approver::{Act, Denied, DeviceApprover, Listed},
         identity::DeviceId,

@@ -8,21 +8,19 @@ use serde_json::{Value, json};
 
 use super::{Common, Node, find, nodes};
 use crate::{
-    cli::{
-        devices::{age, short},
-        failure::{Exit, Failure},
-        host::Host,
-        output::{
-            Cell::{self, Text, Whole},
-            Output, whole,
-        },
+    devices::{age, short},
+    failure::{Exit, Failure},
+    host::Host,
+    output::{
+        Cell::{self, Text, Whole},
+        Output, whole,
     },
     world,
 };
 
 /// Shows all.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Status {
+pub(crate) struct Status {
     /// Only those that are connected
     #[arg(long)]
     connected: bool,
@@ -35,14 +33,14 @@ pub(in crate::cli) struct Status {
 
 /// Shows one.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Describe {
+pub(crate) struct Describe {
     #[command(flatten)]
     which: Which,
 }
 
 /// Names one.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Rename {
+pub(crate) struct Rename {
     /// Its new name
     #[arg(long, value_name = "NAME")]
     name: String,
@@ -52,7 +50,7 @@ pub(in crate::cli) struct Rename {
 
 /// Forgets one.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Remove {
+pub(crate) struct Remove {
     #[command(flatten)]
     which: Which,
 }
@@ -63,7 +61,7 @@ pub(in crate::cli) struct Remove {
 Examples:
   openclaw nodes invoke --node kitchen --command device.info
   openclaw nodes invoke --node kitchen --command system.notify --params '{\"title\":\"Tea\"}'")]
-pub(in crate::cli) struct Invoke {
+pub(crate) struct Invoke {
     /// The command
     #[arg(long, value_name = "COMMAND")]
     command: String,
@@ -98,7 +96,7 @@ pub(super) fn span(text: &str) -> Result<u64, String> {
 }
 
 /// Reads JSON.
-pub(in crate::cli) fn parameters(text: &str) -> Result<Value, String> {
+pub(crate) fn parameters(text: &str) -> Result<Value, String> {
     serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))
 }
 
@@ -279,7 +277,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::cli::output::{Look, table as encoded};
+    use crate::output::{Look, table as encoded};
 
     #[test]
     fn nodes_are_a_table() {

@@ -5,7 +5,7 @@ use openclaw_plugin_sdk::{UnixMs, neutral};
 use serde_json::{Value, json};
 
 use super::Common;
-use crate::cli::{
+use crate::{
     devices::{age, short},
     failure::{Exit, Failure},
     host::Host,
@@ -17,14 +17,14 @@ use crate::cli::{
 
 /// Shows who asks.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Pending {
+pub(crate) struct Pending {
     #[command(flatten)]
     common: Common,
 }
 
 /// Shows both.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct List {
+pub(crate) struct List {
     /// Only those that are connected
     #[arg(long)]
     connected: bool,
@@ -38,7 +38,7 @@ pub(in crate::cli) struct List {
 /// Decides.
 #[derive(Debug, Args)]
 #[command(after_help = "Prints JSON.")]
-pub(in crate::cli) struct Decide {
+pub(crate) struct Decide {
     /// The request, as `nodes pending` names it
     #[arg(value_name = "REQUEST")]
     request: String,

@@ -7,20 +7,18 @@ use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision, neutral};
 
 use super::meta;
 use crate::{
-    cli::{
-        failure::{Exit, Failure},
-        host::{self, Host},
-        output::{
-            self,
-            Cell::{Text, Whole},
-            Look, Output,
-        },
-    },
     control::{
         pairing::{self, Choice},
         text,
     },
+    failure::{Exit, Failure},
+    host::{self, Host},
     local_client::{LocalError, Notify},
+    output::{
+        self,
+        Cell::{Text, Whole},
+        Look, Output,
+    },
     registry,
     rules::pairing::PairingRequest,
     store::Outcome,
@@ -39,7 +37,7 @@ Examples:
 
 An approval gives access. It never makes an owner."
 )]
-pub(in crate::cli) struct Approve {
+pub(crate) struct Approve {
     #[command(flatten)]
     which: Which,
     /// Limit the access to this time, such as `90m`, `24h` or `30d`
@@ -59,7 +57,7 @@ Examples:
   openclaw pairing deny AB3D7X9K
   openclaw pairing deny telegram AB3D7X9K --account work"
 )]
-pub(in crate::cli) struct Deny {
+pub(crate) struct Deny {
     #[command(flatten)]
     which: Which,
 }

@@ -7,15 +7,13 @@ use openclaw_plugin_sdk::{AccountId, ChannelPlugin, SenderId, UnixMs};
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{
-        failure::{Exit, Failure},
-        host::{self, Host},
-        output::{
-            Cell::{Text, Whole},
-            Output,
-        },
-    },
     config::Config,
+    failure::{Exit, Failure},
+    host::{self, Host},
+    output::{
+        Cell::{Text, Whole},
+        Output,
+    },
     rules::{AccountKey, DmPolicy, owner::Owners},
     store::{Store, paths::StateDir},
     world,
@@ -27,7 +25,7 @@ use crate::{
 Examples:
   openclaw pairing allowed telegram
   openclaw pairing allowed telegram --account work --json")]
-pub(in crate::cli) struct Allowed {
+pub(crate) struct Allowed {
     /// The channel
     #[arg(value_name = "CHANNEL")]
     channel: String,

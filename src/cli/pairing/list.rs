@@ -6,13 +6,11 @@ use serde_json::{Value, json};
 
 use super::{meta, requested};
 use crate::{
-    cli::{
-        failure::{Exit, Failure},
-        host::{self, Host},
-        output::{
-            Cell::{self, Text, Whole},
-            Output,
-        },
+    failure::{Exit, Failure},
+    host::{self, Host},
+    output::{
+        Cell::{self, Text, Whole},
+        Output,
     },
     registry,
     rules::pairing::{Displayed, PairingRequest},
@@ -26,7 +24,7 @@ Examples:
   openclaw pairing list                          Every channel
   openclaw pairing list telegram --account work  One account of one channel
   openclaw pairing list telegram --json          For a script")]
-pub(in crate::cli) struct List {
+pub(crate) struct List {
     /// Only this channel
     #[arg(value_name = "CHANNEL")]
     channel: Option<String>,
@@ -161,7 +159,7 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
-    use crate::cli::{
+    use crate::{
         output::{self, Look},
         pairing::tests::request,
     };

@@ -7,13 +7,11 @@ use openclaw_plugin_sdk::{AccountId, SenderId};
 
 use super::grants;
 use crate::{
-    cli::{
-        failure::{Exit, Failure},
-        host::{self, Host},
-        output::{self, Output},
-    },
     config::Config,
     control::owners,
+    failure::{Exit, Failure},
+    host::{self, Host},
+    output::{self, Output},
     rules::{AccountKey, Contact, owner::Owner},
     store::Store,
 };
@@ -27,7 +25,7 @@ Examples:
 
 The next message of that sender is a stranger's. What the configuration lists
 is not touched: the command names file and line, and exits with 1.")]
-pub(in crate::cli) struct Revoke {
+pub(crate) struct Revoke {
     /// The channel
     #[arg(value_name = "CHANNEL")]
     channel: String,

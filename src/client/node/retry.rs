@@ -32,7 +32,7 @@ pub(super) fn is_over(error: &RemoteError) -> bool {
 
 /// True where the token that was shown is worth nothing any more. A device token that is shown as a token like any
 /// other is called so.
-pub(in crate::client) fn is_token_over(error: &RemoteError) -> bool {
+pub(crate) fn is_token_over(error: &RemoteError) -> bool {
     let said = |text: &str| text.contains("token mismatch");
     match error {
         RemoteError::NotLetIn(why) => {

@@ -72,7 +72,7 @@ fn a_node_does_what_it_offers_and_nothing_else() {
         })
     };
     let info = ask(json!({ "command": "device.info", "paramsJSON": null })).unwrap();
-    assert_eq!(info["systemName"], json!(crate::client::who::family()));
+    assert_eq!(info["systemName"], json!(crate::who::family()));
     assert!(ask(json!({ "command": "device.status" })).unwrap()["ts"].is_u64());
     let notify = |params: &str| json!({ "command": "system.notify", "paramsJSON": params });
     assert_eq!(ask(notify(r#"{"title":"Tea","body":"now"}"#)), Ok(json!({ "ok": true })));

@@ -6,11 +6,9 @@ use openclaw_plugin_sdk::Secret;
 
 use super::Given;
 use crate::{
-    config::{
-        document::{Text, Value},
-        section::Section,
-    },
+    document::{Text, Value},
     rules::device::locality::Network,
+    section::Section,
 };
 
 /// A secret. Blank, it would be none.

@@ -4,11 +4,9 @@ use openclaw_plugin_sdk::toml::{Table, Value};
 
 use super::{MASK, list, table, text, word};
 use crate::{
-    config::{
-        Config,
-        device_pair::{APPROVALS, MDNS},
-        gateway::{AUTH_MODES, Bind, Given, TAILSCALE, Tls},
-    },
+    Config,
+    device_pair::{APPROVALS, MDNS},
+    gateway::{AUTH_MODES, Bind, Given, TAILSCALE, Tls},
     rules::device::locality::Network,
 };
 

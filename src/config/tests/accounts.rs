@@ -4,7 +4,7 @@ use openclaw_plugin_sdk::{AccountId, SenderId};
 
 use super::{Home, load, wrong};
 use crate::{
-    config::{Account, Config},
+    Account, Config,
     rules::{AccountKey, DmPolicy},
 };
 

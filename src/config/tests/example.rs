@@ -3,11 +3,7 @@
 use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, toml};
 
 use super::{Home, stand_in};
-use crate::{
-    config::{Config, Plugins, Source, load, names, show::show},
-    registry,
-    store::paths::StateDir,
-};
+use crate::{Config, Plugins, Source, load, names, registry, show::show, store::paths::StateDir};
 
 const TEXT: &str = include_str!("../../../config.example.toml");
 
@@ -74,7 +70,7 @@ fn the_example_loads_with_every_key_switched_on() {
     for plugin in responders {
         assert!(config.assistant.tables.contains_key(plugin.id), "{}", plugin.id);
     }
-    assert_eq!(config.pairing.message, crate::config::Template::default());
+    assert_eq!(config.pairing.message, crate::Template::default());
 }
 
 #[test]

@@ -3,10 +3,7 @@
 use std::process::Command;
 
 use super::{Home, load, stand_ins};
-use crate::{
-    config::{PORT, Source, path, problem::ConfigError},
-    store::paths::StateDir,
-};
+use crate::{PORT, Source, path, problem::ConfigError, store::paths::StateDir};
 
 #[test]
 fn without_a_file_there_are_the_built_in_channels() {
@@ -99,13 +96,13 @@ fn loads_nothing_here() {
     let env = |name: &str| std::env::var(name).ok();
     let source = Source { flag: None, env: &env, state: &state };
     assert_eq!(path(&source), state.config());
-    let config = crate::config::load(&source, stand_ins()).unwrap();
+    let config = crate::load(&source, stand_ins()).unwrap();
     assert_eq!((config.port, &config.file), (PORT, &None));
     assert!(config.owners.is_empty() && config.account_ids() == ["terminal", "webchat"]);
     assert_eq!(config.warnings, [""; 0]);
 }
 
-impl crate::config::Config {
+impl crate::Config {
     fn account_ids(&self) -> Vec<&'static str> {
         self.accounts.iter().map(|account| account.plugin.id).collect()
     }

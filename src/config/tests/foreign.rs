@@ -13,7 +13,7 @@ fn an_openclaw_json_is_not_read_and_its_keys_are_listed() {
          commands: { ownerAllowFrom: ['s3cret'] } }",
     );
     let config = home.load().unwrap();
-    assert_eq!(config.port, crate::config::PORT);
+    assert_eq!(config.port, crate::PORT);
     let [warning] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
     let (before, keys) = warning.split_once("; with a counterpart here: ").unwrap();
     assert!(before.ends_with("openclaw.json is not read yet"), "{before}");

@@ -4,7 +4,7 @@ use openclaw_plugin_sdk::{ChannelPlugin, SenderId};
 
 use super::{Home, load, stand_ins, wrong};
 use crate::{
-    config::Config,
+    Config,
     rules::{
         AccountKey, DmPolicy,
         admission::{self, Age, Chat, Direct, Event, Facts, Ground, Reason, Verdict},

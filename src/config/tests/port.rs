@@ -2,13 +2,11 @@
 
 use super::{Home, load, wrong};
 use crate::{
-    config::{
-        Config,
-        device_pair::Mdns,
-        gateway::{AuthMode, Bind, Limits, Tailscale, Tls},
-        show::show,
-    },
+    Config,
+    device_pair::Mdns,
+    gateway::{AuthMode, Bind, Limits, Tailscale, Tls},
     rules::device::handshake::SetupApproval,
+    show::show,
 };
 
 #[track_caller]

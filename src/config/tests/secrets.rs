@@ -1,7 +1,7 @@
 //! Secrets come in, and are in nothing that goes out.
 
 use super::{Home, load};
-use crate::config::show::show;
+use crate::show::show;
 
 const TEXT: &str = "\
 [channels.telegram]

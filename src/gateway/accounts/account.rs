@@ -27,19 +27,17 @@ use super::{
     status::{State, StatusCell},
 };
 use crate::{
+    Gateway,
     config::Account,
-    gateway::{
-        Gateway,
-        delivery::{
-            self,
-            journal::{EventKey, Journal},
-            pages::Pages,
-        },
-        inbound::{self, gate::Past},
-        runtime::reload,
-        setup_codes::book::OwnersChat,
+    delivery::{
+        self,
+        journal::{EventKey, Journal},
+        pages::Pages,
     },
+    inbound::{self, gate::Past},
     rules::{group::GroupPolicy, is_direct, pairing::RequestId},
+    runtime::reload,
+    setup_codes::book::OwnersChat,
     store::moved::Moved,
 };
 
@@ -406,7 +404,7 @@ fn after(
             warn!(channel, account = id, why, "account stopped: unauthorized");
             enter(State::Unauthorized, &why);
             let text = format!("{channel} ({id}) has stopped: unauthorized, {why}");
-            crate::gateway::approvals::notice::tell_owners(gateway, &text);
+            crate::approvals::notice::tell_owners(gateway, &text);
         }
         (Err(ChannelError::Unauthorized(why)), _) => {
             warn!(
@@ -420,10 +418,7 @@ fn after(
         (Err(ChannelError::Contended(why)), Next::Contended { first, wait }) => {
             if first {
                 warn!(channel, account = id, why, "account reconnects, with growing waits");
-                crate::gateway::approvals::notice::tell_owners(
-                    gateway,
-                    &format!("{channel} ({id}): {why}"),
-                );
+                crate::approvals::notice::tell_owners(gateway, &format!("{channel} ({id}): {why}"));
             }
             debug!(channel, account = id, seconds = wait.as_secs(), "still contended");
             enter(State::Connecting, &why);

@@ -6,10 +6,7 @@ use openclaw_plugin_sdk::GroupMoved;
 use tracing::info;
 
 use super::account::AccountRuntime;
-use crate::{
-    gateway::{Gateway, approvals::notice, inbound::Halt},
-    store::private,
-};
+use crate::{Gateway, approvals::notice, inbound::Halt, store::private};
 
 /// A group has moved: from here on its new id counts where its old one does.
 pub(crate) async fn follow(
@@ -20,7 +17,7 @@ pub(crate) async fn follow(
     // An account's moves come one at a time.
     let known = account.moved.lock().with(&moved);
     let Some(known) = known else { return Ok(()) };
-    let known = crate::gateway::blocking(move || known.write().map(|()| known)).await?;
+    let known = crate::blocking(move || known.write().map(|()| known)).await?;
     *account.moved.lock() = known;
     let GroupMoved { from, to } = &moved;
     let rules = account.rules();
@@ -32,7 +29,7 @@ pub(crate) async fn follow(
     let config = gateway.config();
     let file = config.file.clone().unwrap_or_else(|| gateway.state.config());
     let path = file.clone();
-    let read = crate::gateway::blocking(move || private::read(&path)).await.ok().flatten();
+    let read = crate::blocking(move || private::read(&path)).await.ok().flatten();
     let text = String::from_utf8_lossy(&read.unwrap_or_default()).into_owned();
     let place = match line_of(&text, from.as_str()) {
         Some(line) => format!("in line {line} of {}", file.display()),

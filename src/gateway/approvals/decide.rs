@@ -6,17 +6,15 @@ use openclaw_plugin_sdk::{Decision, Link, SenderId};
 use tracing::info;
 
 use crate::{
+    Gateway,
+    accounts::account::AccountRuntime,
     control::{
         devices::{self, Verdict},
         pairing::{self, Choice},
         text,
     },
-    gateway::{
-        Gateway,
-        accounts::account::AccountRuntime,
-        delivery::mail::{Address, Mail},
-        inbound::held,
-    },
+    delivery::mail::{Address, Mail},
+    inbound::held,
     rules::{
         approver::Approver,
         device::{

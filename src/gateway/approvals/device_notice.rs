@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::{
-    gateway::Gateway,
+    Gateway,
     rules::device::{request::DeviceRequest, setup_code::SetupId},
 };
 

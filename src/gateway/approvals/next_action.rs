@@ -3,7 +3,7 @@
 use openclaw_plugin_sdk::UnixMs;
 
 use crate::{
-    gateway::approvals::outbox::{About, CardCopy, CardState, Chat},
+    approvals::outbox::{About, CardCopy, CardState, Chat},
     rules::notify::{CardRate, Spent},
 };
 

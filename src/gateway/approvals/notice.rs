@@ -5,17 +5,15 @@ use std::sync::Arc;
 use openclaw_plugin_sdk::{InboundMessage, neutral};
 
 use crate::{
+    Gateway,
+    accounts::account::AccountRuntime,
+    approvals,
     control::text,
-    gateway::{
-        Gateway,
-        accounts::account::AccountRuntime,
-        approvals,
-        delivery::{
-            answer,
-            mail::{Address, Mail},
-        },
-        inbound::gate::NAME_LIMIT,
+    delivery::{
+        answer,
+        mail::{Address, Mail},
     },
+    inbound::gate::NAME_LIMIT,
     rules::{Contact, owner::Owner},
     store::access::Accepted,
 };

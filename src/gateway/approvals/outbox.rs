@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
 use crate::{
-    gateway::setup_codes::book::OwnersChat,
     rules::{AccountKey, notify::Spent},
+    setup_codes::book::OwnersChat,
     store::{StoreError, private},
 };
 
@@ -207,7 +207,7 @@ impl CardCopy {
     pub(crate) fn stands_on(&self, message: &str, edits: bool) -> bool {
         let shows = match &self.look {
             Some(look) if edits => {
-                *look == crate::gateway::approvals::next_action::look(&self.revision, self.face)
+                *look == crate::approvals::next_action::look(&self.revision, self.face)
             }
             Some(look) => look.starts_with(&format!("{}/", self.revision)),
             None => false,

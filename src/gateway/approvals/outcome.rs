@@ -6,14 +6,12 @@ use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Gateway,
+    approvals::outbox::{About, CardCopy},
     control::decided::{self as control, Decided, Subject},
-    gateway::{
-        Gateway,
-        approvals::outbox::{About, CardCopy},
-        runtime::decisions,
-        setup_codes::book::OwnersChat,
-    },
     rules::{AccountKey, Contact, records::Standing},
+    runtime::decisions,
+    setup_codes::book::OwnersChat,
     store::{Store, StoreError},
     world,
 };

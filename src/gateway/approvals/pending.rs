@@ -6,15 +6,13 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::{Text, UnixMs, WaitingDevice, neutral};
 
 use crate::{
-    gateway::{
-        Gateway,
-        approvals::{
-            outbox::{About, Fact},
-            shown::{Display, displayed},
-        },
-        blocking,
-        inbound::gate::NAME_LIMIT,
+    Gateway,
+    approvals::{
+        outbox::{About, Fact},
+        shown::{Display, displayed},
     },
+    blocking,
+    inbound::gate::NAME_LIMIT,
     registry,
     rules::{
         AccountKey, Contact,

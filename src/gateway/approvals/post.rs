@@ -10,19 +10,17 @@ use openclaw_plugin_sdk::{
 use tracing::warn;
 
 use crate::{
-    gateway::{
-        Gateway,
-        accounts::account::AccountRuntime,
-        approvals::{
-            next_action::Step,
-            outbox::{About, CardCopy, CardState, Choice, Digest, Fact, Outbox, Sending, Token},
-            pending::{Ask, Asking},
-            shown::{Display, Person},
-            view::{self, Layout},
-        },
-        delivery::outbound,
-        setup_codes::{book::OwnersChat, is_owners},
+    Gateway,
+    accounts::account::AccountRuntime,
+    approvals::{
+        next_action::Step,
+        outbox::{About, CardCopy, CardState, Choice, Digest, Fact, Outbox, Sending, Token},
+        pending::{Ask, Asking},
+        shown::{Display, Person},
+        view::{self, Layout},
     },
+    delivery::outbound,
+    setup_codes::{book::OwnersChat, is_owners},
     world,
 };
 
@@ -177,7 +175,7 @@ fn draw(
     if matches!(card.face, CardState::Later(until) if until <= now.0) {
         job.face = CardState::Ask;
     }
-    let look = crate::gateway::approvals::next_action::look(&ask.revision, job.face);
+    let look = crate::approvals::next_action::look(&ask.revision, job.face);
     let before = if card.sent.is_some() && card.revision != ask.revision {
         card.facts.clone()
     } else {

@@ -10,29 +10,26 @@ use tracing::{info, warn};
 
 use super::{outcome, save};
 use crate::{
+    Gateway,
+    accounts::account::AccountRuntime,
+    approvals::{
+        decide,
+        outbox::{About, CardCopy, CardState, Choice},
+        pending,
+        shown::displayed,
+        view,
+    },
     control::{devices::Verdict, pairing, text},
-    gateway::{
-        Gateway,
-        accounts::account::AccountRuntime,
-        approvals::{
-            decide,
-            outbox::{About, CardCopy, CardState, Choice},
-            pending,
-            shown::displayed,
-            view,
-        },
-        delivery::{
-            Fresh, answer,
-            journal::EventKey,
-            mail::{Address, Mail},
-            outbound,
-        },
-        inbound::{
-            Halt,
-            gate::{Admitted, Foreign, Who},
-            words::{self, Said},
-        },
-        setup_codes::{book::OwnersChat, is_owners},
+    delivery::{
+        Fresh, answer,
+        journal::EventKey,
+        mail::{Address, Mail},
+        outbound,
+    },
+    inbound::{
+        Halt,
+        gate::{Admitted, Foreign, Who},
+        words::{self, Said},
     },
     rules::{
         Contact,
@@ -44,6 +41,7 @@ use crate::{
         notify::LATER_MS,
         pairing::RequestId,
     },
+    setup_codes::{book::OwnersChat, is_owners},
     store::{self, Store, StoreError, UNFINISHED, access::Ends},
     world,
 };

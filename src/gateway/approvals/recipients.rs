@@ -5,12 +5,10 @@ use std::sync::Arc;
 use tracing::debug;
 
 use crate::{
-    gateway::{
-        Gateway,
-        accounts::{account::AccountRuntime, status::State},
-        setup_codes::book::OwnersChat,
-    },
+    Gateway,
+    accounts::{account::AccountRuntime, status::State},
     rules::{AccountKey, owner::Owner},
+    setup_codes::book::OwnersChat,
 };
 
 /// Every owner with the account they are told on: the account concerned where it is of their channel, else the first.

@@ -16,19 +16,17 @@ use super::{
     save,
 };
 use crate::{
-    gateway::{
-        FINISH_WITHIN, Gateway,
-        approvals::{
-            next_action::{self, Beside, ChatState, Step},
-            outbox::{About, CardCopy, Outbox},
-            pending::{self, Ask},
-            recipients, view,
-        },
-        inbound::held,
-        runtime::decisions,
-        setup_codes::{self, book::OwnersChat},
+    FINISH_WITHIN, Gateway,
+    approvals::{
+        next_action::{self, Beside, ChatState, Step},
+        outbox::{About, CardCopy, Outbox},
+        pending::{self, Ask},
+        recipients, view,
     },
+    inbound::held,
     rules::{AccountKey, notify::CardRate},
+    runtime::decisions,
+    setup_codes::{self, book::OwnersChat},
     store::{Store, StoreError},
     world,
 };

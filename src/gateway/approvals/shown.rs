@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use openclaw_plugin_sdk::{ChatId, UnixMs, WaitingDevice, neutral};
 
 use crate::{
-    gateway::inbound::gate::NAME_LIMIT,
+    inbound::gate::NAME_LIMIT,
     rules::{
         AccountKey,
         device::{

@@ -8,14 +8,12 @@ use openclaw_plugin_sdk::{
 };
 
 use crate::{
+    blocking,
+    commands::context::{CommandContext, Secret},
     control::{
         access::{self, NOTE},
         explain::Explanation,
         invitations,
-    },
-    gateway::{
-        blocking,
-        commands::context::{CommandContext, Secret},
     },
     rules::{Contact, admission::Ground, approver::Approver, records::Invitation, ticket::LINK_MS},
     store::{Store, audit},

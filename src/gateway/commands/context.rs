@@ -10,20 +10,18 @@ use openclaw_plugin_sdk::{
 use parking_lot::Mutex;
 
 use crate::{
-    control::pairing,
-    gateway::{
-        Gateway,
-        accounts::account::AccountRuntime,
-        approvals::{
-            decide,
-            shown::{Display, Person},
-        },
-        delivery::{
-            Fresh,
-            mail::{Address, CodeOf, Mail, Only},
-        },
-        inbound::gate::{NAME_LIMIT, Who},
+    Gateway,
+    accounts::account::AccountRuntime,
+    approvals::{
+        decide,
+        shown::{Display, Person},
     },
+    control::pairing,
+    delivery::{
+        Fresh,
+        mail::{Address, CodeOf, Mail, Only},
+    },
+    inbound::gate::{NAME_LIMIT, Who},
     network::setup_code::Minted,
     registry,
     rules::{

@@ -8,19 +8,12 @@ use openclaw_plugin_sdk::{
 };
 
 use crate::{
-    control::devices,
-    gateway::{
-        approvals::{
-            self, decide,
-            shown::{Display, Place, displayed},
-        },
-        commands::context::{CommandContext, Secret},
-        setup_codes::{
-            self,
-            book::OwnersChat,
-            endpoint::{self, Wish},
-        },
+    approvals::{
+        self, decide,
+        shown::{Display, Place, displayed},
     },
+    commands::context::{CommandContext, Secret},
+    control::devices,
     network::setup_code::{self, OfferError},
     rules::{
         approver::Approver,
@@ -31,6 +24,11 @@ use crate::{
             setup_code::LIFETIME_MS,
         },
         pairing::PairingRequest,
+    },
+    setup_codes::{
+        self,
+        book::OwnersChat,
+        endpoint::{self, Wish},
     },
     store::Store,
     world,

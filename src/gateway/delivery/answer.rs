@@ -20,16 +20,14 @@ use super::{
     mail::{Mail, Only, Part},
 };
 use crate::{
+    FINISH_WITHIN, Gateway,
+    accounts::account::AccountRuntime,
     control::facts::Rules,
-    gateway::{
-        FINISH_WITHIN, Gateway,
-        accounts::account::AccountRuntime,
-        delivery::{self, Fresh},
-        inbound::{
-            challenge,
-            gate::{self, Admission, Admitted, Incoming},
-            secrets::{self, Kind},
-        },
+    delivery::{self, Fresh},
+    inbound::{
+        challenge,
+        gate::{self, Admission, Admitted, Incoming},
+        secrets::{self, Kind},
     },
     rules::{AccountKey, pairing::RequestId},
     store::StoreError,
@@ -285,7 +283,7 @@ fn admit(
     let (config, account) = (gateway.config(), account.rules());
     let rules = Rules { account: &account, owners: &config.owners, store: &gateway.store };
     let message = Incoming::Message(Arc::clone(message));
-    gate::admit(rules, &message, crate::gateway::moment_of_answer())
+    gate::admit(rules, &message, crate::moment_of_answer())
 }
 
 /// Answers a sender that the gate has admitted. Nothing else reaches a responder.

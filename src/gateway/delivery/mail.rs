@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{gateway::commands::context::Secret, rules::pairing::RequestId, world};
+use crate::{commands::context::Secret, rules::pairing::RequestId, world};
 
 /// Where a message goes, and who reads it there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

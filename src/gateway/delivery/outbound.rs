@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::{
     Body, ChannelError, InboundRef, OutboundMessage, SentRef, TextLimit, kit::backoff::Backoff,
 };
 
-use crate::{gateway::accounts::account::AccountRuntime, world};
+use crate::{accounts::account::AccountRuntime, world};
 
 /// So often a message is tried again after the connection broke or the platform asked to wait.
 const TRIES: u32 = 5;

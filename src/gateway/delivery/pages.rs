@@ -12,10 +12,12 @@ use tracing::warn;
 
 use super::answer;
 use crate::{
+    Gateway,
+    accounts::account::AccountRuntime,
+    approvals::decide,
+    blocking,
     control::decided::{Decided, Outcome},
-    gateway::{
-        Gateway, accounts::account::AccountRuntime, approvals::decide, blocking, inbound::challenge,
-    },
+    inbound::challenge,
     rules::{
         pairing::{PairingRequest, RequestId},
         records::Standing,

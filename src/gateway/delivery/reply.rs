@@ -6,9 +6,11 @@ use openclaw_plugin_sdk::{Abilities, Body, Image, Text};
 
 use super::mail::{self, CodeOf, Mail, Only, Part, Run};
 use crate::{
+    Gateway,
+    accounts::account::AccountRuntime,
+    commands::context::Secret,
     config::pairing::Blanks,
     control::pairing,
-    gateway::{Gateway, accounts::account::AccountRuntime, commands::context::Secret},
     network::setup_code::drawing::Drawing,
     rules::{device::setup_code::SetupId, pairing::RequestId},
     store::{Store, StoreError},

@@ -9,10 +9,8 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    gateway::{
-        Gateway,
-        http::{self, peer::PeerInfo},
-    },
+    Gateway,
+    http::{self, peer::PeerInfo},
     rules::device::{
         attempts::Kind,
         endpoint::{Endpoint, Nearness},

@@ -8,7 +8,6 @@ use tracing::warn;
 
 use crate::{
     config::Config,
-    gateway::runtime::start::RunError,
     network::{
         bind::{self, BindError},
         identity::Identity,
@@ -16,6 +15,7 @@ use crate::{
         tls::{self, Names, Served},
     },
     rules::device::endpoint::{Endpoint, Host},
+    runtime::start::RunError,
     store::{Store, paths::StateDir},
 };
 

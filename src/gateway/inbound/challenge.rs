@@ -7,15 +7,13 @@ use tracing::{debug, info};
 
 use super::held;
 use crate::{
+    Gateway,
+    accounts::account::AccountRuntime,
     config::Reply,
-    gateway::{
-        Gateway,
-        accounts::account::AccountRuntime,
-        delivery::{
-            answer,
-            mail::{Address, Mail},
-            pages,
-        },
+    delivery::{
+        answer,
+        mail::{Address, Mail},
+        pages,
     },
     rules::pairing::{AccessRequest, Asked, PairingRequest, RequestId},
     store::StoreError,

@@ -12,7 +12,7 @@ use super::words;
 use crate::{
     config::Account,
     control::facts::{Person, Rules},
-    gateway::delivery::mail::Address,
+    delivery::mail::Address,
     rules::{
         admission::{Age, Event, Ground, Reason, Verdict, judge},
         claim::ClaimCode,
@@ -120,7 +120,7 @@ impl Admission {
 ///
 /// ```compile_fail,E0603
 /// // case_023
-/// use openclaw::gateway::gate::Admitted;
+/// use openclaw_gateway::inbound::gate::Admitted;
 /// ```
 pub(crate) struct Admitted {
     who: Who,

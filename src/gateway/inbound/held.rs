@@ -14,19 +14,17 @@ use tracing::{info, warn};
 
 use super::{secrets, words};
 use crate::{
+    Gateway,
+    accounts::account::AccountRuntime,
+    blocking,
     control::decided::{Decided, Outcome},
-    gateway::{
-        Gateway,
-        accounts::account::AccountRuntime,
-        blocking,
-        delivery::{answer, journal::Kept},
-        runtime::decisions,
-    },
+    delivery::{answer, journal::Kept},
     rules::{
         AccountKey,
         claim::looks_like_a_code,
         pairing::{FirstMessage, PairingRequest, RequestId},
     },
+    runtime::decisions,
     store::{Store, StoreError, private},
     world,
 };

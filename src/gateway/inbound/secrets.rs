@@ -5,7 +5,8 @@ use std::sync::Arc;
 use openclaw_plugin_sdk::neutral;
 
 use crate::{
-    gateway::{Gateway, approvals::notice},
+    Gateway,
+    approvals::notice,
     protocol::setup_code::SetupPayload,
     rules::{
         AccountKey, claim::ClaimCode, device::token::TokenDigest, pairing::PairingCode,

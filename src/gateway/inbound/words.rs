@@ -2,7 +2,7 @@
 
 use openclaw_plugin_sdk::is_unseen;
 
-use crate::gateway::approvals::Choice;
+use crate::approvals::Choice;
 
 /// A command as it was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,12 +7,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    gateway::{
-        Gateway,
-        accounts::status::{State, Status},
-        approvals::decide,
-        delivery::answer,
-    },
+    Gateway,
+    accounts::status::{State, Status},
+    approvals::decide,
+    delivery::answer,
     local_client::{
         self, Health, Notify,
         status::{AccountStatus, ChannelsStatus, Outbox},

@@ -15,7 +15,8 @@ use tokio::{
 use tracing::{debug, warn};
 
 use crate::{
-    gateway::{Gateway, http, local::api},
+    Gateway, http,
+    local::api,
     local_client,
     protocol::frame::{Request, Response},
     store::paths::StateDir,

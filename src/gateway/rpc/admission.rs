@@ -10,19 +10,16 @@ use super::{
     hello,
 };
 use crate::{
-    gateway::{
-        Gateway,
-        approvals::device_notice,
-        blocking,
-        rpc::{
-            hub::{NodeSide, Opening, Outgoing, Session},
-            methods::node,
-        },
-        runtime::watch,
-    },
+    Gateway,
+    approvals::device_notice,
+    blocking,
     protocol::{
         hello::{HelloAuth, RoleToken},
         refusal::{self, Rejection},
+    },
+    rpc::{
+        hub::{NodeSide, Opening, Outgoing, Session},
+        methods::node,
     },
     rules::{
         authority::{Authority, Rights, Shown},
@@ -36,6 +33,7 @@ use crate::{
             token::{Token, TokenDigest},
         },
     },
+    runtime::watch,
     store::{StoreError, devices::Known},
     world,
 };

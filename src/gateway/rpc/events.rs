@@ -7,15 +7,13 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::{
+    Gateway,
     control::decided::{Decided, Outcome, Subject},
-    gateway::{
-        Gateway,
-        rpc::{
-            hub::{Audience, Event},
-            methods::node,
-        },
-    },
     protocol::device::{pending, resolved},
+    rpc::{
+        hub::{Audience, Event},
+        methods::node,
+    },
     rules::device::{
         identity::DeviceId,
         request::{DeviceRequest, DeviceRequestId},

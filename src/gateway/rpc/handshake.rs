@@ -8,16 +8,14 @@ use tracing::{debug, info, warn};
 
 use super::admission;
 use crate::{
-    gateway::{
-        Gateway,
-        http::peer::{PeerInfo, origin_allowed},
-        rpc::hub::{Outgoing, Session},
-    },
+    Gateway,
+    http::peer::{PeerInfo, origin_allowed},
     network::secret::SharedSecret,
     protocol::{
         connect::{AuthParams, ConnectParams, first_frame},
         refusal::{self, Reader, Rejection, Tried},
     },
+    rpc::hub::{Outgoing, Session},
     rules::device::{
         attempts::Kind,
         handshake::{self, Arrival, Outcome, Policy, Program, Record, Refusal, Setup, Shared},

@@ -12,16 +12,14 @@ use serde_json::{
 };
 
 use crate::{
-    gateway::{
-        Gateway,
-        rpc::{hub::Session, methods::health},
-        runtime::ticker::Ticker,
-    },
+    Gateway,
     protocol::{
         hello::{Features, HelloAuth, HelloOk, Server, SessionDefaults, Snapshot},
         method::METHODS,
     },
+    rpc::{hub::Session, methods::health},
     rules::device::role::{Role, Scope},
+    runtime::ticker::Ticker,
     world,
 };
 

@@ -19,17 +19,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    gateway::{
-        Gateway,
-        rpc::hub::{Kind, Session},
-        runtime::decisions,
-    },
+    Gateway,
     protocol::{
         frame::{INVALID_REQUEST, Refused, Request, Response, UNAVAILABLE},
         method::{self, Need},
         refusal::{CLOSE_POLICY, REPEATED},
     },
+    rpc::hub::{Kind, Session},
     rules::device::role::Role,
+    runtime::decisions,
     store::StoreError,
 };
 
@@ -214,17 +212,16 @@ pub(crate) fn unavailable(message: impl Into<String>) -> Box<Refused> {
 }
 
 /// The store's error: its text names the file, which a client elsewhere has no business with.
-impl From<StoreError> for Box<Refused> {
-    fn from(error: StoreError) -> Self {
-        if let StoreError::Withdrawn = error {
-            return invalid(error.to_string());
-        }
-        tracing::warn!(%error, "a call has failed");
-        if let StoreError::InDoubt { .. } = error {
-            // Trying again might do it twice.
-            let why = "it is not known whether this was done; look at the present state; see the gateway's log";
-            return Box::new(Refused::new(UNAVAILABLE, why));
-        }
-        unavailable("the gateway's store cannot be used now; nothing was changed; see its log")
+#[allow(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
+pub(crate) fn store_failed(error: StoreError) -> Box<Refused> {
+    if let StoreError::Withdrawn = error {
+        return invalid(error.to_string());
     }
+    tracing::warn!(%error, "a call has failed");
+    if let StoreError::InDoubt { .. } = error {
+        // Trying again might do it twice.
+        let why = "it is not known whether this was done; look at the present state; see the gateway's log";
+        return Box::new(Refused::new(UNAVAILABLE, why));
+    }
+    unavailable("the gateway's store cannot be used now; nothing was changed; see its log")
 }

@@ -25,15 +25,8 @@ use self::{
 };
 use super::handshake;
 use crate::{
-    gateway::{
-        Gateway,
-        http::{limits::Permit, peer::PeerInfo},
-        rpc::{
-            hub::{Closing, Frame, Kind, Outgoing, Session},
-            methods,
-        },
-        runtime::watch,
-    },
+    Gateway,
+    http::{limits::Permit, peer::PeerInfo},
     protocol::{
         frame::Request,
         hello::{Challenge, HANDSHAKE_MS, Limits, challenge},
@@ -42,7 +35,12 @@ use crate::{
             CLOSE_STARTING, CLOSE_TOO_LARGE, Rejection,
         },
     },
+    rpc::{
+        hub::{Closing, Frame, Kind, Outgoing, Session},
+        methods,
+    },
     rules::device::identity::Nonce,
+    runtime::watch,
     world,
 };
 

@@ -7,15 +7,13 @@ use tracing::{debug, warn};
 
 use super::watch::{self, Mark, mark};
 use crate::{
+    Gateway,
     control::decided::{Decided, Outcome, Subject},
-    gateway::{
-        Gateway,
-        delivery::pages,
-        finished,
-        inbound::held,
-        rpc::{events, methods::chat},
-    },
+    delivery::pages,
+    finished,
+    inbound::held,
     registry,
+    rpc::{events, methods::chat},
     rules::device::{identity::DeviceId, role::Role},
     store::{Store, StoreError, audit, audit::tail::Tail},
 };

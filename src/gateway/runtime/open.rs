@@ -3,8 +3,10 @@
 use openclaw_plugin_sdk::{AccountId, Channel, Responder, Settings};
 
 use crate::{
+    RunError,
+    accounts::account::AccountRuntime,
     config::{Account, Config},
-    gateway::{RunError, accounts::account::AccountRuntime, delivery::journal::Journal},
+    delivery::journal::Journal,
     registry,
     store::{Store, moved::Moved, paths::StateDir},
     world,

@@ -14,20 +14,18 @@ use tokio::signal::unix::Signal;
 use tracing::{info, warn};
 
 use crate::{
-    config::{Account, Config},
-    gateway::{
-        Gateway, RunError,
-        accounts::{
-            account::{self, AccountRuntime},
-            status::State,
-        },
-        approvals,
-        http::limits::ConnectionLimits,
-        runtime::open,
+    Gateway, RunError,
+    accounts::{
+        account::{self, AccountRuntime},
+        status::State,
     },
+    approvals,
+    config::{Account, Config},
+    http::limits::ConnectionLimits,
     network::secret::SharedSecret,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
     rules::{authority::Grounds, device::handshake::Method},
+    runtime::open,
     store::paths::StateDir,
 };
 

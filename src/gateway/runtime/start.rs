@@ -11,35 +11,22 @@ use tracing::{info, warn};
 
 use super::reload::{self, Live, Origin};
 use crate::{
+    Gateway, SingleError,
+    accounts::{Accounts, account},
+    approvals::{self, Cards, Outbox},
     config::{Account, Config},
     decision_history::RingBuffer,
-    gateway::{
-        Gateway, SingleError,
-        accounts::{Accounts, account},
-        approvals::{self, Cards, Outbox},
-        delivery::answer::ConversationQueue,
-        http::{
-            self,
-            joins::Joins,
-            limits::{ConnectionLimiter, ConnectionLimits},
-            listen::Entry,
-            metrics::Metrics,
-            unnamed::Unnamed,
-        },
-        inbound::held::{self, HeldMessages},
-        local::{instance_lock::Single, server},
-        rpc::{
-            events::Asking,
-            hub::{Audience, Event, Sessions},
-            methods::{chat::Chats, node::Nodes, voicewake},
-        },
-        runtime::{
-            decisions::{self, Decisions},
-            open,
-            ticker::{self, Ticker},
-        },
-        setup_codes::{self, SetupMessages, book::SetupBook},
+    delivery::answer::ConversationQueue,
+    http::{
+        self,
+        joins::Joins,
+        limits::{ConnectionLimiter, ConnectionLimits},
+        listen::Entry,
+        metrics::Metrics,
+        unnamed::Unnamed,
     },
+    inbound::held::{self, HeldMessages},
+    local::{instance_lock::Single, server},
     local_client,
     network::{
         bind::BindError,
@@ -49,7 +36,18 @@ use crate::{
     },
     protocol::refusal::{CLOSE_RESTART, RESTART},
     registry,
+    rpc::{
+        events::Asking,
+        hub::{Audience, Event, Sessions},
+        methods::{chat::Chats, node::Nodes, voicewake},
+    },
     rules::{AccountKey, claim::ClaimCode},
+    runtime::{
+        decisions::{self, Decisions},
+        open,
+        ticker::{self, Ticker},
+    },
+    setup_codes::{self, SetupMessages, book::SetupBook},
     store::{Store, StoreError, audit::tail::Tail, paths::StateDir},
     world,
 };

@@ -19,16 +19,13 @@ use tracing::warn;
 
 use super::decisions::{POLL, Poll};
 use crate::{
-    decision_history,
-    gateway::{
-        Gateway, blocking,
-        rpc::{
-            hello,
-            hub::{Audience, Event},
-            methods::{health, node},
-        },
-    },
+    Gateway, blocking, decision_history,
     protocol::hello::{Limits, StateVersion},
+    rpc::{
+        hello,
+        hub::{Audience, Event},
+        methods::{health, node},
+    },
     rules::device::role::Scope,
     store::Store,
     world,

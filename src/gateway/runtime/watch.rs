@@ -7,15 +7,13 @@ use tracing::warn;
 
 use super::decisions;
 use crate::{
-    gateway::{
-        Gateway,
-        rpc::{
-            events,
-            hub::Session,
-            methods::{chat, node},
-        },
-    },
+    Gateway,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
+    rpc::{
+        events,
+        hub::Session,
+        methods::{chat, node},
+    },
     rules::{authority::Authority, device::role::Role},
     store::devices::Known,
     world,

@@ -1,7 +1,7 @@
 //! The way that a setup code carries: what `network` finds for this gateway.
 
 use crate::{
-    gateway::Gateway,
+    Gateway,
     network::{setup_code::Way, url},
 };
 

@@ -3,7 +3,7 @@
 use openclaw_plugin_sdk::SenderId;
 
 use super::*;
-use crate::rules::allowlist::Allowlist;
+use crate::allowlist::Allowlist;
 
 const POLICIES: [DmPolicy; 4] =
     [DmPolicy::Allowlist, DmPolicy::Disabled, DmPolicy::Open, DmPolicy::Pairing];

@@ -314,6 +314,7 @@ fn decode_key(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(body).ok()?.strip_prefix(&SPKI).map(<[u8]>::to_vec)
 }
 
+/// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()

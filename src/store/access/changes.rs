@@ -6,28 +6,26 @@ use openclaw_plugin_sdk::AccountId;
 
 use super::records_file;
 use crate::{
+    StoreError, allowlist,
+    file::{self, Found},
+    pairing::Requests,
+    paths::StateDir,
     rules::{
         AccountKey, Contact,
         pairing::PairingRequest,
         records::{Block, Index, Records},
     },
-    store::{
-        StoreError, allowlist,
-        file::{self, Found},
-        pairing::Requests,
-        paths::StateDir,
-        transaction::Transaction,
-    },
+    transaction::Transaction,
 };
 
 impl Transaction<'_> {
     /// The records as they are now.
-    pub(in crate::store) fn records(&self) -> Result<Records, StoreError> {
+    pub(crate) fn records(&self) -> Result<Records, StoreError> {
         Ok(self.store.records()?.records().clone())
     }
 
     /// Writes the records, if they have changed.
-    pub(in crate::store) fn put_records(&mut self, mut records: Records) -> Result<(), StoreError> {
+    pub(crate) fn put_records(&mut self, mut records: Records) -> Result<(), StoreError> {
         let path = self.store.state.access_records();
         let (index, before) = self.store.records_file()?;
         if records_file::render(&records, &path)? == records_file::render(index.records(), &path)? {
@@ -72,7 +70,7 @@ impl Transaction<'_> {
     }
 
     /// Takes these senders out of the field's lists. Returns those that were in one.
-    pub(in crate::store) fn take_entries(
+    pub(crate) fn take_entries(
         &mut self,
         contacts: &BTreeSet<Contact>,
     ) -> Result<BTreeSet<Contact>, StoreError> {
@@ -182,10 +180,7 @@ impl StateDir {
 }
 
 /// The files among the credentials whose names end so, with what is before the end.
-pub(in crate::store) fn named(
-    state: &StateDir,
-    end: &str,
-) -> Result<Vec<(String, PathBuf)>, StoreError> {
+pub(crate) fn named(state: &StateDir, end: &str) -> Result<Vec<(String, PathBuf)>, StoreError> {
     let mut found = Vec::new();
     for (name, path) in file::entries(&state.credentials())? {
         found.extend(name.strip_suffix(end).map(|head| (head.to_owned(), path)));

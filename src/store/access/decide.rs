@@ -6,12 +6,10 @@ use openclaw_plugin_sdk::{Decision, UnixMs};
 
 use super::Blocked;
 use crate::{
+    Decide, Outcome, Store, StoreError,
+    audit::{Line, action},
     rules::{Contact, approver::Approver, owner::Owners, pairing::PairingRequest, records::Grant},
-    store::{
-        Decide, Outcome, Store, StoreError,
-        audit::{Line, action},
-        transaction::Transaction,
-    },
+    transaction::Transaction,
 };
 
 /// A line about one id.
@@ -20,7 +18,7 @@ pub(super) fn line_about(by: &Approver, action: &str, who: &Contact, now: UnixMs
 }
 
 /// Decides a request by a change of the records: an approval that ends, one that links ids, or a block.
-pub(in crate::store) fn decide(
+pub(crate) fn decide(
     mut tx: Transaction<'_>,
     by: &Approver,
     decide: &Decide<'_>,
@@ -69,7 +67,7 @@ pub(in crate::store) fn decide(
 }
 
 /// Spends the link that proves a claim to be another id. False if it is not open any more.
-pub(in crate::store) fn spend_link(
+pub(crate) fn spend_link(
     tx: &mut Transaction<'_>,
     claims: Option<&Contact>,
 ) -> Result<bool, StoreError> {

@@ -6,8 +6,9 @@ use openclaw_plugin_sdk::UnixMs;
 
 use super::Holder;
 use crate::{
+    Store, StoreError,
+    audit::Index,
     rules::{AccountKey, Contact},
-    store::{Store, StoreError, audit::Index},
     world,
 };
 

@@ -4,16 +4,14 @@ use openclaw_plugin_sdk::{AccountId, SenderId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    StoreError,
+    audit::{hex, unhex},
+    doc::{to_text, unparsable},
+    file::{Found, damaged},
     rules::{
         AccountKey, Contact,
         records::{Block, Grant, Index, Invitation, Note, OpenLink, Person, Records},
         ticket::TicketDigest,
-    },
-    store::{
-        StoreError,
-        audit::{hex, unhex},
-        doc::{to_text, unparsable},
-        file::{Found, damaged},
     },
     world,
 };
@@ -100,15 +98,12 @@ fn records(found: Option<&Found>) -> Result<Records, StoreError> {
 }
 
 /// Reads the records as the gate asks them.
-pub(in crate::store) fn index(found: Option<&Found>) -> Result<Index, StoreError> {
+pub(crate) fn index(found: Option<&Found>) -> Result<Index, StoreError> {
     records(found).map(Index::of)
 }
 
 /// The file's new text.
-pub(in crate::store) fn render(
-    records: &Records,
-    path: &std::path::Path,
-) -> Result<String, StoreError> {
+pub(crate) fn render(records: &Records, path: &std::path::Path) -> Result<String, StoreError> {
     to_text(&File::of(records), path)
 }
 

@@ -6,19 +6,17 @@ use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::{Accepted, Ends, decide::line_about, records_file};
 use crate::{
+    Store, StoreError,
+    audit::{Line, action, hex},
+    cached_table::Current,
+    io,
     rules::{
         AccountKey, Contact,
         approver::Approver,
         records::{Grant, Index, Invitation, OpenLink, Standing},
         ticket::{LINK_MS, LONGEST_INVITATION_MS, Ticket},
     },
-    store::{
-        Store, StoreError,
-        audit::{Line, action, hex},
-        cached_table::Current,
-        io,
-        transaction::Transaction,
-    },
+    transaction::Transaction,
     world,
 };
 

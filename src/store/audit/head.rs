@@ -12,7 +12,7 @@ use openclaw_plugin_sdk::own_file;
 use serde::{Deserialize, Serialize};
 
 use super::hash;
-use crate::store::{
+use crate::{
     StoreError,
     file::{StagedFile, existing, sync_dir},
     io,
@@ -25,23 +25,23 @@ const BOTH: u64 = 2 * 4_096;
 
 /// What the head says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub(in crate::store) struct Head {
+pub(crate) struct Head {
     /// The number of the last finished line, which is the count of lines.
-    pub(in crate::store) count: u64,
+    pub(crate) count: u64,
     /// Its hash; blank where there is none.
-    pub(in crate::store) hash: String,
+    pub(crate) hash: String,
     /// The state files that we wrote last, by name, and what they were then. A file that is another one now
     /// was written by another program; one that is gone is damage.
     #[serde(default)]
-    pub(in crate::store) wrote: BTreeMap<String, String>,
+    pub(crate) wrote: BTreeMap<String, String>,
     /// The digests of the files that nobody else writes. An older version's head has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::store) own: Option<BTreeMap<String, String>>,
+    pub(crate) own: Option<BTreeMap<String, String>>,
 }
 
 /// What is in the place of the head.
 #[derive(Debug)]
-pub(in crate::store) enum HeadRead {
+pub(crate) enum HeadRead {
     /// A head.
     Head(Head),
     /// No file, or one of zero bytes as an older version made it before its first line.
@@ -51,7 +51,7 @@ pub(in crate::store) enum HeadRead {
 }
 
 /// Reads it, without the lock.
-pub(in crate::store) fn read_head(path: &Path) -> Result<HeadRead, StoreError> {
+pub(crate) fn read_head(path: &Path) -> Result<HeadRead, StoreError> {
     let text = existing(path, own_file::read(path))?.unwrap_or_default();
     if text.is_empty() {
         return Ok(HeadRead::Nothing);

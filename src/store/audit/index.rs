@@ -6,10 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{Line, action, read::Reading};
-use crate::{
-    rules::Contact,
-    store::{StoreError, paths::StateDir, private},
-};
+use crate::{StoreError, paths::StateDir, private, rules::Contact};
 
 const VERSION: u64 = 1;
 /// What was read beyond the file is written there when it is more than so many bytes.
@@ -17,18 +14,18 @@ const BEHIND: u64 = 256 * 1024;
 
 /// How a person got access.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub(in crate::store) struct Admission {
+pub(crate) struct Admission {
     /// When, as the log writes it.
-    pub(in crate::store) at: String,
+    pub(crate) at: String,
     /// Who did it.
-    pub(in crate::store) by: String,
+    pub(crate) by: String,
     /// The word of the log for how.
-    pub(in crate::store) how: String,
+    pub(crate) how: String,
 }
 
 /// The last line that gave each id access, for those that lost it in no later line.
 #[derive(Debug, Default, Deserialize, Serialize)]
-pub(in crate::store) struct Index {
+pub(crate) struct Index {
     version: u64,
     place: Place,
     who: BTreeMap<String, Admission>,
@@ -47,7 +44,7 @@ pub(super) struct Place {
 
 impl Index {
     /// The index in the state folder, or one that knows nothing yet.
-    pub(in crate::store) fn open(state: &StateDir) -> Self {
+    pub(crate) fn open(state: &StateDir) -> Self {
         let found = private::read(&path(state)).ok().flatten();
         let index: Option<Self> = found.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         index.filter(|index| index.version == VERSION).unwrap_or_default()
@@ -68,7 +65,7 @@ impl Index {
     }
 
     /// Reads what is new, and says how many bytes that was.
-    pub(in crate::store) fn follow(&mut self, state: &StateDir) -> Result<u64, StoreError> {
+    pub(crate) fn follow(&mut self, state: &StateDir) -> Result<u64, StoreError> {
         let mut reading = self.reading(state)?;
         self.version = VERSION;
         let who = &mut self.who;
@@ -104,7 +101,7 @@ impl Index {
     }
 
     /// How this id was let in.
-    pub(in crate::store) fn admission(&self, contact: &Contact) -> Option<&Admission> {
+    pub(crate) fn admission(&self, contact: &Contact) -> Option<&Admission> {
         self.who.get(&contact.to_string())
     }
 }

@@ -16,17 +16,15 @@ use super::{
     rotated, seal, show,
 };
 use crate::{
-    store::{
-        StoreError,
-        file::{Identity, damaged, sync_dir},
-        io, own,
-        paths::StateDir,
-    },
+    StoreError,
+    file::{Identity, damaged, sync_dir},
+    io, own,
+    paths::StateDir,
     world,
 };
 
 /// A full log is put aside.
-pub(in crate::store) const ROTATE_AT: u64 = 8 * 1024 * 1024;
+pub(crate) const ROTATE_AT: u64 = 8 * 1024 * 1024;
 /// A head is never further behind its log than this, but for an older copy.
 const MOST_BEHIND: usize = 10_000;
 /// No line is longer, by the bounds of its parts.
@@ -34,7 +32,7 @@ const TAIL: u64 = 64 * 1024;
 
 /// The log, open at its end.
 #[derive(Debug)]
-pub(in crate::store) struct Log {
+pub(crate) struct Log {
     path: PathBuf,
     /// Not there before the first line.
     file: Option<File>,
@@ -55,7 +53,7 @@ pub(in crate::store) struct Log {
 
 /// Why log and head do not belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Doubt {
+pub(crate) struct Doubt {
     path: PathBuf,
     why: String,
 }
@@ -80,7 +78,7 @@ struct Last {
 impl Log {
     /// Opens it, and cuts off a last line that was never whole: such a line has decided nothing. A log and a head
     /// that do not belong together are told by [`Self::doubt`], and nothing is written or cut off then.
-    pub(in crate::store) fn open(state: &StateDir, rotate_at: u64) -> Result<Self, StoreError> {
+    pub(crate) fn open(state: &StateDir, rotate_at: u64) -> Result<Self, StoreError> {
         let (path, head_path) = (state.access_log(), state.access_head());
         let seen = head::read_head(&head_path)?;
         let file = existing(&path)?;
@@ -158,24 +156,24 @@ impl Log {
     }
 
     /// True where it was full, and was put aside.
-    pub(in crate::store) fn was_full(&self) -> bool {
+    pub(crate) fn was_full(&self) -> bool {
         self.was_full
     }
 
     /// Why log and head do not belong together, if they do not.
-    pub(in crate::store) fn doubt(&self) -> Option<StoreError> {
+    pub(crate) fn doubt(&self) -> Option<StoreError> {
         let Doubt { path, why } = self.doubt.as_ref()?;
         let why = format!("{why}; put the right files there, or see `openclaw audit accept`");
         Some(damaged(path, None, &why))
     }
 
     /// What is wrong, for a person: below the state folder.
-    pub(in crate::store) fn doubted(&self) -> Option<(&Path, &str)> {
+    pub(crate) fn doubted(&self) -> Option<(&Path, &str)> {
         self.doubt.as_ref().map(|doubt| (doubt.path.as_path(), doubt.why.as_str()))
     }
 
     /// What the head says.
-    pub(in crate::store) fn said(&self) -> &Head {
+    pub(crate) fn said(&self) -> &Head {
         &self.head
     }
 
@@ -191,7 +189,7 @@ impl Log {
     }
 
     /// Goes on with the files as they are.
-    pub(in crate::store) fn accept(&mut self, state: &StateDir) -> Result<(), StoreError> {
+    pub(crate) fn accept(&mut self, state: &StateDir) -> Result<(), StoreError> {
         self.repair()?;
         self.doubt = None;
         self.head.own = Some(own::present(state));
@@ -200,37 +198,37 @@ impl Log {
     }
 
     /// True where a line could be neither written whole nor taken back.
-    pub(in crate::store) fn is_in_doubt(&self) -> bool {
+    pub(crate) fn is_in_doubt(&self) -> bool {
         self.in_doubt
     }
 
     /// The number of the last line.
-    pub(in crate::store) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.after.0
     }
 
     /// The last line, where it is not known to be finished.
-    pub(in crate::store) fn unfinished(&self) -> Option<&Line> {
+    pub(crate) fn unfinished(&self) -> Option<&Line> {
         self.unfinished.as_ref()
     }
 
     /// When the last line was written, by the clock of its writer.
-    pub(in crate::store) fn written_at(&self) -> Option<UnixMs> {
+    pub(crate) fn written_at(&self) -> Option<UnixMs> {
         self.written_at
     }
 
     /// True where the last line was torn.
-    pub(in crate::store) fn was_repaired(&self) -> bool {
+    pub(crate) fn was_repaired(&self) -> bool {
         self.end == FileEnd::Repaired
     }
 
     /// True where the file is as we left it.
-    pub(in crate::store) fn wrote(&self, path: &Path, identity: Identity) -> bool {
+    pub(crate) fn wrote(&self, path: &Path, identity: Identity) -> bool {
         self.head.wrote.get(&name(path)).is_some_and(|text| *text == identity.to_text())
     }
 
     /// Appends lines, durable on return. On an error none of them is there.
-    pub(in crate::store) fn append(&mut self, lines: Vec<Line>) -> Result<(), StoreError> {
+    pub(crate) fn append(&mut self, lines: Vec<Line>) -> Result<(), StoreError> {
         let mut text = Vec::new();
         let mut after = self.after.clone();
         for line in lines {
@@ -269,7 +267,7 @@ impl Log {
 
     /// Says that everything the log says is done, and which files that has made; `own` holds the digests of those
     /// that nobody else writes.
-    pub(in crate::store) fn finish(
+    pub(crate) fn finish(
         &mut self,
         wrote: impl IntoIterator<Item = (PathBuf, Identity)>,
         own: BTreeMap<String, String>,
@@ -341,18 +339,18 @@ fn is_older(state: &StateDir, count: u64, seq: u64) -> bool {
 }
 
 /// The last line, where it is one behind the line of this number: it may be underway. Takes no lock.
-pub(in crate::store) fn underway(state: &StateDir, count: u64) -> Option<Line> {
+pub(crate) fn underway(state: &StateDir, count: u64) -> Option<Line> {
     last(state).filter(|line| line.seq > count)
 }
 
 /// The last line that is whole. Takes no lock.
-pub(in crate::store) fn last(state: &StateDir) -> Option<Line> {
+pub(crate) fn last(state: &StateDir) -> Option<Line> {
     let path = state.access_log();
     Some(end_of(&own_file::open(&path).ok()?, &path).ok()?.last?.line)
 }
 
 /// The file's name, and its folder's where that is not the one of grants: two folders have a `paired.json`.
-pub(in crate::store) fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     let text = |name: Option<&std::ffi::OsStr>| {
         name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     };

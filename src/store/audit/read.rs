@@ -11,7 +11,7 @@ use std::{
 use openclaw_plugin_sdk::own_file;
 
 use super::{Line, hash, index::Place, rotated, seal};
-use crate::store::{StoreError, file, io, paths::StateDir};
+use crate::{StoreError, file, io, paths::StateDir};
 
 /// So much of a log is read at once, from its end.
 const PIECE: u64 = 64 * 1024;

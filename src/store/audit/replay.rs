@@ -13,8 +13,8 @@ use super::{
     verify::{Problem, Unexplained, below},
 };
 use crate::{
+    Store, StoreError, access, allowlist, file, owners,
     rules::{AccountKey, Contact, device::identity::DeviceId, owner::Owner},
-    store::{Store, StoreError, access, allowlist, file, owners},
     world,
 };
 

@@ -13,12 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Line, action, hash, index::Index, replay::State, rotated};
 use crate::{
-    store::{
-        StoreError,
-        file::{StagedFile, sync_dir},
-        io,
-        paths::StateDir,
-    },
+    StoreError,
+    file::{StagedFile, sync_dir},
+    io,
+    paths::StateDir,
     world,
 };
 
@@ -96,7 +94,7 @@ fn oldest(state: &StateDir, now: UnixMs) -> Result<(), StoreError> {
 }
 
 /// The same where it may fail: then the log stays as it is until the next time.
-pub(in crate::store) fn seal_or_warn(state: &StateDir, now: UnixMs) {
+pub(crate) fn seal_or_warn(state: &StateDir, now: UnixMs) {
     if let Err(error) = oldest(state, now) {
         tracing::warn!(%error, "a full access log could not be sealed");
     }

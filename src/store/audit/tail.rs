@@ -6,7 +6,7 @@ use super::{
     Line,
     read::{existing, inode, lines_from},
 };
-use crate::store::{StoreError, io, paths::StateDir};
+use crate::{StoreError, io, paths::StateDir};
 
 /// A place in the log.
 #[derive(Debug)]

@@ -15,8 +15,9 @@ use super::{
     seal::{self, Mark, Sealed},
 };
 use crate::{
+    Store, StoreError, file, own,
     rules::{Contact, device::identity::DeviceId, owner::Owner},
-    store::{Store, StoreError, file, own, transaction::Transaction},
+    transaction::Transaction,
 };
 
 /// What was found.

@@ -7,6 +7,9 @@ use openclaw_plugin_sdk::UnixMs;
 
 use super::memory::Live;
 use crate::{
+    Store, StoreError,
+    audit::{Line, action},
+    io,
     rules::{
         authority::Authority,
         device::{
@@ -18,12 +21,7 @@ use crate::{
             token::Token,
         },
     },
-    store::{
-        Store, StoreError,
-        audit::{Line, action},
-        io,
-        transaction::Transaction,
-    },
+    transaction::Transaction,
     world,
 };
 

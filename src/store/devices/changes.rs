@@ -10,6 +10,8 @@ use super::{
     table::{self, Edits, Table},
 };
 use crate::{
+    Store, StoreError,
+    cached_table::Current,
     rules::{
         authority::Authority,
         device::{
@@ -19,7 +21,7 @@ use crate::{
             setup_code::{SetupCode, State},
         },
     },
-    store::{Store, StoreError, cached_table::Current, transaction::Transaction},
+    transaction::Transaction,
 };
 
 impl<'a> Transaction<'a> {

@@ -9,13 +9,13 @@ use super::{
     table::{self, Edits, Table},
 };
 use crate::{
+    StoreError,
     rules::device::{
         identity::{DeviceId, DeviceKey},
         role::Profile,
         setup_code::{SetupCode, SetupId, State},
         token::TokenDigest,
     },
-    store::StoreError,
 };
 
 /// For so long an owner can be told what became of a code.

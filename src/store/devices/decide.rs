@@ -6,6 +6,8 @@ use openclaw_plugin_sdk::UnixMs;
 
 use super::Untouched;
 use crate::{
+    Store, StoreError,
+    audit::{Line, action},
     rules::device::{
         approver::DeviceApprover,
         identity::DeviceId,
@@ -14,11 +16,7 @@ use crate::{
         role::{Role, Scopes},
         token::{DeviceToken, Token},
     },
-    store::{
-        Store, StoreError,
-        audit::{Line, action},
-        transaction::Transaction,
-    },
+    transaction::Transaction,
 };
 
 impl Store {

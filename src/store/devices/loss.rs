@@ -5,12 +5,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{
+    Store, StoreError,
+    audit::{self, Line, action},
+    file::Identity,
     rules::device::{identity::DeviceId, role::Role},
-    store::{
-        Store, StoreError,
-        audit::{self, Line, action},
-        file::Identity,
-    },
 };
 
 /// The log's last line where it takes something from a device, and the log that it was read from.
@@ -20,11 +18,7 @@ pub(super) struct LastLoss(Mutex<Option<(Identity, Option<Arc<Line>>)>>);
 impl Store {
     /// True where the log's last line takes this role from the device, or all of it, and the files of that line are
     /// not in their places yet: they are renamed a moment later, or at the next start where a disk fails.
-    pub(in crate::store) fn is_losing(
-        &self,
-        id: &DeviceId,
-        role: Option<Role>,
-    ) -> Result<bool, StoreError> {
+    pub(crate) fn is_losing(&self, id: &DeviceId, role: Option<Role>) -> Result<bool, StoreError> {
         let Some(line) = self.last_loss()? else { return Ok(false) };
         let is_all = line.action == action::DEVICE_REMOVE;
         let is_role = role.is_some_and(|role| line.role.as_deref() == Some(role.word()));

@@ -19,6 +19,9 @@ use super::{
     table::{Edits, Table},
 };
 use crate::{
+    Store, StoreError,
+    cached_table::{CachedTable, Current},
+    file,
     rules::device::{
         identity::DeviceId,
         record::Device,
@@ -27,12 +30,7 @@ use crate::{
         setup_code::{SetupCode, SetupId, State},
         token::TokenDigest,
     },
-    store::{
-        Store, StoreError,
-        cached_table::{CachedTable, Current},
-        file,
-        transaction::Transaction,
-    },
+    transaction::Transaction,
     world,
 };
 
@@ -43,7 +41,7 @@ const MANY: usize = 1_024;
 
 /// The devices' files as this process knows them.
 #[derive(Debug)]
-pub(in crate::store) struct DeviceFiles {
+pub(crate) struct DeviceFiles {
     pub(super) paired: CachedTable<Paired>,
     pub(super) pending: CachedTable<Pending>,
     pub(super) codes: CachedTable<Codes>,
@@ -82,7 +80,7 @@ pub(super) struct Live {
 
 impl DeviceFiles {
     /// Nothing is known yet. The clock must never go back.
-    pub(in crate::store) fn new(clock: fn() -> Duration) -> Self {
+    pub(crate) fn new(clock: fn() -> Duration) -> Self {
         Self {
             paired: CachedTable::default(),
             pending: CachedTable::default(),
@@ -333,9 +331,7 @@ impl Store {
     }
 
     /// The ids in the files of paired and of removed devices, whatever the log says of these files.
-    pub(in crate::store) fn device_ids_in_files(
-        &self,
-    ) -> Result<(Vec<DeviceId>, Vec<DeviceId>), StoreError> {
+    pub(crate) fn device_ids_in_files(&self) -> Result<(Vec<DeviceId>, Vec<DeviceId>), StoreError> {
         let ids = |name: &str| -> Result<Vec<DeviceId>, StoreError> {
             let path = self.state.devices().join(name);
             let table = Table::parse(&path, file::read(&path)?)?;
@@ -345,7 +341,7 @@ impl Store {
     }
 
     /// Reads every row of every file. An error names the first row that cannot be parsed.
-    pub(in crate::store) fn check_devices(&self) -> Result<(), StoreError> {
+    pub(crate) fn check_devices(&self) -> Result<(), StoreError> {
         self.paired()?.0.all()?;
         self.pending()?;
         self.codes()?;

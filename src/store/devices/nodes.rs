@@ -10,16 +10,14 @@ use super::{
     table::{self, Edits, Table},
 };
 use crate::{
+    Store, StoreError,
+    audit::{Line, action},
     rules::device::{
         approver::DeviceApprover,
         request::{LIFETIME_MS, MOST},
         token::Token,
     },
-    store::{
-        Store, StoreError,
-        audit::{Line, action},
-        transaction::Transaction,
-    },
+    transaction::Transaction,
 };
 
 const DESCRIBED: [&str; 8] = [

@@ -1,10 +1,7 @@
 //! Devices page by page: of very many rows only those of the page are parsed.
 
 use super::Page;
-use crate::{
-    rules::device::identity::DeviceId,
-    store::{Store, StoreError},
-};
+use crate::{Store, StoreError, rules::device::identity::DeviceId};
 
 impl Store {
     /// A page of at most so many devices behind this one. The order is that of [`Self::devices`] if there is one

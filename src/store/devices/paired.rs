@@ -15,6 +15,7 @@ use super::{
     table::{self, Edits, Table},
 };
 use crate::{
+    StoreError,
     rules::device::{
         identity::{DeviceId, DeviceKey},
         record::{ApprovedVia, Device},
@@ -23,7 +24,6 @@ use crate::{
         surface,
         token::{DeviceToken, Token},
     },
-    store::StoreError,
 };
 
 /// So many parsed devices are cached.

@@ -10,13 +10,13 @@ use super::{
     table::{self, Edits, Table},
 };
 use crate::{
+    StoreError,
     rules::device::{
         identity::{DeviceId, DeviceKey},
         request::{Asked, DeviceRequest, DeviceRequestId, DeviceRequests, LIFETIME_MS},
         role::{Profile, Role, Scopes},
         setup_code::Words,
     },
-    store::StoreError,
 };
 
 /// So many replaced ids are remembered of one row.

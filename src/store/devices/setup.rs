@@ -4,6 +4,8 @@ use openclaw_plugin_sdk::UnixMs;
 
 use super::ask::{by_device, random_id};
 use crate::{
+    Store, StoreError,
+    audit::{Line, action},
     rules::device::{
         approver::DeviceApprover,
         handshake::Setup,
@@ -12,11 +14,7 @@ use crate::{
         setup_code::{LIFETIME_MS, SetupCode, SetupId, Spent, Standing, State},
         token::{Token, TokenDigest},
     },
-    store::{
-        Store, StoreError,
-        audit::{Line, action},
-        transaction::Transaction,
-    },
+    transaction::Transaction,
 };
 
 /// How a code would be taken: as it is, and as it would be then.

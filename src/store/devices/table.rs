@@ -15,7 +15,7 @@ use serde::{
 };
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::store::{
+use crate::{
     StoreError,
     doc::unparsable,
     file::{Found, damaged},

@@ -21,6 +21,8 @@ use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::*;
 use crate::{
+    Store, StoreError, audit,
+    paths::StateDir,
     rules::{
         approver::Approver,
         authority::{Authority, Rights, Shown},
@@ -35,7 +37,6 @@ use crate::{
             token::Token,
         },
     },
-    store::{Store, StoreError, audit, paths::StateDir},
 };
 
 /// 2026-11-20, like the files below.

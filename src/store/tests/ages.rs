@@ -6,10 +6,7 @@ use std::{
 };
 
 use super::*;
-use crate::{
-    rules::claim,
-    store::{Store, expiry::Ages},
-};
+use crate::{Store, expiry::Ages, rules::claim};
 
 /// A store that looks at another clock.
 fn with_clock(bed: &Bed, clock: fn() -> Duration) -> Store {

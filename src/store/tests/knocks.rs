@@ -1,11 +1,11 @@
 //! Many strangers at once: what each is told, and in how many changes it is written.
 
 use super::*;
-use crate::store::lock::OcLock;
+use crate::lock::OcLock;
 
 /// Knocks from so many strangers at once, all of them while another thread writes.
 fn all_at_once(bed: &Bed, places: Places, strangers: usize) -> Vec<Asked> {
-    crate::store::private::ensure_dir(&bed.store.state.audit()).unwrap();
+    crate::private::ensure_dir(&bed.store.state.audit()).unwrap();
     let before = bed.store.asks.came();
     let lock = OcLock::take(&bed.store.state.access_log(), bed.store.patience).unwrap();
     std::thread::scope(|scope| {
@@ -84,7 +84,7 @@ fn all_who_took_a_place_have_taken_it_after_a_crash() {
 fn case_135_strangers_who_push_each_other_out_have_no_more_than_their_share_of_the_log() {
     let bed = Bed::new();
     let crowded = Places { max_pending: 1, when_full: WhenFull::EvictOldest };
-    let strangers = crate::store::strangers::LINES_AN_HOUR;
+    let strangers = crate::strangers::LINES_AN_HOUR;
     let ask = |n: usize| bed.store.ask(&knock("default", &n.to_string()), crowded, NOW).unwrap();
     let told: Vec<_> = (0..strangers).map(ask).collect();
     assert!(told.iter().all(|one| matches!(one, Asked::Opened { .. })));

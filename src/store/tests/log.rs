@@ -413,7 +413,7 @@ fn case_135_a_full_log_is_sealed_without_what_strangers_caused_long_ago() {
     assert!(whole.is_whole() && whole.lines == 35, "{whole:?}");
     // A process that knows the list from before, and one that does not.
     for store in [&bed.store, &open(bed.dir.path())] {
-        let by = |one: crate::store::access::Holder| one.by;
+        let by = |one: crate::access::Holder| one.by;
         let by: Vec<_> = store.holders(None, NOW).unwrap().into_iter().filter_map(by).collect();
         assert_eq!(by, ["uid:1000", "uid:1000"]);
     }

@@ -7,13 +7,13 @@ use proptest::{prelude::*, test_runner::TestCaseError};
 use self::reference::{Id, Model, OWNER, Verdict};
 use super::*;
 use crate::{
+    access::{Blocked, Ends},
     rules::{
         DmPolicy,
         admission::{self, Age, Chat, Direct, Event, Facts},
         records::Standing,
         ticket::{Ticket, TicketKind},
     },
-    store::access::{Blocked, Ends},
 };
 
 /// The owner's id is the last.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::*;
 use crate::{
+    audit::action,
     rules::{owner::Owners, records::Standing},
-    store::audit::action,
 };
 
 const RECORDS: &str = "access/grants.json";

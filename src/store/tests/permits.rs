@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::{
+    access::{Blocked, Ends},
     rules::{
         Contact,
         owner::Owners,
         records::Standing,
         ticket::{LINK_MS, Ticket, TicketKind},
     },
-    store::access::{Blocked, Ends},
 };
 
 const DAY: u64 = 24 * HOUR;

@@ -10,11 +10,11 @@ use std::{
 use super::*;
 use crate::world;
 
-pub(in crate::store) const ROLE: &str = "OC_STORE_ROLE";
+pub(crate) const ROLE: &str = "OC_STORE_ROLE";
 const HERE: &str = "store::tests::";
 
 /// Runs a test's body in a process of its own.
-pub(in crate::store) fn in_process(test: &str, body: impl FnOnce()) {
+pub(crate) fn in_process(test: &str, body: impl FnOnce()) {
     if std::env::var_os(ROLE).is_some() {
         return body();
     }
@@ -25,7 +25,7 @@ pub(in crate::store) fn in_process(test: &str, body: impl FnOnce()) {
 }
 
 /// Runs a test's body as a user that the modes of files bind.
-pub(in crate::store) fn without_root(test: &str, body: impl FnOnce()) {
+pub(crate) fn without_root(test: &str, body: impl FnOnce()) {
     if !nix::unistd::Uid::effective().is_root() {
         return body();
     }
@@ -36,7 +36,7 @@ pub(in crate::store) fn without_root(test: &str, body: impl FnOnce()) {
 }
 
 /// This test binary once more, with one test of ours: one beside this file, or `store::` and the whole path.
-pub(in crate::store) fn again(test: &str, role: &str) -> Command {
+pub(crate) fn again(test: &str, role: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let here = if test.starts_with("store::") { "" } else { HERE };
     command.args(["--exact", &format!("{here}{test}"), "--include-ignored", "--nocapture"]);
@@ -45,7 +45,7 @@ pub(in crate::store) fn again(test: &str, role: &str) -> Command {
 }
 
 /// How many rounds the long tests have: `OC_ROUNDS`.
-pub(in crate::store) fn rounds(else_: usize) -> usize {
+pub(crate) fn rounds(else_: usize) -> usize {
     std::env::var("OC_ROUNDS").map_or(else_, |rounds| rounds.parse().unwrap())
 }
 

@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::cli::output::{Look, table};
+use crate::output::{Look, table};
 
 fn listing() -> Listing {
     let known = "1f".repeat(32);

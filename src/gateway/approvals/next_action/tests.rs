@@ -1,7 +1,7 @@
 //! What is done for a card, by what stands there and what is known.
 
 use super::*;
-use crate::gateway::{
+use crate::{
     approvals::{
         outbox::Outbox,
         outcome::{How, Outcome},
@@ -109,11 +109,8 @@ fn the_digest_counts_those_who_wait_and_the_morning_comes_first() {
     assert_eq!(at(&book, 14, 2, ChatState { quiet: true, ..sight() }), Beside::Rest);
     book.change_chat(&chat(), |chat| {
         let sent = Some("5".to_owned());
-        chat.digest = Some(crate::gateway::approvals::outbox::Digest {
-            key: String::new(),
-            sent,
-            others: 14,
-        });
+        chat.digest =
+            Some(crate::approvals::outbox::Digest { key: String::new(), sent, others: 14 });
     });
     assert_eq!(at(&book, 14, 0, sight()), Beside::Rest);
     assert_eq!(at(&book, 13, 0, sight()), Beside::Count(13));

@@ -6,7 +6,7 @@ use super::{
     EventKey,
     line::{Line, Task},
 };
-use crate::gateway::delivery::mail::{Address, Mail};
+use crate::delivery::mail::{Address, Mail};
 
 /// So many event keys are remembered for each account.
 pub(super) const REMEMBERED: usize = 8_192;

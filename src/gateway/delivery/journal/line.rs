@@ -9,7 +9,7 @@ use openclaw_plugin_sdk::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::EventKey;
-use crate::gateway::delivery::mail::{Address, Mail};
+use crate::delivery::mail::{Address, Mail};
 
 /// One line.
 #[derive(Clone, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::{
 
 use super::index::REMEMBERED;
 use super::*;
-use crate::gateway::delivery::mail::Part;
+use crate::delivery::mail::Part;
 
 fn message(id: &str, text: &str) -> Arc<InboundMessage> {
     let sender = Sender { id: SenderId::new("7").unwrap(), name: None, meta: [].into() };

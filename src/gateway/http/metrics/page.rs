@@ -9,14 +9,12 @@ use tracing::warn;
 
 use super::text::{KIND, Page};
 use crate::{
-    gateway::{
-        Gateway,
-        accounts::status::State,
-        http::{self, peer::PeerInfo},
-        runtime::decisions,
-    },
+    Gateway,
+    accounts::status::State,
+    http::{self, peer::PeerInfo},
     registry,
     rules::device::{attempts::Kind, handshake::Shared, role::Role},
+    runtime::decisions,
     world,
 };
 

@@ -13,8 +13,7 @@ use crate::{
         simulate,
     },
     decision_history::{Judged, Record},
-    gateway::inbound,
-    registry,
+    inbound, registry,
     rules::{
         AccountKey, Contact, DmPolicy,
         allowlist::Allowlist,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Answer, Call, unavailable};
-use crate::{gateway::local::api, rules::device::role::Scope};
+use crate::{local::api, rules::device::role::Scope};
 
 /// Answers a method of this family.
 pub(super) fn at_once(call: &Call) -> Option<Answer> {
@@ -29,7 +29,7 @@ fn without_places(error: String) -> String {
 }
 
 /// Each channel in short, as `health` has it: channels, order, labels.
-pub(super) fn in_short(gateway: &crate::gateway::Gateway) -> (Value, Value, Value) {
+pub(super) fn in_short(gateway: &crate::Gateway) -> (Value, Value, Value) {
     let status = api::channels_status(gateway);
     let value = |value: Result<Value, serde_json::Error>| value.unwrap_or_default();
     (

@@ -14,20 +14,18 @@ use tokio_util::sync::CancellationToken;
 use self::book::{Begun, Book, End, Run, Said, Speaker};
 use super::{Answer, Call, invalid, unavailable};
 use crate::{
-    gateway::{
-        Gateway,
-        inbound::gate::NAME_LIMIT,
-        rpc::hub::{Event, Session},
-        runtime::watch::still_may,
-    },
+    Gateway,
+    inbound::gate::NAME_LIMIT,
     protocol::{
         frame::Refused,
         refusal::{CLOSE_INVALIDATED, invalidated},
     },
+    rpc::hub::{Event, Session},
     rules::device::{
         identity::DeviceId,
         role::{Role, Scope},
     },
+    runtime::watch::still_may,
     store::devices::Known,
     world,
 };

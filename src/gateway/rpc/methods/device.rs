@@ -4,10 +4,10 @@ use openclaw_plugin_sdk::Decision;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, unknown};
+use super::{Answer, Call, invalid, store_failed, unknown};
 use crate::{
+    approvals::decide,
     control::devices::{self, Change, LABEL, Verdict},
-    gateway::approvals::decide,
     protocol::{
         device::{TOO_LONG, all_pending, paired},
         frame::{Refused, UNAVAILABLE},
@@ -74,7 +74,7 @@ pub(super) fn own_only(call: &Call) -> Option<DeviceId> {
 }
 
 async fn waiting(call: &Call) -> Result<Vec<DeviceRequest>, Box<Refused>> {
-    Ok(call.gateway.read(|store| store.device_requests(world::now())).await?)
+    call.gateway.read(|store| store.device_requests(world::now())).await.map_err(store_failed)
 }
 
 /// A page holds at most so many devices.
@@ -119,7 +119,7 @@ async fn known(
         }
         None => store.device_page(after.as_ref(), limit.unwrap_or(usize::MAX)),
     });
-    Ok(read.await?)
+    read.await.map_err(store_failed)
 }
 
 async fn list(call: &Call) -> Answer {
@@ -154,7 +154,7 @@ async fn list(call: &Call) -> Answer {
 }
 
 fn replaced(call: &Call) -> Result<Vec<(DeviceRequestId, DeviceRequestId)>, Box<Refused>> {
-    Ok(call.gateway.store.replaced_requests(world::now())?)
+    call.gateway.store.replaced_requests(world::now()).map_err(store_failed)
 }
 
 /// The rows, where there is room for them all.
@@ -217,7 +217,7 @@ pub(super) async fn decide(
 ) -> Result<Verdict, Box<Refused>> {
     let decision = if act == Act::Approve { Decision::Approve } else { Decision::Deny };
     let shown = (request.id.clone(), request.revision());
-    let decided = decide::device(&call.gateway, by, decision, shown).await?;
+    let decided = decide::device(&call.gateway, by, decision, shown).await.map_err(store_failed)?;
     decided.map_err(|why| undecided(&why, act))
 }
 
@@ -267,7 +267,7 @@ pub(super) async fn change(
 ) -> Answer {
     let (of, act) = (id.clone(), change.act());
     let change = move |store: &Store| devices::change(store, &by, &of, &change, world::now());
-    let changed = call.gateway.read(change).await?;
+    let changed = call.gateway.read(change).await.map_err(store_failed)?;
     let answer = changed.map_err(|why| untouched(&why, act, missing))?;
     call.publish_afterwards();
     Ok(answer)

@@ -4,10 +4,7 @@ use openclaw_plugin_sdk::UnixMs;
 use serde_json::{Value, json};
 
 use super::{Call, channel, info::AGENT};
-use crate::{
-    gateway::{Gateway, runtime::ticker::Ticker},
-    world,
-};
+use crate::{Gateway, runtime::ticker::Ticker, world};
 
 /// `health`, as [`Ticker::health`] has it spelt. False for another method.
 pub(super) fn encoded(call: &Call, id: &str) -> bool {

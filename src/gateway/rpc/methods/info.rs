@@ -7,12 +7,10 @@ use serde_json::{Value, json};
 use super::{Answer, Call, chat, invalid, unavailable};
 use crate::{
     config::Config,
-    gateway::{
-        local::api,
-        rpc::{
-            hello,
-            hub::{Audience, Event},
-        },
+    local::api,
+    rpc::{
+        hello,
+        hub::{Audience, Event},
     },
     rules::device::role::Scope,
     world,

@@ -19,11 +19,9 @@ use parking_lot::Mutex;
 use self::{events::Seen, invoke::Outstanding, repeats::Repeats};
 use super::{Answer, Call, unknown};
 use crate::{
-    gateway::{
-        Gateway,
-        rpc::hub::{Audience, Event, Session},
-    },
+    Gateway,
     protocol::node::{pending, resolved},
+    rpc::hub::{Audience, Event, Session},
     rules::device::{
         identity::DeviceId,
         record::Device,

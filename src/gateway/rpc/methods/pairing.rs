@@ -7,14 +7,17 @@ use openclaw_plugin_sdk::{AccountId, Decision, neutral};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, unknown};
+use super::{Answer, Call, invalid, store_failed, unknown};
 use crate::{
+    Gateway,
+    approvals::decide,
     config::Account,
     control::{
         pairing::{self, Choice},
         text,
     },
-    gateway::{Gateway, approvals::decide, delivery::answer, inbound::gate::NAME_LIMIT},
+    delivery::answer,
+    inbound::gate::NAME_LIMIT,
     protocol::{frame::Refused, refusal},
     registry,
     rules::{
@@ -91,12 +94,17 @@ async fn list(call: &Call) -> Answer {
     for account in &accounts {
         let id = account.plugin.id;
         if let std::collections::btree_map::Entry::Vacant(entry) = read.entry(id) {
-            entry.insert(gateway.read(move |store| store.waiting(id, world::now())).await?);
+            entry.insert(
+                gateway
+                    .read(move |store| store.waiting(id, world::now()))
+                    .await
+                    .map_err(store_failed)?,
+            );
         }
         let of_account = read.get(id).into_iter().flatten().filter(|r| r.key == account.key);
         requests.extend(of_account.map(|request| row(gateway, account, request)));
     }
-    let added = gateway.read(Store::owners).await?;
+    let added = gateway.read(Store::owners).await.map_err(store_failed)?;
     Ok(json!({
         "accounts": accounts.iter().map(|account| shown(gateway, account)).collect::<Vec<_>>(),
         "requests": requests,
@@ -182,7 +190,8 @@ async fn find(
     let id = RequestId::from_text(which.request_id.trim());
     let wanted = id.clone();
     let find = move |store: &Store| pairing::by_id(store, channel, &wanted, world::now());
-    let found = gateway.read(find).await?.filter(|row| row.key == configured.key);
+    let found =
+        gateway.read(find).await.map_err(store_failed)?.filter(|row| row.key == configured.key);
     let row = found.ok_or_else(|| invalid(GONE))?;
     let shown = row.displayed();
     // The name stands for one displayed value, but never for a claim.
@@ -199,7 +208,10 @@ async fn decided(
     let (request, shown) = find(call, which).await?;
     let (by, choice) = (approver(call)?, Choice { shown, ..decision.into() });
     let channel = &request.key.channel;
-    match decide::decide(&call.gateway, &by, channel, &request.id, choice).await? {
+    match decide::decide(&call.gateway, &by, channel, &request.id, choice)
+        .await
+        .map_err(store_failed)?
+    {
         Outcome::Done(request) => Ok(request),
         Outcome::Gone => Err(invalid(GONE)),
         refused => {

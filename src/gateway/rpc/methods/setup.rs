@@ -6,13 +6,10 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, unavailable, unknown};
+use super::{Answer, Call, invalid, store_failed, unavailable, unknown};
 use crate::{
-    gateway::{
-        Gateway,
-        http::joins,
-        setup_codes::endpoint::{self, Wish},
-    },
+    Gateway,
+    http::joins,
     network::setup_code::{self, Minted, OfferError, Way, drawing::Drawing},
     protocol::{frame::Refused, setup_code::SetupPayload},
     rules::device::{
@@ -21,6 +18,7 @@ use crate::{
         role::Profile,
         setup_code::{SetupCode, SetupId, State},
     },
+    setup_codes::endpoint::{self, Wish},
     store::devices::Known,
     world,
 };
@@ -73,7 +71,7 @@ async fn code(call: &Call) -> Answer {
     let made = tokio::task::spawn_blocking(job).await;
     let made = made.map_err(|_| unavailable("the code was not made"))?;
     let minted = made.map_err(|error| match error {
-        OfferError::Store(error) => error.into(),
+        OfferError::Store(error) => store_failed(error),
         error => unavailable(error.to_string()),
     })?;
     let mut all = answered(&minted, &way, params.include_qr.unwrap_or(true))?;
@@ -114,7 +112,7 @@ async fn status(call: &Call) -> Answer {
         let device = code.as_ref().and_then(SetupCode::key).map(|key| store.device(&key.id()));
         Ok((code, device.transpose()?))
     });
-    let (code, device) = found.await?;
+    let (code, device) = found.await.map_err(store_failed)?;
     let code = code.ok_or_else(|| invalid("unknown setupId"))?;
     Ok(match (&code.state, device) {
         (State::Approved { fetched_at: Some(at), .. }, Some(Known::Device(device))) => {

@@ -11,14 +11,12 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, unknown};
+use super::{Answer, Call, invalid, store_failed, unknown};
 use crate::{
-    gateway::{
-        Gateway, blocking,
-        rpc::hub::{Audience, Event},
-        runtime::watch::{self, Mark},
-    },
+    Gateway, blocking,
+    rpc::hub::{Audience, Event},
     rules::authority::Authority,
+    runtime::watch::{self, Mark},
     store::{StoreError, private},
     world,
 };
@@ -146,7 +144,7 @@ async fn set(call: &Call) -> Answer {
         let mut replace = || private::replace(&path, &text);
         store.while_holding(&Authority::Session(by), &mut replace)
     });
-    kept.await?;
+    kept.await.map_err(store_failed)?;
     let event = Event::new("voicewake.changed", &shown(&triggers));
     Arc::clone(&call.gateway).sessions.broadcast(Audience::All, &event);
     Ok(shown(&triggers))

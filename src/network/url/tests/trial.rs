@@ -10,12 +10,7 @@ use tokio::{
 
 use super::config;
 use super::*;
-use crate::{
-    config::gateway::Tls,
-    network::{identity::PATH, tailscale, tls},
-    store::Store,
-    world,
-};
+use crate::{config::gateway::Tls, identity::PATH, store::Store, tailscale, tls, world};
 
 struct Gateway {
     _folder: tempfile::TempDir,

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    Decide, Store,
+    access::Ends,
     rules::{
         AccountKey, Contact,
         authority::{Grounds, SecretMark},
@@ -15,7 +17,6 @@ use crate::{
         pairing::{AccessRequest, Asked as AskedFor, Places, RequestId, WhenFull},
         ticket::{Ticket, TicketKind},
     },
-    store::{Decide, Store, access::Ends},
 };
 
 const PLACES: Places = Places { max_pending: 8, when_full: WhenFull::Ignore };

@@ -11,8 +11,8 @@ use std::{
 
 use super::*;
 use crate::{
+    expiry::Ages,
     rules::device::setup_code::{LIFETIME_MS, Spent, State},
-    store::expiry::Ages,
 };
 
 fn spent(setup: Setup) -> Option<Spent> {

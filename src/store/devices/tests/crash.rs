@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::{
+    Store,
     rules::{
         authority::{Grounds, SecretMark},
         device::handshake::SecretKind,
     },
-    store::Store,
 };
 
 type Snapshot = BTreeMap<PathBuf, Vec<u8>>;

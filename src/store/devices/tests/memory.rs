@@ -8,7 +8,7 @@ use std::{
 use super::*;
 use crate::{
     rules::device::request::{LIFETIME_MS, MOST},
-    store::tests::processes::without_root,
+    tests::processes::without_root,
 };
 
 #[test]

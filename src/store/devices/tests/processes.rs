@@ -3,7 +3,7 @@
 use std::{io::Read, process::Stdio};
 
 use super::*;
-use crate::store::tests::processes::{ROLE, again, rounds};
+use crate::tests::processes::{ROLE, again, rounds};
 
 const CHILD: &str = "store::devices::tests::processes::child";
 

@@ -9,7 +9,7 @@ use std::{
 use openclaw_plugin_sdk::UnixMs;
 use tokio_util::sync::CancellationToken;
 
-use crate::{gateway::rpc::hub::Session, rules::device::identity::DeviceId};
+use crate::{rpc::hub::Session, rules::device::identity::DeviceId};
 
 /// So many messages of a device are kept.
 const MESSAGES: usize = 200;

@@ -15,10 +15,8 @@ use super::{
     tell,
 };
 use crate::{
-    gateway::{
-        Gateway, blocking,
-        inbound::{secrets, words},
-    },
+    Gateway, blocking,
+    inbound::{secrets, words},
     registry,
     rules::device::role::{Role, Scope},
     store::devices::Known,

@@ -13,11 +13,9 @@ use super::{
     Answer, Call,
 };
 use crate::{
-    gateway::{
-        Gateway,
-        rpc::hub::{Event, Session},
-    },
+    Gateway,
     protocol::frame::{Refused, UNAVAILABLE},
+    rpc::hub::{Event, Session},
     world,
 };
 

@@ -13,23 +13,21 @@ use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
 use super::{
-    super::{invalid, unavailable},
+    super::{invalid, store_failed, unavailable},
     Answer, Call,
     repeats::{Found, mark},
     settle,
 };
 use crate::{
-    gateway::{
-        Gateway,
-        rpc::{
-            hello,
-            hub::{Event, NodeSide, Session},
-        },
-    },
+    Gateway,
     protocol::{
         frame::{Refused, UNAVAILABLE},
         node::invoke_request,
         refusal::missing_scope,
+    },
+    rpc::{
+        hello,
+        hub::{Event, NodeSide, Session},
     },
     rules::device::{
         identity::DeviceId,
@@ -168,7 +166,7 @@ fn ready(gateway: &Gateway, asked: &Invoke) -> Result<Arc<Session>, Box<Refused>
     let device = DeviceId::parse(&asked.node_id).ok_or_else(not_connected)?;
     let node = gateway.sessions.node(&device).filter(|node| node.closing().is_none());
     let node = node.ok_or_else(not_connected)?;
-    match gateway.store.device(&device)? {
+    match gateway.store.device(&device).map_err(store_failed)? {
         Known::Device(record) if record.may_be(Role::Node) => settle(gateway, &node, &record),
         Known::Device(_) | Known::Removed | Known::Stranger => return Err(not_connected()),
     }

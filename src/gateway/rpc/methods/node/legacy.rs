@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{device, invalid, unavailable},
+    super::{device, invalid, store_failed, unavailable},
     Answer, Call, say,
 };
 use crate::{
-    gateway::rpc::hub::Event,
     protocol::node::{filled, required_scopes},
+    rpc::hub::Event,
     rules::device::{approver::Act, token::TokenDigest},
     store::devices::{LegacyNode, NodeRequest},
     world,
@@ -74,7 +74,7 @@ pub(super) async fn request(call: &Call) -> Answer {
     let (id, repair) = (String::new(), false);
     let request = NodeRequest { id, node, described, caps, commands, repair, asked_at: now };
     let asked = call.gateway.read(move |store| store.ask_node(&request, now));
-    let Some((request, created)) = asked.await? else {
+    let Some((request, created)) = asked.await.map_err(store_failed)? else {
         let mut refused = unavailable("too many nodes wait; approve or reject one first");
         refused.retry_after_ms = Some(RETRY_MS);
         return Err(refused);
@@ -97,7 +97,8 @@ struct Shown {
 pub(super) async fn verify(call: &Call) -> Answer {
     let Shown { node_id, token } = call.params()?;
     device::approver(call, Act::Approve)?;
-    let (_, known) = call.gateway.read(|store| store.nodes(world::now())).await?;
+    let (_, known) =
+        call.gateway.read(|store| store.nodes(world::now())).await.map_err(store_failed)?;
     let shown = TokenDigest::of(&token);
     let node = known.iter().find(|node| node.request.node == node_id.trim());
     let node = node.filter(|node| node.digest.matches(&shown));

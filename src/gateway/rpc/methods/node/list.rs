@@ -3,10 +3,13 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{super::invalid, Answer, Call};
+use super::{
+    super::{invalid, store_failed},
+    Answer, Call,
+};
 use crate::{
-    gateway::rpc::hub::Session,
     protocol::node::filled,
+    rpc::hub::Session,
     rules::device::{
         identity::DeviceId,
         record::Device,
@@ -24,7 +27,7 @@ pub(super) async fn list(call: &Call) -> Answer {
     let read = call.gateway.read(move |store| {
         Ok((store.devices()?, store.device_requests(now)?, store.nodes(now)?.1))
     });
-    let (devices, requests, legacy) = read.await?;
+    let (devices, requests, legacy) = read.await.map_err(store_failed)?;
     let nodes = devices.iter().filter(|device| device.may_be(Role::Node));
     let mut rows: Vec<Value> = nodes.map(|device| row(call, device, &requests)).collect();
     let is_device =
@@ -52,7 +55,7 @@ pub(super) async fn describe(call: &Call) -> Answer {
         let legacy = store.nodes(now)?.1.into_iter().find(|node| node.request.node == wanted);
         Ok((device, store.device_requests(now)?, legacy))
     });
-    let (device, requests, legacy) = read.await?;
+    let (device, requests, legacy) = read.await.map_err(store_failed)?;
     let mut found = match (device, legacy) {
         (Some(Known::Device(device)), _) if device.may_be(Role::Node) => {
             row(call, &device, &requests)

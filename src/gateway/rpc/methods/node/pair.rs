@@ -7,22 +7,23 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{device, invalid, unavailable},
+    super::{device, invalid, store_failed, unavailable},
     Answer, Call, legacy,
     list::NO_NODE,
     say,
 };
 use crate::{
     control::devices::{Change, LABEL, Verdict},
-    gateway::{rpc::hub::Event, runtime::decisions},
     protocol::{
         frame::Refused,
         node::{paired, pending, resolved},
     },
+    rpc::hub::Event,
     rules::device::{
         approver::Act, identity::DeviceId, record::Device, request::DeviceRequest, role::Role,
         token::Token,
     },
+    runtime::decisions,
     store::{
         Store,
         devices::{Known, LegacyNode, NodeRequest},
@@ -38,7 +39,7 @@ pub(super) async fn list(call: &Call) -> Answer {
     let read = call
         .gateway
         .read(move |store| Ok((store.device_requests(now)?, store.devices()?, store.nodes(now)?)));
-    let (requests, devices, (waiting, known)) = read.await?;
+    let (requests, devices, (waiting, known)) = read.await.map_err(store_failed)?;
     let asks = |row: &&DeviceRequest| row.asked.roles.contains(&Role::Node) && sees(&row.device);
     let is_node = |device: &&Arc<Device>| device.may_be(Role::Node) && sees(&device.id());
     let mut pending: Vec<Value> = requests.iter().filter(asks).map(pending).collect();
@@ -78,7 +79,7 @@ async fn find(call: &Call, act: Act) -> Result<Asked, Box<Refused>> {
         let device = device.map(Box::new).map(Asked::Device);
         Ok(device.or_else(|| legacy.map(Asked::Legacy)))
     });
-    read.await?.ok_or_else(|| match device::own_only(call) {
+    read.await.map_err(store_failed)?.ok_or_else(|| match device::own_only(call) {
         Some(_) => invalid(act.denial()),
         None => unknown_request(),
     })
@@ -105,7 +106,12 @@ pub(super) async fn approve(call: &Call) -> Answer {
             let token = fresh.spell();
             let id = request.id.clone();
             let approve = move |store: &Store| store.approve_node(&by, &id, &fresh, world::now());
-            let node = call.gateway.change(approve).await?.ok_or_else(unknown_request)?;
+            let node = call
+                .gateway
+                .change(approve)
+                .await
+                .map_err(store_failed)?
+                .ok_or_else(unknown_request)?;
             tell_legacy(call, &request.id, &request.node, "approved");
             let mut row = legacy::paired(&node);
             // It is shown here, and never again.
@@ -127,7 +133,7 @@ pub(super) async fn reject(call: &Call) -> Answer {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Reject))?;
             let id = request.id.clone();
             let reject = move |store: &Store| store.reject_node(&by, &id, world::now());
-            call.gateway.change(reject).await?.ok_or_else(unknown_request)?;
+            call.gateway.change(reject).await.map_err(store_failed)?.ok_or_else(unknown_request)?;
             tell_legacy(call, &request.id, &request.node, "rejected");
             Ok(json!({ "requestId": request.id, "nodeId": request.node }))
         }
@@ -158,7 +164,9 @@ async fn node(call: &Call, id: &str, act: Act) -> Result<Node, Box<Refused>> {
         let known = store.nodes(world::now())?.1;
         Ok(known.into_iter().find(|node| node.request.node == id).map(Node::Legacy))
     });
-    read.await?.ok_or_else(|| if own.is_some() { invalid(act.denial()) } else { invalid(NO_NODE) })
+    read.await
+        .map_err(store_failed)?
+        .ok_or_else(|| if own.is_some() { invalid(act.denial()) } else { invalid(NO_NODE) })
 }
 
 #[derive(Deserialize)]
@@ -191,7 +199,12 @@ pub(super) async fn remove(call: &Call) -> Answer {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Remove))?;
             let id = known.request.node;
             let gone = id.clone();
-            if !call.gateway.change(move |store| store.remove_node(&by, &gone, now)).await? {
+            if !call
+                .gateway
+                .change(move |store| store.remove_node(&by, &gone, now))
+                .await
+                .map_err(store_failed)?
+            {
                 return Err(invalid(NO_NODE));
             }
             tell_legacy(call, &known.request.id, &id, "removed");
@@ -222,7 +235,7 @@ pub(super) async fn rename(call: &Call) -> Answer {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Rename))?;
             let of = known.request.node.clone();
             let rename = move |store: &Store| store.rename_node(&by, &of, &to, now);
-            if !call.gateway.change(rename).await? {
+            if !call.gateway.change(rename).await.map_err(store_failed)? {
                 return Err(invalid(NO_NODE));
             }
             known.request.node

@@ -6,12 +6,10 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::{
-    gateway::{
-        Gateway,
-        rpc::{
-            admission::{self, Asked as Answered},
-            hub::Session,
-        },
+    Gateway,
+    rpc::{
+        admission::{self, Asked as Answered},
+        hub::Session,
     },
     rules::device::{
         record::Device,

@@ -17,6 +17,12 @@ pub mod problem;
 mod section;
 pub mod show;
 
+#[cfg(test)]
+use openclaw_registry as registry;
+use openclaw_rules as rules;
+use openclaw_store as store;
+use openclaw_world as world;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, io,
@@ -44,7 +50,6 @@ use crate::{
         pairing::Places,
     },
     store::{StoreError, ownership, paths::StateDir},
-    world,
 };
 
 /// The port where neither the file nor the environment names one.

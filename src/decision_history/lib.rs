@@ -1,5 +1,7 @@
 //! The last verdicts, without texts: a ring of fixed size that another configuration can be tried against.
 
+use openclaw_store as store;
+
 use std::{collections::VecDeque, path::Path};
 
 use openclaw_plugin_sdk::own_file;

@@ -8,7 +8,7 @@ mod auth_token;
 mod caller;
 mod channels;
 mod completions;
-mod config;
+mod configuration;
 mod devices;
 mod failure;
 mod host;
@@ -23,6 +23,19 @@ mod qr;
 mod reach;
 mod run;
 mod status;
+
+use openclaw_client as client;
+use openclaw_config as config;
+use openclaw_control as control;
+use openclaw_decision_history as decision_history;
+use openclaw_gateway as gateway;
+use openclaw_local_client as local_client;
+use openclaw_network as network;
+use openclaw_protocol as protocol;
+use openclaw_registry as registry;
+use openclaw_rules as rules;
+use openclaw_store as store;
+use openclaw_world as world;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -90,7 +103,7 @@ enum Command {
     Owner(owner::OwnerCommand),
     /// Check, find and show the configuration
     #[command(subcommand)]
-    Config(config::ConfigCommand),
+    Config(configuration::ConfigCommand),
     /// Show what this gateway is built with
     #[command(subcommand)]
     Plugins(plugins::Plugins),

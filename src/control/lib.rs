@@ -11,3 +11,11 @@ pub mod owners;
 pub mod pairing;
 pub mod simulate;
 pub mod text;
+
+use openclaw_config as config;
+use openclaw_decision_history as decision_history;
+use openclaw_protocol as protocol;
+use openclaw_registry as registry;
+use openclaw_rules as rules;
+use openclaw_store as store;
+use openclaw_world as world;

@@ -12,6 +12,13 @@ mod tls;
 mod tokens;
 mod who;
 
+use openclaw_local_client as local_client;
+use openclaw_network as network;
+use openclaw_protocol as protocol;
+use openclaw_rules as rules;
+use openclaw_store as store;
+use openclaw_world as world;
+
 use serde_json::Value;
 
 use self::{

@@ -11,6 +11,17 @@ pub(crate) mod rpc;
 pub(crate) mod runtime;
 mod setup_codes;
 
+use openclaw_config as config;
+use openclaw_control as control;
+use openclaw_decision_history as decision_history;
+use openclaw_local_client as local_client;
+use openclaw_network as network;
+use openclaw_protocol as protocol;
+use openclaw_registry as registry;
+use openclaw_rules as rules;
+use openclaw_store as store;
+use openclaw_world as world;
+
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
@@ -36,26 +47,23 @@ use self::{
 };
 use crate::{
     decision_history::RingBuffer,
-    gateway::{
-        rpc::{
-            events::Asking,
-            hub::Sessions,
-            methods::{chat::Chats, node::Nodes, voicewake},
-            session::unfinished::Unfinished,
-        },
-        runtime::{
-            decisions::{self, Decisions},
-            reload::Live,
-            ticker::Ticker,
-        },
-    },
     network::identity::Identity,
+    rpc::{
+        events::Asking,
+        hub::Sessions,
+        methods::{chat::Chats, node::Nodes, voicewake},
+        session::unfinished::Unfinished,
+    },
     rules::{AccountKey, claim::WrongTries, device::attempts::Attempts},
+    runtime::{
+        decisions::{self, Decisions},
+        reload::Live,
+        ticker::Ticker,
+    },
     store::{Note, Store, StoreError, paths::StateDir},
-    world,
 };
 
-pub use crate::gateway::{
+pub use crate::{
     local::instance_lock::SingleError,
     runtime::{
         reload::{Load, Origin},

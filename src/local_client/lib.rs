@@ -5,6 +5,12 @@
 pub mod door;
 pub mod status;
 
+use openclaw_config as config;
+use openclaw_protocol as protocol;
+use openclaw_registry as registry;
+use openclaw_store as store;
+use openclaw_world as world;
+
 use std::{
     io::{self, Read, Write},
     os::unix::net::UnixStream,

@@ -10,3 +10,9 @@ pub mod setup_code;
 pub mod tailscale;
 pub mod tls;
 pub mod url;
+
+use openclaw_config as config;
+use openclaw_protocol as protocol;
+use openclaw_rules as rules;
+use openclaw_store as store;
+use openclaw_world as world;

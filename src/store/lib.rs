@@ -27,6 +27,9 @@ mod start;
 mod strangers;
 mod transaction;
 
+use openclaw_rules as rules;
+use openclaw_world as world;
+
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -57,16 +60,13 @@ pub use self::{
     own::Mismatch,
     owners::{How, KnownOwner},
 };
-use crate::{
-    rules::{
-        AccountKey,
-        allowlist::Allowlist,
-        approver::Approver,
-        authority::{Authority, Grounds},
-        pairing::{PairingCode, PairingRequest, PairingRequests, RequestId},
-        records::Index,
-    },
-    world,
+use crate::rules::{
+    AccountKey,
+    allowlist::Allowlist,
+    approver::Approver,
+    authority::{Authority, Grounds},
+    pairing::{PairingCode, PairingRequest, PairingRequests, RequestId},
+    records::Index,
 };
 
 /// Reads an entry of a channel's list, as that channel does.
