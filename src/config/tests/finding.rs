@@ -76,7 +76,7 @@ fn case_118_nothing_is_read_from_the_working_directory() {
     }
     std::fs::remove_file(home.folder.path().join("text")).unwrap();
     let done = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "config::tests::finding::loads_nothing_here"])
+        .args(["--exact", "--ignored", "tests::finding::loads_nothing_here"])
         .current_dir(cwd.path())
         .env_clear()
         .env("OC_TEST_STATE", home.folder.path())

@@ -11,7 +11,7 @@ use super::*;
 use crate::world;
 
 pub(crate) const ROLE: &str = "OC_STORE_ROLE";
-const HERE: &str = "store::tests::";
+const HERE: &str = "tests::";
 
 /// Runs a test's body in a process of its own.
 pub(crate) fn in_process(test: &str, body: impl FnOnce()) {
@@ -35,10 +35,10 @@ pub(crate) fn without_root(test: &str, body: impl FnOnce()) {
     });
 }
 
-/// This test binary once more, with one test of ours: one beside this file, or `store::` and the whole path.
+/// This test binary once more, with one test of ours: one beside this file, or the whole path of one of `devices`.
 pub(crate) fn again(test: &str, role: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let here = if test.starts_with("store::") { "" } else { HERE };
+    let here = if test.starts_with("devices::") { "" } else { HERE };
     command.args(["--exact", &format!("{here}{test}"), "--include-ignored", "--nocapture"]);
     command.env(ROLE, role).stdin(Stdio::null());
     command

@@ -58,7 +58,11 @@ async fn case_045_on_a_full_disk_a_decision_fails_and_the_owner_is_told() {
 async fn case_044_damaged_requests_or_owners_stop_the_account_too() {
     for name in ["credentials/telegram-pairing.json", "credentials/owners.json"] {
         let guest = "allow_from = [\"4711\"]\nbot_token";
-        let mut world = World::start(&OWNED.replace("bot_token", guest)).await;
+        let mut world = World::prepare(&OWNED.replace("bot_token", guest)).await;
+        assert!(world.home.cli(&["owner", "add", "telegram:1002"]).status.success());
+        world.run();
+        let path = world.home.state().join(name);
+        let good = fs::read(&path).ok();
         world.home.put(name, "{ \"version\": 1,");
         let from = serde_json::json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
         let content = serde_json::json!({ "text": "hello" });
@@ -67,7 +71,10 @@ async fn case_044_damaged_requests_or_owners_stop_the_account_too() {
         assert!(told.contains("is paused") && told.contains(name), "{told}");
         assert_eq!(world.telegram.with(|state| state.updates.len()), 1, "nothing is acknowledged");
         assert_eq!(world.unread(4711), Vec::<String>::new());
-        fs::remove_file(world.home.state().join(name)).unwrap();
+        match good {
+            Some(good) => fs::write(&path, good).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
         assert!(world.next(4711).await.contains("hello"), "it goes on by itself");
         world.stop();
         world.home.put(name, "");

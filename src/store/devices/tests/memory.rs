@@ -108,7 +108,7 @@ fn what_another_process_wrote_holds_at_once() {
 
 #[test]
 fn case_045_what_cannot_be_written_did_not_happen() {
-    let name = "store::devices::tests::memory::case_045_what_cannot_be_written_did_not_happen";
+    let name = "devices::tests::memory::case_045_what_cannot_be_written_did_not_happen";
     without_root(name, || {
         let bed = Bed::new();
         let id = bed.pairs(1, operator(&[Scope::Read])).id();

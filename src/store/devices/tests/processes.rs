@@ -5,7 +5,7 @@ use std::{io::Read, process::Stdio};
 use super::*;
 use crate::tests::processes::{ROLE, again, rounds};
 
-const CHILD: &str = "store::devices::tests::processes::child";
+const CHILD: &str = "devices::tests::processes::child";
 
 /// What a process beside the test does; alone it does nothing.
 #[test]
