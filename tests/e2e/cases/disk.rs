@@ -62,7 +62,7 @@ async fn case_044_damaged_requests_or_owners_stop_the_account_too() {
         assert!(world.home.cli(&["owner", "add", "telegram:1002"]).status.success());
         world.run();
         let path = world.home.state().join(name);
-        let good = fs::read(&path).ok();
+        let good = fs::read_to_string(&path).ok();
         world.home.put(name, "{ \"version\": 1,");
         let from = serde_json::json!({ "id": 4711, "is_bot": false, "first_name": "Guest" });
         let content = serde_json::json!({ "text": "hello" });
@@ -72,7 +72,7 @@ async fn case_044_damaged_requests_or_owners_stop_the_account_too() {
         assert_eq!(world.telegram.with(|state| state.updates.len()), 1, "nothing is acknowledged");
         assert_eq!(world.unread(4711), Vec::<String>::new());
         match good {
-            Some(good) => fs::write(&path, good).unwrap(),
+            Some(good) => world.home.put(name, &good),
             None => fs::remove_file(&path).unwrap(),
         }
         assert!(world.next(4711).await.contains("hello"), "it goes on by itself");
