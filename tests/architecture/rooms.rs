@@ -4,75 +4,6 @@ use std::{collections::BTreeSet, fs};
 
 use crate::{code, files_below, imports, module, root, shown};
 
-/// Each room of `src`, lowest first: it may import the rooms of its row, for the reason in it, and no others.
-const ROOMS: &[(&str, &[&str], &str)] = &[
-    ("rules", &[], "pure decisions: values in, a verdict out"),
-    ("protocol", &["rules"], "frames carry the roles and scopes of the rules"),
-    ("registry", &[], "the list of plugins"),
-    ("world", &[], "clock, randomness and the user of the process"),
-    ("store", &["rules", "world"], "keeps what the rules decide; each line has a time"),
-    (
-        "config",
-        &["rules", "store", "world"],
-        "typed settings; paths and safe reads are the store's",
-    ),
-    ("decision_history", &["store"], "verdicts of each account, in a file"),
-    (
-        "control",
-        &["config", "decision_history", "protocol", "registry", "rules", "store", "world"],
-        "lists, decides and changes for every surface, and answers as the protocol does",
-    ),
-    (
-        "local_client",
-        &["config", "protocol", "registry", "store", "world"],
-        "asks the running gateway",
-    ),
-    (
-        "network",
-        &["config", "protocol", "rules", "store", "world"],
-        "addresses, certificates, keys",
-    ),
-    (
-        "client",
-        &["local_client", "network", "protocol", "rules", "store", "world"],
-        "the client of any gateway keeps its own keys and tokens",
-    ),
-    (
-        "gateway",
-        &[
-            "config",
-            "control",
-            "decision_history",
-            "local_client",
-            "network",
-            "protocol",
-            "registry",
-            "rules",
-            "store",
-            "world",
-        ],
-        "brings all of it together, but for the command line",
-    ),
-    (
-        "cli",
-        &[
-            "client",
-            "config",
-            "control",
-            "decision_history",
-            "gateway",
-            "local_client",
-            "network",
-            "protocol",
-            "registry",
-            "rules",
-            "store",
-            "world",
-        ],
-        "one command for each thing an owner does",
-    ),
-];
-
 /// A room and the crates that it must never import.
 const CRATES: &[(&str, &[&str])] = &[
     ("rules", &["tokio", "std::fs", "std::time", "rand", "serde", "serde_json", "hyper"]),
@@ -100,21 +31,62 @@ fn rooms(room: &str) -> BTreeSet<String> {
     names.map(|name| name.replace('-', "_")).filter(|name| name != "plugin_sdk").collect()
 }
 
+fn architecture() -> String {
+    fs::read_to_string(root().join("src/ARCHITECTURE.md")).unwrap()
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The table of rooms in `ARCHITECTURE.md`, lowest first: each with the rooms that it may use.
+fn table() -> Vec<(String, BTreeSet<String>)> {
+    let text = architecture();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| [`")?.split_once("`] |"));
+    let rows = rows.map(|(room, rest)| {
+        let used = rest.split('|').nth(1).unwrap();
+        (room.to_owned(), quoted(used).map(str::to_owned).collect())
+    });
+    rows.collect()
+}
+
 #[test]
-fn every_room_imports_the_rooms_of_its_row_and_no_others() {
+fn every_room_uses_the_rooms_of_its_row_and_no_others() {
     let folders = fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap().path());
     let folders: BTreeSet<String> = folders
         .filter(|path| path.is_dir())
         .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
         .collect();
-    assert_eq!(folders, ROOMS.iter().map(|(room, ..)| (*room).to_owned()).collect());
-    let mut lower = BTreeSet::new();
-    for (room, allowed, _) in ROOMS {
-        let allowed: BTreeSet<String> = allowed.iter().map(|one| (*one).to_owned()).collect();
-        assert!(allowed.is_subset(&lower), "`{room}` may import what is below it: {lower:?}");
-        assert_eq!(rooms(room), allowed, "what `{room}` imports; right: what it may");
-        lower.insert((*room).to_owned());
+    assert_eq!(folders, table().into_iter().map(|(room, _)| room).collect());
+    let mut above = BTreeSet::new();
+    for (room, allowed) in table() {
+        assert!(allowed.is_subset(&above), "`{room}` may use what is above it: {above:?}");
+        assert_eq!(rooms(&room), allowed, "what `{room}` uses; right: what it may");
+        above.insert(room);
     }
+}
+
+#[test]
+fn the_ways_to_read_are_short_and_each_step_is_true() {
+    let text = architecture();
+    let ways = text.split("## Two ways to read it").nth(1).unwrap();
+    let ways = ways.split("\n## ").next().unwrap();
+    let mut lengths = Vec::new();
+    for line in ways.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit())) {
+        let (number, step) = line.split_once(". ").unwrap();
+        let mut quoted = quoted(step);
+        let file = quoted.next().unwrap();
+        let code = code(&fs::read_to_string(root().join(file)).unwrap());
+        let named = quoted.last().unwrap_or_else(|| panic!("{file}: nothing is named"));
+        assert!(code.contains(named), "{file} does not contain `{named}`");
+        if number == "1" {
+            lengths.push(0);
+        }
+        *lengths.last_mut().unwrap() += 1;
+        assert_eq!(number.parse(), Ok(*lengths.last().unwrap()));
+    }
+    assert!(lengths.len() == 2 && lengths.iter().all(|steps| *steps <= 8), "{lengths:?}");
 }
 
 #[test]
@@ -128,6 +100,6 @@ fn no_room_imports_a_crate_that_is_not_for_it() {
             broken.push(format!("{}: `{module}` must not import `{banned}`", shown(&path)));
         }
     }
-    assert_eq!(CRATES.len(), ROOMS.len(), "each room has a row");
+    assert_eq!(CRATES.len(), table().len(), "each room has a row");
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
