@@ -100,11 +100,41 @@ fn every_plugin_has_a_block_with_every_key_and_every_key_is_explained() {
             assert!(table.get(key).is_some(), "{path}.{key}");
         }
     }
-    let lines: Vec<&str> = TEXT.lines().collect();
-    for pair in lines.windows(2) {
-        let is_first =
-            pair[1].starts_with('#') && pair[1].contains(" = ") && !pair[1].starts_with("# ");
-        let again = pair[1] == "#dm_policy = \"allowlist\"";
-        assert!(!is_first || again || pair[0].starts_with("# "), "{} is not explained", pair[1]);
+    let mut explained = String::new();
+    for line in TEXT.lines() {
+        let is_key = line.starts_with('#') && line.contains(" = ") && !line.starts_with("# ");
+        let again = line == "#dm_policy = \"allowlist\"";
+        if is_key && !again {
+            let marked = ["Default: ", "Required"].iter().any(|mark| explained.contains(mark));
+            assert!(marked, "{line}: {explained}");
+        }
+        match line.strip_prefix("# ") {
+            Some(text) => explained = format!("{explained}{text} "),
+            None => explained.clear(),
+        }
     }
+}
+
+/// The sections that are there without a channel, with each key at the value that its comment calls the default.
+#[test]
+fn the_defaults_that_the_example_names_are_those_of_the_program() {
+    let general = TEXT.split("\n# Says that no assistant").next().unwrap();
+    let (mut text, mut default, mut set) = (String::new(), None, 0);
+    for line in general.lines() {
+        if let Some(explained) = line.strip_prefix("# ") {
+            let named = explained.split_once("Default: ").map(|(_, named)| named);
+            default = named.and_then(|named| named.split(['.', ';', ',']).next()).or(default);
+        } else if let Some((key, _)) = line.strip_prefix('#').and_then(|key| key.split_once(" = "))
+        {
+            let value = default.take().filter(|it| it.parse::<toml::Value>().is_ok());
+            if let Some(value) = value {
+                text.push_str(&format!("{key} = {value}\n"));
+                set += 1;
+            }
+        } else if line.starts_with('[') {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    assert!(set >= 18, "{set}: {text}");
+    assert_eq!(show(&loaded(&text)), show(&loaded("")), "{text}");
 }
