@@ -119,7 +119,7 @@ fn every_plugin_has_a_block_with_every_key_and_every_key_is_explained() {
 #[test]
 fn the_defaults_that_the_example_names_are_those_of_the_program() {
     let general = TEXT.split("\n# Says that no assistant").next().unwrap();
-    let (mut text, mut default, mut set) = (String::new(), None, 0);
+    let (mut lines, mut default, mut set) = (Vec::new(), None, 0);
     for line in general.lines() {
         if let Some(explained) = line.strip_prefix("# ") {
             let named = explained.split_once("Default: ").map(|(_, named)| named);
@@ -128,13 +128,14 @@ fn the_defaults_that_the_example_names_are_those_of_the_program() {
         {
             let value = default.take().filter(|it| it.parse::<toml::Value>().is_ok());
             if let Some(value) = value {
-                text.push_str(&format!("{key} = {value}\n"));
+                lines.push(format!("{key} = {value}"));
                 set += 1;
             }
         } else if line.starts_with('[') {
-            text.push_str(&format!("{line}\n"));
+            lines.push(line.to_owned());
         }
     }
+    let text = lines.join("\n");
     assert!(set >= 18, "{set}: {text}");
     assert_eq!(show(&loaded(&text)), show(&loaded("")), "{text}");
 }
