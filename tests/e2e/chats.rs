@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::{discord::Discord, fake_slack::FakeSlack, process::PATIENCE};
 
-/// A platform on which the people of a story write. The bot's chat with a person bears his name; `group` is
+/// A platform on which the people of a story write. The bot's chat with a person bears that person's name; `group` is
 /// the group that all are in.
 #[async_trait]
 pub(crate) trait Chats: Send + Sync {
@@ -29,7 +29,7 @@ pub(crate) trait Chats: Send + Sync {
     /// as the channel spells it.
     async fn say(&self, name: &str, how: How, text: &str) -> EventId;
 
-    /// A person presses a button of this message, which he says carries this. The event's id.
+    /// A person presses a button of this message, which they say carries this. The event's id.
     async fn press(&self, name: &str, on: &SentRef, data: &str) -> EventId;
 
     /// The chats that the bot has written to, by name.
@@ -42,7 +42,7 @@ pub(crate) trait Chats: Send + Sync {
     fn changes(&self) -> watch::Receiver<u64>;
 }
 
-/// How somebody writes.
+/// How a person writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
     /// To the bot, alone.
@@ -80,7 +80,7 @@ pub(crate) struct Talk {
     channel: String,
     pub(crate) chats: Box<dyn Chats>,
     read: HashSet<(String, EventId)>,
-    /// How many short answers a person had when he last pressed.
+    /// How many short answers a person had when they last pressed.
     told: HashMap<String, usize>,
 }
 
@@ -111,7 +111,7 @@ impl Talk {
         self.chats.shown(name).iter().filter_map(untold).collect()
     }
 
-    /// A person presses the button with this label in his chat, on the newest message that has one.
+    /// A person presses the button with this label in their chat, on the newest message that has one.
     pub(crate) async fn press(&mut self, name: &str, label: &str) -> EventId {
         let told = self.toasts(name).len();
         let find = || {
@@ -129,7 +129,7 @@ impl Talk {
         self.chats.press(name, &on, &data).await
     }
 
-    /// What was said to a person on the button that he pressed last.
+    /// What was said to a person on the button that they pressed last.
     pub(crate) async fn told(&self, name: &str) -> String {
         let before = self.told.get(name).copied().unwrap_or_default();
         let toast = || self.toasts(name).into_iter().skip(before).last();

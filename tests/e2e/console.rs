@@ -20,7 +20,7 @@ use crate::{
     visitor::Visitor,
 };
 
-/// A gateway that somebody sits at.
+/// A gateway with a person at its console.
 pub(crate) struct Console {
     child: Child,
     keys: File,

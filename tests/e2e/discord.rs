@@ -38,7 +38,7 @@ impl Discord {
         Self { fake, names: Mutex::new(known.into()) }
     }
 
-    /// Whoever is called so, once the bot listens: what nobody hears is lost on Discord.
+    /// The person with this name, once the bot listens: what nobody hears is lost on Discord.
     pub(crate) async fn heard(&self, name: &str) -> Value {
         self.fake.until("the bot listens", |state| state.listening > 0).await;
         self.names.lock().unwrap().insert(id(name), name.to_owned());

@@ -92,7 +92,7 @@ async fn a_stranger_is_let_in_by_chat_and_is_still_in_after_a_restart() {
     let [challenge, notice] = bed.next([ANN, OWNER]).await;
     let code = challenge.split_once("Pairing code: <code>").expect(&challenge).1[..8].to_owned();
     assert!(notice.contains(&code) && notice.contains(&ANN.to_string()), "{notice}");
-    bed.say(ANN, ANN, "anybody there?").await;
+    bed.say(ANN, ANN, "is it open?").await;
     bed.say(GROUP, ANN, "@gate_test_bot hello, all").await;
 
     bed.stop();

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-/// One connection as somebody in the middle sees it.
+/// One connection as a program in the middle sees it.
 #[derive(Default)]
 pub(crate) struct Watch {
     protocol: Option<u64>,

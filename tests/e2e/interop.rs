@@ -21,7 +21,7 @@ use super::{
 
 /// The secret of the gateway.
 const TOKEN: &str = "interop-0123456789abcdefghij";
-/// Whence somebody comes whom the proxy forwards.
+/// The address of a client that the proxy forwards.
 const ELSEWHERE: &str = "203.0.113.9";
 
 /// A gateway on a state folder of its own, and what stands before it.
@@ -30,7 +30,7 @@ struct Bed {
     gateway: Option<Gateway>,
     /// Changes nothing.
     direct: Proxy,
-    /// Says that whoever comes is not at this machine.
+    /// Says that the client is not at this machine.
     remote: Proxy,
 }
 

@@ -37,7 +37,7 @@ fn rounds(otherwise: usize) -> usize {
     std::env::var("OC_ROUNDS").map_or(otherwise, |rounds| rounds.parse().unwrap())
 }
 
-/// Somebody writes, and nobody waits for anything.
+/// A person writes, and nobody waits for anything.
 fn write(telegram: &FakeTelegram, id: i64, text: &str) {
     telegram.direct(id, &format!("n{id}"), text);
 }
@@ -89,7 +89,7 @@ fn allowed(home: &Home, channel: &str) -> Vec<String> {
     entries.map(|entry| entry.as_str().unwrap().to_owned()).collect()
 }
 
-/// Who waits on a channel, with his code.
+/// A person who waits on a channel, with the code.
 fn waiting(home: &Home, channel: &str) -> Vec<(String, String)> {
     let file = credentials(home, &format!("{channel}-pairing.json"));
     let text = |value: &Value| value.as_str().unwrap().to_owned();

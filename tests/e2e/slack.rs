@@ -71,7 +71,7 @@ impl Chats for FakeSlack {
     }
 }
 
-/// Presses and commands reach nobody while nobody listens; Slack says so to whoever makes them.
+/// Presses and commands reach nobody while nobody listens; Slack says so to the person who makes them.
 async fn listens(slack: &FakeSlack) {
     slack.until("an app that listens", |state| !state.sockets.is_empty()).await;
 }

@@ -59,7 +59,7 @@ impl Emulator {
         self.manifest["endpoints"][name].as_str().unwrap_or_else(|| panic!("{}", self.manifest))
     }
 
-    /// Somebody writes.
+    /// A person writes.
     async fn writes(&self, channel: &str, text: &str) {
         // Its own clock stands at the year 2023: what is so old is passed over at a first start.
         let now = std::time::UNIX_EPOCH.elapsed().unwrap();

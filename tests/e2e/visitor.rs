@@ -14,18 +14,18 @@ use super::process::PATIENCE;
 
 /// One browser.
 pub(crate) struct Visitor {
-    /// The name under which he reaches the gateway; empty for its own.
+    /// The name under which they reach the gateway; empty for its own.
     host: String,
     cookie: String,
     socket: Option<(u16, WebSocketStream<MaybeTlsStream<TcpStream>>)>,
     heard: VecDeque<Value>,
     /// The ids of the messages that were taken away.
     lost: VecDeque<String>,
-    /// His sender id, as the page learns it.
+    /// Their sender id, as the page learns it.
     pub(crate) you: String,
     /// The newest card with buttons: its id, and its buttons by label.
     card: Option<(String, Vec<(String, String)>)>,
-    /// The conversation as the gateway knew it when he last came.
+    /// The conversation as the gateway knew it when they last came.
     history: Vec<Value>,
     /// The ids of the messages that the page has shown.
     known: HashSet<String>,
@@ -228,7 +228,7 @@ impl Visitor {
         self.socket = None;
     }
 
-    /// Every new message since he was last asked, and all that the gateway knew when he came: id and text.
+    /// Every new message since the last call, and all that the gateway knew when they came: id and text.
     pub(crate) fn shown(&mut self) -> Vec<(String, String)> {
         let new = self.heard.drain(..).filter(|frame| frame["type"] == "message");
         let all = self.history.drain(..).chain(new).filter(|shown| shown["from"] == "gateway");

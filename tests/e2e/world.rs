@@ -216,7 +216,7 @@ impl World {
         chats
     }
 
-    /// A visitor of the page, by name; he comes when he is first named.
+    /// A visitor of the page, by name; they come when first named.
     pub(crate) async fn visitor(&mut self, name: &str) -> &mut Visitor {
         let port = self.port();
         if !self.visitors.contains_key(name) {
@@ -228,7 +228,7 @@ impl World {
         visitor
     }
 
-    /// The same who was here before, wherever his socket is now.
+    /// The same who was here before, wherever their socket is now.
     pub(crate) fn caller(&mut self, name: &str) -> &mut Visitor {
         self.visitors.get_mut(name).unwrap()
     }
@@ -277,13 +277,13 @@ impl World {
         self.telegram.with(|state| find(state).unwrap())
     }
 
-    /// A person presses the button with this label in his chat; what he is told on it.
+    /// A person presses the button with this label in their chat; what they are told on it.
     pub(crate) async fn press(&self, name: &str, label: &str) -> String {
         let (on, data) = self.button(name, label).await;
         self.press_with(name, &on, &data).await
     }
 
-    /// A person presses a button of this message, which he says carries this.
+    /// A person presses a button of this message, which they say carries this.
     pub(crate) async fn press_with(&self, name: &str, on: &SentRef, data: &str) -> String {
         let before = self.toasts().len();
         self.telegram.press(&person(number(name), name), on, data);

@@ -204,7 +204,7 @@ async fn nothing_is_said_at_an_address_that_is_not_slacks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_017_a_slash_word_is_whoevers_typed_it_and_seen_by_nobody_else() {
+async fn case_017_a_slash_word_is_of_the_person_who_typed_it_and_seen_by_nobody_else() {
     let mut bench = bench(FakeSlack::start().await).await;
     for channel in [direct_chat(NAMESAKE), CHANNEL.to_owned()] {
         bench.platform.slash(NAMESAKE, &channel, "pairing list");

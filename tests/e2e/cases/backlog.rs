@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_waits_in_a_folder_of_openclaw_keeps_his_code_and_gets_no_second_one() {
+async fn people_who_wait_in_a_folder_of_openclaw_keep_their_code_and_get_no_second_one() {
     let mut world = World::prepare(OWNED).await;
     let now = openclaw::world::iso(openclaw::world::now());
     let ann = number("ann");
@@ -20,7 +20,7 @@ async fn whoever_waits_in_a_folder_of_openclaw_keeps_his_code_and_gets_no_second
     world.run();
     world.say("ann", "hello?").await;
     world.stop();
-    assert_eq!(world.unread(ann), Vec::<String>::new(), "she was told before");
+    assert_eq!(world.unread(ann), Vec::<String>::new(), "Ann was told before");
     world.run();
     world.say("owner", "/pairing approve abcd2345").await;
     assert!(world.next(ann).await.contains("access approved"));

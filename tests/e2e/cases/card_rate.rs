@@ -17,7 +17,7 @@ fn owned(more: &str) -> String {
     OWNED.replace("[channels.telegram]", &format!("{more}\n{places}"))
 }
 
-/// Somebody knocks, and has got his code.
+/// A stranger writes, and has got a code.
 async fn knocks(world: &mut World, name: &str) -> String {
     world.tell(private(number(name)), person(number(name), name), json!({ "text": "hi" })).await;
     let challenge = world.next(number(name)).await;
@@ -121,7 +121,11 @@ async fn the_first_chat_that_takes_it_is_told() {
     let card = world.next(number("second")).await;
     assert!(card.contains("bob Lee"), "{card}");
     world.stop();
-    assert_eq!(world.unread(number("second")), Vec::<String>::new(), "and of Ann he knows nothing");
+    assert_eq!(
+        world.unread(number("second")),
+        Vec::<String>::new(),
+        "and the second owner knows nothing of Ann"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use crate::{
 
 const OWNER: i64 = 1001;
 
-/// Ann waits, and her card stands in the owner's chat.
+/// Ann waits, and the card stands in the owner's chat.
 async fn asked() -> World {
     let mut world = World::start(OWNED).await;
     world.say("ann", "hello").await;
@@ -55,10 +55,10 @@ async fn case_014_case_015_only_the_owners_own_press_on_the_very_card_counts() {
     let (on, data) = world.button("owner", "Approve").await;
     let message: i64 = on.id.as_str().parse().unwrap();
     let before = world.chats();
-    // The applicant copies the data, onto a message of his own and onto the owner's.
+    // The applicant copies the data, onto a message of their own and onto the owner's.
     announce(&world, "ann", &private(number("ann")), 1, &data);
     announce(&world, "ann", &private(OWNER), message, &data);
-    // Another account, and the card in a group, pressed by the owner himself.
+    // Another account, and the card in a group, pressed by the owner.
     announce(&world, "bob", &private(number("bob")), message, &data);
     announce(&world, "owner", &group(), message, &data);
     is_noted(&world, 3).await;
@@ -78,7 +78,7 @@ async fn case_014_case_015_only_the_owners_own_press_on_the_very_card_counts() {
     assert_eq!(refused, all, "each once");
     assert!(world.unread(number("ann")).is_empty() && world.unread(GROUP).is_empty());
     assert!(world.chats().iter().all(|chat| before.contains(chat) || *chat == OWNER));
-    // And his own press does.
+    // And the owner's own press does.
     assert_eq!(world.press("owner", "Approve").await, "Approve for how long?");
     assert!(world.press("owner", "For good").await.starts_with("✅ Approved telegram sender"));
     world.stop();
@@ -232,7 +232,7 @@ async fn case_018_case_019_a_card_that_is_relayed_keeps_whose_it_is() {
     world.say("ann", "hello").await;
     let (on, data) = world.button("owner", "Approve").await;
     let (own, _) = world.button("second", "Approve").await;
-    // The first owner's data, relayed into the second's chat: neither that message nor his own card takes it.
+    // The first owner's data, relayed into the second's chat: neither that message nor the second's own card takes it.
     let relayed = world.telegram.with(|state| {
         let mut copy = state.shown(&on).unwrap().clone();
         copy.chat = private(number("second"));
@@ -249,7 +249,7 @@ async fn case_018_case_019_a_card_that_is_relayed_keeps_whose_it_is() {
         assert!(told.contains("no card of mine"), "{told}");
     }
     assert!(waits(&world));
-    // His own does, and the first owner's shows it.
+    // The second's own does, and the first owner's shows it.
     world.telegram.with(|state| state.messages.retain(|shown| shown.id != relayed.id.as_str()));
     assert_eq!(world.press("second", "Approve").await, "Approve for how long?");
     assert!(world.press("second", "For good").await.starts_with("✅ Approved"));

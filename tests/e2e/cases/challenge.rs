@@ -56,10 +56,10 @@ async fn a_platform_that_asks_to_wait_does_not_hold_up_the_stop() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
 
-/// How often the bot has tried to write to somebody.
+/// How often the bot has tried to write to this person.
 fn tries(state: &crate::fake_telegram::State, chat: i64) -> usize {
-    let to_him = |(method, call): &&(String, serde_json::Value)| {
+    let to_them = |(method, call): &&(String, serde_json::Value)| {
         method == "sendmessage" && call["chat_id"].to_string().trim_matches('"') == chat.to_string()
     };
-    state.calls.iter().filter(to_him).count()
+    state.calls.iter().filter(to_them).count()
 }

@@ -35,8 +35,8 @@ async fn case_043_case_044_a_damaged_store_answers_nobody_and_stays_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_070_case_072_whoever_was_revoked_is_a_stranger_at_his_next_message_and_after_a_restart()
- {
+async fn case_070_case_072_a_revoked_person_is_a_stranger_at_the_next_message_and_after_a_restart()
+{
     let mut world = World::prepare(OWNED).await;
     let ann = number("ann").to_string();
     world.home.put(

@@ -46,7 +46,7 @@ async fn says(world: &World, id: i64, text: &str) {
     world.tell(private(id), from, json!({ "text": text })).await;
 }
 
-/// How often the bot has tried to send something to somebody.
+/// How often the bot has tried to send something to this person.
 fn tries(world: &World, id: i64) -> usize {
     let text = id.to_string();
     world.telegram.with(|state| {
@@ -163,7 +163,7 @@ async fn takes_away(world: &World, surface: &str, id: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_133_what_waits_reaches_nobody_from_whom_chat_card_or_rpc_took_access_meanwhile() {
+async fn case_133_what_waits_reaches_nobody_who_lost_access_by_chat_card_or_rpc_meanwhile() {
     for surface in ["chat", "card", "rpc"] {
         let config = format!("[gateway.auth]\ntoken = \"{TOKEN}\"\n{}", with_guest());
         let mut world = World::start(&config).await;

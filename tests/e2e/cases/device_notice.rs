@@ -25,7 +25,7 @@ async fn comes(world: &World, key: &Key, commands: &[&str]) -> Result<Value, Val
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_027_an_owner_approves_what_he_was_told_and_nothing_that_came_since() {
+async fn case_027_an_owner_approves_what_they_were_told_and_nothing_that_came_since() {
     let mut world = world().await;
     world.say("owner", "/pair notify once").await;
     let told = world.next(OWNER).await;
@@ -38,7 +38,7 @@ async fn case_027_an_owner_approves_what_he_was_told_and_nothing_that_came_since
     assert!(told.contains("Code: none") && told.contains("Commands: system.run"), "{told}");
     assert!(told.contains("⚠️ Warning") && told.contains(&format!("Request: {first}")), "{told}");
 
-    // It asks for more now: what he was told of is over.
+    // It asks for more now: what the owner was told of is over.
     let refused = comes(&world, &key, &["system.run", "fs.listDir"]).await.unwrap_err();
     let second = refused["details"]["requestId"].as_str().unwrap().to_owned();
     assert_ne!(first, second);

@@ -1,4 +1,4 @@
-//! Discord and the whole program: who somebody is there, and what opens nothing.
+//! Discord and the whole program: how people are known there, and what opens nothing.
 
 use openclaw_plugin_sdk::{EventId, SentRef, contract::Seen};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ impl World {
         self.home.logs(&format!("event={} channel=\"discord\"", event.as_str())).await;
     }
 
-    /// Waits until the bot shows this in somebody's chat.
+    /// Waits until the bot shows this in a person's chat.
     async fn shows(&self, name: &str, what: &str) -> Seen {
         self.shows_on(&self.discord, name, what).await
     }
@@ -96,7 +96,7 @@ async fn case_074_case_101_two_bots_share_no_grant_and_no_places() {
     assert_eq!(world.home.read("credentials/discord-allowFrom.json"), "");
     world.say("ann", "and here?").await;
     world.stop();
-    assert_eq!(world.discord.shown("ann").len(), 1, "she still waits here");
+    assert_eq!(world.discord.shown("ann").len(), 1, "Ann still waits here");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,7 +117,7 @@ async fn case_080_case_083_case_084_a_name_makes_nobody_an_owner_or_a_guest() {
     world.shows("ann", "access approved").await;
     let stored = world.home.read("credentials/discord-allowFrom.json");
     assert!(stored.contains(&id("ann")) && !stored.contains("ann_lee"), "{stored}");
-    // Ann's names and the owner's, and an id of his own.
+    // Ann's names and the owner's, and an id of their own.
     for name in ["ann", "owner"] {
         let imposter = person(&id(&format!("false {name}")), name);
         world.discord.heard(&format!("false {name}")).await;
@@ -155,7 +155,7 @@ async fn case_073_case_078_case_081_a_direct_approval_opens_no_server_and_no_id_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_014_case_091_whoever_is_not_the_owner_presses_in_vain() {
+async fn case_014_case_091_a_press_of_anyone_but_the_owner_does_nothing() {
     let mut world = World::start(OWNED).await;
     world.say("ann", "hello").await;
     let card = world.shows("owner", "asks for access").await;
@@ -173,7 +173,7 @@ async fn case_014_case_091_whoever_is_not_the_owner_presses_in_vain() {
         let event = world.discord.fake.press(&place, &eve, &on, &approve);
         world.settled(&EventId::new(event)).await;
     }
-    // The owner himself, where others read along.
+    // The owner, where others read along.
     let owner = world.discord.heard("owner").await;
     let event = world.discord.fake.press(&Place::Room, &owner, &on, &approve);
     world.settled(&EventId::new(event)).await;
@@ -184,7 +184,7 @@ async fn case_014_case_091_whoever_is_not_the_owner_presses_in_vain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_087_case_093_case_115_under_a_list_a_stranger_gets_nothing_whatever_he_does() {
+async fn case_087_case_093_case_115_under_a_list_a_stranger_gets_nothing_whatever_they_do() {
     let mut world =
         World::start(&OWNED.replace("token =", "dm_policy = \"allowlist\"\ntoken =")).await;
     world.say("owner", "/help").await;
@@ -234,7 +234,7 @@ async fn case_105_the_same_event_is_answered_once_even_across_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_115_nobody_hears_a_word_about_what_he_wrote_long_ago() {
+async fn case_115_nobody_hears_a_word_about_what_they_wrote_long_ago() {
     let mut world = World::start(OWNED).await;
     let ann = world.discord.heard("ann").await;
     let old = |number: u64| ((1_700_000_000_000 - 1_420_070_400_000 + number) << 22).to_string();

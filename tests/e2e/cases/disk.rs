@@ -1,4 +1,4 @@
-//! A disk that is full, and files that are damaged: nothing is decided, nothing is lost, and somebody is told.
+//! A disk that is full, and files that are damaged: nothing is decided, nothing is lost, and the owner is told.
 
 use std::{
     fs,

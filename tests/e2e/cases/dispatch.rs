@@ -1,4 +1,4 @@
-//! Answers in their turn: how many at once, in what order, and to nobody who was revoked while he waited or while
+//! Answers in their turn: how many at once, in what order, and to nobody who was revoked while they waited or while
 //! the assistant thought.
 
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ async fn guest(world: &World, id: i64, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_037_a_message_of_somebody_revoked_while_it_waits_is_dropped() {
+async fn case_037_a_message_of_a_person_revoked_while_it_waits_is_dropped() {
     let mut world = World::prepare(&waiting("")).await;
     let list = "{ \"version\": 1, \"allowFrom\": [\"4711\"] }\n";
     world.home.put("credentials/telegram-allowFrom.json", list);

@@ -69,7 +69,7 @@ fn expected(surface: Surface, change: Change) -> Outcome {
     }
 }
 
-/// Somebody who waits, as every surface has shown it.
+/// A person who waits, as every surface has shown it.
 struct Shown {
     name: String,
     code: String,

@@ -40,7 +40,7 @@ async fn case_074_case_076_case_101_two_accounts_share_no_grant_and_no_places() 
     assert_eq!(world.home.read("credentials/telegram-allowFrom.json"), "");
     world.say("ann", "and here?").await;
     world.stop();
-    assert_eq!(world.unread(number("ann")), Vec::<String>::new(), "she still waits here");
+    assert_eq!(world.unread(number("ann")), Vec::<String>::new(), "Ann still waits here");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Files that vanish, are cut off, or belong to others: nothing of it lets anybody in, and nothing waits.
+//! Files that vanish, are cut off, or belong to others: nothing of it gives access, and nothing waits.
 
 use std::{
     fs::{self, Permissions},
@@ -168,7 +168,7 @@ fn of_ann() -> Option<Home> {
         return None;
     }
     let home = Home::new();
-    home.configure("# hers\n");
+    home.configure("# the owner's\n");
     mode(home.state().parent().unwrap(), 0o755);
     chown(home.state(), Some(ANN), Some(ANN)).unwrap();
     chown(home.state().join("config.toml"), Some(ANN), Some(ANN)).unwrap();

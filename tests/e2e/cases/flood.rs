@@ -31,7 +31,7 @@ async fn flood(world: &mut World) {
     world.telegram.until("the flood is over", |state| state.updates.is_empty()).await;
 }
 
-/// The code in the bot's next message to somebody.
+/// The code in the bot's next message to this person.
 async fn code(world: &mut World, name: &str) -> String {
     let text = world.next(number(name)).await;
     text.split_once("Pairing code: ").unwrap_or_else(|| panic!("no code: {text}")).1[..8].to_owned()
@@ -78,8 +78,8 @@ async fn case_102_case_106_a_flood_takes_no_code_from_who_waits_under_ignore() {
     let answered = world.chats().into_iter().filter(|chat| *chat >= 6_000_000).count();
     assert_eq!(answered, 2, "two places were left, and one code each");
     assert!(world.chats().into_iter().all(|chat| world.telegram.with(|state| {
-        let to_him = state.messages.iter().filter(|shown| shown.chat["id"] == chat);
-        chat < 6_000_000 || to_him.count() == 1
+        let to_them = state.messages.iter().filter(|shown| shown.chat["id"] == chat);
+        chat < 6_000_000 || to_them.count() == 1
     })));
     let log = world.home.read("audit/access.jsonl").lines().count();
     assert_eq!(log, 3, "who is ignored is not written down");

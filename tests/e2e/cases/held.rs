@@ -33,7 +33,7 @@ async fn nothing_is_held(world: &World) {
     tokio::time::timeout(PATIENCE, erased).await.expect("what was held is erased");
 }
 
-/// Ann has written, and the owner has her card.
+/// Ann has written, and the owner has the card.
 async fn asked() -> (World, String) {
     let mut world = World::start(&holding()).await;
     world.say("ann", WORDS).await;
@@ -42,7 +42,7 @@ async fn asked() -> (World, String) {
     (world, code)
 }
 
-/// What the answers to Ann say; the echo repeats her words.
+/// What the answers to Ann say; the echo repeats the words.
 fn answers(world: &World) -> usize {
     world.telegram.with(|state| {
         let to_ann = state.messages.iter().filter(|shown| shown.chat["id"] == number("ann"));
@@ -121,9 +121,9 @@ async fn only_short_words_for_the_assistant_are_held() {
     world.tell(private(number("ann")), person(number("ann"), "ann"), photo).await;
     assert!(held(&world).is_empty(), "nothing is fetched");
     world.say("ann", WORDS).await;
-    assert_eq!(held(&world).len(), 1, "her first words");
+    assert_eq!(held(&world).len(), 1, "the first words of Ann");
     world.stop();
-    // Whoever does not want it keeps nothing.
+    // Switched off, nothing is kept.
     let mut world = World::start(OWNED).await;
     world.say("ann", WORDS).await;
     assert!(held(&world).is_empty());

@@ -1,4 +1,4 @@
-//! Who somebody is: the stable id, and nothing that he chose himself.
+//! How a person is known: by the stable id, and by nothing that they choose.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::{
     world::{World, number},
 };
 
-/// The code in the bot's next message to somebody.
+/// The code in the bot's next message to this person.
 async fn code(world: &mut World, name: &str) -> String {
     let text = world.next(number(name)).await;
     let code = text.split_once("Pairing code: ").unwrap_or_else(|| panic!("no code in: {text}")).1;
@@ -42,7 +42,7 @@ async fn case_083_case_084_a_handle_that_moves_takes_no_permission_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_082_code_and_welcome_go_to_the_id_that_asked_whoever_has_the_handle_now() {
+async fn case_082_code_and_welcome_go_to_the_id_that_asked_not_to_the_new_holder_of_its_handle() {
     let mut world = World::start(OWNED).await;
     world.say("ann", "hello").await;
     let of_ann = code(&mut world, "ann").await;
@@ -60,10 +60,10 @@ async fn case_082_code_and_welcome_go_to_the_id_that_asked_whoever_has_the_handl
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_035_a_decision_shows_the_name_he_came_with_and_the_later_one() {
+async fn case_035_a_decision_shows_the_first_name_and_the_later_one() {
     let mut world = World::prepare(OWNED).await;
     let iso = openclaw::world::iso(openclaw::world::now());
-    // As it stands in the file once he has changed his name.
+    // As it stands in the file once the sender has changed the name.
     world.home.put(
         "credentials/telegram-pairing.json",
         &json!({ "version": 1, "requests": [{ "id": "4711", "code": "AB3D7X9K", "createdAt": iso, "lastSeenAt": iso,
@@ -84,7 +84,7 @@ async fn case_035_a_decision_shows_the_name_he_came_with_and_the_later_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_015_nobody_approves_himself() {
+async fn case_015_nobody_approves_their_own_request() {
     let mut world = World::start(OWNED).await;
     world.say("ann", "hello").await;
     let code = code(&mut world, "ann").await;

@@ -71,7 +71,7 @@ async fn connects(port: u16, key: Option<&Key>, auth: Value) -> String {
     }
 }
 
-/// Whoever comes through that port is far away: with nothing but the token nobody has rights, no device is paired in
+/// A client that comes through that port is far away: with nothing but the token nobody has rights, no device is paired in
 /// silence, the numbers are not shown, and wrong tokens are counted.
 async fn is_far(port: u16) {
     let right = || json!({ "token": TOKEN });
@@ -213,7 +213,7 @@ async fn a_proxy_that_is_not_named_is_named_once_in_the_log_and_counted_in_the_s
     assert!(!String::from_utf8(said.stdout).unwrap().contains("Proxies"));
 }
 
-/// A page's socket, opened by whom the proxy names, and what the gateway says to it first.
+/// A page's socket, opened by the client that the proxy names, and what the gateway says to it first.
 pub(super) async fn page(port: u16, from: &str) -> (Socket, String) {
     use futures_util::StreamExt;
     use tokio_tungstenite::{client_async, tungstenite::client::IntoClientRequest};

@@ -144,12 +144,12 @@ async fn case_097_guesses_at_the_secret_of_the_metrics_are_counted_with_the_othe
     let late = ask(&gateway, &[proxied, ("authorization", &bearer)]).await;
     assert_eq!(late.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(late.headers().contains_key("retry-after"));
-    // Whoever sits at this machine, or is another.
+    // A person at this machine, and another one.
     assert_eq!(ask(&gateway, &[]).await.status(), StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_owner_could_not_be_told_is_counted_until_he_is() {
+async fn what_an_owner_could_not_be_told_is_counted_until_they_are() {
     let mut world = World::start(OWNED).await;
     let owner = number("owner");
     world.telegram.with(|state| state.blocked.insert(owner));

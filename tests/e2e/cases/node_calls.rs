@@ -224,7 +224,7 @@ async fn case_016_case_065_deciding_about_devices_calls_no_node_and_acting_runs_
     assert_eq!(refused["details"]["missingScope"], "operator.admin");
     asked(&mut phone, &mut host, &key, "device.info").await;
     asked(&mut admin, &mut host, &key, "system.which").await;
-    // Another caller's key is another key: nobody reads what was answered to somebody else.
+    // Another caller's key is another key: nobody reads what was answered to another.
     let own = phone.call("node.invoke", invoke(&key, "system.which", "system.which")).await;
     assert_eq!(own.unwrap_err()["details"]["missingScope"], "operator.admin");
 }

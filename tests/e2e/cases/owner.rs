@@ -1,4 +1,4 @@
-//! The owner's seat: over which links it counts, and where he is told.
+//! The owner's seat: over which links it counts, and where the owner is told.
 
 use serde_json::json;
 
@@ -57,7 +57,7 @@ async fn an_owners_cookie_counts_on_this_machine_only() {
     bob.come_by("chat.example");
     bob.connect(port).await;
     bob.say("/whoami").await.unwrap();
-    assert!(bob.next().await.contains("Pairing code: "), "there he is a stranger");
+    assert!(bob.next().await.contains("Pairing code: "), "there the owner is a stranger");
     bob.come_by("");
     bob.connect(port).await;
     let removed = world.home.cli(&["owner", "remove", &format!("webchat:{you}")]);
@@ -65,7 +65,7 @@ async fn an_owners_cookie_counts_on_this_machine_only() {
     world.visitor("bob").await.say("/pairing list").await.unwrap();
     world.stop();
     let unread = world.home.logged();
-    assert!(!unread.contains("owner command refused"), "he was never admitted");
+    assert!(!unread.contains("owner command refused"), "the sender was never admitted");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,7 @@ fn minted(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_008_case_009_pair_is_refused_to_whoever_is_no_owner_and_makes_nothing() {
+async fn case_008_case_009_pair_is_refused_to_those_who_are_no_owner_and_makes_nothing() {
     let mut world = World::start(
         &OWNED.replace("bot_token", "allow_from = [\"*\"]\ndm_policy = \"open\"\nbot_token"),
     )

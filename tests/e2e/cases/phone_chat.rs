@@ -190,7 +190,7 @@ async fn a_removed_device_loses_its_answer_and_what_it_said() {
     assert_eq!(stopped["aborted"], false);
 }
 
-/// A removed device is not let in by itself again: somebody approves it.
+/// A removed device is not let in by itself again: an owner approves it.
 async fn phone_after_removal(port: u16, key: &Key, admin: &mut Wire) -> Wire {
     let mut wire = Wire::open(port).await;
     let asked = wire.signed(key, params("phone", &WRITER));
@@ -371,7 +371,7 @@ async fn case_021_an_approval_over_the_socket_lets_in_and_makes_no_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dismissed_stranger_is_denied_for_his_hour() {
+async fn a_dismissed_stranger_is_denied_for_an_hour() {
     let mut world = World::start(&with_telegram()).await;
     world.say("ann", "hello").await;
     world.next(number("ann")).await;

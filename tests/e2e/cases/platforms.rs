@@ -35,7 +35,7 @@ async fn code(world: &mut World, channel: &str, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_017_case_091_case_093_whatever_a_stranger_says_he_gets_one_code() {
+async fn case_017_case_091_case_093_whatever_a_stranger_says_they_get_one_code() {
     for (channel, owner, keys) in CHANNELS {
         let mut world = World::start(&config(channel, owner, keys, "")).await;
         world.say_on(channel, "bob", How::Directly, "hello").await;
@@ -92,7 +92,7 @@ async fn case_014_who_presses_the_owners_button_with_another_hand_decides_nothin
         let event = world.talks[channel].chats.press("owner", &on, "made up").await;
         world.home.logs(&world.talks[channel].settled(&event)).await;
         let (waiting, _) = texts(&world.home.cli(&["pairing", "list", channel, "--json"]));
-        assert!(waiting.contains(&code), "{channel}: she waits still: {waiting}");
+        assert!(waiting.contains(&code), "{channel}: Ann still waits: {waiting}");
         world.press_on(channel, "owner", "Deny").await;
         let log = world.home.read("audit/access.jsonl");
         assert_eq!(log.matches("\"action\":\"approve\"").count(), 0, "{channel}");
@@ -167,7 +167,7 @@ async fn case_074_case_101_two_apps_on_slack_share_no_grant_and_no_places() {
     assert_eq!(world.home.read("credentials/slack-allowFrom.json"), "");
     world.say_on(channel, "ann", How::Directly, "and here?").await;
     world.stop();
-    assert_eq!(world.talks[channel].unread("ann"), Vec::<String>::new(), "she still waits here");
+    assert_eq!(world.talks[channel].unread("ann"), Vec::<String>::new(), "Ann still waits here");
 }
 
 #[tokio::test(flavor = "multi_thread")]

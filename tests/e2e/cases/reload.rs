@@ -38,7 +38,7 @@ async fn case_072_lists_and_policies_hold_at_the_next_message_without_a_restart(
     let listed = first.replace("bot_token", &format!("allow_from = [\"{ann}\"]\nbot_token"));
     changed(&world.home, &listed, "configuration reloaded").await;
     world.say("ann", "hello").await;
-    assert!(world.next(ann).await.contains("hello"), "she is listed now");
+    assert!(world.next(ann).await.contains("hello"), "Ann is listed now");
     changed(&world.home, &first, "configuration reloaded").await;
     world.say("ann", "hello?").await;
     assert!(world.next(ann).await.contains("Pairing code"), "and a stranger again");
@@ -99,7 +99,7 @@ async fn case_069_a_changed_token_is_the_only_one_at_the_next_request() {
     let other = first.replace(sockets::TOKEN, "another-token-of-the-same-gateway");
     assert_ne!(first, other);
     changed(&home, &other, "configuration reloaded").await;
-    assert_eq!(wire.closed().await.0, 4001, "whoever came with the old one is gone");
+    assert_eq!(wire.closed().await.0, 4001, "a client with the old one is gone");
     let mut late = Wire::open(gateway.port).await;
     let shown = json!({ "token": sockets::TOKEN });
     let refused = late.connect(Wire::params("operator", &sockets::ALL, shown)).await.unwrap_err();

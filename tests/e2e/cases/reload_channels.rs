@@ -76,7 +76,7 @@ async fn an_account_comes_is_changed_and_goes_and_no_other_notices() {
     state(&world, "work", "connected").await;
     gets_a_code(&moved, 5_000_002).await;
 
-    // Without its table it is gone: whoever writes there is not even read.
+    // Without its table it is gone: what people write there is not even read.
     changed(&world.home, &first, RELOADED).await;
     let listed = texts(&world.home.cli(&["channels", "status"])).0;
     assert!(!listed.contains("work"), "{listed}");
@@ -134,11 +134,11 @@ async fn another_assistant_answers_the_next_message() {
     assert!(world.next(OWNER).await.contains("hello"));
     let other = format!(
         "{first}[assistant]\nresponder = \"command\"\n[assistant.command]\nprogram = \"/bin/echo\"\n\
-         args = [\"somebody else\"]\n"
+         args = [\"another answer\"]\n"
     );
     changed(&world.home, &other, RELOADED).await;
     world.say("owner", "hello").await;
-    assert_eq!(world.next(OWNER).await.trim(), "somebody else");
+    assert_eq!(world.next(OWNER).await.trim(), "another answer");
     changed(&world.home, &first, RELOADED).await;
     world.say("owner", "hello").await;
     assert!(world.next(OWNER).await.contains("hello"));

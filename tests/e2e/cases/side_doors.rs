@@ -63,7 +63,7 @@ async fn case_014_case_017_an_edit_a_press_or_an_alias_is_no_way_around_the_gate
     let text = world.next(number("ann")).await;
     let code = text.split_once("Pairing code: ").unwrap().1[..8].to_owned();
     assert!(world.next(1001).await.contains(&code));
-    // The owner's own edit decides nothing: what he meant is what he sends.
+    // The owner's own edit decides nothing: what they meant is what they send.
     let edit =
         message(&json!({ "text": format!("/pairing approve {code}"), "edit_date": 5 }), "owner");
     world.telegram.update(json!({ "edited_message": edit }));
@@ -111,7 +111,7 @@ async fn case_095_a_strangers_words_do_not_come_in_as_a_quote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_073_case_081_no_group_and_no_name_of_one_lets_anybody_in() {
+async fn case_073_case_081_no_group_and_no_name_of_one_gives_access() {
     let groups = r#"group_policy = "allowlist"
 groups = ["-100999"]
 group_allow_from = ["4711"]

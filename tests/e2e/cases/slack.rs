@@ -51,7 +51,7 @@ async fn case_036_case_080_case_083_a_name_is_shown_by_its_ends_and_lets_nobody_
     assert!(home.cli(&["pairing", "approve", "slack", code]).status.success());
     let stored = home.read("credentials/slack-allowFrom.json");
     assert!(stored.contains("U000000ANN") && !stored.contains("Begin"), "{stored}");
-    // Whoever takes her name is a stranger.
+    // Another person with that name is a stranger.
     slack.with(|state| state.names.insert(person("eve"), name));
     slack.say("eve", How::Directly, "it is me").await;
     hears(&slack, "eve", "Pairing code: ").await;

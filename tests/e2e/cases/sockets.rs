@@ -1,4 +1,4 @@
-//! The gateway's socket: who is let in, with what, and when he has to go.
+//! The gateway's socket: which clients are let in, with what, and when they have to go.
 
 use serde_json::{Value, json};
 
@@ -135,7 +135,7 @@ async fn a_device_token_opens_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn case_067_whoever_loses_his_rights_is_closed_at_once_and_stays_out() {
+async fn case_067_a_client_that_loses_its_rights_is_closed_at_once_and_stays_out() {
     let (_home, gateway) = gateway("");
     let mut admin = admin(&gateway).await;
     let key = Key::new(4);
@@ -212,7 +212,7 @@ async fn a_node_waits_is_approved_as_displayed_and_comes_in() {
 }
 
 #[tokio::test]
-async fn case_001_a_caller_grants_no_more_than_he_holds() {
+async fn case_001_a_caller_grants_no_more_than_it_holds() {
     let (_home, gateway) = gateway("[gateway.nodes.pairing]\nauto_approve_local = false\n");
     let mut ids = Vec::new();
     for (seed, role, scopes) in [
@@ -355,7 +355,7 @@ async fn every_method_that_is_offered_is_there() {
         let said = answer.unwrap_or_else(|refused| refused["message"].clone()).to_string();
         assert!(!said.contains("unknown method"), "{method}: {said}");
         if method.starts_with("node.") || method == "skills.bins" {
-            // Whoever calls too many of the other role's is shown out.
+            // A client that calls too many of the other role's is closed.
             everything = Wire::open(gateway.port).await;
             everything.connect(Wire::params("operator", &all, shared())).await.unwrap();
         }

@@ -60,7 +60,7 @@ async fn a_first_frame_that_is_no_connect_gets_its_answer_and_is_closed() {
     let first = "invalid handshake: first request must be connect";
     let params = "invalid connect params: ";
     let mut client = Wire::params("operator", &[], json!({}))["client"].clone();
-    client["id"] = json!("somebody");
+    client["id"] = json!("unknown-client");
     let table = [
         (String::new(), false, 1008, frame),
         ("hello".to_owned(), false, 1008, frame),
@@ -261,7 +261,7 @@ async fn what_a_known_client_sends_wrongly_is_answered_and_the_socket_stays() {
 }
 
 #[tokio::test]
-async fn whoever_keeps_calling_the_other_roles_methods_is_closed() {
+async fn a_client_that_keeps_calling_the_other_roles_methods_is_closed() {
     let (_home, gateway) = gateway("");
     let mut wire = admin(&gateway).await;
     for call in 0..11 {
@@ -273,7 +273,7 @@ async fn whoever_keeps_calling_the_other_roles_methods_is_closed() {
 
 #[tokio::test]
 #[ignore = "long: waits for the handshake's whole time"]
-async fn long_whoever_says_nothing_is_shown_out_after_the_handshakes_time() {
+async fn long_a_silent_client_is_closed_after_the_handshakes_time() {
     let (_home, gateway) = gateway("");
     let begun = std::time::Instant::now();
     let mut wire = Wire::open(gateway.port).await;

@@ -1,5 +1,5 @@
 //! Too many at the port: keys that nobody knows, sockets that say nothing, bodies that trickle, and readers that
-//! do not read. What they take is bounded, and whoever belongs here still comes in.
+//! do not read. What they take is bounded, and clients that belong here still come in.
 
 use std::{
     collections::BTreeMap,
@@ -295,7 +295,7 @@ async fn case_103_bodies_that_trickle_keep_nobody_out_and_one_that_is_long_is_re
 }
 
 #[tokio::test]
-async fn case_103_whoever_does_not_read_is_closed_and_holds_no_more_than_the_limit() {
+async fn case_103_a_client_that_does_not_read_is_closed_and_holds_no_more_than_the_limit() {
     let (home, gateway) = crowded(25);
     let before = resident(&gateway);
     let mut slow = admin(&gateway).await;

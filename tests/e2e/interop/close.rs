@@ -64,7 +64,7 @@ fn table() -> Vec<(Does, u16)> {
     table.extend(broken.map(|(bytes, code)| (Does::Frame(bytes), code)));
     // Without a mask.
     table.push((Does::Frame(vec![0x81, 0x01, b'x']), 1002));
-    // It announces more than anybody may send.
+    // It announces more than any client may send.
     let mut long = vec![0x81, 0xff];
     long.extend((1_u64 << 40).to_be_bytes());
     long.extend([0; 4]);
@@ -72,7 +72,7 @@ fn table() -> Vec<(Does, u16)> {
     table
 }
 
-/// Whom it is said to.
+/// Who gets it.
 struct Door {
     url: String,
     headers: Value,

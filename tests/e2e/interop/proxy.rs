@@ -1,5 +1,5 @@
 //! Between a client and the gateway: passes frames on, keeps them, and has each one of the gateway looked at. May
-//! say, as a proxy does, for whom it passes them on.
+//! say, as a proxy does, for which client it passes them on.
 
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -37,7 +37,7 @@ struct Kept {
 }
 
 impl Proxy {
-    /// Before the gateway on this port, for somebody from there.
+    /// Before the gateway on this port, for a client from there.
     pub(super) async fn start(gateway: u16, whence: Option<&'static str>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();

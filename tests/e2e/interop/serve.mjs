@@ -1,4 +1,4 @@
-// What `tailscale serve` does: TLS at the name, and on to the gateway, saying for whom.
+// What `tailscale serve` does: TLS at the name, and on to the gateway, saying for which client.
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { createServer } from "node:tls";

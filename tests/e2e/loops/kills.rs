@@ -147,7 +147,7 @@ impl Bed {
         self.ledger.borrow_mut().end(id, deed);
     }
 
-    /// On his card, if it stands there yet. An approval has his first message answered.
+    /// On the card, if it stands there yet. An approval has the first message answered.
     async fn decide_on_card(&self, deed: Deed) {
         let random = self.roll(u64::from(u32::MAX));
         let picked = self.ledger.borrow().pick(deed, random);
@@ -171,7 +171,7 @@ impl Bed {
         self.ledger.borrow_mut().end(id, deed);
     }
 
-    /// A button on somebody's newest card.
+    /// A button on a person's newest card.
     fn button(&self, id: i64, label: &str) -> Option<(SentRef, String)> {
         let id = id.to_string();
         self.world.telegram.with(|state| {
@@ -200,7 +200,7 @@ impl Bed {
         let only = tokio::time::timeout(PATIENCE, only).await;
         let held = held(home);
         only.unwrap_or_else(|_| panic!("left behind: {:?}", held.difference(&waiting)));
-        // It was kept before his code was sent.
+        // It was kept before the code was sent.
         {
             let heard = self.heard.borrow();
             let mut lost = heard.iter().map(i64::to_string).filter(|id| waiting.contains(id));
@@ -228,8 +228,8 @@ impl Bed {
         let answered = |id: &i64| {
             let end = words(*id);
             let count = self.world.telegram.with(|state| {
-                let to_him = state.messages.iter().filter(|shown| shown.chat["id"] == *id);
-                to_him.filter(|shown| shown.text.ends_with(&end)).count()
+                let to_them = state.messages.iter().filter(|shown| shown.chat["id"] == *id);
+                to_them.filter(|shown| shown.text.ends_with(&end)).count()
             });
             let most = if self.wanted.borrow().contains(id) { 3 } else { 0 };
             assert!(count <= most, "the first message of {id} was answered {count} times");
@@ -291,7 +291,7 @@ impl Bed {
         }
     }
 
-    /// Somebody opens the page, and has an owner's seat from then on.
+    /// A person opens the page, and is an owner from then on.
     async fn seat_on_the_page(&mut self) {
         let you = self.world.visitor(SECOND).await.you.clone();
         let seat = format!("webchat:{you}");

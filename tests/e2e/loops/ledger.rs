@@ -5,24 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{allowed, assert_once, said, waiting};
 use crate::process::Home;
 
-/// Where somebody stands.
+/// What is known of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// He was denied.
+    /// Denied.
     Denied,
-    /// He was let in.
+    /// Has access.
     Granted,
-    /// He was let in, and then not any more.
+    /// Had access, and lost it.
     Revoked,
-    /// He has knocked; whether that was taken is not known.
+    /// Has written; whether that was taken is not known.
     Unheard,
-    /// This was begun, and nobody has said that it was done; before, he stood there.
+    /// This was begun, and nobody has said that it was done; before, it was that.
     Unsure(Deed, Box<Fate>),
-    /// He waits with this code.
+    /// Waits with this code.
     Waiting(String),
 }
 
-/// What can be decided of somebody.
+/// What can be decided about a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
     Approve,
@@ -54,12 +54,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Somebody stands somewhere now.
+    /// Notes what is known of a person now.
     pub(super) fn set(&mut self, id: i64, fate: Fate) {
         self.fates.insert(id, fate);
     }
 
-    /// Where somebody stands.
+    /// What is known of a person.
     pub(super) fn fate(&self, id: i64) -> &Fate {
         &self.fates[&id]
     }
@@ -76,7 +76,7 @@ impl Ledger {
         self.set(id, deed.done());
     }
 
-    /// Somebody of whom a deed can be done.
+    /// A person that this can be decided about.
     pub(super) fn pick(&self, deed: Deed, random: u64) -> Option<(i64, Fate)> {
         let fits = |fate: &Fate| match deed {
             Deed::Approve | Deed::Deny => matches!(fate, Fate::Waiting(_)),

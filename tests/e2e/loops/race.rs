@@ -18,7 +18,7 @@ use crate::{
 const AT_ONCE: usize = 8;
 /// Each so-manieth is approved by two command lines at once.
 const TWICE: usize = 5;
-/// With each so-manieth comes one more, whom nobody approves.
+/// With each so-manieth comes one more, who gets no approval.
 const BYSTANDER: usize = 4;
 /// Each so-manieth is a visitor of the page.
 const VISITOR: usize = 20;
@@ -55,7 +55,7 @@ async fn approve(home: &Home, channel: &str, code: &str, sender: &str, twice: bo
     assert!(ends.iter().skip(1).all(|end| end.0 == Some(3)), "one decision, one success: {ends:?}");
 }
 
-/// A stranger knocks, goes on writing while he is approved, and is answered then.
+/// A stranger knocks, goes on writing during the approval, and is answered then.
 async fn let_in(world: &World, number: usize) {
     let id = FIRST + i64::try_from(number).unwrap();
     let telegram = &world.telegram;
@@ -145,8 +145,8 @@ fn check(world: &World, approvals: usize) {
     for id in of_telegram.iter().chain(&bystanders) {
         let id: i64 = id.parse().unwrap();
         let challenges = world.telegram.with(|state| {
-            let to_him = state.messages.iter().filter(|shown| shown.chat["id"] == id);
-            to_him.filter(|shown| code_in(&shown.text).is_some()).count()
+            let to_them = state.messages.iter().filter(|shown| shown.chat["id"] == id);
+            to_them.filter(|shown| code_in(&shown.text).is_some()).count()
         });
         assert_eq!(challenges, 1, "{id} got one code");
     }

@@ -103,7 +103,7 @@ async fn the_newest_app_that_keeps_its_code_is_cut_to_the_codes_profile() {
     comes_back(&mut world, &mut phone).await;
 }
 
-/// As apps do that are told to wait: once more, until somebody has decided.
+/// As apps do that are told to wait: once more, until an owner has decided.
 async fn wait_for_approval(phone: &mut Phone) -> Value {
     let retry = async {
         loop {
@@ -135,8 +135,8 @@ pub(super) async fn chats(phone: &mut Phone) {
     let scopes = hello["auth"]["scopes"].as_array().unwrap();
     assert!(scopes.contains(&json!("operator.write")), "{scopes:?}");
     assert!(scopes.iter().all(|s| LIMITED.contains(&s.as_str().unwrap())), "{scopes:?}");
-    let answer = phone.chat("anybody there?").await;
-    assert!(answer.ends_with("anybody there?"), "{answer}");
+    let answer = phone.chat("is it open?").await;
+    assert!(answer.ends_with("is it open?"), "{answer}");
 }
 
 /// Off and on, over `ws`; then the same with another gateway process.

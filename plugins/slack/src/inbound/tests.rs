@@ -155,7 +155,7 @@ fn pressed(more: Value) -> Option<ButtonPress> {
 }
 
 #[test]
-fn case_014_a_press_is_whoevers_slack_says() {
+fn case_014_a_press_is_of_the_person_that_slack_names() {
     let press = pressed(json!({})).unwrap();
     assert_eq!((press.sender.id.as_str(), press.data.as_str()), (ANN, "a:1"));
     assert_eq!((press.on.chat.as_str(), press.on.id.as_str()), (ANN, "1.1"));

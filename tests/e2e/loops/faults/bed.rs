@@ -111,7 +111,7 @@ impl Bed {
         self.world.gateway.as_ref().unwrap().port
     }
 
-    /// One more, about whom nothing was decided yet.
+    /// One more person without a decision.
     pub(super) async fn subject(&mut self) -> Subject {
         self.subjects += 1;
         let mut subject = Subject::new(self.subjects);

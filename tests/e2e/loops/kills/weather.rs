@@ -40,7 +40,7 @@ impl Bed {
         self.world.telegram.with(|state| (state.cut, state.storm) = (false, None));
     }
 
-    /// Somebody asks while the platform takes nothing, and is blocked before it does again.
+    /// A person asks while the platform takes nothing, and is blocked before it does again.
     pub(super) async fn block_a_victim(&mut self, round: usize) {
         let (telegram, id) = (&self.world.telegram, victim(round));
         telegram.with(|state| state.storm = Some((0, 1)));
