@@ -2,6 +2,8 @@
 
 pub(crate) mod account;
 pub(crate) mod moved;
+pub(crate) mod outbound;
+pub(crate) mod owners_chat;
 pub(crate) mod patience;
 pub(crate) mod status;
 
@@ -9,7 +11,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use self::account::AccountRuntime;
+use self::{account::AccountRuntime, owners_chat::OwnersChat};
 use crate::rules::AccountKey;
 
 /// Every account that was switched on since the start.
@@ -29,6 +31,11 @@ impl Accounts {
     /// The account with this key, if it is switched on now.
     pub(crate) fn of(&self, key: &AccountKey) -> Option<Arc<AccountRuntime>> {
         self.known(key).filter(|account| account.rules().enabled)
+    }
+
+    /// The account that writes in an owner's chat, if it is switched on now.
+    pub(crate) fn of_chat(&self, chat: &OwnersChat) -> Option<Arc<AccountRuntime>> {
+        self.on().into_iter().find(|account| chat.is_on(&account.config.key))
     }
 
     /// The account with this key, if it ever was: it has its journal.

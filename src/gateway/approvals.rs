@@ -34,9 +34,9 @@ pub(crate) use crate::approvals::{
     reconciler::keep,
 };
 use crate::{
+    accounts::owners_chat::OwnersChat,
     control::decided::Decided,
     rules::{AccountKey, device::request::DeviceRequest, owner::Owner},
-    setup_codes::book::OwnersChat,
     world,
 };
 

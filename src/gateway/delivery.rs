@@ -4,7 +4,6 @@
 pub(crate) mod answer;
 pub(crate) mod journal;
 pub(crate) mod mail;
-pub(crate) mod outbound;
 pub(crate) mod pages;
 pub(crate) mod reply;
 
@@ -22,14 +21,13 @@ use tracing::{debug, info, warn};
 
 use self::{
     journal::EventKey,
-    mail::{Mail, Only},
+    mail::{Mail, Only, Secret},
     reply::Written,
 };
 use super::{Gateway, blocking};
 use crate::{
-    accounts::account::AccountRuntime,
+    accounts::{account::AccountRuntime, outbound},
     approvals::shown::{self, Display},
-    commands::context::Secret,
     control::facts::{Person, Rules},
     inbound::{challenge, gate},
     rules::{

@@ -1,12 +1,8 @@
 //! The gateway's one port: pages of channels, the probes, and the sockets of phones and command lines.
 
 mod body;
-pub(crate) mod joins;
-pub(crate) mod limits;
-pub(crate) mod listen;
+mod joins;
 pub(crate) mod metrics;
-pub(crate) mod peer;
-pub(crate) mod unnamed;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -26,21 +22,20 @@ use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::{debug, warn};
 
-use self::{
-    limits::Permit,
-    peer::{PeerInfo, Wire},
-};
 use super::Gateway;
 use crate::{
     accounts::{account::AccountRuntime, status::State},
+    connections::{
+        intake::Intake,
+        limits::Permit,
+        peer::{PeerInfo, Wire},
+        unfinished::{Holder, Share},
+    },
     network::identity::{
         self, BadNonce, KEY_HEADER, NONCE_HEADER, REACHED_HEADER, SIGNATURE_HEADER,
     },
-    rpc::session::{
-        self,
-        intake::Intake,
-        unfinished::{Holder, Share},
-    },
+    rpc::session,
+    setup_codes,
 };
 
 const JSON: &str = "application/json";
@@ -175,7 +170,7 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: Peer) -
             plain(StatusCode::METHOD_NOT_ALLOWED, "read it")
         };
     }
-    if let Some(name) = joins::named(path) {
+    if let Some(name) = setup_codes::joins::named(path) {
         return joins::answer(gateway, name, request.method(), &facts);
     }
     if path == metrics::PATH {

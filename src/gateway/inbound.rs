@@ -43,7 +43,6 @@ use crate::{
         pairing::{AccessRequest, RequestId},
         ticket::{Ticket, TicketKind},
     },
-    runtime::decisions,
     store::{Store, StoreError},
     world,
 };
@@ -380,7 +379,7 @@ async fn try_claim(
     account.remember(&owner.sender, &message.conversation);
     // New owners read that they are one before they are shown who waits.
     notice::claimed(gateway, account, &owner, message).await;
-    drop(decisions::follow(gateway));
+    drop(gateway.follow_decisions());
     Ok(true)
 }
 

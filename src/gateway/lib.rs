@@ -3,6 +3,7 @@
 mod accounts;
 mod approvals;
 mod commands;
+mod connections;
 mod delivery;
 mod http;
 mod inbound;
@@ -22,7 +23,7 @@ use openclaw_rules as rules;
 use openclaw_store as store;
 use openclaw_world as world;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
 use parking_lot::Mutex;
@@ -37,13 +38,14 @@ use self::{
     accounts::{Accounts, account::AccountRuntime},
     approvals::{Cards, shown::Shown},
     commands::context::WrongCodes,
+    connections::{limits::ConnectionLimiter, unfinished::Unfinished, unnamed::Unnamed},
     delivery::answer::ConversationQueue,
-    http::{limits::ConnectionLimiter, metrics::Metrics, unnamed::Unnamed},
+    http::metrics::Metrics,
     inbound::{
         gate::{Clock, Past},
         held::HeldMessages,
     },
-    setup_codes::SetupMessages,
+    setup_codes::{SetupMessages, joins::Joins},
 };
 use crate::{
     decision_history::RingBuffer,
@@ -52,14 +54,10 @@ use crate::{
         events::Asking,
         hub::Sessions,
         methods::{chat::Chats, node::Nodes, voicewake},
-        session::unfinished::Unfinished,
+        snapshot::Snapshots,
     },
     rules::{AccountKey, claim::WrongTries, device::attempts::Attempts},
-    runtime::{
-        decisions::{self, Decisions},
-        reload::Live,
-        ticker::Ticker,
-    },
+    runtime::{decisions::Decisions, reload::Live},
     store::{Note, Store, StoreError, paths::StateDir},
 };
 
@@ -93,9 +91,9 @@ pub(crate) struct Gateway {
     /// The clients that are connected over the gateway's socket.
     sessions: Sessions,
     attempts: Mutex<Attempts>,
-    joins: http::joins::Joins,
+    joins: Joins,
     asking: Asking,
-    ticker: Ticker,
+    snapshots: Snapshots,
     nodes: Nodes,
     wake_words: voicewake::Encoded,
     accounts: Accounts,
@@ -177,7 +175,7 @@ impl Gateway {
         let changed = self.read(call).await;
         drop(timed);
         // What cannot be published now is published later.
-        let _later = decisions::follow(self).await;
+        let _later = self.follow_decisions().await;
         changed
     }
 
@@ -217,4 +215,13 @@ async fn finished<T>(task: JoinHandle<Result<T, StoreError>>) -> Result<T, Store
         let source = std::io::Error::other(error.to_string());
         Err(StoreError::Io { doing: "finish the work on", path: "the store".into(), source })
     })
+}
+
+/// What a file is known again by; `None` where there is none.
+type FileMark = Option<(u64, u64, i64, i64)>;
+
+/// By one `stat`.
+fn file_mark(path: &Path) -> FileMark {
+    let meta = std::fs::metadata(path).ok()?;
+    Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
 }

@@ -7,3 +7,5 @@ pub(crate) mod hello;
 pub(crate) mod hub;
 pub(crate) mod methods;
 pub(crate) mod session;
+pub(crate) mod snapshot;
+pub(crate) mod watch;

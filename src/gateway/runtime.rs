@@ -1,8 +1,8 @@
 //! Start, reload, stop, and what goes on by the clock: the one room that knows every other.
 
 pub(crate) mod decisions;
+pub(crate) mod listen;
 pub(crate) mod open;
 pub(crate) mod reload;
 pub(crate) mod start;
 pub(crate) mod ticker;
-pub(crate) mod watch;

@@ -3,20 +3,23 @@
 
 pub(crate) mod book;
 pub(crate) mod endpoint;
+pub(crate) mod joins;
 
 use std::{sync::Arc, time::Duration};
 
-use openclaw_plugin_sdk::{ChannelError, Conversation, OutboundMessage, SenderId, SentRef, Text};
+use openclaw_plugin_sdk::{ChannelError, Conversation, OutboundMessage, SentRef, Text};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
-use self::book::{OwnersChat, SetupBook, Standing};
+use self::book::{SetupBook, Standing};
 use super::{Gateway, blocking};
 use crate::{
-    accounts::account::AccountRuntime,
-    control::owners,
-    delivery::outbound,
+    accounts::{
+        account::AccountRuntime,
+        outbound,
+        owners_chat::{OwnersChat, is_owners},
+    },
     rules::device::{
         approver::DeviceApprover,
         setup_code::{LIFETIME_MS, SetupCode, SetupId, Spent},
@@ -133,7 +136,7 @@ fn spent(code: Option<&SetupCode>) -> Option<Spent> {
 }
 
 async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool {
-    let Some(account) = account(gateway, &one.chat) else {
+    let Some(account) = gateway.accounts.of_chat(&one.chat) else {
         gateway.setup.book.lock().over(&one.code);
         return true;
     };
@@ -205,17 +208,4 @@ fn sentence(spent: Spent, prefix: &str) -> Text {
             .code(format!("{prefix}pair")),
         Spent::Used => Text::plain("Your setup code is used: it is one device's now, for good."),
     }
-}
-
-/// The running account of an owner's chat.
-pub(crate) fn account(gateway: &Gateway, chat: &OwnersChat) -> Option<Arc<AccountRuntime>> {
-    gateway.accounts.on().into_iter().find(|account| chat.is_on(&account.config.key))
-}
-
-/// True while the person who writes in that chat is an owner.
-pub(crate) fn is_owners(gateway: &Gateway, account: &AccountRuntime, chat: &OwnersChat) -> bool {
-    let Ok(owner) = SenderId::new(&chat.owner) else { return false };
-    let channel = account.config.plugin.id;
-    account.config.plugin.abilities.console
-        || owners::names(&gateway.store, &gateway.config(), channel, &owner).unwrap_or(false)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
-use crate::{code, files_below, imports, module, root, shown};
+use crate::{code, files_below, grouped, imports, module, root, shown};
 
 /// A room and the crates that it must never import.
 const CRATES: &[(&str, &[&str])] = &[
@@ -19,6 +19,101 @@ const CRATES: &[(&str, &[&str])] = &[
     ("client", &["hyper", "clap"]),
     ("gateway", &["clap"]),
     ("cli", &["tokio", "hyper"]),
+];
+
+/// Each room of `src/gateway`, lowest first: the rooms of the gateway that it imports, with a reason each. All of them
+/// take the shared `Gateway` and the helpers of `lib.rs`, which are no room.
+const INSIDE: &[(&str, &[(&str, &str)])] = &[
+    ("connections", &[]),
+    ("accounts", &[]),
+    ("setup_codes", &[("accounts", "a message with a spent code is taken away in its chat")]),
+    (
+        "delivery",
+        &[
+            ("accounts", "what is owed goes out through an account"),
+            ("setup_codes", "the message of a code has arrived, or is lost"),
+        ],
+    ),
+    (
+        "approvals",
+        &[
+            ("accounts", "cards stand in owners' chats"),
+            ("delivery", "a press is answered, and an owner is written to"),
+            ("setup_codes", "messages with codes are put in order before cards"),
+        ],
+    ),
+    (
+        "inbound",
+        &[
+            ("accounts", "an event comes from an account"),
+            ("approvals", "a press is a decision, and owners are told of strangers"),
+            ("delivery", "a message is taken on in the journal and answered"),
+        ],
+    ),
+    (
+        "commands",
+        &[
+            ("accounts", "a command runs in a chat"),
+            ("approvals", "an owner decides"),
+            ("delivery", "replies are sent"),
+            ("inbound", "only what the gate has admitted runs a command"),
+            ("setup_codes", "an owner makes a code"),
+        ],
+    ),
+    (
+        "rpc",
+        &[
+            ("accounts", "the state of channels"),
+            ("approvals", "an operator decides, and owners are told of a device"),
+            ("connections", "a client is known by its peer"),
+            ("delivery", "an approved person is welcomed"),
+            ("inbound", "names are cut, and codes are kept from the assistant"),
+            ("setup_codes", "an administrator makes a code"),
+        ],
+    ),
+    (
+        "http",
+        &[
+            ("accounts", "pages and webhooks belong to accounts"),
+            ("connections", "connections are counted and known by their peer"),
+            ("rpc", "a WebSocket is served there"),
+            ("setup_codes", "a join URL gives a code"),
+        ],
+    ),
+    (
+        "local",
+        &[
+            ("approvals", "the words of a welcome"),
+            ("delivery", "an approved person is welcomed"),
+            ("http", "the command line asks for what the port carries"),
+            ("rpc", "the state of channels, as the protocol has it"),
+        ],
+    ),
+    (
+        "runtime",
+        &[
+            ("accounts", "started and stopped"),
+            ("approvals", "cards are kept"),
+            ("connections", "limits follow the configuration"),
+            ("delivery", "journals are opened"),
+            ("http", "the port is served"),
+            ("inbound", "held messages are swept"),
+            ("local", "the command line's socket is served"),
+            ("rpc", "sessions are told and closed"),
+            ("setup_codes", "messages with codes are kept"),
+        ],
+    ),
+];
+
+/// Arrows of the gateway that still point upwards. Each is to go; none may come.
+const UPWARD: &[(&str, &str, &str)] = &[
+    ("accounts", "approvals", "an account that is back has its cards looked at"),
+    ("accounts", "delivery", "an account owns its journal"),
+    ("accounts", "inbound", "an account hands its events on"),
+    ("approvals", "inbound", "a press carries what the gate has admitted"),
+    ("delivery", "approvals", "what a message shows is remembered"),
+    ("delivery", "inbound", "the gate is asked before each piece"),
+    ("inbound", "commands", "an admitted command is run"),
 ];
 
 /// The rooms that a room is built with: its manifest names them, so the compiler keeps to them. The rest of the
@@ -102,4 +197,44 @@ fn no_room_imports_a_crate_that_is_not_for_it() {
     }
     assert_eq!(CRATES.len(), table().len(), "each room has a row");
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// True where code of the gateway names one of its rooms.
+fn names_room(code: &str, is_top: bool, room: &str) -> bool {
+    let inline = |path: String| {
+        code.match_indices(&path).any(|(at, _)| code[at + path.len()..].starts_with("::"))
+    };
+    let above = is_top && (grouped(code, "use super::{", room) || inline(format!("super::{room}")));
+    above || grouped(code, "use crate::{", room) || inline(format!("crate::{room}"))
+}
+
+#[test]
+fn every_room_of_the_gateway_imports_the_rooms_of_its_row_and_no_others() {
+    let folder = root().join("src/gateway");
+    let mut found = BTreeSet::new();
+    for path in files_below(&folder, ".rs") {
+        let inside = path.strip_prefix(&folder).unwrap();
+        let first = inside.components().next().unwrap().as_os_str().to_string_lossy();
+        let own = first.trim_end_matches(".rs").to_owned();
+        let is_tests = path.file_name().is_some_and(|name| name == "tests.rs");
+        if own == "lib" || is_tests {
+            continue;
+        }
+        assert!(INSIDE.iter().any(|(room, _)| *room == own), "`{own}` has no row");
+        let code = code(&fs::read_to_string(&path).unwrap());
+        let is_top = inside.components().count() == 1;
+        let others = INSIDE.iter().map(|(room, _)| *room).filter(|room| *room != own);
+        let named = others.filter(|room| names_room(&code, is_top, room));
+        found.extend(named.map(|room| (own.clone(), room)));
+    }
+    let mut allowed = BTreeSet::new();
+    for (at, (room, row)) in INSIDE.iter().enumerate() {
+        let is_lower = |other: &str| INSIDE[..at].iter().any(|(lower, _)| *lower == other);
+        let up = UPWARD.iter().filter(|(from, ..)| from == room).map(|(_, to, _)| *to);
+        assert!(row.iter().all(|(other, _)| is_lower(other)), "`{room}` imports what is below it");
+        allowed.extend(
+            row.iter().map(|(other, _)| *other).chain(up).map(|to| ((*room).to_owned(), to)),
+        );
+    }
+    assert_eq!(found, allowed, "left: what imports what; right: what may");
 }

@@ -27,17 +27,17 @@ use super::{
     status::{State, StatusCell},
 };
 use crate::{
-    Gateway,
+    FileMark, Gateway,
+    accounts::owners_chat::OwnersChat,
     config::Account,
     delivery::{
         self,
         journal::{EventKey, Journal},
         pages::Pages,
     },
+    file_mark,
     inbound::{self, gate::Past},
     rules::{group::GroupPolicy, is_direct, pairing::RequestId},
-    runtime::reload,
-    setup_codes::book::OwnersChat,
     store::moved::Moved,
 };
 
@@ -226,15 +226,15 @@ impl AccountRuntime {
     }
 
     /// The files that its credentials stand in, as they are now.
-    fn secret_files(&self) -> Vec<(PathBuf, reload::Mark)> {
+    fn secret_files(&self) -> Vec<(PathBuf, FileMark)> {
         let rules = self.rules();
         let keys = rules.plugin.keys.iter().filter(|key| key.ends_with("_file"));
         let files = keys.filter_map(|key| rules.settings.get(*key)?.as_str().map(PathBuf::from));
-        files.map(|file| (file.clone(), reload::mark(&file))).collect()
+        files.map(|file| (file.clone(), file_mark(&file))).collect()
     }
 
     /// Ends when one of these files is another than it was.
-    async fn other_secret(&self, files: Vec<(PathBuf, reload::Mark)>) {
+    async fn other_secret(&self, files: Vec<(PathBuf, FileMark)>) {
         if files.is_empty() {
             return std::future::pending().await;
         }
@@ -344,7 +344,7 @@ async fn stay(
     gateway: &Arc<Gateway>,
     account: &AccountRuntime,
     connected: &watch::Sender<bool>,
-) -> Vec<(PathBuf, reload::Mark)> {
+) -> Vec<(PathBuf, FileMark)> {
     let Some(inbox) = account.inbox.get() else { return Vec::new() };
     let (channel, mut patience) = (account.channel(), Patience::default());
     account.contended_by(None);

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
 use crate::{
+    accounts::owners_chat::OwnersChat,
     rules::{AccountKey, notify::Spent},
-    setup_codes::book::OwnersChat,
     store::{StoreError, private},
 };
 

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Gateway,
+    accounts::owners_chat::OwnersChat,
     approvals::outbox::{About, CardCopy},
     control::decided::{self as control, Decided, Subject},
     rules::{AccountKey, Contact, records::Standing},
-    runtime::decisions,
-    setup_codes::book::OwnersChat,
     store::{Store, StoreError},
     world,
 };
@@ -142,7 +141,7 @@ pub(super) async fn find(
     gateway: &Arc<Gateway>,
     card: &CardCopy,
 ) -> Result<Option<Outcome>, StoreError> {
-    let whole = decisions::follow(gateway).await?;
+    let whole = gateway.follow_decisions().await?;
     let known = gateway.cards.book.lock().card(card.n).and_then(|card| card.outcome.clone());
     if known.is_some() || !whole {
         return Ok(known);

@@ -11,7 +11,11 @@ use tracing::warn;
 
 use crate::{
     Gateway,
-    accounts::account::AccountRuntime,
+    accounts::{
+        account::AccountRuntime,
+        outbound,
+        owners_chat::{OwnersChat, is_owners},
+    },
     approvals::{
         next_action::Step,
         outbox::{About, CardCopy, CardState, Choice, Digest, Fact, Outbox, Sending, Token},
@@ -19,8 +23,6 @@ use crate::{
         shown::{Display, Person},
         view::{self, Layout},
     },
-    delivery::outbound,
-    setup_codes::{book::OwnersChat, is_owners},
     world,
 };
 

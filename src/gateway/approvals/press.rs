@@ -11,7 +11,11 @@ use tracing::{info, warn};
 use super::{outcome, save};
 use crate::{
     Gateway,
-    accounts::account::AccountRuntime,
+    accounts::{
+        account::AccountRuntime,
+        outbound,
+        owners_chat::{OwnersChat, is_owners},
+    },
     approvals::{
         decide,
         outbox::{About, CardCopy, CardState, Choice},
@@ -24,7 +28,6 @@ use crate::{
         Fresh, answer,
         journal::EventKey,
         mail::{Address, Mail},
-        outbound,
     },
     inbound::{
         Halt,
@@ -41,7 +44,6 @@ use crate::{
         notify::LATER_MS,
         pairing::RequestId,
     },
-    setup_codes::{book::OwnersChat, is_owners},
     store::{self, Store, StoreError, UNFINISHED, access::Ends},
     world,
 };

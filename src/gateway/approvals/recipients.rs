@@ -6,9 +6,8 @@ use tracing::debug;
 
 use crate::{
     Gateway,
-    accounts::{account::AccountRuntime, status::State},
+    accounts::{account::AccountRuntime, owners_chat::OwnersChat, status::State},
     rules::{AccountKey, owner::Owner},
-    setup_codes::book::OwnersChat,
 };
 
 /// Every owner with the account they are told on: the account concerned where it is of their channel, else the first.

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     FINISH_WITHIN, Gateway,
+    accounts::owners_chat::{OwnersChat, is_owners},
     approvals::{
         next_action::{self, Beside, ChatState, Step},
         outbox::{About, CardCopy, Outbox},
@@ -25,8 +26,7 @@ use crate::{
     },
     inbound::held,
     rules::{AccountKey, notify::CardRate},
-    runtime::decisions,
-    setup_codes::{self, book::OwnersChat},
+    setup_codes,
     store::{Store, StoreError},
     world,
 };
@@ -146,7 +146,7 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
         return Ok(());
     }
     // A decision has its line in the access log before its request is gone.
-    if !decisions::follow(gateway).await? {
+    if !gateway.follow_decisions().await? {
         return Ok(());
     }
     let gone = gone(gateway, asks);
@@ -235,9 +235,8 @@ fn of_chat(
     asks: Option<&[Ask]>,
     now: UnixMs,
 ) -> (Option<Task>, Option<UnixMs>) {
-    let account = setup_codes::account(gateway, to);
-    let Some(account) = account.filter(|account| setup_codes::is_owners(gateway, account, to))
-    else {
+    let account = gateway.accounts.of_chat(to);
+    let Some(account) = account.filter(|account| is_owners(gateway, account, to)) else {
         abandon(gateway, book, to);
         return (None, None);
     };
@@ -278,7 +277,7 @@ fn of_chat(
 /// A person who is no owner any more is told nothing; an account that is off now may come back.
 fn abandon(gateway: &Arc<Gateway>, book: &mut Outbox, to: &OwnersChat) {
     let gone = gateway.config().account(&to.account()).is_none();
-    let runs = setup_codes::account(gateway, to).is_some();
+    let runs = gateway.accounts.of_chat(to).is_some();
     book.forget(|card| card.to == *to && (gone || runs || card.sent.is_none()));
     if gone || runs {
         book.forget_chat(to);

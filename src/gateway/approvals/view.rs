@@ -5,11 +5,11 @@ use openclaw_plugin_sdk::{Abilities, Body, Button, Card, Text, TextLimit, UnixMs
 
 use super::outcome::{How, Outcome};
 use crate::{
+    accounts::owners_chat::OwnersChat,
     approvals::{
         outbox::{About, CardCopy, CardState, Choice, Fact, Token},
         pending::{Ask, Asking, HELD},
     },
-    setup_codes::book::OwnersChat,
     world,
 };
 

@@ -9,12 +9,13 @@ use openclaw_plugin_sdk::{
 
 use crate::{
     blocking,
-    commands::context::{CommandContext, Secret},
+    commands::context::CommandContext,
     control::{
         access::{self, NOTE},
         explain::Explanation,
         invitations,
     },
+    delivery::mail::Secret,
     rules::{Contact, admission::Ground, approver::Approver, records::Invitation, ticket::LINK_MS},
     store::{Store, audit},
     world,

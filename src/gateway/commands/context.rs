@@ -19,17 +19,11 @@ use crate::{
     control::pairing,
     delivery::{
         Fresh,
-        mail::{Address, CodeOf, Mail, Only},
+        mail::{Address, Mail, Only, Secret},
     },
     inbound::gate::{NAME_LIMIT, Who},
-    network::setup_code::Minted,
     registry,
-    rules::{
-        AccountKey,
-        admission::Ground,
-        approver::Approver,
-        pairing::{PairingRequest, RequestId},
-    },
+    rules::{AccountKey, admission::Ground, approver::Approver, pairing::PairingRequest},
     store::{Outcome, Store},
     world,
 };
@@ -59,29 +53,6 @@ pub(crate) struct Kept {
     pub(crate) shown: Vec<Display>,
     /// The people that it shows.
     pub(crate) people: Vec<Person>,
-}
-
-/// A code that the plugin may place, but not read.
-pub(crate) enum Secret {
-    /// Of a person who waits: looked up when it is sent.
-    Pairing { channel: String, request: RequestId },
-    /// For a device.
-    Setup(Box<Minted>),
-    /// A ticket, or a link that sends it.
-    Ticket(String),
-}
-
-impl Secret {
-    /// What the journal keeps of it.
-    pub(crate) fn id(&self) -> CodeOf {
-        match self {
-            Self::Pairing { channel, request } => {
-                CodeOf::Request { channel: channel.clone(), id: request.as_str().to_owned() }
-            }
-            Self::Setup(minted) => CodeOf::Setup(minted.setup.id.as_str().to_owned()),
-            Self::Ticket(_) => CodeOf::Ticket,
-        }
-    }
 }
 
 /// Wrong codes by account and owner; bounded by their number. A right code is never kept waiting: an owner may

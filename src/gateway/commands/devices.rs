@@ -8,12 +8,14 @@ use openclaw_plugin_sdk::{
 };
 
 use crate::{
+    accounts::owners_chat::OwnersChat,
     approvals::{
         self, decide,
         shown::{Display, Place, displayed},
     },
-    commands::context::{CommandContext, Secret},
+    commands::context::CommandContext,
     control::devices,
+    delivery::mail::Secret,
     network::setup_code::{self, OfferError},
     rules::{
         approver::Approver,
@@ -27,7 +29,6 @@ use crate::{
     },
     setup_codes::{
         self,
-        book::OwnersChat,
         endpoint::{self, Wish},
     },
     store::Store,

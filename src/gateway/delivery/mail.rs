@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{commands::context::Secret, rules::pairing::RequestId, world};
+use crate::{network::setup_code::Minted, rules::pairing::RequestId, world};
 
 /// Where a message goes, and who reads it there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +115,29 @@ pub(crate) enum Run {
     Code(String),
     Opaque(usize),
     Plain(String),
+}
+
+/// A code that the plugin may place, but not read.
+pub(crate) enum Secret {
+    /// Of a person who waits: looked up when it is sent.
+    Pairing { channel: String, request: RequestId },
+    /// For a device.
+    Setup(Box<Minted>),
+    /// A ticket, or a link that sends it.
+    Ticket(String),
+}
+
+impl Secret {
+    /// What the journal keeps of it.
+    pub(crate) fn id(&self) -> CodeOf {
+        match self {
+            Self::Pairing { channel, request } => {
+                CodeOf::Request { channel: channel.clone(), id: request.as_str().to_owned() }
+            }
+            Self::Setup(minted) => CodeOf::Setup(minted.setup.id.as_str().to_owned()),
+            Self::Ticket(_) => CodeOf::Ticket,
+        }
+    }
 }
 
 /// The id of a code.

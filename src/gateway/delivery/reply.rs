@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use openclaw_plugin_sdk::{Abilities, Body, Image, Text};
 
-use super::mail::{self, CodeOf, Mail, Only, Part, Run};
+use super::mail::{self, CodeOf, Mail, Only, Part, Run, Secret};
 use crate::{
     Gateway,
     accounts::account::AccountRuntime,
-    commands::context::Secret,
     config::pairing::Blanks,
     control::pairing,
     network::setup_code::drawing::Drawing,

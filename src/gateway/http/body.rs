@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::plain;
-use crate::rpc::session::unfinished::Share;
+use crate::connections::unfinished::Share;
 
 /// The longest body that a page or a webhook sends.
 const LIMIT: usize = 1 << 20;

@@ -24,7 +24,6 @@ use crate::{
         claim::looks_like_a_code,
         pairing::{FirstMessage, PairingRequest, RequestId},
     },
-    runtime::decisions,
     store::{Store, StoreError, private},
     world,
 };
@@ -274,7 +273,7 @@ pub(crate) async fn sweep(gateway: &Arc<Gateway>) -> Result<(), StoreError> {
     if over.is_empty() {
         return Ok(());
     }
-    if !decisions::follow(gateway).await? {
+    if !gateway.follow_decisions().await? {
         return Ok(());
     }
     let here = Arc::clone(gateway);

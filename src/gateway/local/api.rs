@@ -8,14 +8,11 @@ use serde_json::json;
 
 use crate::{
     Gateway,
-    accounts::status::{State, Status},
     approvals::decide,
     delivery::answer,
-    local_client::{
-        self, Health, Notify,
-        status::{AccountStatus, ChannelsStatus, Outbox},
-    },
+    local_client::{self, Health, Notify, status::Outbox},
     protocol::frame::{Refused, Request, Response, UNAVAILABLE},
+    rpc::methods::channel,
     rules::AccountKey,
     world,
 };
@@ -24,7 +21,7 @@ use crate::{
 pub(crate) async fn answer(gateway: &Arc<Gateway>, request: &Request) -> Response {
     match request.method.as_str() {
         local_client::HEALTH => done(request, &health(gateway)),
-        local_client::CHANNELS_STATUS => done(request, &channels_status(gateway)),
+        local_client::CHANNELS_STATUS => done(request, &channel::all(gateway)),
         local_client::OUTBOX => done(request, &outbox(gateway)),
         local_client::PAIRING_NOTIFY => notify(gateway, request).await,
         _ => Response::unknown_method(request),
@@ -73,41 +70,4 @@ async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
         Ok(()) => Response::done(&request.id, json!({})),
         Err(why) => unavailable(format!("{why}; the gateway tries again for a day")),
     }
-}
-
-/// How every channel fares.
-pub(crate) fn channels_status(gateway: &Gateway) -> ChannelsStatus {
-    let mut status = ChannelsStatus::configured(&gateway.config(), world::now());
-    for account in gateway.accounts.on() {
-        let rows = status.channel_accounts.get_mut(account.config.plugin.id);
-        let row = rows.and_then(|rows| {
-            rows.iter_mut().find(|row| row.account_id == account.config.key.account.as_str())
-        });
-        if let Some(row) = row {
-            let mut status = account.status.get();
-            if status.state == State::Connected {
-                status.last_error = account.limitation();
-            }
-            tell(row, status);
-            let (waiting, oldest) = account.journal.unsent();
-            row.waiting = (waiting > 0).then_some(waiting);
-            row.waiting_since = oldest;
-        }
-    }
-    for row in status.channel_accounts.values_mut().flatten() {
-        row.running.get_or_insert(false);
-        row.connected.get_or_insert(false);
-    }
-    status
-}
-
-fn tell(row: &mut AccountStatus, status: Status) {
-    let gone = matches!(status.state, State::Disabled | State::Stopped | State::Unauthorized);
-    row.running = Some(!gone);
-    row.connected = Some(status.state == State::Connected);
-    row.state = Some(status.state.word().to_owned());
-    row.last_error = status.last_error;
-    row.last_inbound_at = status.last_inbound.map(|at| at.0);
-    row.last_outbound_at = status.last_outbound.map(|at| at.0);
-    row.given_up = (status.given_up > 0).then_some(status.given_up);
 }

@@ -20,6 +20,7 @@ use crate::{
     rpc::{
         hub::{NodeSide, Opening, Outgoing, Session},
         methods::node,
+        watch,
     },
     rules::{
         authority::{Authority, Rights, Shown},
@@ -33,7 +34,6 @@ use crate::{
             token::{Token, TokenDigest},
         },
     },
-    runtime::watch,
     store::{StoreError, devices::Known},
     world,
 };
@@ -81,7 +81,7 @@ pub(crate) async fn admit(
     gateway.sessions.enter(&session);
     if watch::still_may(gateway, &session) {
         node::joined(gateway, &session, record.as_deref());
-        gateway.ticker.presence_changed();
+        gateway.snapshots.presence_changed();
     } else {
         session.close(refusal::CLOSE_INVALIDATED, &refusal::invalidated("rights have changed"));
     }

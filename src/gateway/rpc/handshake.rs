@@ -9,7 +9,7 @@ use tracing::{debug, info, warn};
 use super::admission;
 use crate::{
     Gateway,
-    http::peer::{PeerInfo, origin_allowed},
+    connections::peer::{PeerInfo, origin_allowed},
     network::secret::SharedSecret,
     protocol::{
         connect::{AuthParams, ConnectParams, first_frame},

@@ -5,9 +5,8 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use openclaw_plugin_sdk::UnixMs;
 use serde_json::{
-    Value, json,
+    Value,
     value::{RawValue, to_raw_value},
 };
 
@@ -17,14 +16,14 @@ use crate::{
         hello::{Features, HelloAuth, HelloOk, Server, SessionDefaults, Snapshot},
         method::METHODS,
     },
-    rpc::{hub::Session, methods::health},
+    rpc::{
+        hub::Session,
+        methods::health,
+        snapshot::{HOST, presence_of},
+    },
     rules::device::role::{Role, Scope},
-    runtime::ticker::Ticker,
     world,
 };
-
-/// So many who are there are named in one answer.
-const SHOWN: usize = 32;
 
 /// The events that a client may hear.
 pub(crate) const EVENTS: [&str; 16] = [
@@ -45,12 +44,6 @@ pub(crate) const EVENTS: [&str; 16] = [
     "voicewake.changed",
     "voicewake.routing.changed",
 ];
-
-/// The gateway's name in its own network.
-static HOST: LazyLock<String> = LazyLock::new(|| {
-    nix::unistd::gethostname()
-        .map_or_else(|_| "openclaw".to_owned(), |name| name.to_string_lossy().into_owned())
-});
 
 /// A random name, spelt as the field spells them.
 pub(crate) fn uuid() -> String {
@@ -79,13 +72,17 @@ pub(crate) fn answer(gateway: &Gateway, id: &str, session: &Session, auth: Hello
     let admin = session.role == Role::Operator && session.scopes.allow(Scope::Admin);
     let may_look = session.role == Role::Operator && session.scopes.allow(Scope::Read);
     let path = |path: PathBuf| admin.then(|| path.display().to_string());
-    let others = if may_look { gateway.ticker.presence() } else { Arc::default() };
+    let others = if may_look { gateway.snapshots.presence() } else { Arc::default() };
     let presence = with_own(&others, &presence_of(session));
-    let health = if may_look { Ticker::health(gateway, now) } else { brief(now) };
+    let health = if may_look {
+        gateway.snapshots.health(gateway, now)
+    } else {
+        to_raw_value(&health::brief(now)).unwrap_or_default().into()
+    };
     let snapshot = Snapshot {
         presence: &*presence,
         health: &*health,
-        state_version: gateway.ticker.version(),
+        state_version: gateway.snapshots.version(),
         uptime_ms: u64::try_from(gateway.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         config_path: path(gateway.config().file.clone().unwrap_or_else(|| gateway.state.config())),
         state_dir: path(gateway.state.path().to_owned()),
@@ -104,60 +101,9 @@ pub(crate) fn answer(gateway: &Gateway, id: &str, session: &Session, auth: Hello
     }
 }
 
-/// That the gateway is well, and nothing of its channels.
-fn brief(now: UnixMs) -> Arc<RawValue> {
-    to_raw_value(&health::brief(now)).unwrap_or_default().into()
-}
-
 /// A list that is spelt already, and one entry more.
 fn with_own(others: &str, own: &Value) -> Box<RawValue> {
     let inside = others.trim_start_matches('[').trim_end_matches(']');
     let joint = if inside.is_empty() { "" } else { "," };
     RawValue::from_string(format!("[{inside}{joint}{own}]")).unwrap_or_default()
-}
-
-/// Who is there: the gateway itself, and the newest others.
-pub(crate) fn presence(gateway: &Gateway) -> Vec<Value> {
-    let own = json!({
-        "host": *HOST,
-        "version": env!("CARGO_PKG_VERSION"),
-        "platform": std::env::consts::OS,
-        "mode": "gateway",
-        "reason": "self",
-        "text": format!("Gateway: {}", *HOST),
-        "ts": world::now().0,
-    });
-    let others = gateway.sessions.newest(SHOWN);
-    let shown = others.iter().filter(|session| !is_passing(session));
-    std::iter::once(own).chain(shown.map(|session| presence_of(session))).collect()
-}
-
-/// A command line comes and goes.
-fn is_passing(session: &Session) -> bool {
-    session.client.mode == crate::protocol::connect::ClientMode::Cli
-}
-
-fn presence_of(session: &Session) -> Value {
-    let client = &session.client;
-    let name = client.display_name.as_deref().unwrap_or(client.id.as_str());
-    let mut entry = json!({
-        "host": name,
-        "ip": session.address.to_string(),
-        "version": client.version,
-        "platform": client.platform,
-        "deviceFamily": client.device_family,
-        "modelIdentifier": client.model_identifier,
-        "mode": client.mode.word(),
-        "reason": "connect",
-        "text": format!("{}: {name}", session.role.word()),
-        "ts": session.since.0,
-        "deviceId": session.device.as_ref().map(crate::rules::device::identity::DeviceId::as_str),
-        "roles": [session.role.word()],
-        "scopes": session.scopes.words(),
-        "instanceId": client.instance_id,
-    });
-    if let Some(entry) = entry.as_object_mut() {
-        entry.retain(|_, value| !value.is_null());
-    }
-    entry
 }

@@ -1,7 +1,7 @@
 //! The methods that a socket may call: the table says who may, one file a family does it. What is quick is answered
 //! in place; the rest beside the socket, which goes on.
 
-mod channel;
+pub(crate) mod channel;
 pub(crate) mod chat;
 mod config_get;
 pub(crate) mod device;
@@ -27,7 +27,6 @@ use crate::{
     },
     rpc::hub::{Kind, Session},
     rules::device::role::Role,
-    runtime::decisions,
     store::StoreError,
 };
 
@@ -172,7 +171,7 @@ async fn beside(call: &Call) -> Answer {
 pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
     node::left(gateway, session);
     chat::left(gateway, session);
-    gateway.ticker.presence_changed();
+    gateway.snapshots.presence_changed();
 }
 
 impl Call {
@@ -184,7 +183,7 @@ impl Call {
 
     /// Publishes what was committed once the answer is on its way.
     pub(crate) fn publish_afterwards(&self) {
-        self.afterwards(|gateway| drop(decisions::follow(gateway)));
+        self.afterwards(|gateway| drop(gateway.follow_decisions()));
     }
 
     /// The parameters as a type; the error names what does not fit.

@@ -1,8 +1,5 @@
 //! One socket: the challenge, the client's connect, then its requests and what it is sent, until one side ends it.
 
-pub(crate) mod intake;
-pub(crate) mod unfinished;
-
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
@@ -19,14 +16,15 @@ use tokio_tungstenite::{
 };
 use tracing::debug;
 
-use self::{
-    intake::{Intake, Unwanted},
-    unfinished::Holder,
-};
 use super::handshake;
 use crate::{
     Gateway,
-    http::{limits::Permit, peer::PeerInfo},
+    connections::{
+        intake::{Intake, Unwanted},
+        limits::Permit,
+        peer::PeerInfo,
+        unfinished::Holder,
+    },
     protocol::{
         frame::Request,
         hello::{Challenge, HANDSHAKE_MS, Limits, challenge},
@@ -37,10 +35,9 @@ use crate::{
     },
     rpc::{
         hub::{Closing, Frame, Kind, Outgoing, Session},
-        methods,
+        methods, watch,
     },
     rules::device::identity::Nonce,
-    runtime::watch,
     world,
 };
 

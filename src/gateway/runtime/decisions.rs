@@ -5,15 +5,14 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tracing::{debug, warn};
 
-use super::watch::{self, Mark, mark};
 use crate::{
-    Gateway,
+    FileMark, Gateway,
     control::decided::{Decided, Outcome, Subject},
     delivery::pages,
-    finished,
+    file_mark, finished,
     inbound::held,
     registry,
-    rpc::{events, methods::chat},
+    rpc::{events, methods::chat, watch},
     rules::device::{identity::DeviceId, role::Role},
     store::{Store, StoreError, audit, audit::tail::Tail},
 };
@@ -34,17 +33,19 @@ impl Decisions {
     }
 }
 
-/// Publishes what was committed since the last time, to the end even where its caller goes away. False where the log has
-/// a line of which it is not known yet whether it counts.
-pub(crate) fn follow(
-    gateway: &Arc<Gateway>,
-) -> impl Future<Output = Result<bool, StoreError>> + use<> {
-    let here = Arc::clone(gateway);
-    let published = gateway.tracker.spawn(async move {
-        let whole = read_on(&here).await;
-        whole.inspect_err(|error| debug!(%error, "decisions are published later"))
-    });
-    finished(published)
+impl Gateway {
+    /// Publishes what was committed since the last time, to the end even where its caller goes away. False where the log
+    /// has a line of which it is not known yet whether it counts.
+    pub(crate) fn follow_decisions(
+        self: &Arc<Self>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + use<> {
+        let here = Arc::clone(self);
+        let published = self.tracker.spawn(async move {
+            let whole = read_on(&here).await;
+            whole.inspect_err(|error| debug!(%error, "decisions are published later"))
+        });
+        finished(published)
+    }
 }
 
 async fn read_on(gateway: &Arc<Gateway>) -> Result<bool, StoreError> {
@@ -119,7 +120,7 @@ fn end_sessions(gateway: &Arc<Gateway>, decided: &Decided, id: &DeviceId, role: 
 
 /// The files as they were at the last look, those of devices first.
 #[derive(Debug, Default)]
-pub(crate) struct Poll(Vec<Option<Mark>>);
+pub(crate) struct Poll(Vec<FileMark>);
 
 const DEVICE_FILES: [&str; 3] = ["paired.json", "pending.json", "bootstrap.json"];
 
@@ -127,9 +128,9 @@ impl Poll {
     /// Looks whether another process has written anything. Programs of the field write no line: what they changed is
     /// compared with what was told.
     pub(crate) async fn look(&mut self, gateway: &Arc<Gateway>) {
-        let marks: Vec<_> = files(gateway).iter().map(|path| mark(path)).collect();
+        let marks: Vec<_> = files(gateway).iter().map(|path| file_mark(path)).collect();
         if marks != self.0 {
-            let Ok(whole) = follow(gateway).await else { return };
+            let Ok(whole) = gateway.follow_decisions().await else { return };
             let devices = marks.get(..DEVICE_FILES.len()) != self.0.get(..DEVICE_FILES.len());
             self.0 = if whole { marks } else { Vec::new() };
             gateway.cards.look();

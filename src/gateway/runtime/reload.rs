@@ -1,12 +1,7 @@
 //! The configuration of the running gateway, read again when its file has changed or at SIGHUP. What is broken changes
 //! nothing; what a restart is needed for is said.
 
-use std::{
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{Channel, Responder, neutral};
 use parking_lot::RwLock;
@@ -14,14 +9,15 @@ use tokio::signal::unix::Signal;
 use tracing::{info, warn};
 
 use crate::{
-    Gateway, RunError,
+    FileMark, Gateway, RunError,
     accounts::{
         account::{self, AccountRuntime},
         status::State,
     },
     approvals,
     config::{Account, Config},
-    http::limits::ConnectionLimits,
+    connections::limits::ConnectionLimits,
+    file_mark,
     network::secret::SharedSecret,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
     rules::{authority::Grounds, device::handshake::Method},
@@ -41,7 +37,7 @@ pub type Load = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
 pub struct Origin {
     file: PathBuf,
     /// As it was before it was first read.
-    seen: Mark,
+    seen: FileMark,
     load: Load,
 }
 
@@ -49,7 +45,7 @@ impl Origin {
     /// The file, whether it is there or not, and how it is read. To be made before it is read for the first time: what
     /// is changed from then on is noticed.
     pub fn new(file: PathBuf, load: Load) -> Self {
-        Self { seen: mark(&file), file, load }
+        Self { seen: file_mark(&file), file, load }
     }
 }
 
@@ -80,14 +76,6 @@ impl Gateway {
     }
 }
 
-/// What a file is known again by.
-pub(crate) type Mark = Option<(u64, u64, i64, i64)>;
-
-pub(crate) fn mark(file: &Path) -> Mark {
-    let meta = std::fs::metadata(file).ok()?;
-    Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
-}
-
 /// Looks after the configuration until the gateway stops.
 pub(crate) async fn keep(gateway: Arc<Gateway>, (origin, mut hangup): (Arc<Origin>, Signal)) {
     let (mut read, mut last) = (origin.seen, origin.seen);
@@ -98,7 +86,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>, (origin, mut hangup): (Arc<Origi
             _ = hangup.recv() => true,
             _ = looks.tick() => false,
         };
-        let now = mark(&origin.file);
+        let now = file_mark(&origin.file);
         // A program that is still writing it is waited for.
         let settled = now == std::mem::replace(&mut last, now);
         if asked || (settled && now != read) {

@@ -1,32 +1,19 @@
 //! What goes on by the clock: ticks, health, who is there, and what was gathered for the disk.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use openclaw_plugin_sdk::UnixMs;
-use parking_lot::Mutex;
-use serde_json::{
-    Value, json,
-    value::{RawValue, to_raw_value},
-};
+use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::warn;
 
 use super::decisions::{POLL, Poll};
 use crate::{
     Gateway, blocking, decision_history,
-    protocol::hello::{Limits, StateVersion},
+    protocol::hello::Limits,
     rpc::{
-        hello,
         hub::{Audience, Event},
-        methods::{health, node},
+        methods::node,
     },
-    rules::device::role::Scope,
     store::Store,
     world,
 };
@@ -40,50 +27,6 @@ const FLUSH: Duration = Duration::from_secs(20);
 const FLUSH_PART: u32 = 200;
 /// but before a request's five minutes are over, so that other processes see who still waits.
 const FLUSH_AT_LAST: Duration = Duration::from_mins(4);
-
-/// The numbers of what changes.
-#[derive(Debug, Default)]
-pub(crate) struct Ticker {
-    presence: AtomicU64,
-    health: AtomicU64,
-    presence_told: AtomicBool,
-    /// Who was there when it was last told, spelt.
-    shown: Mutex<Arc<str>>,
-    /// How the gateway is, spelt, and when.
-    well: Mutex<Option<(UnixMs, Arc<RawValue>)>>,
-}
-
-impl Ticker {
-    /// A client came or went.
-    pub(crate) fn presence_changed(&self) {
-        self.presence.fetch_add(1, Ordering::Relaxed);
-        self.presence_told.store(false, Ordering::Relaxed);
-    }
-
-    /// Who was there a moment ago, as a list.
-    pub(crate) fn presence(&self) -> Arc<str> {
-        Arc::clone(&self.shown.lock())
-    }
-
-    /// How the gateway is, as operators may know it; spelt anew once a second at most.
-    pub(crate) fn health(gateway: &Gateway, now: UnixMs) -> Arc<RawValue> {
-        let mut well = gateway.ticker.well.lock();
-        if let Some((at, text)) = &*well
-            && now.0.saturating_sub(at.0) < 1_000
-        {
-            return Arc::clone(text);
-        }
-        let text: Arc<RawValue> = to_raw_value(&health::full(gateway)).unwrap_or_default().into();
-        *well = Some((now, Arc::clone(&text)));
-        text
-    }
-
-    /// As they are.
-    pub(crate) fn version(&self) -> StateVersion {
-        let at = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        StateVersion { presence: at(&self.presence), health: at(&self.health) }
-    }
-}
 
 /// Beats until the gateway stops.
 pub(crate) async fn beat(gateway: Arc<Gateway>) {
@@ -104,10 +47,10 @@ pub(crate) async fn beat(gateway: Arc<Gateway>) {
                 gateway.sessions.broadcast(Audience::All, &event);
             }
             _ = healths.tick() => {
-                tell_health(&gateway);
+                gateway.snapshots.tell_health(&gateway);
                 node::refresh(&gateway).await;
             }
-            _ = presences.tick() => tell_presence(&gateway),
+            _ = presences.tick() => gateway.snapshots.tell_presence(&gateway),
             _ = flushes.tick() => {
                 let begun = Instant::now();
                 flush(&gateway).await;
@@ -116,25 +59,6 @@ pub(crate) async fn beat(gateway: Arc<Gateway>) {
             _ = polls.tick() => poll.look(&gateway).await,
         }
     }
-}
-
-fn tell_health(gateway: &Gateway) {
-    gateway.ticker.health.fetch_add(1, Ordering::Relaxed);
-    let event = Event::new("health", &health::full(gateway));
-    let event = event.versioned(gateway.ticker.version()).droppable();
-    gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
-}
-
-fn tell_presence(gateway: &Gateway) {
-    if gateway.ticker.presence_told.swap(true, Ordering::Relaxed) {
-        return;
-    }
-    let presence = Value::from(hello::presence(gateway));
-    let text: Arc<str> = presence.to_string().into();
-    *gateway.ticker.shown.lock() = text;
-    let event = Event::new("presence", &json!({ "presence": presence }));
-    let event = event.versioned(gateway.ticker.version()).droppable();
-    gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
 }
 
 /// How long nothing is written after a flush that took so long: with a hundred thousand devices it is a large file.

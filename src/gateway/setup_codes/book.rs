@@ -3,70 +3,17 @@
 
 use std::path::PathBuf;
 
-use openclaw_plugin_sdk::{
-    AccountId, ChatId, ChatKind, Conversation, EventId, SenderId, SentRef, own_file,
-};
+use openclaw_plugin_sdk::{EventId, SentRef, own_file};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    rules::{AccountKey, device::setup_code::SetupId},
+    accounts::owners_chat::OwnersChat,
+    rules::device::setup_code::SetupId,
     store::{StoreError, private},
 };
 
 /// So many codes that are over are remembered, for the devices that came with them.
 const REMEMBERED: usize = 64;
-
-/// An owner's direct chat.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct OwnersChat {
-    channel: String,
-    account: String,
-    chat: String,
-    pub(crate) owner: String,
-}
-
-impl OwnersChat {
-    /// The direct chat in which an owner writes to this account.
-    pub(crate) fn new(key: &AccountKey, chat: &ChatId, owner: &SenderId) -> Self {
-        Self {
-            channel: key.channel.clone(),
-            account: key.account.as_str().to_owned(),
-            chat: chat.as_str().to_owned(),
-            owner: owner.as_str().to_owned(),
-        }
-    }
-
-    /// True for an account.
-    pub(crate) fn is_on(&self, key: &AccountKey) -> bool {
-        self.channel == key.channel && self.account == key.account.as_str()
-    }
-
-    /// A message of ours in it.
-    pub(crate) fn reference(&self, message: &str) -> SentRef {
-        SentRef { chat: ChatId::new(&self.chat), id: EventId::new(message) }
-    }
-
-    /// The account that the owner writes to.
-    pub(crate) fn account(&self) -> AccountKey {
-        let account = AccountId::parse(&self.account).unwrap_or_else(AccountId::default_account);
-        AccountKey { channel: self.channel.clone(), account }
-    }
-
-    /// The channel's id.
-    pub(crate) fn channel(&self) -> &str {
-        &self.channel
-    }
-
-    /// The owner, as the access log names them.
-    pub(crate) fn actor(&self) -> String {
-        format!("{}:{}", self.channel, self.owner)
-    }
-
-    /// Where to write.
-    pub(crate) fn conversation(&self) -> Conversation {
-        Conversation::new(ChatId::new(&self.chat), ChatKind::Direct)
-    }
-}
 
 /// What stands in the chat of a code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,15 +165,14 @@ impl SetupBook {
 
 #[cfg(test)]
 mod tests {
+    use openclaw_plugin_sdk::{ChatId, SenderId};
+
     use super::*;
+    use crate::rules::AccountKey;
 
     fn chat(owner: &str) -> OwnersChat {
-        OwnersChat {
-            channel: "telegram".to_owned(),
-            account: "default".to_owned(),
-            chat: owner.to_owned(),
-            owner: owner.to_owned(),
-        }
+        let key = AccountKey::default_of("telegram");
+        OwnersChat::new(&key, &ChatId::new(owner), &SenderId::new(owner).unwrap())
     }
 
     fn sent(message: &str) -> SentRef {

@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::{
+    accounts::owners_chat::OwnersChat,
     approvals::{
         outbox::Outbox,
         outcome::{How, Outcome},
     },
-    setup_codes::book::OwnersChat,
 };
 use openclaw_plugin_sdk::{ChatId, SenderId};
 

@@ -11,10 +11,9 @@ use super::text::{KIND, Page};
 use crate::{
     Gateway,
     accounts::status::State,
-    http::{self, peer::PeerInfo},
-    registry,
+    connections::peer::PeerInfo,
+    http, registry,
     rules::device::{attempts::Kind, handshake::Shared, role::Role},
-    runtime::decisions,
     world,
 };
 
@@ -31,7 +30,7 @@ pub(crate) async fn answer(
     if let Err(refused) = allow(gateway, headers, facts) {
         return *refused;
     }
-    let readable = decisions::follow(gateway).await;
+    let readable = gateway.follow_decisions().await;
     if let Err(error) = &readable {
         warn!(%error, "decisions cannot be counted");
     }

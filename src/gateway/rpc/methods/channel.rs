@@ -3,7 +3,13 @@
 use serde_json::Value;
 
 use super::{Answer, Call, unavailable};
-use crate::{local::api, rules::device::role::Scope};
+use crate::{
+    Gateway,
+    accounts::status::{State, Status},
+    local_client::status::{AccountStatus, ChannelsStatus},
+    rules::device::role::Scope,
+    world,
+};
 
 /// Answers a method of this family.
 pub(super) fn at_once(call: &Call) -> Option<Answer> {
@@ -11,7 +17,7 @@ pub(super) fn at_once(call: &Call) -> Option<Answer> {
 }
 
 fn status(call: &Call) -> Answer {
-    let mut status = api::channels_status(&call.gateway);
+    let mut status = all(&call.gateway);
     if !call.session.scopes.allow(Scope::Admin) {
         for row in status.channel_accounts.values_mut().flatten() {
             row.last_error = row.last_error.take().map(without_places);
@@ -29,12 +35,49 @@ fn without_places(error: String) -> String {
 }
 
 /// Each channel in short, as `health` has it: channels, order, labels.
-pub(super) fn in_short(gateway: &crate::Gateway) -> (Value, Value, Value) {
-    let status = api::channels_status(gateway);
+pub(super) fn in_short(gateway: &Gateway) -> (Value, Value, Value) {
+    let status = all(gateway);
     let value = |value: Result<Value, serde_json::Error>| value.unwrap_or_default();
     (
         value(serde_json::to_value(status.channels)),
         value(serde_json::to_value(status.channel_order)),
         value(serde_json::to_value(status.channel_labels)),
     )
+}
+
+/// How every channel fares.
+pub(crate) fn all(gateway: &Gateway) -> ChannelsStatus {
+    let mut status = ChannelsStatus::configured(&gateway.config(), world::now());
+    for account in gateway.accounts.on() {
+        let rows = status.channel_accounts.get_mut(account.config.plugin.id);
+        let row = rows.and_then(|rows| {
+            rows.iter_mut().find(|row| row.account_id == account.config.key.account.as_str())
+        });
+        if let Some(row) = row {
+            let mut status = account.status.get();
+            if status.state == State::Connected {
+                status.last_error = account.limitation();
+            }
+            tell(row, status);
+            let (waiting, oldest) = account.journal.unsent();
+            row.waiting = (waiting > 0).then_some(waiting);
+            row.waiting_since = oldest;
+        }
+    }
+    for row in status.channel_accounts.values_mut().flatten() {
+        row.running.get_or_insert(false);
+        row.connected.get_or_insert(false);
+    }
+    status
+}
+
+fn tell(row: &mut AccountStatus, status: Status) {
+    let gone = matches!(status.state, State::Disabled | State::Stopped | State::Unauthorized);
+    row.running = Some(!gone);
+    row.connected = Some(status.state == State::Connected);
+    row.state = Some(status.state.word().to_owned());
+    row.last_error = status.last_error;
+    row.last_inbound_at = status.last_inbound.map(|at| at.0);
+    row.last_outbound_at = status.last_outbound.map(|at| at.0);
+    row.given_up = (status.given_up > 0).then_some(status.given_up);
 }

@@ -20,12 +20,14 @@ use crate::{
         frame::Refused,
         refusal::{CLOSE_INVALIDATED, invalidated},
     },
-    rpc::hub::{Event, Session},
+    rpc::{
+        hub::{Event, Session},
+        watch::still_may,
+    },
     rules::device::{
         identity::DeviceId,
         role::{Role, Scope},
     },
-    runtime::watch::still_may,
     store::devices::Known,
     world,
 };

@@ -4,14 +4,15 @@ use openclaw_plugin_sdk::UnixMs;
 use serde_json::{Value, json};
 
 use super::{Call, channel, info::AGENT};
-use crate::{Gateway, runtime::ticker::Ticker, world};
+use crate::{Gateway, world};
 
-/// `health`, as [`Ticker::health`] has it spelt. False for another method.
+/// `health`, spelt once a second at most. False for another method.
 pub(super) fn encoded(call: &Call, id: &str) -> bool {
     if call.method != "health" {
         return false;
     }
-    let (id, health) = (Value::from(id), Ticker::health(&call.gateway, world::now()));
+    let (id, health) =
+        (Value::from(id), call.gateway.snapshots.health(&call.gateway, world::now()));
     call.session.text(format!(r#"{{"type":"res","id":{id},"ok":true,"payload":{health}}}"#));
     true
 }

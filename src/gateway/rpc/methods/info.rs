@@ -4,13 +4,12 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, chat, invalid, unavailable};
+use super::{Answer, Call, channel, chat, invalid, unavailable};
 use crate::{
     config::Config,
-    local::api,
     rpc::{
-        hello,
         hub::{Audience, Event},
+        snapshot,
     },
     rules::device::role::Scope,
     world,
@@ -34,7 +33,7 @@ pub(super) fn at_once(call: &Call) -> Option<Answer> {
         "set-heartbeats" => heartbeats(call),
         "skills.status" => Ok(json!({ "workspaceDir": "", "managedSkillsDir": "", "skills": [] })),
         "status" => Ok(status(call)),
-        "system-presence" => Ok(Value::Array(hello::presence(&call.gateway))),
+        "system-presence" => Ok(Value::Array(snapshot::presence(&call.gateway))),
         // There is no speech here, and so no secret of it.
         "talk.config" => Ok(json!({ "config": { "session": { "mainKey": AGENT } } })),
         "talk.mode" => talk(call),
@@ -107,7 +106,7 @@ fn talk(call: &Call) -> Answer {
 
 fn status(call: &Call) -> Value {
     let gateway = &call.gateway;
-    let channels = api::channels_status(gateway);
+    let channels = channel::all(gateway);
     let mut lines = Vec::new();
     for id in &channels.channel_order {
         let label = channels.channel_labels.get(id).unwrap_or(id);

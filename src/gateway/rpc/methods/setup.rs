@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::{Answer, Call, invalid, store_failed, unavailable, unknown};
 use crate::{
     Gateway,
-    http::joins,
     network::setup_code::{self, Minted, OfferError, Way, drawing::Drawing},
     protocol::{frame::Refused, setup_code::SetupPayload},
     rules::device::{
@@ -18,7 +17,10 @@ use crate::{
         role::Profile,
         setup_code::{SetupCode, SetupId, State},
     },
-    setup_codes::endpoint::{self, Wish},
+    setup_codes::{
+        endpoint::{self, Wish},
+        joins,
+    },
     store::devices::Known,
     world,
 };

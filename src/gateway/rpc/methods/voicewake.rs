@@ -13,10 +13,9 @@ use serde_json::{Value, json};
 
 use super::{Answer, Call, invalid, store_failed, unknown};
 use crate::{
-    Gateway, blocking,
+    FileMark, Gateway, blocking, file_mark,
     rpc::hub::{Audience, Event},
     rules::authority::Authority,
-    runtime::watch::{self, Mark},
     store::{StoreError, private},
     world,
 };
@@ -77,19 +76,19 @@ fn tidy(triggers: &[String]) -> Vec<String> {
 }
 
 /// What a node is told when it comes, and the file that it was spelt from.
-pub(crate) type Encoded = Mutex<Option<(Option<Mark>, Arc<Event>)>>;
+pub(crate) type Encoded = Mutex<Option<(FileMark, Arc<Event>)>>;
 
 /// What a node is told when it comes, where the file is the one that was read last.
 pub(super) fn known_event(gateway: &Gateway) -> Option<Arc<Event>> {
     let encoded = gateway.wake_words.lock();
     let (mark, event) = encoded.as_ref()?;
-    (*mark == watch::mark(&gateway.state.voicewake())).then(|| Arc::clone(event))
+    (*mark == file_mark(&gateway.state.voicewake())).then(|| Arc::clone(event))
 }
 
 /// What a node is told when it comes.
 pub(super) async fn changed_event(gateway: &Gateway) -> Arc<Event> {
     // Before the file is read: what is written meanwhile is another one.
-    let mark = watch::mark(&gateway.state.voicewake());
+    let mark = file_mark(&gateway.state.voicewake());
     let read = read(gateway).await;
     let is_read = read.is_ok();
     let event = Arc::new(Event::new("voicewake.changed", &shown(&or_usual(read))));

@@ -23,7 +23,6 @@ use crate::{
         approver::Act, identity::DeviceId, record::Device, request::DeviceRequest, role::Role,
         token::Token,
     },
-    runtime::decisions,
     store::{
         Store,
         devices::{Known, LegacyNode, NodeRequest},
@@ -191,7 +190,7 @@ pub(super) async fn remove(call: &Call) -> Answer {
             let node = id.clone();
             call.afterwards(move |gateway| {
                 gateway.sessions.invalidate(&node, Some(Role::Node), "node removed");
-                drop(decisions::follow(gateway));
+                drop(gateway.follow_decisions());
             });
             Ok(json!({ "nodeId": id.as_str() }))
         }

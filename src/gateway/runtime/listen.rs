@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tracing::warn;
 
 use crate::{
+    RunError,
     config::Config,
     network::{
         bind::{self, BindError},
@@ -15,7 +16,6 @@ use crate::{
         tls::{self, Names, Served},
     },
     rules::device::endpoint::{Endpoint, Host},
-    runtime::start::RunError,
     store::{Store, paths::StateDir},
 };
 

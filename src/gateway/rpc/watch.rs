@@ -1,11 +1,10 @@
 //! What is connected or waits, compared with what holds now: sessions whose rights are gone are closed, and requests that
 //! no longer wait are told.
 
-use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc};
+use std::sync::Arc;
 
 use tracing::warn;
 
-use super::decisions;
 use crate::{
     Gateway,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
@@ -21,15 +20,6 @@ use crate::{
 
 /// An approval without a line in the access log counts as new for so long.
 const NEW_MS: u64 = 5_000;
-
-/// Tells one content of a file from the next.
-pub(crate) type Mark = (u64, u64, i64, i64);
-
-/// By one `stat`; `None` where there is no file.
-pub(crate) fn mark(path: &Path) -> Option<Mark> {
-    let meta = std::fs::metadata(path).ok()?;
-    Some((meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()))
-}
 
 /// Looks at every connected device.
 pub(crate) fn recheck(gateway: &Arc<Gateway>) {
@@ -67,7 +57,7 @@ pub(crate) async fn requests_over(gateway: &Arc<Gateway>) {
         return;
     }
     // A decision has its line in the access log before its request is gone.
-    if !decisions::follow(gateway).await.is_ok_and(|whole| whole) {
+    if !gateway.follow_decisions().await.is_ok_and(|whole| whole) {
         return;
     }
     for (request, device) in over {
