@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use super::problem::ConfigError;
@@ -36,7 +37,7 @@ impl Memory {
             here.update(text);
             read.update(line);
             if !text.is_empty() {
-                memory.lines.push(short(here.finish().as_ref()));
+                memory.lines.push(HEXLOWER.encode(&here.finish().as_ref()[..8]));
                 if !text.trim_ascii_start().starts_with(b"#") {
                     memory.says = memory.lines.len();
                 }
@@ -125,10 +126,6 @@ fn read(state: &StateDir) -> Result<Vec<Memory>, StoreError> {
 
 pub(super) fn lost(file: &Path, why: &str) -> ConfigError {
     ConfigError::Lost { path: file.to_owned(), why: why.to_owned() }
-}
-
-fn short(digest: &[u8]) -> String {
-    digest[..8].iter().fold(String::with_capacity(16), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::UnixMs;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
 use ring::digest;
@@ -19,7 +20,6 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     config::gateway::Tls,
-    rules::device::identity::hex,
     store::{StoreError, paths::StateDir, private},
 };
 
@@ -186,10 +186,7 @@ fn authorities() -> RootCertStore {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    let digest = digest::digest(&digest::SHA256, bytes);
-    let mut fixed = [0; 32];
-    fixed.copy_from_slice(digest.as_ref());
-    hex(&fixed)
+    HEXLOWER.encode(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 #[cfg(test)]

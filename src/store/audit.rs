@@ -20,6 +20,7 @@ pub mod verify;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 
@@ -304,23 +305,10 @@ fn rotated(state: &StateDir) -> Result<Vec<(u64, PathBuf)>, StoreError> {
 
 /// The hash by which the next line names this one.
 pub(super) fn hash(line: &[u8]) -> String {
-    hex(ring::digest::digest(&ring::digest::SHA256, line).as_ref())
+    HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, line).as_ref())
 }
 
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-/// Reads 32 bytes back.
+/// Reads the hexadecimal text of 32 bytes.
 pub(super) fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).ok()?;
-    }
-    Some(bytes)
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()?.try_into().ok()
 }

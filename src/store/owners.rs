@@ -2,13 +2,14 @@
 
 use std::{path::Path, sync::Arc};
 
+use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::{SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     Note, Store, StoreError,
-    audit::{Line, action, hex, unhex},
+    audit::{Line, action, unhex},
     doc::Doc,
     file::{Found, damaged},
     own, replay,
@@ -242,7 +243,7 @@ impl OwnersDoc {
     pub(super) fn set_claim(&mut self, claim: Option<&OpenClaim>) -> bool {
         let Some(claim) = claim else { return self.fields.shift_remove(CLAIM).is_some() };
         let created_at = world::iso(claim.created_at);
-        let value = json!({ "digest": hex(&claim.digest), "createdAt": created_at });
+        let value = json!({ "digest": HEXLOWER.encode(&claim.digest), "createdAt": created_at });
         self.fields.insert(CLAIM.to_owned(), value);
         true
     }

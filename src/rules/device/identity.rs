@@ -5,6 +5,7 @@ use base64::{
     alphabet::{STANDARD, URL_SAFE},
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose},
 };
+use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::UnixMs;
 use ring::{digest, signature};
 
@@ -44,7 +45,7 @@ impl DeviceKey {
 
     /// The id of its device.
     pub fn id(&self) -> DeviceId {
-        DeviceId(hex(digest::digest(&digest::SHA256, &self.0).as_ref()))
+        DeviceId(HEXLOWER.encode(digest::digest(&digest::SHA256, &self.0).as_ref()))
     }
 
     fn signed(&self, text: &str, signature: &[u8]) -> bool {
@@ -81,7 +82,7 @@ impl Nonce {
     pub fn from_random(mut bytes: [u8; 16]) -> Self {
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        let hex = hex(&bytes);
+        let hex = HEXLOWER.encode(&bytes);
         let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
         Self(parts.join("-"))
     }
@@ -234,7 +235,7 @@ pub fn prove(
 ) -> Result<ProvenDevice, ProofRefusal> {
     let nonce = nonce.0;
     let bytes = decode_key(proof.public_key).ok_or(ProofRefusal::IdMismatch)?;
-    let id = DeviceId(hex(digest::digest(&digest::SHA256, &bytes).as_ref()));
+    let id = DeviceId(HEXLOWER.encode(digest::digest(&digest::SHA256, &bytes).as_ref()));
     if id.as_str() != proof.id {
         return Err(ProofRefusal::IdMismatch);
     }
@@ -312,12 +313,6 @@ fn decode_key(text: &str) -> Option<Vec<u8>> {
     let Some(pem) = text.strip_prefix("-----BEGIN PUBLIC KEY-----") else { return decode(text) };
     let body: String = pem.strip_suffix("-----END PUBLIC KEY-----")?.split_whitespace().collect();
     BASE64.decode(body).ok()?.strip_prefix(&SPKI).map(<[u8]>::to_vec)
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Device tokens: one per role, shown once, kept as a digest, compared in constant time.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::UnixMs;
 use ring::digest;
 use subtle::ConstantTimeEq;
@@ -42,20 +43,12 @@ impl TokenDigest {
 
     /// Reads the 64 digits of a state file.
     pub fn parse(text: &str) -> Option<Self> {
-        let small = text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-        if text.len() != 64 || !small {
-            return None;
-        }
-        let mut bytes = [0; 32];
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-        }
-        Some(Self(bytes))
+        HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
     }
 
     /// As a state file keeps it.
     pub fn spell(&self) -> String {
-        super::identity::hex(&self.0)
+        HEXLOWER.encode(&self.0)
     }
 
     /// Compares in constant time; digests have one length, so none leaks.

@@ -1,11 +1,12 @@
 //! `access/grants.json`: a file of our own, and strict: a block that cannot be read is an error, never left out.
 
+use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::{AccountId, SenderId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     StoreError,
-    audit::{hex, unhex},
+    audit::unhex,
     doc::{to_text, unparsable},
     file::{Found, damaged},
     rules::{
@@ -180,7 +181,7 @@ impl File {
         };
         let invitation = |one: &Invitation| InvitationRow {
             name: one.id.clone(),
-            digest: hex(&one.digest.0),
+            digest: HEXLOWER.encode(&one.digest.0),
             note: one.note.clone(),
             since: world::iso(one.since),
             until: world::iso(one.until),
@@ -188,7 +189,7 @@ impl File {
         };
         let link = |link: &OpenLink| LinkRow {
             contact: ContactRow::of(&link.contact),
-            digest: hex(&link.digest.0),
+            digest: HEXLOWER.encode(&link.digest.0),
             since: world::iso(link.since),
         };
         let person = |person: &Person| person.contacts.iter().map(ContactRow::of).collect();

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::{Accepted, Ends, decide::line_about, records_file};
 use crate::{
     Store, StoreError,
-    audit::{Line, action, hex},
+    audit::{Line, action},
     cached_table::Current,
     io,
     rules::{
@@ -132,7 +133,7 @@ impl Store {
         let (now, mut records) = (tx.now, tx.records()?);
         let random: [u8; 4] = world::random()
             .map_err(|error| io("draw a name for", &self.state.access_records(), error))?;
-        let id = hex(&random);
+        let id = HEXLOWER.encode(&random);
         let until = until.min(UnixMs(now.0.saturating_add(LONGEST_INVITATION_MS)));
         records.invitations.push(Invitation {
             id: id.clone(),
