@@ -40,8 +40,6 @@ pub const TOO_LARGE: &str = "preauth payload too large";
 pub const TOO_LARGE_LATER: &str = "payload too large";
 /// With [`CLOSE_RESTART`].
 pub const RESTART: &str = "service restart";
-/// With [`CLOSE_STARTING`].
-pub const STARTING: &str = "gateway starting";
 /// With [`CLOSE_PROTOCOL`], for what is no frame.
 pub const BROKEN: &str = "protocol error";
 /// With [`CLOSE_INVALID`].

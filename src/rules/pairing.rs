@@ -240,10 +240,10 @@ pub struct PairingRequests {
 }
 
 impl PairingRequests {
-    /// Takes out what has run its time, and gives it back.
-    pub fn prune(&mut self, now: UnixMs) -> Vec<PairingRequest> {
+    /// Takes out what has run its time.
+    pub fn prune(&mut self, now: UnixMs) {
         self.denials.retain(|denial| denial.holds(now));
-        self.requests.extract_if(.., |request| !request.is_open(now)).collect()
+        self.requests.retain(|request| request.is_open(now));
     }
 
     /// Handles a stranger who asks. `code` is drawn only for a newcomer who gets a place, until it is unique among
@@ -296,13 +296,6 @@ impl PairingRequests {
         let request = opened(knock, (now, created_at), code_now, before);
         self.requests.push(request.clone());
         Ok(Asked::Opened { request, evicted })
-    }
-
-    /// The open requests with this code; several where accounts or channels share it.
-    pub fn find(&self, code: &PairingCode, now: UnixMs) -> impl Iterator<Item = &PairingRequest> {
-        self.requests
-            .iter()
-            .filter(move |request| request.is_open(now) && request.code.matches(code))
     }
 
     /// Takes a request out.

@@ -65,7 +65,7 @@ use crate::rules::{
     allowlist::Allowlist,
     approver::Approver,
     authority::{Authority, Grounds},
-    pairing::{PairingCode, PairingRequest, PairingRequests, RequestId},
+    pairing::{PairingRequest, PairingRequests, RequestId},
     records::Index,
 };
 
@@ -336,17 +336,6 @@ impl From<StoreError> for CommandError {
 
 fn io(doing: &'static str, path: &Path, source: std::io::Error) -> StoreError {
     StoreError::Io { doing, path: path.to_owned(), source }
-}
-
-/// The open requests of a channel that have this code, of one account or of all.
-pub fn find_code(
-    store: &Store,
-    channel: &str,
-    code: &PairingCode,
-    now: UnixMs,
-) -> Result<Vec<PairingRequest>, StoreError> {
-    let waiting = store.waiting(channel, now)?;
-    Ok(waiting.into_iter().filter(|request| request.code.matches(code)).collect())
 }
 
 #[cfg(test)]

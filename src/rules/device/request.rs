@@ -20,8 +20,6 @@ pub const LIFETIME_MS: u64 = 300_000;
 pub const MOST: usize = 64;
 /// So many of them from one address.
 pub const MOST_AN_ADDRESS: usize = 8;
-/// So many replaced ids are still answered with their successor.
-const REMEMBERED: usize = 256;
 
 /// The opaque name of one device request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -240,7 +238,6 @@ pub enum Undecided {
 #[derive(Clone, Debug, Default)]
 pub struct DeviceRequests {
     waiting: BTreeMap<DeviceRequestId, DeviceRequest>,
-    replaced: Vec<(DeviceRequestId, DeviceRequestId)>,
 }
 
 impl DeviceRequests {
@@ -311,11 +308,6 @@ impl DeviceRequests {
         for gone in &over {
             self.waiting.remove(gone);
         }
-        if let Some(old) = &old {
-            self.replaced.push((old.id.clone(), id.clone()));
-            let surplus = self.replaced.len().saturating_sub(REMEMBERED);
-            self.replaced.drain(..surplus);
-        }
         let asked = match &old {
             Some(old) if wish.profile.is_none() && old.profile.is_none() => {
                 old.asked.union(&wish.asked)
@@ -374,11 +366,8 @@ impl DeviceRequests {
         displayed: Revision,
         now: UnixMs,
     ) -> Result<&DeviceRequest, Undecided> {
-        let Some(row) = self.waiting.get(id).filter(|row| row.is_open(now)) else {
-            let successor = self.replaced.iter().find(|(old, _)| old == id);
-            let successor = successor.map(|(_, new)| Undecided::Superseded(new.clone()));
-            return Err(successor.unwrap_or(Undecided::Unknown));
-        };
+        let open = self.waiting.get(id).filter(|row| row.is_open(now));
+        let row = open.ok_or(Undecided::Unknown)?;
         if row.revision() == displayed { Ok(row) } else { Err(Undecided::Changed) }
     }
 

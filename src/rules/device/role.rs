@@ -1,5 +1,5 @@
 //! Roles, scopes, profiles, and which commands of a node run programs. Scopes are a set; the empty set allows
-//! nothing and covers nothing.
+//! nothing.
 
 /// What a device connects as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,11 +158,6 @@ impl Scopes {
     #[must_use]
     pub fn reach(self) -> Self {
         Self(self.iter().fold(0, |set, scope| set | scope.reach().0))
-    }
-
-    /// True where this set is good for all of `asked`. The empty set covers nothing, itself included.
-    pub fn cover(self, asked: Self) -> bool {
-        !self.is_empty() && asked.0 & !self.reach().0 == 0
     }
 
     /// The first of `asked` that this set is not good for.
@@ -338,11 +333,9 @@ mod tests {
 
     #[test]
     fn case_029_the_empty_set_covers_nothing() {
-        assert!(!Scopes::NONE.cover(Scopes::NONE));
         for scope in Scope::ALL {
             let one = Scopes::of(&[scope]);
-            assert!(!Scopes::NONE.cover(one) && one.cover(Scopes::NONE), "{scope:?}");
-            assert_eq!(Scopes::NONE.lacks(one), Some(scope));
+            assert_eq!((Scopes::NONE.lacks(one), one.lacks(Scopes::NONE)), (Some(scope), None));
             assert_eq!(Scopes::NONE.narrow(one), Scopes::NONE);
         }
     }
@@ -392,7 +385,7 @@ mod tests {
         fn case_058_asking_only_narrows(held in any_scopes(), asked in any_scopes()) {
             let granted = held.narrow(asked);
             prop_assert_eq!(granted.union(asked), asked);
-            prop_assert!(granted.is_empty() || held.cover(granted));
+            prop_assert_eq!(held.lacks(granted), None);
             prop_assert_eq!(granted == asked, held.lacks(asked).is_none());
         }
 
@@ -401,12 +394,13 @@ mod tests {
             let profile = Profile::ALL[which];
             let left = profile.cut(asked);
             prop_assert_eq!(left.union(asked), asked);
-            prop_assert!(left.is_empty() || profile.scopes().cover(left));
+            prop_assert_eq!(profile.scopes().lacks(left), None);
         }
 
         #[test]
         fn covering_is_transitive(a in any_scopes(), b in any_scopes(), c in any_scopes()) {
-            prop_assert!(!(a.cover(b) && b.cover(c)) || a.cover(c));
+            let covers = |held: Scopes, asked| held.lacks(asked).is_none();
+            prop_assert!(!(covers(a, b) && covers(b, c)) || covers(a, c));
         }
     }
 }

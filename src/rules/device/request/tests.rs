@@ -62,14 +62,14 @@ fn an_identical_retry_keeps_the_id_and_lives_on() {
 }
 
 #[test]
-fn case_027_more_is_a_new_request_and_the_old_id_says_so() {
+fn case_027_more_is_a_new_request_and_the_old_one_is_over() {
     let mut requests = DeviceRequests::default();
     requests.ask(wish(1, &[Scope::Read]), id("a"), 0, UnixMs(0));
     let shown = requests.open(UnixMs(0))[0].revision();
     let ask = requests.ask(wish(1, &[Scope::Admin]), id("b"), 0, UnixMs(1));
     assert_eq!(ask, Ask::Opened { id: id("b"), over: vec![id("a")] });
     let decided = requests.approve(&host(), &id("a"), shown, UnixMs(2));
-    assert_eq!(decided, Err(Undecided::Superseded(id("b"))));
+    assert_eq!(decided, Err(Undecided::Unknown));
     let decided = requests.approve(&host(), &id("b"), shown, UnixMs(2));
     assert_eq!(decided, Err(Undecided::Changed));
     assert_eq!(requests.open(UnixMs(2)).len(), 1, "nothing was decided");
