@@ -28,7 +28,7 @@ impl Entry<'_> {
 }
 
 /// Reads one file.
-pub(super) fn grants(found: Option<&Found>) -> Result<Grants<'_>, StoreError> {
+pub(super) fn grants(found: &Found) -> Result<Grants<'_>, StoreError> {
     Doc::parse(LIST, found)
 }
 
@@ -38,8 +38,7 @@ pub(super) fn approved(
     channel: &str,
     parse: ParseSender,
 ) -> Result<Allowlist, StoreError> {
-    let files = found.iter().map(|found| grants(Some(found)));
-    let files = files.collect::<Result<Vec<_>, _>>()?;
+    let files = found.iter().map(grants).collect::<Result<Vec<_>, _>>()?;
     let entries: Vec<&str> =
         files.iter().flat_map(|file| &file.rows).map(|entry| &*entry.0).collect();
     Ok(Allowlist::approved(entries, |entry| parse(channel, entry)))
@@ -124,7 +123,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::file;
+    use crate::{doc::to_text, file};
 
     #[test]
     fn an_entry_stands_where_rendering_the_file_anew_would_put_it() {
@@ -134,11 +133,11 @@ mod tests {
             std::io::Write::write_all(&mut std::fs::File::create(&path).unwrap(), text.as_bytes())
                 .unwrap();
             let found = file::read(&path).unwrap();
-            let ours = grants(found.as_ref()).unwrap().render(&path).unwrap();
+            let ours = to_text(&grants(&found).unwrap(), &path).unwrap();
             for sender in ["7", "a\"b\\c", "é"].map(|id| SenderId::new(id).unwrap()) {
-                let mut anew = grants(found.as_ref()).unwrap();
+                let mut anew = grants(&found).unwrap();
                 anew.add(&sender);
-                let anew = fits.then(|| anew.render(&path).unwrap());
+                let anew = fits.then(|| to_text(&anew, &path).unwrap());
                 assert_eq!(with_entry(&ours, &sender), anew.clone().map(Spliced::Added));
                 if let Some(anew) = anew {
                     assert_eq!(with_entry(&anew, &sender), Some(Spliced::There));

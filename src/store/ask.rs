@@ -138,8 +138,8 @@ fn together(
     tx.lock(&path)?;
     let found = file::read(&path)?;
     let denied = file::read(&store.state.denied(channel))?;
-    let mut requests = Requests::parse(found.as_ref(), channel, store.parse)?;
-    let mut all = pairing::waiting(&requests, &pairing::denials(denied.as_ref())?);
+    let mut requests = Requests::parse(&found, channel, store.parse)?;
+    let mut all = pairing::waiting(&requests, &pairing::denials(&denied)?);
     store.ages.prune(&mut all);
     let before = all.requests.clone();
     let (mut answers, mut lines, mut touched) = (Vec::new(), Vec::new(), false);
@@ -166,7 +166,7 @@ fn together(
         // The message is there before a reader can see the request that refers to it.
         hold_messages(store, knocks.iter().zip(&answers), &before, &all.requests)?;
         requests.follow(&all.requests, now);
-        tx.write(&path, found.map(|found| found.identity), &requests.render(&path)?)?;
+        tx.put(&found, &requests.doc)?;
         tx.commit(lines)?;
     }
     for asked in &answers {

@@ -68,7 +68,7 @@ impl<T, K: Hash + Eq> CachedTable<T, K> {
         if let Some(current) = current(&all, key)? {
             return current;
         }
-        let (mut files, mut found, mut identity) = (Vec::new(), Vec::new(), None);
+        let (mut files, mut found) = (Vec::new(), Vec::new());
         for path in paths() {
             // Only the head says whether a missing file was ever written.
             let (head, is_own) = (state.access_head(), own::name(state, &path).is_some());
@@ -77,10 +77,11 @@ impl<T, K: Hash + Eq> CachedTable<T, K> {
             let read = own::read(state, &path)?;
             // A missing file of ours stays missing until the head names it: what others put there is not read.
             let missing = (head, head_before);
-            identity = read.as_ref().map(|read| read.identity);
-            files.push(if is_own && read.is_none() { missing } else { (path, identity) });
-            found.extend(read);
+            let is_missing = is_own && read.identity.is_none();
+            files.push(if is_missing { missing } else { (path, read.identity) });
+            found.push(read);
         }
+        let identity = found.last().and_then(|last| last.identity);
         let value = match parse(found) {
             Ok(value) => Ok(Arc::new(value)),
             Err(StoreError::Damaged { path, line, why }) => Err(Damage { path, line, why }),

@@ -40,23 +40,17 @@ impl<T> Doc<T> {
     /// Reads a file. A missing one is empty; one without the list, or of another version, is damaged.
     pub(super) fn parse<'de>(
         list: &'static str,
-        found: Option<&'de Found>,
+        Found { path, text, .. }: &'de Found,
     ) -> Result<Self, StoreError>
     where
         T: Deserialize<'de>,
     {
-        let Some(Found { path, text, .. }) = found else { return Ok(Self::empty(list)) };
+        if text.is_empty() {
+            return Ok(Self::empty(list));
+        }
         let mut json = serde_json::Deserializer::from_str(text);
         let doc = Seed { list, rows: PhantomData }.deserialize(&mut json);
         doc.and_then(|doc| json.end().map(|()| doc)).map_err(|error| unparsable(path, &error))
-    }
-
-    /// The file's new text.
-    pub(super) fn render(&self, path: &Path) -> Result<String, StoreError>
-    where
-        T: Serialize,
-    {
-        to_text(self, path)
     }
 }
 

@@ -56,17 +56,19 @@ impl Identity {
 pub(super) struct Found {
     /// Where.
     pub(super) path: PathBuf,
-    /// Its content, never of zero bytes.
+    /// Its content, never of zero bytes; empty where there is no file.
     pub(super) text: String,
-    /// Of the very file that the content is from.
-    pub(super) identity: Identity,
+    /// Of the very file that the content is from; `None` where there is no file.
+    pub(super) identity: Option<Identity>,
 }
 
-/// Reads a file; `None` where there is none. One of zero bytes or of no UTF-8 is damaged.
-pub(super) fn read(path: &Path) -> Result<Option<Found>, StoreError> {
-    let Some(mut file) = existing(path, own_file::open(path))? else { return Ok(None) };
+/// Reads a file, which may be missing. One of zero bytes or of no UTF-8 is damaged.
+pub(super) fn read(path: &Path) -> Result<Found, StoreError> {
+    let Some(mut file) = existing(path, own_file::open(path))? else {
+        return Ok(Found { path: path.to_owned(), text: String::new(), identity: None });
+    };
     let meta = file.metadata().map_err(|error| io("read", path, error))?;
-    let identity = Identity::of(&meta);
+    let identity = Some(Identity::of(&meta));
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default() + 1);
     file.read_to_end(&mut bytes).map_err(|error| io("read", path, error))?;
     if bytes.is_empty() {
@@ -77,7 +79,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Found>, StoreError> {
         let line = whole.split(|byte| *byte == b'\n').count();
         damaged(path, Some(line), "this is not UTF-8")
     })?;
-    Ok(Some(Found { path: path.to_owned(), text, identity }))
+    Ok(Found { path: path.to_owned(), text, identity })
 }
 
 /// What was found at a path; `None` if nothing is there.
@@ -265,7 +267,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.json");
         let write = |bytes: &[u8]| File::create(&path).unwrap().write_all(bytes).unwrap();
-        assert!(read(&path).unwrap().is_none());
+        assert!(read(&path).unwrap().identity.is_none());
         write(b"");
         assert!(matches!(read(&path), Err(StoreError::Damaged { line: Some(1), .. })));
         write(b"{\n\n\xff");

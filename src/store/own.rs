@@ -68,17 +68,16 @@ pub(super) fn present(state: &StateDir) -> BTreeMap<String, String> {
 
 /// Reads a state file as [`file::read`] does, and compares it with what the head says. Needs no lock: the last line of
 /// the log tells what is being written just now.
-pub(super) fn read(state: &StateDir, path: &Path) -> Result<Option<Found>, StoreError> {
+pub(super) fn read(state: &StateDir, path: &Path) -> Result<Found, StoreError> {
     let own = name(state, path);
     for _ in 0..TRIES {
         let found = file::read(path)?;
-        if own.is_none() && found.is_some() {
+        if own.is_none() && found.identity.is_some() {
             return Ok(found);
         }
         let Some(head) = head(state)? else { return Ok(found) };
-        let text = found.as_ref().map(|found| found.text.as_bytes());
-        let Some(wrong) = judge(state, &head, path, text) else { return Ok(found) };
-        let is_same = Identity::at(path)? == found.as_ref().map(|found| found.identity);
+        let Some(wrong) = judge(state, &head, &found) else { return Ok(found) };
+        let is_same = Identity::at(path)? == found.identity;
         if is_same && self::head(state)?.as_ref() == Some(&head) {
             return Err(damage(path, wrong));
         }
@@ -86,21 +85,16 @@ pub(super) fn read(state: &StateDir, path: &Path) -> Result<Option<Found>, Store
     Err(StoreError::Busy { path: path.to_owned(), holder: "another process".to_owned() })
 }
 
-/// What is wrong with a file of these bytes, by the head.
-pub(super) fn judge(
-    state: &StateDir,
-    head: &Head,
-    path: &Path,
-    bytes: Option<&[u8]>,
-) -> Option<Mismatch> {
-    let own = name(state, path);
+/// What is wrong with a file, by the head.
+pub(super) fn judge(state: &StateDir, head: &Head, found: &Found) -> Option<Mismatch> {
+    let own = name(state, &found.path);
     let said = own.zip(head.own.as_ref()).map(|(own, all)| (own, all.get(own)));
-    let Some(bytes) = bytes else {
-        let named = head.wrote.contains_key(&audit::name(path));
+    if found.identity.is_none() {
+        let named = head.wrote.contains_key(&audit::name(&found.path));
         return (named || matches!(said, Some((_, Some(_))))).then_some(Mismatch::Missing);
-    };
+    }
     let (own, said) = said?;
-    let digest = digest(bytes);
+    let digest = digest(found.text.as_bytes());
     if said == Some(&digest) {
         return None;
     }

@@ -1,6 +1,6 @@
 //! Added and claimed owners, and the open claim: a file of our own.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::{SenderId, UnixMs};
@@ -12,7 +12,7 @@ use super::{
     audit::{Line, action, unhex},
     doc::Doc,
     file::{Found, damaged},
-    own, replay,
+    replay,
     transaction::Transaction,
 };
 use crate::{
@@ -69,10 +69,9 @@ pub(super) struct Row {
 }
 
 /// Reads the owners' file. Only this program writes it: an owner that cannot be read is an error, never left out.
-pub(super) fn owners(found: Option<&Found>) -> Result<(OwnersDoc, OwnersState), StoreError> {
+pub(super) fn owners(found: &Found) -> Result<(OwnersDoc, OwnersState), StoreError> {
     let doc: OwnersDoc = Doc::parse(OWNERS, found)?;
-    let path = found.map_or(Path::new("owners.json"), |found| &found.path);
-    let state = doc.state().map_err(|why| damaged(path, None, why))?;
+    let state = doc.state().map_err(|why| damaged(&found.path, None, why))?;
     Ok((doc, state))
 }
 
@@ -80,7 +79,7 @@ impl Store {
     pub(super) fn owners_state(&self) -> Result<Arc<OwnersState>, StoreError> {
         let path = || vec![self.state.owners()];
         let current = self.owners.get(&self.state, &(), path, |found| {
-            let state = owners(found.first())?.1;
+            let state = owners(&found[0])?.1;
             if let Some(claim) = &state.claim {
                 self.ages.note(&claim.digest, claim::LIFETIME_MS);
             }
@@ -132,11 +131,8 @@ impl Store {
     /// Opens a claim, in place of an open one. Only the code's digest is kept.
     pub fn open_claim(&self, code: &ClaimCode, now: UnixMs) -> Result<(), StoreError> {
         let mut tx = Transaction::open(self, None, now)?;
-        let path = self.state.owners();
-        let found = own::read(&self.state, &path)?;
-        let (mut doc, _) = owners(found.as_ref())?;
-        doc.set_claim(Some(&OpenClaim { digest: code.digest(), created_at: now }));
-        tx.write(&path, found.as_ref().map(|found| found.identity), &doc.render(&path)?)?;
+        let claim = OpenClaim { digest: code.digest(), created_at: now };
+        replay::change_owners(&mut tx, |doc| Some(doc.set_claim(Some(&claim))))?;
         let actor = format!("uid:{}", world::user());
         tx.commit(vec![Line::new("cli", &actor, action::CLAIM_OPEN, now)])
     }

@@ -1,6 +1,6 @@
 //! Requests and denials on disk, both one file a channel.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
@@ -34,14 +34,14 @@ const OPENED: &str = "opened";
 
 /// The requests of one file: what we understand of them, and how they stand there.
 pub(super) struct Requests {
-    doc: Doc<Row>,
+    pub(super) doc: Doc<Row>,
     /// The request of each row; `None` where we cannot read a row. Such a row stays for its hour.
     requests: Vec<Option<PairingRequest>>,
 }
 
 /// A request as it stands in the file. Its code is a string there, and so are its times.
 #[derive(Serialize)]
-struct Row(Map<String, Value>);
+pub(super) struct Row(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Row {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -127,7 +127,7 @@ impl Row {
 impl Requests {
     /// Reads a channel's file.
     pub(super) fn parse(
-        found: Option<&Found>,
+        found: &Found,
         channel: &str,
         parse: ParseSender,
     ) -> Result<Self, StoreError> {
@@ -172,11 +172,6 @@ impl Requests {
         self.doc.rows.push(row);
         self.requests.push(request);
     }
-
-    /// The file's new text.
-    pub(super) fn render(&self, path: &Path) -> Result<String, StoreError> {
-        self.doc.render(path)
-    }
 }
 
 /// The denials of one file.
@@ -192,14 +187,12 @@ pub(super) struct DenialRow {
 }
 
 /// Reads a channel's denials.
-pub(super) fn denials(found: Option<&Found>) -> Result<Denials, StoreError> {
+pub(super) fn denials(found: &Found) -> Result<Denials, StoreError> {
     let denials: Denials = Doc::parse(DENIALS, found)?;
-    match found {
-        Some(found) if denials.rows.iter().any(|row| row.denial().is_none()) => {
-            Err(damaged(&found.path, None, "a denial is no denial"))
-        }
-        _ => Ok(denials),
+    if denials.rows.iter().any(|row| row.denial().is_none()) {
+        return Err(damaged(&found.path, None, "a denial is no denial"));
     }
+    Ok(denials)
 }
 
 impl DenialRow {

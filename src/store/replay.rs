@@ -10,7 +10,7 @@ use super::{
     file::{self, damaged},
     own,
     owners::{self, How, OwnersDoc},
-    pairing::{self, Requests},
+    pairing,
     transaction::Transaction,
 };
 use crate::{
@@ -61,17 +61,8 @@ fn forget(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
     let channel = &key(tx, line)?.channel;
     let request = RequestId::from_text(part(tx, line.request.as_deref())?);
     let path = tx.store.state.pairing(channel);
-    tx.lock(&path)?;
-    let found = file::read(&path)?;
-    let mut requests = Requests::parse(found.as_ref(), channel, tx.store.parse)?;
-    let mut open = requests.known();
-    let before = open.len();
-    open.retain(|known| known.id != request && known.is_open(tx.now));
-    if open.len() == before {
-        return Ok(());
-    }
-    requests.follow(&open, tx.now);
-    tx.write(&path, found.map(|found| found.identity), &requests.render(&path)?)
+    let now = tx.now;
+    tx.keep_requests(channel, &path, |known| known.id != request && known.is_open(now))
 }
 
 fn grant(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
@@ -84,31 +75,27 @@ fn grant(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
         return Ok(());
     }
     for path in paths[1..].iter().filter(|_| known.is_none()) {
-        let found = file::read(path)?;
-        if allowlist::grants(found.as_ref())?.names(&sender, &key.channel, parse) {
+        if allowlist::grants(&file::read(path)?)?.names(&sender, &key.channel, parse) {
             return Ok(());
         }
     }
     tx.lock(&paths[0])?;
     let found = file::read(&paths[0])?;
+    let (path, before) = (found.path.clone(), found.identity);
     // What we rendered needs no parsing, only its new end.
-    let before = found.as_ref().map(|found| found.identity);
-    let ours = found.as_ref().filter(|_| tx.is_ours(&paths[0], before));
-    let spliced = ours.and_then(|ours| allowlist::with_entry(&ours.text, &sender));
-    let text = match spliced {
-        Some(Spliced::Added(text)) => text,
+    let is_ours = tx.is_ours(&path, before);
+    match is_ours.then(|| allowlist::with_entry(&found.text, &sender)).flatten() {
+        Some(Spliced::Added(text)) => tx.write(&path, before, &text)?,
         Some(Spliced::There) => return Ok(()),
         None => {
-            let mut grants = allowlist::grants(found.as_ref())?;
+            let mut grants = allowlist::grants(&found)?;
             if known.is_none() && grants.names(&sender, &key.channel, parse) {
                 return Ok(());
             }
             grants.add(&sender);
-            grants.render(&paths[0])?
+            tx.put(&found, &grants)?;
         }
-    };
-    tx.write(&paths[0], before, &text)?;
-    let path = paths[0].clone();
+    }
     tx.when_written(path.clone(), move |store, after| {
         store.approved.amend(&key, &path, before, after, |list| list.add(sender));
     });
@@ -125,7 +112,7 @@ fn deny(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
     let until = part(tx, line.until.as_deref().and_then(world::from_iso))?;
     let path = tx.store.state.denied(&key.channel);
     let found = file::read(&path)?;
-    let mut denials = pairing::denials(found.as_ref())?;
+    let mut denials = pairing::denials(&found)?;
     let mut all = PairingRequests { requests: Vec::new(), denials: denials.known() };
     let before = all.denials.clone();
     all.prune(tx.now);
@@ -134,22 +121,18 @@ fn deny(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
         return Ok(());
     }
     denials.follow(&all.denials);
-    tx.write(&path, found.map(|found| found.identity), &denials.render(&path)?)
+    tx.put(&found, &denials)
 }
 
 /// Changes the owners' file; `edit` tells whether it did, or `None` where the line is no such line.
-fn change_owners(
+pub(super) fn change_owners(
     tx: &mut Transaction<'_>,
     edit: impl FnOnce(&mut OwnersDoc) -> Option<bool>,
 ) -> Result<(), StoreError> {
-    let path = tx.store.state.owners();
-    let found = own::read(&tx.store.state, &path)?;
-    let (mut doc, _) = owners::owners(found.as_ref())?;
+    let found = own::read(&tx.store.state, &tx.store.state.owners())?;
+    let (mut doc, _) = owners::owners(&found)?;
     let changed = edit(&mut doc);
-    if part(tx, changed)? {
-        tx.write(&path, found.map(|found| found.identity), &doc.render(&path)?)?;
-    }
-    Ok(())
+    if part(tx, changed)? { tx.put(&found, &doc) } else { Ok(()) }
 }
 
 fn owner(line: &Line) -> Option<Owner> {

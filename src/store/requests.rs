@@ -19,10 +19,8 @@ impl Store {
     pub(super) fn requests(&self, channel: &str) -> Result<Current<PairingRequests>, StoreError> {
         let paths = || vec![self.state.pairing(channel), self.state.denied(channel)];
         self.waiting.get(&self.state, channel, paths, |found| {
-            let at = |path| found.iter().find(|found| found.path == path);
-            let requests = Requests::parse(at(self.state.pairing(channel)), channel, self.parse)?;
-            let denials = pairing::denials(at(self.state.denied(channel)))?;
-            let all = pairing::waiting(&requests, &denials);
+            let requests = Requests::parse(&found[0], channel, self.parse)?;
+            let all = pairing::waiting(&requests, &pairing::denials(&found[1])?);
             for request in &all.requests {
                 self.ages.note(request.id.as_str().as_bytes(), LIFETIME_MS);
             }

@@ -12,13 +12,15 @@ use std::{
 
 use openclaw_plugin_sdk::{UnixMs, own_file};
 use parking_lot::RwLockReadGuard;
+use serde::Serialize;
 
 use super::{
     Store, StoreError,
     audit::{Line, Log, seal},
     authority,
     cached_table::CachedTable,
-    file::{self, Identity, StagedFile, damaged, sync_dir, with_suffix},
+    doc::to_text,
+    file::{self, Found, Identity, StagedFile, damaged, sync_dir, with_suffix},
     io,
     lock::{FieldLock, OcLock},
     own::{self, Mismatch},
@@ -180,6 +182,11 @@ impl<'a> Transaction<'a> {
             self.digests.insert(name.to_owned(), own::digest(text.as_bytes()));
         }
         Ok(())
+    }
+
+    /// Writes what a file that was read says from now on.
+    pub(super) fn put(&mut self, found: &Found, value: &impl Serialize) -> Result<(), StoreError> {
+        self.write(&found.path, found.identity, &to_text(value, &found.path)?)
     }
 
     /// Writes a table, and caches it once it is in place.

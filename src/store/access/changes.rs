@@ -1,13 +1,17 @@
 //! What a transaction can change of the records, of open requests, and of the lists of the field.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use openclaw_plugin_sdk::AccountId;
 
 use super::records_file;
 use crate::{
     StoreError, allowlist,
-    file::{self, Found},
+    file,
     pairing::Requests,
     paths::StateDir,
     rules::{
@@ -46,27 +50,33 @@ impl Transaction<'_> {
         &mut self,
         is_taken: impl Fn(&PairingRequest) -> bool,
     ) -> Result<(), StoreError> {
-        let store = self.store;
-        for (channel, path) in named(&store.state, "-pairing.json")? {
-            let read = |found: Option<&Found>| {
-                let requests = Requests::parse(found, &channel, store.parse)?;
-                let known = requests.known();
-                Ok::<_, StoreError>((known.iter().any(&is_taken), requests, known))
-            };
-            if !read(file::read(&path)?.as_ref())?.0 {
-                continue;
-            }
-            self.lock(&path)?;
-            let found = file::read(&path)?;
-            let (any, mut requests, mut known) = read(found.as_ref())?;
-            if any {
-                known.retain(|request| !is_taken(request));
-                requests.follow(&known, self.now);
-                let before = found.map(|found| found.identity);
-                self.write(&path, before, &requests.render(&path)?)?;
+        for (channel, path) in named(&self.store.state, "-pairing.json")? {
+            let requests = Requests::parse(&file::read(&path)?, &channel, self.store.parse)?;
+            if requests.known().iter().any(&is_taken) {
+                self.keep_requests(&channel, &path, |request| !is_taken(request))?;
             }
         }
         Ok(())
+    }
+
+    /// Takes the other requests out of a channel's file.
+    pub(crate) fn keep_requests(
+        &mut self,
+        channel: &str,
+        path: &Path,
+        keeps: impl Fn(&PairingRequest) -> bool,
+    ) -> Result<(), StoreError> {
+        self.lock(path)?;
+        let found = file::read(path)?;
+        let mut requests = Requests::parse(&found, channel, self.store.parse)?;
+        let mut known = requests.known();
+        let before = known.len();
+        known.retain(keeps);
+        if known.len() == before {
+            return Ok(());
+        }
+        requests.follow(&known, self.now);
+        self.put(&found, &requests.doc)
     }
 
     /// Takes these senders out of the field's lists. Returns those that were in one.
@@ -81,7 +91,7 @@ impl Transaction<'_> {
         for path in paths {
             self.lock(&path)?;
             let found = file::read(&path)?;
-            let mut grants = allowlist::grants(found.as_ref())?;
+            let mut grants = allowlist::grants(&found)?;
             let mut changed = false;
             for contact in contacts {
                 let is_theirs = store.state.allowlists(&contact.key).contains(&path);
@@ -92,8 +102,7 @@ impl Transaction<'_> {
                 }
             }
             if changed {
-                let before = found.as_ref().map(|found| found.identity);
-                self.write(&path, before, &grants.render(&path)?)?;
+                self.put(&found, &grants)?;
             }
         }
         Ok(out)

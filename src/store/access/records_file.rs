@@ -89,8 +89,10 @@ struct LinkRow {
 }
 
 /// Reads the records; a missing file has none.
-fn records(found: Option<&Found>) -> Result<Records, StoreError> {
-    let Some(Found { path, text, .. }) = found else { return Ok(Records::default()) };
+fn records(Found { path, text, .. }: &Found) -> Result<Records, StoreError> {
+    if text.is_empty() {
+        return Ok(Records::default());
+    }
     let file: File = serde_json::from_str(text).map_err(|error| unparsable(path, &error))?;
     if file.version != VERSION {
         return Err(damaged(path, None, "it is of another version"));
@@ -99,7 +101,7 @@ fn records(found: Option<&Found>) -> Result<Records, StoreError> {
 }
 
 /// Reads the records as the gate asks them.
-pub(crate) fn index(found: Option<&Found>) -> Result<Index, StoreError> {
+pub(crate) fn index(found: &Found) -> Result<Index, StoreError> {
     records(found).map(Index::of)
 }
 

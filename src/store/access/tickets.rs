@@ -50,7 +50,7 @@ impl Store {
 
     pub(super) fn records_file(&self) -> Result<Current<Index>, StoreError> {
         let path = || vec![self.state.access_records()];
-        self.records.get(&self.state, &(), path, |found| records_file::index(found.first()))
+        self.records.get(&self.state, &(), path, |found| records_file::index(&found[0]))
     }
 
     /// Writes a note about a person, or takes it away. False if that changes nothing.

@@ -184,7 +184,7 @@ impl State {
     }
 
     fn records(&self, with: &mut With<'_>) -> Result<(), StoreError> {
-        let index = access::index(file::read(&with.store.state.access_records())?.as_ref())?;
+        let index = access::index(&file::read(&with.store.state.access_records())?)?;
         let records = index.records();
         let is_blocked = |channel: &str, sender: &str| {
             SenderId::new(sender).is_ok_and(|sender| records.is_blocked(channel, &sender))
@@ -214,7 +214,7 @@ impl State {
     }
 
     fn owners(&self, with: &mut With<'_>) -> Result<(), StoreError> {
-        let state = owners::owners(file::read(&with.store.state.owners())?.as_ref())?.1;
+        let state = owners::owners(&file::read(&with.store.state.owners())?)?.1;
         let owners = state.owners.0.iter();
         let known: Vec<Id> = owners.map(|it| (it.channel.clone(), it.sender.to_string())).collect();
         for (channel, sender, seq) in &self.owners {
@@ -258,8 +258,7 @@ impl State {
                     |key: &AccountKey| Contact { key: key.clone(), sender: sender.clone() };
                 key.is_some_and(|key| self.entries.contains(&contact(key).to_string()))
             };
-            let found = file::read(&path)?;
-            let list = allowlist::approved(found.as_slice(), channel, with.store.parse)?;
+            let list = allowlist::approved(&[file::read(&path)?], channel, with.store.parse)?;
             for sender in list.senders().filter(|sender| !is_known(sender)) {
                 let (file, sender) = (path.clone(), sender.clone());
                 with.missing.insert(Unexplained::Entry { file, sender });

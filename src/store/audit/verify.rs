@@ -194,37 +194,32 @@ impl Read {
 }
 
 impl Store {
-    /// Reads the whole access log, after repairing a torn last line, and compares the state with it.
+    /// Reads the whole access log, line by line, after repairing a torn last line, and compares the state with it.
+    /// Only for the last lines and to compare, it holds the writers' lock: nothing is decided meanwhile.
     pub fn verify(&self, now: UnixMs) -> Result<Report, StoreError> {
-        verify(self, now)
+        // A torn last line goes first, so that no reader takes it for one that is being written.
+        let repaired = Transaction::open_unchecked(self, now)?.log().was_repaired();
+        let (mut reading, mut read) = (Reading::new(&self.state), Read::default());
+        reading.go(&self.state, &mut |file, number, bytes| read.line(file, number, bytes))?;
+        let tx = Transaction::open_unchecked(self, now)?;
+        reading.go(&self.state, &mut |file, number, bytes| read.line(file, number, bytes))?;
+        let Read { chain, replay, accepted } = read;
+        let (lines, head) = (chain.lines, tx.log().said());
+        let mut problems = chain.end((head.count, &head.hash));
+        if let Some((path, why)) = tx.log().doubted() {
+            problems.push(Problem::File(below(self, path), why.to_owned()));
+        } else {
+            problems.extend(files(self, &tx)?);
+        }
+        let (undone, unexplained) = replay.compare(self, tx.now);
+        problems.extend(undone);
+        problems.sort();
+        problems.dedup();
+        let is_old = |problem: &Problem| problem.seq() < accepted && problem.seq().is_some();
+        let (old, problems): (Vec<_>, _) = problems.into_iter().partition(is_old);
+        let accepted = accepted.map(|seq| (seq, old));
+        Ok(Report { lines, repaired, problems, accepted, unexplained })
     }
-}
-
-/// Reads everything, line by line. Only for the last lines, and to compare the state with them, it holds the writers'
-/// lock: nothing is decided meanwhile.
-fn verify(store: &Store, now: UnixMs) -> Result<Report, StoreError> {
-    // A torn last line goes first, so that no reader takes it for one that is being written.
-    let repaired = Transaction::open_unchecked(store, now)?.log().was_repaired();
-    let (mut reading, mut read) = (Reading::new(&store.state), Read::default());
-    reading.go(&store.state, &mut |file, number, bytes| read.line(file, number, bytes))?;
-    let tx = Transaction::open_unchecked(store, now)?;
-    reading.go(&store.state, &mut |file, number, bytes| read.line(file, number, bytes))?;
-    let Read { chain, replay, accepted } = read;
-    let (lines, head) = (chain.lines, tx.log().said());
-    let mut problems = chain.end((head.count, &head.hash));
-    if let Some((path, why)) = tx.log().doubted() {
-        problems.push(Problem::File(below(store, path), why.to_owned()));
-    } else {
-        problems.extend(files(store, &tx)?);
-    }
-    let (undone, unexplained) = replay.compare(store, tx.now);
-    problems.extend(undone);
-    problems.sort();
-    problems.dedup();
-    let is_old = |problem: &Problem| problem.seq() < accepted && problem.seq().is_some();
-    let (old, problems): (Vec<_>, _) = problems.into_iter().partition(is_old);
-    let accepted = accepted.map(|seq| (seq, old));
-    Ok(Report { lines, repaired, problems, accepted, unexplained })
 }
 
 /// The state files that are not as the head says.
@@ -234,18 +229,12 @@ fn files(store: &Store, tx: &Transaction<'_>) -> Result<Vec<Problem>, StoreError
     let own = own::OWN.iter().map(|own| state.path().join(own));
     let mut found = Vec::new();
     for path in named.chain(own) {
-        let is_own = own::name(state, &path).is_some();
         let wrong = match file::read(&path) {
-            Ok(None) => own::judge(state, head, &path, None),
-            Ok(Some(_)) if !is_own => None,
-            Ok(Some(read)) => own::judge(state, head, &path, Some(read.text.as_bytes())),
-            Err(StoreError::Damaged { why, .. }) => {
-                found.push(Problem::File(below(store, &path), why));
-                None
-            }
+            Ok(read) => own::judge(state, head, &read).map(|wrong| wrong.to_string()),
+            Err(StoreError::Damaged { why, .. }) => Some(why),
             Err(error) => return Err(error),
         };
-        found.extend(wrong.map(|wrong| Problem::File(below(store, &path), wrong.to_string())));
+        found.extend(wrong.map(|why| Problem::File(below(store, &path), why)));
     }
     Ok(found)
 }

@@ -1,6 +1,6 @@
 //! What a transaction can change in the files of devices and of legacy nodes.
 
-use std::{borrow::Cow, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use openclaw_plugin_sdk::UnixMs;
 
@@ -32,7 +32,7 @@ impl<'a> Transaction<'a> {
         now: UnixMs,
     ) -> Result<Self, StoreError> {
         let files = ["pending.json", "paired.json", "bootstrap.json", "removed.json"];
-        Self::open_locked(store, by, now, &files.map(|name| store.state.devices().join(name)))
+        Self::open(store, by, now)?.locking(&store.state.devices(), &files)
     }
 
     /// The same for the legacy nodes.
@@ -42,18 +42,12 @@ impl<'a> Transaction<'a> {
         now: UnixMs,
     ) -> Result<Self, StoreError> {
         let files = ["pending.json", "paired.json"];
-        Self::open_locked(store, by, now, &files.map(|name| store.state.nodes().join(name)))
+        Self::open(store, by, now)?.locking(&store.state.nodes(), &files)
     }
 
-    fn open_locked(
-        store: &'a Store,
-        by: Option<&Authority>,
-        now: UnixMs,
-        files: &[PathBuf],
-    ) -> Result<Self, StoreError> {
-        let mut tx = Self::open(store, by, now)?;
-        files.iter().try_for_each(|file| tx.lock(file))?;
-        Ok(tx)
+    fn locking(mut self, folder: &Path, files: &[&str]) -> Result<Self, StoreError> {
+        files.iter().try_for_each(|name| self.lock(&folder.join(name)))?;
+        Ok(self)
     }
 
     /// A device that has rights.

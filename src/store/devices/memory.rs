@@ -297,7 +297,7 @@ impl Store {
         of: impl FnOnce(Table) -> T,
     ) -> Result<Current<T>, StoreError> {
         let paths = || vec![path.to_owned()];
-        cache.get(&self.state, &(), paths, |mut found| Table::parse(path, found.pop()).map(of))
+        cache.get(&self.state, &(), paths, |mut all| Table::parse(all.swap_remove(0)).map(of))
     }
 
     pub(super) fn paired(&self) -> Result<Current<Paired>, StoreError> {
@@ -333,8 +333,7 @@ impl Store {
     /// The ids in the files of paired and of removed devices, whatever the log says of these files.
     pub(crate) fn device_ids_in_files(&self) -> Result<(Vec<DeviceId>, Vec<DeviceId>), StoreError> {
         let ids = |name: &str| -> Result<Vec<DeviceId>, StoreError> {
-            let path = self.state.devices().join(name);
-            let table = Table::parse(&path, file::read(&path)?)?;
+            let table = Table::parse(file::read(&self.state.devices().join(name))?)?;
             Ok(table.rows().filter_map(|(key, _)| DeviceId::parse(key)).collect())
         };
         Ok((ids("paired.json")?, ids("removed.json")?))

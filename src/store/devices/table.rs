@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     ops::Range,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -36,16 +36,18 @@ pub(super) type Edits = BTreeMap<String, Option<String>>;
 
 impl Table {
     /// Reads a file. A missing one is empty; one that is no object, or names a row twice, is damaged.
-    pub(super) fn parse(path: &Path, found: Option<Found>) -> Result<Self, StoreError> {
-        let mut table = Self { path: path.to_owned(), ..Self::default() };
-        let Some(Found { text, .. }) = found else { return Ok(table) };
+    pub(super) fn parse(Found { path, text, .. }: Found) -> Result<Self, StoreError> {
+        let mut table = Self { path, ..Self::default() };
+        if text.is_empty() {
+            return Ok(table);
+        }
         let mut json = serde_json::Deserializer::from_str(&text);
         let places = json.deserialize_map(Places(&text)).and_then(|rows| json.end().map(|()| rows));
-        table.rows = places.map_err(|error| unparsable(path, &error))?;
+        table.rows = places.map_err(|error| unparsable(&table.path, &error))?;
         table.text = text;
         table.places = index(&table.rows);
         if table.places.len() != table.rows.len() {
-            return Err(damaged(path, None, "a row stands there twice"));
+            return Err(damaged(&table.path, None, "a row stands there twice"));
         }
         Ok(table)
     }
