@@ -42,17 +42,19 @@ impl CurrentGrounds {
     }
 }
 
-/// True while they are there.
-pub(super) fn holds(store: &Store, by: &Authority) -> Result<bool, StoreError> {
-    match by {
-        // The caller that lets a device in by its code checks that the code is bound to it.
-        Authority::Host | Authority::Newcomer(Shown::SetupCode(_)) => Ok(true),
-        Authority::Owner(owner) => {
-            Ok(store.grounds.now().owners.0.contains(owner) || store.owners()?.0.contains(owner))
+impl Store {
+    /// True while the grounds of this right are there. One `stat` a file while nothing changed.
+    pub fn holds(&self, by: &Authority) -> Result<bool, StoreError> {
+        match by {
+            // The caller that lets a device in by its code checks that the code is bound to it.
+            Authority::Host | Authority::Newcomer(Shown::SetupCode(_)) => Ok(true),
+            Authority::Owner(owner) => {
+                Ok(self.grounds.now().owners.0.contains(owner) || self.owners()?.0.contains(owner))
+            }
+            Authority::Newcomer(Shown::Secret(mark)) => Ok(self.grounds.is_present(mark)),
+            Authority::Newcomer(Shown::DeviceToken(_)) => Ok(false),
+            Authority::Session(rights) => session(self, rights),
         }
-        Authority::Newcomer(Shown::Secret(mark)) => Ok(store.grounds.is_present(mark)),
-        Authority::Newcomer(Shown::DeviceToken(_)) => Ok(false),
-        Authority::Session(rights) => session(store, rights),
     }
 }
 

@@ -91,6 +91,14 @@ pub(super) fn existing<T>(path: &Path, found: std::io::Result<T>) -> Result<Opti
     }
 }
 
+/// True where something was removed, or was gone before.
+pub(super) fn gone(removed: std::io::Result<()>) -> std::io::Result<bool> {
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(true),
+    }
+}
+
 /// The entries of a folder, with their names; none if it is missing.
 pub(super) fn entries(dir: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
     let mut found = Vec::new();
@@ -222,12 +230,12 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Makes what was renamed or made in a folder durable.
-pub(super) fn sync_dir(dir: &Path) -> Result<(), StoreError> {
+pub fn sync_dir(dir: &Path) -> Result<(), StoreError> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| io("write", dir, error))
 }
 
 /// Makes a folder and those above it, 0700, where they are missing.
-pub(super) fn ensure_dir(dir: &Path) -> Result<(), StoreError> {
+pub fn ensure_dir(dir: &Path) -> Result<(), StoreError> {
     if dir.is_dir() {
         return Ok(());
     }

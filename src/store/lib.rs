@@ -159,11 +159,6 @@ impl Store {
         Ok(current?.0)
     }
 
-    /// A random key that is made at its first use, such as for `webchat-default`: `[a-z0-9_-]` only.
-    pub fn key(&self, purpose: &str) -> Result<[u8; 32], StoreError> {
-        keys::key(&self.state, purpose, self.patience)
-    }
-
     /// Whether everything that is kept of this account can be read. One `stat` a file while nothing changed.
     pub fn readable(&self, key: &AccountKey) -> Result<(), StoreError> {
         self.approved(key)?;
@@ -191,11 +186,6 @@ impl Store {
     /// From here on the configuration says this about who decides. Waits for a change that has begun.
     pub fn rely_on(&self, grounds: Grounds) {
         self.grounds.set(grounds);
-    }
-
-    /// True while the grounds of this right are there. One `stat` a file while nothing changed.
-    pub fn holds(&self, by: &Authority) -> Result<bool, StoreError> {
-        authority::holds(self, by)
     }
 
     /// Changes something that is kept beside the store, while no other change can take the right to it away.

@@ -14,7 +14,11 @@ use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 use openclaw_plugin_sdk::own_file;
 use serde_json::{Value, json};
 
-use super::{StoreError, file::with_suffix, io};
+use super::{
+    StoreError,
+    file::{gone, with_suffix},
+    io,
+};
 use crate::world;
 
 /// So long a caller waits for a lock before the error that names its holder.
@@ -137,10 +141,7 @@ fn make(path: &Path, lock: &Path) -> std::io::Result<Metadata> {
         written
     };
     let aside = with_suffix(path, ".oc-lock.tmp");
-    match std::fs::remove_file(&aside) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    gone(std::fs::remove_file(&aside))?;
     let meta = write(&aside)?;
     let linked = std::fs::hard_link(&aside, lock);
     std::fs::remove_file(&aside)?;
@@ -170,12 +171,7 @@ pub(super) fn remove_if_stale(lock: &Path) -> std::io::Result<bool> {
     if !(old || abandoned) || !std::fs::symlink_metadata(lock).is_ok_and(|now| same(&now)) {
         return Ok(false);
     }
-    let removed =
-        if meta.is_dir() { std::fs::remove_dir(lock) } else { std::fs::remove_file(lock) };
-    match removed {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(true),
-    }
+    gone(if meta.is_dir() { std::fs::remove_dir(lock) } else { std::fs::remove_file(lock) })
 }
 
 /// True after 30 seconds. A time far in the future is a clock set back: as old as one as far in the past.

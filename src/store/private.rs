@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use openclaw_plugin_sdk::own_file;
 
+pub use super::file::{ensure_dir, sync_dir as sync};
 use super::{
     StoreError,
     file::{self, StagedFile},
@@ -11,11 +12,6 @@ use super::{
     lock::{OcLock, PATIENCE},
     paths::StateDir,
 };
-
-/// Makes a folder and those above it, 0700, where they are missing.
-pub fn ensure_dir(folder: &Path) -> Result<(), StoreError> {
-    file::ensure_dir(folder)
-}
 
 /// Replaces a file in one step, 0600. Not durable before the next sync of its folder.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
@@ -63,11 +59,6 @@ pub(super) fn once_within(
     }
     let bytes = make().map_err(|error| io("make", path, error))?;
     replace(path, &bytes)?;
-    path.parent().map_or(Ok(()), file::sync_dir)?;
+    path.parent().map_or(Ok(()), sync)?;
     Ok(bytes)
-}
-
-/// Makes the last replacements in a folder durable.
-pub fn sync(folder: &Path) -> Result<(), StoreError> {
-    file::sync_dir(folder)
 }

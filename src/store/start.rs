@@ -12,7 +12,8 @@ use openclaw_plugin_sdk::{UnixMs, own_file::Rights};
 use super::{
     Store, StoreError,
     audit::seal,
-    file, io,
+    file::{self, gone},
+    io,
     lock::{is_old, remove_if_stale},
     originals, ownership,
     transaction::Transaction,
@@ -22,50 +23,44 @@ impl Store {
     /// The first thing at every start: an unfinished decision is finished, and locks and temporary files that were
     /// left behind are removed.
     pub fn start(&self, now: UnixMs) -> Result<(), StoreError> {
-        start(self, now)
+        let state = &self.state;
+        ownership::check(state)?;
+        let _tx = Transaction::open(self, None, now)?;
+        seal::seal_or_warn(state, now);
+        let shared = [state.credentials(), state.devices(), state.nodes()];
+        let own = [state.access(), state.audit(), state.keys(), state.outbox(), state.held()];
+        narrow(state.path());
+        for dir in shared.iter().chain(&own) {
+            narrow(dir);
+        }
+        shared.iter().try_for_each(|dir| each_file(dir, clear_lock))?;
+        shared.iter().chain(&own).try_for_each(|dir| each_file(dir, clear_temporary))?;
+        // What another program left readable is not; ours are 0600 from the first byte.
+        shared[1..].iter().try_for_each(|dir| each_file(dir, narrow_file))?;
+        shared.iter().try_for_each(|dir| each_file(dir, originals::scrub))
     }
 }
 
-fn start(store: &Store, now: UnixMs) -> Result<(), StoreError> {
-    ownership::check(&store.state)?;
-    let _tx = Transaction::open(store, None, now)?;
-    let state = &store.state;
-    seal::seal_or_warn(state, now);
-    let shared = [state.credentials(), state.devices(), state.nodes()];
-    let own = [state.access(), state.audit(), state.keys(), state.outbox(), state.held()];
-    narrow(state.path());
-    for dir in shared.iter().chain(&own) {
-        narrow(dir);
+fn clear_lock(path: &Path, name: &str) -> Result<(), StoreError> {
+    if name.ends_with(".json.lock") {
+        remove_if_stale(path).map_err(|error| io("remove", path, error))?;
     }
-    shared.iter().try_for_each(|dir| clear_locks(dir))?;
-    let clear = |path: &Path, name: &str| {
-        // A temporary file of ours is left over; one of another program, only if it is old.
-        let is_temporary = path.extension().is_some_and(|extension| extension == "tmp");
-        let meta = path.symlink_metadata();
-        if is_temporary && (name.contains(".oc-") || meta.is_ok_and(|meta| is_old(&meta))) {
-            remove(path)?;
-        }
-        Ok(())
-    };
-    shared.iter().chain(&own).try_for_each(|dir| each_file(dir, clear))?;
-    // What another program left readable is not; ours are 0600 from the first byte.
-    let devices = [state.devices(), state.nodes()];
-    devices.iter().try_for_each(|dir| each_file(dir, narrow_file))?;
-    shared.iter().try_for_each(|dir| each_file(dir, originals::scrub))
+    Ok(())
 }
 
-fn clear_locks(dir: &Path) -> Result<(), StoreError> {
-    each_file(dir, |path, name| {
-        if name.ends_with(".json.lock") {
-            remove_if_stale(path).map_err(|error| io("remove", path, error))?;
-        }
-        Ok(())
-    })
+/// A temporary file of ours is left over; one of another program, only if it is old.
+fn clear_temporary(path: &Path, name: &str) -> Result<(), StoreError> {
+    let is_temporary = path.extension().is_some_and(|extension| extension == "tmp");
+    let is_over = || path.symlink_metadata().is_ok_and(|meta| is_old(&meta));
+    if is_temporary && (name.contains(".oc-") || is_over()) {
+        gone(std::fs::remove_file(path)).map_err(|error| io("remove", path, error))?;
+    }
+    Ok(())
 }
 
 fn each_file(
     dir: &Path,
-    mut act: impl FnMut(&Path, &str) -> Result<(), StoreError>,
+    act: impl Fn(&Path, &str) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     file::entries(dir)?.iter().try_for_each(|(name, path)| act(path, name))
 }
@@ -80,13 +75,6 @@ fn narrow_file(path: &Path, _name: &str) -> Result<(), StoreError> {
     }
     std::fs::set_permissions(path, Permissions::from_mode(0o600))
         .map_err(|error| io("write", path, error))
-}
-
-fn remove(path: &Path) -> Result<(), StoreError> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", path, error)),
-        _ => Ok(()),
-    }
 }
 
 /// Closes a folder of ours to other users, if it is open.

@@ -17,7 +17,6 @@ use serde::Serialize;
 use super::{
     Store, StoreError,
     audit::{Line, Log, seal},
-    authority,
     cached_table::CachedTable,
     doc::to_text,
     file::{self, Found, Identity, StagedFile, damaged, sync_dir, with_suffix},
@@ -83,7 +82,7 @@ impl<'a> Transaction<'a> {
         }
         // Only now do the files say what was decided last.
         match by {
-            Some(by) if !authority::holds(store, by)? => Err(StoreError::Withdrawn),
+            Some(by) if !store.holds(by)? => Err(StoreError::Withdrawn),
             _ => Ok(tx),
         }
     }
