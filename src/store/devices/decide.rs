@@ -91,18 +91,15 @@ impl Store {
         id: &DeviceId,
         now: UnixMs,
     ) -> Result<Result<(), Untouched>, StoreError> {
-        let mut tx = Transaction::open_devices(self, Some(by.authority()), now)?;
-        let device = match managed(&tx, by, id)? {
-            Ok(device) => device,
-            Err(why) => return Ok(Err(why)),
-        };
-        // A reader between the renames finds the device removed rather than new.
-        tx.put_removed(id, true)?;
-        tx.drop_device(id)?;
-        tx.cancel_codes_of(&device.key)?;
-        tx.drop_requests(id)?;
-        let line = Line::by_device_approver(by, action::DEVICE_REMOVE, tx.now).about(id.as_str());
-        tx.commit(vec![line]).map(Ok)
+        self.manage(by, id, now, |mut tx, device| {
+            // A reader between the renames finds the device removed rather than new.
+            tx.put_removed(id, true)?;
+            tx.drop_device(id)?;
+            tx.cancel_codes_of(&device.key)?;
+            tx.drop_requests(id)?;
+            let line = Line::by_device_approver(by, action::DEVICE_REMOVE, tx.now);
+            tx.commit(vec![line.about(id.as_str())]).map(Ok)
+        })
     }
 
     /// Gives a device the name that owners see.
@@ -113,19 +110,16 @@ impl Store {
         label: &str,
         now: UnixMs,
     ) -> Result<Result<(), Untouched>, StoreError> {
-        let mut tx = Transaction::open_devices(self, Some(by.authority()), now)?;
-        let mut device = match managed(&tx, by, id)? {
-            Ok(device) => device,
-            Err(why) => return Ok(Err(why)),
-        };
-        let label = Some(label.trim().to_owned()).filter(|label| !label.is_empty());
-        if device.label == label {
-            return Ok(Ok(()));
-        }
-        device.label = label;
-        tx.put_device(&device)?;
-        let line = Line::by_device_approver(by, action::DEVICE_RENAME, tx.now).about(id.as_str());
-        tx.commit(vec![line]).map(Ok)
+        self.manage(by, id, now, |mut tx, mut device| {
+            let label = Some(label.trim().to_owned()).filter(|label| !label.is_empty());
+            if device.label == label {
+                return Ok(Ok(()));
+            }
+            device.label = label;
+            tx.put_device(&device)?;
+            let line = Line::by_device_approver(by, action::DEVICE_RENAME, tx.now);
+            tx.commit(vec![line.about(id.as_str())]).map(Ok)
+        })
     }
 
     /// Replaces a token; without `scopes` it keeps those it has. Its setup code is cancelled.
@@ -136,29 +130,28 @@ impl Store {
         (role, scopes, fresh): (Role, Option<Scopes>, &Token),
         now: UnixMs,
     ) -> Result<Result<DeviceToken, Untouched>, StoreError> {
-        let mut tx = Transaction::open_devices(self, Some(by.authority()), now)?;
-        let mut device = match managed(&tx, by, id)? {
-            Ok(device) if device.approved.roles.contains(&role) => device,
-            Ok(_) => return Ok(Err(Untouched::Unknown)),
-            Err(why) => return Ok(Err(why)),
-        };
-        let (approved, old) = (device.scopes_as(role), device.tokens.get(&role).copied());
-        let present = old.map(|old| old.scopes).or(approved).unwrap_or(Scopes::NONE);
-        let scopes = match by.may_rotate(id, approved, role, scopes.unwrap_or(present)) {
-            Ok(scopes) => scopes,
-            Err(why) => return Ok(Err(Untouched::Denied(why))),
-        };
-        let token = match old {
-            Some(old) => old.rotate(fresh, scopes, tx.now),
-            None => Some(DeviceToken::issue(fresh, role, scopes, tx.now)),
-        };
-        let Some(token) = token else { return Ok(Err(Untouched::Unknown)) };
-        device.tokens.insert(role, token);
-        tx.put_device(&device)?;
-        tx.cancel_codes_of(&device.key)?;
-        let line = Line::by_device_approver(by, action::TOKEN_ROTATE, tx.now);
-        tx.commit(vec![line.about(id.as_str()).with_role(role.word())])?;
-        Ok(Ok(token))
+        self.manage(by, id, now, |mut tx, mut device| {
+            if !device.approved.roles.contains(&role) {
+                return Ok(Err(Untouched::Unknown));
+            }
+            let (approved, old) = (device.scopes_as(role), device.tokens.get(&role).copied());
+            let present = old.map(|old| old.scopes).or(approved).unwrap_or(Scopes::NONE);
+            let scopes = match by.may_rotate(id, approved, role, scopes.unwrap_or(present)) {
+                Ok(scopes) => scopes,
+                Err(why) => return Ok(Err(Untouched::Denied(why))),
+            };
+            let token = match old {
+                Some(old) => old.rotate(fresh, scopes, tx.now),
+                None => Some(DeviceToken::issue(fresh, role, scopes, tx.now)),
+            };
+            let Some(token) = token else { return Ok(Err(Untouched::Unknown)) };
+            device.tokens.insert(role, token);
+            tx.put_device(&device)?;
+            tx.cancel_codes_of(&device.key)?;
+            let line = Line::by_device_approver(by, action::TOKEN_ROTATE, tx.now);
+            tx.commit(vec![line.about(id.as_str()).with_role(role.word())])?;
+            Ok(Ok(token))
+        })
     }
 
     /// Takes a role away until it is approved again; the device's setup code is cancelled.
@@ -169,37 +162,38 @@ impl Store {
         role: Role,
         now: UnixMs,
     ) -> Result<Result<UnixMs, Untouched>, StoreError> {
-        let mut tx = Transaction::open_devices(self, Some(by.authority()), now)?;
-        let now = tx.now;
-        let mut device = match managed(&tx, by, id)? {
-            Ok(device) => device,
-            Err(why) => return Ok(Err(why)),
-        };
-        if let Some(at) = device.tokens.get(&role).and_then(|token| token.revoked_at) {
-            return Ok(Ok(at));
-        }
-        if !device.revoke(role, now) {
-            return Ok(Err(Untouched::Unknown));
-        }
-        tx.put_device(&device)?;
-        tx.cancel_codes_of(&device.key)?;
-        let line = Line::by_device_approver(by, action::TOKEN_REVOKE, now);
-        tx.commit(vec![line.about(id.as_str()).with_role(role.word())])?;
-        Ok(Ok(now))
+        self.manage(by, id, now, |mut tx, mut device| {
+            let now = tx.now;
+            if let Some(at) = device.tokens.get(&role).and_then(|token| token.revoked_at) {
+                return Ok(Ok(at));
+            }
+            if !device.revoke(role, now) {
+                return Ok(Err(Untouched::Unknown));
+            }
+            tx.put_device(&device)?;
+            tx.cancel_codes_of(&device.key)?;
+            let line = Line::by_device_approver(by, action::TOKEN_REVOKE, now);
+            tx.commit(vec![line.about(id.as_str()).with_role(role.word())])?;
+            Ok(Ok(now))
+        })
     }
-}
 
-/// A device that the approver may manage.
-fn managed(
-    tx: &Transaction<'_>,
-    by: &DeviceApprover,
-    id: &DeviceId,
-) -> Result<Result<Device, Untouched>, StoreError> {
-    let device = tx.device(id)?;
-    // Who may not manage a device does not learn whether it is there.
-    let held = device.as_ref().map_or(Scopes::NONE, |device| device.approved.scopes);
-    match by.may_manage(id, held) {
-        Ok(()) => Ok(device.ok_or(Untouched::Unknown)),
-        Err(why) => Ok(Err(Untouched::Denied(why))),
+    /// Changes a device that the approver may manage.
+    fn manage<T>(
+        &self,
+        by: &DeviceApprover,
+        id: &DeviceId,
+        now: UnixMs,
+        change: impl FnOnce(Transaction<'_>, Device) -> Result<Result<T, Untouched>, StoreError>,
+    ) -> Result<Result<T, Untouched>, StoreError> {
+        let tx = Transaction::open_devices(self, Some(by.authority()), now)?;
+        let device = tx.device(id)?;
+        // Who may not manage a device does not learn whether it is there.
+        let held = device.as_ref().map_or(Scopes::NONE, |device| device.approved.scopes);
+        match (by.may_manage(id, held), device) {
+            (Err(why), _) => Ok(Err(Untouched::Denied(why))),
+            (Ok(()), None) => Ok(Err(Untouched::Unknown)),
+            (Ok(()), Some(device)) => change(tx, device),
+        }
     }
 }
