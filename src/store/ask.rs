@@ -236,5 +236,5 @@ fn known(store: &Store, knock: &AccessRequest, now: UnixMs) -> Result<Option<Ask
 fn knocked(action: &str, request: &PairingRequest, now: UnixMs) -> Line {
     let actor = format!("{}:{}", request.key.channel, request.sender);
     let line = Line::new("channel", &actor, action, now).of(&request.key);
-    line.about(request.sender.as_str()).deciding(&request.id)
+    line.about(request.sender.as_str()).named(request.id.as_str())
 }

@@ -31,10 +31,7 @@ pub(super) use self::{
 };
 use super::{Note, StoreError, file, paths::StateDir};
 use crate::{
-    rules::{
-        AccountKey, Contact, approver::Approver, device::approver::DeviceApprover,
-        pairing::RequestId,
-    },
+    rules::{AccountKey, Contact, approver::Approver, device::approver::DeviceApprover},
     world,
 };
 
@@ -199,11 +196,15 @@ impl Line {
 
     pub(super) fn note(note: &Note<'_>, now: UnixMs) -> Self {
         // A note changes nothing, now or when it is read again.
-        let action = match note.action {
-            taken if action::is_known(taken) => format!("note-{taken}"),
-            free => free.to_owned(),
-        };
-        let line = Self::new(note.surface, note.actor, &action, now).about(note.subject);
+        match note.action {
+            taken if action::is_known(taken) => Self::noting(note, &format!("note-{taken}"), now),
+            free => Self::noting(note, free, now),
+        }
+    }
+
+    /// A line that says what a note does, with another word.
+    pub(super) fn noting(note: &Note<'_>, action: &str, now: UnixMs) -> Self {
+        let line = Self::new(note.surface, note.actor, action, now).about(note.subject);
         match note.key {
             Some(key) => line.of(key),
             None => line,
@@ -224,10 +225,6 @@ impl Line {
     pub(super) fn about(mut self, subject: &str) -> Self {
         self.subject = Some(bounded(subject));
         self
-    }
-
-    pub(super) fn deciding(self, request: &RequestId) -> Self {
-        self.named(request.as_str())
     }
 
     /// The opaque name of what was decided: a request, or a setup code.
@@ -254,8 +251,8 @@ impl Line {
         self
     }
 
-    pub(super) fn until(mut self, until: UnixMs) -> Self {
-        self.until = Some(world::iso(until));
+    pub(super) fn until(mut self, until: impl Into<Option<UnixMs>>) -> Self {
+        self.until = until.into().map(world::iso);
         self
     }
 }

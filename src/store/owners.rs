@@ -157,15 +157,9 @@ impl Store {
         note: &Note<'_>,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let line = Line::new(note.surface, note.actor, action::CLAIM_SPENT, now);
-        let line = line.about(note.subject);
-        let line = match note.key {
-            Some(key) => line.of(key),
-            None => line,
-        };
         let is_shown =
             |claim: &OpenClaim| ClaimCode::all_in(text).any(|code| claim.accepts(&code, now));
-        self.close_claim(is_shown, line, now)
+        self.close_claim(is_shown, Line::noting(note, action::CLAIM_SPENT, now), now)
     }
 
     fn close_claim(

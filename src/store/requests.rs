@@ -90,7 +90,7 @@ impl Store {
             Decision::Deny => Line::by(by, action::DENY, now)
                 .until(UnixMs(request.created_at.0.saturating_add(LIFETIME_MS))),
         };
-        let line = line.of(&request.key).about(request.sender.as_str()).deciding(&request.id);
+        let line = line.of(&request.key).about(request.sender.as_str()).named(request.id.as_str());
         replay::carry_out(tx, line)?;
         Ok(Outcome::Done(request.clone()))
     }

@@ -11,6 +11,7 @@ use openclaw_plugin_sdk::AccountId;
 use super::records_file;
 use crate::{
     StoreError, allowlist,
+    audit::Line,
     file,
     pairing::Requests,
     paths::StateDir,
@@ -43,6 +44,12 @@ impl Transaction<'_> {
             store.records.put((), file, identity, Arc::new(Index::of(records)));
         });
         Ok(())
+    }
+
+    /// Writes the records, if they have changed, and commits a line.
+    pub(super) fn commit_records(mut self, records: Records, line: Line) -> Result<(), StoreError> {
+        self.put_records(records)?;
+        self.commit(vec![line])
     }
 
     /// Takes out these open requests, on every channel.

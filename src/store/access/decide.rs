@@ -28,11 +28,10 @@ pub(crate) fn decide(
     let mut records = tx.records()?;
     if decide.decision == Decision::Block {
         tx.block(&mut records, by.actor(), &contact)?;
-        tx.put_records(records)?;
-        let line = line_about(by, action::BLOCK, &contact, now).deciding(&request.id);
-        return tx.commit(vec![line]).map(|()| Outcome::Done(request.clone()));
+        let line = line_about(by, action::BLOCK, &contact, now).named(request.id.as_str());
+        return tx.commit_records(records, line).map(|()| Outcome::Done(request.clone()));
     }
-    let mut line = line_about(by, action::APPROVE, &contact, now).deciding(&request.id);
+    let mut line = line_about(by, action::APPROVE, &contact, now).named(request.id.as_str());
     tx.take_requests(|open| open.id == request.id)?;
     let mut until = decide.until;
     if let Some(claimed) = request.claims.as_deref() {
@@ -57,12 +56,8 @@ pub(crate) fn decide(
         records.join(claimed, &contact);
         line = line.with(&claimed.to_string());
     }
-    if let Some(until) = until {
-        line = line.until(until);
-    }
     records.let_in(Grant { contact, since: now, until, by: by.actor().to_owned() });
-    tx.put_records(records)?;
-    tx.commit(vec![line])?;
+    tx.commit_records(records, line.until(until))?;
     Ok(Outcome::Done(request.clone()))
 }
 
@@ -103,9 +98,8 @@ impl Store {
         if people.len() > 1 {
             records.part(who);
         }
-        tx.put_records(records)?;
         let line = line_about(by, action::REVOKE, who, tx.now);
-        tx.commit(vec![line])?;
+        tx.commit_records(records, line)?;
         Ok(lost.into_iter().collect())
     }
 
@@ -131,9 +125,8 @@ impl Store {
         if blocked.is_empty() {
             return Ok(Blocked::Already);
         }
-        tx.put_records(records)?;
         let line = line_about(by, action::BLOCK, who, tx.now);
-        tx.commit(vec![line])?;
+        tx.commit_records(records, line)?;
         Ok(Blocked::Done(blocked.into_iter().collect()))
     }
 
@@ -144,16 +137,15 @@ impl Store {
         who: &Contact,
         now: UnixMs,
     ) -> Result<Vec<Contact>, StoreError> {
-        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
+        let tx = Transaction::open(self, Some(by.authority()), now)?;
         let mut records = tx.records()?;
         let mut done: BTreeSet<Contact> =
             records.on_channel(&who.key.channel, &who.sender).into_iter().collect();
         done.insert(who.clone());
         done.retain(|contact| records.unblock(&contact.key.channel, &contact.sender));
         if !done.is_empty() {
-            tx.put_records(records)?;
             let line = line_about(by, action::UNBLOCK, who, tx.now);
-            tx.commit(vec![line])?;
+            tx.commit_records(records, line)?;
         }
         Ok(done.into_iter().collect())
     }

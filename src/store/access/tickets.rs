@@ -61,14 +61,13 @@ impl Store {
         note: Option<&str>,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
+        let tx = Transaction::open(self, Some(by.authority()), now)?;
         let mut records = tx.records()?;
         if !records.annotate(&who.key.channel, &who.sender, note) {
             return Ok(false);
         }
-        tx.put_records(records)?;
         let line = line_about(by, action::NOTE, who, tx.now);
-        tx.commit(vec![line]).map(|()| true)
+        tx.commit_records(records, line).map(|()| true)
     }
 
     /// Gives a grant that ends, or has ended, another end. False if there is no such grant, if it ends at another time
@@ -80,7 +79,7 @@ impl Store {
         Ends { was, until }: Ends,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
+        let tx = Transaction::open(self, Some(by.authority()), now)?;
         let (now, mut records) = (tx.now, tx.records()?);
         let is_blocked = records.is_blocked(&who.key.channel, &who.sender);
         let as_shown = |grant: &&Grant| was.is_none() || grant.until == was;
@@ -91,25 +90,19 @@ impl Store {
         }
         grant.until = until;
         records.let_in(grant);
-        tx.put_records(records)?;
-        let line = line_about(by, action::EXTEND, who, now);
-        let line = match until {
-            Some(until) => line.until(until),
-            None => line,
-        };
-        tx.commit(vec![line]).map(|()| true)
+        let line = line_about(by, action::EXTEND, who, now).until(until);
+        tx.commit_records(records, line).map(|()| true)
     }
 
     /// Opens a link for a person who has access, in place of an open one.
     pub fn open_link(&self, who: &Contact, code: &Ticket, now: UnixMs) -> Result<(), StoreError> {
-        let mut tx = Transaction::open(self, None, now)?;
+        let tx = Transaction::open(self, None, now)?;
         let (now, mut records, digest) = (tx.now, tx.records()?, code.digest());
         records.links.retain(|link| link.contact != *who);
         records.links.push(OpenLink { digest, contact: who.clone(), since: now });
-        tx.put_records(records)?;
-        self.ages.note(&code.digest().0, LINK_MS);
+        self.ages.note(&digest.0, LINK_MS);
         let line = Line::new("chat", &who.to_string(), action::LINK_OPEN, now);
-        tx.commit(vec![line.of(&who.key).about(who.sender.as_str())])
+        tx.commit_records(records, line.of(&who.key).about(who.sender.as_str()))
     }
 
     /// The person that a link stands for; `None` if the link is not open.
@@ -129,7 +122,7 @@ impl Store {
         (note, until): (Option<&str>, UnixMs),
         now: UnixMs,
     ) -> Result<String, StoreError> {
-        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
+        let tx = Transaction::open(self, Some(by.authority()), now)?;
         let (now, mut records) = (tx.now, tx.records()?);
         let random: [u8; 4] = world::random()
             .map_err(|error| io("draw a name for", &self.state.access_records(), error))?;
@@ -143,23 +136,21 @@ impl Store {
             until,
             by: by.actor().to_owned(),
         });
-        tx.put_records(records)?;
         self.ages.note(&code.digest().0, until.0.saturating_sub(now.0));
         let line = Line::by(by, action::INVITE, now).named(&id).until(until);
-        tx.commit(vec![line]).map(|()| id)
+        tx.commit_records(records, line).map(|()| id)
     }
 
     /// Takes back an unused invitation. False if there is none of that name.
     pub fn uninvite(&self, by: &Approver, id: &str, now: UnixMs) -> Result<bool, StoreError> {
-        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
+        let tx = Transaction::open(self, Some(by.authority()), now)?;
         let (now, mut records) = (tx.now, tx.records()?);
         let before = records.invitations.len();
         records.invitations.retain(|one| one.id != id || !one.is_open(now));
         if records.invitations.len() == before {
             return Ok(false);
         }
-        tx.put_records(records)?;
-        tx.commit(vec![Line::by(by, action::UNINVITE, now).named(id)]).map(|()| true)
+        tx.commit_records(records, Line::by(by, action::UNINVITE, now).named(id)).map(|()| true)
     }
 
     /// Spends an invitation, and gives its bearer permanent access. `None` if it is not open, or if the bearer is
@@ -190,9 +181,8 @@ impl Store {
         tx.take_grants(&mut records, &BTreeSet::from([who.clone()]))?;
         let (contact, by) = (who.clone(), open.by.clone());
         records.let_in(Grant { contact, since: now, until: None, by });
-        tx.put_records(records)?;
         let line = Line::new("chat", &who.to_string(), action::ACCEPT, now).of(key);
-        tx.commit(vec![line.about(sender.as_str()).named(&open.id)])?;
+        tx.commit_records(records, line.about(sender.as_str()).named(&open.id))?;
         Ok(Some(Accepted { id: open.id, note: open.note, by: open.by }))
     }
 

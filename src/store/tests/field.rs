@@ -250,7 +250,8 @@ fn case_047_a_writer_that_has_lost_its_lock_changes_nothing() {
     let before = bed.snapshot();
     let mut tx = transaction::Transaction::open(&bed.store, None, NOW).unwrap();
     tx.lock(&path).unwrap();
-    let line = Line::by(&by(), "deny", NOW).of(&request.key).about("4711").deciding(&request.id);
+    let line =
+        Line::by(&by(), "deny", NOW).of(&request.key).about("4711").named(request.id.as_str());
     // The machine slept, and another program took our lock for left behind.
     std::fs::rename(bed.path("telegram-pairing.json.lock"), bed.path("kept")).unwrap();
     bed.write("telegram-pairing.json.lock", "{\n  \"pid\": 1\n}");
