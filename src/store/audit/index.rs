@@ -1,7 +1,7 @@
 //! Who approved each id, by the log, without reading it again: an index that grows with the log. It can be told from the
 //! log at any time, so a missing, older or foreign one costs one reading and nothing else.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,9 +70,10 @@ impl Index {
         self.version = VERSION;
         let who = &mut self.who;
         let mut bytes = 0;
-        reading.go(state, &mut |_: &Path, _, line| {
+        reading.go(&mut |_, _, line| {
             bytes += u64::try_from(line.len()).unwrap_or_default() + 1;
             note(who, line);
+            true
         })?;
         self.place = reading.place()?;
         self.behind += bytes;

@@ -19,21 +19,35 @@ const PIECE: u64 = 64 * 1024;
 /// A log as far as it was read, whole lines only.
 #[derive(Debug)]
 pub(super) struct Reading {
+    state: StateDir,
     path: PathBuf,
-    /// The next full log.
+    /// The full logs that are read.
     number: u64,
     current: Option<File>,
     at: u64,
     line: usize,
 }
 
-/// What stands on a line.
-pub(super) type Heard<'a> = &'a mut dyn FnMut(&Path, usize, &[u8]);
+/// What is told of each line; false where it is not taken, and read again.
+pub(super) type Heard<'a> = &'a mut dyn FnMut(&Path, usize, &[u8]) -> bool;
 
 impl Reading {
     /// From the first line on.
     pub(super) fn new(state: &StateDir) -> Self {
-        Self { path: state.access_log(), number: 0, current: None, at: 0, line: 0 }
+        let (state, path) = (state.clone(), state.access_log());
+        Self { state, path, number: 0, current: None, at: 0, line: 0 }
+    }
+
+    /// From the end of the log as it is now.
+    pub(super) fn at_end(state: &StateDir) -> Result<Self, StoreError> {
+        let mut reading = Self::new(state);
+        reading.current = existing(&reading.path)?;
+        if let Some(file) = &reading.current {
+            reading.at = file.metadata().map_err(|error| io("read", &reading.path, error))?.len();
+        }
+        // A log that was put aside meanwhile counts as read: it is still open here.
+        reading.number = rotated(state)?.last().map_or(0, |(number, _)| *number);
+        Ok(reading)
     }
 
     /// From where an earlier one came to; `None` where that is no place in this log.
@@ -69,21 +83,25 @@ impl Reading {
         Ok(Place { number: self.number, at: self.at, hash })
     }
 
-    /// Hands over every whole line that was not handed over yet, with its file and its number there. Takes no lock:
-    /// a caller that needs the very last lines has it.
-    pub(super) fn go(&mut self, state: &StateDir, heard: Heard<'_>) -> Result<(), StoreError> {
+    /// Hands over every whole line that was not handed over yet, with its file and its number there. False where one
+    /// was not taken. Takes no lock: a caller that needs the very last lines has it.
+    pub(super) fn go(&mut self, heard: Heard<'_>) -> Result<bool, StoreError> {
         loop {
-            self.rest(heard)?;
+            if !self.rest(heard)? {
+                return Ok(false);
+            }
             let next = existing(&self.path)?;
             if self.current.is_some() && inode(next.as_ref()) == inode(self.current.as_ref()) {
-                return Ok(());
+                return Ok(true);
             }
             // What was written before it was put aside.
-            self.rest(heard)?;
+            if !self.rest(heard)? {
+                return Ok(false);
+            }
             // It stands under the first new number now.
             let mut is_read = self.current.take().is_some();
             (self.at, self.line) = (0, 0);
-            for (number, path) in rotated(state)? {
+            for (number, path) in rotated(&self.state)? {
                 if number <= self.number {
                     continue;
                 }
@@ -95,44 +113,31 @@ impl Reading {
             }
             self.current = existing(&self.path)?;
             if self.current.is_none() {
-                return Ok(());
+                return Ok(true);
             }
         }
     }
 
-    fn rest(&mut self, heard: Heard<'_>) -> Result<(), StoreError> {
-        let Self { path, current: Some(file), at, line, .. } = self else { return Ok(()) };
-        lines_from(file, path, at, &mut |bytes| {
+    /// Hands over the whole lines from here on, and moves behind each that is taken.
+    fn rest(&mut self, heard: Heard<'_>) -> Result<bool, StoreError> {
+        let Self { path, current: Some(file), at, line, .. } = self else { return Ok(true) };
+        let failed = |error| io("read", path, error);
+        file.seek(SeekFrom::Start(*at)).map_err(failed)?;
+        let mut lines = BufReader::with_capacity(128 * 1024, file);
+        let mut bytes = Vec::new();
+        loop {
+            bytes.clear();
+            let length = lines.read_until(b'\n', &mut bytes).map_err(failed)?;
+            // Without its end it is not written yet.
+            if bytes.pop() != Some(b'\n') {
+                return Ok(true);
+            }
+            if !heard(path, *line + 1, &bytes) {
+                return Ok(false);
+            }
             *line += 1;
-            heard(path, *line, bytes);
-            true
-        })
-        .map(drop)
-    }
-}
-
-/// Hands over the whole lines from here on, and moves behind each that is taken. False where one was not.
-pub(super) fn lines_from(
-    file: &mut File,
-    path: &Path,
-    at: &mut u64,
-    heard: &mut dyn FnMut(&[u8]) -> bool,
-) -> Result<bool, StoreError> {
-    let failed = |error| io("read", path, error);
-    file.seek(SeekFrom::Start(*at)).map_err(failed)?;
-    let mut lines = BufReader::with_capacity(128 * 1024, file);
-    let mut bytes = Vec::new();
-    loop {
-        bytes.clear();
-        let length = lines.read_until(b'\n', &mut bytes).map_err(failed)?;
-        // Without its end it is not written yet.
-        if bytes.pop() != Some(b'\n') {
-            return Ok(true);
+            *at += u64::try_from(length).unwrap_or_default();
         }
-        if !heard(&bytes) {
-            return Ok(false);
-        }
-        *at += u64::try_from(length).unwrap_or_default();
     }
 }
 
@@ -152,6 +157,7 @@ fn last_of_sealed(path: &Path, n: usize) -> Result<Vec<Line>, StoreError> {
         if newest.len() > n {
             newest.pop_front();
         }
+        true
     })?;
     Ok(newest.into_iter().rev().collect())
 }
@@ -199,11 +205,11 @@ fn line_before(file: &File, path: &Path, end: u64) -> Result<Option<Vec<u8>>, St
 }
 
 /// The log at a path; `None` where there is none.
-pub(super) fn existing(path: &Path) -> Result<Option<File>, StoreError> {
+fn existing(path: &Path) -> Result<Option<File>, StoreError> {
     file::existing(path, own_file::open(path))
 }
 
 /// What tells one log from the next.
-pub(super) fn inode(file: Option<&File>) -> Option<u64> {
+fn inode(file: Option<&File>) -> Option<u64> {
     file.and_then(|file| file.metadata().ok()).map(|meta| meta.ino())
 }

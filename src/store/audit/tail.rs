@@ -1,32 +1,16 @@
 //! The lines that are appended to the access log while it is followed, by any process.
 
-use std::{fs::File, path::PathBuf};
-
-use super::{
-    Line,
-    read::{existing, inode, lines_from},
-};
-use crate::{StoreError, io, paths::StateDir};
+use super::{Line, read::Reading};
+use crate::{StoreError, paths::StateDir};
 
 /// A place in the log.
 #[derive(Debug)]
-pub struct Tail {
-    path: PathBuf,
-    /// The log that is being read; a full one is put aside, and still read to its end.
-    file: Option<File>,
-    at: u64,
-}
+pub struct Tail(Reading);
 
 impl Tail {
     /// The log's end as it is now.
     pub fn at_end(state: &StateDir) -> Result<Self, StoreError> {
-        let path = state.access_log();
-        let file = existing(&path)?;
-        let at = match &file {
-            Some(file) => file.metadata().map_err(|error| io("read", &path, error))?.len(),
-            None => 0,
-        };
-        Ok(Self { path, file, at })
+        Reading::at_end(state).map(Self)
     }
 
     /// Hands over every whole line that was written since, up to the line of this number. What is no line is left out.
@@ -36,25 +20,7 @@ impl Tail {
         committed: u64,
         mut heard: impl FnMut(Line),
     ) -> Result<bool, StoreError> {
-        loop {
-            // Twice: what was written before the log was put aside.
-            if !self.rest(committed, &mut heard)? {
-                return Ok(false);
-            }
-            let next = existing(&self.path)?;
-            if inode(next.as_ref()) == inode(self.file.as_ref()) {
-                return Ok(true);
-            }
-            if !self.rest(committed, &mut heard)? {
-                return Ok(false);
-            }
-            (self.file, self.at) = (next, 0);
-        }
-    }
-
-    fn rest(&mut self, committed: u64, heard: &mut impl FnMut(Line)) -> Result<bool, StoreError> {
-        let Some(file) = &mut self.file else { return Ok(true) };
-        lines_from(file, &self.path, &mut self.at, &mut |bytes| {
+        self.0.go(&mut |_, _, bytes| {
             let Ok(line) = serde_json::from_slice::<Line>(bytes) else { return true };
             let counts = line.seq <= committed;
             if counts {
@@ -67,7 +33,11 @@ impl Tail {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, io::Write, path::Path};
+    use std::{
+        fs::{self, File},
+        io::Write,
+        path::Path,
+    };
 
     use openclaw_plugin_sdk::UnixMs;
 

@@ -160,21 +160,22 @@ struct Read {
 }
 
 impl Read {
-    fn line(&mut self, file: &Path, number: usize, bytes: &[u8]) {
-        let Ok(line) = serde_json::from_slice::<Line>(bytes) else {
-            if seal::is_sealed(file)
-                && let Ok(mark) = serde_json::from_slice(bytes)
-            {
-                return self.mark(&mark);
+    fn line(&mut self, file: &Path, number: usize, bytes: &[u8]) -> bool {
+        if let Ok(line) = serde_json::from_slice::<Line>(bytes) {
+            self.chain.read(&line, bytes);
+            self.replay.read(&line);
+            if line.action == action::AUDIT_ACCEPT {
+                self.accepted = Some(line.seq);
             }
+        } else if seal::is_sealed(file)
+            && let Ok(mark) = serde_json::from_slice(bytes)
+        {
+            self.mark(&mark);
+        } else {
             let (file, after) = (file.to_owned(), self.chain.last());
-            return self.chain.problem(Problem::Unreadable { file, line: number, after });
-        };
-        self.chain.read(&line, bytes);
-        self.replay.read(&line);
-        if line.action == action::AUDIT_ACCEPT {
-            self.accepted = Some(line.seq);
+            self.chain.problem(Problem::Unreadable { file, line: number, after });
         }
+        true
     }
 
     fn mark(&mut self, mark: &Mark) {
@@ -200,9 +201,9 @@ impl Store {
         // A torn last line goes first, so that no reader takes it for one that is being written.
         let repaired = Transaction::open_unchecked(self, now)?.log().was_repaired();
         let (mut reading, mut read) = (Reading::new(&self.state), Read::default());
-        reading.go(&self.state, &mut |file, number, bytes| read.line(file, number, bytes))?;
+        reading.go(&mut |file, number, bytes| read.line(file, number, bytes))?;
         let tx = Transaction::open_unchecked(self, now)?;
-        reading.go(&self.state, &mut |file, number, bytes| read.line(file, number, bytes))?;
+        reading.go(&mut |file, number, bytes| read.line(file, number, bytes))?;
         let Read { chain, replay, accepted } = read;
         let (lines, head) = (chain.lines, tx.log().said());
         let mut problems = chain.end((head.count, &head.hash));
