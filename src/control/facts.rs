@@ -7,10 +7,14 @@ use crate::{
     config::Account,
     rules::{
         admission::{Chat, Direct, Facts},
+        device::{
+            identity::DeviceId,
+            role::{Role, Scope},
+        },
         owner::{OwnerProof, Owners, Writer, recognise},
         records::Standing,
     },
-    store::{Store, StoreError},
+    store::{Store, StoreError, devices::Known},
 };
 
 /// The rules that an event of one account is judged by.
@@ -78,4 +82,17 @@ impl Rules<'_> {
         let blocked = standing == Standing::Blocked;
         Ok((Facts { enabled: account.enabled, owner: seat.is_some(), blocked, chat }, seat))
     }
+}
+
+/// All that the verdict about a message in the chat of a device depends on. A client without a device showed the shared
+/// secret.
+pub fn of_device(store: &Store, device: Option<&DeviceId>) -> Result<Facts, StoreError> {
+    let may_write = match device.map(|id| store.device(id)).transpose()? {
+        None => true,
+        Some(Known::Device(device)) => {
+            device.scopes_as(Role::Operator).is_some_and(|scopes| scopes.allow(Scope::Write))
+        }
+        Some(Known::Removed | Known::Stranger) => false,
+    };
+    Ok(Facts { enabled: true, owner: false, blocked: false, chat: Chat::Device { may_write } })
 }

@@ -19,6 +19,7 @@ use crate::{
         answer,
         journal::EventKey,
         mail::{Address, Mail},
+        queue::{self, Task},
     },
     inbound::{
         gate::Admitted,
@@ -60,7 +61,7 @@ pub(crate) async fn run(
         "help" | "start" => help(admitted, prefix),
         "whoami" => whoami(account, admitted),
         "reset" => {
-            answer::forget(gateway, account, message.conversation.clone());
+            queue::join(gateway, account, Task::Forget(message.conversation.clone()));
             Text::plain("Forgotten. We start afresh.")
         }
         "claim" if silenced(gateway, account, admitted) => return Ok(true),

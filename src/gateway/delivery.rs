@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod journal;
 pub(crate) mod mail;
 pub(crate) mod pages;
+pub(crate) mod queue;
 pub(crate) mod reply;
 
 use std::{sync::Arc, time::Duration};

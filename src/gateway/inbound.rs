@@ -31,10 +31,11 @@ use crate::{
     control::facts::Rules,
     decision_history::{Judged, Record},
     delivery::{
-        answer::{self, Task},
+        answer,
         journal::{self, EventKey, Journal, Left},
         mail::{Address, Mail, Only},
         pages,
+        queue::{self, Task},
     },
     rules::{
         Contact,
@@ -158,7 +159,7 @@ async fn resume(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>) {
     for (key, left) in account.journal.left_over() {
         let mail = match left {
             Left::Answer(message) => {
-                answer::queue(gateway, account, Task::Respond { key, message });
+                queue::join(gateway, account, Task::Respond { key, message });
                 continue;
             }
             Left::Send(mail) => mail,
@@ -178,7 +179,7 @@ async fn resume(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>) {
             answer::finish(account, &key).await;
             continue;
         }
-        answer::queue(gateway, account, Task::Send { key, mail, fresh: Fresh::default() });
+        queue::join(gateway, account, Task::Send { key, mail, fresh: Fresh::default() });
     }
 }
 
@@ -348,7 +349,7 @@ async fn admitted_event(
     let (of, kept) = (key.clone(), Arc::clone(message));
     account.written(move |journal| journal.take(&of, &kept)).await?;
     let message = Arc::clone(message);
-    answer::put(gateway, account, Task::Respond { key, message }).await;
+    queue::put(gateway, account, Task::Respond { key, message }).await;
     Ok(())
 }
 
@@ -388,16 +389,16 @@ async fn try_claim(
 async fn shows_claim(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
-    (event, message): (&EventKey, &InboundMessage),
+    (event, message): (&EventKey, &Arc<InboundMessage>),
 ) -> Result<bool, Halt> {
     let rules = account.rules();
     if gate::claims(&rules, message).is_some() {
         return Ok(false);
     }
     let who = format!("{}:{}", account.config.plugin.id, message.sender.id);
-    let (here, text, actor) = (Arc::clone(gateway), message.text.clone(), who.clone());
+    let (here, lent) = (Arc::clone(gateway), Arc::clone(message));
     let key = account.config.key.clone();
-    let spend = move || secrets::spend_claim(&here, &text, ("chat", &actor, Some(&key)));
+    let spend = move || secrets::spend_claim(&here, &lent.text, ("chat", &who, Some(&key)));
     if !blocking(spend).await? {
         return Ok(false);
     }

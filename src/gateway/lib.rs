@@ -39,7 +39,7 @@ use self::{
     approvals::{Cards, shown::Shown},
     commands::context::WrongCodes,
     connections::{limits::ConnectionLimiter, unfinished::Unfinished, unnamed::Unnamed},
-    delivery::answer::ConversationQueue,
+    delivery::queue::ConversationQueue,
     http::metrics::Metrics,
     inbound::{
         gate::{Clock, Past},

@@ -1,44 +1,31 @@
-//! Answers: in order and one at a time in a conversation, at most eight responders at once, beside the gate.
+//! Answers to messages whose turn it is: the gate is asked again, then the responder.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    convert::Infallible,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
     Answer, Body, ChannelError, ChatKind, Conversation, InboundMessage, OutboundMessage, Prompt,
     ResponderError, Text,
 };
-use parking_lot::Mutex;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
 use super::{
     journal::EventKey,
-    mail::{Mail, Only, Part},
+    mail::{Mail, Part},
+    queue::{self, Task},
 };
 use crate::{
-    FINISH_WITHIN, Gateway,
+    Gateway,
     accounts::account::AccountRuntime,
     control::facts::Rules,
     delivery::{self, Fresh},
     inbound::{
-        challenge,
         gate::{self, Admission, Admitted, Incoming},
         secrets::{self, Kind},
     },
-    rules::{AccountKey, pairing::RequestId},
     store::StoreError,
 };
 
-/// So many answers are made at once.
-const AT_ONCE: usize = 8;
-/// So many messages of one conversation may wait for their turn.
-const QUEUE: usize = 32;
-/// So much of any kind may wait in one conversation, also what need not be answered.
-const MOST: usize = 8 * QUEUE;
 /// A responder is given so much of a message.
 const PROMPT_LIMIT: usize = 16 * 1024;
 
@@ -51,18 +38,6 @@ const AT_FIRST: Duration = Duration::from_secs(10);
 /// An answer that comes within this needs no sign that it is being written.
 const TYPING_AFTER: Duration = Duration::from_millis(150);
 
-const TOO_MUCH: &str = "That was too much at once: this message is left out.";
-
-/// Something to do in a conversation, in its turn.
-pub(crate) enum Task {
-    /// Forget what was said.
-    Forget,
-    /// Answer a message that the journal has taken on.
-    Respond { key: EventKey, message: Arc<InboundMessage> },
-    /// Send what the journal has taken on.
-    Send { key: EventKey, mail: Box<Mail>, fresh: Fresh },
-}
-
 /// What becomes of a message in its turn.
 enum Turn {
     /// This answers it.
@@ -71,28 +46,6 @@ enum Turn {
     Drop,
     /// The gateway stops: the next start answers it.
     Stop,
-}
-
-/// A conversation of an account: each topic and thread has turns of its own.
-type Place = (AccountKey, Conversation);
-
-/// What waits for its turn.
-pub(crate) struct ConversationQueue {
-    waiting: Mutex<HashMap<Place, VecDeque<Task>>>,
-    slots: Semaphore,
-}
-
-impl Default for ConversationQueue {
-    fn default() -> Self {
-        Self { waiting: Mutex::default(), slots: Semaphore::new(AT_ONCE) }
-    }
-}
-
-impl ConversationQueue {
-    /// A place among those who are answered at once; `None` where there are none any more.
-    pub(crate) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
-        self.slots.acquire().await.ok()
-    }
 }
 
 /// Takes a message on that is to be sent, and puts it into its conversation's turn.
@@ -123,9 +76,8 @@ pub(crate) async fn send_for(
     key: EventKey,
     (mail, fresh): (Mail, Fresh),
 ) {
-    let mail = Box::new(mail);
-    let mail = take_on(account, &key, mail).await;
-    put(gateway, account, Task::Send { key, mail, fresh }).await;
+    let mail = take_on(account, &key, Box::new(mail)).await;
+    queue::put(gateway, account, Task::Send { key, mail, fresh }).await;
 }
 
 /// From here on it is sent even if the machine stops. Where the disk does not take it, it is sent by this run.
@@ -141,95 +93,10 @@ pub(crate) async fn take_on(
     mail
 }
 
-/// Puts a job into its conversation's turn. What is too much is left out.
-pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, job: Task) {
-    let Some(to) = place_of(&job) else { return };
-    let refused = {
-        let waiting = gateway.turns.waiting.lock();
-        let length = waiting.get(&(account.config.key.clone(), to)).map_or(0, VecDeque::len);
-        match &job {
-            Task::Respond { .. } => length >= QUEUE,
-            Task::Forget | Task::Send { .. } => length >= MOST,
-        }
-    };
-    match job {
-        Task::Respond { key, message } if refused => {
-            let mail = Mail::answer(&message, vec![Part::text(&TOO_MUCH.into())]);
-            let mail = take_on(account, &key, Box::new(mail)).await;
-            Box::pin(put(gateway, account, Task::Send { key, mail, fresh: Fresh::default() }))
-                .await;
-        }
-        Task::Send { key, mail, .. } if refused => {
-            let channel = account.config.plugin.id;
-            warn!(channel, "too much waits to be sent in a conversation: left out");
-            if let Only::Waiting(request) = &mail.only {
-                challenge::ended(account, &RequestId::from_text(request));
-            }
-            finish(account, &key).await;
-        }
-        job => queue(gateway, account, job),
-    }
-}
-
-/// Puts what an earlier run has left into the turns of its conversations, however much it is.
-pub(crate) fn queue(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, job: Task) {
-    let Some(to) = place_of(&job) else { return };
-    join(gateway, account, to, job);
-}
-
-/// Forgets what was said in a conversation, in its turn.
-pub(crate) fn forget(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, to: Conversation) {
-    join(gateway, account, to, Task::Forget);
-}
-
-fn join(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, to: Conversation, job: Task) {
-    let place = (account.config.key.clone(), to);
-    let mut waiting = gateway.turns.waiting.lock();
-    if let Some(queue) = waiting.get_mut(&place) {
-        queue.push_back(job);
-        return;
-    }
-    waiting.insert(place.clone(), VecDeque::from([job]));
-    gateway.tracker.spawn(work(Arc::clone(gateway), Arc::clone(account), place));
-}
-
-fn place_of(job: &Task) -> Option<Conversation> {
-    match job {
-        Task::Forget => None,
-        Task::Respond { message, .. } => Some(message.conversation.clone()),
-        Task::Send { mail, .. } => Some(mail.to.conversation()),
-    }
-}
-
-async fn work(gateway: Arc<Gateway>, account: Arc<AccountRuntime>, place: Place) {
-    let mut all = std::pin::pin!(work_off(&gateway, &account, &place));
-    tokio::select! {
-        () = &mut all => {}
-        () = gateway.stop.cancelled() => {
-            let _cut = tokio::time::timeout(FINISH_WITHIN, all).await;
-        }
-    }
-}
-
-async fn work_off(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, place: &Place) {
-    // What waits at a stop is for the next start.
-    while !gateway.stop.is_cancelled() {
-        let job = {
-            let mut waiting = gateway.turns.waiting.lock();
-            let job = waiting.get_mut(place).and_then(VecDeque::pop_front);
-            if job.is_none() {
-                waiting.remove(place);
-            }
-            job
-        };
-        let Some(job) = job else { return };
-        run(gateway, account, &place.1, job).await;
-    }
-}
-
-async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, to: &Conversation, job: Task) {
-    let (key, message) = match job {
-        Task::Forget => return gateway.responder().forget(&conversation(account, to)).await,
+/// Does a task whose turn it is.
+pub(crate) async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, task: Task) {
+    let (key, message) = match task {
+        Task::Forget(to) => return gateway.responder().forget(&conversation(account, &to)).await,
         Task::Send { key, mail, fresh } => {
             return delivery::deliver(gateway, account, &key, (*mail, fresh)).await;
         }
@@ -265,7 +132,7 @@ async fn answer(
     (key, message): (&EventKey, &Arc<InboundMessage>),
 ) -> Result<Turn, StoreError> {
     let _slot = tokio::select! {
-        slot = gateway.turns.slots.acquire() => slot,
+        slot = gateway.turns.slot() => slot,
         () = gateway.stop.cancelled() => return Ok(Turn::Stop),
     };
     let Admission::Admitted(admitted) = admit(gateway, account, message)? else {
@@ -299,26 +166,18 @@ async fn respond(
     if let Some(text) = instead(gateway, account, admitted, message)? {
         return Ok(Turn::Answer(vec![Part::text(&text)]));
     }
-    let (text, cut) = head(&message.text, PROMPT_LIMIT);
     let mut parts = Vec::new();
-    if cut {
+    if message.text.len() > PROMPT_LIMIT {
         let text = "That message is longer than 16 KiB; only its beginning is read.";
         parts.push(Part::text(&text.into()));
     }
-    let prompt = Prompt {
-        conversation: conversation(account, &who.conversation),
-        channel: account.config.plugin.id.to_owned(),
-        sender: who.sender.to_string(),
-        name: who.name.clone(),
-        shared: who.conversation.kind == ChatKind::Group,
-        text: text.to_owned(),
-    };
     let begun = key.clone();
     if let Err(error) = account.written(move |journal| journal.begin(&begun)).await {
         warn!(channel = account.config.plugin.id, %error, "a responder may begin once too often");
     }
+    let place = (account.config.plugin.id, conversation(account, &who.conversation));
     let answer = tokio::select! {
-        answer = ask(gateway, &prompt) => answer,
+        answer = ask(gateway, admitted, place, whole) => answer,
         never = shows_typing(account, &who.conversation) => match never {},
         () = not_admitted_any_more(gateway, account, message) => {
             debug!(channel = account.config.plugin.id, "no longer admitted: not answered");
@@ -416,21 +275,38 @@ fn instead(
     }))
 }
 
-async fn ask(gateway: &Gateway, prompt: &Prompt) -> Result<String, ResponderError> {
-    let (pieces, mut heard) = mpsc::channel(16);
-    let answer = Answer::new(pieces);
-    // The listener hears the end when the only answer is dropped.
-    let _timed = gateway.metrics.responder.time();
-    let speak = async move { gateway.responder().respond(prompt, &answer).await };
-    let listen = async {
-        let mut whole = String::new();
-        while let Some(piece) = heard.recv().await {
-            whole.push_str(&piece);
-        }
-        whole
+/// Asks the responder for an answer to what the gate has admitted; nothing else reaches one. `listen` hears the answer
+/// grow, and gives what it comes to.
+pub(crate) async fn ask<L: Future<Output = String>>(
+    gateway: &Gateway,
+    admitted: &Admitted,
+    (channel, conversation): (&str, String),
+    listen: impl FnOnce(mpsc::Receiver<String>) -> L,
+) -> Result<String, ResponderError> {
+    let (who, text) = (admitted.who(), admitted.text());
+    let prompt = Prompt {
+        conversation,
+        channel: channel.to_owned(),
+        sender: who.sender.to_string(),
+        name: who.name.clone(),
+        shared: who.conversation.kind == ChatKind::Group,
+        text: text[..text.floor_char_boundary(PROMPT_LIMIT)].to_owned(),
     };
-    let (result, whole) = tokio::join!(speak, listen);
+    let (pieces, heard) = mpsc::channel(16);
+    let answer = Answer::new(pieces);
+    let _timed = gateway.metrics.responder.time();
+    // The listener hears the end when the only answer is dropped.
+    let speak = async move { gateway.responder().respond(&prompt, &answer).await };
+    let (result, whole) = tokio::join!(speak, listen(heard));
     result.map(|()| whole)
+}
+
+async fn whole(mut heard: mpsc::Receiver<String>) -> String {
+    let mut whole = String::new();
+    while let Some(piece) = heard.recv().await {
+        whole.push_str(&piece);
+    }
+    whole
 }
 
 /// What history is kept by: each topic and thread has its own.
@@ -448,9 +324,4 @@ pub(crate) async fn finish(account: &Arc<AccountRuntime>, key: &EventKey) {
     if let Err(error) = account.written(move |journal| journal.finish(&key)).await {
         warn!(channel = account.config.plugin.id, %error, "an answer may be given twice after a restart");
     }
-}
-
-fn head(text: &str, limit: usize) -> (&str, bool) {
-    let end = text.floor_char_boundary(limit);
-    (&text[..end], end < text.len())
 }

@@ -35,7 +35,7 @@ pub(crate) async fn knocked(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
     knock: AccessRequest,
-    message: &InboundMessage,
+    message: &Arc<InboundMessage>,
 ) -> Result<Standing, StoreError> {
     let places = gateway.config().pairing.places;
     let knock = AccessRequest { first: held::first(gateway, account, message)?, ..knock };

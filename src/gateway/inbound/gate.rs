@@ -4,24 +4,25 @@
 use std::sync::Arc;
 
 use openclaw_plugin_sdk::{
-    ButtonPress, Conversation, EventId, InboundEvent, InboundMessage, Link, SenderId, UnixMs,
-    neutral,
+    ButtonPress, Conversation, EventId, InboundEvent, InboundMessage, Link, Sender, SenderId,
+    UnixMs, neutral,
 };
 
 use super::words;
 use crate::{
     config::Account,
-    control::facts::{Person, Rules},
+    control::facts::{self, Person, Rules},
     delivery::mail::Address,
     rules::{
         admission::{Age, Event, Ground, Reason, Verdict, judge},
         claim::ClaimCode,
+        device::identity::DeviceId,
         is_direct,
         owner::OwnerProof,
         pairing::{AccessRequest, display_name},
         ticket::Ticket,
     },
-    store::StoreError,
+    store::{Store, StoreError},
 };
 
 /// A message of an admitted sender that waits for its answer longer than this across a restart is not answered.
@@ -140,6 +141,14 @@ pub(crate) struct Who {
     pub(crate) ground: Ground,
 }
 
+impl Who {
+    fn of(sender: &Sender, conversation: &Conversation, ground: Ground) -> Self {
+        let name = sender.name.clone().or_else(|| display_name(&sender.meta));
+        let name = name.map(|name| neutral(&name, NAME_LIMIT));
+        Self { conversation: conversation.clone(), sender: sender.id.clone(), name, ground }
+    }
+}
+
 /// The sender of a press that was not theirs to make.
 pub(crate) struct Foreign {
     pub(crate) sender: SenderId,
@@ -153,6 +162,14 @@ impl Admitted {
 
     pub(crate) fn what(&self) -> &Incoming {
         &self.what
+    }
+
+    /// What was written; nothing for a press.
+    pub(crate) fn text(&self) -> &str {
+        match &self.what {
+            Incoming::Message(message) => &message.text,
+            Incoming::Press(_) => "",
+        }
     }
 
     /// The owner's seat, where an owner wrote.
@@ -180,13 +197,7 @@ pub(crate) fn admit(
     };
     Ok(match (verdict, what) {
         (Verdict::Admit(ground), _) => {
-            let name = sender.name.clone().or_else(|| display_name(&sender.meta));
-            let who = Who {
-                conversation: what.person().conversation.clone(),
-                sender: sender.id.clone(),
-                name: name.map(|name| neutral(&name, NAME_LIMIT)),
-                ground,
-            };
+            let who = Who::of(sender, what.person().conversation, ground);
             let old = age(at, moment) != Age::New;
             Admission::Admitted(Box::new(Admitted { who, what: what.clone(), seat, old }))
         }
@@ -204,6 +215,23 @@ pub(crate) fn admit(
         (Verdict::Misplaced | Verdict::Pair, Incoming::Press(_)) => {
             Admission::Silence(Reason::PressOfStranger)
         }
+    })
+}
+
+/// Judges a message in the chat of a device, which is on no account. `None` where the device may not write.
+pub(crate) fn admit_device(
+    store: &Store,
+    device: Option<&DeviceId>,
+    message: &Arc<InboundMessage>,
+) -> Result<Option<Admitted>, StoreError> {
+    let event = Event::Message { age: Age::New, mentions_us: false };
+    Ok(match judge(&event, &facts::of_device(store, device)?) {
+        Verdict::Admit(ground) => {
+            let who = Who::of(&message.sender, &message.conversation, ground);
+            let what = Incoming::Message(Arc::clone(message));
+            Some(Admitted { who, what, seat: None, old: false })
+        }
+        _ => None,
     })
 }
 

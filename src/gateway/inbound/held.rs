@@ -18,7 +18,10 @@ use crate::{
     accounts::account::AccountRuntime,
     blocking,
     control::decided::{Decided, Outcome},
-    delivery::{answer, journal::Kept},
+    delivery::{
+        journal::Kept,
+        queue::{self, Task},
+    },
     rules::{
         AccountKey,
         claim::looks_like_a_code,
@@ -136,7 +139,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
 pub(crate) fn first(
     gateway: &Gateway,
     account: &AccountRuntime,
-    message: &InboundMessage,
+    message: &Arc<InboundMessage>,
 ) -> Result<Option<FirstMessage>, StoreError> {
     let text = message.text.trim();
     let prefix = account.config.plugin.abilities.command_prefix;
@@ -153,9 +156,9 @@ pub(crate) fn first(
         channel: account.config.key.channel.clone(),
         account: account.config.key.account.as_str().to_owned(),
         promised_to: None,
-        message: Kept(Arc::new(InboundMessage { attachment: None, ..message.clone() })),
+        message: Kept(Arc::clone(message)),
     };
-    let characters = page.message.0.text.chars().count();
+    let characters = message.text.chars().count();
     let page = serde_json::to_vec(&page).map_err(|error| StoreError::Io {
         doing: "write",
         path: gateway.state.held(),
@@ -213,7 +216,7 @@ pub(crate) async fn decided(gateway: &Arc<Gateway>, decided: &Decided) {
     match blocking(move || settle(&here, &decided)).await {
         Ok(Some((account, task))) => {
             info!(channel = account.config.plugin.id, "a held message is delivered");
-            answer::put(gateway, &account, task).await;
+            queue::put(gateway, &account, task).await;
         }
         Ok(None) => {}
         Err(error) => warn!(%error, "a held message is looked at again"),
@@ -225,7 +228,7 @@ pub(crate) async fn decided(gateway: &Arc<Gateway>, decided: &Decided) {
 pub(crate) fn settle(
     gateway: &Gateway,
     decided: &Decided,
-) -> Result<Option<(Arc<AccountRuntime>, answer::Task)>, StoreError> {
+) -> Result<Option<(Arc<AccountRuntime>, Task)>, StoreError> {
     let Some(request) = decided.request().filter(|request| gateway.held.holds(request)) else {
         return Ok(None);
     };
@@ -240,7 +243,7 @@ pub(crate) fn settle(
 fn hand_over(
     gateway: &Gateway,
     request: &RequestId,
-) -> Result<Option<(Arc<AccountRuntime>, answer::Task)>, StoreError> {
+) -> Result<Option<(Arc<AccountRuntime>, Task)>, StoreError> {
     let Some(page) = load(&gateway.held.path(request))? else { return Ok(None) };
     let key = AccountId::parse(&page.account)
         .map(|account| AccountKey { channel: page.channel, account });
@@ -255,7 +258,7 @@ fn hand_over(
                 path: gateway.state.inbox(&account.config.key),
                 source,
             })?;
-            job = Some((Arc::clone(&account), answer::Task::Respond { key, message }));
+            job = Some((Arc::clone(&account), Task::Respond { key, message }));
         }
     }
     gateway.held.erase(request)?;

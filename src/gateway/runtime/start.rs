@@ -20,7 +20,7 @@ use crate::{
         unnamed::Unnamed,
     },
     decision_history::RingBuffer,
-    delivery::answer::ConversationQueue,
+    delivery::queue::ConversationQueue,
     http::{self, metrics::Metrics},
     inbound::held::{self, HeldMessages},
     local::{instance_lock::Single, server},

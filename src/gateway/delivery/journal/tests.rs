@@ -158,7 +158,7 @@ fn an_unfinished_answer_remembers_its_topic() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("j.jsonl");
     let mut one = message("1", "hello");
-    Arc::make_mut(&mut one).conversation.thread = Some(ThreadId::new("7"));
+    Arc::get_mut(&mut one).unwrap().conversation.thread = Some(ThreadId::new("7"));
     Journal::open(path.clone()).unwrap().take(&key_of(&one), &one).unwrap();
     let journal = Journal::open(path.clone()).unwrap();
     let Left::Answer(left) = journal.left_over().remove(0).1 else { panic!("it is answered") };

@@ -18,6 +18,7 @@ use crate::{
         AccountKey, Contact, DmPolicy,
         allowlist::Allowlist,
         approver::Approver,
+        device::identity::DeviceKey,
         group::{GroupPolicy, GroupRules},
         owner::{Owner, Owners},
         pairing::{Asked, Places, WhenFull},
@@ -190,7 +191,11 @@ fn at_the_gate(
 ) -> (Option<Record>, Option<Judged>) {
     let incoming = Incoming::Message(Arc::new(message.clone()));
     let record = inbound::seen(rules.account, &incoming, clock);
-    (record, inbound::judged(&admit(rules, &incoming, clock).unwrap()))
+    let admission = admit(rules, &incoming, clock).unwrap();
+    if let (Admission::Admitted(admitted), Incoming::Message(message)) = (&admission, &incoming) {
+        assert!(std::ptr::eq(admitted.text(), message.text.as_str()), "the message is lent");
+    }
+    (record, inbound::judged(&admission))
 }
 
 fn explained(bed: &Bed, config: &Config, message: &InboundMessage) -> &'static str {
@@ -251,6 +256,29 @@ proptest! {
         };
         prop_assert_eq!(judged, Some(expected));
     }
+}
+
+#[test]
+fn a_message_in_the_chat_of_a_device_is_judged_like_any_other_and_lent() {
+    let message = Arc::new(InboundMessage {
+        id: EventId::new("run"),
+        conversation: Conversation::new(ChatId::new("device/7"), ChatKind::Direct),
+        sender: Sender { id: guest(), name: Some("x".repeat(99)), meta: [].into() },
+        sent_at: NOW,
+        text: "hello".to_owned(),
+        attachment: None,
+        mentions_us: false,
+        reply_to: None,
+        link: Link::Private,
+    });
+    let admitted = |device| admit_device(&BEDS[0].store, device, &message).unwrap();
+    let device = DeviceKey::from_raw([7; 32]).id();
+    assert!(admitted(Some(&device)).is_none(), "it is not paired");
+    // A client that showed the shared secret needs no device.
+    let admitted = admitted(None).unwrap();
+    assert!(std::ptr::eq(admitted.text(), message.text.as_str()));
+    assert_eq!((admitted.who().ground, admitted.seat().is_none()), (Ground::Device, true));
+    assert_eq!(admitted.who().name, Some(neutral(&"x".repeat(99), NAME_LIMIT)));
 }
 
 #[test]

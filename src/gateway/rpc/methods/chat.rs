@@ -5,17 +5,21 @@ pub(crate) mod turn;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use openclaw_plugin_sdk::neutral;
+use openclaw_plugin_sdk::{
+    ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId,
+};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use self::book::{Begun, Book, End, Run, Said, Speaker};
+use self::{
+    book::{Begun, Book, End, Said, Speaker},
+    turn::Run,
+};
 use super::{Answer, Call, invalid, unavailable};
 use crate::{
     Gateway,
-    inbound::gate::NAME_LIMIT,
     protocol::{
         frame::Refused,
         refusal::{CLOSE_INVALIDATED, invalidated},
@@ -122,14 +126,9 @@ fn send(call: &Call) -> Answer {
     if params.message.len() > MESSAGE {
         return Err(wrong(call, "`message` is longer than 16 KiB; send it in parts"));
     }
-    let run = Run {
-        id: id.clone(),
-        text: params.message,
-        name: call.session.client.display_name.as_deref().map(|name| neutral(name, NAME_LIMIT)),
-        limit: params.timeout_ms.filter(|limit| *limit > 0).map(Duration::from_millis),
-        stop: CancellationToken::new(),
-    };
-    let begun = call.gateway.chats.book.lock().begin(&speaker, run);
+    let message = written(call, &speaker, (&id, params.message))?;
+    let stop = CancellationToken::new();
+    let begun = call.gateway.chats.book.lock().begin(&speaker, &id, stop.clone());
     let status = match begun {
         Begun::Ended(End::Failed) => "error",
         Begun::Ended(End::Answered | End::Stopped) => "ok",
@@ -140,17 +139,37 @@ fn send(call: &Call) -> Answer {
             return Err(refused);
         }
         Begun::Started(place) => {
-            if let Some(place) = place {
-                let gateway = Arc::clone(&call.gateway);
-                call.afterwards(move |_| {
-                    let tracker = gateway.tracker.clone();
-                    tracker.spawn(turn::work(gateway, place));
-                });
-            }
+            let limit = params.timeout_ms.filter(|limit| *limit > 0).map(Duration::from_millis);
+            let run = Run { id: id.clone(), place, message, limit };
+            call.afterwards(move |gateway| turn::put(gateway, run, stop));
             "started"
         }
     };
     Ok(json!({ "runId": id, "status": status }))
+}
+
+/// What a device has written, as a message of a channel is.
+fn written(
+    call: &Call,
+    speaker: &Speaker,
+    (id, text): (&str, String),
+) -> Result<Arc<InboundMessage>, Box<Refused>> {
+    let sender = Sender {
+        id: SenderId::new(speaker.id()).map_err(|error| wrong(call, &error.to_string()))?,
+        name: call.session.client.display_name.clone(),
+        meta: [].into(),
+    };
+    Ok(Arc::new(InboundMessage {
+        id: EventId::new(id),
+        conversation: Conversation::new(ChatId::new(speaker.conversation()), ChatKind::Direct),
+        sender,
+        sent_at: world::now(),
+        text,
+        attachment: None,
+        mentions_us: false,
+        reply_to: None,
+        link: Link::Private,
+    }))
 }
 
 fn abort(call: &Call) -> Answer {
@@ -210,9 +229,8 @@ pub(super) fn recent(call: &Call) -> Vec<Value> {
 
 /// A message in the protocol's shape.
 fn message(said: &Said) -> Value {
-    let Said { by, text, at } = said;
-    let content = [json!({ "type": "text", "text": text })];
-    json!({ "role": by.word(), "content": content, "timestamp": at.0 })
+    let content = [json!({ "type": "text", "text": said.text() })];
+    json!({ "role": said.role(), "content": content, "timestamp": said.at.0 })
 }
 
 /// What a `chat` event tells.

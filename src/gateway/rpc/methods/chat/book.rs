@@ -3,10 +3,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    time::Duration,
+    sync::Arc,
 };
 
-use openclaw_plugin_sdk::UnixMs;
+use openclaw_plugin_sdk::{InboundMessage, UnixMs};
 use tokio_util::sync::CancellationToken;
 
 use crate::{rpc::hub::Session, rules::device::identity::DeviceId};
@@ -76,48 +76,50 @@ fn digest(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest)
 }
 
-/// Who wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Writer {
-    Assistant,
-    User,
-}
-
-impl Writer {
-    /// The word of the protocol.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Assistant => "assistant",
-            Self::User => "user",
-        }
-    }
-}
-
 /// One message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Said {
-    pub(crate) by: Writer,
-    pub(crate) text: String,
+    pub(crate) what: Words,
     pub(crate) at: UnixMs,
 }
 
+/// What was said.
+#[derive(Clone, Debug)]
+pub(crate) enum Words {
+    /// By the assistant.
+    Answer(Arc<str>),
+    /// By the device.
+    Message(Arc<InboundMessage>),
+}
+
 impl Said {
+    /// Who said it, in the word of the protocol.
+    pub(crate) fn role(&self) -> &'static str {
+        match &self.what {
+            Words::Answer(_) => "assistant",
+            Words::Message(_) => "user",
+        }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        match &self.what {
+            Words::Answer(text) => text,
+            Words::Message(message) => &message.text,
+        }
+    }
+
     fn cost(&self) -> usize {
-        self.text.len() + OVERHEAD
+        self.text().len() + OVERHEAD
     }
 }
 
-/// A message that is to be answered.
-#[derive(Clone, Debug)]
-pub(crate) struct Run {
-    /// As the client named it.
-    pub(crate) id: String,
-    pub(crate) text: String,
-    /// The client's name, neutralised.
-    pub(crate) name: Option<String>,
-    /// The client waits no longer.
-    pub(crate) limit: Option<Duration>,
-    pub(crate) stop: CancellationToken,
+/// A message that is being answered, or waits for that.
+#[derive(Debug)]
+struct Run {
+    id: String,
+    /// Of its last event.
+    number: u64,
+    stop: CancellationToken,
 }
 
 /// How a run ended.
@@ -137,8 +139,8 @@ pub(crate) enum Begun {
     Full,
     /// It was sent before, and is not over.
     InFlight,
-    /// It waits; where a place is given, a worker has to take it.
-    Started(Option<Place>),
+    /// It waits for its turn.
+    Started(Place),
 }
 
 /// A conversation, which is another one after it was forgotten.
@@ -164,9 +166,7 @@ struct Talk {
     used: u64,
     said: VecDeque<Said>,
     bytes: usize,
-    /// The first one is being answered, where a worker is there.
-    runs: VecDeque<(Run, u64)>,
-    works: bool,
+    runs: VecDeque<Run>,
     ends: VecDeque<(String, End)>,
 }
 
@@ -180,14 +180,14 @@ impl Book {
         self.talks.get_mut(&place.speaker).filter(|talk| talk.number == place.number)
     }
 
-    /// Takes a message on.
-    pub(crate) fn begin(&mut self, speaker: &Speaker, run: Run) -> Begun {
+    /// Takes a message on, by the name that the client gave it.
+    pub(crate) fn begin(&mut self, speaker: &Speaker, id: &str, stop: CancellationToken) -> Begun {
         let used = self.tick();
         if let Some(talk) = self.talks.get(speaker) {
-            if talk.runs.iter().any(|(known, _)| known.id == run.id) {
+            if talk.runs.iter().any(|known| known.id == id) {
                 return Begun::InFlight;
             }
-            if let Some((_, end)) = talk.ends.iter().find(|(id, _)| *id == run.id) {
+            if let Some((_, end)) = talk.ends.iter().find(|(known, _)| known == id) {
                 return Begun::Ended(*end);
             }
             if talk.runs.len() >= WAITING {
@@ -203,50 +203,40 @@ impl Book {
         let new = || Talk { number: used, ..Talk::default() };
         let talk = self.talks.entry(speaker.clone()).or_insert_with(new);
         talk.used = used;
-        talk.runs.push_back((run, 0));
-        let idle = !std::mem::replace(&mut talk.works, true);
-        let place = Place { speaker: speaker.clone(), number: talk.number };
-        Begun::Started(idle.then_some(place))
-    }
-
-    /// What is to be answered next; `None` ends the work.
-    pub(crate) fn next(&mut self, place: &Place) -> Option<Run> {
-        let talk = self.at(place)?;
-        let next = talk.runs.front().map(|(run, _)| run.clone());
-        talk.works = next.is_some();
-        next
+        talk.runs.push_back(Run { id: id.to_owned(), number: 0, stop });
+        Begun::Started(Place { speaker: speaker.clone(), number: talk.number })
     }
 
     /// The number of the run's next event; `None` where it is over.
     pub(crate) fn number(&mut self, place: &Place, run: &str) -> Option<u64> {
         let talk = self.at(place)?;
-        let (_, number) = talk.runs.iter_mut().find(|(known, _)| known.id == run)?;
-        *number += 1;
-        Some(*number)
+        let run = talk.runs.iter_mut().find(|known| known.id == run)?;
+        run.number += 1;
+        Some(run.number)
     }
 
     /// Ends a run: the number of its last event; `None` where it was over already.
     pub(crate) fn end(&mut self, place: &Place, run: &str, end: End) -> Option<u64> {
         let talk = self.at(place)?;
-        let at = talk.runs.iter().position(|(known, _)| known.id == run)?;
-        let (_, number) = talk.runs.remove(at)?;
+        let at = talk.runs.iter().position(|known| known.id == run)?;
+        let over = talk.runs.remove(at)?;
         remember(&mut talk.ends, run, end);
         self.waiting -= 1;
-        Some(number + 1)
+        Some(over.number + 1)
     }
 
     /// Stops one run, or all; gives each with the number of its last event.
     pub(crate) fn stop(&mut self, speaker: &Speaker, run: Option<&str>) -> Vec<(String, u64)> {
         let Some(talk) = self.talks.get_mut(speaker) else { return Vec::new() };
         let mut stopped = Vec::new();
-        for (known, number) in std::mem::take(&mut talk.runs) {
+        for known in std::mem::take(&mut talk.runs) {
             if run.is_some_and(|run| run != known.id) {
-                talk.runs.push_back((known, number));
+                talk.runs.push_back(known);
                 continue;
             }
             known.stop.cancel();
             remember(&mut talk.ends, &known.id, End::Stopped);
-            stopped.push((known.id, number + 1));
+            stopped.push((known.id, known.number + 1));
         }
         self.waiting -= stopped.len();
         stopped
@@ -271,9 +261,8 @@ impl Book {
 
     /// Forgets the conversation that was silent longest and in which nothing goes on.
     fn drop_oldest(&mut self, but: Option<&Speaker>) -> bool {
-        let idle = |(speaker, talk): &(&Speaker, &Talk)| {
-            talk.runs.is_empty() && !talk.works && but != Some(*speaker)
-        };
+        let idle =
+            |(speaker, talk): &(&Speaker, &Talk)| talk.runs.is_empty() && but != Some(*speaker);
         let oldest = self.talks.iter().filter(idle).min_by_key(|(_, talk)| talk.used);
         let Some(speaker) = oldest.map(|(speaker, _)| speaker.clone()) else { return false };
         self.forget(&speaker)
@@ -303,7 +292,7 @@ impl Book {
         let Some(talk) = self.talks.remove(speaker) else { return false };
         self.bytes -= talk.bytes;
         self.waiting -= talk.runs.len();
-        talk.runs.iter().for_each(|(run, _)| run.stop.cancel());
+        talk.runs.iter().for_each(|run| run.stop.cancel());
         true
     }
 

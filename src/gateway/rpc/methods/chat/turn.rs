@@ -1,25 +1,32 @@
-//! One answer after the other in a device's conversation, beside those of the channels.
+//! The answer to a device's message, in the turn of its chat.
 
 use std::{sync::Arc, time::Duration};
 
-use openclaw_plugin_sdk::{Access, Answer, Prompt};
+use openclaw_plugin_sdk::{Access, InboundMessage};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{
     Told, What,
-    book::{End, Place, Run, Said, Speaker, Writer},
+    book::{End, Place, Said, Speaker, Words},
     tell,
 };
 use crate::{
     Gateway, blocking,
-    inbound::{secrets, words},
+    delivery::{
+        answer,
+        queue::{self, DeviceAnswer},
+    },
+    inbound::{
+        gate::{self, Admitted},
+        secrets, words,
+    },
     registry,
-    rules::device::role::{Role, Scope},
-    store::devices::Known,
+    store::StoreError,
     world,
 };
 
@@ -44,18 +51,24 @@ const UNKNOWN: &str =
 const FORGOTTEN: &str = "Forgotten. We start afresh.";
 const NOTHING: &str = "(The assistant had nothing to say.)";
 
-/// Works a conversation off.
-pub(super) async fn work(gateway: Arc<Gateway>, place: Place) {
-    loop {
-        let Some(run) = gateway.chats.book.lock().next(&place) else { return };
-        let done = tokio::select! {
-            done = turn(&gateway, &place, &run) => done,
-            // The device that stopped it has said so.
-            () = run.stop.cancelled() => continue,
-            () = gateway.stop.cancelled() => return,
-        };
-        finish(&gateway, &place, &run, done);
-    }
+/// A message that is to be answered.
+pub(super) struct Run {
+    /// As the client named it.
+    pub(super) id: String,
+    pub(super) place: Place,
+    pub(super) message: Arc<InboundMessage>,
+    /// The client waits no longer.
+    pub(super) limit: Option<Duration>,
+}
+
+/// Puts it into the turn of its chat.
+pub(super) fn put(gateway: &Arc<Gateway>, run: Run, stop: CancellationToken) {
+    let (here, to) = (Arc::clone(gateway), run.message.conversation.clone());
+    let answer = Box::pin(async move {
+        let done = turn(&here, &run).await;
+        finish(&here, &run, done);
+    });
+    queue::join_device(gateway, DeviceAnswer { to, answer, stop });
 }
 
 /// What came of a message.
@@ -67,77 +80,72 @@ enum Done {
     Said(&'static str),
 }
 
-fn finish(gateway: &Gateway, place: &Place, run: &Run, done: Done) {
-    let at = world::now();
-    let said = |text: String| Said { by: Writer::Assistant, text, at };
+fn finish(gateway: &Gateway, run: &Run, done: Done) {
+    let said = |text: String| Said { what: Words::Answer(text.into()), at: world::now() };
     let mut book = gateway.chats.book.lock();
     let end = if matches!(done, Done::Failed(_)) { End::Failed } else { End::Answered };
-    let Some(seq) = book.end(place, &run.id, end) else { return };
-    let told = |what: What<'_>| tell(gateway, &place.speaker, &Told { run: &run.id, seq, what });
+    let Some(seq) = book.end(&run.place, &run.id, end) else { return };
+    let told = |what| tell(gateway, &run.place.speaker, &Told { run: &run.id, seq, what });
     match done {
         Done::Answered(text) => {
             let said = said(text);
             told(What::Final(&said));
-            book.say(place, said);
+            book.say(&run.place, said);
         }
         Done::Failed(why) => told(What::Failed(why)),
         Done::Said(text) => told(What::Final(&said(text.to_owned()))),
     }
 }
 
-async fn turn(gateway: &Arc<Gateway>, place: &Place, run: &Run) -> Done {
+async fn turn(gateway: &Arc<Gateway>, run: &Run) -> Done {
     let Some(_slot) = gateway.turns.slot().await else { return Done::Failed(FAILED) };
-    // A device that lost its rights while its message waited is answered no more.
-    match may_write(gateway, &place.speaker) {
-        Some(true) => {}
-        Some(false) => return Done::Failed(NO_LONGER),
-        None => return Done::Failed(UNREADABLE),
-    }
-    let (it, text, who) = (Arc::clone(gateway), run.text.clone(), place.speaker.conversation());
-    let shown = blocking(move || secrets::spend_claim(&it, &text, ("socket", &who, None))).await;
-    match shown {
-        Ok(false) => {}
-        Ok(true) => return Done::Said(secrets::SPENT),
+    match admitted(gateway, run).await {
+        Ok(Ok(admitted)) => {
+            let said = Said { what: Words::Message(Arc::clone(&run.message)), at: world::now() };
+            gateway.chats.book.lock().say(&run.place, said);
+            let asked = ask(gateway, run, &admitted);
+            match run.limit {
+                Some(limit) => timeout(limit, asked).await.unwrap_or(Done::Failed(TOO_LATE)),
+                None => asked.await,
+            }
+        }
+        Ok(Err(instead)) => instead,
         Err(error) => {
             warn!(%error, "a device's message was not passed on");
-            return Done::Failed(UNREADABLE);
+            Done::Failed(UNREADABLE)
         }
     }
-    if let Some(said) = command(&run.text) {
+}
+
+/// What the gate admits and the assistant may read, or what is said instead.
+async fn admitted(gateway: &Arc<Gateway>, run: &Run) -> Result<Result<Admitted, Done>, StoreError> {
+    let Run { place, message, .. } = run;
+    let device = match &place.speaker {
+        Speaker::Device(device) => Some(device),
+        Speaker::Client(_) | Speaker::Connection(_) => None,
+    };
+    // A device that lost its rights while its message waited is answered no more.
+    let Some(admitted) = gate::admit_device(&gateway.store, device, message)? else {
+        return Ok(Err(Done::Failed(NO_LONGER)));
+    };
+    let (here, lent) = (Arc::clone(gateway), Arc::clone(message));
+    let spend = move || {
+        let who = lent.conversation.id.as_str();
+        secrets::spend_claim(&here, &lent.text, ("socket", who, None))
+    };
+    if blocking(spend).await? {
+        return Ok(Err(Done::Said(secrets::SPENT)));
+    }
+    if let Some(said) = command(&message.text) {
         if said == FORGOTTEN {
             gateway.chats.book.lock().clear(place);
             gateway.responder().forget(&place.speaker.conversation()).await;
         }
-        return Done::Said(said);
+        return Ok(Err(Done::Said(said)));
     }
-    let (it, text) = (Arc::clone(gateway), run.text.clone());
-    match blocking(move || secrets::code_in(&it, &text)).await {
-        Ok(None) => {}
-        Ok(Some(_)) => return Done::Said(CODE),
-        Err(error) => {
-            warn!(%error, "a device's message was not passed on");
-            return Done::Failed(UNREADABLE);
-        }
-    }
-    let said = Said { by: Writer::User, text: run.text.clone(), at: world::now() };
-    gateway.chats.book.lock().say(place, said);
-    let asked = ask(gateway, place, run);
-    match run.limit {
-        Some(limit) => timeout(limit, asked).await.unwrap_or(Done::Failed(TOO_LATE)),
-        None => asked.await,
-    }
-}
-
-/// `None` where the store does not say.
-fn may_write(gateway: &Gateway, speaker: &Speaker) -> Option<bool> {
-    let Speaker::Device(id) = speaker else { return Some(true) };
-    match gateway.store.device(id) {
-        Ok(Known::Device(device)) => {
-            Some(device.scopes_as(Role::Operator).is_some_and(|scopes| scopes.allow(Scope::Write)))
-        }
-        Ok(Known::Removed | Known::Stranger) => Some(false),
-        Err(_) => None,
-    }
+    let (here, lent) = (Arc::clone(gateway), Arc::clone(message));
+    let code = blocking(move || secrets::code_in(&here, &lent.text)).await?;
+    Ok(code.map_or(Ok(admitted), |_| Err(Done::Said(CODE))))
 }
 
 /// What is said to a command, which never reaches the assistant; `None` for a text that is none.
@@ -159,38 +167,20 @@ fn command(text: &str) -> Option<&'static str> {
     })
 }
 
-async fn ask(gateway: &Gateway, place: &Place, run: &Run) -> Done {
-    let speaker = &place.speaker;
-    let prompt = Prompt {
-        shared: false,
-        conversation: speaker.conversation(),
-        channel: "device".to_owned(),
-        sender: speaker.id().to_owned(),
-        name: run.name.clone(),
-        text: run.text.clone(),
-    };
-    let (pieces, heard) = mpsc::channel(16);
-    let answer = Answer::new(pieces);
-    // The listener hears the end when the only answer is dropped.
-    let speak = async move { gateway.responder().respond(&prompt, &answer).await };
-    let (result, whole) = tokio::join!(speak, listen(gateway, place, run, heard));
-    match result {
-        Ok(()) if whole.trim().is_empty() => Done::Answered(NOTHING.to_owned()),
-        Ok(()) => Done::Answered(whole),
+async fn ask(gateway: &Gateway, run: &Run, admitted: &Admitted) -> Done {
+    let place = ("device", run.place.speaker.conversation());
+    match answer::ask(gateway, admitted, place, |heard| listen(gateway, run, heard)).await {
+        Ok(whole) if whole.trim().is_empty() => Done::Answered(NOTHING.to_owned()),
+        Ok(whole) => Done::Answered(whole),
         Err(error) => {
-            warn!(sender = speaker.id(), %error, "responder failed");
+            warn!(sender = run.place.speaker.id(), %error, "responder failed");
             Done::Failed(FAILED)
         }
     }
 }
 
 /// Gathers the answer, and tells of it as it grows.
-async fn listen(
-    gateway: &Gateway,
-    place: &Place,
-    run: &Run,
-    mut heard: mpsc::Receiver<String>,
-) -> String {
+async fn listen(gateway: &Gateway, run: &Run, mut heard: mpsc::Receiver<String>) -> String {
     let (mut whole, mut told, mut next) = (String::new(), 0, Instant::now());
     loop {
         let piece = if told == whole.len() {
@@ -198,7 +188,7 @@ async fn listen(
         } else if let Ok(piece) = timeout_at(next, heard.recv()).await {
             piece
         } else {
-            delta(gateway, place, run, &whole, told);
+            delta(gateway, run, &whole, told);
             (told, next) = (whole.len(), Instant::now() + EVERY);
             continue;
         };
@@ -210,18 +200,18 @@ async fn listen(
             return whole;
         }
         if Instant::now() >= next {
-            delta(gateway, place, run, &whole, told);
+            delta(gateway, run, &whole, told);
             (told, next) = (whole.len(), Instant::now() + EVERY);
         }
     }
 }
 
-fn delta(gateway: &Gateway, place: &Place, run: &Run, whole: &str, told: usize) {
+fn delta(gateway: &Gateway, run: &Run, whole: &str, told: usize) {
     let mut book = gateway.chats.book.lock();
-    let Some(seq) = book.number(place, &run.id) else { return };
-    let said = Said { by: Writer::Assistant, text: whole.to_owned(), at: world::now() };
+    let Some(seq) = book.number(&run.place, &run.id) else { return };
+    let said = Said { what: Words::Answer(whole.into()), at: world::now() };
     let what = What::Delta(&said, &whole[told..]);
-    tell(gateway, &place.speaker, &Told { run: &run.id, seq, what });
+    tell(gateway, &run.place.speaker, &Told { run: &run.id, seq, what });
 }
 
 #[cfg(test)]

@@ -8,57 +8,51 @@ fn speaker(n: u8) -> Speaker {
     Speaker::Client(n.to_string())
 }
 
-fn run(id: &str) -> Run {
-    let (text, stop) = ("hello".to_owned(), CancellationToken::new());
-    Run { id: id.to_owned(), text, name: None, limit: None, stop }
+fn begin(book: &mut Book, speaker: &Speaker, id: &str) -> Begun {
+    book.begin(speaker, id, CancellationToken::new())
 }
 
 fn said(text: &str) -> Said {
-    Said { by: Writer::User, text: text.to_owned(), at: UnixMs(1) }
+    Said { what: Words::Answer(text.into()), at: UnixMs(1) }
 }
 
-fn start(book: &mut Book, speaker: &Speaker, id: &str) -> Place {
-    match book.begin(speaker, run(id)) {
-        Begun::Started(Some(place)) => place,
+fn start(book: &mut Book, speaker: &Speaker, id: &str) -> (Place, CancellationToken) {
+    let stop = CancellationToken::new();
+    match book.begin(speaker, id, stop.clone()) {
+        Begun::Started(place) => (place, stop),
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn one_is_answered_at_a_time_and_a_repeated_message_is_the_same_message() {
+fn a_repeated_message_is_the_same_message_and_not_too_many_wait() {
     let (mut book, ann) = (Book::default(), speaker(1));
-    let place = start(&mut book, &ann, "a");
-    assert_eq!(book.begin(&ann, run("b")), Begun::Started(None));
-    assert_eq!(book.begin(&ann, run("a")), Begun::InFlight);
-    assert_eq!(book.next(&place).unwrap().id, "a");
+    let (place, _) = start(&mut book, &ann, "a");
+    assert_eq!(begin(&mut book, &ann, "b"), Begun::Started(place.clone()));
+    assert_eq!(begin(&mut book, &ann, "a"), Begun::InFlight);
     assert_eq!(book.number(&place, "a"), Some(1));
     assert_eq!(book.end(&place, "a", End::Answered), Some(2));
     assert_eq!(book.end(&place, "a", End::Answered), None);
-    assert_eq!(book.begin(&ann, run("a")), Begun::Ended(End::Answered));
-    assert_eq!(book.next(&place).unwrap().id, "b");
+    assert_eq!(begin(&mut book, &ann, "a"), Begun::Ended(End::Answered));
     assert_eq!(book.end(&place, "b", End::Failed), Some(1));
-    assert!(book.next(&place).is_none());
-    // No worker is left: the next message needs one.
-    assert!(matches!(book.begin(&ann, run("c")), Begun::Started(Some(_))));
-    for n in 1..WAITING {
-        assert!(matches!(book.begin(&ann, run(&n.to_string())), Begun::Started(None)));
+    for n in 0..WAITING {
+        assert!(matches!(begin(&mut book, &ann, &n.to_string()), Begun::Started(_)));
     }
-    assert_eq!(book.begin(&ann, run("d")), Begun::Full);
-    assert!(matches!(book.begin(&speaker(2), run("d")), Begun::Started(Some(_))));
+    assert_eq!(begin(&mut book, &ann, "d"), Begun::Full);
+    assert!(matches!(begin(&mut book, &speaker(2), "d"), Begun::Started(_)));
 }
 
 #[test]
 fn what_is_stopped_is_over_and_says_nothing_more() {
     let (mut book, ann) = (Book::default(), speaker(1));
-    let place = start(&mut book, &ann, "a");
-    book.begin(&ann, run("b"));
-    book.begin(&ann, run("c"));
-    let running = book.next(&place).unwrap();
+    let (place, running) = start(&mut book, &ann, "a");
+    begin(&mut book, &ann, "b");
+    begin(&mut book, &ann, "c");
     book.number(&place, "a");
     assert_eq!(book.stop(&ann, Some("b")), [("b".to_owned(), 1)]);
-    assert!(!running.stop.is_cancelled());
+    assert!(!running.is_cancelled());
     assert_eq!(book.stop(&ann, None), [("a".to_owned(), 2), ("c".to_owned(), 1)]);
-    assert!(running.stop.is_cancelled());
+    assert!(running.is_cancelled());
     assert_eq!((book.number(&place, "a"), book.end(&place, "a", End::Answered)), (None, None));
     assert_eq!(book.stop(&ann, None), []);
     assert_eq!(book.stop(&speaker(2), None), []);
@@ -68,17 +62,16 @@ fn what_is_stopped_is_over_and_says_nothing_more() {
 #[test]
 fn a_forgotten_conversation_is_another_one_afterwards() {
     let (mut book, ann) = (Book::default(), speaker(1));
-    let place = start(&mut book, &ann, "a");
-    let running = book.next(&place).unwrap();
+    let (place, running) = start(&mut book, &ann, "a");
     book.say(&place, said("secret"));
-    assert!(book.forget(&ann) && running.stop.is_cancelled());
+    assert!(book.forget(&ann) && running.is_cancelled());
     assert!(book.said(&ann, 9).is_empty() && !book.forget(&ann));
-    let again = start(&mut book, &ann, "a");
+    let (again, running) = start(&mut book, &ann, "a");
     book.say(&place, said("late"));
-    assert!(book.next(&place).is_none() && book.end(&place, "a", End::Answered).is_none());
+    assert!(book.end(&place, "a", End::Answered).is_none() && !running.is_cancelled());
     assert!(book.said(&ann, 9).is_empty());
-    assert_eq!(book.next(&again).unwrap().id, "a");
     assert_eq!(book.waiting, 1);
+    assert_eq!(book.end(&again, "a", End::Answered), Some(1));
 }
 
 #[test]
@@ -88,11 +81,9 @@ fn the_longest_silent_conversation_makes_room() {
     let many = BYTES_IN_ALL / BYTES;
     for n in 0..=many {
         let speaker = Speaker::Client(n.to_string());
-        let place = start(&mut book, &speaker, "a");
-        book.next(&place);
+        let (place, _) = start(&mut book, &speaker, "a");
         book.say(&place, said(&text));
         book.end(&place, "a", End::Answered);
-        book.next(&place);
     }
     assert!(book.bytes <= BYTES_IN_ALL);
     let kept = |n: usize| !book.said(&Speaker::Client(n.to_string()), 1).is_empty();
@@ -105,7 +96,6 @@ enum Step {
     Clear(u8),
     End(u8, u8),
     Forget(u8),
-    Next(u8),
     Say(u8, usize),
     Stop(u8, Option<u8>),
 }
@@ -118,7 +108,6 @@ fn step() -> impl Strategy<Value = Step> {
         who.clone().prop_map(Step::Clear),
         (who.clone(), id.clone()).prop_map(|(who, id)| Step::End(who, id)),
         who.clone().prop_map(Step::Forget),
-        who.clone().prop_map(Step::Next),
         (who.clone(), 0..200_000_usize).prop_map(|(who, n)| Step::Say(who, n)),
         (who, proptest::option::of(id)).prop_map(|(who, id)| Step::Stop(who, id)),
     ]
@@ -132,7 +121,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Begin(who, id) => {
-                    if let Begun::Started(Some(place)) = book.begin(&speaker(who), run(&id.to_string())) {
+                    if let Begun::Started(place) = begin(&mut book, &speaker(who), &id.to_string()) {
                         places.insert(who, place);
                     }
                 }
@@ -141,7 +130,6 @@ proptest! {
                     places.get(&who).map(|place| book.end(place, &id.to_string(), End::Answered));
                 }
                 Step::Forget(who) => { book.forget(&speaker(who)); }
-                Step::Next(who) => { places.get(&who).map(|place| book.next(place)); }
                 Step::Say(who, n) => {
                     let text = "x".repeat(n);
                     places.get(&who).into_iter().for_each(|place| book.say(place, said(&text)));
@@ -156,8 +144,6 @@ proptest! {
             prop_assert_eq!(book.bytes, book.talks.values().map(cost).sum::<usize>());
             let waiting = book.talks.values().map(|talk| talk.runs.len()).sum::<usize>();
             prop_assert_eq!(book.waiting, waiting);
-            // Whatever waits has a worker.
-            prop_assert!(book.talks.values().all(|talk| talk.works || talk.runs.is_empty()));
         }
     }
 }
