@@ -2,7 +2,6 @@
 //! the reconciler brings what stands in the chats in line with what the store says.
 
 pub(crate) mod decide;
-pub(crate) mod device_notice;
 mod next_action;
 pub(crate) mod notice;
 mod outbox;
@@ -22,7 +21,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::warn;
 
-pub(crate) use self::press::{Press, foreign, pressed, reply_decides};
+pub(crate) use self::press::{pressed, refuse, reply_decides};
 use self::{
     outbox::{About, CardCopy},
     outcome::Outcome,
@@ -36,7 +35,11 @@ pub(crate) use crate::approvals::{
 use crate::{
     accounts::owners_chat::OwnersChat,
     control::decided::Decided,
-    rules::{AccountKey, device::request::DeviceRequest, owner::Owner},
+    rules::{
+        AccountKey,
+        device::{request::DeviceRequest, setup_code::SetupId},
+        owner::Owner,
+    },
     world,
 };
 
@@ -74,7 +77,7 @@ impl Cards {
     }
 
     /// These chats, too, are shown a device that asks.
-    pub(crate) fn show(&self, request: &DeviceRequest, chats: Vec<OwnersChat>) {
+    fn show(&self, request: &DeviceRequest, chats: Vec<OwnersChat>) {
         let about = About::Device {
             request: request.id.as_str().to_owned(),
             device: request.device.as_str().to_owned(),
@@ -144,6 +147,21 @@ impl Cards {
     }
 }
 
+/// A device waits, with the code that it came with: the chat that made the code is shown it, else those that asked to be
+/// told.
+pub(crate) fn device_asks(gateway: &Gateway, request: &DeviceRequest, code: Option<&SetupId>) {
+    let chats = {
+        let mut book = gateway.setup.book.lock();
+        match code.and_then(|code| book.chat_of(code)) {
+            Some(chat) => vec![chat],
+            None => book.listeners(),
+        }
+    };
+    // A code that came with it belongs to the device now.
+    gateway.setup.look();
+    gateway.cards.show(request, chats);
+}
+
 /// Whether a chat gets the cards of devices without being asked.
 pub(crate) fn tells(gateway: &Gateway, chat: &OwnersChat) -> bool {
     let mut groups = recipients::groups(gateway, None).into_iter();
@@ -155,7 +173,7 @@ pub(crate) fn tell(gateway: &Arc<Gateway>, text: &str, but: Option<&Owner>) {
     let Ok(id) = world::random::<16>() else {
         return warn!("no randomness: owners are not told");
     };
-    let id = id.iter().fold(0_u128, |all, byte| all << 8 | u128::from(*byte)).to_string();
+    let id = u128::from_be_bytes(id).to_string();
     let about = About::Notice { id, text: text.to_owned() };
     for (account, owner) in seats(gateway, None) {
         if but != Some(&owner) {

@@ -17,7 +17,7 @@ use crate::{
     accounts::account::AccountRuntime,
     delivery::{
         answer,
-        journal::EventKey,
+        journal::{EventKey, Journal},
         mail::{Address, Mail},
         queue::{self, Task},
     },
@@ -47,9 +47,8 @@ pub(crate) async fn run(
             return refuse(gateway, account, admitted, (key, to, command)).await.map(|()| true);
         }
         let (begun, whose) = (key.clone(), to.clone());
-        if let Err(error) = account.written(move |journal| journal.run(&begun, &whose)).await {
-            warn!(channel = account.config.plugin.id, %error, "a command is run again if the gateway stops now");
-        }
+        let run = move |journal: &Journal| journal.run(&begun, whose);
+        account.note("a command is run again if the gateway stops now", run).await;
         let port =
             CommandContext::new(Arc::clone(gateway), Arc::clone(account), admitted.who(), approver);
         let replies = invoke(command, words, prefix, &port).await;

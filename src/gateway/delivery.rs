@@ -21,7 +21,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use self::{
-    journal::EventKey,
+    journal::{EventKey, Journal},
     mail::{Mail, Only, Secret},
     reply::Written,
 };
@@ -135,10 +135,7 @@ pub(crate) async fn deliver(
     if let Only::Waiting(request) = &sending.mail.only {
         challenge::ended(account, &RequestId::from_text(request));
     }
-    let finished = key.clone();
-    if let Err(error) = account.written(move |journal| journal.finish(&finished)).await {
-        warn!(channel, account = id, %error, "a message may be sent twice after a restart");
-    }
+    answer::finish(account, key).await;
 }
 
 impl Sending<'_> {
@@ -178,18 +175,14 @@ impl Sending<'_> {
     async fn arrived(&mut self) {
         if let Only::Waiting(request) = &self.mail.only {
             let request = RequestId::from_text(request);
-            let told = self.account.written(move |journal| journal.tell(&request)).await;
-            if let Err(error) = told {
-                warn!(channel = self.account.config.plugin.id, %error, "a challenge may be sent twice");
-            }
+            let tell = move |journal: &Journal| journal.tell(&request);
+            self.account.note("a challenge may be sent twice", tell).await;
         }
         let shown = std::mem::take(&mut self.fresh.shown);
         let people = std::mem::take(&mut self.fresh.people);
         if !shown.is_empty() || !people.is_empty() {
             let place = (self.account.config.key.clone(), self.mail.to.conversation().id);
-            let mut all = self.gateway.shown.lock();
-            all.add(&place, shown);
-            all.add_people(&place, people);
+            self.gateway.shown.lock().add(&place, shown, people);
         }
     }
 
@@ -232,10 +225,8 @@ impl Sending<'_> {
             last = Some(self.one(&piece).await?);
             self.mail.taken = n + 1;
             let key = self.key.clone();
-            let sent = self.account.written(move |journal| journal.sent(&key, n + 1)).await;
-            if let Err(error) = sent {
-                warn!(channel = self.account.config.plugin.id, %error, "a piece may be sent twice after a restart");
-            }
+            let sent = move |journal: &Journal| journal.sent(&key, n + 1);
+            self.account.note("a piece may be sent twice after a restart", sent).await;
         }
         Ok(last)
     }
@@ -247,7 +238,7 @@ impl Sending<'_> {
             if self.underway.is_none() {
                 self.underway = Some(self.gateway.notices_underway.read().await);
             }
-            let failed = match self.may().await {
+            let failed = match may(self.gateway, self.account, &self.mail).await {
                 May::No => return Err(End::Dropped),
                 May::Later => None,
                 May::Yes => match outbound::once(self.account, piece).await {
@@ -322,7 +313,7 @@ impl Sending<'_> {
             () = self.gateway.stop.cancelled() => return Err(End::Stopped),
             changed = self.changes.changed() => changed.map_err(|_| End::Stopped)?,
         }
-        match self.may().await {
+        match may(self.gateway, self.account, &self.mail).await {
             May::No => Err(End::Dropped),
             May::Yes | May::Later => Ok(None),
         }
@@ -332,10 +323,6 @@ impl Sending<'_> {
     fn left(&self) -> Duration {
         let waited = world::now().0.saturating_sub(self.mail.made);
         GIVEN_UP_AFTER.saturating_sub(Duration::from_millis(waited))
-    }
-
-    async fn may(&self) -> May {
-        may(self.gateway, self.account, &self.mail).await
     }
 
     /// Nobody has got the code, so nobody shall use it.

@@ -32,7 +32,7 @@ use crate::{
     decision_history::{Judged, Record},
     delivery::{
         answer,
-        journal::{self, EventKey, Journal, Left},
+        journal::{self, EventKey, Journal, Owed},
         mail::{Address, Mail, Only},
         pages,
         queue::{self, Task},
@@ -148,9 +148,7 @@ pub(crate) async fn tidy(gateway: Arc<Gateway>, account: Arc<AccountRuntime>) {
             _ = tidying.tick() => {}
             () = gateway.stop.cancelled() => return,
         }
-        if let Err(error) = account.written(Journal::tidy).await {
-            warn!(channel = account.config.plugin.id, %error, "answered messages stay on the disk for now");
-        }
+        account.note("answered messages stay on the disk for now", Journal::tidy).await;
     }
 }
 
@@ -158,19 +156,18 @@ pub(crate) async fn tidy(gateway: Arc<Gateway>, account: Arc<AccountRuntime>) {
 async fn resume(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>) {
     for (key, left) in account.journal.left_over() {
         let mail = match left {
-            Left::Answer(message) => {
-                queue::join(gateway, account, Task::Respond { key, message });
-                continue;
-            }
-            Left::Send(mail) => mail,
-            Left::CutOff(to) => {
-                answer::take_on(account, &key, Box::new(Mail::to_owner(to, CUT_OFF))).await
-            }
-            Left::GivenUp(to) => {
+            Owed::Answer(task) if task.is_given_up() => {
                 let channel = account.config.plugin.id;
                 warn!(channel, "an answer is given up: it was cut off too often");
-                answer::take_on(account, &key, Box::new(Mail::text(to, GIVEN_UP))).await
+                let sorry = Mail::text(Address::of(&task.message.0), GIVEN_UP);
+                answer::take_on(account, &key, sorry).await
             }
+            Owed::Answer(task) => {
+                queue::join(gateway, account, Task::Respond { key, message: task.message.0 });
+                continue;
+            }
+            Owed::Outcome(to) => answer::take_on(account, &key, Mail::to_owner(to, CUT_OFF)).await,
+            Owed::Send(mail) => Box::new(mail),
         };
         if let Only::Waiting(request) = &mail.only
             && !challenge::on_its_way(account, &RequestId::from_text(request))
@@ -221,8 +218,8 @@ async fn take(
                 commands::write_directly(gateway, account, (&key, to)).await;
                 see(account, &key).await
             }
-            Admission::Refused(foreign) => {
-                approvals::foreign(gateway, account, &foreign).await?;
+            Admission::Refused(sender, why) => {
+                approvals::refuse(gateway, account, &sender, why).await?;
                 see(account, &key).await
             }
             Admission::Silence(why) => {
@@ -283,7 +280,7 @@ fn judged(passage: &Admission) -> Option<Judged> {
     match passage {
         Admission::Admitted(_) => Some(Judged::Admitted),
         Admission::Misplaced(_) | Admission::Silence(Reason::Backlog) => None,
-        Admission::Refused(_) | Admission::Silence(_) => Some(Judged::Ignored),
+        Admission::Refused(..) | Admission::Silence(_) => Some(Judged::Ignored),
         Admission::Stranger(..) => Some(Judged::Asks),
     }
 }
@@ -336,7 +333,6 @@ async fn admitted_event(
     let message = match admitted.what() {
         Incoming::Message(message) => message,
         Incoming::Press(press) => {
-            let press = approvals::Press { on: &press.on, data: &press.data, id: &press.id };
             approvals::pressed(gateway, account, &admitted, press).await?;
             return see(account, &key).await;
         }
@@ -372,7 +368,10 @@ async fn try_claim(
         let silenced =
             gateway.wrong_claims.lock().count(&account.config.key, owner.sender.as_str(), now);
         if silenced {
-            note_silenced(gateway, account, &owner).await?;
+            // Of wrong tries the access log has one line a sender and an hour.
+            info!(channel = owner.channel, sender = %owner.sender, "too many wrong claims");
+            let (key, sender) = (&account.config.key, owner.sender.as_str());
+            gateway.note_in_chat("claim-refused", key, sender, "claim").await?;
         }
         return Ok(false);
     }
@@ -407,17 +406,6 @@ async fn shows_claim(
         answer::send_for(gateway, account, event.clone(), (told, Fresh::default())).await;
     }
     Ok(true)
-}
-
-/// Of wrong tries the access log has one line a sender and an hour.
-async fn note_silenced(
-    gateway: &Arc<Gateway>,
-    account: &AccountRuntime,
-    who: &Owner,
-) -> Result<(), StoreError> {
-    info!(channel = who.channel, sender = %who.sender, "too many wrong claims");
-    let sender = who.sender.as_str();
-    gateway.note_in_chat("claim-refused", &account.config.key, sender, "claim").await
 }
 
 fn next_unwritten(account: &AccountRuntime) -> Option<EventKey> {
@@ -461,9 +449,7 @@ fn halted(gateway: &Arc<Gateway>, account: &AccountRuntime, halt: &Halt) {
     if first {
         let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
         warn!(channel, account = id, error = %halt, "store unreadable: the account is paused");
-        notice::tell_owners(
-            gateway,
-            &format!("{channel} ({id}) is paused: its state cannot be read: {halt}"),
-        );
+        let text = format!("{channel} ({id}) is paused: its state cannot be read: {halt}");
+        approvals::tell(gateway, &text, None);
     }
 }

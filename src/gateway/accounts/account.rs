@@ -29,6 +29,7 @@ use super::{
 use crate::{
     FileMark, Gateway,
     accounts::owners_chat::OwnersChat,
+    approvals,
     config::Account,
     delivery::{
         self,
@@ -148,18 +149,28 @@ impl AccountRuntime {
         written.await.map_err(io::Error::other)?
     }
 
+    /// Writes into the journal what is not worth a stop: what may come of it where the disk fails stands in the log.
+    pub(crate) async fn note(
+        &self,
+        otherwise: &'static str,
+        write: impl FnOnce(&Journal) -> io::Result<()> + Send + 'static,
+    ) {
+        if let Err(error) = self.written(write).await {
+            let (channel, account) = (self.config.plugin.id, self.config.key.account.as_str());
+            warn!(channel, account, %error, "{otherwise}");
+        }
+    }
+
     /// What is switched off keeps no file open.
     async fn keep_journal_open(&self, open: bool) {
         if open {
             return self.journal.wake();
         }
-        let rested = self.written(|journal| {
+        let rested = |journal: &Journal| {
             journal.rest();
             Ok(())
-        });
-        if let Err(error) = rested.await {
-            debug!(%error, "the journal of an account that is off stays open");
-        }
+        };
+        self.note("the journal of an account that is off stays open", rested).await;
     }
 
     fn login(&self) -> RwLockReadGuard<'_, AccountSession> {
@@ -404,7 +415,7 @@ fn after(
             warn!(channel, account = id, why, "account stopped: unauthorized");
             enter(State::Unauthorized, &why);
             let text = format!("{channel} ({id}) has stopped: unauthorized, {why}");
-            crate::approvals::notice::tell_owners(gateway, &text);
+            approvals::tell(gateway, &text, None);
         }
         (Err(ChannelError::Unauthorized(why)), _) => {
             warn!(
@@ -418,7 +429,7 @@ fn after(
         (Err(ChannelError::Contended(why)), Next::Contended { first, wait }) => {
             if first {
                 warn!(channel, account = id, why, "account reconnects, with growing waits");
-                crate::approvals::notice::tell_owners(gateway, &format!("{channel} ({id}): {why}"));
+                approvals::tell(gateway, &format!("{channel} ({id}): {why}"), None);
             }
             debug!(channel, account = id, seconds = wait.as_secs(), "still contended");
             enter(State::Connecting, &why);
@@ -447,14 +458,10 @@ async fn show_connected(
     account: Arc<AccountRuntime>,
     mut seen: watch::Receiver<bool>,
 ) {
-    loop {
-        let changed = tokio::select! {
-            changed = seen.changed() => changed.is_ok(),
-            () = gateway.stop.cancelled() => false,
-        };
-        if !changed {
-            return;
-        }
+    while tokio::select! {
+        changed = seen.changed() => changed.is_ok(),
+        () = gateway.stop.cancelled() => false,
+    } {
         if *seen.borrow_and_update() {
             if let Some(difference) = account.clock_difference()
                 && !account.clock_logged.swap(true, Ordering::AcqRel)

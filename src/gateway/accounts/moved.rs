@@ -6,7 +6,7 @@ use openclaw_plugin_sdk::GroupMoved;
 use tracing::info;
 
 use super::account::AccountRuntime;
-use crate::{Gateway, approvals::notice, inbound::Halt, store::private};
+use crate::{Gateway, approvals, inbound::Halt, store::private};
 
 /// A group has moved: from here on its new id counts where its old one does.
 pub(crate) async fn follow(
@@ -40,7 +40,7 @@ pub(crate) async fn follow(
         "The {channel} ({id}) group {from} is a supergroup now, and its id is {to}. It is still heard. \
          In `groups`, {place}, write {to} instead of {from}."
     );
-    notice::tell_owners(gateway, &text);
+    approvals::tell(gateway, &text, None);
     Ok(())
 }
 

@@ -18,11 +18,6 @@ use crate::{
     store::access::Accepted,
 };
 
-/// Tells every owner one sentence.
-pub(crate) fn tell_owners(gateway: &Arc<Gateway>, text: &str) {
-    approvals::tell(gateway, text, None);
-}
-
 /// Welcomes a person who came with an invitation, and tells every owner.
 pub(crate) async fn accepted(
     gateway: &Arc<Gateway>,
@@ -32,15 +27,14 @@ pub(crate) async fn accepted(
 ) {
     answer::send(gateway, account, Mail::text(Address::of(message), text::WELCOME)).await;
     gateway.cards.look();
-    let name = message.sender.name.as_deref();
-    let name = name.map(|name| format!(" ({})", neutral(name, NAME_LIMIT))).unwrap_or_default();
+    let name = named(message);
     let note = accepted.note.as_ref().map(|note| format!(" “{note}”")).unwrap_or_default();
     let text = format!(
         "{who}{name} accepted the invitation{note} by {}, and has access now. \
          To revoke it: openclaw access revoke {who}",
         accepted.by
     );
-    tell_owners(gateway, &text);
+    approvals::tell(gateway, &text, None);
 }
 
 /// Tells the new owner, and every owner there was.
@@ -53,13 +47,16 @@ pub(crate) async fn claimed(
     let prefix = account.config.plugin.abilities.command_prefix;
     let text = format!("You are an owner of this gateway now. {prefix}help shows what you can do.");
     answer::send(gateway, account, Mail::text(Address::of(message), text)).await;
-    let name =
-        message.sender.name.as_deref().map(|name| format!(" ({})", neutral(name, NAME_LIMIT)));
+    let name = named(message);
     let text = format!(
-        "{}:{}{} has claimed the owner's seat. If that was not you: openclaw owner remove {0}:{1}",
-        owner.channel,
-        owner.sender,
-        name.unwrap_or_default()
+        "{}:{}{name} has claimed the owner's seat. If that was not you: openclaw owner remove {0}:{1}",
+        owner.channel, owner.sender
     );
     approvals::tell(gateway, &text, Some(owner));
+}
+
+/// What a person calls themselves, in brackets.
+fn named(message: &InboundMessage) -> String {
+    let name = message.sender.name.as_deref();
+    name.map(|name| format!(" ({})", neutral(name, NAME_LIMIT))).unwrap_or_default()
 }

@@ -32,6 +32,12 @@ pub(crate) enum About {
     Sender { channel: String, account: String, sender: String, request: String },
 }
 
+impl Default for About {
+    fn default() -> Self {
+        Self::Notice { id: String::new(), text: String::new() }
+    }
+}
+
 impl About {
     /// The opaque name of the request, as the access log has it.
     pub(crate) fn request(&self) -> &str {
@@ -97,6 +103,17 @@ pub(crate) struct Fact {
     pub(crate) whole: bool,
 }
 
+impl Fact {
+    pub(super) fn new(label: &str, value: impl Into<String>) -> Self {
+        Self { label: label.to_owned(), value: value.into(), whole: false }
+    }
+
+    /// One that is to be copied whole, and is never cut.
+    pub(super) fn whole(label: &str, value: impl Into<String>) -> Self {
+        Self { whole: true, ..Self::new(label, value) }
+    }
+}
+
 /// A message on its way. Found at a start, it may have arrived: it is sent once more, with the same key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Sending {
@@ -105,8 +122,8 @@ pub(crate) struct Sending {
 }
 
 /// One card in one chat.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub(crate) struct CardCopy {
     /// Its number in the book, never given again.
     pub(crate) n: u64,
@@ -115,12 +132,9 @@ pub(crate) struct CardCopy {
     /// When it was first known.
     pub(crate) came: u64,
     /// When its time is over; always later where that is not known.
-    #[serde(default)]
     pub(crate) ends: u64,
     /// It came in quiet hours, and they are not over yet.
-    #[serde(default)]
     pub(crate) held: bool,
-    #[serde(default)]
     pub(crate) face: CardState,
     /// What stands in the chat, in a word; nothing before it was sent.
     pub(crate) look: Option<String>,
@@ -129,61 +143,30 @@ pub(crate) struct CardCopy {
     /// An older message of the same card, which still has buttons.
     pub(crate) stale: Option<String>,
     /// Every earlier message of the card: a reply to one decides nothing.
-    #[serde(default)]
     pub(crate) past: Vec<String>,
     pub(crate) sending: Option<Sending>,
     /// The revision that is to be displayed: what the store says.
-    #[serde(default)]
     pub(crate) wants: String,
     /// The revision that is displayed.
-    #[serde(default)]
     pub(crate) revision: String,
     /// Who asks, as it is displayed.
-    #[serde(default)]
     pub(crate) facts: Vec<Fact>,
     /// What was displayed before something changed.
-    #[serde(default)]
     pub(crate) before: Vec<Fact>,
-    #[serde(default)]
     pub(crate) tokens: Vec<Token>,
-    #[serde(default)]
     pub(crate) used: Vec<String>,
     /// What became of it.
     pub(crate) outcome: Option<Outcome>,
     /// Failures since something last arrived.
-    #[serde(default)]
     pub(crate) failures: u32,
     /// Not before this.
-    #[serde(default)]
     pub(crate) next: u64,
 }
 
 impl CardCopy {
     /// A card that is to be sent.
     pub(crate) fn new(n: u64, about: About, to: OwnersChat, now: UnixMs) -> Self {
-        Self {
-            n,
-            about,
-            to,
-            came: now.0,
-            ends: u64::MAX,
-            held: false,
-            face: CardState::Ask,
-            look: None,
-            sent: None,
-            stale: None,
-            past: Vec::new(),
-            sending: None,
-            wants: String::new(),
-            revision: String::new(),
-            facts: Vec::new(),
-            before: Vec::new(),
-            tokens: Vec::new(),
-            used: Vec::new(),
-            outcome: None,
-            failures: 0,
-            next: 0,
-        }
+        Self { n, about, to, came: now.0, ends: u64::MAX, ..Self::default() }
     }
 
     /// The old tokens are good for nothing from here on; these are.
@@ -290,7 +273,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Reads what is there; what cannot be read is told anew.
-    pub(crate) fn open(path: PathBuf) -> Self {
+    pub(crate) fn read(path: PathBuf) -> Self {
         let bytes = own_file::read(&path).unwrap_or_default();
         Self { path, pages: serde_json::from_slice(&bytes).unwrap_or_default(), changed: false }
     }
@@ -347,6 +330,12 @@ impl Outbox {
         let card = CardCopy::new(self.pages.last, about, to, now);
         self.pages.cards.push(CardCopy { held, ..card });
         self.changed = true;
+    }
+
+    /// The cards that nothing has become of yet.
+    pub(crate) fn open(&self) -> Vec<(u64, About)> {
+        let open = self.pages.cards.iter().filter(|card| card.outcome.is_none());
+        open.map(|card| (card.n, card.about.clone())).collect()
     }
 
     /// Forgets cards.

@@ -1,6 +1,6 @@
 //! What became of a request that waits no more: by the access log, else by the files and the clock.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -136,24 +136,36 @@ impl CardCopy {
     }
 }
 
-/// What became of a card's request: as the access log says, else as the files and the clock do.
-pub(super) async fn find(
+/// Concludes the open cards about what waits no more: as the access log says, else as the files and the clock do.
+pub(super) async fn conclude(
     gateway: &Arc<Gateway>,
-    card: &CardCopy,
-) -> Result<Option<Outcome>, StoreError> {
-    let whole = gateway.follow_decisions().await?;
-    let known = gateway.cards.book.lock().card(card.n).and_then(|card| card.outcome.clone());
-    if known.is_some() || !whole {
-        return Ok(known);
+    gone: Vec<(About, UnixMs)>,
+) -> Result<(), StoreError> {
+    // A decision has its line in the access log before its request is gone.
+    if gone.is_empty() || !gateway.follow_decisions().await? {
+        return Ok(());
     }
-    let (about, ends, now) = (card.about.clone(), UnixMs(card.ends), world::now());
-    let how = gateway.read(move |store| unwritten(store, &about, ends, now)).await?;
-    Ok(how.map(|how| Outcome::nobody(how, now)))
+    let find = move |store: &Store| {
+        let ended = gone.into_iter().filter_map(|(about, ends)| {
+            let how = unwritten(store, &about, ends, world::now()).transpose()?;
+            Some(how.map(|how| (about, how)))
+        });
+        ended.collect::<Result<BTreeMap<About, How>, StoreError>>()
+    };
+    let found = gateway.read(find).await?;
+    let mut book = gateway.cards.book.lock();
+    for (n, about) in book.open() {
+        if let Some(how) = found.get(&about) {
+            book.conclude(n, &Outcome::nobody(*how, world::now()));
+        }
+    }
+    book.shorten();
+    Ok(())
 }
 
 /// How a request ended that no line of the access log decides; nothing while it waits, though no account that runs
 /// shows it.
-pub(super) fn unwritten(
+fn unwritten(
     store: &Store,
     about: &About,
     ends: UnixMs,

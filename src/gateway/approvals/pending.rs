@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use openclaw_plugin_sdk::{Text, UnixMs, WaitingDevice, neutral};
+use openclaw_plugin_sdk::{UnixMs, WaitingDevice, neutral};
 
 use crate::{
     Gateway,
@@ -103,22 +103,21 @@ fn sender(label: &str, request: PairingRequest) -> Ask {
         sender: request.sender.to_string(),
         request: request.id.as_str().to_owned(),
     };
-    let fact = |label: &str, value: String, whole| Fact { label: label.to_owned(), value, whole };
     // The id stands before the name, and is never cut.
     let mut facts = vec![
-        fact("Channel", format!("{label} ({})", request.key.account), false),
-        fact("Id", request.sender.to_string(), true),
+        Fact::new("Channel", format!("{label} ({})", request.key.account)),
+        Fact::whole("Id", request.sender.as_str()),
     ];
     let named = [
         ("Name (not verified)", request.name()),
         ("New name (not verified)", request.later_name.clone()),
     ];
     for (label, name) in named {
-        facts.extend(name.map(|name| fact(label, neutral(&name, NAME_LIMIT), false)));
+        facts.extend(name.map(|name| Fact::new(label, neutral(&name, NAME_LIMIT))));
     }
     // An approval joins the two: the claim is shown whole.
-    facts.extend(shown.claims.clone().map(|of| fact("Claims to be", of, true)));
-    facts.extend(shown.first_message().map(|held| fact(HELD, held, false)));
+    facts.extend(shown.claims.clone().map(|of| Fact::whole("Claims to be", of)));
+    facts.extend(shown.first_message().map(|held| Fact::new(HELD, held)));
     Ask {
         about,
         ends: shown.ends.0,
@@ -147,13 +146,12 @@ fn lapsed(
         return Ok(None);
     }
     let about = About::Lapse { who: grant.contact.to_string(), until: until.0 };
-    let fact = |label: &str, value: String, whole| Fact { label: label.to_owned(), value, whole };
-    let mut facts = vec![fact("Who", grant.contact.to_string(), true)];
+    let mut facts = vec![Fact::whole("Who", grant.contact.to_string())];
     let note = records.note(&key.channel, sender);
-    facts.extend(note.map(|note| fact("Note", neutral(note, NAME_LIMIT), false)));
-    facts.push(fact("Approved by", by.clone(), false));
+    facts.extend(note.map(|note| Fact::new("Note", neutral(note, NAME_LIMIT))));
+    facts.push(Fact::new("Approved by", by));
     let zone = &gateway.config().telling.zone;
-    facts.push(fact("Until", world::date(*until, zone), false));
+    facts.push(Fact::new("Until", world::date(*until, zone)));
     Ok(Some(Ask { about, ends, revision: of_facts(&facts), facts, what: Asking::Lapsed }))
 }
 
@@ -191,12 +189,7 @@ fn device(row: &DeviceRequest, all: &[DeviceRequest], now: UnixMs) -> Ask {
     };
     let (device, display) = displayed(row, all, now);
     let lines = device.lines().into_iter();
-    let fact = |(label, value): (&str, Text)| Fact {
-        label: label.to_owned(),
-        value: value.to_plain(),
-        whole: false,
-    };
-    let facts = lines.map(fact).collect();
+    let facts = lines.map(|(label, value)| Fact::new(label, value.to_plain())).collect();
     // It lives on as long as the device comes again.
     let (ends, revision) = (u64::MAX, display.revision.spell());
     Ask { about, ends, revision, facts, what: Asking::Device(Box::new(device), display) }

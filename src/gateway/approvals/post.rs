@@ -281,9 +281,7 @@ pub(super) async fn send(gateway: Arc<Gateway>, mut job: Task) -> Task {
     };
     if job.result.is_ok() {
         let place = (job.account.config.key.clone(), job.to.conversation().id);
-        let mut shown = gateway.shown.lock();
-        shown.add(&place, job.display.take());
-        shown.add_people(&place, job.person.take());
+        gateway.shown.lock().add(&place, job.display.take(), job.person.take());
     }
     job
 }

@@ -4,7 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
-    Decision, EventId, InboundMessage, InboundRef, OutboundMessage, SentRef, Text, UnixMs,
+    ButtonPress, Decision, EventId, InboundMessage, InboundRef, OutboundMessage, SenderId, Text,
+    UnixMs,
 };
 use tracing::{info, warn};
 
@@ -31,7 +32,7 @@ use crate::{
     },
     inbound::{
         Halt,
-        gate::{Admitted, Foreign, Who},
+        gate::{Admitted, Who},
         words::{self, Said},
     },
     rules::{
@@ -53,28 +54,21 @@ const OLDER: &str =
     "That message does not show how it stands now, so nothing was done. Answer the newest one.";
 const USED: &str = "That button was used already. Look at the card again.";
 
-/// A button that an admitted person has pressed.
-pub(crate) struct Press<'a> {
-    pub(crate) on: &'a SentRef,
-    pub(crate) data: &'a str,
-    pub(crate) id: &'a EventId,
-}
-
 /// An admitted person has pressed a button.
 pub(crate) async fn pressed(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
     admitted: &Admitted,
-    press: Press<'_>,
+    press: &ButtonPress,
 ) -> Result<(), Halt> {
     let who = admitted.who();
     let Some(approver) = admitted.seat().and_then(Approver::in_chat) else {
-        return refuse(gateway, account, who.sender.as_str(), "a press of another person").await;
+        return refuse(gateway, account, &who.sender, "a press of another person").await;
     };
-    let card = gateway.cards.shown_by(&account.config.key, press.on).await;
+    let card = gateway.cards.shown_by(&account.config.key, &press.on).await;
     let Some(card) = card.filter(|card| card.to.owner == who.sender.as_str()) else {
-        refuse(gateway, account, who.sender.as_str(), "a press on no card").await?;
-        toast(gateway, account, who, (press.id, NO_CARD.to_owned()));
+        refuse(gateway, account, &who.sender, "a press on no card").await?;
+        toast(gateway, account, who, (&press.id, NO_CARD.to_owned()));
         return Ok(());
     };
     let zone = &gateway.config().telling.zone;
@@ -86,13 +80,13 @@ pub(crate) async fn pressed(
             let answer = Answer::Pressed(token.choice);
             act(gateway, account, &approver, &card, answer).await?
         }
-        (None, None) if card.used.iter().any(|used| used == press.data) => USED.to_owned(),
+        (None, None) if card.used.contains(&press.data) => USED.to_owned(),
         (None, None) => {
-            refuse(gateway, account, who.sender.as_str(), "a press with foreign data").await?;
+            refuse(gateway, account, &who.sender, "a press with foreign data").await?;
             NO_CARD.to_owned()
         }
     };
-    toast(gateway, account, who, (press.id, text));
+    toast(gateway, account, who, (&press.id, text));
     Ok(())
 }
 
@@ -112,15 +106,6 @@ impl Answer {
         }
         .copied()
     }
-}
-
-/// A press that the gate has turned away: a line in the access log, and nothing else.
-pub(crate) async fn foreign(
-    gateway: &Arc<Gateway>,
-    account: &Arc<AccountRuntime>,
-    foreign: &Foreign,
-) -> Result<(), Halt> {
-    refuse(gateway, account, foreign.sender.as_str(), foreign.why).await
 }
 
 /// An owner's reply to a card decides. True where the message was such a reply.
@@ -151,25 +136,24 @@ pub(crate) async fn reply_decides(
     Ok(true)
 }
 
-/// What a choice does about what a card is about.
-enum Deed<'a> {
+/// What a choice does.
+enum Deed {
     /// The card asks something else, or again in a while.
     Turn(CardState),
     /// Approve for how long?
     AskHowLong,
     /// A device is approved or rejected.
-    Device(&'a str, Decision),
-    /// Access is given again, for so many hours or permanently.
-    Extend(&'a str, Option<u32>),
-    /// A person is approved, for so many hours or permanently, or is not.
-    Person(&'a About, Decision, Option<u32>),
-    /// The held message is answered too.
-    Deliver(&'a About),
+    Device(Decision),
+    /// Access is given again, for this long or permanently.
+    Extend(Option<Duration>),
+    /// A person is decided about.
+    Person(pairing::Choice),
 }
 
 /// The one meaning of a choice, however it was made; `None` where what the card is about has no such choice.
-fn deed(about: &About, choice: Choice, asks: bool, later: CardState) -> Option<Deed<'_>> {
+fn deed(about: &About, choice: Choice, asks: bool, later: CardState) -> Option<Deed> {
     use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
+    let hours = |many: u32| Some(Duration::from_hours(many.into()));
     Some(match (about, choice) {
         (About::Device { .. } | About::Lapse { .. } | About::Sender { .. }, Later) => {
             Deed::Turn(later)
@@ -179,16 +163,20 @@ fn deed(about: &About, choice: Choice, asks: bool, later: CardState) -> Option<D
         | (About::Lapse { .. }, Approve | Block | Deliver | Deny)
         | (About::Sender { .. }, Extend) => return None,
         (About::Lapse { .. } | About::Sender { .. }, Back) => Deed::Turn(CardState::Ask),
-        (About::Device { request, .. }, Approve) => Deed::Device(request, Decision::Approve),
-        (About::Device { request, .. }, Deny) => Deed::Device(request, Decision::Deny),
+        (About::Device { .. }, Approve) => Deed::Device(Decision::Approve),
+        (About::Device { .. }, Deny) => Deed::Device(Decision::Deny),
         (About::Lapse { .. }, Extend) | (About::Sender { .. }, Approve) if asks => Deed::AskHowLong,
-        (About::Lapse { who, .. }, Extend | ForGood) => Deed::Extend(who, None),
-        (About::Lapse { who, .. }, Hours(many)) => Deed::Extend(who, Some(many)),
-        (About::Sender { .. }, Approve | ForGood) => Deed::Person(about, Decision::Approve, None),
-        (About::Sender { .. }, Hours(many)) => Deed::Person(about, Decision::Approve, Some(many)),
-        (About::Sender { .. }, Deliver) => Deed::Deliver(about),
-        (About::Sender { .. }, Block) => Deed::Person(about, Decision::Block, None),
-        (About::Sender { .. }, Deny) => Deed::Person(about, Decision::Deny, None),
+        (About::Lapse { .. }, Extend | ForGood) => Deed::Extend(None),
+        (About::Lapse { .. }, Hours(many)) => Deed::Extend(hours(many)),
+        (About::Sender { .. }, Approve | ForGood) => Deed::Person(Decision::Approve.into()),
+        (About::Sender { .. }, Hours(many)) => {
+            Deed::Person(pairing::Choice { lasting: hours(many), ..Decision::Approve.into() })
+        }
+        (About::Sender { .. }, Deliver) => {
+            Deed::Person(pairing::Choice { deliver: true, ..Decision::Approve.into() })
+        }
+        (About::Sender { .. }, Block) => Deed::Person(Decision::Block.into()),
+        (About::Sender { .. }, Deny) => Deed::Person(Decision::Deny.into()),
     })
 }
 
@@ -221,18 +209,9 @@ async fn act(
             return turn(gateway, card, face, text).await;
         }
         Deed::AskHowLong => return ask_how_long(gateway, card).await,
-        Deed::Device(request, decision) => {
-            device(gateway, approver, card, (request, decision)).await?
-        }
-        Deed::Extend(who, hours) => extend(gateway, approver, card, (who, span(hours))).await?,
-        Deed::Person(about, decision, hours) => {
-            let choice = pairing::Choice { lasting: span(hours), ..decision.into() };
-            sender(gateway, approver, card, (about, choice)).await?
-        }
-        Deed::Deliver(about) => {
-            let choice = pairing::Choice { deliver: true, ..Decision::Approve.into() };
-            sender(gateway, approver, card, (about, choice)).await?
-        }
+        Deed::Device(decision) => device(gateway, approver, card, decision).await?,
+        Deed::Extend(lasting) => extend(gateway, approver, card, lasting).await?,
+        Deed::Person(choice) => sender(gateway, approver, card, choice).await?,
     };
     gateway.cards.look();
     let unfinished = gateway.store.is_unfinished();
@@ -243,10 +222,6 @@ fn capital(text: &str) -> String {
     let mut rest = text.chars();
     let first = rest.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     first + rest.as_str()
-}
-
-fn span(hours: Option<u32>) -> Option<Duration> {
-    hours.map(|hours| Duration::from_hours(hours.into()))
 }
 
 fn not_offered(offered: &[Choice]) -> String {
@@ -310,12 +285,10 @@ async fn extend(
     gateway: &Arc<Gateway>,
     approver: &Approver,
     card: &CardCopy,
-    (who, lasting): (&str, Option<Duration>),
+    lasting: Option<Duration>,
 ) -> Result<String, StoreError> {
-    let (Some(contact), About::Lapse { until: ended_at, .. }) = (Contact::parse(who), &card.about)
-    else {
-        return Ok(NO_CARD.to_owned());
-    };
+    let About::Lapse { who, until: ended_at } = &card.about else { return Ok(NO_CARD.to_owned()) };
+    let Some(contact) = Contact::parse(who) else { return Ok(NO_CARD.to_owned()) };
     if let Some(why) = not_as_shown(gateway, card).await? {
         return Ok(why);
     }
@@ -333,9 +306,9 @@ async fn sender(
     gateway: &Arc<Gateway>,
     approver: &Approver,
     card: &CardCopy,
-    (about, choice): (&About, pairing::Choice),
+    choice: pairing::Choice,
 ) -> Result<String, StoreError> {
-    let About::Sender { channel, request, .. } = about else { return Ok(NO_CARD.to_owned()) };
+    let About::Sender { channel, request, .. } = &card.about else { return Ok(NO_CARD.to_owned()) };
     let (decision, lasting) = (choice.decision, choice.lasting);
     let choice = pairing::Choice { shown: Some(card.revision.clone()), ..choice };
     let id = RequestId::from_text(request);
@@ -358,10 +331,11 @@ async fn device(
     gateway: &Arc<Gateway>,
     approver: &Approver,
     card: &CardCopy,
-    (request, decision): (&str, Decision),
+    decision: Decision,
 ) -> Result<String, StoreError> {
+    let About::Device { request, .. } = &card.about else { return Ok(NO_CARD.to_owned()) };
     let rows = gateway.read(|store| store.device_requests(world::now())).await?;
-    let Some(row) = rows.iter().find(|row| row.id.as_str() == request) else {
+    let Some(row) = rows.iter().find(|row| row.id.as_str() == *request) else {
         return ended(gateway, card).await;
     };
     let (device, display) = displayed(row, &rows, world::now());
@@ -386,8 +360,12 @@ async fn device(
 
 /// What became of a card's request, though the card does not say so yet.
 async fn ended(gateway: &Arc<Gateway>, card: &CardCopy) -> Result<String, StoreError> {
-    let (outcome, zone) = (outcome::find(gateway, card).await?, &gateway.config().telling.zone);
-    Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| view::sentence(&outcome, &card.to, zone)))
+    let gone = vec![(card.about.clone(), UnixMs(card.ends))];
+    outcome::conclude(gateway, gone).await?;
+    let book = gateway.cards.book.lock();
+    let outcome = book.card(card.n).and_then(|card| card.outcome.as_ref());
+    let zone = &gateway.config().telling.zone;
+    Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| view::sentence(outcome, &card.to, zone)))
 }
 
 /// The answer to a press does not wait for what else is said in the chat: the owner looks at the button.
@@ -409,14 +387,15 @@ fn toast(
     });
 }
 
-/// Of a person's refused presses the access log has one line an hour.
-async fn refuse(
+/// A press that was not the person's to make: of those the access log has one line a person and an hour.
+pub(crate) async fn refuse(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
-    sender: &str,
+    sender: &SenderId,
     why: &'static str,
 ) -> Result<(), Halt> {
     let (channel, key) = (account.config.plugin.id, account.config.key.clone());
+    let sender = sender.as_str();
     info!(channel, account = %key.account, sender, why, "press refused");
     let actor = format!("{channel}:{sender}");
     if !gateway.cards.is_to_be_noted(&format!("{}/{actor}", key.account), world::now()) {

@@ -27,7 +27,7 @@ use crate::{
     inbound::held,
     rules::{AccountKey, notify::CardRate},
     setup_codes,
-    store::{Store, StoreError},
+    store::StoreError,
     world,
 };
 
@@ -142,44 +142,18 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
             });
         }
     }
-    if gone(gateway, asks).is_empty() {
-        return Ok(());
-    }
-    // A decision has its line in the access log before its request is gone.
-    if !gateway.follow_decisions().await? {
-        return Ok(());
-    }
     let gone = gone(gateway, asks);
-    let find = move |store: &Store| {
-        let ended = gone.into_iter().filter_map(|(about, ends)| {
-            let how = outcome::unwritten(store, &about, ends, world::now()).transpose()?;
-            Some(how.map(|how| (about, how)))
-        });
-        ended.collect::<Result<BTreeMap<About, How>, StoreError>>()
-    };
-    let found = gateway.read(find).await?;
-    let mut book = gateway.cards.book.lock();
-    for (n, about) in open(&book) {
-        if let Some(how) = found.get(&about) {
-            book.conclude(n, &Outcome::nobody(*how, world::now()));
-        }
-    }
-    book.shorten();
-    Ok(())
-}
-
-fn open(book: &Outbox) -> Vec<(u64, About)> {
-    let open = book.cards().iter().filter(|card| card.outcome.is_none());
-    open.map(|card| (card.n, card.about.clone())).collect()
+    outcome::conclude(gateway, gone).await
 }
 
 /// The open cards whose request waits no more, each request once, with when its time was over.
 fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
     let waiting: BTreeSet<&About> = asks.iter().map(|ask| &ask.about).collect();
     let book = gateway.cards.book.lock();
-    let open = book.cards().iter().filter(|card| card.outcome.is_none());
-    let open = open.filter(|card| !matches!(card.about, About::Notice { .. }));
-    let gone = open.filter(|card| !waiting.contains(&card.about));
+    let gone = book.cards().iter().filter(|card| {
+        let notice = matches!(card.about, About::Notice { .. });
+        card.outcome.is_none() && !notice && !waiting.contains(&card.about)
+    });
     let gone: BTreeMap<About, UnixMs> =
         gone.map(|card| (card.about.clone(), UnixMs(card.ends))).collect();
     gone.into_iter().collect()
@@ -409,7 +383,7 @@ fn counted(book: &mut Outbox, job: &Task, (sent, others): (&SentRef, usize), now
 }
 
 fn told(book: &mut Outbox, job: &Task) {
-    for n in open(book).into_iter().map(|(n, _)| n).collect::<Vec<_>>() {
+    for (n, _) in book.open() {
         book.change(n, |card| card.held &= card.to != job.to);
     }
     book.change_chat(&job.to, |chat| {

@@ -44,31 +44,20 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// The chat has these before it now.
-    pub(crate) fn add(&mut self, place: &Place, displays: impl IntoIterator<Item = Display>) {
-        let known = self.devices.entry(place.clone()).or_default();
-        for display in displays {
-            known.retain(|old| old.id != display.id);
-            known.push(display);
-        }
-        let surplus = known.len().saturating_sub(REMEMBERED);
-        known.drain(..surplus);
+    /// The chat has these devices and people before it now.
+    pub(crate) fn add(
+        &mut self,
+        place: &Place,
+        devices: impl IntoIterator<Item = Display>,
+        people: impl IntoIterator<Item = Person>,
+    ) {
+        put(self.devices.entry(place.clone()).or_default(), devices, |display| &display.id);
+        put(self.people.entry(place.clone()).or_default(), people, |(id, _)| id);
     }
 
     /// What the chat was shown of this request, last.
     pub(crate) fn find(&self, place: &Place, id: &str) -> Option<Display> {
         self.devices.get(place)?.iter().find(|display| display.id.as_str() == id).cloned()
-    }
-
-    /// The chat has these people before it now.
-    pub(crate) fn add_people(&mut self, place: &Place, people: impl IntoIterator<Item = Person>) {
-        let known = self.people.entry(place.clone()).or_default();
-        for person in people {
-            known.retain(|(id, _)| *id != person.0);
-            known.push(person);
-        }
-        let surplus = known.len().saturating_sub(REMEMBERED);
-        known.drain(..surplus);
     }
 
     /// The revision of a person's request that the chat was shown last.
@@ -83,6 +72,20 @@ impl Shown {
             known.retain(|display| display.id != *id);
         }
     }
+}
+
+/// What was displayed of a request takes the place of what was displayed of it before.
+fn put<T, I: PartialEq>(
+    known: &mut Vec<T>,
+    new: impl IntoIterator<Item = T>,
+    id: impl Fn(&T) -> &I,
+) {
+    for one in new {
+        known.retain(|old| id(old) != id(&one));
+        known.push(one);
+    }
+    let surplus = known.len().saturating_sub(REMEMBERED);
+    known.drain(..surplus);
 }
 
 /// A request among all that wait, as owners see it, and what counts as displayed then.
@@ -209,7 +212,7 @@ mod tests {
         let row = request(1, &[], None);
         let display = displayed(&row, std::slice::from_ref(&row), UnixMs(4_000)).1;
         let mut shown = Shown::default();
-        shown.add(&place("7"), [display]);
+        shown.add(&place("7"), [display], []);
         assert!(shown.find(&place("7"), "request-1").is_some());
         assert!(shown.find(&place("8"), "request-1").is_none());
         shown.forget(&row.id);

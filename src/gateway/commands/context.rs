@@ -12,10 +12,7 @@ use parking_lot::Mutex;
 use crate::{
     Gateway,
     accounts::account::AccountRuntime,
-    approvals::{
-        decide,
-        shown::{Display, Person},
-    },
+    approvals::decide,
     control::pairing,
     delivery::{
         Fresh,
@@ -42,17 +39,8 @@ pub(crate) struct CommandContext {
     pub(crate) approver: Option<Approver>,
     /// Why the person who runs the command has access.
     pub(crate) ground: Ground,
-    pub(super) kept: Mutex<Kept>,
-}
-
-/// What is kept until the command has answered.
-#[derive(Default)]
-pub(crate) struct Kept {
-    pub(crate) secrets: Vec<Secret>,
-    /// The devices that the answer shows.
-    pub(crate) shown: Vec<Display>,
-    /// The people that it shows.
-    pub(crate) people: Vec<Person>,
+    /// What is kept until the command has answered.
+    pub(super) kept: Mutex<Fresh>,
 }
 
 /// Wrong codes by account and owner; bounded by their number. A right code is never kept waiting: an owner may
@@ -105,7 +93,7 @@ impl CommandContext {
         let kept = std::mem::take(&mut *self.kept.lock());
         let only = if self.approver.is_some() { Only::Owner } else { Only::Admitted };
         let mail = Mail::replies(to, only, (replies, &kept.secrets));
-        (mail, Fresh { secrets: kept.secrets, shown: kept.shown, people: kept.people, first: None })
+        (mail, kept)
     }
 
     /// A request as the answer shows it: what a chat was shown is what is decided in it.

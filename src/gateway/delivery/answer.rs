@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
 use super::{
-    journal::EventKey,
+    journal::{EventKey, Journal},
     mail::{Mail, Part},
     queue::{self, Task},
 };
@@ -76,7 +76,7 @@ pub(crate) async fn send_for(
     key: EventKey,
     (mail, fresh): (Mail, Fresh),
 ) {
-    let mail = take_on(account, &key, Box::new(mail)).await;
+    let mail = take_on(account, &key, mail).await;
     queue::put(gateway, account, Task::Send { key, mail, fresh }).await;
 }
 
@@ -84,13 +84,12 @@ pub(crate) async fn send_for(
 pub(crate) async fn take_on(
     account: &Arc<AccountRuntime>,
     key: &EventKey,
-    mail: Box<Mail>,
+    mail: Mail,
 ) -> Box<Mail> {
     let (kept, of) = (mail.clone(), key.clone());
-    if let Err(error) = account.written(move |journal| journal.send(&of, &kept)).await {
-        warn!(channel = account.config.plugin.id, %error, "a message is lost if the gateway stops now");
-    }
-    mail
+    let send = move |journal: &Journal| journal.send(&of, kept);
+    account.note("a message is lost if the gateway stops now", send).await;
+    Box::new(mail)
 }
 
 /// Does a task whose turn it is.
@@ -113,7 +112,7 @@ pub(crate) async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, t
     };
     match turn {
         Turn::Answer(parts) => {
-            let mail = take_on(account, &key, Box::new(Mail::answer(&message, parts))).await;
+            let mail = take_on(account, &key, Mail::answer(&message, parts)).await;
             delivery::deliver(gateway, account, &key, (*mail, Fresh::default())).await;
         }
         Turn::Drop => {
@@ -171,10 +170,9 @@ async fn respond(
         let text = "That message is longer than 16 KiB; only its beginning is read.";
         parts.push(Part::text(&text.into()));
     }
-    let begun = key.clone();
-    if let Err(error) = account.written(move |journal| journal.begin(&begun)).await {
-        warn!(channel = account.config.plugin.id, %error, "a responder may begin once too often");
-    }
+    let of = key.clone();
+    let begin = move |journal: &Journal| journal.begin(&of);
+    account.note("a responder may begin once too often", begin).await;
     let place = (account.config.plugin.id, conversation(account, &who.conversation));
     let answer = tokio::select! {
         answer = ask(gateway, admitted, place, whole) => answer,
@@ -185,9 +183,7 @@ async fn respond(
         }
         () = gateway.stop.cancelled() => {
             let cut = key.clone();
-            if let Err(error) = account.written(move |journal| journal.cut(&cut)).await {
-                warn!(channel = account.config.plugin.id, %error, "a stop counts as a try");
-            }
+            account.note("a stop counts as a try", move |journal| journal.cut(&cut)).await;
             return Ok(Turn::Stop);
         }
     };
@@ -321,7 +317,6 @@ fn conversation(account: &AccountRuntime, to: &Conversation) -> String {
 /// Nothing is owed any more.
 pub(crate) async fn finish(account: &Arc<AccountRuntime>, key: &EventKey) {
     let key = key.clone();
-    if let Err(error) = account.written(move |journal| journal.finish(&key)).await {
-        warn!(channel = account.config.plugin.id, %error, "an answer may be given twice after a restart");
-    }
+    let finish = move |journal: &Journal| journal.finish(&key);
+    account.note("a message may be sent twice after a restart", finish).await;
 }

@@ -25,19 +25,17 @@ use openclaw_plugin_sdk::{ChatId, EventId, InboundMessage, SenderId, own_file};
 use parking_lot::Mutex;
 use tracing::warn;
 
-pub(crate) use self::line::Kept;
+pub(crate) use self::{index::Owed, line::Kept};
 use self::{
-    index::{Index, Open, Owed, Span, Spent},
+    index::{Index, Open, Span, Spent},
     line::{Line, Task},
     queue::{Queue, Waiting},
 };
-use super::mail::{Address, Mail};
+use super::mail::{Address, Mail, hex};
 use crate::rules::pairing::RequestId;
 
 /// A shorter file is not worth compacting.
 const SMALL: u64 = 1 << 20;
-/// A responder begins an answer at most so often: once, and once more after a crash.
-const TRIES: u32 = 2;
 
 /// What makes two deliveries the same event: login, chat, sender and event id (the account is the file).
 pub(crate) type EventKey = String;
@@ -66,26 +64,12 @@ struct Tail {
     spent: Vec<Spent>,
 }
 
-/// What an earlier run has left to do.
-pub(crate) enum Left {
-    /// Answer it.
-    Answer(Arc<InboundMessage>),
-    /// Nobody knows what became of this person's command.
-    CutOff(Address),
-    /// The assistant was cut off too often by this message.
-    GivenUp(Address),
-    /// Send it.
-    Send(Box<Mail>),
-}
-
 /// The key of an event that came to this login.
 pub(crate) fn key(login: [u8; 16], chat: &ChatId, sender: &SenderId, event: &EventId) -> EventKey {
     let text = format!("{}\0{}\0{}", chat.as_str(), sender.as_str(), event.as_str());
     let all = [&login[..], text.as_bytes()].concat();
     let digest = ring::digest::digest(&ring::digest::SHA256, &all);
-    digest.as_ref()[..16]
-        .iter()
-        .fold(String::with_capacity(32), |hex, byte| hex + &format!("{byte:02x}"))
+    hex(&digest.as_ref()[..16])
 }
 
 impl Journal {
@@ -160,15 +144,15 @@ impl Journal {
     }
 
     /// A command of this person begins, and is not run again.
-    pub(crate) fn run(&self, key: &EventKey, to: &Address) -> io::Result<()> {
+    pub(crate) fn run(&self, key: &EventKey, to: Address) -> io::Result<()> {
         let n = self.index.lock().turn(key);
-        self.append(Line::Run { key: key.clone(), to: to.clone(), n }, true)
+        self.append(Line::Run { key: key.clone(), to, n }, true)
     }
 
     /// Takes a message on that is to be sent, in the place of what was owed under this key.
-    pub(crate) fn send(&self, key: &EventKey, mail: &Mail) -> io::Result<()> {
+    pub(crate) fn send(&self, key: &EventKey, mail: Mail) -> io::Result<()> {
         let n = self.index.lock().turn(key);
-        self.append(Line::Send { key: key.clone(), mail: mail.clone(), n }, true)
+        self.append(Line::Send { key: key.clone(), mail, n }, true)
     }
 
     /// The platform has taken so many pieces.
@@ -182,20 +166,9 @@ impl Journal {
     }
 
     /// What the last run has left to do, the oldest first.
-    pub(crate) fn left_over(&self) -> Vec<(EventKey, Left)> {
+    pub(crate) fn left_over(&self) -> Vec<(EventKey, Owed)> {
         let index = self.index.lock();
-        let left = index.owed().into_iter().map(|(key, open)| {
-            let left = match &open.owed {
-                Owed::Answer(Task { begun, message: Kept(message) }) if *begun >= TRIES => {
-                    Left::GivenUp(Address::of(message))
-                }
-                Owed::Answer(job) => Left::Answer(Arc::clone(&job.message.0)),
-                Owed::Outcome(to) => Left::CutOff(to.clone()),
-                Owed::Send(mail) => Left::Send(Box::new(mail.clone())),
-            };
-            (key.clone(), left)
-        });
-        left.collect()
+        index.owed().into_iter().map(|(key, open)| (key.clone(), open.owed.clone())).collect()
     }
 
     /// How many messages wait to be taken by the platform, and since when the oldest does.

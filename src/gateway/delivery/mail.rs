@@ -249,6 +249,7 @@ pub(crate) fn opaques(runs: &[Run]) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// In small letters.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

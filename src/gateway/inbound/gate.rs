@@ -99,7 +99,7 @@ pub(crate) enum Admission {
     /// An owner has used a command in a group.
     Misplaced(Address),
     /// Nowhere, but worth a line in the access log: a press that was not the sender's to make.
-    Refused(Foreign),
+    Refused(SenderId, &'static str),
     /// Nowhere.
     Silence(Reason),
 }
@@ -111,7 +111,7 @@ impl Admission {
             Self::Admitted(_) => "admitted",
             Self::Stranger(..) => "stranger",
             Self::Misplaced(_) => "misplaced",
-            Self::Refused(_) => "refused",
+            Self::Refused(..) => "refused",
             Self::Silence(_) => "ignored",
         }
     }
@@ -147,12 +147,6 @@ impl Who {
         let name = name.map(|name| neutral(&name, NAME_LIMIT));
         Self { conversation: conversation.clone(), sender: sender.id.clone(), name, ground }
     }
-}
-
-/// The sender of a press that was not theirs to make.
-pub(crate) struct Foreign {
-    pub(crate) sender: SenderId,
-    pub(crate) why: &'static str,
 }
 
 impl Admitted {
@@ -208,9 +202,7 @@ pub(crate) fn admit(
             Admission::Misplaced(Address::of(message))
         }
         (Verdict::Ignore(reason), _) => Admission::Silence(reason),
-        (Verdict::Refuse(reason), _) => {
-            Admission::Refused(Foreign { sender: sender.id.clone(), why: reason.text() })
-        }
+        (Verdict::Refuse(reason), _) => Admission::Refused(sender.id.clone(), reason.text()),
         // No verdict about a press.
         (Verdict::Misplaced | Verdict::Pair, Incoming::Press(_)) => {
             Admission::Silence(Reason::PressOfStranger)

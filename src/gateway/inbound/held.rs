@@ -45,16 +45,11 @@ struct Page {
     message: Kept,
 }
 
-/// What is known of a message without reading it.
-#[derive(Clone)]
-struct Known {
-    channel: String,
-}
-
 /// The messages that are held, one file a request.
 pub(crate) struct HeldMessages {
     folder: PathBuf,
-    known: Mutex<BTreeMap<RequestId, Known>>,
+    /// The channel of each, without reading the file.
+    known: Mutex<BTreeMap<RequestId, String>>,
     /// One decision at a time about the senders that have a message here.
     turn: tokio::sync::Mutex<()>,
 }
@@ -67,7 +62,7 @@ impl HeldMessages {
             let path = folder.join(&name);
             let page = name.strip_suffix(".json").map(|id| (id, load(&path)));
             if let Some((id, Ok(Some(page)))) = page {
-                known.insert(RequestId::from_text(id), Known::of(&page));
+                known.insert(RequestId::from_text(id), page.channel);
             } else {
                 warn!(file = %path.display(), "a held message that cannot be read is erased");
                 remove(&path)?;
@@ -87,7 +82,7 @@ impl HeldMessages {
     fn write(&self, request: &RequestId, page: &Page) -> Result<(), StoreError> {
         private::replace_json(&self.path(request), page)?;
         private::sync(&self.folder)?;
-        self.known.lock().insert(request.clone(), Known::of(page));
+        self.known.lock().insert(request.clone(), page.channel.clone());
         Ok(())
     }
 
@@ -96,12 +91,6 @@ impl HeldMessages {
         private::sync(&self.folder)?;
         self.known.lock().remove(request);
         Ok(())
-    }
-}
-
-impl Known {
-    fn of(page: &Page) -> Self {
-        Self { channel: page.channel.clone() }
     }
 }
 
@@ -170,8 +159,8 @@ pub(crate) fn first(
 /// The store holds the message of this request.
 pub(crate) fn note(gateway: &Gateway, request: &PairingRequest) {
     if request.held.is_some() {
-        let known = Known { channel: request.key.channel.clone() };
-        gateway.held.known.lock().entry(request.id.clone()).or_insert(known);
+        let channel = request.key.channel.clone();
+        gateway.held.known.lock().entry(request.id.clone()).or_insert(channel);
     }
 }
 
@@ -273,10 +262,7 @@ pub(crate) async fn sweep(gateway: &Arc<Gateway>) -> Result<(), StoreError> {
     let _turn = gateway.held.turn.lock().await;
     let known = gateway.held.known.lock().clone();
     let over = gateway.read(move |store| over(store, known)).await?;
-    if over.is_empty() {
-        return Ok(());
-    }
-    if !gateway.follow_decisions().await? {
+    if over.is_empty() || !gateway.follow_decisions().await? {
         return Ok(());
     }
     let here = Arc::clone(gateway);
@@ -286,9 +272,9 @@ pub(crate) async fn sweep(gateway: &Arc<Gateway>) -> Result<(), StoreError> {
     .await
 }
 
-fn over(store: &Store, known: BTreeMap<RequestId, Known>) -> Result<Vec<RequestId>, StoreError> {
+fn over(store: &Store, known: BTreeMap<RequestId, String>) -> Result<Vec<RequestId>, StoreError> {
     let mut over = Vec::new();
-    for (request, Known { channel }) in known {
+    for (request, channel) in known {
         let waiting = store.waiting(&channel, world::now())?;
         if waiting.iter().all(|waits| waits.id != request) {
             over.push(request);

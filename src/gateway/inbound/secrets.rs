@@ -5,8 +5,7 @@ use std::sync::Arc;
 use openclaw_plugin_sdk::neutral;
 
 use crate::{
-    Gateway,
-    approvals::notice,
+    Gateway, approvals,
     protocol::setup_code::SetupPayload,
     rules::{
         AccountKey, claim::ClaimCode, device::token::TokenDigest, pairing::PairingCode,
@@ -51,7 +50,7 @@ pub(crate) fn spend_claim(
         "The claim code of the owner's seat was shown in a message of {actor}, so it is spent; it made nobody an \
          owner. A new one: openclaw owner claim"
     );
-    notice::tell_owners(gateway, &neutral(&text, 400));
+    approvals::tell(gateway, &neutral(&text, 400), None);
     Ok(true)
 }
 

@@ -10,9 +10,7 @@ use super::{
     hello,
 };
 use crate::{
-    Gateway,
-    approvals::device_notice,
-    blocking,
+    Gateway, approvals, blocking,
     protocol::{
         hello::{HelloAuth, RoleToken},
         refusal::{self, Rejection},
@@ -267,7 +265,7 @@ pub(crate) async fn ask(
             }
             if let Some(request) = request {
                 events::asked(gateway, &request);
-                device_notice::request_opened(gateway, &request, code.as_ref());
+                approvals::device_asks(gateway, &request, code.as_ref());
             }
             Asked::Waits(id)
         }

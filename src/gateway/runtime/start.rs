@@ -293,7 +293,7 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: Entry) -> Result<Gateway, R
         chats: Chats::default(),
         metrics: Metrics::default(),
         decisions: Decisions::new(Tail::at_end(&start.state)?),
-        cards: Cards::new(Outbox::open(start.state.cards())),
+        cards: Cards::new(Outbox::read(start.state.cards())),
         held: HeldMessages::open(start.state.held())?,
         notices_underway: RwLock::default(),
         wrong_claims: Mutex::default(),

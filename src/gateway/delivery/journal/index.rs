@@ -29,10 +29,12 @@ pub(super) struct Spent {
 
 /// What is owed for an event.
 #[derive(Clone)]
-pub(super) enum Owed {
+pub(crate) enum Owed {
+    /// An answer.
     Answer(Task),
-    /// What has become of a command is not known.
+    /// What has become of this person's command is not known.
     Outcome(Address),
+    /// A message that is to be sent.
     Send(Mail),
 }
 
@@ -62,39 +64,30 @@ impl Index {
 
     /// Takes one line in. What it makes worthless is said.
     pub(super) fn apply(&mut self, line: Line, span: Option<Span>) -> Option<Spent> {
-        let mut before = None;
-        let key = match line {
+        let (key, before) = match line {
             Line::Done { key } => {
-                before = self.open.remove(&key);
-                key
+                let before = self.open.remove(&key);
+                (key, before)
             }
-            Line::Job { key, job, n } => {
-                before = self.put(&key, Open { n, owed: Owed::Answer(job), span });
-                key
-            }
-            Line::Run { key, to, n } => {
-                before = self.put(&key, Open { n, owed: Owed::Outcome(to), span });
-                key
-            }
-            Line::Send { key, mail, n } => {
-                before = self.put(&key, Open { n, owed: Owed::Send(mail), span });
-                key
-            }
-            Line::Begun { key } => {
-                self.count(&key, |begun| begun + 1);
-                key
-            }
-            Line::Cut { key } => {
-                self.count(&key, |begun| begun.saturating_sub(1));
-                key
-            }
-            Line::Part { key, taken } => {
-                if let Some(Open { owed: Owed::Send(mail), .. }) = self.open.get_mut(&key) {
+            Line::Job { key, job, n } => self.put(key, Open { n, owed: Owed::Answer(job), span }),
+            Line::Run { key, to, n } => self.put(key, Open { n, owed: Owed::Outcome(to), span }),
+            Line::Send { key, mail, n } => self.put(key, Open { n, owed: Owed::Send(mail), span }),
+            Line::Begun { key } => self.change(key, |owed| {
+                if let Owed::Answer(job) = owed {
+                    job.begun += 1;
+                }
+            }),
+            Line::Cut { key } => self.change(key, |owed| {
+                if let Owed::Answer(job) = owed {
+                    job.begun = job.begun.saturating_sub(1);
+                }
+            }),
+            Line::Part { key, taken } => self.change(key, |owed| {
+                if let Owed::Send(mail) = owed {
                     mail.taken = taken;
                 }
-                key
-            }
-            Line::Seen { key } | Line::Try { key } => key,
+            }),
+            Line::Seen { key } | Line::Try { key } => (key, None),
             Line::Told { request } => {
                 self.told.push_back(request);
                 let extra = self.told.len().saturating_sub(TOLD);
@@ -116,18 +109,20 @@ impl Index {
         self.lines
     }
 
-    fn put(&mut self, key: &EventKey, mut open: Open) -> Option<Open> {
+    fn put(&mut self, key: EventKey, mut open: Open) -> (EventKey, Option<Open>) {
         if open.n == 0 {
-            open.n = self.turn(key);
+            open.n = self.turn(&key);
         }
         self.lines = self.lines.max(open.n);
-        self.open.insert(key.clone(), open)
+        let before = self.open.insert(key.clone(), open);
+        (key, before)
     }
 
-    fn count(&mut self, key: &EventKey, change: impl Fn(u32) -> u32) {
-        if let Some(Open { owed: Owed::Answer(job), .. }) = self.open.get_mut(key) {
-            job.begun = change(job.begun);
+    fn change(&mut self, key: EventKey, change: impl Fn(&mut Owed)) -> (EventKey, Option<Open>) {
+        if let Some(open) = self.open.get_mut(&key) {
+            change(&mut open.owed);
         }
+        (key, None)
     }
 
     fn see(&mut self, key: EventKey) {

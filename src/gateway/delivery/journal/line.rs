@@ -66,12 +66,22 @@ pub(super) enum Line {
     },
 }
 
+/// A responder begins an answer at most so often: once, and once more after a crash.
+const TRIES: u32 = 2;
+
 /// A message that is to be answered. Older versions wrote `tries`, which counted something else.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Task {
+pub(crate) struct Task {
     #[serde(default)]
     pub(super) begun: u32,
-    pub(super) message: Kept,
+    pub(crate) message: Kept,
+}
+
+impl Task {
+    /// The assistant was cut off too often by it.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.begun >= TRIES
+    }
 }
 
 /// A message that is lent to the journal, and its counterpart on disk.

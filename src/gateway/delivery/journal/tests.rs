@@ -34,10 +34,10 @@ fn mail(message: &InboundMessage, text: &str) -> Mail {
 
 fn texts(journal: &Journal) -> Vec<String> {
     let said = |left| match left {
-        Left::Answer(message) => message.text.clone(),
-        Left::GivenUp(_) => "given up".to_owned(),
-        Left::CutOff(_) => "cut off".to_owned(),
-        Left::Send(mail) => serde_json::to_string(&mail.parts).unwrap(),
+        Owed::Answer(task) if task.is_given_up() => "given up".to_owned(),
+        Owed::Answer(task) => task.message.0.text.clone(),
+        Owed::Outcome(_) => "cut off".to_owned(),
+        Owed::Send(mail) => serde_json::to_string(&mail.parts).unwrap(),
     };
     journal.left_over().into_iter().map(|(_, left)| said(left)).collect()
 }
@@ -89,14 +89,14 @@ fn what_is_to_be_sent_takes_the_place_of_the_question_and_keeps_its_turn() {
     let journal = Journal::open(path.clone()).unwrap();
     journal.take(&key_of(&one), &one).unwrap();
     journal.take(&key_of(&two), &two).unwrap();
-    journal.send(&key_of(&one), &mail(&one, "good day")).unwrap();
+    journal.send(&key_of(&one), mail(&one, "good day")).unwrap();
     journal.sent(&key_of(&one), 1).unwrap();
     journal.tidy().unwrap();
     for _ in 0..2 {
         let journal = Journal::open(path.clone()).unwrap();
         let left = texts(&journal);
         assert!(left[0].contains("good day") && left[1] == "again", "{left:?}");
-        let Left::Send(mail) = journal.left_over().remove(0).1 else { panic!("it is sent") };
+        let Owed::Send(mail) = journal.left_over().remove(0).1 else { panic!("it is sent") };
         assert_eq!(mail.taken, 1);
         assert_eq!(journal.unsent().0, 1);
     }
@@ -108,7 +108,7 @@ fn a_command_that_began_is_known_and_its_sender_hears_of_it() {
     let path = dir.path().join("j.jsonl");
     let one = message("1", "/pairing approve ABCD2345");
     let journal = Journal::open(path.clone()).unwrap();
-    journal.run(&key_of(&one), &Address::of(&one)).unwrap();
+    journal.run(&key_of(&one), Address::of(&one)).unwrap();
     let journal = Journal::open(path.clone()).unwrap();
     assert!(journal.knows(&key_of(&one)));
     assert_eq!(texts(&journal), ["cut off"]);
@@ -149,8 +149,8 @@ fn a_message_is_lent_to_the_journal_and_not_copied() {
     let journal = Journal::open(dir.path().join("j.jsonl")).unwrap();
     let one = message("1", "hello");
     journal.take(&key_of(&one), &one).unwrap();
-    let Left::Answer(left) = journal.left_over().remove(0).1 else { panic!("it is answered") };
-    assert!(Arc::ptr_eq(&left, &one));
+    let Owed::Answer(left) = journal.left_over().remove(0).1 else { panic!("it is answered") };
+    assert!(Arc::ptr_eq(&left.message.0, &one));
 }
 
 #[test]
@@ -161,11 +161,11 @@ fn an_unfinished_answer_remembers_its_topic() {
     Arc::get_mut(&mut one).unwrap().conversation.thread = Some(ThreadId::new("7"));
     Journal::open(path.clone()).unwrap().take(&key_of(&one), &one).unwrap();
     let journal = Journal::open(path.clone()).unwrap();
-    let Left::Answer(left) = journal.left_over().remove(0).1 else { panic!("it is answered") };
-    assert_eq!(left.conversation, one.conversation);
-    journal.send(&key_of(&one), &mail(&one, "good day")).unwrap();
+    let Owed::Answer(left) = journal.left_over().remove(0).1 else { panic!("it is answered") };
+    assert_eq!(left.message.0.conversation, one.conversation);
+    journal.send(&key_of(&one), mail(&one, "good day")).unwrap();
     let journal = Journal::open(path).unwrap();
-    let Left::Send(left) = journal.left_over().remove(0).1 else { panic!("it is sent") };
+    let Owed::Send(left) = journal.left_over().remove(0).1 else { panic!("it is sent") };
     assert_eq!(left.to.conversation(), one.conversation);
 }
 
@@ -232,7 +232,7 @@ fn case_144_the_text_of_a_settled_message_is_overwritten_where_it_stands() {
     let journal = Journal::open(path.clone()).unwrap();
     journal.take(&key_of(&one), &one).unwrap();
     journal.take(&key_of(&two), &two).unwrap();
-    journal.send(&key_of(&one), &mail(&one, "a secret answer")).unwrap();
+    journal.send(&key_of(&one), mail(&one, "a secret answer")).unwrap();
     journal.tidy().unwrap();
     let text = || fs::read_to_string(&path).unwrap();
     assert!(!text().contains("secret question") && text().contains("secret answer"));
