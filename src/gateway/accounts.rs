@@ -1,9 +1,9 @@
 //! The accounts of the running gateway: which there are may change, and none is ever there twice.
 
 pub(crate) mod account;
-pub(crate) mod moved;
 pub(crate) mod outbound;
 pub(crate) mod owners_chat;
+pub(crate) mod pages;
 pub(crate) mod patience;
 pub(crate) mod status;
 

@@ -2,6 +2,7 @@
 //! the reconciler brings what stands in the chats in line with what the store says.
 
 pub(crate) mod decide;
+pub(crate) mod held;
 mod next_action;
 pub(crate) mod notice;
 mod outbox;
@@ -11,7 +12,7 @@ mod post;
 mod press;
 mod recipients;
 mod reconciler;
-pub(crate) mod shown;
+mod said;
 mod view;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

@@ -12,18 +12,20 @@ use openclaw_plugin_sdk::{
 use tracing::{info, warn};
 
 use self::context::CommandContext;
-use super::{Gateway, delivery::Fresh, inbound::Halt};
 use crate::{
+    Gateway,
     accounts::account::AccountRuntime,
     delivery::{
-        answer,
-        journal::{EventKey, Journal},
-        mail::{Address, Mail},
+        Fresh, answer,
         queue::{self, Task},
     },
-    inbound::{
-        gate::Admitted,
+    gate::{
+        Admitted, Halt,
         words::{self, Words},
+    },
+    journal::{
+        EventKey, Journal,
+        mail::{Address, Mail},
     },
     registry,
     rules::{admission::Ground, approver::Approver},

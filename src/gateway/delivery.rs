@@ -2,11 +2,11 @@
 //! refused it for good. Before each piece and each retry the gate is asked whether this person may still read it.
 
 pub(crate) mod answer;
-pub(crate) mod journal;
-pub(crate) mod mail;
+pub(crate) mod challenge;
 pub(crate) mod pages;
 pub(crate) mod queue;
-pub(crate) mod reply;
+mod reply;
+pub(crate) mod shown;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,17 +20,17 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use self::{
-    journal::{EventKey, Journal},
-    mail::{Mail, Only, Secret},
-    reply::Written,
-};
-use super::{Gateway, blocking};
+use self::{reply::Written, shown::Display};
 use crate::{
+    Gateway,
     accounts::{account::AccountRuntime, outbound},
-    approvals::shown::{self, Display},
+    blocking,
     control::facts::{Person, Rules},
-    inbound::{challenge, gate},
+    gate,
+    journal::{
+        EventKey, Journal,
+        mail::{Address, Mail, Only, Secret},
+    },
     rules::{
         approver::Approver,
         device::{
@@ -327,7 +327,7 @@ impl Sending<'_> {
 
     /// Nobody has got the code, so nobody shall use it.
     async fn take_back(&self, code: &SetupId) {
-        let seat = hearer(self.gateway, self.account, &self.mail).ok().flatten();
+        let seat = hearer(self.gateway, self.account, &self.mail.to).ok().flatten();
         let owner = seat.and_then(|hearer| Approver::in_chat(&hearer.seat?));
         if let Some(owner) = owner {
             let by = DeviceApprover::of(&owner, Listed::Nothing);
@@ -340,24 +340,20 @@ impl Sending<'_> {
 fn hearer(
     gateway: &Gateway,
     account: &AccountRuntime,
-    mail: &Mail,
+    to: &Address,
 ) -> Result<Option<gate::Hearer>, StoreError> {
-    let Some(sender) = mail.to.sender() else { return Ok(None) };
+    let Some(sender) = to.sender() else { return Ok(None) };
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
-    let (conversation, link) = (mail.to.conversation(), mail.to.link());
-    let person = Person { conversation: &conversation, sender: &sender, link };
+    let person = Person { conversation: &to.conversation(), sender: &sender, link: to.link() };
     gate::hearer(rules, person, world::now())
 }
 
 /// True for a person who is let in, or who waits for a decision: what the channel has kept for them is theirs.
 pub(crate) fn may_read(gateway: &Gateway, account: &AccountRuntime, person: &SenderId) -> bool {
     let key = &account.config.key;
-    let (config, of_account) = (gateway.config(), account.rules());
-    let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
-    let to = Conversation::new(ChatId::new(person.as_str()), ChatKind::Direct);
-    let reader = Person { conversation: &to, sender: person, link: Link::Private };
-    let let_in = gate::hearer(rules, reader, world::now());
+    let chat = Conversation::new(ChatId::new(person.as_str()), ChatKind::Direct);
+    let let_in = hearer(gateway, account, &Address::new(&chat, person, Link::Private));
     let waits = || {
         let waiting = gateway.store.waiting(&key.channel, world::now()).unwrap_or_default();
         waiting.iter().any(|one| one.key == *key && one.sender == *person)
@@ -370,7 +366,7 @@ async fn may(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, mail: &Mail)
         return May::Later;
     }
     let allowed = match &mail.only {
-        Only::Admitted => match hearer(gateway, account, mail) {
+        Only::Admitted => match hearer(gateway, account, &mail.to) {
             // Who was let in by a decision that the disk has not taken whole yet hears of it after that.
             Ok(None) if gateway.store.is_unfinished() => return May::Later,
             hearer => hearer.map(|hearer| hearer.is_some()),
@@ -379,7 +375,7 @@ async fn may(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, mail: &Mail)
             let standing = gateway.store.standing(&account.config.key, &sender, world::now());
             standing.map(|standing| standing != Standing::Blocked)
         }),
-        Only::Owner => hearer(gateway, account, mail)
+        Only::Owner => hearer(gateway, account, &mail.to)
             .map(|hearer| hearer.is_some_and(|hearer| hearer.seat.is_some())),
         Only::Waiting(request) => {
             let (store, id) = (Arc::clone(&gateway.store), RequestId::from_text(request));

@@ -1,45 +1,39 @@
 //! What arrives: seen before? through the gate, its consequences made durable, then acknowledged.
 
-pub(crate) mod challenge;
-pub(crate) mod gate;
-pub(crate) mod held;
-pub(crate) mod lanes;
-pub(crate) mod secrets;
-pub(crate) mod words;
+mod challenge;
+mod lanes;
+mod moved;
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use openclaw_plugin_sdk::{
-    ChatKind, Conversation, Delivery, InboundEvent, InboundMessage, Link, neutral,
-};
+use openclaw_plugin_sdk::{Delivery, InboundEvent, InboundMessage, neutral};
 
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use self::{
     challenge::Standing,
-    gate::{Admission, Admitted, Clock, Incoming},
     lanes::{Lane, Lanes},
 };
-use super::{Gateway, blocking, delivery::Fresh};
 use crate::{
-    accounts::{account::AccountRuntime, moved, status::State},
+    Gateway,
+    accounts::{account::AccountRuntime, status::State},
     approvals::{self, notice},
-    commands,
-    config::Account,
+    blocking, commands,
     control::facts::Rules,
-    decision_history::{Judged, Record},
+    decision_history::Record,
     delivery::{
-        answer,
-        journal::{self, EventKey, Journal, Owed},
-        mail::{Address, Mail, Only},
-        pages,
+        self, Fresh, answer, pages,
         queue::{self, Task},
+    },
+    gate::{self, Admission, Admitted, Clock, Halt, Incoming},
+    journal::{
+        self, EventKey, Journal, Owed,
+        mail::{Address, Mail, Only},
     },
     rules::{
         Contact,
-        admission::{Age, Event, Reason},
         owner::Owner,
         pairing::{AccessRequest, RequestId},
         ticket::{Ticket, TicketKind},
@@ -55,15 +49,6 @@ const CUT_OFF: &str = "The gateway stopped while it carried out your last comman
                        it was done, and repeat it if it was not.";
 const GIVEN_UP: &str =
     "The assistant could not answer your message: it was cut off twice. Please write it again.";
-
-/// Why an event is not acknowledged.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Halt {
-    #[error("{0}")]
-    Journal(#[from] std::io::Error),
-    #[error("{0}")]
-    Store(#[from] StoreError),
-}
 
 /// Takes the events of one account until the gateway stops: in order in each conversation and of each sender, and
 /// beside each other otherwise, so that nobody waits for what is written of others.
@@ -102,7 +87,9 @@ fn lane(gateway: &Gateway, account: &AccountRuntime, event: &InboundEvent) -> La
     let Some(person) = gate::person_of(event) else { return Lane::Alone };
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
-    Lane::of(&person.conversation.id, person.sender, gate::is_of_owner(rules, person))
+    // Nothing rests on the seat here but the order.
+    let owner = rules.seat(person).is_ok_and(|seat| seat.is_some());
+    Lane::of(&person.conversation.id, person.sender, owner)
 }
 
 async fn settle(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, delivery: Delivery) {
@@ -170,7 +157,7 @@ async fn resume(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>) {
             Owed::Send(mail) => Box::new(mail),
         };
         if let Only::Waiting(request) = &mail.only
-            && !challenge::on_its_way(account, &RequestId::from_text(request))
+            && !delivery::challenge::on_its_way(account, &RequestId::from_text(request))
         {
             // It is sent for another reason already.
             answer::finish(account, &key).await;
@@ -208,13 +195,12 @@ async fn take(
     let moment = gateway.moment(account);
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
-    let seen = seen(&of_account, event, moment);
+    let seen = gate::seen(&of_account, event, moment);
     loop {
-        let passage = judge(gateway, rules, event, moment)?;
-        note(gateway, seen.clone(), &passage);
-        return match passage {
+        return match judge(gateway, rules, event, (moment, seen.as_ref()))? {
             Admission::Admitted(admitted) => admitted_event(gateway, account, *admitted, key).await,
-            Admission::Misplaced(to) => {
+            Admission::Misplaced(message) => {
+                let to = Address::of(&message);
                 commands::write_directly(gateway, account, (&key, to)).await;
                 see(account, &key).await
             }
@@ -243,59 +229,23 @@ async fn take(
     }
 }
 
-/// What the verdict about a message depends on, beside the configuration and the store. Nothing is noted of what no
-/// configuration decides: presses, commands in groups, and messages without content.
-fn seen(account: &Account, event: &Incoming, moment: Clock) -> Option<Record> {
-    let Incoming::Message(message) = event else { return None };
-    let Conversation { id, kind, thread, .. } = &message.conversation;
-    let old = match (gate::event(account, event, moment), kind) {
-        (Event::Message { age, .. }, ChatKind::Direct | ChatKind::Group)
-        | (Event::Command { age, .. }, ChatKind::Direct) => age != Age::New,
-        _ => return None,
-    };
-    let is_group = *kind == ChatKind::Group;
-    Some(Record {
-        at: world::now().0,
-        channel: account.key.channel.clone(),
-        account: account.key.account.as_str().to_owned(),
-        sender: message.sender.id.as_str().to_owned(),
-        group: is_group.then(|| id.as_str().to_owned()),
-        thread: thread.as_ref().filter(|_| is_group).map(|thread| thread.as_str().to_owned()),
-        mentioned: message.mentions_us,
-        exposed: Some(message.link == Link::Exposed),
-        old,
-        verdict: String::new(),
-    })
-}
-
-fn note(gateway: &Gateway, seen: Option<Record>, passage: &Admission) {
-    if let (Some(mut seen), Some(judged)) = (seen, judged(passage)) {
-        judged.word().clone_into(&mut seen.verdict);
-        gateway.verdicts.lock().add(seen);
-    }
-}
-
-/// Only what the configuration and the store decide, for another configuration is tried against it.
-fn judged(passage: &Admission) -> Option<Judged> {
-    match passage {
-        Admission::Admitted(_) => Some(Judged::Admitted),
-        Admission::Misplaced(_) | Admission::Silence(Reason::Backlog) => None,
-        Admission::Refused(..) | Admission::Silence(_) => Some(Judged::Ignored),
-        Admission::Stranger(..) => Some(Judged::Asks),
-    }
-}
-
 fn judge(
     gateway: &Gateway,
     rules: Rules<'_>,
     event: &Incoming,
-    moment: Clock,
+    (moment, seen): (Clock, Option<&Record>),
 ) -> Result<Admission, StoreError> {
-    let _timed = gateway.metrics.verdict.time();
-    let passage = gate::admit(rules, event, moment);
-    let outcome = passage.as_ref().map_or("unreadable", Admission::outcome);
+    let timed = gateway.metrics.verdict.time();
+    let admission = gate::admit(rules, event, moment);
+    drop(timed);
+    let outcome = admission.as_ref().map_or("unreadable", Admission::outcome);
     gateway.metrics.verdicts.count([rules.account.plugin.id, outcome]);
-    passage
+    let admission = admission?;
+    if let (Some(mut seen), Some(judged)) = (seen.cloned(), admission.judged()) {
+        judged.word().clone_into(&mut seen.verdict);
+        gateway.verdicts.lock().add(seen);
+    }
+    Ok(admission)
 }
 
 /// A stranger shows a ticket. True where it was an invitation, and gave them access; a link goes into their knock.
@@ -397,12 +347,12 @@ async fn shows_claim(
     let who = format!("{}:{}", account.config.plugin.id, message.sender.id);
     let (here, lent) = (Arc::clone(gateway), Arc::clone(message));
     let key = account.config.key.clone();
-    let spend = move || secrets::spend_claim(&here, &lent.text, ("chat", &who, Some(&key)));
+    let spend = move || notice::spend_claim(&here, &lent.text, ("chat", &who, Some(&key)));
     if !blocking(spend).await? {
         return Ok(false);
     }
     if gate::listens_to(&rules, message) {
-        let told = Mail::to_everyone(Address::of(message), secrets::SPENT);
+        let told = Mail::to_everyone(Address::of(message), notice::SPENT);
         answer::send_for(gateway, account, event.clone(), (told, Fresh::default())).await;
     }
     Ok(true)

@@ -5,8 +5,10 @@ mod approvals;
 mod commands;
 mod connections;
 mod delivery;
+mod gate;
 mod http;
 mod inbound;
+mod journal;
 pub(crate) mod local;
 pub(crate) mod rpc;
 pub(crate) mod runtime;
@@ -34,21 +36,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{
+use crate::{
     accounts::{Accounts, account::AccountRuntime},
-    approvals::{Cards, shown::Shown},
+    approvals::{Cards, held::HeldMessages},
     commands::context::WrongCodes,
     connections::{limits::ConnectionLimiter, unfinished::Unfinished, unnamed::Unnamed},
-    delivery::queue::ConversationQueue,
-    http::metrics::Metrics,
-    inbound::{
-        gate::{Clock, Past},
-        held::HeldMessages,
-    },
-    setup_codes::{SetupMessages, joins::Joins},
-};
-use crate::{
     decision_history::RingBuffer,
+    delivery::{queue::ConversationQueue, shown::Shown},
+    gate::{Clock, Past},
+    http::metrics::Metrics,
     network::identity::Identity,
     rpc::{
         events::Asking,
@@ -58,6 +54,7 @@ use crate::{
     },
     rules::{AccountKey, claim::WrongTries, device::attempts::Attempts},
     runtime::{decisions::Decisions, reload::Live},
+    setup_codes::{SetupMessages, joins::Joins},
     store::{Note, Store, StoreError, paths::StateDir},
 };
 

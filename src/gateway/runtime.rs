@@ -5,4 +5,5 @@ pub(crate) mod listen;
 pub(crate) mod open;
 pub(crate) mod reload;
 pub(crate) mod start;
+mod supervise;
 pub(crate) mod ticker;

@@ -258,9 +258,9 @@ fn plugins_import_the_sdk_and_nothing_else_of_ours() {
 /// Where something is made durable beside the store: each such call goes off the runtime, by `AccountRuntime::written` or
 /// `gateway::blocking`. A new file of this kind needs a row here.
 const SYNCS: &[&str] = &[
+    "src/gateway/approvals/held.rs",
     "src/gateway/approvals/outbox.rs",
-    "src/gateway/delivery/journal.rs",
-    "src/gateway/inbound/held.rs",
+    "src/gateway/journal.rs",
     "src/gateway/rpc/methods/voicewake.rs",
     "src/gateway/setup_codes/book.rs",
 ];

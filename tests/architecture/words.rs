@@ -14,10 +14,8 @@ const UNCLEAR: &[&str] = &[
 ];
 
 /// Where an unclear word is a promise to other programs: file and the whole text.
-const PROMISED: &[(&str, &str)] = &[
-    ("src/cli/access.rs", "\"whom\": "),
-    ("src/gateway/delivery/mail.rs", "rename = \"anybody\""),
-];
+const PROMISED: &[(&str, &str)] =
+    &[("src/cli/access.rs", "\"whom\": "), ("src/gateway/journal/mail.rs", "rename = \"anybody\"")];
 
 /// The unclear words of a text, with their lines. Parts of `names_like_this` and `NamesLikeThis` are words too.
 fn unclear(text: &str) -> Vec<(usize, &'static str)> {

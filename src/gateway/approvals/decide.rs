@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::{Decision, Link, SenderId};
+use openclaw_plugin_sdk::Decision;
 use tracing::info;
 
 use crate::{
     Gateway,
-    accounts::account::AccountRuntime,
+    approvals::held,
     control::{
         devices::{self, Verdict},
         pairing::{self, Choice},
-        text,
     },
-    delivery::mail::{Address, Mail},
-    inbound::held,
     rules::{
         approver::Approver,
         device::{
@@ -73,9 +70,4 @@ pub(crate) async fn device(
         info!(request = id.as_str(), actor, ?decision, "device decided");
     }
     Ok(decided)
-}
-
-/// What an approved person is told in their direct chat.
-pub(crate) fn greeting(account: &AccountRuntime, sender: &SenderId) -> Mail {
-    Mail::text(Address::new(&account.chat_of(sender), sender, Link::Private), text::WELCOME)
 }

@@ -9,14 +9,34 @@ use crate::{
     accounts::account::AccountRuntime,
     approvals,
     control::text,
-    delivery::{
-        answer,
-        mail::{Address, Mail},
-    },
-    inbound::gate::NAME_LIMIT,
-    rules::{Contact, owner::Owner},
-    store::access::Accepted,
+    delivery::answer,
+    gate::NAME_LIMIT,
+    journal::mail::{Address, Mail},
+    rules::{AccountKey, Contact, owner::Owner},
+    store::{Note, StoreError, access::Accepted},
 };
+
+/// What is said to a person who has shown the claim code where it should not stand.
+pub(crate) const SPENT: &str = "That was the claim code of the owner's seat. It is spent now, because others may have \
+    read it here, and it made nobody an owner. On the gateway's machine, `openclaw owner claim` prints a new one.";
+
+/// Spends the open claim if its code stands anywhere in a text, and tells the owners. Blocks on disk.
+pub(crate) fn spend_claim(
+    gateway: &Arc<Gateway>,
+    text: &str,
+    (surface, actor, key): (&str, &str, Option<&AccountKey>),
+) -> Result<bool, StoreError> {
+    let note = Note { action: "claim-spent", surface, actor, key, subject: "claim" };
+    if !gateway.store.spend_claim(text, &note, crate::world::now())? {
+        return Ok(false);
+    }
+    let text = format!(
+        "The claim code of the owner's seat was shown in a message of {actor}, so it is spent; it made nobody an \
+         owner. A new one: openclaw owner claim"
+    );
+    approvals::tell(gateway, &neutral(&text, 400), None);
+    Ok(true)
+}
 
 /// Welcomes a person who came with an invitation, and tells every owner.
 pub(crate) async fn accepted(

@@ -7,12 +7,10 @@ use openclaw_plugin_sdk::{UnixMs, WaitingDevice, neutral};
 
 use crate::{
     Gateway,
-    approvals::{
-        outbox::{About, Fact},
-        shown::{Display, displayed},
-    },
+    approvals::outbox::{About, Fact},
     blocking,
-    inbound::gate::NAME_LIMIT,
+    delivery::shown::{Display, displayed},
+    gate::NAME_LIMIT,
     registry,
     rules::{
         AccountKey, Contact,

@@ -20,9 +20,9 @@ use crate::{
         next_action::Step,
         outbox::{About, CardCopy, CardState, Choice, Digest, Fact, Outbox, Sending, Token},
         pending::{Ask, Asking},
-        shown::{Display, Person},
         view::{self, Layout},
     },
+    delivery::shown::{Display, Person},
     world,
 };
 

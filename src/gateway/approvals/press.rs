@@ -9,7 +9,6 @@ use openclaw_plugin_sdk::{
 };
 use tracing::{info, warn};
 
-use super::{outcome, save};
 use crate::{
     Gateway,
     accounts::{
@@ -20,20 +19,16 @@ use crate::{
     approvals::{
         decide,
         outbox::{About, CardCopy, CardState, Choice},
-        pending,
-        shown::displayed,
-        view,
+        outcome, pending,
+        said::{self, Said},
+        save, view,
     },
     control::{devices::Verdict, pairing, text},
-    delivery::{
-        Fresh, answer,
-        journal::EventKey,
+    delivery::{Fresh, answer, shown::displayed},
+    gate::{Admitted, Halt, Who},
+    journal::{
+        EventKey,
         mail::{Address, Mail},
-    },
-    inbound::{
-        Halt,
-        gate::{Admitted, Who},
-        words::{self, Said},
     },
     rules::{
         Contact,
@@ -118,7 +113,7 @@ pub(crate) async fn reply_decides(
     let Some(replied) = &message.reply_to else { return Ok(false) };
     let Some(approver) = admitted.seat().and_then(Approver::in_chat) else { return Ok(false) };
     let abilities = account.config.plugin.abilities;
-    let Some(said) = words::said(&message.text, abilities.buttons.is_none()) else {
+    let Some(said) = said::said(&message.text, abilities.buttons.is_none()) else {
         return Ok(false);
     };
     let card = gateway.cards.shown_by(&account.config.key, replied).await;

@@ -10,21 +10,18 @@ use openclaw_plugin_sdk::{ChannelError, SentRef, UnixMs, kit::backoff::Backoff};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
-use super::{
-    outcome::{self, How, Outcome},
-    post::{self, Here, Kind, Task},
-    save,
-};
 use crate::{
     FINISH_WITHIN, Gateway,
     accounts::owners_chat::{OwnersChat, is_owners},
     approvals::{
+        held,
         next_action::{self, Beside, ChatState, Step},
         outbox::{About, CardCopy, Outbox},
+        outcome::{self, How, Outcome},
         pending::{self, Ask},
-        recipients, view,
+        post::{self, Here, Kind, Task},
+        recipients, save, view,
     },
-    inbound::held,
     rules::{AccountKey, notify::CardRate},
     setup_codes,
     store::StoreError,

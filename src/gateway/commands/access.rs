@@ -15,7 +15,7 @@ use crate::{
         explain::Explanation,
         invitations,
     },
-    delivery::mail::Secret,
+    journal::mail::Secret,
     rules::{Contact, admission::Ground, approver::Approver, records::Invitation, ticket::LINK_MS},
     store::{Store, audit},
     world,

@@ -9,13 +9,11 @@ use openclaw_plugin_sdk::{
 
 use crate::{
     accounts::owners_chat::OwnersChat,
-    approvals::{
-        self, decide,
-        shown::{Display, Place, displayed},
-    },
+    approvals::{self, decide},
     commands::context::CommandContext,
     control::devices,
-    delivery::mail::Secret,
+    delivery::shown::{Display, Place, displayed},
+    journal::mail::Secret,
     network::setup_code::{self, OfferError},
     rules::{
         approver::Approver,

@@ -9,19 +9,21 @@ use openclaw_plugin_sdk::{
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
-use super::{
-    journal::{EventKey, Journal},
-    mail::{Mail, Part},
-    queue::{self, Task},
-};
 use crate::{
     Gateway,
     accounts::account::AccountRuntime,
     control::facts::Rules,
-    delivery::{self, Fresh},
-    inbound::{
-        gate::{self, Admission, Admitted, Incoming},
+    delivery::{
+        self, Fresh,
+        queue::{self, Task},
+    },
+    gate::{
+        self, Admission, Admitted, Incoming,
         secrets::{self, Kind},
+    },
+    journal::{
+        EventKey, Journal,
+        mail::{Mail, Part},
     },
     store::StoreError,
 };

@@ -1,61 +1,29 @@
 //! Conversations that are gone with the process, such as those of the page: a person who waits there is shown the code
 //! again after a start, and is told of an approval on any surface.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use openclaw_plugin_sdk::SenderId;
-
+use openclaw_plugin_sdk::{Link, SenderId};
 use tracing::warn;
 
-use super::answer;
 use crate::{
     Gateway,
     accounts::account::AccountRuntime,
-    approvals::decide,
     blocking,
-    control::decided::{Decided, Outcome},
-    inbound::challenge,
-    rules::{
-        pairing::{PairingRequest, RequestId},
-        records::Standing,
+    control::{
+        decided::{Decided, Outcome},
+        text,
     },
+    delivery::{answer, challenge},
+    journal::mail::{Address, Mail},
+    rules::{pairing::PairingRequest, records::Standing},
     store::StoreError,
     world,
 };
 
-/// Of so many requests it is remembered that their senders were welcomed.
-const REMEMBERED: usize = 1024;
-
-/// Who waits on such an account, and who was welcomed.
-#[derive(Debug, Default)]
-pub(crate) struct Pages {
-    waiting: HashMap<RequestId, SenderId>,
-    welcomed: VecDeque<RequestId>,
-}
-
-impl Pages {
-    /// True for the first who welcomes the sender of this request.
-    pub(crate) fn welcomes(&mut self, request: &RequestId) -> bool {
-        let first = !self.welcomed.contains(request);
-        if first {
-            self.welcomed.push_back(request.clone());
-            let surplus = self.welcomed.len().saturating_sub(REMEMBERED);
-            self.welcomed.drain(..surplus);
-        }
-        first
-    }
-
-    /// The same, where only the sender is known.
-    pub(crate) fn welcomes_sender(&mut self, sender: &SenderId) -> bool {
-        let known = self.waiting.iter().find(|(_, waits)| *waits == sender);
-        match known.map(|(request, _)| request.clone()) {
-            Some(request) => self.welcomes(&request),
-            None => true,
-        }
-    }
+/// What an approved person is told in their direct chat.
+pub(crate) fn greeting(account: &AccountRuntime, sender: &SenderId) -> Mail {
+    Mail::text(Address::new(&account.chat_of(sender), sender, Link::Private), text::WELCOME)
 }
 
 /// A person waits.
@@ -103,7 +71,7 @@ pub(crate) async fn welcome(gateway: &Arc<Gateway>, decided: &Decided) {
         && gateway.config().pairing.notify_on_approval
         && account.pages.lock().welcomes(request)
     {
-        answer::send(gateway, &account, decide::greeting(&account, &contact.sender)).await;
+        answer::send(gateway, &account, greeting(&account, &contact.sender)).await;
     }
 }
 
@@ -117,7 +85,7 @@ pub(crate) async fn look(gateway: &Arc<Gateway>) {
         match blocking(move || let_in(&here, &of)).await {
             Ok(senders) if gateway.config().pairing.notify_on_approval => {
                 for sender in senders {
-                    answer::send(gateway, &account, decide::greeting(&account, &sender)).await;
+                    answer::send(gateway, &account, greeting(&account, &sender)).await;
                 }
             }
             Ok(_) => {}

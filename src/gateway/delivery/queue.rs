@@ -12,15 +12,14 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{
-    Fresh, answer,
-    journal::EventKey,
-    mail::{Mail, Only, Part},
-};
 use crate::{
     FINISH_WITHIN, Gateway,
     accounts::account::AccountRuntime,
-    inbound::challenge,
+    delivery::{Fresh, answer, challenge},
+    journal::{
+        EventKey,
+        mail::{Mail, Only, Part},
+    },
     rules::{AccountKey, pairing::RequestId},
 };
 

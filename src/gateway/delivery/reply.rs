@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use openclaw_plugin_sdk::{Abilities, Body, Image, Text};
 
-use super::mail::{self, CodeOf, Mail, Only, Part, Run, Secret};
 use crate::{
     Gateway,
     accounts::account::AccountRuntime,
     config::pairing::Blanks,
     control::pairing,
+    journal::mail::{self, CodeOf, Mail, Only, Part, Run, Secret},
     network::setup_code::drawing::Drawing,
     rules::{device::setup_code::SetupId, pairing::RequestId},
     store::{Store, StoreError},

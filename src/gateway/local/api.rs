@@ -8,8 +8,7 @@ use serde_json::json;
 
 use crate::{
     Gateway,
-    approvals::decide,
-    delivery::answer,
+    delivery::{answer, pages},
     local_client::{self, Health, Notify, status::Outbox},
     protocol::frame::{Refused, Request, Response, UNAVAILABLE},
     rpc::methods::channel,
@@ -66,7 +65,7 @@ async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {
     if !account.pages.lock().welcomes_sender(&sender) {
         return Response::done(&request.id, json!({}));
     }
-    match answer::sent(gateway, &account, decide::greeting(&account, &sender)).await {
+    match answer::sent(gateway, &account, pages::greeting(&account, &sender)).await {
         Ok(()) => Response::done(&request.id, json!({})),
         Err(why) => unavailable(format!("{why}; the gateway tries again for a day")),
     }

@@ -7,14 +7,16 @@ use tracing::{debug, warn};
 
 use crate::{
     FileMark, Gateway,
+    approvals::held,
     control::decided::{Decided, Outcome, Subject},
     delivery::pages,
-    file_mark, finished,
-    inbound::held,
-    registry,
+    file_mark, finished, registry,
     rpc::{events, methods::chat, watch},
     rules::device::{identity::DeviceId, role::Role},
-    store::{Store, StoreError, audit, audit::tail::Tail},
+    store::{
+        Store, StoreError,
+        audit::{self, tail::Tail},
+    },
 };
 
 /// What other processes wrote is read within this.

@@ -6,7 +6,7 @@ use crate::{
     RunError,
     accounts::account::AccountRuntime,
     config::{Account, Config},
-    delivery::journal::Journal,
+    journal::Journal,
     registry,
     store::{Store, moved::Moved, paths::StateDir},
     world,

@@ -10,10 +10,7 @@ use tracing::{info, warn};
 
 use crate::{
     FileMark, Gateway, RunError,
-    accounts::{
-        account::{self, AccountRuntime},
-        status::State,
-    },
+    accounts::{account::AccountRuntime, status::State},
     approvals,
     config::{Account, Config},
     connections::limits::ConnectionLimits,
@@ -21,7 +18,7 @@ use crate::{
     network::secret::SharedSecret,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
     rules::{authority::Grounds, device::handshake::Method},
-    runtime::open,
+    runtime::{open, supervise},
     store::paths::StateDir,
 };
 
@@ -226,7 +223,7 @@ fn begin(gateway: &Arc<Gateway>, opened: Opened) {
             let key = &account.config.key;
             info!(channel = key.channel, account = %key.account, "account begins");
             gateway.accounts.add(Arc::clone(&account));
-            gateway.tracker.spawn(account::supervise(Arc::clone(gateway), account));
+            gateway.tracker.spawn(supervise::supervise(Arc::clone(gateway), account));
         }
         Opened::Other(account, rules, channel) => {
             let key = &account.config.key;

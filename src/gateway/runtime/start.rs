@@ -9,11 +9,13 @@ use tokio::{signal::unix::SignalKind, sync::RwLock};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
-use super::reload::{self, Live, Origin};
 use crate::{
     Gateway, SingleError,
-    accounts::{Accounts, account},
-    approvals::{self, Cards, Outbox},
+    accounts::Accounts,
+    approvals::{
+        self, Cards, Outbox,
+        held::{self, HeldMessages},
+    },
     config::{Account, Config},
     connections::{
         limits::{ConnectionLimiter, ConnectionLimits},
@@ -22,7 +24,6 @@ use crate::{
     decision_history::RingBuffer,
     delivery::queue::ConversationQueue,
     http::{self, metrics::Metrics},
-    inbound::held::{self, HeldMessages},
     local::{instance_lock::Single, server},
     local_client,
     network::{
@@ -43,7 +44,9 @@ use crate::{
     runtime::{
         decisions::{self, Decisions},
         listen::Entry,
-        open, ticker,
+        open,
+        reload::{self, Live, Origin},
+        supervise, ticker,
     },
     setup_codes::{self, SetupMessages, book::SetupBook, joins::Joins},
     store::{Store, StoreError, audit::tail::Tail, paths::StateDir},
@@ -235,7 +238,7 @@ fn page(plugin: &ChannelPlugin) -> Option<&'static str> {
 /// The accounts, and what stands in owners' chats.
 fn keep(gateway: &Arc<Gateway>) {
     for account in gateway.accounts.on() {
-        gateway.tracker.spawn(account::supervise(Arc::clone(gateway), account));
+        gateway.tracker.spawn(supervise::supervise(Arc::clone(gateway), account));
     }
     gateway.tracker.spawn(setup_codes::keep(Arc::clone(gateway)));
     gateway.tracker.spawn(approvals::keep(Arc::clone(gateway)));

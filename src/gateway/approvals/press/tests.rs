@@ -11,7 +11,7 @@ fn a_number_is_the_choice_that_the_card_numbers_so_and_no_other_number_is_any() 
         request: "request".to_owned(),
     };
     let chosen = |number: usize, offered| {
-        let said = words::said(&format!(" {number}. "), true).unwrap();
+        let said = said::said(&format!(" {number}. "), true).unwrap();
         Answer::Said(said).choice(offered)
     };
     for face in [CardState::Ask, CardState::Later(1), CardState::Terms] {
@@ -22,5 +22,5 @@ fn a_number_is_the_choice_that_the_card_numbers_so_and_no_other_number_is_any() 
         }
         assert_eq!((chosen(0, offered), chosen(offered.len() + 1, offered)), (None, None));
     }
-    assert_eq!(words::said("1", false), None, "where there are buttons it is an ordinary message");
+    assert_eq!(said::said("1", false), None, "where there are buttons it is an ordinary message");
 }

@@ -7,7 +7,6 @@ use openclaw_plugin_sdk::{AccountId, Decision, neutral};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, store_failed, unknown};
 use crate::{
     Gateway,
     approvals::decide,
@@ -16,10 +15,11 @@ use crate::{
         pairing::{self, Choice},
         text,
     },
-    delivery::answer,
-    inbound::gate::NAME_LIMIT,
+    delivery::{answer, pages},
+    gate::NAME_LIMIT,
     protocol::{frame::Refused, refusal},
     registry,
+    rpc::methods::{Answer, Call, invalid, store_failed, unknown},
     rules::{
         AccountKey, DmPolicy,
         approver::Approver,
@@ -248,7 +248,7 @@ async fn welcome(gateway: &Arc<Gateway>, request: &PairingRequest) -> &'static s
     if !account.pages.lock().welcomes(&request.id) {
         return "sent";
     }
-    let greeting = decide::greeting(&account, &request.sender);
+    let greeting = pages::greeting(&account, &request.sender);
     if answer::sent(gateway, &account, greeting).await.is_ok() { "sent" } else { "failed" }
 }
 

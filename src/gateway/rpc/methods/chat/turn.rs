@@ -10,22 +10,21 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{
-    Told, What,
-    book::{End, Place, Said, Speaker, Words},
-    tell,
-};
 use crate::{
-    Gateway, blocking,
+    Gateway,
+    approvals::notice,
+    blocking,
     delivery::{
         answer,
         queue::{self, DeviceAnswer},
     },
-    inbound::{
-        gate::{self, Admitted},
-        secrets, words,
-    },
+    gate::{self, Admitted, secrets, words},
     registry,
+    rpc::methods::chat::{
+        Told, What,
+        book::{End, Place, Said, Speaker, Words},
+        tell,
+    },
     store::StoreError,
     world,
 };
@@ -131,10 +130,10 @@ async fn admitted(gateway: &Arc<Gateway>, run: &Run) -> Result<Result<Admitted, 
     let (here, lent) = (Arc::clone(gateway), Arc::clone(message));
     let spend = move || {
         let who = lent.conversation.id.as_str();
-        secrets::spend_claim(&here, &lent.text, ("socket", who, None))
+        notice::spend_claim(&here, &lent.text, ("socket", who, None))
     };
     if blocking(spend).await? {
-        return Ok(Err(Done::Said(secrets::SPENT)));
+        return Ok(Err(Done::Said(notice::SPENT)));
     }
     if let Some(said) = command(&message.text) {
         if said == FORGOTTEN {

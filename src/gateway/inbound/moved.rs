@@ -5,8 +5,7 @@ use std::sync::Arc;
 use openclaw_plugin_sdk::GroupMoved;
 use tracing::info;
 
-use super::account::AccountRuntime;
-use crate::{Gateway, approvals, inbound::Halt, store::private};
+use crate::{Gateway, accounts::account::AccountRuntime, approvals, gate::Halt, store::private};
 
 /// A group has moved: from here on its new id counts where its old one does.
 pub(crate) async fn follow(

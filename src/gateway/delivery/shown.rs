@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use openclaw_plugin_sdk::{ChatId, UnixMs, WaitingDevice, neutral};
 
 use crate::{
-    inbound::gate::NAME_LIMIT,
+    gate::NAME_LIMIT,
     rules::{
         AccountKey,
         device::{

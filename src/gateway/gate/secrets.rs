@@ -1,17 +1,10 @@
 //! Codes in what people write: they never reach a responder.
 
-use std::sync::Arc;
-
-use openclaw_plugin_sdk::neutral;
-
 use crate::{
-    Gateway, approvals,
+    Gateway,
     protocol::setup_code::SetupPayload,
-    rules::{
-        AccountKey, claim::ClaimCode, device::token::TokenDigest, pairing::PairingCode,
-        ticket::Ticket,
-    },
-    store::{Note, StoreError},
+    rules::{claim::ClaimCode, device::token::TokenDigest, pairing::PairingCode, ticket::Ticket},
+    store::StoreError,
 };
 
 /// No setup code is shorter, and no run of letters shorter than this is tried.
@@ -30,28 +23,6 @@ pub(crate) enum Kind {
     Setup,
     /// An invitation, or a link.
     Ticket,
-}
-
-/// What is said to a person who has shown the claim code where it should not stand.
-pub(crate) const SPENT: &str = "That was the claim code of the owner's seat. It is spent now, because others may have \
-    read it here, and it made nobody an owner. On the gateway's machine, `openclaw owner claim` prints a new one.";
-
-/// Spends the open claim if its code stands anywhere in a text, and tells the owners. Blocks on disk.
-pub(crate) fn spend_claim(
-    gateway: &Arc<Gateway>,
-    text: &str,
-    (surface, actor, key): (&str, &str, Option<&AccountKey>),
-) -> Result<bool, StoreError> {
-    let note = Note { action: "claim-spent", surface, actor, key, subject: "claim" };
-    if !gateway.store.spend_claim(text, &note, crate::world::now())? {
-        return Ok(false);
-    }
-    let text = format!(
-        "The claim code of the owner's seat was shown in a message of {actor}, so it is spent; it made nobody an \
-         owner. A new one: openclaw owner claim"
-    );
-    approvals::tell(gateway, &neutral(&text, 400), None);
-    Ok(true)
 }
 
 /// Finds a code that a person waits with, a setup code or its token, or a text that is written like a claim code

@@ -1,18 +1,20 @@
 //! The one gate: from an event to a person who may be answered. [`Admitted`] has no other maker, and nothing
 //! that answers takes anything else.
 
+pub(crate) mod secrets;
+pub(crate) mod words;
+
 use std::sync::Arc;
 
 use openclaw_plugin_sdk::{
-    ButtonPress, Conversation, EventId, InboundEvent, InboundMessage, Link, Sender, SenderId,
-    UnixMs, neutral,
+    ButtonPress, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Link, Sender,
+    SenderId, UnixMs, neutral,
 };
 
-use super::words;
 use crate::{
     config::Account,
     control::facts::{self, Person, Rules},
-    delivery::mail::Address,
+    decision_history::{Judged, Record},
     rules::{
         admission::{Age, Event, Ground, Reason, Verdict, judge},
         claim::ClaimCode,
@@ -23,10 +25,20 @@ use crate::{
         ticket::Ticket,
     },
     store::{Store, StoreError},
+    world,
 };
 
 /// A message of an admitted sender that waits for its answer longer than this across a restart is not answered.
 const ANSWER_WITHIN_MS: u64 = 600_000;
+
+/// Why an event is not acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Halt {
+    #[error("{0}")]
+    Journal(#[from] std::io::Error),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
 
 /// A name is shown with at most so many characters.
 pub(crate) const NAME_LIMIT: usize = 64;
@@ -97,7 +109,7 @@ pub(crate) enum Admission {
     /// To the challenge.
     Stranger(AccessRequest, Arc<InboundMessage>),
     /// An owner has used a command in a group.
-    Misplaced(Address),
+    Misplaced(Arc<InboundMessage>),
     /// Nowhere, but worth a line in the access log: a press that was not the sender's to make.
     Refused(SenderId, &'static str),
     /// Nowhere.
@@ -115,13 +127,23 @@ impl Admission {
             Self::Silence(_) => "ignored",
         }
     }
+
+    /// Only what the configuration and the store decide, for another configuration is tried against it.
+    pub(crate) fn judged(&self) -> Option<Judged> {
+        match self {
+            Self::Admitted(_) => Some(Judged::Admitted),
+            Self::Misplaced(_) | Self::Silence(Reason::Backlog) => None,
+            Self::Refused(..) | Self::Silence(_) => Some(Judged::Ignored),
+            Self::Stranger(..) => Some(Judged::Asks),
+        }
+    }
 }
 
 /// An event that passed. Nothing outside of the gateway can name it, and nothing outside of this file can make it.
 ///
 /// ```compile_fail,E0603
 /// // case_023
-/// use openclaw_gateway::inbound::gate::Admitted;
+/// use openclaw_gateway::gate::Admitted;
 /// ```
 pub(crate) struct Admitted {
     who: Who,
@@ -199,7 +221,7 @@ pub(crate) fn admit(
             Admission::Stranger(knock(rules.account, message), Arc::clone(message))
         }
         (Verdict::Misplaced, Incoming::Message(message)) => {
-            Admission::Misplaced(Address::of(message))
+            Admission::Misplaced(Arc::clone(message))
         }
         (Verdict::Ignore(reason), _) => Admission::Silence(reason),
         (Verdict::Refuse(reason), _) => Admission::Refused(sender.id.clone(), reason.text()),
@@ -238,10 +260,29 @@ pub(crate) fn event(account: &Account, what: &Incoming, moment: Clock) -> Event 
     }
 }
 
-/// True where an owner's seat has sent this: it may decide about all that comes after it. Nothing rests on it but the
-/// order.
-pub(crate) fn is_of_owner(rules: Rules<'_>, person: Person<'_>) -> bool {
-    rules.seat(person).is_ok_and(|seat| seat.is_some())
+/// What the verdict about a message depends on, beside the configuration and the store. Nothing is noted of what no
+/// configuration decides: presses, commands in groups, and messages without content.
+pub(crate) fn seen(account: &Account, what: &Incoming, moment: Clock) -> Option<Record> {
+    let Incoming::Message(message) = what else { return None };
+    let Conversation { id, kind, thread, .. } = &message.conversation;
+    let old = match (event(account, what, moment), kind) {
+        (Event::Message { age, .. }, ChatKind::Direct | ChatKind::Group)
+        | (Event::Command { age, .. }, ChatKind::Direct) => age != Age::New,
+        _ => return None,
+    };
+    let is_group = *kind == ChatKind::Group;
+    Some(Record {
+        at: world::now().0,
+        channel: account.key.channel.clone(),
+        account: account.key.account.as_str().to_owned(),
+        sender: message.sender.id.as_str().to_owned(),
+        group: is_group.then(|| id.as_str().to_owned()),
+        thread: thread.as_ref().filter(|_| is_group).map(|thread| thread.as_str().to_owned()),
+        mentioned: message.mentions_us,
+        exposed: Some(message.link == Link::Exposed),
+        old,
+        verdict: String::new(),
+    })
 }
 
 /// A person who may be written to.

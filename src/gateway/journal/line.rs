@@ -8,8 +8,10 @@ use openclaw_plugin_sdk::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-use super::EventKey;
-use crate::delivery::mail::{Address, Mail};
+use crate::journal::{
+    EventKey,
+    mail::{Address, Mail},
+};
 
 /// One line.
 #[derive(Clone, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 
 mod index;
 mod line;
+pub(crate) mod mail;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -29,9 +30,9 @@ pub(crate) use self::{index::Owed, line::Kept};
 use self::{
     index::{Index, Open, Span, Spent},
     line::{Line, Task},
+    mail::{Address, Mail, hex},
     queue::{Queue, Waiting},
 };
-use super::mail::{Address, Mail, hex};
 use crate::rules::pairing::RequestId;
 
 /// A shorter file is not worth compacting.

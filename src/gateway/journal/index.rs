@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::{
+use crate::journal::{
     EventKey,
     line::{Line, Task},
+    mail::{Address, Mail},
 };
-use crate::delivery::mail::{Address, Mail};
 
 /// So many event keys are remembered for each account.
 pub(super) const REMEMBERED: usize = 8_192;

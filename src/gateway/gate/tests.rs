@@ -12,8 +12,7 @@ use crate::{
         explain::{Asked as Question, Subject, explain},
         simulate,
     },
-    decision_history::{Judged, Record},
-    inbound, registry,
+    registry,
     rules::{
         AccountKey, Contact, DmPolicy,
         allowlist::Allowlist,
@@ -190,12 +189,12 @@ fn at_the_gate(
     clock: Clock,
 ) -> (Option<Record>, Option<Judged>) {
     let incoming = Incoming::Message(Arc::new(message.clone()));
-    let record = inbound::seen(rules.account, &incoming, clock);
+    let record = seen(rules.account, &incoming, clock);
     let admission = admit(rules, &incoming, clock).unwrap();
     if let (Admission::Admitted(admitted), Incoming::Message(message)) = (&admission, &incoming) {
         assert!(std::ptr::eq(admitted.text(), message.text.as_str()), "the message is lent");
     }
-    (record, inbound::judged(&admission))
+    (record, admission.judged())
 }
 
 fn explained(bed: &Bed, config: &Config, message: &InboundMessage) -> &'static str {

@@ -12,16 +12,14 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
-use super::{secrets, words};
 use crate::{
     Gateway,
     accounts::account::AccountRuntime,
     blocking,
     control::decided::{Decided, Outcome},
-    delivery::{
-        journal::Kept,
-        queue::{self, Task},
-    },
+    delivery::queue::{self, Task},
+    gate::{secrets, words},
+    journal::Kept,
     rules::{
         AccountKey,
         claim::looks_like_a_code,

@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::line::Line;
+use crate::journal::line::Line;
 
 /// All that wait, in their order. Each waits for its end, so there are no more than calls that write.
 #[derive(Default)]

@@ -5,9 +5,8 @@ use openclaw_plugin_sdk::{
     UnixMs,
 };
 
-use super::index::REMEMBERED;
 use super::*;
-use crate::delivery::mail::Part;
+use crate::journal::{index::REMEMBERED, mail::Part};
 
 fn message(id: &str, text: &str) -> Arc<InboundMessage> {
     let sender = Sender { id: SenderId::new("7").unwrap(), name: None, meta: [].into() };

@@ -1,0 +1,197 @@
+//! The loop that keeps an account connected.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use openclaw_plugin_sdk::{ChannelError, Delivery, Inbox};
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, info, warn};
+
+use crate::{
+    FileMark, Gateway,
+    accounts::{
+        account::{AccountRuntime, QUEUE},
+        patience::{Next, Patience},
+        status::State,
+    },
+    approvals, delivery, inbound,
+};
+
+/// A connection that has lasted so long is nobody else's.
+const CALM: Duration = Duration::from_mins(2);
+
+/// Keeps an account connected until the gateway stops: by the channel it has, while it is switched on and its
+/// credentials are not known to be wrong.
+pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<AccountRuntime>) {
+    let Some(exchanges) = account.taken_by_receive.lock().take() else {
+        return;
+    };
+    let (deliveries, queue) = mpsc::channel::<Delivery>(QUEUE);
+    let (connected, seen) = watch::channel(false);
+    let id = account.config.key.account.clone();
+    let inbox = account
+        .inbox
+        .get_or_init(|| Arc::new(Inbox::new(id, deliveries, exchanges, connected.clone())));
+    let (here, it) = (Arc::downgrade(&gateway), Arc::downgrade(&account));
+    inbox.ask_for_readers(Box::new(move |person| {
+        let (Some(gateway), Some(account)) = (here.upgrade(), it.upgrade()) else { return false };
+        delivery::may_read(&gateway, &account, person)
+    }));
+    gateway.tracker.spawn(inbound::tidy(Arc::clone(&gateway), Arc::clone(&account)));
+    gateway.tracker.spawn(inbound::listen(Arc::clone(&gateway), Arc::clone(&account), queue));
+    gateway.tracker.spawn(show_connected(Arc::clone(&gateway), Arc::clone(&account), seen));
+    let mut turns = account.turns.subscribe();
+    while !gateway.stop.is_cancelled() {
+        turns.borrow_and_update();
+        let state = if account.rules().enabled { State::Connecting } else { State::Disabled };
+        account.status.enter(state.clone(), None);
+        account.keep_journal_open(state == State::Connecting).await;
+        inbox.begin();
+        let run = async {
+            if state == State::Connecting {
+                // Only other credentials help, or another configuration.
+                let files = stay(&gateway, &account, &connected).await;
+                return account.other_secret(files).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = run => {}
+            turn = turns.changed() => if turn.is_err() { return },
+            () = gateway.stop.cancelled() => {}
+        }
+    }
+    account.status.enter(State::Stopped, None);
+}
+
+/// Connects again and again, until the account stops for good: then it says as what files its credentials were read.
+async fn stay(
+    gateway: &Arc<Gateway>,
+    account: &AccountRuntime,
+    connected: &watch::Sender<bool>,
+) -> Vec<(PathBuf, FileMark)> {
+    let Some(inbox) = account.inbox.get() else { return Vec::new() };
+    let (channel, mut patience) = (account.channel(), Patience::default());
+    account.contended_by(None);
+    loop {
+        connected.send_replace(false);
+        let files = account.secret_files();
+        let ended = hear(account, &mut patience, connected, channel.receive(inbox)).await;
+        let next = patience.next(&ended, *connected.borrow());
+        let Some(wait) = after(gateway, account, ended, next) else { return files };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Receives until the connection ends.
+async fn hear(
+    account: &AccountRuntime,
+    patience: &mut Patience,
+    connected: &watch::Sender<bool>,
+    receive: impl Future<Output = Result<(), ChannelError>>,
+) -> Result<(), ChannelError> {
+    let mut receive = std::pin::pin!(receive);
+    loop {
+        tokio::select! {
+            ended = &mut receive => return ended,
+            () = tokio::time::sleep(CALM), if patience.is_contended() => {
+                if *connected.borrow() {
+                    patience.calm();
+                    account.contended_by(None);
+                }
+            }
+        }
+    }
+}
+
+/// What follows the end of a connection: a wait, or `None` where the account stops for good.
+fn after(
+    gateway: &Arc<Gateway>,
+    account: &AccountRuntime,
+    ended: Result<(), ChannelError>,
+    next: Next,
+) -> Option<Duration> {
+    let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
+    let enter = |state, why: &str| account.status.enter(state, Some(why.to_owned()));
+    match (ended, next) {
+        (Ok(()), _) => {
+            account.status.enter(State::Connecting, None);
+            debug!(channel, account = id, "connection ended");
+        }
+        // The gate has set the state: it knows what it could not read or write.
+        (Err(ChannelError::Held), _) => {}
+        (Err(ChannelError::RateLimited(wait)), _) => {
+            let seconds = wait.as_secs();
+            info!(channel, account = id, seconds, "platform asks to wait");
+            enter(State::Waiting, &format!("the platform asks to wait {seconds} s"));
+        }
+        (Err(ChannelError::Unauthorized(why)), Next::Stop) => {
+            warn!(channel, account = id, why, "account stopped: unauthorized");
+            enter(State::Unauthorized, &why);
+            let text = format!("{channel} ({id}) has stopped: unauthorized, {why}");
+            approvals::tell(gateway, &text, None);
+        }
+        (Err(ChannelError::Unauthorized(why)), _) => {
+            warn!(
+                channel,
+                account = id,
+                why,
+                "refused, although it worked before: tried once more"
+            );
+            enter(State::Connecting, &why);
+        }
+        (Err(ChannelError::Contended(why)), Next::Contended { first, wait }) => {
+            if first {
+                warn!(channel, account = id, why, "account reconnects, with growing waits");
+                approvals::tell(gateway, &format!("{channel} ({id}): {why}"), None);
+            }
+            debug!(channel, account = id, seconds = wait.as_secs(), "still contended");
+            enter(State::Connecting, &why);
+            account.contended_by(Some(why));
+        }
+        (
+            Err(
+                ChannelError::Contended(why)
+                | ChannelError::Disconnected(why)
+                | ChannelError::Undeliverable(why),
+            ),
+            _,
+        ) => {
+            warn!(channel, account = id, why, "account reconnects");
+            enter(State::Connecting, &why);
+        }
+    }
+    match next {
+        Next::Again(wait) | Next::Contended { wait, .. } | Next::Doubt(wait) => Some(wait),
+        Next::Stop => None,
+    }
+}
+
+async fn show_connected(
+    gateway: Arc<Gateway>,
+    account: Arc<AccountRuntime>,
+    mut seen: watch::Receiver<bool>,
+) {
+    while tokio::select! {
+        changed = seen.changed() => changed.is_ok(),
+        () = gateway.stop.cancelled() => false,
+    } {
+        if *seen.borrow_and_update() {
+            if let Some(difference) = account.clock_difference()
+                && !account.clock_logged.swap(true, Ordering::AcqRel)
+            {
+                warn!(channel = account.config.plugin.id, account = %account.config.key.account, "{difference}");
+            }
+            let limitation = account.limitation();
+            account.status.update(|status| {
+                // What happened since is newer than the connection.
+                if matches!(status.state, State::Connecting | State::Waiting | State::Connected) {
+                    (status.state, status.last_error) = (State::Connected, limitation);
+                }
+            });
+        }
+    }
+}
