@@ -250,31 +250,29 @@ enum What<'a> {
 
 impl Told<'_> {
     fn payload(&self, protocol: u32) -> Value {
-        let (state, said) = match &self.what {
-            What::Delta(said, _) => ("delta", Some(*said)),
-            What::Final(said) => ("final", Some(*said)),
-            What::Failed(_) => ("error", None),
-            What::Stopped => ("aborted", None),
+        let (state, said, more) = match self.what {
+            What::Delta(said, new) if protocol >= 4 => {
+                ("delta", Some(said), Some(("deltaText", new)))
+            }
+            What::Delta(said, _) => ("delta", Some(said), None),
+            What::Failed(why) => ("error", None, Some(("errorMessage", why))),
+            What::Final(said) => ("final", Some(said), None),
+            What::Stopped => ("aborted", None, None),
         };
         let mut payload =
             json!({ "runId": self.run, "sessionKey": MAIN, "seq": self.seq, "state": state });
         if let Some(said) = said {
             payload["message"] = message(said);
         }
-        match &self.what {
-            What::Delta(_, new) if protocol >= 4 => payload["deltaText"] = (*new).into(),
-            What::Failed(why) => payload["errorMessage"] = (*why).into(),
-            What::Delta(..) | What::Final(_) | What::Stopped => {}
+        if let Some((key, text)) = more {
+            payload[key] = text.into();
         }
         payload
     }
 
     fn event(&self, protocol: u32) -> Event {
         let event = Event::new("chat", &self.payload(protocol)).guarded();
-        match self.what {
-            What::Delta(..) => event.droppable(),
-            What::Failed(_) | What::Final(_) | What::Stopped => event,
-        }
+        if matches!(self.what, What::Delta(..)) { event.droppable() } else { event }
     }
 }
 
