@@ -369,7 +369,7 @@ fn with_device(
             let (profile, repair) = (code.map(|(_, profile)| profile), known.is_some());
             return Outcome::Waiting(Waiting { why, asked, profile, repair });
         };
-        let scopes = asked_scopes(arrival.role, asked.scopes.narrow(wished));
+        let scopes = arrival.role.fitting(asked.scopes.narrow(wished));
         let mut issue = roles_in_order(arrival.role, code.is_some());
         issue.retain(|role| asked.roles.contains(role));
         return Outcome::Hello(Hello {
@@ -385,7 +385,7 @@ fn with_device(
     let approved = known.and_then(|device| device.scopes_as(arrival.role)).unwrap_or(Scopes::NONE);
     Outcome::Hello(Hello {
         role: arrival.role,
-        scopes: asked_scopes(arrival.role, approved.narrow(wished)),
+        scopes: arrival.role.fitting(approved.narrow(wished)),
         method,
         device: Some(id.clone()),
         issue: due(arrival.role, method, known, code.map(|(standing, _)| standing), now),
@@ -420,16 +420,9 @@ fn asked(arrival: &Arrival<'_>, wished: Scopes, profile: Option<Profile>) -> Ask
     };
     Asked {
         roles: profile.map_or([arrival.role].into(), |it| it.roles().iter().copied().collect()),
-        scopes: profile.map_or(asked_scopes(arrival.role, wished), Profile::scopes),
+        scopes: profile.map_or(arrival.role.fitting(wished), Profile::scopes),
         commands: claims(arrival.commands),
         capabilities: claims(arrival.capabilities),
-    }
-}
-
-fn asked_scopes(role: Role, scopes: Scopes) -> Scopes {
-    match role {
-        Role::Node => Scopes::NONE,
-        Role::Operator => scopes,
     }
 }
 

@@ -57,20 +57,16 @@ pub struct Device {
     pub approved_at: UnixMs,
 }
 
-/// Another device's request was to be granted to this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ForeignKey;
-
 impl Device {
     /// Grants a decided request. The tokens of the roles it names are over; the device comes for new ones. A node
     /// that is one already, and asks without a setup code, keeps its token: it only does more, and may know
-    /// nothing else to come with.
+    /// nothing else to come with. `None` where the request is of another key.
     pub fn approve(
         known: Option<Self>,
         request: &DeviceRequest,
         via: ApprovedVia,
         now: UnixMs,
-    ) -> Result<Self, ForeignKey> {
+    ) -> Option<Self> {
         let mut device = known.unwrap_or_else(|| Self {
             key: request.key,
             approved: Asked::default(),
@@ -82,7 +78,7 @@ impl Device {
             approved_at: now,
         });
         if device.key != request.key || request.key.id() != request.device {
-            return Err(ForeignKey);
+            return None;
         }
         let widens = request.profile.is_none() && device.may_be(Role::Node);
         device.approved = device.living().union(&request.asked);
@@ -93,7 +89,7 @@ impl Device {
         }
         device.described = request.described.clone();
         (device.via, device.approved_at) = (via, now);
-        Ok(device)
+        Some(device)
     }
 
     /// Its id.
@@ -109,11 +105,7 @@ impl Device {
 
     /// The scopes of the role as they stand; `None` where it may not connect as it.
     pub fn scopes_as(&self, role: Role) -> Option<Scopes> {
-        let scopes = match role {
-            Role::Node => Scopes::NONE,
-            Role::Operator => self.approved.scopes,
-        };
-        self.may_be(role).then_some(scopes)
+        self.may_be(role).then(|| role.fitting(self.approved.scopes))
     }
 
     /// True where the token of this role has never been shown: the device may not have received it.

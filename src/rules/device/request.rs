@@ -145,6 +145,14 @@ impl Revision {
 }
 
 impl DeviceRequest {
+    /// A device's wish under a name.
+    pub fn new(id: DeviceRequestId, wish: Wish, now: UnixMs) -> Self {
+        let Wish { key, asked, described, profile, words, repair } = wish;
+        let device = key.id();
+        let (asked_at, refreshed_at) = (now, now);
+        Self { id, device, key, asked, described, profile, words, repair, asked_at, refreshed_at }
+    }
+
     /// True while it waits. A retry in the future is a clock set back: it counts as over.
     pub fn is_open(&self, now: UnixMs) -> bool {
         now.0.checked_sub(self.refreshed_at.0).is_some_and(|age| age <= LIFETIME_MS)
@@ -314,22 +322,11 @@ impl DeviceRequests {
             }
             Some(old) => Asked {
                 commands: old.asked.commands.union(&wish.asked.commands).cloned().collect(),
-                ..wish.asked
+                ..wish.asked.clone()
             },
-            None => wish.asked,
+            None => wish.asked.clone(),
         };
-        let row = DeviceRequest {
-            id: id.clone(),
-            device,
-            key: wish.key,
-            asked,
-            described: wish.described,
-            profile: wish.profile,
-            words: wish.words,
-            repair: wish.repair,
-            asked_at: now,
-            refreshed_at: now,
-        };
+        let row = DeviceRequest::new(id.clone(), Wish { asked, ..wish }, now);
         self.waiting.insert(id.clone(), row);
         Ask::Opened { id, over }
     }

@@ -27,6 +27,14 @@ impl Role {
             Self::Operator => "operator",
         }
     }
+
+    /// What of some scopes is this role's: a node has none.
+    pub fn fitting(self, scopes: Scopes) -> Scopes {
+        match self {
+            Self::Node => Scopes::NONE,
+            Self::Operator => scopes,
+        }
+    }
 }
 
 /// One permission of an operator.

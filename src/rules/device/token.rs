@@ -101,7 +101,7 @@ impl DeviceToken {
         Self {
             digest: fresh.digest(),
             role,
-            scopes: fitting(role, approved),
+            scopes: role.fitting(approved),
             created_at: now,
             rotated_at: None,
             revoked_at: None,
@@ -136,7 +136,7 @@ impl DeviceToken {
     pub fn rotate(&self, fresh: &Token, scopes: Scopes, now: UnixMs) -> Option<Self> {
         let rotated = Self {
             digest: fresh.digest(),
-            scopes: fitting(self.role, scopes),
+            scopes: self.role.fitting(scopes),
             rotated_at: Some(now),
             last_used_at: None,
             ..*self
@@ -148,14 +148,6 @@ impl DeviceToken {
     #[must_use]
     pub fn revoke(&self, now: UnixMs) -> Self {
         Self { revoked_at: self.revoked_at.or(Some(now)), ..*self }
-    }
-}
-
-/// A node has no scopes.
-fn fitting(role: Role, scopes: Scopes) -> Scopes {
-    match role {
-        Role::Node => Scopes::NONE,
-        Role::Operator => scopes,
     }
 }
 

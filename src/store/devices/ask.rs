@@ -117,19 +117,8 @@ impl Store {
                 return Ok(None);
             }
         }
-        let request = DeviceRequest {
-            id: fresh_id(self)?,
-            device: id.clone(),
-            key: wish.key,
-            asked: wish.asked.clone(),
-            described: wish.described.clone(),
-            profile: wish.profile,
-            words: wish.words,
-            repair: wish.repair,
-            asked_at: now,
-            refreshed_at: now,
-        };
-        let Ok(mut device) = Device::approve(None, &request, via, now) else { return Ok(None) };
+        let request = DeviceRequest::new(fresh_id(self)?, wish.clone(), now);
+        let Some(mut device) = Device::approve(None, &request, via, now) else { return Ok(None) };
         if !fresh.iter().all(|(role, token)| device.issue(token, *role, now)) {
             return Ok(None);
         }

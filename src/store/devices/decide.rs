@@ -36,7 +36,7 @@ impl Store {
             Err(why) => return self.undecided(id, why, now).map(Err),
         };
         let known = tx.device(&request.device)?;
-        let Ok(device) = Device::approve(known, &request, ApprovedVia::Owner, now) else {
+        let Some(device) = Device::approve(known, &request, ApprovedVia::Owner, now) else {
             return Ok(Err(Undecided::Unknown));
         };
         tx.put_device(&device)?;
