@@ -31,7 +31,7 @@ pub(super) use self::{
 };
 use super::{Note, StoreError, file, paths::StateDir};
 use crate::{
-    rules::{AccountKey, Contact, approver::Approver, device::approver::DeviceApprover},
+    rules::{AccountKey, Contact, approver::Approver},
     world,
 };
 
@@ -165,10 +165,6 @@ pub struct Line {
 }
 
 impl Line {
-    pub(super) fn by_device_approver(by: &DeviceApprover, action: &str, now: UnixMs) -> Self {
-        Self::new(by.surface(), by.actor(), action, now)
-    }
-
     pub(super) fn by(approver: &Approver, action: &str, now: UnixMs) -> Self {
         Self::new(approver.surface().word(), approver.actor(), action, now)
     }

@@ -61,7 +61,7 @@ pub(crate) async fn device(
     decision: Decision,
     (request, displayed): (DeviceRequestId, Revision),
 ) -> Result<Result<Verdict, Undecided>, StoreError> {
-    let (actor, id) = (by.actor().to_owned(), request.clone());
+    let (actor, id) = (by.approver().actor().to_owned(), request.clone());
     let decide = move |store: &Store| {
         devices::decide(store, &by, decision, (&request, displayed), world::now())
     };

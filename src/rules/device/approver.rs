@@ -7,24 +7,15 @@ use super::{
     role::{Profile, Role, Scope, Scopes, is_exec_class},
 };
 use crate::{
-    approver::{Approver, Surface},
-    authority::{Authority, Rights},
+    approver::{Approver, Session, Surface},
+    authority::Rights,
 };
 
 /// A person who may decide about devices.
 #[derive(Clone, Debug)]
 pub struct DeviceApprover {
-    kind: Kind,
-    surface: &'static str,
-    actor: String,
-    authority: Authority,
-}
-
-#[derive(Clone, Debug)]
-enum Kind {
-    Host,
-    Owner(Listed),
-    Session { scopes: Scopes, device: Option<DeviceId> },
+    approver: Approver,
+    listed: Listed,
 }
 
 /// Whether the notice that the owner decides upon named each command of the node.
@@ -79,19 +70,7 @@ impl Act {
 impl DeviceApprover {
     /// An owner in a chat, or the user of this machine. `listed` counts in the chat only.
     pub fn of(approver: &Approver, listed: Listed) -> Self {
-        let kind = match approver.surface() {
-            Surface::Chat => Kind::Owner(listed),
-            Surface::Cli => Kind::Host,
-            Surface::Socket(session) => {
-                Kind::Session { scopes: session.scopes, device: session.device.clone() }
-            }
-        };
-        Self {
-            kind,
-            surface: approver.surface().word(),
-            actor: approver.actor().to_owned(),
-            authority: approver.authority().clone(),
-        }
+        Self { approver: approver.clone(), listed }
     }
 
     /// The operator at a socket; `None` for a node, and for an operator who may not decide about devices.
@@ -101,73 +80,61 @@ impl DeviceApprover {
         Some(Self::of(&approver, Listed::Nothing))
     }
 
-    /// What it rests on; the store asks again under its lock.
-    pub fn authority(&self) -> &Authority {
-        &self.authority
-    }
-
-    /// Where the decision is made, as the access log says it.
-    pub fn surface(&self) -> &'static str {
-        self.surface
-    }
-
-    /// The name of the approver in the access log.
-    pub fn actor(&self) -> &str {
-        &self.actor
+    /// Who decides, and where.
+    pub fn approver(&self) -> &Approver {
+        &self.approver
     }
 
     /// True where the approver may grant the whole request.
     pub fn may_approve(&self, request: &DeviceRequest) -> Result<(), Denied> {
         let asked = &request.asked;
-        match &self.kind {
-            Kind::Host => Ok(()),
-            Kind::Owner(listed) => owner_may(*listed, asked, request.profile),
-            Kind::Session { scopes, .. } if scopes.allow(Scope::Admin) => Ok(()),
-            Kind::Session { scopes, device } => {
+        match self.approver.surface() {
+            Surface::Cli => Ok(()),
+            Surface::Chat => owner_may(self.listed, asked, request.profile),
+            Surface::Socket(Session { scopes, .. }) if scopes.allow(Scope::Admin) => Ok(()),
+            Surface::Socket(Session { scopes, device }) => {
                 let foreign = device.as_ref().is_some_and(|device| *device != request.device);
                 if foreign || asked.roles.iter().any(|role| *role != Role::Operator) {
                     return Err(Denied::NotYours);
                 }
-                scopes.lacks(asked.scopes).map_or(Ok(()), |scope| Err(Denied::Scope(scope)))
+                within(*scopes, asked.scopes)
             }
         }
     }
 
     /// True where the approver may add a node to the legacy store, where it has no key. Same rules for every caller.
     pub fn may_approve_legacy(&self, commands: &[String]) -> Result<(), Denied> {
-        match &self.kind {
-            Kind::Host => Ok(()),
-            Kind::Owner(listed) => {
+        match self.approver.surface() {
+            Surface::Cli => Ok(()),
+            Surface::Chat => {
                 let commands = commands.iter().cloned().collect();
                 let roles = [Role::Node].into();
-                owner_may(*listed, &Asked { roles, commands, ..Asked::default() }, None)
+                owner_may(self.listed, &Asked { roles, commands, ..Asked::default() }, None)
             }
-            Kind::Session { scopes, .. } if scopes.allow(Scope::Admin) => Ok(()),
-            Kind::Session { .. } => Err(Denied::NotYours),
+            Surface::Socket(session) if session.scopes.allow(Scope::Admin) => Ok(()),
+            Surface::Socket(_) => Err(Denied::NotYours),
         }
     }
 
     /// True where the approver may do anything else there: its nodes are no device's own.
     pub fn may_manage_legacy(&self) -> Result<(), Denied> {
-        match &self.kind {
-            Kind::Session { scopes, device: Some(_) } if !scopes.allow(Scope::Admin) => {
+        match self.approver.surface() {
+            Surface::Socket(Session { scopes, device: Some(_) }) if !scopes.allow(Scope::Admin) => {
                 Err(Denied::NotYours)
             }
-            Kind::Host | Kind::Owner(_) | Kind::Session { .. } => Ok(()),
+            Surface::Cli | Surface::Chat | Surface::Socket(_) => Ok(()),
         }
     }
 
     /// True where the approver may do anything else about this device, which holds these scopes: with the right to
     /// pair alone, the approver's own device, and over the shared secret one that may do no more than the approver.
     pub fn may_manage(&self, device: &DeviceId, held: Scopes) -> Result<(), Denied> {
-        match &self.kind {
-            Kind::Session { scopes, .. } if scopes.allow(Scope::Admin) => Ok(()),
-            Kind::Session { device: Some(own), .. } if own == device => Ok(()),
-            Kind::Session { device: Some(_), .. } => Err(Denied::NotYours),
-            Kind::Session { scopes, device: None } => {
-                scopes.lacks(held).map_or(Ok(()), |scope| Err(Denied::Scope(scope)))
-            }
-            Kind::Host | Kind::Owner(_) => Ok(()),
+        let Surface::Socket(session) = self.approver.surface() else { return Ok(()) };
+        match &session.device {
+            _ if session.scopes.allow(Scope::Admin) => Ok(()),
+            Some(own) if own == device => Ok(()),
+            Some(_) => Err(Denied::NotYours),
+            None => within(session.scopes, held),
         }
     }
 
@@ -185,20 +152,19 @@ impl DeviceApprover {
         if role == Role::Node {
             return Ok(Scopes::NONE);
         }
-        if let Some(beyond) = approved.lacks(wished) {
-            return Err(Denied::Scope(beyond));
+        within(approved, wished)?;
+        match self.approver.surface() {
+            Surface::Socket(session) => within(session.scopes, wished)?,
+            Surface::Cli => {}
+            Surface::Chat => within(Profile::Full.scopes(), wished)?,
         }
-        match &self.kind {
-            Kind::Session { scopes, .. } => {
-                scopes.lacks(wished).map_or(Ok(wished), |scope| Err(Denied::Scope(scope)))
-            }
-            Kind::Host => Ok(wished),
-            Kind::Owner(_) => Profile::Full
-                .scopes()
-                .lacks(wished)
-                .map_or(Ok(wished), |scope| Err(Denied::Scope(scope))),
-        }
+        Ok(wished)
     }
+}
+
+/// Names the first of `wished` that `held` is not good for.
+fn within(held: Scopes, wished: Scopes) -> Result<(), Denied> {
+    held.lacks(wished).map_or(Ok(()), |scope| Err(Denied::Scope(scope)))
 }
 
 fn owner_may(listed: Listed, asked: &Asked, profile: Option<Profile>) -> Result<(), Denied> {

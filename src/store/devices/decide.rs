@@ -28,7 +28,7 @@ impl Store {
         displayed: Revision,
         now: UnixMs,
     ) -> Result<Result<Arc<Device>, Undecided>, StoreError> {
-        let mut tx = Transaction::open_devices(self, Some(by.authority()), now)?;
+        let mut tx = Transaction::open_devices(self, Some(by.approver().authority()), now)?;
         let now = tx.now;
         let mut requests = self.devices.requests(&self.pending()?.0);
         let request = match requests.approve(by, id, displayed, now) {
@@ -43,7 +43,7 @@ impl Store {
         tx.put_removed(&request.device, false)?;
         tx.change_codes_of(&request.key, |code| code.approve(&request.key, now))?;
         tx.put_requests(&requests, None)?;
-        let line = Line::by_device_approver(by, action::DEVICE_APPROVE, now);
+        let line = Line::by(by.approver(), action::DEVICE_APPROVE, now);
         tx.commit(vec![line.about(request.device.as_str()).named(id.as_str())])?;
         Ok(Ok(Arc::new(device)))
     }
@@ -56,7 +56,7 @@ impl Store {
         displayed: Revision,
         now: UnixMs,
     ) -> Result<Result<DeviceRequest, Undecided>, StoreError> {
-        let mut tx = Transaction::open_devices(self, Some(by.authority()), now)?;
+        let mut tx = Transaction::open_devices(self, Some(by.approver().authority()), now)?;
         let now = tx.now;
         let mut requests = self.devices.requests(&self.pending()?.0);
         let request = match requests.reject(by, id, displayed, now) {
@@ -65,7 +65,7 @@ impl Store {
         };
         tx.cancel_bound_code_of(&request.key)?;
         tx.put_requests(&requests, None)?;
-        let line = Line::by_device_approver(by, action::DEVICE_REJECT, now);
+        let line = Line::by(by.approver(), action::DEVICE_REJECT, now);
         tx.commit(vec![line.about(request.device.as_str()).named(id.as_str())])?;
         Ok(Ok(request))
     }
@@ -97,7 +97,7 @@ impl Store {
             tx.drop_device(id)?;
             tx.cancel_codes_of(&device.key)?;
             tx.drop_requests(id)?;
-            let line = Line::by_device_approver(by, action::DEVICE_REMOVE, tx.now);
+            let line = Line::by(by.approver(), action::DEVICE_REMOVE, tx.now);
             tx.commit(vec![line.about(id.as_str())]).map(Ok)
         })
     }
@@ -117,7 +117,7 @@ impl Store {
             }
             device.label = label;
             tx.put_device(&device)?;
-            let line = Line::by_device_approver(by, action::DEVICE_RENAME, tx.now);
+            let line = Line::by(by.approver(), action::DEVICE_RENAME, tx.now);
             tx.commit(vec![line.about(id.as_str())]).map(Ok)
         })
     }
@@ -148,7 +148,7 @@ impl Store {
             device.tokens.insert(role, token);
             tx.put_device(&device)?;
             tx.cancel_codes_of(&device.key)?;
-            let line = Line::by_device_approver(by, action::TOKEN_ROTATE, tx.now);
+            let line = Line::by(by.approver(), action::TOKEN_ROTATE, tx.now);
             tx.commit(vec![line.about(id.as_str()).with_role(role.word())])?;
             Ok(Ok(token))
         })
@@ -172,7 +172,7 @@ impl Store {
             }
             tx.put_device(&device)?;
             tx.cancel_codes_of(&device.key)?;
-            let line = Line::by_device_approver(by, action::TOKEN_REVOKE, now);
+            let line = Line::by(by.approver(), action::TOKEN_REVOKE, now);
             tx.commit(vec![line.about(id.as_str()).with_role(role.word())])?;
             Ok(Ok(now))
         })
@@ -186,7 +186,7 @@ impl Store {
         now: UnixMs,
         change: impl FnOnce(Transaction<'_>, Device) -> Result<Result<T, Untouched>, StoreError>,
     ) -> Result<Result<T, Untouched>, StoreError> {
-        let tx = Transaction::open_devices(self, Some(by.authority()), now)?;
+        let tx = Transaction::open_devices(self, Some(by.approver().authority()), now)?;
         let device = tx.device(id)?;
         // Who may not manage a device does not learn whether it is there.
         let held = device.as_ref().map_or(Scopes::NONE, |device| device.approved.scopes);

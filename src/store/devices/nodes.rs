@@ -87,7 +87,7 @@ impl Store {
         fresh: &Token,
         now: UnixMs,
     ) -> Result<Option<LegacyNode>, StoreError> {
-        let mut tx = Transaction::open_nodes(self, Some(by.authority()), now)?;
+        let mut tx = Transaction::open_nodes(self, Some(by.approver().authority()), now)?;
         let now = tx.now;
         let (pending, paired) = (self.node_pending()?, self.node_paired()?);
         let Some(request) = waiting(&pending.0, id, now) else { return Ok(None) };
@@ -101,7 +101,7 @@ impl Store {
         let edits = [(node.request.node.clone(), Some(render_node(before, &node)))].into();
         tx.put_nodes(&paired, &edits)?;
         tx.put_waiting_nodes(&pending, &expired_and(id, &pending.0, now))?;
-        let line = Line::by_device_approver(by, action::NODE_APPROVE, now);
+        let line = Line::by(by.approver(), action::NODE_APPROVE, now);
         tx.commit(vec![line.about(&node.request.node).named(id)])?;
         Ok(Some(node))
     }
@@ -113,11 +113,11 @@ impl Store {
         id: &str,
         now: UnixMs,
     ) -> Result<Option<NodeRequest>, StoreError> {
-        let mut tx = Transaction::open_nodes(self, Some(by.authority()), now)?;
+        let mut tx = Transaction::open_nodes(self, Some(by.approver().authority()), now)?;
         let (now, pending) = (tx.now, self.node_pending()?);
         let Some(request) = waiting(&pending.0, id, now) else { return Ok(None) };
         tx.put_waiting_nodes(&pending, &expired_and(id, &pending.0, now))?;
-        let line = Line::by_device_approver(by, action::NODE_REJECT, now);
+        let line = Line::by(by.approver(), action::NODE_REJECT, now);
         tx.commit(vec![line.about(&request.node).named(id)])?;
         Ok(Some(request))
     }
@@ -129,7 +129,7 @@ impl Store {
         node: &str,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let mut tx = Transaction::open_nodes(self, Some(by.authority()), now)?;
+        let mut tx = Transaction::open_nodes(self, Some(by.approver().authority()), now)?;
         let paired = self.node_paired()?;
         if paired.0.object(node).is_none() {
             return Ok(false);
@@ -141,7 +141,7 @@ impl Store {
         if !edits.is_empty() {
             tx.put_waiting_nodes(&pending, &edits)?;
         }
-        let line = Line::by_device_approver(by, action::NODE_REMOVE, tx.now).about(node);
+        let line = Line::by(by.approver(), action::NODE_REMOVE, tx.now).about(node);
         tx.commit(vec![line]).map(|()| true)
     }
 
@@ -153,13 +153,13 @@ impl Store {
         name: &str,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let mut tx = Transaction::open_nodes(self, Some(by.authority()), now)?;
+        let mut tx = Transaction::open_nodes(self, Some(by.approver().authority()), now)?;
         let paired = self.node_paired()?;
         let Some(mut row) = paired.0.object(node) else { return Ok(false) };
         row::put(&mut row, "displayName", Some(name));
         row::scrub(&mut row);
         tx.put_nodes(&paired, &[(node.to_owned(), Some(table::render(&row)))].into())?;
-        let line = Line::by_device_approver(by, action::NODE_RENAME, tx.now).about(node);
+        let line = Line::by(by.approver(), action::NODE_RENAME, tx.now).about(node);
         tx.commit(vec![line]).map(|()| true)
     }
 }

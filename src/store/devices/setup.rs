@@ -51,10 +51,10 @@ impl Store {
         now: UnixMs,
     ) -> Result<SetupCode, StoreError> {
         let id = random_id(self)?;
-        let mut tx = Transaction::open_devices(self, Some(by.authority()), now)?;
+        let mut tx = Transaction::open_devices(self, Some(by.approver().authority()), now)?;
         let code = SetupCode::mint(SetupId::from_text(&id), token, profile, tx.now);
         tx.put_codes(std::slice::from_ref(&code))?;
-        let line = Line::by_device_approver(by, action::CODE_MINT, tx.now);
+        let line = Line::by(by.approver(), action::CODE_MINT, tx.now);
         tx.commit(vec![line.named(code.id.as_str())])?;
         let _fresh = self.is_code_over(&code);
         Ok(code)
@@ -135,7 +135,7 @@ impl Store {
         these: Option<&[SetupId]>,
         now: UnixMs,
     ) -> Result<Vec<SetupId>, StoreError> {
-        let mut tx = Transaction::open_devices(self, Some(by.authority()), now)?;
+        let mut tx = Transaction::open_devices(self, Some(by.approver().authority()), now)?;
         let codes = self.codes()?.0;
         let is_meant = |code: &&SetupCode| match (these, &code.state) {
             (_, State::Cancelled) => false,
@@ -151,7 +151,7 @@ impl Store {
         tx.put_codes(&meant)?;
         let ids: Vec<_> = meant.into_iter().map(|code| code.id).collect();
         let names: Vec<_> = ids.iter().map(SetupId::as_str).collect();
-        let line = Line::by_device_approver(by, action::CODE_CANCEL, tx.now);
+        let line = Line::by(by.approver(), action::CODE_CANCEL, tx.now);
         tx.commit(vec![line.named(&names.join(" "))])?;
         Ok(ids)
     }
