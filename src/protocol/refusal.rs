@@ -195,18 +195,16 @@ pub fn of_handshake(id: &str, refusal: Refusal, tried: Tried) -> Rejection {
             Rejection::policy(id, refused(NOT_PAIRED, "device identity required", details))
         }
         Refusal::Proof(why @ ProofRefusal::Expired) => {
-            let details = json!({
-                "code": why.code(),
-                "reason": why.reason(),
-                "skewMs": tried.ahead_ms,
-            });
+            let (code, reason) = why.details();
+            let details = json!({ "code": code, "reason": reason, "skewMs": tried.ahead_ms });
             let seconds = tried.ahead_ms.unsigned_abs() / 1000;
             let off = if tried.ahead_ms < 0 { "behind" } else { "ahead of" };
             let text = format!("{} (its clock is {seconds} s {off} the gateway's)", why.message());
             Rejection::policy(id, refused(INVALID_REQUEST, text, details))
         }
         Refusal::Proof(why) => {
-            let details = json!({ "code": why.code(), "reason": why.reason() });
+            let (code, reason) = why.details();
+            let details = json!({ "code": code, "reason": reason });
             Rejection::policy(id, refused(INVALID_REQUEST, why.message(), details))
         }
         Refusal::Unauthorized(why) => unauthorized(id, why, tried),

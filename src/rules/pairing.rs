@@ -35,11 +35,7 @@ pub struct RequestId(String);
 impl RequestId {
     /// Derived from channel, account, sender and the creation time as the file writes it.
     pub fn derive(key: &AccountKey, sender: &SenderId, created_at: &str) -> Self {
-        let text = format!("{}\0{}\0{sender}\0{created_at}", key.channel, key.account);
-        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        let mut id = URL_SAFE_NO_PAD.encode(digest);
-        id.truncate(32);
-        Self(id)
+        Self::of(&format!("{}\0{}\0{sender}\0{created_at}", key.channel, key.account))
     }
 
     /// The name of the request that says more: who its sender is.
@@ -54,7 +50,10 @@ impl RequestId {
     /// The name of what else is shown under this one.
     #[must_use]
     pub fn showing(self, what: &str) -> Self {
-        let text = format!("{}\0{what}", self.0);
+        Self::of(&format!("{}\0{what}", self.0))
+    }
+
+    fn of(text: &str) -> Self {
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
         let mut id = URL_SAFE_NO_PAD.encode(digest);
         id.truncate(32);

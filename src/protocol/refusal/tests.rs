@@ -109,7 +109,8 @@ fn a_bad_proof_says_which_part_of_it() {
         let error = error(&farewell);
         assert_eq!((farewell.reason.as_str(), farewell.code), (why.message(), 1008));
         assert_eq!((error.code.as_str(), error.message.as_str()), (INVALID_REQUEST, why.message()));
-        let details = json!({ "code": why.code(), "reason": why.reason() });
+        let (code, reason) = why.details();
+        let details = json!({ "code": code, "reason": reason });
         assert_eq!(error.details, Some(details));
     }
 }

@@ -1,10 +1,7 @@
 //! A gateway's address as a phone is given it: `ws` or `wss`, a host, perhaps a port, and nothing that could hide
 //! a secret or lead elsewhere. Credentials go in the clear to this machine and a private network only.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{fmt, net::IpAddr};
 
 /// Where a socket is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,17 +165,13 @@ pub fn nearness(address: IpAddr) -> Nearness {
     let address = address.to_canonical();
     let private = match address {
         IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => is_private_v6(v6),
+        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
     };
     match address {
         _ if address.is_loopback() => Nearness::Loopback,
         _ if private => Nearness::Private,
         _ => Nearness::Public,
     }
-}
-
-fn is_private_v6(address: Ipv6Addr) -> bool {
-    address.is_unique_local() || address.is_unicast_link_local()
 }
 
 fn split(authority: &str) -> Result<(&str, Option<u16>), NoEndpoint> {

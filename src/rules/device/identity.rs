@@ -176,27 +176,15 @@ impl ProofRefusal {
         }
     }
 
-    /// `details.code`.
-    pub fn code(self) -> &'static str {
+    /// `details.code`, and `details.reason`.
+    pub fn details(self) -> (&'static str, &'static str) {
         match self {
-            Self::IdMismatch => "DEVICE_AUTH_DEVICE_ID_MISMATCH",
-            Self::Expired => "DEVICE_AUTH_SIGNATURE_EXPIRED",
-            Self::NonceMissing => "DEVICE_AUTH_NONCE_REQUIRED",
-            Self::NonceMismatch => "DEVICE_AUTH_NONCE_MISMATCH",
-            Self::SignatureInvalid => "DEVICE_AUTH_SIGNATURE_INVALID",
-            Self::KeyInvalid => "DEVICE_AUTH_PUBLIC_KEY_INVALID",
-        }
-    }
-
-    /// `details.reason`.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::IdMismatch => "device-id-mismatch",
-            Self::Expired => "device-signature-stale",
-            Self::NonceMissing => "device-nonce-missing",
-            Self::NonceMismatch => "device-nonce-mismatch",
-            Self::SignatureInvalid => "device-signature",
-            Self::KeyInvalid => "device-public-key",
+            Self::IdMismatch => ("DEVICE_AUTH_DEVICE_ID_MISMATCH", "device-id-mismatch"),
+            Self::Expired => ("DEVICE_AUTH_SIGNATURE_EXPIRED", "device-signature-stale"),
+            Self::NonceMissing => ("DEVICE_AUTH_NONCE_REQUIRED", "device-nonce-missing"),
+            Self::NonceMismatch => ("DEVICE_AUTH_NONCE_MISMATCH", "device-nonce-mismatch"),
+            Self::SignatureInvalid => ("DEVICE_AUTH_SIGNATURE_INVALID", "device-signature"),
+            Self::KeyInvalid => ("DEVICE_AUTH_PUBLIC_KEY_INVALID", "device-public-key"),
         }
     }
 }
