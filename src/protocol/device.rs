@@ -1,11 +1,12 @@
 //! Devices as the protocol shows them to operators: no token, not even a digest of one.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::node::filled;
 use crate::rules::device::{
     record::Device,
-    request::{Described, DeviceRequest, DeviceRequestId},
-    role::Role,
+    request::{DeviceRequest, DeviceRequestId},
+    role::{Profile, Role},
 };
 
 /// The word, in an error's details, for more devices than one answer can hold.
@@ -13,30 +14,30 @@ pub const TOO_LONG: &str = "ANSWER_TOO_LONG";
 
 /// A waiting device. Its words are ours; `openclaw devices list` shows them.
 pub fn pending(request: &DeviceRequest) -> Value {
-    let mut row = Map::new();
-    row.insert("requestId".to_owned(), json!(request.id.as_str()));
-    row.insert("deviceId".to_owned(), json!(request.device.as_str()));
-    row.insert("publicKey".to_owned(), json!(request.key.spell()));
-    describe(&mut row, &request.described);
-    let roles: Vec<_> = request.asked.roles.iter().map(|role| role.word()).collect();
-    row.insert("role".to_owned(), json!(roles.first()));
-    row.insert("roles".to_owned(), json!(roles));
-    row.insert("scopes".to_owned(), json!(request.asked.scopes.words()));
-    if request.asked.roles.contains(&Role::Node) {
-        row.insert("commands".to_owned(), json!(request.asked.commands));
-        row.insert("caps".to_owned(), json!(request.asked.capabilities));
-    }
-    if let Some(profile) = request.profile {
-        row.insert("access".to_owned(), json!(profile.word()));
-    }
-    if let Some(words) = request.words {
-        row.insert("words".to_owned(), json!(words.to_string()));
-    }
-    row.insert("silent".to_owned(), json!(false));
-    row.insert("isRepair".to_owned(), json!(request.repair));
-    row.insert("ts".to_owned(), json!(request.asked_at.0));
-    row.retain(|_, value| !value.is_null());
-    Value::Object(row)
+    let DeviceRequest { asked, described, .. } = request;
+    let roles: Vec<_> = asked.roles.iter().map(|role| role.word()).collect();
+    let is_node = asked.roles.contains(&Role::Node);
+    filled(json!({
+        "requestId": request.id.as_str(),
+        "deviceId": request.device.as_str(),
+        "publicKey": request.key.spell(),
+        "displayName": described.name,
+        "platform": described.platform,
+        "deviceFamily": described.family,
+        "clientId": described.client_id,
+        "clientMode": described.client_mode,
+        "remoteIp": described.address,
+        "role": roles.first(),
+        "roles": roles,
+        "scopes": asked.scopes.words(),
+        "commands": is_node.then_some(&asked.commands),
+        "caps": is_node.then_some(&asked.capabilities),
+        "access": request.profile.map(Profile::word),
+        "words": request.words.map(|words| words.to_string()),
+        "silent": false,
+        "isRepair": request.repair,
+        "ts": request.asked_at.0,
+    }))
 }
 
 /// The waiting devices, each with the ids that it has replaced: who still has one of those finds its successor.
@@ -59,54 +60,37 @@ pub fn all_pending(
 
 /// A paired device, with what is known of its tokens. `connected` is the gateway's to say.
 pub fn paired(device: &Device, connected: Option<bool>) -> Value {
-    let mut row = Map::new();
-    row.insert("deviceId".to_owned(), json!(device.id().as_str()));
-    row.insert("publicKey".to_owned(), json!(device.key.spell()));
-    describe(&mut row, &device.described);
-    let roles: Vec<_> = device.approved.roles.iter().map(|role| role.word()).collect();
-    row.insert("role".to_owned(), json!(roles.first()));
-    row.insert("roles".to_owned(), json!(roles));
-    row.insert("scopes".to_owned(), json!(device.approved.scopes.words()));
-    row.insert("approvedVia".to_owned(), json!(device.via.word()));
-    row.insert("operatorLabel".to_owned(), json!(device.label));
+    let Device { approved, described, .. } = device;
+    let roles: Vec<_> = approved.roles.iter().map(|role| role.word()).collect();
     let tokens = device.tokens.values().map(|token| {
-        let mut summary = json!({
+        filled(json!({
             "role": token.role.word(),
             "scopes": token.scopes.words(),
             "createdAtMs": token.created_at.0,
-        });
-        let times = [
-            ("rotatedAtMs", token.rotated_at),
-            ("revokedAtMs", token.revoked_at),
-            ("lastUsedAtMs", token.last_used_at),
-        ];
-        for (name, at) in times {
-            if let Some(at) = at {
-                summary[name] = json!(at.0);
-            }
-        }
-        summary
+            "rotatedAtMs": token.rotated_at.map(|at| at.0),
+            "revokedAtMs": token.revoked_at.map(|at| at.0),
+            "lastUsedAtMs": token.last_used_at.map(|at| at.0),
+        }))
     });
-    row.insert("tokens".to_owned(), json!(tokens.collect::<Vec<_>>()));
-    row.insert("createdAtMs".to_owned(), json!(device.created_at.0));
-    row.insert("approvedAtMs".to_owned(), json!(device.approved_at.0));
-    row.insert("connected".to_owned(), json!(connected));
-    row.retain(|_, value| !value.is_null());
-    Value::Object(row)
-}
-
-fn describe(row: &mut Map<String, Value>, described: &Described) {
-    let fields = [
-        ("displayName", &described.name),
-        ("platform", &described.platform),
-        ("deviceFamily", &described.family),
-        ("clientId", &described.client_id),
-        ("clientMode", &described.client_mode),
-        ("remoteIp", &described.address),
-    ];
-    for (name, value) in fields {
-        row.insert(name.to_owned(), json!(value));
-    }
+    filled(json!({
+        "deviceId": device.id().as_str(),
+        "publicKey": device.key.spell(),
+        "displayName": described.name,
+        "platform": described.platform,
+        "deviceFamily": described.family,
+        "clientId": described.client_id,
+        "clientMode": described.client_mode,
+        "remoteIp": described.address,
+        "role": roles.first(),
+        "roles": roles,
+        "scopes": approved.scopes.words(),
+        "approvedVia": device.via.word(),
+        "operatorLabel": device.label,
+        "tokens": tokens.collect::<Vec<_>>(),
+        "createdAtMs": device.created_at.0,
+        "approvedAtMs": device.approved_at.0,
+        "connected": connected,
+    }))
 }
 
 /// `device.pair.resolved`.

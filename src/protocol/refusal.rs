@@ -1,10 +1,11 @@
 //! Refusals as clients know them: codes, sentences they match on, details, and how the socket is closed.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     connect::{ConnectParams, NEWEST, OLDEST},
     frame::{INVALID_REQUEST, Refused, Response, UNAVAILABLE},
+    node::filled,
 };
 use crate::rules::device::{
     handshake::{Refusal, SecretKind, Shared, Unauthorized, Waiting, Why},
@@ -327,28 +328,27 @@ pub fn pairing_required(
             ("scope-upgrade", "device is asking for more scopes than currently approved")
         }
     };
-    let mut details = Map::new();
-    let mut put = |key: &str, value: Value| details.insert(key.to_owned(), value);
-    put("code", json!("PAIRING_REQUIRED"));
-    put("reason", json!(reason));
-    put("requestId", json!(request.as_str()));
-    put("remediationHint", json!("Approve this device from the pending pairing requests."));
-    if waiting.profile.is_some() {
-        put("recommendedNextStep", json!("wait_then_retry"));
-        put("retryable", json!(true));
-        put("pauseReconnect", json!(false));
-    }
-    put("deviceId", json!(device.as_str()));
-    put("requestedRole", json!(role.word()));
-    put("requestedScopes", json!(waiting.asked.scopes.words()));
-    if let Some(known) = known {
-        let roles: Vec<_> = known.approved.roles.iter().map(|role| role.word()).collect();
-        put("approvedRoles", json!(roles));
-        put("approvedScopes", json!(known.approved.scopes.words()));
-    }
+    let has_code = waiting.profile.is_some();
+    let roles = |known: &Device| -> Vec<_> {
+        known.approved.roles.iter().map(|role| role.word()).collect()
+    };
+    let details = filled(json!({
+        "code": "PAIRING_REQUIRED",
+        "reason": reason,
+        "requestId": request.as_str(),
+        "remediationHint": "Approve this device from the pending pairing requests.",
+        "recommendedNextStep": has_code.then_some("wait_then_retry"),
+        "retryable": has_code.then_some(true),
+        "pauseReconnect": has_code.then_some(false),
+        "deviceId": device.as_str(),
+        "requestedRole": role.word(),
+        "requestedScopes": waiting.asked.scopes.words(),
+        "approvedRoles": known.map(roles),
+        "approvedScopes": known.map(|known| known.approved.scopes.words()),
+    }));
     let message = format!("pairing required: {requirement}");
     let reason = format!("{message} (requestId: {})", request.as_str());
-    let error = refused(NOT_PAIRED, message, Value::Object(details));
+    let error = refused(NOT_PAIRED, message, details);
     Rejection::new(Some(id), error, CLOSE_POLICY, &reason)
 }
 
