@@ -1,7 +1,5 @@
 //! The owners that the file names: whole ids on a channel that exists, and never everyone.
 
-use std::collections::BTreeSet;
-
 use jiff::tz::TimeZone;
 use openclaw_plugin_sdk::ChannelPlugin;
 
@@ -18,27 +16,26 @@ use crate::rules::{
 
 /// The `[owner]` table.
 pub(super) fn read(root: &Section<'_>, channels: &[&'static ChannelPlugin]) -> (Owners, Telling) {
-    let mut owners = BTreeSet::new();
     let mut telling = Telling {
         notify: Vec::new(),
         cards: CardRate::default(),
         quiet: None,
         zone: TimeZone::UTC,
     };
-    let Some(section) = root.section("owner") else { return (Owners(owners), telling) };
+    let Some(section) = root.section("owner") else { return (Owners::default(), telling) };
     section.check_keys(names::OWNER, |_| None);
-    for node in section.list("allow_from").unwrap_or_default() {
-        match entry(node, channels) {
-            Ok(owner) => owners.extend(owner),
-            Err(why) => section.wrong("allow_from", node.at, &why),
+    let listed = |key: &str| {
+        let mut listed = Vec::new();
+        for node in section.list(key).unwrap_or_default() {
+            match entry(node, channels) {
+                Ok(owner) => listed.extend(owner),
+                Err(why) => section.wrong(key, node.at, &why),
+            }
         }
-    }
-    for node in section.list("notify").unwrap_or_default() {
-        match entry(node, channels) {
-            Ok(owner) => telling.notify.extend(owner),
-            Err(why) => section.wrong("notify", node.at, &why),
-        }
-    }
+        listed
+    };
+    let owners = listed("allow_from").into_iter().collect();
+    telling.notify = listed("notify");
     if let Some(cards) = section.section("cards") {
         cards.check_keys(&["burst", "per_minute"], |_| None);
         let number = |key| cards.number(key, 1..=60).and_then(|count| u32::try_from(count).ok());

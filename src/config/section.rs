@@ -64,55 +64,40 @@ impl<'a> Section<'a> {
 
     /// The table below a key.
     pub(super) fn section(&self, key: &str) -> Option<Section<'a>> {
-        let node = self.table.get(key)?;
-        match &node.value {
-            Value::Broken => None,
-            Value::Table(table) => {
-                Some(Section { path: self.key(key), table, problems: self.problems })
-            }
-            _ => self.mistyped(key, node, "a table"),
-        }
+        let table = self.read(key, "a table", |value| match value {
+            Value::Table(table) => Some(table),
+            _ => None,
+        })?;
+        Some(Section { path: self.key(key), table, problems: self.problems })
     }
 
     pub(super) fn text(&self, key: &str) -> Option<&'a Text> {
-        let node = self.table.get(key)?;
-        match &node.value {
-            Value::Broken => None,
+        self.read(key, "a text in quotes", |value| match value {
             Value::Text(text) => Some(text),
-            _ => self.mistyped(key, node, "a text in quotes"),
-        }
+            _ => None,
+        })
     }
 
     pub(super) fn flag(&self, key: &str) -> Option<bool> {
-        use openclaw_plugin_sdk::toml::Value as V;
-        let node = self.table.get(key)?;
-        match &node.value {
-            Value::Broken => None,
-            Value::Plain(V::Boolean(flag)) => Some(*flag),
-            _ => self.mistyped(key, node, "`true` or `false`"),
-        }
+        self.read(key, "`true` or `false`", |value| match value {
+            Value::Plain(plain) => plain.as_bool(),
+            _ => None,
+        })
     }
 
     pub(super) fn list(&self, key: &str) -> Option<&'a [Node]> {
-        let node = self.table.get(key)?;
-        match &node.value {
-            Value::Broken => None,
-            Value::List(list) => Some(list),
-            _ => self.mistyped(key, node, "a list, such as `[\"...\"]`"),
-        }
+        self.read(key, "a list, such as `[\"...\"]`", |value| match value {
+            Value::List(list) => Some(list.as_slice()),
+            _ => None,
+        })
     }
 
     pub(super) fn number(&self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
-        use openclaw_plugin_sdk::toml::Value as V;
-        let node = self.table.get(key)?;
-        match &node.value {
-            Value::Broken => None,
-            Value::Plain(V::Integer(number)) if range.contains(number) => Some(*number),
-            _ => {
-                let wanted = format!("a whole number from {} to {}", range.start(), range.end());
-                self.mistyped(key, node, &wanted)
-            }
-        }
+        let wanted = format!("a whole number from {} to {}", range.start(), range.end());
+        self.read(key, &wanted, |value| match value {
+            Value::Plain(plain) => plain.as_integer().filter(|number| range.contains(number)),
+            _ => None,
+        })
     }
 
     /// One word of several.
@@ -129,13 +114,18 @@ impl<'a> Section<'a> {
         choice.map(|(_, choice)| *choice)
     }
 
-    fn mistyped<T>(&self, key: &str, node: &Node, wanted: &str) -> Option<T> {
-        let not = match node.kind() {
-            "a number" if wanted.contains("number") => String::new(),
-            kind => format!(", not {kind}"),
-        };
-        self.wrong(key, node.at, &format!("is {wanted}{not}"));
-        None
+    /// A value as it is wanted. One of another kind is reported, if nothing was reported of it yet.
+    fn read<T>(&self, key: &str, wanted: &str, of: impl Fn(&'a Value) -> Option<T>) -> Option<T> {
+        let node = self.table.get(key)?;
+        let found = of(&node.value);
+        if found.is_none() && !matches!(node.value, Value::Broken) {
+            let not = match node.kind() {
+                "a number" if wanted.contains("number") => String::new(),
+                kind => format!(", not {kind}"),
+            };
+            self.wrong(key, node.at, &format!("is {wanted}{not}"));
+        }
+        found
     }
 
     /// True where the key, or each key below it, moved and was reported.
