@@ -1,6 +1,6 @@
 //! The tables `[plugins.device-pair]` and `[discovery]`: how phones find the way here.
 
-use super::{names::nested, section::Section};
+use super::section::Section;
 use crate::rules::device::{endpoint::Endpoint, handshake::SetupApproval};
 
 /// `[plugins.device-pair]`.
@@ -40,10 +40,8 @@ pub(super) const MDNS: &[(&str, Mdns)] = &[("minimal", Mdns::Minimal), ("off", M
 /// `[plugins.device-pair]`; an address without a scheme has the port's own, and an open one asks for a secret.
 pub(super) fn read(root: &Section<'_>, tls: bool, asks_nothing: bool) -> DevicePair {
     let mut config = DevicePair::default();
-    let Some(plugins) = root.section("plugins") else { return config };
-    plugins.check_keys(nested("plugins"), |_| None);
-    let Some(table) = plugins.section("device-pair") else { return config };
-    table.check_keys(nested(&table.path), |_| None);
+    let plugins = root.below("plugins");
+    let Some(table) = plugins.and_then(|it| it.below("device-pair")) else { return config };
     if let Some(text) = table.text("public_url") {
         match Endpoint::parse(&text.value, tls) {
             Ok(_) if asks_nothing => {
@@ -62,9 +60,6 @@ pub(super) fn read(root: &Section<'_>, tls: bool, asks_nothing: bool) -> DeviceP
 
 /// `[discovery]`.
 pub(super) fn mdns(root: &Section<'_>) -> Mdns {
-    let Some(discovery) = root.section("discovery") else { return Mdns::default() };
-    discovery.check_keys(nested("discovery"), |_| None);
-    let Some(table) = discovery.section("mdns") else { return Mdns::default() };
-    table.check_keys(nested(&table.path), |_| None);
-    table.choice("mode", MDNS).unwrap_or_default()
+    let mdns = root.below("discovery").and_then(|discovery| discovery.below("mdns"));
+    mdns.and_then(|mdns| mdns.choice("mode", MDNS)).unwrap_or_default()
 }

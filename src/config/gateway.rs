@@ -7,7 +7,7 @@ use std::{net::IpAddr, path::PathBuf};
 use openclaw_plugin_sdk::Secret;
 
 use self::values::{entries, networks, path, secret, words};
-use super::{names::nested, opening, problem::Stand, section::Section};
+use super::{opening, problem::Stand, section::Section};
 use crate::rules::device::{identity::DeviceId, locality::Network, surface::CommandPolicy};
 
 /// The `[gateway]` table but for its port, which is `Config::port`.
@@ -193,16 +193,16 @@ type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// The `[gateway]` table.
 pub(super) fn read(root: &Section<'_>, env: Env<'_>) -> GatewayConfig {
     let mut config = GatewayConfig::default();
-    let gateway = root.section("gateway");
+    let gateway = root.below("gateway");
     if let Some(gateway) = &gateway {
-        gateway.check_keys(nested("gateway"), |_| None);
         config.bind = bind(gateway).unwrap_or_default();
         config.tls = tls(gateway).unwrap_or_default();
         config.limits = limits(gateway).unwrap_or_default();
         config.nodes = nodes(gateway).unwrap_or_default();
         config.trusted_proxies = networks(gateway, "trusted_proxies");
         config.control_ui.allowed_origins = origins(gateway);
-        config.tailscale = below(gateway, "tailscale")
+        config.tailscale = gateway
+            .below("tailscale")
             .and_then(|table| table.choice("mode", TAILSCALE))
             .unwrap_or_default();
     }
@@ -226,13 +226,6 @@ fn nobody_asked(gateway: &Section<'_>, config: &GatewayConfig) {
     {
         table.wrong("mode", table.at("mode"), "is `off` where `gateway.auth.mode` is `none`");
     }
-}
-
-/// A table below, its keys checked.
-fn below<'a>(section: &Section<'a>, key: &str) -> Option<Section<'a>> {
-    let table = section.section(key)?;
-    table.check_keys(nested(&table.path), |_| None);
-    Some(table)
 }
 
 fn bind(gateway: &Section<'_>) -> Option<Bind> {
@@ -259,7 +252,7 @@ fn bind(gateway: &Section<'_>) -> Option<Bind> {
 }
 
 fn auth(gateway: Option<&Section<'_>>, env: Env<'_>) -> Auth {
-    let table = gateway.and_then(|gateway| below(gateway, "auth"));
+    let table = gateway.and_then(|gateway| gateway.below("auth"));
     let from_file = |key| table.as_ref().and_then(|table| secret(table, key));
     let from_env = |names: [&'static str; 2]| {
         let given = |name| {
@@ -287,7 +280,7 @@ fn auth(gateway: Option<&Section<'_>>, env: Env<'_>) -> Auth {
 }
 
 fn tls(gateway: &Section<'_>) -> Option<Tls> {
-    let table = below(gateway, "tls")?;
+    let table = gateway.below("tls")?;
     let default = Tls::default();
     let cert_path = path(&table, "cert_path");
     let key_path = path(&table, "key_path");
@@ -305,7 +298,7 @@ fn tls(gateway: &Section<'_>) -> Option<Tls> {
 }
 
 fn limits(gateway: &Section<'_>) -> Option<Limits> {
-    let table = below(gateway, "limits")?;
+    let table = gateway.below("limits")?;
     let mut limits = Limits::default();
     let read = |key, default: usize| {
         let number = table.number(key, 1..=65_535).and_then(|number| usize::try_from(number).ok());
@@ -322,17 +315,17 @@ fn limits(gateway: &Section<'_>) -> Option<Limits> {
 }
 
 fn nodes(gateway: &Section<'_>) -> Option<Nodes> {
-    let table = below(gateway, "nodes")?;
+    let table = gateway.below("nodes")?;
     let shared = entries(&table, "shared", |text| {
         DeviceId::parse(text.value.trim())
             .ok_or("must list ids of nodes, as `openclaw nodes status --json` prints them")
     });
     let mut nodes = Nodes { shared, ..Nodes::default() };
-    if let Some(commands) = below(&table, "commands") {
+    if let Some(commands) = table.below("commands") {
         nodes.commands.allow = words(&commands, "allow").into_iter().collect();
         nodes.commands.deny = words(&commands, "deny").into_iter().collect();
     }
-    if let Some(pairing) = below(&table, "pairing") {
+    if let Some(pairing) = table.below("pairing") {
         nodes.auto_approve_local =
             pairing.flag("auto_approve_local").unwrap_or(nodes.auto_approve_local);
         nodes.auto_approve_cidrs = networks(&pairing, "auto_approve_cidrs");
@@ -341,7 +334,7 @@ fn nodes(gateway: &Section<'_>) -> Option<Nodes> {
 }
 
 fn origins(gateway: &Section<'_>) -> Vec<String> {
-    let Some(table) = below(gateway, "control_ui") else { return Vec::new() };
+    let Some(table) = gateway.below("control_ui") else { return Vec::new() };
     let origins = words(&table, "allowed_origins");
     let is_origin = |origin: &str| {
         let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));

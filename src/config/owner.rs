@@ -36,8 +36,7 @@ pub(super) fn read(root: &Section<'_>, channels: &[&'static ChannelPlugin]) -> (
     };
     let owners = listed("allow_from").into_iter().collect();
     telling.notify = listed("notify");
-    if let Some(cards) = section.section("cards") {
-        cards.check_keys(&["burst", "per_minute"], |_| None);
+    if let Some(cards) = section.below("cards") {
         let number = |key| cards.number(key, 1..=60).and_then(|count| u32::try_from(count).ok());
         telling.cards.burst = number("burst").unwrap_or(telling.cards.burst);
         telling.cards.per_minute = number("per_minute").unwrap_or(telling.cards.per_minute);

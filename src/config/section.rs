@@ -71,6 +71,13 @@ impl<'a> Section<'a> {
         Some(Section { path: self.key(key), table, problems: self.problems })
     }
 
+    /// A table of the gateway's own below a key, with its keys checked.
+    pub(super) fn below(&self, key: &str) -> Option<Section<'a>> {
+        let table = self.section(key)?;
+        table.check_keys(names::nested(&table.path), |_| None);
+        Some(table)
+    }
+
     pub(super) fn text(&self, key: &str) -> Option<&'a Text> {
         self.read(key, "a text in quotes", |value| match value {
             Value::Text(text) => Some(text),
