@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use openclaw_plugin_sdk::{UnixMs, pasted_capitals};
 use subtle::ConstantTimeEq;
 
-use super::{AccountKey, pairing::PairingCode};
+use super::{AccountKey, pairing::PairingCode, sha256};
 
 /// A claim code lives this long.
 pub const LIFETIME_MS: u64 = 600_000;
@@ -61,12 +61,7 @@ impl ClaimCode {
 
     /// What is kept of it.
     pub fn digest(&self) -> [u8; 32] {
-        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-        context.update(b"openclaw-claim\0");
-        context.update(&self.0);
-        let mut digest = [0; 32];
-        digest.copy_from_slice(context.finish().as_ref());
-        digest
+        sha256(&[b"openclaw-claim\0", &self.0])
     }
 }
 

@@ -93,6 +93,17 @@ impl DmPolicy {
     }
 }
 
+/// The SHA-256 of these parts, one behind the other.
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
+}
+
 /// True where a message may be treated as one between two: an unknown kind never may.
 pub fn is_direct(kind: ChatKind) -> bool {
     match kind {

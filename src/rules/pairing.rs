@@ -10,7 +10,7 @@ use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 
 pub use self::code::ALPHABET;
 pub use self::{code::PairingCode, displayed::Displayed};
-use super::{AccountKey, Contact};
+use super::{AccountKey, Contact, sha256};
 
 /// A request and its code live this long from creation; nothing extends it.
 pub const LIFETIME_MS: u64 = 3_600_000;
@@ -54,8 +54,7 @@ impl RequestId {
     }
 
     fn of(text: &str) -> Self {
-        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-        let mut id = URL_SAFE_NO_PAD.encode(digest);
+        let mut id = URL_SAFE_NO_PAD.encode(sha256(&[text.as_bytes()]));
         id.truncate(32);
         Self(id)
     }

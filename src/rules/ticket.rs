@@ -5,6 +5,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::pasted;
 use subtle::ConstantTimeEq;
 
+use super::sha256;
+
 /// 96 bits: nobody guesses one, so that nobody need be counted who tries.
 const LENGTH: usize = 12;
 /// An invitation is open so long at most.
@@ -79,13 +81,7 @@ impl Ticket {
 
     /// What is kept of it.
     pub fn digest(&self) -> TicketDigest {
-        let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-        context.update(b"openclaw-ticket\0");
-        context.update(self.kind.head().as_bytes());
-        context.update(&self.bytes);
-        let mut digest = [0; 32];
-        digest.copy_from_slice(context.finish().as_ref());
-        TicketDigest(digest)
+        TicketDigest(sha256(&[b"openclaw-ticket\0", self.kind.head().as_bytes(), &self.bytes]))
     }
 }
 

@@ -7,7 +7,9 @@ use base64::{
 };
 use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::UnixMs;
-use ring::{digest, signature};
+use ring::signature;
+
+use crate::sha256;
 
 /// A signature older or newer than this is refused.
 pub const SKEW_MS: u64 = 120_000;
@@ -45,7 +47,7 @@ impl DeviceKey {
 
     /// The id of its device.
     pub fn id(&self) -> DeviceId {
-        DeviceId(HEXLOWER.encode(digest::digest(&digest::SHA256, &self.0).as_ref()))
+        DeviceId(HEXLOWER.encode(&sha256(&[&self.0])))
     }
 
     fn signed(&self, text: &str, signature: &[u8]) -> bool {
@@ -223,7 +225,7 @@ pub fn prove(
 ) -> Result<ProvenDevice, ProofRefusal> {
     let nonce = nonce.0;
     let bytes = decode_key(proof.public_key).ok_or(ProofRefusal::IdMismatch)?;
-    let id = DeviceId(HEXLOWER.encode(digest::digest(&digest::SHA256, &bytes).as_ref()));
+    let id = DeviceId(HEXLOWER.encode(&sha256(&[&bytes])));
     if id.as_str() != proof.id {
         return Err(ProofRefusal::IdMismatch);
     }

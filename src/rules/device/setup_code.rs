@@ -3,7 +3,6 @@
 
 use bip39::Language;
 use openclaw_plugin_sdk::UnixMs;
-use ring::digest;
 
 use super::{
     identity::{DeviceId, DeviceKey},
@@ -11,6 +10,7 @@ use super::{
     role::Profile,
     token::{Token, TokenDigest},
 };
+use crate::sha256;
 
 /// An unused code is good this long; after the approval, its device has as long to come for its tokens.
 pub const LIFETIME_MS: u64 = 600_000;
@@ -188,12 +188,8 @@ impl SetupCode {
 /// in the English list of BIP-39. The token digest is the SHA-256 of the token's text, so that a device can
 /// compute the words from its code.
 pub fn words(device: &DeviceId, token: &TokenDigest) -> Words {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(b"openclaw-words\0");
-    context.update(device.as_str().as_bytes());
-    context.update(token.bytes());
-    let hash = context.finish();
-    let bits = hash.as_ref().iter().take(5).fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
+    let hash = sha256(&[b"openclaw-words\0", device.as_str().as_bytes(), token.bytes()]);
+    let bits = hash.iter().take(5).fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
     let list = Language::English.word_list();
     Words([29, 18, 7].map(|shift| {
         let index = usize::try_from((bits >> shift) & 0x7ff).unwrap_or_default();

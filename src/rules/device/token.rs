@@ -3,10 +3,10 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::UnixMs;
-use ring::digest;
 use subtle::ConstantTimeEq;
 
 use super::role::{Role, Scopes};
+use crate::sha256;
 
 /// A fresh token: 32 random bytes. It has no `Debug`, no `Display` and no equality.
 #[expect(missing_debug_implementations, reason = "a token never prints itself")]
@@ -36,9 +36,7 @@ pub struct TokenDigest([u8; 32]);
 impl TokenDigest {
     /// Of a token as a client shows it.
     pub fn of(text: &str) -> Self {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
-        Self(bytes)
+        Self(sha256(&[text.as_bytes()]))
     }
 
     /// Reads the 64 digits of a state file.

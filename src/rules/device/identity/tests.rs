@@ -136,7 +136,7 @@ fn a_signature_in_the_other_base64_is_the_same_signature() {
 fn case_063_what_is_nearly_a_proof_is_refused_in_the_documented_order() {
     let good = proof(V2_NODE);
     let short = general_purpose::URL_SAFE_NO_PAD.encode([7; 31]);
-    let short_id = HEXLOWER.encode(digest::digest(&digest::SHA256, &[7; 31]).as_ref());
+    let short_id = HEXLOWER.encode(&sha256(&[&[7; 31]]));
     let stale = UnixMs(AT.0 + SKEW_MS + 1);
     let all_wrong = Proof { id: "x", nonce: None, signature: "x", signed_at: UnixMs(0), ..good };
     let table = [
