@@ -15,7 +15,7 @@ impl Store {
             return Err(io("make", &path, error));
         }
         let make = || world::random().map(|key: [u8; 32]| key.to_vec());
-        let key = private::once_within(&self.state, &path, self.patience, make)?.try_into();
+        let key = private::once(&self.state, &path, make)?.try_into();
         key.map_err(|_| damaged(&path, None, "a key has 32 bytes"))
     }
 }

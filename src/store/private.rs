@@ -1,6 +1,6 @@
 //! Small files of the running gateway: for this user alone, from the first byte.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use openclaw_plugin_sdk::own_file;
 
@@ -38,22 +38,12 @@ pub fn once(
     path: &Path,
     make: impl FnOnce() -> std::io::Result<Vec<u8>>,
 ) -> Result<Vec<u8>, StoreError> {
-    once_within(state, path, PATIENCE, make)
-}
-
-/// The same, with another patience at the lock.
-pub(super) fn once_within(
-    state: &StateDir,
-    path: &Path,
-    patience: Duration,
-    make: impl FnOnce() -> std::io::Result<Vec<u8>>,
-) -> Result<Vec<u8>, StoreError> {
     if let Some(bytes) = read(path)? {
         return Ok(bytes);
     }
     ensure_dir(&state.audit())?;
     // The lock of all writers: a start clears folders of what was left behind.
-    let _lock = OcLock::take(&state.access_log(), patience)?;
+    let _lock = OcLock::take(&state.access_log(), PATIENCE)?;
     if let Some(bytes) = read(path)? {
         return Ok(bytes);
     }
