@@ -94,7 +94,7 @@ impl Client {
 pub struct ClientId(String);
 
 /// The names that a client may have.
-pub const CLIENT_IDS: [&str; 17] = [
+const CLIENT_IDS: [&str; 17] = [
     "cli",
     "fingerprint",
     "gateway-client",

@@ -107,7 +107,7 @@ pub fn invalid_frame(id: Option<&str>) -> Rejection {
 }
 
 /// The first frame asks for something.
-pub fn first_must_be_connect(id: &str) -> Rejection {
+pub(crate) fn first_must_be_connect(id: &str) -> Rejection {
     let text = "invalid handshake: first request must be connect";
     Rejection::policy(id, Refused::new(INVALID_REQUEST, text))
 }
@@ -364,7 +364,7 @@ pub fn missing_scope(missing: Scope, required: &[Scope]) -> Refused {
 }
 
 /// A method of the other role.
-pub fn unauthorized_role(role: Role) -> Refused {
+pub(crate) fn unauthorized_role(role: Role) -> Refused {
     Refused::new(INVALID_REQUEST, format!("unauthorized role: {}", role.word()))
 }
 

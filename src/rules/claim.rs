@@ -10,11 +10,11 @@ use super::{AccountKey, pairing::PairingCode, sha256};
 /// A claim code lives this long.
 pub const LIFETIME_MS: u64 = 600_000;
 /// So many wrong tries silence `/claim` for a sender.
-pub const WRONG_TRIES: u32 = 5;
+const WRONG_TRIES: u32 = 5;
 /// For this long at first, and twice as long after each further wrong try.
 const FIRST_SILENCE_MS: u64 = 60_000;
 /// Nobody is silenced longer than this; a try that is this old no longer counts.
-pub const LONGEST_SILENCE_MS: u64 = 3_600_000;
+const LONGEST_SILENCE_MS: u64 = 3_600_000;
 
 const LENGTH: usize = 12;
 /// So many who tried wrong codes are remembered.

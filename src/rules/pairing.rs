@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 
-pub use self::code::ALPHABET;
+pub(super) use self::code::ALPHABET;
 pub use self::{code::PairingCode, displayed::Displayed};
 use super::{AccountKey, Contact, sha256};
 
@@ -26,7 +26,7 @@ pub fn age_ms(since: UnixMs, now: UnixMs) -> Option<u64> {
 }
 
 /// `lastSeenAt` is written at most this often.
-pub const SEEN_EVERY_MS: u64 = 60_000;
+const SEEN_EVERY_MS: u64 = 60_000;
 
 /// The opaque name of one request, the same that the field's RPC uses: 32 characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

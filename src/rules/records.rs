@@ -11,7 +11,7 @@ use super::{
 };
 
 /// A grant that has ended is kept so long, so that an owner can extend it.
-pub const LAPSED_KEPT_MS: u64 = 7 * 24 * 3_600_000;
+const LAPSED_KEPT_MS: u64 = 7 * 24 * 3_600_000;
 
 /// A grant that ends, or one of a person with several ids.
 #[derive(Clone, Debug, PartialEq, Eq)]

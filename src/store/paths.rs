@@ -184,7 +184,7 @@ impl StateDir {
     }
 
     /// Count and last hash of the access log.
-    pub fn access_head(&self) -> PathBuf {
+    pub(super) fn access_head(&self) -> PathBuf {
         self.audit().join("head")
     }
 

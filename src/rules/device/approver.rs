@@ -86,7 +86,7 @@ impl DeviceApprover {
     }
 
     /// True where the approver may grant the whole request.
-    pub fn may_approve(&self, request: &DeviceRequest) -> Result<(), Denied> {
+    pub(super) fn may_approve(&self, request: &DeviceRequest) -> Result<(), Denied> {
         let asked = &request.asked;
         match self.approver.surface() {
             Surface::Cli => Ok(()),

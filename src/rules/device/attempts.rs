@@ -8,9 +8,9 @@ use openclaw_plugin_sdk::{ClientAddress, UnixMs};
 /// So many failures in [`WINDOW_MS`] are free.
 pub const FREE: u32 = 10;
 /// Failures are counted for so long.
-pub const WINDOW_MS: u64 = 60_000;
+const WINDOW_MS: u64 = 60_000;
 /// Then the address waits for so long.
-pub const LOCKED_MS: u64 = 300_000;
+const LOCKED_MS: u64 = 300_000;
 /// So many addresses are remembered, a kind.
 const REMEMBERED: usize = 10_000;
 

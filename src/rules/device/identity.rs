@@ -12,7 +12,7 @@ use ring::signature;
 use crate::sha256;
 
 /// A signature older or newer than this is refused.
-pub const SKEW_MS: u64 = 120_000;
+const SKEW_MS: u64 = 120_000;
 
 /// What stands before the raw key in its DER form.
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];

@@ -114,7 +114,7 @@ impl Device {
     }
 
     /// True once the device has shown any token of its present roles.
-    pub fn has_shown_a_token(&self) -> bool {
+    pub(super) fn has_shown_a_token(&self) -> bool {
         self.tokens.values().any(|token| token.is_good() && token.last_used_at.is_some())
     }
 
@@ -151,7 +151,7 @@ impl Device {
 
     /// True where what it says about itself is of another kind than what was approved. A new version of the
     /// same system is the same kind.
-    pub fn is_disguised(&self, described: &Described) -> bool {
+    pub(super) fn is_disguised(&self, described: &Described) -> bool {
         let differ = |before: &Option<String>, after: &Option<String>| {
             before
                 .as_deref()

@@ -19,7 +19,7 @@ pub const LIFETIME_MS: u64 = 300_000;
 /// So many wait at once.
 pub const MOST: usize = 64;
 /// So many of them from one address.
-pub const MOST_AN_ADDRESS: usize = 8;
+const MOST_AN_ADDRESS: usize = 8;
 
 /// The opaque name of one device request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -271,7 +271,7 @@ impl Profile {
 }
 
 /// The commands that run programs on a node, reach its browser or its files, or change what it may run.
-pub const EXEC_CLASS: [&str; 8] = [
+pub(super) const EXEC_CLASS: [&str; 8] = [
     "browser.proxy",
     "browser.proxy.upload.v1",
     "fs.listDir",

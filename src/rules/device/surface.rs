@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{identity::folded, role::is_exec_class};
 
 /// Commands that hear, see, read, write or send: only by name in the configuration, however they were approved.
-pub const DANGEROUS: [&str; 31] = [
+const DANGEROUS: [&str; 31] = [
     "calendar.add",
     "calendar.events",
     "callLog.search",

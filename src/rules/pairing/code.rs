@@ -4,7 +4,7 @@ use openclaw_plugin_sdk::pasted_capitals;
 use subtle::ConstantTimeEq;
 
 /// No `0`, `O`, `1` or `I`.
-pub const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+pub(crate) const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
 /// Eight characters of an alphabet of 32: 40 bits. It has no `Debug`, no `Display`, no equality but [`Self::matches`].
 #[derive(Clone)]
