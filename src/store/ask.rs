@@ -155,7 +155,8 @@ fn together(
         let asked = all.ask(knock, (now, &world::iso(now)), *places, draw);
         let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
         let opened = opening(&asked, spent, now);
-        touched |= spent || !opened.is_empty() || is_touched(&asked);
+        let is_touched = matches!(asked, Asked::Waiting { touched: true, .. });
+        touched |= spent || is_touched || !opened.is_empty();
         // A request that has no line is there all the same, and so is the decision about it, with its own.
         if spent || store.strangers.may_write(opened.len()) {
             lines.extend(opened);
@@ -197,10 +198,6 @@ fn hold_messages<'a>(
         }
     }
     Ok(())
-}
-
-fn is_touched(asked: &Asked) -> bool {
-    matches!(asked, Asked::Waiting { touched: true, .. })
 }
 
 /// The lines of what was opened, and of what made room for it.

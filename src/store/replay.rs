@@ -1,7 +1,7 @@
 //! What a line about a sender or an owner does to the files. Lines of older versions name no staged files: a start
 //! finishes such a line with the same code, and what is done already stays as it is.
 
-use openclaw_plugin_sdk::{AccountId, SenderId};
+use openclaw_plugin_sdk::SenderId;
 
 use super::{
     StoreError,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     rules::{
-        AccountKey, Contact,
+        Contact,
         owner::Owner,
         pairing::{PairingRequests, RequestId},
     },
@@ -58,7 +58,7 @@ pub(super) fn stage(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreEr
 
 /// Takes the request out, with expired ones.
 fn forget(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
-    let channel = &key(tx, line)?.channel;
+    let channel = &part(tx, line.contact())?.key.channel;
     let request = RequestId::from_text(part(tx, line.request.as_deref())?);
     let path = tx.store.state.pairing(channel);
     let now = tx.now;
@@ -66,7 +66,7 @@ fn forget(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
 }
 
 fn grant(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
-    let (key, sender) = (key(tx, line)?, sender(tx, line)?);
+    let Contact { key, sender } = part(tx, line.contact())?;
     let parse = tx.store.parse;
     let paths = tx.store.state.allowlists(&key);
     // Only a store that was just opened must read every entry.
@@ -103,12 +103,12 @@ fn grant(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
 }
 
 fn revoke(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
-    let contact = Contact { key: key(tx, line)?, sender: sender(tx, line)? };
+    let contact = part(tx, line.contact())?;
     tx.take_entries(&[contact].into()).map(drop)
 }
 
 fn deny(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
-    let (key, sender) = (key(tx, line)?, sender(tx, line)?);
+    let Contact { key, sender } = part(tx, line.contact())?;
     let until = part(tx, line.until.as_deref().and_then(world::from_iso))?;
     let path = tx.store.state.denied(&key.channel);
     let found = file::read(&path)?;
@@ -138,15 +138,6 @@ pub(super) fn change_owners(
 fn owner(line: &Line) -> Option<Owner> {
     let sender = SenderId::new(line.subject.as_deref()?).ok()?;
     Some(Owner { channel: line.channel.clone()?, sender })
-}
-
-fn key(tx: &Transaction<'_>, line: &Line) -> Result<AccountKey, StoreError> {
-    let key = line.channel.clone().zip(line.account.as_deref().and_then(AccountId::parse));
-    part(tx, key.map(|(channel, account)| AccountKey { channel, account }))
-}
-
-fn sender(tx: &Transaction<'_>, line: &Line) -> Result<SenderId, StoreError> {
-    part(tx, line.subject.as_deref().and_then(|subject| SenderId::new(subject).ok()))
 }
 
 fn part<T>(tx: &Transaction<'_>, part: Option<T>) -> Result<T, StoreError> {

@@ -4,7 +4,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Line, action, hash, index::Index, replay::State, rotated};
 use crate::{
     StoreError,
-    file::{StagedFile, sync_dir},
+    file::{StagedFile, sync_dir, with_suffix},
     io,
     paths::StateDir,
     world,
@@ -88,7 +88,8 @@ fn oldest(state: &StateDir, now: UnixMs) -> Result<(), StoreError> {
     let path = &all[at].1;
     Index::keep(state)?;
     let sealed = write(path, before, now)?;
-    StagedFile::write(&target(path), &sealed, None)?.put()?;
+    let target = with_suffix(path, &format!(".{ENDING}"));
+    StagedFile::write(&target, &sealed, None)?.put()?;
     path.parent().map_or(Ok(()), sync_dir)?;
     std::fs::remove_file(path).map_err(|error| io("remove", path, error))
 }
@@ -98,13 +99,6 @@ pub(crate) fn seal_or_warn(state: &StateDir, now: UnixMs) {
     if let Err(error) = oldest(state, now) {
         tracing::warn!(%error, "a full access log could not be sealed");
     }
-}
-
-fn target(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(ENDING);
-    name.into()
 }
 
 /// What holds at the end of a sealed log.
@@ -135,17 +129,15 @@ fn write(path: &Path, mut state: State, now: UnixMs) -> Result<Vec<u8>, StoreErr
         let at = line.as_ref().and_then(|line| world::from_iso(&line.at));
         let is_old = at.is_some_and(|at| now.0.saturating_sub(at.0) >= KEPT_MS);
         let old = line.filter(|line| is_old && is_of_strangers(line));
+        // What follows on the lines that are left out is left out with them.
+        let follows = |aged: &mut Aged| old.as_ref().is_some_and(|old| aged.to + 1 == old.seq);
+        if let Some(before) = aged.take_if(|aged| !follows(aged)) {
+            put(&mut out, &Mark::Aged(before)).map_err(failed)?;
+        }
         if let Some(Line { seq, prev, .. }) = old {
-            let follows = aged.as_ref().is_some_and(|aged| aged.to + 1 == seq);
-            if !follows && let Some(before) = aged.take() {
-                put(&mut out, &Mark::Aged(before)).map_err(failed)?;
-            }
             let aged = aged.get_or_insert(Aged { from: seq, to: seq, prev, hash: String::new() });
             (aged.to, aged.hash) = last.clone();
         } else {
-            if let Some(before) = aged.take() {
-                put(&mut out, &Mark::Aged(before)).map_err(failed)?;
-            }
             out.write_all(&bytes).and_then(|()| out.write_all(b"\n")).map_err(failed)?;
         }
     }
