@@ -4,7 +4,6 @@ use openclaw_store as store;
 
 use std::{collections::VecDeque, path::Path};
 
-use openclaw_plugin_sdk::own_file;
 use serde::{Deserialize, Serialize};
 
 use crate::store::{StoreError, private};
@@ -101,12 +100,8 @@ pub fn write(path: &Path, seen: &[Record]) -> Result<(), StoreError> {
 
 /// Reads them; none where there is no file.
 pub fn read(path: &Path) -> Result<Vec<Record>, StoreError> {
+    let Some(bytes) = private::read(path)? else { return Ok(Vec::new()) };
     let failed = |source| StoreError::Io { doing: "read", path: path.to_owned(), source };
-    let bytes = match own_file::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
     serde_json::from_slice(&bytes).map_err(|error| failed(error.into()))
 }
 
