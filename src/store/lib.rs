@@ -1,5 +1,9 @@
 //! What is remembered: requests, grants, owners, devices, the access log. Whole decisions, each atomic and durable on
 //! return.
+//!
+//! All of it rests on four operations: reading the rows of a file (`cached_table`, and `file` under the lock), committing
+//! rows and a line against the head of the log (`transaction`), following what anyone commits ([`audit::tail`]), and
+//! checking everything at the start ([`Store::start`], [`Store::check`], [`Store::verify`]).
 
 pub mod access;
 mod allowlist;
