@@ -5,24 +5,32 @@ use std::{collections::HashMap, time::Duration};
 
 use parking_lot::Mutex;
 
-use crate::rules::pairing::{PairingRequest, PairingRequests};
+use crate::{
+    rules::pairing::{PairingRequest, PairingRequests},
+    world,
+};
 
 /// Beyond so many, what has been over for as long again is forgotten.
 const MANY: usize = 4_096;
 
+/// The monotonic clock; tests have one of their own, which must never go back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock(pub(super) fn() -> Duration);
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self(world::monotonic)
+    }
+}
+
 /// When each code was first seen here.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Ages {
-    clock: fn() -> Duration,
+    pub(super) clock: Clock,
     first_seen: Mutex<HashMap<Vec<u8>, Duration>>,
 }
 
 impl Ages {
-    /// Nothing is known yet. The clock must never go back.
-    pub(super) fn new(clock: fn() -> Duration) -> Self {
-        Self { clock, first_seen: Mutex::default() }
-    }
-
     /// Remembers that this is here now, if it was not before.
     pub(super) fn note(&self, what: &[u8], life_ms: u64) {
         let _known = self.is_over(what, life_ms);
@@ -30,7 +38,7 @@ impl Ages {
 
     /// True for what has been here for all its life.
     pub(super) fn is_over(&self, what: &[u8], life_ms: u64) -> bool {
-        let (now, life) = ((self.clock)(), Duration::from_millis(life_ms));
+        let (now, life) = ((self.clock.0)(), Duration::from_millis(life_ms));
         let mut all = self.first_seen.lock();
         if let Some(first) = all.get(what) {
             return now.saturating_sub(*first) >= life;

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::world;
+
 const HOUR: Duration = Duration::from_hours(1);
 /// Requests, refused commands and presses, wrong claims: all that nobody with rights has caused.
 pub(super) const LINES_AN_HOUR: usize = 600;
 
 /// The lines of the present hour, by a clock that nobody can set.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Strangers {
-    clock: fn() -> Duration,
     hour: Mutex<Hour>,
 }
 
@@ -24,14 +25,9 @@ struct Hour {
 }
 
 impl Strangers {
-    /// Nothing was written yet. The clock must never go back.
-    pub(super) fn new(clock: fn() -> Duration) -> Self {
-        Self { clock, hour: Mutex::default() }
-    }
-
     /// Whether so many lines may still be written, which then count as written.
     pub(super) fn may_write(&self, lines: usize) -> bool {
-        let now = (self.clock)();
+        let now = world::monotonic();
         let mut hour = self.hour.lock();
         if hour.since.is_none_or(|since| now.saturating_sub(since) >= HOUR) {
             if hour.withheld > 0 {

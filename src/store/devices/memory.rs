@@ -21,6 +21,7 @@ use super::{
 use crate::{
     Store, StoreError,
     cached_table::{CachedTable, Current},
+    expiry::Clock,
     file,
     rules::device::{
         identity::DeviceId,
@@ -40,7 +41,7 @@ const RETRIES_EVERY: Duration = Duration::from_mins(1);
 const MANY: usize = 1_024;
 
 /// The devices' files as this process knows them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct DeviceFiles {
     pub(super) paired: CachedTable<Paired>,
     pub(super) pending: CachedTable<Pending>,
@@ -48,7 +49,7 @@ pub(crate) struct DeviceFiles {
     pub(super) removed: CachedTable<Table>,
     pub(super) node_pending: CachedTable<Table>,
     pub(super) node_paired: CachedTable<Table>,
-    clock: fn() -> Duration,
+    pub(super) clock: Clock,
     seen: Mutex<HashMap<DeviceId, Seen>>,
     refreshes: Mutex<HashMap<DeviceRequestId, Refresh>>,
     codes_seen: Mutex<HashMap<SetupId, UnixMs>>,
@@ -79,25 +80,6 @@ pub(super) struct Live {
 }
 
 impl DeviceFiles {
-    /// Nothing is known yet. The clock must never go back.
-    pub(crate) fn new(clock: fn() -> Duration) -> Self {
-        Self {
-            paired: CachedTable::default(),
-            pending: CachedTable::default(),
-            codes: CachedTable::default(),
-            removed: CachedTable::default(),
-            node_pending: CachedTable::default(),
-            node_paired: CachedTable::default(),
-            clock,
-            seen: Mutex::default(),
-            refreshes: Mutex::default(),
-            codes_seen: Mutex::default(),
-            retries_written: Mutex::default(),
-            live: Mutex::default(),
-            last_loss: LastLoss::default(),
-        }
-    }
-
     pub(super) fn live(&self) -> MutexGuard<'_, Option<Live>> {
         self.live.lock()
     }
@@ -127,13 +109,13 @@ impl DeviceFiles {
 
     /// The device has asked for it again.
     pub(super) fn refresh(&self, id: &DeviceRequestId, at: UnixMs) {
-        let since = (self.clock)();
+        let since = (self.clock.0)();
         self.refreshes.lock().insert(id.clone(), Refresh { at, since });
     }
 
     /// The request as of its last retry; `None` if its time is over by the monotonic clock.
     pub(super) fn last_refresh(&self, request: &DeviceRequest) -> Option<UnixMs> {
-        let (now, life) = ((self.clock)(), Duration::from_millis(LIFETIME_MS));
+        let (now, life) = ((self.clock.0)(), Duration::from_millis(LIFETIME_MS));
         let mut all = self.refreshes.lock();
         if all.len() >= MANY {
             all.retain(|_, refresh| now.saturating_sub(refresh.since) < life * 2);
@@ -163,13 +145,13 @@ impl DeviceFiles {
     /// True where the file says less of who still waits than is known; once a minute.
     pub(super) fn retries_are_due(&self, pending: &Pending) -> bool {
         let last = *self.retries_written.lock();
-        let due = last.is_none_or(|last| (self.clock)().saturating_sub(last) >= RETRIES_EVERY);
+        let due = last.is_none_or(|last| (self.clock.0)().saturating_sub(last) >= RETRIES_EVERY);
         let mut rows = pending.rows.iter().map(|row| &row.request);
         due && rows.any(|row| self.last_refresh(row).is_some_and(|at| at > row.refreshed_at))
     }
 
     pub(super) fn retries_were_written(&self) {
-        *self.retries_written.lock() = Some((self.clock)());
+        *self.retries_written.lock() = Some((self.clock.0)());
     }
 
     pub(super) fn note_code(&self, id: &SetupId, now: UnixMs) {

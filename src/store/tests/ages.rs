@@ -6,12 +6,12 @@ use std::{
 };
 
 use super::*;
-use crate::{Store, expiry::Ages, rules::claim};
+use crate::{Store, expiry::Clock, rules::claim};
 
 /// A store that looks at another clock.
 fn with_clock(bed: &Bed, clock: fn() -> Duration) -> Store {
     let mut store = open(bed.dir.path());
-    store.ages = Ages::new(clock);
+    store.ages.clock = Clock(clock);
     store
 }
 

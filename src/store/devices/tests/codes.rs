@@ -11,7 +11,7 @@ use std::{
 
 use super::*;
 use crate::{
-    expiry::Ages,
+    expiry::Clock,
     rules::device::setup_code::{LIFETIME_MS, Spent, State},
 };
 
@@ -91,7 +91,7 @@ fn a_code_lives_ten_minutes_by_the_other_clock_too() {
     static PASSED: AtomicU64 = AtomicU64::new(0);
     let bed = Bed::new();
     let mut store = bed.other();
-    store.ages = Ages::new(|| Duration::from_millis(PASSED.load(Ordering::Relaxed)));
+    store.ages.clock = Clock(|| Duration::from_millis(PASSED.load(Ordering::Relaxed)));
     store.mint_code(&host(), Profile::Limited, &token(1), NOW).unwrap();
     PASSED.store(LIFETIME_MS - 1, Ordering::Relaxed);
     assert!(waits(store.code_shown(&token(1).digest(), &key(5), NOW).unwrap()));

@@ -7,6 +7,7 @@ use std::{
 
 use super::*;
 use crate::{
+    expiry::Clock,
     rules::device::request::{LIFETIME_MS, MOST},
     tests::processes::without_root,
 };
@@ -45,7 +46,7 @@ fn a_retry_is_told_to_other_processes_once_a_minute() {
     static PASSED: AtomicU64 = AtomicU64::new(0);
     let bed = Bed::new();
     let mut store = bed.other();
-    store.devices = DeviceFiles::new(|| Duration::from_millis(PASSED.load(Ordering::Relaxed)));
+    store.devices.clock = Clock(|| Duration::from_millis(PASSED.load(Ordering::Relaxed)));
     // The flush asks the clock itself: for it, all of this has been.
     let now = UnixMs(crate::world::now().0 - 1_000);
     let at = |ms: u64| UnixMs(now.0 + ms);
