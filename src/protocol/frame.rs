@@ -43,7 +43,7 @@ pub struct Response {
 }
 
 /// An error as the protocol spells it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Refused {
     /// One of the few words that programs go by, such as [`INVALID_REQUEST`].
@@ -147,14 +147,7 @@ impl Response {
 impl Refused {
     /// A code and a sentence, and nothing else.
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self {
-            code: code.to_owned(),
-            message,
-            details: None,
-            retryable: None,
-            retry_after_ms: None,
-        }
+        Self { code: code.to_owned(), message: message.into(), ..Self::default() }
     }
 }
 

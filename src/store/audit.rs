@@ -120,7 +120,7 @@ pub const DECISIONS: [&str; 20] = [
     "unblock",
 ];
 /// One line of the access log. It has no place for a code, a token or the text of a message.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Line {
     /// Its number, from 1, never started again.
     pub seq: u64,
@@ -172,21 +172,11 @@ impl Line {
     /// A line by a person who decides nothing: a stranger, or the bearer of the claim code.
     pub(super) fn new(surface: &str, actor: &str, action: &str, now: UnixMs) -> Self {
         Self {
-            seq: 0,
             at: world::iso(now),
             action: bounded(action),
             surface: bounded(surface),
             actor: bounded(actor),
-            channel: None,
-            account: None,
-            subject: None,
-            request: None,
-            until: None,
-            with: None,
-            role: None,
-            staged: Vec::new(),
-            made: BTreeMap::new(),
-            prev: String::new(),
+            ..Self::default()
         }
     }
 
