@@ -223,6 +223,9 @@ async fn notify(
     wish: Option<Notify>,
 ) -> Result<Text, CommandError> {
     let text = match gateway.device_notify(wish).await? {
+        Notify::On if wish == Some(Notify::Off) => {
+            "This chat stays an owner's chat, and gets a card of every device; `owner.notify` in the configuration names others."
+        }
         Notify::Off => "You are not told here of devices that come without a setup code.",
         Notify::On => "You are told here of every device that comes without a setup code.",
         Notify::Once => {

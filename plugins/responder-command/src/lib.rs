@@ -7,13 +7,14 @@ use openclaw_plugin_sdk::{
     Answer, Prompt, Responder, ResponderError, ResponderPlugin, Settings, SettingsError,
     async_trait,
     kit::{
-        child::{Limits, Output, Process},
+        child::{Limits, Process},
         thoughts::Thoughts,
     },
     neutral,
 };
 use serde::{Deserialize, Serialize};
 use tokio::process;
+use tracing::debug;
 
 /// The user's program, as the registry lists it.
 pub const PLUGIN: ResponderPlugin = ResponderPlugin {
@@ -121,7 +122,10 @@ impl Command {
         };
         let output = process.finish(question, LIMITS).await.map_err(broken)?;
         if !output.status.success() {
-            return Err(self.failed(&reason(&output)));
+            // Its own words may be those of the message.
+            let said = String::from_utf8_lossy(&output.stderr);
+            debug!(program = self.program, stderr = %neutral(&said, 400), "failed");
+            return Err(self.failed(&format!("ended with {}", output.status)));
         }
         let mut thoughts = Thoughts::default();
         let text = thoughts.said(&String::from_utf8_lossy(&output.stdout)) + &thoughts.rest();
@@ -139,13 +143,5 @@ impl Command {
 
     fn failed(&self, what: &str) -> ResponderError {
         ResponderError::Failed(format!("`{}` {what}", neutral(&self.program, 200)))
-    }
-}
-
-fn reason(output: &Output) -> String {
-    let (status, stderr) = (output.status, String::from_utf8_lossy(&output.stderr));
-    match stderr.lines().find(|line| !line.trim().is_empty()) {
-        Some(line) => format!("ended with {status}: {}", neutral(line, 200)),
-        None => format!("ended with {status}"),
     }
 }

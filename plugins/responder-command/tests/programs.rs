@@ -127,15 +127,13 @@ async fn an_answer_is_cut_after_64_kib() {
 }
 
 #[tokio::test]
-async fn case_111_a_failure_names_the_status_and_the_first_complaint_neutralised() {
-    let text =
-        failure("printf '\\n\\033[31mno model\\033[0m\\nmore\\n' >&2; echo half; exit 3").await;
-    assert!(text.contains("exit status: 3: [31mno model [0m"), "{text}");
-    assert!(!text.contains('\u{1b}') && !text.contains("more"), "{text}");
+async fn case_111_a_failure_names_the_status_and_nothing_that_the_program_wrote() {
+    let text = failure("printf '\\n\\033[31mno model\\033[0m\\n' >&2; echo half; exit 3").await;
+    assert!(text.ends_with("ended with exit status: 3"), "{text}");
     assert!(failure("kill -9 $$").await.contains("signal: 9"));
     assert!(failure("exit 0").await.ends_with("ended without an answer"));
     let long = failure("head -c 100000 /dev/zero | tr '\\0' e >&2; exit 1").await;
-    assert!(long.len() < 600, "{long}");
+    assert!(long.ends_with("ended with exit status: 1"), "{long}");
 }
 
 #[tokio::test]

@@ -175,7 +175,9 @@ fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
 
 /// A card of which nothing is left to decide.
 pub(super) fn over(card: &CardCopy, outcome: &Outcome, zone: &TimeZone) -> Body {
-    let mut fields: Vec<(String, Text)> = card.facts.iter().map(field).collect();
+    // What was held is answered or erased by now.
+    let facts = card.facts.iter().filter(|fact| fact.label != HELD);
+    let mut fields: Vec<(String, Text)> = facts.map(field).collect();
     let decided = decided(outcome, &card.to, zone);
     fields.push((if outcome.by.is_some() { "Decided" } else { "Over" }.to_owned(), decided.into()));
     let title = verdict(outcome, zone);
@@ -194,9 +196,10 @@ pub(super) fn digest(others: usize, prefix: &str) -> Body {
     if others == 0 {
         return Text::plain("Nobody else waits.").into();
     }
-    let wait = if others == 1 { "other waits" } else { "others wait" };
-    let text = format!("{others} {wait}; each comes in its turn. To see them all: ");
-    Text::plain(text).code(format!("{prefix}pairing list")).into()
+    let wait = if others == 1 { "more card waits and comes" } else { "more cards wait and come" };
+    let text = Text::plain(format!("{others} {wait} later. To see who waits: "));
+    let text = text.code(format!("{prefix}pairing list")).and("; which devices: ");
+    text.code(format!("{prefix}pair status")).into()
 }
 
 /// What came in quiet hours.

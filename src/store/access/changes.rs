@@ -53,7 +53,7 @@ impl Transaction<'_> {
     }
 
     /// Takes out these open requests, on every channel.
-    pub(super) fn take_requests(
+    pub(crate) fn take_requests(
         &mut self,
         is_taken: impl Fn(&PairingRequest) -> bool,
     ) -> Result<(), StoreError> {

@@ -45,6 +45,20 @@ fn a_claim_code_works_once_and_only_the_newest() {
 }
 
 #[test]
+fn a_new_owner_waits_no_more() {
+    let bed = Bed::new();
+    let by_claim = bed.opened("default", "7");
+    let by_hand = bed.opened("default", "8");
+    let other = bed.opened("default", "9");
+    bed.store.open_claim(&code(1), NOW).unwrap();
+    assert!(bed.store.redeem_claim(&code(1), &owner("7"), NOW).unwrap());
+    assert!(bed.store.add_owner(&by(), &owner("8"), NOW).unwrap());
+    let waiting = bed.store.waiting("telegram", NOW).unwrap();
+    let ids: Vec<_> = waiting.iter().map(|request| &request.id).collect();
+    assert!(ids == [&other.id] && by_claim.id != by_hand.id);
+}
+
+#[test]
 fn case_108_a_code_is_nowhere_but_in_the_request() {
     let bed = Bed::new();
     bed.store.open_claim(&code(9), NOW).unwrap();

@@ -35,10 +35,10 @@ async fn case_106_of_a_crowd_five_come_at_once_and_one_message_counts_the_others
         let card = world.next(OWNER).await;
         assert!(card.starts_with("A sender asks for access."), "{card}");
     }
-    world.shows("owner", "3 others wait").await;
+    world.shows("owner", "3 more cards wait").await;
     let deny = ["pairing", "deny", "telegram", &codes[7]];
     assert!(world.home.cli(&deny).status.success());
-    world.shows("owner", "2 others wait").await;
+    world.shows("owner", "2 more cards wait").await;
     world.stop();
     let unread = world.unread(OWNER);
     assert_eq!(unread.len(), 1, "edited in place: {unread:?}");
