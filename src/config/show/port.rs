@@ -6,7 +6,7 @@ use super::{MASK, list, table, text, word};
 use crate::{
     Config,
     device_pair::{APPROVALS, MDNS},
-    gateway::{AUTH_MODES, Bind, Given, TAILSCALE, Tls},
+    gateway::{AUTH_MODES, BINDS, Bind, Given, TAILSCALE, Tls},
     rules::device::locality::Network,
 };
 
@@ -15,7 +15,8 @@ pub(super) fn gateway(config: &Config) -> Value {
     let it = &config.gateway;
     let mut shown = Table::new();
     let mut add = |key: &str, value| shown.insert(key.to_owned(), value);
-    add("bind", text(bind(it.bind)));
+    let named = Some(it.bind).filter(|bind| !matches!(bind, Bind::Custom(_)));
+    add("bind", word(BINDS, named));
     if let Bind::Custom(address) = it.bind {
         add("custom_bind_host", text(&address.to_string()));
     }
@@ -86,16 +87,6 @@ fn tls(tls: &Tls) -> Value {
         }
     }
     Value::Table(shown)
-}
-
-fn bind(bind: Bind) -> &'static str {
-    match bind {
-        Bind::Auto => "auto",
-        Bind::Custom(_) => "custom",
-        Bind::Lan => "lan",
-        Bind::Loopback => "loopback",
-        Bind::Tailnet => "tailnet",
-    }
 }
 
 fn networks(networks: &[Network]) -> Value {
