@@ -27,9 +27,10 @@ impl Network {
             Some(bits) => Some(bits).filter(digits)?.parse().ok().filter(|bits| *bits <= most)?,
             None => most,
         };
-        if address.is_ipv6() && plain(address).is_ipv4() {
+        let canonical = address.to_canonical();
+        if canonical != address {
             // The first 96 bits only say that it is an IPv4 address.
-            return Some(Self { address: plain(address), bits: bits.checked_sub(96)? });
+            return Some(Self { address: canonical, bits: bits.checked_sub(96)? });
         }
         Some(Self { address, bits })
     }
@@ -45,7 +46,7 @@ impl Network {
             IpAddr::V4(v4) => u128::from(v4.to_bits()).checked_shr(32 - u32::from(self.bits)),
             IpAddr::V6(v6) => v6.to_bits().checked_shr(128 - u32::from(self.bits)),
         };
-        let (own, address) = (self.address, plain(address));
+        let (own, address) = (self.address, address.to_canonical());
         own.is_ipv4() == address.is_ipv4() && shifted(own) == shifted(address)
     }
 }
@@ -102,14 +103,15 @@ fn is_loopback_name(host: &str) -> bool {
         Some(v6) => v6.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
         None => name.parse::<std::net::Ipv4Addr>().ok().map(IpAddr::V4),
     };
-    name.eq_ignore_ascii_case("localhost") || address.is_some_and(|ip| plain(ip).is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || address.is_some_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// False where no socket of this machine's user can make it local: only where it is true it is worth while to ask
 /// whose socket is at the other end, and that answer decides. A named proxy speaks for others, also where it sends no
 /// header.
 pub fn may_be_local(peer: IpAddr, head: Head<'_>, trusted: &[Network]) -> bool {
-    let peer = plain(peer);
+    let peer = peer.to_canonical();
     peer.is_loopback()
         && head.names_loopback()
         && !head.is_forwarded()
@@ -119,7 +121,7 @@ pub fn may_be_local(peer: IpAddr, head: Head<'_>, trusted: &[Network]) -> bool {
 /// The address that is limited, shown and logged. Behind a named proxy it is the rightmost one that is no named proxy
 /// itself; nobody else's headers change it.
 pub fn client_address(peer: IpAddr, head: Head<'_>, trusted: &[Network]) -> IpAddr {
-    let mut address = plain(peer);
+    let mut address = peer.to_canonical();
     if is_trusted(address, trusted) {
         let hops = head.forwarded_for.iter().rev().flat_map(|line| line.rsplit(','));
         for hop in hops {
@@ -144,15 +146,7 @@ fn parse_hop(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(v6, _)| v6);
     let address: Option<IpAddr> = bare.unwrap_or(text).parse().ok();
     let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip());
-    address.or_else(with_port).map(plain)
-}
-
-/// An IPv4 address in the clothes of IPv6 is the IPv4 address.
-fn plain(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(v6) => Ipv6Addr::to_ipv4_mapped(&v6).map_or(address, IpAddr::V4),
-        IpAddr::V4(_) => address,
-    }
+    address.or_else(with_port).map(|address| address.to_canonical())
 }
 
 #[cfg(test)]
