@@ -2,11 +2,12 @@
 //! the owner, does what is asked, and alone can spell a code. `/pair` does the same for devices.
 
 mod pair;
+mod text;
 mod words;
 
 use openclaw_plugin_sdk::{
     Access, Choice, Command, CommandError, CommandPlugin, Decided, Decision, Gateway, Invocation,
-    Reply, Text, Waiting, neutral, spell_span as span,
+    Reply, Text,
 };
 use words::{Words, verb};
 
@@ -28,38 +29,12 @@ async fn pairing(invocation: Invocation<'_>) -> Result<Vec<Reply>, CommandError>
             let choice = Choice { channel: channel.as_deref(), code, lasting };
             decide(prefix, gateway, decision, choice).await?
         }
-        Words::Help => help(prefix),
+        Words::Help => text::help(prefix),
         Words::List { channel } => list(prefix, gateway, channel.as_deref()).await?,
-        Words::Misused(verb) => return Err(CommandError::Usage(usage(prefix, verb))),
+        Words::Misused(verb) => return Err(CommandError::Usage(text::usage(prefix, verb))),
         Words::Unknown => return Err(CommandError::Usage(format!("`{prefix}pairing` shows how"))),
     };
     Ok(vec![text.into()])
-}
-
-fn help(prefix: &str) -> Text {
-    Text::plain("A new sender gets a code and waits until you decide.\n\n")
-        .code(format!("{prefix}pairing list [channel]"))
-        .and(" shows who waits\n")
-        .code(format!("{prefix}pairing approve <code> [24h|30d]"))
-        .and(" gives access, permanent or for that time\n")
-        .code(format!("{prefix}pairing deny <code>"))
-        .and(" refuses the request; no new code for an hour\n")
-        .code(format!("{prefix}pairing block <code>"))
-        .and(" refuses the request and ignores the sender")
-}
-
-fn usage(prefix: &str, name: &str) -> String {
-    match name {
-        "approve" => format!(
-            "`{prefix}pairing {name} <code>`, or `{prefix}pairing {name} <channel> <code>`, with a \
-             duration such as 24h or 30d if the access shall end; `{prefix}pairing list` shows the codes"
-        ),
-        "list" => format!("`{prefix}pairing {name}`, or `{prefix}pairing {name} <channel>`"),
-        _ => format!(
-            "`{prefix}pairing {name} <code>`, or `{prefix}pairing {name} <channel> <code>`; \
-             `{prefix}pairing list` shows the codes"
-        ),
-    }
 }
 
 async fn list(
@@ -68,20 +43,9 @@ async fn list(
     channel: Option<&str>,
 ) -> Result<Text, CommandError> {
     if let Some(channel) = channel.filter(|id| !gateway.pairing_channels().contains(id)) {
-        return Ok(unknown_channel(gateway, channel));
+        return Ok(text::unknown_channel(&gateway.pairing_channels(), channel));
     }
-    let waiting = gateway.pairing_list(channel).await?;
-    if waiting.is_empty() {
-        let which = channel.map(|id| format!("{id} ")).unwrap_or_default();
-        return Ok(Text::plain(format!("No pending {which}pairing requests.")));
-    }
-    let heading = Text::plain(format!("Pairing requests ({})", waiting.len()));
-    let listed = waiting.iter().fold(heading, |text, one| {
-        let times = format!("\nasked {} ago, {} left", span(one.age), span(one.left));
-        text.and("\n\n").opaque(one.code).and(format!(" {}{times}", described(one)))
-    });
-    let decide = |verb: &str| format!("{prefix}pairing {verb} <code>");
-    Ok(listed.and("\n\n").code(decide("approve")).and(" or ").code(decide("deny")))
+    Ok(text::list(prefix, channel, &gateway.pairing_list(channel).await?))
 }
 
 async fn decide(
@@ -90,74 +54,18 @@ async fn decide(
     decision: Decision,
     choice: Choice<'_>,
 ) -> Result<Text, CommandError> {
-    let done = match decision {
-        Decision::Approve => "✅ Approved",
-        Decision::Block => "⛔ Blocked",
-        Decision::Deny => "Denied",
-    };
     Ok(match gateway.pairing_decide(decision, choice).await? {
-        Decided::Done(one) => {
-            let lasting = choice.lasting.map(|lasting| format!(", for {}", span(lasting)));
-            Text::plain(format!("{done} {}{}", decided(&one), lasting.unwrap_or_default()))
+        Decided::Done(one) => text::done(decision, &one, choice.lasting),
+        Decided::NoMatch => text::no_match(prefix),
+        Decided::Changed => text::changed(prefix),
+        Decided::ClaimIsOver => Text::plain(text::CLAIM_IS_OVER),
+        Decided::Several(found) => text::several(prefix, verb(decision), &found),
+        Decided::Slow(wait) => text::slow(wait),
+        Decided::UnknownChannel => {
+            let channel = choice.channel.unwrap_or_default();
+            text::unknown_channel(&gateway.pairing_channels(), channel)
         }
-        Decided::NoMatch => Text::plain("No pending pairing request found for that code. ")
-            .code(format!("{prefix}pairing list"))
-            .and(" shows who waits."),
-        Decided::Changed => Text::plain(
-            "Nothing changed: this request has changed since its code was sent. Look at it, then send your command \
-             again: ",
-        )
-        .code(format!("{prefix}pairing list")),
-        Decided::ClaimIsOver => Text::plain(
-            "The linked person no longer has access. Nothing changed. Deny or block the request.",
-        ),
-        Decided::Several(found) => several(prefix, verb(decision), &found),
-        Decided::Slow(wait) => Text::plain(format!(
-            "Too many wrong codes. Try again in {} s.",
-            wait.as_secs() + 1
-        )),
-        Decided::UnknownChannel => unknown_channel(gateway, choice.channel.unwrap_or_default()),
     })
-}
-
-fn several(prefix: &str, verb: &str, found: &[Waiting]) -> Text {
-    let heading = Text::plain("Several requests have that code. Nothing changed. Choose one:");
-    found.iter().fold(heading, |text, one| {
-        text.and(format!("\n\n{}\n", described(one)))
-            .code(format!("{prefix}pairing {verb} {} ", one.channel))
-            .opaque(one.code)
-    })
-}
-
-fn unknown_channel(gateway: &dyn Gateway, channel: &str) -> Text {
-    let known = gateway.pairing_channels().join(", ");
-    Text::plain(format!(
-        "Channel {} does not support pairing. These do: {known}",
-        neutral(channel, 32)
-    ))
-}
-
-/// The subject of a decision: the id before the name, which cannot push it off.
-fn decided(one: &Waiting) -> String {
-    let account =
-        if one.account == "default" { String::new() } else { format!("/{}", one.account) };
-    format!("{}{account} sender {}{}", one.channel, one.sender, names(one))
-}
-
-fn described(one: &Waiting) -> String {
-    let claims = one.claims.iter().map(|claims| format!("\nclaims to be {claims}"));
-    let first = one.first_message.iter().map(|first| format!("\nfirst message: {first}"));
-    let more: String = claims.chain(first).collect();
-    format!("{}/{} sender {}{}{more}", one.channel, one.account, one.sender, names(one))
-}
-
-fn names(one: &Waiting) -> String {
-    match (&one.name, &one.later_name) {
-        (None, None) => String::new(),
-        (Some(name), None) => format!(" ({name})"),
-        (Some(name), Some(later)) => format!(" ({name}; later: {later})"),
-        (None, Some(later)) => format!(" (later: {later})"),
-    }
 }
 
 #[cfg(test)]
@@ -167,8 +75,8 @@ mod tests {
 
     use expect_test::{Expect, expect};
     use openclaw_plugin_sdk::{
-        Body, DeviceChoice, DeviceDecided, Notify, Opaque, Setup, SetupWish, WaitingDevice,
-        async_trait,
+        Body, DeviceChoice, DeviceDecided, Notify, Opaque, Setup, SetupWish, Waiting,
+        WaitingDevice, async_trait,
     };
 
     use super::*;

@@ -158,6 +158,13 @@ impl Text {
         self
     }
 
+    /// Appends all runs of another text.
+    #[must_use]
+    pub fn join(mut self, other: &Self) -> Self {
+        self.spans.extend_from_slice(&other.spans);
+        self
+    }
+
     /// The runs, in order.
     pub fn spans(&self) -> &[Span] {
         &self.spans

@@ -1,7 +1,7 @@
 //! Every text of `/pair`, and what the gateway is asked for each.
 
 use expect_test::{Expect, expect};
-use openclaw_plugin_sdk::Body;
+use openclaw_plugin_sdk::{Body, Offered};
 use port::{Port, offered, phone, server};
 
 use super::*;
