@@ -126,7 +126,9 @@ fn facts(
         Subject::Direct(sender) => {
             let chat = Conversation::new(ChatId::new(sender.as_str()), ChatKind::Direct);
             let rules = Rules { account, owners: &config.owners, store };
-            return Ok(rules.facts(Person { conversation: &chat, sender, link }, now)?.0);
+            return Ok(rules
+                .facts(Person { conversation: &chat, sender, also: &[], link }, now)?
+                .0);
         }
         Subject::Group(chat, sender) => {
             let (groups, chat) = Moved::of(state, key)?.judged(&account.groups, chat);
@@ -136,7 +138,9 @@ fn facts(
     };
     let rules = Rules { account: &account, owners: &config.owners, store };
     if let Some(sender) = sender {
-        return Ok(rules.facts(Person { conversation: &conversation, sender, link }, now)?.0);
+        return Ok(rules
+            .facts(Person { conversation: &conversation, sender, also: &[], link }, now)?
+            .0);
     }
     // A sender who is listed, for what can be said of everyone.
     let chat = Chat::Group(Group {

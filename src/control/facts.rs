@@ -35,6 +35,8 @@ pub struct Person<'a> {
     pub conversation: &'a Conversation,
     /// The person's id on the channel.
     pub sender: &'a SenderId,
+    /// Further ids of theirs that the platform vouches for: a block of one is a block of the person.
+    pub also: &'a [SenderId],
     /// Who can read along.
     pub link: Link,
 }
@@ -79,7 +81,10 @@ impl Rules<'_> {
             }
             ChatKind::Unknown => Chat::Unknown,
         };
-        let blocked = standing == Standing::Blocked;
+        let mut blocked = standing == Standing::Blocked;
+        for alias in person.also {
+            blocked |= self.store.standing(&account.key, alias, now)? == Standing::Blocked;
+        }
         Ok((Facts { enabled: account.enabled, owner: seat.is_some(), blocked, chat }, seat))
     }
 }

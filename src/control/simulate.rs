@@ -47,7 +47,7 @@ pub fn judged(
     let rules = Rules { account: &account, owners: &config.owners, store };
     let mut verdicts = BTreeSet::new();
     for link in links(record) {
-        let person = Person { conversation: &conversation, sender: &sender, link };
+        let person = Person { conversation: &conversation, sender: &sender, also: &[], link };
         let (facts, _) = rules.facts(person, now)?;
         for facts in places(record, facts) {
             verdicts.extend(ages(record).map(|age| {

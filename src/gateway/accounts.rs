@@ -1,6 +1,7 @@
 //! The accounts of the running gateway: which there are may change, and none is ever there twice.
 
 pub(crate) mod account;
+pub(crate) mod notes;
 pub(crate) mod outbound;
 pub(crate) mod owners_chat;
 pub(crate) mod pages;

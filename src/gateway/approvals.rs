@@ -17,7 +17,7 @@ mod view;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use openclaw_plugin_sdk::{SentRef, UnixMs};
+use openclaw_plugin_sdk::{ChatId, SendFailed, SentRef, UnixMs};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::warn;
@@ -34,7 +34,7 @@ pub(crate) use crate::approvals::{
     reconciler::keep,
 };
 use crate::{
-    accounts::owners_chat::OwnersChat,
+    accounts::{account::AccountRuntime, owners_chat::OwnersChat},
     control::decided::Decided,
     rules::{
         AccountKey,
@@ -105,6 +105,21 @@ impl Cards {
         }
     }
 
+    /// A person has written: what their chat takes only then is tried now.
+    pub(crate) fn spoken(&self, key: &AccountKey, chat: &ChatId) {
+        let mut book = self.book.lock();
+        let waits = |card: &&CardCopy| {
+            card.next == outbox::UNTIL_THEY_WRITE
+                && card.to.is_on(key)
+                && card.to.conversation().id == *chat
+        };
+        let waiting: Vec<u64> = book.cards().iter().filter(waits).map(|card| card.n).collect();
+        for n in waiting {
+            book.change(n, |card| card.next = 0);
+            self.look();
+        }
+    }
+
     /// How many cards do not stand in their chats as they should, and since when the oldest of them waits that is not
     /// held back.
     pub(crate) fn backlog(&self) -> (usize, Option<UnixMs>) {
@@ -161,6 +176,21 @@ pub(crate) fn device_asks(gateway: &Gateway, request: &DeviceRequest, code: Opti
     // A code that came with it belongs to the device now.
     gateway.setup.look();
     gateway.cards.show(request, chats);
+}
+
+/// A message of ours was not delivered after all: the card that it showed is sent again.
+pub(crate) async fn not_delivered(
+    gateway: &Gateway,
+    account: &AccountRuntime,
+    SendFailed { sent, error }: &SendFailed,
+) {
+    let (channel, key) = (account.config.plugin.id, &account.config.key);
+    warn!(channel, account = %key.account, %error, "the platform has not delivered a message");
+    if let Some(card) = gateway.cards.shown_by(key, sent).await {
+        let book = &mut gateway.cards.book.lock();
+        reconciler::not_delivered(book, card.n, (sent, error), world::now());
+        gateway.cards.look();
+    }
 }
 
 /// Whether a chat gets the cards of devices without being asked.

@@ -8,14 +8,14 @@ pub(crate) mod queue;
 mod reply;
 pub(crate) mod shown;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
     Body, ChannelError, ChatId, ChatKind, Conversation, InboundRef, Link, OutboundMessage,
     SenderId, SentRef, kit::backoff::Backoff,
 };
 use tokio::{
-    sync::{RwLockReadGuard, oneshot, watch},
+    sync::{RwLockReadGuard, broadcast, oneshot, watch},
     time::Instant,
 };
 use tracing::{debug, info, warn};
@@ -235,6 +235,7 @@ impl Sending<'_> {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
             self.reachable().await?;
+            let spoken = self.account.spoken();
             if self.underway.is_none() {
                 self.underway = Some(self.gateway.notices_underway.read().await);
             }
@@ -261,6 +262,10 @@ impl Sending<'_> {
             if let Some(error) = failed {
                 info!(channel = self.account.config.plugin.id, account = %self.account.config.key.account, %error, seconds = pause.as_secs(), "message not taken yet: tried again");
                 self.first(Err(error.to_string()));
+                if matches!(error, ChannelError::Later(_)) {
+                    self.until_they_write(spoken).await?;
+                    continue;
+                }
             }
             self.wait(Instant::now() + pause).await?;
         }
@@ -290,6 +295,22 @@ impl Sending<'_> {
             let ready = tokio::time::timeout(self.left(), ready);
             if let Some(ready) = self.unless_changed(ready).await? {
                 return ready.map_err(|_| End::Late);
+            }
+        }
+    }
+
+    /// Waits until something has come from this conversation.
+    async fn until_they_write(
+        &mut self,
+        mut spoken: broadcast::Receiver<ChatId>,
+    ) -> Result<(), End> {
+        let (chat, left) = (self.mail.to.conversation().id, self.left());
+        // One who has missed some may have missed this one.
+        let wrote = async { while spoken.recv().await.is_ok_and(|said| said != chat) {} };
+        let mut wrote = pin!(tokio::time::timeout(left, wrote));
+        loop {
+            if let Some(wrote) = self.unless_changed(&mut wrote).await? {
+                return wrote.map_err(|_| End::Late);
             }
         }
     }
@@ -345,7 +366,8 @@ fn hearer(
     let Some(sender) = to.sender() else { return Ok(None) };
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
-    let person = Person { conversation: &to.conversation(), sender: &sender, link: to.link() };
+    let (conversation, link) = (&to.conversation(), to.link());
+    let person = Person { conversation, sender: &sender, also: &[], link };
     gate::hearer(rules, person, world::now())
 }
 

@@ -7,8 +7,8 @@ pub(crate) mod words;
 use std::sync::Arc;
 
 use openclaw_plugin_sdk::{
-    ButtonPress, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Link, Sender,
-    SenderId, UnixMs, neutral,
+    ButtonPress, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Link, Reaction,
+    Sender, SenderId, UnixMs, neutral,
 };
 
 use crate::{
@@ -69,14 +69,16 @@ pub(crate) enum Past {
 pub(crate) enum Incoming {
     Message(Arc<InboundMessage>),
     Press(Arc<ButtonPress>),
+    Reaction(Arc<Reaction>),
 }
 
 impl Incoming {
     /// The conversation and the sender.
     pub(crate) fn person(&self) -> Person<'_> {
         match self {
-            Self::Message(it) => person(&it.conversation, &it.sender.id, it.link),
-            Self::Press(it) => person(&it.conversation, &it.sender.id, it.link),
+            Self::Message(it) => person(&it.conversation, &it.sender, it.link),
+            Self::Press(it) => person(&it.conversation, &it.sender, it.link),
+            Self::Reaction(it) => person(&it.conversation, &it.sender, it.link),
         }
     }
 
@@ -85,6 +87,7 @@ impl Incoming {
         match self {
             Self::Message(message) => &message.id,
             Self::Press(press) => &press.id,
+            Self::Reaction(reaction) => &reaction.id,
         }
     }
 }
@@ -92,14 +95,15 @@ impl Incoming {
 /// The conversation and the sender of an event, where it has them.
 pub(crate) fn person_of(event: &InboundEvent) -> Option<Person<'_>> {
     match event {
-        InboundEvent::Message(it) => Some(person(&it.conversation, &it.sender.id, it.link)),
-        InboundEvent::Press(it) => Some(person(&it.conversation, &it.sender.id, it.link)),
-        InboundEvent::Moved(_) => None,
+        InboundEvent::Message(it) => Some(person(&it.conversation, &it.sender, it.link)),
+        InboundEvent::Press(it) => Some(person(&it.conversation, &it.sender, it.link)),
+        InboundEvent::Reaction(it) => Some(person(&it.conversation, &it.sender, it.link)),
+        InboundEvent::Failed(_) | InboundEvent::Moved(_) => None,
     }
 }
 
-fn person<'a>(conversation: &'a Conversation, sender: &'a SenderId, link: Link) -> Person<'a> {
-    Person { conversation, sender, link }
+fn person<'a>(conversation: &'a Conversation, sender: &'a Sender, link: Link) -> Person<'a> {
+    Person { conversation, sender: &sender.id, also: &sender.also, link }
 }
 
 /// Where an event may go.
@@ -180,11 +184,11 @@ impl Admitted {
         &self.what
     }
 
-    /// What was written; nothing for a press.
+    /// What was written; nothing for what is no message.
     pub(crate) fn text(&self) -> &str {
         match &self.what {
             Incoming::Message(message) => &message.text,
-            Incoming::Press(_) => "",
+            Incoming::Press(_) | Incoming::Reaction(_) => "",
         }
     }
 
@@ -207,14 +211,14 @@ pub(crate) fn admit(
 ) -> Result<Admission, StoreError> {
     let (facts, seat) = rules.facts(what.person(), moment.now)?;
     let verdict = judge(&event(rules.account, what, moment), &facts);
-    let (sender, at) = match what {
-        Incoming::Message(message) => (&message.sender, message.sent_at),
-        Incoming::Press(press) => (&press.sender, press.pressed_at),
+    let (sender, old) = match what {
+        Incoming::Message(it) => (&it.sender, age(it.sent_at, moment) != Age::New),
+        Incoming::Press(it) => (&it.sender, age(it.pressed_at, moment) != Age::New),
+        Incoming::Reaction(it) => (&it.sender, false),
     };
     Ok(match (verdict, what) {
         (Verdict::Admit(ground), _) => {
             let who = Who::of(sender, what.person().conversation, ground);
-            let old = age(at, moment) != Age::New;
             Admission::Admitted(Box::new(Admitted { who, what: what.clone(), seat, old }))
         }
         (Verdict::Pair, Incoming::Message(message)) => {
@@ -225,8 +229,8 @@ pub(crate) fn admit(
         }
         (Verdict::Ignore(reason), _) => Admission::Silence(reason),
         (Verdict::Refuse(reason), _) => Admission::Refused(sender.id.clone(), reason.text()),
-        // No verdict about a press.
-        (Verdict::Misplaced | Verdict::Pair, Incoming::Press(_)) => {
+        // No verdicts about what is no message.
+        (Verdict::Misplaced | Verdict::Pair, Incoming::Press(_) | Incoming::Reaction(_)) => {
             Admission::Silence(Reason::PressOfStranger)
         }
     })
@@ -251,7 +255,11 @@ pub(crate) fn admit_device(
 
 /// An event as the rules see it.
 pub(crate) fn event(account: &Account, what: &Incoming, moment: Clock) -> Event {
-    let Incoming::Message(message) = what else { return Event::Press };
+    let message = match what {
+        Incoming::Message(message) => message,
+        Incoming::Press(_) => return Event::Press,
+        Incoming::Reaction(_) => return Event::Reaction,
+    };
     let age = age(message.sent_at, moment);
     match words::command(account.plugin.abilities.command_prefix, &message.text) {
         Some(words) => Event::Command { age, ours: !words.name.contains('@') },

@@ -7,7 +7,7 @@ mod moved;
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use openclaw_plugin_sdk::{Delivery, InboundEvent, InboundMessage, neutral};
+use openclaw_plugin_sdk::{Delivery, InboundEvent, InboundMessage, Link, neutral};
 
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -21,7 +21,7 @@ use crate::{
     accounts::{account::AccountRuntime, status::State},
     approvals::{self, notice},
     blocking, commands,
-    control::facts::Rules,
+    control::facts::{Person, Rules},
     decision_history::Record,
     delivery::{
         self, Fresh, answer, pages,
@@ -101,16 +101,24 @@ async fn settle(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, delivery:
     let id = match &event {
         InboundEvent::Message(message) => Some(&message.id),
         InboundEvent::Press(press) => Some(&press.id),
-        InboundEvent::Moved(_) => None,
+        InboundEvent::Reaction(reaction) => Some(&reaction.id),
+        InboundEvent::Failed(_) | InboundEvent::Moved(_) => None,
     };
     let id = id.map(|id| neutral(id.as_str(), 64)).unwrap_or_default();
     let settled = match event {
+        InboundEvent::Failed(failed) => {
+            approvals::not_delivered(gateway, account, &failed).await;
+            Ok(())
+        }
         InboundEvent::Moved(moved) => moved::follow(gateway, account, moved).await,
         InboundEvent::Message(message) => {
             take(gateway, account, &Incoming::Message(Arc::new(message))).await
         }
         InboundEvent::Press(press) => {
             take(gateway, account, &Incoming::Press(Arc::new(press))).await
+        }
+        InboundEvent::Reaction(reaction) => {
+            take(gateway, account, &Incoming::Reaction(Arc::new(reaction))).await
         }
     };
     match settled {
@@ -173,6 +181,8 @@ async fn take(
     event: &Incoming,
 ) -> Result<(), Halt> {
     let person = event.person();
+    account.spoke(&person.conversation.id);
+    gateway.cards.spoken(&account.config.key, &person.conversation.id);
     let key = journal::key(account.mark(), &person.conversation.id, person.sender, event.id());
     if account.journal.knows(&key) {
         debug!(channel = account.config.plugin.id, "duplicate");
@@ -186,6 +196,7 @@ async fn take(
         return Ok(());
     }
     gateway.store.readable(&account.config.key)?;
+    join_vouched(gateway, account, person).await?;
     if let Incoming::Message(message) = event
         && (try_claim(gateway, account, message).await?
             || shows_claim(gateway, account, (&key, message)).await?)
@@ -227,6 +238,23 @@ async fn take(
             }
         };
     }
+}
+
+/// Joins the ids that the platform vouches for in this event, where one of them has been approved.
+async fn join_vouched(
+    gateway: &Arc<Gateway>,
+    account: &AccountRuntime,
+    person: Person<'_>,
+) -> Result<(), Halt> {
+    if person.also.is_empty() || person.link == Link::Exposed {
+        return Ok(());
+    }
+    let who = Contact { key: account.config.key.clone(), sender: person.sender.clone() };
+    let (also, now) = (person.also.to_vec(), world::now());
+    if let Some(joined) = gateway.change(move |store| store.join_vouched(&who, &also, now)).await? {
+        info!(channel = account.config.plugin.id, sender = %person.sender, also = %joined.sender, "two ids of one person are joined");
+    }
+    Ok(())
 }
 
 fn judge(
@@ -284,6 +312,10 @@ async fn admitted_event(
         Incoming::Message(message) => message,
         Incoming::Press(press) => {
             approvals::pressed(gateway, account, &admitted, press).await?;
+            return see(account, &key).await;
+        }
+        Incoming::Reaction(reaction) => {
+            debug!(channel = account.config.plugin.id, on = %reaction.on.id, "a reaction decides nothing");
             return see(account, &key).await;
         }
     };

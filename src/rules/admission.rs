@@ -26,6 +26,8 @@ pub enum Event {
     },
     /// A press of a button on one of our cards.
     Press,
+    /// A reaction to one of our messages.
+    Reaction,
 }
 
 /// When something was sent, compared with the start of the gateway.
@@ -149,6 +151,8 @@ pub enum Reason {
     PressInGroup,
     /// A press of a sender without access.
     PressOfStranger,
+    /// A reaction of a sender without access, or outside a direct chat.
+    Reaction,
     /// The policy hears listed senders only.
     SenderNotListed,
     /// Nobody knows which kind of chat it is.
@@ -170,6 +174,7 @@ impl Reason {
             Self::NotMentioned => "not mentioned",
             Self::PressInGroup => "a press outside a direct chat",
             Self::PressOfStranger => "a press of a stranger",
+            Self::Reaction => "a reaction of a stranger, or outside a direct chat",
             Self::SenderNotListed => "not on the list",
             Self::UnknownChat => "unknown kind of chat",
         }
@@ -190,6 +195,11 @@ pub fn judge(event: &Event, facts: &Facts) -> Verdict {
             _ => Verdict::Refuse(Reason::PressOfStranger),
         },
         (Event::Press, _) => Verdict::Refuse(Reason::PressInGroup),
+        (Event::Reaction, Chat::Direct(chat)) => match in_direct_chat(facts, chat) {
+            Verdict::Admit(ground) => Verdict::Admit(ground),
+            _ => Verdict::Ignore(Reason::Reaction),
+        },
+        (Event::Reaction, _) => Verdict::Ignore(Reason::Reaction),
         (_, Chat::Unknown) => Verdict::Ignore(Reason::UnknownChat),
         (_, Chat::Device { may_write: true }) => Verdict::Admit(Ground::Device),
         (_, Chat::Device { may_write: false }) => Verdict::Ignore(Reason::DeviceRights),

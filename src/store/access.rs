@@ -6,6 +6,7 @@ mod decide;
 mod grants_report;
 mod records_file;
 mod tickets;
+mod vouched;
 
 use openclaw_plugin_sdk::UnixMs;
 

@@ -18,6 +18,7 @@ mod file;
 mod keys;
 mod lock;
 pub mod moved;
+pub mod notes;
 mod originals;
 mod own;
 mod owners;

@@ -3,24 +3,29 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Image, UnixMs, http_client,
-    kit::api::{self, Failure, Refusal},
+    ChannelError, Image,
+    kit::{
+        api::{self, Answer, Failure, Refusal},
+        limits::{self, Headers, Limits},
+    },
     neutral,
     reqwest::{
-        Client, Method, RequestBuilder, Response, StatusCode,
+        Client, Method, Response, StatusCode,
         multipart::{Form, Part},
     },
 };
-use parking_lot::Mutex;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{
-    config::Config,
-    limits::{Limits, seconds},
-};
+use crate::{config::Config, text};
 
 const CALL_LIMIT: Duration = Duration::from_secs(15);
+
+const LIMITS: Headers = Headers {
+    bucket: "x-ratelimit-bucket",
+    remaining: "x-ratelimit-remaining",
+    reset_after: "x-ratelimit-reset-after",
+};
 
 /// Discord wants the name and version of its clients.
 const AGENT: &str = concat!("DiscordBot (openclaw, ", env!("CARGO_PKG_VERSION"), ")");
@@ -34,31 +39,30 @@ pub(crate) struct Api {
     base: String,
     authorization: String,
     limits: Limits,
-    /// Discord's time in its last answer, until it is asked for.
-    date: Mutex<Option<UnixMs>>,
 }
 
-/// A call: its path, what its limits are counted by, and what it carries.
+/// A message that Discord shows, or a person.
+#[derive(Clone, Deserialize)]
+pub(crate) struct Sent {
+    pub(crate) id: String,
+}
+
+/// A call.
 pub(crate) struct Call<'a> {
-    method: Method,
-    kind: &'static str,
-    place: String,
-    path: String,
-    body: Option<Value>,
-    image: Option<&'a Image>,
+    pub(crate) method: Method,
+    pub(crate) kind: &'static str,
+    /// What its limits are counted by.
+    pub(crate) place: String,
+    pub(crate) path: String,
+    pub(crate) body: Option<Value>,
+    pub(crate) image: Option<&'a Image>,
 }
 
-impl<'a> Call<'a> {
+impl Call<'_> {
     /// `{}` in the kind stands for the place.
     pub(crate) fn at(method: Method, kind: &'static str, place: &str) -> Self {
         let (path, place) = (kind.replacen("{}", place, 1), place.to_owned());
         Self { method, kind, place, path, body: None, image: None }
-    }
-
-    /// Its limits are counted by something else than the place.
-    #[must_use]
-    pub(crate) fn counted_by(self, place: &str) -> Self {
-        Self { place: place.to_owned(), ..self }
     }
 
     /// What follows on the path.
@@ -71,23 +75,6 @@ impl<'a> Call<'a> {
     pub(crate) fn with(self, body: &impl Serialize) -> Self {
         Self { body: serde_json::to_value(body).ok(), ..self }
     }
-
-    #[must_use]
-    pub(crate) fn showing(self, image: Option<&'a Image>) -> Self {
-        Self { image, ..self }
-    }
-
-    fn fill(self, request: RequestBuilder) -> RequestBuilder {
-        match (self.body, self.image) {
-            (Some(body), Some(image)) => {
-                let picture = Part::bytes(image.png.clone()).file_name(PICTURE);
-                let form = Form::new().text("payload_json", body.to_string());
-                request.multipart(form.part("files[0]", picture))
-            }
-            (Some(body), None) => request.json(&body),
-            (None, _) => request,
-        }
-    }
 }
 
 impl Api {
@@ -96,37 +83,40 @@ impl Api {
             client: api::client(&config.root, CALL_LIMIT)?,
             base: format!("{}/api/v10", config.root.as_str().trim_end_matches('/')),
             authorization: format!("Bot {}", config.token.expose()),
-            limits: Limits::default(),
-            date: Mutex::default(),
+            limits: Limits::new(LIMITS),
         })
     }
 
-    /// Discord's time in its last answer; once.
-    pub(crate) fn date(&self) -> Option<UnixMs> {
-        self.date.lock().take()
+    /// Makes a call, and reads what is needed of its answer.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, Failure> {
+        api::parsed(self.read(call).await?.body)
     }
 
     /// Makes a call, and reads its answer.
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T, Failure> {
-        api::parsed(api::read(self.tell(call).await?).await?.body)
+    pub(crate) async fn read(&self, call: Call<'_>) -> Result<Answer, Failure> {
+        api::read(self.tell(call).await?).await
     }
 
     /// Makes a call whose answer says nothing.
     pub(crate) async fn tell(&self, call: Call<'_>) -> Result<Response, Failure> {
-        let kind = format!("{} {}", call.method, call.kind);
-        let place = call.place.clone();
-        self.limits.ready(&kind, &place).await.map_err(Failure::SlowDown)?;
-        let url = format!("{}{}", self.base, call.path);
-        let request = self.client.request(call.method.clone(), url);
-        let request =
-            request.header("authorization", &self.authorization).header("user-agent", AGENT);
-        let answer = api::send(call.fill(request)).await?;
+        let (kind, place) = (format!("{} {}", call.method, call.kind), call.place);
+        let is_answer = ["/interactions/{}", "/webhooks/{}"].contains(&call.kind);
+        self.limits.ready(&kind, &place, is_answer).await.map_err(Failure::SlowDown)?;
+        let request = self.client.request(call.method, format!("{}{}", self.base, call.path));
+        let request = request.header("authorization", &self.authorization);
+        let request = request.header("user-agent", AGENT);
+        let request = match (call.body, call.image) {
+            (Some(body), Some(image)) => {
+                let picture = Part::bytes(image.png.clone()).file_name(PICTURE);
+                let form = Form::new().text("payload_json", body.to_string());
+                request.multipart(form.part("files[0]", picture))
+            }
+            (Some(body), None) => request.json(&body),
+            (None, _) => request,
+        };
+        let answer = api::send(request).await?;
         self.limits.learn(&kind, &place, answer.headers());
-        if answer.status().is_success() {
-            *self.date.lock() = http_client::date(answer.headers());
-            return Ok(answer);
-        }
-        Err(self.refused(answer).await)
+        if answer.status().is_success() { Ok(answer) } else { Err(self.refused(answer).await) }
     }
 
     async fn refused(&self, answer: Response) -> Failure {
@@ -138,7 +128,7 @@ impl Api {
             let words = body["message"].as_str().unwrap_or_default().to_owned();
             return Failure::Refused(Refusal { status, code, words });
         }
-        let wait = seconds(&body["retry_after"].to_string()).or(header);
+        let wait = limits::seconds(&body["retry_after"].to_string()).or(header);
         let wait = wait.unwrap_or(Duration::from_secs(5));
         if body["global"] == true {
             self.limits.hold(wait);
@@ -149,59 +139,37 @@ impl Api {
 
 /// What the failure of a message means for the gateway.
 pub(crate) fn of_message(failure: Failure) -> ChannelError {
-    failure.error("Discord", |refusal| {
-        let about_it =
-            refusal.status.is_client_error() && refusal.status != StatusCode::UNAUTHORIZED;
-        if about_it {
-            return ChannelError::Undeliverable(format!(
-                "{}{}",
-                said(&refusal),
-                hint(&refusal.code)
-            ));
+    failure.error(text::DISCORD, |refusal| match refused(&refusal) {
+        ChannelError::Disconnected(why) if refusal.status.is_client_error() => {
+            ChannelError::Undeliverable(why + text::hint(&refusal.code))
         }
-        refused(&refusal)
+        error => error,
     })
 }
 
 /// What the failure of a call that the connection needs means for the gateway.
 pub(crate) fn of_account(failure: Failure) -> ChannelError {
-    failure.error("Discord", |refusal| refused(&refusal))
+    failure.error(text::DISCORD, |refusal| refused(&refusal))
 }
 
-fn refused(refusal: &Refusal) -> ChannelError {
-    if refusal.status == StatusCode::UNAUTHORIZED {
+fn refused(Refusal { status, code, words }: &Refusal) -> ChannelError {
+    if *status == StatusCode::UNAUTHORIZED {
         return unauthorized();
     }
-    ChannelError::Disconnected(said(refusal))
+    if words.is_empty() {
+        return lost(&format!("answered {status}"));
+    }
+    lost(&format!("{} ({code})", neutral(words, 200)))
 }
 
 /// The token does not work.
 pub(crate) fn unauthorized() -> ChannelError {
-    let next = "Discord refuses the token: reset it in the Developer Portal, under Bot, and change `token`";
-    ChannelError::Unauthorized(next.to_owned())
+    ChannelError::Unauthorized(text::TOKEN_REFUSED.to_owned())
 }
 
 /// The connection does not work.
 pub(crate) fn lost(why: &str) -> ChannelError {
-    ChannelError::Disconnected(format!("Discord: {why}"))
-}
-
-fn said(Refusal { status, code, words }: &Refusal) -> String {
-    if words.is_empty() {
-        return format!("Discord: answered {status}");
-    }
-    format!("Discord: {} ({code})", neutral(words, 200))
-}
-
-/// The next step, where the code alone does not say it.
-fn hint(code: &str) -> &'static str {
-    match code {
-        "50001" | "50013" => ": give the bot the permission in the channel",
-        "50007" => {
-            ": the person has to share a server with the bot and let its members write to them"
-        }
-        _ => "",
-    }
+    ChannelError::Disconnected(format!("{}: {why}", text::DISCORD))
 }
 
 #[cfg(test)]

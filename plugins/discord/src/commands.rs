@@ -1,5 +1,7 @@
 //! The slash commands: told to Discord where they differ from what it has, in direct chats too.
 
+use std::collections::BTreeSet;
+
 use openclaw_plugin_sdk::{kit::api::Failure, reqwest::Method};
 use serde_json::{Value, json};
 use serenity::{
@@ -42,24 +44,18 @@ pub(crate) async fn register(
 
 /// True where both list the same, in whatever order, by what we say of a command.
 fn same(known: &[Value], wanted: &[Value]) -> bool {
+    let option = |option: &Value| {
+        json!([option["type"], option["name"], option["description"], option["required"] == true])
+    };
     let facts = |command: &Value| {
-        let options = command["options"].as_array().cloned().unwrap_or_default();
-        let option = |option: &Value| {
-            let required = option["required"].as_bool().unwrap_or_default();
-            json!([option["type"], option["name"], option["description"], required])
-        };
-        let options: Vec<_> = options.iter().map(option).collect();
+        let options = command["options"].as_array().into_iter().flatten().map(option);
         let kind = command["type"].as_u64().unwrap_or(1);
         let parts =
             ["name", "description", "integration_types", "contexts"].map(|key| &command[key]);
-        json!([kind, parts, options]).to_string()
+        json!([kind, parts, options.collect::<Vec<_>>()]).to_string()
     };
-    let sorted = |commands: &[Value]| {
-        let mut all: Vec<_> = commands.iter().map(facts).collect();
-        all.sort_unstable();
-        all
-    };
-    sorted(known) == sorted(wanted)
+    let all = |commands: &[Value]| commands.iter().map(facts).collect::<BTreeSet<_>>();
+    all(known) == all(wanted)
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use openclaw_plugin_sdk::{
 };
 use serde::Deserialize;
 
+use crate::text;
+
 const PUBLIC: &str = "https://discord.com";
 
 /// A checked configuration.
@@ -33,16 +35,13 @@ struct Keys {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Guild {
-    #[serde(default)]
     channels: Option<toml::Value>,
 }
 
 impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let keys: Keys = settings.parse()?;
-        let given = keys.token.ok_or_else(|| {
-            SettingsError::new("token", "is missing: the Developer Portal shows it under Bot")
-        })?;
+        let given = keys.token.ok_or_else(|| SettingsError::new("token", text::TOKEN_MISSING))?;
         // Others write the kind of the token before it.
         let token = given.expose().trim_start();
         let token = token.strip_prefix("Bot ").unwrap_or(token);
@@ -54,19 +53,16 @@ impl Config {
 
     /// Checks where the gateway is said to be: the token goes to no other host.
     pub(crate) fn gateway(&self, said: &str) -> Result<Url, &'static str> {
-        let url = Url::parse(said).map_err(|_| "Discord names a gateway that is no URL")?;
+        let url = Url::parse(said).map_err(|_| text::GATEWAY_NO_URL)?;
         let private = url.scheme() == "wss" || (url.scheme() == "ws" && is_local(&url));
         if !private {
-            return Err("Discord names a gateway that is not `wss`: the token would show");
+            return Err(text::GATEWAY_NOT_WSS);
         }
         let public = self.root.as_str().trim_end_matches('/') == PUBLIC;
         let same =
             url.host_str() == self.root.host_str() || (is_local(&self.root) && is_local(&url));
-        if public && !is_local(&url) || !public && same {
-            Ok(url)
-        } else {
-            Err("the gateway is at another host than `api_root`: the token does not go there")
-        }
+        let fits = if public { !is_local(&url) } else { same };
+        fits.then_some(url).ok_or(text::GATEWAY_ELSEWHERE)
     }
 }
 
@@ -74,34 +70,24 @@ fn check(token: &str) -> Result<(), &'static str> {
     match token {
         "" | "Bot" => Err("is blank"),
         _ if token.chars().all(|c| c.is_ascii_graphic()) => Ok(()),
-        _ => Err(
-            "is not of the form that the Developer Portal gives, `<letters>.<letters>.<letters>`",
-        ),
+        _ => Err(text::TOKEN_FORM),
     }
 }
 
 fn guild((id, guild): (String, Guild)) -> Result<(String, Vec<String>), SettingsError> {
     if ids::number(&id).is_none() {
-        let problem = "is no server's id, such as `\"123456789012345678\"`: a name decides nothing; leave `guilds` out for any server";
-        return Err(SettingsError::new(format!("guilds.{id}"), problem));
+        return Err(SettingsError::new(format!("guilds.{id}"), text::NO_SERVER));
     }
-    let wrong = |problem| SettingsError::new(format!("guilds.{id}.channels"), problem);
     let channels = match guild.channels {
-        None => Vec::new(),
-        Some(toml::Value::Array(listed)) if listed.is_empty() => {
-            return Err(wrong(
-                "lists no channel: leave it out for all of the server's, or leave the server out",
-            ));
-        }
+        None => Ok(Vec::new()),
+        Some(toml::Value::Array(listed)) if listed.is_empty() => Err(text::NO_CHANNELS),
         Some(toml::Value::Array(listed)) => {
-            let all: Option<_> = listed.iter().map(channel).collect();
-            all.ok_or_else(|| {
-                wrong("has an entry that is no channel's id, such as `\"123456789012345678\"`")
-            })?
+            listed.iter().map(channel).collect::<Option<_>>().ok_or(text::NO_CHANNEL)
         }
-        Some(_) => return Err(wrong("is a list of ids, such as `[\"123456789012345678\"]`")),
+        Some(_) => Err(text::NO_LIST),
     };
-    Ok((id, channels))
+    let wrong = |problem| SettingsError::new(format!("guilds.{id}.channels"), problem);
+    Ok((id.clone(), channels.map_err(wrong)?))
 }
 
 fn channel(listed: &toml::Value) -> Option<String> {

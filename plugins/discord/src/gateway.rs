@@ -2,18 +2,20 @@
 //! interactions get their first answer; what was not made durable, Discord sends again to the same session.
 
 use std::{
+    borrow::Cow,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{
-    ChannelError, Inbox, Settings, SettingsError,
-    http_client::ANSWER_LIMIT,
-    kit::{self, socket::Socket},
+    Channel, ChannelError, Inbox, OutboundMessage, SentRef, Settings, SettingsError, async_trait,
+    http_client::{ANSWER_LIMIT, date},
+    kit::{self, api::Answer, socket::Socket},
     reqwest::Method,
 };
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
 use serenity::{builder::CreateCommand, model::gateway::GatewayIntents};
 use tokio::time::Instant;
 
@@ -21,9 +23,10 @@ use crate::{
     api::{Api, Call, lost, of_account, unauthorized},
     commands,
     config::Config,
+    inbound,
     interaction::Interactions,
     places::Places,
-    wire::{Frame, Gateway, Hello, Ready, StartLimit},
+    text,
 };
 
 mod hearing;
@@ -32,10 +35,6 @@ use hearing::Ending;
 
 /// Discord begins one session in this time, or as many as it says.
 const PACE: Duration = Duration::from_secs(5);
-
-/// What does not work without the intent, and how to change that.
-const LIMITED: &str = "in servers only messages that mention the bot are heard: turn on Message Content Intent \
-                       in the Developer Portal, under Bot, and restart the gateway";
 
 /// One bot.
 pub(crate) struct Discord {
@@ -63,6 +62,57 @@ struct Session {
     me: String,
 }
 
+/// One frame.
+#[derive(Deserialize)]
+struct Frame<'a> {
+    op: u8,
+    #[serde(default)]
+    s: Option<u64>,
+    #[serde(default, borrow)]
+    t: Option<Cow<'a, str>>,
+    #[serde(default, borrow)]
+    d: Option<&'a RawValue>,
+}
+
+impl Frame<'_> {
+    fn data(&self) -> Option<Value> {
+        let value = self.d.and_then(|data| serde_json::from_str(data.get()).ok());
+        if value.is_none() {
+            // Why is not said: the reason would quote the message.
+            tracing::warn!(kind = self.t.as_deref(), "an event cannot be read");
+        }
+        value
+    }
+}
+
+#[async_trait]
+impl Channel for Discord {
+    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        let api = self.api()?;
+        let known = self.session();
+        let (mut socket, mut beat) = self.connect(api, known.as_ref(), inbox).await?;
+        loop {
+            let begun = known.as_ref().filter(|_| self.session().is_some());
+            let frame = self.beginning(begun).to_string();
+            socket.send_secret(frame).await.map_err(lost)?;
+            match self.hear(socket, beat, api, inbox).await? {
+                Ending::Asked => return Ok(()),
+                Ending::Lost(why) => return Err(lost(why)),
+                // Only the missing intent is tried again at once, and only once.
+                Ending::Closed(Some(4014)) if !self.limited.swap(true, Ordering::AcqRel) => {
+                    self.forget();
+                }
+                Ending::Closed(code) => return Err(self.closed(code)),
+            }
+            (socket, beat) = self.connect(api, None, inbox).await?;
+        }
+    }
+
+    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+        self.deliver(message).await
+    }
+}
+
 impl Discord {
     pub(crate) fn open(settings: &Settings) -> Result<Self, SettingsError> {
         let listed = kit::listed(&settings.commands, "-", 100);
@@ -83,26 +133,6 @@ impl Discord {
         self.api.as_ref().map_err(|why| lost(why))
     }
 
-    /// Connects and hears until something goes wrong.
-    pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        let api = self.api()?;
-        let known = self.session();
-        let (mut socket, mut beat) = self.connect(api, known.as_ref(), inbox).await?;
-        loop {
-            let frame = match &known {
-                Some(session) if self.session().is_some() => self.resume(session),
-                _ => self.identify(),
-            };
-            socket.send_secret(frame.to_string()).await.map_err(lost)?;
-            let ending = self.hear(socket, beat, api, inbox).await?;
-            // Only the missing intent is tried again at once, and only once.
-            (socket, beat) = match self.after(ending)? {
-                Next::Again => self.connect(api, None, inbox).await?,
-                Next::Over => return Ok(()),
-            };
-        }
-    }
-
     /// Opens the socket, where the session was or where sessions begin, and hears how often it is to beat.
     async fn connect(
         &self,
@@ -110,16 +140,12 @@ impl Discord {
         session: Option<&Session>,
         inbox: &Inbox,
     ) -> Result<(Socket, Duration), ChannelError> {
-        let said = session.and_then(|session| session.url.clone());
-        let url = match &said {
-            Some(url) => url.clone(),
+        let url = match session.and_then(|session| session.url.clone()) {
+            Some(url) => url,
             None => self.locate(api, session.is_none(), inbox).await?,
         };
         let opened = self.reach(&url).await;
-        if opened.is_err()
-            && said.is_some()
-            && let Some(session) = self.session.lock().as_mut()
-        {
+        if let (Err(_), Some(session)) = (&opened, self.session.lock().as_mut()) {
             session.url = None;
         }
         opened
@@ -138,9 +164,18 @@ impl Discord {
         self.session.lock().clone()
     }
 
-    fn begin(&self, Ready { user, session_id, resume_gateway_url, .. }: Ready) {
-        let (id, url, me) = (session_id, resume_gateway_url, user.id);
+    /// There is nothing to resume.
+    fn forget(&self) {
+        *self.session.lock() = None;
+    }
+
+    /// Begins a session; `None` where what Discord says of it cannot be read.
+    fn begin(&self, ready: &Value) -> Option<()> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let (id, me) = (text(&ready["session_id"])?, text(&ready["user"]["id"])?);
+        let url = text(&ready["resume_gateway_url"]);
         *self.session.lock() = Some(Session { id, url, settled: 0, me });
+        Some(())
     }
 
     /// The consequences of an event are durable.
@@ -153,23 +188,24 @@ impl Discord {
     /// Where sessions begin. A new one waits its turn.
     async fn locate(&self, api: &Api, anew: bool, inbox: &Inbox) -> Result<String, ChannelError> {
         let call = Call::at(Method::GET, "/gateway/bot", "");
-        let gateway: Gateway = api.ask(call).await.map_err(of_account)?;
-        if let Some(now) = api.date() {
+        let Answer { headers, body: gateway, .. } = api.read(call).await.map_err(of_account)?;
+        if let Some(now) = date(&headers) {
             inbox.platform_time(now);
         }
         if anew {
-            self.turn(gateway.session_start_limit).await?;
+            self.turn(&gateway["session_start_limit"]).await?;
         }
-        Ok(gateway.url)
+        Ok(inbound::text(&gateway, "url").to_owned())
     }
 
-    async fn turn(&self, limit: Option<StartLimit>) -> Result<(), ChannelError> {
-        if let Some(limit) = limit.filter(|limit| limit.remaining == 0) {
-            let wait = Duration::from_millis(limit.reset_after).max(Duration::from_secs(1));
+    async fn turn(&self, limit: &Value) -> Result<(), ChannelError> {
+        if limit["remaining"] == 0 {
+            let wait = Duration::from_millis(limit["reset_after"].as_u64().unwrap_or_default());
+            let wait = wait.max(Duration::from_secs(1));
             tracing::warn!(seconds = wait.as_secs(), "Discord begins no more sessions today");
             return Err(ChannelError::RateLimited(wait));
         }
-        let together = limit.and_then(|limit| limit.max_concurrency).unwrap_or(1).clamp(1, 100);
+        let together = limit["max_concurrency"].as_u64().unwrap_or(1).clamp(1, 100);
         let pace = PACE / u32::try_from(together).unwrap_or(1);
         let last = *self.begun.lock();
         if let Some(last) = last {
@@ -179,51 +215,32 @@ impl Discord {
         Ok(())
     }
 
-    fn identify(&self) -> Value {
+    /// The frame that goes on with a session, or begins one.
+    fn beginning(&self, session: Option<&Session>) -> Value {
+        let token = self.config.token.expose();
+        if let Some(Session { id, settled, .. }) = session {
+            return json!({ "op": 6, "d": { "token": token, "session_id": id, "seq": settled } });
+        }
         let mut intents = GatewayIntents::GUILDS
             | GatewayIntents::GUILD_MESSAGES
             | GatewayIntents::DIRECT_MESSAGES;
         intents.set(GatewayIntents::MESSAGE_CONTENT, !self.limited.load(Ordering::Acquire));
         let (os, us) = (std::env::consts::OS, "openclaw");
+        let properties = json!({ "os": os, "browser": us, "device": us });
         json!({ "op": 2, "d": {
-            "token": self.config.token.expose(), "intents": intents.bits(),
-            "properties": { "os": os, "browser": us, "device": us },
+            "token": token, "intents": intents.bits(), "properties": properties,
         } })
     }
 
-    fn resume(&self, session: &Session) -> Value {
-        json!({ "op": 6, "d": {
-            "token": self.config.token.expose(), "session_id": session.id, "seq": session.settled,
-        } })
-    }
-
-    /// What the end of a connection means.
-    fn after(&self, ending: Ending) -> Result<Next, ChannelError> {
-        let lost = |why: &str| Err(lost(why));
-        match ending {
-            Ending::Asked => Ok(Next::Over),
-            Ending::Invalid(resumable) => {
-                if !resumable {
-                    *self.session.lock() = None;
-                }
-                lost("wants the session to begin anew")
-            }
-            Ending::Silent => lost("does not answer heartbeats"),
-            Ending::Unbegun => {
-                *self.session.lock() = None;
-                lost("does not begin the session")
-            }
-            Ending::Broken => lost("the connection broke"),
-            Ending::Closed(Some(4004)) => Err(unauthorized()),
-            Ending::Closed(Some(4014)) if !self.limited.swap(true, Ordering::AcqRel) => {
-                *self.session.lock() = None;
-                Ok(Next::Again)
-            }
-            Ending::Closed(Some(code @ (4010..=4014))) => Err(refused(code)),
-            Ending::Closed(code) => {
-                // The session is not known, the number wrong, or too old: there is nothing to resume.
+    /// What it means that Discord has closed the connection.
+    fn closed(&self, code: Option<u16>) -> ChannelError {
+        match code {
+            Some(4004) => unauthorized(),
+            Some(code @ (4010..=4014)) => ChannelError::Unauthorized(text::refused(code)),
+            _ => {
+                // The session is not known, the number wrong, or too old.
                 if matches!(code, Some(4003 | 4007 | 4009)) {
-                    *self.session.lock() = None;
+                    self.forget();
                 }
                 let code = code.map_or("no code".to_owned(), |code| code.to_string());
                 lost(&format!("closed the connection ({code})"))
@@ -232,29 +249,10 @@ impl Discord {
     }
 }
 
-enum Next {
-    Again,
-    Over,
-}
-
 /// How often to send heartbeats, by the first frame.
 fn heartbeat(text: &str) -> Option<Duration> {
-    let frame: Frame<'_> =
-        serde_json::from_str(text).ok().filter(|frame: &Frame<'_>| frame.op == 10)?;
-    let hello: Hello = serde_json::from_str(frame.d?.get()).ok()?;
+    let hello: Value = serde_json::from_str(text).ok()?;
+    let every = hello["d"]["heartbeat_interval"].as_u64().filter(|_| hello["op"] == 10)?;
     // Whatever is said, neither a busy loop nor silence follows from it.
-    Some(Duration::from_millis(hello.heartbeat_interval.clamp(50, 120_000)))
-}
-
-fn refused(code: u16) -> ChannelError {
-    let why = match code {
-        4010 | 4011 => {
-            "wants this bot to be divided, which it cannot be: give `token` of a bot in fewer servers"
-        }
-        4012 => "no longer speaks this version: update the gateway; `token` is not at fault",
-        _ => {
-            "refuses the intents of this bot: look at it in the Developer Portal, or give `token` of another"
-        }
-    };
-    ChannelError::Unauthorized(format!("Discord {why} ({code})"))
+    Some(Duration::from_millis(every.clamp(50, 120_000)))
 }

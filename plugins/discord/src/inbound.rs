@@ -1,11 +1,9 @@
 //! From Discord's events to ours. What is not a person's new message, command or press becomes nothing. Lenient: a part
 //! that cannot be read is missing, and the rest still arrives.
 
-use std::collections::BTreeMap;
-
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, Conversation, EventId, InboundEvent, InboundMessage, Link, Sender,
-    SentRef, UnixMs,
+    SentRef, UnixMs, kit::ids,
 };
 use serde_json::Value;
 
@@ -68,8 +66,7 @@ pub(crate) fn message(
     conversation: Conversation,
     me: &str,
 ) -> Option<InboundEvent> {
-    let author = author(message, me)?;
-    let attachment = attachment(message);
+    let (author, id, attachment) = (author(message, me)?, text(message, "id"), attachment(message));
     let mut mentions = message["mentions"].as_array().into_iter().flatten();
     let mentioned = mentions.any(|user| user["id"] == me);
     let answers_us = message["referenced_message"]["author"]["id"] == me;
@@ -78,28 +75,23 @@ pub(crate) fn message(
     let answered = reference["message_id"].as_str().filter(|_| is_reply);
     let reply_to =
         answered.map(|id| SentRef { chat: conversation.id.clone(), id: EventId::new(id) });
-    let text = addressed(text(message, "content"), me).to_owned();
-    if text.is_empty() && attachment.is_none() {
+    let written = text(message, "content");
+    let written = ids::after_mention(written, me).map_or(written, str::trim_start);
+    if written.is_empty() && attachment.is_none() {
         return None;
     }
-    let id = message["id"].as_str()?;
     Some(InboundEvent::Message(InboundMessage {
-        id: EventId::new(id),
-        conversation,
-        sender: sender(author)?,
-        sent_at: at(id),
-        text,
         attachment,
         mentions_us: mentioned || (answers_us && reply_to.is_some()),
         reply_to,
-        link: Link::Private,
+        ..InboundMessage::new(EventId::new(id), conversation, sender(author)?, at(id), written)
     }))
 }
 
 pub(crate) fn interaction(interaction: &Value, conversation: Conversation) -> Option<InboundEvent> {
     let sender = sender(actor(interaction)?)?;
     let (number, data) = (interaction["id"].as_str()?, &interaction["data"]);
-    let id = EventId::new(number);
+    let (id, at) = (EventId::new(number), at(number));
     match Kind::of(interaction) {
         Kind::Command => {
             let options = data["options"].as_array().into_iter().flatten();
@@ -107,21 +99,14 @@ pub(crate) fn interaction(interaction: &Value, conversation: Conversation) -> Op
             let words: Vec<_> = words.map(str::trim).collect();
             let text = format!("/{} {}", data["name"].as_str()?, words.join(" "));
             Some(InboundEvent::Message(InboundMessage {
-                sent_at: at(number),
-                id,
-                conversation,
-                sender,
-                text: text.trim_end().to_owned(),
-                attachment: None,
                 mentions_us: true,
-                reply_to: None,
-                link: Link::Private,
+                ..InboundMessage::new(id, conversation, sender, at, text.trim_end())
             }))
         }
         Kind::Press => {
             let card = EventId::new(interaction["message"]["id"].as_str()?);
             Some(InboundEvent::Press(ButtonPress {
-                pressed_at: at(number),
+                pressed_at: at,
                 on: SentRef { chat: conversation.id.clone(), id: card },
                 id,
                 conversation,
@@ -144,25 +129,13 @@ fn sender(user: &Value) -> Option<Sender> {
     let id = crate::parse_sender(text(user, "id")).ok()?;
     let number = user["discriminator"].as_str().filter(|number| !matches!(*number, "0" | ""));
     let username = user["username"].as_str();
+    let name = user["global_name"].as_str().or(username);
     let tag = username.map(|name| match number {
         Some(number) => format!("{name}#{number}"),
         None => name.to_owned(),
     });
-    let name = user["global_name"].as_str().or(username).filter(|name| !name.is_empty());
-    let name = name.map(str::to_owned);
-    let parts = [("name", name.clone()), ("tag", tag)];
-    let meta: BTreeMap<_, _> =
-        parts.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
-    Some(Sender { id, name, meta })
-}
-
-/// The text without the mention of us that it begins with.
-fn addressed<'a>(text: &'a str, me: &str) -> &'a str {
-    let mention = || {
-        let rest = text.trim_start().strip_prefix("<@")?;
-        rest.strip_prefix('!').unwrap_or(rest).strip_prefix(me)?.strip_prefix('>')
-    };
-    mention().map_or(text, str::trim_start)
+    let shown = name.filter(|name| !name.is_empty());
+    Some(Sender::new(id, name, &[("name", shown), ("tag", tag.as_deref())]))
 }
 
 /// Only its kind.

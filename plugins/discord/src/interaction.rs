@@ -1,18 +1,18 @@
 //! Interactions: each is answered within three seconds, whatever its sender may do, and the answer says nothing;
 //! what is to be said follows.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{ChannelError, EventId, kit::bounded::Bounded, reqwest::Method};
 use parking_lot::Mutex;
+use serde::Serialize;
 use serde_json::{Value, json};
 use serenity::model::channel::MessageFlags;
 use tokio::time::timeout;
 
 use crate::{
-    api::{Api, Call, of_message},
+    api::{Api, Call, Sent, of_message},
     inbound::text,
-    wire::Sent,
 };
 
 /// Discord waits no longer for the first answer.
@@ -38,17 +38,8 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// An interaction that was answered with nothing, and can be followed up.
-#[derive(Clone)]
-pub(crate) struct Open {
-    id: String,
-    pub(crate) kind: Kind,
-    application: String,
-    token: String,
-}
-
-/// Those that can be followed up, by id.
-pub(crate) struct Interactions(Mutex<Bounded<String, Open>>);
+/// Those that were answered with nothing and can be followed up, by id.
+pub(crate) struct Interactions(Mutex<Bounded<String, Arc<Value>>>);
 
 impl Default for Interactions {
     fn default() -> Self {
@@ -69,55 +60,54 @@ impl Kind {
 
 impl Interactions {
     /// Answers with nothing.
-    pub(crate) async fn defer(&self, api: &Api, interaction: &Value) {
-        let kind = Kind::of(interaction);
-        let (id, token) = (text(interaction, "id"), text(interaction, "token"));
-        let answer = match kind {
+    pub(crate) async fn defer(&self, api: &Api, interaction: &Arc<Value>) {
+        let id = text(interaction, "id");
+        let answer = match Kind::of(interaction) {
             Kind::Press => json!({ "type": 6 }),
             // A suggestion while a person types wants a list.
             _ if interaction["type"] == 4 => json!({ "type": 8, "data": { "choices": [] } }),
             _ => json!({ "type": 5, "data": { "flags": MessageFlags::EPHEMERAL } }),
         };
-        let path = format!("{token}/callback");
-        let call = Call::at(Method::POST, "/interactions/{}", id).and(&path);
-        match timeout(PATIENCE, api.tell(call.with(&answer))).await {
-            Ok(Ok(_)) => {}
+        let path = format!("{}/callback", text(interaction, "token"));
+        let call = Call::at(Method::POST, "/interactions/{}", id).and(&path).with(&answer);
+        match timeout(PATIENCE, api.tell(call)).await {
+            Ok(Ok(_)) => self.0.lock().insert(id.to_owned(), Arc::clone(interaction)),
             // It was announced before, and answered then.
-            Ok(Err(failure)) if failure.is(ANSWERED) => return,
-            _ => {
-                tracing::warn!(interaction = id, "Discord was not answered in time");
-                return;
-            }
+            Ok(Err(failure)) if failure.is(ANSWERED) => {}
+            _ => tracing::warn!(interaction = id, "Discord was not answered in time"),
         }
-        let application = text(interaction, "application_id").to_owned();
-        let open = Open { id: id.to_owned(), kind, application, token: token.to_owned() };
-        self.0.lock().insert(open.id.clone(), open);
     }
 
     /// The one with this id, where it can still be followed up.
-    pub(crate) fn open(&self, id: &EventId) -> Option<Open> {
+    pub(crate) fn open(&self, id: &EventId) -> Option<Arc<Value>> {
         self.0.lock().get(id.as_str()).cloned()
     }
 }
 
-impl Open {
-    /// Says something to the person who pressed, and to no other; false where it is too late for that.
-    pub(crate) async fn follow_up(&self, api: &Api, body: &Value) -> Result<bool, ChannelError> {
-        let call = Call::at(Method::POST, "/webhooks/{}", &self.application).and(&self.token);
-        let sent = api.ask::<Sent>(call.counted_by(&self.id).with(body)).await;
-        match sent.map_err(of_message) {
-            Ok(_) => Ok(true),
-            Err(ChannelError::Undeliverable(_) | ChannelError::Unauthorized(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
+/// Says something to the person who pressed, and to no other; false where it is too late for that.
+pub(crate) async fn follow_up(
+    api: &Api,
+    interaction: &Value,
+    body: &impl Serialize,
+) -> Result<bool, ChannelError> {
+    let sent = api.ask::<Sent>(later(Method::POST, interaction, "").with(body)).await;
+    match sent.map_err(of_message) {
+        Ok(_) => Ok(true),
+        Err(ChannelError::Undeliverable(_) | ChannelError::Unauthorized(_)) => Ok(false),
+        Err(error) => Err(error),
     }
+}
 
-    /// Takes away what Discord shows while it waits for what a command says: an answer is a message.
-    pub(crate) async fn clear(&self, api: &Api) {
-        let path = format!("{}/messages/@original", self.token);
-        let call = Call::at(Method::DELETE, "/webhooks/{}", &self.application).and(&path);
-        if let Err(failure) = api.tell(call.counted_by(&self.id)).await {
-            tracing::debug!(error = %of_message(failure), "Discord shows that it waits");
-        }
+/// Takes away what Discord shows while it waits for what a command says: an answer is a message.
+pub(crate) async fn clear(api: &Api, interaction: &Value) {
+    let call = later(Method::DELETE, interaction, "/messages/@original");
+    if let Err(failure) = api.tell(call).await {
+        tracing::debug!(error = %of_message(failure), "Discord shows that it waits");
     }
+}
+
+fn later(method: Method, interaction: &Value, rest: &str) -> Call<'static> {
+    let path = format!("{}{rest}", text(interaction, "token"));
+    let call = Call::at(method, "/webhooks/{}", text(interaction, "application_id")).and(&path);
+    Call { place: text(interaction, "id").to_owned(), ..call }
 }

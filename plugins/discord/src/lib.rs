@@ -7,17 +7,15 @@ mod config;
 mod gateway;
 mod inbound;
 mod interaction;
-mod limits;
 mod outbound;
 mod places;
-mod wire;
+mod text;
 
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
-    InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
-    kit::ids,
+    Abilities, ChannelPlugin, ChatId, Ingress, InvalidGroupId, InvalidSenderId, SenderId,
+    TextLimit, TextUnit, kit::ids,
 };
 
 /// Discord.
@@ -49,36 +47,20 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     open: |settings| Ok(Box::new(gateway::Discord::open(&settings)?)),
 };
 
-#[async_trait]
-impl Channel for gateway::Discord {
-    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        self.listen(inbox).await
-    }
-
-    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
-        self.deliver(message).await
-    }
-}
-
 /// A person's number. User names can be handed on, and roles, channels and servers are no persons.
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
-    const WRONG: InvalidSenderId =
-        InvalidSenderId("a Discord user id is a positive number, such as `123456789012345678`");
     let text = ids::without_prefix(text, &["discord:", "user:"]);
     let mention = text.strip_prefix("<@").and_then(|text| text.strip_suffix('>'));
     let number = mention.map_or(text, |id| id.trim_start_matches('!'));
-    if is_snowflake(number) { SenderId::new(number) } else { Err(WRONG) }
+    if is_snowflake(number) { SenderId::new(number) } else { Err(text::NO_SENDER) }
 }
 
 /// A channel's number.
 fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
-    const WRONG: InvalidGroupId = InvalidGroupId(
-        "a Discord channel's id is a number, such as `234567890123456789`; \"Copy Channel ID\" gives it",
-    );
     let text = text.trim();
     let mention = text.strip_prefix("<#").and_then(|text| text.strip_suffix('>'));
     let number = mention.unwrap_or(text);
-    if is_snowflake(number) { Ok(ChatId::new(number)) } else { Err(WRONG) }
+    if is_snowflake(number) { Ok(ChatId::new(number)) } else { Err(text::NO_GROUP) }
 }
 
 /// True for a number as Discord gives them.

@@ -10,7 +10,6 @@ use openclaw_plugin_sdk::{
     },
     reqwest::Method,
 };
-use serde_json::{Value, json};
 use serenity::{
     builder::{
         CreateActionRow, CreateAllowedMentions, CreateAttachment, CreateButton, CreateEmbed,
@@ -25,9 +24,10 @@ use serenity::{
 
 use crate::{
     PLUGIN,
-    api::{Api, Call, PICTURE, of_message},
+    api::{Api, Call, PICTURE, Sent, of_message},
     gateway::Discord,
-    wire::Sent,
+    interaction::follow_up,
+    text,
 };
 
 const LIMITS: Limits = Limits { caption: 2000, label: 80, data: 64 };
@@ -44,7 +44,8 @@ const UNKNOWN_MESSAGE: &str = "10008";
 struct Message<'a> {
     draft: Draft<'a>,
     content: String,
-    embed: Option<String>,
+    embeds: Vec<CreateEmbed>,
+    flags: MessageFlags,
 }
 
 impl Discord {
@@ -68,7 +69,7 @@ impl Discord {
         let draft = Message::new(message)?;
         if let Some(old) = &message.replaces {
             let call = self.at(Method::PATCH, api, &message.to, old).await?;
-            let call = call.with(&draft.edit()).showing(draft.draft.image);
+            let call = Call { image: draft.draft.image, ..call.with(&draft.edit()) };
             let edited = api.ask::<Sent>(call).await;
             edited.map_err(|failure| self.failed(&message.to, failure))?;
             return Ok(old.clone());
@@ -76,7 +77,7 @@ impl Discord {
         if let Some(InboundRef::Press(press)) = &message.answers
             && matches!(message.body, Body::Text(_))
             && let Some(open) = self.interactions.open(press)
-            && open.follow_up(api, &draft.follow_up()).await?
+            && follow_up(api, &open, &draft.follow_up()).await?
         {
             return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
         }
@@ -85,8 +86,8 @@ impl Discord {
         if let Some(reference) = self.answered(message, &channel) {
             body = body.reference_message(reference);
         }
-        let call = Call::at(Method::POST, "/channels/{}/messages", &channel);
-        let sent = api.ask::<Sent>(call.with(&body).showing(draft.draft.image)).await;
+        let call = Call::at(Method::POST, "/channels/{}/messages", &channel).with(&body);
+        let sent = api.ask::<Sent>(Call { image: draft.draft.image, ..call }).await;
         let sent = sent.map_err(|failure| self.failed(&message.to, failure))?;
         Ok(SentRef { chat: message.to.id.clone(), id: EventId::new(sent.id) })
     }
@@ -110,7 +111,7 @@ impl Discord {
     ) -> Result<Call<'static>, ChannelError> {
         let id = old.id.as_str();
         if ids::number(id).is_none() {
-            return Err(undeliverable("the message is not one on Discord"));
+            return Err(undeliverable(text::NO_MESSAGE));
         }
         let place = Conversation { id: old.chat.clone(), ..to.clone() };
         let channel = self.places.channel(api, &place).await?;
@@ -119,7 +120,7 @@ impl Discord {
 
     fn failed(&self, to: &Conversation, failure: Failure) -> ChannelError {
         if failure.is(UNKNOWN_CHANNEL) && to.kind == ChatKind::Direct {
-            self.places.forget(to);
+            self.places.direct.forget(to.id.as_str());
         }
         of_message(failure)
     }
@@ -130,13 +131,13 @@ impl<'a> Message<'a> {
         let draft = Draft::new(&message.body, &PLUGIN, &LIMITS)?;
         let (content, embed) = fitted(&draft.text)?;
         if content.trim().is_empty() && embed.is_none() && draft.image.is_none() {
-            return Err(undeliverable("Discord takes no message without a text"));
+            return Err(undeliverable(text::NO_TEXT));
         }
-        Ok(Self { draft, content, embed })
-    }
-
-    fn embeds(&self) -> Vec<CreateEmbed> {
-        self.embed.iter().map(|text| CreateEmbed::new().description(text)).collect()
+        // Discord would fetch what a link points to. An embed of ours it would hide.
+        let shows = MessageFlags::SUPPRESS_EMBEDS;
+        let flags = if embed.is_none() { shows } else { MessageFlags::empty() };
+        let embeds = embed.iter().map(|text| CreateEmbed::new().description(text)).collect();
+        Ok(Self { draft, content, embeds, flags })
     }
 
     /// The bytes go beside it.
@@ -144,16 +145,11 @@ impl<'a> Message<'a> {
         self.draft.image.map(|_| CreateAttachment::bytes(Vec::new(), PICTURE))
     }
 
-    /// Discord would fetch what a link points to. An embed of ours it would hide.
-    fn flags(&self) -> MessageFlags {
-        if self.embed.is_none() { MessageFlags::SUPPRESS_EMBEDS } else { MessageFlags::empty() }
-    }
-
     fn message(&self) -> CreateMessage {
         CreateMessage::new()
             .content(&self.content)
-            .embeds(self.embeds())
-            .flags(self.flags())
+            .embeds(self.embeds.clone())
+            .flags(self.flags)
             .allowed_mentions(nobody())
             .components(buttons(self.draft.rows))
             .add_files(self.files())
@@ -164,21 +160,20 @@ impl<'a> Message<'a> {
         let files = self.files().into_iter().fold(EditAttachments::new(), EditAttachments::add);
         EditMessage::new()
             .content(&self.content)
-            .embeds(self.embeds())
-            .flags(self.flags())
+            .embeds(self.embeds.clone())
+            .flags(self.flags)
             .allowed_mentions(nobody())
             .components(buttons(self.draft.rows))
             .attachments(files)
     }
 
     /// Only for the person who pressed.
-    fn follow_up(&self) -> Value {
-        let body = CreateInteractionResponseFollowup::new()
+    fn follow_up(&self) -> CreateInteractionResponseFollowup {
+        CreateInteractionResponseFollowup::new()
             .content(&self.content)
-            .embeds(self.embeds())
-            .flags(self.flags() | MessageFlags::EPHEMERAL)
-            .allowed_mentions(nobody());
-        serde_json::to_value(body).unwrap_or_else(|_| json!({}))
+            .embeds(self.embeds.clone())
+            .flags(self.flags | MessageFlags::EPHEMERAL)
+            .allowed_mentions(nobody())
     }
 }
 
@@ -188,7 +183,7 @@ fn fitted(text: &Text) -> Result<(String, Option<String>), ChannelError> {
     match written.chars().count() {
         count if count <= PLUGIN.text_limit.max => Ok((written, None)),
         count if count <= EMBED_LIMIT => Ok((String::new(), Some(written))),
-        _ => Err(undeliverable("the text has too many marks for Discord")),
+        _ => Err(undeliverable(text::TOO_MANY_MARKS)),
     }
 }
 

@@ -5,16 +5,16 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use openclaw_plugin_sdk::{
     ChannelError, ChatId, ChatKind, Conversation, ThreadId,
-    kit::{bounded::Bounded, draft::undeliverable},
+    kit::{bounded::Bounded, directory::DirectChats, draft::undeliverable},
     reqwest::Method,
 };
 use parking_lot::Mutex;
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    api::{Api, Call, of_message},
-    is_snowflake,
-    wire::Channel,
+    api::{Api, Call, Sent, of_message},
+    is_snowflake, text,
 };
 
 /// So many places are remembered.
@@ -29,23 +29,34 @@ const THREADS: RangeInclusive<u64> = 10..=12;
 pub(crate) struct Places {
     /// By channel.
     channels: Mutex<Bounded<String, Place>>,
-    /// The direct channel of a person.
-    direct: Mutex<Bounded<String, String>>,
+    pub(crate) direct: DirectChats,
 }
 
 impl Default for Places {
     fn default() -> Self {
-        let (channels, direct) = (Bounded::new(MOST), Bounded::new(MOST));
-        Self { channels: Mutex::new(channels), direct: Mutex::new(direct) }
+        Self { channels: Mutex::new(Bounded::new(MOST)), direct: DirectChats::default() }
     }
 }
 
-#[derive(Clone)]
+/// A channel, and the people in a direct one.
+#[derive(Clone, Deserialize)]
 struct Place {
+    id: String,
+    #[serde(rename = "type")]
     kind: u64,
-    parent: Option<String>,
+    parent_id: Option<String>,
+    #[serde(default)]
+    recipients: Vec<Sent>,
+}
+
+impl Place {
     /// The one person of a direct channel.
-    person: Option<String>,
+    fn person(&self) -> Option<&str> {
+        match self.recipients.as_slice() {
+            [person] if self.kind == DIRECT => Some(&person.id),
+            _ => None,
+        }
+    }
 }
 
 /// Where something came from, as Discord says it.
@@ -75,12 +86,11 @@ impl Places {
             Some(kind) => Some(self.told(origin, kind)),
             None => self.place(api, origin.channel).await?,
         };
-        let Some(place) = place else { return Ok(at(ChatKind::Unknown)) };
-        Ok(match place.kind {
-            DIRECT if place.person.as_deref() == Some(origin.person) => {
+        Ok(match place {
+            Some(place) if place.person() == Some(origin.person) => {
                 Conversation::new(ChatId::new(origin.person), ChatKind::Direct)
             }
-            GROUP_DIRECT => at(ChatKind::Group),
+            Some(Place { kind: GROUP_DIRECT, .. }) => at(ChatKind::Group),
             _ => at(ChatKind::Unknown),
         })
     }
@@ -109,7 +119,7 @@ impl Places {
         }
         let place = self.place(api, origin.channel).await?;
         let thread = place.filter(|place| THREADS.contains(&place.kind));
-        Ok(thread.and_then(|place| place.parent))
+        Ok(thread.and_then(|place| place.parent_id))
     }
 
     /// The channel that a message goes to.
@@ -120,27 +130,21 @@ impl Places {
     ) -> Result<String, ChannelError> {
         let id = to.id.as_str();
         if !is_snowflake(id) {
-            return Err(undeliverable("the conversation is not one on Discord"));
+            return Err(undeliverable(text::NO_CONVERSATION));
         }
         if to.kind != ChatKind::Direct {
             return Ok(to.thread.as_ref().map_or(id, ThreadId::as_str).to_owned());
         }
-        if let Some(channel) = self.direct.lock().get(id) {
-            return Ok(channel.clone());
+        if let Some(channel) = self.direct.with(id) {
+            return Ok(channel);
         }
         let call = Call::at(Method::POST, "/users/@me/channels", "");
         let call = call.with(&json!({ "recipient_id": id }));
-        let opened: Channel = api.ask(call).await.map_err(of_message)?;
-        let channel = opened.id.clone();
-        self.learn(opened);
+        let opened: Place = api.ask(call).await.map_err(of_message)?;
+        self.keep(&opened);
         // Also where Discord does not name the person: it was asked for this one.
-        self.direct.lock().insert(id.to_owned(), channel.clone());
-        Ok(channel)
-    }
-
-    /// A channel of a person's is not where it was.
-    pub(crate) fn forget(&self, to: &Conversation) {
-        self.direct.lock().remove(to.id.as_str());
+        self.direct.learn(id, &opened.id);
+        Ok(opened.id)
     }
 
     async fn place(&self, api: &Api, channel: &str) -> Result<Option<Place>, ChannelError> {
@@ -151,38 +155,31 @@ impl Places {
         if !is_snowflake(channel) {
             return Ok(None);
         }
-        let found = api.ask::<Channel>(Call::at(Method::GET, "/channels/{}", channel)).await;
+        let found = api.ask::<Place>(Call::at(Method::GET, "/channels/{}", channel)).await;
         match found.map_err(of_message) {
-            Ok(found) => Ok((found.id == channel).then(|| self.learn(found))),
-            Err(ChannelError::Undeliverable(_)) => Ok(None),
+            Ok(found) if found.id == channel => {
+                self.keep(&found);
+                Ok(Some(found))
+            }
+            Ok(_) | Err(ChannelError::Undeliverable(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// What a person writes in their direct channel says which it is; of all others nothing is kept.
     fn told(&self, origin: &Origin<'_>, kind: u64) -> Place {
-        let person = (kind == DIRECT).then(|| origin.person.to_owned());
-        let place = Place { kind, parent: None, person };
+        let recipients = vec![Sent { id: origin.person.to_owned() }];
+        let place = Place { id: origin.channel.to_owned(), kind, parent_id: None, recipients };
         if kind == DIRECT && is_snowflake(origin.channel) {
-            return self.keep(origin.channel.to_owned(), place);
+            self.keep(&place);
         }
         place
     }
 
-    fn learn(&self, channel: Channel) -> Place {
-        let Channel { id, kind, parent_id: parent, recipients } = channel;
-        let person = match recipients.as_slice() {
-            [person] if kind == DIRECT => Some(person.id.clone()),
-            _ => None,
-        };
-        self.keep(id, Place { kind, parent, person })
-    }
-
-    fn keep(&self, id: String, place: Place) -> Place {
-        if let Some(person) = &place.person {
-            self.direct.lock().insert(person.clone(), id.clone());
+    fn keep(&self, place: &Place) {
+        if let Some(person) = place.person() {
+            self.direct.learn(person, &place.id);
         }
-        self.channels.lock().insert(id, place.clone());
-        place
+        self.channels.lock().insert(place.id.clone(), place.clone());
     }
 }

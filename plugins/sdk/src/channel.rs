@@ -131,6 +131,8 @@ pub struct Abilities {
     pub images: bool,
     /// The plugin needs [`Settings::key`].
     pub key: bool,
+    /// Reactions to our messages arrive.
+    pub reactions: bool,
     /// A message can answer a message, and says which.
     pub replies: bool,
     /// How long the sign is shown that an answer is being written, with [`crate::Body::Typing`]; `None` where there is
@@ -152,6 +154,7 @@ impl Abilities {
         idempotent: false,
         images: false,
         key: false,
+        reactions: false,
         replies: false,
         typing: None,
     };

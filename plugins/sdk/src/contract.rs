@@ -103,12 +103,16 @@ pub enum Event {
     },
     /// Ann reacts to a message.
     Reaction,
+    /// Ann reacts to our message with this emoji.
+    ReactionTo(SentRef, String),
     /// Ann answers our message by the platform's reply function, directly.
     Reply(SentRef, String),
     /// The credentials stop working, for open connections too.
     Revoke,
     /// The platform answers the next message we send with the wish to wait so long. Once.
     SlowDown(Duration),
+    /// The platform says that it has not delivered our message, which it had taken.
+    Undelivered(SentRef),
     /// A person writes in a conversation of a kind that does not exist yet.
     UnknownChat(String),
     /// An event of a kind that does not exist yet.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Response, Url, header::HeaderMap};
 
-use crate::{ChannelError, SettingsError, UnixMs, proxy};
+use crate::{SettingsError, UnixMs, proxy};
 
 /// The longest answer of a platform that is read.
 pub const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
@@ -18,13 +18,6 @@ pub enum Unread {
     /// It goes on beyond the limit.
     #[error("its answer does not end")]
     Endless,
-}
-
-impl Unread {
-    /// The channel error of it.
-    pub fn disconnected(&self, platform: &str) -> ChannelError {
-        ChannelError::Disconnected(format!("{platform}: {self}"))
-    }
 }
 
 /// A client with a connect limit of 5 s and this limit for a whole request. It goes through the proxy that the
@@ -58,6 +51,23 @@ pub fn root(key: &str, text: &str, example: &str) -> Result<Url, SettingsError> 
         )),
         _ => Err(wrong("must be `https`")),
     }
+}
+
+/// An address that a platform named, if it is one to call: encrypted and below the platform's own domain, or at the
+/// host and port of its configured root.
+pub fn trusted(text: &str, domain: &str, root: &Url) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return None;
+    }
+    let (host, secure) = (url.host_str()?, matches!(url.scheme(), "https" | "wss"));
+    let head = host.strip_suffix(domain);
+    let is_below = head.is_some_and(|head| head.is_empty() || head.ends_with('.'));
+    let theirs = secure && url.port().is_none() && is_below;
+    let same_port = url.port_or_known_default() == root.port_or_known_default();
+    let as_secure = secure || (is_local(root) && matches!(url.scheme(), "http" | "ws"));
+    let configured = as_secure && same_port && Some(host) == root.host_str();
+    (theirs || configured).then_some(url)
 }
 
 /// The whole of an answer's body, which ends within the client's limit of time and [`ANSWER_LIMIT`].
@@ -111,11 +121,6 @@ pub fn date(headers: &HeaderMap) -> Option<UnixMs> {
     u64::try_from(since.as_millis()).ok().map(UnixMs)
 }
 
-/// The channel error of a failed request.
-pub fn disconnected(platform: &str, error: &reqwest::Error) -> ChannelError {
-    ChannelError::Disconnected(format!("{platform}: {}", describe(error)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,5 +134,51 @@ mod tests {
         assert_eq!(body_within(answer(10), 10).await.unwrap().len(), 10);
         assert!(matches!(body_within(answer(11), 10).await, Err(Unread::Endless)));
         assert!(body(answer(ANSWER_LIMIT + 1)).await.is_err());
+    }
+
+    fn trusts(root: Option<&str>, text: &str) -> bool {
+        let root = super::root("api_url", root.unwrap_or("https://slack.com/api"), "").unwrap();
+        trusted(text, "slack.com", &root).is_some()
+    }
+
+    #[test]
+    fn only_a_platforms_own_addresses_are_called() {
+        for text in [
+            "https://hooks.slack.com/actions/T1/2/x",
+            "https://files.slack.com/upload/v1/x",
+            "wss://wss-primary.slack.com/link/?ticket=1",
+            "https://slack.com/x",
+        ] {
+            assert!(trusts(None, text), "{text}");
+        }
+        for text in [
+            "",
+            "no url",
+            "http://hooks.slack.com/x",
+            "ws://wss-primary.slack.com/x",
+            "https://slack.com.evil.example/x",
+            "https://evilslack.com/x",
+            "https://slack.com@evil.example/x",
+            "https://user@slack.com/x",
+            "https://slack.com:8443/x",
+            "http://127.0.0.1/x",
+            "http://169.254.169.254/latest",
+            "file:///etc/passwd",
+        ] {
+            assert!(!trusts(None, text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_configured_address_adds_exactly_itself() {
+        let own = Some("http://127.0.0.1:9999/api");
+        for text in ["http://127.0.0.1:9999/x", "ws://127.0.0.1:9999/link"] {
+            assert!(trusts(own, text), "{text}");
+        }
+        for text in ["http://127.0.0.1:22/x", "http://127.0.0.2:9999/x", "http://localhost:9999/"] {
+            assert!(!trusts(own, text), "{text}");
+        }
+        assert!(trusts(Some("https://slack.corp.example/api"), "wss://slack.corp.example/x"));
+        assert!(!trusts(Some("https://slack.corp.example/api"), "ws://slack.corp.example/x"));
     }
 }

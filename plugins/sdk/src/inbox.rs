@@ -11,6 +11,7 @@ use std::{
     },
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::{
@@ -34,7 +35,23 @@ pub struct Inbox {
     mentions_only: parking_lot::Mutex<Option<String>>,
     clock: parking_lot::Mutex<PlatformClock>,
     readers: OnceLock<Readers>,
+    notes: OnceLock<Box<dyn Notes>>,
 }
+
+/// What an account's channel notes for itself, over restarts: a cursor, how a conversation is reached. At most
+/// [`MOST_NOTES`], the oldest make room; it is forgotten with the login.
+#[async_trait]
+pub trait Notes: fmt::Debug + Send + Sync {
+    /// What was noted under this key.
+    fn read(&self, key: &str) -> Option<String>;
+    /// Notes it durably.
+    async fn write(&self, key: String, value: String) -> io::Result<()>;
+}
+
+/// The limits of [`Notes`]: how many there are, and the bytes of a key and its value together.
+pub const MOST_NOTES: usize = 1000;
+/// See [`MOST_NOTES`].
+pub const LONGEST_NOTE: usize = 1024;
 
 /// Says whether a person may be written to.
 pub type MayRead = Box<dyn Fn(&SenderId) -> bool + Send + Sync>;
@@ -125,6 +142,7 @@ impl Inbox {
             mentions_only: parking_lot::Mutex::default(),
             clock: parking_lot::Mutex::default(),
             readers: OnceLock::new(),
+            notes: OnceLock::new(),
         }
     }
 
@@ -136,6 +154,30 @@ impl Inbox {
     /// Asks the gate whether a person may see what a channel has kept for them while they were away.
     pub fn may_read(&self, person: &SenderId) -> bool {
         self.readers.get().is_none_or(|readers| readers.0(person))
+    }
+
+    /// The gateway's end says once who keeps notes.
+    pub fn keep_notes(&self, notes: Box<dyn Notes>) {
+        drop(self.notes.set(notes));
+    }
+
+    /// What the channel has noted under this key with this login.
+    pub fn noted(&self, key: &str) -> Option<String> {
+        self.notes.get()?.read(key)
+    }
+
+    /// Notes something for the channel's next start: it is durable when this returns, so note what an event brings
+    /// before it is acknowledged. What is too long is an error, and so is a disk that takes nothing. No channel notes
+    /// anything yet.
+    pub async fn note(
+        &self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<(), ChannelError> {
+        let (key, value) = (key.into(), value.into());
+        let fits = key.len() + value.len() <= LONGEST_NOTE;
+        let Some(notes) = self.notes.get().filter(|_| fits) else { return Err(ChannelError::Held) };
+        notes.write(key, value).await.map_err(|_| ChannelError::Held)
     }
 
     /// The account that this is the inbox of.

@@ -5,25 +5,16 @@ pub mod backoff;
 pub mod bounded;
 pub mod child;
 pub mod config;
+pub mod directory;
 pub mod draft;
 pub mod ids;
 pub mod inbox;
+pub mod limits;
 pub mod rich;
 pub mod socket;
 pub mod sse;
 pub mod thoughts;
 pub mod webhook;
-
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::Value;
-
-/// For `deserialize_with`: a part that cannot be read is missing, and the rest of the message still arrives.
-pub fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(serde_json::from_value(value).ok())
-}
 
 /// The commands `(name, summary)` that a platform lists: names of small letters, digits, `_` and what it takes `also`,
 /// with their summaries cut to its `longest`.
@@ -57,20 +48,5 @@ mod tests {
         }
         assert_eq!(all("", "pair", " "), None);
         assert_eq!(all("", "pair", &"ä".repeat(300)).map(|it| it.chars().count()), Some(256));
-    }
-
-    #[test]
-    fn a_part_that_cannot_be_read_is_missing() {
-        #[derive(Deserialize)]
-        struct Part {
-            #[serde(default, deserialize_with = "lenient")]
-            number: Option<u8>,
-        }
-        for (json, number) in
-            [(r#"{"number":7}"#, Some(7)), (r#"{"number":"x"}"#, None), ("{}", None)]
-        {
-            let part: Part = serde_json::from_str(json).unwrap();
-            assert_eq!(part.number, number, "{json}");
-        }
     }
 }

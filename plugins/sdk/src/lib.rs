@@ -49,11 +49,15 @@ pub use id::{
     AccountId, ChatId, EventId, InvalidGroupId, InvalidSenderId, SenderId, ThreadId, UnixMs,
     no_groups,
 };
-pub use inbox::{Delivery, Exchange, Handed, Inbox, MayRead, Over, Row, Stream, Upgrade};
+pub use inbox::{
+    Delivery, Exchange, Handed, Inbox, LONGEST_NOTE, MOST_NOTES, MayRead, Notes, Over, Row, Stream,
+    Upgrade,
+};
 pub use lasting::{count, lasting, spell_span};
 pub use message::{
     Attachment, Body, Button, ButtonPress, Card, ChatKind, Conversation, GroupMoved, Image,
-    InboundEvent, InboundMessage, InboundRef, Link, OutboundMessage, Sender, SentRef,
+    InboundEvent, InboundMessage, InboundRef, Link, OutboundMessage, Reaction, SendFailed, Sender,
+    SentRef,
 };
 pub use responder::{Answer, Prompt, Responder, ResponderPlugin};
 pub use secret::Secret;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{ChatId, EventId, SenderId, Text, ThreadId, UnixMs};
+use crate::{ChannelError, ChatId, EventId, SenderId, Text, ThreadId, UnixMs};
 
 /// What kind of place a message was written in. `Unknown` is dropped by the gateway, never guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,12 +42,27 @@ impl Conversation {
 /// Who wrote, as the platform vouches for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
-    /// The stable id; the only field that decides anything.
+    /// The stable id; it and what stands in `also` are all that decides anything.
     pub id: SenderId,
+    /// Further ids of the same person that the platform vouches for in this very event, at most four. A block of any
+    /// of them blocks; an approval of one counts for the person once the two are joined, which the gateway does by
+    /// itself. No channel knows such ids yet.
+    pub also: Vec<SenderId>,
     /// A name to show, chosen by the sender, not neutralised.
     pub name: Option<String>,
     /// What the field's pairing files keep beside the id (`username`, `firstName`), not neutralised.
     pub meta: BTreeMap<String, String>,
+}
+
+impl Sender {
+    /// With a name to show, and what is known of these parts beside it.
+    pub fn new(id: SenderId, name: Option<&str>, meta: &[(&str, Option<&str>)]) -> Self {
+        let name = name.filter(|name| !name.is_empty()).map(str::to_owned);
+        let part = |(key, part): &(&str, Option<&str>)| {
+            Some((*key).to_owned()).zip(part.map(str::to_owned))
+        };
+        Self { id, also: Vec::new(), name, meta: meta.iter().filter_map(part).collect() }
+    }
 }
 
 /// Who can read along between the sender and us.
@@ -95,6 +110,29 @@ pub struct InboundMessage {
     pub link: Link,
 }
 
+impl InboundMessage {
+    /// A text alone, that mentions nobody, answers nothing, and that nobody else can read.
+    pub fn new(
+        id: EventId,
+        conversation: Conversation,
+        sender: Sender,
+        sent_at: UnixMs,
+        text: impl Into<String>,
+    ) -> Self {
+        Self {
+            id,
+            conversation,
+            sender,
+            sent_at,
+            text: text.into(),
+            attachment: None,
+            mentions_us: false,
+            reply_to: None,
+            link: Link::Private,
+        }
+    }
+}
+
 /// A button of one of our cards was pressed.
 #[derive(Clone, Debug)]
 pub struct ButtonPress {
@@ -114,6 +152,32 @@ pub struct ButtonPress {
     pub link: Link,
 }
 
+/// A person has put a reaction on a message of ours. That one was taken away is no event.
+#[derive(Clone, Debug)]
+pub struct Reaction {
+    /// The platform's id of the reaction, or one that the channel makes of its parts.
+    pub id: EventId,
+    /// Where the message stands.
+    pub conversation: Conversation,
+    /// Whose reaction it is.
+    pub sender: Sender,
+    /// The message.
+    pub on: SentRef,
+    /// The emoji, as a text.
+    pub emoji: String,
+    /// Who can read along.
+    pub link: Link,
+}
+
+/// A message of ours that the platform had taken, and then did not deliver. Said by the platform itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendFailed {
+    /// What [`crate::Channel::send`] gave for it.
+    pub sent: SentRef,
+    /// What would have been the answer of `send`.
+    pub error: ChannelError,
+}
+
 /// The platform has given a group another id. Said by the platform itself, never by a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMoved {
@@ -128,10 +192,14 @@ pub struct GroupMoved {
 pub enum InboundEvent {
     /// A group has another id.
     Moved(GroupMoved),
+    /// A message of ours was not delivered after all. No channel is told of it yet.
+    Failed(SendFailed),
     /// A person wrote.
     Message(InboundMessage),
     /// A person pressed a button.
     Press(ButtonPress),
+    /// A person reacted to a message of ours; decides nothing. No channel delivers it yet.
+    Reaction(Reaction),
 }
 
 /// A message that we sent; enough to edit it and to recognise replies to it.
@@ -254,10 +322,10 @@ impl Card {
     pub fn to_text(&self) -> Text {
         let mut text = Text::plain(self.title.clone());
         for (label, value) in &self.fields {
-            text = value.spans().iter().cloned().fold(text.and(format!("\n{label}: ")), Text::with);
+            text = text.and(format!("\n{label}: ")).join(value);
         }
         if let Some(footer) = &self.footer {
-            text = footer.spans().iter().cloned().fold(text.and("\n\n"), Text::with);
+            text = text.and("\n\n").join(footer);
         }
         text
     }

@@ -4,42 +4,44 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Secret,
+    ChannelError, Secret, http_client,
     kit::api::{self, Answer, Failure, Refusal},
     neutral,
-    reqwest::{Client, RequestBuilder, Response, StatusCode, header::HeaderMap},
+    reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::HeaderMap},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{address::Root, wire::Me};
+use crate::text;
 
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// How long to wait where Slack says no number.
 const WAIT: Duration = Duration::from_secs(30);
 
+/// No call with this token will do better.
+const CREDENTIAL: &str = "account_inactive app_uninstalled invalid_auth not_allowed_token_type not_authed \
+                          org_login_required team_access_not_granted token_expired token_revoked";
+
+/// The same call may do better later.
+const PASSING: &str =
+    "fatal_error internal_error request_timeout service_unavailable team_added_to_org";
+
 /// One app's way to the Web API.
 pub(crate) struct Api {
     client: Client,
-    pub(crate) root: Root,
+    root: Url,
     bot_token: Secret,
 }
 
 impl Api {
-    pub(crate) fn new(root: Root, bot_token: Secret) -> Result<Self, String> {
-        Ok(Self { client: api::client(&root.0, LIMIT)?, root, bot_token })
-    }
-
-    /// Asks who the bot token makes us; the headers say which scopes it has.
-    pub(crate) async fn auth_test(&self) -> Result<(Me, HeaderMap), Failure> {
-        let answer = answered(self.method(&self.bot_token, "auth.test").json(&json!({}))).await?;
-        Ok((api::parsed(answer.body)?, answer.headers))
+    pub(crate) fn new(root: Url, bot_token: Secret) -> Result<Self, String> {
+        Ok(Self { client: api::client(&root, LIMIT)?, root, bot_token })
     }
 
     /// Calls a method as the bot.
     pub(crate) async fn call(&self, method: &str, body: &impl Serialize) -> Result<Value, Failure> {
-        self.call_with(&self.bot_token, method, body).await
+        Ok(self.call_with(&self.bot_token, method, body).await?.body)
     }
 
     /// Calls a method with a token of ours.
@@ -48,8 +50,13 @@ impl Api {
         token: &Secret,
         method: &str,
         body: &impl Serialize,
-    ) -> Result<Value, Failure> {
-        Ok(answered(self.method(token, method).json(body)).await?.body)
+    ) -> Result<Answer, Failure> {
+        answered(self.method(token, method).json(body)).await
+    }
+
+    /// Asks who the bot token makes us; the headers say which scopes it has.
+    pub(crate) async fn auth_test(&self) -> Result<Answer, Failure> {
+        self.call_with(&self.bot_token, "auth.test", &json!({})).await
     }
 
     /// Calls one of the few methods that take a form and no JSON.
@@ -63,17 +70,23 @@ impl Api {
 
     /// Gives bytes to an address that Slack named; `None` where it is not Slack's. No token goes along.
     pub(crate) async fn upload(&self, url: &str, bytes: Vec<u8>) -> Option<Result<(), Failure>> {
-        let call = self.client.post(self.root.trusted(url)?);
+        let call = self.client.post(self.trusted(url)?);
         Some(taken(call.header("content-type", "image/png").body(bytes)).await)
     }
 
     /// Answers at an address that came with an event; `None` where it is not Slack's. No token goes along.
     pub(crate) async fn respond(&self, url: &str, body: &Value) -> Option<Result<(), Failure>> {
-        Some(taken(self.client.post(self.root.trusted(url)?).json(body)).await)
+        Some(taken(self.client.post(self.trusted(url)?).json(body)).await)
+    }
+
+    /// An address that Slack named, if it is Slack's: only those are called, whatever an event or an answer says.
+    pub(crate) fn trusted(&self, url: &str) -> Option<Url> {
+        http_client::trusted(url, "slack.com", &self.root)
     }
 
     fn method(&self, token: &Secret, name: &str) -> RequestBuilder {
-        self.client.post(self.root.method(name)).bearer_auth(token.expose())
+        let root = self.root.as_str().trim_end_matches('/');
+        self.client.post(format!("{root}/{name}")).bearer_auth(token.expose())
     }
 }
 
@@ -84,8 +97,8 @@ pub(crate) fn text(answer: &Value, key: &str) -> Result<String, Failure> {
 
 /// What a refused message means for the gateway.
 pub(crate) fn of_message(failure: Failure) -> ChannelError {
-    failure.error("Slack", |refusal| {
-        if is_passing(&refusal.code) || is_credential(&refusal.code) {
+    failure.error(text::SLACK, |refusal| {
+        if is_one_of(PASSING, &refusal.code) || is_one_of(CREDENTIAL, &refusal.code) {
             refused_account(refusal, "bot_token")
         } else {
             ChannelError::Undeliverable(refusal.words)
@@ -93,63 +106,37 @@ pub(crate) fn of_message(failure: Failure) -> ChannelError {
     })
 }
 
-/// What a failure means for the account, which used the token of this key.
-pub(crate) fn of_account(failure: Failure, key: &str) -> ChannelError {
-    failure.error("Slack", |refusal| refused_account(refusal, key))
+/// The connection does not work.
+pub(crate) fn lost(why: &str) -> ChannelError {
+    ChannelError::Disconnected(format!("{}: {why}", text::SLACK))
 }
 
-fn refused_account(refusal: Refusal, key: &str) -> ChannelError {
-    let Refusal { code, words, .. } = refusal;
-    if is_credential(&code) {
-        return ChannelError::Unauthorized(format!(
-            "Slack refuses the token ({}): check `{key}`, or install the app again",
-            neutral(&code, 64)
-        ));
+/// What a failure means for the account, which used the token of this key.
+pub(crate) fn of_account(failure: Failure, key: &str) -> ChannelError {
+    failure.error(text::SLACK, |refusal| refused_account(refusal, key))
+}
+
+fn refused_account(Refusal { code, words, .. }: Refusal, key: &str) -> ChannelError {
+    match code.as_str() {
+        code if is_one_of(CREDENTIAL, code) => {
+            ChannelError::Unauthorized(text::token_refused(code, key))
+        }
+        "missing_scope" => ChannelError::Unauthorized(format!("{words}; then check `{key}`")),
+        _ => ChannelError::Disconnected(words),
     }
-    if code == "missing_scope" {
-        return ChannelError::Unauthorized(format!("{words}; then check `{key}`"));
-    }
-    ChannelError::Disconnected(words)
+}
+
+fn is_one_of(words: &str, word: &str) -> bool {
+    words.split(' ').any(|known| known == word)
 }
 
 /// A refusal with Slack's own word for why, and the scope that the token lacks.
 fn refused(status: StatusCode, word: &str, needed: Option<&str>) -> Refusal {
     let words = match (word, needed) {
-        ("missing_scope", Some(scope)) => format!(
-            "Slack: the app lacks the scope `{}`: add it under OAuth & Permissions and install the app again",
-            neutral(scope, 100)
-        ),
+        ("missing_scope", Some(scope)) => text::scope_missing(scope),
         _ => format!("Slack: {}", neutral(word, 100)),
     };
     Refusal { status, code: word.to_owned(), words }
-}
-
-/// True where no call with this token will do better.
-fn is_credential(word: &str) -> bool {
-    matches!(
-        word,
-        "account_inactive"
-            | "app_uninstalled"
-            | "invalid_auth"
-            | "not_allowed_token_type"
-            | "not_authed"
-            | "org_login_required"
-            | "team_access_not_granted"
-            | "token_expired"
-            | "token_revoked"
-    )
-}
-
-/// True where the same call may do better later.
-fn is_passing(word: &str) -> bool {
-    matches!(
-        word,
-        "fatal_error"
-            | "internal_error"
-            | "request_timeout"
-            | "service_unavailable"
-            | "team_added_to_org"
-    )
 }
 
 async fn answered(request: RequestBuilder) -> Result<Answer, Failure> {

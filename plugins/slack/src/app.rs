@@ -3,19 +3,20 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, ChatId, EventId, Inbox, http_client,
-    kit::{bounded::Bounded, inbox::AckQueue},
+    Channel, ChannelError, ChatId, EventId, Inbox, OutboundMessage, SentRef, async_trait,
+    http_client,
+    kit::{api::parsed, bounded::Bounded, directory::DirectChats, inbox::AckQueue},
 };
 use parking_lot::Mutex;
 use serde_json::json;
 
 use crate::{
-    api::{Api, of_account, of_message, text},
+    api::{self, Api, lost, of_account, of_message},
     arrival::Item,
     config::{Config, Events},
-    inbound::Reply,
+    inbound::{Me, Reply},
     names::Names,
-    wire::Me,
+    text,
 };
 
 /// What the gateway needs of the app; `README.md` says what for.
@@ -34,9 +35,6 @@ pub(crate) const SCOPES: &[&str] = &[
     "users:read",
 ];
 
-/// Direct chats are remembered up to this many.
-const MOST_CHATS: usize = 10_000;
-
 /// So many presses can be answered, for as long as Slack takes answers: half an hour.
 const MOST_REPLIES: usize = 256;
 const REPLY_WITHIN: Duration = Duration::from_mins(29);
@@ -51,7 +49,21 @@ pub(crate) struct Slack {
     pub(crate) replies: Mutex<Bounded<EventId, Reply>>,
     pub(crate) names: Names,
     /// The channel of the direct chat with a person, by their sender id.
-    chats: Mutex<Bounded<String, String>>,
+    pub(crate) chats: DirectChats,
+}
+
+#[async_trait]
+impl Channel for Slack {
+    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        match &self.events {
+            Events::Http { signing_secret } => self.serve(signing_secret, inbox).await,
+            Events::Socket { app_token } => self.connect(app_token, inbox).await,
+        }
+    }
+
+    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+        self.deliver(message).await
+    }
 }
 
 impl Slack {
@@ -63,19 +75,12 @@ impl Slack {
             acks: AckQueue::default(),
             replies: Mutex::new(Bounded::expiring(MOST_REPLIES, REPLY_WITHIN)),
             names: Names::default(),
-            chats: Mutex::new(Bounded::new(MOST_CHATS)),
-        }
-    }
-
-    pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        match &self.events {
-            Events::Http { signing_secret } => self.serve(signing_secret, inbox).await,
-            Events::Socket { app_token } => self.connect(app_token, inbox).await,
+            chats: DirectChats::default(),
         }
     }
 
     pub(crate) fn api(&self) -> Result<&Api, ChannelError> {
-        self.api.as_ref().map_err(|why| ChannelError::Disconnected(format!("Slack: {why}")))
+        self.api.as_ref().map_err(|why| lost(why))
     }
 
     /// Who the bot token makes us, and what the app cannot do.
@@ -83,14 +88,18 @@ impl Slack {
         &self,
         inbox: &Inbox,
     ) -> Result<(Me, Option<String>), ChannelError> {
-        let tested = self.api()?.auth_test().await;
-        let (me, headers) = tested.map_err(|failure| of_account(failure, "bot_token"))?;
-        if let Some(now) = http_client::date(&headers) {
+        let of_bot = |failure| of_account(failure, "bot_token");
+        let tested = self.api()?.auth_test().await.map_err(of_bot)?;
+        if let Some(now) = http_client::date(&tested.headers) {
             inbox.platform_time(now);
         }
         // An emulator may not say.
-        let scopes = headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok());
-        Ok((me, scopes.and_then(lacking)))
+        let has = tested.headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok());
+        let has = has.map(|has| has.split(',').map(str::trim).collect::<Vec<_>>());
+        let lacks = |scope: &&str| has.as_ref().is_some_and(|has| !has.contains(scope));
+        let lacking: Vec<&str> = SCOPES.iter().copied().filter(lacks).collect();
+        let lacking = (!lacking.is_empty()).then(|| text::scopes_missing(&lacking));
+        Ok((parsed(tested.body).map_err(of_bot)?, lacking))
     }
 
     /// Says that the app is connected, and what it cannot do all the same.
@@ -109,26 +118,14 @@ impl Slack {
         if !user.starts_with(['U', 'W']) {
             return Ok(id.to_owned());
         }
-        let known = self.chats.lock().get(id).cloned();
-        if let Some(channel) = known {
+        if let Some(channel) = self.chats.with(id) {
             return Ok(channel);
         }
         let opened = self.api()?.call("conversations.open", &json!({ "users": user })).await;
-        let channel = opened.and_then(|opened| text(&opened["channel"], "id"));
+        let channel = opened.and_then(|opened| api::text(&opened["channel"], "id"));
         let channel = channel.map_err(of_message)?;
-        self.remember(id, &channel);
+        self.chats.learn(id, &channel);
         Ok(channel)
-    }
-
-    /// Whose direct chat a channel is, where that is known.
-    pub(crate) fn person_in(&self, channel: &str) -> Option<String> {
-        let chats = self.chats.lock();
-        chats.iter().find(|(_, known)| *known == channel).map(|(person, _)| person.clone())
-    }
-
-    /// Remembers which channel the direct chat with a person is.
-    pub(crate) fn remember(&self, person: &str, channel: &str) {
-        self.chats.lock().insert(person.to_owned(), channel.to_owned());
     }
 }
 
@@ -136,33 +133,4 @@ impl Slack {
 pub(crate) fn user(id: &str) -> &str {
     let foreign = id.strip_prefix("team:").and_then(|id| id.split_once(":user:"));
     foreign.map_or(id, |(_, user)| user)
-}
-
-fn lacking(scopes: &str) -> Option<String> {
-    let has: Vec<&str> = scopes.split(',').map(str::trim).collect();
-    let lacking: Vec<String> = SCOPES
-        .iter()
-        .filter(|scope| !has.contains(*scope))
-        .map(|scope| format!("`{scope}`"))
-        .collect();
-    (!lacking.is_empty()).then(|| {
-        format!(
-            "the Slack app lacks {}: add them under OAuth & Permissions, and install it again",
-            lacking.join(", ")
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_app_lacks_is_named() {
-        let all = SCOPES.join(",");
-        assert_eq!(lacking(&all), None);
-        assert_eq!(lacking(&format!("{}, users:read.email", all.replace(',', ", "))), None);
-        let text = lacking(&all.replace("files:write,", "")).unwrap();
-        assert!(text.contains("`files:write`:") && text.contains("install"), "{text}");
-    }
 }

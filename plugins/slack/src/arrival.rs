@@ -4,14 +4,12 @@ use openclaw_plugin_sdk::{
     ButtonPress, ChannelError, ChatId, ChatKind, InboundEvent, InboundMessage, Inbox, UnixMs,
     kit::inbox::Arrival,
 };
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
     api::of_message,
     app::{Slack, user},
-    inbound::{self, Reply},
-    wire::{Me, Slash},
+    inbound::{self, Me, Reply},
 };
 
 /// Something for the gateway.
@@ -21,29 +19,43 @@ pub(crate) enum Item {
     Check,
     Message(Box<InboundMessage>),
     Press(Box<(ButtonPress, Reply)>),
-    Slash(Box<Slash>),
 }
 
 impl Item {
     /// The account is ours, so that its place, its sender and its id name it.
-    fn arrived(self, event_id: Option<&str>) -> Arrival<Self> {
+    fn arrived(self, event_id: Option<&str>, repeats: bool) -> Arrival<Self> {
         let own = match &self {
             Self::Check => None,
-            Self::Message(it) => Some(format!("{}/{}/{}", it.conversation.id, it.sender.id, it.id)),
-            Self::Press(it) => {
-                Some(format!("{}/{}/{}", it.0.conversation.id, it.0.sender.id, it.0.id))
-            }
-            Self::Slash(it) => Some(format!("slash/{}/{}", it.user_id, it.trigger_id)),
+            Self::Message(it) => Some((&it.conversation, &it.sender, &it.id)),
+            Self::Press(it) => Some((&it.0.conversation, &it.0.sender, &it.0.id)),
         };
+        let own = own.map(|(place, sender, id)| format!("{}/{}/{id}", place.id, sender.id));
         let keys = own.into_iter().chain(event_id.map(|id| format!("event/{id}"))).collect();
-        let repeats = matches!(self, Self::Check | Self::Message(_));
         Arrival { item: self, keys, repeats }
     }
 }
 
 impl Slack {
-    /// What a payload of the Events API is.
-    pub(crate) fn event(&self, payload: &Value, me: &Me) -> Option<Arrival<Item>> {
+    /// What a payload of this kind is, in the words of Socket Mode, if it is something for the gateway.
+    pub(crate) fn arrival(
+        &self,
+        kind: &str,
+        payload: &Value,
+        me: &Me,
+        now: UnixMs,
+    ) -> Option<Arrival<Item>> {
+        match kind {
+            "events_api" => self.event(payload, me),
+            "interactive" => self.press(payload, me, now),
+            "slash_commands" => {
+                let message = inbound::slash(payload, me, now)?;
+                Some(Item::Message(Box::new(message)).arrived(None, false))
+            }
+            _ => None,
+        }
+    }
+
+    fn event(&self, payload: &Value, me: &Me) -> Option<Arrival<Item>> {
         let event = &payload["event"];
         let item = if matches!(event["type"].as_str(), Some("app_uninstalled" | "tokens_revoked")) {
             Item::Check
@@ -52,19 +64,19 @@ impl Slack {
             if message.conversation.kind == ChatKind::Direct
                 && let Some(channel) = event["channel"].as_str()
             {
-                self.remember(message.sender.id.as_str(), channel);
+                self.chats.learn(message.sender.id.as_str(), channel);
             }
             Item::Message(Box::new(message))
         };
-        Some(item.arrived(payload["event_id"].as_str()))
+        Some(item.arrived(payload["event_id"].as_str(), true))
     }
 
-    /// What an interaction is, if it is a press.
-    pub(crate) fn interaction(&self, payload: &Value, me: &Me) -> Option<Arrival<Item>> {
-        let (mut press, reply) = inbound::press(payload, me, UnixMs(0))?;
+    /// Slack does not say when.
+    fn press(&self, payload: &Value, me: &Me, now: UnixMs) -> Option<Arrival<Item>> {
+        let (mut press, reply) = inbound::press(payload, me, now)?;
         // A direct chat is that of the person who is in it, whatever the press says of who pressed there.
         if press.conversation.kind == ChatKind::Direct
-            && let Some(person) = self.person_in(&reply.channel)
+            && let Some(person) = self.chats.person_in(&reply.channel)
         {
             // In an organisation of several workspaces a press may name another one than the person's messages do.
             if user(&person) == reply.user {
@@ -72,13 +84,7 @@ impl Slack {
             }
             stands_in(&mut press, person);
         }
-        Some(Item::Press(Box::new((press, reply))).arrived(None))
-    }
-
-    /// What a payload of a slash command is.
-    pub(crate) fn slash(payload: &Value) -> Option<Arrival<Item>> {
-        let slash = Slash::deserialize(payload).ok()?;
-        Some(Item::Slash(Box::new(slash)).arrived(None))
+        Some(Item::Press(Box::new((press, reply))).arrived(None, false))
     }
 
     /// What an item is for the gateway; `None` where it is nothing.
@@ -94,7 +100,7 @@ impl Slack {
                 None
             }
             Item::Message(mut message) => {
-                if message.conversation.kind == ChatKind::Direct {
+                if message.conversation.kind == ChatKind::Direct && message.sender.name.is_none() {
                     let user = user(message.sender.id.as_str());
                     message.sender.name = self.names.of(self.api()?, user).await;
                 }
@@ -102,14 +108,9 @@ impl Slack {
             }
             Item::Press(press) => {
                 let (mut press, reply) = *press;
-                // Slack does not say when.
-                press.pressed_at = inbox.now();
                 self.recognize_member(&mut press, &reply, me).await?;
                 self.replies.lock().insert(press.id.clone(), reply);
                 Some(InboundEvent::Press(press))
-            }
-            Item::Slash(slash) => {
-                inbound::slash(&slash, me, inbox.now()).map(InboundEvent::Message)
             }
         })
     }
@@ -123,7 +124,7 @@ impl Slack {
         me: &Me,
     ) -> Result<(), ChannelError> {
         let foreign = press.sender.id.as_str() != reply.user;
-        let known = self.person_in(&reply.channel).is_some();
+        let known = self.chats.person_in(&reply.channel).is_some();
         if press.conversation.kind != ChatKind::Direct || known || !foreign {
             return Ok(());
         }
@@ -154,19 +155,27 @@ fn stands_in(press: &mut ButtonPress, person: String) {
 
 #[cfg(test)]
 mod tests {
+    use openclaw_plugin_sdk::{AccountId, Settings};
     use serde_json::json;
 
     use super::*;
+    use crate::config::Config;
 
     fn me() -> Me {
         Me { user_id: "U0BOT00000".to_owned(), team_id: "T0HOME0000".to_owned() }
+    }
+
+    fn config() -> Config {
+        let table = "bot_token = 'xoxb-x'\napp_token = 'xapp-x'".parse().unwrap();
+        let account = AccountId::default_account();
+        Config::read(&Settings { account, table, key: [0; 32], commands: Vec::new() }).unwrap()
     }
 
     fn message(user: &str) -> Arrival<Item> {
         let event = json!({ "type": "message", "channel_type": "im", "channel": "D1", "user": user, "ts": "1.1", "text": "x" });
         let callback = serde_json::from_value(json!({ "event": event })).unwrap();
         let message = inbound::message(&callback, &me(), &[]).unwrap();
-        Item::Message(Box::new(message)).arrived(Some("Ev1"))
+        Item::Message(Box::new(message)).arrived(Some("Ev1"), true)
     }
 
     #[test]
@@ -184,7 +193,13 @@ mod tests {
             "actions": [{ "value": "a", "action_ts": "2.1" }],
         });
         let press = inbound::press(&payload, &me(), UnixMs(1)).unwrap();
-        assert!(!Item::Press(Box::new(press)).arrived(None).repeats);
-        assert!(message("U024BE7LH").repeats && Item::Check.arrived(None).repeats);
+        assert_eq!(press.0.pressed_at, UnixMs(1));
+        let app = Slack::new(config(), Vec::new());
+        let arrival = |kind, payload: &Value| app.arrival(kind, payload, &me(), UnixMs(1)).unwrap();
+        assert!(!arrival("interactive", &payload).repeats);
+        let typed = json!({ "user_id": "U024BE7LH", "team_id": "T0HOME0000", "trigger_id": "t1" });
+        assert!(!arrival("slash_commands", &typed).repeats);
+        let revoked = json!({ "event": { "type": "tokens_revoked" }, "event_id": "Ev2" });
+        assert!(message("U024BE7LH").repeats && arrival("events_api", &revoked).repeats);
     }
 }

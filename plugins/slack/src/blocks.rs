@@ -1,15 +1,15 @@
-//! From texts and cards to Block Kit. Rich text is taken literally: no mark, no link and no mention can
-//! come of it. The text beside it is for notifications alone, and escaped.
+//! From texts and cards to Block Kit. The text beside the blocks is for notifications alone, and escaped.
 
 use openclaw_plugin_sdk::{
-    Body, Button, ChannelError, Frame, Marks, Span, Text,
-    kit::draft::{Draft, Limits},
+    Body, Button, ChannelError, Span, Text,
+    kit::{
+        draft::{Draft, Limits, undeliverable},
+        rich,
+    },
 };
 use slack_morphism::prelude::{
     SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockPlainText,
-    SlackMessageContent, SlackRelaxedUrl, SlackRichTextBlock, SlackRichTextElement,
-    SlackRichTextInlineElement, SlackRichTextLink, SlackRichTextPreformatted, SlackRichTextQuote,
-    SlackRichTextSection, SlackRichTextStyle, SlackRichTextText,
+    SlackMessageContent,
 };
 
 use crate::PLUGIN;
@@ -24,8 +24,10 @@ const NOTICE_LIMIT: usize = 3900;
 /// What a body shows, as Slack takes it.
 pub(crate) fn content(body: &Body) -> Result<SlackMessageContent, ChannelError> {
     let Draft { text, rows, .. } = Draft::new(body, &PLUGIN, &LIMITS)?;
-    let title = if let Body::Card(card) = body { Some(card.title.as_str()) } else { None };
-    let mut blocks = Vec::from_iter(rich(&text, title));
+    let rich = rich::slack(&text, matches!(body, Body::Card(_)));
+    let rich = rich.map(serde_json::from_value).transpose();
+    let mut blocks: Vec<SlackBlock> =
+        rich.map_err(|error| undeliverable(error.to_string()))?.into_iter().collect();
     let mut number = 0;
     for row in rows.iter().flat_map(|row| row.chunks(BUTTONS_IN_A_ROW)) {
         let mut elements = Vec::new();
@@ -49,63 +51,6 @@ pub(crate) fn unmarked(body: &Body) -> Option<SlackMessageContent> {
     let has_marks = text.spans().iter().any(|span| matches!(span, Span::Marked(..)));
     let plain = Body::Text(Text::plain(text.to_plain()));
     content(&plain).ok().filter(|_| has_marks)
-}
-
-/// `None` for an empty text: Slack takes no empty runs.
-fn rich(text: &Text, title: Option<&str>) -> Option<SlackBlock> {
-    let mut elements = Vec::new();
-    let mut frames = text.frames().peekable();
-    while let Some((frame, spans)) = frames.next() {
-        let (is_first, is_last) = (elements.is_empty(), frames.peek().is_none());
-        let mut runs = Vec::new();
-        for (at, span) in spans.iter().enumerate() {
-            let mut text = span.text();
-            // A frame brings its own line breaks.
-            if at == 0 && !is_first {
-                text = text.trim_start_matches('\n');
-            }
-            if at + 1 == spans.len() && !is_last {
-                text = text.trim_end_matches('\n');
-            }
-            if !text.is_empty() {
-                runs.push(run(text, span.marks(), at == 0 && is_first && title.is_some()));
-            }
-        }
-        if !runs.is_empty() {
-            elements.push(element(frame, runs));
-        }
-    }
-    (!elements.is_empty()).then(|| SlackBlock::RichText(SlackRichTextBlock::new(elements)))
-}
-
-fn element(frame: Frame<'_>, runs: Vec<SlackRichTextInlineElement>) -> SlackRichTextElement {
-    match frame {
-        Frame::Block(_) => SlackRichTextElement::Preformatted(SlackRichTextPreformatted::new(runs)),
-        Frame::Open => SlackRichTextElement::Section(SlackRichTextSection::new(runs)),
-        Frame::Quote => SlackRichTextElement::Quote(SlackRichTextQuote::new(runs)),
-    }
-}
-
-fn run(text: &str, marks: &Marks, is_title: bool) -> SlackRichTextInlineElement {
-    let text = text.to_owned();
-    let set = |mark: bool| mark.then_some(true);
-    let style = SlackRichTextStyle {
-        bold: set(marks.bold || is_title),
-        italic: set(marks.italic),
-        strike: set(marks.strike),
-        code: set(marks.code),
-        ..SlackRichTextStyle::new()
-    };
-    let style = Some(style).filter(|style| *style != SlackRichTextStyle::new());
-    match &marks.link {
-        Some(link) => SlackRichTextInlineElement::Link(SlackRichTextLink {
-            url: SlackRelaxedUrl(link.clone()),
-            text: Some(text),
-            unsafe_: None,
-            style,
-        }),
-        None => SlackRichTextInlineElement::Text(SlackRichTextText { text, style }),
-    }
 }
 
 /// The text as a notification shows it: its head, where it is long.

@@ -1,18 +1,23 @@
 //! An account's own keys: its tokens, how events arrive, and where the Web API answers.
 
-use openclaw_plugin_sdk::{Secret, Settings, SettingsError, kit::config::secret, toml};
+use openclaw_plugin_sdk::{
+    Secret, Settings, SettingsError, http_client,
+    kit::config::{self, secret},
+    reqwest::Url,
+    toml,
+};
 use serde::Deserialize;
 
-use crate::address::Root;
+use crate::text;
 
+const PUBLIC: &str = "https://slack.com/api";
 const WEBHOOK_PATH: &str = "/slack/events";
-const MISSING: &str = "is missing: the app's page at api.slack.com/apps shows it";
 
 /// A checked configuration.
 pub(crate) struct Config {
     pub(crate) bot_token: Secret,
     /// Where the Web API answers.
-    pub(crate) root: Root,
+    pub(crate) root: Url,
     pub(crate) events: Events,
 }
 
@@ -48,23 +53,23 @@ impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let keys: Keys = settings.parse()?;
         let bot_token = secret("bot_token", keys.bot_token.as_ref(), bot_token)?;
-        let events = match keys.mode {
-            Mode::Http => {
-                checked_path(keys.webhook_path.as_deref().unwrap_or(WEBHOOK_PATH))?;
-                let secret =
-                    secret("signing_secret", keys.signing_secret.as_ref(), signing_secret)?;
-                Events::Http { signing_secret: secret }
+        let events = match (keys.mode, keys.webhook_path) {
+            (Mode::Http, path) => {
+                config::path("webhook_path", path.as_deref().unwrap_or(WEBHOOK_PATH))?;
+                let given = keys.signing_secret.as_ref();
+                Events::Http { signing_secret: secret("signing_secret", given, signing_secret)? }
             }
-            Mode::Socket if keys.webhook_path.is_some() => {
-                let problem = "is for `mode = \"http\"`: with Socket Mode nothing is served";
-                return Err(SettingsError::new("webhook_path", problem));
+            (Mode::Socket, Some(_)) => {
+                return Err(SettingsError::new("webhook_path", text::NOT_SERVED));
             }
-            Mode::Socket => {
-                let app_token = secret("app_token", keys.app_token.as_ref(), app_token)?;
-                Events::Socket { app_token }
+            (Mode::Socket, None) => {
+                let given = keys.app_token.as_ref();
+                Events::Socket { app_token: secret("app_token", given, app_token)? }
             }
         };
-        Ok(Self { bot_token, root: Root::read(keys.api_url.as_deref())?, events })
+        let root = keys.api_url.as_deref().unwrap_or(PUBLIC);
+        let root = http_client::root("api_url", root, "https://host/api")?;
+        Ok(Self { bot_token, root, events })
     }
 }
 
@@ -74,44 +79,36 @@ pub(crate) fn path(table: &toml::Table) -> Option<String> {
     (text("mode") == Some("http")).then(|| text("webhook_path").unwrap_or(WEBHOOK_PATH).to_owned())
 }
 
-fn bot_token(text: &str) -> Result<(), &'static str> {
-    match text {
-        "" => Err(MISSING),
-        _ if is_token(text, &["xoxb-", "xoxe.xoxb-"]) => Ok(()),
-        _ => Err("is not the right token: it begins with `xoxb-`"),
-    }
+fn bot_token(token: &str) -> Result<(), &'static str> {
+    let fits = is_token(token, &["xoxb-", "xoxe.xoxb-"]);
+    checked(token, fits, text::TOKEN_MISSING, text::NO_BOT_TOKEN)
 }
 
-fn app_token(text: &str) -> Result<(), &'static str> {
-    match text {
-        "" => Err(MISSING),
-        _ if is_token(text, &["xapp-"]) => Ok(()),
-        _ => Err("is not the right token: it begins with `xapp-`"),
-    }
+fn app_token(token: &str) -> Result<(), &'static str> {
+    checked(token, is_token(token, &["xapp-"]), text::TOKEN_MISSING, text::NO_APP_TOKEN)
+}
+
+/// `case_089`: what is served without a secret would believe every sender.
+fn signing_secret(secret: &str) -> Result<(), &'static str> {
+    let fits = secret.len() >= 16 && is_token(secret, &[""]);
+    checked(secret, fits, text::SECRET_MISSING, text::NO_SECRET)
 }
 
 fn is_token(text: &str, heads: &[&str]) -> bool {
     heads.iter().any(|head| text.starts_with(head)) && text.chars().all(|c| c.is_ascii_graphic())
 }
 
-/// `case_089`: what is served without a secret would believe every sender.
-fn signing_secret(text: &str) -> Result<(), &'static str> {
+fn checked(
+    text: &str,
+    fits: bool,
+    missing: &'static str,
+    wrong: &'static str,
+) -> Result<(), &'static str> {
     match text {
-        "" => {
-            Err("is missing: `mode = \"http\"` needs it, from Basic Information of the app's page")
-        }
-        _ if text.len() >= 16 && is_token(text, &[""]) => Ok(()),
-        _ => Err("is not what Slack shows: 32 letters and digits"),
+        "" => Err(missing),
+        _ if fits => Ok(()),
+        _ => Err(wrong),
     }
-}
-
-fn checked_path(path: &str) -> Result<(), SettingsError> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "/_-.".contains(c);
-    let whole = path.len() > 1 && path.starts_with('/') && !path.ends_with('/');
-    if whole && path.chars().all(fits) && !path.contains("//") {
-        return Ok(());
-    }
-    Err(SettingsError::new("webhook_path", "is no path such as `/slack/events`"))
 }
 
 #[cfg(test)]
@@ -169,5 +166,17 @@ mod tests {
         assert_eq!(path("mode = 'http'\nwebhook_path = '/a'").as_deref(), Some("/a"));
         assert_eq!(path("mode = 'socket'\nwebhook_path = '/a'"), None);
         assert_eq!(path(""), None);
+    }
+
+    #[test]
+    fn the_web_api_is_encrypted_or_on_this_machine() {
+        let tokens = "bot_token = 'xoxb-secret-part'\napp_token = 'xapp-secret-part'\n";
+        for url in ["http://slack.com/api", "ftp://127.0.0.1", "x", "https://a@b/", "https://b/?c"]
+        {
+            refused(&format!("{tokens}api_url = '{url}'"), "api_url");
+        }
+        let own = read(&format!("{tokens}api_url = 'http://127.0.0.1:1/api/'")).unwrap();
+        assert_eq!(own.root.as_str(), "http://127.0.0.1:1/api");
+        assert_eq!(read(tokens).unwrap().root.as_str(), "https://slack.com/api");
     }
 }

@@ -4,12 +4,25 @@ use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender,
     SentRef, ThreadId, UnixMs,
 };
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{
-    wire::{Me, Slash},
-    words,
-};
+use crate::words;
+
+/// Who we are, as `auth.test` says.
+#[derive(Deserialize)]
+pub(crate) struct Me {
+    pub(crate) user_id: String,
+    pub(crate) team_id: String,
+}
+
+/// Where the answer to a press goes.
+#[derive(Clone)]
+pub(crate) struct Reply {
+    pub(crate) url: Option<String>,
+    pub(crate) channel: String,
+    pub(crate) user: String,
+}
 
 /// The message in an event, if there is one.
 pub(crate) fn message(callback: &Value, me: &Me, commands: &[String]) -> Option<InboundMessage> {
@@ -40,18 +53,14 @@ pub(crate) fn message(callback: &Value, me: &Me, commands: &[String]) -> Option<
         return None;
     }
     let root = key("thread_ts").filter(|root| *root != ts);
-    let reply_to =
-        root.map(|root| SentRef { chat: conversation.id.clone(), id: EventId::new(root) });
+    let answered = |root| SentRef { chat: conversation.id.clone(), id: EventId::new(root) };
+    let reply_to = root.map(answered);
+    let conversation = conversation.in_thread(root.map(ThreadId::new));
     Some(InboundMessage {
-        id: message_id(ts, root),
-        mentions_us: is_mention || mentions(written, &me.user_id),
-        conversation: conversation.in_thread(root.map(ThreadId::new)),
-        sender,
-        sent_at: time(ts)?,
-        text,
         attachment,
+        mentions_us: is_mention || mentions(written, &me.user_id),
         reply_to,
-        link: Link::Private,
+        ..InboundMessage::new(message_id(ts, root), conversation, sender, time(ts)?, text)
     })
 }
 
@@ -81,27 +90,13 @@ pub(crate) fn press(payload: &Value, me: &Me, now: UnixMs) -> Option<(ButtonPres
 }
 
 /// The message that a slash command is, in the direct chat of who typed it: nobody else sees it.
-pub(crate) fn slash(slash: &Slash, me: &Me, now: UnixMs) -> Option<InboundMessage> {
-    let sender = sender(&slash.user_id, &slash.team_id, me, slash.user_name.as_deref())?;
-    Some(InboundMessage {
-        id: EventId::new(slash.trigger_id.clone()),
-        conversation: placed(ChatKind::Direct, "", &sender),
-        sender,
-        sent_at: now,
-        text: words::slash(&words::plain(&slash.text)),
-        attachment: None,
-        mentions_us: false,
-        reply_to: None,
-        link: Link::Private,
-    })
-}
-
-/// Where the answer to a press goes.
-#[derive(Clone)]
-pub(crate) struct Reply {
-    pub(crate) url: Option<String>,
-    pub(crate) channel: String,
-    pub(crate) user: String,
+pub(crate) fn slash(slash: &Value, me: &Me, now: UnixMs) -> Option<InboundMessage> {
+    let text = |key: &str| slash[key].as_str();
+    let sender = sender(text("user_id")?, text("team_id")?, me, text("user_name"))?;
+    let (id, conversation) =
+        (EventId::new(text("trigger_id")?), placed(ChatKind::Direct, "", &sender));
+    let words = words::slash(&words::plain(text("text").unwrap_or_default()));
+    Some(InboundMessage::new(id, conversation, sender, now, words))
 }
 
 /// True unless it is missing or `false`: what cannot be read counts as set.
@@ -135,16 +130,11 @@ fn team<'a>(message: &'a Value, shared: bool, me: &'a Me) -> Option<&'a str> {
     }
 }
 
-/// The id of a person of another workspace says so.
-fn sender_id(user: &str, team: &str, me: &Me) -> String {
-    if team == me.team_id { user.to_owned() } else { format!("team:{team}:user:{user}") }
-}
-
-/// By id alone: names can be changed.
+/// By id alone: names can be changed. The id of a person of another workspace says so.
 fn sender(user: &str, team: &str, me: &Me, name: Option<&str>) -> Option<Sender> {
-    let id = crate::parse_sender(&sender_id(user, team, me)).ok()?;
-    let meta = name.map(|name| ("username".to_owned(), name.to_owned())).into_iter().collect();
-    Some(Sender { id, name: name.map(str::to_owned), meta })
+    let foreign = (team != me.team_id).then(|| format!("team:{team}:user:{user}"));
+    let id = crate::parse_sender(foreign.as_deref().unwrap_or(user)).ok()?;
+    Some(Sender::new(id, name, &[("username", name)]))
 }
 
 /// What kind of place a message says that it stands in.

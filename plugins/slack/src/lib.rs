@@ -1,7 +1,6 @@
 //! Slack apps, by Socket Mode or by signed requests. It translates, and nothing else: who may be answered
 //! is decided elsewhere, no file is ever fetched, and no quoted text gets in.
 
-mod address;
 mod api;
 mod app;
 mod arrival;
@@ -13,14 +12,13 @@ mod names;
 mod outbound;
 mod picture;
 mod socket_mode;
+mod text;
 mod webhook;
-mod wire;
 mod words;
 
 use openclaw_plugin_sdk::{
-    Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
-    InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
-    kit::ids::without_prefix,
+    Abilities, ChannelPlugin, ChatId, Ingress, InvalidGroupId, InvalidSenderId, SenderId,
+    TextLimit, TextUnit, kit::ids::without_prefix,
 };
 
 /// Slack.
@@ -35,7 +33,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     abilities: Abilities {
         accounts: true,
         buttons: Some(25),
-        command_prefix: "/openclaw ",
+        command_prefix: words::PREFIX,
         deletes: true,
         edits: true,
         groups: true,
@@ -55,39 +53,22 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     },
 };
 
-#[async_trait]
-impl Channel for app::Slack {
-    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        self.listen(inbox).await
-    }
-
-    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
-        self.deliver(message).await
-    }
-}
-
 /// A person's id: alone for the app's own workspace, and with its workspace for any other. A channel's id
 /// begins with another letter, and a name can be changed: neither is one.
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
-    const WRONG: InvalidSenderId = InvalidSenderId(
-        "a Slack user id begins with `U` or `W`, such as `U024BE7LH`; a person copies it from their profile",
-    );
     let text = without_prefix(without_prefix(text, &["slack:"]), &["user:"]);
     let text = text.strip_prefix("<@").and_then(|text| text.strip_suffix('>')).unwrap_or(text);
     if let Some((team, user)) = text.strip_prefix("team:").and_then(|t| t.split_once(":user:")) {
         let whole = is_id(team, &['T', 'E']) && is_id(user, &['U', 'W']);
-        return if whole { SenderId::new(text) } else { Err(WRONG) };
+        return if whole { SenderId::new(text) } else { Err(text::NO_SENDER) };
     }
-    if is_id(text, &['U', 'W']) { SenderId::new(text) } else { Err(WRONG) }
+    if is_id(text, &['U', 'W']) { SenderId::new(text) } else { Err(text::NO_SENDER) }
 }
 
 /// A channel's or a group conversation's id. Its name can be changed, and a person's begins with another letter.
 fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
-    const WRONG: InvalidGroupId = InvalidGroupId(
-        "a Slack channel's id begins with `C` or `G`, such as `C024BE7LR`; it stands at the end of the channel's details",
-    );
     let text = text.trim();
-    if is_id(text, &['C', 'G']) { Ok(ChatId::new(text)) } else { Err(WRONG) }
+    if is_id(text, &['C', 'G']) { Ok(ChatId::new(text)) } else { Err(text::NO_GROUP) }
 }
 
 /// As Slack spells ids, and long enough that no name in capitals is one by chance.

@@ -15,6 +15,7 @@ use slack_morphism::prelude::{
 use crate::{
     api::{Api, of_message, text},
     outbound::{Place, delete},
+    text as words,
 };
 
 /// How often we ask where a file was shared, a second apart.
@@ -37,9 +38,7 @@ pub(crate) async fn send(
     let part = |key| text(&answer, key).map_err(of_message);
     let (upload_url, file_id) = (part("upload_url")?, part("file_id")?);
     let uploaded = api.upload(&upload_url, image.png.clone()).await;
-    uploaded
-        .ok_or_else(|| undeliverable("Slack names an address for the picture that is not its own"))?
-        .map_err(of_message)?;
+    uploaded.ok_or_else(|| undeliverable(words::FOREIGN_PICTURE))?.map_err(of_message)?;
     let file =
         SlackApiFilesComplete::new(file_id.clone().into()).with_title("image.png".to_owned());
     let mut request = SlackApiFilesCompleteUploadExternalRequest::new(vec![file])

@@ -11,17 +11,18 @@ use openclaw_plugin_sdk::{
     ChannelError, Inbox, Secret,
     kit::{
         inbox::{Pending, Received, next},
-        socket::{Heard, Socket},
+        socket::{Heard, Socket, heartbeat},
     },
 };
-use serde_json::json;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
-    api::{Api, of_account, text},
+    api::{Api, lost, of_account, text},
     app::Slack,
     arrival::Item,
-    wire::{Frame, Me},
+    inbound::Me,
+    text as words,
 };
 
 /// How often we ask whether the other end is there.
@@ -43,11 +44,8 @@ struct Link {
     leaving: Option<Instant>,
 }
 
-/// An envelope, and the socket that it came on.
-struct Envelope {
-    socket: u64,
-    id: String,
-}
+/// An envelope: the socket that it came on, and its id.
+type Envelope = (u64, String);
 
 /// The sockets that are open, and what has come on them.
 struct Connection<'a> {
@@ -55,6 +53,7 @@ struct Connection<'a> {
     api: &'a Api,
     app_token: &'a Secret,
     me: &'a Me,
+    inbox: &'a Inbox,
     links: Vec<Link>,
     opening: Option<BoxFuture<'a, Result<Link, ChannelError>>>,
     opened: u64,
@@ -69,21 +68,26 @@ impl Slack {
         inbox: &Inbox,
     ) -> Result<(), ChannelError> {
         let (me, lacking) = self.auth_test(inbox).await?;
-        let (slack, api, me) = (self, self.api()?, &me);
+        let (api, row) = (self.api()?, inbox.row());
         let links = vec![Link::open(api, app_token, 0).await?];
         Self::connected(inbox, lacking);
-        let row = inbox.row();
-        let pending = self.acks.connect(&row, |item| self.translate(item, me, inbox));
-        let (opening, opened) = (None, 0);
-        let mut connection =
-            Connection { slack, api, app_token, me, links, opening, opened, pending };
-        let mut pings = interval(PING_EVERY);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut connection = Connection {
+            slack: self,
+            api,
+            app_token,
+            me: &me,
+            inbox,
+            links,
+            opening: None,
+            opened: 0,
+            pending: self.acks.connect(&row, |item| self.translate(item, &me, inbox)),
+        };
+        let mut pings = heartbeat(PING_EVERY);
         loop {
             tokio::select! {
                 settled = connection.pending.settled() => {
                     for envelope in settled? {
-                        connection.acknowledge(&envelope).await;
+                        connection.acknowledge(envelope).await;
                     }
                 }
                 (index, heard) = heard(&mut connection.links) => {
@@ -103,20 +107,20 @@ impl Link {
     /// Asks for an address, connects, and waits for the greeting.
     async fn open(api: &Api, app_token: &Secret, number: u64) -> Result<Self, ChannelError> {
         let opened = api.call_with(app_token, "apps.connections.open", &json!({})).await;
-        let url = opened.and_then(|opened| text(&opened, "url"));
+        let url = opened.and_then(|opened| text(&opened.body, "url"));
         let url = url.map_err(|failure| of_account(failure, "app_token"))?;
-        let url = api.root.trusted(&url).filter(|url| matches!(url.scheme(), "ws" | "wss"));
-        let url = url.ok_or_else(|| gone("names an address for its socket that is not its own"))?;
-        let mut socket = Socket::open(&url, LONGEST_FRAME).await.map_err(gone)?;
+        let url = api.trusted(&url).filter(|url| matches!(url.scheme(), "ws" | "wss"));
+        let url = url.ok_or_else(|| lost("names an address for its socket that is not its own"))?;
+        let mut socket = Socket::open(&url, LONGEST_FRAME).await.map_err(lost)?;
         let greeting = socket.greeting(|text| {
             let frame = frame(text)?;
-            match frame.kind.as_str() {
+            match frame["type"].as_str()? {
                 "hello" => Some(Ok(())),
-                "disconnect" => Some(Err(ended(frame.reason.as_deref()))),
+                "disconnect" => Some(Err(ended(&frame["reason"]))),
                 _ => None,
             }
         });
-        greeting.await.map_err(gone)??;
+        greeting.await.map_err(lost)??;
         Ok(Self { socket, number, leaving: None })
     }
 
@@ -136,10 +140,9 @@ impl Connection<'_> {
             return self.still_there("closed the socket");
         };
         match frame(&text) {
-            Some(frame) if frame.kind == "disconnect" => self.replace(index, &frame),
+            Some(frame) if frame["type"] == "disconnect" => self.replace(index, &frame["reason"]),
             Some(frame) => {
-                let socket = self.links[index].number;
-                self.take(frame, socket).await;
+                self.take(&frame, self.links[index].number).await;
                 Ok(())
             }
             None => Ok(()),
@@ -147,9 +150,8 @@ impl Connection<'_> {
     }
 
     /// Slack says that a socket ends: a new one is opened while this one still serves.
-    fn replace(&mut self, index: usize, frame: &Frame) -> Result<(), ChannelError> {
-        let reason = frame.reason.as_deref();
-        if matches!(reason, Some("link_disabled" | "too_many_websockets")) {
+    fn replace(&mut self, index: usize, reason: &Value) -> Result<(), ChannelError> {
+        if matches!(reason.as_str(), Some("link_disabled" | "too_many_websockets")) {
             return Err(ended(reason));
         }
         self.links[index].leaving.get_or_insert_with(Instant::now);
@@ -160,32 +162,26 @@ impl Connection<'_> {
         Ok(())
     }
 
-    async fn take(&mut self, frame: Frame, socket: u64) {
-        let Some(id) = frame.envelope_id else { return };
-        let envelope = Envelope { socket, id };
-        let arrival = match frame.kind.as_str() {
-            "events_api" => self.slack.event(&frame.payload, self.me),
-            "interactive" => self.slack.interaction(&frame.payload, self.me),
-            "slash_commands" => Slack::slash(&frame.payload),
-            _ => None,
-        };
-        let Some(arrival) = arrival else {
+    async fn take(&mut self, frame: &Value, socket: u64) {
+        let Some(id) = frame["envelope_id"].as_str() else { return };
+        let (envelope, kind) = ((socket, id.to_owned()), frame["type"].as_str());
+        let (kind, now) = (kind.unwrap_or_default(), self.inbox.now());
+        let Some(arrival) = self.slack.arrival(kind, &frame["payload"], self.me, now) else {
             tracing::debug!("an envelope of Slack's that is no message");
-            return self.acknowledge(&envelope).await;
+            return self.acknowledge(envelope).await;
         };
         match self.pending.receive(arrival, envelope) {
-            Received::Acknowledge(envelope) => self.acknowledge(&envelope).await,
+            Received::Acknowledge(envelope) => self.acknowledge(envelope).await,
             Received::Refuse(_) => tracing::warn!("too much waits: Slack will repeat an event"),
             Received::Waits => {}
         }
     }
 
     /// Tells Slack that it need not repeat an envelope.
-    async fn acknowledge(&mut self, envelope: &Envelope) {
-        if let Some(link) = self.links.iter_mut().find(|link| link.number == envelope.socket) {
-            let text = json!({ "envelope_id": envelope.id }).to_string();
+    async fn acknowledge(&mut self, (socket, id): Envelope) {
+        if let Some(link) = self.links.iter_mut().find(|link| link.number == socket) {
             // A socket that does not take it is found out by its reader.
-            link.socket.send(text).await.ok();
+            link.socket.send(json!({ "envelope_id": id }).to_string()).await.ok();
         }
     }
 
@@ -202,7 +198,7 @@ impl Connection<'_> {
 
     fn still_there(&self, why: &str) -> Result<(), ChannelError> {
         let stays = self.links.iter().any(|link| link.leaving.is_none());
-        if stays || self.opening.is_some() { Ok(()) } else { Err(gone(why)) }
+        if stays || self.opening.is_some() { Ok(()) } else { Err(lost(why)) }
     }
 }
 
@@ -215,7 +211,7 @@ async fn heard(links: &mut [Link]) -> (usize, Heard) {
     (index, heard)
 }
 
-fn frame(text: &str) -> Option<Frame> {
+fn frame(text: &str) -> Option<Value> {
     let frame = serde_json::from_str(text).ok();
     if frame.is_none() {
         tracing::warn!("a frame of Slack's cannot be read");
@@ -224,20 +220,10 @@ fn frame(text: &str) -> Option<Frame> {
 }
 
 /// What Slack's reason for ending a socket means, where it does not want a new one at once.
-fn ended(reason: Option<&str>) -> ChannelError {
-    match reason {
-        Some("link_disabled") => ChannelError::Unauthorized(
-            "Slack: Socket Mode is switched off for this app: switch it on at api.slack.com/apps, and check `app_token`"
-                .to_owned(),
-        ),
-        Some("too_many_websockets") => ChannelError::Contended(
-            "Slack has too many sockets of this app open: stop the other programs that use its token"
-                .to_owned(),
-        ),
-        _ => gone("ended the socket"),
+fn ended(reason: &Value) -> ChannelError {
+    match reason.as_str() {
+        Some("link_disabled") => ChannelError::Unauthorized(words::SWITCHED_OFF.to_owned()),
+        Some("too_many_websockets") => ChannelError::Contended(words::TOO_MANY_SOCKETS.to_owned()),
+        _ => lost("ended the socket"),
     }
-}
-
-fn gone(what: &str) -> ChannelError {
-    ChannelError::Disconnected(format!("Slack: {what}"))
 }

@@ -7,14 +7,14 @@ use openclaw_plugin_sdk::{
     http::{HeaderMap, Response, StatusCode},
     kit::{
         inbox::{Pending, Received},
+        socket::heartbeat,
         webhook::{Hmac, RateLimits, is_recent, reply},
     },
     reqwest::Url,
 };
 use serde_json::{Map, Value, json};
-use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{app::Slack, arrival::Item, wire::Me};
+use crate::{app::Slack, arrival::Item, inbound::Me};
 
 /// How often we ask whether our token still works: nothing else may tell us that it does not.
 const CHECK: Duration = Duration::from_mins(10);
@@ -60,9 +60,7 @@ impl Slack {
 
     /// Ends when Slack refuses our token. A platform that is away for a moment calls us when it is back.
     async fn refused(&self, inbox: &Inbox) -> ChannelError {
-        let mut ticks = interval(CHECK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.tick().await;
+        let mut ticks = heartbeat(CHECK);
         loop {
             ticks.tick().await;
             if let Err(error @ ChannelError::Unauthorized(_)) = self.auth_test(inbox).await {
@@ -78,7 +76,7 @@ impl Slack {
         now: UnixMs,
         pending: &mut Pending<'_, Item, Exchange>,
     ) {
-        let (request, me) = (&exchange.request, checks.me);
+        let request = &exchange.request;
         let checked = checks.limits.check(&exchange).and_then(|()| {
             let signed = is_signed(&checks.hmac, request.headers(), request.body(), now);
             if signed { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
@@ -87,16 +85,12 @@ impl Slack {
             tracing::debug!(client = %exchange.client.address, %status, "a request that is not Slack's");
             return reply(exchange, status);
         }
-        let arrival = match payload(request.body()) {
-            Some(Payload::Challenge(text)) => {
-                return exchange.reply(Response::new(Bytes::from(text)));
-            }
-            Some(Payload::Event(payload)) => self.event(&payload, me),
-            Some(Payload::Interaction(payload)) => self.interaction(&payload, me),
-            Some(Payload::Slash(payload)) => Self::slash(&payload),
-            None => None,
-        };
-        let Some(arrival) = arrival else {
+        let (kind, payload) = payload(request.body()).unwrap_or_default();
+        if kind == CHALLENGE {
+            let text = payload["challenge"].as_str().unwrap_or_default().to_owned();
+            return exchange.reply(Response::new(Bytes::from(text)));
+        }
+        let Some(arrival) = self.arrival(kind, &payload, checks.me, now) else {
             tracing::debug!("a request of Slack's that is no message");
             return reply(exchange, StatusCode::OK);
         };
@@ -116,29 +110,24 @@ fn is_signed(hmac: &Hmac, headers: &HeaderMap, body: &[u8], now: UnixMs) -> bool
     signature.is_some_and(signed) && is_recent(stamp, now, MOST_AGE)
 }
 
-enum Payload {
-    Challenge(String),
-    Event(Value),
-    Interaction(Value),
-    Slash(Value),
-}
+/// Slack asks whether we are there.
+const CHALLENGE: &str = "url_verification";
 
-/// A body says what it is by itself: JSON is an event, a form is one of the others.
-fn payload(body: &[u8]) -> Option<Payload> {
+/// A body says what it is by itself: JSON is an event, a form is one of the others. Its kind in the words of Socket
+/// Mode.
+fn payload(body: &[u8]) -> Option<(&'static str, Value)> {
     if let Ok(payload) = serde_json::from_slice::<Value>(body) {
         return match payload["type"].as_str()? {
-            "url_verification" => {
-                Some(Payload::Challenge(payload["challenge"].as_str()?.to_owned()))
-            }
-            "event_callback" => Some(Payload::Event(payload)),
+            CHALLENGE => payload["challenge"].is_string().then_some((CHALLENGE, payload)),
+            "event_callback" => Some(("events_api", payload)),
             _ => None,
         };
     }
     let fields = form(std::str::from_utf8(body).ok()?)?;
     if let Some(payload) = fields.get("payload").and_then(Value::as_str) {
-        return serde_json::from_str(payload).ok().map(Payload::Interaction);
+        return serde_json::from_str(payload).ok().map(|payload| ("interactive", payload));
     }
-    fields.contains_key("command").then(|| Payload::Slash(Value::Object(fields)))
+    fields.contains_key("command").then_some(("slash_commands", Value::Object(fields)))
 }
 
 /// A form, by the one parser of it that is here: that of a URL's query.
@@ -197,13 +186,15 @@ mod tests {
 
     #[test]
     fn a_body_says_what_it_is() {
-        let challenge = payload(br#"{"type":"url_verification","challenge":"3eZbrw"}"#);
-        assert!(matches!(challenge, Some(Payload::Challenge(text)) if text == "3eZbrw"));
-        assert!(matches!(payload(br#"{"type":"event_callback"}"#), Some(Payload::Event(_))));
-        let pressed = payload(b"payload=%7B%22type%22%3A%22block_actions%22%7D");
-        assert!(matches!(pressed, Some(Payload::Interaction(it)) if it["type"] == "block_actions"));
-        let slash = payload(b"command=%2Fopenclaw&text=pairing+approve+A%26B&user_id=U1");
-        assert!(matches!(slash, Some(Payload::Slash(it)) if it["text"] == "pairing approve A&B"));
+        let (kind, it) = payload(br#"{"type":"url_verification","challenge":"3eZbrw"}"#).unwrap();
+        assert_eq!((kind, it["challenge"].as_str()), (CHALLENGE, Some("3eZbrw")));
+        let event = payload(br#"{"type":"event_callback"}"#).unwrap();
+        assert_eq!(event.0, "events_api");
+        let (kind, it) = payload(b"payload=%7B%22type%22%3A%22block_actions%22%7D").unwrap();
+        assert_eq!((kind, it["type"].as_str()), ("interactive", Some("block_actions")));
+        let slash = b"command=%2Fopenclaw&text=pairing+approve+A%26B&user_id=U1";
+        let (kind, it) = payload(slash).unwrap();
+        assert_eq!((kind, it["text"].as_str()), ("slash_commands", Some("pairing approve A&B")));
         for body in [
             &b""[..],
             b"{}",

@@ -1,7 +1,10 @@
 //! Slack's spelling of texts, and the words that count as commands. Slack lets an app have only the slash
 //! words of its manifest, so that everything goes through `/openclaw`, or through plain words in the DM.
 
-use crate::PLUGIN;
+use openclaw_plugin_sdk::kit::ids;
+
+/// What stands before a command.
+pub(crate) const PREFIX: &str = "/openclaw ";
 
 /// A text as a person reads it: entities and `<…>` marks spelled out.
 pub(crate) fn plain(text: &str) -> String {
@@ -48,48 +51,30 @@ fn entities(text: &str) -> String {
 
 /// A text without the mention that it begins with, where that is ours.
 pub(crate) fn without_mention<'a>(text: &'a str, us: &str) -> &'a str {
-    let rest = text.trim_start().strip_prefix("<@").and_then(|rest| rest.strip_prefix(us));
-    let rest = rest.and_then(|rest| {
-        let (mark, rest) = rest.split_once('>')?;
-        (mark.is_empty() || mark.starts_with('|')).then_some(rest)
-    });
+    let rest = ids::after_mention(text, us);
     rest.map_or(text, |rest| rest.trim_start_matches([',', ':']).trim_start())
 }
 
 /// The text of a command typed behind the app's slash word.
 pub(crate) fn slash(words: &str) -> String {
     let words = words.trim();
-    prefixed(if words.is_empty() { "help" } else { words })
+    format!("{PREFIX}{}", if words.is_empty() { "help" } else { words })
 }
 
 /// A text of a direct chat: with the command prefix where it begins with a command's name, or with `openclaw`.
 pub(crate) fn direct(text: String, commands: &[String]) -> String {
-    let trimmed = text.trim_start();
-    let (head, rest) = first_word(trimmed);
+    let (head, rest) = first_word(text.trim_start());
     let word = head.trim_start_matches('/').to_ascii_lowercase();
-    if word == command_word() {
-        return if rest.trim().is_empty() { slash("") } else { slash(&lowered(rest.trim_start())) };
+    if word == PREFIX.trim_matches(['/', ' ']) {
+        // A phone's keyboard begins a message with a capital.
+        let (head, rest) = first_word(rest.trim_start());
+        return slash(&(head.to_ascii_lowercase() + rest));
     }
-    if commands.contains(&word) { prefixed(&format!("{word}{rest}")) } else { text }
-}
-
-/// A phone's keyboard begins a message with a capital.
-fn lowered(words: &str) -> String {
-    let (head, rest) = first_word(words);
-    head.to_ascii_lowercase() + rest
+    if commands.contains(&word) { format!("{PREFIX}{word}{rest}") } else { text }
 }
 
 fn first_word(text: &str) -> (&str, &str) {
     text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()))
-}
-
-fn prefixed(words: &str) -> String {
-    format!("{}{words}", PLUGIN.abilities.command_prefix)
-}
-
-/// The word of the app's slash command.
-fn command_word() -> &'static str {
-    PLUGIN.abilities.command_prefix.trim_matches(['/', ' '])
 }
 
 #[cfg(test)]

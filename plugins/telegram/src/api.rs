@@ -12,14 +12,17 @@ use openclaw_plugin_sdk::{
         multipart::{Form, Part},
     },
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::Value;
 use teloxide::{
     payloads::{GetUpdates, SendPhoto},
     requests::Payload,
 };
 
-use crate::config::Config;
+use crate::{config::Config, text};
 
 /// How long Telegram may hold a poll back.
 pub(crate) const POLL: Duration = Duration::from_secs(25);
@@ -38,18 +41,6 @@ pub(crate) struct Api {
     root: Url,
     token: Secret,
     token_key: &'static str,
-}
-
-/// A message that we sent.
-#[derive(Deserialize)]
-pub(crate) struct Sent {
-    pub(crate) chat: SentChat,
-    pub(crate) message_id: i32,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct SentChat {
-    pub(crate) id: i64,
 }
 
 impl Api {
@@ -71,6 +62,11 @@ impl Api {
         result(self.method(P::NAME).json(&payload)).await
     }
 
+    /// A call whose answer says nothing.
+    pub(crate) async fn tell<P: Payload + Serialize>(&self, payload: P) -> Result<(), Failure> {
+        self.call(payload).await.map(|IgnoredAny| ())
+    }
+
     pub(crate) async fn poll<T: DeserializeOwned>(
         &self,
         payload: &GetUpdates,
@@ -78,7 +74,7 @@ impl Api {
         result(self.method(GetUpdates::NAME).timeout(POLL_LIMIT).json(payload)).await
     }
 
-    pub(crate) async fn upload(&self, payload: &SendPhoto, png: Vec<u8>) -> Result<Sent, Failure> {
+    pub(crate) async fn upload(&self, payload: &SendPhoto, png: Vec<u8>) -> Result<Value, Failure> {
         let fields = serde_json::to_value(payload).unwrap_or_default();
         let mut form = Form::new().part("image", Part::bytes(png).file_name("image.png"));
         for (name, value) in fields.as_object().into_iter().flatten() {
@@ -92,29 +88,30 @@ impl Api {
     pub(crate) fn of_message(&self, failure: Failure) -> ChannelError {
         // `Unauthorized: bot ...` is about one conversation; alone, it is about the token.
         let kinds = ["Bad Request", "Forbidden", "Request Entity Too Large", "Unauthorized: "];
-        failure.error("Telegram", |refusal| {
-            if kinds.iter().any(|kind| refusal.words.starts_with(kind)) {
-                return ChannelError::Undeliverable(said(&refusal));
+        failure.error(text::TELEGRAM, |refusal| match self.refused(&refusal) {
+            ChannelError::Disconnected(why)
+                if kinds.iter().any(|kind| refusal.words.starts_with(kind)) =>
+            {
+                ChannelError::Undeliverable(why)
             }
-            self.refused(&refusal)
+            error => error,
         })
     }
 
     /// What the failure of a call that the connection needs means for the gateway.
     pub(crate) fn of_account(&self, failure: Failure) -> ChannelError {
-        failure.error("Telegram", |refusal| self.refused(&refusal))
+        failure.error(text::TELEGRAM, |refusal| self.refused(&refusal))
     }
 
     fn refused(&self, refusal: &Refusal) -> ChannelError {
         match refusal.words.as_str() {
-            "Unauthorized" | "Not Found" => ChannelError::Unauthorized(format!(
-                "Telegram refuses the token: check `{}`",
-                self.token_key
-            )),
-            words if words.starts_with("Conflict: terminated") => ChannelError::Contended(
-                "another program polls this bot: stop it, or use another bot".to_owned(),
-            ),
-            _ => ChannelError::Disconnected(said(refusal)),
+            "Unauthorized" | "Not Found" => {
+                ChannelError::Unauthorized(text::token_refused(self.token_key))
+            }
+            words if words.starts_with("Conflict: terminated") => {
+                ChannelError::Contended(text::CONTENDED.to_owned())
+            }
+            words => ChannelError::Disconnected(format!("Telegram: {}", neutral(words, 200))),
         }
     }
 
@@ -138,7 +135,7 @@ async fn result<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failu
 /// A refusal; the code of one that only says that the group has a new id is that id.
 fn refusal(Answer { status, body, .. }: Answer) -> Failure {
     let Some(words) = body["description"].as_str() else {
-        return Failure::Lost("answered something unreadable".to_owned());
+        return api::unreadable();
     };
     let named = body["parameters"]["retry_after"].as_u64();
     if named.is_some() || words.starts_with("Too Many Requests") {
@@ -148,10 +145,6 @@ fn refusal(Answer { status, body, .. }: Answer) -> Failure {
     let moved = body["parameters"]["migrate_to_chat_id"].as_i64();
     let code = moved.map(|id| id.to_string()).unwrap_or_default();
     Failure::Refused(Refusal { status, code, words: words.to_owned() })
-}
-
-fn said(refusal: &Refusal) -> String {
-    format!("Telegram: {}", neutral(&refusal.words, 200))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use openclaw_plugin_sdk::{
 };
 use serde::Deserialize;
 
+use crate::text;
+
 const PUBLIC: &str = "https://api.telegram.org";
 
 /// A checked configuration.
@@ -28,8 +30,7 @@ impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let Keys { api_root, bot_token, token_file } = settings.parse()?;
         if bot_token.is_none() && token_file.is_none() {
-            let problem = "is missing: give `bot_token`, or `token_file`";
-            return Err(SettingsError::new("bot_token", problem));
+            return Err(SettingsError::new("bot_token", text::TOKEN_MISSING));
         }
         let token = Token::read("bot_token", bot_token.as_ref(), "token_file", token_file, check)?;
         let root = api_root.as_deref().unwrap_or(PUBLIC);
@@ -42,7 +43,7 @@ fn check(token: &str) -> Result<(), &'static str> {
     match token {
         "" => Err("is blank"),
         _ if token.contains(':') && token.chars().all(fits) => Ok(()),
-        _ => Err("is not of the form that BotFather gives, `<number>:<letters>`"),
+        _ => Err(text::TOKEN_FORM),
     }
 }
 

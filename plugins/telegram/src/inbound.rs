@@ -3,7 +3,7 @@
 
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, GroupMoved, InboundEvent,
-    InboundMessage, Link, Sender, SentRef, ThreadId, UnixMs, kit::lenient,
+    InboundMessage, Link, Sender, SentRef, ThreadId, UnixMs,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,8 +16,8 @@ pub(crate) struct Me {
     pub(crate) id: i64,
     pub(crate) username: Option<String>,
     /// False: in groups it is shown commands, mentions and replies alone.
-    #[serde(default, deserialize_with = "lenient")]
-    pub(crate) can_read_all_group_messages: Option<bool>,
+    #[serde(default)]
+    pub(crate) can_read_all_group_messages: Value,
 }
 
 /// The event in an update, if there is one. `now` stands in where Telegram gives no time.
@@ -55,16 +55,13 @@ fn message(message: &Value, me: &Me) -> Option<InboundMessage> {
     let answered = Some(&message["reply_to_message"]);
     let answered = answered.filter(|answered| answered["forum_topic_created"].is_null());
     let answers_us = answered.is_some_and(|answered| answered["from"]["id"] == me.id);
+    let sent_at = UnixMs(message["date"].as_u64()?.saturating_mul(1000));
+    let (conversation, sender) = (conversation(message, from)?, sender(from)?);
     Some(InboundMessage {
-        id: id_of(message)?,
         mentions_us: answers_us || marks.iter().any(|mark| is_us(mark, written, me)),
-        conversation: conversation(message, from)?,
-        sender: sender(from)?,
-        sent_at: UnixMs(message["date"].as_u64()?.saturating_mul(1000)),
-        text,
         attachment,
         reply_to: answered.and_then(|answered| sent(chat, answered)),
-        link: Link::Private,
+        ..InboundMessage::new(id_of(message)?, conversation, sender, sent_at, text)
     })
 }
 
@@ -85,15 +82,12 @@ fn press(press: &Value, now: UnixMs) -> Option<ButtonPress> {
 /// A group has become a supergroup, said in the old one or in the new one.
 fn moved(message: &Value) -> Option<GroupMoved> {
     let kind = message["chat"]["type"].as_str();
-    let here =
-        message["chat"]["id"].as_i64().filter(|_| matches!(kind, Some("group" | "supergroup")))?;
-    let (from, to) =
-        match (message["migrate_from_chat_id"].as_i64(), message["migrate_to_chat_id"].as_i64()) {
-            (Some(from), None) => (from, here),
-            (None, Some(to)) => (here, to),
-            _ => return None,
-        };
-    Some(GroupMoved { from: ChatId::new(from.to_string()), to: ChatId::new(to.to_string()) })
+    let here = chat_id(&message["chat"]).filter(|_| matches!(kind, Some("group" | "supergroup")));
+    let id = |key: &str| message[key].as_i64().map(|id| ChatId::new(id.to_string()));
+    match (here?, id("migrate_from_chat_id"), id("migrate_to_chat_id")) {
+        (to, Some(from), None) | (from, None, Some(to)) => Some(GroupMoved { from, to }),
+        _ => None,
+    }
 }
 
 fn id_of(message: &Value) -> Option<EventId> {
@@ -104,7 +98,8 @@ fn chat_id(chat: &Value) -> Option<ChatId> {
     chat["id"].as_i64().map(|id| ChatId::new(id.to_string()))
 }
 
-fn sent(chat: &Value, message: &Value) -> Option<SentRef> {
+/// A message as the gateway refers to it.
+pub(crate) fn sent(chat: &Value, message: &Value) -> Option<SentRef> {
     Some(SentRef { chat: chat_id(chat)?, id: id_of(message)? })
 }
 
@@ -129,11 +124,11 @@ fn sender(from: &Value) -> Option<Sender> {
         return None;
     }
     let id = crate::parse_sender(&from["id"].as_i64()?.to_string()).ok()?;
-    let parts = ["first_name", "last_name", "username"].map(|key| from[key].as_str());
-    let named = ["firstName", "lastName", "username"].into_iter().zip(parts);
-    let meta = named.filter_map(|(key, part)| Some((key.to_owned(), part?.to_owned())));
-    let name = parts[..2].iter().copied().flatten().collect::<Vec<_>>().join(" ");
-    Some(Sender { id, name: Some(name).filter(|name| !name.is_empty()), meta: meta.collect() })
+    let [first, last, username] =
+        ["first_name", "last_name", "username"].map(|key| from[key].as_str());
+    let name = [first, last].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let meta = [("firstName", first), ("lastName", last), ("username", username)];
+    Some(Sender::new(id, Some(&name), &meta))
 }
 
 /// Content by its key. What is in neither row is a service message, or new, and no content.
@@ -153,10 +148,11 @@ fn attachment(message: &Value) -> Option<Attachment> {
 }
 
 fn is_us(mark: &Value, text: &str, me: &Me) -> bool {
+    let run = run(text, mark).unwrap_or_default();
     match mark["type"].as_str() {
         Some("text_mention") => mark["user"]["id"] == me.id,
-        Some("mention") => run(text, mark).is_some_and(|run| names(&run, me)),
-        Some("bot_command") => command_for(mark, text, me).is_some(),
+        Some("mention") => names(&run, me),
+        Some("bot_command") => command_for(&run, me).is_some(),
         _ => false,
     }
 }
@@ -164,18 +160,16 @@ fn is_us(mark: &Value, text: &str, me: &Me) -> bool {
 /// The text with `/help@our_bot` at its start written as `/help`.
 fn addressed(text: &str, marks: &[&Value], me: &Me) -> Option<String> {
     let first = |mark: &&&Value| mark["type"] == "bot_command" && mark["offset"] == 0;
-    let mark = marks.iter().find(first)?;
-    let command = command_for(mark, text, me)?;
+    let run = run(text, marks.iter().find(first)?)?;
     // A command is ASCII: its UTF-16 length is its length in bytes.
-    let (_, rest) = text.split_at_checked(run(text, mark)?.len())?;
-    Some(command + rest)
+    let (_, rest) = text.split_at_checked(run.len())?;
+    Some(command_for(&run, me)?.to_owned() + rest)
 }
 
 /// `/help` of `/help@our_bot`.
-fn command_for(mark: &Value, text: &str, me: &Me) -> Option<String> {
-    let run = run(text, mark)?;
-    let at = run.find('@').filter(|at| names(&run[*at..], me))?;
-    Some(run[..at].to_owned())
+fn command_for<'a>(run: &'a str, me: &Me) -> Option<&'a str> {
+    let (command, name) = run.split_at(run.find('@')?);
+    names(name, me).then_some(command)
 }
 
 /// User names are ASCII, and case does not count.

@@ -6,14 +6,13 @@ mod config;
 mod inbound;
 mod outbound;
 mod poll;
-mod press;
+mod text;
 
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Abilities, Channel, ChannelError, ChannelPlugin, ChatId, Inbox, Ingress, InvalidGroupId,
-    InvalidSenderId, OutboundMessage, SenderId, SentRef, TextLimit, TextUnit, async_trait,
-    kit::ids,
+    Abilities, ChannelPlugin, ChatId, Ingress, InvalidGroupId, InvalidSenderId, SenderId,
+    TextLimit, TextUnit, kit::ids,
 };
 
 /// Telegram.
@@ -41,36 +40,20 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     manifest: None,
     parse_sender,
     parse_group,
-    open: |settings| {
-        Ok(Box::new(poll::Telegram::new(config::Config::read(&settings)?, &settings.commands)))
-    },
+    open: |settings| Ok(Box::new(poll::Telegram::open(&settings)?)),
 };
-
-#[async_trait]
-impl Channel for poll::Telegram {
-    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        self.listen(inbox).await
-    }
-
-    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
-        self.deliver(message).await
-    }
-}
 
 /// A person's number. A group's is negative, and a user name can be handed on: neither is one.
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
-    const WRONG: InvalidSenderId =
-        InvalidSenderId("a Telegram user id is a positive number, such as `123456789`");
     let number = ids::without_prefix(text, &["telegram:", "tg:"]);
-    if is_number(number) { SenderId::new(number) } else { Err(WRONG) }
+    if is_number(number) { SenderId::new(number) } else { Err(text::NO_SENDER) }
 }
 
 /// A group's number. Those of people are positive, and its name or link can be handed on: neither is one.
 fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
-    const WRONG: InvalidGroupId =
-        InvalidGroupId("a Telegram group's id is a negative number, such as `-1001234567890`");
     let text = text.trim();
-    if text.strip_prefix('-').is_some_and(is_number) { Ok(ChatId::new(text)) } else { Err(WRONG) }
+    let is_group = text.strip_prefix('-').is_some_and(is_number);
+    if is_group { Ok(ChatId::new(text)) } else { Err(text::NO_GROUP) }
 }
 
 fn is_number(text: &str) -> bool {

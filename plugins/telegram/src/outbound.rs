@@ -1,30 +1,31 @@
 //! From messages to Telegram's requests.
 
+use std::str::FromStr;
+
 use openclaw_plugin_sdk::{
     Body, Button, ChannelError, ChatId as Place, EventId, GroupMoved, InboundRef, OutboundMessage,
     SentRef,
     kit::{
-        api::Failure,
+        api::{Failure, unreadable},
         draft::{Draft, Limits, deleted, no_message, undeliverable},
         rich,
     },
 };
-use serde::de::IgnoredAny;
+use serde_json::Value;
 use teloxide::{
-    payloads::{
-        AnswerCallbackQuery, DeleteMessage, EditMessageText, SendChatAction, SendMessage, SendPhoto,
-    },
+    payloads::{DeleteMessage, EditMessageText, SendChatAction, SendMessage, SendPhoto},
     types::{
-        CallbackQueryId, ChatAction, ChatId, FileId, InlineKeyboardButton, InlineKeyboardMarkup,
-        InputFile, LinkPreviewOptions, MessageId, ParseMode, ReplyMarkup, ReplyParameters,
-        ThreadId,
+        ChatAction, ChatId, FileId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile,
+        LinkPreviewOptions, MessageId, ParseMode, ReplyMarkup, ReplyParameters, ThreadId,
     },
 };
 
 use crate::{
     PLUGIN,
-    api::{ATTACHED, Api, Sent},
+    api::{ATTACHED, Api},
+    inbound,
     poll::Telegram,
+    text,
 };
 
 const LIMITS: Limits = Limits { caption: 1024, label: usize::MAX, data: 64 };
@@ -53,60 +54,52 @@ struct Message<'a> {
 
 impl Telegram {
     pub(crate) async fn deliver(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+        let api = &*self.api().await?;
         if let Some(old) = deleted(message)? {
-            delete(&*self.api().await?, old).await?;
+            delete(api, old).await?;
             return Ok(old.clone());
         }
         if message.body == Body::Typing {
             let mut request = SendChatAction::new(chat(&message.to.id)?, ChatAction::Typing);
             request.message_thread_id = topic(message)?;
-            let api = self.api().await?;
-            let shown: Result<IgnoredAny, _> = api.call(request).await;
-            return shown
-                .map(|_| no_message(&message.to))
-                .map_err(|failure| api.of_message(failure));
+            api.tell(request).await.map_err(|failure| api.of_message(failure))?;
+            return Ok(no_message(&message.to));
         }
         let draft = Message::new(message)?;
-        let api = self.api().await?;
         if let Some(InboundRef::Press(press)) = &message.answers {
             if let Some(toast) = draft.toast(message)
-                && self.toast(&api, press, toast).await?
+                && self.toast(api, press, toast).await?
             {
                 return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
             }
-            self.hush(&api, press).await;
+            self.hush(api, press).await;
         }
         match &message.replaces {
-            Some(old) => self.replace(&api, draft, old).await,
-            None => self.send(&api, draft).await,
+            Some(old) => self.replace(api, draft, old).await,
+            None => self.send_new(api, draft).await,
         }
     }
 
     /// True if the answer stands on the button that was pressed.
     async fn toast(&self, api: &Api, press: &EventId, text: String) -> Result<bool, ChannelError> {
-        if !self.presses.take(press) {
-            return Ok(false);
-        }
-        let mut answer = AnswerCallbackQuery::new(CallbackQueryId(press.as_str().to_owned()));
-        answer.text = Some(text);
-        let answered: Result<IgnoredAny, _> = api.call(answer).await;
+        let answered = self.answer_press(api, press, Some(text)).await;
         match answered.map_err(|failure| api.of_message(failure)) {
-            Ok(IgnoredAny) => Ok(true),
             // Too late for Telegram; a message is not.
             Err(ChannelError::Undeliverable(_)) => Ok(false),
             Err(error) => {
-                self.presses.add(press.clone());
+                self.note_press(press.clone());
                 Err(error)
             }
+            answered => answered,
         }
     }
 
-    async fn send(&self, api: &Api, mut message: Message<'_>) -> Result<SentRef, ChannelError> {
+    async fn send_new(&self, api: &Api, mut message: Message<'_>) -> Result<SentRef, ChannelError> {
         loop {
             match message.send(api).await {
                 Ok(sent) => {
-                    let chat = Place::new(sent.chat.id.to_string());
-                    return Ok(SentRef { chat, id: EventId::new(sent.message_id.to_string()) });
+                    let sent = inbound::sent(&sent["chat"], &sent);
+                    return sent.ok_or_else(|| api.of_message(unreadable()));
                 }
                 Err(failure) if self.adapted(&mut message, &failure) => {}
                 Err(failure) => return Err(api.of_message(failure)),
@@ -120,7 +113,7 @@ impl Telegram {
             && !std::mem::replace(&mut message.moved, true)
         {
             let (from, to) = (Place::new(message.chat.to_string()), Place::new(new.to_string()));
-            self.moves.add(GroupMoved { from, to });
+            self.has_moved(GroupMoved { from, to });
             message.chat = new;
             return true;
         }
@@ -136,25 +129,26 @@ impl Telegram {
         old: &SentRef,
     ) -> Result<SentRef, ChannelError> {
         if message.draft.image.is_none() {
-            let mut edited = message.edit(api, old).await?;
+            let (chat, id) = (chat(&old.chat)?, number(old)?);
+            let mut edited = message.edit(api, chat, id).await;
             if edited.as_ref().is_err_and(|failure| message.unmarked(failure)) {
-                edited = message.edit(api, old).await?;
+                edited = message.edit(api, chat, id).await;
             }
-            let Err(failure) = edited else { return Ok(old.clone()) };
-            if failure.says("message is not modified") {
-                return Ok(old.clone());
-            }
-            if moved_to(&failure).is_some() {
+            match edited {
+                Err(failure) if failure.says("there is no text in the message to edit") => {}
                 // The message in the old group stays as it is.
-                return self.send(api, message).await;
-            }
-            if !failure.says("there is no text in the message to edit") {
-                return Err(api.of_message(failure));
+                Err(failure) if moved_to(&failure).is_some() => {
+                    return self.send_new(api, message).await;
+                }
+                Err(failure) if !failure.says("message is not modified") => {
+                    return Err(api.of_message(failure));
+                }
+                _ => return Ok(old.clone()),
             }
         }
         // A picture cannot become a text: the old message goes, and the new one comes.
         delete(api, old).await?;
-        self.send(api, message).await
+        self.send_new(api, message).await
     }
 }
 
@@ -190,7 +184,7 @@ impl<'a> Message<'a> {
         if self.mode.is_some() { rich::html(&self.draft.text) } else { self.draft.text.to_plain() }
     }
 
-    async fn send(&self, api: &Api) -> Result<Sent, Failure> {
+    async fn send(&self, api: &Api) -> Result<Value, Failure> {
         let reply = self.answers.map(|id| ReplyParameters::new(id).allow_sending_without_reply());
         if let Some(image) = self.draft.image {
             let file = InputFile::file_id(FileId(ATTACHED.to_owned()));
@@ -206,31 +200,25 @@ impl<'a> Message<'a> {
         request.link_preview_options = Some(NO_PREVIEW);
         request.reply_parameters = reply;
         request.message_thread_id = self.topic;
-        let keyboard = keyboard(self.draft.rows);
-        let armed = !keyboard.inline_keyboard.is_empty();
-        request.reply_markup = armed.then_some(ReplyMarkup::InlineKeyboard(keyboard));
+        let keyboard = Some(keyboard(self.draft.rows));
+        let keyboard = keyboard.filter(|keyboard| !keyboard.inline_keyboard.is_empty());
+        request.reply_markup = keyboard.map(ReplyMarkup::InlineKeyboard);
         api.call(request).await
     }
 
-    async fn edit(
-        &self,
-        api: &Api,
-        old: &SentRef,
-    ) -> Result<Result<IgnoredAny, Failure>, ChannelError> {
-        let mut request = EditMessageText::new(chat(&old.chat)?, number(old)?, self.text());
+    async fn edit(&self, api: &Api, chat: ChatId, id: MessageId) -> Result<(), Failure> {
+        let mut request = EditMessageText::new(chat, id, self.text());
         request.parse_mode = self.mode;
         request.link_preview_options = Some(NO_PREVIEW);
         // Also when it is empty: that is what takes the old buttons away.
         request.reply_markup = Some(keyboard(self.draft.rows));
-        Ok(api.call(request).await)
+        api.tell(request).await
     }
 }
 
 /// Also done where the message is gone already.
 async fn delete(api: &Api, old: &SentRef) -> Result<(), ChannelError> {
-    let request = DeleteMessage::new(chat(&old.chat)?, number(old)?);
-    let deleted: Result<IgnoredAny, _> = api.call(request).await;
-    match deleted {
+    match api.tell(DeleteMessage::new(chat(&old.chat)?, number(old)?)).await {
         Err(failure) if !failure.says("message to delete not found") => {
             Err(api.of_message(failure))
         }
@@ -243,21 +231,20 @@ fn moved_to(failure: &Failure) -> Option<ChatId> {
 }
 
 fn number(sent: &SentRef) -> Result<MessageId, ChannelError> {
-    let id = sent.id.as_str().parse().map(MessageId);
-    id.map_err(|_| undeliverable("the message is not one on Telegram"))
+    parsed(sent.id.as_str(), text::NO_MESSAGE).map(MessageId)
 }
 
 fn topic(message: &OutboundMessage) -> Result<Option<ThreadId>, ChannelError> {
-    let topic = message.to.thread.as_ref().map(|thread| {
-        let id = thread.as_str().parse().map(|id| ThreadId(MessageId(id)));
-        id.map_err(|_| undeliverable("the thread is not a topic on Telegram"))
-    });
-    topic.transpose()
+    let thread = message.to.thread.as_ref().map(|thread| parsed(thread.as_str(), text::NO_TOPIC));
+    Ok(thread.transpose()?.map(|id| ThreadId(MessageId(id))))
 }
 
 fn chat(chat: &Place) -> Result<ChatId, ChannelError> {
-    let id = chat.as_str().parse().map(ChatId);
-    id.map_err(|_| undeliverable("the conversation is not one on Telegram"))
+    parsed(chat.as_str(), text::NO_CONVERSATION).map(ChatId)
+}
+
+fn parsed<T: FromStr>(id: &str, wrong: &str) -> Result<T, ChannelError> {
+    id.parse().map_err(|_| undeliverable(wrong))
 }
 
 fn keyboard(rows: &[Vec<Button>]) -> InlineKeyboardMarkup {

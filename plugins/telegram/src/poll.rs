@@ -1,7 +1,6 @@
 //! The poll: updates in order, each acknowledged when the gateway has made it and all before it durable.
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI32, Ordering},
@@ -10,11 +9,11 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    ChannelError, EventId, GroupMoved, InboundEvent, Inbox,
-    kit::{self, api::Failure},
+    Channel, ChannelError, EventId, GroupMoved, InboundEvent, Inbox, OutboundMessage, SentRef,
+    Settings, SettingsError, async_trait,
+    kit::{self, api::Failure, bounded::Bounded},
 };
 use parking_lot::Mutex;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use teloxide::{
     payloads::{
@@ -22,13 +21,13 @@ use teloxide::{
     },
     types::{AllowedUpdate, BotCommand, BotCommandScope, CallbackQueryId},
 };
-use tokio::{sync::Notify, time::Instant};
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     api::{Api, POLL},
     config::Config,
     inbound::{self, Me},
-    press::Presses,
+    text,
 };
 
 /// An answer has at most so many updates; with fewer, nothing is left of what waited.
@@ -37,10 +36,11 @@ const MOST: u8 = 100;
 /// What time it is at Telegram is asked so often.
 const TIME: Duration = Duration::from_mins(5);
 
-/// What to do where the bot is shown only a part of what is written in groups.
-const PRIVACY: &str = "in groups the bot is shown only commands, mentions and replies, although `require_mention` is \
-                       false: send /setprivacy to @BotFather, choose the bot and Disable, then take the bot out of \
-                       each group and add it again";
+/// Telegram keeps a press answerable for longer, but a person does not wait.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// So many presses wait for an answer; beyond that, Telegram itself lets a spinner end.
+const MOST_PRESSES: usize = 256;
 
 /// As Telegram sends it.
 pub(crate) type Update = Map<String, Value>;
@@ -54,35 +54,23 @@ pub(crate) struct Telegram {
     api: Mutex<Option<Arc<Api>>>,
     /// The first update that is not acknowledged; 0 is all that Telegram keeps.
     offset: AtomicI32,
-    pub(crate) presses: Presses,
-    pub(crate) moves: Moves,
+    /// Presses that Telegram shows a spinner for, and when we end it, oldest first.
+    presses: Mutex<Bounded<EventId, Instant>>,
+    /// Groups that were found to have moved when something was sent to them.
+    found: mpsc::UnboundedSender<GroupMoved>,
+    moves: tokio::sync::Mutex<mpsc::UnboundedReceiver<GroupMoved>>,
 }
 
-impl Telegram {
-    pub(crate) fn new(config: Config, commands: &[(String, String)]) -> Self {
-        let commands: Vec<_> = kit::listed(commands, "", 256)
-            .map(|(name, summary)| BotCommand::new(name, summary))
-            .collect();
-        Self {
-            config,
-            listed: AtomicBool::new(commands.is_empty()),
-            commands,
-            api: Mutex::default(),
-            offset: AtomicI32::new(0),
-            presses: Presses::default(),
-            moves: Moves::default(),
-        }
-    }
-
-    /// Polls until something goes wrong.
-    pub(crate) async fn listen(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+#[async_trait]
+impl Channel for Telegram {
+    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let api = self.connect().await?;
         let lost = |failure| api.of_account(failure);
         let (me, mut told) = tokio::join!(api.call(GetMe::new()), tell_time(&api, inbox));
         let me: Me = me.map_err(lost)?;
         let backlog = self.first(&api, inbox).await.map_err(lost)?;
-        let hears_all = me.can_read_all_group_messages != Some(false);
-        inbox.hears_mentions_only((!hears_all).then(|| PRIVACY.to_owned()));
+        let hears_all = me.can_read_all_group_messages != false;
+        inbox.hears_mentions_only((!hears_all).then(|| text::PRIVACY.to_owned()));
         if let Some(name) = &me.username {
             inbox.deep_link_is(format!("https://t.me/{name}?start="));
         }
@@ -98,12 +86,35 @@ impl Telegram {
         }
     }
 
+    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+        self.deliver(message).await
+    }
+}
+
+impl Telegram {
+    pub(crate) fn open(settings: &Settings) -> Result<Self, SettingsError> {
+        let commands: Vec<_> = kit::listed(&settings.commands, "", 256)
+            .map(|(name, summary)| BotCommand::new(name, summary))
+            .collect();
+        let (found, moves) = mpsc::unbounded_channel();
+        Ok(Self {
+            config: Config::read(settings)?,
+            listed: AtomicBool::new(commands.is_empty()),
+            commands,
+            api: Mutex::default(),
+            offset: AtomicI32::new(0),
+            presses: Mutex::new(Bounded::new(MOST_PRESSES)),
+            found,
+            moves: tokio::sync::Mutex::new(moves),
+        })
+    }
+
     /// The first poll does not wait: it shows at once whether another program polls, or a webhook is set, which is
     /// then removed; what waits stays.
     async fn first(&self, api: &Api, inbox: &Inbox) -> Result<Vec<Update>, Failure> {
         match self.poll(api, Duration::ZERO, inbox).await {
             Err(failure) if failure.says("webhook is active") => {
-                let _removed: IgnoredAny = api.call(DeleteWebhook::new()).await?;
+                api.tell(DeleteWebhook::new()).await?;
                 self.poll(api, Duration::ZERO, inbox).await
             }
             polled => polled,
@@ -119,16 +130,46 @@ impl Telegram {
         }
     }
 
+    /// Notes a press before it is delivered; one that is delivered again waits anew.
+    pub(crate) fn note_press(&self, id: EventId) {
+        self.presses.lock().insert(id, Instant::now() + PATIENCE);
+    }
+
+    /// The press that waits for its answer the longest, once its time is over; never, if there is none.
+    async fn overdue(&self) -> EventId {
+        let oldest = self.presses.lock().iter().next().map(|(id, until)| (id.clone(), *until));
+        let Some((id, until)) = oldest else { return std::future::pending().await };
+        tokio::time::sleep_until(until).await;
+        id
+    }
+
+    /// Ends the spinner on a button, perhaps with a text; false where that was done before.
+    pub(crate) async fn answer_press(
+        &self,
+        api: &Api,
+        press: &EventId,
+        text: Option<String>,
+    ) -> Result<bool, Failure> {
+        let waits = self.presses.lock().remove(press).is_some();
+        if waits {
+            let mut answer = AnswerCallbackQuery::new(CallbackQueryId(press.as_str().to_owned()));
+            answer.text = text;
+            api.tell(answer).await?;
+        }
+        Ok(waits)
+    }
+
     /// Ends the spinner on a button without a word.
     pub(crate) async fn hush(&self, api: &Api, press: &EventId) {
-        if !self.presses.take(press) {
-            return;
-        }
-        let answer = AnswerCallbackQuery::new(CallbackQueryId(press.as_str().to_owned()));
-        let answered: Result<IgnoredAny, _> = api.call(answer).await;
-        if let Err(failure) = answered {
+        if let Err(failure) = self.answer_press(api, press, None).await {
             tracing::debug!(error = %api.of_account(failure), "a button's spinner stays");
         }
+    }
+
+    /// A group has another id; told to the gateway while we listen.
+    pub(crate) fn has_moved(&self, moved: GroupMoved) {
+        // We hold the other end.
+        self.found.send(moved).ok();
     }
 
     async fn connect(&self) -> Result<Arc<Api>, ChannelError> {
@@ -146,13 +187,14 @@ impl Telegram {
         request.allowed_updates = Some(vec![AllowedUpdate::Message, AllowedUpdate::CallbackQuery]);
         let poll = api.poll(&request);
         tokio::pin!(poll);
+        let mut moves = self.moves.lock().await;
         loop {
             tokio::select! {
                 updates = &mut poll => return updates,
-                press = self.presses.overdue() => self.hush(api, &press).await,
-                moved = self.moves.next() => {
+                press = self.overdue() => self.hush(api, &press).await,
+                Some(group) = moves.recv() => {
                     // Undelivered, it is found again with the next message to that group.
-                    drop(inbox.deliver(InboundEvent::Moved(moved)).await);
+                    drop(inbox.deliver(InboundEvent::Moved(group)).await);
                 }
             }
         }
@@ -165,15 +207,13 @@ impl Telegram {
             let number = number(&update)?;
             let event = inbound::translate(&update, me, inbox.now());
             if let Some(InboundEvent::Press(press)) = &event {
-                self.presses.add(press.id.clone());
+                self.note_press(press.id.clone());
             }
-            let mut handed_over = None;
-            if let Some(event) = event {
-                handed_over = Some(row.hand(event).await?);
-            } else {
-                tracing::debug!(update = number, "an update that is no message");
-            }
-            handed.push((number, handed_over));
+            let event = match event {
+                Some(event) => Some(row.hand(event).await?),
+                None => None,
+            };
+            handed.push((number, event));
         }
         for (number, event) in handed {
             if let Some(mut event) = event {
@@ -197,12 +237,11 @@ impl Telegram {
             (GetMyCommands::new(), SetMyCommands::new(self.commands.clone()));
         (known.scope, wanted.scope) = (scope.clone(), scope);
         let known: Result<Vec<BotCommand>, _> = api.call(known).await;
-        if !known.is_ok_and(|known| known == self.commands) {
-            let listed: Result<IgnoredAny, _> = api.call(wanted).await;
-            if let Err(failure) = listed {
-                let error = api.of_account(failure);
-                return tracing::warn!(%error, "the commands are not listed");
-            }
+        if !known.is_ok_and(|known| known == self.commands)
+            && let Err(failure) = api.tell(wanted).await
+        {
+            let error = api.of_account(failure);
+            return tracing::warn!(%error, "the commands are not listed");
         }
         self.listed.store(true, Ordering::Release);
     }
@@ -213,30 +252,6 @@ fn number(update: &Update) -> Result<i32, ChannelError> {
     number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| {
         ChannelError::Disconnected("Telegram: sent an update without a number".to_owned())
     })
-}
-
-/// Groups that were found to have moved when something was sent to them.
-#[derive(Default)]
-pub(crate) struct Moves {
-    found: Mutex<VecDeque<GroupMoved>>,
-    more: Notify,
-}
-
-impl Moves {
-    pub(crate) fn add(&self, moved: GroupMoved) {
-        self.found.lock().push_back(moved);
-        self.more.notify_one();
-    }
-
-    async fn next(&self) -> GroupMoved {
-        loop {
-            let found = self.found.lock().pop_front();
-            match found {
-                Some(moved) => return moved,
-                None => self.more.notified().await,
-            }
-        }
-    }
 }
 
 /// Tells the gateway what time it is at Telegram, where that is said; when it was asked.

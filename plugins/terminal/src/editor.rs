@@ -22,6 +22,7 @@ use crate::{
     Input, Tty,
     mode::{Mode, Watch},
     printer::{NoRoom, Printer},
+    text,
 };
 
 const PROMPT: &str = "> ";
@@ -42,7 +43,7 @@ type LineEditor = Editor<Watch, MemHistory>;
 impl Tty for Console {
     fn start(&self) -> Result<mpsc::Receiver<Input>, ChannelError> {
         if !console::attended() {
-            return Err(ChannelError::Unauthorized("there is no terminal here".to_owned()));
+            return Err(ChannelError::Unauthorized(text::NO_TERMINAL.to_owned()));
         }
         let mode = Arc::new(Mode::of_standard_input().map_err(|error| gone(&error.into()))?);
         mode.restore_when_aborting();
@@ -114,7 +115,7 @@ impl Tty for Console {
 }
 
 fn gone(error: &ReadlineError) -> ChannelError {
-    ChannelError::Disconnected(format!("the console is gone: {error}"))
+    ChannelError::Disconnected(text::gone(error))
 }
 
 fn editor(mode: &Arc<Mode>) -> Result<LineEditor, ReadlineError> {
@@ -168,10 +169,10 @@ fn read_lines(mut editor: LineEditor, mode: &Mode, lines: &mpsc::Sender<Input>) 
             }
             Err(ReadlineError::Signal(_)) => continue,
             Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                write("(dropped: not UTF-8)\n");
+                write(text::NOT_UTF8);
                 continue;
             }
-            Err(error) => Input::Gone(format!("the console is gone: {error}")),
+            Err(error) => Input::Gone(text::gone(&error)),
         };
         let last = matches!(input, Input::Gone(_));
         if lines.blocking_send(input).is_err() || last {

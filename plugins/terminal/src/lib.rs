@@ -4,13 +4,11 @@
 mod editor;
 mod mode;
 mod printer;
+mod text;
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicU64, Ordering},
 };
 
 use nix::{
@@ -19,7 +17,7 @@ use nix::{
 };
 use openclaw_plugin_sdk::{
     Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatId, ChatKind, Conversation, EventId,
-    InboundEvent, InboundMessage, Inbox, Ingress, InvalidSenderId, Link, OutboundMessage, Sender,
+    InboundEvent, InboundMessage, Inbox, Ingress, InvalidSenderId, OutboundMessage, Sender,
     SenderId, SentRef, Settings, SettingsError, TextLimit, TextUnit, async_trait, kit::rich,
     no_groups, now,
 };
@@ -111,12 +109,11 @@ pub fn over(tty: Box<dyn Tty>) -> Box<dyn Channel> {
 }
 
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
-    let wrong = InvalidSenderId("a user of this machine is `local:` and a number");
     let text = text.trim().to_ascii_lowercase();
     let id = text.strip_prefix("terminal:").unwrap_or(&text);
-    let number = id.strip_prefix("local:").ok_or_else(|| wrong.clone())?;
+    let number = id.strip_prefix("local:").ok_or(text::NO_SENDER)?;
     let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let uid = number.parse::<u32>().ok().filter(|_| plain).ok_or(wrong)?;
+    let uid = number.parse::<u32>().ok().filter(|_| plain).ok_or(text::NO_SENDER)?;
     SenderId::new(&sender(Uid::from_raw(uid)))
 }
 
@@ -155,7 +152,7 @@ impl Session {
                 None => reading.input = None,
             }
         }
-        Err(ChannelError::Disconnected("the console is gone".to_owned()))
+        Err(ChannelError::Disconnected(text::GONE.to_owned()))
     }
 
     fn message(&self, count: u64, text: String) -> Result<InboundMessage, ChannelError> {
@@ -163,17 +160,10 @@ impl Session {
         let id = SenderId::new(&sender(uid))
             .map_err(|error| ChannelError::Unauthorized(error.to_string()))?;
         let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
-        Ok(InboundMessage {
-            id: EventId::new(format!("{}-{count}", self.run)),
-            conversation: Conversation::new(ChatId::new(sender(uid)), ChatKind::Direct),
-            sender: Sender { id, name, meta: BTreeMap::new() },
-            sent_at: now(),
-            text,
-            attachment: None,
-            mentions_us: false,
-            reply_to: None,
-            link: Link::Private,
-        })
+        let conversation = Conversation::new(ChatId::new(sender(uid)), ChatKind::Direct);
+        let sender = Sender::new(id, name.as_deref(), &[]);
+        let id = EventId::new(format!("{}-{count}", self.run));
+        Ok(InboundMessage::new(id, conversation, sender, now(), text))
     }
 }
 
@@ -201,8 +191,7 @@ impl Channel for Terminal {
             };
             if inbox.deliver(InboundEvent::Message(message)).await.is_err() {
                 // The user is at the terminal and can type it again.
-                let sorry = "The gateway could not take that, and nothing was done. Try again.\n";
-                session.tty.print(sorry.to_owned())?;
+                session.tty.print(text::NOT_TAKEN.to_owned())?;
             }
         }
     }
@@ -210,20 +199,20 @@ impl Channel for Terminal {
     async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
         let refused = |why: &str| Err(ChannelError::Undeliverable(why.to_owned()));
         if message.to.id.as_str() != sender(Uid::effective()) {
-            return refused("this conversation is not the console");
+            return refused(text::ELSEWHERE);
         }
         let text = match &message.body {
             Body::Card(card) if card.buttons.iter().flatten().next().is_some() => {
-                return refused("the console has no buttons");
+                return refused(text::NO_BUTTONS);
             }
             Body::Card(card) => card.to_text(),
-            Body::Gone => return refused("what the console has printed stays"),
-            Body::Image(_) => return refused("the console shows no pictures"),
+            Body::Gone => return refused(text::STAYS),
+            Body::Image(_) => return refused(text::NO_PICTURES),
             Body::Text(text) => text.clone(),
-            Body::Typing => return refused("the console shows nobody who writes"),
+            Body::Typing => return refused(text::NO_TYPING),
         };
         if PLUGIN.text_limit.measure(&text.to_plain()) > PLUGIN.text_limit.max {
-            return refused("the text is too long for the console");
+            return refused(text::TOO_LONG);
         }
         let shown = rich::terminal(&text, self.0.tty.has_styles());
         self.0.tty.print(shown + "\n")?;

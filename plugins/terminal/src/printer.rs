@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use crate::text;
+
 /// How many messages wait at most for a terminal that stands still.
 const WAITING: usize = 1024;
 
@@ -71,10 +73,9 @@ fn run(work: &Receiver<Job>, lost: &AtomicU64, mut show: impl FnMut(&str)) {
             Job::Flush(done) => drop(done.send(())),
             Job::Lines(lines) => show(&lines),
         }
-        match lost.swap(0, Ordering::Relaxed) {
-            0 => {}
-            1 => show("(1 message was not shown)\n"),
-            many => show(&format!("({many} messages were not shown)\n")),
+        let many = lost.swap(0, Ordering::Relaxed);
+        if many > 0 {
+            show(&text::missed(many));
         }
     }
 }

@@ -8,6 +8,7 @@ mod page;
 mod request;
 mod site;
 mod socket;
+mod text;
 mod visitor;
 mod wire;
 
@@ -89,8 +90,7 @@ fn open(settings: Settings) -> Result<Box<dyn Channel>, SettingsError> {
     let table: Table = settings.parse()?;
     let title = table.title.unwrap_or_else(|| "OpenClaw".to_owned());
     if title.trim().is_empty() || title.chars().count() > TITLE_LIMIT {
-        let problem = format!("the title has 1 to {TITLE_LIMIT} characters");
-        return Err(SettingsError::new("title", problem));
+        return Err(SettingsError::new("title", text::title(TITLE_LIMIT)));
     }
     Ok(Box::new(WebChat {
         title,
@@ -123,7 +123,7 @@ impl Channel for WebChat {
     async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
         let chat = &message.to.id;
         let visitor = Visitor::parse(chat.as_str()).filter(|_| message.to.kind == ChatKind::Direct);
-        let visitor = visitor.ok_or_else(|| undeliverable("there is no such visitor"))?;
+        let visitor = visitor.ok_or_else(|| undeliverable(text::NO_VISITOR))?;
         check(&message.body)?;
         if message.body == Body::Typing {
             self.conversations.tell(&visitor, &ToPage::Typing { seconds: TYPING.as_secs() });
@@ -131,15 +131,15 @@ impl Channel for WebChat {
         }
         let id = match &message.replaces {
             Some(old) if old.chat == *chat && wire::is_ours(old.id.as_str()) => old.id.clone(),
-            Some(_) => return Err(undeliverable("there is no such message to replace")),
+            Some(_) => return Err(undeliverable(text::NO_MESSAGE)),
             None => EventId::new(match &message.key {
                 Some(key) => wire::message_of(chat.as_str(), key),
-                None => wire::message_id().ok_or_else(|| undeliverable(NO_RANDOMNESS))?,
+                None => wire::message_id().ok_or_else(|| undeliverable(text::NO_RANDOMNESS))?,
             }),
         };
         let Some(body) = wire::body(&message.body) else {
             if message.replaces.is_none() {
-                return Err(undeliverable("there is no message to take away"));
+                return Err(undeliverable(text::NOTHING_TO_TAKE_AWAY));
             }
             self.conversations.remove(&visitor, id.as_str()).map_err(no_room)?;
             return Ok(SentRef { chat: chat.clone(), id });
@@ -177,29 +177,27 @@ impl Channel for WebChat {
     }
 }
 
-const NO_RANDOMNESS: &str = "the system's random generator failed";
-
 fn no_room(conversation::NoRoom: conversation::NoRoom) -> ChannelError {
-    undeliverable("too much waits for this visitor, who is not here")
+    undeliverable(text::NO_ROOM)
 }
 
 fn check(body: &Body) -> Result<(), ChannelError> {
     let text = match body {
         Body::Card(card) => {
             if card.buttons.iter().flatten().count() > usize::from(BUTTONS) {
-                return Err(undeliverable("a card has at most 8 buttons"));
+                return Err(undeliverable(text::TOO_MANY_BUTTONS));
             }
             card.to_text()
         }
         Body::Gone | Body::Typing => return Ok(()),
         Body::Image(image) if image.png.len() > PICTURE_LIMIT => {
-            return Err(undeliverable("a picture has at most 256 KiB"));
+            return Err(undeliverable(text::PICTURE_TOO_LARGE));
         }
         Body::Image(image) => image.caption.clone(),
         Body::Text(text) => text.clone(),
     };
     if text.to_plain().len() > TEXT_LIMIT {
-        return Err(undeliverable("a text has at most 16 KiB"));
+        return Err(undeliverable(text::TEXT_TOO_LONG));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::{
     limiter::Permit,
     page::{self, refusal},
     site::Allowed,
+    text,
     visitor::{TwoCookies, Visitor},
 };
 
@@ -34,27 +35,15 @@ enum Target {
 /// Why not, and what would be right.
 struct Refused(StatusCode, &'static str);
 
-const OTHER_HOST: Refused = Refused(
-    StatusCode::MISDIRECTED_REQUEST,
-    "The chat is not served under this name. Its owner can allow the name: `allowed_hosts` of `webchat`.\n",
-);
-const OTHER_PAGE: Refused =
-    Refused(StatusCode::FORBIDDEN, "Only the chat's own page may open this.\n");
-const NO_COOKIE: Refused =
-    Refused(StatusCode::FORBIDDEN, "Open the page first: it knows its visitors by a cookie.\n");
-const TWO_COOKIES: Refused = Refused(
-    StatusCode::BAD_REQUEST,
-    "The browser sends two cookies of this page, and one of them may be planted. Delete this site's cookies, then reload.\n",
-);
-const NO_HANDSHAKE: Refused =
-    Refused(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket, version 13.\n");
-const TOO_MANY: Refused =
-    Refused(StatusCode::TOO_MANY_REQUESTS, "Too many pages are open from this address.\n");
-const NOT_FOUND: Refused = Refused(StatusCode::NOT_FOUND, "There is nothing here.\n");
-const WRONG_METHOD: Refused =
-    Refused(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD work here.\n");
-const NO_COOKIE_MADE: Refused =
-    Refused(StatusCode::INTERNAL_SERVER_ERROR, "The system's random generator failed.\n");
+const OTHER_HOST: Refused = Refused(StatusCode::MISDIRECTED_REQUEST, text::OTHER_HOST);
+const OTHER_PAGE: Refused = Refused(StatusCode::FORBIDDEN, text::OTHER_PAGE);
+const NO_COOKIE: Refused = Refused(StatusCode::FORBIDDEN, text::NO_COOKIE);
+const TWO_COOKIES: Refused = Refused(StatusCode::BAD_REQUEST, text::TWO_COOKIES);
+const NO_HANDSHAKE: Refused = Refused(StatusCode::UPGRADE_REQUIRED, text::NO_HANDSHAKE);
+const TOO_MANY: Refused = Refused(StatusCode::TOO_MANY_REQUESTS, text::TOO_MANY);
+const NOT_FOUND: Refused = Refused(StatusCode::NOT_FOUND, text::NOT_FOUND);
+const WRONG_METHOD: Refused = Refused(StatusCode::METHOD_NOT_ALLOWED, text::WRONG_METHOD);
+const NO_COOKIE_MADE: Refused = Refused(StatusCode::INTERNAL_SERVER_ERROR, text::NO_COOKIE_MADE);
 
 /// Answers a request; a socket stays open afterwards.
 pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<OpenedSocket<'_>> {

@@ -9,6 +9,8 @@ use openclaw_plugin_sdk::{
     },
 };
 
+use crate::text;
+
 /// The names that the configuration allows beside this machine's own.
 pub(crate) struct Sites(Vec<Site>);
 
@@ -39,9 +41,8 @@ struct Origin {
 impl Sites {
     pub(crate) fn new(names: &[String]) -> Result<Self, SettingsError> {
         let site = |name: &String| {
-            let problem = || format!("`{name}` is not a `host`, `host:port` or `https://host`");
             let site = Site::parse(name);
-            site.ok_or_else(|| SettingsError::new("allowed_hosts", problem()))
+            site.ok_or_else(|| SettingsError::new("allowed_hosts", text::no_host(name)))
         };
         names.iter().map(site).collect::<Result<_, _>>().map(Self)
     }

@@ -25,6 +25,7 @@ use crate::{
     conversation::{Frames, Known, OpenPage},
     limiter,
     request::OpenedSocket,
+    text,
     wire::{self, Author, FromPage, Shown, ToPage},
 };
 
@@ -63,7 +64,7 @@ pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: OpenedSocket<'_
         .max_frame_size(Some(FRAME_LIMIT));
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
     if opened.permit.refused {
-        let why = "too many pages are open from this address";
+        let why = text::TOO_MANY_PAGES;
         return close(&mut socket, CloseCode::Again, why).await;
     }
     // Its form is one that a visitor's id has.
@@ -72,8 +73,7 @@ pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: OpenedSocket<'_
         chat.conversations.drop_waiting(&opened.visitor);
     }
     let address = limiter::name(opened.permit.address);
-    let meta = address.into_iter().map(|address| ("address".to_owned(), address)).collect();
-    let sender = Sender { id, name: None, meta };
+    let sender = Sender::new(id, None, &[("address", address.as_deref())]);
     let (open, mut frames) = chat.conversations.join(&opened.visitor, &chat.title);
     let (chat, link) = (opened.visitor.chat(), opened.link);
     let page = Page { inbox, open, sender, chat, link };
@@ -100,7 +100,7 @@ async fn tell(frames: &mut Frames, sink: &mut SplitSink<Socket, Message>) -> End
                     told += 1;
                     Message::Text(frame)
                 }
-                None => return End::Close(CloseCode::Policy, "this page reads too slowly"),
+                None => return End::Close(CloseCode::Policy, text::TOO_SLOW),
             },
             _ = pings.tick() => Message::Ping(Bytes::new()),
         };
@@ -175,12 +175,10 @@ impl Page<'_> {
             let id = said.as_ref().map(|said| said.id().to_owned());
             let outcome = match (rate.take(Instant::now()), said) {
                 (Rate::Flood, _) => {
-                    return End::Close(CloseCode::Policy, "that was too much at once");
+                    return End::Close(CloseCode::Policy, text::TOO_FAST);
                 }
-                (Rate::Fast, _) => {
-                    Err("That was too much at once. Wait ten seconds, then send it again.")
-                }
-                (Rate::Fine, None) => Err(NOT_UNDERSTOOD),
+                (Rate::Fast, _) => Err(text::WAIT),
+                (Rate::Fine, None) => Err(text::NOT_UNDERSTOOD),
                 (Rate::Fine, Some(said)) => self.receive(said).await,
             };
             match (&id, outcome) {
@@ -198,7 +196,7 @@ impl Page<'_> {
         match said {
             FromPage::Press { id, on, data } => {
                 if !wire::is_ours(&on) || !(1..=DATA_LIMIT).contains(&data.len()) {
-                    return Err("The gateway does not know this button.");
+                    return Err(text::NO_BUTTON);
                 }
                 let (id, on) = (EventId::new(id), self.sent(on));
                 let (pressed_at, link) = (at, self.link);
@@ -218,15 +216,9 @@ impl Page<'_> {
                     body: wire::written(&text),
                 };
                 let message = InboundMessage {
-                    id: EventId::new(&id),
-                    conversation,
-                    sender,
-                    sent_at: at,
-                    text,
-                    attachment: None,
-                    mentions_us: false,
                     reply_to: reply_to.map(|id| self.sent(id)),
                     link: self.link,
+                    ..InboundMessage::new(EventId::new(&id), conversation, sender, at, text)
                 };
                 let delivered = self.deliver(InboundEvent::Message(message)).await;
                 delivered.inspect_err(|_| self.open.rejected(&id))?;
@@ -238,7 +230,7 @@ impl Page<'_> {
 
     async fn deliver(&self, event: InboundEvent) -> Result<(), Refusal> {
         let delivered = self.inbox.deliver(event).await;
-        delivered.map_err(|_| "The gateway cannot take messages now. Try again in a while.")
+        delivered.map_err(|_| text::NOT_NOW)
     }
 
     fn sent(&self, id: String) -> SentRef {
@@ -248,18 +240,16 @@ impl Page<'_> {
 
 fn check(text: &str, reply_to: Option<&str>) -> Result<(), Refusal> {
     if reply_to.is_some_and(|id| !wire::is_ours(id)) {
-        return Err(NOT_UNDERSTOOD);
+        return Err(text::NOT_UNDERSTOOD);
     }
     if text.len() > TEXT_LIMIT {
-        return Err("This message is longer than 16 KiB. Send it in parts.");
+        return Err(text::LONG);
     }
     if text.trim().is_empty() {
-        return Err("There is nothing in this message.");
+        return Err(text::EMPTY);
     }
     Ok(())
 }
-
-const NOT_UNDERSTOOD: Refusal = "The gateway does not understand this page. Reload it.";
 
 impl FromPage {
     fn id(&self) -> &str {

@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::{
 };
 use ring::hmac;
 
-use crate::{is_hex, random_hex};
+use crate::{is_hex, random_hex, text};
 
 /// As long as browsers keep any cookie.
 const MAX_AGE: u32 = 400 * 24 * 60 * 60;
@@ -56,7 +56,7 @@ pub(crate) fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
         _ => text,
     };
     let visitor = Visitor::parse(bare);
-    visitor.ok_or(InvalidSenderId("a visitor id is `web:` and 32 lower-case hex digits"))?.sender()
+    visitor.ok_or(text::NO_SENDER)?.sender()
 }
 
 /// More than one cookie of the name.

@@ -13,7 +13,7 @@ use openclaw_plugin_sdk::{
 };
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{broadcast, mpsc, watch},
     time::Instant,
 };
 use tracing::warn;
@@ -65,6 +65,8 @@ pub(crate) struct AccountRuntime {
     pub(crate) challenges: Mutex<HashSet<RequestId>>,
     /// Where each person last wrote in a direct chat; bounded.
     chats: Mutex<HashMap<SenderId, Conversation>>,
+    /// The conversations that something comes from, for what waits until then.
+    spoken: broadcast::Sender<ChatId>,
     /// Where the server puts HTTP requests for this account.
     pub(crate) exchanges: mpsc::Sender<Exchange>,
     pub(crate) taken_by_receive: Mutex<Option<mpsc::Receiver<Exchange>>>,
@@ -122,6 +124,7 @@ impl AccountRuntime {
             pages: Mutex::default(),
             challenges: Mutex::default(),
             chats,
+            spoken: broadcast::channel(16).0,
             exchanges,
             taken_by_receive: Mutex::new(Some(receiver)),
             inbox: OnceLock::new(),
@@ -268,6 +271,19 @@ impl AccountRuntime {
         if is_other {
             self.again();
         }
+    }
+
+    /// Something has come from this conversation.
+    pub(crate) fn spoke(&self, chat: &ChatId) {
+        if self.spoken.receiver_count() > 0 {
+            // What waited may have gone.
+            self.spoken.send(chat.clone()).ok();
+        }
+    }
+
+    /// The conversations that something comes from, from now on.
+    pub(crate) fn spoken(&self) -> broadcast::Receiver<ChatId> {
+        self.spoken.subscribe()
     }
 
     /// Remembers where a person can be written to: a direct chat, for nobody else reads along there.

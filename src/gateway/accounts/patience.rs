@@ -58,9 +58,12 @@ impl Patience {
                 let first = !std::mem::replace(&mut self.contended, true);
                 Next::Contended { wait: self.backoff.next_wait(), first }
             }
-            Ok(()) | Err(ChannelError::Disconnected(_) | ChannelError::Undeliverable(_)) => {
-                Next::Again(self.backoff.next_wait())
-            }
+            Ok(())
+            | Err(
+                ChannelError::Disconnected(_)
+                | ChannelError::Later(_)
+                | ChannelError::Undeliverable(_),
+            ) => Next::Again(self.backoff.next_wait()),
         }
     }
 

@@ -73,6 +73,9 @@ pub(crate) enum Choice {
     Later,
 }
 
+/// When a card is tried again that the platform takes only after the person has written.
+pub(crate) const UNTIL_THEY_WRITE: u64 = u64::MAX;
+
 /// A button's data: random, and good once.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Token {

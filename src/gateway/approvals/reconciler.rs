@@ -16,7 +16,7 @@ use crate::{
     approvals::{
         held,
         next_action::{self, Beside, ChatState, Step},
-        outbox::{About, CardCopy, Outbox},
+        outbox::{About, CardCopy, Outbox, UNTIL_THEY_WRITE},
         outcome::{self, How, Outcome},
         pending::{self, Ask},
         post::{self, Here, Kind, Task},
@@ -433,14 +433,36 @@ fn failed(book: &mut Outbox, job: &Task, error: &ChannelError, now: UnixMs) {
                 card.look = None;
             }
         }
-        (ChannelError::Undeliverable(_), Kind::Post) => {
-            card.failures += REFUSED;
-            card.next = later(now, card.failures);
-            card.sending = None;
+        (error, kind) => {
+            not_taken(card, error, now);
+            if matches!((error, kind), (ChannelError::Undeliverable(_), Kind::Post)) {
+                card.sending = None;
+            }
         }
-        _ => {
-            card.failures += 1;
-            card.next = later(now, card.failures);
+    });
+}
+
+fn not_taken(card: &mut CardCopy, error: &ChannelError, now: UnixMs) {
+    let refused = matches!(error, ChannelError::Later(_) | ChannelError::Undeliverable(_));
+    card.failures += if refused { REFUSED } else { 1 };
+    card.next = match error {
+        ChannelError::Later(_) => UNTIL_THEY_WRITE,
+        _ => later(now, card.failures),
+    };
+}
+
+/// The message that shows a card was taken by the platform, and not delivered.
+pub(super) fn not_delivered(
+    book: &mut Outbox,
+    n: u64,
+    (sent, error): (&SentRef, &ChannelError),
+    now: UnixMs,
+) {
+    book.change(n, |card| {
+        if card.sent.as_deref() == Some(sent.id.as_str()) {
+            card.leave();
+            card.look = None;
+            not_taken(card, error, now);
         }
     });
 }

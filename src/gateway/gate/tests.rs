@@ -166,7 +166,7 @@ fn message() -> impl Strategy<Value = InboundMessage> {
             id: EventId::new("1"),
             conversation: Conversation::new(ChatId::new("-5"), kind)
                 .in_thread(thread.map(ThreadId::new)),
-            sender: Sender { id: guest(), name: None, meta: [].into() },
+            sender: Sender::new(guest(), None, &[]),
             sent_at: UnixMs(NOW.0 - age),
             text: text.to_owned(),
             attachment: None,
@@ -262,7 +262,7 @@ fn a_message_in_the_chat_of_a_device_is_judged_like_any_other_and_lent() {
     let message = Arc::new(InboundMessage {
         id: EventId::new("run"),
         conversation: Conversation::new(ChatId::new("device/7"), ChatKind::Direct),
-        sender: Sender { id: guest(), name: Some("x".repeat(99)), meta: [].into() },
+        sender: Sender::new(guest(), Some(&"x".repeat(99)), &[]),
         sent_at: NOW,
         text: "hello".to_owned(),
         attachment: None,

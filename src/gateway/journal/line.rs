@@ -139,7 +139,7 @@ impl<'de> Deserialize<'de> for Kept {
             id: EventId::new(stored.id),
             conversation: Conversation::new(ChatId::new(stored.chat), kind)
                 .in_thread(stored.thread.map(ThreadId::new)),
-            sender: Sender { id, name, meta: [].into() },
+            sender: Sender::new(id, name.as_deref(), &[]),
             sent_at: UnixMs(stored.sent_at),
             text: stored.text.into_owned(),
             attachment: stored.no_text.then_some(Attachment::File),

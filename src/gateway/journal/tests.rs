@@ -9,7 +9,7 @@ use super::*;
 use crate::journal::{index::REMEMBERED, mail::Part};
 
 fn message(id: &str, text: &str) -> Arc<InboundMessage> {
-    let sender = Sender { id: SenderId::new("7").unwrap(), name: None, meta: [].into() };
+    let sender = Sender::new(SenderId::new("7").unwrap(), None, &[]);
     Arc::new(InboundMessage {
         id: EventId::new(id),
         conversation: Conversation::new(ChatId::new("7"), ChatKind::Direct),

@@ -338,3 +338,6 @@ fn parse_sender(
         None => openclaw_plugin_sdk::SenderId::new(text),
     }
 }
+
+#[cfg(test)]
+mod tests;

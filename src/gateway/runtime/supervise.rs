@@ -14,10 +14,12 @@ use crate::{
     FileMark, Gateway,
     accounts::{
         account::{AccountRuntime, QUEUE},
+        notes::Keeper,
         patience::{Next, Patience},
         status::State,
     },
-    approvals, delivery, inbound,
+    approvals, blocking, delivery, inbound,
+    store::notes::Notes,
 };
 
 /// A connection that has lasted so long is nobody else's.
@@ -40,6 +42,11 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<AccountRuntime
         let (Some(gateway), Some(account)) = (here.upgrade(), it.upgrade()) else { return false };
         delivery::may_read(&gateway, &account, person)
     }));
+    let (state, key) = (gateway.state.clone(), account.config.key.clone());
+    match blocking(move || Notes::of(&state, &key)).await {
+        Ok(notes) => inbox.keep_notes(Box::new(Keeper::new(&account, notes))),
+        Err(error) => warn!(%error, "what a channel notes is not kept"),
+    }
     gateway.tracker.spawn(inbound::tidy(Arc::clone(&gateway), Arc::clone(&account)));
     gateway.tracker.spawn(inbound::listen(Arc::clone(&gateway), Arc::clone(&account), queue));
     gateway.tracker.spawn(show_connected(Arc::clone(&gateway), Arc::clone(&account), seen));
@@ -156,6 +163,7 @@ fn after(
             Err(
                 ChannelError::Contended(why)
                 | ChannelError::Disconnected(why)
+                | ChannelError::Later(why)
                 | ChannelError::Undeliverable(why),
             ),
             _,

@@ -27,7 +27,7 @@ fn direct(chat: Direct) -> Verdict {
 }
 
 fn events() -> Vec<Event> {
-    let mut all = vec![Event::Delivery, Event::Empty, Event::Press];
+    let mut all = vec![Event::Delivery, Event::Empty, Event::Press, Event::Reaction];
     for age in AGES {
         all.extend(BOTH.map(|ours| Event::Command { age, ours }));
         all.extend(BOTH.map(|mentions_us| Event::Message { age, mentions_us }));
@@ -241,6 +241,20 @@ fn case_091_a_press_counts_in_direct_chats_and_opens_no_request() {
 }
 
 #[test]
+fn a_reaction_counts_like_a_press_and_of_a_stranger_it_is_silence() {
+    each(|event, facts, verdict| {
+        if event != Event::Reaction || !facts.enabled {
+            return;
+        }
+        let expected = match judge(&Event::Press, &facts) {
+            Verdict::Refuse(_) => Verdict::Ignore(Reason::Reaction),
+            verdict => verdict,
+        };
+        assert_eq!(verdict, expected, "{facts:?}");
+    });
+}
+
+#[test]
 fn case_088_nothing_is_answered_in_a_chat_of_an_unknown_kind() {
     for (event, expected) in [
         (HELLO, Verdict::Ignore(Reason::UnknownChat)),
@@ -322,5 +336,5 @@ fn each_reason_has_words_of_its_own() {
             note.borrow_mut().insert(reason.text(), format!("{reason:?}"));
         }
     });
-    assert_eq!(found.len(), 13, "{found:?}");
+    assert_eq!(found.len(), 14, "{found:?}");
 }

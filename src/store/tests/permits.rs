@@ -289,3 +289,20 @@ fn case_035_what_was_not_shown_is_not_decided() {
     assert_eq!(bed.store.waiting("telegram", NOW).unwrap().len(), 1, "nothing was changed");
     assert!(matches!(decide(&request.displayed().revision, Decision::Deny), Outcome::Done(_)));
 }
+
+#[test]
+fn an_id_that_the_platform_vouches_for_has_the_same_access_and_no_second_one_has() {
+    let bed = Bed::new();
+    let (one, other) = (at("default", "10"), at("default", "11"));
+    let vouched = |who: &Contact| bed.store.join_vouched(who, &[id("1")], NOW).unwrap();
+    assert_eq!(vouched(&one), None, "nobody has approved the other id");
+    let request = bed.opened("default", "1");
+    bed.rule(&request, Decision::Approve, Some(later(DAY)));
+    assert_eq!(vouched(&one), Some(at("default", "1")));
+    assert_eq!(bed.standing("10", later(DAY - 1)), Standing::Granted);
+    assert_eq!(bed.standing("10", later(DAY)), Standing::Unknown, "and no longer");
+    assert_eq!((vouched(&one), vouched(&other)), (None, None), "it belongs to the first");
+    assert!(matches!(bed.block("1"), Blocked::Done(ids) if ids.len() == 2));
+    assert_eq!(bed.standing("10", NOW), Standing::Blocked);
+    assert_eq!(vouched(&other), None);
+}

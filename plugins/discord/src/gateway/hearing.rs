@@ -1,36 +1,33 @@
 //! One connection: frames come in, heartbeats go out, and events go to the inbox in order.
 
 use std::{
-    collections::VecDeque, future::pending, pin::pin, sync::Arc, sync::atomic::Ordering,
+    future::pending,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
-    ChannelError, ChatKind, Conversation, EventId, Handed, InboundEvent, Inbox,
-    kit::socket::{Heard, Socket, heartbeat},
+    ChannelError, ChatKind, Conversation, EventId, InboundEvent, Inbox,
+    kit::{
+        inbox::{AckQueue, Arrival, Pending},
+        socket::{Heard, Socket, heartbeat},
+    },
 };
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::Notify,
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Discord, LIMITED};
+use super::{Discord, Frame, Session};
 use crate::{
-    api::{Api, lost, of_account},
+    api::{Api, of_account},
     commands, inbound,
-    interaction::Kind,
+    interaction::{self, Kind},
     places::Origin,
-    wire::{Frame, Ready},
+    text,
 };
-
-/// So many events are read ahead; beyond that the socket waits.
-const AHEAD: usize = 512;
-
-/// So many are handed over and not durable yet.
-const UNDERWAY: usize = 64;
 
 /// So long what was read already is still handed over after the connection has ended.
 const REST: Duration = Duration::from_secs(5);
@@ -42,54 +39,39 @@ const BEGINS_WITHIN: Duration = Duration::from_secs(30);
 const ELSEWHERE: u64 = 2;
 
 /// How a connection ended.
-#[derive(Clone, Copy)]
 pub(super) enum Ending {
     /// Discord asks to connect again.
     Asked,
-    /// Without a word.
-    Broken,
-    /// With a code.
+    /// With a code, if one was said.
     Closed(Option<u16>),
-    /// The session is not valid; true where it can be gone on with all the same.
-    Invalid(bool),
-    /// No heartbeat was answered.
-    Silent,
-    /// The session was not begun, or not gone on with, in time.
-    Unbegun,
+    /// For this reason.
+    Lost(&'static str),
 }
 
-/// An event of Discord's, by its number.
-struct Numbered {
-    number: u64,
-    event: Event,
-}
-
+/// An event, as far as it concerns us.
+#[derive(Clone)]
 enum Event {
-    /// Its first answer is on its way; told here when that is over.
-    Interaction(Arc<Value>, oneshot::Receiver<()>),
-    Message(Value),
-    /// Nothing that concerns us.
+    /// Told when its first answer is over.
+    Interaction(Arc<Value>, Arc<Notify>),
+    Message(Arc<Value>),
     Other,
 }
 
-/// What was handed over and is not durable yet.
-struct Underway {
-    number: u64,
-    /// `None` for what did not concern us.
-    handed: Option<Handed>,
-    interaction: Option<Arc<Value>>,
-}
+/// What to do when an event is durable: its number, and the interaction that it was.
+type Ack = (u64, Option<Arc<Value>>);
 
-/// What goes on beside reading.
-type Chores<'a> = FuturesUnordered<BoxFuture<'a, ()>>;
-
-/// Ends when the first of them is durable; never where there is none.
-async fn front(underway: &mut VecDeque<Underway>) -> Result<(), ChannelError> {
-    match underway.front_mut() {
-        Some(Underway { handed: Some(handed), .. }) => handed.durable().await,
-        Some(_) => Ok(()),
-        None => pending().await,
-    }
+/// A connection, with what goes on beside reading.
+struct Connection<'a> {
+    discord: &'a Discord,
+    api: &'a Api,
+    inbox: &'a Inbox,
+    socket: Socket,
+    events: Pending<'a, Event, Ack>,
+    chores: FuturesUnordered<BoxFuture<'a, ()>>,
+    /// Until when the session has to begin.
+    begins: Option<Instant>,
+    greeted: bool,
+    beat_answered: bool,
 }
 
 impl Discord {
@@ -100,202 +82,53 @@ impl Discord {
         api: &Api,
         inbox: &Inbox,
     ) -> Result<Ending, ChannelError> {
-        let (queue, events) = mpsc::channel(AHEAD);
-        let mut handing = pin!(self.hand_over(events, api, inbox));
-        let mut reading = pin!(self.read(socket, beat, api, inbox, queue));
-        let ending = tokio::select! {
-            ending = &mut reading => ending,
-            failed = &mut handing => return failed.and(Ok(Ending::Broken)),
+        let (queue, row) = (AckQueue::default(), inbox.row());
+        let mut connection = Connection {
+            discord: self,
+            api,
+            inbox,
+            socket,
+            events: queue.connect(&row, |event| self.translate(api, event)),
+            chores: FuturesUnordered::new(),
+            begins: Some(Instant::now() + BEGINS_WITHIN),
+            greeted: false,
+            beat_answered: true,
         };
+        let ending = connection.read(beat).await?;
         // A session that is over sends nothing again.
-        match timeout(REST, handing).await {
-            Ok(Err(error)) => Err(error),
-            _ => ending,
-        }
+        timeout(REST, connection.finish()).await.unwrap_or(Ok(()))?;
+        Ok(ending)
     }
 
-    async fn read(
-        &self,
-        mut socket: Socket,
-        beat: Duration,
-        api: &Api,
-        inbox: &Inbox,
-        queue: mpsc::Sender<Numbered>,
-    ) -> Result<Ending, ChannelError> {
-        let mut beats = heartbeat(beat);
-        let mut chores = Chores::new();
-        let (mut answered, mut greeted) = (true, false);
-        let mut begins = Some(Instant::now() + BEGINS_WITHIN);
-        loop {
-            // While the gateway is behind nothing is read, an answered heartbeat neither.
-            let next = async {
-                let room = queue.reserve().await;
-                (room, socket.next().await)
-            };
-            let (room, heard) = tokio::select! {
-                next = next => next,
-                Some(()) = chores.next() => continue,
-                () = over(begins), if queue.capacity() > 0 => return Ok(Ending::Unbegun),
-                _ = beats.tick() => {
-                    if !answered && queue.capacity() > 0 {
-                        return Ok(Ending::Silent);
-                    }
-                    answered = false;
-                    self.beat(&mut socket).await?;
-                    continue;
-                }
-            };
-            let text = match heard {
-                Heard::Broken => return Ok(Ending::Broken),
-                Heard::Closed(code) => return Ok(Ending::Closed(code)),
-                Heard::Text(text) => text,
-            };
-            let Ok(frame) = serde_json::from_str::<Frame<'_>>(&text) else {
-                tracing::warn!("a frame cannot be read");
-                continue;
-            };
-            match frame.op {
-                0 => {
-                    begins = begins.and_then(|_| more_time(&frame));
-                    let numbered = self.dispatched(&frame, api, &mut chores)?;
-                    if !std::mem::replace(&mut greeted, true) {
-                        self.greet(inbox);
-                    }
-                    if let (Some(numbered), Ok(room)) = (numbered, room) {
-                        room.send(numbered);
-                    }
-                }
-                1 => self.beat(&mut socket).await?,
-                7 => return Ok(Ending::Asked),
-                9 => return Ok(Ending::Invalid(frame.d.is_some_and(|d| d.get() == "true"))),
-                11 => answered = true,
-                op => tracing::debug!(op, "a frame of a kind that is not known"),
-            }
-        }
-    }
-
-    /// The platform answers.
-    fn greet(&self, inbox: &Inbox) {
-        // A session has nothing of the time before it, and none is gone on with that another start began.
-        inbox.caught_up();
-        if self.limited.load(Ordering::Acquire) {
-            inbox.limited(LIMITED);
-        } else {
-            inbox.connected();
-        }
-    }
-
-    async fn beat(&self, socket: &mut Socket) -> Result<(), ChannelError> {
-        let settled = self.session().map(|session| session.settled);
-        let frame = json!({ "op": 1, "d": settled.filter(|number| *number > 0) });
-        socket.send(frame.to_string()).await.map_err(lost)
-    }
-
-    /// Reads an event as far as it concerns us, and begins to answer it where it wants that.
-    fn dispatched<'a>(
-        &'a self,
-        frame: &Frame<'_>,
-        api: &'a Api,
-        chores: &mut Chores<'a>,
-    ) -> Result<Option<Numbered>, ChannelError> {
-        let kind = frame.t.as_deref().unwrap_or_default();
-        let event = match kind {
-            "READY" => {
-                let unreadable = || lost("begins a session with something unreadable");
-                let ready: Ready = parsed(frame).ok_or_else(unreadable)?;
-                if let Some(application) = &ready.application {
-                    chores.push(Box::pin(self.list_commands(api, application.id.clone())));
-                }
-                self.begin(ready);
-                Event::Other
-            }
-            "INTERACTION_CREATE" => parsed(frame).map_or(Event::Other, |interaction| {
-                let (told, deferred) = oneshot::channel();
-                let interaction: Arc<Value> = Arc::new(interaction);
-                let theirs = Arc::clone(&interaction);
-                chores.push(Box::pin(async move {
-                    self.interactions.defer(api, &theirs).await;
-                    // Nothing waits for it where the connection is over.
-                    let _told = told.send(());
-                }));
-                Event::Interaction(interaction, deferred)
-            }),
-            "MESSAGE_CREATE" => parsed(frame).map_or(Event::Other, Event::Message),
-            _ => Event::Other,
-        };
-        Ok(frame.s.map(|number| Numbered { number, event }))
-    }
-
-    /// Hands events over in order, and settles them in order when they are durable.
-    async fn hand_over(
-        &self,
-        mut events: mpsc::Receiver<Numbered>,
-        api: &Api,
-        inbox: &Inbox,
-    ) -> Result<(), ChannelError> {
-        let (row, mut underway) = (inbox.row(), VecDeque::new());
-        let mut more = true;
-        while more || !underway.is_empty() {
-            let next = tokio::select! {
-                durable = front(&mut underway) => {
-                    durable?;
-                    if let Some(Underway { number, interaction, .. }) = underway.pop_front() {
-                        if let Some(interaction) = interaction {
-                            self.clear(api, &interaction).await;
-                        }
-                        self.settle(number);
-                    }
-                    continue;
-                }
-                next = events.recv(), if more && underway.len() < UNDERWAY => next,
-            };
-            let Some(Numbered { number, event }) = next else {
-                more = false;
-                continue;
-            };
-            let (event, interaction) = match event {
-                Event::Interaction(interaction, deferred) => {
-                    // Discord refuses what follows a first answer that it does not have.
-                    let _over = deferred.await;
-                    (self.acted(api, &interaction).await?, Some(interaction))
-                }
-                Event::Message(message) => (self.wrote(api, &message).await?, None),
-                Event::Other => (None, None),
-            };
-            let handed = match event {
-                Some(event) => Some(row.hand(event).await?),
-                None => None,
-            };
-            underway.push_back(Underway { number, handed, interaction });
-        }
-        Ok(())
-    }
-
-    async fn wrote(
+    /// The event for the gateway, if it is one for it.
+    async fn translate(
         &self,
         api: &Api,
-        message: &Value,
+        event: Event,
     ) -> Result<Option<InboundEvent>, ChannelError> {
-        let Some(session) = self.session() else { return Ok(None) };
-        let Some(author) = inbound::author(message, &session.me) else { return Ok(None) };
-        let place = self.heard(api, &inbound::origin(message, author)).await?;
-        Ok(place.and_then(|place| inbound::message(message, place, &session.me)))
-    }
-
-    async fn acted(
-        &self,
-        api: &Api,
-        interaction: &Value,
-    ) -> Result<Option<InboundEvent>, ChannelError> {
-        let actor = inbound::actor(interaction);
-        let Some(origin) = actor.and_then(|actor| inbound::place(interaction, actor)) else {
-            return Ok(None);
-        };
-        let Some(mut place) = self.heard(api, &origin).await? else { return Ok(None) };
-        if interaction["context"] == ELSEWHERE && place.kind == ChatKind::Direct {
-            place.kind = ChatKind::Unknown;
+        match event {
+            Event::Interaction(interaction, answered) => {
+                // Discord refuses what follows a first answer that it does not have.
+                answered.notified().await;
+                let actor = inbound::actor(&interaction);
+                let Some(origin) = actor.and_then(|actor| inbound::place(&interaction, actor))
+                else {
+                    return Ok(None);
+                };
+                let Some(mut place) = self.heard(api, &origin).await? else { return Ok(None) };
+                if interaction["context"] == ELSEWHERE && place.kind == ChatKind::Direct {
+                    place.kind = ChatKind::Unknown;
+                }
+                Ok(inbound::interaction(&interaction, place))
+            }
+            Event::Message(message) => {
+                let Some(Session { me, .. }) = self.session() else { return Ok(None) };
+                let Some(author) = inbound::author(&message, &me) else { return Ok(None) };
+                let place = self.heard(api, &inbound::origin(&message, author)).await?;
+                Ok(place.and_then(|place| inbound::message(&message, place, &me)))
+            }
+            Event::Other => Ok(None),
         }
-        Ok(inbound::interaction(interaction, place))
     }
 
     /// Where something came from, if that place counts.
@@ -313,10 +146,12 @@ impl Discord {
     }
 
     /// Whatever comes of a command, Discord no longer shows that it waits for us.
-    async fn clear(&self, api: &Api, interaction: &Value) {
-        let open = self.interactions.open(&EventId::new(inbound::text(interaction, "id")));
-        if let Some(open) = open.filter(|open| open.kind != Kind::Press) {
-            open.clear(api).await;
+    async fn clear(&self, api: &Api, interaction: Arc<Value>) {
+        let id = EventId::new(inbound::text(&interaction, "id"));
+        if Kind::of(&interaction) != Kind::Press
+            && let Some(open) = self.interactions.open(&id)
+        {
+            interaction::clear(api, &open).await;
         }
     }
 
@@ -330,25 +165,151 @@ impl Discord {
     }
 }
 
+impl Connection<'_> {
+    async fn read(&mut self, beat: Duration) -> Result<Ending, ChannelError> {
+        let mut beats = heartbeat(beat);
+        loop {
+            // While the gateway is behind nothing is read, an answered heartbeat neither.
+            let reads = self.events.has_room();
+            let heard = tokio::select! {
+                settled = self.events.settled() => {
+                    self.settle(settled?);
+                    continue;
+                }
+                Some(()) = self.chores.next() => continue,
+                () = over(self.begins), if reads => {
+                    self.discord.forget();
+                    return Ok(Ending::Lost("does not begin the session"));
+                }
+                _ = beats.tick() => {
+                    let answered = std::mem::take(&mut self.beat_answered);
+                    if !answered && reads {
+                        return Ok(Ending::Lost("does not answer heartbeats"));
+                    }
+                    if let Err(why) = self.beat().await {
+                        return Ok(Ending::Lost(why));
+                    }
+                    continue;
+                }
+                heard = self.socket.next(), if reads => heard,
+            };
+            let text = match heard {
+                Heard::Broken => return Ok(Ending::Lost("the connection broke")),
+                Heard::Closed(code) => return Ok(Ending::Closed(code)),
+                Heard::Text(text) => text,
+            };
+            let Ok(frame) = serde_json::from_str(&text) else {
+                tracing::warn!("a frame cannot be read");
+                continue;
+            };
+            if let Some(ending) = self.take(&frame).await {
+                return Ok(ending);
+            }
+        }
+    }
+
+    /// How the connection ends, where the frame ends it.
+    async fn take(&mut self, frame: &Frame<'_>) -> Option<Ending> {
+        match frame.op {
+            0 => return self.dispatched(frame).err().map(Ending::Lost),
+            1 => return self.beat().await.err().map(Ending::Lost),
+            7 => return Some(Ending::Asked),
+            9 => {
+                if frame.d.is_none_or(|d| d.get() != "true") {
+                    self.discord.forget();
+                }
+                return Some(Ending::Lost("wants the session to begin anew"));
+            }
+            11 => self.beat_answered = true,
+            op => tracing::debug!(op, "a frame of a kind that is not known"),
+        }
+        None
+    }
+
+    /// Reads an event as far as it concerns us, and begins to answer it where it wants that.
+    fn dispatched(&mut self, frame: &Frame<'_>) -> Result<(), &'static str> {
+        let (discord, api) = (self.discord, self.api);
+        let kind = frame.t.as_deref().unwrap_or_default();
+        // Until when the rest of an old session may come.
+        let more = (!matches!(kind, "READY" | "RESUMED")).then(|| Instant::now() + BEGINS_WITHIN);
+        self.begins = self.begins.and(more);
+        let event = match kind {
+            "READY" => {
+                let ready = frame.data().unwrap_or_default();
+                discord.begin(&ready).ok_or("begins a session with something unreadable")?;
+                if let Some(application) = ready["application"]["id"].as_str() {
+                    let listing = discord.list_commands(api, application.to_owned());
+                    self.chores.push(Box::pin(listing));
+                }
+                Event::Other
+            }
+            "INTERACTION_CREATE" => frame.data().map_or(Event::Other, |interaction| {
+                let (interaction, answered) = (Arc::new(interaction), Arc::new(Notify::new()));
+                let event = Event::Interaction(Arc::clone(&interaction), Arc::clone(&answered));
+                self.chores.push(Box::pin(async move {
+                    discord.interactions.defer(api, &interaction).await;
+                    answered.notify_one();
+                }));
+                event
+            }),
+            "MESSAGE_CREATE" => {
+                frame.data().map_or(Event::Other, |message| Event::Message(Arc::new(message)))
+            }
+            _ => Event::Other,
+        };
+        if !std::mem::replace(&mut self.greeted, true) {
+            // A session has nothing of the time before it, and none is gone on with that another start began.
+            self.inbox.caught_up();
+            if discord.limited.load(Ordering::Acquire) {
+                self.inbox.limited(text::LIMITED);
+            } else {
+                self.inbox.connected();
+            }
+        }
+        if let Some(number) = frame.s {
+            let interaction = match &event {
+                Event::Interaction(interaction, _) => Some(Arc::clone(interaction)),
+                Event::Message(_) | Event::Other => None,
+            };
+            let arrival = Arrival { item: event, keys: Vec::new(), repeats: true };
+            // There was room for it.
+            let _waits = self.events.receive(arrival, (number, interaction));
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, acks: Vec<Ack>) {
+        let (discord, api) = (self.discord, self.api);
+        for (number, interaction) in acks {
+            discord.settle(number);
+            if let Some(interaction) = interaction {
+                self.chores.push(Box::pin(discord.clear(api, interaction)));
+            }
+        }
+    }
+
+    /// Hands over what is left.
+    async fn finish(&mut self) -> Result<(), ChannelError> {
+        while !(self.events.is_empty() && self.chores.is_empty()) {
+            tokio::select! {
+                settled = self.events.settled() => self.settle(settled?),
+                Some(()) = self.chores.next() => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn beat(&mut self) -> Result<(), &'static str> {
+        let settled = self.discord.session().map(|session| session.settled);
+        let frame = json!({ "op": 1, "d": settled.filter(|number| *number > 0) });
+        self.socket.send(frame.to_string()).await
+    }
+}
+
 /// Waits until the time that a session has to begin in is over; for ever, where it has begun.
 async fn over(begins: Option<Instant>) {
     match begins {
         Some(until) => sleep_until(until).await,
         None => pending().await,
     }
-}
-
-/// Until when the rest of an old session may come, or nothing more has to.
-fn more_time(frame: &Frame<'_>) -> Option<Instant> {
-    let begun = matches!(frame.t.as_deref(), Some("READY" | "RESUMED"));
-    (!begun).then(|| Instant::now() + BEGINS_WITHIN)
-}
-
-fn parsed<T: DeserializeOwned>(frame: &Frame<'_>) -> Option<T> {
-    let value = frame.d.and_then(|value| serde_json::from_str(value.get()).ok());
-    if value.is_none() {
-        // Why is not said: the reason would quote the message.
-        tracing::warn!(kind = frame.t.as_deref(), "an event cannot be read");
-    }
-    value
 }

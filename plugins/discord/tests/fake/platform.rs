@@ -26,7 +26,10 @@ impl FakePlatform for FakeDiscord {
             Event::Break => self.order(Order::Drop),
             Event::Join => self.announce("GUILD_MEMBER_ADD", &json!({ "guild_id": GUILD, "user": ann(), "roles": [], "joined_at": TIME, "deaf": false, "mute": false, "flags": 0 })),
             // Discord calls nobody, and nobody else is in the conversation of a person and the bot.
-            Event::Forgery(_) | Event::Press(Person::Namesake, ..) => return Happened::Impossible,
+            Event::Forgery(_)
+            | Event::Press(Person::Namesake, ..)
+            | Event::ReactionTo(..)
+            | Event::Undelivered(_) => return Happened::Impossible,
             Event::Press(who, on, data) => {
                 self.press(&Place::Direct, &someone(who), &on, &data);
             }

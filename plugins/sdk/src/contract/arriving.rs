@@ -20,6 +20,8 @@ pub(super) async fn check<P: FakePlatform>(
     )
     .await;
     a_reply_says_to_which_message(&mut Bench::start(plugin, start().await).await, plugin).await;
+    a_reaction_names_our_message(&mut Bench::start(plugin, start().await).await, plugin).await;
+    what_was_not_delivered_is_named(&mut Bench::start(plugin, start().await).await, plugin).await;
     quoted_text_stays_out(&mut Bench::start(plugin, start().await).await, plugin).await;
 }
 
@@ -42,6 +44,13 @@ async fn a_direct_message_arrives_as_direct<P: FakePlatform>(
     );
     let read = (plugin.parse_sender)(first.sender.id.as_str());
     assert_eq!(read.as_ref(), Ok(&first.sender.id), "{id}: a sender id reads back as itself");
+    for also in &first.sender.also {
+        assert_ne!(also, &first.sender.id, "{id}: another id of the same person");
+        let read = (plugin.parse_sender)(also.as_str());
+        assert_eq!(read.as_ref(), Ok(also), "{id}: it reads back as itself, too");
+    }
+    assert!(first.sender.also.len() <= 4, "{id}: few further ids");
+    assert_eq!(first.sender.also, second.sender.also, "{id}: one person, the same ids");
     let (from, to) = (UnixMs(1_577_836_800_000), UnixMs(4_102_444_800_000));
     assert!(
         (from..to).contains(&first.sent_at),
@@ -206,6 +215,44 @@ async fn a_reply_says_to_which_message<P: FakePlatform>(
     assert_eq!(reply.reply_to, Some(first), "{}: the reference that `send` gave", plugin.id);
     assert_eq!(reply.text, "yes", "{}: the reply alone", plugin.id);
     assert_eq!(bench.meet(Person::Ann, "no reply").await.reply_to, None, "{}", plugin.id);
+}
+
+async fn a_reaction_names_our_message<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let (id, ann) = (plugin.id, bench.meet(Person::Ann, "hello").await);
+    let sent = bench.say(&ann, crate::Text::plain("one")).await;
+    let event = Event::ReactionTo(sent.clone(), "👍".to_owned());
+    let happened = bench.platform.happen(event).await;
+    if !plugin.abilities.reactions {
+        assert_eq!(happened, Happened::Impossible, "{id}: the facts say that none arrives");
+        return;
+    }
+    match bench.event().await {
+        InboundEvent::Reaction(it) => {
+            assert_eq!((it.on, it.emoji.as_str()), (sent, "👍"), "{id}");
+            assert_eq!(it.sender.id, ann.sender.id, "{id}: a person has one id everywhere");
+            assert_eq!(it.conversation, ann.conversation, "{id}");
+        }
+        other => panic!("{id}: a reaction, not {other:?}"),
+    }
+}
+
+async fn what_was_not_delivered_is_named<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    let sent = bench.say(&ann, crate::Text::plain("one")).await;
+    let event = Event::Undelivered(sent.clone());
+    if bench.platform.happen(event).await == Happened::Impossible {
+        return;
+    }
+    match bench.event().await {
+        InboundEvent::Failed(failed) => assert_eq!(failed.sent, sent, "{}", plugin.id),
+        other => panic!("{}: that a message failed, not {other:?}", plugin.id),
+    }
 }
 
 /// `case_095`, for every channel.

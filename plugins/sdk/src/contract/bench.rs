@@ -1,7 +1,9 @@
 //! A channel connected to its fake platform, with the suite in the gateway's place.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -11,11 +13,29 @@ use tokio::{
 use super::{Event, FakePlatform, Happened, Person};
 use crate::{
     AccountId, Body, ButtonPress, Channel, ChannelError, ChannelPlugin, Delivery, InboundEvent,
-    InboundMessage, Inbox, OutboundMessage, SentRef, Settings,
+    InboundMessage, Inbox, MOST_NOTES, Notes, OutboundMessage, SentRef, Settings,
 };
 
 /// How long the suite waits for anything before it fails.
 pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// The notes of a channel, as long as the suite runs.
+#[derive(Debug, Default)]
+struct Kept(Mutex<BTreeMap<String, String>>);
+
+#[async_trait]
+impl Notes for Kept {
+    fn read(&self, key: &str) -> Option<String> {
+        self.0.lock().get(key).cloned()
+    }
+
+    async fn write(&self, key: String, value: String) -> io::Result<()> {
+        let mut notes = self.0.lock();
+        notes.insert(key, value);
+        assert!(notes.len() <= MOST_NOTES, "a channel counts on no more notes than are kept");
+        Ok(())
+    }
+}
 
 /// One account's channel, its platform, and the gateway's end of its inbox.
 #[expect(missing_debug_implementations, reason = "a channel has none")]
@@ -45,6 +65,7 @@ impl<P: FakePlatform> Bench<P> {
             exchanges_out,
             connected.clone(),
         );
+        inbox.keep_notes(Box::<Kept>::default());
         platform.serve(exchanges).await;
         let (channel, inbox, running) = (Arc::from(channel), Arc::new(inbox), JoinSet::new());
         Self { platform, plugin, channel, inbox, deliveries, connected, running }

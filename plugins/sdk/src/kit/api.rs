@@ -8,8 +8,6 @@ use serde_json::Value;
 
 use crate::{ChannelError, http_client};
 
-const UNREADABLE: &str = "answered something unreadable";
-
 /// A client for the API at this address. It follows no redirect; to this machine it passes no proxy.
 pub fn client(root: &Url, limit: Duration) -> Result<Client, String> {
     if http_client::is_local(root) {
@@ -72,7 +70,12 @@ pub async fn ask(request: RequestBuilder) -> Result<Answer, Failure> {
 
 /// The part of a JSON answer that is needed.
 pub fn parsed<T: DeserializeOwned>(body: Value) -> Result<T, Failure> {
-    serde_json::from_value(body).map_err(|_| Failure::Lost(UNREADABLE.to_owned()))
+    serde_json::from_value(body).map_err(|_| unreadable())
+}
+
+/// An answer that lacks what is needed of it.
+pub fn unreadable() -> Failure {
+    Failure::Lost("answered something unreadable".to_owned())
 }
 
 /// How long the header `Retry-After` asks to wait.

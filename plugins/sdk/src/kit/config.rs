@@ -76,6 +76,16 @@ impl Token {
     }
 }
 
+/// The value of a key that says where the account is served, if it is a plain path.
+pub fn path(key: &str, path: &str) -> Result<(), SettingsError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "/_-.".contains(c);
+    let whole = path.len() > 1 && path.starts_with('/') && !path.ends_with('/');
+    if whole && path.chars().all(fits) && !path.contains("//") {
+        return Ok(());
+    }
+    Err(SettingsError::new(key, "is no path such as `/slack/events`"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

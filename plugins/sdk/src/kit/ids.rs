@@ -16,6 +16,13 @@ pub fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| plain)
 }
 
+/// What follows on the mention `<@id>`, `<@!id>` or `<@id|name>` that a text begins with, where it is of this id.
+pub fn after_mention<'a>(text: &'a str, id: &str) -> Option<&'a str> {
+    let (mark, rest) = text.trim_start().strip_prefix("<@")?.split_once('>')?;
+    let name = mark.strip_prefix('!').unwrap_or(mark).strip_prefix(id)?;
+    (name.is_empty() || name.starts_with('|')).then_some(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

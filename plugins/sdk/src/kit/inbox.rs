@@ -48,13 +48,20 @@ type HandOver<'a> = Pin<Box<dyn Future<Output = Result<Option<Handed>, ChannelEr
 pub struct Pending<'a, T, A> {
     queue: &'a AckQueue<T>,
     hand_over: Box<dyn Fn(T) -> HandOver<'a> + Send + 'a>,
-    waiting: VecDeque<(Arrival<T>, Vec<A>)>,
+    waiting: VecDeque<Waiting<T, A>>,
     /// So many of them have begun, the first ones.
     begun: usize,
     /// The last one that has begun, until it is handed over.
     current: Option<HandOver<'a>>,
     /// Those that were handed over; `None` for what was not for the gateway.
     handed: VecDeque<Option<Handed>>,
+}
+
+struct Waiting<T, A> {
+    /// Until it is handed over.
+    item: Option<T>,
+    keys: Vec<String>,
+    acks: Vec<A>,
 }
 
 /// What becomes of an arrival.
@@ -94,10 +101,11 @@ impl<T: Clone + Send> AckQueue<T> {
                 }
             })
         };
+        let owed = self.0.lock().owed.clone();
         Pending {
             queue: self,
             hand_over: Box::new(hand_over),
-            waiting: self.0.lock().owed.iter().cloned().map(|owed| (owed, Vec::new())).collect(),
+            waiting: owed.into_iter().map(|owed| waiting(owed, Vec::new())).collect(),
             begun: 0,
             current: None,
             handed: VecDeque::new(),
@@ -106,23 +114,33 @@ impl<T: Clone + Send> AckQueue<T> {
 }
 
 impl<T: Clone, A> Pending<'_, T, A> {
+    /// True where nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// True where what arrives next is not refused.
+    pub fn has_room(&self) -> bool {
+        self.waiting.len() < MOST_WAITING
+    }
+
     /// Takes what has arrived, and how to acknowledge it.
     pub fn receive(&mut self, arrival: Arrival<T>, ack: A) -> Received<A> {
         let mut queue = self.queue.0.lock();
         if arrival.keys.iter().any(|key| queue.seen.contains(key)) {
             return Received::Acknowledge(ack);
         }
-        let is_same = |known: &Arrival<T>| known.keys.iter().any(|key| arrival.keys.contains(key));
-        let is_full = self.waiting.len() >= MOST_WAITING;
-        let same = self.waiting.iter_mut().find(|(known, _)| is_same(known));
-        match same {
+        let has_room = self.has_room();
+        let is_same =
+            |known: &&mut Waiting<T, A>| known.keys.iter().any(|key| arrival.keys.contains(key));
+        match self.waiting.iter_mut().find(is_same) {
             Some(_) if !arrival.repeats => return Received::Acknowledge(ack),
-            Some((_, acks)) => acks.push(ack),
-            None if is_full => return Received::Refuse(ack),
-            None if arrival.repeats => self.waiting.push_back((arrival, vec![ack])),
+            Some(same) => same.acks.push(ack),
+            None if !has_room => return Received::Refuse(ack),
+            None if arrival.repeats => self.waiting.push_back(waiting(arrival, vec![ack])),
             None => {
                 queue.owed.push_back(arrival.clone());
-                self.waiting.push_back((arrival, Vec::new()));
+                self.waiting.push_back(waiting(arrival, Vec::new()));
                 return Received::Acknowledge(ack);
             }
         }
@@ -135,10 +153,10 @@ impl<T: Clone, A> Pending<'_, T, A> {
         loop {
             if self.current.is_none()
                 && self.begun < MOST_UNDERWAY
-                && let Some((next, _)) = self.waiting.get(self.begun)
+                && let Some(next) = self.waiting.get_mut(self.begun)
             {
                 self.begun += 1;
-                self.current = Some((self.hand_over)(next.item.clone()));
+                self.current = next.item.take().map(&self.hand_over);
             }
             tokio::select! {
                 handed = next(&mut self.current) => {
@@ -156,14 +174,18 @@ impl<T: Clone, A> Pending<'_, T, A> {
     fn settle_first(&mut self) -> Vec<A> {
         self.handed.pop_front();
         self.begun = self.begun.saturating_sub(1);
-        let Some((arrival, acks)) = self.waiting.pop_front() else { return Vec::new() };
+        let Some(Waiting { keys, acks, .. }) = self.waiting.pop_front() else { return Vec::new() };
         let mut queue = self.queue.0.lock();
-        queue.owed.retain(|owed| owed.keys != arrival.keys);
-        for key in arrival.keys {
+        queue.owed.retain(|owed| owed.keys != keys);
+        for key in keys {
             queue.seen.insert(key, ());
         }
         acks
     }
+}
+
+fn waiting<T, A>(arrival: Arrival<T>, acks: Vec<A>) -> Waiting<T, A> {
+    Waiting { item: Some(arrival.item), keys: arrival.keys, acks }
 }
 
 /// What the future comes to; never, where there is none. May be dropped and called again.

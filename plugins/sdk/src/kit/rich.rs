@@ -2,9 +2,10 @@
 
 mod discord;
 mod html;
+mod slack;
 mod terminal;
 
-pub use {discord::discord, html::html, terminal::terminal};
+pub use {discord::discord, html::html, slack::slack, terminal::terminal};
 
 #[cfg(test)]
 mod tests;

@@ -34,7 +34,9 @@ impl FakePlatform for FakeSlack {
 
     async fn happen(&self, event: Event) -> Happened {
         match event {
-            Event::Attachment(Attachment::Sticker, _) => return Happened::Impossible,
+            Event::Attachment(Attachment::Sticker, _)
+            | Event::ReactionTo(..)
+            | Event::Undelivered(_) => return Happened::Impossible,
             Event::Attachment(kind, caption) => self.shares(kind, &caption),
             Event::Bot(text) => self.bot_says("U0OTHERBOT", "B0OTHERBOT", &text),
             Event::Break if self.calls => return Happened::Impossible,

@@ -9,7 +9,7 @@ fn translated(update: &Value) -> Option<InboundEvent> {
     let me = Me {
         id: 7_000_001,
         username: Some("gate_test_bot".to_owned()),
-        can_read_all_group_messages: None,
+        can_read_all_group_messages: Value::Null,
     };
     translate(update.as_object().unwrap(), &me, UnixMs(1_795_000_000_123))
 }
@@ -69,6 +69,7 @@ fn a_private_message_with_everything_a_person_may_show() {
                         id: SenderId(
                             "4711",
                         ),
+                        also: [],
                         name: Some(
                             "Ann Lee",
                         ),

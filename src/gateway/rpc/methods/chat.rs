@@ -6,7 +6,7 @@ pub(crate) mod turn;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
-    ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId,
+    ChatId, ChatKind, Conversation, EventId, InboundMessage, Sender, SenderId,
 };
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -154,22 +154,11 @@ fn written(
     speaker: &Speaker,
     (id, text): (&str, String),
 ) -> Result<Arc<InboundMessage>, Box<Refused>> {
-    let sender = Sender {
-        id: SenderId::new(speaker.id()).map_err(|error| wrong(call, &error.to_string()))?,
-        name: call.session.client.display_name.clone(),
-        meta: [].into(),
-    };
-    Ok(Arc::new(InboundMessage {
-        id: EventId::new(id),
-        conversation: Conversation::new(ChatId::new(speaker.conversation()), ChatKind::Direct),
-        sender,
-        sent_at: world::now(),
-        text,
-        attachment: None,
-        mentions_us: false,
-        reply_to: None,
-        link: Link::Private,
-    }))
+    let sender = SenderId::new(speaker.id()).map_err(|error| wrong(call, &error.to_string()))?;
+    let sender = Sender::new(sender, call.session.client.display_name.as_deref(), &[]);
+    let conversation = Conversation::new(ChatId::new(speaker.conversation()), ChatKind::Direct);
+    let message = InboundMessage::new(EventId::new(id), conversation, sender, world::now(), text);
+    Ok(Arc::new(message))
 }
 
 fn abort(call: &Call) -> Answer {
