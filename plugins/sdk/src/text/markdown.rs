@@ -1,6 +1,6 @@
 //! From the Markdown that a responder writes to runs: `CommonMark` with tables, strikes and task lists. HTML is text.
 
-use std::fmt::Write as _;
+use std::{collections::HashSet, fmt::Write as _};
 
 use pulldown_cmark::{
     Alignment, CodeBlockKind, CowStr, Event, LinkType, Options, Parser, Tag, TagEnd,
@@ -21,14 +21,48 @@ const READINGS: usize = 4;
 /// A longer one is none: the marks of one run fit on every platform.
 const LONGEST_LINK: usize = 800;
 
+/// So many runs a text has at most, and so much longer than its source it is: beyond that nobody reads it, and each
+/// piece of it costs time and memory.
+const RUNS: usize = 5_000;
+const GROWTH: usize = 4;
+const ROOM: usize = 4_096;
+
+/// So many lists and quotations begin on one line at most: the parser looks at all of them for each further line.
+const DEPTH: usize = 64;
+
+/// Lists within lists step in so often, and the columns of a table are filled up to so many characters.
+const STEPS: usize = 4;
+const COLUMN: usize = 40;
+
 impl Text {
-    /// Reads Markdown. For what a responder writes, and for nothing else: its writer chooses where links lead.
+    /// Reads Markdown. For what a responder writes, and for nothing else: its writer chooses where links lead. What
+    /// would show nothing, or far more than was written, is shown as it was written.
     pub fn markdown(source: &str) -> Self {
-        let source = with_all_shown(source);
-        let mut writer = Writer::default();
-        Parser::new_ext(&source, OPTIONS).for_each(|event| writer.event(event));
+        if source.lines().any(|line| depth(line) > DEPTH) {
+            return Self::plain(source);
+        }
+        let shown = with_all_shown(source);
+        let mut writer = Writer { room: source.len() * GROWTH + ROOM, ..Writer::default() };
+        for event in Parser::new_ext(&shown, OPTIONS) {
+            writer.event(event);
+            if writer.written > writer.room || writer.spans.len() > RUNS {
+                return Self::plain(source);
+            }
+        }
+        if writer.spans.iter().all(|span| span.text().trim().is_empty()) {
+            return Self::plain(source);
+        }
         Self { spans: writer.spans }
     }
+}
+
+/// How many lists and quotations may begin on this line.
+fn depth(line: &str) -> usize {
+    let markers = line.find(|c: char| !(c.is_ascii_digit() || " \t>-*+.)".contains(c)));
+    let line = &line[..markers.unwrap_or(line.len())];
+    let quotes = line.matches('>').count();
+    let lists = ["- ", "* ", "+ ", ". ", ") "].iter().map(|marker| line.matches(marker).count());
+    quotes + lists.sum::<usize>()
 }
 
 /// The same text, in which a definition of a link that no link uses is text.
@@ -39,13 +73,13 @@ fn with_all_shown(source: &str) -> String {
         if parser.reference_definitions().iter().next().is_none() {
             break;
         }
-        let mut used = Vec::new();
+        let mut used = HashSet::new();
         while let Some(event) = parser.next() {
             if let Event::Start(Tag::Link { id, .. } | Tag::Image { id, .. }) = event
                 && let Some(definition) = parser.reference_definitions().get(&id)
                 && address(&definition.dest).is_some()
             {
-                used.push(definition.span.start);
+                used.insert(definition.span.start);
             }
         }
         let all = parser.reference_definitions().iter().map(|(_, one)| one.span.start);
@@ -85,6 +119,9 @@ struct Writer {
     bulleted: bool,
     /// The last run belongs to the quotation that is open.
     quoting: bool,
+    /// How many bytes were written, with the addresses of links, and how many may be.
+    written: usize,
+    room: usize,
 }
 
 /// A link or a picture.
@@ -190,7 +227,7 @@ impl Writer {
             TagEnd::Table => {
                 let table = std::mem::take(&mut self.table);
                 self.block = Some(String::new());
-                self.push(&drawn(&table.rows, &table.alignments));
+                self.push(&drawn(&table.rows, &table.alignments, self.room));
                 self.block = None;
             }
             TagEnd::Emphasis => self.italic -= 1,
@@ -275,7 +312,7 @@ impl Writer {
     }
 
     fn line(&mut self) {
-        let indent = "  ".repeat(self.lists.len());
+        let indent = "  ".repeat(self.lists.len().min(STEPS));
         self.push(&format!("\n{indent}"));
     }
 
@@ -319,13 +356,14 @@ impl Writer {
             let marks = Marks { quote: quote && self.quoting, ..Marks::default() };
             self.add(&"\n".repeat(owed), marks);
             if steps > 0 && self.block.is_none() {
-                self.add(&"  ".repeat(steps), Marks { quote, ..Marks::default() });
+                self.add(&"  ".repeat(steps.min(STEPS)), Marks { quote, ..Marks::default() });
             }
         }
         self.quoting = quote;
     }
 
     fn add(&mut self, text: &str, marks: Marks) {
+        self.written += text.len() + marks.link.as_ref().map_or(0, String::len);
         match self.spans.last_mut() {
             Some(span) if *span.marks() == marks => {
                 if let Span::Plain(last) | Span::Marked(last, _) = span {
@@ -343,15 +381,20 @@ fn is_break(html: &CowStr<'_>) -> bool {
     matches!(name.to_ascii_lowercase().as_str(), "<br>" | "<br/>")
 }
 
-/// A table in letters of one width.
-fn drawn(rows: &[Vec<String>], alignments: &[Alignment]) -> String {
+/// A table in letters of one width; without filling where that would need more room than there is.
+fn drawn(rows: &[Vec<String>], alignments: &[Alignment], room: usize) -> String {
     let length = |cell: &String| cell.chars().count();
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(length).max();
-    let widths: Vec<usize> = (0..alignments.len()).filter_map(width).collect();
+    let mut widths: Vec<usize> =
+        (0..alignments.len()).filter_map(width).map(|width| width.min(COLUMN)).collect();
+    if widths.iter().map(|width| width + 3).sum::<usize>().saturating_mul(rows.len()) > room {
+        widths.fill(1);
+    }
     let mut drawn = String::new();
     for (number, row) in rows.iter().enumerate() {
         let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
+        let cells = row.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
+        for (column, cell) in row.iter().enumerate().take(cells) {
             let (width, separator) = (
                 widths.get(column).copied().unwrap_or_default(),
                 if column > 0 { " | " } else { "" },

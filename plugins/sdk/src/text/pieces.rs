@@ -1,5 +1,7 @@
 //! A text in pieces that a platform takes. Marks belong to runs, so each piece opens and closes its own.
 
+use std::collections::VecDeque;
+
 use super::{Marks, Span, Text};
 use crate::TextLimit;
 
@@ -14,7 +16,10 @@ impl TextLimit {
             Span::Marked(text, Marks { block: Some(language), .. }) => {
                 RUN + language.len() + text.matches("```").count()
             }
-            Span::Marked(text, _) => RUN + LINE * text.lines().count(),
+            // A platform may write the address for each line.
+            Span::Marked(text, Marks { link, .. }) => {
+                RUN + (LINE + link.as_ref().map_or(0, String::len)) * text.lines().count()
+            }
             Span::Code(_) | Span::Opaque(_) | Span::Plain(_) => 0,
         };
         let marks: usize = text.spans.iter().map(marked).sum();
@@ -26,28 +31,39 @@ impl Text {
     /// Cuts it into pieces that each fit: between paragraphs, else at a line, else at a blank, else between characters,
     /// and never within a code that fits whole. What is read in the pieces is what is read in the text.
     pub fn pieces(&self, limit: TextLimit) -> Vec<Self> {
-        let (mut pieces, mut rest) = (Vec::new(), self.clone());
-        while !limit.takes(&rest) {
-            let cut = rest.cut(limit);
-            let (head, tail) = rest.divided(cut);
+        let (mut pieces, mut rest) = (Vec::new(), VecDeque::from(self.spans.clone()));
+        loop {
+            // No unit is longer than four bytes: what is behind that is not looked at.
+            let (mut next, mut room) = (Self::default(), limit.max.saturating_mul(4));
+            while let Some(span) = rest.pop_front() {
+                let text = span.text();
+                let end = text.ceil_char_boundary(room.saturating_add(1));
+                if end < text.len() && !span.marks().code {
+                    rest.push_front(span.with_text(&text[end..]));
+                    next.spans.push(span.with_text(&text[..end]));
+                    break;
+                }
+                let is_full = text.len() > room;
+                room = room.saturating_sub(text.len());
+                next.spans.push(span);
+                if is_full {
+                    break;
+                }
+            }
+            if rest.is_empty() && limit.takes(&next) {
+                pieces.push(next);
+                break;
+            }
+            let (head, tail) = next.divided(next.cut(limit));
             pieces.push(head);
-            rest = tail;
+            tail.spans.into_iter().rev().for_each(|span| rest.push_front(span));
         }
-        pieces.push(rest);
         pieces.retain(|piece| !piece.spans.iter().all(|span| span.text().trim().is_empty()));
         pieces
     }
 
     fn cut(&self, limit: TextLimit) -> usize {
-        // No unit is longer than four bytes.
-        let most = limit.max.saturating_mul(4);
-        let mut shown = String::new();
-        for span in &self.spans {
-            shown.push_str(span.text());
-            if shown.len() > most {
-                break;
-            }
-        }
+        let shown: String = self.spans.iter().map(Span::text).collect();
         let ends: Vec<usize> = shown.char_indices().map(|(at, c)| at + c.len_utf8()).collect();
         // Never less than one character, so that the text gets shorter.
         let most = ends.partition_point(|end| limit.takes(&self.divided(*end).0)).max(1);

@@ -299,7 +299,7 @@ fn without_html(html: &str) -> String {
 
 proptest! {
     #[test]
-    fn no_renderer_loses_a_word(blocks in proptest::collection::vec(block(), 1..6), max in 60_usize..400) {
+    fn no_renderer_loses_a_word(blocks in proptest::collection::vec(block(), 1..6), max in 120_usize..400) {
         let source = blocks.join("\n\n");
         let text = Text::markdown(&source);
         let spans: String = text.spans().iter().map(|span| span.text().to_owned()).collect();
@@ -343,5 +343,66 @@ proptest! {
         prop_assert!(pieces.iter().all(|piece| limit.takes(piece)));
         let joined: String = pieces.iter().map(Text::to_plain).collect();
         prop_assert_eq!(read(&joined), read(&text));
+    }
+}
+
+/// Answers that a model can be made to write, each within 64 KiB.
+fn hostile() -> Vec<(&'static str, String)> {
+    let reference = format!("[a]: http://x.example/{}\n\n", "y".repeat(700));
+    let row = format!("|{}|\n", "[a] ".repeat(120));
+    vec![
+        ("a wide cell of references", format!("{reference}{row}|---|\n|b|\n")),
+        ("a wide cell", format!("|{}|\n|---:|\n{}", "w".repeat(30_000), "|a\n".repeat(10_000))),
+        ("deep lists", format!("{}x\n{}", "- ".repeat(10_000), "y\n".repeat(20_000))),
+        ("deep quotes", format!("{}x\n{}", ">".repeat(10_000), "y\n".repeat(20_000))),
+        ("less deep lists", format!("{}x\n{}", "1. ".repeat(60), "y\n".repeat(30_000))),
+        (
+            "many references",
+            format!(
+                "{reference}{}\n{}\n{}",
+                format!("|{}", "[a]".repeat(80)).repeat(40),
+                "|-".repeat(40),
+                "|[a]\n".repeat(6_000)
+            ),
+        ),
+        (
+            "many columns",
+            format!("{}\n{}\n{}", "|a".repeat(5_000), "|-".repeat(5_000), "|b\n".repeat(9_000)),
+        ),
+        ("many runs", "**a** b ".repeat(8_000)),
+        ("links of many lines", format!("{reference}[{}][a]", "l\n".repeat(20_000))),
+    ]
+}
+
+#[test]
+fn case_137_no_answer_is_much_longer_than_it_was_written_or_has_more_messages_than_it_needs() {
+    let limit = TextLimit { max: 2_000, unit: TextUnit::Chars };
+    for (what, source) in hostile() {
+        let text = Text::markdown(&source);
+        let plain = text.to_plain();
+        assert!(
+            plain.len() <= 6 * source.len() + 8_192,
+            "{what}: {} of {}",
+            plain.len(),
+            source.len()
+        );
+        let pieces = text.pieces(limit);
+        let most = plain.len() / 400 + 3;
+        assert!(pieces.len() <= most, "{what}: {} pieces of {}", pieces.len(), plain.len());
+        assert!(pieces.iter().all(|piece| limit.takes(piece)), "{what}");
+    }
+}
+
+#[test]
+fn a_long_rule_is_no_deep_list() {
+    let text = Text::markdown(&format!("**a**\n\n{}\n\nb", "-".repeat(200)));
+    assert!(text.spans().iter().any(|span| span.marks().bold), "{}", text.to_plain());
+}
+
+#[test]
+fn an_answer_that_would_show_nothing_is_shown_as_it_was_written() {
+    for source in [">".repeat(50), "&nbsp;".to_owned(), "- ".to_owned(), "**".to_owned()] {
+        let shown = Text::markdown(&source).to_plain();
+        assert!(!shown.trim().is_empty(), "{source}");
     }
 }
