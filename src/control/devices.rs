@@ -50,6 +50,15 @@ pub fn named<'a>(rows: &'a [DeviceRequest], typed: &str) -> Option<&'a DeviceReq
     rows.iter().find(|row| row.id.as_str().eq_ignore_ascii_case(&typed))
 }
 
+/// The request with this id, while it waits.
+pub fn request(
+    store: &Store,
+    id: &DeviceRequestId,
+    now: UnixMs,
+) -> Result<Option<DeviceRequest>, StoreError> {
+    Ok(store.device_requests(now)?.into_iter().find(|row| row.id == *id))
+}
+
 /// Decides a request as it was displayed. A device is approved or rejected; it cannot be blocked.
 pub fn decide(
     store: &Store,

@@ -1,17 +1,19 @@
 //! Commands: looked up, their access checked, run. The plugin never checks, and never sees who it is that asks.
 
-pub(crate) mod access;
-pub(crate) mod context;
-pub(crate) mod devices;
+mod access;
+mod context;
+mod port;
+mod wrong_codes;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use openclaw_plugin_sdk::{
-    Access, Command, CommandError, CommandPlugin, InboundMessage, Invocation, Reply, Text,
+    Access, ChatId, Command, CommandError, CommandPlugin, InboundMessage, Invocation, Reply, Text,
 };
+use parking_lot::Mutex;
 use tracing::{info, warn};
 
-use self::context::CommandContext;
+use self::{context::CommandContext, wrong_codes::WrongCodes};
 use crate::{
     Gateway,
     accounts::account::AccountRuntime,
@@ -28,10 +30,18 @@ use crate::{
         mail::{Address, Mail},
     },
     registry,
-    rules::{admission::Ground, approver::Approver},
+    rules::{AccountKey, admission::Ground, approver::Approver},
     store::UNFINISHED,
     world,
 };
+
+/// What is remembered of commands.
+#[derive(Debug, Default)]
+pub(crate) struct Commands {
+    wrong_codes: Mutex<WrongCodes>,
+    /// Groups in which an owner was told to write directly.
+    told_groups: Mutex<HashSet<(AccountKey, ChatId)>>,
+}
 
 /// Runs the command in a message. False where the message is none; it is done and answered otherwise.
 pub(crate) async fn run(
@@ -83,7 +93,7 @@ pub(crate) async fn write_directly(
     (key, to): (&EventKey, Address),
 ) {
     let place = (account.config.key.clone(), to.conversation().id);
-    if gateway.told_groups.lock().insert(place) {
+    if gateway.commands.told_groups.lock().insert(place) {
         let text = Text::plain("Commands work in a direct chat only. Please write to me there.");
         reply(gateway, account, key, Mail::text(to, text)).await;
     }

@@ -40,7 +40,6 @@ use crate::{
         pairing::RequestId,
         records::Standing,
     },
-    setup_codes,
     store::StoreError,
     world,
 };
@@ -155,7 +154,7 @@ impl Sending<'_> {
                 }
                 Written::Body(body, code) => match (self.body(body, n * PIECES).await, code) {
                     (Ok(Some(sent)), Some(code)) => {
-                        setup_codes::stands(self.gateway, &code, &sent).await;
+                        self.gateway.setup.stands(&code, &sent).await;
                         continue;
                     }
                     (Ok(_), _) => continue,
@@ -352,7 +351,7 @@ impl Sending<'_> {
         let owner = seat.and_then(|hearer| Approver::in_chat(&hearer.seat?));
         if let Some(owner) = owner {
             let by = DeviceApprover::of(&owner, Listed::Nothing);
-            setup_codes::lost(self.gateway, code, &by).await;
+            self.gateway.setup.lost(&self.gateway.store, code, &by).await;
         }
     }
 }

@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 
 use super::Gateway;
 use crate::{
-    accounts::{account::AccountRuntime, status::State},
+    accounts::{Accounts, account::AccountRuntime, status::State},
     connections::{
         intake::Intake,
         limits::Permit,
@@ -32,7 +32,7 @@ use crate::{
         unfinished::{Holder, Share},
     },
     network::identity::{
-        self, BadNonce, KEY_HEADER, NONCE_HEADER, REACHED_HEADER, SIGNATURE_HEADER,
+        self, BadNonce, Identity, KEY_HEADER, NONCE_HEADER, REACHED_HEADER, SIGNATURE_HEADER,
     },
     rpc::session,
     setup_codes,
@@ -56,7 +56,7 @@ pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Opt
             Ok((stream, peer)) => {
                 let gateway_of_task = Arc::clone(&gateway);
                 // Here, in the order in which they come: tasks begin in any order.
-                let permit = gateway.connections.enter(peer.ip());
+                let permit = gateway.connections.limiter.enter(peer.ip());
                 let connection = connection(gateway_of_task, stream, (peer, permit), tls.clone());
                 gateway.tracker.spawn(connection);
             }
@@ -98,7 +98,7 @@ async fn connection(
 /// Serves a program of this user, whose uid the socket has told.
 pub(super) async fn serve_own(gateway: Arc<Gateway>, stream: UnixStream) {
     let wire = Wire::own();
-    let permit = gateway.connections.enter_own();
+    let permit = gateway.connections.limiter.enter_own();
     let shown_out = permit.shown_out.clone();
     tokio::select! {
         () = talk(gateway, stream, wire, permit) => {}
@@ -151,18 +151,18 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: Peer) -
     let config = gateway.config();
     let facts = PeerInfo::of(&from.wire, request.headers(), &config.gateway.trusted_proxies).await;
     if facts.unnamed_proxy {
-        gateway.unnamed.count(from.wire.peer.ip());
+        gateway.connections.unnamed.count(from.wire.peer.ip());
     }
     if let Some(permit) = &mut *from.permit.lock() {
         permit.belongs_to(facts.address);
     }
-    if let Some(account) = served(gateway, path) {
+    if let Some(account) = served(&gateway.accounts, path) {
         return exchange(gateway, &account, request, facts.client).await;
     }
     if asks_for_socket(&request) {
         return upgrade_to_session(gateway, request, &from, facts);
     }
-    if let Some((status, probe)) = probe(gateway, path) {
+    if let Some((status, probe)) = probe(&gateway.accounts, path) {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         return if reads {
             json(status, probe)
@@ -171,23 +171,28 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: Peer) -
         };
     }
     if let Some(name) = setup_codes::joins::named(path) {
-        return joins::answer(gateway, name, request.method(), &facts);
+        return joins::answer(
+            (&gateway.setup.joins, &gateway.connections.attempts),
+            name,
+            request.method(),
+            &facts,
+        );
     }
     if path == metrics::PATH {
         return metrics::answer(gateway, request.method(), request.headers(), &facts).await;
     }
     if path == identity::PATH {
-        return who(gateway, &request);
+        return who(&gateway.identity, &request);
     }
     plain(StatusCode::NOT_FOUND, "There is nothing here. The chat page is at /chat.")
 }
 
 /// Proves to the client that this is the gateway it looks for.
-fn who(gateway: &Gateway, request: &Request<Incoming>) -> Response<Bytes> {
+fn who(identity: &Identity, request: &Request<Incoming>) -> Response<Bytes> {
     if request.method() != Method::GET {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "read it");
     }
-    match gateway.identity.answer(request.uri().query()) {
+    match identity.answer(request.uri().query()) {
         Ok(body) => answer(StatusCode::OK, JSON, Bytes::from(body)),
         Err(BadNonce) => plain(
             StatusCode::BAD_REQUEST,
@@ -217,7 +222,7 @@ fn upgrade_to_session(
 ) -> Response<Bytes> {
     let peer = from.wire.peer;
     let headers = request.headers();
-    let proof = proof(gateway, headers, from.wire.own);
+    let proof = proof(&gateway.identity, headers, from.wire.own);
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
     let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned();
     let (Some(key), Some(b"13")) = (key, version) else {
@@ -255,7 +260,7 @@ fn upgrade_to_session(
 /// The gateway's key and its signature, for a client that asks for them before it shows anything. A client that has
 /// reached another address than this one talks to a relay, and gets none.
 fn proof(
-    gateway: &Gateway,
+    identity: &Identity,
     headers: &HeaderMap,
     own: Option<SocketAddr>,
 ) -> Option<(HeaderValue, HeaderValue)> {
@@ -269,11 +274,11 @@ fn proof(
     {
         return None;
     }
-    let signature = gateway.identity.sign(nonce, reached).ok()?;
-    Some((HeaderValue::try_from(gateway.identity.public()).ok()?, signature.try_into().ok()?))
+    let signature = identity.sign(nonce, reached).ok()?;
+    Some((HeaderValue::try_from(identity.public()).ok()?, signature.try_into().ok()?))
 }
 
-fn probe(gateway: &Gateway, path: &str) -> Option<(StatusCode, &'static str)> {
+fn probe(accounts: &Accounts, path: &str) -> Option<(StatusCode, &'static str)> {
     match path {
         "/health" | "/healthz" => Some((StatusCode::OK, r#"{"ok":true,"status":"live"}"#)),
         "/startup" | "/startupz" => Some((StatusCode::OK, r#"{"ok":true,"status":"started"}"#)),
@@ -281,7 +286,7 @@ fn probe(gateway: &Gateway, path: &str) -> Option<(StatusCode, &'static str)> {
             let halted = |account: &Arc<AccountRuntime>| {
                 account.status.get().state == State::StoreUnreadable
             };
-            Some(if gateway.accounts.on().iter().any(halted) {
+            Some(if accounts.on().iter().any(halted) {
                 (StatusCode::SERVICE_UNAVAILABLE, r#"{"ok":false,"status":"not-ready"}"#)
             } else {
                 (StatusCode::OK, r#"{"ok":true,"status":"ready"}"#)
@@ -291,8 +296,8 @@ fn probe(gateway: &Gateway, path: &str) -> Option<(StatusCode, &'static str)> {
     }
 }
 
-fn served(gateway: &Gateway, path: &str) -> Option<Arc<AccountRuntime>> {
-    gateway.accounts.on().into_iter().find(|account| {
+fn served(accounts: &Accounts, path: &str) -> Option<Arc<AccountRuntime>> {
+    accounts.on().into_iter().find(|account| {
         let rules = account.rules();
         let rest = rules.path.as_deref().and_then(|own| path.strip_prefix(own));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -305,7 +310,7 @@ async fn exchange(
     mut request: Request<Incoming>,
     client: Client,
 ) -> Response<Bytes> {
-    let share = || gateway.unfinished.share(Holder::Client(client.address));
+    let share = || gateway.connections.unfinished.share(Holder::Client(client.address));
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     let upgrade = is_upgrade.then(|| upgrade(&mut request, share()));
     let (head, incoming) = request.into_parts();

@@ -25,9 +25,9 @@ use openclaw_rules as rules;
 use openclaw_store as store;
 use openclaw_world as world;
 
-use std::{collections::HashSet, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
+use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
 
-use openclaw_plugin_sdk::{ChatId, Responder, UnixMs};
+use openclaw_plugin_sdk::{Responder, UnixMs};
 use parking_lot::Mutex;
 use tokio::{
     sync::{RwLock, watch as watch_channel},
@@ -39,22 +39,17 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     accounts::{Accounts, account::AccountRuntime},
     approvals::{Cards, held::HeldMessages},
-    commands::context::WrongCodes,
-    connections::{limits::ConnectionLimiter, unfinished::Unfinished, unnamed::Unnamed},
+    commands::Commands,
+    connections::Connections,
     decision_history::RingBuffer,
     delivery::{queue::ConversationQueue, shown::Shown},
     gate::{Clock, Past},
     http::metrics::Metrics,
     network::identity::Identity,
-    rpc::{
-        events::Asking,
-        hub::Sessions,
-        methods::{chat::Chats, node::Nodes, voicewake},
-        snapshot::Snapshots,
-    },
-    rules::{AccountKey, claim::WrongTries, device::attempts::Attempts},
+    rpc::{Rpc, methods::chat::Chats},
+    rules::{AccountKey, claim::WrongTries},
     runtime::{decisions::Decisions, reload::Live},
-    setup_codes::{SetupMessages, joins::Joins},
+    setup_codes::SetupMessages,
     store::{Note, Store, StoreError, paths::StateDir},
 };
 
@@ -80,19 +75,8 @@ pub(crate) struct Gateway {
     identity: Identity,
     /// Of the port's certificate, where it speaks TLS.
     tls_fingerprint: Option<String>,
-    /// Connections that nobody vouches for yet.
-    connections: Arc<ConnectionLimiter>,
-    unnamed: Unnamed,
-    /// What is held of messages that are still coming.
-    unfinished: Arc<Unfinished>,
-    /// The clients that are connected over the gateway's socket.
-    sessions: Sessions,
-    attempts: Mutex<Attempts>,
-    joins: Joins,
-    asking: Asking,
-    snapshots: Snapshots,
-    nodes: Nodes,
-    wake_words: voicewake::Encoded,
+    connections: Connections,
+    rpc: Rpc,
     accounts: Accounts,
     responder: parking_lot::RwLock<Arc<dyn Responder>>,
     turns: ConversationQueue,
@@ -108,15 +92,13 @@ pub(crate) struct Gateway {
     /// Read while devices are being shown.
     notices_underway: RwLock<()>,
     wrong_claims: Mutex<WrongTries>,
-    wrong_codes: Mutex<WrongCodes>,
+    commands: Commands,
     /// The messages that show setup codes.
     setup: SetupMessages,
     /// The waiting devices that each owner's chat was shown.
     shown: Mutex<Shown>,
     /// The last verdicts, without texts.
     verdicts: Mutex<RingBuffer>,
-    /// Groups in which an owner was told to write directly.
-    told_groups: Mutex<HashSet<(AccountKey, ChatId)>>,
     started: UnixMs,
     /// The same moment by a clock that nobody can set.
     began: Instant,

@@ -2,7 +2,6 @@
 //! owner told once why.
 
 pub(crate) mod book;
-pub(crate) mod endpoint;
 pub(crate) mod joins;
 
 use std::{sync::Arc, time::Duration};
@@ -12,7 +11,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
-use self::book::{SetupBook, Standing};
+use self::{
+    book::{SetupBook, Standing},
+    joins::Joins,
+};
 use super::{Gateway, blocking};
 use crate::{
     accounts::{
@@ -20,8 +22,13 @@ use crate::{
         outbound,
         owners_chat::{OwnersChat, is_owners},
     },
+    network::{
+        setup_code::{self, Minted, OfferError, Way},
+        url::{self, Wish},
+    },
     rules::device::{
         approver::DeviceApprover,
+        role::Profile,
         setup_code::{LIFETIME_MS, SetupCode, SetupId, Spent},
     },
     store::Store,
@@ -36,6 +43,7 @@ const IDLE: Duration = Duration::from_hours(1);
 /// The book, and who is to look at it.
 #[derive(Debug, Default)]
 pub(crate) struct SetupMessages {
+    pub(crate) joins: Joins,
     /// Never held across a wait.
     pub(crate) book: Mutex<SetupBook>,
     /// One writes the book at a time.
@@ -55,34 +63,51 @@ impl SetupMessages {
     pub(crate) fn look(&self) {
         self.changed.notify_one();
     }
-}
 
-/// Writes what has changed in the book.
-pub(crate) async fn save(gateway: &Gateway) {
-    let _turn = gateway.setup.turn.lock().await;
-    let Some(writing) = gateway.setup.book.lock().writing() else { return };
-    if let Err(error) = blocking(writing).await {
-        warn!(%error, "a message with a setup code may stay after a restart");
+    /// Writes what has changed in the book.
+    pub(crate) async fn save(&self) {
+        let _turn = self.turn.lock().await;
+        let Some(writing) = self.book.lock().writing() else { return };
+        if let Err(error) = blocking(writing).await {
+            warn!(%error, "a message with a setup code may stay after a restart");
+        }
+    }
+
+    /// The message of a code has arrived.
+    pub(crate) async fn stands(&self, code: &SetupId, sent: &SentRef) {
+        self.book.lock().stands(code, sent);
+        self.look();
+        self.save().await;
+    }
+
+    /// The message of a code did not arrive: nobody has the code, so it is over.
+    pub(crate) async fn lost(&self, store: &Arc<Store>, code: &SetupId, by: &DeviceApprover) {
+        self.book.lock().over(code);
+        let (store, by, code) = (Arc::clone(store), by.clone(), code.clone());
+        let cancel = move || store.cancel_codes(&by, Some(&[code]), world::now());
+        if let Err(error) = blocking(cancel).await {
+            warn!(%error, "a setup code that did not arrive is good until it expires");
+        }
+        self.save().await;
     }
 }
 
-/// The message of a code has arrived.
-pub(crate) async fn stands(gateway: &Gateway, code: &SetupId, sent: &SentRef) {
-    gateway.setup.book.lock().stands(code, sent);
-    gateway.setup.look();
-    save(gateway).await;
+/// The way that a setup code carries, or why there is none.
+pub(crate) async fn way(gateway: &Gateway, wish: &Wish) -> Result<Way, String> {
+    let pin = gateway.tls_fingerprint.as_deref();
+    let found = url::offer(&gateway.config(), gateway.port, pin, &gateway.identity, wish).await;
+    found.map_err(|none| none.why())
 }
 
-/// The message of a code did not arrive: nobody has the code, so it is over.
-pub(crate) async fn lost(gateway: &Arc<Gateway>, code: &SetupId, by: &DeviceApprover) {
-    gateway.setup.book.lock().over(code);
-    let (by, code) = (by.clone(), code.clone());
-    let cancel = move |store: &Store| store.cancel_codes(&by, Some(&[code]), world::now());
-    let taken = gateway.read(cancel).await;
-    if let Err(error) = taken {
-        warn!(%error, "a setup code that did not arrive is good until it expires");
-    }
-    save(gateway).await;
+/// Makes a code.
+pub(crate) async fn make(
+    gateway: &Gateway,
+    by: DeviceApprover,
+    wished: Profile,
+    way: Way,
+) -> Result<Minted, OfferError> {
+    let make = move |store: &Store| Ok(setup_code::make(store, &by, wished, &way, world::now()));
+    gateway.read(make).await?
 }
 
 /// Looks after the messages until the gateway stops: whenever something was decided, and when the next code expires.
@@ -120,7 +145,7 @@ pub(crate) async fn settle(gateway: &Arc<Gateway>) -> Duration {
             Some(_) => TRY_AGAIN,
         });
     }
-    save(gateway).await;
+    gateway.setup.save().await;
     wait
 }
 

@@ -214,9 +214,9 @@ impl std::fmt::Debug for RoleToken {
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Of one message, in bytes.
-    pub max_payload: u64,
+    pub max_payload: usize,
     /// Of what may wait to be sent.
-    pub max_buffered_bytes: u64,
+    pub max_buffered_bytes: usize,
     /// How often a tick comes.
     pub tick_interval_ms: u64,
 }

@@ -38,7 +38,6 @@ const INSIDE: &[(&str, &[(&str, &str)])] = &[
             ("accounts", "what is owed goes out through an account"),
             ("gate", "the gate is asked before each piece"),
             ("journal", "what is owed stands there"),
-            ("setup_codes", "the message of a code has arrived, or is lost"),
         ],
     ),
     (
@@ -106,6 +105,7 @@ const INSIDE: &[(&str, &[(&str, &str)])] = &[
         &[
             ("accounts", "started and stopped"),
             ("approvals", "cards are kept"),
+            ("commands", "what is remembered of commands begins empty"),
             ("connections", "limits follow the configuration"),
             ("delivery", "an account's page asks who may read"),
             ("http", "the port is served"),

@@ -16,25 +16,18 @@ use crate::{
         invitations,
     },
     journal::mail::Secret,
-    rules::{Contact, admission::Ground, approver::Approver, records::Invitation, ticket::LINK_MS},
+    rules::{Contact, admission::Ground, records::Invitation, ticket::LINK_MS},
     store::{Store, audit},
     world,
 };
 
-fn failed(error: impl std::fmt::Display) -> CommandError {
-    CommandError::Failed(error.to_string())
-}
-
-impl CommandContext {
-    fn access_owner(&self) -> Result<Approver, CommandError> {
-        self.approver.clone().ok_or_else(|| failed("only an owner may see or change who may talk"))
-    }
-}
+/// What another person reads who asks about access.
+const ACCESS: &str = "only an owner may see or change who may talk";
 
 #[async_trait]
 impl Permits for CommandContext {
     async fn list(&self, channel: Option<&str>) -> Result<Vec<Permit>, CommandError> {
-        let reader = self.access_owner()?;
+        let reader = self.owner(ACCESS)?;
         if let Some(name) = channel.filter(|id| crate::registry::channel(id).is_none()) {
             return Err(CommandError::Usage(access::unknown_channel(name)));
         }
@@ -53,7 +46,7 @@ impl Permits for CommandContext {
         change: PermitChange<'_>,
         who: &str,
     ) -> Result<PermitChanged, CommandError> {
-        let by = self.access_owner()?;
+        let by = self.owner(ACCESS)?.clone();
         let who = match access::contact(who) {
             Ok(who) => who,
             Err(why) => return Ok(PermitChanged::Unknown(why)),
@@ -75,7 +68,7 @@ impl Permits for CommandContext {
         id: &str,
         sender: Option<&str>,
     ) -> Result<Vec<(String, String)>, CommandError> {
-        self.access_owner()?;
+        self.owner(ACCESS)?;
         let (config, state) = (self.gateway.config(), self.gateway.state.clone());
         let (channel, id, sender) = (channel.to_owned(), id.to_owned(), sender.map(str::to_owned));
         let explained = self.gateway.read(move |store| {
@@ -87,14 +80,14 @@ impl Permits for CommandContext {
     }
 
     async fn log(&self, count: usize) -> Result<Vec<String>, CommandError> {
-        self.access_owner()?;
+        self.owner(ACCESS)?;
         let state = self.gateway.state.clone();
-        let lines = blocking(move || audit::show(&state, count)).await.map_err(failed)?;
+        let lines = blocking(move || audit::show(&state, count)).await?;
         Ok(lines.iter().map(access::spoken).collect())
     }
 
     async fn invite(&self, note: Option<&str>, lasting: Duration) -> Result<Invited, CommandError> {
-        let by = self.access_owner()?;
+        let by = self.owner(ACCESS)?.clone();
         let note = note.map(str::to_owned);
         let invite = move |store: &Store| {
             invitations::invite(store, &by, note.as_deref(), lasting, world::now())
@@ -110,7 +103,7 @@ impl Permits for CommandContext {
     }
 
     async fn invitations(&self) -> Result<Vec<OpenInvitation>, CommandError> {
-        self.access_owner()?;
+        self.owner(ACCESS)?;
         let now = world::now();
         let open = self.gateway.read(move |store| invitations::open(store, now)).await?;
         let shown = |one: Invitation| OpenInvitation {
@@ -123,7 +116,7 @@ impl Permits for CommandContext {
     }
 
     async fn uninvite(&self, id: &str) -> Result<bool, CommandError> {
-        let (by, id) = (self.access_owner()?, pasted(id));
+        let (by, id) = (self.owner(ACCESS)?.clone(), pasted(id));
         Ok(self.gateway.change(move |store| store.uninvite(&by, &id, world::now())).await?)
     }
 

@@ -17,22 +17,6 @@ use crate::{
     rules::device::locality::{Network, is_trusted},
 };
 
-/// How many may wait.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ConnectionLimits {
-    /// In all.
-    pub(crate) all: usize,
-    /// Of one address.
-    pub(crate) address: usize,
-}
-
-impl ConnectionLimits {
-    /// As they are configured.
-    pub(crate) fn of(limits: Limits) -> Self {
-        Self { all: limits.unauthenticated, address: limits.per_address }
-    }
-}
-
 /// Everybody who waits.
 #[derive(Debug)]
 pub(crate) struct ConnectionLimiter {
@@ -41,7 +25,7 @@ pub(crate) struct ConnectionLimiter {
 
 #[derive(Debug)]
 struct Inside {
-    places: ConnectionLimits,
+    limits: Limits,
     /// Proxies, whose clients are counted one by one.
     proxies: Vec<Network>,
     next: u64,
@@ -74,15 +58,15 @@ pub(crate) struct Permit {
 }
 
 impl ConnectionLimiter {
-    pub(crate) fn new(places: ConnectionLimits, proxies: Vec<Network>) -> Arc<Self> {
+    pub(crate) fn new(limits: Limits, proxies: Vec<Network>) -> Arc<Self> {
         let (waiting, count) = (HashMap::new(), 0);
-        Arc::new(Self { inside: Mutex::new(Inside { places, proxies, next: 0, waiting, count }) })
+        Arc::new(Self { inside: Mutex::new(Inside { limits, proxies, next: 0, waiting, count }) })
     }
 
     /// The next connections are counted so. None is closed for it.
-    pub(crate) fn follow(&self, places: ConnectionLimits, proxies: Vec<Network>) {
+    pub(crate) fn follow(&self, limits: Limits, proxies: Vec<Network>) {
         let mut inside = self.inside.lock();
-        (inside.places, inside.proxies) = (places, proxies);
+        (inside.limits, inside.proxies) = (limits, proxies);
     }
 
     /// A connection begins; another one may have to end.
@@ -142,9 +126,9 @@ impl Inside {
 
     fn seat(&mut self, bucket: Bucket, shown_out: CancellationToken) -> u64 {
         let here = self.waiting.get(&bucket).map_or(0, BTreeMap::len);
-        if here >= self.places.address && !bucket.is_proxy {
+        if here >= self.limits.per_address && !bucket.is_proxy {
             self.show_out(bucket);
-        } else if self.count >= self.places.all {
+        } else if self.count >= self.limits.unauthenticated {
             let busiest = self.waiting.iter().max_by_key(|(_, waiting)| waiting.len());
             if let Some(busiest) = busiest.map(|(bucket, _)| *bucket) {
                 self.show_out(busiest);
@@ -195,7 +179,8 @@ mod tests {
 
     #[test]
     fn case_103_a_crowd_pushes_out_its_own() {
-        let limiter = ConnectionLimiter::new(ConnectionLimits { all: 4, address: 3 }, Vec::new());
+        let limiter =
+            ConnectionLimiter::new(Limits { unauthenticated: 4, per_address: 3 }, Vec::new());
         let other = limiter.enter(ip(2));
         let flood: Vec<Permit> = (0..10).map(|_| limiter.enter(ip(1))).collect();
         let left = flood.iter().filter(|permit| !permit.shown_out.is_cancelled()).count();
@@ -211,7 +196,8 @@ mod tests {
 
     #[test]
     fn case_103_the_silent_push_out_nobody_whose_proof_is_looked_at_and_the_loud_are_bounded() {
-        let limiter = ConnectionLimiter::new(ConnectionLimits { all: 40, address: 3 }, Vec::new());
+        let limiter =
+            ConnectionLimiter::new(Limits { unauthenticated: 40, per_address: 3 }, Vec::new());
         let known = limiter.enter(ip(1));
         known.has_spoken();
         let silent: Vec<Permit> = (0..10).map(|_| limiter.enter(ip(1))).collect();
@@ -230,7 +216,8 @@ mod tests {
 
     #[test]
     fn case_129_a_network_of_ipv6_has_the_places_of_one() {
-        let limiter = ConnectionLimiter::new(ConnectionLimits { all: 40, address: 3 }, Vec::new());
+        let limiter =
+            ConnectionLimiter::new(Limits { unauthenticated: 40, per_address: 3 }, Vec::new());
         let of = |number: u16| IpAddr::from([0x2001, 0xdb8, 1, 2, 0, 0, 0, number]);
         let flood: Vec<Permit> = (0..10).map(|number| limiter.enter(of(number))).collect();
         let left = flood.iter().filter(|permit| !permit.shown_out.is_cancelled()).count();
@@ -240,7 +227,8 @@ mod tests {
     #[test]
     fn case_103_behind_a_proxy_each_client_is_a_crowd_of_its_own() {
         let proxy = Network::parse("203.0.113.9").unwrap();
-        let limiter = ConnectionLimiter::new(ConnectionLimits { all: 12, address: 3 }, vec![proxy]);
+        let limiter =
+            ConnectionLimiter::new(Limits { unauthenticated: 12, per_address: 3 }, vec![proxy]);
         let through = |last| {
             let mut permit = limiter.enter(ip(9));
             permit.belongs_to(ip(last));

@@ -36,7 +36,7 @@ fn done(request: &Request, payload: &impl Serialize) -> Response {
 
 fn health(gateway: &Gateway) -> Health {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    let unnamed_proxies = gateway.unnamed.told();
+    let unnamed_proxies = gateway.connections.unnamed.told();
     Health { ok: true, pid: std::process::id(), port: gateway.port, version, unnamed_proxies }
 }
 

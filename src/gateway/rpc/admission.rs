@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     Gateway, approvals, blocking,
+    control::devices,
     protocol::{
         hello::{HelloAuth, RoleToken},
         refusal::{self, Rejection},
@@ -18,7 +19,6 @@ use crate::{
     rpc::{
         hub::{NodeSide, Opening, Outgoing, Session},
         methods::node,
-        watch,
     },
     rules::{
         authority::{Authority, Rights, Shown},
@@ -71,15 +71,15 @@ pub(crate) async fn admit(
         since: coming.now,
         node,
     };
-    let (session, outgoing) = gateway.sessions.prepare(opening);
+    let (session, outgoing) = gateway.rpc.sessions.prepare(opening);
     if let Some(record) = &record {
         node::settle(gateway, &session, record);
     }
     session.text(hello::answer(gateway, &coming.id, &session, auth));
-    gateway.sessions.enter(&session);
-    if watch::still_may(gateway, &session) {
+    gateway.rpc.sessions.enter(&session);
+    if session.still_may(&gateway.store) {
         node::joined(gateway, &session, record.as_deref());
-        gateway.snapshots.presence_changed();
+        gateway.rpc.snapshots.presence_changed();
     } else {
         session.close(refusal::CLOSE_INVALIDATED, &refusal::invalidated("rights have changed"));
     }
@@ -252,7 +252,7 @@ pub(crate) async fn ask(
     let (ask, request, code) = blocking(move || {
         let ask = store.ask_device(&wish, now)?;
         let Ask::Opened { id, .. } = &ask else { return Ok((ask, None, None)) };
-        let request = store.device_requests(now)?.into_iter().find(|request| request.id == *id);
+        let request = devices::request(&store, id, now)?;
         Ok((ask, request, code.map(|token| setup_id(&store, &token)).transpose()?.flatten()))
     })
     .await?;

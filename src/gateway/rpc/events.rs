@@ -51,7 +51,7 @@ impl Asking {
 
 /// A device waits for a decision.
 pub(crate) fn asked(gateway: &Gateway, request: &DeviceRequest) {
-    gateway.asking.add(request);
+    gateway.rpc.asking.add(request);
     say(gateway, "device.pair.requested", &pending(request));
     node::asks(gateway, request);
 }
@@ -70,7 +70,7 @@ pub(crate) fn decided(gateway: &Gateway, decided: &Decided) {
 /// A request waits no more. It is told once.
 pub(crate) fn over(gateway: &Gateway, request: &str, approved: bool) {
     let Some(id) = DeviceRequestId::parse(request) else { return };
-    let Some((device, is_node)) = gateway.asking.take(&id) else { return };
+    let Some((device, is_node)) = gateway.rpc.asking.take(&id) else { return };
     let decision = if approved { "approved" } else { "rejected" };
     let payload = resolved(request, device.as_str(), decision, world::now().0);
     say(gateway, "device.pair.resolved", &payload);
@@ -83,5 +83,5 @@ pub(crate) fn over(gateway: &Gateway, request: &str, approved: bool) {
 
 fn say(gateway: &Gateway, event: &str, payload: &Value) {
     let event = Event::new(event, payload);
-    gateway.sessions.broadcast(Audience::Holding(Scope::Pairing), &event);
+    gateway.rpc.sessions.broadcast(Audience::Holding(Scope::Pairing), &event);
 }

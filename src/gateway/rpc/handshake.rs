@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use openclaw_plugin_sdk::UnixMs;
+use parking_lot::Mutex;
 use tracing::{debug, info, warn};
 
 use super::admission;
@@ -17,7 +18,7 @@ use crate::{
     },
     rpc::hub::{Outgoing, Session},
     rules::device::{
-        attempts::Kind,
+        attempts::{Attempts, Kind},
         handshake::{self, Arrival, Outcome, Policy, Program, Record, Refusal, Setup, Shared},
         identity::{DeviceKey, Nonce, Proof, ProofRefusal, ProvenDevice, Signed, prove},
         request::Described,
@@ -57,7 +58,7 @@ pub(crate) async fn handshake(
     let coming = read(gateway, facts, text).inspect_err(|_| count("malformed"))?;
     let proof = coming.prove(nonce);
     let kinds = coming.kinds();
-    let locked_ms = begin(gateway, &coming, &kinds);
+    let locked_ms = begin(&gateway.connections.attempts, &coming, &kinds);
     let decided = decide(gateway, &coming, proof, locked_ms).await;
     let (outcome, device) = decided.map_err(|error| {
         count("unavailable");
@@ -66,17 +67,17 @@ pub(crate) async fn handshake(
     count(word(&outcome));
     match outcome {
         Outcome::Hello(hello) => {
-            succeeded(gateway, &coming, &kinds);
+            succeeded(&gateway.connections.attempts, &coming, &kinds);
             admission::admit(gateway, &coming, hello, device.as_ref()).await
         }
         Outcome::Waiting(waiting) => {
-            succeeded(gateway, &coming, &kinds);
+            succeeded(&gateway.connections.attempts, &coming, &kinds);
             Err(admission::wait(gateway, &coming, waiting, device.as_ref()).await)
         }
         Outcome::Refused(refusal) => {
             if !matches!(refusal, Refusal::Unauthorized(_)) {
                 // No secret was wrong.
-                succeeded(gateway, &coming, &kinds);
+                succeeded(&gateway.connections.attempts, &coming, &kinds);
             }
             let told = refusal::of_handshake(&coming.id, refusal, coming.tried());
             info!(
@@ -240,18 +241,16 @@ impl ConnectAttempt<'_> {
 }
 
 /// Counts the attempt before anything is compared; the owner at this machine is slowed down by nobody.
-fn begin(gateway: &Gateway, coming: &ConnectAttempt<'_>, kinds: &[Kind]) -> Option<u64> {
+fn begin(attempts: &Mutex<Attempts>, coming: &ConnectAttempt<'_>, kinds: &[Kind]) -> Option<u64> {
     if is_exempt(coming) {
         return None;
     }
-    let mut attempts = gateway.attempts.lock();
-    attempts.begin(kinds, coming.facts.client.address, coming.now).err()
+    attempts.lock().begin(kinds, coming.facts.client.address, coming.now).err()
 }
 
-fn succeeded(gateway: &Gateway, coming: &ConnectAttempt<'_>, kinds: &[Kind]) {
+fn succeeded(attempts: &Mutex<Attempts>, coming: &ConnectAttempt<'_>, kinds: &[Kind]) {
     if !is_exempt(coming) {
-        let mut attempts = gateway.attempts.lock();
-        attempts.succeeded(kinds, coming.facts.client.address);
+        attempts.lock().succeeded(kinds, coming.facts.client.address);
     }
 }
 

@@ -72,17 +72,17 @@ pub(crate) fn answer(gateway: &Gateway, id: &str, session: &Session, auth: Hello
     let admin = session.role == Role::Operator && session.scopes.allow(Scope::Admin);
     let may_look = session.role == Role::Operator && session.scopes.allow(Scope::Read);
     let path = |path: PathBuf| admin.then(|| path.display().to_string());
-    let others = if may_look { gateway.snapshots.presence() } else { Arc::default() };
+    let others = if may_look { gateway.rpc.snapshots.presence() } else { Arc::default() };
     let presence = with_own(&others, &presence_of(session));
     let health = if may_look {
-        gateway.snapshots.health(gateway, now)
+        gateway.rpc.snapshots.health(gateway, now)
     } else {
         to_raw_value(&health::brief(now)).unwrap_or_default().into()
     };
     let snapshot = Snapshot {
         presence: &*presence,
         health: &*health,
-        state_version: gateway.snapshots.version(),
+        state_version: gateway.rpc.snapshots.version(),
         uptime_ms: u64::try_from(gateway.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         config_path: path(gateway.config().file.clone().unwrap_or_else(|| gateway.state.config())),
         state_dir: path(gateway.state.path().to_owned()),

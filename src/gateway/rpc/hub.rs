@@ -24,13 +24,14 @@ use crate::{
         refusal::{self, CLOSE_INVALIDATED, CLOSE_POLICY},
     },
     rules::{
-        authority::{Rights, Shown},
+        authority::{Authority, Rights, Shown},
         device::{
             handshake::Method,
             identity::DeviceId,
             role::{Role, Scope, Scopes},
         },
     },
+    store::Store,
 };
 
 /// One connection of a client that was let in.
@@ -164,21 +165,6 @@ impl Event {
 }
 
 impl Session {
-    fn new(number: u64, opening: Opening) -> (Self, Outgoing) {
-        let (out, outgoing) = mpsc::unbounded_channel();
-        let session = Self {
-            number,
-            opening,
-            underway: AtomicUsize::new(0),
-            trespasses: AtomicU32::new(0),
-            line: Mutex::new(Line { events: 0, out }),
-            waiting_bytes: AtomicUsize::new(0),
-            closing: Mutex::default(),
-            closed: Notify::new(),
-        };
-        (session, outgoing)
-    }
-
     /// Sends an answer, after whatever was sent before.
     pub(crate) fn answer(&self, response: &Response, kind: Kind) {
         match serde_json::to_string(response) {
@@ -194,7 +180,9 @@ impl Session {
 
     /// Sends an event that everybody of its audience gets: numbered.
     pub(crate) fn event(&self, event: &Event) {
-        if event.droppable && self.waiting_bytes() > droppable_beyond() {
+        if event.droppable
+            && self.waiting_bytes.load(Ordering::Relaxed) > Limits::default().max_buffered_bytes / 2
+        {
             return;
         }
         let mut line = self.line.lock();
@@ -212,7 +200,7 @@ impl Session {
         let waiting = self.waiting_bytes.fetch_add(text.len(), Ordering::Relaxed) + text.len();
         // A client that has gone is told nothing.
         let _ = line.out.send(Frame { text: text.into(), kind });
-        if waiting > usize::try_from(Limits::default().max_buffered_bytes).unwrap_or(usize::MAX) {
+        if waiting > Limits::default().max_buffered_bytes {
             self.close(CLOSE_POLICY, refusal::SLOW);
         }
     }
@@ -220,10 +208,6 @@ impl Session {
     /// The socket has taken this much.
     pub(crate) fn sent(&self, bytes: usize) {
         self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    fn waiting_bytes(&self) -> usize {
-        self.waiting_bytes.load(Ordering::Relaxed)
     }
 
     /// Ends the session: nothing that it sends counts any more.
@@ -254,6 +238,11 @@ impl Session {
         Rights { role, scopes, device: self.device.clone(), shown }
     }
 
+    /// True while the rights that it came with are there.
+    pub(crate) fn still_may(&self, store: &Store) -> bool {
+        store.holds(&Authority::Session(self.rights())).unwrap_or(false)
+    }
+
     /// How the access log names it.
     pub(crate) fn actor(&self) -> String {
         match &self.device {
@@ -261,10 +250,6 @@ impl Session {
             None => format!("{}:{}", self.client.id.as_str(), self.address),
         }
     }
-}
-
-fn droppable_beyond() -> usize {
-    usize::try_from(Limits::default().max_buffered_bytes / 2).unwrap_or(usize::MAX)
 }
 
 /// Who hears an event.
@@ -301,8 +286,17 @@ struct Inside {
 impl Sessions {
     /// Makes a session that nobody can find yet: what is sent first is its maker's to say.
     pub(crate) fn prepare(&self, opening: Opening) -> (Arc<Session>, Outgoing) {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let (session, outgoing) = Session::new(number, opening);
+        let (out, outgoing) = mpsc::unbounded_channel();
+        let session = Session {
+            number: self.next.fetch_add(1, Ordering::Relaxed),
+            opening,
+            underway: AtomicUsize::new(0),
+            trespasses: AtomicU32::new(0),
+            line: Mutex::new(Line { events: 0, out }),
+            waiting_bytes: AtomicUsize::new(0),
+            closing: Mutex::default(),
+            closed: Notify::new(),
+        };
         (Arc::new(session), outgoing)
     }
 
@@ -446,7 +440,7 @@ mod tests {
     fn a_client_that_does_not_read_is_closed_and_loses_what_may_be_left_out_before() {
         let sessions = Sessions::default();
         let (slow, mut outgoing) = sessions.prepare(opening(Role::Operator, &[Scope::Read]));
-        let most = usize::try_from(Limits::default().max_buffered_bytes).unwrap();
+        let most = Limits::default().max_buffered_bytes;
         slow.text("x".repeat(most / 2 + 1));
         slow.event(&Event::new("presence", &json!({})).droppable());
         outgoing.try_recv().unwrap();

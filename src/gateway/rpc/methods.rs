@@ -26,8 +26,9 @@ use crate::{
         refusal::{CLOSE_POLICY, REPEATED},
     },
     rpc::hub::{Kind, Session},
-    rules::device::role::Role,
-    store::StoreError,
+    rules::device::{approver::Act, role::Role, token::Token},
+    store::{Store, StoreError},
+    world,
 };
 
 /// A client may wait for so many answers at once.
@@ -68,9 +69,8 @@ pub(crate) fn begin(gateway: &Arc<Gateway>, session: &Arc<Session>, request: Req
     }
     if call.session.underway.fetch_add(1, Ordering::Relaxed) >= UNDERWAY {
         call.session.underway.fetch_sub(1, Ordering::Relaxed);
-        let mut refused = Refused::new(UNAVAILABLE, "too many calls at once; wait for an answer");
-        (refused.retryable, refused.retry_after_ms) = (Some(true), Some(1_000));
-        return call.session.answer(&Response::refused(id, refused), Kind::Owed);
+        let refused = busy("too many calls at once; wait for an answer", 1_000);
+        return call.session.answer(&Response::refused(id, *refused), Kind::Owed);
     }
     let tracker = call.gateway.tracker.clone();
     tracker.spawn(async move {
@@ -148,22 +148,48 @@ fn trespass(session: &Session, method: &str) {
 
 /// What needs no disk and nobody else; `None` for the rest.
 fn at_once(call: &Call) -> Option<Answer> {
-    chat::at_once(call)
-        .or_else(|| node::at_once(call))
-        .or_else(|| info::at_once(call))
-        .or_else(|| config_get::at_once(call))
-        .or_else(|| channel::at_once(call))
+    Some(match call.method.as_str() {
+        "channels.status" => channel::status(call),
+        "config.get" => config_get::read(call),
+        "node.invoke.progress" => node::invoke::progress(call),
+        "node.invoke.result" => node::invoke::result(call),
+        _ => {
+            return chat::at_once(call)
+                .or_else(|| node::events::at_once(call))
+                .or_else(|| info::at_once(call));
+        }
+    })
 }
 
 /// What may take its time.
 async fn beside(call: &Call) -> Answer {
-    let family = call.method.split('.').next().unwrap_or_default();
-    match family {
-        "device" => device::answer(call).await,
-        "node" => node::answer(call).await,
-        "channels" => pairing::answer(call).await,
-        "voicewake" => voicewake::answer(call).await,
-        _ => unknown(&call.method),
+    match call.method.as_str() {
+        "channels.pairing.approve" => pairing::approve(call).await,
+        "channels.pairing.dismiss" => pairing::dismiss(call).await,
+        "channels.pairing.list" => pairing::list(call).await,
+        "device.pair.approve" => device::decided(call, Act::Approve).await,
+        "device.pair.list" => device::list(call).await,
+        "device.pair.reject" => device::decided(call, Act::Reject).await,
+        "device.pair.remove" => device::changed(call, Act::Remove).await,
+        "device.pair.rename" => device::changed(call, Act::Rename).await,
+        "device.pair.setupCode" => setup::code(call).await,
+        "device.pair.setupStatus" => setup::status(call).await,
+        "device.token.revoke" => device::changed(call, Act::RevokeToken).await,
+        "device.token.rotate" => device::changed(call, Act::RotateToken).await,
+        "node.describe" => node::list::describe(call).await,
+        "node.invoke" => node::invoke::invoke(call).await,
+        "node.list" => node::list::list(call).await,
+        "node.pair.approve" => node::pair::approve(call).await,
+        "node.pair.list" => node::pair::list(call).await,
+        "node.pair.reject" => node::pair::reject(call).await,
+        "node.pair.remove" => node::pair::remove(call).await,
+        "node.pair.request" => node::legacy::request(call).await,
+        "node.pair.verify" => node::legacy::verify(call).await,
+        "node.rename" => node::pair::rename(call).await,
+        "voicewake.get" => Ok(voicewake::get(&call.gateway).await),
+        "voicewake.routing.get" => Ok(voicewake::routing()),
+        "voicewake.set" => voicewake::set(call).await,
+        method => Err(invalid(format!("unknown method: {method}"))),
     }
 }
 
@@ -171,7 +197,7 @@ async fn beside(call: &Call) -> Answer {
 pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
     node::left(gateway, session);
     chat::left(gateway, session);
-    gateway.snapshots.presence_changed();
+    gateway.rpc.snapshots.presence_changed();
 }
 
 impl Call {
@@ -186,16 +212,31 @@ impl Call {
         self.afterwards(|gateway| drop(gateway.follow_decisions()));
     }
 
+    /// Asks the store.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Box<Refused>> {
+        self.gateway.read(ask).await.map_err(store_failed)
+    }
+
+    /// Changes the store. What was decided is published before this returns.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Box<Refused>> {
+        self.gateway.change(change).await.map_err(store_failed)
+    }
+
     /// The parameters as a type; the error names what does not fit.
     pub(crate) fn params<T: DeserializeOwned>(&self) -> Result<T, Box<Refused>> {
-        T::deserialize(&self.params)
-            .map_err(|error| invalid(format!("invalid {} params: {error}", self.method)))
+        T::deserialize(&self.params).map_err(|error| self.wrong(error))
     }
-}
 
-/// The method that there is not.
-pub(crate) fn unknown(method: &str) -> Answer {
-    Err(invalid(format!("unknown method: {method}")))
+    /// What is wrong with the parameters.
+    pub(crate) fn wrong(&self, why: impl std::fmt::Display) -> Box<Refused> {
+        invalid(format!("invalid {} params: {why}", self.method))
+    }
 }
 
 /// A request that makes no sense.
@@ -208,6 +249,24 @@ pub(crate) fn unavailable(message: impl Into<String>) -> Box<Refused> {
     let mut refused = Refused::new(UNAVAILABLE, message);
     refused.retryable = Some(true);
     Box::new(refused)
+}
+
+/// What cannot be done before this time has passed.
+pub(crate) fn busy(message: &str, retry_after_ms: u64) -> Box<Refused> {
+    let mut refused = unavailable(message);
+    refused.retry_after_ms = Some(retry_after_ms);
+    refused
+}
+
+/// The same with more for programs.
+pub(crate) fn detailed(mut refused: Box<Refused>, details: Value) -> Box<Refused> {
+    refused.details = Some(details);
+    refused
+}
+
+/// A fresh token.
+fn token() -> Result<Token, Box<Refused>> {
+    world::random().map(Token::from_random).map_err(|_| unavailable("no randomness now"))
 }
 
 /// The store's error: its text names the file, which a client elsewhere has no business with.

@@ -35,7 +35,7 @@ use crate::{
     },
     rpc::{
         hub::{Closing, Frame, Kind, Outgoing, Session},
-        methods, watch,
+        methods,
     },
     rules::device::identity::Nonce,
     world,
@@ -64,30 +64,26 @@ pub(crate) async fn serve(
         tokio::select! {
             entered = tokio::time::timeout(Duration::from_millis(HANDSHAKE_MS), entering) => entered,
             () = place.shown_out.cancelled() => return,
-            () = gateway.stop.cancelled() => Ok(Entry::Stopping),
+            () = gateway.stop.cancelled() => Ok(Err(closed(CLOSE_RESTART, refusal::RESTART))),
         }
     };
     let (session, outgoing) = match entered {
-        Ok(Entry::In(session, outgoing)) => (session, outgoing),
-        Ok(Entry::Refused(farewell)) => return leave(&mut socket, *farewell).await,
-        Ok(Entry::Stopping) => {
-            let (code, reason) = (CLOSE_RESTART, refusal::RESTART.to_owned());
-            return say_goodbye(&mut socket, Closing { code, reason }).await;
-        }
-        Ok(Entry::Gone) => return hear_out(&mut socket).await,
+        Ok(Ok(Some(entered))) => entered,
+        Ok(Ok(None)) => return hear_out(&mut socket).await,
+        Ok(Err(farewell)) => return leave(&mut socket, *farewell).await,
         // Over.
         Err(_) => return,
     };
     drop(place);
     let holder = session.device.clone().map_or(Holder::Client(address), Holder::Device);
-    socket.get_mut().is_known(gateway.unfinished.share(holder));
+    socket.get_mut().is_known(gateway.connections.unfinished.share(holder));
     converse(&gateway, &session, &mut socket, outgoing).await;
-    gateway.sessions.leave(&session);
+    gateway.rpc.sessions.leave(&session);
     methods::left(&gateway, &session);
 }
 
 async fn open(stream: TokioIo<Upgraded>) -> Socket {
-    let most = usize::try_from(Limits::default().max_payload).unwrap_or(usize::MAX);
+    let most = Limits::default().max_payload;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -96,35 +92,25 @@ async fn open(stream: TokioIo<Upgraded>) -> Socket {
     WebSocketStream::from_raw_socket(Intake::of_unknown(stream), Role::Server, Some(config)).await
 }
 
-/// How the handshake ended.
-enum Entry {
-    Gone,
-    In(Arc<Session>, Outgoing),
-    Refused(Box<Rejection>),
-    Stopping,
-}
-
+/// The handshake; `None` where the other end has gone.
 async fn enter(
     gateway: &Arc<Gateway>,
     socket: &mut Socket,
     (facts, place): (Box<PeerInfo>, &Permit),
-) -> Entry {
-    let Ok(random) = world::random() else { return Entry::Gone };
+) -> Result<Option<(Arc<Session>, Outgoing)>, Box<Rejection>> {
+    let Ok(random) = world::random() else { return Ok(None) };
     let nonce = Nonce::from_random(random);
     let said = Challenge { nonce: nonce.as_str().to_owned(), ts: world::now().0 };
     if socket.send(Message::text(challenge(&said).to_string())).await.is_err() {
-        return Entry::Gone;
+        return Ok(None);
     }
-    let text = match first_message(socket).await {
-        Ok(Some(text)) => text,
-        Ok(None) => return Entry::Gone,
-        Err(farewell) => return Entry::Refused(farewell),
-    };
+    let Some(text) = first_message(socket).await? else { return Ok(None) };
     place.has_spoken();
-    match handshake::handshake(gateway, &facts, nonce, &text).await {
-        Ok((session, outgoing)) => Entry::In(session, outgoing),
-        Err(farewell) => Entry::Refused(farewell),
-    }
+    handshake::handshake(gateway, &facts, nonce, &text).await.map(Some)
+}
+
+fn closed(code: u16, reason: &str) -> Box<Rejection> {
+    Box::new(Rejection { answer: None, code, reason: reason.to_owned() })
 }
 
 /// The first text, in a frame of either kind.
@@ -139,7 +125,7 @@ async fn first_message(socket: &mut Socket) -> Result<Option<String>, Box<Reject
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
             Some(Err(error)) => {
                 let Some((code, reason)) = answer_to(&error) else { return Ok(None) };
-                return Err(Box::new(Rejection { answer: None, code, reason: reason.to_owned() }));
+                return Err(closed(code, reason));
             }
             Some(Ok(Message::Close(_))) | None => return Ok(None),
         }
@@ -240,7 +226,7 @@ async fn write(
 
 /// Whether a frame that has waited goes: its session may have lost its rights meanwhile, also by another process.
 fn may_go(gateway: &Gateway, session: &Session, kind: Kind) -> bool {
-    if kind == Kind::Guarded && session.closing().is_none() && !watch::still_may(gateway, session) {
+    if kind == Kind::Guarded && session.closing().is_none() && !session.still_may(&gateway.store) {
         session.close(CLOSE_INVALIDATED, &refusal::invalidated("rights have changed"));
     }
     let is_cut = || session.closing().is_some_and(|closing| closing.code == CLOSE_INVALIDATED);

@@ -80,7 +80,7 @@ impl Snapshots {
         self.health.fetch_add(1, Ordering::Relaxed);
         let event = Event::new("health", &health::full(gateway));
         let event = event.versioned(self.version()).droppable();
-        gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
+        gateway.rpc.sessions.broadcast(Audience::Holding(Scope::Read), &event);
     }
 
     /// Tells operators who came and went since the last time.
@@ -93,7 +93,7 @@ impl Snapshots {
         *self.shown.lock() = text;
         let event = Event::new("presence", &json!({ "presence": presence }));
         let event = event.versioned(self.version()).droppable();
-        gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
+        gateway.rpc.sessions.broadcast(Audience::Holding(Scope::Read), &event);
     }
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn presence(gateway: &Gateway) -> Vec<Value> {
         "text": format!("Gateway: {}", *HOST),
         "ts": world::now().0,
     });
-    let others = gateway.sessions.newest(SHOWN);
+    let others = gateway.rpc.sessions.newest(SHOWN);
     let shown = others.iter().filter(|session| !is_passing(session));
     std::iter::once(own).chain(shown.map(|session| presence_of(session))).collect()
 }

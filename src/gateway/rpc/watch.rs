@@ -10,10 +10,9 @@ use crate::{
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
     rpc::{
         events,
-        hub::Session,
         methods::{chat, node},
     },
-    rules::{authority::Authority, device::role::Role},
+    rules::device::role::Role,
     store::devices::Known,
     world,
 };
@@ -23,9 +22,9 @@ const NEW_MS: u64 = 5_000;
 
 /// Looks at every connected device.
 pub(crate) fn recheck(gateway: &Arc<Gateway>) {
-    for device in gateway.sessions.devices() {
-        for session in gateway.sessions.of(&device) {
-            if !still_may(gateway, &session) {
+    for device in gateway.rpc.sessions.devices() {
+        for session in gateway.rpc.sessions.of(&device) {
+            if !session.still_may(&gateway.store) {
                 session.close(CLOSE_INVALIDATED, &invalidated("rights have changed"));
             } else if session.role == Role::Node
                 && let Ok(Known::Device(record)) = gateway.store.device(&device)
@@ -37,15 +36,10 @@ pub(crate) fn recheck(gateway: &Arc<Gateway>) {
     chat::recheck(gateway);
 }
 
-/// True while the rights that a session came with are there.
-pub(crate) fn still_may(gateway: &Gateway, session: &Session) -> bool {
-    gateway.store.holds(&Authority::Session(session.rights())).unwrap_or(false)
-}
-
 /// Tells of the device requests that are over without a line in the access log: by the clock, or by a program of the
 /// field.
 pub(crate) async fn requests_over(gateway: &Arc<Gateway>) {
-    let mut over = gateway.asking.all();
+    let mut over = gateway.rpc.asking.all();
     if over.is_empty() {
         return;
     }

@@ -112,7 +112,7 @@ fn end_sessions(gateway: &Arc<Gateway>, decided: &Decided, id: &DeviceId, role: 
         Outcome::Rotated if decided.surface != "cli" => (role, "device token rotated"),
         _ => return,
     };
-    gateway.sessions.invalidate(id, role, why);
+    gateway.rpc.sessions.invalidate(id, role, why);
     if decided.outcome == Outcome::Removed
         || decided.outcome == Outcome::Revoked && role == Some(Role::Operator)
     {

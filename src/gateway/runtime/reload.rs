@@ -13,7 +13,6 @@ use crate::{
     accounts::{account::AccountRuntime, status::State},
     approvals,
     config::{Account, Config},
-    connections::limits::ConnectionLimits,
     file_mark,
     network::secret::SharedSecret,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
@@ -183,7 +182,7 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
         }
     }
     let (limits, proxies) = (config.gateway.limits, config.gateway.trusted_proxies.clone());
-    gateway.connections.follow(ConnectionLimits::of(limits), proxies);
+    gateway.connections.limiter.follow(limits, proxies);
     if let Some(responder) = responder {
         *gateway.responder.write() = Arc::from(responder);
     }
@@ -199,7 +198,7 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
         }
     }
     if is_new {
-        for session in gateway.sessions.all() {
+        for session in gateway.rpc.sessions.all() {
             if matches!(session.method, Method::Open | Method::Password | Method::Token) {
                 session.close(CLOSE_INVALIDATED, &invalidated("the shared secret has changed"));
             }

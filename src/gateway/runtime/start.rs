@@ -16,11 +16,9 @@ use crate::{
         self, Cards, Outbox,
         held::{self, HeldMessages},
     },
+    commands::Commands,
     config::{Account, Config},
-    connections::{
-        limits::{ConnectionLimiter, ConnectionLimits},
-        unnamed::Unnamed,
-    },
+    connections::Connections,
     decision_history::RingBuffer,
     delivery::queue::ConversationQueue,
     http::{self, metrics::Metrics},
@@ -35,10 +33,9 @@ use crate::{
     protocol::refusal::{CLOSE_RESTART, RESTART},
     registry,
     rpc::{
-        events::Asking,
-        hub::{Audience, Event, Sessions},
-        methods::{chat::Chats, node::Nodes, voicewake},
-        snapshot::Snapshots,
+        Rpc,
+        hub::{Audience, Event},
+        methods::chat::Chats,
     },
     rules::{AccountKey, claim::ClaimCode},
     runtime::{
@@ -48,7 +45,7 @@ use crate::{
         reload::{self, Live, Origin},
         supervise, ticker,
     },
-    setup_codes::{self, SetupMessages, book::SetupBook, joins::Joins},
+    setup_codes::{self, SetupMessages, book::SetupBook},
     store::{Store, StoreError, audit::tail::Tail, paths::StateDir},
     world,
 };
@@ -189,7 +186,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     // What these take on is answered with what else the last run has left.
     decisions::catch_up(&gateway);
     held::sweep(&gateway).await?;
-    gateway.asking.resume(&store.device_requests(world::now())?);
+    gateway.rpc.asking.resume(&store.device_requests(world::now())?);
     for listener in listeners {
         let serving = http::serve(Arc::clone(&gateway), listener, acceptor.clone());
         gateway.tracker.spawn(serving);
@@ -247,10 +244,10 @@ fn keep(gateway: &Arc<Gateway>) {
 /// Clients are told of the end before their sockets are closed.
 async fn farewell(gateway: &Gateway) {
     let payload = json!({ "reason": "gateway stopping" });
-    gateway.sessions.broadcast(Audience::All, &Event::new("shutdown", &payload));
-    gateway.sessions.close_all(CLOSE_RESTART, RESTART);
+    gateway.rpc.sessions.broadcast(Audience::All, &Event::new("shutdown", &payload));
+    gateway.rpc.sessions.close_all(CLOSE_RESTART, RESTART);
     let gone = async {
-        while gateway.sessions.count() > 0 {
+        while gateway.rpc.sessions.count() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -267,7 +264,6 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: Entry) -> Result<Gateway, R
         .iter()
         .filter(on)
         .map(|account| open::account((&start.state, &**store), account).map(Arc::new));
-    let limits = start.config.gateway.limits;
     let secret = SharedSecret::load(&start.config.gateway.auth, &start.state)?;
     store.rely_on(reload::grounds(&start.config, &secret));
     Ok(Gateway {
@@ -278,19 +274,8 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: Entry) -> Result<Gateway, R
         store: Arc::clone(store),
         identity: entry.identity,
         tls_fingerprint: entry.tls.map(|served| served.fingerprint),
-        unfinished: Arc::default(),
-        unnamed: Unnamed::default(),
-        connections: ConnectionLimiter::new(
-            ConnectionLimits::of(limits),
-            start.config.gateway.trusted_proxies.clone(),
-        ),
-        sessions: Sessions::default(),
-        attempts: Mutex::default(),
-        joins: Joins::default(),
-        asking: Asking::default(),
-        snapshots: Snapshots::default(),
-        nodes: Nodes::default(),
-        wake_words: voicewake::Encoded::default(),
+        connections: Connections::new(&start.config.gateway),
+        rpc: Rpc::default(),
         turns: ConversationQueue::default(),
         access_changes: tokio::sync::watch::channel(()).0,
         chats: Chats::default(),
@@ -300,11 +285,10 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: Entry) -> Result<Gateway, R
         held: HeldMessages::open(start.state.held())?,
         notices_underway: RwLock::default(),
         wrong_claims: Mutex::default(),
-        wrong_codes: Mutex::default(),
+        commands: Commands::default(),
         setup: SetupMessages::new(SetupBook::open(start.state.setup_messages())),
         shown: Mutex::default(),
         verdicts: Mutex::new(RingBuffer::open(&start.state.verdicts())),
-        told_groups: Mutex::default(),
         started: world::now(),
         began: tokio::time::Instant::now(),
         port: entry.port,

@@ -44,13 +44,13 @@ pub(crate) async fn beat(gateway: Arc<Gateway>) {
             () = gateway.stop.cancelled() => return,
             _ = ticks.tick() => {
                 let event = Event::new("tick", &json!({ "ts": world::now().0 }));
-                gateway.sessions.broadcast(Audience::All, &event);
+                gateway.rpc.sessions.broadcast(Audience::All, &event);
             }
             _ = healths.tick() => {
-                gateway.snapshots.tell_health(&gateway);
+                gateway.rpc.snapshots.tell_health(&gateway);
                 node::refresh(&gateway).await;
             }
-            _ = presences.tick() => gateway.snapshots.tell_presence(&gateway),
+            _ = presences.tick() => gateway.rpc.snapshots.tell_presence(&gateway),
             _ = flushes.tick() => {
                 let begun = Instant::now();
                 flush(&gateway).await;

@@ -62,7 +62,7 @@ fn allow(
         return Err(Box::new(refused()));
     };
     let (kinds, now) = ([Kind::Shared], world::now());
-    let attempts = || gateway.attempts.lock();
+    let attempts = || gateway.connections.attempts.lock();
     if let Err(wait) = attempts().begin(&kinds, facts.client.address, now) {
         let text = "Too many wrong secrets. Try again later.";
         let mut response = http::plain(StatusCode::TOO_MANY_REQUESTS, text);
@@ -159,7 +159,7 @@ fn channels(page: &mut Page, gateway: &Gateway) {
 }
 
 fn sockets(page: &mut Page, gateway: &Gateway) {
-    let sessions = gateway.sessions.all();
+    let sessions = gateway.rpc.sessions.all();
     let name = "openclaw_sockets";
     page.family(name, "gauge", "Sockets of clients that were let in.");
     for role in [Role::Node, Role::Operator] {
@@ -167,5 +167,5 @@ fn sockets(page: &mut Page, gateway: &Gateway) {
         page.value(name, &[("role", role.word())], count);
     }
     let help = "Connections that nobody vouches for yet.";
-    page.single("openclaw_lobby_connections", help, gateway.connections.count());
+    page.single("openclaw_lobby_connections", help, gateway.connections.limiter.count());
 }

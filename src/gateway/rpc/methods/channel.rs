@@ -1,7 +1,5 @@
 //! `channels.status`: how the channels fare.
 
-use serde_json::Value;
-
 use super::{Answer, Call, unavailable};
 use crate::{
     Gateway,
@@ -11,12 +9,8 @@ use crate::{
     world,
 };
 
-/// Answers a method of this family.
-pub(super) fn at_once(call: &Call) -> Option<Answer> {
-    (call.method == "channels.status").then(|| status(call))
-}
-
-fn status(call: &Call) -> Answer {
+/// Answers it.
+pub(super) fn status(call: &Call) -> Answer {
     let mut status = all(&call.gateway);
     if !call.session.scopes.allow(Scope::Admin) {
         for row in status.channel_accounts.values_mut().flatten() {
@@ -32,17 +26,6 @@ fn without_places(error: String) -> String {
         return "its cause is shown by `openclaw channels status` at the gateway".to_owned();
     }
     error
-}
-
-/// Each channel in short, as `health` has it: channels, order, labels.
-pub(super) fn in_short(gateway: &Gateway) -> (Value, Value, Value) {
-    let status = all(gateway);
-    let value = |value: Result<Value, serde_json::Error>| value.unwrap_or_default();
-    (
-        value(serde_json::to_value(status.channels)),
-        value(serde_json::to_value(status.channel_order)),
-        value(serde_json::to_value(status.channel_labels)),
-    )
 }
 
 /// How every channel fares.

@@ -24,10 +24,7 @@ use crate::{
         frame::Refused,
         refusal::{CLOSE_INVALIDATED, invalidated},
     },
-    rpc::{
-        hub::{Event, Session},
-        watch::still_may,
-    },
+    rpc::hub::{Event, Session},
     rules::device::{
         identity::DeviceId,
         role::{Role, Scope},
@@ -269,16 +266,16 @@ impl Told<'_> {
 /// process may have taken them. Called with the book open, so that events go out in their order.
 fn tell(gateway: &Gateway, speaker: &Speaker, told: &Told<'_>) {
     let sessions = match speaker {
-        Speaker::Device(device) => gateway.sessions.of(device),
+        Speaker::Device(device) => gateway.rpc.sessions.of(device),
         Speaker::Client(_) | Speaker::Connection(_) => {
-            let mut all = gateway.sessions.all();
+            let mut all = gateway.rpc.sessions.all();
             all.retain(|session| session.device.is_none() && Speaker::of(session) == *speaker);
             all
         }
     };
     let (mut old, mut new) = (None, None);
     for session in sessions {
-        if !still_may(gateway, &session) {
+        if !session.still_may(&gateway.store) {
             session.close(CLOSE_INVALIDATED, &invalidated("rights have changed"));
             continue;
         }

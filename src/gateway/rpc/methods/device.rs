@@ -4,7 +4,7 @@ use openclaw_plugin_sdk::Decision;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, store_failed, unknown};
+use super::{Answer, Call, detailed, invalid, store_failed};
 use crate::{
     approvals::decide,
     control::devices::{self, Change, LABEL, Verdict},
@@ -19,7 +19,6 @@ use crate::{
         identity::DeviceId,
         request::{DeviceRequest, DeviceRequestId, Undecided},
         role::{Role, Scope, Scopes},
-        token::Token,
     },
     store::{
         Store,
@@ -28,25 +27,14 @@ use crate::{
     world,
 };
 
-/// Answers a method of this family.
-pub(super) async fn answer(call: &Call) -> Answer {
-    match call.method.as_str() {
-        "device.pair.approve" => approve(call).await,
-        "device.pair.list" => list(call).await,
-        "device.pair.reject" => reject(call).await,
-        "device.pair.remove" => remove(call).await,
-        "device.pair.rename" => rename(call).await,
-        "device.pair.setupCode" | "device.pair.setupStatus" => super::setup::answer(call).await,
-        "device.token.revoke" => revoke(call).await,
-        "device.token.rotate" => rotate(call).await,
-        method => unknown(method),
-    }
-}
+/// There is no such request, or the caller does not see it.
+pub(super) const NO_REQUEST: &str = "unknown requestId";
 
+/// The parameters of a decision.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OfRequest {
-    request_id: String,
+pub(super) struct OfRequest {
+    pub(super) request_id: String,
 }
 
 #[derive(Deserialize)]
@@ -73,8 +61,9 @@ pub(super) fn own_only(call: &Call) -> Option<DeviceId> {
     call.session.token_device().filter(|_| !is_admin(call))
 }
 
-async fn waiting(call: &Call) -> Result<Vec<DeviceRequest>, Box<Refused>> {
-    call.gateway.read(|store| store.device_requests(world::now())).await.map_err(store_failed)
+/// What is not there. A caller that sees its own device alone is not told which others there are.
+pub(super) fn not_found(call: &Call, act: Act, missing: &str) -> Box<Refused> {
+    invalid(if own_only(call).is_some() { act.denial() } else { missing })
 }
 
 /// A page holds at most so many devices.
@@ -93,12 +82,11 @@ struct Paging {
 impl Paging {
     fn read(call: &Call) -> Result<(Option<usize>, Option<DeviceId>), Box<Refused>> {
         let Self { limit, cursor } = call.params()?;
-        let wrong = |why: &str| invalid(format!("invalid {} params: {why}", call.method));
         if limit.is_some_and(|limit| !(1..=PAGE).contains(&limit)) {
-            return Err(wrong("`limit` is 1 to 1000"));
+            return Err(call.wrong("`limit` is 1 to 1000"));
         }
         let after = cursor.as_deref().map(|text| DeviceId::parse(text).ok_or("`cursor` is no id"));
-        Ok((limit, after.transpose().map_err(wrong)?))
+        Ok((limit, after.transpose().map_err(|why| call.wrong(why))?))
     }
 }
 
@@ -109,7 +97,7 @@ async fn known(
     limit: Option<usize>,
 ) -> Result<Page, Box<Refused>> {
     let (own, after) = (own_only(call), after.cloned());
-    let read = call.gateway.read(move |store| match own {
+    call.read(move |store| match own {
         Some(own) => {
             let devices = match store.device(&own)? {
                 Known::Device(device) => vec![device],
@@ -118,21 +106,22 @@ async fn known(
             Ok(Page { total: devices.len(), devices, next: None })
         }
         None => store.device_page(after.as_ref(), limit.unwrap_or(usize::MAX)),
-    });
-    read.await.map_err(store_failed)
+    })
+    .await
 }
 
-async fn list(call: &Call) -> Answer {
+/// `device.pair.list`.
+pub(super) async fn list(call: &Call) -> Answer {
     let (mut limit, after) = Paging::read(call)?;
     let own = own_only(call);
     let sees = |device: &DeviceId| own.as_ref().is_none_or(|own| own == device);
-    let waits = waiting(call).await?;
-    let waits: Vec<_> = waits.into_iter().filter(|row| sees(&row.device)).collect();
+    let mut waits = call.read(|store| store.device_requests(world::now())).await?;
+    waits.retain(|row| sees(&row.device));
     let waits = all_pending(&waits, &replaced(call)?).into_iter();
-    let mut room = usize::try_from(Limits::default().max_payload).unwrap_or(usize::MAX);
+    let mut room = Limits::default().max_payload;
     let waits = fitting(waits, &mut room).ok_or_else(|| too_long(0))?;
     let page = if limit.is_some() { room.min(PAGE_BYTES) } else { room };
-    let connected = |id: &DeviceId| !call.gateway.sessions.of(id).is_empty();
+    let connected = |id: &DeviceId| !call.gateway.rpc.sessions.of(id).is_empty();
     loop {
         let Page { devices, next, total } = known(call, after.as_ref(), limit).await?;
         let rows = devices.iter().map(|device| paired(device, Some(connected(&device.id()))));
@@ -172,20 +161,17 @@ fn too_long(devices: usize) -> Box<Refused> {
         "{devices} devices are more than one answer holds; ask for pages with `limit` and `cursor`, \
          as `openclaw devices list` does"
     );
-    let mut refused = Refused::new(UNAVAILABLE, why);
-    refused.details = Some(json!({ "code": TOO_LONG }));
-    Box::new(refused)
+    detailed(Box::new(Refused::new(UNAVAILABLE, why)), json!({ "code": TOO_LONG }))
 }
 
 /// The request by its name. A name stands for one unchanging request, so a caller who knows it has seen what it is.
 async fn find(call: &Call, act: Act) -> Result<DeviceRequest, Box<Refused>> {
     let params: OfRequest = call.params()?;
-    let unknown = || match own_only(call) {
-        Some(_) => invalid(act.denial()),
-        None => invalid("unknown requestId"),
-    };
+    let unknown = || not_found(call, act, NO_REQUEST);
     let id = DeviceRequestId::parse(&params.request_id).ok_or_else(unknown)?;
-    if let Some(found) = waiting(call).await?.into_iter().find(|row| row.id == id) {
+    let wanted = id.clone();
+    let found = call.read(move |store| devices::request(store, &wanted, world::now())).await?;
+    if let Some(found) = found {
         return Ok(found);
     }
     let replaced = replaced(call)?;
@@ -194,15 +180,8 @@ async fn find(call: &Call, act: Act) -> Result<DeviceRequest, Box<Refused>> {
         .map_or_else(unknown, |(_, new)| undecided(&Undecided::Superseded(new.clone()), act)))
 }
 
-async fn approve(call: &Call) -> Answer {
-    decided(call, Act::Approve).await
-}
-
-async fn reject(call: &Call) -> Answer {
-    decided(call, Act::Reject).await
-}
-
-async fn decided(call: &Call, act: Act) -> Answer {
+/// `device.pair.approve` and `device.pair.reject`.
+pub(super) async fn decided(call: &Call, act: Act) -> Answer {
     let by = approver(call, act)?;
     let request = find(call, act).await?;
     Ok(decide(call, by, &request, act).await?.answer(&request.id))
@@ -224,11 +203,10 @@ pub(super) async fn decide(
 fn undecided(why: &Undecided, act: Act) -> Box<Refused> {
     match why {
         Undecided::Denied(denied) => refused(*denied, act),
-        Undecided::Changed | Undecided::Unknown => invalid("unknown requestId"),
+        Undecided::Changed | Undecided::Unknown => invalid(NO_REQUEST),
         Undecided::Superseded(by) => {
-            let mut refused = invalid("unknown requestId");
-            refused.details = Some(json!({ "code": "SUPERSEDED", "requestId": by.as_str() }));
-            refused
+            let details = json!({ "code": "SUPERSEDED", "requestId": by.as_str() });
+            detailed(invalid(NO_REQUEST), details)
         }
     }
 }
@@ -238,23 +216,6 @@ pub(super) fn refused(denied: Denied, act: Act) -> Box<Refused> {
         Denied::NotYours => invalid(act.denial()),
         Denied::Scope(scope) => Box::new(refusal::missing_scope(scope, &[scope])),
     }
-}
-
-fn untouched(why: &Untouched, act: Act, missing: &str) -> Box<Refused> {
-    match why {
-        Untouched::Denied(denied) => refused(*denied, act),
-        Untouched::Unknown => invalid(missing),
-    }
-}
-
-/// The device that the parameters name, and whether the caller sees it.
-fn device(call: &Call, act: Act, missing: &str) -> Result<(OfDevice, DeviceId), Box<Refused>> {
-    let params: OfDevice = call.params()?;
-    let id = DeviceId::parse(params.device_id.trim()).ok_or_else(|| match own_only(call) {
-        Some(_) => invalid(act.denial()),
-        None => invalid(missing),
-    })?;
-    Ok((params, id))
 }
 
 /// Changes a device. The caller may be closed by that: the answer goes first.
@@ -267,62 +228,58 @@ pub(super) async fn change(
 ) -> Answer {
     let (of, act) = (id.clone(), change.act());
     let change = move |store: &Store| devices::change(store, &by, &of, &change, world::now());
-    let changed = call.gateway.read(change).await.map_err(store_failed)?;
-    let answer = changed.map_err(|why| untouched(&why, act, missing))?;
+    let answer = call.read(change).await?.map_err(|why| match why {
+        Untouched::Denied(denied) => refused(denied, act),
+        Untouched::Unknown => invalid(missing),
+    })?;
     call.publish_afterwards();
     Ok(answer)
 }
 
-async fn remove(call: &Call) -> Answer {
-    let missing = "unknown deviceId";
-    let by = approver(call, Act::Remove)?;
-    let (_, id) = device(call, Act::Remove, missing)?;
-    change(call, by, &id, Change::Remove, missing).await
+/// `device.pair.remove`, `device.pair.rename`, `device.token.revoke` and `device.token.rotate`.
+pub(super) async fn changed(call: &Call, act: Act) -> Answer {
+    let missing = match act {
+        Act::RevokeToken | Act::RotateToken => NO_ROLE,
+        _ => "unknown deviceId",
+    };
+    let by = approver(call, act)?;
+    let params: OfDevice = call.params()?;
+    let id = DeviceId::parse(params.device_id.trim());
+    let id = id.ok_or_else(|| not_found(call, act, missing))?;
+    let wish = match act {
+        Act::Rename => Change::Rename(label(call, &params)?),
+        Act::RevokeToken => Change::Revoke(role(call, &params)?),
+        Act::RotateToken => return rotate(call, by, &id, &params).await,
+        _ => Change::Remove,
+    };
+    change(call, by, &id, wish, missing).await
 }
 
-async fn rename(call: &Call) -> Answer {
-    let missing = "unknown deviceId";
-    let by = approver(call, Act::Rename)?;
-    let (params, id) = device(call, Act::Rename, missing)?;
-    let label = params.label.as_deref().map(str::trim).unwrap_or_default().to_owned();
+fn label(call: &Call, params: &OfDevice) -> Result<String, Box<Refused>> {
+    let label = params.label.as_deref().map(str::trim).unwrap_or_default();
     if label.is_empty() || label.chars().count() > LABEL {
-        let why = "`label` has 1 to 64 characters";
-        return Err(invalid(format!("invalid {} params: {why}", call.method)));
+        return Err(call.wrong("`label` has 1 to 64 characters"));
     }
-    change(call, by, &id, Change::Rename(label), missing).await
+    Ok(label.to_owned())
 }
 
 const NO_ROLE: &str = "unknown deviceId/role";
 
 fn role(call: &Call, params: &OfDevice) -> Result<Role, Box<Refused>> {
-    let role = params.role.as_deref().and_then(|text| Role::parse(text.trim()));
-    role.ok_or_else(|| match &params.role {
-        None => invalid(format!("invalid {} params: missing field `role`", call.method)),
-        Some(_) => invalid(NO_ROLE),
-    })
+    let Some(role) = &params.role else { return Err(call.wrong("missing field `role`")) };
+    Role::parse(role.trim()).ok_or_else(|| invalid(NO_ROLE))
 }
 
-async fn rotate(call: &Call) -> Answer {
-    let by = approver(call, Act::RotateToken)?;
-    let (params, id) = device(call, Act::RotateToken, NO_ROLE)?;
-    let role = role(call, &params)?;
+async fn rotate(call: &Call, by: DeviceApprover, id: &DeviceId, params: &OfDevice) -> Answer {
+    let role = role(call, params)?;
     let scopes = params.scopes.as_deref().map(Scopes::parse);
-    let random = world::random().map_err(|_| super::unavailable("no randomness now"))?;
-    let fresh = Token::from_random(random);
+    let fresh = super::token()?;
     let text = fresh.spell();
-    let wish = Change::Rotate(role, scopes, fresh);
-    let mut answer = change(call, by, &id, wish, NO_ROLE).await?;
+    let mut answer = change(call, by, id, Change::Rotate(role, scopes, fresh), NO_ROLE).await?;
     // Only the device itself sees its new token: everyone else learns that there is one.
-    if call.session.token_device().is_some_and(|own| own == id) {
+    if call.session.token_device().is_some_and(|own| own == *id) {
         answer["tokenDelivery"] = "in-band".into();
         answer["token"] = Value::String(text);
     }
     Ok(answer)
-}
-
-async fn revoke(call: &Call) -> Answer {
-    let by = approver(call, Act::RevokeToken)?;
-    let (params, id) = device(call, Act::RevokeToken, NO_ROLE)?;
-    let role = role(call, &params)?;
-    change(call, by, &id, Change::Revoke(role), NO_ROLE).await
 }

@@ -12,7 +12,7 @@ pub(super) fn encoded(call: &Call, id: &str) -> bool {
         return false;
     }
     let (id, health) =
-        (Value::from(id), call.gateway.snapshots.health(&call.gateway, world::now()));
+        (Value::from(id), call.gateway.rpc.snapshots.health(&call.gateway, world::now()));
     call.session.text(format!(r#"{{"type":"res","id":{id},"ok":true,"payload":{health}}}"#));
     true
 }
@@ -20,10 +20,10 @@ pub(super) fn encoded(call: &Call, id: &str) -> bool {
 /// With what operators may know.
 pub(crate) fn full(gateway: &Gateway) -> Value {
     let mut health = brief(world::now());
-    let (channels, order, labels) = channel::in_short(gateway);
-    health["channels"] = channels;
-    health["channelOrder"] = order;
-    health["channelLabels"] = labels;
+    let status = channel::all(gateway);
+    health["channels"] = json!(status.channels);
+    health["channelOrder"] = json!(status.channel_order);
+    health["channelLabels"] = json!(status.channel_labels);
     health["sessions"]["count"] = gateway.chats.count().into();
     health["agents"] = json!([{
         "agentId": AGENT,

@@ -100,7 +100,7 @@ fn talk(call: &Call) -> Answer {
     }
     let mode = json!({ "enabled": enabled, "phase": phase, "ts": world::now().0 });
     let event = Event::new("talk.mode", &mode);
-    call.gateway.sessions.broadcast(Audience::Holding(Scope::Read), &event);
+    call.gateway.rpc.sessions.broadcast(Audience::Holding(Scope::Read), &event);
     Ok(mode)
 }
 

@@ -1,11 +1,11 @@
 //! Nodes: what they declared, what of it works, and what they are asked to do. What a node says of itself is a
 //! claim; what it sends unasked is noted and starts nothing.
 
-mod events;
-mod invoke;
-mod legacy;
-mod list;
-mod pair;
+pub(super) mod events;
+pub(super) mod invoke;
+pub(super) mod legacy;
+pub(super) mod list;
+pub(super) mod pair;
 mod repeats;
 mod surface;
 
@@ -17,7 +17,7 @@ use std::{
 use parking_lot::Mutex;
 
 use self::{events::Seen, invoke::Outstanding, repeats::Repeats};
-use super::{Answer, Call, unknown};
+use super::{Answer, Call};
 use crate::{
     Gateway,
     protocol::node::{pending, resolved},
@@ -80,7 +80,7 @@ pub(crate) fn joined(gateway: &Arc<Gateway>, session: &Arc<Session>, record: Opt
 /// A session has ended.
 pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
     if session.role == Role::Node {
-        gateway.nodes.asking.lock().remove(&session.number);
+        gateway.rpc.nodes.asking.lock().remove(&session.number);
         invoke::left(gateway, session);
     }
 }
@@ -105,34 +105,9 @@ pub(crate) fn decided(gateway: &Gateway, request: &str, device: &DeviceId, decis
 
 /// Operators who may decide hear it, and the node that it is about.
 fn say(gateway: &Gateway, event: &Event, device: Option<&DeviceId>) {
-    gateway.sessions.broadcast(Audience::Holding(Scope::Pairing), event);
-    let its = device.map(|device| gateway.sessions.of(device)).unwrap_or_default();
+    gateway.rpc.sessions.broadcast(Audience::Holding(Scope::Pairing), event);
+    let its = device.map(|device| gateway.rpc.sessions.of(device)).unwrap_or_default();
     for session in its.iter().filter(|session| session.role == Role::Node) {
         session.event_to_it(event);
-    }
-}
-
-/// What a node says about what it does, and what needs no disk.
-pub(super) fn at_once(call: &Call) -> Option<Answer> {
-    match call.method.as_str() {
-        "node.invoke.progress" => Some(invoke::progress(call)),
-        "node.invoke.result" => Some(invoke::result(call)),
-        _ => events::at_once(call),
-    }
-}
-
-pub(super) async fn answer(call: &Call) -> Answer {
-    match call.method.as_str() {
-        "node.describe" => list::describe(call).await,
-        "node.invoke" => invoke::invoke(call).await,
-        "node.list" => list::list(call).await,
-        "node.pair.approve" => pair::approve(call).await,
-        "node.pair.list" => pair::list(call).await,
-        "node.pair.reject" => pair::reject(call).await,
-        "node.pair.remove" => pair::remove(call).await,
-        "node.pair.request" => legacy::request(call).await,
-        "node.pair.verify" => legacy::verify(call).await,
-        "node.rename" => pair::rename(call).await,
-        method => unknown(method),
     }
 }

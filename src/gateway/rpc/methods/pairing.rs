@@ -1,7 +1,10 @@
 //! `channels.pairing.*`: who waits on a channel, and the decisions about them, over the socket. Requests go by
 //! their opaque names; no code is shown or taken.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use openclaw_plugin_sdk::{AccountId, Decision, neutral};
 use serde::Deserialize;
@@ -9,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Gateway,
+    accounts::Accounts,
     approvals::decide,
     config::Account,
     control::{
@@ -19,7 +23,7 @@ use crate::{
     gate::NAME_LIMIT,
     protocol::{frame::Refused, refusal},
     registry,
-    rpc::methods::{Answer, Call, invalid, store_failed, unknown},
+    rpc::methods::{Answer, Call, invalid, store_failed},
     rules::{
         AccountKey, DmPolicy,
         approver::Approver,
@@ -31,16 +35,6 @@ use crate::{
 };
 
 const GONE: &str = "pending DM access request no longer exists";
-
-/// Answers a method of this family.
-pub(super) async fn answer(call: &Call) -> Answer {
-    match call.method.as_str() {
-        "channels.pairing.approve" => approve(call).await,
-        "channels.pairing.dismiss" => dismiss(call).await,
-        "channels.pairing.list" => list(call).await,
-        method => unknown(method),
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -77,89 +71,76 @@ fn pairs(account: &Account) -> bool {
     account.enabled && account.dm_policy == DmPolicy::Pairing && !console
 }
 
-async fn list(call: &Call) -> Answer {
+/// `channels.pairing.list`.
+pub(super) async fn list(call: &Call) -> Answer {
     let filter: Filter = call.params()?;
     let only = filter.channel.as_deref().map(channel).transpose()?;
-    let gateway = &call.gateway;
-    let meant = |account: &&Account| {
+    let is_meant = |account: &&Account| {
         let id = account.key.account.as_str();
-        only.is_none_or(|only| only == account.plugin.id)
+        pairs(account)
+            && only.is_none_or(|only| only == account.plugin.id)
             && filter.account_id.as_deref().is_none_or(|only| only.trim() == id)
     };
-    let config = gateway.config();
-    let accounts: Vec<&Account> =
-        config.accounts.iter().filter(|account| pairs(account)).filter(meant).collect();
-    let mut requests = Vec::new();
-    let mut read = BTreeMap::new();
-    for account in &accounts {
-        let id = account.plugin.id;
-        if let std::collections::btree_map::Entry::Vacant(entry) = read.entry(id) {
-            entry.insert(
-                gateway
-                    .read(move |store| store.waiting(id, world::now()))
-                    .await
-                    .map_err(store_failed)?,
-            );
-        }
-        let of_account = read.get(id).into_iter().flatten().filter(|r| r.key == account.key);
-        requests.extend(of_account.map(|request| row(gateway, account, request)));
-    }
-    let added = gateway.read(Store::owners).await.map_err(store_failed)?;
+    let (config, accounts) = (call.gateway.config(), &call.gateway.accounts);
+    let meant: Vec<&Account> = config.accounts.iter().filter(is_meant).collect();
+    let channels: BTreeSet<_> = meant.iter().map(|account| account.plugin.id).collect();
+    let read = move |store: &Store| {
+        let waiting = |id| pairing::waiting(store, Some(id), world::now());
+        let waiting: Result<Vec<_>, _> = channels.into_iter().map(waiting).collect();
+        Ok((waiting?.concat(), store.owners()?))
+    };
+    let (waiting, added) = call.read(read).await?;
+    let of_account = |account: &&Account| {
+        let its = waiting.iter().filter(|request| request.key == account.key);
+        its.map(|request| row(accounts, account, request)).collect::<Vec<_>>()
+    };
     Ok(json!({
-        "accounts": accounts.iter().map(|account| shown(gateway, account)).collect::<Vec<_>>(),
-        "requests": requests,
-        "commandOwnerConfigured": !gateway.config().owners.0.is_empty() || !added.0.is_empty(),
+        "accounts": meant.iter().map(|account| shown(accounts, account)).collect::<Vec<_>>(),
+        "requests": meant.iter().flat_map(of_account).collect::<Vec<_>>(),
+        "commandOwnerConfigured": !config.owners.0.is_empty() || !added.0.is_empty(),
         "limits": {
-            "pendingPerAccount": gateway.config().pairing.places.max_pending,
+            "pendingPerAccount": config.pairing.places.max_pending,
             "ttlMs": LIFETIME_MS,
         },
     }))
 }
 
-fn shown(gateway: &Gateway, account: &Account) -> Value {
+fn shown(accounts: &Accounts, account: &Account) -> Value {
     json!({
         "channel": account.plugin.id,
         "channelLabel": account.plugin.label,
         "accountId": account.key.account.as_str(),
-        "notifySupported": gateway.account(&account.key).is_some(),
+        "notifySupported": accounts.of(&account.key).is_some(),
     })
 }
 
 /// A request without its code.
-fn row(gateway: &Gateway, account: &Account, request: &PairingRequest) -> Value {
-    let mut metadata: BTreeMap<String, String> = BTreeMap::new();
-    for (key, value) in request.meta.iter().take(8) {
-        metadata.insert(neutral(key, NAME_LIMIT), neutral(value, NAME_LIMIT));
-    }
-    if let Some(later) = &request.later_name {
-        metadata.insert("laterName".to_owned(), neutral(later, NAME_LIMIT));
-    }
+fn row(accounts: &Accounts, account: &Account, request: &PairingRequest) -> Value {
+    let short = |text: &String| neutral(text, NAME_LIMIT);
+    let mut metadata: BTreeMap<String, String> =
+        request.meta.iter().take(8).map(|(key, value)| (short(key), short(value))).collect();
     // The published shape has no other place for what we show beyond the field.
     let displayed = request.displayed();
-    let more = [
+    let later = request.later_name.as_ref().map(short);
+    metadata.extend(later.map(|later| ("laterName".to_owned(), later)));
+    let ours = [
         ("claimsToBe", displayed.claims.clone()),
         ("firstMessage", displayed.first_message()),
         ("revision", Some(displayed.revision.clone())),
     ];
-    for (key, value) in more {
-        match value {
-            Some(value) => metadata.insert(key.to_owned(), value),
-            None => metadata.remove(key),
-        };
+    for (key, value) in ours {
+        // The sender's own metadata never stands in for ours.
+        metadata.remove(key);
+        metadata.extend(value.map(|value| (key.to_owned(), value)));
     }
-    let mut row = shown(gateway, account);
-    let more = json!({
-        "requestId": displayed.id.as_str(),
-        "senderId": request.sender.as_str(),
-        "senderLabel": account.plugin.id_label,
-        "metadata": metadata,
-        "createdAt": world::iso(request.created_at),
-        "lastSeenAt": world::iso(request.last_seen_at),
-        "expiresAt": world::iso(displayed.ends),
-    });
-    if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {
-        row.extend(more);
-    }
+    let mut row = shown(accounts, account);
+    row["requestId"] = displayed.id.as_str().into();
+    row["senderId"] = request.sender.as_str().into();
+    row["senderLabel"] = account.plugin.id_label.into();
+    row["metadata"] = json!(metadata);
+    row["createdAt"] = world::iso(request.created_at).into();
+    row["lastSeenAt"] = world::iso(request.last_seen_at).into();
+    row["expiresAt"] = world::iso(displayed.ends).into();
     row
 }
 
@@ -176,10 +157,9 @@ async fn find(
     which: &Which,
 ) -> Result<(PairingRequest, Option<String>), Box<Refused>> {
     let channel = channel(&which.channel)?;
-    let gateway = &call.gateway;
     let account = AccountId::parse(which.account_id.trim());
     let key = account.map(|account| AccountKey { channel: channel.to_owned(), account });
-    let config = gateway.config();
+    let config = call.gateway.config();
     let configured = key.as_ref().and_then(|key| config.account(key));
     let configured = configured.filter(|account| pairs(account));
     let Some(configured) = configured else {
@@ -190,8 +170,7 @@ async fn find(
     let id = RequestId::from_text(which.request_id.trim());
     let wanted = id.clone();
     let find = move |store: &Store| pairing::by_id(store, channel, &wanted, world::now());
-    let found =
-        gateway.read(find).await.map_err(store_failed)?.filter(|row| row.key == configured.key);
+    let found = call.read(find).await?.filter(|row| row.key == configured.key);
     let row = found.ok_or_else(|| invalid(GONE))?;
     let shown = row.displayed();
     // The name stands for one displayed value, but never for a claim.
@@ -221,7 +200,8 @@ async fn decided(
     }
 }
 
-async fn approve(call: &Call) -> Answer {
+/// `channels.pairing.approve`.
+pub(super) async fn approve(call: &Call) -> Answer {
     let which: Which = call.params()?;
     let request = decided(call, &which, Decision::Approve).await?;
     let notify = which.notify.unwrap_or(call.gateway.config().pairing.notify_on_approval);
@@ -229,7 +209,7 @@ async fn approve(call: &Call) -> Answer {
         welcome(&call.gateway, &request).await
     } else {
         // Nobody else does either.
-        let account = call.gateway.account(&request.key);
+        let account = call.gateway.accounts.of(&request.key);
         account.map(|account| account.pages.lock().welcomes(&request.id));
         "not-requested"
     };
@@ -244,7 +224,7 @@ async fn approve(call: &Call) -> Answer {
 }
 
 async fn welcome(gateway: &Arc<Gateway>, request: &PairingRequest) -> &'static str {
-    let Some(account) = gateway.account(&request.key) else { return "unsupported" };
+    let Some(account) = gateway.accounts.of(&request.key) else { return "unsupported" };
     if !account.pages.lock().welcomes(&request.id) {
         return "sent";
     }
@@ -252,7 +232,8 @@ async fn welcome(gateway: &Arc<Gateway>, request: &PairingRequest) -> &'static s
     if answer::sent(gateway, &account, greeting).await.is_ok() { "sent" } else { "failed" }
 }
 
-async fn dismiss(call: &Call) -> Answer {
+/// `channels.pairing.dismiss`.
+pub(super) async fn dismiss(call: &Call) -> Answer {
     let which: Which = call.params()?;
     let request = decided(call, &which, Decision::Deny).await?;
     Ok(json!({ "requestId": which.request_id.trim(), "senderId": request.sender.as_str() }))

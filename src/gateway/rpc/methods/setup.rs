@@ -1,38 +1,28 @@
 //! `device.pair.setupCode` and `device.pair.setupStatus`: an administrator's client makes a code, and learns who came.
 
-use std::sync::Arc;
-
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, store_failed, unavailable, unknown};
+use super::{Answer, Call, device, invalid, store_failed, unavailable};
 use crate::{
-    Gateway,
-    network::setup_code::{self, Minted, OfferError, Way, drawing::Drawing},
+    network::{
+        setup_code::{Minted, OfferError, Way, drawing::Drawing},
+        url::Wish,
+    },
     protocol::{frame::Refused, setup_code::SetupPayload},
     rules::device::{
-        approver::{Act, DeviceApprover},
+        approver::Act,
         record::Device,
         role::Profile,
         setup_code::{SetupCode, SetupId, State},
     },
     setup_codes::{
-        endpoint::{self, Wish},
-        joins,
+        self,
+        joins::{self, Joins},
     },
-    store::devices::Known,
-    world,
+    store::{Store, devices::Known},
 };
-
-/// Answers a method of this family.
-pub(super) async fn answer(call: &Call) -> Answer {
-    match call.method.as_str() {
-        "device.pair.setupCode" => code(call).await,
-        "device.pair.setupStatus" => status(call).await,
-        method => unknown(method),
-    }
-}
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -49,7 +39,8 @@ struct OfStatus {
     setup_id: String,
 }
 
-async fn code(call: &Call) -> Answer {
+/// `device.pair.setupCode`.
+pub(super) async fn code(call: &Call) -> Answer {
     let params: OfCode = call.params()?;
     let wished = params.bootstrap_profile.as_deref().unwrap_or(Profile::Limited.word());
     let wished = Profile::parse(wished).ok_or_else(|| {
@@ -59,35 +50,30 @@ async fn code(call: &Call) -> Answer {
     if wants_join && !matches!(wished, Profile::Node | Profile::VoiceNode) {
         return Err(invalid("joinUrl needs bootstrapProfile `node` or `voice-node`"));
     }
-    let by = DeviceApprover::of_session(&call.session.rights(), &call.session.actor());
-    let by = by.ok_or_else(|| invalid(Act::Approve.denial()))?;
-    let wish = Wish { public_url: params.public_url, local: false };
-    let way = endpoint::find(&call.gateway, wish).await.map_err(invalid)?;
+    let by = device::approver(call, Act::Approve)?;
+    let wish = Wish { public_url: params.public_url, local: false, probe: true };
+    let way = setup_codes::way(&call.gateway, &wish).await.map_err(invalid)?;
     let place = joins::place(&way.urls);
     if wants_join && place.is_none() {
-        let why = "joinUrl needs an address with TLS, or one of this machine";
-        return Err(invalid(why));
+        return Err(invalid("joinUrl needs an address with TLS, or one of this machine"));
     }
-    let (store, used) = (Arc::clone(&call.gateway.store), way.clone());
-    let job = move || setup_code::make(&store, &by, wished, &used, world::now());
-    let made = tokio::task::spawn_blocking(job).await;
-    let made = made.map_err(|_| unavailable("the code was not made"))?;
+    let made = setup_codes::make(&call.gateway, by, wished, way.clone()).await;
     let minted = made.map_err(|error| match error {
         OfferError::Store(error) => store_failed(error),
         error => unavailable(error.to_string()),
     })?;
     let mut all = answered(&minted, &way, params.include_qr.unwrap_or(true))?;
     if let Some(place) = place.filter(|_| wants_join) {
-        all["joinUrl"] = join(&call.gateway, &minted, &place)?.into();
+        all["joinUrl"] = join(&call.gateway.setup.joins, &minted, &place)?.into();
     }
     Ok(all)
 }
 
-fn join(gateway: &Gateway, minted: &Minted, place: &str) -> Result<String, Box<Refused>> {
+fn join(joins: &Joins, minted: &Minted, place: &str) -> Result<String, Box<Refused>> {
     let payload = SetupPayload::parse(&minted.code);
     let payload = payload.ok_or_else(|| unavailable("the code cannot be read back"))?;
     let body = payload.to_json().map_err(|error| unavailable(error.to_string()))?;
-    gateway.joins.open(place, body).map_err(|error| unavailable(error.to_string()))
+    joins.open(place, body).map_err(|error| unavailable(error.to_string()))
 }
 
 fn answered(minted: &Minted, way: &Way, with_qr: bool) -> Answer {
@@ -105,16 +91,16 @@ fn drawn(code: &str) -> Result<String, Box<Refused>> {
     Ok(format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png)))
 }
 
-/// Complete once its device has come for its tokens.
-async fn status(call: &Call) -> Answer {
+/// `device.pair.setupStatus`: complete once its device has come for its tokens.
+pub(super) async fn status(call: &Call) -> Answer {
     let params: OfStatus = call.params()?;
     let id = SetupId::from_text(&params.setup_id);
-    let found = call.gateway.read(move |store| {
+    let read = move |store: &Store| {
         let code = store.setup_codes()?.into_iter().find(|code| code.id == id);
         let device = code.as_ref().and_then(SetupCode::key).map(|key| store.device(&key.id()));
         Ok((code, device.transpose()?))
-    });
-    let (code, device) = found.await.map_err(store_failed)?;
+    };
+    let (code, device) = call.read(read).await?;
     let code = code.ok_or_else(|| invalid("unknown setupId"))?;
     Ok(match (&code.state, device) {
         (State::Approved { fetched_at: Some(at), .. }, Some(Known::Device(device))) => {

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Answer, Call, invalid, store_failed, unknown};
+use super::{Answer, Call, invalid};
 use crate::{
     FileMark, Gateway, blocking, file_mark,
     rpc::hub::{Audience, Event},
@@ -29,17 +29,16 @@ const LENGTH: usize = 64;
 /// A longer file is not ours.
 const FILE: u64 = 64 * 1024;
 
-/// Answers a method of this family.
-pub(super) async fn answer(call: &Call) -> Answer {
-    match call.method.as_str() {
-        "voicewake.get" => Ok(shown(&or_usual(read(&call.gateway).await))),
-        // Every word wakes the one assistant.
-        "voicewake.routing.get" => Ok(json!({ "config": {
-            "version": 1, "defaultTarget": { "mode": "current" }, "routes": [], "updatedAtMs": 0,
-        } })),
-        "voicewake.set" => set(call).await,
-        method => unknown(method),
-    }
+/// `voicewake.get`.
+pub(super) async fn get(gateway: &Gateway) -> Value {
+    shown(&or_usual(read(gateway).await))
+}
+
+/// `voicewake.routing.get`: every word wakes the one assistant.
+pub(super) fn routing() -> Value {
+    json!({ "config": {
+        "version": 1, "defaultTarget": { "mode": "current" }, "routes": [], "updatedAtMs": 0,
+    } })
 }
 
 #[derive(Deserialize, Serialize)]
@@ -80,7 +79,7 @@ pub(crate) type Encoded = Mutex<Option<(FileMark, Arc<Event>)>>;
 
 /// What a node is told when it comes, where the file is the one that was read last.
 pub(super) fn known_event(gateway: &Gateway) -> Option<Arc<Event>> {
-    let encoded = gateway.wake_words.lock();
+    let encoded = gateway.rpc.wake_words.lock();
     let (mark, event) = encoded.as_ref()?;
     (*mark == file_mark(&gateway.state.voicewake())).then(|| Arc::clone(event))
 }
@@ -93,7 +92,7 @@ pub(super) async fn changed_event(gateway: &Gateway) -> Arc<Event> {
     let is_read = read.is_ok();
     let event = Arc::new(Event::new("voicewake.changed", &shown(&or_usual(read))));
     if is_read {
-        let mut encoded = gateway.wake_words.lock();
+        let mut encoded = gateway.rpc.wake_words.lock();
         *encoded = Some((mark, Arc::clone(&event)));
     }
     event
@@ -127,25 +126,25 @@ fn load(path: &Path) -> io::Result<Option<Kept>> {
     serde_json::from_str(&text).map(Some).map_err(io::Error::other)
 }
 
-async fn set(call: &Call) -> Answer {
+/// `voicewake.set`.
+pub(super) async fn set(call: &Call) -> Answer {
     let wished: Wished = call.params()?;
     let long = |word: &String| word.trim().chars().count() > LENGTH;
     if wished.triggers.len() > WORDS || wished.triggers.iter().any(long) {
-        let why = "`triggers` has at most 32 words of at most 64 characters";
-        return Err(invalid(format!("invalid {} params: {why}", call.method)));
+        return Err(call.wrong("`triggers` has at most 32 words of at most 64 characters"));
     }
     let triggers = tidy(&wished.triggers);
     let kept = Kept { triggers: triggers.clone(), updated_at_ms: world::now().0 };
     let text = serde_json::to_vec_pretty(&kept).map_err(|error| invalid(error.to_string()))?;
     let path = call.gateway.state.voicewake();
     let by = call.session.rights();
-    let kept = call.gateway.read(move |store| {
+    call.read(move |store| {
         let mut replace = || private::replace(&path, &text);
         store.while_holding(&Authority::Session(by), &mut replace)
-    });
-    kept.await.map_err(store_failed)?;
+    })
+    .await?;
     let event = Event::new("voicewake.changed", &shown(&triggers));
-    Arc::clone(&call.gateway).sessions.broadcast(Audience::All, &event);
+    call.gateway.rpc.sessions.broadcast(Audience::All, &event);
     Ok(shown(&triggers))
 }
 

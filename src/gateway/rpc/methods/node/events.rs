@@ -8,10 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tracing::debug;
 
-use super::{
-    super::{invalid, voicewake},
-    Answer, Call,
-};
+use super::{super::voicewake, Answer, Call};
 use crate::{
     Gateway,
     protocol::frame::{Refused, UNAVAILABLE},
@@ -39,13 +36,8 @@ const STATS: [&str; 6] = [
 const TRIGGERS: [&str; 6] =
     ["background", "silent_push", "bg_app_refresh", "significant_location", "manual", "connect"];
 
-/// Every word wakes the one assistant.
-static ROUTING: LazyLock<Event> = LazyLock::new(|| {
-    let config = json!({
-        "version": 1, "defaultTarget": { "mode": "current" }, "routes": [], "updatedAtMs": 0,
-    });
-    Event::new("voicewake.routing.changed", &json!({ "config": config }))
-});
+static ROUTING: LazyLock<Event> =
+    LazyLock::new(|| Event::new("voicewake.routing.changed", &voicewake::routing()));
 
 /// What every node is told first. False where that has to be read.
 pub(super) fn greet_at_once(gateway: &Gateway, session: &Session) -> bool {
@@ -68,7 +60,7 @@ fn tell(session: &Session, wake_words: &Event) {
     }
 }
 
-pub(super) fn at_once(call: &Call) -> Option<Answer> {
+pub(crate) fn at_once(call: &Call) -> Option<Answer> {
     let node = call.session.device.as_ref().map(crate::rules::device::identity::DeviceId::as_str);
     Some(match call.method.as_str() {
         "node.event" => event(call),
@@ -101,7 +93,7 @@ fn event(call: &Call) -> Answer {
     let parsed = told.payload_json.as_deref().map(serde_json::from_str::<Value>);
     let payload = match (told.payload, parsed) {
         (Some(payload), _) | (None, Some(Ok(payload))) => payload,
-        (None, Some(Err(_))) => return Err(invalid("invalid node.event params: `payloadJSON`")),
+        (None, Some(Err(_))) => return Err(call.wrong("`payloadJSON`")),
         (None, None) => Value::Null,
     };
     let event = told.event.as_str();
@@ -130,7 +122,7 @@ fn note(call: &Call, reason: Option<String>, stats: Option<Value>) -> bool {
     if reason.is_none() && stats.is_none() {
         return false;
     }
-    let mut all = call.gateway.nodes.seen.lock();
+    let mut all = call.gateway.rpc.nodes.seen.lock();
     let first = || Seen { at: world::now(), reason: "connect".to_owned(), stats: None };
     let seen = all.entry(device.clone()).or_insert_with(first);
     seen.at = world::now();

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
 use super::{
-    super::{invalid, store_failed, unavailable},
+    super::{busy, detailed, invalid, store_failed, unavailable},
     Answer, Call,
     repeats::{Found, mark},
     settle,
@@ -66,7 +66,7 @@ struct Invoke {
 }
 
 /// `node.invoke`.
-pub(super) async fn invoke(call: &Call) -> Answer {
+pub(crate) async fn invoke(call: &Call) -> Answer {
     let asked: Invoke = call.params()?;
     may_ask(call, &asked)?;
     let Some(key) = asked.idempotency_key.as_deref().filter(|key| !key.is_empty()) else {
@@ -76,7 +76,7 @@ pub(super) async fn invoke(call: &Call) -> Answer {
     let deed = mark(&[&asked.node_id, &asked.command, &params]);
     // The same word of another caller is another key.
     let key = mark(&[&call.session.actor(), key]);
-    let repeats = &call.gateway.nodes.repeats;
+    let repeats = &call.gateway.rpc.nodes.repeats;
     let found = repeats.lock().enter(key, deed, Instant::now());
     match found {
         Found::Fresh => match run(call, &asked).await {
@@ -90,15 +90,10 @@ pub(super) async fn invoke(call: &Call) -> Answer {
                 answer
             }
         },
-        Found::Running(mut waits) => match waits.wait_for(Option::is_some).await {
+        Found::Known(mut answer) => match answer.wait_for(Option::is_some).await {
             Ok(answer) => answer.clone().unwrap_or_else(|| Err(unavailable("no answer"))),
             Err(_) => Err(unavailable("the call ended without an answer")),
         },
-        Found::Answered(answer) => answer,
-        Found::Done => {
-            let refused = "it was done, and its answer is not kept any more; use a new key";
-            Err(invalid(format!("idempotencyKey: {refused}")))
-        }
         Found::Other => Err(invalid("idempotencyKey was used for another call; use a new key")),
     }
 }
@@ -125,18 +120,16 @@ async fn run(call: &Call, asked: &Invoke) -> Result<Answer, Box<Refused>> {
     let timeout_ms = asked.timeout_ms.unwrap_or(PATIENCE_MS).clamp(1, LONGEST_MS);
     let (id, (answer, answered)) = (hello::uuid(), oneshot::channel());
     {
-        let mut outstanding = gateway.nodes.outstanding.lock();
+        let mut outstanding = gateway.rpc.nodes.outstanding.lock();
         let of_node = outstanding.entry(node.number).or_default();
         if of_node.len() >= MOST {
-            let mut refused = unavailable("the node has too much to do; wait for its answers");
-            refused.retry_after_ms = Some(1_000);
-            return Err(refused);
+            return Err(busy("the node has too much to do; wait for its answers", 1_000));
         }
         of_node.insert(id.clone(), Asked { command: asked.command.clone(), answer });
     }
     // It has not gone meanwhile: from here its leaving answers the call.
     let there = |session: &Arc<Session>| session.number == node.number;
-    if node.device.as_ref().is_none_or(|id| !gateway.sessions.of(id).iter().any(there)) {
+    if node.device.as_ref().is_none_or(|id| !gateway.rpc.sessions.of(id).iter().any(there)) {
         take(gateway, node.number, &id);
         return Err(not_connected());
     }
@@ -156,15 +149,14 @@ async fn run(call: &Call, asked: &Invoke) -> Result<Answer, Box<Refused>> {
     }
     take(gateway, node.number, &id);
     cancel(&node, &id);
-    let mut refused = Refused::new(UNAVAILABLE, "the node did not answer in time");
-    refused.details = Some(json!({ "code": "TIMEOUT" }));
-    Ok(Err(Box::new(refused)))
+    let late = Box::new(Refused::new(UNAVAILABLE, "the node did not answer in time"));
+    Ok(Err(detailed(late, json!({ "code": "TIMEOUT" }))))
 }
 
 /// The node's session, where it may do this now, whatever has changed since it came.
 fn ready(gateway: &Gateway, asked: &Invoke) -> Result<Arc<Session>, Box<Refused>> {
     let device = DeviceId::parse(&asked.node_id).ok_or_else(not_connected)?;
-    let node = gateway.sessions.node(&device).filter(|node| node.closing().is_none());
+    let node = gateway.rpc.sessions.node(&device).filter(|node| node.closing().is_none());
     let node = node.ok_or_else(not_connected)?;
     match gateway.store.device(&device).map_err(store_failed)? {
         Known::Device(record) if record.may_be(Role::Node) => settle(gateway, &node, &record),
@@ -184,19 +176,20 @@ fn ready(gateway: &Gateway, asked: &Invoke) -> Result<Arc<Session>, Box<Refused>
         (true, false) => "the configuration does not permit it",
         (true, true) => "it waits for approval",
     };
-    let mut refused = invalid("node command not allowed");
-    refused.details = Some(json!({ "reason": reason, "command": asked.command }));
-    Err(refused)
+    Err(not_allowed(&asked.command, reason))
+}
+
+fn not_allowed(command: &str, reason: &str) -> Box<Refused> {
+    let details = json!({ "reason": reason, "command": command });
+    detailed(invalid("node command not allowed"), details)
 }
 
 fn not_connected() -> Box<Refused> {
-    let mut refused = unavailable("node not connected");
-    refused.details = Some(json!({ "code": "NOT_CONNECTED" }));
-    refused
+    detailed(unavailable("node not connected"), json!({ "code": "NOT_CONNECTED" }))
 }
 
 fn take(gateway: &Gateway, session: u64, id: &str) -> Option<Asked> {
-    let mut outstanding = gateway.nodes.outstanding.lock();
+    let mut outstanding = gateway.rpc.nodes.outstanding.lock();
     let of_node = outstanding.get_mut(&session)?;
     let asked = of_node.remove(id);
     if of_node.is_empty() {
@@ -211,7 +204,7 @@ fn cancel(node: &Session, id: &str) {
 
 /// A node has gone: nobody waits for it any longer.
 pub(super) fn left(gateway: &Gateway, session: &Session) {
-    let of_node = gateway.nodes.outstanding.lock().remove(&session.number);
+    let of_node = gateway.rpc.nodes.outstanding.lock().remove(&session.number);
     for asked in of_node.into_iter().flat_map(HashMap::into_values) {
         // The caller may have gone too.
         let _ = asked.answer.send(Err(not_connected()));
@@ -220,13 +213,11 @@ pub(super) fn left(gateway: &Gateway, session: &Session) {
 
 /// What a node may not do any more, it is told to stop.
 pub(super) fn recall(gateway: &Gateway, session: &Session, works: &BTreeSet<String>) {
-    let mut outstanding = gateway.nodes.outstanding.lock();
+    let mut outstanding = gateway.rpc.nodes.outstanding.lock();
     let Some(of_node) = outstanding.get_mut(&session.number) else { return };
     for (id, asked) in of_node.extract_if(|_, asked| !works.contains(&asked.command)) {
         cancel(session, &id);
-        let mut refused = invalid("node command not allowed");
-        refused.details =
-            Some(json!({ "reason": "the right to it was taken away", "command": asked.command }));
+        let refused = not_allowed(&asked.command, "the right to it was taken away");
         let _ = asked.answer.send(Err(refused));
     }
 }
@@ -255,7 +246,7 @@ fn is_own(call: &Call, node: &str) -> Result<(), Box<Refused>> {
 }
 
 /// `node.invoke.result`: of the node that was asked, once, and in time; anything else is passed over.
-pub(super) fn result(call: &Call) -> Answer {
+pub(crate) fn result(call: &Call) -> Answer {
     let done: Done = call.params()?;
     is_own(call, &done.node_id)?;
     let Some(asked) = take(&call.gateway, call.session.number, &done.id) else {
@@ -285,9 +276,8 @@ fn answer_of(command: &str, done: Done) -> Answer {
     let error = done.error.unwrap_or(NodeError { code: None, message: None });
     let (code, message) = (error.code.map(cut), error.message.map(cut));
     let said = message.clone().unwrap_or_else(|| "the node could not do it".to_owned());
-    let mut refused = Refused::new(UNAVAILABLE, said);
-    refused.details = Some(json!({ "nodeError": { "code": code, "message": message } }));
-    Err(Box::new(refused))
+    let details = json!({ "nodeError": { "code": code, "message": message } });
+    Err(detailed(Box::new(Refused::new(UNAVAILABLE, said)), details))
 }
 
 #[derive(Deserialize)]
@@ -298,10 +288,10 @@ struct Progress {
 }
 
 /// `node.invoke.progress`: heard; no caller of ours reads it.
-pub(super) fn progress(call: &Call) -> Answer {
+pub(crate) fn progress(call: &Call) -> Answer {
     let progress: Progress = call.params()?;
     is_own(call, &progress.node_id)?;
-    let outstanding = call.gateway.nodes.outstanding.lock();
+    let outstanding = call.gateway.rpc.nodes.outstanding.lock();
     let of_node = outstanding.get(&call.session.number);
     if of_node.is_some_and(|of_node| of_node.contains_key(&progress.invoke_id)) {
         return Ok(json!({ "ok": true }));

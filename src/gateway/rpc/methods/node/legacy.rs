@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{device, invalid, store_failed, unavailable},
+    super::{busy, device},
     Answer, Call, say,
 };
 use crate::{
@@ -47,7 +47,7 @@ const DESCRIBED: [&str; 7] = [
 ];
 
 /// `node.pair.request`.
-pub(super) async fn request(call: &Call) -> Answer {
+pub(crate) async fn request(call: &Call) -> Answer {
     let Asks { node_id, caps, commands } = call.params()?;
     let node = node_id.trim().to_owned();
     let mut described: BTreeMap<String, String> = DESCRIBED
@@ -65,7 +65,7 @@ pub(super) async fn request(call: &Call) -> Answer {
         || lists.iter().any(|list| list.len() > OFFERS || list.iter().any(long))
     {
         let why = "`nodeId` is needed; a text has at most 256 bytes, a list 512 entries";
-        return Err(invalid(format!("invalid node.pair.request params: {why}")));
+        return Err(call.wrong(why));
     }
     // Where it comes from is what the socket says.
     described.insert("remoteIp".to_owned(), call.session.address.to_string());
@@ -73,11 +73,9 @@ pub(super) async fn request(call: &Call) -> Answer {
     // Its name, and whether it was let in before, are the store's to say.
     let (id, repair) = (String::new(), false);
     let request = NodeRequest { id, node, described, caps, commands, repair, asked_at: now };
-    let asked = call.gateway.read(move |store| store.ask_node(&request, now));
-    let Some((request, created)) = asked.await.map_err(store_failed)? else {
-        let mut refused = unavailable("too many nodes wait; approve or reject one first");
-        refused.retry_after_ms = Some(RETRY_MS);
-        return Err(refused);
+    let asked = call.read(move |store| store.ask_node(&request, now)).await?;
+    let Some((request, created)) = asked else {
+        return Err(busy("too many nodes wait; approve or reject one first", RETRY_MS));
     };
     let row = pending(&request);
     if created {
@@ -94,11 +92,10 @@ struct Shown {
 }
 
 /// `node.pair.verify`: whether this is the node's token. It is good for nothing else here.
-pub(super) async fn verify(call: &Call) -> Answer {
+pub(crate) async fn verify(call: &Call) -> Answer {
     let Shown { node_id, token } = call.params()?;
     device::approver(call, Act::Approve)?;
-    let (_, known) =
-        call.gateway.read(|store| store.nodes(world::now())).await.map_err(store_failed)?;
+    let (_, known) = call.read(|store| store.nodes(world::now())).await?;
     let shown = TokenDigest::of(&token);
     let node = known.iter().find(|node| node.request.node == node_id.trim());
     let node = node.filter(|node| node.digest.matches(&shown));

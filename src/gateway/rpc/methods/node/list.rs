@@ -3,10 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    super::{invalid, store_failed},
-    Answer, Call,
-};
+use super::{super::invalid, Answer, Call};
 use crate::{
     protocol::node::filled,
     rpc::hub::Session,
@@ -22,12 +19,11 @@ use crate::{
 };
 
 /// `node.list`.
-pub(super) async fn list(call: &Call) -> Answer {
+pub(crate) async fn list(call: &Call) -> Answer {
     let now = world::now();
-    let read = call.gateway.read(move |store| {
-        Ok((store.devices()?, store.device_requests(now)?, store.nodes(now)?.1))
-    });
-    let (devices, requests, legacy) = read.await.map_err(store_failed)?;
+    let (devices, requests, legacy) = call
+        .read(move |store| Ok((store.devices()?, store.device_requests(now)?, store.nodes(now)?.1)))
+        .await?;
     let nodes = devices.iter().filter(|device| device.may_be(Role::Node));
     let mut rows: Vec<Value> = nodes.map(|device| row(call, device, &requests)).collect();
     let is_device =
@@ -47,15 +43,15 @@ struct Describe {
 }
 
 /// `node.describe`.
-pub(super) async fn describe(call: &Call) -> Answer {
+pub(crate) async fn describe(call: &Call) -> Answer {
     let Describe { node_id } = call.params()?;
     let (now, wanted) = (world::now(), node_id.trim().to_owned());
-    let read = call.gateway.read(move |store| {
+    let read = call.read(move |store| {
         let device = DeviceId::parse(&wanted).map(|id| store.device(&id)).transpose()?;
         let legacy = store.nodes(now)?.1.into_iter().find(|node| node.request.node == wanted);
         Ok((device, store.device_requests(now)?, legacy))
     });
-    let (device, requests, legacy) = read.await.map_err(store_failed)?;
+    let (device, requests, legacy) = read.await?;
     let mut found = match (device, legacy) {
         (Some(Known::Device(device)), _) if device.may_be(Role::Node) => {
             row(call, &device, &requests)
@@ -72,10 +68,10 @@ pub(super) const NO_NODE: &str = "unknown nodeId";
 
 fn row(call: &Call, device: &Device, requests: &[DeviceRequest]) -> Value {
     let id = device.id();
-    let session = call.gateway.sessions.node(&id).filter(|session| session.closing().is_none());
+    let session = call.gateway.rpc.sessions.node(&id).filter(|session| session.closing().is_none());
     let described = &device.described;
     let own_name = session.as_ref().and_then(|session| session.client.display_name.as_ref());
-    let seen = call.gateway.nodes.seen.lock().get(&id).cloned();
+    let seen = call.gateway.rpc.nodes.seen.lock().get(&id).cloned();
     let shown = device.tokens.get(&Role::Node).and_then(|token| token.last_used_at);
     let since = session.as_ref().map(|session| session.since);
     let last = since.into_iter().chain(shown).chain(seen.as_ref().map(|seen| seen.at)).max();

@@ -7,21 +7,27 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{device, invalid, store_failed, unavailable},
+    super::{
+        device::{self, NO_REQUEST, OfRequest},
+        invalid, token,
+    },
     Answer, Call, legacy,
     list::NO_NODE,
     say,
 };
 use crate::{
-    control::devices::{Change, LABEL, Verdict},
+    control::devices::{self, Change, LABEL, Verdict},
     protocol::{
         frame::Refused,
         node::{paired, pending, resolved},
     },
     rpc::hub::Event,
     rules::device::{
-        approver::Act, identity::DeviceId, record::Device, request::DeviceRequest, role::Role,
-        token::Token,
+        approver::Act,
+        identity::DeviceId,
+        record::Device,
+        request::{DeviceRequest, DeviceRequestId},
+        role::Role,
     },
     store::{
         Store,
@@ -31,14 +37,13 @@ use crate::{
 };
 
 /// `node.pair.list`.
-pub(super) async fn list(call: &Call) -> Answer {
+pub(crate) async fn list(call: &Call) -> Answer {
     let own = device::own_only(call);
     let sees = |device: &DeviceId| own.as_ref().is_none_or(|own| own == device);
     let now = world::now();
-    let read = call
-        .gateway
-        .read(move |store| Ok((store.device_requests(now)?, store.devices()?, store.nodes(now)?)));
-    let (requests, devices, (waiting, known)) = read.await.map_err(store_failed)?;
+    let (requests, devices, (waiting, known)) = call
+        .read(move |store| Ok((store.device_requests(now)?, store.devices()?, store.nodes(now)?)))
+        .await?;
     let asks = |row: &&DeviceRequest| row.asked.roles.contains(&Role::Node) && sees(&row.device);
     let is_node = |device: &&Arc<Device>| device.may_be(Role::Node) && sees(&device.id());
     let mut pending: Vec<Value> = requests.iter().filter(asks).map(pending).collect();
@@ -53,12 +58,6 @@ pub(super) async fn list(call: &Call) -> Answer {
     Ok(json!({ "pending": pending, "paired": paired }))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OfRequest {
-    request_id: String,
-}
-
 /// Which of the two a request is.
 enum Asked {
     Device(Box<DeviceRequest>),
@@ -69,27 +68,23 @@ enum Asked {
 async fn find(call: &Call, act: Act) -> Result<Asked, Box<Refused>> {
     let OfRequest { request_id } = call.params()?;
     let now = world::now();
-    let read = call.gateway.read(move |store| {
-        let device = store
-            .device_requests(now)?
-            .into_iter()
-            .find(|row| row.id.as_str() == request_id && row.asked.roles.contains(&Role::Node));
+    let find = move |store: &Store| {
+        let id = DeviceRequestId::parse(&request_id);
+        let device = id.map(|id| devices::request(store, &id, now)).transpose()?.flatten();
+        let device = device.filter(|row| row.asked.roles.contains(&Role::Node));
         let legacy = store.nodes(now)?.0.into_iter().find(|row| row.id == request_id);
         let device = device.map(Box::new).map(Asked::Device);
         Ok(device.or_else(|| legacy.map(Asked::Legacy)))
-    });
-    read.await.map_err(store_failed)?.ok_or_else(|| match device::own_only(call) {
-        Some(_) => invalid(act.denial()),
-        None => unknown_request(),
-    })
+    };
+    call.read(find).await?.ok_or_else(|| device::not_found(call, act, NO_REQUEST))
 }
 
 fn unknown_request() -> Box<Refused> {
-    invalid("unknown requestId")
+    invalid(NO_REQUEST)
 }
 
 /// `node.pair.approve`.
-pub(super) async fn approve(call: &Call) -> Answer {
+pub(crate) async fn approve(call: &Call) -> Answer {
     let by = device::approver(call, Act::Approve)?;
     match find(call, Act::Approve).await? {
         Asked::Device(request) => {
@@ -100,17 +95,11 @@ pub(super) async fn approve(call: &Call) -> Answer {
         Asked::Legacy(request) => {
             by.may_approve_legacy(&request.commands)
                 .map_err(|why| device::refused(why, Act::Approve))?;
-            let random = world::random().map_err(|_| unavailable("no randomness now"))?;
-            let fresh = Token::from_random(random);
+            let fresh = token()?;
             let token = fresh.spell();
             let id = request.id.clone();
             let approve = move |store: &Store| store.approve_node(&by, &id, &fresh, world::now());
-            let node = call
-                .gateway
-                .change(approve)
-                .await
-                .map_err(store_failed)?
-                .ok_or_else(unknown_request)?;
+            let node = call.change(approve).await?.ok_or_else(unknown_request)?;
             tell_legacy(call, &request.id, &request.node, "approved");
             let mut row = legacy::paired(&node);
             // It is shown here, and never again.
@@ -121,7 +110,7 @@ pub(super) async fn approve(call: &Call) -> Answer {
 }
 
 /// `node.pair.reject`.
-pub(super) async fn reject(call: &Call) -> Answer {
+pub(crate) async fn reject(call: &Call) -> Answer {
     let by = device::approver(call, Act::Reject)?;
     match find(call, Act::Reject).await? {
         Asked::Device(request) => {
@@ -132,7 +121,7 @@ pub(super) async fn reject(call: &Call) -> Answer {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Reject))?;
             let id = request.id.clone();
             let reject = move |store: &Store| store.reject_node(&by, &id, world::now());
-            call.gateway.change(reject).await.map_err(store_failed)?.ok_or_else(unknown_request)?;
+            call.change(reject).await?.ok_or_else(unknown_request)?;
             tell_legacy(call, &request.id, &request.node, "rejected");
             Ok(json!({ "requestId": request.id, "nodeId": request.node }))
         }
@@ -152,8 +141,7 @@ enum Node {
 
 async fn node(call: &Call, id: &str, act: Act) -> Result<Node, Box<Refused>> {
     let id = id.trim().to_owned();
-    let own = device::own_only(call);
-    let read = call.gateway.read(move |store| {
+    let find = move |store: &Store| {
         let device = DeviceId::parse(&id).map(|id| store.device(&id)).transpose()?;
         if let Some(Known::Device(device)) = device
             && device.approved.roles.contains(&Role::Node)
@@ -162,10 +150,8 @@ async fn node(call: &Call, id: &str, act: Act) -> Result<Node, Box<Refused>> {
         }
         let known = store.nodes(world::now())?.1;
         Ok(known.into_iter().find(|node| node.request.node == id).map(Node::Legacy))
-    });
-    read.await
-        .map_err(store_failed)?
-        .ok_or_else(|| if own.is_some() { invalid(act.denial()) } else { invalid(NO_NODE) })
+    };
+    call.read(find).await?.ok_or_else(|| device::not_found(call, act, NO_NODE))
 }
 
 #[derive(Deserialize)]
@@ -176,7 +162,7 @@ struct OfNode {
 }
 
 /// `node.pair.remove`: the node's rights, and the whole device where it has no others.
-pub(super) async fn remove(call: &Call) -> Answer {
+pub(crate) async fn remove(call: &Call) -> Answer {
     let by = device::approver(call, Act::Remove)?;
     let params: OfNode = call.params()?;
     let now = world::now();
@@ -185,11 +171,11 @@ pub(super) async fn remove(call: &Call) -> Answer {
             let (id, alone) = (known.id(), known.approved.roles.len() == 1);
             let change = if alone { Change::Remove } else { Change::Revoke(Role::Node) };
             device::change(call, by, &id, change, NO_NODE).await?;
-            call.gateway.nodes.seen.lock().remove(&id);
+            call.gateway.rpc.nodes.seen.lock().remove(&id);
             super::decided(&call.gateway, "", &id, "removed");
             let node = id.clone();
             call.afterwards(move |gateway| {
-                gateway.sessions.invalidate(&node, Some(Role::Node), "node removed");
+                gateway.rpc.sessions.invalidate(&node, Some(Role::Node), "node removed");
                 drop(gateway.follow_decisions());
             });
             Ok(json!({ "nodeId": id.as_str() }))
@@ -198,12 +184,7 @@ pub(super) async fn remove(call: &Call) -> Answer {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Remove))?;
             let id = known.request.node;
             let gone = id.clone();
-            if !call
-                .gateway
-                .change(move |store| store.remove_node(&by, &gone, now))
-                .await
-                .map_err(store_failed)?
-            {
+            if !call.change(move |store| store.remove_node(&by, &gone, now)).await? {
                 return Err(invalid(NO_NODE));
             }
             tell_legacy(call, &known.request.id, &id, "removed");
@@ -213,7 +194,7 @@ pub(super) async fn remove(call: &Call) -> Answer {
 }
 
 /// `node.rename`.
-pub(super) async fn rename(call: &Call) -> Answer {
+pub(crate) async fn rename(call: &Call) -> Answer {
     let by = device::approver(call, Act::Rename)?;
     let params: OfNode = call.params()?;
     let name = params.display_name.as_deref().map(str::trim).unwrap_or_default().to_owned();
@@ -221,7 +202,7 @@ pub(super) async fn rename(call: &Call) -> Answer {
         return Err(invalid("displayName required"));
     }
     if name.chars().count() > LABEL {
-        return Err(invalid("invalid node.rename params: `displayName` has at most 64 characters"));
+        return Err(call.wrong("`displayName` has at most 64 characters"));
     }
     let (now, to) = (world::now(), name.clone());
     let id = match node(call, &params.node_id, Act::Rename).await? {
@@ -234,7 +215,7 @@ pub(super) async fn rename(call: &Call) -> Answer {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Rename))?;
             let of = known.request.node.clone();
             let rename = move |store: &Store| store.rename_node(&by, &of, &to, now);
-            if !call.gateway.change(rename).await.map_err(store_failed)? {
+            if !call.change(rename).await? {
                 return Err(invalid(NO_NODE));
             }
             known.request.node

@@ -8,7 +8,7 @@ use std::{
 use ring::digest;
 use tokio::sync::watch;
 
-use super::Answer;
+use super::{super::invalid, Answer};
 
 /// A key is remembered for so long.
 const KEPT_FOR: Duration = Duration::from_mins(10);
@@ -16,6 +16,9 @@ const KEPT_FOR: Duration = Duration::from_mins(10);
 const MOST: usize = 1024;
 /// Their answers take no more room than this together; of the oldest only the key is kept then.
 const ROOM: usize = 16 * 1024 * 1024;
+
+const NOT_KEPT: &str =
+    "idempotencyKey: it was done, and its answer is not kept any more; use a new key";
 
 /// What stands for a caller's key, or for what it was used for.
 pub(super) type Mark = [u8; 32];
@@ -44,15 +47,10 @@ pub(super) struct Repeats {
 struct Kept {
     deed: Mark,
     since: Instant,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Running(watch::Sender<Option<Answer>>),
-    Answered(Answer, usize),
-    /// Done, and its answer was too long to be kept until now.
-    Done,
+    /// `None` while it is being done.
+    answer: watch::Sender<Option<Answer>>,
+    /// The answer takes so much room; none where it is not kept.
+    size: usize,
 }
 
 /// What a key stands for.
@@ -60,11 +58,8 @@ enum State {
 pub(super) enum Found {
     /// Nothing yet: the caller is the one to do it, and to say what came of it.
     Fresh,
-    /// It is being done.
-    Running(watch::Receiver<Option<Answer>>),
-    Answered(Answer),
-    /// It was done; the answer is not there any more.
-    Done,
+    /// It was done, or is being done: the answer is there or will be.
+    Known(watch::Receiver<Option<Answer>>),
     /// Something else was done under this key.
     Other,
 }
@@ -74,49 +69,38 @@ impl Repeats {
     pub(super) fn enter(&mut self, key: Mark, deed: Mark, now: Instant) -> Found {
         self.make_room(now);
         if let Some(kept) = self.all.get(&key) {
-            return match &kept.state {
-                _ if kept.deed != deed => Found::Other,
-                State::Running(sender) => Found::Running(sender.subscribe()),
-                State::Answered(answer, _) => Found::Answered(answer.clone()),
-                State::Done => Found::Done,
-            };
+            let is_same = kept.deed == deed;
+            return if is_same { Found::Known(kept.answer.subscribe()) } else { Found::Other };
         }
-        let state = State::Running(watch::Sender::new(None));
-        self.all.insert(key, Kept { deed, since: now, state });
+        self.all.insert(key, Kept { deed, since: now, answer: watch::Sender::new(None), size: 0 });
         self.order.push_back(key);
         Found::Fresh
     }
 
     /// It was done; the callers that wait hear of it.
     pub(super) fn done(&mut self, key: &Mark, answer: &Answer) {
-        let size = match answer {
+        let Some(kept) = self.all.get_mut(key) else { return };
+        kept.size = match answer {
             Ok(payload) => payload.to_string().len(),
             Err(refused) => refused.message.len() + 512,
         };
-        let Some(kept) = self.all.get_mut(key) else { return };
-        let before = std::mem::replace(&mut kept.state, State::Answered(answer.clone(), size));
-        self.room += size;
-        if let State::Running(sender) = before {
-            sender.send_replace(Some(answer.clone()));
-        }
-        let mut oldest = self.order.iter();
-        while self.room > ROOM
-            && let Some(key) = oldest.next()
-        {
-            if let Some(kept) = self.all.get_mut(key)
-                && let State::Answered(_, size) = kept.state
-            {
-                self.room -= size;
-                kept.state = State::Done;
+        self.room += kept.size;
+        kept.answer.send_replace(Some(answer.clone()));
+        for key in &self.order {
+            if self.room <= ROOM {
+                return;
+            }
+            if let Some(kept) = self.all.get_mut(key).filter(|kept| kept.size > 0) {
+                self.room -= std::mem::take(&mut kept.size);
+                kept.answer = watch::Sender::new(Some(Err(invalid(NOT_KEPT))));
             }
         }
     }
 
     /// It was not begun: the key is free again.
     pub(super) fn undone(&mut self, key: &Mark, answer: &Answer) {
-        self.order.retain(|other| other != key);
-        if let Some(Kept { state: State::Running(sender), .. }) = self.all.remove(key) {
-            sender.send_replace(Some(answer.clone()));
+        if let Some(kept) = self.forget(key) {
+            kept.answer.send_replace(Some(answer.clone()));
         }
     }
 
@@ -125,23 +109,22 @@ impl Repeats {
         while let Some(key) = self.order.front().copied()
             && self.all.get(&key).is_none_or(over)
         {
-            self.forget(key);
+            self.forget(&key);
         }
         while self.order.len() >= MOST {
-            let is_over = |key: &&Mark| {
-                self.all.get(*key).is_none_or(|kept| !matches!(kept.state, State::Running(_)))
-            };
+            let is_over =
+                |key: &&Mark| self.all.get(*key).is_none_or(|kept| kept.answer.borrow().is_some());
             // What is being done now is bounded by the nodes.
             let Some(key) = self.order.iter().find(is_over).copied() else { return };
-            self.forget(key);
+            self.forget(&key);
         }
     }
 
-    fn forget(&mut self, key: Mark) {
-        self.order.retain(|other| *other != key);
-        if let Some(Kept { state: State::Answered(_, size), .. }) = self.all.remove(&key) {
-            self.room -= size;
-        }
+    fn forget(&mut self, key: &Mark) -> Option<Kept> {
+        self.order.retain(|other| other != key);
+        let kept = self.all.remove(key)?;
+        self.room -= kept.size;
+        Some(kept)
     }
 }
 
@@ -155,16 +138,22 @@ mod tests {
         mark(&["ann", &number.to_string()])
     }
 
+    fn answered(found: Found) -> Option<Answer> {
+        let Found::Known(answer) = found else { panic!("{found:?}") };
+        answer.borrow().clone()
+    }
+
     #[test]
     fn a_key_is_done_once_and_answered_alike_until_it_is_forgotten() {
         let (mut repeats, now, deed) = (Repeats::default(), Instant::now(), mark(&["n", "c"]));
         assert!(matches!(repeats.enter(key(1), deed, now), Found::Fresh));
-        let Found::Running(waits) = repeats.enter(key(1), deed, now) else { panic!() };
+        let Found::Known(waits) = repeats.enter(key(1), deed, now) else { panic!() };
+        assert!(waits.borrow().is_none());
         assert!(matches!(repeats.enter(key(1), mark(&["nc"]), now), Found::Other));
         repeats.done(&key(1), &Ok(json!(5)));
         assert_eq!(*waits.borrow(), Some(Ok(json!(5))));
-        let again = repeats.enter(key(1), deed, now + KEPT_FOR / 2);
-        assert!(matches!(again, Found::Answered(Ok(Value::Number(_)))));
+        let again = answered(repeats.enter(key(1), deed, now + KEPT_FOR / 2));
+        assert_eq!(again, Some(Ok(json!(5))));
         assert!(matches!(repeats.enter(key(1), deed, now + KEPT_FOR), Found::Fresh));
     }
 
@@ -172,7 +161,7 @@ mod tests {
     fn what_was_not_begun_may_be_tried_again() {
         let (mut repeats, now, deed) = (Repeats::default(), Instant::now(), mark(&["n"]));
         assert!(matches!(repeats.enter(key(1), deed, now), Found::Fresh));
-        let Found::Running(waits) = repeats.enter(key(1), deed, now) else { panic!() };
+        let Found::Known(waits) = repeats.enter(key(1), deed, now) else { panic!() };
         repeats.undone(&key(1), &Ok(Value::Null));
         assert!(waits.borrow().is_some());
         assert!(matches!(repeats.enter(key(1), deed, now), Found::Fresh));
@@ -190,13 +179,15 @@ mod tests {
             assert!(repeats.room <= ROOM && repeats.all.len() <= MOST);
             assert_eq!(repeats.all.len(), repeats.order.len());
         }
-        assert!(matches!(repeats.enter(key(MOST * 3), deed, now), Found::Running(_)));
-        assert!(matches!(repeats.enter(key(MOST * 2 - 1), deed, now), Found::Answered(_)));
+        assert_eq!(answered(repeats.enter(key(MOST * 3), deed, now)), None, "it is being done");
+        let last = answered(repeats.enter(key(MOST * 2 - 1), deed, now));
+        assert_eq!(last, Some(Ok(Value::Null)));
         for number in 1..=4 {
             repeats.enter(key(MOST * 4 + number), deed, now);
             repeats.done(&key(MOST * 4 + number), &long);
         }
-        assert!(matches!(repeats.enter(key(MOST * 4 + 1), deed, now), Found::Done));
-        assert!(matches!(repeats.enter(key(MOST * 4 + 4), deed, now), Found::Answered(_)));
+        let first = answered(repeats.enter(key(MOST * 4 + 1), deed, now));
+        assert_eq!(first, Some(Err(invalid(NOT_KEPT))));
+        assert_eq!(answered(repeats.enter(key(MOST * 4 + 4), deed, now)), Some(long));
     }
 }

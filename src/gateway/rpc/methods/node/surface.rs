@@ -49,7 +49,7 @@ pub(super) async fn ask(gateway: &Arc<Gateway>, session: &Arc<Session>) {
     };
     let policy = &gateway.config().gateway.nodes.commands;
     let Some(wish) = wish(session, &record, policy) else {
-        gateway.nodes.asking.lock().remove(&session.number);
+        gateway.rpc.nodes.asking.lock().remove(&session.number);
         return;
     };
     let waits = match admission::ask(gateway, wish, None).await {
@@ -61,14 +61,14 @@ pub(super) async fn ask(gateway: &Arc<Gateway>, session: &Arc<Session>) {
         Err(error) => return warn!(%error, node = %device, "a node's request was not written"),
     };
     if session.closing().is_none() {
-        gateway.nodes.asking.lock().insert(session.number, waits);
+        gateway.rpc.nodes.asking.lock().insert(session.number, waits);
     }
 }
 
 /// Asks again for the nodes that are there and whose request still waits: a connected node does not come by
 /// itself. One that was turned away asks no more until it comes again.
 pub(super) async fn refresh(gateway: &Arc<Gateway>) {
-    let asking = gateway.nodes.asking.lock().clone();
+    let asking = gateway.rpc.nodes.asking.lock().clone();
     if asking.is_empty() {
         return;
     }
@@ -76,13 +76,13 @@ pub(super) async fn refresh(gateway: &Arc<Gateway>) {
         Ok(waiting) => waiting,
         Err(error) => return warn!(%error, "the waiting devices cannot be read"),
     };
-    let there = gateway.sessions.all();
+    let there = gateway.rpc.sessions.all();
     for (number, request) in asking {
         let session = there.iter().find(|session| session.number == number);
         let waits = request.is_none_or(|request| waiting.iter().any(|row| row.id == request));
         match session.filter(|_| waits) {
             Some(session) => ask(gateway, session).await,
-            None => drop(gateway.nodes.asking.lock().remove(&number)),
+            None => drop(gateway.rpc.nodes.asking.lock().remove(&number)),
         }
     }
 }
