@@ -30,8 +30,9 @@ use crate::{
         mail::{Address, Mail},
     },
     registry,
-    rules::{AccountKey, admission::Ground, approver::Approver},
+    rules::{AccountKey, approver::Approver},
     store::UNFINISHED,
+    text::command as text,
     world,
 };
 
@@ -73,14 +74,11 @@ pub(crate) async fn run(
         "whoami" => whoami(account, admitted),
         "reset" => {
             queue::join(gateway, account, Task::Forget(message.conversation.clone()));
-            Text::plain("Forgotten. We start afresh.")
+            Text::plain(text::FORGOTTEN)
         }
         "claim" if silenced(gateway, account, admitted) => return Ok(true),
-        "claim" => Text::plain(
-            "That claim code is not open: it is wrong, spent, or older than ten minutes. ",
-        )
-        .and("On the gateway's machine, `openclaw owner claim` prints a new one."),
-        _ => Text::plain(format!("There is no such command. {prefix}help lists them.")),
+        "claim" => Text::plain(text::WRONG_CLAIM),
+        _ => text::unknown(prefix),
     };
     reply(gateway, account, key, Mail::text(to, text)).await;
     Ok(true)
@@ -94,8 +92,7 @@ pub(crate) async fn write_directly(
 ) {
     let place = (account.config.key.clone(), to.conversation().id);
     if gateway.commands.told_groups.lock().insert(place) {
-        let text = Text::plain("Commands work in a direct chat only. Please write to me there.");
-        reply(gateway, account, key, Mail::text(to, text)).await;
+        reply(gateway, account, key, Mail::text(to, text::DIRECTLY)).await;
     }
 }
 
@@ -114,12 +111,12 @@ async fn invoke(
         }
         Err(CommandError::InDoubt(why)) => {
             warn!(command = command.name, why, "command failed");
-            vec![Text::plain(format!("That did not work: {why}")).into()]
+            vec![text::in_doubt(&why).into()]
         }
         Err(CommandError::Usage(text)) => vec![Text::plain(text).into()],
         Err(CommandError::Failed(why)) => {
             warn!(command = command.name, why, "command failed");
-            vec![Text::plain(format!("That did not work, and nothing was changed: {why}")).into()]
+            vec![text::failed(&why).into()]
         }
     }
 }
@@ -134,8 +131,7 @@ async fn refuse(
     info!(channel = account.config.plugin.id, sender = %who.sender, command = command.name, "owner command refused");
     gateway.note_in_chat("refused", &account.config.key, who.sender.as_str(), command.name).await?;
     if !admitted.is_old() {
-        let text = Text::plain("Only the owner of this gateway can use that command.");
-        reply(gateway, account, event, Mail::text(to, text)).await;
+        reply(gateway, account, event, Mail::text(to, text::OWNERS_ONLY)).await;
     }
     Ok(())
 }
@@ -146,7 +142,7 @@ async fn reply(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, key: &Even
 
 fn help(admitted: &Admitted, prefix: &str) -> Text {
     let owner = admitted.seat().is_some();
-    let mut lines = vec!["Write to me, and the assistant answers. Commands:".to_owned()];
+    let mut lines = vec![text::HELP.to_owned()];
     lines.extend(
         registry::OWN_COMMANDS
             .iter()
@@ -161,16 +157,8 @@ fn help(admitted: &Admitted, prefix: &str) -> Text {
 
 fn whoami(account: &AccountRuntime, admitted: &Admitted) -> Text {
     let (plugin, who) = (account.config.plugin, admitted.who());
-    let why = match who.ground {
-        Ground::Approved => "an owner has approved you",
-        Ground::Device => "your device is paired",
-        Ground::Everyone => "the configuration admits everyone",
-        Ground::Listed => "the configuration lists you",
-        Ground::Owner => "you are an owner",
-    };
-    let text =
-        format!("Channel: {} ({})\n{}: ", plugin.label, account.config.key.account, plugin.id_line);
-    Text::plain(text).code(who.sender.as_str()).and(format!("\nAdmitted, because {why}."))
+    let channel = (plugin.label, account.config.key.account.as_str());
+    text::whoami(channel, plugin.id_line, who.sender.as_str(), who.ground)
 }
 
 fn silenced(gateway: &Gateway, account: &AccountRuntime, admitted: &Admitted) -> bool {

@@ -36,6 +36,7 @@ use crate::{
     },
     rpc::session,
     setup_codes,
+    text::page,
 };
 
 const JSON: &str = "application/json";
@@ -167,7 +168,7 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: Peer) -
         return if reads {
             json(status, probe)
         } else {
-            plain(StatusCode::METHOD_NOT_ALLOWED, "read it")
+            plain(StatusCode::METHOD_NOT_ALLOWED, page::READ_ONLY)
         };
     }
     if let Some(name) = setup_codes::joins::named(path) {
@@ -184,20 +185,17 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: Peer) -
     if path == identity::PATH {
         return who(&gateway.identity, &request);
     }
-    plain(StatusCode::NOT_FOUND, "There is nothing here. The chat page is at /chat.")
+    plain(StatusCode::NOT_FOUND, page::NOT_FOUND)
 }
 
 /// Proves to the client that this is the gateway it looks for.
 fn who(identity: &Identity, request: &Request<Incoming>) -> Response<Bytes> {
     if request.method() != Method::GET {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "read it");
+        return plain(StatusCode::METHOD_NOT_ALLOWED, page::READ_ONLY);
     }
     match identity.answer(request.uri().query()) {
         Ok(body) => answer(StatusCode::OK, JSON, Bytes::from(body)),
-        Err(BadNonce) => plain(
-            StatusCode::BAD_REQUEST,
-            "Ask with `nonce=` and 16 to 64 of A-Z, a-z, 0-9, - and _.",
-        ),
+        Err(BadNonce) => plain(StatusCode::BAD_REQUEST, page::BAD_NONCE),
     }
 }
 
@@ -226,10 +224,10 @@ fn upgrade_to_session(
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
     let key = headers.get(header::SEC_WEBSOCKET_KEY).cloned();
     let (Some(key), Some(b"13")) = (key, version) else {
-        return plain(StatusCode::BAD_REQUEST, "This is no WebSocket handshake of version 13.");
+        return plain(StatusCode::BAD_REQUEST, page::NO_WEBSOCKET);
     };
     let Some(permit) = from.permit.lock().take() else {
-        return plain(StatusCode::BAD_REQUEST, "One connection carries one socket.");
+        return plain(StatusCode::BAD_REQUEST, page::ONE_SOCKET);
     };
     let facts = Box::new(facts);
     let upgrading = hyper::upgrade::on(&mut request);
@@ -327,17 +325,11 @@ async fn exchange(
     let request = Request::from_parts(head, body);
     let exchange = Exchange::new(request, client, reply, upgrade);
     if account.exchanges.try_send(exchange).is_err() {
-        return plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "This channel is busy. Try again in a moment.",
-        );
+        return plain(StatusCode::SERVICE_UNAVAILABLE, page::CHANNEL_BUSY);
     }
     match tokio::time::timeout(ANSWER_WITHIN, answered).await {
         Ok(Ok(response)) => response,
-        _ => plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "This channel does not answer now. Try again in a moment.",
-        ),
+        _ => plain(StatusCode::SERVICE_UNAVAILABLE, page::CHANNEL_SILENT),
     }
 }
 

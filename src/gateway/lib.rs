@@ -13,6 +13,7 @@ pub(crate) mod local;
 pub(crate) mod rpc;
 pub(crate) mod runtime;
 mod setup_codes;
+mod text;
 
 use openclaw_config as config;
 use openclaw_control as control;

@@ -32,7 +32,7 @@ use crate::{
         setup_code::{LIFETIME_MS, SetupCode, SetupId, Spent},
     },
     store::Store,
-    world,
+    text, world,
 };
 
 /// While a message cannot be taken away.
@@ -166,7 +166,7 @@ async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool
         return true;
     };
     let prefix = account.config.plugin.abilities.command_prefix;
-    let told = match remove(gateway, &account, one, sentence(spent, prefix)).await {
+    let told = match remove(gateway, &account, one, text::spent(spent, prefix)).await {
         Ok(told) => told,
         Err(error) => {
             debug!(channel = one.chat.channel(), %error, "a message with a spent setup code stays for now");
@@ -176,7 +176,7 @@ async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool
     gateway.setup.book.lock().over(&one.code);
     // An owner who took it back knows.
     if !told && spent != Spent::Cancelled && is_owners(gateway, &account, &one.chat) {
-        let told = OutboundMessage::new(place(&account, one), sentence(spent, prefix));
+        let told = OutboundMessage::new(place(&account, one), text::spent(spent, prefix));
         if let Err(error) = post(gateway, &account, &one.chat, told).await {
             debug!(channel = one.chat.channel(), %error, "an owner is not told of a setup code");
         }
@@ -224,13 +224,4 @@ async fn post(
     message: OutboundMessage,
 ) -> Result<SentRef, ChannelError> {
     outbound::send(account, message, || is_owners(gateway, account, chat)).await
-}
-
-fn sentence(spent: Spent, prefix: &str) -> Text {
-    match spent {
-        Spent::Cancelled => Text::plain("That setup code was taken back."),
-        Spent::Expired => Text::plain("Your setup code has expired; nobody used it. A new one: ")
-            .code(format!("{prefix}pair")),
-        Spent::Used => Text::plain("Your setup code is used: it is one device's now, for good."),
-    }
 }

@@ -18,11 +18,9 @@ use crate::{
     journal::mail::Secret,
     rules::{Contact, admission::Ground, records::Invitation, ticket::LINK_MS},
     store::{Store, audit},
+    text::command::ACCESS,
     world,
 };
-
-/// What another person reads who asks about access.
-const ACCESS: &str = "only an owner may see or change who may talk";
 
 #[async_trait]
 impl Permits for CommandContext {

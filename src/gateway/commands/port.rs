@@ -24,11 +24,9 @@ use crate::{
     },
     setup_codes,
     store::{Outcome, Store},
+    text::command as text,
     world,
 };
-
-/// What another person reads who asks about devices.
-const DEVICES: &str = "only an owner decides about devices";
 
 #[async_trait]
 impl CommandPort for CommandContext {
@@ -37,7 +35,7 @@ impl CommandPort for CommandContext {
     }
 
     async fn pairing_list(&self, channel: Option<&str>) -> Result<Vec<Waiting>, CommandError> {
-        self.owner("only an owner may see who waits")?;
+        self.owner(text::WAITING)?;
         let (channel, now) = (channel.map(str::to_owned), world::now());
         let list = move |store: &Store| pairing::waiting(store, channel.as_deref(), now);
         Ok(self.gateway.read(list).await?.iter().map(|request| self.row(request, now)).collect())
@@ -48,7 +46,7 @@ impl CommandPort for CommandContext {
         decision: Decision,
         choice: Choice<'_>,
     ) -> Result<Decided, CommandError> {
-        let approver = self.owner("only an owner decides")?;
+        let approver = self.owner(text::PEOPLE)?;
         if pairing::channels(choice.channel).next().is_none() {
             return Ok(Decided::UnknownChannel);
         }
@@ -84,7 +82,7 @@ impl CommandPort for CommandContext {
     }
 
     async fn device_list(&self) -> Result<Vec<WaitingDevice>, CommandError> {
-        self.owner(DEVICES)?;
+        self.owner(text::DEVICES)?;
         Ok(self.show(&self.devices().await?))
     }
 
@@ -93,10 +91,9 @@ impl CommandPort for CommandContext {
         decision: Decision,
         choice: DeviceChoice<'_>,
     ) -> Result<DeviceDecided, CommandError> {
-        let owner = self.owner(DEVICES)?;
+        let owner = self.owner(text::DEVICES)?;
         if decision == Decision::Block {
-            let why = "a device is turned away or removed, not blocked";
-            return Err(CommandError::Failed(why.to_owned()));
+            return Err(CommandError::Failed(text::NOT_BLOCKED.to_owned()));
         }
         let rows = self.devices().await?;
         let row = match (choice, &rows[..]) {
@@ -136,7 +133,7 @@ impl CommandPort for CommandContext {
     }
 
     async fn setup_code(&self, wish: SetupWish) -> Result<Setup, CommandError> {
-        let by = DeviceApprover::of(self.owner(DEVICES)?, Listed::Nothing);
+        let by = DeviceApprover::of(self.owner(text::DEVICES)?, Listed::Nothing);
         let asked = Wish { public_url: None, local: wish.local, probe: true };
         let way = match setup_codes::way(&self.gateway, &asked).await {
             Ok(way) => way,
@@ -163,13 +160,13 @@ impl CommandPort for CommandContext {
     }
 
     async fn setup_cancel(&self) -> Result<usize, CommandError> {
-        let by = DeviceApprover::of(self.owner(DEVICES)?, Listed::Nothing);
+        let by = DeviceApprover::of(self.owner(text::DEVICES)?, Listed::Nothing);
         let cancel = move |store: &Store| store.cancel_codes(&by, None, world::now());
         Ok(self.gateway.change(cancel).await?.len())
     }
 
     async fn device_notify(&self, wish: Option<Notify>) -> Result<Notify, CommandError> {
-        self.owner(DEVICES)?;
+        self.owner(text::DEVICES)?;
         let chat = self.owners_chat();
         if let Some(wish) = wish {
             let once = match wish {

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::plain;
-use crate::connections::unfinished::Share;
+use crate::{connections::unfinished::Share, text::page};
 
 /// The longest body that a page or a webhook sends.
 const LIMIT: usize = 1 << 20;
@@ -26,15 +26,10 @@ pub(super) enum Refusal {
 impl Refusal {
     pub(super) fn answer(&self) -> Response<Bytes> {
         match self {
-            Self::Busy => plain(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Too many requests are unfinished. Try again in a moment.",
-            ),
-            Self::Cut => plain(StatusCode::BAD_REQUEST, "The request's body is not whole."),
-            Self::Long => {
-                plain(StatusCode::PAYLOAD_TOO_LARGE, "The request's body is longer than 1 MiB.")
-            }
-            Self::Slow => plain(StatusCode::REQUEST_TIMEOUT, "The request's body took too long."),
+            Self::Busy => plain(StatusCode::SERVICE_UNAVAILABLE, page::TOO_MANY_REQUESTS),
+            Self::Cut => plain(StatusCode::BAD_REQUEST, page::BODY_CUT),
+            Self::Long => plain(StatusCode::PAYLOAD_TOO_LARGE, page::BODY_LONG),
+            Self::Slow => plain(StatusCode::REQUEST_TIMEOUT, page::BODY_SLOW),
         }
     }
 }

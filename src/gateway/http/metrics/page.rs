@@ -14,6 +14,7 @@ use crate::{
     connections::peer::PeerInfo,
     http, registry,
     rules::device::{attempts::Kind, handshake::Shared, role::Role},
+    text::page,
     world,
 };
 
@@ -25,7 +26,7 @@ pub(crate) async fn answer(
     facts: &PeerInfo,
 ) -> Response<Bytes> {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        return http::plain(StatusCode::METHOD_NOT_ALLOWED, "read it");
+        return http::plain(StatusCode::METHOD_NOT_ALLOWED, page::READ_ONLY);
     }
     if let Err(refused) = allow(gateway, headers, facts) {
         return *refused;
@@ -39,7 +40,7 @@ pub(crate) async fn answer(
         Ok(text) => http::answer(StatusCode::OK, KIND, Bytes::from(text)),
         Err(error) => {
             warn!(%error, "the metrics could not be written");
-            http::plain(StatusCode::INTERNAL_SERVER_ERROR, "See the log of the gateway.")
+            http::plain(StatusCode::INTERNAL_SERVER_ERROR, page::FAILED)
         }
     }
 }
@@ -64,8 +65,7 @@ fn allow(
     let (kinds, now) = ([Kind::Shared], world::now());
     let attempts = || gateway.connections.attempts.lock();
     if let Err(wait) = attempts().begin(&kinds, facts.client.address, now) {
-        let text = "Too many wrong secrets. Try again later.";
-        let mut response = http::plain(StatusCode::TOO_MANY_REQUESTS, text);
+        let mut response = http::plain(StatusCode::TOO_MANY_REQUESTS, page::TOO_MANY_SECRETS);
         let seconds = wait.div_ceil(1_000);
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         return Err(Box::new(response));
@@ -78,8 +78,7 @@ fn allow(
 }
 
 fn refused() -> Response<Bytes> {
-    let text = "Ask from this machine, or with `Authorization: Bearer` and the gateway's secret.";
-    let mut response = http::plain(StatusCode::UNAUTHORIZED, text);
+    let mut response = http::plain(StatusCode::UNAUTHORIZED, page::NEEDS_SECRET);
     let bearer = http::HeaderValue::from_static("Bearer");
     response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
     response

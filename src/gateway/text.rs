@@ -1,0 +1,194 @@
+//! What people read of the gateway itself: in a browser, in answer to commands, and about setup codes. Texts that programs go
+//! by stand beside their codes.
+
+use openclaw_plugin_sdk::Text;
+
+use crate::rules::{admission::Ground, device::setup_code::Spent};
+
+/// Pages, and what stands in their place.
+pub(crate) mod page {
+    pub(crate) const BAD_NONCE: &str = "Ask with `nonce=` and 16 to 64 of A-Z, a-z, 0-9, - and _.";
+    pub(crate) const BODY_CUT: &str = "The request's body is not whole.";
+    pub(crate) const BODY_LONG: &str = "The request's body is longer than 1 MiB.";
+    pub(crate) const BODY_SLOW: &str = "The request's body took too long.";
+    pub(crate) const CHANNEL_BUSY: &str = "This channel is busy. Try again in a moment.";
+    pub(crate) const CHANNEL_SILENT: &str =
+        "This channel does not answer now. Try again in a moment.";
+    pub(crate) const FAILED: &str = "See the log of the gateway.";
+    pub(crate) const NEEDS_SECRET: &str =
+        "Ask from this machine, or with `Authorization: Bearer` and the gateway's secret.";
+    pub(crate) const NOT_FOUND: &str = "There is nothing here. The chat page is at /chat.";
+    pub(crate) const NO_WEBSOCKET: &str = "This is no WebSocket handshake of version 13.";
+    pub(crate) const ONE_SOCKET: &str = "One connection carries one socket.";
+    pub(crate) const READ_ONLY: &str = "read it";
+    pub(crate) const TOO_MANY_REQUESTS: &str =
+        "Too many requests are unfinished. Try again in a moment.";
+    pub(crate) const TOO_MANY_SECRETS: &str = "Too many wrong secrets. Try again later.";
+}
+
+/// Answers to commands.
+pub(crate) mod command {
+    use super::{Ground, Text};
+
+    pub(crate) const ACCESS: &str = "only an owner may see or change who may talk";
+    pub(crate) const DEVICES: &str = "only an owner decides about devices";
+    pub(crate) const DIRECTLY: &str =
+        "Commands work in a direct chat only. Please write to me there.";
+    pub(crate) const FORGOTTEN: &str = "Forgotten. We start afresh.";
+    pub(crate) const HELP: &str = "Write to me, and the assistant answers. Commands:";
+    pub(crate) const NOT_BLOCKED: &str = "a device is turned away or removed, not blocked";
+    pub(crate) const OWNERS_ONLY: &str = "Only the owner of this gateway can use that command.";
+    pub(crate) const PEOPLE: &str = "only an owner decides";
+    pub(crate) const WAITING: &str = "only an owner may see who waits";
+    pub(crate) const WRONG_CLAIM: &str = "That claim code is not open: it is wrong, spent, or older than ten minutes. \
+                                          On the gateway's machine, `openclaw owner claim` prints a new one.";
+
+    /// It may have been done.
+    pub(crate) fn in_doubt(why: &str) -> Text {
+        Text::plain(format!("That did not work: {why}"))
+    }
+
+    /// It was not done.
+    pub(crate) fn failed(why: &str) -> Text {
+        Text::plain(format!("That did not work, and nothing was changed: {why}"))
+    }
+
+    /// There is no command of this name.
+    pub(crate) fn unknown(prefix: &str) -> Text {
+        Text::plain(format!("There is no such command. {prefix}help lists them."))
+    }
+
+    /// The names of a person, and why they have access.
+    pub(crate) fn whoami(
+        (channel, account): (&str, &str),
+        id_line: &str,
+        sender: &str,
+        ground: Ground,
+    ) -> Text {
+        let why = match ground {
+            Ground::Approved => "an owner has approved you",
+            Ground::Device => "your device is paired",
+            Ground::Everyone => "the configuration admits everyone",
+            Ground::Listed => "the configuration lists you",
+            Ground::Owner => "you are an owner",
+        };
+        let text = Text::plain(format!("Channel: {channel} ({account})\n{id_line}: "));
+        text.code(sender).and(format!("\nAdmitted, because {why}."))
+    }
+}
+
+/// What became of a setup code that stands in an owner's chat.
+pub(crate) fn spent(spent: Spent, prefix: &str) -> Text {
+    match spent {
+        Spent::Cancelled => Text::plain("That setup code was taken back."),
+        Spent::Expired => Text::plain("Your setup code has expired; nobody used it. A new one: ")
+            .code(format!("{prefix}pair")),
+        Spent::Used => Text::plain("Your setup code is used: it is one device's now, for good."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn pages_can_be_read_in_one_go() {
+        let all = [
+            page::BAD_NONCE,
+            page::BODY_CUT,
+            page::BODY_LONG,
+            page::BODY_SLOW,
+            page::CHANNEL_BUSY,
+            page::CHANNEL_SILENT,
+            page::FAILED,
+            page::NEEDS_SECRET,
+            page::NOT_FOUND,
+            page::NO_WEBSOCKET,
+            page::ONE_SOCKET,
+            page::READ_ONLY,
+            page::TOO_MANY_REQUESTS,
+            page::TOO_MANY_SECRETS,
+        ];
+        expect![[r"
+            Ask with `nonce=` and 16 to 64 of A-Z, a-z, 0-9, - and _.
+            The request's body is not whole.
+            The request's body is longer than 1 MiB.
+            The request's body took too long.
+            This channel is busy. Try again in a moment.
+            This channel does not answer now. Try again in a moment.
+            See the log of the gateway.
+            Ask from this machine, or with `Authorization: Bearer` and the gateway's secret.
+            There is nothing here. The chat page is at /chat.
+            This is no WebSocket handshake of version 13.
+            One connection carries one socket.
+            read it
+            Too many requests are unfinished. Try again in a moment.
+            Too many wrong secrets. Try again later."]]
+        .assert_eq(&all.join("\n"));
+    }
+
+    #[test]
+    fn answers_to_commands_can_be_read_in_one_go() {
+        let plain = [
+            command::ACCESS,
+            command::DEVICES,
+            command::DIRECTLY,
+            command::FORGOTTEN,
+            command::HELP,
+            command::NOT_BLOCKED,
+            command::OWNERS_ONLY,
+            command::PEOPLE,
+            command::WAITING,
+            command::WRONG_CLAIM,
+        ];
+        let of_why = [command::in_doubt("WHY"), command::failed("WHY"), command::unknown("/")];
+        let all: Vec<_> =
+            plain.into_iter().map(str::to_owned).chain(of_why.iter().map(Text::to_plain)).collect();
+        expect![[r"
+            only an owner may see or change who may talk
+            only an owner decides about devices
+            Commands work in a direct chat only. Please write to me there.
+            Forgotten. We start afresh.
+            Write to me, and the assistant answers. Commands:
+            a device is turned away or removed, not blocked
+            Only the owner of this gateway can use that command.
+            only an owner decides
+            only an owner may see who waits
+            That claim code is not open: it is wrong, spent, or older than ten minutes. On the gateway's machine, `openclaw owner claim` prints a new one.
+            That did not work: WHY
+            That did not work, and nothing was changed: WHY
+            There is no such command. /help lists them."]]
+        .assert_eq(&all.join("\n"));
+    }
+
+    #[test]
+    fn who_one_is_and_what_became_of_a_code_can_be_read_in_one_go() {
+        let grounds =
+            [Ground::Approved, Ground::Device, Ground::Everyone, Ground::Listed, Ground::Owner];
+        let whoami = |ground| command::whoami(("Telegram", "default"), "Your id", "7", ground);
+        let codes = [Spent::Cancelled, Spent::Expired, Spent::Used].map(|of| spent(of, "/"));
+        let all: Vec<_> = grounds.map(whoami).iter().chain(&codes).map(Text::to_plain).collect();
+        expect![[r"
+            Channel: Telegram (default)
+            Your id: 7
+            Admitted, because an owner has approved you.
+            Channel: Telegram (default)
+            Your id: 7
+            Admitted, because your device is paired.
+            Channel: Telegram (default)
+            Your id: 7
+            Admitted, because the configuration admits everyone.
+            Channel: Telegram (default)
+            Your id: 7
+            Admitted, because the configuration lists you.
+            Channel: Telegram (default)
+            Your id: 7
+            Admitted, because you are an owner.
+            That setup code was taken back.
+            Your setup code has expired; nobody used it. A new one: /pair
+            Your setup code is used: it is one device's now, for good."]]
+        .assert_eq(&all.join("\n"));
+    }
+}
