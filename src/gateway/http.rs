@@ -166,7 +166,7 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: Peer) -
     if let Some((status, probe)) = probe(&gateway.accounts, path) {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         return if reads {
-            json(status, probe)
+            answer(status, JSON, Bytes::from_static(probe.as_bytes()))
         } else {
             plain(StatusCode::METHOD_NOT_ALLOWED, page::READ_ONLY)
         };
@@ -340,10 +340,6 @@ fn upgrade(request: &mut Request<Incoming>, share: Share) -> Upgrade {
         let stream = upgrading.await.map_err(std::io::Error::other)?;
         Ok(Box::new(Intake::of_known(TokioIo::new(stream), share)) as Box<dyn Stream>)
     })
-}
-
-fn json(status: StatusCode, body: &'static str) -> Response<Bytes> {
-    answer(status, JSON, Bytes::from_static(body.as_bytes()))
 }
 
 pub(super) fn plain(status: StatusCode, body: &'static str) -> Response<Bytes> {

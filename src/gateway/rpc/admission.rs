@@ -26,7 +26,7 @@ use crate::{
             handshake::{Hello, Waiting},
             identity::ProvenDevice,
             record::Device,
-            request::{Ask, DeviceRequestId, Wish},
+            request::{Ask, Wish},
             role::Role,
             setup_code::{SetupId, words},
             token::{Token, TokenDigest},
@@ -214,8 +214,8 @@ pub(crate) async fn wait(
         repair: waiting.repair,
     };
     let request = match ask(gateway, wish, code).await {
-        Ok(Asked::Waits(request)) => request,
-        Ok(Asked::Full { retry_after_ms }) => {
+        Ok(Ask::Opened { id, .. } | Ask::Refreshed(id)) => id,
+        Ok(Ask::Full { retry_after_ms }) => {
             return Box::new(refusal::full(&coming.id, retry_after_ms));
         }
         Err(error) => return unavailable(&coming.id, &error),
@@ -236,18 +236,12 @@ pub(crate) async fn wait(
     Box::new(farewell)
 }
 
-/// What came of asking.
-pub(crate) enum Asked {
-    Full { retry_after_ms: u64 },
-    Waits(DeviceRequestId),
-}
-
 /// A device asks; those who may decide hear of a new request, and of those that it replaced.
 pub(crate) async fn ask(
     gateway: &Arc<Gateway>,
     wish: Wish,
     code: Option<TokenDigest>,
-) -> Result<Asked, StoreError> {
+) -> Result<Ask, StoreError> {
     let (store, now) = (Arc::clone(&gateway.store), world::now());
     let (ask, request, code) = blocking(move || {
         let ask = store.ask_device(&wish, now)?;
@@ -256,20 +250,16 @@ pub(crate) async fn ask(
         Ok((ask, request, code.map(|token| setup_id(&store, &token)).transpose()?.flatten()))
     })
     .await?;
-    Ok(match ask {
-        Ask::Full { retry_after_ms } => Asked::Full { retry_after_ms },
-        Ask::Refreshed(id) => Asked::Waits(id),
-        Ask::Opened { id, over } => {
-            for old in &over {
-                events::over(gateway, old.as_str(), false);
-            }
-            if let Some(request) = request {
-                events::asked(gateway, &request);
-                approvals::device_asks(gateway, &request, code.as_ref());
-            }
-            Asked::Waits(id)
+    if let Ask::Opened { over, .. } = &ask {
+        for old in over {
+            events::over(gateway, old.as_str(), false);
         }
-    })
+    }
+    if let Some(request) = request {
+        events::asked(gateway, &request);
+        approvals::device_asks(gateway, &request, code.as_ref());
+    }
+    Ok(ask)
 }
 
 fn setup_id(

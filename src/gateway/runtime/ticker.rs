@@ -12,7 +12,7 @@ use crate::{
     protocol::hello::Limits,
     rpc::{
         hub::{Audience, Event},
-        methods::node,
+        methods::node::surface,
     },
     store::Store,
     world,
@@ -48,7 +48,7 @@ pub(crate) async fn beat(gateway: Arc<Gateway>) {
             }
             _ = healths.tick() => {
                 gateway.rpc.snapshots.tell_health(&gateway);
-                node::refresh(&gateway).await;
+                surface::refresh(&gateway).await;
             }
             _ = presences.tick() => gateway.rpc.snapshots.tell_presence(&gateway),
             _ = flushes.tick() => {

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::toml;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Answer, Call, info::AGENT, unavailable};
 use crate::{
@@ -42,32 +42,17 @@ pub(super) fn read(call: &Call) -> Answer {
 /// The configuration as `config show` has it.
 fn shown(config: &Config, admin: bool) -> Result<Value, toml::de::Error> {
     let table: toml::Table = show::show(config).parse()?;
-    let mut root: Map<String, Value> =
-        table.into_iter().map(|(key, value)| (key, json(value))).collect();
+    let mut root = serde_json::to_value(table).unwrap_or_default();
     if !admin {
         // A responder's table says what runs on this machine, and how it is called.
         if let Some(assistant) = root.get_mut("assistant").and_then(Value::as_object_mut) {
             assistant.retain(|key, _| key == "responder");
         }
-        root.values_mut().for_each(without_paths);
+        without_paths(&mut root);
     }
     // Apps read the name of their conversation here.
-    root.insert("session".to_owned(), json!({ "mainKey": AGENT }));
-    Ok(Value::Object(root))
-}
-
-fn json(value: toml::Value) -> Value {
-    match value {
-        toml::Value::Array(list) => list.into_iter().map(json).collect(),
-        toml::Value::Boolean(yes) => yes.into(),
-        toml::Value::Datetime(at) => at.to_string().into(),
-        toml::Value::Float(number) => number.into(),
-        toml::Value::Integer(number) => number.into(),
-        toml::Value::String(text) => text.into(),
-        toml::Value::Table(table) => {
-            table.into_iter().map(|(key, value)| (key, json(value))).collect::<Map<_, _>>().into()
-        }
-    }
+    root["session"] = json!({ "mainKey": AGENT });
+    Ok(root)
 }
 
 /// Masks every text that has a path in it, or might.

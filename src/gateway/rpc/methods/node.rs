@@ -7,7 +7,7 @@ pub(super) mod legacy;
 pub(super) mod list;
 pub(super) mod pair;
 mod repeats;
-mod surface;
+pub(crate) mod surface;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -83,11 +83,6 @@ pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
         gateway.rpc.nodes.asking.lock().remove(&session.number);
         invoke::left(gateway, session);
     }
-}
-
-/// The requests of nodes that are still there do not expire.
-pub(crate) async fn refresh(gateway: &Arc<Gateway>) {
-    surface::refresh(gateway).await;
 }
 
 /// A device waits; the node itself hears of it too.

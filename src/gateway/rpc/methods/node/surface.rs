@@ -7,13 +7,10 @@ use tracing::warn;
 
 use crate::{
     Gateway,
-    rpc::{
-        admission::{self, Asked as Answered},
-        hub::Session,
-    },
+    rpc::{admission, hub::Session},
     rules::device::{
         record::Device,
-        request::{Asked, Wish},
+        request::{Ask, Asked, Wish},
         role::{Role, Scopes},
         surface::{CommandPolicy, reconcile},
     },
@@ -53,8 +50,8 @@ pub(super) async fn ask(gateway: &Arc<Gateway>, session: &Arc<Session>) {
         return;
     };
     let waits = match admission::ask(gateway, wish, None).await {
-        Ok(Answered::Waits(request)) => Some(request),
-        Ok(Answered::Full { .. }) => {
+        Ok(Ask::Opened { id, .. } | Ask::Refreshed(id)) => Some(id),
+        Ok(Ask::Full { .. }) => {
             warn!(node = %device, "a node declares more, and no place is free to ask for it");
             None
         }
@@ -67,7 +64,7 @@ pub(super) async fn ask(gateway: &Arc<Gateway>, session: &Arc<Session>) {
 
 /// Asks again for the nodes that are there and whose request still waits: a connected node does not come by
 /// itself. One that was turned away asks no more until it comes again.
-pub(super) async fn refresh(gateway: &Arc<Gateway>) {
+pub(crate) async fn refresh(gateway: &Arc<Gateway>) {
     let asking = gateway.rpc.nodes.asking.lock().clone();
     if asking.is_empty() {
         return;
