@@ -166,6 +166,7 @@ impl Store {
 
     /// Whether everything that is kept of this account can be read. One `stat` a file while nothing changed.
     pub fn readable(&self, key: &AccountKey) -> Result<(), StoreError> {
+        own::still_has_head(&self.state)?;
         self.approved(key)?;
         self.records()?;
         self.requests(&key.channel)?;

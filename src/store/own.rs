@@ -1,7 +1,11 @@
 //! What the access log's head says of the state files: one that it names and that is gone is damage, and so is one
 //! that only this program writes and that is not as it was written. Files of the field may be changed by others.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use openclaw_plugin_sdk::own_file;
 
@@ -118,7 +122,10 @@ pub(super) fn damage(path: &Path, mismatch: Mismatch) -> StoreError {
 pub(super) fn head(state: &StateDir) -> Result<Option<Head>, StoreError> {
     let path = state.access_head();
     match audit::read_head(&path)? {
-        HeadRead::Head(head) => Ok(Some(head)),
+        HeadRead::Head(head) => {
+            state.saw_log();
+            Ok(Some(head))
+        }
         HeadRead::Nothing if !has_log(state)? && !has_had_log(state) => Ok(None),
         HeadRead::Nothing => Err(damage(&path, Mismatch::Missing)),
         // Another process may be writing it.
@@ -130,17 +137,30 @@ pub(super) fn head(state: &StateDir) -> Result<Option<Head>, StoreError> {
 }
 
 /// True where the folder has had an access log: it is no new one, though the log, its head and the limits of access
-/// are all gone. The mark lies beside the lists that go on granting access without them.
+/// are all gone. This process has seen the head; or the mark is there, beside the lists that go on granting access
+/// without them; or a file that this program only writes with a line.
 pub(super) fn has_had_log(state: &StateDir) -> bool {
-    state.log_mark().symlink_metadata().is_ok()
+    let is_there = |path: PathBuf| path.symlink_metadata().is_ok();
+    state.has_seen_log()
+        || is_there(state.log_mark())
+        || OWN.iter().any(|own| is_there(state.path().join(own)))
+}
+
+/// An error where the head that this process has seen is gone.
+pub(super) fn still_has_head(state: &StateDir) -> Result<(), StoreError> {
+    let path = state.access_head();
+    if state.has_seen_log() && Identity::at(&path)?.is_none() {
+        return Err(damage(&path, Mismatch::Missing));
+    }
+    Ok(())
 }
 
 /// Marks the folder of a log, after the head that it tells of.
 pub(super) fn mark(state: &StateDir) -> Result<(), StoreError> {
-    if has_had_log(state) {
+    let path = state.log_mark();
+    if path.symlink_metadata().is_ok() {
         return Ok(());
     }
-    let path = state.log_mark();
     let text = "The access log of this folder is audit/access.jsonl. If it is gone, see `openclaw audit accept`.\n";
     private::replace(&path, text.as_bytes())?;
     private::sync(&state.credentials())

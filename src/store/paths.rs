@@ -3,6 +3,10 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crate::rules::AccountKey;
@@ -22,9 +26,9 @@ const KEPT: [&str; 8] = [
     "state",
 ];
 
-/// The state folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StateDir(PathBuf);
+/// The state folder, and whether this process has seen the head of its access log.
+#[derive(Clone, Debug)]
+pub struct StateDir(PathBuf, Arc<AtomicBool>);
 
 impl StateDir {
     /// `OPENCLAW_STATE_DIR` or an older name of it, else `~/.openclaw`, else an existing folder of an older name.
@@ -33,14 +37,14 @@ impl StateDir {
         if let Some(named) = NAMED.iter().find_map(|name| set(&env, name)) {
             return match named.strip_prefix('~') {
                 Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                    std::path::absolute(home(&env)?.join(rest.trim_start_matches('/'))).map(Self)
+                    std::path::absolute(home(&env)?.join(rest.trim_start_matches('/'))).map(Self::at)
                 }
-                _ => std::path::absolute(named).map(Self),
+                _ => std::path::absolute(named).map(Self::at),
             };
         }
         let known = in_home(&home(&env)?);
         let existing = known.iter().find(|path| path.is_dir());
-        Ok(Self(existing.unwrap_or(&known[0]).clone()))
+        Ok(Self::at(existing.unwrap_or(&known[0])))
     }
 
     /// True where there is nothing in it but a configuration: no gateway has run on it.
@@ -60,9 +64,19 @@ impl StateDir {
         known.into_iter().filter(is_used).collect()
     }
 
-    /// A state folder at this path, for tests and benches.
+    /// A state folder at this path.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+        Self(path.into(), Arc::default())
+    }
+
+    /// From here on this process knows that the folder has an access log.
+    pub(super) fn saw_log(&self) {
+        self.1.store(true, Ordering::Relaxed);
+    }
+
+    /// True where this process has seen the head of its access log.
+    pub(super) fn has_seen_log(&self) -> bool {
+        self.1.load(Ordering::Relaxed)
     }
 
     /// The folder itself.

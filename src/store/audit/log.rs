@@ -152,7 +152,11 @@ impl Log {
             self.head.own = Some(own::present(state));
             self.head_file.write(&self.head, true)?;
         }
-        if self.doubt.is_none() { own::mark(state) } else { Ok(()) }
+        if self.doubt.is_some() {
+            return Ok(());
+        }
+        state.saw_log();
+        own::mark(state)
     }
 
     /// True where it was full, and was put aside.

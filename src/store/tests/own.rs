@@ -99,6 +99,67 @@ fn case_126_a_folder_whose_log_and_limits_are_both_gone_is_no_new_one() {
     assert!(open(bed.dir.path()).verify(NOW).unwrap().is_whole());
 }
 
+/// What an attacker leaves who takes everything away that tells of the log.
+fn without_traces(bed: &Bed) {
+    std::fs::remove_dir_all(bed.dir.path().join("audit")).unwrap();
+    std::fs::remove_file(bed.store.state.log_mark()).unwrap();
+}
+
+#[test]
+fn case_126_forged_files_do_not_count_though_the_log_and_its_mark_are_gone() {
+    for file in [RECORDS, "credentials/owners.json"] {
+        let bed = bed();
+        let path = bed.dir.path().join(file);
+        let forged = std::fs::read_to_string(&path).unwrap().replace("66", "67").replace('9', "8");
+        without_traces(&bed);
+        std::fs::remove_file(&path).unwrap();
+        write(&path, forged.as_bytes());
+        refused_by_head(&[&bed.store, &open(bed.dir.path())]);
+        assert!(!bed.dir.path().join("audit/head").exists(), "nobody vouches for them");
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(kept, forged);
+        assert!(open(bed.dir.path()).accept_as_is(&by(), NOW).unwrap(), "the way out");
+    }
+}
+
+#[track_caller]
+fn refused_by_head(stores: &[&Store]) {
+    for store in stores {
+        let damaged = |error: StoreError| {
+            let said = error.to_string();
+            assert!(said.contains("head") && said.contains("openclaw audit accept"), "{said}");
+        };
+        damaged(store.readable(&key("default")).unwrap_err());
+        damaged(store.start(NOW).unwrap_err());
+        damaged(block(store, "5").unwrap_err());
+    }
+}
+
+#[test]
+fn case_126_a_running_process_that_has_seen_a_log_takes_no_folder_for_a_new_one() {
+    let bed = bed();
+    bed.store.readable(&key("default")).unwrap();
+    without_traces(&bed);
+    refused_by_head(&[&bed.store]);
+    std::fs::remove_dir_all(bed.dir.path().join("access")).unwrap();
+    std::fs::remove_file(bed.path("owners.json")).unwrap();
+    refused_by_head(&[&bed.store]);
+    bed.store.standing(&key("default"), &id("66"), NOW).unwrap_err();
+    bed.store.owners().unwrap_err();
+    bed.store.accept_as_is(&by(), NOW).unwrap();
+    bed.store.readable(&key("default")).unwrap();
+}
+
+#[test]
+fn a_folder_of_openclaw_is_a_new_one() {
+    let bed = Bed::new();
+    bed.write("telegram-allowFrom.json", r#"{ "version": 1, "allowFrom": ["7"] }"#);
+    bed.store.readable(&key("default")).unwrap();
+    bed.store.start(NOW).unwrap();
+    assert!(bed.has("default", "7"));
+    assert!(bed.store.verify(NOW).unwrap().is_whole());
+}
+
 #[test]
 fn case_126_a_block_by_another_process_counts_though_its_file_goes_at_once() {
     let bed = Bed::new();
