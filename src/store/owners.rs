@@ -120,13 +120,9 @@ impl Store {
         action: &str,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
-        let adds = action == action::OWNER_ADD;
-        if self.owners()?.0.contains(owner) == adds {
+        let tx = Transaction::open(self, Some(by.authority()), now)?;
+        if self.owners()?.0.contains(owner) == (action == action::OWNER_ADD) {
             return Ok(false);
-        }
-        if adds {
-            tx.take_requests_of(owner)?;
         }
         let line = of_owner(Line::by(by, action, tx.now), owner);
         replay::carry_out(tx, line).map(|()| true)
@@ -150,7 +146,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let actor = format!("{}:{}", owner.channel, owner.sender);
         let line = of_owner(Line::new("chat", &actor, action::CLAIM, now), owner);
-        self.close_claim(|claim| claim.accepts(code, now), Some(owner), line, now)
+        self.close_claim(|claim| claim.accepts(code, now), line, now)
     }
 
     /// Spends the open claim if its code is anywhere in this text, with this line. It makes nobody an owner.
@@ -163,13 +159,12 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let is_shown =
             |claim: &OpenClaim| ClaimCode::all_in(text).any(|code| claim.accepts(&code, now));
-        self.close_claim(is_shown, None, Line::noting(note, action::CLAIM_SPENT, now), now)
+        self.close_claim(is_shown, Line::noting(note, action::CLAIM_SPENT, now), now)
     }
 
     fn close_claim(
         &self,
         is_open: impl Fn(&OpenClaim) -> bool,
-        new: Option<&Owner>,
         line: Line,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
@@ -183,22 +178,12 @@ impl Store {
         if !accepts()? {
             return Ok(false);
         }
-        let mut tx = Transaction::open(self, None, now)?;
+        let tx = Transaction::open(self, None, now)?;
         if !accepts()? {
             return Ok(false);
         }
-        if let Some(owner) = new {
-            tx.take_requests_of(owner)?;
-        }
         let line = Line { at: world::iso(tx.now), ..line };
         replay::carry_out(tx, line).map(|()| true)
-    }
-}
-
-impl Transaction<'_> {
-    /// An owner waits for nobody: their open requests go.
-    fn take_requests_of(&mut self, owner: &Owner) -> Result<(), StoreError> {
-        self.take_requests(|open| open.key.channel == owner.channel && open.sender == owner.sender)
     }
 }
 

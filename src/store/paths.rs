@@ -37,7 +37,8 @@ impl StateDir {
         if let Some(named) = NAMED.iter().find_map(|name| set(&env, name)) {
             return match named.strip_prefix('~') {
                 Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                    std::path::absolute(home(&env)?.join(rest.trim_start_matches('/'))).map(Self::at)
+                    std::path::absolute(home(&env)?.join(rest.trim_start_matches('/')))
+                        .map(Self::at)
                 }
                 _ => std::path::absolute(named).map(Self::at),
             };

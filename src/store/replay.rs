@@ -35,11 +35,14 @@ pub(super) fn stage(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreEr
             forget(tx, line)?;
             grant(tx, line)
         }
-        action::CLAIM => change_owners(tx, |doc| {
-            let owner = owner(line)?;
-            let spent = doc.set_claim(None);
-            Some(doc.add(&owner, How::Claimed, &line.at) || spent)
-        }),
+        action::CLAIM => {
+            take_requests(tx, line)?;
+            change_owners(tx, |doc| {
+                let owner = owner(line)?;
+                let spent = doc.set_claim(None);
+                Some(doc.add(&owner, How::Claimed, &line.at) || spent)
+            })
+        }
         action::CLAIM_SPENT => change_owners(tx, |doc| Some(doc.set_claim(None))),
         action::DENY => {
             forget(tx, line)?;
@@ -47,6 +50,7 @@ pub(super) fn stage(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreEr
         }
         action::EVICT => forget(tx, line),
         action::OWNER_ADD => {
+            take_requests(tx, line)?;
             change_owners(tx, |doc| Some(doc.add(&owner(line)?, How::Added, &line.at)))
         }
         action::OWNER_REMOVE => change_owners(tx, |doc| Some(doc.remove(&owner(line)?))),
@@ -133,6 +137,12 @@ pub(super) fn change_owners(
     let (mut doc, _) = owners::owners(&found)?;
     let changed = edit(&mut doc);
     if part(tx, changed)? { tx.put(&found, &doc) } else { Ok(()) }
+}
+
+/// A new owner waits for nobody: their open requests go.
+fn take_requests(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
+    let Some(owner) = owner(line) else { return Ok(()) };
+    tx.take_requests(|open| open.key.channel == owner.channel && open.sender == owner.sender)
 }
 
 fn owner(line: &Line) -> Option<Owner> {
