@@ -1,6 +1,6 @@
 //! Answers to messages whose turn it is: the gate is asked again, then the responder.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
     Answer, Body, ChannelError, ChatKind, Conversation, InboundMessage, OutboundMessage, Prompt,
@@ -39,6 +39,10 @@ const AT_FIRST: Duration = Duration::from_secs(10);
 
 /// An answer that comes within this needs no sign that it is being written.
 const TYPING_AFTER: Duration = Duration::from_millis(150);
+
+/// While an answer is awaited, whether its reader is still let in is asked this often: an access that ends by its time
+/// is no change of access.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What becomes of a message in its turn.
 enum Turn {
@@ -178,8 +182,7 @@ async fn respond(
     let place = (account.config.plugin.id, conversation(account, &who.conversation));
     let answer = tokio::select! {
         answer = ask(gateway, admitted, place, whole) => answer,
-        never = shows_typing(account, &who.conversation) => match never {},
-        () = not_admitted_any_more(gateway, account, message) => {
+        () = shows_typing_while_admitted(gateway, account, message) => {
             debug!(channel = account.config.plugin.id, "no longer admitted: not answered");
             return Ok(Turn::Drop);
         }
@@ -204,13 +207,27 @@ async fn respond(
     Ok(Turn::Answer(parts))
 }
 
-/// Shows that an answer is being written, until it is there.
-async fn shows_typing(account: &AccountRuntime, to: &Conversation) -> Infallible {
+/// Shows that an answer is being written. Ends when the sender of the message is not let in any more.
+async fn shows_typing_while_admitted(
+    gateway: &Gateway,
+    account: &AccountRuntime,
+    message: &Arc<InboundMessage>,
+) {
+    tokio::select! {
+        () = shows_typing(gateway, account, message) => {}
+        () = not_admitted_any_more(gateway, account, message) => {}
+    }
+}
+
+async fn shows_typing(gateway: &Gateway, account: &AccountRuntime, message: &Arc<InboundMessage>) {
     if let Some(shown_for) = account.config.plugin.abilities.typing {
-        let typing = OutboundMessage::new(to.clone(), Body::Typing);
+        let typing = OutboundMessage::new(message.conversation.clone(), Body::Typing);
         let mut wait = TYPING_AFTER;
         loop {
             tokio::time::sleep(wait).await;
+            if is_shut_out(gateway, account, message) {
+                return;
+            }
             wait = match account.channel().send(&typing).await {
                 Ok(_) => shown_for * 4 / 5,
                 Err(ChannelError::RateLimited(asked)) => asked.max(shown_for),
@@ -221,23 +238,25 @@ async fn shows_typing(account: &AccountRuntime, to: &Conversation) -> Infallible
             };
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
-/// Ends when the sender of a message is not let in any more.
 async fn not_admitted_any_more(
     gateway: &Gateway,
     account: &AccountRuntime,
     message: &Arc<InboundMessage>,
 ) {
     let mut changes = gateway.access_changes.subscribe();
-    while changes.changed().await.is_ok() {
-        let passage = admit(gateway, account, message);
-        if passage.is_ok_and(|passage| !matches!(passage, Admission::Admitted(_))) {
-            return;
-        }
+    while !is_shut_out(gateway, account, message) {
+        // The sender of changes is the gateway itself: it is there as long as this waits.
+        let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
     }
-    std::future::pending::<()>().await;
+}
+
+/// True where the sender of a message is not let in any more.
+fn is_shut_out(gateway: &Gateway, account: &AccountRuntime, message: &Arc<InboundMessage>) -> bool {
+    let passage = admit(gateway, account, message);
+    passage.is_ok_and(|passage| !matches!(passage, Admission::Admitted(_)))
 }
 
 /// What is said in place of an assistant's answer: to what it cannot read, and to codes, which it must not.

@@ -93,6 +93,25 @@ async fn typing_is_shown_until_the_answer_and_to_no_stranger() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn case_037_typing_ends_with_an_access_that_ends_by_its_time() {
+    let mut world = World::start(&waiting("")).await;
+    guest(&world, 4711, "let me in").await;
+    let challenge = world.next(4711).await;
+    let code = challenge.split_once("Pairing code: ").unwrap().1[..8].to_owned();
+    let approve = ["pairing", "approve", "telegram", &code, "--for", "10s"];
+    assert!(world.home.cli(&approve).status.success());
+    guest(&world, 4711, "hello").await;
+    asked(&world, 1).await;
+    world.home.logs("no longer admitted: not answered").await;
+    let typed = world
+        .telegram
+        .with(|state| state.calls.iter().filter(|(method, _)| method == "sendchataction").count());
+    assert!((1..=3).contains(&typed), "{typed}");
+    go(&world);
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn case_116_commands_approvals_and_codes_never_reach_the_responder() {
     let mut world = World::start(&waiting("")).await;
     go(&world);
