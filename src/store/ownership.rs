@@ -15,8 +15,12 @@ use super::{StoreError, io, paths::StateDir};
 /// So many links the system follows too.
 const MOST_LINKS: usize = 40;
 
-/// The owner of what the real root owns, as a process in a namespace without that root sees it.
+/// The owner of what the real root owns, as a process in a namespace without that root sees it. Elsewhere it is a
+/// user like any other.
 const NOBODY: u32 = 65_534;
+
+/// So many users there are: where a namespace has them all, none is seen as [`NOBODY`].
+const USERS: u64 = 4_294_967_295;
 
 /// Refuses a state folder whose content others can change: the folder itself, those of ours in it, and those above.
 pub fn check(state: &StateDir) -> Result<(), StoreError> {
@@ -88,7 +92,7 @@ fn check_one(folder: &Path) -> Result<(), StoreError> {
 /// Whether a folder or a link may lead to what decides: nobody else can put another one in its place.
 fn leads(meta: &Metadata) -> Result<(), String> {
     let rights = Rights::of(meta);
-    if rights.owner() != NOBODY {
+    if rights.owner() != NOBODY || sees_every_user() {
         rights.owned()?;
     }
     // The mode of a link says nothing; the folder in which it stands does.
@@ -98,6 +102,18 @@ fn leads(meta: &Metadata) -> Result<(), String> {
     // A group that root has given a folder is of root's choice.
     let by_group = rights.owner() == 0 && meta.mode() & 0o002 == 0;
     if rights.is_sticky() || by_group { Ok(()) } else { rights.unwritable() }
+}
+
+/// True where this process sees each user by their own number.
+fn sees_every_user() -> bool {
+    // Where there is no such file, there are no namespaces.
+    std::fs::read_to_string("/proc/self/uid_map").map_or(true, |map| has_every_user(&map))
+}
+
+/// Each line of such a map names a first user, who that is outside, and how many follow.
+fn has_every_user(map: &str) -> bool {
+    let counts = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse::<u64>().ok());
+    counts.sum::<u64>() >= USERS
 }
 
 /// Every folder in which a name of this path is looked up, and every link on the way, as the system follows it. It ends
@@ -238,12 +254,28 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let state = StateDir::at(root.path().join("above/state"));
         fs::create_dir_all(state.credentials()).unwrap();
+        let users: &[u32] = if sees_every_user() { &[4711, NOBODY] } else { &[4711] };
         for path in [state.path().to_owned(), state.credentials(), root.path().join("above")] {
-            assert!(fits(&state));
-            chown(&path, Some(4711), None).unwrap();
-            let why = check(&state).unwrap_err().to_string();
-            assert!(why.contains("user 4711 owns it, with mode 0"), "{why}");
-            chown(&path, Some(0), None).unwrap();
+            for user in users {
+                assert!(fits(&state));
+                chown(&path, Some(*user), None).unwrap();
+                let why = check(&state).unwrap_err().to_string();
+                let said =
+                    why.contains(&format!("user {user}")) && why.contains("owns it, with mode 0");
+                assert!(said, "{why}");
+                chown(&path, Some(0), None).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn case_138_nobody_is_root_only_where_a_namespace_lacks_users() {
+        assert!(has_every_user("         0          0 4294967295\n"));
+        assert!(has_every_user("0 0 1000\n1000 5000 1\n1001 1001 4294966294\n"));
+        for map in
+            ["", "0 1000 1\n", "1000 1000 1\n", "0 100000 65536\n", "0 1000 1\n1 100000 65536\n"]
+        {
+            assert!(!has_every_user(map), "{map}");
         }
     }
 }
