@@ -5,24 +5,16 @@ mod simulate;
 use std::{num::NonZeroUsize, time::Duration};
 
 use clap::{Args, Subcommand};
-use openclaw_plugin_sdk::{Permit, PermitChanged, PermitState, lasting, neutral, spell_span};
+use openclaw_plugin_sdk::{Permit, PermitChange, PermitChanged, PermitState, lasting};
 use serde_json::{Value, json};
 
 use self::simulate::Simulate;
-use super::{
-    failure::{Exit, Failure},
-    host::Host,
-    output::{
-        Cell::{Text, Whole},
-        Output, whole,
-    },
-};
 use crate::{
-    control::{
-        access::{self, GrantChange},
-        explain::Explanation,
-    },
+    Ended, Exit, Failure, Host, Output, Text, Whole,
+    control::{self, access, explain::Explanation},
+    host::pairing_channel,
     store::audit,
+    text, whole,
 };
 
 /// What can be done about permissions.
@@ -38,7 +30,13 @@ A running gateway honours a change at the next message. In the owner's chat the
 same words follow /access.")]
 pub(super) enum Access {
     /// Show who has access and who is blocked, since when, until when and who decided
-    List(List),
+    List {
+        /// Only this channel
+        channel: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove the access of all ids of a person
     Revoke(Who),
     /// Ignore a person, even if the configuration gives access
@@ -46,170 +44,116 @@ pub(super) enum Access {
     /// Remove a block; the person is a stranger then
     Unblock(Who),
     /// Set a new end of temporary access
-    Extend(Extend),
+    Extend {
+        #[command(flatten)]
+        who: Who,
+        /// How long from now, such as `24h`; `always` for permanent access
+        #[arg(value_name = "SPAN", value_parser = end)]
+        end: End,
+    },
     /// Set your note about a person; without a note, remove it
-    Rename(Rename),
+    Rename {
+        #[command(flatten)]
+        who: Who,
+        /// Your note about the person
+        #[arg(num_args = 0..)]
+        note: Vec<String>,
+    },
     /// Show what decides about a sender or group now: rule, file and entry
     Explain(Explain),
     /// Show the newest decisions
-    Log(Log),
+    Log {
+        /// How many
+        #[arg(value_name = "N", default_value = "20")]
+        count: NonZeroUsize,
+        /// Print JSON, a line each
+        #[arg(long)]
+        json: bool,
+    },
     /// Show what another configuration would change for recent messages
     Simulate(Simulate),
-}
-
-/// Shows access and blocks.
-#[derive(Debug, Args)]
-pub(super) struct List {
-    /// Only this channel
-    #[arg(value_name = "CHANNEL")]
-    channel: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// Names a person.
 #[derive(Debug, Args)]
 pub(super) struct Who {
     /// The id as the list shows it, such as telegram:123456789 or telegram/work:123456789
-    #[arg(value_name = "WHO")]
     who: String,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Gives another end.
-#[derive(Debug, Args)]
-pub(super) struct Extend {
-    #[command(flatten)]
-    who: Who,
-    /// How long from now, such as `24h`; `always` for permanent access
-    #[arg(value_name = "SPAN", value_parser = end)]
-    end: End,
-}
-
-/// When a grant ends.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    Never,
-    In(Duration),
-}
-
-/// Sets a note about a person.
-#[derive(Debug, Args)]
-pub(super) struct Rename {
-    #[command(flatten)]
-    who: Who,
-    /// Your note about the person
-    #[arg(value_name = "NOTE", num_args = 0..)]
-    note: Vec<String>,
-}
-
 /// Explains.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
     /// The channel
-    #[arg(value_name = "CHANNEL")]
     channel: String,
     /// The sender's id, or the id of a group
-    #[arg(value_name = "ID", allow_hyphen_values = true)]
+    #[arg(allow_hyphen_values = true)]
     id: String,
     /// The id of a sender in that group
-    #[arg(value_name = "SENDER")]
     sender: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Shows decisions.
-#[derive(Debug, Args)]
-pub(super) struct Log {
-    /// How many
-    #[arg(value_name = "N", default_value = "20")]
-    count: NonZeroUsize,
-    /// Print JSON, a line each
-    #[arg(long)]
-    json: bool,
-}
+/// When a grant ends: so long from now, or never.
+type End = Option<Duration>;
 
 fn end(text: &str) -> Result<End, String> {
     if text.eq_ignore_ascii_case("always") {
-        return Ok(End::Never);
+        return Ok(None);
     }
-    lasting(text).map(End::In).ok_or_else(|| "write an end such as 24h, 30d or always".to_owned())
+    lasting(text).map(Some).ok_or_else(|| text::NO_END.to_owned())
 }
 
 impl Access {
     /// Does it.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         match self {
-            Self::List(list) => list.run(host, output),
-            Self::Revoke(who) => who.change(&GrantChange::Revoke, host, output),
-            Self::Block(who) => who.change(&GrantChange::Block, host, output),
-            Self::Unblock(who) => who.change(&GrantChange::Unblock, host, output),
-            Self::Extend(Extend { who, end }) => {
-                let lasting = match end {
-                    End::Never => None,
-                    End::In(span) => Some(span),
-                };
-                who.change(&GrantChange::Extend(lasting), host, output)
-            }
-            Self::Rename(Rename { who, note }) => {
-                let note = neutral(&note.join(" "), access::NOTE);
-                let note = (!note.is_empty()).then_some(note);
-                who.change(&GrantChange::Rename(note), host, output)
-            }
+            Self::List { channel, json } => list(channel.as_deref(), json, host, output),
+            Self::Revoke(who) => who.change(&PermitChange::Revoke, host, output),
+            Self::Block(who) => who.change(&PermitChange::Block, host, output),
+            Self::Unblock(who) => who.change(&PermitChange::Unblock, host, output),
+            Self::Extend { who, end } => who.change(&PermitChange::Extend(end), host, output),
+            Self::Rename { who, note } => who.change(&access::note(&note.join(" ")), host, output),
             Self::Explain(explain) => explain.run(host, output),
-            Self::Log(log) => log.run(host, output),
+            Self::Log { count, json } => log(count.get(), json, host, output),
             Self::Simulate(simulate) => simulate.run(host, output),
         }
     }
 }
 
-impl List {
-    fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let channel = self.channel.as_deref().map(super::host::pairing_channel).transpose()?;
-        let store = host.store()?;
-        let all = access::all(&store, channel.map(|channel| channel.id), Host::now())?;
-        if self.json {
-            return output.json(&json!({ "access": all.iter().map(spell).collect::<Vec<_>>() }));
-        }
-        if all.is_empty() {
-            output.line("No stored access and no blocks.");
-            output.note(
-                "`openclaw pairing allowed <channel>` also shows the senders in the configuration",
-            );
-            return Ok(Exit::Done);
-        }
-        let reader = Host::approver();
-        let row = |mut one: Permit| {
-            one.by = one.by.map(|actor| access::decider(&actor, reader.actor()));
-            let (decision, also) = (one.decision(), one.joined.join(", "));
-            vec![
-                Whole("Who", one.who),
-                Whole("State", state(one.state)),
-                Whole("Decision", decision),
-                Text("Note", one.note.unwrap_or_default()),
-                Text("Other ids", also),
-            ]
-        };
-        output.table(all.into_iter().map(row));
-        Ok(Exit::Done)
+fn list(channel: Option<&str>, json: bool, host: &Host, output: &mut Output) -> Ended {
+    let channel = channel.map(pairing_channel).transpose()?;
+    let all = access::all(&host.store()?, channel.map(|channel| channel.id), Host::now())?;
+    if json {
+        return output.json(&json!({ "access": all.iter().map(encoded).collect::<Vec<_>>() }));
     }
+    if all.is_empty() {
+        output.line(text::NO_ACCESS);
+        output.note(text::NO_ACCESS_NOTE);
+        return Ok(Exit::Done);
+    }
+    let reader = Host::approver();
+    let row = |mut one: Permit| {
+        one.by = one.by.map(|actor| control::text::decider(&actor, reader.actor()));
+        let (decision, also) = (one.decision(), one.joined.join(", "));
+        vec![
+            Whole("Who", one.who),
+            Whole("State", text::permit_state(one.state)),
+            Whole("Decision", decision),
+            Text("Note", one.note.unwrap_or_default()),
+            Text("Other ids", also),
+        ]
+    };
+    output.table(all.into_iter().map(row));
+    Ok(Exit::Done)
 }
 
-fn state(state: PermitState) -> String {
-    match state {
-        PermitState::Blocked => "blocked".to_owned(),
-        PermitState::Ended(ago) => format!("ended {} ago", spell_span(ago)),
-        PermitState::Lasting => "permanent".to_owned(),
-        PermitState::Until(left) => format!("{} left", spell_span(left)),
-    }
-}
-
-fn spell(one: &Permit) -> Value {
+fn encoded(one: &Permit) -> Value {
     let seconds = |span: Duration| span.as_secs();
     let (state, left, ended) = match one.state {
         PermitState::Blocked => ("blocked", None, None),
@@ -232,16 +176,11 @@ fn spell(one: &Permit) -> Value {
 
 impl Who {
     /// Changes the permission. It is a failure if something else still gives access; the error names it.
-    fn change(
-        &self,
-        wish: &GrantChange,
-        host: &Host,
-        output: &mut Output,
-    ) -> Result<Exit, Failure> {
+    fn change(&self, change: &PermitChange, host: &Host, output: &mut Output) -> Ended {
         let who = access::contact(&self.who).map_err(Failure::usage)?;
         let (store, config) = (host.store()?, host.config()?);
-        let approver = Host::approver();
-        let changed = access::change(&store, &config, (&approver, &who, wish), Host::now())?;
+        let change_by = (&Host::approver(), &who, change);
+        let changed = access::change(&store, &config, change_by, Host::now())?;
         let shown = whole(&who.to_string());
         if self.json {
             output.json(&told(&changed))?;
@@ -249,32 +188,18 @@ impl Who {
         let still = match changed {
             PermitChanged::Done { ids, still } => {
                 if !self.json {
-                    output.line(format!("{} {}", done(wish), whole(&ids.join(", "))));
+                    output.line(text::permit_changed(change, &whole(&ids.join(", "))));
                 }
                 still
             }
             PermitChanged::Nothing { still: None } => {
-                let text = format!("{}: {shown}", nothing(wish));
-                return Err(Failure::line(Exit::NoMatch, text)
-                    .hint("`openclaw access list` shows who has access and who is blocked"));
+                return Err(text::permit_not_changed(change, &shown));
             }
             PermitChanged::Nothing { still } => still,
-            PermitChanged::Owner => {
-                let text = format!("{shown} is an owner, and an owner cannot be blocked");
-                return Err(Failure::new(Exit::Failed, text).hint(
-                    "`openclaw owner show` shows the owners, `openclaw owner remove` removes one",
-                ));
-            }
+            PermitChanged::Owner => return Err(text::owner_not_blocked(&shown)),
             PermitChanged::Unknown(why) => return Err(Failure::usage(why)),
         };
-        match still {
-            None => Ok(Exit::Done),
-            Some(place) => {
-                let text = format!("{shown} still has access: {place}");
-                let hint = "remove it there, or `openclaw access block <WHO>`";
-                Err(Failure::new(Exit::Failed, text).hint(hint))
-            }
-        }
+        still.map_or(Ok(Exit::Done), |place| Err(text::still_has_access(&shown, &place)))
     }
 }
 
@@ -289,36 +214,15 @@ fn told(changed: &PermitChanged) -> Value {
     }
 }
 
-fn done(wish: &GrantChange) -> &'static str {
-    match wish {
-        GrantChange::Block => "⛔ Blocked",
-        GrantChange::Extend(_) => "✅ New end of access for",
-        GrantChange::Rename(Some(_)) => "Note saved for",
-        GrantChange::Rename(None) => "Note removed for",
-        GrantChange::Revoke => "✅ Revoked",
-        GrantChange::Unblock => "✅ Block removed for",
-    }
-}
-
-fn nothing(wish: &GrantChange) -> &'static str {
-    match wish {
-        GrantChange::Block => "Already blocked",
-        GrantChange::Extend(_) => "No grant with an end",
-        GrantChange::Rename(_) => "The note says that already",
-        GrantChange::Revoke => "No stored grant",
-        GrantChange::Unblock => "Not blocked",
-    }
-}
-
 impl Explain {
-    fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let channel = super::host::pairing_channel(&self.channel)?;
+    fn run(self, host: &Host, output: &mut Output) -> Ended {
+        let channel = pairing_channel(&self.channel)?;
         let (store, config, state) = (host.store()?, host.config()?, host.state()?);
         let ids = (&*self.id, self.sender.as_deref());
         let found = access::explained(&store, (&config, &state), channel.id, ids, Host::now())?;
         let found = found.map_err(Failure::usage)?;
         if self.json {
-            let spell = |one: &Explanation| {
+            let encoded = |one: &Explanation| {
                 json!({
                     "who": one.who,
                     "verdict": one.verdict,
@@ -327,8 +231,8 @@ impl Explain {
                     "policy": one.policy,
                 })
             };
-            return output
-                .json(&json!({ "explained": found.iter().map(spell).collect::<Vec<_>>() }));
+            let found: Vec<Value> = found.iter().map(encoded).collect();
+            return output.json(&json!({ "explained": found }));
         }
         for (label, value) in found.iter().flat_map(Explanation::lines) {
             output.line(format!("{label}: {}", whole(&value)));
@@ -337,15 +241,13 @@ impl Explain {
     }
 }
 
-impl Log {
-    fn run(&self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        for line in audit::show(&host.state()?, self.count.get())? {
-            if self.json {
-                output.line(serde_json::to_string(&line).map_err(anyhow::Error::from)?);
-            } else {
-                output.line(access::spoken(&line));
-            }
+fn log(count: usize, json: bool, host: &Host, output: &mut Output) -> Ended {
+    for line in audit::show(&host.state()?, count)? {
+        if json {
+            output.json_line(&line)?;
+        } else {
+            output.line(control::text::spoken(&line));
         }
-        Ok(Exit::Done)
     }
+    Ok(Exit::Done)
 }

@@ -1,27 +1,22 @@
 //! `openclaw gateway status` and `call`: any gateway, asked whether it is there, or anything else.
 
 use clap::Args;
-use openclaw_plugin_sdk::neutral;
+use openclaw_plugin_sdk::{UnixMs, neutral};
 use serde_json::{Value, json};
 
-use super::{
-    caller::{Caller, ask},
-    failure::{Exit, Failure},
-    host::Host,
+use crate::{
+    Ended, Exit, Host, Output,
+    client::Link,
+    devices::age,
     nodes::parameters,
-    output::Output,
-    reach::Reach,
+    reach::{Common, Reach},
 };
-use crate::client::RemoteError;
 
 /// Whether it is there.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Status {
     #[command(flatten)]
-    reach: Reach,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    common: Common,
 }
 
 /// Anything else.
@@ -34,7 +29,6 @@ Examples:
 Prints the answer as JSON.")]
 pub(super) struct Call {
     /// The method
-    #[arg(value_name = "METHOD")]
     method: String,
     /// Its parameters, in JSON
     #[arg(long, value_name = "JSON", value_parser = parameters)]
@@ -48,17 +42,22 @@ pub(super) struct Call {
 
 impl Status {
     /// Connects, and tells what the gateway says about itself.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let target = self.reach.target(host)?;
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
+        let (json, target) = (self.common.json, self.common.reach.target(host)?);
         let at = target.address.to_string();
-        let mut caller = match Caller::open(target, &["health"]) {
-            Ok(caller) => caller,
-            Err(error) => return self.unreachable(&at, error, output),
+        let mut link = match Link::open(target, &["health"]) {
+            Ok(link) => link,
+            Err(error) => {
+                if json {
+                    output.json(&json!({ "ok": false, "url": at, "error": error.to_string() }))?;
+                }
+                return Err(error.into());
+            }
         };
-        let hello = caller.link().hello().clone();
-        let health = caller.call("health", json!({}))?;
-        caller.close();
-        if self.json {
+        let hello = link.hello().clone();
+        let health = link.call("health", json!({}))?;
+        link.close();
+        if json {
             return output.json(&json!({
                 "ok": true,
                 "url": at,
@@ -69,38 +68,25 @@ impl Status {
                 "health": health,
             }));
         }
-        output.line(format!("Gateway:  {at}, reachable"));
-        let version = neutral(&hello.server.version, 64);
-        output.line(format!("Version:  {version}, protocol {}", hello.protocol));
-        output.line(format!(
-            "Up for:   {}",
-            super::devices::age(0, openclaw_plugin_sdk::UnixMs(hello.snapshot.uptime_ms))
-        ));
         let scopes = hello.auth.scopes.iter().map(|scope| neutral(scope, 64));
         let scopes = scopes.collect::<Vec<_>>().join(", ");
-        let scopes = if scopes.is_empty() { "nothing".to_owned() } else { scopes };
+        let scopes = if scopes.is_empty() { "nothing" } else { &scopes };
+        let version = neutral(&hello.server.version, 64);
+        output.line(format!("Gateway:  {at}, reachable"));
+        output.line(format!("Version:  {version}, protocol {}", hello.protocol));
+        output.line(format!("Up for:   {}", age(0, UnixMs(hello.snapshot.uptime_ms))));
         output.line(format!("Rights:   {scopes}, by {}", neutral(&hello.auth.method, 32)));
         Ok(Exit::Done)
-    }
-
-    fn unreachable(
-        &self,
-        at: &str,
-        error: RemoteError,
-        output: &mut Output,
-    ) -> Result<Exit, Failure> {
-        if self.json {
-            output.json(&json!({ "ok": false, "url": at, "error": error.to_string() }))?;
-        }
-        Err(error.into())
     }
 }
 
 impl Call {
     /// Asks, and prints the answer.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let params = self.params.unwrap_or_else(|| json!({}));
-        let answer = ask(self.reach.target(host)?, self.method.trim(), params)?;
-        output.json(&answer)
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
+        let method = self.method.trim();
+        let mut link = Link::open(self.reach.target(host)?, &[method])?;
+        let answer = link.call(method, self.params.unwrap_or_else(|| json!({})));
+        link.close();
+        output.json(&answer?)
     }
 }

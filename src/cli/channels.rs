@@ -1,23 +1,17 @@
 //! `openclaw channels`: what is configured, and how it fares in the running gateway.
 
-use std::collections::BTreeMap;
-
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use openclaw_plugin_sdk::neutral;
 use serde_json::{Value, json};
 
-use super::{
-    failure::{Exit, Failure},
-    host::Host,
-    output::{Cell, Output, whole},
-};
 use crate::{
+    Cell, Ended, Exit, Failure, Host, Output,
     config::{Account, Config},
     local_client::{
         LocalError,
         status::{AccountStatus, ChannelsStatus},
     },
-    registry,
+    registry, text, whole,
 };
 
 /// What can be asked about channels.
@@ -28,74 +22,61 @@ Examples:
   openclaw channels status --json")]
 pub(super) enum Channels {
     /// Show every channel and its configured accounts
-    List(Shape),
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the state of each account in the running gateway
     #[command(after_help = "\
 Where no gateway answers it shows the configuration, and exits with 4.")]
-    Status(Shape),
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print an app manifest, to paste on the platform's site
     #[command(after_help = "\
 Examples:
   openclaw channels manifest slack
   openclaw channels manifest slack --name \"Ann's assistant\" > manifest.json")]
-    Manifest(Manifest),
-}
-
-/// Which app.
-#[derive(Debug, Args)]
-pub(super) struct Manifest {
-    /// The channel
-    channel: String,
-    /// The name of the app
-    #[arg(long, default_value = "OpenClaw")]
-    name: String,
-}
-
-/// How it is printed.
-#[derive(Debug, Args)]
-pub(super) struct Shape {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    Manifest {
+        /// The channel
+        channel: String,
+        /// The name of the app
+        #[arg(long, default_value = "OpenClaw")]
+        name: String,
+    },
 }
 
 impl Channels {
     /// Shows it.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         match self {
-            Self::List(shape) => list(&shape, &host.config()?, output),
-            Self::Status(shape) => status(&shape, host, output),
-            Self::Manifest(manifest) => manifest.print(output),
+            Self::List { json } => list(json, &host.config()?, output),
+            Self::Status { json } => status(json, host, output),
+            Self::Manifest { channel, name } => {
+                output.line(manifest(&channel, name.trim())?);
+                Ok(Exit::Done)
+            }
         }
     }
 }
 
-impl Manifest {
-    fn print(&self, output: &mut Output) -> Result<Exit, Failure> {
-        let Some(plugin) = registry::channel(&self.channel) else {
-            let known: Vec<&str> = registry::CHANNELS.iter().map(|plugin| plugin.id).collect();
-            let what = format!("there is no channel `{}`", neutral(&self.channel, 64));
-            return Err(Failure::usage(what).hint(format!("channels are {}", known.join(", "))));
-        };
-        let Some(manifest) = plugin.manifest else {
-            let what = format!("{} takes no manifest", plugin.label);
-            return Err(Failure::usage(what).hint("the README says how its account is set up"));
-        };
-        let name = self.name.trim();
-        if name.is_empty() || name != neutral(name, 35) {
-            let hint = "give `--name` at most 35 letters, digits, blanks or marks";
-            return Err(Failure::usage("that is not a valid name for an app").hint(hint));
-        }
-        output.line(manifest(name, &registry::listed_commands()));
-        Ok(Exit::Done)
+fn manifest(channel: &str, name: &str) -> Result<String, Failure> {
+    let plugin = registry::channel(channel).ok_or_else(|| text::no_channel(channel))?;
+    let manifest = plugin.manifest.ok_or_else(|| text::no_manifest(plugin.label))?;
+    if name.is_empty() || name != neutral(name, 35) {
+        return Err(text::bad_app_name());
     }
+    Ok(manifest(name, &registry::listed_commands()))
 }
 
-fn list(shape: &Shape, config: &Config, output: &mut Output) -> Result<Exit, Failure> {
+fn list(json: bool, config: &Config, output: &mut Output) -> Ended {
     let accounts =
         |id: &'static str| config.accounts.iter().filter(move |account| account.plugin.id == id);
-    if shape.json {
-        let spell = |account: &Account| {
+    if json {
+        let encoded = |account: &Account| {
             json!({
                 "accountId": account.key.account.as_str(),
                 "enabled": account.enabled,
@@ -103,7 +84,7 @@ fn list(shape: &Shape, config: &Config, output: &mut Output) -> Result<Exit, Fai
             })
         };
         let channel = |id, label| {
-            let accounts: Vec<Value> = accounts(id).map(spell).collect();
+            let accounts: Vec<Value> = accounts(id).map(encoded).collect();
             json!({ "id": id, "label": label, "accounts": accounts })
         };
         let channels = registry::CHANNELS.iter().map(|plugin| channel(plugin.id, plugin.label));
@@ -128,45 +109,41 @@ fn list(shape: &Shape, config: &Config, output: &mut Output) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
-fn status(shape: &Shape, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+fn status(json: bool, host: &Host, output: &mut Output) -> Ended {
     let told = host.gateway()?.and_then(|mut gateway| gateway.channels_status());
-    let (status, exit) = match told {
-        Ok(status) => (status, Exit::Done),
+    let (status, exit, headline) = match told {
+        Ok(status) => (status, Exit::Done, text::REACHABLE),
         Err(LocalError::Unreachable { .. } | LocalError::Broken(_)) => {
-            (ChannelsStatus::configured(&host.config()?, Host::now()), Exit::Unreachable)
+            let status = ChannelsStatus::configured(&host.config()?, Host::now());
+            (status, Exit::Unreachable, text::NOT_REACHABLE)
         }
         Err(error) => return Err(error.into()),
     };
-    let headline = match exit {
-        Exit::Done => "Gateway reachable.",
-        _ => "Gateway not reachable; showing config-only status.",
-    };
-    if shape.json {
+    if json {
         if exit != Exit::Done {
             output.note(headline);
         }
         output.json(&status)?;
-        return Ok(exit);
-    }
-    output.line(headline);
-    for line in lines(&status) {
-        output.line(line);
+    } else {
+        output.line(headline);
+        for line in lines(&status) {
+            output.line(line);
+        }
     }
     Ok(exit)
 }
 
 /// `- Telegram default: enabled, configured, running, connected, dm:pairing, allow:1,2`
 pub(super) fn lines(status: &ChannelsStatus) -> Vec<String> {
-    let labels: &BTreeMap<String, String> = &status.channel_labels;
-    let mut lines = Vec::new();
-    for channel in &status.channel_order {
-        let label = labels.get(channel).unwrap_or(channel);
-        for account in status.channel_accounts.get(channel).into_iter().flatten() {
-            let id = &account.account_id;
-            lines.push(format!("- {} {}: {}", neutral(label, 64), whole(id), words(account)));
-        }
-    }
-    lines
+    let of_channel = |channel: &String| {
+        let label = neutral(status.channel_labels.get(channel).unwrap_or(channel), 64);
+        let accounts = status.channel_accounts.get(channel).into_iter().flatten();
+        let line = |account: &AccountStatus| {
+            format!("- {label} {}: {}", whole(&account.account_id), words(account))
+        };
+        accounts.map(line).collect::<Vec<_>>()
+    };
+    status.channel_order.iter().flat_map(of_channel).collect()
 }
 
 fn words(account: &AccountStatus) -> String {

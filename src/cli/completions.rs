@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Cli, failure::Exit, output::Output};
+use crate::{Cli, Exit, Output};
 
 /// Prints completions.
 #[derive(Debug, Args)]

@@ -2,12 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{
-    failure::{Exit, Failure},
-    host::Host,
-    output::Output,
-};
-use crate::config;
+use crate::{Ended, Exit, Host, Output, config, text};
 
 /// What can be asked about the configuration.
 #[derive(Debug, Subcommand)]
@@ -26,23 +21,20 @@ pub(super) enum ConfigCommand {
 
 impl ConfigCommand {
     /// Does it.
-    pub(super) fn run(&self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(&self, host: &Host, output: &mut Output) -> Ended {
         match self {
             Self::Check => {
                 let config = host.config()?;
                 for warning in &config.warnings {
                     output.note(format!("warning: {warning}"));
                 }
-                output.line(match &config.file {
-                    Some(file) => format!("{} is fine.", file.display()),
-                    None => "There is no configuration file; the built-in channels run.".to_owned(),
-                });
+                output.line(text::config_checked(config.file.as_deref()));
             }
             Self::Path => {
                 let file = host.config_file()?;
                 output.line(file.display().to_string());
                 if !file.exists() {
-                    output.note("note: it does not exist; the built-in channels run without it");
+                    output.note(text::NO_CONFIG);
                 }
             }
             Self::Show => output.block(&config::show::show(&host.config()?)),

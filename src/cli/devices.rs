@@ -5,17 +5,11 @@ mod manage;
 mod show;
 mod source;
 
-use clap::{Args, Subcommand};
-use openclaw_plugin_sdk::neutral;
+use clap::Subcommand;
 
-pub(super) use self::show::{age, short};
-use self::source::Source;
-use super::{
-    failure::{Exit, Failure},
-    host::Host,
-    output::Output,
-    reach::Common,
-};
+pub(super) use self::show::{age, list, named, short};
+use self::source::{PAGE, Source};
+use crate::{Ended, Exit, Host, Output, reach::Common, text};
 
 /// What can be done about devices.
 #[derive(Debug, Subcommand)]
@@ -30,13 +24,29 @@ A device is named by its id or by at least six of its first characters. Without 
 OPENCLAW_GATEWAY_URL it is this machine's gateway; where that does not run, its files.")]
 pub(super) enum Devices {
     /// Show waiting and paired devices
-    List(List),
+    List {
+        #[command(flatten)]
+        common: Common,
+        /// Start after this device, for the next page
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+    },
     /// Approve the waiting device with this request id
     Approve(decide::Approve),
     /// Reject the waiting device with this request id
-    Reject(decide::Reject),
+    Reject {
+        /// The request, as `devices list` names it
+        request: String,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Remove a device and disconnect it
-    Remove(manage::Remove),
+    Remove {
+        /// The device, or the beginning of its id
+        device: String,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Remove every device
     Clear(manage::Clear),
     /// Rename a device
@@ -47,35 +57,16 @@ pub(super) enum Devices {
     Revoke(manage::Revoke),
 }
 
-impl Common {
-    fn source(
-        &self,
-        methods: &[&str],
-        host: &Host,
-        output: &mut Output,
-    ) -> Result<Source, Failure> {
-        Source::open(&self.reach, methods, self.json, host, output)
-    }
-}
-
-/// Shows devices.
-#[derive(Debug, Args)]
-pub(super) struct List {
-    #[command(flatten)]
-    common: Common,
-    /// Start after this device, for the next page
-    #[arg(long, value_name = "ID")]
-    after: Option<String>,
-}
-
 impl Devices {
     /// Does it.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         match self {
-            Self::List(list) => list.run(host, output),
+            Self::List { common, after } => {
+                list_page(&common, after.as_deref().map(str::trim), host, output)
+            }
             Self::Approve(approve) => approve.run(host, output),
-            Self::Reject(reject) => reject.run(host, output),
-            Self::Remove(remove) => remove.run(host, output),
+            Self::Reject { request, common } => decide::reject(&request, &common, host, output),
+            Self::Remove { device, common } => manage::remove(&device, &common, host, output),
             Self::Clear(clear) => clear.run(host, output),
             Self::Rename(rename) => rename.run(host, output),
             Self::Rotate(rotate) => rotate.run(host, output),
@@ -84,26 +75,19 @@ impl Devices {
     }
 }
 
-impl List {
-    fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let mut source = self.common.source(&["device.pair.list"], host, output)?;
-        let after = self.after.as_deref().map(str::trim);
-        let listed = match after {
-            None if self.common.json => source.list()?,
-            _ => source.page(after, source::PAGE)?,
-        };
-        source.close();
-        if self.common.json {
-            return output.json(&listed);
-        }
-        show::print(&show::Listing::read(&listed)?, Host::now(), output);
-        if let (Some(next), Some(total)) = (listed["nextCursor"].as_str(), listed["total"].as_u64())
-        {
-            let next = neutral(next, 64);
-            output.note(format!(
-                "{total} devices in all, by their ids; the next ones: openclaw devices list --after {next}"
-            ));
-        }
-        Ok(Exit::Done)
+fn list_page(common: &Common, after: Option<&str>, host: &Host, output: &mut Output) -> Ended {
+    let mut source = Source::open(common, &["device.pair.list"], host, output)?;
+    let listed = match after {
+        None if common.json => source.list()?,
+        _ => source.page(after, PAGE)?,
+    };
+    source.close();
+    if common.json {
+        return output.json(&listed);
     }
+    show::print(&show::Listing::read(&listed)?, Host::now(), output);
+    if let (Some(next), Some(total)) = (listed["nextCursor"].as_str(), listed["total"].as_u64()) {
+        output.note(text::more_devices(total, next));
+    }
+    Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::{local_client::LocalError, store::StoreError};
+use crate::{client::RemoteError, local_client::LocalError, store::StoreError, text};
 
 /// What a command ends with. The numbers are a promise to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,9 @@ impl From<Exit> for ExitCode {
         Self::from(exit as u8)
     }
 }
+
+/// How a command ends.
+pub(super) type Ended = Result<Exit, Failure>;
 
 /// Why a command did not do it.
 #[derive(Debug)]
@@ -61,13 +64,6 @@ impl Failure {
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
-        self
-    }
-
-    /// The same, with another exit code.
-    #[must_use]
-    pub(super) fn exiting(mut self, exit: Exit) -> Self {
-        self.exit = exit;
         self
     }
 
@@ -112,43 +108,47 @@ fn chain(error: &anyhow::Error) -> String {
     text
 }
 
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self { exit: Exit::Failed, said: Said::Error(error), hint: None }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        let hint = match &error {
-            StoreError::Busy { .. } => Some("wait for it, or end it; nothing was changed"),
-            StoreError::Damaged { .. } => {
-                Some("repair the file, or put a copy of it back; nothing was changed")
-            }
-            StoreError::Io { .. } => Some("nothing was changed"),
-            StoreError::InDoubt { .. } => Some("start the gateway, then look: openclaw audit show"),
-            StoreError::Withdrawn => None,
-        };
-        let failure = Self::from(anyhow::Error::from(error));
-        Self { hint: hint.map(str::to_owned), ..failure }
-    }
-}
-
-impl From<LocalError> for Failure {
-    fn from(error: LocalError) -> Self {
-        match error {
-            LocalError::Unreachable { .. } => Self::from(anyhow::Error::from(error))
-                .exiting(Exit::Unreachable)
-                .hint("`openclaw gateway run` starts it"),
-            LocalError::Broken(_) => {
-                Self::from(anyhow::Error::from(error)).exiting(Exit::Unreachable)
-            }
-            LocalError::Place(_)
-            | LocalError::Refused(_)
-            | LocalError::Stranger { .. }
-            | LocalError::Unreadable(_) => Self::from(anyhow::Error::from(error)),
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let (mut exit, mut hint) = (Exit::Failed, None);
+        if let Some(error) = error.downcast_ref::<RemoteError>() {
+            (exit, hint) = (exit_of(error), text::hint_remote(error));
+        } else if let Some(error) = error.downcast_ref::<LocalError>() {
+            (exit, hint) = (exit_of_local(error), text::hint_local(error));
+        } else if let Some(error) = error.downcast_ref::<StoreError>() {
+            hint = text::hint_store(error);
         }
+        Self { exit, said: Said::Error(error), hint }
     }
+}
+
+fn exit_of(error: &RemoteError) -> Exit {
+    match error {
+        RemoteError::Address(_) | RemoteError::NoSecret(_) | RemoteError::Plaintext(_) => {
+            Exit::Usage
+        }
+        RemoteError::Local(error) => exit_of_local(error),
+        RemoteError::Closed { .. }
+        | RemoteError::Foreign(_)
+        | RemoteError::Silent(_)
+        | RemoteError::Unreachable { .. } => Exit::Unreachable,
+        RemoteError::Refused(refused) if is_unknown(&refused.message) => Exit::NoMatch,
+        _ => Exit::Failed,
+    }
+}
+
+fn exit_of_local(error: &LocalError) -> Exit {
+    match error {
+        LocalError::Broken(_) | LocalError::Unreachable { .. } => Exit::Unreachable,
+        _ => Exit::Failed,
+    }
+}
+
+/// True where the gateway knows no such request, device or node.
+pub(super) fn is_unknown(message: &str) -> bool {
+    let starts = ["unknown requestId", "unknown deviceId", "unknown nodeId"];
+    starts.iter().any(|start| message.starts_with(start))
 }
 
 #[cfg(test)]

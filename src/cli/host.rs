@@ -9,20 +9,21 @@ use std::{
     time::Duration,
 };
 
-use openclaw_plugin_sdk::{
-    AccountId, ChannelPlugin, InvalidSenderId, SenderId, UnixMs, lasting, neutral,
-};
+use openclaw_plugin_sdk::{AccountId, ChannelPlugin, InvalidSenderId, SenderId, UnixMs, lasting};
 
-use super::failure::{Exit, Failure};
 use crate::{
+    Failure,
     config::{self, Config, Plugins, Source},
     gateway::Origin,
     local_client::{Client, LocalError},
     registry,
     rules::approver::Approver,
     store::{Store, ownership, paths::StateDir},
-    world,
+    text, world,
 };
+
+const PLUGINS: Plugins<'static> =
+    Plugins { channels: registry::CHANNELS, responders: registry::RESPONDERS };
 
 /// This machine, as one command sees it. Opens nothing before it is asked.
 #[derive(Debug)]
@@ -40,10 +41,7 @@ impl Host {
 
     /// The state folder. It need not exist.
     pub(super) fn state(&self) -> Result<StateDir, Failure> {
-        let state = StateDir::find(self.env).map_err(|error| {
-            Failure::from(anyhow::Error::from(error).context("cannot find the state folder"))
-                .hint("set OPENCLAW_STATE_DIR to a folder of your own")
-        })?;
+        let state = StateDir::find(self.env).map_err(|error| text::no_state(error.into()))?;
         ownership::check(&state)?;
         Ok(state)
     }
@@ -73,7 +71,7 @@ impl Host {
 
     /// The configuration, checked.
     pub(super) fn config(&self) -> Result<Config, Failure> {
-        load(&self.source(&self.state()?))
+        Ok(config::load(&self.source(&self.state()?), PLUGINS)?)
     }
 
     /// Where the configuration comes from, for a reload; `port` goes before what it says.
@@ -81,11 +79,9 @@ impl Host {
         let (file, flag, env, state) =
             (self.config_file()?, self.config.clone(), self.env, self.state()?);
         let read = move || {
-            let plugins =
-                Plugins { channels: registry::CHANNELS, responders: registry::RESPONDERS };
             ownership::check(&state).map_err(|error| error.to_string())?;
             let from = Source { flag: flag.as_deref(), env: &env, state: &state };
-            let mut config = config::load(&from, plugins).map_err(|error| error.to_string())?;
+            let mut config = config::load(&from, PLUGINS).map_err(|error| error.to_string())?;
             config.port = port.unwrap_or(config.port);
             Ok(config)
         };
@@ -95,7 +91,7 @@ impl Host {
     /// Another configuration file, checked.
     pub(super) fn config_at(&self, file: &Path) -> Result<Config, Failure> {
         let state = self.state()?;
-        load(&Source { flag: Some(file), env: &self.env, state: &state })
+        Ok(config::load(&Source { flag: Some(file), env: &self.env, state: &state }, PLUGINS)?)
     }
 
     fn source<'a>(&'a self, state: &'a StateDir) -> Source<'a> {
@@ -105,6 +101,14 @@ impl Host {
     /// The running gateway.
     pub(super) fn gateway(&self) -> Result<Result<Client, LocalError>, Failure> {
         Ok(Client::of_folder(&self.state()?))
+    }
+
+    /// Where the gateway listens: the running one's word, else the configuration's.
+    pub(super) fn port(&self) -> Result<u16, Failure> {
+        match self.gateway()?.and_then(|mut gateway| gateway.health()) {
+            Ok(health) => Ok(health.port),
+            Err(_) => Ok(self.config()?.port),
+        }
     }
 
     /// The user who typed the command, who may read and write the state folder.
@@ -121,11 +125,6 @@ impl Host {
     pub(super) fn now() -> UnixMs {
         world::now()
     }
-}
-
-fn load(from: &Source<'_>) -> Result<Config, Failure> {
-    let plugins = Plugins { channels: registry::CHANNELS, responders: registry::RESPONDERS };
-    config::load(from, plugins).map_err(|error| Failure::from(anyhow::Error::from(error)))
 }
 
 /// A variable of the environment. What is not Unicode is told by what then cannot be found.
@@ -145,31 +144,23 @@ fn parse_sender(channel: &str, entry: &str) -> Result<SenderId, InvalidSenderId>
 pub(super) fn pairing_channel(typed: &str) -> Result<&'static ChannelPlugin, Failure> {
     let id = typed.trim().to_ascii_lowercase();
     let found = registry::pairing_channels().find(|plugin| plugin.id == id);
-    found.ok_or_else(|| {
-        let known: Vec<&str> = registry::pairing_channels().map(|plugin| plugin.id).collect();
-        let text = format!("Channel {} does not support pairing", neutral(typed, 64));
-        Failure::line(Exit::Usage, text).hint(format!("these do: {}", known.join(", ")))
-    })
+    found.ok_or_else(|| text::no_pairing(typed))
 }
 
 /// Reads a span of time, such as `90m`, `24h` or `30d`.
 pub(super) fn span(text: &str) -> Result<Duration, String> {
-    lasting(text).ok_or_else(|| "write a duration such as 90m, 24h or 30d".to_owned())
+    lasting(text).ok_or_else(|| text::NO_SPAN.to_owned())
 }
 
 /// Reads `--account`.
 pub(super) fn account(text: &str) -> Result<AccountId, String> {
     if text.trim().is_empty() {
-        return Err("it must not be blank".to_owned());
+        return Err(text::BLANK.to_owned());
     }
-    let shape = "an account id is at most 64 of a-z, 0-9, `-` and `_`";
-    AccountId::parse(text).ok_or_else(|| shape.to_owned())
+    AccountId::parse(text).ok_or_else(|| text::NO_ACCOUNT.to_owned())
 }
 
 /// Reads a sender id as a person types it.
 pub(super) fn sender(channel: &ChannelPlugin, typed: &str) -> Result<SenderId, Failure> {
-    (channel.parse_sender)(typed).map_err(|error| {
-        let typed = neutral(typed, 64);
-        Failure::usage(format!("`{typed}` is not a {} sender id: {error}", channel.label))
-    })
+    (channel.parse_sender)(typed).map_err(|error| text::no_sender(typed, channel.label, &error))
 }

@@ -5,7 +5,6 @@ mod access;
 mod ask;
 mod audit;
 mod auth_token;
-mod caller;
 mod channels;
 mod completions;
 mod configuration;
@@ -23,6 +22,7 @@ mod qr;
 mod reach;
 mod run;
 mod status;
+mod text;
 
 use openclaw_client as client;
 use openclaw_config as config;
@@ -42,9 +42,12 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::{
-    failure::{Exit, Failure},
+    failure::{Ended, Exit, Failure},
     host::Host,
-    output::Output,
+    output::{
+        Cell::{self, Text, Whole},
+        Output, whole,
+    },
 };
 use crate::store::UNFINISHED;
 
@@ -151,7 +154,7 @@ fn in_small(args: Vec<OsString>) -> Vec<OsString> {
     args.into_iter().map(spell).collect()
 }
 
-fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
+fn dispatch(cli: Cli, output: &mut Output) -> Ended {
     let host = Host::of_process(cli.config);
     let is_stateless = matches!(cli.command, Command::Plugins(_) | Command::Completions(_));
     // A gateway runs as the user who starts it; everything else acts as the owner of its state folder.
@@ -165,7 +168,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
     done
 }
 
-fn run(host: &Host, command: Command, output: &mut Output) -> Result<Exit, Failure> {
+fn run(host: &Host, command: Command, output: &mut Output) -> Ended {
     match command {
         Command::Gateway(gateway) => gateway.run(host, output),
         Command::Pairing(pairing) => pairing.run(host, output),
@@ -192,7 +195,7 @@ fn unparsed(error: &clap::Error) -> Exit {
 
 fn unprinted(error: &std::io::Error) -> Exit {
     let mut output = Output::standard();
-    output.note(format!("error: cannot write to standard output: {error}"));
+    output.note(text::unprinted(error));
     Exit::Failed
 }
 

@@ -4,7 +4,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use openclaw_plugin_sdk::{console, neutral};
+use openclaw_plugin_sdk::console;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
@@ -14,7 +14,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::failure::Failure;
+use crate::{Failure, text};
 
 /// The crates that may say more than warnings: after `openclaw_`.
 const PARTS: [&str; 14] = [
@@ -57,11 +57,8 @@ pub(super) fn start(format: Format, typed: Option<&str>) -> Result<(), Failure> 
         .unwrap_or(("--log", String::new()));
     let colours = io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let layer = layer(&wish, format, colours, || Line).map_err(|error| {
-        let wish = neutral(&wish, 160);
-        Failure::usage(format!("`{wish}` of {name} is not a log level: {error}"))
-            .hint("levels are like `info`, or `warn,openclaw_gateway=debug`")
-    })?;
+    let layer = layer(&wish, format, colours, || Line)
+        .map_err(|error| text::bad_log_level(&wish, name, &error))?;
     // `log` records of other crates are not taken in at all.
     let subscriber = tracing_subscriber::registry().with(layer);
     let started = tracing::subscriber::set_global_default(subscriber);
@@ -111,8 +108,7 @@ fn understood(wish: &str) -> Result<(), String> {
     let words = wish.split(',').map(str::trim).filter(|word| !word.is_empty());
     for word in words.filter(|word| !word.contains(['=', '['])) {
         if word.parse::<LevelFilter>().is_err() && !is_ours(word) {
-            let known = "`error`, `warn`, `info`, `debug`, `trace` and `off`";
-            return Err(format!("`{}` is none of {known}", neutral(word, 40)));
+            return Err(text::no_log_level(word));
         }
     }
     Ok(())

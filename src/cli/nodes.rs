@@ -4,17 +4,17 @@ mod known;
 mod pairing;
 
 use clap::Subcommand;
-use openclaw_plugin_sdk::neutral;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 pub(super) use self::known::parameters;
-use super::{
-    caller::Caller,
-    failure::{Exit, Failure},
-    host::Host,
-    output::Output,
+use self::known::{Filter, Which};
+use crate::{
+    Ended, Failure, Host, Output,
+    client::Link,
+    devices::{list, named},
     reach::Common,
+    text,
 };
 
 /// What can be done about nodes.
@@ -30,37 +30,53 @@ A node is named by its id, at least six of its first characters, its name or its
 in with `openclaw devices approve`; here wait nodes that ask for more commands than they were approved for.")]
 pub(super) enum Nodes {
     /// Show nodes that wait for approval
-    Pending(pairing::Pending),
+    Pending(Common),
     /// Approve the request of a node
     Approve(pairing::Decide),
     /// Reject the request of a node
     Reject(pairing::Decide),
     /// Remove a node and disconnect it
-    Remove(known::Remove),
+    Remove(Which),
     /// Rename a node
-    Rename(known::Rename),
+    Rename {
+        /// Its new name
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        which: Which,
+    },
     /// Show all nodes and whether they are connected
-    Status(known::Status),
+    Status {
+        #[command(flatten)]
+        filter: Filter,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Show waiting and paired nodes
-    List(pairing::List),
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Show all details of a node
-    Describe(known::Describe),
+    Describe(Which),
     /// Run a command on a node
     Invoke(known::Invoke),
 }
 
 impl Nodes {
     /// Does it.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         match self {
-            Self::Pending(pending) => pending.run(host, output),
+            Self::Pending(common) => pairing::pending(&common, host, output),
             Self::Approve(decide) => decide.run("node.pair.approve", host, output),
             Self::Reject(decide) => decide.run("node.pair.reject", host, output),
-            Self::Remove(remove) => remove.run(host, output),
-            Self::Rename(rename) => rename.run(host, output),
-            Self::Status(status) => status.run(host, output),
-            Self::List(list) => list.run(host, output),
-            Self::Describe(describe) => describe.run(host, output),
+            Self::Remove(which) => which.remove(host, output),
+            Self::Rename { name, which } => which.rename(name.trim(), host, output),
+            Self::Status { filter, common } => known::status(&filter, &common, host, output),
+            Self::List { filter, common } => pairing::list(&filter, &common, host, output),
+            Self::Describe(which) => which.describe(host, output),
             Self::Invoke(invoke) => invoke.run(host, output),
         }
     }
@@ -87,12 +103,21 @@ struct Node {
     connected_at_ms: Option<u64>,
     last_connected_at_ms: Option<u64>,
     last_seen_at_ms: Option<u64>,
+    /// Of a request.
+    request_id: String,
+    /// When a request was made.
+    ts: u64,
+    approved_at_ms: Option<u64>,
 }
 
 impl Node {
     fn name(&self) -> String {
-        let name = self.display_name.as_deref().map(|name| neutral(name, 64));
-        name.filter(|name| !name.is_empty()).unwrap_or_else(|| super::devices::short(&self.id))
+        named([&self.display_name], &self.id)
+    }
+
+    /// Each command that a request asks for, because each is granted.
+    fn asked(&self) -> String {
+        if self.commands.is_empty() { text::NO_COMMANDS.to_owned() } else { list(&self.commands) }
     }
 
     /// When it was last there.
@@ -105,14 +130,16 @@ impl Node {
 }
 
 /// All nodes that a gateway knows.
-fn nodes(caller: &mut Caller) -> Result<(Value, Vec<Node>), Failure> {
-    let listed = caller.call("node.list", json!({}))?;
-    let rows = listed.get("nodes").cloned().unwrap_or_else(|| json!([]));
-    let nodes = serde_json::from_value(rows).map_err(|error| {
-        let why = format!("the gateway's list of nodes is unreadable: {error}");
-        Failure::new(Exit::Failed, why)
-    })?;
+fn nodes(link: &mut Link) -> Result<(Value, Vec<Node>), Failure> {
+    let listed = link.call("node.list", json!({}))?;
+    let nodes = read(&listed, "nodes")?;
     Ok((listed, nodes))
+}
+
+/// The rows of an answer.
+fn read(listed: &Value, key: &str) -> Result<Vec<Node>, Failure> {
+    let rows = listed.get(key).cloned().unwrap_or_else(|| json!([]));
+    serde_json::from_value(rows).map_err(|error| text::unreadable_list("nodes", &error))
 }
 
 /// The node that was meant. A name that two nodes have names neither.
@@ -130,19 +157,16 @@ fn find(nodes: &[Node], typed: &str) -> Result<Node, Failure> {
         match found.as_slice() {
             [] => {}
             [one] => return Ok((*one).clone()),
-            many => {
-                let text = format!("{} nodes match {}", many.len(), neutral(typed, 64));
-                return Err(Failure::usage(text).hint("use the id of the node"));
-            }
+            many => return Err(text::several_nodes(many.len(), typed)),
         }
     }
-    let text = format!("there is no node {}", neutral(typed, 64));
-    Err(Failure::new(Exit::NoMatch, text).hint("`openclaw nodes status` shows all"))
+    Err(text::no_node(typed))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Exit;
 
     fn node(id: &str, name: &str, ip: &str) -> Node {
         Node {

@@ -10,7 +10,7 @@ use comfy_table::{
 use openclaw_plugin_sdk::neutral;
 use serde::Serialize;
 
-use super::failure::{Exit, Failure};
+use crate::{Ended, Exit, Failure};
 
 /// The longest text that a cell shows whole, in characters; the middle of a longer one is left out.
 const CELL: usize = 160;
@@ -71,7 +71,8 @@ impl Output {
 
     /// Any two streams.
     pub(super) fn to(out: Box<dyn Write>, err: Box<dyn Write>, look: Look) -> Self {
-        Self { out: Stream::new(out), err: Stream::new(err), look }
+        let stream = |to| Stream { to, gone: false, failed: None };
+        Self { out: stream(out), err: stream(err), look }
     }
 
     /// How wide the terminal is; `None` where there is none.
@@ -96,10 +97,15 @@ impl Output {
     }
 
     /// A result for scripts.
-    pub(super) fn json(&mut self, value: &impl Serialize) -> Result<Exit, Failure> {
-        let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
-        self.line(visible(&text));
+    pub(super) fn json(&mut self, value: &impl Serialize) -> Ended {
+        self.line(visible(&serde_json::to_string_pretty(value)?));
         Ok(Exit::Done)
+    }
+
+    /// One of many results for scripts, each on a line of its own.
+    pub(super) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        self.line(serde_json::to_string(value)?);
+        Ok(())
     }
 
     /// A result for scripts, or a line for people.
@@ -108,7 +114,7 @@ impl Output {
         json: bool,
         value: &impl Serialize,
         line: impl AsRef<str>,
-    ) -> Result<Exit, Failure> {
+    ) -> Ended {
         if json {
             return self.json(value);
         }
@@ -146,13 +152,8 @@ impl Output {
 pub(super) fn table(rows: impl IntoIterator<Item = Vec<Cell>>, look: Look) -> String {
     let mut table = Table::new();
     table.load_style(LINES);
-    match look.width {
-        Some(width) => {
-            table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
-        }
-        None => {
-            table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
-        }
+    if let Some(width) = look.width {
+        table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
     }
     if look.out_colours {
         table.enforce_styling();
@@ -212,10 +213,6 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(to: Box<dyn Write>) -> Self {
-        Self { to, gone: false, failed: None }
-    }
-
     fn write(&mut self, text: &str) {
         if !self.gone {
             let written = self.to.write_all(text.as_bytes());

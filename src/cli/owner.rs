@@ -1,20 +1,14 @@
 //! `openclaw owner`: who may run owner commands. What the configuration names changes only there.
 
 use clap::{Args, Subcommand};
-use openclaw_plugin_sdk::neutral;
 use serde_json::json;
 
-use super::{
-    failure::{Exit, Failure},
-    host::{self, Host},
-    output::{Cell::Whole, Output, whole},
-};
 use crate::{
-    config::Config,
+    Ended, Exit, Failure, Host, Output, Whole,
     control::owners,
-    registry,
+    host, registry,
     rules::{claim::ClaimCode, owner::Owner},
-    world,
+    text, whole, world,
 };
 
 /// What can be done about owners.
@@ -28,21 +22,17 @@ Examples:
 A running gateway honours a change at the next message.")]
 pub(super) enum OwnerCommand {
     /// Show the owners, and how each became one
-    Show(Show),
+    Show {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Make a person an owner
     Add(Change),
     /// Remove an owner that was added or claimed
     Remove(Change),
     /// Print a one-time code; the first person who sends it to the bot is an owner
     Claim,
-}
-
-/// Shows the owners.
-#[derive(Debug, Args)]
-pub(super) struct Show {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// Names an owner.
@@ -55,9 +45,9 @@ pub(super) struct Change {
 
 impl OwnerCommand {
     /// Does it.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         match self {
-            Self::Show(show) => show.run(host, output),
+            Self::Show { json } => show(json, host, output),
             Self::Add(change) => change.add(host, output),
             Self::Remove(change) => change.remove(host, output),
             Self::Claim => claim(host, output),
@@ -65,90 +55,68 @@ impl OwnerCommand {
     }
 }
 
-impl Show {
-    fn run(&self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let (config, store) = (host.config()?, host.store()?);
-        let row = |(owner, from): (Owner, &str)| {
-            [owner.channel, owner.sender.to_string(), from.to_owned()]
-        };
-        let rows: Vec<[String; 3]> = owners::all(&store, &config)?.into_iter().map(row).collect();
-        if self.json {
-            let owner = |[channel, id, from]: &[String; 3]| json!({ "channel": channel, "id": id, "from": from });
-            let owners: Vec<_> = rows.iter().map(owner).collect();
-            return output.json(&json!({ "owners": owners }));
-        }
-        if rows.is_empty() {
-            output.line("No owner is configured, added or claimed.");
-        } else {
-            output.line(format!("Owners ({})\n", rows.len()));
-            output.table(rows.into_iter().map(|[channel, id, from]| {
-                vec![Whole("Channel", channel), Whole("ID", id), Whole("From", from)]
-            }));
-        }
-        for console in registry::CHANNELS.iter().filter(|plugin| plugin.abilities.console) {
-            let id = console.id;
-            output.line(format!("The user at the {id} of a foreground gateway is an owner."));
-        }
-        if let (Some(file), false) = (&config.file, config.owners.is_empty()) {
-            output.line(format!("Configured owners are in {}.", file.display()));
-        }
-        Ok(Exit::Done)
+fn show(json: bool, host: &Host, output: &mut Output) -> Ended {
+    let (config, store) = (host.config()?, host.store()?);
+    let all = owners::all(&store, &config)?;
+    if json {
+        let owner = |(owner, from): &(Owner, &str)| json!({ "channel": owner.channel, "id": owner.sender.as_str(), "from": from });
+        return output.json(&json!({ "owners": all.iter().map(owner).collect::<Vec<_>>() }));
     }
+    output.line(text::owners(all.len()));
+    if !all.is_empty() {
+        output.table(all.into_iter().map(|(owner, from)| {
+            let Owner { channel, sender } = owner;
+            vec![
+                Whole("Channel", channel),
+                Whole("ID", sender.to_string()),
+                Whole("From", from.to_owned()),
+            ]
+        }));
+    }
+    for console in registry::CHANNELS.iter().filter(|plugin| plugin.abilities.console) {
+        output.line(text::owner_at_console(console.id));
+    }
+    if let (Some(file), false) = (&config.file, config.owners.is_empty()) {
+        output.line(text::configured_owners(file));
+    }
+    Ok(Exit::Done)
 }
 
 impl Change {
-    fn add(&self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    fn add(&self, host: &Host, output: &mut Output) -> Ended {
         let owner = parse(&self.owner)?;
-        let config = host.config()?;
-        if config.owners.0.contains(&owner) {
-            output.line(format!("{} is an owner already: {}", spell(&owner), place(&config)));
-            return Ok(Exit::Done);
-        }
-        let added = host.store()?.add_owner(&Host::approver(), &owner, Host::now())?;
-        let owner = spell(&owner);
-        output.line(if added {
-            format!("✅ Added owner {owner}")
+        let (config, shown) = (host.config()?, spell(&owner));
+        output.line(if config.owners.0.contains(&owner) {
+            text::owner_in_config(&shown, config.file.as_deref())
+        } else if host.store()?.add_owner(&Host::approver(), &owner, Host::now())? {
+            text::owner_added(&shown)
         } else {
-            format!("{owner} is an owner already")
+            text::owner_already(&shown)
         });
         Ok(Exit::Done)
     }
 
     /// Removes the stored one first: a configuration that cannot be read keeps nobody as owner.
-    fn remove(&self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    fn remove(&self, host: &Host, output: &mut Output) -> Ended {
         let owner = parse(&self.owner)?;
-        let removed = host.store()?.remove_owner(&Host::approver(), &owner, Host::now())?;
+        let (removed, shown) =
+            (host.store()?.remove_owner(&Host::approver(), &owner, Host::now())?, spell(&owner));
         if removed {
-            output.line(format!("✅ Removed owner {}", spell(&owner)));
+            output.line(text::owner_removed(&shown));
         }
         let config = host.config()?;
         if config.owners.0.contains(&owner) {
-            let text = format!("{} is an owner in {}", spell(&owner), place(&config));
-            let failure = Failure::new(Exit::Failed, text);
-            return Err(failure.hint("remove it from `owner.allow_from` there"));
+            return Err(text::owner_stays(&shown, config.file.as_deref()));
         }
-        if !removed {
-            let text = format!("No owner found: {}", spell(&owner));
-            let failure = Failure::line(Exit::NoMatch, text);
-            return Err(failure.hint("`openclaw owner show` shows them"));
-        }
-        Ok(Exit::Done)
+        if removed { Ok(Exit::Done) } else { Err(text::no_owner(&shown)) }
     }
 }
 
 /// The code goes to standard output and nowhere else.
-fn claim(host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-    let bytes = world::random().map_err(anyhow::Error::from)?;
-    let code = ClaimCode::from_random(bytes);
+fn claim(host: &Host, output: &mut Output) -> Ended {
+    let code = ClaimCode::from_random(world::random()?);
     host.store()?.open_claim(&code, Host::now())?;
-    let code = grouped(&code);
-    output.line(format!("{code}\n"));
-    output.line(format!(
-        "Send this to the bot in a direct chat, within ten minutes:\n\n  /claim {code}\n"
-    ));
-    output.line(
-        "The first person who sends it is an owner from then on. It works once; a new code replaces it.",
-    );
+    output.line(text::claim(&grouped(&code)));
     Ok(Exit::Done)
 }
 
@@ -161,10 +129,7 @@ pub(super) fn grouped(code: &ClaimCode) -> String {
 
 /// Reads `telegram:123456789`. Neither `*` nor a group id is a person.
 fn parse(typed: &str) -> Result<Owner, Failure> {
-    let Some((channel, id)) = typed.split_once(':') else {
-        let text = format!("`{}` names no channel", neutral(typed, 64));
-        return Err(Failure::usage(text).hint("write <channel>:<id>, such as telegram:123456789"));
-    };
+    let (channel, id) = typed.split_once(':').ok_or_else(|| text::no_channel_named(typed))?;
     let plugin = host::pairing_channel(channel)?;
     let sender = host::sender(plugin, id)?;
     Ok(Owner { channel: plugin.id.to_owned(), sender })
@@ -172,10 +137,6 @@ fn parse(typed: &str) -> Result<Owner, Failure> {
 
 fn spell(owner: &Owner) -> String {
     format!("{}:{}", owner.channel, whole(owner.sender.as_str()))
-}
-
-fn place(config: &Config) -> String {
-    config.file.as_ref().map_or_else(|| "the configuration".to_owned(), |f| f.display().to_string())
 }
 
 #[cfg(test)]

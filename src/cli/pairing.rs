@@ -1,7 +1,7 @@
 //! `openclaw pairing`: who waits, who was approved, and the owner's decisions, on the files themselves.
 
+mod allowed;
 mod decide;
-mod grants;
 mod list;
 mod revoke;
 
@@ -9,12 +9,7 @@ use clap::Subcommand;
 use openclaw_plugin_sdk::neutral;
 use serde_json::{Map, Value};
 
-use super::{
-    failure::{Exit, Failure},
-    host::Host,
-    output::Output,
-};
-use crate::rules::pairing::PairingRequest;
+use crate::{Ended, Host, Output, rules::pairing::PairingRequest};
 
 /// What can be done about strangers.
 #[derive(Debug, Subcommand)]
@@ -33,14 +28,14 @@ pub(super) enum Pairing {
     /// Refuse the stranger who has this code; no new code until its hour is over
     Deny(decide::Deny),
     /// Show who may talk on a channel, and why
-    Allowed(grants::Allowed),
+    Allowed(allowed::Allowed),
     /// Take an approval back, at once
     Revoke(revoke::Revoke),
 }
 
 impl Pairing {
     /// Does it.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         match self {
             Self::List(list) => list.run(host, output),
             Self::Approve(approve) => approve.run(host, output),
@@ -71,7 +66,7 @@ fn requested(request: &PairingRequest) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use openclaw_plugin_sdk::{SenderId, UnixMs};
 
     use super::*;
@@ -83,7 +78,7 @@ mod tests {
         world,
     };
 
-    pub(super) fn request(meta: &[(&str, &str)], later_name: Option<&str>) -> PairingRequest {
+    pub(crate) fn request(meta: &[(&str, &str)], later_name: Option<&str>) -> PairingRequest {
         let (key, at) = (AccountKey::default_of("telegram"), "2026-01-27T10:30:00.000Z");
         let sender = SenderId::new("123456789").unwrap();
         let created_at = world::from_iso(at).unwrap();

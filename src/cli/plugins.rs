@@ -1,19 +1,12 @@
 //! `openclaw plugins list`: what this gateway is built with, and what each part can do.
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use openclaw_plugin_sdk::{
     Access, ChannelPlugin, Command, CommandPlugin, Ingress, ResponderPlugin, TextUnit,
 };
 use serde_json::{Value, json};
 
-use super::{
-    failure::{Exit, Failure},
-    output::{
-        Cell::{Text, Whole},
-        Output,
-    },
-};
-use crate::registry;
+use crate::{Ended, Exit, Output, Text, Whole, registry};
 
 /// What can be done about plugins.
 #[derive(Debug, Subcommand)]
@@ -22,26 +15,22 @@ Example:
   openclaw plugins list --json")]
 pub(super) enum Plugins {
     /// Show the channels, commands and responders
-    List(List),
-}
-
-/// Shows them.
-#[derive(Debug, Args)]
-#[command(after_help = "\
+    #[command(after_help = "\
 Examples:
   openclaw plugins list
   openclaw plugins list --json")]
-pub(super) struct List {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Plugins {
     /// Shows them.
-    pub(super) fn run(&self, output: &mut Output) -> Result<Exit, Failure> {
-        let Self::List(list) = self;
-        if list.json {
+    pub(super) fn run(&self, output: &mut Output) -> Ended {
+        let Self::List { json } = self;
+        if *json {
             return output.json(&json!({
                 "channels": registry::CHANNELS.iter().map(|it| channel(it)).collect::<Vec<_>>(),
                 "commands": registry::COMMANDS.iter().map(|it| command(it)).collect::<Vec<_>>(),

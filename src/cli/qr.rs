@@ -3,14 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use openclaw_plugin_sdk::neutral;
 
-use super::{
-    failure::{Exit, Failure},
-    host::Host,
-    output::Output,
-};
 use crate::{
+    Ended, Exit, Failure, Host, Output,
     network::{
         identity::Identity,
         setup_code::{
@@ -18,14 +13,14 @@ use crate::{
             drawing::{DrawError, Drawing},
         },
         tls,
-        url::{NoWayIn, Wish, offer_now},
+        url::{UrlOptions, offer_now},
     },
     rules::device::{
         approver::{DeviceApprover, Listed},
         role::Profile,
-        setup_code::LIFETIME_MS,
     },
     store::private,
+    text,
 };
 
 /// So wide a drawing may be where nobody says how wide the terminal is.
@@ -83,7 +78,7 @@ pub(super) struct Qr {
 
 impl Qr {
     /// Makes one and shows it.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         for file in self.png.iter().chain(&self.svg) {
             writable(file)?;
         }
@@ -93,7 +88,7 @@ impl Qr {
         let made = setup_code::make(&host.store()?, &by, wished, &way, Host::now());
         let minted = made.map_err(|error| match error {
             setup_code::OfferError::Store(error) => Failure::from(error),
-            error => Failure::from(anyhow::Error::from(error)),
+            error => error.into(),
         })?;
         let drawing = Drawing::of(&minted.drawn);
         self.write(&drawing)?;
@@ -108,40 +103,22 @@ impl Qr {
     }
 
     fn way(&self, host: &Host) -> Result<Way, Failure> {
-        let (config, state) = (host.config()?, host.state()?);
-        let failed = |error: anyhow::Error| Failure::from(error);
-        let pin =
-            tls::fingerprint(&config.gateway.tls, &state).map_err(|error| failed(error.into()))?;
-        let identity = Identity::load(&host.store()?).map_err(|error| failed(error.into()))?;
-        let wish = Wish { public_url: self.url.clone(), local: self.local, probe: !self.no_probe };
-        let way = offer_now(&config, port(host)?, pin.as_deref(), &identity, &wish);
-        way.map_err(|error| failed(error.into()))?.map_err(|none| {
-            let why = none.why();
-            let failure = Failure::new(Exit::Failed, why.trim_end_matches('.').to_owned());
-            match none {
-                NoWayIn::Loopback(_) => failure.hint(
-                    "set `plugins.device-pair.public_url` or `gateway.bind = \"lan\"`; \
-                     `openclaw qr --local` makes a code for a program on this machine",
-                ),
-                NoWayIn::Another(_) => {
-                    failure.hint("correct the address, or the proxy or tunnel behind it")
-                }
-                NoWayIn::Invalid(_) => failure.hint("write it like `wss://gateway.example.com`"),
-            }
-        })
+        let config = host.config()?;
+        let pin = tls::fingerprint(&config.gateway.tls, &host.state()?)?;
+        let identity = Identity::load(&host.store()?)?;
+        let options =
+            UrlOptions { public_url: self.url.clone(), local: self.local, no_probe: self.no_probe };
+        let way = offer_now(&config, host.port()?, pin, &identity, &options)?;
+        way.map_err(|none| text::no_way_in(&none))
     }
 
     fn write(&self, drawing: &Result<Drawing, DrawError>) -> Result<(), Failure> {
         if self.png.is_none() && self.svg.is_none() {
             return Ok(());
         }
-        let drawing = drawing.as_ref().map_err(|error| {
-            Failure::new(Exit::Failed, error.to_string())
-                .hint("`--setup-code-only` prints it, to be pasted")
-        })?;
+        let drawing = drawing.as_ref().map_err(text::not_drawn)?;
         if let Some(file) = &self.png {
-            let png = drawing.png().map_err(anyhow::Error::from)?;
-            put(file, &png)?;
+            put(file, &drawing.png()?)?;
         }
         if let Some(file) = &self.svg {
             put(file, drawing.svg().as_bytes())?;
@@ -159,48 +136,20 @@ impl Qr {
         let room = usize::from(output.width().unwrap_or(COLUMNS));
         match drawing {
             Ok(drawing) if drawing.columns() <= room => {
-                output.line("Scan this with the OpenClaw app, or paste the code below it.\n");
+                output.line(text::SCAN);
                 output.block(&drawing.letters());
             }
-            _ => output.line(
-                "The code is too wide to be drawn here: paste it, or draw it into a file with --png.",
-            ),
+            _ => output.line(text::TOO_WIDE),
         }
-        output.line(format!("\nSetup code: {}", minted.code));
-        for (n, url) in way.urls.iter().enumerate() {
-            let label = if n == 0 { "Gateway" } else { "Or" };
-            output.line(format!("{label}: {}", neutral(url, 200)));
+        for line in text::setup_code(minted, way, self.png.iter().chain(&self.svg)) {
+            output.line(line);
         }
-        let access = minted.setup.profile.word();
-        let why = " (no full access over an unencrypted connection)";
-        output.line(format!("Access: {access}{}", if minted.downgraded { why } else { "" }));
-        output.line(format!("Source: {}", way.source));
-        for note in &way.notes {
-            output.line(format!("Note: {note}"));
-        }
-        for file in self.png.iter().chain(&self.svg) {
-            output.line(format!("Drawn: {}", file.display()));
-        }
-        let minutes = LIFETIME_MS / 60_000;
-        output.line(format!(
-            "\nIt is for one device and good for {minutes} minutes. Then approve the device:"
-        ));
-        output.line("  openclaw devices list\n  openclaw devices approve <request>");
-    }
-}
-
-/// Where the gateway listens: the running one's word, else the configuration's.
-fn port(host: &Host) -> Result<u16, Failure> {
-    let running = host.gateway()?.and_then(|mut gateway| gateway.health());
-    match running {
-        Ok(health) => Ok(health.port),
-        Err(_) => Ok(host.config()?.port),
     }
 }
 
 /// A code is drawn in it: nobody else may read it.
 fn put(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let file = std::path::absolute(file).map_err(anyhow::Error::from)?;
+    let file = std::path::absolute(file)?;
     Ok(private::replace(&file, bytes)?)
 }
 
@@ -208,9 +157,7 @@ fn put(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
 fn writable(file: &Path) -> Result<(), Failure> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder {
-        Some(folder) if !folder.is_dir() => {
-            Err(Failure::usage(format!("there is no folder {}", folder.display())))
-        }
+        Some(folder) if !folder.is_dir() => Err(text::no_folder(folder)),
         _ => Ok(()),
     }
 }

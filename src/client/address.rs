@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use http::Uri;
 
+use super::{AddressError, Fingerprint, RemoteError};
 use crate::rules::device::{
     endpoint::{Nearness, nearness},
     locality::Network,
@@ -22,17 +23,6 @@ pub struct Address {
     host: String,
     port: u16,
     path: String,
-}
-
-/// Why a URL is none of a gateway. The text is not repeated: it may hold a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AddressError {
-    /// No URL, or of another kind.
-    #[error("the gateway URL is not of the form ws://host:port or wss://host:port")]
-    Shape,
-    /// Words before the host, a query or a fragment.
-    #[error("the gateway URL must hold no user, password, query or fragment")]
-    Secret,
 }
 
 impl Address {
@@ -106,8 +96,23 @@ impl Address {
             || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
+    /// Refuses what would give a secret away there, before anything is sent.
+    pub(super) fn check(
+        &self,
+        insecure: bool,
+        pin: Option<Fingerprint>,
+    ) -> Result<(), RemoteError> {
+        if !insecure && !self.may_carry_secrets() {
+            return Err(RemoteError::Plaintext(self.to_string()));
+        }
+        if pin.is_some() && !self.tls {
+            return Err(RemoteError::Distrust { at: self.to_string(), pinned: true });
+        }
+        Ok(())
+    }
+
     /// True where a secret may go: encrypted, or by an address that says itself that it is private.
-    pub fn may_carry_secrets(&self) -> bool {
+    pub(super) fn may_carry_secrets(&self) -> bool {
         let private = |ip: IpAddr| {
             nearness(ip) != Nearness::Public
                 || Network::parse(TAILNET).is_some_and(|net| net.holds(ip))

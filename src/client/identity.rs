@@ -1,12 +1,16 @@
 //! Who this machine is to gateways: an Ed25519 key in `<state>/identity/device.json`, in the field's shape, so that
 //! the field's command line and ours are one device. Every program that can read the file is this device.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::{Engine, engine::general_purpose};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 
+use super::{
+    files,
+    text::{NO_IDENTITY, NO_KEY, OTHER_ID},
+};
 use crate::{
     rules::device::identity::{DeviceId, DeviceKey},
     store::{StoreError, paths::StateDir, private},
@@ -32,22 +36,6 @@ impl std::fmt::Debug for Identity {
     }
 }
 
-/// Why there is no identity.
-#[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
-    /// Its file is there, and is none.
-    #[error("{path}: {why}; move it aside to become a new device", path = path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-    /// It can be neither read nor made.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// The file. No `Debug`: it holds the key.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -59,23 +47,22 @@ struct Kept {
     created_at_ms: u64,
 }
 
-/// The folder of what this machine is to gateways.
-pub fn folder(state: &StateDir) -> PathBuf {
-    state.path().join("identity")
+fn path(state: &StateDir) -> PathBuf {
+    files::folder(state).join("device.json")
 }
 
 /// True where there is one. It may be damaged.
 pub(super) fn exists(state: &StateDir) -> bool {
-    folder(state).join("device.json").exists()
+    path(state).exists()
 }
 
 impl Identity {
     /// The identity of the state folder; made where there is none. Of two that make it at once, one wins, and
     /// both have it.
-    pub fn open(state: &StateDir) -> Result<Self, IdentityError> {
-        let path = folder(state).join("device.json");
+    pub fn open(state: &StateDir) -> Result<Self, StoreError> {
+        let path = path(state);
         let bytes = private::once(state, &path, make)?;
-        read(&path, &bytes)
+        read(&bytes).map_err(|why| files::damaged(&path, why))
     }
 
     fn of_seed(seed: &[u8; 32]) -> Option<Self> {
@@ -111,20 +98,15 @@ fn make() -> std::io::Result<Vec<u8>> {
         private_key_pem: pem("PRIVATE KEY", &PKCS8, &seed),
         created_at_ms: world::now().0,
     };
-    let mut text = serde_json::to_vec_pretty(&kept)?;
-    text.push(b'\n');
-    Ok(text)
+    Ok(files::text(&kept)?)
 }
 
-fn read(path: &Path, text: &[u8]) -> Result<Identity, IdentityError> {
-    let damaged = |why| IdentityError::Damaged { path: path.to_owned(), why };
-    let kept: Kept = serde_json::from_slice(text).map_err(|_| damaged("no device identity"))?;
-    let seed = seed(&kept.private_key_pem).ok_or_else(|| damaged("no Ed25519 key"))?;
-    let identity = Identity::of_seed(&seed).ok_or_else(|| damaged("no Ed25519 key"))?;
-    if identity.id().as_str() != kept.device_id {
-        return Err(damaged("the device id is of another key"));
-    }
-    Ok(identity)
+/// An error says what is wrong with the text.
+fn read(text: &[u8]) -> Result<Identity, &'static str> {
+    let kept: Kept = serde_json::from_slice(text).map_err(|_| NO_IDENTITY)?;
+    let seed = seed(&kept.private_key_pem).ok_or(NO_KEY)?;
+    let identity = Identity::of_seed(&seed).ok_or(NO_KEY)?;
+    if identity.id().as_str() == kept.device_id { Ok(identity) } else { Err(OTHER_ID) }
 }
 
 fn pem(label: &str, prefix: &[u8], raw: &[u8]) -> String {
@@ -141,7 +123,7 @@ fn seed(pem: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{os::unix::fs::PermissionsExt, path::Path};
 
     use openclaw_plugin_sdk::UnixMs;
 
@@ -159,10 +141,10 @@ mod tests {
         let (_folder, state) = state();
         let first = Identity::open(&state).unwrap();
         assert_eq!(Identity::open(&state).unwrap().id(), first.id());
-        let path = folder(&state).join("device.json");
+        let path = path(&state);
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&path), mode(&folder(&state))), (0o600, 0o700));
-        assert_eq!(std::fs::read_dir(folder(&state)).unwrap().count(), 1);
+        assert_eq!((mode(&path), mode(&files::folder(&state))), (0o600, 0o700));
+        assert_eq!(std::fs::read_dir(files::folder(&state)).unwrap().count(), 1);
         assert!(!format!("{first:?}").contains("PRIVATE"));
     }
 
@@ -178,7 +160,7 @@ mod tests {
             "privateKeyPem": "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n-----END PRIVATE KEY-----\n",
             "createdAtMs": 1_760_000_000_000_u64,
         });
-        let path = folder(&state).join("device.json");
+        let path = path(&state);
         private::replace(&path, kept.to_string().as_bytes()).unwrap();
         assert_eq!(Identity::open(&state).unwrap().id(), known.id());
     }
@@ -186,7 +168,7 @@ mod tests {
     #[test]
     fn a_damaged_identity_is_named_and_not_replaced() {
         let (_folder, state) = state();
-        let path = folder(&state).join("device.json");
+        let path = path(&state);
         for text in [
             "",
             "{}",

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{address::Address, identity};
+use super::{address::Address, files, text::NO_KEYS};
 use crate::{
     network::identity::GatewayKey,
     store::{StoreError, paths::StateDir, private},
@@ -25,7 +25,7 @@ struct Kept {
 
 impl KnownKeys {
     pub(super) fn of(state: &StateDir) -> Self {
-        Self { path: identity::folder(state).join("gateways.json") }
+        Self { path: files::folder(state).join("gateways.json") }
     }
 
     /// The key that has to be proven at this place. One that cannot be read is not taken for none.
@@ -33,7 +33,9 @@ impl KnownKeys {
         let place = at.place();
         let kept = self.read()?;
         let named = kept.gateways.get(&place);
-        named.map(|text| GatewayKey::parse(text).ok_or_else(|| self.damaged())).transpose()
+        named
+            .map(|text| GatewayKey::parse(text).ok_or_else(|| files::damaged(&self.path, NO_KEYS)))
+            .transpose()
     }
 
     /// Keeps the first key of a place.
@@ -47,15 +49,8 @@ impl KnownKeys {
     }
 
     fn read(&self) -> Result<Kept, StoreError> {
-        match private::read(&self.path)? {
-            Some(text) => serde_json::from_slice(&text).map_err(|_| self.damaged()),
-            None => Ok(Kept { version: 1, gateways: BTreeMap::new() }),
-        }
-    }
-
-    fn damaged(&self) -> StoreError {
-        let why = "no list of the keys of gateways".to_owned();
-        StoreError::Damaged { path: self.path.clone(), line: None, why }
+        let kept = files::read(&self.path, NO_KEYS)?;
+        Ok(kept.unwrap_or_else(|| Kept { version: 1, gateways: BTreeMap::new() }))
     }
 }
 

@@ -17,19 +17,20 @@ use tokio::{
 pub use self::memory::{Known, recall};
 use self::retry::{BACKOFF, Next};
 use super::{
-    RemoteError, Secret,
+    Fingerprint, NoPlan, RemoteError, Secret,
     address::Address,
     identity::Identity,
     known::KnownKeys,
     session::{Dial, Incoming, Session, Trust},
-    tls::Fingerprint,
+    text::SILENT,
     tokens::TokenBook,
-    who::Who,
+    who::{Who, with_token},
 };
 use crate::{
     network::identity::GatewayKey,
     protocol::{
         connect::{AuthParams, ClientMode},
+        frame::INVALID_REQUEST,
         setup_code::SetupPayload,
     },
     rules::device::{
@@ -44,28 +45,6 @@ use crate::{
 /// The longest message that a node reads, in bytes: the gateway's hello, or the parameters of one command.
 const LARGEST: usize = 4 << 20;
 
-/// What a node shows until it has a token of its own. No `Debug` shows it.
-#[derive(Clone)]
-pub enum Credential {
-    /// Nothing.
-    None,
-    /// A setup code's token; newer gateways have a field of its own for it.
-    Setup {
-        /// The token.
-        token: String,
-        /// The code named it so.
-        bootstrap: bool,
-    },
-    /// The gateway's shared secret.
-    Shared(Secret),
-}
-
-impl std::fmt::Debug for Credential {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Credential")
-    }
-}
-
 /// Where a node goes, and as what.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -73,8 +52,10 @@ pub struct Plan {
     pub gateways: Vec<Address>,
     /// The one certificate that is taken.
     pub pin: Option<Fingerprint>,
-    /// Shown until there is a token.
-    pub credential: Credential,
+    /// Shown until there is a token of its own.
+    pub secret: Secret,
+    /// Of the setup code that the secret is from: its words are shown on both sides.
+    pub setup: Option<TokenDigest>,
     /// For owners to read; the host's, where it is left out.
     pub name: Option<String>,
     /// The user answers for the network.
@@ -83,26 +64,6 @@ pub struct Plan {
     pub patience: Duration,
     /// Where this machine's identity is.
     pub state: StateDir,
-}
-
-/// A setup code leads nowhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoPlan {
-    /// It is none.
-    #[error("this is not a setup code")]
-    Code,
-    /// It is over.
-    #[error("this setup code has expired")]
-    Expired,
-    /// Its fingerprint is none.
-    #[error("the certificate fingerprint in this setup code is invalid")]
-    Pin,
-    /// Another certificate was named beside it.
-    #[error("the setup code and --tls-fingerprint name different certificates")]
-    Pins,
-    /// No gateway in it can be reached safely.
-    #[error("this setup code names no gateway that is safe for a secret")]
-    Nowhere,
 }
 
 /// What the user of a node reads.
@@ -175,23 +136,19 @@ impl Plan {
         if gateways.is_empty() {
             return Err(NoPlan::Nowhere);
         }
-        let bootstrap = payload.bootstrap_token.is_some();
-        let credential = Credential::Setup { token, bootstrap };
+        let setup = Some(TokenDigest::of(&token));
+        // Newer gateways have a field of its own for it.
+        let secret = Secret(if payload.bootstrap_token.is_some() {
+            AuthParams { bootstrap_token: Some(token), ..AuthParams::default() }
+        } else {
+            with_token(Some(token))
+        });
         let patience = Duration::from_secs(10);
-        Ok(Self { gateways, pin, credential, name: None, insecure, patience, state })
+        Ok(Self { gateways, pin, secret, setup, name: None, insecure, patience, state })
     }
 
     fn check(&self) -> Result<(), RemoteError> {
-        for address in &self.gateways {
-            let at = || address.to_string();
-            if !self.insecure && !address.may_carry_secrets() {
-                return Err(RemoteError::Plaintext { at: at() });
-            }
-            if self.pin.is_some() && !address.tls() {
-                return Err(RemoteError::Distrust { at: at(), pinned: true });
-            }
-        }
-        Ok(())
+        self.gateways.iter().try_for_each(|address| address.check(self.insecure, self.pin))
     }
 }
 
@@ -248,14 +205,6 @@ impl Stop {
     }
 }
 
-/// How a session ended.
-enum End {
-    Asked,
-    Lost(RemoteError),
-    /// The gateway said that it would be back.
-    Restart(Duration),
-}
-
 impl Node<'_> {
     async fn live(mut self) -> Result<(), RemoteError> {
         let mut stop = Stop::new()?;
@@ -264,21 +213,23 @@ impl Node<'_> {
             let Some(address) = gateways.get(self.at % gateways.len().max(1)) else {
                 return Ok(());
             };
-            let shown = self.shown_at(address)?;
+            let own = self.own_token(address)?;
             let attempt = tokio::select! {
                 () = stop.heard() => return Ok(()),
-                attempt = self.connect(address, &shown) => attempt,
+                attempt = self.connect(address, own.clone()) => attempt,
             };
             let next = match attempt {
                 Ok(session) => {
                     self.joined(address, &session)?;
                     match self.serve(session, &mut stop).await {
-                        End::Asked => return Ok(()),
-                        End::Restart(pause) => Next::Again(pause),
-                        End::Lost(error) => self.after_loss(error)?,
+                        Ok(None) => return Ok(()),
+                        Ok(Some(pause)) => Next::Again(pause),
+                        Err(error) => self.after_loss(error)?,
                     }
                 }
-                Err(error) => self.after_refusal(error, (address, &shown), gateways.len())?,
+                Err(error) => {
+                    self.after_refusal(error, (address, own.as_deref()), gateways.len())?
+                }
             };
             let pause = async {
                 match next {
@@ -293,31 +244,26 @@ impl Node<'_> {
         }
     }
 
-    /// The device's own token where there is one, else what the user gave. In plain text it is shown only to the
-    /// gateway that proves the key which it had when it gave the token, unless the user answers for the network.
-    fn shown_at(&self, address: &Address) -> Result<Shown, RemoteError> {
-        let Some(own) = self.tokens.token(Role::Node, address)? else { return Ok(Shown::Given) };
-        let may = address.tls() || self.plan.insecure || self.known.key(address)?.is_some();
-        match self.plan.credential {
-            _ if may => Ok(Shown::Own(own)),
-            Credential::None => Err(RemoteError::Unproven { at: address.place() }),
-            Credential::Setup { .. } | Credential::Shared(_) => Ok(Shown::Given),
+    /// The device's own token where there is one; else what the user gave is shown. In plain text it is shown only to
+    /// the gateway that proves the key which it had when it gave the token, unless the user answers for the network.
+    fn own_token(&self, address: &Address) -> Result<Option<String>, RemoteError> {
+        let Some(own) = self.tokens.token(Role::Node, address)? else { return Ok(None) };
+        if address.tls() || self.plan.insecure || self.known.key(address)?.is_some() {
+            return Ok(Some(own));
         }
+        if self.plan.secret.is_empty() {
+            return Err(RemoteError::Unproven(address.place()));
+        }
+        Ok(None)
     }
 
-    async fn connect(&self, address: &Address, shown: &Shown) -> Result<Session, RemoteError> {
-        let Plan { pin, patience, credential, .. } = self.plan;
-        let auth = match (shown, credential) {
-            (Shown::Own(token), _)
-            | (Shown::Given, Credential::Setup { token, bootstrap: false }) => {
-                AuthParams { token: Some(token.clone()), ..AuthParams::default() }
-            }
-            (Shown::Given, Credential::None) => AuthParams::default(),
-            (Shown::Given, Credential::Shared(secret)) => secret.auth(),
-            (Shown::Given, Credential::Setup { token, bootstrap: true }) => {
-                AuthParams { bootstrap_token: Some(token.clone()), ..AuthParams::default() }
-            }
-        };
+    async fn connect(
+        &self,
+        address: &Address,
+        own: Option<String>,
+    ) -> Result<Session, RemoteError> {
+        let Plan { pin, patience, secret, .. } = self.plan;
+        let auth = own.map_or_else(|| secret.0.clone(), |own| with_token(Some(own)));
         let who = Who {
             client: "node-host",
             mode: ClientMode::Node,
@@ -338,10 +284,10 @@ impl Node<'_> {
     }
 
     fn joined(&mut self, address: &Address, session: &Session) -> Result<(), RemoteError> {
-        if let Some(key) = session.proven() {
+        if let Some(key) = &session.proven {
             self.known.keep(address, key)?;
         }
-        let auth = &session.hello().auth;
+        let auth = &session.hello.auth;
         if let Some(token) = &auth.device_token {
             self.tokens.keep(Role::Node, token, &auth.scopes, address)?;
         }
@@ -358,29 +304,36 @@ impl Node<'_> {
         Ok(())
     }
 
-    /// Does what it is asked, until the line is lost or silent, or the user has enough.
-    async fn serve(&mut self, mut session: Session, stop: &mut Stop) -> End {
-        let tick = session.hello().policy.tick_interval_ms.clamp(1_000, 600_000);
+    /// Does what it is asked, until the line is lost or silent, or the user has enough. Where the gateway said that it
+    /// would be back, it says when.
+    async fn serve(
+        &mut self,
+        mut session: Session,
+        stop: &mut Stop,
+    ) -> Result<Option<Duration>, RemoteError> {
+        let tick = session.hello.policy.tick_interval_ms.clamp(1_000, 600_000);
         let silence = Duration::from_millis(2 * tick);
         let mut restart = None;
         loop {
             let next = tokio::select! {
                 () = stop.heard() => {
                     session.close(1000, "").await;
-                    return End::Asked;
+                    return Ok(None);
                 }
                 next = timeout(silence, session.next()) => next,
             };
             let (event, payload) = match next {
                 Err(_) => {
                     session.close(4000, "tick timeout").await;
-                    let reason = "nothing was heard of it any more".to_owned();
-                    return End::Lost(RemoteError::Closed { code: Some(4000), reason });
+                    return Err(RemoteError::Closed {
+                        code: Some(4000),
+                        reason: SILENT.to_owned(),
+                    });
                 }
                 Ok(Err(error)) => {
                     return match restart {
-                        Some(pause) if !retry::is_over(&error) => End::Restart(pause),
-                        _ => End::Lost(error),
+                        Some(pause) if !retry::is_over(&error) => Ok(Some(pause)),
+                        _ => Err(error),
                     };
                 }
                 Ok(Ok(Incoming::Event { event, payload })) => (event, payload),
@@ -392,10 +345,8 @@ impl Node<'_> {
                     restart = expected.map(|ms| Duration::from_millis(ms.clamp(500, 30_000)));
                 }
                 "node.invoke.request" => {
-                    if let Some(result) = self.invoked(&payload)
-                        && let Err(error) = session.send("node.invoke.result", result).await
-                    {
-                        return End::Lost(error);
+                    if let Some(result) = self.invoked(&payload) {
+                        session.send("node.invoke.result", result).await?;
                     }
                 }
                 _ => {}
@@ -418,7 +369,7 @@ impl Node<'_> {
             }
             Err(why) => {
                 result["ok"] = json!(false);
-                result["error"] = json!({ "code": why.code, "message": why.message });
+                result["error"] = json!({ "code": INVALID_REQUEST, "message": why });
             }
         }
         Some(result)
@@ -436,15 +387,15 @@ impl Node<'_> {
     fn after_refusal(
         &mut self,
         error: RemoteError,
-        (address, shown): (&Address, &Shown),
+        (address, own): (&Address, Option<&str>),
         gateways: usize,
     ) -> Result<Next, RemoteError> {
-        if let Shown::Own(token) = shown
+        if let Some(token) = own
             && retry::is_token_over(&error)
         {
             self.tokens.forget(Role::Node, token)?;
-            if matches!(self.plan.credential, Credential::None) {
-                return Err(RemoteError::TokenOver { at: address.to_string() });
+            if self.plan.secret.is_empty() {
+                return Err(RemoteError::TokenOver(address.to_string()));
             }
             return Ok(Next::Again(Duration::ZERO));
         }
@@ -464,10 +415,7 @@ impl Node<'_> {
         let request = error.detail("requestId").map(str::to_owned);
         let device = self.identity.id();
         if self.shown.is_none() || self.shown != request {
-            let words = match &self.plan.credential {
-                Credential::Setup { token, .. } => Some(words(&device, &TokenDigest::of(token))),
-                Credential::None | Credential::Shared(_) => None,
-            };
+            let words = self.plan.setup.as_ref().map(|setup| words(&device, setup));
             let request = request.as_deref();
             (self.tell)(Told::Waiting { device: &device, request, words });
             self.shown = Some(request.unwrap_or_default().to_owned());
@@ -478,12 +426,6 @@ impl Node<'_> {
         }
         next
     }
-}
-
-/// What is shown this time.
-enum Shown {
-    Given,
-    Own(String),
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{
@@ -25,15 +25,18 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    RemoteError,
+    Fingerprint, RemoteError,
     address::Address,
-    tls::{self, Fingerprint},
+    text::{BAD_FRAME, BINARY, NO_REASON, TOO_LONG},
     who::Who,
 };
 use crate::{
     local_client::{Client, LocalError},
-    network::identity::{
-        GatewayKey, KEY_HEADER, NONCE_HEADER, REACHED_HEADER, SIGNATURE_HEADER, fresh_nonce,
+    network::{
+        identity::{
+            GatewayKey, KEY_HEADER, NONCE_HEADER, REACHED_HEADER, SIGNATURE_HEADER, fresh_nonce,
+        },
+        tls,
     },
     protocol::{
         frame::{Refused, Request},
@@ -90,12 +93,20 @@ impl Trust<'_> {
 
 /// A connection whose gateway has said `hello-ok`.
 pub(super) struct Session {
-    socket: WebSocketStream<Box<dyn Wire>>,
-    hello: HelloOk,
-    proven: Option<GatewayKey>,
-    at: String,
-    patience: Duration,
+    frames: Frames,
+    /// What the gateway said about itself and us.
+    pub(super) hello: HelloOk,
+    /// The key that the gateway has proven on this connection, where it has one.
+    pub(super) proven: Option<GatewayKey>,
+    /// How long sending, and an answer, may take.
+    pub(super) patience: Duration,
     asked: u64,
+}
+
+/// The frames of a connection, and the place that errors name.
+struct Frames {
+    socket: WebSocketStream<Box<dyn Wire>>,
+    at: String,
 }
 
 /// What a gateway sends.
@@ -123,9 +134,8 @@ pub(super) enum Incoming {
 impl Session {
     /// Connects, and is accepted or told why not.
     pub(super) async fn open(dial: Dial<'_>, who: &Who<'_>) -> Result<Self, RemoteError> {
-        let at = dial.address.to_string();
         let until = Instant::now() + dial.patience;
-        let late = |_| RemoteError::Silent { at: at.clone() };
+        let late = |_| RemoteError::Silent(dial.address.to_string());
         let reached = match dial.trust {
             Trust::Own(_) => own(dial).await?,
             Trust::Known(_) | Trust::Word => {
@@ -133,21 +143,10 @@ impl Session {
             }
         };
         dial.believe(&reached)?;
-        let Reached { socket, proven, .. } = reached;
-        let mut session = Unheard { socket, at: at.clone() };
-        let entered = timeout_at(until, session.enter(who)).await.map_err(late)?;
+        let Reached { mut frames, proven, .. } = reached;
+        let entered = timeout_at(until, frames.enter(who)).await.map_err(late)?;
         let hello = entered.map_err(|error| error.without(&who.secrets()))?;
-        let Unheard { socket, .. } = session;
-        Ok(Self { socket, hello, proven, at, patience: dial.patience, asked: 0 })
-    }
-
-    /// The key that the gateway has proven on this connection, where it has one.
-    pub(super) fn proven(&self) -> Option<&GatewayKey> {
-        self.proven.as_ref()
-    }
-
-    pub(super) fn hello(&self) -> &HelloOk {
-        &self.hello
+        Ok(Self { frames, hello, proven, patience: dial.patience, asked: 0 })
     }
 
     /// Sends a request; its id.
@@ -158,9 +157,8 @@ impl Session {
     ) -> Result<String, RemoteError> {
         self.asked += 1;
         let id = self.asked.to_string();
-        let until = Instant::now() + self.patience;
-        let sent = timeout_at(until, send(&mut self.socket, &self.at, &id, method, params)).await;
-        sent.map_err(|_| RemoteError::Silent { at: self.at.clone() })??;
+        let sent = timeout(self.patience, self.frames.send(&id, method, params)).await;
+        sent.map_err(|_| self.silent())??;
         Ok(id)
     }
 
@@ -170,8 +168,7 @@ impl Session {
         let asked = self.send(method, params).await?;
         loop {
             let next = timeout_at(until, self.next()).await;
-            let next = next.map_err(|_| RemoteError::Silent { at: self.at.clone() })??;
-            if let Incoming::Res { id, ok, payload, error } = next
+            if let Incoming::Res { id, ok, payload, error } = next.map_err(|_| self.silent())??
                 && id == asked
             {
                 return if ok { Ok(payload) } else { Err(RemoteError::Refused(refused(&error))) };
@@ -181,40 +178,33 @@ impl Session {
 
     /// The next frame. Nothing is lost where the wait for it is given up.
     pub(super) async fn next(&mut self) -> Result<Incoming, RemoteError> {
-        next(&mut self.socket, &self.at).await
-    }
-
-    /// Waits for the next request longer than for others.
-    pub(super) fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience;
+        self.frames.next().await
     }
 
     /// Says goodbye. A gateway that does not hear it sees the connection end.
     pub(super) async fn close(mut self, code: u16, reason: &str) {
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
-        let _unheard = timeout_at(Instant::now() + GOODBYE, self.socket.close(Some(frame))).await;
+        let _unheard = timeout(GOODBYE, self.frames.socket.close(Some(frame))).await;
+    }
+
+    fn silent(&self) -> RemoteError {
+        RemoteError::Silent(self.frames.at.clone())
     }
 }
 
-/// A connection that is not accepted yet.
-struct Unheard {
-    socket: WebSocketStream<Box<dyn Wire>>,
-    at: String,
-}
-
-impl Unheard {
+impl Frames {
+    /// Answers the challenge, and is accepted or told why not.
     async fn enter(&mut self, who: &Who<'_>) -> Result<HelloOk, RemoteError> {
         let challenge: Challenge = loop {
-            if let Incoming::Event { event, payload } = next(&mut self.socket, &self.at).await?
+            if let Incoming::Event { event, payload } = self.next().await?
                 && event == "connect.challenge"
             {
                 break self.read(payload)?;
             }
         };
-        send(&mut self.socket, &self.at, "connect", "connect", who.params(&challenge)).await?;
+        self.send("connect", "connect", who.params(&challenge)).await?;
         loop {
-            if let Incoming::Res { id, ok, payload, error } =
-                next(&mut self.socket, &self.at).await?
+            if let Incoming::Res { id, ok, payload, error } = self.next().await?
                 && id == "connect"
             {
                 if !ok {
@@ -226,7 +216,46 @@ impl Unheard {
     }
 
     fn read<T: for<'de> Deserialize<'de>>(&self, payload: Value) -> Result<T, RemoteError> {
-        serde_json::from_value(payload).map_err(|error| unreadable(&self.at, &error.to_string()))
+        serde_json::from_value(payload).map_err(|error| self.unreadable(&error.to_string()))
+    }
+
+    async fn send(&mut self, id: &str, method: &str, params: Value) -> Result<(), RemoteError> {
+        let request = serde_json::to_string(&Request::new(id, method, Some(params)));
+        let text = request.map_err(|error| self.unreadable(&error.to_string()))?;
+        self.socket.send(Message::text(text)).await.map_err(|error| self.broken(error))
+    }
+
+    async fn next(&mut self) -> Result<Incoming, RemoteError> {
+        loop {
+            match self.socket.next().await {
+                None => return Err(RemoteError::Closed { code: None, reason: String::new() }),
+                Some(Err(error)) => return Err(self.broken(error)),
+                Some(Ok(Message::Text(text))) => {
+                    return serde_json::from_str(&text).map_err(|_| self.unreadable(BAD_FRAME));
+                }
+                Some(Ok(Message::Binary(_))) => return Err(self.unreadable(BINARY)),
+                Some(Ok(Message::Close(frame))) => {
+                    let code = frame.as_ref().map(|frame| u16::from(frame.code));
+                    let reason = frame.map(|frame| neutral(&frame.reason, 200)).unwrap_or_default();
+                    return Err(RemoteError::Closed { code, reason });
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+            }
+        }
+    }
+
+    fn broken(&self, error: WireError) -> RemoteError {
+        match error {
+            WireError::Capacity(CapacityError::MessageTooLong { .. }) => self.unreadable(TOO_LONG),
+            WireError::Io(_) | WireError::ConnectionClosed | WireError::AlreadyClosed => {
+                RemoteError::Closed { code: None, reason: String::new() }
+            }
+            error => self.unreadable(&error.to_string()),
+        }
+    }
+
+    fn unreadable(&self, why: &str) -> RemoteError {
+        unreadable(&self.at, why)
     }
 }
 
@@ -236,12 +265,11 @@ pub(super) async fn knock(dial: Dial<'_>) -> Result<(), RemoteError> {
         return Ok(());
     }
     let at = || dial.address.to_string();
-    let until = Instant::now() + dial.patience;
-    let there = timeout_at(until, TcpStream::connect((dial.address.host(), dial.address.port())));
-    match there.await {
+    let there = TcpStream::connect((dial.address.host(), dial.address.port()));
+    match timeout(dial.patience, there).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(RemoteError::Unreachable { at: at(), why: error.to_string() }),
-        Err(_) => Err(RemoteError::Silent { at: at() }),
+        Err(_) => Err(RemoteError::Silent(at())),
     }
 }
 
@@ -254,27 +282,25 @@ impl Dial<'_> {
             _ if reached.through_door => Ok(()),
             Trust::Word => Ok(()),
             Trust::Own(own) if own.is_some() && own == proven => Ok(()),
-            Trust::Own(_) => Err(RemoteError::Foreign { at: at() }),
+            Trust::Own(_) => Err(RemoteError::Foreign(at())),
             Trust::Known(known) if Some(known) == proven => Ok(()),
-            Trust::Known(_) => Err(RemoteError::OtherKey { at: at() }),
+            Trust::Known(_) => Err(RemoteError::OtherKey(at())),
         }
     }
 }
 
 /// A connection as far as the first frame.
 struct Reached {
-    socket: WebSocketStream<Box<dyn Wire>>,
+    frames: Frames,
     proven: Option<GatewayKey>,
     through_door: bool,
 }
 
 /// This machine's gateway. Whatever else happens on its port is another program's doing.
 async fn own(dial: Dial<'_>) -> Result<Reached, RemoteError> {
-    let foreign = || RemoteError::Foreign { at: dial.address.place() };
-    let until = Instant::now() + dial.patience.min(PROOF);
-    match timeout_at(until, reach(dial)).await {
+    match timeout(dial.patience.min(PROOF), reach(dial)).await {
         Ok(Err(error @ (RemoteError::Unreachable { .. } | RemoteError::Local(_)))) => Err(error),
-        Ok(Err(_)) | Err(_) => Err(foreign()),
+        Ok(Err(_)) | Err(_) => Err(RemoteError::Foreign(dial.address.place())),
         Ok(Ok(reached)) => Ok(reached),
     }
 }
@@ -315,12 +341,13 @@ async fn connect(dial: Dial<'_>) -> Result<(Box<dyn Wire>, Option<SocketAddr>), 
     tcp.set_nodelay(true).map_err(unreachable)?;
     let reached = Some(tcp.peer_addr().map_err(unreachable)?);
     if address.tls() {
-        let config = tls::config(pin).map_err(|error| unreachable(io::Error::other(error)))?;
+        let trust = pin.map_or(tls::Trust::Authorities, tls::Trust::Pinned);
+        let config = tls::client(trust).map_err(|error| unreachable(io::Error::other(error)))?;
         let name = ServerName::try_from(address.host().to_owned())
             .map_err(|error| unreachable(io::Error::other(error)))?;
         let secured = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
         let secured = secured.map_err(|error| {
-            if tls::is_distrust(&error) {
+            if is_distrust(&error) {
                 return RemoteError::Distrust { at: at(), pinned: pin.is_some() };
             }
             unreachable(error)
@@ -328,6 +355,12 @@ async fn connect(dial: Dial<'_>) -> Result<(Box<dyn Wire>, Option<SocketAddr>), 
         return Ok((Box::new(secured), reached));
     }
     Ok((Box::new(tcp), reached))
+}
+
+/// True where the other end showed a certificate that is not believed.
+fn is_distrust(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 /// Asks for a socket, and for a proof of the gateway's key in the same breath: what answers on this connection is
@@ -358,57 +391,7 @@ async fn upgrade(
     let said = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
     let proven = said(KEY_HEADER).zip(said(SIGNATURE_HEADER));
     let proven = proven.and_then(|(key, by)| GatewayKey::proven(key, &nonce, reached, by));
-    Ok(Reached { socket, proven, through_door: false })
-}
-
-async fn send(
-    socket: &mut WebSocketStream<Box<dyn Wire>>,
-    at: &str,
-    id: &str,
-    method: &str,
-    params: Value,
-) -> Result<(), RemoteError> {
-    let request = Request::new(id, method, Some(params));
-    let text =
-        serde_json::to_string(&request).map_err(|error| unreadable(at, &error.to_string()))?;
-    socket.send(Message::text(text)).await.map_err(|error| broken(at, error))
-}
-
-async fn next(
-    socket: &mut WebSocketStream<Box<dyn Wire>>,
-    at: &str,
-) -> Result<Incoming, RemoteError> {
-    loop {
-        match socket.next().await {
-            None => return Err(RemoteError::Closed { code: None, reason: String::new() }),
-            Some(Err(error)) => return Err(broken(at, error)),
-            Some(Ok(Message::Text(text))) => {
-                return serde_json::from_str(&text)
-                    .map_err(|_| unreadable(at, "it sent a frame that is none of the protocol"));
-            }
-            Some(Ok(Message::Binary(_))) => {
-                return Err(unreadable(at, "it sent a binary message"));
-            }
-            Some(Ok(Message::Close(frame))) => {
-                let code = frame.as_ref().map(|frame| u16::from(frame.code));
-                let reason = frame.map(|frame| neutral(&frame.reason, 200)).unwrap_or_default();
-                return Err(RemoteError::Closed { code, reason });
-            }
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-        }
-    }
-}
-
-fn broken(at: &str, error: WireError) -> RemoteError {
-    match error {
-        WireError::Capacity(CapacityError::MessageTooLong { .. }) => {
-            unreadable(at, "it sent a message that is too long")
-        }
-        WireError::Io(_) | WireError::ConnectionClosed | WireError::AlreadyClosed => {
-            RemoteError::Closed { code: None, reason: String::new() }
-        }
-        error => unreadable(at, &error.to_string()),
-    }
+    Ok(Reached { frames: Frames { socket, at }, proven, through_door: false })
 }
 
 fn unreadable(at: &str, why: &str) -> RemoteError {
@@ -419,7 +402,7 @@ fn unreadable(at: &str, why: &str) -> RemoteError {
 fn refused(error: &Value) -> Box<Refused> {
     let text = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default();
     let message = match text("message") {
-        "" => "the gateway gave no reason",
+        "" => NO_REASON,
         message => message,
     };
     let mut refused = Refused::new(&neutral(text("code"), 64), neutral(message, 300));

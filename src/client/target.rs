@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    RemoteError, address::Address, identity::Identity, session::Trust, tls::Fingerprint,
+    Fingerprint, RemoteError, address::Address, identity::Identity, session::Trust,
     tokens::TokenBook,
 };
 use crate::{
@@ -11,14 +11,9 @@ use crate::{
     store::paths::StateDir,
 };
 
-/// The gateway's shared secret, as far as it is known.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret {
-    /// `gateway.auth.token`.
-    pub token: Option<String>,
-    /// `gateway.auth.password`.
-    pub password: Option<String>,
-}
+/// What is shown to a gateway before it has given this machine a token: its shared secret, or that of a setup code.
+#[derive(Clone, Default)]
+pub struct Secret(pub(super) AuthParams);
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,22 +22,19 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// Blank texts are none.
+    /// The shared secret, as far as it is known. Blank texts are none.
     pub fn new(token: Option<String>, password: Option<String>) -> Self {
         let filled = |text: Option<String>| {
             text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
         };
-        Self { token: filled(token), password: filled(password) }
+        let (token, password) = (filled(token), filled(password));
+        Self(AuthParams { token, password, ..AuthParams::default() })
     }
 
     /// True where nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.token.is_none() && self.password.is_none()
-    }
-
-    pub(super) fn auth(&self) -> AuthParams {
-        let Self { token, password } = self.clone();
-        AuthParams { token, password, ..AuthParams::default() }
+        let AuthParams { token, bootstrap_token, device_token, password } = &self.0;
+        [token, bootstrap_token, device_token, password].into_iter().all(Option::is_none)
     }
 }
 
@@ -70,17 +62,16 @@ pub struct Target {
 impl Target {
     /// Refuses what would give a secret away, before anything is sent.
     pub(super) fn check(&self) -> Result<(), RemoteError> {
-        let at = || self.address.to_string();
-        if !self.insecure && !self.address.may_carry_secrets() {
-            return Err(RemoteError::Plaintext { at: at() });
-        }
-        if self.pin.is_some() && !self.address.tls() {
-            return Err(RemoteError::Distrust { at: at(), pinned: true });
-        }
+        self.address.check(self.insecure, self.pin)?;
         if !self.implied && self.secret.is_empty() && !self.is_known()? {
-            return Err(RemoteError::NoSecret { at: at() });
+            return Err(RemoteError::NoSecret(self.address.to_string()));
         }
         Ok(())
+    }
+
+    /// True for the user of the gateway's own machine, who knows its secret.
+    pub(super) fn is_user(&self) -> bool {
+        self.address.is_loopback() && !self.secret.is_empty()
     }
 
     /// What it has to prove, by what this state folder and this device know. A place whose key nobody knows is shown
@@ -97,7 +88,7 @@ impl Target {
             (Some(key), _) => Ok(Trust::Known(key)),
             (None, _) if typed => Ok(Trust::Word),
             (None, Some(_)) if self.address.is_loopback() => Ok(Trust::Own(own)),
-            (None, _) => Err(RemoteError::Unproven { at: self.address.place() }),
+            (None, _) => Err(RemoteError::Unproven(self.address.place())),
         }
     }
 

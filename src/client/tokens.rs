@@ -3,13 +3,12 @@
 
 use std::path::PathBuf;
 
-use openclaw_plugin_sdk::own_file;
 use serde_json::{Map, Value, json};
 
-use super::{address::Address, identity};
+use super::{address::Address, files, text::NO_TOKENS};
 use crate::{
     rules::device::{identity::DeviceId, role::Role},
-    store::{StoreError, paths::StateDir, private},
+    store::{StoreError, paths::StateDir},
     world,
 };
 
@@ -22,7 +21,7 @@ pub(super) struct TokenBook {
 
 impl TokenBook {
     pub(super) fn of(state: &StateDir, device: DeviceId) -> Self {
-        Self { path: identity::folder(state).join("device-auth.json"), device }
+        Self { path: files::folder(state).join("device-auth.json"), device }
     }
 
     /// The token of a role for this gateway. One that names no gateway is the field's own, for this machine's.
@@ -59,7 +58,7 @@ impl TokenBook {
         let mut tokens = tokens(&book);
         tokens.insert(role.word().to_owned(), kept);
         book.insert("tokens".to_owned(), Value::Object(tokens));
-        self.write(&book)
+        files::write(&self.path, &book)
     }
 
     /// Forgets a token that is worth nothing any more; another one in its place stays.
@@ -70,26 +69,17 @@ impl TokenBook {
         if tokens.get(role.word()).is_some_and(same) {
             tokens.remove(role.word());
             book.insert("tokens".to_owned(), Value::Object(tokens));
-            return self.write(&book);
+            return files::write(&self.path, &book);
         }
         Ok(())
     }
 
     /// The book of this device; another device's is no book.
     fn read(&self) -> Result<Map<String, Value>, StoreError> {
-        let io = |source| StoreError::Io { doing: "read", path: self.path.clone(), source };
-        let text = match own_file::read(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(self.fresh()),
-            Err(error) => return Err(io(error)),
-        };
-        let book: Value = serde_json::from_slice(&text).map_err(|_| StoreError::Damaged {
-            path: self.path.clone(),
-            line: None,
-            why: "no list of device tokens; move it aside".to_owned(),
-        })?;
-        Ok(match book {
-            Value::Object(book) if book.get("deviceId") == Some(&json!(self.device.as_str())) => {
+        Ok(match files::read(&self.path, NO_TOKENS)? {
+            Some(Value::Object(book))
+                if book.get("deviceId") == Some(&json!(self.device.as_str())) =>
+            {
                 book
             }
             _ => self.fresh(),
@@ -102,12 +92,6 @@ impl TokenBook {
         book.insert("deviceId".to_owned(), json!(self.device.as_str()));
         book
     }
-
-    fn write(&self, book: &Map<String, Value>) -> Result<(), StoreError> {
-        let mut text = format!("{:#}", Value::Object(book.clone()));
-        text.push('\n');
-        private::replace(&self.path, text.as_bytes())
-    }
 }
 
 fn tokens(book: &Map<String, Value>) -> Map<String, Value> {
@@ -117,7 +101,7 @@ fn tokens(book: &Map<String, Value>) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::Identity;
+    use crate::{identity::Identity, store::private};
 
     fn at(url: &str) -> Address {
         Address::parse(url).unwrap()

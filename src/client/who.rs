@@ -102,6 +102,11 @@ fn auth(auth: &AuthParams) -> Value {
     Value::Object(shown.map(|(name, text)| (name.to_owned(), json!(text))).collect::<Map<_, _>>())
 }
 
+/// Only a token is shown, where there is one.
+pub(super) fn with_token(token: Option<String>) -> AuthParams {
+    AuthParams { token, ..AuthParams::default() }
+}
+
 /// As the field's newest clients spell it.
 fn platform() -> &'static str {
     std::env::consts::OS

@@ -14,57 +14,23 @@ use crate::{
     store::{
         Store, StoreError,
         access::{Blocked, Ends},
-        audit::Line,
         moved::Moved,
         paths::StateDir,
     },
+    text,
 };
 
 /// A note is cut to so many characters.
 pub const NOTE: usize = 80;
 
-/// A change of a permission.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GrantChange {
-    /// Messages of the sender are ignored from now on.
-    Block,
-    /// Another end for a grant that ends; none for good.
-    Extend(Option<Duration>),
-    /// A note, or none.
-    Rename(Option<String>),
-    /// The grants go.
-    Revoke,
-    /// The block goes.
-    Unblock,
-}
-
-impl GrantChange {
-    /// What a command wishes, with the note as it is to be kept.
-    pub fn of(change: PermitChange<'_>, note: Option<String>) -> Self {
-        match change {
-            PermitChange::Block => Self::Block,
-            PermitChange::Extend(lasting) => Self::Extend(lasting),
-            PermitChange::Rename(_) => Self::Rename(note),
-            PermitChange::Revoke => Self::Revoke,
-            PermitChange::Unblock => Self::Unblock,
-        }
-    }
-}
-
-/// The text about a channel that is none.
-pub fn unknown_channel(name: &str) -> String {
-    let known: Vec<&str> = registry::pairing_channels().map(|plugin| plugin.id).collect();
-    format!("there is no channel {}; these are: {}", neutral(name, 32), known.join(", "))
+/// The change that sets an owner's note; a blank one is removed.
+pub fn note(note: &str) -> PermitChange {
+    PermitChange::Rename(Some(neutral(note, NOTE)).filter(|note| !note.is_empty()))
 }
 
 /// Reads an id as `access list` shows it: `telegram:4711`, `telegram/work:4711`.
 pub fn contact(text: &str) -> Result<Contact, String> {
-    let wrong = || {
-        format!(
-            "{} is not an id; write one as the list shows it, such as telegram:4711",
-            neutral(text, 64)
-        )
-    };
+    let wrong = || text::no_id(text);
     let (place, id) = text.split_once(':').ok_or_else(wrong)?;
     let channel = place.split('/').next().unwrap_or_default();
     let sender = sender(channel, id)?;
@@ -75,7 +41,7 @@ pub fn contact(text: &str) -> Result<Contact, String> {
 /// Reads the id of a sender on a channel.
 pub fn sender(channel: &str, id: &str) -> Result<SenderId, String> {
     let plugin = registry::pairing_channels().find(|plugin| plugin.id == channel);
-    let plugin = plugin.ok_or_else(|| unknown_channel(channel))?;
+    let plugin = plugin.ok_or_else(|| text::unknown_channel(channel))?;
     (plugin.parse_sender)(id).map_err(|error| format!("{}: {error}", neutral(id, 64)))
 }
 
@@ -133,7 +99,7 @@ fn could_be_a_group(id: &str) -> bool {
 /// The accounts of a channel.
 pub fn keys(config: &Config, channel: &str) -> Result<Vec<AccountKey>, String> {
     if registry::pairing_channels().all(|plugin| plugin.id != channel) {
-        return Err(unknown_channel(channel));
+        return Err(text::unknown_channel(channel));
     }
     let here = config.accounts.iter().filter(|account| account.key.channel == channel);
     let mut keys: Vec<AccountKey> = here.map(|account| account.key.clone()).collect();
@@ -191,23 +157,11 @@ pub fn all(store: &Store, channel: Option<&str>, now: UnixMs) -> Result<Vec<Perm
     Ok(let_in.chain(kept_out).collect())
 }
 
-/// The person who decided, for a reader: `you`, `you at the console`, `uid:1000 on this machine`.
-pub fn decider(actor: &str, reader: &str) -> String {
-    let who = if actor == reader { "you" } else { actor };
-    let channel = actor.split(':').next().unwrap_or_default();
-    let console = registry::channel(channel).is_some_and(|plugin| plugin.abilities.console);
-    match channel {
-        "uid" => format!("{who} on this machine"),
-        _ if console => format!("{who} at the console"),
-        _ => who.to_owned(),
-    }
-}
-
 /// Changes a sender's permission.
 pub fn change(
     store: &Store,
     config: &Config,
-    (by, who, wish): (&Approver, &Contact, &GrantChange),
+    (by, who, change): (&Approver, &Contact, &PermitChange),
     now: UnixMs,
 ) -> Result<PermitChanged, StoreError> {
     let done = |ids: Vec<Contact>, still: Option<String>| {
@@ -217,8 +171,8 @@ pub fn change(
         PermitChanged::Done { ids: ids.iter().map(ToString::to_string).collect(), still }
     };
     let one = |changed: bool| if changed { vec![who.clone()] } else { Vec::new() };
-    Ok(match wish {
-        GrantChange::Block => match store.block(by, who, &config.owners, now)? {
+    Ok(match change {
+        PermitChange::Block => match store.block(by, who, &config.owners, now)? {
             Blocked::Already => PermitChanged::Nothing { still: None },
             Blocked::Done(mut ids) => {
                 ids.dedup_by(|a, b| a.key.channel == b.key.channel && a.sender == b.sender);
@@ -226,19 +180,19 @@ pub fn change(
             }
             Blocked::Owner => PermitChanged::Owner,
         },
-        GrantChange::Extend(lasting) => {
+        PermitChange::Extend(lasting) => {
             let ms = lasting.map(|lasting| u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
             let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
             done(one(store.extend(by, who, Ends { was: None, until }, now)?), None)
         }
-        GrantChange::Rename(note) => {
+        PermitChange::Rename(note) => {
             done(one(store.annotate(by, who, note.as_deref(), now)?), None)
         }
-        GrantChange::Revoke => {
+        PermitChange::Revoke => {
             let ids = store.revoke(by, who, now)?;
             done(ids, still(store, config, who)?)
         }
-        GrantChange::Unblock => done(store.unblock(by, who, now)?, None),
+        PermitChange::Unblock => done(store.unblock(by, who, now)?, None),
     })
 }
 
@@ -246,26 +200,8 @@ pub fn change(
 fn still(store: &Store, config: &Config, who: &Contact) -> Result<Option<String>, StoreError> {
     let Contact { key, sender } = who;
     if owners::names(store, config, &key.channel, sender)? {
-        return Ok(Some("as an owner".to_owned()));
+        return Ok(Some(text::AS_OWNER.to_owned()));
     }
     let place = config.admits(key, sender);
     Ok(place.map(|place| format!("{}:{}", place.file.display(), place.line)))
-}
-
-/// A line of the access log for a reader: when, who did what, and to which sender.
-pub fn spoken(line: &Line) -> String {
-    let subject = match (&line.channel, &line.subject) {
-        (Some(channel), Some(subject)) => format!(" {channel}:{subject}"),
-        (None, Some(subject)) => format!(" {subject}"),
-        _ => String::new(),
-    };
-    let until = line.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
-    let with = line.with.as_ref().map(|with| format!(" as {with}")).unwrap_or_default();
-    neutral(
-        &format!(
-            "{} {}{subject}{with}{until} by {} ({})",
-            line.at, line.action, line.actor, line.surface
-        ),
-        300,
-    )
 }

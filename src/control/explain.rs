@@ -12,7 +12,7 @@ use crate::{
         records::Standing,
     },
     store::{Store, StoreError, moved::Moved, paths::StateDir},
-    world,
+    text,
 };
 
 /// What the explanation is based on.
@@ -82,8 +82,8 @@ pub fn explain(store: &Store, asked: Asked<'_>, now: UnixMs) -> Result<Explanati
     };
     let said = |verdict, (rule, place), policy| Explanation { who, verdict, rule, place, policy };
     let Some(account) = config.account(key) else {
-        let rule = "no account of that name is configured".to_owned();
-        return Ok(said("ignored", (rule, None), "none"));
+        let rule = text::NO_ACCOUNT.to_owned();
+        return Ok(said(text::IGNORED, (rule, None), "none"));
     };
     let policy = match subject {
         Subject::Direct(_) => account.dm_policy.word(),
@@ -93,7 +93,7 @@ pub fn explain(store: &Store, asked: Asked<'_>, now: UnixMs) -> Result<Explanati
     let verdict = judge(&MESSAGE, &facts);
     let because = match (verdict, subject) {
         (Verdict::Ignore(Reason::Disabled), _) => (
-            "the account is switched off".to_owned(),
+            text::SWITCHED_OFF.to_owned(),
             Some(format!("channels.{}: enabled = false", key.channel)),
         ),
         (_, Subject::Direct(sender)) => {
@@ -106,10 +106,10 @@ pub fn explain(store: &Store, asked: Asked<'_>, now: UnixMs) -> Result<Explanati
         }
     };
     let verdict = match verdict {
-        Verdict::Admit(_) => "admitted",
-        Verdict::Ignore(Reason::NotMentioned) => "admitted when the bot is mentioned",
-        Verdict::Pair => "asks for a code",
-        Verdict::Ignore(_) | Verdict::Misplaced | Verdict::Refuse(_) => "ignored",
+        Verdict::Admit(_) => text::ADMITTED,
+        Verdict::Ignore(Reason::NotMentioned) => text::WHEN_MENTIONED,
+        Verdict::Pair => text::ASKS,
+        Verdict::Ignore(_) | Verdict::Misplaced | Verdict::Refuse(_) => text::IGNORED,
     };
     Ok(said(verdict, because, policy))
 }
@@ -160,18 +160,17 @@ fn in_group(
 ) -> (&'static str, Option<&'static str>) {
     let is_open = policy == GroupPolicy::Open;
     match verdict {
-        Verdict::Ignore(Reason::GroupsOff) => ("nobody is heard in groups", Some("group_policy")),
-        Verdict::Ignore(Reason::GroupNotListed) => ("this group is not listed", Some("groups")),
-        Verdict::Ignore(Reason::Blocked) => ("the sender is blocked", None),
+        Verdict::Ignore(Reason::GroupsOff) => (text::GROUPS_OFF, Some("group_policy")),
+        Verdict::Ignore(Reason::GroupNotListed) => (text::NO_GROUP, Some("groups")),
+        Verdict::Ignore(Reason::Blocked) => (text::BLOCKED, None),
         Verdict::Admit(_) | Verdict::Ignore(Reason::NotMentioned) => match sender {
-            _ if is_open => ("everyone in it is heard", Some("group_policy")),
-            Some(_) => ("the configuration lists the sender", Some("group_allow_from")),
-            None => ("the listed senders are heard", Some("group_allow_from")),
+            _ if is_open => (text::GROUP_OPEN, Some("group_policy")),
+            Some(_) => (text::LISTED, Some("group_allow_from")),
+            None => (text::GROUP_LISTED, Some("group_allow_from")),
         },
-        Verdict::Ignore(_) | Verdict::Misplaced | Verdict::Pair | Verdict::Refuse(_) => (
-            "the sender is not listed; an approval counts in direct chats only",
-            Some("group_allow_from"),
-        ),
+        Verdict::Ignore(_) | Verdict::Misplaced | Verdict::Pair | Verdict::Refuse(_) => {
+            (text::NOT_IN_GROUP, Some("group_allow_from"))
+        }
     }
 }
 
@@ -193,46 +192,32 @@ fn in_direct_chat(
             } else {
                 Some(state.owners().display().to_string())
             };
-            ("the sender is an owner".to_owned(), place)
+            (text::OWNER.to_owned(), place)
         }
         Verdict::Admit(Ground::Listed | Ground::Everyone) => {
             let place = config.admits(key, sender);
             let place = place.map(|place| format!("{}:{}", place.file.display(), place.line));
             let everyone = verdict == Verdict::Admit(Ground::Everyone);
-            let rule = if everyone {
-                "`*` gives everyone access"
-            } else {
-                "the configuration lists the sender"
-            };
+            let rule = if everyone { text::EVERYONE } else { text::LISTED };
             (rule.to_owned(), place)
         }
         Verdict::Admit(Ground::Approved) => match records.grant(key, sender) {
             Some(grant) if store.standing(key, sender, now)? == Standing::Granted => {
-                let end = grant.ends(now).map_or("permanently".to_owned(), |until| {
-                    format!("until {}", world::iso(until))
-                });
-                let since = world::iso(grant.since);
-                (format!("{} approved the sender {end}, on {since}", grant.by), Some(records_at))
+                (text::approved(&grant.by, grant.ends(now), grant.since), Some(records_at))
             }
             _ => {
                 let files = state.allowlists(key);
                 let place = files.first().map(|file| format!("{}: {sender}", file.display()));
-                ("an owner approved the sender".to_owned(), place)
+                (text::APPROVED.to_owned(), place)
             }
         },
         Verdict::Ignore(Reason::Blocked) => {
             let blocks = &records.records().blocks;
             let block = blocks.iter().find(|b| b.channel == key.channel && b.sender == *sender);
-            let by = block.map(|block| {
-                format!("{} blocked the sender on {}", block.by, world::iso(block.since))
-            });
-            (by.unwrap_or_else(|| "the sender is blocked".to_owned()), Some(records_at))
+            let by = block.map(|block| text::blocked(&block.by, block.since));
+            (by.unwrap_or_else(|| text::BLOCKED.to_owned()), Some(records_at))
         }
-        Verdict::Pair => ("nobody has approved the sender".to_owned(), None),
-        _ => {
-            let rule =
-                format!("the sender is not listed, and with the policy `{policy}` nobody can ask");
-            (rule, None)
-        }
+        Verdict::Pair => (text::NOT_APPROVED.to_owned(), None),
+        _ => (text::nobody_can_ask(policy), None),
     })
 }

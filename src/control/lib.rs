@@ -2,6 +2,7 @@
 //! RPC method call it; none of them works out a decision of its own.
 
 pub mod access;
+pub mod admissions;
 pub mod decided;
 pub mod devices;
 pub mod explain;

@@ -1,8 +1,13 @@
 //! What every surface says of decisions: outcomes and refusals, once.
 
-use openclaw_plugin_sdk::{Decision, neutral};
+use openclaw_plugin_sdk::{Decision, UnixMs, neutral};
 
-use crate::{rules::pairing::PairingRequest, store::Outcome};
+use crate::{
+    registry,
+    rules::pairing::PairingRequest,
+    store::{Outcome, audit::Line},
+    world,
+};
 
 /// Names are cut to so many characters.
 pub const NAME: usize = 64;
@@ -47,3 +52,84 @@ pub fn decided(decision: Decision, request: &PairingRequest) -> String {
     };
     format!("{} {} sender {}{name}", verdict(decision), request.key.channel, request.sender)
 }
+
+/// What still gives access without the store: ownership.
+pub(super) const AS_OWNER: &str = "as an owner";
+
+/// A text that is no id.
+pub(super) fn no_id(text: &str) -> String {
+    let text = neutral(text, 64);
+    format!("{text} is not an id; write one as the list shows it, such as telegram:4711")
+}
+
+/// The text about a channel that is none.
+pub fn unknown_channel(name: &str) -> String {
+    let known: Vec<&str> = registry::pairing_channels().map(|plugin| plugin.id).collect();
+    format!("there is no channel {}; these are: {}", neutral(name, 32), known.join(", "))
+}
+
+/// The person who decided, for a reader: `you`, `you at the console`, `uid:1000 on this machine`.
+pub fn decider(actor: &str, reader: &str) -> String {
+    let who = if actor == reader { "you" } else { actor };
+    let channel = actor.split(':').next().unwrap_or_default();
+    let console = registry::channel(channel).is_some_and(|plugin| plugin.abilities.console);
+    match channel {
+        "uid" => format!("{who} on this machine"),
+        _ if console => format!("{who} at the console"),
+        _ => who.to_owned(),
+    }
+}
+
+/// A line of the access log for a reader: when, who did what, and to which sender.
+pub fn spoken(line: &Line) -> String {
+    let subject = match (&line.channel, &line.subject) {
+        (Some(channel), Some(subject)) => format!(" {channel}:{subject}"),
+        (None, Some(subject)) => format!(" {subject}"),
+        _ => String::new(),
+    };
+    let until = line.until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+    let with = line.with.as_ref().map(|with| format!(" as {with}")).unwrap_or_default();
+    neutral(
+        &format!(
+            "{} {}{subject}{with}{until} by {} ({})",
+            line.at, line.action, line.actor, line.surface
+        ),
+        300,
+    )
+}
+
+// The verdicts of `access explain`, and the rules behind them.
+pub(super) const NO_ACCOUNT: &str = "no account of that name is configured";
+pub(super) const SWITCHED_OFF: &str = "the account is switched off";
+pub(super) const GROUPS_OFF: &str = "nobody is heard in groups";
+pub(super) const NO_GROUP: &str = "this group is not listed";
+pub(super) const GROUP_OPEN: &str = "everyone in it is heard";
+pub(super) const GROUP_LISTED: &str = "the listed senders are heard";
+pub(super) const NOT_IN_GROUP: &str =
+    "the sender is not listed; an approval counts in direct chats only";
+pub(super) const OWNER: &str = "the sender is an owner";
+pub(super) const EVERYONE: &str = "`*` gives everyone access";
+pub(super) const APPROVED: &str = "an owner approved the sender";
+pub(super) const NOT_APPROVED: &str = "nobody has approved the sender";
+pub(super) const LISTED: &str = "the configuration lists the sender";
+pub(super) const BLOCKED: &str = "the sender is blocked";
+pub(super) const WHEN_MENTIONED: &str = "admitted when the bot is mentioned";
+pub(super) const ASKS: &str = "asks for a code";
+pub(super) const ADMITTED: &str = "admitted";
+pub(super) const IGNORED: &str = "ignored";
+
+pub(super) fn approved(by: &str, until: Option<UnixMs>, since: UnixMs) -> String {
+    let end = until.map_or("permanently".to_owned(), |at| format!("until {}", world::iso(at)));
+    format!("{by} approved the sender {end}, on {}", world::iso(since))
+}
+
+pub(super) fn blocked(by: &str, since: UnixMs) -> String {
+    format!("{by} blocked the sender on {}", world::iso(since))
+}
+
+pub(super) fn nobody_can_ask(policy: &str) -> String {
+    format!("the sender is not listed, and with the policy `{policy}` nobody can ask")
+}
+
+#[cfg(test)]
+mod tests;

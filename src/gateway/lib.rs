@@ -75,7 +75,7 @@ pub(crate) struct Gateway {
     /// The key that it is known again by.
     identity: Identity,
     /// Of the port's certificate, where it speaks TLS.
-    tls_fingerprint: Option<String>,
+    tls_fingerprint: Option<network::tls::Fingerprint>,
     connections: Connections,
     rpc: Rpc,
     accounts: Accounts,

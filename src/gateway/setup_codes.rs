@@ -24,7 +24,7 @@ use crate::{
     },
     network::{
         setup_code::{self, Minted, OfferError, Way},
-        url::{self, Wish},
+        url::{self, UrlOptions},
     },
     rules::device::{
         approver::DeviceApprover,
@@ -93,8 +93,8 @@ impl SetupMessages {
 }
 
 /// The way that a setup code carries, or why there is none.
-pub(crate) async fn way(gateway: &Gateway, wish: &Wish) -> Result<Way, String> {
-    let pin = gateway.tls_fingerprint.as_deref();
+pub(crate) async fn way(gateway: &Gateway, wish: &UrlOptions) -> Result<Way, String> {
+    let pin = gateway.tls_fingerprint;
     let found = url::offer(&gateway.config(), gateway.port, pin, &gateway.identity, wish).await;
     found.map_err(|none| none.why())
 }

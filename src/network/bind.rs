@@ -15,35 +15,11 @@ use nix::{
 };
 use tokio::net::{TcpListener, TcpSocket};
 
+pub use crate::text::BindError;
 use crate::{
     config::gateway::Bind,
     rules::device::endpoint::{Nearness, nearness},
 };
-
-/// Why the port listens nowhere.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// Another program has it.
-    #[error("port {} is taken by another program; choose another with `--port` or `gateway.port`", .0.port())]
-    Taken(SocketAddr),
-    /// This machine has no such address.
-    #[error("`gateway.custom_bind_host` is {0}, which is not an address of this machine")]
-    NotOurs(IpAddr),
-    /// There is no tailnet.
-    #[error(
-        "`gateway.bind` is `tailnet`, and this machine has no address of one (100.64.0.0/10); \
-         start Tailscale first, or choose another `gateway.bind`"
-    )]
-    NoTailnet,
-    /// The operating system refused.
-    #[error("cannot {doing}: {source}")]
-    Io {
-        /// What was tried.
-        doing: String,
-        /// What it said.
-        source: io::Error,
-    },
-}
 
 /// As many connections may wait to be taken.
 const BACKLOG: u32 = 1024;

@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
+pub use crate::text::IdentityError;
 use crate::{
     store::{Store, StoreError, paths::StateDir, private},
     world,
@@ -26,17 +27,6 @@ pub const REACHED_HEADER: &str = "openclaw-reached";
 pub const KEY_HEADER: &str = "openclaw-gateway";
 /// Its signature of that number.
 pub const SIGNATURE_HEADER: &str = "openclaw-signature";
-
-/// Why there is no identity.
-#[derive(Debug, thiserror::Error)]
-pub enum IdentityError {
-    /// The kept key is none.
-    #[error("the key of the gateway is damaged; move it away, and the next start makes another")]
-    Damaged,
-    /// It cannot be read or kept.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// The gateway's key. It prints nothing of itself.
 #[expect(missing_debug_implementations, reason = "it holds a private key")]

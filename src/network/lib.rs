@@ -8,6 +8,7 @@ mod probe;
 pub mod secret;
 pub mod setup_code;
 pub mod tailscale;
+mod text;
 pub mod tls;
 pub mod url;
 

@@ -5,7 +5,10 @@ use std::net::IpAddr;
 
 use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
 
-use crate::config::{device_pair::Mdns, gateway::Bind};
+use crate::{
+    config::{device_pair::Mdns, gateway::Bind},
+    tls::Fingerprint,
+};
 
 const SERVICE: &str = "_openclaw-gw._tcp.local.";
 
@@ -17,7 +20,7 @@ pub struct Notice<'a> {
     /// The gateway's.
     pub port: u16,
     /// Of its certificate, where it speaks TLS.
-    pub tls_fingerprint: Option<&'a str>,
+    pub tls_fingerprint: Option<Fingerprint>,
 }
 
 /// The announcement. Dropped, it is taken back.
@@ -81,7 +84,7 @@ fn records(notice: &Notice<'_>) -> Vec<(&'static str, String)> {
     ];
     if let Some(fingerprint) = notice.tls_fingerprint {
         records.push(("gatewayTls", "1".to_owned()));
-        records.push(("gatewayTlsSha256", fingerprint.to_owned()));
+        records.push(("gatewayTlsSha256", fingerprint.to_string()));
     }
     records
 }
@@ -101,7 +104,8 @@ mod tests {
     #[test]
     fn case_056_the_announcement_holds_no_path_and_no_secret() {
         let pin = "ab".repeat(32);
-        let notice = Notice { host: "studio.lan", port: 18789, tls_fingerprint: Some(&pin) };
+        let notice =
+            Notice { host: "studio.lan", port: 18789, tls_fingerprint: Fingerprint::parse(&pin) };
         let said: Vec<String> =
             records(&notice).iter().map(|(key, value)| format!("{key}={value}")).collect();
         let expected = [

@@ -12,9 +12,9 @@ use openclaw_plugin_sdk::reqwest::{Client, Response, redirect::Policy};
 
 use super::{
     identity::{Identity, PATH, fresh_nonce},
-    tls::{self, Trust},
+    tls::{Fingerprint, Trust, client},
 };
-use crate::rules::device::endpoint::Endpoint;
+use crate::{rules::device::endpoint::Endpoint, text};
 
 const PATIENCE: Duration = Duration::from_secs(3);
 /// An answer is a few hundred bytes.
@@ -32,12 +32,15 @@ pub(super) enum Echo {
 }
 
 /// Asks through an address. Redirects could lead elsewhere, and are not followed.
-pub(super) async fn ask(endpoint: &Endpoint, identity: &Identity, own: Option<&str>) -> Echo {
+pub(super) async fn ask(
+    endpoint: &Endpoint,
+    identity: &Identity,
+    own: Option<Fingerprint>,
+) -> Echo {
     let mark = Arc::<AtomicBool>::default();
-    let trust =
-        own.map_or(Trust::Authorities, |own| Trust::Either(own.to_owned(), Arc::clone(&mark)));
-    let (Ok(nonce), Ok(tls)) = (fresh_nonce(), tls::client(trust)) else {
-        return Echo::Nothing("it could not be asked".to_owned());
+    let trust = own.map_or(Trust::Authorities, |own| Trust::Either(own, Arc::clone(&mark)));
+    let (Ok(nonce), Ok(tls)) = (fresh_nonce(), client(trust)) else {
+        return Echo::Nothing(text::NOT_ASKED.to_owned());
     };
     let client = Client::builder()
         .use_preconfigured_tls(tls)
@@ -56,7 +59,7 @@ pub(super) async fn ask(endpoint: &Endpoint, identity: &Identity, own: Option<&s
         Err(error) => Echo::Nothing(reason(&error)),
         // A proxy whose gateway is down says so like this.
         Ok(response) if response.status().is_server_error() => {
-            Echo::Nothing(format!("it answers with {}", response.status().as_u16()))
+            Echo::Nothing(text::answers_with(response.status().as_u16()))
         }
         Ok(response) if !response.status().is_success() => Echo::Another,
         Ok(response) => match body(response).await {
@@ -83,7 +86,7 @@ async fn body(mut response: Response) -> Result<Vec<u8>, String> {
 /// The innermost cause: the outer ones repeat the URL.
 fn reason(error: &openclaw_plugin_sdk::reqwest::Error) -> String {
     if error.is_timeout() {
-        return "it did not answer within 3 seconds".to_owned();
+        return text::NO_ANSWER.to_owned();
     }
     let mut innermost: &dyn std::error::Error = error;
     while let Some(cause) = innermost.source() {

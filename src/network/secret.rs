@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use openclaw_plugin_sdk::Secret;
 
+pub use crate::text::SecretError;
 use crate::{
     config::gateway::{Auth, AuthMode},
     rules::{
@@ -16,23 +17,15 @@ use crate::{
         },
     },
     store::{StoreError, paths::StateDir, private},
-    world,
+    text, world,
 };
 
 /// What a client has to show.
 #[derive(Debug)]
 pub struct SharedSecret {
     kind: SecretKind,
-    asked: Asked,
-}
-
-/// What is compared with.
-#[derive(Debug)]
-enum Asked {
-    /// Nothing is asked for.
-    Nothing,
-    /// The secret with this digest.
-    Secret(TokenDigest),
+    /// Nothing is asked for where there is none.
+    digest: Option<TokenDigest>,
 }
 
 /// Where the secret comes from.
@@ -48,41 +41,24 @@ pub enum SecretSource {
     Nowhere,
 }
 
-/// Why there is no secret to ask for.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretError {
-    /// A password is asked for, and nobody could know it.
-    #[error(
-        "`gateway.auth.mode` is `password`, and there is none; set `gateway.auth.password` or \
-         OPENCLAW_GATEWAY_PASSWORD, or `gateway.auth.mode = \"token\"` for a token that the gateway makes"
-    )]
-    NoPassword,
-    /// The one that was made cannot be had.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 impl SharedSecret {
     /// The configured secret, else the one that was made; made now where there is none.
     pub fn load(auth: &Auth, state: &StateDir) -> Result<Self, SecretError> {
-        let of = |secret: &Secret| Asked::Secret(TokenDigest::of(secret.expose()));
-        let (kind, asked) = match (auth.mode, &auth.token, &auth.password) {
-            (AuthMode::None, ..) => (SecretKind::Token, Asked::Nothing),
-            (AuthMode::Password, _, Some(given)) => (SecretKind::Password, of(&given.secret)),
+        let secret = match (auth.mode, &auth.token, &auth.password) {
+            (AuthMode::None, ..) => None,
+            (AuthMode::Password, _, Some(given)) | (AuthMode::Token, Some(given), _) => {
+                Some(given.secret.clone())
+            }
             (AuthMode::Password, _, None) => return Err(SecretError::NoPassword),
-            (AuthMode::Token, Some(given), _) => (SecretKind::Token, of(&given.secret)),
-            (AuthMode::Token, None, _) => (SecretKind::Token, of(&generated(state)?)),
+            (AuthMode::Token, None, _) => Some(generated(state)?),
         };
-        Ok(Self { kind, asked })
+        let digest = secret.map(|secret| TokenDigest::of(secret.expose()));
+        Ok(Self { kind: kind_of(auth), digest })
     }
 
     /// What tells it from the next one.
     pub fn mark(&self) -> SecretMark {
-        let asked = match self.asked {
-            Asked::Nothing => None,
-            Asked::Secret(digest) => Some(digest),
-        };
-        SecretMark::new(self.kind, asked)
+        SecretMark::new(self.kind, self.digest)
     }
 
     /// What a client is asked for.
@@ -92,10 +68,7 @@ impl SharedSecret {
 
     /// Compares what a client shows.
     pub fn compare(&self, token: Option<&str>, password: Option<&str>) -> Shared {
-        let digest = match &self.asked {
-            Asked::Nothing => return Shared::Open,
-            Asked::Secret(digest) => digest,
-        };
+        let Some(digest) = &self.digest else { return Shared::Open };
         let shown = match self.kind {
             SecretKind::Password => password,
             SecretKind::Token => token,
@@ -159,7 +132,7 @@ fn token(path: PathBuf, bytes: Vec<u8>) -> Result<Secret, StoreError> {
     let text = String::from_utf8(bytes).unwrap_or_default();
     let text = text.trim();
     if text.len() < 32 || !text.chars().all(|c| c.is_ascii_graphic()) {
-        let why = "it holds no token; remove it, and the gateway makes a new one".to_owned();
+        let why = text::NO_TOKEN.to_owned();
         return Err(StoreError::Damaged { path, line: Some(1), why });
     }
     Ok(Secret::new(text))

@@ -6,6 +6,7 @@ pub mod drawing;
 use openclaw_plugin_sdk::UnixMs;
 use serde_json::{Map, Value, json};
 
+pub use crate::text::OfferError;
 use crate::{
     protocol::setup_code::{MOST_URLS, SetupPayload},
     rules::device::{
@@ -14,7 +15,7 @@ use crate::{
         setup_code::{LIFETIME_MS, SetupCode},
         token::Token,
     },
-    store::{Store, StoreError},
+    store::Store,
     world,
 };
 
@@ -31,23 +32,6 @@ pub struct Way {
     pub source: String,
     /// Others in a network can read along.
     pub plaintext_beyond_loopback: bool,
-}
-
-/// Why there is no code.
-#[derive(Debug, thiserror::Error)]
-pub enum OfferError {
-    /// The system's random generator failed.
-    #[error("the system's random generator failed: {0}")]
-    Dice(#[source] std::io::Error),
-    /// It cannot be spelt.
-    #[error("cannot write the setup code: {0}")]
-    Spelling(#[source] serde_json::Error),
-    /// It could not be remembered.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// There is no way to this gateway.
-    #[error("there is no address to put into it")]
-    Nowhere,
 }
 
 /// A code as its owner gets it, once. It has no `Debug`.
@@ -97,13 +81,13 @@ pub fn make(
     let (url, more) = way.urls.split_first().ok_or(OfferError::Nowhere)?;
     let downgraded = wished == Profile::Full && way.plaintext_beyond_loopback;
     let profile = if downgraded { Profile::Limited } else { wished };
-    let token = Token::from_random(world::random().map_err(OfferError::Dice)?);
+    let token = Token::from_random(world::random().map_err(OfferError::Randomness)?);
     let expires_at = UnixMs(now.0.saturating_add(LIFETIME_MS));
     let mut payload = SetupPayload::new(url, &token.spell(), expires_at.0, profile.access());
     payload.tls_fingerprint.clone_from(&way.tls_fingerprint);
-    let drawn = payload.encode().map_err(OfferError::Spelling)?;
+    let drawn = payload.encode().map_err(OfferError::Encoding)?;
     payload.urls = more.iter().take(MOST_URLS).cloned().collect();
-    let code = payload.encode().map_err(OfferError::Spelling)?;
+    let code = payload.encode().map_err(OfferError::Encoding)?;
     let setup = store.mint_code(by, profile, &token, now)?;
     Ok(Minted { code, drawn, setup, expires_at, downgraded })
 }

@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use tokio::{io::AsyncReadExt, process::Command};
 
-use crate::rules::device::endpoint::Host;
+use crate::{rules::device::endpoint::Host, text};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What the program says is read so far; that of a large network has some hundred KiB.
@@ -34,21 +34,21 @@ struct Own {
 
 /// Asks `tailscale status --json` of this search path. An error says in one sentence why there is no name.
 pub async fn host(path: Option<&OsStr>) -> Result<Host, String> {
-    let program = find(path).ok_or("`tailscale` is not in `PATH`")?;
+    let program = find(path).ok_or(text::NO_TAILSCALE)?;
     let mut command = Command::new(&program);
     command.args(["status", "--json"]).stdin(Stdio::null()).stderr(Stdio::null());
     let said = match tokio::time::timeout(PATIENCE, output(&mut command)).await {
-        Err(_) => return Err("`tailscale status --json` did not answer within 5 seconds".into()),
-        Ok(Err(error)) => return Err(format!("`tailscale` cannot be started: {error}")),
+        Err(_) => return Err(text::TAILSCALE_SILENT.into()),
+        Ok(Err(error)) => return Err(text::no_start(&error)),
         Ok(Ok(None)) => {
-            return Err("`tailscale status --json` failed; is Tailscale up?".into());
+            return Err(text::TAILSCALE_FAILED.into());
         }
         Ok(Ok(Some(said))) if said.len() as u64 > MOST => {
-            return Err("the answer of `tailscale status --json` does not end".into());
+            return Err(text::TAILSCALE_ENDLESS.into());
         }
         Ok(Ok(Some(said))) => said,
     };
-    read(&said).ok_or_else(|| "`tailscale status --json` names no host".to_owned())
+    read(&said).ok_or_else(|| text::TAILSCALE_NAMELESS.to_owned())
 }
 
 /// What a program prints, and little more than is read of it; `None` where it fails.

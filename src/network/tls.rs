@@ -7,10 +7,8 @@ use std::{
     sync::Arc,
 };
 
-use data_encoding::HEXLOWER;
 use openclaw_plugin_sdk::UnixMs;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
-use ring::digest;
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::CryptoProvider,
@@ -20,42 +18,14 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     config::gateway::Tls,
-    store::{StoreError, paths::StateDir, private},
+    store::{paths::StateDir, private},
+    text,
 };
 
 mod client;
 
-pub use client::{Trust, client, fingerprint_of};
-
-/// Why the port speaks no TLS.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file is missing that was named, or that is not to be made.
-    #[error("there is no {path}; {1}", path = .0.display())]
-    Missing(PathBuf, &'static str),
-    /// A file holds something else.
-    #[error("{path} holds no {1} in PEM", path = .0.display())]
-    NoPem(PathBuf, &'static str),
-    /// The certificate is for another key, or for nothing that TLS could use.
-    #[error("{cert} and {key} do not fit together: {why}", cert = .cert.display(), key = .key.display())]
-    Mismatch {
-        /// The certificate.
-        cert: PathBuf,
-        /// The key.
-        key: PathBuf,
-        /// What is wrong with them.
-        why: String,
-    },
-    /// None could be made.
-    #[error("cannot make a certificate: {0}")]
-    Making(#[from] rcgen::Error),
-    /// A file cannot be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// What TLS is made of is lacking.
-    #[error("cannot set up TLS: {0}")]
-    Setup(#[from] rustls::Error),
-}
+pub use self::client::{Fingerprint, Trust, client};
+pub use crate::text::TlsError;
 
 /// TLS, ready to be spoken.
 #[derive(Clone)]
@@ -63,8 +33,8 @@ pub enum TlsError {
 pub struct Served {
     /// Speaks it on an accepted connection.
     pub acceptor: TlsAcceptor,
-    /// SHA-256 of the certificate, 64 hexadecimal digits: what phones pin.
-    pub fingerprint: String,
+    /// What phones pin.
+    pub fingerprint: Fingerprint,
 }
 
 /// What stands in a certificate that is made here.
@@ -81,7 +51,7 @@ pub fn load(tls: &Tls, state: &StateDir, names: &Names) -> Result<Served, TlsErr
     let (cert, key) = files(tls, state);
     if tls.cert_path.is_none() && private::read(&cert)?.is_none() {
         if !tls.auto_generate {
-            return Err(TlsError::Missing(cert, "name one, or set `gateway.tls.auto_generate`"));
+            return Err(TlsError::Missing(cert, text::NONE_MADE));
         }
         make(&cert, &key, names)?;
     }
@@ -89,13 +59,12 @@ pub fn load(tls: &Tls, state: &StateDir, names: &Names) -> Result<Served, TlsErr
 }
 
 /// What phones pin, without making anything; `None` where there is no certificate yet, or no TLS.
-pub fn fingerprint(tls: &Tls, state: &StateDir) -> Result<Option<String>, TlsError> {
+pub fn fingerprint(tls: &Tls, state: &StateDir) -> Result<Option<Fingerprint>, TlsError> {
     let (cert, _) = files(tls, state);
     if !tls.enabled || private::read(&cert)?.is_none() {
         return Ok(None);
     }
-    let chain = chain(&cert)?;
-    Ok(chain.first().map(|leaf| fingerprint_of(leaf)))
+    Ok(Some(chain(&cert)?.0))
 }
 
 fn files(tls: &Tls, state: &StateDir) -> (PathBuf, PathBuf) {
@@ -103,25 +72,22 @@ fn files(tls: &Tls, state: &StateDir) -> (PathBuf, PathBuf) {
     (cert, tls.key_path.clone().unwrap_or_else(|| state.certificate_key()))
 }
 
-fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let missing = || TlsError::Missing(path.to_owned(), "it is the gateway's certificate");
+/// The fingerprint of a certificate, and the certificate with those that vouch for it.
+fn chain(path: &Path) -> Result<(Fingerprint, Vec<CertificateDer<'static>>), TlsError> {
+    let missing = || TlsError::Missing(path.to_owned(), text::NO_CERTIFICATE);
     let pem = private::read(path)?.ok_or_else(missing)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     let chain = chain.unwrap_or_default();
-    if chain.is_empty() {
-        return Err(TlsError::NoPem(path.to_owned(), "certificate"));
-    }
-    Ok(chain)
+    let leaf = chain.first().ok_or_else(|| TlsError::NoPem(path.to_owned(), "certificate"))?;
+    Ok((Fingerprint::of(leaf), chain))
 }
 
 fn serve(cert: &Path, key: &Path) -> Result<Served, TlsError> {
-    let chain = chain(cert)?;
-    let missing =
-        || TlsError::Missing(key.to_owned(), "it is the key of the certificate beside it");
+    let (fingerprint, chain) = chain(cert)?;
+    let missing = || TlsError::Missing(key.to_owned(), text::NO_KEY);
     let pem = private::read(key)?.ok_or_else(missing)?;
     let private = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|_| TlsError::NoPem(key.to_owned(), "private key"))?;
-    let fingerprint = chain.first().map(|leaf| fingerprint_of(leaf)).unwrap_or_default();
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
@@ -183,10 +149,6 @@ fn provider() -> Arc<CryptoProvider> {
 /// The certificate authorities that browsers know.
 fn authorities() -> RootCertStore {
     RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    HEXLOWER.encode(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 
 use std::{
     ffi::OsString,
-    fmt,
     net::{IpAddr, Ipv4Addr},
 };
 
@@ -12,72 +11,30 @@ use super::{
     identity::Identity,
     probe::{self, Echo},
     tailscale,
+    tls::Fingerprint,
 };
+pub use crate::text::NoWayIn;
 use crate::{
     config::{
         Config,
         gateway::{Bind, Tailscale},
     },
     protocol::setup_code::MOST_URLS,
-    rules::device::endpoint::{Endpoint, Host, NoEndpoint},
+    rules::device::endpoint::{Endpoint, Host},
     setup_code::Way,
+    text,
 };
 
 /// What is asked for beside what the configuration says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct UrlOptions {
     /// This address and no other.
     pub public_url: Option<String>,
     /// For a node on this machine.
     pub local: bool,
-    /// Whether addresses are tried, where the configuration does not say no.
-    pub probe: bool,
+    /// Addresses are not tried, whatever the configuration says.
+    pub no_probe: bool,
 }
-
-/// Why there is no address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoWayIn {
-    /// Another program answers at every one.
-    Another(Vec<String>),
-    /// What was asked for is no address.
-    Invalid(NoEndpoint),
-    /// This machine alone reaches the port; and what was tried beside it.
-    Loopback(Vec<String>),
-}
-
-impl NoWayIn {
-    /// What is so, in a sentence; `Display` says what helps too.
-    pub fn why(&self) -> String {
-        match self {
-            Self::Another(urls) => format!("another gateway answers at {}.", urls.join(", ")),
-            Self::Invalid(why) => format!("the address {why}."),
-            Self::Loopback(tried) if tried.is_empty() => {
-                "only this machine can reach this gateway.".to_owned()
-            }
-            Self::Loopback(tried) => {
-                format!("only this machine can reach this gateway: {}.", tried.join("; "))
-            }
-        }
-    }
-}
-
-impl fmt::Display for NoWayIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let helps = match self {
-            Self::Another(_) => {
-                "correct `plugins.device-pair.public_url`, or the proxy or tunnel behind it"
-            }
-            Self::Invalid(_) => "write it like `wss://gateway.example.com`",
-            Self::Loopback(_) => {
-                "set `plugins.device-pair.public_url` or `gateway.bind = \"lan\"`; \
-                 a node on this machine takes a code of `/pair local`"
-            }
-        };
-        write!(f, "{} Way out: {helps}", self.why())
-    }
-}
-
-impl std::error::Error for NoWayIn {}
 
 /// An address, and how it was come by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,9 +57,9 @@ struct Here<'a> {
 pub async fn offer(
     config: &Config,
     port: u16,
-    tls_fingerprint: Option<&str>,
+    pin: Option<Fingerprint>,
     identity: &Identity,
-    wish: &Wish,
+    options: &UrlOptions,
 ) -> Result<Way, NoWayIn> {
     let mut tried = Vec::new();
     let interfaces = bind::interfaces().unwrap_or_else(|error| {
@@ -111,29 +68,29 @@ pub async fn offer(
     });
     let own = bind::beyond(&interfaces, bind::default_route());
     let here = Here { config, port, own: &own, container: bind::in_container() };
-    offer_here(&here, tls_fingerprint, identity, wish, (std::env::var_os("PATH"), tried)).await
+    offer_here(&here, pin, identity, options, (std::env::var_os("PATH"), tried)).await
 }
 
 /// The same for a program that waits for it.
 pub fn offer_now(
     config: &Config,
     port: u16,
-    tls_fingerprint: Option<&str>,
+    pin: Option<Fingerprint>,
     identity: &Identity,
-    wish: &Wish,
+    options: &UrlOptions,
 ) -> std::io::Result<Result<Way, NoWayIn>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(offer(config, port, tls_fingerprint, identity, wish)))
+    Ok(runtime.block_on(offer(config, port, pin, identity, options)))
 }
 
 async fn offer_here(
     here: &Here<'_>,
-    tls_fingerprint: Option<&str>,
+    pin: Option<Fingerprint>,
     identity: &Identity,
-    wish: &Wish,
+    options: &UrlOptions,
     (path, mut tried): (Option<OsString>, Vec<String>),
 ) -> Result<Way, NoWayIn> {
-    let candidates = if let Some(candidate) = asked(here, wish)? {
+    let candidates = if let Some(candidate) = asked(here, options)? {
         vec![candidate]
     } else {
         let tailnet = match here.config.gateway.tailscale {
@@ -146,10 +103,10 @@ async fn offer_here(
         return Err(NoWayIn::Loopback(tried));
     }
     let mut found = Found { notes: tried, ..Found::default() };
-    let probes = wish.probe && here.config.device_pair.probe && !wish.local;
+    let probes = !options.no_probe && here.config.device_pair.probe && !options.local;
     let ask = |candidate: Candidate| async move {
         let echo = if probes {
-            probe::ask(&candidate.endpoint, identity, tls_fingerprint).await
+            probe::ask(&candidate.endpoint, identity, pin).await
         } else {
             Echo::Ours { own_certificate: candidate.direct }
         };
@@ -158,18 +115,18 @@ async fn offer_here(
     for (candidate, echo) in futures_util::future::join_all(candidates.into_iter().map(ask)).await {
         found.sort_in(candidate, echo);
     }
-    found.way(tls_fingerprint)
+    found.way(pin)
 }
 
 /// The one address that was asked for, if one was.
-fn asked(here: &Here<'_>, wish: &Wish) -> Result<Option<Candidate>, NoWayIn> {
+fn asked(here: &Here<'_>, options: &UrlOptions) -> Result<Option<Candidate>, NoWayIn> {
     let tls = here.config.gateway.tls.enabled;
-    if let Some(url) = &wish.public_url {
+    if let Some(url) = &options.public_url {
         let endpoint = Endpoint::parse(url, tls).map_err(NoWayIn::Invalid)?;
         return Ok(Some(Candidate { endpoint, source: "--url", direct: false }));
     }
     let local = || direct(here, IpAddr::V4(Ipv4Addr::LOCALHOST), "loopback");
-    Ok(wish.local.then(local))
+    Ok(options.local.then(local))
 }
 
 fn direct(here: &Here<'_>, address: IpAddr, source: &'static str) -> Candidate {
@@ -195,17 +152,14 @@ fn candidates(
             let source = "gateway.tailscale.mode";
             found.push(Candidate { endpoint, source, direct: false });
         }
-        Some(Err(why)) => tried.push(format!("`gateway.tailscale.mode` led to no name: {why}")),
+        Some(Err(why)) => tried.push(text::no_name(&why)),
         None => {}
     }
     for candidate in bound(here, tried) {
         // What is written down is checked where it is read; here it is this machine's own address.
         match Endpoint::parse(&candidate.endpoint.to_string(), candidate.endpoint.tls) {
             Ok(_) => found.push(candidate),
-            Err(why) => tried.push(format!(
-                "`{}` {why}; `gateway.tls.enabled` or `tailscale serve` encrypts",
-                candidate.source
-            )),
+            Err(why) => tried.push(text::unsafe_address(candidate.source, why)),
         }
     }
     found
@@ -217,20 +171,18 @@ fn bound(here: &Here<'_>, tried: &mut Vec<String>) -> Vec<Candidate> {
         found.into_iter().map(|v4| direct(here, IpAddr::V4(v4), source)).collect::<Vec<_>>()
     };
     let (found, none) = match here.config.gateway.bind {
-        Bind::Auto if here.container => {
-            (lan("gateway.bind = \"auto\""), "this container has no private address")
-        }
+        Bind::Auto if here.container => (lan("gateway.bind = \"auto\""), text::NO_PRIVATE_HERE),
         Bind::Auto | Bind::Loopback => return Vec::new(),
         Bind::Custom(address) if address.is_unspecified() => {
-            (lan("gateway.bind = \"custom\""), "this machine has no private address")
+            (lan("gateway.bind = \"custom\""), text::NO_PRIVATE)
         }
         Bind::Custom(address) if address.to_canonical().is_loopback() => return Vec::new(),
         Bind::Custom(address) => (vec![direct(here, address, "gateway.bind = \"custom\"")], ""),
-        Bind::Lan => (lan("gateway.bind = \"lan\""), "this machine has no private address"),
+        Bind::Lan => (lan("gateway.bind = \"lan\""), text::NO_PRIVATE),
         Bind::Tailnet => {
             let found = tailnet_address(here.own).map(IpAddr::V4);
             let found = found.map(|address| direct(here, address, "gateway.bind = \"tailnet\""));
-            (found.into_iter().collect(), "this machine has no address of a tailnet")
+            (found.into_iter().collect(), text::NO_TAILNET)
         }
     };
     if found.is_empty() {
@@ -258,7 +210,7 @@ impl Found {
         }
     }
 
-    fn way(mut self, tls_fingerprint: Option<&str>) -> Result<Way, NoWayIn> {
+    fn way(mut self, pin: Option<Fingerprint>) -> Result<Way, NoWayIn> {
         let encrypted = |candidate: &Candidate| !candidate.endpoint.is_open_to_listeners();
         if self.good.iter().any(|(candidate, _)| encrypted(candidate)) {
             // A code with one safe way has no unsafe one.
@@ -266,11 +218,10 @@ impl Found {
             self.silent.retain(|(candidate, _)| encrypted(candidate));
         }
         for url in &self.another {
-            self.notes.push(format!("{url} leads to another gateway and was left out"));
+            self.notes.push(text::left_out(url));
         }
         for (candidate, why) in &self.silent {
-            let url = &candidate.endpoint;
-            self.notes.push(format!("{url} could not be reached from here ({why})"));
+            self.notes.push(text::unreached(&candidate.endpoint, why));
         }
         let silent = self.silent.into_iter().map(|(candidate, _)| (candidate.direct, candidate));
         let good = self.good.into_iter().map(|(candidate, own)| (own, candidate));
@@ -280,11 +231,7 @@ impl Found {
         };
         let open = all.iter().find(|(_, candidate)| candidate.endpoint.is_open_to_listeners());
         if let Some((_, candidate)) = open {
-            self.notes.push(format!(
-                "{} is not encrypted: the network can read along, the device gets limited rights, \
-                 and some versions of the app take `wss` only; `gateway.tls.enabled` encrypts",
-                candidate.endpoint
-            ));
+            self.notes.push(text::not_encrypted(&candidate.endpoint));
         }
         let mut urls = Vec::new();
         for (_, candidate) in &all {
@@ -293,11 +240,11 @@ impl Found {
                 urls.push(url);
             }
         }
-        let pinned = tls_fingerprint.filter(|_| *own_certificate && first.endpoint.tls);
+        let pinned = pin.filter(|_| *own_certificate && first.endpoint.tls);
         Ok(Way {
             urls,
             notes: self.notes,
-            tls_fingerprint: pinned.map(str::to_owned),
+            tls_fingerprint: pinned.map(|pin| pin.to_string()),
             source: first.source.to_owned(),
             plaintext_beyond_loopback: open.is_some(),
         })

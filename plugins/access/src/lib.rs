@@ -45,7 +45,7 @@ fn boxed<'a>(
 async fn access(invocation: Invocation<'_>) -> Result<Text, CommandError> {
     let Invocation { prefix, args, gateway } = invocation;
     match words::parse(args) {
-        Words::Change(change, who) => changed(gateway, change, who).await,
+        Words::Change(change, who) => changed(gateway, &change, who).await,
         Words::Explain { channel, id, sender } => {
             let lines = gateway.permits().explain(channel, id, sender).await?;
             Ok(text::explained(&lines))
@@ -60,7 +60,7 @@ async fn access(invocation: Invocation<'_>) -> Result<Text, CommandError> {
 
 async fn changed(
     gateway: &dyn Gateway,
-    change: PermitChange<'_>,
+    change: &PermitChange,
     who: &str,
 ) -> Result<Text, CommandError> {
     Ok(Text::plain(match gateway.permits().change(change, who).await? {

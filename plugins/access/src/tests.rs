@@ -56,7 +56,7 @@ impl Permits for Port {
     async fn list(&self, _: Option<&str>) -> Result<Vec<Permit>, CommandError> {
         Ok(self.permits.clone())
     }
-    async fn change(&self, _: PermitChange<'_>, _: &str) -> Result<PermitChanged, CommandError> {
+    async fn change(&self, _: &PermitChange, _: &str) -> Result<PermitChanged, CommandError> {
         self.changed.clone().map_or_else(unused, Ok)
     }
     async fn explain(

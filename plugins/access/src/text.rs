@@ -92,12 +92,12 @@ pub(crate) fn invited(prefix: &str, made: &Invited, note: Option<&str>) -> Text 
 }
 
 /// A change that was made.
-pub(crate) fn done(change: PermitChange<'_>) -> String {
+pub(crate) fn done(change: &PermitChange) -> String {
     match change {
         PermitChange::Block => "⛔ Blocked".to_owned(),
         PermitChange::Extend(None) => "✅ Access is permanent now:".to_owned(),
         PermitChange::Extend(Some(lasting)) => {
-            format!("✅ Access ends in {}:", spell_span(lasting))
+            format!("✅ Access ends in {}:", spell_span(*lasting))
         }
         PermitChange::Rename(Some(_)) => "Note saved for".to_owned(),
         PermitChange::Rename(None) => "Note removed for".to_owned(),
@@ -107,7 +107,7 @@ pub(crate) fn done(change: PermitChange<'_>) -> String {
 }
 
 /// A change that changed nothing.
-pub(crate) fn nothing(change: PermitChange<'_>) -> &'static str {
+pub(crate) fn nothing(change: &PermitChange) -> &'static str {
     match change {
         PermitChange::Block => "Already blocked. Nothing changed.",
         PermitChange::Extend(_) => "No grant with an end. Nothing changed.",

@@ -15,7 +15,7 @@ const MOST_LINES: usize = 50;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Words<'a> {
     /// Change a person's permission.
-    Change(PermitChange<'a>, &'a str),
+    Change(PermitChange, &'a str),
     /// What decides about a person, or about a group and perhaps a sender in it.
     Explain { channel: &'a str, id: &'a str, sender: Option<&'a str> },
     /// How it works.
@@ -69,8 +69,8 @@ pub(crate) fn parse(args: &str) -> Words<'_> {
         },
         ("log", _) => Words::Misused("log [how many]"),
         ("rename", [who, ..]) => {
-            let note = head(rest).1;
-            Words::Change(PermitChange::Rename(Some(note).filter(|note| !note.is_empty())), who)
+            let note = Some(head(rest).1.to_owned()).filter(|note| !note.is_empty());
+            Words::Change(PermitChange::Rename(note), who)
         }
         ("rename", []) => Words::Misused("rename <who> <note>"),
         ("revoke", _) => one(PermitChange::Revoke, "revoke <who>"),
@@ -137,7 +137,7 @@ mod tests {
             ("extend telegram:7 Always", change(Extend(None), "telegram:7")),
             (
                 "rename telegram:7  Ann  from work ",
-                change(Rename(Some("Ann  from work")), "telegram:7"),
+                change(Rename(Some("Ann  from work".to_owned())), "telegram:7"),
             ),
             ("rename telegram:7", change(Rename(None), "telegram:7")),
             ("explain telegram 7", Words::Explain { channel: "telegram", id: "7", sender: None }),

@@ -56,14 +56,14 @@ pub enum PermitState {
 }
 
 /// A change of a person's permission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PermitChange<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PermitChange {
     /// Messages of the person are ignored from now on.
     Block,
     /// A grant that ends lasts so long from now; for good where nothing stands there.
     Extend(Option<Duration>),
     /// Sets the owner's note; `None` removes it.
-    Rename(Option<&'a str>),
+    Rename(Option<String>),
     /// Removes the grants under all ids of the person.
     Revoke,
     /// Removes the block; the person is a stranger then.
@@ -132,11 +132,8 @@ pub trait Permits: Send + Sync {
     /// Everyone with a grant or a block in the store, on one channel or all.
     async fn list(&self, channel: Option<&str>) -> Result<Vec<Permit>, CommandError>;
     /// Changes a person's permission.
-    async fn change(
-        &self,
-        change: PermitChange<'_>,
-        who: &str,
-    ) -> Result<PermitChanged, CommandError>;
+    async fn change(&self, change: &PermitChange, who: &str)
+    -> Result<PermitChanged, CommandError>;
     /// What decides now about a person, or about a group and perhaps a sender in it: label and value, a line each.
     async fn explain(
         &self,

@@ -1,19 +1,14 @@
 //! `openclaw devices approve` and `reject`: one request, by its name, as it was shown. Nothing is chosen for the user.
 
 use clap::Args;
-use openclaw_plugin_sdk::{Decision, neutral, pasted};
+use openclaw_plugin_sdk::{Decision, pasted};
 use serde_json::json;
 
 use super::{
-    Common,
     show::{Listing, Pending},
-    source::{Source, moved},
+    source::Source,
 };
-use crate::{
-    failure::{Exit, Failure},
-    host::Host,
-    output::{Output, whole},
-};
+use crate::{Ended, Exit, Failure, Host, Output, reach::Common, text, whole};
 
 /// Approves.
 #[derive(Debug, Args)]
@@ -26,7 +21,7 @@ A device's id approves nothing: it shows what that device asks for now, and the 
 Compare the three words with those on the device, where both show them.")]
 pub(crate) struct Approve {
     /// The request, as `devices list` names it
-    #[arg(value_name = "REQUEST", conflicts_with = "latest")]
+    #[arg(conflicts_with = "latest")]
     request: Option<String>,
     /// Show the newest request, and the command that approves it
     #[arg(long)]
@@ -35,27 +30,15 @@ pub(crate) struct Approve {
     common: Common,
 }
 
-/// Rejects.
-#[derive(Debug, Args)]
-pub(crate) struct Reject {
-    /// The request, as `devices list` names it
-    #[arg(value_name = "REQUEST")]
-    request: String,
-    #[command(flatten)]
-    common: Common,
-}
-
 impl Approve {
     /// Approves what it has shown; without a name it only shows.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         let methods = ["device.pair.list", "device.pair.approve"];
-        let mut source = self.common.source(&methods, host, output)?;
+        let mut source = Source::open(&self.common, &methods, host, output)?;
         let listing = Listing::read(&source.list()?)?;
         let Some(id) = &self.request else {
             let newest = listing.pending.iter().max_by_key(|pending| pending.ts);
-            let newest = newest.ok_or_else(|| {
-                Failure::line(Exit::NoMatch, "No pending device pairing requests to approve")
-            })?;
+            let newest = newest.ok_or_else(text::no_devices_pending)?;
             return self.select(newest, &listing, &source, output);
         };
         if let Some(pending) = of_device(&listing, id) {
@@ -70,8 +53,8 @@ impl Approve {
         }
         let answer = source.decide(&pending.request_id, Decision::Approve)?;
         source.close();
-        let (device, id) = (whole(&pending.device_id), whole(&pending.request_id));
-        output.answer(self.common.json, &answer, format!("Approved {device} ({id})"))
+        let said = text::device_approved(&pending.device_id, &pending.request_id);
+        output.answer(self.common.json, &answer, said)
     }
 
     /// Which one it would be. It could be one that has just pushed itself to the front: a person looks first.
@@ -81,7 +64,7 @@ impl Approve {
         listing: &Listing,
         source: &Source,
         output: &mut Output,
-    ) -> Result<Exit, Failure> {
+    ) -> Ended {
         let known = listing.known(&newest.device_id);
         let command = command(newest, &self.common, source);
         if self.common.json {
@@ -94,32 +77,23 @@ impl Approve {
             }))?;
             return Ok(Exit::Failed);
         }
-        output.note(format!("Selected pending device request {}", whole(&newest.request_id)));
-        for line in newest.lines(known) {
+        let others = listing.pending.len() - 1;
+        for line in text::device_selected(&newest.request_id, newest.lines(known), others, &command)
+        {
             output.note(line);
         }
-        let others = listing.pending.len() - 1;
-        if others > 0 {
-            output
-                .note(format!("Note:      {others} more wait; `openclaw devices list` shows them"));
-        }
-        output.note("Nothing was approved.");
-        output.note(format!("Approve this exact request with: {command}"));
         Ok(Exit::Failed)
     }
 }
 
-impl Reject {
-    /// Rejects it.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let methods = ["device.pair.list", "device.pair.reject"];
-        let mut source = self.common.source(&methods, host, output)?;
-        let listing = Listing::read(&source.list()?)?;
-        let pending = find(&listing, &self.request)?;
-        let answer = source.decide(&pending.request_id, Decision::Deny)?;
-        source.close();
-        output.answer(self.common.json, &answer, format!("Rejected {}", whole(&pending.device_id)))
-    }
+pub(super) fn reject(typed: &str, common: &Common, host: &Host, output: &mut Output) -> Ended {
+    let methods = ["device.pair.list", "device.pair.reject"];
+    let mut source = Source::open(common, &methods, host, output)?;
+    let listing = Listing::read(&source.list()?)?;
+    let pending = find(&listing, typed)?;
+    let answer = source.decide(&pending.request_id, Decision::Deny)?;
+    source.close();
+    output.answer(common.json, &answer, text::device_rejected(&pending.device_id))
 }
 
 /// The request of the device that was typed: its id, or the beginning of one alone.
@@ -139,13 +113,9 @@ fn find<'a>(listing: &'a Listing, typed: &str) -> Result<&'a Pending, Failure> {
     let found = listing.pending.iter().find(|one| one.request_id.eq_ignore_ascii_case(typed));
     let replaces = |one: &&Pending| one.replaces.iter().any(|old| old.eq_ignore_ascii_case(typed));
     if let (None, Some(next)) = (found, listing.pending.iter().find(replaces)) {
-        return Err(moved(typed, Some(&next.request_id)));
+        return Err(text::request_moved(typed, Some(&next.request_id)));
     }
-    found.ok_or_else(|| {
-        let text = format!("No pending device request matches {}", neutral(typed, 128));
-        Failure::line(Exit::NoMatch, text)
-            .hint("`openclaw devices list` shows what waits; a request is valid for five minutes")
-    })
+    found.ok_or_else(|| text::no_device_request(typed))
 }
 
 /// The command without secrets: it may end up in a history.

@@ -1,31 +1,20 @@
 //! `openclaw devices remove`, `clear`, `rename`, `rotate` and `revoke`: what becomes of paired devices.
 
 use clap::Args;
-use openclaw_plugin_sdk::{Decision, neutral};
+use openclaw_plugin_sdk::Decision;
 use serde_json::{Value, json};
 
-use super::{Common, show::Listing};
+use super::{show::Listing, source::Source};
 use crate::{
+    Ended, Exit, Failure, Host, Output,
     control::devices::{Change, LABEL},
-    failure::{Exit, Failure},
-    host::Host,
-    output::{Output, whole},
+    reach::Common,
     rules::device::{
         role::{Role, Scope, Scopes},
         token::Token,
     },
-    world,
+    text, world,
 };
-
-/// Removes.
-#[derive(Debug, Args)]
-pub(crate) struct Remove {
-    /// The device, or the beginning of its id
-    #[arg(value_name = "DEVICE")]
-    device: String,
-    #[command(flatten)]
-    common: Common,
-}
 
 /// Removes all.
 #[derive(Debug, Args)]
@@ -44,10 +33,10 @@ pub(crate) struct Clear {
 #[derive(Debug, Args)]
 pub(crate) struct Rename {
     /// The device, or the beginning of its id
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long)]
     device: String,
     /// Its name, at most 64 characters
-    #[arg(long, value_name = "NAME", value_parser = label)]
+    #[arg(long, value_parser = label)]
     name: String,
     #[command(flatten)]
     common: Common,
@@ -60,7 +49,7 @@ Prints JSON. The new token is in it only where the device is this machine's own.
 it comes again with the gateway's own token, or with a new setup code.")]
 pub(crate) struct Rotate {
     #[command(flatten)]
-    which: Which,
+    which: Revoke,
     /// What the new token is good for; without it, what the old one was
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<String>,
@@ -73,35 +62,29 @@ pub(crate) struct Rotate {
 #[derive(Debug, Args)]
 #[command(after_help = "Prints JSON.")]
 pub(crate) struct Revoke {
-    #[command(flatten)]
-    which: Which,
-}
-
-#[derive(Debug, Args)]
-struct Which {
     /// The device, or the beginning of its id
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long)]
     device: String,
     /// `node` or `operator`
-    #[arg(long, value_name = "ROLE", value_parser = role)]
+    #[arg(long, value_parser = role)]
     role: Role,
     #[command(flatten)]
     common: Common,
 }
 
 fn role(text: &str) -> Result<Role, String> {
-    Role::parse(text.trim()).ok_or_else(|| "it is `node` or `operator`".to_owned())
+    Role::parse(text.trim()).ok_or_else(|| text::NO_ROLE.to_owned())
 }
 
 fn scope(text: &str) -> Result<String, String> {
     let known = Scope::parse(text.trim()).map(|scope| scope.word().to_owned());
-    known.ok_or_else(|| "no such scope; one is `operator.read`".to_owned())
+    known.ok_or_else(|| text::NO_SCOPE.to_owned())
 }
 
 fn label(text: &str) -> Result<String, String> {
     let text = text.trim();
     let fits = !text.is_empty() && text.chars().count() <= LABEL;
-    if fits { Ok(text.to_owned()) } else { Err("a name has 1 to 64 characters".to_owned()) }
+    if fits { Ok(text.to_owned()) } else { Err(text::NO_LABEL.to_owned()) }
 }
 
 impl Common {
@@ -113,7 +96,8 @@ impl Common {
         host: &Host,
         output: &mut Output,
     ) -> Result<(String, Value), Failure> {
-        let mut source = self.source(&["device.pair.list", change.method()], host, output)?;
+        let methods = ["device.pair.list", change.method()];
+        let mut source = Source::open(self, &methods, host, output)?;
         let device = Listing::read(&source.list()?)?.find(typed)?;
         let answer = source.change(&device, change)?;
         source.close();
@@ -121,24 +105,19 @@ impl Common {
     }
 }
 
-impl Remove {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let (device, answer) = self.common.change(&self.device, &Change::Remove, host, output)?;
-        output.answer(self.common.json, &answer, format!("Removed {}", whole(&device)))
-    }
+pub(super) fn remove(typed: &str, common: &Common, host: &Host, output: &mut Output) -> Ended {
+    let (device, answer) = common.change(typed, &Change::Remove, host, output)?;
+    output.answer(common.json, &answer, text::device_removed(&device))
 }
 
 impl Clear {
     /// What could be done before an error is told: it stays done.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         if !self.yes {
-            return Err(Failure::line(
-                Exit::Failed,
-                "Refusing to clear pairing table without --yes",
-            ));
+            return Err(text::not_cleared());
         }
         let methods = ["device.pair.list", "device.pair.remove", "device.pair.reject"];
-        let mut source = self.common.source(&methods, host, output)?;
+        let mut source = Source::open(&self.common, &methods, host, output)?;
         let listing = Listing::read(&source.list()?)?;
         let (mut removed, mut rejected, mut failed) = (Vec::new(), Vec::new(), None);
         for paired in &listing.paired {
@@ -159,9 +138,9 @@ impl Clear {
         if self.common.json {
             output.json(&json!({ "removedDevices": removed, "rejectedPending": rejected }))?;
         } else {
-            output.line(format!("Cleared {} paired device(s)", removed.len()));
+            output.line(text::cleared(removed.len()));
             if self.pending {
-                output.line(format!("Rejected {} pending request(s)", rejected.len()));
+                output.line(text::cleared_pending(rejected.len()));
             }
         }
         failed.map_or(Ok(Exit::Done), Err)
@@ -169,35 +148,30 @@ impl Clear {
 }
 
 impl Rename {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         let change = Change::Rename(self.name.clone());
         let (device, answer) = self.common.change(&self.device, &change, host, output)?;
-        output.answer(
-            self.common.json,
-            &answer,
-            format!("Renamed {} → {}", whole(&device), neutral(&self.name, 64)),
-        )
+        let said = text::device_renamed(&device, &self.name);
+        output.answer(self.common.json, &answer, said)
     }
 }
 
-impl Which {
-    fn change(&self, change: &Change, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+impl Revoke {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
+        self.change(&Change::Revoke(self.role), host, output)
+    }
+
+    fn change(&self, change: &Change, host: &Host, output: &mut Output) -> Ended {
         let (_, answer) = self.common.change(&self.device, change, host, output)?;
         output.json(&answer)
     }
 }
 
 impl Rotate {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         let named = self.no_scopes || !self.scopes.is_empty();
         let scopes = named.then(|| Scopes::parse(&self.scopes));
-        let fresh = Token::from_random(world::random().map_err(anyhow::Error::from)?);
+        let fresh = Token::from_random(world::random()?);
         self.which.change(&Change::Rotate(self.which.role, scopes, fresh), host, output)
-    }
-}
-
-impl Revoke {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        self.which.change(&Change::Revoke(self.which.role), host, output)
     }
 }

@@ -4,13 +4,7 @@ use openclaw_plugin_sdk::{UnixMs, neutral};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{
-    failure::{Exit, Failure},
-    output::{
-        Cell::{self, Text, Whole},
-        Output, whole,
-    },
-};
+use crate::{Cell, Failure, Output, Text, Whole, text, whole};
 
 /// The answer of `device.pair.list`, as far as people read it.
 #[derive(Debug, Default, Deserialize)]
@@ -68,10 +62,7 @@ pub(super) struct TokenSummary {
 impl Listing {
     /// Reads what a gateway answered.
     pub(super) fn read(value: &Value) -> Result<Self, Failure> {
-        Self::deserialize(value).map_err(|error| {
-            let why = format!("the gateway's list of devices is unreadable: {error}");
-            Failure::new(Exit::Failed, why)
-        })
+        Self::deserialize(value).map_err(|error| text::unreadable_list("devices", &error))
     }
 
     pub(super) fn known(&self, device: &str) -> Option<&Paired> {
@@ -81,23 +72,13 @@ impl Listing {
     /// The device that was meant: its id, or the beginning of one alone.
     pub(super) fn find(&self, typed: &str) -> Result<String, Failure> {
         let typed = typed.trim().to_ascii_lowercase();
-        let exact = self.paired.iter().find(|paired| paired.device_id == typed);
-        let starts = |paired: &&Paired| typed.len() >= 6 && paired.device_id.starts_with(&typed);
-        let found: Vec<_> = match exact {
-            Some(one) => vec![one],
-            None => self.paired.iter().filter(starts).collect(),
-        };
-        match found.as_slice() {
-            [one] => Ok(one.device_id.clone()),
-            [] => {
-                let text = format!("there is no device {}", neutral(&typed, 64));
-                Err(Failure::new(Exit::NoMatch, text)
-                    .hint("`openclaw devices list` shows their ids"))
-            }
-            many => {
-                let text = format!("{} devices have ids that begin like that", many.len());
-                Err(Failure::usage(text).hint("type more of the id"))
-            }
+        let ids: Vec<&String> = self.paired.iter().map(|paired| &paired.device_id).collect();
+        let starts = |id: &&&String| typed.len() >= 6 && id.starts_with(&typed);
+        match ids.iter().filter(starts).collect::<Vec<_>>().as_slice() {
+            _ if ids.contains(&&typed) => Ok(typed),
+            [one] => Ok((**one).clone()),
+            [] => Err(text::no_device(&typed)),
+            many => Err(text::several_devices(many.len())),
         }
     }
 }
@@ -124,7 +105,7 @@ impl Pending {
 
     fn status(&self, known: Option<&Paired>) -> String {
         let kind = match self.kind(known) {
-            "re-approval" => "re-approval".to_owned(),
+            again @ "re-approval" => again.to_owned(),
             kind => kind.replace('-', " "),
         };
         if self.is_repair { format!("{kind}, repair") } else { kind }
@@ -132,31 +113,23 @@ impl Pending {
 
     /// Everything that approving it grants, a line each.
     pub(super) fn lines(&self, known: Option<&Paired>) -> Vec<String> {
-        let mut lines = vec![format!("Device:    {} ({})", self.name(), whole(&self.device_id))];
-        let mut put = |label: &str, text: String| lines.push(format!("{label:<10} {text}"));
-        if let Some(platform) = &self.platform {
-            put("Platform:", neutral(platform, 64));
-        }
-        if let Some(ip) = &self.remote_ip {
-            put("IP:", neutral(ip, 64));
-        }
-        put("Requested:", self.requested());
-        if !self.commands.is_empty() {
-            put("Commands:", list(&self.commands));
-        }
-        put("Approved:", known.map_or_else(|| "none".to_owned(), Paired::approved));
-        if let Some(words) = &self.words {
-            put("Words:", neutral(words, 64));
-        }
-        lines
+        let shown = |text: &Option<String>| text.as_ref().map(|text| neutral(text, 64));
+        let commands = (!self.commands.is_empty()).then(|| list(&self.commands));
+        let lines = [
+            ("Device:", Some(format!("{} ({})", self.name(), whole(&self.device_id)))),
+            ("Platform:", shown(&self.platform)),
+            ("IP:", shown(&self.remote_ip)),
+            ("Requested:", Some(self.requested())),
+            ("Commands:", commands),
+            ("Approved:", Some(approved(known))),
+            ("Words:", shown(&self.words)),
+        ];
+        let line = |(label, text)| Some(format!("{label:<10} {}", text?));
+        lines.into_iter().filter_map(line).collect()
     }
 
     fn name(&self) -> String {
-        self.display_name
-            .as_deref()
-            .map(|name| neutral(name, 64))
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| short(&self.device_id))
+        named([&self.display_name], &self.device_id)
     }
 
     /// For programs: `approvalState`.
@@ -175,16 +148,7 @@ impl Pending {
 
 impl Paired {
     fn name(&self) -> String {
-        [&self.operator_label, &self.display_name]
-            .into_iter()
-            .flatten()
-            .map(|name| neutral(name, 64))
-            .find(|name| !name.is_empty())
-            .unwrap_or_else(|| short(&self.device_id))
-    }
-
-    fn approved(&self) -> String {
-        rights(&roles(&self.roles, self.role.as_ref()), &self.scopes)
+        named([&self.operator_label, &self.display_name], &self.device_id)
     }
 
     fn tokens(&self) -> String {
@@ -197,27 +161,31 @@ impl Paired {
     }
 }
 
+/// What a device was approved for, in words; never empty.
+fn approved(known: Option<&Paired>) -> String {
+    let rights = known.map(|one| rights(&roles(&one.roles, one.role.as_ref()), &one.scopes));
+    rights.unwrap_or_else(|| "none".to_owned())
+}
+
 /// Both tables, and what does not fit into them.
 pub(super) fn print(listing: &Listing, now: UnixMs, output: &mut Output) {
     if listing.pending.is_empty() && listing.paired.is_empty() {
-        output.line("No device pairing entries.");
+        output.line(text::NO_DEVICES);
         return;
     }
     if !listing.pending.is_empty() {
         output.line(format!("Pending ({})", listing.pending.len()));
         output.table(pending_rows(listing, now));
         for pending in listing.pending.iter().filter(|pending| !pending.commands.is_empty()) {
-            let id = whole(&pending.request_id);
-            output.line(format!("Commands of {id}: {}", list(&pending.commands)));
+            output.line(text::commands_of(&pending.request_id, &list(&pending.commands)));
         }
         let with_words = listing.pending.iter().any(|pending| pending.words.is_some());
-        let compare = if with_words { " after comparing the words" } else { "" };
-        output.line(format!("Approve one{compare}: openclaw devices approve <request>"));
+        output.line(text::approve_device(with_words));
     }
     if !listing.paired.is_empty() {
         output.line(format!("Paired ({})", listing.paired.len()));
         output.table(paired_rows(listing));
-        output.line("Full device IDs:");
+        output.line(text::DEVICE_IDS);
         for paired in &listing.paired {
             output.line(format!("  {}  {}", whole(&paired.device_id), paired.name()));
         }
@@ -232,7 +200,7 @@ fn pending_rows(listing: &Listing, now: UnixMs) -> Vec<Vec<Cell>> {
             Whole("Request", pending.request_id.clone()),
             Text("Device", pending.name()),
             Text("Requested", pending.requested()),
-            Text("Approved", known.map_or_else(|| "none".to_owned(), Paired::approved)),
+            Text("Approved", approved(known)),
             Text("IP", pending.remote_ip.clone().unwrap_or_default()),
             Whole("Age", age(pending.ts, now)),
             Text("Status", pending.status(known)),
@@ -281,8 +249,15 @@ fn rights(roles: &[String], scopes: &[String]) -> String {
     if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
 }
 
-fn list(words: &[String]) -> String {
+/// Words of a device, made harmless.
+pub(crate) fn list(words: &[String]) -> String {
     words.iter().map(|word| neutral(word, 64)).collect::<Vec<_>>().join(", ")
+}
+
+/// The first name that can be read, or else the beginning of the id.
+pub(crate) fn named<const N: usize>(names: [&Option<String>; N], id: &str) -> String {
+    let mut names = names.into_iter().flatten().map(|name| neutral(name, 64));
+    names.find(|name| !name.is_empty()).unwrap_or_else(|| short(id))
 }
 
 /// The beginning of an id, which names it to a person.

@@ -3,23 +3,21 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::{Decision, neutral};
+use openclaw_plugin_sdk::Decision;
 use serde_json::{Value, json};
 
 use crate::{
-    caller::Caller,
-    client::{RemoteError, Target},
+    Failure, Host, Output,
+    client::{Link, RemoteError, Target},
     control::devices::{self, Change},
-    failure::{Exit, Failure},
-    host::Host,
-    output::Output,
+    failure::is_unknown,
     protocol::{
         device::{TOO_LONG, all_pending, paired},
         frame::INVALID_REQUEST,
     },
-    reach::{Reach, is_unknown},
+    reach::Common,
     rules::device::{
-        approver::{Act, Denied, DeviceApprover, Listed},
+        approver::{Act, DeviceApprover, Listed},
         identity::DeviceId,
         request::{DeviceRequest, Undecided},
     },
@@ -27,6 +25,7 @@ use crate::{
         Store,
         devices::{Page, Untouched},
     },
+    text,
 };
 
 /// So many devices are asked for at once.
@@ -36,7 +35,7 @@ pub(super) const PAGE: usize = 500;
 #[derive(Debug)]
 pub(super) enum Source {
     /// A gateway; and the files, where it is this machine's, for what it cannot answer.
-    Gateway(Box<Caller>, Option<Box<Files>>),
+    Gateway(Box<Link>, Option<Box<Files>>),
     /// The files.
     Files(Box<Files>),
 }
@@ -52,34 +51,25 @@ impl Source {
     /// Connects; falls back to the files where nobody named a gateway, and this machine's does not run or does
     /// not know this command line.
     pub(super) fn open(
-        reach: &Reach,
+        common: &Common,
         methods: &[&str],
-        quiet: bool,
         host: &Host,
         output: &mut Output,
     ) -> Result<Self, Failure> {
-        let target = reach.target(host)?;
+        let target = common.reach.target(host)?;
         let implied = target.implied;
-        let error = match Caller::open(target, methods) {
-            Ok(caller) => {
+        let error = match Link::open(target, methods) {
+            Ok(link) => {
                 let files = implied.then(|| Files::of(host)).transpose()?;
-                return Ok(Self::Gateway(Box::new(caller), files));
+                return Ok(Self::Gateway(Box::new(link), files));
             }
             Err(error) => error,
         };
-        let why = match &error {
-            RemoteError::Unreachable { .. } if implied => "No gateway runs".to_owned(),
-            RemoteError::Foreign { at } if implied => {
-                format!("No gateway runs, and another program listens at {at}")
-            }
-            error if implied && error.is_waiting() => {
-                "The gateway does not know this command line".to_owned()
-            }
-            _ => return Err(error.into()),
+        let Some(why) = text::on_files(&error).filter(|_| implied) else {
+            return Err(error.into());
         };
-        if !quiet {
-            let files = host.state()?.path().join("devices");
-            output.note(format!("{why}; working on the files in {}.", files.display()));
+        if !common.json {
+            output.note(text::working_on_files(&why, host.state()?.path()));
         }
         Ok(Self::Files(Files::of(host)?))
     }
@@ -87,7 +77,7 @@ impl Source {
     /// The gateway, for what a person copies.
     pub(super) fn target(&self) -> Option<&Target> {
         match self {
-            Self::Gateway(caller, _) => Some(caller.target()),
+            Self::Gateway(link, _) => Some(&link.target),
             Self::Files(_) => None,
         }
     }
@@ -113,21 +103,21 @@ impl Source {
 
     /// The waiting devices, and at most so many of the paired ones, after this device.
     pub(super) fn page(&mut self, after: Option<&str>, most: usize) -> Result<Value, Failure> {
-        let (caller, files) = match self {
-            Self::Gateway(caller, files) => (caller, files),
+        let (link, files) = match self {
+            Self::Gateway(link, files) => (link, files),
             Self::Files(files) => return files.page(after, most),
         };
         let mut params = json!({ "limit": most });
         if let Some(after) = after {
             params["cursor"] = after.into();
         }
-        let mut answer = caller.call("device.pair.list", params);
+        let mut answer = link.call("device.pair.list", params);
         if let Err(RemoteError::Refused(refused)) = &answer
             && refused.code == INVALID_REQUEST
             && after.is_none()
         {
             // A gateway of the field has no pages.
-            answer = caller.call("device.pair.list", json!({}));
+            answer = link.call("device.pair.list", json!({}));
         }
         let error = match answer {
             Ok(listed) => return Ok(listed),
@@ -142,15 +132,15 @@ impl Source {
 
     /// Approves or rejects what [`Self::list`] showed under this name.
     pub(super) fn decide(&mut self, id: &str, decision: Decision) -> Result<Value, Failure> {
-        let (caller, method) = match (self, decision) {
+        let (link, method) = match (self, decision) {
             (Self::Files(files), _) => return files.decide(id, decision),
-            (Self::Gateway(caller, _), Decision::Approve) => (caller, "device.pair.approve"),
-            (Self::Gateway(caller, _), _) => (caller, "device.pair.reject"),
+            (Self::Gateway(link, _), Decision::Approve) => (link, "device.pair.approve"),
+            (Self::Gateway(link, _), _) => (link, "device.pair.reject"),
         };
-        caller.call(method, json!({ "requestId": id })).map_err(|error| match &error {
+        link.call(method, json!({ "requestId": id })).map_err(|error| match &error {
             RemoteError::Refused(refused) if is_unknown(&refused.message) => {
                 let superseded = error.detail("code") == Some("SUPERSEDED");
-                moved(id, error.detail("requestId").filter(|_| superseded))
+                text::request_moved(id, error.detail("requestId").filter(|_| superseded))
             }
             _ => error.into(),
         })
@@ -159,26 +149,28 @@ impl Source {
     /// Changes a paired device. Only the device itself ever learns a new token.
     pub(super) fn change(&mut self, device: &str, change: &Change) -> Result<Value, Failure> {
         match self {
-            Self::Gateway(caller, _) => {
-                let answer = caller.call(change.method(), change.params(device))?;
+            Self::Gateway(link, _) => {
+                let answer = link.call(change.method(), change.params(device))?;
                 if let Change::Rotate(role, ..) = change {
-                    caller.target().keep(device, *role, &answer).map_err(Failure::from)?;
+                    link.target.keep(device, *role, &answer)?;
                 }
                 Ok(answer)
             }
             Self::Files(files) => {
-                let id = DeviceId::parse(device);
-                let id = id.ok_or_else(|| Failure::new(Exit::NoMatch, "no such device"))?;
+                let id = DeviceId::parse(device).ok_or_else(|| text::no_device(device))?;
                 let changed = devices::change(&files.store, &approver(), &id, change, Host::now())?;
-                changed.map_err(|why| untouched(&why, change.act()))
+                changed.map_err(|why| match why {
+                    Untouched::Denied(why) => text::device_denied(why, change.act()),
+                    Untouched::Unknown => text::no_device_or_role(),
+                })
             }
         }
     }
 
     /// Says goodbye.
     pub(super) fn close(self) {
-        if let Self::Gateway(caller, _) = self {
-            caller.close();
+        if let Self::Gateway(link, _) = self {
+            link.close();
         }
     }
 }
@@ -189,7 +181,7 @@ impl Files {
     }
 
     fn page(&mut self, after: Option<&str>, most: usize) -> Result<Value, Failure> {
-        let after = after.map(|text| DeviceId::parse(text).ok_or_else(|| no_id(text)));
+        let after = after.map(|text| DeviceId::parse(text).ok_or_else(|| text::no_device_id(text)));
         self.shown = self.store.device_requests(Host::now())?;
         let waits = all_pending(&self.shown, &self.store.replaced_requests(Host::now())?);
         let Page { devices, next, total } =
@@ -205,61 +197,21 @@ impl Files {
 
     fn decide(&self, id: &str, decision: Decision) -> Result<Value, Failure> {
         let shown = self.shown.iter().find(|row| row.id.as_str() == id);
-        let shown = shown.ok_or_else(|| moved(id, None))?;
+        let shown = shown.ok_or_else(|| text::request_moved(id, None))?;
         let request = (&shown.id, shown.revision());
         let decided = devices::decide(&self.store, &approver(), decision, request, Host::now())?;
         let act = if decision == Decision::Approve { Act::Approve } else { Act::Reject };
-        let verdict = decided.map_err(|why| undecided(id, &why, act))?;
+        let verdict = decided.map_err(|why| match why {
+            Undecided::Changed | Undecided::Unknown => text::request_moved(id, None),
+            Undecided::Superseded(by) => text::request_moved(id, Some(by.as_str())),
+            Undecided::Denied(why) => text::device_denied(why, act),
+        })?;
         Ok(verdict.answer(&shown.id))
     }
 }
 
-fn no_id(text: &str) -> Failure {
-    Failure::usage(format!("{} is not the full id of a device", neutral(text, 64)))
-}
-
 fn approver() -> DeviceApprover {
     DeviceApprover::of(&Host::approver(), Listed::Commands)
-}
-
-fn undecided(id: &str, why: &Undecided, act: Act) -> Failure {
-    match why {
-        Undecided::Changed | Undecided::Unknown => moved(id, None),
-        Undecided::Superseded(by) => moved(id, Some(by.as_str())),
-        Undecided::Denied(why) => denied(*why, act),
-    }
-}
-
-fn untouched(why: &Untouched, act: Act) -> Failure {
-    match why {
-        Untouched::Denied(why) => denied(*why, act),
-        Untouched::Unknown => {
-            Failure::new(Exit::NoMatch, "there is no such device, or it lacks the role")
-                .hint("`openclaw devices list` shows what there is")
-        }
-    }
-}
-
-fn denied(why: Denied, act: Act) -> Failure {
-    match why {
-        Denied::NotYours => Failure::new(Exit::Failed, act.denial()),
-        Denied::Scope(scope) => {
-            let text = format!("the device was never approved for {}", scope.word());
-            Failure::new(Exit::Failed, text).hint("it has to ask for it, and be approved")
-        }
-    }
-}
-
-/// It was there when the list was shown.
-pub(super) fn moved(id: &str, next: Option<&str>) -> Failure {
-    let id = neutral(id, 128);
-    if let Some(next) = next.map(|next| neutral(next, 128)) {
-        let text = format!("request {id} was replaced by {next} meanwhile; nothing was decided");
-        return Failure::new(Exit::Failed, text)
-            .hint("look at the new one: `openclaw devices list`");
-    }
-    let text = format!("request {id} has changed or is over; nothing was decided");
-    Failure::new(Exit::Failed, text).hint("`openclaw devices list` shows what waits now")
 }
 
 #[cfg(test)]
@@ -270,6 +222,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        Exit,
         rules::device::{
             identity::DeviceKey,
             request::{Asked, Described, Wish},

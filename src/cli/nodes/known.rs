@@ -6,53 +6,33 @@ use clap::Args;
 use openclaw_plugin_sdk::{UnixMs, lasting, neutral};
 use serde_json::{Value, json};
 
-use super::{Common, Node, find, nodes};
+use super::{Node, find, nodes};
 use crate::{
-    devices::{age, short},
-    failure::{Exit, Failure},
-    host::Host,
-    output::{
-        Cell::{self, Text, Whole},
-        Output, whole,
-    },
-    world,
+    Cell, Ended, Exit, Failure, Host, Output, Text, Whole,
+    devices::{age, list, short},
+    reach::Common,
+    text, whole, world,
 };
 
-/// Shows all.
+/// Which nodes are shown.
 #[derive(Debug, Args)]
-pub(crate) struct Status {
+pub(crate) struct Filter {
     /// Only those that are connected
     #[arg(long)]
     connected: bool,
     /// Only those that were connected within this time, such as 24h or 7d
     #[arg(long, value_name = "TIME", value_parser = span)]
     last_connected: Option<u64>,
-    #[command(flatten)]
-    common: Common,
 }
 
-/// Shows one.
-#[derive(Debug, Args)]
-pub(crate) struct Describe {
-    #[command(flatten)]
-    which: Which,
-}
-
-/// Names one.
-#[derive(Debug, Args)]
-pub(crate) struct Rename {
-    /// Its new name
-    #[arg(long, value_name = "NAME")]
-    name: String,
-    #[command(flatten)]
-    which: Which,
-}
-
-/// Forgets one.
-#[derive(Debug, Args)]
-pub(crate) struct Remove {
-    #[command(flatten)]
-    which: Which,
+impl Filter {
+    /// True for a node that is shown. One that no gateway knows was never connected.
+    pub(super) fn keeps(&self, node: Option<&Node>, now: UnixMs) -> bool {
+        let seen = node.and_then(Node::seen);
+        let recent = |span: u64| seen.is_some_and(|at| now.0.saturating_sub(at) <= span);
+        (!self.connected || node.is_some_and(|node| node.connected))
+            && self.last_connected.is_none_or(recent)
+    }
 }
 
 /// Lets one do something.
@@ -63,7 +43,7 @@ Examples:
   openclaw nodes invoke --node kitchen --command system.notify --params '{\"title\":\"Tea\"}'")]
 pub(crate) struct Invoke {
     /// The command
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long)]
     command: String,
     /// Its parameters, in JSON
     #[arg(long, value_name = "JSON", value_parser = parameters)]
@@ -78,74 +58,67 @@ pub(crate) struct Invoke {
     which: Which,
 }
 
+/// Names one.
 #[derive(Debug, Args)]
-struct Which {
+pub(crate) struct Which {
     /// The node: its id or the beginning of it, its name, or its address
-    #[arg(long, value_name = "NODE")]
+    #[arg(long)]
     node: String,
     #[command(flatten)]
     common: Common,
 }
 
 /// Reads `30m`, `24h`, `7d`: milliseconds.
-pub(super) fn span(text: &str) -> Result<u64, String> {
+fn span(text: &str) -> Result<u64, String> {
     let digits = text.trim().bytes().all(|byte| byte.is_ascii_digit());
     let span = lasting(&if digits { format!("{}h", text.trim()) } else { text.to_owned() });
     let ms = span.and_then(|span| u64::try_from(span.as_millis()).ok());
-    ms.ok_or_else(|| "write a duration such as 30m, 24h or 7d".to_owned())
+    ms.ok_or_else(|| text::NO_TIME.to_owned())
 }
 
 /// Reads JSON.
 pub(crate) fn parameters(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))
+    serde_json::from_str(text).map_err(|error| text::no_json(&error))
 }
 
-impl Status {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let mut caller = self.common.caller(&["node.list"], host)?;
-        let (mut listed, mut all) = nodes(&mut caller)?;
-        caller.close();
-        let now = Host::now();
-        let keeps = |node: &Node| {
-            let recent = |span: u64| node.seen().is_some_and(|at| now.0.saturating_sub(at) <= span);
-            (!self.connected || node.connected) && self.last_connected.is_none_or(recent)
-        };
-        let kept: Vec<bool> = all.iter().map(keeps).collect();
-        if self.common.json {
-            if let Some(rows) = listed.get_mut("nodes").and_then(Value::as_array_mut) {
-                let mut kept = kept.iter();
-                rows.retain(|_| kept.next().copied().unwrap_or(false));
-            }
-            return output.json(&listed);
+pub(super) fn status(filter: &Filter, common: &Common, host: &Host, output: &mut Output) -> Ended {
+    let mut link = common.link(&["node.list"], host)?;
+    let (mut listed, mut all) = nodes(&mut link)?;
+    link.close();
+    let now = Host::now();
+    let kept: Vec<bool> = all.iter().map(|node| filter.keeps(Some(node), now)).collect();
+    if common.json {
+        if let Some(rows) = listed.get_mut("nodes").and_then(Value::as_array_mut) {
+            let mut kept = kept.iter();
+            rows.retain(|_| kept.next().copied().unwrap_or(false));
         }
-        let count = |is: fn(&Node) -> bool| all.iter().filter(|node| is(node)).count();
-        let (paired, connected) = (count(|node| node.paired), count(|node| node.connected));
-        output.line(format!("Known: {} · Paired: {paired} · Connected: {connected}", all.len()));
-        let mut kept = kept.into_iter();
-        all.retain(|_| kept.next().unwrap_or(false));
-        if !all.is_empty() {
-            output.table(table(&all, now));
-        }
-        for node in &all {
-            if let Some(id) = &node.pending_request_id {
-                let id = whole(id);
-                output.line(format!("{} asks for more: openclaw nodes approve {id}", node.name()));
-            }
-        }
-        Ok(Exit::Done)
+        return output.json(&listed);
     }
+    let count = |is: fn(&Node) -> bool| all.iter().filter(|node| is(node)).count();
+    let (paired, connected) = (count(|node| node.paired), count(|node| node.connected));
+    output.line(text::nodes_known(all.len(), paired, connected));
+    let mut kept = kept.into_iter();
+    all.retain(|_| kept.next().unwrap_or(false));
+    if !all.is_empty() {
+        output.table(table(&all, now));
+    }
+    for node in &all {
+        if let Some(id) = &node.pending_request_id {
+            output.line(text::node_asks(&node.name(), id));
+        }
+    }
+    Ok(Exit::Done)
 }
 
 fn table(nodes: &[Node], now: UnixMs) -> Vec<Vec<Cell>> {
     let row = |node: &Node| {
-        let caps = node.caps.iter().map(|cap| neutral(cap, 32)).collect::<Vec<_>>();
         vec![
             Text("Node", node.name()),
             Whole("ID", short(&node.id)),
             Text("IP", node.remote_ip.clone().unwrap_or_default()),
             Text("Detail", detail(node)),
-            Text("Status", status(node, now)),
-            Text("Caps", caps.join(", ")),
+            Text("Status", state(node, now)),
+            Text("Caps", list(&node.caps)),
         ]
     };
     nodes.iter().map(row).collect()
@@ -157,7 +130,7 @@ fn detail(node: &Node) -> String {
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
-fn status(node: &Node, now: UnixMs) -> String {
+fn state(node: &Node, now: UnixMs) -> String {
     let paired = if node.paired { "paired" } else { "unpaired" };
     let connected = if node.connected { "connected" } else { "disconnected" };
     let seen = node.seen().map(|at| format!(" ({})", age(at, now))).unwrap_or_default();
@@ -175,68 +148,57 @@ impl Which {
         patience: Option<Duration>,
         params: impl FnOnce(&Node) -> Value,
     ) -> Result<(Node, Value), Failure> {
-        let mut caller = self.common.caller(&["node.list", method], host)?;
-        let node = find(&nodes(&mut caller)?.1, &self.node)?;
+        let mut link = self.common.link(&["node.list", method], host)?;
+        let node = find(&nodes(&mut link)?.1, &self.node)?;
         if let Some(patience) = patience {
-            caller.link().be_patient(patience);
+            link.be_patient(patience);
         }
-        let answer = caller.call(method, params(&node))?;
-        caller.close();
+        let answer = link.call(method, params(&node))?;
+        link.close();
         Ok((node, answer))
     }
-}
 
-impl Describe {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let common = &self.which.common;
+    pub(super) fn describe(self, host: &Host, output: &mut Output) -> Ended {
         let params = |node: &Node| json!({ "nodeId": node.id });
-        let (_, answer) = self.which.ask(host, "node.describe", None, params)?;
-        if common.json {
+        let (_, answer) = self.ask(host, "node.describe", None, params)?;
+        if self.common.json {
             return output.json(&answer);
         }
-        let node: Node = serde_json::from_value(answer).map_err(anyhow::Error::from)?;
+        let node: Node = serde_json::from_value(answer)?;
         let fields = [
             ("Node", node.name()),
             ("ID", whole(&node.id)),
             ("IP", node.remote_ip.clone().unwrap_or_default()),
             ("Detail", detail(&node)),
-            ("Status", status(&node, Host::now())),
+            ("Status", state(&node, Host::now())),
             ("Caps", node.caps.join(", ")),
         ];
-        output
-            .table(fields.map(|(field, value)| {
-                vec![Whole("Field", field.to_owned()), Text("Value", value)]
-            }));
-        output.line("Commands");
+        let row = |(field, value): (&str, String)| {
+            vec![Whole("Field", field.to_owned()), Text("Value", value)]
+        };
+        output.table(fields.map(row));
+        output.line(text::COMMANDS);
         for command in &node.commands {
             output.line(format!("- {}", neutral(command, 64)));
         }
         Ok(Exit::Done)
     }
-}
 
-impl Rename {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let common = &self.which.common;
-        let params = |node: &Node| json!({ "nodeId": node.id, "displayName": self.name.trim() });
-        let (node, answer) = self.which.ask(host, "node.rename", None, params)?;
-        let (id, name) = (whole(&node.id), neutral(self.name.trim(), 64));
-        output.answer(common.json, &answer, format!("node rename ok: {id} -> {name}"))
+    pub(super) fn rename(self, name: &str, host: &Host, output: &mut Output) -> Ended {
+        let params = |node: &Node| json!({ "nodeId": node.id, "displayName": name });
+        let (node, answer) = self.ask(host, "node.rename", None, params)?;
+        output.answer(self.common.json, &answer, text::node_renamed(&node.id, name))
     }
-}
 
-impl Remove {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let common = &self.which.common;
+    pub(super) fn remove(self, host: &Host, output: &mut Output) -> Ended {
         let params = |node: &Node| json!({ "nodeId": node.id });
-        let (node, answer) = self.which.ask(host, "node.pair.remove", None, params)?;
-        output.answer(common.json, &answer, format!("Removed paired node {}", whole(&node.id)))
+        let (node, answer) = self.ask(host, "node.pair.remove", None, params)?;
+        output.answer(self.common.json, &answer, text::node_removed(&node.id))
     }
 }
 
 impl Invoke {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let common = &self.which.common;
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         let key = match &self.idempotency_key {
             Some(key) => key.clone(),
             None => fresh_key()?,
@@ -255,7 +217,7 @@ impl Invoke {
             }
             params
         })?;
-        output.json(&if common.json { answer } else { payload(&answer) })
+        output.json(&if self.which.common.json { answer } else { payload(&answer) })
     }
 }
 
@@ -268,7 +230,7 @@ fn payload(answer: &Value) -> Value {
 }
 
 fn fresh_key() -> Result<String, Failure> {
-    let random = u128::from_ne_bytes(world::random().map_err(anyhow::Error::from)?);
+    let random = u128::from_ne_bytes(world::random()?);
     Ok(format!("{random:032x}"))
 }
 

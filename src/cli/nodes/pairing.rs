@@ -1,178 +1,113 @@
 //! `openclaw nodes pending`, `list`, `approve` and `reject`: nodes that ask, and the decisions about them.
 
 use clap::Args;
-use openclaw_plugin_sdk::{UnixMs, neutral};
+use openclaw_plugin_sdk::UnixMs;
 use serde_json::{Value, json};
 
-use super::Common;
+use super::{Node, known::Filter, nodes, read};
 use crate::{
+    Cell, Ended, Exit, Host, Output, Text, Whole,
     devices::{age, short},
-    failure::{Exit, Failure},
-    host::Host,
-    output::{
-        Cell::{Text, Whole},
-        Output, whole,
-    },
+    reach::Common,
+    text,
 };
-
-/// Shows who asks.
-#[derive(Debug, Args)]
-pub(crate) struct Pending {
-    #[command(flatten)]
-    common: Common,
-}
-
-/// Shows both.
-#[derive(Debug, Args)]
-pub(crate) struct List {
-    /// Only those that are connected
-    #[arg(long)]
-    connected: bool,
-    /// Only those that were connected within this time, such as 24h or 7d
-    #[arg(long, value_name = "TIME", value_parser = super::known::span)]
-    last_connected: Option<u64>,
-    #[command(flatten)]
-    common: Common,
-}
 
 /// Decides.
 #[derive(Debug, Args)]
 #[command(after_help = "Prints JSON.")]
 pub(crate) struct Decide {
     /// The request, as `nodes pending` names it
-    #[arg(value_name = "REQUEST")]
     request: String,
     #[command(flatten)]
     common: Common,
 }
 
-impl Pending {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let mut caller = self.common.caller(&["node.pair.list"], host)?;
-        let listed = caller.call("node.pair.list", json!({}))?;
-        caller.close();
-        let pending = rows(&listed, "pending");
-        if self.common.json {
-            output.json(&pending)?;
-        } else if pending.is_empty() {
-            output.line("No pending pairing requests.");
-        } else {
-            print_pending(&pending, Host::now(), output);
-        }
-        Ok(Exit::Done)
+pub(super) fn pending(common: &Common, host: &Host, output: &mut Output) -> Ended {
+    let mut link = common.link(&["node.pair.list"], host)?;
+    let listed = link.call("node.pair.list", json!({}))?;
+    link.close();
+    if common.json {
+        return output.json(&rows(&listed, "pending"));
     }
+    let pending = read(&listed, "pending")?;
+    if pending.is_empty() {
+        output.line(text::NO_NODES_PENDING);
+    } else {
+        output.table(table(&pending, Host::now()));
+    }
+    Ok(Exit::Done)
 }
 
-impl List {
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let mut caller = self.common.caller(&["node.pair.list", "node.list"], host)?;
-        let listed = caller.call("node.pair.list", json!({}))?;
-        let now = Host::now();
-        let (_, nodes) = super::nodes(&mut caller)?;
-        caller.close();
-        let kept = |row: &Value| {
-            let id = text(row, "nodeId");
-            let node = nodes.iter().find(|node| node.id == id);
-            let connected = node.is_some_and(|node| node.connected);
-            let seen = node.and_then(super::Node::seen);
-            let recent = |span: u64| seen.is_some_and(|at| now.0.saturating_sub(at) <= span);
-            (!self.connected || connected) && self.last_connected.is_none_or(recent)
-        };
-        let pending = rows(&listed, "pending");
-        // A token that an old gateway lists is nobody's to read here.
-        let mut paired: Vec<Value> = rows(&listed, "paired").into_iter().filter(kept).collect();
-        for row in paired.iter_mut().filter_map(Value::as_object_mut) {
-            row.remove("token");
-        }
-        if self.common.json {
-            return output.json(&json!({ "pending": pending, "paired": paired }));
-        }
-        output.line(format!("Pending: {} · Paired: {}", pending.len(), paired.len()));
-        if !pending.is_empty() {
-            print_pending(&pending, now, output);
-        }
-        if !paired.is_empty() {
-            let row = |row: &Value| {
-                let at = row.get("approvedAtMs").and_then(Value::as_u64);
-                let at = at.map(|at| format!("{} ago", age(at, now))).unwrap_or_default();
-                vec![
-                    Text("Node", name(row)),
-                    Text("ID", short(text(row, "nodeId"))),
-                    Text("IP", text(row, "remoteIp").to_owned()),
-                    Whole("Approved", at),
-                ]
-            };
-            output.table(paired.iter().map(row));
-        }
-        Ok(Exit::Done)
+pub(super) fn list(filter: &Filter, common: &Common, host: &Host, output: &mut Output) -> Ended {
+    let mut link = common.link(&["node.pair.list", "node.list"], host)?;
+    let mut listed = link.call("node.pair.list", json!({}))?;
+    let (now, (_, known)) = (Host::now(), nodes(&mut link)?);
+    link.close();
+    let mut paired = rows(&listed, "paired");
+    paired.retain(|row| {
+        let id = row.get("nodeId").and_then(Value::as_str).unwrap_or_default();
+        filter.keeps(known.iter().find(|node| node.id == id), now)
+    });
+    // A token that an old gateway lists is nobody's to read here.
+    for row in paired.iter_mut().filter_map(Value::as_object_mut) {
+        row.remove("token");
     }
+    if common.json {
+        return output.json(&json!({ "pending": rows(&listed, "pending"), "paired": paired }));
+    }
+    listed["paired"] = paired.into();
+    let (pending, paired) = (read(&listed, "pending")?, read(&listed, "paired")?);
+    output.line(text::nodes_paired(pending.len(), paired.len()));
+    if !pending.is_empty() {
+        output.table(table(&pending, now));
+    }
+    if !paired.is_empty() {
+        let row = |node: &Node| {
+            let at = node.approved_at_ms.map(|at| format!("{} ago", age(at, now)));
+            vec![
+                Text("Node", node.name()),
+                Text("ID", short(&node.id)),
+                Text("IP", node.remote_ip.clone().unwrap_or_default()),
+                Whole("Approved", at.unwrap_or_default()),
+            ]
+        };
+        output.table(paired.iter().map(row));
+    }
+    Ok(Exit::Done)
 }
 
 impl Decide {
     /// Shows what is decided, then decides it.
-    pub(super) fn run(
-        self,
-        method: &'static str,
-        host: &Host,
-        output: &mut Output,
-    ) -> Result<Exit, Failure> {
-        let mut caller = self.common.caller(&["node.pair.list", method], host)?;
-        let listed = caller.call("node.pair.list", json!({}))?;
-        let pending = rows(&listed, "pending");
+    pub(super) fn run(self, method: &'static str, host: &Host, output: &mut Output) -> Ended {
+        let mut link = self.common.link(&["node.pair.list", method], host)?;
+        let pending = read(&link.call("node.pair.list", json!({}))?, "pending")?;
         let id = self.request.trim();
-        let Some(row) = pending.iter().find(|row| text(row, "requestId") == id) else {
-            return Err(unknown(id, &pending));
+        let Some(node) = pending.iter().find(|node| node.request_id == id) else {
+            let ids: Vec<&str> = pending.iter().map(|node| &*node.request_id).collect();
+            return Err(text::no_node_request(id, &ids));
         };
         if !self.common.json {
-            output.note(format!("{} asks: {}", name(row), asked(row)));
+            output.note(format!("{} asks: {}", node.name(), node.asked()));
         }
-        let answer = caller.call(method, json!({ "requestId": id }))?;
-        caller.close();
+        let answer = link.call(method, json!({ "requestId": id }))?;
+        link.close();
         output.json(&answer)
     }
 }
 
-fn unknown(id: &str, pending: &[Value]) -> Failure {
-    let ids: Vec<String> = pending.iter().map(|row| whole(text(row, "requestId"))).collect();
-    let there = if ids.is_empty() {
-        "No pending node pairing requests are currently visible.".to_owned()
-    } else {
-        format!("Pending requestIds: {}", ids.join(", "))
-    };
-    let text = format!("Unknown node pairing requestId: {}\n{there}", neutral(id, 128));
-    Failure::line(Exit::NoMatch, text).hint("`openclaw nodes pending` shows what waits")
-}
-
-fn print_pending(pending: &[Value], now: UnixMs, output: &mut Output) {
-    let row = |row: &Value| {
-        let at = row.get("ts").and_then(Value::as_u64).unwrap_or_default();
+fn table(pending: &[Node], now: UnixMs) -> Vec<Vec<Cell>> {
+    let row = |node: &Node| {
         vec![
-            Whole("Request", text(row, "requestId").to_owned()),
-            Text("Node", name(row)),
-            Text("IP", text(row, "remoteIp").to_owned()),
-            Text("Asks for", asked(row)),
-            Whole("Requested", format!("{} ago", age(at, now))),
+            Whole("Request", node.request_id.clone()),
+            Text("Node", node.name()),
+            Text("IP", node.remote_ip.clone().unwrap_or_default()),
+            Text("Asks for", node.asked()),
+            Whole("Requested", format!("{} ago", age(node.ts, now))),
         ]
     };
-    output.table(pending.iter().map(row));
-}
-
-/// Each command, because each is granted.
-fn asked(row: &Value) -> String {
-    let words = row.get("commands").and_then(Value::as_array).into_iter().flatten();
-    let words: Vec<_> = words.filter_map(Value::as_str).map(|word| neutral(word, 64)).collect();
-    if words.is_empty() { "no commands".to_owned() } else { words.join(", ") }
+    pending.iter().map(row).collect()
 }
 
 fn rows(listed: &Value, key: &str) -> Vec<Value> {
     listed.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
-}
-
-fn text<'a>(row: &'a Value, key: &str) -> &'a str {
-    row.get(key).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn name(row: &Value) -> String {
-    let name = neutral(text(row, "displayName"), 64);
-    if name.is_empty() { short(text(row, "nodeId")) } else { name }
 }

@@ -3,25 +3,19 @@
 use std::time::Duration;
 
 use clap::Args;
-use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision, neutral};
+use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision};
 
 use super::meta;
 use crate::{
-    control::{
-        pairing::{self, Choice},
-        text,
-    },
-    failure::{Exit, Failure},
-    host::{self, Host},
+    Ended, Exit, Failure, Host, Output, Text, Whole,
+    control::pairing::{self, Choice},
+    host,
     local_client::{LocalError, Notify},
-    output::{
-        self,
-        Cell::{Text, Whole},
-        Look, Output,
-    },
+    output::{Look, table},
     registry,
     rules::pairing::PairingRequest,
     store::Outcome,
+    text,
 };
 
 /// Approves.
@@ -66,10 +60,9 @@ pub(crate) struct Deny {
 #[derive(Debug, Args)]
 struct Which {
     /// The channel; without it all are searched
-    #[arg(value_name = "CHANNEL")]
     channel: Option<String>,
     /// The eight-character code of the stranger, in upper or lower case
-    #[arg(value_name = "CODE", required = true)]
+    #[arg(required = true)]
     code: String,
     /// The channel, as an option
     #[arg(long = "channel", value_name = "CHANNEL", conflicts_with = "channel")]
@@ -84,15 +77,12 @@ struct Which {
 
 impl Approve {
     /// Approves, and tells the sender where that is wanted: what cannot be told stays approved.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         let request = self.which.decide(Decision::Approve, self.lasting, host, output)?;
-        let (channel, sender) = (&request.key.channel, whole(&request));
-        output.line(format!("{} {channel} sender {sender}", text::verdict(Decision::Approve)));
-        describe(&request, output);
         if self.notify {
             match notify(host, &request) {
-                Ok(()) => output.line(format!("Notified {channel} sender {sender}")),
-                Err(why) => output.note(format!("Failed to notify requester: {why}")),
+                Ok(()) => output.line(text::notified(&request)),
+                Err(why) => output.note(text::not_notified(&why)),
             }
         }
         Ok(Exit::Done)
@@ -101,17 +91,14 @@ impl Approve {
 
 impl Deny {
     /// Denies.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
-        let request = self.which.decide(Decision::Deny, None, host, output)?;
-        let (verdict, channel) = (text::verdict(Decision::Deny), &request.key.channel);
-        output.line(format!("{verdict} {channel} sender {}", whole(&request)));
-        describe(&request, output);
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
+        self.which.decide(Decision::Deny, None, host, output)?;
         Ok(Exit::Done)
     }
 }
 
 impl Which {
-    /// Decides the one request that is meant. Unknown, expired and foreign codes all get the same answer.
+    /// Decides the one request that is meant, and shows it. Unknown, expired and foreign codes get the same answer.
     fn decide(
         &self,
         decision: Decision,
@@ -126,60 +113,38 @@ impl Which {
         let found = pairing::by_code(&store, channel, self.account.as_ref(), &self.code, now);
         let mut found = found.map_err(|error| match channel {
             Some(_) => Failure::from(error),
-            None => Failure::from(error).hint("name the channel to search only that one"),
+            None => Failure::from(error).hint(text::ONE_CHANNEL),
         })?;
         let Some(request) = found.pop() else { return Err(self.unknown(one)) };
         if !found.is_empty() {
             found.push(request);
-            return Err(several(&found, output));
+            output.note(several(&found));
+            return Err(text::several_requests(found.len()));
         }
         let choice = Choice { lasting, shown: self.as_shown.clone(), ..decision.into() };
         let named = (&*request.key.channel, &request.id);
         match pairing::decide(&store, &Host::approver(), named, &choice, now)? {
-            Outcome::Done(request) => Ok(request),
-            Outcome::Changed => Err(self.changed(&request)),
-            Outcome::ClaimIsOver => Err(claim_is_over(&request)),
+            Outcome::Done(request) => {
+                for line in text::decided(decision, &request) {
+                    output.line(line);
+                }
+                Ok(request)
+            }
+            Outcome::Changed => Err(text::request_changed(&request, self.as_shown.is_some())),
+            Outcome::ClaimIsOver => Err(text::claim_is_over(&request)),
             Outcome::Gone => Err(self.unknown(one)),
         }
     }
 
-    fn changed(&self, request: &PairingRequest) -> Failure {
-        let claims = request.displayed().claims;
-        let why = match (&self.as_shown, claims) {
-            (Some(_), _) => "the request no longer has that revision".to_owned(),
-            (None, Some(claims)) => {
-                format!("the sender claims to be {claims}, so the code alone is not enough")
-            }
-            (None, None) => "this request has changed since its code was sent".to_owned(),
-        };
-        let list = format!("`openclaw pairing list {}`", request.key.channel);
-        Failure::new(Exit::Failed, format!("{why}; nothing was changed"))
-            .hint(format!("look at it with {list}, then repeat this with `--as-shown <revision>`"))
-    }
-
     fn unknown(&self, one: Option<&ChannelPlugin>) -> Failure {
-        let channel = registry::channel(&self.code.trim().to_ascii_lowercase());
-        if let (Some(channel), None) = (channel, one) {
-            let text = format!("`{}` is a channel; the code is missing", channel.id);
-            return Failure::usage(text).hint("`openclaw pairing list` shows who waits");
+        match registry::channel(&self.code.trim().to_ascii_lowercase()) {
+            Some(channel) if one.is_none() => text::code_is_missing(channel.id),
+            _ => text::no_request(&self.code, one.map(|channel| channel.id)),
         }
-        let typed = neutral(&self.code, 64);
-        let list = one.map_or_else(String::new, |channel| format!(" {}", channel.id));
-        let text = format!("No pending pairing request found for code: {typed}");
-        Failure::line(Exit::NoMatch, text).hint(format!(
-            "`openclaw pairing list{list}` shows who waits; a code is valid for one hour"
-        ))
     }
 }
 
-fn claim_is_over(request: &PairingRequest) -> Failure {
-    let claims = request.displayed().claims.unwrap_or_default();
-    let text = format!("the linked person {claims} no longer has access; nothing was changed");
-    Failure::new(Exit::Failed, text)
-        .hint("deny the request; the sender can then ask again as a stranger")
-}
-
-fn several(found: &[PairingRequest], output: &mut Output) -> Failure {
+fn several(found: &[PairingRequest]) -> String {
     let row = |request: &PairingRequest| {
         vec![
             Whole("Channel", request.key.channel.clone()),
@@ -188,28 +153,7 @@ fn several(found: &[PairingRequest], output: &mut Output) -> Failure {
             Text("Meta", meta(request)),
         ]
     };
-    output.note(output::table(found.iter().map(row), Look::default()));
-    Failure::usage(format!("{} requests have this code; nothing was changed", found.len()))
-        .hint("add the channel, and the account with `--account`")
-}
-
-/// What else the owner may want to read beneath a decision. Never the code.
-fn describe(request: &PairingRequest, output: &mut Output) {
-    if let Some(name) = request.name() {
-        let later = request.later_name.as_ref().filter(|later| **later != name);
-        let later = later.map(|later| format!(" (later: {})", neutral(later, 64)));
-        output.line(format!("name: {}{}", neutral(&name, 64), later.unwrap_or_default()));
-    }
-    if let Some(claims) = request.displayed().claims {
-        output.line(format!("joined with: {claims}"));
-    }
-    if !request.key.account.is_default() {
-        output.line(format!("account: {}", request.key.account));
-    }
-}
-
-fn whole(request: &PairingRequest) -> String {
-    output::whole(request.sender.as_str())
+    table(found.iter().map(row), Look::default())
 }
 
 fn notify(host: &Host, request: &PairingRequest) -> Result<(), String> {
@@ -219,16 +163,8 @@ fn notify(host: &Host, request: &PairingRequest) -> Result<(), String> {
         sender: request.sender.to_string(),
     };
     let told = host.gateway().map_err(|failure| failure.spell(false))?;
-    told.and_then(|mut gateway| gateway.notify(&notify)).map_err(|error| match error {
-        LocalError::Unreachable { .. } => {
-            format!("{error}; the approval stands, the notice was not sent")
-        }
-        LocalError::Broken(_)
-        | LocalError::Place(_)
-        | LocalError::Refused(_)
-        | LocalError::Stranger { .. }
-        | LocalError::Unreadable(_) => {
-            format!("{error}; the approval stands")
-        }
+    told.and_then(|mut gateway| gateway.notify(&notify)).map_err(|error| {
+        let unsent = matches!(error, LocalError::Unreachable { .. });
+        text::approval_stands(&error, unsent)
     })
 }

@@ -6,15 +6,9 @@ use serde_json::{Value, json};
 
 use super::{meta, requested};
 use crate::{
-    failure::{Exit, Failure},
-    host::{self, Host},
-    output::{
-        Cell::{self, Text, Whole},
-        Output,
-    },
-    registry,
+    Cell, Ended, Exit, Failure, Host, Output, Text, Whole, host, registry,
     rules::pairing::{Displayed, PairingRequest},
-    world,
+    text, world,
 };
 
 /// Shows who waits.
@@ -26,7 +20,6 @@ Examples:
   openclaw pairing list telegram --json          For a script")]
 pub(crate) struct List {
     /// Only this channel
-    #[arg(value_name = "CHANNEL")]
     channel: Option<String>,
     /// The same, as an option
     #[arg(long = "channel", value_name = "CHANNEL", conflicts_with = "channel")]
@@ -41,7 +34,7 @@ pub(crate) struct List {
 
 impl List {
     /// Lists one channel, or all: one that cannot be read hides no other, and fails the command.
-    pub(super) fn run(self, host: &Host, output: &mut Output) -> Result<Exit, Failure> {
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         let typed = self.channel.as_ref().or(self.named.as_ref());
         let one = typed.map(|typed| host::pairing_channel(typed)).transpose()?;
         let (store, now) = (host.store()?, Host::now());
@@ -76,19 +69,13 @@ impl List {
             return output.json(&spell(one, waiting)).map(drop);
         }
         if waiting.is_empty() {
-            output.line(match one {
-                Some(channel) => format!("No pending {} pairing requests.", channel.id),
-                None => "No pending pairing requests.".to_owned(),
-            });
+            output.line(text::nobody_waits(one.map(|channel| channel.id)));
             return Ok(());
         }
-        output.line(format!("Pairing requests ({})\n", waiting.len()));
+        output.line(text::requests(waiting.len()));
         output.table(table(one, waiting));
         if waiting.iter().any(|request| !request.displayed().by_code) {
-            output.line(
-                "\nA request with a claim, or one that has changed since its code was sent, needs its \
-                 revision:\nopenclaw pairing approve <code> --as-shown <revision>",
-            );
+            output.line(text::NEEDS_REVISION);
         }
         Ok(())
     }

@@ -4,25 +4,19 @@ use openclaw_plugin_sdk::UnixMs;
 use serde_json::{Value, json};
 
 use super::{Plan, Told};
+use crate::text::{NO_COMMAND, NO_JSON, NO_NOTICE, NO_TEXT};
 
 /// What it says it has.
 pub(super) const CAPS: &[&str] = &["device", "system"];
 /// What it says it can do.
 pub(super) const COMMANDS: &[&str] = &["device.info", "device.status", "system.notify"];
 
-/// Why it was not done.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Undone {
-    pub(super) code: &'static str,
-    pub(super) message: String,
-}
-
-/// Does what a `node.invoke.request` asks.
+/// Does what a `node.invoke.request` asks. The error says why not.
 pub(super) fn answer(
     request: &Value,
     plan: &Plan,
     tell: &mut dyn FnMut(Told<'_>),
-) -> Result<Value, Undone> {
+) -> Result<Value, &'static str> {
     let command = request.get("command").and_then(Value::as_str).unwrap_or_default();
     match command {
         "device.info" => Ok(info(plan.name.as_deref())),
@@ -32,26 +26,20 @@ pub(super) fn answer(
             let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
             let (title, body) = (text("title"), text("body"));
             if title.trim().is_empty() && body.trim().is_empty() {
-                return Err(invalid("`title` or `body` is missing"));
+                return Err(NO_NOTICE);
             }
             tell(Told::Notice { title, body });
             Ok(json!({ "ok": true }))
         }
-        _ => Err(invalid("this node has no such command")),
+        _ => Err(NO_COMMAND),
     }
 }
 
-fn invalid(message: &str) -> Undone {
-    Undone { code: "INVALID_REQUEST", message: message.to_owned() }
-}
-
-fn parameters(request: &Value) -> Result<Value, Undone> {
+fn parameters(request: &Value) -> Result<Value, &'static str> {
     match request.get("paramsJSON") {
-        Some(Value::String(text)) => {
-            serde_json::from_str(text).map_err(|_| invalid("the parameters are no JSON"))
-        }
+        Some(Value::String(text)) => serde_json::from_str(text).map_err(|_| NO_JSON),
         None | Some(Value::Null) => Ok(request.get("params").cloned().unwrap_or_default()),
-        Some(_) => Err(invalid("the parameters are no text")),
+        Some(_) => Err(NO_TEXT),
     }
 }
 

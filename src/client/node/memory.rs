@@ -3,13 +3,15 @@
 
 use std::path::PathBuf;
 
-use openclaw_plugin_sdk::own_file;
 use serde::{Deserialize, Serialize};
 
-use super::{super::address::Address, Fingerprint};
 use crate::{
+    Fingerprint,
+    address::Address,
+    files,
     rules::device::identity::DeviceId,
-    store::{StoreError, paths::StateDir, private},
+    store::{StoreError, paths::StateDir},
+    text::{NO_ADDRESS, NO_MEMORY, NO_PIN},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -52,21 +54,13 @@ fn path(state: &StateDir) -> PathBuf {
 /// The gateway that let this node in, where one did.
 pub fn recall(state: &StateDir) -> Result<Option<Known>, StoreError> {
     let path = path(state);
-    let text = match own_file::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(StoreError::Io { doing: "read", path, source }),
-    };
-    let damaged =
-        |why: &str| StoreError::Damaged { path: path.clone(), line: None, why: why.to_owned() };
-    let kept: Kept = serde_json::from_slice(&text).map_err(|_| damaged("no memory of a node"))?;
+    let Some(kept) = files::read::<Kept>(&path, NO_MEMORY)? else { return Ok(None) };
     let Some(place) = kept.gateway else { return Ok(None) };
     let address = Address::of(&place.host, place.port, place.tls)
-        .map_err(|_| damaged("the gateway in it is none"))?;
+        .map_err(|_| files::damaged(&path, NO_ADDRESS))?;
     // A pin that cannot be read is not taken for none.
-    let pin = place.tls_fingerprint.as_deref().map(|text| {
-        Fingerprint::parse(text).ok_or_else(|| damaged("the fingerprint in it is none"))
-    });
+    let pin = place.tls_fingerprint.as_deref();
+    let pin = pin.map(|text| Fingerprint::parse(text).ok_or_else(|| files::damaged(&path, NO_PIN)));
     Ok(Some(Known { address, pin: pin.transpose()?, name: kept.display_name }))
 }
 
@@ -89,11 +83,5 @@ pub(super) fn remember(
         display_name: name.map(str::to_owned),
         gateway: Some(place),
     };
-    let path = path(state);
-    let encoded = serde_json::to_string_pretty(&kept).map_err(|error| StoreError::Damaged {
-        path: path.clone(),
-        line: None,
-        why: error.to_string(),
-    })?;
-    private::replace(&path, format!("{encoded}\n").as_bytes())
+    files::write(&path(state), &kept)
 }

@@ -25,7 +25,7 @@ pub(super) fn is_over(error: &RemoteError) -> bool {
         RemoteError::Closed { code: Some(4001), reason } => {
             reason.contains("removed") || reason.contains("revoked")
         }
-        RemoteError::Store(_) | RemoteError::Identity(_) | RemoteError::Runtime(_) => true,
+        RemoteError::Store(_) | RemoteError::Runtime(_) => true,
         _ => false,
     }
 }
@@ -56,8 +56,8 @@ pub(super) fn after(error: &RemoteError, backoff: &mut Backoff) -> Option<Durati
         }
         RemoteError::Closed { .. } if is_over(error) => None,
         RemoteError::Closed { .. }
-        | RemoteError::OtherKey { .. }
-        | RemoteError::Silent { .. }
+        | RemoteError::OtherKey(_)
+        | RemoteError::Silent(_)
         | RemoteError::Unreachable { .. }
         | RemoteError::Unreadable { .. } => Some(backoff.next_jittered()),
         _ => None,

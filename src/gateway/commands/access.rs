@@ -10,11 +10,7 @@ use openclaw_plugin_sdk::{
 use crate::{
     blocking,
     commands::context::CommandContext,
-    control::{
-        access::{self, NOTE},
-        explain::Explanation,
-        invitations,
-    },
+    control::{access, explain::Explanation, invitations, text},
     journal::mail::Secret,
     rules::{Contact, admission::Ground, records::Invitation, ticket::LINK_MS},
     store::{Store, audit},
@@ -27,21 +23,21 @@ impl Permits for CommandContext {
     async fn list(&self, channel: Option<&str>) -> Result<Vec<Permit>, CommandError> {
         let reader = self.owner(ACCESS)?;
         if let Some(name) = channel.filter(|id| crate::registry::channel(id).is_none()) {
-            return Err(CommandError::Usage(access::unknown_channel(name)));
+            return Err(CommandError::Usage(text::unknown_channel(name)));
         }
         let channel = channel.map(str::to_owned);
         let all =
             self.gateway.read(move |store| access::all(store, channel.as_deref(), world::now()));
         let mut all = all.await?;
         for one in &mut all {
-            one.by = one.by.take().map(|actor| access::decider(&actor, reader.actor()));
+            one.by = one.by.take().map(|actor| text::decider(&actor, reader.actor()));
         }
         Ok(all)
     }
 
     async fn change(
         &self,
-        change: PermitChange<'_>,
+        change: &PermitChange,
         who: &str,
     ) -> Result<PermitChanged, CommandError> {
         let by = self.owner(ACCESS)?.clone();
@@ -49,11 +45,10 @@ impl Permits for CommandContext {
             Ok(who) => who,
             Err(why) => return Ok(PermitChanged::Unknown(why)),
         };
-        let note = match change {
-            PermitChange::Rename(note) => note.map(|note| openclaw_plugin_sdk::neutral(note, NOTE)),
-            _ => None,
+        let wish = match change {
+            PermitChange::Rename(Some(note)) => access::note(note),
+            change => change.clone(),
         };
-        let wish = access::GrantChange::of(change, note);
         let config = self.gateway.config();
         let change =
             move |store: &Store| access::change(store, &config, (&by, &who, &wish), world::now());
@@ -81,7 +76,7 @@ impl Permits for CommandContext {
         self.owner(ACCESS)?;
         let state = self.gateway.state.clone();
         let lines = blocking(move || audit::show(&state, count)).await?;
-        Ok(lines.iter().map(access::spoken).collect())
+        Ok(lines.iter().map(text::spoken).collect())
     }
 
     async fn invite(&self, note: Option<&str>, lasting: Duration) -> Result<Invited, CommandError> {

@@ -14,7 +14,7 @@ use crate::{
     control::{devices, pairing},
     delivery::shown::displayed,
     journal::mail::Secret,
-    network::{setup_code::OfferError, url::Wish},
+    network::{setup_code::OfferError, url::UrlOptions},
     registry,
     rules::device::{
         approver::{Denied, DeviceApprover, Listed},
@@ -134,7 +134,7 @@ impl CommandPort for CommandContext {
 
     async fn setup_code(&self, wish: SetupWish) -> Result<Setup, CommandError> {
         let by = DeviceApprover::of(self.owner(text::DEVICES)?, Listed::Nothing);
-        let asked = Wish { public_url: None, local: wish.local, probe: true };
+        let asked = UrlOptions { local: wish.local, ..UrlOptions::default() };
         let way = match setup_codes::way(&self.gateway, &asked).await {
             Ok(way) => way,
             Err(why) => return Ok(Setup::NoWayIn(why)),

@@ -98,7 +98,7 @@ impl Entry {
         let notice = Notice {
             host: &host,
             port: self.port,
-            tls_fingerprint: self.tls.as_ref().map(|served| served.fingerprint.as_str()),
+            tls_fingerprint: self.tls.as_ref().map(|served| served.fingerprint),
         };
         let announced = mdns::announce(&notice, bind);
         announced.map_err(|error| warn!(%error, "the gateway is not announced")).ok()

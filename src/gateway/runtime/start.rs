@@ -28,7 +28,7 @@ use crate::{
         bind::BindError,
         identity::IdentityError,
         secret::{SecretError, SharedSecret},
-        tls::TlsError,
+        tls::{Fingerprint, TlsError},
     },
     protocol::refusal::{CLOSE_RESTART, RESTART},
     registry,
@@ -76,7 +76,7 @@ pub struct Ready<'a> {
     /// Where it is for others.
     pub elsewhere: Vec<SocketAddr>,
     /// Of its certificate, where it speaks TLS.
-    pub tls_fingerprint: Option<String>,
+    pub tls_fingerprint: Option<Fingerprint>,
     /// The channels that pages are served for, by path.
     pub pages: Vec<&'static str>,
     /// The folder of its files.
@@ -200,7 +200,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     ready(&Ready {
         address,
         elsewhere,
-        tls_fingerprint: gateway.tls_fingerprint.clone(),
+        tls_fingerprint: gateway.tls_fingerprint,
         pages: pages.collect(),
         state: &start.state,
         console,

@@ -2,23 +2,14 @@
 
 use qrcode::{Color, EcLevel, QrCode};
 
+pub use crate::text::DrawError;
+
 /// Blank modules around it, as scanners want them.
 const MARGIN: usize = 4;
 /// In letters there is less room, and a terminal has a margin of its own.
 const LETTER_MARGIN: usize = 2;
 /// Pixels a module.
 const SCALE: usize = 6;
-
-/// Why there is no picture.
-#[derive(Debug, thiserror::Error)]
-pub enum DrawError {
-    /// So long a text fits into none.
-    #[error("the code is too long to be drawn: {0}")]
-    TooLong(#[from] qrcode::types::QrError),
-    /// The picture could not be written.
-    #[error("cannot write the picture: {0}")]
-    Png(#[from] png::EncodingError),
-}
 
 /// A drawn code. It has no `Debug`.
 #[expect(missing_debug_implementations, reason = "a code never prints itself")]

@@ -1,11 +1,16 @@
 //! The other end: which certificates a client of ours trusts. A pin is the one certificate and no other; what was
 //! announced in the network is never one.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use data_encoding::HEXLOWER;
+use ring::digest::{SHA256, digest};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
     client::{
@@ -15,7 +20,42 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-use super::{authorities, provider, sha256};
+use super::{authorities, provider};
+
+/// The SHA-256 of a certificate in DER.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Of this certificate.
+    pub fn of(leaf: &[u8]) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, leaf).as_ref());
+        Self(bytes)
+    }
+
+    /// Reads 64 hexadecimal digits of either case, with colons or not, with `sha256:` before them or not.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().to_ascii_lowercase();
+        let digits = text.strip_prefix("sha256:").unwrap_or(&text).replace(':', "");
+        let mut bytes = [0; 32];
+        let decoded = HEXLOWER.decode(digits.as_bytes()).ok()?;
+        (decoded.len() == bytes.len()).then(|| bytes.copy_from_slice(&decoded))?;
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 /// The certificates that a client trusts.
 #[derive(Clone, Debug)]
@@ -23,38 +63,21 @@ pub enum Trust {
     /// Those that a known authority vouches for.
     Authorities,
     /// The certificate with this fingerprint and no other, even if an authority vouches for it.
-    Pinned(String),
+    Pinned(Fingerprint),
     /// Either; the mark is set where it was the certificate with the fingerprint.
-    Either(String, Arc<AtomicBool>),
+    Either(Fingerprint, Arc<AtomicBool>),
 }
 
-/// Of a certificate in DER, as phones pin it: 64 hexadecimal digits.
-pub fn fingerprint_of(leaf: &[u8]) -> String {
-    sha256(leaf)
-}
-
-/// A fingerprint in one form: people write it in capitals, with colons and with `sha256:` before it. `None` for
-/// anything else.
-fn plain(fingerprint: &str) -> Option<String> {
-    let lower = fingerprint.trim().to_ascii_lowercase();
-    let digits = lower.strip_prefix("sha256:").unwrap_or(&lower).replace(':', "");
-    let fits = digits.len() == 64 && digits.chars().all(|c| c.is_ascii_hexdigit());
-    fits.then_some(digits)
-}
-
-/// TLS for a client. An error where the pin is no fingerprint.
+/// TLS for a client.
 pub fn client(trust: Trust) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(provider());
     let builder = builder.with_safe_default_protocol_versions()?;
-    let pin = |text: &str| {
-        plain(text).ok_or_else(|| Error::General("a fingerprint has 64 hexadecimal digits".into()))
-    };
     let (own, vouched, mark) = match trust {
         Trust::Authorities => {
             return Ok(builder.with_root_certificates(authorities()).with_no_client_auth());
         }
-        Trust::Pinned(text) => (pin(&text)?, false, Arc::default()),
-        Trust::Either(text, mark) => (pin(&text)?, true, mark),
+        Trust::Pinned(own) => (own, false, Arc::default()),
+        Trust::Either(own, mark) => (own, true, mark),
     };
     let known = WebPkiServerVerifier::builder_with_provider(Arc::new(authorities()), provider());
     let known = known.build().map_err(|error| Error::General(error.to_string()))?;
@@ -65,7 +88,7 @@ pub fn client(trust: Trust) -> Result<ClientConfig, Error> {
 
 #[derive(Debug)]
 struct Verifier {
-    own: String,
+    own: Fingerprint,
     vouched: bool,
     mark: Arc<AtomicBool>,
     known: Arc<WebPkiServerVerifier>,
@@ -80,7 +103,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if fingerprint_of(leaf) == self.own {
+        if Fingerprint::of(leaf) == self.own {
             self.mark.store(true, Ordering::Relaxed);
             return Ok(ServerCertVerified::assertion());
         }

@@ -111,20 +111,20 @@ fn what_leads_nowhere_is_told() {
         ["`gateway.tailscale.mode` led to no name: it is down"]
     );
     let none = NoWayIn::Loopback(vec!["it is down".to_owned()]);
-    let (why, said) = (none.why(), none.to_string());
-    assert_eq!(why, "only this machine can reach this gateway: it is down.");
-    for way in ["plugins.device-pair.public_url", "gateway.bind = \"lan\"", "/pair local"] {
-        assert!(said.contains(way), "{said}");
-    }
+    assert_eq!(none.why(), "only this machine can reach this gateway: it is down.");
 }
 
-fn sorted(echoes: &[(&str, bool, Echo)], fingerprint: Option<&str>) -> Result<Way, NoWayIn> {
+fn sorted(echoes: &[(&str, bool, Echo)], pin: Option<Fingerprint>) -> Result<Way, NoWayIn> {
     let mut found = Found::default();
     for (url, direct, echo) in echoes {
         let endpoint = Endpoint::parse(url, false).unwrap();
         found.sort_in(Candidate { endpoint, source: "s", direct: *direct }, echo.clone());
     }
-    found.way(fingerprint)
+    found.way(pin)
+}
+
+fn pin() -> Option<Fingerprint> {
+    Fingerprint::parse(&"ab".repeat(32))
 }
 
 const OURS: Echo = Echo::Ours { own_certificate: false };
@@ -140,11 +140,11 @@ fn who_answers_goes_first_and_another_program_is_left_out() {
             ("wss://192.168.1.10:1", true, OURS_PINNED),
             ("wss://c.example.com", false, OURS),
         ],
-        Some("pin"),
+        pin(),
     )
     .unwrap();
     assert_eq!(way.urls, ["wss://192.168.1.10:1", "wss://c.example.com", "wss://a.example.com"]);
-    assert_eq!(way.tls_fingerprint.as_deref(), Some("pin"));
+    assert_eq!(way.tls_fingerprint, pin().map(|pin| pin.to_string()));
     assert!(!way.plaintext_beyond_loopback);
     assert_eq!(
         way.notes,
@@ -155,14 +155,14 @@ fn who_answers_goes_first_and_another_program_is_left_out() {
     );
     let none = sorted(&[("wss://b.example.com", false, Echo::Another)], None).unwrap_err();
     assert_eq!(none.why(), "another gateway answers at wss://b.example.com.");
-    let last = sorted(&[("wss://a.example.com", false, silent())], Some("pin")).unwrap();
+    let last = sorted(&[("wss://a.example.com", false, silent())], pin()).unwrap();
     assert_eq!((last.urls.len(), last.tls_fingerprint), (1, None));
 }
 
 #[test]
 fn a_pin_belongs_to_the_first_address_only_where_it_shows_that_certificate() {
     let pinned = |url, direct, echo| {
-        sorted(&[(url, direct, echo)], Some("pin")).unwrap().tls_fingerprint.is_some()
+        sorted(&[(url, direct, echo)], pin()).unwrap().tls_fingerprint.is_some()
     };
     assert!(pinned("wss://192.168.1.10:1", true, OURS_PINNED));
     assert!(pinned("wss://gw.example.com", false, OURS_PINNED));

@@ -182,7 +182,7 @@ impl Transaction<'_> {
 
 impl StateDir {
     /// The accounts that have a list.
-    pub(super) fn allowlist_keys(&self) -> Result<BTreeSet<AccountKey>, StoreError> {
+    pub fn allowlist_keys(&self) -> Result<BTreeSet<AccountKey>, StoreError> {
         let mut keys = BTreeSet::new();
         for (head, _) in named(self, "-allowFrom.json")? {
             let (channel, account) = match head.split_once('-') {

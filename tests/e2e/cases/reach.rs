@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, process::Output};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use openclaw::network::tls::{Trust, client};
+use openclaw::network::tls::{Fingerprint, Trust, client};
 use reqwest::Client;
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::{
 const TLS: &str = "[gateway.tls]\nenabled = true\n";
 
 fn pinned(pin: &str) -> Client {
-    let tls = client(Trust::Pinned(pin.to_owned())).unwrap();
+    let tls = client(Trust::Pinned(Fingerprint::parse(pin).unwrap())).unwrap();
     Client::builder().use_preconfigured_tls(tls).no_proxy().build().unwrap()
 }
 

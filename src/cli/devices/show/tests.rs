@@ -3,7 +3,10 @@
 use expect_test::expect;
 
 use super::*;
-use crate::output::{Look, table};
+use crate::{
+    Exit,
+    output::{Look, table},
+};
 
 fn listing() -> Listing {
     let known = "1f".repeat(32);

@@ -8,7 +8,7 @@ use super::{Answer, Call, device, invalid, store_failed, unavailable};
 use crate::{
     network::{
         setup_code::{Minted, OfferError, Way, drawing::Drawing},
-        url::Wish,
+        url::UrlOptions,
     },
     protocol::{frame::Refused, setup_code::SetupPayload},
     rules::device::{
@@ -51,8 +51,8 @@ pub(super) async fn code(call: &Call) -> Answer {
         return Err(invalid("joinUrl needs bootstrapProfile `node` or `voice-node`"));
     }
     let by = device::approver(call, Act::Approve)?;
-    let wish = Wish { public_url: params.public_url, local: false, probe: true };
-    let way = setup_codes::way(&call.gateway, &wish).await.map_err(invalid)?;
+    let options = UrlOptions { public_url: params.public_url, ..UrlOptions::default() };
+    let way = setup_codes::way(&call.gateway, &options).await.map_err(invalid)?;
     let place = joins::place(&way.urls);
     if wants_join && place.is_none() {
         return Err(invalid("joinUrl needs an address with TLS, or one of this machine"));

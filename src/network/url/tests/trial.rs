@@ -10,7 +10,10 @@ use tokio::{
 
 use super::config;
 use super::*;
-use crate::{config::gateway::Tls, identity::PATH, store::Store, tailscale, tls, world};
+use crate::{
+    config::gateway::Tls, identity::PATH, rules::device::endpoint::NoEndpoint, store::Store,
+    tailscale, tls, world,
+};
 
 struct Gateway {
     _folder: tempfile::TempDir,
@@ -76,9 +79,9 @@ async fn serve(end: End) -> (SocketAddr, JoinSet<()>) {
     (address, tasks)
 }
 
-async fn tried(url: &str, own: &Gateway, pin: Option<&str>) -> Result<Way, NoWayIn> {
+async fn tried(url: &str, own: &Gateway, pin: Option<Fingerprint>) -> Result<Way, NoWayIn> {
     let config = config("");
-    let wish = Wish { public_url: Some(url.to_owned()), probe: true, local: false };
+    let wish = UrlOptions { public_url: Some(url.to_owned()), ..UrlOptions::default() };
     offer(&config, 18789, pin, &own.identity, &wish).await
 }
 
@@ -138,11 +141,12 @@ async fn the_ports_own_certificate_is_known_by_its_fingerprint_and_another_is_no
     let names = tls::Names { hosts: Vec::new(), now: world::now() };
     let settings = Tls { enabled: true, ..Tls::default() };
     let served = tls::load(&settings, &own.state, &names).unwrap();
-    let pin = served.fingerprint.clone();
+    let pin = served.fingerprint;
     let (here, _serving) = serve(End::Encrypted(same(&own), served)).await;
-    let way = tried(&format!("wss://{here}"), &own, Some(&pin)).await.unwrap();
-    assert_eq!((way.tls_fingerprint, way.notes), (Some(pin.clone()), Vec::new()));
-    let way = tried(&format!("wss://{here}"), &own, Some(&"0".repeat(64))).await.unwrap();
+    let way = tried(&format!("wss://{here}"), &own, Some(pin)).await.unwrap();
+    assert_eq!((way.tls_fingerprint, way.notes), (Some(pin.to_string()), Vec::new()));
+    let way =
+        tried(&format!("wss://{here}"), &own, Fingerprint::parse(&"0".repeat(64))).await.unwrap();
     assert_eq!(way.tls_fingerprint, None);
     assert!(way.notes[0].contains("could not be reached from here"), "{:?}", way.notes);
 }
@@ -154,20 +158,20 @@ async fn tailscale_is_asked_and_loopback_is_given_where_it_is_asked_for() {
     let here = Here { config: &config, port: 18789, own: &[], container: false };
     let says = tailscale::tests::fake(r#"echo '{"Self":{"DNSName":"a.tail1.ts.net."}}'"#);
     let path = || Some(says.path().as_os_str().to_owned());
-    let wish = Wish { probe: true, ..Wish::default() };
-    let way = offer_here(&here, Some("pin"), &own.identity, &wish, (path(), Vec::new())).await;
+    let wish = UrlOptions::default();
+    let way = offer_here(&here, super::pin(), &own.identity, &wish, (path(), Vec::new())).await;
     let way = way.unwrap();
     assert_eq!(way.urls, ["wss://a.tail1.ts.net"]);
     assert_eq!((way.source.as_str(), way.tls_fingerprint), ("gateway.tailscale.mode", None));
     let none = offer_here(&here, None, &own.identity, &wish, (None, Vec::new())).await.unwrap_err();
     assert!(none.why().contains("`tailscale` is not in `PATH`"), "{}", none.why());
-    let local = Wish { local: true, ..wish };
+    let local = UrlOptions { local: true, ..wish };
     let way = offer_here(&here, None, &own.identity, &local, (None, Vec::new())).await.unwrap();
     assert_eq!(
         (way.urls, way.plaintext_beyond_loopback),
         (vec!["ws://127.0.0.1:18789".to_owned()], false)
     );
-    let bad = Wish { public_url: Some("https://a:b@c".to_owned()), ..Wish::default() };
+    let bad = UrlOptions { public_url: Some("https://a:b@c".to_owned()), ..UrlOptions::default() };
     let said = offer_here(&here, None, &own.identity, &bad, (None, Vec::new())).await.unwrap_err();
     assert_eq!(said, NoWayIn::Invalid(NoEndpoint::Secret));
 }

@@ -1,0 +1,231 @@
+//! The gateway, its channels, its configuration, its secret, its state folder and the access log.
+
+use std::path::Path;
+
+use openclaw_plugin_sdk::{count, neutral};
+
+use crate::{
+    Exit, Failure,
+    gateway::{Ready, Seat},
+    network::secret::SecretSource,
+    owner::grouped,
+    rules::device::handshake::SecretKind,
+    status::Seen,
+    store::audit::verify::{Report, Unexplained},
+    whole,
+};
+
+pub(crate) const REACHABLE: &str = "Gateway reachable.";
+pub(crate) const NOT_REACHABLE: &str = "Gateway not reachable; showing config-only status.";
+pub(crate) const NO_GATEWAY: &str = "No gateway runs. This is the content of the state folder.";
+
+/// The page's address, the state folder, how to approve; and how to become owner where nobody is.
+pub(crate) fn ready(ready: &Ready<'_>) -> Vec<String> {
+    let scheme = if ready.tls_fingerprint.is_some() { "https" } else { "http" };
+    let page = |path| format!("Page:     {scheme}://{}{path}", ready.address);
+    let mut lines: Vec<String> = ready.pages.iter().map(page).collect();
+    if lines.is_empty() {
+        lines.push(format!("Gateway:  {}", ready.address));
+    }
+    lines.extend(ready.elsewhere.iter().map(|address| format!("Network:  {address}")));
+    lines.extend(ready.tls_fingerprint.map(|pin| format!("TLS:      sha256:{pin}")));
+    lines.push(format!("State:    {}", ready.state.path().display()));
+    let approve = if ready.console {
+        "/pairing approve <code>, here"
+    } else {
+        "openclaw pairing approve <code>, in another shell"
+    };
+    lines.push(format!("Approve:  {approve}"));
+    match &ready.seat {
+        Seat::Free(code) => lines.push(format!(
+            "Owner:    none yet; send /claim {} to the bot in a direct chat, within ten minutes",
+            grouped(code)
+        )),
+        Seat::FreeUnprinted => {
+            lines.push("Owner:    none yet; `openclaw owner claim` prints a code".to_owned());
+        }
+        Seat::Taken => {}
+    }
+    lines
+}
+
+/// An older state folder has approved people, which this gateway does not use.
+pub(crate) fn other_state(state: &Path, other: &Path) -> String {
+    let (state, other) = (state.display(), other.display());
+    format!(
+        "the state folder {state} is new; the older folder {other} is not used. To use it, set OPENCLAW_STATE_DIR={other}"
+    )
+}
+
+pub(crate) fn bad_log_level(levels: &str, name: &str, error: &str) -> Failure {
+    let levels = neutral(levels, 160);
+    Failure::usage(format!("`{levels}` of {name} is not a log level: {error}"))
+        .hint("levels are like `info`, or `warn,openclaw_gateway=debug`")
+}
+
+pub(crate) fn no_log_level(word: &str) -> String {
+    let known = "`error`, `warn`, `info`, `debug`, `trace` and `off`";
+    format!("`{}` is none of {known}", neutral(word, 40))
+}
+
+pub(crate) fn no_manifest(label: &str) -> Failure {
+    Failure::usage(format!("{label} takes no manifest"))
+        .hint("the README says how its account is set up")
+}
+
+pub(crate) fn bad_app_name() -> Failure {
+    Failure::usage("that is not a valid name for an app")
+        .hint("give `--name` at most 35 letters, digits, blanks or marks")
+}
+
+pub(crate) const NO_CONFIG: &str = "note: it does not exist; the built-in channels run without it";
+
+pub(crate) fn config_checked(file: Option<&Path>) -> String {
+    match file {
+        Some(file) => format!("{} is fine.", file.display()),
+        None => "There is no configuration file; the built-in channels run.".to_owned(),
+    }
+}
+
+pub(crate) const SHOW_SECRET: &str = "`openclaw gateway auth-token --show` prints it.";
+
+fn word(kind: SecretKind) -> &'static str {
+    match kind {
+        SecretKind::Password => "password",
+        SecretKind::Token => "token",
+    }
+}
+
+pub(crate) fn no_secret(kind: SecretKind, source: SecretSource) -> Failure {
+    let (text, hint) = match (source, kind) {
+        (SecretSource::Nowhere, _) => (
+            "there is no secret: `gateway.auth.mode` is `none`",
+            "`gateway.auth.mode = \"token\"` asks for one",
+        ),
+        (_, SecretKind::Password) => {
+            ("no password is set", "set `gateway.auth.password` or OPENCLAW_GATEWAY_PASSWORD")
+        }
+        (_, SecretKind::Token) => {
+            ("no token was made yet", "the first start of the gateway makes one")
+        }
+    };
+    Failure::new(Exit::NoMatch, text).hint(hint)
+}
+
+/// `made` is the file of the token that is asked for where the configuration names none.
+pub(crate) fn secret_of_environment(name: &str, kind: SecretKind, made: Option<&Path>) -> String {
+    let made = made.map(|made| format!(", or else for the one in {}", made.display()));
+    format!(
+        "This is what `{name}` holds in this environment. A gateway that was started without it asks for \
+         `gateway.auth.{}`{}.",
+        word(kind),
+        made.unwrap_or_default()
+    )
+}
+
+pub(crate) fn secret_source(kind: SecretKind, source: SecretSource, made: &Path) -> String {
+    let kind = word(kind);
+    let from = match source {
+        SecretSource::Environment(name) => format!("from the environment, `{name}`"),
+        SecretSource::File => format!("`gateway.auth.{kind}` of the configuration"),
+        SecretSource::Generated | SecretSource::Nowhere => {
+            format!("made by the gateway, in {}", made.display())
+        }
+    };
+    format!("The {kind} is {from}.")
+}
+
+/// The whole of `openclaw status`, with the lines about channels.
+pub(crate) fn status(seen: &Seen, channels: Vec<String>) -> Vec<String> {
+    let listed = |texts: Vec<String>, none: &str| {
+        if texts.is_empty() { none.to_owned() } else { texts.join(", ") }
+    };
+    let mut lines = vec![seen.gateway.as_ref().map_or(NO_GATEWAY.to_owned(), |health| {
+        let (version, port, pid) = (neutral(&health.version, 64), health.port, health.pid);
+        format!("Gateway    runs: version {version}, port {port}, process {pid}")
+    })];
+    let proxies = seen.gateway.as_ref().and_then(|health| health.unnamed_proxies.as_ref());
+    lines.extend(proxies.map(|proxies| {
+        let addresses: Vec<String> = proxies.addresses.iter().map(|text| whole(text)).collect();
+        format!(
+            "Proxies    {} requests with forwarding headers from {}, which `gateway.trusted_proxies` does not name",
+            proxies.requests,
+            addresses.join(", ")
+        )
+    }));
+    lines.push("Channels".to_owned());
+    lines.extend(channels.into_iter().map(|line| format!("  {line}")));
+    let people = seen.pending.iter().map(|(channel, count)| format!("{channel} {count}")).collect();
+    let people = listed(people, "nobody");
+    lines.push(format!("Pending    {people}; devices {}", seen.pending_devices));
+    lines.push(format!("Devices    {}", seen.devices));
+    let owners = seen.owners.iter().map(|owner| whole(owner)).collect();
+    let owners = listed(owners, "none yet; `openclaw owner claim` prints a code");
+    lines.push(format!("Owners     {owners}"));
+    if let Some(outbox) = &seen.outbox {
+        let oldest = outbox.oldest_ms.map(|ms| format!(", the oldest for {} s", ms / 1000));
+        lines.push(format!("Outbox     {}{}", outbox.depth, oldest.unwrap_or_default()));
+    }
+    let none = if seen.decisions.is_empty() { "  none" } else { "" };
+    lines.push(format!("Decisions{none}"));
+    lines.extend(seen.decisions.iter().map(|line| {
+        let about = [&line.channel, &line.subject].into_iter().flatten();
+        let about: Vec<String> = about.map(|text| whole(text)).collect();
+        let (actor, surface) = (whole(&line.actor), &line.surface);
+        format!("  {} {} {} by {actor} ({surface})", line.at, line.action, about.join(":"))
+    }));
+    lines
+}
+
+pub(crate) const NO_LINES: &str = "The access log is empty.";
+pub(crate) const ACCEPTED: &str = "Accepted. A new line in the access log says so.";
+
+pub(crate) fn not_accepted() -> Failure {
+    Failure::line(Exit::Failed, "Nothing was changed.")
+        .hint("`openclaw audit accept --yes` accepts the files as they are")
+}
+
+pub(crate) fn not_as_written(state: &Path) -> Failure {
+    let state = state.display();
+    let text = format!("the access log or a state file in {state} is not as it was written");
+    Failure::new(Exit::Failed, text)
+        .hint("put copies of the right files back, or see `openclaw audit accept --help`")
+}
+
+/// Entries of the field without a line are told and are no failure: every folder of another program has them.
+pub(crate) fn audit_report(report: &Report) -> Vec<String> {
+    let mut lines: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+    if report.repaired {
+        lines.push("The last line was incomplete and had no effect; it was removed.".to_owned());
+    }
+    if let Some((seq, old)) = report.accepted.as_ref().filter(|(_, old)| !old.is_empty()) {
+        let old: Vec<String> = old.iter().map(ToString::to_string).collect();
+        lines.push(format!("Accepted in line {seq}: {}.", old.join("; ")));
+    }
+    lines.extend(report.unexplained.iter().map(|one| format!("No line explains {}.", what(one))));
+    if report.is_whole() {
+        let lines_read = count(usize::try_from(report.lines).unwrap_or(usize::MAX), "line");
+        lines.push(format!("The access log is intact: {lines_read}."));
+    }
+    lines
+}
+
+fn what(unexplained: &Unexplained) -> String {
+    match unexplained {
+        Unexplained::Block(channel, sender) => {
+            let sender = whole(sender.as_str());
+            format!("the block of {channel}:{sender} in access/grants.json")
+        }
+        Unexplained::Device(device) => format!("the device {device}"),
+        Unexplained::Entry { file, sender } => {
+            format!("{} in {}", whole(sender.as_str()), file.display())
+        }
+        Unexplained::Grant(contact) => {
+            format!("{} in access/grants.json", whole(&contact.to_string()))
+        }
+        Unexplained::Owner(owner) => {
+            format!("the owner {}:{}", owner.channel, whole(owner.sender.as_str()))
+        }
+        Unexplained::Removed(device) => format!("that the device {device} was removed"),
+    }
+}
