@@ -56,7 +56,7 @@ if wants rules; then
   part rules --package openclaw-rules
 fi
 if wants gate; then
-  part gate --package openclaw-gateway --file src/gateway/inbound/gate.rs --file 'src/gateway/inbound/gate/*'
+  part gate --package openclaw-gateway --file src/gateway/gate.rs --file 'src/gateway/gate/*'
 fi
 if wants transaction; then
   part transaction --package openclaw-store --file 'src/store/transaction*' --file 'src/store/transaction/*'
