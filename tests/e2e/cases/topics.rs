@@ -57,7 +57,7 @@ async fn how_many_others_wait_is_told_in_the_topic_where_the_owner_writes() {
         world.say(name, "hello").await;
         world.next(number(name)).await;
     }
-    world.shows("owner", "other waits").await;
+    world.shows("owner", "1 more card waits").await;
     assert!(topics(&world, "").iter().all(|topic| *topic == Some(9)));
     world.stop();
 }

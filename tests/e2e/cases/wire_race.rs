@@ -1,5 +1,7 @@
 //! Many at once: one code and many keys, and a device that asks for more while it is approved.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use openclaw::{
     rules::{
@@ -83,10 +85,10 @@ async fn interleave(rounds: u32) {
             wire.connect(wire.signed(&key, params)).await
         };
         let displayed = ask(&READ).await.unwrap_err()["details"]["requestId"].clone();
-        // Who is first changes from round to round.
+        // Who is first changes from round to round: an approval is one call, and a connect takes some milliseconds.
         let delay = async |ahead: bool| {
-            for _ in 0..if ahead { 0 } else { round % 40 } {
-                tokio::task::yield_now().await;
+            if !ahead {
+                tokio::time::sleep(Duration::from_micros(500) * (round % 40)).await;
             }
         };
         let approve = async {
