@@ -47,10 +47,14 @@ fn our_lock_excludes_and_names_its_holder() {
     OcLock::take(&file, SHORT).unwrap();
 }
 
-/// Waits until a thread is in the queue of this file.
+/// Waits until a thread is in the queue of this file. A process that a test beside this one starts has every open file
+/// for a moment, the locked ones too: one look is not enough.
 fn until_one_waits(file: &Path) {
-    let queue = with_suffix(file, ".oc-wait");
-    let waits = || Ok(open(&queue).unwrap().try_lock().is_err().then_some(()));
+    let (queue, mut looks) = (with_suffix(file, ".oc-wait"), 0);
+    let waits = || {
+        looks = if open(&queue).unwrap().try_lock().is_err() { looks + 1 } else { 0 };
+        Ok((looks > 20).then_some(()))
+    };
     wait(PATIENCE, waits).unwrap().expect("nobody waits");
 }
 
