@@ -92,10 +92,13 @@ impl DeviceApprover {
             Surface::Cli => Ok(()),
             Surface::Chat => owner_may(self.listed, asked, request.profile),
             Surface::Socket(Session { scopes, .. }) if scopes.allow(Scope::Admin) => Ok(()),
-            Surface::Socket(Session { scopes, device }) => match device {
-                Some(own) if *own != request.device => Err(Denied::NotYours),
-                Some(_) | None => may_grant(*scopes, asked),
-            },
+            Surface::Socket(Session { scopes, device }) => {
+                let foreign = device.as_ref().is_some_and(|device| *device != request.device);
+                if foreign || asked.roles.iter().any(|role| *role != Role::Operator) {
+                    return Err(Denied::NotYours);
+                }
+                within(*scopes, asked.scopes)
+            }
         }
     }
 
@@ -113,25 +116,25 @@ impl DeviceApprover {
         }
     }
 
-    /// True where the approver may do anything else there, as for approval: its nodes are no device's own.
+    /// True where the approver may do anything else there: its nodes are no device's own.
     pub fn may_manage_legacy(&self) -> Result<(), Denied> {
         match self.approver.surface() {
-            Surface::Socket(session) if !session.scopes.allow(Scope::Admin) => {
+            Surface::Socket(Session { scopes, device: Some(_) }) if !scopes.allow(Scope::Admin) => {
                 Err(Denied::NotYours)
             }
             Surface::Cli | Surface::Chat | Surface::Socket(_) => Ok(()),
         }
     }
 
-    /// True where the approver may do anything else about this device, which holds or asks for this: with the right to
-    /// pair alone, the approver's own device, and over the shared secret one that the approver may let in.
-    pub fn may_manage(&self, device: &DeviceId, held: &Asked) -> Result<(), Denied> {
+    /// True where the approver may do anything else about this device, which holds these scopes: with the right to
+    /// pair alone, the approver's own device, and over the shared secret one that may do no more than the approver.
+    pub fn may_manage(&self, device: &DeviceId, held: Scopes) -> Result<(), Denied> {
         let Surface::Socket(session) = self.approver.surface() else { return Ok(()) };
         match &session.device {
             _ if session.scopes.allow(Scope::Admin) => Ok(()),
             Some(own) if own == device => Ok(()),
             Some(_) => Err(Denied::NotYours),
-            None => may_grant(session.scopes, held),
+            None => within(session.scopes, held),
         }
     }
 
@@ -145,8 +148,7 @@ impl DeviceApprover {
         wished: Scopes,
     ) -> Result<Scopes, Denied> {
         let approved = approved.ok_or(Denied::NotYours)?;
-        let held = Asked { roles: [role].into(), scopes: approved, ..Asked::default() };
-        self.may_manage(device, &held)?;
+        self.may_manage(device, approved)?;
         if role == Role::Node {
             return Ok(Scopes::NONE);
         }
@@ -158,14 +160,6 @@ impl DeviceApprover {
         }
         Ok(wished)
     }
-}
-
-/// What a session with these scopes may let in: operators that may do no more than it, and no node.
-fn may_grant(scopes: Scopes, asked: &Asked) -> Result<(), Denied> {
-    if asked.roles.iter().any(|role| *role != Role::Operator) {
-        return Err(Denied::NotYours);
-    }
-    within(scopes, asked.scopes)
 }
 
 /// Names the first of `wished` that `held` is not good for.

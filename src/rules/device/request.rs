@@ -353,7 +353,7 @@ impl DeviceRequests {
         now: UnixMs,
     ) -> Result<DeviceRequest, Undecided> {
         let row = self.find(id, displayed, now)?;
-        approver.may_manage(&row.device, &row.asked).map_err(Undecided::Denied)?;
+        approver.may_manage(&row.device, Scopes::NONE).map_err(Undecided::Denied)?;
         self.waiting.remove(id).ok_or(Undecided::Unknown)
     }
 

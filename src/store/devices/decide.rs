@@ -189,8 +189,8 @@ impl Store {
         let tx = Transaction::open_devices(self, Some(by.approver().authority()), now)?;
         let device = tx.device(id)?;
         // Who may not manage a device does not learn whether it is there.
-        let held = device.as_ref().map(|device| device.approved.clone()).unwrap_or_default();
-        match (by.may_manage(id, &held), device) {
+        let held = device.as_ref().map_or(Scopes::NONE, |device| device.approved.scopes);
+        match (by.may_manage(id, held), device) {
             (Err(why), _) => Ok(Err(Untouched::Denied(why))),
             (Ok(()), None) => Ok(Err(Untouched::Unknown)),
             (Ok(()), Some(device)) => change(tx, device),

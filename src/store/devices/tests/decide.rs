@@ -176,24 +176,6 @@ fn a_user_who_may_only_pair_manages_their_own_device() {
     assert_eq!(bed.store.remove_device(&shared, &boss, NOW).unwrap(), Err(denied.clone()));
     let revoked = bed.store.revoke_token(&shared, &boss, Role::Operator, NOW).unwrap();
     assert_eq!(revoked, Err(denied));
-    let node = Asked { roles: [Role::Node].into(), ..Asked::default() };
-    let node = Asked { commands: ["system.run".to_owned()].into(), ..node };
-    let host_of_programs = bed.pairs(4, node.clone()).id();
-    let denied = Untouched::Denied(Denied::NotYours);
-    let removed = bed.store.remove_device(&shared, &host_of_programs, NOW).unwrap();
-    assert_eq!(removed, Err(denied.clone()), "case_003");
-    let renamed = bed.store.rename_device(&shared, &host_of_programs, "x", NOW).unwrap();
-    assert_eq!(renamed, Err(denied.clone()));
-    let rotated = (Role::Node, None, &token(70));
-    let rotated = bed.store.rotate_token(&shared, &host_of_programs, rotated, NOW).unwrap();
-    assert_eq!(rotated.unwrap_err(), denied);
-    let revoked = bed.store.revoke_token(&shared, &host_of_programs, Role::Node, NOW).unwrap();
-    assert_eq!(revoked, Err(denied));
-    for asked in [node, operator(&[Scope::Admin])] {
-        let waits = bed.asks(&wish(5, asked));
-        let decided = bed.store.reject_device(&shared, &waits.id, waits.revision(), NOW).unwrap();
-        assert!(matches!(decided, Err(Undecided::Denied(_))), "{decided:?}");
-    }
     let gone = key(7).id();
     assert_eq!(bed.store.remove_device(&shared, &gone, NOW).unwrap(), Err(Untouched::Unknown));
     assert_eq!(bed.store.remove_device(&host(), &gone, NOW).unwrap(), Err(Untouched::Unknown));
