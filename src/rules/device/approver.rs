@@ -128,7 +128,7 @@ impl DeviceApprover {
 
     /// True where the approver may do anything else about this device, which holds these scopes: with the right to
     /// pair alone, the approver's own device, and over the shared secret any but an administrator's: the command line of
-    /// OpenClaw asks for no more than that right where it removes a device.
+    /// `OpenClaw` asks for no more than that right where it removes a device.
     pub fn may_manage(&self, device: &DeviceId, held: Scopes) -> Result<(), Denied> {
         let Surface::Socket(session) = self.approver.surface() else { return Ok(()) };
         match &session.device {

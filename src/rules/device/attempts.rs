@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use openclaw_plugin_sdk::{ClientAddress, UnixMs};
 
-/// So many failures in [`WINDOW_MS`] are free.
+/// So many failures in `WINDOW_MS` are free.
 pub const FREE: u32 = 10;
 /// Failures are counted for so long.
 const WINDOW_MS: u64 = 60_000;

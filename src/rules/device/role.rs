@@ -282,7 +282,7 @@ pub(super) const EXEC_CLASS: [&str; 8] = [
     "system.which",
 ];
 
-/// True for a command of [`EXEC_CLASS`].
+/// True for a command of `EXEC_CLASS`.
 pub fn is_exec_class(command: &str) -> bool {
     EXEC_CLASS.contains(&command)
 }
