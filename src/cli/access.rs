@@ -5,7 +5,7 @@ mod simulate;
 use std::{num::NonZeroUsize, time::Duration};
 
 use clap::{Args, Subcommand};
-use openclaw_plugin_sdk::{Permit, PermitChange, PermitChanged, PermitState, lasting};
+use openclaw_plugin_sdk::{AccessChange, AccessChanged, AccessEntry, AccessState, lasting};
 use serde_json::{Value, json};
 
 use self::simulate::Simulate;
@@ -38,15 +38,15 @@ pub(super) enum Access {
         json: bool,
     },
     /// Remove the access of all ids of a person
-    Revoke(Who),
+    Revoke(PersonArgs),
     /// Ignore a person, even if the configuration gives access
-    Block(Who),
+    Block(PersonArgs),
     /// Remove a block; the person is a stranger then
-    Unblock(Who),
+    Unblock(PersonArgs),
     /// Set a new end of temporary access
     Extend {
         #[command(flatten)]
-        who: Who,
+        who: PersonArgs,
         /// How long from now, such as `24h`; `always` for permanent access
         #[arg(value_name = "SPAN", value_parser = end)]
         end: End,
@@ -54,7 +54,7 @@ pub(super) enum Access {
     /// Set your note about a person; without a note, remove it
     Rename {
         #[command(flatten)]
-        who: Who,
+        who: PersonArgs,
         /// Your note about the person
         #[arg(num_args = 0..)]
         note: Vec<String>,
@@ -76,7 +76,7 @@ pub(super) enum Access {
 
 /// Names a person.
 #[derive(Debug, Args)]
-pub(super) struct Who {
+pub(super) struct PersonArgs {
     /// The id as the list shows it, such as telegram:123456789 or telegram/work:123456789
     who: String,
     /// Print JSON
@@ -114,10 +114,10 @@ impl Access {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         match self {
             Self::List { channel, json } => list(channel.as_deref(), json, host, output),
-            Self::Revoke(who) => who.change(&PermitChange::Revoke, host, output),
-            Self::Block(who) => who.change(&PermitChange::Block, host, output),
-            Self::Unblock(who) => who.change(&PermitChange::Unblock, host, output),
-            Self::Extend { who, end } => who.change(&PermitChange::Extend(end), host, output),
+            Self::Revoke(who) => who.change(&AccessChange::Revoke, host, output),
+            Self::Block(who) => who.change(&AccessChange::Block, host, output),
+            Self::Unblock(who) => who.change(&AccessChange::Unblock, host, output),
+            Self::Extend { who, end } => who.change(&AccessChange::Extend(end), host, output),
             Self::Rename { who, note } => who.change(&access::note(&note.join(" ")), host, output),
             Self::Explain(explain) => explain.run(host, output),
             Self::Log { count, json } => log(count.get(), json, host, output),
@@ -138,11 +138,11 @@ fn list(channel: Option<&str>, json: bool, host: &Host, output: &mut Output) -> 
         return Ok(Exit::Done);
     }
     let reader = Host::approver();
-    let row = |mut one: Permit| {
+    let row = |mut one: AccessEntry| {
         one.by = one.by.map(|actor| control::text::decider(&actor, reader.actor()));
         let (decision, also) = (one.decision(), one.joined.join(", "));
         vec![
-            Whole("Who", one.who),
+            Whole("PersonArgs", one.who),
             Whole("State", text::permit_state(one.state)),
             Whole("Decision", decision),
             Text("Note", one.note.unwrap_or_default()),
@@ -153,13 +153,13 @@ fn list(channel: Option<&str>, json: bool, host: &Host, output: &mut Output) -> 
     Ok(Exit::Done)
 }
 
-fn encoded(one: &Permit) -> Value {
+fn encoded(one: &AccessEntry) -> Value {
     let seconds = |span: Duration| span.as_secs();
     let (state, left, ended) = match one.state {
-        PermitState::Blocked => ("blocked", None, None),
-        PermitState::Ended(ago) => ("ended", None, Some(seconds(ago))),
-        PermitState::Lasting => ("lasting", None, None),
-        PermitState::Until(left) => ("until", Some(seconds(left)), None),
+        AccessState::Blocked => ("blocked", None, None),
+        AccessState::Ended(ago) => ("ended", None, Some(seconds(ago))),
+        AccessState::Lasting => ("lasting", None, None),
+        AccessState::Until(left) => ("until", Some(seconds(left)), None),
     };
     json!({
         "who": one.who,
@@ -174,9 +174,9 @@ fn encoded(one: &Permit) -> Value {
     })
 }
 
-impl Who {
+impl PersonArgs {
     /// Changes the permission. It is a failure if something else still gives access; the error names it.
-    fn change(&self, change: &PermitChange, host: &Host, output: &mut Output) -> Ended {
+    fn change(&self, change: &AccessChange, host: &Host, output: &mut Output) -> Ended {
         let who = access::contact(&self.who).map_err(Failure::usage)?;
         let (store, config) = (host.store()?, host.config()?);
         let change_by = (&Host::approver(), &who, change);
@@ -186,31 +186,31 @@ impl Who {
             output.json(&told(&changed))?;
         }
         let still = match changed {
-            PermitChanged::Done { ids, still } => {
+            AccessChanged::Done { ids, still } => {
                 if !self.json {
                     output.line(text::permit_changed(change, &whole(&ids.join(", "))));
                 }
                 still
             }
-            PermitChanged::Nothing { still: None } => {
+            AccessChanged::Nothing { still: None } => {
                 return Err(text::permit_not_changed(change, &shown));
             }
-            PermitChanged::Nothing { still } => still,
-            PermitChanged::Owner => return Err(text::owner_not_blocked(&shown)),
-            PermitChanged::Unknown(why) => return Err(Failure::usage(why)),
+            AccessChanged::Nothing { still } => still,
+            AccessChanged::Owner => return Err(text::owner_not_blocked(&shown)),
+            AccessChanged::Unknown(why) => return Err(Failure::usage(why)),
         };
         still.map_or(Ok(Exit::Done), |place| Err(text::still_has_access(&shown, &place)))
     }
 }
 
-fn told(changed: &PermitChanged) -> Value {
+fn told(changed: &AccessChanged) -> Value {
     match changed {
-        PermitChanged::Done { ids, still } => {
+        AccessChanged::Done { ids, still } => {
             json!({ "changed": true, "whom": ids, "stillAdmittedBy": still })
         }
-        PermitChanged::Nothing { still } => json!({ "changed": false, "stillAdmittedBy": still }),
-        PermitChanged::Owner => json!({ "changed": false, "owner": true }),
-        PermitChanged::Unknown(_) => json!({ "changed": false }),
+        AccessChanged::Nothing { still } => json!({ "changed": false, "stillAdmittedBy": still }),
+        AccessChanged::Owner => json!({ "changed": false, "owner": true }),
+        AccessChanged::Unknown(_) => json!({ "changed": false }),
     }
 }
 

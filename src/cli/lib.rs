@@ -136,7 +136,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// The same arguments with the words of commands as they are spelt, whatever case they were typed in.
+/// The same arguments with the words of commands in lower case, whatever case they were typed in.
 fn in_small(args: Vec<OsString>) -> Vec<OsString> {
     let mut known = Some(Cli::command());
     let mut value = true;

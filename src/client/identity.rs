@@ -39,7 +39,7 @@ impl std::fmt::Debug for Identity {
 /// The file. No `Debug`: it holds the key.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct IdentityFile {
     version: u32,
     device_id: String,
     public_key_pem: String,
@@ -91,7 +91,7 @@ fn make() -> std::io::Result<Vec<u8>> {
     let seed: [u8; 32] = world::random()?;
     let no_key = || std::io::Error::other("the seed makes no key");
     let made = Identity::of_seed(&seed).ok_or_else(no_key)?;
-    let kept = Kept {
+    let kept = IdentityFile {
         version: 1,
         device_id: made.id().as_str().to_owned(),
         public_key_pem: pem("PUBLIC KEY", &SPKI, made.pair.public_key().as_ref()),
@@ -103,7 +103,7 @@ fn make() -> std::io::Result<Vec<u8>> {
 
 /// An error says what is wrong with the text.
 fn read(text: &[u8]) -> Result<Identity, &'static str> {
-    let kept: Kept = serde_json::from_slice(text).map_err(|_| NO_IDENTITY)?;
+    let kept: IdentityFile = serde_json::from_slice(text).map_err(|_| NO_IDENTITY)?;
     let seed = seed(&kept.private_key_pem).ok_or(NO_KEY)?;
     let identity = Identity::of_seed(&seed).ok_or(NO_KEY)?;
     if identity.id().as_str() == kept.device_id { Ok(identity) } else { Err(OTHER_ID) }

@@ -18,7 +18,7 @@ pub(super) struct KnownKeys {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct KnownKeysFile {
     version: u32,
     gateways: BTreeMap<String, String>,
 }
@@ -48,9 +48,9 @@ impl KnownKeys {
         private::replace_json(&self.path, &kept)
     }
 
-    fn read(&self) -> Result<Kept, StoreError> {
+    fn read(&self) -> Result<KnownKeysFile, StoreError> {
         let kept = files::read(&self.path, NO_KEYS)?;
-        Ok(kept.unwrap_or_else(|| Kept { version: 1, gateways: BTreeMap::new() }))
+        Ok(kept.unwrap_or_else(|| KnownKeysFile { version: 1, gateways: BTreeMap::new() }))
     }
 }
 

@@ -11,8 +11,8 @@ use super::{
     node::retry::is_token_over,
     runtime,
     session::{self, Dial, Session},
-    tokens::TokenBook,
-    who::{Who, with_token},
+    tokens::TokenFile,
+    who::{ClientInfo, with_token},
 };
 use crate::{
     network::identity::GatewayKey,
@@ -124,7 +124,7 @@ async fn enter(to: &Target, scopes: Scopes) -> Result<Session, RemoteError> {
 }
 
 async fn show(to: &Target, scopes: Scopes, dial: Dial<'_>) -> Result<Session, RemoteError> {
-    let mut who = Who {
+    let mut who = ClientInfo {
         client: "cli",
         mode: ClientMode::Cli,
         role: Role::Operator,
@@ -143,7 +143,7 @@ async fn show(to: &Target, scopes: Scopes, dial: Dial<'_>) -> Result<Session, Re
         session::knock(dial).await?;
     }
     let identity = Identity::open(&to.state)?;
-    let tokens = TokenBook::of(&to.state, identity.id());
+    let tokens = TokenFile::of(&to.state, identity.id());
     let stored = tokens.token(Role::Operator, &to.address)?;
     who.identity = Some(&identity);
     if to.secret.is_empty() {

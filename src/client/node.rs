@@ -23,8 +23,8 @@ use super::{
     known::KnownKeys,
     session::{Dial, Incoming, Session, Trust},
     text::SILENT,
-    tokens::TokenBook,
-    who::{Who, with_token},
+    tokens::TokenFile,
+    who::{ClientInfo, with_token},
 };
 use crate::{
     network::identity::GatewayKey,
@@ -160,7 +160,7 @@ pub fn run(plan: &Plan, tell: &mut dyn FnMut(Told<'_>)) -> Result<(), RemoteErro
     let node = Node {
         plan,
         name: plan.name.clone().or_else(commands::host_name),
-        tokens: TokenBook::of(&plan.state, identity.id()),
+        tokens: TokenFile::of(&plan.state, identity.id()),
         known: KnownKeys::of(&plan.state),
         identity: &identity,
         backoff: BACKOFF,
@@ -178,7 +178,7 @@ struct Node<'a> {
     identity: &'a Identity,
     /// For owners to read.
     name: Option<String>,
-    tokens: TokenBook,
+    tokens: TokenFile,
     known: KnownKeys,
     backoff: Backoff,
     /// Which of the gateways is next.
@@ -264,7 +264,7 @@ impl Node<'_> {
     ) -> Result<Session, RemoteError> {
         let Plan { pin, patience, secret, .. } = self.plan;
         let auth = own.map_or_else(|| secret.0.clone(), |own| with_token(Some(own)));
-        let who = Who {
+        let who = ClientInfo {
             client: "node-host",
             mode: ClientMode::Node,
             role: Role::Node,

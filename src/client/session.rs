@@ -28,7 +28,7 @@ use super::{
     Fingerprint, RemoteError,
     address::Address,
     text::{BAD_FRAME, BINARY, NO_REASON, TOO_LONG},
-    who::Who,
+    who::ClientInfo,
 };
 use crate::{
     local_client::{Client, LocalError},
@@ -133,13 +133,13 @@ pub(super) enum Incoming {
 
 impl Session {
     /// Connects, and is accepted or told why not.
-    pub(super) async fn open(dial: Dial<'_>, who: &Who<'_>) -> Result<Self, RemoteError> {
+    pub(super) async fn open(dial: Dial<'_>, who: &ClientInfo<'_>) -> Result<Self, RemoteError> {
         let until = Instant::now() + dial.patience;
         let late = |_| RemoteError::Silent(dial.address.to_string());
         let reached = match dial.trust {
             Trust::Own(_) => own(dial).await?,
             Trust::Known(_) | Trust::Word => {
-                timeout_at(until, reach(dial)).await.map_err(late)??
+                timeout_at(until, connect_transport(dial)).await.map_err(late)??
             }
         };
         dial.believe(&reached)?;
@@ -194,7 +194,7 @@ impl Session {
 
 impl Frames {
     /// Answers the challenge, and is accepted or told why not.
-    async fn enter(&mut self, who: &Who<'_>) -> Result<HelloOk, RemoteError> {
+    async fn enter(&mut self, who: &ClientInfo<'_>) -> Result<HelloOk, RemoteError> {
         let challenge: Challenge = loop {
             if let Incoming::Event { event, payload } = self.next().await?
                 && event == "connect.challenge"
@@ -298,7 +298,7 @@ struct Reached {
 
 /// This machine's gateway. Whatever else happens on its port is another program's doing.
 async fn own(dial: Dial<'_>) -> Result<Reached, RemoteError> {
-    match timeout(dial.patience.min(PROOF), reach(dial)).await {
+    match timeout(dial.patience.min(PROOF), connect_transport(dial)).await {
         Ok(Err(error @ (RemoteError::Unreachable { .. } | RemoteError::Local(_)))) => Err(error),
         Ok(Err(_)) | Err(_) => Err(RemoteError::Foreign(dial.address.place())),
         Ok(Ok(reached)) => Ok(reached),
@@ -318,7 +318,7 @@ fn door(dial: Dial<'_>) -> Result<Option<UnixStream>, RemoteError> {
 }
 
 /// Connects as far as the first frame.
-async fn reach(dial: Dial<'_>) -> Result<Reached, RemoteError> {
+async fn connect_transport(dial: Dial<'_>) -> Result<Reached, RemoteError> {
     if let Some(stream) = door(dial)? {
         // Whatever fails behind the socket, its other end is this machine's gateway.
         let reached = upgrade(dial, Box::new(stream), None).await.map_err(|error| {

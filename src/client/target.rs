@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::{
     Fingerprint, RemoteError, address::Address, identity::Identity, session::Trust,
-    tokens::TokenBook,
+    tokens::TokenFile,
 };
 use crate::{
     network::identity::GatewayKey, protocol::connect::AuthParams, rules::device::role::Role,
@@ -98,8 +98,8 @@ impl Target {
             return Ok(false);
         }
         let identity = Identity::open(&self.state)?;
-        let book = TokenBook::of(&self.state, identity.id());
-        Ok(book.token(Role::Operator, &self.address)?.is_some())
+        let file = TokenFile::of(&self.state, identity.id());
+        Ok(file.token(Role::Operator, &self.address)?.is_some())
     }
 
     /// Keeps the token of a `device.token.rotate` answer, where the rotated device is this machine's.
@@ -117,8 +117,8 @@ impl Target {
         }
         let scopes = rotated.get("scopes").cloned().unwrap_or_default();
         let scopes: Vec<String> = serde_json::from_value(scopes).unwrap_or_default();
-        let book = TokenBook::of(&self.state, identity.id());
-        Ok(book.keep(role, token, &scopes, &self.address)?)
+        let file = TokenFile::of(&self.state, identity.id());
+        Ok(file.keep(role, token, &scopes, &self.address)?)
     }
 
     /// A refused shared secret may be followed by the device's own token where nobody else can ask for it.

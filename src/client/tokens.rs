@@ -14,20 +14,20 @@ use crate::{
 
 /// The file, and whose tokens count.
 #[derive(Debug)]
-pub(super) struct TokenBook {
+pub(super) struct TokenFile {
     path: PathBuf,
     device: DeviceId,
 }
 
-impl TokenBook {
+impl TokenFile {
     pub(super) fn of(state: &StateDir, device: DeviceId) -> Self {
         Self { path: files::folder(state).join("device-auth.json"), device }
     }
 
     /// The token of a role for this gateway. One that names no gateway is the field's own, for this machine's.
     pub(super) fn token(&self, role: Role, at: &Address) -> Result<Option<String>, StoreError> {
-        let book = self.read()?;
-        let Some(kept) = book.get("tokens").and_then(|tokens| tokens.get(role.word())) else {
+        let file = self.read()?;
+        let Some(kept) = file.get("tokens").and_then(|tokens| tokens.get(role.word())) else {
             return Ok(None);
         };
         let ours = match kept.get("gateway").and_then(Value::as_str) {
@@ -46,7 +46,7 @@ impl TokenBook {
         scopes: &[String],
         at: &Address,
     ) -> Result<(), StoreError> {
-        let (mut scopes, mut book) = (scopes.to_vec(), self.read()?);
+        let (mut scopes, mut file) = (scopes.to_vec(), self.read()?);
         scopes.sort();
         let kept = json!({
             "token": token,
@@ -55,47 +55,47 @@ impl TokenBook {
             "updatedAtMs": world::now().0,
             "gateway": at.place(),
         });
-        let mut tokens = tokens(&book);
+        let mut tokens = tokens(&file);
         tokens.insert(role.word().to_owned(), kept);
-        book.insert("tokens".to_owned(), Value::Object(tokens));
-        files::write(&self.path, &book)
+        file.insert("tokens".to_owned(), Value::Object(tokens));
+        files::write(&self.path, &file)
     }
 
     /// Forgets a token that is worth nothing any more; another one in its place stays.
     pub(super) fn forget(&self, role: Role, token: &str) -> Result<(), StoreError> {
-        let mut book = self.read()?;
+        let mut file = self.read()?;
         let same = |kept: &Value| kept.get("token").and_then(Value::as_str) == Some(token);
-        let mut tokens = tokens(&book);
+        let mut tokens = tokens(&file);
         if tokens.get(role.word()).is_some_and(same) {
             tokens.remove(role.word());
-            book.insert("tokens".to_owned(), Value::Object(tokens));
-            return files::write(&self.path, &book);
+            file.insert("tokens".to_owned(), Value::Object(tokens));
+            return files::write(&self.path, &file);
         }
         Ok(())
     }
 
-    /// The book of this device; another device's is no book.
+    /// The tokens of this device; that of another device is not read.
     fn read(&self) -> Result<Map<String, Value>, StoreError> {
         Ok(match files::read(&self.path, NO_TOKENS)? {
-            Some(Value::Object(book))
-                if book.get("deviceId") == Some(&json!(self.device.as_str())) =>
+            Some(Value::Object(file))
+                if file.get("deviceId") == Some(&json!(self.device.as_str())) =>
             {
-                book
+                file
             }
             _ => self.fresh(),
         })
     }
 
     fn fresh(&self) -> Map<String, Value> {
-        let mut book = Map::new();
-        book.insert("version".to_owned(), json!(1));
-        book.insert("deviceId".to_owned(), json!(self.device.as_str()));
-        book
+        let mut file = Map::new();
+        file.insert("version".to_owned(), json!(1));
+        file.insert("deviceId".to_owned(), json!(self.device.as_str()));
+        file
     }
 }
 
-fn tokens(book: &Map<String, Value>) -> Map<String, Value> {
-    book.get("tokens").and_then(Value::as_object).cloned().unwrap_or_default()
+fn tokens(file: &Map<String, Value>) -> Map<String, Value> {
+    file.get("tokens").and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -111,43 +111,43 @@ mod tests {
     fn case_052_a_token_is_shown_to_its_own_gateway_only() {
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::at(folder.path());
-        let book = TokenBook::of(&state, Identity::open(&state).unwrap().id());
+        let file = TokenFile::of(&state, Identity::open(&state).unwrap().id());
         let (home, other) = (at("wss://home.example:1"), at("wss://other.example:1"));
-        book.keep(Role::Node, "n1", &[], &home).unwrap();
-        book.keep(Role::Operator, "o1", &["b".to_owned(), "a".to_owned()], &home).unwrap();
-        assert_eq!(book.token(Role::Node, &home).unwrap().as_deref(), Some("n1"));
-        assert_eq!(book.token(Role::Node, &other).unwrap(), None);
-        let text = std::fs::read_to_string(&book.path).unwrap();
+        file.keep(Role::Node, "n1", &[], &home).unwrap();
+        file.keep(Role::Operator, "o1", &["b".to_owned(), "a".to_owned()], &home).unwrap();
+        assert_eq!(file.token(Role::Node, &home).unwrap().as_deref(), Some("n1"));
+        assert_eq!(file.token(Role::Node, &other).unwrap(), None);
+        let text = std::fs::read_to_string(&file.path).unwrap();
         let kept: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(kept["tokens"]["operator"]["scopes"], json!(["a", "b"]));
         assert_eq!(
             (&kept["version"], &kept["deviceId"]),
-            (&json!(1), &json!(book.device.as_str()))
+            (&json!(1), &json!(file.device.as_str()))
         );
-        book.forget(Role::Node, "n0").unwrap();
-        assert!(book.token(Role::Node, &home).unwrap().is_some());
-        book.forget(Role::Node, "n1").unwrap();
-        assert_eq!(book.token(Role::Node, &home).unwrap(), None);
-        assert_eq!(book.token(Role::Operator, &home).unwrap().as_deref(), Some("o1"));
+        file.forget(Role::Node, "n0").unwrap();
+        assert!(file.token(Role::Node, &home).unwrap().is_some());
+        file.forget(Role::Node, "n1").unwrap();
+        assert_eq!(file.token(Role::Node, &home).unwrap(), None);
+        assert_eq!(file.token(Role::Operator, &home).unwrap().as_deref(), Some("o1"));
     }
 
     #[test]
     fn the_fields_token_is_for_this_machine_and_another_devices_counts_for_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let state = StateDir::at(folder.path());
-        let book = TokenBook::of(&state, Identity::open(&state).unwrap().id());
+        let file = TokenFile::of(&state, Identity::open(&state).unwrap().id());
         let write = |device: &str| {
             let kept = json!({
                 "version": 1, "deviceId": device,
                 "tokens": { "operator": { "token": "o", "role": "operator", "scopes": [], "updatedAtMs": 1 } },
             });
-            private::replace(&book.path, kept.to_string().as_bytes()).unwrap();
+            private::replace(&file.path, kept.to_string().as_bytes()).unwrap();
         };
-        write(book.device.as_str());
+        write(file.device.as_str());
         let local = at("ws://127.0.0.1:18789");
-        assert_eq!(book.token(Role::Operator, &local).unwrap().as_deref(), Some("o"));
-        assert_eq!(book.token(Role::Operator, &at("ws://10.0.0.1:1")).unwrap(), None);
+        assert_eq!(file.token(Role::Operator, &local).unwrap().as_deref(), Some("o"));
+        assert_eq!(file.token(Role::Operator, &at("ws://10.0.0.1:1")).unwrap(), None);
         write(&"0".repeat(64));
-        assert_eq!(book.token(Role::Operator, &local).unwrap(), None);
+        assert_eq!(file.token(Role::Operator, &local).unwrap(), None);
     }
 }

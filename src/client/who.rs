@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Who this machine is when it connects.
-pub(super) struct Who<'a> {
+pub(super) struct ClientInfo<'a> {
     /// One of the protocol's.
     pub(super) client: &'static str,
     pub(super) mode: ClientMode,
@@ -30,7 +30,7 @@ pub(super) struct Who<'a> {
     pub(super) auth: AuthParams,
 }
 
-impl Who<'_> {
+impl ClientInfo<'_> {
     /// Every secret that is shown: no error repeats one.
     pub(super) fn secrets(&self) -> Vec<String> {
         let AuthParams { token, bootstrap_token, device_token, password } = &self.auth;
@@ -131,8 +131,8 @@ mod tests {
         store::paths::StateDir,
     };
 
-    fn who(identity: Option<&Identity>, auth: AuthParams) -> Who<'_> {
-        Who {
+    fn who(identity: Option<&Identity>, auth: AuthParams) -> ClientInfo<'_> {
+        ClientInfo {
             client: "node-host",
             mode: ClientMode::Node,
             role: Role::Node,

@@ -249,7 +249,7 @@ pub struct Assistant {
 
 /// A place in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct Location<'a> {
     /// The file.
     pub file: &'a Path,
     /// The line, from 1.
@@ -275,11 +275,11 @@ impl Config {
     }
 
     /// Where the configuration itself admits a sender in direct chats, whatever the store says.
-    pub fn admits(&self, key: &AccountKey, sender: &SenderId) -> Option<Place<'_>> {
+    pub fn admits(&self, key: &AccountKey, sender: &SenderId) -> Option<Location<'_>> {
         let listed = &self.account(key)?.listed;
         let admits = |entry: &&Listed| entry.sender.as_ref().is_none_or(|id| id == sender);
         let entry = listed.iter().find(admits)?;
-        Some(Place { file: self.file.as_deref()?, line: entry.line })
+        Some(Location { file: self.file.as_deref()?, line: entry.line })
     }
 }
 

@@ -132,7 +132,7 @@ impl<'a> Layers<'a> {
         let list = section.list(key)?;
         let (mut good, mut listed) = (Vec::new(), Vec::new());
         for node in list {
-            let Some(entry) = Entry::of(section, key, node) else { continue };
+            let Some(entry) = ListEntry::of(section, key, node) else { continue };
             let sender = match entry.text.trim() {
                 "*" => Ok(None),
                 id => (plugin.parse_sender)(id).map(Some),
@@ -158,7 +158,7 @@ impl<'a> Layers<'a> {
         let section = self.says("groups")?;
         let mut chats = HashSet::new();
         for node in section.list("groups")? {
-            let Some(entry) = Entry::of(section, "groups", node) else { continue };
+            let Some(entry) = ListEntry::of(section, "groups", node) else { continue };
             if entry.text.trim() == "*" {
                 section.wrong("groups", node.at, "has `\"*\"`; leave the key out for any group");
                 continue;
@@ -176,13 +176,13 @@ impl<'a> Layers<'a> {
 }
 
 /// An entry of a list of ids.
-struct Entry {
+struct ListEntry {
     text: String,
     /// As the file has it: what came from the environment is not repeated.
     quoted: String,
 }
 
-impl Entry {
+impl ListEntry {
     fn of(section: &Section<'_>, key: &str, node: &Node) -> Option<Self> {
         let entry = match &node.value {
             Value::Broken => return None,

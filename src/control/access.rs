@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChatId, Permit, PermitChange, PermitChanged, PermitState, SenderId, UnixMs, neutral,
+    AccessChange, AccessChanged, AccessEntry, AccessState, ChatId, SenderId, UnixMs, neutral,
 };
 
 use crate::{
     config::Config,
-    explain::{Asked, Explanation, Subject, explain},
+    explain::{ExplainQuery, Explanation, Subject, explain},
     owners, registry,
     rules::{AccountKey, Contact, approver::Approver},
     store::{
@@ -24,8 +24,8 @@ use crate::{
 pub const NOTE: usize = 80;
 
 /// The change that sets an owner's note; a blank one is removed.
-pub fn note(note: &str) -> PermitChange {
-    PermitChange::Rename(Some(neutral(note, NOTE)).filter(|note| !note.is_empty()))
+pub fn note(note: &str) -> AccessChange {
+    AccessChange::Rename(Some(neutral(note, NOTE)).filter(|note| !note.is_empty()))
 }
 
 /// Reads an id as `access list` shows it: `telegram:4711`, `telegram/work:4711`.
@@ -80,7 +80,8 @@ pub fn explained(
         Some(sender) if !group => Subject::Direct(sender),
         sender => Subject::Group(&chat, sender.as_ref()),
     };
-    let found = keys.iter().map(|key| explain(store, Asked { config, state, key, subject }, now));
+    let found =
+        keys.iter().map(|key| explain(store, ExplainQuery { config, state, key, subject }, now));
     Ok(Ok(found.collect::<Result<_, _>>()?))
 }
 
@@ -110,7 +111,11 @@ pub fn keys(config: &Config, channel: &str) -> Result<Vec<AccountKey>, String> {
 }
 
 /// Everyone with a grant or a block in the store, the blocked last.
-pub fn all(store: &Store, channel: Option<&str>, now: UnixMs) -> Result<Vec<Permit>, StoreError> {
+pub fn all(
+    store: &Store,
+    channel: Option<&str>,
+    now: UnixMs,
+) -> Result<Vec<AccessEntry>, StoreError> {
     let index = store.records()?;
     let records = index.records();
     let since = |at: UnixMs| Duration::from_millis(now.0.saturating_sub(at.0));
@@ -119,17 +124,17 @@ pub fn all(store: &Store, channel: Option<&str>, now: UnixMs) -> Result<Vec<Perm
         let others = records.person(contact).into_iter().filter(|one| one != contact);
         others.map(|one| one.to_string()).collect()
     };
-    let holders = store.holders(channel, now)?;
+    let holders = store.grants_report(channel, now)?;
     let let_in = holders.into_iter().map(|holder| {
         let contact = &holder.contact;
         let state = match holder.until {
-            None => PermitState::Lasting,
+            None => AccessState::Lasting,
             Some(until) if until > now => {
-                PermitState::Until(Duration::from_millis(until.0 - now.0))
+                AccessState::Until(Duration::from_millis(until.0 - now.0))
             }
-            Some(until) => PermitState::Ended(since(until)),
+            Some(until) => AccessState::Ended(since(until)),
         };
-        Permit {
+        AccessEntry {
             who: contact.to_string(),
             note: records.note(&contact.key.channel, &contact.sender).map(shown),
             state,
@@ -144,10 +149,10 @@ pub fn all(store: &Store, channel: Option<&str>, now: UnixMs) -> Result<Vec<Perm
     let kept_out = blocks.map(|block| {
         let key = AccountKey::default_of(&block.channel);
         let contact = Contact { key, sender: block.sender.clone() };
-        Permit {
+        AccessEntry {
             who: contact.to_string(),
             note: records.note(&block.channel, &block.sender).map(shown),
-            state: PermitState::Blocked,
+            state: AccessState::Blocked,
             age: Some(since(block.since)),
             by: Some(shown(&block.by)),
             how: Some("block".to_owned()),
@@ -161,38 +166,38 @@ pub fn all(store: &Store, channel: Option<&str>, now: UnixMs) -> Result<Vec<Perm
 pub fn change(
     store: &Store,
     config: &Config,
-    (by, who, change): (&Approver, &Contact, &PermitChange),
+    (by, who, change): (&Approver, &Contact, &AccessChange),
     now: UnixMs,
-) -> Result<PermitChanged, StoreError> {
+) -> Result<AccessChanged, StoreError> {
     let done = |ids: Vec<Contact>, still: Option<String>| {
         if ids.is_empty() {
-            return PermitChanged::Nothing { still };
+            return AccessChanged::Nothing { still };
         }
-        PermitChanged::Done { ids: ids.iter().map(ToString::to_string).collect(), still }
+        AccessChanged::Done { ids: ids.iter().map(ToString::to_string).collect(), still }
     };
     let one = |changed: bool| if changed { vec![who.clone()] } else { Vec::new() };
     Ok(match change {
-        PermitChange::Block => match store.block(by, who, &config.owners, now)? {
-            Blocked::Already => PermitChanged::Nothing { still: None },
+        AccessChange::Block => match store.block(by, who, &config.owners, now)? {
+            Blocked::Already => AccessChanged::Nothing { still: None },
             Blocked::Done(mut ids) => {
                 ids.dedup_by(|a, b| a.key.channel == b.key.channel && a.sender == b.sender);
                 done(ids, None)
             }
-            Blocked::Owner => PermitChanged::Owner,
+            Blocked::Owner => AccessChanged::Owner,
         },
-        PermitChange::Extend(lasting) => {
+        AccessChange::Extend(lasting) => {
             let ms = lasting.map(|lasting| u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX));
             let until = ms.map(|ms| UnixMs(now.0.saturating_add(ms)));
             done(one(store.extend(by, who, Ends { was: None, until }, now)?), None)
         }
-        PermitChange::Rename(note) => {
+        AccessChange::Rename(note) => {
             done(one(store.annotate(by, who, note.as_deref(), now)?), None)
         }
-        PermitChange::Revoke => {
+        AccessChange::Revoke => {
             let ids = store.revoke(by, who, now)?;
             done(ids, still(store, config, who)?)
         }
-        PermitChange::Unblock => done(store.unblock(by, who, now)?, None),
+        AccessChange::Unblock => done(store.unblock(by, who, now)?, None),
     })
 }
 

@@ -61,7 +61,7 @@ pub enum Subject {
 /// What became of the subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// An owner was added, or claimed the seat.
+    /// An owner was added, or claimed ownership.
     Added,
     /// Access without a request: by an invitation, or by the configuration.
     Admitted,

@@ -17,7 +17,7 @@ use crate::{
 
 /// What the explanation is based on.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct ExplainQuery<'a> {
     /// The configuration.
     pub config: &'a Config,
     /// The folder of the store's files.
@@ -70,8 +70,12 @@ impl Explanation {
 const MESSAGE: Event = Event::Message { age: Age::New, mentions_us: false };
 
 /// Explains the verdict, as the gate would give it now.
-pub fn explain(store: &Store, asked: Asked<'_>, now: UnixMs) -> Result<Explanation, StoreError> {
-    let Asked { config, state, key, subject } = asked;
+pub fn explain(
+    store: &Store,
+    asked: ExplainQuery<'_>,
+    now: UnixMs,
+) -> Result<Explanation, StoreError> {
+    let ExplainQuery { config, state, key, subject } = asked;
     let person = |sender: &SenderId| Contact { key: key.clone(), sender: sender.clone() };
     let who = match subject {
         Subject::Direct(sender) => person(sender).to_string(),
@@ -117,7 +121,7 @@ pub fn explain(store: &Store, asked: Asked<'_>, now: UnixMs) -> Result<Explanati
 /// What the gate would know of a message that comes over a link which nobody else reads.
 fn facts(
     store: &Store,
-    Asked { config, state, key, subject }: Asked<'_>,
+    ExplainQuery { config, state, key, subject }: ExplainQuery<'_>,
     account: &Account,
     now: UnixMs,
 ) -> Result<Facts, StoreError> {

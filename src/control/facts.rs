@@ -43,7 +43,7 @@ pub struct Person<'a> {
 
 impl Rules<'_> {
     /// The proof that this person is an owner.
-    pub fn seat(&self, person: Person<'_>) -> Result<Option<OwnerProof>, StoreError> {
+    pub fn owner_proof(&self, person: Person<'_>) -> Result<Option<OwnerProof>, StoreError> {
         let claimed = self.store.owners()?;
         let writer = Writer {
             channel: self.account.plugin.id,
@@ -63,7 +63,7 @@ impl Rules<'_> {
     ) -> Result<(Facts, Option<OwnerProof>), StoreError> {
         let Person { conversation, sender, .. } = person;
         let account = self.account;
-        let seat = self.seat(person)?;
+        let proof = self.owner_proof(person)?;
         let standing = self.store.standing(&account.key, sender, now)?;
         let chat = match conversation.kind {
             ChatKind::Direct => {
@@ -85,7 +85,7 @@ impl Rules<'_> {
         for alias in person.also {
             blocked |= self.store.standing(&account.key, alias, now)? == Standing::Blocked;
         }
-        Ok((Facts { enabled: account.enabled, owner: seat.is_some(), blocked, chat }, seat))
+        Ok((Facts { enabled: account.enabled, owner: proof.is_some(), blocked, chat }, proof))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Owners: those of the configuration, and those that were added or claimed the seat.
+//! Owners: those of the configuration, and those that were added or claimed ownership.
 
 use openclaw_plugin_sdk::SenderId;
 

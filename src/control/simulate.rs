@@ -50,7 +50,7 @@ pub fn judged(
         let person = Person { conversation: &conversation, sender: &sender, also: &[], link };
         let (facts, _) = rules.facts(person, now)?;
         for facts in places(record, facts) {
-            verdicts.extend(ages(record).map(|age| {
+            verdicts.extend(possible_ages(record).map(|age| {
                 let event = Event::Message { age, mentions_us: record.mentioned };
                 match judge(&event, &facts) {
                     Verdict::Admit(_) => Judged::Admitted,
@@ -72,7 +72,7 @@ fn links(record: &Record) -> impl Iterator<Item = Link> {
 }
 
 /// How old the message may have been. Nothing old ever opened a request.
-fn ages(record: &Record) -> impl Iterator<Item = Age> + use<> {
+fn possible_ages(record: &Record) -> impl Iterator<Item = Age> + use<> {
     let is_known = record.exposed.is_some() || record.verdict == Judged::Asks.word();
     let new = (!is_known || !record.old).then_some(Age::New);
     new.into_iter().chain((!is_known || record.old).then_some(Age::Old))

@@ -51,12 +51,12 @@ const NOTED_EVERY_MS: u64 = 3_600_000;
 /// So many people are remembered whose presses were refused; of further ones nothing is noted until there is room.
 const NOTED: usize = 1024;
 
-/// The book, and who is to look at it.
+/// The outbox, and who is to look at it.
 #[derive(Default)]
 pub(crate) struct Cards {
     /// Never held across a wait.
-    book: Mutex<Outbox>,
-    /// One writes the book at a time.
+    outbox: Mutex<Outbox>,
+    /// One writes the outbox at a time.
     turn: tokio::sync::Mutex<()>,
     /// Something may have changed.
     wake: Notify,
@@ -68,8 +68,8 @@ pub(crate) struct Cards {
 
 impl Cards {
     /// With what an earlier run has left.
-    pub(crate) fn new(book: Outbox) -> Self {
-        Self { book: Mutex::new(book), ..Self::default() }
+    pub(crate) fn new(outbox: Outbox) -> Self {
+        Self { outbox: Mutex::new(outbox), ..Self::default() }
     }
 
     /// Something may have become of a request.
@@ -84,10 +84,10 @@ impl Cards {
             device: request.device.as_str().to_owned(),
         };
         {
-            let mut book = self.book.lock();
+            let mut outbox = self.outbox.lock();
             for to in chats {
-                if !book.cards().iter().any(|card| card.about == about && card.to == to) {
-                    book.add(about.clone(), to, false, world::now());
+                if !outbox.cards().iter().any(|card| card.about == about && card.to == to) {
+                    outbox.add(about.clone(), to, false, world::now());
                 }
             }
         }
@@ -97,25 +97,25 @@ impl Cards {
     /// The open cards about what was decided show that from now on.
     pub(crate) fn conclude(&self, decided: &Decided) {
         let Some(outcome) = Outcome::of(decided) else { return };
-        let mut book = self.book.lock();
-        let open = book.cards().iter().filter(|card| card.outcome.is_none());
+        let mut outbox = self.outbox.lock();
+        let open = outbox.cards().iter().filter(|card| card.outcome.is_none());
         let open = open.filter(|card| card.is_decided_by(decided)).map(|card| card.n);
         for n in open.collect::<Vec<_>>() {
-            book.conclude(n, &outcome);
+            outbox.conclude(n, &outcome);
         }
     }
 
     /// A person has written: what their chat takes only then is tried now.
     pub(crate) fn spoken(&self, key: &AccountKey, chat: &ChatId) {
-        let mut book = self.book.lock();
+        let mut outbox = self.outbox.lock();
         let waits = |card: &&CardCopy| {
             card.next == outbox::UNTIL_THEY_WRITE
                 && card.to.is_on(key)
                 && card.to.conversation().id == *chat
         };
-        let waiting: Vec<u64> = book.cards().iter().filter(waits).map(|card| card.n).collect();
+        let waiting: Vec<u64> = outbox.cards().iter().filter(waits).map(|card| card.n).collect();
         for n in waiting {
-            book.change(n, |card| card.next = 0);
+            outbox.change(n, |card| card.next = 0);
             self.look();
         }
     }
@@ -123,8 +123,8 @@ impl Cards {
     /// How many cards do not stand in their chats as they should, and since when the oldest of them waits that is not
     /// held back.
     pub(crate) fn backlog(&self) -> (usize, Option<UnixMs>) {
-        let book = self.book.lock();
-        let owed: Vec<&CardCopy> = book.cards().iter().filter(|card| card.is_owed()).collect();
+        let outbox = self.outbox.lock();
+        let owed: Vec<&CardCopy> = outbox.cards().iter().filter(|card| card.is_owed()).collect();
         let since = owed.iter().filter(|card| !card.held).map(|card| card.owed_since());
         (owed.len(), since.min())
     }
@@ -136,7 +136,7 @@ impl Cards {
                 let arrived = self.arrived.notified();
                 let mut arrived = std::pin::pin!(arrived);
                 arrived.as_mut().enable();
-                let found = self.book.lock().shown_by(key, sent).cloned();
+                let found = self.outbox.lock().shown_by(key, sent).cloned();
                 let under_way = self
                     .busy
                     .lock()
@@ -167,10 +167,10 @@ impl Cards {
 /// told.
 pub(crate) fn device_asks(gateway: &Gateway, request: &DeviceRequest, code: Option<&SetupId>) {
     let chats = {
-        let mut book = gateway.setup.book.lock();
-        match code.and_then(|code| book.chat_of(code)) {
+        let mut outbox = gateway.setup.shown.lock();
+        match code.and_then(|code| outbox.chat_of(code)) {
             Some(chat) => vec![chat],
-            None => book.listeners(),
+            None => outbox.listeners(),
         }
     };
     // A code that came with it belongs to the device now.
@@ -187,8 +187,8 @@ pub(crate) async fn not_delivered(
     let (channel, key) = (account.config.plugin.id, &account.config.key);
     warn!(channel, account = %key.account, %error, "the platform has not delivered a message");
     if let Some(card) = gateway.cards.shown_by(key, sent).await {
-        let book = &mut gateway.cards.book.lock();
-        reconciler::not_delivered(book, card.n, (sent, error), world::now());
+        let outbox = &mut gateway.cards.outbox.lock();
+        reconciler::not_delivered(outbox, card.n, (sent, error), world::now());
         gateway.cards.look();
     }
 }
@@ -210,19 +210,19 @@ pub(crate) fn tell(gateway: &Arc<Gateway>, text: &str, but: Option<&Owner>) {
         if but != Some(&owner) {
             let chat = account.chat_of(&owner.sender);
             let to = OwnersChat::new(&account.config.key, &chat.id, &owner.sender);
-            gateway.cards.book.lock().add(about.clone(), to, false, world::now());
+            gateway.cards.outbox.lock().add(about.clone(), to, false, world::now());
         }
     }
     gateway.cards.look();
 }
 
-/// Writes what has changed in the book.
+/// Writes what has changed in the outbox.
 async fn save(gateway: &Arc<Gateway>) {
     // What changes while another writes is written with all that changed meanwhile.
     let _turn = gateway.cards.turn.lock().await;
-    let Some(writing) = gateway.cards.book.lock().writing() else { return };
+    let Some(writing) = gateway.cards.outbox.lock().writing() else { return };
     if let Err(error) = blocking(writing).await {
-        gateway.cards.book.lock().unwritten();
+        gateway.cards.outbox.lock().unwritten();
         warn!(%error, "after a restart an owner may be told twice");
     }
 }

@@ -55,7 +55,7 @@ pub(crate) async fn run(
     let Some(words) = words::command(prefix, &message.text) else { return Ok(false) };
     let to = Address::of(message);
     if let Some(command) = commands(registry::COMMANDS).find(|command| words.is(command.name)) {
-        let approver = admitted.seat().and_then(Approver::in_chat);
+        let approver = admitted.owner_proof().and_then(Approver::in_chat);
         if command.access == Access::Owner && approver.is_none() {
             return refuse(gateway, account, admitted, (key, to, command)).await.map(|()| true);
         }
@@ -141,7 +141,7 @@ async fn reply(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, key: &Even
 }
 
 fn help(admitted: &Admitted, prefix: &str) -> Text {
-    let owner = admitted.seat().is_some();
+    let owner = admitted.owner_proof().is_some();
     let mut lines = vec![text::HELP.to_owned()];
     lines.extend(
         registry::OWN_COMMANDS

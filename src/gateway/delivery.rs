@@ -347,8 +347,8 @@ impl Sending<'_> {
 
     /// Nobody has got the code, so nobody shall use it.
     async fn take_back(&self, code: &SetupId) {
-        let seat = hearer(self.gateway, self.account, &self.mail.to).ok().flatten();
-        let owner = seat.and_then(|hearer| Approver::in_chat(&hearer.seat?));
+        let hearer = hearer(self.gateway, self.account, &self.mail.to).ok().flatten();
+        let owner = hearer.and_then(|hearer| Approver::in_chat(&hearer.owner?));
         if let Some(owner) = owner {
             let by = DeviceApprover::of(&owner, Listed::Nothing);
             self.gateway.setup.lost(&self.gateway.store, code, &by).await;
@@ -397,7 +397,7 @@ async fn may(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, mail: &Mail)
             standing.map(|standing| standing != Standing::Blocked)
         }),
         Only::Owner => hearer(gateway, account, &mail.to)
-            .map(|hearer| hearer.is_some_and(|hearer| hearer.seat.is_some())),
+            .map(|hearer| hearer.is_some_and(|hearer| hearer.owner.is_some())),
         Only::Waiting(request) => {
             let (store, id) = (Arc::clone(&gateway.store), RequestId::from_text(request));
             let channel = account.config.key.channel.clone();

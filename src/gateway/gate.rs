@@ -150,15 +150,15 @@ impl Admission {
 /// use openclaw_gateway::gate::Admitted;
 /// ```
 pub(crate) struct Admitted {
-    who: Who,
+    who: AdmittedSender,
     what: Incoming,
-    seat: Option<OwnerProof>,
+    owner: Option<OwnerProof>,
     old: bool,
 }
 
 /// Who is admitted, where, and why.
 #[derive(Clone, Debug)]
-pub(crate) struct Who {
+pub(crate) struct AdmittedSender {
     pub(crate) conversation: Conversation,
     pub(crate) sender: SenderId,
     /// Neutralised.
@@ -167,7 +167,7 @@ pub(crate) struct Who {
     pub(crate) ground: Ground,
 }
 
-impl Who {
+impl AdmittedSender {
     fn of(sender: &Sender, conversation: &Conversation, ground: Ground) -> Self {
         let name = sender.name.clone().or_else(|| display_name(&sender.meta));
         let name = name.map(|name| neutral(&name, NAME_LIMIT));
@@ -176,7 +176,7 @@ impl Who {
 }
 
 impl Admitted {
-    pub(crate) fn who(&self) -> &Who {
+    pub(crate) fn who(&self) -> &AdmittedSender {
         &self.who
     }
 
@@ -192,9 +192,9 @@ impl Admitted {
         }
     }
 
-    /// The owner's seat, where an owner wrote.
-    pub(crate) fn seat(&self) -> Option<&OwnerProof> {
-        self.seat.as_ref()
+    /// Where an owner wrote.
+    pub(crate) fn owner_proof(&self) -> Option<&OwnerProof> {
+        self.owner.as_ref()
     }
 
     /// True for a message older than the gateway's start: it may be answered, but not refused anything.
@@ -209,7 +209,7 @@ pub(crate) fn admit(
     what: &Incoming,
     moment: Clock,
 ) -> Result<Admission, StoreError> {
-    let (facts, seat) = rules.facts(what.person(), moment.now)?;
+    let (facts, owner) = rules.facts(what.person(), moment.now)?;
     let verdict = judge(&event(rules.account, what, moment), &facts);
     let (sender, old) = match what {
         Incoming::Message(it) => (&it.sender, age(it.sent_at, moment) != Age::New),
@@ -218,8 +218,8 @@ pub(crate) fn admit(
     };
     Ok(match (verdict, what) {
         (Verdict::Admit(ground), _) => {
-            let who = Who::of(sender, what.person().conversation, ground);
-            Admission::Admitted(Box::new(Admitted { who, what: what.clone(), seat, old }))
+            let who = AdmittedSender::of(sender, what.person().conversation, ground);
+            Admission::Admitted(Box::new(Admitted { who, what: what.clone(), owner, old }))
         }
         (Verdict::Pair, Incoming::Message(message)) => {
             Admission::Stranger(knock(rules.account, message), Arc::clone(message))
@@ -245,9 +245,9 @@ pub(crate) fn admit_device(
     let event = Event::Message { age: Age::New, mentions_us: false };
     Ok(match judge(&event, &facts::of_device(store, device)?) {
         Verdict::Admit(ground) => {
-            let who = Who::of(&message.sender, &message.conversation, ground);
+            let who = AdmittedSender::of(&message.sender, &message.conversation, ground);
             let what = Incoming::Message(Arc::clone(message));
-            Some(Admitted { who, what, seat: None, old: false })
+            Some(Admitted { who, what, owner: None, old: false })
         }
         _ => None,
     })
@@ -295,8 +295,8 @@ pub(crate) fn seen(account: &Account, what: &Incoming, moment: Clock) -> Option<
 
 /// A person who may be written to.
 pub(crate) struct Hearer {
-    /// The owner's seat, where they have it.
-    pub(crate) seat: Option<OwnerProof>,
+    /// Where they are an owner.
+    pub(crate) owner: Option<OwnerProof>,
 }
 
 /// Who may still read what is sent into a conversation; `None` where the person has no access any more.
@@ -305,12 +305,12 @@ pub(crate) fn hearer(
     person: Person<'_>,
     now: UnixMs,
 ) -> Result<Option<Hearer>, StoreError> {
-    let (facts, seat) = rules.facts(person, now)?;
+    let (facts, owner) = rules.facts(person, now)?;
     let verdict = judge(&Event::Delivery, &facts);
-    Ok(matches!(verdict, Verdict::Admit(_)).then_some(Hearer { seat }))
+    Ok(matches!(verdict, Verdict::Admit(_)).then_some(Hearer { owner }))
 }
 
-/// The claim code in a message that may claim the owner's seat: a direct one, not over an exposed link,
+/// The claim code in a message that may claim ownership: a direct one, not over an exposed link,
 /// on an account that listens, no older than the start.
 pub(crate) fn claim_code(
     account: &Account,

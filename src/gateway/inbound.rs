@@ -62,7 +62,7 @@ pub(crate) async fn listen(
     let (mut lanes, mut underway) = (Lanes::default(), FuturesUnordered::new());
     loop {
         while let Some((number, delivery)) = lanes.next() {
-            let settled = settle(&gateway, &account, delivery);
+            let settled = handle_delivery(&gateway, &account, delivery);
             underway.push(async move {
                 settled.await;
                 number
@@ -87,12 +87,16 @@ fn lane(gateway: &Gateway, account: &AccountRuntime, event: &InboundEvent) -> La
     let Some(person) = gate::person_of(event) else { return Lane::Alone };
     let (config, of_account) = (gateway.config(), account.rules());
     let rules = Rules { account: &of_account, owners: &config.owners, store: &gateway.store };
-    // Nothing rests on the seat here but the order.
-    let owner = rules.seat(person).is_ok_and(|seat| seat.is_some());
+    // Ownership decides nothing here but the order.
+    let owner = rules.owner_proof(person).is_ok_and(|proof| proof.is_some());
     Lane::of(&person.conversation.id, person.sender, owner)
 }
 
-async fn settle(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, delivery: Delivery) {
+async fn handle_delivery(
+    gateway: &Arc<Gateway>,
+    account: &Arc<AccountRuntime>,
+    delivery: Delivery,
+) {
     let Delivery { event, done, over } = delivery;
     if over.is_said() {
         return;
@@ -357,7 +361,7 @@ async fn try_claim(
         }
         return Ok(false);
     }
-    info!(channel = owner.channel, sender = %owner.sender, "owner's seat claimed");
+    info!(channel = owner.channel, sender = %owner.sender, "ownership claimed");
     account.remember(&owner.sender, &message.conversation);
     // New owners read that they are one before they are shown who waits.
     notice::claimed(gateway, account, &owner, message).await;

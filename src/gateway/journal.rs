@@ -26,7 +26,7 @@ use openclaw_plugin_sdk::{ChatId, EventId, InboundMessage, SenderId, own_file};
 use parking_lot::Mutex;
 use tracing::warn;
 
-pub(crate) use self::{index::Owed, line::Kept};
+pub(crate) use self::{index::Owed, line::JournaledMessage};
 use self::{
     index::{Index, Open, Span, Spent},
     line::{Line, Task},
@@ -129,7 +129,7 @@ impl Journal {
 
     /// Takes a message on: after this returns, it is answered even if the machine stops.
     pub(crate) fn take(&self, key: &EventKey, message: &Arc<InboundMessage>) -> io::Result<()> {
-        let job = Task { begun: 0, message: Kept(Arc::clone(message)) };
+        let job = Task { begun: 0, message: JournaledMessage(Arc::clone(message)) };
         let n = self.index.lock().turn(key);
         self.append(Line::Job { key: key.clone(), job, n }, true)
     }

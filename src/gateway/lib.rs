@@ -58,7 +58,7 @@ pub use crate::{
     local::instance_lock::SingleError,
     runtime::{
         reload::{Load, Origin},
-        start::{Ready, RunError, Seat, Start, run},
+        start::{Ownership, Ready, RunError, Start, run},
     },
 };
 

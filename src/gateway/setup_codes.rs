@@ -1,8 +1,8 @@
 //! The messages that show setup codes: taken away, or overwritten, as soon as the code is worth nothing, and its
 //! owner told once why.
 
-pub(crate) mod book;
 pub(crate) mod joins;
+pub(crate) mod shown_codes;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use tracing::{debug, warn};
 
 use self::{
-    book::{SetupBook, Standing},
     joins::Joins,
+    shown_codes::{ShownCodes, Standing},
 };
 use super::{Gateway, blocking};
 use crate::{
@@ -40,13 +40,13 @@ const TRY_AGAIN: Duration = Duration::from_mins(1);
 /// While there is none.
 const IDLE: Duration = Duration::from_hours(1);
 
-/// The book, and who is to look at it.
+/// The shown, and who is to look at it.
 #[derive(Debug, Default)]
 pub(crate) struct SetupMessages {
     pub(crate) joins: Joins,
     /// Never held across a wait.
-    pub(crate) book: Mutex<SetupBook>,
-    /// One writes the book at a time.
+    pub(crate) shown: Mutex<ShownCodes>,
+    /// One writes the shown at a time.
     turn: tokio::sync::Mutex<()>,
     changed: Notify,
     /// One takes messages away at a time, so that nothing is told twice.
@@ -55,8 +55,8 @@ pub(crate) struct SetupMessages {
 
 impl SetupMessages {
     /// With what an earlier run has left.
-    pub(crate) fn new(book: SetupBook) -> Self {
-        Self { book: Mutex::new(book), ..Self::default() }
+    pub(crate) fn new(shown: ShownCodes) -> Self {
+        Self { shown: Mutex::new(shown), ..Self::default() }
     }
 
     /// Something may have become of a code.
@@ -64,10 +64,10 @@ impl SetupMessages {
         self.changed.notify_one();
     }
 
-    /// Writes what has changed in the book.
+    /// Writes what has changed in the shown.
     pub(crate) async fn save(&self) {
         let _turn = self.turn.lock().await;
-        let Some(writing) = self.book.lock().writing() else { return };
+        let Some(writing) = self.shown.lock().writing() else { return };
         if let Err(error) = blocking(writing).await {
             warn!(%error, "a message with a setup code may stay after a restart");
         }
@@ -75,14 +75,14 @@ impl SetupMessages {
 
     /// The message of a code has arrived.
     pub(crate) async fn stands(&self, code: &SetupId, sent: &SentRef) {
-        self.book.lock().stands(code, sent);
+        self.shown.lock().stands(code, sent);
         self.look();
         self.save().await;
     }
 
     /// The message of a code did not arrive: nobody has the code, so it is over.
     pub(crate) async fn lost(&self, store: &Arc<Store>, code: &SetupId, by: &DeviceApprover) {
-        self.book.lock().over(code);
+        self.shown.lock().over(code);
         let (store, by, code) = (Arc::clone(store), by.clone(), code.clone());
         let cancel = move || store.cancel_codes(&by, Some(&[code]), world::now());
         if let Err(error) = blocking(cancel).await {
@@ -95,7 +95,7 @@ impl SetupMessages {
 /// The way that a setup code carries, or why there is none.
 pub(crate) async fn way(gateway: &Gateway, wish: &UrlOptions) -> Result<Way, String> {
     let pin = gateway.tls_fingerprint;
-    let found = url::offer(&gateway.config(), gateway.port, pin, &gateway.identity, wish).await;
+    let found = url::find_url(&gateway.config(), gateway.port, pin, &gateway.identity, wish).await;
     found.map_err(|none| none.why())
 }
 
@@ -113,7 +113,7 @@ pub(crate) async fn make(
 /// Looks after the messages until the gateway stops: whenever something was decided, and when the next code expires.
 pub(crate) async fn keep(gateway: Arc<Gateway>) {
     loop {
-        let wait = settle(&gateway).await;
+        let wait = remove_spent(&gateway).await;
         tokio::select! {
             () = gateway.setup.changed.notified() => {}
             () = tokio::time::sleep(wait) => {}
@@ -123,9 +123,9 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
 }
 
 /// Takes away what shows a spent code. How long there is nothing to do by the clock.
-pub(crate) async fn settle(gateway: &Arc<Gateway>) -> Duration {
+pub(crate) async fn remove_spent(gateway: &Arc<Gateway>) -> Duration {
     let _settling = gateway.setup.settling.lock().await;
-    let standing = gateway.setup.book.lock().standing();
+    let standing = gateway.setup.shown.lock().standing();
     if standing.is_empty() {
         return IDLE;
     }
@@ -162,7 +162,7 @@ fn spent(code: Option<&SetupCode>) -> Option<Spent> {
 
 async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool {
     let Some(account) = gateway.accounts.of_chat(&one.chat) else {
-        gateway.setup.book.lock().over(&one.code);
+        gateway.setup.shown.lock().over(&one.code);
         return true;
     };
     let prefix = account.config.plugin.abilities.command_prefix;
@@ -173,7 +173,7 @@ async fn take_away(gateway: &Arc<Gateway>, one: &Standing, spent: Spent) -> bool
             return false;
         }
     };
-    gateway.setup.book.lock().over(&one.code);
+    gateway.setup.shown.lock().over(&one.code);
     // An owner who took it back knows.
     if !told && spent != Spent::Cancelled && is_owners(gateway, &account, &one.chat) {
         let told = OutboundMessage::new(place(&account, one), text::spent(spent, prefix));

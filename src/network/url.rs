@@ -54,7 +54,7 @@ struct Here<'a> {
 }
 
 /// Finds the addresses for a setup code and tries them.
-pub async fn offer(
+pub async fn find_url(
     config: &Config,
     port: u16,
     pin: Option<Fingerprint>,
@@ -80,7 +80,7 @@ pub fn offer_now(
     options: &UrlOptions,
 ) -> std::io::Result<Result<Way, NoWayIn>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(offer(config, port, pin, identity, options)))
+    Ok(runtime.block_on(find_url(config, port, pin, identity, options)))
 }
 
 async fn offer_here(

@@ -19,7 +19,7 @@ pub fn challenge(challenge: &Challenge) -> Value {
     serde_json::json!({ "type": "event", "event": "connect.challenge", "payload": challenge })
 }
 
-/// The payload of the answer to `connect`. What is the same for all may be spelt beforehand (`F`, and the `P` and
+/// The payload of the answer to `connect`. What is the same for all may be encoded beforehand (`F`, and the `P` and
 /// `H` of the snapshot).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -182,7 +182,7 @@ pub struct Tried {
     pub ahead_ms: i64,
 }
 
-/// The handshake's refusal, spelt.
+/// The handshake's refusal, encoded.
 pub fn of_handshake(id: &str, refusal: Refusal, tried: Tried) -> Rejection {
     match refusal {
         Refusal::ControlPageIdentity => {

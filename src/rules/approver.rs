@@ -15,8 +15,8 @@ use crate::device::{
 ///
 /// ```
 /// use openclaw_rules::{approver::Approver, owner::OwnerProof};
-/// fn decides(seat: &OwnerProof) -> Option<Approver> {
-///     Approver::in_chat(seat)
+/// fn decides(proof: &OwnerProof) -> Option<Approver> {
+///     Approver::in_chat(proof)
 /// }
 /// ```
 ///
@@ -92,11 +92,11 @@ impl Surface {
 
 impl Approver {
     /// An owner in a direct chat; `None` in a group.
-    pub fn in_chat(seat: &OwnerProof) -> Option<Self> {
-        let owner = seat.owner();
+    pub fn in_chat(proof: &OwnerProof) -> Option<Self> {
+        let owner = proof.owner();
         let actor = format!("{}:{}", owner.channel, owner.sender);
-        let authority = seat.authority();
-        seat.is_direct().then_some(Self { surface: Surface::Chat, actor, authority })
+        let authority = proof.authority();
+        proof.is_direct().then_some(Self { surface: Surface::Chat, actor, authority })
     }
 
     /// The user of this machine whose command has opened the state folder.

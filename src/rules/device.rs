@@ -1,5 +1,5 @@
 //! Devices: whose key it is, what it may do, and who says so. A connection never has more than its approval.
-//! No socket, no clock, no dice, no file; how frames and files spell these things is not known here.
+//! No socket, no clock, no randomness, no file; how frames and files spell these things is not known here.
 
 pub mod approver;
 pub mod attempts;

@@ -50,8 +50,8 @@ pub struct Writer<'a> {
 ///
 /// ```
 /// use openclaw_rules::owner::{Owner, OwnerProof};
-/// fn sits(seat: &OwnerProof) -> &Owner {
-///     seat.owner()
+/// fn who(proof: &OwnerProof) -> &Owner {
+///     proof.owner()
 /// }
 /// ```
 ///
@@ -121,7 +121,7 @@ mod tests {
         Owners(ids.iter().map(owner).collect())
     }
 
-    fn seat(owners: &Owners, channel: &str, sender: &str, link: Link) -> Option<OwnerProof> {
+    fn proof(owners: &Owners, channel: &str, sender: &str, link: Link) -> Option<OwnerProof> {
         let (account, sender) = (AccountId::default_account(), SenderId::new(sender).unwrap());
         let writer = Writer { channel, account: &account, sender: &sender, link, console: false };
         recognise(owners, &Owners::default(), writer, ChatKind::Direct)
@@ -129,18 +129,18 @@ mod tests {
 
     #[test]
     fn case_012_no_owners_means_nobody() {
-        assert!(seat(&owners(&[]), "telegram", "7", Link::Private).is_none());
+        assert!(proof(&owners(&[]), "telegram", "7", Link::Private).is_none());
     }
 
     #[test]
     fn an_owner_is_one_on_the_named_channel_only() {
-        assert!(seat(&owners(&["7"]), "telegram", "7", Link::Private).is_some());
-        assert!(seat(&owners(&["7"]), "webchat", "7", Link::Private).is_none());
-        assert!(seat(&owners(&["7"]), "telegram", "77", Link::Private).is_none());
+        assert!(proof(&owners(&["7"]), "telegram", "7", Link::Private).is_some());
+        assert!(proof(&owners(&["7"]), "webchat", "7", Link::Private).is_none());
+        assert!(proof(&owners(&["7"]), "telegram", "77", Link::Private).is_none());
     }
 
     #[test]
     fn nobody_is_owner_over_an_exposed_link() {
-        assert!(seat(&owners(&["7"]), "telegram", "7", Link::Exposed).is_none());
+        assert!(proof(&owners(&["7"]), "telegram", "7", Link::Exposed).is_none());
     }
 }

@@ -204,7 +204,7 @@ impl std::fmt::Debug for FirstMessage {
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "it holds a code")]
 #[expect(clippy::large_enum_variant, reason = "one at a time, and never kept")]
-pub enum Asked {
+pub enum AskOutcome {
     /// The sender was approved after the gate had looked: judge again.
     Approved,
     /// The owner has denied the sender within the hour: silence.
@@ -252,13 +252,13 @@ impl PairingRequests {
         (now, created_at): (UnixMs, &str),
         places: Places,
         mut code: impl FnMut() -> Result<PairingCode, E>,
-    ) -> Result<Asked, E> {
+    ) -> Result<AskOutcome, E> {
         self.prune(now);
         let here = |account: &AccountId, sender: &SenderId| {
             *account == knock.key.account && *sender == knock.sender
         };
         if self.denials.iter().any(|denial| here(&denial.account, &denial.sender)) {
-            return Ok(Asked::Denied);
+            return Ok(AskOutcome::Denied);
         }
         let open = self.requests.iter().position(|one| here(&one.key.account, &one.sender));
         // A request never changes: one that says more takes the place of the one that said less.
@@ -268,19 +268,19 @@ impl PairingRequests {
         if let (Some(at), None) = (open, replaced) {
             let request = &mut self.requests[at];
             let touched = touch(request, knock, now);
-            return Ok(Asked::Waiting { request: request.clone(), touched });
+            return Ok(AskOutcome::Waiting { request: request.clone(), touched });
         }
         let same_address = |request: &PairingRequest| {
             knock.address.is_some() && request.meta.get("address") == knock.address.as_ref()
         };
         if replaced.is_none() && self.requests.iter().any(same_address) {
-            return Ok(Asked::Full);
+            return Ok(AskOutcome::Full);
         }
         let of_account = |request: &&PairingRequest| request.key == knock.key;
         let waiting = self.requests.iter().filter(of_account).count();
         let is_full = replaced.is_none() && waiting >= places.max_pending;
         if is_full && (places.when_full == WhenFull::Ignore || places.max_pending == 0) {
-            return Ok(Asked::Full);
+            return Ok(AskOutcome::Full);
         }
         let mut code_now = code()?;
         // What was written before is still the first message.
@@ -293,7 +293,7 @@ impl PairingRequests {
         let evicted = oldest.and_then(|id| self.forget(&id));
         let request = opened(knock, (now, created_at), code_now, before);
         self.requests.push(request.clone());
-        Ok(Asked::Opened { request, evicted })
+        Ok(AskOutcome::Opened { request, evicted })
     }
 
     /// Takes a request out.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     rules::{
-        pairing::{AccessRequest, Asked, LIFETIME_MS, PairingCode, PairingRequest, Places},
+        pairing::{AccessRequest, AskOutcome, LIFETIME_MS, PairingCode, PairingRequest, Places},
         records::Standing,
     },
     world,
@@ -38,7 +38,7 @@ pub(super) struct AskQueue {
 struct Waiting {
     knock: AccessRequest,
     places: Places,
-    answer: Mutex<Option<Result<Asked, StoreError>>>,
+    answer: Mutex<Option<Result<AskOutcome, StoreError>>>,
 }
 
 impl AskQueue {
@@ -79,7 +79,7 @@ pub(super) fn ask(
     knock: &AccessRequest,
     places: Places,
     now: UnixMs,
-) -> Result<Asked, StoreError> {
+) -> Result<AskOutcome, StoreError> {
     if knock.claims.is_some() {
         // A link is spent in the same transaction, and each in its own.
         return together(store, &[(knock, places)], now).map(|mut asked| asked.swap_remove(0));
@@ -127,7 +127,7 @@ fn together(
     store: &Store,
     knocks: &[(&AccessRequest, Places)],
     now: UnixMs,
-) -> Result<Vec<Asked>, StoreError> {
+) -> Result<Vec<AskOutcome>, StoreError> {
     let Some((first, _)) = knocks.first() else { return Ok(Vec::new()) };
     #[cfg(test)]
     store.asks.changes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -154,8 +154,8 @@ fn together(
         let draw = || world::random().map(PairingCode::from_random);
         let asked = all.ask(knock, (now, &world::iso(now)), *places, draw);
         let asked = asked.map_err(|error| io("draw a code for", &path, error))?;
-        let opened = opening(&asked, spent, now);
-        let is_touched = matches!(asked, Asked::Waiting { touched: true, .. });
+        let opened = log_lines(&asked, spent, now);
+        let is_touched = matches!(asked, AskOutcome::Waiting { touched: true, .. });
         touched |= spent || is_touched || !opened.is_empty();
         // A request that has no line is there all the same, and so is the decision about it, with its own.
         if spent || store.strangers.may_write(opened.len()) {
@@ -171,7 +171,7 @@ fn together(
         tx.commit(lines)?;
     }
     for asked in &answers {
-        if let Asked::Opened { request, .. } = asked {
+        if let AskOutcome::Opened { request, .. } = asked {
             // Its hour begins, by the monotonic clock.
             store.ages.note(request.id.as_str().as_bytes(), LIFETIME_MS);
         }
@@ -182,13 +182,14 @@ fn together(
 /// Holds the first messages of the requests that are still open, each once.
 fn hold_messages<'a>(
     store: &Store,
-    told: impl Iterator<Item = (&'a (&'a AccessRequest, Places), &'a Asked)>,
+    told: impl Iterator<Item = (&'a (&'a AccessRequest, Places), &'a AskOutcome)>,
     before: &[PairingRequest],
     waiting: &[PairingRequest],
 ) -> Result<(), StoreError> {
     let mut kept = Vec::new();
     for ((knock, _), asked) in told {
-        let (Asked::Opened { request, .. } | Asked::Waiting { request, .. }) = asked else {
+        let (AskOutcome::Opened { request, .. } | AskOutcome::Waiting { request, .. }) = asked
+        else {
             continue;
         };
         let waits = waiting.iter().any(|waits| waits.id == request.id);
@@ -201,11 +202,11 @@ fn hold_messages<'a>(
 }
 
 /// The lines of what was opened, and of what made room for it.
-fn opening(asked: &Asked, spent: bool, now: UnixMs) -> Vec<Line> {
+fn log_lines(asked: &AskOutcome, spent: bool, now: UnixMs) -> Vec<Line> {
     let (request, evicted) = match asked {
-        Asked::Opened { request, evicted } => (request, evicted),
+        AskOutcome::Opened { request, evicted } => (request, evicted),
         // Every change of the file with the link has a line.
-        Asked::Waiting { request, .. } if spent => {
+        AskOutcome::Waiting { request, .. } if spent => {
             return vec![knocked(action::LINK_SPENT, request, now)];
         }
         _ => return Vec::new(),
@@ -219,12 +220,16 @@ fn opening(asked: &Asked, spent: bool, now: UnixMs) -> Vec<Line> {
 }
 
 /// The answer for a sender who needs no request, or gets none.
-fn known(store: &Store, knock: &AccessRequest, now: UnixMs) -> Result<Option<Asked>, StoreError> {
+fn known(
+    store: &Store,
+    knock: &AccessRequest,
+    now: UnixMs,
+) -> Result<Option<AskOutcome>, StoreError> {
     Ok(match store.standing(&knock.key, &knock.sender, now)? {
-        Standing::Blocked => Some(Asked::Denied),
-        Standing::Granted => Some(Asked::Approved),
+        Standing::Blocked => Some(AskOutcome::Denied),
+        Standing::Granted => Some(AskOutcome::Approved),
         Standing::Unknown => {
-            store.approved(&knock.key)?.names(&knock.sender).then_some(Asked::Approved)
+            store.approved(&knock.key)?.names(&knock.sender).then_some(AskOutcome::Approved)
         }
     })
 }

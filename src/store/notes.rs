@@ -13,11 +13,11 @@ use crate::rules::AccountKey;
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
     path: PathBuf,
-    kept: Kept,
+    kept: NotesFile,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Kept {
+struct NotesFile {
     login: [u8; 16],
     /// Key and value, the newest last.
     notes: Vec<(String, String)>,
@@ -28,7 +28,7 @@ impl Notes {
     pub fn of(state: &StateDir, key: &AccountKey) -> Result<Self, StoreError> {
         let path = state.inbox(key).with_extension("notes.json");
         let bytes = private::read(&path)?.unwrap_or_else(|| b"null".to_vec());
-        let kept = serde_json::from_slice::<Option<Kept>>(&bytes).unwrap_or_else(|error| {
+        let kept = serde_json::from_slice::<Option<NotesFile>>(&bytes).unwrap_or_else(|error| {
             warn!(file = %path.display(), %error, "what a channel has noted is forgotten");
             None
         });
@@ -48,7 +48,7 @@ impl Notes {
         notes.retain(|(known, _)| *known != key && self.kept.login == login);
         notes.push((key, value));
         notes.drain(..notes.len().saturating_sub(MOST_NOTES));
-        Self { path: self.path.clone(), kept: Kept { login, notes } }
+        Self { path: self.path.clone(), kept: NotesFile { login, notes } }
     }
 
     /// Keeps them durably; blocks on disk.

@@ -17,7 +17,7 @@ use crate::{
     rules::{
         AccountKey, Contact,
         pairing::{
-            AccessRequest, Asked, Denial, LIFETIME_MS, PairingCode, PairingRequest,
+            AccessRequest, AskOutcome, Denial, LIFETIME_MS, PairingCode, PairingRequest,
             PairingRequests, RequestId, age_ms,
         },
     },
@@ -226,10 +226,10 @@ impl Denials {
 pub(super) fn hold_message(
     state: &StateDir,
     knock: &AccessRequest,
-    asked: &Asked,
+    asked: &AskOutcome,
     before: &[PairingRequest],
 ) -> Result<(), StoreError> {
-    let (Asked::Opened { request, .. } | Asked::Waiting { request, .. }) = asked else {
+    let (AskOutcome::Opened { request, .. } | AskOutcome::Waiting { request, .. }) = asked else {
         return Ok(());
     };
     let path = |request: &RequestId| state.held().join(format!("{}.json", request.as_str()));

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::rules::{
     approver::Approver,
-    pairing::{AccessRequest, Asked, LIFETIME_MS, PairingRequest, PairingRequests, Places},
+    pairing::{AccessRequest, AskOutcome, LIFETIME_MS, PairingRequest, PairingRequests, Places},
 };
 
 impl Store {
@@ -42,15 +42,15 @@ impl Store {
         knock: &AccessRequest,
         places: Places,
         now: UnixMs,
-    ) -> Result<Asked, StoreError> {
+    ) -> Result<AskOutcome, StoreError> {
         // Most of these change nothing, and need no lock to find that out.
         let mut all = PairingRequests::clone(&*self.requests(&knock.key.channel)?.0);
         self.ages.prune(&mut all);
         let asked = all.ask(knock, (now, ""), places, || Err(()));
-        let is_settled = |asked: &Asked| match asked {
-            Asked::Opened { .. } => false,
+        let is_settled = |asked: &AskOutcome| match asked {
+            AskOutcome::Opened { .. } => false,
             // A link is spent once, also by a sender who has spent one before.
-            Asked::Waiting { touched, .. } => !touched && knock.claims.is_none(),
+            AskOutcome::Waiting { touched, .. } => !touched && knock.claims.is_none(),
             _ => true,
         };
         match asked.ok().filter(is_settled) {

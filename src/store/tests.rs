@@ -5,12 +5,12 @@ mod ages;
 mod crash;
 mod damage;
 mod field;
+mod grants;
 mod knocks;
 mod log;
 mod model;
 mod own;
 mod owners;
-mod permits;
 pub(super) mod processes;
 
 use std::{
@@ -33,7 +33,7 @@ use crate::rules::{
     approver::Approver,
     claim::ClaimCode,
     owner::{Owner, Owners},
-    pairing::{AccessRequest, Asked, Places, WhenFull},
+    pairing::{AccessRequest, AskOutcome, Places, WhenFull},
 };
 
 const HOUR: u64 = 3_600_000;
@@ -184,9 +184,9 @@ fn knock(account: &str, sender: &str) -> AccessRequest {
 }
 
 #[track_caller]
-fn opened(asked: Asked) -> PairingRequest {
+fn opened(asked: AskOutcome) -> PairingRequest {
     match asked {
-        Asked::Opened { request, .. } => request,
+        AskOutcome::Opened { request, .. } => request,
         _ => panic!("no request was opened"),
     }
 }

@@ -1,4 +1,4 @@
-//! The clock and the dice: the only calls to either. Everything else is told the time.
+//! The clock and randomness: the only calls to either. Everything else is told the time.
 
 use std::{
     sync::LazyLock,

@@ -15,7 +15,7 @@ use std::{
 const IGNORED: &[&str] = &["proptest-regressions", "target"];
 
 /// What `cli` may use of the gateway: its entrance.
-const ENTRANCE: &[&str] = &["run", "Start", "Origin", "Ready", "Seat", "RunError", "SingleError"];
+const ENTRANCE: &[&str] = &["run", "Start", "Origin", "Ready", "Ownership", "RunError", "SingleError"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -262,7 +262,7 @@ const SYNCS: &[&str] = &[
     "src/gateway/approvals/outbox.rs",
     "src/gateway/journal.rs",
     "src/gateway/rpc/methods/voicewake.rs",
-    "src/gateway/setup_codes/book.rs",
+    "src/gateway/setup_codes/shown_codes.rs",
 ];
 
 #[test]

@@ -20,7 +20,7 @@ use openclaw::{
         admission::{Age, Chat, Direct, Event, Facts, Verdict, judge},
         allowlist::Allowlist,
         approver::Approver,
-        pairing::{AccessRequest, Asked, PairingRequest, Places, WhenFull},
+        pairing::{AccessRequest, AskOutcome, PairingRequest, Places, WhenFull},
         records::Standing,
     },
     store::{Decide, Outcome, Store, paths::StateDir},
@@ -58,7 +58,7 @@ impl Bed {
     fn knocks(&self) -> PairingRequest {
         let sender = self.next.fetch_add(1, Ordering::Relaxed).to_string();
         match self.store.ask(&knock(&sender), PLACES, NOW).unwrap() {
-            Asked::Opened { request, .. } => request,
+            AskOutcome::Opened { request, .. } => request,
             _ => panic!("no request was opened"),
         }
     }
@@ -143,7 +143,7 @@ fn repeated_knock(bencher: Bencher<'_, '_>, entries: u64) {
     bed.store.ask(&knock, PLACES, NOW).unwrap();
     bencher.bench_local(|| {
         let asked = bed.store.ask(&knock, PLACES, NOW).unwrap();
-        assert!(matches!(asked, Asked::Waiting { touched: false, .. }));
+        assert!(matches!(asked, AskOutcome::Waiting { touched: false, .. }));
     });
 }
 

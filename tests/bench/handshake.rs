@@ -15,7 +15,7 @@ use openclaw::{
         },
         identity::{DeviceKey, Nonce, Proof, ProvenDevice, Signed, Version, prove, signed_text},
         record::{ApprovedVia, Device},
-        request::{Asked, Described, DeviceRequest, DeviceRequestId},
+        request::{Described, DeviceRequest, DeviceRequestId, RequestedRights},
         role::{Role, Scope, Scopes},
         token::Token,
     },
@@ -123,7 +123,11 @@ fn decide_about_a_known_device(bencher: Bencher<'_, '_>) {
         id: DeviceRequestId::parse("r").unwrap(),
         device: proven.id().clone(),
         key: phone.key,
-        asked: Asked { roles: [Role::Operator].into(), scopes, ..Asked::default() },
+        asked: RequestedRights {
+            roles: [Role::Operator].into(),
+            scopes,
+            ..RequestedRights::default()
+        },
         described: Described::default(),
         profile: None,
         words: None,

@@ -32,7 +32,7 @@ use nix::sys::{
 use openclaw::{
     rules::{
         AccountKey,
-        pairing::{AccessRequest, Asked, Places, WhenFull},
+        pairing::{AccessRequest, AskOutcome, Places, WhenFull},
     },
     store::{Store, paths::StateDir},
 };
@@ -224,7 +224,7 @@ fn knock(state: &Path, sender: u32) -> String {
     let elapsed = std::time::UNIX_EPOCH.elapsed().unwrap();
     let now = UnixMs(u64::try_from(elapsed.as_millis()).unwrap());
     match store.ask(&knock, PLACES, now).unwrap() {
-        Asked::Opened { request, .. } => request.code.spell(),
+        AskOutcome::Opened { request, .. } => request.code.spell(),
         _ => panic!("no request was opened"),
     }
 }

@@ -1,5 +1,5 @@
 //! What a transcript expects: text in which `…` stands for anything, `<code…>` for a code of eight characters,
-//! `<claim…>` for one that claims the seat, `<setup…>` for a setup code, `<ticket…>` for an invitation or a link, and `<request…>` for the id of a waiting device.
+//! `<claim…>` for one that claims ownership, `<setup…>` for a setup code, `<ticket…>` for an invitation or a link, and `<request…>` for the id of a waiting device.
 
 use std::collections::HashMap;
 

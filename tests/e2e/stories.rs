@@ -30,7 +30,7 @@ stories! {
     a_phone_joins,
     a_reply_to_the_notice_decides,
     a_stranger_knocks,
-    an_owner_claims_the_seat,
+    an_owner_claims_ownership,
     commands_are_the_owners,
     denied_for_an_hour,
     discord_is_no_way_in,

@@ -17,11 +17,11 @@ const NOW: UnixMs = UnixMs(1_760_000_000_000);
 enum Input<'a> {
     Params(&'a str),
     Proof { id: &'a str, key: &'a str, signature: &'a str, at: u64, nonce: Option<&'a str> },
-    Signed { wished: Wish, shown: Option<Wish>, older: bool },
+    Signed { wished: NewDeviceRequest, shown: Option<NewDeviceRequest>, older: bool },
 }
 
 #[derive(Arbitrary, Clone, Debug)]
-struct Wish {
+struct NewDeviceRequest {
     client_id: String,
     client_mode: String,
     role: String,
@@ -31,7 +31,7 @@ struct Wish {
     family: String,
 }
 
-impl Wish {
+impl NewDeviceRequest {
     fn signed(&self) -> Signed<'_> {
         Signed {
             client_id: &self.client_id,
@@ -86,7 +86,7 @@ fn params(text: &str) {
     }
 }
 
-fn signed(wished: &Wish, shown: Option<&Wish>, older: bool) {
+fn signed(wished: &NewDeviceRequest, shown: Option<&NewDeviceRequest>, older: bool) {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[9; 32]).expect("a key");
     let key = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
     let id = identity::DeviceKey::parse(&key).expect("the key is one").id();
@@ -112,8 +112,8 @@ fn signed(wished: &Wish, shown: Option<&Wish>, older: bool) {
     if !wished.is_plain() {
         return;
     }
-    let all = |wish: &Wish| {
-        let Wish { client_id, client_mode, role, scopes, token, .. } = wish.clone();
+    let all = |wish: &NewDeviceRequest| {
+        let NewDeviceRequest { client_id, client_mode, role, scopes, token, .. } = wish.clone();
         // No scopes and one without a name are spelt alike; the latter is none.
         (client_id, client_mode, role, scopes.join(","), token)
     };

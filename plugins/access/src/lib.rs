@@ -7,8 +7,8 @@ mod words;
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Access, Command, CommandError, CommandFuture, CommandPlugin, Gateway, Invocation, Linked,
-    PermitChange, PermitChanged, Reply, Text,
+    Access, AccessChange, AccessChanged, Command, CommandError, CommandFuture, CommandPlugin,
+    Gateway, Invocation, Linked, Reply, Text,
 };
 use words::{Invite, Words};
 
@@ -47,12 +47,12 @@ async fn access(invocation: Invocation<'_>) -> Result<Text, CommandError> {
     match words::parse(args) {
         Words::Change(change, who) => changed(gateway, &change, who).await,
         Words::Explain { channel, id, sender } => {
-            let lines = gateway.permits().explain(channel, id, sender).await?;
+            let lines = gateway.access().explain(channel, id, sender).await?;
             Ok(text::explained(&lines))
         }
         Words::Help => Ok(text::help(prefix)),
-        Words::List(channel) => Ok(text::permits(&gateway.permits().list(channel).await?)),
-        Words::Log(count) => Ok(text::log(&gateway.permits().log(count).await?)),
+        Words::List(channel) => Ok(text::entries(&gateway.access().list(channel).await?)),
+        Words::Log(count) => Ok(text::log(&gateway.access().log(count).await?)),
         Words::Misused(usage) => Err(CommandError::Usage(format!("`{prefix}access {usage}`"))),
         Words::Unknown => Err(CommandError::Usage(format!("`{prefix}access` shows how"))),
     }
@@ -60,18 +60,18 @@ async fn access(invocation: Invocation<'_>) -> Result<Text, CommandError> {
 
 async fn changed(
     gateway: &dyn Gateway,
-    change: &PermitChange,
+    change: &AccessChange,
     who: &str,
 ) -> Result<Text, CommandError> {
-    Ok(Text::plain(match gateway.permits().change(change, who).await? {
-        PermitChanged::Done { ids, still } => {
+    Ok(Text::plain(match gateway.access().change(change, who).await? {
+        AccessChanged::Done { ids, still } => {
             format!("{} {}{}", text::done(change), ids.join(", "), text::still(still.as_ref()))
         }
-        PermitChanged::Owner => text::OWNER.to_owned(),
-        PermitChanged::Nothing { still } => {
+        AccessChanged::Owner => text::OWNER.to_owned(),
+        AccessChanged::Nothing { still } => {
             text::nothing(change).to_owned() + &text::still(still.as_ref())
         }
-        PermitChanged::Unknown(why) => return Err(CommandError::Usage(why)),
+        AccessChanged::Unknown(why) => return Err(CommandError::Usage(why)),
     }))
 }
 
@@ -79,12 +79,12 @@ async fn invite(invocation: Invocation<'_>) -> Result<Text, CommandError> {
     let Invocation { prefix, args, gateway } = invocation;
     match words::invite(args) {
         Invite::Cancel(id) => {
-            let cancelled = gateway.permits().uninvite(id).await?;
+            let cancelled = gateway.access().uninvite(id).await?;
             Ok(Text::plain(if cancelled { text::CANCELLED } else { text::NO_INVITATION }))
         }
-        Invite::List => Ok(text::invitations(prefix, &gateway.permits().invitations().await?)),
+        Invite::List => Ok(text::invitations(prefix, &gateway.access().invitations().await?)),
         Invite::Make { note, lasting } => {
-            let made = gateway.permits().invite(note, lasting).await?;
+            let made = gateway.access().invite(note, lasting).await?;
             Ok(text::invited(prefix, &made, note))
         }
         Invite::Misused => Err(CommandError::Usage(text::invite_usage(prefix))),
@@ -96,7 +96,7 @@ async fn link(invocation: Invocation<'_>) -> Result<Text, CommandError> {
     if !args.is_empty() {
         return Ok(Text::plain(text::LINKED_HERE));
     }
-    Ok(match gateway.permits().link().await? {
+    Ok(match gateway.access().link().await? {
         Linked::Code(code, left) => text::link(code, left),
         Linked::NotApproved => Text::plain(text::NOTHING_TO_JOIN),
     })

@@ -1,14 +1,14 @@
 //! What the commands say, to a gateway that answers what it is told to.
 
-use openclaw_plugin_sdk::{PermitState, *};
+use openclaw_plugin_sdk::{AccessState, *};
 
 use super::*;
 
 /// Answers each call with what the test gives it.
 #[derive(Default)]
 struct Port {
-    permits: Vec<Permit>,
-    changed: Option<PermitChanged>,
+    entries: Vec<AccessEntry>,
+    changed: Option<AccessChanged>,
     linked: Option<Linked>,
 }
 
@@ -46,17 +46,17 @@ impl Gateway for Port {
     async fn device_notify(&self, _: Option<Notify>) -> Result<Notify, CommandError> {
         unused()
     }
-    fn permits(&self) -> &dyn Permits {
+    fn access(&self) -> &dyn AccessControl {
         self
     }
 }
 
 #[async_trait]
-impl Permits for Port {
-    async fn list(&self, _: Option<&str>) -> Result<Vec<Permit>, CommandError> {
-        Ok(self.permits.clone())
+impl AccessControl for Port {
+    async fn list(&self, _: Option<&str>) -> Result<Vec<AccessEntry>, CommandError> {
+        Ok(self.entries.clone())
     }
-    async fn change(&self, _: &PermitChange, _: &str) -> Result<PermitChanged, CommandError> {
+    async fn change(&self, _: &AccessChange, _: &str) -> Result<AccessChanged, CommandError> {
         self.changed.clone().map_or_else(unused, Ok)
     }
     async fn explain(
@@ -94,24 +94,28 @@ async fn say(port: &Port, command: &Command, args: &str) -> Result<String, Comma
 #[tokio::test]
 async fn the_list_says_who_has_access_since_when_until_when_and_who_gave_it() {
     let day = Duration::from_hours(24);
-    let permits = vec![
-        Permit {
+    let entries = vec![
+        AccessEntry {
             who: "telegram:1".to_owned(),
             note: Some("Ann".to_owned()),
             age: Some(day * 3),
             by: Some("uid:0".to_owned()),
             how: Some("approve".to_owned()),
             joined: vec!["webchat:x".to_owned()],
-            ..Permit::default()
+            ..AccessEntry::default()
         },
-        Permit {
+        AccessEntry {
             who: "telegram:2".to_owned(),
-            state: PermitState::Until(day / 2),
-            ..Permit::default()
+            state: AccessState::Until(day / 2),
+            ..AccessEntry::default()
         },
-        Permit { who: "telegram:3".to_owned(), state: PermitState::Blocked, ..Permit::default() },
+        AccessEntry {
+            who: "telegram:3".to_owned(),
+            state: AccessState::Blocked,
+            ..AccessEntry::default()
+        },
     ];
-    let port = Port { permits, ..Port::default() };
+    let port = Port { entries, ..Port::default() };
     let said = say(&port, &ACCESS, "list").await.unwrap();
     assert_eq!(
         said,
@@ -124,16 +128,16 @@ async fn the_list_says_who_has_access_since_when_until_when_and_who_gave_it() {
 
 #[tokio::test]
 async fn a_revoke_says_what_still_gives_access() {
-    let changed = PermitChanged::Done {
+    let changed = AccessChanged::Done {
         ids: vec!["telegram:1".to_owned()],
         still: Some("config.toml:7".to_owned()),
     };
     let port = Port { changed: Some(changed), ..Port::default() };
     let said = say(&port, &ACCESS, "revoke telegram:1").await.unwrap();
     assert_eq!(said, "⛔ Revoked telegram:1\n⚠️ Still has access: config.toml:7");
-    let port = Port { changed: Some(PermitChanged::Owner), ..Port::default() };
+    let port = Port { changed: Some(AccessChanged::Owner), ..Port::default() };
     assert!(say(&port, &ACCESS, "block telegram:1").await.unwrap().contains("Owners cannot"));
-    let wrong = PermitChanged::Unknown("7 is not an id".to_owned());
+    let wrong = AccessChanged::Unknown("7 is not an id".to_owned());
     let port = Port { changed: Some(wrong), ..Port::default() };
     let said = say(&port, &ACCESS, "block 7").await;
     assert_eq!(said, Err(CommandError::Usage("7 is not an id".to_owned())));

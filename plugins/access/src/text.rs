@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Invited, Opaque, OpenInvitation, Permit, PermitChange, PermitState, Text, spell_span,
+    AccessChange, AccessEntry, AccessState, Invited, Opaque, OpenInvitation, Text, spell_span,
 };
 
 /// So many people are shown at once; the command line shows all.
 const MOST: usize = 40;
 
 /// Everyone with a grant or a block in the store.
-pub(crate) fn permits(all: &[Permit]) -> Text {
+pub(crate) fn entries(all: &[AccessEntry]) -> Text {
     if all.is_empty() {
         return Text::plain(
             "No stored access and no blocks. Owners and senders in the configuration are not listed here.",
@@ -34,12 +34,12 @@ pub(crate) fn permits(all: &[Permit]) -> Text {
     }
 }
 
-fn state(one: &Permit) -> String {
+fn state(one: &AccessEntry) -> String {
     let state = match one.state {
-        PermitState::Blocked => "⛔ blocked".to_owned(),
-        PermitState::Ended(ago) => format!("⌛ ended {} ago", spell_span(ago)),
-        PermitState::Lasting => "✅ permanent".to_owned(),
-        PermitState::Until(left) => format!("⏳ {} left", spell_span(left)),
+        AccessState::Blocked => "⛔ blocked".to_owned(),
+        AccessState::Ended(ago) => format!("⌛ ended {} ago", spell_span(ago)),
+        AccessState::Lasting => "✅ permanent".to_owned(),
+        AccessState::Until(left) => format!("⏳ {} left", spell_span(left)),
     };
     [state, one.decision()]
         .into_iter()
@@ -92,28 +92,28 @@ pub(crate) fn invited(prefix: &str, made: &Invited, note: Option<&str>) -> Text 
 }
 
 /// A change that was made.
-pub(crate) fn done(change: &PermitChange) -> String {
+pub(crate) fn done(change: &AccessChange) -> String {
     match change {
-        PermitChange::Block => "⛔ Blocked".to_owned(),
-        PermitChange::Extend(None) => "✅ Access is permanent now:".to_owned(),
-        PermitChange::Extend(Some(lasting)) => {
+        AccessChange::Block => "⛔ Blocked".to_owned(),
+        AccessChange::Extend(None) => "✅ Access is permanent now:".to_owned(),
+        AccessChange::Extend(Some(lasting)) => {
             format!("✅ Access ends in {}:", spell_span(*lasting))
         }
-        PermitChange::Rename(Some(_)) => "Note saved for".to_owned(),
-        PermitChange::Rename(None) => "Note removed for".to_owned(),
-        PermitChange::Revoke => "⛔ Revoked".to_owned(),
-        PermitChange::Unblock => "Block removed; a stranger again:".to_owned(),
+        AccessChange::Rename(Some(_)) => "Note saved for".to_owned(),
+        AccessChange::Rename(None) => "Note removed for".to_owned(),
+        AccessChange::Revoke => "⛔ Revoked".to_owned(),
+        AccessChange::Unblock => "Block removed; a stranger again:".to_owned(),
     }
 }
 
 /// A change that changed nothing.
-pub(crate) fn nothing(change: &PermitChange) -> &'static str {
+pub(crate) fn nothing(change: &AccessChange) -> &'static str {
     match change {
-        PermitChange::Block => "Already blocked. Nothing changed.",
-        PermitChange::Extend(_) => "No grant with an end. Nothing changed.",
-        PermitChange::Rename(_) => "The note says that already. Nothing changed.",
-        PermitChange::Revoke => "No stored grant. Nothing changed.",
-        PermitChange::Unblock => "Not blocked. Nothing changed.",
+        AccessChange::Block => "Already blocked. Nothing changed.",
+        AccessChange::Extend(_) => "No grant with an end. Nothing changed.",
+        AccessChange::Rename(_) => "The note says that already. Nothing changed.",
+        AccessChange::Revoke => "No stored grant. Nothing changed.",
+        AccessChange::Unblock => "Not blocked. Nothing changed.",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use openclaw_plugin_sdk::{PermitChange, lasting};
+use openclaw_plugin_sdk::{AccessChange, lasting};
 
 use crate::INVITATION;
 
@@ -15,7 +15,7 @@ const MOST_LINES: usize = 50;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Words<'a> {
     /// Change a person's permission.
-    Change(PermitChange, &'a str),
+    Change(AccessChange, &'a str),
     /// What decides about a person, or about a group and perhaps a sender in it.
     Explain { channel: &'a str, id: &'a str, sender: Option<&'a str> },
     /// How it works.
@@ -53,7 +53,7 @@ pub(crate) fn parse(args: &str) -> Words<'_> {
     };
     match (verb.to_ascii_lowercase().as_str(), &words[..]) {
         ("" | "help", _) => Words::Help,
-        ("block", _) => one(PermitChange::Block, "block <who>"),
+        ("block", _) => one(AccessChange::Block, "block <who>"),
         ("explain", [channel, id]) => Words::Explain { channel, id, sender: None },
         ("explain", [channel, id, sender]) => Words::Explain { channel, id, sender: Some(sender) },
         ("explain", _) => Words::Misused("explain <channel> <id> [sender]"),
@@ -70,11 +70,11 @@ pub(crate) fn parse(args: &str) -> Words<'_> {
         ("log", _) => Words::Misused("log [how many]"),
         ("rename", [who, ..]) => {
             let note = Some(head(rest).1.to_owned()).filter(|note| !note.is_empty());
-            Words::Change(PermitChange::Rename(note), who)
+            Words::Change(AccessChange::Rename(note), who)
         }
         ("rename", []) => Words::Misused("rename <who> <note>"),
-        ("revoke", _) => one(PermitChange::Revoke, "revoke <who>"),
-        ("unblock", _) => one(PermitChange::Unblock, "unblock <who>"),
+        ("revoke", _) => one(AccessChange::Revoke, "revoke <who>"),
+        ("unblock", _) => one(AccessChange::Unblock, "unblock <who>"),
         _ => Words::Unknown,
     }
 }
@@ -83,7 +83,7 @@ fn extend<'a>(who: &'a str, span: &str) -> Words<'a> {
     let span =
         if span.eq_ignore_ascii_case("always") { Some(None) } else { lasting(span).map(Some) };
     match span {
-        Some(span) => Words::Change(PermitChange::Extend(span), who),
+        Some(span) => Words::Change(AccessChange::Extend(span), who),
         None => Words::Misused("extend <who> <24h|always>"),
     }
 }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_form_is_understood() {
-        use PermitChange::{Block, Extend, Rename, Revoke, Unblock};
+        use AccessChange::{Block, Extend, Rename, Revoke, Unblock};
         let change = |change, who| Words::Change(change, who);
         let day = Duration::from_hours(24);
         for (args, meant) in [

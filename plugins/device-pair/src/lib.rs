@@ -158,7 +158,7 @@ mod tests {
             panic!("no notice is asked for")
         }
 
-        fn permits(&self) -> &dyn openclaw_plugin_sdk::Permits {
+        fn access(&self) -> &dyn openclaw_plugin_sdk::AccessControl {
             panic!("no permission is asked for")
         }
     }

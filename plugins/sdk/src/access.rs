@@ -8,13 +8,13 @@ use crate::{CommandError, Opaque, spell_span};
 
 /// A person with a grant or a block in the store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Permit {
+pub struct AccessEntry {
     /// The id, as commands take it: `telegram:4711`, or `telegram/work:4711`.
     pub who: String,
     /// An owner's note about the person.
     pub note: Option<String>,
     /// How it stands.
-    pub state: PermitState,
+    pub state: AccessState,
     /// For how long already, where that is known.
     pub age: Option<Duration>,
     /// Who decided it: `telegram:7`, `uid:1000`; nothing for what was imported.
@@ -25,7 +25,7 @@ pub struct Permit {
     pub joined: Vec<String>,
 }
 
-impl Permit {
+impl AccessEntry {
     /// Who decided, how and when: `approved 3 d 0 h ago by telegram:7`. Empty where nothing is known of it.
     pub fn decision(&self) -> String {
         let how = match self.how.as_deref() {
@@ -43,7 +43,7 @@ impl Permit {
 
 /// How a permission stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PermitState {
+pub enum AccessState {
     /// Blocked: no message of the person is answered.
     Blocked,
     /// It has ended, so long ago.
@@ -57,7 +57,7 @@ pub enum PermitState {
 
 /// A change of a person's permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PermitChange {
+pub enum AccessChange {
     /// Messages of the person are ignored from now on.
     Block,
     /// A grant that ends lasts so long from now; for good where nothing stands there.
@@ -72,7 +72,7 @@ pub enum PermitChange {
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PermitChanged {
+pub enum AccessChanged {
     /// Done for these ids; the configuration or ownership may still give access.
     Done {
         /// The ids.
@@ -87,7 +87,7 @@ pub enum PermitChanged {
         /// What still gives the person access.
         still: Option<String>,
     },
-    /// No id of any channel is spelt like that; the text says what would be.
+    /// No id of any channel looks like that; the text says what would be.
     Unknown(String),
 }
 
@@ -128,12 +128,12 @@ pub enum Linked {
 
 /// What the gateway does about permissions, in the name of the person who runs a command.
 #[async_trait]
-pub trait Permits: Send + Sync {
+pub trait AccessControl: Send + Sync {
     /// Everyone with a grant or a block in the store, on one channel or all.
-    async fn list(&self, channel: Option<&str>) -> Result<Vec<Permit>, CommandError>;
+    async fn list(&self, channel: Option<&str>) -> Result<Vec<AccessEntry>, CommandError>;
     /// Changes a person's permission.
-    async fn change(&self, change: &PermitChange, who: &str)
-    -> Result<PermitChanged, CommandError>;
+    async fn change(&self, change: &AccessChange, who: &str)
+    -> Result<AccessChanged, CommandError>;
     /// What decides now about a person, or about a group and perhaps a sender in it: label and value, a line each.
     async fn explain(
         &self,

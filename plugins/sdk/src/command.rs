@@ -5,8 +5,8 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use async_trait::async_trait;
 
 use crate::{
-    Body, CommandError, DeviceChoice, DeviceDecided, Notify, Opaque, Permits, Setup, SetupWish,
-    Text, WaitingDevice,
+    AccessControl, Body, CommandError, DeviceChoice, DeviceDecided, Notify, Opaque, Setup,
+    SetupWish, Text, WaitingDevice,
 };
 
 /// A command plugin as the registry lists it.
@@ -118,7 +118,7 @@ pub trait Gateway: Send + Sync {
     /// Whether this chat is told of devices without a code, after a change where one is wished for.
     async fn device_notify(&self, wish: Option<Notify>) -> Result<Notify, CommandError>;
     /// What it does about permissions.
-    fn permits(&self) -> &dyn Permits;
+    fn access(&self) -> &dyn AccessControl;
 }
 
 /// Which way a decision goes.

@@ -32,7 +32,8 @@ pub mod testing;
 mod text;
 
 pub use access::{
-    Invited, Linked, OpenInvitation, Permit, PermitChange, PermitChanged, PermitState, Permits,
+    AccessChange, AccessChanged, AccessControl, AccessEntry, AccessState, Invited, Linked,
+    OpenInvitation,
 };
 pub use channel::{Abilities, Channel, ChannelPlugin, Ingress, Manifest, TextLimit, TextUnit};
 pub use client::{Client, ClientAddress};

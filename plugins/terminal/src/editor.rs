@@ -28,12 +28,12 @@ use crate::{
 const PROMPT: &str = "> ";
 const READER: &str = "console";
 
-/// Standard input and output. Running from the first start to the end of the process.
+/// Standard input and output. The session runs from the first start to the end of the process.
 #[derive(Default)]
-pub(crate) struct Console(Mutex<Option<Running>>);
+pub(crate) struct Console(Mutex<Option<ConsoleSession>>);
 
 #[derive(Clone)]
-struct Running {
+struct ConsoleSession {
     mode: Arc<Mode>,
     printer: Printer,
 }
@@ -58,7 +58,7 @@ impl Tty for Console {
         let printer = Printer::start(move |lines| show(above_prompt.as_mut(), &shown, lines))
             .map_err(|error| gone(&error.into()))?;
         let (lines, read) = mpsc::channel(256);
-        *self.0.lock() = Some(Running { mode: Arc::clone(&mode), printer });
+        *self.0.lock() = Some(ConsoleSession { mode: Arc::clone(&mode), printer });
         let thread = thread::Builder::new().name(READER.to_owned());
         thread
             .spawn(move || read_lines(editor, &mode, &lines))
@@ -67,7 +67,7 @@ impl Tty for Console {
     }
 
     fn attend(&self) {
-        let Some(Running { mode, printer }) = self.0.lock().clone() else { return };
+        let Some(ConsoleSession { mode, printer }) = self.0.lock().clone() else { return };
         let above_prompt = printer.clone();
         console::set_printer(Some(Box::new(move |lines| {
             // What the editor itself logs must not make it print, and log again.
@@ -83,14 +83,14 @@ impl Tty for Console {
 
     fn leave(&self) {
         console::set_printer(None);
-        if let Some(Running { mode, printer }) = self.0.lock().clone() {
+        if let Some(ConsoleSession { mode, printer }) = self.0.lock().clone() {
             printer.flush();
             mode.leave();
         }
     }
 
     fn resume(&self) {
-        let Some(Running { mode, printer }) = self.0.lock().clone() else { return };
+        let Some(ConsoleSession { mode, printer }) = self.0.lock().clone() else { return };
         // A job that continues in the background leaves the terminal to the one in front.
         if console::attended() && mode.resume() {
             printer.print_or_count("\n");

@@ -225,19 +225,19 @@ mod tests {
         Exit,
         rules::device::{
             identity::DeviceKey,
-            request::{Asked, Described, Wish},
+            request::{Described, NewDeviceRequest, RequestedRights},
             role::{Role, Scopes},
         },
         store::paths::StateDir,
     };
 
-    fn wish(scopes: &[&str]) -> Wish {
-        Wish {
+    fn wish(scopes: &[&str]) -> NewDeviceRequest {
+        NewDeviceRequest {
             key: DeviceKey::from_raw([7; 32]),
-            asked: Asked {
+            asked: RequestedRights {
                 roles: BTreeSet::from([Role::Operator]),
                 scopes: Scopes::parse(scopes),
-                ..Asked::default()
+                ..RequestedRights::default()
             },
             described: Described::default(),
             profile: None,

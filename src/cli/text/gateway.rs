@@ -6,7 +6,7 @@ use openclaw_plugin_sdk::{count, neutral};
 
 use crate::{
     Exit, Failure,
-    gateway::{Ready, Seat},
+    gateway::{Ownership, Ready},
     network::secret::SecretSource,
     owner::grouped,
     rules::device::handshake::SecretKind,
@@ -36,15 +36,15 @@ pub(crate) fn ready(ready: &Ready<'_>) -> Vec<String> {
         "openclaw pairing approve <code>, in another shell"
     };
     lines.push(format!("Approve:  {approve}"));
-    match &ready.seat {
-        Seat::Free(code) => lines.push(format!(
+    match &ready.ownership {
+        Ownership::Unclaimed(code) => lines.push(format!(
             "Owner:    none yet; send /claim {} to the bot in a direct chat, within ten minutes",
             grouped(code)
         )),
-        Seat::FreeUnprinted => {
+        Ownership::UnclaimedQuiet => {
             lines.push("Owner:    none yet; `openclaw owner claim` prints a code".to_owned());
         }
-        Seat::Taken => {}
+        Ownership::Claimed => {}
     }
     lines
 }

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use openclaw_plugin_sdk::{
-    AccountId, Decision, InvalidSenderId, PermitChange, PermitState, count, neutral, spell_span,
+    AccessChange, AccessState, AccountId, Decision, InvalidSenderId, count, neutral, spell_span,
 };
 
 use crate::{
     Exit, Failure,
-    config::Place,
+    config::Location,
     control::{admissions::AdmittedBy, text::verdict},
     local_client::LocalError,
     rules::{DmPolicy, pairing::PairingRequest},
@@ -142,7 +142,7 @@ pub(crate) fn of_account(account: &AccountId) -> String {
 pub(crate) fn still_admitted(
     channel: &str,
     sender: &str,
-    place: &Place<'_>,
+    place: &Location<'_>,
     account: &AccountId,
 ) -> Failure {
     let (file, line) = (place.file.display(), place.line);
@@ -166,34 +166,34 @@ pub(crate) const NO_ACCESS: &str = "No stored access and no blocks.";
 pub(crate) const NO_ACCESS_NOTE: &str =
     "`openclaw pairing allowed <channel>` also shows the senders in the configuration";
 
-pub(crate) fn permit_state(state: PermitState) -> String {
+pub(crate) fn permit_state(state: AccessState) -> String {
     match state {
-        PermitState::Blocked => "blocked".to_owned(),
-        PermitState::Ended(ago) => format!("ended {} ago", spell_span(ago)),
-        PermitState::Lasting => "permanent".to_owned(),
-        PermitState::Until(left) => format!("{} left", spell_span(left)),
+        AccessState::Blocked => "blocked".to_owned(),
+        AccessState::Ended(ago) => format!("ended {} ago", spell_span(ago)),
+        AccessState::Lasting => "permanent".to_owned(),
+        AccessState::Until(left) => format!("{} left", spell_span(left)),
     }
 }
 
-pub(crate) fn permit_changed(change: &PermitChange, ids: &str) -> String {
+pub(crate) fn permit_changed(change: &AccessChange, ids: &str) -> String {
     let done = match change {
-        PermitChange::Block => "⛔ Blocked",
-        PermitChange::Extend(_) => "✅ New end of access for",
-        PermitChange::Rename(Some(_)) => "Note saved for",
-        PermitChange::Rename(None) => "Note removed for",
-        PermitChange::Revoke => "✅ Revoked",
-        PermitChange::Unblock => "✅ Block removed for",
+        AccessChange::Block => "⛔ Blocked",
+        AccessChange::Extend(_) => "✅ New end of access for",
+        AccessChange::Rename(Some(_)) => "Note saved for",
+        AccessChange::Rename(None) => "Note removed for",
+        AccessChange::Revoke => "✅ Revoked",
+        AccessChange::Unblock => "✅ Block removed for",
     };
     format!("{done} {ids}")
 }
 
-pub(crate) fn permit_not_changed(change: &PermitChange, who: &str) -> Failure {
+pub(crate) fn permit_not_changed(change: &AccessChange, who: &str) -> Failure {
     let nothing = match change {
-        PermitChange::Block => "Already blocked",
-        PermitChange::Extend(_) => "No grant with an end",
-        PermitChange::Rename(_) => "The note says that already",
-        PermitChange::Revoke => "No stored grant",
-        PermitChange::Unblock => "Not blocked",
+        AccessChange::Block => "Already blocked",
+        AccessChange::Extend(_) => "No grant with an end",
+        AccessChange::Rename(_) => "The note says that already",
+        AccessChange::Revoke => "No stored grant",
+        AccessChange::Unblock => "Not blocked",
     };
     Failure::line(Exit::NoMatch, format!("{nothing}: {who}"))
         .hint("`openclaw access list` shows who has access and who is blocked")

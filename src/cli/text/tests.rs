@@ -9,15 +9,15 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use expect_test::{Expect, expect};
-use openclaw_plugin_sdk::{AccountId, Decision, PermitChange, PermitState};
+use openclaw_plugin_sdk::{AccessChange, AccessState, AccountId, Decision};
 use serde_json::json;
 
 use super::*;
 use crate::{
     client::{Fingerprint, address::Address, node::Told},
-    config::Place,
+    config::Location,
     control::admissions::AdmittedBy,
-    gateway::{Ready, Seat},
+    gateway::{Ownership, Ready},
     local_client::{
         Health, UnnamedProxies,
         status::{ChannelsStatus, Outbox},
@@ -105,7 +105,7 @@ fn failures_of_every_command() {
 
 #[test]
 fn failures_about_people() {
-    let place = Place { file: Path::new("/s/config.toml"), line: 4 };
+    let place = Location { file: Path::new("/s/config.toml"), line: 4 };
     let account = AccountId::default_account();
     let request = request(&[], None);
     failures(
@@ -162,11 +162,11 @@ fn failures_about_people() {
             still_admitted("telegram", "7", &place, &account),
             still_owner("telegram", "7"),
             none_approved("telegram", "7"),
-            permit_not_changed(&PermitChange::Block, "telegram:7"),
-            permit_not_changed(&PermitChange::Extend(None), "telegram:7"),
-            permit_not_changed(&PermitChange::Rename(None), "telegram:7"),
-            permit_not_changed(&PermitChange::Revoke, "telegram:7"),
-            permit_not_changed(&PermitChange::Unblock, "telegram:7"),
+            permit_not_changed(&AccessChange::Block, "telegram:7"),
+            permit_not_changed(&AccessChange::Extend(None), "telegram:7"),
+            permit_not_changed(&AccessChange::Rename(None), "telegram:7"),
+            permit_not_changed(&AccessChange::Revoke, "telegram:7"),
+            permit_not_changed(&AccessChange::Unblock, "telegram:7"),
             owner_not_blocked("telegram:7"),
             still_has_access("telegram:7", "as an owner"),
             owner_stays("telegram:7", Some(place.file)),

@@ -16,18 +16,18 @@ use crate::{
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct NodeFile {
     version: u32,
     node_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     display_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    gateway: Option<Place>,
+    gateway: Option<GatewayAddress>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Place {
+struct GatewayAddress {
     host: String,
     port: u16,
     #[serde(default)]
@@ -54,7 +54,7 @@ fn path(state: &StateDir) -> PathBuf {
 /// The gateway that let this node in, where one did.
 pub fn recall(state: &StateDir) -> Result<Option<Known>, StoreError> {
     let path = path(state);
-    let Some(kept) = files::read::<Kept>(&path, NO_MEMORY)? else { return Ok(None) };
+    let Some(kept) = files::read::<NodeFile>(&path, NO_MEMORY)? else { return Ok(None) };
     let Some(place) = kept.gateway else { return Ok(None) };
     let address = Address::of(&place.host, place.port, place.tls)
         .map_err(|_| files::damaged(&path, NO_ADDRESS))?;
@@ -71,13 +71,13 @@ pub(super) fn remember(
     pin: Option<Fingerprint>,
     name: Option<&str>,
 ) -> Result<(), StoreError> {
-    let place = Place {
+    let place = GatewayAddress {
         host: address.host().to_owned(),
         port: address.port(),
         tls: address.tls(),
         tls_fingerprint: pin.map(|pin| pin.to_string()),
     };
-    let kept = Kept {
+    let kept = NodeFile {
         version: 1,
         node_id: node.as_str().to_owned(),
         display_name: name.map(str::to_owned),

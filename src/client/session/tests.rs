@@ -49,7 +49,7 @@ async fn against_for(says: Vec<Message>, patience: Duration) -> Result<Value, Re
     let ask = async {
         let dial = dial(&address, patience);
         let auth = AuthParams { token: Some(SECRET.to_owned()), ..AuthParams::default() };
-        let who = Who {
+        let who = ClientInfo {
             client: "cli",
             mode: ClientMode::Cli,
             role: Role::Operator,
@@ -171,10 +171,10 @@ async fn a_page_is_no_gateway_and_nobody_is_none() {
         let _request = tcp.read(&mut [0; 1024]).await.unwrap();
         tcp.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await.unwrap();
     };
-    let ((), page) = tokio::join!(serve, reach(dial));
+    let ((), page) = tokio::join!(serve, connect_transport(dial));
     let page = page.map(drop).unwrap_err().to_string();
     assert!(page.ends_with("does not answer like a gateway: HTTP error: 404 Not Found"), "{page}");
     drop(listener);
-    let nobody = reach(dial).await.map(drop).unwrap_err();
+    let nobody = connect_transport(dial).await.map(drop).unwrap_err();
     assert!(matches!(nobody, RemoteError::Unreachable { .. }), "{nobody}");
 }

@@ -19,7 +19,7 @@ use crate::{
     control::decided::{Decided, Outcome},
     delivery::queue::{self, Task},
     gate::{secrets, words},
-    journal::Kept,
+    journal::JournaledMessage,
     rules::{
         AccountKey,
         claim::looks_like_a_code,
@@ -40,7 +40,7 @@ struct Page {
     account: String,
     /// The owner who is about to approve the sender and have the message delivered, as the access log names the owner.
     promised_to: Option<String>,
-    message: Kept,
+    message: JournaledMessage,
 }
 
 /// The messages that are held, one file a request.
@@ -143,7 +143,7 @@ pub(crate) fn first(
         channel: account.config.key.channel.clone(),
         account: account.config.key.account.as_str().to_owned(),
         promised_to: None,
-        message: Kept(Arc::clone(message)),
+        message: JournaledMessage(Arc::clone(message)),
     };
     let characters = message.text.chars().count();
     let page = serde_json::to_vec(&page).map_err(|error| StoreError::Io {
@@ -200,7 +200,7 @@ pub(crate) async fn decided(gateway: &Arc<Gateway>, decided: &Decided) {
         return;
     }
     let (here, decided) = (Arc::clone(gateway), decided.clone());
-    match blocking(move || settle(&here, &decided)).await {
+    match blocking(move || finish(&here, &decided)).await {
         Ok(Some((account, task))) => {
             info!(channel = account.config.plugin.id, "a held message is delivered");
             queue::put(gateway, &account, task).await;
@@ -212,7 +212,7 @@ pub(crate) async fn decided(gateway: &Arc<Gateway>, decided: &Decided) {
 
 /// Takes the message into the journal where this owner promised that with the approval, and erases it here. What is to
 /// be answered now.
-pub(crate) fn settle(
+pub(crate) fn finish(
     gateway: &Gateway,
     decided: &Decided,
 ) -> Result<Option<(Arc<AccountRuntime>, Task)>, StoreError> {
@@ -237,7 +237,7 @@ fn hand_over(
     let account = key.and_then(|key| gateway.account(&key));
     let mut job = None;
     if let Some(account) = account {
-        let Kept(message) = page.message;
+        let JournaledMessage(message) = page.message;
         let key = format!("held-{}", request.as_str());
         if !account.journal.knows(&key) {
             account.journal.take(&key, &message).map_err(|source| StoreError::Io {

@@ -1,4 +1,4 @@
-//! What owners are told beside requests: that a person has claimed the seat, and that an account is in trouble.
+//! What owners are told beside requests: that a person has claimed ownership, and that an account is in trouble.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What is said to a person who has shown the claim code where it should not stand.
-pub(crate) const SPENT: &str = "That was the claim code of the owner's seat. It is spent now, because others may have \
+pub(crate) const SPENT: &str = "That was the ownership claim code. It is spent now, because others may have \
     read it here, and it made nobody an owner. On the gateway's machine, `openclaw owner claim` prints a new one.";
 
 /// Spends the open claim if its code stands anywhere in a text, and tells the owners. Blocks on disk.
@@ -31,7 +31,7 @@ pub(crate) fn spend_claim(
         return Ok(false);
     }
     let text = format!(
-        "The claim code of the owner's seat was shown in a message of {actor}, so it is spent; it made nobody an \
+        "The ownership claim code was shown in a message of {actor}, so it is spent; it made nobody an \
          owner. A new one: openclaw owner claim"
     );
     approvals::tell(gateway, &neutral(&text, 400), None);
@@ -69,7 +69,7 @@ pub(crate) async fn claimed(
     answer::send(gateway, account, Mail::text(Address::of(message), text)).await;
     let name = named(message);
     let text = format!(
-        "{}:{}{name} has claimed the owner's seat. If that was not you: openclaw owner remove {0}:{1}",
+        "{}:{}{name} has claimed ownership. If that was not you: openclaw owner remove {0}:{1}",
         owner.channel, owner.sender
     );
     approvals::tell(gateway, &text, Some(owner));

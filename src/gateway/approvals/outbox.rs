@@ -128,7 +128,7 @@ pub(crate) struct Sending {
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct CardCopy {
-    /// Its number in the book, never given again.
+    /// Its number in the outbox, never given again.
     pub(crate) n: u64,
     pub(crate) about: About,
     pub(crate) to: OwnersChat,

@@ -153,13 +153,13 @@ pub(super) async fn conclude(
         ended.collect::<Result<BTreeMap<About, How>, StoreError>>()
     };
     let found = gateway.read(find).await?;
-    let mut book = gateway.cards.book.lock();
-    for (n, about) in book.open() {
+    let mut outbox = gateway.cards.outbox.lock();
+    for (n, about) in outbox.open() {
         if let Some(how) = found.get(&about) {
-            book.conclude(n, &Outcome::nobody(*how, world::now()));
+            outbox.conclude(n, &Outcome::nobody(*how, world::now()));
         }
     }
-    book.shorten();
+    outbox.shorten();
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! One message of a card: drawn, marked in the book as on its way, sent.
+//! One message of a card: drawn, marked in the outbox as on its way, sent.
 
 use std::{sync::Arc, time::Duration};
 
@@ -81,7 +81,7 @@ pub(super) struct Task {
 }
 
 impl Task {
-    fn new(book: &mut Outbox, to: &OwnersChat, kind: Kind, here: Here<'_>) -> Self {
+    fn new(outbox: &mut Outbox, to: &OwnersChat, kind: Kind, here: Here<'_>) -> Self {
         Self {
             n: 0,
             to: to.clone(),
@@ -94,35 +94,35 @@ impl Task {
             person: None,
             counts: false,
             account: Arc::clone(here.account),
-            message: OutboundMessage::new(place(book, to, here), Text::default()),
+            message: OutboundMessage::new(place(outbox, to, here), Text::default()),
             result: Err(ChannelError::Disconnected("not sent".to_owned())),
         }
     }
 }
 
 /// Where an owner reads: the topic of their chat in which they last wrote, also before a restart.
-fn place(book: &mut Outbox, to: &OwnersChat, here: Here<'_>) -> Conversation {
-    let known = book.chat(to).thread.map(ThreadId::new);
+fn place(outbox: &mut Outbox, to: &OwnersChat, here: Here<'_>) -> Conversation {
+    let known = outbox.chat(to).thread.map(ThreadId::new);
     let Some(place) = here.account.last_place(to) else {
         return to.conversation().in_thread(known);
     };
     if place.thread != known {
         let thread = place.thread.as_ref().map(|thread| thread.as_str().to_owned());
-        book.change_chat(to, |chat| chat.thread = thread);
+        outbox.change_chat(to, |chat| chat.thread = thread);
     }
     place
 }
 
 /// Draws what a card is to show, and marks it as on its way. `None` where there is nothing to show.
 pub(super) fn prepare(
-    book: &mut Outbox,
+    outbox: &mut Outbox,
     here: Here<'_>,
     n: u64,
     step: Step,
     asks: &[Ask],
     now: UnixMs,
 ) -> Option<Task> {
-    let card = book.card(n)?.clone();
+    let card = outbox.card(n)?.clone();
     let (kind, counts) = match step {
         Step::Edit => (Kind::Edit, false),
         Step::Post { counts } => (Kind::Post, counts),
@@ -134,7 +134,7 @@ pub(super) fn prepare(
         counts,
         face: card.face,
         over: card.face,
-        ..Task::new(book, &card.to, kind, here)
+        ..Task::new(outbox, &card.to, kind, here)
     };
     job.message.body = view::retired(&card);
     match (kind, &card.outcome) {
@@ -144,22 +144,22 @@ pub(super) fn prepare(
         }
         (_, Some(outcome)) => {
             outcome.look().clone_into(&mut job.look);
-            mark(book, &card, outcome.look())?;
+            mark(outbox, &card, outcome.look())?;
             job.message.body = view::over(&card, outcome, here.zone);
         }
         (_, None) => {
             if let About::Notice { text, .. } = &card.about {
                 job.message.body = Text::plain(text.clone()).into();
-                mark(book, &card, "notice")?;
-                job.message.key = key(book, n);
+                mark(outbox, &card, "notice")?;
+                job.message.key = key(outbox, n);
                 return Some(job);
             }
             let ask = asks.iter().find(|ask| ask.about == card.about)?;
-            draw(book, here, &card, ask, &mut job, now)?;
+            draw(outbox, here, &card, ask, &mut job, now)?;
         }
     }
     if kind == Kind::Post {
-        job.message.key = key(book, n);
+        job.message.key = key(outbox, n);
     } else {
         job.message.replaces = card.sent.as_deref().map(|id| card.to.reference(id));
     }
@@ -167,7 +167,7 @@ pub(super) fn prepare(
 }
 
 fn draw(
-    book: &mut Outbox,
+    outbox: &mut Outbox,
     here: Here<'_>,
     card: &CardCopy,
     ask: &Ask,
@@ -185,12 +185,12 @@ fn draw(
     };
     // What may have arrived already is sent again as it was.
     let armed = here.account.config.plugin.abilities.buttons.is_none() || !card.tokens.is_empty();
-    if mark(book, card, &look)? || !armed {
+    if mark(outbox, card, &look)? || !armed {
         let tokens = match here.account.config.plugin.abilities.buttons {
             Some(_) => tokens(view::choices(&card.about, job.face, &ask.facts))?,
             None => Vec::new(),
         };
-        book.change(card.n, |card| card.arm(tokens));
+        outbox.change(card.n, |card| card.arm(tokens));
     }
     let plugin = here.account.config.plugin;
     let canvas = Layout {
@@ -199,7 +199,7 @@ fn draw(
         zone: here.zone,
         face: job.face,
         before: &before,
-        tokens: &book.card(card.n)?.tokens,
+        tokens: &outbox.card(card.n)?.tokens,
     };
     job.message.body = view::asking(ask, canvas);
     job.look = look;
@@ -215,50 +215,50 @@ fn draw(
 }
 
 /// Marks a card as on its way. False where it was so before, and is to be sent again as it was.
-fn mark(book: &mut Outbox, card: &CardCopy, look: &str) -> Option<bool> {
+fn mark(outbox: &mut Outbox, card: &CardCopy, look: &str) -> Option<bool> {
     if card.sending.as_ref().is_some_and(|sending| sending.look == look) {
         return Some(false);
     }
     let sending = Sending { key: random()?, look: look.to_owned() };
-    book.change(card.n, |card| card.sending = Some(sending));
+    outbox.change(card.n, |card| card.sending = Some(sending));
     Some(true)
 }
 
-fn key(book: &Outbox, n: u64) -> Option<String> {
-    book.card(n)?.sending.as_ref().map(|sending| sending.key.clone())
+fn key(outbox: &Outbox, n: u64) -> Option<String> {
+    outbox.card(n)?.sending.as_ref().map(|sending| sending.key.clone())
 }
 
 /// The message that says how many others wait, new or in the place of the one before.
 pub(super) fn digest(
-    book: &mut Outbox,
+    outbox: &mut Outbox,
     to: &OwnersChat,
     here: Here<'_>,
     others: usize,
 ) -> Option<Task> {
-    let digest = match book.chat(to).digest {
+    let digest = match outbox.chat(to).digest {
         Some(digest) => digest,
         None => Digest { key: random()?, ..Digest::default() },
     };
     let prefix = here.account.config.plugin.abilities.command_prefix;
-    let mut job = Task::new(book, to, Kind::Digest(others), here);
+    let mut job = Task::new(outbox, to, Kind::Digest(others), here);
     job.message.body = view::digest(others, prefix);
     job.message.key = digest.sent.is_none().then(|| digest.key.clone());
     job.message.replaces = digest.sent.as_deref().map(|id| to.reference(id));
-    book.change_chat(to, |chat| chat.digest = Some(digest));
+    outbox.change_chat(to, |chat| chat.digest = Some(digest));
     Some(job)
 }
 
 /// The message that tells what came in quiet hours.
-pub(super) fn morning(book: &mut Outbox, to: &OwnersChat, here: Here<'_>) -> Option<Task> {
-    let chat = book.chat(to);
+pub(super) fn morning(outbox: &mut Outbox, to: &OwnersChat, here: Here<'_>) -> Option<Task> {
+    let chat = outbox.chat(to);
     let key = chat.morning.map_or_else(random, Some)?;
-    let held = book.cards().iter().filter(|card| card.to == *to && card.held);
+    let held = outbox.cards().iter().filter(|card| card.to == *to && card.held);
     let waiting: Vec<String> = held.map(|card| view::line(&card.facts)).collect();
     let prefix = here.account.config.plugin.abilities.command_prefix;
-    let mut job = Task::new(book, to, Kind::Morning, here);
+    let mut job = Task::new(outbox, to, Kind::Morning, here);
     job.message.body = view::morning(&waiting, &chat.missed, prefix);
     job.message.key = Some(key.clone());
-    book.change_chat(to, |chat| chat.morning = Some(key));
+    outbox.change_chat(to, |chat| chat.morning = Some(key));
     Some(job)
 }
 

@@ -25,7 +25,7 @@ use crate::{
     },
     control::{devices::Verdict, pairing, text},
     delivery::{Fresh, answer, shown::displayed},
-    gate::{Admitted, Halt, Who},
+    gate::{Admitted, AdmittedSender, Halt},
     journal::{
         EventKey,
         mail::{Address, Mail},
@@ -57,7 +57,7 @@ pub(crate) async fn pressed(
     press: &ButtonPress,
 ) -> Result<(), Halt> {
     let who = admitted.who();
-    let Some(approver) = admitted.seat().and_then(Approver::in_chat) else {
+    let Some(approver) = admitted.owner_proof().and_then(Approver::in_chat) else {
         return refuse(gateway, account, &who.sender, "a press of another person").await;
     };
     let card = gateway.cards.shown_by(&account.config.key, &press.on).await;
@@ -111,7 +111,9 @@ pub(crate) async fn reply_decides(
     (key, message): (&EventKey, &InboundMessage),
 ) -> Result<bool, Halt> {
     let Some(replied) = &message.reply_to else { return Ok(false) };
-    let Some(approver) = admitted.seat().and_then(Approver::in_chat) else { return Ok(false) };
+    let Some(approver) = admitted.owner_proof().and_then(Approver::in_chat) else {
+        return Ok(false);
+    };
     let abilities = account.config.plugin.abilities;
     let Some(said) = said::said(&message.text, abilities.buttons.is_none()) else {
         return Ok(false);
@@ -231,7 +233,7 @@ async fn turn(
     face: CardState,
     text: String,
 ) -> Result<String, StoreError> {
-    gateway.cards.book.lock().change(card.n, |card| {
+    gateway.cards.outbox.lock().change(card.n, |card| {
         card.face = face;
         card.arm(Vec::new());
     });
@@ -357,8 +359,8 @@ async fn device(
 async fn ended(gateway: &Arc<Gateway>, card: &CardCopy) -> Result<String, StoreError> {
     let gone = vec![(card.about.clone(), UnixMs(card.ends))];
     outcome::conclude(gateway, gone).await?;
-    let book = gateway.cards.book.lock();
-    let outcome = book.card(card.n).and_then(|card| card.outcome.as_ref());
+    let outbox = gateway.cards.outbox.lock();
+    let outcome = outbox.card(card.n).and_then(|card| card.outcome.as_ref());
     let zone = &gateway.config().telling.zone;
     Ok(outcome.map_or_else(|| USED.to_owned(), |outcome| view::sentence(outcome, &card.to, zone)))
 }
@@ -367,7 +369,7 @@ async fn ended(gateway: &Arc<Gateway>, card: &CardCopy) -> Result<String, StoreE
 fn toast(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
-    who: &Who,
+    who: &AdmittedSender,
     (press, text): (&EventId, String),
 ) {
     let mut answer = OutboundMessage::new(who.conversation.clone(), Text::plain(text));

@@ -57,7 +57,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
         };
         tokio::select! {
             () = gateway.cards.wake.notified() => {}
-            Some(done) = jobs.join_next() => settle(&gateway, done.ok()).await,
+            Some(done) = jobs.join_next() => record_outcome(&gateway, done.ok()).await,
             () = tokio::time::sleep(wait) => {}
             () = gateway.stop.cancelled() => break,
         }
@@ -68,7 +68,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
             debug!(%error, "what owners are to be told is not known now");
         }
         while let Some(done) = jobs.join_next().await {
-            settle(&gateway, done.ok()).await;
+            record_outcome(&gateway, done.ok()).await;
         }
     };
     let _cut = tokio::time::timeout(FINISH_WITHIN, rest).await;
@@ -92,10 +92,10 @@ async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Task>) -> Result<Durati
     let unsent = |card: &CardCopy| {
         matches!(card.about, About::Device { .. }) && card.sent.is_none() && card.outcome.is_none()
     };
-    let device = gateway.cards.book.lock().cards().iter().any(unsent);
+    let device = gateway.cards.outbox.lock().cards().iter().any(unsent);
     if device {
         // That a code is used comes before the device that used it.
-        setup_codes::settle(gateway).await;
+        setup_codes::remove_spent(gateway).await;
     }
     let (due, now) = (send_next(gateway, jobs, Some(&asks)).await, world::now());
     let over = asks.iter().map(|ask| UnixMs(ask.ends)).min();
@@ -124,14 +124,14 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
     let now = world::now();
     welcome(gateway, asks, now);
     {
-        let mut book = gateway.cards.book.lock();
+        let mut outbox = gateway.cards.outbox.lock();
         let waiting: BTreeMap<&About, &Ask> = asks.iter().map(|ask| (&ask.about, ask)).collect();
-        let stale = book.cards().iter().filter_map(|card| {
+        let stale = outbox.cards().iter().filter_map(|card| {
             let ask = waiting.get(&card.about)?;
             (card.wants != ask.revision || card.ends != ask.ends).then_some((card.n, *ask))
         });
         for (n, ask) in stale.collect::<Vec<_>>() {
-            book.change(n, |card| {
+            outbox.change(n, |card| {
                 (card.wants, card.ends) = (ask.revision.clone(), ask.ends);
                 if card.sent.is_none() {
                     card.facts.clone_from(&ask.facts);
@@ -146,8 +146,8 @@ async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreErro
 /// The open cards whose request waits no more, each request once, with when its time was over.
 fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
     let waiting: BTreeSet<&About> = asks.iter().map(|ask| &ask.about).collect();
-    let book = gateway.cards.book.lock();
-    let gone = book.cards().iter().filter(|card| {
+    let outbox = gateway.cards.outbox.lock();
+    let gone = outbox.cards().iter().filter(|card| {
         let notice = matches!(card.about, About::Notice { .. });
         card.outcome.is_none() && !notice && !waiting.contains(&card.about)
     });
@@ -160,10 +160,10 @@ fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
 fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
     let mut groups: BTreeMap<Option<&AccountKey>, Vec<Vec<OwnersChat>>> = BTreeMap::new();
     let mut new = Vec::new();
-    let mut book = gateway.cards.book.lock();
+    let mut outbox = gateway.cards.outbox.lock();
     let failing = |card: &CardCopy| card.sent.is_none() && card.failures >= FAILING;
     let known: BTreeMap<(&About, &OwnersChat), bool> =
-        book.cards().iter().map(|card| ((&card.about, &card.to), failing(card))).collect();
+        outbox.cards().iter().map(|card| ((&card.about, &card.to), failing(card))).collect();
     for ask in asks {
         let key = ask.account();
         let groups = groups.entry(key).or_insert_with(|| recipients::groups(gateway, key));
@@ -175,21 +175,21 @@ fn welcome(gateway: &Gateway, asks: &[Ask], now: UnixMs) {
         }
     }
     for (about, to) in new {
-        book.add(about, to, false, now);
+        outbox.add(about, to, false, now);
     }
 }
 
 /// The next message of every chat that none is on its way to, and when to look again.
 fn start(gateway: &Arc<Gateway>, asks: Option<&[Ask]>, now: UnixMs) -> (Vec<Task>, Option<UnixMs>) {
-    let mut book = gateway.cards.book.lock();
+    let mut outbox = gateway.cards.outbox.lock();
     let mut busy = gateway.cards.busy.lock();
-    let open = book.cards().iter().filter(|card| !card.is_over()).map(|card| &card.to);
+    let open = outbox.cards().iter().filter(|card| !card.is_over()).map(|card| &card.to);
     let counted =
-        book.chats().iter().filter(|chat| chat.digest.is_some() || !chat.missed.is_empty());
+        outbox.chats().iter().filter(|chat| chat.digest.is_some() || !chat.missed.is_empty());
     let chats: BTreeSet<OwnersChat> = open.chain(counted.map(|chat| &chat.to)).cloned().collect();
     let (mut jobs, mut due) = (Vec::new(), None::<UnixMs>);
     for to in chats.into_iter().filter(|to| !busy.contains(to)).collect::<Vec<_>>() {
-        let (job, later) = of_chat(gateway, &mut book, &to, asks, now);
+        let (job, later) = of_chat(gateway, &mut outbox, &to, asks, now);
         if let Some(job) = job {
             busy.push(to);
             jobs.push(job);
@@ -201,14 +201,14 @@ fn start(gateway: &Arc<Gateway>, asks: Option<&[Ask]>, now: UnixMs) -> (Vec<Task
 
 fn of_chat(
     gateway: &Arc<Gateway>,
-    book: &mut Outbox,
+    outbox: &mut Outbox,
     to: &OwnersChat,
     asks: Option<&[Ask]>,
     now: UnixMs,
 ) -> (Option<Task>, Option<UnixMs>) {
     let account = gateway.accounts.of_chat(to);
     let Some(account) = account.filter(|account| is_owners(gateway, account, to)) else {
-        abandon(gateway, book, to);
+        abandon(gateway, outbox, to);
         return (None, None);
     };
     let telling = &gateway.config().telling;
@@ -216,26 +216,26 @@ fn of_chat(
         now,
         quiet: telling.is_quiet(now),
         rate: telling.cards,
-        spent: book.chat(to).spent(),
+        spent: outbox.chat(to).spent(),
         edits: account.config.plugin.abilities.edits,
     };
     if sight.quiet {
-        hold(book, to);
+        hold(outbox, to);
     }
     let here = Here { account: &account, zone: &telling.zone };
-    let (best, others, mut due) = choose(book, to, sight, asks.is_some());
+    let (best, others, mut due) = choose(outbox, to, sight, asks.is_some());
     let asks = asks.unwrap_or_default();
     if let Some((n, step)) = best {
-        return (post::prepare(book, here, n, step, asks, now), due);
+        return (post::prepare(outbox, here, n, step, asks, now), due);
     }
-    let held = book.cards().iter().filter(|card| card.to == *to && card.held).count();
-    let job = match next_action::beside(&book.chat(to), others, held, sight) {
-        Beside::Count(others) => post::digest(book, to, here, others),
+    let held = outbox.cards().iter().filter(|card| card.to == *to && card.held).count();
+    let job = match next_action::beside(&outbox.chat(to), others, held, sight) {
+        Beside::Count(others) => post::digest(outbox, to, here, others),
         Beside::Forget => {
-            book.change_chat(to, |chat| chat.digest = None);
+            outbox.change_chat(to, |chat| chat.digest = None);
             None
         }
-        Beside::Morning => post::morning(book, to, here),
+        Beside::Morning => post::morning(outbox, to, here),
         Beside::Rest => None,
         Beside::Wait(at) => {
             due = Some(due.map_or(at, |due| due.min(at)));
@@ -246,34 +246,34 @@ fn of_chat(
 }
 
 /// A person who is no owner any more is told nothing; an account that is off now may come back.
-fn abandon(gateway: &Arc<Gateway>, book: &mut Outbox, to: &OwnersChat) {
+fn abandon(gateway: &Arc<Gateway>, outbox: &mut Outbox, to: &OwnersChat) {
     let gone = gateway.config().account(&to.account()).is_none();
     let runs = gateway.accounts.of_chat(to).is_some();
-    book.forget(|card| card.to == *to && (gone || runs || card.sent.is_none()));
+    outbox.forget(|card| card.to == *to && (gone || runs || card.sent.is_none()));
     if gone || runs {
-        book.forget_chat(to);
+        outbox.forget_chat(to);
     }
 }
 
 /// What was not sent before quiet hours comes after them.
-fn hold(book: &mut Outbox, to: &OwnersChat) {
-    let unsent = book.cards().iter().filter(|card| {
+fn hold(outbox: &mut Outbox, to: &OwnersChat) {
+    let unsent = outbox.cards().iter().filter(|card| {
         let notice = matches!(card.about, About::Notice { .. });
         card.to == *to && card.sent.is_none() && card.outcome.is_none() && !card.held && !notice
     });
     for n in unsent.map(|card| card.n).collect::<Vec<_>>() {
-        book.change(n, |card| card.held = true);
+        outbox.change(n, |card| card.held = true);
     }
 }
 
 /// The most urgent step of a chat's cards, how many cards wait for their share, and when to look again.
 fn choose(
-    book: &mut Outbox,
+    outbox: &mut Outbox,
     to: &OwnersChat,
     sight: ChatState,
     known: bool,
 ) -> (Option<(u64, Step)>, usize, Option<UnixMs>) {
-    let cards = book.cards().iter().filter(|card| card.to == *to && !card.is_over());
+    let cards = outbox.cards().iter().filter(|card| card.to == *to && !card.is_over());
     let cards = cards.filter(|card| known || matches!(card.about, About::Notice { .. }));
     let steps: Vec<(u64, Step)> =
         cards.map(|card| (card.n, next_action::next(card, sight))).collect();
@@ -283,8 +283,8 @@ fn choose(
         others += usize::from(matches!(step, Step::Held(_)));
         match step {
             Step::Held(at) | Step::Wait(at) => due = Some(due.map_or(at, |due| due.min(at))),
-            Step::Forget => forget(book, n),
-            Step::Leave => book.change(n, |card| {
+            Step::Forget => forget(outbox, n),
+            Step::Leave => outbox.change(n, |card| {
                 card.look = card.outcome.as_ref().map(|outcome| outcome.look().to_owned());
             }),
             Step::Edit | Step::Retire if !matches!(best, Some((_, Step::Edit | Step::Retire))) => {
@@ -298,22 +298,22 @@ fn choose(
 }
 
 /// Nobody was told of it; what came and expired in quiet hours is listed at their end.
-fn forget(book: &mut Outbox, n: u64) {
-    if let Some(card) = book.card(n).cloned()
+fn forget(outbox: &mut Outbox, n: u64) {
+    if let Some(card) = outbox.card(n).cloned()
         && card.held
         && card.outcome.as_ref().is_some_and(|outcome| outcome.how == How::Expired)
     {
-        book.change_chat(&card.to, |chat| {
+        outbox.change_chat(&card.to, |chat| {
             if chat.missed.len() < MISSED {
                 chat.missed.push(view::line(&card.facts));
             }
         });
     }
-    book.forget(|card| card.n == n);
+    outbox.forget(|card| card.n == n);
 }
 
 /// Notes what became of a message.
-async fn settle(gateway: &Arc<Gateway>, job: Option<Task>) {
+async fn record_outcome(gateway: &Arc<Gateway>, job: Option<Task>) {
     let Some(job) = job else {
         // A plugin has panicked: which chat it was is not known.
         gateway.cards.busy.lock().clear();
@@ -321,12 +321,12 @@ async fn settle(gateway: &Arc<Gateway>, job: Option<Task>) {
     };
     let now = world::now();
     {
-        let mut book = gateway.cards.book.lock();
+        let mut outbox = gateway.cards.outbox.lock();
         match &job.result {
-            Ok(sent) => arrived(&mut book, &job, (sent, gateway.config().telling.cards), now),
+            Ok(sent) => arrived(&mut outbox, &job, (sent, gateway.config().telling.cards), now),
             Err(error) => {
                 warn!(channel = job.to.channel(), %error, "an owner was not told yet");
-                failed(&mut book, &job, error, now);
+                failed(&mut outbox, &job, error, now);
             }
         }
     }
@@ -335,16 +335,16 @@ async fn settle(gateway: &Arc<Gateway>, job: Option<Task>) {
     gateway.cards.arrived.notify_waiters();
 }
 
-fn arrived(book: &mut Outbox, job: &Task, (sent, rate): (&SentRef, CardRate), now: UnixMs) {
+fn arrived(outbox: &mut Outbox, job: &Task, (sent, rate): (&SentRef, CardRate), now: UnixMs) {
     match job.kind {
-        Kind::Digest(others) => return counted(book, job, (sent, others), now),
-        Kind::Morning => return told(book, job),
+        Kind::Digest(others) => return counted(outbox, job, (sent, others), now),
+        Kind::Morning => return told(outbox, job),
         Kind::Edit | Kind::Post | Kind::Retire => {}
     }
     if job.counts {
-        book.change_chat(&job.to, |chat| chat.spent = rate.spend(chat.spent(), now).0);
+        outbox.change_chat(&job.to, |chat| chat.spent = rate.spend(chat.spent(), now).0);
     }
-    book.change(job.n, |card| {
+    outbox.change(job.n, |card| {
         (card.failures, card.next, card.sending) = (0, 0, None);
         match job.kind {
             Kind::Digest(_) | Kind::Morning => {}
@@ -366,8 +366,8 @@ fn arrived(book: &mut Outbox, job: &Task, (sent, rate): (&SentRef, CardRate), no
     });
 }
 
-fn counted(book: &mut Outbox, job: &Task, (sent, others): (&SentRef, usize), now: UnixMs) {
-    book.change_chat(&job.to, |chat| {
+fn counted(outbox: &mut Outbox, job: &Task, (sent, others): (&SentRef, usize), now: UnixMs) {
+    outbox.change_chat(&job.to, |chat| {
         (chat.next, chat.failures) = (now.0 + COUNTED_EVERY_MS, 0);
         match &mut chat.digest {
             Some(digest) if others > 0 => {
@@ -379,11 +379,11 @@ fn counted(book: &mut Outbox, job: &Task, (sent, others): (&SentRef, usize), now
     });
 }
 
-fn told(book: &mut Outbox, job: &Task) {
-    for (n, _) in book.open() {
-        book.change(n, |card| card.held &= card.to != job.to);
+fn told(outbox: &mut Outbox, job: &Task) {
+    for (n, _) in outbox.open() {
+        outbox.change(n, |card| card.held &= card.to != job.to);
     }
-    book.change_chat(&job.to, |chat| {
+    outbox.change_chat(&job.to, |chat| {
         (chat.morning, chat.next, chat.failures) = (None, 0, 0);
         chat.missed.clear();
     });
@@ -406,9 +406,9 @@ fn later(now: UnixMs, failures: u32) -> u64 {
     now.0 + u64::try_from(BACKOFF.after(failures).as_millis()).unwrap_or(u64::MAX)
 }
 
-fn failed(book: &mut Outbox, job: &Task, error: &ChannelError, now: UnixMs) {
+fn failed(outbox: &mut Outbox, job: &Task, error: &ChannelError, now: UnixMs) {
     if matches!(job.kind, Kind::Digest(_) | Kind::Morning) {
-        book.change_chat(&job.to, |chat| {
+        outbox.change_chat(&job.to, |chat| {
             chat.failures += 1;
             chat.next = later(now, chat.failures);
             if matches!(error, ChannelError::Undeliverable(_)) && job.kind != Kind::Morning {
@@ -417,7 +417,7 @@ fn failed(book: &mut Outbox, job: &Task, error: &ChannelError, now: UnixMs) {
         });
         return;
     }
-    book.change(job.n, |card| match (error, job.kind) {
+    outbox.change(job.n, |card| match (error, job.kind) {
         (ChannelError::RateLimited(wait), _) => {
             let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
             card.next = now.0.saturating_add(wait);
@@ -453,12 +453,12 @@ fn not_taken(card: &mut CardCopy, error: &ChannelError, now: UnixMs) {
 
 /// The message that shows a card was taken by the platform, and not delivered.
 pub(super) fn not_delivered(
-    book: &mut Outbox,
+    outbox: &mut Outbox,
     n: u64,
     (sent, error): (&SentRef, &ChannelError),
     now: UnixMs,
 ) {
-    book.change(n, |card| {
+    outbox.change(n, |card| {
         if card.sent.as_deref() == Some(sent.id.as_str()) {
             card.leave();
             card.look = None;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    CommandError, Invited, Linked, OpenInvitation, Permit, PermitChange, PermitChanged, Permits,
-    async_trait, pasted,
+    AccessChange, AccessChanged, AccessControl, AccessEntry, CommandError, Invited, Linked,
+    OpenInvitation, async_trait, pasted,
 };
 
 use crate::{
@@ -19,8 +19,8 @@ use crate::{
 };
 
 #[async_trait]
-impl Permits for CommandContext {
-    async fn list(&self, channel: Option<&str>) -> Result<Vec<Permit>, CommandError> {
+impl AccessControl for CommandContext {
+    async fn list(&self, channel: Option<&str>) -> Result<Vec<AccessEntry>, CommandError> {
         let reader = self.owner(ACCESS)?;
         if let Some(name) = channel.filter(|id| crate::registry::channel(id).is_none()) {
             return Err(CommandError::Usage(text::unknown_channel(name)));
@@ -37,16 +37,16 @@ impl Permits for CommandContext {
 
     async fn change(
         &self,
-        change: &PermitChange,
+        change: &AccessChange,
         who: &str,
-    ) -> Result<PermitChanged, CommandError> {
+    ) -> Result<AccessChanged, CommandError> {
         let by = self.owner(ACCESS)?.clone();
         let who = match access::contact(who) {
             Ok(who) => who,
-            Err(why) => return Ok(PermitChanged::Unknown(why)),
+            Err(why) => return Ok(AccessChanged::Unknown(why)),
         };
         let wish = match change {
-            PermitChange::Rename(Some(note)) => access::note(note),
+            AccessChange::Rename(Some(note)) => access::note(note),
             change => change.clone(),
         };
         let config = self.gateway.config();

@@ -16,7 +16,7 @@ use crate::{
         Fresh,
         shown::{Display, displayed},
     },
-    gate::{NAME_LIMIT, Who},
+    gate::{AdmittedSender, NAME_LIMIT},
     journal::mail::{Address, Mail, Only, Secret},
     rules::{
         admission::Ground, approver::Approver, device::request::DeviceRequest,
@@ -46,7 +46,7 @@ impl CommandContext {
     pub(crate) fn new(
         gateway: Arc<Gateway>,
         account: Arc<AccountRuntime>,
-        who: &Who,
+        who: &AdmittedSender,
         approver: Option<Approver>,
     ) -> Self {
         let (chat, sender) = (who.conversation.clone(), who.sender.clone());

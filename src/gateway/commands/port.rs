@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Choice, CommandError, Decided, Decision, DeviceChoice, DeviceDecided, Gateway as CommandPort,
-    NotYet, Notify, Offered, Permits, Setup, SetupWish, Waiting, WaitingDevice, async_trait,
-    neutral, pasted,
+    AccessControl, Choice, CommandError, Decided, Decision, DeviceChoice, DeviceDecided,
+    Gateway as CommandPort, NotYet, Notify, Offered, Setup, SetupWish, Waiting, WaitingDevice,
+    async_trait, neutral, pasted,
 };
 
 use crate::{
@@ -145,7 +145,7 @@ impl CommandPort for CommandContext {
             OfferError::Store(error) => error.into(),
             error => CommandError::Failed(error.to_string()),
         })?;
-        self.gateway.setup.book.lock().made(&minted.setup.id, self.owners_chat());
+        self.gateway.setup.shown.lock().made(&minted.setup.id, self.owners_chat());
         self.gateway.setup.save().await;
         let (access, downgraded) = (minted.setup.profile.word().to_owned(), minted.downgraded);
         let code = self.keep(Secret::Setup(Box::new(minted)));
@@ -174,21 +174,21 @@ impl CommandPort for CommandContext {
                 Notify::On => Some(false),
                 Notify::Once => Some(true),
             };
-            self.gateway.setup.book.lock().listen(chat.clone(), once);
+            self.gateway.setup.shown.lock().listen(chat.clone(), once);
             self.gateway.setup.save().await;
         }
         if approvals::tells(&self.gateway, &chat) {
             // An owner's chat always is, unless the configuration names others.
             return Ok(Notify::On);
         }
-        Ok(match self.gateway.setup.book.lock().listens(&chat) {
+        Ok(match self.gateway.setup.shown.lock().listens(&chat) {
             None => Notify::Off,
             Some(false) => Notify::On,
             Some(true) => Notify::Once,
         })
     }
 
-    fn permits(&self) -> &dyn Permits {
+    fn access(&self) -> &dyn AccessControl {
         self
     }
 }

@@ -83,7 +83,7 @@ impl ConnectionLimiter {
     fn enter_bucket(self: &Arc<Self>, bucket: Bucket) -> Permit {
         let mut inside = self.inside.lock();
         let shown_out = CancellationToken::new();
-        let number = inside.seat(bucket, shown_out.clone());
+        let number = inside.enter(bucket, shown_out.clone());
         drop(inside);
         Permit { limiter: Arc::clone(self), bucket, number, shown_out }
     }
@@ -113,7 +113,7 @@ impl Permit {
             return;
         }
         inside.leave(self.bucket, self.number);
-        self.number = inside.seat(bucket, self.shown_out.clone());
+        self.number = inside.enter(bucket, self.shown_out.clone());
         self.bucket = bucket;
     }
 }
@@ -124,7 +124,7 @@ impl Inside {
         Bucket { address: Some(ClientAddress::of(address)), is_proxy }
     }
 
-    fn seat(&mut self, bucket: Bucket, shown_out: CancellationToken) -> u64 {
+    fn enter(&mut self, bucket: Bucket, shown_out: CancellationToken) -> u64 {
         let here = self.waiting.get(&bucket).map_or(0, BTreeMap::len);
         if here >= self.limits.per_address && !bucket.is_proxy {
             self.show_out(bucket);

@@ -26,10 +26,10 @@ pub(crate) enum Holder {
 
 /// All that is held.
 #[derive(Debug, Default)]
-pub(crate) struct Unfinished(Mutex<Held>);
+pub(crate) struct Unfinished(Mutex<Totals>);
 
 #[derive(Debug, Default)]
-struct Held {
+struct Totals {
     all: usize,
     of: HashMap<Holder, usize>,
 }

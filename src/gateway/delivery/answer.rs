@@ -272,7 +272,7 @@ fn instead(
     let prefix = account.config.plugin.abilities.command_prefix;
     let command = |hint: &str, words: &str| Text::plain(hint).code(format!("{prefix}{words}"));
     let pairing = "pairing approve <code>";
-    Ok(secrets::code_in(gateway, &message.text)?.map(|kind| match (kind, admitted.seat()) {
+    Ok(secrets::code_in(gateway, &message.text)?.map(|kind| match (kind, admitted.owner_proof()) {
         (Kind::Pairing, Some(_)) => {
             command("That is a pairing code. To let its sender in, send: ", pairing)
         }

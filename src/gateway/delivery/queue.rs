@@ -50,17 +50,17 @@ pub(crate) struct DeviceAnswer {
     pub(crate) stop: CancellationToken,
 }
 
-enum Job {
+enum QueuedTask {
     Account(Arc<AccountRuntime>, Task),
     Device(DeviceAnswer),
 }
 
 /// Each topic and thread of an account has turns of its own, and so has the chat of each device, which is on none.
-type Place = (Option<AccountKey>, Conversation);
+type QueueKey = (Option<AccountKey>, Conversation);
 
 /// What waits for its turn.
 pub(crate) struct ConversationQueue {
-    waiting: Mutex<Turns<Job>>,
+    waiting: Mutex<Queues<QueuedTask>>,
     slots: Semaphore,
 }
 
@@ -78,18 +78,18 @@ impl ConversationQueue {
 }
 
 /// What waits in each conversation in which something is done.
-struct Turns<T>(HashMap<Place, VecDeque<T>>);
+struct Queues<T>(HashMap<QueueKey, VecDeque<T>>);
 
-impl<T> Default for Turns<T> {
+impl<T> Default for Queues<T> {
     fn default() -> Self {
         Self(HashMap::new())
     }
 }
 
-impl<T> Turns<T> {
+impl<T> Queues<T> {
     /// Waits behind the others of its conversation that still count. True where there are none, not even one that is
     /// being done: then a worker has to begin.
-    fn join(&mut self, place: &Place, job: T, counts: impl Fn(&T) -> bool) -> bool {
+    fn join(&mut self, place: &QueueKey, job: T, counts: impl Fn(&T) -> bool) -> bool {
         let begins = !self.0.contains_key(place);
         let queue = self.0.entry(place.clone()).or_default();
         queue.retain(counts);
@@ -98,7 +98,7 @@ impl<T> Turns<T> {
     }
 
     /// What is to be done next; `None` ends the work in this conversation.
-    fn next(&mut self, place: &Place) -> Option<T> {
+    fn next(&mut self, place: &QueueKey) -> Option<T> {
         let next = self.0.get_mut(place).and_then(VecDeque::pop_front);
         if next.is_none() {
             self.0.remove(place);
@@ -106,7 +106,7 @@ impl<T> Turns<T> {
         next
     }
 
-    fn length(&self, place: &Place) -> usize {
+    fn length(&self, place: &QueueKey) -> usize {
         self.0.get(place).map_or(0, VecDeque::len)
     }
 }
@@ -133,22 +133,23 @@ pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, t
 
 /// Puts a task into its conversation's turn, however much waits there.
 pub(crate) fn join(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, task: Task) {
-    begin(gateway, place_of(account, &task), Job::Account(Arc::clone(account), task));
+    begin(gateway, place_of(account, &task), QueuedTask::Account(Arc::clone(account), task));
 }
 
 /// Puts the answer to a device's message into the turn of its chat, which takes no more than it may hold.
 pub(crate) fn join_device(gateway: &Arc<Gateway>, answer: DeviceAnswer) {
-    begin(gateway, (None, answer.to.clone()), Job::Device(answer));
+    begin(gateway, (None, answer.to.clone()), QueuedTask::Device(answer));
 }
 
-fn begin(gateway: &Arc<Gateway>, place: Place, job: Job) {
-    let counts = |job: &Job| !matches!(job, Job::Device(answer) if answer.stop.is_cancelled());
+fn begin(gateway: &Arc<Gateway>, place: QueueKey, job: QueuedTask) {
+    let counts =
+        |job: &QueuedTask| !matches!(job, QueuedTask::Device(answer) if answer.stop.is_cancelled());
     if gateway.turns.waiting.lock().join(&place, job, counts) {
         gateway.tracker.spawn(work(Arc::clone(gateway), place));
     }
 }
 
-fn place_of(account: &AccountRuntime, task: &Task) -> Place {
+fn place_of(account: &AccountRuntime, task: &Task) -> QueueKey {
     let to = match task {
         Task::Forget(to) => to.clone(),
         Task::Respond { message, .. } => message.conversation.clone(),
@@ -157,7 +158,7 @@ fn place_of(account: &AccountRuntime, task: &Task) -> Place {
     (Some(account.config.key.clone()), to)
 }
 
-async fn work(gateway: Arc<Gateway>, place: Place) {
+async fn work(gateway: Arc<Gateway>, place: QueueKey) {
     let mut all = std::pin::pin!(work_off(&gateway, &place));
     tokio::select! {
         () = &mut all => {}
@@ -167,13 +168,13 @@ async fn work(gateway: Arc<Gateway>, place: Place) {
     }
 }
 
-async fn work_off(gateway: &Arc<Gateway>, place: &Place) {
+async fn work_off(gateway: &Arc<Gateway>, place: &QueueKey) {
     // What waits at a stop is for the next start.
     while !gateway.stop.is_cancelled() {
         let job = gateway.turns.waiting.lock().next(place);
         match job {
-            Some(Job::Account(account, task)) => answer::run(gateway, &account, task).await,
-            Some(Job::Device(DeviceAnswer { answer, stop, .. })) => tokio::select! {
+            Some(QueuedTask::Account(account, task)) => answer::run(gateway, &account, task).await,
+            Some(QueuedTask::Device(DeviceAnswer { answer, stop, .. })) => tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
                 () = gateway.stop.cancelled() => {}
@@ -194,8 +195,8 @@ mod tests {
     fn one_conversation_does_one_thing_after_the_other_and_others_do_not_wait() {
         let place = |chat: &str| (None, Conversation::new(ChatId::new(chat), ChatKind::Direct));
         let (ann, ben) = (place("ann"), place("ben"));
-        let mut turns = Turns::default();
-        let join = |turns: &mut Turns<u32>, place, n| turns.join(place, n, |n| *n != 2);
+        let mut turns = Queues::default();
+        let join = |turns: &mut Queues<u32>, place, n| turns.join(place, n, |n| *n != 2);
         assert!(join(&mut turns, &ann, 1));
         assert_eq!(turns.next(&ann), Some(1));
         assert!(!join(&mut turns, &ann, 2), "the first one is being done");

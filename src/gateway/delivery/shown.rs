@@ -23,7 +23,7 @@ const MOST_COMMANDS: usize = 100;
 const REMEMBERED: usize = 128;
 
 /// A chat on one account.
-pub(crate) type Place = (AccountKey, ChatId);
+pub(crate) type AccountChat = (AccountKey, ChatId);
 
 /// A request, as it was displayed.
 #[derive(Clone, Debug)]
@@ -39,15 +39,15 @@ pub(crate) type Person = (RequestId, String);
 /// What each chat was shown. Only owners' direct chats are in it.
 #[derive(Debug, Default)]
 pub(crate) struct Shown {
-    devices: HashMap<Place, Vec<Display>>,
-    people: HashMap<Place, Vec<Person>>,
+    devices: HashMap<AccountChat, Vec<Display>>,
+    people: HashMap<AccountChat, Vec<Person>>,
 }
 
 impl Shown {
     /// The chat has these devices and people before it now.
     pub(crate) fn add(
         &mut self,
-        place: &Place,
+        place: &AccountChat,
         devices: impl IntoIterator<Item = Display>,
         people: impl IntoIterator<Item = Person>,
     ) {
@@ -56,12 +56,12 @@ impl Shown {
     }
 
     /// What the chat was shown of this request, last.
-    pub(crate) fn find(&self, place: &Place, id: &str) -> Option<Display> {
+    pub(crate) fn find(&self, place: &AccountChat, id: &str) -> Option<Display> {
         self.devices.get(place)?.iter().find(|display| display.id.as_str() == id).cloned()
     }
 
     /// The revision of a person's request that the chat was shown last.
-    pub(crate) fn person(&self, place: &Place, id: &RequestId) -> Option<String> {
+    pub(crate) fn person(&self, place: &AccountChat, id: &RequestId) -> Option<String> {
         let mut known = self.people.get(place)?.iter();
         known.find(|(known, _)| known == id).map(|(_, revision)| revision.clone())
     }
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::rules::device::{
         identity::DeviceKey,
-        request::{Asked, Described},
+        request::{Described, RequestedRights},
         role::{Role, Scopes},
     };
 
@@ -151,7 +151,7 @@ mod tests {
             id: DeviceRequestId::parse(&format!("request-{n}")).unwrap(),
             device: key.id(),
             key,
-            asked: Asked {
+            asked: RequestedRights {
                 roles: BTreeSet::from([Role::Node]),
                 scopes: Scopes::NONE,
                 commands: commands.iter().map(|one| (*one).to_owned()).collect(),

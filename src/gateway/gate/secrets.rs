@@ -17,7 +17,7 @@ const TOKEN: usize = 43;
 /// What kind of code stands in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Of a person who waits, or for an owner's seat.
+    /// Of a person who waits, or for ownership.
     Pairing,
     /// For a device.
     Setup,

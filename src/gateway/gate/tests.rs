@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     config::{self, Config},
     control::{
-        explain::{Asked as Question, Subject, explain},
+        explain::{ExplainQuery, Subject, explain},
         simulate,
     },
     registry,
@@ -20,7 +20,7 @@ use crate::{
         device::identity::DeviceKey,
         group::{GroupPolicy, GroupRules},
         owner::{Owner, Owners},
-        pairing::{Asked, Places, WhenFull},
+        pairing::{AskOutcome, Places, WhenFull},
     },
     store::{Decide, Store, paths::StateDir},
 };
@@ -72,7 +72,7 @@ fn approve(store: &Store, until: Option<UnixMs>) {
         first: None,
     };
     let places = Places { max_pending: 3, when_full: WhenFull::Ignore };
-    let Asked::Opened { request, .. } = store.ask(&knock, places, then).unwrap() else {
+    let AskOutcome::Opened { request, .. } = store.ask(&knock, places, then).unwrap() else {
         panic!("no request was opened")
     };
     let shown = request.displayed().revision;
@@ -203,7 +203,7 @@ fn explained(bed: &Bed, config: &Config, message: &InboundMessage) -> &'static s
         ChatKind::Direct => Subject::Direct(&message.sender.id),
         _ => Subject::Group(&message.conversation.id, Some(&message.sender.id)),
     };
-    let asked = Question { config, state: &state, key: &key, subject };
+    let asked = ExplainQuery { config, state: &state, key: &key, subject };
     explain(&bed.store, asked, NOW).unwrap().verdict
 }
 
@@ -276,7 +276,7 @@ fn a_message_in_the_chat_of_a_device_is_judged_like_any_other_and_lent() {
     // A client that showed the shared secret needs no device.
     let admitted = admitted(None).unwrap();
     assert!(std::ptr::eq(admitted.text(), message.text.as_str()));
-    assert_eq!((admitted.who().ground, admitted.seat().is_none()), (Ground::Device, true));
+    assert_eq!((admitted.who().ground, admitted.owner_proof().is_none()), (Ground::Device, true));
     assert_eq!(admitted.who().name, Some(neutral(&"x".repeat(99), NAME_LIMIT)));
 }
 

@@ -18,7 +18,7 @@ use crate::{control::decided::Decided, store::audit::DECISIONS};
 /// Where the page is.
 pub(crate) const PATH: &str = "/metrics";
 
-/// The upper bounds of a duration's buckets, in microseconds; and how they are spelt, in seconds.
+/// The upper bounds of a duration's buckets, in microseconds; and their labels, in seconds.
 const BOUNDS: [(u64, &str); 12] = [
     (100, "0.0001"),
     (500, "0.0005"),

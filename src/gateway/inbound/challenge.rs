@@ -10,7 +10,7 @@ use crate::{
     accounts::account::AccountRuntime,
     approvals::held,
     delivery::{challenge, pages},
-    rules::pairing::{AccessRequest, Asked},
+    rules::pairing::{AccessRequest, AskOutcome},
     store::StoreError,
     world,
 };
@@ -37,8 +37,8 @@ pub(crate) async fn knocked(
     let asked = gateway.read(move |store| store.ask(&knock, places, world::now())).await?;
     let channel = account.config.plugin.id;
     match asked {
-        Asked::Approved => return Ok(Standing::Approved),
-        Asked::Opened { request, evicted } => {
+        AskOutcome::Approved => return Ok(Standing::Approved),
+        AskOutcome::Opened { request, evicted } => {
             if let Some(evicted) = evicted {
                 held::forget(gateway, &evicted.id).await?;
             }
@@ -49,14 +49,16 @@ pub(crate) async fn knocked(
             challenge::send(gateway, account, &request, message).await;
             gateway.cards.look();
         }
-        Asked::Waiting { request, touched } => {
+        AskOutcome::Waiting { request, touched } => {
             held::note(gateway, &request);
             challenge::send(gateway, account, &request, message).await;
             if touched {
                 gateway.cards.look();
             }
         }
-        Asked::Denied | Asked::Full => debug!(channel, "no place, or denied within the hour"),
+        AskOutcome::Denied | AskOutcome::Full => {
+            debug!(channel, "no place, or denied within the hour");
+        }
     }
     Ok(Standing::Stranger)
 }

@@ -34,11 +34,11 @@ impl Lane {
 
 /// What has begun and what waits, in the order in which it came.
 pub(crate) struct Lanes<T = Delivery> {
-    all: VecDeque<Place<T>>,
+    all: VecDeque<Slot<T>>,
     came: u64,
 }
 
-struct Place<T> {
+struct Slot<T> {
     number: u64,
     lane: Lane,
     /// `None` once it has begun.
@@ -59,7 +59,7 @@ impl<T> Lanes<T> {
 
     pub(crate) fn join(&mut self, lane: Lane, event: T) {
         self.came += 1;
-        self.all.push_back(Place { number: self.came, lane, waiting: Some(event) });
+        self.all.push_back(Slot { number: self.came, lane, waiting: Some(event) });
     }
 
     /// The next one that need not wait, which begins, and the number to say its end by.

@@ -76,7 +76,7 @@ const TRIES: u32 = 2;
 pub(crate) struct Task {
     #[serde(default)]
     pub(super) begun: u32,
-    pub(crate) message: Kept,
+    pub(crate) message: JournaledMessage,
 }
 
 impl Task {
@@ -88,7 +88,7 @@ impl Task {
 
 /// A message that is lent to the journal, and its counterpart on disk.
 #[derive(Clone)]
-pub(crate) struct Kept(pub(crate) Arc<InboundMessage>);
+pub(crate) struct JournaledMessage(pub(crate) Arc<InboundMessage>);
 
 /// An [`InboundMessage`] as it stands on disk.
 #[derive(Serialize, Deserialize)]
@@ -108,7 +108,7 @@ struct Stored<'a> {
     private: bool,
 }
 
-impl Serialize for Kept {
+impl Serialize for JournaledMessage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let message = &*self.0;
         let Conversation { id: chat, thread, kind, .. } = &message.conversation;
@@ -129,7 +129,7 @@ impl Serialize for Kept {
     }
 }
 
-impl<'de> Deserialize<'de> for Kept {
+impl<'de> Deserialize<'de> for JournaledMessage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored = Stored::deserialize(deserializer)?;
         let id = SenderId::new(&stored.sender).map_err(D::Error::custom)?;

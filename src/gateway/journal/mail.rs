@@ -65,7 +65,7 @@ pub(crate) enum Only {
     /// They are not blocked.
     #[serde(rename = "anybody")]
     Everyone,
-    /// They have the owner's seat.
+    /// They are an owner.
     Owner,
     /// Their request waits for a decision.
     Waiting(String),

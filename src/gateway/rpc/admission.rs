@@ -26,7 +26,7 @@ use crate::{
             handshake::{Hello, Waiting},
             identity::ProvenDevice,
             record::Device,
-            request::{Ask, Wish},
+            request::{Ask, NewDeviceRequest},
             role::Role,
             setup_code::{SetupId, words},
             token::{Token, TokenDigest},
@@ -73,7 +73,7 @@ pub(crate) async fn admit(
     };
     let (session, outgoing) = gateway.rpc.sessions.prepare(opening);
     if let Some(record) = &record {
-        node::settle(gateway, &session, record);
+        node::refresh_commands(gateway, &session, record);
     }
     session.text(hello::answer(gateway, &coming.id, &session, auth));
     gateway.rpc.sessions.enter(&session);
@@ -166,7 +166,7 @@ async fn record(
     let (now, id) = (coming.now, device.id().clone());
     if let Some((via, asked)) = &hello.approve {
         let (via, address) = (*via, coming.facts.address);
-        let wish = Wish {
+        let wish = NewDeviceRequest {
             key: *device.key(),
             asked: asked.clone(),
             described: coming.described(),
@@ -205,7 +205,7 @@ pub(crate) async fn wait(
         return Box::new(refusal::unavailable(&coming.id, "no device waits here"));
     };
     let code = waiting.profile.and_then(|_| coming.setup_token()).map(|(token, _)| token);
-    let wish = Wish {
+    let wish = NewDeviceRequest {
         key: *device.key(),
         asked: waiting.asked.clone(),
         described: coming.described(),
@@ -239,7 +239,7 @@ pub(crate) async fn wait(
 /// A device asks; those who may decide hear of a new request, and of those that it replaced.
 pub(crate) async fn ask(
     gateway: &Arc<Gateway>,
-    wish: Wish,
+    wish: NewDeviceRequest,
     code: Option<TokenDigest>,
 ) -> Result<Ask, StoreError> {
     let (store, now) = (Arc::clone(&gateway.store), world::now());

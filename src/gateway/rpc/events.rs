@@ -53,7 +53,7 @@ impl Asking {
 pub(crate) fn asked(gateway: &Gateway, request: &DeviceRequest) {
     gateway.rpc.asking.add(request);
     say(gateway, "device.pair.requested", &pending(request));
-    node::asks(gateway, request);
+    node::announce(gateway, request);
 }
 
 /// A decision about a device.

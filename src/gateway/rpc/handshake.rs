@@ -1,4 +1,4 @@
-//! From a client's connect to a session, or to a farewell. Who may come in is `rules::device::handshake`'s to decide; here
+//! From a client's connect to a session, or to a rejection. Who may come in is `rules::device::handshake`'s to decide; here
 //! its inputs are gathered, and what it asks for is done.
 
 use std::sync::Arc;

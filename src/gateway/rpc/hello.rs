@@ -1,4 +1,4 @@
-//! The answer to a connect. What is the same for all is spelt once.
+//! The answer to a connect. What is the same for all is encoded once.
 
 use std::{
     path::PathBuf,
@@ -45,13 +45,13 @@ pub(crate) const EVENTS: [&str; 16] = [
     "voicewake.routing.changed",
 ];
 
-/// A random name, spelt as the field spells them.
+/// A random name in the form of the field.
 pub(crate) fn uuid() -> String {
     let bytes: [u8; 16] = world::random().unwrap_or_default();
     crate::rules::device::identity::Nonce::from_random(bytes).as_str().to_owned()
 }
 
-/// What may be asked and heard, spelt once.
+/// What may be asked and heard, encoded once.
 static FEATURES: LazyLock<Box<RawValue>> = LazyLock::new(|| {
     let features = Features {
         methods: METHODS.iter().map(|(name, _)| (*name).to_owned()).collect(),
@@ -95,13 +95,13 @@ pub(crate) fn answer(gateway: &Gateway, id: &str, session: &Session, auth: Hello
             format!(r#"{{"type":"res","id":{id},"ok":true,"payload":{hello}}}"#)
         }
         Err(error) => {
-            tracing::error!(%error, "a welcome cannot be spelt");
+            tracing::error!(%error, "a welcome cannot be encoded");
             String::new()
         }
     }
 }
 
-/// A list that is spelt already, and one entry more.
+/// A list that is encoded already, and one entry more.
 fn with_own(others: &str, own: &Value) -> Box<RawValue> {
     let inside = others.trim_start_matches('[').trim_end_matches(']');
     let joint = if inside.is_empty() { "" } else { "," };

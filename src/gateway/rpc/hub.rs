@@ -123,7 +123,7 @@ impl Deref for Session {
 /// What goes out on a session's line.
 pub(crate) type Outgoing = mpsc::UnboundedReceiver<Frame>;
 
-/// An event, spelt once for all its receivers.
+/// An event, encoded once for all its receivers.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     head: String,
@@ -169,7 +169,7 @@ impl Session {
     pub(crate) fn answer(&self, response: &Response, kind: Kind) {
         match serde_json::to_string(response) {
             Ok(text) => self.put(&self.line.lock(), text, kind),
-            Err(error) => tracing::error!(%error, "an answer cannot be spelt"),
+            Err(error) => tracing::error!(%error, "an answer cannot be encoded"),
         }
     }
 

@@ -38,9 +38,9 @@ pub(crate) struct Snapshots {
     presence: AtomicU64,
     health: AtomicU64,
     presence_told: AtomicBool,
-    /// Who was there when it was last told, spelt.
+    /// Who was there when it was last told, encoded.
     shown: Mutex<Arc<str>>,
-    /// How the gateway is, spelt, and when.
+    /// How the gateway is, encoded, and when.
     well: Mutex<Option<(UnixMs, Arc<RawValue>)>>,
 }
 
@@ -56,7 +56,7 @@ impl Snapshots {
         Arc::clone(&self.shown.lock())
     }
 
-    /// How the gateway is, as operators may know it; spelt anew once a second at most.
+    /// How the gateway is, as operators may know it; encoded anew once a second at most.
     pub(crate) fn health(&self, gateway: &Gateway, now: UnixMs) -> Arc<RawValue> {
         let mut well = self.well.lock();
         if let Some((at, text)) = &*well

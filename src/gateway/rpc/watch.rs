@@ -29,7 +29,7 @@ pub(crate) fn recheck(gateway: &Arc<Gateway>) {
             } else if session.role == Role::Node
                 && let Ok(Known::Device(record)) = gateway.store.device(&device)
             {
-                node::settle(gateway, &session, &record);
+                node::refresh_commands(gateway, &session, &record);
             }
         }
     }

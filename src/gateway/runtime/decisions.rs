@@ -69,7 +69,7 @@ pub(crate) fn catch_up(gateway: &Gateway) {
         lines.iter().filter_map(Decided::of).try_for_each(|decided| {
             gateway.cards.conclude(&decided);
             // The journal answers it, with what else the last run has left.
-            held::settle(gateway, &decided).map(drop)
+            held::finish(gateway, &decided).map(drop)
         })
     });
     if let Err(error) = earlier {

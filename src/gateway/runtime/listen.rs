@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What is open.
-pub(crate) struct Entry {
+pub(crate) struct OpenPort {
     pub(crate) listeners: Vec<TcpListener>,
     pub(crate) port: u16,
     pub(crate) tls: Option<Served>,
@@ -30,7 +30,7 @@ pub(crate) struct Entry {
     container: bool,
 }
 
-impl Entry {
+impl OpenPort {
     /// Opens it as the configuration says. Nothing is made or opened where a part of it cannot be.
     pub(crate) fn open(
         config: &Config,

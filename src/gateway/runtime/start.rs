@@ -40,12 +40,12 @@ use crate::{
     rules::{AccountKey, claim::ClaimCode},
     runtime::{
         decisions::{self, Decisions},
-        listen::Entry,
+        listen::OpenPort,
         open,
         reload::{self, Live, Origin},
         supervise, ticker,
     },
-    setup_codes::{self, SetupMessages, book::SetupBook},
+    setup_codes::{self, SetupMessages, shown_codes::ShownCodes},
     store::{Store, StoreError, audit::tail::Tail, paths::StateDir},
     world,
 };
@@ -83,20 +83,20 @@ pub struct Ready<'a> {
     pub state: &'a StateDir,
     /// The owner's console is open.
     pub console: bool,
-    /// No owner is configured, added or claimed: the code to claim the seat with, if it may be printed.
-    pub seat: Seat,
+    /// No owner is configured, added or claimed: the code to claim it with, if it may be printed.
+    pub ownership: Ownership,
 }
 
-/// Whether the owner's seat is taken.
+/// Whether the gateway has an owner.
 #[derive(Clone)]
 #[expect(missing_debug_implementations, reason = "it holds a code")]
-pub enum Seat {
+pub enum Ownership {
     /// Nobody; this code takes it.
-    Free(ClaimCode),
+    Unclaimed(ClaimCode),
     /// Nobody; `openclaw owner claim` prints a code.
-    FreeUnprinted,
+    UnclaimedQuiet,
     /// An owner.
-    Taken,
+    Claimed,
 }
 
 /// Why a gateway does not run.
@@ -169,14 +169,14 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         start.config.accounts.iter().map(|account| account.key.clone()).collect();
     store.check(&accounts)?;
     let store = Arc::new(store);
-    let mut entry = Entry::open(&start.config, (&start.state, &store), world::now())?;
+    let mut entry = OpenPort::open(&start.config, (&start.state, &store), world::now())?;
     single.name(entry.port).map_err(io_error("write the gateway's lock"))?;
     let (door, commands) =
         server::open(&start.state).map_err(io_error("open the socket of the command line"))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let changes = (Arc::clone(&start.origin), signal(SignalKind::hangup())?);
-    let seat = seat(&start, &store)?;
+    let ownership = ownership(&start, &store)?;
     let (address, elsewhere) = (entry.here(), entry.elsewhere());
     let listeners = std::mem::take(&mut entry.listeners);
     let acceptor = entry.tls.as_ref().map(|served| served.acceptor.clone());
@@ -192,7 +192,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         gateway.tracker.spawn(serving);
     }
     gateway.tracker.spawn(server::serve(Arc::clone(&gateway), commands));
-    gateway.tracker.spawn(ticker::beat(Arc::clone(&gateway)));
+    gateway.tracker.spawn(ticker::run(Arc::clone(&gateway)));
     gateway.tracker.spawn(reload::keep(Arc::clone(&gateway), changes));
     let accounts = gateway.accounts.on();
     let pages = accounts.iter().filter_map(|account| page(account.config.plugin));
@@ -204,7 +204,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         pages: pages.collect(),
         state: &start.state,
         console,
-        seat,
+        ownership,
     });
     // The console's prompt stands below what was just said.
     keep(&gateway);
@@ -254,7 +254,7 @@ async fn farewell(gateway: &Gateway) {
     let _late = tokio::time::timeout(Duration::from_secs(1), gone).await;
 }
 
-fn gateway(start: &Start, store: &Arc<Store>, entry: Entry) -> Result<Gateway, RunError> {
+fn gateway(start: &Start, store: &Arc<Store>, entry: OpenPort) -> Result<Gateway, RunError> {
     let on = |account: &&Account| {
         account.enabled && (start.console || !account.plugin.abilities.console)
     };
@@ -286,7 +286,7 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: Entry) -> Result<Gateway, R
         notices_underway: RwLock::default(),
         wrong_claims: Mutex::default(),
         commands: Commands::default(),
-        setup: SetupMessages::new(SetupBook::open(start.state.setup_messages())),
+        setup: SetupMessages::new(ShownCodes::open(start.state.setup_messages())),
         shown: Mutex::default(),
         verdicts: Mutex::new(RingBuffer::open(&start.state.verdicts())),
         started: world::now(),
@@ -297,16 +297,16 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: Entry) -> Result<Gateway, R
     })
 }
 
-fn seat(start: &Start, store: &Store) -> Result<Seat, RunError> {
+fn ownership(start: &Start, store: &Store) -> Result<Ownership, RunError> {
     if !start.config.owners.is_empty() || !store.owners()?.is_empty() {
-        return Ok(Seat::Taken);
+        return Ok(Ownership::Claimed);
     }
     if !start.terminal {
-        return Ok(Seat::FreeUnprinted);
+        return Ok(Ownership::UnclaimedQuiet);
     }
     let code = ClaimCode::from_random(world::random().map_err(io_error("ask for randomness"))?);
     store.open_claim(&code, world::now())?;
-    Ok(Seat::Free(code))
+    Ok(Ownership::Unclaimed(code))
 }
 
 fn signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, RunError> {

@@ -29,7 +29,7 @@ const FLUSH_PART: u32 = 200;
 const FLUSH_AT_LAST: Duration = Duration::from_mins(4);
 
 /// Beats until the gateway stops.
-pub(crate) async fn beat(gateway: Arc<Gateway>) {
+pub(crate) async fn run(gateway: Arc<Gateway>) {
     let every = |period: Duration| {
         let mut every = interval_at(Instant::now() + period, period);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -8,7 +8,7 @@ use super::*;
 use crate::rules::device::{
     handshake::Shared,
     identity::{DeviceKey, ProofRefusal},
-    request::Asked,
+    request::RequestedRights,
     role::{Profile, Scopes},
     setup_code::Spent,
 };
@@ -139,10 +139,10 @@ fn who_has_no_device_is_not_paired() {
 }
 
 fn waiting(why: Why, profile: Option<Profile>) -> Waiting {
-    let asked = Asked {
+    let asked = RequestedRights {
         roles: BTreeSet::from([Role::Node]),
         scopes: Scopes::of(&[Scope::Read]),
-        ..Asked::default()
+        ..RequestedRights::default()
     };
     Waiting { why, asked, profile, repair: false }
 }

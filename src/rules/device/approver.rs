@@ -3,7 +3,7 @@
 
 use super::{
     identity::DeviceId,
-    request::{Asked, DeviceRequest},
+    request::{DeviceRequest, RequestedRights},
     role::{Profile, Role, Scope, Scopes, is_exec_class},
 };
 use crate::{
@@ -109,7 +109,11 @@ impl DeviceApprover {
             Surface::Chat => {
                 let commands = commands.iter().cloned().collect();
                 let roles = [Role::Node].into();
-                owner_may(self.listed, &Asked { roles, commands, ..Asked::default() }, None)
+                owner_may(
+                    self.listed,
+                    &RequestedRights { roles, commands, ..RequestedRights::default() },
+                    None,
+                )
             }
             Surface::Socket(session) if session.scopes.allow(Scope::Admin) => Ok(()),
             Surface::Socket(_) => Err(Denied::NotYours),
@@ -169,7 +173,11 @@ fn within(held: Scopes, wished: Scopes) -> Result<(), Denied> {
     held.lacks(wished).map_or(Ok(()), |scope| Err(Denied::Scope(scope)))
 }
 
-fn owner_may(listed: Listed, asked: &Asked, profile: Option<Profile>) -> Result<(), Denied> {
+fn owner_may(
+    listed: Listed,
+    asked: &RequestedRights,
+    profile: Option<Profile>,
+) -> Result<(), Denied> {
     let hidden = listed == Listed::Nothing
         && asked.roles.contains(&Role::Node)
         && asked.commands.iter().any(|command| is_exec_class(command));

@@ -6,7 +6,7 @@ use openclaw_plugin_sdk::UnixMs;
 use super::{
     identity::{DeviceId, ProofRefusal, ProvenDevice},
     record::{ApprovedVia, Device},
-    request::{Asked, Described},
+    request::{Described, RequestedRights},
     role::{Profile, Role, Scopes, is_exec_class},
     setup_code::{self, Spent, Standing},
     token::{TokenDigest, TokenRefusal},
@@ -224,7 +224,7 @@ pub struct Hello {
     /// The shown device token goes back as it came.
     pub echo_token: bool,
     /// The device is to be entered first, with these rights.
-    pub approve: Option<(ApprovedVia, Asked)>,
+    pub approve: Option<(ApprovedVia, RequestedRights)>,
 }
 
 /// A device that is to wait.
@@ -233,7 +233,7 @@ pub struct Waiting {
     /// Why.
     pub why: Why,
     /// What the request asks for: the whole profile of the code, where it came with one.
-    pub asked: Asked,
+    pub asked: RequestedRights,
     /// Of that code. Its device is told to wait and retry.
     pub profile: Option<Profile>,
     /// It is known already.
@@ -413,12 +413,12 @@ fn must_wait(
 }
 
 /// The whole profile of a code; otherwise what this connection wants.
-fn asked(arrival: &Arrival<'_>, wished: Scopes, profile: Option<Profile>) -> Asked {
+fn asked(arrival: &Arrival<'_>, wished: Scopes, profile: Option<Profile>) -> RequestedRights {
     let is_node = arrival.role == Role::Node;
     let claims = |list: &[String]| {
         if is_node { list.iter().cloned().collect() } else { std::collections::BTreeSet::new() }
     };
-    Asked {
+    RequestedRights {
         roles: profile.map_or([arrival.role].into(), |it| it.roles().iter().copied().collect()),
         scopes: profile.map_or(arrival.role.fitting(wished), Profile::scopes),
         commands: claims(arrival.commands),
@@ -432,7 +432,7 @@ fn approved_at_once(
     method: Method,
     record: Record<'_>,
     policy: Policy,
-    asked: &Asked,
+    asked: &RequestedRights,
 ) -> Option<ApprovedVia> {
     if !matches!(record, Record::Stranger) || arrival.program != Program::Plain {
         return None;

@@ -6,7 +6,7 @@ use openclaw_plugin_sdk::UnixMs;
 
 use super::{
     identity::{DeviceId, DeviceKey, folded},
-    request::{Asked, Described, DeviceRequest},
+    request::{Described, DeviceRequest, RequestedRights},
     role::{Role, Scopes},
     token::{DeviceToken, Token, TokenDigest},
 };
@@ -42,7 +42,7 @@ pub struct Device {
     /// Its key; the id is its hash, and no approval changes it.
     pub key: DeviceKey,
     /// What it may do.
-    pub approved: Asked,
+    pub approved: RequestedRights,
     /// What it said about itself then.
     pub described: Described,
     /// One a role at most.
@@ -69,7 +69,7 @@ impl Device {
     ) -> Option<Self> {
         let mut device = known.unwrap_or_else(|| Self {
             key: request.key,
-            approved: Asked::default(),
+            approved: RequestedRights::default(),
             described: Described::default(),
             tokens: BTreeMap::new(),
             label: None,
@@ -162,13 +162,13 @@ impl Device {
     }
 
     /// What is approved and not revoked.
-    fn living(&self) -> Asked {
+    fn living(&self) -> RequestedRights {
         let roles: BTreeSet<Role> =
             self.approved.roles.iter().copied().filter(|role| self.may_be(*role)).collect();
         let scopes = self.scopes_as(Role::Operator).unwrap_or(Scopes::NONE);
         let node = roles.contains(&Role::Node);
-        let claims = if node { self.approved.clone() } else { Asked::default() };
-        Asked { roles, scopes, ..claims }
+        let claims = if node { self.approved.clone() } else { RequestedRights::default() };
+        RequestedRights { roles, scopes, ..claims }
     }
 }
 

@@ -41,7 +41,7 @@ impl DeviceRequestId {
 
 /// The rights that a device asks for. Its commands and abilities are claims.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestedRights {
     /// What it wants to connect as.
     pub roles: BTreeSet<Role>,
     /// Of its operator.
@@ -52,7 +52,7 @@ pub struct Asked {
     pub capabilities: BTreeSet<String>,
 }
 
-impl Asked {
+impl RequestedRights {
     /// True where `self` grants nothing that `other` does not.
     fn is_within(&self, other: &Self) -> bool {
         self.roles.is_subset(&other.roles)
@@ -118,7 +118,7 @@ pub struct DeviceRequest {
     /// The key that `rules::device` is the hash of.
     pub key: DeviceKey,
     /// What for.
-    pub asked: Asked,
+    pub asked: RequestedRights,
     /// What it says about itself.
     pub described: Described,
     /// Of the setup code it came with.
@@ -146,8 +146,8 @@ impl Revision {
 
 impl DeviceRequest {
     /// A device's wish under a name.
-    pub fn new(id: DeviceRequestId, wish: Wish, now: UnixMs) -> Self {
-        let Wish { key, asked, described, profile, words, repair } = wish;
+    pub fn new(id: DeviceRequestId, wish: NewDeviceRequest, now: UnixMs) -> Self {
+        let NewDeviceRequest { key, asked, described, profile, words, repair } = wish;
         let device = key.id();
         let (asked_at, refreshed_at) = (now, now);
         Self { id, device, key, asked, described, profile, words, repair, asked_at, refreshed_at }
@@ -170,7 +170,7 @@ impl DeviceRequest {
         field(&self.key.spell());
         field(self.profile.map_or("", Profile::word));
         field(&self.words.map_or_else(String::new, |words| words.to_string()));
-        let Asked { roles, scopes, commands, capabilities } = &self.asked;
+        let RequestedRights { roles, scopes, commands, capabilities } = &self.asked;
         let lists: [Vec<&str>; 4] = [
             roles.iter().map(|role| role.word()).collect(),
             scopes.words(),
@@ -195,11 +195,11 @@ impl DeviceRequest {
 
 /// A device's wish, before it has an id.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct NewDeviceRequest {
     /// Who asks.
     pub key: DeviceKey,
     /// What for.
-    pub asked: Asked,
+    pub asked: RequestedRights,
     /// What it says about itself.
     pub described: Described,
     /// Of the setup code that is bound to this key.
@@ -288,7 +288,7 @@ impl DeviceRequests {
     /// A device asks. `unused_codes` places are kept for devices with a setup code; `id` is taken where needed.
     pub fn ask(
         &mut self,
-        wish: Wish,
+        wish: NewDeviceRequest,
         id: DeviceRequestId,
         unused_codes: usize,
         now: UnixMs,
@@ -320,13 +320,13 @@ impl DeviceRequests {
             Some(old) if wish.profile.is_none() && old.profile.is_none() => {
                 old.asked.union(&wish.asked)
             }
-            Some(old) => Asked {
+            Some(old) => RequestedRights {
                 commands: old.asked.commands.union(&wish.asked.commands).cloned().collect(),
                 ..wish.asked.clone()
             },
             None => wish.asked.clone(),
         };
-        let row = DeviceRequest::new(id.clone(), Wish { asked, ..wish }, now);
+        let row = DeviceRequest::new(id.clone(), NewDeviceRequest { asked, ..wish }, now);
         self.waiting.insert(id.clone(), row);
         Ask::Opened { id, over }
     }
@@ -371,7 +371,7 @@ impl DeviceRequests {
     /// A place for one more; for a setup code, the oldest one without a code makes way.
     fn place_for(
         &self,
-        wish: &Wish,
+        wish: &NewDeviceRequest,
         unused_codes: usize,
         now: UnixMs,
     ) -> Result<Option<DeviceRequestId>, u64> {

@@ -103,7 +103,7 @@ impl Scope {
     }
 
     /// What holding this one alone is good for.
-    fn reach(self) -> Scopes {
+    fn implied(self) -> Scopes {
         match self {
             Self::Admin => Scopes::of(&Self::ALL),
             Self::Read => Scopes::of(&[Self::Read, Self::SessionsRead]),
@@ -154,7 +154,7 @@ impl Scopes {
 
     /// True where holding this set is good for `scope`.
     pub fn allow(self, scope: Scope) -> bool {
-        self.reach().0 & scope.bit() != 0
+        self.implied().0 & scope.bit() != 0
     }
 
     /// True where it names this very scope.
@@ -164,8 +164,8 @@ impl Scopes {
 
     /// Everything this set is good for.
     #[must_use]
-    pub fn reach(self) -> Self {
-        Self(self.iter().fold(0, |set, scope| set | scope.reach().0))
+    pub fn implied(self) -> Self {
+        Self(self.iter().fold(0, |set, scope| set | scope.implied().0))
     }
 
     /// The first of `asked` that this set is not good for.
@@ -176,7 +176,7 @@ impl Scopes {
     /// What of `asked` this set is good for: asking narrows, and never widens.
     #[must_use]
     pub fn narrow(self, asked: Self) -> Self {
-        Self(asked.0 & self.reach().0)
+        Self(asked.0 & self.implied().0)
     }
 
     /// Both together.
@@ -239,8 +239,8 @@ impl Profile {
     pub fn cut(self, asked: Scopes) -> Scopes {
         let named = self.scopes();
         let reach = match self {
-            Self::Full | Self::Limited => Self::Limited.scopes().reach().union(named),
-            Self::Node | Self::VoiceNode => named.reach(),
+            Self::Full | Self::Limited => Self::Limited.scopes().implied().union(named),
+            Self::Node | Self::VoiceNode => named.implied(),
         };
         Scopes(asked.0 & reach.0)
     }

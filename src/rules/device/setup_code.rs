@@ -1,5 +1,5 @@
 //! Setup codes: a pairing token for one device, and the three words by which its owner knows it.
-//! How a code is spelt for a phone is the protocol's; what it is worth is decided here.
+//! A code's encoding for a phone is the protocol's; what it is worth is decided here.
 
 use bip39::Language;
 use openclaw_plugin_sdk::UnixMs;

@@ -9,7 +9,10 @@ use super::{
     approver::{DeviceApprover, Listed},
     identity::DeviceKey,
     record::{ApprovedVia, Device},
-    request::{Ask, Asked, Described, DeviceRequestId, DeviceRequests, Revision, Undecided, Wish},
+    request::{
+        Ask, Described, DeviceRequestId, DeviceRequests, NewDeviceRequest, RequestedRights,
+        Revision, Undecided,
+    },
     role::{Role, Scope, Scopes},
 };
 use crate::approver::Approver;
@@ -37,13 +40,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..40)
 }
 
-fn wish(scopes: &[Scope]) -> Wish {
-    Wish {
+fn wish(scopes: &[Scope]) -> NewDeviceRequest {
+    NewDeviceRequest {
         key: DeviceKey::from_raw([1; 32]),
-        asked: Asked {
+        asked: RequestedRights {
             roles: [Role::Operator].into(),
             scopes: Scopes::of(scopes),
-            ..Asked::default()
+            ..RequestedRights::default()
         },
         described: Described::default(),
         profile: None,

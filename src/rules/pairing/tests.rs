@@ -39,13 +39,13 @@ fn codes() -> impl FnMut() -> Result<PairingCode, Infallible> {
 const IGNORE: Places = Places { max_pending: 3, when_full: WhenFull::Ignore };
 const EVICT: Places = Places { max_pending: 3, when_full: WhenFull::EvictOldest };
 
-fn ask(all: &mut PairingRequests, knock: &AccessRequest, now: u64, places: Places) -> Asked {
+fn ask(all: &mut PairingRequests, knock: &AccessRequest, now: u64, places: Places) -> AskOutcome {
     all.ask(knock, (UnixMs(now), &now.to_string()), places, codes()).unwrap()
 }
 
-fn opened(asked: Asked) -> PairingRequest {
+fn opened(asked: AskOutcome) -> PairingRequest {
     match asked {
-        Asked::Opened { request, .. } => request,
+        AskOutcome::Opened { request, .. } => request,
         _ => panic!("no request was opened"),
     }
 }
@@ -56,7 +56,7 @@ fn case_106_a_hundred_messages_make_one_request() {
     let first = opened(ask(&mut all, &knock("default", "7"), 0, IGNORE));
     for now in 1..100 {
         let asked = ask(&mut all, &knock("default", "7"), now, IGNORE);
-        let Asked::Waiting { request, touched } = asked else { panic!("asked twice") };
+        let AskOutcome::Waiting { request, touched } = asked else { panic!("asked twice") };
         assert!(request.code.matches(&first.code) && !touched);
     }
     assert_eq!(all.requests.len(), 1);
@@ -68,9 +68,12 @@ fn the_hour_is_not_extended() {
     ask(&mut all, &knock("default", "7"), 0, IGNORE);
     assert!(matches!(
         ask(&mut all, &knock("default", "7"), HOUR - 1, IGNORE),
-        Asked::Waiting { touched: true, .. }
+        AskOutcome::Waiting { touched: true, .. }
     ));
-    assert!(matches!(ask(&mut all, &knock("default", "7"), HOUR, IGNORE), Asked::Opened { .. }));
+    assert!(matches!(
+        ask(&mut all, &knock("default", "7"), HOUR, IGNORE),
+        AskOutcome::Opened { .. }
+    ));
 }
 
 #[test]
@@ -87,8 +90,8 @@ fn case_101_each_account_has_its_own_places() {
     for sender in ["1", "2", "3"] {
         ask(&mut all, &knock("a", sender), 0, IGNORE);
     }
-    assert!(matches!(ask(&mut all, &knock("a", "4"), 1, IGNORE), Asked::Full));
-    assert!(matches!(ask(&mut all, &knock("b", "4"), 1, IGNORE), Asked::Opened { .. }));
+    assert!(matches!(ask(&mut all, &knock("a", "4"), 1, IGNORE), AskOutcome::Full));
+    assert!(matches!(ask(&mut all, &knock("b", "4"), 1, IGNORE), AskOutcome::Opened { .. }));
 }
 
 #[test]
@@ -97,7 +100,8 @@ fn case_102_the_oldest_makes_room_where_the_owner_wants_it() {
     for (now, sender) in [(0, "1"), (1, "2"), (2, "3")] {
         ask(&mut all, &knock("default", sender), now, EVICT);
     }
-    let Asked::Opened { evicted: Some(gone), .. } = ask(&mut all, &knock("default", "4"), 3, EVICT)
+    let AskOutcome::Opened { evicted: Some(gone), .. } =
+        ask(&mut all, &knock("default", "4"), 3, EVICT)
     else {
         panic!("nobody made room")
     };
@@ -111,15 +115,19 @@ fn a_denied_sender_gets_no_code_until_the_hour_is_over() {
     let request = opened(ask(&mut all, &knock("default", "7"), 0, IGNORE));
     all.forget(&request.id);
     all.deny(&request.key.account, &request.sender, UnixMs(HOUR));
-    assert!(matches!(ask(&mut all, &knock("default", "7"), HOUR - 1, IGNORE), Asked::Denied));
-    assert!(matches!(ask(&mut all, &knock("default", "7"), HOUR, IGNORE), Asked::Opened { .. }));
+    assert!(matches!(ask(&mut all, &knock("default", "7"), HOUR - 1, IGNORE), AskOutcome::Denied));
+    assert!(matches!(
+        ask(&mut all, &knock("default", "7"), HOUR, IGNORE),
+        AskOutcome::Opened { .. }
+    ));
 }
 
 #[test]
 fn case_035_a_later_name_stands_beside_the_first() {
     let mut all = PairingRequests::default();
     let first = opened(ask(&mut all, &named("7", "Ann"), 0, IGNORE));
-    let Asked::Waiting { request, .. } = ask(&mut all, &named("7", "Owner"), SEEN_EVERY_MS, IGNORE)
+    let AskOutcome::Waiting { request, .. } =
+        ask(&mut all, &named("7", "Owner"), SEEN_EVERY_MS, IGNORE)
     else {
         panic!("asked twice")
     };
@@ -137,9 +145,9 @@ fn one_waits_an_address() {
         address: Some("192.0.2.1".to_owned()),
         ..knock("default", sender)
     };
-    assert!(matches!(ask(&mut all, &from("1"), 0, IGNORE), Asked::Opened { .. }));
-    assert!(matches!(ask(&mut all, &from("2"), 0, IGNORE), Asked::Full));
-    assert!(matches!(ask(&mut all, &knock("default", "3"), 0, IGNORE), Asked::Opened { .. }));
+    assert!(matches!(ask(&mut all, &from("1"), 0, IGNORE), AskOutcome::Opened { .. }));
+    assert!(matches!(ask(&mut all, &from("2"), 0, IGNORE), AskOutcome::Full));
+    assert!(matches!(ask(&mut all, &knock("default", "3"), 0, IGNORE), AskOutcome::Opened { .. }));
 }
 
 #[test]
@@ -190,7 +198,7 @@ proptest! {
                         draw += 1;
                         Ok::<_, Infallible>(PairingCode::from_random(draw.to_le_bytes()))
                     }).unwrap();
-                    prop_assert_eq!(matches!(asked, Asked::Opened { .. }), expected);
+                    prop_assert_eq!(matches!(asked, AskOutcome::Opened { .. }), expected);
                     if expected {
                         model.push((who, now));
                     }

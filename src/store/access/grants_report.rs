@@ -15,7 +15,11 @@ use crate::{
 impl Store {
     /// Every person with access by the store on a channel, or on all, by the lists and by the records; ended grants
     /// too. Ordered by channel, account and id.
-    pub fn holders(&self, channel: Option<&str>, now: UnixMs) -> Result<Vec<Holder>, StoreError> {
+    pub fn grants_report(
+        &self,
+        channel: Option<&str>,
+        now: UnixMs,
+    ) -> Result<Vec<Holder>, StoreError> {
         let meant = |key: &AccountKey| channel.is_none_or(|channel| key.channel == channel);
         let mut index = self.index.lock();
         let index = index.get_or_insert_with(|| Index::open(&self.state));

@@ -27,7 +27,7 @@ pub(crate) struct Admission {
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Index {
     version: u64,
-    place: Place,
+    place: LogPosition,
     who: BTreeMap<String, Admission>,
     /// So much was read since it was written.
     #[serde(skip)]
@@ -36,7 +36,7 @@ pub(crate) struct Index {
 
 /// How far a log was read: full logs, bytes of the next one, and the hash of the last line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub(super) struct Place {
+pub(super) struct LogPosition {
     pub(super) number: u64,
     pub(super) at: u64,
     pub(super) hash: String,

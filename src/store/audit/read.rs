@@ -10,7 +10,7 @@ use std::{
 
 use openclaw_plugin_sdk::own_file;
 
-use super::{Line, hash, index::Place, rotated, seal};
+use super::{Line, hash, index::LogPosition, rotated, seal};
 use crate::{StoreError, file, io, paths::StateDir};
 
 /// So much of a log is read at once, from its end.
@@ -51,10 +51,13 @@ impl Reading {
     }
 
     /// From where an earlier one came to; `None` where that is no place in this log.
-    pub(super) fn resume(state: &StateDir, place: &Place) -> Result<Option<Self>, StoreError> {
+    pub(super) fn resume(
+        state: &StateDir,
+        place: &LogPosition,
+    ) -> Result<Option<Self>, StoreError> {
         let mut reading = Self::new(state);
         (reading.number, reading.at) = (place.number, place.at);
-        if *place == Place::default() {
+        if *place == LogPosition::default() {
             return Ok(Some(reading));
         }
         let aside = rotated(state)?.into_iter().find(|(number, _)| *number == place.number + 1);
@@ -74,13 +77,13 @@ impl Reading {
     }
 
     /// Where it is: the full logs that it has read, the bytes of the next one, the hash of the last line.
-    pub(super) fn place(&self) -> Result<Place, StoreError> {
+    pub(super) fn place(&self) -> Result<LogPosition, StoreError> {
         let line = match &self.current {
             Some(file) if self.at > 0 => line_before(file, &self.path, self.at)?,
             _ => None,
         };
         let hash = line.map(|line| hash(&line)).unwrap_or_default();
-        Ok(Place { number: self.number, at: self.at, hash })
+        Ok(LogPosition { number: self.number, at: self.at, hash })
     }
 
     /// Hands over every whole line that was not handed over yet, with its file and its number there. False where one

@@ -15,7 +15,7 @@ use crate::{
         device::{
             identity::{DeviceId, Nonce},
             record::{ApprovedVia, Device},
-            request::{Ask, DeviceRequest, DeviceRequestId, Wish},
+            request::{Ask, DeviceRequest, DeviceRequestId, NewDeviceRequest},
             role::Role,
             setup_code::State,
             token::Token,
@@ -41,7 +41,7 @@ impl Store {
     }
 
     /// A device asks, or asks again. A place is kept for each unused setup code.
-    pub fn ask_device(&self, wish: &Wish, now: UnixMs) -> Result<Ask, StoreError> {
+    pub fn ask_device(&self, wish: &NewDeviceRequest, now: UnixMs) -> Result<Ask, StoreError> {
         if let Some(asked) = self.ask_in_memory(wish, now)? {
             return Ok(asked);
         }
@@ -64,7 +64,11 @@ impl Store {
     }
 
     /// The answer, if nothing has to be written.
-    fn ask_in_memory(&self, wish: &Wish, now: UnixMs) -> Result<Option<Ask>, StoreError> {
+    fn ask_in_memory(
+        &self,
+        wish: &NewDeviceRequest,
+        now: UnixMs,
+    ) -> Result<Option<Ask>, StoreError> {
         let pending = self.pending()?.0;
         let unused = self.unused_codes(now)?;
         let mut live = self.devices.live();
@@ -99,7 +103,7 @@ impl Store {
     pub fn admit_device(
         &self,
         by: &Authority,
-        (wish, via): (&Wish, ApprovedVia),
+        (wish, via): (&NewDeviceRequest, ApprovedVia),
         fresh: &[(Role, Token)],
         now: UnixMs,
     ) -> Result<Option<Arc<Device>>, StoreError> {

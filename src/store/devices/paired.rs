@@ -19,7 +19,7 @@ use crate::{
     rules::device::{
         identity::{DeviceId, DeviceKey},
         record::{ApprovedVia, Device},
-        request::Asked,
+        request::RequestedRights,
         role::{Role, Scopes},
         surface,
         token::{DeviceToken, Token},
@@ -145,7 +145,7 @@ fn device(id: &str, row: &Row) -> Option<Device> {
     Some(Device {
         key,
         tokens: tokens.collect::<BTreeMap<_, _>>(),
-        approved: Asked { roles, scopes, commands, capabilities },
+        approved: RequestedRights { roles, scopes, commands, capabilities },
         described,
         label: row::text(row, "operatorLabel").map(str::to_owned),
         via: via(row),

@@ -13,7 +13,7 @@ use crate::{
     StoreError,
     rules::device::{
         identity::{DeviceId, DeviceKey},
-        request::{Asked, DeviceRequest, DeviceRequestId, DeviceRequests, LIFETIME_MS},
+        request::{DeviceRequest, DeviceRequestId, DeviceRequests, LIFETIME_MS, RequestedRights},
         role::{Profile, Role, Scopes},
         setup_code::Words,
     },
@@ -137,7 +137,7 @@ fn waiting(key: &str, row: &Row) -> Option<Waiting> {
         id: DeviceRequestId::parse(key)?,
         device,
         key: public,
-        asked: Asked {
+        asked: RequestedRights {
             scopes: if roles.contains(&Role::Operator) { scopes } else { Scopes::NONE },
             commands: claims("commands"),
             capabilities: claims("caps"),
@@ -161,7 +161,7 @@ fn refreshed(text: &str, at: UnixMs) -> String {
 
 fn render(request: &DeviceRequest, replaces: &[DeviceRequestId]) -> String {
     let mut row = Row::new();
-    let Asked { roles, scopes, commands, capabilities } = &request.asked;
+    let RequestedRights { roles, scopes, commands, capabilities } = &request.asked;
     row::put(&mut row, "requestId", Some(request.id.as_str()));
     row::put(&mut row, "deviceId", Some(request.device.as_str()));
     row::put(&mut row, "publicKey", Some(request.key.spell()));

@@ -31,7 +31,10 @@ use crate::{
             handshake::Setup,
             identity::DeviceKey,
             record::ApprovedVia,
-            request::{Ask, Asked, Described, DeviceRequest, DeviceRequestId, Undecided, Wish},
+            request::{
+                Ask, Described, DeviceRequest, DeviceRequestId, NewDeviceRequest, RequestedRights,
+                Undecided,
+            },
             role::{Profile, Role, Scope, Scopes},
             setup_code::{SetupCode, Standing, words},
             token::Token,
@@ -86,25 +89,30 @@ fn described() -> Described {
     }
 }
 
-fn operator(scopes: &[Scope]) -> Asked {
-    Asked { roles: [Role::Operator].into(), scopes: Scopes::of(scopes), ..Asked::default() }
+fn operator(scopes: &[Scope]) -> RequestedRights {
+    RequestedRights {
+        roles: [Role::Operator].into(),
+        scopes: Scopes::of(scopes),
+        ..RequestedRights::default()
+    }
 }
 
-fn node(commands: &[&str]) -> Asked {
+fn node(commands: &[&str]) -> RequestedRights {
     let commands = commands.iter().map(|command| (*command).to_owned()).collect();
-    Asked { roles: [Role::Node].into(), commands, ..Asked::default() }
+    RequestedRights { roles: [Role::Node].into(), commands, ..RequestedRights::default() }
 }
 
-fn wish(number: u8, asked: Asked) -> Wish {
+fn wish(number: u8, asked: RequestedRights) -> NewDeviceRequest {
     let (key, described) = (key(number), described());
-    Wish { key, asked, described, profile: None, words: None, repair: false }
+    NewDeviceRequest { key, asked, described, profile: None, words: None, repair: false }
 }
 
 /// As a device comes that has the code of `number`.
-fn coded(number: u8, token: &TokenDigest, profile: Profile) -> Wish {
-    let asked = Asked { roles: Profile::ROLES.into(), scopes: profile.scopes(), ..node(&[]) };
+fn coded(number: u8, token: &TokenDigest, profile: Profile) -> NewDeviceRequest {
+    let asked =
+        RequestedRights { roles: Profile::ROLES.into(), scopes: profile.scopes(), ..node(&[]) };
     let words = Some(words(&key(number).id(), token));
-    Wish { profile: Some(profile), words, ..wish(number, asked) }
+    NewDeviceRequest { profile: Some(profile), words, ..wish(number, asked) }
 }
 
 /// A state folder, and a store on it.
@@ -139,7 +147,7 @@ impl Bed {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    fn asks(&self, wish: &Wish) -> DeviceRequest {
+    fn open_request(&self, wish: &NewDeviceRequest) -> DeviceRequest {
         let Ask::Opened { id, .. } = self.store.ask_device(wish, NOW).unwrap() else {
             panic!("nothing was opened")
         };
@@ -152,9 +160,9 @@ impl Bed {
     }
 
     /// Lets a device in, the whole way, with a token for each role.
-    fn pairs(&self, number: u8, asked: Asked) -> Arc<Device> {
+    fn pairs(&self, number: u8, asked: RequestedRights) -> Arc<Device> {
         let roles = asked.roles.clone();
-        let request = self.asks(&wish(number, asked));
+        let request = self.open_request(&wish(number, asked));
         self.approves(&request).unwrap();
         let fresh: Vec<_> = roles.into_iter().map(|role| (role, token(number))).collect();
         self.store.issue_tokens(&Authority::Host, &request.device, &fresh, NOW).unwrap().unwrap()

@@ -45,9 +45,9 @@ fn a_denied_sender_gets_no_code_until_the_hour_of_the_request_is_over() {
     bed.decide(&request, Decision::Deny).unwrap();
     assert!(bed.waiting().is_empty() && !bed.has("default", "4711"));
     let ask = |account, at| bed.store.ask(&knock(account, "4711"), PLACES, UnixMs(at)).unwrap();
-    assert!(matches!(ask("default", NOW.0 + HOUR - 1), Asked::Denied));
-    assert!(matches!(ask("default", NOW.0 + HOUR), Asked::Opened { .. }));
-    assert!(matches!(ask("work", NOW.0 + 1), Asked::Opened { .. }));
+    assert!(matches!(ask("default", NOW.0 + HOUR - 1), AskOutcome::Denied));
+    assert!(matches!(ask("default", NOW.0 + HOUR), AskOutcome::Opened { .. }));
+    assert!(matches!(ask("work", NOW.0 + 1), AskOutcome::Opened { .. }));
 }
 
 #[test]
@@ -57,13 +57,13 @@ fn case_106_a_repeated_knock_writes_nothing_but_once_a_minute() {
     let before = bed.snapshot();
     for at in 1..100 {
         let asked = bed.store.ask(&knock("default", "4711"), PLACES, UnixMs(NOW.0 + at)).unwrap();
-        assert!(matches!(asked, Asked::Waiting { touched: false, .. }));
+        assert!(matches!(asked, AskOutcome::Waiting { touched: false, .. }));
     }
     assert!(bed.snapshot() == before);
     let mut later = knock("default", "4711");
     later.meta.insert("firstName".to_owned(), "Eve".to_owned());
     let asked = bed.store.ask(&later, PLACES, UnixMs(NOW.0 + 60_000)).unwrap();
-    assert!(matches!(asked, Asked::Waiting { touched: true, .. }));
+    assert!(matches!(asked, AskOutcome::Waiting { touched: true, .. }));
     let row = &bed.json("telegram-pairing.json")["requests"][0];
     assert_eq!(row["meta"]["firstName"], "Ann");
     assert_eq!(row["meta"]["laterName"], "Eve");
@@ -82,10 +82,10 @@ fn the_fourth_waits_outside_or_the_oldest_makes_room() {
     }
     let before = bed.snapshot();
     let ask = |places| bed.store.ask(&knock("default", "4"), places, UnixMs(NOW.0 + 1)).unwrap();
-    assert!(matches!(ask(PLACES), Asked::Full));
+    assert!(matches!(ask(PLACES), AskOutcome::Full));
     assert!(bed.snapshot() == before);
     let evict = Places { when_full: WhenFull::EvictOldest, ..PLACES };
-    let Asked::Opened { evicted: Some(evicted), .. } = ask(evict) else { panic!("no room") };
+    let AskOutcome::Opened { evicted: Some(evicted), .. } = ask(evict) else { panic!("no room") };
     assert_eq!(evicted.sender, id("1"));
     assert_eq!(bed.waiting(), ["2", "3", "4"]);
     assert_eq!(bed.actions()[3..], ["request", "evict"]);
@@ -137,7 +137,7 @@ fn case_074_case_076_a_grant_counts_on_its_account_only() {
     assert!(bed.has("work", "4711") && !bed.has("default", "4711") && !bed.has("home", "4711"));
     assert_eq!(bed.json("telegram-work-allowFrom.json")["allowFrom"][0], "4711");
     let asked = bed.store.ask(&knock("home", "4711"), PLACES, NOW).unwrap();
-    assert!(matches!(asked, Asked::Opened { .. }));
+    assert!(matches!(asked, AskOutcome::Opened { .. }));
     bed.approve("default", "4712");
     assert!(!bed.has("work", "4712") && !bed.has("home", "4712"));
 }
@@ -237,7 +237,7 @@ fn one_place_for_one_address() {
         AccessRequest { address: Some("192.0.2.7".to_owned()), ..knock }
     };
     opened(bed.store.ask(&from("1"), PLACES, NOW).unwrap());
-    assert!(matches!(bed.store.ask(&from("2"), PLACES, NOW).unwrap(), Asked::Full));
+    assert!(matches!(bed.store.ask(&from("2"), PLACES, NOW).unwrap(), AskOutcome::Full));
     assert_eq!(bed.json("telegram-pairing.json")["requests"][0]["meta"]["address"], "192.0.2.7");
 }
 
@@ -261,7 +261,13 @@ fn case_047_a_decision_that_waited_for_the_lock_forgets_nobody_who_came_meanwhil
 fn case_047_a_sender_who_was_approved_meanwhile_gets_no_code() {
     let bed = Bed::new();
     bed.approve("default", "1");
-    assert!(matches!(bed.store.ask(&knock("default", "1"), MANY, NOW).unwrap(), Asked::Approved));
-    assert!(matches!(bed.store.ask(&knock("work", "1"), MANY, NOW).unwrap(), Asked::Opened { .. }));
+    assert!(matches!(
+        bed.store.ask(&knock("default", "1"), MANY, NOW).unwrap(),
+        AskOutcome::Approved
+    ));
+    assert!(matches!(
+        bed.store.ask(&knock("work", "1"), MANY, NOW).unwrap(),
+        AskOutcome::Opened { .. }
+    ));
     assert_eq!(bed.waiting(), ["1"]);
 }

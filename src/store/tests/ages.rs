@@ -74,7 +74,7 @@ fn a_denial_lasts_no_longer_than_an_hour() {
     let request = bed.opened("default", "7");
     bed.decide(&request, Decision::Deny).unwrap();
     let ask = |now| bed.store.ask(&knock("default", "7"), PLACES, UnixMs(now)).unwrap();
-    assert!(matches!(ask(NOW.0 + HOUR - 1), Asked::Denied));
+    assert!(matches!(ask(NOW.0 + HOUR - 1), AskOutcome::Denied));
     // The wall clock is set back by a day.
-    assert!(matches!(ask(NOW.0 - 24 * HOUR), Asked::Opened { .. }));
+    assert!(matches!(ask(NOW.0 - 24 * HOUR), AskOutcome::Opened { .. }));
 }

@@ -130,7 +130,7 @@ fn seen(store: &Store) -> String {
     // A denial shows by trying only; without a place nothing is written.
     let none = Places { max_pending: 0, ..PLACES };
     let asked = store.ask(&knock("default", "2"), none, NOW).unwrap();
-    let denied = matches!(asked, Asked::Denied);
+    let denied = matches!(asked, AskOutcome::Denied);
     let claim = std::fs::read_to_string(store.state.owners()).unwrap().contains("digest");
     format!("{waiting:?} {:?} {owners:?} {denied} {claim}", list(&approved))
 }

@@ -122,7 +122,7 @@ fn a_request_gets_its_account_when_it_is_written_again() {
     bed.write("telegram-pairing.json", WAITING);
     let knock = knock("default", "123456789");
     let asked = bed.store.ask(&knock, PLACES, now()).unwrap();
-    assert!(matches!(asked, Asked::Waiting { touched: true, .. }));
+    assert!(matches!(asked, AskOutcome::Waiting { touched: true, .. }));
     let row = &bed.json("telegram-pairing.json")["requests"][0];
     assert_eq!(row["meta"]["accountId"], "default");
     assert_eq!(row["meta"]["laterName"], "Ann");

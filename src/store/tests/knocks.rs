@@ -4,7 +4,7 @@ use super::*;
 use crate::lock::OcLock;
 
 /// Knocks from so many strangers at once, all of them while another thread writes.
-fn all_at_once(bed: &Bed, places: Places, strangers: usize) -> Vec<Asked> {
+fn all_at_once(bed: &Bed, places: Places, strangers: usize) -> Vec<AskOutcome> {
     crate::private::ensure_dir(&bed.store.state.audit()).unwrap();
     let before = bed.store.asks.came();
     let lock = OcLock::take(&bed.store.state.access_log(), bed.store.patience).unwrap();
@@ -42,11 +42,11 @@ fn strangers_who_come_while_the_disk_is_busy_are_written_in_one_change() {
 fn no_more_wait_than_there_are_places_and_each_line_of_one_who_made_room_is_carried_out() {
     let bed = Bed::new();
     let told = all_at_once(&bed, PLACES, 20);
-    let full = told.iter().filter(|asked| matches!(asked, Asked::Full)).count();
+    let full = told.iter().filter(|asked| matches!(asked, AskOutcome::Full)).count();
     assert_eq!((full, bed.waiting().len()), (17, 3));
     let makes_room = Places { when_full: WhenFull::EvictOldest, ..PLACES };
     let told = all_at_once(&Bed::new(), makes_room, 12);
-    assert!(told.iter().all(|asked| matches!(asked, Asked::Opened { .. })));
+    assert!(told.iter().all(|asked| matches!(asked, AskOutcome::Opened { .. })));
     let bed = Bed::new();
     all_at_once(&bed, makes_room, 12);
     let count = |action: &str| bed.actions().iter().filter(|one| *one == action).count();
@@ -87,7 +87,7 @@ fn case_135_strangers_who_push_each_other_out_have_no_more_than_their_share_of_t
     let strangers = crate::strangers::LINES_AN_HOUR;
     let ask = |n: usize| bed.store.ask(&knock("default", &n.to_string()), crowded, NOW).unwrap();
     let told: Vec<_> = (0..strangers).map(ask).collect();
-    assert!(told.iter().all(|one| matches!(one, Asked::Opened { .. })));
+    assert!(told.iter().all(|one| matches!(one, AskOutcome::Opened { .. })));
     assert_eq!(bed.waiting(), [(strangers - 1).to_string()], "the last one has a place");
     // The first had a free place; each of the next costs two lines.
     assert_eq!(bed.lines().len(), strangers - 1);

@@ -371,7 +371,8 @@ fn case_135_a_list_of_who_is_let_in_reads_an_index_and_what_is_new_of_a_large_lo
     }
     let list = |store: &Store| {
         let before = read_by_this_thread();
-        let by: Vec<_> = store.holders(None, NOW).unwrap().into_iter().map(|one| one.by).collect();
+        let by: Vec<_> =
+            store.grants_report(None, NOW).unwrap().into_iter().map(|one| one.by).collect();
         assert_eq!(by, vec![Some("uid:1000".to_owned()); 4]);
         read_by_this_thread() - before
     };
@@ -414,7 +415,8 @@ fn case_135_a_full_log_is_sealed_without_what_strangers_caused_long_ago() {
     // A process that knows the list from before, and one that does not.
     for store in [&bed.store, &open(bed.dir.path())] {
         let by = |one: crate::access::Holder| one.by;
-        let by: Vec<_> = store.holders(None, NOW).unwrap().into_iter().filter_map(by).collect();
+        let by: Vec<_> =
+            store.grants_report(None, NOW).unwrap().into_iter().filter_map(by).collect();
         assert_eq!(by, ["uid:1000", "uid:1000"]);
     }
     std::fs::remove_file(&sealed).unwrap();

@@ -234,7 +234,7 @@ impl Both {
         let knock = AccessRequest { key, sender, meta, address: None, claims, first: None };
         let places = Places { max_pending: reference::PLACES, when_full: WhenFull::EvictOldest };
         let asked = self.bed.store.ask(&knock, places, self.now()).unwrap();
-        let opened = matches!(asked, Asked::Opened { .. });
+        let opened = matches!(asked, AskOutcome::Opened { .. });
         prop_assert_eq!(opened, self.model.ask(who, link));
         Ok(())
     }

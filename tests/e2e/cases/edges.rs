@@ -65,7 +65,7 @@ async fn a_claim_makes_an_owner_once_and_every_owner_hears_of_it() {
         .to_owned();
     world.say("ann", &format!("/claim {}", code.to_lowercase())).await;
     assert!(world.next(number("ann")).await.contains("You are an owner"));
-    assert!(world.next(1001).await.contains("has claimed the owner's seat"));
+    assert!(world.next(1001).await.contains("has claimed ownership"));
     world.say("ann", "/pairing list").await;
     assert!(!world.next(number("ann")).await.contains("Only the owner"));
     world.say("bob", &format!("/claim {code}")).await;

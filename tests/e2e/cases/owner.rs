@@ -1,4 +1,4 @@
-//! The owner's seat: over which links it counts, and where the owner is told.
+//! Ownership: over which links it counts, and where the owner is told.
 
 use serde_json::json;
 

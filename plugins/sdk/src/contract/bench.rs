@@ -21,10 +21,10 @@ pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// The notes of a channel, as long as the suite runs.
 #[derive(Debug, Default)]
-struct Kept(Mutex<BTreeMap<String, String>>);
+struct MemoryNotes(Mutex<BTreeMap<String, String>>);
 
 #[async_trait]
-impl Notes for Kept {
+impl Notes for MemoryNotes {
     fn read(&self, key: &str) -> Option<String> {
         self.0.lock().get(key).cloned()
     }
@@ -65,7 +65,7 @@ impl<P: FakePlatform> Bench<P> {
             exchanges_out,
             connected.clone(),
         );
-        inbox.keep_notes(Box::<Kept>::default());
+        inbox.keep_notes(Box::<MemoryNotes>::default());
         platform.serve(exchanges).await;
         let (channel, inbox, running) = (Arc::from(channel), Arc::new(inbox), JoinSet::new());
         Self { platform, plugin, channel, inbox, deliveries, connected, running }

@@ -11,12 +11,12 @@ pub type Check = fn(&str) -> Result<(), &'static str>;
 #[derive(Debug)]
 pub struct Token {
     key: &'static str,
-    place: Place,
+    place: TokenSource,
     check: Check,
 }
 
 #[derive(Debug)]
-enum Place {
+enum TokenSource {
     Given(Secret),
     File(PathBuf),
 }
@@ -47,10 +47,10 @@ impl Token {
                 wrong(&format!("stands beside `{key}`: give one of them"))
             }
             Some(file) if file.is_absolute() => {
-                Ok(Self { key: file_key, place: Place::File(file), check })
+                Ok(Self { key: file_key, place: TokenSource::File(file), check })
             }
             Some(_) => wrong("must be an absolute path"),
-            None => Ok(Self { key, place: Place::Given(secret(key, value, check)?), check }),
+            None => Ok(Self { key, place: TokenSource::Given(secret(key, value, check)?), check }),
         }
     }
 
@@ -62,8 +62,8 @@ impl Token {
     /// The token. A file is read each time.
     pub async fn secret(&self) -> Result<Secret, ChannelError> {
         let file = match &self.place {
-            Place::Given(token) => return Ok(token.clone()),
-            Place::File(file) => file.clone(),
+            TokenSource::Given(token) => return Ok(token.clone()),
+            TokenSource::File(file) => file.clone(),
         };
         let shown = format!("`{}` {}", self.key, file.display());
         let read = tokio::task::spawn_blocking(move || own_file::read_to_string(&file)).await;

@@ -49,19 +49,19 @@ fn lines_about_people() {
     ];
     lines.extend(by.map(|by| admitted_by(by, config)));
     let states = [
-        PermitState::Blocked,
-        PermitState::Ended(hour),
-        PermitState::Lasting,
-        PermitState::Until(hour),
+        AccessState::Blocked,
+        AccessState::Ended(hour),
+        AccessState::Lasting,
+        AccessState::Until(hour),
     ];
     lines.extend(states.map(permit_state));
     let changes = [
-        PermitChange::Block,
-        PermitChange::Extend(None),
-        PermitChange::Rename(Some("n".to_owned())),
-        PermitChange::Rename(None),
-        PermitChange::Revoke,
-        PermitChange::Unblock,
+        AccessChange::Block,
+        AccessChange::Extend(None),
+        AccessChange::Rename(Some("n".to_owned())),
+        AccessChange::Rename(None),
+        AccessChange::Revoke,
+        AccessChange::Unblock,
     ];
     lines.extend(changes.map(|change| permit_changed(&change, "telegram:7")));
     let unheard = [
@@ -227,7 +227,7 @@ fn case_111_a_notice_cannot_steer_the_terminal() {
     assert_eq!(shown, "Notice: [2JTea: now Approved");
 }
 
-fn said(console: bool, seat: Seat) -> String {
+fn said(console: bool, ownership: Ownership) -> String {
     let address = SocketAddr::from(([127, 0, 0, 1], 18789));
     let state = StateDir::at("/home/ann/.openclaw");
     ready(&Ready {
@@ -237,7 +237,7 @@ fn said(console: bool, seat: Seat) -> String {
         pages: vec!["/chat"],
         state: &state,
         console,
-        seat,
+        ownership,
     })
     .join("\n")
 }
@@ -249,12 +249,12 @@ fn a_start_says_how_to_go_on() {
         State:    /home/ann/.openclaw
         Approve:  /pairing approve <code>, here
         Owner:    none yet; send /claim BBBB-BBBB-BBBB to the bot in a direct chat, within ten minutes"]]
-    .assert_eq(&said(true, Seat::Free(ClaimCode::from_random([1; 12]))));
+    .assert_eq(&said(true, Ownership::Unclaimed(ClaimCode::from_random([1; 12]))));
     expect![[r"
         Page:     http://127.0.0.1:18789/chat
         State:    /home/ann/.openclaw
         Approve:  openclaw pairing approve <code>, in another shell"]]
-    .assert_eq(&said(false, Seat::Taken));
+    .assert_eq(&said(false, Ownership::Claimed));
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn a_start_that_others_reach_says_where_and_by_which_certificate() {
         pages: vec!["/chat"],
         state: &state,
         console: false,
-        seat: Seat::Taken,
+        ownership: Ownership::Claimed,
     });
     let pin = format!("TLS:      sha256:{}", "ab".repeat(32));
     let said: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -277,7 +277,7 @@ fn a_start_that_others_reach_says_where_and_by_which_certificate() {
 
 #[test]
 fn a_start_whose_output_is_no_terminal_prints_no_code() {
-    let last = said(false, Seat::FreeUnprinted).lines().last().unwrap().to_owned();
+    let last = said(false, Ownership::UnclaimedQuiet).lines().last().unwrap().to_owned();
     assert_eq!(last, "Owner:    none yet; `openclaw owner claim` prints a code");
 }
 

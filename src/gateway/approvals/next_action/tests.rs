@@ -101,22 +101,26 @@ fn where_nothing_is_edited_only_what_others_did_is_told() {
 
 #[test]
 fn the_digest_counts_those_who_wait_and_the_morning_comes_first() {
-    let mut book = Outbox::default();
-    let at = |book: &Outbox, others, held, sight| beside(&book.chat(&chat()), others, held, sight);
-    assert_eq!(at(&book, 0, 0, sight()), Beside::Rest);
-    assert_eq!(at(&book, 14, 0, sight()), Beside::Count(14));
-    assert_eq!(at(&book, 14, 2, sight()), Beside::Morning);
-    assert_eq!(at(&book, 14, 2, ChatState { quiet: true, ..sight() }), Beside::Rest);
-    book.change_chat(&chat(), |chat| {
+    let mut outbox = Outbox::default();
+    let at =
+        |outbox: &Outbox, others, held, sight| beside(&outbox.chat(&chat()), others, held, sight);
+    assert_eq!(at(&outbox, 0, 0, sight()), Beside::Rest);
+    assert_eq!(at(&outbox, 14, 0, sight()), Beside::Count(14));
+    assert_eq!(at(&outbox, 14, 2, sight()), Beside::Morning);
+    assert_eq!(at(&outbox, 14, 2, ChatState { quiet: true, ..sight() }), Beside::Rest);
+    outbox.change_chat(&chat(), |chat| {
         let sent = Some("5".to_owned());
         chat.digest =
             Some(crate::approvals::outbox::Digest { key: String::new(), sent, others: 14 });
     });
-    assert_eq!(at(&book, 14, 0, sight()), Beside::Rest);
-    assert_eq!(at(&book, 13, 0, sight()), Beside::Count(13));
-    assert_eq!(at(&book, 0, 0, sight()), Beside::Count(0));
+    assert_eq!(at(&outbox, 14, 0, sight()), Beside::Rest);
+    assert_eq!(at(&outbox, 13, 0, sight()), Beside::Count(13));
+    assert_eq!(at(&outbox, 0, 0, sight()), Beside::Count(0));
     let plain = ChatState { edits: false, ..sight() };
-    assert_eq!((at(&book, 13, 0, plain), at(&book, 0, 0, plain)), (Beside::Rest, Beside::Forget));
-    book.change_chat(&chat(), |chat| chat.next = NOW.0 + 3);
-    assert_eq!(at(&book, 13, 0, sight()), Beside::Wait(UnixMs(NOW.0 + 3)));
+    assert_eq!(
+        (at(&outbox, 13, 0, plain), at(&outbox, 0, 0, plain)),
+        (Beside::Rest, Beside::Forget)
+    );
+    outbox.change_chat(&chat(), |chat| chat.next = NOW.0 + 3);
+    assert_eq!(at(&outbox, 13, 0, sight()), Beside::Wait(UnixMs(NOW.0 + 3)));
 }

@@ -1,6 +1,6 @@
 //! `chat.*` and `sessions.list`: each device has a conversation of its own with the assistant, and sees no other.
 
-pub(crate) mod book;
+pub(crate) mod transcripts;
 pub(crate) mod turn;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    book::{Begun, Book, End, Said, Speaker},
+    transcripts::{Begun, End, Said, Speaker, Transcripts},
     turn::Run,
 };
 use super::{Answer, Call, invalid, unavailable};
@@ -47,7 +47,7 @@ const HISTORY: usize = 200;
 /// Every device's conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Chats {
-    book: Mutex<Book>,
+    transcripts: Mutex<Transcripts>,
     /// The nodes that want to hear their device's conversation, by the number of their session.
     listeners: Mutex<HashSet<u64>>,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Chats {
 impl Chats {
     /// How many conversations there are.
     pub(crate) fn count(&self) -> usize {
-        self.book.lock().count()
+        self.transcripts.lock().count()
     }
 }
 
@@ -125,7 +125,7 @@ fn send(call: &Call) -> Answer {
     }
     let message = written(call, &speaker, (&id, params.message))?;
     let stop = CancellationToken::new();
-    let begun = call.gateway.chats.book.lock().begin(&speaker, &id, stop.clone());
+    let begun = call.gateway.chats.transcripts.lock().begin(&speaker, &id, stop.clone());
     let status = match begun {
         Begun::Ended(End::Failed) => "error",
         Begun::Ended(End::Answered | End::Stopped) => "ok",
@@ -162,8 +162,8 @@ fn abort(call: &Call) -> Answer {
     let params: Which = call.params()?;
     let speaker = own(call, &params.session_key)?;
     let stopped = {
-        let mut book = call.gateway.chats.book.lock();
-        let stopped = book.stop(&speaker, params.run_id.as_deref());
+        let mut transcripts = call.gateway.chats.transcripts.lock();
+        let stopped = transcripts.stop(&speaker, params.run_id.as_deref());
         for (run, seq) in &stopped {
             tell(&call.gateway, &speaker, &Told { run, seq: *seq, what: What::Stopped });
         }
@@ -176,7 +176,8 @@ fn abort(call: &Call) -> Answer {
 fn history(call: &Call) -> Answer {
     let params: Which = call.params()?;
     let speaker = own(call, &params.session_key)?;
-    let said = call.gateway.chats.book.lock().said(&speaker, params.limit.unwrap_or(HISTORY));
+    let said =
+        call.gateway.chats.transcripts.lock().said(&speaker, params.limit.unwrap_or(HISTORY));
     let messages: Vec<Value> = said.iter().map(message).collect();
     Ok(json!({
         "sessionKey": MAIN,
@@ -200,7 +201,7 @@ fn list(call: &Call) -> Value {
 /// The caller's own conversation, where something was said in it.
 pub(super) fn recent(call: &Call) -> Vec<Value> {
     let speaker = Speaker::of(&call.session);
-    let updated = call.gateway.chats.book.lock().updated(&speaker);
+    let updated = call.gateway.chats.transcripts.lock().updated(&speaker);
     let row = updated.map(|at| {
         json!({
             "key": MAIN,
@@ -263,7 +264,7 @@ impl Told<'_> {
 }
 
 /// Tells all of the speaker's operators, and those of its nodes that listen, while their rights are there: another
-/// process may have taken them. Called with the book open, so that events go out in their order.
+/// process may have taken them. Called with the transcripts open, so that events go out in their order.
 fn tell(gateway: &Gateway, speaker: &Speaker, told: &Told<'_>) {
     let sessions = match speaker {
         Speaker::Device(device) => gateway.rpc.sessions.of(device),
@@ -340,7 +341,7 @@ pub(crate) fn forget(gateway: &Arc<Gateway>, device: &DeviceId) {
 }
 
 fn drop_talk(gateway: &Arc<Gateway>, speaker: &Speaker) {
-    if !gateway.chats.book.lock().forget(speaker) {
+    if !gateway.chats.transcripts.lock().forget(speaker) {
         return;
     }
     let (it, conversation) = (Arc::clone(gateway), speaker.conversation());
@@ -349,7 +350,7 @@ fn drop_talk(gateway: &Arc<Gateway>, speaker: &Speaker) {
 
 /// The devices have changed: those without rights are forgotten.
 pub(crate) fn recheck(gateway: &Arc<Gateway>) {
-    let devices = gateway.chats.book.lock().devices();
+    let devices = gateway.chats.transcripts.lock().devices();
     for device in devices.iter().filter(|device| has_lost(gateway, device)) {
         forget(gateway, device);
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Call, channel, info::AGENT};
 use crate::{Gateway, world};
 
-/// `health`, spelt once a second at most. False for another method.
+/// `health`, encoded once a second at most. False for another method.
 pub(super) fn encoded(call: &Call, id: &str) -> bool {
     if call.method != "health" {
         return false;

@@ -45,7 +45,7 @@ pub(crate) struct Nodes {
 }
 
 /// Works out what a connected node may be asked to do.
-pub(crate) fn settle(gateway: &Gateway, session: &Session, record: &Device) {
+pub(crate) fn refresh_commands(gateway: &Gateway, session: &Session, record: &Device) {
     let Some(mut node) = session.node() else { return };
     let policy = &gateway.config().gateway.nodes.commands;
     let surface = reconcile(&node.declared_commands, &record.approved.commands, policy);
@@ -86,7 +86,7 @@ pub(crate) fn left(gateway: &Arc<Gateway>, session: &Arc<Session>) {
 }
 
 /// A device waits; the node itself hears of it too.
-pub(crate) fn asks(gateway: &Gateway, request: &DeviceRequest) {
+pub(crate) fn announce(gateway: &Gateway, request: &DeviceRequest) {
     if request.asked.roles.contains(&Role::Node) {
         say(gateway, &Event::new("node.pair.requested", &pending(request)), Some(&request.device));
     }

@@ -43,14 +43,14 @@ pub(super) fn routing() -> Value {
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct StoredTriggers {
     triggers: Vec<String>,
     #[serde(default)]
     updated_at_ms: u64,
 }
 
 #[derive(Deserialize)]
-struct Wished {
+struct TriggerParams {
     triggers: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ fn tidy(triggers: &[String]) -> Vec<String> {
     if tidy.is_empty() { defaults() } else { tidy }
 }
 
-/// What a node is told when it comes, and the file that it was spelt from.
+/// What a node is told when it comes, and the file that it was encoded from.
 pub(crate) type Encoded = Mutex<Option<(FileMark, Arc<Event>)>>;
 
 /// What a node is told when it comes, where the file is the one that was read last.
@@ -116,7 +116,7 @@ fn or_usual(read: Result<Vec<String>, StoreError>) -> Vec<String> {
 }
 
 /// `None` where nobody has said anything.
-fn load(path: &Path) -> io::Result<Option<Kept>> {
+fn load(path: &Path) -> io::Result<Option<StoredTriggers>> {
     let mut text = String::new();
     match own_file::open(path) {
         Ok(file) => file.take(FILE).read_to_string(&mut text)?,
@@ -128,13 +128,13 @@ fn load(path: &Path) -> io::Result<Option<Kept>> {
 
 /// `voicewake.set`.
 pub(super) async fn set(call: &Call) -> Answer {
-    let wished: Wished = call.params()?;
+    let wished: TriggerParams = call.params()?;
     let long = |word: &String| word.trim().chars().count() > LENGTH;
     if wished.triggers.len() > WORDS || wished.triggers.iter().any(long) {
         return Err(call.wrong("`triggers` has at most 32 words of at most 64 characters"));
     }
     let triggers = tidy(&wished.triggers);
-    let kept = Kept { triggers: triggers.clone(), updated_at_ms: world::now().0 };
+    let kept = StoredTriggers { triggers: triggers.clone(), updated_at_ms: world::now().0 };
     let text = serde_json::to_vec_pretty(&kept).map_err(|error| invalid(error.to_string()))?;
     let path = call.gateway.state.voicewake();
     let by = call.session.rights();

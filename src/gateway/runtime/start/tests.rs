@@ -171,7 +171,7 @@ fn running(state: &StateDir) -> Arc<Gateway> {
     let owner = Owner { channel: "telegram".to_owned(), sender: SenderId::new(OWNER).unwrap() };
     store.add_owner(&Approver::on_host(0), &owner, world::now()).unwrap();
     let (start, store) = (start_in(state), Arc::new(store));
-    let entry = Entry::open(&start.config, (state, &store), world::now()).unwrap();
+    let entry = OpenPort::open(&start.config, (state, &store), world::now()).unwrap();
     let gateway = Arc::new(super::gateway(&start, &store, entry).unwrap());
     decisions::catch_up(&gateway);
     keep(&gateway);

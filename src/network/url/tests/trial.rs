@@ -82,7 +82,7 @@ async fn serve(end: End) -> (SocketAddr, JoinSet<()>) {
 async fn tried(url: &str, own: &Gateway, pin: Option<Fingerprint>) -> Result<Way, NoWayIn> {
     let config = config("");
     let wish = UrlOptions { public_url: Some(url.to_owned()), ..UrlOptions::default() };
-    offer(&config, 18789, pin, &own.identity, &wish).await
+    find_url(&config, 18789, pin, &own.identity, &wish).await
 }
 
 fn same(gateway: &Gateway) -> Gateway {

@@ -15,11 +15,11 @@ fn request(roles: &[Role], scopes: &[Scope], commands: &[&str]) -> DeviceRequest
         id: crate::device::request::DeviceRequestId::parse("r").unwrap(),
         device: key.id(),
         key,
-        asked: Asked {
+        asked: RequestedRights {
             roles: roles.iter().copied().collect(),
             scopes: Scopes::of(scopes),
             commands: commands.iter().map(|command| (*command).to_owned()).collect(),
-            ..Asked::default()
+            ..RequestedRights::default()
         },
         described: Described::default(),
         profile: None,
@@ -45,8 +45,8 @@ fn owner(listed: Listed) -> DeviceApprover {
         link: Link::Private,
         console: false,
     };
-    let seat = recognise(&owners, &Owners::default(), writer, ChatKind::Direct).unwrap();
-    DeviceApprover::of(&Approver::in_chat(&seat).unwrap(), listed)
+    let proof = recognise(&owners, &Owners::default(), writer, ChatKind::Direct).unwrap();
+    DeviceApprover::of(&Approver::in_chat(&proof).unwrap(), listed)
 }
 
 fn session(scopes: &[Scope]) -> DeviceApprover {

@@ -87,10 +87,10 @@ fn device(roles: &[Role], scopes: &[Scope]) -> Device {
         id: DeviceRequestId::parse("r").unwrap(),
         device: proven.id().clone(),
         key: *proven.key(),
-        asked: Asked {
+        asked: RequestedRights {
             roles: roles.iter().copied().collect(),
             scopes: Scopes::of(scopes),
-            ..Asked::default()
+            ..RequestedRights::default()
         },
         described: Described::default(),
         profile: None,

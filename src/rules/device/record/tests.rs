@@ -9,10 +9,10 @@ fn request(at: u8, roles: &[Role], scopes: &[Scope]) -> DeviceRequest {
         id: DeviceRequestId::parse("r").unwrap(),
         device: key.id(),
         key,
-        asked: Asked {
+        asked: RequestedRights {
             roles: roles.iter().copied().collect(),
             scopes: Scopes::of(scopes),
-            ..Asked::default()
+            ..RequestedRights::default()
         },
         described: Described { platform: Some("iOS 18.0.0".to_owned()), ..Described::default() },
         profile: None,

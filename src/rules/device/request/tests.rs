@@ -21,13 +21,13 @@ fn host() -> DeviceApprover {
     DeviceApprover::of(&Approver::on_host(1000), Listed::Nothing)
 }
 
-fn wish(at: u8, scopes: &[Scope]) -> Wish {
-    Wish {
+fn wish(at: u8, scopes: &[Scope]) -> NewDeviceRequest {
+    NewDeviceRequest {
         key: key(at),
-        asked: Asked {
+        asked: RequestedRights {
             roles: [Role::Operator].into(),
             scopes: Scopes::of(scopes),
-            ..Asked::default()
+            ..RequestedRights::default()
         },
         described: Described {
             name: Some("phone".to_owned()),
@@ -162,7 +162,7 @@ fn eight_wait_at_one_address_and_a_code_still_comes_through() {
     let full = requests.ask(near(9), id("r9"), 0, UnixMs(8));
     assert_eq!(full, Ask::Full { retry_after_ms: LIFETIME_MS + 1 - 7 });
     assert_eq!(requests.ask(near(1), id("x"), 0, UnixMs(8)), Ask::Refreshed(id("r1")));
-    let coded = Wish { profile: Some(Profile::Limited), ..near(10) };
+    let coded = NewDeviceRequest { profile: Some(Profile::Limited), ..near(10) };
     opened(&requests.ask(coded, id("r10"), 1, UnixMs(8)));
     opened(&requests.ask(wish(11, &[Scope::Read]), id("r11"), 0, UnixMs(8)));
 }
@@ -176,11 +176,11 @@ fn sixty_four_wait_and_a_place_is_kept_for_each_unused_code() {
     let full = requests.ask(wish(62, &[]), id("r62"), 2, UnixMs(62));
     assert!(matches!(full, Ask::Full { .. }), "{full:?}");
     for at in 62..64 {
-        let coded = Wish { profile: Some(Profile::Limited), ..wish(at, &[]) };
+        let coded = NewDeviceRequest { profile: Some(Profile::Limited), ..wish(at, &[]) };
         opened(&requests.ask(coded, id(&format!("c{at}")), 1, UnixMs(62)));
     }
     // A code that was minted when all places were taken: the oldest without a code makes way.
-    let coded = Wish { profile: Some(Profile::Limited), ..wish(64, &[]) };
+    let coded = NewDeviceRequest { profile: Some(Profile::Limited), ..wish(64, &[]) };
     let ask = requests.ask(coded, id("c64"), 1, UnixMs(63));
     assert_eq!(ask, Ask::Opened { id: id("c64"), over: vec![id("r0")] });
     assert_eq!(requests.open(UnixMs(63)).len(), MOST);
@@ -191,11 +191,11 @@ fn sixty_four_wait_and_a_place_is_kept_for_each_unused_code() {
 #[test]
 fn case_024_a_second_use_of_a_code_leaves_its_request_as_it_is() {
     let mut requests = DeviceRequests::default();
-    let coded = |scopes: &[Scope]| Wish {
-        asked: Asked {
+    let coded = |scopes: &[Scope]| NewDeviceRequest {
+        asked: RequestedRights {
             roles: Profile::ROLES.into(),
             scopes: Profile::Limited.cut(Scopes::of(scopes)).union(Profile::Limited.scopes()),
-            ..Asked::default()
+            ..RequestedRights::default()
         },
         profile: Some(Profile::Limited),
         words: None,
@@ -240,7 +240,7 @@ fn rows_of_another_program_count_once_a_device() {
         id: id(name),
         device: key(1).id(),
         key: key(1),
-        asked: Asked::default(),
+        asked: RequestedRights::default(),
         described: Described::default(),
         profile: None,
         words: None,

@@ -14,7 +14,7 @@ use crate::{
         authority::{Grounds, SecretMark},
         device::handshake::SecretKind,
         owner::{Owner, Owners, Writer, recognise},
-        pairing::{AccessRequest, Asked as AskedFor, Places, RequestId, WhenFull},
+        pairing::{AccessRequest, AskOutcome, Places, RequestId, WhenFull},
         ticket::{Ticket, TicketKind},
     },
 };
@@ -42,8 +42,8 @@ fn in_chat() -> Approver {
         console: false,
     };
     let owners = Owners([owner.clone()].into());
-    let seat = recognise(&owners, &Owners::default(), writer, ChatKind::Direct).unwrap();
-    Approver::in_chat(&seat).unwrap()
+    let proof = recognise(&owners, &Owners::default(), writer, ChatKind::Direct).unwrap();
+    Approver::in_chat(&proof).unwrap()
 }
 
 fn contact(sender: &str) -> Contact {
@@ -62,7 +62,7 @@ fn knocks(store: &Store, sender: &str) -> RequestId {
         first: None,
     };
     match store.ask(&knock, PLACES, NOW).unwrap() {
-        AskedFor::Opened { request, .. } => request.id,
+        AskOutcome::Opened { request, .. } => request.id,
         _ => panic!("nothing was opened"),
     }
 }
@@ -224,7 +224,7 @@ fn bed() -> Bed {
         bed.pairs(number, operator(&ADMIN));
     }
     for number in [2, 3] {
-        bed.asks(&wish(number, operator(&[Scope::Read])));
+        bed.open_request(&wish(number, operator(&[Scope::Read])));
     }
     bed.mints(20);
     for sender in ["50", "51", "52"] {

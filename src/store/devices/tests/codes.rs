@@ -125,7 +125,7 @@ fn what_is_long_over_is_forgotten_and_what_a_device_lives_by_is_not() {
     for number in [1, 2] {
         bed.mints(number);
         assert!(waits(redeems(&bed.store, number, number, NOW)));
-        let request = bed.asks(&coded(number, &token(number).digest(), Profile::Limited));
+        let request = bed.open_request(&coded(number, &token(number).digest(), Profile::Limited));
         bed.approves(&request).unwrap();
         redeems(&bed.store, number, number, NOW);
     }
@@ -155,8 +155,11 @@ fn a_device_let_in_by_its_code_lives_by_it_and_one_whose_code_was_taken_back_is_
     let bed = Bed::new();
     bed.mints(1);
     assert!(waits(redeems(&bed.store, 1, 5, NOW)));
-    let asked =
-        Asked { roles: Profile::ROLES.into(), scopes: Profile::Limited.scopes(), ..node(&[]) };
+    let asked = RequestedRights {
+        roles: Profile::ROLES.into(),
+        scopes: Profile::Limited.scopes(),
+        ..node(&[])
+    };
     let fresh = [(Role::Node, token(20)), (Role::Operator, token(21))];
     let admit = |number: u8| {
         let wish = wish(number, asked.clone());

@@ -24,11 +24,11 @@ fn bed() -> Bed {
     for number in [2, 3] {
         bed.mints(number);
         assert!(waits(redeems(&bed.store, number, number, NOW)));
-        bed.asks(&coded(number, &token(number).digest(), Profile::Limited));
+        bed.open_request(&coded(number, &token(number).digest(), Profile::Limited));
     }
     let third = waiting(&bed.store, 3).unwrap();
     bed.approves(&third).unwrap();
-    bed.asks(&wish(4, operator(&[Scope::Write])));
+    bed.open_request(&wish(4, operator(&[Scope::Write])));
     bed.mints(9);
     bed
 }

@@ -11,7 +11,7 @@ fn a_phone_waits_is_approved_and_known_to_every_process() {
     let bed = Bed::new();
     let code = bed.mints(9);
     assert!(waits(redeems(&bed.store, 9, 1, NOW)));
-    let request = bed.asks(&coded(1, &token(9).digest(), Profile::Limited));
+    let request = bed.open_request(&coded(1, &token(9).digest(), Profile::Limited));
     assert_eq!((request.profile, request.words.is_some()), (Some(Profile::Limited), true));
     assert!(matches!(bed.store.device(&request.device).unwrap(), Known::Stranger));
     let device = bed.approves(&request).unwrap();
@@ -45,9 +45,9 @@ fn a_phone_waits_is_approved_and_known_to_every_process() {
 #[test]
 fn case_027_a_wider_request_is_another_one_and_the_old_id_says_so_in_every_process() {
     let bed = Bed::new();
-    let first = bed.asks(&wish(1, operator(&[Scope::Read])));
-    let second = bed.asks(&wish(1, operator(&[Scope::Read, Scope::Write])));
-    let third = bed.asks(&wish(1, operator(&[Scope::Admin])));
+    let first = bed.open_request(&wish(1, operator(&[Scope::Read])));
+    let second = bed.open_request(&wish(1, operator(&[Scope::Read, Scope::Write])));
+    let third = bed.open_request(&wish(1, operator(&[Scope::Admin])));
     for store in [&bed.store, &bed.other()] {
         for old in [&first, &second] {
             let decided = store.approve_device(&host(), &old.id, old.revision(), NOW).unwrap();
@@ -63,7 +63,7 @@ fn case_027_a_wider_request_is_another_one_and_the_old_id_says_so_in_every_proce
 fn case_034_case_040_an_approval_counts_once_and_for_its_own_device() {
     let bed = Bed::new();
     let device = bed.pairs(1, operator(&[Scope::Read]));
-    let request = bed.asks(&wish(2, operator(&[Scope::Write])));
+    let request = bed.open_request(&wish(2, operator(&[Scope::Write])));
     assert!(bed.approves(&request).is_ok());
     assert_eq!(bed.approves(&request).unwrap_err(), Undecided::Unknown);
     assert_eq!(bed.device(1).key, device.key);
@@ -89,7 +89,7 @@ fn case_068_a_revoked_role_comes_back_by_an_approval_only() {
         assert!(admitted.unwrap().is_none());
     }
     assert!(!bed.device(1).may_be(Role::Operator));
-    let request = bed.asks(&wish(1, operator(&[Scope::Write])));
+    let request = bed.open_request(&wish(1, operator(&[Scope::Write])));
     bed.approves(&request).unwrap();
     assert!(bed.device(1).may_be(Role::Operator));
     assert!(!bed.device(1).approved.scopes.name(Scope::Read), "the revoked scopes are gone");
@@ -100,7 +100,7 @@ fn case_070_a_removed_device_stays_removed_whatever_is_written_past_us() {
     let bed = Bed::new();
     let id = bed.pairs(1, operator(&[Scope::Read])).id();
     let before = bed.text("devices/paired.json");
-    bed.asks(&wish(1, operator(&[Scope::Write])));
+    bed.open_request(&wish(1, operator(&[Scope::Write])));
     bed.store.remove_device(&host(), &id, NOW).unwrap().unwrap();
     assert!(bed.is_removed(1) && bed.store.device_requests(NOW).unwrap().is_empty());
     // A whole-file rewrite by another program brings the row back.
@@ -112,7 +112,7 @@ fn case_070_a_removed_device_stays_removed_whatever_is_written_past_us() {
     assert!(admitted.unwrap().is_none());
     assert!(bed.store.issue_tokens(&Authority::Host, &id, &fresh, NOW).unwrap().is_none());
     // Only an owner lifts it, and the rights of before do not come with it.
-    let request = bed.asks(&wish(1, operator(&[Scope::Talk])));
+    let request = bed.open_request(&wish(1, operator(&[Scope::Talk])));
     bed.approves(&request).unwrap();
     assert_eq!(bed.device(1).approved.scopes, Scopes::of(&[Scope::Talk]));
     assert!(bed.device(1).tokens.is_empty());
@@ -125,7 +125,7 @@ fn a_code_dies_with_the_rights_of_its_device() {
         let number = u8::try_from(number).unwrap() + 1;
         bed.mints(number);
         assert!(waits(redeems(&bed.store, number, number, NOW)));
-        let request = bed.asks(&coded(number, &token(number).digest(), Profile::Limited));
+        let request = bed.open_request(&coded(number, &token(number).digest(), Profile::Limited));
         let id = request.device.clone();
         if act == "reject" {
             let (by, revision) = (host(), request.revision());

@@ -81,7 +81,7 @@ fn fields_and_words_that_we_do_not_know_survive_and_grant_nothing() {
     let bed = Bed::new();
     bed.write("devices/paired.json", imported());
     bed.store.rename_device(&host(), &key(1).id(), "Mine", NOW).unwrap().unwrap();
-    let request = bed.asks(&wish(2, operator(&[Scope::Write])));
+    let request = bed.open_request(&wish(2, operator(&[Scope::Write])));
     bed.approves(&request).unwrap();
     let rows = bed.json("devices/paired.json");
     let (phone, laptop) = (&rows[key(1).id().as_str()], &rows[key(2).id().as_str()]);
@@ -128,7 +128,7 @@ fn requests_of_another_program_wait_their_five_minutes() {
     });
     bed.write("devices/pending.json", rows.to_string());
     assert_eq!(bed.store.device_requests(NOW).unwrap().len(), 1);
-    bed.asks(&wish(2, operator(&[Scope::Read])));
+    bed.open_request(&wish(2, operator(&[Scope::Read])));
     let kept = bed.json("devices/pending.json");
     assert_eq!(kept["a-1"], rows["a-1"]);
     assert_eq!(kept["a-2"], rows["a-2"]);

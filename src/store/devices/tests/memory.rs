@@ -16,13 +16,13 @@ use crate::{
 fn a_retry_and_a_refused_request_write_nothing() {
     let bed = Bed::new();
     let asked = wish(1, operator(&[Scope::Read]));
-    let first = bed.asks(&asked);
+    let first = bed.open_request(&asked);
     let from = |number: u8, address: &str| {
         let described = Described { address: Some(address.to_owned()), ..described() };
-        Wish { described, ..wish(number, operator(&[Scope::Read])) }
+        NewDeviceRequest { described, ..wish(number, operator(&[Scope::Read])) }
     };
     for number in 2..=u8::try_from(MOST).unwrap() {
-        bed.asks(&from(number, &format!("198.51.100.{number}")));
+        bed.open_request(&from(number, &format!("198.51.100.{number}")));
     }
     let before = bed.snapshot();
     for number in 100..200 {
@@ -113,7 +113,7 @@ fn case_045_what_cannot_be_written_did_not_happen() {
     without_root(name, || {
         let bed = Bed::new();
         let id = bed.pairs(1, operator(&[Scope::Read])).id();
-        let request = bed.asks(&wish(2, operator(&[Scope::Write])));
+        let request = bed.open_request(&wish(2, operator(&[Scope::Write])));
         bed.mints(9);
         let (folder, before) = (bed.path("devices"), bed.snapshot());
         let mode = |mode| {

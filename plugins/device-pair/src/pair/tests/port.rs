@@ -79,7 +79,7 @@ pub(super) fn server() -> WaitingDevice {
 
 #[async_trait]
 impl Gateway for Port {
-    fn permits(&self) -> &dyn openclaw_plugin_sdk::Permits {
+    fn access(&self) -> &dyn openclaw_plugin_sdk::AccessControl {
         panic!("no permission is asked for")
     }
 

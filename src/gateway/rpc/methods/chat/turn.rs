@@ -21,9 +21,8 @@ use crate::{
     gate::{self, Admitted, secrets, words},
     registry,
     rpc::methods::chat::{
-        Told, What,
-        book::{End, Place, Said, Speaker, Words},
-        tell,
+        Told, What, tell,
+        transcripts::{ChatRef, End, Said, Speaker, Words},
     },
     store::StoreError,
     world,
@@ -54,7 +53,7 @@ const NOTHING: &str = "(The assistant had nothing to say.)";
 pub(super) struct Run {
     /// As the client named it.
     pub(super) id: String,
-    pub(super) place: Place,
+    pub(super) place: ChatRef,
     pub(super) message: Arc<InboundMessage>,
     /// The client waits no longer.
     pub(super) limit: Option<Duration>,
@@ -81,15 +80,15 @@ enum Done {
 
 fn finish(gateway: &Gateway, run: &Run, done: Done) {
     let said = |text: String| Said { what: Words::Answer(text.into()), at: world::now() };
-    let mut book = gateway.chats.book.lock();
+    let mut transcripts = gateway.chats.transcripts.lock();
     let end = if matches!(done, Done::Failed(_)) { End::Failed } else { End::Answered };
-    let Some(seq) = book.end(&run.place, &run.id, end) else { return };
+    let Some(seq) = transcripts.end(&run.place, &run.id, end) else { return };
     let told = |what| tell(gateway, &run.place.speaker, &Told { run: &run.id, seq, what });
     match done {
         Done::Answered(text) => {
             let said = said(text);
             told(What::Final(&said));
-            book.say(&run.place, said);
+            transcripts.say(&run.place, said);
         }
         Done::Failed(why) => told(What::Failed(why)),
         Done::Said(text) => told(What::Final(&said(text.to_owned()))),
@@ -101,7 +100,7 @@ async fn turn(gateway: &Arc<Gateway>, run: &Run) -> Done {
     match admitted(gateway, run).await {
         Ok(Ok(admitted)) => {
             let said = Said { what: Words::Message(Arc::clone(&run.message)), at: world::now() };
-            gateway.chats.book.lock().say(&run.place, said);
+            gateway.chats.transcripts.lock().say(&run.place, said);
             let asked = ask(gateway, run, &admitted);
             match run.limit {
                 Some(limit) => timeout(limit, asked).await.unwrap_or(Done::Failed(TOO_LATE)),
@@ -137,7 +136,7 @@ async fn admitted(gateway: &Arc<Gateway>, run: &Run) -> Result<Result<Admitted, 
     }
     if let Some(said) = command(&message.text) {
         if said == FORGOTTEN {
-            gateway.chats.book.lock().clear(place);
+            gateway.chats.transcripts.lock().clear(place);
             gateway.responder().forget(&place.speaker.conversation()).await;
         }
         return Ok(Err(Done::Said(said)));
@@ -206,8 +205,8 @@ async fn listen(gateway: &Gateway, run: &Run, mut heard: mpsc::Receiver<String>)
 }
 
 fn delta(gateway: &Gateway, run: &Run, whole: &str, told: usize) {
-    let mut book = gateway.chats.book.lock();
-    let Some(seq) = book.number(&run.place, &run.id) else { return };
+    let mut transcripts = gateway.chats.transcripts.lock();
+    let Some(seq) = transcripts.number(&run.place, &run.id) else { return };
     let said = Said { what: Words::Answer(whole.into()), at: world::now() };
     let what = What::Delta(&said, &whole[told..]);
     tell(gateway, &run.place.speaker, &Told { run: &run.id, seq, what });

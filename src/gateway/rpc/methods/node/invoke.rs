@@ -14,9 +14,8 @@ use tracing::{debug, info, warn};
 
 use super::{
     super::{busy, detailed, invalid, store_failed, unavailable},
-    Answer, Call,
+    Answer, Call, refresh_commands,
     repeats::{Found, mark},
-    settle,
 };
 use crate::{
     Gateway,
@@ -46,11 +45,11 @@ const MOST: usize = 64;
 const WORDS: usize = 500;
 
 /// What nodes were asked to do: by session, then by the id of the call.
-pub(super) type Outstanding = BTreeMap<u64, HashMap<String, Asked>>;
+pub(super) type Outstanding = BTreeMap<u64, HashMap<String, PendingCall>>;
 
 /// One call that waits for its node.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct PendingCall {
     command: String,
     answer: oneshot::Sender<Answer>,
 }
@@ -125,7 +124,7 @@ async fn run(call: &Call, asked: &Invoke) -> Result<Answer, Box<Refused>> {
         if of_node.len() >= MOST {
             return Err(busy("the node has too much to do; wait for its answers", 1_000));
         }
-        of_node.insert(id.clone(), Asked { command: asked.command.clone(), answer });
+        of_node.insert(id.clone(), PendingCall { command: asked.command.clone(), answer });
     }
     // It has not gone meanwhile: from here its leaving answers the call.
     let there = |session: &Arc<Session>| session.number == node.number;
@@ -159,7 +158,9 @@ fn ready(gateway: &Gateway, asked: &Invoke) -> Result<Arc<Session>, Box<Refused>
     let node = gateway.rpc.sessions.node(&device).filter(|node| node.closing().is_none());
     let node = node.ok_or_else(not_connected)?;
     match gateway.store.device(&device).map_err(store_failed)? {
-        Known::Device(record) if record.may_be(Role::Node) => settle(gateway, &node, &record),
+        Known::Device(record) if record.may_be(Role::Node) => {
+            refresh_commands(gateway, &node, &record);
+        }
         Known::Device(_) | Known::Removed | Known::Stranger => return Err(not_connected()),
     }
     let has = |side: &NodeSide| {
@@ -188,7 +189,7 @@ fn not_connected() -> Box<Refused> {
     detailed(unavailable("node not connected"), json!({ "code": "NOT_CONNECTED" }))
 }
 
-fn take(gateway: &Gateway, session: u64, id: &str) -> Option<Asked> {
+fn take(gateway: &Gateway, session: u64, id: &str) -> Option<PendingCall> {
     let mut outstanding = gateway.rpc.nodes.outstanding.lock();
     let of_node = outstanding.get_mut(&session)?;
     let asked = of_node.remove(id);

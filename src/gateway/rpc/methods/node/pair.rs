@@ -59,13 +59,13 @@ pub(crate) async fn list(call: &Call) -> Answer {
 }
 
 /// Which of the two a request is.
-enum Asked {
+enum NodePairRequest {
     Device(Box<DeviceRequest>),
     Legacy(NodeRequest),
 }
 
 /// A name stands for one unchanging request, so a caller who knows it has seen what it is.
-async fn find(call: &Call, act: Act) -> Result<Asked, Box<Refused>> {
+async fn find(call: &Call, act: Act) -> Result<NodePairRequest, Box<Refused>> {
     let OfRequest { request_id } = call.params()?;
     let now = world::now();
     let find = move |store: &Store| {
@@ -73,8 +73,8 @@ async fn find(call: &Call, act: Act) -> Result<Asked, Box<Refused>> {
         let device = id.map(|id| devices::request(store, &id, now)).transpose()?.flatten();
         let device = device.filter(|row| row.asked.roles.contains(&Role::Node));
         let legacy = store.nodes(now)?.0.into_iter().find(|row| row.id == request_id);
-        let device = device.map(Box::new).map(Asked::Device);
-        Ok(device.or_else(|| legacy.map(Asked::Legacy)))
+        let device = device.map(Box::new).map(NodePairRequest::Device);
+        Ok(device.or_else(|| legacy.map(NodePairRequest::Legacy)))
     };
     call.read(find).await?.ok_or_else(|| device::not_found(call, act, NO_REQUEST))
 }
@@ -87,12 +87,12 @@ fn unknown_request() -> Box<Refused> {
 pub(crate) async fn approve(call: &Call) -> Answer {
     let by = device::approver(call, Act::Approve)?;
     match find(call, Act::Approve).await? {
-        Asked::Device(request) => {
+        NodePairRequest::Device(request) => {
             let decided = device::decide(call, by, &request, Act::Approve).await?;
             let Verdict::Approved(device) = decided else { return Err(unknown_request()) };
             Ok(json!({ "requestId": request.id.as_str(), "node": paired(&device) }))
         }
-        Asked::Legacy(request) => {
+        NodePairRequest::Legacy(request) => {
             by.may_approve_legacy(&request.commands)
                 .map_err(|why| device::refused(why, Act::Approve))?;
             let fresh = token()?;
@@ -113,11 +113,11 @@ pub(crate) async fn approve(call: &Call) -> Answer {
 pub(crate) async fn reject(call: &Call) -> Answer {
     let by = device::approver(call, Act::Reject)?;
     match find(call, Act::Reject).await? {
-        Asked::Device(request) => {
+        NodePairRequest::Device(request) => {
             device::decide(call, by, &request, Act::Reject).await?;
             Ok(json!({ "requestId": request.id.as_str(), "nodeId": request.device.as_str() }))
         }
-        Asked::Legacy(request) => {
+        NodePairRequest::Legacy(request) => {
             by.may_manage_legacy().map_err(|why| device::refused(why, Act::Reject))?;
             let id = request.id.clone();
             let reject = move |store: &Store| store.reject_node(&by, &id, world::now());

@@ -38,13 +38,13 @@ pub(super) fn mark(parts: &[&str]) -> Mark {
 /// What was called under which key.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
-    all: HashMap<Mark, Kept>,
+    all: HashMap<Mark, IdempotentCall>,
     order: VecDeque<Mark>,
     room: usize,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct IdempotentCall {
     deed: Mark,
     since: Instant,
     /// `None` while it is being done.
@@ -72,7 +72,10 @@ impl Repeats {
             let is_same = kept.deed == deed;
             return if is_same { Found::Known(kept.answer.subscribe()) } else { Found::Other };
         }
-        self.all.insert(key, Kept { deed, since: now, answer: watch::Sender::new(None), size: 0 });
+        self.all.insert(
+            key,
+            IdempotentCall { deed, since: now, answer: watch::Sender::new(None), size: 0 },
+        );
         self.order.push_back(key);
         Found::Fresh
     }
@@ -105,7 +108,7 @@ impl Repeats {
     }
 
     fn make_room(&mut self, now: Instant) {
-        let over = |kept: &Kept| now.saturating_duration_since(kept.since) >= KEPT_FOR;
+        let over = |kept: &IdempotentCall| now.saturating_duration_since(kept.since) >= KEPT_FOR;
         while let Some(key) = self.order.front().copied()
             && self.all.get(&key).is_none_or(over)
         {
@@ -120,7 +123,7 @@ impl Repeats {
         }
     }
 
-    fn forget(&mut self, key: &Mark) -> Option<Kept> {
+    fn forget(&mut self, key: &Mark) -> Option<IdempotentCall> {
         self.order.retain(|other| other != key);
         let kept = self.all.remove(key)?;
         self.room -= kept.size;

@@ -10,7 +10,7 @@ use crate::{
     rpc::{admission, hub::Session},
     rules::device::{
         record::Device,
-        request::{Ask, Asked, Wish},
+        request::{Ask, NewDeviceRequest, RequestedRights},
         role::{Role, Scopes},
         surface::{CommandPolicy, reconcile},
     },
@@ -19,21 +19,32 @@ use crate::{
 };
 
 /// What the node would have to be approved for; `None` where it has all that it declares.
-pub(super) fn wish(session: &Session, record: &Device, policy: &CommandPolicy) -> Option<Wish> {
+pub(super) fn wish(
+    session: &Session,
+    record: &Device,
+    policy: &CommandPolicy,
+) -> Option<NewDeviceRequest> {
     let node = session.node()?;
     let approved = &record.approved;
     let surface = reconcile(&node.declared_commands, &approved.commands, policy);
     if surface.beyond.is_empty() && node.declared_caps.is_subset(&approved.capabilities) {
         return None;
     }
-    let asked = Asked {
+    let asked = RequestedRights {
         roles: [Role::Node].into(),
         scopes: Scopes::NONE,
         commands: surface.effective.union(&surface.beyond).cloned().collect(),
         capabilities: node.declared_caps.clone(),
     };
     let described = session.client.described(session.address);
-    Some(Wish { key: record.key, asked, described, profile: None, words: None, repair: true })
+    Some(NewDeviceRequest {
+        key: record.key,
+        asked,
+        described,
+        profile: None,
+        words: None,
+        repair: true,
+    })
 }
 
 /// Opens the node's request, or finds the one that waits.

@@ -140,27 +140,27 @@ pub(crate) enum Begun {
     /// It was sent before, and is not over.
     InFlight,
     /// It waits for its turn.
-    Started(Place),
+    Started(ChatRef),
 }
 
 /// A conversation, which is another one after it was forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ChatRef {
     pub(crate) speaker: Speaker,
     number: u64,
 }
 
 /// All conversations.
 #[derive(Debug, Default)]
-pub(crate) struct Book {
-    talks: HashMap<Speaker, Talk>,
+pub(crate) struct Transcripts {
+    talks: HashMap<Speaker, Transcript>,
     bytes: usize,
     waiting: usize,
     next: u64,
 }
 
 #[derive(Debug, Default)]
-struct Talk {
+struct Transcript {
     number: u64,
     /// When it was last used, by the count of uses.
     used: u64,
@@ -170,13 +170,13 @@ struct Talk {
     ends: VecDeque<(String, End)>,
 }
 
-impl Book {
+impl Transcripts {
     fn tick(&mut self) -> u64 {
         self.next += 1;
         self.next
     }
 
-    fn at(&mut self, place: &Place) -> Option<&mut Talk> {
+    fn at(&mut self, place: &ChatRef) -> Option<&mut Transcript> {
         self.talks.get_mut(&place.speaker).filter(|talk| talk.number == place.number)
     }
 
@@ -200,15 +200,15 @@ impl Book {
             return Begun::Full;
         }
         self.waiting += 1;
-        let new = || Talk { number: used, ..Talk::default() };
+        let new = || Transcript { number: used, ..Transcript::default() };
         let talk = self.talks.entry(speaker.clone()).or_insert_with(new);
         talk.used = used;
         talk.runs.push_back(Run { id: id.to_owned(), number: 0, stop });
-        Begun::Started(Place { speaker: speaker.clone(), number: talk.number })
+        Begun::Started(ChatRef { speaker: speaker.clone(), number: talk.number })
     }
 
     /// The number of the run's next event; `None` where it is over.
-    pub(crate) fn number(&mut self, place: &Place, run: &str) -> Option<u64> {
+    pub(crate) fn number(&mut self, place: &ChatRef, run: &str) -> Option<u64> {
         let talk = self.at(place)?;
         let run = talk.runs.iter_mut().find(|known| known.id == run)?;
         run.number += 1;
@@ -216,7 +216,7 @@ impl Book {
     }
 
     /// Ends a run: the number of its last event; `None` where it was over already.
-    pub(crate) fn end(&mut self, place: &Place, run: &str, end: End) -> Option<u64> {
+    pub(crate) fn end(&mut self, place: &ChatRef, run: &str, end: End) -> Option<u64> {
         let talk = self.at(place)?;
         let at = talk.runs.iter().position(|known| known.id == run)?;
         let over = talk.runs.remove(at)?;
@@ -243,7 +243,7 @@ impl Book {
     }
 
     /// Keeps what was said; the oldest goes where there is too much.
-    pub(crate) fn say(&mut self, place: &Place, said: Said) {
+    pub(crate) fn say(&mut self, place: &ChatRef, said: Said) {
         let used = self.tick();
         let Some(talk) = self.at(place) else { return };
         talk.used = used;
@@ -261,8 +261,9 @@ impl Book {
 
     /// Forgets the conversation that was silent longest and in which nothing goes on.
     fn drop_oldest(&mut self, but: Option<&Speaker>) -> bool {
-        let idle =
-            |(speaker, talk): &(&Speaker, &Talk)| talk.runs.is_empty() && but != Some(*speaker);
+        let idle = |(speaker, talk): &(&Speaker, &Transcript)| {
+            talk.runs.is_empty() && but != Some(*speaker)
+        };
         let oldest = self.talks.iter().filter(idle).min_by_key(|(_, talk)| talk.used);
         let Some(speaker) = oldest.map(|(speaker, _)| speaker.clone()) else { return false };
         self.forget(&speaker)
@@ -280,7 +281,7 @@ impl Book {
     }
 
     /// Forgets what was said, and lets what goes on go on.
-    pub(crate) fn clear(&mut self, place: &Place) {
+    pub(crate) fn clear(&mut self, place: &ChatRef) {
         let Some(talk) = self.at(place) else { return };
         talk.said.clear();
         let freed = std::mem::take(&mut talk.bytes);

@@ -57,9 +57,9 @@ fn a_grant_for_a_while_stands_in_no_list_of_the_field_and_ends() {
     assert!(!bed.has("default", "1") && bed.waiting().is_empty());
     assert_eq!(bed.standing("1", later(DAY - 1)), Standing::Granted);
     assert_eq!(bed.standing("1", later(DAY)), Standing::Unknown);
-    assert!(matches!(bed.store.ask(&knock("default", "1"), MANY, NOW), Ok(Asked::Approved)));
+    assert!(matches!(bed.store.ask(&knock("default", "1"), MANY, NOW), Ok(AskOutcome::Approved)));
     let again = bed.store.ask(&knock("default", "1"), MANY, later(DAY)).unwrap();
-    assert!(matches!(again, Asked::Opened { .. }), "an ended grant is a stranger's");
+    assert!(matches!(again, AskOutcome::Opened { .. }), "an ended grant is a stranger's");
     assert!(
         bed.store
             .extend(
@@ -88,7 +88,7 @@ fn case_071_a_block_takes_grants_and_requests_with_it_and_holds_until_it_is_take
     for sender in ["1", "2"] {
         assert_eq!(bed.standing(sender, NOW), Standing::Blocked);
         assert!(!bed.has("default", sender) && !bed.has("work", sender));
-        assert!(matches!(bed.store.ask(&knock("work", sender), MANY, NOW), Ok(Asked::Denied)));
+        assert!(matches!(bed.store.ask(&knock("work", sender), MANY, NOW), Ok(AskOutcome::Denied)));
     }
     assert!(bed.waiting().is_empty());
     assert_eq!(bed.store.unblock(&by(), &at("default", "1"), NOW).unwrap().len(), 1);
@@ -224,7 +224,7 @@ fn a_note_and_the_holders_say_who_is_who() {
     assert!(!bed.store.annotate(&by(), &at("default", "1"), Some("Ann"), NOW).unwrap());
     let records = bed.store.records().unwrap();
     assert_eq!(records.records().note("telegram", &id("1")), Some("Ann"));
-    let holders = bed.store.holders(Some("telegram"), NOW).unwrap();
+    let holders = bed.store.grants_report(Some("telegram"), NOW).unwrap();
     let shown: Vec<(Contact, Option<UnixMs>, Option<&str>)> = holders
         .iter()
         .map(|holder| (holder.contact.clone(), holder.until, holder.by.as_deref()))
@@ -236,7 +236,7 @@ fn a_note_and_the_holders_say_who_is_who() {
             (at("work", "2"), Some(later(DAY)), Some("uid:1000"))
         ]
     );
-    assert!(bed.store.holders(Some("webchat"), NOW).unwrap().is_empty());
+    assert!(bed.store.grants_report(Some("webchat"), NOW).unwrap().is_empty());
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn a_clock_set_back_by_an_hour_makes_no_guest_a_stranger_and_the_list_agrees() {
         for store in [&bed.store, &open(bed.dir.path())] {
             let standing = store.standing(&key("default"), &id("2"), now).unwrap();
             assert_eq!(standing, Standing::Granted, "{back}");
-            let listed = store.holders(None, now).unwrap().remove(0);
+            let listed = store.grants_report(None, now).unwrap().remove(0);
             assert_eq!(listed.until, Some(UnixMs(now.0 + DAY)), "{back}");
         }
     }

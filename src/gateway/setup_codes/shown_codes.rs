@@ -29,7 +29,7 @@ enum Stage {
 
 /// One code.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Entry {
+struct ShownCode {
     code: String,
     chat: OwnersChat,
     stage: Stage,
@@ -45,13 +45,13 @@ struct Listener {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Pages {
-    codes: Vec<Entry>,
+    codes: Vec<ShownCode>,
     listeners: Vec<Listener>,
 }
 
 /// All of it, the oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct SetupBook {
+pub(crate) struct ShownCodes {
     path: PathBuf,
     pages: Pages,
     changed: bool,
@@ -65,7 +65,7 @@ pub(crate) struct Standing {
     pub(crate) sent: SentRef,
 }
 
-impl SetupBook {
+impl ShownCodes {
     /// Reads what is there; what cannot be read is forgotten, for nothing in it decides anything.
     pub(crate) fn open(path: PathBuf) -> Self {
         let bytes = own_file::read(&path).unwrap_or_default();
@@ -89,7 +89,7 @@ impl SetupBook {
 
     /// A code was made in this chat, and its message goes out.
     pub(crate) fn made(&mut self, code: &SetupId, chat: OwnersChat) {
-        let over = |entry: &&Entry| entry.stage == Stage::Over;
+        let over = |entry: &&ShownCode| entry.stage == Stage::Over;
         let surplus = self.pages.codes.iter().filter(over).count().saturating_sub(REMEMBERED);
         let mut left = surplus;
         self.pages.codes.retain(|entry| {
@@ -98,7 +98,7 @@ impl SetupBook {
             !goes
         });
         let code = code.as_str().to_owned();
-        self.pages.codes.push(Entry { code, chat, stage: Stage::Sending });
+        self.pages.codes.push(ShownCode { code, chat, stage: Stage::Sending });
         self.changed = true;
     }
 
@@ -121,7 +121,7 @@ impl SetupBook {
 
     /// Every message that shows a code.
     pub(crate) fn standing(&self) -> Vec<Standing> {
-        let standing = |entry: &Entry| match &entry.stage {
+        let standing = |entry: &ShownCode| match &entry.stage {
             Stage::Standing(message) => Some(Standing {
                 code: SetupId::from_text(&entry.code),
                 chat: entry.chat.clone(),
@@ -183,43 +183,46 @@ mod tests {
     fn case_049_what_stands_is_known_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("setup-messages.json");
-        let mut book = SetupBook::open(path.clone());
+        let mut shown = ShownCodes::open(path.clone());
         let [one, two, three] = ["one", "two", "three"].map(SetupId::from_text);
         for code in [&one, &two, &three] {
-            book.made(code, chat("7"));
+            shown.made(code, chat("7"));
         }
-        book.stands(&one, &sent("41"));
-        book.stands(&two, &sent("42"));
-        book.over(&one);
-        book.writing().unwrap()().unwrap();
-        assert!(book.writing().is_none(), "written once");
-        let book = SetupBook::open(path);
-        let standing = book.standing();
+        shown.stands(&one, &sent("41"));
+        shown.stands(&two, &sent("42"));
+        shown.over(&one);
+        shown.writing().unwrap()().unwrap();
+        assert!(shown.writing().is_none(), "written once");
+        let shown = ShownCodes::open(path);
+        let standing = shown.standing();
         assert_eq!(standing.len(), 1);
         assert_eq!((&standing[0].code, &standing[0].sent), (&two, &sent("42")));
-        assert_eq!(book.chat_of(&three), Some(chat("7")), "also of what never arrived");
+        assert_eq!(shown.chat_of(&three), Some(chat("7")), "also of what never arrived");
     }
 
     #[test]
     fn a_chat_that_listens_once_hears_once() {
-        let mut book = SetupBook::default();
-        book.listen(chat("7"), Some(false));
-        book.listen(chat("8"), Some(true));
-        assert_eq!((book.listens(&chat("7")), book.listens(&chat("8"))), (Some(false), Some(true)));
-        assert_eq!(book.listeners(), [chat("7"), chat("8")]);
-        assert_eq!(book.listeners(), [chat("7")]);
-        book.listen(chat("7"), None);
-        assert!(book.listeners().is_empty());
+        let mut shown = ShownCodes::default();
+        shown.listen(chat("7"), Some(false));
+        shown.listen(chat("8"), Some(true));
+        assert_eq!(
+            (shown.listens(&chat("7")), shown.listens(&chat("8"))),
+            (Some(false), Some(true))
+        );
+        assert_eq!(shown.listeners(), [chat("7"), chat("8")]);
+        assert_eq!(shown.listeners(), [chat("7")]);
+        shown.listen(chat("7"), None);
+        assert!(shown.listeners().is_empty());
     }
 
     #[test]
     fn the_book_has_an_end() {
-        let mut book = SetupBook::default();
+        let mut shown = ShownCodes::default();
         for n in 0..1000 {
             let code = SetupId::from_text(&n.to_string());
-            book.made(&code, chat("7"));
-            book.over(&code);
+            shown.made(&code, chat("7"));
+            shown.over(&code);
         }
-        assert!(book.pages.codes.len() <= REMEMBERED + 1);
+        assert!(shown.pages.codes.len() <= REMEMBERED + 1);
     }
 }
