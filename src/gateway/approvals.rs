@@ -105,6 +105,18 @@ impl Cards {
         }
     }
 
+    /// The chats on this account have forgotten what they showed: open cards are shown again, in their messages.
+    pub(crate) fn show_again(&self, key: &AccountKey) {
+        let mut outbox = self.outbox.lock();
+        let open =
+            |card: &&CardCopy| card.to.is_on(key) && card.outcome.is_none() && card.sent.is_some();
+        let shown: Vec<u64> = outbox.cards().iter().filter(open).map(|card| card.n).collect();
+        for n in shown {
+            outbox.change(n, |card| card.look = None);
+        }
+        self.look();
+    }
+
     /// A person has written: what their chat takes only then is tried now.
     pub(crate) fn spoken(&self, key: &AccountKey, chat: &ChatId) {
         let mut outbox = self.outbox.lock();

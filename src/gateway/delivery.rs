@@ -11,7 +11,7 @@ pub(crate) mod shown;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
-    Body, ChannelError, ChatId, ChatKind, Conversation, InboundRef, Link, OutboundMessage,
+    Body, ChannelError, ChatId, ChatKind, Conversation, InboundRef, Link, OutboundMessage, Reader,
     SenderId, SentRef, kit::backoff::Backoff,
 };
 use tokio::{
@@ -214,6 +214,7 @@ impl Sending<'_> {
             Some(InboundRef::Message(id)) if first > 0 => Some(InboundRef::Further(id)),
             answers => answers,
         };
+        message.is_kept = self.mail.is_kept();
         let mut last = None;
         let pieces = outbound::pieces(message, self.account.config.plugin.text_limit);
         for (n, mut piece) in (first..).zip(pieces) {
@@ -370,8 +371,8 @@ fn hearer(
     gate::hearer(rules, person, world::now())
 }
 
-/// True for a person who is let in, or who waits for a decision: what the channel has kept for them is theirs.
-pub(crate) fn may_read(gateway: &Gateway, account: &AccountRuntime, person: &SenderId) -> bool {
+/// What a person is to an account: what the channel has kept for one who waits, or has access, is theirs.
+pub(crate) fn reader(gateway: &Gateway, account: &AccountRuntime, person: &SenderId) -> Reader {
     let key = &account.config.key;
     let chat = Conversation::new(ChatId::new(person.as_str()), ChatKind::Direct);
     let let_in = hearer(gateway, account, &Address::new(&chat, person, Link::Private));
@@ -379,7 +380,11 @@ pub(crate) fn may_read(gateway: &Gateway, account: &AccountRuntime, person: &Sen
         let waiting = gateway.store.waiting(&key.channel, world::now()).unwrap_or_default();
         waiting.iter().any(|one| one.key == *key && one.sender == *person)
     };
-    let_in.is_ok_and(|hearer| hearer.is_some()) || waits()
+    match let_in {
+        Ok(Some(_)) => Reader::Admitted,
+        _ if waits() => Reader::Waits,
+        _ => Reader::Nobody,
+    }
 }
 
 async fn may(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, mail: &Mail) -> May {

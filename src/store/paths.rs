@@ -100,6 +100,7 @@ impl StateDir {
         let names = [
             "access",
             "audit",
+            "conversations",
             "credentials",
             "devices",
             "gateway",
@@ -230,6 +231,12 @@ impl StateDir {
             file_key(&key.channel),
             file_key(key.account.as_str())
         ))
+    }
+
+    /// Where the channel of an account may keep conversations.
+    pub fn conversations(&self, key: &AccountKey) -> PathBuf {
+        let (channel, account) = (file_key(&key.channel), file_key(key.account.as_str()));
+        self.0.join("conversations").join(format!("{channel}-{account}"))
     }
 
     /// The folder of what is still to be told.

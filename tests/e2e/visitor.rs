@@ -260,7 +260,13 @@ impl Visitor {
                 }
             }
         };
-        let frame = tokio::time::timeout(PATIENCE, next).await.expect("a frame of the gateway");
+        let mut frame = tokio::time::timeout(PATIENCE, next).await.expect("a frame of the gateway");
+        if frame["type"] == "toast" {
+            // What a press did is read like a message.
+            let body = json!({ "kind": "text", "spans": [{ "plain": frame["text"] }] });
+            let id = format!("toast-{}", rand_id());
+            frame = json!({ "type": "message", "id": id, "from": "gateway", "body": body });
+        }
         if frame["type"] == "message" || frame["type"] == "edit" {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let rows = frame["body"]["buttons"].as_array().into_iter().flatten();

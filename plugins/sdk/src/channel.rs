@@ -138,6 +138,8 @@ pub struct Abilities {
     /// How long the sign is shown that an answer is being written, with [`crate::Body::Typing`]; `None` where there is
     /// no such sign.
     pub typing: Option<Duration>,
+    /// A card that has just blocked a person is to offer to undo that.
+    pub undoes: bool,
 }
 
 impl Abilities {
@@ -157,6 +159,7 @@ impl Abilities {
         reactions: false,
         replies: false,
         typing: None,
+        undoes: false,
     };
 }
 

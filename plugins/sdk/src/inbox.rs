@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     io,
+    path::{Path, PathBuf},
     pin::Pin,
     sync::{
         Arc, OnceLock,
@@ -35,6 +36,7 @@ pub struct Inbox {
     mentions_only: parking_lot::Mutex<Option<String>>,
     clock: parking_lot::Mutex<PlatformClock>,
     readers: OnceLock<Readers>,
+    folder: OnceLock<PathBuf>,
     notes: OnceLock<Box<dyn Notes>>,
 }
 
@@ -53,10 +55,45 @@ pub const MOST_NOTES: usize = 1000;
 /// See [`MOST_NOTES`].
 pub const LONGEST_NOTE: usize = 1024;
 
-/// Says whether a person may be written to.
-pub type MayRead = Box<dyn Fn(&SenderId) -> bool + Send + Sync>;
+/// What a person is to this account now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// They have access.
+    Admitted,
+    /// Neither has access nor waits.
+    Nobody,
+    /// Their request waits for a decision.
+    Waits,
+}
 
-struct Readers(MayRead);
+/// Asks the gate about people, and hears when its answers may have changed.
+#[derive(Clone)]
+pub struct Readers {
+    of: Arc<dyn Fn(&SenderId) -> Reader + Send + Sync>,
+    changes: watch::Receiver<()>,
+}
+
+impl Readers {
+    /// The gateway's end makes it.
+    pub fn new(
+        of: impl Fn(&SenderId) -> Reader + Send + Sync + 'static,
+        changes: watch::Receiver<()>,
+    ) -> Self {
+        Self { of: Arc::new(of), changes }
+    }
+
+    /// True for a person who has access now.
+    pub fn has_access(&self, person: &SenderId) -> bool {
+        (self.of)(person) == Reader::Admitted
+    }
+
+    /// Returns when access may have changed since the last call; never, once the gateway has ended.
+    pub async fn changed(&mut self) {
+        if self.changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
 
 impl fmt::Debug for Readers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -142,18 +179,35 @@ impl Inbox {
             mentions_only: parking_lot::Mutex::default(),
             clock: parking_lot::Mutex::default(),
             readers: OnceLock::new(),
+            folder: OnceLock::new(),
             notes: OnceLock::new(),
         }
     }
 
     /// The gateway's end says once who may read.
-    pub fn ask_for_readers(&self, may_read: MayRead) {
-        drop(self.readers.set(Readers(may_read)));
+    pub fn ask_for_readers(&self, readers: Readers) {
+        drop(self.readers.set(readers));
+    }
+
+    /// Who has access to this account; `None` where nobody says.
+    pub fn readers(&self) -> Option<Readers> {
+        self.readers.get().cloned()
+    }
+
+    /// The gateway's end says once where the channel may keep conversations.
+    pub fn keep_conversations_in(&self, folder: PathBuf) {
+        drop(self.folder.set(folder));
+    }
+
+    /// A folder of this account alone, which may not exist yet: for what people with access and the gateway wrote to
+    /// each other. The channel erases there what is of a person who loses access.
+    pub fn conversations_folder(&self) -> Option<&Path> {
+        self.folder.get().map(PathBuf::as_path)
     }
 
     /// Asks the gate whether a person may see what a channel has kept for them while they were away.
     pub fn may_read(&self, person: &SenderId) -> bool {
-        self.readers.get().is_none_or(|readers| readers.0(person))
+        self.readers.get().is_none_or(|readers| (readers.of)(person) != Reader::Nobody)
     }
 
     /// The gateway's end says once who keeps notes.

@@ -51,8 +51,8 @@ pub use id::{
     no_groups,
 };
 pub use inbox::{
-    Delivery, Exchange, Handed, Inbox, LONGEST_NOTE, MOST_NOTES, MayRead, Notes, Over, Row, Stream,
-    Upgrade,
+    Delivery, Exchange, Handed, Inbox, LONGEST_NOTE, MOST_NOTES, Notes, Over, Reader, Readers, Row,
+    Stream, Upgrade,
 };
 pub use lasting::{count, lasting, spell_span};
 pub use message::{

@@ -237,17 +237,19 @@ pub struct OutboundMessage {
     /// Names a new message: sent again, it is the same one, where the platform is
     /// [`idempotent`](crate::Abilities::idempotent). Random.
     pub key: Option<String>,
+    /// It is for a person with access and shows no code: a channel that keeps conversations keeps it.
+    pub is_kept: bool,
 }
 
 impl OutboundMessage {
     /// A new message that answers nothing in particular.
     pub fn new(to: Conversation, body: impl Into<Body>) -> Self {
-        Self { to, body: body.into(), replaces: None, answers: None, key: None }
+        Self { to, body: body.into(), replaces: None, answers: None, key: None, is_kept: false }
     }
 
     /// Takes a sent message away, where the platform can.
     pub fn removal(to: Conversation, sent: SentRef) -> Self {
-        Self { to, body: Body::Gone, replaces: Some(sent), answers: None, key: None }
+        Self { replaces: Some(sent), ..Self::new(to, Body::Gone) }
     }
 }
 

@@ -8,6 +8,8 @@ use std::fmt;
 use reqwest::Url;
 use serde::Serialize;
 
+use crate::UnixMs;
+
 /// A text: runs, one after the other, each with its marks. Only [`Text::markdown`] reads marks out of a string.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Text {
@@ -53,6 +55,9 @@ pub struct Marks {
     /// Where it leads: an address of `http`, `https` or `mailto`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
+    /// The moment that it spells, in milliseconds since the epoch, for what can show it in the reader's own zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<u64>,
 }
 
 const NO_MARKS: Marks = Marks {
@@ -63,6 +68,7 @@ const NO_MARKS: Marks = Marks {
     quote: false,
     block: None,
     link: None,
+    time: None,
 };
 static PLAIN: Marks = NO_MARKS;
 static CODE: Marks = Marks { code: true, ..NO_MARKS };
@@ -149,6 +155,12 @@ impl Text {
     pub fn opaque(mut self, code: Opaque) -> Self {
         self.spans.push(Span::Opaque(code));
         self
+    }
+
+    /// Appends a moment, spelled for those who cannot show it in the reader's own zone.
+    #[must_use]
+    pub fn moment(self, at: UnixMs, spelled: impl Into<String>) -> Self {
+        self.with(Span::Marked(spelled.into(), Marks { time: Some(at.0), ..NO_MARKS }))
     }
 
     /// Appends a run.

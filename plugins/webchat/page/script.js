@@ -1,5 +1,8 @@
-// The page's side of the socket. What a message brings is shown as text and nothing else.
+// The page's side of the socket, and the conversation.
 'use strict';
+
+import { bubble, chip, lock, moment, words } from './draw.js';
+import { announce, arrived, callMe, named, toast } from './notice.js';
 
 const LIMIT = 16 * 1024;
 const part = (id) => document.getElementById(id);
@@ -75,12 +78,19 @@ function hear(said) {
       break;
     case 'message':
     case 'edit':
+      if (said.type === 'message') arrived(said, title);
       show(said);
-      if (said.from !== 'you') typing(0);
       if (said.from === 'you') keep(said);
+      else {
+        typing(0);
+        announce(said, title);
+      }
       break;
     case 'gone':
       drop(said.id);
+      break;
+    case 'toast':
+      toast(said.text);
       break;
     case 'typing':
       typing(said.seconds);
@@ -127,16 +137,24 @@ function welcome(said) {
   part('title').textContent = title;
   part('you').replaceChildren(chip(you));
   retitle();
-  const written = own().filter(({ id }) => !shown.has(id));
-  [...said.history, ...written].sort((one, two) => one.at - two.at).forEach(show);
+  const known = new Set(said.history.map(({ id }) => id));
+  const written = own().filter(({ id }) => !shown.has(id) && !known.has(id));
+  [...said.history, ...written].forEach(show);
   unsaid.forEach(({ frame, item }) => {
     if (item) place(item, now());
     socket.send(frame);
   });
-  part('empty').hidden = shown.size > 0;
+  empty();
 }
 
-// ---- what we wrote: the gateway does not keep it
+function empty() {
+  part('empty').hidden = shown.size > 0;
+  part('called').hidden = false;
+  // Where a new visitor looks; later it is out of the way.
+  (shown.size > 0 ? part('sheet') : part('empty')).append(part('called'));
+}
+
+// ---- what we wrote: of strangers the gateway does not keep it
 
 const KEPT = 50;
 
@@ -166,15 +184,18 @@ function show(message) {
   const item = old ? old.item : part('message-form').content.firstElementChild.cloneNode(true);
   const own = message.from === 'you';
   item.classList.toggle('own', own);
-  item.querySelector('.bubble').replaceWith(bubble(message));
-  time(item, message.at);
+  const held = item.querySelector('.bubble').contains(document.activeElement);
+  item.querySelector('.bubble').replaceWith(bubble(message, press(message.id), stay));
+  if (held) refocus(item);
+  item.querySelector('.author').textContent = own ? 'You wrote:' : `${title} wrote:`;
+  moment(message.at, item.querySelector('.below time'));
   shown.set(message.id, { message, item });
   if (!old) {
     place(item, message.at);
     const button = item.querySelector('.reply');
     button.hidden = own;
     button.onclick = () => reply(message.id);
-    part('empty').hidden = true;
+    empty();
     if (!own && document.visibilityState !== 'visible') unread += 1;
     retitle();
   }
@@ -182,6 +203,14 @@ function show(message) {
   if (atEnd) toEnd();
   else if (!old) part('jump').hidden = false;
   return item;
+}
+
+// Who was in a message stays in it.
+function refocus(item) {
+  const shown = item.querySelector('.bubble');
+  const next = shown.querySelector('.buttons button');
+  if (!next) shown.tabIndex = -1;
+  (next ?? shown).focus({ preventScroll: true });
 }
 
 function drop(id) {
@@ -193,11 +222,13 @@ function drop(id) {
   shown.forEach(({ message, item }) => quote(item, message));
 }
 
-// By the gateway's clock: an answer may come before the word that its question is taken.
+// By the gateway's clock: an answer may come before the word that its question is taken, and in the same millisecond.
 function place(item, at) {
   item.at = at;
+  const own = item.classList.contains('own');
+  const later = (one) => one.at > at || (one.at === at && own && !one.classList.contains('own'));
   let before = messages.lastElementChild;
-  while (before && (before === item || before.at > at)) before = before.previousElementSibling;
+  while (before && (before === item || later(before))) before = before.previousElementSibling;
   if (before) before.after(item);
   else messages.prepend(item);
 }
@@ -215,15 +246,6 @@ function stay() {
   if (following) toEnd();
 }
 
-function time(item, at) {
-  const when = new Date(at);
-  const today = when.toDateString() === new Date().toDateString();
-  const clock = { hour: '2-digit', minute: '2-digit' };
-  const element = item.querySelector('time');
-  element.dateTime = when.toISOString();
-  element.textContent = today ? when.toLocaleTimeString([], clock) : when.toLocaleString([], { day: 'numeric', month: 'short', ...clock });
-}
-
 function quote(item, message) {
   const button = item.querySelector('.quote');
   const asked = shown.get(message.answers);
@@ -238,153 +260,17 @@ function quote(item, message) {
   };
 }
 
-function words({ body }) {
-  const flat = (spans) => spans.map((span) => span.code ?? span.plain).join('');
-  if (body.kind === 'card') return body.title;
-  return flat(body.kind === 'image' ? body.caption : body.spans).replace(/\s+/g, ' ').trim() || 'Picture';
-}
-
-function make(name, kind, ...children) {
-  const element = document.createElement(name);
-  if (kind) element.className = kind;
-  element.append(...children);
-  return element;
-}
-
-function bubble({ id, body }) {
-  const element = make('div', 'bubble');
-  element.dir = 'auto';
-  if (body.kind === 'text') element.append(...nodes(body.spans));
-  if (body.kind === 'image') picture(element, body);
-  if (body.kind === 'card') card(element, id, body);
-  return element;
-}
-
-function picture(element, body) {
-  element.classList.add('picture');
-  const image = make('img');
-  image.src = `data:image/png;base64,${body.png}`;
-  image.alt = words({ body });
-  image.onload = stay;
-  element.append(image);
-  if (body.caption.length) element.append(make('div', 'caption', ...nodes(body.caption)));
-}
-
-function card(element, id, body) {
-  element.classList.add('card');
-  element.append(make('h2', '', body.title));
-  if (body.fields.length) {
-    const pair = ({ label, value }) => [make('dt', '', label), make('dd', '', ...nodes(value, false))];
-    element.append(make('dl', '', ...body.fields.flatMap(pair)));
-  }
-  if (body.footer.length) element.append(make('div', 'foot', ...nodes(body.footer)));
-  if (!body.buttons.length) return;
-  const button = ({ label, data }) => {
-    const button = make('button', '', label);
-    button.type = 'button';
-    button.onclick = () => press(element, button, id, data);
-    return button;
+// A button keeps the focus until the card says what became of it.
+function press(id) {
+  return (element, button, data) => {
+    lock(element, true);
+    button.ariaBusy = 'true';
+    tell({ type: 'press', id: freshId(), on: id, data }, null, ({ why }) => {
+      lock(element, false);
+      button.ariaBusy = null;
+      if (why) notice(why);
+    });
   };
-  const row = (presses) => make('div', 'row', ...presses.map(button));
-  element.append(make('div', 'buttons', ...body.buttons.map(row)));
-}
-
-function press(element, button, on, data) {
-  const all = element.querySelectorAll('.buttons button');
-  const lock = (locked) => all.forEach((one) => { one.disabled = locked; });
-  lock(true);
-  button.setAttribute('aria-busy', 'true');
-  tell({ type: 'press', id: freshId(), on, data }, null, ({ why }) => {
-    lock(false);
-    button.removeAttribute('aria-busy');
-    if (why) notice(why);
-  });
-}
-
-// ---- what is copied whole
-
-function nodes(spans, lines = true) {
-  const all = [];
-  spans.forEach((span, at) => {
-    if (span.code !== undefined) {
-      all.push(chip(span.code, lines && alone(spans, at), lines && labelled(spans, at)));
-      return;
-    }
-    const node = marked(lines ? trimmed(spans, at) : span.plain, span.marks ?? {});
-    if (!frame(span)) all.push(node);
-    else if (frame(spans[at - 1]) === frame(span)) all.at(-1).append(node);
-    else all.push(make(frame(span), '', node));
-  });
-  return all;
-}
-
-// What runs of an answer stand in together.
-function frame(span) {
-  if (span?.marks?.block !== undefined) return 'pre';
-  return span?.marks?.quote ? 'blockquote' : '';
-}
-
-function marked(words, marks) {
-  let node = document.createTextNode(words);
-  for (const [mark, tag] of [['code', 'code'], ['bold', 'strong'], ['italic', 'em'], ['strike', 's']]) {
-    if (marks[mark]) node = make(tag, '', node);
-  }
-  if (!/^(https?|mailto):/.test(marks.link ?? '')) return node;
-  const link = make('a', '', node);
-  link.href = marks.link;
-  link.rel = 'noopener noreferrer nofollow';
-  link.target = '_blank';
-  return link;
-}
-
-function alone(spans, at) {
-  const before = spans[at - 1];
-  const after = spans[at + 1];
-  return (!before || /\n$/.test(before.plain ?? '')) && (!after || /^\n/.test(after.plain ?? ''));
-}
-
-// What a line is about: `Pairing code: AB3D7X9K`.
-function labelled(spans, at) {
-  return /: $/.test(spans[at - 1]?.plain ?? '') && /^(\n|$)/.test(spans[at + 1]?.plain ?? '');
-}
-
-// A chip on a line of its own brings the line break with it, and so does a frame.
-function trimmed(spans, at) {
-  let { plain } = spans[at];
-  const framed = (other) => other && frame(other) !== frame(spans[at]);
-  if (framed(spans[at + 1])) plain = plain.replace(/\n+$/, '');
-  if (framed(spans[at - 1])) plain = plain.replace(/^\n+/, '');
-  if (spans[at + 1]?.code !== undefined && alone(spans, at + 1)) plain = plain.replace(/\n$/, '');
-  if (spans[at - 1]?.code !== undefined && alone(spans, at - 1)) plain = plain.replace(/^\n/, '');
-  return plain;
-}
-
-function chip(code, isAlone = false, isLabelled = false) {
-  const button = part('chip-form').content.firstElementChild.cloneNode(true);
-  button.querySelector('code').textContent = code;
-  button.classList.toggle('alone', isAlone);
-  button.classList.toggle('short', (isAlone || isLabelled) && code.length <= 14);
-  button.setAttribute('aria-label', `Copy ${code}`);
-  button.onclick = () => copy(button, code);
-  return button;
-}
-
-async function copy(button, code) {
-  let done = true;
-  try {
-    await navigator.clipboard.writeText(code);
-  } catch {
-    // Without TLS there is no clipboard: select the code, and ask the old way.
-    getSelection().selectAllChildren(button.querySelector('code'));
-    done = document.execCommand('copy');
-  }
-  const word = button.querySelector('.word');
-  word.textContent = done ? 'Copied' : 'Selected';
-  button.classList.toggle('copied', done);
-  setTimeout(() => {
-    word.textContent = 'Copy';
-    button.classList.remove('copied');
-  }, 2000);
 }
 
 // ---- writing
@@ -392,43 +278,44 @@ async function copy(button, code) {
 const freshId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 function say() {
-  const words = text.value;
-  if (!words.trim()) return;
-  const size = new TextEncoder().encode(words).length;
+  const written = text.value;
+  if (!written.trim()) return;
+  const size = new TextEncoder().encode(written).length;
   if (size > LIMIT) {
     notice(`This message has ${Math.ceil(size / 1024)} KiB; 16 are the most. Send it in parts.`);
     return;
   }
   notice('');
-  send(words, replyTo);
+  send(written, replyTo);
   text.value = '';
   reply(null);
   fit();
 }
 
-function send(words, answers) {
+function send(text, answers) {
   const id = freshId();
-  const body = { kind: 'text', spans: [{ plain: words }] };
+  const body = { kind: 'text', spans: [{ plain: text }] };
   const item = show({ id, at: now(), from: 'you', answers, body });
   toEnd();
   const mood = item.querySelector('.mood');
   const again = item.querySelector('.again');
   item.classList.add('sending');
   mood.textContent = 'Sending…';
-  tell({ type: 'say', id, text: words, ...(answers && { replyTo: answers }) }, item, ({ at, why }) => {
-    item.at = at ?? item.at;
+  const name = named();
+  tell({ type: 'say', id, text, ...(answers && { replyTo: answers }), ...(name && { name }) }, item, ({ at, why }) => {
     item.classList.remove('sending');
     item.classList.toggle('failed', Boolean(why));
     mood.textContent = why || '';
     if (at) {
-      time(item, at);
+      moment(at, item.querySelector('.below time'));
+      place(item, at);
       keep({ id, at, from: 'you', answers: answers ?? undefined, body });
     }
     again.hidden = !why;
     again.onclick = () => {
       item.remove();
       shown.delete(id);
-      send(words, answers);
+      send(text, answers);
     };
   });
 }
@@ -491,4 +378,5 @@ new ResizeObserver(stay).observe(log);
 
 fit();
 if (!touch.matches) text.focus();
+callMe();
 connect();

@@ -1,5 +1,5 @@
-//! What each visitor's pages are told: the newest messages of the gateway, in memory, within bounds. What a visitor
-//! wrote passes through and is not kept; the visitor's page remembers it. Gone when the gateway stops.
+//! What each visitor's pages are told: the newest messages, in memory, within bounds. What a stranger wrote passes
+//! through and is not kept; the stranger's page remembers it. Gone when the gateway stops, but for the history.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
+    history,
     visitor::Visitor,
     wire::{Shown, ToPage, is_ours},
 };
@@ -47,7 +48,7 @@ struct Conversation {
 
 struct Entry {
     id: String,
-    /// Nothing for what the visitor wrote, and for what was taken away: of those only the id is known.
+    /// Nothing for what a stranger wrote, and for what was taken away: of those only the id is known.
     shown: Option<Shown>,
     cost: usize,
     mark: Mark,
@@ -74,7 +75,7 @@ struct Page {
 /// A visitor's open page. Dropped, it is closed.
 pub(crate) struct OpenPage<'a> {
     conversations: &'a Conversations,
-    visitor: Visitor,
+    pub(crate) visitor: Visitor,
     number: u64,
 }
 
@@ -93,23 +94,35 @@ pub(crate) enum Known {
 }
 
 impl Conversations {
-    /// Opens a page: it is told first who it is and what was said.
-    pub(crate) fn join(&self, visitor: &Visitor, title: &str) -> (OpenPage<'_>, Frames) {
+    /// Opens a page: it is told first who it is and what was said, with what is `kept` of earlier runs.
+    pub(crate) fn join(
+        &self,
+        visitor: &Visitor,
+        title: &str,
+        mut kept: Vec<Shown>,
+    ) -> (OpenPage<'_>, Frames) {
         let mut state = self.lock();
         let number = state.tick();
         let conversation = state.of.entry(visitor.clone()).or_default();
         conversation.touched = number;
         let (frames_in, frames) = mpsc::channel(QUEUE);
         let taken = conversation.entries.iter_mut().filter(|entry| entry.mark != Mark::Announced);
-        let (mut history, mut gone) = (Vec::new(), Vec::new());
+        let mut gone = Vec::new();
         for entry in taken {
             entry.mark = Mark::Seen;
-            match &entry.shown {
-                Some(shown) => history.push(shown),
-                None if is_ours(&entry.id) => gone.push(entry.id.as_str()),
-                None => {}
+            let at = kept.iter().position(|one| one.id == entry.id);
+            match (&entry.shown, at) {
+                (Some(shown), Some(at)) => kept[at] = shown.clone(),
+                (Some(shown), None) => kept.push(shown.clone()),
+                (None, _) if is_ours(&entry.id) => {
+                    at.map(|at| kept.remove(at));
+                    gone.push(entry.id.as_str());
+                }
+                (None, _) => {}
             }
         }
+        history::in_order(&mut kept);
+        let history = kept.iter().collect();
         let you = visitor.as_str();
         let ready = ToPage::Ready { you, title, now: openclaw_plugin_sdk::now().0, history, gone };
         let mut page = Page { number, frames: frames_in, sent: 0, confirmed: watch::channel(0).0 };
@@ -131,8 +144,8 @@ impl Conversations {
         state.show(visitor, Entry::sent(shown, frame.len()), &frame)
     }
 
-    /// Shows a message in the place of the one with its id.
-    pub(crate) fn edit(&self, visitor: &Visitor, mut shown: Shown) -> Result<(), NoRoom> {
+    /// Shows a message in the place of the one with its id. Gives it as it stands then.
+    pub(crate) fn edit(&self, visitor: &Visitor, mut shown: Shown) -> Result<Shown, NoRoom> {
         let mut state = self.lock();
         let old = state.of.get(visitor).and_then(|conversation| conversation.find(&shown.id));
         if let Some(old) = old.and_then(|old| old.shown.as_ref()) {
@@ -140,7 +153,8 @@ impl Conversations {
             (shown.at, shown.answers) = (old.at, shown.answers.or_else(|| old.answers.clone()));
         }
         let frame = ToPage::Edit(&shown).frame();
-        state.show(visitor, Entry::sent(shown, frame.len()), &frame)
+        state.show(visitor, Entry::sent(shown.clone(), frame.len()), &frame)?;
+        Ok(shown)
     }
 
     /// Tells the open pages of a visitor what is not kept.
@@ -189,6 +203,11 @@ impl Conversations {
     pub(crate) fn drop_waiting(&self, visitor: &Visitor) {
         self.lock().forget(visitor, |entry| entry.mark == Mark::Waiting);
     }
+
+    /// Drops what a visitor has seen: their access has ended.
+    pub(crate) fn drop_seen(&self, visitor: &Visitor) {
+        self.lock().forget(visitor, |entry| entry.mark == Mark::Seen);
+    }
 }
 
 impl OpenPage<'_> {
@@ -204,14 +223,20 @@ impl OpenPage<'_> {
         Known::New
     }
 
-    /// The gateway has taken what the page sent: all other open pages show it.
-    pub(crate) fn accepted(&self, shown: &Shown) {
-        let mut state = self.conversations.lock();
+    /// The gateway has taken what the page sent: all other open pages show it. Its text stays where it is `kept`.
+    pub(crate) fn accepted(&self, shown: &Shown, kept: bool) {
+        let state = &mut *self.conversations.lock();
         let conversation = state.of.get_mut(&self.visitor);
         let found = conversation.and_then(|conversation| conversation.find_mut(&shown.id));
         let Some(entry) = found.filter(|entry| entry.mark == Mark::Announced) else { return };
+        let frame = ToPage::Message(shown).frame();
+        let before = entry.cost;
+        if kept {
+            *entry = Entry::sent(shown.clone(), frame.len());
+        }
         entry.mark = Mark::Seen;
-        state.tell(&self.visitor, &ToPage::Message(shown).frame(), Some(self.number));
+        state.cost = state.cost + entry.cost - before;
+        state.tell(&self.visitor, &frame, Some(self.number));
     }
 
     /// The gateway has not taken what the page sent: nothing of it is kept.
@@ -400,7 +425,7 @@ mod tests {
         for number in 0..=VISITORS {
             all.post(&visitor(number), shown("m", 1)).unwrap();
         }
-        drop(all.join(&visitor(7), ""));
+        drop(all.join(&visitor(7), "", Vec::new()));
         for number in 1..=2 {
             all.post(&visitor(VISITORS + number), shown("m", 1)).unwrap();
         }
@@ -411,9 +436,9 @@ mod tests {
     #[test]
     fn an_open_page_is_answered_after_a_thousand_and_ten_visitors_left_without_reading() {
         let all = Conversations::default();
-        let (_open, mut frames) = all.join(&visitor(5_000), "");
+        let (_open, mut frames) = all.join(&visitor(5_000), "", Vec::new());
         for number in 0..1_010 {
-            drop(all.join(&visitor(number), ""));
+            drop(all.join(&visitor(number), "", Vec::new()));
             all.post(&visitor(number), shown("code", 200)).unwrap();
         }
         frames.try_recv().unwrap();
@@ -427,7 +452,7 @@ mod tests {
     #[test]
     fn all_conversations_together_have_a_size() {
         let all = Conversations::default();
-        let (open, _frames) = all.join(&visitor(0), "");
+        let (open, _frames) = all.join(&visitor(0), "", Vec::new());
         let large = 1 << 20;
         for number in 0..40 {
             assert_eq!(open.announce(&number.to_string()), Known::New);
@@ -448,7 +473,7 @@ mod tests {
     #[test]
     fn nothing_is_left_of_a_page_that_said_nothing() {
         let all = Conversations::default();
-        let (open, frames) = all.join(&visitor(0), "");
+        let (open, frames) = all.join(&visitor(0), "", Vec::new());
         drop((open, frames));
         assert!(all.lock().of.is_empty());
     }

@@ -3,6 +3,7 @@
 //! It decides nothing about who may talk: a visitor's id, address and link go to the gate with the message.
 
 mod conversation;
+mod history;
 mod limiter;
 mod page;
 mod request;
@@ -25,6 +26,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
 
 use conversation::Conversations;
+use history::{Change, History};
 use limiter::ConnectionLimiter;
 use site::Sites;
 use visitor::{Visitor, Visitors};
@@ -48,9 +50,10 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         key: true,
         replies: true,
         typing: Some(TYPING),
+        undoes: true,
         ..Abilities::NONE
     },
-    keys: &["allowed_hosts", "title"],
+    keys: &["allowed_hosts", "history", "title"],
     secret_keys: &[],
     env_keys: &[],
     manifest: None,
@@ -64,6 +67,7 @@ const TEXT_LIMIT: usize = 16 * 1024;
 const BUTTONS: u8 = 8;
 const PICTURE_LIMIT: usize = 256 * 1024;
 const TITLE_LIMIT: usize = 60;
+const HISTORY_LIMIT: usize = 1000;
 /// So long the page shows that an answer is being written.
 const TYPING: Duration = Duration::from_secs(6);
 /// An open page confirms within this what it was sent.
@@ -73,6 +77,7 @@ const CONFIRMED_WITHIN: Duration = Duration::from_secs(10);
 #[serde(deny_unknown_fields, default)]
 struct Table {
     allowed_hosts: Vec<String>,
+    history: Option<usize>,
     title: Option<String>,
 }
 
@@ -83,6 +88,7 @@ struct WebChat {
     visitors: Visitors,
     limiter: ConnectionLimiter,
     conversations: Conversations,
+    history: History,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "every plugin is opened so")]
@@ -92,12 +98,17 @@ fn open(settings: Settings) -> Result<Box<dyn Channel>, SettingsError> {
     if title.trim().is_empty() || title.chars().count() > TITLE_LIMIT {
         return Err(SettingsError::new("title", text::title(TITLE_LIMIT)));
     }
+    let history = table.history.unwrap_or(history::MESSAGES);
+    if history > HISTORY_LIMIT {
+        return Err(SettingsError::new("history", text::history(HISTORY_LIMIT)));
+    }
     Ok(Box::new(WebChat {
         title,
         sites: Sites::new(&table.allowed_hosts)?,
         visitors: Visitors::new(&settings.key),
         limiter: ConnectionLimiter::default(),
         conversations: Conversations::default(),
+        history: History::new(history),
     }))
 }
 
@@ -106,17 +117,24 @@ impl Channel for WebChat {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         // Nobody keeps what a visitor writes while the page is away.
         inbox.caught_up();
+        self.history.open(inbox);
         inbox.connected();
-        let mut sockets = FuturesUnordered::new();
-        loop {
-            tokio::select! {
-                exchange = inbox.exchange() => {
-                    if let Some(opened) = request::answer(self, exchange?) {
-                        sockets.push(socket::serve(self, inbox, opened));
+        let serve = async {
+            let mut sockets = FuturesUnordered::new();
+            loop {
+                tokio::select! {
+                    exchange = inbox.exchange() => {
+                        if let Some(opened) = request::answer(self, exchange?) {
+                            sockets.push(socket::serve(self, inbox, opened));
+                        }
                     }
+                    Some(()) = sockets.next(), if !sockets.is_empty() => {}
                 }
-                Some(()) = sockets.next(), if !sockets.is_empty() => {}
             }
+        };
+        tokio::select! {
+            ended = serve => ended,
+            never = self.history.tidy(|visitor| self.conversations.drop_seen(visitor)) => match never {},
         }
     }
 
@@ -127,6 +145,10 @@ impl Channel for WebChat {
         check(&message.body)?;
         if message.body == Body::Typing {
             self.conversations.tell(&visitor, &ToPage::Typing { seconds: TYPING.as_secs() });
+            return Ok(no_message(&message.to));
+        }
+        if let (Some(InboundRef::Press(_)), Body::Text(text)) = (&message.answers, &message.body) {
+            self.conversations.tell(&visitor, &ToPage::Toast { text: &text.to_plain() });
             return Ok(no_message(&message.to));
         }
         let id = match &message.replaces {
@@ -142,11 +164,12 @@ impl Channel for WebChat {
                 return Err(undeliverable(text::NOTHING_TO_TAKE_AWAY));
             }
             self.conversations.remove(&visitor, id.as_str()).map_err(no_room)?;
+            self.history.keep(&visitor, Change::Gone(id.as_str().to_owned())).await;
             return Ok(SentRef { chat: chat.clone(), id });
         };
         let answers = match &message.answers {
-            Some(InboundRef::Message(id) | InboundRef::Press(id)) => Some(id),
-            Some(InboundRef::Further(_)) | None => None,
+            Some(InboundRef::Message(id)) => Some(id),
+            Some(InboundRef::Further(_) | InboundRef::Press(_)) | None => None,
         };
         let shown = Shown {
             id: id.as_str().to_owned(),
@@ -155,11 +178,15 @@ impl Channel for WebChat {
             answers: answers.map(|id| id.as_str().to_owned()),
             body,
         };
-        let posted = match message.replaces {
-            Some(_) => self.conversations.edit(&visitor, shown),
-            None => self.conversations.post(&visitor, shown),
+        let stands = if message.replaces.is_some() {
+            self.conversations.edit(&visitor, shown).map_err(no_room)?
+        } else {
+            self.conversations.post(&visitor, shown.clone()).map_err(no_room)?;
+            shown
         };
-        posted.map_err(no_room)?;
+        if message.is_kept {
+            self.history.keep(&visitor, Change::Shown(stands)).await;
+        }
         Ok(SentRef { chat: chat.clone(), id })
     }
 

@@ -4,10 +4,11 @@ use openclaw_plugin_sdk::{
     Bytes,
     http::{HeaderName, HeaderValue, Response, StatusCode, header},
 };
+use serde_json::json;
 
 /// Nothing from elsewhere, nothing inline, in nobody's frame.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    img-src 'self' data: blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const HEADERS: [(HeaderName, &str); 9] = [
     (header::CACHE_CONTROL, "no-store"),
@@ -24,29 +25,62 @@ const HEADERS: [(HeaderName, &str); 9] = [
 /// A file of the page.
 pub(crate) struct File {
     kind: &'static str,
-    text: &'static str,
+    bytes: &'static [u8],
 }
 
-pub(crate) const INDEX: File =
-    File { kind: "text/html; charset=utf-8", text: include_str!("../page/index.html") };
-pub(crate) const SCRIPT: File =
-    File { kind: "text/javascript; charset=utf-8", text: include_str!("../page/script.js") };
-pub(crate) const STYLE: File =
-    File { kind: "text/css; charset=utf-8", text: include_str!("../page/style.css") };
+impl File {
+    const fn new(kind: &'static str, bytes: &'static [u8]) -> Self {
+        Self { kind, bytes }
+    }
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+pub(crate) static INDEX: File = File::new(HTML, include_bytes!("../page/index.html"));
+
+/// What the page loads, by its name below the page.
+pub(crate) static FILES: [(&str, File); 6] = [
+    ("/draw.js", File::new(JAVASCRIPT, include_bytes!("../page/draw.js"))),
+    ("/icon.png", File::new("image/png", include_bytes!("../page/icon.png"))),
+    ("/icon.svg", File::new("image/svg+xml", include_bytes!("../page/icon.svg"))),
+    ("/notice.js", File::new(JAVASCRIPT, include_bytes!("../page/notice.js"))),
+    ("/script.js", File::new(JAVASCRIPT, include_bytes!("../page/script.js"))),
+    ("/style.css", File::new("text/css; charset=utf-8", include_bytes!("../page/style.css"))),
+];
 
 impl File {
     pub(crate) fn response(&self) -> Response<Bytes> {
-        respond(StatusCode::OK, self.kind, self.text)
+        respond(StatusCode::OK, self.kind, Bytes::from_static(self.bytes))
     }
+}
+
+/// What a browser needs to install the page under its title.
+pub(crate) fn manifest(title: &str) -> Response<Bytes> {
+    let icon = |kind, sizes, of| json!({ "src": of, "sizes": sizes, "type": kind });
+    let manifest = json!({
+        "name": title,
+        "short_name": title,
+        "start_url": "/chat",
+        "scope": "/chat",
+        "display": "standalone",
+        "background_color": "#f7f4f0",
+        "theme_color": "#b83a26",
+        "icons": [
+            icon("image/png", "192x192", "/chat/icon.png"),
+            icon("image/svg+xml", "any", "/chat/icon.svg"),
+        ],
+    });
+    respond(StatusCode::OK, "application/manifest+json", manifest.to_string().into())
 }
 
 /// An answer for a person who reads it without the page.
 pub(crate) fn refusal(status: StatusCode, text: &'static str) -> Response<Bytes> {
-    respond(status, "text/plain; charset=utf-8", text)
+    respond(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
 }
 
-fn respond(status: StatusCode, kind: &'static str, text: &'static str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
+fn respond(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     for (name, value) in HEADERS {
@@ -58,6 +92,12 @@ fn respond(status: StatusCode, kind: &'static str, text: &'static str) -> Respon
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn texts(kind: &str) -> Vec<&'static str> {
+        let texts = FILES.iter().map(|(_, file)| file).chain([&INDEX]);
+        let texts = texts.filter(|file| file.kind.starts_with(kind));
+        texts.map(|file| std::str::from_utf8(file.bytes).unwrap()).collect()
+    }
 
     #[test]
     fn case_112_the_page_can_run_nothing_that_a_message_brings() {
@@ -76,31 +116,37 @@ mod tests {
             "setAttribute('on",
             "import(",
         ] {
-            assert!(!SCRIPT.text.contains(way), "{way}");
+            assert!(texts("text/javascript").iter().all(|script| !script.contains(way)), "{way}");
         }
         for timer in
             ["setTimeout('", "setTimeout(\"", "setTimeout(`", "setInterval('", "setInterval(\""]
         {
-            assert!(!SCRIPT.text.contains(timer), "{timer}");
+            let scripts = texts("text/javascript");
+            assert!(
+                scripts.len() == 3 && scripts.iter().all(|one| !one.contains(timer)),
+                "{timer}"
+            );
         }
     }
 
     #[test]
     fn the_page_brings_nothing_inline_and_nothing_from_elsewhere() {
-        let html = INDEX.text;
+        let html = texts(HTML)[0];
         assert!(!html.contains("<style") && !html.contains(" style="));
         let attributes =
             html.split_whitespace().filter_map(|word| word.split_once('=')).map(|(name, _)| name);
         assert_eq!(attributes.filter(|name| name.starts_with("on")).count(), 0);
         let scripts: Vec<_> = html.match_indices("<script").map(|(at, _)| &html[at..]).collect();
         assert!(scripts.len() == 1 && scripts[0].starts_with(r#"<script src="/chat/script.js""#));
-        for text in [html, SCRIPT.text, STYLE.text] {
+        for text in [texts("text/"), texts("image/svg")].concat() {
             let text = text.replace("http://www.w3.org/2000/svg", "");
             assert!(
                 !text.contains("http://")
                     && !text.contains("https://")
                     && !text.contains("@import")
             );
+            let loaded = text.match_indices("from '").map(|(at, _)| &text[at..]);
+            assert!(loaded.filter(|from| !from.starts_with("from './")).count() == 0);
         }
     }
 
@@ -111,7 +157,7 @@ mod tests {
         assert_eq!(
             header("content-security-policy"),
             "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; \
-             base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+             manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         );
         assert_eq!(header("x-content-type-options"), "nosniff");
         assert_eq!(header("referrer-policy"), "no-referrer");

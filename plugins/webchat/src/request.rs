@@ -28,6 +28,7 @@ pub(crate) struct OpenedSocket<'a> {
 
 enum Target {
     File(&'static page::File),
+    Manifest,
     Page,
     Socket,
 }
@@ -51,6 +52,7 @@ pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<OpenedSocket<
         (None, _) => OTHER_HOST.response(),
         (_, Err(refused)) => refused.response(),
         (_, Ok(Target::File(file))) => file.response(),
+        (_, Ok(Target::Manifest)) => page::manifest(&chat.title),
         (Some(allowed), Ok(Target::Page)) => {
             page_with_cookie(chat, exchange.request.headers(), &allowed)
         }
@@ -84,13 +86,18 @@ impl Refused {
 fn target(exchange: &Exchange) -> Result<Target, Refused> {
     let target = match exchange.request.uri().path().strip_prefix(PATH) {
         Some("" | "/") => Target::Page,
-        Some("/script.js") => Target::File(&page::SCRIPT),
-        Some("/style.css") => Target::File(&page::STYLE),
+        Some("/manifest.webmanifest") => Target::Manifest,
         Some("/ws") => Target::Socket,
-        _ => return Err(NOT_FOUND),
+        Some(name) => {
+            let file = page::FILES.iter().find(|(known, _)| *known == name);
+            Target::File(file.map(|(_, file)| file).ok_or(NOT_FOUND)?)
+        }
+        None => return Err(NOT_FOUND),
     };
     match (exchange.request.method(), &target) {
-        (&Method::GET, _) | (&Method::HEAD, Target::File(_) | Target::Page) => Ok(target),
+        (&Method::GET, _) | (&Method::HEAD, Target::File(_) | Target::Manifest | Target::Page) => {
+            Ok(target)
+        }
         _ => Err(WRONG_METHOD),
     }
 }

@@ -23,6 +23,7 @@ use tokio_tungstenite::{
 use crate::{
     TEXT_LIMIT, WebChat,
     conversation::{Frames, Known, OpenPage},
+    history::{Change, History},
     limiter,
     request::OpenedSocket,
     text,
@@ -32,6 +33,8 @@ use crate::{
 /// A text of the longest length fits even if each of its bytes is written as `\u0001`.
 const FRAME_LIMIT: usize = 128 * 1024;
 const DATA_LIMIT: usize = 64;
+/// 64 characters of four bytes each.
+const NAME_LIMIT: usize = 256;
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// Two pings and a half: no page that lives says nothing for so long.
 const SILENCE: Duration = Duration::from_secs(75);
@@ -74,9 +77,10 @@ pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: OpenedSocket<'_
     }
     let address = limiter::name(opened.permit.address);
     let sender = Sender::new(id, None, &[("address", address.as_deref())]);
-    let (open, mut frames) = chat.conversations.join(&opened.visitor, &chat.title);
-    let (chat, link) = (opened.visitor.chat(), opened.link);
-    let page = Page { inbox, open, sender, chat, link };
+    let kept = chat.history.read(&opened.visitor).await;
+    let (open, mut frames) = chat.conversations.join(&opened.visitor, &chat.title, kept);
+    let (history, chat, link) = (&chat.history, opened.visitor.chat(), opened.link);
+    let page = Page { inbox, history, open, sender, chat, link };
     let (mut sink, mut stream) = socket.split();
     let end = tokio::select! {
         end = page.listen(&mut stream) => end,
@@ -129,6 +133,7 @@ async fn close(socket: &mut Socket, code: CloseCode, why: &'static str) {
 
 struct Page<'a> {
     inbox: &'a Inbox,
+    history: &'a History,
     open: OpenPage<'a>,
     sender: Sender,
     chat: ChatId,
@@ -203,8 +208,10 @@ impl Page<'_> {
                 let press = ButtonPress { id, conversation, sender, pressed_at, on, data, link };
                 self.deliver(InboundEvent::Press(press)).await?;
             }
-            FromPage::Say { id, text, reply_to } => {
+            FromPage::Say { id, text, reply_to, name } => {
                 check(&text, reply_to.as_deref())?;
+                let name = name.filter(|name| name.len() <= NAME_LIMIT && !name.trim().is_empty());
+                let sender = Sender { name, ..sender };
                 if self.open.announce(&id) == Known::Before {
                     return Ok(at);
                 }
@@ -220,9 +227,14 @@ impl Page<'_> {
                     link: self.link,
                     ..InboundMessage::new(EventId::new(&id), conversation, sender, at, text)
                 };
+                // Asked before: what a stranger becomes an owner by is still a stranger's word.
+                let kept = self.history.keeps(&self.open.visitor);
                 let delivered = self.deliver(InboundEvent::Message(message)).await;
                 delivered.inspect_err(|_| self.open.rejected(&id))?;
-                self.open.accepted(&shown);
+                self.open.accepted(&shown, kept);
+                if kept {
+                    self.history.keep(&self.open.visitor, Change::Shown(shown)).await;
+                }
             }
         }
         Ok(at)

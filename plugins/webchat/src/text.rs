@@ -41,6 +41,11 @@ pub(crate) fn title(longest: usize) -> String {
     format!("the title has 1 to {longest} characters")
 }
 
+/// More messages than are kept of a person.
+pub(crate) fn history(most: usize) -> String {
+    format!("of a conversation 0 to {most} messages are kept")
+}
+
 /// A name under which nothing can be served.
 pub(crate) fn no_host(name: &str) -> String {
     format!("`{name}` is not a `host`, `host:port` or `https://host`")
@@ -54,8 +59,8 @@ mod tests {
 
     #[test]
     fn every_text_can_be_read_in_one_go() {
-        let made = [title(60), no_host("a b")];
-        let mut all = vec![NO_SENDER.0, &made[0], &made[1]];
+        let made = [title(60), history(1000), no_host("a b")];
+        let mut all = vec![NO_SENDER.0, &made[0], &made[1], &made[2]];
         all.extend([NO_VISITOR, NO_MESSAGE, NOTHING_TO_TAKE_AWAY, NO_RANDOMNESS, NO_ROOM]);
         all.extend([TOO_MANY_BUTTONS, PICTURE_TOO_LARGE, TEXT_TOO_LONG, TOO_MANY_PAGES, TOO_SLOW]);
         all.extend([TOO_FAST, WAIT, NO_BUTTON, NOT_NOW, LONG]);
@@ -65,6 +70,7 @@ mod tests {
         expect![[r"
             a visitor id is `web:` and 32 lower-case hex digits
             the title has 1 to 60 characters
+            of a conversation 0 to 1000 messages are kept
             `a b` is not a `host`, `host:port` or `https://host`
             there is no such visitor
             there is no such message to replace

@@ -28,7 +28,8 @@ impl Visitor {
         random_hex().map(|digits| Self(format!("web:{digits}")))
     }
 
-    fn digits(&self) -> &str {
+    /// The id's random part.
+    pub(crate) fn digits(&self) -> &str {
         &self.0["web:".len()..]
     }
 

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{is_hex, random_hex};
 
-/// What a page says. Nothing in it says who it is.
+/// What a page says. Nothing in it says who it is: a name is only shown, as not verified.
 #[derive(Deserialize)]
 #[serde(
     tag = "type",
@@ -21,7 +21,7 @@ pub(crate) enum FromPage {
     /// A button of a card was pressed.
     Press { id: String, on: String, data: String },
     /// The visitor wrote.
-    Say { id: String, text: String, reply_to: Option<String> },
+    Say { id: String, text: String, reply_to: Option<String>, name: Option<String> },
 }
 
 /// What the gateway says.
@@ -47,6 +47,8 @@ pub(crate) enum ToPage<'a> {
     Refused { id: Option<&'a str>, why: &'a str },
     /// What the page said with this id is durable: it need not be said again.
     Taken { id: &'a str, at: u64 },
+    /// What a press did: shown for a moment, and not kept.
+    Toast { text: &'a str },
     /// An answer is being written: shown for a while, or until it is there.
     Typing { seconds: u64 },
 }
@@ -60,18 +62,18 @@ impl ToPage<'_> {
 }
 
 /// One message of a conversation, as the page shows it.
-#[derive(Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Shown {
     pub(crate) id: String,
     pub(crate) at: u64,
     pub(crate) from: Author,
     /// The message or press that it answers.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answers: Option<String>,
     pub(crate) body: Value,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Author {
     Gateway,

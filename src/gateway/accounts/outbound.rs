@@ -71,7 +71,7 @@ async fn send_piece(
 pub(crate) fn pieces(message: OutboundMessage, limit: TextLimit) -> Vec<OutboundMessage> {
     match &message.body {
         Body::Text(text) if !limit.takes(text) => {
-            let OutboundMessage { to, answers, replaces, key, .. } = message.clone();
+            let OutboundMessage { to, answers, replaces, key, is_kept, .. } = message.clone();
             let texts = text.pieces(limit).into_iter().enumerate();
             let piece = |(n, text)| {
                 let (answers, replaces) = match (n, &answers) {
@@ -82,7 +82,8 @@ pub(crate) fn pieces(message: OutboundMessage, limit: TextLimit) -> Vec<Outbound
                     (_, Some(InboundRef::Press(_)) | None) => (None, None),
                 };
                 let key = key.as_ref().map(|key| format!("{key}/{n}"));
-                OutboundMessage { to: to.clone(), body: Body::Text(text), replaces, answers, key }
+                let (to, body) = (to.clone(), Body::Text(text));
+                OutboundMessage { to, body, replaces, answers, key, is_kept }
             };
             texts.map(piece).collect()
         }

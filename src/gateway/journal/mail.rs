@@ -193,6 +193,11 @@ impl Mail {
         Self { answers, ..Self::new(Address::of(message), Only::Admitted, parts) }
     }
 
+    /// True for what a channel may keep: its reader has access, and it shows no code.
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(self.only, Only::Admitted | Only::Owner) && self.codes.is_empty()
+    }
+
     fn new(to: Address, only: Only, parts: Vec<Part>) -> Self {
         let made = world::now().0;
         // Without randomness the platform does not know it again, and it is sent all the same.

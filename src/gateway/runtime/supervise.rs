@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use openclaw_plugin_sdk::{ChannelError, Delivery, Inbox};
+use openclaw_plugin_sdk::{ChannelError, Delivery, Inbox, Reader, Readers, SenderId};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
@@ -38,10 +38,12 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<AccountRuntime
         .inbox
         .get_or_init(|| Arc::new(Inbox::new(id, deliveries, exchanges, connected.clone())));
     let (here, it) = (Arc::downgrade(&gateway), Arc::downgrade(&account));
-    inbox.ask_for_readers(Box::new(move |person| {
-        let (Some(gateway), Some(account)) = (here.upgrade(), it.upgrade()) else { return false };
-        delivery::may_read(&gateway, &account, person)
-    }));
+    let reader = move |person: &SenderId| match (here.upgrade(), it.upgrade()) {
+        (Some(gateway), Some(account)) => delivery::reader(&gateway, &account, person),
+        _ => Reader::Nobody,
+    };
+    inbox.ask_for_readers(Readers::new(reader, gateway.access_changes.subscribe()));
+    inbox.keep_conversations_in(gateway.state.conversations(&account.config.key));
     let (state, key) = (gateway.state.clone(), account.config.key.clone());
     match blocking(move || Notes::of(&state, &key)).await {
         Ok(notes) => inbox.keep_notes(Box::new(Keeper::new(&account, notes))),
@@ -57,6 +59,9 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<AccountRuntime
         account.status.enter(state.clone(), None);
         account.keep_journal_open(state == State::Connecting).await;
         inbox.begin();
+        if account.config.plugin.abilities.forgets {
+            gateway.cards.show_again(&account.config.key);
+        }
         let run = async {
             if state == State::Connecting {
                 // Only other credentials help, or another configuration.

@@ -2,13 +2,14 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
     sync::{Arc, Mutex},
 };
 
 use openclaw_plugin_sdk::{
     AccountId, Body, Channel, ChannelError, ChatId, ChatKind, Client, ClientAddress, Conversation,
-    Delivery, InboundEvent, InboundMessage, Inbox, Link, OutboundMessage, SentRef, Settings,
-    contract::LIMIT, toml,
+    Delivery, EventId, InboundEvent, InboundMessage, InboundRef, Inbox, Link, OutboundMessage,
+    Readers, SentRef, Settings, Text, contract::LIMIT, toml,
 };
 use tokio::{
     runtime::Handle,
@@ -35,6 +36,19 @@ impl Bench {
     }
 
     pub(crate) async fn with(table: toml::Table) -> Self {
+        Self::made(table, |_| {}).await
+    }
+
+    /// One whose gateway lets it keep conversations.
+    pub(crate) async fn keeping(table: toml::Table, folder: &Path, readers: Readers) -> Self {
+        let keep = |inbox: &Inbox| {
+            inbox.ask_for_readers(readers);
+            inbox.keep_conversations_in(folder.to_owned());
+        };
+        Self::made(table, keep).await
+    }
+
+    async fn made(table: toml::Table, prepare: impl FnOnce(&Inbox)) -> Self {
         let account = AccountId::default_account();
         let settings =
             Settings { account: account.clone(), table, key: [7; 32], commands: Vec::new() };
@@ -44,6 +58,7 @@ impl Bench {
         let (exchanges, exchanges_out) = mpsc::channel(64);
         let inbox =
             Arc::new(Inbox::new(account, deliveries_in, exchanges_out, watch::channel(false).0));
+        prepare(&inbox);
         let (mut server, listener) = Server::bind().await;
         server.serve(listener, exchanges, &Handle::current());
         let (address, client) = (server.address, Arc::clone(&server.client));
@@ -119,6 +134,34 @@ impl Bench {
         let mut message = OutboundMessage::new(direct(old.chat.as_str()), body);
         message.replaces = Some(old.clone());
         self.channel.send(&message).await
+    }
+
+    /// Answers a press.
+    pub(crate) async fn answer_press(&self, to: &str, text: &str) -> Result<SentRef, ChannelError> {
+        let mut message = OutboundMessage::new(direct(to), Text::plain(text));
+        message.answers = Some(InboundRef::Press(EventId::new("0")));
+        self.channel.send(&message).await
+    }
+
+    /// Sends what a channel may keep.
+    pub(crate) async fn send_kept(
+        &self,
+        to: &str,
+        body: impl Into<Body>,
+    ) -> Result<SentRef, ChannelError> {
+        let message = OutboundMessage::new(direct(to), body);
+        self.channel.send(&OutboundMessage { is_kept: true, ..message }).await
+    }
+
+    /// Edits what a channel may keep.
+    pub(crate) async fn edit_kept(
+        &self,
+        old: &SentRef,
+        body: impl Into<Body>,
+    ) -> Result<SentRef, ChannelError> {
+        let message = OutboundMessage::new(direct(old.chat.as_str()), body);
+        let replaces = Some(old.clone());
+        self.channel.send(&OutboundMessage { is_kept: true, replaces, ..message }).await
     }
 }
 

@@ -68,6 +68,12 @@ impl Browser {
         response
     }
 
+    /// The gateway has started again, at another address.
+    pub(crate) fn moved_to(&mut self, address: SocketAddr) {
+        let cookie = self.cookie.take();
+        *self = Self { cookie, ..Self::new(address) };
+    }
+
     /// The visitor's id in the cookie.
     pub(crate) fn id(&self) -> String {
         let (_, value) = self.cookie.as_deref().unwrap().split_once('=').unwrap();

@@ -39,6 +39,8 @@ struct Visit {
     browser: watch::Receiver<Option<Browser>>,
     says: mpsc::UnboundedSender<Value>,
     screen: watch::Receiver<Vec<Value>>,
+    /// A press may have been answered.
+    pressed: bool,
 }
 
 impl Browsers {
@@ -62,7 +64,7 @@ impl Browsers {
             let (opened, browser) = watch::channel(None);
             let stay = stay(self.stranger.clone(), opened, queue, shows);
             self.running.lock().unwrap().spawn_on(stay, &self.home);
-            Visit { browser, says, screen }
+            Visit { browser, says, screen, pressed: false }
         };
         self.people.lock().unwrap().entry(name).or_insert_with(open).clone()
     }
@@ -138,7 +140,7 @@ fn show(screen: &mut Vec<Value>, said: &Value) {
     screen.retain(|message| !gone.contains(&message["id"]));
     let messages = match said["type"].as_str() {
         Some("ready") => said["history"].as_array().cloned().unwrap_or_default(),
-        Some("message" | "edit" | "typing") => vec![said.clone()],
+        Some("message" | "edit" | "refused" | "toast" | "typing") => vec![said.clone()],
         _ => Vec::new(),
     };
     for mut message in messages {
@@ -188,7 +190,9 @@ impl FakePlatform for Browsers {
             }
             _ => return Happened::Impossible,
         };
+        let pressed = said["type"] == "press";
         self.visit(person).says.send(said).unwrap();
+        self.people.lock().unwrap().values_mut().for_each(|visit| visit.pressed |= pressed);
         Happened::Announced
     }
 
@@ -207,6 +211,9 @@ impl FakePlatform for Browsers {
             let same = timeout(LIMIT, same).await.map(|screen| screen.is_ok());
             assert_eq!(same, Ok(true), "an open page shows what a reloaded one shows");
             seen.extend(reloaded.iter().map(|message| read(&ready["you"], message)));
+            if visit.pressed {
+                seen.extend(toasts(&mut visit).await);
+            }
         }
         seen
     }
@@ -228,6 +235,18 @@ impl FakePlatform for Browsers {
         // These pages, unlike the real one, say nothing twice; `says` has the real one's way.
         false
     }
+}
+
+/// What was said on presses: the page shows it for a moment.
+async fn toasts(visit: &mut Visit) -> Vec<Seen> {
+    // What is refused now is refused after all that was said before.
+    let (id, on) = (fresh_id(), format!("m{}", fresh_id()));
+    let nothing = json!({"type": "press", "id": id, "on": on, "data": ""});
+    visit.says.send(nothing).unwrap();
+    let refused = |screen: &Vec<Value>| screen.iter().any(|one| one["id"] == id.as_str());
+    let screen = timeout(LIMIT, visit.screen.wait_for(refused)).await.unwrap().unwrap();
+    let texts = screen.iter().filter_map(|one| one["text"].as_str());
+    texts.map(|text| Seen { text: text.to_owned(), ..Seen::default() }).collect()
 }
 
 fn read(you: &Value, message: &Value) -> Seen {

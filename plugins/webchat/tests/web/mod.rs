@@ -5,6 +5,7 @@ mod browser;
 pub(crate) mod fake;
 mod gateway;
 mod history;
+mod kept;
 mod quiet;
 mod request;
 mod says;

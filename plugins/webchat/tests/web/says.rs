@@ -116,16 +116,17 @@ async fn case_080_what_is_said_names_nobody() {
     bench.from("192.168.1.5", Link::Exposed, false);
     let (mut page, ready) = bench.visitor().await.connect().await;
     let other = format!("web:{}", "0".repeat(32));
-    for claim in ["sender", "from", "you", "name", "conversation"] {
+    for claim in ["sender", "from", "you", "id_label", "conversation"] {
         let mut say = json!({"type": "say", "id": fresh_id(), "text": "it is me"});
         say[claim] = json!(other);
         refused(&mut page, &say.to_string()).await;
     }
     assert!(bench.is_quiet());
-    page.say("it is me").await;
+    let say = json!({"type": "say", "id": fresh_id(), "text": "it is me", "name": other});
+    assert!(page.put_json(&say).await);
     let message = bench.message().await;
     assert_eq!(ready["you"], message.sender.id.as_str());
-    assert_eq!(message.sender.name, None, "there are no names to mistake");
+    assert_eq!(message.sender.name, Some(other), "a name is shown, and is no id");
     assert_eq!(message.sender.meta["address"], "192.168.1.5");
     assert_eq!(message.link, Link::Exposed);
 }
@@ -198,6 +199,28 @@ async fn case_106_who_says_too_much_at_once_is_slowed_then_closed() {
     }
     assert_eq!(page.closed().await.0, CloseCode::Policy);
     assert!(bench.is_quiet());
+}
+
+#[tokio::test]
+async fn a_name_too_long_or_empty_is_none() {
+    let mut bench = Bench::open().await;
+    let (mut page, _) = bench.visitor().await.connect().await;
+    for (name, kept) in [("Ann", Some("Ann")), ("", None), (" ", None), (&*"x".repeat(257), None)] {
+        let say = json!({"type": "say", "id": fresh_id(), "text": "hello", "name": name});
+        assert!(page.put_json(&say).await);
+        assert_eq!(bench.message().await.sender.name.as_deref(), kept);
+    }
+}
+
+#[tokio::test]
+async fn what_a_press_did_is_a_toast_that_no_page_shows_again() {
+    let bench = Bench::open().await;
+    let browser = bench.visitor().await;
+    let (mut page, ready) = browser.connect().await;
+    bench.answer_press(ready["you"].as_str().unwrap(), "Nothing was done.").await.unwrap();
+    let toast = page.hear().await;
+    assert_eq!(toast, json!({"type": "toast", "text": "Nothing was done."}));
+    assert_eq!(browser.connect().await.1["history"], json!([]));
 }
 
 #[tokio::test]
