@@ -3,7 +3,7 @@
 use openclaw_plugin_sdk::UnixMs;
 
 use crate::{
-    approvals::outbox::{About, CardCopy, CardState, Chat},
+    approvals::outbox::{About, CardCopy, CardState, Chat, UNDOABLE},
     rules::notify::{CardRate, Spent},
 };
 
@@ -41,6 +41,8 @@ pub(crate) struct ChatState {
     pub(crate) spent: Spent,
     /// The platform replaces messages.
     pub(crate) edits: bool,
+    /// Its cards offer to undo a block.
+    pub(crate) undoes: bool,
 }
 
 /// What an open card looks like that shows this revision with this face.
@@ -65,10 +67,12 @@ pub(crate) fn next(card: &CardCopy, sight: ChatState) -> Step {
 
 fn wished(card: &CardCopy, sight: ChatState) -> Step {
     if let Some(outcome) = &card.outcome {
-        let told = card.look.as_deref() == Some(outcome.look());
+        let undoable = card.undoable_until().filter(|until| sight.undoes && *until > sight.now);
+        let look = undoable.map_or(outcome.look(), |_| UNDOABLE);
+        let told = card.look.as_deref() == Some(look);
         return match (&card.sent, told) {
             (None, _) => Step::Forget,
-            (Some(_), true) => Step::Rest,
+            (Some(_), true) => undoable.map_or(Step::Rest, Step::Wait),
             (Some(_), false) if sight.edits => Step::Edit,
             (Some(_), false) if outcome.is_by(&card.to) => Step::Leave,
             (Some(_), false) if sight.quiet => Step::Rest,

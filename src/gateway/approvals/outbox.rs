@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use openclaw_plugin_sdk::{SentRef, UnixMs, own_file};
 use serde::{Deserialize, Serialize};
 
-use super::outcome::Outcome;
+use super::outcome::{How, Outcome};
 use crate::{
     accounts::owners_chat::OwnersChat,
     rules::{AccountKey, notify::Spent},
@@ -71,7 +71,14 @@ pub(crate) enum Choice {
     Hours(u32),
     /// Ask again in a while.
     Later,
+    /// Take back the block that was just chosen.
+    Undo,
 }
+
+/// So long a block can be undone on its card.
+const UNDO_MS: u64 = 10_000;
+/// What a card looks like that offers it.
+pub(crate) const UNDOABLE: &str = "over/undo";
 
 /// When a card is tried again that the platform takes only after the person has written.
 pub(crate) const UNTIL_THEY_WRITE: u64 = u64::MAX;
@@ -104,11 +111,19 @@ pub(crate) struct Fact {
     /// To be copied whole.
     #[serde(default)]
     pub(crate) whole: bool,
+    /// The moment that the value spells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) time: Option<u64>,
 }
 
 impl Fact {
     pub(super) fn new(label: &str, value: impl Into<String>) -> Self {
-        Self { label: label.to_owned(), value: value.into(), whole: false }
+        Self { label: label.to_owned(), value: value.into(), whole: false, time: None }
+    }
+
+    /// A moment, as it is spelled.
+    pub(super) fn moment(label: &str, at: UnixMs, value: impl Into<String>) -> Self {
+        Self { time: Some(at.0), ..Self::new(label, value) }
     }
 
     /// One that is to be copied whole, and is never cut.
@@ -201,10 +216,19 @@ impl CardCopy {
         self.sent.as_deref() == Some(message) && self.sending.is_none() && shows
     }
 
+    /// Until when the block that the owner of this chat has chosen on it can be undone.
+    pub(crate) fn undoable_until(&self) -> Option<UnixMs> {
+        let outcome = self.outcome.as_ref()?;
+        let blocks = outcome.how == How::Blocked && outcome.is_by(&self.to);
+        (blocks && matches!(self.about, About::Sender { .. }))
+            .then(|| UnixMs(outcome.at.saturating_add(UNDO_MS)))
+    }
+
     /// What stands in the chat is not what should.
     pub(crate) fn is_owed(&self) -> bool {
         let unsent = self.look.is_none() || self.sending.is_some() || self.outcome.is_some();
-        !self.is_over() && (unsent || self.revision != self.wants)
+        let undoable = self.look.as_deref() == Some(UNDOABLE) && self.sending.is_none();
+        !self.is_over() && !undoable && (unsent || self.revision != self.wants)
     }
 
     /// When it came, or when it was decided.

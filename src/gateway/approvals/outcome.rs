@@ -39,6 +39,8 @@ pub(crate) enum How {
     Replaced,
     /// A sentence that was told.
     Told,
+    /// The owner who blocked the sender has undone it.
+    Unblocked,
     /// It was taken out: by another program on the same folder, or with what it was about.
     Withdrawn,
 }
@@ -71,6 +73,7 @@ impl Outcome {
             How::Extended => "over/extended",
             How::Replaced => "over/replaced",
             How::Told => "over/told",
+            How::Unblocked => "over/unblocked",
             How::Withdrawn => "over/withdrawn",
         }
     }
@@ -78,6 +81,12 @@ impl Outcome {
     /// True where the owner of this very chat has decided.
     pub(crate) fn is_by(&self, to: &OwnersChat) -> bool {
         self.by.as_deref() == Some(&*to.actor())
+    }
+
+    /// An owner has undone a block in a chat.
+    pub(super) fn undone(by: &str, now: UnixMs) -> Self {
+        let (by, surface) = (Some(by.to_owned()), Some("chat".to_owned()));
+        Self { how: How::Unblocked, by, surface, at: now.0, until: None }
     }
 
     pub(super) fn nobody(how: How, now: UnixMs) -> Self {

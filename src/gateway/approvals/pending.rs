@@ -149,7 +149,7 @@ fn lapsed(
     facts.extend(note.map(|note| Fact::new("Note", neutral(note, NAME_LIMIT))));
     facts.push(Fact::new("Approved by", by));
     let zone = &gateway.config().telling.zone;
-    facts.push(Fact::new("Until", world::date(*until, zone)));
+    facts.push(Fact::moment("Until", *until, world::date(*until, zone)));
     Ok(Some(Ask { about, ends, revision: of_facts(&facts), facts, what: Asking::Lapsed }))
 }
 

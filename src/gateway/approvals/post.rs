@@ -18,7 +18,9 @@ use crate::{
     },
     approvals::{
         next_action::Step,
-        outbox::{About, CardCopy, CardState, Choice, Digest, Fact, Outbox, Sending, Token},
+        outbox::{
+            About, CardCopy, CardState, Choice, Digest, Fact, Outbox, Sending, Token, UNDOABLE,
+        },
         pending::{Ask, Asking},
         view::{self, Layout},
     },
@@ -143,15 +145,23 @@ pub(super) fn prepare(
             return Some(job);
         }
         (_, Some(outcome)) => {
-            outcome.look().clone_into(&mut job.look);
-            mark(outbox, &card, outcome.look())?;
-            job.message.body = view::over(&card, outcome, here.zone);
+            let undoes = here.account.config.plugin.abilities.undoes;
+            let undoable = undoes && card.undoable_until().is_some_and(|until| until > now);
+            let look = if undoable { UNDOABLE } else { outcome.look() };
+            look.clone_into(&mut job.look);
+            if mark(outbox, &card, look)? {
+                let tokens = if undoable { tokens(&[Choice::Undo])? } else { Vec::new() };
+                outbox.change(n, |card| card.arm(tokens));
+            }
+            // An open card shows a code.
+            job.message.is_kept = true;
+            job.message.body = view::over(&card, outcome, here.zone, &outbox.card(n)?.tokens);
         }
         (_, None) => {
             if let About::Notice { text, .. } = &card.about {
                 job.message.body = Text::plain(text.clone()).into();
                 mark(outbox, &card, "notice")?;
-                job.message.key = key(outbox, n);
+                (job.message.key, job.message.is_kept) = (key(outbox, n), true);
                 return Some(job);
             }
             let ask = asks.iter().find(|ask| ask.about == card.about)?;
@@ -241,7 +251,7 @@ pub(super) fn digest(
     };
     let prefix = here.account.config.plugin.abilities.command_prefix;
     let mut job = Task::new(outbox, to, Kind::Digest(others), here);
-    job.message.body = view::digest(others, prefix);
+    (job.message.body, job.message.is_kept) = (view::digest(others, prefix), true);
     job.message.key = digest.sent.is_none().then(|| digest.key.clone());
     job.message.replaces = digest.sent.as_deref().map(|id| to.reference(id));
     outbox.change_chat(to, |chat| chat.digest = Some(digest));
@@ -256,7 +266,7 @@ pub(super) fn morning(outbox: &mut Outbox, to: &OwnersChat, here: Here<'_>) -> O
     let waiting: Vec<String> = held.map(|card| view::line(&card.facts)).collect();
     let prefix = here.account.config.plugin.abilities.command_prefix;
     let mut job = Task::new(outbox, to, Kind::Morning, here);
-    job.message.body = view::morning(&waiting, &chat.missed, prefix);
+    (job.message.body, job.message.is_kept) = (view::morning(&waiting, &chat.missed, prefix), true);
     job.message.key = Some(key.clone());
     outbox.change_chat(to, |chat| chat.morning = Some(key));
     Some(job)

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
-    ButtonPress, Decision, EventId, InboundMessage, InboundRef, OutboundMessage, SenderId, Text,
-    UnixMs,
+    AccessChange, AccountId, ButtonPress, Decision, EventId, InboundMessage, InboundRef,
+    OutboundMessage, SenderId, Text, UnixMs,
 };
 use tracing::{info, warn};
 
@@ -19,11 +19,12 @@ use crate::{
     approvals::{
         decide,
         outbox::{About, CardCopy, CardState, Choice},
-        outcome, pending,
+        outcome::{self, How, Outcome},
+        pending,
         said::{self, Said},
         save, view,
     },
-    control::{devices::Verdict, pairing, text},
+    control::{access, devices::Verdict, pairing, text},
     delivery::{Fresh, answer, shown::displayed},
     gate::{Admitted, AdmittedSender, Halt},
     journal::{
@@ -31,7 +32,7 @@ use crate::{
         mail::{Address, Mail},
     },
     rules::{
-        Contact,
+        AccountKey, Contact,
         approver::Approver,
         device::{
             approver::{Denied, DeviceApprover},
@@ -47,6 +48,8 @@ use crate::{
 const NO_CARD: &str = "That is no card of mine in this chat. Nothing was done.";
 const OLDER: &str =
     "That message does not show how it stands now, so nothing was done. Answer the newest one.";
+const TOO_LATE: &str = "It is too late to undo this here. To unblock them: /access unblock";
+const UNDONE: &str = "The block is undone. They can ask again.";
 const USED: &str = "That button was used already. Look at the card again.";
 
 /// An admitted person has pressed a button.
@@ -70,6 +73,9 @@ pub(crate) async fn pressed(
     let token = card.tokens.iter().find(|token| token.text == press.data);
     let token = token.filter(|_| card.sent.as_deref() == Some(press.on.id.as_str()));
     let text = match (&card.outcome, token) {
+        (Some(_), Some(token)) if token.choice == Choice::Undo => {
+            undo(gateway, &approver, &card).await?
+        }
         (Some(outcome), _) => view::sentence(outcome, &card.to, zone),
         (None, Some(token)) => {
             let answer = Answer::Pressed(token.choice);
@@ -149,7 +155,7 @@ enum Deed {
 
 /// The one meaning of a choice, however it was made; `None` where what the card is about has no such choice.
 fn deed(about: &About, choice: Choice, asks: bool, later: CardState) -> Option<Deed> {
-    use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
+    use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later, Undo};
     let hours = |many: u32| Some(Duration::from_hours(many.into()));
     Some(match (about, choice) {
         (About::Device { .. } | About::Lapse { .. } | About::Sender { .. }, Later) => {
@@ -158,7 +164,8 @@ fn deed(about: &About, choice: Choice, asks: bool, later: CardState) -> Option<D
         (About::Notice { .. }, _)
         | (About::Device { .. }, Back | Block | Deliver | Extend | ForGood | Hours(_))
         | (About::Lapse { .. }, Approve | Block | Deliver | Deny)
-        | (About::Sender { .. }, Extend) => return None,
+        | (About::Sender { .. }, Extend)
+        | (_, Undo) => return None,
         (About::Lapse { .. } | About::Sender { .. }, Back) => Deed::Turn(CardState::Ask),
         (About::Device { .. }, Approve) => Deed::Device(Decision::Approve),
         (About::Device { .. }, Deny) => Deed::Device(Decision::Deny),
@@ -297,6 +304,45 @@ async fn extend(
         Ok(_) => ended(gateway, card).await,
         Err(error) => Ok(capital(&error.told())),
     }
+}
+
+/// Takes back the block that was just chosen: an unblock like any other.
+async fn undo(
+    gateway: &Arc<Gateway>,
+    approver: &Approver,
+    card: &CardCopy,
+) -> Result<String, StoreError> {
+    let About::Sender { channel, account, sender, .. } = &card.about else {
+        return Ok(NO_CARD.to_owned());
+    };
+    let (Some(account), Ok(sender)) = (AccountId::parse(account), SenderId::new(sender)) else {
+        return Ok(NO_CARD.to_owned());
+    };
+    if card.undoable_until().is_none_or(|until| until <= world::now()) {
+        return Ok(TOO_LATE.to_owned());
+    }
+    let who = Contact { key: AccountKey { channel: channel.clone(), account }, sender };
+    let (by, config, now) = (approver.clone(), gateway.config(), world::now());
+    let change = move |store: &Store| {
+        access::change(store, &config, (&by, &who, &AccessChange::Unblock), now)
+    };
+    if let Err(error) = gateway.change(change).await {
+        return Ok(capital(&error.told()));
+    }
+    let outcome = Outcome::undone(approver.actor(), now);
+    {
+        let mut outbox = gateway.cards.outbox.lock();
+        let blocked = |one: &&CardCopy| {
+            let is_over = one.outcome.as_ref().is_some_and(|it| it.how == How::Blocked);
+            is_over && one.about == card.about
+        };
+        let blocked: Vec<u64> = outbox.cards().iter().filter(blocked).map(|card| card.n).collect();
+        for n in blocked {
+            outbox.conclude(n, &outcome);
+        }
+    }
+    gateway.cards.look();
+    Ok(UNDONE.to_owned())
 }
 
 async fn sender(

@@ -218,6 +218,7 @@ fn of_chat(
         rate: telling.cards,
         spent: outbox.chat(to).spent(),
         edits: account.config.plugin.abilities.edits,
+        undoes: account.config.plugin.abilities.undoes,
     };
     if sight.quiet {
         hold(outbox, to);

@@ -73,7 +73,9 @@ impl Choice {
             Self::Deliver => &["deliver"],
             Self::Deny => &["no"],
             Self::ForGood => &["always"],
-            Self::Back | Self::Block | Self::Extend | Self::Hours(_) | Self::Later => &[],
+            Self::Back | Self::Block | Self::Extend | Self::Hours(_) | Self::Later | Self::Undo => {
+                &[]
+            }
         };
         word == label || more.contains(&word)
     }
@@ -91,6 +93,7 @@ impl Choice {
             Self::Hours(hours @ ..48) => format!("{hours} h"),
             Self::Hours(hours) => format!("{} d", hours / 24),
             Self::Later => "Later".to_owned(),
+            Self::Undo => "Undo".to_owned(),
         }
     }
 }
@@ -111,31 +114,39 @@ pub(super) fn asking(ask: &Ask, canvas: Layout<'_>) -> Body {
     fields.extend(gone.map(|fact| (format!("{}, before", fact.label), value(fact))));
     if let Asking::Sender(request) = &ask.what {
         let (from, to) = (request.created_at, UnixMs(ask.ends));
-        let [from, to] = [from, to].map(|at| world::clock(at, canvas.zone));
-        fields.push(("Asked".to_owned(), format!("{from}, open until {to}").into()));
+        let asked = clock(Text::default(), from, canvas.zone).and(", open until ");
+        fields.push(("Asked".to_owned(), clock(asked, to, canvas.zone)));
         fields.push(("Code".to_owned(), Text::default().code(request.code.spell())));
     }
-    let button = |token: &Token| Button { label: token.choice.label(), data: token.text.clone() };
-    let buttons: Vec<Button> = canvas.tokens.iter().map(button).collect();
     let card = Card {
         title: title.to_owned(),
         fields,
         footer: Some(footer(ask, canvas)),
-        buttons: buttons.chunks(ROW).map(<[Button]>::to_vec).collect(),
+        buttons: buttons(canvas.tokens),
     };
     let text = card.to_text();
     let fits = canvas.limit.measure(&text.to_plain()) <= canvas.limit.max;
     if fits { card.into() } else { text.into() }
 }
 
+fn buttons(tokens: &[Token]) -> Vec<Vec<Button>> {
+    let button = |token: &Token| Button { label: token.choice.label(), data: token.text.clone() };
+    tokens.chunks(ROW).map(|row| row.iter().map(button).collect()).collect()
+}
+
+fn clock(text: Text, at: UnixMs, zone: &TimeZone) -> Text {
+    text.moment(at, world::clock(at, zone))
+}
+
 fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
     let abilities = canvas.abilities;
-    let mut hint = match canvas.face {
+    let (start, mut hint) = match canvas.face {
         CardState::Later(until) => {
-            format!("You are asked again at {}. ", world::clock(UnixMs(until), canvas.zone))
+            let start = Text::plain("You are asked again at ");
+            (clock(start, UnixMs(until), canvas.zone), ". ".to_owned())
         }
-        CardState::Ask => String::new(),
-        CardState::Terms => "Approve for how long? ".to_owned(),
+        CardState::Ask => (Text::default(), String::new()),
+        CardState::Terms => (Text::default(), "Approve for how long? ".to_owned()),
     };
     if abilities.buttons.is_none() && abilities.replies {
         let numbered = choices(&ask.about, canvas.face, &ask.facts).iter().enumerate();
@@ -150,18 +161,19 @@ fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
             if device.words.is_some() {
                 hint += "A device that shows three words must show these. ";
             }
-            Text::plain(hint + "Approve: ")
+            start
+                .and(hint + "Approve: ")
                 .code(format!("{prefix}pair approve"))
                 .and("\nReject: ")
                 .code(format!("{prefix}pair reject {}", device.request))
         }
         Asking::Lapsed => {
             let who = ask.about.request();
-            Text::plain(hint + "Extend: ").code(format!("{prefix}access extend {who} 24h"))
+            start.and(hint + "Extend: ").code(format!("{prefix}access extend {who} 24h"))
         }
         Asking::Sender(request) => {
             let words = format!("{} {}", request.key.channel, request.code.spell());
-            let text = Text::plain(hint + "Approve: ");
+            let text = start.and(hint + "Approve: ");
             let text = text.code(format!("{prefix}pairing approve {words}"));
             if abilities.buttons.is_some() || abilities.replies {
                 return text;
@@ -173,15 +185,19 @@ fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
     }
 }
 
-/// A card of which nothing is left to decide.
-pub(super) fn over(card: &CardCopy, outcome: &Outcome, zone: &TimeZone) -> Body {
+/// A card of which nothing is left to decide, but perhaps to undo.
+pub(super) fn over(card: &CardCopy, outcome: &Outcome, zone: &TimeZone, tokens: &[Token]) -> Body {
     // What was held is answered or erased by now.
     let facts = card.facts.iter().filter(|fact| fact.label != HELD);
     let mut fields: Vec<(String, Text)> = facts.map(field).collect();
-    let decided = decided(outcome, &card.to, zone);
-    fields.push((if outcome.by.is_some() { "Decided" } else { "Over" }.to_owned(), decided.into()));
+    let at = UnixMs(outcome.at);
+    let (label, decided) = match decider(outcome, &card.to) {
+        Some(who) => ("Decided", Text::plain(who + ", ")),
+        None => ("Over", Text::default()),
+    };
+    fields.push((label.to_owned(), decided.moment(at, world::date(at, zone))));
     let title = verdict(outcome, zone);
-    Card { title, fields, footer: None, buttons: Vec::new() }.into()
+    Card { title, fields, footer: None, buttons: buttons(tokens) }.into()
 }
 
 /// What takes the place of a card that was asked again.
@@ -245,6 +261,7 @@ fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
         (How::Expired, _) => "⌛ Expired without a decision".to_owned(),
         (How::Replaced, _) => "↪ Replaced; see the newest card".to_owned(),
         (How::Told, _) => "Told".to_owned(),
+        (How::Unblocked, _) => "↩ Block undone".to_owned(),
         (How::Withdrawn, _) => "Withdrawn".to_owned(),
     }
 }
@@ -252,14 +269,17 @@ fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
 /// Who decided, and when.
 fn decided(outcome: &Outcome, to: &OwnersChat, zone: &TimeZone) -> String {
     let at = world::date(UnixMs(outcome.at), zone);
-    let Some(by) = outcome.by.as_deref() else { return at };
-    let who = match outcome.surface.as_deref() {
+    decider(outcome, to).map_or_else(|| at.clone(), |who| format!("{who}, {at}"))
+}
+
+fn decider(outcome: &Outcome, to: &OwnersChat) -> Option<String> {
+    let by = outcome.by.as_deref()?;
+    Some(match outcome.surface.as_deref() {
         _ if outcome.is_by(to) => "by you".to_owned(),
         Some("cli") => format!("on this machine ({by})"),
         Some("socket") => format!("over the socket ({by})"),
         _ => format!("by {by}"),
-    };
-    format!("{who}, {at}")
+    })
 }
 
 fn field(fact: &Fact) -> (String, Text) {
@@ -267,7 +287,11 @@ fn field(fact: &Fact) -> (String, Text) {
 }
 
 fn value(fact: &Fact) -> Text {
-    if fact.whole { Text::default().code(&fact.value) } else { Text::plain(&fact.value) }
+    match fact.time {
+        _ if fact.whole => Text::default().code(&fact.value),
+        Some(at) => Text::default().moment(UnixMs(at), &fact.value),
+        None => Text::plain(&fact.value),
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ fn shown() -> CardCopy {
 
 fn sight() -> ChatState {
     let (rate, spent) = (CardRate { burst: 1, per_minute: 1 }, Spent::default());
-    ChatState { now: NOW, quiet: false, rate, spent, edits: true }
+    ChatState { now: NOW, quiet: false, rate, spent, edits: true, undoes: false }
 }
 
 fn outcome(by: Option<&str>) -> Outcome {
@@ -123,4 +123,31 @@ fn the_digest_counts_those_who_wait_and_the_morning_comes_first() {
     );
     outbox.change_chat(&chat(), |chat| chat.next = NOW.0 + 3);
     assert_eq!(at(&outbox, 13, 0, sight()), Beside::Wait(UnixMs(NOW.0 + 3)));
+}
+
+#[test]
+fn a_block_of_the_chats_own_owner_can_be_undone_for_ten_seconds_where_that_is_offered() {
+    let about = About::Sender {
+        channel: "telegram".to_owned(),
+        account: "default".to_owned(),
+        sender: "8".to_owned(),
+        request: "r".to_owned(),
+    };
+    let by = |by| Outcome { how: How::Blocked, at: NOW.0, ..outcome(Some(by)) };
+    let blocked = |who| CardCopy { outcome: Some(by(who)), about: about.clone(), ..shown() };
+    let (page, until) = (ChatState { undoes: true, ..sight() }, UnixMs(NOW.0 + 10_000));
+    let look = |card: CardCopy, look: &str| CardCopy { look: Some(look.to_owned()), ..card };
+    let own = blocked("telegram:7");
+    assert_eq!(next(&own, page), Step::Edit);
+    let offered = look(own.clone(), UNDOABLE);
+    assert!(!offered.is_over() && !offered.is_owed());
+    assert_eq!(next(&offered, page), Step::Wait(until));
+    assert_eq!(next(&offered, ChatState { now: until, ..page }), Step::Edit, "offered no longer");
+    assert_eq!(
+        next(&look(own.clone(), "over/blocked"), ChatState { now: until, ..page }),
+        Step::Rest
+    );
+    assert_eq!(next(&look(own, "over/blocked"), sight()), Step::Rest, "elsewhere it never is");
+    let others = look(blocked("telegram:8"), "over/blocked");
+    assert_eq!(next(&others, page), Step::Rest, "nor where another owner has blocked");
 }
