@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use openclaw_plugin_sdk::{Client, Exchange, Stream, Upgrade};
+use openclaw_plugin_sdk::{Client, Exchange, Ingress, Stream, Upgrade};
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -179,6 +179,11 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: Peer) -
             &facts,
         );
     }
+    if path == "/"
+        && let Some(page) = own_page(&gateway.accounts)
+    {
+        return to_page(page);
+    }
     if path == metrics::PATH {
         return metrics::answer(gateway, request.method(), request.headers(), &facts).await;
     }
@@ -292,6 +297,20 @@ fn probe(accounts: &Accounts, path: &str) -> Option<(StatusCode, &'static str)> 
         }
         _ => None,
     }
+}
+
+/// Where a channel has its page.
+fn own_page(accounts: &Accounts) -> Option<&'static str> {
+    accounts.on().into_iter().find_map(|account| match account.config.plugin.ingress {
+        Ingress::Serve { path } if account.rules().enabled => Some(path),
+        _ => None,
+    })
+}
+
+fn to_page(page: &'static str) -> Response<Bytes> {
+    let mut response = plain(StatusCode::FOUND, "");
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(page));
+    response
 }
 
 fn served(accounts: &Accounts, path: &str) -> Option<Arc<AccountRuntime>> {

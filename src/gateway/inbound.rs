@@ -21,7 +21,10 @@ use crate::{
     accounts::{account::AccountRuntime, status::State},
     approvals::{self, notice},
     blocking, commands,
-    control::facts::{Person, Rules},
+    control::{
+        facts::{Person, Rules},
+        text,
+    },
     decision_history::Record,
     delivery::{
         self, Fresh, answer, pages,
@@ -293,14 +296,18 @@ async fn shows(
         return Ok(false);
     }
     let who = Contact { key: knock.key.clone(), sender: knock.sender.clone() };
-    let bearer = who.clone();
+    let (bearer, waits) = (who.clone(), account.pages.lock().request_of(&who.sender));
     let accept = move |store: &Store| store.accept(&ticket, &bearer, now);
     let Some(accepted) = gateway.change(accept).await? else {
         return Ok(false);
     };
     info!(channel = account.config.plugin.id, sender = %who.sender, invitation = accepted.id, "invitation accepted");
     account.remember(&who.sender, &message.conversation);
-    notice::accepted(gateway, account, (&who, &accepted), message).await;
+    // A person who waited before may have been welcomed by now.
+    if waits.is_none_or(|request| account.pages.lock().welcomes(&request)) {
+        answer::send(gateway, account, Mail::text(Address::of(message), text::WELCOME)).await;
+    }
+    notice::accepted(gateway, (&who, &accepted), message);
     Ok(true)
 }
 

@@ -40,6 +40,7 @@ stories! {
     from_slack_for_discord,
     from_the_page,
     invited_and_joined,
+    invited_while_waiting,
     leave_for_a_while_and_no_leave,
     pair_and_turn_away,
     pair_from_outside,

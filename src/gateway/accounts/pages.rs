@@ -30,10 +30,12 @@ impl Pages {
 
     /// The same, where only the sender is known.
     pub(crate) fn welcomes_sender(&mut self, sender: &SenderId) -> bool {
+        self.request_of(sender).is_none_or(|request| self.welcomes(&request))
+    }
+
+    /// The request of a person who waits.
+    pub(crate) fn request_of(&self, sender: &SenderId) -> Option<RequestId> {
         let known = self.waiting.iter().find(|(_, waits)| *waits == sender);
-        match known.map(|(request, _)| request.clone()) {
-            Some(request) => self.welcomes(&request),
-            None => true,
-        }
+        known.map(|(request, _)| request.clone())
     }
 }

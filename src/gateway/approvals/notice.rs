@@ -8,7 +8,6 @@ use crate::{
     Gateway,
     accounts::account::AccountRuntime,
     approvals,
-    control::text,
     delivery::answer,
     gate::NAME_LIMIT,
     journal::mail::{Address, Mail},
@@ -38,14 +37,12 @@ pub(crate) fn spend_claim(
     Ok(true)
 }
 
-/// Welcomes a person who came with an invitation, and tells every owner.
-pub(crate) async fn accepted(
+/// Tells every owner of a person who came with an invitation.
+pub(crate) fn accepted(
     gateway: &Arc<Gateway>,
-    account: &Arc<AccountRuntime>,
     (who, accepted): (&Contact, &Accepted),
     message: &InboundMessage,
 ) {
-    answer::send(gateway, account, Mail::text(Address::of(message), text::WELCOME)).await;
     gateway.cards.look();
     let name = named(message);
     let note = accepted.note.as_ref().map(|note| format!(" “{note}”")).unwrap_or_default();

@@ -173,10 +173,13 @@ async fn twenty_changes_end_in_the_last_one() {
     let off = format!("{with}[channels.webchat]\nenabled = false\n");
     changed(&world.home, &off, RELOADED).await;
     let port = world.gateway.as_ref().unwrap().port;
-    let page = || reqwest::get(format!("http://127.0.0.1:{port}/chat"));
-    assert_eq!(page().await.unwrap().status(), 404);
+    let page = |path| reqwest::get(format!("http://127.0.0.1:{port}{path}"));
+    assert_eq!(page("/chat").await.unwrap().status(), 404);
+    assert_eq!(page("/").await.unwrap().status(), 404);
     changed(&world.home, &with, RELOADED).await;
-    assert_eq!(page().await.unwrap().status(), 200);
+    assert_eq!(page("/chat").await.unwrap().status(), 200);
+    let root = page("/").await.unwrap();
+    assert_eq!((root.status().as_u16(), root.url().path()), (200, "/chat"), "the root leads there");
     world.stop();
 }
 
