@@ -25,6 +25,7 @@ mod frames;
 mod interop;
 mod loops;
 mod network;
+mod page;
 mod pattern;
 mod phone;
 #[path = "../preload/mod.rs"]

@@ -87,7 +87,7 @@ impl World {
     }
 
     /// Where the gateway is, or was when it last had a console.
-    fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.gateway.as_ref().map_or(self.port, |gateway| gateway.port)
     }
 

@@ -1,0 +1,63 @@
+//! How the page looks: no rule of axe-core is broken, on a desktop and on a phone, light and dark.
+
+use super::{
+    browser::{Chromium, Sight},
+    owned,
+};
+
+const ANSWER: &str = r#"# A heading
+Some **bold**, *italic* and `code`, and https://example.org/a?b=c.
+
+```rust
+fn main() { println!("a line that is so long that it does not fit on the screen of a phone at all"); }
+```
+
+> quoted
+
+- one
+- [a link](https://example.org)
+"#;
+
+async fn check(page: &Chromium, name: &str) {
+    for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
+        page.look(Sight { width, dark }).await;
+        let name = format!("{name}-{width}-{}", if dark { "dark" } else { "light" });
+        page.picture(&name).await;
+        assert_eq!(page.axe().await, [""; 0], "{name}");
+        let fits = "document.documentElement.scrollWidth <= innerWidth";
+        assert_eq!(page.is(fits).await, true, "{name}: nothing is wider than the screen");
+    }
+    page.look(Sight { width: 1280, dark: false }).await;
+}
+
+#[tokio::test]
+#[ignore = "needs chromium, chromedriver, and the axe-core that .ci/run installs"]
+async fn nothing_on_the_page_is_out_of_reach() {
+    let (mut world, owner) = owned(ANSWER).await;
+    let ann = Chromium::open(world.port()).await;
+    check(&ann, "empty").await;
+    ann.types("//input[@id='name']", "Ann").await;
+    ann.say("hello").await;
+    ann.shows("Pairing code").await;
+    check(&ann, "stranger").await;
+    owner.shows("A sender asks for access.").await;
+    check(&owner, "card").await;
+    owner.press("Block").await;
+    check(&owner, "sure").await;
+    owner.press("Cancel").await;
+    owner.press("Approve").await;
+    owner.shows("Approve for how long?").await;
+    check(&owner, "terms").await;
+    owner.press("For good").await;
+    owner.shows("✅ Approved").await;
+    owner.toast().await;
+    check(&owner, "decided").await;
+    ann.shows("approved").await;
+    ann.say("how, see https://example.org").await;
+    ann.until("!!document.querySelector('.block pre')").await;
+    ann.click("//summary").await;
+    check(&ann, "answer").await;
+    ann.close().await;
+    owner.close().await;
+    world.stop();
+}
