@@ -144,7 +144,7 @@ fn lapsed(
         return Ok(None);
     }
     let about = About::Lapse { who: grant.contact.to_string(), until: until.0 };
-    let mut facts = vec![Fact::whole("AdmittedSender", grant.contact.to_string())];
+    let mut facts = vec![Fact::whole("Who", grant.contact.to_string())];
     let note = records.note(&key.channel, sender);
     facts.extend(note.map(|note| Fact::new("Note", neutral(note, NAME_LIMIT))));
     facts.push(Fact::new("Approved by", by));
