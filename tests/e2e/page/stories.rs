@@ -8,7 +8,8 @@ use crate::{process::look_again, world::World};
 fn histories(world: &World) -> String {
     let folder = world.home.state().join("conversations/webchat-default");
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    files.map(|file| std::fs::read_to_string(file.path()).unwrap()).collect()
+    // One may be erased between the two.
+    files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect()
 }
 
 /// Ann asks, and the owner lets them in.
