@@ -9,17 +9,23 @@ use super::{Assistant, names, opening::scrub, section::Section};
 /// Who answers where nothing is said.
 const DEFAULT: &str = "echo";
 
+/// The words of `assistant.stream`.
+pub(super) const STREAM: &[(&str, bool)] = &[("edit", true), ("off", false)];
+
 /// The `[assistant]` table. The table of the chosen responder is tried on it.
 pub(super) fn read(root: &Section<'_>, responders: &[&'static ResponderPlugin]) -> Assistant {
     let mut assistant = Assistant::default();
     if let Some(section) = root.section("assistant") {
         let ids: Vec<&str> = responders.iter().map(|plugin| plugin.id).collect();
-        let keys: Vec<&str> = ids.iter().copied().chain(["responder"]).collect();
+        let keys: Vec<&str> = ids.iter().copied().chain(["responder", "stream"]).collect();
         section.check_keys(&keys, |_| None);
         let choices: Vec<(&str, &str)> = ids.iter().map(|id| (*id, *id)).collect();
         if section.has("responder") {
             let Some(id) = section.choice("responder", &choices) else { return assistant };
             id.clone_into(&mut assistant.responder);
+        }
+        if let Some(stream) = section.choice("stream", STREAM) {
+            assistant.stream = stream;
         }
         for plugin in responders {
             if let Some(table) = section.section(plugin.id) {
@@ -36,7 +42,8 @@ pub(super) fn read(root: &Section<'_>, responders: &[&'static ResponderPlugin]) 
 
 impl Default for Assistant {
     fn default() -> Self {
-        Self { responder: DEFAULT.to_owned(), tables: BTreeMap::new(), hidden: BTreeMap::new() }
+        let (tables, hidden) = (BTreeMap::new(), BTreeMap::new());
+        Self { responder: DEFAULT.to_owned(), stream: true, tables, hidden }
     }
 }
 

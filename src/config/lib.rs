@@ -241,6 +241,8 @@ pub struct Listed {
 pub struct Assistant {
     /// The responder's id.
     pub responder: String,
+    /// An answer grows before its reader's eyes while it is written, where the platform has edits.
+    pub stream: bool,
     /// The tables `[assistant.<id>]`, checked for the chosen one.
     pub tables: BTreeMap<String, toml::Table>,
     /// The keys of each whose values are never shown.

@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::toml::{Table, Value};
 mod port;
 
 use super::{
-    Account, Config, names, pairing,
+    Account, Config, assistant, names, pairing,
     policy::{DM_POLICIES, GROUP_POLICIES},
 };
 use crate::rules::owner::Owner;
@@ -93,6 +93,7 @@ fn assistant(config: &Config) -> Value {
     let it = &config.assistant;
     let mut shown = Table::new();
     shown.insert("responder".to_owned(), text(&it.responder));
+    shown.insert("stream".to_owned(), word(assistant::STREAM, it.stream));
     for (id, settings) in &it.tables {
         let hidden = it.hidden.get(id).cloned().unwrap_or_default();
         shown.insert(id.clone(), Value::Table(masked(settings, &hidden)));

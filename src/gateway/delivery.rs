@@ -7,6 +7,7 @@ pub(crate) mod pages;
 pub(crate) mod queue;
 mod reply;
 pub(crate) mod shown;
+mod stream;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -29,7 +30,7 @@ use crate::{
     gate,
     journal::{
         EventKey, Journal,
-        mail::{Address, Mail, Only, Secret},
+        mail::{Address, Mail, Only, Secret, Stands},
     },
     rules::{
         approver::Approver,
@@ -71,6 +72,8 @@ pub(crate) struct Fresh {
     pub(crate) people: Vec<shown::Person>,
     /// Hears how the first attempt ended.
     pub(crate) first: Option<oneshot::Sender<Result<(), String>>>,
+    /// The platform has asked to wait until then.
+    pub(crate) not_before: Option<Instant>,
 }
 
 /// Why no more of a message is sent now.
@@ -139,6 +142,9 @@ pub(crate) async fn deliver(
 
 impl Sending<'_> {
     async fn all(&mut self) -> Result<(), End> {
+        if let Some(until) = self.fresh.not_before {
+            self.wait(until).await?;
+        }
         let mut sorry = false;
         for n in 0..self.mail.parts.len() {
             let code = match self.written(n).await? {
@@ -215,6 +221,7 @@ impl Sending<'_> {
             answers => answers,
         };
         message.is_kept = self.mail.is_kept();
+        message.replaces = self.mail.replaces.as_ref().filter(|_| first == 0).map(Stands::sent);
         let mut last = None;
         let pieces = outbound::pieces(message, self.account.config.plugin.text_limit);
         for (n, mut piece) in (first..).zip(pieces) {
@@ -222,7 +229,7 @@ impl Sending<'_> {
                 continue;
             }
             piece.key = Some(format!("{}/{n}", self.mail.key));
-            last = Some(self.one(&piece).await?);
+            last = Some(self.one(piece).await?);
             self.mail.taken = n + 1;
             let key = self.key.clone();
             let sent = move |journal: &Journal| journal.sent(&key, n + 1);
@@ -231,7 +238,7 @@ impl Sending<'_> {
         Ok(last)
     }
 
-    async fn one(&mut self, piece: &OutboundMessage) -> Result<SentRef, End> {
+    async fn one(&mut self, mut piece: OutboundMessage) -> Result<SentRef, End> {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT);
         loop {
             self.reachable().await?;
@@ -242,13 +249,18 @@ impl Sending<'_> {
             let failed = match may(self.gateway, self.account, &self.mail).await {
                 May::No => return Err(End::Dropped),
                 May::Later => None,
-                May::Yes => match outbound::once(self.account, piece).await {
+                May::Yes => match outbound::once(self.account, &piece).await {
                     Ok(sent) => {
                         self.first(Ok(()));
                         if self.has_arrived().await? {
                             return Ok(sent);
                         }
                         Some(ChannelError::Disconnected("nobody has received it".to_owned()))
+                    }
+                    // What was begun cannot be edited any more, such as where its reader has deleted it.
+                    Err(ChannelError::Undeliverable(why)) if piece.replaces.take().is_some() => {
+                        debug!(channel = self.account.config.plugin.id, why, "not edited: sent");
+                        continue;
                     }
                     Err(ChannelError::Undeliverable(why)) => return Err(End::Refused(why)),
                     Err(error) => Some(error),

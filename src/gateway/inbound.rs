@@ -162,10 +162,11 @@ async fn resume(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>) {
                 let channel = account.config.plugin.id;
                 warn!(channel, "an answer is given up: it was cut off too often");
                 let sorry = Mail::text(Address::of(&task.message.0), GIVEN_UP);
-                answer::take_on(account, &key, sorry).await
+                answer::take_on(account, &key, sorry.in_place_of(task.shown)).await
             }
             Owed::Answer(task) => {
-                queue::join(gateway, account, Task::Respond { key, message: task.message.0 });
+                let (message, shown) = (task.message.0, task.shown);
+                queue::join(gateway, account, Task::Respond { key, message, shown });
                 continue;
             }
             Owed::Outcome(to) => answer::take_on(account, &key, Mail::to_owner(to, CUT_OFF)).await,
@@ -338,7 +339,8 @@ async fn admitted_event(
     let (of, kept) = (key.clone(), Arc::clone(message));
     account.written(move |journal| journal.take(&of, &kept)).await?;
     let message = Arc::clone(message);
-    queue::put(gateway, account, Task::Respond { key, message }).await;
+    let task = Task::Respond { key, message, shown: None };
+    queue::put(gateway, account, task).await;
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub(crate) use self::{index::Owed, line::JournaledMessage};
 use self::{
     index::{Index, Open, Span, Spent},
     line::{Line, Task},
-    mail::{Address, Mail, hex},
+    mail::{Address, Mail, Stands, hex},
     queue::{Queue, Waiting},
 };
 use crate::rules::pairing::RequestId;
@@ -129,7 +129,7 @@ impl Journal {
 
     /// Takes a message on: after this returns, it is answered even if the machine stops.
     pub(crate) fn take(&self, key: &EventKey, message: &Arc<InboundMessage>) -> io::Result<()> {
-        let job = Task { begun: 0, message: JournaledMessage(Arc::clone(message)) };
+        let job = Task { begun: 0, message: JournaledMessage(Arc::clone(message)), shown: None };
         let n = self.index.lock().turn(key);
         self.append(Line::Job { key: key.clone(), job, n }, true)
     }
@@ -137,6 +137,11 @@ impl Journal {
     /// A responder begins with it.
     pub(crate) fn begin(&self, key: &EventKey) -> io::Result<()> {
         self.append(Line::Begun { key: key.clone() }, false)
+    }
+
+    /// The answer that is being written stands in this message.
+    pub(crate) fn begins(&self, key: &EventKey, stands: Stands) -> io::Result<()> {
+        self.append(Line::Begins { key: key.clone(), stands }, true)
     }
 
     /// A clean stop has cut the responder off.

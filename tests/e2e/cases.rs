@@ -45,6 +45,7 @@ mod side_doors;
 mod slack;
 mod slow_disk;
 pub(crate) mod sockets;
+mod streaming;
 mod surfaces;
 mod topics;
 mod wire_bad_input;

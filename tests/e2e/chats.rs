@@ -38,6 +38,9 @@ pub(crate) trait Chats: Send + Sync {
     /// What the bot shows in a chat, oldest first; short answers to presses among it.
     fn shown(&self, name: &str) -> Vec<Seen>;
 
+    /// How often the bot was shown typing; never where there is no such sign.
+    fn typed(&self) -> usize;
+
     /// A number that changes with every change.
     fn changes(&self) -> watch::Receiver<u64>;
 }

@@ -126,6 +126,10 @@ impl Chats for Discord {
         })
     }
 
+    fn typed(&self) -> usize {
+        self.fake.with(|state| state.typed)
+    }
+
     fn changes(&self) -> watch::Receiver<u64> {
         self.fake.changes()
     }

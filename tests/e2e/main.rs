@@ -7,6 +7,7 @@
     reason = "a failed set-up fails the test"
 )]
 
+mod assistant;
 mod cases;
 mod chats;
 mod client;

@@ -66,6 +66,10 @@ impl Chats for FakeSlack {
         of_chat.map(crate::fake_slack::Shown::seen).collect()
     }
 
+    fn typed(&self) -> usize {
+        0
+    }
+
     fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
     }

@@ -199,6 +199,31 @@ impl Visitor {
         messages.map(|frame| shown(&frame["body"])).collect()
     }
 
+    /// Waits until the page shows that an answer is being written.
+    pub(crate) async fn typing(&mut self) {
+        loop {
+            let frame = self.frame().await;
+            if frame["type"] == "typing" {
+                return;
+            }
+            self.heard.push_back(frame);
+        }
+    }
+
+    /// Waits until the page shows this, in a message of whatever age; what came before is read too.
+    #[allow(dead_code, reason = "a bench reads so")]
+    pub(crate) async fn reads(&mut self, text: &str) {
+        loop {
+            let frame = match self.heard.pop_front() {
+                Some(frame) => frame,
+                None => self.any_frame().await,
+            };
+            if shown(&frame["body"]).contains(text) {
+                return;
+            }
+        }
+    }
+
     /// Hears what a gateway that has died has still said.
     pub(crate) async fn hear_out(&mut self) {
         let Some((_, mut socket)) = self.socket.take() else { return };

@@ -35,6 +35,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         // Discord knows a nonce again for a few minutes only.
         images: true,
         replies: true,
+        streams: Some(Duration::from_millis(1500)),
         typing: Some(Duration::from_secs(10)),
         ..Abilities::NONE
     },

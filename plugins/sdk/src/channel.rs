@@ -135,6 +135,9 @@ pub struct Abilities {
     pub reactions: bool,
     /// A message can answer a message, and says which.
     pub replies: bool,
+    /// How long the platform wants between two edits of a message that grows while its answer is written; `None` where
+    /// an answer comes whole.
+    pub streams: Option<Duration>,
     /// How long the sign is shown that an answer is being written, with [`crate::Body::Typing`]; `None` where there is
     /// no such sign.
     pub typing: Option<Duration>,
@@ -158,6 +161,7 @@ impl Abilities {
         key: false,
         reactions: false,
         replies: false,
+        streams: None,
         typing: None,
         undoes: false,
     };

@@ -16,6 +16,8 @@ mod text;
 mod webhook;
 mod words;
 
+use std::time::Duration;
+
 use openclaw_plugin_sdk::{
     Abilities, ChannelPlugin, ChatId, Ingress, InvalidGroupId, InvalidSenderId, SenderId,
     TextLimit, TextUnit, kit::ids::without_prefix,
@@ -39,6 +41,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         groups: true,
         images: true,
         replies: true,
+        streams: Some(Duration::from_millis(1500)),
         ..Abilities::NONE
     },
     keys: &["api_url", "app_token", "bot_token", "mode", "signing_secret", "webhook_path"],

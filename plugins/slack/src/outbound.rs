@@ -36,7 +36,12 @@ impl Slack {
                 self.take_away(api, old).await?;
             }
             (Some(old), _) => {
-                replace(api, content, &self.channel(&old.chat).await?, &old.id).await?;
+                let channel = self.channel(&old.chat).await?;
+                let mut edited = replace(api, content, &channel, &old.id).await;
+                if let Some(plain) = unmarked(&edited, &message.body) {
+                    edited = replace(api, plain, &channel, &old.id).await;
+                }
+                edited.map_err(of_message)?;
                 return Ok(old.clone());
             }
             (None, Some(InboundRef::Press(press))) if matches!(message.body, Body::Text(_)) => {
@@ -58,9 +63,7 @@ impl Slack {
             Body::Image(image) => picture::send(api, &place, image, content.blocks).await?,
             body => {
                 let mut sent = send(api, &place, content).await;
-                if sent.as_ref().is_err_and(|failure| failure.is("invalid_blocks"))
-                    && let Some(plain) = blocks::unmarked(body)
-                {
+                if let Some(plain) = unmarked(&sent, body) {
                     sent = send(api, &place, plain).await;
                 }
                 sent.map_err(of_message)?
@@ -109,6 +112,12 @@ impl Slack {
     }
 }
 
+/// What is shown instead where Slack does not take our marks.
+fn unmarked<T>(done: &Result<T, Failure>, body: &Body) -> Option<SlackMessageContent> {
+    let is_refused = done.as_ref().is_err_and(|failure| failure.is("invalid_blocks"));
+    blocks::unmarked(body).filter(|_| is_refused)
+}
+
 async fn send(
     api: &Api,
     place: &Place<'_>,
@@ -127,10 +136,10 @@ async fn replace(
     content: SlackMessageContent,
     channel: &str,
     id: &EventId,
-) -> Result<(), ChannelError> {
+) -> Result<(), Failure> {
     // `blocks` goes along also when it is empty: that is what takes the old ones away.
     let request = SlackApiChatUpdateRequest::new(channel.into(), content, id.as_str().into());
-    api.call("chat.update", &request).await.map(drop).map_err(of_message)
+    api.call("chat.update", &request).await.map(drop)
 }
 
 pub(crate) async fn delete(api: &Api, channel: &str, ts: &str) -> Result<(), ChannelError> {

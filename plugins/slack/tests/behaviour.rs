@@ -307,3 +307,19 @@ async fn a_socket_that_says_nothing_any_more_is_given_up() {
     let ended = bench.ended().await;
     assert!(matches!(ended, Err(ChannelError::Disconnected(_))), "{ended:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_whose_marks_slack_refuses_goes_without_them() {
+    let mut bench = bench(FakeSlack::start().await).await;
+    bench.meet(Person::Ann, "hello").await;
+    let marked = |source: &str| OutboundMessage::new(owner(), Text::markdown(source));
+    let sent = bench.send(&marked("**one**")).await.expect("it is sent");
+    let refusal = json!({ "ok": false, "error": "invalid_blocks" });
+    bench.platform.with(|state| state.refusals.insert("chat.update".to_owned(), refusal));
+    let edit = OutboundMessage { replaces: Some(sent.clone()), ..marked("**one** two") };
+    assert_eq!(bench.send(&edit).await, Ok(sent));
+    let shown = bench.platform.with(|state| state.messages.clone());
+    assert_eq!(shown.len(), 1);
+    assert!(!shown[0].blocks.to_string().contains("bold"), "{:?}", shown[0].blocks);
+    assert!(shown[0].blocks.to_string().contains("one two"));
+}

@@ -31,6 +31,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         groups: true,
         images: true,
         replies: true,
+        streams: Some(Duration::from_millis(1500)),
         typing: Some(Duration::from_secs(5)),
         ..Abilities::NONE
     },

@@ -49,6 +49,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         images: true,
         key: true,
         replies: true,
+        streams: Some(STREAMS),
         typing: Some(TYPING),
         undoes: true,
         ..Abilities::NONE
@@ -70,6 +71,8 @@ const TITLE_LIMIT: usize = 60;
 const HISTORY_LIMIT: usize = 1000;
 /// So long the page shows that an answer is being written.
 const TYPING: Duration = Duration::from_secs(6);
+/// An answer grows on the page so often.
+const STREAMS: Duration = Duration::from_millis(100);
 /// An open page confirms within this what it was sent.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(10);
 

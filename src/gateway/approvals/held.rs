@@ -245,7 +245,7 @@ fn hand_over(
                 path: gateway.state.inbox(&account.config.key),
                 source,
             })?;
-            job = Some((Arc::clone(&account), Task::Respond { key, message }));
+            job = Some((Arc::clone(&account), Task::Respond { key, message, shown: None }));
         }
     }
     gateway.held.erase(request)?;

@@ -6,7 +6,10 @@ use openclaw_plugin_sdk::{
     Answer, Body, ChannelError, ChatKind, Conversation, InboundMessage, OutboundMessage, Prompt,
     ResponderError, Text,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tracing::{debug, warn};
 
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
     delivery::{
         self, Fresh,
         queue::{self, Task},
+        stream::{Moved, Stream},
     },
     gate::{
         self, Admission, Admitted, Incoming,
@@ -23,7 +27,7 @@ use crate::{
     },
     journal::{
         EventKey, Journal,
-        mail::{Mail, Part},
+        mail::{Mail, Part, Stands},
     },
     store::StoreError,
 };
@@ -46,8 +50,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What becomes of a message in its turn.
 enum Turn {
-    /// This answers it.
-    Answer(Vec<Part>),
+    /// This answers it, and the platform has asked to wait until then.
+    Answer(Box<Mail>, Option<Instant>),
     /// Its sender is not let in any more.
     Drop,
     /// The gateway stops: the next start answers it.
@@ -100,15 +104,15 @@ pub(crate) async fn take_on(
 
 /// Does a task whose turn it is.
 pub(crate) async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, task: Task) {
-    let (key, message) = match task {
+    let (key, message, shown) = match task {
         Task::Forget(to) => return gateway.responder().forget(&conversation(account, &to)).await,
         Task::Send { key, mail, fresh } => {
             return delivery::deliver(gateway, account, &key, (*mail, fresh)).await;
         }
-        Task::Respond { key, message } => (key, message),
+        Task::Respond { key, message, shown } => (key, message, shown),
     };
     let turn = loop {
-        match answer(gateway, account, (&key, &message)).await {
+        match answer(gateway, account, (&key, &message, &shown)).await {
             Ok(turn) => break turn,
             Err(error) => {
                 warn!(channel = account.config.plugin.id, %error, "not answered yet");
@@ -117,9 +121,10 @@ pub(crate) async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, t
         tokio::time::sleep(TRY_AGAIN).await;
     };
     match turn {
-        Turn::Answer(parts) => {
-            let mail = take_on(account, &key, Mail::answer(&message, parts)).await;
-            delivery::deliver(gateway, account, &key, (*mail, Fresh::default())).await;
+        Turn::Answer(mail, not_before) => {
+            let mail = take_on(account, &key, *mail).await;
+            let fresh = Fresh { not_before, ..Fresh::default() };
+            delivery::deliver(gateway, account, &key, (*mail, fresh)).await;
         }
         Turn::Drop => {
             debug!(channel = account.config.plugin.id, "no longer admitted: dropped");
@@ -129,12 +134,30 @@ pub(crate) async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, t
     }
 }
 
-/// Asks the gate again, and has it answered: a sender who was revoked while their message waited is a stranger again. Where
-/// the store cannot be read, nobody is answered.
+/// A message in its turn: it shows at once that an answer is being written.
 async fn answer(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
+    (key, message, shown): (&EventKey, &Arc<InboundMessage>, &Option<Stands>),
+) -> Result<Turn, StoreError> {
+    let moved = Moved::default();
+    let stream = Stream::new(gateway, account, (key, message), (shown.clone(), &moved));
+    tokio::select! {
+        turn = judged(gateway, account, (key, message), stream) => turn,
+        () = shows_typing_while_admitted(gateway, account, (message, &moved)) => {
+            debug!(channel = account.config.plugin.id, "no longer admitted: not answered");
+            Ok(Turn::Drop)
+        }
+    }
+}
+
+/// Asks the gate again, and has it answered: a sender who was revoked while their message waited is a stranger again. Where
+/// the store cannot be read, nobody is answered.
+async fn judged(
+    gateway: &Arc<Gateway>,
+    account: &Arc<AccountRuntime>,
     (key, message): (&EventKey, &Arc<InboundMessage>),
+    stream: Stream<'_>,
 ) -> Result<Turn, StoreError> {
     let _slot = tokio::select! {
         slot = gateway.turns.slot() => slot,
@@ -143,7 +166,7 @@ async fn answer(
     let Admission::Admitted(admitted) = admit(gateway, account, message)? else {
         return Ok(Turn::Drop);
     };
-    respond(gateway, account, key, &admitted).await
+    respond(gateway, account, (key, &admitted), stream).await
 }
 
 /// Asks the gate, by the rules of this moment.
@@ -162,33 +185,33 @@ fn admit(
 async fn respond(
     gateway: &Arc<Gateway>,
     account: &Arc<AccountRuntime>,
-    key: &EventKey,
-    admitted: &Admitted,
+    (key, admitted): (&EventKey, &Admitted),
+    mut stream: Stream<'_>,
 ) -> Result<Turn, StoreError> {
     let (who, Incoming::Message(message)) = (admitted.who(), admitted.what()) else {
         return Ok(Turn::Drop);
     };
     if let Some(text) = instead(gateway, account, admitted, message)? {
-        return Ok(Turn::Answer(vec![Part::text(&text)]));
+        let (mail, not_before) = stream.whole(vec![Part::text(&text)]);
+        return Ok(Turn::Answer(Box::new(mail), not_before));
     }
     let mut parts = Vec::new();
     if message.text.len() > PROMPT_LIMIT {
         let text = "That message is longer than 16 KiB; only its beginning is read.";
         parts.push(Part::text(&text.into()));
+        // One message grows, and that is another.
+        stream.stop();
     }
     let of = key.clone();
     let begin = move |journal: &Journal| journal.begin(&of);
     account.note("a responder may begin once too often", begin).await;
     let place = (account.config.plugin.id, conversation(account, &who.conversation));
     let answer = tokio::select! {
-        answer = ask(gateway, admitted, place, whole) => answer,
-        () = shows_typing_while_admitted(gateway, account, message) => {
-            debug!(channel = account.config.plugin.id, "no longer admitted: not answered");
-            return Ok(Turn::Drop);
-        }
+        answer = ask(gateway, admitted, place, |heard| stream.listen(heard)) => answer,
         () = gateway.stop.cancelled() => {
             let cut = key.clone();
             account.note("a stop counts as a try", move |journal| journal.cut(&cut)).await;
+            stream.settle().await;
             return Ok(Turn::Stop);
         }
     };
@@ -204,27 +227,38 @@ async fn respond(
             plain("The assistant could not answer just now. Please try again in a while.".to_owned())
         }
     });
-    Ok(Turn::Answer(parts))
+    let (mail, not_before) = stream.whole(parts);
+    Ok(Turn::Answer(Box::new(mail), not_before))
 }
 
 /// Shows that an answer is being written. Ends when the sender of the message is not let in any more.
 async fn shows_typing_while_admitted(
     gateway: &Gateway,
     account: &AccountRuntime,
-    message: &Arc<InboundMessage>,
+    (message, moved): (&Arc<InboundMessage>, &Moved),
 ) {
     tokio::select! {
-        () = shows_typing(gateway, account, message) => {}
+        () = shows_typing(gateway, account, (message, moved)) => {}
         () = not_admitted_any_more(gateway, account, message) => {}
     }
 }
 
-async fn shows_typing(gateway: &Gateway, account: &AccountRuntime, message: &Arc<InboundMessage>) {
+async fn shows_typing(
+    gateway: &Gateway,
+    account: &AccountRuntime,
+    (message, moved): (&Arc<InboundMessage>, &Moved),
+) {
     if let Some(shown_for) = account.config.plugin.abilities.typing {
         let typing = OutboundMessage::new(message.conversation.clone(), Body::Typing);
         let mut wait = TYPING_AFTER;
         loop {
             tokio::time::sleep(wait).await;
+            // An answer that grows is sign enough.
+            let quiet = moved.lock().map_or(shown_for, |at| at.elapsed());
+            if quiet < shown_for {
+                wait = shown_for.saturating_sub(quiet);
+                continue;
+            }
             if is_shut_out(gateway, account, message) {
                 return;
             }
@@ -316,14 +350,6 @@ pub(crate) async fn ask<L: Future<Output = String>>(
     let speak = async move { gateway.responder().respond(&prompt, &answer).await };
     let (result, whole) = tokio::join!(speak, listen(heard));
     result.map(|()| whole)
-}
-
-async fn whole(mut heard: mpsc::Receiver<String>) -> String {
-    let mut whole = String::new();
-    while let Some(piece) = heard.recv().await {
-        whole.push_str(&piece);
-    }
-    whole
 }
 
 /// What history is kept by: each topic and thread has its own.

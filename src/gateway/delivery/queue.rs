@@ -18,7 +18,7 @@ use crate::{
     delivery::{Fresh, answer, challenge},
     journal::{
         EventKey,
-        mail::{Mail, Only, Part},
+        mail::{Mail, Only, Part, Stands},
     },
     rules::{AccountKey, pairing::RequestId},
 };
@@ -36,8 +36,8 @@ const TOO_MUCH: &str = "That was too much at once: this message is left out.";
 pub(crate) enum Task {
     /// Forget what was said.
     Forget(Conversation),
-    /// Answer a message that the journal has taken on.
-    Respond { key: EventKey, message: Arc<InboundMessage> },
+    /// Answer a message that the journal has taken on, in the place of what was shown of an answer.
+    Respond { key: EventKey, message: Arc<InboundMessage>, shown: Option<Stands> },
     /// Send what the journal has taken on.
     Send { key: EventKey, mail: Box<Mail>, fresh: Fresh },
 }
@@ -115,7 +115,7 @@ impl<T> Queues<T> {
 pub(crate) async fn put(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, task: Task) {
     let length = gateway.turns.waiting.lock().length(&place_of(account, &task));
     match task {
-        Task::Respond { key, message } if length >= QUEUE => {
+        Task::Respond { key, message, .. } if length >= QUEUE => {
             let mail = Mail::answer(&message, vec![Part::text(&TOO_MUCH.into())]);
             Box::pin(answer::send_for(gateway, account, key, (mail, Fresh::default()))).await;
         }

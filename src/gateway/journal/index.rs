@@ -82,6 +82,11 @@ impl Index {
                     job.begun = job.begun.saturating_sub(1);
                 }
             }),
+            Line::Begins { key, stands } => self.change(key, |owed| {
+                if let Owed::Answer(job) = owed {
+                    job.shown = Some(stands.clone());
+                }
+            }),
             Line::Part { key, taken } => self.change(key, |owed| {
                 if let Owed::Send(mail) = owed {
                     mail.taken = taken;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::journal::{
     EventKey,
-    mail::{Address, Mail},
+    mail::{Address, Mail, Stands},
 };
 
 /// One line.
@@ -52,6 +52,11 @@ pub(super) enum Line {
     Seen {
         key: EventKey,
     },
+    /// The answer that is being written stands in this message.
+    Begins {
+        key: EventKey,
+        stands: Stands,
+    },
     /// This is to be sent. It takes the place of what was owed under the key before.
     Send {
         key: EventKey,
@@ -77,6 +82,9 @@ pub(crate) struct Task {
     #[serde(default)]
     pub(super) begun: u32,
     pub(crate) message: JournaledMessage,
+    /// What was shown of an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shown: Option<Stands>,
 }
 
 impl Task {

@@ -3,7 +3,7 @@
 
 use openclaw_plugin_sdk::{
     Body, ChatId, ChatKind, Conversation, EventId, InboundMessage, InboundRef, Link, Opaque, Reply,
-    SenderId, Span, Text, ThreadId,
+    SenderId, SentRef, Span, Text, ThreadId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,25 @@ impl Address {
     }
 }
 
+/// A message that stands on the platform: what is whole takes its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stands {
+    chat: String,
+    id: String,
+}
+
+impl Stands {
+    /// What the platform calls it.
+    pub(crate) fn at(sent: &SentRef) -> Self {
+        Self { chat: sent.chat.as_str().to_owned(), id: sent.id.as_str().to_owned() }
+    }
+
+    /// As the channel knows it.
+    pub(crate) fn sent(&self) -> SentRef {
+        SentRef { chat: ChatId::new(&self.chat), id: EventId::new(&self.id) }
+    }
+}
+
 /// What must be true of the person for each piece to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -83,6 +102,9 @@ pub(crate) struct Mail {
     /// The message that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answers: Option<String>,
+    /// The message that its first piece takes the place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replaces: Option<Stands>,
     pub(crate) parts: Vec<Part>,
     /// What its opaque codes stand for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -198,11 +220,26 @@ impl Mail {
         matches!(self.only, Only::Admitted | Only::Owner) && self.codes.is_empty()
     }
 
+    /// What takes the place of a message, where there is one.
+    pub(crate) fn in_place_of(self, stands: Option<Stands>) -> Self {
+        Self { replaces: stands, ..self }
+    }
+
     fn new(to: Address, only: Only, parts: Vec<Part>) -> Self {
         let made = world::now().0;
         // Without randomness the platform does not know it again, and it is sent all the same.
         let key = world::random::<16>().map_or_else(|_| made.to_string(), |bytes| hex(&bytes));
-        Self { to, only, key, made, answers: None, parts, codes: Vec::new(), taken: 0 }
+        Self {
+            to,
+            only,
+            key,
+            made,
+            answers: None,
+            replaces: None,
+            parts,
+            codes: Vec::new(),
+            taken: 0,
+        }
     }
 
     /// The event that it answers.

@@ -1,8 +1,8 @@
 //! What is written is read again, in order, once, and without text that nobody needs.
 
 use openclaw_plugin_sdk::{
-    ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId, ThreadId,
-    UnixMs,
+    ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId, SentRef,
+    ThreadId, UnixMs,
 };
 
 use super::*;
@@ -166,6 +166,33 @@ fn an_unfinished_answer_remembers_its_topic() {
     let journal = Journal::open(path).unwrap();
     let Owed::Send(left) = journal.left_over().remove(0).1 else { panic!("it is sent") };
     assert_eq!(left.to.conversation(), one.conversation);
+}
+
+#[test]
+fn the_message_that_shows_half_an_answer_stands_beside_the_question_and_then_with_the_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("j.jsonl");
+    let one = message("1", "hello");
+    let stands = Stands::at(&SentRef { chat: ChatId::new("7"), id: EventId::new("9") });
+    let journal = Journal::open(path.clone()).unwrap();
+    journal.take(&key_of(&one), &one).unwrap();
+    journal.begin(&key_of(&one)).unwrap();
+    journal.begins(&key_of(&one), stands.clone()).unwrap();
+    // What nothing is owed for any more is no message that grows.
+    journal.begins(&key_of(&message("2", "")), stands.clone()).unwrap();
+    for _ in 0..2 {
+        let journal = Journal::open(path.clone()).unwrap();
+        let Owed::Answer(left) = journal.left_over().remove(0).1 else { panic!("it is answered") };
+        assert_eq!((left.begun, left.shown), (1, Some(stands.clone())));
+        assert_eq!(journal.left_over().len(), 1);
+    }
+    let whole = mail(&one, "good day").in_place_of(Some(stands.clone()));
+    // A later start has written the file anew.
+    Journal::open(path.clone()).unwrap().send(&key_of(&one), whole).unwrap();
+    let Owed::Send(left) = Journal::open(path).unwrap().left_over().remove(0).1 else {
+        panic!("it is sent")
+    };
+    assert_eq!(left.replaces, Some(stands));
 }
 
 #[test]

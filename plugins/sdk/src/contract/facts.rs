@@ -29,6 +29,8 @@ fn facts_are_well_formed(plugin: &ChannelPlugin) {
     );
     assert!(plugin.text_limit.max > 0, "{id}: a positive text limit");
     assert!(plugin.abilities.buttons != Some(0), "{id}: no buttons is `None`");
+    let streams = plugin.abilities.streams;
+    assert!(streams.is_none() || plugin.abilities.edits, "{id}: what grows is edited");
     for key in plugin.secret_keys {
         assert!(plugin.keys.contains(key), "{id}: the secret key `{key}` is one of its keys");
     }

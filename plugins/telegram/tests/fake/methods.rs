@@ -131,6 +131,9 @@ fn send(state: &mut State, method: &str, parameters: &Value) -> Result<Value, Re
 }
 
 fn edit(state: &mut State, parameters: &Value) -> Result<Value, Refusal> {
+    if let Some(wait) = state.slow_edit.take() {
+        return Err(slow_down(wait));
+    }
     let chat = chat(state, parameters)?;
     let text = readable(state, parameters, "text", 4096)?;
     let keyboard = keyboard(parameters)?;

@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) broken: bool,
     /// The next message is answered with the wish to wait so many seconds.
     pub(crate) slow_down: Option<u64>,
+    /// The next edit is answered so.
+    pub(crate) slow_edit: Option<u64>,
     /// This chat is asked to wait so many seconds, whatever is sent there.
     pub(crate) busy: Option<(i64, u64)>,
     /// The network is cut: whatever is done with a message gets half an answer, and is not done.
