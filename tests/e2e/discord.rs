@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{
     chats::{Chats, How},
-    fake_discord::{BOT, FakeDiscord, Place, ROOM, Shown, State, TOKEN, person, wire::bot},
+    fake_discord::{BOT, ChannelKind, FakeDiscord, ROOM, Shown, State, TOKEN, person, wire::bot},
 };
 
 /// A Discord, and who wrote there.
@@ -75,7 +75,7 @@ impl Chats for Discord {
 
     async fn say(&self, name: &str, how: How, text: &str) -> EventId {
         let who = self.heard(name).await;
-        let direct = Place::Direct;
+        let direct = ChannelKind::Direct;
         EventId::new(match how {
             How::ByCommand => {
                 let (command, words) = text.split_once(' ').unwrap_or((text, ""));
@@ -87,7 +87,7 @@ impl Chats for Discord {
                     |rest| json!({ "content": format!("<@{BOT}>{rest}"), "mentions": [bot()] }),
                 );
                 let content = mention.unwrap_or_else(|| json!({ "content": text }));
-                self.fake.write(&Place::Room, &who, content)
+                self.fake.write(&ChannelKind::Room, &who, content)
             }
             How::Replying => {
                 let last = self.last(name);
@@ -100,7 +100,7 @@ impl Chats for Discord {
 
     async fn press(&self, name: &str, on: &SentRef, data: &str) -> EventId {
         let who = self.heard(name).await;
-        let place = if on.chat.as_str() == ROOM { Place::Room } else { Place::Direct };
+        let place = if on.chat.as_str() == ROOM { ChannelKind::Room } else { ChannelKind::Direct };
         EventId::new(self.fake.press(&place, &who, on, data))
     }
 

@@ -17,7 +17,7 @@ use openclaw_plugin_sdk::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{config::Config, text};
+use crate::{PLUGIN, config::Config, text};
 
 const CALL_LIMIT: Duration = Duration::from_secs(15);
 
@@ -139,27 +139,21 @@ impl Api {
 
 /// What the failure of a message means for the gateway.
 pub(crate) fn of_message(failure: Failure) -> ChannelError {
-    failure.error(text::DISCORD, |refusal| match refused(&refusal) {
-        ChannelError::Disconnected(why) if refusal.status.is_client_error() => {
-            ChannelError::Undeliverable(why + text::hint(&refusal.code))
-        }
-        error => error,
-    })
+    let refusal = failure.refusal().filter(|refusal| refusal.status.is_client_error());
+    let hint = refusal.map(|refusal| text::hint(&refusal.code));
+    match (of_account(failure), hint) {
+        (ChannelError::Disconnected(why), Some(hint)) => ChannelError::Undeliverable(why + hint),
+        (error, _) => error,
+    }
 }
 
 /// What the failure of a call that the connection needs means for the gateway.
 pub(crate) fn of_account(failure: Failure) -> ChannelError {
-    failure.error(text::DISCORD, |refusal| refused(&refusal))
-}
-
-fn refused(Refusal { status, code, words }: &Refusal) -> ChannelError {
-    if *status == StatusCode::UNAUTHORIZED {
-        return unauthorized();
-    }
-    if words.is_empty() {
-        return lost(&format!("answered {status}"));
-    }
-    lost(&format!("{} ({code})", neutral(words, 200)))
+    failure.error(PLUGIN.label, |Refusal { status, code, words }| match words.as_str() {
+        _ if status == StatusCode::UNAUTHORIZED => unauthorized(),
+        "" => lost(&format!("answered {status}")),
+        words => lost(&format!("{} ({code})", neutral(words, 200))),
+    })
 }
 
 /// The token does not work.
@@ -169,7 +163,7 @@ pub(crate) fn unauthorized() -> ChannelError {
 
 /// The connection does not work.
 pub(crate) fn lost(why: &str) -> ChannelError {
-    ChannelError::Disconnected(format!("{}: {why}", text::DISCORD))
+    ChannelError::Disconnected(format!("{}: {why}", PLUGIN.label))
 }
 
 #[cfg(test)]

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use openclaw_plugin_sdk::{kit::api::Failure, reqwest::Method};
+use openclaw_plugin_sdk::{ChannelError, reqwest::Method};
 use serde_json::{Value, json};
 use serenity::{
     builder::{CreateCommand, CreateCommandOption},
     model::application::{CommandOptionType, InstallationContext, InteractionContext},
 };
 
-use crate::api::{Api, Call};
-
-/// What the words after a command are called.
-const WORDS: &str = "words";
+use crate::{
+    api::{Call, of_account},
+    gateway::Discord,
+};
 
 /// As Discord lists it.
 pub(crate) fn command(name: &str, summary: String) -> CreateCommand {
     let words =
-        CreateCommandOption::new(CommandOptionType::String, WORDS, "What follows the command");
+        CreateCommandOption::new(CommandOptionType::String, "words", "What follows the command");
     CreateCommand::new(name)
         .description(summary)
         .add_option(words)
@@ -25,21 +25,18 @@ pub(crate) fn command(name: &str, summary: String) -> CreateCommand {
         .contexts(vec![InteractionContext::Guild, InteractionContext::BotDm])
 }
 
-/// Tells Discord the commands, unless it knows them so already: it counts how often they are told.
-pub(crate) async fn register(
-    api: &Api,
-    application: &str,
-    commands: &[CreateCommand],
-) -> Result<bool, Failure> {
-    let call = |method| Call::at(method, "/applications/{}/commands", application);
-    let known: Vec<Value> = api.ask(call(Method::GET)).await?;
-    let wanted: Vec<Value> =
-        commands.iter().filter_map(|command| serde_json::to_value(command).ok()).collect();
-    if same(&known, &wanted) {
-        return Ok(false);
+impl Discord {
+    /// Tells Discord the commands, unless it knows them so already: it counts how often they are told.
+    pub(crate) async fn list_commands(&self, application: String) -> Result<(), ChannelError> {
+        let api = self.api()?;
+        let call = |method| Call::at(method, "/applications/{}/commands", &application);
+        let known: Vec<Value> = api.ask(call(Method::GET)).await.map_err(of_account)?;
+        let wanted: Vec<Value> = self.commands.iter().map(|command| json!(command)).collect();
+        if !same(&known, &wanted) {
+            api.ask::<Vec<Value>>(call(Method::PUT).with(&wanted)).await.map_err(of_account)?;
+        }
+        Ok(())
     }
-    let _listed: Vec<Value> = api.ask(call(Method::PUT).with(&wanted)).await?;
-    Ok(true)
 }
 
 /// True where both list the same, in whatever order, by what we say of a command.

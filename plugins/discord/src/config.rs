@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use openclaw_plugin_sdk::{
     Secret, Settings, SettingsError,
     http_client::{self, is_local},
-    kit::{config::secret, ids},
+    kit::{
+        config::{Form, secret},
+        ids,
+    },
     reqwest::Url,
     toml,
 };
@@ -14,6 +17,9 @@ use serde::Deserialize;
 use crate::text;
 
 const PUBLIC: &str = "https://discord.com";
+
+const TOKEN: Form =
+    Form { fits: |token| token != "Bot", missing: text::TOKEN_MISSING, wrong: text::TOKEN_FORM };
 
 /// A checked configuration.
 pub(crate) struct Config {
@@ -41,12 +47,14 @@ struct Guild {
 impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let keys: Keys = settings.parse()?;
-        let given = keys.token.ok_or_else(|| SettingsError::new("token", text::TOKEN_MISSING))?;
         // Others write the kind of the token before it.
-        let token = given.expose().trim_start();
-        let token = token.strip_prefix("Bot ").unwrap_or(token);
-        let token = secret("token", Some(&Secret::new(token)), check)?;
-        let root = root(keys.api_root.as_deref().unwrap_or(PUBLIC))?;
+        let given = keys.token.as_ref().map(Secret::expose).unwrap_or_default().trim_start();
+        let token = Secret::new(given.strip_prefix("Bot ").unwrap_or(given));
+        let token = secret("token", Some(token), &TOKEN)?;
+        // Others write the path behind the host too.
+        let root = keys.api_root.as_deref().unwrap_or(PUBLIC).trim_end_matches('/');
+        let root = root.trim_end_matches("/v10").trim_end_matches("/api");
+        let root = http_client::root("api_root", root, "https://host")?;
         let guilds = keys.guilds.map(|guilds| guilds.into_iter().map(guild).collect());
         Ok(Self { token, root, guilds: guilds.transpose()? })
     }
@@ -63,14 +71,6 @@ impl Config {
             url.host_str() == self.root.host_str() || (is_local(&self.root) && is_local(&url));
         let fits = if public { !is_local(&url) } else { same };
         fits.then_some(url).ok_or(text::GATEWAY_ELSEWHERE)
-    }
-}
-
-fn check(token: &str) -> Result<(), &'static str> {
-    match token {
-        "" | "Bot" => Err("is blank"),
-        _ if token.chars().all(|c| c.is_ascii_graphic()) => Ok(()),
-        _ => Err(text::TOKEN_FORM),
     }
 }
 
@@ -97,12 +97,6 @@ fn channel(listed: &toml::Value) -> Option<String> {
         _ => return None,
     };
     ids::number(&text).map(|_| text)
-}
-
-fn root(text: &str) -> Result<Url, SettingsError> {
-    // Others write the path behind it too.
-    let host = text.trim_end_matches('/').trim_end_matches("/v10").trim_end_matches("/api");
-    http_client::root("api_root", host, "https://host")
 }
 
 #[cfg(test)]

@@ -2,30 +2,31 @@
 //! interactions get their first answer; what was not made durable, Discord sends again to the same session.
 
 use std::{
-    borrow::Cow,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{
     Channel, ChannelError, Inbox, OutboundMessage, SentRef, Settings, SettingsError, async_trait,
-    http_client::{ANSWER_LIMIT, date},
-    kit::{self, api::Answer, socket::Socket},
+    http_client::ANSWER_LIMIT,
+    kit::{self, api::Answer, bounded::Bounded, directory::DirectChats, socket::Socket},
     reqwest::Method,
 };
 use parking_lot::Mutex;
-use serde::Deserialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 use serenity::{builder::CreateCommand, model::gateway::GatewayIntents};
 use tokio::time::Instant;
 
 use crate::{
     api::{Api, Call, lost, of_account, unauthorized},
+    channels::ChannelInfo,
     commands,
     config::Config,
     inbound,
-    interaction::Interactions,
-    places::Places,
+    interaction::LIFE,
     text,
 };
 
@@ -36,18 +37,24 @@ use hearing::Ending;
 /// Discord begins one session in this time, or as many as it says.
 const PACE: Duration = Duration::from_secs(5);
 
+/// So many channels are remembered, and so many interactions, the newest.
+const MOST_CHANNELS: usize = 10_000;
+const MOST_INTERACTIONS: usize = 256;
+
 /// One bot.
 pub(crate) struct Discord {
-    config: Config,
-    commands: Vec<CreateCommand>,
+    pub(crate) config: Config,
+    pub(crate) commands: Vec<CreateCommand>,
     api: Result<Api, String>,
     /// The session, if there is one that can be resumed.
     session: Mutex<Option<Session>>,
     /// Discord does not let the bot read what does not mention it.
     limited: AtomicBool,
     begun: Mutex<Option<Instant>>,
-    pub(crate) interactions: Interactions,
-    pub(crate) places: Places,
+    /// Those that were answered with nothing and can be followed up, by id.
+    pub(crate) interactions: Mutex<Bounded<String, Arc<Value>>>,
+    pub(crate) channels: Mutex<Bounded<String, ChannelInfo>>,
+    pub(crate) direct: DirectChats,
 }
 
 /// One session.
@@ -57,46 +64,21 @@ struct Session {
     /// Where it is resumed; `None` for where sessions begin.
     url: Option<String>,
     /// The last event whose consequences are durable: Discord sends again what came after it.
-    settled: u64,
+    acknowledged: u64,
     /// The bot's own id.
     me: String,
-}
-
-/// One frame.
-#[derive(Deserialize)]
-struct Frame<'a> {
-    op: u8,
-    #[serde(default)]
-    s: Option<u64>,
-    #[serde(default, borrow)]
-    t: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    d: Option<&'a RawValue>,
-}
-
-impl Frame<'_> {
-    fn data(&self) -> Option<Value> {
-        let value = self.d.and_then(|data| serde_json::from_str(data.get()).ok());
-        if value.is_none() {
-            // Why is not said: the reason would quote the message.
-            tracing::warn!(kind = self.t.as_deref(), "an event cannot be read");
-        }
-        value
-    }
 }
 
 #[async_trait]
 impl Channel for Discord {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        let api = self.api()?;
-        let known = self.session();
-        let (mut socket, mut beat) = self.connect(api, known.as_ref(), inbox).await?;
         loop {
-            let begun = known.as_ref().filter(|_| self.session().is_some());
-            let frame = self.beginning(begun).to_string();
+            let session = self.session();
+            let (mut socket, heartbeat) = self.connect(session.as_ref(), inbox).await?;
+            let frame = self.beginning(session.as_ref()).to_string();
             socket.send_secret(frame).await.map_err(lost)?;
-            match self.hear(socket, beat, api, inbox).await? {
-                Ending::Asked => return Ok(()),
+            match self.hear(socket, heartbeat, inbox).await? {
+                Ending::Reconnect => return Ok(()),
                 Ending::Lost(why) => return Err(lost(why)),
                 // Only the missing intent is tried again at once, and only once.
                 Ending::Closed(Some(4014)) if !self.limited.swap(true, Ordering::AcqRel) => {
@@ -104,7 +86,6 @@ impl Channel for Discord {
                 }
                 Ending::Closed(code) => return Err(self.closed(code)),
             }
-            (socket, beat) = self.connect(api, None, inbox).await?;
         }
     }
 
@@ -124,8 +105,9 @@ impl Discord {
             session: Mutex::default(),
             limited: AtomicBool::new(false),
             begun: Mutex::default(),
-            interactions: Interactions::default(),
-            places: Places::default(),
+            interactions: Mutex::new(Bounded::expiring(MOST_INTERACTIONS, LIFE)),
+            channels: Mutex::new(Bounded::new(MOST_CHANNELS)),
+            direct: DirectChats::default(),
         })
     }
 
@@ -133,31 +115,30 @@ impl Discord {
         self.api.as_ref().map_err(|why| lost(why))
     }
 
-    /// Opens the socket, where the session was or where sessions begin, and hears how often it is to beat.
+    /// Opens the socket, where the session was or where sessions begin, and hears how often to send heartbeats.
     async fn connect(
         &self,
-        api: &Api,
         session: Option<&Session>,
         inbox: &Inbox,
     ) -> Result<(Socket, Duration), ChannelError> {
         let url = match session.and_then(|session| session.url.clone()) {
             Some(url) => url,
-            None => self.locate(api, session.is_none(), inbox).await?,
+            None => self.locate(session.is_none(), inbox).await?,
         };
-        let opened = self.reach(&url).await;
+        let opened = self.open_socket(&url).await;
         if let (Err(_), Some(session)) = (&opened, self.session.lock().as_mut()) {
             session.url = None;
         }
         opened
     }
 
-    async fn reach(&self, said: &str) -> Result<(Socket, Duration), ChannelError> {
+    async fn open_socket(&self, said: &str) -> Result<(Socket, Duration), ChannelError> {
         let misplaced = |why: &str| ChannelError::Disconnected(why.to_owned());
         let mut url = self.config.gateway(said).map_err(misplaced)?;
         url.set_query(Some("v=10&encoding=json"));
         let mut socket = Socket::open(&url, ANSWER_LIMIT).await.map_err(lost)?;
-        let beat = socket.greeting(|text| Some(heartbeat(text))).await.map_err(lost)?;
-        Ok((socket, beat.ok_or_else(|| lost("begins with something unreadable"))?))
+        let every = socket.greeting(|text| Some(heartbeat(text))).await.map_err(lost)?;
+        Ok((socket, every.ok_or_else(|| lost("begins with something unreadable"))?))
     }
 
     fn session(&self) -> Option<Session> {
@@ -174,52 +155,39 @@ impl Discord {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let (id, me) = (text(&ready["session_id"])?, text(&ready["user"]["id"])?);
         let url = text(&ready["resume_gateway_url"]);
-        *self.session.lock() = Some(Session { id, url, settled: 0, me });
+        *self.session.lock() = Some(Session { id, url, acknowledged: 0, me });
         Some(())
     }
 
-    /// The consequences of an event are durable.
-    fn settle(&self, number: u64) {
-        if let Some(session) = self.session.lock().as_mut() {
-            session.settled = session.settled.max(number);
-        }
-    }
-
-    /// Where sessions begin. A new one waits its turn.
-    async fn locate(&self, api: &Api, anew: bool, inbox: &Inbox) -> Result<String, ChannelError> {
+    /// Where sessions begin. A new one waits until it may begin.
+    async fn locate(&self, anew: bool, inbox: &Inbox) -> Result<String, ChannelError> {
         let call = Call::at(Method::GET, "/gateway/bot", "");
-        let Answer { headers, body: gateway, .. } = api.read(call).await.map_err(of_account)?;
-        if let Some(now) = date(&headers) {
-            inbox.platform_time(now);
-        }
-        if anew {
-            self.turn(&gateway["session_start_limit"]).await?;
-        }
-        Ok(inbound::text(&gateway, "url").to_owned())
-    }
-
-    async fn turn(&self, limit: &Value) -> Result<(), ChannelError> {
-        if limit["remaining"] == 0 {
-            let wait = Duration::from_millis(limit["reset_after"].as_u64().unwrap_or_default());
-            let wait = wait.max(Duration::from_secs(1));
+        let Answer { headers, body, .. } = self.api()?.read(call).await.map_err(of_account)?;
+        inbox.learn_time(&headers);
+        let limit = &body["session_start_limit"];
+        if anew && limit["remaining"] == 0 {
+            let wait = limit["reset_after"].as_u64().unwrap_or_default().max(1000);
+            let wait = Duration::from_millis(wait);
             tracing::warn!(seconds = wait.as_secs(), "Discord begins no more sessions today");
             return Err(ChannelError::RateLimited(wait));
         }
-        let together = limit["max_concurrency"].as_u64().unwrap_or(1).clamp(1, 100);
-        let pace = PACE / u32::try_from(together).unwrap_or(1);
-        let last = *self.begun.lock();
-        if let Some(last) = last {
-            tokio::time::sleep_until(last + pace).await;
+        if anew {
+            let together = limit["max_concurrency"].as_u64().unwrap_or(1).clamp(1, 100);
+            let last = *self.begun.lock();
+            if let Some(last) = last {
+                let pace = PACE / u32::try_from(together).unwrap_or(1);
+                tokio::time::sleep_until(last + pace).await;
+            }
+            *self.begun.lock() = Some(Instant::now());
         }
-        *self.begun.lock() = Some(Instant::now());
-        Ok(())
+        Ok(inbound::text(&body, "url").to_owned())
     }
 
     /// The frame that goes on with a session, or begins one.
     fn beginning(&self, session: Option<&Session>) -> Value {
         let token = self.config.token.expose();
-        if let Some(Session { id, settled, .. }) = session {
-            return json!({ "op": 6, "d": { "token": token, "session_id": id, "seq": settled } });
+        if let Some(Session { id, acknowledged, .. }) = session {
+            return json!({ "op": 6, "d": { "token": token, "session_id": id, "seq": acknowledged } });
         }
         let mut intents = GatewayIntents::GUILDS
             | GatewayIntents::GUILD_MESSAGES

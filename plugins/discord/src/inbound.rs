@@ -2,16 +2,23 @@
 //! that cannot be read is missing, and the rest still arrives.
 
 use openclaw_plugin_sdk::{
-    Attachment, ButtonPress, Conversation, EventId, InboundEvent, InboundMessage, Link, Sender,
-    SentRef, UnixMs, kit::ids,
+    Attachment, ButtonPress, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Link,
+    Sender, SentRef, UnixMs, kit::ids,
 };
 use serde_json::Value;
 
-use crate::{interaction::Kind, is_snowflake, places::Origin};
+use crate::{
+    channels::Origin,
+    interaction::{COMMAND, PRESS},
+    is_snowflake,
+};
 
 /// An ordinary message, and one that answers another. All other kinds are Discord's own words.
 const PLAIN: u64 = 0;
 const REPLY: u64 = 19;
+
+/// An interaction that is neither in a server nor with the bot alone.
+const ELSEWHERE: u64 = 2;
 
 /// Discord counts its milliseconds from the first second of 2015.
 const EPOCH: u64 = 1_420_070_400_000;
@@ -26,7 +33,7 @@ fn is_filled(list: &Value) -> bool {
 }
 
 /// The person who wrote a message, if one did.
-pub(crate) fn author<'a>(message: &'a Value, me: &str) -> Option<&'a Value> {
+fn author<'a>(message: &'a Value, me: &str) -> Option<&'a Value> {
     let kind = message.get("type").map_or(Some(PLAIN), Value::as_u64)?;
     // What posts through a webhook may call itself anything.
     let written = matches!(kind, PLAIN | REPLY) && message["webhook_id"].is_null();
@@ -35,7 +42,7 @@ pub(crate) fn author<'a>(message: &'a Value, me: &str) -> Option<&'a Value> {
 }
 
 /// The person who gave a command or pressed a button.
-pub(crate) fn actor(interaction: &Value) -> Option<&Value> {
+fn actor(interaction: &Value) -> Option<&Value> {
     let member = Some(&interaction["member"]["user"]).filter(|member| !member.is_null());
     person(member.unwrap_or(&interaction["user"]))
 }
@@ -45,20 +52,22 @@ fn person(user: &Value) -> Option<&Value> {
     (is_not("bot") && is_not("system") && is_snowflake(text(user, "id"))).then_some(user)
 }
 
-/// Where a message was written.
-pub(crate) fn origin<'a>(message: &'a Value, author: &'a Value) -> Origin<'a> {
+/// Where a person wrote a message.
+pub(crate) fn origin<'a>(message: &'a Value, me: &str) -> Option<Origin<'a>> {
+    let (person, kind) = (text(author(message, me)?, "id"), message["channel_type"].as_u64());
     let (guild, channel) = (message["guild_id"].as_str(), text(message, "channel_id"));
-    Origin { guild, channel, person: text(author, "id"), kind: message["channel_type"].as_u64() }
+    Some(Origin { guild, channel, person, kind })
 }
 
-/// Where a command was given or a button pressed.
-pub(crate) fn place<'a>(interaction: &'a Value, actor: &'a Value) -> Option<Origin<'a>> {
+/// Where a person gave a command or pressed a button.
+pub(crate) fn action_origin(interaction: &Value) -> Option<Origin<'_>> {
+    let person = text(actor(interaction)?, "id");
     let channel = interaction["channel_id"].as_str();
     let channel = channel.or_else(|| interaction["channel"]["id"].as_str())?;
     let guild = interaction["guild_id"].as_str();
     // Of what kind a channel without a server is, an interaction says too, but not whether the bot is in it.
     let kind = interaction["channel"]["type"].as_u64().filter(|_| guild.is_some());
-    Some(Origin { guild, channel, person: text(actor, "id"), kind })
+    Some(Origin { guild, channel, person, kind })
 }
 
 pub(crate) fn message(
@@ -88,12 +97,19 @@ pub(crate) fn message(
     }))
 }
 
-pub(crate) fn interaction(interaction: &Value, conversation: Conversation) -> Option<InboundEvent> {
+pub(crate) fn interaction(
+    interaction: &Value,
+    mut conversation: Conversation,
+) -> Option<InboundEvent> {
+    if interaction["context"] == ELSEWHERE && conversation.kind == ChatKind::Direct {
+        conversation.kind = ChatKind::Unknown;
+    }
     let sender = sender(actor(interaction)?)?;
     let (number, data) = (interaction["id"].as_str()?, &interaction["data"]);
     let (id, at) = (EventId::new(number), at(number));
-    match Kind::of(interaction) {
-        Kind::Command => {
+    match (interaction["type"].as_u64()?, data["type"].as_u64()) {
+        // Of the kind that people type.
+        (COMMAND, Some(1)) => {
             let options = data["options"].as_array().into_iter().flatten();
             let words = options.filter_map(|option| option["value"].as_str());
             let words: Vec<_> = words.map(str::trim).collect();
@@ -103,7 +119,8 @@ pub(crate) fn interaction(interaction: &Value, conversation: Conversation) -> Op
                 ..InboundMessage::new(id, conversation, sender, at, text.trim_end())
             }))
         }
-        Kind::Press => {
+        // A button: a menu has no data of ours.
+        (PRESS, _) => {
             let card = EventId::new(interaction["message"]["id"].as_str()?);
             Some(InboundEvent::Press(ButtonPress {
                 pressed_at: at,
@@ -115,7 +132,7 @@ pub(crate) fn interaction(interaction: &Value, conversation: Conversation) -> Op
                 link: Link::Private,
             }))
         }
-        Kind::Other => None,
+        _ => None,
     }
 }
 
@@ -151,12 +168,10 @@ fn attachment(message: &Value) -> Option<Attachment> {
 }
 
 fn kind(file: &Value) -> Attachment {
-    match text(file, "content_type").split_once('/') {
-        _ if !file["waveform"].is_null() => Attachment::Voice,
-        Some(("image", _)) => Attachment::Picture,
-        Some(("audio" | "video", _)) => Attachment::Voice,
-        _ => Attachment::File,
+    if file["waveform"].is_null() {
+        return Attachment::of(file["content_type"].as_str());
     }
+    Attachment::Voice
 }
 
 #[cfg(test)]

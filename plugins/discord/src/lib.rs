@@ -2,13 +2,13 @@
 //! elsewhere, no file is ever fetched, and no quoted text gets in.
 
 mod api;
+mod channels;
 mod commands;
 mod config;
 mod gateway;
 mod inbound;
 mod interaction;
 mod outbound;
-mod places;
 mod text;
 
 use std::time::Duration;

@@ -10,23 +10,19 @@ use openclaw_plugin_sdk::{
     },
     reqwest::Method,
 };
+use serde_json::{Value, json};
 use serenity::{
     builder::{
         CreateActionRow, CreateAllowedMentions, CreateAttachment, CreateButton, CreateEmbed,
-        CreateInteractionResponseFollowup, CreateMessage, EditAttachments, EditMessage,
+        EditAttachments, EditMessage,
     },
-    model::{
-        application::ButtonStyle,
-        channel::{MessageFlags, MessageReference, MessageReferenceKind},
-        id::{ChannelId, MessageId},
-    },
+    model::{application::ButtonStyle, channel::MessageFlags},
 };
 
 use crate::{
     PLUGIN,
-    api::{Api, Call, PICTURE, Sent, of_message},
+    api::{Call, PICTURE, Sent, of_message},
     gateway::Discord,
-    interaction::follow_up,
     text,
 };
 
@@ -40,72 +36,53 @@ const ROW: usize = 5;
 const UNKNOWN_CHANNEL: &str = "10003";
 const UNKNOWN_MESSAGE: &str = "10008";
 
-/// A message that fits, on its way.
-struct Message<'a> {
-    draft: Draft<'a>,
-    content: String,
-    embeds: Vec<CreateEmbed>,
-    flags: MessageFlags,
-}
-
 impl Discord {
     pub(crate) async fn deliver(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
-        let api = self.api()?;
+        let (api, to) = (self.api()?, &message.to);
         if let Some(old) = deleted(message)? {
-            let call = self.at(Method::DELETE, api, &message.to, old).await?;
-            return match api.tell(call).await {
+            return match api.tell(self.sent(Method::DELETE, to, old).await?).await {
                 // Also done where it is gone already.
-                Err(failure) if !failure.is(UNKNOWN_MESSAGE) => {
-                    Err(self.failed(&message.to, failure))
-                }
+                Err(failure) if !failure.is(UNKNOWN_MESSAGE) => Err(self.failed(to, failure)),
                 _ => Ok(old.clone()),
             };
         }
         if message.body == Body::Typing {
-            let channel = self.places.channel(api, &message.to).await?;
-            let shown = api.tell(Call::at(Method::POST, "/channels/{}/typing", &channel)).await;
-            return shown.map(|_| no_message(&message.to)).map_err(of_message);
+            let call = Call::at(Method::POST, "/channels/{}/typing", &self.channel(to).await?);
+            return api.tell(call).await.map(|_| no_message(to)).map_err(of_message);
         }
-        let draft = Message::new(message)?;
+        let draft = Draft::new(&message.body, &PLUGIN, &LIMITS)?;
+        let mut body = content(&draft, MessageFlags::empty())?;
         if let Some(old) = &message.replaces {
-            let call = self.at(Method::PATCH, api, &message.to, old).await?;
-            let call = Call { image: draft.draft.image, ..call.with(&draft.edit()) };
-            let edited = api.ask::<Sent>(call).await;
-            edited.map_err(|failure| self.failed(&message.to, failure))?;
-            return Ok(old.clone());
+            let call = self.sent(Method::PATCH, to, old).await?.with(&body);
+            let edited = api.ask::<Sent>(Call { image: draft.image, ..call }).await;
+            return edited.map(|_| old.clone()).map_err(|failure| self.failed(to, failure));
         }
         if let Some(InboundRef::Press(press)) = &message.answers
             && matches!(message.body, Body::Text(_))
-            && let Some(open) = self.interactions.open(press)
-            && follow_up(api, &open, &draft.follow_up()).await?
+            && let Some(open) = self.open_interaction(press)
+            // Only for the person who pressed.
+            && self.follow_up(&open, &content(&draft, MessageFlags::EPHEMERAL)?).await?
         {
-            return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
+            return Ok(SentRef { chat: to.id.clone(), id: press.clone() });
         }
-        let channel = self.places.channel(api, &message.to).await?;
-        let mut body = draft.message();
-        if let Some(reference) = self.answered(message, &channel) {
-            body = body.reference_message(reference);
+        if let Some(InboundRef::Message(id)) = &message.answers
+            && ids::number(id.as_str()).is_some()
+            // A slash command is no message.
+            && self.open_interaction(id).is_none()
+        {
+            body["message_reference"] =
+                json!({ "message_id": id.as_str(), "fail_if_not_exists": false });
         }
-        let call = Call::at(Method::POST, "/channels/{}/messages", &channel).with(&body);
-        let sent = api.ask::<Sent>(Call { image: draft.draft.image, ..call }).await;
-        let sent = sent.map_err(|failure| self.failed(&message.to, failure))?;
-        Ok(SentRef { chat: message.to.id.clone(), id: EventId::new(sent.id) })
+        let call = Call::at(Method::POST, "/channels/{}/messages", &self.channel(to).await?);
+        let call = Call { image: draft.image, ..call.with(&body) };
+        let sent = api.ask::<Sent>(call).await.map_err(|failure| self.failed(to, failure))?;
+        Ok(SentRef { chat: to.id.clone(), id: EventId::new(sent.id) })
     }
 
-    /// The message that this one is shown as the answer to; a slash command is none.
-    fn answered(&self, message: &OutboundMessage, channel: &str) -> Option<MessageReference> {
-        let Some(InboundRef::Message(id)) = &message.answers else { return None };
-        let is_command = self.interactions.open(id).is_some();
-        let (id, channel) = (ids::number(id.as_str())?, ids::number(channel)?);
-        let reference =
-            MessageReference::new(MessageReferenceKind::Default, ChannelId::new(channel));
-        (!is_command).then(|| reference.message_id(MessageId::new(id)).fail_if_not_exists(false))
-    }
-
-    async fn at(
+    /// A call about a sent message.
+    async fn sent(
         &self,
         method: Method,
-        api: &Api,
         to: &Conversation,
         old: &SentRef,
     ) -> Result<Call<'static>, ChannelError> {
@@ -113,68 +90,37 @@ impl Discord {
         if ids::number(id).is_none() {
             return Err(undeliverable(text::NO_MESSAGE));
         }
-        let place = Conversation { id: old.chat.clone(), ..to.clone() };
-        let channel = self.places.channel(api, &place).await?;
-        Ok(Call::at(method, "/channels/{}/messages", &channel).and(id))
+        let to = Conversation { id: old.chat.clone(), ..to.clone() };
+        Ok(Call::at(method, "/channels/{}/messages", &self.channel(&to).await?).and(id))
     }
 
     fn failed(&self, to: &Conversation, failure: Failure) -> ChannelError {
         if failure.is(UNKNOWN_CHANNEL) && to.kind == ChatKind::Direct {
-            self.places.direct.forget(to.id.as_str());
+            self.direct.forget(to.id.as_str());
         }
         of_message(failure)
     }
 }
 
-impl<'a> Message<'a> {
-    fn new(message: &'a OutboundMessage) -> Result<Self, ChannelError> {
-        let draft = Draft::new(&message.body, &PLUGIN, &LIMITS)?;
-        let (content, embed) = fitted(&draft.text)?;
-        if content.trim().is_empty() && embed.is_none() && draft.image.is_none() {
-            return Err(undeliverable(text::NO_TEXT));
-        }
-        // Discord would fetch what a link points to. An embed of ours it would hide.
-        let shows = MessageFlags::SUPPRESS_EMBEDS;
-        let flags = if embed.is_none() { shows } else { MessageFlags::empty() };
-        let embeds = embed.iter().map(|text| CreateEmbed::new().description(text)).collect();
-        Ok(Self { draft, content, embeds, flags })
+/// A message as Discord takes it, but for the bytes of its picture, which go beside it. It can be sent, take the place of
+/// all of another one, or follow on an interaction.
+fn content(draft: &Draft<'_>, mut flags: MessageFlags) -> Result<Value, ChannelError> {
+    let (content, embed) = fitted(&draft.text)?;
+    if content.trim().is_empty() && embed.is_none() && draft.image.is_none() {
+        return Err(undeliverable(text::NO_TEXT));
     }
-
-    /// The bytes go beside it.
-    fn files(&self) -> Option<CreateAttachment> {
-        self.draft.image.map(|_| CreateAttachment::bytes(Vec::new(), PICTURE))
-    }
-
-    fn message(&self) -> CreateMessage {
-        CreateMessage::new()
-            .content(&self.content)
-            .embeds(self.embeds.clone())
-            .flags(self.flags)
-            .allowed_mentions(nobody())
-            .components(buttons(self.draft.rows))
-            .add_files(self.files())
-    }
-
-    /// All of the old message goes, its picture and its buttons too.
-    fn edit(&self) -> EditMessage {
-        let files = self.files().into_iter().fold(EditAttachments::new(), EditAttachments::add);
-        EditMessage::new()
-            .content(&self.content)
-            .embeds(self.embeds.clone())
-            .flags(self.flags)
-            .allowed_mentions(nobody())
-            .components(buttons(self.draft.rows))
-            .attachments(files)
-    }
-
-    /// Only for the person who pressed.
-    fn follow_up(&self) -> CreateInteractionResponseFollowup {
-        CreateInteractionResponseFollowup::new()
-            .content(&self.content)
-            .embeds(self.embeds.clone())
-            .flags(self.flags | MessageFlags::EPHEMERAL)
-            .allowed_mentions(nobody())
-    }
+    // Discord would fetch what a link points to. An embed of ours it would hide.
+    flags.set(MessageFlags::SUPPRESS_EMBEDS, embed.is_none());
+    let files = draft.image.map(|_| CreateAttachment::bytes(Vec::new(), PICTURE));
+    let message = EditMessage::new()
+        .content(content)
+        .embeds(embed.into_iter().map(|text| CreateEmbed::new().description(text)).collect())
+        .flags(flags)
+        // Whatever a text says, it mentions nobody.
+        .allowed_mentions(CreateAllowedMentions::new().replied_user(false))
+        .components(buttons(draft.rows))
+        .attachments(files.into_iter().fold(EditAttachments::new(), EditAttachments::add));
+    Ok(json!(message))
 }
 
 /// A text as a message's content, or as an embed where its marks make it too long for that.
@@ -198,11 +144,6 @@ fn buttons(rows: &[Vec<Button>]) -> Vec<CreateActionRow> {
         return given().map(|buttons| row(buttons)).collect();
     }
     rows.concat().chunks(ROW).map(row).collect()
-}
-
-/// Whatever a text says, it mentions nobody.
-fn nobody() -> CreateAllowedMentions {
-    CreateAllowedMentions::new().replied_user(false)
 }
 
 #[cfg(test)]

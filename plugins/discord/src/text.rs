@@ -2,8 +2,6 @@
 
 use openclaw_plugin_sdk::{InvalidGroupId, InvalidSenderId};
 
-pub(crate) const DISCORD: &str = "Discord";
-
 pub(crate) const NO_SENDER: InvalidSenderId =
     InvalidSenderId("a Discord user id is a positive number, such as `123456789012345678`");
 pub(crate) const NO_GROUP: InvalidGroupId = InvalidGroupId(

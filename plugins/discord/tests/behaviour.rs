@@ -5,7 +5,7 @@ mod fake;
 
 use std::time::Duration;
 
-use fake::{ANN, FakeDiscord, GUILD, NAMESAKE, Place, ROOM, THREAD, person};
+use fake::{ANN, ChannelKind, FakeDiscord, GUILD, NAMESAKE, ROOM, THREAD, person};
 use openclaw_plugin_sdk::{
     AccountId, Attachment, Body, Button, Card, Channel, ChannelError, ChatId, ChatKind,
     Conversation, Image, OutboundMessage, Settings, Text, ThreadId, async_trait,
@@ -143,10 +143,10 @@ async fn a_thread_belongs_to_its_channel_and_is_answered_in_itself() {
     let ann = person(ANN, "Ann");
     for said in [true, false] {
         bench.platform.with(|state| state.no_channel_type = !said);
-        bench.platform.write(&Place::Room, &ann, json!({ "content": "room" }));
+        bench.platform.write(&ChannelKind::Room, &ann, json!({ "content": "room" }));
         let room = bench.message().await.conversation;
         assert_eq!((room.id.as_str(), room.thread), (ROOM, None));
-        bench.platform.write(&Place::Thread, &ann, json!({ "content": "thread" }));
+        bench.platform.write(&ChannelKind::Thread, &ann, json!({ "content": "thread" }));
         let asked = bench.message().await;
         let thread = asked.conversation.thread.as_ref().map(ThreadId::as_str);
         assert_eq!((asked.conversation.id.as_str(), thread), (ROOM, Some(THREAD)));
@@ -211,15 +211,15 @@ async fn heard(guilds: &str) -> Vec<String> {
     let ann = person(ANN, "Ann");
     let elsewhere =
         json!({ "content": "elsewhere", "guild_id": "800000000000000002", "channel_id": "5" });
-    fake.write(&Place::Room, &ann, elsewhere);
-    fake.write(&Place::Room, &ann, json!({ "content": "room" }));
-    fake.write(&Place::Thread, &ann, json!({ "content": "thread" }));
+    fake.write(&ChannelKind::Room, &ann, elsewhere);
+    fake.write(&ChannelKind::Room, &ann, json!({ "content": "room" }));
+    fake.write(&ChannelKind::Thread, &ann, json!({ "content": "thread" }));
     fake.write(
-        &Place::Room,
+        &ChannelKind::Room,
         &ann,
         json!({ "content": "other room", "channel_id": "810000000000000002" }),
     );
-    fake.command(&Place::Thread, &ann, "thread", "");
+    fake.command(&ChannelKind::Thread, &ann, "thread", "");
     fake.direct(ANN, "Ann", "direct");
     let mut heard = Vec::new();
     loop {

@@ -5,7 +5,7 @@ mod fake;
 
 use std::time::Duration;
 
-use fake::{ANN, BOT, FakeDiscord, Order, Place, person};
+use fake::{ANN, BOT, ChannelKind, FakeDiscord, Order, person};
 use openclaw_plugin_sdk::{
     AccountId, Channel, ChannelError, Inbox, Settings, UnixMs,
     contract::{Bench, Event, FakePlatform, Person},
@@ -130,10 +130,10 @@ async fn without_the_intent_it_goes_on_and_says_what_does_not_work() {
         fake.direct(ANN, "Ann", "hello");
         let delivery = events.recv().await.expect("an event");
         delivery.done.send(()).expect("it waits");
-        fake.write(&Place::Room, &person(ANN, "Ann"), json!({ "content": "not for us" }));
+        fake.write(&ChannelKind::Room, &person(ANN, "Ann"), json!({ "content": "not for us" }));
         let mention =
             json!({ "content": format!("<@{BOT}> and this"), "mentions": [{ "id": BOT }] });
-        fake.write(&Place::Room, &person(ANN, "Ann"), mention);
+        fake.write(&ChannelKind::Room, &person(ANN, "Ann"), mention);
         format!("{:?}", events.recv().await.expect("an event").event)
     };
     let event = tokio::select! {
@@ -243,7 +243,7 @@ async fn an_event_out_of_order_does_not_turn_the_session_back() {
     bench.meet(Person::Ann, "before").await;
     let late = bench.platform.with(|state| {
         let content = json!({ "content": "late" });
-        state.message(&Place::Direct, &person(ANN, "Ann"), content)
+        state.message(&ChannelKind::Direct, &person(ANN, "Ann"), content)
     });
     let frame = json!({ "op": 0, "s": 1, "t": "MESSAGE_CREATE", "d": late });
     bench.platform.order(Order::Send(frame.to_string()));
@@ -269,7 +269,7 @@ async fn case_115_what_waited_keeps_the_time_at_which_it_was_written() {
     let old = |number: u64| ((1_700_000_000_000 - 1_420_070_400_000 + number) << 22).to_string();
     for number in 0..500 {
         let content = json!({ "id": old(number), "content": format!("number {number}") });
-        bench.platform.write(&Place::Direct, &person(ANN, "Ann"), content);
+        bench.platform.write(&ChannelKind::Direct, &person(ANN, "Ann"), content);
     }
     bench.listen().await.expect("it connects again");
     let mut message = bench.message().await;
@@ -296,11 +296,11 @@ async fn case_088_only_a_conversation_of_two_is_direct() {
 
 async fn kinds(bench: &mut Bench<FakeDiscord>) {
     for (place, expected) in [
-        (Place::GroupDirect, "Group"),
-        (Place::Hologram, "Unknown"),
-        (Place::Thread, "Group"),
-        (Place::Room, "Group"),
-        (Place::Direct, "Direct"),
+        (ChannelKind::GroupDirect, "Group"),
+        (ChannelKind::Hologram, "Unknown"),
+        (ChannelKind::Thread, "Group"),
+        (ChannelKind::Room, "Group"),
+        (ChannelKind::Direct, "Direct"),
     ] {
         bench.platform.write(&place, &person(ANN, "Ann"), json!({ "content": "hello" }));
         let message = bench.message().await;
@@ -309,12 +309,12 @@ async fn kinds(bench: &mut Bench<FakeDiscord>) {
     // A channel that Discord does not show to the bot.
     let gone =
         json!({ "content": "hello", "channel_id": "960000000000000001", "channel_type": null });
-    bench.platform.write(&Place::Direct, &person(ANN, "Ann"), gone);
+    bench.platform.write(&ChannelKind::Direct, &person(ANN, "Ann"), gone);
     assert_eq!(format!("{:?}", bench.message().await.conversation.kind), "Unknown");
     // Another person's direct channel.
     let foreign =
         json!({ "content": "hello", "channel_id": "931100000000000001", "channel_type": null });
-    bench.platform.write(&Place::Direct, &person("471100000000000009", "Eve"), foreign);
+    bench.platform.write(&ChannelKind::Direct, &person("471100000000000009", "Eve"), foreign);
     assert_eq!(format!("{:?}", bench.message().await.conversation.kind), "Unknown");
 }
 

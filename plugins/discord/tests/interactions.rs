@@ -3,7 +3,7 @@
 
 mod fake;
 
-use fake::{ANN, FakeDiscord, GUILD, NAMESAKE, Place, ROOM, person};
+use fake::{ANN, ChannelKind, FakeDiscord, GUILD, NAMESAKE, ROOM, person};
 use openclaw_plugin_sdk::{
     Button, Card, ChatId, ChatKind, Conversation, InboundRef, OutboundMessage, SentRef, Text,
     contract::{Bench, Event, FakePlatform, Person},
@@ -37,7 +37,7 @@ async fn shown(bench: &mut Bench<FakeDiscord>) -> SentRef {
 #[tokio::test(flavor = "multi_thread")]
 async fn case_093_a_strangers_slash_command_is_a_message_and_nothing_is_said_by_discord() {
     let mut bench = bench().await;
-    let id = bench.platform.command(&Place::Direct, &person(ANN, "Ann"), "pairing", "list");
+    let id = bench.platform.command(&ChannelKind::Direct, &person(ANN, "Ann"), "pairing", "list");
     let delivery = bench.delivery().await;
     let asked = bench.platform.with(|state| state.asked(&id).cloned()).expect("an interaction");
     assert_eq!(
@@ -65,7 +65,7 @@ async fn case_093_a_strangers_slash_command_is_a_message_and_nothing_is_said_by_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commands_answer_is_a_message_that_can_be_edited() {
     let mut bench = bench().await;
-    bench.platform.command(&Place::Direct, &person(ANN, "Ann"), "help", "");
+    bench.platform.command(&ChannelKind::Direct, &person(ANN, "Ann"), "help", "");
     let command = bench.message().await;
     let mut answer = OutboundMessage::new(command.conversation, Text::plain("help"));
     answer.answers = Some(InboundRef::Message(command.id));
@@ -82,7 +82,7 @@ async fn a_press_is_answered_at_once_while_the_gateway_is_busy() {
     let sent = shown(&mut bench).await;
     bench.happen(Event::Direct(Person::Ann, "hold this".to_owned())).await;
     let busy = bench.delivery().await;
-    let id = bench.platform.press(&Place::Direct, &person(ANN, "Ann"), &sent, "a:1");
+    let id = bench.platform.press(&ChannelKind::Direct, &person(ANN, "Ann"), &sent, "a:1");
     let answered = |state: &fake::State| state.asked(&id).is_some_and(|it| it.answered == Some(6));
     bench.platform.until("it is answered", answered).await;
     busy.done.send(()).expect("it waits");
@@ -98,7 +98,7 @@ async fn a_press_that_discord_gave_up_counts_and_its_answer_is_a_message() {
     let mut bench = bench().await;
     let sent = shown(&mut bench).await;
     bench.platform.with(|state| state.holds_answers = true);
-    let id = bench.platform.press(&Place::Direct, &person(ANN, "Ann"), &sent, "a:1");
+    let id = bench.platform.press(&ChannelKind::Direct, &person(ANN, "Ann"), &sent, "a:1");
     let press = bench.press().await;
     bench.platform.with(|state| {
         let asked = state.interactions.values_mut().find(|asked| asked.id == id);
@@ -116,7 +116,7 @@ async fn case_014_a_foreign_press_names_the_person_who_pressed() {
     let mut bench = bench().await;
     let room = Conversation::new(ChatId::new(ROOM), ChatKind::Group);
     let sent = bench.send(&OutboundMessage::new(room.clone(), card())).await.expect("it goes");
-    bench.platform.press(&Place::Room, &person(NAMESAKE, "Ann"), &sent, "forged");
+    bench.platform.press(&ChannelKind::Room, &person(NAMESAKE, "Ann"), &sent, "forged");
     let press = bench.press().await;
     assert_eq!(press.sender.id.as_str(), NAMESAKE);
     assert_eq!((press.on, press.conversation, press.data.as_str()), (sent, room, "forged"));
@@ -127,7 +127,9 @@ async fn case_017_every_way_to_act_is_handed_over_with_its_sender() {
     let mut bench = bench().await;
     let sent = shown(&mut bench).await;
     let eve = person(NAMESAKE, "Ann");
-    for place in [Place::Room, Place::Thread, Place::GroupDirect, Place::Hologram] {
+    for place in
+        [ChannelKind::Room, ChannelKind::Thread, ChannelKind::GroupDirect, ChannelKind::Hologram]
+    {
         bench.platform.command(&place, &eve, "pairing", "approve AB3D7X9K");
         let command = bench.message().await;
         assert_eq!(command.sender.id.as_str(), NAMESAKE, "{place:?}");
@@ -143,7 +145,8 @@ async fn case_091_an_interaction_of_another_kind_is_answered_and_is_no_event() {
     let eve = person(NAMESAKE, "Eve");
     for kind in [4, 5, 42] {
         let data = json!({ "data": { "name": "pairing", "type": 1, "custom_id": "a:1" } });
-        let id = bench.platform.with(|state| state.interact(kind, &Place::Direct, &eve, data));
+        let id =
+            bench.platform.with(|state| state.interact(kind, &ChannelKind::Direct, &eve, data));
         let answered =
             |state: &fake::State| state.asked(&id).is_some_and(|it| it.answered.is_some());
         bench.platform.until("it is answered", answered).await;

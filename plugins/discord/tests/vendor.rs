@@ -4,7 +4,7 @@
 
 mod fake;
 
-use fake::{ANN, BOT, FakeDiscord, Order, Place, TOKEN, person};
+use fake::{ANN, BOT, ChannelKind, FakeDiscord, Order, TOKEN, person};
 use openclaw_plugin_sdk::{ChatId, EventId, SentRef, testing::vendor::Vendor};
 
 fn start(fake: &FakeDiscord) -> Vendor {
@@ -20,7 +20,9 @@ async fn the_vendors_client_takes_the_fake_for_discord() {
     let ready = bot.says("ready").await;
     assert_eq!((ready["ready"].as_str(), &ready["listed"][0]), (Some(BOT), &"help".into()));
     let ann = person(ANN, "Ann");
-    for (place, direct) in [(Place::Direct, true), (Place::Room, false), (Place::Thread, false)] {
+    for (place, direct) in
+        [(ChannelKind::Direct, true), (ChannelKind::Room, false), (ChannelKind::Thread, false)]
+    {
         let content = serde_json::json!({ "content": "hello 😀" });
         fake.write(&place, &ann, content);
         let heard = bot.says("message").await;

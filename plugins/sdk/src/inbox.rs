@@ -14,7 +14,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::{Mutex, mpsc, oneshot, watch},
@@ -22,6 +22,7 @@ use tokio::{
 
 use crate::{
     AccountId, ChannelError, Client, InboundEvent, SenderId, UnixMs, clock::PlatformClock,
+    http_client,
 };
 
 /// Where one account's channel delivers its events, and takes its HTTP requests from.
@@ -290,6 +291,13 @@ impl Inbox {
         self.clock().learn(now);
     }
 
+    /// As [`Inbox::platform_time`], by the `Date` among an answer's headers, if there is one.
+    pub fn learn_time(&self, headers: &HeaderMap) {
+        if let Some(now) = http_client::date(headers) {
+            self.platform_time(now);
+        }
+    }
+
     /// Says that nothing is left of what waited at the platform. Where it never says what time it is, all that was
     /// delivered before this counts as written before the start.
     pub fn caught_up(&self) {
@@ -332,23 +340,19 @@ impl Inbox {
 
     /// Says that the platform answers; until then, and after `receive` ends, the account shows as connecting.
     pub fn connected(&self) {
-        self.is_connected(None);
+        self.connected_but(None);
     }
 
-    /// Says that the platform answers, and what does not work all the same and how to mend it; shown beside
-    /// the account's state until [`Inbox::connected`] is said.
-    pub fn limited(&self, what: impl Into<String>) {
-        self.is_connected(Some(what.into()));
+    /// Says that the platform answers, and what does not work all the same and how to mend it, if there is something:
+    /// it is shown beside the account's state until the platform answers again.
+    pub fn connected_but(&self, limitation: Option<String>) {
+        *self.limitation.lock() = limitation;
+        self.connected.send_replace(true);
     }
 
     /// What does not work although the platform answers.
     pub fn limitation(&self) -> Option<String> {
         self.limitation.lock().clone()
-    }
-
-    fn is_connected(&self, limitation: Option<String>) {
-        *self.limitation.lock() = limitation;
-        self.connected.send_replace(true);
     }
 }
 

@@ -87,6 +87,17 @@ pub enum Attachment {
     Voice,
 }
 
+impl Attachment {
+    /// A file of this media type, such as `image/png`.
+    pub fn of(media_type: Option<&str>) -> Self {
+        match media_type.and_then(|kind| kind.split('/').next()) {
+            Some("image") => Self::Picture,
+            Some("audio" | "video") => Self::Voice,
+            _ => Self::File,
+        }
+    }
+}
+
 /// A message that a person sent to the account.
 #[derive(Clone, Debug)]
 pub struct InboundMessage {

@@ -10,14 +10,11 @@ use openclaw_plugin_sdk::{
     reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::HeaderMap},
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::text;
+use crate::{PLUGIN, text};
 
 const LIMIT: Duration = Duration::from_secs(15);
-
-/// How long to wait where Slack says no number.
-const WAIT: Duration = Duration::from_secs(30);
 
 /// No call with this token will do better.
 const CREDENTIAL: &str = "account_inactive app_uninstalled invalid_auth not_allowed_token_type not_authed \
@@ -27,56 +24,41 @@ const CREDENTIAL: &str = "account_inactive app_uninstalled invalid_auth not_allo
 const PASSING: &str =
     "fatal_error internal_error request_timeout service_unavailable team_added_to_org";
 
-/// One app's way to the Web API.
+/// The Web API, with one token of an app.
 pub(crate) struct Api {
     client: Client,
     root: Url,
-    bot_token: Secret,
+    token: Secret,
 }
 
 impl Api {
-    pub(crate) fn new(root: Url, bot_token: Secret) -> Result<Self, String> {
-        Ok(Self { client: api::client(&root, LIMIT)?, root, bot_token })
+    pub(crate) fn new(root: Url, token: Secret) -> Result<Self, String> {
+        Ok(Self { client: api::client(&root, LIMIT)?, root, token })
     }
 
-    /// Calls a method as the bot.
-    pub(crate) async fn call(&self, method: &str, body: &impl Serialize) -> Result<Value, Failure> {
-        Ok(self.call_with(&self.bot_token, method, body).await?.body)
+    /// The same way with another token of the app.
+    pub(crate) fn with(&self, token: &Secret) -> Self {
+        Self { client: self.client.clone(), root: self.root.clone(), token: token.clone() }
     }
 
-    /// Calls a method with a token of ours.
-    pub(crate) async fn call_with(
-        &self,
-        token: &Secret,
-        method: &str,
-        body: &impl Serialize,
-    ) -> Result<Answer, Failure> {
-        answered(self.method(token, method).json(body)).await
-    }
-
-    /// Asks who the bot token makes us; the headers say which scopes it has.
-    pub(crate) async fn auth_test(&self) -> Result<Answer, Failure> {
-        self.call_with(&self.bot_token, "auth.test", &json!({})).await
+    /// Calls a method.
+    pub(crate) async fn call(&self, name: &str, body: &impl Serialize) -> Result<Answer, Failure> {
+        answered(self.method(name).json(body)).await
     }
 
     /// Calls one of the few methods that take a form and no JSON.
-    pub(crate) async fn form(
+    pub(crate) async fn form(&self, name: &str, fields: &Value) -> Result<Value, Failure> {
+        Ok(answered(self.method(name).form(fields)).await?.body)
+    }
+
+    /// Posts to an address that came with an event or an answer; false where it is not Slack's. No token goes along.
+    pub(crate) async fn post(
         &self,
-        method: &str,
-        fields: &[(&str, &str)],
-    ) -> Result<Value, Failure> {
-        Ok(answered(self.method(&self.bot_token, method).form(fields)).await?.body)
-    }
-
-    /// Gives bytes to an address that Slack named; `None` where it is not Slack's. No token goes along.
-    pub(crate) async fn upload(&self, url: &str, bytes: Vec<u8>) -> Option<Result<(), Failure>> {
-        let call = self.client.post(self.trusted(url)?);
-        Some(taken(call.header("content-type", "image/png").body(bytes)).await)
-    }
-
-    /// Answers at an address that came with an event; `None` where it is not Slack's. No token goes along.
-    pub(crate) async fn respond(&self, url: &str, body: &Value) -> Option<Result<(), Failure>> {
-        Some(taken(self.client.post(self.trusted(url)?).json(body)).await)
+        url: &str,
+        filled: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<bool, Failure> {
+        let Some(url) = self.trusted(url) else { return Ok(false) };
+        usable(api::send(filled(self.client.post(url))).await?).map(|_| true)
     }
 
     /// An address that Slack named, if it is Slack's: only those are called, whatever an event or an answer says.
@@ -84,46 +66,38 @@ impl Api {
         http_client::trusted(url, "slack.com", &self.root)
     }
 
-    fn method(&self, token: &Secret, name: &str) -> RequestBuilder {
+    fn method(&self, name: &str) -> RequestBuilder {
         let root = self.root.as_str().trim_end_matches('/');
-        self.client.post(format!("{root}/{name}")).bearer_auth(token.expose())
+        self.client.post(format!("{root}/{name}")).bearer_auth(self.token.expose())
     }
-}
-
-/// A part of an answer that has to be there.
-pub(crate) fn text(answer: &Value, key: &str) -> Result<String, Failure> {
-    api::parsed(answer[key].clone())
 }
 
 /// What a refused message means for the gateway.
 pub(crate) fn of_message(failure: Failure) -> ChannelError {
-    failure.error(text::SLACK, |refusal| {
-        if is_one_of(PASSING, &refusal.code) || is_one_of(CREDENTIAL, &refusal.code) {
-            refused_account(refusal, "bot_token")
-        } else {
-            ChannelError::Undeliverable(refusal.words)
+    match failure {
+        Failure::Refused(Refusal { code, words, .. })
+            if !is_one_of(PASSING, &code) && !is_one_of(CREDENTIAL, &code) =>
+        {
+            ChannelError::Undeliverable(words)
         }
-    })
+        failure => of_account(failure, "bot_token"),
+    }
 }
 
 /// The connection does not work.
 pub(crate) fn lost(why: &str) -> ChannelError {
-    ChannelError::Disconnected(format!("{}: {why}", text::SLACK))
+    ChannelError::Disconnected(format!("{}: {why}", PLUGIN.label))
 }
 
 /// What a failure means for the account, which used the token of this key.
 pub(crate) fn of_account(failure: Failure, key: &str) -> ChannelError {
-    failure.error(text::SLACK, |refusal| refused_account(refusal, key))
-}
-
-fn refused_account(Refusal { code, words, .. }: Refusal, key: &str) -> ChannelError {
-    match code.as_str() {
+    failure.error(PLUGIN.label, |Refusal { code, words, .. }| match code.as_str() {
         code if is_one_of(CREDENTIAL, code) => {
             ChannelError::Unauthorized(text::token_refused(code, key))
         }
         "missing_scope" => ChannelError::Unauthorized(format!("{words}; then check `{key}`")),
         _ => ChannelError::Disconnected(words),
-    }
+    })
 }
 
 fn is_one_of(words: &str, word: &str) -> bool {
@@ -151,11 +125,6 @@ async fn answered(request: RequestBuilder) -> Result<Answer, Failure> {
     }
 }
 
-/// An answer of which nothing counts but that Slack took the call.
-async fn taken(request: RequestBuilder) -> Result<(), Failure> {
-    usable(api::send(request).await?).map(drop)
-}
-
 fn usable(response: Response) -> Result<Response, Failure> {
     match response.status() {
         StatusCode::TOO_MANY_REQUESTS => Err(Failure::SlowDown(wait(response.headers()))),
@@ -164,9 +133,9 @@ fn usable(response: Response) -> Result<Response, Failure> {
     }
 }
 
-/// At least a second, so that nothing runs in circles.
+/// Half a minute where Slack says no number, and at least a second, so that nothing runs in circles.
 fn wait(headers: &HeaderMap) -> Duration {
-    let asked = api::retry_after(headers).unwrap_or(WAIT);
+    let asked = api::retry_after(headers).unwrap_or(Duration::from_secs(30));
     asked.clamp(Duration::from_secs(1), Duration::from_hours(1))
 }
 

@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use openclaw_plugin_sdk::{
     Channel, ChannelError, ChatId, EventId, Inbox, OutboundMessage, SentRef, async_trait,
-    http_client,
-    kit::{api::parsed, bounded::Bounded, directory::DirectChats, inbox::AckQueue},
+    kit::{
+        api::{Failure, parsed},
+        bounded::Bounded,
+        directory::DirectChats,
+        inbox::AckQueue,
+    },
 };
 use parking_lot::Mutex;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
 
 use crate::{
-    api::{self, Api, lost, of_account, of_message},
-    arrival::Item,
+    api::{Api, lost, of_message},
+    arrival::{Item, Session},
     config::{Config, Events},
-    inbound::{Me, Reply},
-    names::Names,
-    text,
+    inbound::Reply,
 };
 
 /// What the gateway needs of the app; `README.md` says what for.
@@ -35,9 +38,21 @@ pub(crate) const SCOPES: &[&str] = &[
     "users:read",
 ];
 
+/// Slack shows no longer hint.
+const HINT_LIMIT: usize = 1000;
+
 /// So many presses can be answered, for as long as Slack takes answers: half an hour.
 const MOST_REPLIES: usize = 256;
 const REPLY_WITHIN: Duration = Duration::from_mins(29);
+
+/// So many names are remembered.
+const MOST_NAMES: usize = 10_000;
+
+/// A message waits no longer for a name.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// So long no name is asked for where Slack does not say.
+const PAUSE: Duration = Duration::from_mins(10);
 
 /// One app.
 pub(crate) struct Slack {
@@ -47,7 +62,10 @@ pub(crate) struct Slack {
     pub(crate) acks: AckQueue<Item>,
     /// Where the answers to presses go.
     pub(crate) replies: Mutex<Bounded<EventId, Reply>>,
-    pub(crate) names: Names,
+    /// The names of people, by user; `None` where Slack says none.
+    names: Mutex<Bounded<String, Option<String>>>,
+    /// Until then no name is asked for.
+    names_pause: Mutex<Option<Instant>>,
     /// The channel of the direct chat with a person, by their sender id.
     pub(crate) chats: DirectChats,
 }
@@ -55,9 +73,10 @@ pub(crate) struct Slack {
 #[async_trait]
 impl Channel for Slack {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        let session = Session::open(self, inbox).await?;
         match &self.events {
-            Events::Http { signing_secret } => self.serve(signing_secret, inbox).await,
-            Events::Socket { app_token } => self.connect(app_token, inbox).await,
+            Events::Http { signing_secret } => session.serve(signing_secret).await,
+            Events::Socket { app_token } => session.connect(app_token).await,
         }
     }
 
@@ -74,41 +93,14 @@ impl Slack {
             api: Api::new(config.root, config.bot_token),
             acks: AckQueue::default(),
             replies: Mutex::new(Bounded::expiring(MOST_REPLIES, REPLY_WITHIN)),
-            names: Names::default(),
+            names: Mutex::new(Bounded::new(MOST_NAMES)),
+            names_pause: Mutex::default(),
             chats: DirectChats::default(),
         }
     }
 
     pub(crate) fn api(&self) -> Result<&Api, ChannelError> {
         self.api.as_ref().map_err(|why| lost(why))
-    }
-
-    /// Who the bot token makes us, and what the app cannot do.
-    pub(crate) async fn auth_test(
-        &self,
-        inbox: &Inbox,
-    ) -> Result<(Me, Option<String>), ChannelError> {
-        let of_bot = |failure| of_account(failure, "bot_token");
-        let tested = self.api()?.auth_test().await.map_err(of_bot)?;
-        if let Some(now) = http_client::date(&tested.headers) {
-            inbox.platform_time(now);
-        }
-        // An emulator may not say.
-        let has = tested.headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok());
-        let has = has.map(|has| has.split(',').map(str::trim).collect::<Vec<_>>());
-        let lacks = |scope: &&str| has.as_ref().is_some_and(|has| !has.contains(scope));
-        let lacking: Vec<&str> = SCOPES.iter().copied().filter(lacks).collect();
-        let lacking = (!lacking.is_empty()).then(|| text::scopes_missing(&lacking));
-        Ok((parsed(tested.body).map_err(of_bot)?, lacking))
-    }
-
-    /// Says that the app is connected, and what it cannot do all the same.
-    pub(crate) fn connected(inbox: &Inbox, lacking: Option<String>) {
-        inbox.caught_up();
-        match lacking {
-            Some(what) => inbox.limited(what),
-            None => inbox.connected(),
-        }
     }
 
     /// The channel of a chat: of the direct one with a person, which bears their id, Slack is asked once.
@@ -122,10 +114,40 @@ impl Slack {
             return Ok(channel);
         }
         let opened = self.api()?.call("conversations.open", &json!({ "users": user })).await;
-        let channel = opened.and_then(|opened| api::text(&opened["channel"], "id"));
-        let channel = channel.map_err(of_message)?;
+        let channel = opened.and_then(|opened| parsed(opened.body["channel"]["id"].clone()));
+        let channel: String = channel.map_err(of_message)?;
         self.chats.learn(id, &channel);
         Ok(channel)
+    }
+
+    /// What a person calls themselves, if Slack says it at once: a message does not say it. It is for owners to read, and
+    /// nothing is decided by it.
+    pub(crate) async fn name(&self, user: &str) -> Result<Option<String>, ChannelError> {
+        if let Some(name) = self.names.lock().get(user) {
+            return Ok(name.clone());
+        }
+        if self.names_pause.lock().is_some_and(|until| Instant::now() < until) {
+            return Ok(None);
+        }
+        let fields = json!({ "user": user });
+        let name = match timeout(PATIENCE, self.api()?.form("users.info", &fields)).await {
+            Ok(Ok(info)) => {
+                let (user, profile) = (&info["user"], &info["user"]["profile"]);
+                let names = [&profile["display_name"], &profile["real_name"], &user["real_name"]];
+                let mut names = names.into_iter().filter_map(Value::as_str).map(str::trim);
+                names.find(|name| !name.is_empty()).map(str::to_owned)
+            }
+            // This one is not known; others may be.
+            Ok(Err(why)) if why.is("user_not_found") || why.is("user_not_visible") => None,
+            failed => {
+                let wait = if let Ok(Err(Failure::SlowDown(wait))) = failed { wait } else { PAUSE };
+                tracing::debug!(seconds = wait.as_secs(), "Slack says no names for now");
+                *self.names_pause.lock() = Some(Instant::now() + wait);
+                return Ok(None);
+            }
+        };
+        self.names.lock().insert(user.to_owned(), name.clone());
+        Ok(name)
     }
 }
 
@@ -133,4 +155,66 @@ impl Slack {
 pub(crate) fn user(id: &str) -> &str {
     let foreign = id.strip_prefix("team:").and_then(|id| id.split_once(":user:"));
     foreign.map_or(id, |(_, user)| user)
+}
+
+/// The app as Slack's own site wants to be given it, for Socket Mode: made from a manifest, it has all that it needs.
+pub(crate) fn manifest(name: &str, commands: &[(String, String)]) -> String {
+    let mut names: Vec<&str> = commands.iter().map(|(name, _)| name.as_str()).collect();
+    while names.join(" | ").len() > HINT_LIMIT {
+        names.pop();
+    }
+    let manifest = json!({
+        "display_information": {
+            "name": name,
+            "description": "A gateway for people that its owner has approved",
+        },
+        "features": {
+            "app_home": {
+                "home_tab_enabled": false,
+                "messages_tab_enabled": true,
+                "messages_tab_read_only_enabled": false,
+            },
+            "bot_user": { "display_name": name, "always_online": true },
+            "slash_commands": [{
+                "command": "/openclaw",
+                "description": "Speak to the gateway",
+                "usage_hint": names.join(" | "),
+                "should_escape": false,
+            }],
+        },
+        "oauth_config": { "scopes": { "bot": SCOPES } },
+        "settings": {
+            "event_subscriptions": { "bot_events": [
+                "app_mention", "app_uninstalled", "message.channels", "message.groups",
+                "message.im", "message.mpim", "tokens_revoked",
+            ] },
+            "interactivity": { "is_enabled": true },
+            "org_deploy_enabled": false,
+            "socket_mode_enabled": true,
+            "token_rotation_enabled": false,
+        },
+    });
+    // A value that was just made can be written.
+    serde_json::to_string_pretty(&manifest).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_manifest_has_what_the_channel_uses() {
+        let commands =
+            [("help".to_owned(), "x".to_owned()), ("pairing".to_owned(), "y".to_owned())];
+        let manifest: Value = serde_json::from_str(&manifest("Gate \"1\"", &commands)).unwrap();
+        assert_eq!(manifest["display_information"]["name"], "Gate \"1\"");
+        assert_eq!(manifest["features"]["slash_commands"][0]["usage_hint"], "help | pairing");
+        assert_eq!(
+            manifest["oauth_config"]["scopes"]["bot"].as_array().unwrap().len(),
+            SCOPES.len()
+        );
+        assert_eq!(manifest["settings"]["socket_mode_enabled"], true);
+    }
 }

@@ -1,16 +1,26 @@
 //! What Slack delivers, whichever way: named so that it arrives once, and made an event when its turn comes.
 
 use openclaw_plugin_sdk::{
-    ButtonPress, ChannelError, ChatId, ChatKind, InboundEvent, InboundMessage, Inbox, UnixMs,
-    kit::inbox::Arrival,
+    ButtonPress, ChannelError, ChatId, ChatKind, InboundEvent, InboundMessage, Inbox,
+    kit::{api::parsed, inbox::Arrival},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    api::of_message,
-    app::{Slack, user},
+    api::{of_account, of_message},
+    app::{SCOPES, Slack, user},
     inbound::{self, Me, Reply},
+    text,
 };
+
+/// The app, as who its bot token makes us.
+pub(crate) struct Session<'a> {
+    pub(crate) slack: &'a Slack,
+    pub(crate) inbox: &'a Inbox,
+    me: Me,
+    /// What the app cannot do.
+    pub(crate) lacking: Option<String>,
+}
 
 /// Something for the gateway.
 #[derive(Clone)]
@@ -35,131 +45,107 @@ impl Item {
     }
 }
 
-impl Slack {
-    /// What a payload of this kind is, in the words of Socket Mode, if it is something for the gateway.
-    pub(crate) fn arrival(
-        &self,
-        kind: &str,
-        payload: &Value,
-        me: &Me,
-        now: UnixMs,
-    ) -> Option<Arrival<Item>> {
-        match kind {
-            "events_api" => self.event(payload, me),
-            "interactive" => self.press(payload, me, now),
-            "slash_commands" => {
-                let message = inbound::slash(payload, me, now)?;
-                Some(Item::Message(Box::new(message)).arrived(None, false))
-            }
-            _ => None,
-        }
+impl<'a> Session<'a> {
+    /// Asks who the bot token makes us, and what the app cannot do.
+    pub(crate) async fn open(slack: &'a Slack, inbox: &'a Inbox) -> Result<Self, ChannelError> {
+        let of_bot = |failure| of_account(failure, "bot_token");
+        let tested = slack.api()?.call("auth.test", &json!({})).await.map_err(of_bot)?;
+        inbox.learn_time(&tested.headers);
+        // An emulator may not say.
+        let has = tested.headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok());
+        let lacks = |it: &&str| has.is_some_and(|has| has.split(',').all(|has| has.trim() != *it));
+        let lacking: Vec<&str> = SCOPES.iter().copied().filter(lacks).collect();
+        let lacking = (!lacking.is_empty()).then(|| text::scopes_missing(&lacking));
+        Ok(Self { slack, inbox, me: parsed(tested.body).map_err(of_bot)?, lacking })
     }
 
-    fn event(&self, payload: &Value, me: &Me) -> Option<Arrival<Item>> {
+    /// What a payload of this kind is, in the words of Socket Mode, if it is something for the gateway. Slack does not
+    /// say when a button was pressed or a command typed.
+    pub(crate) fn arrival(&self, kind: &str, payload: &Value) -> Option<Arrival<Item>> {
+        let (slack, me, now) = (self.slack, &self.me, self.inbox.now());
         let event = &payload["event"];
-        let item = if matches!(event["type"].as_str(), Some("app_uninstalled" | "tokens_revoked")) {
-            Item::Check
-        } else {
-            let message = inbound::message(payload, me, &self.commands)?;
-            if message.conversation.kind == ChatKind::Direct
-                && let Some(channel) = event["channel"].as_str()
-            {
-                self.chats.learn(message.sender.id.as_str(), channel);
+        let item = match (kind, event["type"].as_str()) {
+            ("events_api", Some("app_uninstalled" | "tokens_revoked")) => Item::Check,
+            ("events_api", _) => {
+                let message = inbound::message(payload, me, &slack.commands)?;
+                if message.conversation.kind == ChatKind::Direct
+                    && let Some(channel) = event["channel"].as_str()
+                {
+                    slack.chats.learn(message.sender.id.as_str(), channel);
+                }
+                Item::Message(Box::new(message))
             }
-            Item::Message(Box::new(message))
+            ("interactive", _) => Item::Press(Box::new(inbound::press(payload, me, now)?)),
+            ("slash_commands", _) => Item::Message(Box::new(inbound::slash(payload, me, now)?)),
+            _ => return None,
         };
-        Some(item.arrived(payload["event_id"].as_str(), true))
-    }
-
-    /// Slack does not say when.
-    fn press(&self, payload: &Value, me: &Me, now: UnixMs) -> Option<Arrival<Item>> {
-        let (mut press, reply) = inbound::press(payload, me, now)?;
-        // A direct chat is that of the person who is in it, whatever the press says of who pressed there.
-        if press.conversation.kind == ChatKind::Direct
-            && let Some(person) = self.chats.person_in(&reply.channel)
-        {
-            // In an organisation of several workspaces a press may name another one than the person's messages do.
-            if user(&person) == reply.user {
-                press.sender.id = crate::parse_sender(&person).ok()?;
-            }
-            stands_in(&mut press, person);
-        }
-        Some(Item::Press(Box::new((press, reply))).arrived(None, false))
+        Some(item.arrived(payload["event_id"].as_str(), kind == "events_api"))
     }
 
     /// What an item is for the gateway; `None` where it is nothing.
-    pub(crate) async fn translate(
-        &self,
-        item: Item,
-        me: &Me,
-        inbox: &Inbox,
-    ) -> Result<Option<InboundEvent>, ChannelError> {
+    pub(crate) async fn translate(&self, item: Item) -> Result<Option<InboundEvent>, ChannelError> {
         Ok(match item {
             Item::Check => {
-                self.auth_test(inbox).await?;
+                Session::open(self.slack, self.inbox).await?;
                 None
             }
             Item::Message(mut message) => {
                 if message.conversation.kind == ChatKind::Direct && message.sender.name.is_none() {
                     let user = user(message.sender.id.as_str());
-                    message.sender.name = self.names.of(self.api()?, user).await;
+                    message.sender.name = self.slack.name(user).await?;
                 }
                 Some(InboundEvent::Message(*message))
             }
             Item::Press(press) => {
                 let (mut press, reply) = *press;
-                self.recognize_member(&mut press, &reply, me).await?;
-                self.replies.lock().insert(press.id.clone(), reply);
+                if press.conversation.kind == ChatKind::Direct {
+                    self.recognize(&mut press, &reply).await?;
+                }
+                self.slack.replies.lock().insert(press.id.clone(), reply);
                 Some(InboundEvent::Press(press))
             }
         })
     }
 
-    /// A press in a direct chat that is not known yet, and that names another workspace: where Slack says that the
-    /// person is a member of ours too, they are who their messages say they are.
-    async fn recognize_member(
-        &self,
-        press: &mut ButtonPress,
-        reply: &Reply,
-        me: &Me,
-    ) -> Result<(), ChannelError> {
-        let foreign = press.sender.id.as_str() != reply.user;
-        let known = self.chats.person_in(&reply.channel).is_some();
-        if press.conversation.kind != ChatKind::Direct || known || !foreign {
-            return Ok(());
-        }
-        let asked = self.api()?.form("users.info", &[("user", reply.user.as_str())]).await;
-        let user = match asked.map_err(of_message) {
-            Ok(info) => info["user"].clone(),
-            Err(ChannelError::Undeliverable(_)) => return Ok(()),
-            Err(error) => return Err(error),
+    /// A direct chat is that of the person who is in it, whatever a press says of who pressed there: in an organisation
+    /// of several workspaces it may name another one than the person's messages do. Where the chat is not known yet,
+    /// Slack says whether the person is a member of ours too.
+    async fn recognize(&self, press: &mut ButtonPress, reply: &Reply) -> Result<(), ChannelError> {
+        let is_foreign = press.sender.id.as_str() != reply.user;
+        let person = match self.slack.chats.person_in(&reply.channel) {
+            Some(person) => person,
+            None if is_foreign && self.is_member(&reply.user).await? => reply.user.clone(),
+            None => return Ok(()),
         };
-        let teams = user["enterprise_user"]["teams"].as_array().into_iter().flatten();
-        let ours = teams.chain([&user["team_id"]]).any(|team| *team == me.team_id);
-        if let Ok(sender) = crate::parse_sender(&reply.user)
-            && user["id"] == reply.user
-            && ours
+        if let Ok(sender) = crate::parse_sender(&person)
+            && user(&person) == reply.user
         {
             press.sender.id = sender;
-            stands_in(press, reply.user.clone());
         }
+        press.conversation.id = ChatId::new(person);
+        press.on.chat = press.conversation.id.clone();
         Ok(())
     }
-}
 
-/// Says that a press stands in the direct chat with a person.
-fn stands_in(press: &mut ButtonPress, person: String) {
-    press.conversation.id = ChatId::new(person);
-    press.on.chat = press.conversation.id.clone();
+    async fn is_member(&self, user: &str) -> Result<bool, ChannelError> {
+        let asked = self.slack.api()?.form("users.info", &json!({ "user": user })).await;
+        let known = match asked.map_err(of_message) {
+            Ok(info) => info["user"].clone(),
+            Err(ChannelError::Undeliverable(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let teams = known["enterprise_user"]["teams"].as_array().into_iter().flatten();
+        let ours = teams.chain([&known["team_id"]]).any(|team| *team == self.me.team_id);
+        Ok(known["id"] == user && ours)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::{AccountId, Settings};
-    use serde_json::json;
-
     use super::*;
     use crate::config::Config;
+    use openclaw_plugin_sdk::{AccountId, Settings, UnixMs};
+    use tokio::sync::{mpsc, watch};
 
     fn me() -> Me {
         Me { user_id: "U0BOT00000".to_owned(), team_id: "T0HOME0000".to_owned() }
@@ -194,8 +180,11 @@ mod tests {
         });
         let press = inbound::press(&payload, &me(), UnixMs(1)).unwrap();
         assert_eq!(press.0.pressed_at, UnixMs(1));
-        let app = Slack::new(config(), Vec::new());
-        let arrival = |kind, payload: &Value| app.arrival(kind, payload, &me(), UnixMs(1)).unwrap();
+        let (slack, account) = (Slack::new(config(), Vec::new()), AccountId::default_account());
+        let (deliveries, exchanges) = (mpsc::channel(1).0, mpsc::channel(1).1);
+        let inbox = Inbox::new(account, deliveries, exchanges, watch::channel(false).0);
+        let session = Session { slack: &slack, inbox: &inbox, me: me(), lacking: None };
+        let arrival = |kind, payload: &Value| session.arrival(kind, payload).unwrap();
         assert!(!arrival("interactive", &payload).repeats);
         let typed = json!({ "user_id": "U024BE7LH", "team_id": "T0HOME0000", "trigger_id": "t1" });
         assert!(!arrival("slash_commands", &typed).repeats);

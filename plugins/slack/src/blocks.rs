@@ -30,17 +30,16 @@ pub(crate) fn content(body: &Body) -> Result<SlackMessageContent, ChannelError> 
         rich.map_err(|error| undeliverable(error.to_string()))?.into_iter().collect();
     let mut number = 0;
     for row in rows.iter().flat_map(|row| row.chunks(BUTTONS_IN_A_ROW)) {
-        let mut elements = Vec::new();
-        for Button { label, data } in row {
+        let buttons = row.iter().map(|Button { label, data }| {
             number += 1;
             // Without emoji names: `:x:` on a label stays what it is.
             let text = SlackBlockPlainText::new(label.clone()).with_emoji(false);
-            let button = SlackBlockButtonElement::new(text.into())
+            SlackBlockButtonElement::new(text.into())
                 .with_action_id(format!("b{number}").into())
-                .with_value(data.clone());
-            elements.push(button.into());
-        }
-        blocks.push(SlackActionsBlock::new(elements).into());
+                .with_value(data.clone())
+                .into()
+        });
+        blocks.push(SlackActionsBlock::new(buttons.collect()).into());
     }
     Ok(SlackMessageContent::new().with_text(notice(&text.to_plain())).with_blocks(blocks))
 }
@@ -57,18 +56,18 @@ pub(crate) fn unmarked(body: &Body) -> Option<SlackMessageContent> {
 fn notice(plain: &str) -> String {
     let mut notice = String::new();
     for c in plain.chars() {
-        let start = notice.len();
-        match c {
-            '&' => notice.push_str("&amp;"),
-            '<' => notice.push_str("&lt;"),
-            '>' => notice.push_str("&gt;"),
-            c => notice.push(c),
-        }
-        if notice.len() > NOTICE_LIMIT {
-            notice.truncate(start);
+        let mut buffer = [0; 4];
+        let shown = match c {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            c => c.encode_utf8(&mut buffer),
+        };
+        if notice.len() + shown.len() > NOTICE_LIMIT {
             notice.push('…');
             break;
         }
+        notice.push_str(shown);
     }
     notice
 }

@@ -2,7 +2,7 @@
 
 use openclaw_plugin_sdk::{
     Secret, Settings, SettingsError, http_client,
-    kit::config::{self, secret},
+    kit::config::{self, Form, secret},
     reqwest::Url,
     toml,
 };
@@ -12,6 +12,23 @@ use crate::text;
 
 const PUBLIC: &str = "https://slack.com/api";
 const WEBHOOK_PATH: &str = "/slack/events";
+
+const BOT_TOKEN: Form = Form {
+    fits: |token| token.starts_with("xoxb-") || token.starts_with("xoxe.xoxb-"),
+    missing: text::TOKEN_MISSING,
+    wrong: text::NO_BOT_TOKEN,
+};
+const APP_TOKEN: Form = Form {
+    fits: |token| token.starts_with("xapp-"),
+    missing: text::TOKEN_MISSING,
+    wrong: text::NO_APP_TOKEN,
+};
+/// `case_089`: what is served without a secret would believe every sender.
+const SECRET: Form = Form {
+    fits: |secret| secret.len() >= 16,
+    missing: text::SECRET_MISSING,
+    wrong: text::NO_SECRET,
+};
 
 /// A checked configuration.
 pub(crate) struct Config {
@@ -29,22 +46,13 @@ pub(crate) enum Events {
     Socket { app_token: Secret },
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Mode {
-    Http,
-    #[default]
-    Socket,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     api_url: Option<String>,
     app_token: Option<Secret>,
     bot_token: Option<Secret>,
-    #[serde(default)]
-    mode: Mode,
+    mode: Option<String>,
     signing_secret: Option<Secret>,
     webhook_path: Option<String>,
 }
@@ -52,20 +60,20 @@ struct Keys {
 impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let keys: Keys = settings.parse()?;
-        let bot_token = secret("bot_token", keys.bot_token.as_ref(), bot_token)?;
-        let events = match (keys.mode, keys.webhook_path) {
-            (Mode::Http, path) => {
-                config::path("webhook_path", path.as_deref().unwrap_or(WEBHOOK_PATH))?;
-                let given = keys.signing_secret.as_ref();
-                Events::Http { signing_secret: secret("signing_secret", given, signing_secret)? }
+        let bot_token = secret("bot_token", keys.bot_token, &BOT_TOKEN)?;
+        let events = match keys.mode.as_deref().unwrap_or("socket") {
+            "http" => {
+                config::path("webhook_path", keys.webhook_path.as_deref().unwrap_or(WEBHOOK_PATH))?;
+                let signing_secret = secret("signing_secret", keys.signing_secret, &SECRET)?;
+                Events::Http { signing_secret }
             }
-            (Mode::Socket, Some(_)) => {
+            "socket" if keys.webhook_path.is_some() => {
                 return Err(SettingsError::new("webhook_path", text::NOT_SERVED));
             }
-            (Mode::Socket, None) => {
-                let given = keys.app_token.as_ref();
-                Events::Socket { app_token: secret("app_token", given, app_token)? }
+            "socket" => {
+                Events::Socket { app_token: secret("app_token", keys.app_token, &APP_TOKEN)? }
             }
+            _ => return Err(SettingsError::new("mode", text::NO_MODE)),
         };
         let root = keys.api_url.as_deref().unwrap_or(PUBLIC);
         let root = http_client::root("api_url", root, "https://host/api")?;
@@ -77,38 +85,6 @@ impl Config {
 pub(crate) fn path(table: &toml::Table) -> Option<String> {
     let text = |key: &str| table.get(key).and_then(toml::Value::as_str);
     (text("mode") == Some("http")).then(|| text("webhook_path").unwrap_or(WEBHOOK_PATH).to_owned())
-}
-
-fn bot_token(token: &str) -> Result<(), &'static str> {
-    let fits = is_token(token, &["xoxb-", "xoxe.xoxb-"]);
-    checked(token, fits, text::TOKEN_MISSING, text::NO_BOT_TOKEN)
-}
-
-fn app_token(token: &str) -> Result<(), &'static str> {
-    checked(token, is_token(token, &["xapp-"]), text::TOKEN_MISSING, text::NO_APP_TOKEN)
-}
-
-/// `case_089`: what is served without a secret would believe every sender.
-fn signing_secret(secret: &str) -> Result<(), &'static str> {
-    let fits = secret.len() >= 16 && is_token(secret, &[""]);
-    checked(secret, fits, text::SECRET_MISSING, text::NO_SECRET)
-}
-
-fn is_token(text: &str, heads: &[&str]) -> bool {
-    heads.iter().any(|head| text.starts_with(head)) && text.chars().all(|c| c.is_ascii_graphic())
-}
-
-fn checked(
-    text: &str,
-    fits: bool,
-    missing: &'static str,
-    wrong: &'static str,
-) -> Result<(), &'static str> {
-    match text {
-        "" => Err(missing),
-        _ if fits => Ok(()),
-        _ => Err(wrong),
-    }
 }
 
 #[cfg(test)]

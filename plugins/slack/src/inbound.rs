@@ -2,7 +2,7 @@
 
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender,
-    SentRef, ThreadId, UnixMs,
+    SentRef, ThreadId, UnixMs, kit::ids,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -38,29 +38,31 @@ pub(crate) fn message(callback: &Value, me: &Me, commands: &[String]) -> Option<
     if !usual || is_set(&message["hidden"]) || !message["bot_id"].is_null() {
         return None;
     }
-    let user = key("user").filter(|user| *user != me.user_id && *user != SLACKBOT)?;
+    let user = key("user").filter(|user| *user != me.user_id && *user != "USLACKBOT")?;
     let team = team(message, is_set(&callback["is_ext_shared_channel"]), me)?;
     let sender = sender(user, team, me, None)?;
     let (channel, ts) = (key("channel")?, key("ts")?);
-    let conversation = placed(kind(message, channel, is_mention), channel, &sender);
+    // A mention does not say where it stands; it is never direct.
+    let said = key("channel_type").unwrap_or(if is_mention { "channel" } else { "" });
+    let conversation = placed(kind(Some(said), channel), channel, &sender);
     let written = key("text").unwrap_or_default();
     let mut text = words::plain(words::without_mention(written, &me.user_id));
     if conversation.kind == ChatKind::Direct {
         text = words::direct(text, commands);
     }
-    let attachment = message["files"].get(0).map(attachment);
+    let attachment = message["files"].get(0).map(|file| Attachment::of(file["mimetype"].as_str()));
     if text.trim().is_empty() && attachment.is_none() {
         return None;
     }
     let root = key("thread_ts").filter(|root| *root != ts);
-    let answered = |root| SentRef { chat: conversation.id.clone(), id: EventId::new(root) };
-    let reply_to = root.map(answered);
+    let reply_to =
+        root.map(|root| SentRef { chat: conversation.id.clone(), id: EventId::new(root) });
     let conversation = conversation.in_thread(root.map(ThreadId::new));
     Some(InboundMessage {
         attachment,
         mentions_us: is_mention || mentions(written, &me.user_id),
         reply_to,
-        ..InboundMessage::new(message_id(ts, root), conversation, sender, time(ts)?, text)
+        ..InboundMessage::new(EventId::new(ts), conversation, sender, time(ts)?, text)
     })
 }
 
@@ -73,7 +75,7 @@ pub(crate) fn press(payload: &Value, me: &Me, now: UnixMs) -> Option<(ButtonPres
     let (action, id) = (&payload["actions"][0], user["id"].as_str()?);
     let sender = sender(id, user["team_id"].as_str()?, me, user["username"].as_str())?;
     let channel = container["channel_id"].as_str().or(payload["channel"]["id"].as_str())?;
-    let conversation = placed(kind_of(channel), channel, &sender)
+    let conversation = placed(kind(None, channel), channel, &sender)
         .in_thread(container["thread_ts"].as_str().map(ThreadId::new));
     let on = EventId::new(container["message_ts"].as_str()?);
     let press = ButtonPress {
@@ -93,10 +95,9 @@ pub(crate) fn press(payload: &Value, me: &Me, now: UnixMs) -> Option<(ButtonPres
 pub(crate) fn slash(slash: &Value, me: &Me, now: UnixMs) -> Option<InboundMessage> {
     let text = |key: &str| slash[key].as_str();
     let sender = sender(text("user_id")?, text("team_id")?, me, text("user_name"))?;
-    let (id, conversation) =
-        (EventId::new(text("trigger_id")?), placed(ChatKind::Direct, "", &sender));
+    let conversation = placed(ChatKind::Direct, "", &sender);
     let words = words::slash(&words::plain(text("text").unwrap_or_default()));
-    Some(InboundMessage::new(id, conversation, sender, now, words))
+    Some(InboundMessage::new(EventId::new(text("trigger_id")?), conversation, sender, now, words))
 }
 
 /// True unless it is missing or `false`: what cannot be read counts as set.
@@ -105,19 +106,7 @@ fn is_set(flag: &Value) -> bool {
 }
 
 fn mentions(text: &str, us: &str) -> bool {
-    text.split("<@")
-        .skip(1)
-        .any(|rest| rest.strip_prefix(us).is_some_and(|rest| rest.starts_with(['>', '|'])))
-}
-
-/// The id of a message; that of a reply carries its thread, for an answer has to name the thread.
-fn message_id(ts: &str, root: Option<&str>) -> EventId {
-    EventId::new(root.map_or_else(|| ts.to_owned(), |root| format!("{ts}/{root}")))
-}
-
-/// The thread that an answer to a message with this id stands in.
-pub(crate) fn thread_of(id: &EventId) -> &str {
-    id.as_str().split_once('/').map_or(id.as_str(), |(_, root)| root)
+    text.match_indices("<@").any(|(at, _)| ids::after_mention(&text[at..], us).is_some())
 }
 
 /// The writer's workspace, by the most exact of the three ways in which Slack names it. In a place that other
@@ -137,13 +126,11 @@ fn sender(user: &str, team: &str, me: &Me, name: Option<&str>) -> Option<Sender>
     Some(Sender::new(id, name, &[("username", name)]))
 }
 
-/// What kind of place a message says that it stands in.
-fn kind(message: &Value, channel: &str, is_mention: bool) -> ChatKind {
-    match message["channel_type"].as_str() {
-        Some("im") if channel.starts_with('D') => ChatKind::Direct,
-        Some("channel" | "group" | "mpim") => ChatKind::Group,
-        // A mention does not say where it stands; it is never direct.
-        None if is_mention => ChatKind::Group,
+/// What kind of place a channel is said to be. An interaction says no more of it than its id does.
+fn kind(said: Option<&str>, channel: &str) -> ChatKind {
+    match (said, channel.chars().next()) {
+        (Some("im") | None, Some('D')) => ChatKind::Direct,
+        (Some("channel" | "group" | "mpim"), _) | (None, Some('C' | 'G')) => ChatKind::Group,
         _ => ChatKind::Unknown,
     }
 }
@@ -155,23 +142,6 @@ fn placed(kind: ChatKind, channel: &str, sender: &Sender) -> Conversation {
     Conversation::new(ChatId::new(id), kind)
 }
 
-/// An interaction says no more of its place than the place's id does.
-fn kind_of(channel: &str) -> ChatKind {
-    match channel.as_bytes().first() {
-        Some(b'D') => ChatKind::Direct,
-        Some(b'C' | b'G') => ChatKind::Group,
-        _ => ChatKind::Unknown,
-    }
-}
-
-fn attachment(file: &Value) -> Attachment {
-    match file["mimetype"].as_str().and_then(|kind| kind.split('/').next()) {
-        Some("image") => Attachment::Picture,
-        Some("audio" | "video") => Attachment::Voice,
-        _ => Attachment::File,
-    }
-}
-
 /// `1712345678.000200`, seconds and a counter.
 fn time(ts: &str) -> Option<UnixMs> {
     let (seconds, rest) = ts.split_once('.').unwrap_or((ts, ""));
@@ -179,8 +149,6 @@ fn time(ts: &str) -> Option<UnixMs> {
     let millis: u64 = rest.get(..3).and_then(|millis| millis.parse().ok()).unwrap_or_default();
     Some(UnixMs(seconds.saturating_mul(1000).saturating_add(millis)))
 }
-
-const SLACKBOT: &str = "USLACKBOT";
 
 #[cfg(test)]
 mod tests;

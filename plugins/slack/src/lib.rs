@@ -7,16 +7,11 @@ mod arrival;
 mod blocks;
 mod config;
 mod inbound;
-mod manifest;
-mod names;
 mod outbound;
-mod picture;
 mod socket_mode;
 mod text;
 mod webhook;
 mod words;
-
-use std::time::Duration;
 
 use openclaw_plugin_sdk::{
     Abilities, ChannelPlugin, ChatId, Ingress, InvalidGroupId, InvalidSenderId, SenderId,
@@ -41,13 +36,13 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         groups: true,
         images: true,
         replies: true,
-        streams: Some(Duration::from_millis(1500)),
+        streams: Some(std::time::Duration::from_millis(1500)),
         ..Abilities::NONE
     },
     keys: &["api_url", "app_token", "bot_token", "mode", "signing_secret", "webhook_path"],
     secret_keys: &["app_token", "bot_token", "signing_secret"],
     env_keys: &[("app_token", "SLACK_APP_TOKEN"), ("bot_token", "SLACK_BOT_TOKEN")],
-    manifest: Some(manifest::manifest),
+    manifest: Some(app::manifest),
     parse_sender,
     parse_group,
     open: |settings| {
@@ -61,11 +56,11 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     let text = without_prefix(without_prefix(text, &["slack:"]), &["user:"]);
     let text = text.strip_prefix("<@").and_then(|text| text.strip_suffix('>')).unwrap_or(text);
-    if let Some((team, user)) = text.strip_prefix("team:").and_then(|t| t.split_once(":user:")) {
-        let whole = is_id(team, &['T', 'E']) && is_id(user, &['U', 'W']);
-        return if whole { SenderId::new(text) } else { Err(text::NO_SENDER) };
-    }
-    if is_id(text, &['U', 'W']) { SenderId::new(text) } else { Err(text::NO_SENDER) }
+    let is_whole = match text.strip_prefix("team:").and_then(|text| text.split_once(":user:")) {
+        Some((team, user)) => is_id(team, &['T', 'E']) && is_id(user, &['U', 'W']),
+        None => is_id(text, &['U', 'W']),
+    };
+    if is_whole { SenderId::new(text) } else { Err(text::NO_SENDER) }
 }
 
 /// A channel's or a group conversation's id. Its name can be changed, and a person's begins with another letter.

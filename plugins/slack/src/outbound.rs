@@ -1,26 +1,31 @@
-//! From messages to calls of the Web API.
+//! From messages to calls of the Web API. A picture's bytes go to an address that Slack names. Slack shares the file a
+//! moment later, and says then where; so a picture is known by its file's id, and goes with its file.
+
+use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Body, ChannelError, EventId, InboundRef, OutboundMessage, SentRef,
-    kit::{api::Failure, draft::deleted},
+    Body, ChannelError, EventId, Image, InboundRef, OutboundMessage, SentRef, ThreadId,
+    kit::{
+        api::{Failure, parsed},
+        draft::{deleted, undeliverable},
+    },
+    reqwest::RequestBuilder,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use slack_morphism::prelude::{
     SlackApiChatDeleteRequest, SlackApiChatPostEphemeralRequest, SlackApiChatPostMessageRequest,
-    SlackApiChatUpdateRequest, SlackMessageContent,
+    SlackApiChatUpdateRequest, SlackApiFilesComplete, SlackApiFilesCompleteUploadExternalRequest,
+    SlackBlock, SlackMessageContent,
 };
 
 use crate::{
-    api::{self, Api, of_message},
+    api::{Api, of_message},
     app::Slack,
-    blocks, inbound, picture,
+    blocks, text,
 };
 
-/// Where a message is to stand.
-pub(crate) struct Place<'a> {
-    pub(crate) channel: String,
-    pub(crate) thread: Option<&'a str>,
-}
+/// How often we ask where a file was shared, a second apart.
+const ASKS: usize = 5;
 
 impl Slack {
     pub(crate) async fn deliver(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
@@ -30,54 +35,61 @@ impl Slack {
             return Ok(old.clone());
         }
         let content = blocks::content(&message.body)?;
-        let image = matches!(message.body, Body::Image(_));
-        match (&message.replaces, &message.answers) {
-            (Some(old), _) if image || picture::is_file(&old.id) => {
-                self.take_away(api, old).await?;
-            }
-            (Some(old), _) => {
-                let channel = self.channel(&old.chat).await?;
-                let mut edited = replace(api, content, &channel, &old.id).await;
-                if let Some(plain) = unmarked(&edited, &message.body) {
-                    edited = replace(api, plain, &channel, &old.id).await;
-                }
-                edited.map_err(of_message)?;
-                return Ok(old.clone());
-            }
-            (None, Some(InboundRef::Press(press))) if matches!(message.body, Body::Text(_)) => {
-                if self.answer_press(api, press, &content).await? {
-                    return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
-                }
-            }
-            (None, _) => {}
+        let is_image = matches!(message.body, Body::Image(_));
+        let edited = message.replaces.as_ref().filter(|old| !is_image && !is_file(&old.id));
+        if let Some(old) = message.replaces.as_ref().filter(|_| edited.is_none()) {
+            self.take_away(api, old).await?;
+        } else if let Some(InboundRef::Press(press)) = &message.answers
+            && message.replaces.is_none()
+            && matches!(message.body, Body::Text(_))
+            && self.answer_press(api, press, &content).await?
+        {
+            return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
         }
-        let thread = match (&message.to.thread, &message.answers) {
-            (Some(thread), _) => Some(thread.as_str()),
-            (None, Some(InboundRef::Message(id) | InboundRef::Further(id))) => {
-                Some(inbound::thread_of(id))
-            }
-            (None, Some(InboundRef::Press(_)) | None) => None,
+        let answered = match &message.answers {
+            Some(InboundRef::Message(id) | InboundRef::Further(id)) => Some(id.as_str()),
+            Some(InboundRef::Press(_)) | None => None,
         };
-        let place = Place { channel: self.channel(&message.to.id).await?, thread };
+        let thread = message.to.thread.as_ref().map(ThreadId::as_str).or(answered);
+        let channel = self.channel(edited.map_or(&message.to.id, |old| &old.chat)).await?;
         let id = match &message.body {
-            Body::Image(image) => picture::send(api, &place, image, content.blocks).await?,
+            Body::Image(image) => send_image(api, &channel, thread, image, content.blocks).await?,
             body => {
-                let mut sent = send(api, &place, content).await;
-                if let Some(plain) = unmarked(&sent, body) {
-                    sent = send(api, &place, plain).await;
+                let mut sent = put(api, &channel, thread, edited, content).await;
+                if sent.as_ref().is_err_and(|failure| failure.is("invalid_blocks"))
+                    && let Some(plain) = blocks::unmarked(body)
+                {
+                    sent = put(api, &channel, thread, edited, plain).await;
                 }
                 sent.map_err(of_message)?
             }
         };
-        Ok(SentRef { chat: message.to.id.clone(), id })
+        let new = || SentRef { chat: message.to.id.clone(), id: EventId::new(id) };
+        Ok(edited.cloned().unwrap_or_else(new))
     }
 
-    /// Also done where it is gone already.
+    /// Also done where it is gone already. Of a picture, the messages that show it go first, and then the file: it would
+    /// stay readable without one.
     async fn take_away(&self, api: &Api, old: &SentRef) -> Result<(), ChannelError> {
-        if picture::is_file(&old.id) {
-            return picture::take_away(api, old).await;
+        let id = old.id.as_str();
+        if !is_file(&old.id) {
+            return delete(api, &self.channel(&old.chat).await?, id).await;
         }
-        delete(api, &self.channel(&old.chat).await?, old.id.as_str()).await
+        for ask in 1..=ASKS {
+            let info = of_file(api, "files.info", id).await?;
+            let shares = info["file"]["shares"].as_object().into_iter().flat_map(Map::values);
+            let shown: Vec<_> = shares.filter_map(Value::as_object).flatten().collect();
+            for (chat, messages) in &shown {
+                for message in messages.as_array().into_iter().flatten() {
+                    delete(api, chat, message["ts"].as_str().unwrap_or_default()).await?;
+                }
+            }
+            if !shown.is_empty() || ask == ASKS {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        of_file(api, "files.delete", id).await.map(drop)
     }
 
     /// Answers a press so that only the person who pressed sees it; false where the press is not known any more.
@@ -93,12 +105,10 @@ impl Slack {
                 "response_type": "ephemeral", "replace_original": false,
                 "text": content.text, "blocks": content.blocks,
             });
-            match api.respond(url, &body).await {
-                Some(Ok(())) => return Ok(true),
-                Some(Err(failure)) => {
-                    tracing::debug!(?failure, "an answer's address takes nothing");
-                }
-                None => tracing::warn!("an answer's address is not Slack's, and is not called"),
+            match api.post(url, |call| call.json(&body)).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => tracing::warn!("an answer's address is not Slack's"),
+                Err(failure) => tracing::debug!(?failure, "an answer's address takes nothing"),
             }
         }
         let (channel, user) = (reply.channel.into(), reply.user.into());
@@ -112,40 +122,73 @@ impl Slack {
     }
 }
 
-/// What is shown instead where Slack does not take our marks.
-fn unmarked<T>(done: &Result<T, Failure>, body: &Body) -> Option<SlackMessageContent> {
-    let is_refused = done.as_ref().is_err_and(|failure| failure.is("invalid_blocks"));
-    blocks::unmarked(body).filter(|_| is_refused)
+/// True for the id of a picture: messages have numbers.
+fn is_file(id: &EventId) -> bool {
+    id.as_str().starts_with('F')
 }
 
-async fn send(
+/// Sends a message, or edits that one.
+async fn put(
     api: &Api,
-    place: &Place<'_>,
-    content: SlackMessageContent,
-) -> Result<EventId, Failure> {
-    let mut request = SlackApiChatPostMessageRequest::new(place.channel.as_str().into(), content)
-        .with_unfurl_links(false)
-        .with_unfurl_media(false);
-    request.thread_ts = place.thread.map(Into::into);
-    let sent = api.call("chat.postMessage", &request).await.and_then(|sent| api::text(&sent, "ts"));
-    sent.map(EventId::new)
-}
-
-async fn replace(
-    api: &Api,
-    content: SlackMessageContent,
     channel: &str,
-    id: &EventId,
-) -> Result<(), Failure> {
-    // `blocks` goes along also when it is empty: that is what takes the old ones away.
-    let request = SlackApiChatUpdateRequest::new(channel.into(), content, id.as_str().into());
-    api.call("chat.update", &request).await.map(drop)
+    thread: Option<&str>,
+    edited: Option<&SentRef>,
+    content: SlackMessageContent,
+) -> Result<String, Failure> {
+    let channel = channel.into();
+    let answer = if let Some(old) = edited {
+        // `blocks` goes along also when it is empty: that is what takes the old ones away.
+        let request = SlackApiChatUpdateRequest::new(channel, content, old.id.as_str().into());
+        api.call("chat.update", &request).await?
+    } else {
+        let mut request = SlackApiChatPostMessageRequest::new(channel, content)
+            .with_unfurl_links(false)
+            .with_unfurl_media(false);
+        request.thread_ts = thread.map(Into::into);
+        api.call("chat.postMessage", &request).await?
+    };
+    parsed(answer.body["ts"].clone())
 }
 
-pub(crate) async fn delete(api: &Api, channel: &str, ts: &str) -> Result<(), ChannelError> {
+async fn send_image(
+    api: &Api,
+    channel: &str,
+    thread: Option<&str>,
+    image: &Image,
+    blocks: Option<Vec<SlackBlock>>,
+) -> Result<String, ChannelError> {
+    let fields = json!({ "filename": "image.png", "length": image.png.len() });
+    let named = api.form("files.getUploadURLExternal", &fields).await.map_err(of_message)?;
+    let part = |key: &str| parsed::<String>(named[key].clone()).map_err(of_message);
+    let (upload_url, file_id) = (part("upload_url")?, part("file_id")?);
+    let png =
+        |call: RequestBuilder| call.header("content-type", "image/png").body(image.png.clone());
+    if !api.post(&upload_url, png).await.map_err(of_message)? {
+        return Err(undeliverable(text::FOREIGN_PICTURE));
+    }
+    let file = SlackApiFilesComplete::new(file_id.clone().into()).with_title("image.png".into());
+    let mut request =
+        SlackApiFilesCompleteUploadExternalRequest::new(vec![file]).with_channel_id(channel.into());
+    request.blocks = blocks.filter(|blocks| !blocks.is_empty());
+    request.thread_ts = thread.map(Into::into);
+    api.call("files.completeUploadExternal", &request).await.map_err(of_message)?;
+    Ok(file_id)
+}
+
+async fn delete(api: &Api, channel: &str, ts: &str) -> Result<(), ChannelError> {
     let request = SlackApiChatDeleteRequest::new(channel.into(), ts.into());
     match api.call("chat.delete", &request).await {
         Err(failure) if !failure.is("message_not_found") => Err(of_message(failure)),
         _ => Ok(()),
+    }
+}
+
+/// Calls a method that is about a file; `Null` where that is gone.
+async fn of_file(api: &Api, method: &str, file: &str) -> Result<Value, ChannelError> {
+    match api.form(method, &json!({ "file": file })).await {
+        Err(failure) if failure.is("file_not_found") || failure.is("file_deleted") => {
+            Ok(Value::Null)
+        }
+        called => called.map_err(of_message),
     }
 }

@@ -8,8 +8,9 @@ use futures_util::{
     future::{BoxFuture, pending, select_all},
 };
 use openclaw_plugin_sdk::{
-    ChannelError, Inbox, Secret,
+    ChannelError, Secret,
     kit::{
+        api::parsed,
         inbox::{Pending, Received, next},
         socket::{Heard, Socket, heartbeat},
     },
@@ -18,11 +19,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    api::{Api, lost, of_account, text},
-    app::Slack,
-    arrival::Item,
-    inbound::Me,
-    text as words,
+    api::{lost, of_account},
+    arrival::{Item, Session},
+    text,
 };
 
 /// How often we ask whether the other end is there.
@@ -49,47 +48,33 @@ type Envelope = (u64, String);
 
 /// The sockets that are open, and what has come on them.
 struct Connection<'a> {
-    slack: &'a Slack,
-    api: &'a Api,
+    session: &'a Session<'a>,
     app_token: &'a Secret,
-    me: &'a Me,
-    inbox: &'a Inbox,
     links: Vec<Link>,
     opening: Option<BoxFuture<'a, Result<Link, ChannelError>>>,
     opened: u64,
     pending: Pending<'a, Item, Envelope>,
 }
 
-impl Slack {
+impl Session<'_> {
     /// Keeps a socket open until something goes wrong.
-    pub(crate) async fn connect(
-        &self,
-        app_token: &Secret,
-        inbox: &Inbox,
-    ) -> Result<(), ChannelError> {
-        let (me, lacking) = self.auth_test(inbox).await?;
-        let (api, row) = (self.api()?, inbox.row());
-        let links = vec![Link::open(api, app_token, 0).await?];
-        Self::connected(inbox, lacking);
+    pub(crate) async fn connect(&self, app_token: &Secret) -> Result<(), ChannelError> {
+        let row = self.inbox.row();
+        let links = vec![self.link(app_token, 0).await?];
+        self.inbox.caught_up();
+        self.inbox.connected_but(self.lacking.clone());
         let mut connection = Connection {
-            slack: self,
-            api,
+            session: self,
             app_token,
-            me: &me,
-            inbox,
             links,
             opening: None,
             opened: 0,
-            pending: self.acks.connect(&row, |item| self.translate(item, &me, inbox)),
+            pending: self.slack.acks.connect(&row, |item| self.translate(item)),
         };
         let mut pings = heartbeat(PING_EVERY);
         loop {
             tokio::select! {
-                settled = connection.pending.settled() => {
-                    for envelope in settled? {
-                        connection.acknowledge(envelope).await;
-                    }
-                }
+                settled = connection.pending.settled() => connection.acknowledge(settled?).await,
                 (index, heard) = heard(&mut connection.links) => {
                     connection.hear(index, heard).await?;
                 }
@@ -101,19 +86,18 @@ impl Slack {
             }
         }
     }
-}
 
-impl Link {
     /// Asks for an address, connects, and waits for the greeting.
-    async fn open(api: &Api, app_token: &Secret, number: u64) -> Result<Self, ChannelError> {
-        let opened = api.call_with(app_token, "apps.connections.open", &json!({})).await;
-        let url = opened.and_then(|opened| text(&opened.body, "url"));
+    async fn link(&self, app_token: &Secret, number: u64) -> Result<Link, ChannelError> {
+        let api = self.slack.api()?;
+        let opened = api.with(app_token).call("apps.connections.open", &json!({})).await;
+        let url = opened.and_then(|opened| parsed::<String>(opened.body["url"].clone()));
         let url = url.map_err(|failure| of_account(failure, "app_token"))?;
         let url = api.trusted(&url).filter(|url| matches!(url.scheme(), "ws" | "wss"));
         let url = url.ok_or_else(|| lost("names an address for its socket that is not its own"))?;
         let mut socket = Socket::open(&url, LONGEST_FRAME).await.map_err(lost)?;
         let greeting = socket.greeting(|text| {
-            let frame = frame(text)?;
+            let frame: Value = serde_json::from_str(text).ok()?;
             match frame["type"].as_str()? {
                 "hello" => Some(Ok(())),
                 "disconnect" => Some(Err(ended(&frame["reason"]))),
@@ -121,15 +105,7 @@ impl Link {
             }
         });
         greeting.await.map_err(lost)??;
-        Ok(Self { socket, number, leaving: None })
-    }
-
-    /// Asks for a sign of life; false when there was none for too long, or it was to be replaced long ago.
-    async fn ping(&mut self) -> bool {
-        // A socket that does not take it is found out by its reader.
-        self.socket.ping().await.ok();
-        let over = self.leaving.is_some_and(|since| since.elapsed() > CLOSE_AFTER);
-        !over && self.socket.silence() < SILENCE
+        Ok(Link { socket, number, leaving: None })
     }
 }
 
@@ -139,14 +115,15 @@ impl Connection<'_> {
             self.links.remove(index);
             return self.still_there("closed the socket");
         };
-        match frame(&text) {
-            Some(frame) if frame["type"] == "disconnect" => self.replace(index, &frame["reason"]),
-            Some(frame) => {
-                self.take(&frame, self.links[index].number).await;
-                Ok(())
-            }
-            None => Ok(()),
+        let Ok(frame) = serde_json::from_str::<Value>(&text) else {
+            tracing::warn!("a frame of Slack's cannot be read");
+            return Ok(());
+        };
+        if frame["type"] == "disconnect" {
+            return self.replace(index, &frame["reason"]);
         }
+        self.take(&frame, self.links[index].number).await;
+        Ok(())
     }
 
     /// Slack says that a socket ends: a new one is opened while this one still serves.
@@ -157,7 +134,7 @@ impl Connection<'_> {
         self.links[index].leaving.get_or_insert_with(Instant::now);
         if self.opening.is_none() && self.links.iter().all(|link| link.leaving.is_some()) {
             self.opened += 1;
-            self.opening = Some(Link::open(self.api, self.app_token, self.opened).boxed());
+            self.opening = Some(self.session.link(self.app_token, self.opened).boxed());
         }
         Ok(())
     }
@@ -165,34 +142,33 @@ impl Connection<'_> {
     async fn take(&mut self, frame: &Value, socket: u64) {
         let Some(id) = frame["envelope_id"].as_str() else { return };
         let (envelope, kind) = ((socket, id.to_owned()), frame["type"].as_str());
-        let (kind, now) = (kind.unwrap_or_default(), self.inbox.now());
-        let Some(arrival) = self.slack.arrival(kind, &frame["payload"], self.me, now) else {
-            tracing::debug!("an envelope of Slack's that is no message");
-            return self.acknowledge(envelope).await;
-        };
+        let arrival = self.session.arrival(kind.unwrap_or_default(), &frame["payload"]);
         match self.pending.receive(arrival, envelope) {
-            Received::Acknowledge(envelope) => self.acknowledge(envelope).await,
+            Received::Acknowledge(envelope) => self.acknowledge(vec![envelope]).await,
             Received::Refuse(_) => tracing::warn!("too much waits: Slack will repeat an event"),
             Received::Waits => {}
         }
     }
 
-    /// Tells Slack that it need not repeat an envelope.
-    async fn acknowledge(&mut self, (socket, id): Envelope) {
-        if let Some(link) = self.links.iter_mut().find(|link| link.number == socket) {
-            // A socket that does not take it is found out by its reader.
-            link.socket.send(json!({ "envelope_id": id }).to_string()).await.ok();
+    /// Tells Slack that it need not repeat these envelopes.
+    async fn acknowledge(&mut self, envelopes: Vec<Envelope>) {
+        for (socket, id) in envelopes {
+            if let Some(link) = self.links.iter_mut().find(|link| link.number == socket) {
+                // A socket that does not take it is found out by its reader.
+                link.socket.send(json!({ "envelope_id": id }).to_string()).await.ok();
+            }
         }
     }
 
+    /// Asks for signs of life, and gives up the sockets that gave none for too long or were to be replaced long ago.
     async fn ping(&mut self) -> Result<(), ChannelError> {
-        let mut alive = Vec::new();
-        for mut link in std::mem::take(&mut self.links) {
-            if link.ping().await {
-                alive.push(link);
-            }
+        for link in &mut self.links {
+            // A socket that does not take it is found out by its reader.
+            link.socket.ping().await.ok();
         }
-        self.links = alive;
+        let is_over = |since: Instant| since.elapsed() > CLOSE_AFTER;
+        self.links
+            .retain(|link| link.socket.silence() < SILENCE && !link.leaving.is_some_and(is_over));
         self.still_there("went silent")
     }
 
@@ -211,19 +187,11 @@ async fn heard(links: &mut [Link]) -> (usize, Heard) {
     (index, heard)
 }
 
-fn frame(text: &str) -> Option<Value> {
-    let frame = serde_json::from_str(text).ok();
-    if frame.is_none() {
-        tracing::warn!("a frame of Slack's cannot be read");
-    }
-    frame
-}
-
 /// What Slack's reason for ending a socket means, where it does not want a new one at once.
 fn ended(reason: &Value) -> ChannelError {
     match reason.as_str() {
-        Some("link_disabled") => ChannelError::Unauthorized(words::SWITCHED_OFF.to_owned()),
-        Some("too_many_websockets") => ChannelError::Contended(words::TOO_MANY_SOCKETS.to_owned()),
+        Some("link_disabled") => ChannelError::Unauthorized(text::SWITCHED_OFF.to_owned()),
+        Some("too_many_websockets") => ChannelError::Contended(text::TOO_MANY_SOCKETS.to_owned()),
         _ => lost("ended the socket"),
     }
 }

@@ -2,8 +2,6 @@
 
 use openclaw_plugin_sdk::{InvalidGroupId, InvalidSenderId, neutral};
 
-pub(crate) const SLACK: &str = "Slack";
-
 pub(crate) const NO_SENDER: InvalidSenderId = InvalidSenderId(
     "a Slack user id begins with `U` or `W`, such as `U024BE7LH`; a person copies it from their profile",
 );
@@ -17,6 +15,7 @@ pub(crate) const NO_APP_TOKEN: &str = "is not the right token: it begins with `x
 pub(crate) const SECRET_MISSING: &str =
     "is missing: `mode = \"http\"` needs it, from Basic Information of the app's page";
 pub(crate) const NO_SECRET: &str = "is not what Slack shows: 32 letters and digits";
+pub(crate) const NO_MODE: &str = "is `socket` or `http`";
 pub(crate) const NOT_SERVED: &str = "is for `mode = \"http\"`: with Socket Mode nothing is served";
 
 pub(crate) const SWITCHED_OFF: &str = "Slack: Socket Mode is switched off for this app: switch it on at api.slack.com/apps, and check `app_token`";
@@ -58,7 +57,7 @@ mod tests {
     fn every_text_can_be_read_in_one_go() {
         let mut all = vec![NO_SENDER.0.to_owned(), NO_GROUP.0.to_owned()];
         all.extend([TOKEN_MISSING, NO_BOT_TOKEN, NO_APP_TOKEN].map(str::to_owned));
-        all.extend([SECRET_MISSING, NO_SECRET, NOT_SERVED].map(str::to_owned));
+        all.extend([SECRET_MISSING, NO_SECRET, NO_MODE, NOT_SERVED].map(str::to_owned));
         all.extend([SWITCHED_OFF, TOO_MANY_SOCKETS, FOREIGN_PICTURE].map(str::to_owned));
         all.push(token_refused("invalid_auth", "bot_token"));
         all.push(scope_missing("chat:write"));
@@ -71,6 +70,7 @@ mod tests {
             is not the right token: it begins with `xapp-`
             is missing: `mode = "http"` needs it, from Basic Information of the app's page
             is not what Slack shows: 32 letters and digits
+            is `socket` or `http`
             is for `mode = "http"`: with Socket Mode nothing is served
             Slack: Socket Mode is switched off for this app: switch it on at api.slack.com/apps, and check `app_token`
             Slack has too many sockets of this app open: stop the other programs that use its token

@@ -3,10 +3,10 @@
 use std::{pin::pin, time::Duration};
 
 use openclaw_plugin_sdk::{
-    Bytes, ChannelError, Exchange, Inbox, Secret, UnixMs,
+    Bytes, ChannelError, Secret, UnixMs,
     http::{HeaderMap, Response, StatusCode},
     kit::{
-        inbox::{Pending, Received},
+        inbox::Received,
         socket::heartbeat,
         webhook::{Hmac, RateLimits, is_recent, reply},
     },
@@ -14,7 +14,7 @@ use openclaw_plugin_sdk::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{app::Slack, arrival::Item, inbound::Me};
+use crate::arrival::Session;
 
 /// How often we ask whether our token still works: nothing else may tell us that it does not.
 const CHECK: Duration = Duration::from_mins(10);
@@ -22,82 +22,60 @@ const CHECK: Duration = Duration::from_mins(10);
 /// Slack's own bound for the age of a request.
 const MOST_AGE: Duration = Duration::from_mins(5);
 
-/// What every request is checked with.
-struct Checks<'a> {
-    limits: RateLimits,
-    hmac: Hmac,
-    me: &'a Me,
-}
-
-impl Slack {
+impl Session<'_> {
     /// Takes requests until something goes wrong.
-    pub(crate) async fn serve(
-        &self,
-        signing_secret: &Secret,
-        inbox: &Inbox,
-    ) -> Result<(), ChannelError> {
-        let (me, lacking) = self.auth_test(inbox).await?;
-        Self::connected(inbox, lacking);
-        let (limits, hmac) = (RateLimits::default(), Hmac::new(signing_secret));
-        let mut checks = Checks { limits, hmac, me: &me };
-        let row = inbox.row();
-        let mut pending = self.acks.connect(&row, |item| self.translate(item, &me, inbox));
-        let mut refused = pin!(self.refused(inbox));
+    pub(crate) async fn serve(&self, signing_secret: &Secret) -> Result<(), ChannelError> {
+        self.inbox.caught_up();
+        self.inbox.connected_but(self.lacking.clone());
+        let (mut limits, hmac) = (RateLimits::default(), Hmac::new(signing_secret));
+        let row = self.inbox.row();
+        let mut pending = self.slack.acks.connect(&row, |item| self.translate(item));
+        let mut refused = pin!(self.refused());
         loop {
-            tokio::select! {
+            let exchange = tokio::select! {
                 settled = pending.settled() => {
                     for exchange in settled? {
                         reply(exchange, StatusCode::OK);
                     }
+                    continue;
                 }
-                exchange = inbox.exchange() => {
-                    self.take(exchange?, &mut checks, inbox.now(), &mut pending);
-                }
+                exchange = self.inbox.exchange() => exchange?,
                 error = &mut refused => return Err(error),
+            };
+            let request = &exchange.request;
+            let checked = limits.check(&exchange).and_then(|()| {
+                let (headers, body) = (request.headers(), request.body());
+                let signed = is_signed(&hmac, headers, body, self.inbox.now());
+                if signed { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
+            });
+            if let Err(status) = checked {
+                tracing::debug!(client = %exchange.client.address, %status, "a request that is not Slack's");
+                reply(exchange, status);
+                continue;
+            }
+            let (kind, payload) = payload(request.body()).unwrap_or_default();
+            if kind == CHALLENGE {
+                let text = payload["challenge"].as_str().unwrap_or_default().to_owned();
+                exchange.reply(Response::new(Bytes::from(text)));
+                continue;
+            }
+            match pending.receive(self.arrival(kind, &payload), exchange) {
+                Received::Acknowledge(exchange) => reply(exchange, StatusCode::OK),
+                Received::Refuse(exchange) => reply(exchange, StatusCode::SERVICE_UNAVAILABLE),
+                Received::Waits => {}
             }
         }
     }
 
     /// Ends when Slack refuses our token. A platform that is away for a moment calls us when it is back.
-    async fn refused(&self, inbox: &Inbox) -> ChannelError {
+    async fn refused(&self) -> ChannelError {
         let mut ticks = heartbeat(CHECK);
         loop {
             ticks.tick().await;
-            if let Err(error @ ChannelError::Unauthorized(_)) = self.auth_test(inbox).await {
+            let session = Session::open(self.slack, self.inbox).await;
+            if let Err(error @ ChannelError::Unauthorized(_)) = session {
                 return error;
             }
-        }
-    }
-
-    fn take(
-        &self,
-        exchange: Exchange,
-        checks: &mut Checks<'_>,
-        now: UnixMs,
-        pending: &mut Pending<'_, Item, Exchange>,
-    ) {
-        let request = &exchange.request;
-        let checked = checks.limits.check(&exchange).and_then(|()| {
-            let signed = is_signed(&checks.hmac, request.headers(), request.body(), now);
-            if signed { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
-        });
-        if let Err(status) = checked {
-            tracing::debug!(client = %exchange.client.address, %status, "a request that is not Slack's");
-            return reply(exchange, status);
-        }
-        let (kind, payload) = payload(request.body()).unwrap_or_default();
-        if kind == CHALLENGE {
-            let text = payload["challenge"].as_str().unwrap_or_default().to_owned();
-            return exchange.reply(Response::new(Bytes::from(text)));
-        }
-        let Some(arrival) = self.arrival(kind, &payload, checks.me, now) else {
-            tracing::debug!("a request of Slack's that is no message");
-            return reply(exchange, StatusCode::OK);
-        };
-        match pending.receive(arrival, exchange) {
-            Received::Acknowledge(exchange) => reply(exchange, StatusCode::OK),
-            Received::Refuse(exchange) => reply(exchange, StatusCode::SERVICE_UNAVAILABLE),
-            Received::Waits => {}
         }
     }
 }
@@ -123,19 +101,15 @@ fn payload(body: &[u8]) -> Option<(&'static str, Value)> {
             _ => None,
         };
     }
-    let fields = form(std::str::from_utf8(body).ok()?)?;
+    // By the one parser of forms that is here: that of a URL's query.
+    let mut url = Url::parse("http://form.invalid/").ok()?;
+    url.set_query(Some(std::str::from_utf8(body).ok()?));
+    let fields: Map<String, Value> =
+        url.query_pairs().map(|(key, value)| (key.into_owned(), json!(value))).collect();
     if let Some(payload) = fields.get("payload").and_then(Value::as_str) {
         return serde_json::from_str(payload).ok().map(|payload| ("interactive", payload));
     }
     fields.contains_key("command").then_some(("slash_commands", Value::Object(fields)))
-}
-
-/// A form, by the one parser of it that is here: that of a URL's query.
-fn form(text: &str) -> Option<Map<String, Value>> {
-    let mut url = Url::parse("http://form.invalid/").ok()?;
-    url.set_query(Some(text));
-    let pairs = url.query_pairs();
-    Some(pairs.map(|(key, value)| (key.into_owned(), json!(value))).collect())
 }
 
 #[cfg(test)]

@@ -8,40 +8,29 @@ pub(crate) const PREFIX: &str = "/openclaw ";
 
 /// A text as a person reads it: entities and `<…>` marks spelled out.
 pub(crate) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, mark)) = rest.split_once('<') {
-        plain.push_str(&entities(before));
-        let Some((mark, after)) = mark.split_once('>') else {
-            plain.push('<');
-            rest = mark;
-            continue;
-        };
-        plain.push_str(&spelled(mark));
-        rest = after;
+    let mut parts = text.split('<');
+    let mut plain = entities(parts.next().unwrap_or_default());
+    for part in parts {
+        match part.split_once('>') {
+            Some((mark, after)) => plain.extend([spelled(mark), entities(after)]),
+            None => plain.extend(["<", &entities(part)]),
+        }
     }
-    plain + &entities(rest)
+    plain
 }
 
 /// `<https://host|label>`, `<@U1>`, `<#C1|name>`, `<!here>`, `<!subteam^S1|@name>`.
 fn spelled(mark: &str) -> String {
-    let (target, label) = mark.split_once('|').map_or((mark, None), |(a, b)| (a, Some(b)));
-    let label = label.filter(|label| !label.is_empty()).map(entities);
-    if let Some(person) = target.strip_prefix('@') {
-        return format!("@{}", label.unwrap_or_else(|| person.to_owned()));
-    }
-    if let Some(channel) = target.strip_prefix('#') {
-        return format!("#{}", label.unwrap_or_else(|| channel.to_owned()));
-    }
-    if let Some(word) = target.strip_prefix('!') {
-        return label.unwrap_or_else(|| format!("@{word}"));
-    }
-    let target = entities(target);
-    match label {
+    let (target, label) = mark.split_once('|').unwrap_or((mark, ""));
+    let (target, label) = (entities(target), entities(label));
+    match target.chars().next() {
+        Some('!') if label.is_empty() => target.replacen('!', "@", 1),
+        _ if label.is_empty() => target,
+        Some('!') => label,
+        Some(sign @ ('@' | '#')) => format!("{sign}{label}"),
         // What Slack has made a link of by itself.
-        Some(label) if target.ends_with(&label) => label,
-        Some(label) => format!("{label} ({target})"),
-        None => target,
+        _ if target.ends_with(&label) => label,
+        _ => format!("{label} ({target})"),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Secret, UnixMs, http_client,
+    ChannelError, Secret,
     kit::api::{self, Answer, Failure, Refusal},
     neutral,
     reqwest::{
@@ -12,17 +12,13 @@ use openclaw_plugin_sdk::{
         multipart::{Form, Part},
     },
 };
-use serde::{
-    Serialize,
-    de::{DeserializeOwned, IgnoredAny},
-};
-use serde_json::Value;
+use serde::Serialize;
 use teloxide::{
     payloads::{GetUpdates, SendPhoto},
     requests::Payload,
 };
 
-use crate::{config::Config, text};
+use crate::{PLUGIN, config::Config, text};
 
 /// How long Telegram may hold a poll back.
 pub(crate) const POLL: Duration = Duration::from_secs(25);
@@ -30,7 +26,6 @@ pub(crate) const POLL: Duration = Duration::from_secs(25);
 /// Above [`POLL`], so that a dead connection is noticed and a quiet one is not taken for dead.
 const POLL_LIMIT: Duration = Duration::from_secs(35);
 const CALL_LIMIT: Duration = Duration::from_secs(15);
-const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// The file beside a `SendPhoto`, which names it so.
 pub(crate) const ATTACHED: &str = "attach://image";
@@ -49,33 +44,14 @@ impl Api {
         Ok(Self { client, root: config.root.clone(), token, token_key: config.token.key() })
     }
 
-    /// Telegram's time, where its server says it. Without the token, and without waiting for long.
-    pub(crate) async fn time(&self) -> Option<UnixMs> {
-        let asked = self.client.get(self.root.clone()).timeout(TIME_LIMIT).send();
-        http_client::date(asked.await.ok()?.headers())
+    /// Makes a call: the answer's body is the result alone.
+    pub(crate) async fn ask<P: Payload + Serialize>(&self, payload: &P) -> Result<Answer, Failure> {
+        let limit = if P::NAME == GetUpdates::NAME { POLL_LIMIT } else { CALL_LIMIT };
+        result(self.method(P::NAME).timeout(limit).json(payload)).await
     }
 
-    pub(crate) async fn call<P: Payload + Serialize, T: DeserializeOwned>(
-        &self,
-        payload: P,
-    ) -> Result<T, Failure> {
-        result(self.method(P::NAME).json(&payload)).await
-    }
-
-    /// A call whose answer says nothing.
-    pub(crate) async fn tell<P: Payload + Serialize>(&self, payload: P) -> Result<(), Failure> {
-        self.call(payload).await.map(|IgnoredAny| ())
-    }
-
-    pub(crate) async fn poll<T: DeserializeOwned>(
-        &self,
-        payload: &GetUpdates,
-    ) -> Result<T, Failure> {
-        result(self.method(GetUpdates::NAME).timeout(POLL_LIMIT).json(payload)).await
-    }
-
-    pub(crate) async fn upload(&self, payload: &SendPhoto, png: Vec<u8>) -> Result<Value, Failure> {
-        let fields = serde_json::to_value(payload).unwrap_or_default();
+    pub(crate) async fn upload(&self, photo: &SendPhoto, png: Vec<u8>) -> Result<Answer, Failure> {
+        let fields = serde_json::to_value(photo).unwrap_or_default();
         let mut form = Form::new().part("image", Part::bytes(png).file_name("image.png"));
         for (name, value) in fields.as_object().into_iter().flatten() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -88,23 +64,17 @@ impl Api {
     pub(crate) fn of_message(&self, failure: Failure) -> ChannelError {
         // `Unauthorized: bot ...` is about one conversation; alone, it is about the token.
         let kinds = ["Bad Request", "Forbidden", "Request Entity Too Large", "Unauthorized: "];
-        failure.error(text::TELEGRAM, |refusal| match self.refused(&refusal) {
-            ChannelError::Disconnected(why)
-                if kinds.iter().any(|kind| refusal.words.starts_with(kind)) =>
-            {
-                ChannelError::Undeliverable(why)
-            }
+        let words = failure.refusal().map(|refusal| refusal.words.as_str()).unwrap_or_default();
+        let is_about_it = kinds.iter().any(|kind| words.starts_with(kind));
+        match self.of_account(failure) {
+            ChannelError::Disconnected(why) if is_about_it => ChannelError::Undeliverable(why),
             error => error,
-        })
+        }
     }
 
     /// What the failure of a call that the connection needs means for the gateway.
     pub(crate) fn of_account(&self, failure: Failure) -> ChannelError {
-        failure.error(text::TELEGRAM, |refusal| self.refused(&refusal))
-    }
-
-    fn refused(&self, refusal: &Refusal) -> ChannelError {
-        match refusal.words.as_str() {
+        failure.error(PLUGIN.label, |refusal| match refusal.words.as_str() {
             "Unauthorized" | "Not Found" => {
                 ChannelError::Unauthorized(text::token_refused(self.token_key))
             }
@@ -112,7 +82,7 @@ impl Api {
                 ChannelError::Contended(text::CONTENDED.to_owned())
             }
             words => ChannelError::Disconnected(format!("Telegram: {}", neutral(words, 200))),
-        }
+        })
     }
 
     fn method(&self, name: &str) -> RequestBuilder {
@@ -124,12 +94,13 @@ impl Api {
     }
 }
 
-async fn result<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failure> {
+async fn result(request: RequestBuilder) -> Result<Answer, Failure> {
     let mut answer = api::ask(request).await?;
-    match answer.body["ok"] {
-        Value::Bool(true) => api::parsed(answer.body["result"].take()),
-        _ => Err(refusal(answer)),
+    if answer.body["ok"] != true {
+        return Err(refusal(answer));
     }
+    answer.body = answer.body["result"].take();
+    Ok(answer)
 }
 
 /// A refusal; the code of one that only says that the group has a new id is that id.
@@ -154,7 +125,7 @@ mod tests {
         reqwest::{StatusCode, header::HeaderMap},
         toml::Table,
     };
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -3,13 +3,21 @@
 use std::path::PathBuf;
 
 use openclaw_plugin_sdk::{
-    Secret, Settings, SettingsError, http_client, kit::config::Token, reqwest::Url,
+    Secret, Settings, SettingsError, http_client,
+    kit::config::{Form, Token},
+    reqwest::Url,
 };
 use serde::Deserialize;
 
 use crate::text;
 
 const PUBLIC: &str = "https://api.telegram.org";
+
+const TOKEN: Form = Form {
+    fits: |token| token.contains(':') && !token.contains('/'),
+    missing: text::TOKEN_MISSING,
+    wrong: text::TOKEN_FORM,
+};
 
 /// A checked configuration.
 pub(crate) struct Config {
@@ -29,21 +37,9 @@ struct Keys {
 impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
         let Keys { api_root, bot_token, token_file } = settings.parse()?;
-        if bot_token.is_none() && token_file.is_none() {
-            return Err(SettingsError::new("bot_token", text::TOKEN_MISSING));
-        }
-        let token = Token::read("bot_token", bot_token.as_ref(), "token_file", token_file, check)?;
+        let token = Token::read("bot_token", bot_token, "token_file", token_file, TOKEN)?;
         let root = api_root.as_deref().unwrap_or(PUBLIC);
         Ok(Self { token, root: http_client::root("api_root", root, "https://host/path")? })
-    }
-}
-
-fn check(token: &str) -> Result<(), &'static str> {
-    let fits = |c: char| c.is_ascii_graphic() && c != '/';
-    match token {
-        "" => Err("is blank"),
-        _ if token.contains(':') && token.chars().all(fits) => Ok(()),
-        _ => Err(text::TOKEN_FORM),
     }
 }
 

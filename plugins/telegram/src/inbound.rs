@@ -8,8 +8,6 @@ use openclaw_plugin_sdk::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::poll::Update;
-
 /// The bot, as far as it matters: `getMe` has fields that emulators lack.
 #[derive(Clone, Deserialize)]
 pub(crate) struct Me {
@@ -21,14 +19,11 @@ pub(crate) struct Me {
 }
 
 /// The event in an update, if there is one. `now` stands in where Telegram gives no time.
-pub(crate) fn translate(update: &Update, me: &Me, now: UnixMs) -> Option<InboundEvent> {
-    let Some(written) = update.get("message") else {
-        return press(update.get("callback_query")?, now).map(InboundEvent::Press);
-    };
-    match moved(written) {
-        Some(moved) => Some(InboundEvent::Moved(moved)),
-        None => message(written, me).map(InboundEvent::Message),
-    }
+pub(crate) fn translate(update: &Value, me: &Me, now: UnixMs) -> Option<InboundEvent> {
+    let written = &update["message"];
+    let event = press(&update["callback_query"], now).map(InboundEvent::Press);
+    let event = event.or_else(|| moved(written).map(InboundEvent::Moved));
+    event.or_else(|| message(written, me).map(InboundEvent::Message))
 }
 
 fn message(message: &Value, me: &Me) -> Option<InboundMessage> {
@@ -57,11 +52,12 @@ fn message(message: &Value, me: &Me) -> Option<InboundMessage> {
     let answers_us = answered.is_some_and(|answered| answered["from"]["id"] == me.id);
     let sent_at = UnixMs(message["date"].as_u64()?.saturating_mul(1000));
     let (conversation, sender) = (conversation(message, from)?, sender(from)?);
+    let id = EventId::new(number(&message["message_id"])?);
     Some(InboundMessage {
         mentions_us: answers_us || marks.iter().any(|mark| is_us(mark, written, me)),
         attachment,
         reply_to: answered.and_then(|answered| sent(chat, answered)),
-        ..InboundMessage::new(id_of(message)?, conversation, sender, sent_at, text)
+        ..InboundMessage::new(id, conversation, sender, sent_at, text)
     })
 }
 
@@ -81,26 +77,23 @@ fn press(press: &Value, now: UnixMs) -> Option<ButtonPress> {
 
 /// A group has become a supergroup, said in the old one or in the new one.
 fn moved(message: &Value) -> Option<GroupMoved> {
-    let kind = message["chat"]["type"].as_str();
-    let here = chat_id(&message["chat"]).filter(|_| matches!(kind, Some("group" | "supergroup")));
-    let id = |key: &str| message[key].as_i64().map(|id| ChatId::new(id.to_string()));
+    let is_group = matches!(message["chat"]["type"].as_str(), Some("group" | "supergroup"));
+    let here = number(&message["chat"]["id"]).filter(|_| is_group).map(ChatId::new);
+    let id = |key: &str| number(&message[key]).map(ChatId::new);
     match (here?, id("migrate_from_chat_id"), id("migrate_to_chat_id")) {
         (to, Some(from), None) | (from, None, Some(to)) => Some(GroupMoved { from, to }),
         _ => None,
     }
 }
 
-fn id_of(message: &Value) -> Option<EventId> {
-    message["message_id"].as_i64().map(|id| EventId::new(id.to_string()))
-}
-
-fn chat_id(chat: &Value) -> Option<ChatId> {
-    chat["id"].as_i64().map(|id| ChatId::new(id.to_string()))
+fn number(value: &Value) -> Option<String> {
+    value.as_i64().map(|number| number.to_string())
 }
 
 /// A message as the gateway refers to it.
 pub(crate) fn sent(chat: &Value, message: &Value) -> Option<SentRef> {
-    Some(SentRef { chat: chat_id(chat)?, id: id_of(message)? })
+    let (chat, id) = (number(&chat["id"])?, number(&message["message_id"])?);
+    Some(SentRef { chat: ChatId::new(chat), id: EventId::new(id) })
 }
 
 fn conversation(message: &Value, from: &Value) -> Option<Conversation> {
@@ -112,10 +105,9 @@ fn conversation(message: &Value, from: &Value) -> Option<Conversation> {
         _ => ChatKind::Unknown,
     };
     // Replies in a group without topics have a number too, which nothing can be sent to.
-    let topic = message["message_thread_id"].as_i64();
-    let topic = topic.filter(|_| message["is_topic_message"] == true);
-    let thread = topic.map(|number| ThreadId::new(number.to_string()));
-    Some(Conversation::new(chat_id(chat)?, kind).in_thread(thread))
+    let topic = number(&message["message_thread_id"]);
+    let topic = topic.filter(|_| message["is_topic_message"] == true).map(ThreadId::new);
+    Some(Conversation::new(ChatId::new(number(&chat["id"])?), kind).in_thread(topic))
 }
 
 /// By number alone: names and user names can be handed on. A bot is no sender.
@@ -123,7 +115,7 @@ fn sender(from: &Value) -> Option<Sender> {
     if from.get("is_bot").is_some_and(|is_bot| *is_bot != false) {
         return None;
     }
-    let id = crate::parse_sender(&from["id"].as_i64()?.to_string()).ok()?;
+    let id = crate::parse_sender(&number(&from["id"])?).ok()?;
     let [first, last, username] =
         ["first_name", "last_name", "username"].map(|key| from[key].as_str());
     let name = [first, last].into_iter().flatten().collect::<Vec<_>>().join(" ");

@@ -3,15 +3,14 @@
 use std::str::FromStr;
 
 use openclaw_plugin_sdk::{
-    Body, Button, ChannelError, ChatId as Place, EventId, GroupMoved, InboundRef, OutboundMessage,
+    Body, Button, ChannelError, ChatId as SdkChatId, GroupMoved, InboundRef, OutboundMessage,
     SentRef,
     kit::{
-        api::{Failure, unreadable},
+        api::{Answer, Failure, unreadable},
         draft::{Draft, Limits, deleted, no_message, undeliverable},
         rich,
     },
 };
-use serde_json::Value;
 use teloxide::{
     payloads::{DeleteMessage, EditMessageText, SendChatAction, SendMessage, SendPhoto},
     types::{
@@ -40,6 +39,9 @@ const NO_PREVIEW: LinkPreviewOptions = LinkPreviewOptions {
     show_above_text: false,
 };
 
+/// A message that Telegram shows.
+type Sent<'a> = (&'a SentRef, ChatId, MessageId);
+
 /// A message that fits, on its way.
 struct Message<'a> {
     draft: Draft<'a>,
@@ -56,99 +58,72 @@ impl Telegram {
     pub(crate) async fn deliver(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
         let api = &*self.api().await?;
         if let Some(old) = deleted(message)? {
-            delete(api, old).await?;
+            delete(api, shown(old)?).await?;
             return Ok(old.clone());
         }
         if message.body == Body::Typing {
             let mut request = SendChatAction::new(chat(&message.to.id)?, ChatAction::Typing);
             request.message_thread_id = topic(message)?;
-            api.tell(request).await.map_err(|failure| api.of_message(failure))?;
+            api.ask(&request).await.map_err(|failure| api.of_message(failure))?;
             return Ok(no_message(&message.to));
         }
         let draft = Message::new(message)?;
-        if let Some(InboundRef::Press(press)) = &message.answers {
-            if let Some(toast) = draft.toast(message)
-                && self.toast(api, press, toast).await?
-            {
-                return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
-            }
-            self.hush(api, press).await;
-        }
-        match &message.replaces {
-            Some(old) => self.replace(api, draft, old).await,
-            None => self.send_new(api, draft).await,
-        }
-    }
-
-    /// True if the answer stands on the button that was pressed.
-    async fn toast(&self, api: &Api, press: &EventId, text: String) -> Result<bool, ChannelError> {
-        let answered = self.answer_press(api, press, Some(text)).await;
-        match answered.map_err(|failure| api.of_message(failure)) {
-            // Too late for Telegram; a message is not.
-            Err(ChannelError::Undeliverable(_)) => Ok(false),
-            Err(error) => {
-                self.note_press(press.clone());
-                Err(error)
-            }
-            answered => answered,
-        }
-    }
-
-    async fn send_new(&self, api: &Api, mut message: Message<'_>) -> Result<SentRef, ChannelError> {
-        loop {
-            match message.send(api).await {
-                Ok(sent) => {
-                    let sent = inbound::sent(&sent["chat"], &sent);
-                    return sent.ok_or_else(|| api.of_message(unreadable()));
-                }
-                Err(failure) if self.adapted(&mut message, &failure) => {}
-                Err(failure) => return Err(api.of_message(failure)),
-            }
-        }
-    }
-
-    /// True where the message may be taken in another form, which is tried once.
-    fn adapted(&self, message: &mut Message<'_>, failure: &Failure) -> bool {
-        if let Some(new) = moved_to(failure)
-            && !std::mem::replace(&mut message.moved, true)
+        if let Some(InboundRef::Press(press)) = &message.answers
+            && self.answer_press(api, press, draft.toast(message)).await?
         {
-            let (from, to) = (Place::new(message.chat.to_string()), Place::new(new.to_string()));
-            self.has_moved(GroupMoved { from, to });
-            message.chat = new;
-            return true;
+            return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
         }
-        // The topic was deleted meanwhile: its conversation is still there.
-        failure.says("message thread not found") && message.topic.take().is_some()
-            || message.unmarked(failure)
+        self.show(api, draft, message.replaces.as_ref()).await
     }
 
-    async fn replace(
+    /// Edits the old message, if there is one, or sends a new one; in another form where Telegram takes only that.
+    async fn show(
         &self,
         api: &Api,
         mut message: Message<'_>,
-        old: &SentRef,
+        old: Option<&SentRef>,
     ) -> Result<SentRef, ChannelError> {
-        if message.draft.image.is_none() {
-            let (chat, id) = (chat(&old.chat)?, number(old)?);
-            let mut edited = message.edit(api, chat, id).await;
-            if edited.as_ref().is_err_and(|failure| message.unmarked(failure)) {
-                edited = message.edit(api, chat, id).await;
+        let mut edited = old.map(shown).transpose()?;
+        // A picture cannot become a text: the old message goes, and the new one comes.
+        if let Some(picture) = edited.take_if(|_| message.draft.image.is_some()) {
+            delete(api, picture).await?;
+        }
+        loop {
+            let failure = match (message.show(api, edited).await, edited) {
+                (Ok(_), Some((old, ..))) => return Ok(old.clone()),
+                (Ok(sent), None) => {
+                    let sent = inbound::sent(&sent.body["chat"], &sent.body);
+                    return sent.ok_or_else(|| api.of_message(unreadable()));
+                }
+                (Err(failure), _) => failure,
+            };
+            // The group has a new id, and the message in the old one stays as it is. This is tried once.
+            let new = failure.refusal().and_then(|refusal| refusal.code.parse().ok().map(ChatId));
+            if let Some(new) = new.filter(|_| !message.moved) {
+                if edited.take().is_none() {
+                    let [from, to] = [message.chat, new].map(|id| SdkChatId::new(id.to_string()));
+                    // We hold the other end.
+                    self.found.send(GroupMoved { from, to }).ok();
+                    (message.chat, message.moved) = (new, true);
+                }
+                continue;
             }
             match edited {
-                Err(failure) if failure.says("there is no text in the message to edit") => {}
-                // The message in the old group stays as it is.
-                Err(failure) if moved_to(&failure).is_some() => {
-                    return self.send_new(api, message).await;
+                // Telegram cannot read our marks: the message goes without.
+                _ if failure.says("can't parse entities") && message.mode.take().is_some() => {}
+                // The topic was deleted meanwhile: its conversation is still there.
+                None if failure.says("message thread not found")
+                    && message.topic.take().is_some() => {}
+                Some((old, ..)) if failure.says("message is not modified") => {
+                    return Ok(old.clone());
                 }
-                Err(failure) if !failure.says("message is not modified") => {
-                    return Err(api.of_message(failure));
+                Some(picture) if failure.says("there is no text in the message to edit") => {
+                    delete(api, picture).await?;
+                    edited = None;
                 }
-                _ => return Ok(old.clone()),
+                _ => return Err(api.of_message(failure)),
             }
         }
-        // A picture cannot become a text: the old message goes, and the new one comes.
-        delete(api, old).await?;
-        self.send_new(api, message).await
     }
 }
 
@@ -156,7 +131,7 @@ impl<'a> Message<'a> {
     fn new(message: &'a OutboundMessage) -> Result<Self, ChannelError> {
         let answers = match &message.answers {
             Some(InboundRef::Message(id)) => id.as_str().parse().ok().map(MessageId),
-            Some(InboundRef::Further(_) | InboundRef::Press(_)) | None => None,
+            _ => None,
         };
         Ok(Self {
             draft: Draft::new(&message.body, &PLUGIN, &LIMITS)?,
@@ -175,50 +150,43 @@ impl<'a> Message<'a> {
         (fits && message.replaces.is_none()).then_some(text)
     }
 
-    /// True the first time that Telegram cannot read our marks: then the message has none.
-    fn unmarked(&mut self, failure: &Failure) -> bool {
-        failure.says("can't parse entities") && self.mode.take().is_some()
-    }
-
-    fn text(&self) -> String {
-        if self.mode.is_some() { rich::html(&self.draft.text) } else { self.draft.text.to_plain() }
-    }
-
-    async fn send(&self, api: &Api) -> Result<Value, Failure> {
+    async fn show(&self, api: &Api, edited: Option<Sent<'_>>) -> Result<Answer, Failure> {
+        let draft = &self.draft;
+        let text =
+            if self.mode.is_some() { rich::html(&draft.text) } else { draft.text.to_plain() };
         let reply = self.answers.map(|id| ReplyParameters::new(id).allow_sending_without_reply());
-        if let Some(image) = self.draft.image {
+        let keyboard = keyboard(draft.rows);
+        if let Some((_, chat, id)) = edited {
+            let mut request = EditMessageText::new(chat, id, text);
+            request.parse_mode = self.mode;
+            request.link_preview_options = Some(NO_PREVIEW);
+            // Also when it is empty: that is what takes the old buttons away.
+            request.reply_markup = Some(keyboard);
+            return api.ask(&request).await;
+        }
+        if let Some(image) = draft.image {
             let file = InputFile::file_id(FileId(ATTACHED.to_owned()));
             let mut request = SendPhoto::new(self.chat, file);
-            request.caption = Some(self.text()).filter(|caption| !caption.is_empty());
+            request.caption = Some(text).filter(|caption| !caption.is_empty());
             request.parse_mode = self.mode;
             request.reply_parameters = reply;
             request.message_thread_id = self.topic;
             return api.upload(&request, image.png.clone()).await;
         }
-        let mut request = SendMessage::new(self.chat, self.text());
+        let mut request = SendMessage::new(self.chat, text);
         request.parse_mode = self.mode;
         request.link_preview_options = Some(NO_PREVIEW);
         request.reply_parameters = reply;
         request.message_thread_id = self.topic;
-        let keyboard = Some(keyboard(self.draft.rows));
-        let keyboard = keyboard.filter(|keyboard| !keyboard.inline_keyboard.is_empty());
-        request.reply_markup = keyboard.map(ReplyMarkup::InlineKeyboard);
-        api.call(request).await
-    }
-
-    async fn edit(&self, api: &Api, chat: ChatId, id: MessageId) -> Result<(), Failure> {
-        let mut request = EditMessageText::new(chat, id, self.text());
-        request.parse_mode = self.mode;
-        request.link_preview_options = Some(NO_PREVIEW);
-        // Also when it is empty: that is what takes the old buttons away.
-        request.reply_markup = Some(keyboard(self.draft.rows));
-        api.tell(request).await
+        let has_buttons = !keyboard.inline_keyboard.is_empty();
+        request.reply_markup = has_buttons.then_some(ReplyMarkup::InlineKeyboard(keyboard));
+        api.ask(&request).await
     }
 }
 
 /// Also done where the message is gone already.
-async fn delete(api: &Api, old: &SentRef) -> Result<(), ChannelError> {
-    match api.tell(DeleteMessage::new(chat(&old.chat)?, number(old)?)).await {
+async fn delete(api: &Api, (_, chat, id): Sent<'_>) -> Result<(), ChannelError> {
+    match api.ask(&DeleteMessage::new(chat, id)).await {
         Err(failure) if !failure.says("message to delete not found") => {
             Err(api.of_message(failure))
         }
@@ -226,12 +194,8 @@ async fn delete(api: &Api, old: &SentRef) -> Result<(), ChannelError> {
     }
 }
 
-fn moved_to(failure: &Failure) -> Option<ChatId> {
-    failure.refusal()?.code.parse().ok().map(ChatId)
-}
-
-fn number(sent: &SentRef) -> Result<MessageId, ChannelError> {
-    parsed(sent.id.as_str(), text::NO_MESSAGE).map(MessageId)
+fn shown(sent: &SentRef) -> Result<Sent<'_>, ChannelError> {
+    Ok((sent, chat(&sent.chat)?, MessageId(parsed(sent.id.as_str(), text::NO_MESSAGE)?)))
 }
 
 fn topic(message: &OutboundMessage) -> Result<Option<ThreadId>, ChannelError> {
@@ -239,7 +203,7 @@ fn topic(message: &OutboundMessage) -> Result<Option<ThreadId>, ChannelError> {
     Ok(thread.transpose()?.map(|id| ThreadId(MessageId(id))))
 }
 
-fn chat(chat: &Place) -> Result<ChatId, ChannelError> {
+fn chat(chat: &SdkChatId) -> Result<ChatId, ChannelError> {
     parsed(chat.as_str(), text::NO_CONVERSATION).map(ChatId)
 }
 

@@ -1,9 +1,10 @@
 //! The poll: updates in order, each acknowledged when the gateway has made it and all before it durable.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI32, Ordering},
+        atomic::{AtomicI32, Ordering},
     },
     time::Duration,
 };
@@ -11,10 +12,15 @@ use std::{
 use openclaw_plugin_sdk::{
     Channel, ChannelError, EventId, GroupMoved, InboundEvent, Inbox, OutboundMessage, SentRef,
     Settings, SettingsError, async_trait,
-    kit::{self, api::Failure, bounded::Bounded},
+    kit::{
+        self,
+        api::{Answer, Failure, parsed},
+        bounded::Bounded,
+    },
 };
 use parking_lot::Mutex;
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 use teloxide::{
     payloads::{
         AnswerCallbackQuery, DeleteWebhook, GetMe, GetMyCommands, GetUpdates, SetMyCommands,
@@ -33,9 +39,6 @@ use crate::{
 /// An answer has at most so many updates; with fewer, nothing is left of what waited.
 const MOST: u8 = 100;
 
-/// What time it is at Telegram is asked so often.
-const TIME: Duration = Duration::from_mins(5);
-
 /// Telegram keeps a press answerable for longer, but a person does not wait.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -43,21 +46,25 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const MOST_PRESSES: usize = 256;
 
 /// As Telegram sends it.
-pub(crate) type Update = Map<String, Value>;
+#[derive(Deserialize)]
+struct Update {
+    update_id: i32,
+    #[serde(flatten)]
+    content: Value,
+}
 
 /// One bot.
 pub(crate) struct Telegram {
     config: Config,
-    commands: Vec<BotCommand>,
-    /// Telegram has the commands as they are.
-    listed: AtomicBool,
+    /// Until Telegram lists them.
+    commands: Mutex<Vec<BotCommand>>,
     api: Mutex<Option<Arc<Api>>>,
     /// The first update that is not acknowledged; 0 is all that Telegram keeps.
     offset: AtomicI32,
     /// Presses that Telegram shows a spinner for, and when we end it, oldest first.
     presses: Mutex<Bounded<EventId, Instant>>,
     /// Groups that were found to have moved when something was sent to them.
-    found: mpsc::UnboundedSender<GroupMoved>,
+    pub(crate) found: mpsc::UnboundedSender<GroupMoved>,
     moves: tokio::sync::Mutex<mpsc::UnboundedReceiver<GroupMoved>>,
 }
 
@@ -66,23 +73,26 @@ impl Channel for Telegram {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let api = self.connect().await?;
         let lost = |failure| api.of_account(failure);
-        let (me, mut told) = tokio::join!(api.call(GetMe::new()), tell_time(&api, inbox));
-        let me: Me = me.map_err(lost)?;
-        let backlog = self.first(&api, inbox).await.map_err(lost)?;
+        let me = api.ask(&GetMe::new()).await.and_then(|me| parsed::<Me>(me.body)).map_err(lost)?;
+        // The first poll does not wait: it shows at once whether another program polls, or a webhook is set, which is
+        // then removed; what waits stays.
+        let mut updates = self.poll(&api, Duration::ZERO, inbox).await;
+        if updates.as_ref().is_err_and(|failure| failure.says("webhook is active")) {
+            api.ask(&DeleteWebhook::new()).await.map_err(lost)?;
+            updates = self.poll(&api, Duration::ZERO, inbox).await;
+        }
+        let updates = updates.map_err(lost)?;
         let hears_all = me.can_read_all_group_messages != false;
         inbox.hears_mentions_only((!hears_all).then(|| text::PRIVACY.to_owned()));
         if let Some(name) = &me.username {
             inbox.deep_link_is(format!("https://t.me/{name}?start="));
         }
         inbox.connected();
-        self.take(backlog, &me, inbox).await?;
+        self.take(updates, &me, inbox).await?;
         self.list_commands(&api).await;
         loop {
             let updates = self.poll(&api, POLL, inbox).await.map_err(lost)?;
             self.take(updates, &me, inbox).await?;
-            if told.elapsed() > TIME {
-                told = tell_time(&api, inbox).await;
-            }
         }
     }
 
@@ -93,14 +103,12 @@ impl Channel for Telegram {
 
 impl Telegram {
     pub(crate) fn open(settings: &Settings) -> Result<Self, SettingsError> {
-        let commands: Vec<_> = kit::listed(&settings.commands, "", 256)
-            .map(|(name, summary)| BotCommand::new(name, summary))
-            .collect();
+        let commands = kit::listed(&settings.commands, "", 256)
+            .map(|(name, summary)| BotCommand::new(name, summary));
         let (found, moves) = mpsc::unbounded_channel();
         Ok(Self {
             config: Config::read(settings)?,
-            listed: AtomicBool::new(commands.is_empty()),
-            commands,
+            commands: Mutex::new(commands.collect()),
             api: Mutex::default(),
             offset: AtomicI32::new(0),
             presses: Mutex::new(Bounded::new(MOST_PRESSES)),
@@ -109,25 +117,12 @@ impl Telegram {
         })
     }
 
-    /// The first poll does not wait: it shows at once whether another program polls, or a webhook is set, which is
-    /// then removed; what waits stays.
-    async fn first(&self, api: &Api, inbox: &Inbox) -> Result<Vec<Update>, Failure> {
-        match self.poll(api, Duration::ZERO, inbox).await {
-            Err(failure) if failure.says("webhook is active") => {
-                api.tell(DeleteWebhook::new()).await?;
-                self.poll(api, Duration::ZERO, inbox).await
-            }
-            polled => polled,
-        }
-    }
-
     /// The Bot API, of the last connection if there was one.
     pub(crate) async fn api(&self) -> Result<Arc<Api>, ChannelError> {
-        let known = self.api.lock().clone();
-        match known {
-            Some(api) => Ok(api),
-            None => self.connect().await,
+        if let Some(api) = self.api.lock().clone() {
+            return Ok(api);
         }
+        self.connect().await
     }
 
     /// Notes a press before it is delivered; one that is delivered again waits anew.
@@ -143,33 +138,31 @@ impl Telegram {
         id
     }
 
-    /// Ends the spinner on a button, perhaps with a text; false where that was done before.
+    /// Ends the spinner on a button, unless that was done before; true where it shows the text then.
     pub(crate) async fn answer_press(
         &self,
         api: &Api,
         press: &EventId,
         text: Option<String>,
-    ) -> Result<bool, Failure> {
-        let waits = self.presses.lock().remove(press).is_some();
-        if waits {
-            let mut answer = AnswerCallbackQuery::new(CallbackQueryId(press.as_str().to_owned()));
-            answer.text = text;
-            api.tell(answer).await?;
+    ) -> Result<bool, ChannelError> {
+        if self.presses.lock().remove(press).is_none() {
+            return Ok(false);
         }
-        Ok(waits)
-    }
-
-    /// Ends the spinner on a button without a word.
-    pub(crate) async fn hush(&self, api: &Api, press: &EventId) {
-        if let Err(failure) = self.answer_press(api, press, None).await {
-            tracing::debug!(error = %api.of_account(failure), "a button's spinner stays");
+        let has_text = text.is_some();
+        let mut answer = AnswerCallbackQuery::new(CallbackQueryId(press.as_str().to_owned()));
+        answer.text = text;
+        match api.ask(&answer).await.map_err(|failure| api.of_message(failure)) {
+            Ok(_) => Ok(has_text),
+            Err(error) if has_text && !matches!(error, ChannelError::Undeliverable(_)) => {
+                self.note_press(press.clone());
+                Err(error)
+            }
+            // Too late for Telegram; a message is not.
+            Err(error) => {
+                tracing::debug!(%error, "a button's spinner stays");
+                Ok(false)
+            }
         }
-    }
-
-    /// A group has another id; told to the gateway while we listen.
-    pub(crate) fn has_moved(&self, moved: GroupMoved) {
-        // We hold the other end.
-        self.found.send(moved).ok();
     }
 
     async fn connect(&self) -> Result<Arc<Api>, ChannelError> {
@@ -185,13 +178,16 @@ impl Telegram {
         request.limit = Some(MOST);
         request.timeout = u32::try_from(wait.as_secs()).ok();
         request.allowed_updates = Some(vec![AllowedUpdate::Message, AllowedUpdate::CallbackQuery]);
-        let poll = api.poll(&request);
-        tokio::pin!(poll);
+        let mut poll = pin!(api.ask(&request));
         let mut moves = self.moves.lock().await;
         loop {
             tokio::select! {
-                updates = &mut poll => return updates,
-                press = self.overdue() => self.hush(api, &press).await,
+                polled = &mut poll => {
+                    let Answer { headers, body, .. } = polled?;
+                    inbox.learn_time(&headers);
+                    return parsed(body);
+                }
+                press = self.overdue() => drop(self.answer_press(api, &press, None).await),
                 Some(group) = moves.recv() => {
                     // Undelivered, it is found again with the next message to that group.
                     drop(inbox.deliver(InboundEvent::Moved(group)).await);
@@ -203,17 +199,15 @@ impl Telegram {
     async fn take(&self, updates: Vec<Update>, me: &Me, inbox: &Inbox) -> Result<(), ChannelError> {
         let is_last = updates.len() < usize::from(MOST);
         let (row, mut handed) = (inbox.row(), Vec::new());
-        for update in updates {
-            let number = number(&update)?;
-            let event = inbound::translate(&update, me, inbox.now());
-            if let Some(InboundEvent::Press(press)) = &event {
+        for Update { update_id, content } in updates {
+            let Some(event) = inbound::translate(&content, me, inbox.now()) else {
+                handed.push((update_id, None));
+                continue;
+            };
+            if let InboundEvent::Press(press) = &event {
                 self.note_press(press.id.clone());
             }
-            let event = match event {
-                Some(event) => Some(row.hand(event).await?),
-                None => None,
-            };
-            handed.push((number, event));
+            handed.push((update_id, Some(row.hand(event).await?)));
         }
         for (number, event) in handed {
             if let Some(mut event) = event {
@@ -229,35 +223,20 @@ impl Telegram {
 
     /// A convenience: without it, commands are typed from memory. Telegram is told only where it lists others.
     async fn list_commands(&self, api: &Api) {
-        if self.listed.load(Ordering::Acquire) {
+        let commands = self.commands.lock().clone();
+        if commands.is_empty() {
             return;
         }
         let scope = Some(BotCommandScope::AllPrivateChats);
-        let (mut known, mut wanted) =
-            (GetMyCommands::new(), SetMyCommands::new(self.commands.clone()));
+        let (mut known, mut wanted) = (GetMyCommands::new(), SetMyCommands::new(commands.clone()));
         (known.scope, wanted.scope) = (scope.clone(), scope);
-        let known: Result<Vec<BotCommand>, _> = api.call(known).await;
-        if !known.is_ok_and(|known| known == self.commands)
-            && let Err(failure) = api.tell(wanted).await
+        let known = api.ask(&known).await.and_then(|known| parsed::<Vec<BotCommand>>(known.body));
+        if !known.is_ok_and(|known| known == commands)
+            && let Err(failure) = api.ask(&wanted).await
         {
             let error = api.of_account(failure);
             return tracing::warn!(%error, "the commands are not listed");
         }
-        self.listed.store(true, Ordering::Release);
+        self.commands.lock().clear();
     }
-}
-
-fn number(update: &Update) -> Result<i32, ChannelError> {
-    let number = update.get("update_id").and_then(Value::as_i64);
-    number.and_then(|number| i32::try_from(number).ok()).ok_or_else(|| {
-        ChannelError::Disconnected("Telegram: sent an update without a number".to_owned())
-    })
-}
-
-/// Tells the gateway what time it is at Telegram, where that is said; when it was asked.
-async fn tell_time(api: &Api, inbox: &Inbox) -> Instant {
-    if let Some(now) = api.time().await {
-        inbox.platform_time(now);
-    }
-    Instant::now()
 }

@@ -2,8 +2,6 @@
 
 use openclaw_plugin_sdk::{InvalidGroupId, InvalidSenderId};
 
-pub(crate) const TELEGRAM: &str = "Telegram";
-
 pub(crate) const NO_SENDER: InvalidSenderId =
     InvalidSenderId("a Telegram user id is a positive number, such as `123456789`");
 pub(crate) const NO_GROUP: InvalidGroupId =

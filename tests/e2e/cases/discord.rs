@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     chats::{Chats, How},
     discord::{Discord, id},
-    fake_discord::{GUILD, Order, Place, State, person, wire::bot},
+    fake_discord::{ChannelKind, GUILD, Order, State, person, wire::bot},
     process::{Gateway, Home, texts},
 };
 
@@ -122,7 +122,7 @@ async fn case_080_case_083_case_084_a_name_makes_nobody_an_owner_or_a_guest() {
         let imposter = person(&id(&format!("false {name}")), name);
         world.discord.heard(&format!("false {name}")).await;
         let content = json!({ "content": "/pairing list" });
-        let event = world.discord.fake.write(&Place::Direct, &imposter, content);
+        let event = world.discord.fake.write(&ChannelKind::Direct, &imposter, content);
         world.settled(&EventId::new(event)).await;
         world.shows(&format!("false {name}"), "Pairing code: ").await;
     }
@@ -141,7 +141,9 @@ async fn case_073_case_078_case_081_a_direct_approval_opens_no_server_and_no_id_
     world.say("owner", &format!("/pairing approve {code}")).await;
     world.shows("ann", "access approved").await;
     let mention = json!({ "content": "<@700000000000000001> hello", "mentions": [bot()] });
-    for place in [Place::Room, Place::Thread, Place::GroupDirect, Place::Hologram] {
+    for place in
+        [ChannelKind::Room, ChannelKind::Thread, ChannelKind::GroupDirect, ChannelKind::Hologram]
+    {
         let ann = world.discord.heard("ann").await;
         let event = world.discord.fake.write(&place, &ann, mention.clone());
         world.settled(&EventId::new(event)).await;
@@ -169,13 +171,13 @@ async fn case_014_case_091_a_press_of_anyone_but_the_owner_does_nothing() {
         .data
         .clone();
     let eve = world.discord.heard("eve").await;
-    for place in [Place::Direct, Place::Room, Place::GroupDirect] {
+    for place in [ChannelKind::Direct, ChannelKind::Room, ChannelKind::GroupDirect] {
         let event = world.discord.fake.press(&place, &eve, &on, &approve);
         world.settled(&EventId::new(event)).await;
     }
     // The owner, where others read along.
     let owner = world.discord.heard("owner").await;
-    let event = world.discord.fake.press(&Place::Room, &owner, &on, &approve);
+    let event = world.discord.fake.press(&ChannelKind::Room, &owner, &on, &approve);
     world.settled(&EventId::new(event)).await;
     let waits = world.home.read("credentials/discord-pairing.json");
     assert!(waits.contains(&id("ann")), "{waits}");
@@ -192,9 +194,9 @@ async fn case_087_case_093_case_115_under_a_list_a_stranger_gets_nothing_whateve
     let on = SentRef { chat: help.chat.unwrap(), id: help.id.unwrap() };
     world.say("eve", "hello").await;
     let eve = world.discord.heard("eve").await;
-    let mut acts = vec![world.discord.fake.press(&Place::Direct, &eve, &on, "a:1")];
+    let mut acts = vec![world.discord.fake.press(&ChannelKind::Direct, &eve, &on, "a:1")];
     for (command, _) in openclaw::registry::listed_commands() {
-        acts.push(world.discord.fake.command(&Place::Direct, &eve, &command, "list"));
+        acts.push(world.discord.fake.command(&ChannelKind::Direct, &eve, &command, "list"));
     }
     for id in &acts {
         world.settled(&EventId::new(id.clone())).await;
@@ -214,7 +216,7 @@ async fn case_105_the_same_event_is_answered_once_even_across_a_restart() {
         World::start(&OWNED.replace("token =", "allow_from = [\"{discord.ann}\"]\ntoken =")).await;
     let ann = world.discord.heard("ann").await;
     let message = world.discord.fake.with(|state| {
-        let message = state.message(&Place::Direct, &ann, json!({ "content": "once" }));
+        let message = state.message(&ChannelKind::Direct, &ann, json!({ "content": "once" }));
         for _ in 0..3 {
             state.announce("MESSAGE_CREATE", &message);
         }
@@ -241,7 +243,7 @@ async fn case_115_nobody_hears_a_word_about_what_they_wrote_long_ago() {
     let mut last = String::new();
     for number in 0..500 {
         let content = json!({ "id": old(number), "content": "hello?" });
-        last = world.discord.fake.write(&Place::Direct, &ann, content);
+        last = world.discord.fake.write(&ChannelKind::Direct, &ann, content);
     }
     world.settled(&EventId::new(last)).await;
     world.stop();

@@ -1,6 +1,6 @@
 //! What becomes of messages and interactions.
 
-use openclaw_plugin_sdk::{ChatId, ChatKind};
+use openclaw_plugin_sdk::ChatId;
 use serde_json::json;
 
 use super::*;

@@ -6,7 +6,7 @@ use super::{
     http::{Given, Refusal},
     routes::{UNKNOWN_CHANNEL, UNKNOWN_WEBHOOK},
     state::{Shown, State},
-    wire::Place,
+    wire::ChannelKind,
 };
 
 type Answer = Result<Value, Refusal>;
@@ -62,7 +62,7 @@ pub(crate) fn follow_up(state: &mut State, token: &str, given: Given) -> Answer 
     if asked.answered.is_none() {
         return Err(UNKNOWN_WEBHOOK);
     }
-    let place = Place::Direct.channel(&asked.by);
+    let place = ChannelKind::Direct.channel(&asked.by);
     let for_one = given.body["flags"].as_u64().unwrap_or_default() & EPHEMERAL != 0;
     let mut shown = shown(place, asked.id.clone(), given)?;
     shown.toast = for_one;

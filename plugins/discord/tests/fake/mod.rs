@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
 pub(crate) use state::{Shown, State};
-pub(crate) use wire::{Place, person};
+pub(crate) use wire::{ChannelKind, person};
 
 /// The token that works.
 pub(crate) const TOKEN: &str = "MTk4NjIyNDgz.contract.suite-token_0123456789";
@@ -76,7 +76,7 @@ impl FakeDiscord {
     }
 
     /// A person writes; `content` is whatever Discord would add. The message's id.
-    pub(crate) fn write(&self, place: &Place, author: &Value, content: Value) -> String {
+    pub(crate) fn write(&self, place: &ChannelKind, author: &Value, content: Value) -> String {
         self.shared.change(|state| {
             let message = state.message(place, author, content);
             let id = message["id"].as_str().expect("an id").to_owned();
@@ -87,11 +87,17 @@ impl FakeDiscord {
 
     /// A person writes to the bot directly.
     pub(crate) fn direct(&self, id: &str, name: &str, text: &str) -> String {
-        self.write(&Place::Direct, &person(id, name), json!({ "content": text }))
+        self.write(&ChannelKind::Direct, &person(id, name), json!({ "content": text }))
     }
 
     /// A person presses a button of our message, or says so. The press's id.
-    pub(crate) fn press(&self, place: &Place, from: &Value, on: &SentRef, data: &str) -> String {
+    pub(crate) fn press(
+        &self,
+        place: &ChannelKind,
+        from: &Value,
+        on: &SentRef,
+        data: &str,
+    ) -> String {
         self.shared.change(|state| {
             let shown = state.shown(on.id.as_str()).expect("a message that was sent").wire();
             let data = json!({ "custom_id": data, "component_type": 2, "id": 2 });
@@ -100,7 +106,13 @@ impl FakeDiscord {
     }
 
     /// A person gives a slash command. Its id.
-    pub(crate) fn command(&self, place: &Place, from: &Value, name: &str, words: &str) -> String {
+    pub(crate) fn command(
+        &self,
+        place: &ChannelKind,
+        from: &Value,
+        name: &str,
+        words: &str,
+    ) -> String {
         self.shared.change(|state| {
             let option = json!({ "name": "words", "type": 3, "value": words });
             let options = if words.is_empty() { json!([]) } else { json!([option]) };

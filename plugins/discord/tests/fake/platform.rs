@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     ANN, BOT, FakeDiscord, GUILD, NAMESAKE, Order, ROOM, TOKEN,
-    wire::{Place, TIME, bot, direct, other_bot, person},
+    wire::{ChannelKind, TIME, bot, direct, other_bot, person},
 };
 
 #[async_trait]
@@ -31,7 +31,7 @@ impl FakePlatform for FakeDiscord {
             | Event::ReactionTo(..)
             | Event::Undelivered(_) => return Happened::Impossible,
             Event::Press(who, on, data) => {
-                self.press(&Place::Direct, &someone(who), &on, &data);
+                self.press(&ChannelKind::Direct, &someone(who), &on, &data);
             }
             Event::Reaction => self.announce("MESSAGE_REACTION_ADD", &json!({
                 "user_id": ANN, "channel_id": direct(ANN), "message_id": "1", "emoji": { "id": null, "name": "👍" }, "type": 0,
@@ -73,21 +73,27 @@ impl FakePlatform for FakeDiscord {
 impl FakeDiscord {
     fn happens(&self, event: Event) {
         let (place, author, content) = match event {
-            Event::Attachment(kind, caption) => (Place::Direct, ann(), content(kind, &caption)),
-            Event::Bot(text) => (Place::Direct, other_bot(), json!({ "content": text })),
-            Event::Direct(who, text) => (Place::Direct, someone(who), json!({ "content": text })),
-            Event::Echo(text) => (Place::Direct, bot(), json!({ "content": text })),
+            Event::Attachment(kind, caption) => {
+                (ChannelKind::Direct, ann(), content(kind, &caption))
+            }
+            Event::Bot(text) => (ChannelKind::Direct, other_bot(), json!({ "content": text })),
+            Event::Direct(who, text) => {
+                (ChannelKind::Direct, someone(who), json!({ "content": text }))
+            }
+            Event::Echo(text) => (ChannelKind::Direct, bot(), json!({ "content": text })),
             Event::Edit(text) => return self.edits(&text),
-            Event::Group(Mention::Others, text) => (Place::Room, ann(), json!({ "content": text })),
-            Event::Group(Mention::Us, text) => (Place::Room, ann(), mention(&text)),
-            Event::Quote { text, quoted } => (Place::Direct, ann(), quote(&text, &quoted)),
+            Event::Group(Mention::Others, text) => {
+                (ChannelKind::Room, ann(), json!({ "content": text }))
+            }
+            Event::Group(Mention::Us, text) => (ChannelKind::Room, ann(), mention(&text)),
+            Event::Quote { text, quoted } => (ChannelKind::Direct, ann(), quote(&text, &quoted)),
             Event::Reply(to, text) => {
                 let answered = self.with(|state| {
                     state.shown(to.id.as_str()).expect("a message that was sent").wire()
                 });
-                (Place::Direct, ann(), reply(&text, &answered))
+                (ChannelKind::Direct, ann(), reply(&text, &answered))
             }
-            Event::UnknownChat(text) => (Place::Hologram, ann(), json!({ "content": text })),
+            Event::UnknownChat(text) => (ChannelKind::Hologram, ann(), json!({ "content": text })),
             other => panic!("{other:?} is no message"),
         };
         self.write(&place, &author, content);
@@ -96,7 +102,7 @@ impl FakeDiscord {
     fn edits(&self, text: &str) {
         self.with(|state| {
             let content = json!({ "content": text, "edited_timestamp": TIME });
-            let message = state.message(&Place::Direct, &ann(), content);
+            let message = state.message(&ChannelKind::Direct, &ann(), content);
             state.announce("MESSAGE_UPDATE", &message);
         });
     }

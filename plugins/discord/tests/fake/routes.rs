@@ -8,7 +8,7 @@ use super::{
     http::{Given, Refusal},
     messages,
     state::State,
-    wire::{Place, bot, direct},
+    wire::{ChannelKind, bot, direct},
 };
 
 type Answer = Result<Value, Refusal>;
@@ -70,7 +70,7 @@ fn open(state: &mut State, body: &Value) -> Answer {
     if let Some(known) = state.channels.get(&direct(person)) {
         return Ok(known.clone());
     }
-    Ok(state.meet(&Place::Direct, &super::person(person, "Ann")))
+    Ok(state.meet(&ChannelKind::Direct, &super::person(person, "Ann")))
 }
 
 fn list(state: &mut State, body: &Value) -> Answer {

@@ -9,7 +9,7 @@ use tokio::sync::broadcast;
 use super::{
     Order,
     messages::plain,
-    wire::{Place, TIME, bot, guild, ready},
+    wire::{ChannelKind, TIME, bot, guild, ready},
 };
 
 /// Everything, and the switches for what can go wrong.
@@ -29,7 +29,7 @@ pub(crate) struct State {
     /// What the sockets sent: op, and the query they were opened with.
     pub(crate) frames: Vec<(u64, String)>,
     /// The interactions that there were, by token.
-    pub(crate) interactions: HashMap<String, Asked>,
+    pub(crate) interactions: HashMap<String, Interaction>,
     /// The commands that the bot has listed, as Discord gives them back.
     pub(crate) commands: Vec<Value>,
     /// The channels that there are.
@@ -96,7 +96,7 @@ pub(crate) struct Session {
 
 /// An interaction, and how far it was answered.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Interaction {
     pub(crate) id: String,
     /// The person who acted.
     pub(crate) by: Value,
@@ -176,7 +176,7 @@ impl Shown {
 impl State {
     pub(crate) fn new(gateway: String) -> Self {
         let nobody = Value::Null;
-        let rooms = [Place::Room, Place::Thread].map(|place| place.channel(&nobody));
+        let rooms = [ChannelKind::Room, ChannelKind::Thread].map(|place| place.channel(&nobody));
         let channels = rooms.map(|room| (room["id"].as_str().unwrap_or_default().to_owned(), room));
         let token = super::TOKEN.to_owned();
         Self { gateway, token, heartbeat: 41_250, channels: channels.into(), ..Self::default() }
@@ -217,7 +217,7 @@ impl State {
     }
 
     /// The channel of a place, as this person sees it; the bot can write to both from then on.
-    pub(crate) fn meet(&mut self, place: &Place, person: &Value) -> Value {
+    pub(crate) fn meet(&mut self, place: &ChannelKind, person: &Value) -> Value {
         let channel = place.channel(person);
         let id = channel["id"].as_str().unwrap_or_default().to_owned();
         self.channels.insert(id, channel.clone());
@@ -226,7 +226,7 @@ impl State {
     }
 
     /// A message with an id; `content` is whatever Discord would add.
-    pub(crate) fn message(&mut self, place: &Place, author: &Value, content: Value) -> Value {
+    pub(crate) fn message(&mut self, place: &ChannelKind, author: &Value, content: Value) -> Value {
         let channel = self.meet(place, author);
         let mut message = json!({
             "id": self.number(), "channel_id": channel["id"], "author": author, "content": "", "type": 0,
@@ -251,7 +251,7 @@ impl State {
     pub(crate) fn interact(
         &mut self,
         kind: u64,
-        place: &Place,
+        place: &ChannelKind,
         from: &Value,
         what: Value,
     ) -> String {
@@ -259,8 +259,8 @@ impl State {
         let id = self.number();
         let token = format!("aW50ZXJhY3Rpb24{id}");
         let context = match place {
-            Place::Room | Place::Thread => 0,
-            Place::Direct => 1,
+            ChannelKind::Room | ChannelKind::Thread => 0,
+            ChannelKind::Direct => 1,
             _ => 2,
         };
         let mut interaction = json!({
@@ -278,15 +278,20 @@ impl State {
         if let (Some(interaction), Value::Object(what)) = (interaction.as_object_mut(), what) {
             interaction.extend(what);
         }
-        let asked =
-            Asked { id: id.clone(), by: from.clone(), answered: None, waits: false, late: false };
+        let asked = Interaction {
+            id: id.clone(),
+            by: from.clone(),
+            answered: None,
+            waits: false,
+            late: false,
+        };
         self.interactions.insert(token, asked);
         self.announce("INTERACTION_CREATE", &interaction);
         id
     }
 
     /// The interaction with this id.
-    pub(crate) fn asked(&self, id: &str) -> Option<&Asked> {
+    pub(crate) fn asked(&self, id: &str) -> Option<&Interaction> {
         self.interactions.values().find(|asked| asked.id == id)
     }
 

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{BOT, GUILD, ROOM, THREAD};
 
-/// Where something happens.
+/// The kind of channel in which something happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ChannelKind {
     /// A person and the bot.
     Direct,
     /// Several people without a server.
@@ -19,7 +19,7 @@ pub(crate) enum Place {
     Thread,
 }
 
-impl Place {
+impl ChannelKind {
     /// The server that it is in.
     pub(crate) fn guild(&self) -> Option<&'static str> {
         matches!(self, Self::Room | Self::Thread).then_some(GUILD)
@@ -93,7 +93,7 @@ pub(crate) fn guild() -> Value {
     });
     json!({
         "id": GUILD, "name": "Family", "icon": null, "splash": null, "owner_id": "1001", "unavailable": false,
-        "roles": [role], "emojis": [], "features": [], "stickers": [], "channels": [Place::Room.channel(&Value::Null)],
+        "roles": [role], "emojis": [], "features": [], "stickers": [], "channels": [ChannelKind::Room.channel(&Value::Null)],
         "threads": [], "members": [], "presences": [], "voice_states": [], "stage_instances": [],
         "guild_scheduled_events": [], "soundboard_sounds": [], "member_count": 3, "large": false,
         "joined_at": TIME, "afk_channel_id": null, "afk_timeout": 300, "verification_level": 0,

@@ -4,15 +4,21 @@ use std::{io, path::PathBuf};
 
 use crate::{ChannelError, Secret, SettingsError, own_file};
 
-/// What is wrong with a token, which has no spaces around it.
-pub type Check = fn(&str) -> Result<(), &'static str>;
+/// What a token has to be like, beside printable ASCII; and what is said of another.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the type says it")]
+pub struct Form {
+    pub fits: fn(&str) -> bool,
+    pub missing: &'static str,
+    pub wrong: &'static str,
+}
 
 /// A token that is given in the configuration, or in a file that it names.
 #[derive(Debug)]
 pub struct Token {
     key: &'static str,
-    place: TokenSource,
-    check: Check,
+    source: TokenSource,
+    form: Form,
 }
 
 #[derive(Debug)]
@@ -21,25 +27,31 @@ enum TokenSource {
     File(PathBuf),
 }
 
-/// The value of a key without spaces around it, if it is there and passes the check.
-pub fn secret(key: &str, value: Option<&Secret>, check: Check) -> Result<Secret, SettingsError> {
-    let value = value.map(Secret::expose).unwrap_or_default();
-    checked(value, check).map_err(|problem| SettingsError::new(key, problem))
+/// The value of a key without spaces around it, if it is there and has this form.
+pub fn secret(key: &str, value: Option<Secret>, form: &Form) -> Result<Secret, SettingsError> {
+    let value = value.unwrap_or_else(|| Secret::new(""));
+    checked(value.expose(), form).map_err(|problem| SettingsError::new(key, problem))
 }
 
-fn checked(text: &str, check: Check) -> Result<Secret, &'static str> {
+fn checked(text: &str, form: &Form) -> Result<Secret, &'static str> {
     let text = text.trim();
-    check(text).map(|()| Secret::new(text))
+    match text {
+        "" => Err(form.missing),
+        _ if text.chars().all(|c| c.is_ascii_graphic()) && (form.fits)(text) => {
+            Ok(Secret::new(text))
+        }
+        _ => Err(form.wrong),
+    }
 }
 
 impl Token {
     /// A value under a key, or the file under another: exactly one of them. No file is read yet.
     pub fn read(
         key: &'static str,
-        value: Option<&Secret>,
+        value: Option<Secret>,
         file_key: &'static str,
         file: Option<PathBuf>,
-        check: Check,
+        form: Form,
     ) -> Result<Self, SettingsError> {
         let wrong = |problem: &str| Err(SettingsError::new(file_key, problem));
         match file {
@@ -47,10 +59,10 @@ impl Token {
                 wrong(&format!("stands beside `{key}`: give one of them"))
             }
             Some(file) if file.is_absolute() => {
-                Ok(Self { key: file_key, place: TokenSource::File(file), check })
+                Ok(Self { key: file_key, source: TokenSource::File(file), form })
             }
             Some(_) => wrong("must be an absolute path"),
-            None => Ok(Self { key, place: TokenSource::Given(secret(key, value, check)?), check }),
+            None => Ok(Self { key, source: TokenSource::Given(secret(key, value, &form)?), form }),
         }
     }
 
@@ -61,7 +73,7 @@ impl Token {
 
     /// The token. A file is read each time.
     pub async fn secret(&self) -> Result<Secret, ChannelError> {
-        let file = match &self.place {
+        let file = match &self.source {
             TokenSource::Given(token) => return Ok(token.clone()),
             TokenSource::File(file) => file.clone(),
         };
@@ -69,7 +81,8 @@ impl Token {
         let read = tokio::task::spawn_blocking(move || own_file::read_to_string(&file)).await;
         let text = read.unwrap_or_else(|error| Err(io::Error::other(error)));
         let token = match text {
-            Ok(text) => checked(&text, self.check).map_err(str::to_owned),
+            Ok(text) if text.trim().is_empty() => Err("is blank".to_owned()),
+            Ok(text) => checked(&text, &self.form).map_err(str::to_owned),
             Err(error) => Err(error.to_string()),
         };
         token.map_err(|why| ChannelError::Unauthorized(format!("{shown}: {why}")))
@@ -90,13 +103,15 @@ pub fn path(key: &str, path: &str) -> Result<(), SettingsError> {
 mod tests {
     use super::*;
 
-    fn check(text: &str) -> Result<(), &'static str> {
-        if text.starts_with("x-") { Ok(()) } else { Err("begins with `x-`") }
-    }
+    const FORM: Form = Form {
+        fits: |text| text.starts_with("x-"),
+        missing: "is missing",
+        wrong: "begins with `x-`",
+    };
 
     fn read(value: Option<&str>, file: Option<&str>) -> Result<Token, SettingsError> {
         let value = value.map(Secret::new);
-        Token::read("token", value.as_ref(), "token_file", file.map(PathBuf::from), check)
+        Token::read("token", value, "token_file", file.map(PathBuf::from), FORM)
     }
 
     #[test]

@@ -124,8 +124,9 @@ impl<T: Clone, A> Pending<'_, T, A> {
         self.waiting.len() < MOST_WAITING
     }
 
-    /// Takes what has arrived, and how to acknowledge it.
-    pub fn receive(&mut self, arrival: Arrival<T>, ack: A) -> Received<A> {
+    /// Takes what has arrived, if it is something for the gateway, and how to acknowledge it.
+    pub fn receive(&mut self, arrival: impl Into<Option<Arrival<T>>>, ack: A) -> Received<A> {
+        let Some(arrival) = arrival.into() else { return Received::Acknowledge(ack) };
         let mut queue = self.queue.0.lock();
         if arrival.keys.iter().any(|key| queue.seen.contains(key)) {
             return Received::Acknowledge(ack);

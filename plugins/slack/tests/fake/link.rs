@@ -91,7 +91,7 @@ fn acknowledged(shared: &Shared, text: &str) {
     let envelope = ack["envelope_id"].as_str().unwrap_or_default().to_owned();
     shared.change(|state| {
         if let Some(id) = state.envelopes.remove(&envelope) {
-            state.settle(&id);
+            state.acknowledge(&id);
         }
     });
 }

@@ -32,7 +32,7 @@ impl FakeSlack {
         let answered = self.request(body, SIGNING_SECRET);
         let task = async move {
             if succeeded(answered).await {
-                shared.change(|state| state.settle(&id));
+                shared.change(|state| state.acknowledge(&id));
             }
         };
         self.running.lock().unwrap().spawn_on(task, &self.home);
@@ -73,7 +73,7 @@ pub(crate) async fn deliver(
                 sender.try_send(exchange).is_ok().then_some(answered)
             });
             if succeeded(answered).await {
-                shared.change(|state| state.settle(&id));
+                shared.change(|state| state.acknowledge(&id));
                 break;
             }
         }

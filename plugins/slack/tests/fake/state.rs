@@ -162,7 +162,7 @@ impl State {
     }
 
     /// An event is acknowledged.
-    pub(crate) fn settle(&mut self, id: &str) {
+    pub(crate) fn acknowledge(&mut self, id: &str) {
         self.open.retain(|(open, _)| open != id);
         self.acknowledged.push(id.to_owned());
     }

@@ -11,7 +11,7 @@ fn translated(update: &Value) -> Option<InboundEvent> {
         username: Some("gate_test_bot".to_owned()),
         can_read_all_group_messages: Value::Null,
     };
-    translate(update.as_object().unwrap(), &me, UnixMs(1_795_000_000_123))
+    translate(update, &me, UnixMs(1_795_000_000_123))
 }
 
 /// A private message of Ann's with this content.
