@@ -117,6 +117,8 @@ pub enum Event {
     UnknownChat(String),
     /// An event of a kind that does not exist yet.
     UnknownEvent,
+    /// The time is over in which Ann may be written to: until they write again, the platform takes nothing for them.
+    WindowCloses,
 }
 
 /// Whether a group message is meant for the account.

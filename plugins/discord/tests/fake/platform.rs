@@ -29,7 +29,8 @@ impl FakePlatform for FakeDiscord {
             Event::Forgery(_)
             | Event::Press(Person::Namesake, ..)
             | Event::ReactionTo(..)
-            | Event::Undelivered(_) => return Happened::Impossible,
+            | Event::Undelivered(_)
+            | Event::WindowCloses => return Happened::Impossible,
             Event::Press(who, on, data) => {
                 self.press(&ChannelKind::Direct, &someone(who), &on, &data);
             }

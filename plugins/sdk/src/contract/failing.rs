@@ -13,6 +13,8 @@ pub(super) async fn check<P: FakePlatform>(
         .await;
     revoked_credentials_do_not_connect(&mut Bench::open(plugin, start().await).await, plugin).await;
     slow_down_says_how_long(&mut Bench::start(plugin, start().await).await, plugin).await;
+    what_is_allowed_only_later_is_later(&mut Bench::start(plugin, start().await).await, plugin)
+        .await;
     a_broken_connection_is_disconnected(&mut Bench::start(plugin, start().await).await, plugin)
         .await;
     a_platform_that_is_gone_is_disconnected(plugin, start().await).await;
@@ -94,6 +96,26 @@ async fn slow_down_says_how_long<P: FakePlatform>(bench: &mut Bench<P>, plugin: 
     assert!(bench.platform.seen().await.is_empty(), "{}: nothing went", plugin.id);
     bench.say(&ann, Text::plain("slowly")).await;
     assert_eq!(bench.platform.seen().await.len(), 1, "{}: and then it went, once", plugin.id);
+}
+
+async fn what_is_allowed_only_later_is_later<P: FakePlatform>(
+    bench: &mut Bench<P>,
+    plugin: &ChannelPlugin,
+) {
+    let ann = bench.meet(Person::Ann, "hello").await;
+    if bench.platform.happen(Event::WindowCloses).await == Happened::Impossible {
+        return;
+    }
+    let message = OutboundMessage::new(ann.conversation, Text::plain("too late"));
+    for _ in 0..2 {
+        let sent = bench.send(&message).await;
+        assert!(matches!(sent, Err(ChannelError::Later(_))), "{}: later, not {sent:?}", plugin.id);
+    }
+    assert!(bench.platform.seen().await.is_empty(), "{}: nothing went", plugin.id);
+    let again = bench.meet(Person::Ann, "here I am").await;
+    bench.say(&again, Text::plain("too late")).await;
+    let texts: Vec<_> = bench.platform.seen().await.into_iter().map(|seen| seen.text).collect();
+    assert_eq!(texts, ["too late"], "{}: once they have written, it goes once", plugin.id);
 }
 
 async fn a_broken_connection_is_disconnected<P: FakePlatform>(
@@ -178,3 +200,6 @@ impl FakePlatform for Gone {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,8 @@ impl FakePlatform for FakeSlack {
         match event {
             Event::Attachment(Attachment::Sticker, _)
             | Event::ReactionTo(..)
-            | Event::Undelivered(_) => return Happened::Impossible,
+            | Event::Undelivered(_)
+            | Event::WindowCloses => return Happened::Impossible,
             Event::Attachment(kind, caption) => self.shares(kind, &caption),
             Event::Bot(text) => self.bot_says("U0OTHERBOT", "B0OTHERBOT", &text),
             Event::Break if self.calls => return Happened::Impossible,

@@ -23,9 +23,10 @@ impl FakePlatform for FakeTelegram {
     async fn happen(&self, event: Event) -> Happened {
         match event {
             Event::Break => self.with(|state| state.broken = true),
-            Event::Forgery(_) | Event::ReactionTo(..) | Event::Undelivered(_) => {
-                return Happened::Impossible;
-            }
+            Event::Forgery(_)
+            | Event::ReactionTo(..)
+            | Event::Undelivered(_)
+            | Event::WindowCloses => return Happened::Impossible,
             Event::Join => self.joins(),
             Event::Press(who, on, data) => self.press(&person(number(who), "Ann"), &on, &data),
             Event::Reaction => self.reacts(),
