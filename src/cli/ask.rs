@@ -45,7 +45,7 @@ impl Status {
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         let (json, target) = (self.common.json, self.common.reach.target(host)?);
         let at = target.address.to_string();
-        let mut link = match Link::open(target, &["health"]) {
+        let mut link = match Link::open(target, &["health", "status"]) {
             Ok(link) => link,
             Err(error) => {
                 if json {
@@ -56,6 +56,8 @@ impl Status {
         };
         let hello = link.hello().clone();
         let health = link.call("health", json!({}))?;
+        // A gateway of the field says nothing about it.
+        let assistant = link.call("status", json!({})).unwrap_or_default()["assistant"].take();
         link.close();
         if json {
             return output.json(&json!({
@@ -66,6 +68,7 @@ impl Status {
                 "uptimeMs": hello.snapshot.uptime_ms,
                 "auth": { "method": hello.auth.method, "role": hello.auth.role, "scopes": hello.auth.scopes },
                 "health": health,
+                "assistant": assistant,
             }));
         }
         let scopes = hello.auth.scopes.iter().map(|scope| neutral(scope, 64));
@@ -76,6 +79,10 @@ impl Status {
         output.line(format!("Version:  {version}, protocol {}", hello.protocol));
         output.line(format!("Up for:   {}", age(0, UnixMs(hello.snapshot.uptime_ms))));
         output.line(format!("Rights:   {scopes}, by {}", neutral(&hello.auth.method, 32)));
+        let word = |key: &str| Some(neutral(assistant.get(key)?.as_str()?, 64));
+        if let (Some(responder), Some(state)) = (word("responder"), word("state")) {
+            output.line(format!("Assistant: {responder}, {state}"));
+        }
         Ok(Exit::Done)
     }
 }

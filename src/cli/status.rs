@@ -23,7 +23,7 @@ const DECISIONS: usize = 5;
 /// found among so many lines of the access log.
 const LOOKED_AT: usize = 200;
 
-/// Show channels, waiting requests, devices, owners, the last decisions and the outbox
+/// Show the assistant, channels, waiting requests, devices, owners, the last decisions and the outbox
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,6 +43,9 @@ pub(super) struct Status {
 pub(super) struct Seen {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) gateway: Option<Health>,
+    /// The configured one.
+    #[serde(skip)]
+    pub(super) responder: String,
     pub(super) channels: ChannelsStatus,
     /// Who waits, by channel.
     pub(super) pending: Vec<(String, usize)>,
@@ -95,6 +98,7 @@ fn look(host: &Host) -> Result<Seen, Failure> {
     decisions.drain(..surplus);
     Ok(Seen {
         gateway,
+        responder: config.assistant.responder,
         channels,
         pending,
         pending_devices: store.device_requests(now)?.len(),

@@ -77,7 +77,11 @@ impl Assistant {
             key: [0; 32],
             commands: Vec::new(),
         };
-        let Err(error) = (plugin.open)(settings).map(drop) else { return };
+        let (error, is_wrong) = match (plugin.open)(settings).map(|responder| responder.check()) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => (error, false),
+            Err(error) => (error, true),
+        };
         let path = format!("assistant.{}", plugin.id);
         let path = if error.key.is_empty() { path } else { format!("{path}.{}", error.key) };
         let hidden = self.hidden.get(plugin.id).cloned().unwrap_or_default();
@@ -87,6 +91,7 @@ impl Assistant {
             || assistant.map_or(root.table.at, |node| node.at),
             |section| section.at(top),
         );
-        root.problems.add(at, format!("`{path}`: {why}"));
+        let text = format!("`{path}`: {why}");
+        if is_wrong { root.problems.add(at, text) } else { root.problems.lacks(at, text) }
     }
 }

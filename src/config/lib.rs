@@ -81,7 +81,7 @@ pub fn path(from: &Source<'_>) -> PathBuf {
     from.named().map_or_else(|| from.state.config(), |(_, path)| path)
 }
 
-/// Reads and checks everything, and opens each enabled account and the chosen responder once, without I/O.
+/// Reads and checks everything, and opens each enabled account and the chosen responder once, without a connection.
 pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigError> {
     let (path, bytes) = from.read()?;
     let memory = bytes.as_ref().map(|bytes| Memory::of(from.state, &path, bytes));
@@ -116,10 +116,11 @@ pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigErr
         accounts: channels::read(&root, plugins.channels, from.env),
         assistant: assistant::read(&root, plugins.responders),
         warnings: Vec::new(),
+        lacking: Vec::new(),
         file,
         memory,
     };
-    config.warnings = problems.finish()?;
+    (config.warnings, config.lacking) = problems.finish()?;
     config.warnings.extend(foreign::notice(from.state.path(), plugins.channels));
     Ok(config)
 }
@@ -149,6 +150,9 @@ pub struct Config {
     pub assistant: Assistant,
     /// What `config check` and the start warn of, a sentence each.
     pub warnings: Vec<String>,
+    /// What the file names and this machine does not have, a sentence each: `config check` fails, and the start only
+    /// warns, for it may come.
+    pub lacking: Vec<String>,
     memory: Option<Memory>,
 }
 

@@ -74,6 +74,7 @@ pub(super) struct Problems {
     file: Option<PathBuf>,
     found: RefCell<Vec<Problem>>,
     warnings: RefCell<Vec<Problem>>,
+    lacking: RefCell<Vec<Problem>>,
     /// What no text repeats, as a key or otherwise.
     secrets: RefCell<Vec<String>>,
 }
@@ -106,8 +107,14 @@ impl Problems {
         self.warnings.borrow_mut().push(self.problem(at, &text.into()));
     }
 
-    /// The warnings, a sentence each, or everything that is wrong. What several accounts inherit is told once.
-    pub(super) fn finish(self) -> Result<Vec<String>, ConfigError> {
+    /// What the file names and this machine does not have.
+    pub(super) fn lacks(&self, at: Stand, text: impl Into<String>) {
+        self.lacking.borrow_mut().push(self.problem(at, &text.into()));
+    }
+
+    /// The warnings and what this machine lacks, a sentence each, or everything that is wrong. What several accounts
+    /// inherit is told once.
+    pub(super) fn finish(self) -> Result<(Vec<String>, Vec<String>), ConfigError> {
         let secrets = self.secrets.into_inner();
         let without = |problem: &mut Problem| {
             for secret in &secrets {
@@ -121,11 +128,14 @@ impl Problems {
         if !found.is_empty() {
             return Err(ConfigError::Invalid(found));
         }
-        let mut warnings = self.warnings.into_inner();
-        warnings.iter_mut().for_each(without);
-        warnings.sort();
-        warnings.dedup();
-        Ok(warnings.iter().map(Problem::to_string).collect())
+        let told = |problems: RefCell<Vec<Problem>>| {
+            let mut problems = problems.into_inner();
+            problems.iter_mut().for_each(without);
+            problems.sort();
+            problems.dedup();
+            problems.iter().map(Problem::to_string).collect()
+        };
+        Ok((told(self.warnings), told(self.lacking)))
     }
 
     fn problem(&self, at: Stand, text: &str) -> Problem {

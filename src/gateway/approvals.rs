@@ -5,6 +5,7 @@ pub(crate) mod decide;
 pub(crate) mod held;
 mod next_action;
 pub(crate) mod notice;
+mod outage;
 mod outbox;
 mod outcome;
 mod pending;

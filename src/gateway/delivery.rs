@@ -2,6 +2,8 @@
 //! refused it for good. Before each piece and each retry the gate is asked whether this person may still read it.
 
 pub(crate) mod answer;
+pub(crate) mod asker;
+pub(crate) mod assistant;
 pub(crate) mod challenge;
 pub(crate) mod pages;
 pub(crate) mod queue;

@@ -43,7 +43,7 @@ use crate::{
     commands::Commands,
     connections::Connections,
     decision_history::RingBuffer,
-    delivery::{queue::ConversationQueue, shown::Shown},
+    delivery::{assistant::Assistant, queue::ConversationQueue, shown::Shown},
     gate::{Clock, Past},
     http::metrics::Metrics,
     network::identity::Identity,
@@ -57,6 +57,7 @@ use crate::{
 pub use crate::{
     local::instance_lock::SingleError,
     runtime::{
+        open::{Tried, try_assistant},
         reload::{Load, Origin},
         start::{Ownership, Ready, RunError, Start, run},
     },
@@ -80,6 +81,8 @@ pub(crate) struct Gateway {
     rpc: Rpc,
     accounts: Accounts,
     responder: parking_lot::RwLock<Arc<dyn Responder>>,
+    /// Whether it answers.
+    assistant: Assistant,
     turns: ConversationQueue,
     /// Changes when access may have changed: what is under way is judged again.
     access_changes: watch_channel::Sender<()>,

@@ -77,6 +77,35 @@ pub(crate) mod command {
     }
 }
 
+/// About an assistant that does not answer.
+pub(crate) mod assistant {
+    use openclaw_plugin_sdk::ResponderError;
+
+    pub(crate) const TRY_LATER: &str =
+        "The assistant could not answer just now. Please try again in a while.";
+    pub(crate) const NEEDS_OWNER: &str = "The assistant cannot answer now. Trying again does not help: the owner of \
+                                          this gateway has to fix it.";
+
+    /// For the person who asked.
+    pub(crate) fn failed(error: &ResponderError) -> &'static str {
+        if error.is_temporary() { TRY_LATER } else { NEEDS_OWNER }
+    }
+
+    /// For owners. `asks` is where the responder asks; neither it nor the error holds what others wrote.
+    pub(crate) fn unreachable(responder: &str, asks: &str, error: &ResponderError) -> String {
+        let at = if asks.is_empty() { String::new() } else { format!(" at {asks}") };
+        let next = if error.is_temporary() {
+            "It may recover by itself. If it does not, look at that service or program"
+        } else {
+            "Change what is named there"
+        };
+        format!(
+            "The assistant does not answer (assistant.unreachable).\nAsked: {responder}{at}\nResult: {error}\n\
+             Next: {next}. To try it: openclaw config check --deep"
+        )
+    }
+}
+
 /// What became of a setup code that stands in an owner's chat.
 pub(crate) fn spent(spent: Spent, prefix: &str) -> Text {
     match spent {
@@ -160,6 +189,37 @@ mod tests {
             That did not work: WHY
             That did not work, and nothing was changed: WHY
             There is no such command. /help lists them."]]
+        .assert_eq(&all.join("\n"));
+    }
+
+    #[test]
+    fn what_is_said_of_an_assistant_can_be_read_in_one_go() {
+        use openclaw_plugin_sdk::ResponderError::{Misconfigured, TimedOut};
+
+        let late = TimedOut(std::time::Duration::from_mins(2));
+        let wrong = Misconfigured("`answer` cannot be started: check `program`".to_owned());
+        let all = [
+            assistant::failed(&late).to_owned(),
+            assistant::failed(&wrong).to_owned(),
+            assistant::unreachable("openai", "http://h/v1/chat/completions", &late),
+            assistant::unreachable("command", "answer", &wrong),
+            assistant::unreachable("other", "", &wrong),
+        ];
+        expect![[r"
+            The assistant could not answer just now. Please try again in a while.
+            The assistant cannot answer now. Trying again does not help: the owner of this gateway has to fix it.
+            The assistant does not answer (assistant.unreachable).
+            Asked: openai at http://h/v1/chat/completions
+            Result: no answer within 120 s
+            Next: It may recover by itself. If it does not, look at that service or program. To try it: openclaw config check --deep
+            The assistant does not answer (assistant.unreachable).
+            Asked: command at answer
+            Result: `answer` cannot be started: check `program`
+            Next: Change what is named there. To try it: openclaw config check --deep
+            The assistant does not answer (assistant.unreachable).
+            Asked: other
+            Result: `answer` cannot be started: check `program`
+            Next: Change what is named there. To try it: openclaw config check --deep"]]
         .assert_eq(&all.join("\n"));
     }
 

@@ -21,7 +21,7 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use self::status::{ChannelsStatus, Outbox};
+use self::status::{AssistantStatus, ChannelsStatus, Outbox};
 use crate::{
     protocol::frame::{Refused, Request, Response},
     store::paths::StateDir,
@@ -58,6 +58,9 @@ pub struct Health {
     /// Who has sent forwarding headers without being named in `gateway.trusted_proxies`, since the start.
     #[serde(rename = "unnamedProxies", default, skip_serializing_if = "Option::is_none")]
     pub unnamed_proxies: Option<UnnamedProxies>,
+    /// How the assistant is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<AssistantStatus>,
 }
 
 /// Proxies that are not believed, because the configuration does not name them.
@@ -293,7 +296,14 @@ mod tests {
         };
         let health = answered(answer, PATIENCE);
         let version = "1.2.3".to_owned();
-        let expected = Health { ok: true, pid: 7, port: 18789, version, unnamed_proxies: None };
+        let expected = Health {
+            ok: true,
+            pid: 7,
+            port: 18789,
+            version,
+            unnamed_proxies: None,
+            assistant: None,
+        };
         assert_eq!(health.unwrap(), expected);
     }
 

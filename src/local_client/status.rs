@@ -39,6 +39,25 @@ pub struct Outbox {
     pub oldest_ms: Option<u64>,
 }
 
+/// How the assistant is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssistantStatus {
+    /// The responder's id.
+    pub responder: String,
+    /// Where it asks; empty where it asks nobody.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub asks: String,
+    /// `working`, `failing`, or `unasked` since the start.
+    pub state: String,
+    /// Since when it is failing, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// Why it is failing, for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// A channel in short.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -16,7 +16,7 @@ const IGNORED: &[&str] = &["proptest-regressions", "target"];
 
 /// What `cli` may use of the gateway: its entrance.
 const ENTRANCE: &[&str] =
-    &["run", "Start", "Origin", "Ready", "Ownership", "RunError", "SingleError"];
+    &["run", "try_assistant", "Start", "Origin", "Ready", "Ownership", "RunError", "SingleError"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -1,5 +1,6 @@
 //! Security cases that need the whole program, and what the README promises of a running gateway.
 
+mod assistant;
 mod authority;
 mod backlog;
 mod bad_input;

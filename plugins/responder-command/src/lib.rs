@@ -1,17 +1,19 @@
 //! Answers come from a program of the user's: the message as JSON on its standard input, the answer on
-//! its standard output. No shell is involved. Nothing is kept between messages, so nothing is forgotten.
+//! its standard output. No shell is involved.
 
-use std::{env, io, time::Duration};
+use std::{env, io, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use openclaw_plugin_sdk::{
-    Answer, Prompt, Responder, ResponderError, ResponderPlugin, Settings, SettingsError,
-    async_trait,
+    Answer, PersonRole, Prompt, Responder, ResponderError, ResponderPlugin, Settings,
+    SettingsError, async_trait,
     kit::{
         child::{Limits, Process},
+        history::{History, Turn},
         thoughts::Thoughts,
     },
     neutral,
 };
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::process;
 use tracing::debug;
@@ -20,7 +22,7 @@ use tracing::debug;
 pub const PLUGIN: ResponderPlugin = ResponderPlugin {
     id: "command",
     summary: "asks a program of yours: JSON on its standard input, the answer on its standard output",
-    keys: &["args", "pass_env", "program", "timeout_seconds"],
+    keys: &["args", "history_turns", "pass_env", "program", "timeout_seconds"],
     open,
 };
 
@@ -29,6 +31,7 @@ pub const PLUGIN: ResponderPlugin = ResponderPlugin {
 struct Keys {
     #[serde(default)]
     args: Vec<String>,
+    history_turns: Option<usize>,
     #[serde(default)]
     pass_env: Vec<String>,
     program: String,
@@ -41,28 +44,34 @@ struct Command {
     args: Vec<String>,
     pass_env: Vec<String>,
     time_limit: Duration,
+    history: Mutex<History>,
 }
 
 /// The longest answer and the part of an error message that is read, in bytes.
 const LIMITS: Limits = Limits { stdout: 64 * 1024, stderr: 4 * 1024 };
 const ALWAYS_PASSED: [&str; 3] = ["PATH", "HOME", "LANG"];
 
-/// What the program reads: one line of JSON.
+/// What the program reads: one line of JSON. The README has it.
 #[derive(Serialize)]
 struct Question<'a> {
     conversation: &'a str,
     channel: &'a str,
     sender: &'a str,
     name: Option<&'a str>,
-    /// Only where several people write in the conversation.
+    note: Option<&'a str>,
+    role: PersonRole,
+    group: bool,
+    /// The earlier name of `group`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     shared: bool,
+    access_ends: Option<&'a str>,
+    history: &'a [Turn],
     text: &'a str,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the registry's signature")]
 fn open(settings: Settings) -> Result<Box<dyn Responder>, SettingsError> {
-    let Keys { args, pass_env, program, timeout_seconds } = settings.parse()?;
+    let Keys { args, history_turns, pass_env, program, timeout_seconds } = settings.parse()?;
     let name = program.trim();
     if name.is_empty() {
         return Err(SettingsError::new("program", "must name a program"));
@@ -81,17 +90,57 @@ fn open(settings: Settings) -> Result<Box<dyn Responder>, SettingsError> {
     if !(1..=3600).contains(&seconds) {
         return Err(SettingsError::new("timeout_seconds", "must be between 1 and 3600"));
     }
-    let (program, time_limit) = (name.to_owned(), Duration::from_secs(seconds));
-    Ok(Box::new(Command { program, args, pass_env, time_limit }))
+    let turns = history_turns.unwrap_or(10);
+    if turns > 100 {
+        return Err(SettingsError::new("history_turns", "must be at most 100"));
+    }
+    Ok(Box::new(Command {
+        program: name.to_owned(),
+        args,
+        pass_env,
+        time_limit: Duration::from_secs(seconds),
+        history: Mutex::new(History::new(turns)),
+    }))
 }
 
 #[async_trait]
 impl Responder for Command {
+    fn asks(&self) -> String {
+        neutral(&self.program, 200)
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        let wrong = |problem: String| Err(SettingsError::new("program", problem));
+        if self.program.starts_with('/') {
+            return match is_program(Path::new(&self.program)) {
+                Ok(true) => Ok(()),
+                Ok(false) => wrong(format!("{} is not an executable file", self.asks())),
+                Err(error) => wrong(format!("{} cannot be run: {error}", self.asks())),
+            };
+        }
+        let path = env::var_os("PATH").unwrap_or_default();
+        let mut places = env::split_paths(&path).map(|folder| folder.join(&self.program));
+        if places.any(|place| is_program(&place).unwrap_or(false)) {
+            return Ok(());
+        }
+        wrong(format!("{} is not found in `PATH`", self.asks()))
+    }
+
     async fn respond(&self, prompt: &Prompt, answer: &Answer) -> Result<(), ResponderError> {
-        let Prompt { conversation, channel, sender, name, shared, text } = prompt;
-        let name = name.as_deref();
-        let shared = *shared;
-        let question = Question { conversation, channel, sender, name, shared, text };
+        let (ticket, history) = self.history.lock().recall(&prompt.conversation);
+        let question = Question {
+            conversation: &prompt.conversation,
+            channel: &prompt.channel,
+            sender: &prompt.sender,
+            name: prompt.name.as_deref(),
+            note: prompt.note.as_deref(),
+            role: prompt.role,
+            group: prompt.shared,
+            shared: prompt.shared,
+            access_ends: prompt.access_ends.as_deref(),
+            history: &history,
+            text: &prompt.text,
+        };
         let mut line = serde_json::to_vec(&question).map_err(|error| {
             ResponderError::Failed(format!("cannot write the question: {error}"))
         })?;
@@ -99,13 +148,27 @@ impl Responder for Command {
         let reply = tokio::time::timeout(self.time_limit, self.ask(&line)).await;
         let text = reply.map_err(|_| ResponderError::TimedOut(self.time_limit))??;
         // The person who asked may be gone.
-        let _heard = answer.push(text).await;
+        if answer.push(text.as_str()).await {
+            let turn = Turn { question: prompt.line(), answer: text };
+            self.history.lock().add(&prompt.conversation, ticket, turn);
+        }
         Ok(())
     }
 
-    async fn forget(&self, _conversation: &str) {
-        // The program keeps what it keeps, by `conversation`; here nothing is.
+    async fn forget(&self, conversation: &str) {
+        self.history.lock().forget(conversation);
     }
+
+    async fn probe(&self) -> Result<String, ResponderError> {
+        self.check().map_err(|error| ResponderError::Misconfigured(error.problem))?;
+        Ok("it is there and executable; it was not run".to_owned())
+    }
+}
+
+/// True for a file that may be executed.
+fn is_program(path: &Path) -> io::Result<bool> {
+    let meta = path.metadata()?;
+    Ok(meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 impl Command {
@@ -115,8 +178,7 @@ impl Command {
         let names = ALWAYS_PASSED.into_iter().chain(self.pass_env.iter().map(String::as_str));
         command.args(&self.args).env_clear();
         command.envs(names.filter_map(|name| Some((name, env::var_os(name)?))));
-        let process = Process::start(command)
-            .map_err(|error| self.failed(&format!("cannot be started: {error}")))?;
+        let process = Process::start(command).map_err(|error| self.unstarted(&error))?;
         let broken = |error: io::Error| {
             self.failed(&format!("broke the connection to its input or output: {error}"))
         };
@@ -141,7 +203,21 @@ impl Command {
         Ok(text)
     }
 
+    fn unstarted(&self, error: &io::Error) -> ResponderError {
+        use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+        let lasts =
+            matches!(error.kind(), IsADirectory | NotADirectory | NotFound | PermissionDenied);
+        let why = format!("cannot be started: {error}");
+        if lasts {
+            return ResponderError::Misconfigured(format!(
+                "`{}` {why}: check `program`",
+                self.asks()
+            ));
+        }
+        self.failed(&why)
+    }
+
     fn failed(&self, what: &str) -> ResponderError {
-        ResponderError::Failed(format!("`{}` {what}", neutral(&self.program, 200)))
+        ResponderError::Failed(format!("`{}` {what}", self.asks()))
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    AccountId, Answer, Prompt, Responder, ResponderError, Settings, SettingsError,
+    AccountId, Answer, PersonRole, Prompt, Responder, ResponderError, Settings, SettingsError,
     toml::{Table, Value},
 };
 use responder_command::PLUGIN;
@@ -22,8 +22,8 @@ fn prompt(text: &str) -> Prompt {
         channel: "telegram".into(),
         sender: "4711".into(),
         name: Some("Ann \"A\"".into()),
-        shared: false,
         text: text.into(),
+        ..Prompt::default()
     }
 }
 
@@ -63,8 +63,45 @@ async fn the_program_reads_the_message_as_one_line_of_json() {
     let answer = ask(&*cat, "two\nlines, Ärger").await.unwrap();
     assert_eq!(
         answer,
-        r#"{"conversation":"telegram/default/4711","channel":"telegram","sender":"4711","name":"Ann \"A\"","text":"two\nlines, Ärger"}"#
+        r#"{"conversation":"telegram/default/4711","channel":"telegram","sender":"4711","name":"Ann \"A\"","note":null,"role":"guest","group":false,"access_ends":null,"history":[],"text":"two\nlines, Ärger"}"#
     );
+}
+
+#[tokio::test]
+async fn the_program_reads_who_asks_and_what_was_said() {
+    let responder = open("program = 'cat'".parse().unwrap()).unwrap();
+    let prompt = Prompt {
+        note: Some("my sister".into()),
+        role: PersonRole::Owner,
+        shared: true,
+        access_ends: Some("2026-02-13T10:00:00.000Z".into()),
+        ..prompt("hello")
+    };
+    let (pieces, mut heard) = mpsc::channel(8);
+    for _ in 0..2 {
+        responder.respond(&prompt, &Answer::new(pieces.clone())).await.unwrap();
+    }
+    let known = r#""note":"my sister","role":"owner","group":true,"shared":true,"access_ends":"2026-02-13T10:00:00.000Z""#;
+    let first = heard.recv().await.unwrap();
+    assert!(first.contains(known) && first.contains(r#""history":[]"#), "{first}");
+    let second: serde_json::Value = serde_json::from_str(&heard.recv().await.unwrap()).unwrap();
+    let turn = serde_json::json!({ "question": "Ann \"A\" (4711): hello", "answer": first });
+    assert_eq!(second["history"], serde_json::json!([turn]));
+    responder.forget("telegram/default/4711").await;
+    responder.respond(&prompt, &Answer::new(pieces)).await.unwrap();
+    assert_eq!(heard.recv().await.unwrap(), first, "nothing is remembered");
+}
+
+#[tokio::test]
+async fn a_program_that_failed_is_told_no_failure_as_history() {
+    let lines = "read -r line; case $line in *fail*) exit 1;; *) echo \"$line\";; esac";
+    let responder = open(script(lines)).unwrap();
+    ask(&*responder, "fail").await.unwrap_err();
+    assert!(ask(&*responder, "hello").await.unwrap().contains(r#""history":[]"#));
+    let without = open("program = 'cat'\nhistory_turns = 0".parse().unwrap()).unwrap();
+    for _ in 0..2 {
+        assert!(ask(&*without, "hello").await.unwrap().contains(r#""history":[]"#));
+    }
 }
 
 #[tokio::test]
@@ -141,6 +178,36 @@ async fn a_program_that_is_not_there_is_a_failure() {
     let gone = open("program = '/nowhere/at/all'".parse().unwrap()).unwrap();
     let error = ask(&*gone, "hello").await.unwrap_err();
     assert!(error.to_string().contains("`/nowhere/at/all` cannot be started"), "{error}");
+    assert!(!error.is_temporary(), "trying again helps nobody");
+    assert!(run("exit 1").await.unwrap_err().is_temporary());
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_run_is_found_without_running_it() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("answer");
+    std::fs::File::create(&file).unwrap();
+    let check = |program: &str| {
+        let responder = open(Table::from_iter([("program".to_owned(), Value::from(program))]));
+        responder.unwrap().check()
+    };
+    for (program, why) in [
+        ("/nowhere/at/all", "/nowhere/at/all cannot be run: No such file or directory"),
+        ("no-such-program-here", "no-such-program-here is not found in `PATH`"),
+        (file.to_str().unwrap(), "is not an executable file"),
+        ("/bin", "/bin is not an executable file"),
+    ] {
+        let error = check(program).unwrap_err();
+        assert_eq!(error.key, "program");
+        assert!(error.problem.contains(why), "{error}");
+    }
+    for program in ["cat", "/bin/sh"] {
+        assert_eq!(check(program), Ok(()));
+    }
+    let gone = open("program = '/nowhere/at/all'".parse().unwrap()).unwrap();
+    assert!(!gone.probe().await.unwrap_err().is_temporary());
+    let said = open("program = 'cat'".parse().unwrap()).unwrap().probe().await.unwrap();
+    assert!(said.contains("not run"), "{said}");
 }
 
 #[tokio::test]
@@ -190,6 +257,7 @@ fn a_wrong_key_is_refused_by_name() {
         ("program = 'cat'\ntimeout_seconds = 0", "timeout_seconds"),
         ("program = 'cat'\ntimeout_seconds = 'soon'", "timeout_seconds"),
         ("program = 'cat'\npass_env = ['A=B']", "pass_env"),
+        ("program = 'cat'\nhistory_turns = 101", "history_turns"),
         ("program = 'cat'\nshell = true", "shell"),
         ("args = []", "program"),
     ] {

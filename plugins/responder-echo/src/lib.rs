@@ -72,9 +72,8 @@ mod tests {
             conversation: "c".into(),
             channel: "webchat".into(),
             sender: "4711".into(),
-            name: None,
-            shared: false,
             text: "two\nlines".into(),
+            ..Prompt::default()
         };
         echo.respond(&prompt, &Answer::new(pieces)).await.unwrap();
         let text = heard.recv().await.unwrap();

@@ -1,9 +1,7 @@
 //! The wire: what of the chat completions we use. Names nothing of it to the outside.
 
-use openclaw_plugin_sdk::{SettingsError, http_client, reqwest::Url};
+use openclaw_plugin_sdk::{SettingsError, http_client, kit::history::Turn, reqwest::Url};
 use serde::{Deserialize, Serialize};
-
-use crate::history::Turn;
 
 /// A request for an answer.
 #[derive(Serialize)]
@@ -120,10 +118,36 @@ fn code(error: &serde_json::Value) -> Option<String> {
     named("code").or_else(|| named("type"))
 }
 
-/// Where to ask, from the configured `base_url`: encrypted, or on this machine.
-pub(crate) fn endpoint(base_url: &str) -> Result<Url, SettingsError> {
-    let mut url = http_client::root("base_url", base_url.trim(), "https://api.example.com/v1")?;
-    let path = format!("{}/chat/completions", url.path().trim_end_matches('/'));
+/// What is added to the configured `base_url`.
+const PATH: &str = "/chat/completions";
+
+/// Where to ask, from the configured `base_url`: encrypted, or on this machine, or on a private network where
+/// `allow_plain_http` allows that.
+pub(crate) fn endpoint(base_url: &str, allow_plain_http: bool) -> Result<Url, SettingsError> {
+    let wrong = |problem: &str| Err(SettingsError::new("base_url", problem));
+    let base_url = base_url.trim();
+    let mut url = http_client::address("base_url", base_url, "https://api.example.com/v1")?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return wrong("must be `https`");
+    }
+    if url.scheme() == "http" && !http_client::is_local(&url) {
+        if !allow_plain_http {
+            return wrong(
+                "must be `https`, or on this machine; `assistant.openai.allow_plain_http = true` allows plain HTTP on \
+                 your private network",
+            );
+        }
+        if http_client::ip(&url).is_some_and(|it| !http_client::is_private(it)) {
+            return wrong(
+                "must be `https`: `allow_plain_http` allows plain HTTP on a private network only",
+            );
+        }
+    }
+    let path = url.path().trim_end_matches('/');
+    if path.ends_with(PATH) {
+        return wrong("is the address before `/chat/completions`; leave that out");
+    }
+    let path = format!("{path}{PATH}");
     url.set_path(&path);
     Ok(url)
 }
@@ -183,7 +207,7 @@ mod tests {
             ("http://127.0.0.2:1", "http://127.0.0.2:1/chat/completions"),
             ("http://[::1]:1/v1", "http://[::1]:1/v1/chat/completions"),
         ] {
-            assert_eq!(endpoint(base).unwrap().as_str(), expected);
+            assert_eq!(endpoint(base, false).unwrap().as_str(), expected);
         }
         for base in [
             "",
@@ -197,9 +221,32 @@ mod tests {
             "https://api.example.com/#pw",
             "http://0.0.0.0:1",
         ] {
-            let error = endpoint(base).unwrap_err();
+            let error = endpoint(base, false).unwrap_err();
             assert_eq!(error.key, "base_url", "{base}");
             assert!(!error.problem.contains("pw"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn plain_http_on_a_private_network_is_a_choice() {
+        for base in ["http://ollama:11434/v1", "http://192.168.1.2/v1", "http://[fd00::1]:1"] {
+            let error = endpoint(base, false).unwrap_err();
+            assert!(error.problem.contains("assistant.openai.allow_plain_http"), "{error:?}");
+            let url = endpoint(base, true).unwrap();
+            assert_eq!(url.as_str(), format!("{base}/chat/completions"));
+        }
+        for base in ["http://8.8.8.8/v1", "http://[2001:db8::1]/v1", "ftp://ollama/v1"] {
+            let error = endpoint(base, true).unwrap_err();
+            assert!(error.problem.starts_with("must be `https`"), "{base}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_address_is_not_given_twice() {
+        for base in ["https://h/v1/chat/completions", "http://127.0.0.1:1/chat/completions/"] {
+            let error = endpoint(base, false).unwrap_err();
+            assert_eq!(error.key, "base_url");
+            assert!(error.problem.contains("before `/chat/completions`"), "{error:?}");
         }
     }
 }

@@ -44,15 +44,25 @@ pub enum CommandError {
     Usage(String),
 }
 
-/// Why a responder gave no answer. The sender gets one plain sentence; this goes to the log.
+/// Why a responder gave no answer. The sender gets one plain sentence; this goes to the log and to the owners.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResponderError {
-    /// It answered with a failure.
+    /// It answered with a failure: the next try may work.
     #[error("{0}")]
     Failed(String),
+    /// It answers nobody until the owner has changed something.
+    #[error("{0}")]
+    Misconfigured(String),
     /// It took longer than allowed.
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
+}
+
+impl ResponderError {
+    /// True where it may work later without a change.
+    pub fn is_temporary(&self) -> bool {
+        !matches!(self, Self::Misconfigured(_))
+    }
 }
 
 /// A configuration value that a plugin cannot work with.

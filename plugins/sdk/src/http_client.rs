@@ -1,8 +1,16 @@
 //! One HTTP client for plugins: time limits, and errors without the URL, which may hold a token.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
-use reqwest::{Response, Url, header::HeaderMap};
+use reqwest::{
+    Response, Url,
+    dns::{Addrs, Name, Resolve, Resolving},
+    header::HeaderMap,
+};
 
 use crate::{SettingsError, UnixMs, proxy};
 
@@ -32,8 +40,57 @@ pub fn local_client(limit: Duration) -> Result<reqwest::Client, String> {
     build(reqwest::Client::builder().no_proxy(), limit)
 }
 
-/// The configured address of a platform's API, under this key: encrypted, or on this machine, as a token goes there.
-pub fn root(key: &str, text: &str, example: &str) -> Result<Url, SettingsError> {
+/// The same for servers on a private network, where plain HTTP is allowed: a name that leads elsewhere is not asked.
+pub fn private_client(limit: Duration) -> Result<reqwest::Client, String> {
+    build(reqwest::Client::builder().no_proxy().dns_resolver(Arc::new(PrivateNames)), limit)
+}
+
+/// Finds the addresses of names, but only those on private networks.
+struct PrivateNames;
+
+/// A name has no address on a private network.
+#[derive(Debug, thiserror::Error)]
+#[error("the name does not lead to a private network")]
+struct NotPrivate;
+
+impl Resolve for PrivateNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let near: Vec<SocketAddr> = found.filter(|it| is_private(it.ip())).collect();
+            if near.is_empty() {
+                return Err(NotPrivate.into());
+            }
+            Ok(Box::new(near.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// True where a request failed because its name leads to no private network.
+pub fn is_not_private(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if error.is::<NotPrivate>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// True for addresses that no router of the Internet passes on: of this machine, of a local or of a provider's network.
+pub fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
+            v4.is_loopback() || v4.is_private() || v4.is_link_local() || shared
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// A configured address, under this key, with nothing in it but scheme, host, port and path.
+pub fn address(key: &str, text: &str, example: &str) -> Result<Url, SettingsError> {
     let wrong = |problem: &str| SettingsError::new(key, problem);
     let url = Url::parse(text.trim_end_matches('/'))
         .map_err(|_| wrong(&format!("is not a URL, such as `{example}`")))?;
@@ -44,6 +101,13 @@ pub fn root(key: &str, text: &str, example: &str) -> Result<Url, SettingsError> 
     {
         return Err(wrong("must not have a user, a query or a fragment"));
     }
+    Ok(url)
+}
+
+/// The configured address of a platform's API, under this key: encrypted, or on this machine, as a token goes there.
+pub fn root(key: &str, text: &str, example: &str) -> Result<Url, SettingsError> {
+    let wrong = |problem: &str| SettingsError::new(key, problem);
+    let url = address(key, text, example)?;
     match (url.scheme(), is_local(&url)) {
         ("https", _) | ("http", true) => Ok(url),
         ("http", false) => Err(wrong(
@@ -88,10 +152,13 @@ async fn body_within(mut response: Response, limit: usize) -> Result<Vec<u8>, Un
 
 /// True for an address of this machine.
 pub fn is_local(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    url.host_str() == Some("localhost") || ip(url).is_some_and(|address| address.is_loopback())
+}
+
+/// The IP address that stands in a URL in the place of a name.
+pub fn ip(url: &Url) -> Option<IpAddr> {
+    let host = url.host_str()?;
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 fn build(builder: reqwest::ClientBuilder, limit: Duration) -> Result<reqwest::Client, String> {
@@ -134,6 +201,38 @@ mod tests {
         assert_eq!(body_within(answer(10), 10).await.unwrap().len(), 10);
         assert!(matches!(body_within(answer(11), 10).await, Err(Unread::Endless)));
         assert!(body(answer(ANSWER_LIMIT + 1)).await.is_err());
+    }
+
+    #[test]
+    fn private_addresses_are_told_from_public_ones() {
+        for text in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.18.0.2",
+            "192.168.1.2",
+            "169.254.1.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+            "::ffff:10.0.0.1",
+        ] {
+            assert!(is_private(text.parse().unwrap()), "{text}");
+        }
+        for text in ["8.8.8.8", "100.63.0.1", "100.128.0.1", "172.32.0.1", "2001:db8::1", "0.0.0.0"]
+        {
+            assert!(!is_private(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn plain_http_is_not_spoken_to_a_name_that_leads_to_no_private_network() {
+        // The resolver answers it without a question: it is an address.
+        let error = PrivateNames.resolve("8.8.8.8".parse().unwrap()).await.err().unwrap();
+        assert!(error.is::<NotPrivate>(), "{error}");
+        let found = PrivateNames.resolve("localhost".parse().unwrap()).await.unwrap();
+        assert!(found.map(|it| it.ip()).all(is_private));
     }
 
     fn trusts(root: Option<&str>, text: &str) -> bool {

@@ -60,7 +60,7 @@ pub use message::{
     InboundEvent, InboundMessage, InboundRef, Link, OutboundMessage, Reaction, SendFailed, Sender,
     SentRef,
 };
-pub use responder::{Answer, Prompt, Responder, ResponderPlugin};
+pub use responder::{Answer, PersonRole, Prompt, Responder, ResponderPlugin};
 pub use secret::Secret;
 pub use settings::Settings;
 pub use text::{Frame, Marks, Opaque, Span, Text, is_unseen, neutral, pasted, pasted_capitals};

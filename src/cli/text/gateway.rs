@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
-use openclaw_plugin_sdk::{count, neutral};
+use openclaw_plugin_sdk::{ResponderError, UnixMs, count, neutral};
 
 use crate::{
     Exit, Failure,
     gateway::{Ownership, Ready},
+    local_client::status::AssistantStatus,
     network::secret::SecretSource,
     owner::grouped,
     rules::device::handshake::SecretKind,
     status::Seen,
     store::audit::verify::{Report, Unexplained},
-    whole,
+    whole, world,
 };
 
 pub(crate) const REACHABLE: &str = "Gateway reachable.";
@@ -87,6 +88,26 @@ pub(crate) fn config_checked(file: Option<&Path>) -> String {
     }
 }
 
+/// What `config check --deep` tries.
+pub(crate) fn assistant_asked(responder: &str, asks: &str) -> String {
+    let at = if asks.is_empty() { String::new() } else { format!(" at {}", whole(asks)) };
+    format!("Asked the assistant: {}{at}", neutral(responder, 64))
+}
+
+pub(crate) fn assistant_answers(answer: &str) -> String {
+    format!("It works: {}", whole(answer))
+}
+
+pub(crate) fn assistant_failed(error: &ResponderError) -> Failure {
+    let hint = if error.is_temporary() {
+        "that may pass by itself; if it does not, look at that service or program"
+    } else {
+        "change what is named there, and try again"
+    };
+    let error = whole(&error.to_string());
+    Failure::new(Exit::Failed, format!("the assistant does not answer: {error}")).hint(hint)
+}
+
 pub(crate) const SHOW_SECRET: &str = "`openclaw gateway auth-token --show` prints it.";
 
 fn word(kind: SecretKind) -> &'static str {
@@ -153,6 +174,9 @@ pub(crate) fn status(seen: &Seen, channels: Vec<String>) -> Vec<String> {
             addresses.join(", ")
         )
     }));
+    let assistant = seen.gateway.as_ref().and_then(|health| health.assistant.as_ref());
+    let responder = || format!("Assistant  {}", whole(&seen.responder));
+    lines.push(assistant.map_or_else(responder, assistant_line));
     lines.push("Channels".to_owned());
     lines.extend(channels.into_iter().map(|line| format!("  {line}")));
     let people = seen.pending.iter().map(|(channel, count)| format!("{channel} {count}")).collect();
@@ -175,6 +199,25 @@ pub(crate) fn status(seen: &Seen, channels: Vec<String>) -> Vec<String> {
         format!("  {} {} {} by {actor} ({surface})", line.at, line.action, about.join(":"))
     }));
     lines
+}
+
+fn assistant_line(assistant: &AssistantStatus) -> String {
+    let responder = whole(&assistant.responder);
+    let at = if assistant.asks.is_empty() {
+        String::new()
+    } else {
+        format!(" at {}", whole(&assistant.asks))
+    };
+    let state = match (assistant.state.as_str(), assistant.since, &assistant.error) {
+        ("working", ..) => "answers".to_owned(),
+        ("unasked", ..) => "not asked yet".to_owned(),
+        (_, Some(since), Some(error)) => {
+            let since = world::iso(UnixMs(since));
+            format!("does not answer since {since}: {}", whole(error))
+        }
+        (state, ..) => neutral(state, 64),
+    };
+    format!("Assistant  {responder}{at}: {state}")
 }
 
 pub(crate) const NO_LINES: &str = "The access log is empty.";

@@ -82,13 +82,17 @@ fn wished(card: &CardCopy, sight: ChatState) -> Step {
     if card.sent.is_none() {
         // What came in quiet hours is listed first.
         return match &card.about {
-            About::Notice { .. } if sight.now.0.saturating_sub(card.came) > STALE_MS => {
+            about if about.is_told() && sight.now.0.saturating_sub(card.came) > STALE_MS => {
                 Step::Forget
             }
-            About::Notice { .. } => Step::Post { counts: false },
+            About::Notice { .. } | About::Outage { .. } => Step::Post { counts: false },
             _ if card.held => Step::Rest,
             About::Device { .. } | About::Lapse { .. } | About::Sender { .. } => ask(sight),
         };
+    }
+    if let About::Outage { text } = &card.about {
+        let changes = card.look.as_ref() != Some(text) && sight.edits;
+        return if changes { Step::Edit } else { Step::Rest };
     }
     if card.stale.is_some() && sight.edits {
         return Step::Retire;

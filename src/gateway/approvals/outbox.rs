@@ -28,6 +28,9 @@ pub(crate) enum About {
     Lapse { who: String, until: u64 },
     /// A sentence of ours. Nothing can be pressed, and it is over once it is told.
     Notice { id: String, text: String },
+    /// The assistant does not answer. Nothing can be pressed, and it is over when it answers again.
+    #[serde(rename = "assistant.unreachable")]
+    Outage { text: String },
     /// A person who asks.
     Sender { channel: String, account: String, sender: String, request: String },
 }
@@ -45,7 +48,13 @@ impl About {
             Self::Device { request, .. } | Self::Sender { request, .. } => request,
             Self::Lapse { who, .. } => who,
             Self::Notice { id, .. } => id,
+            Self::Outage { .. } => "assistant.unreachable",
         }
+    }
+
+    /// True for what is told and not asked: it comes at any time, and nothing waits for a decision.
+    pub(crate) fn is_told(&self) -> bool {
+        matches!(self, Self::Notice { .. } | Self::Outage { .. })
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum How {
     Extended,
     /// The sender is an owner now.
     Owner,
+    /// What did not work works again.
+    Recovered,
     /// It asks for something else now.
     Replaced,
     /// A sentence that was told.
@@ -71,6 +73,7 @@ impl Outcome {
             How::Evicted => "over/evicted",
             How::Expired => "over/expired",
             How::Extended => "over/extended",
+            How::Recovered => "over/recovered",
             How::Replaced => "over/replaced",
             How::Told => "over/told",
             How::Unblocked => "over/unblocked",
@@ -199,7 +202,7 @@ fn unwritten(
                 Standing::Unknown => How::Expired,
             }
         }
-        About::Notice { .. } => How::Expired,
+        About::Notice { .. } | About::Outage { .. } => How::Expired,
         About::Sender { channel, account, request, sender } => {
             let waits = store.waiting(channel, now)?;
             if waits.iter().any(|one| one.id.as_str() == request) {

@@ -164,8 +164,14 @@ pub(super) fn prepare(
                 (job.message.key, job.message.is_kept) = (key(outbox, n), true);
                 return Some(job);
             }
-            let ask = asks.iter().find(|ask| ask.about == card.about)?;
-            draw(outbox, here, &card, ask, &mut job, now)?;
+            if let About::Outage { text } = &card.about {
+                job.message.body = Text::plain(text.clone()).into();
+                job.look.clone_from(text);
+                mark(outbox, &card, text)?;
+            } else {
+                let ask = asks.iter().find(|ask| ask.about == card.about)?;
+                draw(outbox, here, &card, ask, &mut job, now)?;
+            }
         }
     }
     if kind == Kind::Post {

@@ -48,6 +48,7 @@ use crate::{
 const NO_CARD: &str = "That is no card of mine in this chat. Nothing was done.";
 const OLDER: &str =
     "That message does not show how it stands now, so nothing was done. Answer the newest one.";
+const NOTHING_ASKED: &str = "That message asks for no decision. Nothing was done.";
 const TOO_LATE: &str = "It is too late to undo this here. To unblock them: /access unblock";
 const UNDONE: &str = "The block is undone. They can ask again.";
 const USED: &str = "That button was used already. Look at the card again.";
@@ -131,6 +132,7 @@ pub(crate) async fn reply_decides(
     let zone = &gateway.config().telling.zone;
     let text = match &card.outcome {
         Some(outcome) => view::sentence(outcome, &card.to, zone),
+        None if card.about.is_told() => NOTHING_ASKED.to_owned(),
         None if !card.stands_on(replied.id.as_str(), abilities.edits) => OLDER.to_owned(),
         None => act(gateway, account, &approver, &card, Answer::Said(said)).await?,
     };
@@ -161,7 +163,7 @@ fn deed(about: &About, choice: Choice, asks: bool, later: CardState) -> Option<D
         (About::Device { .. } | About::Lapse { .. } | About::Sender { .. }, Later) => {
             Deed::Turn(later)
         }
-        (About::Notice { .. }, _)
+        (About::Notice { .. } | About::Outage { .. }, _)
         | (About::Device { .. }, Back | Block | Deliver | Extend | ForGood | Hours(_))
         | (About::Lapse { .. }, Approve | Block | Deliver | Deny)
         | (About::Sender { .. }, Extend)
@@ -275,7 +277,7 @@ async fn not_as_shown(
             let find = move |store: &Store| pairing::by_id(store, &channel, &id, world::now());
             gateway.read(find).await?.map(|request| request.displayed().revision)
         }
-        About::Device { .. } | About::Notice { .. } => return Ok(None),
+        About::Device { .. } | About::Notice { .. } | About::Outage { .. } => return Ok(None),
     };
     Ok(match now {
         Some(revision) if revision == card.revision => None,

@@ -16,6 +16,7 @@ use crate::{
     approvals::{
         held,
         next_action::{self, Beside, ChatState, Step},
+        outage,
         outbox::{About, CardCopy, Outbox, UNTIL_THEY_WRITE},
         outcome::{self, How, Outcome},
         pending::{self, Ask},
@@ -57,6 +58,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
         };
         tokio::select! {
             () = gateway.cards.wake.notified() => {}
+            () = gateway.assistant.changed.notified() => {}
             Some(done) = jobs.join_next() => record_outcome(&gateway, done.ok()).await,
             () = tokio::time::sleep(wait) => {}
             () = gateway.stop.cancelled() => break,
@@ -77,6 +79,7 @@ pub(crate) async fn keep(gateway: Arc<Gateway>) {
 
 /// One look at everything; says how long there is nothing to do.
 async fn turn(gateway: &Arc<Gateway>, jobs: &mut JoinSet<Task>) -> Result<Duration, StoreError> {
+    outage::follow(gateway);
     if let Err(error) = held::sweep(gateway).await {
         warn!(%error, "held messages are looked at again");
     }
@@ -148,8 +151,7 @@ fn gone(gateway: &Gateway, asks: &[Ask]) -> Vec<(About, UnixMs)> {
     let waiting: BTreeSet<&About> = asks.iter().map(|ask| &ask.about).collect();
     let outbox = gateway.cards.outbox.lock();
     let gone = outbox.cards().iter().filter(|card| {
-        let notice = matches!(card.about, About::Notice { .. });
-        card.outcome.is_none() && !notice && !waiting.contains(&card.about)
+        card.outcome.is_none() && !card.about.is_told() && !waiting.contains(&card.about)
     });
     let gone: BTreeMap<About, UnixMs> =
         gone.map(|card| (card.about.clone(), UnixMs(card.ends))).collect();
@@ -259,8 +261,8 @@ fn abandon(gateway: &Arc<Gateway>, outbox: &mut Outbox, to: &OwnersChat) {
 /// What was not sent before quiet hours comes after them.
 fn hold(outbox: &mut Outbox, to: &OwnersChat) {
     let unsent = outbox.cards().iter().filter(|card| {
-        let notice = matches!(card.about, About::Notice { .. });
-        card.to == *to && card.sent.is_none() && card.outcome.is_none() && !card.held && !notice
+        let asks = !card.about.is_told() && card.outcome.is_none();
+        card.to == *to && card.sent.is_none() && asks && !card.held
     });
     for n in unsent.map(|card| card.n).collect::<Vec<_>>() {
         outbox.change(n, |card| card.held = true);
@@ -275,7 +277,7 @@ fn choose(
     known: bool,
 ) -> (Option<(u64, Step)>, usize, Option<UnixMs>) {
     let cards = outbox.cards().iter().filter(|card| card.to == *to && !card.is_over());
-    let cards = cards.filter(|card| known || matches!(card.about, About::Notice { .. }));
+    let cards = cards.filter(|card| known || card.about.is_told());
     let steps: Vec<(u64, Step)> =
         cards.map(|card| (card.n, next_action::next(card, sight))).collect();
     let (mut others, mut due) = (0, None::<UnixMs>);

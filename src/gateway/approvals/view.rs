@@ -33,7 +33,7 @@ pub(super) fn choices(about: &About, face: CardState, facts: &[Fact]) -> &'stati
     use Choice::{Approve, Back, Block, Deliver, Deny, Extend, ForGood, Hours, Later};
     let holds = facts.iter().any(|fact| fact.label == HELD);
     match (about, face) {
-        (About::Notice { .. }, _) => &[],
+        (About::Notice { .. } | About::Outage { .. }, _) => &[],
         (_, CardState::Terms) => &[Hours(1), Hours(24), Hours(30 * 24), ForGood, Back],
         (About::Device { .. }, CardState::Ask) => &[Approve, Deny, Later],
         (About::Device { .. }, CardState::Later(_)) => &[Approve, Deny],
@@ -187,6 +187,9 @@ fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
 
 /// A card of which nothing is left to decide, but perhaps to undo.
 pub(super) fn over(card: &CardCopy, outcome: &Outcome, zone: &TimeZone, tokens: &[Token]) -> Body {
+    if let About::Outage { text } = &card.about {
+        return Text::plain(format!("{}\n\n{text}", sentence(outcome, &card.to, zone))).into();
+    }
     // What was held is answered or erased by now.
     let facts = card.facts.iter().filter(|fact| fact.label != HELD);
     let mut fields: Vec<(String, Text)> = facts.map(field).collect();
@@ -259,6 +262,7 @@ fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
         }
         (How::Extended, None) => "✅ Access extended".to_owned(),
         (How::Expired, _) => "⌛ Expired without a decision".to_owned(),
+        (How::Recovered, _) => "✅ The assistant answers again".to_owned(),
         (How::Replaced, _) => "↪ Replaced; see the newest card".to_owned(),
         (How::Told, _) => "Told".to_owned(),
         (How::Unblocked, _) => "↩ Block undone".to_owned(),

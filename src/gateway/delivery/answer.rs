@@ -18,6 +18,8 @@ use crate::{
     control::facts::Rules,
     delivery::{
         self, Fresh,
+        asker::Asker,
+        assistant,
         queue::{self, Task},
         stream::{Moved, Stream},
     },
@@ -30,6 +32,7 @@ use crate::{
         mail::{Mail, Part, Stands},
     },
     store::StoreError,
+    text,
 };
 
 /// A responder is given so much of a message.
@@ -205,7 +208,8 @@ async fn respond(
     let of = key.clone();
     let begin = move |journal: &Journal| journal.begin(&of);
     account.note("a responder may begin once too often", begin).await;
-    let place = (account.config.plugin.id, conversation(account, &who.conversation));
+    let asker = Asker::on_account(&gateway.store, &account.config.key, admitted)?;
+    let place = (asker, conversation(account, &who.conversation));
     let answer = tokio::select! {
         answer = ask(gateway, admitted, place, |heard| stream.listen(heard)) => answer,
         () = gateway.stop.cancelled() => {
@@ -224,7 +228,7 @@ async fn respond(
         Ok(answer) => plain(answer),
         Err(error) => {
             warn!(channel = account.config.plugin.id, sender = %who.sender, %error, "responder failed");
-            plain("The assistant could not answer just now. Please try again in a while.".to_owned())
+            plain(text::assistant::failed(&error).to_owned())
         }
     });
     let (mail, not_before) = stream.whole(parts);
@@ -331,24 +335,30 @@ fn instead(
 pub(crate) async fn ask<L: Future<Output = String>>(
     gateway: &Gateway,
     admitted: &Admitted,
-    (channel, conversation): (&str, String),
+    (asker, conversation): (Asker, String),
     listen: impl FnOnce(mpsc::Receiver<String>) -> L,
 ) -> Result<String, ResponderError> {
     let (who, text) = (admitted.who(), admitted.text());
     let prompt = Prompt {
         conversation,
-        channel: channel.to_owned(),
+        channel: asker.channel,
         sender: who.sender.to_string(),
         name: who.name.clone(),
+        note: asker.note,
+        role: asker.role,
+        access_ends: asker.access_ends,
         shared: who.conversation.kind == ChatKind::Group,
         text: text[..text.floor_char_boundary(PROMPT_LIMIT)].to_owned(),
     };
     let (pieces, heard) = mpsc::channel(16);
     let answer = Answer::new(pieces);
     let _timed = gateway.metrics.responder.time();
+    let responder = gateway.responder();
     // The listener hears the end when the only answer is dropped.
-    let speak = async move { gateway.responder().respond(&prompt, &answer).await };
+    let speaker = Arc::clone(&responder);
+    let speak = async move { speaker.respond(&prompt, &answer).await };
     let (result, whole) = tokio::join!(speak, listen(heard));
+    assistant::note(gateway, &responder, result.as_ref().copied());
     result.map(|()| whole)
 }
 

@@ -98,6 +98,8 @@ pub(crate) struct Metrics {
     pub(crate) decision: Durations,
     pub(crate) handshake: Durations,
     pub(crate) responder: Durations,
+    /// Whether trying again may help.
+    pub(crate) assistant_failures: Tally<1>,
     /// Surface and decision, made by any process.
     decisions: Tally<2>,
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     Gateway,
-    delivery::{answer, pages},
+    delivery::{answer, assistant, pages},
     local_client::{self, Health, Notify, status::Outbox},
     protocol::frame::{Refused, Request, Response, UNAVAILABLE},
     rpc::methods::channel,
@@ -37,7 +37,8 @@ fn done(request: &Request, payload: &impl Serialize) -> Response {
 fn health(gateway: &Gateway) -> Health {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let unnamed_proxies = gateway.connections.unnamed.told();
-    Health { ok: true, pid: std::process::id(), port: gateway.port, version, unnamed_proxies }
+    let (pid, assistant) = (std::process::id(), Some(assistant::status(gateway)));
+    Health { ok: true, pid, port: gateway.port, version, unnamed_proxies, assistant }
 }
 
 fn outbox(gateway: &Gateway) -> Outbox {

@@ -1,6 +1,6 @@
 //! What the configuration names is opened: accounts with their channels, and the assistant.
 
-use openclaw_plugin_sdk::{AccountId, Channel, Responder, Settings};
+use openclaw_plugin_sdk::{AccountId, Channel, Responder, ResponderError, Settings};
 
 use crate::{
     RunError,
@@ -56,4 +56,22 @@ pub(crate) fn responder(config: &Config) -> Result<Box<dyn Responder>, RunError>
     let account = AccountId::default_account();
     let settings = Settings { account, table, key: [0; 32], commands: Vec::new() };
     (plugin.open)(settings).map_err(|problem| error(problem.to_string()))
+}
+
+/// What came of trying whether the assistant answers.
+#[derive(Debug)]
+pub struct Tried {
+    /// Where it was asked; empty where it asks nobody.
+    pub asks: String,
+    /// What came back, in a sentence.
+    pub result: Result<String, ResponderError>,
+}
+
+/// Asks the configured assistant in bounded time, without a running gateway.
+pub fn try_assistant(config: &Config) -> Result<Tried, RunError> {
+    let responder = responder(config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let failed = |source| RunError::Io { doing: "start the runtime".to_owned(), source };
+    let runtime = runtime.map_err(failed)?;
+    Ok(Tried { asks: responder.asks(), result: runtime.block_on(responder.probe()) })
 }

@@ -185,6 +185,7 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
     gateway.connections.limiter.follow(limits, proxies);
     if let Some(responder) = responder {
         *gateway.responder.write() = Arc::from(responder);
+        gateway.assistant.replaced();
     }
     let is_new = !secret.mark().is(&gateway.secret().mark());
     *gateway.live.0.write() = (Arc::new(config), Arc::new(secret));

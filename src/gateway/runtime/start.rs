@@ -20,7 +20,7 @@ use crate::{
     config::{Account, Config},
     connections::Connections,
     decision_history::RingBuffer,
-    delivery::queue::ConversationQueue,
+    delivery::{assistant::Assistant, queue::ConversationQueue},
     http::{self, metrics::Metrics},
     local::{instance_lock::Single, server},
     local_client,
@@ -269,6 +269,7 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: OpenPort) -> Result<Gateway
     Ok(Gateway {
         accounts: Accounts::new(accounts.collect::<Result<_, _>>()?),
         responder: parking_lot::RwLock::new(Arc::from(open::responder(&start.config)?)),
+        assistant: Assistant::default(),
         live: Live::new(start.config.clone(), secret),
         state: start.state.clone(),
         store: Arc::clone(store),

@@ -73,6 +73,26 @@ async fn history(wire: &mut Wire) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn the_assistant_is_told_what_a_device_may_do_and_how_its_owner_calls_it() {
+    let (home, gateway) = gateway(ASSISTANT);
+    for (seed, scopes, role) in [
+        (1, &WRITER[..], "guest"),
+        (2, &["operator.admin", "operator.read", "operator.write"], "owner"),
+    ] {
+        let key = Key::new(seed);
+        let mut wire = Wire::open(gateway.port).await;
+        let params = wire.signed(&key, params("phone", scopes));
+        wire.connect(params).await.unwrap();
+        let named = home.cli(&["devices", "rename", "--device", &key.id(), "--name", "Ann"]);
+        assert!(named.status.success(), "{named:?}");
+        say(&mut wire, "r1", "hello there").await;
+        let asked: Value = serde_json::from_str(text(&last(&mut wire).await)).unwrap();
+        assert_eq!((&asked["role"], &asked["group"]), (&json!(role), &json!(false)), "{asked}");
+        assert_eq!((&asked["sender"], &asked["note"]), (&json!(key.id()), &json!("Ann")));
+    }
+}
+
+#[tokio::test]
 async fn a_message_is_answered_piece_by_piece_and_remembered_while_the_gateway_runs() {
     let (_home, gateway) = gateway(ASSISTANT);
     let mut wire = client(gateway.port, "one", &WRITER).await;

@@ -297,9 +297,17 @@ fn one_screen_says_it_all() {
         port: 18789,
         version: "1.2.3".to_owned(),
         unnamed_proxies: Some(unnamed_proxies),
+        assistant: Some(crate::local_client::status::AssistantStatus {
+            responder: "openai".to_owned(),
+            asks: "http://h/v1/chat/completions".to_owned(),
+            state: "failing".to_owned(),
+            since: Some(1_770_976_800_000),
+            error: Some("answered 401 Unauthorized: check `api_key`".to_owned()),
+        }),
     };
     let mut seen = Seen {
         gateway: Some(health),
+        responder: "openai".to_owned(),
         channels: ChannelsStatus::default(),
         pending: vec![("telegram".to_owned(), 2)],
         pending_devices: 1,
@@ -311,6 +319,7 @@ fn one_screen_says_it_all() {
     expect![[r"
         Gateway    runs: version 1.2.3, port 18789, process 7
         Proxies    12 requests with forwarding headers from 203.0.113.5, fd00::5, which `gateway.trusted_proxies` does not name
+        Assistant  openai at http://h/v1/chat/completions: does not answer since 2026-02-13T10:00:00.000Z: answered 401 Unauthorized: check `api_key`
         Channels
         Pending    telegram 2; devices 1
         Devices    3
@@ -323,10 +332,35 @@ fn one_screen_says_it_all() {
     (seen.owners, seen.decisions) = (BTreeSet::new(), Vec::new());
     expect![[r"
         No gateway runs. This is the content of the state folder.
+        Assistant  openai
         Channels
         Pending    telegram 2; devices 1
         Devices    3
         Owners     none yet; `openclaw owner claim` prints a code
         Decisions  none"]]
     .assert_eq(&status(&seen, Vec::new()).join("\n"));
+}
+
+#[test]
+fn what_became_of_a_trial_of_the_assistant() {
+    use openclaw_plugin_sdk::ResponderError::{Failed, Misconfigured};
+
+    let all = [
+        assistant_asked("openai", "http://h/v1/chat/completions"),
+        assistant_asked("echo", ""),
+        assistant_answers("the model `m` answers"),
+        assistant_failed(&Failed("cannot connect".to_owned())).spell(false),
+        assistant_failed(&Misconfigured("answered 401: check `api_key`".to_owned())).spell(false),
+    ];
+    expect![[r"
+        Asked the assistant: openai at http://h/v1/chat/completions
+        Asked the assistant: echo
+        It works: the model `m` answers
+        error: the assistant does not answer: cannot connect
+        hint: that may pass by itself; if it does not, look at that service or program
+
+        error: the assistant does not answer: answered 401: check `api_key`
+        hint: change what is named there, and try again
+    "]]
+    .assert_eq(&all.join("\n"));
 }

@@ -100,6 +100,24 @@ fn where_nothing_is_edited_only_what_others_did_is_told() {
 }
 
 #[test]
+fn an_outage_is_told_once_changed_in_place_and_told_to_be_over() {
+    let outage = |text: &str| About::Outage { text: text.to_owned() };
+    let quiet = ChatState { quiet: true, ..sight() };
+    let unsent = CardCopy { about: outage("401"), ..card() };
+    assert_eq!(next(&unsent, quiet), Step::Post { counts: false }, "at any time");
+    let look = Some("401".to_owned());
+    let told = CardCopy { look: look.clone(), sent: Some("9".to_owned()), ..unsent };
+    let plain = ChatState { edits: false, ..sight() };
+    assert_eq!((next(&told, sight()), next(&told, plain)), (Step::Rest, Step::Rest));
+    let changed = CardCopy { about: outage("500"), ..told.clone() };
+    assert_eq!((next(&changed, sight()), next(&changed, plain)), (Step::Edit, Step::Rest));
+    let over = Some(Outcome::nobody(How::Recovered, NOW));
+    let over = CardCopy { outcome: over, ..told };
+    assert_eq!(next(&over, sight()), Step::Edit);
+    assert_eq!(next(&over, plain), Step::Post { counts: false });
+}
+
+#[test]
 fn the_digest_counts_those_who_wait_and_the_morning_comes_first() {
     let mut outbox = Outbox::default();
     let at =

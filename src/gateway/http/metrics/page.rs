@@ -96,6 +96,7 @@ fn write(gateway: &Gateway, readable: bool) -> String {
     store(&mut page, gateway, readable, now);
     outbox(&mut page, gateway, now);
     channels(&mut page, gateway);
+    assistant(&mut page, gateway);
     sockets(&mut page, gateway);
     let handshakes = ("openclaw_handshakes_total", "How connects over the socket ended.");
     page.tally(handshakes, ["outcome"], &metrics.handshakes);
@@ -155,6 +156,16 @@ fn channels(page: &mut Page, gateway: &Gateway) {
             page.value(name, &labels, u8::from(is == state));
         }
     }
+}
+
+fn assistant(page: &mut Page, gateway: &Gateway) {
+    let (name, (is, states)) = ("openclaw_assistant_state", gateway.assistant.words());
+    page.family(name, "gauge", "1 for the state that the assistant is in.");
+    for state in states {
+        page.value(name, &[("state", state)], u8::from(is == state));
+    }
+    let failures = ("openclaw_assistant_failures_total", "Answers that did not come.");
+    page.tally(failures, ["kind"], &gateway.metrics.assistant_failures);
 }
 
 fn sockets(page: &mut Page, gateway: &Gateway) {

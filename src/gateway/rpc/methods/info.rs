@@ -121,6 +121,11 @@ fn status(call: &Call) -> Value {
         "heartbeat": { "defaultAgentId": AGENT, "agents": [] },
         "channelSummary": lines,
         "queuedSystemEvents": [],
+        // Where it asks, and what came back, is for those who run the gateway.
+        "assistant": {
+            "responder": gateway.config().assistant.responder,
+            "state": gateway.assistant.words().0,
+        },
         "sessions": {
             "paths": [],
             "count": recent.len(),

@@ -16,6 +16,7 @@ use crate::{
     blocking,
     delivery::{
         answer,
+        asker::Asker,
         queue::{self, DeviceAnswer},
     },
     gate::{self, Admitted, secrets, words},
@@ -24,8 +25,9 @@ use crate::{
         Told, What, tell,
         transcripts::{ChatRef, End, Said, Speaker, Words},
     },
+    rules::device::identity::DeviceId,
     store::StoreError,
-    world,
+    text, world,
 };
 
 /// What is written is told so often, for each telling repeats the whole.
@@ -38,7 +40,6 @@ const CUT: &str = "\n(cut after 128 KiB)";
 const UNREADABLE: &str =
     "The gateway cannot read its store now; your message was not passed on. Try again later.";
 const NO_LONGER: &str = "This device may no longer write to the assistant.";
-const FAILED: &str = "The assistant could not answer just now. Please try again in a while.";
 const TOO_LATE: &str = "The assistant did not answer in the time that was given to it.";
 const OWNERS_ONLY: &str =
     "That is a command of the owner's. It works in the owner's chat with this gateway, not here.";
@@ -96,7 +97,9 @@ fn finish(gateway: &Gateway, run: &Run, done: Done) {
 }
 
 async fn turn(gateway: &Arc<Gateway>, run: &Run) -> Done {
-    let Some(_slot) = gateway.turns.slot().await else { return Done::Failed(FAILED) };
+    let Some(_slot) = gateway.turns.slot().await else {
+        return Done::Failed(text::assistant::TRY_LATER);
+    };
     match admitted(gateway, run).await {
         Ok(Ok(admitted)) => {
             let said = Said { what: Words::Message(Arc::clone(&run.message)), at: world::now() };
@@ -118,11 +121,8 @@ async fn turn(gateway: &Arc<Gateway>, run: &Run) -> Done {
 /// What the gate admits and the assistant may read, or what is said instead.
 async fn admitted(gateway: &Arc<Gateway>, run: &Run) -> Result<Result<Admitted, Done>, StoreError> {
     let Run { place, message, .. } = run;
-    let device = match &place.speaker {
-        Speaker::Device(device) => Some(device),
-        Speaker::Client(_) | Speaker::Connection(_) => None,
-    };
     // A device that lost its rights while its message waited is answered no more.
+    let device = device(&place.speaker);
     let Some(admitted) = gate::admit_device(&gateway.store, device, message)? else {
         return Ok(Err(Done::Failed(NO_LONGER)));
     };
@@ -166,14 +166,29 @@ fn command(text: &str) -> Option<&'static str> {
 }
 
 async fn ask(gateway: &Gateway, run: &Run, admitted: &Admitted) -> Done {
-    let place = ("device", run.place.speaker.conversation());
+    let device = device(&run.place.speaker);
+    let asker = match Asker::on_device(&gateway.store, device) {
+        Ok(asker) => asker,
+        Err(error) => {
+            warn!(%error, "a device's message was not passed on");
+            return Done::Failed(UNREADABLE);
+        }
+    };
+    let place = (asker, run.place.speaker.conversation());
     match answer::ask(gateway, admitted, place, |heard| listen(gateway, run, heard)).await {
         Ok(whole) if whole.trim().is_empty() => Done::Answered(NOTHING.to_owned()),
         Ok(whole) => Done::Answered(whole),
         Err(error) => {
             warn!(sender = run.place.speaker.id(), %error, "responder failed");
-            Done::Failed(FAILED)
+            Done::Failed(text::assistant::failed(&error))
         }
+    }
+}
+
+fn device(speaker: &Speaker) -> Option<&DeviceId> {
+    match speaker {
+        Speaker::Device(device) => Some(device),
+        Speaker::Client(_) | Speaker::Connection(_) => None,
     }
 }
 

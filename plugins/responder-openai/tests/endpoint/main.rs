@@ -1,6 +1,8 @@
 //! A server on a loopback port answers as servers of this kind do: in pieces, whole, not at all, wrongly.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed set-up fails the test")]
 
+mod failures;
+
 use std::{
     collections::VecDeque,
     io,
@@ -66,7 +68,12 @@ impl Server {
         Self { address, shared, _running: running }
     }
 
+    /// Without a word about the sender.
     fn open(&self, more: &str) -> Box<dyn Responder> {
+        self.open_plain(&format!("describe_sender = false\n{more}"))
+    }
+
+    fn open_plain(&self, more: &str) -> Box<dyn Responder> {
         let table = format!(
             "base_url = 'http://{}/v1'\nmodel = 'm-1'\napi_key = '{KEY}'\n{more}",
             self.address
@@ -140,6 +147,7 @@ async fn ask(
         name: Some("Ann".into()),
         shared: conversation.starts_with("group"),
         text: text.into(),
+        ..Prompt::default()
     };
     let ended = responder.respond(&prompt, &Answer::new(pieces)).await;
     let mut all = Vec::new();
@@ -152,7 +160,9 @@ async fn ask(
 /// The text of a failure, which holds neither the key nor where was asked.
 #[track_caller]
 fn failure(ended: Result<(), ResponderError>) -> String {
-    let Err(ResponderError::Failed(text)) = ended else { panic!("a failure, not {ended:?}") };
+    let Err(ResponderError::Failed(text) | ResponderError::Misconfigured(text)) = ended else {
+        panic!("a failure, not {ended:?}")
+    };
     assert!(
         !text.contains("secret") && !text.contains("127.0.0.1") && !text.contains("http"),
         "{text}"
@@ -323,6 +333,27 @@ async fn case_107_a_refusal_names_what_to_check_and_no_secret() {
 }
 
 #[tokio::test]
+async fn the_model_is_told_who_asks_and_nothing_of_it_is_remembered() {
+    let server = Server::start([stream_of("one"), stream_of("two"), stream_of("three")]).await;
+    let responder = server.open_plain("system_prompt = 'Be brief.'");
+    for _ in 0..2 {
+        assert_eq!(ask(&*responder, "ann", "Hello?").await.1, Ok(()));
+    }
+    let alone = server.open_plain("");
+    assert_eq!(ask(&*alone, "ann", "Hello?").await.1, Ok(()));
+    let asked = server.shared.asked.lock().unwrap().clone();
+    let line = r#"{"channel":"webchat","sender":"4711","name_not_verified":"Ann","role":"guest","group":false}"#;
+    let system = |at: usize| asked[at].1["messages"][0]["content"].as_str().unwrap();
+    let described = system(2);
+    assert!(described.contains("not verified") && described.ends_with(&format!("\n{line}")));
+    assert_eq!(system(0), format!("Be brief.\n\n{described}"));
+    assert_eq!(system(1), system(0));
+    let roles: Vec<_> =
+        asked[1].1["messages"].as_array().unwrap().iter().map(|it| &it["role"]).collect();
+    assert_eq!(roles, ["system", "user", "assistant", "user"]);
+}
+
+#[tokio::test]
 async fn case_107_a_redirect_does_not_carry_the_key_elsewhere() {
     let elsewhere = Server::start([stream_of("gotcha")]).await;
     let mut redirect = answer(StatusCode::TEMPORARY_REDIRECT, "text/plain", "");
@@ -376,9 +407,8 @@ async fn nobody_waiting_for_the_answer_ends_it_without_a_trace() {
         conversation: "ann".into(),
         channel: "webchat".into(),
         sender: "4711".into(),
-        name: None,
-        shared: false,
         text: "Hello?".into(),
+        ..Prompt::default()
     };
     assert_eq!(responder.respond(&prompt, &Answer::new(pieces)).await, Ok(()));
     assert_eq!(ask(&*responder, "ann", "Again").await.1, Ok(()));

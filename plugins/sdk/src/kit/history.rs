@@ -1,8 +1,10 @@
-//! What was said in each conversation, as much of it as is kept. Only in memory.
+//! What people and a responder said in each conversation, as much of it as is kept. Only in memory.
 
 use std::collections::VecDeque;
 
-use openclaw_plugin_sdk::kit::bounded::Bounded;
+use serde::Serialize;
+
+use super::bounded::Bounded;
 
 /// What is kept of one conversation, in bytes.
 const BYTES: usize = 64 * 1024;
@@ -10,15 +12,17 @@ const BYTES: usize = 64 * 1024;
 const CONVERSATIONS: usize = 200;
 
 /// A question and its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
-    pub(crate) question: String,
-    pub(crate) answer: String,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Turn {
+    /// As it stands in a history: in a group with its speaker.
+    pub question: String,
+    /// As it was passed on.
+    pub answer: String,
 }
 
 /// What was said, by conversation.
 #[derive(Debug)]
-pub(crate) struct History {
+pub struct History {
     turns: usize,
     conversations: Bounded<String, Conversation>,
     begun: u64,
@@ -33,16 +37,16 @@ struct Conversation {
 
 /// Names a conversation as it was when a question was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket(u64);
+pub struct Ticket(u64);
 
 impl History {
     /// Keeps at most so many turns of a conversation.
-    pub(crate) fn new(turns: usize) -> Self {
+    pub fn new(turns: usize) -> Self {
         Self { turns, conversations: Bounded::new(CONVERSATIONS), begun: 0 }
     }
 
     /// What was said so far, oldest first, and the ticket to add what is said next.
-    pub(crate) fn recall(&mut self, name: &str) -> (Ticket, Vec<Turn>) {
+    pub fn recall(&mut self, name: &str) -> (Ticket, Vec<Turn>) {
         let conversation = self.conversations.remove(name).unwrap_or_else(|| {
             self.begun += 1;
             Conversation { ticket: Ticket(self.begun), turns: VecDeque::new() }
@@ -53,7 +57,7 @@ impl History {
     }
 
     /// Adds a turn, unless the conversation was forgotten since the ticket was given.
-    pub(crate) fn add(&mut self, name: &str, ticket: Ticket, turn: Turn) {
+    pub fn add(&mut self, name: &str, ticket: Ticket, turn: Turn) {
         let known = self.conversations.get_mut(name).filter(|known| known.ticket == ticket);
         let Some(Conversation { turns, .. }) = known else { return };
         turns.push_back(turn);
@@ -64,7 +68,7 @@ impl History {
     }
 
     /// Forgets a conversation.
-    pub(crate) fn forget(&mut self, name: &str) {
+    pub fn forget(&mut self, name: &str) {
         self.conversations.remove(name);
     }
 }
