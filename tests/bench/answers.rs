@@ -41,7 +41,7 @@ use self::{
     discord::Discord,
     fake_slack::FakeSlack,
     fake_telegram::{FakeTelegram, TOKEN, person, private},
-    process::{Gateway, Home},
+    process::{Gateway, Home, PATIENCE},
     visitor::Visitor,
 };
 
@@ -98,13 +98,14 @@ async fn growing(bed: &mut Bed, channel: &str) {
             signs.push(ms(asked));
         }
         let written = Instant::now();
-        bed.assistant.writes(&format!("**half** {round}-"));
-        bed.shows(channel, &format!("half {round}-")).await;
+        // A word that no platform marks or escapes.
+        bed.assistant.writes(&format!("**half** begun{round}x"));
+        bed.shows(channel, &format!("begun{round}x")).await;
         first.push(ms(written));
         let ended = Instant::now();
-        bed.assistant.writes("whole.");
+        bed.assistant.writes(&format!(" whole{round}x"));
         bed.assistant.ends();
-        bed.shows(channel, &format!("{round}-whole.")).await;
+        bed.shows(channel, &format!("whole{round}x")).await;
         last.push(ms(ended));
     }
     for (what, mut took) in
@@ -122,11 +123,11 @@ async fn at_once(bed: &mut Bed, channel: &str, answer: &str) -> Vec<f64> {
     let mut took = Vec::new();
     for round in 0..=AT_ONCE {
         bed.assistant.thinks_again();
-        bed.assistant.writes(&format!("{answer} ({round}.)"));
+        bed.assistant.writes(&format!("{answer} round{round}x"));
         bed.assistant.ends();
         let asked = Instant::now();
         bed.asks(channel).await;
-        bed.shows(channel, &format!("({round}.)")).await;
+        bed.shows(channel, &format!("round{round}x")).await;
         took.push(ms(asked));
     }
     // The first one finds everything cold.
@@ -229,8 +230,11 @@ impl Bed {
             _ => &self.slack,
         };
         let mut changes = chats.changes();
-        while !chats.shown("owner").iter().any(|seen| seen.text.contains(text)) {
-            changes.changed().await.expect("the platform runs");
-        }
+        let shown = async {
+            while !chats.shown("owner").iter().any(|seen| seen.text.contains(text)) {
+                changes.changed().await.expect("the platform runs");
+            }
+        };
+        tokio::time::timeout(PATIENCE, shown).await.expect(text);
     }
 }
