@@ -142,7 +142,7 @@ fn list(channel: Option<&str>, json: bool, host: &Host, output: &mut Output) -> 
         one.by = one.by.map(|actor| control::text::decider(&actor, reader.actor()));
         let (decision, also) = (one.decision(), one.joined.join(", "));
         vec![
-            Whole("PersonArgs", one.who),
+            Whole("Who", one.who),
             Whole("State", text::permit_state(one.state)),
             Whole("Decision", decision),
             Text("Note", one.note.unwrap_or_default()),

@@ -58,6 +58,9 @@ struct Cli {
     /// The configuration file, instead of config.toml in the state folder
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Draw tables as wide as their longest ids, however narrow the terminal is
+    #[arg(long, global = true)]
+    wide: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -125,7 +128,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error).into(),
     };
-    let mut output = Output::standard();
+    let mut output = Output::standard(cli.wide);
     let exit = dispatch(cli, &mut output).unwrap_or_else(|failure| {
         output.failure(&failure);
         failure.exit()
@@ -194,7 +197,7 @@ fn unparsed(error: &clap::Error) -> Exit {
 }
 
 fn unprinted(error: &std::io::Error) -> Exit {
-    let mut output = Output::standard();
+    let mut output = Output::standard(false);
     output.note(text::unprinted(error));
     Exit::Failed
 }

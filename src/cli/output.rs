@@ -14,6 +14,14 @@ use crate::{Ended, Exit, Failure};
 
 /// The longest text that a cell shows whole, in characters; the middle of a longer one is left out.
 const CELL: usize = 160;
+/// A longer id is shown without its middle where the table does not fit the terminal, in characters.
+const LONG: usize = 20;
+/// So many characters stay at each end of it.
+const ENDS: usize = 8;
+/// The width of a terminal that does not say how wide it is.
+const USUAL: u16 = 80;
+/// A column that may be wrapped gets at least so many characters, or there is no table.
+const NARROWEST: usize = 10;
 
 const LINES: TableStyle = TableStyle::new()
     .top_border(LineStyle::new('┌', '─', '┬', '┐'))
@@ -42,8 +50,10 @@ pub(super) struct Look {
     pub(super) out_colours: bool,
     /// Standard error is.
     pub(super) err_colours: bool,
-    /// How wide the terminal is; `None` where there is none, and tables are as wide as what they hold.
+    /// How wide the terminal is; `None` where there is none.
     pub(super) width: Option<u16>,
+    /// Tables are as wide as what they hold, whatever the terminal's width.
+    pub(super) wide: bool,
 }
 
 /// A cell of a table beside the head of its column: how it may be broken.
@@ -51,20 +61,47 @@ pub(super) struct Look {
 pub(super) enum Cell {
     /// Wrapped where the terminal is narrow.
     Text(&'static str, String),
-    /// Never wrapped: it is to be copied.
+    /// Never wrapped: it is to be copied. The middle of an id is left out where it does not fit the terminal.
     Whole(&'static str, String),
+}
+
+impl Cell {
+    fn head(&self) -> &'static str {
+        let (Self::Text(head, _) | Self::Whole(head, _)) = self;
+        head
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Text(_, text) => neutral(text, CELL),
+            Self::Whole(_, text) => whole(text),
+        }
+    }
+
+    /// Leaves out the middle of a long id.
+    fn shorten(&self, text: &mut String) {
+        let length = text.chars().count();
+        if matches!(self, Self::Whole(..)) && length > LONG {
+            let (begin, end) = (text.chars().take(ENDS), text.chars().skip(length - ENDS));
+            *text = begin.chain(['…']).chain(end).collect();
+        }
+    }
 }
 
 impl Output {
     /// The standard streams of this process.
-    pub(super) fn standard() -> Self {
+    pub(super) fn standard(wide: bool) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let out = io::stdout();
         let look = Look {
             out_colours: wanted && out.is_terminal(),
             err_colours: wanted && io::stderr().is_terminal(),
-            width: out.is_terminal().then(|| Table::new().width()).flatten(),
+            width: out.is_terminal().then(|| {
+                // Some terminals say 0.
+                Table::new().width().filter(|width| *width > 0).unwrap_or(USUAL)
+            }),
+            wide,
         };
         Self::to(Box::new(BufWriter::new(out)), Box::new(io::stderr()), look)
     }
@@ -148,36 +185,68 @@ impl Output {
     }
 }
 
-/// A table as text, without the last line end. Every cell is neutralised.
+/// Rows as text, without the last line end: a table that fits the terminal, lines of fields where the terminal is too
+/// narrow for one, values between tabs where there is no terminal. Every cell is neutralised.
 pub(super) fn table(rows: impl IntoIterator<Item = Vec<Cell>>, look: Look) -> String {
+    let rows: Vec<Vec<Cell>> = rows.into_iter().collect();
+    let heads: Vec<&str> = rows.first().into_iter().flatten().map(Cell::head).collect();
+    let mut shown: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(Cell::shown).collect()).collect();
+    let Some(width) = look.width.map(usize::from) else {
+        let heads = heads.iter().map(ToString::to_string).collect();
+        let lines = std::iter::once(heads).chain(shown).map(|row: Vec<String>| row.join("\t"));
+        return lines.collect::<Vec<_>>().join("\n");
+    };
+    let wide = look.wide || room(&rows, &shown, usize::MAX) <= width;
+    if !wide {
+        let cells = rows.iter().flatten().zip(shown.iter_mut().flatten());
+        cells.for_each(|(cell, text)| cell.shorten(text));
+        if room(&rows, &shown, NARROWEST) > width {
+            return fields(&heads, &shown);
+        }
+    }
     let mut table = Table::new();
     table.load_style(LINES);
-    if let Some(width) = look.width {
-        table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
+    if !wide {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(look.width.unwrap_or(u16::MAX));
     }
     if look.out_colours {
         table.enforce_styling();
     } else {
         table.force_no_tty();
     }
-    let mut rows = rows.into_iter().peekable();
-    let columns = rows.peek().cloned().unwrap_or_default();
-    table.set_header(columns.iter().map(|cell| {
-        let (Cell::Text(name, _) | Cell::Whole(name, _)) = cell;
-        comfy_table::Cell::new(name).add_attribute(Attribute::Bold)
-    }));
-    for row in rows {
-        table.add_row(row.iter().map(|cell| match cell {
-            Cell::Text(_, text) => neutral(text, CELL),
-            Cell::Whole(_, text) => whole(text),
-        }));
-    }
-    for (at, cell) in columns.iter().enumerate() {
-        if let (Cell::Whole(..), Some(shown)) = (cell, table.column_mut(at)) {
-            shown.set_constraint(ColumnConstraint::ContentWidth);
+    let bold = |head| comfy_table::Cell::new(head).add_attribute(Attribute::Bold);
+    table.set_header(heads.iter().map(bold));
+    table.add_rows(shown);
+    for (at, cell) in rows.first().into_iter().flatten().enumerate() {
+        if let (Cell::Whole(..), Some(column)) = (cell, table.column_mut(at)) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
     table.to_string()
+}
+
+/// How wide the table is where a column that may be wrapped takes at most `wrapped` characters.
+fn room(rows: &[Vec<Cell>], shown: &[Vec<String>], wrapped: usize) -> usize {
+    let column = |(at, cell): (usize, &Cell)| {
+        let texts = shown.iter().filter_map(|row| row.get(at)).map(|text| text.chars().count());
+        let widest = texts.max().unwrap_or_default().max(cell.head().len());
+        let most = if matches!(cell, Cell::Text(..)) { wrapped } else { usize::MAX };
+        widest.min(most.max(cell.head().len())) + 3
+    };
+    rows.first().into_iter().flatten().enumerate().map(column).sum::<usize>() + 1
+}
+
+/// Each value on a line of its own behind the head of its column; a blank line between the rows.
+fn fields(heads: &[&str], shown: &[Vec<String>]) -> String {
+    let widest = heads.iter().map(|head| head.len()).max().unwrap_or_default();
+    let row = |row: &Vec<String>| {
+        let line = |(head, text): (&&str, &String)| format!("{head:widest$}  {text}");
+        let lines = heads.iter().zip(row).filter(|(_, text)| !text.is_empty()).map(line);
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    shown.iter().map(row).collect::<Vec<_>>().join("\n\n")
 }
 
 /// A text that is to be copied, such as an id: nothing invisible in it, and otherwise as it is.
@@ -253,8 +322,12 @@ mod tests {
         ]
     }
 
+    fn on(width: u16) -> Look {
+        Look { width: Some(width), ..Look::default() }
+    }
+
     #[test]
-    fn a_piped_table_is_as_wide_as_what_it_holds() {
+    fn a_table_that_fits_is_as_wide_as_what_it_holds() {
         expect![[r#"
             ┌──────────┬───────────┬──────────────────────────────────────────────────────────┐
             │ Code     │ ID        │ Meta                                                     │
@@ -262,13 +335,20 @@ mod tests {
             │ AB3D7X9K │ 123456789 │                                                          │
             │ ABCD2345 │ 7         │ {"firstName":"Ann of the seven rivers","username":"ann"} │
             └──────────┴───────────┴──────────────────────────────────────────────────────────┘"#]]
-        .assert_eq(&table(rows(), Look::default()));
+        .assert_eq(&table(rows(), on(100)));
+        assert_eq!(table(rows(), Look { wide: true, ..on(40) }), table(rows(), on(100)));
+    }
+
+    #[test]
+    fn a_piped_table_is_values_between_tabs() {
+        let piped = "Code\tID\tMeta\nAB3D7X9K\t123456789\t\nABCD2345\t7\t{\"firstName\":\"Ann of the \
+                     seven rivers\",\"username\":\"ann\"}";
+        assert_eq!(table(rows(), Look::default()), piped);
     }
 
     #[test]
     fn a_narrow_terminal_wraps_what_is_not_to_be_copied() {
-        let look = Look { width: Some(50), ..Look::default() };
-        let text = table(rows(), look);
+        let text = table(rows(), on(50));
         assert!(text.lines().all(|line| line.chars().count() <= 50), "{text}");
         for whole in ["AB3D7X9K", "ABCD2345", "123456789"] {
             assert!(text.contains(whole), "{text}");
@@ -276,8 +356,28 @@ mod tests {
     }
 
     #[test]
+    fn a_long_id_loses_its_middle_and_a_narrower_terminal_gets_lines_of_fields() {
+        let id = "0123456789abcdef".repeat(4);
+        let mut rows = rows();
+        rows[1][1] = Cell::Whole("ID", id.clone());
+        assert!(table(rows.clone(), on(200)).contains(&id));
+        let text = table(rows.clone(), on(60));
+        assert!(text.contains("01234567…89abcdef") && text.starts_with('┌'), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+        expect![[r#"
+            Code  AB3D7X9K
+            ID    123456789
+
+            Code  ABCD2345
+            ID    01234567…89abcdef
+            Meta  {"firstName":"Ann of the seven rivers","username":"ann"}"#]]
+        .assert_eq(&table(rows.clone(), on(40)));
+        assert!(table(rows, Look { wide: true, ..on(40) }).contains(&id));
+    }
+
+    #[test]
     fn a_terminal_without_colours_gets_none() {
-        let look = Look { width: Some(80), ..Look::default() };
+        let look = on(80);
         assert!(!table(rows(), look).contains('\u{1b}'));
         let look = Look { out_colours: true, ..look };
         assert!(table(rows(), look).contains("\u{1b}[1m"));
@@ -289,8 +389,9 @@ mod tests {
         let mut rows = rows();
         rows.truncate(1);
         rows[0][2] = Cell::Text("Meta", name);
-        let text = table(rows, Look::default());
+        let text = table(rows.clone(), on(300));
         assert_eq!(text.lines().count(), 5, "{text}");
+        assert_eq!(table(rows, Look::default()).lines().count(), 2);
         assert!(!text.contains(['\u{1b}', '\r', '\u{202e}', '@']), "{text}");
         assert!(text.contains("AB3D7X9K") && text.lines().all(|line| line.chars().count() < 250));
     }

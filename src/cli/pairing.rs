@@ -7,7 +7,6 @@ mod revoke;
 
 use clap::Subcommand;
 use openclaw_plugin_sdk::neutral;
-use serde_json::{Map, Value};
 
 use crate::{Ended, Host, Output, rules::pairing::PairingRequest};
 
@@ -46,23 +45,22 @@ impl Pairing {
     }
 }
 
-/// What a request says of its sender besides the id, as a table shows it: compact JSON, neutralised; empty for nothing.
+/// What a request says of its sender besides the id, as a table shows it: `first name Ann, username ann`, neutralised;
+/// empty for nothing.
 fn meta(request: &PairingRequest) -> String {
-    let known = request.meta.iter().filter(|(key, _)| !["accountId", "address"].contains(&&***key));
-    let mut meta: Map<String, Value> = known
-        .filter(|(_, value)| !value.trim().is_empty())
-        .map(|(key, value)| (neutral(key, 32), neutral(value, 64).into()))
-        .collect();
-    if let Some(name) = &request.later_name {
-        meta.insert("laterName".to_owned(), neutral(name, 64).into());
-    }
-    if meta.is_empty() { String::new() } else { Value::Object(meta).to_string() }
+    let hidden = ["accountId", "address"];
+    let known = request.meta.iter().filter(|(key, _)| !hidden.contains(&key.as_str()));
+    let later = request.later_name.iter().map(|name| ("laterName", name));
+    let all = known.map(|(key, value)| (key.as_str(), value)).chain(later);
+    let said = all.map(|(key, value)| (words(&neutral(key, 32)), neutral(value, 64)));
+    let said = said.filter(|(_, value)| !value.trim().is_empty());
+    said.map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", ")
 }
 
-/// `2026-01-27T10:30:00Z`: a table needs no milliseconds.
-fn requested(request: &PairingRequest) -> String {
-    let at = crate::world::iso(request.created_at);
-    at.split_once('.').map_or_else(|| at.clone(), |(seconds, _)| format!("{seconds}Z"))
+/// `firstName` as `first name`.
+fn words(key: &str) -> String {
+    let spaced = |c: char| [c.is_uppercase().then_some(' '), Some(c.to_ascii_lowercase())];
+    key.chars().flat_map(spaced).flatten().collect()
 }
 
 #[cfg(test)]
@@ -108,17 +106,12 @@ pub(super) mod tests {
     #[test]
     fn case_035_both_names_are_shown() {
         let request = request(&[("firstName", "Ann")], Some("Owner"));
-        assert_eq!(meta(&request), r#"{"firstName":"Ann","laterName":"Owner"}"#);
+        assert_eq!(meta(&request), "first name Ann, later name Owner");
     }
 
     #[test]
-    fn case_111_names_are_neutralised_before_they_are_json() {
+    fn case_111_names_are_neutralised() {
         let shown = meta(&request(&[("name", "\u{1b}[31mAnn\r\n\u{202e}@everyone")], None));
-        assert_eq!(shown, r#"{"name":"[31mAnn ＠everyone"}"#);
-    }
-
-    #[test]
-    fn the_time_is_shown_to_the_second() {
-        assert_eq!(requested(&request(&[], None)), "2026-01-27T10:30:00Z");
+        assert_eq!(shown, "name [31mAnn ＠everyone");
     }
 }

@@ -63,6 +63,8 @@ fn help_of_the_program() {
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the
                                    state folder
+                  --wide           Draw tables as wide as their longest ids, however narrow
+                                   the terminal is
               -h, --help           Print help
               -V, --version        Print version
 
@@ -102,6 +104,8 @@ fn help_of_the_gateway() {
             Options:
                   --config <FILE>        The configuration file, instead of config.toml in
                                          the state folder
+                  --wide                 Draw tables as wide as their longest ids, however
+                                         narrow the terminal is
                   --port <PORT>          The port, instead of `gateway.port`
                   --log <LEVELS>         The log level, or levels by target; instead of
                                          `OPENCLAW_LOG`
@@ -131,6 +135,8 @@ fn help_of_the_gateway() {
                   --port <PORT>          The port, instead of `gateway.port`
                   --log <LEVELS>         The log level, or levels by target; instead of
                                          `OPENCLAW_LOG`
+                  --wide                 Draw tables as wide as their longest ids, however
+                                         narrow the terminal is
                   --log-format <FORMAT>  The log format [default: text] [possible values:
                                          text, json]
               -h, --help                 Print help (see more with '--help')
@@ -167,6 +173,8 @@ fn help_of_pairing() {
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the
                                    state folder
+                  --wide           Draw tables as wide as their longest ids, however narrow
+                                   the terminal is
               -h, --help           Print help
 
             Examples:
@@ -192,6 +200,8 @@ fn help_of_pairing() {
                   --config <FILE>      The configuration file, instead of config.toml in the
                                        state folder
                   --account <ACCOUNT>  Only this account
+                  --wide               Draw tables as wide as their longest ids, however
+                                       narrow the terminal is
                   --json               Print JSON
               -h, --help               Print help
 
@@ -221,6 +231,8 @@ fn help_of_decisions() {
                   --config <FILE>        The configuration file, instead of config.toml in
                                          the state folder
                   --account <ACCOUNT>    Only this account
+                  --wide                 Draw tables as wide as their longest ids, however
+                                         narrow the terminal is
                   --as-shown <REVISION>  The revision in `openclaw pairing list`, where the
                                          code alone is not enough
                   --for <SPAN>           Limit the access to this time, such as `90m`, `24h`
@@ -252,6 +264,8 @@ fn help_of_decisions() {
                   --account <ACCOUNT>  Only this account
                   --config <FILE>      The configuration file, instead of config.toml in the
                                        state folder
+                  --wide               Draw tables as wide as their longest ids, however
+                                       narrow the terminal is
               -h, --help               Print help
 
             Examples:
@@ -284,6 +298,8 @@ fn help_of_the_owner() {
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the
                                    state folder
+                  --wide           Draw tables as wide as their longest ids, however narrow
+                                   the terminal is
               -h, --help           Print help
 
             Examples:

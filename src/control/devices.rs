@@ -44,10 +44,17 @@ impl Verdict {
     }
 }
 
-/// The request of this name, as people paste it.
+/// The request of this name, as people paste it: also as a table shows a long one, without its middle, where that
+/// names one request alone.
 pub fn named<'a>(rows: &'a [DeviceRequest], typed: &str) -> Option<&'a DeviceRequest> {
-    let typed = pasted(typed);
-    rows.iter().find(|row| row.id.as_str().eq_ignore_ascii_case(&typed))
+    let typed = pasted(typed).to_ascii_lowercase();
+    let (begin, end) = typed.split_once('…').unwrap_or_default();
+    let shortened = begin.len() >= 8 && end.len() >= 8;
+    let mut found = rows.iter().filter(|row| {
+        let id = row.id.as_str().to_ascii_lowercase();
+        id == typed || shortened && id.starts_with(begin) && id.ends_with(end)
+    });
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// The request with this id, while it waits.

@@ -40,13 +40,13 @@ const TRY_AGAIN: Duration = Duration::from_mins(1);
 /// While there is none.
 const IDLE: Duration = Duration::from_hours(1);
 
-/// The shown, and who is to look at it.
+/// The codes that stand in messages, and who is to look at them.
 #[derive(Debug, Default)]
 pub(crate) struct SetupMessages {
     pub(crate) joins: Joins,
     /// Never held across a wait.
     pub(crate) shown: Mutex<ShownCodes>,
-    /// One writes the shown at a time.
+    /// One writes the file at a time.
     turn: tokio::sync::Mutex<()>,
     changed: Notify,
     /// One takes messages away at a time, so that nothing is told twice.
@@ -64,7 +64,7 @@ impl SetupMessages {
         self.changed.notify_one();
     }
 
-    /// Writes what has changed in the shown.
+    /// Writes what has changed.
     pub(crate) async fn save(&self) {
         let _turn = self.turn.lock().await;
         let Some(writing) = self.shown.lock().writing() else { return };

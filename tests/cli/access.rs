@@ -146,7 +146,7 @@ fn another_configuration_is_tried_on_those_who_wrote_lately() {
     // What was recorded is what it is compared with, and one is not several.
     folder.put("access/verdicts.json", &json!([seen("100", None, "ignored")]).to_string());
     let told = folder.run(&same);
-    assert!(told.out.contains("│ ignored  │ admitted │"), "{}", told.out);
+    assert!(told.out.contains("ignored\tadmitted"), "{}", told.out);
     assert_eq!(told.err, "1 message was replayed; nothing was changed\n");
     folder.put("access/verdicts.json", &json!([seen("100", None, "admitted")]).to_string());
     assert_eq!(folder.done(&same), "Nothing would change for the last message.\n");

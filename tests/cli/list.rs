@@ -11,18 +11,13 @@ fn the_table_is_the_tutorials() {
     let mut bare = request("123456789", CODE);
     bare["meta"] = json!({});
     bare["createdAt"] = crate::support::ago(10).into();
-    let requested = bare["createdAt"].as_str().unwrap().replace(".000Z", "Z");
     let folder = Folder::waiting(&[bare]);
     let expected = "\
 Pairing requests (1)
 
-┌──────────┬───────────┬──────┬──────────────────────┐
-│ Code     │ ID        │ Meta │ Requested            │
-├──────────┼───────────┼──────┼──────────────────────┤
-│ AB3D7X9K │ 123456789 │      │ 2026-01-27T10:30:00Z │
-└──────────┴───────────┴──────┴──────────────────────┘
+Code\tID\tMeta\tRequested
+AB3D7X9K\t123456789\t\t10m ago
 ";
-    let expected = expected.replace("2026-01-27T10:30:00Z", &requested);
     assert_eq!(folder.done("pairing list telegram"), expected);
     assert_eq!(folder.done("pairing list --channel telegram"), expected);
     assert_eq!(folder.done("pairing list TELEGRAM"), expected);
@@ -44,8 +39,8 @@ fn nobody_waits() {
 fn without_a_channel_all_are_listed() {
     let folder = Folder::waiting(&[of_account(request("7", CODE), "work")]);
     let list = folder.done("pairing list");
-    assert!(list.contains("│ Channel  │ Account │ Code     │ ID │"), "{list}");
-    assert!(list.contains("│ telegram │ work    │ AB3D7X9K │ 7  │"), "{list}");
+    assert!(list.contains("Channel\tAccount\tCode\tID\t"), "{list}");
+    assert!(list.contains("telegram\twork\tAB3D7X9K\t7\t"), "{list}");
 }
 
 #[test]
@@ -92,8 +87,8 @@ fn case_111_a_name_cannot_steer_the_terminal() {
     let folder = Folder::waiting(&[named(request("7", CODE), &name)]);
     let list = folder.done("pairing list telegram");
     assert!(!list.contains(['\u{1b}', '\u{7}', '\r', '\u{202e}']), "{list}");
-    assert_eq!(list.lines().count(), 7, "{list}");
-    assert!(list.contains("│ AB3D7X9K │ 7  │"), "{list}");
+    assert_eq!(list.lines().count(), 4, "{list}");
+    assert!(list.contains("AB3D7X9K\t7\t"), "{list}");
     let json = folder.done("pairing list telegram --json");
     assert!(!json.contains(['\u{1b}', '\u{7}', '\r']) && json.contains(r"\u001b]0;owned\u0007Ann"));
     let list: Value = serde_json::from_str(&json).unwrap();

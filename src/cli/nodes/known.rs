@@ -259,7 +259,7 @@ mod tests {
             ├──────────────┼──────────────┼──────────┼───────────────────┼──────────────────────────────────────────────┼────────┤
             │ kitchen      │ abababababab │ 10.0.0.7 │ linux · Linux · 1 │ paired · connected (1m)                      │ device │
             │ cdcdcdcdcdcd │ cdcdcdcdcdcd │          │                   │ unpaired · disconnected · pending-reapproval │        │
-            └──────────────┴──────────────┴──────────┴───────────────────┴──────────────────────────────────────────────┴────────┘"]].assert_eq(&encoded(rows, Look::default()));
+            └──────────────┴──────────────┴──────────┴───────────────────┴──────────────────────────────────────────────┴────────┘"]].assert_eq(&encoded(rows, Look { width: Some(400), ..Look::default() }));
     }
 
     #[test]

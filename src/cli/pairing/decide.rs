@@ -153,7 +153,7 @@ fn several(found: &[PairingRequest]) -> String {
             Text("Meta", meta(request)),
         ]
     };
-    table(found.iter().map(row), Look::default())
+    table(found.iter().map(row), Look { width: Some(80), ..Look::default() })
 }
 
 fn notify(host: &Host, request: &PairingRequest) -> Result<(), String> {

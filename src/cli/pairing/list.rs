@@ -1,12 +1,14 @@
 //! `openclaw pairing list`: the one place that shows codes.
 
 use clap::Args;
-use openclaw_plugin_sdk::{AccountId, ChannelPlugin};
+use openclaw_plugin_sdk::{AccountId, ChannelPlugin, UnixMs};
 use serde_json::{Value, json};
 
-use super::{meta, requested};
+use super::meta;
 use crate::{
-    Cell, Ended, Exit, Failure, Host, Output, Text, Whole, host, registry,
+    Cell, Ended, Exit, Failure, Host, Output, Text, Whole,
+    devices::age,
+    host, registry,
     rules::pairing::{Displayed, PairingRequest},
     text, world,
 };
@@ -51,7 +53,7 @@ impl List {
         waiting.sort_by_key(|request| request.created_at);
         let last = failures.pop();
         if last.is_none() || !waiting.is_empty() {
-            self.print(one, &waiting, output)?;
+            self.print(one, &waiting, now, output)?;
         }
         for failure in &failures {
             output.failure(failure);
@@ -63,6 +65,7 @@ impl List {
         &self,
         one: Option<&ChannelPlugin>,
         waiting: &[PairingRequest],
+        now: UnixMs,
         output: &mut Output,
     ) -> Result<(), Failure> {
         if self.json {
@@ -73,7 +76,7 @@ impl List {
             return Ok(());
         }
         output.line(text::requests(waiting.len()));
-        output.table(table(one, waiting));
+        output.table(table(one, waiting, now));
         if waiting.iter().any(|request| !request.displayed().by_code) {
             output.line(text::NEEDS_REVISION);
         }
@@ -81,7 +84,7 @@ impl List {
     }
 }
 
-fn table(one: Option<&ChannelPlugin>, waiting: &[PairingRequest]) -> Vec<Vec<Cell>> {
+fn table(one: Option<&ChannelPlugin>, waiting: &[PairingRequest], now: UnixMs) -> Vec<Vec<Cell>> {
     let accounts = waiting.iter().any(|request| !request.key.account.is_default());
     let shown: Vec<Displayed> = waiting.iter().map(PairingRequest::displayed).collect();
     // A code alone stands for what was there when it was sent; for anything else the revision is needed.
@@ -97,7 +100,7 @@ fn table(one: Option<&ChannelPlugin>, waiting: &[PairingRequest]) -> Vec<Vec<Cel
             (true, Whole("Code", request.code.spell())),
             (true, Whole("ID", request.sender.to_string())),
             (true, Text("Meta", meta(request))),
-            (true, Whole("Requested", requested(request))),
+            (true, Whole("Requested", format!("{} ago", age(request.created_at.0, now)))),
             (claims, Whole("Claims to be", shown.claims.clone().unwrap_or_default())),
             (first, Whole("First message", shown.first_message().unwrap_or_default())),
             (revision, Whole("Revision", shown.revision.clone())),
@@ -154,15 +157,15 @@ mod tests {
     #[test]
     fn the_table_of_one_channel_is_the_tutorials() {
         let waiting = [request(&[], None)];
-        let mut rows = table(None, &waiting);
+        let mut rows = table(None, &waiting, UnixMs(waiting[0].created_at.0 + 90_000));
         assert_eq!(rows[0].remove(0), Whole("Channel", "telegram".to_owned()));
         expect![[r"
-            ┌──────────┬───────────┬──────┬──────────────────────┐
-            │ Code     │ ID        │ Meta │ Requested            │
-            ├──────────┼───────────┼──────┼──────────────────────┤
-            │ AB3D7X9K │ 123456789 │      │ 2026-01-27T10:30:00Z │
-            └──────────┴───────────┴──────┴──────────────────────┘"]]
-        .assert_eq(&output::table(rows, Look::default()));
+            ┌──────────┬───────────┬──────┬───────────┐
+            │ Code     │ ID        │ Meta │ Requested │
+            ├──────────┼───────────┼──────┼───────────┤
+            │ AB3D7X9K │ 123456789 │      │ 1m ago    │
+            └──────────┴───────────┴──────┴───────────┘"]]
+        .assert_eq(&output::table(rows, Look { width: Some(80), ..Look::default() }));
     }
 
     #[test]
