@@ -249,6 +249,7 @@ fn line(change: &Change) -> io::Result<Vec<u8>> {
     // The end of a half line that a crash has left comes first.
     let mut line = vec![b'\n'];
     serde_json::to_writer(&mut line, change)?;
+    line.push(b'\n');
     Ok(line)
 }
 
