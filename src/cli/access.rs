@@ -144,7 +144,7 @@ fn list(channel: Option<&str>, json: bool, host: &Host, output: &mut Output) -> 
         vec![
             Whole("Who", one.who),
             Whole("State", text::permit_state(one.state)),
-            Whole("Decision", decision),
+            Text("Decision", decision),
             Text("Note", one.note.unwrap_or_default()),
             Text("Other ids", also),
         ]

@@ -100,11 +100,15 @@ impl Show {
     }
 }
 
+fn to_the_second((seconds, _): (&str, &str)) -> String {
+    format!("{seconds}Z")
+}
+
 fn row(line: &Line) -> Vec<Cell> {
     let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
     vec![
         Whole("No", line.seq.to_string()),
-        Whole("When", line.at.clone()),
+        Whole("When", line.at.split_once('.').map_or_else(|| line.at.clone(), to_the_second)),
         Whole("What", line.action.clone()),
         Whole("Channel", or_none(&line.channel)),
         Whole("Account", or_none(&line.account)),

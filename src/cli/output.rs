@@ -81,7 +81,8 @@ impl Cell {
     /// Leaves out the middle of a long id.
     fn shorten(&self, text: &mut String) {
         let length = text.chars().count();
-        if matches!(self, Self::Whole(..)) && length > LONG {
+        let is_id = matches!(self, Self::Whole(..)) && !text.contains(' ');
+        if is_id && length > LONG {
             let (begin, end) = (text.chars().take(ENDS), text.chars().skip(length - ENDS));
             *text = begin.chain(['…']).chain(end).collect();
         }
@@ -199,11 +200,13 @@ pub(super) fn table(rows: impl IntoIterator<Item = Vec<Cell>>, look: Look) -> St
     };
     let wide = look.wide || room(&rows, &shown, usize::MAX) <= width;
     if !wide {
-        let cells = rows.iter().flatten().zip(shown.iter_mut().flatten());
+        let mut short = shown.clone();
+        let cells = rows.iter().flatten().zip(short.iter_mut().flatten());
         cells.for_each(|(cell, text)| cell.shorten(text));
-        if room(&rows, &shown, NARROWEST) > width {
+        if room(&rows, &short, NARROWEST) > width {
             return fields(&heads, &shown);
         }
+        shown = short;
     }
     let mut table = Table::new();
     table.load_style(LINES);
@@ -369,7 +372,7 @@ mod tests {
             ID    123456789
 
             Code  ABCD2345
-            ID    01234567…89abcdef
+            ID    0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
             Meta  {"firstName":"Ann of the seven rivers","username":"ann"}"#]]
         .assert_eq(&table(rows.clone(), on(40)));
         assert!(table(rows, Look { wide: true, ..on(40) }).contains(&id));

@@ -102,7 +102,7 @@ fn table(one: Option<&ChannelPlugin>, waiting: &[PairingRequest], now: UnixMs) -
             (true, Text("Meta", meta(request))),
             (true, Whole("Requested", format!("{} ago", age(request.created_at.0, now)))),
             (claims, Whole("Claims to be", shown.claims.clone().unwrap_or_default())),
-            (first, Whole("First message", shown.first_message().unwrap_or_default())),
+            (first, Text("First message", shown.first_message().unwrap_or_default())),
             (revision, Whole("Revision", shown.revision.clone())),
         ];
         cells.into_iter().filter(|(any, _)| *any).map(|(_, cell)| cell).collect()
