@@ -193,7 +193,9 @@ impl Chromium {
         // A message that fades in has less contrast until it is there.
         let still = "Promise.all(document.getAnimations().filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished))";
         let run = "axe.run(document, { resultTypes: ['violations'] }).then((found) => done(found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html + ' ' + node.failureSummary).join('; ')}`)), (error) => done([String(error)]));";
-        let script = format!("const done = arguments[0]; {script}\n; {still}.then(() => {{ {run} }}, (error) => done([String(error)]));");
+        let script = format!(
+            "const done = arguments[0]; {script}\n; {still}.then(() => {{ {run} }}, (error) => done([String(error)]));"
+        );
         let found = self.post("execute/async", json!({ "script": script, "args": [] })).await;
         let found = found.as_array().unwrap_or_else(|| panic!("axe-core runs: {found}"));
         found.iter().map(|one| one.as_str().unwrap().to_owned()).collect()
