@@ -44,7 +44,10 @@ pub struct Person<'a> {
 impl Rules<'_> {
     /// The proof that this person is an owner.
     pub fn owner_proof(&self, person: Person<'_>) -> Result<Option<OwnerProof>, StoreError> {
-        let claimed = self.store.owners()?;
+        Ok(self.proof_among(&*self.store.owners()?, person))
+    }
+
+    fn proof_among(&self, claimed: &Owners, person: Person<'_>) -> Option<OwnerProof> {
         let writer = Writer {
             channel: self.account.plugin.id,
             account: &self.account.key.account,
@@ -52,7 +55,7 @@ impl Rules<'_> {
             link: person.link,
             console: self.account.plugin.abilities.console,
         };
-        Ok(recognise(self.owners, &claimed, writer, person.conversation.kind))
+        recognise(self.owners, claimed, writer, person.conversation.kind)
     }
 
     /// All that the verdict about this person depends on, and the proof where they are an owner.
@@ -63,8 +66,10 @@ impl Rules<'_> {
     ) -> Result<(Facts, Option<OwnerProof>), StoreError> {
         let Person { conversation, sender, .. } = person;
         let account = self.account;
-        let proof = self.owner_proof(person)?;
-        let standing = self.store.standing(&account.key, sender, now)?;
+        let (claimed, records) = self.store.owners_and_records()?;
+        let proof = self.proof_among(&claimed, person);
+        let standing = |id| self.store.standing_in(&records, &account.key, id, now);
+        let own = standing(sender);
         let chat = match conversation.kind {
             ChatKind::Direct => {
                 let approved = self.store.approved(&account.key)?;
@@ -72,7 +77,7 @@ impl Rules<'_> {
                     policy: account.dm_policy,
                     listed: account.allow_from.names(sender),
                     everyone: account.allow_from.everyone(),
-                    approved: standing == Standing::Granted || approved.names(sender),
+                    approved: own == Standing::Granted || approved.names(sender),
                 })
             }
             ChatKind::Group => {
@@ -81,10 +86,8 @@ impl Rules<'_> {
             }
             ChatKind::Unknown => Chat::Unknown,
         };
-        let mut blocked = standing == Standing::Blocked;
-        for alias in person.also {
-            blocked |= self.store.standing(&account.key, alias, now)? == Standing::Blocked;
-        }
+        let blocked = own == Standing::Blocked
+            || person.also.iter().any(|alias| standing(alias) == Standing::Blocked);
         Ok((Facts { enabled: account.enabled, owner: proof.is_some(), blocked, chat }, proof))
     }
 }

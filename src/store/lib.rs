@@ -52,7 +52,7 @@ use self::{
     ask::AskQueue,
     audit::{Line, action},
     authority::CurrentGrounds,
-    cached_table::CachedTable,
+    cached_table::{CachedTable, HeadSeen},
     devices::DeviceFiles,
     expiry::Ages,
     lock::PATIENCE,
@@ -166,11 +166,12 @@ impl Store {
 
     /// Whether everything that is kept of this account can be read. One `stat` a file while nothing changed.
     pub fn readable(&self, key: &AccountKey) -> Result<(), StoreError> {
-        own::still_has_head(&self.state)?;
+        let seen = &HeadSeen::default();
+        own::still_has_head(&self.state, seen)?;
         self.approved(key)?;
-        self.records()?;
+        self.records_file(seen)?;
         self.requests(&key.channel)?;
-        self.owners_state().map(drop)
+        self.owners_with(seen).map(drop)
     }
 
     /// True while the last decision counts, but its files are not all in place, since the disk has failed. The next

@@ -12,6 +12,7 @@ use openclaw_plugin_sdk::own_file;
 use super::{
     StoreError,
     audit::{self, Head, HeadRead},
+    cached_table::HeadSeen,
     file::{self, Found, Identity, damaged},
     paths::StateDir,
     private,
@@ -147,9 +148,9 @@ pub(super) fn has_had_log(state: &StateDir) -> bool {
 }
 
 /// An error where the head that this process has seen is gone.
-pub(super) fn still_has_head(state: &StateDir) -> Result<(), StoreError> {
+pub(super) fn still_has_head(state: &StateDir, seen: &HeadSeen) -> Result<(), StoreError> {
     let path = state.access_head();
-    if state.has_seen_log() && Identity::at(&path)?.is_none() {
+    if state.has_seen_log() && seen.at(&path)?.is_none() {
         return Err(damage(&path, Mismatch::Missing));
     }
     Ok(())

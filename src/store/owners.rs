@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Note, Store, StoreError,
     audit::{Line, action, unhex},
+    cached_table::HeadSeen,
     doc::Doc,
     file::{Found, damaged},
     replay,
@@ -20,6 +21,7 @@ use crate::{
         approver::Approver,
         claim::{self, ClaimCode, OpenClaim},
         owner::{Owner, Owners},
+        records::Index,
     },
     world,
 };
@@ -77,8 +79,19 @@ pub(super) fn owners(found: &Found) -> Result<(OwnersDoc, OwnersState), StoreErr
 
 impl Store {
     pub(super) fn owners_state(&self) -> Result<Arc<OwnersState>, StoreError> {
+        self.owners_with(&HeadSeen::default())
+    }
+
+    /// The owners that were added or claimed, and the records, by one look at the head.
+    pub fn owners_and_records(&self) -> Result<(Arc<Owners>, Arc<Index>), StoreError> {
+        let seen = &HeadSeen::default();
+        let owners = Arc::clone(&self.owners_with(seen)?.owners);
+        Ok((owners, self.records_file(seen)?.0))
+    }
+
+    pub(super) fn owners_with(&self, seen: &HeadSeen) -> Result<Arc<OwnersState>, StoreError> {
         let path = || vec![self.state.owners()];
-        let current = self.owners.get(&self.state, &(), path, |found| {
+        let current = self.owners.get_with(&self.state, seen, &(), path, |found| {
             let state = owners(&found[0])?.1;
             if let Some(claim) = &state.claim {
                 self.ages.note(&claim.digest, claim::LIFETIME_MS);

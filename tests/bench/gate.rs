@@ -109,8 +109,9 @@ fn verdict(bencher: Bencher<'_, '_>, entries: u64) {
     let (key, sender, none) = (key(), id("1000000007"), Allowlist::default());
     bencher.bench_local(|| {
         let approved = bed.store.approved(&key).unwrap();
-        let owner = bed.store.owners().unwrap().names("telegram", &sender);
-        let standing = bed.store.standing(&key, &sender, NOW).unwrap();
+        let (owners, records) = bed.store.owners_and_records().unwrap();
+        let owner = owners.names("telegram", &sender);
+        let standing = bed.store.standing_in(&records, &key, &sender, NOW);
         let chat = Chat::Direct(Direct {
             policy: DmPolicy::Pairing,
             listed: none.names(&sender),

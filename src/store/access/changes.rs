@@ -12,6 +12,7 @@ use super::records_file;
 use crate::{
     StoreError, allowlist,
     audit::Line,
+    cached_table::HeadSeen,
     file,
     pairing::Requests,
     paths::StateDir,
@@ -32,7 +33,7 @@ impl Transaction<'_> {
     /// Writes the records, if they have changed.
     pub(crate) fn put_records(&mut self, mut records: Records) -> Result<(), StoreError> {
         let path = self.store.state.access_records();
-        let (index, before) = self.store.records_file()?;
+        let (index, before) = self.store.records_file(&HeadSeen::default())?;
         if records_file::render(&records, &path)? == records_file::render(index.records(), &path)? {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use super::{Accepted, Ends, decide::line_about, records_file};
 use crate::{
     Store, StoreError,
     audit::{Line, action},
-    cached_table::Current,
+    cached_table::{Current, HeadSeen},
     io,
     rules::{
         AccountKey, Contact,
@@ -29,7 +29,17 @@ impl Store {
         sender: &SenderId,
         now: UnixMs,
     ) -> Result<Standing, StoreError> {
-        let index = self.records()?;
+        Ok(self.standing_in(&*self.records()?, key, sender, now))
+    }
+
+    /// As [`Self::standing`], by records that were read before.
+    pub fn standing_in(
+        &self,
+        index: &Index,
+        key: &AccountKey,
+        sender: &SenderId,
+        now: UnixMs,
+    ) -> Standing {
         let standing = index.standing(key, sender, now);
         if standing == Standing::Granted
             && let Some(Grant { since, until: Some(until), .. }) = index.grant(key, sender)
@@ -37,20 +47,20 @@ impl Store {
             // A clock that is set back lengthens no grant while this process runs.
             let name = format!("{}/{}:{sender}:{}", key.channel, key.account, until.0);
             if self.ages.is_over(name.as_bytes(), until.0.saturating_sub(since.0)) {
-                return Ok(Standing::Unknown);
+                return Standing::Unknown;
             }
         }
-        Ok(standing)
+        standing
     }
 
     /// Everything that is kept of permissions beside the lists of the field. One `stat` while nothing changed.
     pub fn records(&self) -> Result<Arc<Index>, StoreError> {
-        Ok(self.records_file()?.0)
+        Ok(self.records_file(&HeadSeen::default())?.0)
     }
 
-    pub(super) fn records_file(&self) -> Result<Current<Index>, StoreError> {
+    pub(crate) fn records_file(&self, seen: &HeadSeen) -> Result<Current<Index>, StoreError> {
         let path = || vec![self.state.access_records()];
-        self.records.get(&self.state, &(), path, |found| records_file::index(&found[0]))
+        self.records.get_with(&self.state, seen, &(), path, |found| records_file::index(&found[0]))
     }
 
     /// Writes a note about a person, or takes it away. False if that changes nothing.
