@@ -1,6 +1,7 @@
 //! What a command finds on this machine: the state folder, its store, the configuration.
 
 use std::{
+    cell::OnceCell,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -30,20 +31,24 @@ const PLUGINS: Plugins<'static> =
 pub(super) struct Host {
     config: Option<PathBuf>,
     env: fn(&str) -> Option<String>,
+    state: OnceCell<StateDir>,
     unfinished: Arc<AtomicBool>,
 }
 
 impl Host {
     /// The machine this process runs on, with the file that `--config` names.
     pub(super) fn of_process(config: Option<PathBuf>) -> Self {
-        Self { config, env, unfinished: Arc::default() }
+        Self { config, env, state: OnceCell::new(), unfinished: Arc::default() }
     }
 
-    /// The state folder. It need not exist.
+    /// The state folder, checked once. It need not exist.
     pub(super) fn state(&self) -> Result<StateDir, Failure> {
+        if let Some(state) = self.state.get() {
+            return Ok(state.clone());
+        }
         let state = StateDir::find(self.env).map_err(|error| text::no_state(error.into()))?;
         ownership::check(&state)?;
-        Ok(state)
+        Ok(self.state.get_or_init(|| state).clone())
     }
 
     /// Makes a command that root has typed act as the owner of the state folder.

@@ -44,6 +44,16 @@ impl Identity {
         format!("{}:{}:{seconds}.{nanos:09}", self.inode, self.length)
     }
 
+    /// Dates a file that was this one after it, so that no two contents of it have one identity, however coarse the
+    /// clock of the file system is.
+    pub(super) fn date_later(self, file: &File) -> std::io::Result<()> {
+        if Self::of(&file.metadata()?).modified > self.modified {
+            return Ok(());
+        }
+        let later = self.modified() + Duration::from_nanos(1);
+        file.set_times(FileTimes::new().set_modified(later))
+    }
+
     fn modified(self) -> SystemTime {
         let seconds = u64::try_from(self.modified.0).unwrap_or_default();
         let nanos = u32::try_from(self.modified.1).unwrap_or_default();
@@ -162,12 +172,10 @@ impl StagedFile {
         let (target, unsynced) = (target.to_owned(), None);
         let mut staged = Self { temp, target, identity, put: false, unsynced };
         file.write_all(bytes).map_err(failed)?;
-        staged.identity = Identity::of(&file.metadata().map_err(failed)?);
-        if let Some(before) = before.filter(|old| staged.identity.modified <= old.modified) {
-            let later = before.modified() + Duration::from_nanos(1);
-            file.set_times(FileTimes::new().set_modified(later)).map_err(failed)?;
-            staged.identity = Identity::of(&file.metadata().map_err(failed)?);
+        if let Some(before) = before {
+            before.date_later(&file).map_err(failed)?;
         }
+        staged.identity = Identity::of(&file.metadata().map_err(failed)?);
         staged.unsynced = Some(file);
         Ok(staged)
     }
@@ -236,12 +244,18 @@ pub fn sync_dir(dir: &Path) -> Result<(), StoreError> {
 
 /// Makes a folder and those above it, 0700, where they are missing.
 pub fn ensure_dir(dir: &Path) -> Result<(), StoreError> {
-    if dir.is_dir() {
-        return Ok(());
+    ensure_dirs(std::slice::from_ref(&dir))
+}
+
+/// The same for folders beside each other, made durable by one sync.
+pub(super) fn ensure_dirs<P: AsRef<Path>>(dirs: &[P]) -> Result<(), StoreError> {
+    let missing = dirs.iter().map(AsRef::as_ref).filter(|dir| !dir.is_dir());
+    let missing: Vec<&Path> = missing.collect();
+    for dir in &missing {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|error| io("make", dir, error))?;
     }
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|error| io("make", dir, error))?;
-    dir.parent().map_or(Ok(()), sync_dir)
+    missing.last().and_then(|dir| dir.parent()).map_or(Ok(()), sync_dir)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use openclaw_plugin_sdk::own_file;
@@ -120,18 +121,27 @@ pub(super) fn damage(path: &Path, mismatch: Mismatch) -> StoreError {
 }
 
 /// What the head says; `None` in a folder without a log.
-pub(super) fn head(state: &StateDir) -> Result<Option<Head>, StoreError> {
+pub(super) fn head(state: &StateDir) -> Result<Option<Arc<Head>>, StoreError> {
     let path = state.access_head();
+    // Looked at before it is read: what is written meanwhile has another identity.
+    let identity = Identity::at(&path)?;
+    if let Some(seen) = identity.and_then(|identity| state.seen_head(identity)) {
+        return Ok(Some(seen));
+    }
     match audit::read_head(&path)? {
         HeadRead::Head(head) => {
+            let head = Arc::new(head);
             state.saw_log();
+            if let Some(identity) = identity {
+                state.saw_head(identity, &head);
+            }
             Ok(Some(head))
         }
         HeadRead::Nothing if !has_log(state)? && !has_had_log(state) => Ok(None),
         HeadRead::Nothing => Err(damage(&path, Mismatch::Missing)),
         // Another process may be writing it.
         HeadRead::Unreadable => match audit::read_head(&path)? {
-            HeadRead::Head(head) => Ok(Some(head)),
+            HeadRead::Head(head) => Ok(Some(Arc::new(head))),
             _ => Err(damage(&path, Mismatch::Changed)),
         },
     }

@@ -9,7 +9,9 @@ use std::{
     },
 };
 
-use crate::rules::AccountKey;
+use parking_lot::Mutex;
+
+use crate::{audit::Head, file::Identity, rules::AccountKey};
 
 /// The variables that name the state folder; the first that is set counts.
 const NAMED: [&str; 3] = ["OPENCLAW_STATE_DIR", "CLAWDBOT_STATE_DIR", "MOLTBOT_STATE_DIR"];
@@ -26,9 +28,13 @@ const KEPT: [&str; 8] = [
     "state",
 ];
 
-/// The state folder, and whether this process has seen the head of its access log.
+/// The state folder, and what this process has seen of its access log.
 #[derive(Clone, Debug)]
-pub struct StateDir(PathBuf, Arc<AtomicBool>);
+pub struct StateDir(PathBuf, Arc<SeenLog>);
+
+/// That there is a log, and its head as it was last read.
+#[derive(Debug, Default)]
+struct SeenLog(AtomicBool, Mutex<Option<(Identity, Arc<Head>)>>);
 
 impl StateDir {
     /// `OPENCLAW_STATE_DIR` or an older name of it, else `~/.openclaw`, else an existing folder of an older name.
@@ -72,12 +78,23 @@ impl StateDir {
 
     /// From here on this process knows that the folder has an access log.
     pub(super) fn saw_log(&self) {
-        self.1.store(true, Ordering::Relaxed);
+        self.1.0.store(true, Ordering::Relaxed);
+    }
+
+    /// The head that was read from the file of this identity.
+    pub(super) fn seen_head(&self, identity: Identity) -> Option<Arc<Head>> {
+        let seen = self.1.1.lock();
+        seen.as_ref().filter(|seen| seen.0 == identity).map(|seen| Arc::clone(&seen.1))
+    }
+
+    /// Remembers the head that was read from the file of this identity, or of a later one.
+    pub(super) fn saw_head(&self, identity: Identity, head: &Arc<Head>) {
+        *self.1.1.lock() = Some((identity, Arc::clone(head)));
     }
 
     /// True where this process has seen the head of its access log.
     pub(super) fn has_seen_log(&self) -> bool {
-        self.1.load(Ordering::Relaxed)
+        self.1.0.load(Ordering::Relaxed)
     }
 
     /// The folder itself.

@@ -25,6 +25,12 @@ impl Store {
     pub fn start(&self, now: UnixMs) -> Result<(), StoreError> {
         let state = &self.state;
         ownership::check(state)?;
+        file::ensure_dirs(&[
+            state.audit(),
+            state.credentials(),
+            state.keys(),
+            state.path().join("inbox"),
+        ])?;
         let _tx = Transaction::open(self, None, now)?;
         seal::seal_or_warn(state, now);
         let shared = [state.credentials(), state.devices(), state.nodes()];

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::hash;
 use crate::{
     StoreError,
-    file::{StagedFile, existing, sync_dir},
+    file::{Identity, StagedFile, existing, sync_dir},
     io,
 };
 
@@ -110,7 +110,9 @@ impl HeadFile {
             StagedFile::write(path, &text, None)?.put()?;
             return path.parent().map_or(Ok(()), sync_dir);
         };
+        let before = Identity::of(&file.metadata().map_err(failed)?);
         file.write_all_at(&text, if at == 0 { 0 } else { BOTH / 2 }).map_err(failed)?;
+        before.date_later(file).map_err(failed)?;
         if is_news { file.sync_data().map_err(failed) } else { Ok(()) }
     }
 }
@@ -130,6 +132,21 @@ fn with_places(path: &Path) -> Result<Option<File>, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn case_072_case_126_no_two_heads_have_one_identity() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("head");
+        let mut file = HeadFile::at(path.clone());
+        let mut before = None;
+        for count in 0..200 {
+            let head = Head { count, hash: "h".repeat(64), ..Head::default() };
+            file.write(&head, false).unwrap();
+            let identity = Identity::at(&path).unwrap();
+            assert_ne!(identity, before, "{count}");
+            before = identity;
+        }
+    }
 
     fn said(path: &Path) -> Option<u64> {
         match read_head(path).unwrap() {
