@@ -17,12 +17,16 @@ pub(super) fn read(root: &Section<'_>, responders: &[&'static ResponderPlugin]) 
     let mut assistant = Assistant::default();
     if let Some(section) = root.section("assistant") {
         let ids: Vec<&str> = responders.iter().map(|plugin| plugin.id).collect();
-        let keys: Vec<&str> = ids.iter().copied().chain(["responder", "stream"]).collect();
+        let keys: Vec<&str> =
+            ids.iter().copied().chain(["attachments", "responder", "stream"]).collect();
         section.check_keys(&keys, |_| None);
         let choices: Vec<(&str, &str)> = ids.iter().map(|id| (*id, *id)).collect();
         if section.has("responder") {
             let Some(id) = section.choice("responder", &choices) else { return assistant };
             id.clone_into(&mut assistant.responder);
+        }
+        if let Some(attachments) = section.flag("attachments") {
+            assistant.attachments = attachments;
         }
         if let Some(stream) = section.choice("stream", STREAM) {
             assistant.stream = stream;
@@ -43,7 +47,7 @@ pub(super) fn read(root: &Section<'_>, responders: &[&'static ResponderPlugin]) 
 impl Default for Assistant {
     fn default() -> Self {
         let (tables, hidden) = (BTreeMap::new(), BTreeMap::new());
-        Self { responder: DEFAULT.to_owned(), stream: true, tables, hidden }
+        Self { attachments: true, responder: DEFAULT.to_owned(), stream: true, tables, hidden }
     }
 }
 

@@ -243,6 +243,8 @@ pub struct Listed {
 /// The `[assistant]` table.
 #[derive(Clone)]
 pub struct Assistant {
+    /// Files pass between people with access and the responder.
+    pub attachments: bool,
     /// The responder's id.
     pub responder: String,
     /// An answer grows before its reader's eyes while it is written, where the platform has edits.

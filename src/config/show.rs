@@ -92,6 +92,7 @@ fn of_pairing(config: &Config) -> Value {
 fn assistant(config: &Config) -> Value {
     let it = &config.assistant;
     let mut shown = Table::new();
+    shown.insert("attachments".to_owned(), Value::Boolean(it.attachments));
     shown.insert("responder".to_owned(), text(&it.responder));
     shown.insert("stream".to_owned(), word(assistant::STREAM, it.stream));
     for (id, settings) in &it.tables {

@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod asker;
 pub(crate) mod assistant;
 pub(crate) mod challenge;
+pub(crate) mod files;
 pub(crate) mod pages;
 pub(crate) mod queue;
 mod reply;

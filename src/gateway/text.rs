@@ -106,6 +106,19 @@ pub(crate) mod assistant {
     }
 }
 
+/// About files that came with a message. The numbers are those of `delivery::files`.
+pub(crate) mod files {
+    pub(crate) const PICTURES_ONLY: &str =
+        "The assistant reads text and pictures only. Other files were left out.";
+    pub(crate) const TEXT_ONLY: &str = "I can only read text. Please write what you mean.";
+    pub(crate) const TOO_LARGE: &str =
+        "The files of a message may have 10 MB together. What is larger was left out.";
+    pub(crate) const TOO_MANY: &str = "Only the first four files of a message are read.";
+    pub(crate) const UNAVAILABLE: &str =
+        "A file could not be fetched and was left out. Please send it again.";
+    pub(crate) const UNREADABLE: &str = "I cannot read that. Please write what you mean.";
+}
+
 /// What became of a setup code that stands in an owner's chat.
 pub(crate) fn spent(spent: Spent, prefix: &str) -> Text {
     match spent {

@@ -286,6 +286,11 @@ impl StateDir {
         self.0.join("run")
     }
 
+    /// Files on their way to and from a responder, each in a folder of one answer.
+    pub fn files(&self) -> PathBuf {
+        self.run().join("files")
+    }
+
     /// The running gateway's socket for the command line.
     pub fn socket(&self) -> PathBuf {
         self.run().join("gateway.sock")

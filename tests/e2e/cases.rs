@@ -1,6 +1,7 @@
 //! Security cases that need the whole program, and what the README promises of a running gateway.
 
 mod assistant;
+mod attachments;
 mod authority;
 mod backlog;
 mod bad_input;

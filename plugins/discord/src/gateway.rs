@@ -10,9 +10,10 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    Channel, ChannelError, Inbox, OutboundMessage, SentRef, Settings, SettingsError, async_trait,
+    Bytes, Channel, ChannelError, FetchError, FileRef, Inbox, OutboundMessage, SentRef, Settings,
+    SettingsError, async_trait,
     http_client::ANSWER_LIMIT,
-    kit::{self, api::Answer, bounded::Bounded, directory::DirectChats, socket::Socket},
+    kit::{self, api::Answer, bounded::Bounded, directory::DirectChats, fetch, socket::Socket},
     reqwest::Method,
 };
 use parking_lot::Mutex;
@@ -33,6 +34,9 @@ use crate::{
 mod hearing;
 
 use hearing::Ending;
+
+/// Where Discord keeps what people send. It needs no token.
+const FILES: &[&str] = &["cdn.discordapp.com", "media.discordapp.net"];
 
 /// Discord begins one session in this time, or as many as it says.
 const PACE: Duration = Duration::from_secs(5);
@@ -91,6 +95,10 @@ impl Channel for Discord {
 
     async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
         self.deliver(message).await
+    }
+
+    async fn fetch(&self, file: &FileRef, limit: usize) -> Result<Bytes, FetchError> {
+        fetch::named(&file.id, (&self.config.root, FILES), None, limit).await
     }
 }
 

@@ -2,8 +2,8 @@
 //! that cannot be read is missing, and the rest still arrives.
 
 use openclaw_plugin_sdk::{
-    Attachment, ButtonPress, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Link,
-    Sender, SentRef, UnixMs, kit::ids,
+    Attachment, ButtonPress, ChatKind, Conversation, EventId, FileRef, InboundEvent,
+    InboundMessage, Link, Sender, SentRef, UnixMs, kit::ids,
 };
 use serde_json::Value;
 
@@ -91,6 +91,7 @@ pub(crate) fn message(
     }
     Some(InboundEvent::Message(InboundMessage {
         attachment,
+        files: files(message),
         mentions_us: mentioned || (answers_us && reply_to.is_some()),
         reply_to,
         ..InboundMessage::new(EventId::new(id), conversation, sender(author)?, at(id), written)
@@ -165,6 +166,15 @@ fn attachment(message: &Value) -> Option<Attachment> {
     }
     let other = !message["poll"].is_null() || is_filled(&message["message_snapshots"]);
     other.then_some(Attachment::File)
+}
+
+/// By address: Discord gives files no other name, and signs this one.
+fn files(message: &Value) -> Vec<FileRef> {
+    let file = |file: &Value| {
+        let (id, name) = (file["url"].as_str()?.to_owned(), file["filename"].as_str());
+        Some(FileRef { id, name: name.map(str::to_owned), size: file["size"].as_u64() })
+    };
+    message["attachments"].as_array().into_iter().flatten().filter_map(file).collect()
 }
 
 fn kind(file: &Value) -> Attachment {

@@ -1,5 +1,5 @@
 //! Discord bots, by the gateway socket. It translates, and nothing else: who may be answered is decided
-//! elsewhere, no file is ever fetched, and no quoted text gets in.
+//! elsewhere, no file is fetched unasked, and no quoted text gets in.
 
 mod api;
 mod channels;
@@ -31,6 +31,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         buttons: Some(25),
         deletes: true,
         edits: true,
+        fetches: true,
         groups: true,
         // Discord knows a nonce again for a few minutes only.
         images: true,

@@ -1,11 +1,13 @@
 //! Answers come from a program of the user's: the message as JSON on its standard input, the answer on
 //! its standard output. No shell is involved.
 
+mod files;
+
 use std::{env, io, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use openclaw_plugin_sdk::{
     Answer, PersonRole, Prompt, Responder, ResponderError, ResponderPlugin, Settings,
-    SettingsError, async_trait,
+    SettingsError, Takes, async_trait,
     kit::{
         child::{Limits, Process},
         history::{History, Turn},
@@ -17,6 +19,8 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::process;
 use tracing::debug;
+
+use crate::files::{Folder, Given};
 
 /// The user's program, as the registry lists it.
 pub const PLUGIN: ResponderPlugin = ResponderPlugin {
@@ -67,6 +71,7 @@ struct Question<'a> {
     access_ends: Option<&'a str>,
     history: &'a [Turn],
     text: &'a str,
+    files: &'a [Given],
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the registry's signature")]
@@ -109,6 +114,10 @@ impl Responder for Command {
         neutral(&self.program, 200)
     }
 
+    fn takes(&self) -> Takes {
+        Takes::Files
+    }
+
     fn check(&self) -> Result<(), SettingsError> {
         let wrong = |problem: String| Err(SettingsError::new("program", problem));
         if self.program.starts_with('/') {
@@ -128,6 +137,7 @@ impl Responder for Command {
 
     async fn respond(&self, prompt: &Prompt, answer: &Answer) -> Result<(), ResponderError> {
         let (ticket, history) = self.history.lock().recall(&prompt.conversation);
+        let (_folder, files) = self.hold(prompt).await?;
         let question = Question {
             conversation: &prompt.conversation,
             channel: &prompt.channel,
@@ -140,6 +150,7 @@ impl Responder for Command {
             access_ends: prompt.access_ends.as_deref(),
             history: &history,
             text: &prompt.text,
+            files: &files,
         };
         let mut line = serde_json::to_vec(&question).map_err(|error| {
             ResponderError::Failed(format!("cannot write the question: {error}"))
@@ -172,6 +183,23 @@ fn is_program(path: &Path) -> io::Result<bool> {
 }
 
 impl Command {
+    /// Puts the files of a question where the program can read them, for as long as the folder is kept.
+    async fn hold(&self, prompt: &Prompt) -> Result<(Option<Folder>, Vec<Given>), ResponderError> {
+        let Some(parent) = prompt.folder.clone().filter(|_| !prompt.files.is_empty()) else {
+            return Ok((None, Vec::new()));
+        };
+        let files = prompt.files.clone();
+        let write = move || {
+            let folder = Folder::make(&parent)?;
+            let given = folder.hold(&files)?;
+            io::Result::Ok((Some(folder), given))
+        };
+        let written = tokio::task::spawn_blocking(write).await.map_err(io::Error::other).flatten();
+        written.map_err(|error| {
+            ResponderError::Failed(format!("the files of a message cannot be written: {error}"))
+        })
+    }
+
     /// Runs the program once. Dropping the future kills it, and all that it started.
     async fn ask(&self, question: &[u8]) -> Result<String, ResponderError> {
         let mut command = process::Command::new(&self.program);

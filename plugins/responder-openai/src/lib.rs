@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use openclaw_plugin_sdk::{
     Answer, Prompt, Responder, ResponderError, ResponderPlugin, Secret, Settings, SettingsError,
-    async_trait,
+    Takes, async_trait,
     http_client::{self, Unread},
     kit::{
         api,
@@ -119,6 +119,10 @@ fn open(settings: Settings) -> Result<Box<dyn Responder>, SettingsError> {
 
 #[async_trait]
 impl Responder for OpenAi {
+    fn takes(&self) -> Takes {
+        Takes::Pictures
+    }
+
     fn asks(&self) -> String {
         self.endpoint.to_string()
     }
@@ -128,7 +132,8 @@ impl Responder for OpenAi {
         let (ticket, said) = self.history.lock().recall(name);
         let question = prompt.line();
         let system = self.system(prompt);
-        let request = Request::new(&self.model, system.as_deref(), &said, &question);
+        let mut request = Request::new(&self.model, system.as_deref(), &said, &question);
+        request.show(&prompt.files);
         let mut relay = Relay { answer, text: String::new(), thoughts: Thoughts::default() };
         let asked = timeout(self.limit, self.ask(&request, &mut relay));
         match asked.await.map_err(|_| ResponderError::TimedOut(self.limit))?? {
@@ -189,7 +194,7 @@ impl OpenAi {
         }
         let response = call.send().await.map_err(|error| self.unasked(&error))?;
         if !response.status().is_success() {
-            return Err(self.refused(response).await);
+            return Err(self.refused(response, request.shows_pictures()).await);
         }
         let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         // Not every server names its streams; one that sends JSON says so.
@@ -237,7 +242,7 @@ impl OpenAi {
     }
 
     /// What a refusal says: its status, its code, and the key to look at. Never its words.
-    async fn refused(&self, response: Response) -> ResponderError {
+    async fn refused(&self, response: Response, with_pictures: bool) -> ResponderError {
         let status = response.status();
         let wait = api::retry_after(response.headers());
         let body = http_client::body(response).await.unwrap_or_default();
@@ -245,9 +250,14 @@ impl OpenAi {
             Piece::Error(code) => code,
             _ => None,
         };
+        let of_pictures = with_pictures
+            && matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY);
         let hint = match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ": check `api_key`".to_owned(),
             StatusCode::NOT_FOUND => ": check `base_url` and `model`".to_owned(),
+            _ if of_pictures => {
+                ": the model may read no pictures; `assistant.attachments = false` keeps them from it".to_owned()
+            }
             _ if status.is_redirection() => ": check `base_url`".to_owned(),
             _ => wait
                 .map(|wait| format!(", and asks to wait {} s", wait.as_secs()))
@@ -256,7 +266,11 @@ impl OpenAi {
         let is_unpaid = code.as_deref() == Some("insufficient_quota");
         let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
         let what = format!("answered {status}{code}{hint}");
-        if is_unpaid || !passes(status) { misconfigured(&what) } else { failed(&what) }
+        if is_unpaid || !(of_pictures || passes(status)) {
+            misconfigured(&what)
+        } else {
+            failed(&what)
+        }
     }
 
     fn unasked(&self, error: &Error) -> ResponderError {

@@ -1,6 +1,7 @@
 //! The wire: what of the chat completions we use. Names nothing of it to the outside.
 
-use openclaw_plugin_sdk::{SettingsError, http_client, kit::history::Turn, reqwest::Url};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use openclaw_plugin_sdk::{File, SettingsError, http_client, kit::history::Turn, reqwest::Url};
 use serde::{Deserialize, Serialize};
 
 /// A request for an answer.
@@ -14,7 +15,27 @@ pub(crate) struct Request<'a> {
 #[derive(Serialize)]
 struct Message<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Words<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Words<'a> {
+    Alone(&'a str),
+    WithPictures(Vec<Shown<'a>>),
+}
+
+/// A part of a question that has pictures.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Shown<'a> {
+    ImageUrl { image_url: ImageUrl },
+    Text { text: &'a str },
+}
+
+#[derive(Serialize)]
+struct ImageUrl {
+    url: String,
 }
 
 impl<'a> Request<'a> {
@@ -25,14 +46,36 @@ impl<'a> Request<'a> {
         said: &'a [Turn],
         question: &'a str,
     ) -> Self {
-        let system = system.map(|content| Message { role: "system", content });
-        let said = said.iter().flat_map(|turn| {
-            let answer = Message { role: "assistant", content: &turn.answer };
-            [Message { role: "user", content: &turn.question }, answer]
-        });
-        let question = Message { role: "user", content: question };
+        let message = |role, text| Message { role, content: Words::Alone(text) };
+        let system = system.map(|text| message("system", text));
+        let said = said
+            .iter()
+            .flat_map(|turn| [message("user", &turn.question), message("assistant", &turn.answer)]);
+        let question = message("user", question);
         let messages = system.into_iter().chain(said).chain([question]).collect();
         Self { model, stream: true, messages }
+    }
+
+    /// Adds the pictures to the question.
+    pub(crate) fn show(&mut self, files: &[File]) {
+        let picture = |file: &File| {
+            let (kind, data) = (file.kind.media_type(), BASE64_STANDARD.encode(&file.bytes));
+            Shown::ImageUrl { image_url: ImageUrl { url: format!("data:{kind};base64,{data}") } }
+        };
+        let pictures: Vec<_> =
+            files.iter().filter(|file| file.kind.is_picture()).map(picture).collect();
+        if let Some(Message { content, .. }) = self.messages.last_mut()
+            && let Words::Alone(text) = *content
+            && !pictures.is_empty()
+        {
+            *content =
+                Words::WithPictures([Shown::Text { text }].into_iter().chain(pictures).collect());
+        }
+    }
+
+    /// True where the question has pictures.
+    pub(crate) fn shows_pictures(&self) -> bool {
+        self.messages.last().is_some_and(|it| matches!(it.content, Words::WithPictures(_)))
     }
 }
 

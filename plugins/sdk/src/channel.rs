@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    ChannelError, ChatId, Conversation, Inbox, InvalidGroupId, InvalidSenderId, OutboundMessage,
-    SenderId, SentRef, Settings, SettingsError, toml,
+    Bytes, ChannelError, ChatId, Conversation, FetchError, FileRef, Inbox, InvalidGroupId,
+    InvalidSenderId, OutboundMessage, SenderId, SentRef, Settings, SettingsError, toml,
 };
 
 /// A channel as the registry lists it.
@@ -121,6 +121,9 @@ pub struct Abilities {
     pub deletes: bool,
     /// A sent message can be replaced.
     pub edits: bool,
+    /// The files of a message are fetched when the gateway asks for them, and never before. False where the platform's
+    /// client fetches for everybody: then nothing is asked for.
+    pub fetches: bool,
     /// A conversation shows nothing after a restart: what a person still needs is sent again at a start.
     pub forgets: bool,
     /// There are conversations of more than two.
@@ -154,6 +157,7 @@ impl Abilities {
         console: false,
         deletes: false,
         edits: false,
+        fetches: false,
         forgets: false,
         groups: false,
         idempotent: false,
@@ -176,6 +180,12 @@ pub trait Channel: Send + Sync {
 
     /// Delivers one message, within the text limit, and says how to refer to it.
     async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError>;
+
+    /// Fetches a file of a message by what its platform knows it by, at most so many bytes of it. The gateway asks for
+    /// files of messages that its gate has admitted, and for nothing else. Only where [`Abilities::fetches`].
+    async fn fetch(&self, _file: &FileRef, _limit: usize) -> Result<Bytes, FetchError> {
+        Err(FetchError::Unavailable("this channel fetches no files".to_owned()))
+    }
 
     /// Waits until what is sent next reaches the person. A platform keeps what is sent for people who are away, so
     /// only a channel without a platform behind it ever waits.

@@ -42,26 +42,46 @@ pub fn local_client(limit: Duration) -> Result<reqwest::Client, String> {
 
 /// The same for servers on a private network, where plain HTTP is allowed: a name that leads elsewhere is not asked.
 pub fn private_client(limit: Duration) -> Result<reqwest::Client, String> {
-    build(reqwest::Client::builder().no_proxy().dns_resolver(Arc::new(PrivateNames)), limit)
+    let names = Names { private: true };
+    build(reqwest::Client::builder().no_proxy().dns_resolver(Arc::new(names)), limit)
 }
 
-/// Finds the addresses of names, but only those on private networks.
-struct PrivateNames;
+/// The same as [`client`] for addresses that other people choose: a name that leads to a private network is not asked.
+/// Where the environment names a proxy, that one finds the addresses.
+pub fn public_client(limit: Duration) -> Result<reqwest::Client, String> {
+    if proxy::is_named(proxy::env) {
+        return client(limit);
+    }
+    build(reqwest::Client::builder().dns_resolver(Arc::new(Names { private: false })), limit)
+}
+
+/// Finds the addresses of names, but only those on private networks, or only others.
+struct Names {
+    private: bool,
+}
 
 /// A name has no address on a private network.
 #[derive(Debug, thiserror::Error)]
 #[error("the name does not lead to a private network")]
 struct NotPrivate;
 
-impl Resolve for PrivateNames {
+/// A name has no address but on a private network.
+#[derive(Debug, thiserror::Error)]
+#[error("the name leads to a private network")]
+struct NotPublic;
+
+impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
+        let private = self.private;
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let near: Vec<SocketAddr> = found.filter(|it| is_private(it.ip())).collect();
-            if near.is_empty() {
-                return Err(NotPrivate.into());
+            let found: Vec<SocketAddr> =
+                found.filter(|it| is_private(it.ip()) == private).collect();
+            match (found.is_empty(), private) {
+                (false, _) => Ok(Box::new(found.into_iter()) as Addrs),
+                (true, true) => Err(NotPrivate.into()),
+                (true, false) => Err(NotPublic.into()),
             }
-            Ok(Box::new(near.into_iter()) as Addrs)
         })
     }
 }
@@ -139,7 +159,8 @@ pub async fn body(response: Response) -> Result<Vec<u8>, Unread> {
     body_within(response, ANSWER_LIMIT).await
 }
 
-async fn body_within(mut response: Response, limit: usize) -> Result<Vec<u8>, Unread> {
+/// The same within another limit.
+pub async fn body_within(mut response: Response, limit: usize) -> Result<Vec<u8>, Unread> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > limit {
@@ -229,10 +250,19 @@ mod tests {
     #[tokio::test]
     async fn plain_http_is_not_spoken_to_a_name_that_leads_to_no_private_network() {
         // The resolver answers it without a question: it is an address.
-        let error = PrivateNames.resolve("8.8.8.8".parse().unwrap()).await.err().unwrap();
+        let names = Names { private: true };
+        let error = names.resolve("8.8.8.8".parse().unwrap()).await.err().unwrap();
         assert!(error.is::<NotPrivate>(), "{error}");
-        let found = PrivateNames.resolve("localhost".parse().unwrap()).await.unwrap();
+        let found = names.resolve("localhost".parse().unwrap()).await.unwrap();
         assert!(found.map(|it| it.ip()).all(is_private));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_others_chose_is_not_asked_where_it_leads_to_a_private_network() {
+        let names = Names { private: false };
+        let error = names.resolve("localhost".parse().unwrap()).await.err().unwrap();
+        assert!(error.is::<NotPublic>(), "{error}");
+        assert_eq!(names.resolve("8.8.8.8".parse().unwrap()).await.unwrap().count(), 1);
     }
 
     fn trusts(root: Option<&str>, text: &str) -> bool {

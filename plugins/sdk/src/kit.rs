@@ -7,6 +7,7 @@ pub mod child;
 pub mod config;
 pub mod directory;
 pub mod draft;
+pub mod fetch;
 pub mod history;
 pub mod ids;
 pub mod inbox;

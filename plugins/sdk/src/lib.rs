@@ -14,6 +14,7 @@ pub mod console;
 pub mod contract;
 mod device;
 mod error;
+mod file;
 pub mod http_client;
 mod id;
 mod inbox;
@@ -46,6 +47,7 @@ pub use device::{
     DeviceChoice, DeviceDecided, NotYet, Notify, Offered, Setup, SetupWish, WaitingDevice,
 };
 pub use error::{ChannelError, CommandError, ResponderError, SettingsError};
+pub use file::{FetchError, File, FileKind, FileRef};
 pub use id::{
     AccountId, ChatId, EventId, InvalidGroupId, InvalidSenderId, SenderId, ThreadId, UnixMs,
     no_groups,
@@ -60,7 +62,7 @@ pub use message::{
     InboundEvent, InboundMessage, InboundRef, Link, OutboundMessage, Reaction, SendFailed, Sender,
     SentRef,
 };
-pub use responder::{Answer, PersonRole, Prompt, Responder, ResponderPlugin};
+pub use responder::{Answer, PersonRole, Prompt, Responder, ResponderPlugin, Takes};
 pub use secret::Secret;
 pub use settings::Settings;
 pub use text::{Frame, Marks, Opaque, Span, Text, is_unseen, neutral, pasted, pasted_capitals};

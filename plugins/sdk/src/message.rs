@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{ChannelError, ChatId, EventId, SenderId, Text, ThreadId, UnixMs};
+use crate::{ChannelError, ChatId, EventId, FileRef, SenderId, Text, ThreadId, UnixMs};
 
 /// What kind of place a message was written in. `Unknown` is dropped by the gateway, never guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,7 +74,7 @@ pub enum Link {
     Exposed,
 }
 
-/// Content that is not text. Only its kind: the gateway fetches no file.
+/// Content that is not text. Only its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attachment {
     /// Any other file.
@@ -113,6 +113,8 @@ pub struct InboundMessage {
     pub text: String,
     /// What it carries besides text.
     pub attachment: Option<Attachment>,
+    /// The files of it that [`crate::Channel::fetch`] can fetch. None is fetched before the gate has admitted its sender.
+    pub files: Vec<FileRef>,
     /// In a group: the account was mentioned, or one of its messages answered.
     pub mentions_us: bool,
     /// The message it answers by the platform's reply function.
@@ -137,6 +139,7 @@ impl InboundMessage {
             sent_at,
             text: text.into(),
             attachment: None,
+            files: Vec::new(),
             mentions_us: false,
             reply_to: None,
             link: Link::Private,

@@ -39,6 +39,11 @@ pub(crate) fn known(env: impl Fn(&str) -> Option<String>) -> Result<(), String> 
     Ok(())
 }
 
+/// True where the environment names one.
+pub(crate) fn is_named(env: impl Fn(&str) -> Option<String>) -> bool {
+    NAMES.iter().any(|name| env(name).is_some_and(|value| !value.trim().is_empty()))
+}
+
 /// A variable of the environment.
 pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()

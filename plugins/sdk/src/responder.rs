@@ -1,10 +1,12 @@
 //! A responder: what answers an admitted person's message that is no command.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use crate::{ResponderError, Settings, SettingsError, neutral};
+use crate::{File, ResponderError, Settings, SettingsError, neutral};
 
 /// A responder as the registry lists it.
 #[derive(Debug)]
@@ -51,6 +53,23 @@ pub struct Prompt {
     pub shared: bool,
     /// What was written, at most 16 KiB.
     pub text: String,
+    /// The files that came with it, of the kinds that the responder takes.
+    pub files: Vec<File>,
+    /// A private folder, for as long as the answer takes; what is left there is erased at the next start. `None` where
+    /// files are switched off.
+    pub folder: Option<PathBuf>,
+}
+
+/// Which files of a message a responder takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Takes {
+    /// All of them.
+    Files,
+    /// None: then none is fetched.
+    #[default]
+    Nothing,
+    /// Pictures alone.
+    Pictures,
 }
 
 /// A name in a description is cut to so many characters, a note and an id to more.
@@ -89,15 +108,19 @@ impl Prompt {
         serde_json::to_string(&description).unwrap_or_default()
     }
 
-    /// The text as it stands in a history: where several people write, each says who they are, by name and id.
+    /// The text as it stands in a history, with the names of its files: where several people write, each says who they are, by name and id.
     /// Nothing that one of them writes begins a line as another.
     pub fn line(&self) -> String {
+        let text = self.files.iter().fold(self.text.clone(), |text, file| {
+            let blank = if text.is_empty() { "" } else { "\n" };
+            format!("{text}{blank}[{}, {}]", file.name, file.kind.media_type())
+        });
         if !self.shared {
-            return self.text.clone();
+            return text;
         }
         let id = &self.sender;
         let speaker = self.name.as_ref().map_or(id.clone(), |name| format!("{name} ({id})"));
-        let lines: Vec<&str> = self.text.lines().collect();
+        let lines: Vec<&str> = text.lines().collect();
         format!("{speaker}: {}", lines.join("\n  "))
     }
 }
@@ -121,6 +144,11 @@ impl Answer {
 /// Answers prompts. One prompt of a conversation at a time.
 #[async_trait]
 pub trait Responder: Send + Sync {
+    /// Which files of a message it takes.
+    fn takes(&self) -> Takes {
+        Takes::Nothing
+    }
+
     /// Where it asks, for the owner and without a secret: an address or a program. Empty where it asks nobody.
     fn asks(&self) -> String {
         String::new()

@@ -4,15 +4,21 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Secret, http_client,
-    kit::api::{self, Answer, Failure, Refusal},
+    Bytes, ChannelError, FetchError, Secret, http_client,
+    kit::{
+        api::{self, Answer, Failure, Refusal},
+        fetch,
+    },
     neutral,
     reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::HeaderMap},
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{PLUGIN, text};
+use crate::{PLUGIN, inbound, text};
+
+/// Where Slack keeps what people send.
+const FILES: &[&str] = &["files.slack.com"];
 
 const LIMIT: Duration = Duration::from_secs(15);
 
@@ -59,6 +65,18 @@ impl Api {
     ) -> Result<bool, Failure> {
         let Some(url) = self.trusted(url) else { return Ok(false) };
         usable(api::send(filled(self.client.post(url))).await?).map(|_| true)
+    }
+
+    /// Fetches a file by its id, with the bot's token.
+    pub(crate) async fn fetch(&self, id: &str, limit: usize) -> Result<Bytes, FetchError> {
+        let info = self.form("files.info", &json!({ "file": id })).await.map_err(fetch::lost)?;
+        let file = &info["file"];
+        if inbound::is_elsewhere(file) {
+            return Err(FetchError::Unavailable(text::FOREIGN_FILE.to_owned()));
+        }
+        let mut addresses = ["url_private_download", "url_private"].into_iter();
+        let address = addresses.find_map(|key| file[key].as_str()).unwrap_or_default();
+        fetch::named(address, (&self.root, FILES), Some(&self.token), limit).await
     }
 
     /// An address that Slack named, if it is Slack's: only those are called, whatever an event or an answer says.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Channel, ChannelError, ChatId, EventId, Inbox, OutboundMessage, SentRef, async_trait,
+    Bytes, Channel, ChannelError, ChatId, EventId, FetchError, FileRef, Inbox, OutboundMessage,
+    SentRef, async_trait,
     kit::{
         api::{Failure, parsed},
         bounded::Bounded,
@@ -82,6 +83,11 @@ impl Channel for Slack {
 
     async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
         self.deliver(message).await
+    }
+
+    async fn fetch(&self, file: &FileRef, limit: usize) -> Result<Bytes, FetchError> {
+        let api = self.api().map_err(|error| FetchError::Unavailable(error.to_string()))?;
+        api.fetch(&file.id, limit).await
     }
 }
 

@@ -1,8 +1,8 @@
 //! From Slack's payloads to events. What is not a person's new message, press or command becomes nothing.
 
 use openclaw_plugin_sdk::{
-    Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender,
-    SentRef, ThreadId, UnixMs, kit::ids,
+    Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, FileRef, InboundMessage,
+    Link, Sender, SentRef, ThreadId, UnixMs, kit::ids,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -60,6 +60,7 @@ pub(crate) fn message(callback: &Value, me: &Me, commands: &[String]) -> Option<
     let conversation = conversation.in_thread(root.map(ThreadId::new));
     Some(InboundMessage {
         attachment,
+        files: files(message),
         mentions_us: is_mention || mentions(written, &me.user_id),
         reply_to,
         ..InboundMessage::new(EventId::new(ts), conversation, sender, time(ts)?, text)
@@ -98,6 +99,21 @@ pub(crate) fn slash(slash: &Value, me: &Me, now: UnixMs) -> Option<InboundMessag
     let conversation = placed(ChatKind::Direct, "", &sender);
     let words = words::slash(&words::plain(text("text").unwrap_or_default()));
     Some(InboundMessage::new(EventId::new(text("trigger_id")?), conversation, sender, now, words))
+}
+
+/// By id: where a file is, Slack says when it is asked.
+fn files(message: &Value) -> Vec<FileRef> {
+    let file = |file: &Value| {
+        let id = file["id"].as_str().filter(|_| !is_elsewhere(file))?.to_owned();
+        let name = file["name"].as_str().map(str::to_owned);
+        Some(FileRef { id, name, size: file["size"].as_u64() })
+    };
+    message["files"].as_array().into_iter().flatten().filter_map(file).collect()
+}
+
+/// True for a file that another service keeps: nobody asks that one.
+pub(crate) fn is_elsewhere(file: &Value) -> bool {
+    is_set(&file["is_external"]) || matches!(file["mode"].as_str(), Some("external" | "remote"))
 }
 
 /// True unless it is missing or `false`: what cannot be read counts as set.

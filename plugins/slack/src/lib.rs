@@ -1,5 +1,5 @@
 //! Slack apps, by Socket Mode or by signed requests. It translates, and nothing else: who may be answered
-//! is decided elsewhere, no file is ever fetched, and no quoted text gets in.
+//! is decided elsewhere, no file is fetched unasked, and no quoted text gets in.
 
 mod api;
 mod app;
@@ -33,6 +33,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         command_prefix: words::PREFIX,
         deletes: true,
         edits: true,
+        fetches: true,
         groups: true,
         images: true,
         replies: true,

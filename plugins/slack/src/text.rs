@@ -23,6 +23,7 @@ pub(crate) const TOO_MANY_SOCKETS: &str =
     "Slack has too many sockets of this app open: stop the other programs that use its token";
 pub(crate) const FOREIGN_PICTURE: &str =
     "Slack names an address for the picture that is not its own";
+pub(crate) const FOREIGN_FILE: &str = "Slack does not keep this file itself";
 
 /// Slack refuses a token for this reason.
 pub(crate) fn token_refused(code: &str, key: &str) -> String {
@@ -58,7 +59,9 @@ mod tests {
         let mut all = vec![NO_SENDER.0.to_owned(), NO_GROUP.0.to_owned()];
         all.extend([TOKEN_MISSING, NO_BOT_TOKEN, NO_APP_TOKEN].map(str::to_owned));
         all.extend([SECRET_MISSING, NO_SECRET, NO_MODE, NOT_SERVED].map(str::to_owned));
-        all.extend([SWITCHED_OFF, TOO_MANY_SOCKETS, FOREIGN_PICTURE].map(str::to_owned));
+        all.extend(
+            [SWITCHED_OFF, TOO_MANY_SOCKETS, FOREIGN_PICTURE, FOREIGN_FILE].map(str::to_owned),
+        );
         all.push(token_refused("invalid_auth", "bot_token"));
         all.push(scope_missing("chat:write"));
         all.push(scopes_missing(&["chat:write", "im:read"]));
@@ -75,6 +78,7 @@ mod tests {
             Slack: Socket Mode is switched off for this app: switch it on at api.slack.com/apps, and check `app_token`
             Slack has too many sockets of this app open: stop the other programs that use its token
             Slack names an address for the picture that is not its own
+            Slack does not keep this file itself
             Slack refuses the token (invalid_auth): check `bot_token`, or install the app again
             Slack: the app lacks the scope `chat:write`: add it under OAuth & Permissions and install the app again
             the Slack app lacks `chat:write`, `im:read`: add them under OAuth & Permissions, and install it again"#]].assert_eq(&all.join("\n"));

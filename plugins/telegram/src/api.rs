@@ -4,8 +4,11 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Secret,
-    kit::api::{self, Answer, Failure, Refusal},
+    Bytes, ChannelError, FetchError, Secret,
+    kit::{
+        api::{self, Answer, Failure, Refusal},
+        fetch,
+    },
     neutral,
     reqwest::{
         Client, RequestBuilder, Url,
@@ -14,8 +17,9 @@ use openclaw_plugin_sdk::{
 };
 use serde::Serialize;
 use teloxide::{
-    payloads::{GetUpdates, SendPhoto},
+    payloads::{GetFile, GetUpdates, SendPhoto},
     requests::Payload,
+    types::FileId,
 };
 
 use crate::{PLUGIN, config::Config, text};
@@ -58,6 +62,28 @@ impl Api {
             form = form.text(name.clone(), text);
         }
         result(self.method(SendPhoto::NAME).multipart(form)).await
+    }
+
+    /// Fetches a file by its id. Its address holds the token, and is made here of the root and a relative path alone.
+    pub(crate) async fn fetch(&self, id: &str, limit: usize) -> Result<Bytes, FetchError> {
+        let file = match self.ask(&GetFile::new(FileId(id.to_owned()))).await {
+            Err(failure) if failure.says("file is too big") => return Err(FetchError::TooLarge),
+            file => file.map_err(fetch::lost)?.body,
+        };
+        if file["file_size"].as_u64().is_some_and(|size| size > limit as u64) {
+            return Err(FetchError::TooLarge);
+        }
+        let path: Vec<&str> = file["file_path"].as_str().unwrap_or_default().split('/').collect();
+        // A Bot API server that runs with `--local` names files on its own disk.
+        if path.iter().any(|part| matches!(*part, "" | "." | "..")) {
+            return Err(FetchError::Unavailable(text::NO_FILE.to_owned()));
+        }
+        let mut url = self.root.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            let bot = format!("bot{}", self.token.expose());
+            segments.pop_if_empty().extend(["file", &bot]).extend(path);
+        }
+        fetch::read(self.client.get(url).timeout(fetch::LIMIT), limit).await
     }
 
     /// What the failure of a message means for the gateway.

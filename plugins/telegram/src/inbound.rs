@@ -2,8 +2,8 @@
 //! cannot be read is missing, and the rest of the message still arrives.
 
 use openclaw_plugin_sdk::{
-    Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, GroupMoved, InboundEvent,
-    InboundMessage, Link, Sender, SentRef, ThreadId, UnixMs,
+    Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, FileRef, GroupMoved,
+    InboundEvent, InboundMessage, Link, Sender, SentRef, ThreadId, UnixMs,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -56,6 +56,7 @@ fn message(message: &Value, me: &Me) -> Option<InboundMessage> {
     Some(InboundMessage {
         mentions_us: answers_us || marks.iter().any(|mark| is_us(mark, written, me)),
         attachment,
+        files: file(message).into_iter().collect(),
         reply_to: answered.and_then(|answered| sent(chat, answered)),
         ..InboundMessage::new(id, conversation, sender, sent_at, text)
     })
@@ -137,6 +138,19 @@ fn attachment(message: &Value) -> Option<Attachment> {
     ];
     let has = |keys: &str| keys.split(' ').any(|key| message.get(key).is_some());
     kinds.into_iter().find(|(_, keys)| has(keys)).map(|(kind, _)| kind)
+}
+
+/// The file of a message: a picture in its largest size.
+fn file(message: &Value) -> Option<FileRef> {
+    // An animation also has a `document`, which is the same file.
+    let keys = ["document", "voice", "audio", "video", "video_note"];
+    let largest = message["photo"].as_array().and_then(|sizes| sizes.last());
+    let file = largest.or_else(|| keys.into_iter().find_map(|key| message.get(key)))?;
+    Some(FileRef {
+        id: file["file_id"].as_str()?.to_owned(),
+        name: file["file_name"].as_str().map(str::to_owned),
+        size: file["file_size"].as_u64(),
+    })
 }
 
 fn is_us(mark: &Value, text: &str, me: &Me) -> bool {

@@ -1,5 +1,5 @@
 //! Telegram bots, by long polling. It translates, and nothing else: who may be answered is decided
-//! elsewhere, no file is ever fetched, and no quoted text gets in.
+//! elsewhere, no file is fetched unasked, and no quoted text gets in.
 
 mod api;
 mod config;
@@ -28,6 +28,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         buttons: Some(100),
         deletes: true,
         edits: true,
+        fetches: true,
         groups: true,
         images: true,
         replies: true,

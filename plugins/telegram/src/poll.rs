@@ -10,8 +10,8 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    Channel, ChannelError, EventId, GroupMoved, InboundEvent, Inbox, OutboundMessage, SentRef,
-    Settings, SettingsError, async_trait,
+    Bytes, Channel, ChannelError, EventId, FetchError, FileRef, GroupMoved, InboundEvent, Inbox,
+    OutboundMessage, SentRef, Settings, SettingsError, async_trait,
     kit::{
         self,
         api::{Answer, Failure, parsed},
@@ -98,6 +98,11 @@ impl Channel for Telegram {
 
     async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
         self.deliver(message).await
+    }
+
+    async fn fetch(&self, file: &FileRef, limit: usize) -> Result<Bytes, FetchError> {
+        let api = self.api().await.map_err(|error| FetchError::Unavailable(error.to_string()))?;
+        api.fetch(&file.id, limit).await
     }
 }
 

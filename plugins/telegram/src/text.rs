@@ -18,6 +18,7 @@ pub(crate) const PRIVACY: &str = "in groups the bot is shown only commands, ment
 
 pub(crate) const NO_CONVERSATION: &str = "the conversation is not one on Telegram";
 pub(crate) const NO_MESSAGE: &str = "the message is not one on Telegram";
+pub(crate) const NO_FILE: &str = "Telegram names no file that can be fetched";
 pub(crate) const NO_TOPIC: &str = "the thread is not a topic on Telegram";
 
 /// Telegram refuses the token of this key.
@@ -35,7 +36,7 @@ mod tests {
     fn every_text_can_be_read_in_one_go() {
         let refused = token_refused("bot_token");
         let mut all = vec![NO_SENDER.0, NO_GROUP.0, TOKEN_MISSING, TOKEN_FORM, &refused, CONTENDED];
-        all.extend([PRIVACY, NO_CONVERSATION, NO_MESSAGE, NO_TOPIC]);
+        all.extend([PRIVACY, NO_CONVERSATION, NO_MESSAGE, NO_FILE, NO_TOPIC]);
         expect![[r"
             a Telegram user id is a positive number, such as `123456789`
             a Telegram group's id is a negative number, such as `-1001234567890`
@@ -46,6 +47,7 @@ mod tests {
             in groups the bot is shown only commands, mentions and replies, although `require_mention` is false: send /setprivacy to @BotFather, choose the bot and Disable, then take the bot out of each group and add it again
             the conversation is not one on Telegram
             the message is not one on Telegram
+            Telegram names no file that can be fetched
             the thread is not a topic on Telegram"]].assert_eq(&all.join("\n"));
     }
 }

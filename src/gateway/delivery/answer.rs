@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
-    Answer, Body, ChannelError, ChatKind, Conversation, InboundMessage, OutboundMessage, Prompt,
-    ResponderError, Text,
+    Answer, Body, ChannelError, ChatKind, Conversation, File, InboundMessage, OutboundMessage,
+    Prompt, ResponderError, Takes, Text,
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -19,7 +19,7 @@ use crate::{
     delivery::{
         self, Fresh,
         asker::Asker,
-        assistant,
+        assistant, files,
         queue::{self, Task},
         stream::{Moved, Stream},
     },
@@ -32,7 +32,7 @@ use crate::{
         mail::{Mail, Part, Stands},
     },
     store::StoreError,
-    text,
+    text::{self, files as said},
 };
 
 /// A responder is given so much of a message.
@@ -195,10 +195,20 @@ async fn respond(
         return Ok(Turn::Drop);
     };
     if let Some(text) = instead(gateway, account, admitted, message)? {
-        let (mail, not_before) = stream.whole(vec![Part::text(&text)]);
-        return Ok(Turn::Answer(Box::new(mail), not_before));
+        return Ok(ended(stream, vec![Part::text(&text)]));
     }
+    let fetched = tokio::select! {
+        fetched = files::fetch(gateway, account, admitted) => fetched,
+        () = gateway.stop.cancelled() => return Ok(Turn::Stop),
+    };
     let mut parts = Vec::new();
+    if !fetched.left_out.is_empty() {
+        parts.push(Part::text(&fetched.left_out.join("\n").into()));
+        if fetched.files.is_empty() && message.text.trim().is_empty() {
+            return Ok(ended(stream, parts));
+        }
+        stream.stop();
+    }
     if message.text.len() > PROMPT_LIMIT {
         let text = "That message is longer than 16 KiB; only its beginning is read.";
         parts.push(Part::text(&text.into()));
@@ -209,9 +219,10 @@ async fn respond(
     let begin = move |journal: &Journal| journal.begin(&of);
     account.note("a responder may begin once too often", begin).await;
     let asker = Asker::on_account(&gateway.store, &account.config.key, admitted)?;
-    let place = (asker, conversation(account, &who.conversation));
+    let conversation = conversation(account, &who.conversation);
+    let question = Question { asker, conversation, files: fetched.files };
     let answer = tokio::select! {
-        answer = ask(gateway, admitted, place, |heard| stream.listen(heard)) => answer,
+        answer = ask(gateway, admitted, question, |heard| stream.listen(heard)) => answer,
         () = gateway.stop.cancelled() => {
             let cut = key.clone();
             account.note("a stop counts as a try", move |journal| journal.cut(&cut)).await;
@@ -231,8 +242,13 @@ async fn respond(
             plain(text::assistant::failed(&error).to_owned())
         }
     });
+    Ok(ended(stream, parts))
+}
+
+/// The answer is whole.
+fn ended(stream: Stream<'_>, parts: Vec<Part>) -> Turn {
     let (mail, not_before) = stream.whole(parts);
-    Ok(Turn::Answer(Box::new(mail), not_before))
+    Turn::Answer(Box::new(mail), not_before)
 }
 
 /// Shows that an answer is being written. Ends when the sender of the message is not let in any more.
@@ -304,8 +320,11 @@ fn instead(
     admitted: &Admitted,
     message: &InboundMessage,
 ) -> Result<Option<Text>, StoreError> {
-    if message.text.trim().is_empty() {
-        return Ok(Some(Text::plain("I can only read text. Please write what you mean.")));
+    let takes = files::taken(gateway, account);
+    if files::is_empty(takes, message) {
+        let reads_text_only = takes == Takes::Nothing;
+        let text = if reads_text_only { said::TEXT_ONLY } else { said::UNREADABLE };
+        return Ok(Some(Text::plain(text)));
     }
     let prefix = account.config.plugin.abilities.command_prefix;
     let command = |hint: &str, words: &str| Text::plain(hint).code(format!("{prefix}{words}"));
@@ -330,12 +349,20 @@ fn instead(
     }))
 }
 
+/// What a responder is asked, beside the text.
+pub(crate) struct Question {
+    pub(crate) asker: Asker,
+    /// Stable and unique.
+    pub(crate) conversation: String,
+    pub(crate) files: Vec<File>,
+}
+
 /// Asks the responder for an answer to what the gate has admitted; nothing else reaches one. `listen` hears the answer
 /// grow, and gives what it comes to.
 pub(crate) async fn ask<L: Future<Output = String>>(
     gateway: &Gateway,
     admitted: &Admitted,
-    (asker, conversation): (Asker, String),
+    Question { asker, conversation, files }: Question,
     listen: impl FnOnce(mpsc::Receiver<String>) -> L,
 ) -> Result<String, ResponderError> {
     let (who, text) = (admitted.who(), admitted.text());
@@ -349,6 +376,8 @@ pub(crate) async fn ask<L: Future<Output = String>>(
         access_ends: asker.access_ends,
         shared: who.conversation.kind == ChatKind::Group,
         text: text[..text.floor_char_boundary(PROMPT_LIMIT)].to_owned(),
+        files,
+        folder: files::folder(gateway),
     };
     let (pieces, heard) = mpsc::channel(16);
     let answer = Answer::new(pieces);

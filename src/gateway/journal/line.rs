@@ -3,8 +3,8 @@
 use std::{borrow::Cow, sync::Arc};
 
 use openclaw_plugin_sdk::{
-    Attachment, ChatId, ChatKind, Conversation, EventId, InboundMessage, Link, Sender, SenderId,
-    ThreadId, UnixMs,
+    Attachment, ChatId, ChatKind, Conversation, EventId, FileRef, InboundMessage, Link, Sender,
+    SenderId, ThreadId, UnixMs,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
@@ -112,6 +112,8 @@ struct Stored<'a> {
     sent_at: u64,
     text: Cow<'a, str>,
     no_text: bool,
+    #[serde(default, skip_serializing_if = "<[FileRef]>::is_empty")]
+    files: Cow<'a, [FileRef]>,
     mentions_us: bool,
     private: bool,
 }
@@ -130,6 +132,7 @@ impl Serialize for JournaledMessage {
             sent_at: message.sent_at.0,
             text: (&*message.text).into(),
             no_text: message.attachment.is_some(),
+            files: (&*message.files).into(),
             mentions_us: message.mentions_us,
             private: message.link == Link::Private,
         };
@@ -151,6 +154,7 @@ impl<'de> Deserialize<'de> for JournaledMessage {
             sent_at: UnixMs(stored.sent_at),
             text: stored.text.into_owned(),
             attachment: stored.no_text.then_some(Attachment::File),
+            files: stored.files.into_owned(),
             mentions_us: stored.mentions_us,
             reply_to: None,
             link: if stored.private { Link::Private } else { Link::Exposed },

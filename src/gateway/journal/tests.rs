@@ -17,6 +17,7 @@ fn message(id: &str, text: &str) -> Arc<InboundMessage> {
         sent_at: UnixMs(1),
         text: text.to_owned(),
         attachment: None,
+        files: Vec::new(),
         mentions_us: false,
         reply_to: None,
         link: Link::Private,

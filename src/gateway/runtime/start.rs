@@ -20,7 +20,7 @@ use crate::{
     config::{Account, Config},
     connections::Connections,
     decision_history::RingBuffer,
-    delivery::{assistant::Assistant, queue::ConversationQueue},
+    delivery::{assistant::Assistant, files, queue::ConversationQueue},
     http::{self, metrics::Metrics},
     local::{instance_lock::Single, server},
     local_client,
@@ -266,6 +266,7 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: OpenPort) -> Result<Gateway
         .map(|account| open::account((&start.state, &**store), account).map(Arc::new));
     let secret = SharedSecret::load(&start.config.gateway.auth, &start.state)?;
     store.rely_on(reload::grounds(&start.config, &secret));
+    files::clear(&start.state)?;
     Ok(Gateway {
         accounts: Accounts::new(accounts.collect::<Result<_, _>>()?),
         responder: parking_lot::RwLock::new(Arc::from(open::responder(&start.config)?)),

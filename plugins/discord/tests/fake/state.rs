@@ -68,6 +68,8 @@ pub(crate) struct State {
     pub(crate) holds_answers: bool,
     /// How many sockets are in a session.
     pub(crate) listening: usize,
+    /// The files of people by path, or where they are said to be instead.
+    pub(crate) files: BTreeMap<String, Result<Vec<u8>, String>>,
     /// How many files were fetched.
     pub(crate) fetched: usize,
     /// How often the bot was shown typing.

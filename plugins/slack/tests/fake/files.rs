@@ -70,6 +70,9 @@ fn complete(state: &mut State, given: &Value) -> Result<Value, Refusal> {
 
 fn info(state: &mut State, given: &Value) -> Result<Value, Refusal> {
     let file = given["file"].as_str().unwrap_or_default();
+    if let Some((info, _)) = state.sent.get(file) {
+        return Ok(json!({ "file": info }));
+    }
     let Some(upload) = state.files.get(file) else { return Err(said("file_not_found")) };
     let mut shares = json!({});
     if state.slow_shares == 0 {

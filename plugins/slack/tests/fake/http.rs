@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, Request, State as Extract},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -136,7 +136,18 @@ async fn connect(Extract(app): Extract<App>, request: Request) -> Response {
 }
 
 /// Everything else is a file somewhere.
-async fn fetch(Extract(app): Extract<App>) -> StatusCode {
-    app.shared.change(|state| state.fetched += 1);
-    StatusCode::NOT_FOUND
+async fn fetch(Extract(app): Extract<App>, uri: Uri, headers: HeaderMap) -> Response {
+    let id = uri.path().strip_prefix("/files-pri/").unwrap_or_default();
+    let token = headers.get("authorization").and_then(|value| value.to_str().ok());
+    app.shared.change(|state| {
+        state.fetched += 1;
+        // Without the token the real one leads to a page where people sign in.
+        if state.token(token.unwrap_or_default()) != Some("bot") {
+            return (StatusCode::FOUND, [("location", "https://slack.com/signin")]).into_response();
+        }
+        match state.sent.get(id) {
+            Some((_, bytes)) => bytes.clone().into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        }
+    })
 }

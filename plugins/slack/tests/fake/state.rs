@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) messages: Vec<Shown>,
     /// Files that were uploaded: the bytes, once they came, and where they are shown.
     pub(crate) files: BTreeMap<String, Upload>,
+    /// Files that people sent: what `files.info` says, and the bytes.
+    pub(crate) sent: BTreeMap<String, (Value, Vec<u8>)>,
     /// So often, `files.info` does not yet say where.
     pub(crate) slow_shares: usize,
     /// The methods that were called, with what they were called with.

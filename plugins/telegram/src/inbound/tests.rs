@@ -84,6 +84,7 @@ fn a_private_message_with_everything_a_person_may_show() {
                     ),
                     text: "hello",
                     attachment: None,
+                    files: [],
                     mentions_us: false,
                     reply_to: None,
                     link: Private,

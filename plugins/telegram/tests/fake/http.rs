@@ -10,7 +10,7 @@ use axum::{
 use openclaw_plugin_sdk::testing;
 use serde_json::{Value, json};
 
-use super::{Clock, Shared, TOKEN, methods};
+use super::{Clock, Shared, State, TOKEN, methods, state::Stored};
 
 /// Why a method is refused: Telegram's code, its words, its parameters.
 pub(crate) struct Refusal(pub(crate) u16, pub(crate) String, pub(crate) Option<Value>);
@@ -46,9 +46,12 @@ async fn answer(
 }
 
 async fn answered(shared: Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    if uri.path().starts_with("/file/") {
-        shared.change(|state| state.fetched += 1);
-        return StatusCode::NOT_FOUND.into_response();
+    if let Some(path) = uri.path().strip_prefix("/file/bot") {
+        let file = shared.change(|state| file(state, path));
+        return match file {
+            Some(file) => file,
+            None => std::future::pending().await,
+        };
     }
     let Some((token, method)) =
         uri.path().strip_prefix("/bot").and_then(|path| path.split_once('/'))
@@ -91,6 +94,21 @@ async fn answered(shared: Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> 
         Err(Some(refusal)) => refused(&refusal),
         Err(None) => testing::half_an_answer(),
     }
+}
+
+/// A file, at the address that holds the token; `None` for one that never comes.
+fn file(state: &mut State, path: &str) -> Option<Response> {
+    state.fetched += 1;
+    let path = path.strip_prefix(TOKEN).and_then(|path| path.strip_prefix('/'));
+    let stored = state.files.values().find(|stored| path == Some(stored.path.as_str()));
+    Some(match stored {
+        None => StatusCode::NOT_FOUND.into_response(),
+        Some(Stored { stalls: true, .. }) => return None,
+        Some(Stored { moved_to: Some(to), .. }) => {
+            (StatusCode::FOUND, [("location", to.clone())]).into_response()
+        }
+        Some(stored) => stored.bytes.clone().into_response(),
+    })
 }
 
 fn refused(Refusal(code, words, parameters): &Refusal) -> Response {

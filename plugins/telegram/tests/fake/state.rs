@@ -1,6 +1,6 @@
 //! What the fake Telegram knows: its queue of updates, and the messages it shows.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use openclaw_plugin_sdk::{Button, ChatId, EventId, SentRef, contract::Seen};
 use serde_json::{Map, Value, json};
@@ -57,6 +57,8 @@ pub(crate) struct State {
     pub(crate) no_topics: bool,
     /// No HTML is understood.
     pub(crate) no_html: bool,
+    /// Files by id: those that can be fetched.
+    pub(crate) files: BTreeMap<String, Stored>,
     /// How many files were fetched.
     pub(crate) fetched: usize,
     /// How often the bot was shown typing.
@@ -65,6 +67,19 @@ pub(crate) struct State {
     pub(crate) poller: u64,
     last_update: i64,
     last_number: i64,
+}
+
+/// A file that Telegram keeps.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    /// Where below `/file/bot<token>/`, as Telegram says.
+    pub(crate) path: String,
+    /// All of it.
+    pub(crate) bytes: Vec<u8>,
+    /// It is said to be elsewhere.
+    pub(crate) moved_to: Option<String>,
+    /// It never comes.
+    pub(crate) stalls: bool,
 }
 
 /// What the answers say of the time.
@@ -156,6 +171,14 @@ impl State {
             message.extend(content);
         }
         message.into()
+    }
+
+    /// Keeps a file, and gives its id.
+    pub(crate) fn keep(&mut self, path: &str, bytes: Vec<u8>) -> String {
+        let id = format!("AgAC{}", self.files.len());
+        let stored = Stored { path: path.to_owned(), bytes, moved_to: None, stalls: false };
+        self.files.insert(id.clone(), stored);
+        id
     }
 
     /// Queues an update.

@@ -15,7 +15,7 @@ use crate::{
     approvals::notice,
     blocking,
     delivery::{
-        answer,
+        answer::{self, Question},
         asker::Asker,
         queue::{self, DeviceAnswer},
     },
@@ -174,8 +174,9 @@ async fn ask(gateway: &Gateway, run: &Run, admitted: &Admitted) -> Done {
             return Done::Failed(UNREADABLE);
         }
     };
-    let place = (asker, run.place.speaker.conversation());
-    match answer::ask(gateway, admitted, place, |heard| listen(gateway, run, heard)).await {
+    let conversation = run.place.speaker.conversation();
+    let question = Question { asker, conversation, files: Vec::new() };
+    match answer::ask(gateway, admitted, question, |heard| listen(gateway, run, heard)).await {
         Ok(whole) if whole.trim().is_empty() => Done::Answered(NOTHING.to_owned()),
         Ok(whole) => Done::Answered(whole),
         Err(error) => {

@@ -1,0 +1,109 @@
+//! The files of a message that is answered now. The one place that has a channel fetch any, and only for what the gate
+//! has admitted.
+
+use std::{fs, io, path::PathBuf};
+
+use openclaw_plugin_sdk::{FetchError, File, InboundMessage, Takes};
+use tracing::info;
+
+use crate::{
+    Gateway,
+    accounts::account::AccountRuntime,
+    gate::{Admitted, Incoming},
+    store::{StoreError, paths::StateDir, private},
+    text::files as said,
+};
+
+/// So many files of a message are fetched.
+const MOST: usize = 4;
+/// They have so many bytes together.
+const MOST_BYTES: usize = 10 * 1024 * 1024;
+
+/// What came of the files of a message.
+#[derive(Default)]
+pub(super) struct Fetched {
+    pub(super) files: Vec<File>,
+    /// What the sender is told of those that are left out, a sentence each.
+    pub(super) left_out: Vec<&'static str>,
+}
+
+impl Fetched {
+    fn leave_out(&mut self, why: &'static str) {
+        if !self.left_out.contains(&why) {
+            self.left_out.push(why);
+        }
+    }
+}
+
+/// Which files of messages on this account the responder gets.
+pub(super) fn taken(gateway: &Gateway, account: &AccountRuntime) -> Takes {
+    let on = gateway.config().assistant.attachments && account.config.plugin.abilities.fetches;
+    if on { gateway.responder().takes() } else { Takes::Nothing }
+}
+
+/// Fetches the files of an admitted message, as many as the responder gets.
+pub(super) async fn fetch(
+    gateway: &Gateway,
+    account: &AccountRuntime,
+    admitted: &Admitted,
+) -> Fetched {
+    let (takes, mut fetched) = (taken(gateway, account), Fetched::default());
+    let Incoming::Message(message) = admitted.what() else { return fetched };
+    if takes == Takes::Nothing {
+        return fetched;
+    }
+    if message.files.len() > MOST {
+        fetched.leave_out(said::TOO_MANY);
+    }
+    let (channel, mut room) = (account.channel(), MOST_BYTES);
+    for file in message.files.iter().take(MOST) {
+        let is_too_large = file.size.is_some_and(|size| size > room as u64);
+        let bytes = if is_too_large {
+            Err(FetchError::TooLarge)
+        } else {
+            // A channel may not have kept to the limit.
+            let bytes = channel.fetch(file, room).await;
+            bytes.and_then(|it| if it.len() > room { Err(FetchError::TooLarge) } else { Ok(it) })
+        };
+        match bytes {
+            Ok(bytes) => {
+                room -= bytes.len();
+                let file = File::new(file.name.as_deref(), bytes);
+                if takes == Takes::Files || file.kind.is_picture() {
+                    fetched.files.push(file);
+                } else {
+                    fetched.leave_out(said::PICTURES_ONLY);
+                }
+            }
+            Err(error) => {
+                info!(channel = account.config.plugin.id, %error, "a file is left out");
+                fetched.leave_out(match error {
+                    FetchError::TooLarge => said::TOO_LARGE,
+                    FetchError::Unavailable(_) => said::UNAVAILABLE,
+                });
+            }
+        }
+    }
+    fetched
+}
+
+/// True where a message has nothing that the responder could get.
+pub(super) fn is_empty(takes: Takes, message: &InboundMessage) -> bool {
+    message.text.trim().is_empty() && (takes == Takes::Nothing || message.files.is_empty())
+}
+
+/// Where a responder may put files, while they are switched on.
+pub(super) fn folder(gateway: &Gateway) -> Option<PathBuf> {
+    gateway.config().assistant.attachments.then(|| gateway.state.files())
+}
+
+/// Makes the folder for files anew: what another run has left there is erased. Blocks on disk.
+pub(crate) fn clear(state: &StateDir) -> Result<(), StoreError> {
+    let path = state.files();
+    match fs::remove_dir_all(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::Io { doing: "remove", path, source })
+        }
+        _ => private::ensure_dir(&path),
+    }
+}
