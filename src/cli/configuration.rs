@@ -2,11 +2,7 @@
 
 use clap::Subcommand;
 
-use crate::{
-    Ended, Exit, Failure, Host, Output,
-    config::{self, Config},
-    gateway, text,
-};
+use crate::{Ended, Exit, Failure, Host, Output, config, gateway, text};
 
 /// What can be asked about the configuration.
 #[derive(Debug, Subcommand)]
@@ -32,7 +28,7 @@ impl ConfigCommand {
     /// Does it.
     pub(super) fn run(&self, host: &Host, output: &mut Output) -> Ended {
         match self {
-            Self::Check { deep } => check(*deep, &host.config()?, output)?,
+            Self::Check { deep } => check(*deep, host, output)?,
             Self::Path => {
                 let file = host.config_file()?;
                 output.line(file.display().to_string());
@@ -46,8 +42,9 @@ impl ConfigCommand {
     }
 }
 
-fn check(deep: bool, config: &Config, output: &mut Output) -> Result<(), Failure> {
-    for warning in &config.warnings {
+fn check(deep: bool, host: &Host, output: &mut Output) -> Result<(), Failure> {
+    let config = host.config()?;
+    for warning in host.warnings(&config)? {
         output.note(format!("warning: {warning}"));
     }
     if !config.lacking.is_empty() {
@@ -55,7 +52,7 @@ fn check(deep: bool, config: &Config, output: &mut Output) -> Result<(), Failure
     }
     output.line(text::config_checked(config.file.as_deref()));
     if deep {
-        let tried = gateway::try_assistant(config)?;
+        let tried = gateway::try_assistant(&config)?;
         output.line(text::assistant_asked(&config.assistant.responder, &tried.asks));
         let answer = tried.result.map_err(|error| text::assistant_failed(&error))?;
         output.line(text::assistant_answers(&answer));

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use crate::{client::RemoteError, local_client::LocalError, store::StoreError, text};
+use crate::{
+    client::RemoteError, config::problem::ConfigError, local_client::LocalError, store::StoreError,
+    text,
+};
 
 /// What a command ends with. The numbers are a promise to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +85,11 @@ impl Failure {
         let said = match &self.said {
             Said::Error(error) => {
                 let text = chain(error);
-                let lines = text.lines().map(|line| format!("{} {line}", word("error", "31m")));
+                // What is indented belongs to the line above.
+                let lines = text.lines().map(|line| match line.strip_prefix("  ") {
+                    Some(_) => line.to_owned(),
+                    None => format!("{} {line}", word("error", "31m")),
+                });
                 lines.collect::<Vec<_>>().join("\n")
             }
             Said::Line(line) => line.clone(),
@@ -110,7 +117,7 @@ fn chain(error: &anyhow::Error) -> String {
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        let error = error.into();
+        let mut error = error.into();
         let (mut exit, mut hint) = (Exit::Failed, None);
         if let Some(error) = error.downcast_ref::<RemoteError>() {
             (exit, hint) = (exit_of(error), text::hint_remote(error));
@@ -118,6 +125,8 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
             (exit, hint) = (exit_of_local(error), text::hint_local(error));
         } else if let Some(error) = error.downcast_ref::<StoreError>() {
             hint = text::hint_store(error);
+        } else if let Some(invalid) = error.downcast_ref::<ConfigError>() {
+            error = anyhow::Error::msg(invalid.at_length());
         }
         Self { exit, said: Said::Error(error), hint }
     }

@@ -15,6 +15,7 @@ use openclaw_plugin_sdk::{AccountId, ChannelPlugin, InvalidSenderId, SenderId, U
 use crate::{
     Failure,
     config::{self, Config, Plugins, Source},
+    control::owners,
     gateway::Origin,
     local_client::{Client, LocalError},
     registry,
@@ -77,6 +78,15 @@ impl Host {
     /// The configuration, checked.
     pub(super) fn config(&self) -> Result<Config, Failure> {
         Ok(config::load(&self.source(&self.state()?), PLUGINS)?)
+    }
+
+    /// What `config check` and the start warn of, a sentence each.
+    pub(super) fn warnings(&self, config: &Config) -> Result<Vec<String>, Failure> {
+        let vain = owners::told_in_vain(&self.store()?, config);
+        let vain = vain.map(|vain| vain.iter().map(text::told_in_vain).collect());
+        // A store that cannot be read is what the start itself tells, account by account.
+        let vain = vain.unwrap_or_else(|error| vec![error.to_string()]);
+        Ok(config.warnings.iter().cloned().chain(vain).collect())
     }
 
     /// Where the configuration comes from, for a reload; `port` goes before what it says.

@@ -75,7 +75,7 @@ impl Gateway {
         let terminal = std::io::stdout().is_terminal();
         let console = openclaw_plugin_sdk::console::attended();
         log::start(given.log_format, given.log.as_deref())?;
-        for warning in config.warnings.iter().chain(&config.lacking) {
+        for warning in host.warnings(&config)?.iter().chain(&config.lacking) {
             tracing::warn!("{warning}");
         }
         let state = host.state()?;

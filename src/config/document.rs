@@ -5,7 +5,7 @@ use toml_edit::{Document, Item, TableLike};
 
 use super::{
     expand::expand,
-    names,
+    malformed, names,
     problem::{Problems, Stand},
 };
 
@@ -126,7 +126,7 @@ fn hide(table: &Table, problems: &Problems) {
     }
 }
 
-/// Reads the file. What is wrong with its form goes to `problems`; the source line does not, for it may hold a secret.
+/// Reads the file. What is wrong with its form goes to `problems`; the source line only with what may be a secret covered.
 pub(super) fn parse(
     bytes: &[u8],
     env: &dyn Fn(&str) -> Option<String>,
@@ -148,8 +148,10 @@ pub(super) fn parse(
             Some(table)
         }
         Err(error) => {
-            let line = error.span().map_or(1, |span| line_of(text, span.start));
-            problems.add(Stand::Line(line), format!("this is no TOML: {}", error.message()));
+            let span = error.span().unwrap_or_default();
+            let at = Stand::Line(line_of(text, span.start));
+            let what = malformed::what(text, span.start, error.message());
+            problems.show(at, &what, malformed::excerpt(text, &span));
             None
         }
     }

@@ -13,6 +13,9 @@ pub(super) fn expand(
     written: &str,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Expanded, String> {
+    if is_unbraced(written) {
+        return Err("a name behind `$` alone is not filled in; write `\"${NAME}\"`".to_owned());
+    }
     let mut expanded = Expanded { text: String::with_capacity(written.len()), from_env: false };
     let mut rest = written;
     while let Some(at) = rest.find("${") {
@@ -41,6 +44,12 @@ pub(super) fn expand(
     }
     expanded.text.push_str(rest);
     Ok(expanded)
+}
+
+/// `$NAME`, as a shell has it. Only capitals: no other text is meant so.
+fn is_unbraced(written: &str) -> bool {
+    let name = written.trim().strip_prefix('$').unwrap_or_default();
+    name.len() > 1 && is_name(name) && !name.contains(|c: char| c.is_ascii_lowercase())
 }
 
 fn is_name(text: &str) -> bool {

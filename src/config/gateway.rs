@@ -212,7 +212,27 @@ pub(super) fn read(root: &Section<'_>, env: Env<'_>) -> GatewayConfig {
     {
         nobody_asked(gateway, &config);
     }
+    if let Some(gateway) = &gateway {
+        in_plain_text(gateway, &config);
+    }
     config
+}
+
+/// On a network, only TLS keeps tokens and messages from those who read along.
+fn in_plain_text(gateway: &Section<'_>, config: &GatewayConfig) {
+    let bind = match config.bind {
+        Bind::Custom(address) if !address.to_canonical().is_loopback() => "custom",
+        Bind::Lan => "lan",
+        _ => return,
+    };
+    if config.tls.enabled || !config.trusted_proxies.is_empty() {
+        return;
+    }
+    let text = format!(
+        "`gateway.bind` is `{bind}` without TLS: others on that network can read tokens and messages; set \
+         `gateway.tls.enabled = true`, or name the proxy that speaks TLS in `gateway.trusted_proxies`"
+    );
+    gateway.problems.warn(gateway.at("bind"), text);
 }
 
 /// Without a secret nobody but this machine may come near the port.

@@ -7,6 +7,7 @@ mod document;
 mod expand;
 mod foreign;
 pub mod gateway;
+mod malformed;
 mod memory;
 mod names;
 mod opening;
@@ -120,9 +121,18 @@ pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigErr
         file,
         memory,
     };
+    owner::unreached(&root, &config);
     (config.warnings, config.lacking) = problems.finish()?;
+    config.warnings.extend(config.file.as_deref().and_then(read_by_others));
     config.warnings.extend(foreign::notice(from.state.path(), plugins.channels));
     Ok(config)
+}
+
+/// What the file says is for this user alone.
+fn read_by_others(file: &Path) -> Option<String> {
+    let meta = file.metadata().ok()?;
+    let why = own_file::Rights::of(&meta).unreadable().err()?;
+    Some(format!("{}: {why}", file.display()))
 }
 
 /// The whole configuration, checked.

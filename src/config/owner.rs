@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use openclaw_plugin_sdk::ChannelPlugin;
 
 use super::{
-    Telling,
+    Config, Telling,
     document::{Node, Value},
     names,
     section::Section,
@@ -43,6 +43,23 @@ pub(super) fn read(root: &Section<'_>, channels: &[&'static ChannelPlugin]) -> (
     }
     hours(&section, &mut telling);
     (Owners(owners), telling)
+}
+
+/// Warns of an owner whose channel has no account that is on: nothing they write arrives.
+pub(super) fn unreached(root: &Section<'_>, config: &Config) {
+    let Some(section) = root.section("owner") else { return };
+    for owner in &config.owners.0 {
+        let channel = &owner.channel;
+        let mut on = config.accounts.iter().filter(|account| account.enabled);
+        if on.all(|account| account.key.channel != *channel) {
+            let text = format!(
+                "`owner.allow_from` has `{channel}:{}`, and no account of `channels.{channel}` is on: \
+                 this owner gets no card there and can send no command",
+                owner.sender
+            );
+            root.problems.warn(section.at("allow_from"), text);
+        }
+    }
 }
 
 fn hours(section: &Section<'_>, telling: &mut Telling) {

@@ -50,6 +50,20 @@ pub struct Problem {
     pub file: Option<PathBuf>,
     /// What, naming the key, and what would be right.
     pub text: String,
+    /// The line with a mark under what is wrong; for a person at a terminal, and for no log.
+    pub excerpt: Option<String>,
+}
+
+impl ConfigError {
+    /// The same for a person at a terminal: with the line that is no TOML.
+    pub fn at_length(&self) -> String {
+        let Self::Invalid(problems) = self else { return self.to_string() };
+        let shown = |problem: &Problem| {
+            let excerpt = problem.excerpt.iter().map(|excerpt| format!("\n{excerpt}"));
+            format!("{problem}{}", excerpt.collect::<String>())
+        };
+        problems.iter().map(shown).collect::<Vec<_>>().join("\n")
+    }
 }
 
 impl fmt::Display for Problem {
@@ -95,6 +109,12 @@ impl Problems {
         self.found.borrow_mut().push(self.problem(at, &text.into()));
     }
 
+    /// The same with the line itself.
+    pub(super) fn show(&self, at: Stand, text: &str, excerpt: String) {
+        let excerpt = Some(excerpt);
+        self.found.borrow_mut().push(Problem { excerpt, ..self.problem(at, text) });
+    }
+
     /// From here on nothing repeats this value.
     pub(super) fn hide(&self, secret: &str) {
         let secret = secret.trim();
@@ -119,6 +139,8 @@ impl Problems {
         let without = |problem: &mut Problem| {
             for secret in &secrets {
                 problem.text = problem.text.replace(secret.as_str(), "…");
+                let shown = problem.excerpt.take();
+                problem.excerpt = shown.map(|shown| shown.replace(secret.as_str(), "…"));
             }
         };
         let mut found = self.found.into_inner();
@@ -142,8 +164,10 @@ impl Problems {
         // One line each, whatever a key or a plugin says.
         let text = text.replace(char::is_control, " ");
         match at {
-            Stand::Environment => Problem { line: None, file: None, text },
-            Stand::Line(line) => Problem { line: Some(line), file: self.file.clone(), text },
+            Stand::Environment => Problem { line: None, file: None, text, excerpt: None },
+            Stand::Line(line) => {
+                Problem { line: Some(line), file: self.file.clone(), text, excerpt: None }
+            }
         }
     }
 }

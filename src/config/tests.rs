@@ -10,7 +10,7 @@ mod secrets;
 mod stand_in;
 mod strict;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use super::{Config, Plugins, Source, problem::ConfigError};
 use crate::store::paths::StateDir;
@@ -42,6 +42,7 @@ impl Home {
     pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         path
     }
 

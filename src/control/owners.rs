@@ -18,6 +18,17 @@ pub fn all(store: &Store, config: &Config) -> Result<Vec<(Owner, &'static str)>,
     Ok(configured.chain(known).collect())
 }
 
+/// Those of `owner.notify` who are no owners: no card goes to them.
+pub fn told_in_vain(store: &Store, config: &Config) -> Result<Vec<Owner>, StoreError> {
+    let mut vain = Vec::new();
+    for told in &config.telling.notify {
+        if !names(store, config, &told.channel, &told.sender)? {
+            vain.push(told.clone());
+        }
+    }
+    Ok(vain)
+}
+
 /// True for an owner, wherever they come from.
 pub fn names(
     store: &Store,

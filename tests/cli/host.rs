@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{CODE, Folder, request, write};
+use crate::support::{CODE, Folder, keep_private, request, write};
 
 const CONFIG: &str = "\
 [channels.telegram]
@@ -31,6 +31,7 @@ fn the_file_is_the_named_one() {
     folder.put("config.toml", "nonsense");
     let other = folder.cwd().join("other.toml");
     write(&other, CONFIG);
+    keep_private(&other);
     for line in ["config check --config other.toml", "--config other.toml config check"] {
         assert!(folder.done(line).ends_with("other.toml is fine.\n"), "{line}");
     }

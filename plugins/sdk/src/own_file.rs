@@ -103,6 +103,18 @@ impl Rights {
         Ok(())
     }
 
+    /// The reason why others than its owner may read it, if they may.
+    pub fn unreadable(self) -> Result<(), String> {
+        let who = if self.mode & 0o004 != 0 {
+            "everybody".to_owned()
+        } else if self.mode & 0o040 != 0 && !is_own_group(self.group) {
+            format!("everybody in group {}", self.group)
+        } else {
+            return Ok(());
+        };
+        Err(format!("{self}: {who} may read it; `chmod go-r <path>` ends this"))
+    }
+
     /// True for a folder in which everybody can replace only what is their own.
     pub fn is_sticky(self) -> bool {
         self.mode & 0o1000 != 0
@@ -237,7 +249,11 @@ mod tests {
         let rights = |group, mode| Rights { owner: geteuid().as_raw(), group, mode };
         let (own, other) = (getegid().as_raw(), getegid().as_raw() + 4711);
         assert_eq!(rights(own, 0o660).trusted().is_ok(), is_own_group(own));
+        assert_eq!(rights(own, 0o640).unreadable().is_ok(), is_own_group(own));
         assert!(rights(other, 0o660).trusted().is_err());
+        assert!(rights(other, 0o640).unreadable().unwrap_err().contains(&other.to_string()));
+        assert!(rights(other, 0o604).unreadable().unwrap_err().contains("everybody may read it"));
+        assert!(rights(other, 0o600).unreadable().is_ok());
         assert!(rights(other, 0o640).trusted().is_ok());
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     config::Location,
     control::{admissions::AdmittedBy, text::verdict},
     local_client::LocalError,
-    rules::{DmPolicy, pairing::PairingRequest},
+    rules::{DmPolicy, owner::Owner, pairing::PairingRequest},
     whole, world,
 };
 
@@ -239,6 +239,13 @@ pub(crate) fn owner_at_console(channel: &str) -> String {
 
 pub(crate) fn configured_owners(file: &Path) -> String {
     format!("Configured owners are in {}.", file.display())
+}
+
+pub(crate) fn told_in_vain(told: &Owner) -> String {
+    let who = format!("{}:{}", told.channel, whole(told.sender.as_str()));
+    format!(
+        "`owner.notify` names {who}, who is not an owner and gets no card; `openclaw owner add {who}` makes them one"
+    )
 }
 
 fn place(config: Option<&Path>) -> String {

@@ -37,6 +37,7 @@ use crate::{
             setup_code::words,
             token::TokenDigest,
         },
+        owner::Owner,
     },
     status::Seen,
     store::paths::StateDir,

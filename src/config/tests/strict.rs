@@ -138,6 +138,9 @@ fn what_is_no_toml_says_where() {
     assert!(text.starts_with("config.toml:2: this is no TOML: "), "{text}");
     let text = wrong("[gateway]\nport = 1\nport = 2\n");
     assert!(text.starts_with("config.toml:3: this is no TOML: duplicate key"), "{text}");
+    let shown = Home::with("[gateway]\nport = 18x\n").load().unwrap_err().at_length();
+    let (_, excerpt) = shown.split_once('\n').unwrap();
+    assert_eq!(excerpt, "  2 | port = 18x\n    |        ^^^");
     let home = super::Home::new();
     let path = home.write("config.toml", "");
     std::fs::OpenOptions::new()
@@ -146,6 +149,60 @@ fn what_is_no_toml_says_where() {
         .and_then(|mut file| std::io::Write::write_all(&mut file, b"a = 1\n\xff\n"))
         .unwrap();
     assert_eq!(home.wrong(), "config.toml:2: this is not UTF-8");
+}
+
+#[test]
+fn a_usual_mistake_has_a_sentence_of_its_own() {
+    let toml = "and the configuration is TOML: `[gateway]` on a line of its own, then `port = 18789`; \
+                `config.example.toml` has every key";
+    for text in ["{\n  \"gateway\": { \"port\": 1 }\n}\n", "// mine\n{ gateway: { port: 1 } }"] {
+        check(text, &format!("config.toml:1: this is JSON, {toml}"));
+    }
+    check("[gateway]\n\"port\": 1,\n", &format!("config.toml:2: this is JSON, {toml}"));
+    for text in ["gateway:\n  port: 1\n", "---\ngateway:\n", "- a\n"] {
+        check(text, &format!("config.toml:1: this is YAML, {toml}"));
+    }
+    check(
+        &format!("{BOT}dm_policy = “open”\n"),
+        "config.toml:3: this line has typographic quotes; in TOML a text stands in `\"` or `'`",
+    );
+    check(
+        "[channels.telegram]\nbot_token = ${TELEGRAM_BOT_TOKEN}\n",
+        "config.toml:2: the name of an environment variable stands in quotes: `\"${NAME}\"`",
+    );
+    check(
+        "[channels.telegram]\nbot_token = \"$TELEGRAM_BOT_TOKEN\"\n",
+        "config.toml:2: `channels.telegram.bot_token`: a name behind `$` alone is not filled in; \
+         write `\"${NAME}\"`",
+    );
+}
+
+#[test]
+fn what_will_hardly_be_meant_is_a_warning() {
+    let warned = |text: &str| {
+        let home = Home::with(text);
+        let folder = format!("{}/", home.folder.path().display());
+        let warnings = home.load().unwrap().warnings.into_iter();
+        warnings.map(|warning| warning.replace(&folder, "")).collect::<Vec<_>>()
+    };
+    let [owner] = &*warned("[owner]\nallow_from = ['telegram:7']\n") else { panic!() };
+    assert!(owner.starts_with("config.toml:2: `owner.allow_from` has `telegram:7`"), "{owner}");
+    assert_eq!(warned(&format!("[owner]\nallow_from = ['telegram:7']\n{BOT}")), [""; 0]);
+    let off = format!("[owner]\nallow_from = ['telegram:7']\n{BOT}enabled = false\n");
+    assert_eq!(warned(&off).len(), 1);
+    for bind in ["'lan'", "'custom'\ncustom_bind_host = '192.168.1.1'"] {
+        let [plain] = &*warned(&format!("[gateway]\nbind = {bind}\n")) else { panic!("{bind}") };
+        assert!(plain.starts_with("config.toml:2: `gateway.bind` is "), "{plain}");
+        for safe in ["tls.enabled = true", "trusted_proxies = ['10.0.0.1']"] {
+            assert_eq!(warned(&format!("[gateway]\nbind = {bind}\n{safe}\n")), [""; 0], "{bind}");
+        }
+    }
+    assert_eq!(warned("gateway.bind = 'tailnet'"), [""; 0]);
+    let home = Home::with("");
+    let file = home.folder.path().join("config.toml");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let warnings = home.load().unwrap().warnings;
+    assert!(warnings.len() == 1 && warnings[0].contains("everybody may read it"), "{warnings:?}");
 }
 
 #[test]

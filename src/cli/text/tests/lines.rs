@@ -37,6 +37,7 @@ fn lines_about_people() {
         owner_added("telegram:7"),
         owner_already("telegram:7"),
         owner_removed("telegram:7"),
+        told_in_vain(&Owner { channel: "telegram".to_owned(), sender: request.sender.clone() }),
         claim("BBBB-BBBB-BBBB"),
     ];
     lines.extend(decided(Decision::Approve, &request));
@@ -105,6 +106,7 @@ fn lines_about_people() {
         ✅ Added owner telegram:7
         telegram:7 is an owner already
         ✅ Removed owner telegram:7
+        `owner.notify` names telegram:123456789, who is not an owner and gets no card; `openclaw owner add telegram:123456789` makes them one
         BBBB-BBBB-BBBB
 
         Send this to the bot in a direct chat, within ten minutes:
