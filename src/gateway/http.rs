@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use openclaw_plugin_sdk::{Client, Exchange, Ingress, Stream, Upgrade};
+use openclaw_plugin_sdk::{Client, Exchange, Ingress, Stream, Unread, Upgrade};
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -45,6 +45,8 @@ const JSON: &str = "application/json";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A channel has so long for its answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// What a page sends may take so long, once its channel has asked for it.
+const FILE_WITHIN: Duration = Duration::from_mins(2);
 
 /// Serves until the gateway stops.
 pub(crate) async fn serve(gateway: Arc<Gateway>, listener: TcpListener, tls: Option<TlsAcceptor>) {
@@ -331,25 +333,43 @@ async fn exchange(
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     let upgrade = is_upgrade.then(|| upgrade(&mut request, share()));
     let (head, incoming) = request.into_parts();
-    let body = if matches!(head.method, Method::GET | Method::HEAD) {
-        // What follows such a head is no part of the request: it is not read.
-        Bytes::new()
-    } else {
-        match body::read(incoming, share(), PATIENCE).await {
-            Ok(body) => body,
+    // What follows such a head is no part of the request: it is not read.
+    let has_body = !matches!(head.method, Method::GET | Method::HEAD);
+    // A page's channel looks at the head first.
+    let is_page = matches!(account.config.plugin.ingress, Ingress::Serve { .. });
+    let (mut body, mut unread, mut within) = (Bytes::new(), None, ANSWER_WITHIN);
+    if has_body && is_page {
+        (unread, within) = (Some(later(incoming, share())), ANSWER_WITHIN + FILE_WITHIN);
+    } else if has_body {
+        match body::read(incoming, share(), PATIENCE, body::LIMIT).await {
+            Ok(whole) => body = whole,
             Err(refusal) => return refusal.answer(),
         }
-    };
+    }
     let (reply, answered) = oneshot::channel();
     let request = Request::from_parts(head, body);
     let exchange = Exchange::new(request, client, reply, upgrade);
+    let exchange = match unread {
+        Some(unread) => exchange.with_unread(unread),
+        None => exchange,
+    };
     if account.exchanges.try_send(exchange).is_err() {
         return plain(StatusCode::SERVICE_UNAVAILABLE, page::CHANNEL_BUSY);
     }
-    match tokio::time::timeout(ANSWER_WITHIN, answered).await {
+    match tokio::time::timeout(within, answered).await {
         Ok(Ok(response)) => response,
         _ => plain(StatusCode::SERVICE_UNAVAILABLE, page::CHANNEL_SILENT),
     }
+}
+
+/// A body that is read when it is asked for.
+fn later(incoming: Incoming, share: Share) -> Unread {
+    Box::new(move |limit| {
+        Box::pin(async move {
+            let read = body::read(incoming, share, FILE_WITHIN, limit).await;
+            read.map_err(|refusal| refusal.answer())
+        })
+    })
 }
 
 /// Every upgrade is to a WebSocket: a channel's is watched like the gateway's own.

@@ -9,7 +9,7 @@ use crate::rules::{admission::Ground, device::setup_code::Spent};
 pub(crate) mod page {
     pub(crate) const BAD_NONCE: &str = "Ask with `nonce=` and 16 to 64 of A-Z, a-z, 0-9, - and _.";
     pub(crate) const BODY_CUT: &str = "The request's body is not whole.";
-    pub(crate) const BODY_LONG: &str = "The request's body is longer than 1 MiB.";
+    pub(crate) const BODY_LONG: &str = "The request's body is too long.";
     pub(crate) const BODY_SLOW: &str = "The request's body took too long.";
     pub(crate) const CHANNEL_BUSY: &str = "This channel is busy. Try again in a moment.";
     pub(crate) const CHANNEL_SILENT: &str =
@@ -156,7 +156,7 @@ mod tests {
         expect![[r"
             Ask with `nonce=` and 16 to 64 of A-Z, a-z, 0-9, - and _.
             The request's body is not whole.
-            The request's body is longer than 1 MiB.
+            The request's body is too long.
             The request's body took too long.
             This channel is busy. Try again in a moment.
             This channel does not answer now. Try again in a moment.

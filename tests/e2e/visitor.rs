@@ -4,7 +4,10 @@ use std::collections::{HashSet, VecDeque};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
@@ -145,12 +148,49 @@ impl Visitor {
         }
     }
 
+    /// Brings a file, as the page does before the message that has it.
+    #[allow(dead_code, reason = "a bench brings nothing")]
+    pub(crate) async fn bring(&self, bytes: impl Into<reqwest::Body>) -> reqwest::Response {
+        let port = self.socket.as_ref().unwrap().0;
+        let request = reqwest::Client::new().post(format!("http://127.0.0.1:{port}/chat/files"));
+        let request = request.header("origin", format!("http://127.0.0.1:{port}"));
+        request.header("cookie", &self.cookie).body(bytes).send().await.unwrap()
+    }
+
+    /// Begins to bring a file, and sends nothing of it. What is answered.
+    #[allow(dead_code, reason = "a bench brings nothing")]
+    pub(crate) async fn begin_to_bring(&self, length: usize) -> String {
+        let port = self.socket.as_ref().unwrap().0;
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let head = format!(
+            "POST /chat/files HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\norigin: http://127.0.0.1:{port}\r\ncookie: {}\r\n\
+             content-length: {length}\r\n\r\n",
+            self.cookie
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut line = String::new();
+        let read = BufReader::new(stream).read_line(&mut line).await;
+        read.map(|_| line).unwrap()
+    }
+
+    /// Says something with a file that was brought.
+    #[allow(dead_code, reason = "a bench brings nothing")]
+    pub(crate) async fn say_with(&mut self, text: &str, file: &Value) -> Result<(), String> {
+        let files = json!([{ "id": file["id"], "name": "cat.png" }]);
+        self.send_more(text, json!({ "files": files })).await
+    }
+
     async fn send(&mut self, text: &str, reply_to: Option<String>) -> Result<(), String> {
+        let more = reply_to.map_or_else(|| json!({}), |id| json!({ "replyTo": id }));
+        self.send_more(text, more).await
+    }
+
+    async fn send_more(&mut self, text: &str, more: Value) -> Result<(), String> {
         self.said += 1;
         let id = format!("{:032x}", u128::from(self.said) << 64 | u128::from(rand_id()));
         let mut frame = json!({ "type": "say", "id": id, "text": text });
-        if let Some(reply_to) = reply_to {
-            frame["replyTo"] = reply_to.into();
+        for (key, value) in more.as_object().into_iter().flatten() {
+            frame[key] = value.clone();
         }
         self.socket.as_mut().unwrap().1.send(Message::text(frame.to_string())).await.unwrap();
         loop {

@@ -71,6 +71,7 @@ pub enum Reader {
 #[derive(Clone)]
 pub struct Readers {
     of: Arc<dyn Fn(&SenderId) -> Reader + Send + Sync>,
+    files: Arc<dyn Fn() -> bool + Send + Sync>,
     changes: watch::Receiver<()>,
 }
 
@@ -80,7 +81,18 @@ impl Readers {
         of: impl Fn(&SenderId) -> Reader + Send + Sync + 'static,
         changes: watch::Receiver<()>,
     ) -> Self {
-        Self { of: Arc::new(of), changes }
+        Self { of: Arc::new(of), files: Arc::new(|| false), changes }
+    }
+
+    /// Says whether what answers takes files of people with access.
+    #[must_use]
+    pub fn with_files(self, files: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { files: Arc::new(files), ..self }
+    }
+
+    /// True where what answers takes files of people with access.
+    pub fn take_files(&self) -> bool {
+        (self.files)()
     }
 
     /// True for a person who has access now.
@@ -363,14 +375,22 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// Ends with the stream once the response that switches protocols is written.
 pub type Upgrade = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
 
+/// Reads a body, at most so many bytes of it; otherwise the answer for its client.
+pub type Unread = Box<
+    dyn FnOnce(usize) -> Pin<Box<dyn Future<Output = Result<Bytes, Response<Bytes>>> + Send>>
+        + Send,
+>;
+
 /// One HTTP request and the way to answer it. Dropped without a reply it becomes `503`.
 pub struct Exchange {
-    /// The request, its body read whole.
+    /// The request, its body read whole. With [`Ingress::Serve`](crate::Ingress::Serve) that is read when
+    /// [`Exchange::body`] asks for it.
     pub request: Request<Bytes>,
     /// Who asks. Headers say nothing beside it: the gateway has read them already.
     pub client: Client,
     reply: oneshot::Sender<Response<Bytes>>,
     upgrade: Option<Upgrade>,
+    unread: Option<Unread>,
 }
 
 impl Exchange {
@@ -381,7 +401,21 @@ impl Exchange {
         reply: oneshot::Sender<Response<Bytes>>,
         upgrade: Option<Upgrade>,
     ) -> Self {
-        Self { request, client, reply, upgrade }
+        Self { request, client, reply, upgrade, unread: None }
+    }
+
+    /// The body is read when it is asked for.
+    #[must_use]
+    pub fn with_unread(self, unread: Unread) -> Self {
+        Self { unread: Some(unread), ..self }
+    }
+
+    /// The body, of at most so many bytes; otherwise the answer for its client.
+    pub async fn body(&mut self, limit: usize) -> Result<Bytes, Response<Bytes>> {
+        match self.unread.take() {
+            Some(read) => read(limit).await,
+            None => Ok(std::mem::take(self.request.body_mut())),
+        }
     }
 
     /// Answers.

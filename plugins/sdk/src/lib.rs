@@ -54,7 +54,7 @@ pub use id::{
 };
 pub use inbox::{
     Delivery, Exchange, Handed, Inbox, LONGEST_NOTE, MOST_NOTES, Notes, Over, Reader, Readers, Row,
-    Stream, Upgrade,
+    Stream, Unread, Upgrade,
 };
 pub use lasting::{count, lasting, spell_span};
 pub use message::{

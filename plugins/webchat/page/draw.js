@@ -24,14 +24,15 @@ export function moment(at, element = make('time')) {
 export function words({ body }) {
   const flat = (spans) => spans.map((span) => span.code ?? span.plain).join('');
   if (body.kind === 'card') return body.title;
-  return flat(body.kind === 'image' ? body.caption : body.spans).replace(/\s+/g, ' ').trim() || 'Picture';
+  const said = flat(body.kind === 'image' ? body.caption : body.spans).replace(/\s+/g, ' ').trim();
+  return said || body.files?.map(({ name }) => name).join(', ') || 'Picture';
 }
 
 // `press(element, button, data)` says that a button of a card was pressed; `stay` that a picture takes its room.
 export function bubble({ body }, press, stay) {
   const element = make('div', 'bubble');
   element.dir = 'auto';
-  if (body.kind === 'text') element.append(...nodes(body.spans));
+  if (body.kind === 'text') element.append(...nodes(body.spans), ...(body.files ?? []).map((file) => sent(file, stay)));
   if (body.kind === 'image') picture(element, body, stay);
   if (body.kind === 'card') card(element, body, press);
   return element;
@@ -45,6 +46,22 @@ function picture(element, body, stay) {
   image.onload = stay;
   element.append(image);
   if (body.caption.length) element.append(make('div', 'caption', ...nodes(body.caption)));
+}
+
+// A file of the conversation, by the id that the gateway gave it.
+function sent({ id, name, type }, stay) {
+  const address = `/chat/files/${encodeURIComponent(id)}`;
+  if (/^image\//.test(type)) {
+    const image = make('img', 'sent');
+    image.src = address;
+    image.alt = name;
+    image.onload = stay;
+    return image;
+  }
+  const link = make('a', 'sent', name);
+  link.href = address;
+  link.download = name;
+  return make('div', '', link);
 }
 
 // ---- cards

@@ -1,6 +1,7 @@
 // The page's side of the socket, and the conversation.
 'use strict';
 
+import { attach, attached, detach, offer, underway } from './attach.js';
 import { bubble, chip, lock, moment, words } from './draw.js';
 import { announce, arrived, callMe, named, toast } from './notice.js';
 
@@ -133,6 +134,7 @@ function welcome(said) {
   ready = true;
   failures = 0;
   state('open', 'Connected');
+  offer(said.files);
   (said.gone ?? []).forEach(drop);
   part('title').textContent = title;
   part('you').replaceChildren(chip(you));
@@ -279,22 +281,26 @@ const freshId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (by
 
 function say() {
   const written = text.value;
-  if (!written.trim()) return;
+  const files = attached();
+  if (!written.trim() && !files.length) return;
+  if (underway()) return notice('A file is still on its way.');
   const size = new TextEncoder().encode(written).length;
   if (size > LIMIT) {
     notice(`This message has ${Math.ceil(size / 1024)} KiB; 16 are the most. Send it in parts.`);
     return;
   }
   notice('');
-  send(written, replyTo);
+  send(written, replyTo, files);
   text.value = '';
+  detach();
   reply(null);
   fit();
 }
 
-function send(text, answers) {
+function send(text, answers, files) {
   const id = freshId();
-  const body = { kind: 'text', spans: [{ plain: text }] };
+  const body = { kind: 'text', spans: [{ plain: text }], ...(files.length && { files }) };
+  const brought = files.map(({ id, name }) => ({ id, name }));
   const item = show({ id, at: now(), from: 'you', answers, body });
   toEnd();
   const mood = item.querySelector('.mood');
@@ -302,7 +308,7 @@ function send(text, answers) {
   item.classList.add('sending');
   mood.textContent = 'Sending…';
   const name = named();
-  tell({ type: 'say', id, text, ...(answers && { replyTo: answers }), ...(name && { name }) }, item, ({ at, why }) => {
+  tell({ type: 'say', id, text, ...(answers && { replyTo: answers }), ...(name && { name }), ...(files.length && { files: brought }) }, item, ({ at, why }) => {
     item.classList.remove('sending');
     item.classList.toggle('failed', Boolean(why));
     mood.textContent = why || '';
@@ -315,7 +321,7 @@ function send(text, answers) {
     again.onclick = () => {
       item.remove();
       shown.delete(id);
-      send(text, answers);
+      send(text, answers, files);
     };
   });
 }
@@ -336,7 +342,7 @@ function notice(why) {
 function fit() {
   text.style.height = 'auto';
   text.style.height = `${text.scrollHeight}px`;
-  part('send').disabled = !text.value.trim();
+  part('send').disabled = !text.value.trim() && !attached().length;
 }
 
 function retitle() {
@@ -376,6 +382,7 @@ document.onvisibilitychange = () => {
 window.ononline = hurry;
 new ResizeObserver(stay).observe(log);
 
+attach(notice, fit);
 fit();
 if (!touch.matches) text.focus();
 callMe();

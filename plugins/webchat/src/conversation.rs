@@ -98,7 +98,7 @@ impl Conversations {
     pub(crate) fn join(
         &self,
         visitor: &Visitor,
-        title: &str,
+        (title, files): (&str, bool),
         mut kept: Vec<Shown>,
     ) -> (OpenPage<'_>, Frames) {
         let mut state = self.lock();
@@ -124,7 +124,8 @@ impl Conversations {
         history::in_order(&mut kept);
         let history = kept.iter().collect();
         let you = visitor.as_str();
-        let ready = ToPage::Ready { you, title, now: openclaw_plugin_sdk::now().0, history, gone };
+        let now = openclaw_plugin_sdk::now().0;
+        let ready = ToPage::Ready { you, title, now, files, history, gone };
         let mut page = Page { number, frames: frames_in, sent: 0, confirmed: watch::channel(0).0 };
         page.tell(ready.frame());
         conversation.pages.push(page);
@@ -410,7 +411,7 @@ mod tests {
     }
 
     fn shown(id: &str, length: usize) -> Shown {
-        let (id, body) = (id.to_owned(), wire::written(&"x".repeat(length)));
+        let (id, body) = (id.to_owned(), wire::written(&"x".repeat(length), &[]));
         Shown { id, at: 1, from: Author::Gateway, answers: None, body }
     }
 
@@ -425,7 +426,7 @@ mod tests {
         for number in 0..=VISITORS {
             all.post(&visitor(number), shown("m", 1)).unwrap();
         }
-        drop(all.join(&visitor(7), "", Vec::new()));
+        drop(all.join(&visitor(7), ("", false), Vec::new()));
         for number in 1..=2 {
             all.post(&visitor(VISITORS + number), shown("m", 1)).unwrap();
         }
@@ -436,9 +437,9 @@ mod tests {
     #[test]
     fn an_open_page_is_answered_after_a_thousand_and_ten_visitors_left_without_reading() {
         let all = Conversations::default();
-        let (_open, mut frames) = all.join(&visitor(5_000), "", Vec::new());
+        let (_open, mut frames) = all.join(&visitor(5_000), ("", false), Vec::new());
         for number in 0..1_010 {
-            drop(all.join(&visitor(number), "", Vec::new()));
+            drop(all.join(&visitor(number), ("", false), Vec::new()));
             all.post(&visitor(number), shown("code", 200)).unwrap();
         }
         frames.try_recv().unwrap();
@@ -452,7 +453,7 @@ mod tests {
     #[test]
     fn all_conversations_together_have_a_size() {
         let all = Conversations::default();
-        let (open, _frames) = all.join(&visitor(0), "", Vec::new());
+        let (open, _frames) = all.join(&visitor(0), ("", false), Vec::new());
         let large = 1 << 20;
         for number in 0..40 {
             assert_eq!(open.announce(&number.to_string()), Known::New);
@@ -473,7 +474,7 @@ mod tests {
     #[test]
     fn nothing_is_left_of_a_page_that_said_nothing() {
         let all = Conversations::default();
-        let (open, frames) = all.join(&visitor(0), "", Vec::new());
+        let (open, frames) = all.join(&visitor(0), ("", false), Vec::new());
         drop((open, frames));
         assert!(all.lock().of.is_empty());
     }

@@ -25,7 +25,7 @@ use crate::{
 /// Messages of a person that are kept unless the configuration says another number.
 pub(crate) const MESSAGES: usize = 200;
 /// What is older is not kept.
-const OLDEST: Duration = Duration::from_hours(30 * 24);
+pub(crate) const OLDEST: Duration = Duration::from_hours(30 * 24);
 /// Bytes of a person's messages.
 const BYTES: usize = 2 << 20;
 /// People with a file: the one that has not changed for longest makes room.
@@ -48,12 +48,12 @@ pub(crate) struct History {
     files: OnceLock<Arc<Files>>,
 }
 
-struct Files {
-    folder: PathBuf,
-    most: usize,
+pub(crate) struct Files {
+    pub(crate) folder: PathBuf,
+    pub(crate) most: usize,
     readers: Readers,
     /// The lines of each file that was read or written since the start. One at a time works on the files.
-    lines: Mutex<HashMap<Visitor, usize>>,
+    pub(crate) lines: Mutex<HashMap<Visitor, usize>>,
 }
 
 impl History {
@@ -72,6 +72,11 @@ impl History {
     /// True for a visitor who has access now, where conversations are kept.
     pub(crate) fn keeps(&self, visitor: &Visitor) -> bool {
         self.files.get().is_some_and(|files| files.most > 0 && files.has_access(visitor))
+    }
+
+    /// True where what answers takes files, and there is a place for them.
+    pub(crate) fn offers_files(&self) -> bool {
+        self.files.get().is_some_and(|files| files.most > 0 && files.readers.take_files())
     }
 
     /// The conversation of a visitor who has access, the oldest message first.
@@ -102,7 +107,7 @@ impl History {
         }
     }
 
-    async fn work<T: Send + 'static>(
+    pub(crate) async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Files) -> T + Send + 'static,
     ) -> Option<T> {
@@ -112,7 +117,7 @@ impl History {
 }
 
 impl Files {
-    fn has_access(&self, visitor: &Visitor) -> bool {
+    pub(crate) fn has_access(&self, visitor: &Visitor) -> bool {
         visitor.sender().is_ok_and(|person| self.readers.has_access(&person))
     }
 
@@ -223,6 +228,7 @@ impl Files {
     fn sweep(&self, old: bool) -> Vec<Visitor> {
         let mut all = self.lines.lock();
         let mut gone = Vec::new();
+        self.sweep_files(old);
         for (visitor, path) in self.visitors() {
             if self.most > 0 && self.has_access(&visitor) {
                 if old && let Ok(lines) = self.rewrite(&visitor) {
@@ -258,7 +264,7 @@ fn append(path: &Path, change: &Change) -> io::Result<()> {
 }
 
 /// For this user alone, from the first byte.
-fn create(path: &Path, empty: bool) -> io::Result<File> {
+pub(crate) fn create(path: &Path, empty: bool) -> io::Result<File> {
     let mut how = OpenOptions::new();
     how.create(true).append(!empty).write(true).truncate(empty).mode(0o600);
     own_file::open_with(&mut how, path)

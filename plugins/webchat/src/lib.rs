@@ -3,6 +3,7 @@
 //! It decides nothing about who may talk: a visitor's id, address and link go to the gate with the message.
 
 mod conversation;
+mod files;
 mod history;
 mod limiter;
 mod page;
@@ -18,9 +19,9 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
-    Abilities, Body, Channel, ChannelError, ChannelPlugin, ChatKind, Conversation, EventId,
-    InboundRef, Inbox, Ingress, OutboundMessage, SentRef, Settings, SettingsError, TextLimit,
-    TextUnit, async_trait, kit::draft::no_message, no_groups, now,
+    Abilities, Body, Bytes, Channel, ChannelError, ChannelPlugin, ChatKind, Conversation, EventId,
+    FetchError, FileRef, InboundRef, Inbox, Ingress, OutboundMessage, SentRef, Settings,
+    SettingsError, TextLimit, TextUnit, async_trait, kit::draft::no_message, no_groups, now,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
@@ -28,6 +29,7 @@ use serde::Deserialize;
 use conversation::Conversations;
 use history::{Change, History};
 use limiter::ConnectionLimiter;
+use request::Begun;
 use site::Sites;
 use visitor::{Visitor, Visitors};
 use wire::{Author, Shown, ToPage};
@@ -44,6 +46,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         buttons: Some(BUTTONS),
         deletes: true,
         edits: true,
+        fetches: true,
         forgets: true,
         idempotent: true,
         images: true,
@@ -127,8 +130,8 @@ impl Channel for WebChat {
             loop {
                 tokio::select! {
                     exchange = inbox.exchange() => {
-                        if let Some(opened) = request::answer(self, exchange?) {
-                            sockets.push(socket::serve(self, inbox, opened));
+                        if let Some(begun) = request::answer(self, exchange?) {
+                            sockets.push(self.go_on(inbox, begun));
                         }
                     }
                     Some(()) = sockets.next(), if !sockets.is_empty() => {}
@@ -193,6 +196,17 @@ impl Channel for WebChat {
         Ok(SentRef { chat: chat.clone(), id })
     }
 
+    async fn fetch(&self, file: &FileRef, limit: usize) -> Result<Bytes, FetchError> {
+        let parts = file.id.split_once('/');
+        let visitor = parts.and_then(|(digits, _)| Visitor::parse(&format!("web:{digits}")));
+        let bytes = match (visitor, parts) {
+            (Some(visitor), Some((_, id))) => self.history.file(&visitor, id).await,
+            _ => None,
+        };
+        let bytes = bytes.ok_or_else(|| FetchError::Unavailable(text::FILE_GONE.to_owned()))?;
+        if bytes.len() > limit { Err(FetchError::TooLarge) } else { Ok(bytes) }
+    }
+
     async fn ready(&self, to: &Conversation) {
         // To nobody a message goes at once, and is refused.
         if let Some(visitor) = Visitor::parse(to.id.as_str()) {
@@ -204,6 +218,15 @@ impl Channel for WebChat {
         let Some(visitor) = Visitor::parse(to.id.as_str()) else { return true };
         let confirmed = self.conversations.confirmed(&visitor);
         tokio::time::timeout(CONFIRMED_WITHIN, confirmed).await.unwrap_or(false)
+    }
+}
+
+impl WebChat {
+    async fn go_on(&self, inbox: &Inbox, begun: Begun<'_>) {
+        match begun {
+            Begun::Socket(opened) => socket::serve(self, inbox, opened).await,
+            Begun::Transfer(transfer) => files::serve(&self.history, *transfer).await,
+        }
     }
 }
 

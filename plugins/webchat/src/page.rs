@@ -40,7 +40,8 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 pub(crate) static INDEX: File = File::new(HTML, include_bytes!("../page/index.html"));
 
 /// What the page loads, by its name below the page.
-pub(crate) static FILES: [(&str, File); 6] = [
+pub(crate) static FILES: [(&str, File); 7] = [
+    ("/attach.js", File::new(JAVASCRIPT, include_bytes!("../page/attach.js"))),
     ("/draw.js", File::new(JAVASCRIPT, include_bytes!("../page/draw.js"))),
     ("/icon.png", File::new("image/png", include_bytes!("../page/icon.png"))),
     ("/icon.svg", File::new("image/svg+xml", include_bytes!("../page/icon.svg"))),
@@ -79,7 +80,12 @@ pub(crate) fn refusal(status: StatusCode, text: &'static str) -> Response<Bytes>
     respond(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
 }
 
-fn respond(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
+/// An answer for the page itself.
+pub(crate) fn json(said: &serde_json::Value) -> Response<Bytes> {
+    respond(StatusCode::OK, "application/json", said.to_string().into())
+}
+
+pub(crate) fn respond(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -123,7 +129,7 @@ mod tests {
         {
             let scripts = texts("text/javascript");
             assert!(
-                scripts.len() == 3 && scripts.iter().all(|one| !one.contains(timer)),
+                scripts.len() == 4 && scripts.iter().all(|one| !one.contains(timer)),
                 "{timer}"
             );
         }

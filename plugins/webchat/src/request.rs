@@ -1,4 +1,4 @@
-//! One HTTP request: the page, one of its files, its socket, or a refusal.
+//! One HTTP request: the page, one of its files, its socket, a file of the conversation, or a refusal.
 
 use openclaw_plugin_sdk::{
     Bytes, Exchange, Link, Upgrade,
@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 
 use crate::{
     WebChat,
+    files::Transfer,
     limiter::Permit,
     page::{self, refusal},
     site::Allowed,
@@ -26,11 +27,19 @@ pub(crate) struct OpenedSocket<'a> {
     pub(crate) upgrade: Upgrade,
 }
 
+/// What goes on after the head of a request was read.
+pub(crate) enum Begun<'a> {
+    Socket(OpenedSocket<'a>),
+    Transfer(Box<Transfer>),
+}
+
 enum Target {
     File(&'static page::File),
     Manifest,
     Page,
     Socket,
+    /// Of a file with this id, or of a new one.
+    Transfer(Option<String>),
 }
 
 /// Why not, and what would be right.
@@ -46,8 +55,8 @@ const NOT_FOUND: Refused = Refused(StatusCode::NOT_FOUND, text::NOT_FOUND);
 const WRONG_METHOD: Refused = Refused(StatusCode::METHOD_NOT_ALLOWED, text::WRONG_METHOD);
 const NO_COOKIE_MADE: Refused = Refused(StatusCode::INTERNAL_SERVER_ERROR, text::NO_COOKIE_MADE);
 
-/// Answers a request; a socket stays open afterwards.
-pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<OpenedSocket<'_>> {
+/// Answers a request, but for one that goes on.
+pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<Begun<'_>> {
     let response = match (chat.sites.check(&exchange), target(&exchange)) {
         (None, _) => OTHER_HOST.response(),
         (_, Err(refused)) => refused.response(),
@@ -60,7 +69,14 @@ pub(crate) fn answer(chat: &WebChat, exchange: Exchange) -> Option<OpenedSocket<
             Err(refused) => refused.response(),
             Ok((visitor, permit, switch)) => {
                 let upgrade = exchange.upgrade(switch)?;
-                return Some(OpenedSocket { visitor, permit, link: allowed.link, upgrade });
+                let link = allowed.link;
+                return Some(Begun::Socket(OpenedSocket { visitor, permit, link, upgrade }));
+            }
+        },
+        (Some(allowed), Ok(Target::Transfer(id))) => match transfer(chat, &exchange, &allowed) {
+            Err(refused) => refused.response(),
+            Ok(visitor) => {
+                return Some(Begun::Transfer(Box::new(Transfer { visitor, exchange, id })));
             }
         },
     };
@@ -88,6 +104,10 @@ fn target(exchange: &Exchange) -> Result<Target, Refused> {
         Some("" | "/") => Target::Page,
         Some("/manifest.webmanifest") => Target::Manifest,
         Some("/ws") => Target::Socket,
+        Some("/files") => Target::Transfer(None),
+        Some(name) if name.starts_with("/files/") => {
+            Target::Transfer(Some(name["/files/".len()..].to_owned()))
+        }
         Some(name) => {
             let file = page::FILES.iter().find(|(known, _)| *known == name);
             Target::File(file.map(|(_, file)| file).ok_or(NOT_FOUND)?)
@@ -95,6 +115,8 @@ fn target(exchange: &Exchange) -> Result<Target, Refused> {
         None => return Err(NOT_FOUND),
     };
     match (exchange.request.method(), &target) {
+        (&Method::POST, Target::Transfer(None)) => Ok(target),
+        (_, Target::Transfer(None)) => Err(WRONG_METHOD),
         (&Method::GET, _) | (&Method::HEAD, Target::File(_) | Target::Manifest | Target::Page) => {
             Ok(target)
         }
@@ -120,6 +142,16 @@ fn page_with_cookie(chat: &WebChat, headers: &HeaderMap, allowed: &Allowed) -> R
     };
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     response
+}
+
+/// Who sends a file, or asks for one. Only a page of ours sends any.
+fn transfer(chat: &WebChat, exchange: &Exchange, allowed: &Allowed) -> Result<Visitor, Refused> {
+    let headers = exchange.request.headers();
+    if exchange.request.method() == Method::POST && !allowed.is_origin_of(headers) {
+        return Err(OTHER_PAGE);
+    }
+    let known = chat.visitors.known(headers, allowed.tls).map_err(|TwoCookies| TWO_COOKIES)?;
+    known.ok_or(NO_COOKIE)
 }
 
 /// Who opens a socket, with their permit and the answer that switches to it.

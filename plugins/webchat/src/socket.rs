@@ -7,8 +7,8 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use openclaw_plugin_sdk::{
-    ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Inbox,
-    Link, Sender, SentRef, Stream, UnixMs, now,
+    Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, File, FileRef, InboundEvent,
+    InboundMessage, Inbox, Link, Sender, SentRef, Stream, UnixMs, now,
 };
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::{
@@ -78,7 +78,8 @@ pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: OpenedSocket<'_
     let address = limiter::name(opened.permit.address);
     let sender = Sender::new(id, None, &[("address", address.as_deref())]);
     let kept = chat.history.read(&opened.visitor).await;
-    let (open, mut frames) = chat.conversations.join(&opened.visitor, &chat.title, kept);
+    let about = (&*chat.title, chat.history.offers_files());
+    let (open, mut frames) = chat.conversations.join(&opened.visitor, about, kept);
     let (history, chat, link) = (&chat.history, opened.visitor.chat(), opened.link);
     let page = Page { inbox, history, open, sender, chat, link };
     let (mut sink, mut stream) = socket.split();
@@ -208,8 +209,10 @@ impl Page<'_> {
                 let press = ButtonPress { id, conversation, sender, pressed_at, on, data, link };
                 self.deliver(InboundEvent::Press(press)).await?;
             }
-            FromPage::Say { id, text, reply_to, name } => {
-                check(&text, reply_to.as_deref())?;
+            FromPage::Say { id, text, reply_to, name, files } => {
+                check(&text, reply_to.as_deref(), !files.is_empty())?;
+                let files = self.history.named(&self.open.visitor, files).await;
+                let files = files.ok_or(text::FILE_GONE)?;
                 let name = name.filter(|name| name.len() <= NAME_LIMIT && !name.trim().is_empty());
                 let sender = Sender { name, ..sender };
                 if self.open.announce(&id) == Known::Before {
@@ -220,11 +223,13 @@ impl Page<'_> {
                     at: at.0,
                     from: Author::You,
                     answers: reply_to.clone(),
-                    body: wire::written(&text),
+                    body: wire::written(&text, &files),
                 };
                 let message = InboundMessage {
                     reply_to: reply_to.map(|id| self.sent(id)),
                     link: self.link,
+                    attachment: kind(&files),
+                    files: files.iter().map(|(id, file)| self.reference(id, file)).collect(),
                     ..InboundMessage::new(EventId::new(&id), conversation, sender, at, text)
                 };
                 // Asked before: what a stranger becomes an owner by is still a stranger's word.
@@ -245,19 +250,34 @@ impl Page<'_> {
         delivered.map_err(|_| text::NOT_NOW)
     }
 
+    /// Found again by the channel, whether a page is open then or not.
+    fn reference(&self, id: &str, file: &File) -> FileRef {
+        FileRef {
+            id: format!("{}/{id}", self.open.visitor.digits()),
+            name: Some(file.name.clone()),
+            size: Some(file.bytes.len() as u64),
+        }
+    }
+
     fn sent(&self, id: String) -> SentRef {
         SentRef { chat: self.chat.clone(), id: EventId::new(id) }
     }
 }
 
-fn check(text: &str, reply_to: Option<&str>) -> Result<(), Refusal> {
+fn kind(files: &[(String, File)]) -> Option<Attachment> {
+    let pictures = files.iter().all(|(_, file)| file.kind.is_picture());
+    let kind = if pictures { Attachment::Picture } else { Attachment::File };
+    Some(kind).filter(|_| !files.is_empty())
+}
+
+fn check(text: &str, reply_to: Option<&str>, has_files: bool) -> Result<(), Refusal> {
     if reply_to.is_some_and(|id| !wire::is_ours(id)) {
         return Err(text::NOT_UNDERSTOOD);
     }
     if text.len() > TEXT_LIMIT {
         return Err(text::LONG);
     }
-    if text.trim().is_empty() {
+    if text.trim().is_empty() && !has_files {
         return Err(text::EMPTY);
     }
     Ok(())

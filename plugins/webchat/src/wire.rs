@@ -2,12 +2,12 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use data_encoding::HEXLOWER;
-use openclaw_plugin_sdk::{Body, Button, Card, Span, Text};
+use openclaw_plugin_sdk::{Body, Button, Card, File, Span, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::{is_hex, random_hex};
+use crate::{files::drawn, is_hex, random_hex};
 
 /// What a page says. Nothing in it says who it is: a name is only shown, as not verified.
 #[derive(Deserialize)]
@@ -21,7 +21,22 @@ pub(crate) enum FromPage {
     /// A button of a card was pressed.
     Press { id: String, on: String, data: String },
     /// The visitor wrote.
-    Say { id: String, text: String, reply_to: Option<String>, name: Option<String> },
+    Say {
+        id: String,
+        text: String,
+        reply_to: Option<String>,
+        name: Option<String>,
+        #[serde(default)]
+        files: Vec<Named>,
+    },
+}
+
+/// A file that a page has brought.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Named {
+    pub(crate) id: String,
+    pub(crate) name: String,
 }
 
 /// What the gateway says.
@@ -39,6 +54,8 @@ pub(crate) enum ToPage<'a> {
         you: &'a str,
         title: &'a str,
         now: u64,
+        /// The page may offer to send files.
+        files: bool,
         history: Vec<&'a Shown>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         gone: Vec<&'a str>,
@@ -105,9 +122,13 @@ pub(crate) fn body(body: &Body) -> Option<Value> {
     })
 }
 
-/// What a visitor wrote.
-pub(crate) fn written(text: &str) -> Value {
-    json!({ "kind": "text", "spans": [{ "plain": text }] })
+/// What a visitor wrote, with what they sent.
+pub(crate) fn written(text: &str, files: &[(String, File)]) -> Value {
+    let mut body = json!({ "kind": "text", "spans": [{ "plain": text }] });
+    if !files.is_empty() {
+        body["files"] = files.iter().map(|(id, file)| drawn(id, file)).collect();
+    }
+    body
 }
 
 fn spans(text: &Text) -> Vec<Value> {

@@ -36,7 +36,7 @@ impl Fetched {
 }
 
 /// Which files of messages on this account the responder gets.
-pub(super) fn taken(gateway: &Gateway, account: &AccountRuntime) -> Takes {
+pub(crate) fn taken(gateway: &Gateway, account: &AccountRuntime) -> Takes {
     let on = gateway.config().assistant.attachments && account.config.plugin.abilities.fetches;
     if on { gateway.responder().takes() } else { Takes::Nothing }
 }

@@ -10,8 +10,8 @@ use hyper::body::Incoming;
 use super::plain;
 use crate::{connections::unfinished::Share, text::page};
 
-/// The longest body that a page or a webhook sends.
-const LIMIT: usize = 1 << 20;
+/// The longest body of a webhook.
+pub(super) const LIMIT: usize = 1 << 20;
 
 /// Why a body was not read to its end.
 pub(super) enum Refusal {
@@ -39,16 +39,17 @@ pub(super) async fn read(
     incoming: Incoming,
     share: Share,
     patience: Duration,
+    limit: usize,
 ) -> Result<Bytes, Refusal> {
-    let whole = tokio::time::timeout(patience, collect(incoming, share));
+    let whole = tokio::time::timeout(patience, collect(incoming, share, limit));
     whole.await.unwrap_or(Err(Refusal::Slow))
 }
 
-async fn collect(mut incoming: Incoming, mut share: Share) -> Result<Bytes, Refusal> {
+async fn collect(mut incoming: Incoming, mut share: Share, limit: usize) -> Result<Bytes, Refusal> {
     let mut whole = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
         let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else { continue };
-        if whole.len() + data.len() > LIMIT {
+        if whole.len() + data.len() > limit {
             return Err(Refusal::Long);
         }
         share.holds(whole.len() + data.len()).map_err(|_| Refusal::Busy)?;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use openclaw_plugin_sdk::{ChannelError, Delivery, Inbox, Reader, Readers, SenderId};
+use openclaw_plugin_sdk::{ChannelError, Delivery, Inbox, Reader, Readers, SenderId, Takes};
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
@@ -18,7 +18,9 @@ use crate::{
         patience::{Next, Patience},
         status::State,
     },
-    approvals, blocking, delivery, inbound,
+    approvals, blocking,
+    delivery::{self, files},
+    inbound,
     store::notes::Notes,
 };
 
@@ -42,7 +44,13 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<AccountRuntime
         (Some(gateway), Some(account)) => delivery::reader(&gateway, &account, person),
         _ => Reader::Nobody,
     };
-    inbox.ask_for_readers(Readers::new(reader, gateway.access_changes.subscribe()));
+    let (here, it) = (Arc::downgrade(&gateway), Arc::downgrade(&account));
+    let files = move || match (here.upgrade(), it.upgrade()) {
+        (Some(gateway), Some(account)) => files::taken(&gateway, &account) != Takes::Nothing,
+        _ => false,
+    };
+    let readers = Readers::new(reader, gateway.access_changes.subscribe());
+    inbox.ask_for_readers(readers.with_files(files));
     inbox.keep_conversations_in(gateway.state.conversations(&account.config.key));
     let (state, key) = (gateway.state.clone(), account.config.key.clone());
     match blocking(move || Notes::of(&state, &key)).await {

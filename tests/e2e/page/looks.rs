@@ -3,6 +3,7 @@
 use super::{
     browser::{Chromium, Sight},
     owned,
+    stories::PASTES,
 };
 
 const ANSWER: &str = r#"# A heading
@@ -57,6 +58,13 @@ async fn nothing_on_the_page_is_out_of_reach() {
     ann.until("!!document.querySelector('.block pre')").await;
     ann.click("//summary").await;
     check(&ann, "answer").await;
+    ann.click("//summary").await;
+    ann.run(PASTES).await;
+    ann.until("!!document.querySelector('#attached li:not(.on-its-way)')").await;
+    check(&ann, "attached").await;
+    ann.click("//button[@id='send']").await;
+    ann.until("document.querySelector('.own img.sent')?.naturalWidth === 1").await;
+    check(&ann, "picture").await;
     ann.close().await;
     owner.close().await;
     world.stop();

@@ -58,6 +58,43 @@ async fn a_conversation_is_there_after_a_restart_until_the_access_ends() {
     world.stop();
 }
 
+/// Pastes the smallest picture into the message.
+pub(super) const PASTES: &str = "const bytes = Uint8Array.from(atob('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=='), (c) => c.charCodeAt(0)); \
+    const pasted = new DataTransfer(); pasted.items.add(new File([bytes], 'red dot.png', { type: 'image/png' })); \
+    document.getElementById('text').dispatchEvent(new ClipboardEvent('paste', { clipboardData: pasted, bubbles: true, cancelable: true }));";
+
+#[tokio::test]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_picture_is_pasted_and_a_file_chosen_and_both_stand_in_the_conversation() {
+    let (mut world, owner) = owned("Fine.").await;
+    let ann = let_in(&owner, world.port()).await;
+    assert_eq!(ann.is("document.getElementById('attach').hidden").await, false);
+    ann.run(PASTES).await;
+    ann.until("!!document.querySelector('#attached li:not(.on-its-way)')").await;
+    assert_eq!(
+        ann.is("document.querySelector('#attached button').ariaLabel").await,
+        "Remove red dot.png"
+    );
+    let path = world.home.state().parent().unwrap().join("words.txt");
+    crate::process::write(&path, "words");
+    ann.types("//input[@id='file']", path.to_str().unwrap()).await;
+    ann.until("document.querySelectorAll('#attached li:not(.on-its-way)').length === 2").await;
+    ann.click("//button[@id='send']").await;
+    ann.shows("Fine.").await;
+    assert_eq!(ann.is("document.getElementById('attached').hidden").await, true);
+    let picture = "document.querySelector('.own img.sent')";
+    ann.until(&format!("{picture}.naturalWidth === 1")).await;
+    assert_eq!(ann.is(&format!("{picture}.alt")).await, "red dot.png");
+    let link = "(({ download, textContent }) => ({ download, textContent }))(document.querySelector('.own a.sent'))";
+    assert_eq!(ann.is(link).await, json!({ "download": "words.txt", "textContent": "words.txt" }));
+    // It is the gateway's: there after it comes again.
+    ann.go(world.port(), "/chat").await;
+    ann.until(&format!("{picture}?.naturalWidth === 1")).await;
+    ann.close().await;
+    owner.close().await;
+    world.stop();
+}
+
 #[tokio::test]
 #[ignore = "needs chromium and chromedriver"]
 async fn a_block_asks_once_more_and_can_be_undone_for_ten_seconds() {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    AccountId, Body, Channel, ChannelError, ChatId, ChatKind, Client, ClientAddress, Conversation,
-    Delivery, EventId, InboundEvent, InboundMessage, InboundRef, Inbox, Link, OutboundMessage,
-    Readers, SentRef, Settings, Text, contract::LIMIT, toml,
+    AccountId, Body, Bytes, Channel, ChannelError, ChatId, ChatKind, Client, ClientAddress,
+    Conversation, Delivery, EventId, FetchError, FileRef, InboundEvent, InboundMessage, InboundRef,
+    Inbox, Link, OutboundMessage, Readers, SentRef, Settings, Text, contract::LIMIT, toml,
 };
 use tokio::{
     runtime::Handle,
@@ -134,6 +134,11 @@ impl Bench {
         let mut message = OutboundMessage::new(direct(old.chat.as_str()), body);
         message.replaces = Some(old.clone());
         self.channel.send(&message).await
+    }
+
+    /// Fetches a file of a message.
+    pub(crate) async fn fetch(&self, file: &FileRef, limit: usize) -> Result<Bytes, FetchError> {
+        self.channel.fetch(file, limit).await
     }
 
     /// Answers a press.

@@ -94,6 +94,18 @@ impl Browser {
         request.send().await.unwrap()
     }
 
+    /// Sends a file, as the page does.
+    pub(crate) async fn bring(&self, bytes: &'static [u8]) -> reqwest::Response {
+        let client = openclaw_plugin_sdk::http_client::client(LIMIT).unwrap();
+        let request = client.post(format!("http://{}/chat/files", self.address)).body(bytes);
+        let request = request.header("host", &self.host);
+        let request =
+            self.cookie.iter().fold(request, |request, cookie| request.header("cookie", cookie));
+        let request =
+            self.origin.iter().fold(request, |request, origin| request.header("origin", origin));
+        request.send().await.unwrap()
+    }
+
     /// Opens the socket, or says with what it is refused.
     pub(crate) async fn open_socket(&self) -> Result<Page, StatusCode> {
         let request = Request::builder()

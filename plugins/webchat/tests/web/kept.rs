@@ -12,36 +12,36 @@ use tokio::sync::watch;
 use super::{bench::Bench, browser::Page};
 
 /// Who has access, as the gate would say it.
-struct Gate {
+pub(super) struct Gate {
     admitted: Arc<Mutex<BTreeSet<String>>>,
     changes: watch::Sender<()>,
 }
 
 impl Gate {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { admitted: Arc::default(), changes: watch::channel(()).0 }
     }
 
-    fn readers(&self) -> Readers {
+    pub(super) fn readers(&self) -> Readers {
         let admitted = Arc::clone(&self.admitted);
         let reader = move |person: &SenderId| {
             if admitted.lock().contains(person.as_str()) { Reader::Admitted } else { Reader::Waits }
         };
-        Readers::new(reader, self.changes.subscribe())
+        Readers::new(reader, self.changes.subscribe()).with_files(|| true)
     }
 
-    fn admit(&self, who: &str) {
+    pub(super) fn admit(&self, who: &str) {
         self.admitted.lock().insert(who.to_owned());
         self.changes.send_replace(());
     }
 
-    fn turn_away(&self, who: &str) {
+    pub(super) fn turn_away(&self, who: &str) {
         self.admitted.lock().remove(who);
         self.changes.send_replace(());
     }
 }
 
-async fn bench(folder: &Path, gate: &Gate, most: Option<i64>) -> Bench {
+pub(super) async fn bench(folder: &Path, gate: &Gate, most: Option<i64>) -> Bench {
     let mut table = toml::Table::new();
     table.extend(most.map(|most| ("history".to_owned(), most.into())));
     Bench::keeping(table, folder, gate.readers()).await

@@ -3,6 +3,7 @@
 mod bench;
 mod browser;
 pub(crate) mod fake;
+mod files;
 mod gateway;
 mod history;
 mod kept;

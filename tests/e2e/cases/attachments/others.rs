@@ -1,4 +1,4 @@
-//! The same on Discord and Slack: from their own hosts, and nowhere else.
+//! The same on Discord and Slack, from their own hosts and nowhere else; and on the page.
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use crate::{
     fake_discord::ChannelKind,
     fake_slack::{FakeSlack, direct_chat, person},
     process::{Home, PATIENCE},
+    world::World,
 };
 
 const GONE: &str = "A file could not be fetched and was left out. Please send it again.";
@@ -146,4 +147,37 @@ async fn a_picture_on_slack_is_fetched_by_its_id_with_the_token_and_an_external_
     assert!(gateway.stop().success(), "{}", home.logged());
     let logged = home.logged();
     assert!(slack.secrets().iter().all(|secret| !logged.contains(secret)), "case_107");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_094_a_file_on_the_page_is_read_once_the_owner_has_let_its_sender_in() {
+    let model = Model::start().await;
+    let config = format!("{}[channels.webchat]\n{}", super::OWNED, model.table);
+    let mut world = World::start(&config).await;
+    let ann = world.visitor("ann").await;
+    ann.say("hello").await.unwrap();
+    assert!(ann.next().await.contains("Pairing code: "));
+    let refused = ann.begin_to_bring(5_000_000).await;
+    assert!(refused.starts_with("HTTP/1.1 403 "), "before its body is there: {refused}");
+    world.next(1001).await;
+    world.press("owner", "Approve").await;
+    world.press("owner", "24 h").await;
+    let ann = world.visitor("ann").await;
+    ann.reads("approved").await;
+    let too_long = ann.bring(vec![0; 10 * 1024 * 1024 + 1]).await;
+    assert_eq!(too_long.status(), 413);
+    let file: Value = ann.bring(PNG).await.json().await.unwrap();
+    ann.say_with("what is this?", &file).await.unwrap();
+    ann.reads("Seen.").await;
+    assert_eq!(model.last(), shown("what is this?\n[cat.png, image/png]", &[PNG_DATA]));
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_offers_no_files_where_nothing_takes_them() {
+    let mut world =
+        World::start("[channels.webchat]\ndm_policy = \"open\"\nallow_from = [\"*\"]\n").await;
+    let ann = world.visitor("ann").await;
+    assert_eq!(ann.bring(PNG).await.status(), 403);
+    world.stop();
 }
