@@ -14,7 +14,12 @@ use openclaw_plugin_sdk::{AccountId, ChannelPlugin, InvalidSenderId, SenderId, U
 
 use crate::{
     Failure,
-    config::{self, Config, Plugins, Source},
+    config::{
+        self, Config, Plugins, Source,
+        edit::edit,
+        problem::ConfigError,
+        schema::{Key, schema},
+    },
     control::owners,
     gateway::Origin,
     local_client::{Client, LocalError},
@@ -77,7 +82,28 @@ impl Host {
 
     /// The configuration, checked.
     pub(super) fn config(&self) -> Result<Config, Failure> {
-        Ok(config::load(&self.source(&self.state()?), PLUGINS)?)
+        Ok(self.loaded()??)
+    }
+
+    /// The same, or what is wrong with it.
+    pub(super) fn loaded(&self) -> Result<Result<Config, ConfigError>, Failure> {
+        Ok(config::load(&self.source(&self.state()?), PLUGINS))
+    }
+
+    /// Sets or removes a key of the configuration file. What is warned of since then.
+    pub(super) fn edit(&self, key: &str, value: Option<&[String]>) -> Result<Vec<String>, Failure> {
+        let state = self.state()?;
+        edit(&self.source(&state), PLUGINS, (key, value)).map_err(text::not_edited)
+    }
+
+    /// Every key that the configuration may have.
+    pub(super) fn keys() -> Key {
+        Key::root(PLUGINS)
+    }
+
+    /// The same as a JSON Schema.
+    pub(super) fn schema() -> serde_json::Value {
+        schema(PLUGINS)
     }
 
     /// What `config check` and the start warn of, a sentence each.

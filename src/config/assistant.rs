@@ -9,6 +9,9 @@ use super::{Assistant, names, opening::scrub, section::Section};
 /// Who answers where nothing is said.
 const DEFAULT: &str = "echo";
 
+/// The keys of `[assistant]` itself.
+pub(super) const KEYS: &[&str] = &["attachments", "responder", "stream"];
+
 /// The words of `assistant.stream`.
 pub(super) const STREAM: &[(&str, bool)] = &[("edit", true), ("off", false)];
 
@@ -17,8 +20,7 @@ pub(super) fn read(root: &Section<'_>, responders: &[&'static ResponderPlugin]) 
     let mut assistant = Assistant::default();
     if let Some(section) = root.section("assistant") {
         let ids: Vec<&str> = responders.iter().map(|plugin| plugin.id).collect();
-        let keys: Vec<&str> =
-            ids.iter().copied().chain(["attachments", "responder", "stream"]).collect();
+        let keys: Vec<&str> = ids.iter().chain(KEYS).copied().collect();
         section.check_keys(&keys, |_| None);
         let choices: Vec<(&str, &str)> = ids.iter().map(|id| (*id, *id)).collect();
         if section.has("responder") {

@@ -4,6 +4,7 @@ mod assistant;
 mod channels;
 pub mod device_pair;
 mod document;
+pub mod edit;
 mod expand;
 mod foreign;
 pub mod gateway;
@@ -15,6 +16,7 @@ mod owner;
 pub mod pairing;
 mod policy;
 pub mod problem;
+pub mod schema;
 mod section;
 pub mod show;
 
@@ -87,7 +89,18 @@ pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigErr
     let (path, bytes) = from.read()?;
     let memory = bytes.as_ref().map(|bytes| Memory::of(from.state, &path, bytes));
     memory::check(from.state, &path, memory.as_ref())?;
-    let file = bytes.is_some().then(|| path.clone());
+    checked(from, plugins, &path, bytes)
+}
+
+/// The same with a file that was read, or that is to be written; whether it was cut off is not looked at.
+fn checked(
+    from: &Source<'_>,
+    plugins: Plugins<'_>,
+    path: &Path,
+    bytes: Option<Vec<u8>>,
+) -> Result<Config, ConfigError> {
+    let memory = bytes.as_ref().map(|bytes| Memory::of(from.state, path, bytes));
+    let file = bytes.is_some().then(|| path.to_owned());
     let problems = Problems::of(file.as_deref());
     let named = plugins.channels.iter().flat_map(|plugin| plugin.env_keys).map(|(_, name)| name);
     for name in gateway::TOKENS.iter().chain(&gateway::PASSWORDS).chain(named) {

@@ -17,6 +17,28 @@ pub(super) const MASK: &str = "***";
 
 /// The configuration in effect, defaults included.
 pub fn show(config: &Config) -> String {
+    table_of(config).to_string()
+}
+
+/// One value of it, by its dotted path; `None` where it is not set and has no default.
+pub fn value(config: &Config, path: &str) -> Option<Value> {
+    let shown = Value::Table(table_of(config));
+    let at = |path: &str| path.split('.').try_fold(&shown, |value, part| value.get(part)).cloned();
+    let in_account = || {
+        // Where there are several, the channel's own table is one of them.
+        let (channel, key) = path.strip_prefix("channels.")?.split_once('.')?;
+        at(&format!("channels.{channel}.accounts.default.{key}"))
+    };
+    at(path).or_else(in_account)
+}
+
+/// True where something stands for a value that is never shown.
+pub fn is_masked(value: &Value) -> bool {
+    value.as_str() == Some(MASK)
+}
+
+/// The configuration in effect, as a table.
+pub fn table_of(config: &Config) -> Table {
     let mut root = Table::new();
     root.insert("gateway".to_owned(), port::gateway(config));
     root.insert("discovery".to_owned(), port::discovery(config));
@@ -25,7 +47,7 @@ pub fn show(config: &Config) -> String {
     root.insert("pairing".to_owned(), of_pairing(config));
     root.insert("channels".to_owned(), channels(config));
     root.insert("assistant".to_owned(), assistant(config));
-    root.to_string()
+    root
 }
 
 /// A plugin's own keys, fit to be shown.

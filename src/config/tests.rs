@@ -1,9 +1,11 @@
 //! The loader, against stand-ins with the facts of real plugins.
 
 mod accounts;
+mod edit;
 mod example;
 mod finding;
 mod foreign;
+mod keys;
 mod policy;
 mod port;
 mod secrets;

@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod configuration;
 mod decide;
 mod devices;
 mod faults;

@@ -6,6 +6,7 @@ use openclaw_plugin_sdk::{ResponderError, UnixMs, count, neutral};
 
 use crate::{
     Exit, Failure,
+    config::edit::EditError,
     gateway::{Ownership, Ready},
     local_client::status::AssistantStatus,
     network::secret::SecretSource,
@@ -85,6 +86,40 @@ pub(crate) fn config_checked(file: Option<&Path>) -> String {
     match file {
         Some(file) => format!("{} is fine.", file.display()),
         None => "There is no configuration file; the built-in channels run.".to_owned(),
+    }
+}
+
+/// What becomes of a value that is never printed.
+pub(crate) const SECRET_IS_SET: &str = "It is set. Its value is a secret and is not printed.";
+
+pub(crate) fn not_set(key: &str) -> Failure {
+    Failure::line(Exit::NoMatch, format!("`{}` is not set and has no default.", neutral(key, 160)))
+}
+
+pub(crate) fn key_set(key: &str, file: &Path) -> String {
+    format!("✅ Set `{}` in {}", neutral(key, 160), file.display())
+}
+
+pub(crate) fn key_removed(key: &str, file: &Path) -> String {
+    format!("✅ Removed `{}` from {}", neutral(key, 160), file.display())
+}
+
+pub(crate) fn no_key(why: String) -> Failure {
+    Failure::usage(why)
+        .hint("`openclaw config schema` prints every key; config.example.toml explains them")
+}
+
+pub(crate) fn not_edited(error: EditError) -> Failure {
+    match error {
+        EditError::Absent(..) => Failure::new(Exit::NoMatch, error.to_string())
+            .hint("`openclaw config show` prints what is in effect, defaults included"),
+        EditError::Key(why) => no_key(why),
+        EditError::Config(error) => {
+            Failure::from(error).hint("repair the file first; nothing was changed")
+        }
+        EditError::Changed(_) => Failure::new(Exit::Failed, error.to_string()).hint("try again"),
+        EditError::Refused(_) => Failure::new(Exit::Failed, error.to_string()),
+        EditError::Store(error) => error.into(),
     }
 }
 

@@ -3,7 +3,10 @@
 use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, toml};
 
 use super::{Home, stand_in};
-use crate::{Config, Plugins, Source, load, names, registry, show::show, store::paths::StateDir};
+use crate::{
+    Config, Plugins, Source, load, names, problem::ConfigError, registry, show::show,
+    store::paths::StateDir,
+};
 
 const TEXT: &str = include_str!("../../../config.example.toml");
 
@@ -25,9 +28,10 @@ fn plugins() -> (Vec<&'static ChannelPlugin>, Vec<&'static ResponderPlugin>) {
 }
 
 /// With every key switched on: a `#` with no blank behind it is taken away.
-fn switched_on() -> String {
+pub(super) fn switched_on() -> String {
     let line = |line: &str| match line.strip_prefix('#') {
-        Some(rest) if !rest.starts_with(' ') => rest.to_owned(),
+        // `#:` is for editors.
+        Some(rest) if !rest.starts_with([' ', ':']) => rest.to_owned(),
         _ => line.to_owned(),
     };
     TEXT.lines().map(line).collect::<Vec<_>>().join("\n")
@@ -41,15 +45,26 @@ fn token(name: &str) -> &'static str {
     }
 }
 
+/// The plugins that the program has.
+pub(super) fn registered() -> Plugins<'static> {
+    Plugins { channels: registry::CHANNELS, responders: registry::RESPONDERS }
+}
+
 fn loaded(text: &str) -> Config {
+    try_load(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+pub(super) fn try_load(text: &str) -> Result<Config, ConfigError> {
     let home = Home::with(text);
     let state = StateDir::at(home.folder.path());
     // No name is unset: each is a token of the form that its platform gives.
-    let env = |name: &str| (!name.starts_with("OPENCLAW_")).then(|| token(name).to_owned());
+    let env = |name: &str| {
+        (!name.starts_with("OPENCLAW_") && !name.starts_with("CLAWDBOT_"))
+            .then(|| token(name).to_owned())
+    };
     let (channels, responders) = plugins();
     let plugins = Plugins { channels: &channels, responders: &responders };
     load(&Source { flag: None, env: &env, state: &state }, plugins)
-        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
