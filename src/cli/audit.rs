@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use crate::{
     Cell, Ended, Exit, Host, Output, Whole,
@@ -24,7 +25,11 @@ pub(super) enum Audit {
     Show(Show),
     /// Look for changed, missing, reordered or cut lines, for files that are gone or not as they were written, and
     /// for grants that no line explains
-    Verify,
+    Verify {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Takes the files as they are.
@@ -41,6 +46,9 @@ pub(super) struct Accept {
     /// Do it; without this it only says what would be accepted
     #[arg(long)]
     yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Shows lines.
@@ -61,22 +69,36 @@ pub(super) struct Show {
 impl Audit {
     /// Does it.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
-        let accepts = match self {
-            Self::Accept(Accept { yes }) => Some(yes),
+        let (accepts, json) = match self {
+            Self::Accept(Accept { yes, json }) => (Some(yes), json),
             Self::Show(show) => return show.run(host, output),
-            Self::Verify => None,
+            Self::Verify { json } => (None, json),
         };
         let store = host.store()?;
         let report = store.verify(Host::now())?;
-        for line in text::audit_report(&report) {
-            output.line(line);
+        let lines = text::audit_report(&report);
+        if !json {
+            for line in &lines {
+                output.line(line);
+            }
+        }
+        let accepted = !report.is_whole() && accepts == Some(true);
+        if accepted {
+            store.accept_as_is(&Host::approver(), Host::now())?;
+        }
+        if json {
+            let whole = report.is_whole();
+            let count = report.lines;
+            let said =
+                json!({ "intact": whole, "lines": count, "report": lines, "accepted": accepted });
+            output.json(&said)?;
         }
         match accepts {
             _ if report.is_whole() => Ok(Exit::Done),
             None => Err(text::not_as_written(host.state()?.path())),
             Some(false) => Err(text::not_accepted()),
+            Some(true) if json => Ok(Exit::Done),
             Some(true) => {
-                store.accept_as_is(&Host::approver(), Host::now())?;
                 output.line(text::ACCEPTED);
                 Ok(Exit::Done)
             }

@@ -1,6 +1,7 @@
 //! `openclaw gateway auth-token`: the secret that a client shows which is no paired device. Printed by word only.
 
 use clap::Args;
+use serde_json::json;
 
 use crate::{
     Ended, Exit, Host, Output,
@@ -19,6 +20,9 @@ pub(super) struct AuthToken {
     /// Print it
     #[arg(long)]
     show: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl AuthToken {
@@ -28,6 +32,22 @@ impl AuthToken {
         let (kind, made) = (kind_of(&config.gateway.auth), state.gateway_token());
         let (secret, source) = read(&config.gateway.auth, &state)?;
         let Some(secret) = secret else { return Err(text::no_secret(kind, source)) };
+        if self.json {
+            let (variable, from) = match source {
+                SecretSource::Environment(name) => (Some(name), "environment"),
+                SecretSource::File => (None, "config"),
+                SecretSource::Generated | SecretSource::Nowhere => (None, "generated"),
+            };
+            let kind = match kind {
+                SecretKind::Password => "password",
+                SecretKind::Token => "token",
+            };
+            let mut said = json!({ "kind": kind, "from": from, "variable": variable });
+            if self.show {
+                said["secret"] = secret.expose().into();
+            }
+            return output.json(&said);
+        }
         if self.show {
             output.line(secret.expose());
             if let SecretSource::Environment(name) = source {

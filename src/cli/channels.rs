@@ -46,6 +46,9 @@ Examples:
         /// The name of the app
         #[arg(long, default_value = "OpenClaw")]
         name: String,
+        /// Print JSON; it always does
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -55,7 +58,7 @@ impl Channels {
         match self {
             Self::List { json } => list(json, &host.config()?, output),
             Self::Status { json } => status(json, host, output),
-            Self::Manifest { channel, name } => {
+            Self::Manifest { channel, name, .. } => {
                 output.line(manifest(&channel, name.trim())?);
                 Ok(Exit::Done)
             }

@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 pub(super) use self::show::{age, list, named, short};
 use self::source::{PAGE, Source};
-use crate::{Ended, Exit, Host, Output, reach::Common, text};
+use crate::{Ended, Exit, Host, Output, reach::Common, text, watch::Watch};
 
 /// What can be done about devices.
 #[derive(Debug, Subcommand)]
@@ -30,6 +30,8 @@ pub(super) enum Devices {
         /// Start after this device, for the next page
         #[arg(long, value_name = "ID")]
         after: Option<String>,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Approve the waiting device with this request id
     Approve(decide::Approve),
@@ -61,8 +63,9 @@ impl Devices {
     /// Does it.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         match self {
-            Self::List { common, after } => {
-                list_page(&common, after.as_deref().map(str::trim), host, output)
+            Self::List { common, after, watch } => {
+                let after = after.as_deref().map(str::trim);
+                watch.run(common.json, output, |output| list_page(&common, after, host, output))
             }
             Self::Approve(approve) => approve.run(host, output),
             Self::Reject { request, common } => decide::reject(&request, &common, host, output),

@@ -11,7 +11,10 @@ mod configuration;
 mod devices;
 mod failure;
 mod host;
+mod invite;
 mod log;
+mod manual;
+mod meant;
 mod node;
 mod nodes;
 mod output;
@@ -23,6 +26,7 @@ mod reach;
 mod run;
 mod status;
 mod text;
+mod watch;
 
 use openclaw_client as client;
 use openclaw_config as config;
@@ -53,7 +57,13 @@ use crate::store::UNFINISHED;
 
 /// A chat gateway for people that its owner has approved.
 #[derive(Debug, Parser)]
-#[command(name = "openclaw", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(
+    name = "openclaw",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = EXAMPLES
+)]
 struct Cli {
     /// The configuration file, instead of config.toml in the state folder
     #[arg(long, global = true, value_name = "FILE")]
@@ -88,6 +98,9 @@ enum Command {
     /// Show who may talk, since when and until when, and change it
     #[command(subcommand)]
     Access(access::Access),
+    /// Give access in advance, by a one-time code
+    #[command(subcommand)]
+    Invite(invite::Invite),
     /// Let phones and programs connect, or do not
     #[command(subcommand)]
     Devices(devices::Devices),
@@ -107,7 +120,7 @@ enum Command {
     /// Show and name the owners, who may run owner commands
     #[command(subcommand)]
     Owner(owner::OwnerCommand),
-    /// Check, find and show the configuration
+    /// Check, show and change the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
     /// Show what this gateway is built with
@@ -118,13 +131,21 @@ enum Command {
     Audit(audit::Audit),
     /// Print completions for a shell
     Completions(completions::Completions),
+    /// Print the help of a command, or its man page
+    Help(manual::Help),
+    /// What the completions ask
+    #[command(name = "__complete", hide = true, disable_help_flag = true)]
+    Complete(completions::Complete),
 }
 
 /// Runs the command that the arguments name, on the standard streams of this process.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let parsed = Cli::try_parse_from(&args);
-    let cli = match parsed.or_else(|error| Cli::try_parse_from(in_small(args)).map_err(|_| error)) {
+    let otherwise = || [in_small(args.clone()), manual::with_help_first(args)].into_iter();
+    let cli = match parsed
+        .or_else(|error| otherwise().find_map(|args| Cli::try_parse_from(args).ok()).ok_or(error))
+    {
         Ok(cli) => cli,
         Err(error) => return unparsed(&error).into(),
     };
@@ -159,7 +180,8 @@ fn in_small(args: Vec<OsString>) -> Vec<OsString> {
 
 fn dispatch(cli: Cli, output: &mut Output) -> Ended {
     let host = Host::of_process(cli.config);
-    let is_stateless = matches!(cli.command, Command::Plugins(_) | Command::Completions(_));
+    let is_stateless =
+        matches!(cli.command, Command::Plugins(_) | Command::Completions(_) | Command::Help(_));
     // A gateway runs as the user who starts it; everything else acts as the owner of its state folder.
     if !is_stateless && !matches!(&cli.command, Command::Gateway(gateway) if gateway.serves()) {
         host.act_as_owner()?;
@@ -176,6 +198,7 @@ fn run(host: &Host, command: Command, output: &mut Output) -> Ended {
         Command::Gateway(gateway) => gateway.run(host, output),
         Command::Pairing(pairing) => pairing.run(host, output),
         Command::Access(access) => access.run(host, output),
+        Command::Invite(invite) => invite.run(host, output),
         Command::Devices(devices) => devices.run(host, output),
         Command::Node(node) => node.run(host, output),
         Command::Nodes(nodes) => nodes.run(host, output),
@@ -187,11 +210,18 @@ fn run(host: &Host, command: Command, output: &mut Output) -> Ended {
         Command::Plugins(plugins) => plugins.run(output),
         Command::Audit(audit) => audit.run(host, output),
         Command::Completions(completions) => Ok(completions.run(output)),
+        Command::Help(help) => help.run(output),
+        Command::Complete(complete) => Ok(complete.run(host, output)),
     }
 }
 
 /// Help and version go to standard output and are no error; a reader that went away needs neither.
 fn unparsed(error: &clap::Error) -> Exit {
+    if let Some((word, what)) = meant::meant(error) {
+        let mut output = Output::standard(false);
+        output.failure(&text::no_command(word).hint(what));
+        return Exit::Usage;
+    }
     drop(error.print());
     if error.exit_code() == 0 { Exit::Done } else { Exit::Usage }
 }

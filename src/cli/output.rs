@@ -35,6 +35,8 @@ pub(super) struct Output {
     out: Stream,
     err: Stream,
     look: Look,
+    /// A result for scripts is on one line.
+    one_line: bool,
 }
 
 impl std::fmt::Debug for Output {
@@ -110,7 +112,7 @@ impl Output {
     /// Any two streams.
     pub(super) fn to(out: Box<dyn Write>, err: Box<dyn Write>, look: Look) -> Self {
         let stream = |to| Stream { to, gone: false, failed: None };
-        Self { out: stream(out), err: stream(err), look }
+        Self { out: stream(out), err: stream(err), look, one_line: false }
     }
 
     /// How wide the terminal is; `None` where there is none.
@@ -136,7 +138,12 @@ impl Output {
 
     /// A result for scripts.
     pub(super) fn json(&mut self, value: &impl Serialize) -> Ended {
-        self.line(visible(&serde_json::to_string_pretty(value)?));
+        let json = if self.one_line {
+            serde_json::to_string(value)?
+        } else {
+            serde_json::to_string_pretty(value)?
+        };
+        self.line(visible(&json));
         Ok(Exit::Done)
     }
 
@@ -164,6 +171,21 @@ impl Output {
     pub(super) fn table(&mut self, rows: impl IntoIterator<Item = Vec<Cell>>) {
         let text = table(rows, self.look);
         self.line(text);
+    }
+
+    /// From here on each result for scripts is on one line.
+    pub(super) fn put_json_on_one_line(&mut self) {
+        self.one_line = true;
+    }
+
+    /// Empties the terminal.
+    pub(super) fn clear(&mut self) {
+        self.block("\u{1b}[2J\u{1b}[H");
+    }
+
+    /// True where nobody reads any more.
+    pub(super) fn is_gone(&self) -> bool {
+        self.out.gone
     }
 
     /// Sends out what was printed so far.

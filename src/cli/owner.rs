@@ -1,13 +1,17 @@
 //! `openclaw owner`: who may run owner commands. What the configuration names changes only there.
 
 use clap::{Args, Subcommand};
+use openclaw_plugin_sdk::UnixMs;
 use serde_json::json;
 
 use crate::{
     Ended, Exit, Failure, Host, Output, Whole,
     control::owners,
     host, registry,
-    rules::{claim::ClaimCode, owner::Owner},
+    rules::{
+        claim::{self, ClaimCode},
+        owner::Owner,
+    },
     text, whole, world,
 };
 
@@ -17,11 +21,12 @@ use crate::{
 Examples:
   openclaw owner claim                   Print a code; send it to the bot
   openclaw owner add telegram:123456789
-  openclaw owner show
+  openclaw owner list
 
 A running gateway honours a change at the next message.")]
 pub(super) enum OwnerCommand {
     /// Show the owners, and how each became one
+    #[command(visible_alias = "list")]
     Show {
         /// Print JSON
         #[arg(long)]
@@ -32,7 +37,11 @@ pub(super) enum OwnerCommand {
     /// Remove an owner that was added or claimed
     Remove(Change),
     /// Print a one-time code; the first person who sends it to the bot is an owner
-    Claim,
+    Claim {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Names an owner.
@@ -41,6 +50,9 @@ pub(super) struct Change {
     /// The person's id, such as telegram:123456789
     #[arg(value_name = "CHANNEL:ID")]
     owner: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl OwnerCommand {
@@ -50,7 +62,7 @@ impl OwnerCommand {
             Self::Show { json } => show(json, host, output),
             Self::Add(change) => change.add(host, output),
             Self::Remove(change) => change.remove(host, output),
-            Self::Claim => claim(host, output),
+            Self::Claim { json } => claim(json, host, output),
         }
     }
 }
@@ -86,14 +98,14 @@ impl Change {
     fn add(&self, host: &Host, output: &mut Output) -> Ended {
         let owner = parse(&self.owner)?;
         let (config, shown) = (host.config()?, spell(&owner));
-        output.line(if config.owners.0.contains(&owner) {
-            text::owner_in_config(&shown, config.file.as_deref())
+        let (added, said) = if config.owners.0.contains(&owner) {
+            (false, text::owner_in_config(&shown, config.file.as_deref()))
         } else if host.store()?.add_owner(&Host::approver(), &owner, Host::now())? {
-            text::owner_added(&shown)
+            (true, text::owner_added(&shown))
         } else {
-            text::owner_already(&shown)
-        });
-        Ok(Exit::Done)
+            (false, text::owner_already(&shown))
+        };
+        output.answer(self.json, &json!({ "owner": shown, "added": added }), said)
     }
 
     /// Removes the stored one first: a configuration that cannot be read keeps nobody as owner.
@@ -101,7 +113,10 @@ impl Change {
         let owner = parse(&self.owner)?;
         let (removed, shown) =
             (host.store()?.remove_owner(&Host::approver(), &owner, Host::now())?, spell(&owner));
-        if removed {
+        let said = json!({ "owner": shown, "removed": removed });
+        if self.json {
+            output.json(&said)?;
+        } else if removed {
             output.line(text::owner_removed(&shown));
         }
         let config = host.config()?;
@@ -113,11 +128,12 @@ impl Change {
 }
 
 /// The code goes to standard output and nowhere else.
-fn claim(host: &Host, output: &mut Output) -> Ended {
-    let code = ClaimCode::from_random(world::random()?);
-    host.store()?.open_claim(&code, Host::now())?;
-    output.line(text::claim(&grouped(&code)));
-    Ok(Exit::Done)
+fn claim(json: bool, host: &Host, output: &mut Output) -> Ended {
+    let (code, now) = (ClaimCode::from_random(world::random()?), Host::now());
+    host.store()?.open_claim(&code, now)?;
+    let code = grouped(&code);
+    let until = world::iso(UnixMs(now.0 + claim::LIFETIME_MS));
+    output.answer(json, &json!({ "code": code, "until": until }), text::claim(&code))
 }
 
 /// Four, four and four: fit to be read aloud.

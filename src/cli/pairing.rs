@@ -26,6 +26,8 @@ pub(super) enum Pairing {
     Approve(decide::Approve),
     /// Refuse the stranger who has this code; no new code until its hour is over
     Deny(decide::Deny),
+    /// Ignore the stranger who has this code, on every list and in every group
+    Block(decide::Block),
     /// Show who may talk on a channel, and why
     Allowed(allowed::Allowed),
     /// Take an approval back, at once
@@ -39,6 +41,7 @@ impl Pairing {
             Self::List(list) => list.run(host, output),
             Self::Approve(approve) => approve.run(host, output),
             Self::Deny(deny) => deny.run(host, output),
+            Self::Block(block) => block.run(host, output),
             Self::Allowed(allowed) => allowed.run(host, output),
             Self::Revoke(revoke) => revoke.run(host, output),
         }

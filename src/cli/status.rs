@@ -16,6 +16,7 @@ use crate::{
     },
     store::audit::{self, Line},
     text,
+    watch::Watch,
 };
 
 /// So many decisions are shown,
@@ -29,12 +30,15 @@ const LOOKED_AT: usize = 200;
 Examples:
   openclaw status
   openclaw status --json
+  openclaw status --watch
 
 Where no gateway answers it shows what the state folder says, and exits with 4.")]
 pub(super) struct Status {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    watch: Watch,
 }
 
 /// All that is shown. What no gateway has said is absent.
@@ -60,6 +64,10 @@ pub(super) struct Seen {
 impl Status {
     /// Shows it.
     pub(super) fn run(&self, host: &Host, output: &mut Output) -> Ended {
+        self.watch.run(self.json, output, |output| self.show(host, output))
+    }
+
+    fn show(&self, host: &Host, output: &mut Output) -> Ended {
         let seen = look(host)?;
         let exit = if seen.gateway.is_some() { Exit::Done } else { Exit::Unreachable };
         if self.json {

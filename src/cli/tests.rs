@@ -46,6 +46,7 @@ fn help_of_the_program() {
               gateway      Start the gateway in the foreground
               pairing      Let strangers in, or do not
               access       Show who may talk, since when and until when, and change it
+              invite       Give access in advance, by a one-time code
               devices      Let phones and programs connect, or do not
               node         Offer this machine to a gateway, as a node
               nodes        Show nodes, and let them do something
@@ -54,11 +55,11 @@ fn help_of_the_program() {
               channels     Show the channels and how they fare
               qr           Make a setup code for a phone or another device, and draw it
               owner        Show and name the owners, who may run owner commands
-              config       Check, find and show the configuration
+              config       Check, show and change the configuration
               plugins      Show what this gateway is built with
               audit        Read and verify the access log
               completions  Print completions for a shell
-              help         Print this message or the help of the given subcommand(s)
+              help         Print the help of a command, or its man page
 
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the
@@ -99,7 +100,6 @@ fn help_of_the_gateway() {
               status      Show whether a gateway runs, and which one
               call        Call a method of a gateway
               auth-token  Show where the command line's token comes from, or print it
-              help        Print this message or the help of the given subcommand(s)
 
             Options:
                   --config <FILE>        The configuration file, instead of config.toml in
@@ -166,9 +166,10 @@ fn help_of_pairing() {
               approve  Let in the stranger who has this code
               deny     Refuse the stranger who has this code; no new code until its hour is
                        over
+              block    Ignore the stranger who has this code, on every list and in every
+                       group
               allowed  Show who may talk on a channel, and why
               revoke   Take an approval back, at once
-              help     Print this message or the help of the given subcommand(s)
 
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the
@@ -203,11 +204,14 @@ fn help_of_pairing() {
                   --wide               Draw tables as wide as their longest ids, however
                                        narrow the terminal is
                   --json               Print JSON
+                  --watch              Show it again every 2 seconds until Ctrl-C; with
+                                       `--json` a line each time
               -h, --help               Print help
 
             Examples:
               openclaw pairing list                          Every channel
               openclaw pairing list telegram --account work  One account of one channel
+              openclaw pairing list --watch                  Again every two seconds
               openclaw pairing list telegram --json          For a script
         "#]],
     );
@@ -235,6 +239,7 @@ fn help_of_decisions() {
                                          narrow the terminal is
                   --as-shown <REVISION>  The revision in `openclaw pairing list`, where the
                                          code alone is not enough
+                  --json                 Print JSON
                   --for <SPAN>           Limit the access to this time, such as `90m`, `24h`
                                          or `30d`
                   --notify               Tell the sender, through the running gateway
@@ -264,6 +269,7 @@ fn help_of_decisions() {
                   --account <ACCOUNT>  Only this account
                   --config <FILE>      The configuration file, instead of config.toml in the
                                        state folder
+                  --json               Print JSON
                   --wide               Draw tables as wide as their longest ids, however
                                        narrow the terminal is
               -h, --help               Print help
@@ -288,12 +294,11 @@ fn help_of_the_owner() {
             Usage: openclaw owner [OPTIONS] <COMMAND>
 
             Commands:
-              show    Show the owners, and how each became one
+              show    Show the owners, and how each became one [alias: list]
               add     Make a person an owner
               remove  Remove an owner that was added or claimed
               claim   Print a one-time code; the first person who sends it to the bot is an
                       owner
-              help    Print this message or the help of the given subcommand(s)
 
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the
@@ -305,11 +310,77 @@ fn help_of_the_owner() {
             Examples:
               openclaw owner claim                   Print a code; send it to the bot
               openclaw owner add telegram:123456789
-              openclaw owner show
+              openclaw owner list
 
             A running gateway honours a change at the next message.
         "#]],
     );
+}
+
+/// Commands that print no result of their own: they run until they are stopped, or print what another program reads.
+const WITHOUT_JSON: &[&str] = &[
+    "openclaw gateway run",
+    "openclaw node run",
+    "openclaw completions",
+    "openclaw help",
+    "openclaw __complete",
+];
+
+#[test]
+fn every_command_that_prints_has_json() {
+    fn walk(command: &clap::Command, name: &str, found: &mut Vec<String>) {
+        let below = command.get_subcommands().filter(|one| one.get_name() != "help");
+        let mut is_leaf = true;
+        for one in below {
+            is_leaf = false;
+            walk(one, &format!("{name} {}", one.get_name()), found);
+        }
+        let json = command.get_arguments().any(|arg| arg.get_long() == Some("json"));
+        if is_leaf && !json {
+            found.push(name.to_owned());
+        }
+    }
+    let mut root = Cli::command();
+    root.build();
+    let mut found = Vec::new();
+    for one in root.get_subcommands() {
+        let name = format!("openclaw {}", one.get_name());
+        walk(one, &name, &mut found);
+    }
+    found.sort();
+    let mut expected = WITHOUT_JSON.to_vec();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+/// Each `openclaw …` of a text, up to its first word that is no name of a command. `/openclaw` is Slack's.
+fn commands(text: &str) -> Vec<Vec<&str>> {
+    let is_name = |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
+    let all = text.match_indices("openclaw ").filter(|(at, _)| !text[..*at].ends_with('/'));
+    let line = |(at, head): (usize, &str)| text[at + head.len()..].lines().next();
+    all.filter_map(line).map(|line| line.split(' ').take_while(is_name).collect()).collect()
+}
+
+#[test]
+fn every_command_of_the_readme_is_one() {
+    let readme = include_str!("../../README.md");
+    let code: String = readme.split('`').skip(1).step_by(2).flat_map(|code| [code, "\n"]).collect();
+    let mut root = Cli::command();
+    root.build();
+    let mut found = 0;
+    for words in commands(&code) {
+        let mut command = &root;
+        for word in &words {
+            if !command.has_subcommands() {
+                break; // What follows are its arguments.
+            }
+            let next = command.find_subcommand(word);
+            command =
+                next.unwrap_or_else(|| panic!("the README has `openclaw {}`", words.join(" ")));
+            found += 1;
+        }
+    }
+    assert!(found > 40, "{found}");
 }
 
 #[test]
@@ -326,6 +397,11 @@ fn the_forms_of_the_tutorial_and_of_the_field_are_read() {
         "openclaw pairing approve telegram AB3D7X9K --notify",
         "openclaw pairing approve --channel telegram AB3D7X9K --account work",
         "openclaw pairing deny telegram AB3D7X9K",
+        "openclaw pairing block AB3D7X9K --json",
+        "openclaw invite create Ann --for 2h",
+        "openclaw owner list",
+        "openclaw config set gateway.port 1",
+        "openclaw help --man pairing",
         "openclaw pairing allowed telegram",
         "openclaw pairing revoke telegram 1 --account work",
         "openclaw channels status --json",

@@ -25,6 +25,7 @@ pub(super) const BLANK: &str = "it must not be blank";
 pub(super) const NO_ACCOUNT: &str = "an account id is at most 64 of a-z, 0-9, `-` and `_`";
 pub(super) const NO_END: &str = "write an end such as 24h, 30d or always";
 pub(super) const NO_FINGERPRINT: &str = "a SHA-256 has 64 hexadecimal digits";
+pub(super) const NO_INVITATION_SPAN: &str = "write a duration of a day at most, such as 90m or 24h";
 pub(super) const NO_LABEL: &str = "a name has 1 to 64 characters";
 pub(super) const NO_ROLE: &str = "it is `node` or `operator`";
 pub(super) const NO_SCOPE: &str = "no such scope; one is `operator.read`";
@@ -56,6 +57,15 @@ pub(super) fn no_pairing(typed: &str) -> Failure {
     let text = format!("Channel {} does not support pairing", neutral(typed, 64));
     Failure::line(Exit::Usage, text)
         .hint(format!("these do: {}", ids(registry::pairing_channels())))
+}
+
+pub(super) fn no_command(typed: &str) -> Failure {
+    Failure::usage(format!("there is no command `{}`", neutral(typed, 64)))
+}
+
+pub(super) fn nothing_to_draw_on() -> Failure {
+    Failure::usage("`--watch` draws on a terminal, and standard output is none")
+        .hint("with `--json` beside it, it prints a line of JSON every two seconds")
 }
 
 pub(super) fn no_channel(typed: &str) -> Failure {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use openclaw_plugin_sdk::{UnixMs, neutral};
+use openclaw_plugin_sdk::{UnixMs, neutral, pasted};
 
 use super::access::NOTE;
 use crate::{
@@ -44,6 +44,11 @@ pub fn invite(
 pub fn open(store: &Store, now: UnixMs) -> Result<Vec<Invitation>, StoreError> {
     let index = store.records()?;
     Ok(index.records().invitations.iter().filter(|one| one.is_open(now)).cloned().collect())
+}
+
+/// Takes an invitation back. False where none of that name is open.
+pub fn cancel(store: &Store, by: &Approver, id: &str, now: UnixMs) -> Result<bool, StoreError> {
+    store.uninvite(by, &pasted(id), now)
 }
 
 /// Makes a code by which a guest says on another account who they are.

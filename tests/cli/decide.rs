@@ -71,6 +71,31 @@ fn a_denied_sender_is_not_let_in() {
 }
 
 #[test]
+fn a_blocked_sender_is_ignored_until_the_block_ends() {
+    let folder = Folder::waiting(&[request("7", CODE), request("8", "ABCD2345")]);
+    let said = folder.done("pairing block telegram AB3D7X9K");
+    assert!(said.starts_with("⛔ Blocked telegram sender 7\n"), "{said}");
+    assert!(folder.done("access list").contains("telegram:7\tblocked\t"));
+    assert_eq!(folder.fails(3, "pairing approve telegram AB3D7X9K"), UNKNOWN);
+    let said: Value = serde_json::from_str(&folder.done("pairing block abcd2345 --json")).unwrap();
+    assert_eq!((&said["decided"], &said["id"]), (&json!("blocked"), &json!("8")));
+    folder.done("access unblock telegram:7");
+}
+
+#[test]
+fn a_script_reads_what_was_decided_without_the_code() {
+    let folder = Folder::waiting(&[request("7", CODE), request("8", "ABCD2345")]);
+    let said = folder.done("pairing approve telegram AB3D7X9K --for 24h --json");
+    let json: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&json["decided"], &json["channel"]), (&json!("approved"), &json!("telegram")));
+    assert!(json["until"].is_string() && json["notified"].is_null(), "{said}");
+    let said = folder.done("pairing deny ABCD2345 --json") + &said;
+    assert!(!said.contains(CODE) && !said.contains("ABCD2345"), "{said}");
+    let said = folder.done("pairing revoke telegram 7 --json");
+    assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["revoked"], json!(["default"]));
+}
+
+#[test]
 fn case_021_approving_makes_no_owner() {
     let folder = Folder::waiting(&[request("7", CODE)]);
     folder.done("pairing approve telegram AB3D7X9K --account default");

@@ -176,9 +176,39 @@ fn help_and_version_are_no_errors() {
     for line in ["", "nonsense", "pairing approve", "pairing allowed"] {
         folder.fails(2, line);
     }
-    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        assert!(folder.done(&format!("completions {shell}")).contains("pairing"), "{shell}");
+    let help = folder.done("pairing approve --help");
+    for line in ["help pairing approve", "pairing help approve", "Help Pairing Approve"] {
+        assert_eq!(folder.done(line), help, "{line}");
     }
+    folder.fails(2, "help nonsense");
+}
+
+#[test]
+fn every_command_has_a_man_page() {
+    let folder = Folder::empty();
+    let page = folder.done("help --man");
+    assert!(page.contains(".TH openclaw 1") && page.contains("openclaw\\-pairing(1)"), "{page}");
+    let page = folder.done("help --man pairing approve");
+    assert!(page.contains(".TH openclaw-pairing-approve 1"), "{page}");
+    assert!(page.contains("\\-\\-notify"), "{page}");
+    assert!(folder.fails(2, "help --man pairing nonsense").contains("no command `nonsense`"));
+}
+
+#[test]
+fn a_word_that_is_no_command_leads_to_what_is_meant() {
+    let folder = Folder::empty();
+    for (line, said) in [
+        ("setup", "openclaw gateway run"),
+        ("onboard", "README"),
+        ("gateway stop", "Ctrl-C"),
+        ("service", "openclaw gateway run"),
+        ("LOGS", "openclaw audit show"),
+    ] {
+        let told = folder.fails(2, line);
+        assert!(told.starts_with("error: there is no command `"), "{told}");
+        assert!(told.contains("\nhint: ") && told.contains(said), "{told}");
+    }
+    assert!(folder.fails(2, "pairng list").contains("a similar subcommand exists: 'pairing'"));
 }
 
 #[test]

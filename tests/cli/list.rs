@@ -1,6 +1,9 @@
 //! `pairing list`, on files as a 2026.2 program left them.
 
-use std::{io::Read, process::Stdio};
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::Stdio,
+};
 
 use serde_json::{Value, json};
 
@@ -119,6 +122,30 @@ fn a_terminal_gets_colours_unless_it_wants_none() {
         let shown = on_a_terminal(&folder, &[env]);
         assert!(!shown.contains('\u{1b}') && shown.contains(CODE), "{shown}");
     }
+}
+
+#[test]
+fn a_watched_list_is_a_line_of_json_each_time_and_draws_on_terminals_only() {
+    let folder = Folder::waiting(&[request("7", CODE)]);
+    for line in ["pairing list --watch", "status --watch", "devices list --watch"] {
+        let said = folder.fails(2, line);
+        assert!(
+            said.contains("`--watch` draws on a terminal") && said.contains("--json"),
+            "{said}"
+        );
+    }
+    let mut command = folder.command("pairing list --watch --json");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(2);
+    let lines: Vec<String> = lines.collect::<Result<_, _>>().unwrap();
+    for line in lines {
+        let list: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(list["requests"][0]["code"], CODE);
+    }
+    // Nobody reads any more: it ends by itself.
+    assert!(child.wait().unwrap().success());
+    let said = folder.fails(2, "pairing list nowhere --watch --json");
+    assert!(said.contains("does not support pairing"), "{said}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod completing;
 mod configuration;
 mod decide;
 mod devices;
@@ -12,6 +13,7 @@ mod foreign;
 mod gateway;
 mod grants;
 mod host;
+mod invite;
 mod list;
 mod long_path;
 mod node_run;

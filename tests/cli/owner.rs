@@ -28,6 +28,7 @@ fn an_owner_is_added_shown_and_removed() {
     let table = folder.done("owner show");
     assert!(table.starts_with("Owners (2)\n\n"), "{table}");
     assert!(table.contains("telegram\t7\tadded"), "{table}");
+    assert_eq!(folder.done("owner list"), table);
     assert_eq!(folder.done("owner remove telegram:7"), "✅ Removed owner telegram:7\n");
     assert_eq!(shown(&folder), [pair("telegram:1", "configured")]);
     assert!(folder.fails(3, "owner remove telegram:7").starts_with("No owner found: telegram:7\n"));

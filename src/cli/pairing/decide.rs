@@ -1,9 +1,10 @@
-//! `openclaw pairing approve` and `deny`: one request, found by its code and decided by its own name.
+//! `openclaw pairing approve`, `deny` and `block`: one request, found by its code and decided by its own name.
 
 use std::time::Duration;
 
 use clap::Args;
-use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision};
+use openclaw_plugin_sdk::{AccountId, ChannelPlugin, Decision, UnixMs};
+use serde_json::{Value, json};
 
 use super::meta;
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     registry,
     rules::pairing::PairingRequest,
     store::Outcome,
-    text,
+    text, world,
 };
 
 /// Approves.
@@ -56,6 +57,23 @@ pub(crate) struct Deny {
     which: Which,
 }
 
+/// Blocks.
+#[derive(Debug, Args)]
+#[command(
+    allow_missing_positional = true,
+    after_help = "\
+Examples:
+  openclaw pairing block AB3D7X9K
+  openclaw pairing block telegram AB3D7X9K
+
+Nothing that this sender writes is answered or shown to you from then on.
+`openclaw access unblock <WHO>` ends the block."
+)]
+pub(crate) struct Block {
+    #[command(flatten)]
+    which: Which,
+}
+
 /// Which request is meant.
 #[derive(Debug, Args)]
 struct Which {
@@ -73,17 +91,28 @@ struct Which {
     /// The revision in `openclaw pairing list`, where the code alone is not enough
     #[arg(long, value_name = "REVISION")]
     as_shown: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Approve {
     /// Approves, and tells the sender where that is wanted: what cannot be told stays approved.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
-        let request = self.which.decide(Decision::Approve, self.lasting, host, output)?;
-        if self.notify {
-            match notify(host, &request) {
-                Ok(()) => output.line(text::notified(&request)),
-                Err(why) => output.note(text::not_notified(&why)),
-            }
+        let (request, at) = self.which.decide(Decision::Approve, self.lasting, host, output)?;
+        let told = self.notify.then(|| notify(host, &request));
+        if self.which.json {
+            let mut said = encoded("approved", &request);
+            let until = self.lasting.map(|lasting| at.0.saturating_add(milliseconds(lasting)));
+            said["until"] = until.map(|until| world::iso(UnixMs(until))).into();
+            said["notified"] = told.as_ref().map(Result::is_ok).into();
+            output.json(&said)?;
+        }
+        match told {
+            None => {}
+            Some(Ok(())) if self.which.json => {}
+            Some(Ok(())) => output.line(text::notified(&request)),
+            Some(Err(why)) => output.note(text::not_notified(&why)),
         }
         Ok(Exit::Done)
     }
@@ -92,12 +121,39 @@ impl Approve {
 impl Deny {
     /// Denies.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
-        self.which.decide(Decision::Deny, None, host, output)?;
-        Ok(Exit::Done)
+        self.which.refuse(Decision::Deny, "denied", host, output)
     }
 }
 
+impl Block {
+    /// Blocks.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
+        self.which.refuse(Decision::Block, "blocked", host, output)
+    }
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// For a script. Never the code.
+fn encoded(decided: &str, request: &PairingRequest) -> Value {
+    json!({
+        "decided": decided,
+        "channel": request.key.channel,
+        "accountId": request.key.account.as_str(),
+        "id": request.sender.as_str(),
+        "name": request.name(),
+        "claims": request.displayed().claims,
+    })
+}
+
 impl Which {
+    fn refuse(&self, decision: Decision, word: &str, host: &Host, output: &mut Output) -> Ended {
+        let (request, _) = self.decide(decision, None, host, output)?;
+        if self.json { output.json(&encoded(word, &request)) } else { Ok(Exit::Done) }
+    }
+
     /// Decides the one request that is meant, and shows it. Unknown, expired and foreign codes get the same answer.
     fn decide(
         &self,
@@ -105,7 +161,7 @@ impl Which {
         lasting: Option<Duration>,
         host: &Host,
         output: &mut Output,
-    ) -> Result<PairingRequest, Failure> {
+    ) -> Result<(PairingRequest, UnixMs), Failure> {
         let typed = self.channel.as_ref().or(self.named.as_ref());
         let one = typed.map(|typed| host::pairing_channel(typed)).transpose()?;
         let (store, now) = (host.store()?, Host::now());
@@ -125,10 +181,10 @@ impl Which {
         let named = (&*request.key.channel, &request.id);
         match pairing::decide(&store, &Host::approver(), named, &choice, now)? {
             Outcome::Done(request) => {
-                for line in text::decided(decision, &request) {
+                for line in text::decided(decision, &request).iter().filter(|_| !self.json) {
                     output.line(line);
                 }
-                Ok(request)
+                Ok((request, now))
             }
             Outcome::Changed => Err(text::request_changed(&request, self.as_shown.is_some())),
             Outcome::ClaimIsOver => Err(text::claim_is_over(&request)),

@@ -1,4 +1,4 @@
-//! `openclaw pairing list`: the one place that shows codes.
+//! `openclaw pairing list`: the one place that prints codes, beside what a shell completes.
 
 use clap::Args;
 use openclaw_plugin_sdk::{AccountId, ChannelPlugin, UnixMs};
@@ -10,7 +10,9 @@ use crate::{
     devices::age,
     host, registry,
     rules::pairing::{Displayed, PairingRequest},
-    text, world,
+    text,
+    watch::Watch,
+    world,
 };
 
 /// Shows who waits.
@@ -19,6 +21,7 @@ use crate::{
 Examples:
   openclaw pairing list                          Every channel
   openclaw pairing list telegram --account work  One account of one channel
+  openclaw pairing list --watch                  Again every two seconds
   openclaw pairing list telegram --json          For a script")]
 pub(crate) struct List {
     /// Only this channel
@@ -32,11 +35,17 @@ pub(crate) struct List {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    watch: Watch,
 }
 
 impl List {
     /// Lists one channel, or all: one that cannot be read hides no other, and fails the command.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
+        self.watch.run(self.json, output, |output| self.show(host, output))
+    }
+
+    fn show(&self, host: &Host, output: &mut Output) -> Ended {
         let typed = self.channel.as_ref().or(self.named.as_ref());
         let one = typed.map(|typed| host::pairing_channel(typed)).transpose()?;
         let (store, now) = (host.store()?, Host::now());

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use openclaw_plugin_sdk::AccountId;
+use serde_json::json;
 
 use crate::{
     Ended, Exit, Host, Output,
@@ -29,6 +30,9 @@ pub(crate) struct Revoke {
     /// Only this account
     #[arg(long, value_parser = host::account)]
     account: Option<AccountId>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Revoke {
@@ -43,7 +47,10 @@ impl Revoke {
         };
         let revoked = admissions::revoke(&store, &Host::approver(), &keys, &sender, Host::now())?;
         let (channel, shown) = (channel.id, whole(sender.as_str()));
-        if !revoked.is_empty() {
+        if self.json {
+            let accounts: Vec<&str> = revoked.iter().map(|key| key.account.as_str()).collect();
+            output.json(&json!({ "channel": channel, "id": shown, "revoked": accounts }))?;
+        } else if !revoked.is_empty() {
             output.line(text::sender_revoked(channel, &shown));
             for key in revoked.iter().filter(|key| !key.account.is_default()) {
                 output.line(text::of_account(&key.account));

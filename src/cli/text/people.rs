@@ -1,6 +1,6 @@
 //! People who ask for access, who have it, and who own this gateway.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use openclaw_plugin_sdk::{
     AccessChange, AccessState, AccountId, Decision, InvalidSenderId, count, neutral, spell_span,
@@ -160,6 +160,23 @@ pub(crate) fn none_approved(channel: &str, sender: &str) -> Failure {
     let text = format!("No approved {channel} sender found with id: {sender}");
     Failure::line(Exit::NoMatch, text)
         .hint(format!("`openclaw pairing allowed {channel}` shows them"))
+}
+
+pub(crate) const NO_INVITATIONS: &str = "No invitation is open.";
+pub(crate) const INVITATION_CANCELLED: &str = "Invitation cancelled. Its code gives no access.";
+
+pub(crate) fn invited(code: &str, id: &str, lasting: Duration) -> String {
+    format!(
+        "{code}\n\n\
+         Hand this to one person. It gives access to the first person who sends it to the bot in a direct chat.\n\
+         It works once, within {}. To take it back: openclaw invite cancel {id}",
+        spell_span(lasting)
+    )
+}
+
+pub(crate) fn no_invitation(typed: &str) -> Failure {
+    Failure::line(Exit::NoMatch, format!("No open invitation found: {}", neutral(typed, 64)))
+        .hint("`openclaw invite list` shows them")
 }
 
 pub(crate) const NO_ACCESS: &str = "No stored access and no blocks.";

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     client::{Fingerprint, address::Address, node::Told},
-    config::Location,
+    config::{Location, edit::EditError},
     control::admissions::AdmittedBy,
     gateway::{Ownership, Ready},
     local_client::{
@@ -151,6 +151,8 @@ fn failures_about_people() {
             hint: `openclaw owner show` shows them
             Usage error: `7` names no channel
             hint: write <channel>:<id>, such as telegram:123456789
+            NoMatch No open invitation found: 3f9a0c1b
+            hint: `openclaw invite list` shows them
         "#]],
         &[
             several_requests(2),
@@ -173,6 +175,34 @@ fn failures_about_people() {
             owner_stays("telegram:7", Some(place.file)),
             no_owner("telegram:7"),
             no_channel_named("7"),
+            no_invitation("3f9a0c1b"),
+        ],
+    );
+}
+
+#[test]
+fn failures_about_keys_and_words() {
+    let absent = EditError::Absent("gateway.port".to_owned(), "/s/config.toml".to_owned());
+    failures(
+        &expect![[r#"
+            Usage error: there is no command `setup`
+            Usage error: `--watch` draws on a terminal, and standard output is none
+            hint: with `--json` beside it, it prints a line of JSON every two seconds
+            NoMatch `owner.quiet` is not set and has no default.
+            NoMatch error: `gateway.port` is not in /s/config.toml
+            hint: `openclaw config show` prints what is in effect, defaults included
+            Usage error: unknown key `prt` in `gateway`
+            hint: `openclaw config schema` prints every key; config.example.toml explains them
+            Failed error: /s/config.toml was changed meanwhile; nothing was written
+            hint: try again
+        "#]],
+        &[
+            no_command("setup"),
+            nothing_to_draw_on(),
+            not_set("owner.quiet"),
+            not_edited(absent),
+            not_edited(EditError::Key("unknown key `prt` in `gateway`".to_owned())),
+            not_edited(EditError::Changed("/s/config.toml".to_owned())),
         ],
     );
 }

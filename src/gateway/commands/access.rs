@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use openclaw_plugin_sdk::{
     AccessChange, AccessChanged, AccessControl, AccessEntry, CommandError, Invited, Linked,
-    OpenInvitation, async_trait, pasted,
+    OpenInvitation, async_trait,
 };
 
 use crate::{
@@ -109,8 +109,9 @@ impl AccessControl for CommandContext {
     }
 
     async fn uninvite(&self, id: &str) -> Result<bool, CommandError> {
-        let (by, id) = (self.owner(ACCESS)?.clone(), pasted(id));
-        Ok(self.gateway.change(move |store| store.uninvite(&by, &id, world::now())).await?)
+        let (by, id) = (self.owner(ACCESS)?.clone(), id.to_owned());
+        let cancel = move |store: &Store| invitations::cancel(store, &by, &id, world::now());
+        Ok(self.gateway.change(cancel).await?)
     }
 
     async fn link(&self) -> Result<Linked, CommandError> {

@@ -39,6 +39,12 @@ fn lines_about_people() {
         owner_removed("telegram:7"),
         told_in_vain(&Owner { channel: "telegram".to_owned(), sender: request.sender.clone() }),
         claim("BBBB-BBBB-BBBB"),
+        NO_INVITATIONS.to_owned(),
+        invited("inv-AAAAAAAAAAAAAAAA", "3f9a0c1b", hour),
+        INVITATION_CANCELLED.to_owned(),
+        SECRET_IS_SET.to_owned(),
+        key_set("owner.quiet", Path::new("/s/config.toml")),
+        key_removed("owner.quiet", Path::new("/s/config.toml")),
     ];
     lines.extend(decided(Decision::Approve, &request));
     lines.extend(decided(Decision::Deny, &request));
@@ -114,6 +120,15 @@ fn lines_about_people() {
           /claim BBBB-BBBB-BBBB
 
         The first person who sends it is an owner from then on. It works once; a new code replaces it.
+        No invitation is open.
+        inv-AAAAAAAAAAAAAAAA
+
+        Hand this to one person. It gives access to the first person who sends it to the bot in a direct chat.
+        It works once, within 1 h 0 min. To take it back: openclaw invite cancel 3f9a0c1b
+        Invitation cancelled. Its code gives no access.
+        It is set. Its value is a secret and is not printed.
+        ✅ Set `owner.quiet` in /s/config.toml
+        ✅ Removed `owner.quiet` from /s/config.toml
         ✅ Approved telegram sender 123456789
         name: Ann (later: Owner)
         ⛔ Denied telegram sender 123456789

@@ -1,0 +1,117 @@
+//! A word that is no command of ours, and what does what it means.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+/// What does it here, for words that people try.
+const MEANT: &[(&[&str], &str)] = &[
+    (
+        &["configure", "init", "install", "onboard", "quickstart", "setup", "wizard"],
+        "there is nothing to set up: `openclaw gateway run` starts with the page and the console, and the README's \
+         \"Pairing, step by step\" goes on from there; `openclaw config set` changes the configuration",
+    ),
+    (
+        &["daemon", "restart", "serve", "service", "start", "up"],
+        "`openclaw gateway run` runs the gateway in the foreground, and takes a changed configuration without a \
+         restart; what keeps other programs running, such as systemd, keeps it running too",
+    ),
+    (
+        &["kill", "quit", "shutdown", "stop"],
+        "Ctrl-C in its terminal stops the gateway, and so does SIGTERM; `openclaw status` names its process",
+    ),
+    (
+        &["journal", "log", "logs", "tail"],
+        "the gateway logs to standard error where it runs (`--log debug` says more); `openclaw audit show` shows the \
+         decisions, `openclaw status` how everything is",
+    ),
+    (
+        &["diagnose", "doctor", "health", "test", "verify"],
+        "`openclaw config check --deep` looks at the configuration and the assistant, `openclaw status` at the \
+         gateway, `openclaw audit verify` at the state folder",
+    ),
+    (
+        &["allow", "approve", "deny", "pending", "requests", "users"],
+        "`openclaw pairing list` shows who waits, `openclaw pairing approve|deny|block <code>` decides, \
+         `openclaw access list` shows who has access",
+    ),
+    (
+        &["ban", "block", "kick", "revoke", "unblock"],
+        "`openclaw access block|unblock|revoke <who>` is about people with access, \
+         `openclaw pairing block <code>` about those who ask",
+    ),
+    (&["invitation", "invitations"], "`openclaw invite create|list|cancel`"),
+    (&["admin", "admins", "claim", "owners"], "`openclaw owner list`, `add`, `remove` and `claim`"),
+    (
+        &["pair", "phone"],
+        "`openclaw qr` makes a setup code for a phone, `openclaw pairing` is about people",
+    ),
+    (
+        &["chat", "dashboard", "open", "page", "ui", "web"],
+        "the page is at `/chat` of the gateway; `openclaw gateway run` prints its address",
+    ),
+    (&["man", "manual"], "`openclaw help --man | man -l -`"),
+    (
+        &["info", "version"],
+        "`openclaw --version`, and `openclaw plugins list` for what is built in",
+    ),
+    (&["update", "upgrade"], "put a new program in place of the old one; the state folder stays"),
+];
+
+/// The word, and what does what it means; nothing for an error of another kind, or a word that means nothing here.
+pub(super) fn meant(error: &clap::Error) -> Option<(&str, &'static str)> {
+    let kinds = [ErrorKind::InvalidSubcommand, ErrorKind::UnknownArgument];
+    let key = match error.kind() {
+        kind if !kinds.contains(&kind) => return None,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        _ => ContextKind::InvalidArg,
+    };
+    let Some(ContextValue::String(word)) = error.get(key) else { return None };
+    let lower = word.to_ascii_lowercase();
+    let found = MEANT.iter().find(|(words, _)| words.contains(&&*lower));
+    found.map(|(_, what)| (word.as_str(), *what))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+    use crate::Cli;
+
+    #[test]
+    fn what_is_meant_is_a_command_that_there_is() {
+        for (_, text) in MEANT {
+            let commands = text.split('`').filter_map(|part| part.strip_prefix("openclaw "));
+            for line in commands {
+                let words = line
+                    .split(' ')
+                    .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '|'));
+                let mut at = vec![Cli::command()];
+                for word in words {
+                    let below =
+                        |command: &clap::Command, one: &str| command.find_subcommand(one).cloned();
+                    at = word
+                        .split('|')
+                        .map(|one| below(&at[0], one).unwrap_or_else(|| panic!("{line}: {one}")))
+                        .collect();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_word_is_a_command_or_stands_twice() {
+        let words: Vec<&str> = MEANT.iter().flat_map(|(words, _)| *words).copied().collect();
+        for word in &words {
+            assert!(Cli::command().find_subcommand(word).is_none(), "{word}");
+            assert_eq!(words.iter().filter(|other| *other == word).count(), 1, "{word}");
+            let error = Cli::try_parse_from(["openclaw", word]).unwrap_err();
+            assert!(meant(&error).is_some(), "{word}");
+        }
+        let error = Cli::try_parse_from(["openclaw", "gateway", "stop"]).unwrap_err();
+        assert_eq!(meant(&error).map(|(word, _)| word), Some("stop"));
+        for typo in ["pairng", "stauts"] {
+            let error = Cli::try_parse_from(["openclaw", typo]).unwrap_err();
+            assert!(meant(&error).is_none() && error.to_string().contains("tip:"), "{error}");
+        }
+    }
+}
