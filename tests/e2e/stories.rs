@@ -39,6 +39,7 @@ stories! {
     from_discord_for_the_page,
     from_slack_for_discord,
     from_the_page,
+    invited_and_blocked_from_a_shell,
     invited_and_joined,
     invited_while_waiting,
     leave_for_a_while_and_no_leave,
