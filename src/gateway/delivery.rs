@@ -15,8 +15,8 @@ mod stream;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
-    Body, ChannelError, ChatId, ChatKind, Conversation, InboundRef, Link, OutboundMessage, Reader,
-    SenderId, SentRef, kit::backoff::Backoff,
+    Body, ChannelError, ChatId, ChatKind, Conversation, File, InboundRef, Link, OutboundMessage,
+    Reader, SenderId, SentRef, kit::backoff::Backoff,
 };
 use tokio::{
     sync::{RwLockReadGuard, broadcast, oneshot, watch},
@@ -45,7 +45,7 @@ use crate::{
         records::Standing,
     },
     store::StoreError,
-    world,
+    text, world,
 };
 
 /// What the platform has not taken within this is given up.
@@ -69,6 +69,8 @@ const TAKEN_BACK: &str = "The code could not be sent here, so it is taken back."
 pub(crate) struct Fresh {
     /// Its codes, in the order of [`Mail::codes`].
     pub(crate) secrets: Vec<Secret>,
+    /// Its files, in the order of [`Part::File`](crate::journal::mail::Part).
+    pub(crate) files: Vec<File>,
     /// The devices that the chat has before it once all has arrived.
     pub(crate) shown: Vec<Display>,
     /// The people, likewise.
@@ -161,15 +163,28 @@ impl Sending<'_> {
                     }
                     continue;
                 }
-                Written::Body(body, code) => match (self.body(body, n * PIECES).await, code) {
-                    (Ok(Some(sent)), Some(code)) => {
-                        self.gateway.setup.stands(&code, &sent).await;
-                        continue;
+                Written::Body(body, code) => {
+                    let is_file = matches!(body, Body::File(_));
+                    match (self.body(body, n * PIECES).await, code) {
+                        (Ok(Some(sent)), Some(code)) => {
+                            self.gateway.setup.stands(&code, &sent).await;
+                            continue;
+                        }
+                        (Ok(_), _) => continue,
+                        (Err(End::Refused(why)), None) if is_file => {
+                            warn!(
+                                channel = self.account.config.plugin.id,
+                                error = why,
+                                "file not sent"
+                            );
+                            let number = n * PIECES + PIECES - 1;
+                            self.body(Body::Text(text::files::REFUSED.into()), number).await?;
+                            continue;
+                        }
+                        (Err(End::Refused(_)), Some(code)) => code,
+                        (Err(end), _) => return Err(end),
                     }
-                    (Ok(_), _) => continue,
-                    (Err(End::Refused(_)), Some(code)) => code,
-                    (Err(end), _) => return Err(end),
-                },
+                }
             };
             self.take_back(&code).await;
             self.fresh.shown.clear();
@@ -204,9 +219,7 @@ impl Sending<'_> {
     /// A part with its codes of this moment.
     async fn written(&mut self, n: usize) -> Result<Written, End> {
         loop {
-            match reply::write(self.gateway, self.account, &self.mail, (n, &self.fresh.secrets))
-                .await
-            {
+            match reply::write(self.gateway, self.account, &self.mail, (n, &self.fresh)).await {
                 Ok(written) => return Ok(written),
                 Err(error) => {
                     debug!(channel = self.account.config.plugin.id, %error, "not written yet");

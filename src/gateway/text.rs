@@ -108,8 +108,11 @@ pub(crate) mod assistant {
 
 /// About files that came with a message. The numbers are those of `delivery::files`.
 pub(crate) mod files {
+    pub(crate) const LOST: &str =
+        "The gateway restarted before a file could be sent. Please ask for it again.";
     pub(crate) const PICTURES_ONLY: &str =
         "The assistant reads text and pictures only. Other files were left out.";
+    pub(crate) const REFUSED: &str = "A file of the answer could not be sent here.";
     pub(crate) const TEXT_ONLY: &str = "I can only read text. Please write what you mean.";
     pub(crate) const TOO_LARGE: &str =
         "The files of a message may have 10 MB together. What is larger was left out.";

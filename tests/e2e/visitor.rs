@@ -95,6 +95,29 @@ impl Visitor {
         ready["you"].as_str().unwrap().clone_into(&mut self.you);
     }
 
+    /// The next picture of the gateway: its address, and its bytes.
+    #[allow(dead_code, reason = "a bench sends none")]
+    pub(crate) async fn picture(&mut self) -> (String, Vec<u8>) {
+        let id = loop {
+            let frame = self.frame().await;
+            if let Some(id) = frame["body"]["files"][0]["id"].as_str() {
+                break id.to_owned();
+            }
+        };
+        let (address, port) = (format!("/chat/files/{id}"), self.socket.as_ref().unwrap().0);
+        let response = self.get(port, &address).await;
+        assert_eq!(response.headers()["content-security-policy"], "default-src 'none'; sandbox");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+        (address, response.bytes().await.unwrap().to_vec())
+    }
+
+    /// What the gateway answers this browser.
+    #[allow(dead_code, reason = "a bench asks for none")]
+    pub(crate) async fn get(&self, port: u16, path: &str) -> reqwest::Response {
+        let request = reqwest::Client::new().get(format!("http://127.0.0.1:{port}{path}"));
+        request.header("cookie", &self.cookie).send().await.unwrap()
+    }
+
     /// Says something, and waits until it is taken; the reason where it is refused.
     pub(crate) async fn say(&mut self, text: &str) -> Result<(), String> {
         self.send(text, None).await

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Image,
+    ChannelError,
     kit::{
         api::{self, Answer, Failure, Refusal},
+        fetch,
         limits::{self, Headers, Limits},
     },
     neutral,
@@ -55,14 +56,15 @@ pub(crate) struct Call<'a> {
     pub(crate) place: String,
     pub(crate) path: String,
     pub(crate) body: Option<Value>,
-    pub(crate) image: Option<&'a Image>,
+    /// A file beside the body, by its name.
+    pub(crate) file: Option<(&'a str, &'a [u8])>,
 }
 
 impl Call<'_> {
     /// `{}` in the kind stands for the place.
     pub(crate) fn at(method: Method, kind: &'static str, place: &str) -> Self {
         let (path, place) = (kind.replacen("{}", place, 1), place.to_owned());
-        Self { method, kind, place, path, body: None, image: None }
+        Self { method, kind, place, path, body: None, file: None }
     }
 
     /// What follows on the path.
@@ -105,11 +107,11 @@ impl Api {
         let request = self.client.request(call.method, format!("{}{}", self.base, call.path));
         let request = request.header("authorization", &self.authorization);
         let request = request.header("user-agent", AGENT);
-        let request = match (call.body, call.image) {
-            (Some(body), Some(image)) => {
-                let picture = Part::bytes(image.png.clone()).file_name(PICTURE);
+        let request = match (call.body, call.file) {
+            (Some(body), Some((name, bytes))) => {
+                let file = Part::bytes(bytes.to_vec()).file_name(name.to_owned());
                 let form = Form::new().text("payload_json", body.to_string());
-                request.multipart(form.part("files[0]", picture))
+                request.timeout(fetch::LIMIT).multipart(form.part("files[0]", file))
             }
             (Some(body), None) => request.json(&body),
             (None, _) => request,

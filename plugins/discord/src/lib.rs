@@ -32,6 +32,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         deletes: true,
         edits: true,
         fetches: true,
+        files: true,
         groups: true,
         // Discord knows a nonce again for a few minutes only.
         images: true,

@@ -1,7 +1,7 @@
 //! From messages to Discord's requests. No person is ever mentioned.
 
 use openclaw_plugin_sdk::{
-    Body, Button, ChannelError, ChatKind, Conversation, EventId, InboundRef, OutboundMessage,
+    Body, Button, ChannelError, ChatKind, Conversation, EventId, File, InboundRef, OutboundMessage,
     SentRef, Text,
     kit::{
         api::Failure,
@@ -21,7 +21,7 @@ use serenity::{
 
 use crate::{
     PLUGIN,
-    api::{Call, PICTURE, Sent, of_message},
+    api::{Api, Call, PICTURE, Sent, of_message},
     gateway::Discord,
     text,
 };
@@ -50,11 +50,14 @@ impl Discord {
             let call = Call::at(Method::POST, "/channels/{}/typing", &self.channel(to).await?);
             return api.tell(call).await.map(|_| no_message(to)).map_err(of_message);
         }
+        if let Body::File(file) = &message.body {
+            return self.send_file(api, to, file).await;
+        }
         let draft = Draft::new(&message.body, &PLUGIN, &LIMITS)?;
         let mut body = content(&draft, MessageFlags::empty())?;
         if let Some(old) = &message.replaces {
             let call = self.sent(Method::PATCH, to, old).await?.with(&body);
-            let edited = api.ask::<Sent>(Call { image: draft.image, ..call }).await;
+            let edited = api.ask::<Sent>(Call { file: picture(&draft), ..call }).await;
             return edited.map(|_| old.clone()).map_err(|failure| self.failed(to, failure));
         }
         if let Some(InboundRef::Press(press)) = &message.answers
@@ -74,7 +77,21 @@ impl Discord {
                 json!({ "message_id": id.as_str(), "fail_if_not_exists": false });
         }
         let call = Call::at(Method::POST, "/channels/{}/messages", &self.channel(to).await?);
-        let call = Call { image: draft.image, ..call.with(&body) };
+        let call = Call { file: picture(&draft), ..call.with(&body) };
+        let sent = api.ask::<Sent>(call).await.map_err(|failure| self.failed(to, failure))?;
+        Ok(SentRef { chat: to.id.clone(), id: EventId::new(sent.id) })
+    }
+
+    async fn send_file(
+        &self,
+        api: &Api,
+        to: &Conversation,
+        file: &File,
+    ) -> Result<SentRef, ChannelError> {
+        let attachment = json!({ "id": 0, "filename": file.name });
+        let call = Call::at(Method::POST, "/channels/{}/messages", &self.channel(to).await?);
+        let call = call.with(&json!({ "attachments": [attachment] }));
+        let call = Call { file: Some((&file.name, &file.bytes)), ..call };
         let sent = api.ask::<Sent>(call).await.map_err(|failure| self.failed(to, failure))?;
         Ok(SentRef { chat: to.id.clone(), id: EventId::new(sent.id) })
     }
@@ -100,6 +117,10 @@ impl Discord {
         }
         of_message(failure)
     }
+}
+
+fn picture<'a>(draft: &Draft<'a>) -> Option<(&'a str, &'a [u8])> {
+    draft.image.map(|image| (PICTURE, &*image.png))
 }
 
 /// A message as Discord takes it, but for the bytes of its picture, which go beside it. It can be sent, take the place of

@@ -6,7 +6,7 @@ mod files;
 use std::{env, io, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use openclaw_plugin_sdk::{
-    Answer, PersonRole, Prompt, Responder, ResponderError, ResponderPlugin, Settings,
+    Answer, File, PersonRole, Prompt, Responder, ResponderError, ResponderPlugin, Settings,
     SettingsError, Takes, async_trait,
     kit::{
         child::{Limits, Process},
@@ -72,6 +72,7 @@ struct Question<'a> {
     history: &'a [Turn],
     text: &'a str,
     files: &'a [Given],
+    answer_folder: Option<&'a Path>,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the registry's signature")]
@@ -137,7 +138,8 @@ impl Responder for Command {
 
     async fn respond(&self, prompt: &Prompt, answer: &Answer) -> Result<(), ResponderError> {
         let (ticket, history) = self.history.lock().recall(&prompt.conversation);
-        let (_folder, files) = self.hold(prompt).await?;
+        let (folder, files) = self.hold(prompt).await?;
+        let answer_folder = folder.as_ref().map(Folder::for_answer);
         let question = Question {
             conversation: &prompt.conversation,
             channel: &prompt.channel,
@@ -151,16 +153,30 @@ impl Responder for Command {
             history: &history,
             text: &prompt.text,
             files: &files,
+            answer_folder: answer_folder.as_deref(),
         };
         let mut line = serde_json::to_vec(&question).map_err(|error| {
             ResponderError::Failed(format!("cannot write the question: {error}"))
         })?;
         line.push(b'\n');
         let reply = tokio::time::timeout(self.time_limit, self.ask(&line)).await;
-        let text = reply.map_err(|_| ResponderError::TimedOut(self.time_limit))??;
+        let mut text = reply.map_err(|_| ResponderError::TimedOut(self.time_limit))??;
+        let (files, more) = self.left(folder).await?;
+        if text.is_empty() && files.is_empty() {
+            return Err(self.failed("ended without an answer"));
+        }
+        if more {
+            text.push_str(
+                "\n(An answer has at most four files, 10 MB together; the others were left out.)",
+            );
+        }
         // The person who asked may be gone.
-        if answer.push(text.as_str()).await {
-            let turn = Turn { question: prompt.line(), answer: text };
+        if text.is_empty() || answer.push(text.as_str()).await {
+            let listed = files.iter().map(File::listed);
+            let said: Vec<String> =
+                [text].into_iter().filter(|it| !it.is_empty()).chain(listed).collect();
+            answer.attach(files);
+            let turn = Turn { question: prompt.line(), answer: said.join("\n") };
             self.history.lock().add(&prompt.conversation, ticket, turn);
         }
         Ok(())
@@ -185,9 +201,7 @@ fn is_program(path: &Path) -> io::Result<bool> {
 impl Command {
     /// Puts the files of a question where the program can read them, for as long as the folder is kept.
     async fn hold(&self, prompt: &Prompt) -> Result<(Option<Folder>, Vec<Given>), ResponderError> {
-        let Some(parent) = prompt.folder.clone().filter(|_| !prompt.files.is_empty()) else {
-            return Ok((None, Vec::new()));
-        };
+        let Some(parent) = prompt.folder.clone() else { return Ok((None, Vec::new())) };
         let files = prompt.files.clone();
         let write = move || {
             let folder = Folder::make(&parent)?;
@@ -198,6 +212,14 @@ impl Command {
         written.map_err(|error| {
             ResponderError::Failed(format!("the files of a message cannot be written: {error}"))
         })
+    }
+
+    /// What the program has left for the answer, and whether that was more than it may have. The folder is gone then.
+    async fn left(&self, folder: Option<Folder>) -> Result<(Vec<File>, bool), ResponderError> {
+        let Some(folder) = folder else { return Ok((Vec::new(), false)) };
+        let left = tokio::task::spawn_blocking(move || folder.left()).await;
+        let left = left.map_err(io::Error::other).flatten();
+        left.map_err(|error| self.failed(&format!("left files that cannot be read: {error}")))
     }
 
     /// Runs the program once. Dropping the future kills it, and all that it started.
@@ -220,9 +242,6 @@ impl Command {
         let mut thoughts = Thoughts::default();
         let text = thoughts.said(&String::from_utf8_lossy(&output.stdout)) + &thoughts.rest();
         let mut text = text.trim_end().to_owned();
-        if text.is_empty() {
-            return Err(self.failed("ended without an answer"));
-        }
         if output.cut {
             // The last character may have been cut in two.
             text.truncate(text.trim_end_matches(char::REPLACEMENT_CHARACTER).len());

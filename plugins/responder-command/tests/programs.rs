@@ -63,7 +63,7 @@ async fn the_program_reads_the_message_as_one_line_of_json() {
     let answer = ask(&*cat, "two\nlines, Ärger").await.unwrap();
     assert_eq!(
         answer,
-        r#"{"conversation":"telegram/default/4711","channel":"telegram","sender":"4711","name":"Ann \"A\"","note":null,"role":"guest","group":false,"access_ends":null,"history":[],"text":"two\nlines, Ärger","files":[]}"#
+        r#"{"conversation":"telegram/default/4711","channel":"telegram","sender":"4711","name":"Ann \"A\"","note":null,"role":"guest","group":false,"access_ends":null,"history":[],"text":"two\nlines, Ärger","files":[],"answer_folder":null}"#
     );
 }
 

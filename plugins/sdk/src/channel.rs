@@ -124,6 +124,8 @@ pub struct Abilities {
     /// The files of a message are fetched when the gateway asks for them, and never before. False where the platform's
     /// client fetches for everybody: then nothing is asked for.
     pub fetches: bool,
+    /// Files can be sent, with [`crate::Body::File`].
+    pub files: bool,
     /// A conversation shows nothing after a restart: what a person still needs is sent again at a start.
     pub forgets: bool,
     /// There are conversations of more than two.
@@ -158,6 +160,7 @@ impl Abilities {
         deletes: false,
         edits: false,
         fetches: false,
+        files: false,
         forgets: false,
         groups: false,
         idempotent: false,

@@ -67,6 +67,13 @@ impl File {
     }
 }
 
+impl File {
+    /// As it stands in a history.
+    pub fn listed(&self) -> String {
+        format!("[{}, {}]", self.name, self.kind.media_type())
+    }
+}
+
 /// What a file is, by its first bytes: neither its name nor its sender decides that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {

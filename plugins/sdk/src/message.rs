@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::{ChannelError, ChatId, EventId, FileRef, SenderId, Text, ThreadId, UnixMs};
+use crate::{ChannelError, ChatId, EventId, File, FileRef, SenderId, Text, ThreadId, UnixMs};
 
 /// What kind of place a message was written in. `Unknown` is dropped by the gateway, never guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -272,6 +272,8 @@ impl OutboundMessage {
 pub enum Body {
     /// A card, perhaps with buttons.
     Card(Card),
+    /// A file of an answer, without a text. Only where [`crate::Abilities::files`].
+    File(File),
     /// Nothing: the message that it takes the place of goes away.
     Gone,
     /// A picture with a caption.

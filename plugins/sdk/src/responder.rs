@@ -1,8 +1,9 @@
 //! A responder: what answers an admitted person's message that is no command.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -55,7 +56,7 @@ pub struct Prompt {
     pub text: String,
     /// The files that came with it, of the kinds that the responder takes.
     pub files: Vec<File>,
-    /// A private folder, for as long as the answer takes; what is left there is erased at the next start. `None` where
+    /// A private folder for the files of the question and of its answer, for as long as the answer takes; what is left there is erased at the next start. `None` where
     /// files are switched off.
     pub folder: Option<PathBuf>,
 }
@@ -113,7 +114,7 @@ impl Prompt {
     pub fn line(&self) -> String {
         let text = self.files.iter().fold(self.text.clone(), |text, file| {
             let blank = if text.is_empty() { "" } else { "\n" };
-            format!("{text}{blank}[{}, {}]", file.name, file.kind.media_type())
+            format!("{text}{blank}{}", file.listed())
         });
         if !self.shared {
             return text;
@@ -127,17 +128,30 @@ impl Prompt {
 
 /// Where a responder puts its answer, piece by piece.
 #[derive(Clone, Debug)]
-pub struct Answer(mpsc::Sender<String>);
+pub struct Answer {
+    pieces: mpsc::Sender<String>,
+    files: Arc<Mutex<Vec<File>>>,
+}
 
 impl Answer {
     /// The gateway's end listens on the other side.
     pub fn new(pieces: mpsc::Sender<String>) -> Self {
-        Self(pieces)
+        Self { pieces, files: Arc::default() }
     }
 
     /// Adds a piece; false when nobody waits for the answer any more.
     pub async fn push(&self, piece: impl Into<String>) -> bool {
-        self.0.send(piece.into()).await.is_ok()
+        self.pieces.send(piece.into()).await.is_ok()
+    }
+
+    /// Adds files, which go after the text.
+    pub fn attach(&self, files: Vec<File>) {
+        self.files.lock().extend(files);
+    }
+
+    /// The files so far, for the gateway's end: also when the responder has dropped its own.
+    pub fn files(&self) -> Arc<Mutex<Vec<File>>> {
+        Arc::clone(&self.files)
     }
 }
 

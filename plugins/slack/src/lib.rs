@@ -34,6 +34,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         deletes: true,
         edits: true,
         fetches: true,
+        files: true,
         groups: true,
         images: true,
         replies: true,

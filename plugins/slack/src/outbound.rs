@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Body, ChannelError, EventId, Image, InboundRef, OutboundMessage, SentRef, ThreadId,
+    Body, ChannelError, EventId, InboundRef, OutboundMessage, SentRef, ThreadId,
     kit::{
         api::{Failure, parsed},
         draft::{deleted, undeliverable},
+        fetch,
     },
     reqwest::RequestBuilder,
 };
@@ -34,6 +35,13 @@ impl Slack {
             self.take_away(api, old).await?;
             return Ok(old.clone());
         }
+        if let Body::File(file) = &message.body {
+            let thread = message.to.thread.as_ref().map(ThreadId::as_str);
+            let channel = self.channel(&message.to.id).await?;
+            let file = (&*file.name, file.kind.media_type(), &*file.bytes);
+            let id = send_file(api, (&channel, thread), file, None).await?;
+            return Ok(SentRef { chat: message.to.id.clone(), id: EventId::new(id) });
+        }
         let content = blocks::content(&message.body)?;
         let is_image = matches!(message.body, Body::Image(_));
         let edited = message.replaces.as_ref().filter(|old| !is_image && !is_file(&old.id));
@@ -53,7 +61,10 @@ impl Slack {
         let thread = message.to.thread.as_ref().map(ThreadId::as_str).or(answered);
         let channel = self.channel(edited.map_or(&message.to.id, |old| &old.chat)).await?;
         let id = match &message.body {
-            Body::Image(image) => send_image(api, &channel, thread, image, content.blocks).await?,
+            Body::Image(image) => {
+                let file = ("image.png", "image/png", &*image.png);
+                send_file(api, (&channel, thread), file, content.blocks).await?
+            }
             body => {
                 let mut sent = put(api, &channel, thread, edited, content).await;
                 if sent.as_ref().is_err_and(|failure| failure.is("invalid_blocks"))
@@ -150,23 +161,24 @@ async fn put(
     parsed(answer.body["ts"].clone())
 }
 
-async fn send_image(
+/// Sends a file of this name and type.
+async fn send_file(
     api: &Api,
-    channel: &str,
-    thread: Option<&str>,
-    image: &Image,
+    (channel, thread): (&str, Option<&str>),
+    (name, kind, bytes): (&str, &str, &[u8]),
     blocks: Option<Vec<SlackBlock>>,
 ) -> Result<String, ChannelError> {
-    let fields = json!({ "filename": "image.png", "length": image.png.len() });
+    let fields = json!({ "filename": name, "length": bytes.len() });
     let named = api.form("files.getUploadURLExternal", &fields).await.map_err(of_message)?;
     let part = |key: &str| parsed::<String>(named[key].clone()).map_err(of_message);
     let (upload_url, file_id) = (part("upload_url")?, part("file_id")?);
-    let png =
-        |call: RequestBuilder| call.header("content-type", "image/png").body(image.png.clone());
-    if !api.post(&upload_url, png).await.map_err(of_message)? {
+    let file = |call: RequestBuilder| {
+        call.timeout(fetch::LIMIT).header("content-type", kind).body(bytes.to_vec())
+    };
+    if !api.post(&upload_url, file).await.map_err(of_message)? {
         return Err(undeliverable(text::FOREIGN_PICTURE));
     }
-    let file = SlackApiFilesComplete::new(file_id.clone().into()).with_title("image.png".into());
+    let file = SlackApiFilesComplete::new(file_id.clone().into()).with_title(name.into());
     let mut request =
         SlackApiFilesCompleteUploadExternalRequest::new(vec![file]).with_channel_id(channel.into());
     request.blocks = blocks.filter(|blocks| !blocks.is_empty());

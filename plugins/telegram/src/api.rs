@@ -17,7 +17,7 @@ use openclaw_plugin_sdk::{
 };
 use serde::Serialize;
 use teloxide::{
-    payloads::{GetFile, GetUpdates, SendPhoto},
+    payloads::{GetFile, GetUpdates},
     requests::Payload,
     types::FileId,
 };
@@ -31,7 +31,7 @@ pub(crate) const POLL: Duration = Duration::from_secs(25);
 const POLL_LIMIT: Duration = Duration::from_secs(35);
 const CALL_LIMIT: Duration = Duration::from_secs(15);
 
-/// The file beside a `SendPhoto`, which names it so.
+/// How a call names the file beside it.
 pub(crate) const ATTACHED: &str = "attach://image";
 
 /// The Bot API of one bot.
@@ -54,14 +54,20 @@ impl Api {
         result(self.method(P::NAME).timeout(limit).json(payload)).await
     }
 
-    pub(crate) async fn upload(&self, photo: &SendPhoto, png: Vec<u8>) -> Result<Answer, Failure> {
-        let fields = serde_json::to_value(photo).unwrap_or_default();
-        let mut form = Form::new().part("image", Part::bytes(png).file_name("image.png"));
+    /// Makes a call with a file beside it, which it names [`ATTACHED`].
+    pub(crate) async fn upload<P: Payload + Serialize>(
+        &self,
+        payload: &P,
+        (name, bytes): (&str, &[u8]),
+    ) -> Result<Answer, Failure> {
+        let fields = serde_json::to_value(payload).unwrap_or_default();
+        let file = Part::bytes(bytes.to_vec()).file_name(name.to_owned());
+        let mut form = Form::new().part("image", file);
         for (name, value) in fields.as_object().into_iter().flatten() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             form = form.text(name.clone(), text);
         }
-        result(self.method(SendPhoto::NAME).multipart(form)).await
+        result(self.method(P::NAME).timeout(fetch::LIMIT).multipart(form)).await
     }
 
     /// Fetches a file by its id. Its address holds the token, and is made here of the root and a relative path alone.

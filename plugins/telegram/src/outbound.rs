@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use openclaw_plugin_sdk::{
-    Body, Button, ChannelError, ChatId as SdkChatId, GroupMoved, InboundRef, OutboundMessage,
-    SentRef,
+    Body, Button, ChannelError, ChatId as SdkChatId, File, FileKind, GroupMoved, InboundRef,
+    OutboundMessage, SentRef,
     kit::{
         api::{Answer, Failure, unreadable},
         draft::{Draft, Limits, deleted, no_message, undeliverable},
@@ -12,7 +12,9 @@ use openclaw_plugin_sdk::{
     },
 };
 use teloxide::{
-    payloads::{DeleteMessage, EditMessageText, SendChatAction, SendMessage, SendPhoto},
+    payloads::{
+        DeleteMessage, EditMessageText, SendChatAction, SendDocument, SendMessage, SendPhoto,
+    },
     types::{
         ChatAction, ChatId, FileId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile,
         LinkPreviewOptions, MessageId, ParseMode, ReplyMarkup, ReplyParameters, ThreadId,
@@ -66,6 +68,9 @@ impl Telegram {
             request.message_thread_id = topic(message)?;
             api.ask(&request).await.map_err(|failure| api.of_message(failure))?;
             return Ok(no_message(&message.to));
+        }
+        if let Body::File(file) = &message.body {
+            return send_file(api, message, file).await;
         }
         let draft = Message::new(message)?;
         if let Some(InboundRef::Press(press)) = &message.answers
@@ -171,7 +176,7 @@ impl<'a> Message<'a> {
             request.parse_mode = self.mode;
             request.reply_parameters = reply;
             request.message_thread_id = self.topic;
-            return api.upload(&request, image.png.clone()).await;
+            return api.upload(&request, ("image.png", &image.png)).await;
         }
         let mut request = SendMessage::new(self.chat, text);
         request.parse_mode = self.mode;
@@ -182,6 +187,34 @@ impl<'a> Message<'a> {
         request.reply_markup = has_buttons.then_some(ReplyMarkup::InlineKeyboard(keyboard));
         api.ask(&request).await
     }
+}
+
+/// A picture as one, where Telegram takes it so; every other file as it is.
+async fn send_file(
+    api: &Api,
+    message: &OutboundMessage,
+    file: &File,
+) -> Result<SentRef, ChannelError> {
+    let (chat, topic, named) =
+        (chat(&message.to.id)?, topic(message)?, (&*file.name, &*file.bytes));
+    let attached = || InputFile::file_id(FileId(ATTACHED.to_owned()));
+    let mut sent = None;
+    if matches!(file.kind, FileKind::Jpeg | FileKind::Png) {
+        let mut request = SendPhoto::new(chat, attached());
+        request.message_thread_id = topic;
+        // It may be too large for a picture, or too narrow.
+        let shown = api.upload(&request, named).await;
+        sent = Some(shown).filter(|it| !it.as_ref().is_err_and(|why| why.says("Bad Request")));
+    }
+    let sent = if let Some(sent) = sent {
+        sent
+    } else {
+        let mut request = SendDocument::new(chat, attached());
+        request.message_thread_id = topic;
+        api.upload(&request, named).await
+    };
+    let sent = sent.map_err(|failure| api.of_message(failure))?.body;
+    inbound::sent(&sent["chat"], &sent).ok_or_else(|| api.of_message(unreadable()))
 }
 
 /// Also done where the message is gone already.

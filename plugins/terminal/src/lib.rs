@@ -207,7 +207,7 @@ impl Channel for Terminal {
             }
             Body::Card(card) => card.to_text(),
             Body::Gone => return refused(text::STAYS),
-            Body::Image(_) => return refused(text::NO_PICTURES),
+            Body::File(_) | Body::Image(_) => return refused(text::NO_PICTURES),
             Body::Text(text) => text.clone(),
             Body::Typing => return refused(text::NO_TYPING),
         };

@@ -20,11 +20,12 @@ use data_encoding::HEXLOWER;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use openclaw_plugin_sdk::{
     Abilities, Body, Bytes, Channel, ChannelError, ChannelPlugin, ChatKind, Conversation, EventId,
-    FetchError, FileRef, InboundRef, Inbox, Ingress, OutboundMessage, SentRef, Settings,
+    FetchError, File, FileRef, InboundRef, Inbox, Ingress, OutboundMessage, SentRef, Settings,
     SettingsError, TextLimit, TextUnit, async_trait, kit::draft::no_message, no_groups, now,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use conversation::Conversations;
 use history::{Change, History};
@@ -47,6 +48,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         deletes: true,
         edits: true,
         fetches: true,
+        files: true,
         forgets: true,
         idempotent: true,
         images: true,
@@ -165,7 +167,11 @@ impl Channel for WebChat {
                 None => wire::message_id().ok_or_else(|| undeliverable(text::NO_RANDOMNESS))?,
             }),
         };
-        let Some(body) = wire::body(&message.body) else {
+        let body = match &message.body {
+            Body::File(file) => Some(self.file(&visitor, file).await?),
+            body => wire::body(body),
+        };
+        let Some(body) = body else {
             if message.replaces.is_none() {
                 return Err(undeliverable(text::NOTHING_TO_TAKE_AWAY));
             }
@@ -222,6 +228,13 @@ impl Channel for WebChat {
 }
 
 impl WebChat {
+    /// Keeps a file of an answer, for this visitor's page alone, and gives what shows it.
+    async fn file(&self, visitor: &Visitor, file: &File) -> Result<Value, ChannelError> {
+        let id = self.history.put(visitor, file.bytes.clone()).await;
+        let id = id.ok_or_else(|| undeliverable(text::NO_FILE_KEPT))?;
+        Ok(json!({ "kind": "text", "spans": [], "files": [files::drawn(&id, file)] }))
+    }
+
     async fn go_on(&self, inbox: &Inbox, begun: Begun<'_>) {
         match begun {
             Begun::Socket(opened) => socket::serve(self, inbox, opened).await,
@@ -242,7 +255,7 @@ fn check(body: &Body) -> Result<(), ChannelError> {
             }
             card.to_text()
         }
-        Body::Gone | Body::Typing => return Ok(()),
+        Body::File(_) | Body::Gone | Body::Typing => return Ok(()),
         Body::Image(image) if image.png.len() > PICTURE_LIMIT => {
             return Err(undeliverable(text::PICTURE_TOO_LARGE));
         }

@@ -22,6 +22,7 @@ pub(crate) const WAIT: &str = "That was too much at once. Wait ten seconds, then
 pub(crate) const NO_BUTTON: &str = "The gateway does not know this button.";
 pub(crate) const NOT_NOW: &str = "The gateway cannot take messages now. Try again in a while.";
 pub(crate) const LONG: &str = "This message is longer than 16 KiB. Send it in parts.";
+pub(crate) const NO_FILE_KEPT: &str = "the file cannot be kept for this visitor";
 pub(crate) const FILE_GONE: &str = "A file of this message is not here any more. Add it again.";
 pub(crate) const EMPTY: &str = "There is nothing in this message.";
 pub(crate) const NOT_UNDERSTOOD: &str = "The gateway does not understand this page. Reload it.";
@@ -69,7 +70,7 @@ mod tests {
         all.extend([NO_VISITOR, NO_MESSAGE, NOTHING_TO_TAKE_AWAY, NO_RANDOMNESS, NO_ROOM]);
         all.extend([TOO_MANY_BUTTONS, PICTURE_TOO_LARGE, TEXT_TOO_LONG, TOO_MANY_PAGES, TOO_SLOW]);
         all.extend([TOO_FAST, WAIT, NO_BUTTON, NOT_NOW, LONG]);
-        all.extend([FILE_GONE, NO_FILES, EMPTY_FILE]);
+        all.extend([NO_FILE_KEPT, FILE_GONE, NO_FILES, EMPTY_FILE]);
         all.extend([EMPTY, NOT_UNDERSTOOD, OTHER_HOST, OTHER_PAGE, NO_COOKIE]);
         all.extend([TWO_COOKIES, NO_HANDSHAKE, TOO_MANY, NOT_FOUND, WRONG_METHOD]);
         all.extend([NO_COOKIE_MADE]);
@@ -93,6 +94,7 @@ mod tests {
             The gateway does not know this button.
             The gateway cannot take messages now. Try again in a while.
             This message is longer than 16 KiB. Send it in parts.
+            the file cannot be kept for this visitor
             A file of this message is not here any more. Add it again.
             Files can be sent once the owner has let you in.
 

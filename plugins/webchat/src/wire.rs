@@ -113,7 +113,7 @@ pub(crate) fn body(body: &Body) -> Option<Value> {
                 "buttons": buttons.iter().map(row).collect::<Vec<Value>>(),
             })
         }
-        Body::Gone | Body::Typing => return None,
+        Body::File(_) | Body::Gone | Body::Typing => return None,
         Body::Image(image) => {
             let png = BASE64_STANDARD.encode(&image.png);
             json!({ "kind": "image", "png": png, "caption": spans(&image.caption) })

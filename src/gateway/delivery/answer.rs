@@ -6,10 +6,7 @@ use openclaw_plugin_sdk::{
     Answer, Body, ChannelError, ChatKind, Conversation, File, InboundMessage, OutboundMessage,
     Prompt, ResponderError, Takes, Text,
 };
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
 use crate::{
@@ -53,8 +50,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What becomes of a message in its turn.
 enum Turn {
-    /// This answers it, and the platform has asked to wait until then.
-    Answer(Box<Mail>, Option<Instant>),
+    /// This answers it.
+    Answer(Box<Mail>, Fresh),
     /// Its sender is not let in any more.
     Drop,
     /// The gateway stops: the next start answers it.
@@ -124,9 +121,8 @@ pub(crate) async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, t
         tokio::time::sleep(TRY_AGAIN).await;
     };
     match turn {
-        Turn::Answer(mail, not_before) => {
+        Turn::Answer(mail, fresh) => {
             let mail = take_on(account, &key, *mail).await;
-            let fresh = Fresh { not_before, ..Fresh::default() };
             delivery::deliver(gateway, account, &key, (*mail, fresh)).await;
         }
         Turn::Drop => {
@@ -195,7 +191,7 @@ async fn respond(
         return Ok(Turn::Drop);
     };
     if let Some(text) = instead(gateway, account, admitted, message)? {
-        return Ok(ended(stream, vec![Part::text(&text)]));
+        return Ok(ended(stream, vec![Part::text(&text)], Vec::new()));
     }
     let fetched = tokio::select! {
         fetched = files::fetch(gateway, account, admitted) => fetched,
@@ -205,7 +201,7 @@ async fn respond(
     if !fetched.left_out.is_empty() {
         parts.push(Part::text(&fetched.left_out.join("\n").into()));
         if fetched.files.is_empty() && message.text.trim().is_empty() {
-            return Ok(ended(stream, parts));
+            return Ok(ended(stream, parts, Vec::new()));
         }
         stream.stop();
     }
@@ -230,25 +226,46 @@ async fn respond(
             return Ok(Turn::Stop);
         }
     };
-    let plain = |text: String| Part::text(&Text::plain(text));
-    parts.push(match answer {
-        Ok(answer) if answer.trim().is_empty() => {
-            plain("(The assistant had nothing to say.)".to_owned())
-        }
-        Ok(answer) if gateway.responder().markdown() => Part::Markdown(answer),
-        Ok(answer) => plain(answer),
+    let files = match answer {
+        Ok((answer, files)) => answered(gateway, account, &mut parts, (answer, files)),
         Err(error) => {
             warn!(channel = account.config.plugin.id, sender = %who.sender, %error, "responder failed");
-            plain(text::assistant::failed(&error).to_owned())
+            parts.push(plain(text::assistant::failed(&error)));
+            Vec::new()
         }
-    });
-    Ok(ended(stream, parts))
+    };
+    Ok(ended(stream, parts, files))
+}
+
+/// Adds what an answer says, and gives the files that go with it.
+fn answered(
+    gateway: &Gateway,
+    account: &AccountRuntime,
+    parts: &mut Vec<Part>,
+    (answer, mut files): (String, Vec<File>),
+) -> Vec<File> {
+    if !answer.trim().is_empty() {
+        let is_markdown = gateway.responder().markdown();
+        parts.push(if is_markdown { Part::Markdown(answer) } else { plain(&answer) });
+    } else if files.is_empty() {
+        parts.push(plain("(The assistant had nothing to say.)"));
+    }
+    if !files.is_empty() && !account.config.plugin.abilities.files {
+        parts.push(plain(said::REFUSED));
+        files.clear();
+    }
+    parts.extend((0..files.len()).map(Part::File));
+    files
+}
+
+fn plain(text: &str) -> Part {
+    Part::text(&Text::plain(text.to_owned()))
 }
 
 /// The answer is whole.
-fn ended(stream: Stream<'_>, parts: Vec<Part>) -> Turn {
+fn ended(stream: Stream<'_>, parts: Vec<Part>, files: Vec<File>) -> Turn {
     let (mail, not_before) = stream.whole(parts);
-    Turn::Answer(Box::new(mail), not_before)
+    Turn::Answer(Box::new(mail), Fresh { files, not_before, ..Fresh::default() })
 }
 
 /// Shows that an answer is being written. Ends when the sender of the message is not let in any more.
@@ -358,13 +375,13 @@ pub(crate) struct Question {
 }
 
 /// Asks the responder for an answer to what the gate has admitted; nothing else reaches one. `listen` hears the answer
-/// grow, and gives what it comes to.
+/// grow, and gives what it comes to; its files come with it.
 pub(crate) async fn ask<L: Future<Output = String>>(
     gateway: &Gateway,
     admitted: &Admitted,
     Question { asker, conversation, files }: Question,
     listen: impl FnOnce(mpsc::Receiver<String>) -> L,
-) -> Result<String, ResponderError> {
+) -> Result<(String, Vec<File>), ResponderError> {
     let (who, text) = (admitted.who(), admitted.text());
     let prompt = Prompt {
         conversation,
@@ -381,6 +398,7 @@ pub(crate) async fn ask<L: Future<Output = String>>(
     };
     let (pieces, heard) = mpsc::channel(16);
     let answer = Answer::new(pieces);
+    let files = answer.files();
     let _timed = gateway.metrics.responder.time();
     let responder = gateway.responder();
     // The listener hears the end when the only answer is dropped.
@@ -388,7 +406,8 @@ pub(crate) async fn ask<L: Future<Output = String>>(
     let speak = async move { speaker.respond(&prompt, &answer).await };
     let (result, whole) = tokio::join!(speak, listen(heard));
     assistant::note(gateway, &responder, result.as_ref().copied());
-    result.map(|()| whole)
+    let files = std::mem::take(&mut *files.lock());
+    result.map(|()| (whole, files))
 }
 
 /// What history is kept by: each topic and thread has its own.

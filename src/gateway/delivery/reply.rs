@@ -9,10 +9,12 @@ use crate::{
     accounts::account::AccountRuntime,
     config::pairing::Blanks,
     control::pairing,
+    delivery::Fresh,
     journal::mail::{self, CodeOf, Mail, Only, Part, Run, Secret},
     network::setup_code::drawing::Drawing,
     rules::{device::setup_code::SetupId, pairing::RequestId},
     store::{Store, StoreError},
+    text::files as said,
     world,
 };
 
@@ -49,12 +51,17 @@ pub(crate) async fn write(
     gateway: &Arc<Gateway>,
     account: &AccountRuntime,
     mail: &Mail,
-    (n, secrets): (usize, &[Secret]),
+    (n, Fresh { secrets, files, .. }): (usize, &Fresh),
 ) -> Result<Written, StoreError> {
     let part = &mail.parts[n];
     let used: Vec<usize> = match part {
         Part::Challenge => return challenge(gateway, account, mail).await,
         Part::Qr { code, caption } => mail::opaques(caption).chain([*code]).collect(),
+        Part::File(at) => {
+            let file = files.get(*at).cloned();
+            let body = file.map_or_else(|| Body::Text(said::LOST.into()), Body::File);
+            return Ok(Written::Body(body, None));
+        }
         Part::Markdown(source) => {
             return Ok(Written::Body(Body::Text(Text::markdown(source)), None));
         }
@@ -90,7 +97,7 @@ pub(crate) async fn write(
             _ => Body::Text(filled(caption, &codes)),
         },
         Part::Text(runs) => Body::Text(filled(runs, &codes)),
-        Part::Challenge | Part::Markdown(_) => Body::Gone,
+        Part::Challenge | Part::File(_) | Part::Markdown(_) => Body::Gone,
     };
     Ok(Written::Body(body, setup))
 }

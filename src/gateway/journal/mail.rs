@@ -125,6 +125,8 @@ pub(crate) enum Part {
         code: usize,
         caption: Vec<Run>,
     },
+    /// One of the files of an answer, by its place among them: they are known while the gateway runs.
+    File(usize),
     /// An answer as its responder wrote it.
     Markdown(String),
     Text(Vec<Run>),
@@ -260,7 +262,7 @@ impl Part {
             Reply::Body(Body::Text(text)) => Self::text(text),
             Reply::Body(Body::Card(card)) => Self::text(&card.to_text()),
             Reply::Body(Body::Image(image)) => Self::text(&image.caption),
-            Reply::Body(Body::Gone | Body::Typing) => Self::Text(Vec::new()),
+            Reply::Body(Body::File(_) | Body::Gone | Body::Typing) => Self::Text(Vec::new()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Pictures and files: from a person with access to what answers, and never from a stranger.
 
 mod others;
+mod outwards;
 
 use std::{
     os::unix::fs::PermissionsExt,

@@ -6,6 +6,7 @@ use crate::{
 };
 
 const NOTHING: &str = "there is no message to delete";
+const NO_FILE: &str = "it takes no files here";
 const NO_TYPING: &str = "it shows nobody who writes";
 
 /// What a platform takes, beside the facts of its plugin.
@@ -59,6 +60,7 @@ impl<'a> Draft<'a> {
         let limit = plugin.text_limit;
         let (text, image, rows, longest) = match body {
             Body::Card(card) => (card.to_text(), None, card.buttons.as_slice(), limit.max),
+            Body::File(_) => return Err(undeliverable(NO_FILE)),
             Body::Gone => return Err(undeliverable(NOTHING)),
             Body::Typing => return Err(undeliverable(NO_TYPING)),
             Body::Image(image) => {

@@ -79,7 +79,8 @@ async fn answered(shared: Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> 
     } else {
         shared.change(|state| {
             state.calls.push((method.clone(), parameters.clone()));
-            let of_a_message = method.contains("message") || method.contains("photo");
+            let of_a_message =
+                ["message", "photo", "document"].iter().any(|it| method.contains(it));
             if (state.cut && of_a_message) || std::mem::take(&mut state.broken) {
                 Err(None)
             } else if state.revoked {
@@ -133,9 +134,11 @@ fn parameters(headers: &HeaderMap, body: &[u8]) -> Value {
         };
     }
     // `photo` is `attach://<name>`, and the file stands in the field of that name.
-    let photo = fields["photo"].as_str().and_then(|photo| photo.strip_prefix("attach://"));
-    if let Some(name) = photo.map(str::to_owned) {
-        fields["photo"] = fields[name].take();
+    for key in ["document", "photo"] {
+        let file = fields[key].as_str().and_then(|file| file.strip_prefix("attach://"));
+        if let Some(name) = file.map(str::to_owned) {
+            fields[key] = fields[name].take();
+        }
     }
     fields
 }

@@ -88,7 +88,7 @@ pub(crate) fn call(state: &mut State, method: &str, parameters: &Value) -> Resul
             state.commands = parameters["commands"].clone();
             Ok(true.into())
         }
-        "sendmessage" | "sendphoto" => send(state, method, parameters),
+        "senddocument" | "sendmessage" | "sendphoto" => send(state, method, parameters),
         "editmessagetext" => edit(state, parameters),
         "deletemessage" => {
             let id = parameters["message_id"].to_string();
@@ -120,11 +120,13 @@ fn send(state: &mut State, method: &str, parameters: &Value) -> Result<Value, Re
     if let Some((_, wait)) = state.busy.filter(|(busy, _)| chat["id"] == *busy) {
         return Err(slow_down(wait));
     }
-    let (text, limit) = if method == "sendphoto" { ("caption", 1024) } else { ("text", 4096) };
+    let has_file = method != "sendmessage";
+    let (text, limit) = if has_file { ("caption", 1024) } else { ("text", 4096) };
     let text = readable(state, parameters, text, limit)?;
-    let image: Option<Vec<u8>> = (method == "sendphoto")
-        .then(|| parameters["photo"].as_array().into_iter().flatten().filter_map(byte).collect());
-    if image.as_ref().is_some_and(|png| !png.starts_with(b"\x89PNG")) {
+    let file = if method == "sendphoto" { "photo" } else { "document" };
+    let image: Option<Vec<u8>> = has_file
+        .then(|| parameters[file].as_array().into_iter().flatten().filter_map(byte).collect());
+    if method == "sendphoto" && image.as_ref().is_some_and(|png| !png.starts_with(b"\x89PNG")) {
         return Err(bad("IMAGE_PROCESS_FAILED"));
     }
     if text.is_empty() && image.is_none() {

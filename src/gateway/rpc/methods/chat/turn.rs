@@ -177,8 +177,9 @@ async fn ask(gateway: &Gateway, run: &Run, admitted: &Admitted) -> Done {
     let conversation = run.place.speaker.conversation();
     let question = Question { asker, conversation, files: Vec::new() };
     match answer::ask(gateway, admitted, question, |heard| listen(gateway, run, heard)).await {
-        Ok(whole) if whole.trim().is_empty() => Done::Answered(NOTHING.to_owned()),
-        Ok(whole) => Done::Answered(whole),
+        // An app gets the text alone.
+        Ok((whole, _)) if whole.trim().is_empty() => Done::Answered(NOTHING.to_owned()),
+        Ok((whole, _)) => Done::Answered(whole),
         Err(error) => {
             warn!(sender = run.place.speaker.id(), %error, "responder failed");
             Done::Failed(text::assistant::failed(&error))
