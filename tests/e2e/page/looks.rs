@@ -25,8 +25,8 @@ async fn check(page: &Chromium, name: &str) {
         let name = format!("{name}-{width}-{}", if dark { "dark" } else { "light" });
         page.picture(&name).await;
         assert_eq!(page.axe().await, [""; 0], "{name}");
-        let fits = "document.documentElement.scrollWidth <= innerWidth";
-        assert_eq!(page.is(fits).await, true, "{name}: nothing is wider than the screen");
+        let fits = "document.documentElement.scrollWidth <= innerWidth && document.documentElement.scrollHeight <= innerHeight";
+        assert_eq!(page.is(fits).await, true, "{name}: nothing is wider or higher than the screen");
     }
     page.look(Sight { width: 1280, dark: false }).await;
 }
