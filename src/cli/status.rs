@@ -52,7 +52,8 @@ pub(super) struct Seen {
     pub(super) responder: String,
     pub(super) channels: ChannelsStatus,
     /// Who waits, by channel.
-    pub(super) pending: Vec<(String, usize)>,
+    /// The channel, how many wait, and how many can.
+    pub(super) pending: Vec<(String, usize, usize)>,
     pub(super) pending_devices: usize,
     pub(super) devices: usize,
     pub(super) owners: BTreeSet<String>,
@@ -94,7 +95,9 @@ fn look(host: &Host) -> Result<Seen, Failure> {
     for channel in pairing::channels(None) {
         let waiting = store.waiting(channel, now)?.len();
         if waiting > 0 || channels.channels.contains_key(channel) {
-            pending.push((channel.to_owned(), waiting));
+            let accounts = config.accounts.iter().filter(|account| account.key.channel == channel);
+            let places = accounts.count().saturating_mul(config.pairing.places.max_pending);
+            pending.push((channel.to_owned(), waiting, places));
         }
     }
     let owners = owners::all(&store, &config)?.into_iter();
@@ -132,7 +135,7 @@ fn asked(host: &Host) -> Result<Option<(Health, ChannelsStatus, Outbox)>, Failur
 
 fn encoded(seen: &Seen) -> Result<Value, Failure> {
     let mut value = serde_json::to_value(seen)?;
-    let pending = seen.pending.iter().map(|(channel, count)| (channel.clone(), json!(count)));
+    let pending = seen.pending.iter().map(|(channel, count, _)| (channel.clone(), json!(count)));
     value["pending"] = Value::Object(pending.collect());
     Ok(value)
 }

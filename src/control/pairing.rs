@@ -5,8 +5,10 @@ use std::time::Duration;
 use openclaw_plugin_sdk::{AccountId, Decision, UnixMs};
 
 use crate::{
+    config::Config,
     registry,
     rules::{
+        DmPolicy,
         approver::Approver,
         pairing::{PairingCode, PairingRequest, RequestId},
     },
@@ -63,6 +65,20 @@ pub fn waiting(
         all.extend(store.waiting(channel, now)?);
     }
     Ok(all)
+}
+
+/// Closes the open requests of people that the configuration lets in by now.
+pub fn close_admitted(store: &Store, config: &Config, now: UnixMs) -> Result<(), StoreError> {
+    for request in waiting(store, None, now)? {
+        let Some(account) = config.account(&request.key) else { continue };
+        let sender = &request.sender;
+        let is_open = account.allow_from.everyone() && account.dm_policy == DmPolicy::Open;
+        let is_owner = config.owners.names(&request.key.channel, sender);
+        if is_owner || is_open || account.allow_from.names(sender) {
+            store.close_request(&request, now)?;
+        }
+    }
+    Ok(())
 }
 
 /// The requests with this code, on one channel or on all, of one account or of all. A text that is no code is the code

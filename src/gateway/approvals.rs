@@ -16,9 +16,13 @@ mod reconciler;
 mod said;
 mod view;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
-use openclaw_plugin_sdk::{ChatId, SendFailed, SentRef, UnixMs};
+use openclaw_plugin_sdk::{ChatId, SendFailed, SenderId, SentRef, UnixMs};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::warn;
@@ -49,6 +53,8 @@ use crate::{
 const SENT_WITHIN: Duration = Duration::from_secs(5);
 /// Of refused presses the access log has one line a person in this time.
 const NOTED_EVERY_MS: u64 = 3_600_000;
+/// So many people of an account are counted who were turned away.
+const TURNED_AWAY: usize = 1024;
 /// So many people are remembered whose presses were refused; of further ones nothing is noted until there is room.
 const NOTED: usize = 1024;
 
@@ -65,6 +71,8 @@ pub(crate) struct Cards {
     busy: Mutex<Vec<OwnersChat>>,
     arrived: Notify,
     noted: Mutex<HashMap<String, UnixMs>>,
+    /// Of each account whose queue is full: the people who got no code.
+    turned_away: Mutex<BTreeMap<AccountKey, BTreeSet<SenderId>>>,
 }
 
 impl Cards {
@@ -162,6 +170,27 @@ impl Cards {
             }
         };
         tokio::time::timeout(SENT_WITHIN, wait).await.ok().flatten()
+    }
+
+    /// A person asked for access, and there was no place for them. The owners are told how many. False where the
+    /// person was counted before, or too many were.
+    pub(crate) fn turn_away(&self, key: &AccountKey, sender: &SenderId) -> bool {
+        let mut all = self.turned_away.lock();
+        let people = all.entry(key.clone()).or_default();
+        let is_new = people.len() < TURNED_AWAY && people.insert(sender.clone());
+        if is_new {
+            self.look();
+        }
+        is_new
+    }
+
+    /// Who was turned away counts as long as the queue stays full: then they may ask again.
+    fn forget_turned_away(&self, is_full: impl Fn(&AccountKey) -> bool) {
+        self.turned_away.lock().retain(|key, _| is_full(key));
+    }
+
+    fn turned_away(&self) -> usize {
+        self.turned_away.lock().values().map(BTreeSet::len).sum()
     }
 
     /// Whether a refused press of this person is worth a line of the access log now.

@@ -397,7 +397,7 @@ async fn shows_claim(
         return Ok(false);
     }
     if gate::listens_to(&rules, message) {
-        let told = Mail::to_everyone(Address::of(message), notice::SPENT);
+        let told = Mail::to_everyone(Address::of(message), notice::spent());
         answer::send_for(gateway, account, event.clone(), (told, Fresh::default())).await;
     }
     Ok(true)

@@ -96,6 +96,9 @@ pub(super) mod action {
     }
 }
 
+/// The surface and the actor of a line whose reason is the configuration.
+pub const CONFIG: &str = "config";
+
 /// The decisions of the access log by their words in it, for metrics and reports.
 pub const DECISIONS: [&str; 20] = [
     "accept",

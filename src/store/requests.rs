@@ -4,7 +4,7 @@ use openclaw_plugin_sdk::{Decision, UnixMs};
 
 use super::{
     Decide, Outcome, Store, StoreError, access, ask,
-    audit::{Line, action},
+    audit::{CONFIG, Line, action},
     cached_table::Current,
     pairing::{self, Requests},
     replay,
@@ -57,6 +57,16 @@ impl Store {
             Some(asked) => Ok(asked),
             None => ask::ask(self, knock, places, now),
         }
+    }
+
+    /// Closes the open request of a person that the configuration lets in, with a line that says so.
+    pub fn close_request(&self, request: &PairingRequest, now: UnixMs) -> Result<(), StoreError> {
+        let tx = Transaction::open(self, None, now)?;
+        if !self.requests(&request.key.channel)?.0.requests.iter().any(|it| it.id == request.id) {
+            return Ok(());
+        }
+        let line = Line::new(CONFIG, CONFIG, action::EVICT, tx.now).of(&request.key);
+        replay::carry_out(tx, line.about(request.sender.as_str()).named(request.id.as_str()))
     }
 
     /// Approves, denies or blocks one open request.

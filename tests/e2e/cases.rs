@@ -39,6 +39,7 @@ mod pair;
 mod phone_chat;
 mod platforms;
 mod proxy;
+mod queue_full;
 mod reach;
 mod reload;
 mod reload_channels;

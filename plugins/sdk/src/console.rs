@@ -6,6 +6,10 @@ use nix::unistd::{getpgrp, tcgetpgrp};
 use parking_lot::Mutex;
 
 type Printer = Box<dyn FnMut(&str) + Send>;
+type Words = Box<dyn Fn() -> Vec<String> + Send>;
+
+/// What can be typed at the console now. Codes that wait are among it.
+static WORDS: Mutex<Option<Words>> = Mutex::new(None);
 
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
 
@@ -15,6 +19,23 @@ pub fn attended() -> bool {
     // The system stops a background job that reads. A terminal that is not ours has no foreground.
     let background = tcgetpgrp(&input).is_ok_and(|group| group != getpgrp());
     input.is_terminal() && output.is_terminal() && !background
+}
+
+/// True while a line editor shows a prompt: its user sees the cards of the console.
+pub fn has_prompt() -> bool {
+    PRINTER.lock().is_some()
+}
+
+/// Says what can be typed at the console: asked each time that Tab is pressed.
+pub fn set_words(words: Words) {
+    *WORDS.lock() = Some(words);
+}
+
+/// What can be typed that begins so.
+pub fn words(start: &str) -> Vec<String> {
+    let mut all = WORDS.lock().as_ref().map(|words| words()).unwrap_or_default();
+    all.retain(|word| word.starts_with(start));
+    all
 }
 
 /// Lets a line editor print lines above its prompt; `None` gives the console back.

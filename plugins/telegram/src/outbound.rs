@@ -78,7 +78,11 @@ impl Telegram {
         {
             return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
         }
-        self.show(api, draft, message.replaces.as_ref()).await
+        let sent = self.show(api, draft, message.replaces.as_ref()).await?;
+        if matches!(message.body, Body::Card(_)) {
+            self.list_for_owner(api, chat(&message.to.id)?).await;
+        }
+        Ok(sent)
     }
 
     /// Edits the old message, if there is one, or sends a new one; in another form where Telegram takes only that.

@@ -1,6 +1,7 @@
 //! The poll: updates in order, each acknowledged when the gateway has made it and all before it durable.
 
 use std::{
+    collections::BTreeSet,
     pin::pin,
     sync::{
         Arc,
@@ -25,7 +26,7 @@ use teloxide::{
     payloads::{
         AnswerCallbackQuery, DeleteWebhook, GetMe, GetMyCommands, GetUpdates, SetMyCommands,
     },
-    types::{AllowedUpdate, BotCommand, BotCommandScope, CallbackQueryId},
+    types::{AllowedUpdate, BotCommand, BotCommandScope, CallbackQueryId, ChatId},
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -56,8 +57,10 @@ struct Update {
 /// One bot.
 pub(crate) struct Telegram {
     config: Config,
-    /// Until Telegram lists them.
-    commands: Mutex<Vec<BotCommand>>,
+    /// What Telegram lists for owners: strangers see `/start` alone.
+    commands: Vec<BotCommand>,
+    /// The chats that Telegram lists them in.
+    listed_in: Mutex<BTreeSet<ChatId>>,
     api: Mutex<Option<Arc<Api>>>,
     /// The first update that is not acknowledged; 0 is all that Telegram keeps.
     offset: AtomicI32,
@@ -89,7 +92,8 @@ impl Channel for Telegram {
         }
         inbox.connected();
         self.take(updates, &me, inbox).await?;
-        self.list_commands(&api).await;
+        let start = BotCommand::new("start", text::START);
+        list_commands(&api, BotCommandScope::AllPrivateChats, vec![start]).await;
         loop {
             let updates = self.poll(&api, POLL, inbox).await.map_err(lost)?;
             self.take(updates, &me, inbox).await?;
@@ -113,7 +117,8 @@ impl Telegram {
         let (found, moves) = mpsc::unbounded_channel();
         Ok(Self {
             config: Config::read(settings)?,
-            commands: Mutex::new(commands.collect()),
+            commands: commands.collect(),
+            listed_in: Mutex::default(),
             api: Mutex::default(),
             offset: AtomicI32::new(0),
             presses: Mutex::new(Bounded::new(MOST_PRESSES)),
@@ -226,22 +231,24 @@ impl Telegram {
         Ok(())
     }
 
-    /// A convenience: without it, commands are typed from memory. Telegram is told only where it lists others.
-    async fn list_commands(&self, api: &Api) {
-        let commands = self.commands.lock().clone();
-        if commands.is_empty() {
-            return;
+    /// Lists the commands in an owner's chat, which is known by its first card.
+    pub(crate) async fn list_for_owner(&self, api: &Api, chat: ChatId) {
+        if self.listed_in.lock().insert(chat) {
+            let scope = BotCommandScope::Chat { chat_id: chat.into() };
+            list_commands(api, scope, self.commands.clone()).await;
         }
-        let scope = Some(BotCommandScope::AllPrivateChats);
-        let (mut known, mut wanted) = (GetMyCommands::new(), SetMyCommands::new(commands.clone()));
-        (known.scope, wanted.scope) = (scope.clone(), scope);
-        let known = api.ask(&known).await.and_then(|known| parsed::<Vec<BotCommand>>(known.body));
-        if !known.is_ok_and(|known| known == commands)
-            && let Err(failure) = api.ask(&wanted).await
-        {
-            let error = api.of_account(failure);
-            return tracing::warn!(%error, "the commands are not listed");
-        }
-        self.commands.lock().clear();
+    }
+}
+
+/// A convenience: without it, commands are typed from memory. Telegram is told only where it lists others.
+async fn list_commands(api: &Api, scope: BotCommandScope, commands: Vec<BotCommand>) {
+    let (mut known, mut wanted) = (GetMyCommands::new(), SetMyCommands::new(commands.clone()));
+    (known.scope, wanted.scope) = (Some(scope.clone()), Some(scope));
+    let known = api.ask(&known).await.and_then(|known| parsed::<Vec<BotCommand>>(known.body));
+    if !known.is_ok_and(|known| known == commands)
+        && let Err(failure) = api.ask(&wanted).await
+    {
+        let error = api.of_account(failure);
+        tracing::warn!(%error, "the commands are not listed");
     }
 }

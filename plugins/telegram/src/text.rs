@@ -9,6 +9,8 @@ pub(crate) const NO_GROUP: InvalidGroupId =
 
 pub(crate) const TOKEN_MISSING: &str = "is missing: give `bot_token`, or `token_file`";
 pub(crate) const TOKEN_FORM: &str = "is not of the form that BotFather gives, `<number>:<letters>`";
+/// What stands beside `/start` in the menu of a stranger.
+pub(crate) const START: &str = "begin";
 pub(crate) const CONTENDED: &str = "another program polls this bot: stop it, or use another bot";
 
 /// What to do where the bot is shown only a part of what is written in groups.
@@ -36,7 +38,7 @@ mod tests {
     fn every_text_can_be_read_in_one_go() {
         let refused = token_refused("bot_token");
         let mut all = vec![NO_SENDER.0, NO_GROUP.0, TOKEN_MISSING, TOKEN_FORM, &refused, CONTENDED];
-        all.extend([PRIVACY, NO_CONVERSATION, NO_MESSAGE, NO_FILE, NO_TOPIC]);
+        all.extend([START, PRIVACY, NO_CONVERSATION, NO_MESSAGE, NO_FILE, NO_TOPIC]);
         expect![[r"
             a Telegram user id is a positive number, such as `123456789`
             a Telegram group's id is a negative number, such as `-1001234567890`
@@ -44,6 +46,7 @@ mod tests {
             is not of the form that BotFather gives, `<number>:<letters>`
             Telegram refuses the token: check `bot_token`
             another program polls this bot: stop it, or use another bot
+            begin
             in groups the bot is shown only commands, mentions and replies, although `require_mention` is false: send /setprivacy to @BotFather, choose the bot and Disable, then take the bot out of each group and add it again
             the conversation is not one on Telegram
             the message is not one on Telegram

@@ -14,6 +14,9 @@ use openclaw_plugin_sdk::{
 };
 use serde_json::json;
 
+/// The scope of all private chats.
+const EVERYONE: &str = "all_private_chats";
+
 async fn bench() -> Bench<FakeTelegram> {
     Bench::start(&channel_telegram::PLUGIN, FakeTelegram::start().await).await
 }
@@ -88,7 +91,7 @@ async fn commands_are_set_only_where_others_are_listed() {
     let set = |state: &mut fake::State| {
         state.calls.iter().filter(|(method, _)| method == "setmycommands").count()
     };
-    bench.platform.until("they are listed", |state| state.commands.is_array()).await;
+    bench.platform.until("they are listed", |state| state.commands.contains_key(EVERYONE)).await;
     bench.meet(Person::Ann, "hello").await;
     bench.platform.with(|state| state.broken = true);
     assert!(bench.ended().await.is_err());
@@ -103,10 +106,10 @@ async fn commands_are_set_only_where_others_are_listed() {
     bench.platform.with(|state| {
         // What may come again waits for nobody here.
         state.updates.clear();
-        state.commands = json!([]);
+        state.commands.clear();
     });
     let bench = Bench::start(&channel_telegram::PLUGIN, bench.platform).await;
-    bench.platform.until("they are set anew", |state| state.commands[0].is_object()).await;
+    bench.platform.until("they are set anew", |state| state.commands.contains_key(EVERYONE)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,17 +189,34 @@ async fn a_backlog_of_more_than_one_answer_comes_whole_and_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_are_listed_in_private_chats() {
-    let bench = bench().await;
-    bench.platform.until("they are listed", |state| state.commands.is_array()).await;
+async fn a_stranger_finds_start_alone_and_an_owner_every_command() {
+    let mut bench = bench().await;
+    bench.platform.until("they are listed", |state| state.commands.contains_key(EVERYONE)).await;
+    bench.meet(Person::Ann, "hello").await;
+    bench.send(&to_ann(Text::plain("no card"))).await.expect("it goes");
     bench.platform.with(|state| {
-        assert_eq!(
-            state.commands,
-            json!([{ "command": "help", "description": "Says what can be done" }])
-        );
-        let listed =
-            state.calls.iter().find(|(method, _)| method == "setmycommands").expect("a call");
-        assert_eq!(listed.1["scope"], json!({ "type": "all_private_chats" }));
+        assert_eq!(state.commands.len(), 1);
+        let start = json!([{ "command": "start", "description": "begin" }]);
+        assert_eq!(state.commands[EVERYONE], start);
+    });
+    let card = Card {
+        title: "A sender asks".to_owned(),
+        fields: Vec::new(),
+        footer: None,
+        buttons: Vec::new(),
+    };
+    for _ in 0..2 {
+        let mut message = to_ann(Text::default());
+        message.body = card.clone().into();
+        bench.send(&message).await.expect("it goes");
+    }
+    bench.platform.with(|state| {
+        assert_eq!(state.commands.len(), 2);
+        let help = json!([{ "command": "help", "description": "Says what can be done" }]);
+        let of_ann = state.commands.iter().find(|(scope, _)| *scope != EVERYONE).expect("the chat");
+        assert_eq!(*of_ann.1, help);
+        let set = state.calls.iter().filter(|(method, _)| method == "setmycommands");
+        assert_eq!(set.count(), 2, "once for each menu");
     });
 }
 

@@ -13,9 +13,10 @@ use std::{
 };
 
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use openclaw_plugin_sdk::console;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustyline::{
-    Helper,
+    Context, Helper,
     completion::Completer,
     highlight::{CmdKind, Highlighter},
     hint::Hinter,
@@ -223,6 +224,19 @@ impl Helper for Watch {}
 
 impl Completer for Watch {
     type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        at: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        let start = line[..at].rfind(' ').map_or(0, |blank| blank + 1);
+        let all = console::words(&line[start..at]).into_iter();
+        // A line begins with a command, and has no other.
+        let fits = |word: &String| word.starts_with('/') == (start == 0);
+        Ok((start, all.filter(fits).map(|word| word + " ").collect()))
+    }
 }
 
 impl Hinter for Watch {

@@ -89,7 +89,7 @@ struct Which {
     #[arg(long, value_parser = host::account)]
     account: Option<AccountId>,
     /// The revision in `openclaw pairing list`, where the code alone is not enough
-    #[arg(long, value_name = "REVISION")]
+    #[arg(long, allow_hyphen_values = true, value_name = "REVISION")]
     as_shown: Option<String>,
     /// Print JSON
     #[arg(long)]

@@ -38,6 +38,7 @@ pub(crate) fn ready(ready: &Ready<'_>) -> Vec<String> {
         "openclaw pairing approve <code>, in another shell"
     };
     lines.push(format!("Approve:  {approve}"));
+    lines.extend(ready.console.then(|| "Help:     type /help; Tab completes".to_owned()));
     match &ready.ownership {
         Ownership::Unclaimed(code) => lines.push(format!(
             "Owner:    none yet; send /claim {} to the bot in a direct chat, within ten minutes",
@@ -214,8 +215,11 @@ pub(crate) fn status(seen: &Seen, channels: Vec<String>) -> Vec<String> {
     lines.push(assistant.map_or_else(responder, assistant_line));
     lines.push("Channels".to_owned());
     lines.extend(channels.into_iter().map(|line| format!("  {line}")));
-    let people = seen.pending.iter().map(|(channel, count)| format!("{channel} {count}")).collect();
-    let people = listed(people, "nobody");
+    let pending = seen.pending.iter().map(|(channel, count, places)| match places {
+        0 => format!("{channel} {count}"),
+        _ => format!("{channel} {count} of {places}"),
+    });
+    let people = listed(pending.collect(), "nobody");
     lines.push(format!("Pending    {people}; devices {}", seen.pending_devices));
     lines.push(format!("Devices    {}", seen.devices));
     let owners = seen.owners.iter().map(|owner| whole(owner)).collect();

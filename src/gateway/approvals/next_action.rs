@@ -3,7 +3,7 @@
 use openclaw_plugin_sdk::UnixMs;
 
 use crate::{
-    approvals::outbox::{About, CardCopy, CardState, Chat, UNDOABLE},
+    approvals::outbox::{About, CardCopy, CardState, Chat, Digest, UNDOABLE},
     rules::notify::{CardRate, Spent},
 };
 
@@ -131,11 +131,20 @@ fn ask(sight: ChatState) -> Step {
     if due > sight.now { Step::Held(due) } else { Step::Post { counts: true } }
 }
 
+/// What a digest says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// So many cards of the chat wait for their share of the rate.
+    pub(crate) waiting: usize,
+    /// So many people got no code, since the queue is full.
+    pub(crate) turned_away: usize,
+}
+
 /// What is to be done for a chat beside its cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beside {
-    /// Its digest is to say this number.
-    Count(usize),
+    /// Its digest is to say this.
+    Count(Counts),
     /// Nothing is left to be counted, and there is no way to say so.
     Forget,
     /// It is to be told what came in quiet hours.
@@ -146,8 +155,8 @@ pub(crate) enum Beside {
     Wait(UnixMs),
 }
 
-/// What is to be done for a chat. `others` of its cards wait for their share of the rate, `held` came in quiet hours.
-pub(crate) fn beside(chat: &Chat, others: usize, held: usize, sight: ChatState) -> Beside {
+/// What is to be done for a chat. `held` of its cards came in quiet hours.
+pub(crate) fn beside(chat: &Chat, counts: Counts, held: usize, sight: ChatState) -> Beside {
     if sight.quiet {
         return Beside::Rest;
     }
@@ -155,12 +164,13 @@ pub(crate) fn beside(chat: &Chat, others: usize, held: usize, sight: ChatState) 
     let wish = if held > 0 || !chat.missed.is_empty() {
         Beside::Morning
     } else {
-        match shown.map(|digest| digest.others) {
-            None if others == 0 => Beside::Rest,
-            None => Beside::Count(others),
-            Some(known) if known == others => Beside::Rest,
-            Some(_) if sight.edits => Beside::Count(others),
-            Some(_) if others == 0 => Beside::Forget,
+        let nothing = counts == Counts::default();
+        match shown.map(Digest::counts) {
+            None if nothing => Beside::Rest,
+            None => Beside::Count(counts),
+            Some(known) if known == counts => Beside::Rest,
+            Some(_) if sight.edits => Beside::Count(counts),
+            Some(_) if nothing => Beside::Forget,
             Some(_) => Beside::Rest,
         }
     };

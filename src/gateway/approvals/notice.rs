@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::{InboundMessage, neutral};
+use openclaw_plugin_sdk::{InboundMessage, Text, neutral};
 
+use super::view::ticked;
 use crate::{
     Gateway,
     accounts::account::AccountRuntime,
@@ -19,6 +20,11 @@ use crate::{
 pub(crate) const SPENT: &str = "That was the ownership claim code. It is spent now, because others may have \
     read it here, and it made nobody an owner. On the gateway's machine, `openclaw owner claim` prints a new one.";
 
+/// The same, with the command as code.
+pub(crate) fn spent() -> Text {
+    ticked(SPENT)
+}
+
 /// Spends the open claim if its code stands anywhere in a text, and tells the owners. Blocks on disk.
 pub(crate) fn spend_claim(
     gateway: &Arc<Gateway>,
@@ -31,7 +37,7 @@ pub(crate) fn spend_claim(
     }
     let text = format!(
         "The ownership claim code was shown in a message of {actor}, so it is spent; it made nobody an \
-         owner. A new one: openclaw owner claim"
+         owner. A new one: `openclaw owner claim`"
     );
     approvals::tell(gateway, &neutral(&text, 400), None);
     Ok(true)
@@ -45,10 +51,11 @@ pub(crate) fn accepted(
 ) {
     gateway.cards.look();
     let name = named(message);
-    let note = accepted.note.as_ref().map(|note| format!(" “{note}”")).unwrap_or_default();
+    let note = accepted.note.as_ref().map(|note| format!(" “{}”", note.replace('`', "'")));
+    let note = note.unwrap_or_default();
     let text = format!(
         "{who}{name} accepted the invitation{note} by {}, and has access now. \
-         To revoke it: openclaw access revoke {who}",
+         To revoke it: `openclaw access revoke {who}`",
         accepted.by
     );
     approvals::tell(gateway, &text, None);
@@ -66,7 +73,7 @@ pub(crate) async fn claimed(
     answer::send(gateway, account, Mail::text(Address::of(message), text)).await;
     let name = named(message);
     let text = format!(
-        "{}:{}{name} has claimed ownership. If that was not you: openclaw owner remove {0}:{1}",
+        "{}:{}{name} has claimed ownership. If that was not you: `openclaw owner remove {0}:{1}`",
         owner.channel, owner.sender
     );
     approvals::tell(gateway, &text, Some(owner));
@@ -75,5 +82,7 @@ pub(crate) async fn claimed(
 /// What a person calls themselves, in brackets.
 fn named(message: &InboundMessage) -> String {
     let name = message.sender.name.as_deref();
-    name.map(|name| format!(" ({})", neutral(name, NAME_LIMIT))).unwrap_or_default()
+    // What stands between backticks is code to be copied: a name is none.
+    let shown = |name| neutral(name, NAME_LIMIT).replace('`', "'");
+    name.map(|name| format!(" ({})", shown(name))).unwrap_or_default()
 }

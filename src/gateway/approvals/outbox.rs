@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use openclaw_plugin_sdk::{SentRef, UnixMs, own_file};
 use serde::{Deserialize, Serialize};
 
-use super::outcome::{How, Outcome};
+use super::{
+    next_action::Counts,
+    outcome::{How, Outcome},
+};
 use crate::{
     accounts::owners_chat::OwnersChat,
     rules::{AccountKey, notify::Spent},
@@ -279,6 +282,15 @@ pub(crate) struct Digest {
     /// How many it says that there are.
     #[serde(default)]
     pub(crate) others: usize,
+    /// How many it says were turned away.
+    #[serde(default)]
+    pub(crate) turned_away: usize,
+}
+
+impl Digest {
+    pub(crate) fn counts(&self) -> Counts {
+        Counts { waiting: self.others, turned_away: self.turned_away }
+    }
 }
 
 impl Chat {

@@ -11,7 +11,7 @@ use crate::{
     approvals::outbox::{About, CardCopy},
     control::decided::{self as control, Decided, Subject},
     rules::{AccountKey, Contact, records::Standing},
-    store::{Store, StoreError},
+    store::{Store, StoreError, audit},
     world,
 };
 
@@ -23,6 +23,8 @@ pub(crate) enum How {
     Approved,
     /// An owner blocked the sender.
     Blocked,
+    /// The configuration lets the sender in.
+    Configured,
     /// An owner rejected the request.
     Denied,
     /// Another program on the same folder gave access.
@@ -67,6 +69,7 @@ impl Outcome {
         match self.how {
             How::Approved => "over/approved",
             How::Blocked => "over/blocked",
+            How::Configured => "over/configured",
             How::Denied => "over/denied",
             How::Elsewhere => "over/elsewhere",
             How::Owner => "over/owner",
@@ -102,7 +105,11 @@ impl Outcome {
             control::Outcome::Approved => How::Approved,
             control::Outcome::Blocked => How::Blocked,
             control::Outcome::Denied => How::Denied,
-            control::Outcome::Evicted => return Some(Self::nobody(How::Evicted, decided.at)),
+            control::Outcome::Evicted => {
+                let is_listed = decided.surface == audit::CONFIG;
+                let how = if is_listed { How::Configured } else { How::Evicted };
+                return Some(Self::nobody(how, decided.at));
+            }
             control::Outcome::Extended => How::Extended,
             _ => return None,
         };

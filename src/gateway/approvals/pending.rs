@@ -106,8 +106,11 @@ fn sender(label: &str, request: PairingRequest) -> Ask {
         Fact::new("Channel", format!("{label} ({})", request.key.account)),
         Fact::whole("Id", request.sender.as_str()),
     ];
+    // The name already is the username where the person gives no other.
+    let username = request.meta.get("username").filter(|_| request.meta.contains_key("firstName"));
     let named = [
         ("Name (not verified)", request.name()),
+        ("Username (not verified)", username.map(|name| format!("@{name}"))),
         ("New name (not verified)", request.later_name.clone()),
     ];
     for (label, name) in named {

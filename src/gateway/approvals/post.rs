@@ -17,7 +17,7 @@ use crate::{
         owners_chat::{OwnersChat, is_owners},
     },
     approvals::{
-        next_action::Step,
+        next_action::{Counts, Step},
         outbox::{
             About, CardCopy, CardState, Choice, Digest, Fact, Outbox, Sending, Token, UNDOABLE,
         },
@@ -41,7 +41,7 @@ pub(super) enum Kind {
     /// It takes the place of an older one.
     Retire,
     /// It says how many others wait.
-    Digest(usize),
+    Digest(Counts),
     /// It tells what came in quiet hours.
     Morning,
 }
@@ -159,7 +159,7 @@ pub(super) fn prepare(
         }
         (_, None) => {
             if let About::Notice { text, .. } = &card.about {
-                job.message.body = Text::plain(text.clone()).into();
+                job.message.body = view::ticked(text).into();
                 mark(outbox, &card, "notice")?;
                 (job.message.key, job.message.is_kept) = (key(outbox, n), true);
                 return Some(job);
@@ -249,15 +249,15 @@ pub(super) fn digest(
     outbox: &mut Outbox,
     to: &OwnersChat,
     here: Here<'_>,
-    others: usize,
+    counts: Counts,
 ) -> Option<Task> {
     let digest = match outbox.chat(to).digest {
         Some(digest) => digest,
         None => Digest { key: random()?, ..Digest::default() },
     };
     let prefix = here.account.config.plugin.abilities.command_prefix;
-    let mut job = Task::new(outbox, to, Kind::Digest(others), here);
-    (job.message.body, job.message.is_kept) = (view::digest(others, prefix), true);
+    let mut job = Task::new(outbox, to, Kind::Digest(counts), here);
+    (job.message.body, job.message.is_kept) = (view::digest(counts, prefix), true);
     job.message.key = digest.sent.is_none().then(|| digest.key.clone());
     job.message.replaces = digest.sent.as_deref().map(|id| to.reference(id));
     outbox.change_chat(to, |chat| chat.digest = Some(digest));

@@ -103,6 +103,7 @@ impl Answer {
     fn choice(&self, offered: &[Choice]) -> Option<Choice> {
         match self {
             Self::Pressed(choice) => offered.iter().find(|one| *one == choice),
+            Self::Said(Said::Close) => None,
             Self::Said(Said::Number(number)) => offered.get(number.checked_sub(1)?),
             Self::Said(Said::Word(word)) => offered.iter().find(|one| one.is_said(word)),
         }

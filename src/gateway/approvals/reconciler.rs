@@ -15,7 +15,7 @@ use crate::{
     accounts::owners_chat::{OwnersChat, is_owners},
     approvals::{
         held,
-        next_action::{self, Beside, ChatState, Step},
+        next_action::{self, Beside, ChatState, Counts, Step},
         outage,
         outbox::{About, CardCopy, Outbox, UNTIL_THEY_WRITE},
         outcome::{self, How, Outcome},
@@ -125,6 +125,10 @@ async fn send_next(
 /// Cards for those who are new, outcomes for those who wait no more.
 async fn reconcile(gateway: &Arc<Gateway>, asks: &[Ask]) -> Result<(), StoreError> {
     let now = world::now();
+    let most = gateway.config().pairing.places.max_pending;
+    gateway.cards.forget_turned_away(|key| {
+        asks.iter().filter(|ask| ask.account() == Some(key)).count() >= most
+    });
     welcome(gateway, asks, now);
     {
         let mut outbox = gateway.cards.outbox.lock();
@@ -232,8 +236,9 @@ fn of_chat(
         return (post::prepare(outbox, here, n, step, asks, now), due);
     }
     let held = outbox.cards().iter().filter(|card| card.to == *to && card.held).count();
-    let job = match next_action::beside(&outbox.chat(to), others, held, sight) {
-        Beside::Count(others) => post::digest(outbox, to, here, others),
+    let counts = Counts { waiting: others, turned_away: gateway.cards.turned_away() };
+    let job = match next_action::beside(&outbox.chat(to), counts, held, sight) {
+        Beside::Count(counts) => post::digest(outbox, to, here, counts),
         Beside::Forget => {
             outbox.change_chat(to, |chat| chat.digest = None);
             None
@@ -340,7 +345,7 @@ async fn record_outcome(gateway: &Arc<Gateway>, job: Option<Task>) {
 
 fn arrived(outbox: &mut Outbox, job: &Task, (sent, rate): (&SentRef, CardRate), now: UnixMs) {
     match job.kind {
-        Kind::Digest(others) => return counted(outbox, job, (sent, others), now),
+        Kind::Digest(counts) => return counted(outbox, job, (sent, counts), now),
         Kind::Morning => return told(outbox, job),
         Kind::Edit | Kind::Post | Kind::Retire => {}
     }
@@ -369,13 +374,13 @@ fn arrived(outbox: &mut Outbox, job: &Task, (sent, rate): (&SentRef, CardRate), 
     });
 }
 
-fn counted(outbox: &mut Outbox, job: &Task, (sent, others): (&SentRef, usize), now: UnixMs) {
+fn counted(outbox: &mut Outbox, job: &Task, (sent, counts): (&SentRef, Counts), now: UnixMs) {
     outbox.change_chat(&job.to, |chat| {
         (chat.next, chat.failures) = (now.0 + COUNTED_EVERY_MS, 0);
         match &mut chat.digest {
-            Some(digest) if others > 0 => {
+            Some(digest) if counts != Counts::default() => {
                 digest.sent = Some(sent.id.as_str().to_owned());
-                digest.others = others;
+                (digest.others, digest.turned_away) = (counts.waiting, counts.turned_away);
             }
             digest => *digest = None,
         }

@@ -2,9 +2,15 @@
 
 use crate::approvals::Choice;
 
+/// Words that mean a decision and are none of a card's.
+const CLOSE: &str = "accept aprobar allow da ja jawohl jep nah nee nein nie nö non nope okay oui please \
+    reject si sim sí sure refuse yeah yep yup";
+
 /// What a reply to a card says, where it is an answer to one: a number, or a word of any state of any card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
+    /// No choice, and close to one: a slip, or a word of another language. It decides nothing.
+    Close,
     /// The choice with this number.
     Number(usize),
     /// A word, in small letters and without blanks.
@@ -18,7 +24,31 @@ pub(crate) fn said(text: &str, numbered: bool) -> Option<Said> {
     if let Ok(number) = word.parse() {
         return numbered.then_some(Said::Number(number));
     }
-    Choice::ALL.iter().any(|choice| choice.is_said(&word)).then_some(Said::Word(word))
+    if Choice::ALL.iter().any(|choice| choice.is_said(&word)) {
+        return Some(Said::Word(word));
+    }
+    is_close(text).then_some(Said::Close)
+}
+
+/// True for one word that is close to a choice, or a few that begin with one.
+fn is_close(text: &str) -> bool {
+    let words: Vec<String> = text
+        .split_whitespace()
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let Some(first) = words.first().filter(|_| words.len() <= 3) else { return false };
+    let is_choice = |word: &str| Choice::ALL.iter().any(|choice| choice.is_said(word));
+    let digits = first.chars().take_while(char::is_ascii_digit).count();
+    let is_span = digits > 0 && (words.len() == 2 || first.len() == digits + 1);
+    let slips = |choice: &String| {
+        let far = if choice.len() > 4 { 2 } else { 1 };
+        words.len() == 1 && first.len() > 2 && strsim::osa_distance(first, choice) <= far
+    };
+    is_choice(first)
+        || is_span
+        || CLOSE.split_whitespace().any(|word| word == first)
+        || Choice::ALL.iter().flat_map(|choice| choice.words()).any(|choice| slips(&choice))
 }
 
 #[cfg(test)]
@@ -31,7 +61,32 @@ mod tests {
             assert!(matches!(said(text, false), Some(Said::Word(_))), "{text}");
         }
         assert_eq!((said("2.", true), said("2.", false)), (Some(Said::Number(2)), None));
-        for text in ["", "yes please", "approve it", "nope", "okay", "48 h"] {
+    }
+
+    #[test]
+    fn what_is_close_to_a_choice_is_told_from_a_message() {
+        for text in [
+            "ja",
+            "sure",
+            "aprove",
+            "Aproved",
+            "yes please",
+            "approve it",
+            "nope",
+            "okay",
+            "48 h",
+            "blok!",
+        ] {
+            assert_eq!(said(text, true), Some(Said::Close), "{text}");
+        }
+        for text in [
+            "",
+            "why?",
+            "no, I do not know who that is",
+            "who is that",
+            "Anna",
+            "2 of them are my cousins",
+        ] {
             assert_eq!(said(text, true), None, "{text}");
         }
     }

@@ -3,7 +3,10 @@
 use jiff::tz::TimeZone;
 use openclaw_plugin_sdk::{Abilities, Body, Button, Card, Text, TextLimit, UnixMs};
 
-use super::outcome::{How, Outcome};
+use super::{
+    next_action::Counts,
+    outcome::{How, Outcome},
+};
 use crate::{
     accounts::owners_chat::OwnersChat,
     approvals::{
@@ -67,7 +70,11 @@ impl Choice {
 
     /// True for a word, in small letters and without blanks, that means this.
     pub(crate) fn is_said(self, word: &str) -> bool {
-        let label = self.label().to_lowercase().replace(' ', "");
+        self.words().iter().any(|known| known == word)
+    }
+
+    /// The words for it, in small letters and without blanks.
+    pub(crate) fn words(self) -> Vec<String> {
         let more: &[&str] = match self {
             Self::Approve => &["yes", "ok"],
             Self::Deliver => &["deliver"],
@@ -77,7 +84,8 @@ impl Choice {
                 &[]
             }
         };
-        word == label || more.contains(&word)
+        let label = self.label().to_lowercase().replace(' ', "");
+        std::iter::once(label).chain(more.iter().map(|word| (*word).to_owned())).collect()
     }
 
     /// What stands on the button.
@@ -210,13 +218,33 @@ pub(super) fn retired(card: &CardCopy) -> Body {
     Card { title, fields, footer: None, buttons: Vec::new() }.into()
 }
 
-/// How many others wait, and how to see them.
-pub(super) fn digest(others: usize, prefix: &str) -> Body {
-    if others == 0 {
+/// A sentence in which what stands between backticks is code.
+pub(crate) fn ticked(text: &str) -> Text {
+    text.split('`').enumerate().fold(Text::default(), |told, (n, part)| match n % 2 {
+        0 => told.and(part),
+        _ => told.code(part),
+    })
+}
+
+/// How many others wait or were turned away, and how to see who waits.
+pub(super) fn digest(counts: Counts, prefix: &str) -> Body {
+    let Counts { waiting, turned_away } = counts;
+    if counts == Counts::default() {
         return Text::plain("Nobody else waits.").into();
     }
-    let wait = if others == 1 { "more card waits and comes" } else { "more cards wait and come" };
-    let text = Text::plain(format!("{others} {wait} later. To see who waits: "));
+    let full = (turned_away > 0).then(|| {
+        let were = if turned_away == 1 { "person was" } else { "people were" };
+        format!(
+            "The queue is full: {turned_away} {were} turned away without a code, and can ask again once you have \
+             decided about a person who waits. "
+        )
+    });
+    let more = (waiting > 0).then(|| {
+        let come = if waiting == 1 { "card waits and comes" } else { "cards wait and come" };
+        format!("{waiting} more {come} later. ")
+    });
+    let told: String = full.into_iter().chain(more).collect();
+    let text = Text::plain(told + "To see who waits: ");
     let text = text.code(format!("{prefix}pairing list")).and("; which devices: ");
     text.code(format!("{prefix}pair status")).into()
 }
@@ -253,6 +281,7 @@ fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
         (How::Approved, Some(until)) => format!("✅ Approved until {}", world::date(until, zone)),
         (How::Approved, None) => "✅ Approved".to_owned(),
         (How::Blocked, _) => "⛔ Blocked".to_owned(),
+        (How::Configured, _) => "✅ Let in by the configuration".to_owned(),
         (How::Denied, _) => "⛔ Denied".to_owned(),
         (How::Owner, _) => "Is an owner now".to_owned(),
         (How::Elsewhere, _) => "✅ Approved by another program".to_owned(),

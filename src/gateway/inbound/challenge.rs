@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::InboundMessage;
+use openclaw_plugin_sdk::{InboundMessage, console};
 use tracing::{debug, info};
 
 use crate::{
     Gateway,
     accounts::account::AccountRuntime,
     approvals::held,
-    delivery::{challenge, pages},
+    delivery::{answer, challenge, pages},
+    journal::mail::{Address, Mail},
     rules::pairing::{AccessRequest, AskOutcome},
     store::StoreError,
     world,
 };
+
+const NO_PLACE: &str =
+    "Nobody can be asked now: too many people wait for the owner. Please try again later.";
 
 /// What a person is who has knocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +48,13 @@ pub(crate) async fn knocked(
             }
             held::note(gateway, &request);
             pages::note(account, &request);
-            info!(channel, account = %account.config.key.account, sender = %request.sender, "a sender asks for access");
+            let (name, sender) = (&account.config.key.account, &request.sender);
+            // Where the card comes to the console, the same is not said beside it.
+            if console::has_prompt() {
+                debug!(channel, account = %name, %sender, "a sender asks for access");
+            } else {
+                info!(channel, account = %name, %sender, "a sender asks for access");
+            }
             account.remember(&request.sender, &message.conversation);
             challenge::send(gateway, account, &request, message).await;
             gateway.cards.look();
@@ -56,8 +66,15 @@ pub(crate) async fn knocked(
                 gateway.cards.look();
             }
         }
-        AskOutcome::Denied | AskOutcome::Full => {
-            debug!(channel, "no place, or denied within the hour");
+        AskOutcome::Denied => debug!(channel, "denied within the hour"),
+        AskOutcome::Full => {
+            debug!(channel, "the queue is full");
+            let is_new = gateway.cards.turn_away(&account.config.key, &message.sender.id);
+            // The page has said that a first message gets a code. Elsewhere a stranger meets silence.
+            if is_new && account.config.plugin.abilities.forgets {
+                let told = Mail::to_everyone(Address::of(message), NO_PLACE);
+                answer::send(gateway, account, told).await;
+            }
         }
     }
     Ok(Standing::Stranger)

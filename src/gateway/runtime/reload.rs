@@ -13,12 +13,14 @@ use crate::{
     accounts::{account::AccountRuntime, status::State},
     approvals,
     config::{Account, Config},
+    control::pairing,
     file_mark,
     network::secret::SharedSecret,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
     rules::{authority::Grounds, device::handshake::Method},
     runtime::{open, supervise},
-    store::paths::StateDir,
+    store::{Store, paths::StateDir},
+    world,
 };
 
 /// The file is looked at so often.
@@ -75,7 +77,7 @@ impl Gateway {
 /// Looks after the configuration until the gateway stops.
 pub(crate) async fn keep(gateway: Arc<Gateway>, (origin, mut hangup): (Arc<Origin>, Signal)) {
     let (mut read, mut last) = (origin.seen, origin.seen);
-    let mut looks = tokio::time::interval(LOOK);
+    let (mut looks, mut is_broken) = (tokio::time::interval(LOOK), false);
     loop {
         let asked = tokio::select! {
             () = gateway.stop.cancelled() => return,
@@ -87,7 +89,10 @@ pub(crate) async fn keep(gateway: Arc<Gateway>, (origin, mut hangup): (Arc<Origi
         let settled = now == std::mem::replace(&mut last, now);
         if asked || (settled && now != read) {
             read = now;
-            again(&gateway, &origin).await;
+            let was_broken = std::mem::replace(&mut is_broken, !again(&gateway, &origin).await);
+            if was_broken && !is_broken {
+                approvals::tell(&gateway, "The configuration is repaired, and holds now.", None);
+            }
         }
     }
 }
@@ -107,19 +112,23 @@ enum Opened {
     Other(Arc<AccountRuntime>, Box<Account>, Box<dyn Channel>),
 }
 
-async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) {
+/// False where the file has an error.
+async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) -> bool {
     let (origin, here) = (Arc::clone(origin), Arc::clone(gateway));
     let prepared = tokio::task::spawn_blocking(move || {
         let config = (origin.load)()?;
         config.follows(&here.config()).map_err(|error| error.to_string())?;
         let ready = prepare(&here, config).map_err(|error| error.to_string())?;
-        remember(&ready.config, &here.state);
+        note(&ready.config, &here.state, &here.store);
         // What is decided from here on rests on the new one.
         here.store.rely_on(grounds(&ready.config, &ready.secret));
         Ok(ready)
     });
     match prepared.await.unwrap_or_else(|error| Err(error.to_string())) {
-        Ok(ready) => take(gateway, ready),
+        Ok(ready) => {
+            take(gateway, ready);
+            true
+        }
         Err(error) => {
             warn!(error, "the configuration has an error: the previous one stays in effect");
             let error = neutral(&error, TOLD);
@@ -127,6 +136,7 @@ async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) {
                 "The configuration has an error; the previous one stays in effect: {error}"
             );
             approvals::tell(gateway, &text, None);
+            false
         }
     }
 }
@@ -161,8 +171,11 @@ fn prepare(gateway: &Gateway, config: Config) -> Result<Ready, RunError> {
     Ok(Ready { config, secret, opened, responder })
 }
 
-/// A configuration that holds and cannot be remembered holds all the same.
-pub(crate) fn remember(config: &Config, state: &StateDir) {
+/// What a configuration that holds does to files. It holds all the same where that fails.
+pub(crate) fn note(config: &Config, state: &StateDir, store: &Store) {
+    if let Err(error) = pairing::close_admitted(store, config, world::now()) {
+        warn!(%error, "requests of people with access stay open until they expire");
+    }
     if let Err(error) = config.remember(state) {
         warn!(%error, "a configuration that is cut off before the next start will not be noticed");
     }

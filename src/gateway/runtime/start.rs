@@ -19,6 +19,7 @@ use crate::{
     commands::Commands,
     config::{Account, Config},
     connections::Connections,
+    control::pairing,
     decision_history::RingBuffer,
     delivery::{assistant::Assistant, files, queue::ConversationQueue},
     http::{self, metrics::Metrics},
@@ -175,13 +176,12 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
         server::open(&start.state).map_err(io_error("open the socket of the command line"))?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let changes = (Arc::clone(&start.origin), signal(SignalKind::hangup())?);
     let ownership = ownership(&start, &store)?;
     let (address, elsewhere) = (entry.here(), entry.elsewhere());
     let listeners = std::mem::take(&mut entry.listeners);
     let acceptor = entry.tls.as_ref().map(|served| served.acceptor.clone());
     let announced = entry.announce(&start.config);
-    reload::remember(&start.config, &start.state);
+    reload::note(&start.config, &start.state, &store);
     let gateway = Arc::new(gateway(&start, &store, entry)?);
     // What these take on is answered with what else the last run has left.
     decisions::catch_up(&gateway);
@@ -193,10 +193,11 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     }
     gateway.tracker.spawn(server::serve(Arc::clone(&gateway), commands));
     gateway.tracker.spawn(ticker::run(Arc::clone(&gateway)));
-    gateway.tracker.spawn(reload::keep(Arc::clone(&gateway), changes));
+    let hangup = signal(SignalKind::hangup())?;
+    gateway.tracker.spawn(reload::keep(Arc::clone(&gateway), (start.origin, hangup)));
     let accounts = gateway.accounts.on();
     let pages = accounts.iter().filter_map(|account| page(account.config.plugin));
-    let console = accounts.iter().any(|account| account.config.plugin.abilities.console);
+    let console = has_console(&gateway);
     ready(&Ready {
         address,
         elsewhere,
@@ -223,6 +224,35 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     ticker::flush(&gateway).await;
     local_client::door::clear(&start.state, &door)
         .map_err(io_error("remove the socket of the command line"))
+}
+
+/// True where there is a console. Tab completes there what can be typed.
+fn has_console(gateway: &Arc<Gateway>) -> bool {
+    let accounts = gateway.accounts.on();
+    if !accounts.iter().any(|account| account.config.plugin.abilities.console) {
+        return false;
+    }
+    let here = Arc::downgrade(gateway);
+    openclaw_plugin_sdk::console::set_words(Box::new(move || {
+        here.upgrade().map(|gateway| console_words(&gateway)).unwrap_or_default()
+    }));
+    true
+}
+
+/// What an owner can type at the console: commands, channels, codes that wait.
+fn console_words(gateway: &Gateway) -> Vec<String> {
+    let commands = registry::listed_commands().into_iter().map(|(name, _)| format!("/{name}"));
+    let mut all: Vec<String> = commands.chain(["/help".to_owned()]).collect();
+    all.extend(["approve", "block", "deny", "list", "reject"].map(str::to_owned));
+    all.extend(pairing::channels(None).map(str::to_owned));
+    // A file that cannot be read only costs its words.
+    let waiting = pairing::waiting(&gateway.store, None, world::now()).unwrap_or_default();
+    all.extend(waiting.iter().map(|request| request.code.spell()));
+    let devices = gateway.store.device_requests(world::now()).unwrap_or_default();
+    all.extend(devices.iter().map(|request| request.id.as_str().to_owned()));
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 fn page(plugin: &ChannelPlugin) -> Option<&'static str> {

@@ -68,6 +68,7 @@ async fn case_125_a_configuration_that_is_gone_empty_or_cut_off_changes_nothing_
         world.say("owner", "/whoami").await;
         assert!(world.next(OWNER).await.contains("you are an owner"), "{why}");
         again(&world.home, "configuration reloaded", || write(&path, &whole)).await;
+        assert_eq!(world.next(OWNER).await, "The configuration is repaired, and holds now.");
     }
     world.stop();
     for (why, text) in hurts {

@@ -75,17 +75,17 @@ pub(crate) fn call(state: &mut State, method: &str, parameters: &Value) -> Resul
             }
             Ok(json!({ "file_id": id, "file_unique_id": "u", "file_path": file.path }))
         }
-        "getmycommands" => Ok(match &state.commands {
-            Value::Null => json!([]),
-            commands => commands.clone(),
-        }),
+        "getmycommands" => {
+            let known = state.commands.get(&scope(parameters));
+            Ok(known.cloned().unwrap_or_else(|| json!([])))
+        }
         "deletewebhook" if state.keeps_webhook => Err(slow_down(30)),
         "deletewebhook" => {
             state.webhook = false;
             Ok(true.into())
         }
         "setmycommands" => {
-            state.commands = parameters["commands"].clone();
+            state.commands.insert(scope(parameters), parameters["commands"].clone());
             Ok(true.into())
         }
         "senddocument" | "sendmessage" | "sendphoto" => send(state, method, parameters),
@@ -105,6 +105,15 @@ pub(crate) fn call(state: &mut State, method: &str, parameters: &Value) -> Resul
         "answercallbackquery" => answer_press(state, parameters),
         _ => Err(Refusal::new(404, "Not Found")),
     }
+}
+
+/// Whose menu is meant.
+fn scope(parameters: &Value) -> String {
+    let scope = &parameters["scope"];
+    scope["chat_id"].as_i64().map_or_else(
+        || scope["type"].as_str().unwrap_or("default").to_owned(),
+        |chat| chat.to_string(),
+    )
 }
 
 fn send(state: &mut State, method: &str, parameters: &Value) -> Result<Value, Refusal> {

@@ -17,8 +17,8 @@ pub(crate) struct State {
     pub(crate) calls: Vec<(String, Value)>,
     /// Presses whose button still shows a spinner.
     pub(crate) open_presses: BTreeSet<String>,
-    /// The commands of private chats.
-    pub(crate) commands: Value,
+    /// The commands by their scope: `all_private_chats`, or the number of a chat.
+    pub(crate) commands: BTreeMap<String, Value>,
     /// A webhook that another program set: while it is there, nobody can poll.
     pub(crate) webhook: bool,
     /// Private chats that the bot may write to: those of people who wrote first.

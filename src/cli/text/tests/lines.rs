@@ -265,6 +265,7 @@ fn a_start_says_how_to_go_on() {
         Page:     http://127.0.0.1:18789/chat
         State:    /home/ann/.openclaw
         Approve:  /pairing approve <code>, here
+        Help:     type /help; Tab completes
         Owner:    none yet; send /claim BBBB-BBBB-BBBB to the bot in a direct chat, within ten minutes"]]
     .assert_eq(&said(true, Ownership::Unclaimed(ClaimCode::from_random([1; 12]))));
     expect![[r"
@@ -326,7 +327,7 @@ fn one_screen_says_it_all() {
         gateway: Some(health),
         responder: "openai".to_owned(),
         channels: ChannelsStatus::default(),
-        pending: vec![("telegram".to_owned(), 2)],
+        pending: vec![("telegram".to_owned(), 2, 3)],
         pending_devices: 1,
         devices: 3,
         owners: ["telegram:1".to_owned()].into(),
@@ -338,7 +339,7 @@ fn one_screen_says_it_all() {
         Proxies    12 requests with forwarding headers from 203.0.113.5, fd00::5, which `gateway.trusted_proxies` does not name
         Assistant  openai at http://h/v1/chat/completions: does not answer since 2026-02-13T10:00:00.000Z: answered 401 Unauthorized: check `api_key`
         Channels
-        Pending    telegram 2; devices 1
+        Pending    telegram 2 of 3; devices 1
         Devices    3
         Owners     telegram:1
         Outbox     2, the oldest for 61 s
@@ -351,7 +352,7 @@ fn one_screen_says_it_all() {
         No gateway runs. This is the content of the state folder.
         Assistant  openai
         Channels
-        Pending    telegram 2; devices 1
+        Pending    telegram 2 of 3; devices 1
         Devices    3
         Owners     none yet; `openclaw owner claim` prints a code
         Decisions  none"]]

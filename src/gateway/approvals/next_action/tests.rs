@@ -120,27 +120,34 @@ fn an_outage_is_told_once_changed_in_place_and_told_to_be_over() {
 #[test]
 fn the_digest_counts_those_who_wait_and_the_morning_comes_first() {
     let mut outbox = Outbox::default();
+    let some = |waiting| Counts { waiting, turned_away: 0 };
     let at =
-        |outbox: &Outbox, others, held, sight| beside(&outbox.chat(&chat()), others, held, sight);
-    assert_eq!(at(&outbox, 0, 0, sight()), Beside::Rest);
-    assert_eq!(at(&outbox, 14, 0, sight()), Beside::Count(14));
-    assert_eq!(at(&outbox, 14, 2, sight()), Beside::Morning);
-    assert_eq!(at(&outbox, 14, 2, ChatState { quiet: true, ..sight() }), Beside::Rest);
+        |outbox: &Outbox, counts, held, sight| beside(&outbox.chat(&chat()), counts, held, sight);
+    assert_eq!(at(&outbox, some(0), 0, sight()), Beside::Rest);
+    assert_eq!(at(&outbox, some(14), 0, sight()), Beside::Count(some(14)));
+    assert_eq!(at(&outbox, some(14), 2, sight()), Beside::Morning);
+    assert_eq!(at(&outbox, some(14), 2, ChatState { quiet: true, ..sight() }), Beside::Rest);
     outbox.change_chat(&chat(), |chat| {
         let sent = Some("5".to_owned());
-        chat.digest =
-            Some(crate::approvals::outbox::Digest { key: String::new(), sent, others: 14 });
+        chat.digest = Some(crate::approvals::outbox::Digest {
+            key: String::new(),
+            sent,
+            others: 14,
+            turned_away: 0,
+        });
     });
-    assert_eq!(at(&outbox, 14, 0, sight()), Beside::Rest);
-    assert_eq!(at(&outbox, 13, 0, sight()), Beside::Count(13));
-    assert_eq!(at(&outbox, 0, 0, sight()), Beside::Count(0));
+    assert_eq!(at(&outbox, some(14), 0, sight()), Beside::Rest);
+    assert_eq!(at(&outbox, some(13), 0, sight()), Beside::Count(some(13)));
+    assert_eq!(at(&outbox, some(0), 0, sight()), Beside::Count(some(0)));
     let plain = ChatState { edits: false, ..sight() };
     assert_eq!(
-        (at(&outbox, 13, 0, plain), at(&outbox, 0, 0, plain)),
+        (at(&outbox, some(13), 0, plain), at(&outbox, some(0), 0, plain)),
         (Beside::Rest, Beside::Forget)
     );
+    let turned_away = Counts { turned_away: 2, ..some(14) };
+    assert_eq!(at(&outbox, turned_away, 0, sight()), Beside::Count(turned_away));
     outbox.change_chat(&chat(), |chat| chat.next = NOW.0 + 3);
-    assert_eq!(at(&outbox, 13, 0, sight()), Beside::Wait(UnixMs(NOW.0 + 3)));
+    assert_eq!(at(&outbox, some(13), 0, sight()), Beside::Wait(UnixMs(NOW.0 + 3)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What was taken away while a change waited for the lock decides nothing any more.
 
-use std::sync::Barrier;
+use std::sync::{Barrier, mpsc};
 
 use openclaw_plugin_sdk::{AccountId, ChatKind, Decision, Link};
 use proptest::prelude::*;
@@ -284,7 +284,7 @@ fn case_124_a_secret_that_was_changed_meanwhile_pairs_nobody_and_gives_no_tokens
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn case_123_case_124_after_the_line_that_takes_a_right_away_no_line_is_by_its_holder(
@@ -295,24 +295,30 @@ proptest! {
         let (loss, bed) = (LOSSES[which], bed());
         loss.prepare(&bed);
         let (by, start) = (loss.approver(), Barrier::new(65));
+        let (done, finished) = mpsc::channel();
         let after = std::thread::scope(|scope| {
             let calls: Vec<_> = (0..64).map(|number| {
-                let (bed, by, start) = (&bed, &by, &start);
+                let (bed, by, start, done) = (&bed, &by, &start, done.clone());
                 scope.spawn(move || {
                     start.wait();
                     let note = format!("{number}");
-                    bed.store.annotate(by, &contact(&note), Some(&note), NOW)
+                    let told = bed.store.annotate(by, &contact(&note), Some(&note), NOW);
+                    done.send(()).unwrap();
+                    told
                 })
             }).collect();
             start.wait();
-            while calls.iter().filter(|call| call.is_finished()).count() < ahead {
-                std::thread::yield_now();
-            }
+            finished.iter().take(ahead).for_each(drop);
             loss.happens(&bed);
             let lines = audit::show(&bed.store.state, usize::MAX).unwrap().len();
             for call in calls {
                 let done = call.join().unwrap();
-                prop_assert!(matches!(done, Ok(true) | Err(StoreError::Withdrawn)), "{done:?}");
+                // On a machine that is slow enough, the 64th waits in vain for the lock.
+                let is_told = matches!(
+                    done,
+                    Ok(true) | Err(StoreError::Withdrawn | StoreError::Busy { .. })
+                );
+                prop_assert!(is_told, "{done:?}");
             }
             Ok(lines)
         })?;
