@@ -50,6 +50,7 @@ mod slow_disk;
 pub(crate) mod sockets;
 mod streaming;
 mod surfaces;
+mod talking;
 mod topics;
 mod wire_bad_input;
 mod wire_flood;

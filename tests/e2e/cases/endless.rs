@@ -256,13 +256,13 @@ async fn an_assistant_whose_answer_does_not_end_is_given_up_and_asked_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_does_not_end_its_answer_is_ended_and_asked_again() {
-    let script = r#"read -r line; case \"$line\" in *answer*) exec yes;; *complain*) exec yes >&2;; esac; echo all is fine"#;
+    let script = r#"read -r line; case \"$line\" in *endless*) exec yes;; *complain*) exec yes >&2;; esac; echo all is fine"#;
     let table = format!(
         "responder = \"command\"\n[assistant.command]\ntimeout_seconds = 2\nprogram = \"/bin/sh\"\nargs = [\"-c\", \"\"\"{script}\"\"\"]\n"
     );
     let mut world = World::start(&with_guest(&table)).await;
     let memory = Memory::of(world.gateway.as_ref().unwrap());
-    for text in ["answer", "complain"] {
+    for text in ["endless", "complain"] {
         asks(&world, text).await;
         let told = world.next(GUEST).await;
         assert!(!told.contains("fine") && told.len() < 1_000, "{told}");

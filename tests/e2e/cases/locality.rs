@@ -300,6 +300,34 @@ async fn case_130_a_stranger_behind_a_trusted_proxy_uses_nobody_elses_budget_at_
 }
 
 #[tokio::test]
+async fn case_103_bodies_that_trickle_at_slack_s_door_keep_nobody_out_and_a_long_one_is_refused() {
+    let (_slack, _home, gateway) = slack_s_door().await;
+    let client = reqwest::Client::new();
+    let door = (&client, &gateway);
+    // The door takes requests once the account has greeted.
+    while knocks(door, "203.0.113.1").await != 401 {}
+    let begins = |from: &str, length: usize| {
+        let mut stream = TcpStream::connect(("127.0.0.1", gateway.port)).unwrap();
+        let head = format!(
+            "POST /slack/events HTTP/1.1\r\nhost: 127.0.0.1\r\nx-forwarded-for: {from}\r\n\
+             content-length: {length}\r\n\r\nx"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    };
+    let slow: Vec<TcpStream> = (0..100).map(|_| begins("198.51.100.1", 1_000)).collect();
+    assert_eq!(knocks(door, "203.0.113.2").await, 401, "nobody is kept out");
+    let mut long = begins("203.0.113.3", 2 << 20);
+    // It is refused before its end; the rest may find nobody.
+    let _ = long.write_all(&vec![b'x'; 2 << 20]);
+    let mut answer = [0; 12];
+    long.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    drop(slow);
+    assert_eq!(knocks(door, "203.0.113.2").await, 401);
+}
+
+#[tokio::test]
 async fn case_129_a_whole_network_of_ipv6_knocks_at_slack_s_door_as_one_client() {
     let (_slack, _home, gateway) = slack_s_door().await;
     let client = reqwest::Client::new();

@@ -35,16 +35,16 @@ const GUEST: i64 = 4711;
 const PLATFORMS: [&str; 3] = ["telegram", "discord", "slack"];
 
 /// An answer in the pieces in which it is written; each stops in the middle of a mark.
-const PIECES: [&str; 3] = [
+pub(super) const PIECES: [&str; 3] = [
     "# Plan\n\nSome **bo",
     "ld** words.\n\n```rust\nlet a",
     " = 1;\n```\n\n- [end](https://a.example/)\n",
 ];
 /// What each shows that the one before does not.
-const SIGNS: [&str; 3] = ["Plan", "let a", "• "];
+pub(super) const SIGNS: [&str; 3] = ["Plan", "let a", "• "];
 
 /// Waits until something holds that has no event of its own.
-async fn until(what: &str, holds: impl Fn() -> bool) {
+pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
     let wait = async {
         while !holds() {
             look_again().await;
@@ -53,20 +53,20 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
     tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{what}"));
 }
 
-struct Bed {
-    world: World,
-    assistant: Assistant,
+pub(super) struct Bed {
+    pub(super) world: World,
+    pub(super) assistant: Assistant,
 }
 
 impl Bed {
-    async fn start(more: &str) -> Self {
+    pub(super) async fn start(more: &str) -> Self {
         let assistant = Assistant::start().await;
         let config = format!("{CONFIG}{}", assistant.tables(more));
         Self { world: World::start(&config).await, assistant }
     }
 
     /// The owner asks, or a visitor on the page.
-    async fn asks(&mut self, channel: &str) {
+    pub(super) async fn asks(&mut self, channel: &str) {
         match channel {
             "telegram" => drop(self.world.say("owner", "hello").await),
             "webchat" => self.world.visitor("ann").await.say("hello").await.unwrap(),
@@ -75,7 +75,7 @@ impl Bed {
     }
 
     /// Waits until the owner's chat shows this.
-    async fn shows(&self, channel: &str, text: &str) {
+    pub(super) async fn shows(&self, channel: &str, text: &str) {
         match channel {
             "telegram" => drop(self.world.shows("owner", text).await),
             _ => self.world.talks[channel].shows("owner", text).await,
@@ -83,7 +83,7 @@ impl Bed {
     }
 
     /// The messages in the owner's chat.
-    fn shown(&self, channel: &str) -> Vec<String> {
+    pub(super) fn shown(&self, channel: &str) -> Vec<String> {
         if channel == "telegram" {
             return self.world.telegram.with(|state| {
                 let shown = state.messages.iter().filter(|shown| shown.chat["id"] == 1001);
@@ -95,7 +95,7 @@ impl Bed {
     }
 
     /// What was called on Telegram.
-    fn calls(&self, wanted: &str) -> Vec<Value> {
+    pub(super) fn calls(&self, wanted: &str) -> Vec<Value> {
         self.world.telegram.with(|state| {
             let calls = state.calls.iter().filter(|(method, _)| method == wanted);
             calls.map(|(_, call)| call.clone()).collect()
@@ -112,7 +112,7 @@ impl Bed {
     }
 
     /// Waits until nothing is owed any more.
-    async fn settled(&self) {
+    pub(super) async fn settled(&self) {
         self.world.knows_what_was_taken().await;
     }
 }
