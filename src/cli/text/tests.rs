@@ -188,7 +188,7 @@ fn failures_about_keys_and_words() {
             Usage error: there is no command `setup`
             Usage error: `--watch` draws on a terminal, and standard output is none
             hint: with `--json` beside it, it prints a line of JSON every two seconds
-            NoMatch `owner.quiet` is not set and has no default.
+            NoMatch `owner.quiet` is not set. A default that a plugin gives it stands in `config.example.toml`.
             NoMatch error: `gateway.port` is not in /s/config.toml
             hint: `openclaw config show` prints what is in effect, defaults included
             Usage error: unknown key `prt` in `gateway`
