@@ -37,6 +37,15 @@ pub enum EditError {
 pub fn edit(
     from: &Source<'_>,
     plugins: Plugins<'_>,
+    change: (&str, Option<&[String]>),
+) -> Result<Vec<String>, EditError> {
+    // Two that change the file at once would each lose what the other has changed.
+    private::alone(from.state, || edit_alone(from, plugins, change))?
+}
+
+fn edit_alone(
+    from: &Source<'_>,
+    plugins: Plugins<'_>,
     (path, typed): (&str, Option<&[String]>),
 ) -> Result<Vec<String>, EditError> {
     let root = Key::root(plugins);

@@ -68,7 +68,12 @@ pub(super) fn excerpt(text: &str, span: &Range<usize>) -> String {
     let length = line.chars().count();
     let mark = chars_to(span.start).min(length);
     let marked = chars_to(span.end).min(length).saturating_sub(mark).max(1);
-    let covered = covered(line, belongs_to_secret(&text[..start], line));
+    let above = &text[..start];
+    let covered = if is_inside(above, line) {
+        line.chars().map(star).collect()
+    } else {
+        covered(line, belongs_to_secret(above, line))
+    };
     let cut = if length > SHOWN { mark.saturating_sub(BEFORE) } else { 0 };
     let shown: String = covered.chars().skip(cut).take(SHOWN).map(tame).collect();
     let number = 1 + text[..start].matches('\n').count();
@@ -88,8 +93,14 @@ fn line_at(text: &str, at: usize) -> (usize, &str) {
     (start, line.trim_end_matches('\r'))
 }
 
-/// True where the whole value in a line is covered: its key, or the last one above, is that of a secret.
+/// True where the whole value in a line is covered: its key, or the last one above, is that of a secret, or it may hold
+/// more than one value, or a comment.
 fn belongs_to_secret(above: &str, line: &str) -> bool {
+    let parts = line.chars().filter(|c| matches!(c, '=' | '#' | ';' | ',' | '{')).count();
+    let parts = parts + line.matches(": ").count() + line.matches("\":").count();
+    if separator(line).is_some() && parts > 1 {
+        return true;
+    }
     let mut lines = [line].into_iter().chain(above.lines().rev());
     first_word(line).is_some() || lines.find_map(key).is_some_and(is_secret)
 }
@@ -120,10 +131,23 @@ fn covered(line: &str, whole: bool) -> String {
     let value = separator(line).or_else(|| first_word(line)).unwrap_or_default();
     if whole {
         let (key, value) = line.split_at(value);
-        let star = |c: char| if c.is_whitespace() || "=:\"'".contains(c) { c } else { '*' };
         return cover_words(key) + &value.chars().map(star).collect::<String>();
     }
     cover_words(line)
+}
+
+fn star(c: char) -> char {
+    if c.is_whitespace() || "=:\"'".contains(c) { c } else { '*' }
+}
+
+/// True where a line goes on with a text that was begun above, or begins one that does not end before the separator:
+/// what looks like a key there is none.
+fn is_inside(above: &str, line: &str) -> bool {
+    let is_open = |quotes: &str| above.matches(quotes).count() % 2 == 1;
+    let head = separator(line).map_or(line, |at| &line[..at]);
+    let begins =
+        |quote: char| head.trim_start().starts_with(quote) && head.matches(quote).count() % 2 == 1;
+    is_open("\"\"\"") || is_open("'''") || begins('"') || begins('\'')
 }
 
 fn cover_words(text: &str) -> String {
@@ -188,6 +212,15 @@ mod tests {
             ("bot_token 'hunter'", "hunter"),
             ("base_url = https://ann:hunter@host", "hunter"),
             ("hunter12345 = 1 1", "hunter"),
+            ("telegram = { enabled = true, bot_token = \"hunter two }", "hunter"),
+            ("port = 1; auth.token = \"hunter\"", "hunter"),
+            ("port = 1 bot_token = hunter", "hunter"),
+            ("model = \"m\", api_key = \"hunter\"", "hunter"),
+            ("{\"title\":\"x\",\"bot_token\":\"hunter two\"}", "hunter"),
+            ("port = 18x # password hunter", "hunter"),
+            ("api_key = \"\"\"\nhunter=two", "hunter"),
+            ("api_key = '''\nfoo: hunter", "hunter"),
+            ("api_key = [\n\"hunter\",\n\"foo=hunter", "hunter"),
         ] {
             let shown = excerpt(text, &(text.len() - 1..text.len()));
             assert!(!shown.contains(hidden) && shown.contains('*'), "{shown}");

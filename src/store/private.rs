@@ -32,6 +32,13 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     file::existing(path, own_file::read(path))
 }
 
+/// Does something while no other process writes in the state folder.
+pub fn alone<T>(state: &StateDir, act: impl FnOnce() -> T) -> Result<T, StoreError> {
+    ensure_dir(&state.audit())?;
+    let _lock = OcLock::take(&state.access_log(), PATIENCE)?;
+    Ok(act())
+}
+
 /// What is in a file that the first process makes once, durably. It has a folder below the state folder.
 pub fn once(
     state: &StateDir,

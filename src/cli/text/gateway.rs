@@ -94,7 +94,13 @@ pub(crate) fn config_checked(file: Option<&Path>) -> String {
 pub(crate) const SECRET_IS_SET: &str = "It is set. Its value is a secret and is not printed.";
 
 pub(crate) fn not_set(key: &str) -> Failure {
-    Failure::line(Exit::NoMatch, format!("`{}` is not set. A default that a plugin gives it stands in `config.example.toml`.", neutral(key, 160)))
+    Failure::line(
+        Exit::NoMatch,
+        format!(
+            "`{}` is not set. A default that a plugin gives it stands in `config.example.toml`.",
+            neutral(key, 160)
+        ),
+    )
 }
 
 pub(crate) fn key_set(key: &str, file: &Path) -> String {

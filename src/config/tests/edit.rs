@@ -144,3 +144,24 @@ fn a_new_warning_is_told() {
     assert!(warnings.len() == 1 && warnings[0].contains("without TLS"), "{warnings:?}");
     assert_eq!(home.edit("gateway.port", &["2"]).unwrap(), [""; 0]);
 }
+
+#[test]
+fn two_that_change_the_file_at_once_lose_nothing_of_each_other() {
+    let home = Home::with(FILE);
+    for round in 1..20 {
+        let (port, burst) = (round.to_string(), (round + 20).to_string());
+        let start = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            for (key, value) in [("gateway.port", &port), ("owner.cards.burst", &burst)] {
+                let (home, start) = (&home, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    home.edit(key, &[value]).unwrap();
+                });
+            }
+        });
+        let text = home.text();
+        let both = [format!("port = {port} "), format!("burst = {burst}")];
+        assert!(both.iter().all(|line| text.contains(line)), "{text}");
+    }
+}

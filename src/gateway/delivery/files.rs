@@ -1,10 +1,10 @@
 //! The files of a message that is answered now. The one place that has a channel fetch any, and only for what the gate
 //! has admitted.
 
-use std::{fs, io, path::PathBuf};
+use std::path::PathBuf;
 
-use openclaw_plugin_sdk::{FetchError, File, InboundMessage, Takes};
-use tracing::info;
+use openclaw_plugin_sdk::{FetchError, File, InboundMessage, Takes, own_file};
+use tracing::{info, warn};
 
 use crate::{
     Gateway,
@@ -97,13 +97,12 @@ pub(super) fn folder(gateway: &Gateway) -> Option<PathBuf> {
     gateway.config().assistant.attachments.then(|| gateway.state.files())
 }
 
-/// Makes the folder for files anew: what another run has left there is erased. Blocks on disk.
+/// Makes the folder for files anew: what another run has left there is erased. What cannot be erased is said, and keeps
+/// no gateway from starting. Blocks on disk.
 pub(crate) fn clear(state: &StateDir) -> Result<(), StoreError> {
     let path = state.files();
-    match fs::remove_dir_all(&path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::Io { doing: "remove", path, source })
-        }
-        _ => private::ensure_dir(&path),
+    if let Err(error) = own_file::remove_folder(&path) {
+        warn!(%error, "files of earlier questions could not be erased: {}", path.display());
     }
+    private::ensure_dir(&path)
 }
