@@ -175,7 +175,10 @@ pub(crate) fn invited(code: &str, id: &str, lasting: Duration) -> String {
 }
 
 pub(crate) fn no_invitation(typed: &str) -> Failure {
-    Failure::line(Exit::NoMatch, format!("No open invitation found: {}", neutral(typed, 64)))
+    // A code that was typed in place of an id is as good as before, and not repeated.
+    let is_id = typed.len() <= 16 && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let shown = if is_id { typed } else { "this is no id of one" };
+    Failure::line(Exit::NoMatch, format!("No open invitation found: {shown}"))
         .hint("`openclaw invite list` shows them")
 }
 

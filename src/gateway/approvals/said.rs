@@ -21,8 +21,9 @@ pub(crate) enum Said {
 pub(crate) fn said(text: &str, numbered: bool) -> Option<Said> {
     let word: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let word = word.trim_end_matches(['.', '!']).to_lowercase();
-    if let Ok(number) = word.parse() {
-        return numbered.then_some(Said::Number(number));
+    let number = text.trim().trim_end_matches(['.', '!']);
+    if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return number.parse().ok().filter(|_| numbered).map(Said::Number);
     }
     if Choice::ALL.iter().any(|choice| choice.is_said(&word)) {
         return Some(Said::Word(word));
@@ -81,6 +82,7 @@ mod tests {
         }
         for text in [
             "",
+            "+1",
             "why?",
             "no, I do not know who that is",
             "who is that",
