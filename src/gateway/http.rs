@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use openclaw_plugin_sdk::{Client, Exchange, Ingress, Stream, Unread, Upgrade};
+use openclaw_plugin_sdk::{Client, ClientAddress, Exchange, Ingress, Stream, Unread, Upgrade};
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -160,7 +160,7 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: Peer) -
         permit.belongs_to(facts.address);
     }
     if let Some(account) = served(&gateway.accounts, path) {
-        return exchange(gateway, &account, request, facts.client).await;
+        return exchange(gateway, &account, request, (facts.client, &from)).await;
     }
     if asks_for_socket(&request) {
         return upgrade_to_session(gateway, request, &from, facts);
@@ -327,7 +327,7 @@ async fn exchange(
     gateway: &Gateway,
     account: &AccountRuntime,
     mut request: Request<Incoming>,
-    client: Client,
+    (client, from): (Client, &Peer),
 ) -> Response<Bytes> {
     let share = || gateway.connections.unfinished.share(Holder::Client(client.address));
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
@@ -339,7 +339,8 @@ async fn exchange(
     let is_page = matches!(account.config.plugin.ingress, Ingress::Serve { .. });
     let (mut body, mut unread, mut within) = (Bytes::new(), None, ANSWER_WITHIN);
     if has_body && is_page {
-        (unread, within) = (Some(later(incoming, share())), ANSWER_WITHIN + FILE_WITHIN);
+        (unread, within) =
+            (Some(later(gateway, incoming, client.address, from)), ANSWER_WITHIN + FILE_WITHIN);
     } else if has_body {
         match body::read(incoming, share(), PATIENCE, body::LIMIT).await {
             Ok(whole) => body = whole,
@@ -362,10 +363,18 @@ async fn exchange(
     }
 }
 
-/// A body that is read when it is asked for.
-fn later(incoming: Incoming, share: Share) -> Unread {
-    Box::new(move |limit| {
+/// A body that is read when it is asked for, for a person that the channel names.
+fn later(gateway: &Gateway, incoming: Incoming, address: ClientAddress, from: &Peer) -> Unread {
+    let unfinished = Arc::clone(&gateway.connections.unfinished);
+    let permit = Arc::clone(&from.permit);
+    Box::new(move |person, limit| {
         Box::pin(async move {
+            let share = unfinished.of_person(address, person);
+            let share = share.map_err(|_| body::Refusal::Busy.answer())?;
+            // Those who only connect go before one that brings something.
+            if let Some(permit) = &*permit.lock() {
+                permit.has_spoken();
+            }
             let read = body::read(incoming, share, FILE_WITHIN, limit).await;
             read.map_err(|refusal| refusal.answer())
         })

@@ -183,6 +183,12 @@ impl Visitor {
     /// Begins to bring a file, and sends nothing of it. What is answered.
     #[allow(dead_code, reason = "a bench brings nothing")]
     pub(crate) async fn begin_to_bring(&self, length: usize) -> String {
+        answered(self.brings(length, &[]).await).await
+    }
+
+    /// Brings the beginning of a file. The rest is to be written, and its answer to be read.
+    #[allow(dead_code, reason = "a bench brings nothing")]
+    pub(crate) async fn brings(&self, length: usize, beginning: &[u8]) -> TcpStream {
         let port = self.socket.as_ref().unwrap().0;
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         let head = format!(
@@ -191,9 +197,9 @@ impl Visitor {
             self.cookie
         );
         stream.write_all(head.as_bytes()).await.unwrap();
-        let mut line = String::new();
-        let read = BufReader::new(stream).read_line(&mut line).await;
-        read.map(|_| line).unwrap()
+        // It may be refused before all is there.
+        drop(stream.write_all(beginning).await);
+        stream
     }
 
     /// Says something with a file that was brought.
@@ -370,6 +376,14 @@ impl Visitor {
         }
         frame
     }
+}
+
+/// The first line of an answer.
+#[allow(dead_code, reason = "a bench brings nothing")]
+pub(crate) async fn answered(stream: TcpStream) -> String {
+    let mut line = String::new();
+    let read = BufReader::new(stream).read_line(&mut line).await;
+    read.map(|_| line).unwrap()
 }
 
 /// A message's body as text.

@@ -375,9 +375,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// Ends with the stream once the response that switches protocols is written.
 pub type Upgrade = Pin<Box<dyn Future<Output = io::Result<Box<dyn Stream>>> + Send>>;
 
-/// Reads a body, at most so many bytes of it; otherwise the answer for its client.
+/// Reads the body that a person brings, at most so many bytes of it; otherwise the answer for its client.
 pub type Unread = Box<
-    dyn FnOnce(usize) -> Pin<Box<dyn Future<Output = Result<Bytes, Response<Bytes>>> + Send>>
+    dyn FnOnce(
+            String,
+            usize,
+        ) -> Pin<Box<dyn Future<Output = Result<Bytes, Response<Bytes>>> + Send>>
         + Send,
 >;
 
@@ -410,10 +413,11 @@ impl Exchange {
         Self { unread: Some(unread), ..self }
     }
 
-    /// The body, of at most so many bytes; otherwise the answer for its client.
-    pub async fn body(&mut self, limit: usize) -> Result<Bytes, Response<Bytes>> {
+    /// The body, of at most so many bytes; otherwise the answer for its client. What is unfinished of it counts for the
+    /// person who brings it.
+    pub async fn body(&mut self, person: &str, limit: usize) -> Result<Bytes, Response<Bytes>> {
         match self.unread.take() {
-            Some(read) => read(limit).await,
+            Some(read) => read(person.to_owned(), limit).await,
             None => Ok(std::mem::take(self.request.body_mut())),
         }
     }

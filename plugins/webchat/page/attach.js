@@ -16,6 +16,7 @@ export const underway = () => chosen.some(({ id }) => !id);
 
 export function offer(files) {
   part('attach').hidden = !files;
+  if (!files) detach();
 }
 
 export function detach() {

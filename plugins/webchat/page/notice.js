@@ -11,7 +11,8 @@ let over = 0;
 
 export function toast(said) {
   clearTimeout(over);
-  part('toast').textContent = said;
+  // The card above it has the whole id.
+  part('toast').textContent = said.replace(/\b([0-9a-f]{4})[0-9a-f]{20,}([0-9a-f]{4})\b/g, '$1…$2');
   part('toast').classList.add('shown');
   over = setTimeout(() => part('toast').classList.remove('shown'), 6000);
 }

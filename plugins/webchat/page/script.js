@@ -87,6 +87,9 @@ function hear(said) {
         announce(said, title);
       }
       break;
+    case 'files':
+      offer(said.offered);
+      break;
     case 'gone':
       drop(said.id);
       break;

@@ -49,7 +49,7 @@ pub(crate) async fn serve(history: &History, mut transfer: Transfer) {
             None => refusal(StatusCode::NOT_FOUND, text::NOT_FOUND),
         },
         None if !history.takes_files(visitor) => refusal(StatusCode::FORBIDDEN, text::NO_FILES),
-        None => match exchange.body(LONGEST).await {
+        None => match exchange.body(visitor.as_str(), LONGEST).await {
             Ok(bytes) if bytes.is_empty() => refusal(StatusCode::BAD_REQUEST, text::EMPTY_FILE),
             Ok(bytes) => {
                 let kind = FileKind::of(&bytes).media_type();
@@ -85,7 +85,16 @@ pub(crate) fn drawn(id: &str, file: &File) -> Value {
 impl History {
     /// True for a visitor who may send files now.
     pub(crate) fn takes_files(&self, visitor: &Visitor) -> bool {
-        self.keeps(visitor) && self.offers_files()
+        self.keeps(visitor) && self.readers().is_some_and(|readers| readers.take_files())
+    }
+
+    /// Whether a visitor may send files, once that is not what it `was`. Never returns where nothing is kept.
+    pub(crate) async fn takes_files_now(&self, visitor: &Visitor, was: bool) -> bool {
+        let Some(mut changes) = self.readers() else { return std::future::pending().await };
+        while self.takes_files(visitor) == was {
+            changes.changed().await;
+        }
+        !was
     }
 
     /// Keeps a file of a visitor's conversation, and gives its id; `None` where that cannot be done.

@@ -74,9 +74,8 @@ impl History {
         self.files.get().is_some_and(|files| files.most > 0 && files.has_access(visitor))
     }
 
-    /// True where what answers takes files, and there is a place for them.
-    pub(crate) fn offers_files(&self) -> bool {
-        self.files.get().is_some_and(|files| files.most > 0 && files.readers.take_files())
+    pub(crate) fn readers(&self) -> Option<Readers> {
+        self.files.get().map(|files| files.readers.clone())
     }
 
     /// The conversation of a visitor who has access, the oldest message first.

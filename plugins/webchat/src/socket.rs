@@ -1,6 +1,6 @@
 //! One page's socket, from the upgrade to the close.
 
-use std::{collections::VecDeque, io::ErrorKind, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, io::ErrorKind, time::Duration};
 
 use futures_util::{
     SinkExt, StreamExt,
@@ -78,14 +78,15 @@ pub(crate) async fn serve(chat: &WebChat, inbox: &Inbox, opened: OpenedSocket<'_
     let address = limiter::name(opened.permit.address);
     let sender = Sender::new(id, None, &[("address", address.as_deref())]);
     let kept = chat.history.read(&opened.visitor).await;
-    let about = (&*chat.title, chat.history.offers_files());
-    let (open, mut frames) = chat.conversations.join(&opened.visitor, about, kept);
+    let files = chat.history.takes_files(&opened.visitor);
+    let (open, mut frames) = chat.conversations.join(&opened.visitor, (&chat.title, files), kept);
     let (history, chat, link) = (&chat.history, opened.visitor.chat(), opened.link);
     let page = Page { inbox, history, open, sender, chat, link };
     let (mut sink, mut stream) = socket.split();
     let end = tokio::select! {
         end = page.listen(&mut stream) => end,
         end = tell(&mut frames, &mut sink) => end,
+        never = page.offer(files) => match never {},
     };
     drop(page);
     if let (End::Close(code, why), Ok(mut socket)) = (end, sink.reunite(stream)) {
@@ -192,6 +193,14 @@ impl Page<'_> {
                 (id, Err(why)) => self.open.tell(&ToPage::Refused { id: id.as_deref(), why }),
                 (None, Ok(_)) => {}
             }
+        }
+    }
+
+    /// Tells the page when its visitor may send files, and when not any more.
+    async fn offer(&self, mut offered: bool) -> Infallible {
+        loop {
+            offered = self.history.takes_files_now(&self.open.visitor, offered).await;
+            self.open.tell(&ToPage::Files { offered });
         }
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Named {
 pub(crate) enum ToPage<'a> {
     /// A message takes the place of the one with its id.
     Edit(&'a Shown),
+    /// From now on the page may offer to send files, or not.
+    Files { offered: bool },
     /// The message with this id is taken away.
     Gone { id: &'a str },
     /// A message is new.
@@ -54,7 +56,7 @@ pub(crate) enum ToPage<'a> {
         you: &'a str,
         title: &'a str,
         now: u64,
-        /// The page may offer to send files.
+        /// The page may offer to send files now.
         files: bool,
         history: Vec<&'a Shown>,
         #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,5 +1,6 @@
 //! What of unfinished messages the gateway holds for its clients: bounded for each, and in all. What everybody may
-//! hold anyhow is not counted.
+//! hold anyhow is not counted. What people with access bring is counted for each of them, so that one who is slow
+//! stops nobody else behind the same address.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,6 +13,12 @@ use crate::rules::device::identity::DeviceId;
 const FREE: usize = 64 * 1024;
 /// One holder's share: more than the longest message.
 const OF_ONE: usize = 32 << 20;
+/// Of a person with access: more than the files of a message.
+const OF_PERSON: usize = 16 << 20;
+/// What a person brings counts so much at least: that bounds how much of it there is at once.
+const LEAST_OF_PERSON: usize = 1 << 20;
+/// Of all people with access behind one address.
+const OF_PEOPLE: usize = 64 << 20;
 /// Of all holders together.
 const OF_ALL: usize = 128 << 20;
 
@@ -22,6 +29,20 @@ pub(crate) enum Holder {
     Client(ClientAddress),
     /// All sockets of a device.
     Device(DeviceId),
+    /// All that people with access bring from here.
+    People(ClientAddress),
+    /// One of them, by the id that the channel gives them.
+    Person(String),
+}
+
+impl Holder {
+    const fn most(&self) -> usize {
+        match self {
+            Self::Client(_) | Self::Device(_) => OF_ONE,
+            Self::People(_) => OF_PEOPLE,
+            Self::Person(_) => OF_PERSON,
+        }
+    }
 }
 
 /// All that is held.
@@ -38,8 +59,10 @@ struct Totals {
 #[derive(Debug)]
 pub(crate) struct Share {
     all: Arc<Unfinished>,
-    holder: Holder,
+    holders: Vec<Holder>,
     bytes: usize,
+    /// It counts so much whatever it holds.
+    least: usize,
 }
 
 /// There is no room for more.
@@ -49,28 +72,46 @@ pub(crate) struct Full;
 impl Unfinished {
     /// A socket that holds nothing yet.
     pub(crate) fn share(self: &Arc<Self>, holder: Holder) -> Share {
-        Share { all: Arc::clone(self), holder, bytes: 0 }
+        Share { all: Arc::clone(self), holders: vec![holder], bytes: 0, least: 0 }
+    }
+
+    /// What a person with access begins to bring.
+    pub(crate) fn of_person(
+        self: &Arc<Self>,
+        address: ClientAddress,
+        person: String,
+    ) -> Result<Share, Full> {
+        let holders = vec![Holder::People(address), Holder::Person(person)];
+        let mut share = Share { all: Arc::clone(self), holders, bytes: 0, least: LEAST_OF_PERSON };
+        share.holds(0).map(|()| share)
     }
 }
 
 impl Share {
     /// The socket holds so much now.
     pub(crate) fn holds(&mut self, bytes: usize) -> Result<(), Full> {
-        let bytes = bytes.saturating_sub(FREE);
+        self.count(bytes.saturating_sub(FREE).max(self.least))
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), Full> {
         if bytes == self.bytes {
             return Ok(());
         }
         let mut held = self.all.0.lock();
         let others = held.all - self.bytes;
-        let own = held.of.get(&self.holder).map_or(0, |of| of - self.bytes);
-        if bytes > self.bytes && (own + bytes > OF_ONE || others + bytes > OF_ALL) {
+        let own = |of: &HashMap<Holder, usize>, one: &Holder| {
+            of.get(one).map_or(0, |of| of - self.bytes) + bytes
+        };
+        let is_full = |one: &Holder| own(&held.of, one) > one.most();
+        if bytes > self.bytes && (others + bytes > OF_ALL || self.holders.iter().any(is_full)) {
             return Err(Full);
         }
         held.all = others + bytes;
-        if own + bytes == 0 {
-            held.of.remove(&self.holder);
-        } else {
-            held.of.insert(self.holder.clone(), own + bytes);
+        for one in &self.holders {
+            match own(&held.of, one) {
+                0 => held.of.remove(one),
+                bytes => held.of.insert(one.clone(), bytes),
+            };
         }
         drop(held);
         self.bytes = bytes;
@@ -81,7 +122,7 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         // Less always fits.
-        let _fits = self.holds(0);
+        let _fits = self.count(0);
     }
 }
 
@@ -112,5 +153,26 @@ mod tests {
         drop((first, second, others));
         let held = all.0.lock();
         assert!(held.all == 0 && held.of.is_empty(), "{held:?}");
+    }
+
+    #[test]
+    fn case_137_one_person_fills_their_own_share_and_few_cannot_fill_that_of_an_address() {
+        const FILE: usize = 10 << 20;
+        let all = Arc::new(Unfinished::default());
+        let address = ClientAddress::of([203, 0, 113, 1].into());
+        let brings = |who: &str| all.of_person(address, who.to_owned());
+        let mut ann = brings("ann").unwrap();
+        assert_eq!(ann.holds(FILE), Ok(()));
+        assert_eq!(brings("ann").unwrap().holds(FILE), Err(Full));
+        let small: Vec<Share> = std::iter::from_fn(|| brings("ann").ok()).take(99).collect();
+        assert_eq!(small.len(), 6, "however little of them is there");
+        let mut bob = brings("bob").unwrap();
+        assert_eq!(
+            (bob.holds(FILE), all.share(Holder::Client(address)).holds(FILE)),
+            (Ok(()), Ok(()))
+        );
+        drop((ann, small, bob));
+        assert_eq!(brings("ann").unwrap().holds(FILE), Ok(()));
+        assert!(all.0.lock().of.is_empty(), "nothing is kept of who has gone");
     }
 }

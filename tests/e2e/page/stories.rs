@@ -171,3 +171,30 @@ async fn an_answer_has_links_and_code_that_can_be_copied_and_is_announced_alone(
     owner.close().await;
     world.stop();
 }
+
+#[tokio::test]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_paperclip_comes_with_the_access_and_goes_with_it() {
+    let (mut world, owner) = owned("Fine.").await;
+    let ann = Chromium::open(world.port()).await;
+    let hidden = "document.getElementById('attach').hidden";
+    assert_eq!(ann.is(hidden).await, true, "a stranger has none");
+    ann.run("window.loaded = 'once'").await;
+    ann.say("hello").await;
+    ann.shows("Pairing code").await;
+    assert_eq!(ann.is(hidden).await, true);
+    owner.press("Approve").await;
+    owner.press("For good").await;
+    ann.until(&format!("!{hidden}")).await;
+    ann.run(PASTES).await;
+    ann.until("!!document.querySelector('#attached li:not(.on-its-way)')").await;
+    let you = ann.is("document.querySelector('#you code').textContent").await;
+    owner.say(&format!("/access revoke webchat:{}", you.as_str().unwrap())).await;
+    ann.until(hidden).await;
+    let kept = "document.querySelectorAll('#attached li').length";
+    assert_eq!(ann.is(kept).await, 0, "nothing waits to be sent with a message");
+    assert_eq!(ann.is("window.loaded").await, "once", "without a reload");
+    ann.close().await;
+    owner.close().await;
+    world.stop();
+}

@@ -106,6 +106,7 @@ async fn case_094_a_file_of_a_stranger_or_from_another_page_is_not_taken() {
     let at = folder.path().join("x");
     let mut bench = bench(&at, &gate, None).await;
     let ann = bench.visitor().await;
+    assert_eq!(ann.connect().await.1["files"], false, "a stranger is offered none");
     let refused = async |browser: &Browser| browser.bring(PNG).await.status();
     assert_eq!(refused(&ann).await, StatusCode::FORBIDDEN, "a stranger");
     gate.admit(&ann.id());

@@ -6,7 +6,7 @@ use std::{
 
 use openclaw_plugin_sdk::{Body, Reader, Readers, SenderId, Text, UnixMs, now, toml};
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::{bench::Bench, browser::Page};
@@ -111,9 +111,11 @@ async fn case_144_a_strangers_words_are_not_kept_and_access_that_ends_erases_all
     assert_eq!(page.hear().await["type"], "message");
     assert_eq!(files(folder.path()), [""; 0], "nothing of a stranger");
     gate.admit(&browser.id());
+    assert_eq!(page.hear().await, json!({ "type": "files", "offered": true }));
     say(&mut bench, &mut page, "my secret").await;
     assert!(files(folder.path()).concat().contains("my secret"));
     gate.turn_away(&browser.id());
+    assert_eq!(page.hear().await, json!({ "type": "files", "offered": false }));
     let erased = async {
         while !files(folder.path()).is_empty() {
             tokio::task::yield_now().await;

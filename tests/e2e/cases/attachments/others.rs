@@ -1,6 +1,7 @@
 //! The same on Discord and Slack, from their own hosts and nowhere else; and on the page.
 
 use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::{Model, PNG, PNG_DATA, shown};
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     fake_discord::ChannelKind,
     fake_slack::{FakeSlack, direct_chat, person},
     process::{Home, PATIENCE},
+    visitor::{Visitor, answered},
     world::World,
 };
 
@@ -179,5 +181,33 @@ async fn the_page_offers_no_files_where_nothing_takes_them() {
         World::start("[channels.webchat]\ndm_policy = \"open\"\nallow_from = [\"*\"]\n").await;
     let ann = world.visitor("ann").await;
     assert_eq!(ann.bring(PNG).await.status(), 403);
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_137_a_slow_file_of_one_visitor_stops_none_of_another_behind_the_same_address() {
+    const MIB: usize = 1 << 20;
+    let model = Model::start().await;
+    let open = "[channels.webchat]\ndm_policy = \"open\"\nallow_from = [\"*\"]\n";
+    let mut world = World::start(&format!("{open}{}", model.table)).await;
+    let port = world.port();
+    let mut ann = Visitor::come(port).await;
+    let mut bob = Visitor::come(port).await;
+    ann.connect(port).await;
+    bob.connect(port).await;
+    // Of these not all may be held, and none of them ends.
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        slow.push(ann.brings(10 * MIB, &vec![b'x'; 10 * MIB - 1]).await);
+    }
+    let mut half = bob.brings(9 * MIB, &vec![b'x'; 8 * MIB]).await;
+    // Who only connects shows out no file that is on its way.
+    let mut idle = Vec::new();
+    for _ in 0..80 {
+        idle.push(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+    }
+    half.write_all(&vec![b'x'; MIB]).await.unwrap();
+    assert!(answered(half).await.starts_with("HTTP/1.1 200 "));
+    drop((slow, idle));
     world.stop();
 }
