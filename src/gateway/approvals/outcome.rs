@@ -84,6 +84,11 @@ impl Outcome {
         }
     }
 
+    /// When the access ends, where it does.
+    pub(super) fn until(&self) -> Option<UnixMs> {
+        self.until.as_deref().and_then(world::from_iso)
+    }
+
     /// True where the owner of this very chat has decided.
     pub(crate) fn is_by(&self, to: &OwnersChat) -> bool {
         self.by.as_deref() == Some(&*to.actor())

@@ -195,20 +195,24 @@ fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
 
 /// A card of which nothing is left to decide, but perhaps to undo.
 pub(super) fn over(card: &CardCopy, outcome: &Outcome, zone: &TimeZone, tokens: &[Token]) -> Body {
-    if let About::Outage { text } = &card.about {
-        return Text::plain(format!("{}\n\n{text}", sentence(outcome, &card.to, zone))).into();
+    let moment = |text: Text, at| text.moment(at, world::date(at, zone));
+    let at = UnixMs(outcome.at);
+    if matches!(card.about, About::Outage { .. }) {
+        let text = Text::plain(format!("{}, ", verdict(outcome.how)));
+        return moment(text, at).and(".").into();
     }
     // What was held is answered or erased by now.
     let facts = card.facts.iter().filter(|fact| fact.label != HELD);
     let mut fields: Vec<(String, Text)> = facts.map(field).collect();
-    let at = UnixMs(outcome.at);
+    let until = outcome.until().map(|until| moment(Text::default(), until));
+    fields.extend(until.map(|until| ("Until".to_owned(), until)));
     let (label, decided) = match decider(outcome, &card.to) {
         Some(who) => ("Decided", Text::plain(who + ", ")),
         None => ("Over", Text::default()),
     };
-    fields.push((label.to_owned(), decided.moment(at, world::date(at, zone))));
-    let title = verdict(outcome, zone);
-    Card { title, fields, footer: None, buttons: buttons(tokens) }.into()
+    fields.push((label.to_owned(), moment(decided, at)));
+    Card { title: verdict(outcome.how).to_owned(), fields, footer: None, buttons: buttons(tokens) }
+        .into()
 }
 
 /// What takes the place of a card that was asked again.
@@ -273,29 +277,27 @@ pub(super) fn line(facts: &[Fact]) -> String {
 /// In one sentence: what became of it, who decided and when.
 pub(super) fn sentence(outcome: &Outcome, to: &OwnersChat, zone: &TimeZone) -> String {
     let joint = if outcome.by.is_some() { " " } else { ", " };
-    format!("{}{joint}{}.", verdict(outcome, zone), decided(outcome, to, zone))
+    let until = outcome.until().map(|until| format!(" until {}", world::date(until, zone)));
+    let (verdict, until) = (verdict(outcome.how), until.unwrap_or_default());
+    format!("{verdict}{until}{joint}{}.", decided(outcome, to, zone))
 }
 
-fn verdict(outcome: &Outcome, zone: &TimeZone) -> String {
-    match (outcome.how, outcome.until.as_deref().and_then(world::from_iso)) {
-        (How::Approved, Some(until)) => format!("✅ Approved until {}", world::date(until, zone)),
-        (How::Approved, None) => "✅ Approved".to_owned(),
-        (How::Blocked, _) => "⛔ Blocked".to_owned(),
-        (How::Configured, _) => "✅ Let in by the configuration".to_owned(),
-        (How::Denied, _) => "⛔ Denied".to_owned(),
-        (How::Owner, _) => "Is an owner now".to_owned(),
-        (How::Elsewhere, _) => "✅ Approved by another program".to_owned(),
-        (How::Evicted, _) => "⌛ Replaced by a newer request".to_owned(),
-        (How::Extended, Some(until)) => {
-            format!("✅ Access extended until {}", world::date(until, zone))
-        }
-        (How::Extended, None) => "✅ Access extended".to_owned(),
-        (How::Expired, _) => "⌛ Expired without a decision".to_owned(),
-        (How::Recovered, _) => "✅ The assistant answers again".to_owned(),
-        (How::Replaced, _) => "↪ Replaced; see the newest card".to_owned(),
-        (How::Told, _) => "Told".to_owned(),
-        (How::Unblocked, _) => "↩ Block undone".to_owned(),
-        (How::Withdrawn, _) => "Withdrawn".to_owned(),
+fn verdict(how: How) -> &'static str {
+    match how {
+        How::Approved => "✅ Approved",
+        How::Blocked => "⛔ Blocked",
+        How::Configured => "✅ Let in by the configuration",
+        How::Denied => "⛔ Denied",
+        How::Owner => "Is an owner now",
+        How::Elsewhere => "✅ Approved by another program",
+        How::Evicted => "⌛ Replaced by a newer request",
+        How::Extended => "✅ Access extended",
+        How::Expired => "⌛ Expired without a decision",
+        How::Recovered => "✅ The assistant answers again",
+        How::Replaced => "↪ Replaced; see the newest card",
+        How::Told => "Told",
+        How::Unblocked => "↩ Block undone",
+        How::Withdrawn => "Withdrawn",
     }
 }
 

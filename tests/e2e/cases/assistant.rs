@@ -151,7 +151,8 @@ async fn an_outage_is_told_once_and_changed_in_place_until_it_is_over() {
 
     *how.lock().unwrap() = How::Answers;
     assert_eq!(asks(&mut world).await, "Hi there");
-    owner_reads(&world, &["✅ The assistant answers again", &at]).await;
+    let again = owner_reads(&world, &["✅ The assistant answers again"]).await;
+    assert!(!again.contains(&at) && !again.contains("500"), "what is over is not told: {again}");
     assert!(texts(&world.home.cli(&["status"])).0.contains(&format!("{at}: answers")));
     assert!(metrics(&world).await.contains("openclaw_assistant_state{state=\"working\"} 1"));
 

@@ -172,9 +172,11 @@ impl Bed {
         line
     }
 
-    async fn left(&mut self, who: &Waiting, word: &str) -> Left {
+    async fn left(&mut self, who: &Waiting, (word, ends): (&str, bool)) -> Left {
         let id = number(&who.name).to_string();
-        let shows = |shown: &str| shown.starts_with(word) && shown.contains(&id);
+        let shows = |shown: &str| {
+            shown.starts_with(word) && shown.contains(&id) && shown.contains("Until: ") == ends
+        };
         self.world
             .telegram
             .until("the card shows it", |state| {
@@ -193,8 +195,7 @@ async fn a_decision_about_a_person_leaves_the_same_on_every_surface() {
     let mut bed = Bed::start().await;
     for (decision, surfaces) in CASES {
         let word = match decision {
-            Approve => "✅ Approved",
-            ApproveForADay => "✅ Approved until",
+            Approve | ApproveForADay => "✅ Approved",
             Deny => "⛔ Denied",
             Block => "⛔ Blocked",
         };
@@ -207,7 +208,7 @@ async fn a_decision_about_a_person_leaves_the_same_on_every_surface() {
             if is_told {
                 assert_eq!(bed.world.next(number(&who.name)).await, WELCOME, "{place}");
             }
-            let left = bed.left(&who, word).await;
+            let left = bed.left(&who, (word, decision == ApproveForADay)).await;
             assert_eq!(left.message, None, "{place}");
             let expected = first.get_or_insert_with(|| Left {
                 line: left.line.clone(),
