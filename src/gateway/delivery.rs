@@ -6,6 +6,7 @@ pub(crate) mod asker;
 pub(crate) mod assistant;
 pub(crate) mod challenge;
 pub(crate) mod files;
+pub(crate) mod owed_files;
 pub(crate) mod pages;
 pub(crate) mod queue;
 mod reply;
@@ -142,6 +143,7 @@ pub(crate) async fn deliver(
     if let Only::Waiting(request) = &sending.mail.only {
         challenge::ended(account, &RequestId::from_text(request));
     }
+    owed_files::erase(gateway, account, &sending.mail).await;
     answer::finish(account, key).await;
 }
 

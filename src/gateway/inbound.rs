@@ -27,7 +27,7 @@ use crate::{
     },
     decision_history::Record,
     delivery::{
-        self, Fresh, answer, pages,
+        self, Fresh, answer, owed_files, pages,
         queue::{self, Task},
     },
     gate::{self, Admission, Admitted, Clock, Halt, Incoming},
@@ -156,7 +156,9 @@ pub(crate) async fn tidy(gateway: Arc<Gateway>, account: Arc<AccountRuntime>) {
 
 /// What the last run has left is answered and sent, in the order in which it came.
 async fn resume(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>) {
-    for (key, left) in account.journal.left_over() {
+    let left_over = account.journal.left_over();
+    owed_files::sweep(gateway, account, &left_over).await;
+    for (key, left) in left_over {
         let mail = match left {
             Owed::Answer(task) if task.is_given_up() => {
                 let channel = account.config.plugin.id;

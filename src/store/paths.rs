@@ -241,6 +241,12 @@ impl StateDir {
         self.keys().join(format!("{purpose}.key"))
     }
 
+    /// The files of an account's answers that are not sent yet, a folder for each answer.
+    pub fn owed_files(&self, key: &AccountKey) -> PathBuf {
+        let (channel, account) = (file_key(&key.channel), file_key(key.account.as_str()));
+        self.0.join("inbox").join(format!("{channel}-{account}-files"))
+    }
+
     /// What an account has seen and not yet answered.
     pub fn inbox(&self, key: &AccountKey) -> PathBuf {
         self.0.join("inbox").join(format!(

@@ -261,6 +261,7 @@ fn plugins_import_the_sdk_and_nothing_else_of_ours() {
 const SYNCS: &[&str] = &[
     "src/gateway/approvals/held.rs",
     "src/gateway/approvals/outbox.rs",
+    "src/gateway/delivery/owed_files.rs",
     "src/gateway/journal.rs",
     "src/gateway/rpc/methods/voicewake.rs",
     "src/gateway/setup_codes/shown_codes.rs",

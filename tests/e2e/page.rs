@@ -17,7 +17,7 @@ const CONFIG: &str = r#"
 responder = "command"
 [assistant.command]
 program = "/bin/sh"
-args = ["-c", "cat $HOME/answer.md"]
+args = ["-c", "cat $HOME/answer.md; cp $HOME/*.png \"$(sed -n 's/.*\"answer_folder\":\"\\([^\"]*\\)\".*/\\1/p')\" 2>&-; true"]
 "#;
 
 /// A gateway whose owner is on the page, and whose assistant always gives this answer.

@@ -150,6 +150,9 @@ pub enum FetchError {
     /// It is longer than asked for.
     #[error("it is too large")]
     TooLarge,
+    /// The platform was not reached, is in trouble, or asks to wait: another try may bring it.
+    #[error("{0}")]
+    Lost(String),
     /// The platform does not give it, or it is not one to fetch.
     #[error("{0}")]
     Unavailable(String),

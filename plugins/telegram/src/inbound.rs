@@ -26,6 +26,42 @@ pub(crate) fn translate(update: &Value, me: &Me, now: UnixMs) -> Option<InboundE
     event.or_else(|| message(written, me).map(InboundEvent::Message))
 }
 
+/// The album that a message is a part of, and whose it is.
+pub(crate) fn album(update: &Value) -> Option<(&str, i64, i64)> {
+    let message = &update["message"];
+    let of = |who: &str| message[who]["id"].as_i64();
+    Some((message["media_group_id"].as_str()?, of("chat")?, of("from")?))
+}
+
+/// Puts the parts of each album together: one message, at the place and with the id of the last part. Delivered again
+/// with a part more, it is another message, and nothing of it is lost.
+pub(crate) fn in_albums<T: PartialEq>(
+    mut events: Vec<Option<InboundEvent>>,
+    albums: &[Option<T>],
+) -> Vec<Option<InboundEvent>> {
+    for (at, album) in albums.iter().enumerate().filter(|(_, album)| album.is_some()) {
+        let Some(next) = albums[at + 1..].iter().position(|later| later == album) else { continue };
+        match (events[at].take(), &mut events[at + 1 + next]) {
+            (Some(InboundEvent::Message(first)), Some(InboundEvent::Message(rest))) => {
+                join(first, rest);
+            }
+            (first, rest @ None) => *rest = first,
+            (first, Some(_)) => events[at] = first,
+        }
+    }
+    events
+}
+
+fn join(first: InboundMessage, rest: &mut InboundMessage) {
+    let texts = [first.text, std::mem::take(&mut rest.text)];
+    let texts = texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+    rest.text = texts.join("\n");
+    rest.files.splice(..0, first.files);
+    rest.mentions_us |= first.mentions_us;
+    rest.reply_to = first.reply_to.or(rest.reply_to.take());
+    rest.sent_at = first.sent_at;
+}
+
 fn message(message: &Value, me: &Me) -> Option<InboundMessage> {
     // On behalf of a channel or as an anonymous administrator; or another bot made the text.
     if !message["sender_chat"].is_null() || !message["via_bot"].is_null() {

@@ -43,6 +43,9 @@ const MOST: u8 = 100;
 /// Telegram keeps a press answerable for longer, but a person does not wait.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Parts of an album come within this of each other.
+const ALBUM: Duration = Duration::from_millis(500);
+
 /// So many presses wait for an answer; beyond that, Telegram itself lets a spinner end.
 const MOST_PRESSES: usize = 256;
 
@@ -95,7 +98,12 @@ impl Channel for Telegram {
         let start = BotCommand::new("start", text::START);
         list_commands(&api, BotCommandScope::AllPrivateChats, vec![start]).await;
         loop {
-            let updates = self.poll(&api, POLL, inbox).await.map_err(lost)?;
+            let mut updates = self.poll(&api, POLL, inbox).await.map_err(lost)?;
+            if updates.last().is_some_and(|last| inbound::album(&last.content).is_some()) {
+                // Not acknowledged, they come again, with those that were still on their way.
+                tokio::time::sleep(ALBUM).await;
+                updates = self.poll(&api, Duration::ZERO, inbox).await.map_err(lost)?;
+            }
             self.take(updates, &me, inbox).await?;
         }
     }
@@ -105,7 +113,7 @@ impl Channel for Telegram {
     }
 
     async fn fetch(&self, file: &FileRef, limit: usize) -> Result<Bytes, FetchError> {
-        let api = self.api().await.map_err(|error| FetchError::Unavailable(error.to_string()))?;
+        let api = self.api().await.map_err(|error| FetchError::Lost(error.to_string()))?;
         api.fetch(&file.id, limit).await
     }
 }
@@ -209,15 +217,19 @@ impl Telegram {
     async fn take(&self, updates: Vec<Update>, me: &Me, inbox: &Inbox) -> Result<(), ChannelError> {
         let is_last = updates.len() < usize::from(MOST);
         let (row, mut handed) = (inbox.row(), Vec::new());
-        for Update { update_id, content } in updates {
-            let Some(event) = inbound::translate(&content, me, inbox.now()) else {
-                handed.push((update_id, None));
+        let now = inbox.now();
+        let events = updates.iter().map(|one| inbound::translate(&one.content, me, now)).collect();
+        let albums = updates.iter().map(|one| inbound::album(&one.content)).collect::<Vec<_>>();
+        let events = inbound::in_albums(events, &albums);
+        for (Update { update_id, .. }, event) in updates.iter().zip(events) {
+            let Some(event) = event else {
+                handed.push((*update_id, None));
                 continue;
             };
             if let InboundEvent::Press(press) = &event {
                 self.note_press(press.id.clone());
             }
-            handed.push((update_id, Some(row.hand(event).await?)));
+            handed.push((*update_id, Some(row.hand(event).await?)));
         }
         for (number, event) in handed {
             if let Some(mut event) = event {

@@ -16,7 +16,7 @@ use crate::{
     delivery::{
         self, Fresh,
         asker::Asker,
-        assistant, files,
+        assistant, files, owed_files,
         queue::{self, Task},
         stream::{Moved, Stream},
     },
@@ -122,6 +122,7 @@ pub(crate) async fn run(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>, t
     };
     match turn {
         Turn::Answer(mail, fresh) => {
+            owed_files::keep(gateway, account, &mail, &fresh.files).await;
             let mail = take_on(account, &key, *mail).await;
             delivery::deliver(gateway, account, &key, (*mail, fresh)).await;
         }

@@ -1,10 +1,14 @@
 //! The files of a message that is answered now. The one place that has a channel fetch any, and only for what the gate
 //! has admitted.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use openclaw_plugin_sdk::{FetchError, File, InboundMessage, Takes, own_file};
-use tracing::{info, warn};
+use openclaw_plugin_sdk::{
+    Bytes, Channel, FetchError, File, FileRef, InboundMessage, Takes, kit::backoff::Backoff,
+    own_file,
+};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
 
 use crate::{
     Gateway,
@@ -18,6 +22,11 @@ use crate::{
 const MOST: usize = 4;
 /// They have so many bytes together.
 const MOST_BYTES: usize = 10 * 1024 * 1024;
+
+/// A fetch that fails for the moment is tried again so often, and not when a message has waited longer for its files.
+const AGAIN: usize = 2;
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(2));
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What came of the files of a message.
 #[derive(Default)]
@@ -55,14 +64,14 @@ pub(super) async fn fetch(
     if message.files.len() > MOST {
         fetched.leave_out(said::TOO_MANY);
     }
-    let (channel, mut room) = (account.channel(), MOST_BYTES);
+    let (channel, mut room, begun) = (account.channel(), MOST_BYTES, Instant::now());
     for file in message.files.iter().take(MOST) {
         let is_too_large = file.size.is_some_and(|size| size > room as u64);
         let bytes = if is_too_large {
             Err(FetchError::TooLarge)
         } else {
             // A channel may not have kept to the limit.
-            let bytes = channel.fetch(file, room).await;
+            let bytes = patiently(&*channel, file, (room, begun)).await;
             bytes.and_then(|it| if it.len() > room { Err(FetchError::TooLarge) } else { Ok(it) })
         };
         match bytes {
@@ -79,12 +88,31 @@ pub(super) async fn fetch(
                 info!(channel = account.config.plugin.id, %error, "a file is left out");
                 fetched.leave_out(match error {
                     FetchError::TooLarge => said::TOO_LARGE,
-                    FetchError::Unavailable(_) => said::UNAVAILABLE,
+                    FetchError::Lost(_) | FetchError::Unavailable(_) => said::UNAVAILABLE,
                 });
             }
         }
     }
     fetched
+}
+
+/// Has a file fetched, again where it may be there in a moment.
+async fn patiently(
+    channel: &dyn Channel,
+    file: &FileRef,
+    (room, begun): (usize, Instant),
+) -> Result<Bytes, FetchError> {
+    let mut backoff = BACKOFF;
+    for _ in 0..AGAIN {
+        match channel.fetch(file, room).await {
+            Err(FetchError::Lost(why)) if begun.elapsed() < PATIENCE => {
+                debug!(why, "a file is fetched again");
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+            fetched => return fetched,
+        }
+    }
+    channel.fetch(file, room).await
 }
 
 /// True where a message has nothing that the responder could get.

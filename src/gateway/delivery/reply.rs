@@ -9,7 +9,7 @@ use crate::{
     accounts::account::AccountRuntime,
     config::pairing::Blanks,
     control::pairing,
-    delivery::Fresh,
+    delivery::{Fresh, owed_files},
     journal::mail::{self, CodeOf, Mail, Only, Part, Run, Secret},
     network::setup_code::drawing::Drawing,
     rules::{device::setup_code::SetupId, pairing::RequestId},
@@ -58,7 +58,10 @@ pub(crate) async fn write(
         Part::Challenge => return challenge(gateway, account, mail).await,
         Part::Qr { code, caption } => mail::opaques(caption).chain([*code]).collect(),
         Part::File(at) => {
-            let file = files.get(*at).cloned();
+            let file = match files.get(*at) {
+                Some(file) => Some(file.clone()),
+                None => owed_files::read(gateway, account, (mail, *at)).await,
+            };
             let body = file.map_or_else(|| Body::Text(said::LOST.into()), Body::File);
             return Ok(Written::Body(body, None));
         }

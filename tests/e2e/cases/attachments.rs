@@ -236,6 +236,40 @@ async fn case_107_a_file_that_does_not_come_is_told_in_a_sentence_and_the_token_
     assert!(!logged.contains(secret), "case_107");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_album_is_one_question() {
+    let model = Model::start().await;
+    let mut world = World::start(&format!("{}{}", with_guest(), model.table)).await;
+    for caption in ["", "what are these?", ""] {
+        let mut part = photo(&world, caption);
+        part["media_group_id"] = "77".into();
+        world.telegram.message(private(GUEST), person(GUEST, "Guest"), part);
+    }
+    assert_eq!(world.next(GUEST).await, "Seen.");
+    let asked = model.last();
+    assert!(asked[0]["text"].as_str().unwrap().starts_with("what are these?\n["), "{asked}");
+    assert_eq!(asked.as_array().unwrap().len(), 4, "the words and three pictures");
+    sends(&world, photo(&world, "and this?")).await;
+    assert_eq!(world.next(GUEST).await, "Seen.");
+    assert_eq!(model.asked().len(), 2);
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_fetched_again_while_its_server_is_in_trouble_and_not_for_ever() {
+    let model = Model::start().await;
+    let mut world = World::start(&format!("{}{}", with_guest(), model.table)).await;
+    for (troubles, tries, answer) in [(2, 3, "Seen."), (3, 6, "A file could not be fetched")] {
+        let content = document(&world, "cat.png", PNG.to_vec());
+        let id = content["document"]["file_id"].as_str().unwrap().to_owned();
+        world.telegram.with(|state| state.files.get_mut(&id).unwrap().troubles = troubles);
+        sends(&world, content).await;
+        assert!(world.next(GUEST).await.starts_with(answer), "{troubles}");
+        assert_eq!(fetched(&world), tries);
+    }
+    world.stop();
+}
+
 /// The guest sends a picture that never comes; the gateway waits for it.
 async fn stalls(world: &World) -> String {
     let content = photo(world, "look");

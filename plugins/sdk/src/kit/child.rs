@@ -45,11 +45,31 @@ pub struct Limits {
 
 /// The program and what it started, killed when dropped.
 #[derive(Debug)]
-struct Group(Option<Pid>);
+struct Group {
+    leader: Option<Pid>,
+    _guard: Option<Child>,
+}
+
+/// Its standard input ends when this process does, however that ends: then it kills the group.
+const GUARD: &str = r#"read -r _; kill -s KILL -- "-$0""#;
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        let leader = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        let guard = |leader: Pid| {
+            let mut guard = Command::new("/bin/sh");
+            guard.args(["-c", GUARD, &leader.to_string()]).env_clear().process_group(0);
+            guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+            guard.kill_on_drop(true).spawn()
+        };
+        // Without a shell the program ends by itself after such an end.
+        Self { leader, _guard: leader.and_then(|leader| guard(leader).ok()) }
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(pid) = self.0 {
+        if let Some(pid) = self.leader {
             // What has ended already needs no signal.
             let _gone = killpg(pid, Signal::SIGKILL);
         }
@@ -61,7 +81,7 @@ impl Process {
     pub fn start(mut command: Command) -> io::Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.process_group(0).kill_on_drop(true).spawn()?;
-        let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
+        let group = Group::of(&child);
         Ok(Self { child, group })
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
 
 use super::api::{self, Failure};
 use crate::{
@@ -46,8 +46,9 @@ fn client(root: &Url) -> Result<Client, String> {
 /// Reads the file that answers a request, if it has at most so many bytes.
 pub async fn read(request: RequestBuilder, limit: usize) -> Result<Bytes, FetchError> {
     let response = api::send(request).await.map_err(lost)?;
-    if !response.status().is_success() {
-        return Err(FetchError::Unavailable(format!("answered {}", response.status())));
+    let status = response.status();
+    if !status.is_success() {
+        return Err(refused(status, format!("answered {status}")));
     }
     if response.content_length().is_some_and(|length| length > limit as u64) {
         return Err(FetchError::TooLarge);
@@ -55,15 +56,23 @@ pub async fn read(request: RequestBuilder, limit: usize) -> Result<Bytes, FetchE
     match http_client::body_within(response, limit).await {
         Ok(bytes) => Ok(bytes.into()),
         Err(Unread::Endless) => Err(FetchError::TooLarge),
-        Err(broken @ Unread::Broken(_)) => Err(FetchError::Unavailable(broken.to_string())),
+        Err(broken @ Unread::Broken(_)) => Err(FetchError::Lost(broken.to_string())),
     }
 }
 
 /// A call before it that failed.
 pub fn lost(failure: Failure) -> FetchError {
-    FetchError::Unavailable(match failure {
-        Failure::Lost(why) => why,
-        Failure::SlowDown(_) => "the platform asks to wait".to_owned(),
-        Failure::Refused(refusal) => format!("refused: {}", crate::neutral(&refusal.words, 200)),
-    })
+    match failure {
+        Failure::Lost(why) => FetchError::Lost(why),
+        Failure::SlowDown(_) => FetchError::Lost("the platform asks to wait".to_owned()),
+        Failure::Refused(refusal) => {
+            refused(refusal.status, format!("refused: {}", crate::neutral(&refusal.words, 200)))
+        }
+    }
+}
+
+fn refused(status: StatusCode, why: String) -> FetchError {
+    let passes = status.is_server_error()
+        || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+    if passes { FetchError::Lost(why) } else { FetchError::Unavailable(why) }
 }

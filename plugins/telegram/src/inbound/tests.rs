@@ -430,3 +430,33 @@ fn a_group_that_moves_is_told_from_either_side() {
     }
     assert!(of(chat(4711, "private"), "migrate_to_chat_id", -1005).is_none());
 }
+
+#[test]
+fn the_parts_of_an_album_are_one_message_and_keep_their_place_among_others() {
+    let part = |number: i64, group: &str, text: &str| {
+        let photo = json!([{ "file_id": number.to_string(), "file_unique_id": "x" }]);
+        let mut update = private(json!({ "photo": photo, "caption": text }));
+        update["message"]["message_id"] = number.into();
+        if !group.is_empty() {
+            update["message"]["media_group_id"] = group.into();
+        }
+        update
+    };
+    let mut other = part(4, "a", "another person's");
+    other["message"]["from"]["id"] = 4712.into();
+    other["message"]["chat"]["id"] = 4712.into();
+    let parts = [part(1, "a", ""), part(2, "", "alone"), part(3, "a", "look"), other];
+    let last = part(5, "a", "here");
+    let updates: Vec<Value> = parts.into_iter().chain([last]).collect();
+    let albums: Vec<_> = updates.iter().map(album).collect();
+    let events = in_albums(updates.iter().map(translated).collect(), &albums);
+    let shown = events.iter().map(|event| match event {
+        Some(InboundEvent::Message(message)) => {
+            let files: Vec<&str> = message.files.iter().map(|file| &*file.id).collect();
+            format!("{} {:?} {}", message.id.as_str(), message.text, files.join(","))
+        }
+        _ => String::new(),
+    });
+    let expected = ["", "2 \"alone\" 2", "", "4 \"another person's\" 4", "5 \"look\\nhere\" 1,3,5"];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+}

@@ -101,10 +101,14 @@ async fn answered(shared: Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> 
 fn file(state: &mut State, path: &str) -> Option<Response> {
     state.fetched += 1;
     let path = path.strip_prefix(TOKEN).and_then(|path| path.strip_prefix('/'));
-    let stored = state.files.values().find(|stored| path == Some(stored.path.as_str()));
+    let stored = state.files.values_mut().find(|stored| path == Some(stored.path.as_str()));
     Some(match stored {
         None => StatusCode::NOT_FOUND.into_response(),
         Some(Stored { stalls: true, .. }) => return None,
+        Some(stored) if stored.troubles > 0 => {
+            stored.troubles -= 1;
+            StatusCode::BAD_GATEWAY.into_response()
+        }
         Some(Stored { moved_to: Some(to), .. }) => {
             (StatusCode::FOUND, [("location", to.clone())]).into_response()
         }

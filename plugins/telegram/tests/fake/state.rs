@@ -80,6 +80,8 @@ pub(crate) struct Stored {
     pub(crate) moved_to: Option<String>,
     /// It never comes.
     pub(crate) stalls: bool,
+    /// So often the server is in trouble first.
+    pub(crate) troubles: usize,
 }
 
 /// What the answers say of the time.
@@ -176,7 +178,8 @@ impl State {
     /// Keeps a file, and gives its id.
     pub(crate) fn keep(&mut self, path: &str, bytes: Vec<u8>) -> String {
         let id = format!("AgAC{}", self.files.len());
-        let stored = Stored { path: path.to_owned(), bytes, moved_to: None, stalls: false };
+        let path = path.to_owned();
+        let stored = Stored { path, bytes, moved_to: None, stalls: false, troubles: 0 };
         self.files.insert(id.clone(), stored);
         id
     }

@@ -73,7 +73,7 @@ async fn an_answer_has_at_most_four_files_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_a_crash_has_lost_is_said_to_be_lost() {
+async fn a_file_that_a_crash_has_cut_off_is_sent_after_it() {
     let mut world = World::prepare(&format!("{}{COMMAND}", with_guest())).await;
     program(&world.home, "png \"$out/a.png\"; echo asked >> $HOME/asked");
     world.run();
@@ -84,9 +84,69 @@ async fn a_file_that_a_crash_has_lost_is_said_to_be_lost() {
     world.telegram.with(|state| state.busy = None);
     world.run();
     assert_eq!(world.next(GUEST).await, "Here");
-    let lost = "The gateway restarted before a file could be sent. Please ask for it again.";
-    assert_eq!(world.next(GUEST).await, lost);
+    world.telegram.until("the file", |state| sent(state) == [PNG]).await;
+    world.telegram.with(|state| assert!(state.calls.iter().any(|(it, _)| it == "sendphoto")));
+    until_none_is_owed(&world).await;
     world.stop();
+    let asked = world.home.state().parent().unwrap().join("asked");
+    assert_eq!(std::fs::read_to_string(asked).unwrap(), "asked\n", "the program ran once");
+}
+
+/// The folder of what is to be sent yet.
+fn owed(world: &World) -> std::path::PathBuf {
+    world.home.state().join("inbox/telegram-default-files")
+}
+
+async fn until_none_is_owed(world: &World) {
+    while std::fs::read_dir(owed(world)).unwrap().next().is_some() {
+        crate::process::look_again().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_owed_is_erased_when_the_access_ends() {
+    let mut world = World::prepare(&format!("{}{COMMAND}", with_guest())).await;
+    program(&world.home, "png \"$out/a.png\"");
+    world.home.put("inbox/telegram-default-files/left/0", "of no answer");
+    world.run();
+    world.telegram.with(|state| state.busy = Some((GUEST, 3600)));
+    sends(&world, json!({ "text": "hello" })).await;
+    world.home.logs("message not taken yet").await;
+    let answers: Vec<_> = std::fs::read_dir(owed(&world)).unwrap().flatten().collect();
+    let [answer] = &answers[..] else { panic!("{answers:?}") };
+    let file = answer.path().join("0");
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!([mode(&answer.path()), mode(&file)], [0o700, 0o600]);
+    world.say("owner", "/access block telegram:4711").await;
+    until_none_is_owed(&world).await;
+    world.stop();
+    assert_eq!(world.telegram.with(|state| sent(state)).len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_and_what_it_has_started_end_when_the_gateway_is_killed() {
+    let mut world = World::prepare(&format!("{}{COMMAND}", with_guest())).await;
+    program(&world.home, "sleep 1000 & echo $$ $! > $HOME/new; mv $HOME/new $HOME/pids; wait");
+    world.run();
+    sends(&world, json!({ "text": "hello" })).await;
+    let path = world.home.state().parent().unwrap().join("pids");
+    let pids = loop {
+        match std::fs::read_to_string(&path) {
+            Ok(pids) => break pids,
+            Err(_) => crate::process::look_again().await,
+        }
+    };
+    world.kill();
+    for pid in pids.split_whitespace() {
+        // Of one whose parent has not looked yet, a line is left.
+        let runs = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            !stat.is_empty() && !stat.contains(") Z ")
+        };
+        while runs() {
+            crate::process::look_again().await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
