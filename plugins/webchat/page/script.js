@@ -24,6 +24,7 @@ let failures = 0;
 let timer = 0;
 let unread = 0;
 let following = true;
+let scrolled = 0;
 let skew = 0; // what the gateway's clock is ahead of ours
 
 // ---- the connection
@@ -371,7 +372,9 @@ text.onkeydown = (event) => {
   say();
 };
 log.onscroll = () => {
-  following = nearEnd();
+  // A phone that is turned moves the conversation too: only who scrolls up wants to stay there.
+  following = nearEnd() || (following && log.scrollTop >= scrolled);
+  scrolled = log.scrollTop;
   if (following) part('jump').hidden = true;
 };
 document.onclick = (event) => {

@@ -42,6 +42,8 @@ async fn check(page: &Chromium, name: &str) {
         assert_eq!(page.axe().await, [""; 0], "{name}");
         let fits = "document.documentElement.scrollWidth <= innerWidth && document.documentElement.scrollHeight <= innerHeight";
         assert_eq!(page.is(fits).await, true, "{name}: nothing is wider or higher than the screen");
+        let jump = "document.getElementById('jump').hidden";
+        assert_eq!(page.is(jump).await, true, "{name}: a page at the end stays there");
     }
     page.look(Sight { width: 1280, dark: false }).await;
 }
