@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError,
+    ChannelError, File,
     kit::{
         api::{self, Answer, Failure, Refusal},
         fetch,
@@ -20,8 +20,6 @@ use serde_json::Value;
 
 use crate::{PLUGIN, config::Config, text};
 
-const CALL_LIMIT: Duration = Duration::from_secs(15);
-
 const LIMITS: Headers = Headers {
     bucket: "x-ratelimit-bucket",
     remaining: "x-ratelimit-remaining",
@@ -30,9 +28,6 @@ const LIMITS: Headers = Headers {
 
 /// Discord wants the name and version of its clients.
 const AGENT: &str = concat!("DiscordBot (openclaw, ", env!("CARGO_PKG_VERSION"), ")");
-
-/// The name of a message's picture.
-pub(crate) const PICTURE: &str = "image.png";
 
 /// The HTTP API, as one bot.
 pub(crate) struct Api {
@@ -56,8 +51,8 @@ pub(crate) struct Call<'a> {
     pub(crate) place: String,
     pub(crate) path: String,
     pub(crate) body: Option<Value>,
-    /// A file beside the body, by its name.
-    pub(crate) file: Option<(&'a str, &'a [u8])>,
+    /// Beside the body.
+    pub(crate) file: Option<&'a File>,
 }
 
 impl Call<'_> {
@@ -82,7 +77,7 @@ impl Call<'_> {
 impl Api {
     pub(crate) fn new(config: &Config) -> Result<Self, String> {
         Ok(Self {
-            client: api::client(&config.root, CALL_LIMIT)?,
+            client: api::client(&config.root, api::LIMIT)?,
             base: format!("{}/api/v10", config.root.as_str().trim_end_matches('/')),
             authorization: format!("Bot {}", config.token.expose()),
             limits: Limits::new(LIMITS),
@@ -108,8 +103,8 @@ impl Api {
         let request = request.header("authorization", &self.authorization);
         let request = request.header("user-agent", AGENT);
         let request = match (call.body, call.file) {
-            (Some(body), Some((name, bytes))) => {
-                let file = Part::bytes(bytes.to_vec()).file_name(name.to_owned());
+            (Some(body), Some(file)) => {
+                let file = Part::bytes(file.bytes.to_vec()).file_name(file.name.clone());
                 let form = Form::new().text("payload_json", body.to_string());
                 request.timeout(fetch::LIMIT).multipart(form.part("files[0]", file))
             }
@@ -153,19 +148,14 @@ pub(crate) fn of_message(failure: Failure) -> ChannelError {
 pub(crate) fn of_account(failure: Failure) -> ChannelError {
     failure.error(PLUGIN.label, |Refusal { status, code, words }| match words.as_str() {
         _ if status == StatusCode::UNAUTHORIZED => unauthorized(),
-        "" => lost(&format!("answered {status}")),
-        words => lost(&format!("{} ({code})", neutral(words, 200))),
+        "" => PLUGIN.lost(&format!("answered {status}")),
+        words => PLUGIN.lost(&format!("{} ({code})", neutral(words, 200))),
     })
 }
 
 /// The token does not work.
 pub(crate) fn unauthorized() -> ChannelError {
     ChannelError::Unauthorized(text::TOKEN_REFUSED.to_owned())
-}
-
-/// The connection does not work.
-pub(crate) fn lost(why: &str) -> ChannelError {
-    ChannelError::Disconnected(format!("{}: {why}", PLUGIN.label))
 }
 
 #[cfg(test)]

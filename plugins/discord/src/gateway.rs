@@ -22,7 +22,8 @@ use serenity::{builder::CreateCommand, model::gateway::GatewayIntents};
 use tokio::time::Instant;
 
 use crate::{
-    api::{Api, Call, lost, of_account, unauthorized},
+    PLUGIN,
+    api::{Api, Call, of_account, unauthorized},
     channels::ChannelInfo,
     commands,
     config::Config,
@@ -41,8 +42,7 @@ const FILES: &[&str] = &["cdn.discordapp.com", "media.discordapp.net"];
 /// Discord begins one session in this time, or as many as it says.
 const PACE: Duration = Duration::from_secs(5);
 
-/// So many channels are remembered, and so many interactions, the newest.
-const MOST_CHANNELS: usize = 10_000;
+/// So many interactions are remembered, the newest.
 const MOST_INTERACTIONS: usize = 256;
 
 /// One bot.
@@ -80,10 +80,10 @@ impl Channel for Discord {
             let session = self.session();
             let (mut socket, heartbeat) = self.connect(session.as_ref(), inbox).await?;
             let frame = self.beginning(session.as_ref()).to_string();
-            socket.send_secret(frame).await.map_err(lost)?;
+            socket.send_secret(frame).await.map_err(|why| PLUGIN.lost(why))?;
             match self.hear(socket, heartbeat, inbox).await? {
                 Ending::Reconnect => return Ok(()),
-                Ending::Lost(why) => return Err(lost(why)),
+                Ending::Lost(why) => return Err(PLUGIN.lost(why)),
                 // Only the missing intent is tried again at once, and only once.
                 Ending::Closed(Some(4014)) if !self.limited.swap(true, Ordering::AcqRel) => {
                     self.forget();
@@ -114,13 +114,13 @@ impl Discord {
             limited: AtomicBool::new(false),
             begun: Mutex::default(),
             interactions: Mutex::new(Bounded::expiring(MOST_INTERACTIONS, LIFE)),
-            channels: Mutex::new(Bounded::new(MOST_CHANNELS)),
+            channels: Mutex::default(),
             direct: DirectChats::default(),
         })
     }
 
     pub(crate) fn api(&self) -> Result<&Api, ChannelError> {
-        self.api.as_ref().map_err(|why| lost(why))
+        self.api.as_ref().map_err(|why| PLUGIN.lost(why))
     }
 
     /// Opens the socket, where the session was or where sessions begin, and hears how often to send heartbeats.
@@ -144,6 +144,7 @@ impl Discord {
         let misplaced = |why: &str| ChannelError::Disconnected(why.to_owned());
         let mut url = self.config.gateway(said).map_err(misplaced)?;
         url.set_query(Some("v=10&encoding=json"));
+        let lost = |why| PLUGIN.lost(why);
         let mut socket = Socket::open(&url, ANSWER_LIMIT).await.map_err(lost)?;
         let every = socket.greeting(|text| Some(heartbeat(text))).await.map_err(lost)?;
         Ok((socket, every.ok_or_else(|| lost("begins with something unreadable"))?))
@@ -219,7 +220,7 @@ impl Discord {
                     self.forget();
                 }
                 let code = code.map_or("no code".to_owned(), |code| code.to_string());
-                lost(&format!("closed the connection ({code})"))
+                PLUGIN.lost(&format!("closed the connection ({code})"))
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatKind, Conversation, EventId, FileRef, InboundEvent,
-    InboundMessage, Link, Sender, SentRef, UnixMs, kit::ids,
+    InboundMessage, Link, Sender, UnixMs, kit::ids,
 };
 use serde_json::Value;
 
@@ -82,8 +82,7 @@ pub(crate) fn message(
     let reference = &message["message_reference"];
     let is_reply = message["type"] == REPLY && reference["type"].as_u64().unwrap_or_default() == 0;
     let answered = reference["message_id"].as_str().filter(|_| is_reply);
-    let reply_to =
-        answered.map(|id| SentRef { chat: conversation.id.clone(), id: EventId::new(id) });
+    let reply_to = answered.map(|id| conversation.sent(id));
     let written = text(message, "content");
     let written = ids::after_mention(written, me).map_or(written, str::trim_start);
     if written.is_empty() && attachment.is_none() {
@@ -121,18 +120,15 @@ pub(crate) fn interaction(
             }))
         }
         // A button: a menu has no data of ours.
-        (PRESS, _) => {
-            let card = EventId::new(interaction["message"]["id"].as_str()?);
-            Some(InboundEvent::Press(ButtonPress {
-                pressed_at: at,
-                on: SentRef { chat: conversation.id.clone(), id: card },
-                id,
-                conversation,
-                sender,
-                data: data["custom_id"].as_str()?.to_owned(),
-                link: Link::Private,
-            }))
-        }
+        (PRESS, _) => Some(InboundEvent::Press(ButtonPress {
+            pressed_at: at,
+            on: conversation.sent(interaction["message"]["id"].as_str()?),
+            id,
+            conversation,
+            sender,
+            data: data["custom_id"].as_str()?.to_owned(),
+            link: Link::Private,
+        })),
         _ => None,
     }
 }
@@ -171,8 +167,7 @@ fn attachment(message: &Value) -> Option<Attachment> {
 /// By address: Discord gives files no other name, and signs this one.
 fn files(message: &Value) -> Vec<FileRef> {
     let file = |file: &Value| {
-        let (id, name) = (file["url"].as_str()?.to_owned(), file["filename"].as_str());
-        Some(FileRef { id, name: name.map(str::to_owned), size: file["size"].as_u64() })
+        Some(FileRef::listed(file["url"].as_str()?, &file["filename"], &file["size"]))
     };
     message["attachments"].as_array().into_iter().flatten().filter_map(file).collect()
 }

@@ -26,21 +26,8 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     id_line: "Your Discord user id",
     ingress: Ingress::Connect,
     text_limit: TextLimit { max: 2000, unit: TextUnit::Chars },
-    abilities: Abilities {
-        accounts: true,
-        buttons: Some(25),
-        deletes: true,
-        edits: true,
-        fetches: true,
-        files: true,
-        groups: true,
-        // Discord knows a nonce again for a few minutes only.
-        images: true,
-        replies: true,
-        streams: Some(Duration::from_millis(1500)),
-        typing: Some(Duration::from_secs(10)),
-        ..Abilities::NONE
-    },
+    // Not idempotent: Discord knows a nonce again for a few minutes only.
+    abilities: Abilities { typing: Some(Duration::from_secs(10)), ..Abilities::CHATS },
     keys: &["api_root", "guilds", "token"],
     secret_keys: &["token"],
     env_keys: &[("token", "DISCORD_BOT_TOKEN")],

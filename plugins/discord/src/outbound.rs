@@ -1,8 +1,7 @@
 //! From messages to Discord's requests. No person is ever mentioned.
 
 use openclaw_plugin_sdk::{
-    Body, Button, ChannelError, ChatKind, Conversation, EventId, File, InboundRef, OutboundMessage,
-    SentRef, Text,
+    Body, Button, ChannelError, ChatKind, Conversation, InboundRef, OutboundMessage, SentRef, Text,
     kit::{
         api::Failure,
         draft::{Draft, Limits, deleted, no_message, undeliverable},
@@ -21,7 +20,7 @@ use serenity::{
 
 use crate::{
     PLUGIN,
-    api::{Api, Call, PICTURE, Sent, of_message},
+    api::{Call, Sent, of_message},
     gateway::Discord,
     text,
 };
@@ -50,23 +49,19 @@ impl Discord {
             let call = Call::at(Method::POST, "/channels/{}/typing", &self.channel(to).await?);
             return api.tell(call).await.map(|_| no_message(to)).map_err(of_message);
         }
-        if let Body::File(file) = &message.body {
-            return self.send_file(api, to, file).await;
-        }
         let draft = Draft::new(&message.body, &PLUGIN, &LIMITS)?;
         let mut body = content(&draft, MessageFlags::empty())?;
         if let Some(old) = &message.replaces {
             let call = self.sent(Method::PATCH, to, old).await?.with(&body);
-            let edited = api.ask::<Sent>(Call { file: picture(&draft), ..call }).await;
+            let edited = api.ask::<Sent>(Call { file: draft.file.as_ref(), ..call }).await;
             return edited.map(|_| old.clone()).map_err(|failure| self.failed(to, failure));
         }
-        if let Some(InboundRef::Press(press)) = &message.answers
-            && matches!(message.body, Body::Text(_))
+        if let Some(press) = message.pressed()
             && let Some(open) = self.open_interaction(press)
             // Only for the person who pressed.
             && self.follow_up(&open, &content(&draft, MessageFlags::EPHEMERAL)?).await?
         {
-            return Ok(SentRef { chat: to.id.clone(), id: press.clone() });
+            return Ok(to.sent(press.as_str()));
         }
         if let Some(InboundRef::Message(id)) = &message.answers
             && ids::number(id.as_str()).is_some()
@@ -77,23 +72,9 @@ impl Discord {
                 json!({ "message_id": id.as_str(), "fail_if_not_exists": false });
         }
         let call = Call::at(Method::POST, "/channels/{}/messages", &self.channel(to).await?);
-        let call = Call { file: picture(&draft), ..call.with(&body) };
+        let call = Call { file: draft.file.as_ref(), ..call.with(&body) };
         let sent = api.ask::<Sent>(call).await.map_err(|failure| self.failed(to, failure))?;
-        Ok(SentRef { chat: to.id.clone(), id: EventId::new(sent.id) })
-    }
-
-    async fn send_file(
-        &self,
-        api: &Api,
-        to: &Conversation,
-        file: &File,
-    ) -> Result<SentRef, ChannelError> {
-        let attachment = json!({ "id": 0, "filename": file.name });
-        let call = Call::at(Method::POST, "/channels/{}/messages", &self.channel(to).await?);
-        let call = call.with(&json!({ "attachments": [attachment] }));
-        let call = Call { file: Some((&file.name, &file.bytes)), ..call };
-        let sent = api.ask::<Sent>(call).await.map_err(|failure| self.failed(to, failure))?;
-        Ok(SentRef { chat: to.id.clone(), id: EventId::new(sent.id) })
+        Ok(to.sent(sent.id))
     }
 
     /// A call about a sent message.
@@ -119,20 +100,16 @@ impl Discord {
     }
 }
 
-fn picture<'a>(draft: &Draft<'a>) -> Option<(&'a str, &'a [u8])> {
-    draft.image.map(|image| (PICTURE, &*image.png))
-}
-
-/// A message as Discord takes it, but for the bytes of its picture, which go beside it. It can be sent, take the place of
+/// A message as Discord takes it, but for the bytes of its file, which go beside it. It can be sent, take the place of
 /// all of another one, or follow on an interaction.
 fn content(draft: &Draft<'_>, mut flags: MessageFlags) -> Result<Value, ChannelError> {
     let (content, embed) = fitted(&draft.text)?;
-    if content.trim().is_empty() && embed.is_none() && draft.image.is_none() {
+    if content.trim().is_empty() && embed.is_none() && draft.file.is_none() {
         return Err(undeliverable(text::NO_TEXT));
     }
     // Discord would fetch what a link points to. An embed of ours it would hide.
     flags.set(MessageFlags::SUPPRESS_EMBEDS, embed.is_none());
-    let files = draft.image.map(|_| CreateAttachment::bytes(Vec::new(), PICTURE));
+    let file = draft.file.as_ref().map(|file| CreateAttachment::bytes([], &file.name));
     let message = EditMessage::new()
         .content(content)
         .embeds(embed.into_iter().map(|text| CreateEmbed::new().description(text)).collect())
@@ -140,7 +117,7 @@ fn content(draft: &Draft<'_>, mut flags: MessageFlags) -> Result<Value, ChannelE
         // Whatever a text says, it mentions nobody.
         .allowed_mentions(CreateAllowedMentions::new().replied_user(false))
         .components(buttons(draft.rows))
-        .attachments(files.into_iter().fold(EditAttachments::new(), EditAttachments::add));
+        .attachments(file.into_iter().fold(EditAttachments::new(), EditAttachments::add));
     Ok(json!(message))
 }
 

@@ -42,6 +42,13 @@ pub struct ChannelPlugin {
     pub open: fn(Settings) -> Result<Box<dyn Channel>, SettingsError>,
 }
 
+impl ChannelPlugin {
+    /// The connection to the platform does not work.
+    pub fn lost(&self, why: &str) -> ChannelError {
+        ChannelError::Disconnected(format!("{}: {why}", self.label))
+    }
+}
+
 /// Writes what a platform's own site wants to be given, from a name and the commands `(name, summary)`.
 pub type Manifest = fn(name: &str, commands: &[(String, String)]) -> String;
 
@@ -171,6 +178,21 @@ impl Abilities {
         streams: None,
         typing: None,
         undoes: false,
+    };
+
+    /// What platforms for chats have in common.
+    pub const CHATS: Self = Self {
+        accounts: true,
+        buttons: Some(25),
+        deletes: true,
+        edits: true,
+        fetches: true,
+        files: true,
+        groups: true,
+        images: true,
+        replies: true,
+        streams: Some(Duration::from_millis(1500)),
+        ..Self::NONE
     };
 }
 

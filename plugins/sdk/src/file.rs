@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::{Bytes, neutral};
+use crate::{Bytes, ChannelError, neutral};
 
 /// A file of a message, as its platform knows it. Nothing of it has been fetched.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,14 @@ pub struct FileRef {
     /// How many bytes the platform says it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+}
+
+impl FileRef {
+    /// A file as a platform lists it, with the id to fetch it by.
+    pub fn listed(id: &str, name: &Value, size: &Value) -> Self {
+        let name = name.as_str().map(str::to_owned);
+        Self { id: id.to_owned(), name, size: size.as_u64() }
+    }
 }
 
 /// Not the id: it may be an address that opens the file.
@@ -156,6 +165,12 @@ pub enum FetchError {
     /// The platform does not give it, or it is not one to fetch.
     #[error("{0}")]
     Unavailable(String),
+}
+
+impl From<ChannelError> for FetchError {
+    fn from(error: ChannelError) -> Self {
+        Self::Lost(error.to_string())
+    }
 }
 
 #[cfg(test)]

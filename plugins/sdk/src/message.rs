@@ -32,6 +32,11 @@ impl Conversation {
         Self { id, kind, thread: None }
     }
 
+    /// The message of ours with this id.
+    pub fn sent(&self, id: impl Into<String>) -> SentRef {
+        SentRef { chat: self.id.clone(), id: EventId::new(id) }
+    }
+
     /// This thread of it, or the place itself.
     #[must_use]
     pub fn in_thread(self, thread: Option<ThreadId>) -> Self {
@@ -259,6 +264,15 @@ impl OutboundMessage {
     /// A new message that answers nothing in particular.
     pub fn new(to: Conversation, body: impl Into<Body>) -> Self {
         Self { to, body: body.into(), replaces: None, answers: None, key: None, is_kept: false }
+    }
+
+    /// The press that this text answers, which only the person who pressed needs to read.
+    pub fn pressed(&self) -> Option<&EventId> {
+        let is_new_text = matches!(self.body, Body::Text(_)) && self.replaces.is_none();
+        match &self.answers {
+            Some(InboundRef::Press(press)) if is_new_text => Some(press),
+            _ => None,
+        }
     }
 
     /// Takes a sent message away, where the platform can.

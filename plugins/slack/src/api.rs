@@ -20,8 +20,6 @@ use crate::{PLUGIN, inbound, text};
 /// Where Slack keeps what people send.
 const FILES: &[&str] = &["files.slack.com"];
 
-const LIMIT: Duration = Duration::from_secs(15);
-
 /// No call with this token will do better.
 const CREDENTIAL: &str = "account_inactive app_uninstalled invalid_auth not_allowed_token_type not_authed \
                           org_login_required team_access_not_granted token_expired token_revoked";
@@ -39,7 +37,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(root: Url, token: Secret) -> Result<Self, String> {
-        Ok(Self { client: api::client(&root, LIMIT)?, root, token })
+        Ok(Self { client: api::client(&root, api::LIMIT)?, root, token })
     }
 
     /// The same way with another token of the app.
@@ -100,11 +98,6 @@ pub(crate) fn of_message(failure: Failure) -> ChannelError {
         }
         failure => of_account(failure, "bot_token"),
     }
-}
-
-/// The connection does not work.
-pub(crate) fn lost(why: &str) -> ChannelError {
-    ChannelError::Disconnected(format!("{}: {why}", PLUGIN.label))
 }
 
 /// What a failure means for the account, which used the token of this key.

@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    api::{Api, lost, of_message},
+    PLUGIN,
+    api::{Api, of_message},
     arrival::{Item, Session},
     config::{Config, Events},
     inbound::Reply,
@@ -39,15 +40,9 @@ pub(crate) const SCOPES: &[&str] = &[
     "users:read",
 ];
 
-/// Slack shows no longer hint.
-const HINT_LIMIT: usize = 1000;
-
 /// So many presses can be answered, for as long as Slack takes answers: half an hour.
 const MOST_REPLIES: usize = 256;
 const REPLY_WITHIN: Duration = Duration::from_mins(29);
-
-/// So many names are remembered.
-const MOST_NAMES: usize = 10_000;
 
 /// A message waits no longer for a name.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -86,8 +81,7 @@ impl Channel for Slack {
     }
 
     async fn fetch(&self, file: &FileRef, limit: usize) -> Result<Bytes, FetchError> {
-        let api = self.api().map_err(|error| FetchError::Unavailable(error.to_string()))?;
-        api.fetch(&file.id, limit).await
+        self.api()?.fetch(&file.id, limit).await
     }
 }
 
@@ -99,14 +93,14 @@ impl Slack {
             api: Api::new(config.root, config.bot_token),
             acks: AckQueue::default(),
             replies: Mutex::new(Bounded::expiring(MOST_REPLIES, REPLY_WITHIN)),
-            names: Mutex::new(Bounded::new(MOST_NAMES)),
+            names: Mutex::default(),
             names_pause: Mutex::default(),
             chats: DirectChats::default(),
         }
     }
 
     pub(crate) fn api(&self) -> Result<&Api, ChannelError> {
-        self.api.as_ref().map_err(|why| lost(why))
+        self.api.as_ref().map_err(|why| PLUGIN.lost(why))
     }
 
     /// The channel of a chat: of the direct one with a person, which bears their id, Slack is asked once.
@@ -165,10 +159,7 @@ pub(crate) fn user(id: &str) -> &str {
 
 /// The app as Slack's own site wants to be given it, for Socket Mode: made from a manifest, it has all that it needs.
 pub(crate) fn manifest(name: &str, commands: &[(String, String)]) -> String {
-    let mut names: Vec<&str> = commands.iter().map(|(name, _)| name.as_str()).collect();
-    while names.join(" | ").len() > HINT_LIMIT {
-        names.pop();
-    }
+    let names: Vec<&str> = commands.iter().map(|(name, _)| name.as_str()).collect();
     let manifest = json!({
         "display_information": {
             "name": name,

@@ -1,7 +1,7 @@
 //! From texts and cards to Block Kit. The text beside the blocks is for notifications alone, and escaped.
 
 use openclaw_plugin_sdk::{
-    Body, Button, ChannelError, Span, Text,
+    Body, Button, ChannelError, File, Span, Text,
     kit::{
         draft::{Draft, Limits, undeliverable},
         rich,
@@ -21,9 +21,9 @@ const BUTTONS_IN_A_ROW: usize = 25;
 /// An edit with a longer one is refused.
 const NOTICE_LIMIT: usize = 3900;
 
-/// What a body shows, as Slack takes it.
-pub(crate) fn content(body: &Body) -> Result<SlackMessageContent, ChannelError> {
-    let Draft { text, rows, .. } = Draft::new(body, &PLUGIN, &LIMITS)?;
+/// What a body shows, as Slack takes it, and the file that goes with it.
+pub(crate) fn content(body: &Body) -> Result<(SlackMessageContent, Option<File>), ChannelError> {
+    let Draft { text, rows, file } = Draft::new(body, &PLUGIN, &LIMITS)?;
     let rich = rich::slack(&text, matches!(body, Body::Card(_)));
     let rich = rich.map(serde_json::from_value).transpose();
     let mut blocks: Vec<SlackBlock> =
@@ -41,7 +41,8 @@ pub(crate) fn content(body: &Body) -> Result<SlackMessageContent, ChannelError> 
         });
         blocks.push(SlackActionsBlock::new(buttons.collect()).into());
     }
-    Ok(SlackMessageContent::new().with_text(notice(&text.to_plain())).with_blocks(blocks))
+    let text = notice(&text.to_plain());
+    Ok((SlackMessageContent::new().with_text(text).with_blocks(blocks), file))
 }
 
 /// An answer without its marks; `None` for what has none.
@@ -49,7 +50,7 @@ pub(crate) fn unmarked(body: &Body) -> Option<SlackMessageContent> {
     let Body::Text(text) = body else { return None };
     let has_marks = text.spans().iter().any(|span| matches!(span, Span::Marked(..)));
     let plain = Body::Text(Text::plain(text.to_plain()));
-    content(&plain).ok().filter(|_| has_marks)
+    content(&plain).ok().filter(|_| has_marks).map(|(content, _)| content)
 }
 
 /// The text as a notification shows it: its head, where it is long.
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     fn shown(body: impl Into<Body>) -> Value {
-        serde_json::to_value(content(&body.into()).unwrap()).unwrap()
+        serde_json::to_value(content(&body.into()).unwrap().0).unwrap()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, FileRef, InboundMessage,
-    Link, Sender, SentRef, ThreadId, UnixMs, kit::ids,
+    Link, Sender, ThreadId, UnixMs, kit::ids,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -55,8 +55,7 @@ pub(crate) fn message(callback: &Value, me: &Me, commands: &[String]) -> Option<
         return None;
     }
     let root = key("thread_ts").filter(|root| *root != ts);
-    let reply_to =
-        root.map(|root| SentRef { chat: conversation.id.clone(), id: EventId::new(root) });
+    let reply_to = root.map(|root| conversation.sent(root));
     let conversation = conversation.in_thread(root.map(ThreadId::new));
     Some(InboundMessage {
         attachment,
@@ -78,10 +77,9 @@ pub(crate) fn press(payload: &Value, me: &Me, now: UnixMs) -> Option<(ButtonPres
     let channel = container["channel_id"].as_str().or(payload["channel"]["id"].as_str())?;
     let conversation = placed(kind(None, channel), channel, &sender)
         .in_thread(container["thread_ts"].as_str().map(ThreadId::new));
-    let on = EventId::new(container["message_ts"].as_str()?);
     let press = ButtonPress {
         id: EventId::new(action["action_ts"].as_str()?),
-        on: SentRef { chat: conversation.id.clone(), id: on },
+        on: conversation.sent(container["message_ts"].as_str()?),
         conversation,
         sender,
         pressed_at: now,
@@ -104,9 +102,8 @@ pub(crate) fn slash(slash: &Value, me: &Me, now: UnixMs) -> Option<InboundMessag
 /// By id: where a file is, Slack says when it is asked.
 fn files(message: &Value) -> Vec<FileRef> {
     let file = |file: &Value| {
-        let id = file["id"].as_str().filter(|_| !is_elsewhere(file))?.to_owned();
-        let name = file["name"].as_str().map(str::to_owned);
-        Some(FileRef { id, name, size: file["size"].as_u64() })
+        let id = file["id"].as_str().filter(|_| !is_elsewhere(file))?;
+        Some(FileRef::listed(id, &file["name"], &file["size"]))
     };
     message["files"].as_array().into_iter().flatten().filter_map(file).collect()
 }

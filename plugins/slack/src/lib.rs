@@ -27,20 +27,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     ingress: Ingress::Chosen { path: config::path },
     // An edit takes no more.
     text_limit: TextLimit { max: 4000, unit: TextUnit::Utf16 },
-    abilities: Abilities {
-        accounts: true,
-        buttons: Some(25),
-        command_prefix: words::PREFIX,
-        deletes: true,
-        edits: true,
-        fetches: true,
-        files: true,
-        groups: true,
-        images: true,
-        replies: true,
-        streams: Some(std::time::Duration::from_millis(1500)),
-        ..Abilities::NONE
-    },
+    abilities: Abilities { command_prefix: words::PREFIX, ..Abilities::CHATS },
     keys: &["api_url", "app_token", "bot_token", "mode", "signing_secret", "webhook_path"],
     secret_keys: &["app_token", "bot_token", "signing_secret"],
     env_keys: &[("app_token", "SLACK_APP_TOKEN"), ("bot_token", "SLACK_BOT_TOKEN")],

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Body, ChannelError, EventId, InboundRef, OutboundMessage, SentRef, ThreadId,
+    ChannelError, EventId, File, InboundRef, OutboundMessage, SentRef, ThreadId,
     kit::{
         api::{Failure, parsed},
         draft::{deleted, undeliverable},
@@ -35,24 +35,14 @@ impl Slack {
             self.take_away(api, old).await?;
             return Ok(old.clone());
         }
-        if let Body::File(file) = &message.body {
-            let thread = message.to.thread.as_ref().map(ThreadId::as_str);
-            let channel = self.channel(&message.to.id).await?;
-            let file = (&*file.name, file.kind.media_type(), &*file.bytes);
-            let id = send_file(api, (&channel, thread), file, None).await?;
-            return Ok(SentRef { chat: message.to.id.clone(), id: EventId::new(id) });
-        }
-        let content = blocks::content(&message.body)?;
-        let is_image = matches!(message.body, Body::Image(_));
-        let edited = message.replaces.as_ref().filter(|old| !is_image && !is_file(&old.id));
+        let (content, file) = blocks::content(&message.body)?;
+        let edited = message.replaces.as_ref().filter(|old| file.is_none() && !is_file(&old.id));
         if let Some(old) = message.replaces.as_ref().filter(|_| edited.is_none()) {
             self.take_away(api, old).await?;
-        } else if let Some(InboundRef::Press(press)) = &message.answers
-            && message.replaces.is_none()
-            && matches!(message.body, Body::Text(_))
+        } else if let Some(press) = message.pressed()
             && self.answer_press(api, press, &content).await?
         {
-            return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
+            return Ok(message.to.sent(press.as_str()));
         }
         let answered = match &message.answers {
             Some(InboundRef::Message(id) | InboundRef::Further(id)) => Some(id.as_str()),
@@ -60,23 +50,18 @@ impl Slack {
         };
         let thread = message.to.thread.as_ref().map(ThreadId::as_str).or(answered);
         let channel = self.channel(edited.map_or(&message.to.id, |old| &old.chat)).await?;
-        let id = match &message.body {
-            Body::Image(image) => {
-                let file = ("image.png", "image/png", &*image.png);
-                send_file(api, (&channel, thread), file, content.blocks).await?
+        let id = if let Some(file) = file {
+            send_file(api, (&channel, thread), file, content.blocks).await?
+        } else {
+            let mut sent = put(api, &channel, thread, edited, content).await;
+            if sent.as_ref().is_err_and(|failure| failure.is("invalid_blocks"))
+                && let Some(plain) = blocks::unmarked(&message.body)
+            {
+                sent = put(api, &channel, thread, edited, plain).await;
             }
-            body => {
-                let mut sent = put(api, &channel, thread, edited, content).await;
-                if sent.as_ref().is_err_and(|failure| failure.is("invalid_blocks"))
-                    && let Some(plain) = blocks::unmarked(body)
-                {
-                    sent = put(api, &channel, thread, edited, plain).await;
-                }
-                sent.map_err(of_message)?
-            }
+            sent.map_err(of_message)?
         };
-        let new = || SentRef { chat: message.to.id.clone(), id: EventId::new(id) };
-        Ok(edited.cloned().unwrap_or_else(new))
+        Ok(edited.cloned().unwrap_or_else(|| message.to.sent(id)))
     }
 
     /// Also done where it is gone already. Of a picture, the messages that show it go first, and then the file: it would
@@ -161,11 +146,10 @@ async fn put(
     parsed(answer.body["ts"].clone())
 }
 
-/// Sends a file of this name and type.
 async fn send_file(
     api: &Api,
     (channel, thread): (&str, Option<&str>),
-    (name, kind, bytes): (&str, &str, &[u8]),
+    File { name, kind, bytes }: File,
     blocks: Option<Vec<SlackBlock>>,
 ) -> Result<String, ChannelError> {
     let fields = json!({ "filename": name, "length": bytes.len() });
@@ -173,12 +157,12 @@ async fn send_file(
     let part = |key: &str| parsed::<String>(named[key].clone()).map_err(of_message);
     let (upload_url, file_id) = (part("upload_url")?, part("file_id")?);
     let file = |call: RequestBuilder| {
-        call.timeout(fetch::LIMIT).header("content-type", kind).body(bytes.to_vec())
+        call.timeout(fetch::LIMIT).header("content-type", kind.media_type()).body(bytes)
     };
     if !api.post(&upload_url, file).await.map_err(of_message)? {
         return Err(undeliverable(text::FOREIGN_PICTURE));
     }
-    let file = SlackApiFilesComplete::new(file_id.clone().into()).with_title(name.into());
+    let file = SlackApiFilesComplete::new(file_id.clone().into()).with_title(name);
     let mut request =
         SlackApiFilesCompleteUploadExternalRequest::new(vec![file]).with_channel_id(channel.into());
     request.blocks = blocks.filter(|blocks| !blocks.is_empty());

@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    api::{lost, of_account},
+    PLUGIN,
+    api::of_account,
     arrival::{Item, Session},
     text,
 };
@@ -94,8 +95,9 @@ impl Session<'_> {
         let url = opened.and_then(|opened| parsed::<String>(opened.body["url"].clone()));
         let url = url.map_err(|failure| of_account(failure, "app_token"))?;
         let url = api.trusted(&url).filter(|url| matches!(url.scheme(), "ws" | "wss"));
-        let url = url.ok_or_else(|| lost("names an address for its socket that is not its own"))?;
-        let mut socket = Socket::open(&url, LONGEST_FRAME).await.map_err(lost)?;
+        let url =
+            url.ok_or_else(|| PLUGIN.lost("names an address for its socket that is not its own"))?;
+        let mut socket = Socket::open(&url, LONGEST_FRAME).await.map_err(|why| PLUGIN.lost(why))?;
         let greeting = socket.greeting(|text| {
             let frame: Value = serde_json::from_str(text).ok()?;
             match frame["type"].as_str()? {
@@ -104,7 +106,7 @@ impl Session<'_> {
                 _ => None,
             }
         });
-        greeting.await.map_err(lost)??;
+        greeting.await.map_err(|why| PLUGIN.lost(why))??;
         Ok(Link { socket, number, leaving: None })
     }
 }
@@ -174,7 +176,7 @@ impl Connection<'_> {
 
     fn still_there(&self, why: &str) -> Result<(), ChannelError> {
         let stays = self.links.iter().any(|link| link.leaving.is_none());
-        if stays || self.opening.is_some() { Ok(()) } else { Err(lost(why)) }
+        if stays || self.opening.is_some() { Ok(()) } else { Err(PLUGIN.lost(why)) }
     }
 }
 
@@ -192,6 +194,6 @@ fn ended(reason: &Value) -> ChannelError {
     match reason.as_str() {
         Some("link_disabled") => ChannelError::Unauthorized(text::SWITCHED_OFF.to_owned()),
         Some("too_many_websockets") => ChannelError::Contended(text::TOO_MANY_SOCKETS.to_owned()),
-        _ => lost("ended the socket"),
+        _ => PLUGIN.lost("ended the socket"),
     }
 }

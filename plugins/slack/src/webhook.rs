@@ -4,7 +4,7 @@ use std::{pin::pin, time::Duration};
 
 use openclaw_plugin_sdk::{
     Bytes, ChannelError, Secret, UnixMs,
-    http::{HeaderMap, Response, StatusCode},
+    http::{HeaderMap, Request, Response, StatusCode},
     kit::{
         inbox::Received,
         socket::heartbeat,
@@ -30,30 +30,20 @@ impl Session<'_> {
         let (mut limits, hmac) = (RateLimits::default(), Hmac::new(signing_secret));
         let row = self.inbox.row();
         let mut pending = self.slack.acks.connect(&row, |item| self.translate(item));
+        let is_signed = |request: &Request<Bytes>| {
+            is_signed(&hmac, request.headers(), request.body(), self.inbox.now())
+        };
         let mut refused = pin!(self.refused());
         loop {
             let exchange = tokio::select! {
                 settled = pending.settled() => {
-                    for exchange in settled? {
-                        reply(exchange, StatusCode::OK);
-                    }
+                    settled?.into_iter().for_each(|exchange| reply(exchange, StatusCode::OK));
                     continue;
                 }
-                exchange = self.inbox.exchange() => exchange?,
+                exchange = limits.next(self.inbox, is_signed) => exchange?,
                 error = &mut refused => return Err(error),
             };
-            let request = &exchange.request;
-            let checked = limits.check(&exchange).and_then(|()| {
-                let (headers, body) = (request.headers(), request.body());
-                let signed = is_signed(&hmac, headers, body, self.inbox.now());
-                if signed { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) }
-            });
-            if let Err(status) = checked {
-                tracing::debug!(client = %exchange.client.address, %status, "a request that is not Slack's");
-                reply(exchange, status);
-                continue;
-            }
-            let (kind, payload) = payload(request.body()).unwrap_or_default();
+            let (kind, payload) = payload(exchange.request.body()).unwrap_or_default();
             if kind == CHALLENGE {
                 let text = payload["challenge"].as_str().unwrap_or_default().to_owned();
                 exchange.reply(Response::new(Bytes::from(text)));

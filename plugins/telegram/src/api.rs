@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Bytes, ChannelError, FetchError, Secret,
+    Bytes, ChannelError, FetchError, File, Secret,
     kit::{
         api::{self, Answer, Failure, Refusal},
         fetch,
@@ -15,7 +15,8 @@ use openclaw_plugin_sdk::{
         multipart::{Form, Part},
     },
 };
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use teloxide::{
     payloads::{GetFile, GetUpdates},
     requests::Payload,
@@ -29,7 +30,6 @@ pub(crate) const POLL: Duration = Duration::from_secs(25);
 
 /// Above [`POLL`], so that a dead connection is noticed and a quiet one is not taken for dead.
 const POLL_LIMIT: Duration = Duration::from_secs(35);
-const CALL_LIMIT: Duration = Duration::from_secs(15);
 
 /// How a call names the file beside it.
 pub(crate) const ATTACHED: &str = "attach://image";
@@ -38,43 +38,53 @@ pub(crate) const ATTACHED: &str = "attach://image";
 pub(crate) struct Api {
     client: Client,
     root: Url,
-    token: Secret,
+    /// How an address names it.
+    bot: Secret,
     token_key: &'static str,
 }
 
 impl Api {
-    pub(crate) fn new(token: Secret, config: &Config) -> Result<Self, ChannelError> {
-        let client = api::client(&config.root, CALL_LIMIT).map_err(ChannelError::Disconnected)?;
-        Ok(Self { client, root: config.root.clone(), token, token_key: config.token.key() })
+    pub(crate) fn new(token: &Secret, config: &Config) -> Result<Self, ChannelError> {
+        let client = api::client(&config.root, api::LIMIT).map_err(ChannelError::Disconnected)?;
+        let bot = Secret::new(format!("bot{}", token.expose()));
+        Ok(Self { client, root: config.root.clone(), bot, token_key: config.token.key() })
     }
 
-    /// Makes a call: the answer's body is the result alone.
-    pub(crate) async fn ask<P: Payload + Serialize>(&self, payload: &P) -> Result<Answer, Failure> {
-        let limit = if P::NAME == GetUpdates::NAME { POLL_LIMIT } else { CALL_LIMIT };
-        result(self.method(P::NAME).timeout(limit).json(payload)).await
+    /// Makes a call, and reads what is needed of its result.
+    pub(crate) async fn ask<P, T>(&self, payload: &P) -> Result<T, Failure>
+    where
+        P: Payload + Serialize,
+        T: DeserializeOwned,
+    {
+        api::parsed(result(self.method(P::NAME).json(payload)).await?.body)
+    }
+
+    /// Asks for updates, and waits for them.
+    pub(crate) async fn poll(&self, payload: &GetUpdates) -> Result<Answer, Failure> {
+        result(self.method(GetUpdates::NAME).timeout(POLL_LIMIT).json(payload)).await
     }
 
     /// Makes a call with a file beside it, which it names [`ATTACHED`].
     pub(crate) async fn upload<P: Payload + Serialize>(
         &self,
         payload: &P,
-        (name, bytes): (&str, &[u8]),
-    ) -> Result<Answer, Failure> {
+        file: &File,
+    ) -> Result<Value, Failure> {
         let fields = serde_json::to_value(payload).unwrap_or_default();
-        let file = Part::bytes(bytes.to_vec()).file_name(name.to_owned());
+        let file = Part::bytes(file.bytes.to_vec()).file_name(file.name.clone());
         let mut form = Form::new().part("image", file);
         for (name, value) in fields.as_object().into_iter().flatten() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             form = form.text(name.clone(), text);
         }
-        result(self.method(P::NAME).timeout(fetch::LIMIT).multipart(form)).await
+        Ok(result(self.method(P::NAME).timeout(fetch::LIMIT).multipart(form)).await?.body)
     }
 
     /// Fetches a file by its id. Its address holds the token, and is made here of the root and a relative path alone.
     pub(crate) async fn fetch(&self, id: &str, limit: usize) -> Result<Bytes, FetchError> {
-        let file = match self.ask(&GetFile::new(FileId(id.to_owned()))).await {
+        let file: Value = match self.ask(&GetFile::new(FileId(id.to_owned()))).await {
             Err(failure) if failure.says("file is too big") => return Err(FetchError::TooLarge),
-            file => file.map_err(fetch::lost)?.body,
+            file => file.map_err(fetch::lost)?,
         };
         if file["file_size"].as_u64().is_some_and(|size| size > limit as u64) {
             return Err(FetchError::TooLarge);
@@ -84,11 +94,7 @@ impl Api {
         if path.iter().any(|part| matches!(*part, "" | "." | "..")) {
             return Err(FetchError::Unavailable(text::NO_FILE.to_owned()));
         }
-        let mut url = self.root.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            let bot = format!("bot{}", self.token.expose());
-            segments.pop_if_empty().extend(["file", &bot]).extend(path);
-        }
+        let url = self.url(["file", self.bot.expose()].into_iter().chain(path));
         fetch::read(self.client.get(url).timeout(fetch::LIMIT), limit).await
     }
 
@@ -113,16 +119,20 @@ impl Api {
             words if words.starts_with("Conflict: terminated") => {
                 ChannelError::Contended(text::CONTENDED.to_owned())
             }
-            words => ChannelError::Disconnected(format!("Telegram: {}", neutral(words, 200))),
+            words => PLUGIN.lost(&neutral(words, 200)),
         })
     }
 
     fn method(&self, name: &str) -> RequestBuilder {
+        self.client.post(self.url([self.bot.expose(), name]))
+    }
+
+    fn url<'a>(&self, path: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.root.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(&format!("bot{}", self.token.expose())).push(name);
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
         }
-        self.client.post(url)
+        url
     }
 }
 
@@ -167,7 +177,7 @@ mod tests {
         let account = AccountId::default_account();
         let settings = Settings { account, table, key: [0; 32], commands: Vec::new() };
         let config = Config::read(&settings).unwrap();
-        Api::new(Secret::new("1:AAF"), &config).unwrap()
+        Api::new(&Secret::new("1:AAF"), &config).unwrap()
     }
 
     fn said(reason: &str) -> Failure {

@@ -72,7 +72,7 @@ fn message(message: &Value, me: &Me) -> Option<InboundMessage> {
     let (key, marks) = if is_text { ("text", "entities") } else { ("caption", "caption_entities") };
     let written = message[key].as_str().unwrap_or_default();
     let marks: Vec<&Value> = message[marks].as_array().into_iter().flatten().collect();
-    let mut attachment = attachment(message);
+    let (mut attachment, file) = content(message).unzip();
     let mut text = addressed(written, &marks, me).unwrap_or_else(|| written.to_owned());
     if !message["forward_origin"].is_null() && text.trim_start().starts_with('/') {
         // A forwarded command was not written by the sender.
@@ -92,7 +92,7 @@ fn message(message: &Value, me: &Me) -> Option<InboundMessage> {
     Some(InboundMessage {
         mentions_us: answers_us || marks.iter().any(|mark| is_us(mark, written, me)),
         attachment,
-        files: file(message).into_iter().collect(),
+        files: file.flatten().into_iter().collect(),
         reply_to: answered.and_then(|answered| sent(chat, answered)),
         ..InboundMessage::new(id, conversation, sender, sent_at, text)
     })
@@ -160,33 +160,25 @@ fn sender(from: &Value) -> Option<Sender> {
     Some(Sender::new(id, Some(&name), &meta))
 }
 
-/// Content by its key. What is in neither row is a service message, or new, and no content.
-fn attachment(message: &Value) -> Option<Attachment> {
+/// Content by its key, with its file: a picture in its largest size. What is in no row is a service message, or new, and
+/// no content.
+fn content(message: &Value) -> Option<(Attachment, Option<FileRef>)> {
     // An animation also has a `document`.
     let kinds = [
         (Attachment::Picture, "animation photo"),
         (Attachment::Sticker, "sticker"),
-        (Attachment::Voice, "audio video video_note voice"),
+        (Attachment::Voice, "voice audio video video_note"),
         (
             Attachment::File,
-            "checklist contact dice document game location paid_media poll story venue",
+            "document checklist contact dice game location paid_media poll story venue",
         ),
     ];
-    let has = |keys: &str| keys.split(' ').any(|key| message.get(key).is_some());
-    kinds.into_iter().find(|(_, keys)| has(keys)).map(|(kind, _)| kind)
-}
-
-/// The file of a message: a picture in its largest size.
-fn file(message: &Value) -> Option<FileRef> {
-    // An animation also has a `document`, which is the same file.
-    let keys = ["document", "voice", "audio", "video", "video_note"];
-    let largest = message["photo"].as_array().and_then(|sizes| sizes.last());
-    let file = largest.or_else(|| keys.into_iter().find_map(|key| message.get(key)))?;
-    Some(FileRef {
-        id: file["file_id"].as_str()?.to_owned(),
-        name: file["file_name"].as_str().map(str::to_owned),
-        size: file["file_size"].as_u64(),
-    })
+    let has = |keys: &str| keys.split(' ').find_map(|key| message.get(key));
+    let (kind, content) = kinds.into_iter().find_map(|(kind, keys)| Some((kind, has(keys)?)))?;
+    let file = content.as_array().and_then(|sizes| sizes.last()).unwrap_or(content);
+    let id = file["file_id"].as_str().filter(|_| kind != Attachment::Sticker);
+    let file = id.map(|id| FileRef::listed(id, &file["file_name"], &file["file_size"]));
+    Some((kind, file))
 }
 
 fn is_us(mark: &Value, text: &str, me: &Me) -> bool {

@@ -24,18 +24,9 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     ingress: Ingress::Connect,
     text_limit: TextLimit { max: 4096, unit: TextUnit::Utf16 },
     abilities: Abilities {
-        accounts: true,
         buttons: Some(100),
-        deletes: true,
-        edits: true,
-        fetches: true,
-        files: true,
-        groups: true,
-        images: true,
-        replies: true,
-        streams: Some(Duration::from_millis(1500)),
         typing: Some(Duration::from_secs(5)),
-        ..Abilities::NONE
+        ..Abilities::CHATS
     },
     keys: &["api_root", "bot_token", "token_file"],
     secret_keys: &["bot_token"],

@@ -6,11 +6,12 @@ use openclaw_plugin_sdk::{
     Body, Button, ChannelError, ChatId as SdkChatId, File, FileKind, GroupMoved, InboundRef,
     OutboundMessage, SentRef,
     kit::{
-        api::{Answer, Failure, unreadable},
+        api::{Failure, unreadable},
         draft::{Draft, Limits, deleted, no_message, undeliverable},
         rich,
     },
 };
+use serde_json::Value;
 use teloxide::{
     payloads::{
         DeleteMessage, EditMessageText, SendChatAction, SendDocument, SendMessage, SendPhoto,
@@ -49,11 +50,9 @@ struct Message<'a> {
     draft: Draft<'a>,
     chat: ChatId,
     topic: Option<ThreadId>,
-    answers: Option<MessageId>,
+    reply: Option<ReplyParameters>,
     /// `None` once Telegram could not read our marks.
     mode: Option<ParseMode>,
-    /// The chat is the group's new id already.
-    moved: bool,
 }
 
 impl Telegram {
@@ -66,17 +65,14 @@ impl Telegram {
         if message.body == Body::Typing {
             let mut request = SendChatAction::new(chat(&message.to.id)?, ChatAction::Typing);
             request.message_thread_id = topic(message)?;
-            api.ask(&request).await.map_err(|failure| api.of_message(failure))?;
-            return Ok(no_message(&message.to));
-        }
-        if let Body::File(file) = &message.body {
-            return send_file(api, message, file).await;
+            let shown = api.ask::<_, Value>(&request).await;
+            return shown.map(|_| no_message(&message.to)).map_err(|it| api.of_message(it));
         }
         let draft = Message::new(message)?;
         if let Some(InboundRef::Press(press)) = &message.answers
             && self.answer_press(api, press, draft.toast(message)).await?
         {
-            return Ok(SentRef { chat: message.to.id.clone(), id: press.clone() });
+            return Ok(message.to.sent(press.as_str()));
         }
         let sent = self.show(api, draft, message.replaces.as_ref()).await?;
         if matches!(message.body, Body::Card(_)) {
@@ -94,39 +90,32 @@ impl Telegram {
     ) -> Result<SentRef, ChannelError> {
         let mut edited = old.map(shown).transpose()?;
         // A picture cannot become a text: the old message goes, and the new one comes.
-        if let Some(picture) = edited.take_if(|_| message.draft.image.is_some()) {
+        if let Some(picture) = edited.take_if(|_| message.draft.file.is_some()) {
             delete(api, picture).await?;
         }
+        let mut has_moved = false;
         loop {
-            let failure = match (message.show(api, edited).await, edited) {
-                (Ok(_), Some((old, ..))) => return Ok(old.clone()),
-                (Ok(sent), None) => {
-                    let sent = inbound::sent(&sent.body["chat"], &sent.body);
-                    return sent.ok_or_else(|| api.of_message(unreadable()));
-                }
-                (Err(failure), _) => failure,
+            let failure = match message.show(api, edited).await {
+                Ok(sent) => return Ok(sent),
+                Err(failure) => failure,
             };
-            // The group has a new id, and the message in the old one stays as it is. This is tried once.
             let new = failure.refusal().and_then(|refusal| refusal.code.parse().ok().map(ChatId));
-            if let Some(new) = new.filter(|_| !message.moved) {
-                if edited.take().is_none() {
+            match (edited, new) {
+                // The group has a new id, and the message in the old one stays as it is. This is tried once.
+                (Some(_), Some(_)) => edited = None,
+                (None, Some(new)) if !has_moved => {
                     let [from, to] = [message.chat, new].map(|id| SdkChatId::new(id.to_string()));
                     // We hold the other end.
                     self.found.send(GroupMoved { from, to }).ok();
-                    (message.chat, message.moved) = (new, true);
+                    (message.chat, has_moved) = (new, true);
                 }
-                continue;
-            }
-            match edited {
                 // Telegram cannot read our marks: the message goes without.
                 _ if failure.says("can't parse entities") && message.mode.take().is_some() => {}
                 // The topic was deleted meanwhile: its conversation is still there.
-                None if failure.says("message thread not found")
-                    && message.topic.take().is_some() => {}
-                Some((old, ..)) if failure.says("message is not modified") => {
-                    return Ok(old.clone());
-                }
-                Some(picture) if failure.says("there is no text in the message to edit") => {
+                (None, _)
+                    if failure.says("message thread not found")
+                        && message.topic.take().is_some() => {}
+                (Some(picture), _) if failure.says("there is no text in the message to edit") => {
                     delete(api, picture).await?;
                     edited = None;
                 }
@@ -138,7 +127,7 @@ impl Telegram {
 
 impl<'a> Message<'a> {
     fn new(message: &'a OutboundMessage) -> Result<Self, ChannelError> {
-        let answers = match &message.answers {
+        let answered = match &message.answers {
             Some(InboundRef::Message(id)) => id.as_str().parse().ok().map(MessageId),
             _ => None,
         };
@@ -146,84 +135,76 @@ impl<'a> Message<'a> {
             draft: Draft::new(&message.body, &PLUGIN, &LIMITS)?,
             chat: chat(&message.to.id)?,
             topic: topic(message)?,
-            answers,
+            reply: answered.map(|id| ReplyParameters::new(id).allow_sending_without_reply()),
             mode: Some(ParseMode::Html),
-            moved: false,
         })
     }
 
     fn toast(&self, message: &OutboundMessage) -> Option<String> {
         let text = self.draft.text.to_plain();
-        let fits = matches!(message.body, Body::Text(_))
-            && PLUGIN.text_limit.measure(&text) <= TOAST_LIMIT;
-        (fits && message.replaces.is_none()).then_some(text)
+        let fits = PLUGIN.text_limit.measure(&text) <= TOAST_LIMIT;
+        message.pressed().filter(|_| fits).map(|_| text)
     }
 
-    async fn show(&self, api: &Api, edited: Option<Sent<'_>>) -> Result<Answer, Failure> {
+    async fn show(&self, api: &Api, edited: Option<Sent<'_>>) -> Result<SentRef, Failure> {
         let draft = &self.draft;
         let text =
             if self.mode.is_some() { rich::html(&draft.text) } else { draft.text.to_plain() };
-        let reply = self.answers.map(|id| ReplyParameters::new(id).allow_sending_without_reply());
         let keyboard = keyboard(draft.rows);
-        if let Some((_, chat, id)) = edited {
+        if let Some((old, chat, id)) = edited {
             let mut request = EditMessageText::new(chat, id, text);
             request.parse_mode = self.mode;
             request.link_preview_options = Some(NO_PREVIEW);
             // Also when it is empty: that is what takes the old buttons away.
             request.reply_markup = Some(keyboard);
-            return api.ask(&request).await;
+            return match api.ask::<_, Value>(&request).await {
+                Err(failure) if !failure.says("message is not modified") => Err(failure),
+                _ => Ok(old.clone()),
+            };
         }
-        if let Some(image) = draft.image {
-            let file = InputFile::file_id(FileId(ATTACHED.to_owned()));
-            let mut request = SendPhoto::new(self.chat, file);
-            request.caption = Some(text).filter(|caption| !caption.is_empty());
-            request.parse_mode = self.mode;
-            request.reply_parameters = reply;
-            request.message_thread_id = self.topic;
-            return api.upload(&request, ("image.png", &image.png)).await;
+        if let Some(file) = &draft.file {
+            return self.upload(api, file, text).await;
         }
         let mut request = SendMessage::new(self.chat, text);
         request.parse_mode = self.mode;
         request.link_preview_options = Some(NO_PREVIEW);
-        request.reply_parameters = reply;
+        request.reply_parameters = self.reply.clone();
         request.message_thread_id = self.topic;
         let has_buttons = !keyboard.inline_keyboard.is_empty();
         request.reply_markup = has_buttons.then_some(ReplyMarkup::InlineKeyboard(keyboard));
-        api.ask(&request).await
+        sent(&api.ask(&request).await?)
+    }
+
+    /// A picture as one, where Telegram takes it so; every other file as it is.
+    async fn upload(&self, api: &Api, file: &File, caption: String) -> Result<SentRef, Failure> {
+        let attached = || InputFile::file_id(FileId(ATTACHED.to_owned()));
+        if matches!(file.kind, FileKind::Jpeg | FileKind::Png) {
+            let mut request = SendPhoto::new(self.chat, attached());
+            request.caption = Some(caption).filter(|caption| !caption.is_empty());
+            request.parse_mode = self.mode;
+            request.reply_parameters = self.reply.clone();
+            request.message_thread_id = self.topic;
+            let shown = api.upload(&request, file).await;
+            // It may be too large for a picture, or too narrow. Ours, which has a caption, is neither.
+            let is_wrong = shown.as_ref().is_err_and(|failure| failure.says("Bad Request"));
+            if !is_wrong || request.caption.is_some() {
+                return sent(&shown?);
+            }
+        }
+        let mut request = SendDocument::new(self.chat, attached());
+        request.reply_parameters = self.reply.clone();
+        request.message_thread_id = self.topic;
+        sent(&api.upload(&request, file).await?)
     }
 }
 
-/// A picture as one, where Telegram takes it so; every other file as it is.
-async fn send_file(
-    api: &Api,
-    message: &OutboundMessage,
-    file: &File,
-) -> Result<SentRef, ChannelError> {
-    let (chat, topic, named) =
-        (chat(&message.to.id)?, topic(message)?, (&*file.name, &*file.bytes));
-    let attached = || InputFile::file_id(FileId(ATTACHED.to_owned()));
-    let mut sent = None;
-    if matches!(file.kind, FileKind::Jpeg | FileKind::Png) {
-        let mut request = SendPhoto::new(chat, attached());
-        request.message_thread_id = topic;
-        // It may be too large for a picture, or too narrow.
-        let shown = api.upload(&request, named).await;
-        sent = Some(shown).filter(|it| !it.as_ref().is_err_and(|why| why.says("Bad Request")));
-    }
-    let sent = if let Some(sent) = sent {
-        sent
-    } else {
-        let mut request = SendDocument::new(chat, attached());
-        request.message_thread_id = topic;
-        api.upload(&request, named).await
-    };
-    let sent = sent.map_err(|failure| api.of_message(failure))?.body;
-    inbound::sent(&sent["chat"], &sent).ok_or_else(|| api.of_message(unreadable()))
+fn sent(message: &Value) -> Result<SentRef, Failure> {
+    inbound::sent(&message["chat"], message).ok_or_else(unreadable)
 }
 
 /// Also done where the message is gone already.
 async fn delete(api: &Api, (_, chat, id): Sent<'_>) -> Result<(), ChannelError> {
-    match api.ask(&DeleteMessage::new(chat, id)).await {
+    match api.ask::<_, Value>(&DeleteMessage::new(chat, id)).await {
         Err(failure) if !failure.says("message to delete not found") => {
             Err(api.of_message(failure))
         }

@@ -1,21 +1,13 @@
 //! The poll: updates in order, each acknowledged when the gateway has made it and all before it durable.
 
-use std::{
-    collections::BTreeSet,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicI32, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
     Bytes, Channel, ChannelError, EventId, FetchError, FileRef, GroupMoved, InboundEvent, Inbox,
     OutboundMessage, SentRef, Settings, SettingsError, async_trait,
     kit::{
         self,
-        api::{Answer, Failure, parsed},
+        api::{Failure, parsed},
         bounded::Bounded,
     },
 };
@@ -46,9 +38,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Parts of an album come within this of each other.
 const ALBUM: Duration = Duration::from_millis(500);
 
-/// So many presses wait for an answer; beyond that, Telegram itself lets a spinner end.
-const MOST_PRESSES: usize = 256;
-
 /// As Telegram sends it.
 #[derive(Deserialize)]
 struct Update {
@@ -66,7 +55,7 @@ pub(crate) struct Telegram {
     listed_in: Mutex<BTreeSet<ChatId>>,
     api: Mutex<Option<Arc<Api>>>,
     /// The first update that is not acknowledged; 0 is all that Telegram keeps.
-    offset: AtomicI32,
+    offset: Mutex<i32>,
     /// Presses that Telegram shows a spinner for, and when we end it, oldest first.
     presses: Mutex<Bounded<EventId, Instant>>,
     /// Groups that were found to have moved when something was sent to them.
@@ -79,12 +68,12 @@ impl Channel for Telegram {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let api = self.connect().await?;
         let lost = |failure| api.of_account(failure);
-        let me = api.ask(&GetMe::new()).await.and_then(|me| parsed::<Me>(me.body)).map_err(lost)?;
+        let me: Me = api.ask(&GetMe::new()).await.map_err(lost)?;
         // The first poll does not wait: it shows at once whether another program polls, or a webhook is set, which is
         // then removed; what waits stays.
         let mut updates = self.poll(&api, Duration::ZERO, inbox).await;
         if updates.as_ref().is_err_and(|failure| failure.says("webhook is active")) {
-            api.ask(&DeleteWebhook::new()).await.map_err(lost)?;
+            api.ask::<_, Value>(&DeleteWebhook::new()).await.map_err(lost)?;
             updates = self.poll(&api, Duration::ZERO, inbox).await;
         }
         let updates = updates.map_err(lost)?;
@@ -113,8 +102,7 @@ impl Channel for Telegram {
     }
 
     async fn fetch(&self, file: &FileRef, limit: usize) -> Result<Bytes, FetchError> {
-        let api = self.api().await.map_err(|error| FetchError::Lost(error.to_string()))?;
-        api.fetch(&file.id, limit).await
+        self.api().await?.fetch(&file.id, limit).await
     }
 }
 
@@ -128,8 +116,8 @@ impl Telegram {
             commands: commands.collect(),
             listed_in: Mutex::default(),
             api: Mutex::default(),
-            offset: AtomicI32::new(0),
-            presses: Mutex::new(Bounded::new(MOST_PRESSES)),
+            offset: Mutex::default(),
+            presses: Mutex::default(),
             found,
             moves: tokio::sync::Mutex::new(moves),
         })
@@ -169,7 +157,7 @@ impl Telegram {
         let has_text = text.is_some();
         let mut answer = AnswerCallbackQuery::new(CallbackQueryId(press.as_str().to_owned()));
         answer.text = text;
-        match api.ask(&answer).await.map_err(|failure| api.of_message(failure)) {
+        match api.ask::<_, Value>(&answer).await.map_err(|failure| api.of_message(failure)) {
             Ok(_) => Ok(has_text),
             Err(error) if has_text && !matches!(error, ChannelError::Undeliverable(_)) => {
                 self.note_press(press.clone());
@@ -185,25 +173,25 @@ impl Telegram {
 
     async fn connect(&self) -> Result<Arc<Api>, ChannelError> {
         let token = self.config.token.secret().await?;
-        let api = Arc::new(Api::new(token, &self.config)?);
+        let api = Arc::new(Api::new(&token, &self.config)?);
         *self.api.lock() = Some(Arc::clone(&api));
         Ok(api)
     }
 
     async fn poll(&self, api: &Api, wait: Duration, inbox: &Inbox) -> Result<Vec<Update>, Failure> {
         let mut request = GetUpdates::new();
-        request.offset = Some(self.offset.load(Ordering::Acquire)).filter(|offset| *offset > 0);
+        request.offset = Some(*self.offset.lock()).filter(|offset| *offset > 0);
         request.limit = Some(MOST);
         request.timeout = u32::try_from(wait.as_secs()).ok();
         request.allowed_updates = Some(vec![AllowedUpdate::Message, AllowedUpdate::CallbackQuery]);
-        let mut poll = pin!(api.ask(&request));
+        let mut poll = pin!(api.poll(&request));
         let mut moves = self.moves.lock().await;
         loop {
             tokio::select! {
                 polled = &mut poll => {
-                    let Answer { headers, body, .. } = polled?;
-                    inbox.learn_time(&headers);
-                    return parsed(body);
+                    let answer = polled?;
+                    inbox.learn_time(&answer.headers);
+                    return parsed(answer.body);
                 }
                 press = self.overdue() => drop(self.answer_press(api, &press, None).await),
                 Some(group) = moves.recv() => {
@@ -235,7 +223,7 @@ impl Telegram {
             if let Some(mut event) = event {
                 event.durable().await?;
             }
-            self.offset.store(number.saturating_add(1), Ordering::Release);
+            *self.offset.lock() = number.saturating_add(1);
         }
         if is_last {
             inbox.caught_up();
@@ -256,9 +244,9 @@ impl Telegram {
 async fn list_commands(api: &Api, scope: BotCommandScope, commands: Vec<BotCommand>) {
     let (mut known, mut wanted) = (GetMyCommands::new(), SetMyCommands::new(commands.clone()));
     (known.scope, wanted.scope) = (Some(scope.clone()), Some(scope));
-    let known = api.ask(&known).await.and_then(|known| parsed::<Vec<BotCommand>>(known.body));
+    let known: Result<Vec<BotCommand>, _> = api.ask(&known).await;
     if !known.is_ok_and(|known| known == commands)
-        && let Err(failure) = api.ask(&wanted).await
+        && let Err(failure) = api.ask::<_, Value>(&wanted).await
     {
         let error = api.of_account(failure);
         tracing::warn!(%error, "the commands are not listed");

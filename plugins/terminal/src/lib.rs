@@ -217,7 +217,7 @@ impl Channel for Terminal {
         let shown = rich::terminal(&text, self.0.tty.has_styles());
         self.0.tty.print(shown + "\n")?;
         let number = self.0.sent.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok(SentRef { chat: message.to.id.clone(), id: EventId::new(number.to_string()) })
+        Ok(message.to.sent(number.to_string()))
     }
 }
 

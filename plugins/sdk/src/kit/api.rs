@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::{ChannelError, http_client};
 
+/// A usual call takes no longer.
+pub const LIMIT: Duration = Duration::from_secs(15);
+
 /// A client for the API at this address. It follows no redirect; to this machine it passes no proxy.
 pub fn client(root: &Url, limit: Duration) -> Result<Client, String> {
     if http_client::is_local(root) {

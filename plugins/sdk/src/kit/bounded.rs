@@ -28,6 +28,13 @@ struct Entry<V> {
     number: u64,
 }
 
+/// Keeps as much as one account of a channel needs to remember.
+impl<K: Clone + Eq + Hash, V> Default for Bounded<K, V> {
+    fn default() -> Self {
+        Self::new(10_000)
+    }
+}
+
 impl<K: Clone + Eq + Hash, V> Bounded<K, V> {
     /// Keeps at most so many entries.
     pub fn new(most: usize) -> Self {

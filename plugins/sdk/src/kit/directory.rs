@@ -4,18 +4,9 @@ use parking_lot::Mutex;
 
 use super::bounded::Bounded;
 
-/// So many are remembered.
-const MOST: usize = 10_000;
-
 /// The direct chats that are known.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct DirectChats(Mutex<Bounded<String, String>>);
-
-impl Default for DirectChats {
-    fn default() -> Self {
-        Self(Mutex::new(Bounded::new(MOST)))
-    }
-}
 
 impl DirectChats {
     /// The chat with this person.

@@ -1,9 +1,12 @@
 //! A message as a platform takes it. Nothing is cut: what is too long is not sent.
 
 use crate::{
-    Body, Button, ChannelError, ChannelPlugin, Conversation, EventId, Image, OutboundMessage,
+    Body, Button, ChannelError, ChannelPlugin, Conversation, File, FileKind, OutboundMessage,
     SentRef, Text,
 };
+
+/// The name of a picture that we made.
+const PICTURE: &str = "image.png";
 
 const NOTHING: &str = "there is no message to delete";
 const NO_FILE: &str = "it takes no files here";
@@ -25,8 +28,8 @@ pub struct Limits {
 pub struct Draft<'a> {
     /// The text, a card's as well, or the caption of the picture.
     pub text: Text,
-    /// The picture.
-    pub image: Option<&'a Image>,
+    /// The picture, or the file.
+    pub file: Option<File>,
     /// The buttons of a card, in rows as given.
     pub rows: &'a [Vec<Button>],
 }
@@ -42,7 +45,7 @@ pub fn deleted(message: &OutboundMessage) -> Result<Option<&SentRef>, ChannelErr
 
 /// What stands in the place of the reference of a message for a sign that is none.
 pub fn no_message(to: &Conversation) -> SentRef {
-    SentRef { chat: to.id.clone(), id: EventId::new("none") }
+    to.sent("none")
 }
 
 /// This message cannot be sent.
@@ -58,13 +61,18 @@ impl<'a> Draft<'a> {
         limits: &Limits,
     ) -> Result<Self, ChannelError> {
         let limit = plugin.text_limit;
-        let (text, image, rows, longest) = match body {
+        let (text, file, rows, longest) = match body {
             Body::Card(card) => (card.to_text(), None, card.buttons.as_slice(), limit.max),
-            Body::File(_) => return Err(undeliverable(NO_FILE)),
+            Body::File(_) if !plugin.abilities.files => return Err(undeliverable(NO_FILE)),
+            Body::File(file) => {
+                (Text::default(), Some(file.clone()), [].as_slice(), limits.caption)
+            }
             Body::Gone => return Err(undeliverable(NOTHING)),
             Body::Typing => return Err(undeliverable(NO_TYPING)),
             Body::Image(image) => {
-                (image.caption.clone(), Some(image), [].as_slice(), limits.caption)
+                let bytes = image.png.clone().into();
+                let file = File { name: PICTURE.to_owned(), kind: FileKind::Png, bytes };
+                (image.caption.clone(), Some(file), [].as_slice(), limits.caption)
             }
             Body::Text(text) => (text.clone(), None, [].as_slice(), limit.max),
         };
@@ -80,7 +88,7 @@ impl<'a> Draft<'a> {
             return Err(undeliverable(why));
         }
         rows.iter().flatten().try_for_each(|button| fits(button, limits))?;
-        Ok(Self { text, image, rows })
+        Ok(Self { text, file, rows })
     }
 }
 
@@ -97,7 +105,7 @@ fn fits(button: &Button, limits: &Limits) -> Result<(), ChannelError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Abilities, Card, Ingress, TextLimit, TextUnit, no_groups};
+    use crate::{Abilities, Card, Image, Ingress, TextLimit, TextUnit, no_groups};
 
     const LIMITS: Limits = Limits { caption: 4, label: 3, data: 2 };
 

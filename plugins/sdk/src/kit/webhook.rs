@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use http::{Method, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use ring::hmac;
 use tokio::time::Instant;
 
-use crate::{Bytes, ClientAddress, Exchange, Secret, UnixMs, kit::bounded::Bounded};
+use crate::{
+    Bytes, ChannelError, ClientAddress, Exchange, Inbox, Secret, UnixMs, kit::bounded::Bounded,
+};
 
 /// Platforms' payloads are smaller.
 pub const LONGEST_BODY: usize = 512 << 10;
@@ -48,6 +50,24 @@ impl RateLimits {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         if self.take(exchange.client.address) { Ok(()) } else { Err(StatusCode::TOO_MANY_REQUESTS) }
+    }
+
+    /// The next request that the platform has signed; all others are refused.
+    pub async fn next(
+        &mut self,
+        inbox: &Inbox,
+        is_signed: impl Fn(&Request<Bytes>) -> bool,
+    ) -> Result<Exchange, ChannelError> {
+        loop {
+            let exchange = inbox.exchange().await?;
+            let status = match self.check(&exchange) {
+                Ok(()) if is_signed(&exchange.request) => return Ok(exchange),
+                Ok(()) => StatusCode::UNAUTHORIZED,
+                Err(status) => status,
+            };
+            tracing::debug!(client = %exchange.client.address, %status, "a request that is not the platform's");
+            reply(exchange, status);
+        }
     }
 
     /// Counts a request of an address; false where it has sent too many, or too many others send some.
