@@ -55,23 +55,9 @@ impl<T, K> Default for CachedTable<T, K> {
 }
 
 impl<T, K: Hash + Eq> CachedTable<T, K> {
-    /// The value, parsed anew if one of its files was replaced; else one `stat` for each file.
+    /// The value, parsed anew if one of its files was replaced; else one `stat` for each file. Other values may be read
+    /// by the same look at the head.
     pub(super) fn get<Q>(
-        &self,
-        state: &StateDir,
-        key: &Q,
-        paths: impl FnOnce() -> Vec<PathBuf>,
-        parse: impl FnOnce(Vec<Found>) -> Result<T, StoreError>,
-    ) -> Result<Current<T>, StoreError>
-    where
-        K: Borrow<Q>,
-        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
-    {
-        self.get_with(state, &HeadSeen::default(), key, paths, parse)
-    }
-
-    /// As [`Self::get`], with a look at the head that other values are read by too.
-    pub(super) fn get_with<Q>(
         &self,
         state: &StateDir,
         seen: &HeadSeen,

@@ -158,7 +158,7 @@ impl Store {
     /// The approved senders of exactly this account. One `stat` a file while nothing changed.
     pub fn approved(&self, key: &AccountKey) -> Result<Arc<Allowlist>, StoreError> {
         let paths = || self.state.allowlists(key);
-        let current = self.approved.get(&self.state, key, paths, |found| {
+        let current = self.approved.get(&self.state, &HeadSeen::default(), key, paths, |found| {
             allowlist::approved(&found, &key.channel, self.parse)
         });
         Ok(current?.0)

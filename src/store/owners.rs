@@ -91,7 +91,7 @@ impl Store {
 
     pub(super) fn owners_with(&self, seen: &HeadSeen) -> Result<Arc<OwnersState>, StoreError> {
         let path = || vec![self.state.owners()];
-        let current = self.owners.get_with(&self.state, seen, &(), path, |found| {
+        let current = self.owners.get(&self.state, seen, &(), path, |found| {
             let state = owners(&found[0])?.1;
             if let Some(claim) = &state.claim {
                 self.ages.note(&claim.digest, claim::LIFETIME_MS);

@@ -5,7 +5,7 @@ use openclaw_plugin_sdk::{Decision, UnixMs};
 use super::{
     Decide, Outcome, Store, StoreError, access, ask,
     audit::{CONFIG, Line, action},
-    cached_table::Current,
+    cached_table::{Current, HeadSeen},
     pairing::{self, Requests},
     replay,
     transaction::Transaction,
@@ -18,7 +18,7 @@ use crate::rules::{
 impl Store {
     pub(super) fn requests(&self, channel: &str) -> Result<Current<PairingRequests>, StoreError> {
         let paths = || vec![self.state.pairing(channel), self.state.denied(channel)];
-        self.waiting.get(&self.state, channel, paths, |found| {
+        self.waiting.get(&self.state, &HeadSeen::default(), channel, paths, |found| {
             let requests = Requests::parse(&found[0], channel, self.parse)?;
             let all = pairing::waiting(&requests, &pairing::denials(&found[1])?);
             for request in &all.requests {

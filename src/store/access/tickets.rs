@@ -60,7 +60,7 @@ impl Store {
 
     pub(crate) fn records_file(&self, seen: &HeadSeen) -> Result<Current<Index>, StoreError> {
         let path = || vec![self.state.access_records()];
-        self.records.get_with(&self.state, seen, &(), path, |found| records_file::index(&found[0]))
+        self.records.get(&self.state, seen, &(), path, |found| records_file::index(&found[0]))
     }
 
     /// Writes a note about a person, or takes it away. False if that changes nothing.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Store, StoreError,
-    cached_table::{CachedTable, Current},
+    cached_table::{CachedTable, Current, HeadSeen},
     expiry::Clock,
     file,
     rules::device::{
@@ -279,7 +279,9 @@ impl Store {
         of: impl FnOnce(Table) -> T,
     ) -> Result<Current<T>, StoreError> {
         let paths = || vec![path.to_owned()];
-        cache.get(&self.state, &(), paths, |mut all| Table::parse(all.swap_remove(0)).map(of))
+        cache.get(&self.state, &HeadSeen::default(), &(), paths, |mut all| {
+            Table::parse(all.swap_remove(0)).map(of)
+        })
     }
 
     pub(super) fn paired(&self) -> Result<Current<Paired>, StoreError> {
