@@ -93,7 +93,7 @@ fn look(host: &Host) -> Result<Seen, Failure> {
     };
     let mut pending = Vec::new();
     for channel in pairing::channels(None) {
-        let waiting = store.waiting(channel, now)?.len();
+        let waiting = pairing::waiting(&store, Some(channel), now)?.len();
         if waiting > 0 || channels.channels.contains_key(channel) {
             let accounts = config.accounts.iter().filter(|account| account.key.channel == channel);
             let places = accounts.count().saturating_mul(config.pairing.places.max_pending);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::meta;
 use crate::{
     Cell, Ended, Exit, Failure, Host, Output, Text, Whole,
+    control::pairing,
     devices::age,
     host, registry,
     rules::pairing::{Displayed, PairingRequest},
@@ -52,7 +53,7 @@ impl List {
         let channels = one.map_or_else(|| registry::pairing_channels().collect(), |one| vec![one]);
         let (mut waiting, mut failures) = (Vec::new(), Vec::new());
         for channel in channels {
-            match store.waiting(channel.id, now) {
+            match pairing::waiting(&store, Some(channel.id), now) {
                 Ok(found) => waiting.extend(found),
                 Err(error) => failures.push(Failure::from(error)),
             }

@@ -10,8 +10,9 @@ use tracing::warn;
 use super::text::{KIND, Page};
 use crate::{
     Gateway,
-    accounts::status::State,
+    accounts::{Accounts, status::State},
     connections::peer::PeerInfo,
+    control::pairing,
     http, registry,
     rules::device::{attempts::Kind, handshake::Shared, role::Role},
     text::page,
@@ -94,8 +95,8 @@ fn write(gateway: &Gateway, readable: bool) -> String {
     let verdicts = ("openclaw_verdicts_total", "What the gate said to events.");
     page.tally(verdicts, ["channel", "outcome"], &metrics.verdicts);
     store(&mut page, gateway, readable, now);
-    outbox(&mut page, gateway, now);
-    channels(&mut page, gateway);
+    outbox(&mut page, gateway.cards.backlog(), now);
+    channels(&mut page, &gateway.accounts);
     assistant(&mut page, gateway);
     sockets(&mut page, gateway);
     let handshakes = ("openclaw_handshakes_total", "How connects over the socket ended.");
@@ -117,7 +118,7 @@ fn store(page: &mut Page, gateway: &Gateway, mut readable: bool, now: UnixMs) {
     let name = "openclaw_pending_requests";
     page.family(name, "gauge", "People who wait for a decision.");
     for plugin in registry::pairing_channels() {
-        match gateway.store.waiting(plugin.id, now) {
+        match pairing::waiting(&gateway.store, Some(plugin.id), now) {
             Ok(waiting) => page.value(name, &[("channel", plugin.id)], waiting.len()),
             Err(_) => readable = false,
         }
@@ -135,8 +136,7 @@ fn store(page: &mut Page, gateway: &Gateway, mut readable: bool, now: UnixMs) {
     page.single("openclaw_store_readable", help, u8::from(readable));
 }
 
-fn outbox(page: &mut Page, gateway: &Gateway, now: UnixMs) {
-    let (depth, oldest) = gateway.cards.backlog();
+fn outbox(page: &mut Page, (depth, oldest): (usize, Option<UnixMs>), now: UnixMs) {
     let help = "What owners are still to be told.";
     page.single("openclaw_outbox_depth", help, depth);
     let age = oldest.map_or(0, |at| now.0.saturating_sub(at.0));
@@ -145,10 +145,10 @@ fn outbox(page: &mut Page, gateway: &Gateway, now: UnixMs) {
     page.single("openclaw_outbox_oldest_age_seconds", help, age);
 }
 
-fn channels(page: &mut Page, gateway: &Gateway) {
+fn channels(page: &mut Page, accounts: &Accounts) {
     let name = "openclaw_channel_state";
     page.family(name, "gauge", "1 for the state that an account is in.");
-    for account in gateway.accounts.on() {
+    for account in accounts.on() {
         let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
         let is = account.status.get().state;
         for state in State::ALL {
