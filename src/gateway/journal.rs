@@ -94,11 +94,14 @@ impl Journal {
             warn!(file = %path.display(), lines = torn, "what cannot be read of it is left out");
         }
         let file = Some(appendable(&path)?);
-        let (compact_at, spent) = (0, Vec::new());
-        let tail = Tail { path, file, length: 0, compact_at, torn: false, spent };
+        let is_empty = text.is_empty();
+        let tail =
+            Tail { path, file, length: 0, compact_at: SMALL, torn: false, spent: Vec::new() };
         let (tail, index, resting) = (Mutex::new(tail), Mutex::new(index), AtomicBool::new(false));
         let journal = Self { tail, index, queue: Queue::default(), first_start, resting };
-        journal.compact(&mut journal.tail.lock())?;
+        if !is_empty {
+            journal.compact(&mut journal.tail.lock())?;
+        }
         Ok(journal)
     }
 

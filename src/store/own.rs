@@ -14,9 +14,8 @@ use super::{
     StoreError,
     audit::{self, Head, HeadRead},
     cached_table::HeadSeen,
-    file::{self, Found, Identity, damaged},
+    file::{self, Found, Identity, StagedFile, damaged},
     paths::StateDir,
-    private,
 };
 
 /// The state files that nobody else writes and that decide something, below the state folder.
@@ -173,8 +172,10 @@ pub(super) fn mark(state: &StateDir) -> Result<(), StoreError> {
         return Ok(());
     }
     let text = "The access log of this folder is audit/access.jsonl. If it is gone, see `openclaw audit accept`.\n";
-    private::replace(&path, text.as_bytes())?;
-    private::sync(&state.credentials())
+    file::ensure_dir(&state.credentials())?;
+    // That it is there is all that counts: its text needs no sync of its own.
+    StagedFile::write_unsynced(&path, text.as_bytes(), None)?.put()?;
+    file::sync_dir(&state.credentials())
 }
 
 fn has_log(state: &StateDir) -> Result<bool, StoreError> {
