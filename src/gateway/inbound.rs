@@ -304,7 +304,7 @@ async fn shows(
     let Some(accepted) = gateway.change(accept).await? else {
         return Ok(false);
     };
-    info!(channel = account.config.plugin.id, sender = %who.sender, invitation = accepted.id, "invitation accepted");
+    info_unless_at_console!(channel = account.config.plugin.id, sender = %who.sender, invitation = accepted.id, "invitation accepted");
     account.remember(&who.sender, &message.conversation);
     // A person who waited before may have been welcomed by now.
     if waits.is_none_or(|request| account.pages.lock().welcomes(&request)) {
@@ -372,7 +372,7 @@ async fn try_claim(
         }
         return Ok(false);
     }
-    info!(channel = owner.channel, sender = %owner.sender, "ownership claimed");
+    info_unless_at_console!(channel = owner.channel, sender = %owner.sender, "ownership claimed");
     account.remember(&owner.sender, &message.conversation);
     // New owners read that they are one before they are shown who waits.
     notice::claimed(gateway, account, &owner, message).await;

@@ -1,5 +1,16 @@
 //! The running gateway: accounts, server and socket, started and stopped in order.
 
+/// Logs what is told to an owner at the console anyway: as a detail while one sits there.
+macro_rules! info_unless_at_console {
+    ($($fields:tt)*) => {
+        if openclaw_plugin_sdk::console::has_prompt() {
+            tracing::debug!($($fields)*);
+        } else {
+            tracing::info!($($fields)*);
+        }
+    };
+}
+
 mod accounts;
 mod approvals;
 mod commands;

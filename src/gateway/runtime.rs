@@ -1,5 +1,6 @@
 //! Start, reload, stop, and what goes on by the clock: the one room that knows every other.
 
+mod console_words;
 pub(crate) mod decisions;
 pub(crate) mod listen;
 pub(crate) mod open;

@@ -6,9 +6,9 @@ use nix::unistd::{getpgrp, tcgetpgrp};
 use parking_lot::Mutex;
 
 type Printer = Box<dyn FnMut(&str) + Send>;
-type Words = Box<dyn Fn() -> Vec<String> + Send>;
+type Words = Box<dyn Fn(&[&str]) -> Vec<String> + Send>;
 
-/// What can be typed at the console now. Codes that wait are among it.
+/// What can be typed at the console behind other words. Codes that wait are among it.
 static WORDS: Mutex<Option<Words>> = Mutex::new(None);
 
 static PRINTER: Mutex<Option<Printer>> = Mutex::new(None);
@@ -26,14 +26,14 @@ pub fn has_prompt() -> bool {
     PRINTER.lock().is_some()
 }
 
-/// Says what can be typed at the console: asked each time that Tab is pressed.
+/// Says what can be typed at the console behind the words before it: asked each time that Tab is pressed.
 pub fn set_words(words: Words) {
     *WORDS.lock() = Some(words);
 }
 
-/// What can be typed that begins so.
-pub fn words(start: &str) -> Vec<String> {
-    let mut all = WORDS.lock().as_ref().map(|words| words()).unwrap_or_default();
+/// What can be typed behind these words that begins like `start`.
+pub fn words(before: &[&str], start: &str) -> Vec<String> {
+    let mut all = WORDS.lock().as_ref().map(|words| words(before)).unwrap_or_default();
     all.retain(|word| word.starts_with(start));
     all
 }

@@ -13,8 +13,8 @@ use nix::sys::signal::{Signal, raise};
 use openclaw_plugin_sdk::{ChannelError, console};
 use parking_lot::Mutex;
 use rustyline::{
-    Config, Editor, ExternalPrinter, config::BellStyle, config::ColorMode, error::ReadlineError,
-    history::MemHistory,
+    CompletionType, Config, Editor, ExternalPrinter, config::BellStyle, config::ColorMode,
+    error::ReadlineError, history::MemHistory,
 };
 use tokio::sync::mpsc;
 
@@ -126,6 +126,9 @@ fn editor(mode: &Arc<Mode>) -> Result<LineEditor, ReadlineError> {
         .color_mode(ColorMode::Forced)
         // A lone Escape must not hold back what is to be printed.
         .history_ignore_space(true)
+        // One Tab shows all that fits, as a list.
+        .completion_show_all_if_ambiguous(true)
+        .completion_type(CompletionType::List)
         .keyseq_timeout(Some(50))
         .max_history_size(500)?
         .build();

@@ -17,7 +17,7 @@ use openclaw_plugin_sdk::console;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustyline::{
     Context, Helper,
-    completion::Completer,
+    completion::{Completer, Pair},
     highlight::{CmdKind, Highlighter},
     hint::Hinter,
     validate::Validator,
@@ -223,19 +223,19 @@ impl Watch {
 impl Helper for Watch {}
 
 impl Completer for Watch {
-    type Candidate = String;
+    type Candidate = Pair;
 
     fn complete(
         &self,
         line: &str,
         at: usize,
         _: &Context<'_>,
-    ) -> rustyline::Result<(usize, Vec<String>)> {
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
         let start = line[..at].rfind(' ').map_or(0, |blank| blank + 1);
-        let all = console::words(&line[start..at]).into_iter();
-        // A line begins with a command, and has no other.
-        let fits = |word: &String| word.starts_with('/') == (start == 0);
-        Ok((start, all.filter(fits).map(|word| word + " ").collect()))
+        let before: Vec<&str> = line[..start].split_whitespace().collect();
+        let all = console::words(&before, &line[start..at]).into_iter();
+        let pair = |word: String| Pair { replacement: format!("{word} "), display: word };
+        Ok((start, all.map(pair).collect()))
     }
 }
 

@@ -49,6 +49,11 @@ async fn child() {
         commands: Vec::new(),
     };
     let channel = (channel_terminal::PLUGIN.open)(settings).unwrap();
+    console::set_words(Box::new(|before| {
+        let words: &[&str] =
+            if before == ["/pairing"] { &["approve", "apply", "deny"] } else { &["/pairing"] };
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }));
     let (deliveries, mut delivered) = mpsc::channel(1);
     let (_exchanges, exchanged) = mpsc::channel(1);
     let inbox = Inbox::new(account, deliveries, exchanged, watch::channel(false).0);
@@ -204,6 +209,28 @@ fn lines_are_edited_remembered_and_answered() {
     person.hears("<two>");
     person.types("\x1b[A\x1b[A\x1b[A\r");
     person.hears("<hello>");
+    person.types("\x03");
+    person.sees_the_end();
+}
+
+#[test]
+fn tab_completes_a_word_and_lists_what_several_could_be() {
+    let mut person = Person::sit_down("xterm");
+    person.sees("> ");
+    person.types("/p\t");
+    person.sees("/pairing ");
+    person.types("a\t");
+    person.sees("/pairing app");
+    // The line stands below the list, and nothing was chosen.
+    let list = person.sees("/pairing app");
+    assert!(list.contains("approve") && list.contains("apply"), "{list:?}");
+    assert!(!list.contains("deny"), "{list:?}");
+    person.types("r\t");
+    person.sees("/pairing approve ");
+    person.signals(Signal::SIGUSR1);
+    person.sees("something happened\r\n> /pairing approve ");
+    person.types("\r");
+    person.hears("</pairing approve >");
     person.types("\x03");
     person.sees_the_end();
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use openclaw_plugin_sdk::Decision;
-use tracing::info;
 
 use crate::{
     Gateway,
@@ -41,7 +40,7 @@ pub(crate) async fn decide(
     };
     let outcome = gateway.change(decide).await?;
     if let Outcome::Done(decided) = &outcome {
-        info!(
+        info_unless_at_console!(
             channel = decided.key.channel,
             account = %decided.key.account,
             sender = %decided.sender,
@@ -67,7 +66,7 @@ pub(crate) async fn device(
     };
     let decided = gateway.change(decide).await?;
     if decided.is_ok() {
-        info!(request = id.as_str(), actor, ?decision, "device decided");
+        info_unless_at_console!(request = id.as_str(), actor, ?decision, "device decided");
     }
     Ok(decided)
 }

@@ -10,7 +10,7 @@ use std::{
 use openclaw_plugin_sdk::{AccountId, InboundMessage};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::{
     Gateway,
@@ -202,7 +202,10 @@ pub(crate) async fn decided(gateway: &Arc<Gateway>, decided: &Decided) {
     let (here, decided) = (Arc::clone(gateway), decided.clone());
     match blocking(move || finish(&here, &decided)).await {
         Ok(Some((account, task))) => {
-            info!(channel = account.config.plugin.id, "a held message is delivered");
+            info_unless_at_console!(
+                channel = account.config.plugin.id,
+                "a held message is delivered"
+            );
             queue::put(gateway, &account, task).await;
         }
         Ok(None) => {}

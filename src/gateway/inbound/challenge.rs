@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::{InboundMessage, console};
-use tracing::{debug, info};
+use openclaw_plugin_sdk::InboundMessage;
+use tracing::debug;
 
 use crate::{
     Gateway,
@@ -49,12 +49,7 @@ pub(crate) async fn knocked(
             held::note(gateway, &request);
             pages::note(account, &request);
             let (name, sender) = (&account.config.key.account, &request.sender);
-            // Where the card comes to the console, the same is not said beside it.
-            if console::has_prompt() {
-                debug!(channel, account = %name, %sender, "a sender asks for access");
-            } else {
-                info!(channel, account = %name, %sender, "a sender asks for access");
-            }
+            info_unless_at_console!(channel, account = %name, %sender, "a sender asks for access");
             account.remember(&request.sender, &message.conversation);
             challenge::send(gateway, account, &request, message).await;
             gateway.cards.look();

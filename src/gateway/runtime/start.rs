@@ -19,7 +19,6 @@ use crate::{
     commands::Commands,
     config::{Account, Config},
     connections::Connections,
-    control::pairing,
     decision_history::RingBuffer,
     delivery::{assistant::Assistant, files, queue::ConversationQueue},
     http::{self, metrics::Metrics},
@@ -40,6 +39,7 @@ use crate::{
     },
     rules::{AccountKey, claim::ClaimCode},
     runtime::{
+        console_words,
         decisions::{self, Decisions},
         listen::OpenPort,
         open,
@@ -233,26 +233,10 @@ fn has_console(gateway: &Arc<Gateway>) -> bool {
         return false;
     }
     let here = Arc::downgrade(gateway);
-    openclaw_plugin_sdk::console::set_words(Box::new(move || {
-        here.upgrade().map(|gateway| console_words(&gateway)).unwrap_or_default()
+    openclaw_plugin_sdk::console::set_words(Box::new(move |before| {
+        here.upgrade().map(|gateway| console_words::words(&gateway, before)).unwrap_or_default()
     }));
     true
-}
-
-/// What an owner can type at the console: commands, channels, codes that wait.
-fn console_words(gateway: &Gateway) -> Vec<String> {
-    let commands = registry::listed_commands().into_iter().map(|(name, _)| format!("/{name}"));
-    let mut all: Vec<String> = commands.chain(["/help".to_owned()]).collect();
-    all.extend(["approve", "block", "deny", "list", "reject"].map(str::to_owned));
-    all.extend(pairing::channels(None).map(str::to_owned));
-    // A file that cannot be read only costs its words.
-    let waiting = pairing::waiting(&gateway.store, None, world::now()).unwrap_or_default();
-    all.extend(waiting.iter().map(|request| request.code.spell()));
-    let devices = gateway.store.device_requests(world::now()).unwrap_or_default();
-    all.extend(devices.iter().map(|request| request.id.as_str().to_owned()));
-    all.sort_unstable();
-    all.dedup();
-    all
 }
 
 fn page(plugin: &ChannelPlugin) -> Option<&'static str> {
