@@ -1,13 +1,19 @@
 //! One key of the configuration file set or removed, with its comments kept. The result is checked before it is written.
 
+mod cut;
+
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, Value};
 
+use self::cut::cut;
 use super::{
     Config, Plugins, Source, checked, load,
     problem::ConfigError,
     schema::{Key, Kind},
 };
 use crate::store::{StoreError, private};
+
+/// The last line of a file whose end was removed on purpose.
+const END: &str = "# end";
 
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -55,21 +61,26 @@ fn edit_alone(
     let (file, bytes) = from.read()?;
     let text = bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
     let name = file.display().to_string();
-    let mut document: DocumentMut = text
-        .parse()
-        .map_err(|error: toml_edit::TomlError| EditError::Key(error.message().to_owned()))?;
     let parts: Vec<&str> = path.split('.').collect();
-    match value {
-        Some(value) => put(document.as_table_mut(), &parts, value)
-            .map_err(|above| EditError::Key(format!("`{above}` is no table in {name}")))?,
-        None if take(document.as_table_mut(), &parts) => {}
-        None => return Err(EditError::Absent(path.to_owned(), name)),
-    }
-    let mut text = document.to_string();
+    let mut text = match value {
+        Some(value) => {
+            let mut document: DocumentMut =
+                text.parse().map_err(|error: toml_edit::TomlError| {
+                    EditError::Key(error.message().to_owned())
+                })?;
+            put(document.as_table_mut(), &parts, value)
+                .map_err(|above| EditError::Key(format!("`{above}` is no table in {name}")))?;
+            document.to_string()
+        }
+        None => {
+            cut(&text, &parts).ok_or_else(|| EditError::Absent(path.to_owned(), name.clone()))?
+        }
+    };
     let mut after = checked_after(from, plugins, &file, &text)?;
     if after.follows(&before).is_err() {
         // What was at the end is gone on purpose: a line says that the file is whole.
-        text.push_str("# end\n");
+        text.push_str(END);
+        text.push('\n');
         after = checked_after(from, plugins, &file, &text)?;
     }
     if from.read()?.1 != bytes {
@@ -138,23 +149,4 @@ fn put(table: &mut dyn TableLike, parts: &[&str], value: Value) -> Result<(), St
     });
     let next = item.as_table_like_mut().ok_or_else(|| (*name).to_owned())?;
     put(next, below, value).map_err(|above| format!("{name}.{above}"))
-}
-
-/// Removes a value, and each table in which nothing is left, not even a comment above its head. False where there is
-/// none.
-fn take(table: &mut dyn TableLike, parts: &[&str]) -> bool {
-    let Some((name, below)) = parts.split_first() else { return false };
-    if below.is_empty() {
-        return table.remove(name).is_some();
-    }
-    let Some(next) = table.get_mut(name).and_then(Item::as_table_like_mut) else { return false };
-    let taken = take(next, below);
-    let is_bare = |item: &Item| {
-        let head = item.as_table().and_then(|table| table.decor().prefix()?.as_str());
-        item.is_table() && !head.unwrap_or_default().contains('#')
-    };
-    if taken && next.is_empty() && table.get(name).is_some_and(is_bare) {
-        table.remove(name);
-    }
-    taken
 }

@@ -293,6 +293,11 @@ impl Config {
         self.memory.as_ref().map_or(Ok(()), |now| memory::remember(state, now))
     }
 
+    /// True for a file that is empty, or has only comments.
+    pub fn says_nothing(&self) -> bool {
+        self.memory.as_ref().is_some_and(Memory::says_nothing)
+    }
+
     /// The reason why this cannot be what its writer meant, if the configuration was `before`.
     pub fn follows(&self, before: &Self) -> Result<(), ConfigError> {
         let then = before.memory.as_ref().map_or(Ok(()), |old| old.then(self.memory.as_ref()));

@@ -32,7 +32,7 @@ pub(super) fn what(text: &str, at: usize, message: &str) -> String {
     if is_yaml(line) {
         return instead_of("YAML");
     }
-    format!("this is no TOML: {message}")
+    format!("this is not valid TOML: {message}")
 }
 
 fn instead_of(what: &str) -> String {

@@ -46,6 +46,11 @@ impl Memory {
         memory
     }
 
+    /// It is empty, or has only comments.
+    pub(super) fn says_nothing(&self) -> bool {
+        self.says == 0
+    }
+
     /// The reason why what is there now cannot be what its writer meant.
     pub(super) fn then(&self, now: Option<&Self>) -> Result<(), &'static str> {
         match now {

@@ -72,30 +72,41 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// The table of `rules::judge`, where a cell of it is a mistake.
+    /// The table of `rules::judge`, where a cell of it is a mistake or surprises.
     fn check(&self, policy: DmPolicy, list: &Allowlist) {
-        let (Some(section), problems) = (self.says("dm_policy"), &self.0[0].problems) else {
-            return;
-        };
-        let entries = self.says("allow_from").and_then(|section| section.table.get("allow_from"));
-        if entries.is_some_and(Node::is_broken) {
+        let (said, lists, problems) =
+            (self.says("dm_policy"), self.says("allow_from"), &self.0[0].problems);
+        if lists.and_then(|one| one.table.get("allow_from")).is_some_and(Node::is_broken) {
             return;
         }
-        let (key, at) = (section.key("dm_policy"), section.at("dm_policy"));
-        match policy {
-            DmPolicy::Open if !list.everyone() => problems.add(
-                at,
+        match (policy, said, lists) {
+            (DmPolicy::Open, Some(section), _) if !list.everyone() => problems.add(
+                section.at("dm_policy"),
                 format!(
-                    "`{key}` is `open`, which admits everyone only where `allow_from` has `\"*\"`; \
-                     for the listed alone it is `allowlist`"
+                    "`{}` is `open`, which admits everyone only where `allow_from` has `\"*\"`; \
+                     for the listed alone it is `allowlist`",
+                    section.key("dm_policy")
                 ),
             ),
-            DmPolicy::Allowlist if list.is_empty() => problems.warn(
-                at,
+            (DmPolicy::Allowlist, Some(section), _) if list.is_empty() => problems.warn(
+                section.at("dm_policy"),
                 format!(
-                    "`{key}` is `allowlist` and `allow_from` lists nobody: everyone is ignored"
+                    "`{}` is `allowlist` and `allow_from` lists nobody: everyone is ignored",
+                    section.key("dm_policy")
                 ),
             ),
+            (DmPolicy::Allowlist | DmPolicy::Pairing, _, Some(section)) if list.everyone() => {
+                let word = DM_POLICIES.iter().find(|(_, one)| *one == policy);
+                problems.warn(
+                    section.at("allow_from"),
+                    format!(
+                        "`{}` has `\"*\"`, so everyone has access and nobody needs your approval, although \
+                         `dm_policy` is `{}`; remove it, or write `dm_policy = \"open\"` if that is meant",
+                        section.key("allow_from"),
+                        word.map(|(word, _)| *word).unwrap_or_default()
+                    ),
+                );
+            }
             _ => {}
         }
     }

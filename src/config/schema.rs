@@ -150,8 +150,30 @@ impl Key {
         if !self.about.is_empty() {
             schema["description"] = self.about.clone().into();
         }
+        // A list or a table has none that is written as a value.
+        if let Some(default) =
+            default(&self.about).and_then(|value| serde_json::to_value(value).ok())
+        {
+            schema["default"] = default;
+        }
         schema
     }
+}
+
+/// The value that its explanation names as what holds without the key.
+fn default(about: &str) -> Option<toml::Value> {
+    let (_, named) = about.rsplit_once("Default: ")?;
+    named.split(['.', ';', ',']).next()?.trim().parse().ok()
+}
+
+/// What holds for the keys of a table where the file does not have them.
+pub(super) fn defaults(table: &str) -> toml::Table {
+    let docs = Docs::read();
+    let value = |(path, about): (&String, &String)| {
+        let key = path.strip_prefix(table)?.strip_prefix('.').filter(|key| !key.contains('.'))?;
+        Some((key.to_owned(), default(about)?))
+    };
+    docs.about.iter().filter_map(value).collect()
 }
 
 /// The JSON Schema of the configuration.

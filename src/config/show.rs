@@ -9,6 +9,7 @@ mod port;
 use super::{
     Account, Config, assistant, names, pairing,
     policy::{DM_POLICIES, GROUP_POLICIES},
+    schema::defaults,
 };
 use crate::rules::owner::Owner;
 
@@ -119,7 +120,9 @@ fn assistant(config: &Config) -> Value {
     shown.insert("stream".to_owned(), word(assistant::STREAM, it.stream));
     for (id, settings) in &it.tables {
         let hidden = it.hidden.get(id).cloned().unwrap_or_default();
-        shown.insert(id.clone(), Value::Table(masked(settings, &hidden)));
+        let mut table = defaults(&format!("assistant.{id}"));
+        table.extend(masked(settings, &hidden));
+        shown.insert(id.clone(), Value::Table(table));
     }
     Value::Table(shown)
 }
@@ -145,7 +148,9 @@ fn channels(config: &Config) -> Value {
 }
 
 fn of_account(account: &Account) -> Table {
-    let mut shown = masked(&account.settings, &account.hidden);
+    let mut shown = defaults(&format!("channels.{}", account.plugin.id));
+    shown.retain(|key, _| account.plugin.keys.contains(&key));
+    shown.extend(masked(&account.settings, &account.hidden));
     let known = names::common(account.plugin);
     let mut add = |key: &str, value: Value| {
         if known.contains(&key) {

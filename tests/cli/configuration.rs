@@ -25,7 +25,7 @@ fn a_line_that_is_no_toml_is_shown_with_a_mark_and_without_a_secret() {
     let file = folder.path("config.toml").display().to_string();
     let said = folder.fails(1, "config check");
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines[0].starts_with(&format!("error: {file}:2: this is no TOML: ")), "{said}");
+    assert!(lines[0].starts_with(&format!("error: {file}:2: this is not valid TOML: ")), "{said}");
     assert_eq!(lines[1..], ["  2 | port = 18x", "    |        ^^^"]);
     let folder = with("[channels.telegram]\nbot_token = 1234:s3cret\n");
     let said = folder.fails(1, "config check");

@@ -29,7 +29,12 @@ impl Settings {
                 .lines()
                 .find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'))
                 .unwrap_or_default();
-            SettingsError::new(key, error.message())
+            let lacks = error.message().strip_prefix("missing field `");
+            match lacks.and_then(|rest| rest.strip_suffix('`')) {
+                Some(field) if key.is_empty() => SettingsError::new(field, "is missing"),
+                Some(field) => SettingsError::new(format!("{key}.{field}"), "is missing"),
+                None => SettingsError::new(key, error.message()),
+            }
         })
     }
 }

@@ -89,7 +89,8 @@ fn a_removed_key_leaves_its_default_also_at_the_end_of_the_file() {
     home.change("gateway.port", None).unwrap();
     home.change("channels.telegram", None).unwrap();
     // The comment above the emptied table stays, and so does the table.
-    assert!(home.text().starts_with("# mine\n[gateway]\n\n[owner]\n"), "{}", home.text());
+    let left = "# mine\n[gateway]\n# the old one\n\n[owner]\n# Who decides.\n";
+    assert!(home.text().starts_with(left), "{}", home.text());
     home.edit("owner.cards.burst", &["3"]).unwrap();
     home.change("owner.cards.burst", None).unwrap();
     assert!(!home.text().contains("cards"), "{}", home.text());
@@ -97,6 +98,47 @@ fn a_removed_key_leaves_its_default_also_at_the_end_of_the_file() {
     assert_eq!(home.load().unwrap().port, crate::PORT);
     let error = home.change("gateway.port", None).unwrap_err();
     assert!(matches!(error, EditError::Absent(..)), "{error}");
+}
+
+#[test]
+fn a_removed_key_takes_no_comment_with_it() {
+    for (before, key, after) in [
+        (
+            "#:schema ./s.json\n# mine\n\n# The port.\ngateway.port = 1 # old\n# next\npairing.reply = 'silent'\n",
+            "gateway.port",
+            "#:schema ./s.json\n# mine\n\n# The port.\n# old\n# next\npairing.reply = 'silent'\n",
+        ),
+        ("# first\n[gateway]\nport = 1\n", "gateway.port", "# first\n[gateway]\n"),
+        ("[gateway]\n# of it\nport = 1\n", "gateway.port", "[gateway]\n# of it\n"),
+        ("[gateway] # of it\nport = 1", "gateway.port", "[gateway] # of it\n"),
+        (
+            "# a\n\n[gateway]\nport = 1\n\n# b\n[owner]\nnotify = []\n",
+            "gateway.port",
+            "# a\n\n# b\n[owner]\nnotify = []\n",
+        ),
+        (
+            "# a\n[channels.telegram] # b\n  # c\n  bot_token = '1:a' # d\n# e\n",
+            "channels.telegram",
+            "# a\n# b\n  # c\n# d\n# e\n",
+        ),
+        ("owner.allow_from = [ # a\n  'telegram:7', # b\n]\n# c\n", "owner.allow_from", "# c\n"),
+        (
+            "gateway = { port = 1, bind = 'loopback' } # a\n",
+            "gateway.port",
+            "gateway = { bind = 'loopback' } # a\n",
+        ),
+        ("[owner.cards]\nburst = 3\n", "owner.cards.burst", ""),
+        (
+            "[owner.cards]\nburst = 3\nper_minute = 4\n",
+            "owner.cards.burst",
+            "[owner.cards]\nper_minute = 4\n",
+        ),
+    ] {
+        let home = Home::with(before);
+        home.change(key, None).unwrap();
+        let text = home.text();
+        assert_eq!(text.strip_suffix("# end\n").unwrap_or(&text), after, "{before}");
+    }
 }
 
 #[test]

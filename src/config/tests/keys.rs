@@ -3,7 +3,10 @@
 use openclaw_plugin_sdk::toml::{Table, Value};
 
 use super::example::{registered, switched_on, try_load};
-use crate::schema::{Key, Kind, schema};
+use crate::{
+    schema::{Key, Kind, schema},
+    show::{show, value},
+};
 
 /// Puts a value at a dotted path; tables on the way are made.
 fn put(table: &mut Table, path: &str, value: Value) {
@@ -107,4 +110,50 @@ fn the_schema_forbids_what_is_no_key_and_explains_what_is_one() {
     let port = &schema["properties"]["gateway"]["properties"]["port"];
     assert_eq!(port["type"], "integer");
     assert!(port["description"].as_str().unwrap().contains("Default: 18789"));
+}
+
+#[test]
+fn what_is_in_effect_has_the_defaults_of_plugins() {
+    let text = "[channels.webchat]\ntitle = 'Ann'\n[channels.telegram]\nbot_token = '1:a'\n\
+                [assistant.openai]\nbase_url = 'http://127.0.0.1:1/v1'\nmodel = 'm'\ntimeout_seconds = 7\n";
+    let config = try_load(text).unwrap();
+    for (key, expected) in [
+        ("channels.webchat.history", Value::Integer(200)),
+        ("channels.webchat.title", Value::String("Ann".to_owned())),
+        ("channels.telegram.require_mention", Value::Boolean(true)),
+        ("assistant.openai.timeout_seconds", Value::Integer(7)),
+        ("assistant.openai.history_turns", Value::Integer(10)),
+        ("assistant.openai.describe_sender", Value::Boolean(true)),
+    ] {
+        assert_eq!(value(&config, key), Some(expected), "{key}");
+    }
+    assert_eq!(value(&config, "assistant.openai.system_prompt"), None);
+    assert_eq!(value(&config, "assistant.command.history_turns"), None, "no table");
+}
+
+/// The same text names the default for people, editors and `config show`: the file says nothing else then.
+#[test]
+fn a_default_of_the_schema_changes_nothing_where_it_is_written() {
+    let base = "[channels.telegram]\nbot_token = '1:a'\n[channels.discord]\ntoken = '2'\n\
+                [channels.slack]\nbot_token = 'xoxb-0123456789-0123456789-abcdef'\n\
+                app_token = 'xapp-1-A0123456789-0123456789-abcdef'\n\
+                [assistant.openai]\nbase_url = 'http://127.0.0.1:1/v1'\nmodel = 'm'\n\
+                [assistant.command]\nprogram = '/bin/cat'\n";
+    let (schema, plain) = (schema(registered()), try_load(base).unwrap());
+    let mut tried = 0;
+    // Slack takes its path in another mode only.
+    let root = Key::root(registered());
+    let all = root.leaves().into_iter().map(|(path, _)| path);
+    for path in all.filter(|path| path != "channels.slack.webhook_path") {
+        let at = format!("/properties/{}", path.replace('.', "/properties/"));
+        let Some(default) = schema.pointer(&at).and_then(|key| key.get("default")) else {
+            continue;
+        };
+        let mut root: Table = base.parse().unwrap();
+        put(&mut root, &path, Value::try_from(default).unwrap());
+        let config = try_load(&root.to_string()).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert_eq!(show(&config), show(&plain), "{path}");
+        tried += 1;
+    }
+    assert!(tried > 40, "{tried}");
 }

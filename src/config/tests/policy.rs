@@ -39,6 +39,8 @@ fn verdicts(config: &Config, plugin: &ChannelPlugin) -> (Verdict, Verdict) {
 }
 
 enum Expected {
+    /// All have access, with a warning.
+    Everyone,
     Verdicts(Verdict, Verdict),
     Warned,
     Wrong(&'static str),
@@ -46,7 +48,7 @@ enum Expected {
 
 #[test]
 fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
-    use Expected::{Verdicts, Warned, Wrong};
+    use Expected::{Everyone, Verdicts, Warned, Wrong};
     use Verdict::Pair;
     const NO: Verdict = Verdict::Ignore(Reason::SenderNotListed);
     const ALL: Verdict = Verdict::Admit(Ground::Everyone);
@@ -58,15 +60,9 @@ fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
     let rows = [
         (
             "pairing",
-            [
-                Verdicts(Pair, Pair),
-                Verdicts(Pair, Pair),
-                BLANK,
-                Verdicts(ALL, ALL),
-                Verdicts(ONE, Pair),
-            ],
+            [Verdicts(Pair, Pair), Verdicts(Pair, Pair), BLANK, Everyone, Verdicts(ONE, Pair)],
         ),
-        ("allowlist", [Warned, Warned, BLANK, Verdicts(ALL, ALL), Verdicts(ONE, NO)]),
+        ("allowlist", [Warned, Warned, BLANK, Everyone, Verdicts(ONE, NO)]),
         ("open", [OPEN, OPEN, BLANK, Verdicts(ALL, ALL), OPEN]),
         (
             "disabled",
@@ -84,6 +80,13 @@ fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
                         assert_eq!(verdicts(&config, plugin), (*listed, *stranger), "{text}");
                         assert_eq!(config.warnings, [""; 0], "{text}");
                     }
+                    Everyone => {
+                        let config = load(&text);
+                        assert_eq!(verdicts(&config, plugin), (ALL, ALL), "{text}");
+                        let [warning] = config.warnings.as_slice() else { panic!("{text}") };
+                        let said = format!("although `dm_policy` is `{policy}`");
+                        assert!(warning.contains(&said), "{warning}");
+                    }
                     Warned => {
                         let config = load(&text);
                         assert_eq!(verdicts(&config, plugin), (NO, NO), "{text}");
@@ -95,6 +98,11 @@ fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
         }
         let default = load(&table(plugin, ""));
         assert_eq!(verdicts(&default, plugin), (Pair, Pair), "{}", plugin.id);
+        // The policy that is not written is meant too.
+        let everyone = load(&table(plugin, "allow_from = ['*']\n"));
+        assert_eq!(verdicts(&everyone, plugin), (ALL, ALL), "{}", plugin.id);
+        let [warning] = everyone.warnings.as_slice() else { panic!("{}", plugin.id) };
+        assert!(warning.contains("everyone has access"), "{warning}");
     }
 }
 
