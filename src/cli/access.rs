@@ -2,7 +2,7 @@
 
 mod simulate;
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
 
 use clap::{Args, Subcommand};
 use openclaw_plugin_sdk::{AccessChange, AccessChanged, AccessEntry, AccessState, lasting};
@@ -13,7 +13,8 @@ use crate::{
     Ended, Exit, Failure, Host, Output, Text, Whole,
     control::{self, access, explain::Explanation},
     host::pairing_channel,
-    store::audit,
+    rules::Contact,
+    store::{Store, audit},
     text, whole,
 };
 
@@ -26,7 +27,7 @@ Examples:
   openclaw access block telegram:123456789
   openclaw access extend telegram:123456789 24h
 
-A running gateway honours a change at the next message. In the owner's chat the
+A change takes effect at the next message. In the owner's chat the
 same words follow /access.")]
 pub(super) enum Access {
     /// Show who has access and who is blocked, since when, until when and who decided
@@ -37,11 +38,11 @@ pub(super) enum Access {
         #[arg(long)]
         json: bool,
     },
-    /// Remove the access of all ids of a person
+    /// Revoke the access of a person, for all their ids
     Revoke(PersonArgs),
-    /// Ignore a person, even if the configuration gives access
+    /// Block a person, even if the configuration gives access
     Block(PersonArgs),
-    /// Remove a block; the person is a stranger then
+    /// Remove a block; the person is then a stranger again
     Unblock(PersonArgs),
     /// Set a new end of temporary access
     Extend {
@@ -59,11 +60,11 @@ pub(super) enum Access {
         #[arg(num_args = 0..)]
         note: Vec<String>,
     },
-    /// Show what decides about a sender or group now: rule, file and entry
+    /// Explain why a sender or a group has access or not: rule, file and entry
     Explain(Explain),
     /// Show the newest decisions
     Log {
-        /// How many
+        /// How many lines
         #[arg(value_name = "N", default_value = "20")]
         count: NonZeroUsize,
         /// Print JSON, a line each
@@ -175,10 +176,24 @@ fn encoded(one: &AccessEntry) -> Value {
 }
 
 impl PersonArgs {
+    /// The person with this id. A narrow terminal's table leaves the middle of a long id out.
+    fn contact(&self, store: &Store) -> Result<Contact, Failure> {
+        let Some((begin, end)) = self.who.trim().split_once('…') else {
+            return access::contact(&self.who).map_err(Failure::usage);
+        };
+        let all = access::all(store, None, Host::now())?.into_iter().map(|one| one.who);
+        let fits = all.filter(|who| who.starts_with(begin) && who.ends_with(end));
+        let fits: Vec<String> = fits.collect::<BTreeSet<_>>().into_iter().collect();
+        match &*fits {
+            [one] => access::contact(one).map_err(Failure::usage),
+            several => Err(text::shortened_id(&self.who, several.len())),
+        }
+    }
+
     /// Changes the permission. It is a failure if something else still gives access; the error names it.
     fn change(&self, change: &AccessChange, host: &Host, output: &mut Output) -> Ended {
-        let who = access::contact(&self.who).map_err(Failure::usage)?;
         let (store, config) = (host.store()?, host.config()?);
+        let who = self.contact(&store)?;
         let change_by = (&Host::approver(), &who, change);
         let changed = access::change(&store, &config, change_by, Host::now())?;
         let shown = whole(&who.to_string());

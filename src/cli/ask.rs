@@ -30,12 +30,12 @@ Prints the answer as JSON.")]
 pub(super) struct Call {
     /// The method
     method: String,
-    /// Its parameters, in JSON
+    /// The parameters, a JSON object
     #[arg(long, value_name = "JSON", value_parser = parameters)]
     params: Option<Value>,
     #[command(flatten)]
     reach: Reach,
-    /// Print JSON; it always does
+    /// Print JSON, as without it
     #[arg(long)]
     json: bool,
 }

@@ -24,7 +24,7 @@ pub(super) enum Audit {
     /// Show the newest lines
     Show(Show),
     /// Look for changed, missing, reordered or cut lines, for files that are gone or not as they were written, and
-    /// for grants that no line explains
+    /// for access that no line explains
     Verify {
         /// Print JSON
         #[arg(long)]
@@ -35,9 +35,10 @@ pub(super) enum Audit {
 /// Takes the files as they are.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Better than this is to put a copy of the right file back, while no gateway runs.
-What a lost file said is not known any more: blocks, access that ends, removed devices, owners. Look at
-`openclaw access list`, `openclaw devices list` and `openclaw owner show` afterwards.
+It is better to put a copy of the right file back while no gateway runs.
+What a lost file said is unknown from then on: blocks, access that ends, removed
+devices, owners. Look afterwards at `openclaw access list`,
+`openclaw devices list` and `openclaw owner show`.
 
 Examples:
   openclaw audit accept
@@ -58,7 +59,7 @@ Examples:
   openclaw audit show
   openclaw audit show 100 --json")]
 pub(super) struct Show {
-    /// How many
+    /// How many lines
     #[arg(value_name = "N", default_value = "20")]
     count: NonZeroUsize,
     /// Print JSON, a line each

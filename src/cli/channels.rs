@@ -29,7 +29,7 @@ pub(super) enum Channels {
     },
     /// Show the state of each account in the running gateway
     #[command(after_help = "\
-Where no gateway answers it shows the configuration, and exits with 4.")]
+If no gateway answers, it shows the configuration, and exits with 4.")]
     Status {
         /// Print JSON
         #[arg(long)]
@@ -46,7 +46,7 @@ Examples:
         /// The name of the app
         #[arg(long, default_value = "OpenClaw")]
         name: String,
-        /// Print JSON; it always does
+        /// Print JSON, as without it
         #[arg(long)]
         json: bool,
     },

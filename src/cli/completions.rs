@@ -10,8 +10,11 @@ use self::candidates::{Candidate, candidates};
 use crate::{Cli, Exit, Host, Output};
 
 const BASH: &str = r#"_openclaw() {
-    local IFS=$'\n'
-    COMPREPLY=($("$1" __complete bash "${COMP_LINE:0:COMP_POINT}" 2>/dev/null))
+    local word
+    COMPREPLY=()
+    while IFS= read -r word; do
+        COMPREPLY+=("$word")
+    done < <("$1" __complete bash "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
 }
 complete -o bashdefault -o default -F _openclaw openclaw
 "#;
@@ -49,13 +52,20 @@ fi
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  mkdir -p ~/.local/share/bash-completion/completions ~/.config/fish/completions
-  openclaw completions bash > ~/.local/share/bash-completion/completions/openclaw
-  openclaw completions fish > ~/.config/fish/completions/openclaw.fish
+  In bash, with the package bash-completion:
+    d=~/.local/share/bash-completion/completions; mkdir -p $d
+    openclaw completions bash > $d/openclaw
+  In fish:
+    mkdir -p ~/.config/fish/completions
+    openclaw completions fish > ~/.config/fish/completions/openclaw.fish
+  In zsh, as the last lines of ~/.zshrc:
+    autoload -Uz compinit && compinit
+    source <(openclaw completions zsh)
 
-In bash, fish and zsh they offer what is there now: channels, accounts, codes, requests, people.")]
+In bash, fish and zsh they offer what is there now: channels, accounts, codes,
+requests, people.")]
 pub(super) struct Completions {
-    /// The shell
+    /// The name of the shell
     #[arg(value_enum)]
     shell: Shell,
 }
@@ -80,7 +90,7 @@ impl Completions {
 /// What a shell asks each time.
 #[derive(Debug, Args)]
 pub(super) struct Complete {
-    /// The shell
+    /// The name of the shell
     #[arg(value_enum)]
     shell: Shell,
     /// The words up to the cursor, the last of them perhaps empty; in bash the line as one word

@@ -24,16 +24,16 @@ Examples:
   openclaw config get gateway.port
   openclaw config check --config ./config.example.toml")]
 pub(super) enum ConfigCommand {
-    /// Check it as the start of the gateway does
+    /// Check the file as the start of the gateway does
     Check {
-        /// Ask the assistant too, whether it answers; takes at most 20 seconds
+        /// Ask also whether the assistant answers; this takes at most 20 seconds
         #[arg(long)]
         deep: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print the value of a key that is in effect; of a secret only whether it is set
+    /// Print the value that is in effect; of a secret, only that it is set
     Get(Get),
     /// Print which file is read
     Path {
@@ -46,14 +46,14 @@ pub(super) enum ConfigCommand {
 Example:
   openclaw config schema > ~/.openclaw/config.schema.json
 
-With `#:schema ./config.schema.json` in the first line of config.toml, editors that
-know TOML complete its keys and explain them.")]
+With `#:schema ./config.schema.json` in the first line of config.toml, editors
+that know TOML complete its keys and explain them.")]
     Schema {
-        /// Print JSON; it always does
+        /// Print JSON, as without it
         #[arg(long)]
         json: bool,
     },
-    /// Set a key in the file; its comments stay, and nothing is written that does not load
+    /// Set a key in the file; comments stay, and a change that would not load is refused
     Set(Set),
     /// Print what is in effect, defaults included and secrets masked
     Show {
@@ -61,7 +61,7 @@ know TOML complete its keys and explain them.")]
         #[arg(long)]
         json: bool,
     },
-    /// Remove a key from the file, so that its default is in effect
+    /// Remove a key from the file, so that its default is in effect; comments stay
     Unset(Get),
 }
 
@@ -80,12 +80,12 @@ pub(super) struct Get {
 #[command(after_help = "\
 Examples:
   openclaw config set gateway.port 18790
-  openclaw config set owner.allow_from telegram:123456789 discord:234567890123456789
-  openclaw config set channels.telegram.bot_token -    Read it from standard input
+  openclaw config set owner.allow_from telegram:123456789 slack:U024BE7LH
+  openclaw config set channels.telegram.bot_token -    Typed or piped in
   openclaw config set channels.telegram.bot_token '${TELEGRAM_BOT_TOKEN}'
 
-Where keys need each other, set `enabled` of their table to false first. A running gateway
-takes the change without a restart.")]
+If keys need each other, set `enabled` of their table to false first.
+A running gateway takes the change without a restart.")]
 pub(super) struct Set {
     /// The key, such as `gateway.port` or `channels.telegram.dm_policy`
     key: String,
@@ -132,7 +132,7 @@ fn check(deep: bool, host: &Host, output: &mut Output) -> Ended {
     if !config.lacking.is_empty() {
         return Err(Failure::new(Exit::Failed, config.lacking.join("\n")));
     }
-    output.line(text::config_checked(config.file.as_deref()));
+    output.line(text::config_checked(config.file.as_deref(), config.says_nothing()));
     if deep {
         let tried = gateway::try_assistant(&config)?;
         output.line(text::assistant_asked(&config.assistant.responder, &tried.asks));

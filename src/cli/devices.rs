@@ -20,8 +20,9 @@ Examples:
   openclaw devices remove 3f9a0c
   openclaw devices list --url wss://gw.example.com --token TOKEN
 
-A device is named by its id or by at least six of its first characters. Without --url and without
-OPENCLAW_GATEWAY_URL it is this machine's gateway; where that does not run, its files.")]
+A device is named by its id or by at least six of its first characters. Without
+--url and OPENCLAW_GATEWAY_URL the commands ask this machine's gateway, or work
+on its files if it does not run.")]
 pub(super) enum Devices {
     /// Show waiting and paired devices
     List {

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use openclaw_plugin_sdk::{UnixMs, lasting, spell_span};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Ended, Exit, Host, Output, Text, Whole,
+    Ended, Exit, Failure, Host, Output, Text, Whole,
     control::{self, invitations},
+    local_client::{InviteLink, LocalError},
     rules::{records::Invitation, ticket::LONGEST_INVITATION_MS},
     text, whole, world,
 };
@@ -22,7 +24,7 @@ Examples:
   openclaw invite list
   openclaw invite cancel 3f9a0c1b
 
-These work on the files, whether a gateway runs or not; it needs no restart.")]
+They work with and without a running gateway, which needs no restart.")]
 pub(super) enum Invite {
     /// Print a one-time code; the first person who sends it to the bot has access
     Create(Create),
@@ -32,9 +34,9 @@ pub(super) enum Invite {
         #[arg(long)]
         json: bool,
     },
-    /// Take an invitation back
+    /// Cancel an invitation
     Cancel {
-        /// The invitation, as `invite list` names it
+        /// The id of the invitation, from `openclaw invite list`
         #[arg(value_name = "INVITATION")]
         id: String,
         /// Print JSON
@@ -84,9 +86,38 @@ impl Create {
         let (id, code) = invitations::invite(&store, &by, note, self.lasting, now)?;
         let lasting = u64::try_from(self.lasting.as_millis()).unwrap_or(u64::MAX);
         let until = world::iso(UnixMs(now.0.saturating_add(lasting)));
-        let said = json!({ "id": id, "code": code.spell(), "note": note, "until": until });
-        output.answer(self.json, &said, text::invited(&code.spell(), &id, self.lasting))
+        let code = code.spell();
+        let links = links(&code, host, output)?;
+        let said = json!({ "id": id, "code": code, "links": links, "note": note, "until": until });
+        output.answer(self.json, &said, text::invited(&code, &links, &id, self.lasting))
     }
+}
+
+/// A link with the code to each account that knows its name: the running gateway says which. The invitation is made
+/// already, so that an answer which is none costs the links alone.
+fn links(code: &str, host: &Host, output: &mut Output) -> Result<Vec<Link>, Failure> {
+    let known = match host.gateway()?.and_then(|mut gateway| gateway.invite_links()) {
+        Ok(known) => known,
+        Err(LocalError::Unreachable { .. }) => Vec::new(),
+        Err(error) => {
+            output.note(text::no_links(&error));
+            Vec::new()
+        }
+    };
+    let link = |one: InviteLink| Link {
+        url: format!("{}{code}", one.head),
+        channel: one.channel,
+        account: one.account,
+    };
+    Ok(known.into_iter().map(link).collect())
+}
+
+/// A link that sends the code.
+#[derive(Serialize)]
+pub(super) struct Link {
+    pub(super) channel: String,
+    pub(super) account: String,
+    pub(super) url: String,
 }
 
 fn list(json: bool, host: &Host, output: &mut Output) -> Ended {

@@ -68,7 +68,7 @@ struct Words<C: Subcommand> {
     /// The configuration file, instead of config.toml in the state folder
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Draw tables as wide as their longest ids, however narrow the terminal is
+    /// Show whole ids in tables, even where they do not fit the terminal
     #[arg(long, global = true)]
     wide: bool,
     #[command(subcommand)]
@@ -80,58 +80,59 @@ type Cli = Words<Command>;
 const EXAMPLES: &str = "\
 Examples:
   openclaw gateway run                        Start; strangers get a code
-  openclaw pairing list                       Who waits
-  openclaw pairing approve telegram AB3D7X9K  Let that one in
+  openclaw pairing list                       Show who waits
+  openclaw pairing approve telegram AB3D7X9K  Approve this person
   openclaw owner claim                        Become owner from a chat
 
 The state folder is ~/.openclaw; OPENCLAW_STATE_DIR names another one,
 OPENCLAW_HOME another home folder.
 OPENCLAW_CONFIG_PATH names another configuration file.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 no gateway answers.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched,
+4 no gateway answers.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the gateway in the foreground
     Gateway(run::Gateway),
-    /// Let strangers in, or do not
+    /// Show who asks for access, and decide
     #[command(subcommand)]
     Pairing(pairing::Pairing),
-    /// Show who may talk, since when and until when, and change it
+    /// Show who has access, and change it
     #[command(subcommand)]
     Access(access::Access),
-    /// Give access in advance, by a one-time code
+    /// Give access in advance with a one-time code
     #[command(subcommand)]
     Invite(invite::Invite),
-    /// Let phones and programs connect, or do not
+    /// Show phones and programs that connect, and decide
     #[command(subcommand)]
     Devices(devices::Devices),
-    /// Offer this machine to a gateway, as a node
+    /// Connect this machine to a gateway as a node
     #[command(subcommand)]
     Node(node::Node),
-    /// Show nodes, and let them do something
+    /// Show nodes, and run commands on them
     #[command(subcommand)]
     Nodes(nodes::Nodes),
-    /// Show everything in short: channels, who waits, devices, owners, the last decisions
+    /// Show an overview: channels, requests, devices, owners, decisions
     Status(status::Status),
-    /// Show the channels and how they fare
+    /// Show the channels and their state
     #[command(subcommand)]
     Channels(channels::Channels),
-    /// Make a setup code for a phone or another device, and draw it
+    /// Make a setup code for a phone or another device, as a QR code
     Qr(qr::Qr),
-    /// Show and name the owners, who may run owner commands
+    /// Show, add and remove owners, who decide and run owner commands
     #[command(subcommand)]
     Owner(owner::OwnerCommand),
     /// Check, show and change the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
-    /// Show what this gateway is built with
+    /// Show the built-in channels, commands and responders
     #[command(subcommand)]
     Plugins(plugins::Plugins),
     /// Read and verify the access log
     #[command(subcommand)]
     Audit(audit::Audit),
-    /// Print completions for a shell
+    /// Print the completion script of a shell
     Completions(completions::Completions),
     /// Print the help of a command, or its man page
     Help(manual::Help),

@@ -29,15 +29,15 @@ pub(super) enum Node {
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  openclaw node run --pair CODE              With a setup code, as /pair and `openclaw qr` make one
-  openclaw node run --pair -                 The code is read from standard input, and stays out of `ps`
+  openclaw node run --pair CODE  With a code of /pair or `openclaw qr`
+  openclaw node run --pair -     The code comes from standard input
   openclaw node run --host 192.168.1.10 --token TOKEN
-  openclaw node run                          To the gateway that let this machine in before
+  openclaw node run              To the gateway that knows this machine
 
-It tells the gateway what machine this is and how it fares, and prints what the gateway's user sends here.
-It runs no programs.")]
+The node tells the gateway which machine this is and how it is doing, and prints
+the notices that the gateway's user sends. It runs no programs.")]
 pub(super) struct Run {
-    /// A setup code
+    /// A setup code; `-` reads it from standard input
     #[arg(long, value_name = "CODE", conflicts_with_all = ["host", "token"])]
     pair: Option<String>,
     /// The gateway's host
@@ -46,7 +46,7 @@ pub(super) struct Run {
     /// The gateway's port
     #[arg(long, requires = "host", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// It speaks TLS
+    /// Connect with TLS
     #[arg(long, requires = "host")]
     tls: bool,
     /// SHA-256 of its certificate; other certificates are refused
@@ -55,10 +55,10 @@ pub(super) struct Run {
     /// The gateway's token, instead of `OPENCLAW_GATEWAY_TOKEN`
     #[arg(long, requires = "host")]
     token: Option<String>,
-    /// The name that the gateway's owner reads
+    /// The name of this machine, as the gateway's owner sees it
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
-    /// How long connecting may take, in milliseconds
+    /// Timeout for the connection, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     timeout: u64,
 }

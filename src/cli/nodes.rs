@@ -26,8 +26,9 @@ Examples:
   openclaw nodes invoke --node kitchen --command device.info
   openclaw nodes pending
 
-A node is named by its id, at least six of its first characters, its name or its address. A new device is let
-in with `openclaw devices approve`; here wait nodes that ask for more commands than they were approved for.")]
+A node is named by its id, at least six of its first characters, its name or its
+address. `openclaw devices approve` approves a new device. Here wait nodes that
+ask for more commands than they were approved for.")]
 pub(super) enum Nodes {
     /// Show nodes that wait for approval
     Pending(Common),

@@ -23,7 +23,7 @@ Examples:
   openclaw owner add telegram:123456789
   openclaw owner list
 
-A running gateway honours a change at the next message.")]
+A change takes effect at the next message.")]
 pub(super) enum OwnerCommand {
     /// Show the owners, and how each became one
     #[command(visible_alias = "list")]
@@ -34,7 +34,7 @@ pub(super) enum OwnerCommand {
     },
     /// Make a person an owner
     Add(Change),
-    /// Remove an owner that was added or claimed
+    /// Remove an owner who was added or has claimed
     Remove(Change),
     /// Print a one-time code; the first person who sends it to the bot is an owner
     Claim {

@@ -18,19 +18,19 @@ Examples:
   openclaw pairing approve telegram AB3D7X9K --notify
   openclaw pairing revoke telegram 123456789
 
-These work on the files, whether a gateway runs or not; it needs no restart.")]
+They work with and without a running gateway, which needs no restart.")]
 pub(super) enum Pairing {
     /// Show who waits
     List(list::List),
-    /// Let in the stranger who has this code
+    /// Approve the person with this code
     Approve(decide::Approve),
-    /// Refuse the stranger who has this code; no new code until its hour is over
+    /// Deny the person with this code; they get no new code until it expires
     Deny(decide::Deny),
-    /// Ignore the stranger who has this code, on every list and in every group
+    /// Block the person with this code, on every list and in every group
     Block(decide::Block),
-    /// Show who may talk on a channel, and why
+    /// Show who has access on a channel, and why
     Allowed(allowed::Allowed),
-    /// Take an approval back, at once
+    /// Revoke an approval at once
     Revoke(revoke::Revoke),
 }
 

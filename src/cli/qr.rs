@@ -26,7 +26,7 @@ use crate::{
 /// So wide a drawing may be where nobody says how wide the terminal is.
 const COLUMNS: u16 = 80;
 
-/// Make a setup code for a phone or another device, and draw it
+/// Make a setup code for a phone or another device, as a QR code
 #[derive(Debug, Args)]
 #[command(
     group(ArgGroup::new("access").args(["limited", "full"])),
@@ -36,9 +36,9 @@ Examples:
   openclaw qr                           Draw a code for a phone
   openclaw qr --setup-code-only         Print it alone, to be pasted
   openclaw qr --local --setup-code-only For a program on this machine
-  openclaw qr --png code.png            Draw it into a file that only you can read
+  openclaw qr --png code.png            Draw it into a private file
 
-The code is for one device and good for ten minutes. Then approve the device:
+The code works for one device, within ten minutes. Then approve the device:
   openclaw devices list
   openclaw devices approve <request>"
 )]
@@ -65,13 +65,13 @@ pub(super) struct Qr {
     /// A device that may also administer this gateway
     #[arg(long)]
     full: bool,
-    /// Draw it into this file
+    /// Draw it into this image file
     #[arg(long, value_name = "FILE")]
     png: Option<PathBuf>,
-    /// Draw it into this file
+    /// Draw it into this image file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Do not ask whether this gateway answers at its public address
+    /// Do not check whether this gateway answers at its public address
     #[arg(long)]
     no_probe: bool,
 }

@@ -24,16 +24,16 @@ pub(super) struct Reach {
     /// The address of another gateway: ws://host:port or wss://host:port
     #[arg(long)]
     pub(super) url: Option<String>,
-    /// Its token
+    /// The token of that gateway
     #[arg(long)]
     token: Option<String>,
-    /// Its password
+    /// The password of that gateway
     #[arg(long, conflicts_with = "token")]
     password: Option<String>,
     /// SHA-256 of its certificate; other certificates are refused
     #[arg(long, value_name = "SHA256", value_parser = fingerprint)]
     tls_fingerprint: Option<Fingerprint>,
-    /// How long connecting, and each answer, may take, in milliseconds
+    /// Timeout for the connection and for each answer, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=600_000))]
     timeout: u64,
 }

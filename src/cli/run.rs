@@ -41,7 +41,8 @@ Examples:
   openclaw gateway run --config ~/openclaw.toml --port 18790
 
 It listens on this machine only, unless `gateway.bind` says otherwise.
-Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw_gateway=debug` of one part.")]
+Ctrl-C stops it. `--log debug` logs more; `--log info,openclaw_gateway=debug`
+logs more of one part.")]
 struct Run {
     /// The port, instead of `gateway.port`
     #[arg(long)]

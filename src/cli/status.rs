@@ -32,7 +32,7 @@ Examples:
   openclaw status --json
   openclaw status --watch
 
-Where no gateway answers it shows what the state folder says, and exits with 4.")]
+If no gateway answers, it shows what the state folder says, and exits with 4.")]
 pub(super) struct Status {
     /// Print JSON
     #[arg(long)]

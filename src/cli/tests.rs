@@ -44,43 +44,42 @@ fn help_of_the_program() {
 
             Commands:
               gateway      Start the gateway in the foreground
-              pairing      Let strangers in, or do not
-              access       Show who may talk, since when and until when, and change it
-              invite       Give access in advance, by a one-time code
-              devices      Let phones and programs connect, or do not
-              node         Offer this machine to a gateway, as a node
-              nodes        Show nodes, and let them do something
-              status       Show everything in short: channels, who waits, devices, owners,
-                           the last decisions
-              channels     Show the channels and how they fare
-              qr           Make a setup code for a phone or another device, and draw it
-              owner        Show and name the owners, who may run owner commands
+              pairing      Show who asks for access, and decide
+              access       Show who has access, and change it
+              invite       Give access in advance with a one-time code
+              devices      Show phones and programs that connect, and decide
+              node         Connect this machine to a gateway as a node
+              nodes        Show nodes, and run commands on them
+              status       Show an overview: channels, requests, devices, owners, decisions
+              channels     Show the channels and their state
+              qr           Make a setup code for a phone or another device, as a QR code
+              owner        Show, add and remove owners, who decide and run owner commands
               config       Check, show and change the configuration
-              plugins      Show what this gateway is built with
+              plugins      Show the built-in channels, commands and responders
               audit        Read and verify the access log
-              completions  Print completions for a shell
+              completions  Print the completion script of a shell
               help         Print the help of a command, or its man page
 
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the
                                    state folder
-                  --wide           Draw tables as wide as their longest ids, however narrow
-                                   the terminal is
+                  --wide           Show whole ids in tables, even where they do not fit the
+                                   terminal
               -h, --help           Print help
               -V, --version        Print version
 
             Examples:
               openclaw gateway run                        Start; strangers get a code
-              openclaw pairing list                       Who waits
-              openclaw pairing approve telegram AB3D7X9K  Let that one in
+              openclaw pairing list                       Show who waits
+              openclaw pairing approve telegram AB3D7X9K  Approve this person
               openclaw owner claim                        Become owner from a chat
 
             The state folder is ~/.openclaw; OPENCLAW_STATE_DIR names another one,
             OPENCLAW_HOME another home folder.
             OPENCLAW_CONFIG_PATH names another configuration file.
 
-            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched, 4 no gateway
-            answers.
+            Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched,
+            4 no gateway answers.
         "#]],
     );
 }
@@ -104,8 +103,8 @@ fn help_of_the_gateway() {
             Options:
                   --config <FILE>        The configuration file, instead of config.toml in
                                          the state folder
-                  --wide                 Draw tables as wide as their longest ids, however
-                                         narrow the terminal is
+                  --wide                 Show whole ids in tables, even where they do not
+                                         fit the terminal
                   --port <PORT>          The port, instead of `gateway.port`
                   --log <LEVELS>         The log level, or levels by target; instead of
                                          `OPENCLAW_LOG`
@@ -118,8 +117,8 @@ fn help_of_the_gateway() {
               openclaw gateway run --config ~/openclaw.toml --port 18790
 
             It listens on this machine only, unless `gateway.bind` says otherwise.
-            Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw_gateway=debug`
-            of one part.
+            Ctrl-C stops it. `--log debug` logs more; `--log info,openclaw_gateway=debug`
+            logs more of one part.
         "#]],
     );
     help(
@@ -135,8 +134,8 @@ fn help_of_the_gateway() {
                   --port <PORT>          The port, instead of `gateway.port`
                   --log <LEVELS>         The log level, or levels by target; instead of
                                          `OPENCLAW_LOG`
-                  --wide                 Draw tables as wide as their longest ids, however
-                                         narrow the terminal is
+                  --wide                 Show whole ids in tables, even where they do not
+                                         fit the terminal
                   --log-format <FORMAT>  The log format [default: text] [possible values:
                                          text, json]
               -h, --help                 Print help (see more with '--help')
@@ -146,8 +145,8 @@ fn help_of_the_gateway() {
               openclaw gateway run --config ~/openclaw.toml --port 18790
 
             It listens on this machine only, unless `gateway.bind` says otherwise.
-            Ctrl-C stops it. `--log debug` tells more, `--log info,openclaw_gateway=debug`
-            of one part.
+            Ctrl-C stops it. `--log debug` logs more; `--log info,openclaw_gateway=debug`
+            logs more of one part.
         "#]],
     );
 }
@@ -157,25 +156,23 @@ fn help_of_pairing() {
     help(
         &["pairing"],
         &expect![[r#"
-            Let strangers in, or do not
+            Show who asks for access, and decide
 
             Usage: openclaw pairing [OPTIONS] <COMMAND>
 
             Commands:
               list     Show who waits
-              approve  Let in the stranger who has this code
-              deny     Refuse the stranger who has this code; no new code until its hour is
-                       over
-              block    Ignore the stranger who has this code, on every list and in every
-                       group
-              allowed  Show who may talk on a channel, and why
-              revoke   Take an approval back, at once
+              approve  Approve the person with this code
+              deny     Deny the person with this code; they get no new code until it expires
+              block    Block the person with this code, on every list and in every group
+              allowed  Show who has access on a channel, and why
+              revoke   Revoke an approval at once
 
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the
                                    state folder
-                  --wide           Draw tables as wide as their longest ids, however narrow
-                                   the terminal is
+                  --wide           Show whole ids in tables, even where they do not fit the
+                                   terminal
               -h, --help           Print help
 
             Examples:
@@ -183,7 +180,7 @@ fn help_of_pairing() {
               openclaw pairing approve telegram AB3D7X9K --notify
               openclaw pairing revoke telegram 123456789
 
-            These work on the files, whether a gateway runs or not; it needs no restart.
+            They work with and without a running gateway, which needs no restart.
         "#]],
     );
     help(
@@ -201,8 +198,8 @@ fn help_of_pairing() {
                   --config <FILE>      The configuration file, instead of config.toml in the
                                        state folder
                   --account <ACCOUNT>  Only this account
-                  --wide               Draw tables as wide as their longest ids, however
-                                       narrow the terminal is
+                  --wide               Show whole ids in tables, even where they do not fit
+                                       the terminal
                   --json               Print JSON
                   --watch              Show it again every 2 seconds until Ctrl-C; with
                                        `--json` a line each time
@@ -222,27 +219,27 @@ fn help_of_decisions() {
     help(
         &["pairing", "approve"],
         &expect![[r#"
-            Let in the stranger who has this code
+            Approve the person with this code
 
             Usage: openclaw pairing approve [OPTIONS] [CHANNEL] <CODE>
 
             Arguments:
               [CHANNEL]  The channel; without it all are searched
-              <CODE>     The eight-character code of the stranger, in upper or lower case
+              <CODE>     The person's code of eight characters, in upper or lower case
 
             Options:
                   --channel <CHANNEL>    The channel, as an option
                   --config <FILE>        The configuration file, instead of config.toml in
                                          the state folder
                   --account <ACCOUNT>    Only this account
-                  --wide                 Draw tables as wide as their longest ids, however
-                                         narrow the terminal is
-                  --as-shown <REVISION>  The revision in `openclaw pairing list`, where the
+                  --wide                 Show whole ids in tables, even where they do not
+                                         fit the terminal
+                  --as-shown <REVISION>  The revision from `openclaw pairing list`, if the
                                          code alone is not enough
                   --json                 Print JSON
-                  --for <SPAN>           Limit the access to this time, such as `90m`, `24h`
-                                         or `30d`
-                  --notify               Tell the sender, through the running gateway
+                  --for <SPAN>           End the access after this time, such as `90m`,
+                                         `24h` or `30d`
+                  --notify               Tell the person, through the running gateway
               -h, --help                 Print help
 
             Examples:
@@ -257,7 +254,7 @@ fn help_of_decisions() {
     help(
         &["pairing", "revoke"],
         &expect![[r#"
-            Take an approval back, at once
+            Revoke an approval at once
 
             Usage: openclaw pairing revoke [OPTIONS] <CHANNEL> <ID>
 
@@ -270,16 +267,16 @@ fn help_of_decisions() {
                   --config <FILE>      The configuration file, instead of config.toml in the
                                        state folder
                   --json               Print JSON
-                  --wide               Draw tables as wide as their longest ids, however
-                                       narrow the terminal is
+                  --wide               Show whole ids in tables, even where they do not fit
+                                       the terminal
               -h, --help               Print help
 
             Examples:
-              openclaw pairing revoke telegram 123456789                 On every account
-              openclaw pairing revoke telegram 123456789 --account work  On this one
+              openclaw pairing revoke telegram 123456789                 Every account
+              openclaw pairing revoke telegram 123456789 --account work  This one
 
-            The next message of that sender is a stranger's. What the configuration lists
-            is not touched: the command names file and line, and exits with 1.
+            The person's next message is that of a stranger. Access that the configuration
+            gives stays: the command names file and line, and exits with 1.
         "#]],
     );
 }
@@ -289,22 +286,22 @@ fn help_of_the_owner() {
     help(
         &["owner"],
         &expect![[r#"
-            Show and name the owners, who may run owner commands
+            Show, add and remove owners, who decide and run owner commands
 
             Usage: openclaw owner [OPTIONS] <COMMAND>
 
             Commands:
               show    Show the owners, and how each became one [alias: list]
               add     Make a person an owner
-              remove  Remove an owner that was added or claimed
+              remove  Remove an owner who was added or has claimed
               claim   Print a one-time code; the first person who sends it to the bot is an
                       owner
 
             Options:
                   --config <FILE>  The configuration file, instead of config.toml in the
                                    state folder
-                  --wide           Draw tables as wide as their longest ids, however narrow
-                                   the terminal is
+                  --wide           Show whole ids in tables, even where they do not fit the
+                                   terminal
               -h, --help           Print help
 
             Examples:
@@ -312,7 +309,7 @@ fn help_of_the_owner() {
               openclaw owner add telegram:123456789
               openclaw owner list
 
-            A running gateway honours a change at the next message.
+            A change takes effect at the next message.
         "#]],
     );
 }

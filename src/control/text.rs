@@ -68,15 +68,27 @@ pub fn unknown_channel(name: &str) -> String {
     format!("there is no channel {}; these are: {}", neutral(name, 32), known.join(", "))
 }
 
-/// The person who decided, for a reader: `you`, `you at the console`, `uid:1000 on this machine`.
+/// The person who decided, for a reader: `you`, `you at the console`, `uid:1000 at the command line`.
 pub fn decider(actor: &str, reader: &str) -> String {
     let who = if actor == reader { "you" } else { actor };
+    format!("{who}{}", place(actor, "chat"))
+}
+
+/// An actor of the access log and where they acted, by the log's word for that.
+pub fn acted(actor: &str, surface: &str) -> String {
+    format!("{actor}{}", place(actor, surface))
+}
+
+fn place(actor: &str, surface: &str) -> String {
     let channel = actor.split(':').next().unwrap_or_default();
-    let console = registry::channel(channel).is_some_and(|plugin| plugin.abilities.console);
-    match channel {
-        "uid" => format!("{who} on this machine"),
-        _ if console => format!("{who} at the console"),
-        _ => who.to_owned(),
+    let is_console = registry::channel(channel).is_some_and(|plugin| plugin.abilities.console);
+    match surface {
+        "cli" => " at the command line".to_owned(),
+        _ if channel == "uid" => " at the command line".to_owned(),
+        "socket" => " over the socket".to_owned(),
+        _ if is_console => " at the console".to_owned(),
+        "channel" | "chat" => String::new(),
+        other => format!(" ({other})"),
     }
 }
 
@@ -91,8 +103,10 @@ pub fn spoken(line: &Line) -> String {
     let with = line.with.as_ref().map(|with| format!(" as {with}")).unwrap_or_default();
     neutral(
         &format!(
-            "{} {}{subject}{with}{until} by {} ({})",
-            line.at, line.action, line.actor, line.surface
+            "{} {}{subject}{with}{until} by {}",
+            line.at,
+            line.action,
+            acted(&line.actor, &line.surface)
         ),
         300,
     )

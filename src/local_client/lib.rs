@@ -31,6 +31,9 @@ use crate::{
 pub const HEALTH: &str = "health";
 /// How each account fares: gives [`ChannelsStatus`].
 pub const CHANNELS_STATUS: &str = "channels.status";
+/// What stands before an invitation's code in a link to each account that knows its own name: gives [`InviteLink`]s.
+/// The code itself is not asked with.
+pub const INVITE_LINKS: &str = "invite.links";
 /// What owners are still to be told: gives [`Outbox`].
 pub const OUTBOX: &str = "outbox";
 /// Tell an approved sender: takes [`Notify`], gives `{}`.
@@ -70,6 +73,17 @@ pub struct UnnamedProxies {
     pub requests: u64,
     /// The first few of their addresses.
     pub addresses: Vec<String>,
+}
+
+/// A link to an account, without the code at its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteLink {
+    /// The channel's id.
+    pub channel: String,
+    /// The account's id.
+    pub account: String,
+    /// What stands before the code.
+    pub head: String,
 }
 
 /// The parameters of [`PAIRING_NOTIFY`].
@@ -151,6 +165,11 @@ impl Client {
     /// Asks how each account fares.
     pub fn channels_status(&mut self) -> Result<ChannelsStatus, LocalError> {
         self.call(CHANNELS_STATUS, None)
+    }
+
+    /// Asks how a link with an invitation begins.
+    pub fn invite_links(&mut self) -> Result<Vec<InviteLink>, LocalError> {
+        self.call(INVITE_LINKS, None)
     }
 
     /// Asks what owners are still to be told.

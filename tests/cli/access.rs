@@ -50,8 +50,8 @@ fn leave_for_a_day_is_listed_extended_and_taken_back() {
     );
     assert_eq!(list(&folder)[1]["state"], "lasting");
     assert_eq!(folder.done("access revoke telegram:7"), "✅ Revoked telegram:7\n");
-    assert!(folder.fails(3, "access revoke telegram:7").contains("No stored grant: telegram:7"));
-    assert!(folder.fails(3, "access extend telegram:7 1h").contains("No grant with an end"));
+    assert!(folder.fails(3, "access revoke telegram:7").contains("No approved access: telegram:7"));
+    assert!(folder.fails(3, "access extend telegram:7 1h").contains("No temporary access"));
 }
 
 #[test]
@@ -198,4 +198,25 @@ fn a_group_is_explained_with_and_without_a_sender() {
     folder.done("access block telegram:100");
     let said = folder.done("access explain telegram -1001234567890 100");
     assert!(said.contains("Now: ignored") && said.contains("the sender is blocked"), "{said}");
+}
+
+#[test]
+fn an_id_as_a_narrow_table_shortens_it_is_the_one_person_or_nobody() {
+    let folder = Folder::empty();
+    let [one, other, third] = ["111222333", "111444333", "7"];
+    folder.put("credentials/telegram-allowFrom.json", &grants(&[one, third]));
+    let said = folder.done("access revoke telegram:111…333");
+    assert_eq!(said, format!("✅ Revoked telegram:{one}\n"));
+    let said = folder.fails(2, "access revoke telegram:111…333");
+    assert!(said.contains("is a shortened id, and nobody") && said.contains("--wide"), "{said}");
+    folder.put("credentials/telegram-allowFrom.json", &grants(&[one, other]));
+    let said = folder.fails(2, "access block telegram:111…333");
+    assert!(
+        said.contains("2 people in the list") && said.contains("nothing was changed"),
+        "{said}"
+    );
+    assert_eq!(
+        folder.json("credentials/telegram-allowFrom.json")["allowFrom"],
+        json!([one, other])
+    );
 }

@@ -2,9 +2,13 @@
 
 use std::{io::Write, os::unix::fs::PermissionsExt, process::Stdio};
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Folder, Ran, keep_private, mode};
+use crate::{
+    running::Running,
+    support::{Folder, Ran, keep_private, mode},
+};
 
 const FILE: &str = "[channels.telegram]\nbot_token = \"1:s3cret-token\" # mine\n";
 
@@ -146,4 +150,46 @@ fn the_example_is_as_the_schema_wants_it() {
 fn toml_json(text: &str) -> Value {
     let table: openclaw_plugin_sdk::toml::Table = text.parse().unwrap();
     serde_json::to_value(table).unwrap()
+}
+
+#[test]
+fn what_a_change_needs_first_is_named_with_the_command() {
+    let folder = Folder::empty();
+    for (line, key) in [
+        ("config set assistant.responder command", "assistant.command.program"),
+        ("config set assistant.responder openai", "assistant.openai.base_url"),
+        ("config set channels.telegram.dm_policy allowlist", "channels.telegram.bot_token"),
+    ] {
+        let said = folder.fails(1, line);
+        assert!(said.contains(&format!("`{key}`: is missing")), "{said}");
+        assert!(
+            said.contains(&format!("set that first: `openclaw config set {key} <value>`")),
+            "{said}"
+        );
+    }
+    folder.done("config set assistant.command.program /bin/cat");
+    folder.done("config set assistant.responder command");
+    assert_eq!(folder.done("config get assistant.command.history_turns"), "10\n");
+}
+
+#[test]
+fn a_file_that_says_nothing_is_called_so() {
+    for text in ["", "# mine\n\n"] {
+        let folder = with(text);
+        let said = folder.done("config check");
+        assert!(
+            said.contains("is empty or has only comments: the defaults are in effect"),
+            "{said}"
+        );
+    }
+    assert!(with(FILE).done("config check").ends_with("is fine.\n"));
+}
+
+#[test]
+fn a_star_beside_pairing_is_a_warning_of_check_and_start() {
+    let folder = with("[channels.webchat]\nallow_from = [\"*\"]\n");
+    let ran = folder.run("config check");
+    assert!(ran.err.contains("warning: ") && ran.err.contains("everyone has access"), "{ran:?}");
+    let mut gateway = Running::gateway(&folder);
+    assert!(gateway.stop(Signal::SIGINT).err.contains("everyone has access"));
 }

@@ -187,7 +187,7 @@ fn help_and_version_are_no_errors() {
 fn every_command_has_a_man_page() {
     let folder = Folder::empty();
     let page = folder.done("help --man");
-    assert!(page.contains(".TH openclaw 1") && page.contains("openclaw\\-pairing(1)"), "{page}");
+    assert!(page.contains(".TH openclaw 1") && page.contains("\n\\fBpairing\\fR\n"), "{page}");
     let page = folder.done("help --man pairing approve");
     assert!(page.contains(".TH openclaw-pairing-approve 1"), "{page}");
     assert!(page.contains("\\-\\-notify"), "{page}");

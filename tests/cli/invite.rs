@@ -45,3 +45,18 @@ fn an_invitation_is_open_for_a_day_at_most() {
         said["until"].as_str().map(str::len)
     );
 }
+
+#[test]
+fn a_code_that_is_typed_in_place_of_an_id_is_not_repeated() {
+    let folder = Folder::empty();
+    let said = folder.done("invite create Ann");
+    let code = said.lines().next().unwrap();
+    for line in [format!("invite cancel {code}"), format!("invite cancel {code} --json")] {
+        let ran = folder.run(&line);
+        assert_eq!(ran.code, Some(3), "{ran:?}");
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(!said.contains(&code[4..]), "{said}");
+        assert!(said.contains("is not the id of one") && said.contains("invite list"), "{said}");
+    }
+    assert_eq!(open(&folder).len(), 1, "it can still be used");
+}

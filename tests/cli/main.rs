@@ -24,4 +24,5 @@ mod owner;
 mod preload;
 mod qr;
 mod running;
+mod shells;
 mod support;

@@ -133,7 +133,12 @@ async fn the_owner_at_the_console_lets_a_visitor_of_the_page_in() {
     console.sees(&format!("/pairing deny webchat {code}"));
     assert!(home.cli(&["pairing", "deny", "webchat", &code]).status.success());
     console.sees("⛔ Denied");
-    console.sees("Decided: on this machine (uid:");
+    console.sees("Decided: by uid:");
+    console.sees(" at the command line, ");
+    // The card and the answers say it, and no line of the log repeats it.
+    for line in ["a sender asks for access", "request decided"] {
+        assert!(!console.all.contains(line), "{}", console.all);
+    }
     console.types("/whoami");
     console.sees("you are an owner");
     console.stop();

@@ -149,7 +149,7 @@ async fn a_card_is_sent_with_its_buttons_and_edited_when_the_command_line_has_de
     };
     let edit = tokio::time::timeout(PATIENCE, edited).await.expect("the card is edited");
     let text = edit["text"].as_str().unwrap();
-    assert!(text.starts_with("✅ Approved") && text.contains("on this machine"), "{text}");
+    assert!(text.starts_with("✅ Approved") && text.contains("at the command line"), "{text}");
     assert!(!text.contains(&code), "{text}");
     assert!(!edit["reply_markup"].to_string().contains("Approve"), "nothing is left to press");
     bed.stop();

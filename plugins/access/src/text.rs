@@ -110,9 +110,9 @@ pub(crate) fn done(change: &AccessChange) -> String {
 pub(crate) fn nothing(change: &AccessChange) -> &'static str {
     match change {
         AccessChange::Block => "Already blocked. Nothing changed.",
-        AccessChange::Extend(_) => "No grant with an end. Nothing changed.",
+        AccessChange::Extend(_) => "No temporary access. Nothing changed.",
         AccessChange::Rename(_) => "The note says that already. Nothing changed.",
-        AccessChange::Revoke => "No stored grant. Nothing changed.",
+        AccessChange::Revoke => "No approved access. Nothing changed.",
         AccessChange::Unblock => "Not blocked. Nothing changed.",
     }
 }

@@ -188,7 +188,7 @@ impl Responder for Command {
 
     async fn probe(&self) -> Result<String, ResponderError> {
         self.check().map_err(|error| ResponderError::Misconfigured(error.problem))?;
-        Ok("it is there and executable; it was not run".to_owned())
+        Ok("the program is there and can be executed; it was not run".to_owned())
     }
 }
 

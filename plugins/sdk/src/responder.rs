@@ -186,7 +186,7 @@ pub trait Responder: Send + Sync {
 
     /// Tries whether it would answer, in bounded time: what was asked and what came back, in a sentence without a secret.
     async fn probe(&self) -> Result<String, ResponderError> {
-        Ok("It asks nobody.".to_owned())
+        Ok("it needs no service and no program".to_owned())
     }
 }
 

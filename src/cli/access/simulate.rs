@@ -18,8 +18,9 @@ use crate::{
 Example:
   openclaw access simulate new-config.toml
 
-Nothing is changed. The last 1,000 messages count, without their texts, with the
-verdict that the running gateway noted then; the store is taken as it is now.")]
+This changes nothing. The running gateway notes what it decided about the last
+1,000 messages, without their texts. The other configuration decides about them
+again, with the approvals and blocks of now.")]
 pub(crate) struct Simulate {
     /// The other configuration file
     file: PathBuf,

@@ -5,10 +5,14 @@ use openclaw_plugin_sdk::{AccessEntry, neutral};
 
 use crate::{
     Cli, Failure, Host,
-    config::Account,
+    config::{Account, schema::Kind},
     control::{self, access, pairing},
     registry,
-    rules::{device::record::Device, owner::Owner, pairing::PairingRequest},
+    rules::{
+        device::{record::Device, role::Role},
+        owner::Owner,
+        pairing::PairingRequest,
+    },
     whole,
 };
 
@@ -50,6 +54,7 @@ pub(super) fn candidates(host: &Host, before: &[String], last: &str) -> Vec<Cand
 
 /// The words before the cursor, as the command line reads them.
 struct Line<'a> {
+    root: &'a Command,
     command: &'a Command,
     /// The option whose value comes next.
     option: Option<&'a Arg>,
@@ -63,7 +68,7 @@ fn is_named(arg: &Arg, word: &str) -> bool {
 
 impl<'a> Line<'a> {
     fn read(root: &'a Command, before: &'a [String]) -> Self {
-        let mut line = Self { command: root, option: None, typed: Vec::new() };
+        let mut line = Self { root, command: root, option: None, typed: Vec::new() };
         for word in before {
             if line.option.take().is_some() {
                 continue;
@@ -92,13 +97,7 @@ impl<'a> Line<'a> {
 
     /// Commands, or the values of the argument that comes next.
     fn words(&self, host: &Host) -> Vec<Candidate> {
-        let commands = self.command.get_subcommands().filter(|one| !one.is_hide_set());
-        let command = |one: &Command| {
-            let about = one.get_about().map(ToString::to_string).unwrap_or_default();
-            Candidate::new(one.get_name(), &about)
-        };
-        let mut all: Vec<Candidate> =
-            commands.filter(|_| self.typed.is_empty()).map(command).collect();
+        let mut all = if self.typed.is_empty() { commands(self.command) } else { Vec::new() };
         let positionals: Vec<&Arg> = self.command.get_positionals().collect();
         let next = positionals.get(self.typed.len());
         let more = positionals
@@ -115,6 +114,13 @@ impl<'a> Line<'a> {
             all.extend(self.values(second, host));
         }
         all
+    }
+
+    /// The commands below those that `help` names.
+    fn below(&self) -> Vec<Candidate> {
+        let mut typed = self.typed.iter();
+        let found = typed.try_fold(self.root, |command, word| command.find_subcommand(word));
+        found.map(commands).unwrap_or_default()
     }
 
     fn values(&self, arg: &Arg, host: &Host) -> Vec<Candidate> {
@@ -138,16 +144,33 @@ impl<'a> Line<'a> {
             "account" => accounts(host, channel),
             "channel" | "named" => Ok(channels(self.command.get_name() == "manifest")),
             "code" => codes(host, channel),
-            "device" => devices(host),
+            "command" if self.command.get_name() == "help" => Ok(self.below()),
+            "device" => devices(host, None),
             "id" if channel.is_none() => invitations(host),
             "id" | "sender" => people(host, channel),
             "key" => Ok(keys()),
+            "node" => devices(host, Some(Role::Node)),
             "owner" => owners(host),
+            "request"
+                if self.command.get_bin_name().is_some_and(|name| name.contains(" nodes ")) =>
+            {
+                node_requests(host)
+            }
             "request" => requests(host),
+            "value" => Ok(values(self.typed.first().copied())),
             "who" => people(host, None),
             _ => Ok(Vec::new()),
         }
     }
+}
+
+fn commands(above: &Command) -> Vec<Candidate> {
+    let shown = above.get_subcommands().filter(|one| !one.is_hide_set());
+    let command = |one: &Command| {
+        let about = one.get_about().map(ToString::to_string).unwrap_or_default();
+        Candidate::new(one.get_name(), &about)
+    };
+    shown.map(command).collect()
 }
 
 fn accounts(host: &Host, channel: Option<&str>) -> Result<Vec<Candidate>, Failure> {
@@ -176,10 +199,11 @@ fn codes(host: &Host, channel: Option<&str>) -> Result<Vec<Candidate>, Failure> 
     Ok(waiting.iter().map(one).collect())
 }
 
-fn devices(host: &Host) -> Result<Vec<Candidate>, Failure> {
+fn devices(host: &Host, role: Option<Role>) -> Result<Vec<Candidate>, Failure> {
     let all = host.store()?.devices()?;
+    let fits = all.iter().filter(|one| role.is_none_or(|role| one.approved.roles.contains(&role)));
     let name = |one: &Device| one.label.clone().unwrap_or_default();
-    Ok(all.iter().map(|one| Candidate::new(one.id().as_str(), &name(one))).collect())
+    Ok(fits.map(|one| Candidate::new(one.id().as_str(), &name(one))).collect())
 }
 
 fn invitations(host: &Host) -> Result<Vec<Candidate>, Failure> {
@@ -207,6 +231,22 @@ fn people(host: &Host, channel: Option<&str>) -> Result<Vec<Candidate>, Failure>
         Candidate::new(id.unwrap_or(&entry.who), &entry.note.unwrap_or_default())
     };
     Ok(all.map(one).collect())
+}
+
+fn node_requests(host: &Host) -> Result<Vec<Candidate>, Failure> {
+    let (waiting, _) = host.store()?.nodes(Host::now())?;
+    Ok(waiting.iter().map(|one| Candidate::new(one.id.as_str(), &one.node)).collect())
+}
+
+/// The values that a key of the configuration may have, where they are words.
+fn values(key: Option<&str>) -> Vec<Candidate> {
+    let root = Host::keys();
+    let words = match key.and_then(|key| root.find(key).ok()).map(|key| &key.kind) {
+        Some(Kind::Flag) => vec!["true", "false"],
+        Some(Kind::Words(words)) => words.clone(),
+        _ => Vec::new(),
+    };
+    words.into_iter().map(|word| Candidate::new(word, "")).collect()
 }
 
 fn requests(host: &Host) -> Result<Vec<Candidate>, Failure> {

@@ -15,10 +15,11 @@ use crate::{Ended, Exit, Failure, Host, Output, reach::Common, text, whole};
 #[command(after_help = "\
 Examples:
   openclaw devices approve 0b1f7f3c-6a0e-4f53-9a68-6f1d2f0a7f11
-  openclaw devices approve --latest          Shows the newest request; approves nothing
+  openclaw devices approve --latest  Show the newest request only
 
-A device's id approves nothing: it shows what that device asks for now, and the command that approves it.
-Compare the three words with those on the device, where both show them.")]
+With the id of a device the command approves nothing: it shows what that device
+asks for now, and the command that approves it. Compare the three words with
+those on the device, if both show them.")]
 pub(crate) struct Approve {
     /// The request, as `devices list` names it
     #[arg(conflicts_with = "latest")]

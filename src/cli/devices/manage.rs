@@ -19,10 +19,10 @@ use crate::{
 /// Removes all.
 #[derive(Debug, Args)]
 pub(crate) struct Clear {
-    /// Really
+    /// Confirm; without this nothing is removed
     #[arg(long)]
     yes: bool,
-    /// And turn away every device that waits
+    /// Also reject every device that waits
     #[arg(long)]
     pending: bool,
     #[command(flatten)]
@@ -45,15 +45,16 @@ pub(crate) struct Rename {
 /// Replaces a token.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Prints JSON. The new token is in it only where the device is this machine's own. Any other device gets it when
-it comes again with the gateway's own token, or with a new setup code.")]
+Prints JSON. The new token is in it only if the device is this machine. Any
+other device gets it when it connects again with the gateway's token or a new
+setup code.")]
 pub(crate) struct Rotate {
     #[command(flatten)]
     which: Revoke,
-    /// What the new token is good for; without it, what the old one was
+    /// A scope of the new token; without this, the scopes of the old token
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     scopes: Vec<String>,
-    /// It is good for nothing but connecting
+    /// Give the new token no scope: it can connect and nothing else
     #[arg(long, conflicts_with = "scopes")]
     no_scopes: bool,
 }

@@ -40,12 +40,13 @@ impl Filter {
 #[command(after_help = "\
 Examples:
   openclaw nodes invoke --node kitchen --command device.info
-  openclaw nodes invoke --node kitchen --command system.notify --params '{\"title\":\"Tea\"}'")]
+  openclaw nodes invoke --node kitchen --command system.notify \\
+    --params '{\"title\":\"Tea\"}'")]
 pub(crate) struct Invoke {
     /// The command
     #[arg(long)]
     command: String,
-    /// Its parameters, in JSON
+    /// The parameters, a JSON object
     #[arg(long, value_name = "JSON", value_parser = parameters)]
     params: Option<Value>,
     /// How long the node may take, in milliseconds

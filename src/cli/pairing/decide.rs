@@ -35,10 +35,10 @@ An approval gives access. It never makes an owner."
 pub(crate) struct Approve {
     #[command(flatten)]
     which: Which,
-    /// Limit the access to this time, such as `90m`, `24h` or `30d`
+    /// End the access after this time, such as `90m`, `24h` or `30d`
     #[arg(long = "for", value_name = "SPAN", value_parser = host::span)]
     lasting: Option<Duration>,
-    /// Tell the sender, through the running gateway
+    /// Tell the person, through the running gateway
     #[arg(long)]
     notify: bool,
 }
@@ -66,7 +66,7 @@ Examples:
   openclaw pairing block AB3D7X9K
   openclaw pairing block telegram AB3D7X9K
 
-Nothing that this sender writes is answered or shown to you from then on.
+From then on nothing that this person writes is answered or shown to you.
 `openclaw access unblock <WHO>` ends the block."
 )]
 pub(crate) struct Block {
@@ -79,7 +79,7 @@ pub(crate) struct Block {
 struct Which {
     /// The channel; without it all are searched
     channel: Option<String>,
-    /// The eight-character code of the stranger, in upper or lower case
+    /// The person's code of eight characters, in upper or lower case
     #[arg(required = true)]
     code: String,
     /// The channel, as an option
@@ -88,7 +88,7 @@ struct Which {
     /// Only this account
     #[arg(long, value_parser = host::account)]
     account: Option<AccountId>,
-    /// The revision in `openclaw pairing list`, where the code alone is not enough
+    /// The revision from `openclaw pairing list`, if the code alone is not enough
     #[arg(long, allow_hyphen_values = true, value_name = "REVISION")]
     as_shown: Option<String>,
     /// Print JSON

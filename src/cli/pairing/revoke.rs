@@ -16,11 +16,11 @@ use crate::{
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  openclaw pairing revoke telegram 123456789                 On every account
-  openclaw pairing revoke telegram 123456789 --account work  On this one
+  openclaw pairing revoke telegram 123456789                 Every account
+  openclaw pairing revoke telegram 123456789 --account work  This one
 
-The next message of that sender is a stranger's. What the configuration lists
-is not touched: the command names file and line, and exits with 1.")]
+The person's next message is that of a stranger. Access that the configuration
+gives stays: the command names file and line, and exits with 1.")]
 pub(crate) struct Revoke {
     /// The channel
     channel: String,

@@ -6,7 +6,8 @@ use openclaw_plugin_sdk::{ResponderError, UnixMs, count, neutral};
 
 use crate::{
     Exit, Failure,
-    config::edit::EditError,
+    config::{edit::EditError, problem::ConfigError},
+    control::text::acted,
     gateway::{Ownership, Ready},
     local_client::status::AssistantStatus,
     network::secret::SecretSource,
@@ -83,8 +84,12 @@ pub(crate) fn bad_app_name() -> Failure {
 
 pub(crate) const NO_CONFIG: &str = "note: it does not exist; the built-in channels run without it";
 
-pub(crate) fn config_checked(file: Option<&Path>) -> String {
+pub(crate) fn config_checked(file: Option<&Path>, says_nothing: bool) -> String {
     match file {
+        Some(file) if says_nothing => format!(
+            "{} is empty or has only comments: the defaults are in effect, and the built-in channels run.",
+            file.display()
+        ),
         Some(file) => format!("{} is fine.", file.display()),
         None => "There is no configuration file; the built-in channels run.".to_owned(),
     }
@@ -94,13 +99,9 @@ pub(crate) fn config_checked(file: Option<&Path>) -> String {
 pub(crate) const SECRET_IS_SET: &str = "It is set. Its value is a secret and is not printed.";
 
 pub(crate) fn not_set(key: &str) -> Failure {
-    Failure::line(
-        Exit::NoMatch,
-        format!(
-            "`{}` is not set. A default that a plugin gives it stands in `config.example.toml`.",
-            neutral(key, 160)
-        ),
-    )
+    let key = neutral(key, 160);
+    Failure::line(Exit::NoMatch, format!("`{key}` is not set, and no default is in effect."))
+        .hint("`openclaw config show` prints what is in effect, defaults included")
 }
 
 pub(crate) fn key_set(key: &str, file: &Path) -> String {
@@ -125,9 +126,27 @@ pub(crate) fn not_edited(error: EditError) -> Failure {
             Failure::from(error).hint("repair the file first; nothing was changed")
         }
         EditError::Changed(_) => Failure::new(Exit::Failed, error.to_string()).hint("try again"),
-        EditError::Refused(_) => Failure::new(Exit::Failed, error.to_string()),
+        EditError::Refused(ref why) => {
+            let failure = Failure::new(Exit::Failed, error.to_string());
+            match missing(why) {
+                Some(key) => failure.hint(format!(
+                    "set that first: `openclaw config set {key} <value>`; in a table with several such keys, set \
+                     `enabled` to false meanwhile"
+                )),
+                None => failure,
+            }
+        }
         EditError::Store(error) => error.into(),
     }
+}
+
+/// The first key without which the file does not load.
+fn missing(why: &ConfigError) -> Option<&str> {
+    let ConfigError::Invalid(problems) = why else { return None };
+    problems.iter().find_map(|problem| {
+        let (key, what) = problem.text.strip_prefix('`')?.split_once("`: ")?;
+        what.starts_with("is missing").then_some(key)
+    })
 }
 
 /// What `config check --deep` tries.
@@ -240,8 +259,8 @@ pub(crate) fn status(seen: &Seen, channels: Vec<String>) -> Vec<String> {
     lines.extend(seen.decisions.iter().map(|line| {
         let about = [&line.channel, &line.subject].into_iter().flatten();
         let about: Vec<String> = about.map(|text| whole(text)).collect();
-        let (actor, surface) = (whole(&line.actor), &line.surface);
-        format!("  {} {} {} by {actor} ({surface})", line.at, line.action, about.join(":"))
+        let by = acted(&whole(&line.actor), &line.surface);
+        format!("  {} {} {} by {by}", line.at, line.action, about.join(":"))
     }));
     lines
 }

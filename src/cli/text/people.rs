@@ -10,6 +10,7 @@ use crate::{
     Exit, Failure,
     config::Location,
     control::{admissions::AdmittedBy, text::verdict},
+    invite::Link,
     local_client::LocalError,
     rules::{DmPolicy, owner::Owner, pairing::PairingRequest},
     whole, world,
@@ -165,21 +166,34 @@ pub(crate) fn none_approved(channel: &str, sender: &str) -> Failure {
 pub(crate) const NO_INVITATIONS: &str = "No invitation is open.";
 pub(crate) const INVITATION_CANCELLED: &str = "Invitation cancelled. Its code gives no access.";
 
-pub(crate) fn invited(code: &str, id: &str, lasting: Duration) -> String {
+pub(crate) fn invited(code: &str, links: &[Link], id: &str, lasting: Duration) -> String {
+    let label = |link: &Link| match link.account.as_str() {
+        "default" => link.channel.clone(),
+        account => format!("{} ({account})", link.channel),
+    };
+    let links = links.iter().map(|link| format!("\nLink for {}: {}\n", label(link), link.url));
+    let links = links.collect::<Vec<_>>().concat();
     format!(
-        "{code}\n\n\
-         Hand this to one person. It gives access to the first person who sends it to the bot in a direct chat.\n\
+        "{code}\n{links}\n\
+         Give this to one person. The first person who sends it to the bot in a direct chat has access.\n\
          It works once, within {}. To take it back: openclaw invite cancel {id}",
         spell_span(lasting)
     )
 }
 
+pub(crate) fn no_links(error: &LocalError) -> String {
+    format!("note: {error}; the invitation counts, and there is no link")
+}
+
 pub(crate) fn no_invitation(typed: &str) -> Failure {
     // A code that was typed in place of an id is as good as before, and not repeated.
     let is_id = typed.len() <= 16 && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let shown = if is_id { typed } else { "this is no id of one" };
-    Failure::line(Exit::NoMatch, format!("No open invitation found: {shown}"))
-        .hint("`openclaw invite list` shows them")
+    let text = if is_id {
+        format!("No open invitation found: {typed}")
+    } else {
+        "No open invitation found: what was typed is not the id of one".to_owned()
+    };
+    Failure::line(Exit::NoMatch, text).hint("`openclaw invite list` shows the ids")
 }
 
 pub(crate) const NO_ACCESS: &str = "No stored access and no blocks.";
@@ -193,6 +207,19 @@ pub(crate) fn permit_state(state: AccessState) -> String {
         AccessState::Lasting => "permanent".to_owned(),
         AccessState::Until(left) => format!("{} left", spell_span(left)),
     }
+}
+
+/// An id as a table shows it where the terminal is narrow, which is that of several people or of none.
+pub(crate) fn shortened_id(typed: &str, fits: usize) -> Failure {
+    let typed = neutral(typed, 160);
+    let who = match fits {
+        0 => "nobody in the list has an id that".to_owned(),
+        many => format!("{many} people in the list have ids that"),
+    };
+    Failure::usage(format!(
+        "{typed} is a shortened id, and {who} could be meant; nothing was changed"
+    ))
+    .hint("`openclaw access list --wide` shows whole ids")
 }
 
 pub(crate) fn permit_changed(change: &AccessChange, ids: &str) -> String {
@@ -210,9 +237,9 @@ pub(crate) fn permit_changed(change: &AccessChange, ids: &str) -> String {
 pub(crate) fn permit_not_changed(change: &AccessChange, who: &str) -> Failure {
     let nothing = match change {
         AccessChange::Block => "Already blocked",
-        AccessChange::Extend(_) => "No grant with an end",
+        AccessChange::Extend(_) => "No temporary access",
         AccessChange::Rename(_) => "The note says that already",
-        AccessChange::Revoke => "No stored grant",
+        AccessChange::Revoke => "No approved access",
         AccessChange::Unblock => "Not blocked",
     };
     Failure::line(Exit::NoMatch, format!("{nothing}: {who}"))

@@ -133,11 +133,11 @@ fn failures_about_people() {
             hint: `openclaw pairing allowed telegram` shows them
             NoMatch Already blocked: telegram:7
             hint: `openclaw access list` shows who has access and who is blocked
-            NoMatch No grant with an end: telegram:7
+            NoMatch No temporary access: telegram:7
             hint: `openclaw access list` shows who has access and who is blocked
             NoMatch The note says that already: telegram:7
             hint: `openclaw access list` shows who has access and who is blocked
-            NoMatch No stored grant: telegram:7
+            NoMatch No approved access: telegram:7
             hint: `openclaw access list` shows who has access and who is blocked
             NoMatch Not blocked: telegram:7
             hint: `openclaw access list` shows who has access and who is blocked
@@ -151,8 +151,14 @@ fn failures_about_people() {
             hint: `openclaw owner show` shows them
             Usage error: `7` names no channel
             hint: write <channel>:<id>, such as telegram:123456789
+            Usage error: telegram…89abcdef is a shortened id, and nobody in the list has an id that could be meant; nothing was changed
+            hint: `openclaw access list --wide` shows whole ids
+            Usage error: telegram…89abcdef is a shortened id, and 2 people in the list have ids that could be meant; nothing was changed
+            hint: `openclaw access list --wide` shows whole ids
             NoMatch No open invitation found: 3f9a0c1b
-            hint: `openclaw invite list` shows them
+            hint: `openclaw invite list` shows the ids
+            NoMatch No open invitation found: what was typed is not the id of one
+            hint: `openclaw invite list` shows the ids
         "#]],
         &[
             several_requests(2),
@@ -175,7 +181,10 @@ fn failures_about_people() {
             owner_stays("telegram:7", Some(place.file)),
             no_owner("telegram:7"),
             no_channel_named("7"),
+            shortened_id("telegram…89abcdef", 0),
+            shortened_id("telegram…89abcdef", 2),
             no_invitation("3f9a0c1b"),
+            no_invitation("inv-AAAAAAAAAAAAAAAA"),
         ],
     );
 }
@@ -188,7 +197,8 @@ fn failures_about_keys_and_words() {
             Usage error: there is no command `setup`
             Usage error: `--watch` draws on a terminal, and standard output is none
             hint: with `--json` beside it, it prints a line of JSON every two seconds
-            NoMatch `owner.quiet` is not set. A default that a plugin gives it stands in `config.example.toml`.
+            NoMatch `owner.quiet` is not set, and no default is in effect.
+            hint: `openclaw config show` prints what is in effect, defaults included
             NoMatch error: `gateway.port` is not in /s/config.toml
             hint: `openclaw config show` prints what is in effect, defaults included
             Usage error: unknown key `prt` in `gateway`
@@ -374,8 +384,9 @@ fn lines_about_the_gateway() {
         other_state(Path::new("/new"), Path::new("/old")),
         unprinted(&std::io::Error::other("full")),
         NO_CONFIG.to_owned(),
-        config_checked(None),
-        config_checked(Some(Path::new("/s/config.toml"))),
+        config_checked(None, false),
+        config_checked(Some(Path::new("/s/config.toml")), false),
+        config_checked(Some(Path::new("/s/config.toml")), true),
         SHOW_SECRET.to_owned(),
         secret_of_environment("VARIABLE", SecretKind::Token, Some(made)),
         secret_of_environment("VARIABLE", SecretKind::Password, None),
@@ -393,6 +404,7 @@ fn lines_about_the_gateway() {
         note: it does not exist; the built-in channels run without it
         There is no configuration file; the built-in channels run.
         /s/config.toml is fine.
+        /s/config.toml is empty or has only comments: the defaults are in effect, and the built-in channels run.
         `openclaw gateway auth-token --show` prints it.
         This is what `VARIABLE` holds in this environment. A gateway that was started without it asks for `gateway.auth.token`, or else for the one in /s/token.
         This is what `VARIABLE` holds in this environment. A gateway that was started without it asks for `gateway.auth.password`.

@@ -112,8 +112,8 @@ fn texts() {
         there is no channel irc; these are: discord, slack, telegram, webchat
         you
         terminal:local:0 at the console
-        uid:1000 on this machine
-        2026-02-13T10:00:00.000Z approve telegram:42 by uid:1000 (cli)
+        uid:1000 at the command line
+        2026-02-13T10:00:00.000Z approve telegram:42 by uid:1000 at the command line
         telegram:7 approved the sender permanently, on 1970-01-01T00:00:00.000Z
         telegram:7 approved the sender until 1970-01-02T00:00:00.000Z, on 1970-01-01T00:00:00.000Z
         telegram:7 blocked the sender on 1970-01-01T00:00:00.000Z

@@ -9,6 +9,7 @@ use crate::{
     Gateway,
     accounts::account::AccountRuntime,
     approvals,
+    control::text::decider,
     delivery::answer,
     gate::NAME_LIMIT,
     journal::mail::{Address, Mail},
@@ -56,7 +57,7 @@ pub(crate) fn accepted(
     let text = format!(
         "{who}{name} accepted the invitation{note} by {}, and has access now. \
          To revoke it: `openclaw access revoke {who}`",
-        accepted.by
+        decider(&accepted.by, "")
     );
     approvals::tell(gateway, &text, None);
 }

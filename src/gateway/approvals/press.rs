@@ -395,7 +395,7 @@ async fn device(
         Ok(Err(Undecided::Denied(denied))) => {
             let why = match denied {
                 Denied::NotYours => "not all of its commands are listed here".to_owned(),
-                Denied::Scope(scope) => format!("{} is not granted in a chat", scope.word()),
+                Denied::Scope(scope) => format!("{} cannot be given in a chat", scope.word()),
             };
             format!("Nothing was changed: {why}. On the machine: openclaw devices approve")
         }

@@ -13,6 +13,7 @@ use crate::{
         outbox::{About, CardCopy, CardState, Choice, Fact, Token},
         pending::{Ask, Asking, HELD},
     },
+    control::text::acted,
     world,
 };
 
@@ -309,12 +310,10 @@ fn decided(outcome: &Outcome, to: &OwnersChat, zone: &TimeZone) -> String {
 
 fn decider(outcome: &Outcome, to: &OwnersChat) -> Option<String> {
     let by = outcome.by.as_deref()?;
-    Some(match outcome.surface.as_deref() {
-        _ if outcome.is_by(to) => "by you".to_owned(),
-        Some("cli") => format!("on this machine ({by})"),
-        Some("socket") => format!("over the socket ({by})"),
-        _ => format!("by {by}"),
-    })
+    if outcome.is_by(to) {
+        return Some("by you".to_owned());
+    }
+    Some(format!("by {}", acted(by, outcome.surface.as_deref().unwrap_or("chat"))))
 }
 
 fn field(fact: &Fact) -> (String, Text) {

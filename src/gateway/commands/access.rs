@@ -96,13 +96,13 @@ impl AccessControl for CommandContext {
     }
 
     async fn invitations(&self) -> Result<Vec<OpenInvitation>, CommandError> {
-        self.owner(ACCESS)?;
+        let reader = self.owner(ACCESS)?.actor().to_owned();
         let now = world::now();
         let open = self.gateway.read(move |store| invitations::open(store, now)).await?;
         let shown = |one: Invitation| OpenInvitation {
             id: one.id,
             note: one.note,
-            by: one.by,
+            by: text::decider(&one.by, &reader),
             left: Duration::from_millis(one.until.0.saturating_sub(now.0)),
         };
         Ok(open.into_iter().map(shown).collect())

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     Gateway,
     delivery::{answer, assistant, pages},
-    local_client::{self, Health, Notify, status::Outbox},
+    local_client::{self, Health, InviteLink, Notify, status::Outbox},
     protocol::frame::{Refused, Request, Response, UNAVAILABLE},
     rpc::methods::channel,
     rules::AccountKey,
@@ -21,6 +21,7 @@ pub(crate) async fn answer(gateway: &Arc<Gateway>, request: &Request) -> Respons
     match request.method.as_str() {
         local_client::HEALTH => done(request, &health(gateway)),
         local_client::CHANNELS_STATUS => done(request, &channel::all(gateway)),
+        local_client::INVITE_LINKS => done(request, &invite_links(gateway)),
         local_client::OUTBOX => done(request, &outbox(gateway)),
         local_client::PAIRING_NOTIFY => notify(gateway, request).await,
         _ => Response::unknown_method(request),
@@ -39,6 +40,15 @@ fn health(gateway: &Gateway) -> Health {
     let unnamed_proxies = gateway.connections.unnamed.told();
     let (pid, assistant) = (std::process::id(), Some(assistant::status(gateway)));
     Health { ok: true, pid, port: gateway.port, version, unnamed_proxies, assistant }
+}
+
+fn invite_links(gateway: &Gateway) -> Vec<InviteLink> {
+    let links = gateway.accounts.on().into_iter().filter_map(|account| {
+        let AccountKey { channel, account: id } = &account.config.key;
+        let (channel, id) = (channel.clone(), id.to_string());
+        Some(InviteLink { channel, account: id, head: account.deep_link()? })
+    });
+    links.collect()
 }
 
 fn outbox(gateway: &Gateway) -> Outbox {

@@ -191,6 +191,10 @@ impl Store {
         tx.take_grants(&mut records, &BTreeSet::from([who.clone()]))?;
         let (contact, by) = (who.clone(), open.by.clone());
         records.let_in(Grant { contact, since: now, until: None, by });
+        // What the owner has called the person since counts more.
+        if open.note.is_some() && records.note(&key.channel, sender).is_none() {
+            records.annotate(&key.channel, sender, open.note.as_deref());
+        }
         let line = Line::new("chat", &who.to_string(), action::ACCEPT, now).of(key);
         tx.commit_records(records, line.about(sender.as_str()).named(&open.id))?;
         Ok(Some(Accepted { id: open.id, note: open.note, by: open.by }))

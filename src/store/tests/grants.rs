@@ -34,6 +34,11 @@ impl Bed {
         self.store.block(&by(), &who, &Owners::default(), NOW).unwrap()
     }
 
+    fn note(&self, sender: &str) -> Option<String> {
+        let index = self.store.records().unwrap();
+        index.records().note("telegram", &id(sender)).map(str::to_owned)
+    }
+
     fn link(&self, sender: &str, n: u8) -> Ticket {
         let link = Ticket::from_random(TicketKind::Link, [n; 12]);
         self.store.open_link(&at("default", sender), &link, NOW).unwrap();
@@ -174,12 +179,23 @@ fn an_invitation_lets_one_bearer_in_once() {
     assert_eq!((accepted.id, accepted.note.as_deref()), (name.clone(), Some("for Ann")));
     assert!(bed.waiting().is_empty());
     assert_eq!(bed.standing("1", NOW), Standing::Granted);
+    assert_eq!(bed.note("1").as_deref(), Some("for Ann"));
     assert!(bed.store.accept(&code, &at("default", "2"), NOW).unwrap().is_none(), "once");
     assert!(!bed.store.uninvite(&by(), &name, NOW).unwrap());
     let again = Ticket::from_random(TicketKind::Invitation, [8; 12]);
     let name = bed.store.invite(&by(), &again, (None, later(HOUR)), NOW).unwrap();
     assert!(bed.store.uninvite(&by(), &name, NOW).unwrap());
     assert!(bed.store.accept(&again, &at("default", "2"), NOW).unwrap().is_none());
+}
+
+#[test]
+fn an_owners_own_note_stays_when_an_invitation_is_accepted() {
+    let bed = Bed::new();
+    let code = Ticket::from_random(TicketKind::Invitation, [9; 12]);
+    bed.store.invite(&by(), &code, (Some("for Ann"), later(HOUR)), NOW).unwrap();
+    bed.store.annotate(&by(), &at("default", "1"), Some("the neighbour"), NOW).unwrap();
+    bed.store.accept(&code, &at("default", "1"), NOW).unwrap().unwrap();
+    assert_eq!(bed.note("1").as_deref(), Some("the neighbour"));
 }
 
 #[test]

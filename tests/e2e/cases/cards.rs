@@ -144,10 +144,10 @@ async fn a_card_outlives_a_restart_and_shows_what_the_command_line_decided() {
     assert!(world.home.cli(&["pairing", "approve", "telegram", &code]).status.success());
     world.run();
     let card = world.shows("owner", "✅ Approved").await;
-    assert!(card.contains("on this machine (uid:"), "{card}");
+    assert!(card.contains("by uid:") && card.contains(" at the command line, "), "{card}");
     assert!(world.buttons("owner").is_empty(), "also where nobody ran when it was decided");
     let told = world.press_with("owner", &on, &data).await;
-    assert!(told.starts_with("✅ Approved on this machine"), "{told}");
+    assert!(told.starts_with("✅ Approved by uid:"), "{told}");
     world.stop();
     assert_eq!(world.unread(OWNER).len(), 1, "one card each, and no word more");
     let book = world.home.read("outbox/cards.json");

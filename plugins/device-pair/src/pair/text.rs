@@ -172,7 +172,7 @@ pub(super) fn usage(prefix: &str, verb: &str) -> String {
 pub(super) fn denied(prefix: &str, scope: Option<&str>) -> Text {
     match scope {
         Some(scope) => Text::plain(format!(
-            "Nothing changed: the device asks for {scope}, which cannot be granted in a chat. To grant it, make a \
+            "Nothing changed: the device asks for {scope}, which cannot be given in a chat. To give it, make a \
              code with "
         ))
         .code(format!("{prefix}pair full"))

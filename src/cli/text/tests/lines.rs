@@ -1,6 +1,16 @@
 //! Lines about people and devices, the start of the gateway, and the state of everything.
 
 use super::*;
+use crate::invite::Link;
+
+fn links() -> [Link; 2] {
+    let link = |account: &str, bot: &str| Link {
+        channel: "telegram".to_owned(),
+        account: account.to_owned(),
+        url: format!("https://t.me/{bot}?start=inv-AAAAAAAAAAAAAAAA"),
+    };
+    [link("default", "ann_bot"), link("work", "work_bot")]
+}
 
 #[test]
 fn lines_about_people() {
@@ -40,7 +50,9 @@ fn lines_about_people() {
         told_in_vain(&Owner { channel: "telegram".to_owned(), sender: request.sender.clone() }),
         claim("BBBB-BBBB-BBBB"),
         NO_INVITATIONS.to_owned(),
-        invited("inv-AAAAAAAAAAAAAAAA", "3f9a0c1b", hour),
+        invited("inv-AAAAAAAAAAAAAAAA", &[], "3f9a0c1b", hour),
+        invited("inv-AAAAAAAAAAAAAAAA", &links(), "3f9a0c1b", hour),
+        no_links(&LocalError::Unreadable("torn".to_owned())),
         INVITATION_CANCELLED.to_owned(),
         SECRET_IS_SET.to_owned(),
         key_set("owner.quiet", Path::new("/s/config.toml")),
@@ -123,8 +135,17 @@ fn lines_about_people() {
         No invitation is open.
         inv-AAAAAAAAAAAAAAAA
 
-        Hand this to one person. It gives access to the first person who sends it to the bot in a direct chat.
+        Give this to one person. The first person who sends it to the bot in a direct chat has access.
         It works once, within 1 h 0 min. To take it back: openclaw invite cancel 3f9a0c1b
+        inv-AAAAAAAAAAAAAAAA
+
+        Link for telegram: https://t.me/ann_bot?start=inv-AAAAAAAAAAAAAAAA
+
+        Link for telegram (work): https://t.me/work_bot?start=inv-AAAAAAAAAAAAAAAA
+
+        Give this to one person. The first person who sends it to the bot in a direct chat has access.
+        It works once, within 1 h 0 min. To take it back: openclaw invite cancel 3f9a0c1b
+        note: the gateway's answer is unreadable: torn; the invitation counts, and there is no link
         Invitation cancelled. Its code gives no access.
         It is set. Its value is a secret and is not printed.
         ✅ Set `owner.quiet` in /s/config.toml
@@ -334,7 +355,7 @@ fn one_screen_says_it_all() {
         decisions: vec![serde_json::from_value(line).unwrap()],
         outbox: Some(Outbox { depth: 2, oldest_ms: Some(61_000) }),
     };
-    expect![[r"
+    expect![[r#"
         Gateway    runs: version 1.2.3, port 18789, process 7
         Proxies    12 requests with forwarding headers from 203.0.113.5, fd00::5, which `gateway.trusted_proxies` does not name
         Assistant  openai at http://h/v1/chat/completions: does not answer since 2026-02-13T10:00:00.000Z: answered 401 Unauthorized: check `api_key`
@@ -344,7 +365,7 @@ fn one_screen_says_it_all() {
         Owners     telegram:1
         Outbox     2, the oldest for 61 s
         Decisions
-          2026-02-13T10:00:00.000Z approve telegram:42 by uid:1000 (cli)"]]
+          2026-02-13T10:00:00.000Z approve telegram:42 by uid:1000 at the command line"#]]
     .assert_eq(&status(&seen, Vec::new()).join("\n"));
     (seen.gateway, seen.outbox) = (None, None);
     (seen.owners, seen.decisions) = (BTreeSet::new(), Vec::new());

@@ -195,7 +195,7 @@ fn case_001_what_a_chat_may_not_grant_is_named() {
         &expect![[r#"
         [Approve Only]
         ---
-        Nothing changed: the device asks for operator.admin, which cannot be granted in a chat. To grant it, make a code with /pair full, or on the gateway's machine send openclaw devices approve
+        Nothing changed: the device asks for operator.admin, which cannot be given in a chat. To give it, make a code with /pair full, or on the gateway's machine send openclaw devices approve
     "#]],
     );
     check(
