@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::warn;
 
-pub(crate) use self::press::{pressed, refuse, reply_decides};
+pub(crate) use self::press::{pressed, reaction_decides, refuse, reply_decides};
 use self::{
     outbox::{About, CardCopy},
     outcome::Outcome,

@@ -329,7 +329,7 @@ async fn admitted_event(
             return see(account, &key).await;
         }
         Incoming::Reaction(reaction) => {
-            debug!(channel = account.config.plugin.id, on = %reaction.on.id, "a reaction decides nothing");
+            approvals::reaction_decides(gateway, account, &admitted, (&key, reaction)).await?;
             return see(account, &key).await;
         }
     };

@@ -51,7 +51,7 @@ pub struct Sender {
     pub id: SenderId,
     /// Further ids of the same person that the platform vouches for in this very event, at most four. A block of any
     /// of them blocks; an approval of one counts for the person once the two are joined, which the gateway does by
-    /// itself. No channel knows such ids yet.
+    /// itself.
     pub also: Vec<SenderId>,
     /// A name to show, chosen by the sender, not neutralised.
     pub name: Option<String>,
@@ -217,7 +217,7 @@ pub enum InboundEvent {
     Message(InboundMessage),
     /// A person pressed a button.
     Press(ButtonPress),
-    /// A person reacted to a message of ours; decides nothing. No channel delivers it yet.
+    /// A person reacted to a message of ours: 👍 or 👎 of an owner on a card decides.
     Reaction(Reaction),
 }
 

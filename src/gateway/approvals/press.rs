@@ -1,11 +1,11 @@
-//! Presses of buttons and replies to cards. They count where an owner presses in their chat, on the card's own message,
-//! with a token of that card, and nothing has changed since it was shown: else nothing happens.
+//! Presses of buttons, and reactions and replies to cards. They count where an owner presses in their chat, on the
+//! card's own message, with a token of that card, and nothing has changed since it was shown: else nothing happens.
 
 use std::{sync::Arc, time::Duration};
 
 use openclaw_plugin_sdk::{
     AccessChange, AccountId, ButtonPress, Decision, EventId, InboundMessage, InboundRef,
-    OutboundMessage, SenderId, Text, UnixMs,
+    OutboundMessage, Reaction, SenderId, SentRef, Text, UnixMs,
 };
 use tracing::{info, warn};
 
@@ -119,27 +119,54 @@ pub(crate) async fn reply_decides(
     (key, message): (&EventKey, &InboundMessage),
 ) -> Result<bool, Halt> {
     let Some(replied) = &message.reply_to else { return Ok(false) };
-    let Some(approver) = admitted.owner_proof().and_then(Approver::in_chat) else {
+    let Some(said) = said::said(&message.text, account.config.plugin.abilities.buttons.is_none())
+    else {
         return Ok(false);
     };
-    let abilities = account.config.plugin.abilities;
-    let Some(said) = said::said(&message.text, abilities.buttons.is_none()) else {
-        return Ok(false);
-    };
-    let card = gateway.cards.shown_by(&account.config.key, replied).await;
-    let Some(card) = card.filter(|card| card.to.owner == admitted.who().sender.as_str()) else {
-        return Ok(false);
-    };
-    let zone = &gateway.config().telling.zone;
-    let text = match &card.outcome {
-        Some(outcome) => view::sentence(outcome, &card.to, zone),
-        None if card.about.is_told() => NOTHING_ASKED.to_owned(),
-        None if !card.stands_on(replied.id.as_str(), abilities.edits) => OLDER.to_owned(),
-        None => act(gateway, account, &approver, &card, Answer::Said(said)).await?,
-    };
+    let said = said_to_card(gateway, account, admitted, (replied, said)).await?;
+    let Some(text) = said else { return Ok(false) };
     let reply = Mail::to_owner(Address::of(message), text);
     answer::send_for(gateway, account, key.clone(), (reply, Fresh::default())).await;
     Ok(true)
+}
+
+/// An owner's 👍 or 👎 on a card decides; every other reaction is silence.
+pub(crate) async fn reaction_decides(
+    gateway: &Arc<Gateway>,
+    account: &Arc<AccountRuntime>,
+    admitted: &Admitted,
+    (key, reaction): (&EventKey, &Reaction),
+) -> Result<(), Halt> {
+    let Some(said) = said::reacted(&reaction.emoji) else { return Ok(()) };
+    let said = said_to_card(gateway, account, admitted, (&reaction.on, said)).await?;
+    let Some(text) = said else { return Ok(()) };
+    let to = Address::new(&reaction.conversation, &reaction.sender.id, reaction.link);
+    let reply = Mail::to_owner(to, text);
+    answer::send_for(gateway, account, key.clone(), (reply, Fresh::default())).await;
+    Ok(())
+}
+
+/// What an owner says to this message of a card is done, and told; `None` where it is no card of theirs.
+async fn said_to_card(
+    gateway: &Arc<Gateway>,
+    account: &Arc<AccountRuntime>,
+    admitted: &Admitted,
+    (on, said): (&SentRef, Said),
+) -> Result<Option<String>, Halt> {
+    let Some(approver) = admitted.owner_proof().and_then(Approver::in_chat) else {
+        return Ok(None);
+    };
+    let card = gateway.cards.shown_by(&account.config.key, on).await;
+    let Some(card) = card.filter(|card| card.to.owner == admitted.who().sender.as_str()) else {
+        return Ok(None);
+    };
+    let (zone, edits) = (&gateway.config().telling.zone, account.config.plugin.abilities.edits);
+    Ok(Some(match &card.outcome {
+        Some(outcome) => view::sentence(outcome, &card.to, zone),
+        None if card.about.is_told() => NOTHING_ASKED.to_owned(),
+        None if !card.stands_on(on.id.as_str(), edits) => OLDER.to_owned(),
+        None => act(gateway, account, &approver, &card, Answer::Said(said)).await?,
+    }))
 }
 
 /// What a choice does.

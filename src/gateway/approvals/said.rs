@@ -31,6 +31,17 @@ pub(crate) fn said(text: &str, numbered: bool) -> Option<Said> {
     is_close(text).then_some(Said::Close)
 }
 
+/// What a reaction to a card says: 👍 or 👎, in any tone of skin.
+pub(crate) fn reacted(emoji: &str) -> Option<Said> {
+    let plain = |c: &char| !matches!(c, '\u{1f3fb}'..='\u{1f3ff}' | '\u{fe0f}');
+    let word = match emoji.chars().filter(plain).collect::<String>().as_str() {
+        "👍" => "approve",
+        "👎" => "deny",
+        _ => return None,
+    };
+    Some(Said::Word(word.to_owned()))
+}
+
 /// True for one word that is close to a choice, or a few that begin with one.
 fn is_close(text: &str) -> bool {
     let words: Vec<String> = text
@@ -62,6 +73,18 @@ mod tests {
             assert!(matches!(said(text, false), Some(Said::Word(_))), "{text}");
         }
         assert_eq!((said("2.", true), said("2.", false)), (Some(Said::Number(2)), None));
+    }
+
+    #[test]
+    fn two_reactions_are_an_answer_and_no_other_is() {
+        for (emoji, word) in
+            [("👍", "approve"), ("👍🏿", "approve"), ("👎\u{fe0f}", "deny"), ("👎🏻", "deny")]
+        {
+            assert_eq!(reacted(emoji), Some(Said::Word(word.to_owned())), "{emoji}");
+        }
+        for emoji in ["", "👌", "❤️", "👍👎", "👍👍", "approve", "🏿", "✅"] {
+            assert_eq!(reacted(emoji), None, "{emoji}");
+        }
     }
 
     #[test]

@@ -157,8 +157,13 @@ fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
         CardState::Ask => (Text::default(), String::new()),
         CardState::Terms => (Text::default(), "Approve for how long? ".to_owned()),
     };
+    let offered = choices(&ask.about, canvas.face, &ask.facts);
+    let decides = [Choice::Approve, Choice::Deny].iter().all(|choice| offered.contains(choice));
+    if abilities.buttons.is_none() && abilities.reactions && decides {
+        hint += "React to this message with 👍 to approve or with 👎 to deny. ";
+    }
     if abilities.buttons.is_none() && abilities.replies {
-        let numbered = choices(&ask.about, canvas.face, &ask.facts).iter().enumerate();
+        let numbered = offered.iter().enumerate();
         let numbered =
             numbered.map(|(n, choice)| format!("{} {}", n + 1, choice.label().to_lowercase()));
         let numbered = numbered.collect::<Vec<_>>().join(", ");

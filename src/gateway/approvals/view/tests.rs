@@ -30,10 +30,13 @@ fn request() -> PairingRequest {
 /// The text of Ann's card on a platform that can do this.
 fn drawn(buttons: Option<u8>, replies: bool) -> String {
     let plugin = registry::CHANNELS.iter().find(|plugin| plugin.abilities.groups).unwrap();
-    let abilities = Abilities { buttons, replies, ..plugin.abilities };
+    drawn_with(Abilities { buttons, replies, reactions: false, ..plugin.abilities }, CardState::Ask)
+}
+
+fn drawn_with(abilities: Abilities, face: CardState) -> String {
     let limit = TextLimit { max: 4096, unit: TextUnit::Chars };
     let zone = &TimeZone::UTC;
-    let canvas = Layout { abilities, limit, zone, face: CardState::Ask, before: &[], tokens: &[] };
+    let canvas = Layout { abilities, limit, zone, face, before: &[], tokens: &[] };
     let about = About::Sender {
         channel: "telegram".to_owned(),
         account: "default".to_owned(),
@@ -62,4 +65,19 @@ fn without_buttons_a_reply_has_a_number_and_without_replies_the_card_prints_the_
     let away = "Deny: /pairing deny telegram AB3D7X9K\n\
                 Block: /pairing block telegram AB3D7X9K";
     assert!(plain.ends_with(away), "{plain}");
+}
+
+#[test]
+fn where_reactions_arrive_a_card_says_which_decide_while_they_do() {
+    let told = "React to this message with 👍 to approve or with 👎 to deny. ";
+    let can = Abilities { reactions: true, replies: true, ..Abilities::NONE };
+    for face in [CardState::Ask, CardState::Later(60_000)] {
+        let shown = drawn_with(can, face);
+        assert!(
+            shown.contains(&format!("{told}Reply to this message with a number: 1 approve")),
+            "{shown}"
+        );
+    }
+    assert!(!drawn_with(can, CardState::Terms).contains("React"));
+    assert!(!drawn_with(Abilities { buttons: Some(8), ..can }, CardState::Ask).contains("React"));
 }

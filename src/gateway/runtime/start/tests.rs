@@ -7,9 +7,9 @@ use std::sync::{
 };
 
 use openclaw_plugin_sdk::{
-    Abilities, Body, Channel, ChannelError, ChatId, ChatKind, Conversation, Decision, EventId,
-    InboundEvent, InboundMessage, Inbox, Link, OutboundMessage, Reaction, SendFailed, Sender,
-    SenderId, SentRef, Settings, SettingsError, TextLimit, TextUnit, async_trait, no_groups,
+    Abilities, Body, Channel, ChannelError, ChatId, ChatKind, Conversation, EventId, InboundEvent,
+    InboundMessage, Inbox, Link, OutboundMessage, Reaction, SendFailed, Sender, SenderId, SentRef,
+    Settings, SettingsError, TextLimit, TextUnit, async_trait, no_groups,
 };
 use tokio::sync::{Mutex as Turn, mpsc};
 
@@ -17,7 +17,6 @@ use super::*;
 use crate::{
     config,
     rules::{approver::Approver, owner::Owner},
-    store::Decide,
 };
 
 const OWNER: &str = "1";
@@ -106,9 +105,9 @@ impl Platform {
         self.happens(InboundEvent::Message(message)).await;
     }
 
-    async fn react(&self, from: &str, on: &SentRef) {
+    async fn react(&self, from: &str, on: &SentRef, emoji: &str) {
         let (id, conversation) = (EventId::new(self.next()), direct(from));
-        let (on, emoji) = (on.clone(), "👍".to_owned());
+        let (on, emoji) = (on.clone(), emoji.to_owned());
         let sender = sender(from);
         let reaction = Reaction { id, conversation, sender, on, emoji, link: Link::Private };
         self.happens(InboundEvent::Reaction(reaction)).await;
@@ -141,6 +140,11 @@ fn sender(id: &str) -> Sender {
 
 fn direct(id: &str) -> Conversation {
     Conversation::new(ChatId::new(id), ChatKind::Direct)
+}
+
+/// The reference that this message would have in another chat.
+fn elsewhere(sent: &SentRef) -> SentRef {
+    SentRef { chat: ChatId::new("2"), ..sent.clone() }
 }
 
 fn is_card(body: &Body) -> bool {
@@ -202,36 +206,35 @@ async fn what_no_channel_does_yet_goes_the_way_of_all_events() {
 
     // It was taken, and is not delivered after all.
     let error = ChannelError::Later("their window is closed".to_owned());
-    platform.happens(InboundEvent::Failed(SendFailed { sent: card.clone(), error })).await;
+    let first = card.clone();
+    platform.happens(InboundEvent::Failed(SendFailed { sent: card, error })).await;
     platform.write(OWNER, &[], "here I am again").await;
     let card = platform.shows(OWNER, 2, is_card).await;
     platform.shows(OWNER, 2, says("here I am")).await;
 
-    // A reaction is judged, and decides nothing.
+    // A reaction decides where an owner puts 👍 or 👎 on the card as it stands, and nowhere else. case_014 case_121
     let before = platform.count();
-    platform.react(OWNER, &card).await;
-    platform.react(GUEST, &card).await;
-    platform.react("99", &card).await;
+    platform.react(OWNER, &first, "👍").await;
+    platform.shows(OWNER, 1, says("does not show how it stands now")).await;
+    platform.react(OWNER, &card, "🎉").await;
+    platform.react(OWNER, &elsewhere(&card), "👍").await;
+    platform.react(GUEST, &card, "👍").await;
+    platform.react("99", &card, "👍").await;
     platform.write("99", &[], "hello").await;
     platform.shows("99", 1, says("Your id")).await;
     let waiting = gateway.store.waiting("telegram", world::now()).unwrap();
-    let guest = waiting.iter().find(|request| request.sender.as_str() == GUEST).unwrap();
     let to_the_guest = platform.sent.lock()[before..]
         .iter()
         .filter(|(message, _)| message.to.id.as_str() == GUEST)
         .count();
     assert_eq!((waiting.len(), to_the_guest), (2, 0));
+    platform.react(OWNER, &card, "👍🏽").await;
+    platform.shows(GUEST, 1, says("access approved")).await;
+    platform.shows(OWNER, 1, says("✅ Approved telegram sender 7")).await;
+    platform.react(OWNER, &card, "👎").await;
+    platform.shows(OWNER, 1, says("✅ Approved by you")).await;
 
     // An approval counts for the first who bears the id, and for no other.
-    let shown = guest.displayed().revision;
-    let decide = Decide {
-        channel: "telegram",
-        request: &guest.id,
-        decision: Decision::Approve,
-        until: None,
-        shown: Some(&shown),
-    };
-    gateway.store.decide(&Approver::on_host(0), &decide, world::now()).unwrap();
     platform.write("700", &[GUEST], "the same person").await;
     platform.shows("700", 1, says("the same person")).await;
     platform.write("701", &[GUEST], "another person").await;
