@@ -2,10 +2,17 @@
 
 mod discord;
 mod html;
+mod ranges;
 mod slack;
 mod terminal;
 
-pub use {discord::discord, html::html, slack::slack, terminal::terminal};
+pub use {
+    discord::discord,
+    html::html,
+    ranges::{Range, Style, ranges},
+    slack::slack,
+    terminal::terminal,
+};
 
 #[cfg(test)]
 mod tests;

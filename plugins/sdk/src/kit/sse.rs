@@ -8,14 +8,26 @@ const EVENT_LIMIT: usize = 256 * 1024;
 pub struct TooLong;
 
 /// Reads a stream; holds what has come of an event so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Events {
+    longest: usize,
     line: Vec<u8>,
     data: Option<String>,
     after_cr: bool,
 }
 
+impl Default for Events {
+    fn default() -> Self {
+        Self::within(EVENT_LIMIT)
+    }
+}
+
 impl Events {
+    /// Takes events of so many bytes at most.
+    pub fn within(longest: usize) -> Self {
+        Self { longest, line: Vec::new(), data: None, after_cr: false }
+    }
+
     /// Takes bytes, and gives the data of each event that they complete.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<String>, TooLong> {
         let mut events = Vec::new();
@@ -27,7 +39,7 @@ impl Events {
                 b'\n' | b'\r' => events.extend(self.end_of_line()),
                 _ => self.line.push(byte),
             }
-            if self.line.len() + self.data.as_ref().map_or(0, String::len) > EVENT_LIMIT {
+            if self.line.len() + self.data.as_ref().map_or(0, String::len) > self.longest {
                 return Err(TooLong);
             }
         }
@@ -112,5 +124,8 @@ mod tests {
         let mut events = Events::default();
         let lines = b"data: xxxxxxxxxxxxxxxx\n".repeat(EVENT_LIMIT / 16);
         assert_eq!(events.feed(&lines), Err(TooLong));
+        let mut events = Events::within(EVENT_LIMIT + 1);
+        assert_eq!(events.feed(&vec![b'x'; EVENT_LIMIT + 1]), Ok(Vec::new()));
+        assert_eq!(events.feed(b"x"), Err(TooLong));
     }
 }
