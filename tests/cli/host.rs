@@ -96,6 +96,12 @@ fn a_group_that_can_match_nothing_is_told_with_its_line_and_the_right_form() {
             "'general', '#general', 'U024BE7LH'",
             "C024BE7LR",
         ),
+        (
+            "signal",
+            "account = '+15551234567'\nurl = 'http://127.0.0.1:9'",
+            "'family', '+15551234567', 'AAAA'",
+            "WW3jZ+M/oC5LZJ3mvtZy0zgF2dZ5lFJ3vQxSxkVPSXo=",
+        ),
     ] {
         folder.put("config.toml", &format!("[channels.{channel}]\ngroups = [{groups}]\n{token}\n"));
         let said = folder.fails(1, "config check");

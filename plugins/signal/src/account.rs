@@ -1,0 +1,181 @@
+//! One account: probed, then heard until its connection ends.
+
+use openclaw_plugin_sdk::{
+    Channel, ChannelError, ChatId, EventId, InboundEvent, Inbox, OutboundMessage, SentRef,
+    Settings, SettingsError, UnixMs, async_trait,
+    kit::{
+        bounded::Bounded,
+        inbox::{AckQueue, Arrival},
+    },
+};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::{
+    config::Config,
+    events::Events,
+    failure::{self, Failure, Told},
+    inbound::{self, Me},
+    rpc::Rpc,
+    text,
+};
+
+/// So many messages can be quoted, by so many of their first characters.
+const MOST_QUOTES: usize = 500;
+const QUOTED: usize = 200;
+
+/// So many conversations are remembered that nothing can be sent to.
+const MOST_LIMITS: usize = 100;
+
+/// One number.
+pub(crate) struct Signal {
+    rpc: Result<Rpc, String>,
+    /// What has arrived and is not durable yet: the daemon never repeats it.
+    acks: AckQueue<InboundEvent>,
+    /// The beginnings of messages: an answer shows what it answers.
+    pub(crate) quotes: Mutex<Bounded<EventId, String>>,
+    trouble: Mutex<Trouble>,
+    changed: Notify,
+}
+
+/// What was found out when something was sent.
+struct Trouble {
+    /// The account is not linked any more.
+    refused: Option<ChannelError>,
+    /// Why nothing can be sent to a conversation until the operator does something.
+    limits: Bounded<ChatId, String>,
+}
+
+#[async_trait]
+impl Channel for Signal {
+    async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
+        let rpc = self.rpc()?;
+        self.trouble.lock().refused = None;
+        let me = probe(rpc).await?;
+        let mut events = Events::open(rpc).await?;
+        let row = inbox.row();
+        let mut pending = self.acks.connect(&row, |event| std::future::ready(Ok(Some(event))));
+        inbox.connected_but(self.limitation());
+        loop {
+            tokio::select! {
+                settled = pending.settled() => drop(settled?),
+                event = events.next(), if pending.has_room() => match event? {
+                    Some(event) => {
+                        let arrival = self.arrival(&event, &me, inbox);
+                        pending.receive(arrival, ());
+                    }
+                    None => inbox.caught_up(),
+                },
+                () = self.changed.notified() => {
+                    if let Some(refused) = self.trouble.lock().refused.clone() {
+                        return Err(refused);
+                    }
+                    inbox.connected_but(self.limitation());
+                }
+            }
+        }
+    }
+
+    async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
+        self.deliver(message).await
+    }
+}
+
+impl Signal {
+    pub(crate) fn open(settings: &Settings) -> Result<Self, SettingsError> {
+        let limits = Bounded::new(MOST_LIMITS);
+        Ok(Self {
+            rpc: Rpc::new(Config::read(settings)?),
+            acks: AckQueue::default(),
+            quotes: Mutex::new(Bounded::new(MOST_QUOTES)),
+            trouble: Mutex::new(Trouble { refused: None, limits }),
+            changed: Notify::new(),
+        })
+    }
+
+    fn rpc(&self) -> Result<&Rpc, ChannelError> {
+        self.rpc.as_ref().map_err(|why| ChannelError::Disconnected(text::daemon(why)))
+    }
+
+    /// Makes a call about a conversation, and remembers what it shows of the account.
+    pub(crate) async fn ask(
+        &self,
+        chat: &ChatId,
+        method: &str,
+        params: Value,
+    ) -> Result<Value, ChannelError> {
+        let rpc = self.rpc()?;
+        match rpc.call(method, params).await.and_then(failure::taken) {
+            Ok(result) => {
+                if self.trouble.lock().limits.remove(chat).is_some() {
+                    self.changed.notify_one();
+                }
+                Ok(result)
+            }
+            Err(failure) => {
+                let Told { error, lasts } =
+                    failure::of_message(failure, &rpc.account, chat.as_str());
+                let mut trouble = self.trouble.lock();
+                if matches!(error, ChannelError::Unauthorized(_)) {
+                    trouble.refused = Some(error.clone());
+                    self.changed.notify_one();
+                } else if lasts {
+                    trouble.limits.insert(chat.clone(), error.to_string());
+                    self.changed.notify_one();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn limitation(&self) -> Option<String> {
+        self.trouble.lock().limits.iter().last().map(|(_, why)| why.clone())
+    }
+
+    /// What an event brings, if it is something for the gateway.
+    fn arrival(&self, event: &Value, me: &Me, inbox: &Inbox) -> Option<Arrival<InboundEvent>> {
+        let envelope = &event["envelope"];
+        if event.get("exception").is_some_and(|why| !why.is_null()) {
+            tracing::warn!("a message on Signal could not be decrypted");
+            return None;
+        }
+        if let Some(now) = envelope["serverDeliveredTimestamp"].as_u64().filter(|now| *now > 0) {
+            inbox.platform_time(UnixMs(now));
+        }
+        let item = inbound::translate(envelope, me)?;
+        let (place, id) = match &item {
+            InboundEvent::Message(message) => {
+                let begins = message.text.chars().take(QUOTED).collect();
+                self.quotes.lock().insert(message.id.clone(), begins);
+                (&message.conversation.id, &message.id)
+            }
+            InboundEvent::Reaction(reaction) => (&reaction.conversation.id, &reaction.id),
+            InboundEvent::Failed(_) | InboundEvent::Moved(_) | InboundEvent::Press(_) => {
+                return None;
+            }
+        };
+        let keys = vec![format!("{place}/{id}")];
+        Some(Arrival { item, keys, repeats: false })
+    }
+}
+
+/// Finds out whether the daemon has the account, and who that is on Signal.
+async fn probe(rpc: &Rpc) -> Result<Me, ChannelError> {
+    let of_account = |failure| failure::of_account(failure, &rpc.account);
+    match rpc.call("listAccounts", json!({})).await {
+        Ok(Value::Array(all)) if all.iter().any(|one| one["number"] == rpc.account) => {}
+        Ok(_) => return Err(ChannelError::Unauthorized(text::no_account(&rpc.account))),
+        // A daemon of one account alone has no such call.
+        Err(Failure::Refused(refusal)) if refusal.code == -32601 => {
+            rpc.call("version", json!({})).await.map_err(of_account)?;
+        }
+        Err(failure) => return Err(of_account(failure)),
+    }
+    // Without it our number says who we are.
+    let own = json!({ "recipient": [rpc.account], "allRecipients": true });
+    let own = rpc.call("listContacts", own).await.unwrap_or_default();
+    let own = own.as_array().into_iter().flatten().find(|one| one["number"] == rpc.account);
+    let aci = own.and_then(|own| own["uuid"].as_str()).map(str::to_ascii_lowercase);
+    Ok(Me { number: rpc.account.clone(), aci })
+}

@@ -1,0 +1,182 @@
+//! Security cases on Signal that a story cannot tell: the whole program, and a daemon that does what is wanted of it.
+
+use openclaw_plugin_sdk::SentRef;
+use serde_json::json;
+
+use crate::{
+    chats::{Chats, How},
+    fake_signal::{Failing, FakeSignal, GROUP, State, aci, group, mention, number},
+    process::{Gateway, Home, look_again, texts},
+};
+
+const KEYS: &str = "account = \"{signal.account}\"\nurl = \"{signal.url}\"\n";
+
+/// A gateway on a Signal, with these keys more, beside these files of another gateway.
+async fn gateway(more: &str, files: &[(&str, &str)]) -> (FakeSignal, Home, Gateway) {
+    let (signal, home) = (FakeSignal::start().await, Home::new());
+    let owner = "[owner]\nallow_from = [\"signal:{signal.owner}\"]\n";
+    home.configure(&signal.fill(&format!("{owner}[channels.signal]\n{KEYS}{more}")));
+    for (path, text) in files {
+        home.put(path, text);
+    }
+    let gateway = home.gateway("trace");
+    signal.until("it listens", |state| state.listener.is_some()).await;
+    (signal, home, gateway)
+}
+
+/// What a person has been sent, once that is something.
+async fn hears(signal: &FakeSignal, name: &str, what: &str) -> String {
+    let chat = aci(name);
+    let find = |state: &State| {
+        let mut shown = state.messages.iter().rev().filter(|shown| shown.chat == chat);
+        shown.find(|shown| shown.text.contains(what)).map(|shown| shown.text.clone())
+    };
+    signal.until(what, |state| find(state).is_some()).await;
+    signal.with(|state| find(state)).unwrap()
+}
+
+async fn settled(home: &Home, event: &str) {
+    home.logs(&format!("event={event} channel=\"signal\"")).await;
+}
+
+fn code(challenge: &str) -> &str {
+    &challenge.split_once("Pairing code: ").unwrap().1[..8]
+}
+
+fn end(gateway: Gateway, home: &Home) {
+    assert!(gateway.stop().success(), "{}", home.logged());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_014_a_reaction_of_another_hand_or_on_another_message_decides_nothing() {
+    let (signal, home, gateway) = gateway("", &[]).await;
+    signal.say("ann", How::Directly, "hello").await;
+    let code = code(&hears(&signal, "ann", "Pairing code: ").await).to_owned();
+    hears(&signal, "owner", &code).await;
+    let card = signal.shown("owner").pop().unwrap();
+    let challenge = signal.shown("ann").pop().unwrap();
+    let on = |seen: &openclaw_plugin_sdk::contract::Seen| SentRef {
+        chat: seen.chat.clone().unwrap(),
+        id: seen.id.clone().unwrap(),
+    };
+    for (name, seen) in [("ann", &card), ("ann", &challenge), ("eve", &card), ("owner", &challenge)]
+    {
+        let event = signal.react(name, &on(seen), "👍").await;
+        settled(&home, event.as_str()).await;
+    }
+    for emoji in ["❤️", "😂", "1️⃣"] {
+        let event = signal.react("owner", &on(&card), emoji).await;
+        settled(&home, event.as_str()).await;
+    }
+    let (waiting, _) = texts(&home.cli(&["pairing", "list", "signal", "--json"]));
+    assert!(waiting.contains(&code), "Ann still waits: {waiting}");
+    let event = signal.react("owner", &on(&card), "👎🏾").await;
+    settled(&home, event.as_str()).await;
+    hears(&signal, "owner", "⛔ Denied signal sender").await;
+    end(gateway, &home);
+    let log = home.read("audit/access.jsonl");
+    assert_eq!(log.matches("\"action\":\"approve\"").count(), 0);
+    assert_eq!(log.matches("\"action\":\"deny\"").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_036_case_080_case_083_a_name_is_shown_by_its_ends_and_lets_nobody_in() {
+    let (signal, home, gateway) = gateway("", &[]).await;
+    let name = format!("Begin{}End \u{202e}@everyone", "x".repeat(4096));
+    let named = || json!({ "sourceName": name, "dataMessage": { "message": "hello" } });
+    signal.envelope("ann", named());
+    let card = hears(&signal, "owner", "A sender asks").await;
+    let at = |text: &str| card.find(text).unwrap_or_else(|| panic!("no {text} in {card}"));
+    assert!(at(&aci("ann")) < at("Begin") && card.contains(" characters)"), "{card}");
+    assert!(card.len() < 900 && !card.contains('\u{202e}') && !card.contains("@every"), "{card}");
+    let challenge = hears(&signal, "ann", "Pairing code: ").await;
+    assert!(home.cli(&["pairing", "approve", "signal", code(&challenge)]).status.success());
+    let stored = home.read("credentials/signal-allowFrom.json");
+    assert!(stored.contains(&aci("ann")) && !stored.contains("Begin"), "{stored}");
+    // Another person with that name is a stranger.
+    signal.envelope("eve", named());
+    hears(&signal, "eve", "Pairing code: ").await;
+    end(gateway, &home);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_080_a_number_that_was_approved_opens_once_and_for_nobody_who_inherits_it() {
+    let listed = json!({ "version": 1, "allowFrom": [number("ann")] }).to_string();
+    let files = [("credentials/signal-allowFrom.json", listed.as_str())];
+    let (signal, home, gateway) = gateway("", &files).await;
+    signal.say("ann", How::Directly, "it is me").await;
+    hears(&signal, "ann", "it is me").await;
+    signal.envelope("eve", json!({ "sourceNumber": number("ann"), "dataMessage": { "message": "I have that number now" } }));
+    hears(&signal, "eve", "Pairing code: ").await;
+    signal.envelope(
+        "ann",
+        json!({ "sourceNumber": null, "dataMessage": { "message": "without my number" } }),
+    );
+    hears(&signal, "ann", "without my number").await;
+    end(gateway, &home);
+    assert!(home.cli(&["audit", "verify"]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_081_a_group_counts_by_its_id_and_not_by_its_name() {
+    let listed =
+        |group: &str| format!("group_allow_from = [\"{}\"]\ngroups = [\"{group}\"]\n", aci("ann"));
+    // A name is refused by the configuration; see `what_no_group_can_have_as_its_id_is_refused`.
+    for (listed_group, answered) in [("AAAAAAAAAAAAAAAAAAAAAA==", false), (GROUP, true)] {
+        let (signal, home, gateway) = gateway(&listed(listed_group), &[]).await;
+        let text = json!({ "message": "\u{fffc} are you there?", "groupInfo": group(), "mentions": mention() });
+        let event = signal.message("ann", text);
+        settled(&home, &event).await;
+        if answered {
+            let is_there = |state: &State| state.messages.iter().any(|shown| shown.chat == GROUP);
+            signal.until("an answer in the group", is_there).await;
+        }
+        end(gateway, &home);
+        assert_eq!(!signal.shown("group").is_empty(), answered, "{listed_group}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_115_nobody_hears_a_word_about_what_was_written_before_the_start() {
+    let (signal, home) = (FakeSignal::start().await, Home::new());
+    let owner = "[owner]\nallow_from = [\"signal:{signal.owner}\"]\n";
+    home.configure(&signal.fill(&format!("{owner}[channels.signal]\n{KEYS}")));
+    let mut last = String::new();
+    for n in 0..50 {
+        let at = signal.with(|state| state.now()) - 3_600_000 + n;
+        let data = json!({ "timestamp": at, "message": "hello" });
+        let old = json!({ "timestamp": at, "serverReceivedTimestamp": at, "dataMessage": data });
+        last = signal.envelope(&format!("old{n}"), old);
+    }
+    let gateway = home.gateway("trace");
+    settled(&home, &last).await;
+    signal.say("ann", How::Directly, "hello").await;
+    hears(&signal, "ann", "Pairing code: ").await;
+    hears(&signal, "owner", "A sender asks").await;
+    end(gateway, &home);
+    let told = signal
+        .with(|state| state.messages.iter().map(|shown| shown.chat.clone()).collect::<Vec<_>>());
+    assert!(told.iter().all(|chat| [aci("ann"), aci("owner")].contains(chat)), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_captcha_that_signal_wants_is_shown_beside_the_account_and_nothing_loops() {
+    let (signal, home, gateway) = gateway("", &[]).await;
+    let captcha = Failing::Error(-6, "captcha rejected", json!(null));
+    signal.with(|state| state.storm = Some(captcha));
+    let event = signal.say("ann", How::Directly, "hello").await;
+    settled(&home, event.as_str()).await;
+    let status = || texts(&home.cli(&["channels", "status"])).0;
+    while !status().contains("captcha") {
+        look_again().await;
+    }
+    let line = status().lines().find(|line| line.contains("Signal")).unwrap().to_owned();
+    assert!(
+        line.contains("connected") && line.contains("limited: Signal wants a captcha"),
+        "{line}"
+    );
+    end(gateway, &home);
+    let sent =
+        signal.with(|state| state.calls.iter().filter(|(method, _)| method == "send").count());
+    assert!(sent < 8, "{sent} calls");
+}
