@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::END;
-use toml_edit::{Document, DocumentMut, Item, Key, TableLike, Value};
+use toml_edit::{Document, DocumentMut, Item, Key, Table, TableLike, Value};
 
 /// The text without a key and what stands below it; `None` where there is none. The head of a table in which nothing
 /// is left goes too, where no comment stands beside it.
@@ -26,10 +26,49 @@ pub(super) fn cut(text: &str, path: &[&str]) -> Option<String> {
     for span in spans.into_iter().rev() {
         left = without(&left, span);
     }
-    Some((1..path.len()).rev().fold(left, |left, depth| without_head(left, &path[..depth])))
+    let left = (1..path.len()).rev().fold(left, |left, depth| without_head(left, &path[..depth]));
+    // A comment is worth less than another key.
+    if is_without(text, path, &left) { Some(left) } else { inline(text, path) }
 }
 
-/// A key in braces, which stand on one line and have no comments.
+/// True where nothing else has changed; of empty tables none counts.
+fn is_without(before: &str, path: &[&str], after: &str) -> bool {
+    let (Ok(mut before), Ok(mut after)) = (before.parse(), after.parse::<toml::Table>()) else {
+        return false;
+    };
+    remove(&mut before, path);
+    drop_empty(&mut before);
+    drop_empty(&mut after);
+    before == after
+}
+
+fn remove(table: &mut toml::Table, path: &[&str]) {
+    match path {
+        [] => {}
+        [name] => drop(table.remove(*name)),
+        [name, below @ ..] => {
+            if let Some(toml::Value::Table(table)) = table.get_mut(*name) {
+                remove(table, below);
+            }
+        }
+    }
+}
+
+fn drop_empty(table: &mut toml::Table) {
+    table.retain(|_, value| {
+        let Some(table) = value.as_table_mut() else { return true };
+        drop_empty(table);
+        !table.is_empty()
+    });
+}
+
+/// The head of a table. One without a head of its own spans those of others.
+fn head(table: &Table) -> Option<Range<usize>> {
+    let has_head = !table.is_implicit() && !table.is_dotted();
+    table.span().filter(|head| has_head && !head.is_empty())
+}
+
+/// The same by the library, which keeps what stands in braces on one line, and drops the comments above a key.
 fn inline(text: &str, path: &[&str]) -> Option<String> {
     let mut document: DocumentMut = text.parse().ok()?;
     let (name, above) = path.split_last()?;
@@ -52,8 +91,7 @@ fn collect(key: &Key, item: &Item, spans: &mut Vec<Range<usize>>) {
         Item::ArrayOfTables(all) => tables.extend(all.iter()),
     }
     for table in tables {
-        // A table without a head of its own has an empty one.
-        spans.extend(table.span().filter(|head| !head.is_empty()));
+        spans.extend(head(table));
         for (name, item) in table {
             if let Some(key) = table.key(name) {
                 collect(key, item, spans);
@@ -86,7 +124,7 @@ fn without_head(text: String, path: &[&str]) -> String {
         for part in path {
             item = item.get(part)?;
         }
-        item.as_table().filter(|table| table.is_empty())?.span().filter(|head| !head.is_empty())
+        item.as_table().filter(|table| table.is_empty()).and_then(head)
     });
     let Some(head) = head else { return text };
     let line_start = text[..head.start].rfind('\n').map_or(0, |end| end + 1);

@@ -142,6 +142,35 @@ fn a_removed_key_takes_no_comment_with_it() {
 }
 
 #[test]
+fn a_removed_table_takes_no_other_key_with_it() {
+    let limits = "[gateway.limits]\nper_address = 5\n";
+    let owner = "[owner]\ntime_zone = 'UTC' # r\n";
+    let auth = "[gateway.auth]\nmode = 'token'\n";
+    let pairing = "[pairing]\nreply = 'silent'\n";
+    let account = "[channels.telegram.accounts.b]\nbot_token = '1:a'\n\n";
+    let dotted =
+        "gateway.port = 1 # q\nowner.time_zone = 'UTC' # r\ngateway.bind = 'loopback'\n# s";
+    for (text, path, stays) in [
+        (dotted.to_owned(), "gateway", "owner.time_zone = 'UTC'"),
+        (format!("{limits}{owner}{auth}{pairing}"), "gateway", &format!("{owner}{pairing}")),
+        (format!("gateway.port = 1\n{owner}"), "gateway", owner),
+        (format!("{auth}\n{pairing}"), "gateway", pairing),
+        ("# only\nowner.time_zone = 'UTC' # r".to_owned(), "owner", ""),
+        (format!("{account}{owner}"), "channels.telegram", owner),
+        (format!("{account}{owner}"), "channels.telegram.accounts", owner),
+        (format!("[channels.telegram]\n{account}{owner}"), "channels.telegram", owner),
+    ] {
+        let home = Home::with(&text);
+        home.change(path, None).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let left: toml::Table = home.text().parse().unwrap();
+        assert_eq!(left, stays.parse().unwrap(), "{text} without {path} is {}", home.text());
+        for comment in ["# q", "# r", "# s", "# only"] {
+            assert_eq!(text.contains(comment), home.text().contains(comment), "{}", home.text());
+        }
+    }
+}
+
+#[test]
 fn what_would_not_load_is_not_written() {
     for (path, value, said) in [
         ("gateway.port", "65536", "`gateway.port` is a whole number from 0 to 65535"),
