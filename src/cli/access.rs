@@ -182,7 +182,9 @@ impl PersonArgs {
             return access::contact(&self.who).map_err(Failure::usage);
         };
         let all = access::all(store, None, Host::now())?.into_iter().map(|one| one.who);
-        let fits = all.filter(|who| who.starts_with(begin) && who.ends_with(end));
+        // A table leaves something on both sides.
+        let has_both = !begin.ends_with(':') && !begin.is_empty() && !end.is_empty();
+        let fits = all.filter(|who| has_both && who.starts_with(begin) && who.ends_with(end));
         let fits: Vec<String> = fits.collect::<BTreeSet<_>>().into_iter().collect();
         match &*fits {
             [one] => access::contact(one).map_err(Failure::usage),
