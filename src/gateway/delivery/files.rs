@@ -14,7 +14,7 @@ use crate::{
     Gateway,
     accounts::account::AccountRuntime,
     gate::{Admitted, Incoming},
-    store::{StoreError, paths::StateDir, private},
+    store::paths::StateDir,
     text::files as said,
 };
 
@@ -125,12 +125,11 @@ pub(super) fn folder(gateway: &Gateway) -> Option<PathBuf> {
     gateway.config().assistant.attachments.then(|| gateway.state.files())
 }
 
-/// Makes the folder for files anew: what another run has left there is erased. What cannot be erased is said, and keeps
-/// no gateway from starting. Blocks on disk.
-pub(crate) fn clear(state: &StateDir) -> Result<(), StoreError> {
+/// Erases the files that another run has left; a responder makes its folder when it has one. What cannot be erased is
+/// said, and keeps no gateway from starting. Blocks on disk.
+pub(crate) fn clear(state: &StateDir) {
     let path = state.files();
     if let Err(error) = own_file::remove_folder(&path) {
         warn!(%error, "files of earlier questions could not be erased: {}", path.display());
     }
-    private::ensure_dir(&path)
 }

@@ -280,7 +280,7 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: OpenPort) -> Result<Gateway
         .map(|account| open::account((&start.state, &**store), account).map(Arc::new));
     let secret = SharedSecret::load(&start.config.gateway.auth, &start.state)?;
     store.rely_on(reload::grounds(&start.config, &secret));
-    files::clear(&start.state)?;
+    files::clear(&start.state);
     Ok(Gateway {
         accounts: Accounts::new(accounts.collect::<Result<_, _>>()?),
         responder: parking_lot::RwLock::new(Arc::from(open::responder(&start.config)?)),
