@@ -41,10 +41,12 @@ pub(crate) struct Me {
 }
 
 impl Me {
-    /// True where an address, of which one part may be missing, is ours.
+    /// True where an address, of which one part may be missing, is ours: the ACI decides where both are known.
     fn is(&self, number: &Value, aci: &Value) -> bool {
-        let aci = aci.as_str().map(str::to_ascii_lowercase);
-        *number == self.number || (aci.is_some() && aci == self.aci)
+        match (aci.as_str(), &self.aci) {
+            (Some(theirs), Some(ours)) => theirs.eq_ignore_ascii_case(ours),
+            _ => *number == self.number,
+        }
     }
 }
 
@@ -54,6 +56,7 @@ pub(crate) fn translate(envelope: &Value, me: &Me) -> Option<InboundEvent> {
     let (data, number) = (&envelope["dataMessage"], &envelope["sourceNumber"]);
     let is_other = !data.is_object() || NO_MESSAGE.iter().any(|key| has(envelope, key));
     if is_other
+        || *number == me.number
         || me.is(number, &envelope["sourceUuid"])
         || NO_TEXT.iter().any(|key| has(data, key))
         || data["isExpirationUpdate"] == true

@@ -98,6 +98,7 @@ fn case_092_what_is_no_message_is_none() {
         json!({ "groupInfo": { "groupId": GROUP, "type": "UPDATE" } }),
         json!({ "message": null, "hologram": { "text": "psst" } }),
         json!({ "reaction": { "emoji": "👍", "targetAuthorUuid": ANN, "targetSentTimestamp": 1, "isRemove": false } }),
+        json!({ "reaction": { "emoji": "👍", "targetAuthorUuid": ANN, "targetAuthorNumber": NUMBER, "targetSentTimestamp": 1, "isRemove": false } }),
         json!({ "reaction": { "emoji": "👍", "targetAuthorUuid": US, "targetSentTimestamp": 1, "isRemove": true } }),
         json!({ "reaction": { "emoji": "👍", "targetAuthorUuid": US, "targetSentTimestamp": 1 } }),
     ] {
