@@ -231,6 +231,8 @@ async fn a_program_over_its_time_is_killed_with_all_it_started() {
 async fn what_a_program_leaves_running_is_killed_when_it_ends() {
     let answer = run("sleep 1000 &\necho done").await.unwrap();
     assert_eq!(answer, "done", "and nobody waits for the sleeper, which holds the pipe");
+    let answer = run("setsid sleep 60 &\nsleep 0.5; echo done").await.unwrap();
+    assert_eq!(answer, "done", "nor for one in a group of its own");
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use std::{
     io,
+    pin::pin,
     process::{ExitStatus, Stdio},
+    time::Duration,
 };
 
 use nix::{
@@ -12,7 +14,12 @@ use nix::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process::{Child, ChildStdin, Command},
+    sync::watch,
+    time::sleep,
 };
+
+/// What a program started in another group may keep its pipes open. They are read for so long after its end.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// A running program and all that it started, killed when dropped.
 #[derive(Debug)]
@@ -90,16 +97,18 @@ impl Process {
         let Self { mut child, group } = self;
         let (stdin, stdout, stderr) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (over, is_over) = watch::channel(false);
         let ended = async {
             let status = child.wait().await;
             // What it left running would keep the pipes open.
             drop(group);
+            over.send_replace(true);
             status
         };
         let (written, stdout, stderr, status) = tokio::join!(
             write(stdin, input),
-            read(stdout, limits.stdout),
-            read(stderr, limits.stderr),
+            read(stdout, limits.stdout, is_over.clone()),
+            read(stderr, limits.stderr, is_over.clone()),
             ended
         );
         let (status, (stderr, _)) = (status?, stderr?);
@@ -121,13 +130,26 @@ async fn write(stdin: Option<ChildStdin>, input: &[u8]) -> io::Result<()> {
 }
 
 /// Reads to the end, keeps as much as the limit, and says whether there was more.
-async fn read(pipe: Option<impl AsyncRead + Unpin>, limit: usize) -> io::Result<(Vec<u8>, bool)> {
+async fn read(
+    pipe: Option<impl AsyncRead + Unpin>,
+    limit: usize,
+    mut is_over: watch::Receiver<bool>,
+) -> io::Result<(Vec<u8>, bool)> {
     let mut kept = Vec::new();
     let Some(mut pipe) = pipe else { return Ok((kept, false)) };
     let mut chunk = vec![0; 8 * 1024];
     let mut cut = false;
+    let mut late = pin!(async {
+        // We hold the other end.
+        is_over.wait_for(|over| *over).await.ok();
+        sleep(LINGER).await;
+    });
     loop {
-        let read = pipe.read(&mut chunk).await?;
+        let read = tokio::select! {
+            biased;
+            read = pipe.read(&mut chunk) => read?,
+            () = &mut late => 0,
+        };
         if read == 0 {
             return Ok((kept, cut));
         }
