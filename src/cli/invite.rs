@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use openclaw_plugin_sdk::{UnixMs, lasting, spell_span};
+use openclaw_plugin_sdk::{UnixMs, lasting, neutral, spell_span};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
     Ended, Exit, Failure, Host, Output, Text, Whole,
-    control::{self, invitations},
+    control::{self, access, invitations},
     local_client::{InviteLink, LocalError},
     rules::{records::Invitation, ticket::LONGEST_INVITATION_MS},
     text, whole, world,
@@ -81,9 +81,9 @@ impl Create {
     /// The code goes to standard output and nowhere else.
     fn run(self, host: &Host, output: &mut Output) -> Ended {
         let (note, now) = (self.note.join(" "), Host::now());
-        let note = Some(note.trim()).filter(|note| !note.is_empty());
+        let note = Some(neutral(&note, access::NOTE)).filter(|note| !note.is_empty());
         let (store, by) = (host.store()?, Host::approver());
-        let (id, code) = invitations::invite(&store, &by, note, self.lasting, now)?;
+        let (id, code) = invitations::invite(&store, &by, note.as_deref(), self.lasting, now)?;
         let lasting = u64::try_from(self.lasting.as_millis()).unwrap_or(u64::MAX);
         let until = world::iso(UnixMs(now.0.saturating_add(lasting)));
         let code = code.spell();
