@@ -64,7 +64,7 @@ use crate::store::UNFINISHED;
     disable_help_subcommand = true,
     after_help = EXAMPLES
 )]
-struct Words<C: Subcommand> {
+struct Arguments<C: Subcommand> {
     /// The configuration file, instead of config.toml in the state folder
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -75,7 +75,7 @@ struct Words<C: Subcommand> {
     command: C,
 }
 
-type Cli = Words<Command>;
+type Cli = Arguments<Command>;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -168,12 +168,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// A start of the gateway, read without building the other commands: they cost as much as half of what the start does.
+/// A start of the gateway, read without building the other commands: that is a quarter of the work of a start.
 fn start(args: &[OsString]) -> Option<Cli> {
     if args.get(1)? != "gateway" {
         return None;
     }
-    let Words { config, wide, command } = Words::try_parse_from(args).ok()?;
+    let Arguments { config, wide, command } = Arguments::try_parse_from(args).ok()?;
     let Start::Gateway(gateway) = command;
     Some(Cli { config, wide, command: Command::Gateway(gateway) })
 }
