@@ -38,7 +38,8 @@ pub struct Inbox {
     clock: parking_lot::Mutex<PlatformClock>,
     readers: OnceLock<Readers>,
     folder: OnceLock<PathBuf>,
-    notes: OnceLock<Box<dyn Notes>>,
+    state: OnceLock<PathBuf>,
+    notes: OnceLock<Arc<dyn Notes>>,
 }
 
 /// What an account's channel notes for itself, over restarts: a cursor, how a conversation is reached. At most
@@ -193,6 +194,7 @@ impl Inbox {
             clock: parking_lot::Mutex::default(),
             readers: OnceLock::new(),
             folder: OnceLock::new(),
+            state: OnceLock::new(),
             notes: OnceLock::new(),
         }
     }
@@ -218,6 +220,16 @@ impl Inbox {
         self.folder.get().map(PathBuf::as_path)
     }
 
+    /// The gateway's end says once where the state files are, those of other programs of the field too.
+    pub fn state_is_in(&self, folder: PathBuf) {
+        drop(self.state.set(folder));
+    }
+
+    /// The folder with the state files: a channel reads there what other programs of the field know, and writes nothing.
+    pub fn state_folder(&self) -> Option<&Path> {
+        self.state.get().map(PathBuf::as_path)
+    }
+
     /// Asks the gate whether a person may see what a channel has kept for them while they were away.
     pub fn may_read(&self, person: &SenderId) -> bool {
         self.readers.get().is_none_or(|readers| (readers.of)(person) != Reader::Nobody)
@@ -225,7 +237,12 @@ impl Inbox {
 
     /// The gateway's end says once who keeps notes.
     pub fn keep_notes(&self, notes: Box<dyn Notes>) {
-        drop(self.notes.set(notes));
+        drop(self.notes.set(Arc::from(notes)));
+    }
+
+    /// The notes, for what is sent; `None` where nobody keeps any.
+    pub fn notes(&self) -> Option<Arc<dyn Notes>> {
+        self.notes.get().cloned()
     }
 
     /// What the channel has noted under this key with this login.
@@ -234,8 +251,7 @@ impl Inbox {
     }
 
     /// Notes something for the channel's next start: it is durable when this returns, so note what an event brings
-    /// before it is acknowledged. What is too long is an error, and so is a disk that takes nothing. No channel notes
-    /// anything yet.
+    /// before it is acknowledged. What is too long is an error, and so is a disk that takes nothing.
     pub async fn note(
         &self,
         key: impl Into<String>,

@@ -52,6 +52,7 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<AccountRuntime
     let readers = Readers::new(reader, gateway.access_changes.subscribe());
     inbox.ask_for_readers(readers.with_files(files));
     inbox.keep_conversations_in(gateway.state.conversations(&account.config.key));
+    inbox.state_is_in(gateway.state.path().to_owned());
     let (state, key) = (gateway.state.clone(), account.config.key.clone());
     match blocking(move || Notes::of(&state, &key)).await {
         Ok(notes) => inbox.keep_notes(Box::new(Keeper::new(&account, notes))),
