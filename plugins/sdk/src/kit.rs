@@ -11,6 +11,7 @@ pub mod fetch;
 pub mod history;
 pub mod ids;
 pub mod inbox;
+pub mod jwt;
 pub mod limits;
 pub mod rich;
 pub mod socket;

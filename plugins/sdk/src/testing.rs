@@ -1,6 +1,7 @@
 //! What the fakes of platforms share: state, a server on a free port, the bodies of requests, and ways to fail.
 
 pub mod emulator;
+pub mod issuer;
 pub mod vendor;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

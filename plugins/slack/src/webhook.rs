@@ -1,14 +1,15 @@
 //! Requests that Slack sends and signs.
 
-use std::{pin::pin, time::Duration};
+use std::{future::ready, pin::pin, time::Duration};
 
+use futures_util::StreamExt;
 use openclaw_plugin_sdk::{
     Bytes, ChannelError, Secret, UnixMs,
     http::{HeaderMap, Request, Response, StatusCode},
     kit::{
         inbox::Received,
         socket::heartbeat,
-        webhook::{Hmac, RateLimits, is_recent, reply},
+        webhook::{Hmac, is_recent, reply, requests},
     },
     reqwest::Url,
 };
@@ -27,12 +28,15 @@ impl Session<'_> {
     pub(crate) async fn serve(&self, signing_secret: &Secret) -> Result<(), ChannelError> {
         self.inbox.caught_up();
         self.inbox.connected_but(self.lacking.clone());
-        let (mut limits, hmac) = (RateLimits::default(), Hmac::new(signing_secret));
+        let hmac = Hmac::new(signing_secret);
         let row = self.inbox.row();
         let mut pending = self.slack.acks.connect(&row, |item| self.translate(item));
-        let is_signed = |request: &Request<Bytes>| {
-            is_signed(&hmac, request.headers(), request.body(), self.inbox.now())
+        let proof = |request: &Request<Bytes>| {
+            let now = self.inbox.now();
+            let is_signed = is_signed(&hmac, request.headers(), request.body(), now);
+            ready(if is_signed { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) })
         };
+        let mut requests = pin!(requests(self.inbox, proof));
         let mut refused = pin!(self.refused());
         loop {
             let exchange = tokio::select! {
@@ -40,7 +44,7 @@ impl Session<'_> {
                     settled?.into_iter().for_each(|exchange| reply(exchange, StatusCode::OK));
                     continue;
                 }
-                exchange = limits.next(self.inbox, is_signed) => exchange?,
+                Some(proven) = requests.next() => proven?.0,
                 error = &mut refused => return Err(error),
             };
             let (kind, payload) = payload(exchange.request.body()).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
+use futures_util::stream::{self, Stream};
 use http::{Method, Request, Response, StatusCode};
 use ring::hmac;
 use tokio::time::Instant;
@@ -26,7 +27,7 @@ const MOST_CLIENTS: usize = 1024;
 
 /// How many requests each address may still send.
 #[derive(Debug)]
-pub struct RateLimits(Bounded<ClientAddress, Budget>);
+struct RateLimits(Bounded<ClientAddress, Budget>);
 
 #[derive(Clone, Copy, Debug)]
 struct Budget {
@@ -42,7 +43,7 @@ impl Default for RateLimits {
 
 impl RateLimits {
     /// The status to refuse a request with, before anything in it is read (`case_104`).
-    pub fn check(&mut self, exchange: &Exchange) -> Result<(), StatusCode> {
+    fn check(&mut self, exchange: &Exchange) -> Result<(), StatusCode> {
         if exchange.request.method() != Method::POST {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
@@ -52,21 +53,27 @@ impl RateLimits {
         if self.take(exchange.client.address) { Ok(()) } else { Err(StatusCode::TOO_MANY_REQUESTS) }
     }
 
-    /// The next request that the platform has signed; all others are refused.
-    pub async fn next(
+    async fn next<T, F>(
         &mut self,
         inbox: &Inbox,
-        is_signed: impl Fn(&Request<Bytes>) -> bool,
-    ) -> Result<Exchange, ChannelError> {
+        proof: &impl Fn(&Request<Bytes>) -> F,
+    ) -> Result<(Exchange, T), ChannelError>
+    where
+        F: Future<Output = Result<T, StatusCode>>,
+    {
         loop {
             let exchange = inbox.exchange().await?;
-            let status = match self.check(&exchange) {
-                Ok(()) if is_signed(&exchange.request) => return Ok(exchange),
-                Ok(()) => StatusCode::UNAUTHORIZED,
-                Err(status) => status,
+            let proven = match self.check(&exchange) {
+                Ok(()) => proof(&exchange.request).await,
+                Err(status) => Err(status),
             };
-            tracing::debug!(client = %exchange.client.address, %status, "a request that is not the platform's");
-            reply(exchange, status);
+            match proven {
+                Ok(proven) => return Ok((exchange, proven)),
+                Err(status) => {
+                    tracing::debug!(client = %exchange.client.address, %status, "a request that is not the platform's");
+                    reply(exchange, status);
+                }
+            }
         }
     }
 
@@ -84,6 +91,23 @@ impl RateLimits {
         self.0.insert(client, Budget { left, since: now });
         allowed
     }
+}
+
+/// The requests that the platform has proven to be its own, each with what its proof says; all others are refused with
+/// the status of the proof. One is judged at a time, and those behind it wait.
+pub fn requests<'a, T, F>(
+    inbox: &'a Inbox,
+    proof: impl Fn(&Request<Bytes>) -> F + Send + Sync + 'a,
+) -> impl Stream<Item = Result<(Exchange, T), ChannelError>> + Send + 'a
+where
+    T: Send + 'a,
+    F: Future<Output = Result<T, StatusCode>> + Send + 'a,
+{
+    let next = async move |(mut limits, proof): (RateLimits, _)| {
+        let proven = limits.next(inbox, &proof).await;
+        Some((proven, (limits, proof)))
+    };
+    stream::unfold((RateLimits::default(), proof), next)
 }
 
 /// Checks signatures by HMAC-SHA256.
