@@ -1,11 +1,14 @@
 //! `openclaw channels`: what is configured, and how it fares in the running gateway.
 
+mod set_up;
+
 use clap::Subcommand;
 use openclaw_plugin_sdk::neutral;
 use serde_json::{Value, json};
 
+use self::set_up::{Login, Manifest};
 use crate::{
-    Cell, Ended, Exit, Failure, Host, Output,
+    Cell, Ended, Exit, Host, Output,
     config::{Account, Config},
     local_client::{
         LocalError,
@@ -35,21 +38,10 @@ If no gateway answers, it shows the configuration, and exits with 4.")]
         #[arg(long)]
         json: bool,
     },
-    /// Print an app manifest, to paste on the platform's site
-    #[command(after_help = "\
-Examples:
-  openclaw channels manifest slack
-  openclaw channels manifest slack --name \"Ann's assistant\" > manifest.json")]
-    Manifest {
-        /// The channel
-        channel: String,
-        /// The name of the app
-        #[arg(long, default_value = "OpenClaw")]
-        name: String,
-        /// Print JSON, as without it
-        #[arg(long)]
-        json: bool,
-    },
+    /// Link an account by a code that the platform's app scans
+    Login(Login),
+    /// Print an app manifest, to give to the platform's site
+    Manifest(Manifest),
 }
 
 impl Channels {
@@ -58,21 +50,10 @@ impl Channels {
         match self {
             Self::List { json } => list(json, &host.config()?, output),
             Self::Status { json } => status(json, host, output),
-            Self::Manifest { channel, name, .. } => {
-                output.line(manifest(&channel, name.trim())?);
-                Ok(Exit::Done)
-            }
+            Self::Login(login) => login.run(host, output),
+            Self::Manifest(manifest) => manifest.run(host, output),
         }
     }
-}
-
-fn manifest(channel: &str, name: &str) -> Result<String, Failure> {
-    let plugin = registry::channel(channel).ok_or_else(|| text::no_channel(channel))?;
-    let manifest = plugin.manifest.ok_or_else(|| text::no_manifest(plugin.label))?;
-    if name.is_empty() || name != neutral(name, 35) {
-        return Err(text::bad_app_name());
-    }
-    Ok(manifest(name, &registry::listed_commands()))
 }
 
 fn list(json: bool, config: &Config, output: &mut Output) -> Ended {

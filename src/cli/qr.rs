@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// So wide a drawing may be where nobody says how wide the terminal is.
-const COLUMNS: u16 = 80;
+pub(super) const COLUMNS: u16 = 80;
 
 /// Make a setup code for a phone or another device, as a QR code
 #[derive(Debug, Args)]
@@ -148,13 +148,13 @@ impl Qr {
 }
 
 /// A code is drawn in it: nobody else may read it.
-fn put(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn put(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let file = std::path::absolute(file)?;
     Ok(private::replace(&file, bytes)?)
 }
 
 /// Nothing is made for a file that has no folder.
-fn writable(file: &Path) -> Result<(), Failure> {
+pub(super) fn writable(file: &Path) -> Result<(), Failure> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     match folder {
         Some(folder) if !folder.is_dir() => Err(text::no_folder(folder)),

@@ -68,7 +68,7 @@ use crate::{
 pub use crate::{
     local::instance_lock::SingleError,
     runtime::{
-        open::{Tried, try_assistant},
+        open::{Tried, link_account, try_assistant},
         reload::{Load, Origin},
         start::{Ownership, Ready, RunError, Start, run},
     },

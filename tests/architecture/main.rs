@@ -15,8 +15,17 @@ use std::{
 const IGNORED: &[&str] = &["proptest-regressions", "target"];
 
 /// What `cli` may use of the gateway: its entrance.
-const ENTRANCE: &[&str] =
-    &["run", "try_assistant", "Start", "Origin", "Ready", "Ownership", "RunError", "SingleError"];
+const ENTRANCE: &[&str] = &[
+    "run",
+    "link_account",
+    "try_assistant",
+    "Start",
+    "Origin",
+    "Ready",
+    "Ownership",
+    "RunError",
+    "SingleError",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

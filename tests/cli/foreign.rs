@@ -28,6 +28,7 @@ const OPERATOR: &str = "operator-device-token-of-this-machine";
 /// Every command that may connect, as it is typed. What is no command any more fails the test below.
 const COMMANDS: &[&str] = &[
     "channels list",
+    "channels login telegram",
     "channels manifest slack",
     "channels status",
     "channels status --json",

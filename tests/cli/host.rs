@@ -170,6 +170,25 @@ fn a_manifest_is_for_a_platform_that_takes_one() {
     assert!(ran.contains("telegram"), "{ran}");
     let ran = folder.fails(2, "channels manifest telegram");
     assert!(ran.contains("Telegram takes no manifest"), "{ran}");
+    assert!(ran.contains("hint: these do: slack"), "{ran}");
+    let ran = folder.fails(2, "channels manifest slack --zip app.zip");
+    assert!(ran.contains("Slack takes its manifest alone"), "{ran}");
+    assert!(!folder.cwd().join("app.zip").exists());
+    let plain = folder.done("channels manifest Slack --name Gate --account work");
+    assert_eq!(folder.done("channels manifest slack --name Gate --json"), plain);
+    // What is wrong in the configuration holds nothing up that needs nothing of it.
+    folder.put("config.toml", "[channels.slack]\nbot_token = 7\n");
+    assert_eq!(folder.done("channels manifest slack --name Gate"), plain);
+}
+
+#[test]
+fn a_login_is_for_a_platform_whose_app_scans_something() {
+    let folder = Folder::empty();
+    let ran = folder.fails(2, "channels login pigeons");
+    assert!(ran.contains("there is no channel `pigeons`"), "{ran}");
+    let ran = folder.fails(2, "channels login telegram");
+    assert!(ran.contains("Telegram links no account by a code to scan\nhint: "), "{ran}");
+    folder.fails(2, "channels login telegram --account *");
 }
 
 #[test]

@@ -31,6 +31,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &["api_root", "guilds", "token"],
     secret_keys: &["token"],
     env_keys: &[("token", "DISCORD_BOT_TOKEN")],
+    login: None,
     manifest: None,
     parse_sender,
     parse_group,

@@ -1,12 +1,12 @@
 //! A channel: facts, a parser for sender ids, a constructor, and two methods.
 
-use std::time::Duration;
+use std::{path::PathBuf, pin::Pin, time::Duration};
 
 use async_trait::async_trait;
 
 use crate::{
     Bytes, ChannelError, ChatId, Conversation, FetchError, FileRef, Inbox, InvalidGroupId,
-    InvalidSenderId, OutboundMessage, SenderId, SentRef, Settings, SettingsError, toml,
+    InvalidSenderId, OutboundMessage, Secret, SenderId, SentRef, Settings, SettingsError, toml,
 };
 
 /// A channel as the registry lists it.
@@ -32,8 +32,10 @@ pub struct ChannelPlugin {
     pub secret_keys: &'static [&'static str],
     /// Environment names that give the default account a key it lacks: `(key, environment name)`.
     pub env_keys: &'static [(&'static str, &'static str)],
-    /// What the platform's own site wants to be given to set an app up; `None` where it has no such thing.
-    pub manifest: Option<Manifest>,
+    /// Links an account to the platform where its app scans something for that; `None` where keys do it.
+    pub login: Option<Login>,
+    /// Writes what the platform's own site wants to be given to set an app up; `None` where it wants nothing.
+    pub manifest: Option<WriteManifest>,
     /// Reads an id as a person would write it in a list: strips prefixes, refuses what is no person's stable id.
     pub parse_sender: fn(&str) -> Result<SenderId, InvalidSenderId>,
     /// Reads the id of a group as a person would write it in `groups`. An error names the right form.
@@ -49,8 +51,45 @@ impl ChannelPlugin {
     }
 }
 
-/// Writes what a platform's own site wants to be given, from a name and the commands `(name, summary)`.
-pub type Manifest = fn(name: &str, commands: &[(String, String)]) -> String;
+/// Begins to link the account of these settings. A program that it starts may keep its sockets in the folder, which may
+/// not exist yet.
+pub type Login = fn(Settings, PathBuf) -> Step<Linking>;
+
+/// A step of a login, or why it was not done.
+pub type Step<T> = Pin<Box<dyn Future<Output = Result<T, ChannelError>> + Send>>;
+
+/// An account that is being linked.
+#[expect(missing_debug_implementations, reason = "it holds what links")]
+pub struct Linking {
+    /// What the platform's app scans, within a few minutes. No log and no error may hold it.
+    pub link: Secret,
+    /// Ends once it was scanned.
+    pub linked: Step<LinkedAccount>,
+}
+
+/// An account that was linked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkedAccount {
+    /// What the platform calls it.
+    pub name: String,
+    /// The key of the account's table, and its value, that the configuration lacks; `None` where it lacks none.
+    pub lacks: Option<(&'static str, String)>,
+}
+
+/// Writes a manifest for an app of this name. The settings are empty where the configuration has no such account; their
+/// commands are always there.
+pub type WriteManifest = fn(&Settings, name: &str) -> Result<Manifest, SettingsError>;
+
+/// What a platform's own site wants to be given to set an app up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Its name in the package.
+    pub file: &'static str,
+    /// What is in it.
+    pub json: String,
+    /// The package's other files, name and content; empty where the site takes the manifest alone.
+    pub others: Vec<(&'static str, Vec<u8>)>,
+}
 
 /// How events reach a channel.
 #[derive(Clone, Copy, Debug)]

@@ -36,7 +36,10 @@ pub use access::{
     AccessChange, AccessChanged, AccessControl, AccessEntry, AccessState, Invited, Linked,
     OpenInvitation,
 };
-pub use channel::{Abilities, Channel, ChannelPlugin, Ingress, Manifest, TextLimit, TextUnit};
+pub use channel::{
+    Abilities, Channel, ChannelPlugin, Ingress, LinkedAccount, Linking, Login, Manifest, Step,
+    TextLimit, TextUnit, WriteManifest,
+};
 pub use client::{Client, ClientAddress};
 pub use clock::now;
 pub use command::{

@@ -43,6 +43,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &["account", "url"],
     secret_keys: &[],
     env_keys: &[],
+    login: None,
     manifest: None,
     parse_sender,
     parse_group,

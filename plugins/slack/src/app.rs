@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Bytes, Channel, ChannelError, ChatId, EventId, FetchError, FileRef, Inbox, OutboundMessage,
-    SentRef, async_trait,
+    Bytes, Channel, ChannelError, ChatId, EventId, FetchError, FileRef, Inbox, Manifest,
+    OutboundMessage, SentRef, Settings, SettingsError, async_trait,
     kit::{
         api::{Failure, parsed},
         bounded::Bounded,
@@ -158,8 +158,9 @@ pub(crate) fn user(id: &str) -> &str {
 }
 
 /// The app as Slack's own site wants to be given it, for Socket Mode: made from a manifest, it has all that it needs.
-pub(crate) fn manifest(name: &str, commands: &[(String, String)]) -> String {
-    let names: Vec<&str> = commands.iter().map(|(name, _)| name.as_str()).collect();
+#[expect(clippy::unnecessary_wraps, reason = "other platforms need settings for it")]
+pub(crate) fn manifest(settings: &Settings, name: &str) -> Result<Manifest, SettingsError> {
+    let names: Vec<&str> = settings.commands.iter().map(|(name, _)| name.as_str()).collect();
     let manifest = json!({
         "display_information": {
             "name": name,
@@ -192,11 +193,13 @@ pub(crate) fn manifest(name: &str, commands: &[(String, String)]) -> String {
         },
     });
     // A value that was just made can be written.
-    serde_json::to_string_pretty(&manifest).unwrap_or_default()
+    let json = serde_json::to_string_pretty(&manifest).unwrap_or_default();
+    Ok(Manifest { file: "manifest.json", json, others: Vec::new() })
 }
 
 #[cfg(test)]
 mod tests {
+    use openclaw_plugin_sdk::{AccountId, toml};
     use serde_json::Value;
 
     use super::*;
@@ -205,7 +208,10 @@ mod tests {
     fn the_manifest_has_what_the_channel_uses() {
         let commands =
             [("help".to_owned(), "x".to_owned()), ("pairing".to_owned(), "y".to_owned())];
-        let manifest: Value = serde_json::from_str(&manifest("Gate \"1\"", &commands)).unwrap();
+        let (account, table) = (AccountId::default_account(), toml::Table::new());
+        let settings = Settings { account, table, key: [0; 32], commands: commands.to_vec() };
+        let manifest = manifest(&settings, "Gate \"1\"").unwrap();
+        let manifest: Value = serde_json::from_str(&manifest.json).unwrap();
         assert_eq!(manifest["display_information"]["name"], "Gate \"1\"");
         assert_eq!(manifest["features"]["slash_commands"][0]["usage_hint"], "help | pairing");
         assert_eq!(

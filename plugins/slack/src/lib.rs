@@ -31,6 +31,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &["api_url", "app_token", "bot_token", "mode", "signing_secret", "webhook_path"],
     secret_keys: &["app_token", "bot_token", "signing_secret"],
     env_keys: &[("app_token", "SLACK_APP_TOKEN"), ("bot_token", "SLACK_BOT_TOKEN")],
+    login: None,
     manifest: Some(app::manifest),
     parse_sender,
     parse_group,

@@ -31,6 +31,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &["api_root", "bot_token", "token_file"],
     secret_keys: &["bot_token"],
     env_keys: &[("bot_token", "TELEGRAM_BOT_TOKEN")],
+    login: None,
     manifest: None,
     parse_sender,
     parse_group,

@@ -39,6 +39,7 @@ pub const PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &[],
     secret_keys: &[],
     env_keys: &[],
+    login: None,
     manifest: None,
     parse_sender,
     parse_group: no_groups,

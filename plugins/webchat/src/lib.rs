@@ -62,6 +62,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &["allowed_hosts", "history", "title"],
     secret_keys: &[],
     env_keys: &[],
+    login: None,
     manifest: None,
     parse_sender: visitor::parse_sender,
     parse_group: no_groups,

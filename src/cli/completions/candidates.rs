@@ -142,7 +142,7 @@ impl<'a> Line<'a> {
         let channel = channel.map(|plugin| plugin.id);
         match name {
             "account" => accounts(host, channel),
-            "channel" | "named" => Ok(channels(self.command.get_name() == "manifest")),
+            "channel" | "named" => Ok(channels(self.command.get_name())),
             "code" => codes(host, channel),
             "command" if self.command.get_name() == "help" => Ok(self.below()),
             "device" => devices(host, None),
@@ -184,9 +184,13 @@ fn accounts(host: &Host, channel: Option<&str>) -> Result<Vec<Candidate>, Failur
     Ok(here.map(one).collect())
 }
 
-fn channels(with_manifest: bool) -> Vec<Candidate> {
-    let fits =
-        registry::pairing_channels().filter(|plugin| !with_manifest || plugin.manifest.is_some());
+/// Those that the command can do something for.
+fn channels(command: &str) -> Vec<Candidate> {
+    let fits = registry::pairing_channels().filter(|plugin| match command {
+        "login" => plugin.login.is_some(),
+        "manifest" => plugin.manifest.is_some(),
+        _ => true,
+    });
     fits.map(|plugin| Candidate::new(plugin.id, plugin.label)).collect()
 }
 

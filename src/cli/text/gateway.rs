@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use openclaw_plugin_sdk::{ResponderError, UnixMs, count, neutral};
+use openclaw_plugin_sdk::{
+    AccountId, ChannelError, ChannelPlugin, ResponderError, SettingsError, UnixMs, count, neutral,
+};
 
+use super::ids;
 use crate::{
     Exit, Failure,
     config::{edit::EditError, problem::ConfigError},
@@ -12,6 +15,7 @@ use crate::{
     local_client::status::AssistantStatus,
     network::secret::SecretSource,
     owner::grouped,
+    registry,
     rules::device::handshake::SecretKind,
     status::Seen,
     store::audit::verify::{Report, Unexplained},
@@ -73,8 +77,75 @@ pub(crate) fn no_log_level(word: &str) -> String {
 }
 
 pub(crate) fn no_manifest(label: &str) -> Failure {
-    Failure::usage(format!("{label} takes no manifest"))
-        .hint("the README says how its account is set up")
+    let these = with(|plugin| plugin.manifest.is_some());
+    Failure::usage(format!("{label} takes no manifest")).hint(these)
+}
+
+/// The channels that have something, as a hint.
+fn with(has: fn(&ChannelPlugin) -> bool) -> String {
+    match ids(registry::CHANNELS.iter().copied().filter(|plugin| has(plugin))) {
+        none if none.is_empty() => "no channel does".to_owned(),
+        some => format!("these do: {some}"),
+    }
+}
+
+pub(crate) fn not_written(label: &str, account: &AccountId, why: &SettingsError) -> Failure {
+    let key = if why.key.is_empty() { String::new() } else { format!("`{}` ", why.key) };
+    let why = neutral(&why.problem, 200);
+    Failure::new(Exit::Failed, format!("{label} needs more for its manifest: {key}{why}"))
+        .hint(format!("put it into the configuration of account {account}"))
+}
+
+pub(crate) fn no_package(plugin: &ChannelPlugin) -> Failure {
+    Failure::usage(format!("{} takes its manifest alone, without a package", plugin.label))
+        .hint(format!("`openclaw channels manifest {}` prints it", plugin.id))
+}
+
+pub(crate) fn package_written(file: &Path, label: &str) -> String {
+    format!("✅ Wrote {}. Give it to {label} as an app.", file.display())
+}
+
+pub(crate) fn no_login(label: &str) -> Failure {
+    let these = with(|plugin| plugin.login.is_some());
+    Failure::usage(format!("{label} links no account by a code to scan")).hint(these)
+}
+
+pub(crate) fn not_configured(plugin: &ChannelPlugin, account: &AccountId) -> Failure {
+    let text = format!("{} has no account `{account}` in the configuration", plugin.label);
+    Failure::new(Exit::NoMatch, text)
+        .hint("put it there first: config.example.toml explains its keys")
+}
+
+pub(crate) fn not_linked(label: &str, why: &ChannelError) -> Failure {
+    let why = neutral(&why.to_string(), 300);
+    Failure::new(Exit::Failed, format!("no account was linked on {label}: {why}"))
+}
+
+pub(crate) fn no_room_to_draw() -> Failure {
+    Failure::new(Exit::Failed, "the terminal is too narrow for the code")
+        .hint("make it wider, or draw the code into a file with `--png`")
+}
+
+pub(crate) fn scan_to_link(label: &str) -> String {
+    format!(
+        "Scan this with {label} on the phone, within a few minutes. It links the first account that scans it.\n"
+    )
+}
+
+pub(crate) fn drawn_into(file: &Path, label: &str) -> String {
+    format!(
+        "The code is in {}: scan it with {label} on the phone, then remove the file.",
+        file.display()
+    )
+}
+
+pub(crate) fn linked(label: &str, name: &str, lacks: Option<&(String, String)>) -> String {
+    let name = neutral(name, 64);
+    let next = match lacks {
+        Some((key, value)) => format!("Now: openclaw config set {key} {}", neutral(value, 64)),
+        None => "The configuration fits; restart the gateway if it runs.".to_owned(),
+    };
+    format!("✅ Linked to {name} on {label}.\n{next}")
 }
 
 pub(crate) fn bad_app_name() -> Failure {

@@ -9,7 +9,9 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use expect_test::{Expect, expect};
-use openclaw_plugin_sdk::{AccessChange, AccessState, AccountId, Decision};
+use openclaw_plugin_sdk::{
+    AccessChange, AccessState, AccountId, ChannelError, Decision, SettingsError,
+};
 use serde_json::json;
 
 use super::*;
@@ -55,6 +57,7 @@ fn failures(expected: &Expect, failures: &[Failure]) {
 fn failures_of_every_command() {
     let json = serde_json::from_str::<u8>("x").unwrap_err();
     let sender = (registry::channel("telegram").unwrap().parse_sender)("@x").unwrap_err();
+    let (slack, account) = (registry::channel("slack").unwrap(), AccountId::default_account());
     failures(
         &expect![[r#"
             Failed error: cannot find the state folder: no home
@@ -70,7 +73,18 @@ fn failures_of_every_command() {
             Usage error: `debg` of --log is not a log level: `debg` is none of `error`, `warn`, `info`, `debug`, `trace` and `off`
             hint: levels are like `info`, or `warn,openclaw_gateway=debug`
             Usage error: Telegram takes no manifest
-            hint: the README says how its account is set up
+            hint: these do: slack
+            Failed error: Slack needs more for its manifest: `app_id` is missing
+            hint: put it into the configuration of account default
+            Usage error: Slack takes its manifest alone, without a package
+            hint: `openclaw channels manifest slack` prints it
+            Usage error: Telegram links no account by a code to scan
+            hint: no channel does
+            NoMatch error: Slack has no account `default` in the configuration
+            hint: put it there first: config.example.toml explains its keys
+            Failed error: no account was linked on Slack: no answer
+            Failed error: the terminal is too narrow for the code
+            hint: make it wider, or draw the code into a file with `--png`
             Usage error: that is not a valid name for an app
             hint: give `--name` at most 35 letters, digits, blanks or marks
             NoMatch error: there is no secret: `gateway.auth.mode` is `none`
@@ -94,6 +108,12 @@ fn failures_of_every_command() {
             unreadable_list("nodes", &json),
             bad_log_level("debg", "--log", &no_log_level("debg")),
             no_manifest("Telegram"),
+            not_written("Slack", &account, &SettingsError::new("app_id", "is missing")),
+            no_package(slack),
+            no_login("Telegram"),
+            not_configured(slack, &account),
+            not_linked("Slack", &ChannelError::Disconnected("no answer".to_owned())),
+            no_room_to_draw(),
             bad_app_name(),
             no_secret(SecretKind::Token, SecretSource::Nowhere),
             no_secret(SecretKind::Password, SecretSource::File),

@@ -87,6 +87,7 @@ const BLANK: ChannelPlugin = ChannelPlugin {
     keys: &[],
     secret_keys: &[],
     env_keys: &[],
+    login: None,
     manifest: None,
     parse_sender: SenderId::new,
     parse_group: no_groups,

@@ -1,6 +1,11 @@
 //! What the configuration names is opened: accounts with their channels, and the assistant.
 
-use openclaw_plugin_sdk::{AccountId, Channel, Responder, ResponderError, Settings};
+use std::io;
+
+use openclaw_plugin_sdk::{
+    AccountId, Channel, ChannelError, LinkedAccount, Linking, Responder, ResponderError, Settings,
+    Step,
+};
 
 use crate::{
     RunError,
@@ -56,6 +61,18 @@ pub(crate) fn responder(config: &Config) -> Result<Box<dyn Responder>, RunError>
     let account = AccountId::default_account();
     let settings = Settings { account, table, key: [0; 32], commands: Vec::new() };
     (plugin.open)(settings).map_err(|problem| error(problem.to_string()))
+}
+
+/// Links an account, without a running gateway: `show` shows what is to be scanned, and then it is waited for.
+pub fn link_account<E: From<io::Error>>(
+    begun: Step<Linking>,
+    show: impl FnOnce(&str) -> Result<(), E>,
+    failed: impl Fn(ChannelError) -> E,
+) -> Result<LinkedAccount, E> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let Linking { link, linked } = runtime.block_on(begun).map_err(&failed)?;
+    show(link.expose())?;
+    runtime.block_on(linked).map_err(failed)
 }
 
 /// What came of trying whether the assistant answers.

@@ -129,6 +129,7 @@ mod tests {
         keys: &[],
         secret_keys: &[],
         env_keys: &[],
+        login: None,
         manifest: None,
         parse_sender: crate::SenderId::new,
         parse_group: no_groups,

@@ -206,6 +206,11 @@ fn lines_about_devices() {
         told(&Told::Lost { why: &why, again: None }),
         SCAN.to_owned(),
         TOO_WIDE.to_owned(),
+        scan_to_link("Signal"),
+        drawn_into(Path::new("/tmp/code.png"), "Signal"),
+        linked("Signal", "+15551234567", None),
+        linked("Signal", "+15551234567", Some(&("channels.x.account".to_owned(), "+1".to_owned()))),
+        package_written(Path::new("/tmp/app.zip"), "Slack"),
     ];
     lines.extend(device_selected("r-1", vec!["Device: …".to_owned()], 2, "openclaw …"));
     expect![[r#"
@@ -238,6 +243,14 @@ fn lines_about_devices() {
         Scan this with the OpenClaw app, or paste the code below it.
 
         The code is too wide to be drawn here: paste it, or draw it into a file with --png.
+        Scan this with Signal on the phone, within a few minutes. It links the first account that scans it.
+
+        The code is in /tmp/code.png: scan it with Signal on the phone, then remove the file.
+        ✅ Linked to +15551234567 on Signal.
+        The configuration fits; restart the gateway if it runs.
+        ✅ Linked to +15551234567 on Signal.
+        Now: openclaw config set channels.x.account +1
+        ✅ Wrote /tmp/app.zip. Give it to Slack as an app.
         Selected pending device request r-1
         Device: …
         Note:      2 more wait; `openclaw devices list` shows them

@@ -33,6 +33,7 @@ static PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &["bot_token"],
     secret_keys: &["bot_token"],
     env_keys: &[("bot_token", "TELEGRAM_BOT_TOKEN")],
+    login: None,
     manifest: None,
     parse_sender: SenderId::new,
     parse_group: no_groups,

@@ -54,6 +54,7 @@ static PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &["platform"],
     secret_keys: &[],
     env_keys: &[],
+    login: None,
     manifest: None,
     parse_sender: SenderId::new,
     parse_group: no_groups,
