@@ -6,6 +6,7 @@ mod config;
 mod events;
 mod failure;
 mod inbound;
+mod login;
 mod outbound;
 mod rpc;
 mod text;
@@ -43,7 +44,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
     keys: &["account", "url"],
     secret_keys: &[],
     env_keys: &[],
-    login: None,
+    login: Some(|settings, folder| Box::pin(async move { login::begin(settings, &folder).await })),
     manifest: None,
     parse_sender,
     parse_group,

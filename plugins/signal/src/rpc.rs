@@ -18,6 +18,9 @@ use crate::{
 /// A message to a large group takes a while.
 const CALL_LIMIT: Duration = Duration::from_mins(1);
 
+/// A link is good for a few minutes.
+const LINK_LIMIT: Duration = Duration::from_mins(5);
+
 /// The events of a connection go on for as long as it lasts.
 const FOR_EVER: Duration = Duration::from_hours(24 * 365);
 
@@ -34,11 +37,21 @@ impl Rpc {
         Ok(Self { client, root: config.root, account: config.account })
     }
 
-    /// Makes a call: the answer is its result.
+    /// Makes a call about the account: the answer is its result.
     pub(crate) async fn call(&self, method: &str, mut params: Value) -> Result<Value, Failure> {
         params["account"] = self.account.as_str().into();
+        self.ask(method, params, CALL_LIMIT).await
+    }
+
+    /// Makes a call about no account, for which a person has to scan something.
+    pub(crate) async fn link(&self, method: &str, params: Value) -> Result<Value, Failure> {
+        self.ask(method, params, LINK_LIMIT).await
+    }
+
+    async fn ask(&self, method: &str, params: Value, limit: Duration) -> Result<Value, Failure> {
         let call = json!({ "jsonrpc": "2.0", "id": "1", "method": method, "params": params });
-        let response = answer(self.client.post(self.address("rpc")).json(&call)).await?;
+        let response =
+            answer(self.client.post(self.address("rpc")).timeout(limit).json(&call)).await?;
         let body = http_client::body(response).await;
         let body = body.map_err(|unread| Failure::Unsure(unread.to_string()))?;
         let mut said: Value = serde_json::from_slice(&body).unwrap_or_default();

@@ -22,6 +22,8 @@ pub(crate) const SILENT: &str = "the signal-cli daemon went silent";
 pub(crate) const ENDED: &str = "the signal-cli daemon closed the connection";
 pub(crate) const ENDLESS: &str = "the signal-cli daemon sends an event that does not end";
 
+pub(crate) const SINGLE: &str =
+    "the signal-cli daemon serves one account alone: to link another, start it without `-a`";
 pub(crate) const CAPTCHA: &str = "Signal wants a captcha before it takes more messages: see `signal-cli submitRateLimitChallenge`";
 pub(crate) const NO_CONVERSATION: &str = "the conversation is not one on Signal";
 pub(crate) const NO_MESSAGE: &str = "the message is not one on Signal";
@@ -29,8 +31,8 @@ pub(crate) const NO_MESSAGE: &str = "the message is not one on Signal";
 /// The daemon does not know the account, or Signal does not take it any more.
 pub(crate) fn no_account(account: &str) -> String {
     format!(
-        "signal-cli is not linked to the number in `account` ({account}) any more, or never was: `signal-cli link`, \
-         then restart its daemon"
+        "signal-cli is not linked to the number in `account` ({account}) any more, or never was: \
+         `openclaw channels login signal`, then restart the gateway"
     )
 }
 
@@ -61,7 +63,7 @@ mod tests {
         let (unsure, daemon) = (unsure("no answer in time"), daemon("Group not found"));
         let mut all = vec![NO_SENDER.0, NO_GROUP.0, NO_ACCOUNT, URL_MISSING, NO_DAEMON];
         all.extend([NOT_ALLOWED, OTHER_HOST, SILENT, ENDED, ENDLESS, CAPTCHA, NO_CONVERSATION]);
-        all.extend([NO_MESSAGE, &account, &chat, &unsure, &daemon]);
+        all.extend([NO_MESSAGE, SINGLE, &account, &chat, &unsure, &daemon]);
         expect![[r"
             a Signal user is an ACI, such as `0f1e2d3c-4b5a-4968-8776-655443322110`, or a number, such as `+15551234567`
             a Signal group's id is 44 letters and digits that `signal-cli listGroups` shows, such as `WW3jZ+M/oC5LZJ3mvtZy0zgF2dZ5lFJ3vQxSxkVPSXo=`
@@ -76,7 +78,8 @@ mod tests {
             Signal wants a captcha before it takes more messages: see `signal-cli submitRateLimitChallenge`
             the conversation is not one on Signal
             the message is not one on Signal
-            signal-cli is not linked to the number in `account` (+15551234567) any more, or never was: `signal-cli link`, then restart its daemon
+            the signal-cli daemon serves one account alone: to link another, start it without `-a`
+            signal-cli is not linked to the number in `account` (+15551234567) any more, or never was: `openclaw channels login signal`, then restart the gateway
             the safety number of +15557654321 has changed: compare it, then `signal-cli trust`
             the signal-cli daemon: no answer in time; whether the message was sent is not known
             signal-cli: Group not found"]].assert_eq(&all.join("\n"));

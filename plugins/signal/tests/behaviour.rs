@@ -105,7 +105,7 @@ async fn a_device_that_is_unlinked_stops_the_account_and_names_its_key() {
         .with(|state| state.failing.push_back(Failing::Error(-32603, words, Value::Null)));
     let unauthorized = |ended: Result<(), ChannelError>| {
         let Err(ChannelError::Unauthorized(why)) = ended else { panic!("{ended:?}") };
-        assert!(why.contains("`account`") && why.contains("signal-cli link"), "{why}");
+        assert!(why.contains("`account`") && why.contains("channels login signal"), "{why}");
     };
     unauthorized(bench.send(&to_ann("hello")).await.map(drop));
     unauthorized(bench.ended().await);

@@ -79,7 +79,7 @@ fn failures_of_every_command() {
             Usage error: Slack takes its manifest alone, without a package
             hint: `openclaw channels manifest slack` prints it
             Usage error: Telegram links no account by a code to scan
-            hint: no channel does
+            hint: these do: signal
             NoMatch error: Slack has no account `default` in the configuration
             hint: put it there first: config.example.toml explains its keys
             Failed error: no account was linked on Slack: no answer

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     chats::{Chats, How},
-    fake_signal::{Failing, FakeSignal, GROUP, State, aci, group, mention, number},
+    fake_signal::{Failing, FakeSignal, GROUP, LINK, State, aci, group, mention, number},
     process::{Gateway, Home, look_again, texts},
 };
 
@@ -179,4 +179,44 @@ async fn a_captcha_that_signal_wants_is_shown_beside_the_account_and_nothing_loo
     let sent =
         signal.with(|state| state.calls.iter().filter(|(method, _)| method == "send").count());
     assert!(sent < 8, "{sent} calls");
+}
+
+/// What a scanner reads in a picture.
+fn scanned(file: &std::path::Path) -> String {
+    let mut png = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(file).unwrap()));
+    png.set_transformations(png::Transformations::EXPAND);
+    let mut png = png.read_info().unwrap();
+    let mut pixels = vec![0; png.output_buffer_size().unwrap()];
+    let frame = png.next_frame(&mut pixels).unwrap();
+    let (width, height) = (frame.width as usize, frame.height as usize);
+    let luma = |x: usize, y: usize| pixels[y * frame.line_size + x];
+    let mut picture = rqrr::PreparedImage::prepare_from_greyscale(width, height, luma);
+    picture.detect_grids()[0].decode().unwrap().1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_linked_by_a_code_that_a_phone_scans() {
+    let (signal, home) = (FakeSignal::start().await, Home::new());
+    home.configure(&signal.fill(&format!("[channels.signal]\n{KEYS}")));
+    signal.with(|state| (state.unlinked, state.links) = (true, Some("+15559999999")));
+    let png = home.state().join("code.png");
+    let line = ["channels", "login", "signal", "--png", png.to_str().unwrap()];
+    let ran = home.cli(&line);
+    let (said, noted) = texts(&ran);
+    assert!(ran.status.success(), "{noted}");
+    assert!(said.starts_with("✅ Linked to +15559999999 on Signal.\n"), "{said}");
+    assert!(said.contains("openclaw config set channels.signal.account +15559999999\n"), "{said}");
+    assert!(noted.contains("█▀") && !(said + &noted).contains("pub_key"), "{noted}");
+    assert_eq!(scanned(&png), LINK);
+    let ran = home.cli(&["channels", "login", "signal", "--json"]);
+    let linked: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(linked["linked"], "+15559999999");
+    assert_eq!(linked["set"]["key"], "channels.signal.account");
+    signal.with(|state| state.unscanned = Some("Link request error: Connection closed!"));
+    let ran = home.cli(&line);
+    let (_, noted) = texts(&ran);
+    assert_eq!(ran.status.code(), Some(1), "{noted}");
+    assert!(noted.contains("Connection closed!") && !noted.contains("pub_key"), "{noted}");
+    let ran = home.cli(&["channels", "login", "signal", "--account", "work"]);
+    assert_eq!(ran.status.code(), Some(3), "{:?}", texts(&ran));
 }

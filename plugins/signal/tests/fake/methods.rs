@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    GROUP, NUMBER, US, aci,
+    GROUP, LINK, NUMBER, US, aci,
     state::{Failing, Shown, State},
 };
 
@@ -21,6 +21,8 @@ pub(crate) fn call(state: &mut State, method: &str, params: &Value) -> Result<Va
             };
             return Ok(all);
         }
+        "startLink" if !state.single => return Ok(json!({ "deviceLinkUri": LINK })),
+        "finishLink" if !state.single => return finish_link(state, params),
         "version" => return Ok(json!({ "version": "0.14.6" })),
         "listContacts" | "remoteDelete" | "send" | "sendTyping" if account => {}
         "listContacts" | "remoteDelete" | "send" | "sendTyping" => {
@@ -43,6 +45,18 @@ pub(crate) fn call(state: &mut State, method: &str, params: &Value) -> Result<Va
         None => {}
     }
     done(state, method, &chat, params)
+}
+
+/// The phone scans it at once, or never.
+fn finish_link(state: &mut State, params: &Value) -> Result<Value, Failing> {
+    if params["deviceLinkUri"] != LINK || params["deviceName"] != "OpenClaw" {
+        return Err(user("Unknown device link uri."));
+    }
+    if let Some(words) = state.unscanned {
+        return Err(Failing::Error(-3, words, Value::Null));
+    }
+    state.unlinked = false;
+    Ok(json!({ "number": state.links.unwrap_or(NUMBER) }))
 }
 
 fn done(state: &mut State, method: &str, chat: &str, params: &Value) -> Result<Value, Failing> {

@@ -25,6 +25,9 @@ pub(crate) const US: &str = "11111111-2222-4333-8444-555555555555";
 /// A group that all are in.
 pub(crate) const GROUP: &str = "WW3jZ+M/oC5LZJ3mvtZy0zgF2dZ5lFJ3vQxSxkVPSXo=";
 
+/// What a phone scans to link the account.
+pub(crate) const LINK: &str = "sgnl://linkdevice?uuid=c2VjcmV0LXV1aWQ%3D&pub_key=BSecretPublicKey";
+
 /// A running daemon; dropped, it is gone.
 pub(crate) struct FakeSignal {
     pub(crate) shared: Shared,

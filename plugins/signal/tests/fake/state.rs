@@ -34,6 +34,10 @@ pub(crate) struct State {
     pub(crate) status: Option<u16>,
     /// The account is not, or not any more, one of the daemon's.
     pub(crate) unlinked: bool,
+    /// Another account is what the phone links.
+    pub(crate) links: Option<&'static str>,
+    /// Nobody scans the link: what is said then.
+    pub(crate) unscanned: Option<&'static str>,
     /// It was started with `-a`: there is no `listAccounts`.
     pub(crate) single: bool,
     /// It cannot tell what Signal's clock shows.
