@@ -112,7 +112,12 @@ impl Host {
         let vain = vain.map(|vain| vain.iter().map(text::told_in_vain).collect());
         // A store that cannot be read is what the start itself tells, account by account.
         let vain = vain.unwrap_or_else(|error| vec![error.to_string()]);
-        Ok(config.warnings.iter().cloned().chain(vain).collect())
+        let store = self.store()?;
+        let strays = config.accounts.iter().filter_map(|account| {
+            let strays = store.strays(&account.key).ok().filter(|strays| !strays.is_empty())?;
+            Some(text::strays(&account.key, &strays))
+        });
+        Ok(config.warnings.iter().cloned().chain(vain).chain(strays).collect())
     }
 
     /// Where the configuration comes from, for a reload; `port` goes before what it says.

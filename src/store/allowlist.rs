@@ -44,6 +44,18 @@ pub(super) fn approved(
     Ok(Allowlist::approved(entries, |entry| parse(channel, entry)))
 }
 
+/// The entries of an account's files that are no sender's id, as another gateway may have kept them: they admit nobody.
+pub(super) fn strays(
+    found: &[Found],
+    channel: &str,
+    parse: ParseSender,
+) -> Result<Vec<String>, StoreError> {
+    let files = found.iter().map(grants).collect::<Result<Vec<_>, _>>()?;
+    let entries = files.iter().flat_map(|file| &file.rows).map(|entry| &*entry.0);
+    let strays = entries.filter(|entry| !entry.trim().is_empty() && parse(channel, entry).is_err());
+    Ok(strays.map(str::to_owned).collect())
+}
+
 /// What becomes of a file's text that gets an entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Spliced {

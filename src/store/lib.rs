@@ -164,6 +164,13 @@ impl Store {
         Ok(current?.0)
     }
 
+    /// The entries of this account's lists that are no sender's id: they admit nobody.
+    pub fn strays(&self, key: &AccountKey) -> Result<Vec<String>, StoreError> {
+        let files = self.state.allowlists(key);
+        let found = files.iter().map(|path| file::read(path)).collect::<Result<Vec<_>, _>>()?;
+        allowlist::strays(&found, &key.channel, self.parse)
+    }
+
     /// Whether everything that is kept of this account can be read. One `stat` a file while nothing changed.
     pub fn readable(&self, key: &AccountKey) -> Result<(), StoreError> {
         let seen = &HeadSeen::default();

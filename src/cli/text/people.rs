@@ -12,7 +12,7 @@ use crate::{
     control::{admissions::AdmittedBy, text::verdict},
     invite::Link,
     local_client::LocalError,
-    rules::{DmPolicy, owner::Owner, pairing::PairingRequest},
+    rules::{AccountKey, DmPolicy, owner::Owner, pairing::PairingRequest},
     whole, world,
 };
 
@@ -292,6 +292,22 @@ pub(crate) fn told_in_vain(told: &Owner) -> String {
     let who = format!("{}:{}", told.channel, whole(told.sender.as_str()));
     format!(
         "`owner.notify` names {who}, who is not an owner and gets no card; `openclaw owner add {who}` makes them one"
+    )
+}
+
+/// The lists of an account, as another gateway kept them, have entries that admit nobody.
+pub(crate) fn strays(key: &AccountKey, strays: &[String]) -> String {
+    const MOST: usize = 10;
+    let shown: Vec<String> =
+        strays.iter().take(MOST).map(|entry| format!("`{}`", neutral(entry, 80))).collect();
+    let more = strays.len().saturating_sub(MOST);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!(
+        "the approved list of {} ({}) has entries that are no ids and admit nobody: {}{more}; these people need a new \
+         approval",
+        key.channel,
+        key.account.as_str(),
+        shown.join(", ")
     )
 }
 
