@@ -97,6 +97,12 @@ fn a_group_that_can_match_nothing_is_told_with_its_line_and_the_right_form() {
             "C024BE7LR",
         ),
         (
+            "googlechat",
+            "service_account_file = '/x.json'\naudience_type = 'project-number'\naudience = '1'",
+            "'family', 'users/1', 'AAAA'",
+            "spaces/AAAAB3NzaC1",
+        ),
+        (
             "signal",
             "account = '+15551234567'\nurl = 'http://127.0.0.1:9'",
             "'family', '+15551234567', 'AAAA'",

@@ -24,6 +24,7 @@ mod endless;
 mod files;
 mod flood;
 mod formatted;
+mod googlechat;
 mod half_written;
 mod held;
 mod identity;

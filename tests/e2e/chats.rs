@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use openclaw_plugin_sdk::{EventId, SentRef, contract::Seen};
 use tokio::sync::watch;
 
-use super::{discord::Discord, fake_signal::FakeSignal, fake_slack::FakeSlack, process::PATIENCE};
+use super::{
+    discord::Discord, fake_signal::FakeSignal, fake_slack::FakeSlack, googlechat, process::PATIENCE,
+};
 
 /// A platform on which the people of a story write. The bot's chat with a person bears that person's name; `group` is
 /// the group that all are in.
@@ -24,6 +26,9 @@ pub(crate) trait Chats: Send + Sync {
 
     /// What must never stand in a log.
     fn secrets(&self) -> Vec<String>;
+
+    /// The gateway is at this port from now on: for a platform that calls it.
+    fn is_called_at(&self, _port: u16) {}
 
     /// A person writes: directly, in the group, or as an answer to the bot's newest message. The event's id,
     /// as the channel spells it.
@@ -69,6 +74,7 @@ type Start = fn() -> Pin<Box<dyn Future<Output = Box<dyn Chats>> + Send>>;
 /// Every platform that plays in stories, by channel: `("discord", || Box::pin(async { .. }))`.
 const PLATFORMS: &[(&str, Start)] = &[
     ("discord", || Box::pin(async { Box::new(Discord::start().await) as Box<dyn Chats> })),
+    ("googlechat", || Box::pin(async { Box::new(googlechat::start().await) as Box<dyn Chats> })),
     ("signal", || Box::pin(async { Box::new(FakeSignal::start().await) as Box<dyn Chats> })),
     ("slack", || Box::pin(async { Box::new(FakeSlack::start().await) as Box<dyn Chats> })),
 ];

@@ -18,6 +18,8 @@ mod discord;
 mod emulator;
 #[path = "../../plugins/discord/tests/fake/mod.rs"]
 mod fake_discord;
+#[path = "../../plugins/googlechat/tests/fake/mod.rs"]
+mod fake_googlechat;
 #[path = "../../plugins/signal/tests/fake/mod.rs"]
 mod fake_signal;
 #[path = "../../plugins/slack/tests/fake/mod.rs"]
@@ -25,6 +27,7 @@ mod fake_slack;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
 mod frames;
+mod googlechat;
 mod interop;
 mod loops;
 mod network;

@@ -83,7 +83,11 @@ impl World {
             self.console = Some(console);
             return;
         }
-        self.gateway = Some(self.home.gateway("trace"));
+        let gateway = self.home.gateway("trace");
+        for talk in self.talks.values() {
+            talk.chats.is_called_at(gateway.port);
+        }
+        self.gateway = Some(gateway);
     }
 
     /// Where the gateway is, or was when it last had a console.

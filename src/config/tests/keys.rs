@@ -137,6 +137,8 @@ fn a_default_of_the_schema_changes_nothing_where_it_is_written() {
     let base = "[channels.telegram]\nbot_token = '1:a'\n[channels.discord]\ntoken = '2'\n\
                 [channels.slack]\nbot_token = 'xoxb-0123456789-0123456789-abcdef'\n\
                 app_token = 'xapp-1-A0123456789-0123456789-abcdef'\n\
+                [channels.googlechat]\nservice_account_file = '/chat.json'\n\
+                audience_type = 'project-number'\naudience = '1'\n\
                 [channels.signal]\naccount = '+15551234567'\nurl = 'http://127.0.0.1:1'\n\
                 [assistant.openai]\nbase_url = 'http://127.0.0.1:1/v1'\nmodel = 'm'\n\
                 [assistant.command]\nprogram = '/bin/cat'\n";

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A channel with an owner, and how its table begins.
-const CHANNELS: [(&str, &str, &str); 3] = [
+const CHANNELS: [(&str, &str, &str); 4] = [
     (
         "discord",
         "discord:{discord.owner}",
@@ -22,6 +22,12 @@ const CHANNELS: [(&str, &str, &str); 3] = [
         "slack",
         "slack:{slack.owner}",
         "bot_token = \"{slack.bot_token}\"\napp_token = \"{slack.app_token}\"\napi_url = \"{slack.api}\"\n",
+    ),
+    (
+        "googlechat",
+        "googlechat:{googlechat.owner}",
+        "service_account = '''{googlechat.account}'''\naudience_type = \"project-number\"\n\
+         audience = \"{googlechat.project}\"\napi_root = \"{googlechat.root}\"\nkeys_root = \"{googlechat.root}\"\n",
     ),
 ];
 
@@ -178,13 +184,19 @@ async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
     for (channel, owner, keys) in CHANNELS {
         let wrong = keys
             .replace("{discord.token}", "wrong.token.of-a-bot")
+            .replace("{googlechat.account}", "{googlechat.wrong}")
             .replace("{signal.account}", "+15550000009")
             .replace("{slack.bot_token}", "xoxb-000000000009-wrong-token");
         let mut world = World::start(&config(channel, owner, &wrong, "")).await;
         world.home.logs("account stopped: unauthorized").await;
         let (status, _) = texts(&world.home.cli(&["channels", "status"]));
-        let line = status.lines().find(|line| line.to_lowercase().contains(channel)).unwrap();
-        let key = if channel == "signal" { "ˋaccountˋ" } else { "tokenˋ" };
+        let is_line = |line: &&str| line.to_lowercase().replace(' ', "").contains(channel);
+        let line = status.lines().find(is_line).unwrap();
+        let key = match channel {
+            "googlechat" => "ˋservice_accountˋ",
+            "signal" => "ˋaccountˋ",
+            _ => "tokenˋ",
+        };
         assert!(line.contains("unauthorized") && line.contains(key), "{line}");
         assert_eq!(world.home.logged().matches("account stopped").count(), 1, "no loop");
         world.visitor("bob").await.say("hello").await.unwrap();

@@ -1,6 +1,7 @@
 //! A text with its marks, as platforms write it. Whatever stands in a run is shown and never obeyed.
 
 mod discord;
+mod google;
 mod html;
 mod ranges;
 mod slack;
@@ -8,6 +9,7 @@ mod terminal;
 
 pub use {
     discord::discord,
+    google::{google, google_card},
     html::html,
     ranges::{Range, Style, ranges},
     slack::slack,

@@ -1,6 +1,6 @@
 //! An issuer of tokens, with a key of its own that protects nothing.
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use ring::{
     rand::SystemRandom,
     signature::{RSA_PKCS1_SHA256, RsaKeyPair, RsaPublicKeyComponents},
@@ -10,6 +10,14 @@ use serde_json::{Value, json};
 /// Signs tokens by RS256.
 #[derive(Debug)]
 pub struct Issuer(RsaKeyPair);
+
+/// The key itself, in PEM, as a file with a service account has it.
+pub fn private_key() -> String {
+    let text = BASE64.encode(include_bytes!("issuer.pk8"));
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+}
 
 /// A certificate of the issuer's key, in PEM.
 pub const CERTIFICATE: &str = include_str!("issuer.pem");
