@@ -1,4 +1,4 @@
-//! A platform's WebSocket: frames of text, a deadline for the greeting, and a measure of silence. An address may hold
+//! A platform's WebSocket: frames of text or of bytes, a deadline for the greeting, and a measure of silence. An address may hold
 //! a ticket, and no error says it.
 
 use std::time::Duration;
@@ -82,16 +82,33 @@ impl Socket {
     /// The next frame of text. May be dropped and called again: nothing is lost.
     pub async fn next(&mut self) -> Heard {
         loop {
-            let Some(Ok(message)) = self.stream.next().await else { return Heard::Broken };
-            self.heard = Instant::now();
-            match message {
-                Message::Text(text) => return Heard::Text(text.as_str().to_owned()),
-                Message::Close(frame) => {
+            match self.message().await {
+                None => return Heard::Broken,
+                Some(Message::Text(text)) => return Heard::Text(text.as_str().to_owned()),
+                Some(Message::Close(frame)) => {
                     return Heard::Closed(frame.map(|frame| CloseCode::into(frame.code)));
                 }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// The next frame of bytes, for platforms that send those; `None` once the socket is closed. May be dropped and
+    /// called again.
+    pub async fn next_binary(&mut self) -> Option<Bytes> {
+        loop {
+            match self.message().await? {
+                Message::Binary(bytes) => return Some(bytes),
+                Message::Close(_) => return None,
                 _ => {}
             }
         }
+    }
+
+    async fn message(&mut self) -> Option<Message> {
+        let message = self.stream.next().await?.ok()?;
+        self.heard = Instant::now();
+        Some(message)
     }
 
     /// For how long nothing came, no sign of life either.
@@ -102,6 +119,11 @@ impl Socket {
     /// Sends a frame.
     pub async fn send(&mut self, text: String) -> Result<(), &'static str> {
         self.put(Message::text(text)).await
+    }
+
+    /// Sends a frame of bytes.
+    pub async fn send_binary(&mut self, bytes: Vec<u8>) -> Result<(), &'static str> {
+        self.put(Message::binary(bytes)).await
     }
 
     /// Asks for a sign of life.
