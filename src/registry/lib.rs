@@ -6,6 +6,7 @@ use openclaw_plugin_sdk::{ChannelPlugin, CommandPlugin, ResponderPlugin};
 pub static CHANNELS: &[&ChannelPlugin] = &[
     &channel_discord::PLUGIN,
     &channel_googlechat::PLUGIN,
+    &channel_feishu::PLUGIN,
     &channel_signal::PLUGIN,
     &channel_slack::PLUGIN,
     &channel_telegram::PLUGIN,

@@ -97,6 +97,12 @@ fn a_group_that_can_match_nothing_is_told_with_its_line_and_the_right_form() {
             "C024BE7LR",
         ),
         (
+            "feishu",
+            "app_id = 'cli_a1'\napp_secret = 'abcdefgh'",
+            "'family', 'ou_84aad35d084aa403', 'oc_x'",
+            "oc_84aad35d084aa403a838cf73ee18467a",
+        ),
+        (
             "googlechat",
             "service_account_file = '/x.json'\naudience_type = 'project-number'\naudience = '1'",
             "'family', 'users/1', 'AAAA'",

@@ -65,9 +65,9 @@ fn failures_of_every_command() {
             Failed error: f.toml does not exist
             Usage error: there is no folder /no
             Usage Channel irc does not support pairing
-            hint: these do: discord, googlechat, signal, slack, telegram, webchat
+            hint: these do: discord, feishu, googlechat, signal, slack, telegram, webchat
             Usage error: there is no channel `irc`
-            hint: channels are discord, googlechat, signal, slack, telegram, terminal, webchat
+            hint: channels are discord, feishu, googlechat, signal, slack, telegram, terminal, webchat
             Usage error: `＠x` is not a Telegram sender id: a Telegram user id is a positive number, such as `123456789`
             Failed error: the gateway's list of nodes is unreadable: expected value at line 1 column 1
             Usage error: `debg` of --log is not a log level: `debg` is none of `error`, `warn`, `info`, `debug`, `trace` and `off`

@@ -137,6 +137,7 @@ fn a_default_of_the_schema_changes_nothing_where_it_is_written() {
     let base = "[channels.telegram]\nbot_token = '1:a'\n[channels.discord]\ntoken = '2'\n\
                 [channels.slack]\nbot_token = 'xoxb-0123456789-0123456789-abcdef'\n\
                 app_token = 'xapp-1-A0123456789-0123456789-abcdef'\n\
+                [channels.feishu]\napp_id = 'cli_a1b2c3d4e5f60718'\napp_secret = 'abcdefgh'\n\
                 [channels.googlechat]\nservice_account_file = '/chat.json'\n\
                 audience_type = 'project-number'\naudience = '1'\n\
                 [channels.signal]\naccount = '+15551234567'\nurl = 'http://127.0.0.1:1'\n\
