@@ -5,8 +5,9 @@ use openclaw_plugin_sdk::{ChannelPlugin, CommandPlugin, ResponderPlugin};
 /// The channels, in alphabetical order.
 pub static CHANNELS: &[&ChannelPlugin] = &[
     &channel_discord::PLUGIN,
-    &channel_googlechat::PLUGIN,
     &channel_feishu::PLUGIN,
+    &channel_googlechat::PLUGIN,
+    &channel_msteams::PLUGIN,
     &channel_signal::PLUGIN,
     &channel_slack::PLUGIN,
     &channel_telegram::PLUGIN,

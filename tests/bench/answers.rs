@@ -20,12 +20,16 @@ mod chats;
 mod discord;
 #[path = "../../plugins/discord/tests/fake/mod.rs"]
 mod fake_discord;
+#[path = "../../plugins/msteams/tests/fake/mod.rs"]
+mod fake_msteams;
 #[path = "../../plugins/signal/tests/fake/mod.rs"]
 mod fake_signal;
 #[path = "../../plugins/slack/tests/fake/mod.rs"]
 mod fake_slack;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
+#[path = "../e2e/msteams.rs"]
+mod msteams;
 #[path = "../e2e/process.rs"]
 mod process;
 #[path = "../e2e/signal.rs"]

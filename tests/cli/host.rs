@@ -109,6 +109,13 @@ fn a_group_that_can_match_nothing_is_told_with_its_line_and_the_right_form() {
             "spaces/AAAAB3NzaC1",
         ),
         (
+            "msteams",
+            "app_id = '6a7e0000-1111-4222-8333-444444444444'\ntenant_id = '7e4a0000-1111-4222-8333-444444444444'\n\
+             app_password = 'a-secret-of-32-characters'",
+            "'general', 'a:1x', '19:x'",
+            "19:8f2a11c04d@thread.tacv2",
+        ),
+        (
             "signal",
             "account = '+15551234567'\nurl = 'http://127.0.0.1:9'",
             "'family', '+15551234567', 'AAAA'",
@@ -182,7 +189,7 @@ fn a_manifest_is_for_a_platform_that_takes_one() {
     assert!(ran.contains("telegram"), "{ran}");
     let ran = folder.fails(2, "channels manifest telegram");
     assert!(ran.contains("Telegram takes no manifest"), "{ran}");
-    assert!(ran.contains("hint: these do: slack"), "{ran}");
+    assert!(ran.contains("hint: these do: msteams, slack"), "{ran}");
     let ran = folder.fails(2, "channels manifest slack --zip app.zip");
     assert!(ran.contains("Slack takes its manifest alone"), "{ran}");
     assert!(!folder.cwd().join("app.zip").exists());
@@ -191,6 +198,26 @@ fn a_manifest_is_for_a_platform_that_takes_one() {
     // What is wrong in the configuration holds nothing up that needs nothing of it.
     folder.put("config.toml", "[channels.slack]\nbot_token = 7\n");
     assert_eq!(folder.done("channels manifest slack --name Gate"), plain);
+}
+
+#[test]
+fn the_app_for_teams_is_a_package_with_its_icons() {
+    let folder = Folder::empty();
+    let ran = folder.fails(1, "channels manifest msteams --zip app.zip");
+    assert!(ran.contains("`app_id`"), "{ran}");
+    let keys = "app_id = '6a7e0000-1111-4222-8333-444444444444'\napp_password = 'a-secret-of-32-characters'\n\
+                tenant_id = '7e4a0000-1111-4222-8333-444444444444'\n";
+    folder.put("config.toml", &format!("[channels.msteams]\n{keys}"));
+    folder.done("channels manifest msteams --zip app.zip");
+    let zip = std::fs::read(folder.cwd().join("app.zip")).unwrap();
+    let has = |part: &[u8]| zip.windows(part.len()).any(|it| it == part);
+    assert!(zip.starts_with(b"PK"), "a package");
+    for part in
+        ["manifest.json", "color.png", "outline.png", "6a7e0000-1111-4222-8333-444444444444"]
+    {
+        assert!(has(part.as_bytes()), "{part}");
+    }
+    assert!(!has(b"a-secret"), "no secret is in it");
 }
 
 #[test]

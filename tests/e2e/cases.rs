@@ -32,6 +32,7 @@ mod join_url;
 mod limited_devices;
 mod locality;
 mod metrics;
+mod msteams;
 mod node_calls;
 mod node_pairing;
 mod own_code;

@@ -13,7 +13,8 @@ use openclaw_plugin_sdk::{EventId, SentRef, contract::Seen};
 use tokio::sync::watch;
 
 use super::{
-    discord::Discord, fake_signal::FakeSignal, fake_slack::FakeSlack, googlechat, process::PATIENCE,
+    discord::Discord, fake_msteams::FakeTeams, fake_signal::FakeSignal, fake_slack::FakeSlack,
+    googlechat, process::PATIENCE,
 };
 
 /// A platform on which the people of a story write. The bot's chat with a person bears that person's name; `group` is
@@ -75,6 +76,7 @@ type Start = fn() -> Pin<Box<dyn Future<Output = Box<dyn Chats>> + Send>>;
 const PLATFORMS: &[(&str, Start)] = &[
     ("discord", || Box::pin(async { Box::new(Discord::start().await) as Box<dyn Chats> })),
     ("googlechat", || Box::pin(async { Box::new(googlechat::start().await) as Box<dyn Chats> })),
+    ("msteams", || Box::pin(async { Box::new(FakeTeams::start().await) as Box<dyn Chats> })),
     ("signal", || Box::pin(async { Box::new(FakeSignal::start().await) as Box<dyn Chats> })),
     ("slack", || Box::pin(async { Box::new(FakeSlack::start().await) as Box<dyn Chats> })),
 ];

@@ -20,6 +20,8 @@ mod emulator;
 mod fake_discord;
 #[path = "../../plugins/googlechat/tests/fake/mod.rs"]
 mod fake_googlechat;
+#[path = "../../plugins/msteams/tests/fake/mod.rs"]
+mod fake_msteams;
 #[path = "../../plugins/signal/tests/fake/mod.rs"]
 mod fake_signal;
 #[path = "../../plugins/slack/tests/fake/mod.rs"]
@@ -30,6 +32,7 @@ mod frames;
 mod googlechat;
 mod interop;
 mod loops;
+mod msteams;
 mod network;
 mod page;
 mod pattern;

@@ -81,13 +81,10 @@ impl World {
             let mut console = Console::start(&self.home);
             self.port = console.port();
             self.console = Some(console);
-            return;
+        } else {
+            self.gateway = Some(self.home.gateway("trace"));
         }
-        let gateway = self.home.gateway("trace");
-        for talk in self.talks.values() {
-            talk.chats.is_called_at(gateway.port);
-        }
-        self.gateway = Some(gateway);
+        self.talks.values().for_each(|talk| talk.chats.is_called_at(self.port()));
     }
 
     /// Where the gateway is, or was when it last had a console.

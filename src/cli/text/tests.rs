@@ -65,15 +65,15 @@ fn failures_of_every_command() {
             Failed error: f.toml does not exist
             Usage error: there is no folder /no
             Usage Channel irc does not support pairing
-            hint: these do: discord, feishu, googlechat, signal, slack, telegram, webchat
+            hint: these do: discord, feishu, googlechat, msteams, signal, slack, telegram, webchat
             Usage error: there is no channel `irc`
-            hint: channels are discord, feishu, googlechat, signal, slack, telegram, terminal, webchat
+            hint: channels are discord, feishu, googlechat, msteams, signal, slack, telegram, terminal, webchat
             Usage error: `＠x` is not a Telegram sender id: a Telegram user id is a positive number, such as `123456789`
             Failed error: the gateway's list of nodes is unreadable: expected value at line 1 column 1
             Usage error: `debg` of --log is not a log level: `debg` is none of `error`, `warn`, `info`, `debug`, `trace` and `off`
             hint: levels are like `info`, or `warn,openclaw_gateway=debug`
             Usage error: Telegram takes no manifest
-            hint: these do: slack
+            hint: these do: msteams, slack
             Failed error: Slack needs more for its manifest: `app_id` is missing
             hint: put it into the configuration of account default
             Usage error: Slack takes its manifest alone, without a package

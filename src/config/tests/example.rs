@@ -39,6 +39,8 @@ pub(super) fn switched_on() -> String {
 
 fn token(name: &str) -> &'static str {
     match name {
+        "MSTEAMS_APP_ID" | "MSTEAMS_TENANT_ID" => "6a7e0000-1111-4222-8333-444444444444",
+        "MSTEAMS_APP_PASSWORD" => "a-secret-of-32-characters",
         "SLACK_APP_TOKEN" => "xapp-1-A0123456789-0123456789-abcdef",
         "SLACK_BOT_TOKEN" => "xoxb-0123456789-0123456789-abcdef",
         _ => "123456:abcdef",

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A channel with an owner, and how its table begins.
-const CHANNELS: [(&str, &str, &str); 4] = [
+const CHANNELS: [(&str, &str, &str); 5] = [
     (
         "discord",
         "discord:{discord.owner}",
@@ -28,6 +28,11 @@ const CHANNELS: [(&str, &str, &str); 4] = [
         "googlechat:{googlechat.owner}",
         "service_account = '''{googlechat.account}'''\naudience_type = \"project-number\"\n\
          audience = \"{googlechat.project}\"\napi_root = \"{googlechat.root}\"\nkeys_root = \"{googlechat.root}\"\n",
+    ),
+    (
+        "msteams",
+        "msteams:{msteams.owner}",
+        "{msteams.keys}\napp_password = \"{msteams.password}\"\n",
     ),
 ];
 
@@ -185,15 +190,21 @@ async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
         let wrong = keys
             .replace("{discord.token}", "wrong.token.of-a-bot")
             .replace("{googlechat.account}", "{googlechat.wrong}")
+            .replace("{msteams.password}", "another-value-0009-wrong-token")
             .replace("{signal.account}", "+15550000009")
             .replace("{slack.bot_token}", "xoxb-000000000009-wrong-token");
         let mut world = World::start(&config(channel, owner, &wrong, "")).await;
         world.home.logs("account stopped: unauthorized").await;
         let (status, _) = texts(&world.home.cli(&["channels", "status"]));
-        let is_line = |line: &&str| line.to_lowercase().replace(' ', "").contains(channel);
+        let shown = if channel == "msteams" { "microsoft teams" } else { channel };
+        let is_line = |line: &&str| {
+            line.to_lowercase().contains(shown)
+                || line.to_lowercase().replace(' ', "").contains(channel)
+        };
         let line = status.lines().find(is_line).unwrap();
         let key = match channel {
-            "googlechat" => "ˋservice_accountˋ",
+            "googlechat" => "`service_account`",
+            "msteams" => "`app_password`",
             "signal" => "ˋaccountˋ",
             _ => "tokenˋ",
         };
