@@ -149,10 +149,15 @@ fn words(account: &AccountStatus) -> String {
     }
     let head = if account.connected == Some(true) { "limited" } else { "error" };
     let error = account.last_error.as_ref();
-    words.extend(error.map(|error| format!("{head}: {}", neutral(error, 160))));
+    words.extend(error.map(|error| format!("{head}: {}", in_terminal(error))));
     words.extend(account.waiting.map(|count| format!("waiting to be sent: {count}")));
     words.extend(account.given_up.map(|count| format!("not sent within a day: {count}")));
     words.join(", ")
+}
+
+/// A problem in one line. Its backticks are ours, and mark nothing up in a terminal.
+fn in_terminal(error: &str) -> String {
+    neutral(error, 160).replace('ˋ', "`")
 }
 
 #[cfg(test)]
@@ -179,7 +184,7 @@ mod tests {
             channel_accounts: [("telegram".to_owned(), vec![account])].into(),
             ..ChannelsStatus::default()
         };
-        let expected = "- Telegram default: enabled, configured, running, unauthorized, dm:pairing, allow:1,2, error: check ˋbot_tokenˋ";
+        let expected = "- Telegram default: enabled, configured, running, unauthorized, dm:pairing, allow:1,2, error: check `bot_token`";
         assert_eq!(lines(&status), [expected]);
     }
 }

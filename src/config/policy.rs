@@ -128,6 +128,18 @@ impl<'a> Layers<'a> {
             rules.policy = policy;
         }
         if let Some((senders, _)) = self.senders(plugin, "group_allow_from") {
+            if let (GroupPolicy::Allowlist, true, Some(section)) =
+                (rules.policy, senders.everyone(), self.says("group_allow_from"))
+            {
+                section.problems.warn(
+                    section.at("group_allow_from"),
+                    format!(
+                        "`{}` has `\"*\"`, so everyone in a group with the bot talks to the assistant without your \
+                         approval; remove it, or write `group_policy = \"open\"` if that is meant",
+                        section.key("group_allow_from")
+                    ),
+                );
+            }
             rules.senders = senders;
         }
         rules.groups = self.chats(plugin);

@@ -107,6 +107,21 @@ fn case_087_each_policy_with_each_list_means_one_thing_on_every_channel() {
 }
 
 #[test]
+fn everyone_in_a_group_is_a_warning_unless_the_policy_says_so() {
+    let warnings = |more: &str| {
+        load(&format!("[channels.telegram]\nbot_token = '1:a'\ngroup_allow_from = ['*']\n{more}"))
+            .warnings
+    };
+    let listed = warnings("");
+    assert!(
+        matches!(listed.as_slice(), [one] if one.contains("everyone in a group")),
+        "{listed:?}"
+    );
+    assert_eq!(warnings("group_policy = 'open'\n"), [""; 0]);
+    assert_eq!(warnings("group_policy = 'disabled'\n"), [""; 0]);
+}
+
+#[test]
 fn a_blank_is_an_error_beside_anything_else_and_under_every_key() {
     for key in ["allow_from", "group_allow_from", "groups"] {
         for list in ["['4711', ' ']", "['*', \"\\t\"]"] {
