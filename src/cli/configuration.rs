@@ -126,13 +126,18 @@ impl ConfigCommand {
 
 fn check(deep: bool, host: &Host, output: &mut Output) -> Ended {
     let config = host.config()?;
-    for warning in host.warnings(&config)? {
+    let warnings = host.warnings(&config)?;
+    for warning in &warnings {
         output.note(format!("warning: {warning}"));
     }
     if !config.lacking.is_empty() {
         return Err(Failure::new(Exit::Failed, config.lacking.join("\n")));
     }
-    output.line(text::config_checked(config.file.as_deref(), config.says_nothing()));
+    output.line(text::config_checked(
+        config.file.as_deref(),
+        config.says_nothing(),
+        warnings.len(),
+    ));
     if deep {
         let tried = gateway::try_assistant(&config)?;
         output.line(text::assistant_asked(&config.assistant.responder, &tried.asks));

@@ -80,12 +80,14 @@ impl Cell {
         }
     }
 
-    /// Leaves out the middle of a long id.
+    /// Leaves out the middle of a long id. What stands before its first colon is its channel, and stays.
     fn shorten(&self, text: &mut String) {
         let length = text.chars().count();
+        let channel = text.split_once(':').map_or(0, |(channel, _)| channel.chars().count() + 1);
         let is_id = matches!(self, Self::Whole(..)) && !text.contains(' ');
-        if is_id && length > LONG {
-            let (begin, end) = (text.chars().take(ENDS), text.chars().skip(length - ENDS));
+        if is_id && length > channel + LONG {
+            let (begin, end) =
+                (text.chars().take(channel + ENDS), text.chars().skip(length - ENDS));
             *text = begin.chain(['…']).chain(end).collect();
         }
     }
@@ -389,6 +391,10 @@ mod tests {
         let text = table(rows.clone(), on(60));
         assert!(text.contains("01234567…89abcdef") && text.starts_with('┌'), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+        let mut named = rows.clone();
+        named[1][1] = Cell::Whole("ID", format!("webchat:web:{id}"));
+        let text = table(named, on(70));
+        assert!(text.contains("webchat:web:0123…89abcdef"), "{text}");
         expect![[r#"
             Code  AB3D7X9K
             ID    123456789

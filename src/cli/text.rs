@@ -59,6 +59,12 @@ pub(super) fn no_pairing(typed: &str) -> Failure {
         .hint(format!("these do: {}", ids(registry::pairing_channels())))
 }
 
+/// `openclaw pairing approve AB3D7X9K 24h`, as an owner writes it in a chat.
+pub(super) fn span_without_for() -> Failure {
+    Failure::usage("the time an approval lasts goes behind `--for`")
+        .hint("`openclaw pairing approve <code> --for 24h`")
+}
+
 pub(super) fn no_command(typed: &str) -> Failure {
     Failure::usage(format!("there is no command `{}`", neutral(typed, 64)))
 }

@@ -43,6 +43,17 @@ fn a_code_is_read_in_any_case_and_found_on_any_channel() {
 }
 
 #[test]
+fn a_time_as_in_a_chat_is_led_to_its_option() {
+    let folder = Folder::waiting(&[request("7", CODE)]);
+    let said = folder.fails(2, "pairing approve AB3D7X9K 24h");
+    assert!(said.contains("`openclaw pairing approve <code> --for 24h`"), "{said}");
+    assert_eq!(
+        folder.done("pairing approve AB3D7X9K --for 24h"),
+        "✅ Approved telegram sender 7\nname: Ann\n"
+    );
+}
+
+#[test]
 fn what_a_decision_says_never_holds_the_code() {
     let mut one = of_account(named(request("7", CODE), "Ann\u{1b}[2J"), "work");
     one["meta"]["laterName"] = "Owner".into();

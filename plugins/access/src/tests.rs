@@ -153,7 +153,7 @@ async fn an_invitation_shows_no_code_that_the_plugin_knows() {
         "{said}"
     );
     assert!(said.contains("/invite cancel ab12") && said.contains("2 h 0 min"), "{said}");
-    assert!(say(&Port::default(), &INVITE, "cancel nobody").await.unwrap().contains("no open"));
+    assert!(say(&Port::default(), &INVITE, "cancel nobody").await.unwrap().contains("No open"));
 }
 
 #[tokio::test]

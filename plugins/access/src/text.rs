@@ -143,7 +143,8 @@ pub(crate) fn help(prefix: &str) -> Text {
 pub(crate) const OWNER: &str =
     "This person is an owner. Owners cannot be blocked. Nothing changed.";
 pub(crate) const CANCELLED: &str = "Invitation cancelled. Its code gives no access.";
-pub(crate) const NO_INVITATION: &str = "There is no open invitation with that name.";
+pub(crate) const NO_INVITATION: &str =
+    "No open invitation has that id. `/invite list` shows the ids.";
 pub(crate) const LINKED_HERE: &str =
     "You already have access here. Send the code on the channel where you have none.";
 pub(crate) const NOTHING_TO_JOIN: &str =

@@ -86,7 +86,7 @@ pub(crate) fn device_rejected(device: &str) -> String {
 pub(crate) fn no_device_request(typed: &str) -> Failure {
     let text = format!("No pending device request matches {}", neutral(typed, 128));
     Failure::line(Exit::NoMatch, text)
-        .hint("`openclaw devices list` shows what waits; a request is valid for five minutes")
+        .hint("`openclaw devices list` shows what waits; a request is open for five minutes after the device last asked")
 }
 
 /// A request that was there when the list was shown.

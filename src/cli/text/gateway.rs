@@ -46,7 +46,7 @@ pub(crate) fn ready(ready: &Ready<'_>) -> Vec<String> {
     lines.extend(ready.console.then(|| "Help:     type /help; Tab completes".to_owned()));
     match &ready.ownership {
         Ownership::Unclaimed(code) => lines.push(format!(
-            "Owner:    none yet; send /claim {} to the bot in a direct chat, within ten minutes",
+            "Owner:    none yet; send /claim {} to the bot or on the page, within ten minutes",
             grouped(code)
         )),
         Ownership::UnclaimedQuiet => {
@@ -155,12 +155,15 @@ pub(crate) fn bad_app_name() -> Failure {
 
 pub(crate) const NO_CONFIG: &str = "note: it does not exist; the built-in channels run without it";
 
-pub(crate) fn config_checked(file: Option<&Path>, says_nothing: bool) -> String {
+pub(crate) fn config_checked(file: Option<&Path>, says_nothing: bool, warnings: usize) -> String {
     match file {
         Some(file) if says_nothing => format!(
             "{} is empty or has only comments: the defaults are in effect, and the built-in channels run.",
             file.display()
         ),
+        Some(file) if warnings > 0 => {
+            format!("{} loads; look at the warnings: {warnings}.", file.display())
+        }
         Some(file) => format!("{} is fine.", file.display()),
         None => "There is no configuration file; the built-in channels run.".to_owned(),
     }
@@ -200,14 +203,20 @@ pub(crate) fn not_edited(error: EditError) -> Failure {
         EditError::Refused(ref why) => {
             let failure = Failure::new(Exit::Failed, error.to_string());
             match missing(why) {
-                Some(key) => failure.hint(format!(
-                    "set that first: `openclaw config set {key} <value>`; in a table with several such keys, set \
-                     `enabled` to false meanwhile"
-                )),
+                Some(key) => failure.hint(first(key)),
                 None => failure,
             }
         }
         EditError::Store(error) => error.into(),
+    }
+}
+
+fn first(key: &str) -> String {
+    let hint = format!("set that first: `openclaw config set {key} <value>`");
+    if key.starts_with("channels.") {
+        hint + "; in a table with several such keys, set `enabled` to false meanwhile"
+    } else {
+        hint
     }
 }
 
@@ -227,7 +236,7 @@ pub(crate) fn assistant_asked(responder: &str, asks: &str) -> String {
 }
 
 pub(crate) fn assistant_answers(answer: &str) -> String {
-    format!("It works: {}", whole(answer))
+    format!("OK: {}", whole(answer))
 }
 
 pub(crate) fn assistant_failed(error: &ResponderError) -> Failure {

@@ -349,7 +349,7 @@ pub(crate) fn no_channel_named(typed: &str) -> Failure {
 pub(crate) fn claim(code: &str) -> String {
     format!(
         "{code}\n\n\
-         Send this to the bot in a direct chat, within ten minutes:\n\n  /claim {code}\n\n\
+         Send this to the bot in a direct chat, or on the page, within ten minutes:\n\n  /claim {code}\n\n\
          The first person who sends it is an owner from then on. It works once; a new code replaces it."
     )
 }

@@ -66,6 +66,8 @@ fn failures_of_every_command() {
             Usage error: there is no folder /no
             Usage Channel irc does not support pairing
             hint: these do: discord, feishu, googlechat, msteams, signal, slack, telegram, webchat
+            Usage error: the time an approval lasts goes behind `--for`
+            hint: `openclaw pairing approve <code> --for 24h`
             Usage error: there is no channel `irc`
             hint: channels are discord, feishu, googlechat, msteams, signal, slack, telegram, terminal, webchat
             Usage error: `＠x` is not a Telegram sender id: a Telegram user id is a positive number, such as `123456789`
@@ -103,6 +105,7 @@ fn failures_of_every_command() {
             no_file(Path::new("f.toml")),
             no_folder(Path::new("/no")),
             no_pairing("irc"),
+            span_without_for(),
             no_channel("irc"),
             no_sender("@x", "Telegram", &sender),
             unreadable_list("nodes", &json),
@@ -245,7 +248,7 @@ fn failures_about_devices() {
         &expect![[r#"
             NoMatch No pending device pairing requests to approve
             NoMatch No pending device request matches r-1
-            hint: `openclaw devices list` shows what waits; a request is valid for five minutes
+            hint: `openclaw devices list` shows what waits; a request is open for five minutes after the device last asked
             Failed error: request r-1 has changed or is over; nothing was decided
             hint: `openclaw devices list` shows what waits now
             Failed error: request r-1 was replaced by r-2 meanwhile; nothing was decided
@@ -404,9 +407,10 @@ fn lines_about_the_gateway() {
         other_state(Path::new("/new"), Path::new("/old")),
         unprinted(&std::io::Error::other("full")),
         NO_CONFIG.to_owned(),
-        config_checked(None, false),
-        config_checked(Some(Path::new("/s/config.toml")), false),
-        config_checked(Some(Path::new("/s/config.toml")), true),
+        config_checked(None, false, 0),
+        config_checked(Some(Path::new("/s/config.toml")), false, 0),
+        config_checked(Some(Path::new("/s/config.toml")), false, 2),
+        config_checked(Some(Path::new("/s/config.toml")), true, 0),
         SHOW_SECRET.to_owned(),
         secret_of_environment("VARIABLE", SecretKind::Token, Some(made)),
         secret_of_environment("VARIABLE", SecretKind::Password, None),
@@ -424,6 +428,7 @@ fn lines_about_the_gateway() {
         note: it does not exist; the built-in channels run without it
         There is no configuration file; the built-in channels run.
         /s/config.toml is fine.
+        /s/config.toml loads; look at the warnings: 2.
         /s/config.toml is empty or has only comments: the defaults are in effect, and the built-in channels run.
         `openclaw gateway auth-token --show` prints it.
         This is what `VARIABLE` holds in this environment. A gateway that was started without it asks for `gateway.auth.token`, or else for the one in /s/token.

@@ -37,10 +37,11 @@ pub(crate) fn spend_claim(
         return Ok(false);
     }
     let text = format!(
-        "The ownership claim code was shown in a message of {actor}, so it is spent; it made nobody an \
-         owner. A new one: `openclaw owner claim`"
+        "The ownership claim code was shown in a message of {}, so it is spent; it made nobody an \
+         owner. A new one: `openclaw owner claim`",
+        neutral(actor, 200)
     );
-    approvals::tell(gateway, &neutral(&text, 400), None);
+    approvals::tell(gateway, &text, None);
     Ok(true)
 }
 

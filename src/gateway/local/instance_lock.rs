@@ -17,7 +17,9 @@ pub(crate) struct Single(File);
 #[derive(Debug, thiserror::Error)]
 pub enum SingleError {
     /// Another gateway runs.
-    #[error("a gateway runs on this state folder already: {0}")]
+    #[error(
+        "a gateway runs on this state folder already: {0}; end it, or set OPENCLAW_STATE_DIR to another folder"
+    )]
     Runs(String),
     /// Its folder cannot be made.
     #[error(transparent)]

@@ -221,7 +221,7 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
     info!(restart = restart.join(", "), "configuration reloaded");
     if !restart.is_empty() {
         let text = format!(
-            "The configuration was changed and holds now, but for what a restart is needed for: {}",
+            "The configuration was changed. This takes effect after a restart: {}",
             restart.join(", ")
         );
         approvals::tell(gateway, &text, None);

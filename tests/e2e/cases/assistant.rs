@@ -188,7 +188,7 @@ async fn the_configuration_is_checked_to_the_end_where_that_is_asked_for() {
     assert!(said.contains(&asked) && errors.contains("cannot connect"), "{said}{errors}");
     let _serving = serve(address, &how).await;
     let (code, said, _) = check();
-    assert!(said.contains(&asked) && said.contains("It works: the model `m` answers"), "{said}");
+    assert!(said.contains(&asked) && said.contains("OK: the model `m` answers"), "{said}");
     assert_eq!(code, Some(0));
     for (way, answer) in [
         (How::Refuses(401), "answered 401 Unauthorized: check `api_key`"),

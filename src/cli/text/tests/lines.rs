@@ -127,7 +127,7 @@ fn lines_about_people() {
         `owner.notify` names telegram:123456789, who is not an owner and gets no card; `openclaw owner add telegram:123456789` makes them one
         BBBB-BBBB-BBBB
 
-        Send this to the bot in a direct chat, within ten minutes:
+        Send this to the bot in a direct chat, or on the page, within ten minutes:
 
           /claim BBBB-BBBB-BBBB
 
@@ -300,7 +300,7 @@ fn a_start_says_how_to_go_on() {
         State:    /home/ann/.openclaw
         Approve:  /pairing approve <code>, here
         Help:     type /help; Tab completes
-        Owner:    none yet; send /claim BBBB-BBBB-BBBB to the bot in a direct chat, within ten minutes"]]
+        Owner:    none yet; send /claim BBBB-BBBB-BBBB to the bot or on the page, within ten minutes"]]
     .assert_eq(&said(true, Ownership::Unclaimed(ClaimCode::from_random([1; 12]))));
     expect![[r"
         Page:     http://127.0.0.1:18789/chat
@@ -407,7 +407,7 @@ fn what_became_of_a_trial_of_the_assistant() {
     expect![[r"
         Asked the assistant: openai at http://h/v1/chat/completions
         Asked the assistant: echo
-        It works: the model `m` answers
+        OK: the model `m` answers
         error: the assistant does not answer: cannot connect
         hint: that may pass by itself; if it does not, look at that service or program
 
