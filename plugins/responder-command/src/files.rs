@@ -15,7 +15,7 @@ use nix::fcntl::OFlag;
 
 use openclaw_plugin_sdk::{File, own_file};
 use serde::Serialize;
-use tempfile::TempDir;
+use tokio::runtime::Handle;
 
 /// An answer has so many files, of so many bytes together.
 const MOST: usize = 4;
@@ -36,16 +36,29 @@ pub(crate) struct Given {
 
 /// A folder that nobody else can read, and that is gone with everything in it when this is dropped.
 pub(crate) struct Folder {
-    all: TempDir,
+    /// Empty when it is erased.
+    all: PathBuf,
     /// What the folder for the answer is, by device and number: the program may have put something else there.
     answer: (u64, u64),
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if let Err(error) = own_file::remove_folder(self.all.path()) {
-            tracing::warn!(%error, "the files of a question could not be erased: {}", self.all.path().display());
+        let all = std::mem::take(&mut self.all);
+        if all.as_os_str().is_empty() {
+            return;
         }
+        // A program may have left much in it: nothing else waits for that.
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || erase(&all))),
+            Err(_) => erase(&all),
+        }
+    }
+}
+
+fn erase(all: &Path) {
+    if let Err(error) = own_file::remove_folder(all) {
+        tracing::warn!(%error, "the files of a question could not be erased: {}", all.display());
     }
 }
 
@@ -64,12 +77,17 @@ impl Folder {
         let path = all.path().join(ANSWER);
         DirBuilder::new().mode(0o700).create(&path)?;
         let answer = folder_at(&path)?.ok_or(io::ErrorKind::NotADirectory)?;
-        Ok(Self { all, answer })
+        Ok(Self { all: all.keep(), answer })
     }
 
     /// Where the program leaves files for the answer.
     pub(crate) fn for_answer(&self) -> PathBuf {
-        self.all.path().join(ANSWER)
+        self.all.join(ANSWER)
+    }
+
+    /// Erases it now. Blocks on disk.
+    pub(crate) fn erase(mut self) {
+        erase(&std::mem::take(&mut self.all));
     }
 
     /// What the program has left for the answer, in the order of the names; whether there was more than an answer may
@@ -109,7 +127,7 @@ impl Folder {
     /// Writes the files, named by their order and kind alone. Blocks on disk.
     pub(crate) fn hold(&self, files: &[File]) -> io::Result<Vec<Given>> {
         let written = (1..).zip(files).map(|(number, file)| {
-            let path = self.all.path().join(format!("{number}.{}", file.kind.ending()));
+            let path = self.all.join(format!("{number}.{}", file.kind.ending()));
             let mut new = OpenOptions::new();
             new.write(true).create_new(true).mode(0o600).open(&path)?.write_all(&file.bytes)?;
             let path = path.into_os_string().into_string();
@@ -140,6 +158,8 @@ fn regular(path: &Path) -> io::Result<Option<(fs::File, u64)>> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
 
     use super::*;
 
@@ -178,7 +198,7 @@ mod tests {
         let inner = folder.for_answer().join("inner");
         fs::create_dir(&inner).unwrap();
         write(inner.join("f"), "x");
-        for path in [inner, folder.for_answer(), folder.all.path().to_owned()] {
+        for path in [inner, folder.for_answer(), folder.all.clone()] {
             fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap();
         }
         drop(folder);

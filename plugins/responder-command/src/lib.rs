@@ -217,7 +217,12 @@ impl Command {
     /// What the program has left for the answer, and whether that was more than it may have. The folder is gone then.
     async fn left(&self, folder: Option<Folder>) -> Result<(Vec<File>, bool), ResponderError> {
         let Some(folder) = folder else { return Ok((Vec::new(), false)) };
-        let left = tokio::task::spawn_blocking(move || folder.left()).await;
+        let left = move || {
+            let left = folder.left();
+            folder.erase();
+            left
+        };
+        let left = tokio::task::spawn_blocking(left).await;
         let left = left.map_err(io::Error::other).flatten();
         left.map_err(|error| self.failed(&format!("left files that cannot be read: {error}")))
     }

@@ -6,7 +6,7 @@ use std::{
     fs::{File, FileType, Metadata, OpenOptions, Permissions},
     io::{self, Read},
     os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use nix::{
@@ -184,34 +184,69 @@ fn error_again(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
-/// Removes a folder of ours with all that is in it, also where a folder in it was made unwritable. No link is followed.
+/// Removes a folder of ours with all that is in it, however deep, also where a folder in it was made unwritable. No
+/// link is followed.
 pub fn remove_folder(path: &Path) -> io::Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            open_up(path)?;
-            std::fs::remove_dir_all(path)
-        }
-        removed => removed,
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => {}
+        Ok(_) => return std::fs::remove_file(path),
+        Err(error) => return gone(Err(error)),
     }
+    // Folders are moved up before they are looked into: neither the stack nor what is open grows with the depth.
+    let mut folders = empty(path, Ok)?;
+    let mut number = 0_u64;
+    while let Some(folder) = folders.pop() {
+        let inner = empty(&folder, |inner| {
+            let up = loop {
+                number += 1;
+                let up = path.join(format!(".removed-{number}"));
+                if std::fs::symlink_metadata(&up).is_err() {
+                    break up;
+                }
+            };
+            std::fs::rename(inner, &up)?;
+            Ok(up)
+        })?;
+        folders.extend(inner);
+        gone(std::fs::remove_dir(folder))?;
+    }
+    gone(std::fs::remove_dir(path))
 }
 
-/// Gives this user every right to a folder and to those in it.
-fn open_up(folder: &Path) -> io::Result<()> {
-    std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+/// Removes what is no folder; the folders, each where it was put.
+fn empty(
+    folder: &Path,
+    mut put: impl FnMut(PathBuf) -> io::Result<PathBuf>,
+) -> io::Result<Vec<PathBuf>> {
+    // A folder can be emptied, and moved, by who may write it.
+    let writable = |folder: &Path| std::fs::set_permissions(folder, Permissions::from_mode(0o700));
+    writable(folder)?;
+    let mut folders = Vec::new();
     for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_up(&entry.path())?;
+        let (entry, path) = entry.map(|entry| (entry.file_type(), entry.path()))?;
+        if entry?.is_dir() {
+            writable(&path)?;
+            folders.push(put(path)?);
+        } else {
+            gone(std::fs::remove_file(path))?;
         }
     }
-    Ok(())
+    Ok(folders)
+}
+
+/// It is what was wanted where something else was faster.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
         fs::{self, Permissions},
+        io::Write as _,
         os::unix::{fs::PermissionsExt, net::UnixListener},
     };
 
@@ -219,8 +254,39 @@ mod tests {
 
     use super::*;
 
+    fn write(path: &Path, text: &str) {
+        fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
     fn why(path: &Path) -> String {
         open(path).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_folder_is_removed_however_deep_and_wide_it_is() {
+        let above = tempfile::tempdir().unwrap();
+        let (root, outside) = (above.path().join("root"), above.path().join("outside"));
+        write(&outside, "stays");
+        // A path of all of them would be longer than any that can be named, so each is put below its parent.
+        let mut deep = above.path().join("deep-0");
+        fs::create_dir(&deep).unwrap();
+        for number in 1..20_000 {
+            let next = above.path().join(format!("deep-{number}"));
+            fs::create_dir(&next).unwrap();
+            std::os::unix::fs::symlink(&outside, next.join("link")).unwrap();
+            fs::rename(&deep, next.join("d")).unwrap();
+            deep = next;
+        }
+        fs::create_dir(&root).unwrap();
+        for taken in [".removed-1", "wide"] {
+            fs::create_dir(root.join(taken)).unwrap();
+            write(&root.join(taken).join("file"), "x");
+        }
+        fs::rename(&deep, root.join("deep")).unwrap();
+        remove_folder(&root).unwrap();
+        assert!(!root.exists());
+        remove_folder(&root).unwrap();
+        assert_eq!(fs::read_to_string(outside).unwrap(), "stays");
     }
 
     #[test]
