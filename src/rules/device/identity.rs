@@ -50,7 +50,27 @@ impl DeviceKey {
         DeviceId(HEXLOWER.encode(&sha256(&[&self.0])))
     }
 
+    /// A key of small order signs every text with one signature, so it proves nothing.
+    fn is_weak(&self) -> bool {
+        const SMALL: [&str; 7] = [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        ];
+        let mut bare = self.0;
+        // The sign of the other coordinate.
+        bare[31] &= 0x7f;
+        SMALL.contains(&&*HEXLOWER.encode(&bare))
+    }
+
     fn signed(&self, text: &str, signature: &[u8]) -> bool {
+        if self.is_weak() {
+            return false;
+        }
         let key = signature::UnparsedPublicKey::new(&signature::ED25519, self.0);
         key.verify(text.as_bytes(), signature).is_ok()
     }

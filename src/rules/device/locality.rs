@@ -71,8 +71,9 @@ pub struct Head<'a> {
 
 /// True for a header that some vendor's proxy adds, in lower case. A program on this machine sends none.
 pub fn is_forwarding(name: &str) -> bool {
-    const HEADS: [&str; 5] = ["cf-", "tailscale-", "x-envoy-", "x-amzn-", "ngrok-"];
-    const TAILS: [&str; 3] = ["client-ip", "real-ip", "user-ip"];
+    const HEADS: [&str; 8] =
+        ["cdn-", "cf-", "ngrok-", "tailscale-", "x-amzn-", "x-azure-", "x-envoy-", "x-nf-"];
+    const TAILS: [&str; 5] = ["client-ip", "clientip", "connection-ip", "real-ip", "user-ip"];
     name == "via"
         || name.contains("forwarded")
         || HEADS.iter().any(|head| name.starts_with(head))
@@ -241,6 +242,11 @@ mod tests {
             "x-client-ip",
             "x-cluster-client-ip",
             "fly-client-ip",
+            "x-azure-clientip",
+            "x-azure-socketip",
+            "x-sucuri-clientip",
+            "x-nf-client-connection-ip",
+            "cdn-loop",
             "tailscale-user-login",
         ] {
             assert!(is_forwarding(name), "{name}");

@@ -162,6 +162,19 @@ fn case_063_what_is_nearly_a_proof_is_refused_in_the_documented_order() {
 }
 
 #[test]
+fn case_063_a_key_that_signs_every_text_proves_nothing() {
+    let mut raw = [0; 32];
+    let mut signature = [0; 64];
+    (raw[0], signature[0]) = (1, 1);
+    let library = signature::UnparsedPublicKey::new(&signature::ED25519, raw);
+    assert!(library.verify(b"any text", &signature).is_ok(), "the library alone takes it");
+    for sign in [0, 0x80] {
+        raw[31] |= sign;
+        assert!(!DeviceKey::from_raw(raw).signed("any text", &signature));
+    }
+}
+
+#[test]
 fn case_063_the_answer_to_one_connection_is_none_to_another() {
     let other = Nonce::from_random([9; 16]);
     assert_eq!(prove(proof(V2_NODE), node(), other, AT), Err(ProofRefusal::NonceMismatch));
