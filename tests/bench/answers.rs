@@ -20,6 +20,10 @@ mod chats;
 mod discord;
 #[path = "../../plugins/discord/tests/fake/mod.rs"]
 mod fake_discord;
+#[path = "../../plugins/feishu/tests/fake/mod.rs"]
+mod fake_feishu;
+#[path = "../../plugins/googlechat/tests/fake/mod.rs"]
+mod fake_googlechat;
 #[path = "../../plugins/msteams/tests/fake/mod.rs"]
 mod fake_msteams;
 #[path = "../../plugins/signal/tests/fake/mod.rs"]
@@ -28,6 +32,10 @@ mod fake_signal;
 mod fake_slack;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
+#[path = "../e2e/feishu.rs"]
+mod feishu;
+#[path = "../e2e/googlechat.rs"]
+mod googlechat;
 #[path = "../e2e/msteams.rs"]
 mod msteams;
 #[path = "../e2e/process.rs"]

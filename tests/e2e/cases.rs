@@ -21,6 +21,7 @@ mod displayed;
 mod displayed_devices;
 mod edges;
 mod endless;
+mod feishu;
 mod files;
 mod flood;
 mod formatted;

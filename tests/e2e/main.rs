@@ -18,6 +18,8 @@ mod discord;
 mod emulator;
 #[path = "../../plugins/discord/tests/fake/mod.rs"]
 mod fake_discord;
+#[path = "../../plugins/feishu/tests/fake/mod.rs"]
+mod fake_feishu;
 #[path = "../../plugins/googlechat/tests/fake/mod.rs"]
 mod fake_googlechat;
 #[path = "../../plugins/msteams/tests/fake/mod.rs"]
@@ -28,6 +30,7 @@ mod fake_signal;
 mod fake_slack;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
+mod feishu;
 mod frames;
 mod googlechat;
 mod interop;

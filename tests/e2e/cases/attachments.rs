@@ -105,7 +105,7 @@ fn asked_for(state: &State) -> usize {
 
 /// What is left in the folder of files.
 fn left(world: &World) -> usize {
-    std::fs::read_dir(world.home.state().join("run/files")).unwrap().count()
+    std::fs::read_dir(world.home.state().join("run/files")).map_or(0, Iterator::count)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,11 +11,16 @@ use crate::{
 };
 
 /// A channel with an owner, and how its table begins.
-const CHANNELS: [(&str, &str, &str); 5] = [
+const CHANNELS: [(&str, &str, &str); 6] = [
     (
         "discord",
         "discord:{discord.owner}",
         "token = \"{discord.token}\"\napi_root = \"{discord.root}\"\n",
+    ),
+    (
+        "feishu",
+        "feishu:{feishu.owner}",
+        "app_id = \"{feishu.app_id}\"\napp_secret = \"{feishu.app_secret}\"\ndomain = \"{feishu.domain}\"\n",
     ),
     ("signal", "signal:{signal.owner}", "account = \"{signal.account}\"\nurl = \"{signal.url}\"\n"),
     (
@@ -156,7 +161,7 @@ const OTHER: (&str, &str) =
 async fn case_074_case_101_two_apps_on_slack_share_no_grant_and_no_places() {
     let other = FakeSlack::start().await;
     other.with(|state| state.tokens = Some((OTHER.0.to_owned(), OTHER.1.to_owned())));
-    let (channel, owner, keys) = CHANNELS[2];
+    let (channel, owner, keys) = CHANNELS[3];
     let work = format!(
         "[channels.slack.accounts.work]\nbot_token = \"{}\"\napp_token = \"{}\"\napi_url = \"{}\"\n",
         OTHER.0,
@@ -189,6 +194,7 @@ async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
     for (channel, owner, keys) in CHANNELS {
         let wrong = keys
             .replace("{discord.token}", "wrong.token.of-a-bot")
+            .replace("{feishu.app_secret}", "feishu-0009-wrong-token")
             .replace("{googlechat.account}", "{googlechat.wrong}")
             .replace("{msteams.password}", "another-value-0009-wrong-token")
             .replace("{signal.account}", "+15550000009")
@@ -203,10 +209,11 @@ async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
         };
         let line = status.lines().find(is_line).unwrap();
         let key = match channel {
+            "feishu" => "`app_secret`",
             "googlechat" => "`service_account`",
             "msteams" => "`app_password`",
-            "signal" => "ˋaccountˋ",
-            _ => "tokenˋ",
+            "signal" => "`account`",
+            _ => "token`",
         };
         assert!(line.contains("unauthorized") && line.contains(key), "{line}");
         assert_eq!(world.home.logged().matches("account stopped").count(), 1, "no loop");

@@ -74,7 +74,7 @@ async fn a_broken_file_changes_nothing_and_the_owner_reads_why() {
     let more = format!("{first}[channels.webchat]\nenabled = false\n[gateway]\nbind = \"lan\"\n");
     changed(&world.home, &more, "configuration reloaded").await;
     let told = world.next(OWNER).await;
-    assert!(told.contains("a restart is needed for: gateway.bind"), "{told}");
+    assert!(told.contains("takes effect after a restart: gateway.bind"), "{told}");
     world.stop();
 }
 
