@@ -290,6 +290,16 @@ async fn spends(door: (&reqwest::Client, &Gateway), from: &str) {
     assert!(said.contains(&401), "{said:?}");
 }
 
+/// Whether an address has no budget of its own left. Each 20 ms bring one request back, so one alone shows nothing.
+async fn is_out(door: (&reqwest::Client, &Gateway), from: &str) -> bool {
+    for _ in 0..50 {
+        if knocks(door, from).await == 429 {
+            return true;
+        }
+    }
+    false
+}
+
 #[tokio::test]
 async fn case_130_a_stranger_behind_a_trusted_proxy_uses_nobody_elses_budget_at_slack_s_door() {
     let (_slack, _home, gateway) = slack_s_door().await;
@@ -333,14 +343,10 @@ async fn case_129_a_whole_network_of_ipv6_knocks_at_slack_s_door_as_one_client()
     let client = reqwest::Client::new();
     let door = (&client, &gateway);
     spends(door, "2001:db8:1:2::1").await;
-    for (from, status) in [
-        ("2001:db8:1:2:ffff::9", 429),
-        ("2001:db8:1:3::1", 401),
-        ("203.0.113.9", 401),
-        ("::ffff:203.0.113.9", 401),
-    ] {
-        assert_eq!(knocks(door, from).await, status, "{from}");
+    assert!(is_out(door, "2001:db8:1:2:ffff::9").await);
+    for from in ["2001:db8:1:3::1", "203.0.113.9", "::ffff:203.0.113.9"] {
+        assert_eq!(knocks(door, from).await, 401, "{from}");
     }
     spends(door, "203.0.113.9").await;
-    assert_eq!(knocks(door, "::ffff:203.0.113.9").await, 429, "it is the same address");
+    assert!(is_out(door, "::ffff:203.0.113.9").await, "it is the same address");
 }
