@@ -106,16 +106,14 @@ pub(crate) fn path(table: &toml::Table) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::AccountId;
+    use openclaw_plugin_sdk::testing::settings;
 
     use super::*;
 
     const APP: &str = "app_id = 'cli_a1b2c3d4e5f60718'\napp_secret = 'secret-part'\n";
 
     fn read(table: &str) -> Result<Config, SettingsError> {
-        let account = AccountId::default_account();
-        let table = table.parse().unwrap();
-        Config::read(&Settings { account, table, key: [0; 32], commands: Vec::new() })
+        Config::read(&settings(table))
     }
 
     #[track_caller]

@@ -13,7 +13,7 @@ use fake::{
 use openclaw_plugin_sdk::{
     AccountId, Body, Button, Bytes, Card, ChannelError, ChatId, ChatKind, Conversation, FetchError,
     File, Image, InboundRef, Inbox, OutboundMessage, Settings, Text,
-    contract::{Bench, Event, FakePlatform, LIMIT, Mention, Person},
+    contract::{Bench, Event, FakePlatform, Mention, Person},
 };
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -43,20 +43,6 @@ fn shown(bench: &Bench<FakeFeishu>) -> Vec<String> {
         let shown = state.messages.iter().filter(|shown| !shown.deleted);
         shown.map(Shown::reads).collect()
     })
-}
-
-/// Waits until the account's state says this, or nothing.
-async fn limited(bench: &Bench<FakeFeishu>, what: Option<&str>) {
-    let says = async {
-        loop {
-            match (bench.inbox().limitation(), what) {
-                (Some(said), Some(what)) if said.contains(what) => return,
-                (None, None) => return,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    };
-    tokio::time::timeout(LIMIT, says).await.expect("the state says so");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,20 +240,20 @@ async fn a_storm_of_limits_is_passed_on_call_by_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_state_says_that_nothing_was_heard_and_which_permission_is_missing() {
     let mut bench = bench().await;
-    limited(&bench, Some("nothing heard since the start")).await;
+    bench.limited(Some("nothing heard since the start")).await;
     bench.meet(Person::Ann, "hello").await;
-    limited(&bench, None).await;
+    bench.limited(None).await;
     bench.platform.with(|state| {
         state.refusals.insert("POST im/v1/images".to_owned(), (400, 99_991_672));
     });
     let image = Image { png: b"\x89PNG\r\n\x1a\n".to_vec(), caption: Text::plain("scan") };
     let picture = to(&person("ann"), Body::Image(image));
     bench.refuses(&picture, "a picture without the permission").await;
-    limited(&bench, Some("im:resource")).await;
+    bench.limited(Some("im:resource")).await;
     bench.send(&picture).await.expect("it goes with the permission");
     bench.stop().await;
     bench.listen().await.expect("it connects again");
-    limited(&bench, None).await;
+    bench.limited(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -105,7 +105,7 @@ pub(crate) fn path(table: &toml::Table) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::AccountId;
+    use openclaw_plugin_sdk::testing::settings;
 
     use super::*;
 
@@ -114,9 +114,7 @@ mod tests {
         "audience_type = 'app-url'\naudience = 'https://bot.example/googlechat'\n";
 
     fn read(table: &str) -> Result<Config, SettingsError> {
-        let account = AccountId::default_account();
-        let table = table.parse().unwrap();
-        Config::read(&Settings { account, table, key: [0; 32], commands: Vec::new() })
+        Config::read(&settings(table))
     }
 
     #[track_caller]

@@ -164,7 +164,7 @@ pub(crate) fn path(table: &toml::Table) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::AccountId;
+    use openclaw_plugin_sdk::testing::settings;
 
     use super::*;
 
@@ -173,9 +173,7 @@ mod tests {
                          app_password = 'secret-part-of-32-characters'\n";
 
     fn read(table: &str) -> Result<Config, SettingsError> {
-        let account = AccountId::default_account();
-        let table = table.parse().unwrap();
-        Config::read(&Settings { account, table, key: [0; 32], commands: Vec::new() })
+        Config::read(&settings(table))
     }
 
     #[track_caller]

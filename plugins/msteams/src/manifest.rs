@@ -59,16 +59,15 @@ pub(crate) fn manifest(settings: &Settings, name: &str) -> Result<Manifest, Sett
 mod tests {
     use std::io::Cursor;
 
-    use openclaw_plugin_sdk::AccountId;
+    use openclaw_plugin_sdk::testing;
     use serde_json::Value;
 
     use super::*;
 
     fn settings(table: &str) -> Settings {
-        let (account, table) = (AccountId::default_account(), table.parse().unwrap());
         let commands =
             (0..20).map(|n| (format!("command{n}"), "What it does".to_owned())).collect();
-        Settings { account, table, key: [0; 32], commands }
+        Settings { commands, ..testing::settings(table) }
     }
 
     #[test]

@@ -124,7 +124,7 @@ fn imported(stored: &Value, config: &Config) -> HashMap<String, Reference> {
 
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::{AccountId, Settings};
+    use openclaw_plugin_sdk::testing::settings;
     use serde_json::json;
 
     use super::*;
@@ -134,9 +134,7 @@ mod tests {
         let table = "app_id = '11111111-2222-3333-4444-555555555555'\n\
                      tenant_id = '99999999-8888-7777-6666-555555555555'\n\
                      app_password = 'a-secret-of-32-characters'\n";
-        let (account, table) = (AccountId::default_account(), table.parse().unwrap());
-        let settings = Settings { account, table, key: [0; 32], commands: Vec::new() };
-        let config = Config::read(&settings).unwrap();
+        let config = Config::read(&settings(table)).unwrap();
         let (tenant, service) = (config.tenant_id.clone(), "https://smba.trafficmanager.net/emea/");
         let ann = "0f1e2d3c-4b5a-4968-8776-655443322110";
         let personal = |id: &str, tenant: &str, service: &str| {

@@ -1,5 +1,4 @@
 //! What the contract does not ask of every channel: Teams' own ways, on its wire for bots.
-#![expect(clippy::expect_used, reason = "a failed set-up fails the test")]
 
 mod fake;
 
@@ -9,7 +8,7 @@ use fake::{APP, CHANNEL, FakeTeams, GROUP, State, TENANT, mention, person, quoti
 use openclaw_plugin_sdk::{
     Body, Button, Card, ChannelError, ChatId, ChatKind, Conversation, InboundEvent, InboundRef,
     OutboundMessage, SenderId, Text, ThreadId,
-    contract::{Bench, Event, FakePlatform, LIMIT, Person},
+    contract::{Bench, Event, FakePlatform, Person},
 };
 use serde_json::{Value, json};
 
@@ -27,21 +26,6 @@ fn to_ann(text: &str) -> OutboundMessage {
 
 fn calls(state: &State, path: &str) -> usize {
     state.calls.iter().filter(|(_, called, _)| called.contains(path)).count()
-}
-
-/// Waits until the account's state says this, or nothing.
-async fn limited(bench: &Bench<FakeTeams>, what: Option<&str>) {
-    let says = async {
-        loop {
-            let limitation = bench.inbox().limitation();
-            match (&limitation, what) {
-                (Some(said), Some(what)) if said.contains(what) => return,
-                (None, None) => return,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    };
-    tokio::time::timeout(LIMIT, says).await.expect("the state says so");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,10 +223,10 @@ async fn an_answer_is_sent_to_no_host_that_is_not_teams() {
     });
     let id = bench.platform.message("ann", json!({ "serviceUrl": evil, "text": "answer there" }));
     assert_eq!(bench.platform.answered(&id).await.0, 403);
-    limited(&bench, Some("`cloud`")).await;
+    bench.limited(Some("`cloud`")).await;
     bench.platform.with(|state| state.token = None);
     bench.meet(Person::Ann, "after").await;
-    limited(&bench, None).await;
+    bench.limited(None).await;
     assert_eq!(bench.send(&to_ann("here")).await.map(|_| ()), Ok(()));
 }
 
@@ -253,7 +237,7 @@ async fn keys_that_cannot_be_fetched_are_shown_and_the_call_is_not_refused_for_g
     let bench = Bench::start(&channel_msteams::PLUGIN, fake).await;
     let id = bench.platform.direct("ann", "hello");
     assert_eq!(bench.platform.answered(&id).await.0, 503);
-    limited(&bench, Some("keys")).await;
+    bench.limited(Some("keys")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,13 +289,13 @@ async fn a_person_who_has_not_written_is_written_to_where_they_have_the_app() {
     let sent = bench.send(&to(&eve, ChatKind::Direct, Text::plain("hello"))).await;
     assert!(matches!(sent, Err(ChannelError::Undeliverable(_))), "{sent:?}");
     bench.platform.direct("ann", "hello");
-    limited(&bench, Some("add the app")).await;
+    bench.limited(Some("add the app")).await;
     bench.platform.with(|state| state.without_app.clear());
     assert_eq!(
         bench.send(&to(&eve, ChatKind::Direct, Text::plain("hello"))).await.map(|_| ()),
         Ok(())
     );
-    limited(&bench, None).await;
+    bench.limited(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -386,9 +370,9 @@ async fn a_tenant_that_switches_the_app_off_stops_the_account() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_heard_since_the_start_is_said_until_teams_calls() {
     let mut bench = bench().await;
-    limited(&bench, Some("nothing heard since the start")).await;
+    bench.limited(Some("nothing heard since the start")).await;
     bench.meet(Person::Ann, "hello").await;
-    limited(&bench, None).await;
+    bench.limited(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,12 +9,55 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     body::{Body, Bytes},
+    extract::Request,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{handshake::derive_accept_key, protocol::Role},
+};
+
+use crate::{AccountId, Settings};
+
+/// The settings of the account `default` with this table of TOML.
+pub fn settings(table: &str) -> Settings {
+    let (account, table) = (AccountId::default_account(), table.parse().expect("a table"));
+    Settings { account, table, key: [0; 32], commands: Vec::new() }
+}
+
+/// Answers a request for a WebSocket, and serves it on a task of its own.
+pub fn websocket<F>(
+    mut request: Request,
+    serve: impl FnOnce(WebSocketStream<TokioIo<Upgraded>>) -> F + Send + 'static,
+) -> Response
+where
+    F: Future<Output = ()> + Send,
+{
+    let Some(key) = request.headers().get("sec-websocket-key").cloned() else {
+        return StatusCode::UPGRADE_REQUIRED.into_response();
+    };
+    let upgrading = hyper::upgrade::on(&mut request);
+    #[expect(clippy::disallowed_methods, reason = "it ends with its connection")]
+    tokio::spawn(async move {
+        if let Ok(upgraded) = upgrading.await {
+            let io = TokioIo::new(upgraded);
+            serve(WebSocketStream::from_raw_socket(io, Role::Server, None).await).await;
+        }
+    });
+    Response::builder()
+        .status(StatusCode::SWITCHING_PROTOCOLS)
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-accept", derive_accept_key(key.as_bytes()))
+        .body(Body::empty())
+        .expect("a response")
+}
 
 /// What handlers and tests share; all who wait are woken by a change.
 #[derive(Debug)]

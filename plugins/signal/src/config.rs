@@ -34,14 +34,12 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use openclaw_plugin_sdk::AccountId;
+    use openclaw_plugin_sdk::testing::settings;
 
     use super::*;
 
     fn read(table: &str) -> Result<Config, SettingsError> {
-        let account = AccountId::default_account();
-        let table = table.parse().unwrap();
-        Config::read(&Settings { account, table, key: [0; 32], commands: Vec::new() })
+        Config::read(&settings(table))
     }
 
     #[track_caller]

@@ -9,7 +9,7 @@ use fake::{Failing, FakeSignal, GROUP, NUMBER, Shown, State, US, aci, group, num
 use openclaw_plugin_sdk::{
     AccountId, Attachment, Body, Bytes, ChannelError, ChatId, ChatKind, Conversation, File, Image,
     InboundEvent, InboundRef, Inbox, OutboundMessage, SenderId, Settings, Text,
-    contract::{Bench, Event, FakePlatform, LIMIT, Mention, Person},
+    contract::{Bench, Event, FakePlatform, Mention, Person},
 };
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -32,21 +32,6 @@ fn last(bench: &Bench<FakeSignal>) -> Shown {
 
 fn calls(state: &State, method: &str) -> usize {
     state.calls.iter().filter(|(called, _)| called == method).count()
-}
-
-/// Waits until the account's state says this, or nothing.
-async fn limited(bench: &Bench<FakeSignal>, what: Option<&str>) {
-    let says = async {
-        loop {
-            let limitation = bench.inbox().limitation();
-            match (&limitation, what) {
-                (Some(said), Some(what)) if said.contains(what) => return,
-                (None, None) => return,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    };
-    tokio::time::timeout(LIMIT, says).await.expect("the state says so");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,17 +121,17 @@ async fn a_safety_number_that_has_changed_is_told_until_it_is_trusted() {
         Failing::Error(-4, "Failed to send message due to untrusted identities", Value::Null);
     bench.platform.with(|state| state.failing.push_back(untrusted));
     bench.refuses(&to_ann("hello"), "a safety number that has changed").await;
-    limited(&bench, Some(&format!("the safety number of {}", aci("ann")))).await;
+    bench.limited(Some(&format!("the safety number of {}", aci("ann")))).await;
     bench
         .send(&to(&aci("bob"), ChatKind::Direct, Text::plain("x")))
         .await
         .expect("others are reached");
-    limited(&bench, Some("safety number")).await;
+    bench.limited(Some("safety number")).await;
     let results = json!([{ "type": "IDENTITY_FAILURE" }]);
     bench.platform.with(|state| state.failing.push_back(Failing::Results(results)));
     bench.refuses(&to_ann("hello"), "the same, as a result").await;
     bench.send(&to_ann("hello")).await.expect("it is trusted");
-    limited(&bench, None).await;
+    bench.limited(None).await;
     bench.meet(Person::Ann, "and the connection stood").await;
 }
 
@@ -163,12 +148,12 @@ async fn a_captcha_is_told_and_nothing_is_sent_in_a_loop() {
         bench.platform.with(|state| state.storm = Some(failing));
         let before = bench.platform.with(|state| calls(state, "send"));
         bench.refuses(&to_ann("hello"), "a captcha").await;
-        limited(&bench, Some("captcha")).await;
+        bench.limited(Some("captcha")).await;
         assert_eq!(bench.platform.with(|state| calls(state, "send")), before + 1);
     }
     bench.platform.with(|state| state.storm = None);
     bench.send(&to_ann("hello")).await.expect("it goes");
-    limited(&bench, None).await;
+    bench.limited(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -144,7 +144,7 @@ impl<'a> Session<'a> {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use openclaw_plugin_sdk::{AccountId, Settings, UnixMs};
+    use openclaw_plugin_sdk::{AccountId, UnixMs, testing::settings};
     use tokio::sync::{mpsc, watch};
 
     fn me() -> Me {
@@ -152,9 +152,7 @@ mod tests {
     }
 
     fn config() -> Config {
-        let table = "bot_token = 'xoxb-x'\napp_token = 'xapp-x'".parse().unwrap();
-        let account = AccountId::default_account();
-        Config::read(&Settings { account, table, key: [0; 32], commands: Vec::new() }).unwrap()
+        Config::read(&settings("bot_token = 'xoxb-x'\napp_token = 'xapp-x'")).unwrap()
     }
 
     fn message(user: &str) -> Arrival<Item> {

@@ -1,19 +1,11 @@
 //! A socket of the long connection: what is to be said, signs of life, and what is acknowledged.
 
-use axum::{
-    body::Body,
-    extract::Request,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::Request, response::Response};
 use futures_util::{SinkExt, StreamExt};
-use hyper_util::rt::TokioIo;
+use openclaw_plugin_sdk::testing::websocket;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{Message, handshake::derive_accept_key, protocol::Role},
-};
+use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
 use super::{
     Shared, State,
@@ -27,25 +19,8 @@ pub(crate) fn config(state: &State) -> Value {
     json!({ "PingInterval": every, "ReconnectCount": -1, "ReconnectInterval": 120, "ReconnectNonce": 1 })
 }
 
-pub(crate) fn upgrade(shared: Shared, mut request: Request) -> Response {
-    let Some(key) = request.headers().get("sec-websocket-key").cloned() else {
-        return StatusCode::UPGRADE_REQUIRED.into_response();
-    };
-    let upgrading = hyper::upgrade::on(&mut request);
-    #[expect(clippy::disallowed_methods, reason = "it ends with its connection")]
-    tokio::spawn(async move {
-        if let Ok(upgraded) = upgrading.await {
-            let io = TokioIo::new(upgraded);
-            serve(shared, WebSocketStream::from_raw_socket(io, Role::Server, None).await).await;
-        }
-    });
-    Response::builder()
-        .status(StatusCode::SWITCHING_PROTOCOLS)
-        .header("connection", "upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-accept", derive_accept_key(key.as_bytes()))
-        .body(Body::empty())
-        .expect("a response")
+pub(crate) fn upgrade(shared: Shared, request: Request) -> Response {
+    websocket(request, |stream| serve(shared, stream))
 }
 
 async fn serve<S>(shared: Shared, mut stream: WebSocketStream<S>)

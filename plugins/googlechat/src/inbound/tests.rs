@@ -1,6 +1,9 @@
 //! Events of both formats, and what becomes of them.
 
-use openclaw_plugin_sdk::{AccountId, Settings, testing::issuer::private_key};
+use openclaw_plugin_sdk::{
+    AccountId,
+    testing::{issuer::private_key, settings},
+};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
@@ -14,9 +17,7 @@ fn app() -> GoogleChat {
     let table = format!(
         "audience_type = 'project-number'\naudience = '1'\nservice_account = '''{account}'''"
     );
-    let (account, table) = (AccountId::default_account(), table.parse().unwrap());
-    let settings = Settings { account, table, key: [0; 32], commands: Vec::new() };
-    GoogleChat::open(&settings).ok().unwrap()
+    GoogleChat::open(&settings(&table)).ok().unwrap()
 }
 
 fn inbox() -> Inbox {

@@ -1,6 +1,6 @@
 //! Activities as Teams sends them, and what becomes of each.
 
-use openclaw_plugin_sdk::{AccountId, Settings};
+use openclaw_plugin_sdk::testing::settings;
 use serde_json::json;
 
 use super::*;
@@ -13,8 +13,7 @@ fn config() -> Config {
     let table = format!(
         "app_id = '{APP}'\ntenant_id = '{TENANT}'\napp_password = 'a-secret-of-32-characters'"
     );
-    let (account, table) = (AccountId::default_account(), table.parse().unwrap());
-    Config::read(&Settings { account, table, key: [0; 32], commands: Vec::new() }).unwrap()
+    Config::read(&settings(&table)).unwrap()
 }
 
 /// An activity of Ann in the direct chat, with other parts.

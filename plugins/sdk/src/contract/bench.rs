@@ -169,6 +169,20 @@ impl<P: FakePlatform> Bench<P> {
         &self.inbox
     }
 
+    /// Waits until the account's state says this, or nothing.
+    pub async fn limited(&self, what: Option<&str>) {
+        let says = async {
+            loop {
+                match (self.inbox.limitation(), what) {
+                    (Some(said), Some(what)) if said.contains(what) => return,
+                    (None, None) => return,
+                    _ => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        assert!(timeout(LIMIT, says).await.is_ok(), "the state does not say {what:?}");
+    }
+
     /// Sends, within the time limit.
     pub async fn send(&self, message: &OutboundMessage) -> Result<SentRef, ChannelError> {
         let sent = timeout(LIMIT, self.channel.send(message)).await;
