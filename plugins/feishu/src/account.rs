@@ -96,10 +96,11 @@ impl Feishu {
 
     /// Why the connection has ended: Feishu does not say it where it does not take the app any more.
     pub(crate) async fn ended(&self, inbox: &Inbox, why: &str) -> ChannelError {
-        if let Ok(api) = self.api() {
-            api.forget_token().await;
-        }
-        match self.probe(inbox).await {
+        let probe = async {
+            self.api()?.renew_token().await.map_err(failure::of_account)?;
+            self.probe(inbox).await
+        };
+        match probe.await {
             Err(error @ ChannelError::Unauthorized(_)) => error,
             _ => PLUGIN.lost(why),
         }

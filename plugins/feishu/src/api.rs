@@ -7,11 +7,11 @@ use openclaw_plugin_sdk::{
     kit::{
         api::{self, Answer, Failure, parsed},
         fetch,
+        token::TokenCache,
     },
     reqwest::{Client, Method, RequestBuilder, Url, multipart},
 };
 use serde_json::{Value, json};
-use tokio::{sync::Mutex, time::Instant};
 
 use crate::{PLUGIN, failure, text};
 
@@ -30,7 +30,7 @@ pub(crate) struct Api {
     root: Url,
     app_id: String,
     app_secret: Secret,
-    token: Mutex<Option<(Secret, Instant)>>,
+    tokens: TokenCache,
 }
 
 /// Where a socket can be opened.
@@ -43,7 +43,7 @@ pub(crate) struct Door {
 impl Api {
     pub(crate) fn new(root: Url, app_id: String, app_secret: Secret) -> Result<Self, String> {
         let client = api::client(&root, api::LIMIT)?;
-        Ok(Self { client, root, app_id, app_secret, token: Mutex::default() })
+        Ok(Self { client, root, app_id, app_secret, tokens: TokenCache::default() })
     }
 
     /// Makes a call with the app's token.
@@ -99,9 +99,9 @@ impl Api {
         Ok(Door { url, ping_every: Duration::from_secs(seconds) })
     }
 
-    /// The next call asks for another token.
-    pub(crate) async fn forget_token(&self) {
-        self.token.lock().await.take();
+    /// Asks for another token: that is how Feishu tells whether the secret still works.
+    pub(crate) async fn renew_token(&self) -> Result<(), Failure> {
+        self.tokens.renew(self.new_token()).await.map(drop)
     }
 
     /// A token that is over is asked for anew, once.
@@ -115,26 +115,22 @@ impl Api {
         if !answer.as_ref().is_err_and(is_stale) {
             return answer;
         }
-        self.forget_token().await;
+        self.tokens.forget(&token).await;
         let token = self.token().await?;
         answered(request(&self.client).bearer_auth(token.expose())).await
     }
 
     async fn token(&self) -> Result<Secret, Failure> {
-        let mut kept = self.token.lock().await;
-        if let Some((token, until)) = &*kept
-            && Instant::now() < *until
-        {
-            return Ok(token.clone());
-        }
+        self.tokens.get(self.new_token()).await
+    }
+
+    async fn new_token(&self) -> Result<(Secret, Duration), Failure> {
         let body = json!({ "app_id": self.app_id, "app_secret": self.app_secret.expose() });
         let path = "open-apis/auth/v3/tenant_access_token/internal";
         let mut answer = answered(self.client.post(self.address(path)).json(&body)).await?.body;
         let token: Secret = parsed(answer["tenant_access_token"].take())?;
         let lasts = Duration::from_secs(answer["expire"].as_u64().unwrap_or_default());
-        let until = Instant::now() + lasts.saturating_sub(RENEWED_BEFORE).max(KEPT);
-        *kept = Some((token.clone(), until));
-        Ok(token)
+        Ok((token, lasts.saturating_sub(RENEWED_BEFORE).max(KEPT)))
     }
 
     fn address(&self, path: &str) -> String {

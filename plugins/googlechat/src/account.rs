@@ -8,7 +8,10 @@ use base64::{
 };
 use openclaw_plugin_sdk::{
     ChannelError, Secret, http_client,
-    kit::api::{self, Failure, parsed},
+    kit::{
+        api::{self, Failure, parsed},
+        token::TokenCache,
+    },
     own_file::{self, Rights},
     reqwest::{Client, Url},
 };
@@ -18,7 +21,6 @@ use ring::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     failure::{self, About},
@@ -93,8 +95,7 @@ pub(crate) struct Tokens {
     source: Source,
     is_local: bool,
     client: Client,
-    /// The last one, and until when it is good.
-    current: Mutex<Option<(Secret, Instant)>>,
+    cache: TokenCache,
     email: parking_lot::Mutex<Option<String>>,
 }
 
@@ -106,8 +107,8 @@ struct Granted {
 
 impl Tokens {
     pub(crate) fn new(source: Source, root: &Url, client: Client) -> Self {
-        let (current, email) = (Mutex::default(), parking_lot::Mutex::default());
-        Self { source, is_local: http_client::is_local(root), client, current, email }
+        let (cache, email) = (TokenCache::default(), parking_lot::Mutex::default());
+        Self { source, is_local: http_client::is_local(root), client, cache, email }
     }
 
     /// The key of the configuration that the account comes from.
@@ -123,27 +124,24 @@ impl Tokens {
         self.email.lock().clone()
     }
 
-    /// A token that Google takes, as far as we know. One is asked for at a time.
+    /// A token that Google takes, as far as we know.
     pub(crate) async fn token(&self) -> Result<Secret, ChannelError> {
-        let mut current = self.current.lock().await;
-        if let Some((token, until)) = &*current
-            && Instant::now() < *until
-        {
-            return Ok(token.clone());
-        }
+        self.cache.get(self.new_token()).await
+    }
+
+    async fn new_token(&self) -> Result<(Secret, Duration), ChannelError> {
         let unread = |why| ChannelError::Unauthorized(format!("`{}`: {why}", self.key()));
         let account = self.read().await.map_err(unread)?;
         let granted = self.granted(&account).await;
         let granted = granted.map_err(|why| failure::meaning(why, About::Grant, self.key()))?;
-        let lifetime = Duration::from_secs(granted.expires_in.min(86_400)).saturating_sub(MARGIN);
-        *current = Some((granted.access_token.clone(), Instant::now() + lifetime));
         *self.email.lock() = Some(account.client_email);
-        Ok(granted.access_token)
+        let lasts = Duration::from_secs(granted.expires_in);
+        Ok((granted.access_token, lasts.saturating_sub(MARGIN)))
     }
 
     /// Google does not take this token any more.
     pub(crate) async fn forget(&self, token: &Secret) {
-        self.current.lock().await.take_if(|(known, _)| known.expose() == token.expose());
+        self.cache.forget(token).await;
     }
 
     async fn granted(&self, account: &ServiceAccount) -> Result<Granted, Failure> {

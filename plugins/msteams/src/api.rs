@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use openclaw_plugin_sdk::{
     ChannelError, Secret, http_client,
-    kit::api,
+    kit::{api, token::TokenCache},
     reqwest::{self, Client, Method, RequestBuilder, Url, header::HeaderMap},
 };
 use serde_json::{Value, json};
-use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     config::Config,
@@ -22,8 +21,7 @@ const MARGIN: Duration = Duration::from_mins(5);
 pub(crate) struct Api {
     client: Client,
     pub(crate) config: Config,
-    /// The token, and until when it is used.
-    token: Mutex<Option<(Secret, Instant)>>,
+    tokens: TokenCache,
 }
 
 impl Api {
@@ -31,14 +29,20 @@ impl Api {
         Ok(Self {
             client: api::client(&config.login, api::LIMIT)?,
             config,
-            token: Mutex::default(),
+            tokens: TokenCache::default(),
         })
     }
 
     /// Gets a new token: that is how the login tells whether the secret still works, and what time it is.
     pub(crate) async fn renew(&self) -> Result<HeaderMap, ChannelError> {
-        let mut kept = self.token.lock().await;
-        self.new_token(&mut kept).await.map_err(failure::of_token)
+        let mut answered = HeaderMap::new();
+        let ask = async {
+            let (token, lasts, headers) = self.new_token().await?;
+            answered = headers;
+            Ok((token, lasts))
+        };
+        self.tokens.renew(ask).await.map_err(failure::of_token)?;
+        Ok(answered)
     }
 
     /// Makes a call about a conversation, twice where the first token is not taken.
@@ -50,7 +54,7 @@ impl Api {
     ) -> Result<Value, Failure> {
         let mut is_first = true;
         loop {
-            let token = self.token(!is_first).await.map_err(Failure::NoToken)?;
+            let token = self.token().await.map_err(Failure::NoToken)?;
             let request = self.client.request(method.clone(), url.clone());
             let request = request.bearer_auth(token.expose());
             let request = match body {
@@ -59,6 +63,7 @@ impl Api {
             };
             match answer(request).await {
                 Err(Failure::Refused(refusal)) if refusal.status.as_u16() == 401 && is_first => {
+                    self.tokens.forget(&token).await;
                     is_first = false;
                 }
                 answered => return answered.map(|(body, _)| body),
@@ -66,33 +71,25 @@ impl Api {
         }
     }
 
-    async fn token(&self, anew: bool) -> Result<Secret, ChannelError> {
-        let mut kept = self.token.lock().await;
-        if let Some((token, until)) = kept.as_ref().filter(|_| !anew)
-            && Instant::now() < *until
-        {
-            return Ok(token.clone());
-        }
-        self.new_token(&mut kept).await.map_err(failure::of_token)?;
-        let token = kept.as_ref().map(|(token, _)| token.clone());
-        token.ok_or(ChannelError::Held)
+    async fn token(&self) -> Result<Secret, ChannelError> {
+        let ask = async { self.new_token().await.map(|(token, lasts, _)| (token, lasts)) };
+        self.tokens.get(ask).await.map_err(failure::of_token)
     }
 
-    async fn new_token(&self, kept: &mut Option<(Secret, Instant)>) -> Result<HeaderMap, Failure> {
+    /// With the time it is used for, and what the login's answer says of itself.
+    async fn new_token(&self) -> Result<(Secret, Duration, HeaderMap), Failure> {
         let Config { app_id, tenant_id, password, login, scope, .. } = &self.config;
         let fields = json!({
             "grant_type": "client_credentials", "client_id": app_id,
             "client_secret": password.expose(), "scope": scope,
         });
         let url = below(login, &[tenant_id, "oauth2", "v2.0", "token"]);
-        *kept = None;
         let (body, headers) = answer(self.client.post(url).form(&fields)).await?;
         let token = body["access_token"].as_str().filter(|token| !token.is_empty());
         let token =
             token.ok_or_else(|| Failure::Lost("the login answers without a token".to_owned()))?;
         let lives = Duration::from_secs(body["expires_in"].as_u64().unwrap_or_default());
-        *kept = Some((Secret::new(token), Instant::now() + lives.saturating_sub(MARGIN)));
-        Ok(headers)
+        Ok((Secret::new(token), lives.saturating_sub(MARGIN), headers))
     }
 }
 

@@ -17,6 +17,7 @@ pub mod rich;
 pub mod socket;
 pub mod sse;
 pub mod thoughts;
+pub mod token;
 pub mod webhook;
 
 /// The commands `(name, summary)` that a platform lists: names of small letters, digits, `_` and what it takes `also`,
