@@ -28,8 +28,9 @@ pub(crate) trait Chats: Send + Sync {
     /// What must never stand in a log.
     fn secrets(&self) -> Vec<String>;
 
-    /// The gateway is at this port from now on: for a platform that calls it.
-    fn is_called_at(&self, _port: u16) {}
+    /// The gateway is at this port from now on, and the account at its usual path with this behind it: for a platform
+    /// that calls it.
+    fn is_called_at(&self, _port: u16, _suffix: &str) {}
 
     /// A person writes: directly, in the group, or as an answer to the bot's newest message. The event's id,
     /// as the channel spells it.

@@ -36,8 +36,8 @@ impl Chats for FakeGoogle {
         vec![secret_part(), "ya29.fake-token".to_owned()]
     }
 
-    fn is_called_at(&self, port: u16) {
-        self.calls_at(port);
+    fn is_called_at(&self, port: u16, suffix: &str) {
+        self.calls_at(port, suffix);
     }
 
     async fn say(&self, name: &str, how: How, text: &str) -> EventId {

@@ -31,8 +31,8 @@ impl Chats for FakeTeams {
         vec![PASSWORD.to_owned()]
     }
 
-    fn is_called_at(&self, port: u16) {
-        self.calls(port);
+    fn is_called_at(&self, port: u16, suffix: &str) {
+        self.calls(port, suffix);
     }
 
     async fn say(&self, name: &str, how: How, said: &str) -> EventId {

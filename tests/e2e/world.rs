@@ -84,7 +84,7 @@ impl World {
         } else {
             self.gateway = Some(self.home.gateway("trace"));
         }
-        self.talks.values().for_each(|talk| talk.chats.is_called_at(self.port()));
+        self.talks.values().for_each(|talk| talk.chats.is_called_at(self.port(), ""));
     }
 
     /// Where the gateway is, or was when it last had a console.

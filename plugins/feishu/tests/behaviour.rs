@@ -433,6 +433,37 @@ async fn case_090_only_what_feishu_has_signed_and_encrypted_in_time_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_recent_is_told_by_the_clock_of_feishu() {
+    let fake = FakeFeishu::start_calling(seal::seal).await;
+    fake.with(|state| state.ahead = 600);
+    let mut bench = started(fake).await;
+    let event = bench
+        .platform
+        .with(|state| state.message("ann", &direct_chat("ann"), "p2p", said("in time")));
+    let payload = bench.platform.with(|state| state.payload("im.message.receive_v1", event));
+    let sealed = seal::seal(ENCRYPT_KEY, &payload.to_string());
+    assert_eq!(answer(&bench, sealed.clone(), ENCRYPT_KEY, 0).await.0, 401, "by our own clock");
+    let now = std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs();
+    let (exchange, _answered) = signed(sealed, ENCRYPT_KEY, now + 600);
+    bench.platform.put(exchange);
+    assert_eq!(bench.message().await.text, "in time");
+    assert!(bench.inbox().ahead_by().expect("a clock") < -590_000, "the state says so");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_104_a_flood_of_forged_requests_is_soon_not_even_judged() {
+    let mut bench = called().await;
+    let mut statuses = Vec::new();
+    for _ in 0..300 {
+        statuses.push(answer(&bench, "{}".to_owned(), "another key", 0).await.0);
+    }
+    assert_eq!((statuses[0], statuses.contains(&429)), (401, true));
+    bench.stop().await;
+    bench.listen().await.expect("it connects again");
+    bench.meet(Person::Ann, "after").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_challenge_is_answered_to_who_knows_the_key_and_the_token_also_without_a_signature() {
     let bench = called().await;
     let asks = |token: &str| {

@@ -119,6 +119,44 @@ async fn case_090_a_token_that_is_for_anything_else_delivers_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn how_old_a_token_is_is_told_by_the_clock_of_google() {
+    let fake = FakeGoogle::start().await;
+    fake.with(|state| state.ahead = 1800);
+    let mut bench = bench(fake).await;
+    let body = event(&bench.platform, "by theirs").to_string();
+    let mut says = claims(Kind::Number);
+    says["exp"] = json!(says["exp"].as_u64().expect("a time") - 1800);
+    assert_eq!(bench.platform.request(&body, Some(&bench.platform.token(&says))).await, 401);
+    for claim in ["iat", "exp"] {
+        says[claim] = json!(says[claim].as_u64().expect("a time") + 1800);
+    }
+    bench.platform.post(body, Some(bench.platform.token(&says)));
+    assert_eq!(bench.message().await.text, "by theirs");
+    assert!(bench.inbox().ahead_by().expect("a clock") < -1_790_000, "the state says so");
+    let fake = FakeGoogle::start().await;
+    fake.with(|state| state.ahead = 7200);
+    let (channel, inbox) = open(fake.settings());
+    let ended = channel.receive(&inbox).await;
+    let Err(ChannelError::Unauthorized(text)) = &ended else { panic!("{ended:?}") };
+    assert!(text.contains("clock") && text.contains("`service_account`"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_acknowledged_when_it_is_durable() {
+    let mut bench = bench(FakeGoogle::start().await).await;
+    bench.platform.direct("ann", "hold this");
+    let delivery = bench.delivery().await;
+    assert_eq!(bench.platform.with(|state| state.answered.len()), 0, "not yet");
+    delivery.done.send(()).expect("it waits");
+    bench.platform.until("it is acknowledged", |state| state.answered == [200]).await;
+    bench.platform.direct("ann", "and lose this");
+    drop(bench.delivery().await);
+    assert_eq!(bench.ended().await, Err(ChannelError::Held));
+    bench.platform.until("it is told to come again", |state| state.answered.len() == 2).await;
+    assert_ne!(bench.platform.with(|state| state.answered[1]), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_add_on_of_the_project_speaks_in_its_own_format_alone() {
     let bench = bench(FakeGoogle::calling_as(Kind::Addon).await).await;
     let token = bench.platform.token(&claims(Kind::Addon));

@@ -4,7 +4,7 @@ mod fake;
 
 use std::time::Duration;
 
-use fake::{APP, CHANNEL, FakeTeams, GROUP, State, TENANT, mention, person, quoting};
+use fake::{APP, CHANNEL, FakeTeams, GROUP, State, TENANT, invocation, mention, person, quoting};
 use openclaw_plugin_sdk::{
     Body, Button, Card, ChannelError, ChatId, ChatKind, Conversation, InboundEvent, InboundRef,
     OutboundMessage, SenderId, Text, ThreadId,
@@ -150,11 +150,7 @@ async fn a_press_by_invocation_is_answered_where_it_waits_and_others_are_not_don
     let ann = bench.meet(Person::Ann, "hello").await;
     let buttons = vec![vec![Button { label: "Yes".to_owned(), data: "a:1".to_owned() }]];
     let sent = bench.say(&ann, Card { title: "Who?".to_owned(), buttons, ..Card::default() }).await;
-    let invocation = json!({
-        "type": "invoke", "name": "adaptiveCard/action", "replyToId": sent.id.as_str(),
-        "value": { "action": { "type": "Action.Execute", "data": { "d": "a:1" } }, "trigger": "manual" },
-    });
-    let id = bench.platform.message("ann", invocation);
+    let id = bench.platform.message("ann", invocation(sent.id.as_str(), "a:1"));
     let press = bench.press().await;
     assert_eq!((press.data.as_str(), press.on), ("a:1", sent));
     let (status, body) = bench.platform.answered(&id).await;
@@ -208,6 +204,24 @@ async fn case_089_case_090_only_a_token_of_teams_for_this_bot_and_this_answer_is
         });
     });
     bench.meet(Person::Ann, "without the last slash").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_old_a_token_is_is_told_by_the_clock_of_microsoft() {
+    let fake = FakeTeams::start().await;
+    fake.with(|state| state.ahead = 3600);
+    let mut bench = Bench::start(&channel_msteams::PLUGIN, fake).await;
+    let id = bench.platform.direct("ann", "by our own clock");
+    assert_eq!(bench.platform.answered(&id).await.0, 401);
+    bench.platform.with(|state| {
+        state.token = Some(|it| {
+            for claim in ["nbf", "exp"] {
+                it["claims"][claim] = json!(it["claims"][claim].as_u64().unwrap() + 3600);
+            }
+        });
+    });
+    bench.meet(Person::Ann, "by theirs").await;
+    assert!(bench.inbox().ahead_by().expect("a clock") < -3_590_000, "the state says so");
 }
 
 #[tokio::test(flavor = "multi_thread")]

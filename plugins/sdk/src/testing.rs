@@ -11,6 +11,7 @@ use axum::{
     body::{Body, Bytes},
     extract::Request,
     http::{HeaderMap, StatusCode},
+    middleware::map_response,
     response::{IntoResponse, Response},
 };
 use hyper::upgrade::Upgraded;
@@ -159,6 +160,16 @@ pub fn parts(headers: &HeaderMap, body: &[u8]) -> Option<Vec<Part>> {
 fn divided<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = bytes.windows(mark.len()).position(|window| window == mark)?;
     Some((&bytes[..at], &bytes[at + mark.len()..]))
+}
+
+/// The same application by a clock that is so many seconds ahead of this machine's.
+pub fn by_a_clock(app: Router, ahead: impl Fn() -> u64 + Clone + Send + Sync + 'static) -> Router {
+    app.layer(map_response(move |mut response: Response| {
+        let at = Duration::from_millis(crate::now().0) + Duration::from_secs(ahead());
+        let date = httpdate::fmt_http_date(std::time::UNIX_EPOCH + at).parse().expect("a date");
+        response.headers_mut().insert("date", date);
+        std::future::ready(response)
+    }))
 }
 
 /// A header as text; empty where it is missing.

@@ -43,9 +43,10 @@ fn end(gateway: Gateway, home: &Home) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_080_people_that_openclaw_has_approved_keep_their_access_and_its_requests_wait() {
+async fn case_080_what_openclaw_has_approved_stays_its_requests_wait_and_a_name_opens_nothing() {
     let listed =
-        json!({ "version": 1, "allowFrom": [person("ann"), "ann@example.com"] }).to_string();
+        json!({ "version": 1, "allowFrom": [person("ann"), "ann@example.com", "Eve Example"] })
+            .to_string();
     let now = openclaw::world::iso(openclaw::world::now());
     let waits = json!({ "version": 1, "requests": [{
         "id": person("bob"), "code": "ABCD2345", "createdAt": now, "lastSeenAt": now,
@@ -63,9 +64,18 @@ async fn case_080_people_that_openclaw_has_approved_keep_their_access_and_its_re
     assert!(home.cli(&["pairing", "approve", "feishu", "ABCD2345"]).status.success());
     feishu.say("bob", How::Directly, "and me").await;
     hears(&feishu, "bob", "and me").await;
-    feishu.say("eve", How::Directly, "and me?").await;
-    hears(&feishu, "eve", "Pairing code: ").await;
+    // An address and a name are nobody's id, whatever a person is called.
+    for name in ["ann@example.com", "eve"] {
+        feishu.say(name, How::Directly, "and me?").await;
+        hears(&feishu, name, "Pairing code: ").await;
+    }
     end(gateway, &home);
+    let (said, error) = texts(&home.cli(&["config", "check"]));
+    let said = format!("{said}{error}");
+    for entry in ["ann＠example.com", "Eve Example"] {
+        assert!(said.contains(entry), "{entry} is listed: {said}");
+    }
+    assert!(!said.contains(&person("ann")), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

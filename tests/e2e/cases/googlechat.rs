@@ -24,7 +24,7 @@ async fn gateway(more: &str, files: &[(&str, &str)]) -> (FakeGoogle, Home, Gatew
         home.put(path, text);
     }
     let gateway = home.gateway("trace");
-    google.calls_at(gateway.port);
+    google.calls_at(gateway.port, "");
     (google, home, gateway)
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     chats::{Chats, How},
-    fake_msteams::{FakeTeams, GROUP, State, mention, person},
+    fake_msteams::{FakeTeams, GROUP, State, TENANT, invocation, mention, person, press},
     process::{Gateway, Home, texts},
 };
 
@@ -14,11 +14,11 @@ async fn gateway(more: &str, files: &[(&str, &str)]) -> (FakeTeams, Home, Gatewa
     let owner = "[owner]\nallow_from = [\"msteams:{msteams.owner}\"]\n";
     home.configure(&teams.fill(&format!("{owner}[channels.msteams]\n{{msteams.keys}}\napp_password = \"{{msteams.password}}\"\n{more}")));
     for (path, text) in files {
-        home.put(path, text);
+        home.put(path, &text.replace("{service}", &teams.service()));
     }
     teams.with(|state| state.chat_with("owner"));
     let gateway = home.gateway("trace");
-    teams.calls(gateway.port);
+    teams.calls(gateway.port, "");
     (teams, home, gateway)
 }
 
@@ -72,15 +72,99 @@ async fn case_036_case_083_case_111_a_name_is_shown_by_its_ends_and_lets_nobody_
 #[tokio::test(flavor = "multi_thread")]
 async fn case_077_case_084_people_that_openclaw_approved_are_taken_over_and_names_match_nobody() {
     let listed = json!({ "version": 1, "allowFrom": [person("ann").to_uppercase(), "eve", "eve@example.com"] }).to_string();
-    let files = [("credentials/msteams-allowFrom.json", listed.as_str())];
+    let now = openclaw::world::iso(openclaw::world::now());
+    let waits = json!({ "version": 1, "requests": [{
+        "id": person("bob"), "code": "ABCD2345", "createdAt": now, "lastSeenAt": now,
+    }] })
+    .to_string();
+    let files = [
+        ("credentials/msteams-allowFrom.json", listed.as_str()),
+        ("credentials/msteams-pairing.json", waits.as_str()),
+    ];
     let (teams, home, gateway) = gateway("", &files).await;
     teams.say("ann", How::Directly, "it is me").await;
     hears(&teams, "ann", "it is me").await;
+    let (waiting, _) = texts(&home.cli(&["pairing", "list", "msteams", "--json"]));
+    assert!(waiting.contains("ABCD2345") && waiting.contains(&person("bob")), "{waiting}");
+    assert!(home.cli(&["pairing", "approve", "msteams", "ABCD2345"]).status.success());
+    teams.say("bob", How::Directly, "and me").await;
+    hears(&teams, "bob", "and me").await;
     teams.with(|state| state.chat_with("eve"));
     let named = json!({ "from": { "id": "29:1eve-of-the-tenant-0001", "name": "eve@example.com", "aadObjectId": person("eve") }, "text": "let me in" });
     teams.message("eve", named);
     hears(&teams, "eve", "Pairing code: ").await;
     end(gateway, &home);
+    let (said, error) = texts(&home.cli(&["config", "check"]));
+    let said = format!("{said}{error}");
+    for entry in ["eve", "eve＠example.com"] {
+        assert!(said.contains(entry), "{entry} is listed: {said}");
+    }
+    assert!(!said.to_lowercase().contains(&person("ann")), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_openclaw_noted_is_where_the_owner_is_written_to() {
+    let chat = format!("a:1{:x<24}", "owner");
+    let noted = json!({ "version": 1, "conversations": { (chat): {
+        "serviceUrl": "{service}", "tenantId": TENANT,
+        "user": { "id": "29:1owner", "name": "Owner", "aadObjectId": person("owner").to_uppercase() },
+        "conversation": { "conversationType": "personal", "tenantId": TENANT },
+    } } })
+    .to_string();
+    let files = [("msteams-conversations.json", noted.as_str())];
+    let (teams, home, gateway) = gateway("", &files).await;
+    teams.say("ann", How::Directly, "hello").await;
+    hears(&teams, "owner", "A sender asks").await;
+    end(gateway, &home);
+    let begun = |state: &State| {
+        state.calls.iter().filter(|(_, path, _)| path.ends_with("conversations")).count()
+    };
+    assert_eq!(teams.with(|state| begun(state)), 0, "nobody is asked where the owner is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_086_a_person_with_two_ids_keeps_access_and_loses_it_under_either() {
+    let own = format!("29:1{:x<24}", "ann");
+    let listed = json!({ "version": 1, "allowFrom": [own] }).to_string();
+    for id in [own.clone(), person("ann")] {
+        let files = [("credentials/msteams-allowFrom.json", listed.as_str())];
+        let (teams, home, gateway) = gateway("", &files).await;
+        teams.say("ann", How::Directly, "it is me").await;
+        hears(&teams, "ann", "it is me").await;
+        let revoked = home.cli(&["pairing", "revoke", "msteams", &id]);
+        assert!(revoked.status.success(), "{id}: {:?}", texts(&revoked));
+        teams.say("ann", How::Directly, "still me").await;
+        hears(&teams, "ann", "Pairing code: ").await;
+        end(gateway, &home);
+        assert!(teams.shown("ann").iter().all(|seen| !seen.text.contains("still me")), "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_014_a_press_of_either_kind_decides_and_its_card_is_disarmed() {
+    for kind in [press, invocation] {
+        let (teams, home, gateway) = gateway("", &[]).await;
+        teams.say("ann", How::Directly, "hello").await;
+        hears(&teams, "owner", "A sender asks").await;
+        let card = teams.shown("owner").into_iter().rfind(|seen| !seen.buttons.is_empty()).unwrap();
+        let id = card.id.unwrap();
+        let deny = card.buttons.into_iter().flatten().find(|it| it.label == "Deny").unwrap();
+        let denied = || home.read("audit/access.jsonl").matches("\"action\":\"deny\"").count();
+        let wrong = teams.message("ann", kind(id.as_str(), &deny.data));
+        settled(&home, &wrong).await;
+        assert_eq!(denied(), 0, "Ann is no owner");
+        let right = teams.message("owner", kind(id.as_str(), &deny.data));
+        assert_eq!(teams.answered(&right).await.0, 200);
+        let is_disarmed = |state: &State| {
+            let mut puts = state.calls.iter().filter(|(method, ..)| method == "PUT");
+            puts.any(|(_, path, body)| {
+                path.ends_with(id.as_str()) && !body.to_string().contains("Action.")
+            })
+        };
+        teams.until("a card without buttons", is_disarmed).await;
+        assert_eq!(denied(), 1);
+        end(gateway, &home);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,9 @@ use openclaw::registry;
 use openclaw_plugin_sdk::SentRef;
 
 use crate::{
-    chats::{Chats, How},
+    chats::{self, Chats, How},
     fake_slack::FakeSlack,
-    process::texts,
+    process::{Home, texts},
     world::World,
 };
 
@@ -150,6 +150,68 @@ async fn case_079_an_account_that_is_switched_off_does_not_connect() {
         assert!(
             !world.home.logged().contains(&format!("account reconnects channel=\"{channel}\""))
         );
+    }
+}
+
+#[test]
+fn case_077_two_accounts_on_one_path_do_not_start() {
+    for (channel, keys) in [
+        (
+            "feishu",
+            "app_id = \"cli_a1b2c3d4e5f60718\"\napp_secret = \"abcdefgh\"\nconnection_mode = \"webhook\"\n\
+             encrypt_key = \"abcdefgh\"\nverification_token = \"abcdefgh\"\n",
+        ),
+        (
+            "msteams",
+            "app_id = \"0f1e2d3c-4b5a-4968-8776-655443322110\"\napp_password = \"a-secret-of-32-characters\"\n\
+             tenant_id = \"0f1e2d3c-4b5a-4968-8776-655443322111\"\n",
+        ),
+    ] {
+        let home = Home::new();
+        let config =
+            format!("[channels.{channel}]\n{keys}[channels.{channel}.accounts.work]\n{keys}");
+        home.configure(&config);
+        let output = home.cli(&["config", "check"]);
+        let (said, error) = texts(&output);
+        let said = format!("{said}{error}");
+        assert!(
+            !output.status.success() && said.contains("is to be served at"),
+            "{channel}: {said}"
+        );
+        home.configure(&format!("{config}webhook_path = \"/work\"\n"));
+        let output = home.cli(&["config", "check"]);
+        let (said, error) = texts(&output);
+        assert!(!format!("{said}{error}").contains("is to be served at"), "{channel}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_074_case_101_two_accounts_share_no_grant_and_no_places() {
+    let apart = [
+        ("feishu", ""),
+        ("googlechat", "webhook_path = \"/googlechat-work\"\n"),
+        ("msteams", "webhook_path = \"/api/messages-work\"\n"),
+    ];
+    for (channel, path) in apart {
+        let (_, owner, keys) = CHANNELS.into_iter().find(|(id, ..)| *id == channel).unwrap();
+        let mut other = chats::start(channel).await.unwrap();
+        let keys_there = other.chats.fill(keys);
+        let work = format!("[channels.{channel}.accounts.work]\n{keys_there}{path}");
+        let mut world = World::start(&config(channel, owner, keys, &work)).await;
+        other.chats.is_called_at(world.port(), "-work");
+        for name in ["ann", "bob", "eve"] {
+            world.say_on(channel, name, How::Directly, "hello").await;
+            code(&mut world, channel, name).await;
+        }
+        other.chats.say("ann", How::Directly, "hello").await;
+        let challenge = other.next("ann").await;
+        let code = &challenge.split_once("Pairing code: ").unwrap().1[..8];
+        assert!(world.home.cli(&["pairing", "approve", channel, code]).status.success());
+        assert_ne!(world.home.read(&format!("credentials/{channel}-work-allowFrom.json")), "");
+        assert_eq!(world.home.read(&format!("credentials/{channel}-allowFrom.json")), "");
+        world.say_on(channel, "ann", How::Directly, "and here?").await;
+        world.stop();
+        assert_eq!(world.talks[channel].unread("ann"), Vec::<String>::new(), "{channel}");
     }
 }
 

@@ -22,13 +22,15 @@ struct App {
 }
 
 pub(crate) fn app(shared: Shared, address: SocketAddr) -> Router {
-    Router::new()
+    let clock = shared.clone();
+    let app = Router::new()
         .route("/callback/ws/endpoint", post(door))
         .route("/link", get(connect))
         .route("/open-apis/auth/v3/tenant_access_token/internal", post(token))
         .route("/open-apis/im/v1/messages/{id}/resources/{key}", get(resource))
         .route("/open-apis/{*path}", any(call))
-        .with_state(App { shared, address })
+        .with_state(App { shared, address });
+    testing::by_a_clock(app, move || clock.lock().ahead)
 }
 
 fn refused(status: u16, code: i64, msg: &str) -> Response {

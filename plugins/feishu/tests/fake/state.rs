@@ -58,6 +58,8 @@ pub(crate) struct State {
     pub(crate) elsewhere: Option<String>,
     /// The tokens that work.
     pub(crate) tokens: BTreeSet<String>,
+    /// By so many seconds its clock is ahead of this machine's.
+    pub(crate) ahead: u64,
     /// The app or its secret does not work any more.
     pub(crate) revoked: bool,
     /// Another app than the usual one.

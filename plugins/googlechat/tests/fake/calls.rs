@@ -16,7 +16,7 @@ use super::{Kind, Shared};
 pub(crate) enum Way {
     None,
     Values(mpsc::Sender<Exchange>),
-    Http(u16),
+    Http(String),
 }
 
 impl Way {
@@ -31,9 +31,9 @@ impl Way {
                 }
                 answered.await.map_or(0, |answer: http::Response<Bytes>| answer.status().as_u16())
             }
-            Self::Http(port) => {
+            Self::Http(address) => {
                 let client = http_client::local_client(Duration::from_secs(30)).expect("a client");
-                let mut request = client.post(format!("http://127.0.0.1:{port}/googlechat"));
+                let mut request = client.post(address);
                 if let Some(token) = token {
                     request = request.bearer_auth(token);
                 }

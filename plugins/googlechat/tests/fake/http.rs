@@ -29,7 +29,9 @@ struct App {
 }
 
 pub(crate) fn app(shared: Shared, address: SocketAddr, kind: Kind) -> Router {
-    Router::new().fallback(serve).with_state(App { shared, address, kind })
+    let clock = shared.clone();
+    let app = Router::new().fallback(serve).with_state(App { shared, address, kind });
+    testing::by_a_clock(app, move || clock.lock().ahead)
 }
 
 async fn serve(
@@ -72,7 +74,8 @@ impl App {
         let field = |key: &str| form.get(key).map(String::as_str).unwrap_or_default();
         let uri = format!("http://{}/token", self.address);
         let is_grant = field("grant_type") == "urn:ietf:params:oauth:grant-type:jwt-bearer";
-        let judged = tokens::is_assertion(field("assertion"), &uri);
+        let at = openclaw_plugin_sdk::now().0 / 1000 + self.shared.lock().ahead;
+        let judged = tokens::is_assertion(field("assertion"), &uri, at);
         self.shared.change(|state| {
             let refused = judged.err().or(state.revoked.then_some("Invalid JWT Signature."));
             if let Some(why) = refused.or((!is_grant).then_some("no grant")) {

@@ -70,9 +70,9 @@ impl FakeGoogle {
         format!("http://{}", self.server.address)
     }
 
-    /// From now on the app is at this port of the machine.
-    pub(crate) fn calls_at(&self, port: u16) {
-        *self.way.lock() = Way::Http(port);
+    /// From now on the app is at this port of the machine, at its usual path with this behind it.
+    pub(crate) fn calls_at(&self, port: u16, suffix: &str) {
+        *self.way.lock() = Way::Http(format!("http://127.0.0.1:{port}/googlechat{suffix}"));
     }
 
     /// A person writes to the app alone. The event's id, as the channel spells it.

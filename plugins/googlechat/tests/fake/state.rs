@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) token: Option<String>,
     /// How many were given.
     pub(crate) given: u64,
+    /// By so many seconds its clock is ahead of this machine's.
+    pub(crate) ahead: u64,
     /// The key of the service account was deleted.
     pub(crate) revoked: bool,
     /// The next calls that send something fail so, in order.

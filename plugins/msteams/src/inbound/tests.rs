@@ -56,7 +56,7 @@ fn a_message_says_who_wrote_when_and_where_the_answer_goes() {
 }
 
 #[test]
-fn what_is_no_message_of_a_person_is_nothing() {
+fn case_092_what_is_no_message_of_a_person_is_nothing() {
     for more in [
         json!({ "type": "messageUpdate" }),
         json!({ "type": "messageReaction" }),

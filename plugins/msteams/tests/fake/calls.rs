@@ -24,12 +24,12 @@ impl FakeTeams {
     /// Makes one call with this token: how it was answered.
     pub(crate) async fn call(&self, token: &str, body: String) -> u16 {
         let route = self.with(|state| state.route.clone()).expect("a bot");
-        answered(&route, token, body).await.expect("an answer").0
+        asked(&route, token, body).await.expect("an answer").0
     }
 
-    /// Finds the gateway at this port.
-    pub(crate) fn calls(&self, port: u16) {
-        let address = format!("http://127.0.0.1:{port}/api/messages");
+    /// Finds the gateway at this port, and the bot at its usual path with this behind it.
+    pub(crate) fn calls(&self, port: u16, suffix: &str) {
+        let address = format!("http://127.0.0.1:{port}/api/messages{suffix}");
         self.with(|state| state.route = Some(Route::Http(address)));
     }
 }
@@ -68,12 +68,13 @@ pub(crate) async fn deliver(
         let (route, more) = shared.change(|state| (state.route.clone(), state.token));
         let token = token(&activity["serviceUrl"], more);
         let Some(route) = route else { continue };
-        let answered = answered(&route, &token, activity.to_string()).await;
+        let answered = asked(&route, &token, activity.to_string()).await;
         shared.change(|state| state.answers.insert(id, answered.unwrap_or_default()));
     }
 }
 
-async fn answered(route: &Route, token: &str, body: String) -> Option<(u16, String)> {
+/// Makes a call on this way: the status of its answer, and the body.
+pub(crate) async fn asked(route: &Route, token: &str, body: String) -> Option<(u16, String)> {
     match route {
         Route::Exchanges(exchanges) => {
             let (exchange, answered) = request(token, body);

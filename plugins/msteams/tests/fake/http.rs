@@ -11,7 +11,7 @@ use axum::{
     routing::{any, get, post},
 };
 use openclaw_plugin_sdk::testing::{
-    Shared, answer, half_an_answer, header, issuer::Issuer, slow_down,
+    Shared, answer, by_a_clock, half_an_answer, header, issuer::Issuer, slow_down,
 };
 use serde_json::{Value, json};
 
@@ -21,8 +21,9 @@ use super::{APP, PASSWORD, Shown, State, TENANT, activities};
 const LARGEST: usize = 100_000;
 
 pub(crate) fn app(shared: Shared<State>, address: SocketAddr) -> Router {
-    let (login, keys, begin, calls, own, files) =
-        (shared.clone(), shared.clone(), shared.clone(), shared.clone(), shared.clone(), shared);
+    let (login, keys, begin, calls) =
+        (shared.clone(), shared.clone(), shared.clone(), shared.clone());
+    let (own, files, clock) = (shared.clone(), shared.clone(), shared);
     let metadata = move || async move {
         let keys = format!("http://{address}/v1/.well-known/keys");
         Json(json!({ "issuer": "https://api.botframework.com", "jwks_uri": keys }))
@@ -37,18 +38,43 @@ pub(crate) fn app(shared: Shared<State>, address: SocketAddr) -> Router {
             call(method, chat, headers, body, Some(id))
         }
     };
-    Router::new()
-        .route("/{tenant}/oauth2/v2.0/token", post(move |Path(tenant): Path<String>, body: Bytes| async move { token(&login, &tenant, &body) }))
-        .route("/v1/.well-known/openidconfiguration", get(metadata))
-        .route("/v1/.well-known/keys", get(move || async move { published(&keys) }))
-        .route("/{region}/v3/conversations", post(move |headers: HeaderMap, body: Bytes| async move { begun(&begin, &headers, &body) }))
-        .route("/emea/v3/conversations/{chat}/activities", post(move |method: Method, Path(chat): Path<String>, headers: HeaderMap, body: Bytes| call(method, chat, headers, body, None)))
-        .route("/emea/v3/conversations/{chat}/activities/{id}", any(edit))
-        .route("/files/{name}", get(move || async move { files.change(|state| state.fetched += 1) }))
-        .fallback(move |uri: Uri| async move {
-            own.change(|state| state.calls.push(("?".to_owned(), uri.to_string(), Value::Null)));
-            StatusCode::NOT_FOUND
-        })
+    let app =
+        Router::new()
+            .route(
+                "/{tenant}/oauth2/v2.0/token",
+                post(move |Path(tenant): Path<String>, body: Bytes| async move {
+                    token(&login, &tenant, &body)
+                }),
+            )
+            .route("/v1/.well-known/openidconfiguration", get(metadata))
+            .route("/v1/.well-known/keys", get(move || async move { published(&keys) }))
+            .route(
+                "/{region}/v3/conversations",
+                post(move |headers: HeaderMap, body: Bytes| async move {
+                    begun(&begin, &headers, &body)
+                }),
+            )
+            .route(
+                "/emea/v3/conversations/{chat}/activities",
+                post(
+                    move |method: Method,
+                          Path(chat): Path<String>,
+                          headers: HeaderMap,
+                          body: Bytes| call(method, chat, headers, body, None),
+                ),
+            )
+            .route("/emea/v3/conversations/{chat}/activities/{id}", any(edit))
+            .route(
+                "/files/{name}",
+                get(move || async move { files.change(|state| state.fetched += 1) }),
+            )
+            .fallback(move |uri: Uri| async move {
+                own.change(|state| {
+                    state.calls.push(("?".to_owned(), uri.to_string(), Value::Null));
+                });
+                StatusCode::NOT_FOUND
+            });
+    by_a_clock(app, move || clock.lock().ahead)
 }
 
 fn token(shared: &Shared<State>, tenant: &str, body: &[u8]) -> Response {
@@ -65,7 +91,7 @@ fn token(shared: &Shared<State>, tenant: &str, body: &[u8]) -> Response {
         if let Some((status, code, words)) = state.login {
             return refused(status, code, words);
         }
-        if tenant != TENANT {
+        if tenant != state.tenant.unwrap_or(TENANT) {
             return refused(400, "invalid_request", "AADSTS90002: Tenant not found.");
         }
         if field("grant_type") != "client_credentials"

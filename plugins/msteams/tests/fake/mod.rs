@@ -24,7 +24,7 @@ use tokio::{runtime::Handle, sync::mpsc, task::JoinSet};
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub(crate) use {
     activities::{invocation, mention, person, press, quoting, text},
-    calls::{Route, parts, signed},
+    calls::{Route, asked, parts, signed},
     state::{Shown, State, Token},
 };
 

@@ -31,6 +31,10 @@ pub(crate) struct State {
     pub(crate) tokens: usize,
     /// It is not taken either.
     pub(crate) stale: bool,
+    /// By so many seconds its clock is ahead of this machine's.
+    pub(crate) ahead: u64,
+    /// Another tenant than the usual one.
+    pub(crate) tenant: Option<&'static str>,
     /// The secret works no more.
     pub(crate) revoked: bool,
     /// The login answers so: the status, the code, the words.
