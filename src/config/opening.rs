@@ -52,10 +52,13 @@ impl Opening<'_> {
         let Err(error) = self.try_open(&helped.settings) else { return Some(helped) };
         // Where the file says enough, the environment does not spoil it.
         let Err(alone) = self.try_open(&opened.settings) else { return Some(opened) };
-        let filled =
-            |key: &String| helped.settings.contains_key(key) && !opened.settings.contains_key(key);
-        let lacking = alone.key.is_empty() || filled(&alone.key);
-        self.report(&helped, if lacking || filled(&error.key) { &error } else { &alone });
+        // What the file says wrongly is told first, but for what the environment says wrongly.
+        let says = |table: &toml::Table, error: &SettingsError| {
+            table.contains_key(error.key.split('.').next().unwrap_or_default())
+        };
+        let is_from_env = says(&helped.settings, &error) && !says(&opened.settings, &error);
+        let is_said = says(&opened.settings, &alone) && !is_from_env;
+        self.report(&helped, if is_said { &alone } else { &error });
         None
     }
 
@@ -91,7 +94,8 @@ impl Opening<'_> {
         let names = self.plugin.env_keys;
         let name = names.iter().find(|(key, _)| *key == top).map(|(_, name)| *name);
         let from_env = said.is_none() && opened.settings.contains_key(top);
-        let from = match (name, names.first()) {
+        let is_set = names.iter().find(|(_, name)| set(self.env, name).is_some());
+        let from = match (name, is_set) {
             (Some(name), _) if from_env => format!(" (from `{name}`)"),
             (_, Some((_, name))) if section.table.at == Stand::Environment => {
                 format!(" (the account is there because `{name}` is set)")

@@ -49,7 +49,10 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         "webhook_path",
     ],
     secret_keys: &["service_account"],
-    env_keys: &[],
+    env_keys: &[
+        ("service_account", "GOOGLE_CHAT_SERVICE_ACCOUNT"),
+        ("service_account_file", "GOOGLE_CHAT_SERVICE_ACCOUNT_FILE"),
+    ],
     login: None,
     manifest: None,
     parse_sender,

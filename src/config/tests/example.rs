@@ -59,10 +59,10 @@ fn loaded(text: &str) -> Config {
 pub(super) fn try_load(text: &str) -> Result<Config, ConfigError> {
     let home = Home::with(text);
     let state = StateDir::at(home.folder.path());
-    // No name is unset: each is a token of the form that its platform gives.
+    // No name is unset: each is a token of the form that its platform gives. A service account alone is no account.
+    let unset = ["OPENCLAW_", "CLAWDBOT_", "GOOGLE_CHAT_SERVICE_ACCOUNT"];
     let env = |name: &str| {
-        (!name.starts_with("OPENCLAW_") && !name.starts_with("CLAWDBOT_"))
-            .then(|| token(name).to_owned())
+        (!unset.iter().any(|head| name.starts_with(head))).then(|| token(name).to_owned())
     };
     let (channels, responders) = plugins();
     let plugins = Plugins { channels: &channels, responders: &responders };

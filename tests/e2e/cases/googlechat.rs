@@ -218,3 +218,29 @@ async fn case_080_what_openclaw_has_approved_stays_and_an_address_opens_nothing(
         assert!(said.contains(key), "{key}: {said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_account_of_the_environment_needs_an_audience_and_no_other_key() {
+    let (google, home) = (googlechat::start().await, Home::new());
+    home.configure("");
+    for name in ["GOOGLE_CHAT_SERVICE_ACCOUNT_FILE", "GOOGLE_CHAT_SERVICE_ACCOUNT"] {
+        for command in [["config", "check"], ["channels", "status"]] {
+            let output = home.program(&command).env(name, "/etc/chat.json").output().unwrap();
+            let (said, error) = texts(&output);
+            let said = format!("{said}{error}");
+            assert!(!output.status.success(), "{command:?}: {said}");
+            for part in ["`channels.googlechat.audience_type`", &format!("`{name}` is set")] {
+                assert!(said.contains(part), "{command:?}: no {part} in {said}");
+            }
+        }
+    }
+    let keys = KEYS.replace("service_account = '''{googlechat.account}'''\n", "");
+    home.configure(&google.fill(&format!("{OWNER}[channels.googlechat]\n{keys}")));
+    let mut command = home.program(&["gateway", "run", "--port", "0"]);
+    command.env("GOOGLE_CHAT_SERVICE_ACCOUNT", google.fill("{googlechat.account}"));
+    let gateway = home.started(command, "trace");
+    google.calls_at(gateway.port, "");
+    google.say("ann", How::Directly, "hello").await;
+    hears(&google, "ann", "Pairing code: ").await;
+    end(gateway, &home);
+}
