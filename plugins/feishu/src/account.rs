@@ -1,7 +1,5 @@
 //! One app: what both ways of receiving share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use openclaw_plugin_sdk::{
     Bytes, Channel, ChannelError, FetchError, FileRef, InboundEvent, Inbox, OutboundMessage,
     SentRef, async_trait,
@@ -9,12 +7,12 @@ use openclaw_plugin_sdk::{
         api::{Failure, parsed},
         bounded::Bounded,
         inbox::{AckQueue, Arrival},
+        standing::Standing,
     },
     reqwest::Method,
 };
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::sync::Notify;
 
 use crate::{
     PLUGIN,
@@ -33,24 +31,13 @@ pub(crate) struct Feishu {
     pub(crate) acks: AckQueue<InboundEvent>,
     /// The messages that we have sent: an answer to one is meant for us.
     pub(crate) sent: Mutex<Bounded<String, ()>>,
-    heard: AtomicBool,
-    trouble: Mutex<Trouble>,
-    pub(crate) changed: Notify,
-}
-
-/// What was found out when something was sent.
-#[derive(Default)]
-struct Trouble {
-    /// The app does not work any more.
-    refused: Option<ChannelError>,
-    /// What the app may not do.
-    lacks: Option<String>,
+    pub(crate) standing: Standing,
 }
 
 #[async_trait]
 impl Channel for Feishu {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        *self.trouble.lock() = Trouble::default();
+        self.standing.begin();
         let me = self.probe(inbox).await?;
         match &self.events {
             Events::Socket => self.connect(inbox, &me).await,
@@ -75,9 +62,7 @@ impl Feishu {
             events: config.events,
             acks: AckQueue::default(),
             sent: Mutex::default(),
-            heard: AtomicBool::new(false),
-            trouble: Mutex::default(),
-            changed: Notify::new(),
+            standing: Standing::new(text::NOTHING_HEARD),
         }
     }
 
@@ -113,48 +98,19 @@ impl Feishu {
         me: &Me,
         payload: &Value,
     ) -> Option<Arrival<InboundEvent>> {
-        if !self.heard.swap(true, Ordering::Relaxed) {
-            inbox.connected_but(self.limitation());
-        }
+        self.standing.heard();
         let is_ours = |id: &str| self.sent.lock().contains(id);
-        let item = inbound::translate(payload, me, is_ours, inbox.now())?;
-        let (place, sender, id) = match &item {
-            InboundEvent::Message(it) => (&it.conversation.id, &it.sender.id, &it.id),
-            InboundEvent::Press(it) => (&it.conversation.id, &it.sender.id, &it.id),
-            InboundEvent::Failed(_) | InboundEvent::Moved(_) | InboundEvent::Reaction(_) => {
-                return None;
-            }
-        };
-        let keys = vec![format!("{place}/{sender}/{id}")];
-        Some(Arrival { item, keys, repeats: true })
+        inbound::translate(payload, me, is_ours, inbox.now()).map(Arrival::repeated)
     }
 
     /// What a failed call about a message means. Remembers what it shows of the app.
     pub(crate) fn failed(&self, failure: Failure) -> ChannelError {
         let lacks = failure.is(failure::NO_PERMISSION);
         let error = failure::of_message(failure);
-        let mut trouble = self.trouble.lock();
-        match &error {
-            ChannelError::Unauthorized(_) => trouble.refused = Some(error.clone()),
-            ChannelError::Undeliverable(why) if lacks => trouble.lacks = Some(why.clone()),
-            _ => return error,
+        self.standing.learn(&error);
+        if lacks {
+            self.standing.limit("permission", Some(error.to_string()));
         }
-        self.changed.notify_one();
         error
-    }
-
-    /// Says what has changed, or ends where the app does not work any more.
-    pub(crate) fn report(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        if let Some(refused) = self.trouble.lock().refused.clone() {
-            return Err(refused);
-        }
-        inbox.connected_but(self.limitation());
-        Ok(())
-    }
-
-    pub(crate) fn limitation(&self) -> Option<String> {
-        let unheard = !self.heard.load(Ordering::Relaxed);
-        let lacks = self.trouble.lock().lacks.clone();
-        lacks.or_else(|| unheard.then(|| text::NOTHING_HEARD.to_owned()))
     }
 }

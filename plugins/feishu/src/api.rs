@@ -109,15 +109,9 @@ impl Api {
         &self,
         request: impl Fn(&Client) -> RequestBuilder,
     ) -> Result<Answer, Failure> {
-        let token = self.token().await?;
-        let answer = answered(request(&self.client).bearer_auth(token.expose())).await;
-        let is_stale = |failure: &Failure| failure::STALE.iter().any(|code| failure.is(code));
-        if !answer.as_ref().is_err_and(is_stale) {
-            return answer;
-        }
-        self.tokens.forget(&token).await;
-        let token = self.token().await?;
-        answered(request(&self.client).bearer_auth(token.expose())).await
+        let call = |token: Secret| answered(request(&self.client).bearer_auth(token.expose()));
+        let is_over = |failure: &Failure| failure::STALE.iter().any(|code| failure.is(code));
+        self.tokens.call(|| self.new_token(), call, is_over).await
     }
 
     async fn token(&self) -> Result<Secret, Failure> {

@@ -53,7 +53,7 @@ impl Feishu {
         let row = inbox.row();
         let mut pending = self.acks.connect(&row, |event| ready(Ok(Some(event))));
         inbox.caught_up();
-        inbox.connected_but(self.limitation());
+        self.standing.say(inbox)?;
         let mut pings = heartbeat(link.ping_every);
         loop {
             tokio::select! {
@@ -84,7 +84,7 @@ impl Feishu {
                     }
                     link.ping().await;
                 }
-                () = self.changed.notified() => self.report(inbox)?,
+                () = self.standing.changed() => self.standing.say(inbox)?,
             }
         }
     }

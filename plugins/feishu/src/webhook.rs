@@ -1,6 +1,6 @@
 //! Requests that Feishu sends, signs and encrypts. Of an old kind, which is neither, none is read.
 
-use std::{future::ready, pin::pin, time::Duration};
+use std::{future::ready, time::Duration};
 
 use aes::{
     Aes256,
@@ -8,14 +8,10 @@ use aes::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use data_encoding::HEXLOWER_PERMISSIVE;
-use futures_util::StreamExt;
 use openclaw_plugin_sdk::{
-    Bytes, ChannelError, Exchange, Inbox, UnixMs,
-    http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE},
-    kit::{
-        inbox::Received,
-        webhook::{is_recent, reply, requests},
-    },
+    Bytes, ChannelError, Inbox, UnixMs,
+    http::{HeaderMap, Request, StatusCode},
+    kit::webhook::{self, is_recent},
 };
 use ring::digest::{Context, SHA256, digest};
 use serde_json::{Value, json};
@@ -34,36 +30,15 @@ impl Feishu {
         me: &Me,
         keys: &Keys,
     ) -> Result<(), ChannelError> {
-        inbox.caught_up();
-        inbox.connected_but(self.limitation());
-        let row = inbox.row();
-        let mut pending = self.acks.connect(&row, |event| ready(Ok(Some(event))));
         let proof = |request: &Request<Bytes>| {
             ready(proven(keys, request, inbox.now()).ok_or(StatusCode::UNAUTHORIZED))
         };
-        let mut requests = pin!(requests(inbox, proof));
-        loop {
-            let (exchange, payload) = tokio::select! {
-                settled = pending.settled() => {
-                    settled?.into_iter().for_each(|exchange| say(exchange, &json!({})));
-                    continue;
-                }
-                () = self.changed.notified() => {
-                    self.report(inbox)?;
-                    continue;
-                }
-                Some(proven) = requests.next() => proven?,
-            };
-            if let Some(challenge) = challenge(keys, &payload) {
-                say(exchange, &json!({ "challenge": challenge }));
-                continue;
-            }
-            match pending.receive(self.arrival(inbox, me, &payload), exchange) {
-                Received::Acknowledge(exchange) => say(exchange, &json!({})),
-                Received::Refuse(exchange) => reply(exchange, StatusCode::SERVICE_UNAVAILABLE),
-                Received::Waits => {}
-            }
-        }
+        let judge = |payload: Value| match challenge(keys, &payload) {
+            Some(challenge) => (None, webhook::json(&json!({ "challenge": challenge }))),
+            None => (self.arrival(inbox, me, &payload), webhook::json(&json!({}))),
+        };
+        let kept = (&self.acks, &self.standing);
+        webhook::serve(inbox, kept, proof, judge, |event| ready(Ok(Some(event)))).await
     }
 }
 
@@ -74,13 +49,6 @@ fn proven(keys: &Keys, request: &Request<Bytes>, now: UnixMs) -> Option<Value> {
     let is_proven = is_signed(keys, request.headers(), request.body(), now)
         && is_token(keys, &payload["header"]["token"]);
     (is_proven || challenge(keys, &payload).is_some()).then_some(payload)
-}
-
-fn say(exchange: Exchange, body: &Value) {
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
-    exchange.reply(response);
 }
 
 /// By the key, and within the time; in constant time.

@@ -9,7 +9,7 @@ use base64::{
 use openclaw_plugin_sdk::{
     ChannelError, Secret, http_client,
     kit::{
-        api::{self, Failure, parsed},
+        api::{self, Answer, Failed, Failure, parsed},
         token::TokenCache,
     },
     own_file::{self, Rights},
@@ -124,9 +124,13 @@ impl Tokens {
         self.email.lock().clone()
     }
 
-    /// A token that Google takes, as far as we know.
-    pub(crate) async fn token(&self) -> Result<Secret, ChannelError> {
-        self.cache.get(self.new_token()).await
+    /// Makes a call with a token. One can end before its time: then another one is asked for, once.
+    pub(crate) async fn call<C>(&self, call: impl Fn(Secret) -> C) -> Result<Answer, Failed>
+    where
+        C: Future<Output = Result<Answer, Failed>>,
+    {
+        let ask = || async { Ok(self.new_token().await?) };
+        self.cache.call(ask, call, |failed| failed.status == Some(401)).await
     }
 
     async fn new_token(&self) -> Result<(Secret, Duration), ChannelError> {
@@ -137,11 +141,6 @@ impl Tokens {
         *self.email.lock() = Some(account.client_email);
         let lasts = Duration::from_secs(granted.expires_in);
         Ok((granted.access_token, lasts.saturating_sub(MARGIN)))
-    }
-
-    /// Google does not take this token any more.
-    pub(crate) async fn forget(&self, token: &Secret) {
-        self.cache.forget(token).await;
     }
 
     async fn granted(&self, account: &ServiceAccount) -> Result<Granted, Failure> {

@@ -46,21 +46,16 @@ impl GoogleChat {
         {
             self.spaces.learn(sender.id.as_str(), space);
         }
-        let key = |id: &EventId| vec![format!("{}/{}/{id}", conversation.id, sender.id)];
-        let (keys, item) = match event["type"].as_str()? {
-            "CARD_CLICKED" => {
-                let press = press(event, conversation.clone(), sender.clone(), inbox.now())?;
-                (key(&press.id), InboundEvent::Press(press))
-            }
+        let event = match event["type"].as_str()? {
+            "CARD_CLICKED" => InboundEvent::Press(press(event, conversation, sender, inbox.now())?),
             // In the classic format a message may come with the app's entry into a space.
             "ADDED_TO_SPACE" if conversation.kind != ChatKind::Group => return None,
             "ADDED_TO_SPACE" | "APP_COMMAND" | "MESSAGE" => {
-                let it = self.message(event, conversation.clone(), sender.clone(), inbox)?;
-                (key(&it.id), InboundEvent::Message(it))
+                InboundEvent::Message(self.message(event, conversation, sender, inbox)?)
             }
             _ => return None,
         };
-        Some(Arrival { item, keys, repeats: true })
+        Some(Arrival::repeated(event))
     }
 
     fn message(

@@ -4,6 +4,7 @@
 use openclaw_plugin_sdk::{
     Body, Button, ChannelError, ChatId, InboundRef, OutboundMessage, SentRef,
     kit::{
+        api::Failed,
         draft::{Draft, Limits, deleted, no_message, undeliverable},
         rich,
     },
@@ -11,12 +12,7 @@ use openclaw_plugin_sdk::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    PLUGIN,
-    api::{Call, Failed},
-    app::GoogleChat,
-    inbound, is_space, text,
-};
+use crate::{PLUGIN, api::Call, app::GoogleChat, inbound, is_space, text};
 
 const LIMITS: Limits = Limits { caption: 0, label: 100, data: 1000 };
 

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    ChannelError, Secret, http_client,
-    kit::{api, token::TokenCache},
-    reqwest::{self, Client, Method, RequestBuilder, Url, header::HeaderMap},
+    ChannelError, Secret,
+    kit::{
+        api::{self, Answer, Failed, Failure},
+        token::TokenCache,
+    },
+    reqwest::{Client, Method, RequestBuilder, Url, header::HeaderMap},
 };
 use serde_json::{Value, json};
 
-use crate::{
-    config::Config,
-    failure::{self, Failure, Refusal},
-};
+use crate::{config::Config, failure};
 
 /// A token is not used in the last minutes of its life.
 const MARGIN: Duration = Duration::from_mins(5);
@@ -45,35 +45,26 @@ impl Api {
         Ok(answered)
     }
 
-    /// Makes a call about a conversation, twice where the first token is not taken.
+    /// Makes a call about a conversation; `again` where it does no harm to make it again.
     pub(crate) async fn call(
         &self,
         method: Method,
         url: Url,
         body: Option<&Value>,
-    ) -> Result<Value, Failure> {
-        let mut is_first = true;
-        loop {
-            let token = self.token().await.map_err(Failure::NoToken)?;
+        again: bool,
+    ) -> Result<Value, Failed> {
+        let ask = || async {
+            let asked = self.new_token().await.map(|(token, lasts, _)| (token, lasts));
+            asked.map_err(|failure| failure::of_token(failure).into())
+        };
+        let call = |token: Secret| {
             let request = self.client.request(method.clone(), url.clone());
             let request = request.bearer_auth(token.expose());
-            let request = match body {
-                Some(body) => request.json(body),
-                None => request,
-            };
-            match answer(request).await {
-                Err(Failure::Refused(refusal)) if refusal.status.as_u16() == 401 && is_first => {
-                    self.tokens.forget(&token).await;
-                    is_first = false;
-                }
-                answered => return answered.map(|(body, _)| body),
-            }
-        }
-    }
-
-    async fn token(&self) -> Result<Secret, ChannelError> {
-        let ask = async { self.new_token().await.map(|(token, lasts, _)| (token, lasts)) };
-        self.tokens.get(ask).await.map_err(failure::of_token)
+            let asked = answer(body.into_iter().fold(request, RequestBuilder::json));
+            async move { asked.await.map_err(|why| why.failed(|why| failure::of_message(why, again))) }
+        };
+        let answered = self.tokens.call(ask, call, |failed| failed.status == Some(401)).await;
+        answered.map(|answer| answer.body)
     }
 
     /// With the time it is used for, and what the login's answer says of itself.
@@ -84,10 +75,9 @@ impl Api {
             "client_secret": password.expose(), "scope": scope,
         });
         let url = below(login, &[tenant_id, "oauth2", "v2.0", "token"]);
-        let (body, headers) = answer(self.client.post(url).form(&fields)).await?;
+        let Answer { body, headers, .. } = answer(self.client.post(url).form(&fields)).await?;
         let token = body["access_token"].as_str().filter(|token| !token.is_empty());
-        let token =
-            token.ok_or_else(|| Failure::Lost("the login answers without a token".to_owned()))?;
+        let token = token.ok_or_else(|| Failure::Lost("answers without a token".to_owned()))?;
         let lives = Duration::from_secs(body["expires_in"].as_u64().unwrap_or_default());
         Ok((Secret::new(token), lives.saturating_sub(MARGIN), headers))
     }
@@ -102,24 +92,8 @@ pub(crate) fn below(root: &Url, parts: &[&str]) -> Url {
     url
 }
 
-async fn answer(request: RequestBuilder) -> Result<(Value, HeaderMap), Failure> {
-    let response = request.send().await.map_err(|error| lost(&error))?;
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = http_client::body(response).await;
-    let body = match body {
-        Ok(body) => serde_json::from_slice(&body).unwrap_or_default(),
-        Err(unread) if status.is_success() => return Err(Failure::Unsure(unread.to_string())),
-        Err(_) => Value::Null,
-    };
-    if status.is_success() {
-        return Ok((body, headers));
-    }
-    Err(Failure::Refused(Refusal::read(status, &body, api::retry_after(&headers))))
-}
-
-fn lost(error: &reqwest::Error) -> Failure {
-    let why = http_client::describe(error);
-    if error.is_connect() { Failure::Lost(why) } else { Failure::Unsure(why) }
+async fn answer(request: RequestBuilder) -> Result<Answer, Failure> {
+    failure::answered(api::ask(request).await?)
 }
 
 #[cfg(test)]

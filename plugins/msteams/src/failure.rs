@@ -2,113 +2,96 @@
 
 use std::time::Duration;
 
-use openclaw_plugin_sdk::{ChannelError, neutral, reqwest::StatusCode};
+use openclaw_plugin_sdk::{
+    ChannelError,
+    kit::api::{self, Answer, Failure, Refusal},
+    neutral,
+};
 use serde_json::Value;
 
-use crate::text;
+use crate::{PLUGIN, text};
 
 /// Teams may name no number.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// Why a call failed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// It was not made: there is no token for it.
-    NoToken(ChannelError),
-    /// Teams was not reached: nothing was done.
-    Lost(String),
-    /// No answer came, or none that can be read: what was done is not known.
-    Unsure(String),
-    /// Teams refuses.
-    Refused(Refusal),
-}
-
-/// What Microsoft says when it refuses.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    pub(crate) status: StatusCode,
-    pub(crate) code: String,
-    pub(crate) words: String,
-    pub(crate) wait: Option<Duration>,
-}
-
-impl Refusal {
-    /// The refusal in an answer, of Teams or of the login: they differ in form.
-    pub(crate) fn read(status: StatusCode, body: &Value, wait: Option<Duration>) -> Self {
-        let text = |value: &Value| value.as_str().map(|text| neutral(text, 200));
-        let error = &body["error"];
-        let code = text(&error["code"]).or_else(|| text(error)).unwrap_or_default();
-        let words = text(&error["message"]).or_else(|| text(&body["error_description"]));
-        Self { status, code, words: words.unwrap_or_default(), wait }
-    }
-}
-
-impl Failure {
-    /// True where what was asked for is not there.
-    pub(crate) fn is_gone(&self) -> bool {
-        matches!(self, Self::Refused(refusal) if refusal.status == StatusCode::NOT_FOUND)
+/// An answer that is none of a failure. Teams and the login refuse in forms of their own.
+pub(crate) fn answered(answer: Answer) -> Result<Answer, Failure> {
+    let status = answer.status;
+    match status.as_u16() {
+        200..=299 => Ok(answer),
+        429 => Err(Failure::SlowDown(api::retry_after(&answer.headers).unwrap_or(WAIT))),
+        408 | 412 | 500 | 502.. => Err(Failure::Lost(format!("answered {status}"))),
+        _ => {
+            let text = |value: &Value| value.as_str().map(|text| neutral(text, 200));
+            let error = &answer.body["error"];
+            let code = text(&error["code"]).or_else(|| text(error)).unwrap_or_default();
+            let words = text(&error["message"]).or_else(|| text(&answer.body["error_description"]));
+            let words = words.unwrap_or_default();
+            Err(Failure::Refused(Refusal { status, code, words }))
+        }
     }
 }
 
 /// What the failure of a message means; `again` where it does no harm to make the call again.
 pub(crate) fn of_message(failure: Failure, again: bool) -> ChannelError {
-    let disconnected = |why: String| ChannelError::Disconnected(text::teams(&why));
-    let Refusal { status, code, words, wait } = match failure {
-        Failure::NoToken(error) => return error,
-        Failure::Lost(why) => return disconnected(why),
-        Failure::Unsure(why) if again => return disconnected(why),
-        Failure::Unsure(why) => return ChannelError::Undeliverable(text::unsure(&why)),
-        Failure::Refused(refusal) => refusal,
-    };
-    match (status.as_u16(), code.as_str()) {
-        (401, _) => ChannelError::Unauthorized(text::TOKEN_REFUSED.to_owned()),
-        (403, "BotDisabledByAdmin" | "TenantNotAllowed") => {
-            ChannelError::Unauthorized(text::not_allowed(&code))
-        }
-        (403, "BotNotInConversationRoster" | "") => {
-            ChannelError::Undeliverable(text::NOT_INSTALLED.to_owned())
-        }
-        (429, _) => ChannelError::RateLimited(wait.unwrap_or(WAIT)),
-        (408 | 412 | 500 | 502..=599, _) => disconnected(format!("answered {status}")),
-        _ => ChannelError::Undeliverable(text::refused(status.as_u16(), &code, &words)),
+    if let Failure::Unsure(why) = &failure
+        && !again
+    {
+        return ChannelError::Undeliverable(text::unsure(why));
     }
+    failure.error(PLUGIN.label, |Refusal { status, code, words }| {
+        match (status.as_u16(), code.as_str()) {
+            (401, _) => ChannelError::Unauthorized(text::TOKEN_REFUSED.to_owned()),
+            (403, "BotDisabledByAdmin" | "TenantNotAllowed") => {
+                ChannelError::Unauthorized(text::not_allowed(&code))
+            }
+            (403, "BotNotInConversationRoster" | "") => {
+                ChannelError::Undeliverable(text::NOT_INSTALLED.to_owned())
+            }
+            _ => ChannelError::Undeliverable(text::refused(status.as_u16(), &code, &words)),
+        }
+    })
 }
 
 /// What it means that Microsoft gives no token.
 pub(crate) fn of_token(failure: Failure) -> ChannelError {
-    let Failure::Refused(Refusal { status, code, words, wait }) = failure else {
-        return of_message(failure, true);
-    };
-    let says = |numbers: &[&str]| numbers.iter().any(|it| words.contains(&format!("AADSTS{it}:")));
-    let key = match status.as_u16() {
-        429 => return ChannelError::RateLimited(wait.unwrap_or(WAIT)),
-        400..=403 if says(&["700016"]) => "app_id",
-        400..=404 if says(&["90002", "900023"]) => "tenant_id",
-        400..=403 if matches!(code.as_str(), "invalid_client" | "unauthorized_client") => {
-            "app_password"
-        }
-        400..=404 => return ChannelError::Unauthorized(text::no_token(&code)),
-        _ => return ChannelError::Disconnected(text::login(&format!("answered {status}"))),
-    };
-    ChannelError::Unauthorized(text::wrong_key(key))
+    failure.error(text::LOGIN, |Refusal { status, code, words }| {
+        let says =
+            |numbers: &[&str]| numbers.iter().any(|it| words.contains(&format!("AADSTS{it}:")));
+        let is_client = matches!(code.as_str(), "invalid_client" | "unauthorized_client");
+        let key = match status.as_u16() {
+            400..=403 if says(&["700016"]) => "app_id",
+            400..=404 if says(&["90002", "900023"]) => "tenant_id",
+            400..=403 if is_client => "app_password",
+            400..=404 => return ChannelError::Unauthorized(text::no_token(&code)),
+            _ => return ChannelError::Disconnected(format!("{}: answered {status}", text::LOGIN)),
+        };
+        ChannelError::Unauthorized(text::wrong_key(key))
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use openclaw_plugin_sdk::reqwest::{StatusCode, header::HeaderMap};
     use serde_json::json;
 
     use super::*;
 
-    fn refused(status: u16, body: &Value) -> Failure {
-        Failure::Refused(Refusal::read(StatusCode::from_u16(status).unwrap(), body, None))
+    fn failed(status: u16, headers: HeaderMap, body: Value) -> Failure {
+        let status = StatusCode::from_u16(status).unwrap();
+        answered(Answer { status, headers, body }).err().unwrap()
+    }
+
+    fn refused(status: u16, body: Value) -> Failure {
+        failed(status, HeaderMap::new(), body)
     }
 
     fn message(status: u16, code: &str) -> ChannelError {
-        of_message(refused(status, &json!({ "error": { "code": code, "message": "no" } })), false)
+        of_message(refused(status, json!({ "error": { "code": code, "message": "no" } })), false)
     }
 
     fn token(status: u16, code: &str, words: &str) -> ChannelError {
-        of_token(refused(status, &json!({ "error": code, "error_description": words })))
+        of_token(refused(status, json!({ "error": code, "error_description": words })))
     }
 
     #[track_caller]
@@ -156,11 +139,13 @@ mod tests {
     #[test]
     fn a_wait_is_the_platforms_own_or_two_seconds() {
         assert_eq!(message(429, ""), ChannelError::RateLimited(WAIT));
-        let (status, wait) = (StatusCode::TOO_MANY_REQUESTS, Some(Duration::from_secs(37)));
-        let refusal = |wait| Failure::Refused(Refusal::read(status, &Value::Null, wait));
+        let refusal = || {
+            let headers = HeaderMap::from_iter([("retry-after".parse().unwrap(), 37.into())]);
+            failed(429, headers, Value::Null)
+        };
         let expected = ChannelError::RateLimited(Duration::from_secs(37));
-        assert_eq!(of_message(refusal(wait), false), expected);
-        assert_eq!(of_token(refusal(wait)), expected);
+        assert_eq!(of_message(refusal(), false), expected);
+        assert_eq!(of_token(refusal()), expected);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use openclaw_plugin_sdk::{
     Body, ChannelError, ChatId, Conversation, InboundRef, OutboundMessage, SentRef,
-    kit::draft::{deleted, no_message, undeliverable},
+    kit::{
+        api::unreadable,
+        draft::{deleted, no_message, undeliverable},
+    },
     reqwest::{Method, Url},
 };
 use serde_json::{Value, json};
@@ -11,7 +14,6 @@ use crate::{
     account::Teams,
     api::{Api, below},
     cards, failure,
-    failure::Failure,
     references::Reference,
     text,
 };
@@ -38,24 +40,21 @@ impl Teams {
     ) -> Result<SentRef, ChannelError> {
         let activity = |id: &str| below(place, &["activities", id]);
         if let Some(old) = deleted(message)? {
-            return match api.call(Method::DELETE, activity(old.id.as_str()), None).await {
-                Err(failure) if !failure.is_gone() => Err(failure::of_message(failure, true)),
+            return match api.call(Method::DELETE, activity(old.id.as_str()), None, true).await {
+                Err(failed) if failed.status != Some(404) => Err(failed.error),
                 _ => Ok(old.clone()),
             };
         }
         let all = below(place, &["activities"]);
         if message.body == Body::Typing {
-            let typing = json!({ "type": "typing" });
-            let shown = api.call(Method::POST, all, Some(&typing)).await;
-            return shown
-                .map(|_| no_message(&message.to))
-                .map_err(|it| failure::of_message(it, true));
+            api.call(Method::POST, all, Some(&json!({ "type": "typing" })), true).await?;
+            return Ok(no_message(&message.to));
         }
         let mut body = cards::content(&message.body)?;
         body["type"] = "message".into();
         if let Some(old) = &message.replaces {
-            let edited = api.call(Method::PUT, activity(old.id.as_str()), Some(&body)).await;
-            return edited.map(|_| old.clone()).map_err(|it| failure::of_message(it, true));
+            api.call(Method::PUT, activity(old.id.as_str()), Some(&body), true).await?;
+            return Ok(old.clone());
         }
         let url = match &message.answers {
             Some(InboundRef::Message(id)) => {
@@ -64,8 +63,8 @@ impl Teams {
             }
             Some(InboundRef::Further(_) | InboundRef::Press(_)) | None => all,
         };
-        let sent = api.call(Method::POST, url, Some(&body)).await.and_then(|sent| named(&sent));
-        sent.map(|id| message.to.sent(id)).map_err(|it| failure::of_message(it, false))
+        let sent = api.call(Method::POST, url, Some(&body), false).await?;
+        Ok(message.to.sent(named(&sent, false)?))
     }
 
     /// The address of a conversation. Teams knows the one with a person by an id of its own, which it says when it is asked
@@ -105,8 +104,8 @@ impl Teams {
             "channelData": { "tenant": { "id": config.tenant_id } },
         });
         let url = below(default, &["v3", "conversations"]);
-        let begun = api.call(Method::POST, url, Some(&wish)).await.and_then(|begun| named(&begun));
-        let conversation = begun.map_err(|failure| failure::of_message(failure, true))?;
+        let begun = api.call(Method::POST, url, Some(&wish), true).await?;
+        let conversation = named(&begun, true)?.to_owned();
         let service = default.as_str().to_owned();
         let reference = Reference { service, conversation: conversation.clone() };
         self.references.remember(person.as_str(), reference);
@@ -114,7 +113,7 @@ impl Teams {
     }
 }
 
-fn named(answer: &Value) -> Result<String, Failure> {
+fn named(answer: &Value, again: bool) -> Result<&str, ChannelError> {
     let id = answer["id"].as_str().filter(|id| !id.is_empty());
-    id.map(str::to_owned).ok_or_else(|| Failure::Unsure("answered something unreadable".to_owned()))
+    id.ok_or_else(|| failure::of_message(unreadable(), again))
 }

@@ -1,11 +1,11 @@
 //! Requests of Teams, each with a token that it has signed for this bot.
 
 use openclaw_plugin_sdk::{
-    Bytes, Exchange, Inbox,
+    Bytes, Inbox,
     http::{Request, Response, StatusCode},
     kit::{
         jwt::{self, Expected, Refused},
-        webhook::reply,
+        webhook,
     },
     reqwest::Url,
 };
@@ -16,6 +16,9 @@ use crate::{account::Teams, text};
 
 /// What keys for Teams are endorsed for.
 const ENDORSED: &str = "msteams";
+
+/// What is limited while requests of Teams are not taken.
+const REQUESTS: &str = "requests";
 
 #[derive(Deserialize)]
 struct Claims {
@@ -40,7 +43,7 @@ impl Teams {
             let claims = self.keys.verify::<Claims>(&token, &expected, inbox.now()).await;
             let claims = claims.map_err(|refused| {
                 if matches!(refused, Refused::NoKeys(_)) {
-                    self.limited(refused.to_string());
+                    self.standing.limit(REQUESTS, Some(refused.to_string()));
                 }
                 refused.status()
             })?;
@@ -51,10 +54,11 @@ impl Teams {
                 return Err(StatusCode::UNAUTHORIZED);
             }
             if config.services.trusted(named).is_none() {
-                self.limited(text::OTHER_SERVICE.to_owned());
+                self.standing.limit(REQUESTS, Some(text::OTHER_SERVICE.to_owned()));
                 return Err(StatusCode::FORBIDDEN);
             }
-            self.heard();
+            self.standing.limit(REQUESTS, None);
+            self.standing.heard();
             Ok(activity)
         }
     }
@@ -69,40 +73,16 @@ fn is_same(one: &str, other: &str) -> bool {
     spelled(one).is_some() && spelled(one) == spelled(other)
 }
 
-/// How a request is answered that is taken.
-pub(crate) struct Answer {
-    exchange: Exchange,
-    /// It waits for what to show to who pressed.
-    invokes: bool,
-}
-
-impl Answer {
-    pub(crate) fn new(exchange: Exchange, activity: &Value) -> Self {
-        Self { exchange, invokes: activity["type"] == "invoke" }
-    }
-
-    pub(crate) fn taken(self) {
-        if !self.invokes {
-            return reply(self.exchange, StatusCode::OK);
-        }
-        let shown = json!({
+/// How a request is answered: one that waits for what to show to who pressed, with that. No other call of Teams that
+/// wants an answer is answered as if it were done.
+pub(crate) fn answer(activity: &Value, is_taken: bool) -> Response<Bytes> {
+    match activity["type"] == "invoke" {
+        true if is_taken => webhook::json(&json!({
             "statusCode": 200, "type": "application/vnd.microsoft.activity.message",
             "value": text::TAKEN,
-        });
-        let mut response = Response::new(Bytes::from(shown.to_string()));
-        let json = openclaw_plugin_sdk::http::HeaderValue::from_static("application/json");
-        response.headers_mut().insert("content-type", json);
-        self.exchange.reply(response);
-    }
-
-    /// What is not for the gateway: no call of Teams that wants an answer is answered as if it were done.
-    pub(crate) fn ignored(self) {
-        let status = if self.invokes { StatusCode::NOT_IMPLEMENTED } else { StatusCode::OK };
-        reply(self.exchange, status);
-    }
-
-    pub(crate) fn refused(self) {
-        reply(self.exchange, StatusCode::SERVICE_UNAVAILABLE);
+        })),
+        true => webhook::bare(StatusCode::NOT_IMPLEMENTED),
+        false => webhook::bare(StatusCode::OK),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod rich;
 pub mod socket;
 pub mod sse;
+pub mod standing;
 pub mod thoughts;
 pub mod token;
 pub mod webhook;

@@ -34,8 +34,10 @@ pub struct Answer {
 /// Why a call failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The platform was not reached, or its answer cannot be read.
+    /// The platform was not reached, or has done nothing.
     Lost(String),
+    /// No answer came, or none that can be read: what was done is not known.
+    Unsure(String),
     /// The platform asks to wait.
     SlowDown(Duration),
     /// The platform refuses.
@@ -53,16 +55,41 @@ pub struct Refusal {
     pub words: String,
 }
 
+/// What the failure of a call means, and the status of a refusal.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the type says it")]
+pub struct Failed {
+    pub error: ChannelError,
+    pub status: Option<u16>,
+}
+
+impl From<Failed> for ChannelError {
+    fn from(failed: Failed) -> Self {
+        failed.error
+    }
+}
+
+impl From<ChannelError> for Failed {
+    fn from(error: ChannelError) -> Self {
+        Self { error, status: None }
+    }
+}
+
 /// Sends a request. An answer of any status is one, and its body is not read yet.
 pub async fn send(request: RequestBuilder) -> Result<Response, Failure> {
-    request.send().await.map_err(|error| Failure::Lost(http_client::describe(&error)))
+    request.send().await.map_err(|error| {
+        let why = http_client::describe(&error);
+        if error.is_connect() { Failure::Lost(why) } else { Failure::Unsure(why) }
+    })
 }
 
 /// Reads an answer to its end, which comes within [`http_client::ANSWER_LIMIT`].
 pub async fn read(response: Response) -> Result<Answer, Failure> {
     let (status, headers) = (response.status(), response.headers().clone());
     let body = http_client::body(response).await;
-    let body = body.map_err(|unread| Failure::Lost(unread.to_string()))?;
+    // What refuses has done nothing.
+    let why = if status.is_success() { Failure::Unsure } else { Failure::Lost };
+    let body = body.map_err(|unread| why(unread.to_string()))?;
     Ok(Answer { status, headers, body: serde_json::from_slice(&body).unwrap_or_default() })
 }
 
@@ -78,7 +105,7 @@ pub fn parsed<T: DeserializeOwned>(body: Value) -> Result<T, Failure> {
 
 /// An answer that lacks what is needed of it.
 pub fn unreadable() -> Failure {
-    Failure::Lost("answered something unreadable".to_owned())
+    Failure::Unsure("answered something unreadable".to_owned())
 }
 
 /// How long the header `Retry-After` asks to wait.
@@ -99,7 +126,9 @@ impl Failure {
         refused: impl FnOnce(Refusal) -> ChannelError,
     ) -> ChannelError {
         match self {
-            Self::Lost(why) => ChannelError::Disconnected(format!("{platform}: {why}")),
+            Self::Lost(why) | Self::Unsure(why) => {
+                ChannelError::Disconnected(format!("{platform}: {why}"))
+            }
             Self::SlowDown(wait) => ChannelError::RateLimited(wait),
             Self::Refused(refusal) => refused(refusal),
         }
@@ -109,8 +138,14 @@ impl Failure {
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
-            Self::Lost(_) | Self::SlowDown(_) => None,
+            Self::Lost(_) | Self::Unsure(_) | Self::SlowDown(_) => None,
         }
+    }
+
+    /// The same with its meaning.
+    pub fn failed(self, meaning: impl FnOnce(Self) -> ChannelError) -> Failed {
+        let status = self.refusal().map(|refusal| refusal.status.as_u16());
+        Failed { error: meaning(self), status }
     }
 
     /// True where the platform refuses with this code.
@@ -158,11 +193,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_is_no_json_is_null_and_one_without_end_is_lost() {
+    async fn a_body_that_is_no_json_is_null_and_of_one_without_end_nothing_is_known() {
         let answer = |body: Vec<u8>| read(http::Response::new(body).into());
         assert_eq!(answer(b"ok".to_vec()).await.ok().map(|answer| answer.body), Some(Value::Null));
         let endless = answer(vec![b' '; http_client::ANSWER_LIMIT + 1]).await;
-        assert!(matches!(endless, Err(Failure::Lost(_))));
-        assert!(matches!(parsed::<u8>(Value::Null), Err(Failure::Lost(_))));
+        assert!(matches!(endless, Err(Failure::Unsure(_))));
+        assert!(matches!(parsed::<u8>(Value::Null), Err(Failure::Unsure(_))));
     }
 }

@@ -63,7 +63,7 @@ pub async fn read(request: RequestBuilder, limit: usize) -> Result<Bytes, FetchE
 /// A call before it that failed.
 pub fn lost(failure: Failure) -> FetchError {
     match failure {
-        Failure::Lost(why) => FetchError::Lost(why),
+        Failure::Lost(why) | Failure::Unsure(why) => FetchError::Lost(why),
         Failure::SlowDown(_) => FetchError::Lost("the platform asks to wait".to_owned()),
         Failure::Refused(refusal) => {
             refused(refusal.status, format!("refused: {}", crate::neutral(&refusal.words, 200)))

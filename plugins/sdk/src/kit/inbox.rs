@@ -31,6 +31,25 @@ pub struct Arrival<T> {
     pub repeats: bool,
 }
 
+/// The name of an event that comes again as it is: no sender can suppress what another sends. Of what no platform
+/// repeats, there is none.
+pub fn keys(event: &InboundEvent) -> Vec<String> {
+    let (place, sender, id) = match event {
+        InboundEvent::Message(it) => (&it.conversation.id, &it.sender.id, &it.id),
+        InboundEvent::Press(it) => (&it.conversation.id, &it.sender.id, &it.id),
+        InboundEvent::Reaction(it) => (&it.conversation.id, &it.sender.id, &it.id),
+        InboundEvent::Failed(_) | InboundEvent::Moved(_) => return Vec::new(),
+    };
+    vec![format!("{place}/{sender}/{id}")]
+}
+
+impl Arrival<InboundEvent> {
+    /// An event that its platform repeats until it is acknowledged.
+    pub fn repeated(item: InboundEvent) -> Self {
+        Self { keys: keys(&item), item, repeats: true }
+    }
+}
+
 /// What outlives a connection: what was acknowledged before it was durable, and the keys of what was durable.
 #[derive(Debug)]
 pub struct AckQueue<T>(Mutex<State<T>>);

@@ -34,6 +34,26 @@ impl TokenCache {
         keep(&mut *self.0.lock().await, ask.await)
     }
 
+    /// Makes a call with the token; and once more with a new one where the platform does not take the first.
+    pub async fn call<T, E, A, C>(
+        &self,
+        ask: impl Fn() -> A,
+        call: impl Fn(Secret) -> C,
+        is_over: impl Fn(&E) -> bool,
+    ) -> Result<T, E>
+    where
+        A: Future<Output = Result<(Secret, Duration), E>>,
+        C: Future<Output = Result<T, E>>,
+    {
+        let token = self.get(ask()).await?;
+        let called = call(token.clone()).await;
+        if !called.as_ref().is_err_and(is_over) {
+            return called;
+        }
+        self.forget(&token).await;
+        call(self.get(ask()).await?).await
+    }
+
     /// The platform does not take this token any more. One that came since stays.
     pub async fn forget(&self, token: &Secret) {
         self.0.lock().await.take_if(|(kept, _)| kept.expose() == token.expose());
@@ -52,6 +72,11 @@ fn keep<E>(
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        future::ready,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
     use super::*;
 
     async fn got(cache: &TokenCache, new: &str, lasts: Duration) -> String {
@@ -82,6 +107,26 @@ mod tests {
         tokio::time::advance(LONGEST).await;
         assert_eq!(got(&cache, "b", Duration::ZERO).await, "b");
         assert_eq!(got(&cache, "c", Duration::ZERO).await, "c");
+    }
+
+    #[tokio::test]
+    async fn a_call_is_made_once_more_where_its_token_is_over() {
+        let (cache, asked) = (TokenCache::default(), AtomicUsize::new(0));
+        let ask = || async {
+            let number = asked.fetch_add(1, Ordering::Relaxed).to_string();
+            Ok::<_, &str>((Secret::new(&number), Duration::from_mins(1)))
+        };
+        let with = |good: &'static str| {
+            let call = move |token: Secret| {
+                ready(if token.expose() == good { Ok(token) } else { Err("over") })
+            };
+            cache.call(ask, call, |error| *error == "over")
+        };
+        assert_eq!(with("1").await.unwrap().expose(), "1");
+        assert_eq!(with("1").await.unwrap().expose(), "1");
+        assert_eq!(asked.load(Ordering::Relaxed), 2, "it is kept");
+        assert!(with("none").await.is_err());
+        assert_eq!(asked.load(Ordering::Relaxed), 3, "and no third time");
     }
 
     #[test]

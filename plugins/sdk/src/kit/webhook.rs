@@ -1,15 +1,21 @@
 //! Requests that a platform sends to us: bounded first, then their age, then their signature, in constant time.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use data_encoding::HEXLOWER_PERMISSIVE;
-use futures_util::stream::{self, Stream};
-use http::{Method, Request, Response, StatusCode};
+use futures_util::stream::{self, Stream, StreamExt};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
 use ring::hmac;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    Bytes, ChannelError, ClientAddress, Exchange, Inbox, Secret, UnixMs, kit::bounded::Bounded,
+    Bytes, ChannelError, ClientAddress, Exchange, InboundEvent, Inbox, Secret, UnixMs,
+    kit::{
+        bounded::Bounded,
+        inbox::{AckQueue, Arrival, Received},
+        standing::Standing,
+    },
 };
 
 /// Platforms' payloads are smaller.
@@ -110,6 +116,46 @@ where
     stream::unfold((RateLimits::default(), proof), next)
 }
 
+/// Serves an account that its platform calls, until something goes wrong. `judge` says of what a request has proven
+/// what it brings, and how it is answered once that is durable; what brings nothing is answered at once. `translate` is
+/// that of [`AckQueue::connect`].
+pub async fn serve<'a, T, I, F, H>(
+    inbox: &'a Inbox,
+    (queue, standing): (&'a AckQueue<I>, &'a Standing),
+    proof: impl Fn(&Request<Bytes>) -> F + Send + Sync + 'a,
+    judge: impl Fn(T) -> (Option<Arrival<I>>, Response<Bytes>) + Send + 'a,
+    translate: impl Fn(I) -> H + Send + 'a,
+) -> Result<(), ChannelError>
+where
+    T: Send + 'a,
+    I: Clone + Send,
+    F: Future<Output = Result<T, StatusCode>> + Send + 'a,
+    H: Future<Output = Result<Option<InboundEvent>, ChannelError>> + Send + 'a,
+{
+    inbox.caught_up();
+    standing.say(inbox)?;
+    let row = inbox.row();
+    let mut pending = queue.connect(&row, translate);
+    let mut requests = pin!(requests(inbox, proof));
+    loop {
+        tokio::select! {
+            settled = pending.settled() => {
+                settled?.into_iter().for_each(|(exchange, answer): (Exchange, _)| exchange.reply(answer));
+            }
+            Some(proven) = requests.next() => {
+                let (exchange, said) = proven?;
+                let (arrival, answer) = judge(said);
+                match pending.receive(arrival, (exchange, answer)) {
+                    Received::Acknowledge((exchange, answer)) => exchange.reply(answer),
+                    Received::Refuse((exchange, _)) => reply(exchange, StatusCode::SERVICE_UNAVAILABLE),
+                    Received::Waits => {}
+                }
+            }
+            () = standing.changed() => standing.say(inbox)?,
+        }
+    }
+}
+
 /// Checks signatures by HMAC-SHA256.
 #[derive(Debug)]
 pub struct Hmac(hmac::Key);
@@ -135,9 +181,22 @@ pub fn is_recent(seconds: &str, now: UnixMs, most: Duration) -> bool {
 
 /// Answers with a status and nothing else.
 pub fn reply(exchange: Exchange, status: StatusCode) {
+    exchange.reply(bare(status));
+}
+
+/// An answer that is a status and nothing else.
+pub fn bare(status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;
-    exchange.reply(response);
+    response
+}
+
+/// An answer in JSON.
+pub fn json(body: &Value) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
 }
 
 #[cfg(test)]
