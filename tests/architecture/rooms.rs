@@ -108,6 +108,7 @@ const INSIDE: &[(&str, &[(&str, &str)])] = &[
             ("commands", "what is remembered of commands begins empty"),
             ("connections", "limits follow the configuration"),
             ("delivery", "an account's page asks who may read"),
+            ("gate", "an account's page asks what holds a code"),
             ("http", "the port is served"),
             ("inbound", "what accounts receive is taken"),
             ("journal", "journals are opened"),

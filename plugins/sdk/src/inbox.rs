@@ -73,6 +73,7 @@ pub enum Reader {
 pub struct Readers {
     of: Arc<dyn Fn(&SenderId) -> Reader + Send + Sync>,
     files: Arc<dyn Fn() -> bool + Send + Sync>,
+    codes: Arc<dyn Fn(&str) -> bool + Send + Sync>,
     changes: watch::Receiver<()>,
 }
 
@@ -82,7 +83,18 @@ impl Readers {
         of: impl Fn(&SenderId) -> Reader + Send + Sync + 'static,
         changes: watch::Receiver<()>,
     ) -> Self {
-        Self { of: Arc::new(of), files: Arc::new(|| false), changes }
+        Self { of: Arc::new(of), files: Arc::new(|| false), codes: Arc::new(|_| false), changes }
+    }
+
+    /// Says whether a code stands in a text.
+    #[must_use]
+    pub fn with_codes(self, codes: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self { codes: Arc::new(codes), ..self }
+    }
+
+    /// True where a code stands in a text: a channel keeps no such text.
+    pub fn holds_a_code(&self, text: &str) -> bool {
+        (self.codes)(text)
     }
 
     /// Says whether what answers takes files of people with access.

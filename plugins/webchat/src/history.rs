@@ -74,6 +74,11 @@ impl History {
         self.files.get().is_some_and(|files| files.most > 0 && files.has_access(visitor))
     }
 
+    /// The same, for what they wrote: no code is kept.
+    pub(crate) fn keeps_text(&self, visitor: &Visitor, text: &str) -> bool {
+        self.keeps(visitor) && self.readers().is_some_and(|readers| !readers.holds_a_code(text))
+    }
+
     pub(crate) fn readers(&self) -> Option<Readers> {
         self.files.get().map(|files| files.readers.clone())
     }

@@ -241,8 +241,8 @@ impl Page<'_> {
                     files: files.iter().map(|(id, file)| self.reference(id, file)).collect(),
                     ..InboundMessage::new(EventId::new(&id), conversation, sender, at, text)
                 };
-                // Asked before: what a stranger becomes an owner by is still a stranger's word.
-                let kept = self.history.keeps(&self.open.visitor);
+                // Asked before: what a stranger becomes an owner by is still a stranger's word, and a code not yet used up.
+                let kept = self.history.keeps_text(&self.open.visitor, &message.text);
                 let delivered = self.deliver(InboundEvent::Message(message)).await;
                 delivered.inspect_err(|_| self.open.rejected(&id))?;
                 self.open.accepted(&shown, kept);

@@ -20,12 +20,35 @@ use crate::{
     },
     approvals, blocking,
     delivery::{self, files},
+    gate::secrets,
     inbound,
     store::notes::Notes,
 };
 
 /// A connection that has lasted so long is nobody else's.
 const CALM: Duration = Duration::from_mins(2);
+
+/// What the channel may ask about people, files and codes.
+fn readers(gateway: &Arc<Gateway>, account: &Arc<AccountRuntime>) -> Readers {
+    let (here, it) = (Arc::downgrade(gateway), Arc::downgrade(account));
+    let reader = move |person: &SenderId| match (here.upgrade(), it.upgrade()) {
+        (Some(gateway), Some(account)) => delivery::reader(&gateway, &account, person),
+        _ => Reader::Nobody,
+    };
+    let (here, it) = (Arc::downgrade(gateway), Arc::downgrade(account));
+    let files = move || match (here.upgrade(), it.upgrade()) {
+        (Some(gateway), Some(account)) => files::taken(&gateway, &account) != Takes::Nothing,
+        _ => false,
+    };
+    let here = Arc::downgrade(gateway);
+    // Where nobody can say, it is not kept.
+    let codes = move |text: &str| match here.upgrade() {
+        Some(gateway) => !matches!(secrets::code_in(&gateway, text), Ok(None)),
+        None => true,
+    };
+    let readers = Readers::new(reader, gateway.access_changes.subscribe());
+    readers.with_files(files).with_codes(codes)
+}
 
 /// Keeps an account connected until the gateway stops: by the channel it has, while it is switched on and its
 /// credentials are not known to be wrong.
@@ -39,18 +62,7 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<AccountRuntime
     let inbox = account
         .inbox
         .get_or_init(|| Arc::new(Inbox::new(id, deliveries, exchanges, connected.clone())));
-    let (here, it) = (Arc::downgrade(&gateway), Arc::downgrade(&account));
-    let reader = move |person: &SenderId| match (here.upgrade(), it.upgrade()) {
-        (Some(gateway), Some(account)) => delivery::reader(&gateway, &account, person),
-        _ => Reader::Nobody,
-    };
-    let (here, it) = (Arc::downgrade(&gateway), Arc::downgrade(&account));
-    let files = move || match (here.upgrade(), it.upgrade()) {
-        (Some(gateway), Some(account)) => files::taken(&gateway, &account) != Takes::Nothing,
-        _ => false,
-    };
-    let readers = Readers::new(reader, gateway.access_changes.subscribe());
-    inbox.ask_for_readers(readers.with_files(files));
+    inbox.ask_for_readers(readers(&gateway, &account));
     inbox.keep_conversations_in(gateway.state.conversations(&account.config.key));
     inbox.state_is_in(gateway.state.path().to_owned());
     let (state, key) = (gateway.state.clone(), account.config.key.clone());

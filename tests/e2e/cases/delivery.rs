@@ -257,6 +257,34 @@ async fn case_144_an_answered_message_is_gone_from_the_disk_within_a_minute() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn case_144_a_code_that_a_guest_writes_on_the_page_is_not_kept_in_its_history() {
+    let mut world = World::start(&format!("{OWNED}[channels.webchat]\n")).await;
+    let ann = world.visitor("ann").await;
+    ann.say("hello").await.unwrap();
+    assert!(ann.next().await.contains("Pairing code: "));
+    world.next(number("owner")).await;
+    world.press("owner", "Approve").await;
+    world.press("owner", "24 h").await;
+    world.visitor("ann").await.reads("approved").await;
+    says(&world, 4711, "hello").await;
+    let challenge = world.next(4711).await;
+    let code = &challenge.split_once("Pairing code: ").unwrap().1[..8];
+    let ann = world.visitor("ann").await;
+    for text in [format!("let {code} in"), "a fine day".to_owned()] {
+        ann.say(&text).await.unwrap();
+    }
+    ann.reads("a fine day").await;
+    let folder = world.home.state().join("conversations/webchat-default");
+    let kept = || {
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        files.filter_map(|file| std::fs::read_to_string(file.path()).ok()).collect::<String>()
+    };
+    until("it is kept", || kept().contains("a fine day")).await;
+    assert!(!kept().contains(code), "{}", kept());
+    world.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clean_restarts_give_no_waiting_message_up() {
     let mut world = World::start(&gated(&with_guest())).await;
     let questions: Vec<String> = (0..40).map(|n| format!("question {n}.")).collect();

@@ -27,7 +27,8 @@ impl Gate {
         let reader = move |person: &SenderId| {
             if admitted.lock().contains(person.as_str()) { Reader::Admitted } else { Reader::Waits }
         };
-        Readers::new(reader, self.changes.subscribe()).with_files(|| true)
+        let codes = |text: &str| text.contains("AB3D7X9K");
+        Readers::new(reader, self.changes.subscribe()).with_files(|| true).with_codes(codes)
     }
 
     pub(super) fn admit(&self, who: &str) {
@@ -81,11 +82,12 @@ async fn both_sides_are_there_after_a_restart_and_in_every_tab() {
     gate.admit(&browser.id());
     let (mut page, _) = browser.connect().await;
     say(&mut first, &mut page, "how are you?").await;
+    say(&mut first, &mut page, "/pairing approve AB3D7X9K").await;
     let sent = first.send_kept(&browser.id(), Text::plain("fine")).await.unwrap();
     first.edit_kept(&sent, Text::plain("fine, thanks")).await.unwrap();
     let gone = first.send_kept(&browser.id(), Text::plain("for a moment")).await.unwrap();
     first.edit(&gone, Body::Gone).await.unwrap();
-    // What the gateway does not mark, such as a code, is on no disk.
+    // What the gateway does not mark, such as a code, is on no disk; nor is one that they write.
     first.send(&browser.id(), Text::plain("AB3D7X9K")).await.unwrap();
     let both = ["you: how are you?", "gateway: fine, thanks"];
     let (_, tab) = browser.connect().await;
