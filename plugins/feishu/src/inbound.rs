@@ -9,6 +9,10 @@ use serde_json::Value;
 
 use crate::text;
 
+/// So many mentions of a message are shown by their names, and of each name so many characters.
+const MOST_MENTIONS: usize = 100;
+const LONGEST_NAME: usize = 64;
+
 /// Who we are.
 pub(crate) struct Me {
     pub(crate) app_id: String,
@@ -49,16 +53,22 @@ fn message(payload: &Value, me: &Me, is_ours: impl Fn(&str) -> bool) -> Option<I
     let conversation = place(message, &person);
     let content: Value = serde_json::from_str(message["content"].as_str()?).ok()?;
     let Content { mut text, attachment, files } = content_of(message, &content)?;
-    let mentions = message["mentions"].as_array();
-    let mut mentions_us = false;
-    for mention in mentions.into_iter().flatten() {
-        let Some(key) = mention["key"].as_str().filter(|key| !key.is_empty()) else { continue };
+    let mentions = message["mentions"].as_array().into_iter().flatten().take(MOST_MENTIONS);
+    let (mut mentions_us, mut names) = (false, Vec::new());
+    for mention in mentions {
+        let Some(key) = mention["key"].as_str().and_then(|key| key.strip_prefix('@')) else {
+            continue;
+        };
         let is_us = mention["id"]["open_id"] == me.open_id;
         mentions_us |= is_us;
-        let name = mention["name"].as_str().unwrap_or_default();
-        let rest = text.trim_start().strip_prefix(key).filter(|rest| is_us && !continues(rest));
-        text = named(rest.map_or(text.as_str(), str::trim_start), key, name);
+        let rest = text.trim_start().strip_prefix('@').and_then(|text| text.strip_prefix(key));
+        let rest = rest.filter(|rest| is_us && !continues(rest));
+        if let Some(rest) = rest {
+            text = rest.trim_start().to_owned();
+        }
+        names.push((key, mention["name"].as_str().unwrap_or_default()));
     }
+    let text = named(&text, &names);
     if text.trim().is_empty() && attachment.is_none() {
         return None;
     }
@@ -104,7 +114,7 @@ fn press(payload: &Value, now: UnixMs) -> Option<ButtonPress> {
 
 /// By `open_id` alone: the other ids are not for this app to know, and a name can be changed.
 fn person(ids: &Value) -> Option<SenderId> {
-    crate::parse_sender(ids["open_id"].as_str()?).ok()
+    crate::parse_sender(ids["open_id"].as_str().filter(|id| id.starts_with("ou_"))?).ok()
 }
 
 /// No name is said. That a person is of another organisation stands beside the id.
@@ -179,18 +189,19 @@ fn post(content: &Value) -> Option<Content> {
     Some(Content { text: lines.join("\n").trim().to_owned(), attachment, files })
 }
 
-/// The text with a name in the place of what stands for a mention.
-fn named(text: &str, key: &str, name: &str) -> String {
-    let mut parts = text.split(key);
+/// The text with names in the places of what stands for mentions, which begins with an `@` that the keys lack. A name is not read again: one may hold what stands for
+/// another.
+fn named(text: &str, names: &[(&str, &str)]) -> String {
+    let mut parts = text.split('@');
     let mut read = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        // `@_user_1` is no part of `@_user_12`.
-        if continues(part) {
-            read.push_str(key);
-        } else {
-            read.extend(["@", name]);
+        read.push('@');
+        // `_user_1` is no part of `_user_12`.
+        let rest_of = |key: &str| part.strip_prefix(key).filter(|rest| !continues(rest));
+        match names.iter().find_map(|(key, name)| Some((rest_of(key)?, name))) {
+            Some((rest, name)) => read.extend(name.chars().take(LONGEST_NAME).chain(rest.chars())),
+            None => read.push_str(part),
         }
-        read.push_str(part);
     }
     read
 }

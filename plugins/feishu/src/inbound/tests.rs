@@ -221,6 +221,17 @@ fn a_mention_of_us_in_front_is_cut_and_others_are_named() {
 }
 
 #[test]
+fn case_137_a_name_that_holds_other_mentions_is_not_read_again() {
+    let mention = |n: usize| json!({ "key": format!("@_user_{n}"), "id": { "open_id": ANN }, "name": format!("@_user_{} ", n + 1).repeat(7) });
+    let mut message = content("text", json!({ "text": "@_user_1" }));
+    message["mentions"] = (1..12).map(mention).collect();
+    assert_eq!(plain(message).text, format!("@{}", "@_user_2 ".repeat(7)));
+    let mut message = content("text", json!({ "text": "@_user_1" }));
+    message["mentions"] = json!([{ "key": "@_user_1", "name": "x".repeat(10_000) }]);
+    assert_eq!(plain(message).text.len(), 65);
+}
+
+#[test]
 fn case_095_an_answer_names_what_it_answers_and_says_nothing_of_it() {
     let more = json!({ "parent_id": "om_ours", "root_id": "om_root", "quoted": "WORDS" });
     let ours = plain(more);
