@@ -88,8 +88,13 @@ fn is_of_tenant(activity: &Value, tenant: &str) -> bool {
 
 /// By the directory's id, and by Teams' own for people who have none there. A name is chosen, and can be changed.
 fn sender(from: &Value) -> Option<Sender> {
-    let read = |key: &str| crate::parse_sender(from[key].as_str()?).ok();
-    let (directory, own) = (read("aadObjectId"), read("id"));
+    // What people write before an id in a list, no platform does.
+    let read = |key: &str, is_own: bool| {
+        let id = from[key].as_str().filter(|id| id.starts_with("29:") == is_own)?;
+        let plain = !is_own && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        crate::parse_sender(id).ok().filter(|_| is_own || plain)
+    };
+    let (directory, own) = (read("aadObjectId", false), read("id", true));
     let id = directory.clone().or_else(|| own.clone())?;
     let also = own.filter(|own| *own != id).into_iter().collect();
     Some(Sender { also, ..Sender::new(id, from["name"].as_str(), &[]) })
@@ -109,10 +114,12 @@ fn whole(conversation: &Value) -> (&str, Option<&str>) {
 fn conversation(place: &Value, sender: &Sender) -> Conversation {
     let (id, thread) = whole(place);
     let group = crate::parse_group(id).ok();
-    let is_group = place["isGroup"].as_bool();
+    let may_be = |group: bool| place["isGroup"].is_null() || place["isGroup"] == group;
+    // Only the kind `a:` stands for one person; an id of no kind is one of the test tool.
+    let one = !id.is_empty() && id.split_once(':').is_none_or(|(kind, _)| kind == "a");
     let kind = match (place["conversationType"].as_str(), &group) {
-        (Some("personal"), None) if is_group != Some(true) && !id.is_empty() => ChatKind::Direct,
-        (Some("groupChat" | "channel"), Some(_)) if is_group != Some(false) => ChatKind::Group,
+        (Some("personal"), None) if one && may_be(false) => ChatKind::Direct,
+        (Some("groupChat" | "channel"), Some(_)) if may_be(true) => ChatKind::Group,
         _ => ChatKind::Unknown,
     };
     let chat = match kind {

@@ -81,6 +81,10 @@ async fn case_088_what_a_conversation_says_and_its_id_have_to_agree() {
         (GROUP, "groupChat", json!(false)),
         (GROUP, "meeting", json!(true)),
         ("", "personal", json!(null)),
+        ("19:ABCDEFGH@THREAD.v2", "personal", json!(null)),
+        ("19:abcdefgh12@other.place", "personal", json!(null)),
+        ("48:notes", "personal", json!(null)),
+        ("a:1x", "personal", json!("true")),
     ] {
         let place =
             json!({ "id": id, "conversationType": kind, "tenantId": TENANT, "isGroup": group });
