@@ -80,16 +80,29 @@ impl Teams {
     }
 
     async fn noted(&self, inbox: &Inbox, item: Item) -> Result<Option<InboundEvent>, ChannelError> {
-        if !item.chat.as_str().is_empty() {
-            self.references.learn(inbox, item.chat.as_str(), &item.reference).await?;
+        let Item { event, chat, reference } = item;
+        let person = match &event {
+            InboundEvent::Message(it) => Some(&it.sender.id),
+            InboundEvent::Press(it) => Some(&it.sender.id),
+            _ => None,
+        };
+        match person {
+            _ if chat.as_str().is_empty() => {}
+            // What strangers bring is on no disk.
+            Some(person) if inbox.may_read(person) => {
+                self.references.learn(inbox, chat.as_str(), &reference).await?;
+            }
+            _ => self.references.remember(chat.as_str(), reference),
         }
-        Ok(Some(item.event))
+        Ok(Some(event))
     }
 
     /// Remembers what a call about a conversation shows of the account.
     pub(crate) fn learned(&self, chat: &ChatId, error: Option<&ChannelError>) {
         match error {
-            Some(ChannelError::Undeliverable(why)) if why == text::NOT_INSTALLED => {
+            Some(ChannelError::Disconnected(why) | ChannelError::Undeliverable(why))
+                if [text::NOT_INSTALLED, text::TOKEN_REFUSED].contains(&why.as_str()) =>
+            {
                 self.standing.limit(chat.as_str(), Some(format!("{chat}: {why}")));
             }
             Some(error) => self.standing.learn(error),
