@@ -89,7 +89,7 @@ impl GoogleChat {
         let api = self.api.as_ref().map_err(|why| PLUGIN.lost(why))?;
         let called = api.call(call, About::Message).await;
         match &called {
-            Err(Failed { error, status: Some(403) }) => {
+            Err(Failed { error, status: Some(401 | 403) }) => {
                 self.standing.limit("messages", Some(error.to_string()));
             }
             Err(Failed { error, .. }) => self.standing.learn(error),

@@ -30,7 +30,9 @@ pub(crate) fn meaning(failure: Failure, about: About, key: &str) -> ChannelError
         let said = format!("{}: {words}", PLUGIN.label);
         match (about, status.as_u16()) {
             (About::Grant, _) => ChannelError::Unauthorized(text::grant_refused(&code, key)),
-            (_, 401) => ChannelError::Unauthorized(text::token_refused(key)),
+            (About::Account, 401) => ChannelError::Unauthorized(text::token_refused(key)),
+            // The token has just been given: what is wrong is wrong at this space.
+            (About::Message, 401) => ChannelError::Disconnected(text::token_refused(key)),
             (About::Account, 403) => ChannelError::Unauthorized(text::denied(&words, key)),
             (About::Account, 404) => ChannelError::Unauthorized(text::no_app(&words, key)),
             (About::Account, _) => ChannelError::Disconnected(said),
@@ -104,10 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_not_taken_stops_the_account() {
-        for about in [About::Account, About::Message] {
-            stops(&meaning(refused(401, "UNAUTHENTICATED"), about, KEY), "refuses the token");
-        }
+    fn a_token_that_is_not_taken_stops_the_account_unless_it_is_one_space_that_refuses_it() {
+        let meaning = |about| meaning(refused(401, "UNAUTHENTICATED"), about, KEY);
+        stops(&meaning(About::Account), "refuses the token");
+        let ChannelError::Disconnected(why) = meaning(About::Message) else { panic!("one space") };
+        assert!(why.contains("refuses the token"), "{why}");
     }
 
     #[test]

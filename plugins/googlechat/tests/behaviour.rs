@@ -210,10 +210,12 @@ async fn a_token_that_ends_early_is_replaced_once() {
     bench.platform.with(|state| state.refusal = Some(refusal));
     let calls = bench.platform.with(|state| state.calls.len());
     let sent = bench.send(&OutboundMessage::new(ann.conversation, Text::plain("x"))).await;
-    let Err(ChannelError::Unauthorized(text)) = sent else { panic!("{sent:?}") };
+    let Err(ChannelError::Disconnected(text)) = sent else { panic!("{sent:?}") };
     assert!(text.contains("`service_account`"), "{text}");
     assert_eq!(bench.platform.with(|state| state.calls.len()), calls + 2, "once more, and no more");
-    assert!(matches!(bench.ended().await, Err(ChannelError::Unauthorized(_))));
+    shows(&bench, "refuses the token").await;
+    bench.platform.with(|state| state.refusal = None);
+    bench.meet(Person::Ann, "the account is still there").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,7 +41,8 @@ pub(crate) fn of_message(failure: Failure, again: bool) -> ChannelError {
     }
     failure.error(PLUGIN.label, |Refusal { status, code, words }| {
         match (status.as_u16(), code.as_str()) {
-            (401, _) => ChannelError::Unauthorized(text::TOKEN_REFUSED.to_owned()),
+            // The login has just given it: what is wrong is wrong at this conversation.
+            (401, _) => ChannelError::Disconnected(text::TOKEN_REFUSED.to_owned()),
             (403, "BotDisabledByAdmin" | "TenantNotAllowed") => {
                 ChannelError::Unauthorized(text::not_allowed(&code))
             }
@@ -101,8 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_refused_names_the_secret() {
-        names(&message(401, ""), "app_password");
+    fn a_token_that_one_conversation_refuses_does_not_end_the_account() {
+        let expected = ChannelError::Disconnected(text::TOKEN_REFUSED.to_owned());
+        assert_eq!(message(401, ""), expected);
     }
 
     #[test]
