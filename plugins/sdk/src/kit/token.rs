@@ -26,7 +26,7 @@ impl TokenCache {
         }
     }
 
-    /// A new token, whatever there is.
+    /// A new token, whatever there is. Where none is given, the last one stays.
     pub async fn renew<E>(
         &self,
         ask: impl Future<Output = Result<(Secret, Duration), E>>,
@@ -64,7 +64,6 @@ fn keep<E>(
     kept: &mut Option<(Secret, Instant)>,
     asked: Result<(Secret, Duration), E>,
 ) -> Result<Secret, E> {
-    *kept = None;
     let (token, lasts) = asked?;
     *kept = Some((token.clone(), Instant::now() + lasts.min(LONGEST)));
     Ok(token)
@@ -97,6 +96,8 @@ mod tests {
         assert_eq!(got(&cache, "e", minute).await, "e");
         assert_eq!(cache.get(async { Err(()) }).await.unwrap().expose(), "e");
         assert!(cache.renew(async { Err(()) }).await.is_err());
+        assert_eq!(got(&cache, "f", minute).await, "e", "it lasts longer than an outage");
+        tokio::time::advance(minute).await;
         assert!(cache.get(async { Err(()) }).await.is_err(), "nothing is left");
     }
 
