@@ -67,7 +67,7 @@ pub(crate) async fn welcome(gateway: &Arc<Gateway>, decided: &Decided) {
         _ => account.config.plugin.abilities.forgets,
     };
     if is_told
-        && decided.outcome == Outcome::Approved
+        && matches!(decided.outcome, Outcome::Approved | Outcome::Extended)
         && gateway.config().pairing.notify_on_approval
         && account.pages.lock().welcomes(request)
     {

@@ -80,8 +80,8 @@ impl Store {
         tx.commit_records(records, line).map(|()| true)
     }
 
-    /// Gives a grant that ends, or has ended, another end. False if there is no such grant, if it ends at another time
-    /// than was shown, or if the person is blocked.
+    /// Gives a grant that ends, or has ended, another end, and closes a request of the person. False if there is no such
+    /// grant, if it ends at another time than was shown, or if the person is blocked.
     pub fn extend(
         &self,
         by: &Approver,
@@ -89,7 +89,7 @@ impl Store {
         Ends { was, until }: Ends,
         now: UnixMs,
     ) -> Result<bool, StoreError> {
-        let tx = Transaction::open(self, Some(by.authority()), now)?;
+        let mut tx = Transaction::open(self, Some(by.authority()), now)?;
         let (now, mut records) = (tx.now, tx.records()?);
         let is_blocked = records.is_blocked(&who.key.channel, &who.sender);
         let as_shown = |grant: &&Grant| was.is_none() || grant.until == was;
@@ -100,7 +100,12 @@ impl Store {
         }
         grant.until = until;
         records.let_in(grant);
-        let line = line_about(by, action::EXTEND, who, now).until(until);
+        let mut line = line_about(by, action::EXTEND, who, now).until(until);
+        let waiting = self.waiting(&who.key.channel, now)?;
+        if let Some(open) = waiting.into_iter().find(|open| open.contact() == *who) {
+            tx.take_requests(|one| one.id == open.id)?;
+            line = line.named(open.id.as_str());
+        }
         tx.commit_records(records, line).map(|()| true)
     }
 

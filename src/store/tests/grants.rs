@@ -76,6 +76,7 @@ fn a_grant_for_a_while_stands_in_no_list_of_the_field_and_ends() {
             .unwrap()
     );
     assert_eq!(bed.standing("1", later(2 * DAY - 1)), Standing::Granted);
+    assert!(bed.store.waiting("telegram", later(DAY)).unwrap().is_empty(), "and waits no more");
     assert!(bed.revoke("default", "1"));
     assert_eq!(bed.standing("1", later(DAY)), Standing::Unknown);
     assert!(bed.store.verify(later(DAY)).unwrap().is_whole());

@@ -207,6 +207,7 @@ impl Model {
             return false;
         }
         self.granted.insert(id, lasting.map(|ms| self.now + ms));
+        self.waits.remove(&id);
         self.log.push("extend");
         true
     }
