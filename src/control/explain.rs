@@ -109,7 +109,12 @@ pub fn explain(
             (rule.to_owned(), place)
         }
     };
+    let denied = match subject {
+        Subject::Direct(sender) => store.denied_until(key, sender, now)?,
+        Subject::Group(..) => None,
+    };
     let verdict = match verdict {
+        Verdict::Pair if denied.is_some() => text::IGNORED,
         Verdict::Admit(_) => text::ADMITTED,
         Verdict::Ignore(Reason::NotMentioned) => text::WHEN_MENTIONED,
         Verdict::Pair => text::ASKS,
@@ -221,7 +226,13 @@ fn in_direct_chat(
             let by = block.map(|block| text::blocked(&block.by, block.since));
             (by.unwrap_or_else(|| text::BLOCKED.to_owned()), Some(records_at))
         }
-        Verdict::Pair => (text::NOT_APPROVED.to_owned(), None),
+        Verdict::Pair => match store.denied_until(key, sender, now)? {
+            Some(until) => {
+                let file = state.denied(&key.channel).display().to_string();
+                (text::denied(until), Some(file))
+            }
+            None => (text::NOT_APPROVED.to_owned(), None),
+        },
         _ => (text::nobody_can_ask(policy), None),
     })
 }

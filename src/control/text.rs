@@ -141,6 +141,10 @@ pub(super) fn blocked(by: &str, since: UnixMs) -> String {
     format!("{by} blocked the sender on {}", world::iso(since))
 }
 
+pub(super) fn denied(until: UnixMs) -> String {
+    format!("an owner denied the sender's request: they get no code until {}", world::iso(until))
+}
+
 pub(super) fn nobody_can_ask(policy: &str) -> String {
     format!("the sender is not listed, and with the policy `{policy}` nobody can ask")
 }

@@ -244,6 +244,18 @@ impl PairingRequests {
         self.requests.retain(|request| request.is_open(now));
     }
 
+    /// Until when a sender gets no code, because an owner has denied their request.
+    pub fn denied_until(
+        &self,
+        account: &AccountId,
+        sender: &SenderId,
+        now: UnixMs,
+    ) -> Option<UnixMs> {
+        let mut holding = self.denials.iter().filter(|denial| denial.holds(now));
+        let denial = holding.find(|it| it.account == *account && it.sender == *sender)?;
+        Some(denial.until)
+    }
+
     /// Handles a stranger who asks. `code` is drawn only for a newcomer who gets a place, until it is unique among
     /// those who wait; its error is passed on.
     pub fn ask<E>(
@@ -257,7 +269,7 @@ impl PairingRequests {
         let here = |account: &AccountId, sender: &SenderId| {
             *account == knock.key.account && *sender == knock.sender
         };
-        if self.denials.iter().any(|denial| here(&denial.account, &denial.sender)) {
+        if self.denied_until(&knock.key.account, &knock.sender, now).is_some() {
             return Ok(AskOutcome::Denied);
         }
         let open = self.requests.iter().position(|one| here(&one.key.account, &one.sender));

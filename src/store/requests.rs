@@ -1,6 +1,6 @@
 //! Requests of senders: who waits, and decisions about them.
 
-use openclaw_plugin_sdk::{Decision, UnixMs};
+use openclaw_plugin_sdk::{Decision, SenderId, UnixMs};
 
 use super::{
     Decide, Outcome, Store, StoreError, access, ask,
@@ -11,6 +11,7 @@ use super::{
     transaction::Transaction,
 };
 use crate::rules::{
+    AccountKey,
     approver::Approver,
     pairing::{AccessRequest, AskOutcome, LIFETIME_MS, PairingRequest, PairingRequests, Places},
 };
@@ -34,6 +35,17 @@ impl Store {
         let is_open =
             |request: &&PairingRequest| request.is_open(now) && !self.ages.is_request_over(request);
         Ok(all.requests.iter().filter(is_open).cloned().collect())
+    }
+
+    /// Until when a person gets no code, because an owner has denied their request.
+    pub fn denied_until(
+        &self,
+        key: &AccountKey,
+        sender: &SenderId,
+        now: UnixMs,
+    ) -> Result<Option<UnixMs>, StoreError> {
+        let all = self.requests(&key.channel)?.0;
+        Ok(all.denied_until(&key.account, sender, now))
     }
 
     /// A stranger asks for access: opens a request, or lets the open one stand, or nothing.

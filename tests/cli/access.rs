@@ -55,6 +55,15 @@ fn leave_for_a_day_is_listed_extended_and_taken_back() {
 }
 
 #[test]
+fn a_denied_sender_is_explained_as_one_who_gets_no_code() {
+    let folder = folder();
+    assert!(folder.done("access explain telegram 7").contains("Now: asks for a code"));
+    folder.done("pairing deny telegram AB3D7X9K");
+    let said = folder.done("access explain telegram 7");
+    assert!(said.contains("Now: ignored") && said.contains("an owner denied"), "{said}");
+}
+
+#[test]
 fn case_071_a_block_beats_what_the_configuration_says() {
     let folder = folder();
     let admitted = folder.done("access explain telegram 100");

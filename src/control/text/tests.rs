@@ -78,6 +78,7 @@ fn texts() {
         approved("telegram:7", None, UnixMs(0)),
         approved("telegram:7", Some(UnixMs(86_400_000)), UnixMs(0)),
         blocked("telegram:7", UnixMs(0)),
+        denied(UnixMs(0)),
         nobody_can_ask("allowlist"),
     ];
     let texts = fixed.map(str::to_owned).into_iter().chain(texts);
@@ -117,6 +118,7 @@ fn texts() {
         telegram:7 approved the sender permanently, on 1970-01-01T00:00:00.000Z
         telegram:7 approved the sender until 1970-01-02T00:00:00.000Z, on 1970-01-01T00:00:00.000Z
         telegram:7 blocked the sender on 1970-01-01T00:00:00.000Z
+        an owner denied the sender's request: they get no code until 1970-01-01T00:00:00.000Z
         the sender is not listed, and with the policy `allowlist` nobody can ask"#]]
     .assert_eq(&texts.collect::<Vec<_>>().join("\n"));
 }
