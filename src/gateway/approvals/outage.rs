@@ -13,7 +13,7 @@ use crate::{
     text, world,
 };
 
-/// What fails again so soon after it worked is the same outage.
+/// What fails again so soon after it worked is the same outage, unless an owner has to do something else now.
 const SAME_MS: u64 = 600_000;
 
 /// Brings the outbox in line with how the assistant is.
@@ -25,18 +25,23 @@ pub(super) fn follow(gateway: &Gateway) {
         Health::Failing { error, .. } => {
             let responder = &gateway.config().assistant.responder;
             let asks = gateway.responder().asks();
-            fails(gateway, &text::assistant::unreachable(responder, &asks, &error));
+            let text = text::assistant::unreachable(responder, &asks, &error);
+            fails(gateway, &text, error.is_temporary());
         }
     }
 }
 
-fn fails(gateway: &Gateway, text: &str) {
+fn fails(gateway: &Gateway, text: &str, is_temporary: bool) {
     let now = world::now();
+    let about = About::Outage { text: text.to_owned() };
     let told = told(gateway, |card| match &card.outcome {
         None => true,
-        Some(over) => over.how == How::Recovered && now.0.saturating_sub(over.at) < SAME_MS,
+        Some(over) => {
+            let is_recent = now.0.saturating_sub(over.at) < SAME_MS;
+            let is_same = is_temporary || card.about == about;
+            over.how == How::Recovered && is_recent && is_same
+        }
     });
-    let about = About::Outage { text: text.to_owned() };
     let seats = if told.is_empty() { seats(gateway, None) } else { Vec::new() };
     let mut outbox = gateway.cards.outbox.lock();
     for (n, old) in told {
