@@ -80,6 +80,9 @@ impl Invite {
 impl Create {
     /// The code goes to standard output and nowhere else.
     fn run(self, host: &Host, output: &mut Output) -> Ended {
+        if self.note.last().is_some_and(|last| lasting(last).is_some()) {
+            return Err(text::invitation_without_for());
+        }
         let (note, now) = (self.note.join(" "), Host::now());
         let note = Some(neutral(&note, access::NOTE)).filter(|note| !note.is_empty());
         let (store, by) = (host.store()?, Host::approver());

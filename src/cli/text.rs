@@ -65,6 +65,12 @@ pub(super) fn span_without_for() -> Failure {
         .hint("`openclaw pairing approve <code> --for 24h`")
 }
 
+/// `openclaw invite create Ann 2h`, the same.
+pub(super) fn invitation_without_for() -> Failure {
+    Failure::usage("the time an invitation can be used goes behind `--for`")
+        .hint("`openclaw invite create <note> --for 2h`")
+}
+
 pub(super) fn no_command(typed: &str) -> Failure {
     Failure::usage(format!("there is no command `{}`", neutral(typed, 64)))
 }

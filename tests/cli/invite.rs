@@ -38,6 +38,8 @@ fn an_invitation_is_open_for_a_day_at_most() {
     for line in ["invite create --for 25h", "invite create --for x", "invite create --for 0h"] {
         assert!(folder.fails(2, line).contains("a day at most"), "{line}");
     }
+    assert!(folder.fails(2, "invite create Ann 2h").contains("--for 2h"));
+    assert_eq!(open(&folder), [Value::Null; 0]);
     let said: Value = serde_json::from_str(&folder.done("invite create --json")).unwrap();
     assert!(said["code"].as_str().unwrap().starts_with("inv-") && said["note"].is_null(), "{said}");
     assert_eq!(

@@ -68,6 +68,8 @@ fn failures_of_every_command() {
             hint: these do: discord, feishu, googlechat, msteams, signal, slack, telegram, webchat
             Usage error: the time an approval lasts goes behind `--for`
             hint: `openclaw pairing approve <code> --for 24h`
+            Usage error: the time an invitation can be used goes behind `--for`
+            hint: `openclaw invite create <note> --for 2h`
             Usage error: there is no channel `irc`
             hint: channels are discord, feishu, googlechat, msteams, signal, slack, telegram, terminal, webchat
             Usage error: `＠x` is not a Telegram sender id: a Telegram user id is a positive number, such as `123456789`
@@ -106,6 +108,7 @@ fn failures_of_every_command() {
             no_folder(Path::new("/no")),
             no_pairing("irc"),
             span_without_for(),
+            invitation_without_for(),
             no_channel("irc"),
             no_sender("@x", "Telegram", &sender),
             unreadable_list("nodes", &json),
