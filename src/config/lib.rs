@@ -136,9 +136,20 @@ fn checked(
     };
     owner::unreached(&root, &config);
     (config.warnings, config.lacking) = problems.finish()?;
+    config.lacking.extend(config.accounts.iter().filter(|it| it.enabled).flat_map(unusable_files));
     config.warnings.extend(config.file.as_deref().and_then(read_by_others));
     config.warnings.extend(foreign::notice(from.state.path(), plugins.channels));
     Ok(config)
+}
+
+/// Why the files that an account names cannot be used.
+fn unusable_files(account: &Account) -> impl Iterator<Item = String> {
+    let named = account.settings.iter().filter(|(key, _)| key.ends_with("_file"));
+    named.filter_map(|(key, value)| {
+        let path = Path::new(value.as_str()?);
+        let why = own_file::read(path).err()?;
+        Some(format!("channels.{}: `{key}` {}: {why}", account.key.channel, path.display()))
+    })
 }
 
 /// What the file says is for this user alone.

@@ -206,6 +206,17 @@ fn what_will_hardly_be_meant_is_a_warning() {
 }
 
 #[test]
+fn a_file_that_an_account_names_and_nobody_can_read_is_lacking() {
+    let lacking = |enabled: bool| {
+        let text = format!("[channels.telegram]\ntoken_file = '/no/such'\nenabled = {enabled}\n");
+        Home::with(&text).load().unwrap().lacking
+    };
+    let [said] = &*lacking(true) else { panic!() };
+    assert!(said.starts_with("channels.telegram: `token_file` /no/such: No such file"), "{said}");
+    assert_eq!(lacking(false), [""; 0]);
+}
+
+#[test]
 fn a_responder_is_checked_where_it_is_chosen() {
     check(
         "assistant.responder = 'opnai'",
