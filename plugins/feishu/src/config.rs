@@ -75,7 +75,9 @@ impl Config {
             "lark" => LARK,
             own => own,
         };
-        let root = http_client::root("domain", root, FEISHU)?;
+        let root = http_client::root("domain", root, FEISHU).map_err(|_| {
+            SettingsError::new("domain", "must be `feishu`, `lark`, or an `https` address")
+        })?;
         let events = match table.connection_mode.as_deref().unwrap_or("websocket") {
             "webhook" => {
                 let path = table.webhook_path.as_deref().unwrap_or(WEBHOOK_PATH);

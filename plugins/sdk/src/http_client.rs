@@ -131,7 +131,7 @@ pub fn root(key: &str, text: &str, example: &str) -> Result<Url, SettingsError> 
     match (url.scheme(), is_local(&url)) {
         ("https", _) | ("http", true) => Ok(url),
         ("http", false) => Err(wrong(
-            "must be `https`: only a loopback host is spoken to without, as the token would show",
+            "must be `https`, or an address of this machine: without, others could read along",
         )),
         _ => Err(wrong("must be `https`")),
     }

@@ -92,12 +92,12 @@ impl Rights {
     /// The reason why others than its owner may write it, if they may.
     pub fn unwritable(self) -> Result<(), String> {
         if self.mode & 0o002 != 0 {
-            return Err(format!("{self}: everybody may write it; `chmod go-w <path>` ends this"));
+            return Err(format!("{self}: everybody may write it; `chmod go-w` on it ends this"));
         }
         if self.mode & 0o020 != 0 && !is_own_group(self.group) {
             let group = self.group;
             return Err(format!(
-                "{self}: everybody in group {group} may write it; `chmod g-w <path>` ends this"
+                "{self}: everybody in group {group} may write it; `chmod g-w` on it ends this"
             ));
         }
         Ok(())
@@ -112,7 +112,7 @@ impl Rights {
         } else {
             return Ok(());
         };
-        Err(format!("{self}: {who} may read it; `chmod go-r <path>` ends this"))
+        Err(format!("{self}: {who} may read it; `chmod go-r` on it ends this"))
     }
 
     /// True for a folder in which everybody can replace only what is their own.

@@ -57,7 +57,7 @@ pub(crate) fn accepted(
     let note = note.unwrap_or_default();
     let text = format!(
         "{who}{name} accepted the invitation{note} by {}, and has access now. \
-         To revoke it: `openclaw access revoke {who}`",
+         To revoke it: `/access revoke {who}` in a chat, or `openclaw access revoke {who}`",
         decider(&accepted.by, "")
     );
     approvals::tell(gateway, &text, None);
