@@ -4,6 +4,7 @@ use openclaw_plugin_sdk::{ChannelPlugin, CommandPlugin, ResponderPlugin};
 
 /// The channels, in alphabetical order.
 pub static CHANNELS: &[&ChannelPlugin] = &[
+    &channel_bluebubbles::PLUGIN,
     &channel_discord::PLUGIN,
     &channel_feishu::PLUGIN,
     &channel_googlechat::PLUGIN,

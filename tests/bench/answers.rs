@@ -14,10 +14,14 @@
 
 #[path = "../e2e/assistant.rs"]
 mod assistant;
+#[path = "../e2e/bluebubbles.rs"]
+mod bluebubbles;
 #[path = "../e2e/chats.rs"]
 mod chats;
 #[path = "../e2e/discord.rs"]
 mod discord;
+#[path = "../../plugins/bluebubbles/tests/fake/mod.rs"]
+mod fake_bluebubbles;
 #[path = "../../plugins/discord/tests/fake/mod.rs"]
 mod fake_discord;
 #[path = "../../plugins/feishu/tests/fake/mod.rs"]

@@ -97,6 +97,13 @@ fn a_group_that_can_match_nothing_is_told_with_its_line_and_the_right_form() {
             "C024BE7LR",
         ),
         (
+            "bluebubbles",
+            "server_url = 'http://127.0.0.1:9'\npassword = 'x'\n\
+             callback_url = 'http://127.0.0.1:8/bluebubbles-webhook'",
+            "'family', '+15551234567', 'iMessage;-;+15551234567'",
+            "iMessage;+;chat831551415676550949",
+        ),
+        (
             "feishu",
             "app_id = 'cli_a1'\napp_secret = 'abcdefgh'",
             "'family', 'ou_84aad35d084aa403', 'oc_x'",

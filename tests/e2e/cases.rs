@@ -5,6 +5,7 @@ mod attachments;
 mod authority;
 mod backlog;
 mod bad_input;
+mod bluebubbles;
 mod card_crash;
 mod card_rate;
 mod cards;

@@ -13,8 +13,9 @@ use openclaw_plugin_sdk::{EventId, SentRef, contract::Seen};
 use tokio::sync::watch;
 
 use super::{
-    discord::Discord, fake_feishu::FakeFeishu, fake_msteams::FakeTeams, fake_signal::FakeSignal,
-    fake_slack::FakeSlack, googlechat, process::PATIENCE,
+    discord::Discord, fake_bluebubbles::FakeBlueBubbles, fake_feishu::FakeFeishu,
+    fake_msteams::FakeTeams, fake_signal::FakeSignal, fake_slack::FakeSlack, googlechat,
+    process::PATIENCE,
 };
 
 /// A platform on which the people of a story write. The bot's chat with a person bears that person's name; `group` is
@@ -75,6 +76,9 @@ type Start = fn() -> Pin<Box<dyn Future<Output = Box<dyn Chats>> + Send>>;
 
 /// Every platform that plays in stories, by channel: `("discord", || Box::pin(async { .. }))`.
 const PLATFORMS: &[(&str, Start)] = &[
+    ("bluebubbles", || {
+        Box::pin(async { Box::new(FakeBlueBubbles::start().await) as Box<dyn Chats> })
+    }),
     ("discord", || Box::pin(async { Box::new(Discord::start().await) as Box<dyn Chats> })),
     ("feishu", || Box::pin(async { Box::new(FakeFeishu::start().await) as Box<dyn Chats> })),
     ("googlechat", || Box::pin(async { Box::new(googlechat::start().await) as Box<dyn Chats> })),

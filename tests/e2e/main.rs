@@ -8,6 +8,7 @@
 )]
 
 mod assistant;
+mod bluebubbles;
 mod cases;
 mod chats;
 mod client;
@@ -16,6 +17,8 @@ mod console;
 mod crabline;
 mod discord;
 mod emulator;
+#[path = "../../plugins/bluebubbles/tests/fake/mod.rs"]
+mod fake_bluebubbles;
 #[path = "../../plugins/discord/tests/fake/mod.rs"]
 mod fake_discord;
 #[path = "../../plugins/feishu/tests/fake/mod.rs"]

@@ -8,6 +8,7 @@ pub mod config;
 pub mod directory;
 pub mod draft;
 pub mod fetch;
+pub mod handle;
 pub mod history;
 pub mod ids;
 pub mod inbox;

@@ -135,6 +135,8 @@ fn what_is_in_effect_has_the_defaults_of_plugins() {
 #[test]
 fn a_default_of_the_schema_changes_nothing_where_it_is_written() {
     let base = "[channels.telegram]\nbot_token = '1:a'\n[channels.discord]\ntoken = '2'\n\
+                [channels.bluebubbles]\nserver_url = 'http://127.0.0.1:1'\npassword = 'x'\n\
+                callback_url = 'http://127.0.0.1:2/bluebubbles-webhook'\n\
                 [channels.slack]\nbot_token = 'xoxb-0123456789-0123456789-abcdef'\n\
                 app_token = 'xapp-1-A0123456789-0123456789-abcdef'\n\
                 [channels.feishu]\napp_id = 'cli_a1b2c3d4e5f60718'\napp_secret = 'abcdefgh'\n\

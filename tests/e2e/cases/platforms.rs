@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A channel with an owner, and how its table begins.
-const CHANNELS: [(&str, &str, &str); 6] = [
+const CHANNELS: [(&str, &str, &str); 7] = [
     (
         "discord",
         "discord:{discord.owner}",
@@ -39,7 +39,16 @@ const CHANNELS: [(&str, &str, &str); 6] = [
         "msteams:{msteams.owner}",
         "{msteams.keys}\napp_password = \"{msteams.password}\"\n",
     ),
+    (
+        "bluebubbles",
+        "bluebubbles:{bluebubbles.owner}",
+        "server_url = \"{bluebubbles.url}\"\npassword = \"{bluebubbles.password}\"\n\
+         callback_url = \"{bluebubbles.callback}\"\n",
+    ),
 ];
+
+/// On these there are no buttons.
+const WITHOUT_BUTTONS: [&str; 2] = ["bluebubbles", "signal"];
 
 fn config(channel: &str, owner: &str, keys: &str, more: &str) -> String {
     format!("[owner]\nallow_from = [\"{owner}\"]\n[channels.{channel}]\n{keys}{more}")
@@ -91,8 +100,8 @@ async fn case_073_an_approval_in_a_direct_chat_opens_no_group() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn case_014_who_presses_the_owners_button_with_another_hand_decides_nothing() {
-    // Signal has no buttons.
-    for (channel, owner, keys) in CHANNELS.into_iter().filter(|(channel, ..)| *channel != "signal")
+    let with_buttons = |channel: &str| !WITHOUT_BUTTONS.contains(&channel);
+    for (channel, owner, keys) in CHANNELS.into_iter().filter(|(channel, ..)| with_buttons(channel))
     {
         let mut world = World::start(&config(channel, owner, keys, "")).await;
         world.say_on(channel, "ann", How::Directly, "hello").await;
@@ -255,6 +264,7 @@ async fn case_074_case_101_two_apps_on_slack_share_no_grant_and_no_places() {
 async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
     for (channel, owner, keys) in CHANNELS {
         let wrong = keys
+            .replace("{bluebubbles.password}", "mac-0009-wrong-token")
             .replace("{discord.token}", "wrong.token.of-a-bot")
             .replace("{feishu.app_secret}", "feishu-0009-wrong-token")
             .replace("{googlechat.account}", "{googlechat.wrong}")
@@ -271,6 +281,7 @@ async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
         };
         let line = status.lines().find(is_line).unwrap();
         let key = match channel {
+            "bluebubbles" => "`password`",
             "feishu" => "`app_secret`",
             "googlechat" => "`service_account`",
             "msteams" => "`app_password`",

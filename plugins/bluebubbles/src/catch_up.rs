@@ -1,0 +1,91 @@
+//! What the server could not tell: it calls once, and keeps what it could have said.
+
+use openclaw_plugin_sdk::{
+    ChannelError, InboundEvent, Inbox, Link,
+    kit::inbox::{Pending, Received},
+    reqwest::Method,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    PLUGIN,
+    account::{Ack, BlueBubbles},
+    failure, text,
+    webhook::NEW,
+};
+
+/// What is asked for again, before the newest message that was heard, in milliseconds: messages may come out of order.
+const AGAIN: u64 = 60_000;
+
+/// So many messages are asked for at once, and so many in a row.
+const PAGE: usize = 200;
+const MOST: usize = 20_000;
+
+/// What is noted: when the newest message was written that was heard, and what the server's direct chats begin with.
+const HEARD_TO: &str = "heard-to";
+pub(crate) const SERVICE: &str = "service";
+
+impl BlueBubbles {
+    /// Asks for what was written since the newest message that was heard, and waits until that is durable: whether there
+    /// was something that the server had not called with.
+    pub(crate) async fn catch_up(
+        &self,
+        inbox: &Inbox,
+        pending: &mut Pending<'_, InboundEvent, Ack>,
+    ) -> Result<bool, ChannelError> {
+        let now = inbox.now().0;
+        let noted: Option<u64> = inbox.noted(HEARD_TO).and_then(|at| at.parse().ok());
+        let since = noted.unwrap_or(now).min(now);
+        let link = if self.is_exposed { Link::Exposed } else { Link::Private };
+        let (mut newest, mut offset, mut missed) = (since, 0, false);
+        loop {
+            let page = self.page(since.saturating_sub(AGAIN), offset).await?;
+            let (mut owed, is_alone) = (0, pending.is_empty());
+            for message in &page {
+                newest = newest.max(message["dateCreated"].as_u64().unwrap_or_default());
+                match pending.receive(self.arrival(NEW, message, link), Ack::Page) {
+                    Received::Acknowledge(_) => {}
+                    Received::Refuse(_) => return Err(ChannelError::Held),
+                    Received::Waits => owed += 1,
+                }
+            }
+            // What waits already came by a call.
+            missed |= owed > 0 && is_alone;
+            while owed > 0 {
+                for ack in pending.settled().await? {
+                    match ack {
+                        Ack::Call(_) => ack.done(),
+                        Ack::Page => owed -= 1,
+                    }
+                }
+            }
+            offset += page.len();
+            if page.len() < PAGE || offset >= MOST {
+                break;
+            }
+        }
+        // A clock that was wrong leads nobody past what is written next.
+        let newest = newest.min(now);
+        if noted != Some(newest) {
+            inbox.note(HEARD_TO, newest.to_string()).await?;
+        }
+        let service = self.news.lock().service.clone();
+        if inbox.noted(SERVICE).as_ref() != Some(&service) {
+            inbox.note(SERVICE, service).await?;
+        }
+        Ok(missed)
+    }
+
+    async fn page(&self, after: u64, offset: usize) -> Result<Vec<Value>, ChannelError> {
+        let query = json!({
+            "after": after, "limit": PAGE, "offset": offset, "sort": "ASC",
+            "with": ["chat", "handle", "attachment"],
+        });
+        let api = self.api().map_err(failure::of_account)?;
+        let asked = api.ask(Method::POST, &["message", "query"], &query).await;
+        match asked.map_err(failure::of_account)? {
+            (_, Value::Array(page)) => Ok(page),
+            _ => Err(PLUGIN.lost(text::UNREADABLE)),
+        }
+    }
+}
