@@ -117,7 +117,9 @@ impl Host {
             let strays = store.strays(&account.key).ok().filter(|strays| !strays.is_empty())?;
             Some(text::strays(&account.key, &strays))
         });
-        Ok(config.warnings.iter().cloned().chain(vain).chain(strays).collect())
+        let windows = owners::told_in_windows(config);
+        let windows = (!windows.is_empty()).then(|| text::told_in_windows(&windows));
+        Ok(config.warnings.iter().cloned().chain(vain).chain(windows).chain(strays).collect())
     }
 
     /// Where the configuration comes from, for a reload; `port` goes before what it says.

@@ -1,5 +1,7 @@
 //! Owners: those of the configuration, and those that were added or claimed ownership.
 
+use std::collections::BTreeSet;
+
 use openclaw_plugin_sdk::SenderId;
 
 use crate::{
@@ -27,6 +29,17 @@ pub fn told_in_vain(store: &Store, config: &Config) -> Result<Vec<Owner>, StoreE
         }
     }
     Ok(vain)
+}
+
+/// The channels that `owner.notify` names, where every one of them takes messages only for a while after the person's last
+/// one; empty otherwise.
+pub fn told_in_windows(config: &Config) -> Vec<&'static str> {
+    let window = |told: &Owner| {
+        let account = config.accounts.iter().find(|account| account.plugin.id == told.channel)?;
+        account.plugin.abilities.window.map(|_| account.plugin.label)
+    };
+    let labels: Option<BTreeSet<&str>> = config.telling.notify.iter().map(window).collect();
+    labels.unwrap_or_default().into_iter().collect()
 }
 
 /// True for an owner, wherever they come from.

@@ -98,7 +98,7 @@ pub(crate) fn person_of(event: &InboundEvent) -> Option<Person<'_>> {
         InboundEvent::Message(it) => Some(person(&it.conversation, &it.sender, it.link)),
         InboundEvent::Press(it) => Some(person(&it.conversation, &it.sender, it.link)),
         InboundEvent::Reaction(it) => Some(person(&it.conversation, &it.sender, it.link)),
-        InboundEvent::Failed(_) | InboundEvent::Moved(_) => None,
+        InboundEvent::Changed(_) | InboundEvent::Failed(_) | InboundEvent::Moved(_) => None,
     }
 }
 

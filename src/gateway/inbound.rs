@@ -109,10 +109,11 @@ async fn handle_delivery(
         InboundEvent::Message(message) => Some(&message.id),
         InboundEvent::Press(press) => Some(&press.id),
         InboundEvent::Reaction(reaction) => Some(&reaction.id),
-        InboundEvent::Failed(_) | InboundEvent::Moved(_) => None,
+        InboundEvent::Changed(_) | InboundEvent::Failed(_) | InboundEvent::Moved(_) => None,
     };
     let id = id.map(|id| neutral(id.as_str(), 64)).unwrap_or_default();
     let settled = match event {
+        InboundEvent::Changed(changed) => notice::changed(gateway, account, changed).await,
         InboundEvent::Failed(failed) => {
             approvals::not_delivered(gateway, account, &failed).await;
             Ok(())

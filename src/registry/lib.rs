@@ -14,6 +14,7 @@ pub static CHANNELS: &[&ChannelPlugin] = &[
     &channel_telegram::PLUGIN,
     &channel_terminal::PLUGIN,
     &channel_webchat::PLUGIN,
+    &channel_whatsapp::PLUGIN,
 ];
 
 /// The command plugins, in alphabetical order.

@@ -36,6 +36,8 @@ mod fake_signal;
 mod fake_slack;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
+#[path = "../../plugins/whatsapp/tests/fake/mod.rs"]
+mod fake_whatsapp;
 #[path = "../e2e/feishu.rs"]
 mod feishu;
 #[path = "../e2e/googlechat.rs"]
@@ -50,6 +52,8 @@ mod signal;
 mod slack;
 #[path = "../e2e/visitor.rs"]
 mod visitor;
+#[path = "../e2e/whatsapp.rs"]
+mod whatsapp;
 
 use std::{fmt::Write as _, time::Instant};
 

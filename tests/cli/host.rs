@@ -128,6 +128,13 @@ fn a_group_that_can_match_nothing_is_told_with_its_line_and_the_right_form() {
             "'family', '+15551234567', 'AAAA'",
             "WW3jZ+M/oC5LZJ3mvtZy0zgF2dZ5lFJ3vQxSxkVPSXo=",
         ),
+        (
+            "whatsapp",
+            "phone_number_id = '1'\naccess_token = 'a-secret-of-32-characters'\n\
+             app_secret = 'a-secret-of-32-characters'\nverify_token = 'a-secret-of-32-characters'",
+            "'the family', '+15551234567', '120363040469423382@g.us'",
+            "Y2FwaV9ncm91cA==",
+        ),
     ] {
         folder.put("config.toml", &format!("[channels.{channel}]\ngroups = [{groups}]\n{token}\n"));
         let said = folder.fails(1, "config check");

@@ -57,6 +57,7 @@ mod streaming;
 mod surfaces;
 mod talking;
 mod topics;
+mod whatsapp;
 mod wire_bad_input;
 mod wire_flood;
 mod wire_limits;

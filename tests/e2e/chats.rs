@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use super::{
     discord::Discord, fake_bluebubbles::FakeBlueBubbles, fake_feishu::FakeFeishu,
     fake_msteams::FakeTeams, fake_signal::FakeSignal, fake_slack::FakeSlack, googlechat,
-    process::PATIENCE,
+    process::PATIENCE, whatsapp,
 };
 
 /// A platform on which the people of a story write. The bot's chat with a person bears that person's name; `group` is
@@ -85,6 +85,7 @@ const PLATFORMS: &[(&str, Start)] = &[
     ("msteams", || Box::pin(async { Box::new(FakeTeams::start().await) as Box<dyn Chats> })),
     ("signal", || Box::pin(async { Box::new(FakeSignal::start().await) as Box<dyn Chats> })),
     ("slack", || Box::pin(async { Box::new(FakeSlack::start().await) as Box<dyn Chats> })),
+    ("whatsapp", || Box::pin(async { Box::new(whatsapp::start().await) as Box<dyn Chats> })),
 ];
 
 /// The platform of this channel, started; `None` for one that plays in no story.

@@ -33,6 +33,8 @@ mod fake_signal;
 mod fake_slack;
 #[path = "../../plugins/telegram/tests/fake/mod.rs"]
 mod fake_telegram;
+#[path = "../../plugins/whatsapp/tests/fake/mod.rs"]
+mod fake_whatsapp;
 mod feishu;
 mod frames;
 mod googlechat;
@@ -52,6 +54,7 @@ mod slack;
 mod slack_emulator;
 mod transcript;
 mod visitor;
+mod whatsapp;
 mod wire;
 mod world;
 

@@ -50,7 +50,9 @@ stories! {
     from_telegram_for_googlechat,
     from_telegram_for_msteams,
     from_telegram_for_signal,
+    from_telegram_for_whatsapp,
     from_the_page,
+    from_whatsapp_for_telegram,
     googlechat_is_the_control_room,
     invited_and_blocked_from_a_shell,
     invited_and_joined,
@@ -70,6 +72,7 @@ stories! {
     the_first_message_waits,
     the_oldest_makes_room,
     the_page_is_the_control_room,
+    whatsapp_is_the_control_room,
     words_of_the_owners_own,
     words_that_are_no_commands,
 }

@@ -194,6 +194,8 @@ pub struct Abilities {
     pub typing: Option<Duration>,
     /// A card that has just blocked a person is to offer to undo that.
     pub undoes: bool,
+    /// How long after a person's last message they can be written to; `None` where they always can.
+    pub window: Option<Duration>,
 }
 
 impl Abilities {
@@ -217,6 +219,7 @@ impl Abilities {
         streams: None,
         typing: None,
         undoes: false,
+        window: None,
     };
 
     /// What platforms for chats have in common.

@@ -15,8 +15,7 @@ pub enum ChannelError {
     /// The gateway could not make an event durable: return, and let the platform deliver it again.
     #[error("the gateway cannot take events now")]
     Held,
-    /// The platform takes this message only after the person has written again: it waits for that. No platform with
-    /// such a rule has a channel yet.
+    /// The platform takes this message only after the person has written again: it waits for that.
     #[error("{0}")]
     Later(String),
     /// The platform asks to wait: the gateway tries again after that.

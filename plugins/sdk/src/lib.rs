@@ -62,8 +62,8 @@ pub use inbox::{
 pub use lasting::{count, lasting, spell_span};
 pub use message::{
     Attachment, Body, Button, ButtonPress, Card, ChatKind, Conversation, GroupMoved, Image,
-    InboundEvent, InboundMessage, InboundRef, Link, OutboundMessage, Reaction, SendFailed, Sender,
-    SentRef,
+    InboundEvent, InboundMessage, InboundRef, Link, OutboundMessage, PersonChanged, Reaction,
+    SendFailed, Sender, SentRef,
 };
 pub use responder::{Answer, PersonRole, Prompt, Responder, ResponderPlugin, Takes};
 pub use secret::Secret;

@@ -197,6 +197,16 @@ pub struct SendFailed {
     pub error: ChannelError,
 }
 
+/// A person has another id, where ids go with what they use, such as a number. Said by the platform itself, never by a
+/// person: it lets nobody in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PersonChanged {
+    /// The ids that they had.
+    pub was: Vec<SenderId>,
+    /// The one that they have.
+    pub is: SenderId,
+}
+
 /// The platform has given a group another id. Said by the platform itself, never by a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMoved {
@@ -209,10 +219,12 @@ pub struct GroupMoved {
 /// Everything that a channel can announce.
 #[derive(Clone, Debug)]
 pub enum InboundEvent {
+    /// A person has another id.
+    Changed(PersonChanged),
+    /// A message of ours was not delivered after all.
+    Failed(SendFailed),
     /// A group has another id.
     Moved(GroupMoved),
-    /// A message of ours was not delivered after all. No channel is told of it yet.
-    Failed(SendFailed),
     /// A person wrote.
     Message(InboundMessage),
     /// A person pressed a button.

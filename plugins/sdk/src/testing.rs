@@ -2,6 +2,7 @@
 
 pub mod emulator;
 pub mod issuer;
+pub mod marks;
 pub mod vendor;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

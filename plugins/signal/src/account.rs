@@ -151,7 +151,10 @@ impl Signal {
                 (&message.conversation.id, &message.id)
             }
             InboundEvent::Reaction(reaction) => (&reaction.conversation.id, &reaction.id),
-            InboundEvent::Failed(_) | InboundEvent::Moved(_) | InboundEvent::Press(_) => {
+            InboundEvent::Changed(_)
+            | InboundEvent::Failed(_)
+            | InboundEvent::Moved(_)
+            | InboundEvent::Press(_) => {
                 return None;
             }
         };

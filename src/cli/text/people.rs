@@ -295,6 +295,13 @@ pub(crate) fn told_in_vain(told: &Owner) -> String {
     )
 }
 
+pub(crate) fn told_in_windows(channels: &[&str]) -> String {
+    let channels = channels.join(" and ");
+    format!(
+        "`owner.notify` names {channels} alone, which takes messages only for a day after your last one: cards wait until you write; name another channel too"
+    )
+}
+
 /// The lists of an account, as another gateway kept them, have entries that admit nobody.
 pub(crate) fn strays(key: &AccountKey, strays: &[String]) -> String {
     const MOST: usize = 10;

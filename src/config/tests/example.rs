@@ -40,7 +40,10 @@ pub(super) fn switched_on() -> String {
 fn token(name: &str) -> &'static str {
     match name {
         "MSTEAMS_APP_ID" | "MSTEAMS_TENANT_ID" => "6a7e0000-1111-4222-8333-444444444444",
-        "MSTEAMS_APP_PASSWORD" => "a-secret-of-32-characters",
+        "MSTEAMS_APP_PASSWORD"
+        | "WHATSAPP_ACCESS_TOKEN"
+        | "WHATSAPP_APP_SECRET"
+        | "WHATSAPP_VERIFY_TOKEN" => "a-secret-of-32-characters",
         "SLACK_APP_TOKEN" => "xapp-1-A0123456789-0123456789-abcdef",
         "SLACK_BOT_TOKEN" => "xoxb-0123456789-0123456789-abcdef",
         _ => "123456:abcdef",
@@ -59,10 +62,14 @@ fn loaded(text: &str) -> Config {
 pub(super) fn try_load(text: &str) -> Result<Config, ConfigError> {
     let home = Home::with(text);
     let state = StateDir::at(home.folder.path());
-    // No name is unset: each is a token of the form that its platform gives. A service account alone is no account.
+    // No name is unset: each is a token of the form that its platform gives. A service account alone is no account, and
+    // so are tokens without a number's id.
     let unset = ["OPENCLAW_", "CLAWDBOT_", "GOOGLE_CHAT_SERVICE_ACCOUNT"];
+    let has_number = text.contains("\nphone_number_id");
     let env = |name: &str| {
-        (!unset.iter().any(|head| name.starts_with(head))).then(|| token(name).to_owned())
+        let is_unset = unset.iter().any(|head| name.starts_with(head))
+            || (!has_number && name.starts_with("WHATSAPP_"));
+        (!is_unset).then(|| token(name).to_owned())
     };
     let (channels, responders) = plugins();
     let plugins = Plugins { channels: &channels, responders: &responders };

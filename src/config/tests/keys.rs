@@ -145,6 +145,8 @@ fn a_default_of_the_schema_changes_nothing_where_it_is_written() {
                 [channels.msteams]\napp_id = '6a7e0000-1111-4222-8333-444444444444'\n\
                 tenant_id = '7e4a0000-1111-4222-8333-444444444444'\napp_password = 'a-secret-of-32-characters'\n\
                 [channels.signal]\naccount = '+15551234567'\nurl = 'http://127.0.0.1:1'\n\
+                [channels.whatsapp]\nphone_number_id = '1'\naccess_token = 'a-secret-of-32-characters'\n\
+                app_secret = 'a-secret-of-32-characters'\nverify_token = 'a-secret-of-32-characters'\n\
                 [assistant.openai]\nbase_url = 'http://127.0.0.1:1/v1'\nmodel = 'm'\n\
                 [assistant.command]\nprogram = '/bin/cat'\n";
     let (schema, plain) = (schema(registered()), try_load(base).unwrap());

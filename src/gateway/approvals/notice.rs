@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use openclaw_plugin_sdk::{InboundMessage, Text, neutral};
+use openclaw_plugin_sdk::{InboundMessage, PersonChanged, Text, neutral};
 
 use super::view::ticked;
 use crate::{
     Gateway,
     accounts::account::AccountRuntime,
     approvals,
-    control::text::decider,
+    control::{owners, text::decider},
     delivery::answer,
-    gate::NAME_LIMIT,
+    gate::{Halt, NAME_LIMIT},
     journal::mail::{Address, Mail},
-    rules::{AccountKey, Contact, owner::Owner},
+    rules::{AccountKey, Contact, owner::Owner, records::Standing},
     store::{Note, StoreError, access::Accepted},
 };
 
@@ -79,6 +79,40 @@ pub(crate) async fn claimed(
         owner.channel, owner.sender
     );
     approvals::tell(gateway, &text, Some(owner));
+}
+
+/// Tells every owner that a known person has another id now. The new one is a stranger's, whatever
+/// the old one may do.
+pub(crate) async fn changed(
+    gateway: &Arc<Gateway>,
+    account: &AccountRuntime,
+    PersonChanged { was, is }: PersonChanged,
+) -> Result<(), Halt> {
+    let (key, config, now) = (account.config.key.clone(), gateway.config(), crate::world::now());
+    let known = gateway.read(move |store| {
+        for id in was {
+            let what = if owners::names(store, &config, &key.channel, &id)? {
+                "is an owner"
+            } else {
+                match store.standing(&key, &id, now)? {
+                    Standing::Blocked => "is blocked",
+                    Standing::Granted => "has access",
+                    Standing::Unknown if store.approved(&key)?.names(&id) => "has access",
+                    Standing::Unknown => continue,
+                }
+            };
+            return Ok(Some((Contact { key, sender: id }, what)));
+        }
+        Ok(None)
+    });
+    let Some((who, what)) = known.await? else { return Ok(()) };
+    let new = Contact { sender: is, ..who.clone() };
+    let text = format!(
+        "{who}, who {what}, has another number now, and is {new}. Nothing goes over to the new id: \
+         it is treated as a stranger's until you decide."
+    );
+    approvals::tell(gateway, &text, None);
+    Ok(())
 }
 
 /// What a person calls themselves, in brackets.

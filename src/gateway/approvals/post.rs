@@ -203,7 +203,11 @@ fn draw(
     let armed = here.account.config.plugin.abilities.buttons.is_none() || !card.tokens.is_empty();
     if mark(outbox, card, &look)? || !armed {
         let tokens = match here.account.config.plugin.abilities.buttons {
-            Some(_) => tokens(view::choices(&card.about, job.face, &ask.facts))?,
+            // What has no button is said by its word.
+            Some(most) => {
+                let choices = view::choices(&card.about, job.face, &ask.facts);
+                tokens(&choices[..choices.len().min(most.into())])?
+            }
             None => Vec::new(),
         };
         outbox.change(card.n, |card| card.arm(tokens));

@@ -169,6 +169,14 @@ fn footer(ask: &Ask, canvas: Layout<'_>) -> Text {
         let numbered = numbered.collect::<Vec<_>>().join(", ");
         hint = format!("{hint}Reply to this message with a number: {numbered}. ");
     }
+    if let Some(most) = abilities.buttons {
+        let said = offered.iter().skip(most.into());
+        let said: Vec<_> =
+            said.map(|choice| format!("“{}”", choice.label().to_lowercase())).collect();
+        if !said.is_empty() {
+            hint = format!("{hint}Or reply to this message with {}. ", said.join(" or "));
+        }
+    }
     let prefix = abilities.command_prefix;
     match &ask.what {
         Asking::Device(device, _) => {

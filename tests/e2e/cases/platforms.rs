@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A channel with an owner, and how its table begins.
-const CHANNELS: [(&str, &str, &str); 7] = [
+const CHANNELS: [(&str, &str, &str); 8] = [
     (
         "discord",
         "discord:{discord.owner}",
@@ -44,6 +44,11 @@ const CHANNELS: [(&str, &str, &str); 7] = [
         "bluebubbles:{bluebubbles.owner}",
         "server_url = \"{bluebubbles.url}\"\npassword = \"{bluebubbles.password}\"\n\
          callback_url = \"{bluebubbles.callback}\"\n",
+    ),
+    (
+        "whatsapp",
+        "whatsapp:{whatsapp.owner}",
+        "{whatsapp.keys}\naccess_token = \"{whatsapp.token}\"\n",
     ),
 ];
 
@@ -270,7 +275,8 @@ async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
             .replace("{googlechat.account}", "{googlechat.wrong}")
             .replace("{msteams.password}", "another-value-0009-wrong-token")
             .replace("{signal.account}", "+15550000009")
-            .replace("{slack.bot_token}", "xoxb-000000000009-wrong-token");
+            .replace("{slack.bot_token}", "xoxb-000000000009-wrong-token")
+            .replace("{whatsapp.token}", "whatsapp-0009-wrong-token");
         let mut world = World::start(&config(channel, owner, &wrong, "")).await;
         world.home.logs("account stopped: unauthorized").await;
         let (status, _) = texts(&world.home.cli(&["channels", "status"]));

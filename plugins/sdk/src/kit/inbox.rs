@@ -38,7 +38,9 @@ pub fn keys(event: &InboundEvent) -> Vec<String> {
         InboundEvent::Message(it) => (&it.conversation.id, &it.sender.id, &it.id),
         InboundEvent::Press(it) => (&it.conversation.id, &it.sender.id, &it.id),
         InboundEvent::Reaction(it) => (&it.conversation.id, &it.sender.id, &it.id),
-        InboundEvent::Failed(_) | InboundEvent::Moved(_) => return Vec::new(),
+        InboundEvent::Changed(it) => return vec![format!("changed/{}/{:?}", it.is, it.was)],
+        InboundEvent::Failed(it) => return vec![format!("failed/{}/{}", it.sent.chat, it.sent.id)],
+        InboundEvent::Moved(_) => return Vec::new(),
     };
     vec![format!("{place}/{sender}/{id}")]
 }

@@ -9,7 +9,7 @@ mod terminal;
 
 pub use {
     discord::discord,
-    google::{google, google_card},
+    google::{google, google_card, whatsapp},
     html::html,
     ranges::{Range, Style, ranges},
     slack::slack,

@@ -49,8 +49,8 @@ impl Default for RateLimits {
 
 impl RateLimits {
     /// The status to refuse a request with, before anything in it is read (`case_104`).
-    fn check(&mut self, exchange: &Exchange) -> Result<(), StatusCode> {
-        if exchange.request.method() != Method::POST {
+    fn check(&mut self, methods: &[Method], exchange: &Exchange) -> Result<(), StatusCode> {
+        if !methods.contains(exchange.request.method()) {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
         if exchange.request.body().len() > LONGEST_BODY {
@@ -61,6 +61,7 @@ impl RateLimits {
 
     async fn next<T, F>(
         &mut self,
+        methods: &[Method],
         inbox: &Inbox,
         proof: &impl Fn(&Request<Bytes>) -> F,
     ) -> Result<(Exchange, T), ChannelError>
@@ -69,7 +70,7 @@ impl RateLimits {
     {
         loop {
             let exchange = inbox.exchange().await?;
-            let proven = match self.check(&exchange) {
+            let proven = match self.check(methods, &exchange) {
                 Ok(()) => proof(&exchange.request).await,
                 Err(status) => Err(status),
             };
@@ -99,6 +100,9 @@ impl RateLimits {
     }
 }
 
+/// Platforms post what they have to say.
+const POST: &[Method] = &[Method::POST];
+
 /// The requests that the platform has proven to be its own, each with what its proof says; all others are refused with
 /// the status of the proof. One is judged at a time, and those behind it wait.
 pub fn requests<'a, T, F>(
@@ -109,8 +113,21 @@ where
     T: Send + 'a,
     F: Future<Output = Result<T, StatusCode>> + Send + 'a,
 {
+    requests_by(POST, inbox, proof)
+}
+
+/// The same for a platform that also asks by another method.
+pub fn requests_by<'a, T, F>(
+    methods: &'static [Method],
+    inbox: &'a Inbox,
+    proof: impl Fn(&Request<Bytes>) -> F + Send + Sync + 'a,
+) -> impl Stream<Item = Result<(Exchange, T), ChannelError>> + Send + 'a
+where
+    T: Send + 'a,
+    F: Future<Output = Result<T, StatusCode>> + Send + 'a,
+{
     let next = async move |(mut limits, proof): (RateLimits, _)| {
-        let proven = limits.next(inbox, &proof).await;
+        let proven = limits.next(methods, inbox, &proof).await;
         Some((proven, (limits, proof)))
     };
     stream::unfold((RateLimits::default(), proof), next)
@@ -216,7 +233,7 @@ mod tests {
         let address = at([127, 0, 0, 1]);
         let client = Client { address, local: true, hop: Link::Private, tls: false };
         let exchange = Exchange::new(request.unwrap(), client, oneshot::channel().0, None);
-        limits.check(&exchange).map_err(|status| status.as_u16())
+        limits.check(POST, &exchange).map_err(|status| status.as_u16())
     }
 
     #[test]

@@ -48,6 +48,7 @@ fn lines_about_people() {
         owner_already("telegram:7"),
         owner_removed("telegram:7"),
         told_in_vain(&Owner { channel: "telegram".to_owned(), sender: request.sender.clone() }),
+        told_in_windows(&["WhatsApp"]),
         claim("BBBB-BBBB-BBBB"),
         NO_INVITATIONS.to_owned(),
         invited("inv-AAAAAAAAAAAAAAAA", &[], "3f9a0c1b", hour),
@@ -125,6 +126,7 @@ fn lines_about_people() {
         telegram:7 is an owner already
         ✅ Removed owner telegram:7
         `owner.notify` names telegram:123456789, who is not an owner and gets no card; `openclaw owner add telegram:123456789` makes them one
+        `owner.notify` names WhatsApp alone, which takes messages only for a day after your last one: cards wait until you write; name another channel too
         BBBB-BBBB-BBBB
 
         Send this to the bot in a direct chat, or on the page, within ten minutes:

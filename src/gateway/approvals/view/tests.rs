@@ -68,6 +68,13 @@ fn without_buttons_a_reply_has_a_number_and_without_replies_the_card_prints_the_
 }
 
 #[test]
+fn what_has_no_button_is_said_by_its_word() {
+    let shown = drawn(Some(3), true);
+    assert!(shown.contains("Or reply to this message with “later”. Approve: "), "{shown}");
+    assert!(!drawn(Some(4), true).contains("Or reply"));
+}
+
+#[test]
 fn where_reactions_arrive_a_card_says_which_decide_while_they_do() {
     let told = "React to this message with 👍 to approve or with 👎 to deny. ";
     let can = Abilities { reactions: true, replies: true, ..Abilities::NONE };
