@@ -99,6 +99,9 @@ pub(super) mod action {
 /// The surface and the actor of a line whose reason is the configuration.
 pub const CONFIG: &str = "config";
 
+/// The surface of a line that joins an id which a platform vouches for.
+pub(crate) const PLATFORM: &str = "platform";
+
 /// The decisions of the access log by their words in it, for metrics and reports.
 pub const DECISIONS: [&str; 20] = [
     "accept",

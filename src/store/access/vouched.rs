@@ -6,7 +6,7 @@ use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use crate::{
     Store, StoreError,
-    audit::{Line, action},
+    audit::{Line, PLATFORM, action},
     rules::{
         Contact,
         records::{Grant, Records, Standing},
@@ -19,8 +19,9 @@ const MOST: usize = 4;
 
 impl Store {
     /// Joins an id without access to the first of these others that was approved, and gives it the same access: the
-    /// platform says that they are one person. An id that was joined to another of its channel before stays with that
-    /// one. The id that it was joined to; `None` where nothing was changed.
+    /// platform says that they are one person. From then on the approved one alone opens nothing: another person may
+    /// have it by then. An id that was joined to another of its channel before stays with that one. The id that it was
+    /// joined to; `None` where nothing was changed.
     pub fn join_vouched(
         &self,
         who: &Contact,
@@ -39,13 +40,15 @@ impl Store {
         let by = recorded.as_ref().map_or_else(|| alias.to_string(), |grant| grant.by.clone());
         let until = recorded.and_then(|grant| grant.until);
         let person: BTreeSet<Contact> = records.person(&alias).into_iter().collect();
-        for contact in tx.take_entries(&person)? {
+        let others = tx.take_entries(&person)?.into_iter().filter(|contact| *contact != alias);
+        for contact in others {
             records.let_in(Grant { contact, since: now, until: None, by: by.clone() });
         }
         tx.take_requests(|request| request.key == who.key && request.sender == who.sender)?;
+        records.take_away(&alias);
         records.join(&alias, who);
         records.let_in(Grant { contact: who.clone(), since: now, until, by });
-        let mut line = Line::new("platform", &alias.to_string(), action::APPROVE, now);
+        let mut line = Line::new(PLATFORM, &alias.to_string(), action::APPROVE, now);
         line = line.of(&who.key).about(who.sender.as_str()).with(&alias.to_string());
         if let Some(until) = until {
             line = line.until(until);

@@ -9,7 +9,7 @@ use openclaw_plugin_sdk::{SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Line, action,
+    Line, PLATFORM, action,
     verify::{Problem, Unexplained, below},
 };
 use crate::{
@@ -104,6 +104,10 @@ impl State {
         let Some(contact) = line.contact().map(|contact| contact.to_string()) else { return };
         if let Some(with) = line.with.as_deref().and_then(Contact::parse) {
             let with = with.to_string();
+            // An id that the platform vouched for opens nothing by itself any more.
+            if line.surface == PLATFORM {
+                self.ends.remove(&with);
+            }
             self.grants.insert(with.clone());
             self.join([contact.clone(), with].into());
         }

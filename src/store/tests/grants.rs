@@ -316,6 +316,10 @@ fn an_id_that_the_platform_vouches_for_has_the_same_access_and_no_second_one_has
     let request = bed.opened("default", "1");
     bed.rule(&request, Decision::Approve, Some(later(DAY)));
     assert_eq!(vouched(&one), Some(at("default", "1")));
+    assert_eq!(bed.standing("1", NOW), Standing::Unknown, "alone it opens nothing any more");
+    let listed = bed.store.approved(&key("default")).unwrap();
+    assert!(!listed.names(&id("1")));
+    assert!(bed.store.verify(NOW).unwrap().is_whole());
     assert_eq!(bed.standing("10", later(DAY - 1)), Standing::Granted);
     assert_eq!(bed.standing("10", later(DAY)), Standing::Unknown, "and no longer");
     assert_eq!((vouched(&one), vouched(&other)), (None, None), "it belongs to the first");

@@ -113,6 +113,15 @@ async fn case_080_a_number_that_was_approved_opens_once_and_for_nobody_who_inher
         json!({ "sourceNumber": null, "dataMessage": { "message": "without my number" } }),
     );
     hears(&signal, "ann", "without my number").await;
+    // The number alone says nothing any more: it may be another person's.
+    signal
+        .envelope("ann", json!({ "sourceUuid": null, "dataMessage": { "message": "by number" } }));
+    let is_stranger = |state: &State| {
+        let mut shown = state.messages.iter().filter(|shown| shown.chat == number("ann"));
+        shown.any(|shown| shown.text.contains("Pairing code: "))
+    };
+    signal.until("a challenge for the number", is_stranger).await;
+    assert!(signal.with(|state| state.messages.iter().all(|shown| shown.text != "by number")));
     end(gateway, &home);
     assert!(home.cli(&["audit", "verify"]).status.success());
 }
