@@ -6,7 +6,7 @@ use openclaw_plugin_sdk::ChannelPlugin;
 use super::{
     Config, Telling,
     document::{Node, Value},
-    names,
+    names, policy,
     section::Section,
 };
 use crate::rules::{
@@ -34,7 +34,17 @@ pub(super) fn read(root: &Section<'_>, channels: &[&'static ChannelPlugin]) -> (
         }
         listed
     };
-    let owners = listed("allow_from").into_iter().collect();
+    let matches = |owner: &Owner| {
+        let plugin = channels.iter().find(|plugin| plugin.id == owner.channel);
+        let plugin = plugin.filter(|plugin| policy::matches_nobody(plugin, &owner.sender));
+        plugin.is_none_or(|plugin| {
+            let quoted = format!("`{}:{}`", owner.channel, owner.sender);
+            let text = policy::vain("owner.allow_from", &quoted, plugin);
+            root.problems.warn(section.at("allow_from"), text);
+            false
+        })
+    };
+    let owners = listed("allow_from").into_iter().filter(matches).collect();
     telling.notify = listed("notify");
     if let Some(cards) = section.below("cards") {
         let number = |key| cards.number(key, 1..=60).and_then(|count| u32::try_from(count).ok());

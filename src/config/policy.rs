@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use openclaw_plugin_sdk::{ChannelPlugin, ChatId, toml};
+use openclaw_plugin_sdk::{ChannelPlugin, ChatId, SenderId, toml};
 
 use super::{
     Listed,
@@ -162,6 +162,11 @@ impl<'a> Layers<'a> {
             };
             match sender {
                 Ok(sender) => {
+                    if sender.as_ref().is_some_and(|sender| matches_nobody(plugin, sender)) {
+                        let text = vain(&section.key(key), &entry.quoted, plugin);
+                        section.problems.warn(node.at, text);
+                        continue;
+                    }
                     // An entry without a line does not exist: lists stand in files only.
                     if let Stand::Line(line) = node.at {
                         listed.push(Listed { sender, line });
@@ -196,6 +201,20 @@ impl<'a> Layers<'a> {
         }
         Some(chats)
     }
+}
+
+/// True for an id that the platform only gives beside a person's own one.
+pub(super) fn matches_nobody(plugin: &ChannelPlugin, sender: &SenderId) -> bool {
+    plugin.abilities.further_ids.is_some_and(|begin| sender.as_str().starts_with(begin))
+}
+
+/// What is warned of then.
+pub(super) fn vain(key: &str, quoted: &str, plugin: &ChannelPlugin) -> String {
+    format!(
+        "`{key}` has {quoted}, which matches nobody: {} knows people by another id; write the one that the person's \
+         challenge and card show",
+        plugin.label
+    )
 }
 
 /// An entry of a list of ids.

@@ -174,6 +174,9 @@ pub struct Abilities {
     pub files: bool,
     /// A conversation shows nothing after a restart: what a person still needs is sent again at a start.
     pub forgets: bool,
+    /// How an id begins that the platform only gives beside a person's own one, and may give to another person later: in
+    /// the configuration's lists it matches nobody.
+    pub further_ids: Option<&'static str>,
     /// There are conversations of more than two.
     pub groups: bool,
     /// A message that is sent again with the key it had is the same message, even after a restart.
@@ -210,6 +213,7 @@ impl Abilities {
         fetches: false,
         files: false,
         forgets: false,
+        further_ids: None,
         groups: false,
         idempotent: false,
         images: false,

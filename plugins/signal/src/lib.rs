@@ -34,6 +34,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         accounts: true,
         deletes: true,
         files: true,
+        further_ids: Some("+"),
         groups: true,
         images: true,
         reactions: true,

@@ -2,7 +2,7 @@
 
 use openclaw_plugin_sdk::{ChannelPlugin, SenderId};
 
-use super::{Home, load, stand_ins, wrong};
+use super::{Home, example::try_load, load, stand_ins, wrong};
 use crate::{
     Config,
     rules::{
@@ -246,4 +246,29 @@ fn an_owner_says_where_when_and_how_often_cards_come() {
         let said = wrong(&format!("[owner]\n{line}\n"));
         assert!(said.contains(why), "{said}");
     }
+}
+
+#[test]
+fn an_id_by_which_a_platform_knows_nobody_matches_nobody_and_is_warned_of() {
+    let (number, aci) = ("+15557654321", "0f1e2d3c-4b5a-4968-8776-655443322110");
+    let text = format!(
+        "[owner]\nallow_from = ['signal:{number}', 'signal:{aci}']\n[channels.signal]\naccount = '+15551234567'\n\
+         url = 'http://127.0.0.1:8080'\nallow_from = ['{number}', '{aci}']\n"
+    );
+    let config = try_load(&text).unwrap();
+    assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+    for (warning, says) in config.warnings.iter().zip([
+        "`owner.allow_from` has `signal:+15557654321`, which matches nobody: Signal knows people",
+        "`channels.signal.allow_from` has `+15557654321`, which matches nobody: Signal knows people",
+    ]) {
+        assert!(warning.contains(says), "{warning}");
+    }
+    let account = config.accounts.iter().find(|account| account.plugin.id == "signal").unwrap();
+    for (id, is_known) in [(number, false), (aci, true)] {
+        let id = SenderId::new(id).unwrap();
+        assert_eq!(config.owners.names("signal", &id), is_known, "{id}");
+        assert_eq!(account.allow_from.names(&id), is_known, "{id}");
+        assert_eq!(account.groups.senders.names(&id), is_known, "{id}");
+    }
+    assert_eq!(account.listed.len(), 1, "and it is not shown as access");
 }
