@@ -302,7 +302,7 @@ fn tame(c: char) -> char {
         | '\u{fe00}'..='\u{fe0f}'
         | '\u{feff}'
         | '\u{ffa0}'
-        | '\u{fff9}'..='\u{fffb}'
+        | '\u{fff9}'..='\u{fffc}'
         | '\u{e0000}'..='\u{e0fff}' => ' ',
         '@' => '＠',
         '`' => 'ˋ',
@@ -317,7 +317,8 @@ mod tests {
 
     #[test]
     fn case_111_a_name_cannot_steer_what_shows_it() {
-        let name = "\u{1b}[31mAnn\u{1b}[0m\r\nfrom \u{202e}evil\u{202c} @everyone \u{200b}`x`\0";
+        let name =
+            "\u{1b}[31mAnn\u{1b}[0m\r\nfrom \u{202e}evil\u{202c} @everyone \u{200b}`x`\u{fffc}\0";
         let shown = neutral(name, 64);
         assert_eq!(shown, "[31mAnn [0m from evil ＠everyone ˋxˋ");
     }
