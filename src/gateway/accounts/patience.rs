@@ -25,6 +25,17 @@ pub(crate) enum Next {
     Stop,
 }
 
+/// How far a connection came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// The platform did not answer, or refused.
+    Nowhere,
+    /// The platform answered, and it ended soon after that: nothing had come over it.
+    Soon,
+    /// It lasted, or something came over it.
+    Far,
+}
+
 /// What is remembered from connection to connection.
 #[derive(Debug)]
 pub(crate) struct Patience {
@@ -41,10 +52,10 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// What follows, where the platform had answered in that connection or not.
-    pub(crate) fn next(&mut self, ended: &Result<(), ChannelError>, connected: bool) -> Next {
-        self.trusted |= connected;
-        if connected && !self.contended {
+    /// What follows. A platform may answer, and end each connection at once: then the waits grow too.
+    pub(crate) fn next(&mut self, ended: &Result<(), ChannelError>, came: Came) -> Next {
+        self.trusted |= came != Came::Nowhere;
+        if came == Came::Far && !self.contended {
             self.backoff.reset();
         }
         match ended {
@@ -93,26 +104,32 @@ mod tests {
     #[test]
     fn a_single_refusal_between_successes_is_tried_again_and_a_second_stops_the_account() {
         let mut patience = Patience::default();
-        assert_eq!(patience.next(&refused(), false), Next::Stop, "never taken");
-        for connected in [true, false] {
+        assert_eq!(patience.next(&refused(), Came::Nowhere), Next::Stop, "never taken");
+        for came in [Came::Soon, Came::Nowhere] {
             // The refusal may end the connection itself, or the next try to connect.
             let mut patience = Patience::default();
-            patience.next(&broken(), true);
-            assert_eq!(patience.next(&refused(), connected), Next::Doubt(DOUBT));
-            assert_eq!(patience.next(&refused(), false), Next::Stop);
+            patience.next(&broken(), Came::Soon);
+            assert_eq!(patience.next(&refused(), came), Next::Doubt(DOUBT));
+            assert_eq!(patience.next(&refused(), Came::Nowhere), Next::Stop);
         }
         let mut patience = Patience::default();
         for _ in 0..3 {
-            assert_eq!(patience.next(&refused(), true), Next::Doubt(DOUBT), "taken in between");
+            assert_eq!(
+                patience.next(&refused(), Came::Soon),
+                Next::Doubt(DOUBT),
+                "taken in between"
+            );
         }
     }
 
     #[test]
-    fn waits_grow_to_a_minute_and_begin_anew_after_a_connection() {
-        let mut patience = Patience::default();
-        let mut waits: Vec<_> = (0..9).map(|_| patience.next(&broken(), false)).collect();
-        assert_eq!((waits[0], waits.pop()), (Next::Again(FIRST), Some(Next::Again(LONGEST))));
-        assert_eq!(patience.next(&broken(), true), Next::Again(FIRST));
+    fn waits_grow_to_a_minute_and_begin_anew_after_a_connection_that_came_far() {
+        for came in [Came::Nowhere, Came::Soon] {
+            let mut patience = Patience::default();
+            let mut waits: Vec<_> = (0..9).map(|_| patience.next(&broken(), came)).collect();
+            assert_eq!((waits[0], waits.pop()), (Next::Again(FIRST), Some(Next::Again(LONGEST))));
+            assert_eq!(patience.next(&broken(), Came::Far), Next::Again(FIRST));
+        }
     }
 
     #[test]
@@ -121,7 +138,7 @@ mod tests {
         let contended = Err(ChannelError::Contended("another program".to_owned()));
         let mut last = FIRST;
         for round in 0..9 {
-            let Next::Contended { wait, first } = patience.next(&contended, true) else {
+            let Next::Contended { wait, first } = patience.next(&contended, Came::Far) else {
                 panic!("contended")
             };
             assert!(first == (round == 0) && wait >= last, "{round}: {wait:?}");
@@ -129,6 +146,6 @@ mod tests {
         }
         assert_eq!(last, LONGEST);
         patience.calm();
-        assert_eq!(patience.next(&broken(), true), Next::Again(FIRST));
+        assert_eq!(patience.next(&broken(), Came::Far), Next::Again(FIRST));
     }
 }

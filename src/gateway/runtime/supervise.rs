@@ -7,7 +7,10 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{ChannelError, Delivery, Inbox, Reader, Readers, SenderId, Takes};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -15,7 +18,7 @@ use crate::{
     accounts::{
         account::{AccountRuntime, QUEUE},
         notes::Keeper,
-        patience::{Next, Patience},
+        patience::{Came, Next, Patience},
         status::State,
     },
     approvals, blocking,
@@ -24,6 +27,9 @@ use crate::{
     inbound,
     store::notes::Notes,
 };
+
+/// A connection that has lasted so long was not ended at once.
+const LASTED: Duration = Duration::from_secs(30);
 
 /// A connection that has lasted so long is nobody else's.
 const CALM: Duration = Duration::from_mins(2);
@@ -111,9 +117,17 @@ async fn stay(
     account.contended_by(None);
     loop {
         connected.send_replace(false);
-        let files = account.secret_files();
+        let (files, heard) = (account.secret_files(), account.status.get().last_inbound);
+        let began = Instant::now();
         let ended = hear(account, &mut patience, connected, channel.receive(inbox)).await;
-        let next = patience.next(&ended, *connected.borrow());
+        let came = if !*connected.borrow() {
+            Came::Nowhere
+        } else if began.elapsed() >= LASTED || account.status.get().last_inbound != heard {
+            Came::Far
+        } else {
+            Came::Soon
+        };
+        let next = patience.next(&ended, came);
         let Some(wait) = after(gateway, account, ended, next) else { return files };
         tokio::time::sleep(wait).await;
     }
