@@ -43,6 +43,8 @@ pub(crate) struct Signal {
 struct Trouble {
     /// The account is not linked any more.
     refused: Option<ChannelError>,
+    /// Something has come since the start.
+    heard: bool,
     /// Why nothing can be sent to a conversation until the operator does something.
     limits: Bounded<ChatId, String>,
 }
@@ -62,6 +64,9 @@ impl Channel for Signal {
                 settled = pending.settled() => drop(settled?),
                 event = events.next(), if pending.has_room() => match event? {
                     Some(event) => {
+                        if !std::mem::replace(&mut self.trouble.lock().heard, true) {
+                            inbox.connected_but(self.limitation());
+                        }
                         let arrival = self.arrival(&event, &me, inbox);
                         pending.receive(arrival, ());
                     }
@@ -89,7 +94,7 @@ impl Signal {
             rpc: Rpc::new(Config::read(settings)?),
             acks: AckQueue::default(),
             quotes: Mutex::new(Bounded::new(MOST_QUOTES)),
-            trouble: Mutex::new(Trouble { refused: None, limits }),
+            trouble: Mutex::new(Trouble { refused: None, heard: false, limits }),
             changed: Notify::new(),
         })
     }
@@ -130,7 +135,11 @@ impl Signal {
     }
 
     fn limitation(&self) -> Option<String> {
-        self.trouble.lock().limits.iter().last().map(|(_, why)| why.clone())
+        let trouble = self.trouble.lock();
+        let last = trouble.limits.iter().last().map(|(_, why)| why.clone());
+        let unheard = (!trouble.heard).then(|| text::NOTHING_HEARD.to_owned());
+        let all: Vec<String> = [last, unheard].into_iter().flatten().collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// What an event brings, if it is something for the gateway.

@@ -18,6 +18,8 @@ pub(crate) const NO_DAEMON: &str = "there is no signal-cli daemon at `url`: star
                                     (signal-cli-rest-api is another program)";
 pub(crate) const NOT_ALLOWED: &str = "what answers at `url` lets nobody in";
 pub(crate) const OTHER_HOST: &str = "the signal-cli daemon takes only its own address: `url` must have the host and port of its `--http`";
+pub(crate) const NOTHING_HEARD: &str =
+    "nothing heard since the start: if nobody has written, all is well; otherwise write to the account to be sure";
 pub(crate) const SILENT: &str = "the signal-cli daemon went silent";
 pub(crate) const ENDED: &str = "the signal-cli daemon closed the connection";
 pub(crate) const ENDLESS: &str = "the signal-cli daemon sends an event that does not end";
@@ -61,7 +63,7 @@ mod tests {
     fn every_text_can_be_read_in_one_go() {
         let (account, chat) = (no_account("+15551234567"), untrusted("+15557654321"));
         let (unsure, daemon) = (unsure("no answer in time"), daemon("Group not found"));
-        let mut all = vec![NO_SENDER.0, NO_GROUP.0, NO_ACCOUNT, URL_MISSING, NO_DAEMON];
+        let mut all = vec![NO_SENDER.0, NO_GROUP.0, NO_ACCOUNT, URL_MISSING, NO_DAEMON, NOTHING_HEARD];
         all.extend([NOT_ALLOWED, OTHER_HOST, SILENT, ENDED, ENDLESS, CAPTCHA, NO_CONVERSATION]);
         all.extend([NO_MESSAGE, SINGLE, &account, &chat, &unsure, &daemon]);
         expect![[r"
@@ -70,6 +72,7 @@ mod tests {
             must be the account's number, such as `+15551234567`
             is missing: give the address of the signal-cli daemon, such as `http://127.0.0.1:8080`
             there is no signal-cli daemon at `url`: start one with `signal-cli daemon --http` (signal-cli-rest-api is another program)
+            nothing heard since the start: if nobody has written, all is well; otherwise write to the account to be sure
             what answers at `url` lets nobody in
             the signal-cli daemon takes only its own address: `url` must have the host and port of its `--http`
             the signal-cli daemon went silent

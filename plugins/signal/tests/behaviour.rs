@@ -157,6 +157,15 @@ async fn a_captcha_is_told_and_nothing_is_sent_in_a_loop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_has_heard_nothing_says_so_until_something_comes() {
+    let mut bench = bench().await;
+    bench.limited(Some("nothing heard since the start")).await;
+    bench.platform.envelope("eve", json!({ "receiptMessage": { "isDelivery": true } }));
+    bench.limited(None).await;
+    bench.meet(Person::Ann, "hello").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_limits_is_passed_on_call_by_call() {
     let mut bench = bench().await;
     bench.meet(Person::Ann, "hello").await;
