@@ -39,6 +39,7 @@ pub struct Inbox {
     readers: OnceLock<Readers>,
     folder: OnceLock<PathBuf>,
     state: OnceLock<PathBuf>,
+    run: OnceLock<PathBuf>,
     notes: OnceLock<Arc<dyn Notes>>,
 }
 
@@ -207,6 +208,7 @@ impl Inbox {
             readers: OnceLock::new(),
             folder: OnceLock::new(),
             state: OnceLock::new(),
+            run: OnceLock::new(),
             notes: OnceLock::new(),
         }
     }
@@ -240,6 +242,17 @@ impl Inbox {
     /// The folder with the state files: a channel reads there what other programs of the field know, and writes nothing.
     pub fn state_folder(&self) -> Option<&Path> {
         self.state.get().map(PathBuf::as_path)
+    }
+
+    /// The gateway's end says once where programs that a channel starts have their sockets.
+    pub fn run_programs_in(&self, folder: PathBuf) {
+        drop(self.run.set(folder));
+    }
+
+    /// A folder of this user alone, which may not exist yet, for the sockets of programs that the channel starts: each
+    /// is named after channel and account.
+    pub fn run_folder(&self) -> Option<&Path> {
+        self.run.get().map(PathBuf::as_path)
     }
 
     /// Asks the gate whether a person may see what a channel has kept for them while they were away.

@@ -6,6 +6,7 @@ use openclaw_plugin_sdk::{
     kit::{
         bounded::Bounded,
         inbox::{AckQueue, Arrival},
+        json_rpc::Failure,
     },
 };
 use parking_lot::Mutex;
@@ -14,8 +15,7 @@ use tokio::sync::Notify;
 
 use crate::{
     config::Config,
-    events::Events,
-    failure::{self, Failure, Told},
+    failure::{self, Told},
     inbound::{self, Me},
     rpc::Rpc,
     text,
@@ -30,7 +30,7 @@ const MOST_LIMITS: usize = 100;
 
 /// One number.
 pub(crate) struct Signal {
-    rpc: Result<Rpc, String>,
+    rpc: Rpc,
     /// What has arrived and is not durable yet: the daemon never repeats it.
     acks: AckQueue<InboundEvent>,
     /// The beginnings of messages: an answer shows what it answers.
@@ -45,6 +45,8 @@ struct Trouble {
     refused: Option<ChannelError>,
     /// Something has come since the start.
     heard: bool,
+    /// What the daemon fetches for strangers.
+    fetches: Option<String>,
     /// Why nothing can be sent to a conversation until the operator does something.
     limits: Bounded<ChatId, String>,
 }
@@ -52,10 +54,12 @@ struct Trouble {
 #[async_trait]
 impl Channel for Signal {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        let rpc = self.rpc()?;
+        let rpc = &self.rpc;
         self.trouble.lock().refused = None;
+        let running = rpc.start(true, inbox.run_folder(), inbox.account()).await?;
+        self.trouble.lock().fetches = running.as_ref().and_then(|one| one.fetches.clone());
         let me = probe(rpc).await?;
-        let mut events = Events::open(rpc).await?;
+        let mut events = rpc.hear(running).await?;
         let row = inbox.row();
         let mut pending = self.acks.connect(&row, |event| std::future::ready(Ok(Some(event))));
         inbox.connected_but(self.limitation());
@@ -91,16 +95,12 @@ impl Signal {
     pub(crate) fn open(settings: &Settings) -> Result<Self, SettingsError> {
         let limits = Bounded::new(MOST_LIMITS);
         Ok(Self {
-            rpc: Rpc::new(Config::read(settings)?),
+            rpc: Rpc::new(Config::read(settings)?)?,
             acks: AckQueue::default(),
             quotes: Mutex::new(Bounded::new(MOST_QUOTES)),
-            trouble: Mutex::new(Trouble { refused: None, heard: false, limits }),
+            trouble: Mutex::new(Trouble { refused: None, heard: false, fetches: None, limits }),
             changed: Notify::new(),
         })
-    }
-
-    fn rpc(&self) -> Result<&Rpc, ChannelError> {
-        self.rpc.as_ref().map_err(|why| ChannelError::Disconnected(text::daemon(why)))
     }
 
     /// Makes a call about a conversation, and remembers what it shows of the account.
@@ -110,8 +110,7 @@ impl Signal {
         method: &str,
         params: Value,
     ) -> Result<Value, ChannelError> {
-        let rpc = self.rpc()?;
-        match rpc.call(method, params).await.and_then(failure::taken) {
+        match self.rpc.call(method, params).await.and_then(failure::taken) {
             Ok(result) => {
                 if self.trouble.lock().limits.remove(chat).is_some() {
                     self.changed.notify_one();
@@ -120,7 +119,7 @@ impl Signal {
             }
             Err(failure) => {
                 let Told { error, lasts } =
-                    failure::of_message(failure, &rpc.account, chat.as_str());
+                    failure::of_message(failure, &self.rpc.account, chat.as_str());
                 let mut trouble = self.trouble.lock();
                 if matches!(error, ChannelError::Unauthorized(_)) {
                     trouble.refused = Some(error.clone());
@@ -138,7 +137,8 @@ impl Signal {
         let trouble = self.trouble.lock();
         let last = trouble.limits.iter().last().map(|(_, why)| why.clone());
         let unheard = (!trouble.heard).then(|| text::NOTHING_HEARD.to_owned());
-        let all: Vec<String> = [last, unheard].into_iter().flatten().collect();
+        let all = [last, trouble.fetches.clone(), unheard];
+        let all: Vec<String> = all.into_iter().flatten().collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 

@@ -1,16 +1,32 @@
-//! An account's own keys: its number, and where the daemon of signal-cli answers.
+//! An account's own keys: its number, and the daemon of signal-cli, which answers somewhere or is the gateway's to start.
 
-use openclaw_plugin_sdk::{Settings, SettingsError, http_client, reqwest::Url};
+use std::path::PathBuf;
+
+use openclaw_plugin_sdk::{
+    Settings, SettingsError, http_client,
+    kit::{
+        config::{absolute, program},
+        ids::is_phone,
+    },
+    reqwest::Url,
+};
 use serde::Deserialize;
 
-use crate::{is_number, text};
+use crate::{daemon::Program, text};
 
 /// A checked configuration.
 pub(crate) struct Config {
     /// The account's number.
     pub(crate) account: String,
-    /// Where the daemon answers; nothing else is ever asked.
-    pub(crate) root: Url,
+    pub(crate) place: Place,
+}
+
+/// Where the daemon is.
+pub(crate) enum Place {
+    /// It answers here; nothing else is ever asked.
+    Url(Url),
+    /// The gateway starts it.
+    Program(Program),
 }
 
 #[derive(Deserialize)]
@@ -18,17 +34,31 @@ pub(crate) struct Config {
 struct Keys {
     account: Option<String>,
     url: Option<String>,
+    cli_path: Option<PathBuf>,
+    config_path: Option<PathBuf>,
 }
 
 impl Config {
     pub(crate) fn read(settings: &Settings) -> Result<Self, SettingsError> {
-        let Keys { account, url } = settings.parse()?;
+        let Keys { account, url, cli_path, config_path } = settings.parse()?;
         let account = account.unwrap_or_default().trim().to_owned();
-        if !is_number(&account) {
+        if !is_phone(&account) {
             return Err(SettingsError::new("account", text::NO_ACCOUNT));
         }
-        let url = url.ok_or_else(|| SettingsError::new("url", text::URL_MISSING))?;
-        Ok(Self { account, root: http_client::root("url", &url, "http://127.0.0.1:8080")? })
+        let wrong = |key: &str, problem: &str| Err(SettingsError::new(key, problem));
+        let place = match (url, cli_path, config_path) {
+            (Some(_), Some(_), _) => return wrong("cli_path", text::TWO_DAEMONS),
+            (_, None, Some(_)) => return wrong("config_path", text::NO_PROGRAM),
+            (None, None, None) => return wrong("url", text::URL_MISSING),
+            (Some(url), None, None) => {
+                Place::Url(http_client::root("url", &url, "http://127.0.0.1:8080")?)
+            }
+            (None, Some(path), data) => Place::Program(Program {
+                path: program("cli_path", path)?,
+                data: data.map(|data| absolute("config_path", data)).transpose()?,
+            }),
+        };
+        Ok(Self { account, place })
     }
 }
 
@@ -52,15 +82,38 @@ mod tests {
     fn a_number_and_an_address_are_needed() {
         let (account, url) = ("account = '+15551234567'\n", "url = 'http://127.0.0.1:8080'\n");
         let config = read(&format!("{account}{url}")).unwrap();
-        assert_eq!(
-            (config.account.as_str(), config.root.as_str()),
-            ("+15551234567", "http://127.0.0.1:8080/")
+        assert_eq!(config.account, "+15551234567");
+        assert!(
+            matches!(config.place, Place::Url(root) if root.as_str() == "http://127.0.0.1:8080/")
         );
         refused("", "account");
         refused(url, "account");
         refused(&format!("account = '15551234567'\n{url}"), "account");
         refused(&format!("account = 'Ann'\n{url}"), "account");
         refused(account, "url");
+    }
+
+    #[test]
+    fn a_daemon_is_somewhere_or_is_started_and_never_both() {
+        let place = |more: &str| format!("account = '+15551234567'\n{more}");
+        for fits in [
+            "cli_path = 'signal-cli'",
+            "cli_path = '/opt/signal-cli/bin/signal-cli'\nconfig_path = '/srv/signal'",
+        ] {
+            let place = read(&place(fits)).unwrap().place;
+            assert!(matches!(place, Place::Program(_)), "{fits}");
+        }
+        for (wrong, key) in [
+            ("cli_path = 'signal-cli'\nurl = 'http://127.0.0.1:8080'", "cli_path"),
+            ("config_path = '/srv/signal'", "config_path"),
+            ("config_path = '/srv/signal'\nurl = 'http://127.0.0.1:8080'", "config_path"),
+            ("cli_path = ''", "cli_path"),
+            ("cli_path = 'bin/signal-cli'", "cli_path"),
+            ("cli_path = '..'\n", "cli_path"),
+            ("cli_path = 'signal-cli'\nconfig_path = 'signal'", "config_path"),
+        ] {
+            refused(&place(wrong), key);
+        }
     }
 
     #[test]

@@ -2,45 +2,17 @@
 
 use std::time::Duration;
 
-use openclaw_plugin_sdk::{ChannelError, neutral, reqwest::StatusCode};
+use openclaw_plugin_sdk::{
+    ChannelError,
+    kit::json_rpc::{Failure, Refusal},
+    neutral,
+};
 use serde_json::{Value, json};
 
 use crate::text;
 
 /// Signal's own number of seconds is missing where signal-cli is old.
 const WAIT: Duration = Duration::from_mins(1);
-
-/// Why a call failed.
-#[derive(Clone, Debug)]
-pub(crate) enum Failure {
-    /// The daemon was not reached: nothing was done.
-    Lost(String),
-    /// The call was made, and no answer came: what was done is not known.
-    Unsure(String),
-    /// An answer of HTTP, with the wait that it asks for.
-    Status(StatusCode, Option<Duration>),
-    /// An answer of the daemon.
-    Refused(Refusal),
-}
-
-/// What the daemon says when it refuses.
-#[derive(Clone, Debug)]
-pub(crate) struct Refusal {
-    pub(crate) code: i64,
-    pub(crate) words: String,
-    pub(crate) data: Value,
-}
-
-impl Refusal {
-    /// The refusal in an answer, if it is one.
-    pub(crate) fn read(error: &Value) -> Option<Self> {
-        Some(Self {
-            code: error["code"].as_i64()?,
-            words: error["message"].as_str().unwrap_or_default().to_owned(),
-            data: error["data"].clone(),
-        })
-    }
-}
 
 /// What a failure means for one message.
 #[derive(Debug, PartialEq, Eq)]
@@ -141,6 +113,8 @@ fn told(error: ChannelError) -> Told {
 
 #[cfg(test)]
 mod tests {
+    use openclaw_plugin_sdk::reqwest::StatusCode;
+
     use super::*;
 
     const ACCOUNT: &str = "+15551234567";

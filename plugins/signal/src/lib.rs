@@ -3,7 +3,7 @@
 
 mod account;
 mod config;
-mod events;
+mod daemon;
 mod failure;
 mod inbound;
 mod login;
@@ -16,7 +16,8 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use openclaw_plugin_sdk::{
     Abilities, ChannelPlugin, ChatId, Ingress, InvalidGroupId, InvalidSenderId, SenderId,
-    TextLimit, TextUnit, kit::ids::without_prefix,
+    TextLimit, TextUnit,
+    kit::ids::{is_phone, is_uuid, without_prefix},
 };
 
 /// No number of Signal's: what is longer is an attachment there.
@@ -42,10 +43,10 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
         typing: Some(Duration::from_secs(10)),
         ..Abilities::NONE
     },
-    keys: &["account", "url"],
+    keys: &["account", "cli_path", "config_path", "url"],
     secret_keys: &[],
     env_keys: &[],
-    login: Some(|settings, folder| Box::pin(async move { login::begin(settings, &folder).await })),
+    login: Some(|settings, folder| Box::pin(login::begin(settings, folder))),
     manifest: None,
     parse_sender,
     parse_group,
@@ -57,7 +58,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     let text = without_prefix(without_prefix(text, &["signal:"]), &["uuid:"]);
     let text = text.to_ascii_lowercase();
-    if is_number(&text) || is_aci(&text) { SenderId::new(&text) } else { Err(text::NO_SENDER) }
+    if is_phone(&text) || is_uuid(&text) { SenderId::new(&text) } else { Err(text::NO_SENDER) }
 }
 
 /// A group's id, as signal-cli spells it. Its name can be changed.
@@ -65,24 +66,6 @@ fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
     let text = without_prefix(without_prefix(text, &["signal:"]), &["group:"]);
     let bytes = STANDARD.decode(text).unwrap_or_default();
     if matches!(bytes.len(), 16 | 32) { Ok(ChatId::new(text)) } else { Err(text::NO_GROUP) }
-}
-
-/// As `+15551234567`.
-fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix('+').unwrap_or_default();
-    (7..=15).contains(&digits.len())
-        && !digits.starts_with('0')
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// A UUID in small letters that is not all zeros.
-fn is_aci(text: &str) -> bool {
-    let lengths = [8, 4, 4, 4, 12];
-    let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    let parts: Vec<&str> = text.split('-').collect();
-    parts.iter().map(|part| part.len()).eq(lengths)
-        && parts.iter().all(|part| part.bytes().all(hex))
-        && text.bytes().any(|byte| !matches!(byte, b'0' | b'-'))
 }
 
 #[cfg(test)]

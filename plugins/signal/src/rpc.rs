@@ -1,96 +1,144 @@
-//! Calls of signal-cli's daemon: JSON-RPC over HTTP.
+//! The daemon of signal-cli: JSON-RPC over HTTP, or with a child line by line.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use openclaw_plugin_sdk::{
-    http_client,
-    kit::api,
-    reqwest::{self, Client, RequestBuilder, Response, Url},
+    AccountId, ChannelError, SettingsError,
+    kit::{
+        api,
+        daemon::Daemon,
+        json_rpc::{Client, Ended, Events, Failure},
+    },
+    reqwest::Url,
 };
-use serde_json::{Value, json};
-use tokio::time::timeout;
+use parking_lot::Mutex;
+use serde_json::Value;
 
 use crate::{
-    config::Config,
-    failure::{Failure, Refusal},
+    config::{Config, Place},
+    daemon::Running,
+    failure, text,
 };
 
 /// A message to a large group takes a while.
 const CALL_LIMIT: Duration = Duration::from_mins(1);
 
-/// A link is good for a few minutes.
-const LINK_LIMIT: Duration = Duration::from_mins(5);
+/// So long a child may say nothing before it is asked whether it lives.
+const QUIET: Duration = Duration::from_secs(15);
 
-/// The events of a connection go on for as long as it lasts.
-const FOR_EVER: Duration = Duration::from_hours(24 * 365);
+/// Three signs of life over HTTP are missing.
+const SILENCE: Duration = Duration::from_secs(45);
 
-/// The daemon, and the account that all calls are about.
+/// No envelope is as long.
+pub(crate) const LONGEST_EVENT: usize = 1 << 20;
+
+/// The daemon, and the account that calls are about.
 pub(crate) struct Rpc {
-    client: Client,
-    root: Url,
+    place: Place,
+    /// How calls are made; to a child once it runs.
+    client: Mutex<Client>,
     pub(crate) account: String,
 }
 
 impl Rpc {
-    pub(crate) fn new(config: Config) -> Result<Self, String> {
-        let client = api::client(&config.root, CALL_LIMIT)?;
-        Ok(Self { client, root: config.root, account: config.account })
+    pub(crate) fn new(config: Config) -> Result<Self, SettingsError> {
+        let client = match &config.place {
+            Place::Url(root) => {
+                let http = api::client(root, CALL_LIMIT);
+                let http = http.map_err(|why| SettingsError::new("url", why))?;
+                Client::Http(http, below(root, "rpc"))
+            }
+            Place::Program(_) => Client::Nobody,
+        };
+        Ok(Self { place: config.place, client: Mutex::new(client), account: config.account })
+    }
+
+    /// Starts the daemon where that is ours to do: for the account, or to link one. Its socket is in this folder.
+    pub(crate) async fn start(
+        &self,
+        is_linked: bool,
+        folder: Option<&Path>,
+        account: &AccountId,
+    ) -> Result<Option<Running>, ChannelError> {
+        let Place::Program(program) = &self.place else { return Ok(None) };
+        let lost = |why: &str| ChannelError::Disconnected(text::child(why));
+        let folder = folder.ok_or_else(|| lost("has no folder for its socket"))?;
+        let name = if is_linked { "sock" } else { "login.sock" };
+        let socket = folder.join(format!("signal-{account}.{name}"));
+        let started = program.start(is_linked.then_some(self.account.as_str()), &socket).await;
+        let (running, peer) = started.map_err(|why| {
+            if why.contains("not registered") {
+                return ChannelError::Unauthorized(text::no_account(&self.account));
+            }
+            lost(&why)
+        })?;
+        *self.client.lock() = Client::Lines(peer);
+        Ok(Some(running))
     }
 
     /// Makes a call about the account: the answer is its result.
     pub(crate) async fn call(&self, method: &str, mut params: Value) -> Result<Value, Failure> {
         params["account"] = self.account.as_str().into();
-        self.ask(method, params, CALL_LIMIT).await
+        self.ask(method, &params, CALL_LIMIT).await
     }
 
-    /// Makes a call about no account, for which a person has to scan something.
-    pub(crate) async fn link(&self, method: &str, params: Value) -> Result<Value, Failure> {
-        self.ask(method, params, LINK_LIMIT).await
+    /// Makes a call, with what it is about among its parameters.
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        params: &Value,
+        limit: Duration,
+    ) -> Result<Value, Failure> {
+        let client = self.client.lock().clone();
+        client.call(method, params, limit).await
     }
 
-    async fn ask(&self, method: &str, params: Value, limit: Duration) -> Result<Value, Failure> {
-        let call = json!({ "jsonrpc": "2.0", "id": "1", "method": method, "params": params });
-        let response =
-            answer(self.client.post(self.address("rpc")).timeout(limit).json(&call)).await?;
-        let body = http_client::body(response).await;
-        let body = body.map_err(|unread| Failure::Unsure(unread.to_string()))?;
-        let mut said: Value = serde_json::from_slice(&body).unwrap_or_default();
-        match Refusal::read(&said["error"]) {
-            Some(refusal) => Err(Failure::Refused(refusal)),
-            None if said["result"].is_null() => {
-                Err(Failure::Unsure("answered something unreadable".to_owned()))
-            }
-            None => Ok(said["result"].take()),
+    /// Begins to hear what arrives.
+    pub(crate) async fn hear(&self, running: Option<Running>) -> Result<Arriving, ChannelError> {
+        if let Some(Running { daemon, events, .. }) = running {
+            return Ok(Arriving(events, Some(daemon)));
         }
-    }
-
-    /// Begins to hear what arrives. It may be silent for so long before it begins.
-    pub(crate) async fn events(&self, silence: Duration) -> Result<Response, Failure> {
-        let mut url = self.address("events");
+        let client = self.client.lock().clone();
+        let (Place::Url(root), Client::Http(http, _)) = (&self.place, client) else {
+            return Err(ChannelError::Disconnected(text::ENDED.to_owned()));
+        };
+        let mut url = below(root, "events");
         url.query_pairs_mut().append_pair("account", &self.account);
-        let request = self.client.get(url).header("accept", "text/event-stream");
-        let opened = timeout(silence, answer(request.timeout(FOR_EVER))).await;
-        opened.unwrap_or_else(|_| Err(Failure::Lost("no answer in time".to_owned())))
-    }
-
-    fn address(&self, place: &str) -> Url {
-        let mut url = self.root.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["api", "v1", place]);
-        }
-        url
+        let opened = Events::stream(http.get(url), LONGEST_EVENT, SILENCE).await;
+        let opened = opened.map_err(|failure| match failure {
+            // This is how it says that it does not know the account.
+            Failure::Status(status, _) if status.as_u16() == 400 => {
+                ChannelError::Unauthorized(text::no_account(&self.account))
+            }
+            failure => failure::of_account(failure, &self.account),
+        });
+        Ok(Arriving(opened?, None))
     }
 }
 
-async fn answer(request: RequestBuilder) -> Result<Response, Failure> {
-    let response = request.send().await.map_err(|error| lost(&error))?;
-    if response.status().is_success() {
-        return Ok(response);
+fn below(root: &Url, place: &str) -> Url {
+    let mut url = root.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["api", "v1", place]);
     }
-    Err(Failure::Status(response.status(), api::retry_after(response.headers())))
+    url
 }
 
-fn lost(error: &reqwest::Error) -> Failure {
-    let why = http_client::describe(error);
-    if error.is_connect() { Failure::Lost(why) } else { Failure::Unsure(why) }
+/// What one connection brings, and its daemon where that is ours. What the daemon has written is gone there: nothing of
+/// it is dropped here.
+pub(crate) struct Arriving(Events, Option<Daemon>);
+
+impl Arriving {
+    /// The next event; nothing for a sign of life. May be dropped and called again.
+    pub(crate) async fn next(&mut self) -> Result<Option<Value>, ChannelError> {
+        let silence = if self.1.is_some() { QUIET } else { SILENCE };
+        let why = match (self.0.next(silence).await, &mut self.1) {
+            (Ok(event), _) => return Ok(event),
+            (Err(Ended::Silent), _) => text::SILENT.to_owned(),
+            (Err(Ended::Endless), _) => text::ENDLESS.to_owned(),
+            (Err(Ended::Closed), Some(daemon)) => text::child(&daemon.why().await),
+            (Err(Ended::Closed), None) => text::ENDED.to_owned(),
+        };
+        Err(ChannelError::Disconnected(why))
+    }
 }

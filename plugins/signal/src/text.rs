@@ -11,15 +11,17 @@ pub(crate) const NO_GROUP: InvalidGroupId = InvalidGroupId(
 );
 
 pub(crate) const NO_ACCOUNT: &str = "must be the account's number, such as `+15551234567`";
-pub(crate) const URL_MISSING: &str =
-    "is missing: give the address of the signal-cli daemon, such as `http://127.0.0.1:8080`";
+pub(crate) const URL_MISSING: &str = "is missing: give the address of the signal-cli daemon, such as `http://127.0.0.1:8080`, or \
+                                      `cli_path` for one that the gateway starts";
+pub(crate) const TWO_DAEMONS: &str =
+    "stands beside `url`: the gateway starts a daemon, or uses one that runs; give one of them";
+pub(crate) const NO_PROGRAM: &str = "is for the daemon that `cli_path` starts, and that is missing";
 
 pub(crate) const NO_DAEMON: &str = "there is no signal-cli daemon at `url`: start one with `signal-cli daemon --http` \
                                     (signal-cli-rest-api is another program)";
 pub(crate) const NOT_ALLOWED: &str = "what answers at `url` lets nobody in";
 pub(crate) const OTHER_HOST: &str = "the signal-cli daemon takes only its own address: `url` must have the host and port of its `--http`";
-pub(crate) const NOTHING_HEARD: &str =
-    "nothing heard since the start: if nobody has written, all is well; otherwise write to the account to be sure";
+pub(crate) const NOTHING_HEARD: &str = "nothing heard since the start: if nobody has written, all is well; otherwise write to the account to be sure";
 pub(crate) const SILENT: &str = "the signal-cli daemon went silent";
 pub(crate) const ENDED: &str = "the signal-cli daemon closed the connection";
 pub(crate) const ENDLESS: &str = "the signal-cli daemon sends an event that does not end";
@@ -38,6 +40,14 @@ pub(crate) fn no_account(account: &str) -> String {
     )
 }
 
+/// A version that knows no way to leave them.
+pub(crate) fn fetches(version: &str) -> String {
+    let version = openclaw_plugin_sdk::neutral(version, 32);
+    format!(
+        "signal-cli {version} fetches avatars and sticker packs, of strangers too: version 0.14 and later is told not to"
+    )
+}
+
 /// The safety number of a person, or in a group, has changed.
 pub(crate) fn untrusted(chat: &str) -> String {
     format!("the safety number of {chat} has changed: compare it, then `signal-cli trust`")
@@ -48,9 +58,15 @@ pub(crate) fn unsure(why: &str) -> String {
     format!("the signal-cli daemon: {why}; whether the message was sent is not known")
 }
 
-/// What the daemon says.
+/// What the daemon says, without a link, which is a secret.
 pub(crate) fn daemon(words: &str) -> String {
-    format!("signal-cli: {words}")
+    let end = ["sgnl:", "tsdevice:"].iter().filter_map(|link| words.find(link)).min();
+    format!("signal-cli: {}", words[..end.unwrap_or(words.len())].trim_end())
+}
+
+/// What became of the daemon that the gateway starts.
+pub(crate) fn child(words: &str) -> String {
+    daemon(&format!("the program of `cli_path` {words}"))
 }
 
 #[cfg(test)]
@@ -63,14 +79,22 @@ mod tests {
     fn every_text_can_be_read_in_one_go() {
         let (account, chat) = (no_account("+15551234567"), untrusted("+15557654321"));
         let (unsure, daemon) = (unsure("no answer in time"), daemon("Group not found"));
-        let mut all = vec![NO_SENDER.0, NO_GROUP.0, NO_ACCOUNT, URL_MISSING, NO_DAEMON, NOTHING_HEARD];
+        let child = child("ended with exit status: 1: link sgnl://linkdevice?uuid=x");
+        let fetches = fetches("0.13.19");
+        let mut all =
+            vec![NO_SENDER.0, NO_GROUP.0, NO_ACCOUNT, URL_MISSING, TWO_DAEMONS, NO_PROGRAM];
+        all.extend([&fetches, &child, NO_DAEMON, NOTHING_HEARD]);
         all.extend([NOT_ALLOWED, OTHER_HOST, SILENT, ENDED, ENDLESS, CAPTCHA, NO_CONVERSATION]);
         all.extend([NO_MESSAGE, SINGLE, &account, &chat, &unsure, &daemon]);
         expect![[r"
             a Signal user is an ACI, such as `0f1e2d3c-4b5a-4968-8776-655443322110`, or a number, such as `+15551234567`
             a Signal group's id is 44 letters and digits that `signal-cli listGroups` shows, such as `WW3jZ+M/oC5LZJ3mvtZy0zgF2dZ5lFJ3vQxSxkVPSXo=`
             must be the account's number, such as `+15551234567`
-            is missing: give the address of the signal-cli daemon, such as `http://127.0.0.1:8080`
+            is missing: give the address of the signal-cli daemon, such as `http://127.0.0.1:8080`, or `cli_path` for one that the gateway starts
+            stands beside `url`: the gateway starts a daemon, or uses one that runs; give one of them
+            is for the daemon that `cli_path` starts, and that is missing
+            signal-cli 0.13.19 fetches avatars and sticker packs, of strangers too: version 0.14 and later is told not to
+            signal-cli: the program of `cli_path` ended with exit status: 1: link
             there is no signal-cli daemon at `url`: start one with `signal-cli daemon --http` (signal-cli-rest-api is another program)
             nothing heard since the start: if nobody has written, all is well; otherwise write to the account to be sure
             what answers at `url` lets nobody in

@@ -71,6 +71,7 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<AccountRuntime
     inbox.ask_for_readers(readers(&gateway, &account));
     inbox.keep_conversations_in(gateway.state.conversations(&account.config.key));
     inbox.state_is_in(gateway.state.path().to_owned());
+    inbox.run_programs_in(gateway.state.run());
     let (state, key) = (gateway.state.clone(), account.config.key.clone());
     match blocking(move || Notes::of(&state, &key)).await {
         Ok(notes) => inbox.keep_notes(Box::new(Keeper::new(&account, notes))),

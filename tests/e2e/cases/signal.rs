@@ -5,7 +5,9 @@ use serde_json::json;
 
 use crate::{
     chats::{Chats, How},
-    fake_signal::{Failing, FakeSignal, GROUP, LINK, State, aci, group, mention, number},
+    fake_signal::{
+        Failing, FakeSignal, GROUP, LINK, NUMBER, State, aci, group, is_running, mention, number,
+    },
     process::{Gateway, Home, look_again, texts},
 };
 
@@ -127,6 +129,58 @@ async fn case_080_a_number_that_was_approved_opens_once_and_for_nobody_who_inher
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn case_084_people_and_requests_of_openclaw_are_taken_over_and_names_match_nobody() {
+    let listed = json!({ "version": 1, "allowFrom": [format!("uuid:{}", aci("ann")), "eve"] });
+    let now = openclaw::world::iso(openclaw::world::now());
+    let waits = json!({ "version": 1, "requests": [{
+        "id": number("bob"), "code": "ABCD2345", "createdAt": now, "lastSeenAt": now,
+    }] });
+    let (listed, waits) = (listed.to_string(), waits.to_string());
+    let files = [
+        ("credentials/signal-allowFrom.json", listed.as_str()),
+        ("credentials/signal-pairing.json", waits.as_str()),
+    ];
+    let (signal, home, gateway) = gateway("", &files).await;
+    signal.say("ann", How::Directly, "it is me").await;
+    hears(&signal, "ann", "it is me").await;
+    let (waiting, _) = texts(&home.cli(&["pairing", "list", "signal", "--json"]));
+    assert!(waiting.contains("ABCD2345") && waiting.contains(&number("bob")), "{waiting}");
+    assert!(home.cli(&["pairing", "approve", "signal", "ABCD2345"]).status.success());
+    signal.say("bob", How::Directly, "and me").await;
+    hears(&signal, "bob", "and me").await;
+    signal.say("eve", How::Directly, "and me?").await;
+    hears(&signal, "eve", "Pairing code: ").await;
+    let (said, noted) = texts(&home.cli(&["config", "check"]));
+    assert!((said + &noted).contains("entries that are no ids and admit nobody: `eve`"));
+    end(gateway, &home);
+    assert!(home.cli(&["audit", "verify"]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_074_case_101_two_accounts_share_no_grant_and_no_places() {
+    let other = FakeSignal::start().await;
+    let work = format!(
+        "[channels.signal.accounts.work]\naccount = \"{NUMBER}\"\nurl = \"{}\"\n",
+        other.root()
+    );
+    let (signal, home, gateway) = gateway(&work, &[]).await;
+    other.until("it listens", |state| state.listener.is_some()).await;
+    for name in ["ann", "bob", "eve"] {
+        signal.say(name, How::Directly, "hello").await;
+        hears(&signal, name, "Pairing code: ").await;
+    }
+    other.say("ann", How::Directly, "hello").await;
+    let challenge = hears(&other, "ann", "Pairing code: ").await;
+    assert!(home.cli(&["pairing", "approve", "signal", code(&challenge)]).status.success());
+    assert!(home.read("credentials/signal-work-allowFrom.json").contains(&aci("ann")));
+    assert_eq!(home.read("credentials/signal-allowFrom.json"), "");
+    let event = signal.say("ann", How::Directly, "and here?").await;
+    settled(&home, event.as_str()).await;
+    end(gateway, &home);
+    assert_eq!(signal.shown("ann").len(), 1, "Ann still waits here");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn case_081_a_group_counts_by_its_id_and_not_by_its_name() {
     let listed =
         |group: &str| format!("group_allow_from = [\"{}\"]\ngroups = [\"{group}\"]\n", aci("ann"));
@@ -188,6 +242,38 @@ async fn a_captcha_that_signal_wants_is_shown_beside_the_account_and_nothing_loo
     let sent =
         signal.with(|state| state.calls.iter().filter(|(method, _)| method == "send").count());
     assert!(sent < 8, "{sent} calls");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_107_a_daemon_that_the_gateway_starts_ends_with_it_and_its_noise_stays_out_of_the_log()
+{
+    let (signal, home) = (FakeSignal::program("0.14.6").await, Home::new());
+    let program = signal.program_path();
+    home.configure(&signal.fill(&format!(
+        "[owner]\nallow_from = [\"signal:{{signal.owner}}\"]\n[channels.signal]\n\
+         account = \"{{signal.account}}\"\ncli_path = \"{}\"\n",
+        program.display()
+    )));
+    for is_killed in [true, false] {
+        let gateway = home.gateway("trace");
+        signal.until("it listens", |state| state.listener.is_some()).await;
+        let event = signal.say("owner", How::Directly, "hello").await;
+        settled(&home, event.as_str()).await;
+        hears(&signal, "owner", "hello").await;
+        let (id, _) = signal.program_starts().pop().unwrap();
+        assert!(is_running(id));
+        if is_killed {
+            gateway.kill();
+        } else {
+            end(gateway, &home);
+        }
+        while is_running(id) {
+            look_again().await;
+        }
+        signal.until("nobody listens", |state| state.listener.is_none()).await;
+    }
+    assert_eq!(signal.program_starts().len(), 2);
+    assert!(!home.logged().contains("NOISE"));
 }
 
 /// What a scanner reads in a picture.

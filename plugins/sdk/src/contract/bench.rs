@@ -48,6 +48,7 @@ pub struct Bench<P> {
     deliveries: mpsc::Receiver<Delivery>,
     connected: watch::Sender<bool>,
     running: JoinSet<Result<(), ChannelError>>,
+    _run: tempfile::TempDir,
 }
 
 impl<P: FakePlatform> Bench<P> {
@@ -66,9 +67,11 @@ impl<P: FakePlatform> Bench<P> {
             connected.clone(),
         );
         inbox.keep_notes(Box::<MemoryNotes>::default());
+        let run = tempfile::tempdir().unwrap_or_else(|error| panic!("a folder: {error}"));
+        inbox.run_programs_in(run.path().join("run"));
         platform.serve(exchanges).await;
         let (channel, inbox, running) = (Arc::from(channel), Arc::new(inbox), JoinSet::new());
-        Self { platform, plugin, channel, inbox, deliveries, connected, running }
+        Self { platform, plugin, channel, inbox, deliveries, connected, running, _run: run }
     }
 
     /// Opens the channel and lets it receive.

@@ -37,7 +37,7 @@ pub struct Output {
     pub stdout: Vec<u8>,
     /// True where it wrote more than that.
     pub cut: bool,
-    /// What it wrote to its standard error, up to the limit.
+    /// The end of what it wrote to its standard error, up to the limit.
     pub stderr: Vec<u8>,
 }
 
@@ -107,8 +107,8 @@ impl Process {
         };
         let (written, stdout, stderr, status) = tokio::join!(
             write(stdin, input),
-            read(stdout, limits.stdout, is_over.clone()),
-            read(stderr, limits.stderr, is_over.clone()),
+            read(stdout, limits.stdout, Keep::First, is_over.clone()),
+            read(stderr, limits.stderr, Keep::Last, is_over.clone()),
             ended
         );
         let (status, (stderr, _)) = (status?, stderr?);
@@ -129,10 +129,18 @@ async fn write(stdin: Option<ChildStdin>, input: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Which part of too much is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    First,
+    Last,
+}
+
 /// Reads to the end, keeps as much as the limit, and says whether there was more.
 async fn read(
     pipe: Option<impl AsyncRead + Unpin>,
     limit: usize,
+    keep: Keep,
     mut is_over: watch::Receiver<bool>,
 ) -> io::Result<(Vec<u8>, bool)> {
     let mut kept = Vec::new();
@@ -154,7 +162,13 @@ async fn read(
             return Ok((kept, cut));
         }
         let room = limit - kept.len();
-        kept.extend_from_slice(&chunk[..read.min(room)]);
         cut |= read > room;
+        match keep {
+            Keep::First => kept.extend_from_slice(&chunk[..read.min(room)]),
+            Keep::Last => {
+                kept.extend_from_slice(&chunk[..read]);
+                kept.drain(..kept.len().saturating_sub(limit));
+            }
+        }
     }
 }

@@ -89,6 +89,22 @@ impl Token {
     }
 }
 
+/// The value of a key that names a program: an absolute path, or a name in `PATH`.
+pub fn program(key: &str, path: PathBuf) -> Result<PathBuf, SettingsError> {
+    if path.is_absolute() || path.file_name() == Some(path.as_os_str()) {
+        return Ok(path);
+    }
+    Err(SettingsError::new(key, "must be an absolute path, or the name of a program in `PATH`"))
+}
+
+/// The value of a key that names a file or a folder.
+pub fn absolute(key: &str, path: PathBuf) -> Result<PathBuf, SettingsError> {
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    Err(SettingsError::new(key, "must be an absolute path"))
+}
+
 /// The value of a key that says where the account is served, if it is a plain path.
 pub fn path(key: &str, path: &str) -> Result<(), SettingsError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "/_-.".contains(c);

@@ -16,6 +16,24 @@ pub fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| plain)
 }
 
+/// True for a telephone number as `+15551234567`.
+pub fn is_phone(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    (7..=15).contains(&digits.len())
+        && !digits.starts_with('0')
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// True for a UUID in small letters that is not all zeros.
+pub fn is_uuid(text: &str) -> bool {
+    let lengths = [8, 4, 4, 4, 12];
+    let hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.iter().map(|part| part.len()).eq(lengths)
+        && parts.iter().all(|part| part.bytes().all(hex))
+        && text.bytes().any(|byte| !matches!(byte, b'0' | b'-'))
+}
+
 /// What follows on the mention `<@id>`, `<@!id>` or `<@id|name>` that a text begins with, where it is of this id.
 pub fn after_mention<'a>(text: &'a str, id: &str) -> Option<&'a str> {
     let (mark, rest) = text.trim_start().strip_prefix("<@")?.split_once('>')?;

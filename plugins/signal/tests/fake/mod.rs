@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed set-up fails the test")]
 
 mod http;
+mod lines;
 mod methods;
 mod platform;
 mod state;
@@ -28,10 +29,15 @@ pub(crate) const GROUP: &str = "WW3jZ+M/oC5LZJ3mvtZy0zgF2dZ5lFJ3vQxSxkVPSXo=";
 /// What a phone scans to link the account.
 pub(crate) const LINK: &str = "sgnl://linkdevice?uuid=c2VjcmV0LXV1aWQ%3D&pub_key=BSecretPublicKey";
 
+/// What the program writes on both outputs. It is a secret.
+pub(crate) const NOISE: &str = "INFO sgnl://linkdevice?uuid=NOISE&pub_key=NOISE";
+
 /// A running daemon; dropped, it is gone.
 pub(crate) struct FakeSignal {
     pub(crate) shared: Shared,
     server: Server,
+    /// Where the channel starts it itself.
+    program: Option<lines::Program>,
 }
 
 /// What handlers and tests share.
@@ -42,7 +48,34 @@ impl FakeSignal {
     pub(crate) async fn start() -> Self {
         let shared = Shared::new(State::default());
         let server = Server::start(|address| http::app(shared.clone(), address)).await;
-        Self { shared, server }
+        Self { shared, server, program: None }
+    }
+
+    /// A signal-cli of this version, that the channel starts itself.
+    pub(crate) async fn program(version: &str) -> Self {
+        let mut fake = Self::start().await;
+        fake.program = Some(lines::Program::new(version, &fake.shared));
+        fake
+    }
+
+    /// Where the program is.
+    pub(crate) fn program_path(&self) -> std::path::PathBuf {
+        self.program.as_ref().expect("a program").path()
+    }
+
+    /// How the program was started each time, with its process.
+    pub(crate) fn program_starts(&self) -> Vec<(u32, Vec<String>)> {
+        self.program.as_ref().expect("a program").starts()
+    }
+
+    /// The variables that the program was started with.
+    pub(crate) fn program_environment(&self) -> String {
+        self.program.as_ref().expect("a program").environment()
+    }
+
+    /// The account is not, or not any more, one of the program's.
+    pub(crate) fn unlink(&self, unlinked: bool) {
+        self.program.as_ref().expect("a program").unlink(unlinked);
     }
 
     /// Where it answers.
@@ -74,6 +107,13 @@ impl FakeSignal {
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&State) -> bool) {
         self.shared.until(what, holds).await;
     }
+}
+
+/// True while this process runs.
+pub(crate) fn is_running(id: u32) -> bool {
+    // One that waits to be reaped has ended.
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 /// The ACI of a person by name.

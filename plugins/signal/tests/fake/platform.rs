@@ -16,7 +16,12 @@ impl FakePlatform for FakeSignal {
     fn settings(&self) -> toml::Table {
         let mut table = toml::Table::new();
         table.insert("account".to_owned(), NUMBER.into());
-        table.insert("url".to_owned(), self.root().into());
+        if self.program.is_some() {
+            let path = self.program_path().display().to_string();
+            table.insert("cli_path".to_owned(), path.into());
+        } else {
+            table.insert("url".to_owned(), self.root().into());
+        }
         table
     }
 
