@@ -3,7 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use openclaw_plugin_sdk::{
-    ChannelError, LinkedAccount, Linking, Secret, Settings, kit::json_rpc::Failure,
+    ChannelError, LinkedAccount, Linking, Secret, Settings,
+    kit::{ids::is_phone, json_rpc::Failure},
 };
 use serde_json::{Value, json};
 
@@ -27,7 +28,10 @@ pub(crate) async fn begin(settings: Settings, folder: PathBuf) -> Result<Linking
     let linked = async move {
         let params = json!({ "deviceLinkUri": link, "deviceName": "OpenClaw" });
         let linked = ask(&rpc, "finishLink", params).await?;
-        let name = linked["number"].as_str().unwrap_or_default().to_owned();
+        let name = linked["number"].as_str().filter(|number| is_phone(number));
+        let Some(name) = name.map(str::to_owned) else {
+            return Err(ChannelError::Disconnected(text::daemon("finishLink gave no number")));
+        };
         drop(running);
         let lacks = (name != rpc.account).then(|| ("account", name.clone()));
         Ok(LinkedAccount { name, lacks })

@@ -60,7 +60,8 @@ pub(crate) fn unsure(why: &str) -> String {
 
 /// What the daemon says, without a link, which is a secret.
 pub(crate) fn daemon(words: &str) -> String {
-    let end = ["sgnl:", "tsdevice:"].iter().filter_map(|link| words.find(link)).min();
+    let small = words.to_ascii_lowercase();
+    let end = ["sgnl:", "tsdevice:"].iter().filter_map(|link| small.find(link)).min();
     format!("signal-cli: {}", words[..end.unwrap_or(words.len())].trim_end())
 }
 

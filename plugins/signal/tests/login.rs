@@ -39,12 +39,15 @@ async fn another_account_is_what_the_configuration_lacks() {
     fake.with(|state| state.links = Some("+15559999999"));
     let lacks = linked(&fake).await.expect("it is linked").lacks;
     assert_eq!(lacks, Some(("account", "+15559999999".to_owned())));
+    fake.with(|state| state.links = Some("+15559999999; touch x"));
+    let Err(ChannelError::Disconnected(why)) = linked(&fake).await else { panic!("no number") };
+    assert!(why.contains("no number"), "{why}");
 }
 
 #[tokio::test]
 async fn a_link_that_nobody_scans_and_a_daemon_of_one_account_are_told_without_the_link() {
     let fake = FakeSignal::start().await;
-    let words = "Link request error: Connection closed! sgnl://linkdevice?uuid=c2VjcmV0LXV1aWQ%3D&pub_key=BSecretPublicKey";
+    let words = "Link request error: Connection closed! SGNL://linkdevice?uuid=c2VjcmV0LXV1aWQ%3D&pub_key=BSecretPublicKey";
     fake.with(|state| state.unscanned = Some(words));
     let Err(ChannelError::Disconnected(why)) = linked(&fake).await else { panic!("no link") };
     assert!(why.contains("Connection closed!") && !why.contains("pub_key"), "{why}");
