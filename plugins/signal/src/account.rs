@@ -145,6 +145,13 @@ impl Signal {
     /// What an event brings, if it is something for the gateway.
     fn arrival(&self, event: &Value, me: &Me, inbox: &Inbox) -> Option<Arrival<InboundEvent>> {
         let envelope = &event["envelope"];
+        if event["account"].as_str().is_some_and(|account| account != self.rpc.account) {
+            // The daemon is of another account alone.
+            let why = text::no_account(&self.rpc.account);
+            self.trouble.lock().limits.insert(ChatId::new("account"), why);
+            self.changed.notify_one();
+            return None;
+        }
         if event.get("exception").is_some_and(|why| !why.is_null()) {
             tracing::warn!("a message on Signal could not be decrypted");
             return None;

@@ -4,6 +4,7 @@
 use openclaw_plugin_sdk::{
     Attachment, ChatId, ChatKind, Conversation, EventId, InboundEvent, InboundMessage, Link,
     Reaction, Sender, SenderId, SentRef, UnixMs,
+    kit::ids::{is_phone, is_uuid},
 };
 use serde_json::Value;
 
@@ -105,8 +106,12 @@ pub(crate) fn translate(envelope: &Value, me: &Me) -> Option<InboundEvent> {
 
 /// By ACI, which never changes, and by number where Signal does not say that. A name is chosen, and can be changed.
 fn sender(envelope: &Value) -> Option<Sender> {
-    let read = |key: &str| crate::parse_sender(envelope[key].as_str()?).ok();
-    let (aci, number) = (read("sourceUuid"), read("sourceNumber"));
+    // What people write before an id in a list, no platform does.
+    let read = |key: &str, fits: fn(&str) -> bool| {
+        let id = envelope[key].as_str()?.to_ascii_lowercase();
+        SenderId::new(&id).ok().filter(|_| fits(&id))
+    };
+    let (aci, number) = (read("sourceUuid", is_uuid), read("sourceNumber", is_phone));
     let id = aci.clone().or_else(|| number.clone())?;
     let also = number.filter(|_| aci.is_some()).into_iter().collect();
     Some(Sender { also, ..Sender::new(id, envelope["sourceName"].as_str(), &[]) })

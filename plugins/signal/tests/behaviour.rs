@@ -242,18 +242,23 @@ async fn a_daemon_that_goes_silent_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_does_not_end_ends_its_connection_and_no_more() {
+async fn an_event_that_is_too_long_is_left_out_and_takes_nothing_with_it() {
     let mut bench = bench().await;
-    bench.platform.with(|state| state.lossy = true);
     bench.platform.direct("eve", &"x".repeat(1 << 20));
-    let ended = bench.ended().await;
-    assert!(
-        matches!(&ended, Err(ChannelError::Disconnected(why)) if why.contains("does not end")),
-        "{ended:?}"
-    );
-    bench.listen().await.expect("it connects again");
+    bench.platform.direct("ann", "beside it");
+    assert_eq!(bench.message().await.text, "beside it");
     bench.platform.direct("eve", &"\u{1}".repeat(64 * 1024));
     assert_eq!(bench.message().await.text.len(), 64 * 1024, "the longest text of Signal arrives");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_115_an_event_of_another_account_is_nothing_and_is_told() {
+    let mut bench = bench().await;
+    bench.meet(Person::Ann, "hello").await;
+    let other = json!({ "account": "+15550009999", "dataMessage": { "message": "psst" } });
+    bench.platform.envelope("ann", other);
+    bench.limited(Some("is not linked")).await;
+    bench.meet(Person::Ann, "and this").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,10 @@ pub struct TooLong;
 #[derive(Debug)]
 pub struct Events {
     longest: usize,
+    /// Whether an event that is too long is left out, and not an error.
+    skips: bool,
+    /// What comes is of an event that was too long.
+    skipping: bool,
     line: Vec<u8>,
     data: Option<String>,
     after_cr: bool,
@@ -18,14 +22,17 @@ pub struct Events {
 
 impl Default for Events {
     fn default() -> Self {
-        Self::within(EVENT_LIMIT)
+        let mut events = Self::within(EVENT_LIMIT);
+        events.skips = false;
+        events
     }
 }
 
 impl Events {
-    /// Takes events of so many bytes at most.
+    /// Takes events of so many bytes at most, and leaves longer ones out: those beside them are not lost.
     pub fn within(longest: usize) -> Self {
-        Self { longest, line: Vec::new(), data: None, after_cr: false }
+        let (skips, skipping, after_cr) = (true, false, false);
+        Self { longest, skips, skipping, line: Vec::new(), data: None, after_cr }
     }
 
     /// Takes bytes, and gives the data of each event that they complete.
@@ -36,11 +43,23 @@ impl Events {
             self.after_cr = byte == b'\r';
             match byte {
                 b'\n' if second_half => {}
+                b'\n' | b'\r' if self.skipping => {
+                    self.skipping = !self.line.is_empty();
+                    self.line.clear();
+                }
+                // That the line has something is all that counts.
+                _ if self.skipping => self.line.resize(1, byte),
                 b'\n' | b'\r' => events.extend(self.end_of_line()),
                 _ => self.line.push(byte),
             }
             if self.line.len() + self.data.as_ref().map_or(0, String::len) > self.longest {
-                return Err(TooLong);
+                if !self.skips {
+                    return Err(TooLong);
+                }
+                tracing::warn!("an event that is too long is left out");
+                self.skipping = true;
+                self.line.truncate(1);
+                self.data = None;
             }
         }
         Ok(events)
@@ -124,8 +143,18 @@ mod tests {
         let mut events = Events::default();
         let lines = b"data: xxxxxxxxxxxxxxxx\n".repeat(EVENT_LIMIT / 16);
         assert_eq!(events.feed(&lines), Err(TooLong));
-        let mut events = Events::within(EVENT_LIMIT + 1);
-        assert_eq!(events.feed(&vec![b'x'; EVENT_LIMIT + 1]), Ok(Vec::new()));
-        assert_eq!(events.feed(b"x"), Err(TooLong));
+    }
+
+    #[test]
+    fn an_event_that_is_too_long_is_left_out_and_those_beside_it_are_not() {
+        let long = "x".repeat(40);
+        let stream = format!(
+            "data: a\n\ndata: {long}\n: x\ndata: y\r\n\r\ndata: b\n\n{long}\n\ndata: c\n\n"
+        );
+        for size in [1, 7, stream.len()] {
+            let mut events = Events::within(30);
+            let read = stream.as_bytes().chunks(size).flat_map(|piece| events.feed(piece).unwrap());
+            assert_eq!(read.collect::<Vec<_>>(), ["a", "b", "c"], "{size}");
+        }
     }
 }

@@ -44,6 +44,14 @@ fn plain(data: &Value) -> InboundMessage {
 }
 
 #[test]
+fn case_085_an_id_in_a_form_that_is_not_signals_is_nobodys() {
+    for id in [format!("signal:uuid:{ANN}"), format!(" {ANN}"), "+15557654321".to_owned()] {
+        let odd = message(&json!({}), &json!({ "sourceUuid": id, "sourceNumber": ANN }));
+        assert!(odd.is_none(), "{id}");
+    }
+}
+
+#[test]
 fn a_message_names_its_sender_by_aci_and_the_number_beside_it() {
     let message = plain(&json!({}));
     assert_eq!(message.sender.id.as_str(), ANN);

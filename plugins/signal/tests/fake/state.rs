@@ -165,8 +165,10 @@ impl State {
             envelope["serverDeliveredTimestamp"] = self.now().into();
         }
         // What could not be decrypted is said beside the envelope.
-        let exception = envelope.as_object_mut().and_then(|parts| parts.remove("exception"));
-        let mut event = json!({ "account": NUMBER, "envelope": envelope });
+        let mut beside = |key| envelope.as_object_mut().and_then(|parts| parts.remove(key));
+        let (exception, account) = (beside("exception"), beside("account"));
+        let account = account.unwrap_or_else(|| NUMBER.into());
+        let mut event = json!({ "account": account, "envelope": envelope });
         if let Some(exception) = exception {
             event["exception"] = exception;
         }
