@@ -33,7 +33,7 @@ const MOST_CLIENTS: usize = 1024;
 
 /// How many requests each address may still send.
 #[derive(Debug)]
-struct RateLimits(Bounded<ClientAddress, Budget>);
+pub struct RateLimits(Option<Bounded<ClientAddress, Budget>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Budget {
@@ -43,11 +43,17 @@ struct Budget {
 
 impl Default for RateLimits {
     fn default() -> Self {
-        Self(Bounded::expiring(MOST_CLIENTS, FULL_AFTER))
+        Self(Some(Bounded::expiring(MOST_CLIENTS, FULL_AFTER)))
     }
 }
 
 impl RateLimits {
+    /// As many as they like, where the proof is a signed token: nobody guesses one, and most are refused before their
+    /// signature. A flood would only take the platform's turns where both come by one address, such as a tunnel's.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
     /// The status to refuse a request with, before anything in it is read (`case_104`).
     fn check(&mut self, methods: &[Method], exchange: &Exchange) -> Result<(), StatusCode> {
         if !methods.contains(exchange.request.method()) {
@@ -86,16 +92,17 @@ impl RateLimits {
 
     /// Counts a request of an address; false where it has sent too many, or too many others send some.
     fn take(&mut self, client: ClientAddress) -> bool {
+        let Some(budgets) = &mut self.0 else { return true };
         let now = Instant::now();
-        let known = self.0.get(&client).copied();
-        if known.is_none() && self.0.is_full() {
+        let known = budgets.get(&client).copied();
+        if known.is_none() && budgets.is_full() {
             return false;
         }
         let Budget { left, since } = known.unwrap_or(Budget { left: BURST, since: now });
         let left = (left + (now - since).as_secs_f64() * RATE).min(BURST);
         let allowed = left >= 1.0;
         let left = if allowed { left - 1.0 } else { left };
-        self.0.insert(client, Budget { left, since: now });
+        budgets.insert(client, Budget { left, since: now });
         allowed
     }
 }
@@ -126,11 +133,24 @@ where
     T: Send + 'a,
     F: Future<Output = Result<T, StatusCode>> + Send + 'a,
 {
+    limited(RateLimits::default(), methods, inbox, proof)
+}
+
+fn limited<'a, T, F>(
+    limits: RateLimits,
+    methods: &'static [Method],
+    inbox: &'a Inbox,
+    proof: impl Fn(&Request<Bytes>) -> F + Send + Sync + 'a,
+) -> impl Stream<Item = Result<(Exchange, T), ChannelError>> + Send + 'a
+where
+    T: Send + 'a,
+    F: Future<Output = Result<T, StatusCode>> + Send + 'a,
+{
     let next = async move |(mut limits, proof): (RateLimits, _)| {
         let proven = limits.next(methods, inbox, &proof).await;
         Some((proven, (limits, proof)))
     };
-    stream::unfold((RateLimits::default(), proof), next)
+    stream::unfold((limits, proof), next)
 }
 
 /// Serves an account that its platform calls, until something goes wrong. `judge` says of what a request has proven
@@ -138,7 +158,7 @@ where
 /// that of [`AckQueue::connect`].
 pub async fn serve<'a, T, I, F, H>(
     inbox: &'a Inbox,
-    (queue, standing): (&'a AckQueue<I>, &'a Standing),
+    (queue, standing, limits): (&'a AckQueue<I>, &'a Standing, RateLimits),
     proof: impl Fn(&Request<Bytes>) -> F + Send + Sync + 'a,
     judge: impl Fn(T) -> (Option<Arrival<I>>, Response<Bytes>) + Send + 'a,
     translate: impl Fn(I) -> H + Send + 'a,
@@ -153,7 +173,7 @@ where
     standing.say(inbox)?;
     let row = inbox.row();
     let mut pending = queue.connect(&row, translate);
-    let mut requests = pin!(requests(inbox, proof));
+    let mut requests = pin!(limited(limits, POST, inbox, proof));
     loop {
         tokio::select! {
             settled = pending.settled() => {
@@ -258,7 +278,7 @@ mod tests {
     fn case_103_addresses_are_counted_within_bounds() {
         let mut limits = RateLimits::default();
         let taken = (0..5000_u32).filter(|number| limits.take(at(number.to_be_bytes()))).count();
-        assert_eq!((taken, limits.0.len()), (MOST_CLIENTS, MOST_CLIENTS));
+        assert_eq!((taken, limits.0.unwrap().len()), (MOST_CLIENTS, MOST_CLIENTS));
     }
 
     #[test]
