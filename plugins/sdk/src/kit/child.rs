@@ -12,14 +12,17 @@ use nix::{
     unistd::Pid,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{Child, ChildStdin, Command},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Join, join},
+    process::{Child, ChildStdin, ChildStdout, Command},
     sync::watch,
     time::sleep,
 };
 
 /// What a program started in another group may keep its pipes open. They are read for so long after its end.
 const LINGER: Duration = Duration::from_millis(500);
+
+/// The standard output and standard input of a program.
+pub type Stream = Join<ChildStdout, ChildStdin>;
 
 /// A running program and all that it started, killed when dropped.
 #[derive(Debug)]
@@ -90,6 +93,13 @@ impl Process {
         let child = command.process_group(0).kill_on_drop(true).spawn()?;
         let group = Group::of(&child);
         Ok(Self { child, group })
+    }
+
+    /// What it writes to its standard output and reads from its standard input; [`Process::finish`] has no part of them
+    /// then.
+    pub fn stream(&mut self) -> Option<Stream> {
+        let (stdout, stdin) = (self.child.stdout.take()?, self.child.stdin.take()?);
+        Some(join(stdout, stdin))
     }
 
     /// Writes its standard input, reads all that it writes, and waits for its end.

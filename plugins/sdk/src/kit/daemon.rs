@@ -1,4 +1,4 @@
-//! A program that serves a unix socket for us alone, until it is dropped.
+//! A program that serves us alone until it is dropped, over its standard input and output or a unix socket.
 
 use std::{
     env, fs, io,
@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use nix::unistd::Uid;
 use tokio::{
     net::UnixStream,
     process::Command,
@@ -17,7 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::child::{Limits, Output, Process};
+use super::child::{Limits, Output, Process, Stream};
 use crate::neutral;
 
 /// So often it is looked whether the socket is there.
@@ -60,6 +61,20 @@ pub fn version(text: &str) -> Option<(u32, u32)> {
 }
 
 impl Daemon {
+    /// Starts it. What it writes and reads is the stream.
+    pub fn over_stdio(command: Command) -> Result<(Self, Stream), String> {
+        let mut process = Process::start(command).map_err(|error| unstarted(&error))?;
+        let stream =
+            process.stream().ok_or_else(|| unstarted(&io::ErrorKind::BrokenPipe.into()))?;
+        Ok((Self::of(process), stream))
+    }
+
+    fn of(process: Process) -> Self {
+        let mut running = JoinSet::new();
+        running.spawn(process.finish(&[], KEPT));
+        Self(running)
+    }
+
     /// Starts it, and connects to its socket as soon as that is there. The socket's folder is made, for this user alone.
     pub async fn start(
         command: Command,
@@ -68,9 +83,7 @@ impl Daemon {
     ) -> Result<(Self, UnixStream), String> {
         make_room(socket).map_err(|error| no_socket(socket, &error))?;
         let process = Process::start(command).map_err(|error| unstarted(&error))?;
-        let mut running = JoinSet::new();
-        running.spawn(process.finish(&[], KEPT));
-        let mut daemon = Self(running);
+        let mut daemon = Self::of(process);
         let connected = async {
             loop {
                 match UnixStream::connect(socket).await {
@@ -109,8 +122,10 @@ fn make_room(socket: &Path) -> io::Result<()> {
     SocketAddr::from_pathname(socket)?;
     if let Some(folder) = socket.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        if fs::metadata(folder)?.mode() & 0o077 != 0 {
-            return Err(io::Error::other("its folder is open to others"));
+        let found = fs::symlink_metadata(folder)?;
+        let is_ours = found.is_dir() && found.uid() == Uid::effective().as_raw();
+        if !is_ours || found.mode() & 0o077 != 0 {
+            return Err(io::Error::other("its folder is open to others, or is not this user's"));
         }
     }
     match fs::remove_file(socket) {
@@ -143,6 +158,8 @@ fn words(ended: io::Result<Output>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[test]
@@ -199,7 +216,26 @@ mod tests {
         let socket = folder.path().join("a.sock");
         let why = Daemon::start(shell("sleep 60"), &socket, Duration::from_secs(30)).await;
         let why = why.map(drop).unwrap_err();
-        assert!(why.ends_with("its folder is open to others"), "{why}");
+        assert!(why.contains("its folder is open to others"), "{why}");
+        let own = folder.path().join("own");
+        fs::DirBuilder::new().mode(0o700).create(&own).unwrap();
+        std::os::unix::fs::symlink(&own, folder.path().join("link")).unwrap();
+        let socket = folder.path().join("link/a.sock");
+        let why = Daemon::start(shell("sleep 60"), &socket, Duration::from_secs(30)).await;
+        assert!(why.map(drop).unwrap_err().contains("its folder is open to others"));
+    }
+
+    #[tokio::test]
+    async fn a_program_is_spoken_with_over_its_standard_input_and_output() {
+        let lines = "read -r line; echo \"said $line\"; echo all done >&2; exit 4";
+        let (mut daemon, mut stream) = Daemon::over_stdio(shell(lines)).unwrap();
+        stream.write_all(b"hello\n").await.unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "said hello\n");
+        assert_eq!(daemon.why().await, "ended with exit status: 4: all done");
+        let none = Daemon::over_stdio(command(Path::new("/no/such"), &[]));
+        assert!(none.map(drop).unwrap_err().starts_with("cannot be started: "));
     }
 
     #[tokio::test]
