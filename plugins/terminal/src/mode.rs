@@ -131,6 +131,8 @@ impl Mode {
         let mut state = self.state.lock();
         if state.editing != Editing::Never {
             state.editing = Editing::Idle;
+            // A user who attended just now may have made it raw again after the editor had given it back.
+            let _set = tcsetattr(io::stdin(), SetArg::TCSANOW, &state.found);
         }
         state.given_back = false;
         self.changed.notify_all();
