@@ -5,8 +5,8 @@ use std::{future::ready, pin::pin, time::Duration};
 
 use futures_util::StreamExt;
 use openclaw_plugin_sdk::{
-    Channel, ChannelError, Exchange, InboundEvent, Inbox, Link, OutboundMessage, SenderId, SentRef,
-    Settings, SettingsError, async_trait,
+    Channel, ChannelError, Exchange, InboundEvent, Inbox, Link, OutboundMessage, Readers, SenderId,
+    SentRef, Settings, SettingsError, async_trait,
     http::StatusCode,
     kit::{
         bounded::Bounded,
@@ -89,6 +89,7 @@ impl Channel for BlueBubbles {
         let mut pending = self.acks.connect(&row, |event| ready(Ok(Some(event))));
         let mut calls = pin!(requests(inbox, |request| ready(self.webhook.proven(request))));
         let (mut due, mut is_here) = (tokio::time::interval(self.every), false);
+        let readers = inbox.readers();
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -114,7 +115,7 @@ impl Channel for BlueBubbles {
                     let (exchange, event) = call?;
                     self.is_called(true);
                     let kind = event["type"].as_str().unwrap_or_default();
-                    let arrival = self.arrival(kind, &event["data"], exchange.client.link());
+                    let arrival = self.arrival(readers.as_ref(), kind, &event["data"], exchange.client.link());
                     match pending.receive(arrival, Ack::Call(Box::new(exchange))) {
                         Received::Acknowledge(ack) => ack.done(),
                         Received::Refuse(ack) => ack.refused(),
@@ -231,6 +232,7 @@ impl BlueBubbles {
     /// What an event brings, if it is something for the gateway.
     pub(crate) fn arrival(
         &self,
+        readers: Option<&Readers>,
         kind: &str,
         data: &Value,
         link: Link,
@@ -255,10 +257,16 @@ impl BlueBubbles {
         let known = Known { me: me.as_ref(), takes_all: self.takes_all, link };
         let Heard { mut message, direct } = inbound::heard(data, &known)?;
         if let Some(chat) = direct {
+            let person = &message.sender.id;
             if let Some((service @ ("any" | "iMessage"), ..)) = place(&chat) {
                 service.clone_into(&mut self.news.lock().service);
+                self.directs.learn(person.as_str(), &chat);
+            } else if self.directs.with(person.as_str()).is_none()
+                && !readers.is_some_and(|readers| readers.has_access(person))
+            {
+                // A forged SMS must not draw what is for a person with access into plain text.
+                self.directs.learn(person.as_str(), &chat);
             }
-            self.directs.learn(message.sender.id.as_str(), &chat);
         } else if let Some(answered) = &message.reply_to {
             message.mentions_us = self.ours.lock().contains(answered.id.as_str());
         }

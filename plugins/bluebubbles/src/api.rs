@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::{
     config::{self, Config},
     failure::{Failure, Refusal, answered},
+    text,
 };
 
 /// Messages on the Mac takes its time.
@@ -80,7 +81,7 @@ impl Api {
         let Answer { status, headers, mut body } =
             api::read(response).await.map_err(|why| match why {
                 api::Failure::Lost(why) => Failure::Unsure(why),
-                _ => Failure::Unsure(String::new()),
+                _ => Failure::Unsure(text::UNREADABLE.to_owned()),
             })?;
         match answered(status, &headers, &body) {
             Ok(()) => Ok((headers, body["data"].take())),

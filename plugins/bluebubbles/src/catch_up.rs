@@ -18,7 +18,7 @@ use crate::{
 const AGAIN: u64 = 60_000;
 
 /// So many messages are asked for at once, and so many in a row.
-const PAGE: usize = 200;
+const PAGE: usize = 50;
 const MOST: usize = 20_000;
 
 /// What is noted: when the newest message was written that was heard, and what the server's direct chats begin with.
@@ -34,8 +34,9 @@ impl BlueBubbles {
         pending: &mut Pending<'_, InboundEvent, Ack>,
     ) -> Result<bool, ChannelError> {
         let now = inbox.now().0;
-        let noted: Option<u64> = inbox.noted(HEARD_TO).and_then(|at| at.parse().ok());
+        let mut noted: Option<u64> = inbox.noted(HEARD_TO).and_then(|at| at.parse().ok());
         let since = noted.unwrap_or(now).min(now);
+        let readers = inbox.readers();
         let link = if self.is_exposed { Link::Exposed } else { Link::Private };
         let (mut newest, mut offset, mut missed) = (since, 0, false);
         loop {
@@ -43,7 +44,8 @@ impl BlueBubbles {
             let (mut owed, is_alone) = (0, pending.is_empty());
             for message in &page {
                 newest = newest.max(message["dateCreated"].as_u64().unwrap_or_default());
-                match pending.receive(self.arrival(NEW, message, link), Ack::Page) {
+                match pending.receive(self.arrival(readers.as_ref(), NEW, message, link), Ack::Page)
+                {
                     Received::Acknowledge(_) => {}
                     Received::Refuse(_) => return Err(ChannelError::Held),
                     Received::Waits => owed += 1,
@@ -59,15 +61,17 @@ impl BlueBubbles {
                     }
                 }
             }
+            // What is durable is not asked for again, whatever becomes of the next page. A clock that was wrong leads nobody
+            // past what is written next.
+            let heard_to = newest.min(now);
+            if noted != Some(heard_to) {
+                inbox.note(HEARD_TO, heard_to.to_string()).await?;
+                noted = Some(heard_to);
+            }
             offset += page.len();
             if page.len() < PAGE || offset >= MOST {
                 break;
             }
-        }
-        // A clock that was wrong leads nobody past what is written next.
-        let newest = newest.min(now);
-        if noted != Some(newest) {
-            inbox.note(HEARD_TO, newest.to_string()).await?;
         }
         let service = self.news.lock().service.clone();
         if inbox.noted(SERVICE).as_ref() != Some(&service) {

@@ -92,7 +92,7 @@ async fn a_message_on_its_way_is_waited_for_until_the_limit() {
         for (mark, guid) in [("oc-2", "another"), ("oc-1", "ours")] {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let data = json!({ "guid": guid, "isFromMe": true, "tempGuid": mark });
-            assert!(account.arrival(NEW, &data, Link::Private).is_none());
+            assert!(account.arrival(None, NEW, &data, Link::Private).is_none());
         }
     };
     let (echo, ()) = tokio::join!(account.echo("oc-1"), heard);
