@@ -142,6 +142,13 @@ impl<P: FakePlatform> Bench<P> {
         }
     }
 
+    /// The next message after a stop. The very last one before it may come again, with the same id, for the future may
+    /// be dropped before it could acknowledge; the gateway knows it by that id. No other may.
+    pub async fn message_after(&mut self, last: &InboundMessage) -> InboundMessage {
+        let message = self.message().await;
+        if message.id == last.id && self.platform.keeps() { self.message().await } else { message }
+    }
+
     /// The next event, which is a press.
     pub async fn press(&mut self) -> ButtonPress {
         match self.event().await {

@@ -35,7 +35,7 @@ async fn receiving_again_repeats_nothing<P: FakePlatform>(
             .await
             .unwrap_or_else(|error| panic!("{} connects again: {error:?}", plugin.id));
         bench.happen(Event::Direct(Person::Ann, format!("after {round}"))).await;
-        let message = after(bench, &last).await;
+        let message = bench.message_after(&last).await;
         assert_eq!(message.text, format!("after {round}"), "{}: nothing is repeated", plugin.id);
         last = message;
     }
@@ -49,15 +49,8 @@ async fn what_happens_meanwhile_arrives_later<P: FakePlatform>(bench: &mut Bench
     bench.stop().await;
     bench.happen(Event::Direct(Person::Ann, "meanwhile".to_owned())).await;
     bench.listen().await.unwrap_or_else(|error| panic!("connects again: {error:?}"));
-    assert_eq!(after(bench, &before).await.text, "meanwhile");
+    assert_eq!(bench.message_after(&before).await.text, "meanwhile");
     bench.meet(Person::Ann, "after").await;
-}
-
-/// The next message. The very last one before a stop may come again, with the same id, for the future
-/// may be dropped before it could acknowledge; the gateway knows it by that id. No other may.
-async fn after<P: FakePlatform>(bench: &mut Bench<P>, last: &InboundMessage) -> InboundMessage {
-    let message = bench.message().await;
-    if message.id == last.id && bench.platform.keeps() { bench.message().await } else { message }
 }
 
 /// The future is dropped while the gateway still writes.
