@@ -56,6 +56,7 @@ pub(crate) mod sockets;
 mod streaming;
 mod surfaces;
 mod talking;
+mod ten_channels;
 mod topics;
 mod whatsapp;
 mod wire_bad_input;

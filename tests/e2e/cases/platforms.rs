@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A channel with an owner, and how its table begins.
-const CHANNELS: [(&str, &str, &str); 8] = [
+pub(super) const CHANNELS: [(&str, &str, &str); 8] = [
     (
         "discord",
         "discord:{discord.owner}",
