@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundEvent, InboundMessage,
-    Link, PersonChanged, SendFailed, Sender, SenderId, UnixMs,
+    Link, PersonChanged, SendFailed, Sender, SenderId, UnixMs, kit::ids::is_phone,
 };
 use serde_json::Value;
 
 use crate::{
     failure::{self, Refusal},
-    is_number, is_user,
+    is_user,
 };
 
 /// Meta repeats for seven days. What is older proves nothing: a signature has no time.
@@ -193,7 +193,7 @@ fn failed(status: &Value, sent_to: impl Fn(&str) -> Option<ChatId>) -> Option<Se
 
 /// A number as Meta writes it, with its plus.
 fn number(digits: &str) -> Option<String> {
-    Some(format!("+{}", digits.trim_start_matches('+'))).filter(|it| is_number(it))
+    Some(format!("+{}", digits.trim_start_matches('+'))).filter(|it| is_phone(it))
 }
 
 /// The digits of a number for people.

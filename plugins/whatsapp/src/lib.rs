@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use openclaw_plugin_sdk::{
     Abilities, ChannelPlugin, ChatId, Ingress, InvalidGroupId, InvalidSenderId, SenderId,
-    TextLimit, TextUnit, kit::ids::without_prefix,
+    TextLimit, TextUnit,
+    kit::ids::{is_phone, without_prefix},
 };
 
 /// What one text carries.
@@ -68,7 +69,7 @@ pub static PLUGIN: ChannelPlugin = ChannelPlugin {
 /// gateway lets it open for the first id that bears it, and for no other.
 fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
     let text = without_channel(text);
-    if is_number(text) || is_user(text) || is_lid(text) {
+    if is_phone(text) || is_user(text) || is_lid(text) {
         return SenderId::new(text);
     }
     let digits = match text.split_once('@') {
@@ -77,7 +78,7 @@ fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
         _ => text,
     };
     let number = format!("+{digits}");
-    if is_number(&number) { SenderId::new(&number) } else { Err(text::NO_SENDER) }
+    if is_phone(&number) { SenderId::new(&number) } else { Err(text::NO_SENDER) }
 }
 
 /// A group's id. Its name can be changed.
@@ -93,14 +94,6 @@ fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
 
 fn without_channel(text: &str) -> &str {
     without_prefix(text, &["whatsapp:"])
-}
-
-/// As `+15551234567`.
-fn is_number(text: &str) -> bool {
-    let digits = text.strip_prefix('+').unwrap_or_default();
-    (7..=15).contains(&digits.len())
-        && !digits.starts_with('0')
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// As `US.13491208655302741918`, or with `ENT.` for several businesses together.

@@ -4,12 +4,13 @@ use openclaw_plugin_sdk::{
     Body, Button, ChannelError, ChatKind, Conversation, InboundRef, OutboundMessage, SentRef,
     kit::{
         draft::{Draft, Limits, no_message, undeliverable},
+        ids::is_phone,
         rich,
     },
 };
 use serde_json::{Value, json};
 
-use crate::{PLUGIN, account::WhatsApp, failure, is_number, is_user, text};
+use crate::{PLUGIN, account::WhatsApp, failure, is_user, text};
 
 const LIMITS: Limits = Limits { caption: 1024, label: 20, data: 256 };
 
@@ -111,7 +112,7 @@ fn shown(draft: &Draft<'_>, longest: usize) -> String {
 fn address(to: &Conversation) -> Result<Value, ChannelError> {
     let id = to.id.as_str();
     match to.kind {
-        ChatKind::Direct if is_number(id) => {
+        ChatKind::Direct if is_phone(id) => {
             let digits = id.trim_start_matches('+');
             Ok(json!({ "recipient_type": "individual", "to": digits }))
         }
