@@ -129,9 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn the_mode_web_is_not_there_yet() {
-        refused(&format!("{BASE}mode = 'web'"), "mode", "not there yet");
-        refused("mode = 'web'", "mode", "not there yet");
+    fn the_mode_web_is_refused_with_the_reason_and_the_way_out() {
+        for table in [&format!("{BASE}mode = 'web'"), "mode = 'web'"] {
+            refused(table, "mode", "not offered");
+            refused(table, "mode", "AGPL-3.0");
+            refused(table, "mode", "use `cloud`");
+        }
         refused(&format!("{BASE}mode = 'baileys'"), "mode", "cloud");
     }
 

@@ -10,8 +10,7 @@ pub(crate) const NO_GROUP: InvalidGroupId = InvalidGroupId(
 );
 
 pub(crate) const NO_MODE: &str = "is `cloud`, for Meta's Cloud API";
-pub(crate) const NO_WEB: &str =
-    "is `web`, which is not there yet: use `cloud`, with a number of its own at Meta";
+pub(crate) const NO_WEB: &str = "is `web`, which is not offered: its one maintained client in Rust contains code under the AGPL-3.0; use `cloud`, with a number of its own at Meta";
 pub(crate) const NO_NUMBER_ID: &str = "must be the phone number id of Meta's page (WhatsApp, API Setup), such as `106540352242922`: not the number";
 pub(crate) const NO_TOKEN: &str = "is missing: a token of a system user of the business, that does not end (or the environment's WHATSAPP_ACCESS_TOKEN)";
 pub(crate) const NO_APP_SECRET: &str = "is missing: the App secret under App settings, Basic, of Meta's page (or the environment's WHATSAPP_APP_SECRET)";
@@ -85,7 +84,7 @@ mod tests {
             a person on WhatsApp is a number such as `+15551234567`, or the id that the pairing request shows, such as `US.13491208655302741918`
             a WhatsApp group's id is what the Groups API of Meta calls it, such as `Y2FwaV9ncm91cA==`: no name, no number, and not `…@g.us`
             is `cloud`, for Meta's Cloud API
-            is `web`, which is not there yet: use `cloud`, with a number of its own at Meta
+            is `web`, which is not offered: its one maintained client in Rust contains code under the AGPL-3.0; use `cloud`, with a number of its own at Meta
             must be the phone number id of Meta's page (WhatsApp, API Setup), such as `106540352242922`: not the number
             is missing: a token of a system user of the business, that does not end (or the environment's WHATSAPP_ACCESS_TOKEN)
             is missing: the App secret under App settings, Basic, of Meta's page (or the environment's WHATSAPP_APP_SECRET)
