@@ -1,5 +1,6 @@
 //! How alive an answer is: from a message to the first sign of it, to its first words, and from its end to the last edit,
-//! on each platform's fake; and what formatting and growing add to an answer that comes at once.
+//! on each platform's fake; what formatting and growing add to an answer that comes at once; and what a gateway holds in
+//! memory that has nothing to do, connected to all of them.
 //!
 //! `cargo bench --bench answers`, or `cargo bench --bench answers -- slack` for the rows whose name has that word.
 
@@ -55,23 +56,27 @@ mod visitor;
 #[path = "../e2e/whatsapp.rs"]
 mod whatsapp;
 
-use std::{fmt::Write as _, time::Instant};
+use std::{
+    fmt::Write as _,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
 use self::{
     assistant::Assistant,
-    chats::{Chats, How},
+    chats::{Chats, How, everywhere},
     discord::Discord,
     fake_slack::FakeSlack,
     fake_telegram::{FakeTelegram, TOKEN, person, private},
-    process::{Gateway, Home, PATIENCE},
+    process::{Gateway, Home, PATIENCE, texts},
     visitor::Visitor,
 };
 
 const CHANNELS: [&str; 4] = ["telegram", "discord", "slack", "webchat"];
 const GROWING: usize = 5;
 const AT_ONCE: usize = 40;
+const IDLE: Duration = Duration::from_secs(10);
 
 const CONFIG: &str = r#"
 [owner]
@@ -107,6 +112,44 @@ async fn main() {
         let added = formatted[AT_ONCE / 2] - plain[AT_ONCE / 2];
         println!("{:<44} {:>19.2} ms (below 5)", format!("{channel}, added"), added);
     }
+    if "memory".contains(&wanted) {
+        memory().await;
+    }
+}
+
+/// A gateway that is connected to every chat channel, after some time without anything to do.
+async fn memory() {
+    let (home, telegram) = (Home::new(), FakeTelegram::start().await);
+    let mut config = everywhere().replace("{root}", &telegram.root()).replace("{token}", TOKEN);
+    let mut talks = Vec::new();
+    for (channel, ..) in chats::CHANNELS {
+        let talk = chats::start(channel).await.unwrap();
+        config = talk.chats.fill(&config);
+        talks.push(talk);
+    }
+    home.configure(&config);
+    let gateway = home.gateway("warn");
+    for talk in &talks {
+        talk.chats.is_called_at(gateway.port, "");
+    }
+    let connected = || {
+        let (status, _) = texts(&home.cli(&["channels", "status", "--json"]));
+        let status: serde_json::Value = serde_json::from_str(&status).unwrap_or_default();
+        let all = status["channelAccounts"].as_object().into_iter().flat_map(|all| all.values());
+        all.filter(|accounts| accounts[0]["connected"] == true).count()
+    };
+    let begun = Instant::now();
+    // Telegram and the page are no fakes of a story.
+    while connected() < talks.len() + 2 {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", texts(&home.cli(&["channels", "status"])));
+        tokio::time::sleep(IDLE / 20).await;
+    }
+    tokio::time::sleep(IDLE).await;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
+    let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let held: f64 = held.split_whitespace().next().unwrap().parse().unwrap();
+    let name = format!("memory, {} chat channels connected", talks.len() + 1);
+    println!("{name:<44} {:>18.1} MiB (below 24)", held / 1024.0);
 }
 
 /// From the question to the sign, from the first words to their sight, from the end to the last edit; in milliseconds.

@@ -88,6 +88,60 @@ const PLATFORMS: &[(&str, Start)] = &[
     ("whatsapp", || Box::pin(async { Box::new(whatsapp::start().await) as Box<dyn Chats> })),
 ];
 
+/// A channel, the owner there, and how its table begins.
+pub(crate) const CHANNELS: [(&str, &str, &str); 8] = [
+    (
+        "discord",
+        "discord:{discord.owner}",
+        "token = \"{discord.token}\"\napi_root = \"{discord.root}\"\n",
+    ),
+    (
+        "feishu",
+        "feishu:{feishu.owner}",
+        "app_id = \"{feishu.app_id}\"\napp_secret = \"{feishu.app_secret}\"\ndomain = \"{feishu.domain}\"\n",
+    ),
+    ("signal", "signal:{signal.owner}", "account = \"{signal.account}\"\nurl = \"{signal.url}\"\n"),
+    (
+        "slack",
+        "slack:{slack.owner}",
+        "bot_token = \"{slack.bot_token}\"\napp_token = \"{slack.app_token}\"\napi_url = \"{slack.api}\"\n",
+    ),
+    (
+        "googlechat",
+        "googlechat:{googlechat.owner}",
+        "service_account = '''{googlechat.account}'''\naudience_type = \"project-number\"\n\
+         audience = \"{googlechat.project}\"\napi_root = \"{googlechat.root}\"\nkeys_root = \"{googlechat.root}\"\n",
+    ),
+    (
+        "msteams",
+        "msteams:{msteams.owner}",
+        "{msteams.keys}\napp_password = \"{msteams.password}\"\n",
+    ),
+    (
+        "bluebubbles",
+        "bluebubbles:{bluebubbles.owner}",
+        "server_url = \"{bluebubbles.url}\"\npassword = \"{bluebubbles.password}\"\n\
+         callback_url = \"{bluebubbles.callback}\"\n",
+    ),
+    (
+        "whatsapp",
+        "whatsapp:{whatsapp.owner}",
+        "{whatsapp.keys}\naccess_token = \"{whatsapp.token}\"\n",
+    ),
+];
+
+/// One owner on every chat channel, Telegram too, who gets every card at once.
+pub(crate) fn everywhere() -> String {
+    let owners = CHANNELS.iter().map(|(_, owner, _)| format!("\"{owner}\", "));
+    let owners: String = owners.collect();
+    let tables = CHANNELS.iter().map(|(channel, _, keys)| format!("[channels.{channel}]\n{keys}"));
+    let tables: String = tables.collect();
+    format!(
+        "[owner]\nallow_from = [{owners}\"telegram:1001\"]\ncards = {{ burst = 50 }}\n{tables}\
+         [channels.telegram]\nbot_token = \"{{token}}\"\napi_root = \"{{root}}\"\n"
+    )
+}
+
 /// The platform of this channel, started; `None` for one that plays in no story.
 pub(crate) async fn start(channel: &str) -> Option<Talk> {
     let (_, start) = PLATFORMS.iter().find(|(id, _)| *id == channel)?;

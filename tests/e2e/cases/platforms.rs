@@ -4,53 +4,11 @@ use openclaw::registry;
 use openclaw_plugin_sdk::SentRef;
 
 use crate::{
-    chats::{self, Chats, How},
+    chats::{self, CHANNELS, Chats, How},
     fake_slack::FakeSlack,
     process::{Home, texts},
     world::World,
 };
-
-/// A channel with an owner, and how its table begins.
-pub(super) const CHANNELS: [(&str, &str, &str); 8] = [
-    (
-        "discord",
-        "discord:{discord.owner}",
-        "token = \"{discord.token}\"\napi_root = \"{discord.root}\"\n",
-    ),
-    (
-        "feishu",
-        "feishu:{feishu.owner}",
-        "app_id = \"{feishu.app_id}\"\napp_secret = \"{feishu.app_secret}\"\ndomain = \"{feishu.domain}\"\n",
-    ),
-    ("signal", "signal:{signal.owner}", "account = \"{signal.account}\"\nurl = \"{signal.url}\"\n"),
-    (
-        "slack",
-        "slack:{slack.owner}",
-        "bot_token = \"{slack.bot_token}\"\napp_token = \"{slack.app_token}\"\napi_url = \"{slack.api}\"\n",
-    ),
-    (
-        "googlechat",
-        "googlechat:{googlechat.owner}",
-        "service_account = '''{googlechat.account}'''\naudience_type = \"project-number\"\n\
-         audience = \"{googlechat.project}\"\napi_root = \"{googlechat.root}\"\nkeys_root = \"{googlechat.root}\"\n",
-    ),
-    (
-        "msteams",
-        "msteams:{msteams.owner}",
-        "{msteams.keys}\napp_password = \"{msteams.password}\"\n",
-    ),
-    (
-        "bluebubbles",
-        "bluebubbles:{bluebubbles.owner}",
-        "server_url = \"{bluebubbles.url}\"\npassword = \"{bluebubbles.password}\"\n\
-         callback_url = \"{bluebubbles.callback}\"\n",
-    ),
-    (
-        "whatsapp",
-        "whatsapp:{whatsapp.owner}",
-        "{whatsapp.keys}\naccess_token = \"{whatsapp.token}\"\n",
-    ),
-];
 
 /// On these there are no buttons.
 const WITHOUT_BUTTONS: [&str; 2] = ["bluebubbles", "signal"];

@@ -4,16 +4,13 @@ use openclaw::registry;
 use openclaw_plugin_sdk::ChannelPlugin;
 use serde_json::Value;
 
-use super::platforms::CHANNELS;
 use crate::{
-    chats::How,
+    chats::{CHANNELS, How, everywhere},
     process::texts,
-    world::{World, number},
+    world::World,
 };
 
-const TELEGRAM: &str = "[channels.telegram]\nbot_token = \"{token}\"\napi_root = \"{root}\"\n";
-
-/// A decision: its word, what the cards show then, the emoji that gives it, and its name in the access log.
+/// A decision: its button, what the cards show then, the emoji that gives it, and its name in the access log.
 type Decision = (&'static str, &'static str, Option<&'static str>);
 
 const DECISIONS: [Decision; 3] = [
@@ -26,15 +23,6 @@ const STRANGERS: [&str; 3] = ["ann", "bob", "eve"];
 /// The chat channels, Telegram among them.
 fn channels() -> Vec<&'static str> {
     CHANNELS.iter().map(|(channel, ..)| *channel).chain(["telegram"]).collect()
-}
-
-fn config() -> String {
-    let owners = CHANNELS.iter().map(|(_, owner, _)| format!("\"{owner}\""));
-    let owners: Vec<String> = owners.chain([format!("\"telegram:{}\"", number("owner"))]).collect();
-    let tables = CHANNELS.iter().map(|(channel, _, keys)| format!("[channels.{channel}]\n{keys}"));
-    let tables: String = tables.chain([TELEGRAM.to_owned()]).collect();
-    let owners = owners.join(", ");
-    format!("[owner]\nallow_from = [{owners}]\ncards = {{ burst = 50 }}\n{tables}")
 }
 
 async fn says(world: &World, channel: &str, name: &str, text: &str) {
@@ -54,24 +42,24 @@ async fn hears(world: &World, channel: &str, name: &str, what: &str) {
 }
 
 /// The owner decides about the newest card on this channel: by its button, by an emoji, or by a word in reply.
-async fn decide(world: &mut World, channel: &str, (word, _, emoji): Decision) {
+async fn answer(world: &mut World, channel: &str, (label, _, emoji): Decision) {
     match (channel, emoji) {
         ("telegram", _) => {
-            world.press("owner", word).await;
-            if word == "Approve" {
+            world.press("owner", label).await;
+            if label == "Approve" {
                 world.press("owner", "For good").await;
             }
         }
         ("signal", Some(emoji)) => world.react_on(channel, "owner", emoji).await,
         ("bluebubbles" | "imessage" | "signal", _) => {
-            world.say_on(channel, "owner", How::Replying, &word.to_lowercase()).await;
+            world.say_on(channel, "owner", How::Replying, &label.to_lowercase()).await;
         }
         // It has room for three buttons.
         ("whatsapp", None) => world.say_on(channel, "owner", How::Replying, "block").await,
-        ("whatsapp", _) => world.press_on(channel, "owner", word).await,
+        ("whatsapp", _) => world.press_on(channel, "owner", label).await,
         _ => {
-            world.press_on(channel, "owner", word).await;
-            if word == "Approve" {
+            world.press_on(channel, "owner", label).await;
+            if label == "Approve" {
                 world.press_on(channel, "owner", "For good").await;
             }
         }
@@ -102,12 +90,12 @@ fn outcome(said: &str, channel: &str, id: &str, sentence: bool) -> String {
 async fn each_channel_decides_for_the_others_and_every_card_shows_it() {
     let channels = channels();
     let many = channels.len();
-    let mut world = World::start(&config()).await;
+    let mut world = World::start(&everywhere()).await;
     let mut rounds = 0;
     for (turn, (decision, name)) in DECISIONS.into_iter().zip(STRANGERS).enumerate() {
         for (at, channel) in channels.iter().enumerate() {
-            let decider = channels[(at + 1 + turn * 3) % many];
-            assert_ne!(*channel, decider);
+            let by = channels[(at + 1 + turn * 3) % many];
+            assert_ne!(*channel, by);
             says(&world, channel, name, "hello").await;
             hears(&world, channel, name, "Pairing code: ").await;
             let (code, id) = waits(&world, channel);
@@ -119,7 +107,7 @@ async fn each_channel_decides_for_the_others_and_every_card_shows_it() {
                 world.stop();
                 world.run();
             }
-            decide(&mut world, decider, decision).await;
+            answer(&mut world, by, decision).await;
             for each in &channels {
                 hears(
                     &world,
@@ -129,7 +117,7 @@ async fn each_channel_decides_for_the_others_and_every_card_shows_it() {
                         decision.1,
                         channel,
                         &id,
-                        *each == decider && !plugin(each).abilities.edits,
+                        *each == by && !plugin(each).abilities.edits,
                     ),
                 )
                 .await;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Bench, Event, FakePlatform, LIMIT, Person};
-use crate::{ChannelError, ChannelPlugin, InboundMessage};
+use crate::{ChannelError, ChannelPlugin};
 
 pub(super) async fn check<P: FakePlatform>(
     plugin: &'static ChannelPlugin,
