@@ -11,6 +11,7 @@ use openclaw_plugin_sdk::{
     kit::{
         bounded::Bounded,
         directory::DirectChats,
+        handle,
         inbox::{AckQueue, Arrival, Received},
         webhook::{reply, requests},
     },
@@ -26,7 +27,7 @@ use crate::{
     config::{self, Config},
     failure::{self, Failure},
     inbound::{self, Heard, Known},
-    parse_sender, place, text,
+    parse_sender, text,
     webhook::{FAILED, NEW, Webhook},
 };
 
@@ -258,7 +259,7 @@ impl BlueBubbles {
         let Heard { mut message, direct } = inbound::heard(data, &known)?;
         if let Some(chat) = direct {
             let person = &message.sender.id;
-            if let Some((service @ ("any" | "iMessage"), ..)) = place(&chat) {
+            if let Some((service @ ("any" | "iMessage"), ..)) = handle::chat(&chat) {
                 service.clone_into(&mut self.news.lock().service);
                 self.directs.learn(person.as_str(), &chat);
             } else if self.directs.with(person.as_str()).is_none()

@@ -3,11 +3,11 @@
 
 use openclaw_plugin_sdk::{
     Attachment, ChannelError, ChatId, ChatKind, Conversation, EventId, InboundEvent,
-    InboundMessage, Link, SendFailed, Sender, SenderId, UnixMs,
+    InboundMessage, Link, SendFailed, Sender, SenderId, UnixMs, kit::handle,
 };
 use serde_json::Value;
 
-use crate::{parse_group, parse_sender, place, text};
+use crate::{parse_group, parse_sender, text};
 
 /// What is set only in what is no plain new message of another person.
 const NO_MESSAGE: [&str; 11] = [
@@ -48,15 +48,15 @@ pub(crate) fn heard(data: &Value, known: &Known<'_>) -> Option<Heard> {
     if NO_MESSAGE.iter().any(|key| is_set(&data[*key])) {
         return None;
     }
-    let handle = &data["handle"];
-    let sender = parse_sender(handle["address"].as_str()?).ok()?;
+    let from = &data["handle"];
+    let sender = parse_sender(from["address"].as_str()?).ok()?;
     if known.me == Some(&sender) {
         return None;
     }
     let guid = data["chats"][0]["guid"].as_str().unwrap_or_default();
-    let service = place(guid).map(|(service, ..)| service);
+    let service = handle::chat(guid).map(|(service, ..)| service);
     let is_vouched =
-        handle["service"] == "iMessage" && service.is_none_or(|it| VOUCHED.contains(&it));
+        from["service"] == "iMessage" && service.is_none_or(|it| VOUCHED.contains(&it));
     if !is_vouched && !known.takes_all {
         return None;
     }
@@ -87,8 +87,8 @@ pub(crate) fn heard(data: &Value, known: &Known<'_>) -> Option<Heard> {
 /// That a message of ours was not delivered after all.
 pub(crate) fn failed(data: &Value) -> Option<InboundEvent> {
     let guid = data["chats"][0]["guid"].as_str()?;
-    let chat = match (kind(data), place(guid)?) {
-        (ChatKind::Direct, (.., handle)) => ChatId::new(parse_sender(handle).ok()?.as_str()),
+    let chat = match (kind(data), handle::chat(guid)?) {
+        (ChatKind::Direct, (.., person)) => ChatId::new(parse_sender(person).ok()?.as_str()),
         (ChatKind::Group, _) => parse_group(guid).ok()?,
         (ChatKind::Unknown, _) => return None,
     };
@@ -100,11 +100,12 @@ pub(crate) fn failed(data: &Value) -> Option<InboundEvent> {
 
 /// Both the style of a chat and its id have to say it, of each chat that is named.
 fn kind(data: &Value) -> ChatKind {
-    let of_chat = |chat: &Value| match (chat["style"].as_u64(), place(chat["guid"].as_str()?)?) {
-        (Some(45), (_, "-", _)) => Some(ChatKind::Direct),
-        (Some(43), (_, "+", _)) => Some(ChatKind::Group),
-        _ => None,
-    };
+    let of_chat =
+        |chat: &Value| match (chat["style"].as_u64(), handle::chat(chat["guid"].as_str()?)?) {
+            (Some(45), (_, "-", _)) => Some(ChatKind::Direct),
+            (Some(43), (_, "+", _)) => Some(ChatKind::Group),
+            _ => None,
+        };
     let chats = data["chats"].as_array().map(Vec::as_slice).unwrap_or_default();
     let first = chats.first().and_then(of_chat);
     first

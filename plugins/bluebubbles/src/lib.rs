@@ -14,7 +14,10 @@ mod webhook;
 use openclaw_plugin_sdk::{
     Abilities, ChannelPlugin, ChatId, Ingress, InvalidGroupId, InvalidSenderId, SenderId,
     TextLimit, TextUnit,
-    kit::{handle::handle, ids::without_prefix},
+    kit::{
+        handle::{chat, handle},
+        ids::without_prefix,
+    },
 };
 
 /// iMessage, by way of a server on a Mac.
@@ -51,21 +54,10 @@ fn parse_sender(text: &str) -> Result<SenderId, InvalidSenderId> {
 /// The id of a group on the Mac, as `iMessage;+;chat831551415676550949`. Its name can be changed.
 fn parse_group(text: &str) -> Result<ChatId, InvalidGroupId> {
     let text = without_prefix(without_prefix(text, &["bluebubbles:"]), &["chat_guid:"]);
-    match place(text) {
+    match chat(text) {
         Some((_, "+", _)) => Ok(ChatId::new(text)),
         _ => Err(text::NO_GROUP),
     }
-}
-
-/// The parts of a chat's id: the service, `-` for a direct chat or `+` for a group, and which one.
-fn place(guid: &str) -> Option<(&str, &str, &str)> {
-    let (service, rest) = guid.split_once(';')?;
-    let (mark, id) = rest.split_once(';')?;
-    let fits = |part: &str| {
-        (1..=200).contains(&part.len())
-            && part.bytes().all(|c| c.is_ascii_graphic() && c != b';' && c != b'*')
-    };
-    (fits(service) && fits(id) && matches!(mark, "-" | "+")).then_some((service, mark, id))
 }
 
 #[cfg(test)]

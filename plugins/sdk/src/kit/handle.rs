@@ -18,6 +18,18 @@ pub fn handle(text: &str) -> Option<String> {
     }
 }
 
+/// The parts of a chat's id on a Mac: the service, `-` for a direct chat or `+` for a group, and which one. Newer systems
+/// say `any` for the service.
+pub fn chat(guid: &str) -> Option<(&str, &str, &str)> {
+    let (service, rest) = guid.split_once(';')?;
+    let (mark, id) = rest.split_once(';')?;
+    let fits = |part: &str| {
+        (1..=200).contains(&part.len())
+            && part.bytes().all(|c| c.is_ascii_graphic() && c != b';' && c != b'*')
+    };
+    (fits(service) && fits(id) && matches!(mark, "-" | "+")).then_some((service, mark, id))
+}
+
 fn number(rest: &str) -> Option<String> {
     let digits: String = rest.chars().filter(|c| !BETWEEN.contains(*c)).collect();
     let is_number = (7..=15).contains(&digits.len())
@@ -65,6 +77,15 @@ mod tests {
             check(text, Some("ann@example.com"));
         }
         check("Ann.Lee+gate_1@Mail-2.example.co.uk", Some("ann.lee+gate_1@mail-2.example.co.uk"));
+    }
+
+    #[test]
+    fn a_chat_has_a_service_a_kind_and_an_id() {
+        assert_eq!(super::chat("any;+;chat831"), Some(("any", "+", "chat831")));
+        assert_eq!(super::chat("SMS;-;+15551234567"), Some(("SMS", "-", "+15551234567")));
+        for wrong in ["", "any", "any;-;", ";-;x", "any;~;x", "any;+;a;b", "any;+;a b", "any;+;*"] {
+            assert_eq!(super::chat(wrong), None, "{wrong}");
+        }
     }
 
     #[test]
