@@ -106,8 +106,12 @@ impl Daemon {
 
     /// Why its connection has ended. May be dropped and called again.
     pub async fn why(&mut self) -> String {
-        let ended = timeout(LAST_WORDS, self.ended()).await;
-        ended.unwrap_or_else(|_| "closed the connection".to_owned())
+        self.end().await.unwrap_or_else(|| "closed the connection".to_owned())
+    }
+
+    /// How it has ended; `None` for one that goes on.
+    pub async fn end(&mut self) -> Option<String> {
+        timeout(LAST_WORDS, self.ended()).await.ok()
     }
 
     async fn ended(&mut self) -> String {
@@ -118,16 +122,20 @@ impl Daemon {
     }
 }
 
+/// Makes a folder for this user alone, or refuses one that is open to others.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let found = fs::symlink_metadata(folder)?;
+    let is_ours = found.is_dir() && found.uid() == Uid::effective().as_raw();
+    if !is_ours || found.mode() & 0o077 != 0 {
+        return Err(io::Error::other("its folder is open to others, or is not this user's"));
+    }
+    Ok(())
+}
+
 fn make_room(socket: &Path) -> io::Result<()> {
     SocketAddr::from_pathname(socket)?;
-    if let Some(folder) = socket.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let found = fs::symlink_metadata(folder)?;
-        let is_ours = found.is_dir() && found.uid() == Uid::effective().as_raw();
-        if !is_ours || found.mode() & 0o077 != 0 {
-            return Err(io::Error::other("its folder is open to others, or is not this user's"));
-        }
-    }
+    socket.parent().map_or(Ok(()), private_folder)?;
     match fs::remove_file(socket) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -233,7 +241,7 @@ mod tests {
         let mut said = String::new();
         stream.read_to_string(&mut said).await.unwrap();
         assert_eq!(said, "said hello\n");
-        assert_eq!(daemon.why().await, "ended with exit status: 4: all done");
+        assert_eq!(daemon.end().await.as_deref(), Some("ended with exit status: 4: all done"));
         let none = Daemon::over_stdio(command(Path::new("/no/such"), &[]));
         assert!(none.map(drop).unwrap_err().starts_with("cannot be started: "));
     }

@@ -22,6 +22,15 @@ struct Known {
     limits: Bounded<String, String>,
 }
 
+/// Of an account of which nothing is said until something does not work.
+impl Default for Standing {
+    fn default() -> Self {
+        let standing = Self::new("");
+        standing.known.lock().unheard = None;
+        standing
+    }
+}
+
 impl Standing {
     /// Of an account of which this is said until something is heard.
     pub fn new(unheard: &'static str) -> Self {
@@ -125,5 +134,7 @@ mod tests {
         assert_eq!(standing.say(&inbox), Err(refused));
         standing.begin();
         assert_eq!(said(), None);
+        assert_eq!(Standing::default().say(&inbox), Ok(()));
+        assert_eq!(inbox.limitation(), None);
     }
 }

@@ -21,7 +21,7 @@ pub struct Events {
 
 #[derive(Debug)]
 enum Source {
-    Lines { peer: Arc<Peer>, unasked: Unasked, method: &'static str, ping: Ping },
+    Lines { peer: Arc<Peer>, unasked: Unasked, methods: Vec<&'static str>, ping: Ping },
     Stream { response: Response, read: sse::Events, ready: VecDeque<Value> },
 }
 
@@ -42,7 +42,18 @@ pub type Ping = (&'static str, Value);
 impl Events {
     /// Those with this method of what a peer sends unasked.
     pub fn lines(peer: Arc<Peer>, unasked: Unasked, method: &'static str, ping: Ping) -> Self {
-        Self { source: Source::Lines { peer, unasked, method, ping }, heard: Instant::now() }
+        Self::lines_of(peer, unasked, &[method], ping)
+    }
+
+    /// Those with one of these methods.
+    pub fn lines_of(
+        peer: Arc<Peer>,
+        unasked: Unasked,
+        methods: &[&'static str],
+        ping: Ping,
+    ) -> Self {
+        let methods = methods.to_vec();
+        Self { source: Source::Lines { peer, unasked, methods, ping }, heard: Instant::now() }
     }
 
     /// Those of an address, of so many bytes at most. It may be silent for so long before it begins.
@@ -65,7 +76,7 @@ impl Events {
         loop {
             let until = self.heard + silence;
             match &mut self.source {
-                Source::Lines { peer, unasked, method, ping } => {
+                Source::Lines { peer, unasked, methods, ping } => {
                     let pinged = async {
                         sleep_until(until).await;
                         timeout(silence, peer.call(ping.0, &ping.1)).await
@@ -79,7 +90,7 @@ impl Events {
                     self.heard = Instant::now();
                     let Some(said) = said else { return Ok(None) };
                     let mut said = said.ok_or(Ended::Closed)??;
-                    if said["method"] == *method {
+                    if methods.iter().any(|method| said["method"] == *method) {
                         return Ok(Some(said["params"].take()));
                     }
                 }
