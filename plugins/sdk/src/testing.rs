@@ -3,6 +3,7 @@
 pub mod emulator;
 pub mod issuer;
 pub mod marks;
+pub mod program;
 pub mod vendor;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -4,10 +4,10 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
+use openclaw_plugin_sdk::testing;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -43,12 +43,7 @@ impl Program {
             at = at.display(),
             NOISE = super::NOISE,
         );
-        // Written by another process: one that is forked meanwhile must not hold it open for writing.
-        let write = "printf %s \"$1\" > \"$0\" && chmod 755 \"$0\"";
-        let path = at.join("signal-cli");
-        let mut shell = Command::new("/bin/sh");
-        let written = shell.args(["-c", write]).arg(path).arg(script).status();
-        assert!(written.expect("a shell").success());
+        testing::program::script(&at.join("signal-cli"), &script);
         let mut serving = JoinSet::new();
         serving.spawn(serve(at.to_owned(), shared.clone()));
         Self { folder, _serving: serving }
