@@ -56,9 +56,12 @@ impl Channel for Signal {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let rpc = &self.rpc;
         self.trouble.lock().refused = None;
-        let running = rpc.start(true, inbox.run_folder(), inbox.account()).await?;
+        let mut running = rpc.start(true, inbox.run_folder(), inbox.account()).await?;
         self.trouble.lock().fetches = running.as_ref().and_then(|one| one.fetches.clone());
-        let me = probe(rpc).await?;
+        let me = match &mut running {
+            Some(running) => running.events.beside(probe(rpc)).await?,
+            None => probe(rpc).await?,
+        };
         let mut events = rpc.hear(running).await?;
         let row = inbox.row();
         let mut pending = self.acks.connect(&row, |event| std::future::ready(Ok(Some(event))));

@@ -81,6 +81,18 @@ async fn an_old_daemon_starts_without_what_it_does_not_know_and_the_state_says_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_the_daemon_arrives_whole_however_much_it_is() {
+    let fake = new().await;
+    for number in 0..300 {
+        fake.direct("ann", &format!("number {number}"));
+    }
+    let mut bench = Bench::start(&channel_signal::PLUGIN, fake).await;
+    for number in 0..300 {
+        assert_eq!(bench.message().await.text, format!("number {number}"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_dies_ends_the_connection_and_says_how_and_the_next_one_is_heard() {
     let mut bench = bench("0.14.6").await;
     bench.meet(Person::Ann, "hello").await;

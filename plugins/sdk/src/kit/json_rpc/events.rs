@@ -1,6 +1,6 @@
 //! What comes unasked: over HTTP as server-sent events, or over a stream line by line.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, pin::pin, sync::Arc, time::Duration};
 
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
@@ -21,8 +21,24 @@ pub struct Events {
 
 #[derive(Debug)]
 enum Source {
-    Lines { peer: Arc<Peer>, unasked: Unasked, methods: Vec<&'static str>, ping: Ping },
+    Lines { peer: Arc<Peer>, unasked: Kept, methods: Vec<&'static str>, ping: Ping },
     Stream { response: Response, read: sse::Events, ready: VecDeque<Value> },
+}
+
+/// What comes unasked, with what came first.
+#[derive(Debug)]
+struct Kept {
+    first: VecDeque<Result<Value, Ended>>,
+    rest: Unasked,
+}
+
+impl Kept {
+    async fn next(&mut self) -> Option<Result<Value, Ended>> {
+        match self.first.pop_front() {
+            Some(said) => Some(said),
+            None => self.rest.recv().await,
+        }
+    }
 }
 
 /// Why there are no more events.
@@ -52,7 +68,7 @@ impl Events {
         methods: &[&'static str],
         ping: Ping,
     ) -> Self {
-        let methods = methods.to_vec();
+        let (methods, unasked) = (methods.to_vec(), Kept { first: VecDeque::new(), rest: unasked });
         Self { source: Source::Lines { peer, unasked, methods, ping }, heard: Instant::now() }
     }
 
@@ -70,6 +86,21 @@ impl Events {
         Ok(Self { source: Source::Stream { response, read, ready }, heard: Instant::now() })
     }
 
+    /// Waits for calls to the same peer, and keeps what comes meanwhile: their answers wait behind it.
+    pub async fn beside<T>(&mut self, calls: impl Future<Output = T>) -> T {
+        let Source::Lines { unasked: Kept { first, rest }, .. } = &mut self.source else {
+            return calls.await;
+        };
+        let mut calls = pin!(calls);
+        loop {
+            tokio::select! {
+                biased;
+                Some(said) = rest.recv() => first.push_back(said),
+                done = &mut calls => return done,
+            }
+        }
+    }
+
     /// The next event; nothing for a sign of life, which is to come within this time. May be dropped and called again.
     pub async fn next(&mut self, silence: Duration) -> Result<Option<Value>, Ended> {
         let silent = |_: Elapsed| Ended::Silent;
@@ -84,7 +115,7 @@ impl Events {
                     // What comes meanwhile is taken: the answer waits behind it.
                     let said = tokio::select! {
                         biased;
-                        said = unasked.recv() => Some(said),
+                        said = unasked.next() => Some(said),
                         pinged = pinged => pinged.map_err(silent)?.map(|_| None).map_err(|_| Ended::Closed)?,
                     };
                     self.heard = Instant::now();
