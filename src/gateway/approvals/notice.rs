@@ -112,6 +112,8 @@ pub(crate) async fn changed(
          it is treated as a stranger's until you decide."
     );
     approvals::tell(gateway, &text, None);
+    // The platform says it once: it is on the disk before it is acknowledged.
+    approvals::save(gateway).await;
     Ok(())
 }
 
