@@ -8,6 +8,7 @@ pub static CHANNELS: &[&ChannelPlugin] = &[
     &channel_discord::PLUGIN,
     &channel_feishu::PLUGIN,
     &channel_googlechat::PLUGIN,
+    &channel_imessage::PLUGIN,
     &channel_msteams::PLUGIN,
     &channel_signal::PLUGIN,
     &channel_slack::PLUGIN,

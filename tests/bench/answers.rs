@@ -29,6 +29,8 @@ mod fake_discord;
 mod fake_feishu;
 #[path = "../../plugins/googlechat/tests/fake/mod.rs"]
 mod fake_googlechat;
+#[path = "../../plugins/imessage/tests/fake/mod.rs"]
+mod fake_imessage;
 #[path = "../../plugins/msteams/tests/fake/mod.rs"]
 mod fake_msteams;
 #[path = "../../plugins/signal/tests/fake/mod.rs"]
@@ -43,6 +45,8 @@ mod fake_whatsapp;
 mod feishu;
 #[path = "../e2e/googlechat.rs"]
 mod googlechat;
+#[path = "../e2e/imessage.rs"]
+mod imessage;
 #[path = "../e2e/msteams.rs"]
 mod msteams;
 #[path = "../e2e/process.rs"]

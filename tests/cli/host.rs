@@ -84,58 +84,67 @@ fn a_mistyped_level_of_the_log_is_wrong_usage() {
     }
 }
 
+/// A channel with what it needs, three groups that it cannot have, and one that it can.
+const GROUPS: [(&str, &str, &str, &str); 10] = [
+    ("telegram", "bot_token = '1:x'", "'mygroup', '@mygroup', 111", "-1001234567890"),
+    ("discord", "token = 'x'", "'general', '#general', -1", "234567890123456789"),
+    (
+        "slack",
+        "bot_token = 'xoxb-1'\napp_token = 'xapp-1'",
+        "'general', '#general', 'U024BE7LH'",
+        "C024BE7LR",
+    ),
+    (
+        "bluebubbles",
+        "server_url = 'http://127.0.0.1:9'\npassword = 'x'\n\
+             callback_url = 'http://127.0.0.1:8/bluebubbles-webhook'",
+        "'family', '+15551234567', 'iMessage;-;+15551234567'",
+        "iMessage;+;chat831551415676550949",
+    ),
+    (
+        "feishu",
+        "app_id = 'cli_a1'\napp_secret = 'abcdefgh'",
+        "'family', 'ou_84aad35d084aa403', 'oc_x'",
+        "oc_84aad35d084aa403a838cf73ee18467a",
+    ),
+    (
+        "googlechat",
+        "service_account_file = '/x.json'\naudience_type = 'project-number'\naudience = '1'",
+        "'family', 'users/1', 'AAAA'",
+        "spaces/AAAAB3NzaC1",
+    ),
+    (
+        "imessage",
+        "",
+        "'family', '+15551234567', 'any;-;+15551234567'",
+        "iMessage;+;chat831551415676550949",
+    ),
+    (
+        "msteams",
+        "app_id = '6a7e0000-1111-4222-8333-444444444444'\ntenant_id = '7e4a0000-1111-4222-8333-444444444444'\n\
+             app_password = 'a-secret-of-32-characters'",
+        "'general', 'a:1x', '19:x'",
+        "19:8f2a11c04d@thread.tacv2",
+    ),
+    (
+        "signal",
+        "account = '+15551234567'\nurl = 'http://127.0.0.1:9'",
+        "'family', '+15551234567', 'AAAA'",
+        "WW3jZ+M/oC5LZJ3mvtZy0zgF2dZ5lFJ3vQxSxkVPSXo=",
+    ),
+    (
+        "whatsapp",
+        "phone_number_id = '1'\naccess_token = 'a-secret-of-32-characters'\n\
+             app_secret = 'a-secret-of-32-characters'\nverify_token = 'a-secret-of-32-characters'",
+        "'the family', '+15551234567', '120363040469423382@g.us'",
+        "Y2FwaV9ncm91cA==",
+    ),
+];
+
 #[test]
 fn a_group_that_can_match_nothing_is_told_with_its_line_and_the_right_form() {
     let folder = Folder::empty();
-    for (channel, token, groups, form) in [
-        ("telegram", "bot_token = '1:x'", "'mygroup', '@mygroup', 111", "-1001234567890"),
-        ("discord", "token = 'x'", "'general', '#general', -1", "234567890123456789"),
-        (
-            "slack",
-            "bot_token = 'xoxb-1'\napp_token = 'xapp-1'",
-            "'general', '#general', 'U024BE7LH'",
-            "C024BE7LR",
-        ),
-        (
-            "bluebubbles",
-            "server_url = 'http://127.0.0.1:9'\npassword = 'x'\n\
-             callback_url = 'http://127.0.0.1:8/bluebubbles-webhook'",
-            "'family', '+15551234567', 'iMessage;-;+15551234567'",
-            "iMessage;+;chat831551415676550949",
-        ),
-        (
-            "feishu",
-            "app_id = 'cli_a1'\napp_secret = 'abcdefgh'",
-            "'family', 'ou_84aad35d084aa403', 'oc_x'",
-            "oc_84aad35d084aa403a838cf73ee18467a",
-        ),
-        (
-            "googlechat",
-            "service_account_file = '/x.json'\naudience_type = 'project-number'\naudience = '1'",
-            "'family', 'users/1', 'AAAA'",
-            "spaces/AAAAB3NzaC1",
-        ),
-        (
-            "msteams",
-            "app_id = '6a7e0000-1111-4222-8333-444444444444'\ntenant_id = '7e4a0000-1111-4222-8333-444444444444'\n\
-             app_password = 'a-secret-of-32-characters'",
-            "'general', 'a:1x', '19:x'",
-            "19:8f2a11c04d@thread.tacv2",
-        ),
-        (
-            "signal",
-            "account = '+15551234567'\nurl = 'http://127.0.0.1:9'",
-            "'family', '+15551234567', 'AAAA'",
-            "WW3jZ+M/oC5LZJ3mvtZy0zgF2dZ5lFJ3vQxSxkVPSXo=",
-        ),
-        (
-            "whatsapp",
-            "phone_number_id = '1'\naccess_token = 'a-secret-of-32-characters'\n\
-             app_secret = 'a-secret-of-32-characters'\nverify_token = 'a-secret-of-32-characters'",
-            "'the family', '+15551234567', '120363040469423382@g.us'",
-            "Y2FwaV9ncm91cA==",
-        ),
-    ] {
+    for (channel, token, groups, form) in GROUPS {
         folder.put("config.toml", &format!("[channels.{channel}]\ngroups = [{groups}]\n{token}\n"));
         let said = folder.fails(1, "config check");
         let place =

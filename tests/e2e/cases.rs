@@ -30,6 +30,7 @@ mod googlechat;
 mod half_written;
 mod held;
 mod identity;
+mod imessage;
 mod join_url;
 mod limited_devices;
 mod locality;

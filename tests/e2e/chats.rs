@@ -14,8 +14,8 @@ use tokio::sync::watch;
 
 use super::{
     discord::Discord, fake_bluebubbles::FakeBlueBubbles, fake_feishu::FakeFeishu,
-    fake_msteams::FakeTeams, fake_signal::FakeSignal, fake_slack::FakeSlack, googlechat,
-    process::PATIENCE, whatsapp,
+    fake_imessage::FakeMessages, fake_msteams::FakeTeams, fake_signal::FakeSignal,
+    fake_slack::FakeSlack, googlechat, process::PATIENCE, whatsapp,
 };
 
 /// A platform on which the people of a story write. The bot's chat with a person bears that person's name; `group` is
@@ -82,6 +82,7 @@ const PLATFORMS: &[(&str, Start)] = &[
     ("discord", || Box::pin(async { Box::new(Discord::start().await) as Box<dyn Chats> })),
     ("feishu", || Box::pin(async { Box::new(FakeFeishu::start().await) as Box<dyn Chats> })),
     ("googlechat", || Box::pin(async { Box::new(googlechat::start().await) as Box<dyn Chats> })),
+    ("imessage", || Box::pin(async { Box::new(FakeMessages::start().await) as Box<dyn Chats> })),
     ("msteams", || Box::pin(async { Box::new(FakeTeams::start().await) as Box<dyn Chats> })),
     ("signal", || Box::pin(async { Box::new(FakeSignal::start().await) as Box<dyn Chats> })),
     ("slack", || Box::pin(async { Box::new(FakeSlack::start().await) as Box<dyn Chats> })),
@@ -89,7 +90,7 @@ const PLATFORMS: &[(&str, Start)] = &[
 ];
 
 /// A channel, the owner there, and how its table begins.
-pub(crate) const CHANNELS: [(&str, &str, &str); 8] = [
+pub(crate) const CHANNELS: [(&str, &str, &str); 9] = [
     (
         "discord",
         "discord:{discord.owner}",
@@ -123,6 +124,7 @@ pub(crate) const CHANNELS: [(&str, &str, &str); 8] = [
         "server_url = \"{bluebubbles.url}\"\npassword = \"{bluebubbles.password}\"\n\
          callback_url = \"{bluebubbles.callback}\"\n",
     ),
+    ("imessage", "imessage:{imessage.owner}", "cli_path = \"{imessage.cli}\"\n"),
     (
         "whatsapp",
         "whatsapp:{whatsapp.owner}",

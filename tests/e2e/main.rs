@@ -25,6 +25,8 @@ mod fake_discord;
 mod fake_feishu;
 #[path = "../../plugins/googlechat/tests/fake/mod.rs"]
 mod fake_googlechat;
+#[path = "../../plugins/imessage/tests/fake/mod.rs"]
+mod fake_imessage;
 #[path = "../../plugins/msteams/tests/fake/mod.rs"]
 mod fake_msteams;
 #[path = "../../plugins/signal/tests/fake/mod.rs"]
@@ -38,6 +40,7 @@ mod fake_whatsapp;
 mod feishu;
 mod frames;
 mod googlechat;
+mod imessage;
 mod interop;
 mod loops;
 mod msteams;

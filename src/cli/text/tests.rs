@@ -65,13 +65,13 @@ fn failures_of_every_command() {
             Failed error: f.toml does not exist
             Usage error: there is no folder /no
             Usage Channel irc does not support pairing
-            hint: these do: bluebubbles, discord, feishu, googlechat, msteams, signal, slack, telegram, webchat, whatsapp
+            hint: these do: bluebubbles, discord, feishu, googlechat, imessage, msteams, signal, slack, telegram, webchat, whatsapp
             Usage error: the time an approval lasts goes behind `--for`
             hint: `openclaw pairing approve <code> --for 24h`
             Usage error: the time an invitation can be used goes behind `--for`
             hint: `openclaw invite create <note> --for 2h`
             Usage error: there is no channel `irc`
-            hint: channels are bluebubbles, discord, feishu, googlechat, msteams, signal, slack, telegram, terminal, webchat, whatsapp
+            hint: channels are bluebubbles, discord, feishu, googlechat, imessage, msteams, signal, slack, telegram, terminal, webchat, whatsapp
             Usage error: `＠x` is not a Telegram sender id: a Telegram user id is a positive number, such as `123456789`
             Failed error: the gateway's list of nodes is unreadable: expected value at line 1 column 1
             Usage error: `debg` of --log is not a log level: `debg` is none of `error`, `warn`, `info`, `debug`, `trace` and `off`

@@ -142,6 +142,7 @@ fn a_default_of_the_schema_changes_nothing_where_it_is_written() {
                 [channels.feishu]\napp_id = 'cli_a1b2c3d4e5f60718'\napp_secret = 'abcdefgh'\n\
                 [channels.googlechat]\nservice_account_file = '/chat.json'\n\
                 audience_type = 'project-number'\naudience = '1'\n\
+                [channels.imessage]\nenabled = true\n\
                 [channels.msteams]\napp_id = '6a7e0000-1111-4222-8333-444444444444'\n\
                 tenant_id = '7e4a0000-1111-4222-8333-444444444444'\napp_password = 'a-secret-of-32-characters'\n\
                 [channels.signal]\naccount = '+15551234567'\nurl = 'http://127.0.0.1:1'\n\

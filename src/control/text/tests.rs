@@ -110,7 +110,7 @@ fn texts() {
         ⛔ Denied telegram sender 123456789 (later: Eve)
         ⛔ Blocked telegram sender 123456789 (Ann; later: Eve)
         x is not an id; write one as the list shows it, such as telegram:4711
-        there is no channel irc; these are: bluebubbles, discord, feishu, googlechat, msteams, signal, slack, telegram, webchat, whatsapp
+        there is no channel irc; these are: bluebubbles, discord, feishu, googlechat, imessage, msteams, signal, slack, telegram, webchat, whatsapp
         you
         terminal:local:0 at the console
         uid:1000 at the command line

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// On these there are no buttons.
-const WITHOUT_BUTTONS: [&str; 2] = ["bluebubbles", "signal"];
+const WITHOUT_BUTTONS: [&str; 3] = ["bluebubbles", "imessage", "signal"];
 
 fn config(channel: &str, owner: &str, keys: &str, more: &str) -> String {
     format!("[owner]\nallow_from = [\"{owner}\"]\n[channels.{channel}]\n{keys}{more}")
@@ -162,6 +162,7 @@ async fn case_074_case_101_two_accounts_share_no_grant_and_no_places() {
     let apart = [
         ("feishu", ""),
         ("googlechat", "webhook_path = \"/googlechat-work\"\n"),
+        ("imessage", ""),
         ("msteams", "webhook_path = \"/api/messages-work\"\n"),
     ];
     for (channel, path) in apart {
@@ -231,6 +232,7 @@ async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
             .replace("{discord.token}", "wrong.token.of-a-bot")
             .replace("{feishu.app_secret}", "feishu-0009-wrong-token")
             .replace("{googlechat.account}", "{googlechat.wrong}")
+            .replace("{imessage.cli}\"", "{imessage.cli}\"\ndb_path = \"/closed/chat.db\"")
             .replace("{msteams.password}", "another-value-0009-wrong-token")
             .replace("{signal.account}", "+15550000009")
             .replace("{slack.bot_token}", "xoxb-000000000009-wrong-token")
@@ -248,6 +250,7 @@ async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
             "bluebubbles" => "`password`",
             "feishu" => "`app_secret`",
             "googlechat" => "`service_account`",
+            "imessage" => "`db_path`",
             "msteams" => "`app_password`",
             "signal" => "`account`",
             _ => "token`",

@@ -71,6 +71,7 @@ impl Program {
         playing.spawn(async move {
             let mut running = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).expect("a connection");
                 let (read, output) = stream.into_split();
                 let mut lines = BufReader::new(read).lines();
                 let Ok(Some(first)) = lines.next_line().await else { continue };
