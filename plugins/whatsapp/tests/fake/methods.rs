@@ -61,10 +61,12 @@ fn addressee(body: &Value) -> Result<String, i64> {
     let (to, recipient) = (body["to"].as_str(), body["recipient"].as_str());
     match (body["recipient_type"].as_str(), to, recipient) {
         (Some("group"), Some(to), None) if to == GROUP => Ok(to.to_owned()),
-        (Some("individual"), Some(to), None) => {
+        // The client of others gives both where it knows both.
+        (Some("individual"), Some(to), id) => {
             let digits = to.strip_prefix('+').unwrap_or(to);
             let known = PEOPLE.iter().find(|name| number(name) == digits);
-            known.map(|name| person(name)).ok_or(NOBODY)
+            let known = known.map(|name| person(name)).ok_or(NOBODY)?;
+            if id.is_none_or(|id| id == known) { Ok(known) } else { Err(WRONG) }
         }
         (Some("individual"), None, Some(id)) if id.starts_with("US.") => Ok(id.to_owned()),
         _ => Err(WRONG),
