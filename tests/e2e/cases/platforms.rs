@@ -62,6 +62,19 @@ async fn case_073_an_approval_in_a_direct_chat_opens_no_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_approved_in_a_shell_is_told_so_where_that_is_wanted() {
+    for (channel, owner, keys) in CHANNELS {
+        let mut world = World::start(&config(channel, owner, keys, "")).await;
+        world.say_on(channel, "ann", How::Directly, "hello").await;
+        let code = code(&mut world, channel, "ann").await;
+        let approve = ["pairing", "approve", channel, &code, "--notify"];
+        assert!(world.home.cli(&approve).status.success());
+        world.talks[channel].shows("ann", "✅ OpenClaw access approved.").await;
+        world.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn case_014_who_presses_the_owners_button_with_another_hand_decides_nothing() {
     let with_buttons = |channel: &str| !WITHOUT_BUTTONS.contains(&channel);
     for (channel, owner, keys) in CHANNELS.into_iter().filter(|(channel, ..)| with_buttons(channel))
