@@ -112,7 +112,7 @@ async fn a_daemon_that_dies_ends_the_connection_and_says_how_and_the_next_one_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_event_takes_nothing_with_it_and_a_line_that_does_not_end_ends_the_connection() {
+async fn what_is_no_event_or_too_long_takes_nothing_with_it() {
     let mut bench = bench("0.14.6").await;
     for noise in [
         "no JSON",
@@ -126,15 +126,9 @@ async fn what_is_no_event_takes_nothing_with_it_and_a_line_that_does_not_end_end
         bench.platform.with(|state| state.noise = Some(noise));
         bench.meet(Person::Ann, &format!("after {noise:?}")).await;
     }
-    assert_eq!(bench.platform.program_starts().len(), 1);
-    bench.platform.with(|state| state.lossy = true);
     bench.platform.direct("eve", &"x".repeat(1 << 20));
-    let Err(ChannelError::Disconnected(why)) = bench.ended().await else { panic!("endless") };
-    assert!(why.contains("does not end"), "{why}");
-    let (first, _) = bench.platform.program_starts().remove(0);
-    gone(first).await;
-    bench.listen().await.expect("it starts again");
     bench.meet(Person::Ann, "after").await;
+    assert_eq!(bench.platform.program_starts().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,9 @@ pub use self::{
 use super::api::retry_after;
 use crate::http_client;
 
+/// What a call fails with whose answer is longer than what is taken.
+pub const TOO_LONG: i64 = -32_099;
+
 const NOT_RUNNING: &str = "is not running";
 
 /// Why a call failed.

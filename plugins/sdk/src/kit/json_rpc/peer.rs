@@ -9,14 +9,14 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
 
-use super::{Ended, written};
+use super::{Ended, TOO_LONG, written};
 
 /// So many calls, and so many messages that come unasked, wait at most.
 const QUEUE: usize = 64;
@@ -47,7 +47,7 @@ pub enum Unanswered {
 
 impl Peer {
     /// Speaks over this stream. What comes unasked is to be taken from the receiver, whole: answers wait behind it. A
-    /// line of more bytes than `longest` ends the stream.
+    /// line of more bytes than `longest` is left out; the call whose answer it is fails with [`TOO_LONG`].
     pub fn new<S>(stream: S, longest: u64) -> (Self, Unasked)
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
@@ -127,13 +127,45 @@ async fn next(read: &mut (impl AsyncBufReadExt + Unpin), longest: u64) -> Result
         let length = (&mut *read).take(longest).read_until(b'\n', &mut line).await;
         let length = length.map_err(|_| Ended::Closed)?;
         if line.pop() != Some(b'\n') {
-            // Half a line of a stream that has ended is none.
-            return Err(if length as u64 == longest { Ended::Endless } else { Ended::Closed });
+            if (length as u64) < longest {
+                // Half a line of a stream that has ended is none.
+                return Err(Ended::Closed);
+            }
+            skip(read).await?;
+            tracing::warn!("a line of more than {longest} bytes is left out");
+            if let Some(id) = answered(&line) {
+                let error = json!({ "code": TOO_LONG, "message": "the answer is too long" });
+                return Ok(json!({ "id": id, "error": error }));
+            }
+            continue;
         }
         if let Ok(said) = serde_json::from_slice(&line) {
             return Ok(said);
         }
     }
+}
+
+/// Reads to the end of a line, and keeps nothing of it.
+async fn skip(read: &mut (impl AsyncBufReadExt + Unpin)) -> Result<(), Ended> {
+    loop {
+        let piece = read.fill_buf().await.map_err(|_| Ended::Closed)?;
+        let (length, end) = (piece.len(), piece.iter().position(|byte| *byte == b'\n'));
+        read.consume(end.map_or(length, |end| end + 1));
+        match end {
+            Some(_) => return Ok(()),
+            None if length == 0 => return Err(Ended::Closed),
+            None => {}
+        }
+    }
+}
+
+/// The id of the call that a line answers, by how it begins.
+fn answered(line: &[u8]) -> Option<String> {
+    let begin = String::from_utf8_lossy(&line[..line.len().min(200)]).replace(' ', "");
+    let (before, rest) = begin.split_once("\"id\":\"")?;
+    let is_answer = !before.contains("\"method\"") && !before.contains("\"result\"");
+    let (id, _) = rest.split_once('"').filter(|_| is_answer)?;
+    Some(id.to_owned())
 }
 
 #[cfg(test)]
@@ -182,10 +214,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_that_ends_or_a_line_that_does_not_leaves_no_call_waiting() {
+    async fn a_line_that_is_too_long_takes_nothing_with_it_and_fails_the_call_that_it_answers() {
+        let (peer, mut unasked, mut far) = pair(64);
+        let long = "x".repeat(200_000);
+        let answers = async {
+            let call = next(&mut far, 999).await.unwrap();
+            write(&mut far, &format!("{{\"method\":\"a\",\"params\":\"{long}\"}}\n")).await;
+            write(&mut far, "{\"method\":\"b\"}\n").await;
+            let id = &call["id"];
+            write(
+                &mut far,
+                &format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":\"{long}\"}}\n"),
+            )
+            .await;
+            write(&mut far, "{\"method\":\"c\"}\n").await;
+        };
+        let (said, ()) = tokio::join!(peer.call("one", &Value::Null), answers);
+        assert_eq!(said.unwrap()["error"]["code"], TOO_LONG);
+        for method in ["b", "c"] {
+            assert_eq!(unasked.recv().await.unwrap().unwrap()["method"], method);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_ends_leaves_no_call_waiting() {
         let long = "x".repeat(65);
         for (last, ended) in
-            [("", Ended::Closed), ("{\"method\":", Ended::Closed), (&*long, Ended::Endless)]
+            [("", Ended::Closed), ("{\"method\":", Ended::Closed), (&*long, Ended::Closed)]
         {
             let (peer, mut unasked, mut far) = pair(64);
             let params = Value::Null;
