@@ -44,7 +44,7 @@ pub fn command(program: &Path, passed: &[&str]) -> Command {
 
 /// Runs a program to its end: what it wrote to its standard output, or why it failed.
 pub async fn output(command: Command, limit: Duration) -> Result<String, String> {
-    let process = Process::start(command).map_err(|error| unstarted(&error))?;
+    let process = started(command)?;
     match timeout(limit, process.finish(&[], KEPT)).await {
         Ok(Ok(output)) if output.status.success() => {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -63,7 +63,7 @@ pub fn version(text: &str) -> Option<(u32, u32)> {
 impl Daemon {
     /// Starts it. What it writes and reads is the stream.
     pub fn over_stdio(command: Command) -> Result<(Self, Stream), String> {
-        let mut process = Process::start(command).map_err(|error| unstarted(&error))?;
+        let mut process = started(command)?;
         let stream =
             process.stream().ok_or_else(|| unstarted(&io::ErrorKind::BrokenPipe.into()))?;
         Ok((Self::of(process), stream))
@@ -82,7 +82,7 @@ impl Daemon {
         limit: Duration,
     ) -> Result<(Self, UnixStream), String> {
         make_room(socket).map_err(|error| no_socket(socket, &error))?;
-        let process = Process::start(command).map_err(|error| unstarted(&error))?;
+        let process = started(command)?;
         let mut daemon = Self::of(process);
         let connected = async {
             loop {
@@ -144,6 +144,16 @@ fn make_room(socket: &Path) -> io::Result<()> {
 
 fn no_socket(socket: &Path, error: &io::Error) -> String {
     format!("cannot have its socket at {}: {error}", socket.display())
+}
+
+/// Starts a program, unless others could put their own in its place.
+fn started(command: Command) -> Result<Process, String> {
+    let program = Path::new(command.as_std().get_program());
+    let found = fs::metadata(program).ok().filter(|_| program.is_absolute());
+    if found.is_some_and(|found| found.mode() & 0o002 != 0) {
+        return Err("is not started, as everybody may write it: `chmod o-w` on it".to_owned());
+    }
+    Process::start(command).map_err(|error| unstarted(&error))
 }
 
 fn unstarted(error: &io::Error) -> String {
@@ -231,6 +241,16 @@ mod tests {
         let socket = folder.path().join("link/a.sock");
         let why = Daemon::start(shell("sleep 60"), &socket, Duration::from_secs(30)).await;
         assert!(why.map(drop).unwrap_err().contains("its folder is open to others"));
+    }
+
+    #[test]
+    fn a_program_that_everybody_may_write_is_not_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        fs::copy("/bin/true", &program).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o777)).unwrap();
+        let why = Daemon::over_stdio(command(&program, &[])).map(drop).unwrap_err();
+        assert!(why.contains("everybody may write it"), "{why}");
     }
 
     #[tokio::test]
