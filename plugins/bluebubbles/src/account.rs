@@ -259,13 +259,14 @@ impl BlueBubbles {
         let Heard { mut message, direct } = inbound::heard(data, &known)?;
         if let Some(chat) = direct {
             let person = &message.sender.id;
-            if let Some((service @ ("any" | "iMessage"), ..)) = handle::chat(&chat) {
-                service.clone_into(&mut self.news.lock().service);
-                self.directs.learn(person.as_str(), &chat);
-            } else if self.directs.with(person.as_str()).is_none()
-                && !readers.is_some_and(|readers| readers.has_access(person))
+            let is_theirs = |of: &str| handle::handle(of).as_deref() == Some(person.as_str());
+            // A forged SMS, or a chat with another one, draws nothing of theirs to itself.
+            if let Some((service @ ("any" | "iMessage"), _, of)) = handle::chat(&chat)
+                && is_theirs(of)
             {
-                // A forged SMS must not draw what is for a person with access into plain text.
+                if readers.is_none_or(|readers| readers.has_access(person)) {
+                    service.clone_into(&mut self.news.lock().service);
+                }
                 self.directs.learn(person.as_str(), &chat);
             }
         } else if let Some(answered) = &message.reply_to {

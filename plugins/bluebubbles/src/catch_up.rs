@@ -18,7 +18,7 @@ use crate::{
 const AGAIN: u64 = 60_000;
 
 /// So many messages are asked for at once, and so many in a row.
-const PAGE: usize = 50;
+const PAGE: usize = 10;
 const MOST: usize = 20_000;
 
 /// What is noted: when the newest message was written that was heard, and what the server's direct chats begin with.

@@ -102,7 +102,8 @@ pub(crate) fn failed(data: &Value) -> Option<InboundEvent> {
 fn kind(data: &Value) -> ChatKind {
     let of_chat =
         |chat: &Value| match (chat["style"].as_u64(), handle::chat(chat["guid"].as_str()?)?) {
-            (Some(45), (_, "-", _)) => Some(ChatKind::Direct),
+            // A group can bear the mark of a direct chat on newer systems: that one is with a handle.
+            (Some(45), (_, "-", of)) => handle::handle(of).map(|_| ChatKind::Direct),
             (Some(43), (_, "+", _)) => Some(ChatKind::Group),
             _ => None,
         };

@@ -156,7 +156,7 @@ async fn what_is_missed_comes_later_in_pages_each_once_and_a_bad_message_spoils_
         assert_eq!(bench.message().await.text, format!("number {number}"));
     }
     bench.meet(Person::Ann, "after").await;
-    assert_eq!(bench.platform.with(|state| state.asked("POST", "message/query")), asked + 10);
+    assert_eq!(bench.platform.with(|state| state.asked("POST", "message/query")), asked + 46);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,7 +247,7 @@ async fn senders_that_apple_does_not_vouch_for_are_dropped_or_exposed() {
     let sent = all.say(&it, Text::plain("answer")).await;
     assert_eq!(sent.chat.as_str(), handle("ann"));
     let chat = all.platform.0.with(|state| state.sent[0].chat.clone());
-    assert_eq!(chat, format!("SMS;-;{}", handle("ann")), "where they wrote");
+    assert_eq!(chat, format!("iMessage;-;{}", handle("ann")), "nothing goes by SMS");
     let private = all.meet(Person::Ann, "by iMessage").await;
     assert_eq!(private.link, Link::Private);
     // A forged SMS draws nothing of theirs into plain text.
