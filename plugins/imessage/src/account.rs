@@ -7,8 +7,8 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    Channel, ChannelError, ChatKind, EventId, InboundEvent, Inbox, Link, OutboundMessage, SentRef,
-    Settings, SettingsError, async_trait,
+    Channel, ChannelError, ChatKind, InboundEvent, InboundMessage, Inbox, Link, OutboundMessage,
+    SentRef, Settings, SettingsError, UnixMs, async_trait,
     kit::{
         bounded::Bounded,
         handle,
@@ -26,12 +26,12 @@ use crate::{PLUGIN, catch_up::Mark, config::Config, failure, inbound, program::P
 /// So long the program may say nothing before it is asked whether it lives.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// So many messages of ours may come back, and so soon.
-const MOST_ECHOES: usize = 64;
-const ECHO: Duration = Duration::from_secs(10);
+/// What was sent to so many people, and for so long, is known again.
+const MOST_SENT: usize = 512;
+const SENT: Duration = Duration::from_hours(1);
 
-/// So many messages that came by another service can be answered by it.
-const MOST_BY_SMS: usize = 500;
+/// What the account sends to itself comes back as soon. Nobody else answers so fast with the same words.
+const ECHO_MS: u64 = 2_000;
 
 /// One Mac.
 pub(crate) struct IMessage {
@@ -41,11 +41,8 @@ pub(crate) struct IMessage {
     pub(crate) standing: Standing,
     /// Messages of the account: what answers one in a group means us.
     pub(crate) ours: Mutex<Bounded<String, ()>>,
-    /// What was sent to people a moment ago: what the account sends to itself comes back, as if it were theirs.
-    pub(crate) echoes: Mutex<Bounded<(String, String), ()>>,
-    /// The chats of messages that came by another service. Only an answer to one goes there: what is sent to a person
-    /// else never leaves in plain text because their number was forged.
-    pub(crate) by_sms: Mutex<Bounded<EventId, String>>,
+    /// What was sent to people, and when Messages wrote that down: what the account sends to itself comes back.
+    pub(crate) sent: Mutex<Bounded<(String, String), Option<UnixMs>>>,
     /// Answers can be shown as such.
     pub(crate) shows_answers: AtomicBool,
     /// Where files are while they are sent.
@@ -85,8 +82,7 @@ impl IMessage {
             acks: AckQueue::default(),
             standing: Standing::default(),
             ours: Mutex::default(),
-            echoes: Mutex::new(Bounded::expiring(MOST_ECHOES, ECHO)),
-            by_sms: Mutex::new(Bounded::new(MOST_BY_SMS)),
+            sent: Mutex::new(Bounded::expiring(MOST_SENT, SENT)),
             shows_answers: AtomicBool::new(false),
             folder: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
@@ -113,7 +109,8 @@ impl IMessage {
                 event = events.next(QUIET) => match event.map_err(over)? {
                     Some(event) if event["terminal"] == true => {
                         let after = event["resume_after_rowid"].as_u64();
-                        self.subscribe(after.ok_or_else(|| PLUGIN.lost(text::UNREADABLE))?).await?;
+                        let after = after.ok_or_else(|| PLUGIN.lost(text::UNREADABLE))?;
+                        events.beside(self.subscribe(after)).await?;
                     }
                     Some(mut event) => {
                         let message = event["message"].take();
@@ -135,10 +132,12 @@ impl IMessage {
         let guid = row["guid"].as_str().unwrap_or_default();
         if row["is_from_me"] == true {
             self.ours.lock().insert(guid.to_owned(), ());
+            if let Some((said, at)) = inbound::ours(&row) {
+                self.sent.lock().insert(said, Some(at));
+            }
         }
         let Some(mut message) = inbound::heard(&row) else { return Ok(None) };
-        let said = (message.sender.id.as_str().to_owned(), message.text.clone());
-        if self.ours.lock().contains(guid) || self.echoes.lock().remove(&said).is_some() {
+        if self.ours.lock().contains(guid) || self.is_echo(&message, &row) {
             return Ok(None);
         }
         let chat = row["chat_guid"].as_str().unwrap_or_default();
@@ -147,14 +146,24 @@ impl IMessage {
                 return Ok(None);
             }
             message.link = Link::Exposed;
-            if message.conversation.kind == ChatKind::Direct {
-                self.by_sms.lock().insert(message.id.clone(), chat.to_owned());
-            }
         }
         if let (ChatKind::Group, Some(on)) = (message.conversation.kind, &message.reply_to) {
             message.mentions_us = self.ours.lock().contains(on.id.as_str());
         }
         Ok(Some(InboundEvent::Message(message)))
+    }
+
+    /// Whether these are our own words, which the account has sent to itself.
+    fn is_echo(&self, message: &InboundMessage, row: &Value) -> bool {
+        if message.conversation.kind != ChatKind::Direct {
+            return false;
+        }
+        let person = message.sender.id.as_str();
+        let said = (person.to_owned(), message.text.clone());
+        let Some(&written) = self.sent.lock().get(&said) else { return false };
+        let to = row["destination_caller_id"].as_str().and_then(handle::handle);
+        to.as_deref() == Some(person)
+            || written.is_some_and(|at| at.0.abs_diff(message.sent_at.0) <= ECHO_MS)
     }
 
     /// Whether Apple vouches for the sender of a message: by iMessage alone. A line of SMS or RCS can be forged.
@@ -168,7 +177,7 @@ impl IMessage {
         let asked = self.program.call("message.send_status", &json!({ "guid": guid })).await;
         let service = match asked {
             Ok(status) => status["service"].as_str().map(str::to_owned),
-            Err(Failure::Refused(Refusal { code: -32601 | -32602, .. })) => None,
+            Err(Failure::Refused(Refusal { code, .. })) if !matches!(code, -32000 | -32002) => None,
             Err(failure) => return Err(failure::of_account(failure)),
         };
         let unsaid = service.is_none().then(|| text::NO_SERVICE_SAID.to_owned());

@@ -1,23 +1,38 @@
 //! What was written while nobody listened: Messages keeps it, and a mark says how far it was heard. A mark is only good for
 //! the database that it was made in.
 
+use std::iter::once;
+
 use openclaw_plugin_sdk::{
     ChannelError, Inbox,
-    kit::inbox::{Pending, Received},
+    kit::{
+        inbox::{Pending, Received},
+        json_rpc::{Failure, Refusal, TOO_LONG},
+    },
 };
 use serde_json::{Value, json};
 
 use crate::{
     PLUGIN,
     account::{IMessage, arrival},
+    failure,
     inbound::time,
     text,
 };
 
-/// So many messages are asked for at once.
-const PAGE: usize = 100;
+/// So many messages are asked for at once: long ones fit as well.
+const PAGE: usize = 10;
 
-/// What is noted: how far was heard, and the last message with its row.
+/// So many rows after one that is too long are looked at.
+const MOST_SKIPPED: u64 = 1_000;
+
+/// So many of the last messages are noted: one that was taken away since is not missed.
+const MOST_NOTED: usize = 8;
+
+/// Longer than any id of a message.
+const LONGEST_GUID: usize = 64;
+
+/// What is noted: how far was heard, and the last messages with their rows.
 const HEARD_TO: &str = "heard-to";
 
 /// How far was heard.
@@ -33,12 +48,20 @@ impl Mark {
     /// That of a row; `None` for what is none.
     pub(crate) fn of(message: &Value) -> Option<Self> {
         let row = message["id"].as_u64()?;
-        let guid = message["guid"].as_str().unwrap_or_default().to_owned();
-        Some(Self { cursor: message["cursor"].as_u64().unwrap_or(row), row, guid })
+        let guid = message["guid"].as_str().unwrap_or_default();
+        let guid = guid.chars().filter(|c| !",:".contains(*c)).take(LONGEST_GUID).collect();
+        let near = row..row.saturating_add(MOST_SKIPPED);
+        let cursor = message["cursor"].as_u64().filter(|cursor| near.contains(cursor));
+        Some(Self { cursor: cursor.unwrap_or(row), row, guid })
     }
 
-    fn noted(inbox: &Inbox) -> Option<Self> {
+    /// Those that are noted, the newest first.
+    fn noted(inbox: &Inbox) -> Option<Vec<Self>> {
         let noted = inbox.noted(HEARD_TO)?;
+        noted.split(',').map(Self::read).collect()
+    }
+
+    fn read(noted: &str) -> Option<Self> {
         let mut parts = noted.splitn(3, ':');
         Some(Self {
             cursor: parts.next()?.parse().ok()?,
@@ -48,24 +71,33 @@ impl Mark {
     }
 
     pub(crate) async fn note(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        let Self { cursor, row, guid } = self;
-        inbox.note(HEARD_TO, format!("{cursor}:{row}:{guid}")).await
+        let before = Self::noted(inbox).unwrap_or_default();
+        let others =
+            before.iter().filter(|mark| mark.row != self.row && mark.row > 0).take(MOST_NOTED - 1);
+        let all = std::iter::once(self).chain(others);
+        let all: Vec<String> =
+            all.map(|Self { cursor, row, guid }| format!("{cursor}:{row}:{guid}")).collect();
+        inbox.note(HEARD_TO, all.join(",")).await
     }
 }
 
 impl IMessage {
-    /// Where to go on: at the mark, or at the end where there is none for this database.
+    /// Where to go on: after what was heard, or at the end where this is another database.
     pub(crate) async fn mark(&self, inbox: &Inbox) -> Result<Mark, ChannelError> {
-        if let Some(mark) = Mark::noted(inbox) {
-            // That of an empty database is good: there was nothing before.
-            let found = self.after(mark.row.saturating_sub(1)).await?;
-            if mark.row == 0 || found.is_some_and(|it| (it.row, &it.guid) == (mark.row, &mark.guid))
-            {
-                return Ok(mark);
+        if let Some(marks) = Mark::noted(inbox).filter(|marks| !marks.is_empty()) {
+            for mark in &marks {
+                // That of an empty database is good: there was nothing before.
+                let found = self.after(mark.row.saturating_sub(1)).await?;
+                let is_there = found.is_some_and(|it| (it.row, &it.guid) == (mark.row, &mark.guid));
+                if is_there || (mark.row == 0 && marks.len() == 1) {
+                    // What was heard after an older one comes again, and is known by its id.
+                    return Ok(mark.clone());
+                }
             }
             self.standing.limit("database", Some(text::OTHER_DATABASE.to_owned()));
         }
         let end = self.end().await?;
+        inbox.note(HEARD_TO, String::new()).await?;
         end.note(inbox).await?;
         Ok(end)
     }
@@ -73,15 +105,19 @@ impl IMessage {
     /// The last message of all, which nothing but rows can find: older ones may have come in later.
     async fn end(&self) -> Result<Mark, ChannelError> {
         let (mut last, mut step) = (Mark::default(), 1);
-        while let Some(later) = self.after(last.row + step).await? {
-            (last, step) = (later, step * 2);
+        while let Some(later) = self.after(last.row.saturating_add(step)).await? {
+            if later.row <= last.row {
+                return Err(PLUGIN.lost(text::UNREADABLE));
+            }
+            (last, step) = (later, step.saturating_mul(2));
         }
         // After it there is none any more.
-        let mut end = last.row + step;
+        let mut end = last.row.saturating_add(step);
         while last.row < end {
             let middle = last.row + (end - last.row) / 2;
             match self.after(middle).await? {
-                Some(later) => last = later,
+                Some(later) if later.row > middle => last = later,
+                Some(_) => return Err(PLUGIN.lost(text::UNREADABLE)),
                 None => end = middle,
             }
         }
@@ -111,8 +147,7 @@ impl IMessage {
         mut mark: Mark,
     ) -> Result<u64, ChannelError> {
         loop {
-            let params = json!({ "since_rowid": mark.cursor, "limit": PAGE, "attachments": true });
-            let mut page = self.program.ask("messages.after", &params).await?;
+            let mut page = self.page(mark.cursor).await?;
             let (messages, next) = (page["messages"].take(), page["next_rowid"].as_u64());
             let (Value::Array(messages), Some(next)) = (messages, next) else {
                 return Err(PLUGIN.lost(text::UNREADABLE));
@@ -138,6 +173,19 @@ impl IMessage {
                 return Ok(mark.cursor);
             }
         }
+    }
+
+    /// Some messages after a row. One that is too long is left out, and nothing beside it.
+    async fn page(&self, after: u64) -> Result<Value, ChannelError> {
+        for (limit, skipped) in once((PAGE, 0)).chain((0..MOST_SKIPPED).map(|row| (1, row))) {
+            let since = after.saturating_add(skipped);
+            let params = json!({ "since_rowid": since, "limit": limit, "attachments": true });
+            match self.program.call("messages.after", &params).await {
+                Err(Failure::Refused(Refusal { code: TOO_LONG, .. })) => {}
+                page => return page.map_err(failure::of_account),
+            }
+        }
+        Err(PLUGIN.lost(text::ENDLESS))
     }
 
     /// Wants to be told what is written after this row.

@@ -39,16 +39,27 @@ pub(crate) fn heard(row: &Value) -> Option<InboundMessage> {
     })
 }
 
+/// What the account has written to a person, and when.
+pub(crate) fn ours(row: &Value) -> Option<((String, String), UnixMs)> {
+    let chat = row["chat_guid"].as_str()?;
+    let (_, "-", person) = handle::chat(chat)? else { return None };
+    let text = row["text"].as_str()?.replace('\u{fffc}', "").trim().to_owned();
+    Some(((handle::handle(person)?, text), time(&row["created_at"])?))
+}
+
 /// As `2026-12-01T10:20:30.123Z`.
 pub(crate) fn time(text: &Value) -> Option<UnixMs> {
     let at: jiff::Timestamp = text.as_str()?.parse().ok()?;
     u64::try_from(at.as_millisecond()).ok().map(UnixMs)
 }
 
-/// Both the chat's id and what is said of it have to say it.
+/// Both the chat's id and what is said of it have to say it. A group can bear the mark of a direct chat on newer systems:
+/// that one is with a handle.
 fn kind(chat: &str, is_group: &Value) -> ChatKind {
     match (handle::chat(chat), is_group.as_bool()) {
-        (Some((_, "-", _)), Some(false)) => ChatKind::Direct,
+        (Some((_, "-", person)), Some(false)) if handle::handle(person).is_some() => {
+            ChatKind::Direct
+        }
         (Some((_, "+", _)), Some(true)) => ChatKind::Group,
         _ => ChatKind::Unknown,
     }
@@ -140,6 +151,8 @@ mod tests {
             ("iMessage;-;+15551234567", Value::Null),
             ("iMessage;-;+15551234567", json!("false")),
             ("iMessage;~;+15551234567", json!(false)),
+            ("any;-;chat831551415676550949", json!(false)),
+            ("iMessage;-;5c2e0f1d", json!(false)),
             ("+15551234567", json!(false)),
             ("", json!(false)),
         ] {

@@ -1,5 +1,5 @@
 //! From messages to calls of the program, one after the other: Messages writes one at a time. A call goes to a handle that
-//! we have checked, by iMessage and never by SMS instead, or to the chat that a message came in.
+//! we have checked, by iMessage and never by SMS instead, or to a group.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -34,7 +34,7 @@ impl IMessage {
             return Err(undeliverable(text::NO_REMOVAL));
         }
         let draft = Draft::new(&message.body, &PLUGIN, &LIMITS)?;
-        let (mut params, text) = (self.place(message)?, draft.text.to_plain());
+        let (mut params, text) = (Self::place(message)?, draft.text.to_plain());
         params["allow_sms_fallback"] = false.into();
         if !text.is_empty() {
             params["text"] = text.as_str().into();
@@ -47,20 +47,12 @@ impl IMessage {
         if let Some(Held { file, .. }) = &held {
             params["file"] = file.display().to_string().into();
         }
+        // Whatever becomes of it: it may come back, soon or late.
         let said = (message.to.id.as_str().to_owned(), text.trim().to_owned());
-        self.echoes.lock().insert(said.clone(), ());
-        let sent = self.write(message, params).await;
-        match sent {
-            Ok(sent) => {
-                // It may come back before the answer, and after it. What has come back is not there any more.
-                let mut echoes = self.echoes.lock();
-                if echoes.remove(&said).is_some() {
-                    echoes.insert(said, ());
-                }
-                Ok(message.to.sent(self.id(&sent)))
-            }
+        self.remember(said);
+        match self.write(message, params).await {
+            Ok(sent) => Ok(message.to.sent(self.id(&sent))),
             Err(failure) => {
-                self.echoes.lock().remove(&said);
                 if is_poisoned(&failure) {
                     self.poisoned.notify_one();
                 }
@@ -69,6 +61,12 @@ impl IMessage {
                 Err(error)
             }
         }
+    }
+
+    fn remember(&self, said: (String, String)) {
+        let mut sent = self.sent.lock();
+        let written = sent.get(&said).copied().flatten();
+        sent.insert(said, written);
     }
 
     /// Sends it as an answer where that can be shown, else without.
@@ -87,17 +85,12 @@ impl IMessage {
     }
 
     /// Where a message goes.
-    fn place(&self, message: &OutboundMessage) -> Result<Value, ChannelError> {
+    fn place(message: &OutboundMessage) -> Result<Value, ChannelError> {
         let chat = message.to.id.as_str();
         if let Ok(group) = parse_group(chat) {
             return Ok(json!({ "chat_guid": group.as_str() }));
         }
         let person = parse_sender(chat).map_err(|_| undeliverable(text::NO_CONVERSATION))?;
-        if let Some(InboundRef::Message(answered)) = &message.answers
-            && let Some(chat) = self.by_sms.lock().get(answered)
-        {
-            return Ok(json!({ "chat_guid": chat }));
-        }
         Ok(json!({ "to": person.as_str(), "service": "imessage" }))
     }
 

@@ -9,14 +9,14 @@ pub(crate) const NO_GROUP: InvalidGroupId = InvalidGroupId(
     "a group's id is the `guid` that `imsg chats --json` shows, such as `iMessage;+;chat831551415676550949`",
 );
 
-pub(crate) const NO_SERVICE: &str = "is `imessage` or `auto`";
+pub(crate) const NO_SERVICE: &str = "must be `imessage`, or `auto` to hear SMS too";
 
-pub(crate) const NO_AUTOMATION: &str = "the program of `cli_path` may not send: on the Mac open System Settings > Privacy & Security > \
-                                        Automation, and turn on Messages for the program that starts it";
+pub(crate) const NO_AUTOMATION: &str = "macOS does not let imsg send: System Settings > Privacy & Security > Automation, turn on Messages for \
+                                        the program that starts the gateway, and restart the gateway";
 pub(crate) const OTHER_DATABASE: &str = "the database of Messages is not the one that was read before: what was written while the gateway was \
                                          away may be missing";
 pub(crate) const NO_SERVICE_SAID: &str =
-    "imsg does not say by which service a message came: it is not heard";
+    "a message was not heard: imsg does not say whether it was iMessage or SMS";
 pub(crate) const POISONED: &str =
     "imsg sends nothing until it is started again, as a message of before hangs";
 
@@ -34,7 +34,7 @@ pub(crate) fn too_old(version: &str) -> String {
     let version = neutral(version, 32);
     let version = if version.is_empty() { version } else { format!(" ({version})") };
     format!(
-        "the program of `cli_path` is too old{version}: update imsg to 0.15 or newer, with `brew upgrade imsg`"
+        "the program of `cli_path` is too old{version}: `brew upgrade imsg` to 0.15 or newer, and restart the gateway"
     )
 }
 
@@ -50,8 +50,8 @@ pub(crate) fn other_protocol(protocol: &str) -> String {
 pub(crate) fn no_database(words: &str) -> String {
     let words = neutral(words, 200);
     format!(
-        "imsg cannot read the messages in `db_path` (it says: {words}): on the Mac open System Settings > Privacy & \
-         Security > Full Disk Access, add the program that starts imsg, and start that again"
+        "Full Disk Access is missing: System Settings > Privacy & Security > Full Disk Access, add the program that \
+         starts the gateway, and restart the gateway (imsg: {words})"
     )
 }
 
@@ -88,14 +88,14 @@ mod tests {
         expect![[r"
             an iMessage handle is a number with its country, such as `+15551234567`, or an address, such as `ann@example.com`
             a group's id is the `guid` that `imsg chats --json` shows, such as `iMessage;+;chat831551415676550949`
-            is `imessage` or `auto`
-            the program of `cli_path` is too old (0.14.2): update imsg to 0.15 or newer, with `brew upgrade imsg`
-            the program of `cli_path` is too old: update imsg to 0.15 or newer, with `brew upgrade imsg`
+            must be `imessage`, or `auto` to hear SMS too
+            the program of `cli_path` is too old (0.14.2): `brew upgrade imsg` to 0.15 or newer, and restart the gateway
+            the program of `cli_path` is too old: `brew upgrade imsg` to 0.15 or newer, and restart the gateway
             the program of `cli_path` speaks protocol 2, and this gateway protocol 1: update the gateway
-            imsg cannot read the messages in `db_path` (it says: authorization denied): on the Mac open System Settings > Privacy & Security > Full Disk Access, add the program that starts imsg, and start that again
-            the program of `cli_path` may not send: on the Mac open System Settings > Privacy & Security > Automation, and turn on Messages for the program that starts it
+            Full Disk Access is missing: System Settings > Privacy & Security > Full Disk Access, add the program that starts the gateway, and restart the gateway (imsg: authorization denied)
+            macOS does not let imsg send: System Settings > Privacy & Security > Automation, turn on Messages for the program that starts the gateway, and restart the gateway
             the database of Messages is not the one that was read before: what was written while the gateway was away may be missing
-            imsg does not say by which service a message came: it is not heard
+            a message was not heard: imsg does not say whether it was iMessage or SMS
             imsg sends nothing until it is started again, as a message of before hangs
             the conversation is not one on iMessage
             no message is taken away by way of imsg

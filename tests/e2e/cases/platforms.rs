@@ -263,7 +263,7 @@ async fn an_account_that_is_refused_stops_alone_and_says_what_to_look_at() {
             "bluebubbles" => "`password`",
             "feishu" => "`app_secret`",
             "googlechat" => "`service_account`",
-            "imessage" => "`db_path`",
+            "imessage" => "Full Disk Access",
             "msteams" => "`app_password`",
             "signal" => "`account`",
             _ => "token`",
