@@ -4,8 +4,9 @@ use std::{future::ready, pin::pin};
 
 use futures_util::StreamExt;
 use openclaw_plugin_sdk::{
-    Channel, ChannelError, ChatId, EventId, Exchange, InboundEvent, Inbox, OutboundMessage,
+    Bytes, Channel, ChannelError, ChatId, EventId, Exchange, InboundEvent, Inbox, OutboundMessage,
     SentRef, Settings, SettingsError, async_trait,
+    http::{Request, StatusCode},
     kit::{
         bounded::Bounded,
         inbox::{AckQueue, Arrival, Pending, Received},
@@ -51,6 +52,8 @@ struct News {
     closed: Bounded<ChatId, ()>,
     /// Meta has called, and it was about this number.
     heard: bool,
+    /// A request came that was not signed with the secret.
+    missigned: bool,
 }
 
 #[async_trait]
@@ -63,8 +66,7 @@ impl Channel for WhatsApp {
         inbox.connected_but(self.limitation());
         let row = inbox.row();
         let mut pending = self.acks.connect(&row, |event| ready(Ok(Some(event))));
-        let mut requests =
-            pin!(requests_by(METHODS, inbox, |request| ready(self.proof.judge(request))));
+        let mut requests = pin!(requests_by(METHODS, inbox, |request| ready(self.judge(request))));
         loop {
             tokio::select! {
                 settled = pending.settled() => settled?.into_iter().for_each(Call::done),
@@ -107,7 +109,12 @@ impl WhatsApp {
             acks: AckQueue::default(),
             sent: Mutex::new(Bounded::new(MOST)),
             last: Mutex::new(Bounded::new(MOST)),
-            news: Mutex::new(News { refused: None, closed: Bounded::new(MOST), heard: false }),
+            news: Mutex::new(News {
+                refused: None,
+                closed: Bounded::new(MOST),
+                heard: false,
+                missigned: false,
+            }),
             changed: Notify::new(),
         })
     }
@@ -151,6 +158,17 @@ impl WhatsApp {
         call.done();
     }
 
+    fn judge(&self, request: &Request<Bytes>) -> Result<Said, StatusCode> {
+        let judged = self.proof.judge(request);
+        if matches!(judged, Err(StatusCode::UNAUTHORIZED)) {
+            let mut news = self.news.lock();
+            if !news.heard && !std::mem::replace(&mut news.missigned, true) {
+                self.changed.notify_one();
+            }
+        }
+        judged
+    }
+
     fn heard(&self) {
         let mut news = self.news.lock();
         if !news.heard {
@@ -185,6 +203,7 @@ impl WhatsApp {
     fn limitation(&self) -> Option<String> {
         let news = self.news.lock();
         let closed = news.closed.iter().last().map(|(chat, ())| text::closed(chat.as_str()));
-        closed.or_else(|| (!news.heard).then(|| text::NOTHING_HEARD.to_owned()))
+        let unheard = if news.missigned { text::WRONG_SIGNATURE } else { text::NOTHING_HEARD };
+        closed.or_else(|| (!news.heard).then(|| unheard.to_owned()))
     }
 }

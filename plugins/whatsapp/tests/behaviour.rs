@@ -129,11 +129,14 @@ async fn case_090_what_is_not_signed_brings_nothing_and_half_a_body_is_none() {
     ] {
         assert_eq!(meta.request(body, signature).await, 401, "{body}");
     }
+    bench.limited(Some("does not sign with `app_secret`")).await;
+    let meta = &bench.platform;
     // What is signed, and nothing, is acknowledged: it would come again for days.
     for body in ["", "{}", "null", "not json", half] {
         assert_eq!(meta.request(body, Some(&signature(APP_SECRET, body))).await, 200, "{body}");
     }
     bench.meet(Person::Ann, "after").await;
+    bench.limited(None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
