@@ -31,7 +31,7 @@ use crate::{
     accounts::{account::AccountRuntime, outbound},
     blocking,
     control::facts::{Person, Rules},
-    gate,
+    gate::{self, secrets},
     journal::{
         EventKey, Journal,
         mail::{Address, Mail, Only, Secret, Stands},
@@ -280,7 +280,9 @@ impl Sending<'_> {
                         debug!(channel = self.account.config.plugin.id, why, "not edited: sent");
                         continue;
                     }
-                    Err(ChannelError::Undeliverable(why)) => return Err(End::Refused(why)),
+                    Err(ChannelError::Undeliverable(why)) => {
+                        return Err(End::Refused(secrets::without_code(self.gateway, why)));
+                    }
                     Err(error) => Some(error),
                 },
             };

@@ -209,6 +209,7 @@ fn after(
             ),
             _,
         ) => {
+            let why = secrets::without_code(gateway, why);
             warn!(channel, account = id, why, "account reconnects");
             enter(State::Connecting, &why);
         }

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use crate::{
     chats::{Chats, How},
-    fake_imessage::{FakeMessages, GROUP, State, by_sms, chat, direct, group, handle, time},
+    fake_imessage::{
+        Failing, FakeMessages, GROUP, State, by_sms, chat, direct, group, handle, time,
+    },
     process::{Gateway, Home, texts},
 };
 
@@ -258,4 +260,18 @@ async fn case_077_case_084_people_of_openclaw_are_taken_over_and_chats_match_nob
         assert!(said.contains(&format!("channels.imessage.{key}")), "{key}: {said}");
     }
     let _: Value = serde_json::from_str(&home.read("credentials/imessage-allowFrom.json")).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_code_reaches_the_log_by_the_words_of_the_platform() {
+    let (mac, home, gateway) = gateway("", &[]).await;
+    mac.say("ann", How::Directly, "hello").await;
+    let code = code(&hears(&mac, "ann", "Pairing code: ").await).to_owned();
+    hears(&mac, "owner", &code).await;
+    let words = format!("cannot send: Approve: /pairing approve imessage {code}");
+    mac.with(|state| state.failing.push_back(Failing::Error(-32603, json!(words))));
+    mac.say("owner", How::Directly, "/pairing list").await;
+    home.logs("message not sent: the platform refuses it").await;
+    end(gateway, &home);
+    assert!(!home.logged().contains(&code), "{}", home.logged());
 }
