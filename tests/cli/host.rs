@@ -249,7 +249,12 @@ fn a_login_is_for_a_platform_whose_app_scans_something() {
     let ran = folder.fails(2, "channels login pigeons");
     assert!(ran.contains("there is no channel `pigeons`"), "{ran}");
     let ran = folder.fails(2, "channels login telegram");
-    assert!(ran.contains("Telegram links no account by a code to scan\nhint: "), "{ran}");
+    assert!(
+        ran.contains(
+            "Telegram is not linked by a code to scan: its keys stand in the configuration\nhint: "
+        ),
+        "{ran}"
+    );
     folder.fails(2, "channels login telegram --account *");
 }
 

@@ -106,8 +106,10 @@ pub(crate) fn package_written(file: &Path, label: &str) -> String {
 }
 
 pub(crate) fn no_login(label: &str) -> Failure {
-    let these = with(|plugin| plugin.login.is_some());
-    Failure::usage(format!("{label} links no account by a code to scan")).hint(these)
+    Failure::usage(format!(
+        "{label} is not linked by a code to scan: its keys stand in the configuration"
+    ))
+    .hint("config.example.toml explains them, and the README has the steps")
 }
 
 pub(crate) fn not_configured(plugin: &ChannelPlugin, account: &AccountId) -> Failure {

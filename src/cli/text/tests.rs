@@ -82,8 +82,8 @@ fn failures_of_every_command() {
             hint: put it into the configuration of account default
             Usage error: Slack takes its manifest alone, without a package
             hint: `openclaw channels manifest slack` prints it
-            Usage error: Telegram links no account by a code to scan
-            hint: these do: signal
+            Usage error: Telegram is not linked by a code to scan: its keys stand in the configuration
+            hint: config.example.toml explains them, and the README has the steps
             NoMatch error: Slack has no account `default` in the configuration
             hint: put it there first: config.example.toml explains its keys
             Failed error: no account was linked on Slack: no answer
