@@ -27,7 +27,8 @@ async fn case_074_case_076_case_101_two_accounts_share_no_grant_and_no_places() 
         })
         .await;
     let code = other.with(|state| {
-        state.messages[0].text.split_once("Pairing code: ").unwrap().1[..8].to_owned()
+        let mut texts = state.messages.iter().map(|shown| &shown.text);
+        texts.find_map(|text| Some(text.split_once("Pairing code: ")?.1[..8].to_owned())).unwrap()
     });
     let approved = world.home.cli(&["pairing", "approve", "telegram", &code]);
     assert!(approved.status.success(), "{:?}", texts(&approved));
