@@ -74,7 +74,7 @@ impl Mark {
         let before = Self::noted(inbox).unwrap_or_default();
         let others =
             before.iter().filter(|mark| mark.row != self.row && mark.row > 0).take(MOST_NOTED - 1);
-        let all = std::iter::once(self).chain(others);
+        let all = once(self).chain(others);
         let all: Vec<String> =
             all.map(|Self { cursor, row, guid }| format!("{cursor}:{row}:{guid}")).collect();
         inbox.note(HEARD_TO, all.join(",")).await
@@ -86,9 +86,9 @@ impl IMessage {
     pub(crate) async fn mark(&self, inbox: &Inbox) -> Result<Mark, ChannelError> {
         if let Some(marks) = Mark::noted(inbox).filter(|marks| !marks.is_empty()) {
             for mark in &marks {
-                // That of an empty database is good: there was nothing before.
                 let found = self.after(mark.row.saturating_sub(1)).await?;
                 let is_there = found.is_some_and(|it| (it.row, &it.guid) == (mark.row, &mark.guid));
+                // That of an empty database is good: there was nothing before.
                 if is_there || (mark.row == 0 && marks.len() == 1) {
                     // What was heard after an older one comes again, and is known by its id.
                     return Ok(mark.clone());
@@ -126,8 +126,7 @@ impl IMessage {
 
     /// The first message after a row.
     async fn after(&self, row: u64) -> Result<Option<Mark>, ChannelError> {
-        let params = json!({ "since_rowid": row, "limit": 1 });
-        let page = self.program.ask("messages.after", &params).await?;
+        let page = self.page(row, 1).await?;
         Ok(Mark::of(&page["messages"][0]))
     }
 
@@ -147,7 +146,7 @@ impl IMessage {
         mut mark: Mark,
     ) -> Result<u64, ChannelError> {
         loop {
-            let mut page = self.page(mark.cursor).await?;
+            let mut page = self.page(mark.cursor, PAGE).await?;
             let (messages, next) = (page["messages"].take(), page["next_rowid"].as_u64());
             let (Value::Array(messages), Some(next)) = (messages, next) else {
                 return Err(PLUGIN.lost(text::UNREADABLE));
@@ -176,8 +175,8 @@ impl IMessage {
     }
 
     /// Some messages after a row. One that is too long is left out, and nothing beside it.
-    async fn page(&self, after: u64) -> Result<Value, ChannelError> {
-        for (limit, skipped) in once((PAGE, 0)).chain((0..MOST_SKIPPED).map(|row| (1, row))) {
+    async fn page(&self, after: u64, most: usize) -> Result<Value, ChannelError> {
+        for (limit, skipped) in once((most, 0)).chain((0..MOST_SKIPPED).map(|row| (1, row))) {
             let since = after.saturating_add(skipped);
             let params = json!({ "since_rowid": since, "limit": limit, "attachments": true });
             match self.program.call("messages.after", &params).await {

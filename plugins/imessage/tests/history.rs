@@ -93,6 +93,9 @@ async fn what_was_written_before_the_first_start_or_in_another_database_is_left(
             // Rows have gaps.
             state.skip(number % 5);
         }
+        // One that is too long hides no end.
+        state.message("eve", direct("eve"), json!({ "text": "x".repeat(17 << 20) }));
+        state.message("eve", direct("eve"), json!({ "text": "old" }));
     })
     .await;
     bench.meet(Person::Ann, "first").await;
