@@ -242,6 +242,7 @@ impl Explain {
             let encoded = |one: &Explanation| {
                 json!({
                     "who": one.who,
+                    "joined": one.joined,
                     "verdict": one.verdict,
                     "rule": one.rule,
                     "place": one.place,

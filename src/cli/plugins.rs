@@ -62,7 +62,7 @@ fn abilities(plugin: &ChannelPlugin) -> String {
         ("groups", it.groups),
         ("replies", it.replies),
         ("edits", it.edits),
-        ("images", it.images),
+        ("setup codes as pictures", it.images),
     ];
     let words = words.into_iter().filter(|(_, can)| *can).map(|(word, _)| word.to_owned());
     words.chain(buttons).collect::<Vec<_>>().join(", ")

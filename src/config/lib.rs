@@ -8,6 +8,7 @@ pub mod edit;
 mod expand;
 mod foreign;
 pub mod gateway;
+mod machine;
 mod malformed;
 mod memory;
 mod names;
@@ -136,27 +137,11 @@ fn checked(
     };
     owner::unreached(&root, &config);
     (config.warnings, config.lacking) = problems.finish()?;
-    config.lacking.extend(config.accounts.iter().filter(|it| it.enabled).flat_map(unusable_files));
-    config.warnings.extend(config.file.as_deref().and_then(read_by_others));
+    config.lacking.extend(machine::lacking(&config, from.env));
+    config.warnings.extend(machine::out_of_reach(&config));
+    config.warnings.extend(config.file.as_deref().and_then(machine::read_by_others));
     config.warnings.extend(foreign::notice(from.state.path(), plugins.channels));
     Ok(config)
-}
-
-/// Why the files that an account names cannot be used.
-fn unusable_files(account: &Account) -> impl Iterator<Item = String> {
-    let named = account.settings.iter().filter(|(key, _)| key.ends_with("_file"));
-    named.filter_map(|(key, value)| {
-        let path = Path::new(value.as_str()?);
-        let why = own_file::read(path).err()?;
-        Some(format!("channels.{}: `{key}` {}: {why}", account.key.channel, path.display()))
-    })
-}
-
-/// What the file says is for this user alone.
-fn read_by_others(file: &Path) -> Option<String> {
-    let meta = file.metadata().ok()?;
-    let why = own_file::Rights::of(&meta).unreadable().err()?;
-    Some(format!("{}: {why}", file.display()))
 }
 
 /// The whole configuration, checked.

@@ -78,6 +78,14 @@ const MOVED: &[(&str, Fate)] = &[
     ("channels.*.dm.group_channels", To("channels.*.groups")),
     ("channels.*.dm.policy", To("channels.*.dm_policy")),
     ("channels.defaults", Gone("each channel says it in its own table")),
+    ("channels.msteams.webhook.path", To("channels.msteams.webhook_path")),
+    ("channels.msteams.webhook.port", Gone("there is one port, `gateway.port`")),
+    ("channels.signal.http_host", Gone("`url` names host and port")),
+    ("channels.signal.http_port", Gone("`url` names host and port")),
+    ("channels.signal.http_url", To("channels.signal.url")),
+    ("channels.signal.transport.cli_path", To("channels.signal.cli_path")),
+    ("channels.signal.transport.config_path", To("channels.signal.config_path")),
+    ("channels.signal.transport.url", To("channels.signal.url")),
     ("commands.owner_allow_from", To("owner.allow_from")),
     (
         "commands",
@@ -112,6 +120,47 @@ const MOVED: &[(&str, Fate)] = &[
     ("session", Gone("each person's conversation on each account is always kept apart")),
 ];
 
+/// Keys of the field's channels that nothing here has a use for, in snake case.
+const LEFT_OUT: &[&str] = &[
+    "ack_reaction",
+    "actions",
+    "auth_dir",
+    "auto_start",
+    "block_streaming",
+    "block_streaming_coalesce",
+    "bot_user",
+    "capabilities",
+    "chunk_mode",
+    "config_writes",
+    "custom_commands",
+    "debounce_ms",
+    "dm_history_limit",
+    "dms",
+    "draft_chunk",
+    "heartbeat",
+    "history_limit",
+    "ignore_attachments",
+    "ignore_stories",
+    "include_attachments",
+    "link_preview",
+    "markdown",
+    "media_max_mb",
+    "message_prefix",
+    "reaction_level",
+    "reaction_notifications",
+    "receive_mode",
+    "region",
+    "remote_host",
+    "reply_to_mode",
+    "response_prefix",
+    "self_chat_mode",
+    "send_read_receipts",
+    "startup_timeout_ms",
+    "stream_mode",
+    "text_chunk_limit",
+    "typing_indicator",
+];
+
 /// `dmPolicy` as we write it.
 pub(super) fn snake(key: &str) -> String {
     let mut snake = String::with_capacity(key.len() + 4);
@@ -128,10 +177,23 @@ pub(super) fn snake(key: &str) -> String {
 
 /// What there is to say about a moved key, with its path as written; `None` where it did not move.
 pub(super) fn moved(path: &str) -> Option<String> {
-    Some(match fate(path)? {
+    let Some(found) = fate(path) else {
+        return is_left_out(path)
+            .then(|| format!("`{path}` has no counterpart here: leave it out"));
+    };
+    Some(match found {
         (To(pattern), stars) => format!("`{path}` is `{}` here", fill(pattern, &stars)),
         (Gone(why), _) => format!("`{path}` has no counterpart here: {why}"),
     })
+}
+
+fn is_left_out(path: &str) -> bool {
+    let path = split(path);
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let (["channels", _, "accounts", _, key] | ["channels", _, key]) = path[..] else {
+        return false;
+    };
+    LEFT_OUT.contains(&snake(key).as_str())
 }
 
 /// True where keys below this one moved, each elsewhere.
@@ -311,6 +373,10 @@ mod tests {
             ("plugins.entries.telegram.enabled", "every plugin is built in"),
             ("session.dmScope", "has no counterpart here: each person's conversation"),
             ("channels.defaults.groupPolicy", "in its own table"),
+            ("channels.signal.mediaMaxMb", "has no counterpart here: leave it out"),
+            ("channels.whatsapp.accounts.work.selfChatMode", "leave it out"),
+            ("channels.signal.httpUrl", "is `channels.signal.url` here"),
+            ("channels.msteams.webhook.path", "is `channels.msteams.webhook_path` here"),
         ] {
             let text = moved(theirs).unwrap();
             assert!(text.contains(said) && text.contains(theirs), "{text}");

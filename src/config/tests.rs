@@ -6,6 +6,7 @@ mod example;
 mod finding;
 mod foreign;
 mod keys;
+mod machine;
 mod policy;
 mod port;
 mod secrets;

@@ -42,6 +42,8 @@ pub enum Subject<'a> {
 pub struct Explanation {
     /// The sender or group: `telegram:4711`.
     pub who: String,
+    /// Further ids of this person on the account.
+    pub joined: Vec<String>,
     /// `admitted`, `asks for a code`, `ignored`.
     pub verdict: &'static str,
     /// The rule, in words.
@@ -60,6 +62,9 @@ impl Explanation {
             ("Now", self.verdict.to_owned()),
             ("Because", self.rule.clone()),
         ];
+        if !self.joined.is_empty() {
+            lines.insert(1, ("Other ids", self.joined.join(", ")));
+        }
         lines.extend(self.place.clone().map(|place| ("Where", place)));
         lines.push(("Policy", self.policy.to_owned()));
         lines.into_iter().map(|(label, value)| (label.to_owned(), value)).collect()
@@ -84,7 +89,13 @@ pub fn explain(
             format!("{by}{} group {}", key.channel, neutral(chat.as_str(), 64))
         }
     };
-    let said = |verdict, (rule, place), policy| Explanation { who, verdict, rule, place, policy };
+    let others = match subject {
+        Subject::Direct(sender) => others(store, &person(sender))?,
+        Subject::Group(..) => Vec::new(),
+    };
+    let joined = others.iter().map(|other| person(other).to_string()).collect();
+    let said =
+        |verdict, (rule, place), policy| Explanation { who, joined, verdict, rule, place, policy };
     let Some(account) = config.account(key) else {
         let rule = text::NO_ACCOUNT.to_owned();
         return Ok(said(text::IGNORED, (rule, None), "none"));
@@ -93,8 +104,7 @@ pub fn explain(
         Subject::Direct(_) => account.dm_policy.word(),
         Subject::Group(..) => account.groups.policy.word(),
     };
-    let facts = facts(store, asked, account, now)?;
-    let verdict = judge(&MESSAGE, &facts);
+    let (subject, verdict) = verdict(store, asked, (account, &others), now)?;
     let because = match (verdict, subject) {
         (Verdict::Ignore(Reason::Disabled), _) => (
             text::SWITCHED_OFF.to_owned(),
@@ -123,11 +133,42 @@ pub fn explain(
     Ok(said(verdict, because, policy))
 }
 
+/// The further ids of a person on the same account.
+fn others(store: &Store, contact: &Contact) -> Result<Vec<SenderId>, StoreError> {
+    let index = store.records()?;
+    let person = index.records().person(contact).into_iter();
+    let others = person.filter(|one| one.key == contact.key && one.sender != contact.sender);
+    Ok(others.map(|one| one.sender).collect())
+}
+
+/// The verdict about a person, and the id of theirs that it rests on: one that another was joined to opens for both.
+fn verdict<'a>(
+    store: &Store,
+    asked: ExplainQuery<'a>,
+    (account, others): (&Account, &'a [SenderId]),
+    now: UnixMs,
+) -> Result<(Subject<'a>, Verdict), StoreError> {
+    let of = |subject| {
+        let facts = facts(store, ExplainQuery { subject, ..asked }, (account, others), now)?;
+        Ok((subject, judge(&MESSAGE, &facts)))
+    };
+    let first = of(asked.subject)?;
+    if !matches!(first.1, Verdict::Admit(_)) {
+        for other in others {
+            let found = of(Subject::Direct(other))?;
+            if matches!(found.1, Verdict::Admit(_)) {
+                return Ok(found);
+            }
+        }
+    }
+    Ok(first)
+}
+
 /// What the gate would know of a message that comes over a link which nobody else reads.
 fn facts(
     store: &Store,
     ExplainQuery { config, state, key, subject }: ExplainQuery<'_>,
-    account: &Account,
+    (account, also): (&Account, &[SenderId]),
     now: UnixMs,
 ) -> Result<Facts, StoreError> {
     let link = Link::Private;
@@ -135,9 +176,7 @@ fn facts(
         Subject::Direct(sender) => {
             let chat = Conversation::new(ChatId::new(sender.as_str()), ChatKind::Direct);
             let rules = Rules { account, owners: &config.owners, store };
-            return Ok(rules
-                .facts(Person { conversation: &chat, sender, also: &[], link }, now)?
-                .0);
+            return Ok(rules.facts(Person { conversation: &chat, sender, also, link }, now)?.0);
         }
         Subject::Group(chat, sender) => {
             let (groups, chat) = Moved::of(state, key)?.judged(&account.groups, chat);
@@ -222,7 +261,11 @@ fn in_direct_chat(
         },
         Verdict::Ignore(Reason::Blocked) => {
             let blocks = &records.records().blocks;
-            let block = blocks.iter().find(|b| b.channel == key.channel && b.sender == *sender);
+            let ids = others(store, contact)?;
+            let block = blocks.iter().find(|block| {
+                let is_theirs = block.sender == *sender || ids.contains(&block.sender);
+                block.channel == key.channel && is_theirs
+            });
             let by = block.map(|block| text::blocked(&block.by, block.since));
             (by.unwrap_or_else(|| text::BLOCKED.to_owned()), Some(records_at))
         }

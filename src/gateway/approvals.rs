@@ -227,7 +227,8 @@ pub(crate) async fn not_delivered(
     SendFailed { sent, error }: &SendFailed,
 ) {
     let (channel, key) = (account.config.plugin.id, &account.config.key);
-    warn!(channel, account = %key.account, %error, "the platform has not delivered a message");
+    let said = account.without_code(error.clone());
+    warn!(channel, account = %key.account, error = %said, "the platform has not delivered a message");
     if let Some(card) = gateway.cards.shown_by(key, sent).await {
         let outbox = &mut gateway.cards.outbox.lock();
         reconciler::not_delivered(outbox, card.n, (sent, error), world::now());

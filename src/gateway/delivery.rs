@@ -31,7 +31,7 @@ use crate::{
     accounts::{account::AccountRuntime, outbound},
     blocking,
     control::facts::{Person, Rules},
-    gate::{self, secrets},
+    gate,
     journal::{
         EventKey, Journal,
         mail::{Address, Mail, Only, Secret, Stands},
@@ -281,7 +281,7 @@ impl Sending<'_> {
                         continue;
                     }
                     Err(ChannelError::Undeliverable(why)) => {
-                        return Err(End::Refused(secrets::without_code(self.gateway, why)));
+                        return Err(End::Refused(why));
                     }
                     Err(error) => Some(error),
                 },

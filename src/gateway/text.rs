@@ -26,6 +26,22 @@ pub(crate) mod page {
     pub(crate) const TOO_MANY_SECRETS: &str = "Too many wrong secrets. Try again later.";
 }
 
+/// What owners are told of an account.
+pub(crate) mod account {
+    /// That of a fault in the program.
+    pub(crate) const PANICKED: &str = "its channel failed, which is a fault in this program: see the log, then restart the gateway";
+
+    /// Until its cause is mended.
+    pub(crate) fn stopped(channel: &str, account: &str, why: &str) -> String {
+        format!("{channel} ({account}) has stopped: {why}")
+    }
+
+    /// It had stopped.
+    pub(crate) fn works_again(channel: &str, account: &str) -> String {
+        format!("{channel} ({account}) works again.")
+    }
+}
+
 /// Answers to commands.
 pub(crate) mod command {
     use super::{Ground, Text};
@@ -137,6 +153,20 @@ mod tests {
     use expect_test::expect;
 
     use super::*;
+
+    #[test]
+    fn what_owners_are_told_of_an_account_can_be_read_in_one_go() {
+        let all = [
+            account::stopped("signal", "default", "unauthorized, the daemon lets nobody in"),
+            account::stopped("signal", "default", account::PANICKED),
+            account::works_again("signal", "default"),
+        ];
+        expect![[r"
+            signal (default) has stopped: unauthorized, the daemon lets nobody in
+            signal (default) has stopped: its channel failed, which is a fault in this program: see the log, then restart the gateway
+            signal (default) works again."]]
+        .assert_eq(&all.join("\n"));
+    }
 
     #[test]
     fn pages_can_be_read_in_one_go() {

@@ -54,6 +54,7 @@ pub(super) mod action {
     pub(crate) const EVICT: &str = "evict";
     pub(crate) const EXTEND: &str = "extend";
     pub(crate) const INVITE: &str = "invite";
+    pub(crate) const JOIN: &str = "join";
     pub(crate) const LINK_OPEN: &str = "link-open";
     pub(crate) const LINK_SPENT: &str = "link-spent";
     pub(crate) const NOTE: &str = "note";
@@ -87,7 +88,7 @@ pub(super) mod action {
     /// All of them.
     const ALL: &str = "accept approve audit-accept block claim claim-open claim-spent code-bind code-cancel code-fetch \
         code-mint deny device-admit device-approve device-reject device-remove device-rename device-request evict \
-        extend invite link-open link-spent node-approve node-reject node-remove node-rename node-request note \
+        extend invite join link-open link-spent node-approve node-reject node-remove node-rename node-request note \
         owner-add owner-remove request revoke token-issue token-revoke token-rotate unblock uninvite";
 
     /// True for a word that a note may not take.

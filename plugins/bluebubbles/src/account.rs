@@ -50,6 +50,8 @@ pub(crate) struct BlueBubbles {
     /// The ids of messages that were on their way, by their marks.
     pub(crate) echoes: Mutex<Bounded<String, String>>,
     echoed: Notify,
+    /// Where the last message was that was too long to be heard.
+    pub(crate) skipped: Mutex<Option<(u64, usize)>>,
     /// One is sent at a time.
     pub(crate) turn: tokio::sync::Mutex<()>,
     pub(crate) news: Mutex<News>,
@@ -147,6 +149,7 @@ impl BlueBubbles {
             ours: Mutex::default(),
             echoes: Mutex::default(),
             echoed: Notify::new(),
+            skipped: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             news: Mutex::new(News {
                 refused: None,

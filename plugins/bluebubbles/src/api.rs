@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use openclaw_plugin_sdk::{
-    Secret, http_client,
-    kit::api::{self, Answer},
+    Secret,
+    http_client::{self, Unread},
+    kit::api,
     reqwest::{Client, Method, Url, header::HeaderMap},
 };
 use serde_json::Value;
@@ -13,7 +14,6 @@ use serde_json::Value;
 use crate::{
     config::{self, Config},
     failure::{Failure, Refusal, answered},
-    text,
 };
 
 /// Messages on the Mac takes its time.
@@ -78,11 +78,12 @@ impl Api {
             let why = http_client::describe(&error);
             if error.is_connect() { Failure::Lost(why) } else { Failure::Unsure(why) }
         })?;
-        let Answer { status, headers, mut body } =
-            api::read(response).await.map_err(|why| match why {
-                api::Failure::Lost(why) => Failure::Unsure(why),
-                _ => Failure::Unsure(text::UNREADABLE.to_owned()),
-            })?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = http_client::body(response).await.map_err(|unread| match unread {
+            Unread::Endless => Failure::Long,
+            Unread::Broken(_) => Failure::Unsure(unread.to_string()),
+        })?;
+        let mut body: Value = serde_json::from_slice(&body).unwrap_or_default();
         match answered(status, &headers, &body) {
             Ok(()) => Ok((headers, body["data"].take())),
             Err(Failure::Refused(refusal)) => {

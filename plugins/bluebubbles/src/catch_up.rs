@@ -8,9 +8,9 @@ use openclaw_plugin_sdk::{
 use serde_json::{Value, json};
 
 use crate::{
-    PLUGIN,
     account::{Ack, BlueBubbles},
-    failure, text,
+    failure::{self, Failure},
+    text,
     webhook::NEW,
 };
 
@@ -40,7 +40,7 @@ impl BlueBubbles {
         let link = if self.is_exposed { Link::Exposed } else { Link::Private };
         let (mut newest, mut offset, mut missed) = (since, 0, false);
         loop {
-            let page = self.page(since.saturating_sub(AGAIN), offset).await?;
+            let (page, asked) = self.page(since.saturating_sub(AGAIN), offset).await?;
             let (mut owed, is_alone) = (0, pending.is_empty());
             for message in &page {
                 newest = newest.max(message["dateCreated"].as_u64().unwrap_or_default());
@@ -69,7 +69,7 @@ impl BlueBubbles {
                 noted = Some(heard_to);
             }
             offset += page.len();
-            if page.len() < PAGE || offset >= MOST {
+            if page.len() < asked || offset >= MOST {
                 break;
             }
         }
@@ -80,16 +80,29 @@ impl BlueBubbles {
         Ok(missed)
     }
 
-    async fn page(&self, after: u64, offset: usize) -> Result<Vec<Value>, ChannelError> {
+    /// Some messages, and how many were asked for. One that is too long by itself is `Null` in its place.
+    async fn page(&self, after: u64, offset: usize) -> Result<(Vec<Value>, usize), ChannelError> {
+        let (mut page, mut asked) = (self.query(after, offset, PAGE).await, PAGE);
+        if matches!(page, Err(Failure::Long)) {
+            (page, asked) = (self.query(after, offset, 1).await, 1);
+        }
+        if matches!(page, Err(Failure::Long)) {
+            if self.skipped.lock().replace((after, offset)) != Some((after, offset)) {
+                tracing::warn!("{}", text::SKIPPED);
+            }
+            page = Ok(vec![Value::Null]);
+        }
+        Ok((page.map_err(failure::of_account)?, asked))
+    }
+
+    async fn query(&self, after: u64, offset: usize, limit: usize) -> Result<Vec<Value>, Failure> {
         let query = json!({
-            "after": after, "limit": PAGE, "offset": offset, "sort": "ASC",
+            "after": after, "limit": limit, "offset": offset, "sort": "ASC",
             "with": ["chat", "handle", "attachment"],
         });
-        let api = self.api().map_err(failure::of_account)?;
-        let asked = api.ask(Method::POST, &["message", "query"], &query).await;
-        match asked.map_err(failure::of_account)? {
+        match self.api()?.ask(Method::POST, &["message", "query"], &query).await? {
             (_, Value::Array(page)) => Ok(page),
-            _ => Err(PLUGIN.lost(text::UNREADABLE)),
+            _ => Err(Failure::Unsure(text::UNREADABLE.to_owned())),
         }
     }
 }

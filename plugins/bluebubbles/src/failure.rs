@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Lost(String),
     /// The call was made, and no answer came: what was done is not known.
     Unsure(String),
+    /// The call was made, and its answer is too long to be read.
+    Long,
     /// What stands before the server asks to wait.
     SlowDown(Duration),
     /// An answer of the server.
@@ -88,6 +90,7 @@ pub(crate) fn answered(
 pub(crate) fn of_account(failure: Failure) -> ChannelError {
     match failure {
         Failure::Lost(why) | Failure::Unsure(why) => PLUGIN.lost(&why),
+        Failure::Long => PLUGIN.lost(text::TOO_LONG),
         Failure::SlowDown(wait) => ChannelError::RateLimited(wait),
         Failure::Refused(refusal) => match refusal.status {
             401 => ChannelError::Unauthorized(text::REFUSED.to_owned()),
@@ -104,6 +107,7 @@ pub(crate) fn of_message(failure: Failure) -> ChannelError {
     let undeliverable = |why: String| ChannelError::Undeliverable(why);
     match failure {
         Failure::Unsure(why) => undeliverable(text::unsure(&why)),
+        Failure::Long => undeliverable(text::unsure(text::TOO_LONG)),
         Failure::Refused(Refusal { status: 504, words, .. }) => {
             undeliverable(text::unsure(&neutral(&words, 200)))
         }

@@ -36,6 +36,9 @@ pub(crate) const NO_PICTURE: &str = "no pictures are sent by way of BlueBubbles"
 pub(crate) const NO_REMOVAL: &str = "no message is taken away by way of BlueBubbles";
 pub(crate) const QUEUED: &str = "the message is queued on the Mac";
 pub(crate) const UNREADABLE: &str = "answered something unreadable";
+pub(crate) const TOO_LONG: &str = "answered something that is too long to be read";
+pub(crate) const SKIPPED: &str =
+    "a message that BlueBubbles has kept is too long to be read: it is passed over";
 
 /// The server does not take our webhook.
 pub(crate) fn uncalled(words: &str) -> String {
@@ -77,7 +80,7 @@ mod tests {
         let mut all = vec![NO_SENDER.0, NO_GROUP.0, NO_SERVER_URL, NO_PASSWORD, WRONG_PASSWORD];
         all.extend([NO_CALLBACK, OTHER_PATH, PLAIN, NO_SERVICE, REFUSED, NO_SERVER, SIGNED_OUT]);
         all.extend([EXPOSED, NOT_CALLED, NO_CONVERSATION, NO_PICTURE, NO_REMOVAL, QUEUED]);
-        all.extend([UNREADABLE, &uncalled, &said, &unsure, &failed]);
+        all.extend([UNREADABLE, TOO_LONG, SKIPPED, &uncalled, &said, &unsure, &failed]);
         expect![[r"
             an iMessage handle is a number with its country, such as `+15551234567`, or an address, such as `ann@example.com`
             a group's id is the `guid` of its chat on the Mac, such as `iMessage;+;chat831551415676550949`
@@ -98,6 +101,8 @@ mod tests {
             no message is taken away by way of BlueBubbles
             the message is queued on the Mac
             answered something unreadable
+            answered something that is too long to be read
+            a message that BlueBubbles has kept is too long to be read: it is passed over
             the BlueBubbles server cannot be asked to call the gateway (it says: Webhook URL is required!): check `callback_url`, and update the server; until then messages come every 5 minutes
             BlueBubbles: Chat does not exist!
             BlueBubbles: no answer in time; whether the message was sent is not known

@@ -201,8 +201,26 @@ async fn a_call_that_is_no_event_is_refused_or_ignored_and_the_next_one_arrives(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn case_104_what_is_too_long_or_too_much_is_not_looked_at() {
-    let bench = bench().await;
+async fn one_message_that_is_too_long_is_passed_over_and_those_behind_it_come() {
+    let mut bench = bench().await;
+    bench.meet(Person::Ann, "hello").await;
+    settled(&bench, 1).await;
+    bench.stop().await;
+    bench.platform.with(|state| {
+        for text in ["before", &"x".repeat(9 << 20), "behind it"] {
+            state.message("ann", direct("ann"), json!({ "text": text }));
+        }
+    });
+    bench.listen().await.expect("it connects again");
+    for text in ["before", "behind it"] {
+        assert_eq!(bench.message().await.text, text);
+    }
+    bench.meet(Person::Ann, "and on").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_104_what_is_too_long_is_not_looked_at_and_a_flood_takes_no_turn_of_the_server() {
+    let mut bench = bench().await;
     let long = "x".repeat((512 << 10) + 1);
     assert_eq!(bench.platform.request(&bench.platform.proof(), &long).await, 413);
     let mut statuses = Vec::new();
@@ -210,6 +228,7 @@ async fn case_104_what_is_too_long_or_too_much_is_not_looked_at() {
         statuses.push(bench.platform.request("?secret=abc", "{}").await);
     }
     assert_eq!((statuses[0], statuses.contains(&429)), (401, true));
+    bench.meet(Person::Ann, "by the same address").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

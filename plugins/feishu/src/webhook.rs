@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use openclaw_plugin_sdk::{
     Bytes, ChannelError, Inbox, UnixMs,
     http::{HeaderMap, Request, StatusCode},
-    kit::webhook::{self, RateLimits, is_recent},
+    kit::webhook::{self, is_recent},
 };
 use ring::digest::{Context, SHA256, digest};
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ impl Feishu {
             Some(challenge) => (None, webhook::json(&json!({ "challenge": challenge }))),
             None => (self.arrival(inbox, me, &payload), webhook::json(&json!({}))),
         };
-        let kept = (&self.acks, &self.standing, RateLimits::default());
+        let kept = (&self.acks, &self.standing);
         webhook::serve(inbox, kept, proof, judge, |event| ready(Ok(Some(event)))).await
     }
 }

@@ -13,7 +13,7 @@ use openclaw_plugin_sdk::{
         inbox::AckQueue,
         jwt::{self, Refused},
         standing::Standing,
-        webhook::{self, RateLimits},
+        webhook,
     },
     reqwest::Method,
 };
@@ -55,7 +55,7 @@ impl Channel for GoogleChat {
         inbox.learn_time(&self.probe().await?.headers);
         // What we say goes through the API: nothing is said in an answer.
         let judge = |event: Value| (self.arrival(&event, inbox), webhook::json(&json!({})));
-        let kept = (&self.acks, &self.standing, RateLimits::none());
+        let kept = (&self.acks, &self.standing);
         let taken = |event| ready(Ok(Some(event)));
         webhook::serve(inbox, kept, |it| self.judged(it, inbox), judge, taken).await
     }

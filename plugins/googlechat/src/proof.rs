@@ -29,6 +29,9 @@ struct Claims {
     email: String,
     #[serde(default)]
     email_verified: bool,
+    /// Google's own have one; when it is, is judged before.
+    #[serde(rename = "iat")]
+    _issued: f64,
 }
 
 impl Proof {
@@ -63,7 +66,7 @@ impl Proof {
             Audience::Url { url, .. } => (GOOGLE, url),
         };
         let expected = Expected { issuers, audience, endorsed: None };
-        let Claims { email, email_verified } = self.keys.verify(&token, &expected, now).await?;
+        let Claims { email, email_verified, .. } = self.keys.verify(&token, &expected, now).await?;
         let body = read();
         let Audience::Url { project, .. } = &self.audience else { return Ok(body) };
         let addon = |n: &String| format!("service-{n}@gcp-sa-gsuiteaddons.iam.gserviceaccount.com");

@@ -39,6 +39,7 @@ fn told() -> Vec<Told> {
         add(at("exp", -360), false, false);
         add(at("exp", 90_000), false, false);
         add(with("exp", Value::Null), false, false);
+        add(with("iat", Value::Null), false, false);
         add(with("aud", json!("999")), false, false);
         add(with("iss", json!("https://evil.example")), false, false);
         if kind != Kind::Number {

@@ -19,7 +19,7 @@ use openclaw_plugin_sdk::{
 };
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::{PLUGIN, catch_up::Mark, config::Config, failure, inbound, program::Program, text};
 
@@ -29,6 +29,9 @@ const QUIET: Duration = Duration::from_secs(30);
 /// What was sent to so many people, and for so long, is known again.
 const MOST_SENT: usize = 512;
 const SENT: Duration = Duration::from_hours(1);
+
+/// The program takes more calls at once. One that Messages does not answer for a minute keeps no other back here.
+const MOST_SENDING: usize = 16;
 
 /// What the account sends to itself comes back as soon. Nobody else answers so fast with the same words.
 const ECHO_MS: u64 = 2_000;
@@ -47,8 +50,8 @@ pub(crate) struct IMessage {
     pub(crate) shows_answers: AtomicBool,
     /// Where files are while they are sent.
     pub(crate) folder: Mutex<Option<PathBuf>>,
-    /// One is sent at a time.
-    pub(crate) turn: tokio::sync::Mutex<()>,
+    /// So many are sent at once at most.
+    pub(crate) turns: Semaphore,
     /// Nothing more can be sent by this child.
     pub(crate) poisoned: Notify,
 }
@@ -85,7 +88,7 @@ impl IMessage {
             sent: Mutex::new(Bounded::expiring(MOST_SENT, SENT)),
             shows_answers: AtomicBool::new(false),
             folder: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            turns: Semaphore::new(MOST_SENDING),
             poisoned: Notify::new(),
         })
     }

@@ -1,5 +1,5 @@
-//! From messages to calls of the program, one after the other: Messages writes one at a time. A call goes to a handle that
-//! we have checked, by iMessage and never by SMS instead, or to a group.
+//! From messages to calls of the program, which brings them into an order. A call goes to a handle that we have checked, by
+//! iMessage and never by SMS instead, or to a group.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -39,7 +39,8 @@ impl IMessage {
         if !text.is_empty() {
             params["text"] = text.as_str().into();
         }
-        let _turn = self.turn.lock().await;
+        // It is never closed.
+        let _turn = self.turns.acquire().await;
         let held = match draft.file {
             Some(file) => Some(self.hold(file).await?),
             None => None,

@@ -260,6 +260,24 @@ async fn a_message_that_hangs_lets_a_new_program_send_the_next_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_never_answered_keeps_no_other_chat_waiting() {
+    let mut bench = bench().await;
+    bench.meet(Person::Ann, "hello").await;
+    bench.platform.with(|state| state.failing.push_back(Failing::Silent));
+    let (ann, bob) = (to(&handle("ann"), "hangs"), to(&handle("bob"), "goes on"));
+    let others = async {
+        bench.platform.until("it hangs", |state| state.failing.is_empty()).await;
+        bench.send(&bob).await
+    };
+    tokio::select! {
+        sent = bench.send(&ann) => panic!("nothing is said of it: {sent:?}"),
+        sent = others => drop(sent.expect("it goes")),
+    }
+    let sent = bench.platform.with(|state| state.sent.last().cloned()).expect("a message");
+    assert_eq!(sent.text, "goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_permission_to_send_that_is_missing_stops_the_account_and_names_its_pane() {
     let mut bench = bench().await;
     bench.meet(Person::Ann, "hello").await;

@@ -10,7 +10,7 @@ use openclaw_plugin_sdk::{
         jwt::Keys,
         socket::heartbeat,
         standing::Standing,
-        webhook::{self, RateLimits},
+        webhook,
     },
 };
 use serde_json::Value;
@@ -49,7 +49,7 @@ impl Channel for Teams {
             let arrival = |item: Item| Arrival { keys: keys(&item.event), item, repeats: true };
             (item.map(arrival), answer)
         };
-        let kept = (&self.acks, &self.standing, RateLimits::none());
+        let kept = (&self.acks, &self.standing);
         let noted = |item| self.noted(inbox, item);
         let served = webhook::serve(inbox, kept, |it| self.proven(inbox, it), judge, noted);
         tokio::select! {

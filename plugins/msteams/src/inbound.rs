@@ -3,7 +3,7 @@
 
 use openclaw_plugin_sdk::{
     Attachment, ButtonPress, ChatId, ChatKind, Conversation, EventId, InboundEvent, InboundMessage,
-    Link, Sender, ThreadId, UnixMs,
+    Link, Sender, ThreadId, UnixMs, kit::inbox::Weigh,
 };
 use serde_json::Value;
 
@@ -18,6 +18,12 @@ pub(crate) struct Item {
     pub(crate) event: InboundEvent,
     pub(crate) chat: ChatId,
     pub(crate) reference: Reference,
+}
+
+impl Weigh for Item {
+    fn bytes(&self) -> usize {
+        self.event.bytes()
+    }
 }
 
 /// The event in an activity, if there is one.

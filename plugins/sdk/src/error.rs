@@ -29,6 +29,21 @@ pub enum ChannelError {
     Undeliverable(String),
 }
 
+impl ChannelError {
+    /// The same with other words.
+    #[must_use]
+    pub fn in_words(self, words: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Contended(why) => Self::Contended(words(why)),
+            Self::Disconnected(why) => Self::Disconnected(words(why)),
+            Self::Later(why) => Self::Later(words(why)),
+            Self::Unauthorized(why) => Self::Unauthorized(words(why)),
+            Self::Undeliverable(why) => Self::Undeliverable(words(why)),
+            Self::Held | Self::RateLimited(_) => self,
+        }
+    }
+}
+
 /// Why a command could not do what it was told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {

@@ -223,6 +223,14 @@ impl Inbox {
         self.readers.get().cloned()
     }
 
+    /// What a platform says, to be shown or logged: nothing of it where it repeats a code.
+    pub fn without_code(&self, words: String) -> String {
+        match self.readers.get().filter(|readers| readers.holds_a_code(&words)) {
+            Some(_) => "the platform's words hold a code and are left out".to_owned(),
+            None => words,
+        }
+    }
+
     /// The gateway's end says once where the channel may keep conversations.
     pub fn keep_conversations_in(&self, folder: PathBuf) {
         drop(self.folder.set(folder));
@@ -399,7 +407,7 @@ impl Inbox {
     /// Says that the platform answers, and what does not work all the same and how to mend it, if there is something:
     /// it is shown beside the account's state until the platform answers again.
     pub fn connected_but(&self, limitation: Option<String>) {
-        *self.limitation.lock() = limitation;
+        *self.limitation.lock() = limitation.map(|words| self.without_code(words));
         self.connected.send_replace(true);
     }
 

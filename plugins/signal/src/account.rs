@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use crate::{
     config::Config,
-    failure::{self, Told},
+    failure::{self, Then, Told},
     inbound::{self, Me},
     rpc::Rpc,
     text,
@@ -55,13 +55,16 @@ struct Trouble {
 impl Channel for Signal {
     async fn receive(&self, inbox: &Inbox) -> Result<(), ChannelError> {
         let rpc = &self.rpc;
-        self.trouble.lock().refused = None;
+        let doubted = self.trouble.lock().refused.take().is_some();
         let mut running = rpc.start(true, inbox.run_folder(), inbox.account()).await?;
         self.trouble.lock().fetches = running.as_ref().and_then(|one| one.fetches.clone());
         let me = match &mut running {
             Some(running) => running.events.beside(probe(rpc)).await?,
             None => probe(rpc).await?,
         };
+        if doubted && let Some(refused) = self.refusal().await {
+            return Err(self.refused(refused));
+        }
         let mut events = rpc.hear(running).await?;
         let row = inbox.row();
         let mut pending = self.acks.connect(&row, |event| std::future::ready(Ok(Some(event))));
@@ -121,19 +124,40 @@ impl Signal {
                 Ok(result)
             }
             Err(failure) => {
-                let Told { error, lasts } =
+                let Told { error, then } =
                     failure::of_message(failure, &self.rpc.account, chat.as_str());
-                let mut trouble = self.trouble.lock();
                 if matches!(error, ChannelError::Unauthorized(_)) {
-                    trouble.refused = Some(error.clone());
-                    self.changed.notify_one();
-                } else if lasts {
-                    trouble.limits.insert(chat.clone(), error.to_string());
-                    self.changed.notify_one();
+                    self.refused(error.clone());
+                }
+                match then {
+                    Then::Nothing => {}
+                    Then::Lasts => {
+                        self.trouble.lock().limits.insert(chat.clone(), error.to_string());
+                        self.changed.notify_one();
+                    }
+                    Then::Ask => {
+                        if let Some(refused) = self.refusal().await {
+                            self.refused(refused);
+                        }
+                    }
                 }
                 Err(error)
             }
         }
+    }
+
+    /// Why Signal does not take the account any more. The list of its devices is shown to a linked device alone.
+    async fn refusal(&self) -> Option<ChannelError> {
+        let failure = self.rpc.call("listDevices", json!({})).await.err()?;
+        let error = failure::of_account(failure, &self.rpc.account);
+        matches!(error, ChannelError::Unauthorized(_)).then_some(error)
+    }
+
+    /// Ends the connection for this, and has the next one ask first.
+    fn refused(&self, error: ChannelError) -> ChannelError {
+        self.trouble.lock().refused = Some(error.clone());
+        self.changed.notify_one();
+        error
     }
 
     fn limitation(&self) -> Option<String> {

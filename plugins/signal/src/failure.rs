@@ -18,8 +18,17 @@ const WAIT: Duration = Duration::from_mins(1);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Told {
     pub(crate) error: ChannelError,
+    pub(crate) then: Then,
+}
+
+/// What the failure of one message says of the account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    Nothing,
     /// It stays so until the operator does something, which the account's state says.
-    pub(crate) lasts: bool,
+    Lasts,
+    /// Signal refuses this person, or the account itself: only a question about the account tells.
+    Ask,
 }
 
 /// What the failure of a message to this conversation means.
@@ -30,23 +39,18 @@ pub(crate) fn of_message(failure: Failure, account: &str, chat: &str) -> Told {
         other => return told(of_account(other, account)),
     };
     let words = || text::daemon(&neutral(&refusal.words, 200));
-    let lasting = |why: String| Told { error: ChannelError::Undeliverable(why), lasts: true };
+    let undeliverable = |why, then| Told { error: ChannelError::Undeliverable(why), then };
     match refusal.code {
-        -4 => lasting(text::untrusted(chat)),
+        -4 => undeliverable(text::untrusted(chat), Then::Lasts),
         -5 => match limited(&refusal.data) {
             Some(wait) => told(ChannelError::RateLimited(wait)),
-            None => lasting(text::CAPTCHA.to_owned()),
+            None => undeliverable(text::CAPTCHA.to_owned(), Then::Lasts),
         },
-        -6 => lasting(text::CAPTCHA.to_owned()),
-        -3 | -32603 | -32602 => {
-            told(match of_account(Failure::Refused(refusal.clone()), account) {
-                ChannelError::Disconnected(_) if refusal.code == -32602 => {
-                    ChannelError::Undeliverable(words())
-                }
-                error => error,
-            })
-        }
-        _ => told(ChannelError::Undeliverable(words())),
+        -6 => undeliverable(text::CAPTCHA.to_owned(), Then::Lasts),
+        -3 | -32603 if is_refused(&refusal) => undeliverable(words(), Then::Ask),
+        -3 | -32603 => told(of_account(Failure::Refused(refusal), account)),
+        -32602 if is_unknown(&refusal) => told(of_account(Failure::Refused(refusal), account)),
+        _ => undeliverable(words(), Then::Nothing),
     }
 }
 
@@ -62,20 +66,22 @@ pub(crate) fn of_account(failure: Failure, account: &str) -> ChannelError {
             429 => ChannelError::RateLimited(wait.unwrap_or(WAIT)),
             status => disconnected(&format!("answered {status}")),
         },
-        Failure::Refused(Refusal { code, words, .. }) => {
-            let unlinked = match code {
-                -32602 => words.contains("account"),
-                -32603 => ["AuthorizationFailed", "NotRegistered", "[403]", "StatusCode: 403"]
-                    .iter()
-                    .any(|sign| words.contains(sign)),
-                _ => false,
-            };
-            if unlinked {
-                return ChannelError::Unauthorized(text::no_account(account));
-            }
-            disconnected(&neutral(&words, 200))
+        Failure::Refused(refusal) if is_unknown(&refusal) || is_refused(&refusal) => {
+            ChannelError::Unauthorized(text::no_account(account))
         }
+        Failure::Refused(refusal) => disconnected(&neutral(&refusal.words, 200)),
     }
+}
+
+/// The daemon has no such account.
+fn is_unknown(refusal: &Refusal) -> bool {
+    refusal.code == -32602 && refusal.words.contains("account")
+}
+
+/// Signal refuses what the call was about.
+fn is_refused(Refusal { code, words, .. }: &Refusal) -> bool {
+    let signs = ["AuthorizationFailed", "NotRegistered", "[401]", "[403]", "StatusCode: 403"];
+    matches!(code, -3 | -32603) && signs.iter().any(|sign| words.contains(sign))
 }
 
 /// The result of a call that sends something: it may say that nothing went although it is no error.
@@ -108,7 +114,7 @@ fn limited(data: &Value) -> Option<Duration> {
 }
 
 fn told(error: ChannelError) -> Told {
-    Told { error, lasts: false }
+    Told { error, then: Then::Nothing }
 }
 
 #[cfg(test)]
@@ -126,12 +132,12 @@ mod tests {
     #[track_caller]
     fn check(failure: Failure, expected: ChannelError) {
         let told = of_message(failure, ACCOUNT, "+15557654321");
-        assert_eq!(told, Told { error: expected, lasts: false });
+        assert_eq!(told, Told { error: expected, then: Then::Nothing });
     }
 
     #[track_caller]
     fn lasts(failure: Failure, says: &str) {
-        let Told { error: ChannelError::Undeliverable(why), lasts: true } =
+        let Told { error: ChannelError::Undeliverable(why), then: Then::Lasts } =
             of_message(failure, ACCOUNT, "+15557654321")
         else {
             panic!("this message alone, and the account says so")
@@ -167,16 +173,21 @@ mod tests {
     }
 
     #[test]
-    fn an_unlinked_device_stops_the_account() {
-        for words in [
-            "Failed to send message: [403] Authorization failed! (AuthorizationFailedException)",
-            "NotRegisteredException: not registered",
-            "StatusCode: 403",
+    fn a_refusal_of_one_person_drops_the_message_and_the_account_is_asked() {
+        let words =
+            "Failed to send message: [403] Authorization failed! (AuthorizationFailedException)";
+        for (code, words) in [
+            (-32603, words),
+            (-3, words),
+            (-32603, "NotRegisteredException: not registered"),
+            (-32603, "StatusCode: 403"),
         ] {
-            check(
-                refused(-32603, words, Value::Null),
-                ChannelError::Unauthorized(text::no_account(ACCOUNT)),
-            );
+            let refused = refused(code, words, Value::Null);
+            let told = of_message(refused.clone(), ACCOUNT, "+15557654321");
+            let error = ChannelError::Undeliverable(format!("signal-cli: {words}"));
+            assert_eq!(told, Told { error, then: Then::Ask });
+            let asked = ChannelError::Unauthorized(text::no_account(ACCOUNT));
+            assert_eq!(of_account(refused, ACCOUNT), asked, "where the account itself is asked");
         }
         let expected = ChannelError::Disconnected("signal-cli: Unexpected error".to_owned());
         check(refused(-32603, "Unexpected error", Value::Null), expected);

@@ -36,7 +36,7 @@ pub(crate) const NO_MESSAGE: &str = "the message is not one on Signal";
 pub(crate) fn no_account(account: &str) -> String {
     format!(
         "signal-cli is not linked to the number in `account` ({account}) any more, or never was: \
-         `openclaw channels login signal`, then restart the gateway"
+         `openclaw channels login signal`; the gateway tries again within 5 minutes"
     )
 }
 
@@ -107,7 +107,7 @@ mod tests {
             the conversation is not one on Signal
             the message is not one on Signal
             the signal-cli daemon serves one account alone: to link another, start it without `-a`
-            signal-cli is not linked to the number in `account` (+15551234567) any more, or never was: `openclaw channels login signal`, then restart the gateway
+            signal-cli is not linked to the number in `account` (+15551234567) any more, or never was: `openclaw channels login signal`; the gateway tries again within 5 minutes
             the safety number of +15557654321 has changed: compare it, then `signal-cli trust`
             the signal-cli daemon: no answer in time; whether the message was sent is not known
             signal-cli: Group not found"]].assert_eq(&all.join("\n"));

@@ -80,21 +80,49 @@ async fn case_105_an_event_that_comes_twice_is_one_and_two_senders_can_share_its
     bench.meet(Person::Ann, "after").await;
 }
 
+const REFUSED: &str =
+    "Failed to send message: [403] Authorization failed! (AuthorizationFailedException)";
+
+fn refuse_once(state: &mut State) {
+    state.failing.push_back(Failing::Error(-32603, REFUSED, Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_one_person_does_not_stop_the_account() {
+    let mut bench = bench().await;
+    bench.meet(Person::Ann, "hello").await;
+    for words in [REFUSED, "NotRegisteredException: not registered"] {
+        let failing = Failing::Error(-32603, words, Value::Null);
+        bench.platform.with(|state| state.failing.push_back(failing));
+        bench.refuses(&to_ann("hello"), "a refusal of one person").await;
+        assert_eq!(
+            bench.platform.with(|state| calls(state, "listDevices")),
+            1,
+            "the account is asked"
+        );
+        bench.platform.with(|state| state.calls.clear());
+        let bob = to(&aci("bob"), ChatKind::Direct, Text::plain("x"));
+        bench.send(&bob).await.expect("others are reached");
+        bench.meet(Person::Ann, words).await;
+    }
+    assert_eq!(bench.inbox().limitation(), None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_is_unlinked_stops_the_account_and_names_its_key() {
     let mut bench = bench().await;
-    let words =
-        "Failed to send message: [403] Authorization failed! (AuthorizationFailedException)";
-    bench
-        .platform
-        .with(|state| state.failing.push_back(Failing::Error(-32603, words, Value::Null)));
     let unauthorized = |ended: Result<(), ChannelError>| {
         let Err(ChannelError::Unauthorized(why)) = ended else { panic!("{ended:?}") };
         assert!(why.contains("`account`") && why.contains("channels login signal"), "{why}");
     };
-    unauthorized(bench.send(&to_ann("hello")).await.map(drop));
+    bench.platform.with(|state| {
+        refuse_once(state);
+        state.expelled = true;
+    });
+    bench.refuses(&to_ann("hello"), "it may be this person alone").await;
     unauthorized(bench.ended().await);
-    bench.platform.with(|state| state.unlinked = true);
+    unauthorized(bench.listen().await);
+    bench.platform.with(|state| (state.unlinked, state.expelled) = (true, false));
     unauthorized(bench.listen().await);
     bench.platform.with(|state| state.single = true);
     bench.platform.with(|state| state.calls.clear());

@@ -2,7 +2,10 @@
 
 use openclaw_plugin_sdk::{
     ButtonPress, ChannelError, ChatId, ChatKind, InboundEvent, InboundMessage, Inbox,
-    kit::{api::parsed, inbox::Arrival},
+    kit::{
+        api::parsed,
+        inbox::{Arrival, Weigh},
+    },
 };
 use serde_json::{Value, json};
 
@@ -29,6 +32,13 @@ pub(crate) enum Item {
     Check,
     Message(Box<InboundMessage>),
     Press(Box<(ButtonPress, Reply)>),
+}
+
+impl Weigh for Item {
+    fn bytes(&self) -> usize {
+        let text = if let Self::Message(message) = self { message.text.len() } else { 0 };
+        size_of::<InboundMessage>() + text
+    }
 }
 
 impl Item {

@@ -80,7 +80,9 @@ pub(super) fn try_load(text: &str) -> Result<Config, ConfigError> {
 fn the_example_loads_as_it_is_and_changes_nothing() {
     let home = Home::with(TEXT);
     assert_eq!(show(&home.load().unwrap()), show(&Home::new().load().unwrap()));
-    assert!(loaded(TEXT).warnings.is_empty());
+    // Some accounts are there by the environment alone, and nothing leads to them yet.
+    let warnings = loaded(TEXT).warnings;
+    assert!(warnings.iter().all(|said| said.contains("its platform calls")), "{warnings:?}");
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    Channel, ChatId, ChatKind, Conversation, Exchange, Inbox, SenderId, spell_span, toml,
+    Channel, ChannelError, ChatId, ChatKind, Conversation, Exchange, Inbox, SenderId, spell_span,
+    toml,
 };
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::{
@@ -61,6 +62,8 @@ pub(crate) struct AccountRuntime {
     contention: Mutex<Option<String>>,
     /// That the clocks differ stands in the log.
     pub(crate) clock_logged: AtomicBool,
+    /// The owners were told that it has stopped, and not yet that it works again.
+    pub(crate) told_stopped: AtomicBool,
     /// The requests whose challenge is on its way. Bounded by those who may wait.
     pub(crate) challenges: Mutex<HashSet<RequestId>>,
     /// Where each person last wrote in a direct chat; bounded.
@@ -115,6 +118,7 @@ impl AccountRuntime {
             moved: Mutex::new(moved),
             contention: Mutex::default(),
             clock_logged: AtomicBool::new(false),
+            told_stopped: AtomicBool::new(false),
             login: RwLock::new(AccountSession::new(&config, channel)),
             config,
             turns: watch::channel(0).0,
@@ -195,6 +199,19 @@ impl AccountRuntime {
     /// What stands before a code in a link that sends it to this account, where the platform has such links.
     pub(crate) fn deep_link(&self) -> Option<String> {
         self.inbox.get()?.deep_link()
+    }
+
+    /// What its platform says, to be shown or logged: nothing of it where it repeats a code.
+    pub(crate) fn words(&self, words: String) -> String {
+        match self.inbox.get() {
+            Some(inbox) => inbox.without_code(words),
+            None => words,
+        }
+    }
+
+    /// The same of an error.
+    pub(crate) fn without_code(&self, error: ChannelError) -> ChannelError {
+        error.in_words(|words| self.words(words))
     }
 
     /// What does not work although its platform answers.

@@ -34,7 +34,8 @@ pub(crate) async fn once(
     account: &AccountRuntime,
     message: &OutboundMessage,
 ) -> Result<SentRef, ChannelError> {
-    let sent = account.channel().send(message).await?;
+    let sent = account.channel().send(message).await;
+    let sent = sent.map_err(|error| account.without_code(error))?;
     account.status.update(|status| status.last_outbound = Some(world::now()));
     Ok(sent)
 }

@@ -19,7 +19,7 @@ pub(crate) enum State {
     Unauthorized,
     /// Its files cannot be read; it answers nobody.
     StoreUnreadable,
-    /// The gateway stops.
+    /// The gateway stops, or its channel failed by a fault in the program.
     Stopped,
 }
 

@@ -85,7 +85,8 @@ pub(super) async fn fetch(
                 }
             }
             Err(error) => {
-                info!(channel = account.config.plugin.id, %error, "a file is left out");
+                let why = account.words(error.to_string());
+                info!(channel = account.config.plugin.id, why, "a file is left out");
                 fetched.leave_out(match error {
                     FetchError::TooLarge => said::TOO_LARGE,
                     FetchError::Lost(_) | FetchError::Unavailable(_) => said::UNAVAILABLE,
@@ -105,8 +106,8 @@ async fn patiently(
     let mut backoff = BACKOFF;
     for _ in 0..AGAIN {
         match channel.fetch(file, room).await {
-            Err(FetchError::Lost(why)) if begun.elapsed() < PATIENCE => {
-                debug!(why, "a file is fetched again");
+            Err(FetchError::Lost(_)) if begun.elapsed() < PATIENCE => {
+                debug!("a file is fetched again");
                 tokio::time::sleep(backoff.next_wait()).await;
             }
             fetched => return fetched,

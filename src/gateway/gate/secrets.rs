@@ -37,14 +37,6 @@ pub(crate) fn code_in(gateway: &Gateway, text: &str) -> Result<Option<Kind>, Sto
     Ok(holds_a_code(gateway, text)?.then_some(Kind::Pairing))
 }
 
-/// What a platform says of a message, to be logged: nothing where it repeats a code.
-pub(crate) fn without_code(gateway: &Gateway, words: String) -> String {
-    match code_in(gateway, &words) {
-        Ok(None) => words,
-        _ => "the platform's words hold a code and are left out".to_owned(),
-    }
-}
-
 /// Also one that a chat or an app has broken into lines. A spent one is a secret too.
 fn holds_a_setup_code(gateway: &Gateway, text: &str) -> Result<bool, StoreError> {
     let whole = std::iter::once(text).filter(|text| text.len() <= LONGEST);

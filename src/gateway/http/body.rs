@@ -5,13 +5,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 use super::plain;
 use crate::{connections::unfinished::Share, text::page};
 
 /// The longest body of a webhook.
-pub(super) const LIMIT: usize = 1 << 20;
+pub(super) const LIMIT: usize = openclaw_plugin_sdk::kit::webhook::LONGEST_BODY;
 
 /// Why a body was not read to its end.
 pub(super) enum Refusal {
@@ -46,6 +46,9 @@ pub(super) async fn read(
 }
 
 async fn collect(mut incoming: Incoming, mut share: Share, limit: usize) -> Result<Bytes, Refusal> {
+    if incoming.size_hint().lower() > limit as u64 {
+        return Err(Refusal::Long);
+    }
     let mut whole = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
         let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else { continue };

@@ -207,7 +207,7 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
     }
     for account in gateway.accounts.on() {
         // What was refused may be allowed by now.
-        if account.status.get().state == State::Unauthorized {
+        if matches!(account.status.get().state, State::Stopped | State::Unauthorized) {
             account.again();
         }
     }

@@ -1,17 +1,19 @@
 //! The loop that keeps an account connected.
 
 use std::{
+    panic::AssertUnwindSafe,
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use openclaw_plugin_sdk::{ChannelError, Delivery, Inbox, Reader, Readers, SenderId, Takes};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     FileMark, Gateway,
@@ -26,6 +28,7 @@ use crate::{
     gate::secrets,
     inbound,
     store::notes::Notes,
+    text,
 };
 
 /// A connection that has lasted so long was not ended at once.
@@ -114,13 +117,21 @@ async fn stay(
     connected: &watch::Sender<bool>,
 ) -> Vec<(PathBuf, FileMark)> {
     let Some(inbox) = account.inbox.get() else { return Vec::new() };
-    let (channel, mut patience) = (account.channel(), Patience::default());
+    let plugin = account.config.plugin;
+    let has_credentials = !plugin.secret_keys.is_empty() || plugin.abilities.console;
+    let (channel, mut patience) = (account.channel(), Patience::new(has_credentials));
     account.contended_by(None);
     loop {
         connected.send_replace(false);
         let (files, heard) = (account.secret_files(), account.status.get().last_inbound);
         let began = Instant::now();
-        let ended = hear(account, &mut patience, connected, channel.receive(inbox)).await;
+        let hearing = hear(account, &mut patience, connected, channel.receive(inbox));
+        let Ok(ended) = AssertUnwindSafe(hearing).catch_unwind().await else {
+            connected.send_replace(false);
+            panicked(gateway, account);
+            return files;
+        };
+        let ended = ended.map_err(|error| account.without_code(error));
         let came = if !*connected.borrow() {
             Came::Nowhere
         } else if began.elapsed() >= LASTED || account.status.get().last_inbound != heard {
@@ -131,7 +142,23 @@ async fn stay(
         let next = patience.next(&ended, came);
         let Some(wait) = after(gateway, account, ended, next) else { return files };
         tokio::time::sleep(wait).await;
+        // What it connects to may answer now.
+        account.status.update(|status| {
+            if status.state == State::Unauthorized {
+                status.state = State::Connecting;
+            }
+        });
     }
+}
+
+/// Only another configuration or a restart helps. A build that aborts on a panic never comes here.
+fn panicked(gateway: &Arc<Gateway>, account: &AccountRuntime) {
+    let (channel, id) = (account.config.plugin.id, account.config.key.account.as_str());
+    let why = text::account::PANICKED;
+    error!(channel, account = id, "account stopped: {why}");
+    account.status.enter(State::Stopped, Some(why.to_owned()));
+    account.told_stopped.store(true, Ordering::Release);
+    approvals::tell(gateway, &text::account::stopped(channel, id, why), None);
 }
 
 /// Receives until the connection ends.
@@ -176,11 +203,14 @@ fn after(
             info!(channel, account = id, seconds, "platform asks to wait");
             enter(State::Waiting, &format!("the platform asks to wait {seconds} s"));
         }
-        (Err(ChannelError::Unauthorized(why)), Next::Stop) => {
-            warn!(channel, account = id, why, "account stopped: unauthorized");
+        (Err(ChannelError::Unauthorized(why)), Next::Stop | Next::Patient(_)) => {
             enter(State::Unauthorized, &why);
-            let text = format!("{channel} ({id}) has stopped: unauthorized, {why}");
-            approvals::tell(gateway, &text, None);
+            let is_news = !account.told_stopped.swap(true, Ordering::AcqRel);
+            if is_news || next == Next::Stop {
+                warn!(channel, account = id, why, "account stopped: unauthorized");
+                let why = format!("unauthorized, {why}");
+                approvals::tell(gateway, &text::account::stopped(channel, id, &why), None);
+            }
         }
         (Err(ChannelError::Unauthorized(why)), _) => {
             warn!(
@@ -209,13 +239,15 @@ fn after(
             ),
             _,
         ) => {
-            let why = secrets::without_code(gateway, why);
             warn!(channel, account = id, why, "account reconnects");
             enter(State::Connecting, &why);
         }
     }
     match next {
-        Next::Again(wait) | Next::Contended { wait, .. } | Next::Doubt(wait) => Some(wait),
+        Next::Again(wait)
+        | Next::Contended { wait, .. }
+        | Next::Doubt(wait)
+        | Next::Patient(wait) => Some(wait),
         Next::Stop => None,
     }
 }
@@ -234,6 +266,12 @@ async fn show_connected(
                 && !account.clock_logged.swap(true, Ordering::AcqRel)
             {
                 warn!(channel = account.config.plugin.id, account = %account.config.key.account, "{difference}");
+            }
+            if account.told_stopped.swap(false, Ordering::AcqRel) {
+                let key = &account.config.key;
+                info!(channel = key.channel, account = %key.account, "account works again");
+                let text = text::account::works_again(&key.channel, key.account.as_str());
+                approvals::tell(&gateway, &text, None);
             }
             let limitation = account.limitation();
             account.status.update(|status| {

@@ -78,6 +78,7 @@ impl State {
                     set(&mut self.blocks, &id, None);
                 }
             }
+            action::JOIN => self.pin(line),
             action::REVOKE => self.revoke(line),
             action::CLAIM | action::OWNER_ADD => set(&mut self.owners, &id, Some(line.seq)),
             action::OWNER_REMOVE => set(&mut self.owners, &id, None),
@@ -121,6 +122,16 @@ impl State {
             self.entries.insert(contact.clone());
         }
         self.grants.insert(contact);
+    }
+
+    /// What the joined id opened itself is over.
+    fn pin(&mut self, line: &Line) {
+        let Some(contact) = line.contact().map(|contact| contact.to_string()) else { return };
+        let Some(with) = line.with.clone() else { return };
+        self.entries.remove(&with);
+        self.grants.remove(&with);
+        self.ends.remove(&with);
+        self.join([contact, with].into());
     }
 
     fn join(&mut self, mut person: BTreeSet<String>) {

@@ -327,3 +327,42 @@ fn an_id_that_the_platform_vouches_for_has_the_same_access_and_no_second_one_has
     assert_eq!(bed.standing("10", NOW), Standing::Blocked);
     assert_eq!(vouched(&other), None);
 }
+
+#[test]
+fn an_id_and_a_number_of_one_person_are_revoked_and_blocked_by_either() {
+    for (way, asked) in [("revoke", "1"), ("revoke", "10"), ("block", "1"), ("block", "10")] {
+        let bed = Bed::new();
+        bed.approve("default", "10");
+        // The number was approved too, by a list of old.
+        bed.approve("default", "1");
+        let vouched =
+            |who: &str, now| bed.store.join_vouched(&at("default", who), &[id("1")], now).unwrap();
+        assert_eq!(vouched("10", NOW), Some(at("default", "1")), "{way} {asked}");
+        assert_eq!(vouched("10", NOW), None, "nothing is done twice");
+        assert!(bed.has("default", "10") && !bed.has("default", "1"), "alone it opens nothing");
+        assert_eq!(vouched("11", NOW), None, "it belongs to the first");
+        if way == "revoke" {
+            assert!(bed.revoke("default", asked), "{asked}");
+        } else {
+            assert!(matches!(bed.block(asked), Blocked::Done(ids) if ids.len() == 2), "{asked}");
+        }
+        let listed = bed.store.approved(&key("default")).unwrap();
+        for sender in ["1", "10"] {
+            assert!(bed.standing(sender, NOW) != Standing::Granted && !listed.names(&id(sender)));
+        }
+        assert_eq!(vouched("10", NOW), None, "{way} {asked}: a stranger again");
+        assert!(bed.store.verify(NOW).unwrap().is_whole());
+    }
+}
+
+#[test]
+fn nothing_is_joined_to_a_stranger_or_to_a_person_who_is_blocked() {
+    let bed = Bed::new();
+    let vouched = || bed.store.join_vouched(&at("default", "10"), &[id("1")], NOW).unwrap();
+    assert_eq!(vouched(), None, "a stranger");
+    bed.approve("default", "10");
+    assert!(matches!(bed.block("1"), Blocked::Done(_)));
+    assert_eq!(vouched(), None, "a blocked number");
+    assert!(matches!(bed.block("10"), Blocked::Done(_)));
+    assert_eq!(vouched(), None);
+}

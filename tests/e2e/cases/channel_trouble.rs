@@ -114,6 +114,7 @@ async fn a_refused_account_begins_anew_with_another_token_file_and_at_a_reload()
     says(&world, "\"unauthorized\"").await;
     crate::process::write(&file, TOKEN);
     says(&world, "\"connected\":true").await;
+    world.shows("owner", "telegram (default) works again").await;
     world.say("ann", "hello").await;
     assert!(world.next(number("ann")).await.contains("Pairing code: "));
     world.stop();

@@ -192,7 +192,7 @@ async fn case_089_case_104_who_calls_without_teams_token_is_refused_and_takes_no
     for _ in 0..300 {
         answers.push(teams.call("x.y.z", activity.clone()).await);
     }
-    assert!(answers.iter().all(|answer| *answer == 401), "{answers:?}");
+    assert!(answers.iter().all(|answer| matches!(*answer, 401 | 429)), "{answers:?}");
     assert!(teams.written_to().is_empty());
     assert_eq!(teams.with(|state| state.keys_asked), 0, "no key is asked for");
     teams.say("ann", How::Directly, "by the same address").await;

@@ -129,6 +129,66 @@ async fn case_080_a_number_that_was_approved_opens_once_and_for_nobody_who_inher
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_linked_again_works_again_and_its_owner_is_told() {
+    let (signal, home) = (FakeSignal::start().await, Home::new());
+    signal.with(|state| state.unlinked = true);
+    let owner = "[owner]\nallow_from = [\"signal:{signal.owner}\"]\n";
+    home.configure(&signal.fill(&format!("{owner}[channels.signal]\n{KEYS}")));
+    let gateway = home.gateway("debug");
+    home.logs("account stopped: unauthorized").await;
+    signal.with(|state| state.unlinked = false);
+    // After ten seconds.
+    home.logs("account works again").await;
+    hears(&signal, "owner", "signal (default) works again.").await;
+    end(gateway, &home);
+    assert_eq!(home.logged().matches("account stopped").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_107_a_platform_that_repeats_a_code_is_not_repeated_in_the_log() {
+    let (signal, home, gateway) = gateway("", &[]).await;
+    signal.say("ann", How::Directly, "hello").await;
+    hears(&signal, "ann", "Pairing code: ").await;
+    signal.say("bob", How::Directly, "hello").await;
+    let of_bob = code(&hears(&signal, "bob", "Pairing code: ").await).to_owned();
+    hears(&signal, "owner", &of_bob).await;
+    let words = format!("Failed to send: {of_bob}").leak();
+    let storm = Failing::Error(-1, words, serde_json::Value::Null);
+    signal.with(|state| state.storm = Some(storm));
+    let of_ann = code(&hears(&signal, "ann", "Pairing code: ").await).to_owned();
+    assert!(home.cli(&["pairing", "deny", "signal", &of_ann]).status.success());
+    home.logs("an owner was not told yet").await;
+    signal.with(|state| state.storm = None);
+    end(gateway, &home);
+    let logged = home.logged();
+    assert!(logged.contains("words hold a code") && !logged.contains(&of_bob), "{logged}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_086_an_id_and_its_number_are_one_person_for_the_owner() {
+    let (signal, home, gateway) = gateway("", &[]).await;
+    signal.say("ann", How::Directly, "hello").await;
+    let challenge = hears(&signal, "ann", "Pairing code: ").await;
+    assert!(home.cli(&["pairing", "approve", "signal", code(&challenge)]).status.success());
+    signal.say("ann", How::Directly, "it is me").await;
+    hears(&signal, "ann", "it is me").await;
+    for id in [aci("ann"), number("ann")] {
+        let (said, _) = texts(&home.cli(&["access", "explain", "signal", &id]));
+        assert!(said.contains("Now: admitted") && said.contains("Other ids: signal:"), "{said}");
+    }
+    let revoked = home.cli(&["access", "revoke", &format!("signal:{}", number("ann"))]);
+    assert!(revoked.status.success() && texts(&revoked).0.contains(&aci("ann")), "{revoked:?}");
+    signal.say("ann", How::Directly, "and now?").await;
+    let challenges = |state: &State| {
+        let shown = state.messages.iter().filter(|shown| shown.chat == aci("ann"));
+        shown.filter(|shown| shown.text.contains("Pairing code: ")).count()
+    };
+    signal.until("a second challenge", |state| challenges(state) == 2).await;
+    end(gateway, &home);
+    assert!(home.cli(&["audit", "verify"]).status.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn case_084_people_and_requests_of_openclaw_are_taken_over_and_names_match_nobody() {
     let listed = json!({ "version": 1, "allowFrom": [format!("uuid:{}", aci("ann")), "eve"] });
     let now = openclaw::world::iso(openclaw::world::now());

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, TryFutureExt, future::BoxFuture, stream::FuturesUn
 use openclaw_plugin_sdk::{
     ChannelError, InboundEvent, Inbox,
     kit::{
-        inbox::{AckQueue, Arrival, Pending},
+        inbox::{AckQueue, Arrival, Pending, Weigh},
         socket::{Heard, Socket, heartbeat},
     },
 };
@@ -45,6 +45,15 @@ enum Event {
     Interaction(Arc<Value>, Arc<Notify>),
     Message(Arc<Value>),
     Other,
+}
+
+impl Weigh for Event {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Interaction(said, _) | Self::Message(said) => said.bytes(),
+            Self::Other => 0,
+        }
+    }
 }
 
 /// What is acknowledged when it is durable, by its number.

@@ -27,6 +27,9 @@ impl Process {
     }
 }
 
+/// The code of an error that is never said.
+pub(crate) const SILENT: i64 = 0;
+
 /// The result of a call, `Null` where the process ends before it says it; or the code and the data of an error.
 pub(crate) type Done = Result<Value, (i64, Value)>;
 
@@ -176,6 +179,9 @@ fn send(state: &mut State, process: &mut Process, params: &Value) -> Done {
     let failing = state.failing.pop_front();
     if let Some(Failing::Error(code, data)) = failing {
         return Err((code, data));
+    }
+    if let Some(Failing::Silent) = failing {
+        return Err((SILENT, Value::Null));
     }
     process.hangs |= matches!(failing, Some(Failing::Hangs));
     if process.hangs {

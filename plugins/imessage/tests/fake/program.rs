@@ -28,6 +28,7 @@ async fn play(started: Started, shared: Shared) {
             Next::Nothing => tokio::select! {
                 line = lines.next_line() => match line {
                     Ok(Some(line)) => match answer(&shared, &mut process, &line) {
+                        Some(answer) if answer.is_empty() => continue,
                         Some(answer) => answer,
                         None => return,
                     },
@@ -83,7 +84,7 @@ fn notification(method: &str, params: Value) -> Next {
     Next::Line(json!({ "jsonrpc": "2.0", "method": method, "params": params }).to_string())
 }
 
-/// The answer to a call; none where it ends instead.
+/// The answer to a call, empty where nothing is said; none where it ends instead.
 fn answer(shared: &Shared, process: &mut Process, line: &str) -> Option<String> {
     let call: Value = serde_json::from_str(line).expect("JSON");
     assert!(call["jsonrpc"] == "2.0" && call["id"].is_string(), "{call}");
@@ -97,6 +98,7 @@ fn answer(shared: &Shared, process: &mut Process, line: &str) -> Option<String> 
     match done {
         Ok(Value::Null) => return None,
         Ok(result) => said["result"] = result,
+        Err((methods::SILENT, _)) => return Some(String::new()),
         Err((code, data)) => {
             said["error"] = json!({ "code": code, "message": "Internal error", "data": data });
         }

@@ -57,6 +57,8 @@ pub(crate) enum Failing {
     Error(i64, Value),
     /// It went, and it ends before it says so.
     Half,
+    /// Nothing is ever said of it; others are sent.
+    Silent,
     /// It hangs: from now on this process sends nothing.
     Hangs,
 }

@@ -8,11 +8,16 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use crate::{ChannelError, Handed, InboundEvent, Row, kit::bounded::Bounded};
 
-/// So many wait at most; what comes then is not acknowledged.
+/// So many wait at most, and so many bytes; what comes then is not acknowledged.
 const MOST_WAITING: usize = 1000;
+const MOST_BYTES: usize = 16 << 20;
+
+/// What an event takes beside its text.
+const EVENT: usize = 512;
 
 /// So many are handed over and not durable yet.
 const MOST_UNDERWAY: usize = 64;
@@ -29,6 +34,30 @@ pub struct Arrival<T> {
     pub keys: Vec<String>,
     /// The platform delivers it again until it is acknowledged.
     pub repeats: bool,
+}
+
+/// What waits takes memory.
+pub trait Weigh {
+    /// About how many bytes.
+    fn bytes(&self) -> usize;
+}
+
+impl Weigh for InboundEvent {
+    fn bytes(&self) -> usize {
+        EVENT + if let Self::Message(message) = self { message.text.len() } else { 0 }
+    }
+}
+
+impl Weigh for Value {
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::String(text) => text.len(),
+                Self::Array(all) => all.iter().map(Self::bytes).sum(),
+                Self::Object(all) => all.iter().map(|(key, value)| key.len() + value.bytes()).sum(),
+                Self::Null | Self::Bool(_) | Self::Number(_) => 0,
+            }
+    }
 }
 
 /// The name of an event that comes again as it is: no sender can suppress what another sends. Of what no platform
@@ -70,6 +99,8 @@ pub struct Pending<'a, T, A> {
     queue: &'a AckQueue<T>,
     hand_over: Box<dyn Fn(T) -> HandOver<'a> + Send + 'a>,
     waiting: VecDeque<Waiting<T, A>>,
+    /// What they take.
+    bytes: usize,
     /// So many of them have begun, the first ones.
     begun: usize,
     /// The last one that has begun, until it is handed over.
@@ -81,6 +112,7 @@ pub struct Pending<'a, T, A> {
 struct Waiting<T, A> {
     /// Until it is handed over.
     item: Option<T>,
+    bytes: usize,
     keys: Vec<String>,
     acks: Vec<A>,
 }
@@ -102,7 +134,7 @@ impl<T> Default for AckQueue<T> {
     }
 }
 
-impl<T: Clone + Send> AckQueue<T> {
+impl<T: Clone + Send + Weigh> AckQueue<T> {
     /// Begins a connection. What earlier ones have acknowledged comes first. `translate` makes an event of an item,
     /// or nothing where it is not for the gateway.
     pub fn connect<'a, A, F>(
@@ -123,10 +155,12 @@ impl<T: Clone + Send> AckQueue<T> {
             })
         };
         let owed = self.0.lock().owed.clone();
+        let waiting: VecDeque<_> = owed.into_iter().map(|owed| waiting(owed, Vec::new())).collect();
         Pending {
             queue: self,
             hand_over: Box::new(hand_over),
-            waiting: owed.into_iter().map(|owed| waiting(owed, Vec::new())).collect(),
+            bytes: waiting.iter().map(|one| one.bytes).sum(),
+            waiting,
             begun: 0,
             current: None,
             handed: VecDeque::new(),
@@ -134,7 +168,7 @@ impl<T: Clone + Send> AckQueue<T> {
     }
 }
 
-impl<T: Clone, A> Pending<'_, T, A> {
+impl<T: Clone + Weigh, A> Pending<'_, T, A> {
     /// True where nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
@@ -142,7 +176,7 @@ impl<T: Clone, A> Pending<'_, T, A> {
 
     /// True where what arrives next is not refused.
     pub fn has_room(&self) -> bool {
-        self.waiting.len() < MOST_WAITING
+        self.waiting.len() < MOST_WAITING && self.bytes < MOST_BYTES
     }
 
     /// Takes what has arrived, if it is something for the gateway, and how to acknowledge it.
@@ -159,11 +193,14 @@ impl<T: Clone, A> Pending<'_, T, A> {
             Some(_) if !arrival.repeats => return Received::Acknowledge(ack),
             Some(same) => same.acks.push(ack),
             None if !has_room => return Received::Refuse(ack),
-            None if arrival.repeats => self.waiting.push_back(waiting(arrival, vec![ack])),
             None => {
-                queue.owed.push_back(arrival.clone());
-                self.waiting.push_back(waiting(arrival, Vec::new()));
-                return Received::Acknowledge(ack);
+                self.bytes += arrival.item.bytes();
+                if !arrival.repeats {
+                    queue.owed.push_back(arrival.clone());
+                    self.waiting.push_back(waiting(arrival, Vec::new()));
+                    return Received::Acknowledge(ack);
+                }
+                self.waiting.push_back(waiting(arrival, vec![ack]));
             }
         }
         Received::Waits
@@ -196,7 +233,10 @@ impl<T: Clone, A> Pending<'_, T, A> {
     fn settle_first(&mut self) -> Vec<A> {
         self.handed.pop_front();
         self.begun = self.begun.saturating_sub(1);
-        let Some(Waiting { keys, acks, .. }) = self.waiting.pop_front() else { return Vec::new() };
+        let Some(Waiting { keys, acks, bytes, .. }) = self.waiting.pop_front() else {
+            return Vec::new();
+        };
+        self.bytes -= bytes;
         let mut queue = self.queue.0.lock();
         queue.owed.retain(|owed| owed.keys != keys);
         for key in keys {
@@ -206,8 +246,9 @@ impl<T: Clone, A> Pending<'_, T, A> {
     }
 }
 
-fn waiting<T, A>(arrival: Arrival<T>, acks: Vec<A>) -> Waiting<T, A> {
-    Waiting { item: Some(arrival.item), keys: arrival.keys, acks }
+fn waiting<T: Weigh, A>(arrival: Arrival<T>, acks: Vec<A>) -> Waiting<T, A> {
+    let bytes = arrival.item.bytes();
+    Waiting { item: Some(arrival.item), bytes, keys: arrival.keys, acks }
 }
 
 /// What the future comes to; never, where there is none. May be dropped and called again.
@@ -234,6 +275,12 @@ mod tests {
 
     use super::*;
     use crate::{AccountId, Inbox};
+
+    impl Weigh for &'static str {
+        fn bytes(&self) -> usize {
+            self.len()
+        }
+    }
 
     fn inbox() -> Inbox {
         let (deliveries, exchanges) = (mpsc::channel(1).0, mpsc::channel(1).1);
@@ -305,5 +352,29 @@ mod tests {
             assert_eq!(pending.receive(message(&[&number.to_string()]), number), Received::Waits);
         }
         assert_eq!(pending.receive(press("9.9"), 7), Received::Refuse(7));
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_together_is_not_acknowledged_until_some_of_it_is_durable() {
+        let long: &'static str = "x".repeat(1 << 20).leak();
+        let message = |key: &str| Arrival { item: long, ..message(&[key]) };
+        let (queue, inbox) = (AckQueue::default(), inbox());
+        let row = inbox.row();
+        let mut pending = queue.connect(&row, not_for_us);
+        for number in 0..16 {
+            let received = pending.receive(message(&number.to_string()), number);
+            assert_eq!(received, Received::Waits, "{number}");
+        }
+        assert!(!pending.has_room());
+        assert_eq!(pending.receive(message("16"), 16), Received::Refuse(16));
+        assert_eq!(settled(&mut pending).await, Some(vec![0]));
+        assert_eq!(pending.receive(message("16"), 16), Received::Waits);
+        assert!(!pending.has_room());
+    }
+
+    #[test]
+    fn all_that_a_row_holds_is_counted() {
+        let row = serde_json::json!({ "text": "x".repeat(1000), "all": ["y".repeat(100), 7] });
+        assert!((1100..1600).contains(&row.bytes()), "{}", row.bytes());
     }
 }

@@ -20,6 +20,8 @@ struct Known {
     refused: Option<ChannelError>,
     unheard: Option<&'static str>,
     limits: Bounded<String, String>,
+    /// What of them stands in the log.
+    logged: Option<String>,
 }
 
 /// Of an account of which nothing is said until something does not work.
@@ -35,7 +37,7 @@ impl Standing {
     /// Of an account of which this is said until something is heard.
     pub fn new(unheard: &'static str) -> Self {
         let limits = Bounded::new(MOST_LIMITS);
-        let known = Known { refused: None, unheard: Some(unheard), limits };
+        let known = Known { refused: None, unheard: Some(unheard), limits, logged: None };
         Self { known: Mutex::new(known), changed: Notify::new() }
     }
 
@@ -55,7 +57,6 @@ impl Standing {
         self.change(|known| match why {
             Some(why) if known.limits.get(what) == Some(&why) => false,
             Some(why) => {
-                tracing::warn!("{why}");
                 known.limits.insert(what.to_owned(), why);
                 true
             }
@@ -81,11 +82,17 @@ impl Standing {
 
     /// Says that the platform answers, and what does not work; or why the account ends.
     pub fn say(&self, inbox: &Inbox) -> Result<(), ChannelError> {
-        let known = self.known.lock();
+        let mut known = self.known.lock();
         if let Some(refused) = &known.refused {
             return Err(refused.clone());
         }
         let last = known.limits.iter().last().map(|(_, why)| why.clone());
+        if last != known.logged {
+            known.logged.clone_from(&last);
+            if let Some(why) = &last {
+                tracing::warn!("{}", inbox.without_code(why.clone()));
+            }
+        }
         inbox.connected_but(last.or_else(|| known.unheard.map(str::to_owned)));
         Ok(())
     }
@@ -101,7 +108,20 @@ mod tests {
     use tokio::sync::{mpsc, watch};
 
     use super::*;
-    use crate::AccountId;
+    use crate::{AccountId, Reader, Readers};
+
+    #[tokio::test]
+    async fn what_does_not_work_is_said_without_a_code() {
+        let (deliveries, exchanges) = (mpsc::channel(1).0, mpsc::channel(1).1);
+        let account = AccountId::default_account();
+        let inbox = Inbox::new(account, deliveries, exchanges, watch::channel(false).0);
+        let readers = Readers::new(|_| Reader::Nobody, watch::channel(()).1);
+        inbox.ask_for_readers(readers.with_codes(|text| text.contains("AB3D7X9K")));
+        let standing = Standing::default();
+        standing.limit("calls", Some("the platform says: AB3D7X9K is no word".to_owned()));
+        standing.say(&inbox).unwrap();
+        assert!(inbox.limitation().is_some_and(|it| it.contains("are left out")));
+    }
 
     #[tokio::test]
     async fn the_last_thing_that_does_not_work_is_said_and_nothing_twice() {

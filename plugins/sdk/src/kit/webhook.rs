@@ -1,4 +1,5 @@
-//! Requests that a platform sends to us: bounded first, then their age, then their signature, in constant time.
+//! Requests that a platform sends to us: their length, then their age, then their signature, in constant time. What has
+//! no proof is counted by address; what has one gets through, however many others have none.
 
 use std::{pin::pin, time::Duration};
 
@@ -13,7 +14,7 @@ use crate::{
     Bytes, ChannelError, ClientAddress, Exchange, InboundEvent, Inbox, Secret, UnixMs,
     kit::{
         bounded::Bounded,
-        inbox::{AckQueue, Arrival, Received},
+        inbox::{AckQueue, Arrival, Received, Weigh},
         standing::Standing,
     },
 };
@@ -21,7 +22,7 @@ use crate::{
 /// Platforms' payloads are smaller.
 pub const LONGEST_BODY: usize = 512 << 10;
 
-/// An address has so many requests at once, and so many more each second. A platform sends a few.
+/// An address has so many requests without a proof at once, and so many more each second.
 const BURST: f64 = 100.0;
 const RATE: f64 = 50.0;
 
@@ -31,9 +32,9 @@ const FULL_AFTER: Duration = Duration::from_secs(2);
 /// So many addresses are told apart.
 const MOST_CLIENTS: usize = 1024;
 
-/// How many requests each address may still send.
+/// How many requests without a proof each address may still send.
 #[derive(Debug)]
-pub struct RateLimits(Option<Bounded<ClientAddress, Budget>>);
+struct RateLimits(Bounded<ClientAddress, Budget>);
 
 #[derive(Clone, Copy, Debug)]
 struct Budget {
@@ -43,26 +44,31 @@ struct Budget {
 
 impl Default for RateLimits {
     fn default() -> Self {
-        Self(Some(Bounded::expiring(MOST_CLIENTS, FULL_AFTER)))
+        Self(Bounded::expiring(MOST_CLIENTS, FULL_AFTER))
     }
 }
 
 impl RateLimits {
-    /// As many as they like, where the proof is a signed token: nobody guesses one, and most are refused before their
-    /// signature. A flood would only take the platform's turns where both come by one address, such as a tunnel's.
-    pub fn none() -> Self {
-        Self(None)
-    }
-
-    /// The status to refuse a request with, before anything in it is read (`case_104`).
+    /// The status to refuse a request with, before anything in it is read. What a platform posts is signed, and nobody
+    /// guesses that; what it shows otherwise is a word, which is compared so often and no more (`case_104`).
     fn check(&mut self, methods: &[Method], exchange: &Exchange) -> Result<(), StatusCode> {
-        if !methods.contains(exchange.request.method()) {
+        let method = exchange.request.method();
+        if !methods.contains(method) {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
         if exchange.request.body().len() > LONGEST_BODY {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        if self.take(exchange.client.address) { Ok(()) } else { Err(StatusCode::TOO_MANY_REQUESTS) }
+        if *method != Method::POST && !self.take(exchange.client.address) {
+            return Err(StatusCode::TOO_MANY_REQUESTS);
+        }
+        Ok(())
+    }
+
+    /// What a request that has no proof is answered. Where the proof cannot be judged now, nothing is counted.
+    fn refuse(&mut self, client: ClientAddress, status: StatusCode) -> StatusCode {
+        let counts = status == StatusCode::UNAUTHORIZED;
+        if counts && !self.take(client) { StatusCode::TOO_MANY_REQUESTS } else { status }
     }
 
     async fn next<T, F>(
@@ -76,33 +82,33 @@ impl RateLimits {
     {
         loop {
             let exchange = inbox.exchange().await?;
-            let proven = match self.check(methods, &exchange) {
-                Ok(()) => proof(&exchange.request).await,
-                Err(status) => Err(status),
+            let client = exchange.client.address;
+            let status = match self.check(methods, &exchange) {
+                Ok(()) => match proof(&exchange.request).await {
+                    Ok(proven) => return Ok((exchange, proven)),
+                    Err(status) => self.refuse(client, status),
+                },
+                Err(status) => status,
             };
-            match proven {
-                Ok(proven) => return Ok((exchange, proven)),
-                Err(status) => {
-                    tracing::debug!(client = %exchange.client.address, %status, "a request that is not the platform's");
-                    reply(exchange, status);
-                }
+            if status != StatusCode::TOO_MANY_REQUESTS {
+                tracing::debug!(%client, %status, "a request that is not the platform's");
             }
+            reply(exchange, status);
         }
     }
 
     /// Counts a request of an address; false where it has sent too many, or too many others send some.
     fn take(&mut self, client: ClientAddress) -> bool {
-        let Some(budgets) = &mut self.0 else { return true };
         let now = Instant::now();
-        let known = budgets.get(&client).copied();
-        if known.is_none() && budgets.is_full() {
+        let known = self.0.get(&client).copied();
+        if known.is_none() && self.0.is_full() {
             return false;
         }
         let Budget { left, since } = known.unwrap_or(Budget { left: BURST, since: now });
         let left = (left + (now - since).as_secs_f64() * RATE).min(BURST);
         let allowed = left >= 1.0;
         let left = if allowed { left - 1.0 } else { left };
-        budgets.insert(client, Budget { left, since: now });
+        self.0.insert(client, Budget { left, since: now });
         allowed
     }
 }
@@ -133,24 +139,11 @@ where
     T: Send + 'a,
     F: Future<Output = Result<T, StatusCode>> + Send + 'a,
 {
-    limited(RateLimits::default(), methods, inbox, proof)
-}
-
-fn limited<'a, T, F>(
-    limits: RateLimits,
-    methods: &'static [Method],
-    inbox: &'a Inbox,
-    proof: impl Fn(&Request<Bytes>) -> F + Send + Sync + 'a,
-) -> impl Stream<Item = Result<(Exchange, T), ChannelError>> + Send + 'a
-where
-    T: Send + 'a,
-    F: Future<Output = Result<T, StatusCode>> + Send + 'a,
-{
     let next = async move |(mut limits, proof): (RateLimits, _)| {
         let proven = limits.next(methods, inbox, &proof).await;
         Some((proven, (limits, proof)))
     };
-    stream::unfold((limits, proof), next)
+    stream::unfold((RateLimits::default(), proof), next)
 }
 
 /// Serves an account that its platform calls, until something goes wrong. `judge` says of what a request has proven
@@ -158,14 +151,14 @@ where
 /// that of [`AckQueue::connect`].
 pub async fn serve<'a, T, I, F, H>(
     inbox: &'a Inbox,
-    (queue, standing, limits): (&'a AckQueue<I>, &'a Standing, RateLimits),
+    (queue, standing): (&'a AckQueue<I>, &'a Standing),
     proof: impl Fn(&Request<Bytes>) -> F + Send + Sync + 'a,
     judge: impl Fn(T) -> (Option<Arrival<I>>, Response<Bytes>) + Send + 'a,
     translate: impl Fn(I) -> H + Send + 'a,
 ) -> Result<(), ChannelError>
 where
     T: Send + 'a,
-    I: Clone + Send,
+    I: Clone + Send + Weigh,
     F: Future<Output = Result<T, StatusCode>> + Send + 'a,
     H: Future<Output = Result<Option<InboundEvent>, ChannelError>> + Send + 'a,
 {
@@ -173,14 +166,14 @@ where
     standing.say(inbox)?;
     let row = inbox.row();
     let mut pending = queue.connect(&row, translate);
-    let mut requests = pin!(limited(limits, POST, inbox, proof));
+    let mut proven = pin!(requests(inbox, proof));
     loop {
         tokio::select! {
             settled = pending.settled() => {
                 settled?.into_iter().for_each(|(exchange, answer): (Exchange, _)| exchange.reply(answer));
             }
-            Some(proven) = requests.next() => {
-                let (exchange, said) = proven?;
+            Some(next) = proven.next() => {
+                let (exchange, said) = next?;
                 let (arrival, answer) = judge(said);
                 match pending.receive(arrival, (exchange, answer)) {
                     Received::Acknowledge((exchange, answer)) => exchange.reply(answer),
@@ -238,32 +231,38 @@ pub fn json(body: &Value) -> Response<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use http::Request;
-    use tokio::sync::oneshot;
+    use tokio::sync::{mpsc, oneshot, watch};
 
     use super::*;
-    use crate::{Client, Link};
+    use crate::{AccountId, Client, Link};
 
     fn at(address: [u8; 4]) -> ClientAddress {
         ClientAddress::of(address.into())
     }
 
-    fn check(limits: &mut RateLimits, method: Method, length: usize) -> Result<(), u16> {
+    fn exchange(method: Method, length: usize, address: ClientAddress) -> Exchange {
         let request = Request::builder().method(method).body(Bytes::from(vec![b'x'; length]));
-        let address = at([127, 0, 0, 1]);
         let client = Client { address, local: true, hop: Link::Private, tls: false };
-        let exchange = Exchange::new(request.unwrap(), client, oneshot::channel().0, None);
-        limits.check(POST, &exchange).map_err(|status| status.as_u16())
+        Exchange::new(request.unwrap(), client, oneshot::channel().0, None)
+    }
+
+    fn check(limits: &mut RateLimits, method: Method, length: usize) -> Result<(), u16> {
+        let exchange = exchange(method, length, at([127, 0, 0, 1]));
+        limits.check(&[Method::GET, Method::POST], &exchange).map_err(|status| status.as_u16())
     }
 
     #[test]
-    fn case_104_a_flood_is_refused_before_anything_is_compared() {
+    fn case_104_a_word_is_compared_so_often_and_no_more() {
         let mut limits = RateLimits::default();
-        let answers: Vec<_> = (0..300).map(|_| check(&mut limits, Method::POST, 1)).collect();
+        let answers: Vec<_> = (0..300).map(|_| check(&mut limits, Method::GET, 1)).collect();
         assert_eq!((answers[0], answers[299]), (Ok(()), Err(429)));
+        assert_eq!(check(&mut limits, Method::POST, 1), Ok(()), "what is posted is signed");
         assert!(limits.take(at([10, 0, 0, 1])), "another address has a count of its own");
         assert_eq!(check(&mut limits, Method::POST, LONGEST_BODY + 1), Err(413));
-        assert_eq!(check(&mut limits, Method::GET, 1), Err(405));
+        assert_eq!(check(&mut limits, Method::PUT, 1), Err(405));
     }
 
     #[tokio::test(start_paused = true)]
@@ -278,7 +277,42 @@ mod tests {
     fn case_103_addresses_are_counted_within_bounds() {
         let mut limits = RateLimits::default();
         let taken = (0..5000_u32).filter(|number| limits.take(at(number.to_be_bytes()))).count();
-        assert_eq!((taken, limits.0.unwrap().len()), (MOST_CLIENTS, MOST_CLIENTS));
+        assert_eq!((taken, limits.0.len()), (MOST_CLIENTS, MOST_CLIENTS));
+    }
+
+    #[test]
+    fn case_103_what_cannot_be_judged_now_is_not_counted() {
+        let mut limits = RateLimits::default();
+        let answers: Vec<_> = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::UNAUTHORIZED]
+            .into_iter()
+            .map(|status| {
+                let mut answers = (0..300).map(|_| limits.refuse(at([10, 0, 0, 1]), status));
+                (answers.next().unwrap().as_u16(), answers.last().unwrap().as_u16())
+            })
+            .collect();
+        assert_eq!(answers, [(503, 503), (401, 429)]);
+    }
+
+    #[tokio::test]
+    async fn case_103_a_flood_without_proof_takes_no_turn_of_a_request_that_has_one() {
+        let (exchanges, taken) = mpsc::channel(8000);
+        let account = AccountId::default_account();
+        let inbox = Inbox::new(account, mpsc::channel(1).0, taken, watch::channel(false).0);
+        let proof = |request: &Request<Bytes>| {
+            ready(if request.body().len() == 2 { Ok(()) } else { Err(StatusCode::UNAUTHORIZED) })
+        };
+        let mut proven = pin!(requests(&inbox, proof));
+        // All by one address, such as a tunnel's; and then by more than are told apart.
+        for address in
+            (0..300).map(|_| at([127, 0, 0, 1])).chain((0..5000_u32).map(|n| at(n.to_be_bytes())))
+        {
+            exchanges.try_send(exchange(Method::POST, 1, address)).unwrap();
+        }
+        for address in [at([127, 0, 0, 1]), at([203, 0, 113, 7])] {
+            exchanges.try_send(exchange(Method::POST, 2, address)).unwrap();
+            let (found, ()) = proven.next().await.unwrap().unwrap();
+            assert_eq!(found.client.address, address);
+        }
     }
 
     #[test]

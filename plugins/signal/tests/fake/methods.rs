@@ -24,8 +24,8 @@ pub(crate) fn call(state: &mut State, method: &str, params: &Value) -> Result<Va
         "startLink" if !state.single => return Ok(json!({ "deviceLinkUri": LINK })),
         "finishLink" if !state.single => return finish_link(state, params),
         "version" => return Ok(json!({ "version": "0.14.6" })),
-        "listContacts" | "remoteDelete" | "send" | "sendTyping" if account => {}
-        "listContacts" | "remoteDelete" | "send" | "sendTyping" => {
+        "listContacts" | "listDevices" | "remoteDelete" | "send" | "sendTyping" if account => {}
+        "listContacts" | "listDevices" | "remoteDelete" | "send" | "sendTyping" => {
             return Err(Failing::Error(-32602, "Specified account does not exist", Value::Null));
         }
         _ => return Err(Failing::Error(-32601, "Method not implemented", Value::Null)),
@@ -33,6 +33,12 @@ pub(crate) fn call(state: &mut State, method: &str, params: &Value) -> Result<Va
     if method == "listContacts" {
         assert_eq!(params["recipient"], json!([NUMBER]), "nobody else is asked for");
         return Ok(json!([{ "number": NUMBER, "uuid": US, "username": null, "name": "Gate" }]));
+    }
+    if method == "listDevices" {
+        if state.expelled {
+            return Err(Failing::Error(-3, "Failed to get linked devices: [403]", Value::Null));
+        }
+        return Ok(json!([{ "id": 1, "name": null }, { "id": 2, "name": "OpenClaw" }]));
     }
     let chat = place(state, params)?;
     let failing = state.failing.pop_front().or_else(|| state.storm.clone());

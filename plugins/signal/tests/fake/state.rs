@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) status: Option<u16>,
     /// The account is not, or not any more, one of the daemon's.
     pub(crate) unlinked: bool,
+    /// Signal does not take the account any more, and the daemon has not noticed.
+    pub(crate) expelled: bool,
     /// Another account is what the phone links.
     pub(crate) links: Option<&'static str>,
     /// Nobody scans the link: what is said then.

@@ -3,7 +3,7 @@
 
 use std::sync::{
     LazyLock,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use openclaw_plugin_sdk::{
@@ -15,6 +15,7 @@ use tokio::sync::{Mutex as Turn, mpsc};
 
 use super::*;
 use crate::{
+    accounts::status::State,
     config,
     rules::{approver::Approver, owner::Owner},
 };
@@ -49,12 +50,15 @@ struct Platform {
     /// A chat that takes nothing until its person has written.
     shut: Mutex<Option<&'static str>>,
     noted: Mutex<Option<String>>,
+    /// The channel panics at the next event.
+    panics: AtomicBool,
 }
 
 static PLATFORM: LazyLock<Platform> = LazyLock::new(|| {
     let (events, arriving) = mpsc::channel(16);
     let (arriving, sent, number) = (Turn::new(arriving), Mutex::default(), AtomicUsize::new(0));
-    Platform { events, arriving, sent, number, shut: Mutex::default(), noted: Mutex::default() }
+    let (shut, noted, panics) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+    Platform { events, arriving, sent, number, shut, noted, panics }
 });
 
 struct StandIn;
@@ -72,6 +76,7 @@ impl Channel for StandIn {
         *PLATFORM.noted.lock() = inbox.noted("cursor");
         let mut arriving = PLATFORM.arriving.lock().await;
         while let Some(event) = arriving.recv().await {
+            assert!(!PLATFORM.panics.swap(false, Ordering::Relaxed), "as the test wants it");
             inbox.deliver(event).await?;
             inbox.note("cursor", PLATFORM.number.load(Ordering::Relaxed).to_string()).await?;
         }
@@ -249,5 +254,26 @@ async fn what_no_channel_does_yet_goes_the_way_of_all_events() {
     platform.write(OWNER, &[], "and once more").await;
     platform.shows(OWNER, 1, says("and once more")).await;
     assert!(platform.noted.lock().is_some());
+    a_panic_is_noticed(&gateway, platform).await;
     stop(&gateway).await;
+}
+
+/// The account stops and says so, the gateway goes on, and the account begins anew where it is told to.
+async fn a_panic_is_noticed(gateway: &Arc<Gateway>, platform: &Platform) {
+    platform.panics.store(true, Ordering::Relaxed);
+    platform.write(OWNER, &[], "panic").await;
+    let account = gateway.accounts.on().into_iter().next().unwrap();
+    for round in 0..600 {
+        let status = account.status.get();
+        if status.state == State::Stopped {
+            assert!(status.last_error.unwrap().contains("restart the gateway"));
+            break;
+        }
+        assert!(round < 599, "{status:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    account.again();
+    platform.write(OWNER, &[], "after the panic").await;
+    platform.shows(OWNER, 1, says("after the panic")).await;
+    platform.shows(OWNER, 1, says("works again")).await;
 }
