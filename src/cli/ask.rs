@@ -5,16 +5,21 @@ use openclaw_plugin_sdk::{UnixMs, neutral};
 use serde_json::{Value, json};
 
 use crate::{
-    Ended, Exit, Host, Output,
+    Ended, Exit, Failure, Host, Output,
     client::Link,
     devices::age,
+    local_client::{Client, ready::Readiness},
     nodes::parameters,
     reach::{Common, Reach},
+    text,
 };
 
 /// Whether it is there.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Status {
+    /// Only ask whether this machine's gateway is ready, as health checks do: exit code 0 or 1
+    #[arg(long, conflicts_with_all = ["url", "token", "password", "tls_fingerprint"])]
+    probe_only: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -43,6 +48,9 @@ pub(super) struct Call {
 impl Status {
     /// Connects, and tells what the gateway says about itself.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
+        if self.probe_only {
+            return probe(host, self.common.json, output);
+        }
         let (json, target) = (self.common.json, self.common.reach.target(host)?);
         let at = target.address.to_string();
         let mut link = match Link::open(target, &["health", "status"]) {
@@ -85,6 +93,25 @@ impl Status {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Asks the gateway of this state folder whether it is ready; no secret and no configuration is needed for it.
+fn probe(host: &Host, json: bool, output: &mut Output) -> Ended {
+    let asked = host.gateway()?.and_then(Client::ready);
+    if json {
+        let (ok, status) = match &asked {
+            Ok(answer) => (answer.ok, answer.status.clone()),
+            Err(_) => (false, "unreachable".to_owned()),
+        };
+        output.json(&json!({ "ok": ok, "status": status }))?;
+        return Ok(if ok { Exit::Done } else { Exit::Failed });
+    }
+    match asked {
+        Ok(Readiness { ok: true, status }) => output.line(neutral(&status, 64)),
+        Ok(answer) => return Err(text::not_ready(&answer.status)),
+        Err(error) => return Err(Failure::from(error).ending(Exit::Failed)),
+    }
+    Ok(Exit::Done)
 }
 
 impl Call {

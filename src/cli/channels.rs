@@ -110,6 +110,9 @@ fn status(json: bool, host: &Host, output: &mut Output) -> Ended {
         output.json(&status)?;
     } else {
         output.line(headline);
+        if let Some(restored) = host.store()?.unconfirmed()? {
+            output.line(text::unconfirmed(&restored));
+        }
         for line in lines(&status) {
             output.line(line);
         }

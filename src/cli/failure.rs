@@ -20,6 +20,12 @@ pub(super) enum Exit {
     NoMatch = 3,
     /// No gateway answers.
     Unreachable = 4,
+    /// `gateway run`: its files cannot be read.
+    Unreadable = 71,
+    /// `gateway run`: another program has the state folder or the port.
+    Taken = 75,
+    /// `gateway run`: the configuration is wrong, or asks for what this machine refuses.
+    Misconfigured = 78,
 }
 
 impl From<Exit> for ExitCode {
@@ -68,6 +74,12 @@ impl Failure {
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub(super) fn ending(self, exit: Exit) -> Self {
+        Self { exit, ..self }
     }
 
     /// What the command ends with.

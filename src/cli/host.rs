@@ -14,6 +14,7 @@ use openclaw_plugin_sdk::{AccountId, ChannelPlugin, InvalidSenderId, SenderId, U
 
 use crate::{
     Failure,
+    checks::Found,
     config::{
         self, Config, Plugins, Source,
         edit::edit,
@@ -22,10 +23,11 @@ use crate::{
     },
     control::owners,
     gateway::Origin,
+    import_room::settings::Plan,
     local_client::{Client, LocalError},
     registry,
     rules::approver::Approver,
-    store::{Store, ownership, paths::StateDir},
+    store::{Store, imports, ownership, paths::StateDir},
     text, world,
 };
 
@@ -90,10 +92,32 @@ impl Host {
         Ok(config::load(&self.source(&self.state()?), PLUGINS))
     }
 
+    /// The configuration or what is wrong with it, whatever is wrong with the state folder.
+    pub(super) fn loaded_anyway(&self) -> Result<Result<Config, ConfigError>, Failure> {
+        let state = StateDir::find(self.env).map_err(|error| text::no_state(error.into()))?;
+        Ok(config::load(&self.source(&state), PLUGINS))
+    }
+
+    /// What checks look at, whatever is wrong with it.
+    pub(super) fn found(&self, assistant: Option<Result<(), String>>) -> Result<Found, Failure> {
+        let state = StateDir::find(self.env).map_err(|error| text::no_state(error.into()))?;
+        let source = self.source(&state);
+        let (config, file) = (config::load(&source, PLUGINS), config::path(&source));
+        let store = Store::new(state.clone(), parse_sender);
+        Ok(Found { state, store, config, file, env: self.env, assistant })
+    }
+
     /// Sets or removes a key of the configuration file. What is warned of since then.
     pub(super) fn edit(&self, key: &str, value: Option<&[String]>) -> Result<Vec<String>, Failure> {
         let state = self.state()?;
         edit(&self.source(&state), PLUGINS, (key, value)).map_err(text::not_edited)
+    }
+
+    /// Checks a configuration that was taken over, as if it were in place.
+    pub(super) fn check_import(&self, plan: &Plan) -> Result<Config, Failure> {
+        let state = self.state()?;
+        let from = Source { flag: None, env: &self.env, state: &state };
+        plan.check(&from, PLUGINS).map_err(text::import_would_not_load)
     }
 
     /// Every key that the configuration may have.
@@ -119,7 +143,10 @@ impl Host {
         });
         let windows = owners::told_in_windows(config);
         let windows = (!windows.is_empty()).then(|| text::told_in_windows(&windows));
-        Ok(config.warnings.iter().cloned().chain(vain).chain(windows).chain(strays).collect())
+        let database = imports::unread(&self.state()?)?.map(|path| text::unread_database(&path));
+        let unconfirmed = store.unconfirmed()?.map(|restored| text::unconfirmed(&restored));
+        let more = database.into_iter().chain(unconfirmed).chain(vain).chain(windows).chain(strays);
+        Ok(config.warnings.iter().cloned().chain(more).collect())
     }
 
     /// Where the configuration comes from, for a reload; `port` goes before what it says.
@@ -134,6 +161,20 @@ impl Host {
             Ok(config)
         };
         Ok(Origin::new(file, Box::new(read)))
+    }
+
+    /// The configuration file of this state folder.
+    pub(super) fn config_file_for(&self, state: &StateDir) -> PathBuf {
+        config::path(&self.source(state))
+    }
+
+    /// The configuration as a gateway on this state folder would read it, with this environment.
+    pub(super) fn config_for(
+        &self,
+        state: &StateDir,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, ConfigError> {
+        config::load(&Source { flag: self.config.as_deref(), env, state }, PLUGINS)
     }
 
     /// Another configuration file, checked.
@@ -181,7 +222,7 @@ fn env(name: &str) -> Option<String> {
 }
 
 /// Reads an entry of a channel's list. A channel that this gateway is not built with has no rules of its own.
-fn parse_sender(channel: &str, entry: &str) -> Result<SenderId, InvalidSenderId> {
+pub(super) fn parse_sender(channel: &str, entry: &str) -> Result<SenderId, InvalidSenderId> {
     match registry::channel(channel) {
         Some(plugin) => (plugin.parse_sender)(entry),
         None => SenderId::new(entry),

@@ -5,12 +5,16 @@ mod access;
 mod ask;
 mod audit;
 mod auth_token;
+mod backup;
 mod channels;
 mod completions;
 mod configuration;
 mod devices;
+mod doctor;
 mod failure;
+mod hidden;
 mod host;
+mod import;
 mod invite;
 mod log;
 mod manual;
@@ -24,20 +28,26 @@ mod plugins;
 mod qr;
 mod reach;
 mod run;
+mod security;
+mod services;
 mod status;
 mod text;
 mod watch;
 
+use openclaw_backup as copies;
 use openclaw_client as client;
 use openclaw_config as config;
 use openclaw_control as control;
 use openclaw_decision_history as decision_history;
+use openclaw_doctor as checks;
 use openclaw_gateway as gateway;
+use openclaw_import as import_room;
 use openclaw_local_client as local_client;
 use openclaw_network as network;
 use openclaw_protocol as protocol;
 use openclaw_registry as registry;
 use openclaw_rules as rules;
+use openclaw_service as service;
 use openclaw_store as store;
 use openclaw_world as world;
 
@@ -115,6 +125,9 @@ enum Command {
     Nodes(nodes::Nodes),
     /// Show an overview: channels, requests, devices, owners, decisions
     Status(status::Status),
+    /// Run the gateway in the background, as a service
+    #[command(subcommand)]
+    Service(services::Service),
     /// Show the channels and their state
     #[command(subcommand)]
     Channels(channels::Channels),
@@ -129,9 +142,19 @@ enum Command {
     /// Show the built-in channels, commands and responders
     #[command(subcommand)]
     Plugins(plugins::Plugins),
+    /// Take over the settings of another OpenClaw
+    Import(import::Import),
     /// Read and verify the access log
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Look for what does not work, and say how to end it
+    Doctor(doctor::Doctor),
+    /// Look for what lets others in, or lets them read secrets
+    #[command(subcommand)]
+    Security(security::Security),
+    /// Back up the state folder, and restore it
+    #[command(subcommand)]
+    Backup(backup::Backup),
     /// Print the completion script of a shell
     Completions(completions::Completions),
     /// Print the help of a command, or its man page
@@ -198,8 +221,11 @@ fn in_small(args: Vec<OsString>) -> Vec<OsString> {
 
 fn dispatch(cli: Cli, output: &mut Output) -> Ended {
     let host = Host::of_process(cli.config);
-    let is_stateless =
-        matches!(cli.command, Command::Plugins(_) | Command::Completions(_) | Command::Help(_));
+    // A service is a matter of the user who asks for it.
+    let is_stateless = matches!(
+        cli.command,
+        Command::Plugins(_) | Command::Completions(_) | Command::Help(_) | Command::Service(_)
+    );
     // A gateway runs as the user who starts it; everything else acts as the owner of its state folder.
     if !is_stateless && !matches!(&cli.command, Command::Gateway(gateway) if gateway.serves()) {
         host.act_as_owner()?;
@@ -221,12 +247,17 @@ fn run(host: &Host, command: Command, output: &mut Output) -> Ended {
         Command::Node(node) => node.run(host, output),
         Command::Nodes(nodes) => nodes.run(host, output),
         Command::Status(status) => status.run(host, output),
+        Command::Service(service) => service.run(host, output),
         Command::Channels(channels) => channels.run(host, output),
         Command::Qr(qr) => qr.run(host, output),
         Command::Owner(owner) => owner.run(host, output),
         Command::Config(config) => config.run(host, output),
         Command::Plugins(plugins) => plugins.run(output),
+        Command::Import(import) => import.run(host, output),
         Command::Audit(audit) => audit.run(host, output),
+        Command::Doctor(doctor) => doctor.run(host, output),
+        Command::Security(security) => security.run(host, output),
+        Command::Backup(backup) => backup.run(host, output),
         Command::Completions(completions) => Ok(completions.run(output)),
         Command::Help(help) => help.run(output),
         Command::Complete(complete) => Ok(complete.run(host, output)),

@@ -10,23 +10,24 @@ const MEANT: &[(&[&str], &str)] = &[
          \"Pairing, step by step\" goes on from there; `openclaw config set` changes the configuration",
     ),
     (
-        &["daemon", "restart", "serve", "service", "start", "up"],
-        "`openclaw gateway run` runs the gateway in the foreground, and takes a changed configuration without a \
-         restart; what keeps other programs running, such as systemd, keeps it running too",
+        &["daemon", "restart", "serve", "start", "up"],
+        "`openclaw service install --now` runs the gateway in the background, `openclaw service restart` restarts it, \
+         `openclaw gateway run` runs it in the foreground; a changed configuration needs no restart",
     ),
     (
         &["kill", "quit", "shutdown", "stop"],
-        "Ctrl-C in its terminal stops the gateway, and so does SIGTERM; `openclaw status` names its process",
+        "`openclaw service stop` stops the service, Ctrl-C or SIGTERM a gateway in a terminal; `openclaw status` names \
+         its process",
     ),
     (
         &["journal", "log", "logs", "tail"],
-        "the gateway logs to standard error where it runs (`--log debug` says more); `openclaw audit show` shows the \
-         decisions, `openclaw status` how everything is",
+        "`openclaw service logs` shows what the service has logged; a gateway in a terminal logs to standard error \
+         (`--log debug` says more); `openclaw audit show` shows the decisions, `openclaw status` how everything is",
     ),
     (
-        &["diagnose", "doctor", "health", "test", "verify"],
-        "`openclaw config check --deep` looks at the configuration and the assistant, `openclaw status` at the \
-         gateway, `openclaw audit verify` at the state folder",
+        &["diagnose", "health", "test", "verify"],
+        "`openclaw doctor` looks for what does not work, `openclaw security audit` for what is not safe, \
+         `openclaw audit verify` at the access log",
     ),
     (
         &["allow", "approve", "deny", "pending", "requests", "users"],
@@ -52,6 +53,10 @@ const MEANT: &[(&[&str], &str)] = &[
     (
         &["info", "version"],
         "`openclaw --version`, and `openclaw plugins list` for what is built in",
+    ),
+    (
+        &["export", "restore"],
+        "`openclaw backup create` copies the state folder, `openclaw backup restore` makes a new one from that",
     ),
     (&["update", "upgrade"], "put a new program in place of the old one; the state folder stays"),
 ];

@@ -14,7 +14,10 @@ use crate::{
         Health, LocalError,
         status::{ChannelsStatus, Outbox},
     },
-    store::audit::{self, Line},
+    store::{
+        audit::{self, Line},
+        copies::Restored,
+    },
     text,
     watch::Watch,
 };
@@ -60,6 +63,9 @@ pub(super) struct Seen {
     pub(super) decisions: Vec<Line>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outbox: Option<Outbox>,
+    /// The folder is a restored copy that nobody has confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unconfirmed: Option<Restored>,
 }
 
 impl Status {
@@ -117,6 +123,7 @@ fn look(host: &Host) -> Result<Seen, Failure> {
         owners,
         decisions,
         outbox,
+        unconfirmed: store.unconfirmed()?,
     })
 }
 

@@ -51,12 +51,17 @@ fn help_of_the_program() {
               node         Connect this machine to a gateway as a node
               nodes        Show nodes, and run commands on them
               status       Show an overview: channels, requests, devices, owners, decisions
+              service      Run the gateway in the background, as a service
               channels     Show the channels and their state
               qr           Make a setup code for a phone or another device, as a QR code
               owner        Show, add and remove owners, who decide and run owner commands
               config       Check, show and change the configuration
               plugins      Show the built-in channels, commands and responders
+              import       Take over the settings of another OpenClaw
               audit        Read and verify the access log
+              doctor       Look for what does not work, and say how to end it
+              security     Look for what lets others in, or lets them read secrets
+              backup       Back up the state folder, and restore it
               completions  Print the completion script of a shell
               help         Print the help of a command, or its man page
 
@@ -110,6 +115,8 @@ fn help_of_the_gateway() {
                                          `OPENCLAW_LOG`
                   --log-format <FORMAT>  The log format [default: text] [possible values:
                                          text, json]
+                  --ignore-database      Start although a newer OpenClaw's database lies in
+                                         the state folder and nothing of it was taken over
               -h, --help                 Print help (see more with '--help')
 
             Examples:
@@ -119,6 +126,9 @@ fn help_of_the_gateway() {
             It listens on this machine only, unless `gateway.bind` says otherwise.
             Ctrl-C stops it. `--log debug` logs more; `--log info,openclaw_gateway=debug`
             logs more of one part.
+
+            Exit codes: 0 asked to stop, 71 files unreadable, 75 state folder or port
+            taken, 78 wrong configuration, 1 anything else.
         "#]],
     );
     help(
@@ -138,6 +148,8 @@ fn help_of_the_gateway() {
                                          fit the terminal
                   --log-format <FORMAT>  The log format [default: text] [possible values:
                                          text, json]
+                  --ignore-database      Start although a newer OpenClaw's database lies in
+                                         the state folder and nothing of it was taken over
               -h, --help                 Print help (see more with '--help')
 
             Examples:
@@ -147,6 +159,9 @@ fn help_of_the_gateway() {
             It listens on this machine only, unless `gateway.bind` says otherwise.
             Ctrl-C stops it. `--log debug` logs more; `--log info,openclaw_gateway=debug`
             logs more of one part.
+
+            Exit codes: 0 asked to stop, 71 files unreadable, 75 state folder or port
+            taken, 78 wrong configuration, 1 anything else.
         "#]],
     );
 }

@@ -1,14 +1,16 @@
 //! All that the command line says to people, beside the help: results, notes, failures, and the way on.
 
+mod backup;
 mod devices;
 mod gateway;
+mod import;
 mod people;
 
 use std::path::Path;
 
 use openclaw_plugin_sdk::{ChannelPlugin, neutral};
 
-pub(super) use self::{devices::*, gateway::*, people::*};
+pub(super) use self::{backup::*, devices::*, gateway::*, import::*, people::*};
 use crate::{
     Exit, Failure,
     client::{NoPlan, RemoteError, SHOWN_FROM},
@@ -43,6 +45,15 @@ pub(super) fn unprinted(error: &std::io::Error) -> String {
 pub(super) fn no_state(error: anyhow::Error) -> Failure {
     Failure::from(error.context("cannot find the state folder"))
         .hint("set OPENCLAW_STATE_DIR to a folder of your own")
+}
+
+pub(super) fn deep_needs_a_gateway() -> Failure {
+    Failure::new(Exit::Unreachable, "no gateway runs, so what only it knows was not looked at")
+        .hint("start it, or leave `--deep` out")
+}
+
+pub(super) fn not_repaired(id: &str, why: &str) -> String {
+    format!("warning: {id}: {why}")
 }
 
 pub(super) fn no_file(file: &Path) -> Failure {

@@ -122,6 +122,7 @@ fn value(path: &str, key: &Key, typed: &[String]) -> Result<Value, String> {
         Kind::Number => {
             one.trim().parse::<i64>().map(Value::from).map_err(|_| wanted("a whole number"))
         }
+        Kind::Tables(_) => Err(wanted("a list of tables; write it into the file")),
         Kind::Table(..) => Err(wanted("a table; name a key in it")),
         Kind::Text | Kind::Words(_) | Kind::List { .. } => Ok(Value::from(one.as_str())),
     }

@@ -1,5 +1,6 @@
 //! The configuration as types, and how it is found and read. Nothing of it comes from the working directory.
 
+mod accept;
 mod assistant;
 mod channels;
 pub mod device_pair;
@@ -15,9 +16,11 @@ mod names;
 mod opening;
 mod owner;
 pub mod pairing;
+pub mod place;
 mod policy;
 pub mod problem;
 pub mod schema;
+mod secret_files;
 mod section;
 pub mod show;
 
@@ -36,6 +39,8 @@ use std::{
 use jiff::tz::TimeZone;
 use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, SenderId, UnixMs, own_file, toml};
 
+pub use self::accept::Accepted;
+pub use self::secret_files::SecretFile;
 use self::{
     device_pair::{DevicePair, Mdns},
     document::Table,
@@ -93,6 +98,21 @@ pub fn load(from: &Source<'_>, plugins: Plugins<'_>) -> Result<Config, ConfigErr
     checked(from, plugins, &path, bytes)
 }
 
+/// Checks a text that is to become this file, as a start does.
+pub fn check(
+    from: &Source<'_>,
+    plugins: Plugins<'_>,
+    path: &Path,
+    text: &str,
+) -> Result<Config, ConfigError> {
+    checked(from, plugins, path, Some(text.as_bytes().to_vec()))
+}
+
+/// Forgets a file that is gone on purpose: no later start misses it.
+pub fn forget(state: &StateDir, file: &Path) -> Result<(), StoreError> {
+    memory::forget(state, file)
+}
+
 /// The same with a file that was read, or that is to be written; whether it was cut off is not looked at.
 fn checked(
     from: &Source<'_>,
@@ -110,7 +130,8 @@ fn checked(
         }
     }
     let table = bytes.and_then(|bytes| document::parse(&bytes, from.env, &problems));
-    let table = table.unwrap_or_else(|| Table::empty(Stand::Environment));
+    let mut table = table.unwrap_or_else(|| Table::empty(Stand::Environment));
+    let secrets = secret_files::expand(&mut table, plugins, &problems);
     let root = Section::root(&table, &problems);
     let excuse = |key: &str| {
         let channel = plugins.channels.iter().find(|plugin| plugin.id == key)?;
@@ -130,14 +151,17 @@ fn checked(
         pairing: pairing::read(&root),
         accounts: channels::read(&root, plugins.channels, from.env),
         assistant: assistant::read(&root, plugins.responders),
+        accepted: accept::read(&root),
         warnings: Vec::new(),
         lacking: Vec::new(),
+        secret_files: secrets.files,
         file,
         memory,
     };
     owner::unreached(&root, &config);
     (config.warnings, config.lacking) = problems.finish()?;
     config.lacking.extend(machine::lacking(&config, from.env));
+    config.warnings.extend(secrets.warnings);
     config.warnings.extend(machine::out_of_reach(&config));
     config.warnings.extend(config.file.as_deref().and_then(machine::read_by_others));
     config.warnings.extend(foreign::notice(from.state.path(), plugins.channels));
@@ -167,11 +191,15 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// Who answers the admitted.
     pub assistant: Assistant,
+    /// Findings of the security audit that the owner accepts (`[audit] accept`).
+    pub accepted: Vec<Accepted>,
     /// What `config check` and the start warn of, a sentence each.
     pub warnings: Vec<String>,
     /// What the file names and this machine does not have, a sentence each: `config check` fails, and the start only
     /// warns, for it may come.
     pub lacking: Vec<String>,
+    /// The files that secrets were read from.
+    pub secret_files: Vec<SecretFile>,
     memory: Option<Memory>,
 }
 

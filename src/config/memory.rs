@@ -114,6 +114,18 @@ pub(super) fn remember(state: &StateDir, now: &Memory) -> Result<(), StoreError>
     state.config_memory().parent().map_or(Ok(()), private::sync)
 }
 
+/// Forgets a file that is gone on purpose.
+pub(super) fn forget(state: &StateDir, file: &Path) -> Result<(), StoreError> {
+    let (mut kept, file) = (read(state)?, below(state, file));
+    let before = kept.len();
+    kept.retain(|kept| kept.file != file);
+    if kept.len() == before {
+        return Ok(());
+    }
+    private::replace_json(&state.config_memory(), &kept)?;
+    state.config_memory().parent().map_or(Ok(()), private::sync)
+}
+
 fn recall(state: &StateDir) -> Result<Vec<Memory>, ConfigError> {
     read(state).map_err(|error| lost(&state.config_memory(), &error.to_string()))
 }

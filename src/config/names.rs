@@ -12,9 +12,10 @@ pub(super) const GROUP: &[&str] =
 
 /// The top level.
 pub(super) const TOP: &[&str] =
-    &["assistant", "channels", "discovery", "gateway", "owner", "pairing", "plugins"];
+    &["assistant", "audit", "channels", "discovery", "gateway", "owner", "pairing", "plugins"];
 /// The tables of the gateway itself, and the keys of each.
 pub(super) const NESTED: &[(&str, &[&str])] = &[
+    ("audit", &["accept"]),
     ("discovery", &["mdns"]),
     ("discovery.mdns", &["mode"]),
     (
@@ -279,6 +280,12 @@ pub(super) fn shown(key: &str) -> String {
 pub(super) fn names_a_secret(key: &str) -> bool {
     let last = key.rsplit('_').next().unwrap_or(key);
     ["key", "passphrase", "password", "secret", "token"].contains(&last)
+}
+
+/// The key that names a file with the value of this one, for a secret; `None` where the table has such a key of its own.
+pub(super) fn file_key(key: &str, keys: &[&str]) -> Option<String> {
+    let file = format!("{key}_file");
+    (names_a_secret(key) && !keys.contains(&file.as_str())).then_some(file)
 }
 
 /// The common keys that mean something on a channel.

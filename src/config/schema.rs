@@ -39,6 +39,8 @@ pub enum Kind {
     Number,
     /// Keys with a name of their own each, and what stands below every other name.
     Table(BTreeMap<String, Key>, Option<Box<Key>>),
+    /// A list of tables with these keys.
+    Tables(BTreeMap<String, Key>),
     /// A text.
     Text,
     /// One of these words.
@@ -139,6 +141,17 @@ impl Key {
                     "type": "object",
                     "properties": keys.collect::<serde_json::Map<_, _>>(),
                     "additionalProperties": other,
+                })
+            }
+            Kind::Tables(keys) => {
+                let keys = keys.iter().map(|(name, key)| (name.clone(), key.schema()));
+                json!({
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": keys.collect::<serde_json::Map<_, _>>(),
+                        "additionalProperties": false,
+                    },
                 })
             }
             Kind::Text => json!({ "type": "string" }),
@@ -247,8 +260,14 @@ impl Docs {
     /// A table with these keys; those of the gateway's own tables have theirs.
     fn table(&self, path: &str, keys: &[&str]) -> Key {
         let key = |name: &&str| ((*name).to_owned(), self.key(&join(path, name)));
-        let keys = keys.iter().map(key).collect();
-        Key { about: self.about(path), kind: Kind::Table(keys, None) }
+        let in_file = |name: &&str| {
+            let about = format!(
+                "A file that holds `{name}` and nothing else, instead of `{name}`; an absolute path."
+            );
+            Some((names::file_key(name, keys)?, Key { about, kind: Kind::Text }))
+        };
+        let all = keys.iter().map(key).chain(keys.iter().filter_map(in_file)).collect();
+        Key { about: self.about(path), kind: Kind::Table(all, None) }
     }
 
     fn key(&self, path: &str) -> Key {
@@ -303,6 +322,14 @@ impl Docs {
 
 fn kind_of(path: &str, example: Option<&toml::Value>) -> Kind {
     match example {
+        Some(toml::Value::Array(list)) if list.first().is_some_and(toml::Value::is_table) => {
+            let first = list.first().and_then(toml::Value::as_table).into_iter().flatten();
+            let key = |(name, value): (&String, &toml::Value)| {
+                let kind = kind_of(name, Some(value));
+                (name.clone(), Key { about: String::new(), kind })
+            };
+            Kind::Tables(first.map(key).collect())
+        }
         Some(toml::Value::Array(_)) => {
             let name = path.rsplit('.').next().unwrap_or_default();
             let ids = names::DIRECT.contains(&name) || names::GROUP.contains(&name);

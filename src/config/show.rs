@@ -7,7 +7,7 @@ use openclaw_plugin_sdk::toml::{Table, Value};
 mod port;
 
 use super::{
-    Account, Config, assistant, names, pairing,
+    Account, Config, SecretFile, assistant, names, pairing,
     policy::{DM_POLICIES, GROUP_POLICIES},
     schema::defaults,
 };
@@ -48,7 +48,29 @@ pub fn table_of(config: &Config) -> Table {
     root.insert("pairing".to_owned(), of_pairing(config));
     root.insert("channels".to_owned(), channels(config));
     root.insert("assistant".to_owned(), assistant(config));
+    for file in &config.secret_files {
+        name_file(&mut root, file);
+    }
     root
+}
+
+/// Shows which file a secret is in, in the place of its mask.
+fn name_file(root: &mut Table, file: &SecretFile) {
+    let Some((table, key)) = file.key.rsplit_once('.') else { return };
+    // Where there are several accounts, the channel's own table is one of them.
+    let in_account = format!("{table}.accounts.default");
+    for path in [table, &in_account] {
+        let table = below(root, path).filter(|table| table.contains_key(key));
+        if let Some(table) = table {
+            table.remove(key);
+            table.insert(format!("{key}_file"), text(&file.path.display().to_string()));
+            return;
+        }
+    }
+}
+
+fn below<'a>(table: &'a mut Table, path: &str) -> Option<&'a mut Table> {
+    path.split('.').try_fold(table, |table, part| table.get_mut(part)?.as_table_mut())
 }
 
 /// A plugin's own keys, fit to be shown.

@@ -9,6 +9,7 @@ mod keys;
 mod machine;
 mod policy;
 mod port;
+mod secret_files;
 mod secrets;
 mod stand_in;
 mod strict;

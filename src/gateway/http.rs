@@ -7,7 +7,7 @@ pub(crate) mod metrics;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 
 use super::Gateway;
 use crate::{
-    accounts::{Accounts, account::AccountRuntime, status::State},
+    accounts::{Accounts, account::AccountRuntime},
     connections::{
         intake::Intake,
         limits::Permit,
@@ -165,10 +165,10 @@ async fn route(gateway: &Arc<Gateway>, request: Request<Incoming>, from: Peer) -
     if asks_for_socket(&request) {
         return upgrade_to_session(gateway, request, &from, facts);
     }
-    if let Some((status, probe)) = probe(&gateway.accounts, path) {
+    if let Some((status, probe)) = probe(gateway, request.uri()) {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         return if reads {
-            answer(status, JSON, Bytes::from_static(probe.as_bytes()))
+            answer(status, JSON, Bytes::from(probe))
         } else {
             plain(StatusCode::METHOD_NOT_ALLOWED, page::READ_ONLY)
         };
@@ -283,18 +283,18 @@ fn proof(
     Some((HeaderValue::try_from(identity.public()).ok()?, signature.try_into().ok()?))
 }
 
-fn probe(accounts: &Accounts, path: &str) -> Option<(StatusCode, &'static str)> {
-    match path {
-        "/health" | "/healthz" => Some((StatusCode::OK, r#"{"ok":true,"status":"live"}"#)),
-        "/startup" | "/startupz" => Some((StatusCode::OK, r#"{"ok":true,"status":"started"}"#)),
+/// What a probe asks for: that the gateway lives, that it has started, or that it takes work.
+fn probe(gateway: &Gateway, asked: &Uri) -> Option<(StatusCode, String)> {
+    let told = |ok: bool, word: &str| format!(r#"{{"ok":{ok},"status":"{word}"}}"#);
+    match asked.path() {
+        "/health" | "/healthz" => Some((StatusCode::OK, told(true, "live"))),
+        "/startup" | "/startupz" => Some((StatusCode::OK, told(true, "started"))),
         "/ready" | "/readyz" => {
-            let halted = |account: &Arc<AccountRuntime>| {
-                account.status.get().state == State::StoreUnreadable
-            };
-            Some(if accounts.on().iter().any(halted) {
-                (StatusCode::SERVICE_UNAVAILABLE, r#"{"ok":false,"status":"not-ready"}"#)
-            } else {
-                (StatusCode::OK, r#"{"ok":true,"status":"ready"}"#)
+            let every =
+                asked.query().is_some_and(|query| query.split('&').any(|it| it == "accounts=all"));
+            Some(match gateway.is_ready(every) {
+                Ok(()) => (StatusCode::OK, told(true, "ready")),
+                Err(why) => (StatusCode::SERVICE_UNAVAILABLE, told(false, why.word())),
             })
         }
         _ => None,

@@ -37,7 +37,13 @@ use openclaw_rules as rules;
 use openclaw_store as store;
 use openclaw_world as world;
 
-use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::Arc,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use openclaw_plugin_sdk::{Responder, UnixMs};
 use parking_lot::Mutex;
@@ -60,7 +66,7 @@ use crate::{
     network::identity::Identity,
     rpc::{Rpc, methods::chat::Chats},
     rules::{AccountKey, claim::WrongTries},
-    runtime::{decisions::Decisions, reload::Live},
+    runtime::{decisions::Decisions, readiness::Readiness, reload::Live},
     setup_codes::SetupMessages,
     store::{Note, Store, StoreError, paths::StateDir},
 };
@@ -118,11 +124,19 @@ pub(crate) struct Gateway {
     /// The same moment by a clock that nobody can set.
     began: Instant,
     port: u16,
+    readiness: Readiness,
     tracker: TaskTracker,
     stop: CancellationToken,
+    /// The folder is a restored copy that nobody has confirmed.
+    unconfirmed: AtomicBool,
 }
 
 impl Gateway {
+    /// True while every account is held back, and every device but the command line of this machine.
+    pub(crate) fn is_unconfirmed(&self) -> bool {
+        self.unconfirmed.load(Ordering::Acquire)
+    }
+
     fn account(&self, key: &AccountKey) -> Option<Arc<AccountRuntime>> {
         self.accounts.of(key)
     }

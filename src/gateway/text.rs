@@ -5,6 +5,9 @@ use openclaw_plugin_sdk::Text;
 
 use crate::rules::{admission::Ground, device::setup_code::Spent};
 
+/// Why nothing opens on a restored copy.
+pub(crate) const UNCONFIRMED: &str = "this state folder was restored from a backup: no account starts and no device connects before `openclaw backup confirm` at the host";
+
 /// Pages, and what stands in their place.
 pub(crate) mod page {
     pub(crate) const BAD_NONCE: &str = "Ask with `nonce=` and 16 to 64 of A-Z, a-z, 0-9, - and _.";

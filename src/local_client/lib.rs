@@ -3,6 +3,7 @@
 //! The frames are the protocol's, one JSON object a line. The types are those of both ends; the gateway's end serves them.
 
 pub mod door;
+pub mod ready;
 pub mod status;
 
 use openclaw_config as config;
@@ -64,6 +65,9 @@ pub struct Health {
     /// How the assistant is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assistant: Option<AssistantStatus>,
+    /// The keys of the configuration whose change holds only from a restart on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restart: Vec<String>,
 }
 
 /// Proxies that are not believed, because the configuration does not name them.
@@ -322,6 +326,7 @@ mod tests {
             version,
             unnamed_proxies: None,
             assistant: None,
+            restart: Vec::new(),
         };
         assert_eq!(health.unwrap(), expected);
     }

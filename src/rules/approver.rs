@@ -105,6 +105,12 @@ impl Approver {
         Self { surface: Surface::Cli, actor: format!("uid:{user}"), authority }
     }
 
+    /// The user of this machine, where what they decide was decided before in another program. The access log names
+    /// the import.
+    pub fn importing() -> Self {
+        Self { actor: "import".to_owned(), ..Self::on_host(0) }
+    }
+
     /// The operator at a socket; `None` for a node, and for an operator without `operator.pairing`.
     /// `actor` is how the access log names the caller.
     pub fn over_socket(rights: &Rights, actor: &str) -> Option<Self> {

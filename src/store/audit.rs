@@ -9,8 +9,10 @@
 //! write too: of that one `verify` can only say that no line explains it.
 
 mod chain;
+mod fate;
 mod head;
 mod index;
+pub mod inspect;
 mod log;
 mod read;
 mod replay;
@@ -25,6 +27,7 @@ use openclaw_plugin_sdk::{AccountId, SenderId, UnixMs};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::{
+    fate::Fates,
     head::{Head, HeadRead, read_head},
     index::Index,
     log::{Log, ROTATE_AT, last, name, underway},
@@ -61,6 +64,7 @@ pub(super) mod action {
     pub(crate) const OWNER_ADD: &str = "owner-add";
     pub(crate) const OWNER_REMOVE: &str = "owner-remove";
     pub(crate) const REQUEST: &str = "request";
+    pub(crate) const RESTORE_CONFIRM: &str = "restore-confirm";
     pub(crate) const REVOKE: &str = "revoke";
     pub(crate) const UNBLOCK: &str = "unblock";
     pub(crate) const UNINVITE: &str = "uninvite";
@@ -89,7 +93,7 @@ pub(super) mod action {
     const ALL: &str = "accept approve audit-accept block claim claim-open claim-spent code-bind code-cancel code-fetch \
         code-mint deny device-admit device-approve device-reject device-remove device-rename device-request evict \
         extend invite join link-open link-spent node-approve node-reject node-remove node-rename node-request note \
-        owner-add owner-remove request revoke token-issue token-revoke token-rotate unblock uninvite";
+        owner-add owner-remove request restore-confirm revoke token-issue token-revoke token-rotate unblock uninvite";
 
     /// True for a word that a note may not take.
     pub(crate) fn is_known(word: &str) -> bool {
@@ -104,7 +108,7 @@ pub const CONFIG: &str = "config";
 pub(crate) const PLATFORM: &str = "platform";
 
 /// The decisions of the access log by their words in it, for metrics and reports.
-pub const DECISIONS: [&str; 20] = [
+pub const DECISIONS: [&str; 21] = [
     "accept",
     "approve",
     "block",
@@ -121,6 +125,7 @@ pub const DECISIONS: [&str; 20] = [
     "node-remove",
     "owner-add",
     "owner-remove",
+    "restore-confirm",
     "revoke",
     "token-revoke",
     "token-rotate",

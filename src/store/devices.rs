@@ -5,6 +5,7 @@ mod ask;
 mod changes;
 mod codes;
 mod decide;
+mod import;
 mod loss;
 mod memory;
 mod nodes;
@@ -19,6 +20,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use openclaw_plugin_sdk::UnixMs;
 
+pub(super) use self::import::read_device;
 pub(super) use self::memory::DeviceFiles;
 use crate::rules::device::{
     approver::Denied, identity::DeviceId, record::Device, token::TokenDigest,

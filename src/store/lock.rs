@@ -174,6 +174,12 @@ pub(super) fn remove_if_stale(lock: &Path) -> std::io::Result<bool> {
     gone(if meta.is_dir() { std::fs::remove_dir(lock) } else { std::fs::remove_file(lock) })
 }
 
+/// True for a lock of the field whose process is dead, or that is older than 30 seconds.
+pub(super) fn is_left(lock: &Path) -> bool {
+    let is_dead = content(lock).and_then(|lock| pid_in(&lock)).is_some_and(|pid| !is_alive(pid));
+    is_dead || std::fs::symlink_metadata(lock).is_ok_and(|meta| is_old(&meta))
+}
+
 /// True after 30 seconds. A time far in the future is a clock set back: as old as one as far in the past.
 pub(super) fn is_old(meta: &Metadata) -> bool {
     let written = meta.mtime().saturating_mul(1000).saturating_add(meta.mtime_nsec() / 1_000_000);

@@ -174,6 +174,16 @@ impl Requests {
     }
 }
 
+/// One row of another program; `None` where it is no request.
+pub(super) fn read_row(
+    channel: &str,
+    row: &Map<String, Value>,
+    parse: ParseSender,
+) -> Option<PairingRequest> {
+    let row: Row = serde_json::from_value(row.clone().into()).ok()?;
+    row.request(channel, parse)
+}
+
 /// The denials of one file.
 pub(super) type Denials = Doc<DenialRow>;
 

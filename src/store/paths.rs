@@ -191,6 +191,11 @@ impl StateDir {
         self.access().join("verdicts.json")
     }
 
+    /// Says that this folder is a restored copy which nobody has confirmed yet.
+    pub fn unconfirmed(&self) -> PathBuf {
+        self.access().join("unconfirmed")
+    }
+
     /// The folder of it.
     pub fn access(&self) -> PathBuf {
         self.0.join("access")

@@ -32,7 +32,10 @@ pub(super) fn carry_out(mut tx: Transaction<'_>, line: Line) -> Result<(), Store
 pub(super) fn stage(tx: &mut Transaction<'_>, line: &Line) -> Result<(), StoreError> {
     match line.action.as_str() {
         action::APPROVE => {
-            forget(tx, line)?;
+            // What another program has approved waited there.
+            if line.request.is_some() {
+                forget(tx, line)?;
+            }
             grant(tx, line)
         }
         action::CLAIM => {

@@ -6,6 +6,7 @@ mod crash;
 mod damage;
 mod field;
 mod grants;
+mod imports;
 mod knocks;
 mod log;
 mod model;

@@ -36,7 +36,7 @@ fn a_start_names_folder_and_way_and_answers_the_command_line() {
 fn a_second_gateway_on_the_folder_is_refused_and_names_the_first() {
     let folder = Folder::empty();
     let mut first = Running::gateway(&folder);
-    let said = folder.fails(1, "gateway run --port 0");
+    let said = folder.fails(75, "gateway run --port 0");
     assert!(said.contains(&first.pid().to_string()) && said.contains("port"), "{said}");
     assert_eq!(first.stop(Signal::SIGINT).code, Some(0));
 }
@@ -45,7 +45,7 @@ fn a_second_gateway_on_the_folder_is_refused_and_names_the_first() {
 fn a_password_that_nobody_set_starts_nothing_and_the_way_out_is_named() {
     let folder = Folder::empty();
     folder.put("config.toml", "[gateway.auth]\nmode = 'password'\n");
-    let said = folder.fails(1, "gateway run --port 0");
+    let said = folder.fails(78, "gateway run --port 0");
     for named in ["`gateway.auth.password`", "OPENCLAW_GATEWAY_PASSWORD", "\"token\""] {
         assert!(said.contains(named), "{said}");
     }
@@ -60,7 +60,7 @@ fn a_password_that_nobody_set_starts_nothing_and_the_way_out_is_named() {
 fn a_taken_port_is_named_with_the_way_to_another() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let said = Folder::empty().fails(1, &format!("gateway run --port {port}"));
+    let said = Folder::empty().fails(75, &format!("gateway run --port {port}"));
     assert!(said.contains(&port.to_string()) && said.contains("--port"), "{said}");
 }
 

@@ -4,15 +4,18 @@
 
 mod access;
 mod audit;
+mod backup;
 mod completing;
 mod configuration;
 mod decide;
 mod devices;
+mod doctor;
 mod faults;
 mod foreign;
 mod gateway;
 mod grants;
 mod host;
+mod import;
 mod invite;
 mod list;
 mod long_path;
@@ -24,5 +27,8 @@ mod owner;
 mod preload;
 mod qr;
 mod running;
+mod security;
+mod service;
+mod service_manager;
 mod shells;
 mod support;

@@ -114,6 +114,14 @@ impl Folder {
         Ran::from(self.command(line).output().unwrap())
     }
 
+    /// Runs what must succeed with these variables set.
+    #[track_caller]
+    pub(crate) fn with_env(&self, line: &str, set: &[(&str, &str)]) -> String {
+        let ran = Ran::from(self.command(line).envs(set.iter().copied()).output().unwrap());
+        assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
+        ran.out
+    }
+
     /// Runs what must succeed, in silence on standard error.
     #[track_caller]
     pub(crate) fn done(&self, line: &str) -> String {

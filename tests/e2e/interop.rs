@@ -5,6 +5,7 @@ mod bonjour;
 mod cli;
 mod close;
 mod library;
+mod moving;
 mod network;
 mod node_host;
 mod operator;

@@ -67,6 +67,11 @@ impl Phone {
         self.code = serde_json::from_slice(&json).unwrap();
     }
 
+    /// Its user types an address, without a code.
+    pub(crate) fn paste_address(&mut self, port: u16) {
+        self.code = json!({ "url": format!("ws://127.0.0.1:{port}") });
+    }
+
     /// The gateway may have another port after it was started again.
     pub(crate) fn moved(&mut self, port: u16) {
         if self.code["url"].as_str().is_some_and(|url| url.starts_with("ws://127.0.0.1:")) {

@@ -26,6 +26,22 @@ pub(crate) const REACHABLE: &str = "Gateway reachable.";
 pub(crate) const NOT_REACHABLE: &str = "Gateway not reachable; showing config-only status.";
 pub(crate) const NO_GATEWAY: &str = "No gateway runs. This is the content of the state folder.";
 
+/// Nobody knows where the user's files are.
+pub(crate) fn no_home() -> Failure {
+    Failure::new(Exit::Failed, "HOME is not set; a service needs it")
+}
+
+/// The gateway runs, and takes no work.
+pub(crate) fn not_ready(status: &str) -> Failure {
+    Failure::new(Exit::Failed, format!("the gateway is not ready: {}", neutral(status, 64)))
+}
+
+/// Who has to own the state folder.
+pub(crate) fn hint_forbidden(folder: &Path) -> String {
+    let (user, folder) = (world::user(), folder.display());
+    format!("this process is user {user}; give it the folder: chown -R {user} '{folder}'")
+}
+
 /// The page's address, the state folder, how to approve; and how to become owner where nobody is.
 pub(crate) fn ready(ready: &Ready<'_>) -> Vec<String> {
     let scheme = if ready.tls_fingerprint.is_some() { "https" } else { "http" };
@@ -63,6 +79,32 @@ pub(crate) fn other_state(state: &Path, other: &Path) -> String {
     format!(
         "the state folder {state} is new; the older folder {other} is not used. To use it, set OPENCLAW_STATE_DIR={other}"
     )
+}
+
+/// A database of a newer OpenClaw lies in the state folder, and its approvals count for nothing here.
+pub(crate) fn unread_database(database: &Path) -> String {
+    format!(
+        "{} holds what a newer OpenClaw has approved, and nothing of it counts here. Run `openclaw import`",
+        database.display()
+    )
+}
+
+/// Lists of approved people stand beside that database, and may name people that it has removed.
+pub(crate) fn not_imported(database: &Path) -> Failure {
+    let why = format!(
+        "a newer OpenClaw keeps its approvals in {}; the lists beside it are old, and may name people who have lost access since",
+        database.display()
+    );
+    Failure::new(Exit::Failed, why).hint(
+        "take them over with `openclaw import`, or use the old lists with `openclaw gateway run --ignore-database`",
+    )
+}
+
+/// An import has begun and not come to its end.
+pub(crate) fn half_imported(folder: &Path) -> Failure {
+    let folder = folder.display();
+    Failure::new(Exit::Failed, format!("the import of {folder} did not come to its end"))
+        .hint(format!("run `openclaw import --from '{folder}'` again"))
 }
 
 pub(crate) fn bad_log_level(levels: &str, name: &str, error: &str) -> Failure {
@@ -308,6 +350,8 @@ pub(crate) fn status(seen: &Seen, channels: Vec<String>) -> Vec<String> {
         let (version, port, pid) = (neutral(&health.version, 64), health.port, health.pid);
         format!("Gateway    runs: version {version}, port {port}, process {pid}")
     })];
+    let unconfirmed = seen.unconfirmed.as_ref().map(super::unconfirmed);
+    lines.extend(unconfirmed.map(|text| format!("Restored   {text}")));
     let proxies = seen.gateway.as_ref().and_then(|health| health.unnamed_proxies.as_ref());
     lines.extend(proxies.map(|proxies| {
         let addresses: Vec<String> = proxies.addresses.iter().map(|text| whole(text)).collect();

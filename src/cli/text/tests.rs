@@ -62,6 +62,8 @@ fn failures_of_every_command() {
         &expect![[r#"
             Failed error: cannot find the state folder: no home
             hint: set OPENCLAW_STATE_DIR to a folder of your own
+            Failed error: HOME is not set; a service needs it
+            Failed error: the gateway is not ready: draining
             Failed error: f.toml does not exist
             Usage error: there is no folder /no
             Usage Channel irc does not support pairing
@@ -104,6 +106,8 @@ fn failures_of_every_command() {
         "#]],
         &[
             no_state(anyhow::anyhow!("no home")),
+            no_home(),
+            not_ready("draining"),
             no_file(Path::new("f.toml")),
             no_folder(Path::new("/no")),
             no_pairing("irc"),

@@ -28,6 +28,12 @@ fn fits(kind: &Kind, value: &Value) -> bool {
         (Kind::List { ids }, Value::Array(list)) => {
             list.iter().all(|one| one.is_str() || *ids && one.is_integer())
         }
+        (Kind::Tables(keys), Value::Array(list)) => list.iter().all(|one| {
+            let table = one.as_table().into_iter().flatten();
+            table
+                .into_iter()
+                .all(|(name, value)| keys.get(name).is_some_and(|key| fits(&key.kind, value)))
+        }),
         (Kind::Table(keys, other), Value::Table(table)) => table.iter().all(|(name, value)| {
             let key = keys.get(name).or(other.as_deref());
             key.is_some_and(|key| fits(&key.kind, value))

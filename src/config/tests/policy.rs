@@ -256,8 +256,11 @@ fn an_id_by_which_a_platform_knows_nobody_matches_nobody_and_is_warned_of() {
          url = 'http://127.0.0.1:8080'\nallow_from = ['{number}', '{aci}']\n"
     );
     let config = try_load(&text).unwrap();
-    assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
-    for (warning, says) in config.warnings.iter().zip([
+    let mut warnings = config.warnings.clone();
+    // The environment of a test beside this one may configure a channel that is called.
+    warnings.retain(|warning| !warning.contains("its platform calls"));
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    for (warning, says) in warnings.iter().zip([
         "`owner.allow_from` has `signal:+15557654321`, which matches nobody: Signal knows people",
         "`channels.signal.allow_from` has `+15557654321`, which matches nobody: Signal knows people",
     ]) {

@@ -17,6 +17,7 @@ use tokio::{
     sync::{broadcast, mpsc, watch},
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::{
@@ -51,6 +52,8 @@ pub(crate) struct AccountRuntime {
     /// A number that changes whenever the account is to be looked at anew.
     pub(crate) turns: watch::Sender<u64>,
     pub(crate) status: StatusCell,
+    /// It was begun: its journal and its inbox are there.
+    pub(crate) begun: CancellationToken,
     pub(crate) journal: Arc<Journal>,
     /// Events that are done, and that the journal could not take yet.
     pub(crate) unwritten: Mutex<HashSet<EventKey>>,
@@ -123,6 +126,7 @@ impl AccountRuntime {
             config,
             turns: watch::channel(0).0,
             status,
+            begun: CancellationToken::new(),
             journal,
             unwritten: Mutex::default(),
             pages: Mutex::default(),

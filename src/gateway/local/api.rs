@@ -39,7 +39,8 @@ fn health(gateway: &Gateway) -> Health {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let unnamed_proxies = gateway.connections.unnamed.told();
     let (pid, assistant) = (std::process::id(), Some(assistant::status(gateway)));
-    Health { ok: true, pid, port: gateway.port, version, unnamed_proxies, assistant }
+    let restart = gateway.needs_restart();
+    Health { ok: true, pid, port: gateway.port, version, unnamed_proxies, assistant, restart }
 }
 
 fn invite_links(gateway: &Gateway) -> Vec<InviteLink> {

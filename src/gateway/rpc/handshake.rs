@@ -19,14 +19,16 @@ use crate::{
     rpc::hub::{Outgoing, Session},
     rules::device::{
         attempts::{Attempts, Kind},
-        handshake::{self, Arrival, Outcome, Policy, Program, Record, Refusal, Setup, Shared},
+        handshake::{
+            self, Arrival, Locality, Outcome, Policy, Program, Record, Refusal, Setup, Shared,
+        },
         identity::{DeviceKey, Nonce, Proof, ProofRefusal, ProvenDevice, Signed, prove},
         request::Described,
         role::Role,
         token::TokenDigest,
     },
     store::{StoreError, devices::Known},
-    world,
+    text, world,
 };
 
 /// A client's word about itself is kept up to so many bytes.
@@ -56,6 +58,10 @@ pub(crate) async fn handshake(
     let _timed = gateway.metrics.handshake.time();
     let count = |outcome| gateway.metrics.handshakes.count([outcome]);
     let coming = read(gateway, facts, text).inspect_err(|_| count("malformed"))?;
+    if gateway.is_unconfirmed() && facts.locality != Locality::Own {
+        count("unavailable");
+        return Err(Box::new(refusal::unavailable(&coming.id, text::UNCONFIRMED)));
+    }
     let proof = coming.prove(nonce);
     let kinds = coming.kinds();
     let locked_ms = begin(&gateway.connections.attempts, &coming, &kinds);

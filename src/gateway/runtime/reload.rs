@@ -18,7 +18,7 @@ use crate::{
     network::secret::SharedSecret,
     protocol::refusal::{CLOSE_INVALIDATED, invalidated},
     rules::{authority::Grounds, device::handshake::Method},
-    runtime::{open, supervise},
+    runtime::{open, restored, supervise},
     store::{Store, paths::StateDir},
     world,
 };
@@ -53,16 +53,21 @@ impl std::fmt::Debug for Origin {
     }
 }
 
-/// What holds now.
-pub(crate) struct Live(RwLock<(Arc<Config>, Arc<SharedSecret>)>);
+/// What holds now, and the keys whose change holds only from a restart on.
+pub(crate) struct Live(RwLock<(Arc<Config>, Arc<SharedSecret>)>, RwLock<Vec<&'static str>>);
 
 impl Live {
     pub(crate) fn new(config: Config, secret: SharedSecret) -> Self {
-        Self(RwLock::new((Arc::new(config), Arc::new(secret))))
+        Self(RwLock::new((Arc::new(config), Arc::new(secret))), RwLock::default())
     }
 }
 
 impl Gateway {
+    /// The keys whose change holds only from a restart on.
+    pub(crate) fn needs_restart(&self) -> Vec<String> {
+        self.live.1.read().iter().map(|key| (*key).to_owned()).collect()
+    }
+
     /// The configuration as it is now. A decision takes it once.
     pub(crate) fn config(&self) -> Arc<Config> {
         Arc::clone(&self.live.0.read().0)
@@ -76,7 +81,14 @@ impl Gateway {
 
 /// Looks after the configuration until the gateway stops.
 pub(crate) async fn keep(gateway: Arc<Gateway>, (origin, mut hangup): (Arc<Origin>, Signal)) {
-    let (mut read, mut last) = (origin.seen, origin.seen);
+    let files = |gateway: &Gateway| {
+        let secrets = gateway.config().secret_files.clone().into_iter().map(|file| file.path);
+        let marks = secrets.map(|path| file_mark(&path));
+        [file_mark(&origin.file)].into_iter().chain(marks).collect::<Vec<_>>()
+    };
+    let mut read = files(&gateway);
+    read[0] = origin.seen;
+    let mut last = read.clone();
     let (mut looks, mut is_broken) = (tokio::time::interval(LOOK), false);
     loop {
         let asked = tokio::select! {
@@ -84,12 +96,16 @@ pub(crate) async fn keep(gateway: Arc<Gateway>, (origin, mut hangup): (Arc<Origi
             _ = hangup.recv() => true,
             _ = looks.tick() => false,
         };
-        let now = file_mark(&origin.file);
-        // A program that is still writing it is waited for.
-        let settled = now == std::mem::replace(&mut last, now);
+        let asked = asked || restored::is_confirmed_now(&gateway).await;
+        let now = files(&gateway);
+        // A program that is still writing one is waited for.
+        let settled = now == std::mem::replace(&mut last, now.clone());
         if asked || (settled && now != read) {
-            read = now;
             let was_broken = std::mem::replace(&mut is_broken, !again(&gateway, &origin).await);
+            // Another configuration names other files.
+            read = files(&gateway);
+            read[0] = now[0];
+            last.clone_from(&read);
             if was_broken && !is_broken {
                 approvals::tell(&gateway, "The configuration is repaired, and holds now.", None);
             }
@@ -116,7 +132,8 @@ enum Opened {
 async fn again(gateway: &Arc<Gateway>, origin: &Arc<Origin>) -> bool {
     let (origin, here) = (Arc::clone(origin), Arc::clone(gateway));
     let prepared = tokio::task::spawn_blocking(move || {
-        let config = (origin.load)()?;
+        let mut config = (origin.load)()?;
+        restored::hold_back(&here.store, &mut config);
         config.follows(&here.config()).map_err(|error| error.to_string())?;
         let ready = prepare(&here, config).map_err(|error| error.to_string())?;
         note(&ready.config, &here.state, &here.store);
@@ -202,6 +219,7 @@ fn take(gateway: &Arc<Gateway>, ready: Ready) {
     }
     let is_new = !secret.mark().is(&gateway.secret().mark());
     *gateway.live.0.write() = (Arc::new(config), Arc::new(secret));
+    gateway.live.1.write().clone_from(&restart);
     for opened in opened {
         begin(gateway, opened);
     }

@@ -5,13 +5,16 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use openclaw_plugin_sdk::{ChannelPlugin, Ingress};
 use parking_lot::Mutex;
 use serde_json::json;
-use tokio::{signal::unix::SignalKind, sync::RwLock};
+use tokio::{
+    signal::unix::{Signal, SignalKind},
+    sync::RwLock,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use crate::{
     Gateway, SingleError,
-    accounts::Accounts,
+    accounts::{Accounts, account::AccountRuntime},
     approvals::{
         self, Cards, Outbox,
         held::{self, HeldMessages},
@@ -43,8 +46,9 @@ use crate::{
         decisions::{self, Decisions},
         listen::OpenPort,
         open,
+        readiness::{self, Readiness},
         reload::{self, Live, Origin},
-        supervise, ticker,
+        restored, supervise, ticker,
     },
     setup_codes::{self, SetupMessages, shown_codes::ShownCodes},
     store::{Store, StoreError, audit::tail::Tail, paths::StateDir},
@@ -162,10 +166,11 @@ pub fn run(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunError>
     ended
 }
 
-async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunError> {
+async fn serve(mut start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunError> {
     let mut single = Single::take(&start.state.gateway_lock())?;
     let store = Store::new(start.state.clone(), parse_sender);
     store.start(world::now())?;
+    let unconfirmed = restored::hold_back(&store, &mut start.config);
     let accounts: Vec<AccountKey> =
         start.config.accounts.iter().map(|account| account.key.clone()).collect();
     store.check(&accounts)?;
@@ -182,7 +187,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     let acceptor = entry.tls.as_ref().map(|served| served.acceptor.clone());
     let announced = entry.announce(&start.config);
     reload::note(&start.config, &start.state, &store);
-    let gateway = Arc::new(gateway(&start, &store, entry)?);
+    let gateway = Arc::new(gateway(&start, &store, (entry, unconfirmed))?);
     // What these take on is answered with what else the last run has left.
     decisions::catch_up(&gateway);
     held::sweep(&gateway).await?;
@@ -209,11 +214,7 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     });
     // The console's prompt stands below what was just said.
     keep(&gateway);
-
-    tokio::select! {
-        _ = interrupt.recv() => info!("interrupted"),
-        _ = terminate.recv() => info!("asked to stop"),
-    }
+    until_told(&gateway, accounts, (&mut interrupt, &mut terminate)).await;
     drop(announced);
     farewell(&gateway).await;
     gateway.stop.cancel();
@@ -224,6 +225,20 @@ async fn serve(start: Start, ready: impl FnOnce(&Ready<'_>)) -> Result<(), RunEr
     ticker::flush(&gateway).await;
     local_client::door::clear(&start.state, &door)
         .map_err(io_error("remove the socket of the command line"))
+}
+
+/// Takes work once these accounts are open, until a signal asks it to stop.
+async fn until_told(
+    gateway: &Gateway,
+    accounts: Vec<Arc<AccountRuntime>>,
+    (interrupt, terminate): (&mut Signal, &mut Signal),
+) {
+    tokio::select! {
+        _ = interrupt.recv() => info!("interrupted"),
+        _ = terminate.recv() => info!("asked to stop"),
+        () = readiness::rises(gateway, accounts) => {}
+    }
+    gateway.readiness.drains();
 }
 
 /// True where there is a console. Tab completes there what can be typed.
@@ -268,7 +283,11 @@ async fn farewell(gateway: &Gateway) {
     let _late = tokio::time::timeout(Duration::from_secs(1), gone).await;
 }
 
-fn gateway(start: &Start, store: &Arc<Store>, entry: OpenPort) -> Result<Gateway, RunError> {
+fn gateway(
+    start: &Start,
+    store: &Arc<Store>,
+    (entry, unconfirmed): (OpenPort, bool),
+) -> Result<Gateway, RunError> {
     let on = |account: &&Account| {
         account.enabled && (start.console || !account.plugin.abilities.console)
     };
@@ -308,8 +327,10 @@ fn gateway(start: &Start, store: &Arc<Store>, entry: OpenPort) -> Result<Gateway
         started: world::now(),
         began: tokio::time::Instant::now(),
         port: entry.port,
+        readiness: Readiness::default(),
         tracker: TaskTracker::new(),
         stop: CancellationToken::new(),
+        unconfirmed: unconfirmed.into(),
     })
 }
 
@@ -325,7 +346,7 @@ fn ownership(start: &Start, store: &Store) -> Result<Ownership, RunError> {
     Ok(Ownership::Unclaimed(code))
 }
 
-fn signal(kind: SignalKind) -> Result<tokio::signal::unix::Signal, RunError> {
+fn signal(kind: SignalKind) -> Result<Signal, RunError> {
     tokio::signal::unix::signal(kind).map_err(io_error("listen for signals"))
 }
 

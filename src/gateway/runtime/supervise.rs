@@ -90,6 +90,7 @@ pub(crate) async fn supervise(gateway: Arc<Gateway>, account: Arc<AccountRuntime
         account.status.enter(state.clone(), None);
         account.keep_journal_open(state == State::Connecting).await;
         inbox.begin();
+        account.begun.cancel();
         if account.config.plugin.abilities.forgets {
             gateway.cards.show_again(&account.config.key);
         }

@@ -6,7 +6,10 @@ use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::warn;
 
-use super::decisions::{POLL, Poll};
+use super::{
+    decisions::{POLL, Poll},
+    manager::{self, Watchdog},
+};
 use crate::{
     Gateway, blocking, decision_history,
     protocol::hello::Limits,
@@ -38,7 +41,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>) {
     let tick = Duration::from_millis(Limits::default().tick_interval_ms);
     let (mut ticks, mut healths) = (every(tick), every(HEALTH));
     let (mut presences, mut flushes, mut polls) = (every(PRESENCE), every(FLUSH), every(POLL));
-    let mut poll = Poll::default();
+    let (mut poll, mut watchdog) = (Poll::default(), Watchdog::of_environment());
     loop {
         tokio::select! {
             () = gateway.stop.cancelled() => return,
@@ -57,6 +60,7 @@ pub(crate) async fn run(gateway: Arc<Gateway>) {
                 flushes.reset_after(pause(begun.elapsed()));
             }
             _ = polls.tick() => poll.look(&gateway).await,
+            () = watchdog.due() => manager::alive(&gateway).await,
         }
     }
 }

@@ -35,6 +35,11 @@ impl Network {
         Some(Self { address, bits })
     }
 
+    /// How many of the first bits are fixed, and whether it is of IPv4.
+    pub fn width(&self) -> (u8, bool) {
+        (self.bits, self.address.is_ipv4())
+    }
+
     /// True for the range that holds all addresses of its kind.
     pub fn is_everyone(&self) -> bool {
         self.bits == 0

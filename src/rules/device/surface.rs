@@ -49,6 +49,11 @@ pub struct CommandPolicy {
     pub deny: BTreeSet<String>,
 }
 
+/// True for a command that only the configuration allows, by its name.
+pub fn is_dangerous(command: &str) -> bool {
+    DANGEROUS.contains(&command)
+}
+
 impl CommandPolicy {
     /// True where the command may be used at all.
     pub fn permits(&self, command: &str) -> bool {

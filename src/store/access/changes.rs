@@ -194,6 +194,11 @@ impl StateDir {
         }
         Ok(keys)
     }
+
+    /// The channels that have a file of requests.
+    pub fn channels_with_requests(&self) -> Result<Vec<String>, StoreError> {
+        Ok(named(self, "-pairing.json")?.into_iter().map(|(channel, _)| channel).collect())
+    }
 }
 
 /// The files among the credentials whose names end so, with what is before the end.

@@ -332,6 +332,33 @@ fn doubt(state: &StateDir, seen: &HeadRead, last: Option<&Last>) -> Option<Doubt
         .then(|| of_log("its end is not the one that its head names".to_owned()))
 }
 
+/// The same for those who only look: nothing is repaired, and no lock is taken. The file, and what is wrong with it.
+pub(super) fn doubt_of(state: &StateDir) -> Result<Option<(PathBuf, String)>, StoreError> {
+    let seen = head::read_head(&state.access_head())?;
+    let path = state.access_log();
+    let mut newest = match existing(&path)? {
+        Some(file) => end_of(&file, &path)?.last,
+        None => None,
+    };
+    let aside = rotated(state)?;
+    if let (None, Some((_, path))) =
+        (&newest, aside.last().filter(|(_, path)| !seal::is_sealed(path)))
+        && let Some(file) = existing(path)?
+    {
+        newest = end_of(&file, path)?.last;
+    }
+    Ok(doubt(state, &seen, newest.as_ref()).map(|Doubt { path, why }| (path, why)))
+}
+
+/// False where something stands behind the last whole line.
+pub(super) fn ends_whole(state: &StateDir) -> Result<bool, StoreError> {
+    let path = state.access_log();
+    let Some(file) = existing(&path)? else { return Ok(true) };
+    let end = end_of(&file, &path)?;
+    let length = file.metadata().map_err(|error| io("read", &path, error))?.len();
+    Ok(end.length >= length)
+}
+
 /// What a loss of power takes from a head is little, and no news about files: that is durable before another line
 /// follows. A head without it is an older copy.
 fn is_older(state: &StateDir, count: u64, seq: u64) -> bool {

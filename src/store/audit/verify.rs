@@ -8,7 +8,7 @@ use std::{
 use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::{
-    Line, action,
+    Head, Line, action,
     chain::Chain,
     read::Reading,
     replay::State,
@@ -108,6 +108,11 @@ impl fmt::Display for Problem {
 }
 
 impl Problem {
+    /// True where it was there when the owner took the files as they were.
+    pub(super) fn is_before(&self, accepted: Option<u64>) -> bool {
+        self.seq().is_some() && self.seq() < accepted
+    }
+
     /// The last line that it is about; `None` where it is about something else.
     fn seq(&self) -> Option<u64> {
         match self {
@@ -153,14 +158,14 @@ impl Unexplained {
 
 /// What is read of the log.
 #[derive(Debug, Default)]
-struct Read {
-    chain: Chain,
-    replay: State,
-    accepted: Option<u64>,
+pub(super) struct Read {
+    pub(super) chain: Chain,
+    pub(super) replay: State,
+    pub(super) accepted: Option<u64>,
 }
 
 impl Read {
-    fn line(&mut self, file: &Path, number: usize, bytes: &[u8]) -> bool {
+    pub(super) fn line(&mut self, file: &Path, number: usize, bytes: &[u8]) -> bool {
         if let Ok(line) = serde_json::from_slice::<Line>(bytes) {
             self.chain.read(&line, bytes);
             self.replay.read(&line);
@@ -210,13 +215,13 @@ impl Store {
         if let Some((path, why)) = tx.log().doubted() {
             problems.push(Problem::File(below(self, path), why.to_owned()));
         } else {
-            problems.extend(files(self, &tx)?);
+            problems.extend(files(self, tx.log().said())?);
         }
         let (undone, unexplained) = replay.compare(self, tx.now);
         problems.extend(undone);
         problems.sort();
         problems.dedup();
-        let is_old = |problem: &Problem| problem.seq() < accepted && problem.seq().is_some();
+        let is_old = |problem: &Problem| problem.is_before(accepted);
         let (old, problems): (Vec<_>, _) = problems.into_iter().partition(is_old);
         let accepted = accepted.map(|seq| (seq, old));
         Ok(Report { lines, repaired, problems, accepted, unexplained })
@@ -224,8 +229,8 @@ impl Store {
 }
 
 /// The state files that are not as the head says.
-fn files(store: &Store, tx: &Transaction<'_>) -> Result<Vec<Problem>, StoreError> {
-    let (state, head) = (&store.state, tx.log().said());
+pub(super) fn files(store: &Store, head: &Head) -> Result<Vec<Problem>, StoreError> {
+    let state = &store.state;
     let named = head.wrote.keys().map(|name| state.named(name));
     let own = own::OWN.iter().map(|own| state.path().join(own));
     let mut found = Vec::new();

@@ -249,7 +249,7 @@ fn render_request(request: &NodeRequest) -> String {
     table::render(&row)
 }
 
-fn render_node(mut row: Row, node: &LegacyNode) -> String {
+pub(super) fn render_node(mut row: Row, node: &LegacyNode) -> String {
     row.shift_remove("token");
     put_shared(&mut row, &node.request);
     row::put(&mut row, "tokenSha256", Some(node.digest.spell()));

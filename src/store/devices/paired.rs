@@ -104,7 +104,7 @@ impl AsRef<str> for Paired {
 }
 
 /// Reads a row. `None` where its key does not make its id.
-fn device(id: &str, row: &Row) -> Option<Device> {
+pub(super) fn device(id: &str, row: &Row) -> Option<Device> {
     let key = DeviceKey::parse(row::text(row, "publicKey")?)?;
     if key.id().as_str() != id {
         return None;

@@ -12,7 +12,7 @@ async fn a_second_gateway_is_refused_and_names_the_first() {
     let (pid, port) = (world.gateway.as_ref().unwrap().pid(), world.gateway.as_ref().unwrap().port);
     let output = world.home.cli(&["gateway", "run", "--port", "0"]);
     let (_, error) = texts(&output);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(75));
     assert!(error.contains(&pid.to_string()) && error.contains(&port.to_string()), "{error}");
     world.stop();
 }
@@ -24,7 +24,7 @@ async fn a_taken_port_is_named_with_the_way_out() {
     let world = World::prepare(OWNED).await;
     let output = world.home.cli(&["gateway", "run", "--port", &port]);
     let (_, error) = texts(&output);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(75));
     assert!(error.contains(&port) && error.contains("--port"), "{error}");
 }
 

@@ -80,7 +80,7 @@ async fn case_044_damaged_requests_or_owners_stop_the_account_too() {
         world.home.put(name, "");
         let output = world.home.cli(&["gateway", "run", "--port", "0"]);
         let (_, error) = texts(&output);
-        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.status.code(), Some(71));
         assert!(error.contains(name) && error.contains("move it away"), "{error}");
         assert!(bytes(&world.home.state().join(name)).is_empty(), "it stays as it is");
     }
@@ -92,7 +92,7 @@ async fn a_journal_that_cannot_be_read_is_named_with_the_way_out() {
     fs::create_dir_all(world.home.state().join("inbox/telegram-default.jsonl")).unwrap();
     let output = world.home.cli(&["gateway", "run", "--port", "0"]);
     let (_, error) = texts(&output);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(71));
     assert!(
         error.contains("inbox/telegram-default.jsonl") && error.contains("move it away"),
         "{error}"

@@ -75,7 +75,7 @@ async fn case_125_a_configuration_that_is_gone_empty_or_cut_off_changes_nothing_
         hurt(text);
         let output = world.home.cli(&["gateway", "run", "--port", "0"]);
         let (_, said) = texts(&output);
-        assert_eq!(output.status.code(), Some(1), "{why}: {said}");
+        assert_eq!(output.status.code(), Some(78), "{why}: {said}");
         assert!(said.contains(why) && said.contains("config.toml"), "{why}: {said}");
         write(&path, &whole);
     }
@@ -95,7 +95,8 @@ fn case_138_a_folder_or_configuration_that_others_may_write_is_refused_by_every_
         {
             let output = home.cli(line);
             let (_, said) = texts(&output);
-            assert_eq!(output.status.code(), Some(1), "{line:?}: {said}");
+            let code = if line[0] == "gateway" { 78 } else { 1 };
+            assert_eq!(output.status.code(), Some(code), "{line:?}: {said}");
             assert!(needed.iter().all(|needed| said.contains(needed)), "{line:?}: {said}");
         }
     };
@@ -222,7 +223,7 @@ fn case_139_a_gateway_of_root_does_not_run_on_the_folder_of_another_user() {
     let Some(home) = of_ann() else { return };
     let output = home.cli(&["gateway", "run", "--port", "0"]);
     let (_, said) = texts(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains("user 4711 owns it") && said.contains("run it as the owner"), "{said}");
     assert!(!home.state().join("audit").exists());
     assert!(Uid::effective().is_root());

@@ -108,7 +108,7 @@ fn what_cannot_be_served_stops_the_start_with_the_reason() {
     ] {
         let done = at(config).cli(&["gateway", "run", "--port", "0"]);
         let (_, error) = texts(&done);
-        assert!(done.status.code() == Some(1) && error.contains(said), "{config}: {error}");
+        assert!(done.status.code() == Some(78) && error.contains(said), "{config}: {error}");
     }
 }
 

@@ -39,7 +39,12 @@ impl Cli {
 
     /// A command line of it.
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(node());
+        self.with(&node(), arguments)
+    }
+
+    /// The same on another Node.
+    pub(super) fn with(&self, node: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(node);
         command
             .arg(&self.program)
             .args(arguments)
@@ -77,16 +82,21 @@ impl Cli {
         ended.unwrap_or_else(|_| panic!("{arguments:?} does not end")).unwrap()
     }
 
+    /// Its state folder.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.home.path().join(".openclaw")
+    }
+
     /// Writes its configuration.
     pub(super) fn configure(&self, config: &Value) {
-        let folder = self.home.path().join(".openclaw");
+        let folder = self.folder();
         std::fs::create_dir_all(&folder).unwrap();
         crate::process::write(&folder.join("openclaw.json"), &config.to_string());
     }
 
     /// A file below its state folder.
     pub(super) fn read(&self, path: &str) -> Value {
-        let path = self.home.path().join(".openclaw").join(Path::new(path));
+        let path = self.folder().join(Path::new(path));
         let text = std::fs::read_to_string(&path);
         let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_str(&text).unwrap()

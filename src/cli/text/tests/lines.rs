@@ -351,6 +351,7 @@ fn one_screen_says_it_all() {
         port: 18789,
         version: "1.2.3".to_owned(),
         unnamed_proxies: Some(unnamed_proxies),
+        restart: Vec::new(),
         assistant: Some(crate::local_client::status::AssistantStatus {
             responder: "openai".to_owned(),
             asks: "http://h/v1/chat/completions".to_owned(),
@@ -369,6 +370,7 @@ fn one_screen_says_it_all() {
         owners: ["telegram:1".to_owned()].into(),
         decisions: vec![serde_json::from_value(line).unwrap()],
         outbox: Some(Outbox { depth: 2, oldest_ms: Some(61_000) }),
+        unconfirmed: None,
     };
     expect![[r#"
         Gateway    runs: version 1.2.3, port 18789, process 7
@@ -393,6 +395,65 @@ fn one_screen_says_it_all() {
         Owners     none yet; `openclaw owner claim` prints a code
         Decisions  none"]]
     .assert_eq(&status(&seen, Vec::new()).join("\n"));
+}
+
+#[test]
+fn what_is_told_of_backups() {
+    let manifest: crate::copies::Manifest = serde_json::from_value(json!({
+        "schema": 1, "version": "1.2.3", "madeAt": 1_770_976_800_000_u64,
+        "log": { "lines": 7, "hash": "" }, "files": [],
+    }))
+    .unwrap();
+    let (file, now) =
+        (Path::new("a.backup"), openclaw_plugin_sdk::UnixMs(1_770_976_800_000 + 3 * 86_400_000));
+    let restored = crate::store::copies::Restored { made: manifest.made_at, at: now.0 };
+    let mut said = ["none", "passphrase", "recipients"]
+        .map(|word| backup_made(file, &manifest, word))
+        .to_vec();
+    said.push(backup_whole(file, &manifest, now));
+    said.extend(backup_restored(Path::new("/s"), &manifest, now, true));
+    said.extend(backup_restored(Path::new("/s"), &manifest, now, false));
+    said.push(unconfirmed(&restored));
+    said.push(unconfirmed(&crate::store::copies::Restored::default()));
+    said.extend(
+        [CONFIRMED, NOTHING_TO_CONFIRM, ASK_PASSPHRASE, ASK_AGAIN, ASK_CONFIRM].map(str::to_owned),
+    );
+    let failed = std::io::Error::from(std::io::ErrorKind::NotFound);
+    let failures =
+        [no_protection(), other_passphrase(), given_up(), not_confirmed(), unread(file, &failed)];
+    said.extend(failures.iter().map(|failure| failure.spell(false)));
+    expect![[r#"
+        a.backup was made: 0 files, 7 lines in the access log.
+        It is NOT encrypted: it holds tokens and keys, and all who can read the file can use them.
+        a.backup was made: 0 files, 7 lines in the access log.
+        It is encrypted. Without its passphrase nobody can open it.
+        a.backup was made: 0 files, 7 lines in the access log.
+        It is encrypted for its recipients.
+        a.backup is whole: a backup of 2026-02-13T10:00:00.000Z, 3 d 0 h ago, made by version 1.2.3: 0 files, 7 lines in the access log.
+        A backup of 2026-02-13T10:00:00.000Z, 3 d 0 h ago would be restored into /s: 0 files, 7 lines in the access log.
+        What was decided since then is missing: people who were blocked or revoked, owners and devices that were removed, and tokens that were revoked since then are in again.
+        The backup of 2026-02-13T10:00:00.000Z, 3 d 0 h ago, was restored into /s: 0 files, 7 lines in the access log.
+        What was decided since then is missing: people who were blocked or revoked, owners and devices that were removed, and tokens that were revoked since then are in again.
+        No account starts and no device connects yet. Look at `openclaw access list`, `openclaw devices list` and `openclaw owner list`, then type `openclaw backup confirm`.
+        this state folder was restored from a backup of 2026-02-13T10:00:00.000Z, and nobody has confirmed it: no account starts and no device connects. What was decided since then is missing: people who were blocked or revoked, owners and devices that were removed, and tokens that were revoked since then are in again. Look at `openclaw access list`, `openclaw devices list` and `openclaw owner list`, then type `openclaw backup confirm`.
+        this state folder was restored from a backup of an unknown time, and nobody has confirmed it: no account starts and no device connects. What was decided since then is missing: people who were blocked or revoked, owners and devices that were removed, and tokens that were revoked since then are in again. Look at `openclaw access list`, `openclaw devices list` and `openclaw owner list`, then type `openclaw backup confirm`.
+        Confirmed. A line in the access log says so. A gateway that runs starts its accounts now.
+        Nothing was changed: no restored backup waits for a confirmation.
+        Passphrase of the backup
+        The same again
+        Do accounts start and devices connect now?
+        error: a passphrase is asked for on a terminal, and there is none
+        hint: give `--passphrase-file FILE` or `--recipient AGE`, or `--plain` to leave it readable
+
+        error: the two passphrases are different; no backup was made
+
+        error: given up; nothing was changed
+
+        error: nothing was changed
+        hint: `openclaw backup confirm --yes` confirms it without a question
+
+        error: cannot read a.backup: entity not found
+    "#]].assert_eq(&said.join("\n"));
 }
 
 #[test]

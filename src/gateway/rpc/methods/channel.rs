@@ -6,7 +6,7 @@ use crate::{
     accounts::status::{State, Status},
     local_client::status::{AccountStatus, ChannelsStatus},
     rules::device::role::Scope,
-    world,
+    text, world,
 };
 
 /// Answers it.
@@ -48,6 +48,10 @@ pub(crate) fn all(gateway: &Gateway) -> ChannelsStatus {
         }
     }
     for row in status.channel_accounts.values_mut().flatten() {
+        if gateway.is_unconfirmed() && row.state.is_none() {
+            row.state = Some("not confirmed".to_owned());
+            row.last_error = Some(text::UNCONFIRMED.to_owned());
+        }
         row.running.get_or_insert(false);
         row.connected.get_or_insert(false);
     }

@@ -13,6 +13,8 @@ use openclaw_plugin_sdk::{
 };
 use tokio::sync::{Mutex as Turn, mpsc};
 
+mod ready;
+
 use super::*;
 use crate::{
     accounts::status::State,
@@ -182,7 +184,7 @@ fn running(state: &StateDir) -> Arc<Gateway> {
     store.add_owner(&Approver::on_host(0), &owner, world::now()).unwrap();
     let (start, store) = (start_in(state), Arc::new(store));
     let entry = OpenPort::open(&start.config, (state, &store), world::now()).unwrap();
-    let gateway = Arc::new(super::gateway(&start, &store, entry).unwrap());
+    let gateway = Arc::new(super::gateway(&start, &store, (entry, false)).unwrap());
     decisions::catch_up(&gateway);
     keep(&gateway);
     gateway

@@ -298,7 +298,7 @@ fn started(home: &Home, name: &str) -> (char, String) {
     let code = child.wait().unwrap().code();
     reader.join().unwrap();
     let said = home.logged();
-    let is_named = said.contains(name) && code == Some(1);
+    let is_named = said.contains(name) && matches!(code, Some(71 | 78));
     (if ended == 'r' && !is_named { '?' } else { ended }, said)
 }
 

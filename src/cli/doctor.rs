@@ -1,0 +1,85 @@
+//! `openclaw doctor`: does this set-up work? It changes nothing without `--fix`.
+
+use clap::Args;
+
+use crate::{
+    Ended, Exit, Failure, Host, Output,
+    checks::{Check, Context, repair, run, works},
+    gateway, text,
+};
+
+/// Look for what does not work, and say how to end it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --fix nothing is changed. With it, only file modes, stale sockets and
+locks, and what a crash left behind; never the configuration or a permission.
+
+Examples:
+  openclaw doctor
+  openclaw doctor --deep
+  openclaw doctor --fix
+
+Exit codes: 0 nothing or only news, 1 something is wrong, 2 wrong usage,
+4 --deep found no running gateway.")]
+pub(super) struct Doctor {
+    /// Ask the running gateway and the assistant too; this takes at most 20 seconds
+    #[arg(long)]
+    deep: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+/// What both lists of checks can be told.
+#[derive(Debug, Args)]
+pub(super) struct How {
+    /// Repair what can be repaired without a decision
+    #[arg(long)]
+    fix: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Exit with 0 where there are only warnings
+    #[arg(long)]
+    warn_ok: bool,
+}
+
+impl Doctor {
+    /// Looks.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
+        let assistant = if self.deep { asked(host)? } else { None };
+        let context = Context::read(host.found(assistant)?);
+        let exit = self.how.show(works::CHECKS, &context, output)?;
+        if self.deep && !context.has_gateway() {
+            return Err(text::deep_needs_a_gateway());
+        }
+        Ok(exit)
+    }
+}
+
+/// Whether the assistant answers; nothing where no configuration says which.
+fn asked(host: &Host) -> Result<Option<Result<(), String>>, Failure> {
+    let Ok(config) = host.loaded_anyway()? else { return Ok(None) };
+    let tried = gateway::try_assistant(&config)?;
+    Ok(Some(tried.result.map(drop).map_err(|error| error.to_string())))
+}
+
+impl How {
+    /// Runs a list of checks, repairs what was asked for, and shows what was found.
+    pub(super) fn show(&self, checks: &[Check], context: &Context, output: &mut Output) -> Ended {
+        let mut report = run(checks, context);
+        if self.fix {
+            let failed = repair::all(&mut report, context, &Host::approver());
+            for repair::Failed { id, why } in failed {
+                output.note(text::not_repaired(&id, &why));
+            }
+        }
+        if self.json {
+            output.json(&report.json(self.warn_ok))?;
+        } else {
+            for line in report.lines() {
+                output.line(line);
+            }
+        }
+        Ok(if report.is_ok(self.warn_ok) { Exit::Done } else { Exit::Failed })
+    }
+}

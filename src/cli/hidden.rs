@@ -1,0 +1,61 @@
+//! A secret that is typed on the terminal, without an echo.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Write},
+};
+
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+
+use crate::{Failure, text};
+
+/// The longest secret, in bytes.
+const LONGEST: usize = 1024;
+
+/// Puts the terminal back as it was.
+struct Quiet<'a>(&'a File, Termios);
+
+impl Drop for Quiet<'_> {
+    fn drop(&mut self) {
+        // Where it is gone, nothing is to be put back.
+        let _gone = tcsetattr(self.0, SetArg::TCSAFLUSH, &self.1);
+    }
+}
+
+/// Asks for it. `None` without a terminal. Ctrl-C ends the command, and the terminal is as before.
+pub(super) fn asked(question: &str) -> Result<Option<String>, Failure> {
+    let Ok(mut terminal) = OpenOptions::new().read(true).write(true).open("/dev/tty") else {
+        return Ok(None);
+    };
+    let Ok(before) = tcgetattr(&terminal) else { return Ok(None) };
+    write!(terminal, "{question}: ")?;
+    let mut quiet = before.clone();
+    quiet.local_flags.remove(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG);
+    tcsetattr(&terminal, SetArg::TCSAFLUSH, &quiet).map_err(io::Error::from)?;
+    let held = Quiet(&terminal, before);
+    let typed = read(&terminal);
+    drop(held);
+    writeln!(terminal)?;
+    typed?.map(Some).ok_or_else(text::given_up)
+}
+
+/// Reads to the end of the line; `None` where it was given up.
+fn read(mut from: &File) -> io::Result<Option<String>> {
+    let (mut typed, mut byte) = (Vec::new(), [0]);
+    loop {
+        if from.read(&mut byte)? == 0 {
+            return Ok(None);
+        }
+        match byte[0] {
+            b'\n' | b'\r' => break,
+            3 | 4 => return Ok(None),
+            8 | 127 => {
+                // A character may have several bytes.
+                while typed.pop().is_some_and(|byte: u8| byte & 0xc0 == 0x80) {}
+            }
+            byte if typed.len() < LONGEST => typed.push(byte),
+            _ => {}
+        }
+    }
+    String::from_utf8(typed).map(Some).map_err(|_| io::ErrorKind::InvalidData.into())
+}

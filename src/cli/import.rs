@@ -1,0 +1,342 @@
+//! `openclaw import`: what another OpenClaw is set to and the people it knows, shown, asked for, written and taken back.
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, IsTerminal},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use openclaw_plugin_sdk::AccountId;
+use serde_json::json;
+
+use crate::{
+    Ended, Exit, Failure, Host, Output,
+    config::Config,
+    host,
+    import_room::{
+        report::{Generation, Item, Report},
+        settings::{self, Block, Options, Plan, Record},
+        state,
+    },
+    registry,
+    rules::{AccountKey, Contact, approver::Approver},
+    store::{
+        access::Blocked,
+        imports::{Imported, Left, Source},
+        paths::StateDir,
+    },
+    text,
+};
+
+/// Takes over what another OpenClaw is set to.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  openclaw import --dry-run
+  openclaw import --from ~/.clawdbot
+  openclaw import --accept channels.telegram.groups.-100777.allowFrom
+  openclaw import --undo
+
+Writes config.toml in the state folder, or config.toml.imported beside one that
+is there. Nothing is written while a key is refused.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
+pub(super) struct Import {
+    /// The file, or the folder that has it; without it, ~/.openclaw, ~/.moltbot or ~/.clawdbot
+    #[arg(long, value_name = "FILE|DIR")]
+    from: Option<PathBuf>,
+    /// Show what would become of each key, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Write without a question
+    #[arg(long)]
+    yes: bool,
+    /// Take back what an import has written, where nothing has changed it since
+    #[arg(long, conflicts_with_all = ["from", "dry_run", "owners", "accept", "accept_open"])]
+    undo: bool,
+    /// Make the owners of the file owners here
+    #[arg(long)]
+    owners: bool,
+    /// Accept what follows where this refused key is left out
+    #[arg(long, value_name = "PATH")]
+    accept: Vec<String>,
+    /// Accept that everyone has access where the file says so
+    #[arg(long)]
+    accept_open: bool,
+    /// Take devices over that are browsers' pages and let themselves in on
+    /// their own machine
+    #[arg(long)]
+    browsers: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How an import went on after it was worked out.
+enum Step {
+    /// It only shows.
+    Show,
+    /// It was written.
+    Write,
+    /// The answer was no.
+    Stop,
+}
+
+impl Import {
+    /// Does it.
+    pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
+        if self.undo { self.undo(host, output) } else { self.import(host, output) }
+    }
+
+    fn import(self, host: &Host, output: &mut Output) -> Ended {
+        let state = host.state()?;
+        let file = settings::find(self.from.as_deref(), state.path(), &Host::env);
+        let mut options = Options {
+            accept: self.accept.iter().cloned().collect::<BTreeSet<_>>(),
+            accept_open: self.accept_open,
+            owners: self.owners,
+        };
+        let read = |options: &Options| -> Result<Option<Plan>, Failure> {
+            let plan = file.as_deref().map(|file| settings::plan(file, options, &Host::env));
+            plan.transpose().map_err(|error| text::settings_not_imported(&error))
+        };
+        let mut plan = read(&options)?;
+        let kept = self.kept(host, file.as_deref())?;
+        let mut report = match (&plan, &kept) {
+            (Some(plan), _) => plan.report.clone(),
+            (None, Some(kept)) => kept.report(),
+            (None, None) => return Err(text::nothing_to_import(self.from.as_deref())),
+        };
+        report.state = kept.as_ref().map(Kept::items).unwrap_or_default();
+        let earlier = plan.as_ref().map(|plan| plan.earlier(&state)).transpose()?.flatten();
+        if let Some(earlier) = &earlier {
+            let (at, from) = (&earlier.record.at, &earlier.record.source);
+            let said = text::imported_already(at, from);
+            let is_known = |kept: &Kept| kept.is_known(&state);
+            if kept.as_ref().map(is_known).transpose()?.unwrap_or(true) {
+                return self.say(&report, &[said], output);
+            }
+            plan = None;
+        }
+        if !self.json {
+            output.block(&format!("{}\n\n", report.table()));
+        }
+        let refused: Vec<&str> = report.refused().map(|item| &*item.what).collect();
+        if plan.is_some() && !refused.is_empty() {
+            let failure = text::import_refused(&refused);
+            return self.say(&report, &[], output).and(Err(failure));
+        }
+        let mut config = plan.as_ref().map(|plan| host.check_import(plan)).transpose()?;
+        let wanted = plan.as_ref().map_or(&[][..], |plan| &plan.owners);
+        let (step, owners) = self.ask(wanted, output)?;
+        if owners && !options.owners && plan.is_some() {
+            options.owners = true;
+            plan = read(&options)?;
+            config = plan.as_ref().map(|plan| host.check_import(plan)).transpose()?;
+        }
+        if !matches!(step, Step::Write) {
+            return self.say(&report, &[text::NOTHING_IMPORTED.to_owned()], output);
+        }
+        let said = take_over(host, plan.as_ref().zip(config.as_ref()), kept, &mut report)?;
+        self.say(&report, &said, output)
+    }
+
+    /// The people and devices that are kept in the folder of the file, or in the first folder that has some.
+    fn kept(&self, host: &Host, file: Option<&Path>) -> Result<Option<Kept>, Failure> {
+        let state = host.state()?;
+        for folder in settings::folders(self.from.as_deref(), file, state.path(), &Host::env) {
+            let found = state::read(&folder, &state.run(), host::parse_sender, self.browsers);
+            if let Some(found) = found.map_err(|error| text::state_not_imported(&error))? {
+                let became = state::preview(&found, &host.store()?, Host::approver(), Host::now());
+                let became = became.map_err(|error| text::state_not_imported(&error))?;
+                return Ok(Some(Kept { found, became }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The report for scripts, or these lines.
+    fn say(&self, report: &Report, lines: &[String], output: &mut Output) -> Ended {
+        if self.json {
+            return output.json(&report.json());
+        }
+        for line in lines {
+            output.line(line);
+        }
+        Ok(Exit::Done)
+    }
+
+    /// What to do, and whether the owners of the file are taken. Asks at a terminal alone.
+    fn ask(&self, named: &[String], output: &mut Output) -> Result<(Step, bool), Failure> {
+        if self.dry_run {
+            return Ok((Step::Show, self.owners));
+        }
+        let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+        if self.yes || self.json || !is_terminal {
+            return Ok((Step::Write, self.owners));
+        }
+        let mut owners = self.owners;
+        if !owners && !named.is_empty() {
+            owners = yes(&text::ask_owners(named), output)?;
+        }
+        let step = if yes(text::ASK_IMPORT, output)? { Step::Write } else { Step::Stop };
+        Ok((step, owners))
+    }
+
+    fn undo(&self, host: &Host, output: &mut Output) -> Ended {
+        let state = host.state()?;
+        let record = settings::record(&state)?;
+        let people = host.store()?.undo_imports(&Host::approver(), Host::now())?;
+        if record.is_none() && people.is_empty() {
+            return Err(text::nothing_imported());
+        }
+        let record = record.unwrap_or_default();
+        let removed = settings::undo(&state, &record)?;
+        let lifted = lift(host, &record)?;
+        settings::forget(&state)?;
+        if self.json {
+            return output.json(&json!({
+                "file": record.written,
+                "removed": removed,
+                "unblocked": lifted,
+                "state": people.iter().map(|one| json!({ "what": one.what, "takenBack": one.taken_back })).collect::<Vec<_>>(),
+            }));
+        }
+        for one in &people {
+            output.line(text::import_taken_back(&one.what, one.taken_back));
+        }
+        if let Some(file) = &record.written {
+            output.line(if removed { text::import_undone(file) } else { text::import_stays(file) });
+        }
+        for who in &lifted {
+            output.line(text::import_unblocked(who));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// What is kept of people and devices, and what becomes of each.
+struct Kept {
+    found: state::Found,
+    became: Vec<Option<Left>>,
+}
+
+impl Kept {
+    /// A report where there are no settings.
+    fn report(&self) -> Report {
+        let generation = match &self.found.database {
+            Some(_) => Generation::Database,
+            None => Generation::Files,
+        };
+        let version = self.found.database.as_ref().and_then(|schema| schema.program.clone());
+        Report { source: self.found.folder.clone(), generation, version, ..Report::default() }
+    }
+
+    fn items(&self) -> Vec<Item> {
+        state::items(&self.found, &self.became)
+    }
+
+    /// True where nothing of it is new here, and an import has come to its end on exactly this.
+    fn is_known(&self, state: &StateDir) -> Result<bool, Failure> {
+        let sources = Imported::read(state)?.sources;
+        let is_this = |source: &Source| {
+            source.finished
+                && source.path == self.found.folder
+                && source.digest == self.found.digest
+        };
+        Ok(self.became.iter().all(Option::is_some) && sources.iter().any(is_this))
+    }
+
+    fn counts(&self) -> [usize; 3] {
+        state::counts(&self.found, &self.became)
+    }
+
+    fn write(&mut self, host: &Host) -> Result<(), Failure> {
+        let written = state::write(&self.found, &host.store()?, Host::approver(), Host::now());
+        self.became = written.map_err(|error| text::state_not_imported(&error))?;
+        Ok(())
+    }
+}
+
+/// Writes settings and state, and completes the report. What there is to say.
+fn take_over(
+    host: &Host,
+    wanted: Option<(&Plan, &Config)>,
+    kept: Option<Kept>,
+    report: &mut Report,
+) -> Result<Vec<String>, Failure> {
+    let mut said = Vec::new();
+    if let Some((plan, config)) = wanted {
+        report.settings.clone_from(&plan.report.settings);
+        said = write_settings(host, plan, config)?;
+        let record = settings::record(&host.state()?)?;
+        let written = record.and_then(|record| record.written);
+        report.written = written.into_iter().map(|file| file.display().to_string()).collect();
+    }
+    if let Some(mut kept) = kept {
+        kept.write(host)?;
+        report.state = kept.items();
+        said.push(text::imported_state(kept.counts()));
+    }
+    Ok(said)
+}
+
+/// Writes the configuration, and blocks the people that it closes out. What there is to say.
+fn write_settings(host: &Host, plan: &Plan, config: &Config) -> Result<Vec<String>, Failure> {
+    let state = host.state()?;
+    let file = settings::write(plan, &state, plan.record(Host::now()))?;
+    let mut record = settings::record(&state)?.unwrap_or_default();
+    let mut said = vec![text::imported(&file)];
+    if file != state.config() {
+        said.push(text::imported_beside(&file, &state.config()));
+    }
+    for block in &plan.blocks {
+        match block_one(host, config, block)? {
+            Blocked::Done(_) => {
+                record.blocks.push(format!("{}:{}", block.channel, block.id));
+                settings::remember(&state, &record)?;
+            }
+            Blocked::Already => {}
+            Blocked::Owner => said.push(text::import_spares_owner(&block.channel, &block.id)),
+        }
+    }
+    Ok(said)
+}
+
+fn block_one(host: &Host, config: &Config, block: &Block) -> Result<Blocked, Failure> {
+    let account = AccountId::parse(&block.account).unwrap_or_else(AccountId::default_account);
+    let who = contact(&block.channel, account, &block.id)?;
+    Ok(host.store()?.block(&Approver::importing(), &who, &config.owners, Host::now())?)
+}
+
+fn contact(channel: &str, account: AccountId, id: &str) -> Result<Contact, Failure> {
+    let plugin = registry::channel(channel).ok_or_else(|| text::no_channel(channel))?;
+    let sender = host::sender(plugin, id)?;
+    Ok(Contact { key: AccountKey { channel: channel.to_owned(), account }, sender })
+}
+
+/// Takes back the blocks that the import has made and that nobody has renewed since.
+fn lift(host: &Host, record: &Record) -> Result<Vec<String>, Failure> {
+    let (store, by) = (host.store()?, Approver::importing());
+    let mut lifted = Vec::new();
+    for name in &record.blocks {
+        let Some((channel, id)) = name.split_once(':') else { continue };
+        let who = contact(channel, AccountId::default_account(), id)?;
+        let records = store.records()?;
+        let is_ours = records.records().blocks.iter().any(|block| {
+            block.channel == channel && block.sender == who.sender && block.by == by.actor()
+        });
+        if is_ours && !store.unblock(&by, &who, Host::now())?.is_empty() {
+            lifted.push(name.clone());
+        }
+    }
+    Ok(lifted)
+}
+
+fn yes(question: &str, output: &mut Output) -> Result<bool, Failure> {
+    output.line(question);
+    output.flush();
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}

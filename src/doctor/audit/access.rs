@@ -1,0 +1,138 @@
+//! Who has access, and whether it is meant.
+
+use crate::{
+    Context, Finding, Severity,
+    config::{Account, Config, Listed},
+    control::{admissions, admissions::AdmittedBy, owners as all_owners},
+    rules::{DmPolicy, group::GroupPolicy},
+    text,
+};
+
+/// More people with access for good are many.
+const MANY: usize = 25;
+/// More owners are many.
+const OWNERS: usize = 3;
+
+fn accounts(context: &Context) -> impl Iterator<Item = (&Config, &Account)> {
+    let all =
+        context.config.iter().flat_map(|config| config.accounts.iter().map(move |it| (config, it)));
+    all.filter(|(_, account)| account.enabled)
+}
+
+fn name(account: &Account) -> String {
+    text::account(&account.key.channel, account.key.account.as_str())
+}
+
+/// The path of a key of an account that the file has: in its own table, or in its channel's.
+fn key(context: &Context, account: &Account, key: &str) -> Option<crate::finding::Place> {
+    let channel = format!("channels.{}", account.key.channel);
+    let own = format!("{channel}.accounts.{}.{key}", account.key.account);
+    let own = context.key(&own).filter(|place| place.line.is_some());
+    own.or_else(|| context.key(&format!("{channel}.{key}")))
+}
+
+pub(super) fn open(context: &Context) -> Vec<Finding> {
+    let open = accounts(context).filter(|(_, account)| account.dm_policy == DmPolicy::Open);
+    let finding = |(_, account): (&Config, &Account)| {
+        let found = Finding::new(Severity::Critical, name(account), text::OPEN);
+        found.at(key(context, account, "dm_policy")).by_hand(text::pairing_again(&account.key))
+    };
+    open.map(finding).collect()
+}
+
+pub(super) fn group_open(context: &Context) -> Vec<Finding> {
+    let open = accounts(context).filter(|(_, account)| account.groups.policy == GroupPolicy::Open);
+    let finding = |(_, account): (&Config, &Account)| {
+        let groups = &account.groups;
+        let is_wide = !groups.require_mention && groups.groups.is_none();
+        let severity = if is_wide { Severity::Critical } else { Severity::Warn };
+        let found = Finding::new(severity, name(account), text::group_open(is_wide));
+        found.at(key(context, account, "group_policy")).by_hand(text::groups_again(&account.key))
+    };
+    open.map(finding).collect()
+}
+
+pub(super) fn wildcard(context: &Context) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (_, account) in accounts(context) {
+        let lists = [
+            ("allow_from", account.dm_policy != DmPolicy::Open && account.allow_from.everyone()),
+            (
+                "group_allow_from",
+                account.groups.policy == GroupPolicy::Allowlist
+                    && account.groups.senders.everyone(),
+            ),
+        ];
+        for (list, _) in lists.into_iter().filter(|(_, everyone)| *everyone) {
+            let one = Finding::new(Severity::Critical, name(account), text::wildcard(list));
+            let command = format!("openclaw config unset channels.{}.{list}", account.key.channel);
+            found.push(one.at(key(context, account, list)).by_hand(command));
+        }
+    }
+    found
+}
+
+pub(super) fn many(context: &Context) -> Vec<Finding> {
+    let mut people = 0;
+    for (config, account) in accounts(context) {
+        let all = admissions::all(&context.store, config, &account.key, context.now);
+        let all = all.unwrap_or_default();
+        people += all.iter().filter(|one| one.by == AdmittedBy::Approval(None)).count();
+    }
+    if people <= MANY {
+        return Vec::new();
+    }
+    let found = Finding::new(Severity::Info, "", text::many(people));
+    vec![found.by_hand("openclaw access list")]
+}
+
+fn listed(account: &Account) -> impl Iterator<Item = (&Listed, &openclaw_plugin_sdk::SenderId)> {
+    account.listed.iter().filter_map(|listed| Some((listed, listed.sender.as_ref()?)))
+}
+
+fn at_line(context: &Context, account: &Account, listed: &Listed) -> Option<crate::finding::Place> {
+    let place = key(context, account, "allow_from")?;
+    Some(crate::finding::Place { line: Some(listed.line), ..place })
+}
+
+pub(super) fn twice(context: &Context) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (_, account) in accounts(context) {
+        let Ok(approved) = context.store.approved(&account.key) else { continue };
+        for (one, sender) in listed(account).filter(|(_, sender)| approved.names(sender)) {
+            let subject = format!("{}:{sender}", account.key.channel);
+            let finding = Finding::new(Severity::Info, subject, text::TWICE);
+            let command = text::revoke(&account.key.channel, sender.as_str());
+            found.push(finding.at(at_line(context, account, one)).by_hand(command));
+        }
+    }
+    found
+}
+
+pub(super) fn blocked(context: &Context) -> Vec<Finding> {
+    let Ok(index) = context.store.records() else { return Vec::new() };
+    let mut found = Vec::new();
+    for (_, account) in accounts(context) {
+        let channel = &account.key.channel;
+        let is_blocked = |(_, sender): &(&Listed, &openclaw_plugin_sdk::SenderId)| {
+            index.records().is_blocked(channel, sender)
+        };
+        for (one, sender) in listed(account).filter(is_blocked) {
+            let subject = format!("{channel}:{sender}");
+            let finding = Finding::new(Severity::Warn, subject, text::BLOCKED_BUT_LISTED);
+            let command = text::unlist(one.line);
+            found.push(finding.at(at_line(context, account, one)).by_hand(command));
+        }
+    }
+    found
+}
+
+pub(super) fn owners(context: &Context) -> Vec<Finding> {
+    let Some(config) = &context.config else { return Vec::new() };
+    let all = all_owners::all(&context.store, config).unwrap_or_default();
+    let count = all.iter().map(|(owner, _)| owner).collect::<std::collections::BTreeSet<_>>().len();
+    if count <= OWNERS {
+        return Vec::new();
+    }
+    vec![Finding::new(Severity::Warn, "", text::owners(count)).by_hand("openclaw owner list")]
+}
