@@ -284,21 +284,25 @@ fn take_over(
 /// Writes the configuration, and blocks the people that it closes out. What there is to say.
 fn write_settings(host: &Host, plan: &Plan, config: &Config) -> Result<Vec<String>, Failure> {
     let state = host.state()?;
-    let file = settings::write(plan, &state, plan.record(Host::now()))?;
-    let mut record = settings::record(&state)?.unwrap_or_default();
-    let mut said = vec![text::imported(&file)];
-    if file != state.config() {
-        said.push(text::imported_beside(&file, &state.config()));
-    }
+    let mut known = settings::record(&state)?.unwrap_or_default();
+    let mut said = Vec::new();
+    // Blocks come first: a crash in between lets in nobody that the other program kept out.
     for block in &plan.blocks {
         match block_one(host, config, block)? {
             Blocked::Done(_) => {
-                record.blocks.push(format!("{}:{}", block.channel, block.id));
-                settings::remember(&state, &record)?;
+                known.blocks.push(format!("{}:{}", block.channel, block.id));
+                settings::remember(&state, &known)?;
             }
             Blocked::Already => {}
             Blocked::Owner => said.push(text::import_spares_owner(&block.channel, &block.id)),
         }
+    }
+    let mut record = plan.record(Host::now());
+    record.blocks = known.blocks;
+    let file = settings::write(plan, &state, record)?;
+    said.insert(0, text::imported(&file));
+    if file != state.config() {
+        said.push(text::imported_beside(&file, &state.config()));
     }
     Ok(said)
 }

@@ -63,8 +63,7 @@ struct Run {
     /// The log format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: log::Format,
-    /// Start although a newer OpenClaw's database lies in the state folder
-    /// and nothing of it was taken over
+    /// Start although a database was not imported
     #[arg(long)]
     ignore_database: bool,
 }

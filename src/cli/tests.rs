@@ -115,8 +115,7 @@ fn help_of_the_gateway() {
                                          `OPENCLAW_LOG`
                   --log-format <FORMAT>  The log format [default: text] [possible values:
                                          text, json]
-                  --ignore-database      Start although a newer OpenClaw's database lies in
-                                         the state folder and nothing of it was taken over
+                  --ignore-database      Start although a database was not imported
               -h, --help                 Print help (see more with '--help')
 
             Examples:
@@ -148,8 +147,7 @@ fn help_of_the_gateway() {
                                          fit the terminal
                   --log-format <FORMAT>  The log format [default: text] [possible values:
                                          text, json]
-                  --ignore-database      Start although a newer OpenClaw's database lies in
-                                         the state folder and nothing of it was taken over
+                  --ignore-database      Start although a database was not imported
               -h, --help                 Print help (see more with '--help')
 
             Examples:

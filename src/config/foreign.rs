@@ -16,7 +16,7 @@ pub(super) fn notice(folder: &Path, channels: &[&'static ChannelPlugin]) -> Opti
     let file = path.display();
     let text = match own_file::read(&path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) => return Some(format!("{file} is not read yet ({error})")),
+        Err(error) => return Some(format!("{file} is not read ({error})")),
     };
     let mut known: Vec<String> = Vec::new();
     for key in keys(&text) {
@@ -29,9 +29,14 @@ pub(super) fn notice(folder: &Path, channels: &[&'static ChannelPlugin]) -> Opti
         }
     }
     Some(if known.is_empty() {
-        format!("{file} is not read yet; none of its keys has a counterpart here")
+        format!(
+            "{file} is not read; `openclaw import` takes it over. None of its keys has a counterpart here"
+        )
     } else {
-        format!("{file} is not read yet; with a counterpart here: {}", known.join(", "))
+        format!(
+            "{file} is not read; `openclaw import` takes it over. With a counterpart here: {}",
+            known.join(", ")
+        )
     })
 }
 

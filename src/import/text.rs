@@ -47,7 +47,8 @@ fn head(kind: Kind) -> &'static str {
 fn line(item: &Item) -> String {
     let mark = if item.critical { "! critical: " } else { "" };
     let place = item.line.map(|line| format!(" (line {line})")).unwrap_or_default();
-    let note = neutral(&item.note, LONGEST);
+    // Notes mark commands and keys with backticks.
+    let note = neutral(&item.note, LONGEST).replace('ˋ', "`");
     let note = if note.is_empty() { note } else { format!(": {note}") };
     format!("  {mark}{}{place}{note}", neutral(&item.what, LONGEST))
 }

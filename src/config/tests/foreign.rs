@@ -15,8 +15,11 @@ fn an_openclaw_json_is_not_read_and_its_keys_are_listed() {
     let config = home.load().unwrap();
     assert_eq!(config.port, crate::PORT);
     let [warning] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
-    let (before, keys) = warning.split_once("; with a counterpart here: ").unwrap();
-    assert!(before.ends_with("openclaw.json is not read yet"), "{before}");
+    let (before, keys) = warning.split_once(". With a counterpart here: ").unwrap();
+    assert!(
+        before.ends_with("openclaw.json is not read; `openclaw import` takes it over"),
+        "{before}"
+    );
     assert_eq!(
         keys,
         "ˋgateway.portˋ".replace('ˋ', "`")
@@ -37,7 +40,9 @@ fn a_torn_or_strange_file_is_named_and_nothing_more() {
         home.write("openclaw.json", text);
         let config = home.load().unwrap();
         let [warning] = config.warnings.as_slice() else { panic!("{text}") };
-        assert!(warning.ends_with("is not read yet; none of its keys has a counterpart here"));
+        assert!(warning.ends_with(
+            "is not read; `openclaw import` takes it over. None of its keys has a counterpart here"
+        ));
     }
     let home = Home::new();
     home.write("moltbot.json", "{telegram: {botToken: 's3cret'}}");

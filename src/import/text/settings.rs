@@ -83,6 +83,9 @@ pub(crate) const PLAIN_HTTP: &str =
 pub(crate) const NO_API: &str = "is not said; taken for OpenAI's chat completions";
 pub(crate) const NO_HEADERS: &str = "is not sent here";
 
+pub(crate) const UNSET: &str =
+    "is not set now; set it where the gateway is started, or it does not start";
+
 // Secrets that are references.
 pub(crate) const SECRET_EXEC: &str =
     "the secret comes from a program, which is not run; set it by hand";
@@ -195,9 +198,6 @@ pub(crate) fn no_assistant(provider: &str) -> String {
     )
 }
 
-pub(crate) const UNSET: &str =
-    "is not set now; set it where the gateway is started, or it does not start";
-
 fn names<T: AsRef<str>>(all: &[T]) -> String {
     let shown = all.iter().take(NAMES).map(|one| neutral(one.as_ref(), KEY));
     let shown = shown.collect::<Vec<_>>().join(", ");
@@ -276,3 +276,6 @@ pub(crate) fn include_outside(file: &Path, name: &str) -> String {
         neutral(name, KEY)
     )
 }
+
+#[cfg(test)]
+mod tests;
