@@ -60,7 +60,7 @@ fn configured(channels: &Value) -> Value {
 fn channels() -> Value {
     json!({
         "telegram": { "botToken": "111111:of-a-test-that-asks-nobody", "dmPolicy": "pairing" },
-        "discord": { "token": "a.test.token", "dmPolicy": "pairing" },
+        "discord": { "token": "a.test.token" },
     })
 }
 
