@@ -6,6 +6,7 @@ pub use openclaw_client as client;
 pub use openclaw_config as config;
 pub use openclaw_control as control;
 pub use openclaw_decision_history as decision_history;
+pub use openclaw_doctor as doctor;
 pub use openclaw_gateway as gateway;
 pub use openclaw_import as import;
 pub use openclaw_local_client as local_client;

@@ -1,12 +1,13 @@
 //! What another OpenClaw keeps of people and devices: read from its files or its database, weighed against what is known
 //! here, and taken over one decision at a time.
 
+#[cfg(feature = "sqlite")]
 mod copy;
 #[cfg(feature = "sqlite")]
 mod database;
 mod files;
 mod table;
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod tests;
 
 use std::path::{Path, PathBuf};
