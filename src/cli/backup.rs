@@ -1,9 +1,6 @@
 //! `openclaw backup`: a copy of the state folder, whether it is whole, and a new folder from it.
 
-use std::{
-    io::{BufRead, IsTerminal, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use openclaw_plugin_sdk::own_file;
@@ -12,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     Ended, Exit, Failure, Host, Output,
     copies::{self, Key, Made, Manifest, Protection, Restore as Restoring, Source},
-    hidden, host, text, world,
+    host, prompt, text, world,
 };
 
 /// What can be done with copies.
@@ -161,11 +158,11 @@ impl Create {
         if let Some(file) = &self.passphrase_file {
             return Ok(Protection::passphrase(&first_line(file)?)?);
         }
-        let Some(typed) = hidden::asked(text::ASK_PASSPHRASE)? else {
+        let Some(typed) = prompt::secret(text::ASK_PASSPHRASE)? else {
             return Err(text::no_protection());
         };
         let with = Protection::passphrase(&typed)?;
-        if hidden::asked(text::ASK_AGAIN)?.as_deref() != Some(&*typed) {
+        if prompt::secret(text::ASK_AGAIN)?.as_deref() != Some(&*typed) {
             return Err(text::other_passphrase());
         }
         Ok(with)
@@ -183,7 +180,7 @@ impl Opened {
         if !copies::wants_passphrase(&self.file)? {
             return Ok(Key::None);
         }
-        let typed = hidden::asked(text::ASK_PASSPHRASE)?;
+        let typed = prompt::secret(text::ASK_PASSPHRASE)?;
         Ok(typed.map_or(Key::None, |typed| Key::passphrase(&typed)))
     }
 }
@@ -230,7 +227,7 @@ impl Confirm {
         };
         if !self.yes {
             output.note(text::unconfirmed(&restored));
-            if !asked_yes(output, text::ASK_CONFIRM)? {
+            if !prompt::yes(output, text::ASK_CONFIRM)? {
                 return Err(text::not_confirmed());
             }
         }
@@ -256,17 +253,4 @@ fn secret_text(file: &Path) -> Result<String, Failure> {
 
 fn first_line(file: &Path) -> Result<String, Failure> {
     Ok(secret_text(file)?.lines().next().unwrap_or_default().to_owned())
-}
-
-/// Asks on the terminal. Without one, nobody says yes.
-pub(super) fn asked_yes(output: &mut Output, question: &str) -> Result<bool, Failure> {
-    let input = std::io::stdin();
-    if !input.is_terminal() {
-        return Ok(false);
-    }
-    output.flush();
-    write!(std::io::stderr(), "{question} [yes/no] ")?;
-    let mut answer = String::new();
-    input.lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

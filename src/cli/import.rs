@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    io::{BufRead, IsTerminal},
+    io::IsTerminal,
     path::{Path, PathBuf},
 };
 
@@ -19,7 +19,7 @@ use crate::{
         settings::{self, Block, Options, Plan, Record},
         state,
     },
-    registry,
+    prompt, registry,
     rules::{AccountKey, Contact, approver::Approver},
     store::{
         access::Blocked,
@@ -177,9 +177,9 @@ impl Import {
         }
         let mut owners = self.owners;
         if !owners && !named.is_empty() {
-            owners = yes(&text::ask_owners(named), output)?;
+            owners = prompt::yes(output, &text::ask_owners(named))?;
         }
-        let step = if yes(text::ASK_IMPORT, output)? { Step::Write } else { Step::Stop };
+        let step = if prompt::yes(output, text::ASK_IMPORT)? { Step::Write } else { Step::Stop };
         Ok((step, owners))
     }
 
@@ -335,12 +335,4 @@ fn lift(host: &Host, record: &Record) -> Result<Vec<String>, Failure> {
         }
     }
     Ok(lifted)
-}
-
-fn yes(question: &str, output: &mut Output) -> Result<bool, Failure> {
-    output.line(question);
-    output.flush();
-    let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
-    Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -7,7 +7,8 @@ mod copy;
 mod database;
 mod files;
 mod table;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(feature = "sqlite")]
+#[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};

@@ -12,11 +12,11 @@ use crate::{
 
 pub(in crate::text) const NAMES: &str = "openclaw.json, moltbot.json or clawdbot.json";
 pub(crate) const NOTHING_IMPORTED: &str = "Nothing was written.";
-pub(crate) const ASK_IMPORT: &str = "Write this configuration? [y/N]";
+pub(crate) const ASK_IMPORT: &str = "Write this configuration?";
 
 pub(crate) fn ask_owners(owners: &[String]) -> String {
     let owners = owners.iter().map(|one| neutral(one, 64)).collect::<Vec<_>>().join(", ");
-    format!("Make these people owners, who approve others: {owners}? [y/N]")
+    format!("Make these people owners, who approve others: {owners}?")
 }
 
 pub(crate) fn nothing_to_import(from: Option<&Path>) -> Failure {

@@ -28,5 +28,7 @@ pub(crate) fn context(folder: &Path) -> Context {
         assistant: None,
         state,
     };
-    Context::with_gateway(found, Standing::Off)
+    // What else runs on the machine of a test is not looked at.
+    let machine = folder.join("machine");
+    Context { machine, ..Context::with_gateway(found, Standing::Off) }
 }

@@ -1,13 +1,13 @@
-//! A secret that is typed on the terminal, without an echo.
+//! What is asked on the terminal: yes or no, and secrets without an echo.
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, BufRead, IsTerminal, Read, Write},
 };
 
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
-use crate::{Failure, text};
+use crate::{Failure, Output, text};
 
 /// The longest secret, in bytes.
 const LONGEST: usize = 1024;
@@ -22,8 +22,21 @@ impl Drop for Quiet<'_> {
     }
 }
 
-/// Asks for it. `None` without a terminal. Ctrl-C ends the command, and the terminal is as before.
-pub(super) fn asked(question: &str) -> Result<Option<String>, Failure> {
+/// Asks on the terminal. Without one, nobody says yes.
+pub(super) fn yes(output: &mut Output, question: &str) -> Result<bool, Failure> {
+    let input = io::stdin();
+    if !input.is_terminal() {
+        return Ok(false);
+    }
+    output.flush();
+    write!(io::stderr(), "{question} [yes/no] ")?;
+    let mut answer = String::new();
+    input.lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks for a secret. `None` without a terminal. Ctrl-C ends the command, and the terminal is as before.
+pub(super) fn secret(question: &str) -> Result<Option<String>, Failure> {
     let Ok(mut terminal) = OpenOptions::new().read(true).write(true).open("/dev/tty") else {
         return Ok(None);
     };
