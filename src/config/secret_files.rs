@@ -158,5 +158,8 @@ fn read(path: &Path) -> io::Result<(String, Rights)> {
     if text.contains(['\n', '\r']) {
         return wrong("it has more than one line; leave the secret alone in it");
     }
+    if text.contains(char::is_control) {
+        return wrong("it has characters that are no text");
+    }
     Ok((text, rights))
 }

@@ -66,6 +66,7 @@ fn a_file_that_holds_no_secret_is_an_error_that_names_it() {
     std::fs::create_dir(home.folder.path().join("folder")).unwrap();
     home.write("empty", "\n");
     home.write("two", "a\nb\n");
+    home.write("bell", "a\u{7}b\n");
     home.write("long", &"a".repeat(64 * 1024 + 1));
     home.write("other", "t\u{fffd}");
     let other = home.folder.path().join("other");
@@ -77,6 +78,7 @@ fn a_file_that_holds_no_secret_is_an_error_that_names_it() {
         ("folder", "folder"),
         ("empty", "it is empty"),
         ("two", "more than one line"),
+        ("bell", "no text"),
         ("long", "longer than 64 KiB"),
         ("link", "not UTF-8"),
     ] {

@@ -78,7 +78,7 @@ pub(super) fn stale(context: &Context) -> Vec<Finding> {
 
 pub(super) fn foreign(context: &Context) -> Vec<Finding> {
     let folder = context.state.path();
-    if folder.join("access/imported.json").exists() {
+    if ["access", "settings"].iter().any(|it| folder.join(it).join("imported.json").exists()) {
         return Vec::new();
     }
     let there = FOREIGN.iter().map(|name| folder.join(name)).find(|path| path.is_file());

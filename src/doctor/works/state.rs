@@ -14,7 +14,7 @@ use crate::{
     registry,
     repair::Repair,
     rules::AccountKey,
-    store::{StoreError, leftovers},
+    store::{StoreError, imports, leftovers},
     text, unit,
 };
 
@@ -22,42 +22,24 @@ use crate::{
 const HELD_MS: u64 = 5_000;
 const LEAST_BYTES: u64 = 100 * 1024 * 1024;
 
-fn database(context: &Context) -> PathBuf {
-    context.state.path().join("state/openclaw.sqlite")
-}
-
-fn is_imported(context: &Context) -> bool {
-    let path = context.state.access().join("imported.json");
-    fs::read_to_string(path).is_ok_and(|text| text.contains("openclaw.sqlite"))
-}
-
 pub(super) fn foreign_database(context: &Context) -> Vec<Finding> {
-    let path = database(context);
-    if !path.is_file() || is_imported(context) {
-        return Vec::new();
-    }
-    let found = Finding::new(Severity::Error, context.short(&path), text::foreign_database(&path));
-    vec![found.in_file(&path).by_hand("openclaw import --dry-run")]
+    let unread = imports::unread(&context.state).ok().flatten();
+    let finding = |path: PathBuf| {
+        let found =
+            Finding::new(Severity::Error, context.short(&path), text::foreign_database(&path));
+        found.in_file(&path).by_hand("openclaw import --dry-run")
+    };
+    unread.map(finding).into_iter().collect()
 }
 
 pub(super) fn foreign_leftover(context: &Context) -> Vec<Finding> {
-    if !database(context).is_file() || is_imported(context) {
-        return Vec::new();
-    }
-    let entries = fs::read_dir(context.state.credentials()).into_iter().flatten().flatten();
-    let mut lists: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    lists.retain(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.ends_with("-allowFrom.json") || name.ends_with("-pairing.json")
-    });
-    let devices = context.state.devices().join("paired.json");
-    lists.extend(devices.is_file().then_some(devices));
-    lists.sort();
+    let is_unread = imports::unread(&context.state).is_ok_and(|unread| unread.is_some());
+    let lists = is_unread.then(|| imports::foreign_files(&context.state).unwrap_or_default());
     let finding = |path: PathBuf| {
         let found = Finding::new(Severity::Error, context.short(&path), text::leftover(&path));
         found.in_file(&path).by_hand("openclaw import --dry-run")
     };
-    lists.into_iter().map(finding).collect()
+    lists.unwrap_or_default().into_iter().map(finding).collect()
 }
 
 pub(super) fn damaged(context: &Context) -> Vec<Finding> {
