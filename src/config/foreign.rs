@@ -12,6 +12,10 @@ const FILES: &[&str] = &["openclaw.json", "moltbot.json", "clawdbot.json"];
 
 /// One line about a file of the field's in this folder, if there is one.
 pub(super) fn notice(folder: &Path, channels: &[&'static ChannelPlugin]) -> Option<String> {
+    // An import has taken it over.
+    if folder.join("settings/imported.json").exists() {
+        return None;
+    }
     let path = FILES.iter().map(|name| folder.join(name)).find(|path| path.is_file())?;
     let file = path.display();
     let text = match own_file::read(&path) {

@@ -94,11 +94,12 @@ impl Report {
         let mut lines = Vec::new();
         for finding in self.findings() {
             lines.push(text::headline(finding));
-            lines.push(format!("  {}", neutral(&finding.message, 600)));
+            lines.push(format!("  {}", neutral(&finding.message, 600).replace('ˋ', "`")));
             lines.extend(finding.place.as_ref().map(|place| format!("  {}", text::place(place))));
             lines.extend(finding.fix.as_ref().map(|fix| format!("  {}", text::fix(fix))));
         }
         lines.extend(self.accepted.iter().map(|(finding, one)| text::accepted(finding, one)));
+        lines.dedup();
         lines.extend(self.fixed.iter().map(|fixed| text::fixed(&fixed.id, &fixed.did)));
         if self.findings.is_empty() {
             lines.push(text::nothing(self.ran));

@@ -5,7 +5,7 @@ mod works;
 
 use std::{collections::BTreeMap, path::Path};
 
-use openclaw_plugin_sdk::neutral;
+use openclaw_plugin_sdk::{count, neutral};
 
 pub(crate) use self::{audit::*, works::*};
 use crate::{
@@ -22,6 +22,7 @@ pub(crate) const NOT_DEEP: &str = "it needs --deep";
 
 // Commands that end several findings.
 pub(crate) const FIX_IT: &str = "openclaw doctor --fix";
+pub(crate) const AS_ITS_OWN_USER: &str = "openclaw service install --system";
 pub(crate) const REINSTALL: &str = "openclaw service install";
 pub(crate) const RESTART: &str = "restart the gateway";
 pub(crate) const VERIFY: &str = "openclaw audit verify";
@@ -102,7 +103,11 @@ pub(crate) fn nothing(ran: usize) -> String {
 
 pub(crate) fn counted(counts: &BTreeMap<Severity, usize>) -> String {
     let counts = counts.iter().rev().filter(|(_, count)| **count > 0);
-    let counts = counts.map(|(severity, count)| format!("{count} {}", severity.word()));
+    let counts = counts.map(|(severity, count)| match severity {
+        Severity::Critical | Severity::Info => format!("{count} {}", severity.word()),
+        Severity::Error => self::count(*count, "error"),
+        Severity::Warn => self::count(*count, "warning"),
+    });
     format!("Found: {}.", counts.collect::<Vec<_>>().join(", "))
 }
 

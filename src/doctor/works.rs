@@ -99,6 +99,12 @@ pub static CHECKS: &[Check] = &[
         running::silent,
     ),
     row(
+        "state.unconfirmed",
+        "The state was restored, and nobody has confirmed it.",
+        Needs::Nothing,
+        state::unconfirmed,
+    ),
+    row(
         "owner.none",
         "There is no owner who could decide in a chat.",
         Needs::Config,

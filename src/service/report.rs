@@ -67,7 +67,11 @@ impl Report {
         Self {
             name: name.to_owned(),
             installed: if is_launchd { !state.is_empty() } else { of("LoadState") == "loaded" },
-            enabled: is_launchd || of("UnitFileState").starts_with("enabled"),
+            enabled: if is_launchd {
+                !state.is_empty()
+            } else {
+                of("UnitFileState").starts_with("enabled")
+            },
             state: state.to_owned(),
             since: of("ActiveEnterTimestamp").to_owned(),
             pid,

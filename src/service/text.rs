@@ -120,6 +120,25 @@ pub fn lacking(names: &[String], file: &Path) -> String {
     )
 }
 
+/// Where names of the environment go that nothing sets.
+pub fn names_stand_in(file: &Path) -> String {
+    format!(
+        "what the service takes from its environment stands in {}, as NAME=value",
+        file.display()
+    )
+}
+
+/// The configuration does not load, so nobody knows whether the gateway starts other programs.
+pub const UNREAD_CONFIG: &str = "the configuration does not load yet: this unit is for a gateway that starts no other program, such as signal-cli";
+
+/// The system's unit hides the program.
+pub fn hidden_program(program: &Path) -> String {
+    format!(
+        "the system's service cannot see {}: put the program into /usr/local/bin and install from there",
+        program.display()
+    )
+}
+
 /// The file with the unit's environment is open to others.
 pub fn open_env(why: &str, file: &Path) -> String {
     format!("{}: {why}", file.display())

@@ -79,6 +79,7 @@ fn decided(folder: &Folder) {
 const ROWS: &[Row] = &[
     ("config.unreadable", "error", |folder| own(folder, "config.toml", "[gatewy]\nport = 1\n")),
     ("config.unreadable", "error", |folder| own(folder, "config.toml", "[gateway\n")),
+    ("state.unconfirmed", "error", |folder| own(folder, "access/unconfirmed", "{}")),
     ("config.env-missing", "error", |folder| {
         own(folder, "config.toml", "[gateway.auth]\ntoken = \"${NOT_SET_HERE}\"\n");
     }),
@@ -212,6 +213,7 @@ fn nothing_is_changed_without_fix_and_with_it_only_modes_and_leftovers() {
     let did: Vec<&str> =
         fixed["fixed"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
     assert!(did.contains(&"state.mode") && did.contains(&"gateway.socket-stale"), "{fixed:#}");
+    assert_eq!((&fixed["ok"], &fixed["findings"]), (&true.into(), &serde_json::json!([])));
     assert_eq!(folder.text("config.toml"), "# ours\n");
     let log = folder.text("audit/access.jsonl");
     assert_eq!(log.matches("doctor-fix").count(), did.len(), "{log}");

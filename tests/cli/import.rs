@@ -282,6 +282,8 @@ fn a_second_import_does_nothing_and_a_configuration_that_is_there_stays() {
     let again = folder.done("import");
     assert!(again.starts_with("Already imported on 20"), "{again}");
     assert_eq!(folder.files(), before);
+    let checked = folder.run("config check");
+    assert!(!checked.err.contains("openclaw import"), "it is done: {checked:?}");
     let other = with(SMALL);
     other.put("config.toml", "[gateway]\nport = 18790\n");
     let ran = other.done("import");

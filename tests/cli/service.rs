@@ -137,7 +137,9 @@ fn print_touches_nothing_and_asks_nobody() {
     let machine = Machine::new();
     for line in ["service install --print", "service install --print --system"] {
         let ran = machine.run(line);
-        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{line}");
+        // The system's service cannot see a program where tests are built.
+        let said: Vec<&str> = ran.err.lines().filter(|line| !line.contains("cannot see")).collect();
+        assert_eq!((ran.code, said), (Some(0), vec![]), "{line}");
         assert!(ran.out.starts_with("# Written by") && ran.out.contains("Type=notify"), "{ran:?}");
         let json = machine.run(&format!("{line} --json"));
         let said: Value = serde_json::from_str(&json.out).unwrap();
@@ -175,9 +177,15 @@ fn what_the_unit_would_lack_is_listed_and_nothing_is_written() {
     let named = format!("EnvironmentFile=-{}\n", machine.folder.path("env").display());
     assert!(unit.contains(&named), "{unit}");
 
-    // A name that is nowhere, and a configuration that is wrong, are told as ever.
+    // What stands in the file need not be set in this shell.
     let ran = machine.run("service install");
-    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+
+    // A name that is nowhere, and a configuration that is wrong, are told as ever.
+    machine.folder.put("env", "GATE_TOKEN=s3cret-gate\n");
+    let ran = machine.run("service install");
+    let file = machine.folder.path("env").display().to_string();
+    assert!(ran.code == Some(1) && ran.err.contains("BOT") && ran.err.contains(&file), "{ran:?}");
     machine.folder.put("config.toml", "[channels.telegram]\nbot_tokn = 'x'\n");
     let ran = machine.run("service install");
     assert!(ran.code == Some(1) && ran.err.contains("config.toml:2"), "{ran:?}");

@@ -59,20 +59,33 @@ impl Install {
             unit.config = Some(std::path::absolute(config)?);
         }
         if self.print {
-            unit.starts_programs = checked(host, &unit).is_ok_and(|it| starts_programs(&it));
+            match checked(host, &unit) {
+                Ok(config) => unit.starts_programs = starts_programs(&config),
+                Err(_) => output.note(text::UNREAD_CONFIG),
+            }
+            if let Some(note) = hidden(&unit) {
+                output.note(note);
+            }
             return self.show(&unit, output);
         }
-        unit.starts_programs = starts_programs(&checked(host, &unit)?);
         refuse_lacking(host, &unit)?;
+        unit.starts_programs = starts_programs(&checked(host, &unit)?);
         if unit.kind == Kind::System && !has_user() {
             return Err(Failure::new(Exit::Failed, text::NO_USER));
         }
         let (home, wanted) = (home()?, unit.text()?);
         let path = unit.unit_path(&home);
         let shown = path.display().to_string();
+        let was_there = path.exists();
         let changed = file::put(&path, &wanted, self.force)?;
-        manager::run(&manager::commands(&unit, Action::Enable, &shown))?;
-        let notes = notes(&unit, &home);
+        if let Err(error) = manager::run(&manager::commands(&unit, Action::Enable, &shown)) {
+            // A unit that its manager does not know is of no use.
+            if !was_there {
+                file::remove(&path, false)?;
+            }
+            return Err(error.into());
+        }
+        let notes: Vec<String> = notes(&unit, &home).into_iter().chain(hidden(&unit)).collect();
         if !self.which.json {
             output.line(text::installed(&unit, &path, changed));
             for note in &notes {
@@ -107,7 +120,9 @@ impl Install {
 
 /// The configuration of the service, as this process would read it.
 fn checked(host: &Host, unit: &Unit) -> Result<Config, Failure> {
-    Ok(host.config_for(&StateDir::at(&unit.state), &Host::env)?)
+    let given = environment(&unit.env_file())?;
+    let env = |name: &str| given.get(name).cloned().or_else(|| Host::env(name));
+    Ok(host.config_for(&StateDir::at(&unit.state), &env)?)
 }
 
 /// What the configuration takes from this environment has to be in the unit's.
@@ -125,7 +140,8 @@ fn refuse_lacking(host: &Host, unit: &Unit) -> Result<(), Failure> {
         }
         here
     };
-    host.config_for(&StateDir::at(&unit.state), &watched)?;
+    let config = host.config_for(&StateDir::at(&unit.state), &watched);
+    config.map_err(|error| Failure::from(error).hint(text::names_stand_in(&place)))?;
     let lacking: Vec<String> = lacking.into_inner().into_iter().collect();
     if lacking.is_empty() {
         return Ok(());
@@ -148,6 +164,12 @@ fn environment(file: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let pairs = lines.filter_map(|line| line.split_once('='));
     let plain = |value: &str| value.trim().trim_matches(['"', '\'']).to_owned();
     Ok(pairs.map(|(name, value)| (name.trim().to_owned(), plain(value))).collect())
+}
+
+/// The system's service sees no home folder and no `/tmp`.
+fn hidden(unit: &Unit) -> Option<String> {
+    let is_hidden = ["/home", "/root", "/tmp"].iter().any(|it| unit.program.starts_with(it));
+    (unit.kind == Kind::System && is_hidden).then(|| text::hidden_program(&unit.program))
 }
 
 fn notes(unit: &Unit, home: &Path) -> Vec<String> {

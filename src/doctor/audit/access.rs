@@ -65,8 +65,11 @@ pub(super) fn wildcard(context: &Context) -> Vec<Finding> {
         ];
         for (list, _) in lists.into_iter().filter(|(_, everyone)| *everyone) {
             let one = Finding::new(Severity::Critical, name(account), text::wildcard(list));
-            let command = format!("openclaw config unset channels.{}.{list}", account.key.channel);
-            found.push(one.at(key(context, account, list)).by_hand(command));
+            let place = key(context, account, list);
+            // Groups without a list of their own have that of direct messages.
+            let is_inherited = place.as_ref().is_none_or(|place| place.line.is_none());
+            let command = text::list_again(&account.key, list, is_inherited);
+            found.push(one.at(place).by_hand(command));
         }
     }
     found

@@ -160,5 +160,5 @@ pub(super) fn root(context: &Context) -> Vec<Finding> {
         return Vec::new();
     };
     let found = Finding::new(Severity::Warn, format!("pid {}", seen.health.pid), says);
-    vec![found.by_hand(text::REINSTALL)]
+    vec![found.by_hand(text::AS_ITS_OWN_USER)]
 }

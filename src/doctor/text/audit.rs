@@ -12,7 +12,17 @@ pub(crate) const TWICE: &str = "This person is approved and stands in the config
 pub(crate) const BLOCKED_BUT_LISTED: &str = "This person is blocked and stands in a configured list. The block counts; the list is misleading.";
 
 pub(crate) fn pairing_again(key: &AccountKey) -> String {
-    format!("openclaw config set {}.dm_policy pairing", table(key))
+    let table = table(key);
+    format!(
+        "openclaw config set {table}.dm_policy pairing && openclaw config unset {table}.allow_from"
+    )
+}
+
+pub(crate) fn list_again(key: &AccountKey, list: &str, is_inherited: bool) -> String {
+    if is_inherited {
+        return format!("openclaw config set {}.group_policy disabled", table(key));
+    }
+    format!("openclaw config unset {}.{list}", table(key))
 }
 
 pub(crate) fn groups_again(key: &AccountKey) -> String {

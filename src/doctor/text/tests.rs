@@ -109,7 +109,7 @@ fn what_the_audit_says() {
         in_log("gateway.auth"),
     ];
     expect![[r#"
-        openclaw config set channels.telegram.dm_policy pairing
+        openclaw config set channels.telegram.dm_policy pairing && openclaw config unset channels.telegram.allow_from
         openclaw config set channels.telegram.group_policy allowlist
         `group_policy` is "open": everyone is heard in every group, also without a mention.
         `group_policy` is "open": everyone is heard in groups.

@@ -40,6 +40,8 @@ pub(crate) const INODES: &str =
 pub(crate) const NETWORK: &str =
     "The state folder is on a network file system, where locks may not hold.";
 
+pub(crate) const UNCONFIRMED: &str = "This state folder was restored from a backup: no account starts and no device connects until you confirm it.";
+
 pub(crate) fn foreign_database(path: &Path) -> String {
     format!(
         "OpenClaw kept its approvals in {}, and nothing of it was imported: the people and devices in it are not \

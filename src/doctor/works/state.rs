@@ -32,6 +32,13 @@ pub(super) fn foreign_database(context: &Context) -> Vec<Finding> {
     unread.map(finding).into_iter().collect()
 }
 
+pub(super) fn unconfirmed(context: &Context) -> Vec<Finding> {
+    if !matches!(context.store.unconfirmed(), Ok(Some(_))) {
+        return Vec::new();
+    }
+    vec![Finding::new(Severity::Error, "", text::UNCONFIRMED).by_hand("openclaw backup confirm")]
+}
+
 pub(super) fn foreign_leftover(context: &Context) -> Vec<Finding> {
     let is_unread = imports::unread(&context.state).is_ok_and(|unread| unread.is_some());
     let lists = is_unread.then(|| imports::foreign_files(&context.state).unwrap_or_default());

@@ -96,6 +96,11 @@ impl Drop for Copy {
             let folder = self.folder.display();
             tracing::warn!(%folder, %error, "the copy of a database holds tokens: remove it");
         }
+        // What was made for the copy alone: only empty folders go.
+        let scratch = self.folder.parent().unwrap_or(&self.folder);
+        drop(std::fs::remove_file(scratch.join("import.lock")));
+        drop(std::fs::remove_dir(scratch));
+        drop(scratch.parent().map(std::fs::remove_dir));
     }
 }
 
