@@ -20,7 +20,7 @@ use crate::{
         state,
     },
     prompt, registry,
-    rules::{AccountKey, Contact, approver::Approver},
+    rules::{AccountKey, Contact, approver::Approver, owner::Owner},
     store::{
         access::Blocked,
         imports::{Imported, Left, Source},
@@ -299,6 +299,10 @@ fn write_settings(host: &Host, plan: &Plan, config: &Config) -> Result<Vec<Strin
     }
     let mut record = plan.record(Host::now());
     record.blocks = known.blocks;
+    let written = |owner: &Owner| format!("{}:{}", owner.channel, owner.sender);
+    let mut owners: Vec<String> = config.owners.0.iter().map(written).collect();
+    owners.retain(|owner| plan.owners.contains(owner));
+    host.store()?.record_imported_owners(&owners)?;
     let file = settings::write(plan, &state, record)?;
     said.insert(0, text::imported(&file));
     if file != state.config() {

@@ -26,6 +26,7 @@ pub static CHECKS: &[Check] = &[
         access::blocked,
     ),
     row("owner.many", "There are many owners.", Needs::Config, access::owners),
+    row("owner.imported", "An owner came from an import.", Needs::Config, access::imported),
     row("gateway.exposed", "Others on the network can read along.", Needs::Config, port::exposed),
     row("gateway.auth-none", "The port asks for no secret.", Needs::Nothing, port::auth_none),
     row("gateway.token-weak", "The shared secret is weak.", Needs::Config, port::token_weak),

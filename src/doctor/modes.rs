@@ -43,7 +43,8 @@ pub(crate) fn links(context: &Context) -> Vec<Finding> {
     };
     let finding = |path: PathBuf| {
         let subject = context.short(&path);
-        Finding::new(Severity::Warn, subject, text::link(&path)).in_file(&path)
+        let command = text::in_place_of(&path);
+        Finding::new(Severity::Warn, subject, text::link(&path)).in_file(&path).by_hand(command)
     };
     all.filter(is_link).map(finding).collect()
 }

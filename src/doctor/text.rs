@@ -59,6 +59,12 @@ pub(crate) fn move_away(path: &Path) -> String {
     format!("mv {0} {0}.old", path.display())
 }
 
+/// What a link leads to, in the place of the link.
+pub(crate) fn in_place_of(link: &Path) -> String {
+    let target = link.canonicalize().unwrap_or_else(|_| link.read_link().unwrap_or_default());
+    format!("rm {0} && mv {1} {0}", link.display(), target.display())
+}
+
 pub(crate) fn copy_back(kept: &Path, path: &Path) -> String {
     format!("cp {} {}", kept.display(), path.display())
 }

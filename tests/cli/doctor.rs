@@ -45,7 +45,7 @@ pub(crate) fn ids(folder: &Folder, command: &str) -> Vec<String> {
 /// A set-up that is broken in one way, and the id that says so.
 pub(crate) type Row = (&'static str, &'static str, fn(&Folder));
 
-/// Each row is found, with exit code 1 unless it is only news.
+/// Each row is found, names a way out, with exit code 1 unless it is only news.
 pub(crate) fn each_is_found(command: &str, rows: &[Row]) {
     for (id, severity, spoil) in rows {
         let folder = fresh();
@@ -55,6 +55,7 @@ pub(crate) fn each_is_found(command: &str, rows: &[Row]) {
         let found = findings.iter().find(|one| one["id"] == *id);
         let found = found.ok_or_else(|| format!("{id}: {said:#}")).unwrap();
         assert_eq!(found["severity"], *severity, "{id}: {found}");
+        assert_ne!(found["fix"]["command"].as_str().unwrap_or_default(), "", "{id}: {found}");
         let is_news = findings.iter().all(|one| one["severity"] == "info");
         assert_eq!(folder.run(command).code, Some(i32::from(!is_news)), "{id}");
     }
@@ -181,6 +182,23 @@ fn nothing_is_found_on_a_healthy_set_up() {
     telegram(&folder, "");
     folder.done("owner add telegram:7");
     is_healthy(&folder, &[]);
+}
+
+#[test]
+fn nothing_above_news_is_found_with_a_person_and_a_device_that_were_approved() {
+    let folder = fresh();
+    decided(&folder);
+    telegram(&folder, "");
+    folder.done("owner add telegram:9");
+    crate::doctor_files::asks(&folder, 0, "operator.admin");
+    let ran = folder.run(&format!("devices approve {}", crate::doctor_files::REQUEST));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    is_healthy(&folder, &["device.admin"]);
+    let audit = said(&folder, "security audit --json");
+    assert_eq!((&audit["ok"], &audit["findings"][0]["severity"]), (&true.into(), &"info".into()));
+    for list in ["doctor", "security audit"] {
+        assert_eq!(folder.run(list).code, Some(0), "{list}");
+    }
 }
 
 #[test]

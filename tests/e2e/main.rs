@@ -16,6 +16,7 @@ mod console;
 #[path = "../../plugins/telegram/tests/crabline/mod.rs"]
 mod crabline;
 mod discord;
+mod doctor;
 mod emulator;
 #[path = "../../plugins/bluebubbles/tests/fake/mod.rs"]
 mod fake_bluebubbles;

@@ -5,6 +5,7 @@ use crate::{
     config::{Account, Config, Listed},
     control::{admissions, admissions::AdmittedBy, owners as all_owners},
     rules::{DmPolicy, group::GroupPolicy},
+    store::imports::Imported,
     text,
 };
 
@@ -138,4 +139,19 @@ pub(super) fn owners(context: &Context) -> Vec<Finding> {
         return Vec::new();
     }
     vec![Finding::new(Severity::Warn, "", text::owners(count)).by_hand("openclaw owner list")]
+}
+
+pub(super) fn imported(context: &Context) -> Vec<Finding> {
+    let Some(config) = &context.config else { return Vec::new() };
+    // A record that cannot be read stops an import, and says so there.
+    let record = Imported::read(&context.state).unwrap_or_default();
+    let configured = config.owners.0.iter();
+    let names = configured.map(|owner| format!("{}:{}", owner.channel, owner.sender));
+    let came = names.filter(|name| record.owners.contains(name));
+    let finding = |name: String| {
+        let command = text::no_owner_any_more(&name);
+        let found = Finding::new(Severity::Warn, name, text::OWNER_IMPORTED);
+        found.at(context.key("owner.allow_from")).by_hand(command)
+    };
+    came.map(finding).collect()
 }

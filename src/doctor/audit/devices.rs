@@ -21,8 +21,8 @@ fn devices(context: &Context) -> Vec<std::sync::Arc<Device>> {
 }
 
 fn seen(device: &Device) -> UnixMs {
-    let used = device.tokens.values().filter_map(|token| token.last_used_at).max();
-    used.unwrap_or(device.approved_at)
+    let used = device.tokens.values().filter_map(|token| token.last_used_at);
+    used.chain(device.seen_at).fold(device.approved_at, UnixMs::max)
 }
 
 fn name(device: &Device) -> String {

@@ -93,9 +93,8 @@ fn variety(text: &str) -> f64 {
 pub(super) fn token_inline(context: &Context) -> Vec<Finding> {
     let Some(written) = &context.written else { return Vec::new() };
     let keys = ["gateway.auth.token", "gateway.auth.password"];
-    let inline = keys
-        .into_iter()
-        .filter(|key| place::written(written, key).is_some_and(|text| !text.contains("${")));
+    let is_secret = |text: String| !text.trim().is_empty() && !text.contains("${");
+    let inline = keys.into_iter().filter(|key| place::written(written, key).is_some_and(is_secret));
     let finding = |key: &str| {
         let found = Finding::new(Severity::Info, key, text::INLINE).at(context.key(key));
         found.by_hand(text::from_environment(key))

@@ -162,3 +162,46 @@ pub(super) fn root(context: &Context) -> Vec<Finding> {
     let found = Finding::new(Severity::Warn, format!("pid {}", seen.health.pid), says);
     vec![found.by_hand(text::AS_ITS_OWN_USER)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Seen, Standing,
+        local_client::{
+            Health,
+            status::{ChannelsStatus, Outbox},
+        },
+        works::tests::context,
+    };
+
+    #[test]
+    fn a_gateway_with_more_rights_than_it_needs_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut context = context(folder.path());
+        let health = Health {
+            ok: true,
+            pid: 7,
+            port: 1,
+            version: String::new(),
+            unnamed_proxies: None,
+            assistant: None,
+            restart: Vec::new(),
+        };
+        let (channels, outbox) = (ChannelsStatus::default(), Outbox::default());
+        context.gateway = Standing::Runs(Box::new(Seen { health, channels, outbox }));
+        assert_eq!(root(&context), [], "nothing is known of its process");
+        let path = context.machine.join("proc/7/status");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        for (status, says) in [
+            ("Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\n", None),
+            ("Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000400\n", Some(text::CAPABILITIES)),
+            ("Uid:\t1000\t0\t0\t0\nCapEff:\t0000000000000000\n", Some(text::ROOT)),
+        ] {
+            let mut file = fs::File::create(&path).unwrap();
+            std::io::Write::write_all(&mut file, status.as_bytes()).unwrap();
+            let found = root(&context).into_iter().map(|one| one.message).next();
+            assert_eq!(found.as_deref(), says, "{status}");
+        }
+    }
+}

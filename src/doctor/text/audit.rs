@@ -11,6 +11,8 @@ pub(crate) const OPEN: &str = "`dm_policy` is \"open\": everyone may write to th
 pub(crate) const TWICE: &str = "This person is approved and stands in the configuration too: a revoke alone does not end their access.";
 pub(crate) const BLOCKED_BUT_LISTED: &str = "This person is blocked and stands in a configured list. The block counts; the list is misleading.";
 
+pub(crate) const OWNER_IMPORTED: &str = "An import made this person an owner. OpenClaw makes the first approved sender one, without asking.";
+
 pub(crate) fn pairing_again(key: &AccountKey) -> String {
     let table = table(key);
     format!(
@@ -61,6 +63,10 @@ pub(crate) fn unlist(line: usize) -> String {
 
 pub(crate) fn owners(count: usize) -> String {
     format!("There are {count} owners. Each of them can let people in.")
+}
+
+pub(crate) fn no_owner_any_more(owner: &str) -> String {
+    format!("take `{owner}` out of `owner.allow_from`, unless you know this person")
 }
 
 pub(crate) fn accepts(one: &Accepted) -> String {

@@ -31,6 +31,8 @@ fn what_doctor_says() {
         synced("Dropbox"),
         held(Some(7), "node"),
         held(None, ""),
+        end_holder(Some(7)),
+        end_holder(None),
         two(Path::new("/a"), Path::new("/b")),
         two_in_unit(Path::new("/a"), Path::new("/b")),
         silent_gateway("process 7, port 1", "no answer in time"),
@@ -65,6 +67,8 @@ fn what_doctor_says() {
         Dropbox copies the state folder elsewhere: secrets leave this machine, and old files can come back.
         Process 7 (node) holds the writers' lock too long.
         A process holds the writers' lock too long.
+        kill 7, if it does not end by itself
+        end the program that writes this state folder
         /a is in use; /b is another state folder.
         This command uses /a, and the service uses /b.
         A gateway runs (process 7, port 1) and does not answer: no answer in time
@@ -98,6 +102,7 @@ fn what_the_audit_says() {
         revoke("telegram", "7"),
         unlist(4),
         owners(5),
+        no_owner_any_more("telegram:7"),
         strong("gateway.auth.token"),
         from_environment("gateway.auth.token"),
         unnamed_proxy(3, &["10.0.0.1".to_owned()]),
@@ -118,6 +123,7 @@ fn what_the_audit_says() {
         openclaw access revoke telegram:7, and take the entry out of the configuration
         take the entry out of line 4 of the configuration
         There are 5 owners. Each of them can let people in.
+        take `telegram:7` out of `owner.allow_from`, unless you know this person
         openclaw config unset gateway.auth.token (the gateway then makes a strong one)
         openclaw config set gateway.auth.token '${OPENCLAW_GATEWAY_SECRET}'
         3 requests came through proxies that `gateway.trusted_proxies` does not name: 10.0.0.1.

@@ -113,6 +113,13 @@ pub(crate) fn held(pid: Option<u32>, name: &str) -> String {
     }
 }
 
+pub(crate) fn end_holder(pid: Option<u32>) -> String {
+    match pid {
+        Some(pid) => format!("kill {pid}, if it does not end by itself"),
+        None => "end the program that writes this state folder".to_owned(),
+    }
+}
+
 pub(crate) fn two(here: &Path, other: &Path) -> String {
     format!("{} is in use; {} is another state folder.", here.display(), other.display())
 }

@@ -38,3 +38,29 @@ pub(super) fn linger(context: &Context) -> Vec<Finding> {
     let found = Finding::new(Severity::Warn, "service", text::LINGER).at(Some(in_unit(unit, None)));
     vec![found.by_hand(text::enable_linger(&user.name))]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{unit, works::tests::context};
+
+    #[test]
+    fn a_service_of_a_user_who_lingers_is_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut context = context(folder.path());
+        let path = folder.path().join(".config/systemd/user/openclaw.service");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::File::create(&path).unwrap();
+        context.unit = unit::find(&context.machine, Some(folder.path()));
+        let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap();
+        assert_eq!(linger(&context).len(), usize::from(me.is_some()));
+        let lingers = context.machine.join("var/lib/systemd/linger");
+        fs::create_dir_all(&lingers).unwrap();
+        if let Some(user) = me {
+            fs::File::create(lingers.join(user.name)).unwrap();
+        }
+        assert_eq!(linger(&context), []);
+    }
+}

@@ -7,7 +7,7 @@ use crate::{
         problem::{ConfigError, Problem},
     },
     finding::Place,
-    text,
+    modes, text,
 };
 
 const FOREIGN: [&str; 3] = ["openclaw.json", "clawdbot.json", "moltbot.json"];
@@ -26,11 +26,19 @@ pub(crate) fn unreadable(context: &Context) -> Vec<Finding> {
         .collect();
     match &context.problem {
         None | Some(ConfigError::Invalid(_)) => {}
+        // The check of modes says it, with the command that ends it.
+        Some(ConfigError::Untrusted(_)) if is_open(context) => {}
         Some(other) => found.push(finding(other.to_string()).in_file(&context.file)),
     }
     let lacking = context.config.iter().flat_map(|config| &config.lacking);
     found.extend(lacking.map(|lacking| finding(lacking.clone()).in_file(&context.file)));
     found
+}
+
+/// True where others may change the file, or a folder of the state that it is in.
+fn is_open(context: &Context) -> bool {
+    let open = modes::check(context).into_iter().filter(|one| one.severity == Severity::Error);
+    open.filter_map(|one| one.place).any(|place| context.file.starts_with(place.file))
 }
 
 fn finding(message: String) -> Finding {

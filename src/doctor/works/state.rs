@@ -230,7 +230,8 @@ pub(super) fn lock(context: &Context) -> Vec<Finding> {
             .map(|pid| crate::machine::name(&context.machine.join("proc").join(pid.to_string())));
         let says = text::held(held.pid, name.as_deref().unwrap_or_default());
         let path = context.state.access_log();
-        found.push(Finding::new(Severity::Warn, context.short(&path), says).since(held.since));
+        let one = Finding::new(Severity::Warn, context.short(&path), says).since(held.since);
+        found.push(one.in_file(&path).by_hand(text::end_holder(held.pid)));
     }
     let left = leftovers::left_locks(&context.state).into_iter();
     found.extend(left.map(|path| {

@@ -75,6 +75,7 @@ const DEVICES: (&str, &[Column]) = (
         ("node_surface_json", "nodeSurface", Json, false),
         ("created_at_ms", "createdAtMs", Plain, true),
         ("approved_at_ms", "approvedAtMs", Plain, true),
+        ("last_seen_at_ms", "lastSeenAtMs", Plain, false),
     ],
 );
 

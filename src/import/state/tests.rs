@@ -136,5 +136,6 @@ CREATE TABLE channel_pairing_requests (channel_key TEXT, account_id TEXT, reques
 CREATE TABLE device_pairing_paired (device_id TEXT PRIMARY KEY, public_key TEXT, display_name TEXT,
     operator_label TEXT, platform TEXT, device_family TEXT, client_id TEXT, client_mode TEXT, role TEXT,
     roles_json TEXT, scopes_json TEXT, approved_scopes_json TEXT, remote_ip TEXT, tokens_json TEXT,
-    approved_via TEXT, node_surface_json TEXT, created_at_ms INTEGER, approved_at_ms INTEGER) STRICT;
+    approved_via TEXT, node_surface_json TEXT, created_at_ms INTEGER, approved_at_ms INTEGER,
+    last_seen_at_ms INTEGER) STRICT;
 ";

@@ -55,6 +55,8 @@ pub struct Device {
     pub created_at: UnixMs,
     /// Last.
     pub approved_at: UnixMs,
+    /// When it last came, with a token of its own or with the shared secret.
+    pub seen_at: Option<UnixMs>,
 }
 
 impl Device {
@@ -76,6 +78,7 @@ impl Device {
             via,
             created_at: now,
             approved_at: now,
+            seen_at: None,
         });
         if device.key != request.key || request.key.id() != request.device {
             return None;

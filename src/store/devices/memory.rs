@@ -193,6 +193,7 @@ impl Seen {
         for (role, (digest, at)) in &self.tokens {
             device.shown(*role, digest, *at);
         }
+        device.seen_at = device.seen_at.max(Some(self.at));
     }
 }
 

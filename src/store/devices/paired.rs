@@ -151,6 +151,7 @@ pub(super) fn device(id: &str, row: &Row) -> Option<Device> {
         via: via(row),
         created_at,
         approved_at: row::time(row, "approvedAtMs").unwrap_or(created_at),
+        seen_at: row::time(row, "lastSeenAtMs"),
     })
 }
 
@@ -190,6 +191,10 @@ pub(super) fn render(before: Option<&str>, device: &Device) -> String {
     row::put(&mut row, "operatorLabel", device.label.as_deref());
     row::put_time(&mut row, "createdAtMs", Some(device.created_at));
     row::put_time(&mut row, "approvedAtMs", Some(device.approved_at));
+    if before.is_none() {
+        // What another program has seen of it counts on.
+        row::put_time(&mut row, "lastSeenAtMs", device.seen_at);
+    }
     table::render(&row)
 }
 

@@ -20,6 +20,9 @@ pub struct Imported {
     version: u64,
     /// The sources, the last one at the end.
     pub sources: Vec<Source>,
+    /// The people that an import wrote down as owners, as `telegram:4711`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<String>,
 }
 
 /// One state folder that things were taken from.
@@ -91,10 +94,25 @@ impl Store {
         })?
     }
 
+    /// Records owners that an import is about to write, durably.
+    pub fn record_imported_owners(&self, owners: &[String]) -> Result<(), StoreError> {
+        if owners.is_empty() {
+            return Ok(());
+        }
+        private::alone(&self.state, || {
+            let mut imported = Imported::read(&self.state)?;
+            imported.version = VERSION;
+            let new = owners.iter().filter(|owner| !imported.owners.contains(owner));
+            let new: Vec<String> = new.cloned().collect();
+            imported.owners.extend(new);
+            imported.write(&self.state)
+        })?
+    }
+
     /// Forgets every source: nothing of them is here any more.
     pub(super) fn forget_imports(&self) -> Result<(), StoreError> {
         private::alone(&self.state, || {
-            Imported { version: VERSION, sources: Vec::new() }.write(&self.state)
+            Imported { version: VERSION, ..Imported::default() }.write(&self.state)
         })?
     }
 }

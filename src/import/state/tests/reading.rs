@@ -41,12 +41,14 @@ fn what_was_read_is_taken_over_and_the_next_time_it_is_known() {
     add_sender(&database, "telegram", "default", "777001");
     add_request(&database, "777003", "ABCDEFGH");
     add_device(&database, 1, "openclaw-ios", "owner");
+    database.execute("UPDATE device_pairing_paired SET last_seen_at_ms = 7", []).unwrap();
     let (found, store) = (bed.read(), bed.store());
     assert_eq!(preview(&found, &store, by(), now()).unwrap(), [None; 3]);
     assert_eq!(write(&found, &store, by(), now()).unwrap(), [None; 3]);
     let known = [Some(Left::Known); 3];
     assert_eq!(write(&bed.read(), &store, by(), now()).unwrap(), known);
     let devices = store.devices().unwrap();
+    assert_eq!(devices[0].seen_at, Some(openclaw_plugin_sdk::UnixMs(7)));
     let scopes = devices[0].approved.scopes.words();
     assert_eq!(scopes, ["operator.read"], "what was approved counts, not what was asked for");
     let waiting = store.waiting("telegram", now()).unwrap();

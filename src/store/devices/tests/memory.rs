@@ -84,9 +84,15 @@ fn a_token_that_was_shown_is_known_at_once_and_written_by_the_flush() {
     let used = |store: &Store| known(store, 1).tokens[&Role::Operator].last_used_at;
     assert_eq!((used(&bed.other()), used(&bed.store)), (Some(later(2)), Some(later(2))));
     assert_eq!(bed.json("devices/paired.json")[id.as_str()]["lastSeenAtMs"], later(2).0);
+    assert_eq!(known(&bed.other(), 1).seen_at, Some(later(2)));
     let flushed = bed.snapshot();
     bed.store.flush_devices().unwrap();
     assert_eq!(bed.snapshot(), flushed, "nothing has gathered");
+    // One that comes with the shared secret is seen too, and an older moment counts for nothing.
+    bed.store.device_seen(&id, None, later(4));
+    assert_eq!(bed.device(1).seen_at, Some(later(4)));
+    bed.store.flush_devices().unwrap();
+    assert_eq!(known(&bed.other(), 1).seen_at, Some(later(4)));
     // Another token in its place was never shown.
     bed.store.device_seen(&id, Some((Role::Operator, token(1).digest())), later(3));
     let change = (Role::Operator, None, &token(8));
