@@ -131,15 +131,8 @@ impl Which {
 
     /// The service without what only its unit needs.
     fn unit(&self, host: &Host) -> Result<Unit, Failure> {
-        let (kind, profile) = (self.kind(), self.name.clone());
-        let mut unit = Unit {
-            kind,
-            profile,
-            program: PathBuf::new(),
-            state: PathBuf::new(),
-            config: None,
-            starts_programs: false,
-        };
+        let kind = self.kind();
+        let mut unit = Unit { profile: self.name.clone(), ..Unit::usual(kind) };
         unit.state = match (kind, &self.name) {
             (Kind::System, _) => Path::new("/var/lib").join(unit.stem()),
             (_, Some(name)) => home()?.join(format!(".openclaw-{}", name.as_str())),
@@ -214,6 +207,19 @@ impl Logs {
         manager::hand_over(&manager::logs(&unit, self.follow, since, self.which.json))?;
         Ok(Exit::Done)
     }
+}
+
+/// The services of the usual gateway whose unit is on this machine, and how each is.
+pub(super) fn installed() -> Vec<(&'static str, Report)> {
+    let kinds: &[(Kind, &'static str)] = if cfg!(target_os = "macos") {
+        &[(Kind::Launchd, "launchd")]
+    } else {
+        &[(Kind::User, "systemd, of the user"), (Kind::System, "systemd, of the machine")]
+    };
+    let home = home().unwrap_or_default();
+    let units = kinds.iter().map(|(kind, word)| (Unit::usual(*kind), *word));
+    let there = units.filter(|(unit, _)| unit.unit_path(&home).exists());
+    there.map(|(unit, word)| (word, seen(&unit))).collect()
 }
 
 /// What the manager shows; nothing where it knows no such service.

@@ -1,6 +1,8 @@
 //! `openclaw status`: everything that an owner looks at first, on one screen. Most of it is in the state folder; how
 //! channels fare, and what owners are still to be told, only the running gateway knows.
 
+pub(super) mod report;
+
 use std::collections::BTreeSet;
 
 use clap::Args;
@@ -34,12 +36,17 @@ Examples:
   openclaw status
   openclaw status --json
   openclaw status --watch
+  openclaw status --all     A report to paste into an issue
 
-If no gateway answers, it shows what the state folder says, and exits with 4.")]
+If no gateway answers, it shows what the state folder says, and exits with 4.
+The report has no id, name, token or path in it, and exits with 0.")]
 pub(super) struct Status {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Report everything that says what is wrong, and nothing that says who you are
+    #[arg(long, conflicts_with = "watch")]
+    all: bool,
     #[command(flatten)]
     watch: Watch,
 }
@@ -71,6 +78,9 @@ pub(super) struct Seen {
 impl Status {
     /// Shows it.
     pub(super) fn run(&self, host: &Host, output: &mut Output) -> Ended {
+        if self.all {
+            return report::show(host, self.json, output);
+        }
         self.watch.run(self.json, output, |output| self.show(host, output))
     }
 

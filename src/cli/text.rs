@@ -5,12 +5,13 @@ mod devices;
 mod gateway;
 mod import;
 mod people;
+mod report;
 
 use std::path::Path;
 
 use openclaw_plugin_sdk::{ChannelPlugin, neutral};
 
-pub(super) use self::{backup::*, devices::*, gateway::*, import::*, people::*};
+pub(super) use self::{backup::*, devices::*, gateway::*, import::*, people::*, report::*};
 use crate::{
     Exit, Failure,
     client::{NoPlan, RemoteError, SHOWN_FROM},

@@ -96,6 +96,11 @@ impl Context {
         self.gateway.seen().is_some()
     }
 
+    /// Whether the gateway of this state folder runs.
+    pub fn standing(&self) -> &Standing {
+        &self.gateway
+    }
+
     /// Where a key of the configuration stands.
     pub(crate) fn key(&self, key: &str) -> Option<Place> {
         let line = self.written.as_deref().and_then(|text| place::line(text, key));

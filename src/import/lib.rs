@@ -10,3 +10,6 @@ use openclaw_registry as registry;
 use openclaw_rules as rules;
 use openclaw_store as store;
 use openclaw_world as world;
+
+/// This program was built with what reads a database.
+pub const READS_SQLITE: bool = cfg!(feature = "sqlite");

@@ -63,6 +63,12 @@ impl Profile {
 }
 
 impl Service {
+    /// The usual one of this kind, without what only its unit needs.
+    pub fn usual(kind: Kind) -> Self {
+        let (program, state) = (PathBuf::new(), PathBuf::new());
+        Self { kind, profile: None, program, state, config: None, starts_programs: false }
+    }
+
     /// `openclaw`, or with the profile behind it.
     pub fn stem(&self) -> String {
         match &self.profile {

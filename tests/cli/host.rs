@@ -295,7 +295,7 @@ fn a_word_that_is_no_command_leads_to_what_is_meant() {
         ("onboard", "README"),
         ("gateway stop", "Ctrl-C"),
         ("serve", "openclaw gateway run"),
-        ("LOGS", "openclaw audit show"),
+        ("TAIL", "openclaw logs"),
     ] {
         let told = folder.fails(2, line);
         assert!(told.starts_with("error: there is no command `"), "{told}");

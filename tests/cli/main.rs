@@ -30,6 +30,7 @@ mod owner;
 #[allow(dead_code, reason = "the tests of the gateway use the rest")]
 mod preload;
 mod qr;
+mod report;
 mod running;
 mod security;
 mod service;
