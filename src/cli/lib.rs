@@ -27,6 +27,7 @@ mod plugins;
 mod prompt;
 mod qr;
 mod reach;
+mod reset;
 mod run;
 mod security;
 mod services;
@@ -155,6 +156,8 @@ enum Command {
     /// Back up the state folder, and restore it
     #[command(subcommand)]
     Backup(backup::Backup),
+    /// Set the configuration, access, devices or everything back
+    Reset(reset::Reset),
     /// Print the completion script of a shell
     Completions(completions::Completions),
     /// Print the help of a command, or its man page
@@ -258,6 +261,7 @@ fn run(host: &Host, command: Command, output: &mut Output) -> Ended {
         Command::Doctor(doctor) => doctor.run(host, output),
         Command::Security(security) => security.run(host, output),
         Command::Backup(backup) => backup.run(host, output),
+        Command::Reset(reset) => reset.run(host, output),
         Command::Completions(completions) => Ok(completions.run(output)),
         Command::Help(help) => help.run(output),
         Command::Complete(complete) => Ok(complete.run(host, output)),

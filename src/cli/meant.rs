@@ -58,6 +58,10 @@ const MEANT: &[(&[&str], &str)] = &[
         &["export", "restore"],
         "`openclaw backup create` copies the state folder, `openclaw backup restore` makes a new one from that",
     ),
+    (
+        &["clean", "factory-reset", "purge", "wipe"],
+        "`openclaw reset --scope config|access|devices|all --dry-run` says what a reset would remove",
+    ),
     (&["update", "upgrade"], "put a new program in place of the old one; the state folder stays"),
 ];
 

@@ -62,6 +62,7 @@ fn help_of_the_program() {
               doctor       Look for what does not work, and say how to end it
               security     Look for what lets others in, or lets them read secrets
               backup       Back up the state folder, and restore it
+              reset        Set the configuration, access, devices or everything back
               completions  Print the completion script of a shell
               help         Print the help of a command, or its man page
 

@@ -6,12 +6,15 @@ mod gateway;
 mod import;
 mod people;
 mod report;
+mod reset;
 
 use std::path::Path;
 
 use openclaw_plugin_sdk::{ChannelPlugin, neutral};
 
-pub(super) use self::{backup::*, devices::*, gateway::*, import::*, people::*, report::*};
+pub(super) use self::{
+    backup::*, devices::*, gateway::*, import::*, people::*, report::*, reset::*,
+};
 use crate::{
     Exit, Failure,
     client::{NoPlan, RemoteError, SHOWN_FROM},

@@ -32,7 +32,7 @@ pub(super) use self::{
     index::Index,
     log::{Log, ROTATE_AT, last, name, underway},
 };
-use super::{Note, StoreError, file, paths::StateDir};
+use super::{Note, StoreError, file, paths::StateDir, reset::Scope};
 use crate::{
     rules::{AccountKey, Contact, approver::Approver},
     world,
@@ -64,6 +64,8 @@ pub(super) mod action {
     pub(crate) const OWNER_ADD: &str = "owner-add";
     pub(crate) const OWNER_REMOVE: &str = "owner-remove";
     pub(crate) const REQUEST: &str = "request";
+    /// People, devices or the configuration were set back; the subject says which.
+    pub(crate) const RESET: &str = "reset";
     pub(crate) const RESTORE_CONFIRM: &str = "restore-confirm";
     pub(crate) const REVOKE: &str = "revoke";
     pub(crate) const UNBLOCK: &str = "unblock";
@@ -93,7 +95,7 @@ pub(super) mod action {
     const ALL: &str = "accept approve audit-accept block claim claim-open claim-spent code-bind code-cancel code-fetch \
         code-mint deny device-admit device-approve device-reject device-remove device-rename device-request evict \
         extend invite join link-open link-spent node-approve node-reject node-remove node-rename node-request note \
-        owner-add owner-remove request restore-confirm revoke token-issue token-revoke token-rotate unblock uninvite";
+        owner-add owner-remove request reset restore-confirm revoke token-issue token-revoke token-rotate unblock uninvite";
 
     /// True for a word that a note may not take.
     pub(crate) fn is_known(word: &str) -> bool {
@@ -235,6 +237,11 @@ impl Line {
     pub(super) fn with(mut self, contact: &str) -> Self {
         self.with = Some(bounded(contact));
         self
+    }
+
+    /// True where it sets this back.
+    pub(super) fn resets(&self, scope: Scope) -> bool {
+        self.action == action::RESET && self.subject.as_deref() == Some(scope.word())
     }
 
     /// The person it is about, if it is about one on an account.

@@ -179,7 +179,7 @@ fn line(action: &str, now: UnixMs) -> Line {
 }
 
 /// A state file of this name without a row.
-fn empty(name: &str) -> &'static str {
+pub(crate) fn empty(name: &str) -> &'static str {
     match name {
         _ if name.ends_with("-allowFrom.json") => "{\n  \"version\": 1,\n  \"allowFrom\": []\n}\n",
         _ if name.ends_with("-pairing.json") => "{\n  \"version\": 1,\n  \"requests\": []\n}\n",

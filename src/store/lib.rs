@@ -31,6 +31,7 @@ pub mod paths;
 pub mod private;
 mod replay;
 mod requests;
+pub mod reset;
 mod start;
 mod strangers;
 mod transaction;

@@ -26,7 +26,7 @@ use crate::{
     world,
 };
 
-const OWNERS: &str = "owners";
+pub(super) const OWNERS: &str = "owners";
 const CLAIM: &str = "claim";
 
 /// An owner, and how they became one.

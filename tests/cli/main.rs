@@ -31,6 +31,7 @@ mod owner;
 mod preload;
 mod qr;
 mod report;
+mod reset;
 mod running;
 mod security;
 mod service;

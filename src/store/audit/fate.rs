@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Line, action, read::Reading};
-use crate::{StoreError, imports::IMPORT, paths::StateDir, rules::Contact};
+use crate::{StoreError, imports::IMPORT, paths::StateDir, reset::Scope, rules::Contact};
 
 /// What the log says of people who lost access, and of devices whose import was taken back. It grows with the log.
 #[derive(Debug)]
@@ -32,6 +32,12 @@ impl Fates {
         reading
             .go(&mut |_, _, bytes| {
                 if let Ok(line) = serde_json::from_slice::<Line>(bytes) {
+                    if line.resets(Scope::Access) {
+                        untouched.retain(|what| Contact::parse(what).is_none());
+                    }
+                    if line.resets(Scope::Devices) {
+                        untouched.retain(|what| Contact::parse(what).is_some());
+                    }
                     device(undone, &line);
                     touch(untouched, &line);
                     person(lost, blocked, people, &line);

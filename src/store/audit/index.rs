@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Line, action, read::Reading};
-use crate::{StoreError, paths::StateDir, private, rules::Contact};
+use crate::{StoreError, paths::StateDir, private, reset::Scope, rules::Contact};
 
 const VERSION: u64 = 1;
 /// What was read beyond the file is written there when it is more than so many bytes.
@@ -113,10 +113,11 @@ fn path(state: &StateDir) -> std::path::PathBuf {
 
 fn note(who: &mut BTreeMap<String, Admission>, bytes: &[u8]) {
     // Most lines are of strangers, and need no understanding.
-    const WORDS: [&str; 4] = [
+    const WORDS: [&str; 5] = [
         "\"action\":\"accept\"",
         "\"action\":\"approve\"",
         "\"action\":\"block\"",
+        "\"action\":\"reset\"",
         "\"action\":\"revoke\"",
     ];
     let text = std::str::from_utf8(bytes).unwrap_or_default();
@@ -124,6 +125,9 @@ fn note(who: &mut BTreeMap<String, Admission>, bytes: &[u8]) {
         return;
     }
     let Ok(line) = serde_json::from_slice::<Line>(bytes) else { return };
+    if line.resets(Scope::Access) {
+        who.clear();
+    }
     let Some(contact) = line.contact() else { return };
     match line.action.as_str() {
         action::ACCEPT | action::APPROVE => {

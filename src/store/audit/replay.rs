@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Store, StoreError, access, allowlist, file, owners,
+    reset::Scope,
     rules::{AccountKey, Contact, device::identity::DeviceId, owner::Owner},
     world,
 };
@@ -66,6 +67,14 @@ impl State {
             let owners = std::mem::take(&mut self.owners).into_iter();
             self.owners = owners.map(|(channel, sender, _)| (channel, sender, 0)).collect();
             (self.blocks, self.removed, self.ends) = Default::default();
+        }
+        if line.resets(Scope::Access) {
+            // A block that stays is one that was known; the others are over.
+            (self.entries, self.grants, self.ends) = Default::default();
+            (self.owners, self.blocks) = Default::default();
+        }
+        if line.resets(Scope::Devices) {
+            self.devices.clear();
         }
         let sender = line.subject.as_deref().and_then(|subject| SenderId::new(subject).ok());
         let (Some(channel), Some(sender)) = (line.channel.clone(), sender) else { return };
