@@ -129,6 +129,8 @@ enum Command {
     /// Run the gateway in the background, as a service
     #[command(subcommand)]
     Service(services::Service),
+    /// Show the log of the gateway that runs as a service
+    Logs(services::Logs),
     /// Show the channels and their state
     #[command(subcommand)]
     Channels(channels::Channels),
@@ -251,6 +253,7 @@ fn run(host: &Host, command: Command, output: &mut Output) -> Ended {
         Command::Nodes(nodes) => nodes.run(host, output),
         Command::Status(status) => status.run(host, output),
         Command::Service(service) => service.run(host, output),
+        Command::Logs(logs) => logs.run(host, output),
         Command::Channels(channels) => channels.run(host, output),
         Command::Qr(qr) => qr.run(host, output),
         Command::Owner(owner) => owner.run(host, output),

@@ -20,8 +20,8 @@ const MEANT: &[(&[&str], &str)] = &[
          its process",
     ),
     (
-        &["journal", "log", "logs", "tail"],
-        "`openclaw service logs` shows what the service has logged; a gateway in a terminal logs to standard error \
+        &["journal", "log", "tail"],
+        "`openclaw logs` shows what the service has logged; a gateway in a terminal logs to standard error \
          (`--log debug` says more); `openclaw audit show` shows the decisions, `openclaw status` how everything is",
     ),
     (

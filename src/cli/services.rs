@@ -1,6 +1,7 @@
 //! `openclaw service`: the gateway as a service of systemd or launchd.
 
 mod install;
+mod logs;
 
 use std::{
     path::{Path, PathBuf},
@@ -11,6 +12,7 @@ use std::{
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+pub(super) use self::logs::Logs;
 use crate::{
     Ended, Exit, Failure, Host, Output,
     service::{
@@ -56,7 +58,7 @@ stand in the file `env` of the state folder, a NAME=value a line, mode 0600.")]
     /// Show how the service is, and how it ended last
     Status(Which),
     /// Show what the service has logged
-    Logs(Logs),
+    Logs(logs::OfService),
 }
 
 /// Which service.
@@ -82,19 +84,6 @@ pub(super) struct Uninstall {
     /// Remove also a unit that was edited; it is kept beside as `.orig`
     #[arg(long)]
     force: bool,
-    #[command(flatten)]
-    which: Which,
-}
-
-/// What it has logged.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Logs {
-    /// Show new lines until Ctrl-C
-    #[arg(short, long)]
-    follow: bool,
-    /// Only from this time on, as journalctl reads it: `1 hour ago`, `2026-12-02`
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
     #[command(flatten)]
     which: Which,
 }
@@ -196,16 +185,6 @@ impl Uninstall {
         }
         output.line(text::uninstalled(&unit, was_there));
         Ok(if was_there { Exit::Done } else { Exit::NoMatch })
-    }
-}
-
-impl Logs {
-    fn run(&self, host: &Host, output: &mut Output) -> Ended {
-        let unit = self.which.unit(host)?;
-        output.flush();
-        let since = self.since.as_deref();
-        manager::hand_over(&manager::logs(&unit, self.follow, since, self.which.json))?;
-        Ok(Exit::Done)
     }
 }
 

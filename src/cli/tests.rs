@@ -52,6 +52,7 @@ fn help_of_the_program() {
               nodes        Show nodes, and run commands on them
               status       Show an overview: channels, requests, devices, owners, decisions
               service      Run the gateway in the background, as a service
+              logs         Show the log of the gateway that runs as a service
               channels     Show the channels and their state
               qr           Make a setup code for a phone or another device, as a QR code
               owner        Show, add and remove owners, who decide and run owner commands

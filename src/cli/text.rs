@@ -4,6 +4,7 @@ mod backup;
 mod devices;
 mod gateway;
 mod import;
+mod logs;
 mod people;
 mod report;
 mod reset;
@@ -13,7 +14,7 @@ use std::path::Path;
 use openclaw_plugin_sdk::{ChannelPlugin, neutral};
 
 pub(super) use self::{
-    backup::*, devices::*, gateway::*, import::*, people::*, report::*, reset::*,
+    backup::*, devices::*, gateway::*, import::*, logs::*, people::*, report::*, reset::*,
 };
 use crate::{
     Exit, Failure,

@@ -1,6 +1,9 @@
 //! The programs of the service manager, found by `PATH`.
 
-use std::process::{Command, Output, Stdio};
+use std::{
+    io::ErrorKind,
+    process::{Command, Output, Stdio},
+};
 
 use super::{Kind, Service, ServiceError, plist};
 
@@ -71,17 +74,35 @@ pub fn show(service: &Service) -> Vec<String> {
     line(&words)
 }
 
+/// What is shown of a log.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown<'a> {
+    /// New lines too, until it is interrupted.
+    pub follow: bool,
+    /// So many of the newest at most.
+    pub lines: Option<u32>,
+    /// Only from this time on, as journalctl reads it.
+    pub since: Option<&'a str>,
+    /// As JSON, where it is a journal.
+    pub json: bool,
+}
+
 /// The command that shows the log.
-pub fn logs(service: &Service, follow: bool, since: Option<&str>, json: bool) -> Vec<String> {
+pub fn logs(service: &Service, shown: Shown<'_>) -> Vec<String> {
+    let Shown { follow, lines, since, json } = shown;
+    let lines = lines.map(|lines| lines.to_string());
     if service.kind == Kind::Launchd {
         let log = plist::log(service).display().to_string();
-        let how = if follow { ["-n", "200", "-F"] } else { ["-n", "200", "-q"] };
-        return line(&[&["tail"], &how[..], &[&*log]].concat());
+        let how = if follow { "-F" } else { "-q" };
+        return line(&["tail", "-n", lines.as_deref().unwrap_or("200"), how, &*log]);
     }
     let (name, kind) =
         (service.name(), if service.kind == Kind::User { "--user-unit" } else { "--unit" });
     let mut words = vec!["journalctl", kind, &*name];
     words.extend(follow.then_some("--follow"));
+    if let Some(lines) = &lines {
+        words.extend(["--lines", lines]);
+    }
     if let Some(since) = since {
         words.extend(["--since", since]);
     }
@@ -116,7 +137,10 @@ pub fn ask(command: &[String]) -> Result<String, ServiceError> {
 /// Runs a command on the terminal, until it ends or is interrupted.
 pub fn hand_over(command: &[String]) -> Result<(), ServiceError> {
     let failed = |why: String| ServiceError::Command { command: command.join(" "), why };
-    let status = prepared(command).status().map_err(|error| failed(error.to_string()))?;
+    let status = prepared(command).status().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => ServiceError::Absent(command.first().cloned().unwrap_or_default()),
+        _ => failed(error.to_string()),
+    })?;
     if status.success() { Ok(()) } else { Err(failed(status.to_string())) }
 }
 

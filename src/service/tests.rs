@@ -12,7 +12,7 @@ use expect_test::expect;
 
 use super::{
     file::{self, Standing},
-    manager::{Action, commands, logs, show},
+    manager::{Action, Shown, commands, logs, show},
     report::Report,
     *,
 };
@@ -267,7 +267,9 @@ fn what_managers_are_asked() {
             [Action::Enable, Action::Start, Action::Restart, Action::Stop, Action::Disable];
         let mut all: Vec<Vec<String>> =
             actions.into_iter().flat_map(|it| commands(&service, it, "/unit")).collect();
-        all.extend([show(&service), logs(&service, true, Some("1 hour ago"), true)]);
+        let all_of_it = Shown { follow: true, lines: None, since: Some("1 hour ago"), json: true };
+        let few = Shown { lines: Some(7), ..Shown::default() };
+        all.extend([show(&service), logs(&service, all_of_it), logs(&service, few)]);
         all.extend(manager::forget(&service));
         for command in all {
             lines.push_str(&command.join(" "));
@@ -285,6 +287,7 @@ fn what_managers_are_asked() {
         systemctl --user disable --now openclaw.service
         systemctl --user show openclaw.service --property=LoadState,UnitFileState,ActiveState,SubState,ActiveEnterTimestamp,MainPID,NRestarts,Result,ExecMainStatus,FragmentPath
         journalctl --user-unit openclaw.service --follow --since 1 hour ago --output=json
+        journalctl --user-unit openclaw.service --lines 7
         systemctl --user daemon-reload
 
         systemctl daemon-reload
@@ -295,6 +298,7 @@ fn what_managers_are_asked() {
         systemctl disable --now openclaw.service
         systemctl show openclaw.service --property=LoadState,UnitFileState,ActiveState,SubState,ActiveEnterTimestamp,MainPID,NRestarts,Result,ExecMainStatus,FragmentPath
         journalctl --unit openclaw.service --follow --since 1 hour ago --output=json
+        journalctl --unit openclaw.service --lines 7
         systemctl daemon-reload
 
         launchctl enable gui/UID/openclaw.gateway
@@ -304,6 +308,7 @@ fn what_managers_are_asked() {
         launchctl bootout gui/UID/openclaw.gateway
         launchctl print gui/UID/openclaw.gateway
         tail -n 200 -F /home/ann/.openclaw/gateway.log
+        tail -n 7 -q /home/ann/.openclaw/gateway.log
 
     "#]].assert_eq(&lines);
 }

@@ -14,6 +14,9 @@ pub const NO_PROFILE: &str =
 /// Why nothing came of it.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
+    /// The program that shows the log is missing.
+    #[error("there is no program `{0}` on the PATH")]
+    Absent(String),
     /// A program of the manager failed, or is missing.
     #[error("`{command}` failed: {why}")]
     Command {

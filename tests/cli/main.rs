@@ -22,6 +22,7 @@ mod host;
 mod import;
 mod invite;
 mod list;
+mod logs;
 mod long_path;
 mod node_run;
 mod nodes;

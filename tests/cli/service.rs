@@ -24,13 +24,13 @@ done
 const ACTIVE: &str = "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\nMainPID=0\n\
                       NRestarts=0\nExecMainStatus=0\nFragmentPath=/u\n";
 
-struct Machine {
-    folder: Folder,
-    bin: PathBuf,
+pub(crate) struct Machine {
+    pub(crate) folder: Folder,
+    pub(crate) bin: PathBuf,
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = Folder::empty();
         let bin = folder.cwd().join("bin");
         for name in ["systemctl", "loginctl", "journalctl"] {
@@ -43,19 +43,19 @@ impl Machine {
         machine
     }
 
-    fn answers(&self, name: &str, text: &str) {
+    pub(crate) fn answers(&self, name: &str, text: &str) {
         write(&self.bin.join(name), text);
     }
 
-    fn home(&self) -> PathBuf {
+    pub(crate) fn home(&self) -> PathBuf {
         self.folder.cwd().parent().unwrap().to_owned()
     }
 
-    fn unit(&self) -> PathBuf {
+    pub(crate) fn unit(&self) -> PathBuf {
         self.home().join(".config/systemd/user/openclaw.service")
     }
 
-    fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = self.folder.command(line);
         // The port of the folder is a matter of the tests.
         command.env_remove("OPENCLAW_GATEWAY_PORT");
@@ -63,12 +63,12 @@ impl Machine {
         command
     }
 
-    fn run(&self, line: &str) -> Ran {
+    pub(crate) fn run(&self, line: &str) -> Ran {
         Ran::from(self.command(line).output().unwrap())
     }
 
     /// What the managers were asked since the last time.
-    fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         let calls = fs::read_to_string(self.bin.join("calls")).unwrap_or_default();
         drop(fs::remove_file(self.bin.join("calls")));
         calls.lines().map(str::to_owned).collect()
