@@ -101,10 +101,7 @@ impl Host {
     /// What checks look at, whatever is wrong with it.
     pub(super) fn found(&self, assistant: Option<Result<(), String>>) -> Result<Found, Failure> {
         let state = StateDir::find(self.env).map_err(|error| text::no_state(error.into()))?;
-        let source = self.source(&state);
-        let (config, file) = (config::load(&source, PLUGINS), config::path(&source));
-        let store = Store::new(state.clone(), parse_sender);
-        Ok(Found { state, store, config, file, env: self.env, assistant })
+        Ok(found(self.config.as_deref(), self.env, state, assistant))
     }
 
     /// Sets or removes a key of the configuration file. What is warned of since then.
@@ -153,6 +150,8 @@ impl Host {
     pub(super) fn origin(&self, port: Option<u16>) -> Result<Origin, Failure> {
         let (file, flag, env, state) =
             (self.config_file()?, self.config.clone(), self.env, self.state()?);
+        let (named, of_checks) = (flag.clone(), state.clone());
+        let find = move || found(named.as_deref(), env, of_checks.clone(), None);
         let read = move || {
             ownership::check(&state).map_err(|error| error.to_string())?;
             let from = Source { flag: flag.as_deref(), env: &env, state: &state };
@@ -160,7 +159,7 @@ impl Host {
             config.port = port.unwrap_or(config.port);
             Ok(config)
         };
-        Ok(Origin::new(file, Box::new(read)))
+        Ok(Origin::new(file, Box::new(read), Arc::new(find)))
     }
 
     /// The configuration file of this state folder.
@@ -214,6 +213,18 @@ impl Host {
     pub(super) fn now() -> UnixMs {
         world::now()
     }
+}
+
+fn found(
+    flag: Option<&Path>,
+    env: fn(&str) -> Option<String>,
+    state: StateDir,
+    assistant: Option<Result<(), String>>,
+) -> Found {
+    let source = Source { flag, env: &env, state: &state };
+    let (config, file) = (config::load(&source, PLUGINS), config::path(&source));
+    let store = Store::new(state.clone(), parse_sender);
+    Found { state, store, config, file, env, assistant }
 }
 
 /// A variable of the environment. What is not Unicode is told by what then cannot be found.

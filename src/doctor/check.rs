@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{Context, Finding, Report, Severity, report::Skipped, text};
+use crate::{Context, Finding, Report, Severity, audit, report::Skipped, text, works};
 
 /// What has to be there for a check to say anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,18 @@ pub struct Check {
     pub run: fn(&Context) -> Vec<Finding>,
 }
 
+/// Runs both lists, and what stands in both once.
+pub fn run_all(context: &Context) -> Report {
+    let is_new = |check: &&Check| works::CHECKS.iter().all(|other| other.id != check.id);
+    run_each(works::CHECKS.iter().chain(audit::CHECKS.iter().filter(is_new)), context)
+}
+
 /// Runs checks. What the owner accepts counts no more, but stays visible.
 pub fn run(checks: &[Check], context: &Context) -> Report {
+    run_each(checks.iter(), context)
+}
+
+fn run_each<'a>(checks: impl Iterator<Item = &'a Check>, context: &Context) -> Report {
     let mut report = Report::new(context);
     for check in checks {
         if let Some(why) = missing(check.needs, context) {

@@ -26,7 +26,7 @@ use openclaw_store as store;
 use openclaw_world as world;
 
 pub use self::{
-    check::{Check, Needs, run},
+    check::{Check, Needs, run, run_all},
     context::{Context, Found},
     finding::{Finding, Fix, Place, Severity},
     gateway::{Seen, Standing},

@@ -6,10 +6,10 @@ use openclaw_plugin_sdk::{UnixMs, neutral};
 use serde_json::{Value, json};
 
 use crate::{
-    Check, Context, Finding, Severity, audit,
-    check::{is_wrong, run},
+    Check, Context, Finding, Severity,
+    check::{is_wrong, run_all},
     config::Accepted,
-    text, works, world,
+    text, world,
 };
 
 /// A check that was not run.
@@ -175,11 +175,9 @@ fn json_of(finding: &Finding) -> Value {
 /// The ids of everything that both lists find, each with its severity: fit to paste, for it names nothing else, and no
 /// account either.
 pub fn ids(context: &Context) -> Vec<(Severity, String)> {
-    let mut found = Vec::new();
-    for checks in [works::CHECKS, audit::CHECKS] {
-        let report = run(checks, context);
-        found.extend(report.findings().map(|one| (one.severity, without_account(&one.id))));
-    }
+    let report = run_all(context);
+    let found = report.findings().map(|one| (one.severity, without_account(&one.id)));
+    let mut found: Vec<_> = found.collect();
     found.sort_by(|a, b| b.cmp(a));
     found.dedup();
     found

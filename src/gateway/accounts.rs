@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod notes;
 pub(crate) mod outbound;
+pub(crate) mod overview;
 pub(crate) mod owners_chat;
 pub(crate) mod pages;
 pub(crate) mod patience;

@@ -16,6 +16,7 @@ mod approvals;
 mod commands;
 mod connections;
 mod delivery;
+mod findings;
 mod gate;
 mod http;
 mod inbound;
@@ -29,6 +30,7 @@ mod text;
 use openclaw_config as config;
 use openclaw_control as control;
 use openclaw_decision_history as decision_history;
+use openclaw_doctor as doctor;
 use openclaw_local_client as local_client;
 use openclaw_network as network;
 use openclaw_protocol as protocol;
@@ -61,6 +63,7 @@ use crate::{
     connections::Connections,
     decision_history::RingBuffer,
     delivery::{assistant::Assistant, queue::ConversationQueue, shown::Shown},
+    findings::Findings,
     gate::{Clock, Past},
     http::metrics::Metrics,
     network::identity::Identity,
@@ -72,6 +75,7 @@ use crate::{
 };
 
 pub use crate::{
+    findings::Find,
     local::instance_lock::SingleError,
     runtime::{
         open::{Tried, link_account, try_assistant},
@@ -110,6 +114,8 @@ pub(crate) struct Gateway {
     /// First messages of those who wait.
     held: HeldMessages,
     metrics: Metrics,
+    /// What the checks of the set-up say.
+    findings: Findings,
     /// Read while devices are being shown.
     notices_underway: RwLock<()>,
     wrong_claims: Mutex<WrongTries>,

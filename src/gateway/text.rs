@@ -50,6 +50,7 @@ pub(crate) mod command {
     use super::{Ground, Text};
 
     pub(crate) const ACCESS: &str = "only an owner may see or change who may talk";
+    pub(crate) const CHECKS: &str = "only an owner may see what is wrong with the gateway";
     pub(crate) const DEVICES: &str = "only an owner decides about devices";
     pub(crate) const DIRECTLY: &str =
         "Commands work in a direct chat only. Please write to me there.";
@@ -211,6 +212,7 @@ mod tests {
     fn answers_to_commands_can_be_read_in_one_go() {
         let plain = [
             command::ACCESS,
+            command::CHECKS,
             command::DEVICES,
             command::DIRECTLY,
             command::FORGOTTEN,
@@ -226,6 +228,7 @@ mod tests {
             plain.into_iter().map(str::to_owned).chain(of_why.iter().map(Text::to_plain)).collect();
         expect![[r"
             only an owner may see or change who may talk
+            only an owner may see what is wrong with the gateway
             only an owner decides about devices
             Commands work in a direct chat only. Please write to me there.
             Forgotten. We start afresh.

@@ -55,11 +55,16 @@ const INSIDE: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "findings",
+        &[("accounts", "checks see how accounts fare"), ("delivery", "and how the assistant is")],
+    ),
+    (
         "commands",
         &[
             ("accounts", "a command runs in a chat"),
             ("approvals", "an owner decides"),
             ("delivery", "replies are sent"),
+            ("findings", "an owner asks what is wrong"),
             ("gate", "only what the gate has admitted runs a command"),
             ("journal", "that a command began is noted"),
             ("setup_codes", "an owner makes a code"),
@@ -92,6 +97,7 @@ const INSIDE: &[(&str, &[(&str, &str)])] = &[
         &[
             ("accounts", "pages and webhooks belong to accounts"),
             ("connections", "connections are counted and known by their peer"),
+            ("findings", "metrics say how much is wrong"),
             ("rpc", "a WebSocket is served there"),
             ("setup_codes", "a join URL gives a code"),
         ],
@@ -99,9 +105,10 @@ const INSIDE: &[(&str, &[(&str, &str)])] = &[
     (
         "local",
         &[
+            ("accounts", "the state of channels"),
             ("delivery", "an approved person is welcomed"),
+            ("findings", "the command line sees what checks see"),
             ("http", "the command line asks for what the port carries"),
-            ("rpc", "the state of channels, as the protocol has it"),
         ],
     ),
     (
@@ -112,6 +119,7 @@ const INSIDE: &[(&str, &[(&str, &str)])] = &[
             ("commands", "what is remembered of commands begins empty"),
             ("connections", "limits follow the configuration"),
             ("delivery", "an account's page asks who may read"),
+            ("findings", "checks are told what to look at"),
             ("gate", "an account's page asks what holds a code"),
             ("http", "the port is served"),
             ("inbound", "what accounts receive is taken"),

@@ -24,6 +24,7 @@ mod edges;
 mod endless;
 mod feishu;
 mod files;
+mod findings;
 mod flood;
 mod formatted;
 mod googlechat;

@@ -1,5 +1,5 @@
-//! `/access`: who has access, since when and until when, and the end of it. `/invite` gives access in advance;
-//! `/link` proves on another channel who one is. The gateway has checked who runs them, and alone can spell a code.
+//! `/access`: who has access, since when and until when, and the end of it. `/invite` gives access in advance; `/doctor`
+//! shows what is wrong with the gateway; `/link` proves on another channel who one is. The gateway has checked who runs them, and alone can spell a code.
 
 mod text;
 mod words;
@@ -13,13 +13,21 @@ use openclaw_plugin_sdk::{
 use words::{Invite, Words};
 
 /// The commands about permissions, as the registry lists them.
-pub const PLUGIN: CommandPlugin = CommandPlugin { id: "access", commands: &[ACCESS, INVITE, LINK] };
+pub const PLUGIN: CommandPlugin =
+    CommandPlugin { id: "access", commands: &[ACCESS, DOCTOR, INVITE, LINK] };
 
 const ACCESS: Command = Command {
     name: "access",
     summary: "shows and changes who has access",
     access: Access::Owner,
     run: |invocation| boxed(access(invocation)),
+};
+
+const DOCTOR: Command = Command {
+    name: "doctor",
+    summary: "shows what is wrong with this gateway",
+    access: Access::Owner,
+    run: |invocation| boxed(doctor(invocation)),
 };
 
 const INVITE: Command = Command {
@@ -73,6 +81,10 @@ async fn changed(
         }
         AccessChanged::Unknown(why) => return Err(CommandError::Usage(why)),
     }))
+}
+
+async fn doctor(invocation: Invocation<'_>) -> Result<Text, CommandError> {
+    Ok(Text::plain(invocation.gateway.doctor().await?))
 }
 
 async fn invite(invocation: Invocation<'_>) -> Result<Text, CommandError> {

@@ -46,6 +46,9 @@ impl Gateway for Port {
     async fn device_notify(&self, _: Option<Notify>) -> Result<Notify, CommandError> {
         unused()
     }
+    async fn doctor(&self) -> Result<String, CommandError> {
+        Ok("Nothing found: 7 checks.".to_owned())
+    }
     fn access(&self) -> &dyn AccessControl {
         self
     }
@@ -124,6 +127,13 @@ async fn the_list_says_who_has_access_since_when_until_when_and_who_gave_it() {
          telegram:2\n⏳ 12 h 0 min left\n\n\
          telegram:3\n⛔ blocked"
     );
+}
+
+#[tokio::test]
+async fn what_the_checks_find_is_shown_as_it_stands() {
+    let said = say(&Port::default(), &DOCTOR, "").await.unwrap();
+    assert_eq!(said, "Nothing found: 7 checks.");
+    assert_eq!(DOCTOR.access, Access::Owner);
 }
 
 #[tokio::test]

@@ -114,6 +114,10 @@ mod tests {
 
     #[async_trait]
     impl Gateway for Port {
+        async fn doctor(&self) -> Result<String, CommandError> {
+            panic!("nothing is checked")
+        }
+
         fn pairing_channels(&self) -> Vec<&'static str> {
             vec!["telegram", "webchat"]
         }

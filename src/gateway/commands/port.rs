@@ -13,6 +13,7 @@ use crate::{
     commands::context::CommandContext,
     control::{devices, pairing},
     delivery::shown::displayed,
+    findings,
     journal::mail::Secret,
     network::{setup_code::OfferError, url::UrlOptions},
     registry,
@@ -186,6 +187,12 @@ impl CommandPort for CommandContext {
             Some(false) => Notify::On,
             Some(true) => Notify::Once,
         })
+    }
+
+    async fn doctor(&self) -> Result<String, CommandError> {
+        self.owner(text::CHECKS)?;
+        let report = findings::look(&self.gateway).await;
+        report.map(|report| report.for_chat()).map_err(|why| CommandError::Failed(why.to_string()))
     }
 
     fn access(&self) -> &dyn AccessControl {

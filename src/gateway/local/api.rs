@@ -8,21 +8,21 @@ use serde_json::json;
 
 use crate::{
     Gateway,
-    delivery::{answer, assistant, pages},
-    local_client::{self, Health, InviteLink, Notify, status::Outbox},
+    accounts::overview,
+    delivery::{answer, pages},
+    findings,
+    local_client::{self, InviteLink, Notify},
     protocol::frame::{Refused, Request, Response, UNAVAILABLE},
-    rpc::methods::channel,
     rules::AccountKey,
-    world,
 };
 
 /// Answers one request.
 pub(crate) async fn answer(gateway: &Arc<Gateway>, request: &Request) -> Response {
     match request.method.as_str() {
-        local_client::HEALTH => done(request, &health(gateway)),
-        local_client::CHANNELS_STATUS => done(request, &channel::all(gateway)),
+        local_client::HEALTH => done(request, &findings::health(gateway)),
+        local_client::CHANNELS_STATUS => done(request, &overview::all(gateway)),
         local_client::INVITE_LINKS => done(request, &invite_links(gateway)),
-        local_client::OUTBOX => done(request, &outbox(gateway)),
+        local_client::OUTBOX => done(request, &findings::outbox(gateway)),
         local_client::PAIRING_NOTIFY => notify(gateway, request).await,
         _ => Response::unknown_method(request),
     }
@@ -35,14 +35,6 @@ fn done(request: &Request, payload: &impl Serialize) -> Response {
     }
 }
 
-fn health(gateway: &Gateway) -> Health {
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    let unnamed_proxies = gateway.connections.unnamed.told();
-    let (pid, assistant) = (std::process::id(), Some(assistant::status(gateway)));
-    let restart = gateway.needs_restart();
-    Health { ok: true, pid, port: gateway.port, version, unnamed_proxies, assistant, restart }
-}
-
 fn invite_links(gateway: &Gateway) -> Vec<InviteLink> {
     let links = gateway.accounts.on().into_iter().filter_map(|account| {
         let AccountKey { channel, account: id } = &account.config.key;
@@ -50,12 +42,6 @@ fn invite_links(gateway: &Gateway) -> Vec<InviteLink> {
         Some(InviteLink { channel, account: id, head: account.deep_link()? })
     });
     links.collect()
-}
-
-fn outbox(gateway: &Gateway) -> Outbox {
-    let (depth, oldest) = gateway.cards.backlog();
-    let waited = |at: openclaw_plugin_sdk::UnixMs| world::now().0.saturating_sub(at.0);
-    Outbox { depth, oldest_ms: oldest.map(waited) }
 }
 
 async fn notify(gateway: &Arc<Gateway>, request: &Request) -> Response {

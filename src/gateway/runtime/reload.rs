@@ -9,7 +9,7 @@ use tokio::signal::unix::Signal;
 use tracing::{info, warn};
 
 use crate::{
-    FileMark, Gateway, RunError,
+    FileMark, Find, Gateway, RunError,
     accounts::{account::AccountRuntime, status::State},
     approvals,
     config::{Account, Config},
@@ -37,13 +37,18 @@ pub struct Origin {
     /// As it was before it was first read.
     seen: FileMark,
     load: Load,
+    find: Find,
 }
 
 impl Origin {
-    /// The file, whether it is there or not, and how it is read. To be made before it is read for the first time: what
+    /// The file, whether it is there or not, how it is read, and what checks look at. To be made before it is read for the first time: what
     /// is changed from then on is noticed.
-    pub fn new(file: PathBuf, load: Load) -> Self {
-        Self { seen: file_mark(&file), file, load }
+    pub fn new(file: PathBuf, load: Load, find: Find) -> Self {
+        Self { seen: file_mark(&file), file, load, find }
+    }
+
+    pub(crate) fn find(&self) -> Find {
+        Arc::clone(&self.find)
     }
 }
 

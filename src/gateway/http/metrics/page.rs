@@ -13,6 +13,7 @@ use crate::{
     accounts::{Accounts, status::State},
     connections::peer::PeerInfo,
     control::pairing,
+    findings::{self, Counts},
     http, registry,
     rules::device::{attempts::Kind, handshake::Shared, role::Role},
     text::page,
@@ -36,8 +37,9 @@ pub(crate) async fn answer(
     if let Err(error) = &readable {
         warn!(%error, "decisions cannot be counted");
     }
-    let (gateway, readable) = (Arc::clone(gateway), readable.is_ok());
-    match tokio::task::spawn_blocking(move || write(&gateway, readable)).await {
+    let (counts, readable) = (findings::counts(gateway).await, readable.is_ok());
+    let gateway = Arc::clone(gateway);
+    match tokio::task::spawn_blocking(move || write(&gateway, readable, counts)).await {
         Ok(text) => http::answer(StatusCode::OK, KIND, Bytes::from(text)),
         Err(error) => {
             warn!(%error, "the metrics could not be written");
@@ -85,7 +87,7 @@ fn refused() -> Response<Bytes> {
     response
 }
 
-fn write(gateway: &Gateway, readable: bool) -> String {
+fn write(gateway: &Gateway, readable: bool, counts: Option<Counts>) -> String {
     let (mut page, metrics, now) = (Page::default(), &gateway.metrics, world::now());
     let version = [("version", env!("CARGO_PKG_VERSION"))];
     page.family("openclaw_build_info", "gauge", "The program.");
@@ -95,6 +97,7 @@ fn write(gateway: &Gateway, readable: bool) -> String {
     let verdicts = ("openclaw_verdicts_total", "What the gate said to events.");
     page.tally(verdicts, ["channel", "outcome"], &metrics.verdicts);
     store(&mut page, gateway, readable, now);
+    findings(&mut page, &counts.unwrap_or_default());
     outbox(&mut page, gateway.cards.backlog(), now);
     channels(&mut page, &gateway.accounts);
     assistant(&mut page, gateway);
@@ -134,6 +137,15 @@ fn store(page: &mut Page, gateway: &Gateway, mut readable: bool, now: UnixMs) {
     page.tally(decisions, ["surface", "decision"], &gateway.metrics.decisions);
     let help = "1 while all of this could be read from the state folder.";
     page.single("openclaw_store_readable", help, u8::from(readable));
+}
+
+/// Until the first look has ended there is no line.
+fn findings(page: &mut Page, counts: &Counts) {
+    let name = "openclaw_findings";
+    page.family(name, "gauge", "What `openclaw doctor` and `openclaw security audit` find.");
+    for (severity, count) in counts.iter().rev() {
+        page.value(name, &[("severity", severity.word())], count);
+    }
 }
 
 fn outbox(page: &mut Page, (depth, oldest): (usize, Option<UnixMs>), now: UnixMs) {

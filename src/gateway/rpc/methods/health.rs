@@ -3,8 +3,8 @@
 use openclaw_plugin_sdk::UnixMs;
 use serde_json::{Value, json};
 
-use super::{Call, channel, info::AGENT};
-use crate::{Gateway, world};
+use super::{Call, info::AGENT};
+use crate::{Gateway, accounts::overview, world};
 
 /// `health`, encoded once a second at most. False for another method.
 pub(super) fn encoded(call: &Call, id: &str) -> bool {
@@ -20,7 +20,7 @@ pub(super) fn encoded(call: &Call, id: &str) -> bool {
 /// With what operators may know.
 pub(crate) fn full(gateway: &Gateway) -> Value {
     let mut health = brief(world::now());
-    let status = channel::all(gateway);
+    let status = overview::all(gateway);
     health["channels"] = json!(status.channels);
     health["channelOrder"] = json!(status.channel_order);
     health["channelLabels"] = json!(status.channel_labels);

@@ -4,8 +4,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Call, channel, chat, invalid, unavailable};
+use super::{Answer, Call, chat, invalid, unavailable};
 use crate::{
+    accounts::overview,
     config::Config,
     rpc::{
         hub::{Audience, Event},
@@ -106,7 +107,7 @@ fn talk(call: &Call) -> Answer {
 
 fn status(call: &Call) -> Value {
     let gateway = &call.gateway;
-    let channels = channel::all(gateway);
+    let channels = overview::all(gateway);
     let mut lines = Vec::new();
     for id in &channels.channel_order {
         let label = channels.channel_labels.get(id).unwrap_or(id);

@@ -173,7 +173,11 @@ fn start_in(state: &StateDir) -> Start {
     let source = config::Source { flag: None, env: &env, state };
     let config = config::load(&source, plugins).unwrap();
     let load = Box::new(|| Err("never".to_owned()));
-    let origin = Arc::new(Origin::new(state.config(), load));
+    let origin = Arc::new(Origin::new(
+        state.config(),
+        load,
+        Arc::new(|| unreachable!("nothing is checked")),
+    ));
     Start { config, state: state.clone(), origin, console: false, terminal: false }
 }
 

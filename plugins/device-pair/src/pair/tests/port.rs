@@ -79,6 +79,10 @@ pub(super) fn server() -> WaitingDevice {
 
 #[async_trait]
 impl Gateway for Port {
+    async fn doctor(&self) -> Result<String, CommandError> {
+        panic!("nothing is checked")
+    }
+
     fn access(&self) -> &dyn openclaw_plugin_sdk::AccessControl {
         panic!("no permission is asked for")
     }

@@ -24,7 +24,9 @@ fn served(state: &StateDir) -> (Arc<Gateway>, SocketAddr) {
         config::Plugins { channels: registry::CHANNELS, responders: registry::RESPONDERS };
     let env = |name: &str| (name == "OPENCLAW_GATEWAY_PORT").then(|| "0".to_owned());
     let config = config::load(&config::Source { flag: None, env: &env, state }, plugins).unwrap();
-    let origin = Arc::new(Origin::new(state.config(), Box::new(|| Err("never".to_owned()))));
+    let load = Box::new(|| Err("never".to_owned()));
+    let find = Arc::new(|| unreachable!("nothing is checked"));
+    let origin = Arc::new(Origin::new(state.config(), load, find));
     let start = Start { config, state: state.clone(), origin, console: false, terminal: false };
     let store = Arc::new(Store::new(state.clone(), parse_sender));
     store.start(world::now()).unwrap();
