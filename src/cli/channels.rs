@@ -1,6 +1,6 @@
 //! `openclaw channels`: what is configured, and how it fares in the running gateway.
 
-mod set_up;
+pub(super) mod set_up;
 
 use clap::Subcommand;
 use openclaw_plugin_sdk::neutral;
@@ -152,15 +152,15 @@ fn words(account: &AccountStatus) -> String {
     }
     let head = if account.connected == Some(true) { "limited" } else { "error" };
     let error = account.last_error.as_ref();
-    words.extend(error.map(|error| format!("{head}: {}", in_terminal(error))));
+    words.extend(error.map(|error| format!("{head}: {}", in_terminal(error, 160))));
     words.extend(account.waiting.map(|count| format!("waiting to be sent: {count}")));
     words.extend(account.given_up.map(|count| format!("not sent within a day: {count}")));
     words.join(", ")
 }
 
 /// A problem in one line. Its backticks are ours, and mark nothing up in a terminal.
-fn in_terminal(error: &str) -> String {
-    neutral(error, 160).replace('ˋ', "`")
+pub(super) fn in_terminal(error: &str, most: usize) -> String {
+    neutral(error, most).replace('ˋ', "`")
 }
 
 #[cfg(test)]

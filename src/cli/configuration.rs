@@ -246,7 +246,7 @@ fn change(
     output: &mut Output,
 ) -> Ended {
     let (key, file) = (key.trim(), host.config_file()?);
-    let warnings = host.edit(key, value)?;
+    let warnings = host.edit(&[(key, value)])?;
     if json {
         return output.json(&json!({ "key": key, "file": file, "warnings": warnings }));
     }

@@ -17,7 +17,7 @@ use crate::{
     checks::Found,
     config::{
         self, Config, Plugins, Source,
-        edit::edit,
+        edit::{Change, edit},
         problem::ConfigError,
         schema::{Key, schema},
     },
@@ -104,10 +104,10 @@ impl Host {
         Ok(found(self.config.as_deref(), self.env, state, assistant))
     }
 
-    /// Sets or removes a key of the configuration file. What is warned of since then.
-    pub(super) fn edit(&self, key: &str, value: Option<&[String]>) -> Result<Vec<String>, Failure> {
+    /// Sets or removes keys of the configuration file, all or none. What is warned of since then.
+    pub(super) fn edit(&self, changes: &[Change<'_>]) -> Result<Vec<String>, Failure> {
         let state = self.state()?;
-        edit(&self.source(&state), PLUGINS, (key, value)).map_err(text::not_edited)
+        edit(&self.source(&state), PLUGINS, changes).map_err(text::not_edited)
     }
 
     /// Checks a configuration that was taken over, as if it were in place.

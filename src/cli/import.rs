@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Takes over what another OpenClaw is set to.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
   openclaw import --dry-run

@@ -31,6 +31,7 @@ mod reset;
 mod run;
 mod security;
 mod services;
+mod setup;
 mod status;
 mod text;
 mod watch;
@@ -104,6 +105,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing matched,
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Set a gateway up, question by question
+    Setup(setup::Setup),
     /// Start the gateway in the foreground
     Gateway(run::Gateway),
     /// Show who asks for access, and decide
@@ -244,6 +247,7 @@ fn dispatch(cli: Cli, output: &mut Output) -> Ended {
 
 fn run(host: &Host, command: Command, output: &mut Output) -> Ended {
     match command {
+        Command::Setup(setup) => setup.run(host, output),
         Command::Gateway(gateway) => gateway.run(host, output),
         Command::Pairing(pairing) => pairing.run(host, output),
         Command::Access(access) => access.run(host, output),

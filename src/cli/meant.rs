@@ -5,9 +5,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 /// What does it here, for words that people try.
 const MEANT: &[(&[&str], &str)] = &[
     (
-        &["configure", "init", "install", "onboard", "quickstart", "setup", "wizard"],
-        "there is nothing to set up: `openclaw gateway run` starts with the page and the console, and the README's \
-         \"Pairing, step by step\" goes on from there; `openclaw config set` changes the configuration",
+        &["configure", "init", "install", "onboard", "quickstart", "wizard"],
+        "`openclaw setup` asks for what a gateway needs; `openclaw config set` changes the configuration, \
+         `openclaw service install --now` runs the gateway in the background",
     ),
     (
         &["daemon", "restart", "serve", "start", "up"],

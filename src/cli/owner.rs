@@ -128,7 +128,7 @@ impl Change {
 }
 
 /// The code goes to standard output and nowhere else.
-fn claim(json: bool, host: &Host, output: &mut Output) -> Ended {
+pub(super) fn claim(json: bool, host: &Host, output: &mut Output) -> Ended {
     let (code, now) = (ClaimCode::from_random(world::random()?), Host::now());
     host.store()?.open_claim(&code, now)?;
     let code = grouped(&code);

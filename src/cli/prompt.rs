@@ -1,4 +1,4 @@
-//! What is asked on the terminal: yes or no, and secrets without an echo.
+//! What is asked on the terminal: a line, yes or no, and secrets without an echo.
 
 use std::{
     fs::{File, OpenOptions},
@@ -22,17 +22,28 @@ impl Drop for Quiet<'_> {
     }
 }
 
+/// True where a person sits at the terminal.
+pub(super) fn is_attended() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 /// Asks on the terminal. Without one, nobody says yes.
 pub(super) fn yes(output: &mut Output, question: &str) -> Result<bool, Failure> {
+    let answer = line(output, &format!("{question} [yes/no] "))?.unwrap_or_default();
+    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks for a line, whose blanks at both ends do not count. `None` without a terminal, and at the end of the input.
+pub(super) fn line(output: &mut Output, question: &str) -> Result<Option<String>, Failure> {
     let input = io::stdin();
     if !input.is_terminal() {
-        return Ok(false);
+        return Ok(None);
     }
     output.flush();
-    write!(io::stderr(), "{question} [yes/no] ")?;
+    write!(io::stderr(), "{question}")?;
     let mut answer = String::new();
-    input.lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    let read = input.lock().read_line(&mut answer)?;
+    Ok((read > 0).then(|| answer.trim().to_owned()))
 }
 
 /// Asks for a secret. `None` without a terminal. Ctrl-C ends the command, and the terminal is as before.

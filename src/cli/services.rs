@@ -62,7 +62,7 @@ stand in the file `env` of the state folder, a NAME=value a line, mode 0600.")]
 }
 
 /// Which service.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct Which {
     /// The service of this user; the same as without it
     #[arg(long, conflicts_with = "system")]
@@ -86,6 +86,16 @@ pub(super) struct Uninstall {
     force: bool,
     #[command(flatten)]
     which: Which,
+}
+
+/// Installs the service of this user, and starts it.
+pub(super) fn install_now(host: &Host, output: &mut Output) -> Ended {
+    install::Install::now().run(host, output)
+}
+
+/// True where the service of this user is installed.
+pub(super) fn is_installed(host: &Host) -> Result<bool, Failure> {
+    Ok(seen(&Which::default().unit(host)?).installed)
 }
 
 fn profile(text: &str) -> Result<Profile, String> {

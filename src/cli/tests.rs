@@ -43,6 +43,7 @@ fn help_of_the_program() {
             Usage: openclaw [OPTIONS] <COMMAND>
 
             Commands:
+              setup        Set a gateway up, question by question
               gateway      Start the gateway in the foreground
               pairing      Show who asks for access, and decide
               access       Show who has access, and change it

@@ -8,13 +8,14 @@ mod logs;
 mod people;
 mod report;
 mod reset;
+mod setup;
 
 use std::path::Path;
 
 use openclaw_plugin_sdk::{ChannelPlugin, neutral};
 
 pub(super) use self::{
-    backup::*, devices::*, gateway::*, import::*, logs::*, people::*, report::*, reset::*,
+    backup::*, devices::*, gateway::*, import::*, logs::*, people::*, report::*, reset::*, setup::*,
 };
 use crate::{
     Exit, Failure,

@@ -1,4 +1,4 @@
-//! One key of the configuration file set or removed, with its comments kept. The result is checked before it is written.
+//! Keys of the configuration file set or removed, with its comments kept. The result is checked before it is written.
 
 mod cut;
 
@@ -38,44 +38,33 @@ pub enum EditError {
     Store(#[from] StoreError),
 }
 
-/// Sets a key to a value as it is typed, or removes it where no value is typed. What the configuration is warned of
-/// since then.
+/// A key, and its new value as it is typed; without one the key is removed.
+pub type Change<'a> = (&'a str, Option<&'a [String]>);
+
+/// Makes all changes or none. What the configuration is warned of since then.
 pub fn edit(
     from: &Source<'_>,
     plugins: Plugins<'_>,
-    change: (&str, Option<&[String]>),
+    changes: &[Change<'_>],
 ) -> Result<Vec<String>, EditError> {
     // Two that change the file at once would each lose what the other has changed.
-    private::alone(from.state, || edit_alone(from, plugins, change))?
+    private::alone(from.state, || edit_alone(from, plugins, changes))?
 }
 
 fn edit_alone(
     from: &Source<'_>,
     plugins: Plugins<'_>,
-    (path, typed): (&str, Option<&[String]>),
+    changes: &[Change<'_>],
 ) -> Result<Vec<String>, EditError> {
     let root = Key::root(plugins);
-    let key = root.find(path).map_err(EditError::Key)?;
-    let value = typed.map(|typed| value(path, key, typed)).transpose().map_err(EditError::Key)?;
     let before = load(from, plugins)?;
     let (file, bytes) = from.read()?;
     let text = bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default();
     let name = file.display().to_string();
-    let parts: Vec<&str> = path.split('.').collect();
-    let mut text = match value {
-        Some(value) => {
-            let mut document: DocumentMut =
-                text.parse().map_err(|error: toml_edit::TomlError| {
-                    EditError::Key(error.message().to_owned())
-                })?;
-            put(document.as_table_mut(), &parts, value)
-                .map_err(|above| EditError::Key(format!("`{above}` is no table in {name}")))?;
-            document.to_string()
-        }
-        None => {
-            cut(&text, &parts).ok_or_else(|| EditError::Absent(path.to_owned(), name.clone()))?
-        }
-    };
+    let mut text = text.into_owned();
+    for change in changes {
+        text = changed(&root, &text, &name, *change)?;
+    }
     let mut after = checked_after(from, plugins, &file, &text)?;
     if after.follows(&before).is_err() {
         // What was at the end is gone on purpose: a line says that the file is whole.
@@ -92,6 +81,28 @@ fn edit_alone(
     after.remember(from.state)?;
     let is_new = |warning: &&String| !before.warnings.contains(warning);
     Ok(after.warnings.iter().chain(&after.lacking).filter(is_new).cloned().collect())
+}
+
+/// The text of the file after a change.
+fn changed(
+    root: &Key,
+    text: &str,
+    name: &str,
+    (path, typed): Change<'_>,
+) -> Result<String, EditError> {
+    let key = root.find(path).map_err(EditError::Key)?;
+    let value = typed.map(|typed| value(path, key, typed)).transpose().map_err(EditError::Key)?;
+    let parts: Vec<&str> = path.split('.').collect();
+    let Some(value) = value else {
+        return cut(text, &parts)
+            .ok_or_else(|| EditError::Absent(path.to_owned(), name.to_owned()));
+    };
+    let mut document: DocumentMut = text
+        .parse()
+        .map_err(|error: toml_edit::TomlError| EditError::Key(error.message().to_owned()))?;
+    put(document.as_table_mut(), &parts, value)
+        .map_err(|above| EditError::Key(format!("`{above}` is no table in {name}")))?;
+    Ok(document.to_string())
 }
 
 fn checked_after(

@@ -78,7 +78,7 @@ pub use crate::{
     findings::Find,
     local::instance_lock::SingleError,
     runtime::{
-        open::{Tried, link_account, try_assistant},
+        open::{Connected, Tried, link_account, try_account, try_assistant},
         reload::{Load, Origin},
         start::{Ownership, Ready, RunError, Start, run},
     },

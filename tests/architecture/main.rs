@@ -19,7 +19,9 @@ const IGNORED: &[&str] = &["proptest-regressions", "target"];
 const ENTRANCE: &[&str] = &[
     "run",
     "link_account",
+    "try_account",
     "try_assistant",
+    "Connected",
     "Start",
     "Origin",
     "Ready",

@@ -291,8 +291,7 @@ fn every_command_has_a_man_page() {
 fn a_word_that_is_no_command_leads_to_what_is_meant() {
     let folder = Folder::empty();
     for (line, said) in [
-        ("setup", "openclaw gateway run"),
-        ("onboard", "README"),
+        ("onboard", "openclaw setup"),
         ("gateway stop", "Ctrl-C"),
         ("serve", "openclaw gateway run"),
         ("TAIL", "openclaw logs"),

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read as _, Write as _},
-    process::Child,
+    process::{Child, Command},
     sync::mpsc::{Receiver, channel},
     time::Instant,
 };
@@ -32,9 +32,13 @@ pub(crate) struct Console {
 
 impl Console {
     pub(crate) fn start(home: &Home) -> Self {
+        Self::of(home.program(&["gateway", "run", "--port", "0"]))
+    }
+
+    /// A person at the terminal of this program.
+    pub(crate) fn of(mut command: Command) -> Self {
         let ends = openpty(None, None).unwrap();
         let slave = || ends.slave.try_clone().unwrap();
-        let mut command = home.program(&["gateway", "run", "--port", "0"]);
         let command = command.env("TERM", "xterm").stdin(slave()).stdout(slave()).stderr(slave());
         let keys = File::from(ends.master.try_clone().unwrap());
         let mut master = File::from(ends.master);
@@ -79,6 +83,15 @@ impl Console {
     pub(crate) fn port(&mut self) -> u16 {
         self.sees("Page:     http://127.0.0.1:");
         self.sees("/chat").parse().unwrap()
+    }
+
+    /// Everything that ever showed, once the program has ended well.
+    pub(crate) fn ends(mut self) -> String {
+        assert!(self.child.wait().unwrap().success(), "{}", self.all);
+        while let Ok(bytes) = self.screen.recv_timeout(std::time::Duration::from_millis(200)) {
+            self.all.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        std::mem::take(&mut self.all)
     }
 
     /// Ends it at once.

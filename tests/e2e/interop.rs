@@ -4,6 +4,7 @@
 mod bonjour;
 mod cli;
 mod close;
+mod leaving;
 mod library;
 mod moving;
 mod network;

@@ -53,6 +53,7 @@ mod phone;
 #[allow(dead_code, reason = "the command line's tests use the rest")]
 mod preload;
 mod process;
+mod setup;
 mod signal;
 mod slack;
 mod slack_emulator;

@@ -145,19 +145,23 @@ impl Login {
     }
 }
 
-fn named(channel: &str) -> Result<&'static ChannelPlugin, Failure> {
+pub(crate) fn named(channel: &str) -> Result<&'static ChannelPlugin, Failure> {
     let id = channel.trim().to_ascii_lowercase();
     registry::channel(&id).ok_or_else(|| text::no_channel(channel))
 }
 
 /// The account's own settings, if the configuration has it.
-fn table(config: &Config, plugin: &ChannelPlugin, account: &AccountId) -> Option<toml::Table> {
+pub(crate) fn table(
+    config: &Config,
+    plugin: &ChannelPlugin,
+    account: &AccountId,
+) -> Option<toml::Table> {
     let mut all = config.accounts.iter();
     let found = all.find(|one| one.plugin.id == plugin.id && one.key.account == *account)?;
     Some(found.settings.clone())
 }
 
-fn settings(account: &AccountId, table: toml::Table) -> Settings {
+pub(crate) fn settings(account: &AccountId, table: toml::Table) -> Settings {
     let commands = registry::listed_commands();
     Settings { account: account.clone(), table, key: [0; 32], commands }
 }

@@ -51,6 +51,11 @@ pub(crate) struct Install {
 }
 
 impl Install {
+    /// As `--now`, for this user.
+    pub(super) fn now() -> Self {
+        Self { print: false, now: true, force: false, which: Which::default() }
+    }
+
     pub(super) fn run(&self, host: &Host, output: &mut Output) -> Ended {
         let mut unit = self.which.unit(host)?;
         unit.program = called_by()?;

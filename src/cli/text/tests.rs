@@ -46,6 +46,7 @@ use crate::{
 };
 
 mod lines;
+mod setup;
 
 #[track_caller]
 fn failures(expected: &Expect, failures: &[Failure]) {

@@ -31,7 +31,7 @@ impl Home {
     fn change(&self, path: &str, value: Option<&[String]>) -> Result<Vec<String>, EditError> {
         let state = StateDir::at(self.folder.path());
         let env = |name: &str| self.env.get(name).cloned();
-        edit(&Source { flag: None, env: &env, state: &state }, stand_ins(), (path, value))
+        edit(&Source { flag: None, env: &env, state: &state }, stand_ins(), &[(path, value)])
     }
 
     fn text(&self) -> String {

@@ -1,11 +1,12 @@
 //! What the configuration names is opened: accounts with their channels, and the assistant.
 
-use std::io;
+use std::{io, time::Duration};
 
 use openclaw_plugin_sdk::{
-    AccountId, Channel, ChannelError, LinkedAccount, Linking, Responder, ResponderError, Settings,
-    Step,
+    AccountId, Channel, ChannelError, Inbox, LinkedAccount, Linking, Responder, ResponderError,
+    Settings, Step,
 };
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     RunError,
@@ -16,6 +17,9 @@ use crate::{
     store::{Store, moved::Moved, paths::StateDir},
     world,
 };
+
+/// A platform has so long to answer when an account is tried.
+const TRY_FOR: Duration = Duration::from_secs(15);
 
 /// An account that has never run since the start. Blocks on disk.
 pub(crate) fn account(
@@ -73,6 +77,35 @@ pub fn link_account<E: From<io::Error>>(
     let Linking { link, linked } = runtime.block_on(begun).map_err(&failed)?;
     show(link.expose())?;
     runtime.block_on(linked).map_err(failed)
+}
+
+/// Connects an account, without a running gateway: what does not work all the same, or why it cannot connect. Nothing
+/// that arrives is taken or acknowledged. `None` where the platform has not answered in time.
+pub fn try_account(
+    channel: &dyn Channel,
+    account: AccountId,
+) -> Result<Option<Connected>, ChannelError> {
+    let failed = |error: io::Error| ChannelError::Disconnected(error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (deliveries, _untaken) = mpsc::channel(1);
+    let (_unserved, exchanges) = mpsc::channel(1);
+    let (connected, mut is_connected) = watch::channel(false);
+    let inbox = Inbox::new(account, deliveries, exchanges, connected);
+    let tried = runtime.map_err(failed)?.block_on(async {
+        tokio::select! {
+            ended = channel.receive(&inbox) => ended.map(|()| false),
+            _ = is_connected.wait_for(|is| *is) => Ok(true),
+            () = tokio::time::sleep(TRY_FOR) => Ok(false),
+        }
+    })?;
+    Ok(tried.then(|| Connected { limitation: inbox.limitation() }))
+}
+
+/// An account whose platform answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connected {
+    /// What does not work all the same, and how to mend it.
+    pub limitation: Option<String>,
 }
 
 /// What came of trying whether the assistant answers.

