@@ -32,7 +32,7 @@ fn service(kind: Kind) -> Service {
 #[test]
 fn the_unit_of_a_user() {
     expect![[r##"
-        # Written by `openclaw service install`; changes belong into a drop-in. sha256: 22febb617d734ac06494ce4edc1cfa616885bcfe9dab69c9ec577e11815131eb
+        # Written by `openclaw service install`; changes belong into a drop-in. sha256: 0b55891333a7271056e76e0eb28a9d355aa1f04ffbd20c0b6b6403a92b884dd3
         [Unit]
         Description=OpenClaw gateway
         StartLimitIntervalSec=300
@@ -47,7 +47,7 @@ fn the_unit_of_a_user() {
         WatchdogSec=60
         TimeoutStartSec=30
         TimeoutStopSec=20
-        ExecReload=kill -HUP $MAINPID
+        ExecReload=/bin/sh -c 'kill -HUP ${MAINPID}'
         Restart=on-failure
         RestartSec=2
         RestartPreventExitStatus=78
@@ -80,7 +80,7 @@ fn the_unit_of_a_user() {
 #[test]
 fn the_unit_of_the_machine() {
     expect![[r##"
-        # Written by `openclaw service install`; changes belong into a drop-in. sha256: 321e5eac8718f8a6e2aa051eee718ca7dfe6fd7913fc70fbc09884bc3f391ca6
+        # Written by `openclaw service install`; changes belong into a drop-in. sha256: 1b911b5a846e04f5d13b4cabaebacf0c66a0836afaf3006ed7a36da1e3d4cec2
         [Unit]
         Description=OpenClaw gateway
         After=network-online.target
@@ -101,7 +101,7 @@ fn the_unit_of_the_machine() {
         WatchdogSec=60
         TimeoutStartSec=30
         TimeoutStopSec=20
-        ExecReload=kill -HUP $MAINPID
+        ExecReload=/bin/sh -c 'kill -HUP ${MAINPID}'
         Restart=on-failure
         RestartSec=2
         RestartPreventExitStatus=78
