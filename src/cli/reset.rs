@@ -25,13 +25,12 @@ Examples:
   openclaw reset --scope all --yes
 
 config   config.toml, and what is remembered of it
-access   people, requests, blocks, owners, invitations and held messages
+access   people, requests, owners, invitations and held messages
 devices  devices, nodes, their requests and tokens, and the gateway's token
 all      everything that this program wrote; other files stay
 
 Stop the gateway first. `openclaw backup create` makes a copy to go back to.
-The access log stays, but with `all`. Blocks stay where the configuration
-would let that person in.")]
+Blocks and the access log stay, but with `all`.")]
 pub(super) struct Reset {
     /// What to set back
     #[arg(long, value_enum)]
@@ -79,9 +78,8 @@ impl Reset {
         if self.dry_run || parts.is_empty() {
             return self.tell(&parts, false, output);
         }
-        let loaded = host.loaded_anyway()?.ok();
         if is_elsewhere && scope == Kept::All {
-            blocks_would_end(host, loaded.as_ref())?;
+            blocks_would_end(host, host.loaded_anyway()?.ok().as_ref())?;
         }
         drop(alone(&state)?);
         if !self.yes {
@@ -94,9 +92,7 @@ impl Reset {
         }
         // A gateway may have begun while the question stood there.
         let held = alone(&state)?;
-        let stays =
-            |channel: &str, sender: &SenderId| may_be_let_in(loaded.as_ref(), channel, sender);
-        host.store()?.reset(scope, &Host::approver(), &stays, Host::now(), &held)?;
+        host.store()?.reset(scope, &Host::approver(), Host::now(), &held)?;
         self.tell(&parts, true, output)
     }
 

@@ -84,6 +84,7 @@ pub fn without_gateway(state: &StateDir) -> Result<Result<NoGateway, String>, St
 
 /// What a reset would take away now.
 pub fn plan(state: &StateDir, scope: Scope) -> Result<Vec<Part>, StoreError> {
+    known::refuse_links(state)?;
     let mut found = known::emptied(state, scope)?;
     found.retain(|path| rows(path) != Some(0));
     found.extend(known::removed(state, scope)?.into_iter().flatten());
@@ -111,21 +112,21 @@ fn rows(path: &Path) -> Option<usize> {
 }
 
 impl Store {
-    /// Sets a part back. A block stays where `stays` says so: without it the configuration would let that person in.
+    /// Sets a part back. Blocks stay but with `all`: some configuration may let that person in.
     pub fn reset(
         &self,
         scope: Scope,
         by: &Approver,
-        stays: &dyn Fn(&str, &SenderId) -> bool,
         now: UnixMs,
         _alone: &NoGateway,
     ) -> Result<(), StoreError> {
+        known::refuse_links(&self.state)?;
         if scope == Scope::All {
             return private::alone(&self.state, || self.remove(scope))?;
         }
         let mut tx = Transaction::open(self, Some(by.authority()), now)?;
         for path in known::emptied(&self.state, scope)? {
-            tx.empty_file(&path, stays)?;
+            tx.empty_file(&path)?;
         }
         let line = Line::by(by, action::RESET, tx.now).about(scope.word());
         tx.commit(vec![line])?;
@@ -154,16 +155,11 @@ impl Store {
 
 impl Transaction<'_> {
     /// Writes a state file that says nothing any more.
-    fn empty_file(
-        &mut self,
-        path: &Path,
-        stays: &dyn Fn(&str, &SenderId) -> bool,
-    ) -> Result<(), StoreError> {
+    fn empty_file(&mut self, path: &Path) -> Result<(), StoreError> {
         match known::kind(&self.store.state, path) {
             Kind::Records => {
                 let Records { blocks, people, .. } = self.records()?;
                 let mut kept = Records { blocks, people, ..Records::default() };
-                kept.blocks.retain(|block| stays(&block.channel, &block.sender));
                 let is_kept = |channel: &str, sender: &SenderId| {
                     kept.blocks.iter().any(|it| it.channel == channel && it.sender == *sender)
                 };

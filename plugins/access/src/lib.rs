@@ -1,5 +1,6 @@
 //! `/access`: who has access, since when and until when, and the end of it. `/invite` gives access in advance; `/doctor`
-//! shows what is wrong with the gateway; `/link` proves on another channel who one is. The gateway has checked who runs them, and alone can spell a code.
+//! shows what is wrong with the gateway; `/link` proves on another channel who one is. The gateway has checked who runs
+//! them, and alone can spell a code.
 
 mod text;
 mod words;

@@ -117,7 +117,7 @@ pub trait Gateway: Send + Sync {
     async fn setup_cancel(&self) -> Result<usize, CommandError>;
     /// Whether this chat is told of devices without a code, after a change where one is wished for.
     async fn device_notify(&self, wish: Option<Notify>) -> Result<Notify, CommandError>;
-    /// What the checks of the set-up find, a line each: no secret, path or value.
+    /// What the checks of the set-up find, a line each: what it is about, and no message, secret or place on the disk.
     async fn doctor(&self) -> Result<String, CommandError>;
     /// What it does about permissions.
     fn access(&self) -> &dyn AccessControl;

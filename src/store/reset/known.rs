@@ -26,15 +26,31 @@ pub(super) fn kind(state: &StateDir, path: &Path) -> Kind {
     }
 }
 
+/// A folder of ours that is a link leads to files that are not: nothing is set back then.
+pub(super) fn refuse_links(state: &StateDir) -> Result<(), StoreError> {
+    for folder in state.folders() {
+        if folder.is_symlink() {
+            let why = "it is a link; put the folder itself in its place, then reset";
+            return Err(crate::io("reset", &folder, std::io::Error::other(why)));
+        }
+    }
+    Ok(())
+}
+
 /// The files that are emptied by one transaction, in the order of their locks.
 pub(super) fn emptied(state: &StateDir, scope: Scope) -> Result<Vec<PathBuf>, StoreError> {
     let all: Vec<PathBuf> = match scope {
         Scope::Config | Scope::All => Vec::new(),
         Scope::Access => {
-            let mut all = in_folder(&state.credentials(), |name| name.ends_with("-pairing.json"))?;
-            all.extend(in_folder(&state.credentials(), |name| name.ends_with("-allowFrom.json"))?);
-            all.extend([state.owners(), state.access_records()]);
-            all
+            let lists = file::entries(&state.credentials())?.into_iter();
+            let of = |end: &str| {
+                let fits = lists.clone().filter(|(name, _)| name.ends_with(end));
+                let mut all: Vec<PathBuf> = fits.map(|(_, path)| path).collect();
+                all.sort();
+                all
+            };
+            let own = vec![state.owners(), state.access_records()];
+            [of("-pairing.json"), of("-allowFrom.json"), own].concat()
         }
         Scope::Devices => {
             let devices = ["pending.json", "paired.json", "bootstrap.json"];

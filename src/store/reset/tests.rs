@@ -29,7 +29,7 @@ fn a_kill_before_the_line_changes_nothing_and_one_behind_it_is_finished() {
     let seven = SenderId::new("7").unwrap();
     // Written aside, and then killed: no line names it.
     let mut tx = Transaction::open(&store, Some(by.authority()), now).unwrap();
-    tx.empty_file(&state.owners(), &|_, _| false).unwrap();
+    tx.empty_file(&state.owners()).unwrap();
     drop(tx);
     assert!(store.approved(&key).unwrap().names(&seven));
     assert_eq!(store.owners().unwrap().0.len(), 1);
@@ -37,7 +37,7 @@ fn a_kill_before_the_line_changes_nothing_and_one_behind_it_is_finished() {
     let before = fs::read(state.owners()).unwrap();
     let head = fs::read(state.audit().join("head")).unwrap();
     let alone = without_gateway(&state).unwrap().unwrap();
-    store.reset(Scope::Access, &by, &|_, _| false, now, &alone).unwrap();
+    store.reset(Scope::Access, &by, now, &alone).unwrap();
     let line = crate::audit::show(&state, 1).unwrap().remove(0);
     assert_eq!((line.action.as_str(), line.subject.as_deref()), ("reset", Some("access")));
     for staged in &line.staged {
