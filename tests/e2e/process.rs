@@ -15,7 +15,7 @@ use nix::{
 };
 
 /// How long anything may take before a story fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Before something is looked at again: to look without end takes the time of those who are waited for.
 pub(crate) async fn look_again() {
@@ -144,7 +144,7 @@ impl Home {
         let mut gateway = Gateway { child, port: 0, heard, _reader: reader };
         let mut said = Vec::new();
         loop {
-            let Ok(line) = gateway.heard.recv_timeout(Duration::from_secs(20)) else {
+            let Ok(line) = gateway.heard.recv_timeout(PATIENCE) else {
                 panic!("the gateway did not start: {said:?}\n{}", self.logged());
             };
             let page = line.split_whitespace().find_map(|word| {

@@ -106,7 +106,7 @@ impl<S> Shared<S> {
                 changes.changed().await.expect("the fake lives");
             }
         };
-        let held = tokio::time::timeout(Duration::from_secs(30), wait).await;
+        let held = tokio::time::timeout(Duration::from_mins(1), wait).await;
         held.unwrap_or_else(|_| panic!("{what}"));
     }
 }

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// A gateway may grow by so much for what has no end, in KiB.
-const MOST: u64 = 24 * 1024;
+const MOST: u64 = 64 * 1024;
 
 /// What is answered on new connections; the open ones are cut when it changes.
 #[derive(Clone, Debug)]
