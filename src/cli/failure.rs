@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use crate::{
-    client::RemoteError, config::problem::ConfigError, local_client::LocalError, store::StoreError,
-    text,
+    client::RemoteError, config::problem::ConfigError, local_client::LocalError, output::tamed,
+    store::StoreError, text,
 };
 
 /// What a command ends with. The numbers are a promise to scripts.
@@ -96,7 +96,7 @@ impl Failure {
         };
         let said = match &self.said {
             Said::Error(error) => {
-                let text = chain(error);
+                let text = tamed(&chain(error));
                 // What is indented belongs to the line above.
                 let lines = text.lines().map(|line| match line.strip_prefix("  ") {
                     Some(_) => line.to_owned(),
@@ -104,10 +104,10 @@ impl Failure {
                 });
                 lines.collect::<Vec<_>>().join("\n")
             }
-            Said::Line(line) => line.clone(),
+            Said::Line(line) => tamed(line),
         };
         let hints = self.hint.iter().flat_map(|hint| hint.lines());
-        let hints = hints.map(|line| format!("{} {line}", word("hint", "36m")));
+        let hints = hints.map(|line| format!("{} {}", word("hint", "36m"), tamed(line)));
         let mut text = [said].into_iter().chain(hints).collect::<Vec<_>>().join("\n");
         text.push('\n');
         text

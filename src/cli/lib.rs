@@ -57,12 +57,14 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use openclaw_plugin_sdk::whole;
+
 use self::{
     failure::{Ended, Exit, Failure},
     host::Host,
     output::{
         Cell::{self, Text, Whole},
-        Output, whole,
+        Output,
     },
 };
 use crate::store::UNFINISHED;

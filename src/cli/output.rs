@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use comfy_table::{
     Attribute, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle,
 };
-use openclaw_plugin_sdk::neutral;
+use openclaw_plugin_sdk::{is_unseen, neutral, whole};
 use serde::Serialize;
 
 use crate::{Ended, Exit, Failure};
@@ -122,9 +122,9 @@ impl Output {
         self.look.width
     }
 
-    /// A line of the result.
+    /// A line of the result. What steers a terminal is taken out of it.
     pub(super) fn line(&mut self, text: impl AsRef<str>) {
-        self.out.write(&format!("{}\n", text.as_ref()));
+        self.out.write(&format!("{}\n", tamed(text.as_ref())));
     }
 
     /// A result that has its own line ends.
@@ -135,7 +135,7 @@ impl Output {
     /// A line about the result, on standard error.
     pub(super) fn note(&mut self, text: impl AsRef<str>) {
         self.out.flush();
-        self.err.write(&format!("{}\n", text.as_ref()));
+        self.err.write(&format!("{}\n", tamed(text.as_ref())));
     }
 
     /// A result for scripts.
@@ -151,7 +151,7 @@ impl Output {
 
     /// One of many results for scripts, each on a line of its own.
     pub(super) fn json_line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
-        self.line(serde_json::to_string(value)?);
+        self.line(visible(&serde_json::to_string(value)?));
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl Output {
     /// A result for people.
     pub(super) fn table(&mut self, rows: impl IntoIterator<Item = Vec<Cell>>) {
         let text = table(rows, self.look);
-        self.line(text);
+        self.block(&format!("{text}\n"));
     }
 
     /// From here on each result for scripts is on one line.
@@ -276,16 +276,6 @@ fn fields(heads: &[&str], shown: &[Vec<String>]) -> String {
     shown.iter().map(row).collect::<Vec<_>>().join("\n\n")
 }
 
-/// A text that is to be copied, such as an id: nothing invisible in it, and otherwise as it is.
-pub(super) fn whole(text: &str) -> String {
-    let shown = |c: char| match c {
-        ' ' | '@' | '`' => c,
-        c if neutral(c.encode_utf8(&mut [0; 4]), 1).is_empty() => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(shown).collect()
-}
-
 /// JSON that says the same without a character that is invisible or steers a terminal: those are escaped.
 fn visible(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
@@ -300,6 +290,17 @@ fn visible(json: &str) -> String {
         }
     }
     shown
+}
+
+/// Lines without a character that is invisible or steers a terminal: names of files and words of other programs may
+/// have some.
+pub(super) fn tamed(text: &str) -> String {
+    let steers = |c: char| match c {
+        // The last two belong to emoji.
+        '\n' | '\t' | '\u{200d}' | '\u{fe0f}' => false,
+        c => c.is_control() || is_unseen(c),
+    };
+    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 struct Stream {
@@ -428,9 +429,8 @@ mod tests {
     }
 
     #[test]
-    fn an_id_can_be_copied_and_hides_nothing() {
-        assert_eq!(whole("@ann:example.org"), "@ann:example.org");
-        assert_eq!(whole("7\u{202e}8\u{1b}"), "7\u{fffd}8\u{fffd}");
+    fn case_142_a_line_steers_no_terminal() {
+        assert_eq!(tamed("\u{1b}[2J\u{202e}⚠️ a\tb\nc"), "\u{fffd}[2J\u{fffd}⚠️ a\tb\nc");
     }
 
     #[test]

@@ -3,9 +3,12 @@
 mod audit;
 mod works;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use openclaw_plugin_sdk::{count, neutral};
+use openclaw_plugin_sdk::{count, neutral, whole};
 
 pub(crate) use self::{audit::*, works::*};
 use crate::{
@@ -48,25 +51,37 @@ pub(crate) fn removed(path: &Path) -> String {
 }
 
 pub(crate) fn chmod(mode: u32, path: &Path) -> String {
-    format!("chmod {mode:o} {}", path.display())
+    format!("chmod {mode:o} {}", quoted(path))
 }
 
 pub(crate) fn chown(path: &Path) -> String {
-    format!("chown $(id -u) {}", path.display())
+    format!("chown $(id -u) {}", quoted(path))
 }
 
 pub(crate) fn move_away(path: &Path) -> String {
-    format!("mv {0} {0}.old", path.display())
+    let old = PathBuf::from(format!("{}.old", path.display()));
+    format!("mv {} {}", quoted(path), quoted(&old))
 }
 
 /// What a link leads to, in the place of the link.
 pub(crate) fn in_place_of(link: &Path) -> String {
     let target = link.canonicalize().unwrap_or_else(|_| link.read_link().unwrap_or_default());
-    format!("rm {0} && mv {1} {0}", link.display(), target.display())
+    let link = quoted(link);
+    format!("rm {link} && mv {} {link}", quoted(&target))
 }
 
 pub(crate) fn copy_back(kept: &Path, path: &Path) -> String {
-    format!("cp {} {}", kept.display(), path.display())
+    format!("cp {} {}", quoted(kept), quoted(path))
+}
+
+/// A path as a word for a shell.
+pub(crate) fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,%".contains(c);
+    if path.starts_with('/') && path.chars().all(is_plain) {
+        return path.into_owned();
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 /// An account as a subject: the default one is its channel.
@@ -84,12 +99,12 @@ pub(crate) fn headline(finding: &Finding) -> String {
 pub(crate) fn place(place: &Place) -> String {
     let line = place.line.map(|line| format!(":{line}")).unwrap_or_default();
     let key = place.key.as_ref().map(|key| format!(" ({key})")).unwrap_or_default();
-    format!("at:  {}{line}{key}", place.file.display())
+    format!("at:  {}{line}{key}", whole(&place.file.to_string_lossy()))
 }
 
 pub(crate) fn fix(fix: &Fix) -> String {
     let automatic = if fix.is_automatic() { " (`--fix` does it)" } else { "" };
-    format!("fix: {}{automatic}", fix.command)
+    format!("fix: {}{automatic}", whole(&fix.command))
 }
 
 pub(crate) fn accepted(finding: &Finding, one: &Accepted) -> String {

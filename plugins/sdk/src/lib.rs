@@ -68,7 +68,9 @@ pub use message::{
 pub use responder::{Answer, PersonRole, Prompt, Responder, ResponderPlugin, Takes};
 pub use secret::Secret;
 pub use settings::Settings;
-pub use text::{Frame, Marks, Opaque, Span, Text, is_unseen, neutral, pasted, pasted_capitals};
+pub use text::{
+    Frame, Marks, Opaque, Span, Text, is_unseen, neutral, pasted, pasted_capitals, whole,
+};
 
 /// The parts of other crates that the plugin API is written in.
 pub use {async_trait::async_trait, bytes::Bytes, http, reqwest, toml};

@@ -264,6 +264,16 @@ pub fn neutral(text: &str, limit: usize) -> String {
     format!("{start}…{end} ({} characters)", line.len())
 }
 
+/// A text that is to be copied, such as an id or a path: on one line, nothing invisible in it, and otherwise as it is.
+pub fn whole(text: &str) -> String {
+    let shown = |c: char| match c {
+        ' ' | '@' | '`' => c,
+        c if neutral(c.encode_utf8(&mut [0; 4]), 1).is_empty() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
+}
+
 /// True for a character that nobody sees, such as one without width.
 pub fn is_unseen(c: char) -> bool {
     !c.is_whitespace() && tame(c) == ' '
@@ -321,6 +331,12 @@ mod tests {
             "\u{1b}[31mAnn\u{1b}[0m\r\nfrom \u{202e}evil\u{202c} @everyone \u{200b}`x`\u{fffc}\0";
         let shown = neutral(name, 64);
         assert_eq!(shown, "[31mAnn [0m from evil ＠everyone ˋxˋ");
+    }
+
+    #[test]
+    fn an_id_can_be_copied_and_hides_nothing() {
+        assert_eq!(whole("@ann:example.org"), "@ann:example.org");
+        assert_eq!(whole("7\u{202e}8\u{1b}"), "7\u{fffd}8\u{fffd}");
     }
 
     #[test]

@@ -148,3 +148,16 @@ fn a_chat_is_told_no_path_and_no_value() {
     assert!(!said.contains(&folder.path().display().to_string()), "{said}");
     assert!(said.contains("info config.foreign (openclaw.json): A configuration of OpenClaw"));
 }
+
+#[test]
+fn case_142_a_command_to_copy_is_safe_for_a_shell_and_a_terminal() {
+    let shown = |path: &str| move_away(Path::new(path));
+    assert_eq!(
+        shown("/home/ann/.openclaw/a-b_c.json"),
+        "mv /home/ann/.openclaw/a-b_c.json /home/ann/.openclaw/a-b_c.json.old"
+    );
+    assert_eq!(shown("/s/$(id) it's"), r"mv '/s/$(id) it'\''s' '/s/$(id) it'\''s.old'");
+    assert_eq!(shown("-rf"), "mv '-rf' '-rf.old'");
+    let fix = Fix { command: chmod(0o600, Path::new("/s/\u{1b}[2J\nx")), repair: None };
+    assert_eq!(super::fix(&fix), "fix: chmod 600 '/s/\u{fffd}[2J\u{fffd}x'");
+}

@@ -92,7 +92,7 @@ pub(crate) fn and_more(count: usize) -> String {
 }
 
 pub(crate) fn df(path: &Path) -> String {
-    format!("df -h {}", path.display())
+    format!("df -h {}", super::quoted(path))
 }
 
 pub(crate) fn disk_full(megabytes: u64) -> String {
