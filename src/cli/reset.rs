@@ -1,14 +1,16 @@
 //! `openclaw reset`: sets a part of the state folder back, or all of it.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use openclaw_plugin_sdk::SenderId;
 use serde_json::json;
 
 use crate::{
     Ended, Exit, Failure, Host, Output,
-    config::Config,
+    config::{self, Config},
     prompt,
-    rules::group::GroupPolicy,
+    rules::{group::GroupPolicy, records::Block},
     store::{
         paths::StateDir,
         reset::{self, NoGateway, Part, Scope as Kept},
@@ -36,7 +38,7 @@ pub(super) struct Reset {
     #[arg(long, value_enum)]
     scope: Scope,
     /// Only say what would be removed
-    #[arg(long, conflicts_with = "yes")]
+    #[arg(long)]
     dry_run: bool,
     /// Do not ask
     #[arg(long)]
@@ -78,10 +80,10 @@ impl Reset {
         if self.dry_run || parts.is_empty() {
             return self.tell(&parts, false, output);
         }
-        if is_elsewhere && scope == Kept::All {
-            blocks_would_end(host, host.loaded_anyway()?.ok().as_ref())?;
+        if scope == Kept::All {
+            blocks_would_end(host, &state, is_elsewhere.then_some(config))?;
         }
-        drop(alone(&state)?);
+        drop(alone(host, &state)?);
         if !self.yes {
             for line in text::to_reset(scope, &parts) {
                 output.note(line);
@@ -91,7 +93,7 @@ impl Reset {
             }
         }
         // A gateway may have begun while the question stood there.
-        let held = alone(&state)?;
+        let held = alone(host, &state)?;
         host.store()?.reset(scope, &Host::approver(), Host::now(), &held)?;
         self.tell(&parts, true, output)
     }
@@ -114,16 +116,33 @@ impl Reset {
     }
 }
 
-fn alone(state: &StateDir) -> Result<NoGateway, Failure> {
-    reset::without_gateway(state)?.map_err(|holder| text::stop_it_first(&holder))
+fn alone(host: &Host, state: &StateDir) -> Result<NoGateway, Failure> {
+    let held = reset::without_gateway(state)?.map_err(|holder| text::stop_it_first(&holder))?;
+    // A gateway whose lock was removed still answers.
+    match host.gateway()? {
+        Ok(_) => Err(text::stop_it_first("")),
+        Err(_) => Ok(held),
+    }
 }
 
-/// A configuration outside the folder stays: nobody may be let in by it because the block goes.
-fn blocks_would_end(host: &Host, config: Option<&Config>) -> Result<(), Failure> {
+/// A configuration outside the folder stays, the one that counts now and those that a gateway has used: nobody may be
+/// let in by one of them because the block goes.
+fn blocks_would_end(host: &Host, state: &StateDir, now: Option<PathBuf>) -> Result<(), Failure> {
     let records = host.store()?.records()?;
-    let mut blocks = records.records().blocks.iter();
-    if blocks.any(|block| may_be_let_in(config, &block.channel, &block.sender)) {
-        return Err(text::a_block_would_end());
+    let blocks = &records.records().blocks;
+    if blocks.is_empty() {
+        return Ok(());
+    }
+    let mut files = config::used_elsewhere(state)?;
+    files.retain(|file| file.exists() && now.as_ref() != Some(file));
+    files.extend(now);
+    for file in files {
+        let config = host.config_at(&file).ok();
+        let is_let_in =
+            |block: &Block| may_be_let_in(config.as_ref(), &block.channel, &block.sender);
+        if blocks.iter().any(is_let_in) {
+            return Err(text::a_block_would_end(&file));
+        }
     }
     Ok(())
 }

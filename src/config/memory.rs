@@ -126,6 +126,12 @@ pub(super) fn forget(state: &StateDir, file: &Path) -> Result<(), StoreError> {
     state.config_memory().parent().map_or(Ok(()), private::sync)
 }
 
+/// The files outside the state folder that are remembered.
+pub(super) fn elsewhere(state: &StateDir) -> Result<Vec<PathBuf>, StoreError> {
+    let files = read(state)?.into_iter().map(|kept| kept.file);
+    Ok(files.filter(|file| file.is_absolute()).collect())
+}
+
 fn recall(state: &StateDir) -> Result<Vec<Memory>, ConfigError> {
     read(state).map_err(|error| lost(&state.config_memory(), &error.to_string()))
 }

@@ -58,7 +58,6 @@ fn nothing_goes_without_a_yes_or_beside_a_gateway() {
         assert!(ran.err.contains("--yes") && ran.err.contains("openclaw backup create"), "{ran:?}");
     }
     folder.fails(2, "reset");
-    folder.fails(2, "reset --scope access --dry-run --yes");
     let of_state = |folder: &Folder| {
         let mut files = folder.files();
         files.retain(|(path, _)| !path.starts_with(folder.path("run")));
@@ -67,10 +66,14 @@ fn nothing_goes_without_a_yes_or_beside_a_gateway() {
     assert_eq!(of_state(&folder), before);
     let mut gateway = Running::gateway(&folder);
     let list = folder.text("credentials/telegram-allowFrom.json");
-    for scope in ["config", "access", "devices", "all"] {
+    let refused = |scope: &str| {
         let error = folder.fails(1, &format!("reset --scope {scope} --yes"));
         assert!(error.contains("gateway runs") && error.contains("service stop"), "{error}");
-    }
+    };
+    ["config", "access", "devices", "all"].into_iter().for_each(refused);
+    // Its lock may be gone, and it still runs.
+    fs::remove_file(folder.path("run/gateway.lock")).unwrap();
+    refused("access");
     assert_eq!(folder.text("credentials/telegram-allowFrom.json"), list);
     gateway.stop(Signal::SIGTERM);
     folder.done("reset --scope access --yes");
@@ -236,7 +239,15 @@ fn all_of_ours_goes_and_nothing_else() {
     keep_private(&elsewhere);
     let all = format!("reset --scope all --yes --config {}", elsewhere.display());
     let error = folder.fails(1, &all);
-    assert!(error.contains("blocked"), "{error}");
+    assert!(error.contains("blocked") && error.contains("other.toml"), "{error}");
+    // So would one that the service names, and a gateway has run with.
+    let run = format!("gateway run --port 0 --config {}", elsewhere.display());
+    let mut gateway = Running::start(folder.command(&run));
+    gateway.until("Approve:");
+    gateway.stop(Signal::SIGTERM);
+    let error = folder.fails(1, "reset --scope all --yes");
+    assert!(error.contains("blocked") && error.contains("other.toml"), "{error}");
+    fs::remove_file(&elsewhere).unwrap();
     folder.done("reset --scope all --yes");
     let left: Vec<String> = folder
         .files()

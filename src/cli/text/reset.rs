@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use openclaw_plugin_sdk::whole;
+
 use crate::{
     Exit, Failure,
     store::reset::{Part, Scope},
@@ -11,7 +13,7 @@ use crate::{
 pub(crate) const ASK_RESET: &str = "Remove this?";
 
 fn part(part: &Part) -> String {
-    let file = part.file.display();
+    let file = whole(&part.file.to_string_lossy());
     match part.rows {
         Some(1) => format!("  {file}: 1 entry"),
         Some(rows) => format!("  {file}: {rows} entries"),
@@ -24,7 +26,7 @@ pub(crate) fn to_reset(scope: Scope, parts: &[Part]) -> Vec<String> {
     if parts.is_empty() {
         return vec![format!("There is nothing to reset in `{}`.", scope.word())];
     }
-    let mut lines = vec![format!("A reset of `{}` removes what these files say:", scope.word())];
+    let mut lines = vec![format!("A reset of `{}` takes these away:", scope.word())];
     lines.extend(parts.iter().map(part));
     lines.push("Make a copy first: openclaw backup create".to_owned());
     lines
@@ -63,12 +65,13 @@ pub(crate) fn config_is_elsewhere(file: &Path) -> Failure {
     Failure::usage(text).hint("move that file away yourself; nothing was changed")
 }
 
-pub(crate) fn a_block_would_end() -> Failure {
-    let text = "the configuration outside the state folder lets in a person who is blocked, or does not load; \
-        nothing was changed";
-    Failure::new(Exit::Failed, text).hint(
-        "`openclaw access list` names who is blocked: take them out of the configuration first",
-    )
+pub(crate) fn a_block_would_end(file: &Path) -> Failure {
+    let text = format!(
+        "{} is outside the state folder, and lets in a person who is blocked, or does not load; nothing was changed",
+        file.display()
+    );
+    Failure::new(Exit::Failed, text)
+        .hint("`openclaw access list` names who is blocked: take them out of that file first")
 }
 
 #[cfg(test)]
@@ -93,11 +96,11 @@ mod tests {
             not_reset(Scope::All),
             stop_it_first("process 1, port 2"),
             config_is_elsewhere(Path::new("/c.toml")),
-            a_block_would_end(),
+            a_block_would_end(Path::new("/c.toml")),
         ];
         shown.extend(failures.iter().map(|failure| failure.spell(false)));
         expect![[r#"
-            A reset of `access` removes what these files say:
+            A reset of `access` takes these away:
               a.json: 1 entry
               b.json: 2 entries
               config.toml
