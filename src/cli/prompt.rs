@@ -27,10 +27,16 @@ pub(super) fn is_attended() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks on the terminal. Without one, nobody says yes.
+/// Asks on the terminal, until it is yes or no; an empty line is no. Without a terminal, nobody says yes.
 pub(super) fn yes(output: &mut Output, question: &str) -> Result<bool, Failure> {
-    let answer = line(output, &format!("{question} [yes/no] "))?.unwrap_or_default();
-    Ok(matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes"))
+    loop {
+        let answer = line(output, &format!("{question} [yes/no] "))?.unwrap_or_default();
+        match answer.to_ascii_lowercase().as_str() {
+            "y" | "yes" => return Ok(true),
+            "" | "n" | "no" => return Ok(false),
+            _ => output.note(text::YES_OR_NO),
+        }
+    }
 }
 
 /// Asks for a line, whose blanks at both ends do not count. `None` without a terminal, and at the end of the input.

@@ -140,8 +140,17 @@ impl Which {
         Ok(unit)
     }
 
-    fn begin(&self, host: &Host, action: Action, output: &mut Output) -> Ended {
+    /// The same, where it is installed.
+    fn installed(&self, host: &Host) -> Result<Unit, Failure> {
         let unit = self.unit(host)?;
+        if unit.unit_path(&home()?).exists() || seen(&unit).installed {
+            return Ok(unit);
+        }
+        Err(crate::text::not_installed(&unit.name()))
+    }
+
+    fn begin(&self, host: &Host, action: Action, output: &mut Output) -> Ended {
+        let unit = self.installed(host)?;
         let path = unit.unit_path(&home()?);
         manager::run(&manager::commands(&unit, action, &path.display().to_string()))?;
         await_ready(&unit)?;
@@ -149,7 +158,7 @@ impl Which {
     }
 
     fn stop(&self, host: &Host, output: &mut Output) -> Ended {
-        let unit = self.unit(host)?;
+        let unit = self.installed(host)?;
         manager::run(&manager::commands(&unit, Action::Stop, ""))?;
         self.tell(&unit, &text::stopped(&unit), output)
     }
@@ -189,7 +198,9 @@ impl Uninstall {
             manager::run(&manager::commands(&unit, Action::Disable, ""))?;
         }
         file::remove(&path, self.force)?;
-        manager::run(&manager::forget(&unit))?;
+        if was_there {
+            manager::run(&manager::forget(&unit))?;
+        }
         if self.which.json {
             return output.json(&json!({ "name": unit.name(), "removed": was_there }));
         }

@@ -40,6 +40,9 @@ pub(super) const NO_SCOPE: &str = "no such scope; one is `operator.read`";
 pub(super) const NO_SPAN: &str = "write a duration such as 90m, 24h or 30d";
 pub(super) const NO_TIME: &str = "write a duration such as 30m, 24h or 7d";
 
+/// What is said to another answer.
+pub(super) const YES_OR_NO: &str = "Please type yes or no.";
+
 pub(super) fn no_json(error: &serde_json::Error) -> String {
     format!("no JSON: {error}")
 }

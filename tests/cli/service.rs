@@ -252,6 +252,21 @@ fn the_status_says_how_it_ended_and_a_start_that_fails_says_why() {
 }
 
 #[test]
+fn a_service_that_is_not_there_is_named_with_the_way_on() {
+    let machine = Machine::new();
+    machine.answers("answer-show", "LoadState=not-found\nActiveState=inactive\n");
+    for line in ["service start", "service restart", "service stop"] {
+        let ran = machine.run(line);
+        let said = "openclaw.service is not installed\nhint: `openclaw service install`";
+        assert!(ran.code == Some(3) && ran.err.contains(said), "{line}: {ran:?}");
+    }
+    machine.calls();
+    let ran = machine.run("service uninstall");
+    assert!(ran.code == Some(3) && ran.out.contains("is not installed"), "{ran:?}");
+    assert_eq!(machine.calls(), [] as [&str; 0]);
+}
+
+#[test]
 fn a_second_gateway_has_a_name_a_unit_and_a_folder() {
     let machine = Machine::new();
     let ran = machine.run("service install --name work");

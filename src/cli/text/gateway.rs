@@ -60,13 +60,18 @@ pub(crate) fn ready(ready: &Ready<'_>) -> Vec<String> {
     };
     lines.push(format!("Approve:  {approve}"));
     lines.extend(ready.console.then(|| "Help:     type /help; Tab completes".to_owned()));
+    let owner = if ready.console {
+        "you, at this terminal; to be owner in a chat too:"
+    } else {
+        "none yet;"
+    };
     match &ready.ownership {
         Ownership::Unclaimed(code) => lines.push(format!(
-            "Owner:    none yet; send /claim {} to the bot or on the page, within ten minutes",
+            "Owner:    {owner} send /claim {} to the bot or on the page, within ten minutes",
             grouped(code)
         )),
         Ownership::UnclaimedQuiet => {
-            lines.push("Owner:    none yet; `openclaw owner claim` prints a code".to_owned());
+            lines.push(format!("Owner:    {owner} `openclaw owner claim` prints a code"));
         }
         Ownership::Claimed => {}
     }

@@ -1,4 +1,4 @@
-//! What `openclaw logs` says where there is no log.
+//! What `openclaw logs` and `openclaw service` say where there is no service.
 
 use crate::{Exit, Failure};
 
@@ -11,6 +11,11 @@ pub(crate) fn no_service_log() -> Failure {
         "a gateway that was started by hand logs to its terminal (standard error); \
              `openclaw service install` runs it as a service",
     )
+}
+
+pub(crate) fn not_installed(name: &str) -> Failure {
+    Failure::new(Exit::NoMatch, format!("the service {name} is not installed"))
+        .hint("`openclaw service install` installs and starts it")
 }
 
 pub(crate) fn no_log_program(program: &str) -> Failure {

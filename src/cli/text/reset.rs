@@ -125,8 +125,8 @@ mod tests {
             error: the configuration is /c.toml, outside the state folder
             hint: move that file away yourself; nothing was changed
 
-            error: the configuration outside the state folder lets in a person who is blocked, or does not load; nothing was changed
-            hint: `openclaw access list` names who is blocked: take them out of the configuration first
+            error: /c.toml is outside the state folder, and lets in a person who is blocked, or does not load; nothing was changed
+            hint: `openclaw access list` names who is blocked: take them out of that file first
         "#]].assert_eq(&shown.join("\n"));
     }
 }

@@ -302,7 +302,7 @@ fn a_start_says_how_to_go_on() {
         State:    /home/ann/.openclaw
         Approve:  /pairing approve <code>, here
         Help:     type /help; Tab completes
-        Owner:    none yet; send /claim BBBB-BBBB-BBBB to the bot or on the page, within ten minutes"]]
+        Owner:    you, at this terminal; to be owner in a chat too: send /claim BBBB-BBBB-BBBB to the bot or on the page, within ten minutes"]]
     .assert_eq(&said(true, Ownership::Unclaimed(ClaimCode::from_random([1; 12]))));
     expect![[r"
         Page:     http://127.0.0.1:18789/chat
@@ -331,8 +331,13 @@ fn a_start_that_others_reach_says_where_and_by_which_certificate() {
 
 #[test]
 fn a_start_whose_output_is_no_terminal_prints_no_code() {
-    let last = said(false, Ownership::UnclaimedQuiet).lines().last().unwrap().to_owned();
-    assert_eq!(last, "Owner:    none yet; `openclaw owner claim` prints a code");
+    let last =
+        |console| said(console, Ownership::UnclaimedQuiet).lines().last().unwrap().to_owned();
+    assert_eq!(last(false), "Owner:    none yet; `openclaw owner claim` prints a code");
+    assert_eq!(
+        last(true),
+        "Owner:    you, at this terminal; to be owner in a chat too: `openclaw owner claim` prints a code"
+    );
 }
 
 #[test]
