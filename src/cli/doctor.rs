@@ -47,9 +47,9 @@ impl Doctor {
     /// Looks.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
         let assistant = if self.deep { asked(host)? } else { None };
-        let context = Context::read(host.found(assistant)?);
-        let exit = self.how.show(works::CHECKS, &context, output)?;
-        if self.deep && !context.has_gateway() {
+        let read = || Ok(Context::read(host.found(assistant.clone())?));
+        let (exit, has_gateway) = self.how.show(works::CHECKS, &read, output)?;
+        if self.deep && !has_gateway {
             return Err(text::deep_needs_a_gateway());
         }
         Ok(exit)
@@ -64,14 +64,26 @@ fn asked(host: &Host) -> Result<Option<Result<(), String>>, Failure> {
 }
 
 impl How {
-    /// Runs a list of checks, repairs what was asked for, and shows what was found.
-    pub(super) fn show(&self, checks: &[Check], context: &Context, output: &mut Output) -> Ended {
-        let mut report = run(checks, context);
+    /// Runs a list of checks, repairs what was asked for, and shows what was found, or what is left of it. Says also
+    /// whether a gateway runs.
+    pub(super) fn show(
+        &self,
+        checks: &[Check],
+        read: &dyn Fn() -> Result<Context, Failure>,
+        output: &mut Output,
+    ) -> Result<(Exit, bool), Failure> {
+        let mut context = read()?;
+        let mut report = run(checks, &context);
         if self.fix {
-            let failed = repair::all(&mut report, context, &Host::approver());
+            let failed = repair::all(&mut report, &context, &Host::approver());
             for repair::Failed { id, why } in failed {
                 output.note(text::not_repaired(&id, &why));
             }
+            // What is repaired may have hidden other things, or have been the cause of them.
+            context = read()?;
+            let fixed = std::mem::take(&mut report.fixed);
+            report = run(checks, &context);
+            report.fixed = fixed;
         }
         if self.json {
             output.json(&report.json(self.warn_ok))?;
@@ -80,6 +92,7 @@ impl How {
                 output.line(line);
             }
         }
-        Ok(if report.is_ok(self.warn_ok) { Exit::Done } else { Exit::Failed })
+        let exit = if report.is_ok(self.warn_ok) { Exit::Done } else { Exit::Failed };
+        Ok((exit, context.has_gateway()))
     }
 }

@@ -75,11 +75,10 @@ impl Repair {
     }
 }
 
-/// Repairs what the report calls automatic, and notes each repair in it and in the access log. What was repaired is no
-/// finding any more.
+/// Repairs what the report calls automatic, and notes each repair in it and in the access log.
 pub fn all(report: &mut Report, context: &Context, by: &Approver) -> Vec<Failed> {
     let mut failed = Vec::new();
-    let (mut done, mut fixed): (Vec<Repair>, Vec<Repair>) = Default::default();
+    let mut done: Vec<Repair> = Vec::new();
     for (finding, _) in &report.findings {
         let Some(repair) = finding.fix.as_ref().and_then(|fix| fix.repair.clone()) else {
             continue;
@@ -94,20 +93,11 @@ pub fn all(report: &mut Report, context: &Context, by: &Approver) -> Vec<Failed>
                     failed.push(Failed { id: id.clone(), why: text::not_noted(&why) });
                 }
                 report.fixed.push(Fixed { id, did });
-                fixed.push(repair.clone());
             }
             Err(why) => failed.push(Failed { id, why }),
         }
         done.push(repair);
     }
-    let is_fixed = |finding: &crate::Finding| {
-        finding
-            .fix
-            .as_ref()
-            .and_then(|fix| fix.repair.as_ref())
-            .is_some_and(|it| fixed.contains(it))
-    };
-    report.findings.retain(|(finding, _)| !is_fixed(finding));
     failed
 }
 

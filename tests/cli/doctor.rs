@@ -216,7 +216,7 @@ fn nothing_is_changed_without_fix_and_with_it_only_modes_and_leftovers() {
     let folder = fresh();
     decided(&folder);
     own(&folder, "config.toml", "# ours\n");
-    fs::set_permissions(folder.path("config.toml"), Permissions::from_mode(0o664)).unwrap();
+    fs::set_permissions(folder.path("config.toml"), Permissions::from_mode(0o666)).unwrap();
     fs::create_dir(folder.path("run")).unwrap();
     fs::set_permissions(folder.path("run"), Permissions::from_mode(0o755)).unwrap();
     drop(UnixListener::bind(folder.path("run/gateway.sock")).unwrap());

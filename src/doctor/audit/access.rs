@@ -60,7 +60,8 @@ pub(super) fn wildcard(context: &Context) -> Vec<Finding> {
             ("allow_from", account.dm_policy != DmPolicy::Open && account.allow_from.everyone()),
             (
                 "group_allow_from",
-                account.groups.policy == GroupPolicy::Allowlist
+                account.plugin.abilities.groups
+                    && account.groups.policy == GroupPolicy::Allowlist
                     && account.groups.senders.everyone(),
             ),
         ];
