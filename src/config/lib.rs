@@ -40,6 +40,7 @@ use jiff::tz::TimeZone;
 use openclaw_plugin_sdk::{ChannelPlugin, ResponderPlugin, SenderId, UnixMs, own_file, toml};
 
 pub use self::accept::Accepted;
+pub use self::names::nearest;
 pub use self::secret_files::SecretFile;
 use self::{
     device_pair::{DevicePair, Mdns},

@@ -254,7 +254,7 @@ pub(super) fn hint(key: &str, known: &[&str]) -> String {
 }
 
 /// The nearest of some words, if one is near.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let near = |known: &&'a str| (strsim::jaro_winkler(word, known), *known);
     let best = known.iter().map(near).max_by(|a, b| a.0.total_cmp(&b.0));
     best.filter(|(score, _)| *score >= 0.75).map(|(_, word)| word)

@@ -5,7 +5,7 @@ mod devices;
 mod port;
 mod secrets;
 
-use crate::{Check, Context, Finding, Needs, Severity, modes, text, works};
+use crate::{Check, Context, Finding, Needs, Severity, config::nearest, modes, text, works};
 
 /// The checks of `openclaw security audit`.
 pub static CHECKS: &[Check] = &[
@@ -120,16 +120,32 @@ fn synced(context: &Context) -> Vec<Finding> {
 
 fn accepted(context: &Context) -> Vec<Finding> {
     let all = context.config.iter().flat_map(|config| &config.accepted);
-    let lasting = all.filter(|one| one.lasts(context.now));
     let finding = |one: &crate::config::Accepted| {
         let place = crate::finding::Place {
             file: context.file.clone(),
             line: Some(one.line),
             key: Some("audit.accept".to_owned()),
         };
-        Finding::new(Severity::Info, one.id.clone(), text::accepts(one)).at(Some(place))
+        let (severity, message) = if !is_known(&one.id) {
+            let known: Vec<_> = works::CHECKS.iter().chain(CHECKS).map(|check| check.id).collect();
+            (Severity::Warn, text::accepts_nothing(&one.id, nearest(&one.id, &known)))
+        } else if one.lasts(context.now) {
+            (Severity::Info, text::accepts(one))
+        } else {
+            (Severity::Info, text::accepted_until(one))
+        };
+        Finding::new(severity, one.id.clone(), message).at(Some(place))
     };
-    lasting.map(finding).collect()
+    all.map(finding).collect()
+}
+
+/// True for the id of a check, of whichever channel and account.
+fn is_known(id: &str) -> bool {
+    let fits = |check: &Check| match check.id.split_once('*') {
+        Some((begin, end)) => id.starts_with(begin) && id.ends_with(end),
+        None => check.id == id,
+    };
+    works::CHECKS.iter().chain(CHECKS).any(fits)
 }
 
 /// What the configuration is refused for, where its problem says this.

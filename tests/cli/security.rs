@@ -154,6 +154,18 @@ fn an_accepted_finding_counts_no_more_and_stays_visible() {
     telegram(&folder, &accept("2001-01-01"));
     let over = said(&folder, "security audit --json");
     assert_eq!((&over["ok"], &over["accepted"]), (&false.into(), &serde_json::json!([])));
+    let told = folder.run("security audit").out;
+    assert!(told.contains("access.open was accepted until 2001-01-01: it counts again."), "{told}");
+    telegram(&folder, &accept("2999-01-01").replace("access.open", "acess.open"));
+    let told = folder.run("security audit");
+    let said =
+        "No finding has the id `acess.open`, so this accepts nothing. Did you mean `access.open`?";
+    assert!(told.code == Some(1) && told.out.contains(said), "{told:?}");
+    telegram(
+        &folder,
+        &accept("2999-01-01").replace("access.open", "channel.telegram.default.token"),
+    );
+    assert!(!folder.run("security audit").out.contains("No finding has"));
 }
 
 #[test]

@@ -75,6 +75,15 @@ pub(crate) fn accepts(one: &Accepted) -> String {
     format!("{id}{subject} is accepted until {}: {}", one.until, neutral(&one.reason, 200))
 }
 
+pub(crate) fn accepted_until(one: &Accepted) -> String {
+    format!("{} was accepted until {}: it counts again.", neutral(&one.id, 80), one.until)
+}
+
+pub(crate) fn accepts_nothing(id: &str, near: Option<&str>) -> String {
+    let near = near.map(|near| format!(" Did you mean `{near}`?")).unwrap_or_default();
+    format!("No finding has the id `{}`, so this accepts nothing.{near}", neutral(id, 80))
+}
+
 // The port.
 pub(crate) const EXPOSED: &str =
     "The port is open to a network without TLS: others there can read tokens and messages.";

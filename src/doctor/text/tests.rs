@@ -92,6 +92,14 @@ fn what_doctor_says() {
 #[test]
 fn what_the_audit_says() {
     let key = AccountKey::default_of("telegram");
+    let one = Accepted {
+        id: "access.open".to_owned(),
+        subject: Some("telegram".to_owned()),
+        reason: "a help desk".to_owned(),
+        until: "2027-01-01".to_owned(),
+        ends: UnixMs(0),
+        line: 3,
+    };
     let said = [
         pairing_again(&key),
         groups_again(&key),
@@ -112,6 +120,9 @@ fn what_the_audit_says() {
         in_unit("A_TOKEN"),
         secret_file(Path::new("/s/token")),
         in_log("gateway.auth"),
+        accepts(&one),
+        accepted_until(&one),
+        accepts_nothing("acess.open", Some("access.open")),
     ];
     expect![[r#"
         openclaw config set channels.telegram.dm_policy pairing && openclaw config unset channels.telegram.allow_from
@@ -132,7 +143,10 @@ fn what_the_audit_says() {
         This node may be asked for `system.run`, which runs programs.
         The unit sets `A_TOKEN`: each reader of the unit has the secret.
         Other users can read /s/token.
-        The secret of `gateway.auth` stands in this file."#]]
+        The secret of `gateway.auth` stands in this file.
+        access.open (telegram) is accepted until 2027-01-01: a help desk
+        access.open was accepted until 2027-01-01: it counts again.
+        No finding has the id `acess.open`, so this accepts nothing. Did you mean `access.open`?"#]]
     .assert_eq(&said.join("\n"));
 }
 
