@@ -191,8 +191,8 @@ async fn case_107_a_wrong_token_is_named_by_its_key_alone_and_no_error_has_a_url
         panic!("unauthorized, not {refused:?}")
     };
     assert!(text.contains("`token`") && !text.contains("MTk4") && !text.contains("http"), "{text}");
-    let table = fake.settings();
-    drop(fake);
+    let mut table = fake.settings();
+    table.insert("api_root".to_owned(), "http://127.0.0.1:1".into());
     let gone = opened(table).send(&to_ann(Text::plain("x"))).await;
     let Err(ChannelError::Disconnected(text)) = &gone else { panic!("disconnected, not {gone:?}") };
     assert!(

@@ -400,8 +400,10 @@ async fn a_conversation_that_was_noted_is_found_after_a_restart_and_openclaws_to
     let noted = bench.inbox().noted(&person("ann")).expect("a note");
     assert!(noted.contains("a:1ann") && noted.contains("/emea/"), "{noted}");
     let folder = tempfile::tempdir().expect("a folder");
+    // Nobody answers at this port; one that was free a moment ago may be another test's by now.
+    let nowhere = "http://127.0.0.1:1/emea/";
     let stored = json!({ "version": 1, "conversations": { "a:1bobxxxxxxxxxxxxxxxxxxxxx": {
-        "serviceUrl": bench.platform.service(), "user": { "aadObjectId": person("bob") },
+        "serviceUrl": nowhere, "user": { "aadObjectId": person("bob") },
         "conversation": { "conversationType": "personal", "tenantId": TENANT },
     } } });
     let file = folder.path().join("msteams-conversations.json");
@@ -418,7 +420,6 @@ async fn a_conversation_that_was_noted_is_found_after_a_restart_and_openclaws_to
         .expect("a note");
     restarted.platform.with(|state| state.chat_with("ann"));
     restarted.listen().await.expect("it connects");
-    // The file names the other fake's port: that is not trusted less, but nobody answers there.
     drop(bench);
     assert_eq!(restarted.send(&to_ann("hello")).await.map(|_| ()), Ok(()));
     assert_eq!(

@@ -401,10 +401,10 @@ async fn case_107_a_wrong_token_is_named_by_its_key_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn case_107_no_error_of_a_request_has_the_url_with_the_token() {
     let fake = FakeTelegram::start().await;
-    let table = fake.settings();
+    let mut table = fake.settings();
     fake.with(|state| state.broken = true);
     let broken = opened(table.clone()).send(&to_ann(Text::plain("x"))).await;
-    drop(fake);
+    table.insert("api_root".to_owned(), "http://127.0.0.1:1".into());
     let gone = opened(table).send(&to_ann(Text::plain("x"))).await;
     for error in [broken, gone] {
         let Err(ChannelError::Disconnected(text)) = &error else {
