@@ -113,6 +113,7 @@ fn is_page(plugin: &ChannelPlugin) -> bool {
 /// Connects one channel after the other, until none is named.
 fn connect(host: &Host, output: &mut Output) -> Result<(), Failure> {
     let chats: Vec<_> = registry::pairing_channels().filter(|plugin| !is_page(plugin)).collect();
+    let mut changed = true;
     loop {
         let config = host.config()?;
         let row = |(index, plugin): (usize, &&ChannelPlugin)| {
@@ -126,8 +127,10 @@ fn connect(host: &Host, output: &mut Output) -> Result<(), Failure> {
             ];
             cells.map(|(column, text)| Cell::Whole(column, text)).to_vec()
         };
-        output.line("");
-        output.table(chats.iter().enumerate().map(row));
+        if std::mem::take(&mut changed) {
+            output.line("");
+            output.table(chats.iter().enumerate().map(row));
+        }
         let Some(typed) = prompt::line(output, text::ASK_CHANNEL)?.filter(|it| !it.is_empty())
         else {
             return Ok(());
@@ -139,6 +142,7 @@ fn connect(host: &Host, output: &mut Output) -> Result<(), Failure> {
                 if let Err(failure) = set_up(host, plugin, output) {
                     output.failure(&failure);
                 }
+                changed = true;
             }
             Ok(plugin) => output.note(text::needs_no_setup(plugin.label)),
             Err(failure) => output.failure(&failure),
@@ -166,7 +170,9 @@ impl Draft {
             if !self.plugin.keys.contains(&&*key) {
                 return Err(text::set_up_by_hand(self.plugin, &problem));
             }
-            output.note(text::lacking(&key, &problem));
+            if let Some(line) = text::lacking(&key, &problem) {
+                output.note(line);
+            }
             let typed = ask(self.plugin, &key, output)?;
             let Some(value) = typed.filter(|value| !value.is_empty()) else { return Ok(None) };
             self.typed.retain(|(other, _)| *other != key);

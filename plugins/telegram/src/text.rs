@@ -7,7 +7,8 @@ pub(crate) const NO_SENDER: InvalidSenderId =
 pub(crate) const NO_GROUP: InvalidGroupId =
     InvalidGroupId("a Telegram group's id is a negative number, such as `-1001234567890`");
 
-pub(crate) const TOKEN_MISSING: &str = "is missing: give `bot_token`, or `token_file`";
+pub(crate) const TOKEN_MISSING: &str =
+    "is missing: @BotFather gives it when you make a bot (`bot_token`, or `token_file`)";
 pub(crate) const TOKEN_FORM: &str = "is not of the form that BotFather gives, `<number>:<letters>`";
 /// What stands beside `/start` in the menu of a stranger.
 pub(crate) const START: &str = "begin";
@@ -42,7 +43,7 @@ mod tests {
         expect![[r"
             a Telegram user id is a positive number, such as `123456789`
             a Telegram group's id is a negative number, such as `-1001234567890`
-            is missing: give `bot_token`, or `token_file`
+            is missing: @BotFather gives it when you make a bot (`bot_token`, or `token_file`)
             is not of the form that BotFather gives, `<number>:<letters>`
             Telegram refuses the token: check `bot_token`
             another program polls this bot: stop it, or use another bot

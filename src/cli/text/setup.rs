@@ -10,7 +10,7 @@ pub(crate) const ASK_CHANNEL: &str = "Which channel? Its number or name; Enter g
 pub(crate) const ASK_TYPE_AGAIN: &str = "Type it again?";
 pub(crate) const ASK_KEEP: &str = "Write it into the configuration all the same?";
 pub(crate) const ASK_SERVICE: &str =
-    "Run the gateway in the background, now and whenever this machine starts?";
+    "Run the gateway in the background, now and whenever you log in?";
 pub(crate) const IS_SET_UP: &str = "set up";
 pub(crate) const SETUP_AGAIN: &str =
     "`openclaw setup` goes on after that; answer `no` there to set up without the import";
@@ -87,8 +87,13 @@ pub(crate) fn needs_no_setup(label: &str) -> String {
     format!("{label} needs no setup")
 }
 
-pub(crate) fn lacking(key: &str, problem: &str) -> String {
-    format!("`{key}`: {problem}")
+/// What is wrong with what was typed; where nothing was, where to find it.
+pub(crate) fn lacking(key: &str, problem: &str) -> Option<String> {
+    let problem = match problem.strip_prefix("is missing") {
+        Some(where_from) => where_from.strip_prefix(": ")?,
+        None => problem,
+    };
+    Some(format!("`{key}`: {problem}"))
 }
 
 pub(crate) fn ask_secret(path: &str) -> String {

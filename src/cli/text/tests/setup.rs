@@ -17,10 +17,12 @@ fn lines_of_the_setup() {
         Err(ChannelError::Unauthorized("check `bot_token`".to_owned())),
     ];
     let steps = [Left::Import(found.to_owned()), Left::Channel, Left::Service, Left::Owner];
+    assert_eq!(lacking("bot_token", "is missing"), None);
     let mut lines = vec![
         ask_take_over(found),
         needs_no_setup("Web chat"),
-        lacking("bot_token", "is missing"),
+        lacking("bot_token", "is missing: a page shows it").unwrap(),
+        lacking("bot_token", "is no token").unwrap(),
         ask_secret("channels.telegram.bot_token"),
         trying("Telegram"),
         left_out("Telegram"),
@@ -36,7 +38,8 @@ fn lines_of_the_setup() {
     expect![[r#"
         There is an OpenClaw: /s/openclaw.json. Take over its settings, people and devices?
         Web chat needs no setup
-        `bot_token`: is missing
+        `bot_token`: a page shows it
+        `bot_token`: is no token
         channels.telegram.bot_token (it is not shown; Enter leaves the channel out)
         Connecting to Telegram …
         Telegram is left out; nothing was written
@@ -72,7 +75,7 @@ fn lines_of_the_setup() {
     expect![[r#"
         Which channel? Its number or name; Enter goes on: 
         Write it into the configuration all the same?
-        Run the gateway in the background, now and whenever this machine starts?
+        Run the gateway in the background, now and whenever you log in?
         Type it again?
         `openclaw setup` goes on after that; answer `no` there to set up without the import
 
