@@ -19,7 +19,7 @@ use crate::{
         settings::{self, Block, Options, Plan, Record},
         state,
     },
-    prompt, registry,
+    prompt, registry, reset,
     rules::{AccountKey, Contact, approver::Approver, owner::Owner},
     store::{
         access::Blocked,
@@ -186,13 +186,18 @@ impl Import {
     fn undo(&self, host: &Host, output: &mut Output) -> Ended {
         let state = host.state()?;
         let record = settings::record(&state)?;
+        // A gateway goes on with the configuration that it has read.
+        let _alone = record.as_ref().map(|_| reset::alone(host, &state)).transpose()?;
         let people = host.store()?.undo_imports(&Host::approver(), Host::now())?;
         if record.is_none() && people.is_empty() {
             return Err(text::nothing_imported());
         }
         let record = record.unwrap_or_default();
         let removed = settings::undo(&state, &record)?;
-        let lifted = lift(host, &record)?;
+        // A configuration that stays may let in the people who were closed out.
+        let files = [Some(host.config_file()?), Some(state.config()), record.written.clone()];
+        let is_left = files.iter().flatten().any(|file| file.exists());
+        let lifted = if is_left { Vec::new() } else { lift(host, &record)? };
         settings::forget(&state)?;
         if self.json {
             return output.json(&json!({
@@ -210,6 +215,9 @@ impl Import {
         }
         for who in &lifted {
             output.line(text::import_unblocked(who));
+        }
+        for who in record.blocks.iter().filter(|_| is_left) {
+            output.line(text::import_stays_blocked(who));
         }
         Ok(Exit::Done)
     }

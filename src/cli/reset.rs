@@ -1,6 +1,6 @@
 //! `openclaw reset`: sets a part of the state folder back, or all of it.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use openclaw_plugin_sdk::SenderId;
@@ -12,6 +12,7 @@ use crate::{
     prompt,
     rules::{group::GroupPolicy, records::Block},
     store::{
+        Store,
         paths::StateDir,
         reset::{self, NoGateway, Part, Scope as Kept},
     },
@@ -80,8 +81,9 @@ impl Reset {
         if self.dry_run || parts.is_empty() {
             return self.tell(&parts, false, output);
         }
+        let may = |store: &Store| blocks_would_end(host, store, is_elsewhere.then_some(&*config));
         if scope == Kept::All {
-            blocks_would_end(host, &state, is_elsewhere.then_some(config))?;
+            may(&host.store()?)?;
         }
         drop(alone(host, &state)?);
         if !self.yes {
@@ -94,7 +96,7 @@ impl Reset {
         }
         // A gateway may have begun while the question stood there.
         let held = alone(host, &state)?;
-        host.store()?.reset(scope, &Host::approver(), Host::now(), &held)?;
+        host.store()?.reset(scope, &Host::approver(), Host::now(), &held, may)?;
         self.tell(&parts, true, output)
     }
 
@@ -116,7 +118,8 @@ impl Reset {
     }
 }
 
-fn alone(host: &Host, state: &StateDir) -> Result<NoGateway, Failure> {
+/// Refuses beside a gateway of this state folder, and keeps one from starting.
+pub(super) fn alone(host: &Host, state: &StateDir) -> Result<NoGateway, Failure> {
     let held = reset::without_gateway(state)?.map_err(|holder| text::stop_it_first(&holder))?;
     // A gateway whose lock was removed still answers.
     match host.gateway()? {
@@ -125,17 +128,17 @@ fn alone(host: &Host, state: &StateDir) -> Result<NoGateway, Failure> {
     }
 }
 
-/// A configuration outside the folder stays, the one that counts now and those that a gateway has used: nobody may be
+/// Another configuration stays, the one that counts now and those that a gateway has used: nobody may be
 /// let in by one of them because the block goes.
-fn blocks_would_end(host: &Host, state: &StateDir, now: Option<PathBuf>) -> Result<(), Failure> {
-    let records = host.store()?.records()?;
-    let blocks = &records.records().blocks;
-    if blocks.is_empty() {
+fn blocks_would_end(host: &Host, store: &Store, now: Option<&Path>) -> Result<(), Failure> {
+    let mut files = config::used_beside(&host.state()?)?;
+    files.retain(|file| file.exists() && now != Some(file));
+    files.extend(now.map(Path::to_owned));
+    if files.is_empty() {
         return Ok(());
     }
-    let mut files = config::used_elsewhere(state)?;
-    files.retain(|file| file.exists() && now.as_ref() != Some(file));
-    files.extend(now);
+    let records = store.records()?;
+    let blocks = &records.records().blocks;
     for file in files {
         let config = host.config_at(&file).ok();
         let is_let_in =

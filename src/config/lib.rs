@@ -114,9 +114,9 @@ pub fn forget(state: &StateDir, file: &Path) -> Result<(), StoreError> {
     memory::forget(state, file)
 }
 
-/// The files outside the state folder that a gateway on it has run with, the last one first.
-pub fn used_elsewhere(state: &StateDir) -> Result<Vec<PathBuf>, StoreError> {
-    memory::elsewhere(state)
+/// The files beside the usual one that a gateway on this state folder has run with, the last one first.
+pub fn used_beside(state: &StateDir) -> Result<Vec<PathBuf>, StoreError> {
+    memory::others(state)
 }
 
 /// The same with a file that was read, or that is to be written; whether it was cut off is not looked at.

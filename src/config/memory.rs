@@ -126,10 +126,10 @@ pub(super) fn forget(state: &StateDir, file: &Path) -> Result<(), StoreError> {
     state.config_memory().parent().map_or(Ok(()), private::sync)
 }
 
-/// The files outside the state folder that are remembered.
-pub(super) fn elsewhere(state: &StateDir) -> Result<Vec<PathBuf>, StoreError> {
-    let files = read(state)?.into_iter().map(|kept| kept.file);
-    Ok(files.filter(|file| file.is_absolute()).collect())
+/// The files that are remembered, but for the usual one.
+pub(super) fn others(state: &StateDir) -> Result<Vec<PathBuf>, StoreError> {
+    let files = read(state)?.into_iter().map(|kept| state.path().join(kept.file));
+    Ok(files.filter(|file| *file != state.config()).collect())
 }
 
 fn recall(state: &StateDir) -> Result<Vec<Memory>, ConfigError> {

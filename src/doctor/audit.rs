@@ -95,6 +95,12 @@ pub static CHECKS: &[Check] = &[
     row("state.mode", "A file or folder is open to others.", Needs::Nothing, modes::check),
     row("config.unreadable", "The configuration has an error.", Needs::Nothing, works::unreadable),
     row(
+        "config.env-missing",
+        "The configuration names a variable that is not set.",
+        Needs::Nothing,
+        works::env_missing,
+    ),
+    row(
         "process.root",
         "The gateway has more rights than it needs.",
         Needs::Gateway,

@@ -6,7 +6,10 @@ mod service;
 mod settings;
 mod state;
 
-pub(crate) use self::{settings::unreadable, state::synced};
+pub(crate) use self::{
+    settings::{env_missing, unreadable},
+    state::synced,
+};
 
 use crate::{Check, Needs, modes};
 

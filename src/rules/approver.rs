@@ -10,6 +10,9 @@ use crate::device::{
     role::{Role, Scope, Scopes},
 };
 
+/// How the access log names an import.
+pub(crate) const IMPORT: &str = "import";
+
 /// A person who may decide, and where they do it. Made from an owner in a chat, on this host, or from an
 /// operator's session that holds `operator.pairing`, and from nothing else (`case_023`).
 ///
@@ -108,7 +111,7 @@ impl Approver {
     /// The user of this machine, where what they decide was decided before in another program. The access log names
     /// the import.
     pub fn importing() -> Self {
-        Self { actor: "import".to_owned(), ..Self::on_host(0) }
+        Self { actor: IMPORT.to_owned(), ..Self::on_host(0) }
     }
 
     /// The operator at a socket; `None` for a node, and for an operator without `operator.pairing`.

@@ -7,6 +7,7 @@ use openclaw_plugin_sdk::{SenderId, UnixMs};
 
 use super::{
     AccountKey, Contact,
+    approver::IMPORT,
     ticket::{LINK_MS, LONGEST_INVITATION_MS, TicketDigest},
 };
 
@@ -219,12 +220,15 @@ impl Records {
         self.people.push(Person { contacts });
     }
 
-    /// Blocks a sender. False where the sender is blocked already.
+    /// Blocks a sender. False where the sender is blocked already; what a person decides goes over what an import did,
+    /// so that no undo takes it back.
     pub fn block(&mut self, block: Block) -> bool {
-        if self.is_blocked(&block.channel, &block.sender) {
-            return false;
+        let fits = |it: &&mut Block| it.channel == block.channel && it.sender == block.sender;
+        match self.blocks.iter_mut().find(fits) {
+            None => self.blocks.push(block),
+            Some(known) if known.by == IMPORT && block.by != IMPORT => *known = block,
+            Some(_) => return false,
         }
-        self.blocks.push(block);
         true
     }
 

@@ -7,7 +7,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use nix::unistd::{Gid, Uid, User, geteuid, setegid, seteuid};
+use nix::unistd::{Gid, Uid, User, geteuid, setgid, setuid};
 use openclaw_plugin_sdk::own_file::Rights;
 
 use super::{StoreError, io, paths::StateDir};
@@ -71,8 +71,9 @@ pub fn act_as_owner(state: &StateDir) -> Result<(), StoreError> {
 fn become_user(owner: Uid, group: Gid) -> nix::Result<()> {
     #[cfg(not(target_vendor = "apple"))]
     nix::unistd::setgroups(&[group])?;
-    setegid(group)?;
-    seteuid(owner)
+    // For good: a program that is started from here must not find the way back to root.
+    setgid(group)?;
+    setuid(owner)
 }
 
 fn check_one(folder: &Path) -> Result<(), StoreError> {

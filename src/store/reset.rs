@@ -86,6 +86,7 @@ pub fn without_gateway(state: &StateDir) -> Result<Result<NoGateway, String>, St
 pub fn plan(state: &StateDir, scope: Scope) -> Result<Vec<Part>, StoreError> {
     known::refuse_links(state)?;
     let mut found = known::emptied(state, scope)?;
+    let rows = |path: &Path| rows(path, scope);
     found.retain(|path| rows(path) != Some(0));
     found.extend(known::removed(state, scope)?.into_iter().flatten());
     let below = |path: &PathBuf| path.strip_prefix(state.path()).unwrap_or(path).to_owned();
@@ -95,8 +96,8 @@ pub fn plan(state: &StateDir, scope: Scope) -> Result<Vec<Part>, StoreError> {
     Ok(parts)
 }
 
-/// How many rows a state file has, whichever shape it has.
-fn rows(path: &Path) -> Option<usize> {
+/// How many rows a state file has, whichever shape it has; blocks that stay do not count.
+fn rows(path: &Path, scope: Scope) -> Option<usize> {
     if path.extension().is_none_or(|extension| extension != "json") {
         return None;
     }
@@ -108,22 +109,32 @@ fn rows(path: &Path) -> Option<usize> {
         Value::Object(_) => 1,
         _ => 0,
     };
-    Some(all.values().map(of).sum())
+    let goes = |(key, _): &(&String, &Value)| *key != "blocks" || scope == Scope::All;
+    Some(all.iter().filter(goes).map(|(_, value)| of(value)).sum())
 }
 
 impl Store {
-    /// Sets a part back. Blocks stay but with `all`: some configuration may let that person in.
-    pub fn reset(
+    /// Sets a part back. Blocks stay but with `all`: some configuration may let that person in. `may` is asked while
+    /// nobody else writes, before all of it goes.
+    pub fn reset<E: From<StoreError>>(
         &self,
         scope: Scope,
         by: &Approver,
         now: UnixMs,
         _alone: &NoGateway,
-    ) -> Result<(), StoreError> {
+        may: impl FnOnce(&Self) -> Result<(), E>,
+    ) -> Result<(), E> {
         known::refuse_links(&self.state)?;
         if scope == Scope::All {
-            return private::alone(&self.state, || self.remove(scope))?;
+            return private::alone(&self.state, || {
+                may(self)?;
+                Ok(self.remove(scope)?)
+            })?;
         }
+        Ok(self.reset_some(scope, by, now)?)
+    }
+
+    fn reset_some(&self, scope: Scope, by: &Approver, now: UnixMs) -> Result<(), StoreError> {
         let mut tx = Transaction::open(self, Some(by.authority()), now)?;
         for path in known::emptied(&self.state, scope)? {
             tx.empty_file(&path)?;
@@ -139,6 +150,10 @@ impl Store {
         for stage in known::removed(&self.state, scope)? {
             let mut folders: Vec<&Path> = stage.iter().filter_map(|path| path.parent()).collect();
             for path in &stage {
+                if scope == Scope::Config && *path == self.state.config_memory() {
+                    known::forget_own_config(path)?;
+                    continue;
+                }
                 gone(std::fs::remove_file(path)).map_err(|error| io("remove", path, error))?;
             }
             folders.sort_unstable();

@@ -89,7 +89,7 @@ const ROWS: &[Damage] = &[
     row("a torn configuration", &["config.unreadable"], &["config.unreadable"], |folder| {
         config(folder, "# ours\n[gateway]\nport = 18\nbind = \"lo")
     }),
-    row("a name that is not set", &["config.env-missing"], &[], |folder| {
+    row("a name that is not set", &["config.env-missing"], &["config.env-missing"], |folder| {
         config(folder, "[gateway.auth]\ntoken = \"${NOT_SET_HERE}\"\n")
     }),
     // None of these can be written at all.

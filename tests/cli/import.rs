@@ -48,7 +48,7 @@ const TORN: &str = r#"{ routing: { allowFrom: ["+15550000001"] }, gateway: { mod
   plugins: { entries: { telegram: { enabled: false } } }, web: { enabled: true },
 "#;
 
-fn with(text: &str) -> Folder {
+pub(crate) fn with(text: &str) -> Folder {
     let folder = Folder::empty();
     folder.put("openclaw.json", text);
     folder
@@ -130,6 +130,8 @@ fn names_that_are_not_set_are_told_and_the_owners_are_taken_when_asked_for() {
     let ran = folder.run("import --owners");
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
     assert!(ran.out.contains("${TELEGRAM_BOT_TOKEN}: is not set now"), "{}", ran.out);
+    let error = folder.fails(1, "status");
+    assert!(error.contains("hint: type `export OPENCLAW_GATEWAY_TOKEN=…`"), "{error}");
     assert!(written(&folder).contains("allow_from = [\"telegram:123456789\"]"));
     assert!(ran.out.contains("Wrote "));
 }

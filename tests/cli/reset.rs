@@ -216,6 +216,24 @@ fn the_configuration_goes_and_the_next_start_does_not_take_it_for_lost() {
 }
 
 #[test]
+fn a_second_configuration_in_the_folder_counts_and_a_block_is_no_entry_that_goes() {
+    let folder = decided();
+    let second = folder.path("second.toml");
+    folder.put("second.toml", CONFIG);
+    keep_private(&second);
+    let run = format!("gateway run --port 0 --config {}", second.display());
+    let mut gateway = Running::start(folder.command(&run));
+    gateway.until("Approve:");
+    gateway.stop(Signal::SIGTERM);
+    let error = folder.fails(1, "reset --scope all --yes");
+    assert!(error.contains("blocked") && error.contains("second.toml"), "{error}");
+    assert!(folder.done("access list").contains("telegram:66"));
+    folder.done("reset --scope access --yes");
+    let told = folder.done("reset --scope access --dry-run");
+    assert!(told.contains("nothing to reset"), "{told}");
+}
+
+#[test]
 fn all_of_ours_goes_and_nothing_else() {
     let folder = decided();
     let mut gateway = Running::gateway(&folder);
@@ -247,6 +265,11 @@ fn all_of_ours_goes_and_nothing_else() {
     gateway.stop(Signal::SIGTERM);
     let error = folder.fails(1, "reset --scope all --yes");
     assert!(error.contains("blocked") && error.contains("other.toml"), "{error}");
+    // A reset of the usual configuration does not forget it.
+    folder.done("reset --scope config --yes");
+    let error = folder.fails(1, "reset --scope all --yes");
+    assert!(error.contains("blocked") && error.contains("other.toml"), "{error}");
+    folder.put("config.toml.imported", CONFIG);
     fs::remove_file(&elsewhere).unwrap();
     folder.done("reset --scope all --yes");
     let left: Vec<String> = folder

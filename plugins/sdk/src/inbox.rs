@@ -1,5 +1,7 @@
 //! The way from a channel into the gateway. The only one.
 
+mod readers;
+
 use std::{
     fmt,
     future::Future,
@@ -20,6 +22,7 @@ use tokio::{
     sync::{Mutex, mpsc, oneshot, watch},
 };
 
+pub use self::readers::{Reader, Readers};
 use crate::{
     AccountId, ChannelError, Client, InboundEvent, SenderId, UnixMs, clock::PlatformClock,
     http_client,
@@ -41,6 +44,7 @@ pub struct Inbox {
     state: OnceLock<PathBuf>,
     run: OnceLock<PathBuf>,
     notes: OnceLock<Arc<dyn Notes>>,
+    trial: bool,
 }
 
 /// What an account's channel notes for itself, over restarts: a cursor, how a conversation is reached. At most
@@ -57,76 +61,6 @@ pub trait Notes: fmt::Debug + Send + Sync {
 pub const MOST_NOTES: usize = 1000;
 /// See [`MOST_NOTES`].
 pub const LONGEST_NOTE: usize = 1024;
-
-/// What a person is to this account now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
-    /// They have access.
-    Admitted,
-    /// Neither has access nor waits.
-    Nobody,
-    /// Their request waits for a decision.
-    Waits,
-}
-
-/// Asks the gate about people, and hears when its answers may have changed.
-#[derive(Clone)]
-pub struct Readers {
-    of: Arc<dyn Fn(&SenderId) -> Reader + Send + Sync>,
-    files: Arc<dyn Fn() -> bool + Send + Sync>,
-    codes: Arc<dyn Fn(&str) -> bool + Send + Sync>,
-    changes: watch::Receiver<()>,
-}
-
-impl Readers {
-    /// The gateway's end makes it.
-    pub fn new(
-        of: impl Fn(&SenderId) -> Reader + Send + Sync + 'static,
-        changes: watch::Receiver<()>,
-    ) -> Self {
-        Self { of: Arc::new(of), files: Arc::new(|| false), codes: Arc::new(|_| false), changes }
-    }
-
-    /// Says whether a code stands in a text.
-    #[must_use]
-    pub fn with_codes(self, codes: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        Self { codes: Arc::new(codes), ..self }
-    }
-
-    /// True where a code stands in a text: a channel keeps no such text.
-    pub fn holds_a_code(&self, text: &str) -> bool {
-        (self.codes)(text)
-    }
-
-    /// Says whether what answers takes files of people with access.
-    #[must_use]
-    pub fn with_files(self, files: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self { files: Arc::new(files), ..self }
-    }
-
-    /// True where what answers takes files of people with access.
-    pub fn take_files(&self) -> bool {
-        (self.files)()
-    }
-
-    /// True for a person who has access now.
-    pub fn has_access(&self, person: &SenderId) -> bool {
-        (self.of)(person) == Reader::Admitted
-    }
-
-    /// Returns when access may have changed since the last call; never, once the gateway has ended.
-    pub async fn changed(&mut self) {
-        if self.changes.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-impl fmt::Debug for Readers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Readers")
-    }
-}
 
 /// An event on its way to the gate.
 #[derive(Debug)]
@@ -210,7 +144,19 @@ impl Inbox {
             state: OnceLock::new(),
             run: OnceLock::new(),
             notes: OnceLock::new(),
+            trial: false,
         }
+    }
+
+    /// Only whether the platform answers is to be found out.
+    #[must_use]
+    pub fn for_trial(self) -> Self {
+        Self { trial: true, ..self }
+    }
+
+    /// True where only that is to be found out: nobody takes what arrives, so it has to stay at the platform.
+    pub fn is_trial(&self) -> bool {
+        self.trial
     }
 
     /// The gateway's end says once who may read.

@@ -65,6 +65,11 @@ impl Channel for Signal {
         if doubted && let Some(refused) = self.refusal().await {
             return Err(self.refused(refused));
         }
+        if inbox.is_trial() {
+            // The daemon keeps no message once a program hears it.
+            inbox.connected_but(self.trouble.lock().fetches.clone());
+            return std::future::pending().await;
+        }
         let mut events = rpc.hear(running).await?;
         let row = inbox.row();
         let mut pending = self.acks.connect(&row, |event| std::future::ready(Ok(Some(event))));

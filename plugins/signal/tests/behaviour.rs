@@ -52,6 +52,23 @@ async fn case_080_a_person_is_an_aci_and_their_number_stands_beside_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trial_takes_nothing_that_waits() {
+    let fake = FakeSignal::start().await;
+    fake.envelope("ann", json!({ "dataMessage": { "message": "hello" } }));
+    let (account, commands) = (AccountId::default_account(), Vec::new());
+    let settings =
+        Settings { account: account.clone(), table: fake.settings(), key: [0; 32], commands };
+    let channel = (channel_signal::PLUGIN.open)(settings).expect("it opens");
+    let (connected, mut seen) = watch::channel(false);
+    let inbox = Inbox::new(account, mpsc::channel(1).0, mpsc::channel(1).1, connected).for_trial();
+    tokio::select! {
+        ended = channel.receive(&inbox) => panic!("it ended: {ended:?}"),
+        answered = seen.wait_for(|connected| *connected) => drop(answered.expect("it answers")),
+    }
+    assert_eq!(fake.with(|state| (state.waiting.len(), state.listener)), (1, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_signal_cli_has_handed_over_is_kept_until_it_is_durable() {
     let mut bench = bench().await;
     bench.platform.with(|state| state.lossy = true);

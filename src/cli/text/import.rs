@@ -37,6 +37,10 @@ pub(crate) fn state_not_imported(error: &StateError) -> Failure {
 }
 
 pub(crate) fn imported_state([people, requests, devices]: [usize; 3]) -> String {
+    if people + requests + devices == 0 {
+        return "✅ People, requests and devices: nothing was new; the list above says how each stands"
+            .to_owned();
+    }
     format!("✅ Took over: people {people}, requests {requests}, devices {devices}")
 }
 
@@ -94,6 +98,13 @@ pub(crate) fn import_undone(file: &Path) -> String {
 
 pub(crate) fn import_stays(file: &Path) -> String {
     format!("{} was changed since the import, or is gone; it stays as it is", file.display())
+}
+
+pub(crate) fn import_stays_blocked(who: &str) -> String {
+    let who = neutral(who, 80);
+    format!(
+        "{who} stays blocked, because a configuration stays; `openclaw access unblock {who}` ends it"
+    )
 }
 
 pub(crate) fn import_unblocked(who: &str) -> String {

@@ -67,7 +67,7 @@ pub(crate) fn config_is_elsewhere(file: &Path) -> Failure {
 
 pub(crate) fn a_block_would_end(file: &Path) -> Failure {
     let text = format!(
-        "{} is outside the state folder, and lets in a person who is blocked, or does not load; nothing was changed",
+        "{} stays, and lets in a person who is blocked, or does not load; nothing was changed",
         file.display()
     );
     Failure::new(Exit::Failed, text)
@@ -125,7 +125,7 @@ mod tests {
             error: the configuration is /c.toml, outside the state folder
             hint: move that file away yourself; nothing was changed
 
-            error: /c.toml is outside the state folder, and lets in a person who is blocked, or does not load; nothing was changed
+            error: /c.toml stays, and lets in a person who is blocked, or does not load; nothing was changed
             hint: `openclaw access list` names who is blocked: take them out of that file first
         "#]].assert_eq(&shown.join("\n"));
     }

@@ -57,7 +57,7 @@ fn is_unset(problem: &Problem) -> bool {
     problem.text.contains("environment variable") && problem.text.ends_with(UNSET)
 }
 
-pub(super) fn env_missing(context: &Context) -> Vec<Finding> {
+pub(crate) fn env_missing(context: &Context) -> Vec<Finding> {
     let unset = problems(context).filter(|problem| is_unset(problem));
     let finding = |problem: &Problem| {
         let place = problem.file.clone().map(|file| Place { file, line: problem.line, key: None });

@@ -90,7 +90,7 @@ pub fn try_account(
     let (deliveries, _untaken) = mpsc::channel(1);
     let (_unserved, exchanges) = mpsc::channel(1);
     let (connected, mut is_connected) = watch::channel(false);
-    let inbox = Inbox::new(account, deliveries, exchanges, connected);
+    let inbox = Inbox::new(account, deliveries, exchanges, connected).for_trial();
     let tried = runtime.map_err(failed)?.block_on(async {
         tokio::select! {
             ended = channel.receive(&inbox) => ended.map(|()| false),

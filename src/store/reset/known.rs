@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use openclaw_plugin_sdk::own_file;
+use serde_json::Value;
+
 use super::Scope;
-use crate::{StoreError, file, paths::StateDir};
+use crate::{StoreError, file, paths::StateDir, private};
 
 /// How a file is emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +71,11 @@ pub(super) fn removed(state: &StateDir, scope: Scope) -> Result<Vec<Vec<PathBuf>
     let stages = match scope {
         Scope::Config => vec![
             vec![state.config(), settings.join("imported.json")],
-            // As long as it is there, a start takes the missing file for lost.
-            vec![state.config_memory()],
+            // As long as it names the file, a start takes the missing file for lost.
+            remembers_own_config(&state.config_memory())
+                .then(|| state.config_memory())
+                .into_iter()
+                .collect(),
         ],
         Scope::Access => {
             let mut all = in_folder(&state.held(), |name| is(name, "json"))?;
@@ -82,6 +88,28 @@ pub(super) fn removed(state: &StateDir, scope: Scope) -> Result<Vec<Vec<PathBuf>
     };
     let there = |path: &PathBuf| path.symlink_metadata().is_ok_and(|meta| !meta.is_dir());
     Ok(stages.into_iter().map(|stage| stage.into_iter().filter(there).collect()).collect())
+}
+
+/// What is remembered of configurations, but of the usual one. `None` where it cannot be read.
+fn of_other_configs(memory: &Path) -> Option<(Vec<Value>, usize)> {
+    let all: Vec<Value> = serde_json::from_slice(&own_file::read(memory).ok()?).ok()?;
+    let count = all.len();
+    let is_other = |one: &Value| one["file"].as_str().is_some_and(|file| file != "config.toml");
+    Some((all.into_iter().filter(is_other).collect(), count))
+}
+
+fn remembers_own_config(memory: &Path) -> bool {
+    of_other_configs(memory).is_none_or(|(others, count)| others.len() < count)
+}
+
+/// Forgets the usual configuration. Others are still known: a later reset has to ask who is let in by them.
+pub(super) fn forget_own_config(memory: &Path) -> Result<(), StoreError> {
+    match of_other_configs(memory) {
+        Some((others, _)) if !others.is_empty() => private::replace_json(memory, &others),
+        _ => file::gone(std::fs::remove_file(memory))
+            .map(drop)
+            .map_err(|error| crate::io("remove", memory, error)),
+    }
 }
 
 /// All of it: what lets in, then the configuration, then what keeps out, then the access log.
@@ -105,7 +133,8 @@ fn everything(state: &StateDir) -> Result<Vec<Vec<PathBuf>>, StoreError> {
     let settings = |name: &str| ["imported.json", "voicewake.json"].contains(&name);
     let mut rest = in_folder(&below("settings"), settings)?;
     // launchd keeps the log of a service there.
-    rest.extend([state.config(), below("node.json"), below("gateway.log")]);
+    rest.extend([state.config(), below("config.toml.imported")]);
+    rest.extend([below("node.json"), below("gateway.log")]);
     rest.extend(in_folder(&state.held(), json)?);
     rest.extend(in_folder(&state.outbox(), json)?);
     let journals = |name: &str| is(name, "jsonl") || is(name, "json");

@@ -37,7 +37,7 @@ fn a_kill_before_the_line_changes_nothing_and_one_behind_it_is_finished() {
     let before = fs::read(state.owners()).unwrap();
     let head = fs::read(state.audit().join("head")).unwrap();
     let alone = without_gateway(&state).unwrap().unwrap();
-    store.reset(Scope::Access, &by, now, &alone).unwrap();
+    store.reset(Scope::Access, &by, now, &alone, |_| Ok::<_, StoreError>(())).unwrap();
     let line = crate::audit::show(&state, 1).unwrap().remove(0);
     assert_eq!((line.action.as_str(), line.subject.as_deref()), ("reset", Some("access")));
     for staged in &line.staged {

@@ -205,6 +205,25 @@ fn case_139_what_root_does_on_the_folder_of_another_user_is_theirs() {
 }
 
 #[test]
+fn case_139_a_program_that_the_other_users_file_names_is_not_started_with_the_rights_of_root() {
+    let Some(home) = of_ann() else { return };
+    let (program, told) = (home.state().join("signal-cli"), home.state().join("ids"));
+    let script = format!("#!/bin/sh\ngrep Uid /proc/$$/status > {}\n", told.display());
+    let config = format!(
+        "[channels.signal]\naccount = \"+15550001\"\ncli_path = \"{}\"\n",
+        program.display()
+    );
+    for (file, text) in [(&program, script), (&home.state().join("config.toml"), config)] {
+        write(file, &text);
+        chown(file, Some(ANN), Some(ANN)).unwrap();
+        mode(file, 0o700);
+    }
+    home.cli(&["channels", "login", "signal"]);
+    let ids = fs::read_to_string(told).unwrap();
+    assert_eq!(ids.matches(&ANN.to_string()).count(), 4, "{ids}");
+}
+
+#[test]
 fn case_139_where_root_cannot_be_that_user_it_refuses_before_it_writes() {
     let Some(home) = of_ann() else { return };
     let mut without = std::process::Command::new("setpriv");

@@ -1,0 +1,52 @@
+//! `import --undo`, and what it leaves as it is.
+
+use nix::sys::signal::Signal;
+
+use crate::{
+    import::with,
+    running::Running,
+    support::{Folder, keep_private},
+};
+
+/// Everyone is let in, but for one person.
+const OPEN_BUT_ONE: &str = r#"{ channels: { telegram: { botToken: "111:AAA", dmPolicy: "open", allowFrom: ["*"],
+  direct: { "555": { enabled: false } } } } }"#;
+
+fn is_blocked(folder: &Folder) -> bool {
+    folder.text("access/grants.json").contains("\"555\"")
+}
+
+#[test]
+fn case_084_an_undo_lets_nobody_in_that_a_configuration_that_stays_would_let_in() {
+    let folder = with(OPEN_BUT_ONE);
+    folder.done("import --yes --accept-open");
+    assert!(is_blocked(&folder));
+    folder.put("config.toml", &format!("{}# mine\n", folder.text("config.toml")));
+    keep_private(&folder.path("config.toml"));
+    let said = folder.done("import --undo");
+    assert!(said.contains("telegram:555 stays blocked") && is_blocked(&folder), "{said}");
+    // The file goes, and a person has said meanwhile that the block is theirs.
+    let folder = with(OPEN_BUT_ONE);
+    folder.done("import --yes --accept-open");
+    folder.done("access block telegram:555");
+    let said = folder.done("import --undo");
+    assert!(!said.contains("555") && is_blocked(&folder), "{said}");
+    folder.done("audit verify");
+}
+
+#[test]
+fn an_undo_waits_until_the_gateway_has_stopped() {
+    let folder = with(OPEN_BUT_ONE);
+    folder.done("import --yes --accept-open");
+    let config = folder
+        .text("config.toml")
+        .replace("[channels.telegram]", "[channels.telegram]\nenabled = false");
+    folder.put("config.toml", &config);
+    keep_private(&folder.path("config.toml"));
+    let mut gateway = Running::gateway(&folder);
+    let error = folder.fails(1, "import --undo");
+    assert!(error.contains("gateway runs"), "{error}");
+    assert!(is_blocked(&folder) && folder.path("config.toml").exists());
+    gateway.stop(Signal::SIGTERM);
+    folder.done("import --undo");
+}
