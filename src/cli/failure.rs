@@ -138,6 +138,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         } else if let Some(error) = error.downcast_ref::<StoreError>() {
             hint = text::hint_store(error);
         } else if let Some(invalid) = error.downcast_ref::<ConfigError>() {
+            hint = text::hint_config(invalid);
             error = anyhow::Error::msg(invalid.at_length());
         }
         Self { exit, said: Said::Error(error), hint }

@@ -269,6 +269,21 @@ fn first(key: &str) -> String {
     }
 }
 
+/// The way on where a name of the environment is not set.
+pub(crate) fn hint_config(error: &ConfigError) -> Option<String> {
+    let ConfigError::Invalid(problems) = error else { return None };
+    let unset = |text: &str| {
+        let (_, name) = text.split_once("environment variable `")?;
+        Some(name.split_once("` is not set")?.0.to_owned())
+    };
+    problems.iter().find_map(|problem| unset(&problem.text)).map(|name| {
+        format!(
+            "type `export {name}=…` in this shell first; or keep the secret in a file and name it under the key's \
+             `_file` form, which needs no variable"
+        )
+    })
+}
+
 /// The first key without which the file does not load.
 fn missing(why: &ConfigError) -> Option<&str> {
     let ConfigError::Invalid(problems) = why else { return None };

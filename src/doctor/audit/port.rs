@@ -97,7 +97,7 @@ pub(super) fn token_inline(context: &Context) -> Vec<Finding> {
     let inline = keys.into_iter().filter(|key| place::written(written, key).is_some_and(is_secret));
     let finding = |key: &str| {
         let found = Finding::new(Severity::Info, key, text::INLINE).at(context.key(key));
-        found.by_hand(text::from_environment(key))
+        found.by_hand(text::into_file(key))
     };
     inline.map(finding).collect()
 }

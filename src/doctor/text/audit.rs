@@ -101,8 +101,10 @@ pub(crate) fn strong(key: &str) -> String {
     format!("openclaw config unset {key} (the gateway then makes a strong one)")
 }
 
-pub(crate) fn from_environment(key: &str) -> String {
-    format!("openclaw config set {key} '${{OPENCLAW_GATEWAY_SECRET}}'")
+pub(crate) fn into_file(key: &str) -> String {
+    format!(
+        "move the secret into a file with mode 0600, and write `{key}_file = \"<its path>\"` in place of it"
+    )
 }
 
 pub(crate) fn unnamed_proxy(requests: u64, addresses: &[String]) -> String {

@@ -112,7 +112,7 @@ fn what_the_audit_says() {
         owners(5),
         no_owner_any_more("telegram:7"),
         strong("gateway.auth.token"),
-        from_environment("gateway.auth.token"),
+        into_file("gateway.auth.token"),
         unnamed_proxy(3, &["10.0.0.1".to_owned()]),
         admin("owner", 3),
         remove("abc"),
@@ -136,7 +136,7 @@ fn what_the_audit_says() {
         There are 5 owners. Each of them can let people in.
         take `telegram:7` out of `owner.allow_from`, unless you know this person
         openclaw config unset gateway.auth.token (the gateway then makes a strong one)
-        openclaw config set gateway.auth.token '${OPENCLAW_GATEWAY_SECRET}'
+        move the secret into a file with mode 0600, and write `gateway.auth.token_file = "<its path>"` in place of it
         3 requests came through proxies that `gateway.trusted_proxies` does not name: 10.0.0.1.
         This device has all rights. It came in by owner, and was last seen 3 days ago.
         openclaw devices remove abc
