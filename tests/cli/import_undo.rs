@@ -17,7 +17,7 @@ fn is_blocked(folder: &Folder) -> bool {
 }
 
 #[test]
-fn case_084_an_undo_lets_nobody_in_that_a_configuration_that_stays_would_let_in() {
+fn an_undo_lets_nobody_in_that_a_configuration_that_stays_would_let_in() {
     let folder = with(OPEN_BUT_ONE);
     folder.done("import --yes --accept-open");
     assert!(is_blocked(&folder));
