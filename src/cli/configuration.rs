@@ -11,7 +11,9 @@ use crate::{
         problem::{ConfigError, Problem},
         show,
     },
-    gateway, text, whole,
+    gateway,
+    output::tamed,
+    text, whole,
 };
 
 /// What can be asked about the configuration.
@@ -116,7 +118,7 @@ impl ConfigCommand {
             Self::Set(set) => set.run(host, output),
             Self::Show { json: true } => output.json(&show::table_of(&host.config()?)),
             Self::Show { json: false } => {
-                output.block(&show::show(&host.config()?));
+                output.block(&tamed(&show::show(&host.config()?)));
                 Ok(Exit::Done)
             }
             Self::Unset(Get { key, json }) => change(&key, None, json, host, output),

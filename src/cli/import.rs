@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     Ended, Exit, Failure, Host, Output,
-    config::Config,
+    config::{self, Config},
     host,
     import_room::{
         report::{Generation, Item, Report},
@@ -194,9 +194,10 @@ impl Import {
         }
         let record = record.unwrap_or_default();
         let removed = settings::undo(&state, &record)?;
-        // A configuration that stays may let in the people who were closed out.
+        // A configuration that stays may let in the people who were closed out, and so may one that a gateway has used.
         let files = [Some(host.config_file()?), Some(state.config()), record.written.clone()];
-        let is_left = files.iter().flatten().any(|file| file.exists());
+        let is_left = files.iter().flatten().any(|file| file.symlink_metadata().is_ok())
+            || !config::used_beside(&state)?.is_empty();
         let lifted = if is_left { Vec::new() } else { lift(host, &record)? };
         settings::forget(&state)?;
         if self.json {
@@ -338,11 +339,7 @@ fn lift(host: &Host, record: &Record) -> Result<Vec<String>, Failure> {
     for name in &record.blocks {
         let Some((channel, id)) = name.split_once(':') else { continue };
         let who = contact(channel, AccountId::default_account(), id)?;
-        let records = store.records()?;
-        let is_ours = records.records().blocks.iter().any(|block| {
-            block.channel == channel && block.sender == who.sender && block.by == by.actor()
-        });
-        if is_ours && !store.unblock(&by, &who, Host::now())?.is_empty() {
+        if !store.unblock(&by, &who, Host::now())?.is_empty() {
             lifted.push(name.clone());
         }
     }

@@ -35,6 +35,23 @@ fn an_undo_lets_nobody_in_that_a_configuration_that_stays_would_let_in() {
 }
 
 #[test]
+fn an_undo_lifts_no_block_where_a_gateway_has_used_another_configuration() {
+    let folder = with(OPEN_BUT_ONE);
+    folder.done("import --yes --accept-open");
+    let other = folder.path("second.toml");
+    let closed = "[channels.telegram]\nenabled = false\nallow_from = [\"555\"]\n";
+    folder.put("second.toml", closed);
+    keep_private(&other);
+    let run = format!("gateway run --port 0 --config {}", other.display());
+    let mut gateway = Running::start(folder.command(&run));
+    gateway.until("Approve:");
+    gateway.stop(Signal::SIGTERM);
+    let said = folder.done("import --undo");
+    assert!(said.contains("Removed ") && said.contains("555 stays blocked"), "{said}");
+    assert!(is_blocked(&folder));
+}
+
+#[test]
 fn an_undo_waits_until_the_gateway_has_stopped() {
     let folder = with(OPEN_BUT_ONE);
     folder.done("import --yes --accept-open");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use openclaw_plugin_sdk::{Decision, UnixMs};
+use openclaw_plugin_sdk::{Decision, SenderId, UnixMs};
 
 use super::Blocked;
 use crate::{
@@ -130,7 +130,8 @@ impl Store {
         Ok(Blocked::Done(blocked.into_iter().collect()))
     }
 
-    /// Takes the block of a person away, under every id that is joined to this one. None if there was none.
+    /// Takes the block of a person away, under every id that is joined to this one. None if there was none. An import
+    /// takes back its own blocks alone.
     pub fn unblock(
         &self,
         by: &Approver,
@@ -142,6 +143,14 @@ impl Store {
         let mut done: BTreeSet<Contact> =
             records.on_channel(&who.key.channel, &who.sender).into_iter().collect();
         done.insert(who.clone());
+        if by.actor() == Approver::importing().actor() {
+            let is_own = |channel: &str, sender: &SenderId| {
+                let mut blocks = records.blocks.iter();
+                blocks
+                    .any(|it| it.channel == channel && it.sender == *sender && it.by == by.actor())
+            };
+            done.retain(|contact| is_own(&contact.key.channel, &contact.sender));
+        }
         done.retain(|contact| records.unblock(&contact.key.channel, &contact.sender));
         if !done.is_empty() {
             let line = line_about(by, action::UNBLOCK, who, tx.now);
