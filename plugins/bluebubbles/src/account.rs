@@ -97,6 +97,7 @@ impl Channel for BlueBubbles {
         loop {
             tokio::select! {
                 biased;
+                settled = pending.settled() => settled?.into_iter().for_each(Ack::done),
                 _ = due.tick() => {
                     self.look(inbox).await.map_err(failure::of_account)?;
                     let missed = self.catch_up(inbox, &mut pending).await?;
@@ -113,8 +114,8 @@ impl Channel for BlueBubbles {
                     }
                     inbox.connected_but(self.limitation());
                 }
-                settled = pending.settled() => settled?.into_iter().for_each(Ack::done),
-                Some(call) = calls.next() => {
+                // What was kept meanwhile comes before what the server calls with.
+                Some(call) = calls.next(), if is_here => {
                     let (exchange, event) = call?;
                     self.is_called(true);
                     let kind = event["type"].as_str().unwrap_or_default();

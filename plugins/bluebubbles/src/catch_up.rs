@@ -41,7 +41,7 @@ impl BlueBubbles {
         let (mut newest, mut offset, mut missed) = (since, 0, false);
         loop {
             let (page, asked) = self.page(since.saturating_sub(AGAIN), offset).await?;
-            let (mut owed, is_alone) = (0, pending.is_empty());
+            let (mut owed, before) = (0, pending.len());
             for message in &page {
                 newest = newest.max(message["dateCreated"].as_u64().unwrap_or_default());
                 match pending.receive(self.arrival(readers.as_ref(), NEW, message, link), Ack::Page)
@@ -51,8 +51,8 @@ impl BlueBubbles {
                     Received::Waits => owed += 1,
                 }
             }
-            // What waits already came by a call.
-            missed |= owed > 0 && is_alone;
+            // What waited already came by a call.
+            missed |= pending.len() > before;
             while owed > 0 {
                 for ack in pending.settled().await? {
                     match ack {

@@ -130,6 +130,7 @@ async fn the_state_says_what_is_wrong_on_the_mac() {
     bench.platform.with(|state| state.account = Some("ann@example.com".to_owned()));
     bench.stop().await;
     bench.listen().await.expect("it connects");
+    bench.meet(Person::Ann, "hello again").await;
     bench.limited(None).await;
 }
 

@@ -106,5 +106,5 @@ async fn what_comes_while_nobody_listens_arrives_later() {
     bench.stop().await;
     bench.happen(Event::Direct(Person::Ann, "meanwhile".to_owned())).await;
     bench.listen().await.expect("it connects again");
-    while bench.message().await.text != "meanwhile" {}
+    assert_eq!(bench.message().await.text, "meanwhile");
 }

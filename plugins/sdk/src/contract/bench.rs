@@ -12,8 +12,8 @@ use tokio::{
 
 use super::{Event, FakePlatform, Happened, Person};
 use crate::{
-    AccountId, Body, ButtonPress, Channel, ChannelError, ChannelPlugin, Delivery, InboundEvent,
-    InboundMessage, Inbox, MOST_NOTES, Notes, OutboundMessage, SentRef, Settings,
+    AccountId, Body, ButtonPress, Channel, ChannelError, ChannelPlugin, Delivery, EventId,
+    InboundEvent, InboundMessage, Inbox, MOST_NOTES, Notes, OutboundMessage, SentRef, Settings,
 };
 
 /// How long the suite waits for anything before it fails.
@@ -48,6 +48,10 @@ pub struct Bench<P> {
     deliveries: mpsc::Receiver<Delivery>,
     connected: watch::Sender<bool>,
     running: JoinSet<Result<(), ChannelError>>,
+    /// The last messages of this connection: it may end before the channel can acknowledge them.
+    last: Vec<EventId>,
+    /// Those of the connections before, until something new arrives.
+    again: Option<Vec<EventId>>,
     _run: tempfile::TempDir,
 }
 
@@ -71,7 +75,18 @@ impl<P: FakePlatform> Bench<P> {
         inbox.run_programs_in(run.path().join("run"));
         platform.serve(exchanges).await;
         let (channel, inbox, running) = (Arc::from(channel), Arc::new(inbox), JoinSet::new());
-        Self { platform, plugin, channel, inbox, deliveries, connected, running, _run: run }
+        Self {
+            platform,
+            plugin,
+            channel,
+            inbox,
+            deliveries,
+            connected,
+            running,
+            last: Vec::new(),
+            again: None,
+            _run: run,
+        }
     }
 
     /// Opens the channel and lets it receive.
@@ -84,6 +99,7 @@ impl<P: FakePlatform> Bench<P> {
     /// Calls `receive`, and returns once the channel says that it is connected; or with the error it ended in.
     pub async fn listen(&mut self) -> Result<(), ChannelError> {
         self.connected.send_replace(false);
+        self.again.get_or_insert_default().append(&mut self.last);
         tracing::info!("receive begins");
         let (channel, inbox) = (Arc::clone(&self.channel), Arc::clone(&self.inbox));
         self.running.spawn(async move { channel.receive(&inbox).await });
@@ -134,19 +150,28 @@ impl<P: FakePlatform> Bench<P> {
         delivery.event
     }
 
-    /// The next event, which is a message.
+    /// The next event, which is a message. What the gateway knows by its id is passed over: the last messages of a
+    /// connection may come once more in the next one, in their order, and no others.
     pub async fn message(&mut self) -> InboundMessage {
-        match self.event().await {
-            InboundEvent::Message(message) => message,
-            other => panic!("{}: a message, not {other:?}", self.plugin.id),
+        loop {
+            let message = match self.event().await {
+                InboundEvent::Message(message) => message,
+                other => panic!("{}: a message, not {other:?}", self.plugin.id),
+            };
+            match self.again.take() {
+                Some(mut again) if self.platform.keeps() => {
+                    let known = again.iter().position(|id| *id == message.id);
+                    self.last.push(message.id.clone());
+                    let Some(known) = known else { return message };
+                    again.drain(..=known);
+                    self.again = Some(again);
+                }
+                _ => {
+                    self.last = vec![message.id.clone()];
+                    return message;
+                }
+            }
         }
-    }
-
-    /// The next message after a stop. The very last one before it may come again, with the same id, for the future may
-    /// be dropped before it could acknowledge; the gateway knows it by that id. No other may.
-    pub async fn message_after(&mut self, last: &InboundMessage) -> InboundMessage {
-        let message = self.message().await;
-        if message.id == last.id && self.platform.keeps() { self.message().await } else { message }
     }
 
     /// The next event, which is a press.

@@ -174,6 +174,11 @@ impl<T: Clone + Weigh, A> Pending<'_, T, A> {
         self.waiting.is_empty()
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// True where what arrives next is not refused.
     pub fn has_room(&self) -> bool {
         self.waiting.len() < MOST_WAITING && self.bytes < MOST_BYTES
