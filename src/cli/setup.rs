@@ -195,7 +195,9 @@ fn set_up(host: &Host, plugin: &'static ChannelPlugin, output: &mut Output) -> R
             return Ok(());
         };
         output.note(text::trying(plugin.label));
-        let tried = gateway::try_account(&*channel, draft.account);
+        let secrets =
+            plugin.secret_keys.iter().filter_map(|key| draft.settings.get(*key)?.as_str());
+        let tried = gateway::try_account(&*channel, draft.account, secrets);
         match text::tried(plugin.label, &tried) {
             Ok(line) => output.line(line),
             Err(why) => {

@@ -227,7 +227,7 @@ pub(crate) async fn not_delivered(
     SendFailed { sent, error }: &SendFailed,
 ) {
     let (channel, key) = (account.config.plugin.id, &account.config.key);
-    let said = account.without_code(error.clone());
+    let said = account.without_secrets(error.clone());
     warn!(channel, account = %key.account, error = %said, "the platform has not delivered a message");
     if let Some(card) = gateway.cards.shown_by(key, sent).await {
         let outbox = &mut gateway.cards.outbox.lock();

@@ -39,6 +39,13 @@ async fn a_channel_is_asked_for_tried_and_written_and_nothing_that_waits_is_take
     person.types(WRONG);
     person.sees("Type it again?");
     assert_eq!(world.home.read("config.toml").matches("bot_token").count(), 0);
+    world.telegram.with(|state| state.repeats = true);
+    person.types("yes");
+    person.sees(SECRET);
+    person.types(TOKEN);
+    person.sees("words hold a secret and are left out");
+    person.sees("Type it again?");
+    world.telegram.with(|state| state.repeats = false);
     person.types("yes");
     person.sees(SECRET);
     person.types(TOKEN);

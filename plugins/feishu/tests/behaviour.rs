@@ -60,6 +60,7 @@ async fn an_event_in_pieces_arrives_whole_and_the_last_piece_is_acknowledged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn half_an_event_holds_up_nothing_and_is_not_acknowledged() {
     let mut bench = bench().await;
+    bench.meet(Person::Ann, "before").await;
     let half = bench.platform.with(|state| {
         let event = state.message("ann", &direct_chat("ann"), "p2p", said("half"));
         let payload = state.payload("im.message.receive_v1", event);

@@ -24,9 +24,12 @@ use tokio::{
 
 pub use self::readers::{Reader, Readers};
 use crate::{
-    AccountId, ChannelError, Client, InboundEvent, SenderId, UnixMs, clock::PlatformClock,
+    AccountId, ChannelError, Client, InboundEvent, Secret, SenderId, UnixMs, clock::PlatformClock,
     http_client,
 };
+
+/// A secret is known by each of its parts that are this long: the joints between them may be written otherwise.
+const LONG_PART: usize = 16;
 
 /// Where one account's channel delivers its events, and takes its HTTP requests from.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ pub struct Inbox {
     state: OnceLock<PathBuf>,
     run: OnceLock<PathBuf>,
     notes: OnceLock<Arc<dyn Notes>>,
+    secrets: parking_lot::Mutex<Vec<Secret>>,
     trial: bool,
 }
 
@@ -144,6 +148,7 @@ impl Inbox {
             state: OnceLock::new(),
             run: OnceLock::new(),
             notes: OnceLock::new(),
+            secrets: parking_lot::Mutex::default(),
             trial: false,
         }
     }
@@ -169,8 +174,26 @@ impl Inbox {
         self.readers.get().cloned()
     }
 
-    /// What a platform says, to be shown or logged: nothing of it where it repeats a code.
-    pub fn without_code(&self, words: String) -> String {
+    /// What the account logs in with: the platform's words hold none of it, however it is written there.
+    pub fn holds_secrets<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) {
+        let is_joint = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        let mut parts = Vec::new();
+        for secret in secrets {
+            let long = secret.split(is_joint).filter(|part| part.len() >= LONG_PART);
+            let before = parts.len();
+            parts.extend(long.map(Secret::new));
+            if parts.len() == before && !secret.is_empty() {
+                parts.push(Secret::new(secret));
+            }
+        }
+        *self.secrets.lock() = parts;
+    }
+
+    /// What a platform says, to be shown or logged: nothing of it where it repeats a code or a secret of the account.
+    pub fn without_secrets(&self, words: String) -> String {
+        if self.secrets.lock().iter().any(|secret| words.contains(secret.expose())) {
+            return "the platform's words hold a secret and are left out".to_owned();
+        }
         match self.readers.get().filter(|readers| readers.holds_a_code(&words)) {
             Some(_) => "the platform's words hold a code and are left out".to_owned(),
             None => words,
@@ -353,7 +376,7 @@ impl Inbox {
     /// Says that the platform answers, and what does not work all the same and how to mend it, if there is something:
     /// it is shown beside the account's state until the platform answers again.
     pub fn connected_but(&self, limitation: Option<String>) {
-        *self.limitation.lock() = limitation.map(|words| self.without_code(words));
+        *self.limitation.lock() = limitation.map(|words| self.without_secrets(words));
         self.connected.send_replace(true);
     }
 

@@ -9,8 +9,8 @@ use std::{
 };
 
 use openclaw_plugin_sdk::{
-    Channel, ChannelError, ChatId, ChatKind, Conversation, Exchange, Inbox, SenderId, spell_span,
-    toml,
+    Channel, ChannelError, ChatId, ChatKind, Conversation, Exchange, Inbox, SenderId, own_file,
+    spell_span, toml,
 };
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use tokio::{
@@ -205,16 +205,16 @@ impl AccountRuntime {
         self.inbox.get()?.deep_link()
     }
 
-    /// What its platform says, to be shown or logged: nothing of it where it repeats a code.
+    /// What its platform says, to be shown or logged: nothing of it where it repeats a code or a secret.
     pub(crate) fn words(&self, words: String) -> String {
         match self.inbox.get() {
-            Some(inbox) => inbox.without_code(words),
+            Some(inbox) => inbox.without_secrets(words),
             None => words,
         }
     }
 
     /// The same of an error.
-    pub(crate) fn without_code(&self, error: ChannelError) -> ChannelError {
+    pub(crate) fn without_secrets(&self, error: ChannelError) -> ChannelError {
         error.in_words(|words| self.words(words))
     }
 
@@ -255,6 +255,16 @@ impl AccountRuntime {
         let keys = rules.plugin.keys.iter().filter(|key| key.ends_with("_file"));
         let files = keys.filter_map(|key| rules.settings.get(*key)?.as_str().map(PathBuf::from));
         files.map(|file| (file.clone(), file_mark(&file))).collect()
+    }
+
+    /// What it logs in with: its settings name it, or files.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let rules = self.rules();
+        let named = rules.plugin.secret_keys.iter().filter_map(|key| rules.settings.get(*key));
+        let mut secrets: Vec<_> = named.filter_map(|it| it.as_str().map(str::to_owned)).collect();
+        let files = self.secret_files().into_iter();
+        secrets.extend(files.filter_map(|(file, _)| own_file::read_to_string(&file).ok()));
+        secrets
     }
 
     /// Ends when one of these files is another than it was.

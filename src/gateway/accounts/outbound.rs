@@ -35,7 +35,7 @@ pub(crate) async fn once(
     message: &OutboundMessage,
 ) -> Result<SentRef, ChannelError> {
     let sent = account.channel().send(message).await;
-    let sent = sent.map_err(|error| account.without_code(error))?;
+    let sent = sent.map_err(|error| account.without_secrets(error))?;
     account.status.update(|status| status.last_outbound = Some(world::now()));
     Ok(sent)
 }

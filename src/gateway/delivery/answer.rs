@@ -304,7 +304,7 @@ async fn shows_typing(
                 Ok(_) => shown_for * 4 / 5,
                 Err(ChannelError::RateLimited(asked)) => asked.max(shown_for),
                 Err(error) => {
-                    let error = account.without_code(error);
+                    let error = account.without_secrets(error);
                     debug!(channel = account.config.plugin.id, %error, "typing is not shown");
                     break;
                 }

@@ -79,11 +79,13 @@ pub fn link_account<E: From<io::Error>>(
     runtime.block_on(linked).map_err(failed)
 }
 
-/// Connects an account, without a running gateway: what does not work all the same, or why it cannot connect. Nothing
-/// that arrives is taken or acknowledged. `None` where the platform has not answered in time.
-pub fn try_account(
+/// Connects an account, without a running gateway: what does not work all the same, or why it cannot connect, in words
+/// that hold none of these secrets. Nothing that arrives is taken or acknowledged. `None` where the platform has not
+/// answered in time.
+pub fn try_account<'a>(
     channel: &dyn Channel,
     account: AccountId,
+    secrets: impl IntoIterator<Item = &'a str>,
 ) -> Result<Option<Connected>, ChannelError> {
     let failed = |error: io::Error| ChannelError::Disconnected(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -91,13 +93,15 @@ pub fn try_account(
     let (_unserved, exchanges) = mpsc::channel(1);
     let (connected, mut is_connected) = watch::channel(false);
     let inbox = Inbox::new(account, deliveries, exchanges, connected).for_trial();
+    inbox.holds_secrets(secrets);
     let tried = runtime.map_err(failed)?.block_on(async {
         tokio::select! {
             ended = channel.receive(&inbox) => ended.map(|()| false),
             _ = is_connected.wait_for(|is| *is) => Ok(true),
             () = tokio::time::sleep(TRY_FOR) => Ok(false),
         }
-    })?;
+    });
+    let tried = tried.map_err(|error| error.in_words(|words| inbox.without_secrets(words)))?;
     Ok(tried.then(|| Connected { limitation: inbox.limitation() }))
 }
 

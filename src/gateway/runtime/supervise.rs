@@ -125,6 +125,7 @@ async fn stay(
     loop {
         connected.send_replace(false);
         let (files, heard) = (account.secret_files(), account.status.get().last_inbound);
+        inbox.holds_secrets(account.secrets().iter().map(|secret| secret.trim()));
         let began = Instant::now();
         let hearing = hear(account, &mut patience, connected, channel.receive(inbox));
         let Ok(ended) = AssertUnwindSafe(hearing).catch_unwind().await else {
@@ -132,7 +133,7 @@ async fn stay(
             panicked(gateway, account);
             return files;
         };
-        let ended = ended.map_err(|error| account.without_code(error));
+        let ended = ended.map_err(|error| account.without_secrets(error));
         let came = if !*connected.borrow() {
             Came::Nowhere
         } else if began.elapsed() >= LASTED || account.status.get().last_inbound != heard {

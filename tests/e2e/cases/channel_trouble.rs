@@ -219,3 +219,17 @@ async fn the_status_says_where_the_bot_is_not_shown_what_it_is_to_hear() {
         world.stop();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_107_a_server_that_repeats_the_token_is_not_repeated() {
+    let world = World::prepare(OWNED).await;
+    world.telegram.with(|state| state.repeats = true);
+    let gateway = world.home.gateway("trace");
+    world.home.logs("words hold a secret and are left out").await;
+    let (status, _) = texts(&world.home.cli(&["channels", "status"]));
+    assert!(status.contains("words hold a secret"), "{status}");
+    drop(gateway);
+    let logged = world.home.logged();
+    let secret = TOKEN.split_once(':').unwrap().1;
+    assert!(!logged.contains(secret) && !status.contains(secret), "{logged}");
+}

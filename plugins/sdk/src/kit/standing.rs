@@ -90,7 +90,7 @@ impl Standing {
         if last != known.logged {
             known.logged.clone_from(&last);
             if let Some(why) = &last {
-                tracing::warn!("{}", inbox.without_code(why.clone()));
+                tracing::warn!("{}", inbox.without_secrets(why.clone()));
             }
         }
         inbox.connected_but(last.or_else(|| known.unheard.map(str::to_owned)));

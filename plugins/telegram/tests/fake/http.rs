@@ -63,6 +63,9 @@ async fn answered(shared: Shared, uri: Uri, headers: HeaderMap, body: Bytes) -> 
         state.refusals = left.saturating_sub(1);
         left > 0
     });
+    if shared.lock().repeats {
+        return refused(&Refusal(400, format!("Bad Request: no route for {}", uri.path()), None));
+    }
     if refused_now {
         return refused(&Refusal::new(401, "Unauthorized"));
     }

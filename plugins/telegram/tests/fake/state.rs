@@ -53,6 +53,8 @@ pub(crate) struct State {
     pub(crate) private: bool,
     /// So many requests are refused as if the token was wrong.
     pub(crate) refusals: u32,
+    /// What stands before Telegram refuses each request, and says which one it was.
+    pub(crate) repeats: bool,
     /// Every topic was deleted.
     pub(crate) no_topics: bool,
     /// No HTML is understood.
