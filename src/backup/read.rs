@@ -17,10 +17,19 @@ use crate::{
 /// What stands behind the last entry: zeros, up to the size of a block of tapes.
 const PADDING: u64 = 1 << 20;
 
+/// Opens a copy. What is no plain file may keep the reader waiting for ever.
+pub(crate) fn open(file: &Path) -> Result<File, BackupError> {
+    let is_plain = file.metadata().map_err(io_error("read", file))?.is_file();
+    if !is_plain {
+        return Err(BackupError::Foreign(file.to_owned(), "it is no plain file".to_owned()));
+    }
+    File::open(file).map_err(io_error("read", file))
+}
+
 /// True where a copy is encrypted.
 pub(crate) fn is_encrypted(file: &Path) -> Result<bool, BackupError> {
     let mut start = Vec::new();
-    let opened = File::open(file).map_err(io_error("read", file))?;
+    let opened = open(file)?;
     let most = MAGIC.len() as u64;
     opened.take(most).read_to_end(&mut start).map_err(io_error("read", file))?;
     Ok(start == MAGIC)
@@ -33,7 +42,7 @@ pub(crate) fn each(
     mut begin: impl FnMut(&Manifest) -> Result<(), BackupError>,
     mut act: impl FnMut(&FileEntry, &[u8]) -> Result<(), BackupError>,
 ) -> Result<Manifest, BackupError> {
-    let opened = BufReader::new(File::open(file).map_err(io_error("read", file))?);
+    let opened = BufReader::new(open(file)?);
     let content: Box<dyn Read> =
         if is_encrypted(file)? { key.open(opened, file)? } else { Box::new(opened) };
     let mut archive = tar::Archive::new(GzDecoder::new(BufReader::new(content)));

@@ -98,7 +98,7 @@ impl Restore<'_> {
                 let mut entries = fs::read_dir(&into).map_err(io_error("read", &into))?;
                 if entries.next().is_some() {
                     return Err(refused(
-                        "it is not empty; a backup is restored into an empty folder, or a new one",
+                        "it is not empty; name a new folder with --into, or move this one away first",
                     ));
                 }
             }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    fs::File,
     io::{Read, Write},
     iter,
     path::Path,
@@ -11,7 +10,7 @@ use std::{
 
 use age::{DecryptError, Decryptor, Encryptor, scrypt, secrecy::SecretString, x25519};
 
-use crate::{BackupError, io_error};
+use crate::{BackupError, io_error, read};
 
 /// What an encrypted copy begins with.
 pub(crate) const MAGIC: &[u8] = b"age-encryption.org/";
@@ -25,7 +24,7 @@ const MOST_WORK: u8 = 20;
 /// True where a copy opens with a passphrase.
 pub fn wants_passphrase(file: &Path) -> Result<bool, BackupError> {
     let mut start = Vec::new();
-    let opened = File::open(file).map_err(io_error("read", file))?;
+    let opened = read::open(file)?;
     opened.take(64).read_to_end(&mut start).map_err(io_error("read", file))?;
     let stanza = start.split(|byte| *byte == b'\n').nth(1).unwrap_or_default();
     Ok(start.starts_with(MAGIC) && stanza.starts_with(b"-> scrypt "))
@@ -59,9 +58,11 @@ impl Protection {
 
     /// Public keys, `age1…`.
     pub fn recipients(keys: &[String]) -> Result<Self, BackupError> {
+        // What is no public key may be a private one: it is not repeated.
         let one = |key: &String| {
-            x25519::Recipient::from_str(key.trim()).map_err(|why| {
-                BackupError::Protection(format!("`{}` is no recipient of age: {why}", key.trim()))
+            x25519::Recipient::from_str(key.trim()).map_err(|_| {
+                let why = "a recipient is a public key of age, `age1…`, and one of these is not";
+                BackupError::Protection(why.to_owned())
             })
         };
         keys.iter().map(one).collect::<Result<_, _>>().map(Self::Recipients)

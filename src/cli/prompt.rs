@@ -83,8 +83,11 @@ fn read(mut from: &File) -> io::Result<Option<String>> {
                 // A character may have several bytes.
                 while typed.pop().is_some_and(|byte: u8| byte & 0xc0 == 0x80) {}
             }
-            byte if typed.len() < LONGEST => typed.push(byte),
-            _ => {}
+            byte => typed.push(byte),
+        }
+        if typed.len() > LONGEST {
+            let why = format!("a secret has at most {LONGEST} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
     }
     String::from_utf8(typed).map(Some).map_err(|_| io::ErrorKind::InvalidData.into())

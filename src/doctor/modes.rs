@@ -16,7 +16,10 @@ pub(crate) fn check(context: &Context) -> Vec<Finding> {
     let root = context.state.path();
     let Ok(meta) = fs::metadata(root) else { return found };
     found.extend(folder(context, root, &meta));
-    found.extend(named(context, &context.file));
+    let beside = context.state.loose_files().into_iter().chain([context.state.env()]);
+    for path in beside.chain([context.file.clone()]) {
+        found.extend(named(context, &path));
+    }
     let folders = context.state.folders();
     for path in &folders {
         let Ok(meta) = path.symlink_metadata() else { continue };
@@ -36,7 +39,8 @@ pub(crate) fn links(context: &Context) -> Vec<Finding> {
     let root = context.state.path().to_owned();
     let folders = context.state.folders();
     let files: Vec<PathBuf> = folders.iter().flat_map(|folder| files(folder)).collect();
-    let all = [root, context.file.clone()].into_iter().chain(folders).chain(files);
+    let beside = context.state.loose_files();
+    let all = [root, context.file.clone()].into_iter().chain(beside).chain(folders).chain(files);
     let is_link = |path: &PathBuf| {
         // A socket whose path is too long is a link by design.
         *path != context.state.socket() && path.symlink_metadata().is_ok_and(|it| it.is_symlink())

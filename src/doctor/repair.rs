@@ -20,7 +20,7 @@ use crate::{
     local_client::door,
     report::Fixed,
     rules::approver::Approver,
-    store::{Note, Store, StoreError},
+    store::{Note, Store, StoreError, reset},
     text, world,
 };
 
@@ -64,6 +64,11 @@ impl Repair {
                 Ok(text::chmod(*mode, &folder.join(name)))
             }
             Self::Socket(path) => {
+                // One that starts meanwhile waits for that, or keeps its socket.
+                let alone = reset::without_gateway(store.state());
+                let Ok(_held) = alone.map_err(|error| error.to_string())? else {
+                    return Err(text::CHANGED_MEANWHILE.to_owned());
+                };
                 remove_socket(path).map_err(|error| error.to_string())?;
                 Ok(text::removed(path))
             }

@@ -76,12 +76,17 @@ pub(crate) fn copy_back(kept: &Path, path: &Path) -> String {
 
 /// A path as a word for a shell.
 pub(crate) fn quoted(path: &Path) -> String {
-    let path = path.to_string_lossy();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,%".contains(c);
-    if path.starts_with('/') && path.chars().all(is_plain) {
-        return path.into_owned();
+    word(&path.to_string_lossy())
+}
+
+/// A word for a shell.
+pub(crate) fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,%@".contains(c);
+    let begins = |c: char| c == '/' || c.is_ascii_alphanumeric();
+    if text.starts_with(begins) && text.chars().all(is_plain) {
+        return text.to_owned();
     }
-    format!("'{}'", path.replace('\'', r"'\''"))
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// An account as a subject: the default one is its channel.

@@ -91,7 +91,7 @@ impl Journal {
             }
         }
         if torn > 0 {
-            warn!(file = %path.display(), lines = torn, "what cannot be read of it is left out");
+            warn!(file = ?path, lines = torn, "what cannot be read of it is left out");
         }
         let file = Some(appendable(&path)?);
         let is_empty = text.is_empty();

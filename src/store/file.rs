@@ -225,7 +225,7 @@ impl Drop for StagedFile {
         if !self.put
             && let Err(error) = std::fs::remove_file(&self.temp)
         {
-            tracing::warn!(file = %self.temp.display(), %error, "a temporary file stays until the next start");
+            tracing::warn!(file = ?self.temp, %error, "a temporary file stays until the next start");
         }
     }
 }

@@ -123,7 +123,7 @@ impl Drop for FieldLock {
         if self.is_ours()
             && let Err(error) = std::fs::remove_file(&self.path)
         {
-            tracing::warn!(lock = %self.path.display(), %error, "a lock stays behind");
+            tracing::warn!(lock = ?self.path, %error, "a lock stays behind");
         }
     }
 }

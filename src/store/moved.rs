@@ -27,7 +27,7 @@ impl Moved {
             return Ok(Self { path, ..Self::default() });
         };
         let groups = serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-            warn!(file = %path.display(), %error, "groups that have moved are forgotten");
+            warn!(file = ?path, %error, "groups that have moved are forgotten");
             BTreeMap::new()
         });
         Ok(Self { path, groups })

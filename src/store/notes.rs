@@ -29,7 +29,7 @@ impl Notes {
         let path = state.inbox(key).with_extension("notes.json");
         let bytes = private::read(&path)?.unwrap_or_else(|| b"null".to_vec());
         let kept = serde_json::from_slice::<Option<NotesFile>>(&bytes).unwrap_or_else(|error| {
-            warn!(file = %path.display(), %error, "what a channel has noted is forgotten");
+            warn!(file = ?path, %error, "what a channel has noted is forgotten");
             None
         });
         Ok(Self { path, kept: kept.unwrap_or_default() })

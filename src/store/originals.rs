@@ -19,7 +19,7 @@ pub(super) fn scrub(path: &Path, _name: &str) -> Result<(), StoreError> {
     }
     let bytes = own_file::read(path).map_err(|error| io("read", path, error))?;
     let Ok(mut value) = serde_json::from_slice::<Value>(&bytes) else {
-        tracing::warn!(file = %path.display(), "what another program wrote cannot be read, and may hold tokens: remove it");
+        tracing::warn!(file = ?path, "what another program wrote cannot be read, and may hold tokens: remove it");
         return Ok(());
     };
     if !digested(&mut value) {

@@ -134,6 +134,18 @@ impl StateDir {
         names.iter().map(|name| self.0.join(name)).collect()
     }
 
+    /// The files beside those folders that this program writes.
+    pub fn loose_files(&self) -> Vec<PathBuf> {
+        // launchd keeps the log of a service there.
+        let names = ["config.toml.imported", "node.json", "gateway.log"];
+        names.iter().map(|name| self.0.join(name)).collect()
+    }
+
+    /// The variables of a service, which a person writes.
+    pub fn env(&self) -> PathBuf {
+        self.0.join("env")
+    }
+
     /// What the configuration was when it last held.
     pub fn config_memory(&self) -> PathBuf {
         self.0.join("settings").join("config-memory.json")

@@ -92,6 +92,6 @@ fn narrow(dir: &Path) {
     if let Err(error) = narrowed
         && error.kind() != ErrorKind::NotFound
     {
-        tracing::warn!(folder = %dir.display(), %error, "a folder of secrets stays open to others");
+        tracing::warn!(folder = ?dir, %error, "a folder of secrets stays open to others");
     }
 }

@@ -145,6 +145,11 @@ fn a_backup_that_is_not_as_it_was_made_is_refused() {
     );
     let short = format!("--passphrase-file {}", phrase(&folder, "short\n"));
     assert!(folder.fails(1, &format!("backup create c.backup {short}")).contains("at least 12"));
+    let private = "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ";
+    let refused = folder.fails(1, &format!("backup create c.backup --recipient {private}"));
+    assert!(refused.contains("age1") && !refused.contains("QQQQ"), "{refused}");
+    nix::unistd::mkfifo(&folder.cwd().join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert!(folder.fails(1, "backup verify fifo").contains("no plain file"));
     folder.done("backup create plain.backup --plain");
     let whole = fs::read(folder.cwd().join("plain.backup")).unwrap();
     let cut = folder.cwd().join("cut.backup");

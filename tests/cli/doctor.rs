@@ -102,6 +102,14 @@ const ROWS: &[Row] = &[
         let path = folder.path("credentials/telegram-allowFrom.json");
         fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
     }),
+    ("state.mode", "error", |folder| {
+        own(folder, "env", "TOKEN=x\n");
+        fs::set_permissions(folder.path("env"), Permissions::from_mode(0o666)).unwrap();
+    }),
+    ("state.mode", "warn", |folder| {
+        own(folder, "node.json", "{}");
+        fs::set_permissions(folder.path("node.json"), Permissions::from_mode(0o644)).unwrap();
+    }),
     ("state.damaged", "error", |folder| {
         own(folder, "credentials/telegram-allowFrom.json", "{ \"version\": 1,\n \"allow");
     }),

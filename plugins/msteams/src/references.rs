@@ -88,7 +88,7 @@ fn read(file: &Path) -> Option<Value> {
         Ok(bytes) => serde_json::from_slice(&bytes).ok(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => {
-            tracing::warn!(file = %file.display(), %error, "conversations of OpenClaw are not read");
+            tracing::warn!(?file, %error, "conversations of OpenClaw are not read");
             None
         }
     }

@@ -58,7 +58,7 @@ impl Drop for Folder {
 
 fn erase(all: &Path) {
     if let Err(error) = own_file::remove_folder(all) {
-        tracing::warn!(%error, "the files of a question could not be erased: {}", all.display());
+        tracing::warn!(%error, folder = ?all, "the files of a question could not be erased");
     }
 }
 

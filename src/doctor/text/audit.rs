@@ -4,7 +4,7 @@ use std::path::Path;
 
 use openclaw_plugin_sdk::neutral;
 
-use crate::{config::Accepted, rules::AccountKey};
+use crate::{config::Accepted, rules::AccountKey, text::word};
 
 // Who has access.
 pub(crate) const OPEN: &str = "`dm_policy` is \"open\": everyone may write to the assistant.";
@@ -52,9 +52,8 @@ pub(crate) fn many(people: usize) -> String {
 }
 
 pub(crate) fn revoke(channel: &str, sender: &str) -> String {
-    format!(
-        "openclaw access revoke {channel}:{sender}, and take the entry out of the configuration"
-    )
+    let who = word(&format!("{channel}:{sender}"));
+    format!("openclaw access revoke {who}, and take the entry out of the configuration")
 }
 
 pub(crate) fn unlist(line: usize) -> String {
@@ -66,7 +65,9 @@ pub(crate) fn owners(count: usize) -> String {
 }
 
 pub(crate) fn no_owner_any_more(owner: &str) -> String {
-    format!("take `{owner}` out of `owner.allow_from`, unless you know this person")
+    format!(
+        "take `{owner}` out of `owner.allow_from`; if you know them, `[audit] accept` ends the warning"
+    )
 }
 
 pub(crate) fn accepts(one: &Accepted) -> String {
@@ -133,7 +134,7 @@ pub(crate) fn admin(via: &str, days: u64) -> String {
 }
 
 pub(crate) fn remove(device: &str) -> String {
-    format!("openclaw devices remove {device}")
+    format!("openclaw devices remove {}", word(device))
 }
 
 pub(crate) fn bits(bits: u8) -> String {

@@ -134,7 +134,7 @@ fn what_the_audit_says() {
         openclaw access revoke telegram:7, and take the entry out of the configuration
         take the entry out of line 4 of the configuration
         There are 5 owners. Each of them can let people in.
-        take `telegram:7` out of `owner.allow_from`, unless you know this person
+        take `telegram:7` out of `owner.allow_from`; if you know them, `[audit] accept` ends the warning
         openclaw config unset gateway.auth.token (the gateway then makes a strong one)
         move the secret into a file with mode 0600, and write `gateway.auth.token_file = "<its path>"` in place of it
         3 requests came through proxies that `gateway.trusted_proxies` does not name: 10.0.0.1.

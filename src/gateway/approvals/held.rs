@@ -62,7 +62,7 @@ impl HeldMessages {
             if let Some((id, Ok(Some(page)))) = page {
                 known.insert(RequestId::from_text(id), page.channel);
             } else {
-                warn!(file = %path.display(), "a held message that cannot be read is erased");
+                warn!(file = ?path, "a held message that cannot be read is erased");
                 remove(&path)?;
             }
         }

@@ -131,6 +131,6 @@ pub(super) fn folder(gateway: &Gateway) -> Option<PathBuf> {
 pub(crate) fn clear(state: &StateDir) {
     let path = state.files();
     if let Err(error) = own_file::remove_folder(&path) {
-        warn!(%error, "files of earlier questions could not be erased: {}", path.display());
+        warn!(%error, ?path, "files of earlier questions could not be erased");
     }
 }

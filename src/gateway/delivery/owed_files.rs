@@ -87,7 +87,7 @@ pub(crate) async fn sweep(gateway: &Gateway, account: &AccountRuntime, owed: &[(
 
 fn remove(folder: &Path) {
     if let Err(error) = own_file::remove_folder(folder) {
-        warn!(%error, "files of an answer could not be erased: {}", folder.display());
+        warn!(%error, ?folder, "files of an answer could not be erased");
     }
 }
 

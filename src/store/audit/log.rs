@@ -188,7 +188,7 @@ impl Log {
         let cut = file.set_len(self.length).and_then(|()| file.sync_data());
         cut.map_err(|error| io("write", &self.path, error))?;
         self.end = FileEnd::Repaired;
-        tracing::warn!(log = %self.path.display(), "the access log's last line was torn, and is cut off");
+        tracing::warn!(log = ?self.path, "the access log's last line was torn, and is cut off");
         Ok(())
     }
 

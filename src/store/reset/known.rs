@@ -132,9 +132,8 @@ fn everything(state: &StateDir) -> Result<Vec<Vec<PathBuf>>, StoreError> {
     })?);
     let settings = |name: &str| ["imported.json", "voicewake.json"].contains(&name);
     let mut rest = in_folder(&below("settings"), settings)?;
-    // launchd keeps the log of a service there.
-    rest.extend([state.config(), below("config.toml.imported")]);
-    rest.extend([below("node.json"), below("gateway.log")]);
+    rest.push(state.config());
+    rest.extend(state.loose_files());
     rest.extend(in_folder(&state.held(), json)?);
     rest.extend(in_folder(&state.outbox(), json)?);
     let journals = |name: &str| is(name, "jsonl") || is(name, "json");
