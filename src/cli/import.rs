@@ -195,15 +195,15 @@ impl Import {
         let record = record.unwrap_or_default();
         let removed = settings::undo(&state, &record)?;
         // A configuration that stays may let in the people who were closed out, and so may one that a gateway has used.
-        let files = [Some(host.config_file()?), Some(state.config()), record.written.clone()];
-        let is_left = files.iter().flatten().any(|file| file.symlink_metadata().is_ok())
+        let mut files = vec![host.config_file()?, state.config()];
+        files.extend(removed.iter().map(|(file, _)| file.clone()));
+        let is_left = files.iter().any(|file| file.symlink_metadata().is_ok())
             || !config::used_beside(&state)?.is_empty();
         let lifted = if is_left { Vec::new() } else { lift(host, &record)? };
         settings::forget(&state)?;
         if self.json {
             return output.json(&json!({
-                "file": record.written,
-                "removed": removed,
+                "files": removed.iter().map(|(file, removed)| json!({ "file": file, "removed": removed })).collect::<Vec<_>>(),
                 "unblocked": lifted,
                 "state": people.iter().map(|one| json!({ "what": one.what, "takenBack": one.taken_back })).collect::<Vec<_>>(),
             }));
@@ -211,13 +211,17 @@ impl Import {
         for one in &people {
             output.line(text::import_taken_back(&one.what, one.taken_back));
         }
-        if let Some(file) = &record.written {
-            output.line(if removed { text::import_undone(file) } else { text::import_stays(file) });
+        for (file, removed) in &removed {
+            output.line(if *removed {
+                text::import_undone(file)
+            } else {
+                text::import_stays(file)
+            });
         }
         for who in &lifted {
             output.line(text::import_unblocked(who));
         }
-        for who in record.blocks.iter().filter(|_| is_left) {
+        for who in still_blocked(host, &record)?.iter().filter(|_| is_left) {
             output.line(text::import_stays_blocked(who));
         }
         Ok(Exit::Done)
@@ -330,6 +334,17 @@ fn contact(channel: &str, account: AccountId, id: &str) -> Result<Contact, Failu
     let plugin = registry::channel(channel).ok_or_else(|| text::no_channel(channel))?;
     let sender = host::sender(plugin, id)?;
     Ok(Contact { key: AccountKey { channel: channel.to_owned(), account }, sender })
+}
+
+/// The people that an import has blocked and that are blocked now.
+fn still_blocked(host: &Host, record: &Record) -> Result<Vec<String>, Failure> {
+    let records = host.store()?.records()?;
+    let is_blocked = |name: &&String| {
+        let Some((channel, id)) = name.split_once(':') else { return false };
+        let who = contact(channel, AccountId::default_account(), id);
+        who.is_ok_and(|who| records.records().is_blocked(channel, &who.sender))
+    };
+    Ok(record.blocks.iter().filter(is_blocked).cloned().collect())
 }
 
 /// Takes back the blocks that the import has made and that nobody has renewed since.

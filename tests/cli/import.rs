@@ -209,7 +209,7 @@ fn lists_that_one_account_cannot_have_are_refused_and_a_closed_person_is_blocked
     undo.env("TG", "1:A").env("DC", "a.b.c").env("GW_TOKEN", TOKEN);
     let undone = said(&Ran::from(undo.output().unwrap()));
     assert_eq!(
-        (&undone["removed"], &undone["unblocked"][0]),
+        (&undone["files"][0]["removed"], &undone["unblocked"][0]),
         (&true.into(), &"telegram:1009".into())
     );
     assert!(!folder.text("access/grants.json").contains("1009"));

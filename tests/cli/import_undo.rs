@@ -52,6 +52,25 @@ fn an_undo_lifts_no_block_where_a_gateway_has_used_another_configuration() {
 }
 
 #[test]
+fn an_undo_takes_back_every_import_that_nothing_has_changed_since() {
+    let folder = with(OPEN_BUT_ONE);
+    folder.done("import --yes --accept-open");
+    let (first, second) = (folder.path("config.toml"), folder.path("config.toml.imported"));
+    let third = OPEN_BUT_ONE.replace("111:AAA", "111:CCC");
+    for text in [OPEN_BUT_ONE.replace("111:AAA", "111:BBB"), third] {
+        folder.put("openclaw.json", &text);
+        keep_private(&folder.path("openclaw.json"));
+        folder.done("import --yes --accept-open");
+        assert!(first.exists() && second.exists());
+    }
+    let said = folder.done("import --undo");
+    assert_eq!(said.matches("Removed ").count(), 2, "{said}");
+    assert!(said.contains("555 is no longer blocked") && !is_blocked(&folder), "{said}");
+    assert!(!first.exists() && !second.exists());
+    folder.fails(3, "import --undo");
+}
+
+#[test]
 fn an_undo_waits_until_the_gateway_has_stopped() {
     let folder = with(OPEN_BUT_ONE);
     folder.done("import --yes --accept-open");

@@ -1,6 +1,6 @@
 //! The result put in place, never over a file that is there; what was put, remembered; and taken back.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +24,28 @@ pub struct Record {
     pub result: String,
     /// The file that was written; `None` where none was.
     pub written: Option<PathBuf>,
-    /// The people that were blocked, as `channel:id`.
+    /// What imports before it have written, the last one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Written>,
+    /// The people that were blocked, by this import and those before it, as `channel:id`.
     pub blocks: Vec<String>,
+}
+
+/// A file that an import has written.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Written {
+    /// Where it is.
+    pub file: PathBuf,
+    /// SHA-256 of what was written.
+    pub result: String,
+}
+
+impl Record {
+    /// Every file that imports have written, the last one first.
+    fn files(&self) -> Vec<Written> {
+        let last = self.written.clone().map(|file| Written { file, result: self.result.clone() });
+        last.into_iter().chain(self.earlier.iter().cloned()).collect()
+    }
 }
 
 /// Why nothing was written.
@@ -71,6 +91,8 @@ impl Plan {
 pub fn write(plan: &Plan, state: &StateDir, mut record: Record) -> Result<PathBuf, WriteError> {
     private::alone(state, || {
         let file = place(state)?;
+        record.earlier = self::record(state)?.unwrap_or_default().files();
+        record.earlier.retain(|earlier| earlier.file != file);
         record.written = Some(file.clone());
         // First what takes it back: a crash between the two leaves nothing that no undo knows.
         remember(state, &record)?;
@@ -90,14 +112,16 @@ fn place(state: &StateDir) -> Result<PathBuf, WriteError> {
     if beside.symlink_metadata().is_err() {
         return Ok(beside);
     }
-    let is_ours = record(state)?.is_some_and(|record| is_as_written(&record, &beside));
+    let written = record(state)?.unwrap_or_default().files();
+    let is_ours = written.iter().any(|one| one.file == beside && one.is_unchanged());
     if is_ours { Ok(beside) } else { Err(WriteError::Taken(beside)) }
 }
 
-fn is_as_written(record: &Record, file: &Path) -> bool {
-    let bytes = private::read(file).ok().flatten();
-    record.written.as_deref() == Some(file)
-        && bytes.is_some_and(|bytes| hex(&bytes) == record.result)
+impl Written {
+    fn is_unchanged(&self) -> bool {
+        let bytes = private::read(&self.file).ok().flatten();
+        bytes.is_some_and(|bytes| hex(&bytes) == self.result)
+    }
 }
 
 /// Remembers what was written.
@@ -118,18 +142,23 @@ pub fn forget(state: &StateDir) -> Result<(), StoreError> {
     }
 }
 
-/// Removes the file of an import where nothing has changed it since. True where it is gone.
-pub fn undo(state: &StateDir, record: &Record) -> Result<bool, StoreError> {
+/// Removes the files of imports where nothing has changed them since: each file, and whether it is gone.
+pub fn undo(state: &StateDir, record: &Record) -> Result<Vec<(PathBuf, bool)>, StoreError> {
     private::alone(state, || {
-        let Some(file) = &record.written else { return Ok(false) };
-        if !is_as_written(record, file) {
-            return Ok(false);
+        let mut undone = Vec::new();
+        for written in record.files() {
+            let is_unchanged = written.is_unchanged();
+            let Written { file, .. } = written;
+            if is_unchanged {
+                let failed =
+                    |source| StoreError::Io { doing: "remove", path: file.clone(), source };
+                std::fs::remove_file(&file).map_err(failed)?;
+                // It is gone on purpose: the next start does not miss it.
+                config::forget(state, &file)?;
+                private::sync(state.path())?;
+            }
+            undone.push((file, is_unchanged));
         }
-        let failed = |source| StoreError::Io { doing: "remove", path: file.clone(), source };
-        std::fs::remove_file(file).map_err(failed)?;
-        // It is gone on purpose: the next start does not miss it.
-        config::forget(state, file)?;
-        private::sync(state.path())?;
-        Ok(true)
+        Ok(undone)
     })?
 }
