@@ -7,6 +7,9 @@ mod secrets;
 
 use crate::{Check, Context, Finding, Needs, Severity, config::nearest, modes, text, works};
 
+/// Who was not seen for so long may be gone.
+const STALE_MS: u64 = 90 * 86_400_000;
+
 /// The checks of `openclaw security audit`.
 pub static CHECKS: &[Check] = &[
     row("access.open", "Everyone may write on a channel.", Needs::Config, access::open),
@@ -27,6 +30,7 @@ pub static CHECKS: &[Check] = &[
     ),
     row("owner.many", "There are many owners.", Needs::Config, access::owners),
     row("owner.imported", "An owner came from an import.", Needs::Config, access::imported),
+    row("owner.unseen", "An owner has written nothing for 90 days.", Needs::Config, access::unseen),
     row("gateway.exposed", "Others on the network can read along.", Needs::Config, port::exposed),
     row("gateway.auth-none", "The port asks for no secret.", Needs::Nothing, port::auth_none),
     row("gateway.token-weak", "The shared secret is weak.", Needs::Config, port::token_weak),

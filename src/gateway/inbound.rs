@@ -323,6 +323,11 @@ async fn admitted_event(
 ) -> Result<(), Halt> {
     let who = admitted.who();
     account.remember(&who.sender, &who.conversation);
+    if admitted.owner_proof().is_some() {
+        let channel = account.config.plugin.id.to_owned();
+        let owner = Owner { channel, sender: who.sender.clone() };
+        gateway.owners_seen.lock().saw(&owner, world::now());
+    }
     let message = match admitted.what() {
         Incoming::Message(message) => message,
         Incoming::Press(press) => {

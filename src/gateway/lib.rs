@@ -71,7 +71,7 @@ use crate::{
     rules::{AccountKey, claim::WrongTries},
     runtime::{decisions::Decisions, readiness::Readiness, reload::Live},
     setup_codes::SetupMessages,
-    store::{Note, Store, StoreError, paths::StateDir},
+    store::{Note, Store, StoreError, owners_seen::OwnersSeen, paths::StateDir},
 };
 
 pub use crate::{
@@ -126,6 +126,7 @@ pub(crate) struct Gateway {
     shown: Mutex<Shown>,
     /// The last verdicts, without texts.
     verdicts: Mutex<RingBuffer>,
+    owners_seen: Mutex<OwnersSeen>,
     started: UnixMs,
     /// The same moment by a clock that nobody can set.
     began: Instant,

@@ -25,6 +25,7 @@ pub mod notes;
 mod originals;
 mod own;
 mod owners;
+pub mod owners_seen;
 pub mod ownership;
 mod pairing;
 pub mod paths;

@@ -203,6 +203,11 @@ impl StateDir {
         self.access().join("verdicts.json")
     }
 
+    /// When each owner last wrote.
+    pub fn owners_seen(&self) -> PathBuf {
+        self.access().join("owners-seen.json")
+    }
+
     /// Says that this folder is a restored copy which nobody has confirmed yet.
     pub fn unconfirmed(&self) -> PathBuf {
         self.access().join("unconfirmed")

@@ -78,6 +78,10 @@ const ROWS: &[Row] = &[
     ("gateway.proxy", "critical", |folder| {
         gateway(folder, "[gateway]\ntrusted_proxies = [\"0.0.0.0/0\"]\n");
     }),
+    ("owner.unseen", "warn", |folder| {
+        own(folder, "config.toml", "[owner]\nallow_from = [\"telegram:9\"]\n");
+        own(folder, "access/owners-seen.json", "{\"telegram:9\":1000000000000}");
+    }),
     ("gateway.origins", "critical", |folder| {
         gateway(folder, "[gateway.control_ui]\nallowed_origins = [\"http://panel.example\"]\n");
     }),

@@ -1,11 +1,16 @@
 //! Who has access, and whether it is meant.
 
+use std::collections::BTreeSet;
+
+use openclaw_plugin_sdk::UnixMs;
+
+use super::STALE_MS;
 use crate::{
     Context, Finding, Severity,
     config::{Account, Config, Listed},
     control::{admissions, admissions::AdmittedBy, owners as all_owners},
     rules::{DmPolicy, group::GroupPolicy},
-    store::imports::Imported,
+    store::{imports::Imported, owners_seen},
     text,
 };
 
@@ -140,6 +145,19 @@ pub(super) fn owners(context: &Context) -> Vec<Finding> {
         return Vec::new();
     }
     vec![Finding::new(Severity::Warn, "", text::owners(count)).by_hand("openclaw owner list")]
+}
+
+pub(super) fn unseen(context: &Context) -> Vec<Finding> {
+    let Some(config) = &context.config else { return Vec::new() };
+    let seen = owners_seen::read(&context.state.owners_seen()).unwrap_or_default();
+    let all = all_owners::all(&context.store, config).unwrap_or_default();
+    let names: BTreeSet<String> = all.iter().map(|(owner, _)| owners_seen::name(owner)).collect();
+    let last = names.into_iter().filter_map(|name| seen.get(&name).map(|at| (name, UnixMs(*at))));
+    let finding = |(name, at): (String, UnixMs)| {
+        let command = text::remove_owner(&name);
+        Finding::new(Severity::Warn, name, text::OWNER_UNSEEN).since(at).by_hand(command)
+    };
+    last.filter(|(_, at)| context.age(*at) > STALE_MS).map(finding).collect()
 }
 
 pub(super) fn imported(context: &Context) -> Vec<Finding> {

@@ -2,7 +2,7 @@
 
 use openclaw_plugin_sdk::UnixMs;
 
-use super::{port, refused};
+use super::{STALE_MS, port, refused};
 use crate::{
     Context, Finding, Severity,
     rules::device::{
@@ -13,8 +13,6 @@ use crate::{
     },
     text,
 };
-
-const STALE_MS: u64 = 90 * 86_400_000;
 
 fn devices(context: &Context) -> Vec<std::sync::Arc<Device>> {
     context.store.devices().unwrap_or_default()

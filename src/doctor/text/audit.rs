@@ -13,6 +13,13 @@ pub(crate) const BLOCKED_BUT_LISTED: &str = "This person is blocked and stands i
 
 pub(crate) const OWNER_IMPORTED: &str = "An import made this person an owner. OpenClaw makes the first approved sender one, without asking.";
 
+pub(crate) const OWNER_UNSEEN: &str =
+    "This owner has written nothing for 90 days. Who has their number or account now is the owner.";
+
+pub(crate) fn remove_owner(name: &str) -> String {
+    format!("openclaw owner remove {}", word(name))
+}
+
 pub(crate) fn pairing_again(key: &AccountKey) -> String {
     let table = table(key);
     format!(

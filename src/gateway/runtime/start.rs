@@ -22,6 +22,7 @@ use crate::{
     commands::Commands,
     config::{Account, Config},
     connections::Connections,
+    control,
     decision_history::RingBuffer,
     delivery::{assistant::Assistant, files, queue::ConversationQueue},
     findings::Findings,
@@ -52,7 +53,7 @@ use crate::{
         restored, supervise, ticker,
     },
     setup_codes::{self, SetupMessages, shown_codes::ShownCodes},
-    store::{Store, StoreError, audit::tail::Tail, paths::StateDir},
+    store::{Store, StoreError, audit::tail::Tail, owners_seen::OwnersSeen, paths::StateDir},
     world,
 };
 
@@ -298,6 +299,8 @@ fn gateway(
         .iter()
         .filter(on)
         .map(|account| open::account((&start.state, &**store), account).map(Arc::new));
+    let owners = control::owners::all(store, &start.config)?.into_iter().map(|(owner, _)| owner);
+    let owners_seen = OwnersSeen::open(&start.state.owners_seen(), owners, world::now());
     let secret = SharedSecret::load(&start.config.gateway.auth, &start.state)?;
     store.rely_on(reload::grounds(&start.config, &secret));
     files::clear(&start.state);
@@ -326,6 +329,7 @@ fn gateway(
         setup: SetupMessages::new(ShownCodes::open(start.state.setup_messages())),
         shown: Mutex::default(),
         verdicts: Mutex::new(RingBuffer::open(&start.state.verdicts())),
+        owners_seen: Mutex::new(owners_seen),
         started: world::now(),
         began: tokio::time::Instant::now(),
         port: entry.port,

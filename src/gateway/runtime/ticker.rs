@@ -17,7 +17,7 @@ use crate::{
         hub::{Audience, Event},
         methods::node::surface,
     },
-    store::Store,
+    store::{Store, owners_seen},
     world,
 };
 
@@ -81,6 +81,13 @@ pub(crate) async fn flush(gateway: &Gateway) {
         && let Err(error) = blocking(move || decision_history::write(&path, &page)).await
     {
         warn!(%error, "the last verdicts were not written");
+    }
+    let seen = gateway.owners_seen.lock().page();
+    let path = gateway.state.owners_seen();
+    if let Some(seen) = seen
+        && let Err(error) = blocking(move || owners_seen::write(&path, &seen)).await
+    {
+        warn!(%error, "when owners last wrote was not written");
     }
 }
 

@@ -144,7 +144,8 @@ fn everything(state: &StateDir) -> Result<Vec<Vec<PathBuf>>, StoreError> {
     let mut keeps_out = in_folder(&state.credentials(), |name| name.ends_with("-denied.json"))?;
     keeps_out.extend(in_folder(&state.devices(), |name| name == "removed.json")?);
     keeps_out.extend(in_folder(&state.access(), |name| {
-        ["grants.json", "imported.json", "unconfirmed", "verdicts.json"].contains(&name)
+        ["grants.json", "imported.json", "owners-seen.json", "unconfirmed", "verdicts.json"]
+            .contains(&name)
     })?);
     let mut log = in_folder(&state.audit(), |name| {
         let is_log = name.starts_with("access") && (name.contains(".jsonl"));

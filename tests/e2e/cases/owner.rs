@@ -14,6 +14,23 @@ fn behind_a_proxy() -> String {
     format!("{OWNED}[channels.webchat]\nallowed_hosts = [\"chat.example\"]\n")
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn when_an_owner_last_wrote_is_kept() {
+    let mut world = World::prepare(OWNED).await;
+    world.home.put("access/owners-seen.json", "{\"telegram:1001\":1000000000000,\"telegram:7\":1}");
+    let audit = |world: &World| texts(&world.home.cli(&["security", "audit"])).0;
+    assert!(audit(&world).contains("owner.unseen  telegram:1001"), "{}", audit(&world));
+    world.run();
+    world.say("owner", "/whoami").await;
+    world.next(1001).await;
+    world.stop();
+    let seen = world.home.read("access/owners-seen.json");
+    let seen: serde_json::Value = serde_json::from_str(&seen).unwrap();
+    assert!(seen["telegram:1001"].as_u64() > Some(1_700_000_000_000), "{seen}");
+    assert_eq!(seen.as_object().unwrap().len(), 1, "{seen}");
+    assert!(!audit(&world).contains("owner.unseen"));
+}
+
 fn claim_code(world: &World) -> String {
     let (said, _) = texts(&world.home.cli(&["owner", "claim"]));
     let is_code = |word: &&str| word.len() == 14 && word.matches('-').count() == 2;

@@ -47,6 +47,7 @@ const TABLE: &[(&str, &str)] = &[
     ("*.oc-lock", "ssss???"),
     ("*.oc-wait", "ssss???"),
     ("access/grants.json", "rrrrrrr"),
+    ("access/owners-seen.json", "sssssss"),
     ("access/verdicts.json", "sssssss"),
     ("audit/access-1.jsonl.gz", "sssssss"),
     ("audit/access.jsonl", "rrrrrrr"),
