@@ -7,7 +7,7 @@ use std::{
 
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
-use crate::{Failure, Output, text};
+use crate::{Failure, Output, output::tamed, text};
 
 /// The longest secret, in bytes.
 const LONGEST: usize = 1024;
@@ -46,7 +46,7 @@ pub(super) fn line(output: &mut Output, question: &str) -> Result<Option<String>
         return Ok(None);
     }
     output.flush();
-    write!(io::stderr(), "{question}")?;
+    write!(io::stderr(), "{}", tamed(question))?;
     let mut answer = String::new();
     let read = input.lock().read_line(&mut answer)?;
     Ok((read > 0).then(|| answer.trim().to_owned()))
@@ -58,12 +58,13 @@ pub(super) fn secret(question: &str) -> Result<Option<String>, Failure> {
         return Ok(None);
     };
     let Ok(before) = tcgetattr(&terminal) else { return Ok(None) };
-    write!(terminal, "{question}: ")?;
     let mut quiet = before.clone();
     quiet.local_flags.remove(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::ISIG);
     tcsetattr(&terminal, SetArg::TCSAFLUSH, &quiet).map_err(io::Error::from)?;
     let held = Quiet(&terminal, before);
-    let typed = read(&terminal);
+    // What is pasted the moment the question shows is not shown, and not lost.
+    let asked = write!(&terminal, "{question}: ");
+    let typed = asked.and_then(|()| read(&terminal));
     drop(held);
     writeln!(terminal)?;
     typed?.map(Some).ok_or_else(text::given_up)

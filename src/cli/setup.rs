@@ -53,7 +53,7 @@ impl Setup {
             owner::claim(false, host, output)?;
         }
         output.line("");
-        output.line(text::set_up(&page(host)?, is_running(host)?));
+        output.line(text::set_up(&page(host)?, is_running(host)?, has_owner(host)?));
         Ok(Exit::Done)
     }
 
@@ -186,7 +186,7 @@ impl Draft {
 /// person wants it all the same.
 fn set_up(host: &Host, plugin: &'static ChannelPlugin, output: &mut Output) -> Result<(), Failure> {
     let account = AccountId::default_account();
-    let known = table(&host.config()?, plugin, &account).unwrap_or_default();
+    let mut known = table(&host.config()?, plugin, &account).unwrap_or_default();
     loop {
         let (account, settings) = (account.clone(), known.clone());
         let mut draft = Draft { plugin, account, settings, typed: Vec::new() };
@@ -202,7 +202,11 @@ fn set_up(host: &Host, plugin: &'static ChannelPlugin, output: &mut Output) -> R
             Ok(line) => output.line(line),
             Err(why) => {
                 output.note(why);
-                if !draft.typed.is_empty() && prompt::yes(output, text::ASK_TYPE_AGAIN)? {
+                let is_stored = plugin.secret_keys.iter().any(|key| known.contains_key(*key));
+                if (is_stored || !draft.typed.is_empty())
+                    && prompt::yes(output, text::ASK_TYPE_AGAIN)?
+                {
+                    known.retain(|key, _| !plugin.secret_keys.contains(&key));
                     continue;
                 }
                 if !prompt::yes(output, text::ASK_KEEP)? {

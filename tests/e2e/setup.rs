@@ -92,6 +92,22 @@ async fn a_channel_that_does_not_answer_is_written_on_request_only() {
         assert_eq!(all.contains("nothing was written"), !is_written, "{all}");
         assert_eq!(world.home.read("config.toml") != before, is_written);
     }
+    // What is written is no reason to stay wrong.
+    let mut person = sit_down(&world.home);
+    person.sees(WHICH);
+    person.types("telegram");
+    person.sees("Type it again?");
+    person.types("yes");
+    person.sees(SECRET);
+    person.types(TOKEN);
+    person.sees("✅ Telegram answers");
+    person.sees(WHICH);
+    person.types("");
+    person.sees("in the background");
+    person.types("no");
+    person.ends();
+    let config = world.home.read("config.toml");
+    assert!(config.contains(TOKEN) && !config.contains(WRONG), "{config}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,7 +143,7 @@ pub(crate) fn warning(text: &str) -> String {
     format!("warning: {text}")
 }
 
-pub(crate) fn set_up(page: &str, runs: bool) -> String {
+pub(crate) fn set_up(page: &str, runs: bool, has_owner: bool) -> String {
     if runs {
         format!(
             "The gateway runs. Its page: {page}\n\
@@ -151,8 +151,9 @@ pub(crate) fn set_up(page: &str, runs: bool) -> String {
              `openclaw status` shows how everything is, `openclaw doctor` what does not work."
         )
     } else {
+        let code = if has_owner { "" } else { " It prints a code that makes you the owner." };
         format!(
-            "Start the gateway: `openclaw gateway run`. It prints a code that makes you the owner.\n\
+            "Start the gateway: `openclaw gateway run`.{code}\n\
              Its page is then at {page}\n\
              `openclaw doctor` shows what does not work."
         )

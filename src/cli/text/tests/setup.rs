@@ -29,8 +29,9 @@ fn lines_of_the_setup() {
         channel_set_up(telegram, file),
         channel_set_up(signal, file),
         set_up_by_hand(telegram, "no such thing").spell(false),
-        set_up(page, true),
-        set_up(page, false),
+        set_up(page, true, true),
+        set_up(page, false, false),
+        set_up(page, false, true),
     ];
     lines.extend(answers.iter().map(|one| tried("Telegram", one).unwrap_or_else(|why| why)));
     lines.extend(left(&steps, page));
@@ -53,6 +54,9 @@ fn lines_of_the_setup() {
         Strangers who write to your bot get a code, and you decide about them.
         `openclaw status` shows how everything is, `openclaw doctor` what does not work.
         Start the gateway: `openclaw gateway run`. It prints a code that makes you the owner.
+        Its page is then at http://127.0.0.1:18789/chat
+        `openclaw doctor` shows what does not work.
+        Start the gateway: `openclaw gateway run`.
         Its page is then at http://127.0.0.1:18789/chat
         `openclaw doctor` shows what does not work.
         ✅ Telegram answers
