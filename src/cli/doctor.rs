@@ -1,9 +1,10 @@
 //! `openclaw doctor`: does this set-up work? It changes nothing without `--fix`.
 
 use clap::Args;
+use serde_json::json;
 
 use crate::{
-    Ended, Exit, Failure, Host, Output,
+    Cell, Ended, Exit, Failure, Host, Output,
     checks::{Check, Context, repair, run, works},
     gateway, text,
 };
@@ -31,6 +32,7 @@ pub(super) struct Doctor {
 
 /// What both lists of checks can be told.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct How {
     /// Repair what can be repaired without a decision
     #[arg(long)]
@@ -41,12 +43,15 @@ pub(super) struct How {
     /// Exit with 0 where there are only warnings
     #[arg(long)]
     warn_ok: bool,
+    /// Only list the checks: the id of each, and what it finds
+    #[arg(long, conflicts_with_all = ["fix", "warn_ok"])]
+    list: bool,
 }
 
 impl Doctor {
     /// Looks.
     pub(super) fn run(self, host: &Host, output: &mut Output) -> Ended {
-        let assistant = if self.deep { asked(host)? } else { None };
+        let assistant = if self.deep && !self.how.list { asked(host)? } else { None };
         let read = || Ok(Context::read(host.found(assistant.clone())?));
         let (exit, has_gateway) = self.how.show(works::CHECKS, &read, output)?;
         if self.deep && !has_gateway {
@@ -64,6 +69,19 @@ fn asked(host: &Host) -> Result<Option<Result<(), String>>, Failure> {
 }
 
 impl How {
+    /// Lists the checks.
+    fn tell(&self, checks: &[Check], output: &mut Output) -> Ended {
+        if self.json {
+            let all = checks.iter().map(|check| json!({ "id": check.id, "finds": check.about }));
+            return output.json(&all.collect::<Vec<_>>());
+        }
+        let rows = checks.iter().map(|check| [("Id", check.id), ("Finds", check.about)]);
+        output.table(
+            rows.map(|row| row.map(|(name, text)| Cell::Whole(name, text.to_owned())).into()),
+        );
+        Ok(Exit::Done)
+    }
+
     /// Runs a list of checks, repairs what was asked for, and shows what was found, or what is left of it. Says also
     /// whether a gateway runs.
     pub(super) fn show(
@@ -72,6 +90,9 @@ impl How {
         read: &dyn Fn() -> Result<Context, Failure>,
         output: &mut Output,
     ) -> Result<(Exit, bool), Failure> {
+        if self.list {
+            return self.tell(checks, output).map(|exit| (exit, true));
+        }
         let mut context = read()?;
         let mut report = run(checks, &context);
         if self.fix {

@@ -265,3 +265,19 @@ fn a_deep_look_needs_a_running_gateway() {
     assert_eq!(ran.code, Some(4), "{ran:?}");
     assert!(ran.err.contains("no gateway runs"), "{ran:?}");
 }
+
+#[test]
+fn each_check_is_listed_with_what_it_finds_and_nothing_is_looked_at() {
+    let folder = Folder::empty();
+    own(&folder, "config.toml", "[gatewy]\n");
+    for (command, id) in [("doctor", "state.damaged"), ("security audit", "access.open")] {
+        assert!(folder.done(&format!("{command} --list")).contains(id));
+        let all = said(&folder, &format!("{command} --list --json"));
+        let all = all.as_array().unwrap();
+        assert!(all.len() > 20 && all.iter().any(|check| check["id"] == id), "{all:?}");
+        assert!(
+            all.iter().all(|check| check["finds"].as_str().is_some_and(|it| it.ends_with('.')))
+        );
+    }
+    assert!(folder.fails(2, "doctor --list --fix").contains("--list"));
+}
