@@ -71,6 +71,29 @@ fn an_undo_takes_back_every_import_that_nothing_has_changed_since() {
 }
 
 #[test]
+fn an_undo_of_a_copy_leaves_the_first_folder_and_every_other_file_alone() {
+    let folder = with(OPEN_BUT_ONE);
+    folder.done("import --yes --accept-open");
+    folder.done("backup create a.backup --plain");
+    let copy = folder.cwd().join("copy");
+    folder.done(&format!("backup restore a.backup --into {}", copy.display()));
+    let mut undo = folder.command("import --undo");
+    undo.env("OPENCLAW_STATE_DIR", &copy);
+    assert!(undo.status().unwrap().success());
+    assert!(folder.path("config.toml").exists() && !copy.join("config.toml").exists());
+    // A record that names another file names nothing of ours.
+    let record = folder.text("settings/imported.json");
+    let precious = folder.path("precious.toml");
+    folder.put("precious.toml", &folder.text("config.toml"));
+    let name = |file: &std::path::Path| file.display().to_string();
+    let record = record.replace(&name(&folder.path("config.toml")), &name(&precious));
+    folder.put("settings/imported.json", &record);
+    keep_private(&folder.path("settings/imported.json"));
+    folder.done("import --undo");
+    assert!(precious.exists() && folder.path("config.toml").exists());
+}
+
+#[test]
 fn an_undo_waits_until_the_gateway_has_stopped() {
     let folder = with(OPEN_BUT_ONE);
     folder.done("import --yes --accept-open");

@@ -10,6 +10,9 @@ use crate::{
     store::{StoreError, paths::StateDir, private},
 };
 
+/// So many earlier results are remembered.
+const MOST_EARLIER: usize = 16;
+
 /// What an import has written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
@@ -24,7 +27,7 @@ pub struct Record {
     pub result: String,
     /// The file that was written; `None` where none was.
     pub written: Option<PathBuf>,
-    /// What imports before it have written, the last one first.
+    /// What was written before that, the last one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Written>,
     /// The people that were blocked, by this import and those before it, as `channel:id`.
@@ -41,11 +44,25 @@ pub struct Written {
 }
 
 impl Record {
-    /// Every file that imports have written, the last one first.
-    fn files(&self) -> Vec<Written> {
+    /// Every file that imports have written into this folder, the last one first. Only the names count: the folder may
+    /// be a copy of another one, or it was moved.
+    fn files(&self, state: &StateDir) -> Vec<Written> {
         let last = self.written.clone().map(|file| Written { file, result: self.result.clone() });
-        last.into_iter().chain(self.earlier.iter().cloned()).collect()
+        let all = last.into_iter().chain(self.earlier.iter().cloned());
+        let here = |one: Written| {
+            let mut places = places(state).into_iter();
+            let file = places.find(|place| place.file_name() == one.file.file_name())?;
+            Some(Written { file, ..one })
+        };
+        all.filter_map(here).collect()
     }
+}
+
+/// Where a result is put: in its place, else beside what is there.
+fn places(state: &StateDir) -> [PathBuf; 2] {
+    let main = state.config();
+    let beside = main.with_file_name("config.toml.imported");
+    [main, beside]
 }
 
 /// Why nothing was written.
@@ -82,7 +99,8 @@ impl Plan {
     pub fn earlier(&self, state: &StateDir) -> Result<Option<Earlier>, StoreError> {
         let Some(record) = record(state)? else { return Ok(None) };
         let is_same = record.digest == self.digest && record.result == hex(self.text.as_bytes());
-        let file = record.written.clone().filter(|file| is_same && file.exists());
+        let file = record.files(state).into_iter().next().map(|written| written.file);
+        let file = file.filter(|file| is_same && file.exists());
         Ok(file.map(|file| Earlier { record, file }))
     }
 }
@@ -91,8 +109,10 @@ impl Plan {
 pub fn write(plan: &Plan, state: &StateDir, mut record: Record) -> Result<PathBuf, WriteError> {
     private::alone(state, || {
         let file = place(state)?;
-        record.earlier = self::record(state)?.unwrap_or_default().files();
-        record.earlier.retain(|earlier| earlier.file != file);
+        // A crash may come before the file is written: then what was there before is still known.
+        record.earlier = self::record(state)?.unwrap_or_default().files(state);
+        record.earlier.retain(|one| one.file != file || one.result != record.result);
+        record.earlier.truncate(MOST_EARLIER);
         record.written = Some(file.clone());
         // First what takes it back: a crash between the two leaves nothing that no undo knows.
         remember(state, &record)?;
@@ -104,15 +124,14 @@ pub fn write(plan: &Plan, state: &StateDir, mut record: Record) -> Result<PathBu
 
 /// Where the result goes: beside a configuration that is there.
 fn place(state: &StateDir) -> Result<PathBuf, WriteError> {
-    let main = state.config();
+    let [main, beside] = places(state);
     if main.symlink_metadata().is_err() {
         return Ok(main);
     }
-    let beside = main.with_file_name("config.toml.imported");
     if beside.symlink_metadata().is_err() {
         return Ok(beside);
     }
-    let written = record(state)?.unwrap_or_default().files();
+    let written = record(state)?.unwrap_or_default().files(state);
     let is_ours = written.iter().any(|one| one.file == beside && one.is_unchanged());
     if is_ours { Ok(beside) } else { Err(WriteError::Taken(beside)) }
 }
@@ -145,10 +164,13 @@ pub fn forget(state: &StateDir) -> Result<(), StoreError> {
 /// Removes the files of imports where nothing has changed them since: each file, and whether it is gone.
 pub fn undo(state: &StateDir, record: &Record) -> Result<Vec<(PathBuf, bool)>, StoreError> {
     private::alone(state, || {
-        let mut undone = Vec::new();
-        for written in record.files() {
-            let is_unchanged = written.is_unchanged();
-            let Written { file, .. } = written;
+        let (written, mut undone) = (record.files(state), Vec::new());
+        for file in places(state) {
+            let mut all = written.iter().filter(|one| one.file == file).peekable();
+            if all.peek().is_none() {
+                continue;
+            }
+            let is_unchanged = all.any(Written::is_unchanged);
             if is_unchanged {
                 let failed =
                     |source| StoreError::Io { doing: "remove", path: file.clone(), source };
