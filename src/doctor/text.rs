@@ -63,11 +63,12 @@ pub(crate) fn move_away(path: &Path) -> String {
     format!("mv {} {}", quoted(path), quoted(&old))
 }
 
-/// What a link leads to, in the place of the link.
+/// A copy of what a link leads to, in the place of the link.
 pub(crate) fn in_place_of(link: &Path) -> String {
     let target = link.canonicalize().unwrap_or_else(|_| link.read_link().unwrap_or_default());
-    let link = quoted(link);
-    format!("rm {link} && mv {} {link}", quoted(&target))
+    // A copy: it may be a file that others need.
+    let (link, target) = (quoted(link), quoted(&target));
+    format!("rm {link} && cp -R {target} {link}")
 }
 
 pub(crate) fn copy_back(kept: &Path, path: &Path) -> String {
@@ -120,7 +121,7 @@ pub(crate) fn accepted(finding: &Finding, one: &Accepted) -> String {
 }
 
 pub(crate) fn fixed(id: &str, did: &str) -> String {
-    format!("fixed     {id}: {did}")
+    format!("fixed     {id}: {}", whole(did))
 }
 
 pub(crate) fn nothing(ran: usize) -> String {

@@ -154,7 +154,9 @@ pub(super) fn unseen(context: &Context) -> Vec<Finding> {
     let names: BTreeSet<String> = all.iter().map(|(owner, _)| owners_seen::name(owner)).collect();
     let last = names.into_iter().filter_map(|name| seen.get(&name).map(|at| (name, UnixMs(*at))));
     let finding = |(name, at): (String, UnixMs)| {
-        let command = text::remove_owner(&name);
+        let is_configured = config.owners.0.iter().any(|owner| owners_seen::name(owner) == name);
+        let command =
+            if is_configured { text::no_owner_any_more(&name) } else { text::remove_owner(&name) };
         Finding::new(Severity::Warn, name, text::OWNER_UNSEEN).since(at).by_hand(command)
     };
     last.filter(|(_, at)| context.age(*at) > STALE_MS).map(finding).collect()
