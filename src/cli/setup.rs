@@ -195,9 +195,7 @@ fn set_up(host: &Host, plugin: &'static ChannelPlugin, output: &mut Output) -> R
             return Ok(());
         };
         output.note(text::trying(plugin.label));
-        let secrets =
-            plugin.secret_keys.iter().filter_map(|key| draft.settings.get(*key)?.as_str());
-        let tried = gateway::try_account(&*channel, draft.account, secrets);
+        let tried = gateway::try_account(&*channel, draft.account, (plugin, &draft.settings));
         match text::tried(plugin.label, &tried) {
             Ok(line) => output.line(line),
             Err(why) => {

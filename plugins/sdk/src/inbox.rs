@@ -174,8 +174,9 @@ impl Inbox {
         self.readers.get().cloned()
     }
 
-    /// What the account logs in with: the platform's words hold none of it, however it is written there.
-    pub fn holds_secrets<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) {
+    /// What the account logs in with: the platform's words hold none of it. It is known by each of its long parts, or as
+    /// a whole where it has none.
+    pub fn holds_secrets(&self, secrets: &[String]) {
         let is_joint = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
         let mut parts = Vec::new();
         for secret in secrets {

@@ -3,16 +3,17 @@
 use std::{
     collections::{HashMap, HashSet},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
 use openclaw_plugin_sdk::{
-    Channel, ChannelError, ChatId, ChatKind, Conversation, Exchange, Inbox, SenderId, own_file,
-    spell_span, toml,
+    Channel, ChannelError, ChannelPlugin, ChatId, ChatKind, Conversation, Exchange, Inbox,
+    SenderId, own_file, spell_span, toml,
 };
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use serde_json::Value;
 use tokio::{
     sync::{broadcast, mpsc, watch},
     time::Instant,
@@ -100,6 +101,42 @@ impl AccountSession {
         let mut mark = [0; 16];
         mark.copy_from_slice(&digest.finish().as_ref()[..16]);
         Self { channel: Arc::from(channel), settings: account.settings.clone(), mark }
+    }
+}
+
+/// What an account logs in with: its settings hold it, or name a file that does.
+pub(crate) fn secrets(plugin: &ChannelPlugin, settings: &toml::Table) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut of = |value: &Value| match value {
+        // A service account's file also holds names and addresses, which are no secrets.
+        Value::String(text) => match serde_json::from_str(text) {
+            Ok(Value::Object(all)) => secret_values(&all, &mut found),
+            _ => found.push(text.trim().to_owned()),
+        },
+        Value::Object(all) => secret_values(all, &mut found),
+        _ => {}
+    };
+    for key in plugin.secret_keys {
+        let value = settings.get(*key).and_then(|value| serde_json::to_value(value).ok());
+        value.iter().for_each(&mut of);
+    }
+    for key in plugin.keys.iter().filter(|key| key.ends_with("_file")) {
+        let file = settings.get(*key).and_then(toml::Value::as_str);
+        let text = file.and_then(|file| own_file::read_to_string(Path::new(file)).ok());
+        text.map(Value::String).iter().for_each(&mut of);
+    }
+    found
+}
+
+fn secret_values(all: &serde_json::Map<String, Value>, found: &mut Vec<String>) {
+    let names = ["key", "password", "secret", "token"];
+    for (key, value) in all {
+        let is_secret = names.iter().any(|name| key.to_lowercase().ends_with(name));
+        match value {
+            Value::String(text) if is_secret => found.push(text.clone()),
+            Value::Object(inner) => secret_values(inner, found),
+            _ => {}
+        }
     }
 }
 
@@ -257,14 +294,10 @@ impl AccountRuntime {
         files.map(|file| (file.clone(), file_mark(&file))).collect()
     }
 
-    /// What it logs in with: its settings name it, or files.
+    /// What it logs in with.
     pub(crate) fn secrets(&self) -> Vec<String> {
         let rules = self.rules();
-        let named = rules.plugin.secret_keys.iter().filter_map(|key| rules.settings.get(*key));
-        let mut secrets: Vec<_> = named.filter_map(|it| it.as_str().map(str::to_owned)).collect();
-        let files = self.secret_files().into_iter();
-        secrets.extend(files.filter_map(|(file, _)| own_file::read_to_string(&file).ok()));
-        secrets
+        secrets(rules.plugin, &rules.settings)
     }
 
     /// Ends when one of these files is another than it was.

@@ -3,14 +3,14 @@
 use std::{io, time::Duration};
 
 use openclaw_plugin_sdk::{
-    AccountId, Channel, ChannelError, Inbox, LinkedAccount, Linking, Responder, ResponderError,
-    Settings, Step,
+    AccountId, Channel, ChannelError, ChannelPlugin, Inbox, LinkedAccount, Linking, Responder,
+    ResponderError, Settings, Step, toml,
 };
 use tokio::sync::{mpsc, watch};
 
 use crate::{
     RunError,
-    accounts::account::AccountRuntime,
+    accounts::account::{AccountRuntime, secrets},
     config::{Account, Config},
     journal::Journal,
     registry,
@@ -80,12 +80,12 @@ pub fn link_account<E: From<io::Error>>(
 }
 
 /// Connects an account, without a running gateway: what does not work all the same, or why it cannot connect, in words
-/// that hold none of these secrets. Nothing that arrives is taken or acknowledged. `None` where the platform has not
+/// that hold none of its secrets. Nothing that arrives is taken or acknowledged. `None` where the platform has not
 /// answered in time.
-pub fn try_account<'a>(
+pub fn try_account(
     channel: &dyn Channel,
     account: AccountId,
-    secrets: impl IntoIterator<Item = &'a str>,
+    (plugin, settings): (&ChannelPlugin, &toml::Table),
 ) -> Result<Option<Connected>, ChannelError> {
     let failed = |error: io::Error| ChannelError::Disconnected(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -93,7 +93,7 @@ pub fn try_account<'a>(
     let (_unserved, exchanges) = mpsc::channel(1);
     let (connected, mut is_connected) = watch::channel(false);
     let inbox = Inbox::new(account, deliveries, exchanges, connected).for_trial();
-    inbox.holds_secrets(secrets);
+    inbox.holds_secrets(&secrets(plugin, settings));
     let tried = runtime.map_err(failed)?.block_on(async {
         tokio::select! {
             ended = channel.receive(&inbox) => ended.map(|()| false),

@@ -125,7 +125,7 @@ async fn stay(
     loop {
         connected.send_replace(false);
         let (files, heard) = (account.secret_files(), account.status.get().last_inbound);
-        inbox.holds_secrets(account.secrets().iter().map(|secret| secret.trim()));
+        inbox.holds_secrets(&account.secrets());
         let began = Instant::now();
         let hearing = hear(account, &mut patience, connected, channel.receive(inbox));
         let Ok(ended) = AssertUnwindSafe(hearing).catch_unwind().await else {
