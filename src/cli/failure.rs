@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::{
     client::RemoteError, config::problem::ConfigError, local_client::LocalError, output::tamed,
-    store::StoreError, text,
+    service::ServiceError, store::StoreError, text,
 };
 
 /// What a command ends with. The numbers are a promise to scripts.
@@ -137,6 +137,8 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
             (exit, hint) = (exit_of_local(error), text::hint_local(error));
         } else if let Some(error) = error.downcast_ref::<StoreError>() {
             hint = text::hint_store(error);
+        } else if let Some(error) = error.downcast_ref::<ServiceError>() {
+            hint = error.way_out().map(str::to_owned);
         } else if let Some(invalid) = error.downcast_ref::<ConfigError>() {
             hint = text::hint_config(invalid);
             error = anyhow::Error::msg(invalid.at_length());

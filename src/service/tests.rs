@@ -441,3 +441,15 @@ fn units_of_the_node_version_are_found() {
     }
     assert_eq!(of_node(home.path()), ["clawdbot-gateway.service", "openclaw-gateway-work.service"]);
 }
+
+#[test]
+fn where_there_is_no_session_the_way_out_is_named() {
+    let of = |command: &str, why: &str| {
+        ServiceError::Command { command: command.to_owned(), why: why.to_owned() }.way_out()
+    };
+    let no_bus = "Failed to connect to bus: No medium found";
+    let way = of("systemctl --user daemon-reload", no_bus);
+    assert!(way.is_some_and(|way| way.contains("openclaw gateway run")), "{way:?}");
+    assert_eq!(of("systemctl daemon-reload", no_bus), None);
+    assert_eq!(of("systemctl --user start x", "Unit x not found."), None);
+}

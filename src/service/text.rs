@@ -49,6 +49,17 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
+    /// What to do about it, where that is known.
+    pub fn way_out(&self) -> Option<&'static str> {
+        let Self::Command { command, why } = self else { return None };
+        // In a container, and after `su` or `sudo`, there is none.
+        let has_no_session = command.starts_with("systemctl --user") && why.contains("to bus");
+        has_no_session.then_some(
+            "log in as this user, not by `su` or `sudo`; or run `openclaw gateway run` here; or, as root, \
+             `openclaw service install --system`",
+        )
+    }
+
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { doing, path: path.to_owned(), source }
     }
