@@ -1,16 +1,10 @@
 //! `openclaw reset`: sets a part of the state folder back, or all of it.
 
-use std::path::Path;
-
 use clap::{Args, ValueEnum};
-use openclaw_plugin_sdk::SenderId;
 use serde_json::json;
 
 use crate::{
-    Ended, Exit, Failure, Host, Output,
-    config::{self, Config},
-    prompt,
-    rules::{group::GroupPolicy, records::Block},
+    Ended, Exit, Failure, Host, Output, prompt,
     store::{
         Store,
         paths::StateDir,
@@ -33,7 +27,9 @@ devices  devices, nodes, their requests and tokens, and the gateway's token
 all      everything that this program wrote; other files stay
 
 Stop the gateway first. `openclaw backup create` makes a copy to go back to.
-Blocks and the access log stay, but with `all`.")]
+Blocks and the access log stay, but with `all`. While people are blocked,
+`all` needs --unblock: a configuration may let them in.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Reset {
     /// What to set back
     #[arg(long, value_enum)]
@@ -41,6 +37,9 @@ pub(super) struct Reset {
     /// Only say what would be removed
     #[arg(long)]
     dry_run: bool,
+    /// With `all`: end every block too
+    #[arg(long)]
+    unblock: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -81,7 +80,7 @@ impl Reset {
         if self.dry_run || parts.is_empty() {
             return self.tell(&parts, false, output);
         }
-        let may = |store: &Store| blocks_would_end(host, store, is_elsewhere.then_some(&*config));
+        let may = |store: &Store| self.may_end_blocks(store);
         if scope == Kept::All {
             may(&host.store()?)?;
         }
@@ -98,6 +97,17 @@ impl Reset {
         let held = alone(host, &state)?;
         host.store()?.reset(scope, &Host::approver(), Host::now(), &held, may)?;
         self.tell(&parts, true, output)
+    }
+
+    /// Some configuration may let a blocked person in: the one that stays, another one, or the next.
+    fn may_end_blocks(&self, store: &Store) -> Result<(), Failure> {
+        if self.unblock {
+            return Ok(());
+        }
+        match store.records()?.records().blocks.len() {
+            0 => Ok(()),
+            count => Err(text::blocks_would_end(count)),
+        }
     }
 
     fn tell(&self, parts: &[Part], done: bool, output: &mut Output) -> Ended {
@@ -126,40 +136,4 @@ pub(super) fn alone(host: &Host, state: &StateDir) -> Result<NoGateway, Failure>
         Ok(_) => Err(text::stop_it_first("")),
         Err(_) => Ok(held),
     }
-}
-
-/// Another configuration stays, the one that counts now and those that a gateway has used: nobody may be
-/// let in by one of them because the block goes.
-fn blocks_would_end(host: &Host, store: &Store, now: Option<&Path>) -> Result<(), Failure> {
-    let mut files = config::used_beside(&host.state()?)?;
-    // One that cannot be looked at may let in everyone.
-    files.retain(|file| file.try_exists().unwrap_or(true) && now != Some(file));
-    files.extend(now.map(Path::to_owned));
-    if files.is_empty() {
-        return Ok(());
-    }
-    let records = store.records()?;
-    let blocks = &records.records().blocks;
-    for file in files {
-        let config = host.config_at(&file).ok();
-        let is_let_in =
-            |block: &Block| may_be_let_in(config.as_ref(), &block.channel, &block.sender);
-        if blocks.iter().any(is_let_in) {
-            return Err(text::a_block_would_end(&file));
-        }
-    }
-    Ok(())
-}
-
-/// Whether the configuration lets this person in somewhere, but for a block. One that does not load may, and so may
-/// another one where there is none here: the service may name it.
-fn may_be_let_in(config: Option<&Config>, channel: &str, sender: &SenderId) -> bool {
-    let Some(config) = config.filter(|config| config.file.is_some()) else { return true };
-    let here = config.accounts.iter().filter(|account| account.key.channel == channel);
-    here.into_iter().any(|account| {
-        let groups = &account.groups;
-        account.allow_from.admits(sender)
-            || groups.policy == GroupPolicy::Open
-            || (groups.policy == GroupPolicy::Allowlist && groups.senders.admits(sender))
-    })
 }

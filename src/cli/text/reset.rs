@@ -65,13 +65,11 @@ pub(crate) fn config_is_elsewhere(file: &Path) -> Failure {
     Failure::usage(text).hint("move that file away yourself; nothing was changed")
 }
 
-pub(crate) fn a_block_would_end(file: &Path) -> Failure {
-    let text = format!(
-        "{} stays, and lets in a person who is blocked, or does not load; nothing was changed",
-        file.display()
-    );
+pub(crate) fn blocks_would_end(count: usize) -> Failure {
+    let who = openclaw_plugin_sdk::count(count, "block");
+    let text = format!("a reset of `all` would end {who}; nothing was changed");
     Failure::new(Exit::Failed, text)
-        .hint("`openclaw access list` names who is blocked: take them out of that file first")
+        .hint("`openclaw access list` names who is blocked; with `--unblock` the blocks end too")
 }
 
 #[cfg(test)]
@@ -96,7 +94,7 @@ mod tests {
             not_reset(Scope::All),
             stop_it_first("process 1, port 2"),
             config_is_elsewhere(Path::new("/c.toml")),
-            a_block_would_end(Path::new("/c.toml")),
+            blocks_would_end(2),
         ];
         shown.extend(failures.iter().map(|failure| failure.spell(false)));
         expect![[r#"
@@ -125,8 +123,8 @@ mod tests {
             error: the configuration is /c.toml, outside the state folder
             hint: move that file away yourself; nothing was changed
 
-            error: /c.toml stays, and lets in a person who is blocked, or does not load; nothing was changed
-            hint: `openclaw access list` names who is blocked: take them out of that file first
+            error: a reset of `all` would end 2 blocks; nothing was changed
+            hint: `openclaw access list` names who is blocked; with `--unblock` the blocks end too
         "#]].assert_eq(&shown.join("\n"));
     }
 }
