@@ -125,6 +125,7 @@ mod tests {
 
             error: a reset of `all` would end 2 blocks; nothing was changed
             hint: `openclaw access list` names who is blocked; with `--unblock` the blocks end too
-        "#]].assert_eq(&shown.join("\n"));
+        "#]]
+        .assert_eq(&shown.join("\n"));
     }
 }
