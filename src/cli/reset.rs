@@ -71,6 +71,9 @@ impl Reset {
     /// Does it.
     pub(super) fn run(&self, host: &Host, output: &mut Output) -> Ended {
         let (state, scope) = (host.state()?, Kept::from(self.scope));
+        if self.unblock && scope != Kept::All {
+            return Err(text::unblock_is_for_all());
+        }
         let config = host.config_file()?;
         let is_elsewhere = config != state.config();
         if is_elsewhere && scope == Kept::Config {

@@ -66,9 +66,10 @@ pub(crate) fn move_away(path: &Path) -> String {
 /// A copy of what a link leads to, in the place of the link.
 pub(crate) fn in_place_of(link: &Path) -> String {
     let target = link.canonicalize().unwrap_or_else(|_| link.read_link().unwrap_or_default());
-    // A copy: it may be a file that others need.
-    let (link, target) = (quoted(link), quoted(&target));
-    format!("rm {link} && cp -R {target} {link}")
+    // A copy: it may be a file that others need. The link goes once that is there.
+    let new = PathBuf::from(format!("{}.new", link.display()));
+    let (link, target, new) = (quoted(link), quoted(&target), quoted(&new));
+    format!("cp -R {target} {new} && rm {link} && mv {new} {link}")
 }
 
 pub(crate) fn copy_back(kept: &Path, path: &Path) -> String {

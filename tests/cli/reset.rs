@@ -58,6 +58,7 @@ fn nothing_goes_without_a_yes_or_beside_a_gateway() {
         assert!(ran.err.contains("--yes") && ran.err.contains("openclaw backup create"), "{ran:?}");
     }
     folder.fails(2, "reset");
+    assert!(folder.fails(2, "reset --scope access --unblock --yes").contains("--scope all"));
     let of_state = |folder: &Folder| {
         let mut files = folder.files();
         files.retain(|(path, _)| !path.starts_with(folder.path("run")));

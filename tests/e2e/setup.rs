@@ -28,6 +28,18 @@ fn sit_down(home: &Home) -> Console {
     Console::of(command)
 }
 
+/// Types the token once more, and wants nothing else.
+fn types_the_right_one(person: &mut Console) {
+    person.types("yes");
+    person.sees(SECRET);
+    person.types(TOKEN);
+    person.sees("✅ Telegram answers");
+    person.sees(WHICH);
+    person.types("");
+    person.sees("in the background");
+    person.types("no");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_is_asked_for_tried_and_written_and_nothing_that_waits_is_taken() {
     let mut world = World::prepare(CONFIG).await;
@@ -46,14 +58,7 @@ async fn a_channel_is_asked_for_tried_and_written_and_nothing_that_waits_is_take
     person.sees("words hold a secret and are left out");
     person.sees("Type it again?");
     world.telegram.with(|state| state.repeats = false);
-    person.types("yes");
-    person.sees(SECRET);
-    person.types(TOKEN);
-    person.sees("✅ Telegram answers");
-    person.sees(WHICH);
-    person.types("");
-    person.sees("in the background");
-    person.types("no");
+    types_the_right_one(&mut person);
     person.sees("openclaw gateway run");
     let all = person.ends();
     assert!(!all.contains(TOKEN) && !all.contains(WRONG), "{all}");
@@ -97,14 +102,7 @@ async fn a_channel_that_does_not_answer_is_written_on_request_only() {
     person.sees(WHICH);
     person.types("telegram");
     person.sees("Type it again?");
-    person.types("yes");
-    person.sees(SECRET);
-    person.types(TOKEN);
-    person.sees("✅ Telegram answers");
-    person.sees(WHICH);
-    person.types("");
-    person.sees("in the background");
-    person.types("no");
+    types_the_right_one(&mut person);
     person.ends();
     let config = world.home.read("config.toml");
     assert!(config.contains(TOKEN) && !config.contains(WRONG), "{config}");

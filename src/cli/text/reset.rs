@@ -65,6 +65,10 @@ pub(crate) fn config_is_elsewhere(file: &Path) -> Failure {
     Failure::usage(text).hint("move that file away yourself; nothing was changed")
 }
 
+pub(crate) fn unblock_is_for_all() -> Failure {
+    Failure::usage("`--unblock` goes with `--scope all`: blocks stay in every other reset")
+}
+
 pub(crate) fn blocks_would_end(count: usize) -> Failure {
     let who = openclaw_plugin_sdk::count(count, "block");
     let text = format!("a reset of `all` would end {who}; nothing was changed");
@@ -94,6 +98,7 @@ mod tests {
             not_reset(Scope::All),
             stop_it_first("process 1, port 2"),
             config_is_elsewhere(Path::new("/c.toml")),
+            unblock_is_for_all(),
             blocks_would_end(2),
         ];
         shown.extend(failures.iter().map(|failure| failure.spell(false)));
@@ -122,6 +127,8 @@ mod tests {
 
             error: the configuration is /c.toml, outside the state folder
             hint: move that file away yourself; nothing was changed
+
+            error: `--unblock` goes with `--scope all`: blocks stay in every other reset
 
             error: a reset of `all` would end 2 blocks; nothing was changed
             hint: `openclaw access list` names who is blocked; with `--unblock` the blocks end too
