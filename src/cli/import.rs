@@ -101,7 +101,7 @@ impl Import {
             plan.transpose().map_err(|error| text::settings_not_imported(&error))
         };
         let mut plan = read(&options)?;
-        let kept = self.kept(host, file.as_deref())?;
+        let kept = self.kept(host, file.as_deref(), plan.as_ref())?;
         let mut report = match (&plan, &kept) {
             (Some(plan), _) => plan.report.clone(),
             (None, Some(kept)) => kept.report(),
@@ -142,14 +142,22 @@ impl Import {
     }
 
     /// The people and devices that are kept in the folder of the file, or in the first folder that has some.
-    fn kept(&self, host: &Host, file: Option<&Path>) -> Result<Option<Kept>, Failure> {
+    fn kept(
+        &self,
+        host: &Host,
+        file: Option<&Path>,
+        plan: Option<&Plan>,
+    ) -> Result<Option<Kept>, Failure> {
         let state = host.state()?;
+        let accounts = plan.map(|plan| plan.accounts.clone());
+        let sharing = plan.filter(|plan| plan.shares_lists).map_or(&[][..], |plan| &plan.accounts);
         for folder in settings::folders(self.from.as_deref(), file, state.path(), &Host::env) {
-            let found = state::read(&folder, &state.run(), host::parse_sender, self.browsers);
+            let found =
+                state::read(&folder, &state.run(), host::parse_sender, (sharing, self.browsers));
             if let Some(found) = found.map_err(|error| text::state_not_imported(&error))? {
                 let became = state::preview(&found, &host.store()?, Host::approver(), Host::now());
                 let became = became.map_err(|error| text::state_not_imported(&error))?;
-                return Ok(Some(Kept { found, became }));
+                return Ok(Some(Kept { found, became, accounts }));
             }
         }
         Ok(None)
@@ -232,6 +240,8 @@ impl Import {
 struct Kept {
     found: state::Found,
     became: Vec<Option<Left>>,
+    /// The accounts of the file that was read with it.
+    accounts: Option<Vec<AccountKey>>,
 }
 
 impl Kept {
@@ -246,7 +256,7 @@ impl Kept {
     }
 
     fn items(&self) -> Vec<Item> {
-        state::items(&self.found, &self.became)
+        state::items(&self.found, &self.became, self.accounts.as_deref())
     }
 
     /// True where nothing of it is new here, and an import has come to its end on exactly this.

@@ -33,6 +33,7 @@ pub use self::{
 use crate::{
     config::{self, Config, Plugins, problem::ConfigError},
     report::{Generation, Item, Kind, Report},
+    rules::AccountKey,
     text::settings as text,
 };
 
@@ -69,6 +70,10 @@ pub struct Plan {
     pub blocks: Vec<Block>,
     /// The owners that the file names, taken or not.
     pub owners: Vec<String>,
+    /// The accounts that it has.
+    pub accounts: Vec<AccountKey>,
+    /// Every account of a channel has the people of the list that names no account.
+    pub shares_lists: bool,
     /// SHA-256 of everything that was read, as hexadecimal text.
     pub digest: String,
     /// The names of the environment that are not set, with the key that takes each.
@@ -89,6 +94,10 @@ pub fn plan(
     let version = version.map(str::to_owned);
     let generation = generation(version.as_deref(), &folder);
     let mut job = Job::new(&read, (options, env), (generation, &folder));
+    job.version = version.as_deref().and_then(numbers);
+    // Before 2026.2.26 every account of a channel had the people of its one list.
+    job.shares_lists =
+        job.version.as_ref().is_some_and(|version| version.as_slice() < [2026, 2, 26].as_slice());
     root::read(&mut job);
     channels::read(&mut job);
     assistant::read(&mut job);
@@ -108,6 +117,8 @@ pub fn plan(
         },
         blocks: job.blocks,
         owners: job.owners,
+        accounts: job.accounts,
+        shares_lists: job.shares_lists,
         digest: hex(&read.bytes),
         unset,
     })
@@ -116,6 +127,16 @@ pub fn plan(
 /// SHA-256 as hexadecimal text.
 fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(digest(&SHA256, bytes).as_ref())
+}
+
+/// `2026.2.12-1` as numbers; `None` where it is no version.
+fn numbers(version: &str) -> Option<Vec<u32>> {
+    let number = |part: &str| {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        part[..end].parse::<u32>().ok()
+    };
+    let parts: Vec<u32> = version.split('.').take(3).map(number).collect::<Option<_>>()?;
+    (parts.len() == 3).then_some(parts)
 }
 
 /// Keys of older versions, where the newer ones stand.

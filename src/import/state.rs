@@ -14,13 +14,14 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use openclaw_plugin_sdk::UnixMs;
-use openclaw_rules::{Contact, approver::Approver};
+use openclaw_rules::{AccountKey, Contact, approver::Approver};
 use openclaw_store::{
     ParseSender, Store, StoreError,
     imports::{Entry, Importer, Left, foreign_files},
     paths::StateDir,
 };
 
+pub(crate) use self::files::listed;
 pub use self::table::{counts, items};
 
 /// The database of OpenClaw 2026.7 and newer, below its state folder.
@@ -70,6 +71,8 @@ pub enum Refused {
     LeftOver,
     /// It is not of the shape that OpenClaw writes.
     Unreadable,
+    /// A request that does not say to which account it came, where the channel has several.
+    NoAccount,
 }
 
 /// Why a folder could not be read.
@@ -89,19 +92,20 @@ pub enum StateError {
 }
 
 /// Reads a folder; `None` where nothing of people and devices is kept there. `scratch` is a folder of this user alone:
-/// a database is copied to it, and the copy is removed. `browsers` takes passing pages over too.
+/// a database is copied to it, and the copy is removed. `sharing` are accounts that have the people of the lists that
+/// name no account; `browsers` takes passing pages over too.
 pub fn read(
     folder: &Path,
     scratch: &Path,
     parse: ParseSender,
-    browsers: bool,
+    (sharing, browsers): (&[AccountKey], bool),
 ) -> Result<Option<Found>, StateError> {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let path = folder.join(DATABASE);
     let mut found = if path.symlink_metadata().is_ok() {
         database(&folder, &path, scratch, parse)?
     } else {
-        files::read(&folder, parse)?
+        files::read(&folder, parse, sharing)?
     };
     if !browsers {
         let refused = &mut found.refused;
@@ -127,7 +131,7 @@ fn database(
     let copy = copy::Copy::of(path, scratch)?;
     let mut found = database::read(folder, path, &copy, parse)?;
     // The database decides; what only the files beside it say may be long over.
-    let leftovers = files::read(folder, parse)?;
+    let leftovers = files::read(folder, parse, &[])?;
     let known: Vec<String> = found.entries.iter().map(name).collect();
     let old = foreign_files(&StateDir::at(folder))?;
     if !old.is_empty() {

@@ -79,6 +79,9 @@ pub(crate) fn left(why: Left) -> &'static str {
     }
 }
 
+pub(crate) const NO_ACCOUNT: &str =
+    "the configuration has no such account: it counts once there is one";
+
 /// Why something could not be read as one of them.
 pub(crate) fn refused(why: Refused) -> &'static str {
     match why {
@@ -90,6 +93,9 @@ pub(crate) fn refused(why: Refused) -> &'static str {
         }
         Refused::LeftOver => {
             "it stands in an old list beside the database, and not in the database"
+        }
+        Refused::NoAccount => {
+            "the request does not say to which account they wrote; they have to write again"
         }
         Refused::Unreadable => "OpenClaw writes no such row",
     }

@@ -168,9 +168,15 @@ impl StateDir {
             .credentials()
             .join(format!("{channel}-{}-allowFrom.json", file_key(key.account.as_str())));
         if key.account.is_default() {
-            return vec![self.credentials().join(format!("{channel}-allowFrom.json")), scoped];
+            return vec![self.channel_allowlist(&key.channel), scoped];
         }
         vec![scoped]
+    }
+
+    /// The grants that name no account: they are those of `default`. Before OpenClaw 2026.2.26 every account of the
+    /// channel had them.
+    pub fn channel_allowlist(&self, channel: &str) -> PathBuf {
+        self.credentials().join(format!("{}-allowFrom.json", file_key(channel)))
     }
 
     /// The folder of devices, in the field's shapes.

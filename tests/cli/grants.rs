@@ -44,7 +44,9 @@ fn everyone_who_may_talk_is_shown_with_the_reason() {
         ],
     });
     assert_eq!(allowed, expected);
-    let table = folder.done("pairing allowed telegram");
+    let ran = folder.run("pairing allowed telegram");
+    assert_eq!(ran.err, "note: telegram account work is not configured: nobody is answered\n");
+    let table = ran.out;
     assert!(table.starts_with("Allowed telegram senders (8)\n\n"), "{table}");
     assert!(table.contains("work\t7\tapproved"), "{table}");
     assert!(table.contains(&format!("default\t100\t{file}:4")), "{table}");

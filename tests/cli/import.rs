@@ -63,7 +63,7 @@ fn paths(said: &Value, list: &str) -> Vec<String> {
     list.iter().map(|item| item["path"].as_str().unwrap().to_owned()).collect()
 }
 
-fn note(said: &Value, list: &str, path: &str) -> String {
+pub(crate) fn note(said: &Value, list: &str, path: &str) -> String {
     let list = said["config"][list].as_array().unwrap();
     let found = list
         .iter()
@@ -72,7 +72,7 @@ fn note(said: &Value, list: &str, path: &str) -> String {
     found.collect::<Vec<_>>().join(" | ")
 }
 
-fn dry(folder: &Folder, more: &str) -> Value {
+pub(crate) fn dry(folder: &Folder, more: &str) -> Value {
     said(&folder.run(&format!("import --dry-run --json {more}")))
 }
 

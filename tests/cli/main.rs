@@ -20,6 +20,7 @@ mod gateway;
 mod grants;
 mod host;
 mod import;
+mod import_accounts;
 mod import_undo;
 mod invite;
 mod list;

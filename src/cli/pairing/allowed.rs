@@ -51,13 +51,18 @@ impl Allowed {
             print(&all, &config, output);
         }
         for key in &keys {
-            let Some(account) = config.account(key) else { continue };
+            let Some(account) = config.account(key) else {
+                if all.iter().any(|one| one.account == key.account) {
+                    output.note(text::account_note(key, text::NOT_CONFIGURED));
+                }
+                continue;
+            };
             let is_approved = |one: &Admission| {
                 one.account == key.account && matches!(one.by, AdmittedBy::Approval(_))
             };
             let approved = all.iter().any(is_approved);
             if let Some(why) = text::unheard(account.enabled, account.dm_policy, approved) {
-                output.note(format!("note: {} account {} {why}", key.channel, key.account));
+                output.note(text::account_note(key, why));
             }
         }
         Ok(Exit::Done)

@@ -111,6 +111,9 @@ impl Approve {
             said["notified"] = told.as_ref().map(Result::is_ok).into();
             output.json(&said)?;
         }
+        if let Some(why) = unheard(host, &request) {
+            output.note(why);
+        }
         match told {
             None => {}
             Some(Ok(())) if self.which.json => {}
@@ -137,6 +140,15 @@ impl Block {
 
 fn milliseconds(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Says that the channel has accounts, and not this one. A channel without any is not set up yet, and a configuration
+/// that cannot be read says nothing here.
+fn unheard(host: &Host, request: &PairingRequest) -> Option<String> {
+    let (config, key) = (host.config().ok()?, &request.key);
+    let has_others = config.accounts.iter().any(|it| it.key.channel == key.channel);
+    let is_missing = has_others && config.account(key).is_none();
+    is_missing.then(|| text::account_note(key, text::NOT_CONFIGURED))
 }
 
 /// For a script. Never the code.

@@ -129,6 +129,12 @@ pub(crate) fn unheard(enabled: bool, policy: DmPolicy, approved: bool) -> Option
     }
 }
 
+pub(crate) const NOT_CONFIGURED: &str = "is not configured: nobody is answered";
+
+pub(crate) fn account_note(key: &AccountKey, why: &str) -> String {
+    format!("note: {} account {} {why}", key.channel, key.account)
+}
+
 pub(crate) const UNKNOWN_STILL: &str =
     "so it is unknown whether the configuration gives that sender access";
 

@@ -12,7 +12,7 @@ use super::{
     scan::Path,
     senders::{self, Senders},
 };
-use crate::{registry, report::Kind, text::settings as text};
+use crate::{registry, report::Kind, rules::AccountKey, text::settings as text};
 
 /// Takes over every channel that there is here.
 pub(super) fn read(job: &mut Job<'_>) {
@@ -65,6 +65,8 @@ impl<'v> Channel<'v> {
 
     /// One account: its own table, and behind it the channel's.
     fn account(&self, job: &mut Job<'_>, layers: &[Layer<'v>], ours: &[String], id: &str) {
+        let account = AccountId::parse(id).unwrap_or_else(AccountId::default_account);
+        let key = AccountKey { channel: self.plugin.id.to_owned(), account };
         for one in self.rows {
             let is_own =
                 matches!(one.1, How::Secret(_) | How::File(_)) || one.0.ends_with("ebhookPath");
@@ -87,10 +89,14 @@ impl<'v> Channel<'v> {
             }
         }
         self.enabled(job, layers, ours);
-        let direct = self.direct(job, layers, (ours, id));
+        let direct = self.direct(job, layers, (ours, &key));
         self.people(job, layers, id);
         self.groups(job, layers, (ours, &direct));
         self.complete(job, (ours, id), &layers[0].path);
+        if !key.account.is_default() {
+            lost::may_be_shared(job, self.plugin, &key, &layers[0].path);
+        }
+        job.accounts.push(key);
     }
 
     fn enabled(&self, job: &mut Job<'_>, layers: &[Layer<'v>], ours: &[String]) {
@@ -124,7 +130,7 @@ impl<'v> Channel<'v> {
         &self,
         job: &mut Job<'_>,
         layers: &[Layer<'v>],
-        (ours, id): (&[String], &str),
+        (ours, key): (&[String], &AccountKey),
     ) -> Senders {
         let list = Self::find(layers, &["allowFrom", "dm.allowFrom"]);
         let senders = match &list {
@@ -171,7 +177,7 @@ impl<'v> Channel<'v> {
             job.took(&theirs, text::path(&child(ours, "allow_from")));
         }
         if policy == "allowlist" {
-            lost::name(job, self.plugin, (id, &senders), &theirs);
+            lost::name(job, self.plugin, (key, &senders), &theirs);
         }
         senders
     }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     report::{Generation, Item, Kind},
+    rules::AccountKey,
     text::settings as text,
 };
 
@@ -23,6 +24,11 @@ pub(super) struct Job<'a> {
     pub(super) generation: Generation,
     /// The folder of the file: the state of the same gateway.
     pub(super) folder: &'a std::path::Path,
+    /// The version that wrote the file, if it is a number: `[2026, 2, 12]`.
+    pub(super) version: Option<Vec<u32>>,
+    /// Every account of a channel has the people of the list that names no account.
+    pub(super) shares_lists: bool,
+    pub(super) accounts: Vec<AccountKey>,
     pub(super) items: Vec<Item>,
     pub(super) out: DocumentMut,
     /// The names in `${…}` that are not set now, with the key that takes each.
@@ -69,6 +75,9 @@ impl<'a> Job<'a> {
             env,
             generation,
             folder,
+            version: None,
+            shares_lists: false,
+            accounts: Vec::new(),
             items: Vec::new(),
             out: DocumentMut::new(),
             unset: BTreeSet::new(),

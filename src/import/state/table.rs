@@ -1,5 +1,6 @@
 //! What becomes of people and devices, one line each.
 
+use openclaw_rules::AccountKey;
 use openclaw_store::imports::{Entry, Left};
 
 use super::{Found, name};
@@ -9,8 +10,20 @@ use crate::{
 };
 
 /// The lines of a report, in the order of what was found; `became` is what a preview or the import itself has said.
-pub fn items(found: &Found, became: &[Option<Left>]) -> Vec<Item> {
+/// `accounts` are those that are configured, where that is known.
+pub fn items(found: &Found, became: &[Option<Left>], accounts: Option<&[AccountKey]>) -> Vec<Item> {
+    let is_missing = |entry: &Entry| {
+        let key = match entry {
+            Entry::Sender(who) => &who.key,
+            Entry::Request(request) => &request.key,
+            Entry::Device(_) | Entry::Node(_) => return false,
+        };
+        accounts.is_some_and(|accounts| !accounts.contains(key))
+    };
     let entries = found.entries.iter().zip(became).map(|(entry, left)| {
+        if matches!(left, None | Some(Left::Known)) && is_missing(entry) {
+            return Item::new(Kind::Changed, text::entry(entry, &name(entry)), text::NO_ACCOUNT);
+        }
         let kind = match left {
             None | Some(Left::Known) => Kind::Taken,
             Some(Left::Blocked | Left::TakenAway | Left::Removed) => Kind::Changed,

@@ -56,7 +56,7 @@ impl Bed {
     }
 
     fn read_with(&self, browsers: bool) -> Result<Option<Found>, StateError> {
-        read(&self.theirs(), &self.dir.path().join("ours/run"), parse, browsers)
+        read(&self.theirs(), &self.dir.path().join("ours/run"), parse, (&[], browsers))
     }
 
     fn read(&self) -> Found {

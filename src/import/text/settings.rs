@@ -176,6 +176,14 @@ pub(crate) fn lost(ids: &[String], all: &str) -> String {
     )
 }
 
+pub(crate) fn may_be_shared(channel: &str) -> String {
+    format!(
+        "nothing says which version wrote this file. Before 2026.2.26 the people of {channel}-allowFrom.json had \
+         access to this account too; here they do not. To keep them: write that version in `meta.lastTouchedVersion` \
+         of the file, and import again"
+    )
+}
+
 pub(crate) fn no_owner(entry: &str) -> String {
     format!("`{}` is no whole id with its channel; left out", neutral(entry, KEY))
 }

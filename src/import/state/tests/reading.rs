@@ -109,6 +109,42 @@ fn files_of_2026_2_are_read_as_they_are() {
 }
 
 #[test]
+fn before_2026_2_26_every_account_has_the_people_of_the_list_of_its_channel() {
+    let bed = Bed::new();
+    std::fs::remove_dir(bed.theirs().join("state")).unwrap();
+    bed.write("credentials/telegram-allowFrom.json", r#"{"version":1,"allowFrom":["1","2","2"]}"#);
+    bed.write("credentials/telegram-work-allowFrom.json", r#"{"version":1,"allowFrom":["2"]}"#);
+    let at = world::iso(now());
+    let request = format!(
+        r#"{{"version":1,"requests":[{{"id":"3","code":"ABCDEFGH","createdAt":"{at}","lastSeenAt":"{at}"}}]}}"#
+    );
+    bed.write("credentials/telegram-pairing.json", &request);
+    let shared = |accounts: &[&str]| {
+        let key = |id: &&str| AccountKey {
+            channel: "telegram".to_owned(),
+            account: openclaw_plugin_sdk::AccountId::parse(id).unwrap(),
+        };
+        let sharing: Vec<AccountKey> = accounts.iter().map(key).collect();
+        read(&bed.theirs(), &bed.dir.path().join("ours/run"), parse, (&sharing, false))
+            .unwrap()
+            .unwrap()
+    };
+    let own = ["telegram/work:2", "telegram:1", "telegram:2", "telegram:3"];
+    assert_eq!(names(&bed.read()), own, "nothing is shared unasked");
+    let found = shared(&["default", "work"]);
+    let both = ["telegram/work:1", "telegram/work:2", "telegram:1", "telegram:2", "telegram:3"];
+    assert_eq!(names(&found), both);
+    assert!(refused(&found).is_empty());
+    let found = shared(&["work"]);
+    let work =
+        ["telegram/work:1", "telegram/work:2", "telegram/work:3", "telegram:1", "telegram:2"];
+    assert_eq!(names(&found), work, "the request came to the only account");
+    assert_eq!(write(&found, &bed.store(), by(), now()).unwrap(), [None; 5]);
+    let found = shared(&["home", "work"]);
+    assert_eq!(refused(&found), [("telegram:3", Refused::NoAccount)]);
+}
+
+#[test]
 fn a_database_that_says_too_little_is_refused_by_name() {
     let bed = Bed::new();
     let file = bed.theirs().join(DATABASE);
