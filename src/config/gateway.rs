@@ -218,6 +218,13 @@ pub(super) fn read(root: &Section<'_>, env: Env<'_>) -> GatewayConfig {
     config
 }
 
+impl GatewayConfig {
+    /// True where a proxy on another machine may speak TLS. One on this machine needs no port that others reach.
+    pub fn has_remote_proxy(&self) -> bool {
+        self.trusted_proxies.iter().any(|proxy| !proxy.is_loopback())
+    }
+}
+
 /// On a network, only TLS keeps tokens and messages from those who read along.
 fn in_plain_text(gateway: &Section<'_>, config: &GatewayConfig) {
     let bind = match config.bind {
@@ -225,12 +232,13 @@ fn in_plain_text(gateway: &Section<'_>, config: &GatewayConfig) {
         Bind::Lan => "lan",
         _ => return,
     };
-    if config.tls.enabled || !config.trusted_proxies.is_empty() {
+    if config.tls.enabled || config.has_remote_proxy() {
         return;
     }
     let text = format!(
         "`gateway.bind` is `{bind}` without TLS: others on that network can read tokens and messages; set \
-         `gateway.tls.enabled = true`, or name the proxy that speaks TLS in `gateway.trusted_proxies`"
+         `gateway.tls.enabled = true`, or name the proxy that speaks TLS in `gateway.trusted_proxies`; with a proxy \
+         on this machine, set `gateway.bind = \"loopback\"`"
     );
     gateway.problems.warn(gateway.at("bind"), text);
 }

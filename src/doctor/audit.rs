@@ -77,7 +77,7 @@ pub static CHECKS: &[Check] = &[
     ),
     row(
         "node.deny-pattern",
-        "An entry that denies commands matches none.",
+        "An entry that denies commands is no name of a command.",
         Needs::Config,
         devices::deny_pattern,
     ),

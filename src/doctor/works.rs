@@ -119,6 +119,12 @@ pub static CHECKS: &[Check] = &[
         Needs::Gateway,
         people::unreachable,
     ),
+    row(
+        "pairing.account",
+        "People have access at an account that is not configured.",
+        Needs::Config,
+        people::no_account,
+    ),
     row("pairing.stuck", "Requests or messages are stuck.", Needs::Config, people::stuck),
     row("device.reach", "No device can reach the gateway's port.", Needs::Config, running::reach),
     row(

@@ -31,7 +31,18 @@ pub(crate) fn own(folder: &Folder, name: &str, text: &str) {
 #[track_caller]
 pub(crate) fn said(folder: &Folder, command: &str) -> Value {
     let ran = folder.run(command);
-    serde_json::from_str(&ran.out).map_err(|error| format!("{command}: {error}: {ran:?}")).unwrap()
+    let said: Value = serde_json::from_str(&ran.out)
+        .map_err(|error| format!("{command}: {error}: {ran:?}"))
+        .unwrap();
+    for finding in said["findings"].as_array().into_iter().flatten() {
+        let fix = finding["fix"]["command"].as_str().unwrap_or_default();
+        for line in fix.split(" && ").filter_map(|line| line.strip_prefix("openclaw ")) {
+            // The help of a command is printed only if all before it is understood.
+            let ran = folder.run(&format!("{line} --help"));
+            assert_eq!(ran.code, Some(0), "{fix}: {ran:?}");
+        }
+    }
+    said
 }
 
 /// The ids that a list finds.

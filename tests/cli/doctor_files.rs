@@ -90,6 +90,11 @@ fn import(folder: &Folder, how: &str) {
 
 const DOCTOR: &[Row] = &[
     ("device.waiting", "info", |folder| asks(folder, 2, "operator.read")),
+    ("pairing.account", "warn", |folder| {
+        telegram(folder, "");
+        let list = r#"{"version":1,"allowFrom":["7"]}"#;
+        own(folder, "credentials/telegram-work-allowFrom.json", list);
+    }),
     ("pairing.stuck", "warn", |folder| strangers(folder, 40)),
     ("tls.expiry", "warn", |folder| ends_in(folder, 10)),
     ("tls.expiry", "error", |folder| ends_in(folder, -1)),
@@ -116,7 +121,14 @@ fn each_check_finds_what_it_is_for() {
 
 #[test]
 fn what_is_younger_or_was_decided_is_not_found() {
-    let young: [fn(&Folder); 6] = [
+    let young: [fn(&Folder); 7] = [
+        |folder| {
+            telegram(folder, "");
+            let list = r#"{"version":1,"allowFrom":["7"]}"#;
+            own(folder, "credentials/telegram-allowFrom.json", list);
+            own(folder, "credentials/discord-work-allowFrom.json", list);
+            own(folder, "credentials/telegram-work-allowFrom.json", &list.replace("\"7\"", ""));
+        },
         |folder| asks(folder, 0, "operator.read"),
         |folder| strangers(folder, 10),
         |folder| ends_in(folder, 60),

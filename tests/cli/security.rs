@@ -58,6 +58,9 @@ const ROWS: &[Row] = &[
     ("gateway.auth-none", "critical", |folder| {
         gateway(folder, "[gateway]\nbind = \"lan\"\n[gateway.auth]\nmode = \"none\"\n");
     }),
+    ("gateway.exposed", "critical", |folder| {
+        gateway(folder, "[gateway]\nbind = \"lan\"\ntrusted_proxies = [\"127.0.0.1\", \"::1\"]\n");
+    }),
     ("gateway.token-weak", "critical", |folder| {
         gateway(folder, "[gateway.auth]\ntoken = \"abc\"\n");
     }),

@@ -60,7 +60,7 @@ pub(super) fn cidr(context: &Context) -> Vec<Finding> {
     let key = "gateway.nodes.pairing.auto_approve_cidrs";
     found.extend(wide.map(|range| {
         let one = Finding::new(Severity::Critical, text::bits(range.width().0), text::WIDE);
-        one.at(context.key(key)).by_hand(format!("openclaw config unset {key}"))
+        one.at(context.key(key)).by_hand(text::take_out(&range.to_string(), key))
     }));
     found
 }
@@ -98,7 +98,7 @@ pub(super) fn dangerous(context: &Context) -> Vec<Finding> {
         .filter(risky)
         .map(|command| {
             let one = Finding::new(Severity::Warn, command.clone(), text::DANGEROUS);
-            one.at(context.key(key)).by_hand(format!("openclaw config unset {key}"))
+            one.at(context.key(key)).by_hand(text::take_out(command, key))
         })
         .collect();
     for device in devices(context) {
@@ -109,7 +109,7 @@ pub(super) fn dangerous(context: &Context) -> Vec<Finding> {
             .find(|command| is_exec_class(command) && policy.permits(command));
         found.extend(runs.map(|command| {
             let one = Finding::new(Severity::Warn, name(&device), text::runs_programs(command));
-            one.since(device.approved_at).by_hand(text::DENY_RUN)
+            one.since(device.approved_at).by_hand(text::deny(command))
         }));
     }
     found
@@ -122,7 +122,7 @@ pub(super) fn deny_pattern(context: &Context) -> Vec<Finding> {
     let key = "gateway.nodes.commands.deny";
     let finding = |entry: &String| {
         let found = Finding::new(Severity::Warn, entry.clone(), text::DENY_PATTERN);
-        found.at(context.key(key)).by_hand(text::DENY_RUN)
+        found.at(context.key(key)).by_hand(text::take_out(entry, key))
     };
     odd.map(finding).collect()
 }

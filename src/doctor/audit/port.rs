@@ -37,7 +37,7 @@ pub(super) fn is_plain(context: &Context) -> bool {
         Bind::Tailnet => false,
         other => !other.is_loopback(),
     };
-    is_beyond && !gateway.tls.enabled && gateway.trusted_proxies.is_empty()
+    is_beyond && !gateway.tls.enabled && !gateway.has_remote_proxy()
 }
 
 pub(super) fn exposed(context: &Context) -> Vec<Finding> {
@@ -65,7 +65,11 @@ pub(super) fn token_weak(context: &Context) -> Vec<Finding> {
     let subject = given.env.unwrap_or(key);
     let place = if given.env.is_some() { None } else { context.key(key) };
     let found = Finding::new(severity, subject, why).at(place);
-    vec![found.by_hand(text::strong(key))]
+    vec![found.by_hand(match (given.env, auth.mode) {
+        (Some(name), _) => text::stronger(name),
+        (None, AuthMode::Password) => text::set(key),
+        (None, _) => format!("openclaw config unset {key}"),
+    })]
 }
 
 /// Why a secret could be guessed.
@@ -119,7 +123,7 @@ pub(super) fn proxy(context: &Context) -> Vec<Finding> {
     found.extend(unnamed.map(|unnamed| {
         let says = text::unnamed_proxy(unnamed.requests, &unnamed.addresses);
         let one = Finding::new(Severity::Warn, "", says).at(context.key("gateway.trusted_proxies"));
-        one.by_hand("openclaw config set gateway.trusted_proxies <address>")
+        one.by_hand(text::ADD_PROXY)
     }));
     found
 }
@@ -137,7 +141,7 @@ pub(super) fn origins(context: &Context) -> Vec<Finding> {
     found.extend(configured.filter(is_unsafe).map(|origin| {
         let one = Finding::new(Severity::Critical, origin.clone(), text::PLAIN_ORIGIN);
         let key = "gateway.control_ui.allowed_origins";
-        one.at(context.key(key)).by_hand(format!("openclaw config set {key} https://<host>"))
+        one.at(context.key(key)).by_hand(text::take_out(origin, key))
     }));
     found
 }

@@ -60,7 +60,7 @@ pub(crate) fn many(people: usize) -> String {
 
 pub(crate) fn revoke(channel: &str, sender: &str) -> String {
     let who = word(&format!("{channel}:{sender}"));
-    format!("openclaw access revoke {who}, and take the entry out of the configuration")
+    format!("take the entry out of the configuration, then `openclaw access revoke {who}`")
 }
 
 pub(crate) fn unlist(line: usize) -> String {
@@ -105,8 +105,18 @@ pub(crate) const FUNNEL: &str = "Tailscale funnel leads the whole internet to th
 pub(crate) const PLAIN_ORIGIN: &str =
     "Pages of this origin come over plain HTTP, where others can change them, and may connect.";
 
-pub(crate) fn strong(key: &str) -> String {
-    format!("openclaw config unset {key} (the gateway then makes a strong one)")
+pub(crate) const ADD_PROXY: &str = "add their addresses to the list `gateway.trusted_proxies`";
+
+pub(crate) fn stronger(name: &str) -> String {
+    format!("set `{name}` to a longer secret that no other place uses")
+}
+
+pub(crate) fn take_out(entry: &str, key: &str) -> String {
+    format!("take `{}` out of the list `{key}`", neutral(entry, 80))
+}
+
+pub(crate) fn deny(command: &str) -> String {
+    format!("add `{}` to the list `gateway.nodes.commands.deny`", neutral(command, 80))
 }
 
 pub(crate) fn into_file(key: &str) -> String {
@@ -134,7 +144,6 @@ pub(crate) const PLAIN_CODE: &str =
 pub(crate) const DANGEROUS: &str =
     "Nodes may be asked for this command, which hears, sees, reads, sends or runs something.";
 pub(crate) const DENY_PATTERN: &str = "No command has this name: patterns are not understood here.";
-pub(crate) const DENY_RUN: &str = "openclaw config set gateway.nodes.commands.deny system.run";
 
 pub(crate) fn admin(via: &str, days: u64) -> String {
     format!("This device has all rights. It came in by {via}, and was last seen {days} days ago.")

@@ -104,14 +104,15 @@ fn what_the_audit_says() {
         pairing_again(&key),
         groups_again(&key),
         group_open(true),
-        group_open(false),
         wildcard("allow_from"),
         many(30),
         revoke("telegram", "7"),
         unlist(4),
         owners(5),
         no_owner_any_more("telegram:7"),
-        strong("gateway.auth.token"),
+        stronger("A_TOKEN"),
+        take_out("http://a.example", "gateway.control_ui.allowed_origins"),
+        deny("system.run"),
         into_file("gateway.auth.token"),
         unnamed_proxy(3, &["10.0.0.1".to_owned()]),
         admin("owner", 3),
@@ -128,14 +129,15 @@ fn what_the_audit_says() {
         openclaw config set channels.telegram.dm_policy pairing && openclaw config unset channels.telegram.allow_from
         openclaw config set channels.telegram.group_policy allowlist
         `group_policy` is "open": everyone is heard in every group, also without a mention.
-        `group_policy` is "open": everyone is heard in groups.
         `allow_from` has "*": everyone is let in.
         30 people have access for good.
-        openclaw access revoke telegram:7, and take the entry out of the configuration
+        take the entry out of the configuration, then `openclaw access revoke telegram:7`
         take the entry out of line 4 of the configuration
         There are 5 owners. Each of them can let people in.
         take `telegram:7` out of `owner.allow_from`; if you know them, `[audit] accept` ends the warning
-        openclaw config unset gateway.auth.token (the gateway then makes a strong one)
+        set `A_TOKEN` to a longer secret that no other place uses
+        take `http://a.example` out of the list `gateway.control_ui.allowed_origins`
+        add `system.run` to the list `gateway.nodes.commands.deny`
         move the secret into a file with mode 0600, and write `gateway.auth.token_file = "<its path>"` in place of it
         3 requests came through proxies that `gateway.trusted_proxies` does not name: 10.0.0.1.
         This device has all rights. It came in by owner, and was last seen 3 days ago.

@@ -11,6 +11,10 @@ use crate::{
 pub(crate) const STALE: &str =
     "The file has an error, so the running gateway still uses the configuration from before.";
 
+pub(crate) fn correct(line: usize) -> String {
+    format!("correct line {line}; `openclaw config check` shows whether the file holds")
+}
+
 pub(crate) fn export(name: &str) -> String {
     format!("export {name}=…")
 }
@@ -172,8 +176,10 @@ pub(crate) fn connection(why: &str) -> String {
     format!("It does not work as it should: {why}")
 }
 
-pub(crate) fn channels_status(channel: &str) -> String {
-    format!("openclaw channels status {channel}")
+pub(crate) const CHANNELS_STATUS: &str = "openclaw channels status";
+
+pub(crate) fn set(key: &str) -> String {
+    format!("openclaw config set {key} -")
 }
 
 pub(crate) fn assistant(why: &str) -> String {
@@ -188,6 +194,16 @@ pub(crate) fn expiry(days: u64) -> String {
 }
 
 // People and devices.
+pub(crate) fn not_configured(people: usize) -> String {
+    format!(
+        "{} here, and no such account is configured: nobody is answered.",
+        match people {
+            1 => "One person has access".to_owned(),
+            more => format!("{more} people have access"),
+        }
+    )
+}
+
 pub(crate) const NO_OWNER: &str = "Strangers can ask here, and there is no owner who gets a card.";
 pub(crate) const CLOCK: &str =
     "The clock of this machine is not synchronised: devices are refused when it is off by minutes.";

@@ -2,7 +2,13 @@
 
 use openclaw_plugin_sdk::UnixMs;
 
-use crate::{Context, Finding, Severity, control::owners, registry, rules::DmPolicy, text};
+use crate::{
+    Context, Finding, Severity,
+    control::owners,
+    registry,
+    rules::{AccountKey, DmPolicy},
+    text,
+};
 
 const HOUR_MS: u64 = 3_600_000;
 /// A full queue whose oldest request is this old is stuck.
@@ -29,6 +35,28 @@ pub(super) fn no_owner(context: &Context) -> Vec<Finding> {
             .at(context.key(&format!("channels.{}", asks.plugin.id)))
             .by_hand("openclaw owner claim"),
     ]
+}
+
+/// A channel without any account is switched off on purpose.
+pub(super) fn no_account(context: &Context) -> Vec<Finding> {
+    let Some(config) = &context.config else { return Vec::new() };
+    let keys = context.state.allowlist_keys().unwrap_or_default().into_iter();
+    let keys = keys.filter(|key| {
+        let has_others = config.accounts.iter().any(|it| it.key.channel == key.channel);
+        has_others && config.account(key).is_none()
+    });
+    let counted =
+        keys.map(|key| (context.store.approved(&key).map_or(0, |it| it.senders().count()), key));
+    let finding = |(people, key): (usize, AccountKey)| {
+        let (channel, account) = (&key.channel, key.account.as_str());
+        let found = Finding::new(
+            Severity::Warn,
+            text::account(channel, account),
+            text::not_configured(people),
+        );
+        found.by_hand(format!("openclaw pairing allowed {channel} --account {account}"))
+    };
+    counted.filter(|(people, _)| *people > 0).map(finding).collect()
 }
 
 pub(super) fn unreachable(context: &Context) -> Vec<Finding> {
@@ -64,7 +92,7 @@ pub(super) fn stuck(context: &Context) -> Vec<Finding> {
             let subject = text::account(channel, &account.account_id);
             let says = text::unsent(account.waiting.unwrap_or_default());
             let one = Finding::new(Severity::Warn, subject, says).since(since);
-            found.push(one.by_hand(text::channels_status(channel)));
+            found.push(one.by_hand(text::CHANNELS_STATUS));
         }
     }
     found

@@ -6,11 +6,12 @@ use openclaw_plugin_sdk::UnixMs;
 
 use crate::{
     Context, Finding, Severity, Standing,
-    config::gateway::Bind,
+    config::{gateway::Bind, place},
     finding::Place,
     local_client::status::AccountStatus,
     machine,
     network::bind::{self, BindError},
+    registry,
     repair::{Repair, is_plain_socket},
     text,
 };
@@ -89,6 +90,22 @@ fn about(channel: &str, account: &AccountStatus) -> String {
     text::account(channel, &account.account_id)
 }
 
+/// The key of the configuration that has the credential of an account, if one alone has.
+fn credential(context: &Context, channel: &str, account: &str) -> Option<String> {
+    let written = context.written.as_ref()?;
+    let keys = registry::channel(channel)?.env_keys.iter();
+    let at = |key: &str| {
+        [
+            format!("channels.{channel}.accounts.{account}.{key}"),
+            format!("channels.{channel}.{key}"),
+        ]
+    };
+    let mut written = keys
+        .filter_map(|(key, _)| at(key).into_iter().find(|key| place::line(written, key).is_some()));
+    let only = written.next()?;
+    written.next().is_none().then_some(only)
+}
+
 pub(super) fn tokens(context: &Context) -> Vec<Finding> {
     let refused =
         accounts(context).filter(|(_, account)| account.state.as_deref() == Some("unauthorized"));
@@ -96,9 +113,12 @@ pub(super) fn tokens(context: &Context) -> Vec<Finding> {
         let why = account.last_error.as_deref().unwrap_or_default();
         let subject = about(channel, account);
         let found = Finding::new(Severity::Error, subject, text::token(why));
-        let found = found.at(context.key(&format!("channels.{channel}")));
+        let key = credential(context, channel, &account.account_id);
+        let place = key.clone().unwrap_or_else(|| format!("channels.{channel}"));
+        let found = found.at(context.key(&place));
         let id = of(channel, account, "token");
-        Finding { id, ..found.by_hand(text::channels_status(channel)) }
+        let fix = key.map_or_else(|| text::CHANNELS_STATUS.to_owned(), |key| text::set(&key));
+        Finding { id, ..found.by_hand(fix) }
     };
     refused.map(finding).collect()
 }
@@ -112,7 +132,7 @@ pub(super) fn connections(context: &Context) -> Vec<Finding> {
         let why = account.last_error.as_deref().unwrap_or_default();
         let found = Finding::new(Severity::Warn, about(channel, account), text::connection(why));
         let id = of(channel, account, "connection");
-        Finding { id, ..found.by_hand(text::channels_status(channel)) }
+        Finding { id, ..found.by_hand(text::CHANNELS_STATUS) }
     };
     troubled.map(finding).collect()
 }
@@ -127,7 +147,7 @@ pub(super) fn silent(context: &Context) -> Vec<Finding> {
         let at = heard(account).map(UnixMs).filter(|at| context.age(*at) > 7 * DAY_MS)?;
         let found = Finding::new(Severity::Info, about(channel, account), text::SILENT).since(at);
         let id = of(channel, account, "silent");
-        Some(Finding { id, ..found.by_hand(text::channels_status(channel)) })
+        Some(Finding { id, ..found.by_hand(text::CHANNELS_STATUS) })
     };
     accounts(context).filter_map(finding).collect()
 }

@@ -21,7 +21,11 @@ pub(crate) fn unreadable(context: &Context) -> Vec<Finding> {
         .map(|problem| {
             let place =
                 problem.file.clone().map(|file| Place { file, line: problem.line, key: None });
-            finding(problem.text.clone()).at(place)
+            let found = finding(problem.text.clone()).at(place);
+            match problem.line {
+                Some(line) => found.by_hand(text::correct(line)),
+                None => found,
+            }
         })
         .collect();
     match &context.problem {
@@ -73,7 +77,10 @@ pub(crate) fn env_missing(context: &Context) -> Vec<Finding> {
 pub(super) fn stale(context: &Context) -> Vec<Finding> {
     let Some(seen) = context.gateway.seen() else { return Vec::new() };
     let mut found = Vec::new();
-    if context.problem.is_some() {
+    // The gateway may have what only this shell lacks.
+    let is_here_alone =
+        matches!(&context.problem, Some(ConfigError::Invalid(all)) if all.iter().all(is_unset));
+    if context.problem.is_some() && !is_here_alone {
         let one = Finding::new(Severity::Warn, "", text::STALE).in_file(&context.file);
         found.push(one.by_hand("openclaw config check"));
     }

@@ -45,6 +45,11 @@ impl Network {
         self.bits == 0
     }
 
+    /// True where all of it is this machine.
+    pub fn is_loopback(&self) -> bool {
+        self.address.is_loopback() && (self.address.is_ipv6() || self.bits >= 8)
+    }
+
     /// True where the address is in it.
     pub fn holds(&self, address: IpAddr) -> bool {
         let shifted = |address: IpAddr| match address {
