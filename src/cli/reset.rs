@@ -80,10 +80,17 @@ impl Reset {
             return Err(text::config_is_elsewhere(&config));
         }
         let parts = reset::plan(&state, scope)?;
-        if self.dry_run || parts.is_empty() {
-            return self.tell(&parts, false, output);
-        }
         let may = |store: &Store| self.may_end_blocks(store);
+        if self.dry_run || parts.is_empty() {
+            self.tell(&parts, false, output)?;
+            // What cannot be read may still be shown.
+            if let (Kept::All, Ok(store)) = (scope, host.store())
+                && let Err(refused) = may(&store)
+            {
+                output.note(refused.spell(false));
+            }
+            return Ok(Exit::Done);
+        }
         if scope == Kept::All {
             may(&host.store()?)?;
         }
