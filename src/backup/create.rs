@@ -74,8 +74,8 @@ pub fn create(from: Source<'_>, to: &Path, with: &Protection) -> Result<Made, Ba
     Ok(Made { file: to.to_owned(), manifest })
 }
 
-/// The folder of the new file.
-fn place(state: &StateDir, to: &Path) -> Result<PathBuf, BackupError> {
+/// The folder of a new copy; an error where none can be made there.
+pub fn place(state: &StateDir, to: &Path) -> Result<PathBuf, BackupError> {
     let refused = |why: &str| BackupError::Place(to.to_owned(), why.to_owned());
     if to.symlink_metadata().is_ok() {
         return Err(refused("it is there already; give another name"));

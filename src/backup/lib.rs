@@ -21,7 +21,7 @@ use std::{
 };
 
 pub use self::{
-    create::{Made, Source, create},
+    create::{Made, Source, create, place},
     manifest::{FileEntry, Manifest},
     restore::{Restore, verify},
     seal::{Key, Protection, wants_passphrase},

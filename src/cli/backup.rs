@@ -138,6 +138,8 @@ impl Create {
         let file = self.file.clone().unwrap_or_else(|| {
             PathBuf::from(format!("openclaw-{}.backup", world::iso(now).replace([':', '.'], "-")))
         });
+        // Nobody types a passphrase for a place that cannot be.
+        copies::place(&state, &file)?;
         let with = self.protection()?;
         let (store, config) = (host.store()?, host.config_file()?);
         let version = env!("CARGO_PKG_VERSION");

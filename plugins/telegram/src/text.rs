@@ -8,7 +8,7 @@ pub(crate) const NO_GROUP: InvalidGroupId =
     InvalidGroupId("a Telegram group's id is a negative number, such as `-1001234567890`");
 
 pub(crate) const TOKEN_MISSING: &str =
-    "is missing: @BotFather gives it when you make a bot (`bot_token`, or `token_file`)";
+    "is missing: BotFather gives it when you make a bot (`bot_token`, or `token_file`)";
 pub(crate) const TOKEN_FORM: &str = "is not of the form that BotFather gives, `<number>:<letters>`";
 /// What stands beside `/start` in the menu of a stranger.
 pub(crate) const START: &str = "begin";
@@ -16,7 +16,7 @@ pub(crate) const CONTENDED: &str = "another program polls this bot: stop it, or 
 
 /// What to do where the bot is shown only a part of what is written in groups.
 pub(crate) const PRIVACY: &str = "in groups the bot is shown only commands, mentions and replies, although `require_mention` is \
-                                  false: send /setprivacy to @BotFather, choose the bot and Disable, then take the bot out of \
+                                  false: send /setprivacy to BotFather, choose the bot and Disable, then take the bot out of \
                                   each group and add it again";
 
 pub(crate) const NO_CONVERSATION: &str = "the conversation is not one on Telegram";
@@ -43,12 +43,12 @@ mod tests {
         expect![[r"
             a Telegram user id is a positive number, such as `123456789`
             a Telegram group's id is a negative number, such as `-1001234567890`
-            is missing: @BotFather gives it when you make a bot (`bot_token`, or `token_file`)
+            is missing: BotFather gives it when you make a bot (`bot_token`, or `token_file`)
             is not of the form that BotFather gives, `<number>:<letters>`
             Telegram refuses the token: check `bot_token`
             another program polls this bot: stop it, or use another bot
             begin
-            in groups the bot is shown only commands, mentions and replies, although `require_mention` is false: send /setprivacy to @BotFather, choose the bot and Disable, then take the bot out of each group and add it again
+            in groups the bot is shown only commands, mentions and replies, although `require_mention` is false: send /setprivacy to BotFather, choose the bot and Disable, then take the bot out of each group and add it again
             the conversation is not one on Telegram
             the message is not one on Telegram
             Telegram names no file that can be fetched
