@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use self::simulate::Simulate;
 use crate::{
     Ended, Exit, Failure, Host, Output, Text, Whole,
+    config::Config,
     control::{self, access, explain::Explanation},
     host::pairing_channel,
     rules::Contact,
@@ -78,7 +79,8 @@ pub(super) enum Access {
 /// Names a person.
 #[derive(Debug, Args)]
 pub(super) struct PersonArgs {
-    /// The id as the list shows it, such as telegram:123456789 or telegram/work:123456789
+    /// The id as the list shows it, such as telegram:123456789 (on every account
+    /// when access is revoked or blocked) or telegram/work:123456789
     who: String,
     /// Print JSON
     #[arg(long)]
@@ -138,6 +140,9 @@ fn list(channel: Option<&str>, json: bool, host: &Host, output: &mut Output) -> 
         output.note(text::NO_ACCESS_NOTE);
         return Ok(Exit::Done);
     }
+    if let Ok(config) = host.config() {
+        unheard(&all, &config, output);
+    }
     let reader = Host::approver();
     let row = |mut one: AccessEntry| {
         one.by = one.by.map(|actor| control::text::decider(&actor, reader.actor()));
@@ -152,6 +157,19 @@ fn list(channel: Option<&str>, json: bool, host: &Host, output: &mut Output) -> 
     };
     output.table(all.into_iter().map(row));
     Ok(Exit::Done)
+}
+
+/// Names the accounts on which the access of the list counts for nothing now.
+fn unheard(all: &[AccessEntry], config: &Config, output: &mut Output) {
+    let has_access =
+        all.iter().filter(|one| matches!(one.state, AccessState::Lasting | AccessState::Until(_)));
+    let keys: BTreeSet<_> =
+        has_access.filter_map(|one| Contact::parse(&one.who)).map(|who| who.key).collect();
+    for key in keys {
+        if let Some(why) = text::counts_for_nothing(config, &key) {
+            output.note(text::account_note(&key, why));
+        }
+    }
 }
 
 fn encoded(one: &AccessEntry) -> Value {

@@ -52,7 +52,7 @@ pub(super) struct Import {
     #[arg(long)]
     yes: bool,
     /// Take back what an import has written, where nothing has changed it since
-    #[arg(long, conflicts_with_all = ["from", "dry_run", "owners", "accept", "accept_open"])]
+    #[arg(long, conflicts_with_all = ["from", "dry_run", "owners", "accept", "accept_open", "all_accounts"])]
     undo: bool,
     /// Make the owners of the file owners here
     #[arg(long)]
@@ -63,6 +63,10 @@ pub(super) struct Import {
     /// Accept that everyone has access where the file says so
     #[arg(long)]
     accept_open: bool,
+    /// Give the people of a channel's one list access to each of its accounts, as
+    /// they had before 2026.2.26
+    #[arg(long)]
+    all_accounts: bool,
     /// Take devices over that are browsers' pages and let themselves in on
     /// their own machine
     #[arg(long)]
@@ -95,6 +99,7 @@ impl Import {
             accept: self.accept.iter().cloned().collect::<BTreeSet<_>>(),
             accept_open: self.accept_open,
             owners: self.owners,
+            all_accounts: self.all_accounts,
         };
         let read = |options: &Options| -> Result<Option<Plan>, Failure> {
             let plan = file.as_deref().map(|file| settings::plan(file, options, &Host::env));
@@ -150,7 +155,9 @@ impl Import {
     ) -> Result<Option<Kept>, Failure> {
         let state = host.state()?;
         let accounts = plan.map(|plan| plan.accounts.clone());
-        let sharing = plan.filter(|plan| plan.shares_lists).map_or(&[][..], |plan| &plan.accounts);
+        let sharing = plan
+            .filter(|plan| self.all_accounts && plan.shares_lists)
+            .map_or(&[][..], |plan| &plan.accounts);
         for folder in settings::folders(self.from.as_deref(), file, state.path(), &Host::env) {
             let found =
                 state::read(&folder, &state.run(), host::parse_sender, (sharing, self.browsers));

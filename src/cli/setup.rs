@@ -45,6 +45,9 @@ impl Setup {
             return self.tell(host, output);
         }
         host.config()?;
+        if let Some(restored) = host.store()?.unconfirmed()? {
+            output.note(text::unconfirmed(&restored));
+        }
         take_over(host, output)?;
         connect(host, output)?;
         serve(host, output)?;
@@ -60,6 +63,9 @@ impl Setup {
     fn tell(&self, host: &Host, output: &mut Output) -> Ended {
         let config = host.config()?;
         let mut left = Vec::new();
+        if host.store()?.unconfirmed()?.is_some() {
+            left.push(Left::Confirm);
+        }
         if let Some(found) = other(host)? {
             left.push(Left::Import(found));
         }

@@ -1,6 +1,6 @@
 //! Permissions as owners see and change them, from a chat and from the command line alike.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use openclaw_plugin_sdk::{
     AccessChange, AccessChanged, AccessEntry, AccessState, ChatId, SenderId, UnixMs, neutral,
@@ -194,11 +194,36 @@ pub fn change(
             done(one(store.annotate(by, who, note.as_deref(), now)?), None)
         }
         AccessChange::Revoke => {
-            let ids = store.revoke(by, who, now)?;
-            done(ids, still(store, config, who)?)
+            let mut ids = store.revoke(by, who, now)?;
+            let mut places = vec![still(store, config, who)?];
+            for other in elsewhere(store, config, who, now)? {
+                ids.extend(store.revoke(by, &other, now)?);
+                places.push(still(store, config, &other)?);
+            }
+            ids.sort_unstable();
+            ids.dedup();
+            done(ids, places.into_iter().flatten().next())
         }
         AccessChange::Unblock => done(store.unblock(by, who, now)?, None),
     })
+}
+
+/// The same sender on the other accounts of the channel, where none is named: `telegram:4711` is a person there, and
+/// `telegram/work:4711` is one on one account.
+fn elsewhere(
+    store: &Store,
+    config: &Config,
+    who: &Contact,
+    now: UnixMs,
+) -> Result<BTreeSet<Contact>, StoreError> {
+    if !who.key.account.is_default() {
+        return Ok(BTreeSet::new());
+    }
+    let holders = store.grants_report(Some(&who.key.channel), now)?.into_iter();
+    let configured = config.accounts.iter().filter(|it| it.key.channel == who.key.channel);
+    let there = |key: &AccountKey| Contact { key: key.clone(), sender: who.sender.clone() };
+    let all = holders.map(|holder| holder.contact.key).chain(configured.map(|it| it.key.clone()));
+    Ok(all.map(|key| there(&key)).filter(|contact| contact != who).collect())
 }
 
 /// What gives a sender access without the store: the configuration, or ownership.

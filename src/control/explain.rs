@@ -1,6 +1,10 @@
 //! What decides about a sender's messages now: the verdict of the gate, the rule behind it, and where it stands.
 
-use openclaw_plugin_sdk::{ChatId, ChatKind, Conversation, Link, SenderId, UnixMs, neutral};
+use std::path::PathBuf;
+
+use openclaw_plugin_sdk::{
+    ChatId, ChatKind, Conversation, Link, SenderId, UnixMs, neutral, own_file,
+};
 
 use crate::{
     config::{Account, Config},
@@ -86,7 +90,9 @@ pub fn explain(
         Subject::Direct(sender) => person(sender).to_string(),
         Subject::Group(chat, sender) => {
             let by = sender.map(|sender| format!("{} in ", person(sender))).unwrap_or_default();
-            format!("{by}{} group {}", key.channel, neutral(chat.as_str(), 64))
+            let account =
+                if key.account.is_default() { String::new() } else { format!("/{}", key.account) };
+            format!("{by}{}{account} group {}", key.channel, neutral(chat.as_str(), 64))
         }
     };
     let others = match subject {
@@ -255,7 +261,15 @@ fn in_direct_chat(
             }
             _ => {
                 let files = state.allowlists(key);
-                let place = files.first().map(|file| format!("{}: {sender}", file.display()));
+                let entry = format!("{sender}\"");
+                let lists = |file: &&PathBuf| {
+                    own_file::read_to_string(file).is_ok_and(|text| text.contains(&entry))
+                };
+                let place = files
+                    .iter()
+                    .find(lists)
+                    .or(files.first())
+                    .map(|file| format!("{}: {sender}", file.display()));
                 (text::APPROVED.to_owned(), place)
             }
         },

@@ -118,7 +118,7 @@ pub(super) const SWITCHED_OFF: &str = "the account is switched off";
 pub(super) const GROUPS_OFF: &str = "nobody is heard in groups";
 pub(super) const NO_GROUP: &str = "this group is not listed";
 pub(super) const GROUP_OPEN: &str = "everyone in it is heard";
-pub(super) const GROUP_LISTED: &str = "the listed senders are heard";
+pub(super) const GROUP_LISTED: &str = "the senders of the list are heard; where `group_allow_from` is not written, that is `allow_from`";
 pub(super) const NOT_IN_GROUP: &str =
     "the sender is not listed; an approval counts in direct chats only";
 pub(super) const OWNER: &str = "the sender is an owner";

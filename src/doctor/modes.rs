@@ -10,6 +10,9 @@ use openclaw_plugin_sdk::own_file::Rights;
 
 use crate::{Context, Finding, Severity, repair::Repair, text};
 
+/// The configurations of another OpenClaw: they hold tokens too.
+pub(crate) const FOREIGN: [&str; 3] = ["openclaw.json", "clawdbot.json", "moltbot.json"];
+
 /// What is wrong with who may do what in the state folder.
 pub(crate) fn check(context: &Context) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -17,7 +20,8 @@ pub(crate) fn check(context: &Context) -> Vec<Finding> {
     let Ok(meta) = fs::metadata(root) else { return found };
     found.extend(folder(context, root, &meta));
     let beside = context.state.loose_files().into_iter().chain([context.state.env()]);
-    for path in beside.chain([context.file.clone()]) {
+    let foreign = FOREIGN.map(|name| root.join(name));
+    for path in beside.chain([context.file.clone()]).chain(foreign) {
         found.extend(named(context, &path));
     }
     let folders = context.state.folders();

@@ -121,7 +121,7 @@ pub static CHECKS: &[Check] = &[
     ),
     row(
         "pairing.account",
-        "People have access at an account that is not configured.",
+        "People have access at an account that the configuration does not have.",
         Needs::Config,
         people::no_account,
     ),

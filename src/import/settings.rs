@@ -46,6 +46,8 @@ pub struct Options {
     pub accept_open: bool,
     /// The owners of the file become owners.
     pub owners: bool,
+    /// The people of a channel's one list have access to each of its accounts.
+    pub all_accounts: bool,
 }
 
 /// A person who is closed out.
@@ -72,7 +74,8 @@ pub struct Plan {
     pub owners: Vec<String>,
     /// The accounts that it has.
     pub accounts: Vec<AccountKey>,
-    /// Every account of a channel has the people of the list that names no account.
+    /// Every account of a channel may have had the people of the list that names no account: before 2026.2.26, and
+    /// where the version is not known.
     pub shares_lists: bool,
     /// SHA-256 of everything that was read, as hexadecimal text.
     pub digest: String,
@@ -93,11 +96,10 @@ pub fn plan(
     let version = read.root.pointer("/meta/lastTouchedVersion").and_then(Value::as_str);
     let version = version.map(str::to_owned);
     let generation = generation(version.as_deref(), &folder);
-    let mut job = Job::new(&read, (options, env), (generation, &folder));
-    job.version = version.as_deref().and_then(numbers);
-    // Before 2026.2.26 every account of a channel had the people of its one list.
-    job.shares_lists =
-        job.version.as_ref().is_some_and(|version| version.as_slice() < [2026, 2, 26].as_slice());
+    let mut job = Job::new(&read, (options, env), &folder);
+    let numbers = version.as_deref().and_then(numbers);
+    let is_older = numbers.as_ref().is_none_or(|it| it.as_slice() < [2026, 2, 26].as_slice());
+    job.shares_lists = generation == Generation::Files && is_older;
     root::read(&mut job);
     channels::read(&mut job);
     assistant::read(&mut job);
@@ -135,7 +137,8 @@ fn numbers(version: &str) -> Option<Vec<u32>> {
         let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
         part[..end].parse::<u32>().ok()
     };
-    let parts: Vec<u32> = version.split('.').take(3).map(number).collect::<Option<_>>()?;
+    let parts: Vec<u32> =
+        version.trim_start_matches('v').split('.').take(3).map(number).collect::<Option<_>>()?;
     (parts.len() == 3).then_some(parts)
 }
 

@@ -11,7 +11,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use openclaw_plugin_sdk::UnixMs;
 use openclaw_rules::{AccountKey, Contact, approver::Approver};
@@ -38,6 +41,8 @@ pub struct Found {
     pub database: Option<Schema>,
     /// What can be taken over.
     pub entries: Vec<Entry>,
+    /// The people of a list that names no account, on the accounts that shared it.
+    pub shared: BTreeSet<String>,
     /// What cannot, and why.
     pub refused: Vec<(String, Refused)>,
     /// SHA-256 of what was read, as hexadecimal text.

@@ -79,6 +79,8 @@ pub(crate) fn left(why: Left) -> &'static str {
     }
 }
 
+pub(crate) const SHARED: &str = "had access to every account of the channel before 2026.2.26, and keeps it; revoke what you did not mean";
+
 pub(crate) const NO_ACCOUNT: &str =
     "the configuration has no such account: it counts once there is one";
 

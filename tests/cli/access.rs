@@ -187,7 +187,11 @@ fn a_group_is_explained_with_and_without_a_sender() {
     let groups = "groups = [\"-1001234567890\"]\nallow_from";
     folder.put("config.toml", &CONFIG.replacen("allow_from", groups, 1));
     for (line, verdict, rule) in [
-        ("-1001234567890", "admitted when the bot is mentioned", "the listed senders are heard"),
+        (
+            "-1001234567890",
+            "admitted when the bot is mentioned",
+            "the senders of the list are heard",
+        ),
         (
             "-1001234567890 100",
             "admitted when the bot is mentioned",

@@ -456,7 +456,8 @@ fn people_that_an_older_meaning_let_in_are_named() {
     let report = dry(&folder, "");
     let note = note(&report, "warnings", "channels.telegram.dmPolicy");
     assert!(
-        note.contains("777001 lose access") && note.contains("allow_from = [\"7\", \"777001\"]"),
+        note.contains("777001 lose access")
+            && note.contains("config set channels.telegram.allow_from '[\"7\", \"777001\"]'"),
         "{report:#}"
     );
     folder.put("state/openclaw.sqlite", "x");

@@ -3,11 +3,11 @@
 use crate::import::{dry, note, with};
 
 #[test]
-fn people_of_a_channel_keep_their_access_at_every_account_of_before_2026_2_26() {
+fn case_075_the_people_of_a_channel_are_given_to_its_accounts_by_word_only() {
     let of = |meta: &str, policy: &str| {
         let folder = with(&format!(
-            "{{ {meta} channels: {{ telegram: {{ dmPolicy: '{policy}', accounts: {{ \
-               home: {{ botToken: '1:A' }}, work: {{ botToken: '2:B' }} }} }} }} }}"
+            "{{ {meta} channels: {{ telegram: {{ dmPolicy: '{policy}', groups: {{ '-100777': {{}} }}, \
+               accounts: {{ home: {{ botToken: '1:A' }}, work: {{ botToken: '2:B' }} }} }} }} }}"
         ));
         folder.put(
             "credentials/telegram-allowFrom.json",
@@ -15,39 +15,54 @@ fn people_of_a_channel_keep_their_access_at_every_account_of_before_2026_2_26() 
         );
         folder
     };
-    let old = of("meta: { lastTouchedVersion: '2026.2.12-1' },", "pairing");
-    let report = dry(&old, "");
-    let people = |list: &str| -> Vec<String> {
-        let all = report["state"][list].as_array().unwrap().iter();
-        all.map(|one| one["path"].as_str().unwrap().to_owned()).collect()
-    };
-    assert_eq!(people("warnings"), ["person telegram:7", "person telegram:777001"], "{report:#}");
-    assert_eq!(people("mapped").len(), 4, "{report:#}");
-    old.done("import");
+    let old = "meta: { lastTouchedVersion: 'v2026.2.12-1' },";
+    for meta in [old, ""] {
+        let folder = of(meta, "pairing");
+        let report = dry(&folder, "");
+        for account in ["home", "work"] {
+            let path = format!("channels.telegram.accounts.{account}");
+            let note = note(&report, "warnings", &path);
+            assert!(
+                note.contains("7, 777001 lose it") && note.contains("--all-accounts"),
+                "{note}"
+            );
+        }
+        let groups = note(&report, "warnings", "channels.telegram.accounts.work.groups");
+        assert!(groups.contains("group_allow_from` lists them"), "{groups}");
+        folder.done("import");
+        assert!(!folder.done("pairing allowed telegram --account work").contains("777001"));
+        // The list names no account, and there is no account `default`.
+        let ran = folder.run("pairing allowed telegram --account default");
+        assert!(ran.err.contains("telegram account default is not configured"), "{ran:?}");
+        let ran = folder.run("access list");
+        assert!(ran.err.contains("telegram account default is not configured"), "{ran:?}");
+    }
+
+    let folder = of(old, "pairing");
+    let report = dry(&folder, "--all-accounts");
+    let all = |list: &str| report["state"][list].as_array().unwrap().clone();
+    let shared = all("warnings")
+        .into_iter()
+        .filter(|one| one["message"].as_str().unwrap().starts_with("had access to every account"));
+    assert_eq!(shared.count(), 4, "{report:#}");
+    folder.done("import --all-accounts");
     for account in ["home", "work"] {
-        let said = old.done(&format!("pairing allowed telegram --account {account}"));
+        let said = folder.done(&format!("pairing allowed telegram --account {account}"));
         assert!(said.contains("777001"), "{said}");
     }
-    // The first list stays as it is, and its people are at no account.
-    let ran = old.run("pairing allowed telegram --account default");
-    assert!(ran.err.contains("telegram account default is not configured"), "{ran:?}");
+    // Without an account a person is meant on all of them, and none lets them in again.
+    folder.done("access revoke telegram:777001");
+    assert!(!folder.run("access list").out.contains("777001"));
+    folder.run("import --all-accounts");
+    assert!(!folder.run("access list").out.contains("777001"));
 
     // Since then a named account has its own list.
     let newer = of("meta: { lastTouchedVersion: '2026.2.26' },", "pairing");
-    newer.done("import");
+    newer.done("import --all-accounts");
     assert!(!newer.done("pairing allowed telegram --account work").contains("777001"));
 
-    // Nothing is widened on a guess.
-    let unknown = of("", "pairing");
-    let report = dry(&unknown, "");
-    for account in ["home", "work"] {
-        let note = note(&report, "warnings", &format!("channels.telegram.accounts.{account}"));
-        assert!(note.contains("meta.lastTouchedVersion"), "{report:#}");
-    }
-    unknown.done("import");
-    assert!(!unknown.done("pairing allowed telegram --account work").contains("777001"));
-
-    let closed = of("meta: { lastTouchedVersion: '2026.2.12' },", "allowlist");
+    let closed = of(old, "allowlist");
     let note = note(&dry(&closed, ""), "warnings", "channels.telegram.dmPolicy");
     assert!(note.contains("7, 777001 lose access"), "{note}");
+    assert!(note.contains("config set channels.telegram.accounts."), "{note}");
 }

@@ -142,13 +142,10 @@ fn milliseconds(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Says that the channel has accounts, and not this one. A channel without any is not set up yet, and a configuration
-/// that cannot be read says nothing here.
+/// Why the access counts for nothing now. A configuration that cannot be read says nothing here.
 fn unheard(host: &Host, request: &PairingRequest) -> Option<String> {
-    let (config, key) = (host.config().ok()?, &request.key);
-    let has_others = config.accounts.iter().any(|it| it.key.channel == key.channel);
-    let is_missing = has_others && config.account(key).is_none();
-    is_missing.then(|| text::account_note(key, text::NOT_CONFIGURED))
+    let why = text::counts_for_nothing(&host.config().ok()?, &request.key)?;
+    Some(text::account_note(&request.key, why))
 }
 
 /// For a script. Never the code.

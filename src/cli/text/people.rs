@@ -8,7 +8,7 @@ use openclaw_plugin_sdk::{
 
 use crate::{
     Exit, Failure,
-    config::Location,
+    config::{Config, Location},
     control::{admissions::AdmittedBy, text::verdict},
     invite::Link,
     local_client::LocalError,
@@ -130,6 +130,17 @@ pub(crate) fn unheard(enabled: bool, policy: DmPolicy, approved: bool) -> Option
 }
 
 pub(crate) const NOT_CONFIGURED: &str = "is not configured: nobody is answered";
+
+/// Why an approval on this account counts for nothing now. A channel without any account is one that is not set up yet.
+pub(crate) fn counts_for_nothing(config: &Config, key: &AccountKey) -> Option<&'static str> {
+    match config.account(key) {
+        Some(account) => unheard(true, account.dm_policy, true),
+        None if config.accounts.iter().any(|it| it.key.channel == key.channel) => {
+            Some(NOT_CONFIGURED)
+        }
+        None => None,
+    }
+}
 
 pub(crate) fn account_note(key: &AccountKey, why: &str) -> String {
     format!("note: {} account {} {why}", key.channel, key.account)
@@ -259,7 +270,7 @@ pub(crate) fn owner_not_blocked(who: &str) -> Failure {
 
 pub(crate) fn still_has_access(who: &str, place: &str) -> Failure {
     Failure::new(Exit::Failed, format!("{who} still has access: {place}"))
-        .hint("remove it there, or `openclaw access block <WHO>`")
+        .hint("remove it there; `openclaw access block <WHO>` ignores anyone but an owner")
 }
 
 pub(crate) fn not_compared(messages: usize) -> String {

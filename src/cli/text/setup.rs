@@ -20,6 +20,8 @@ pub(crate) const SETUP_OWNER: &str =
 /// A step that is left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Left {
+    /// The folder was restored, and nobody has confirmed it.
+    Confirm,
     /// Another OpenClaw is here.
     Import(PathBuf),
     /// No chat channel is switched on.
@@ -34,6 +36,7 @@ impl Left {
     /// As scripts read it.
     pub(crate) fn word(&self) -> &'static str {
         match self {
+            Self::Confirm => "confirm",
             Self::Import(_) => "import",
             Self::Channel => "channel",
             Self::Service => "service",
@@ -44,6 +47,7 @@ impl Left {
     /// What does it.
     pub(crate) fn command(&self) -> &'static str {
         match self {
+            Self::Confirm => "openclaw backup confirm",
             Self::Import(_) => "openclaw import",
             Self::Channel => "openclaw config set channels.telegram.bot_token -",
             Self::Service => "openclaw service install --now",
@@ -53,6 +57,7 @@ impl Left {
 
     fn about(&self) -> String {
         match self {
+            Self::Confirm => "Look at what was restored, and open it".to_owned(),
             Self::Import(found) => format!("Take over {}", found.display()),
             Self::Channel => "Connect a chat, such as Telegram".to_owned(),
             Self::Service => {

@@ -97,7 +97,7 @@ fn texts() {
         nobody is heard in groups
         this group is not listed
         everyone in it is heard
-        the listed senders are heard
+        the senders of the list are heard; where `group_allow_from` is not written, that is `allow_from`
         the sender is not listed; an approval counts in direct chats only
         the sender is an owner
         `*` gives everyone access

@@ -9,7 +9,7 @@ use crate::{
     Context, Finding, Severity,
     config::{Account, Config, Listed},
     control::{admissions, admissions::AdmittedBy, owners as all_owners},
-    rules::{DmPolicy, group::GroupPolicy},
+    rules::{Contact, DmPolicy, group::GroupPolicy},
     store::{imports::Imported, owners_seen},
     text,
 };
@@ -110,9 +110,9 @@ pub(super) fn twice(context: &Context) -> Vec<Finding> {
     for (_, account) in accounts(context) {
         let Ok(approved) = context.store.approved(&account.key) else { continue };
         for (one, sender) in listed(account).filter(|(_, sender)| approved.names(sender)) {
-            let subject = format!("{}:{sender}", account.key.channel);
-            let finding = Finding::new(Severity::Info, subject, text::TWICE);
-            let command = text::revoke(&account.key.channel, sender.as_str());
+            let who = Contact { key: account.key.clone(), sender: sender.clone() }.to_string();
+            let command = text::revoke(&who);
+            let finding = Finding::new(Severity::Info, who, text::TWICE);
             found.push(finding.at(at_line(context, account, one)).by_hand(command));
         }
     }

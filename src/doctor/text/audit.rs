@@ -58,9 +58,8 @@ pub(crate) fn many(people: usize) -> String {
     format!("{people} people have access for good.")
 }
 
-pub(crate) fn revoke(channel: &str, sender: &str) -> String {
-    let who = word(&format!("{channel}:{sender}"));
-    format!("take the entry out of the configuration, then `openclaw access revoke {who}`")
+pub(crate) fn revoke(who: &str) -> String {
+    format!("take the entry out of the configuration, then `openclaw access revoke {}`", word(who))
 }
 
 pub(crate) fn unlist(line: usize) -> String {
@@ -120,8 +119,9 @@ pub(crate) fn deny(command: &str) -> String {
 }
 
 pub(crate) fn into_file(key: &str) -> String {
+    let last = key.rsplit('.').next().unwrap_or(key);
     format!(
-        "move the secret into a file with mode 0600, and write `{key}_file = \"<its path>\"` in place of it"
+        "move the secret into a file with mode 0600, and write `{last}_file = \"<its path>\"` in place of `{last}`"
     )
 }
 

@@ -106,7 +106,7 @@ fn what_the_audit_says() {
         group_open(true),
         wildcard("allow_from"),
         many(30),
-        revoke("telegram", "7"),
+        revoke("telegram/work:7"),
         unlist(4),
         owners(5),
         no_owner_any_more("telegram:7"),
@@ -131,14 +131,14 @@ fn what_the_audit_says() {
         `group_policy` is "open": everyone is heard in every group, also without a mention.
         `allow_from` has "*": everyone is let in.
         30 people have access for good.
-        take the entry out of the configuration, then `openclaw access revoke telegram:7`
+        take the entry out of the configuration, then `openclaw access revoke telegram/work:7`
         take the entry out of line 4 of the configuration
         There are 5 owners. Each of them can let people in.
         take `telegram:7` out of `owner.allow_from`; if you know them, `[audit] accept` ends the warning
         set `A_TOKEN` to a longer secret that no other place uses
         take `http://a.example` out of the list `gateway.control_ui.allowed_origins`
         add `system.run` to the list `gateway.nodes.commands.deny`
-        move the secret into a file with mode 0600, and write `gateway.auth.token_file = "<its path>"` in place of it
+        move the secret into a file with mode 0600, and write `token_file = "<its path>"` in place of `token`
         3 requests came through proxies that `gateway.trusted_proxies` does not name: 10.0.0.1.
         This device has all rights. It came in by owner, and was last seen 3 days ago.
         openclaw devices remove abc

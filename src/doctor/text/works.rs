@@ -195,12 +195,9 @@ pub(crate) fn expiry(days: u64) -> String {
 
 // People and devices.
 pub(crate) fn not_configured(people: usize) -> String {
+    let have = if people == 1 { "One person has" } else { "Several people have" };
     format!(
-        "{} here, and no such account is configured: nobody is answered.",
-        match people {
-            1 => "One person has access".to_owned(),
-            more => format!("{more} people have access"),
-        }
+        "{have} access here, and the configuration has no such account: they get in once it has."
     )
 }
 

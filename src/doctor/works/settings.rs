@@ -10,8 +10,6 @@ use crate::{
     modes, text,
 };
 
-const FOREIGN: [&str; 3] = ["openclaw.json", "clawdbot.json", "moltbot.json"];
-
 /// What the parser says of a variable that is not set.
 const UNSET: &str = "is not set";
 
@@ -96,10 +94,10 @@ pub(super) fn foreign(context: &Context) -> Vec<Finding> {
     if ["access", "settings"].iter().any(|it| folder.join(it).join("imported.json").exists()) {
         return Vec::new();
     }
-    let there = FOREIGN.iter().map(|name| folder.join(name)).find(|path| path.is_file());
+    let there = modes::FOREIGN.iter().map(|name| folder.join(name)).find(|path| path.is_file());
     let finding = |path: std::path::PathBuf| {
         let found = Finding::new(Severity::Info, context.short(&path), text::foreign(&path));
-        found.in_file(&path).by_hand("openclaw import --dry-run")
+        found.in_file(&path).by_hand("openclaw import")
     };
     there.map(finding).into_iter().collect()
 }

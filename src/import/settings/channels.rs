@@ -91,11 +91,9 @@ impl<'v> Channel<'v> {
         self.enabled(job, layers, ours);
         let direct = self.direct(job, layers, (ours, &key));
         self.people(job, layers, id);
-        self.groups(job, layers, (ours, &direct));
+        self.groups(job, layers, (ours, &direct), &key);
         self.complete(job, (ours, id), &layers[0].path);
-        if !key.account.is_default() {
-            lost::may_be_shared(job, self.plugin, &key, &layers[0].path);
-        }
+        lost::on_account(job, self.plugin, &key, &layers[0].path);
         job.accounts.push(key);
     }
 
@@ -177,7 +175,7 @@ impl<'v> Channel<'v> {
             job.took(&theirs, text::path(&child(ours, "allow_from")));
         }
         if policy == "allowlist" {
-            lost::name(job, self.plugin, (key, &senders), &theirs);
+            lost::name(job, self.plugin, (key, &senders), (&theirs, ours));
         }
         senders
     }
@@ -215,6 +213,7 @@ impl<'v> Channel<'v> {
         job: &mut Job<'_>,
         layers: &[Layer<'v>],
         (ours, direct): (&[String], &Senders),
+        key: &AccountKey,
     ) {
         if !self.plugin.abilities.groups {
             return;
@@ -252,6 +251,10 @@ impl<'v> Channel<'v> {
         if said.is_some() || groups.closed {
             job.put(&child(ours, "group_policy"), policy);
         }
+        if policy == "allowlist" && list.is_none() && has_list && Self::has_groups(layers) {
+            let theirs = child(&layers[0].path, "groups");
+            lost::in_groups(job, self.plugin, key, (&theirs, ours));
+        }
         if policy == "open" {
             let theirs =
                 said.map_or_else(|| child(&layers[0].path, "groupPolicy"), |(_, theirs)| theirs);
@@ -270,6 +273,10 @@ impl<'v> Channel<'v> {
             }
         }
         write(job, ours, &groups, &layers[0].path);
+    }
+
+    fn has_groups(layers: &[Layer<'v>]) -> bool {
+        Self::find(layers, &["groups", "groupPolicy"]).is_some()
     }
 
     /// Feishu's `groupAllowFrom` lists groups.

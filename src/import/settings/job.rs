@@ -10,7 +10,7 @@ use super::{
     scan::{Lines, Path},
 };
 use crate::{
-    report::{Generation, Item, Kind},
+    report::{Item, Kind},
     rules::AccountKey,
     text::settings as text,
 };
@@ -21,12 +21,9 @@ pub(super) struct Job<'a> {
     pub(super) lines: &'a Lines,
     pub(super) options: &'a Options,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
-    pub(super) generation: Generation,
     /// The folder of the file: the state of the same gateway.
     pub(super) folder: &'a std::path::Path,
-    /// The version that wrote the file, if it is a number: `[2026, 2, 12]`.
-    pub(super) version: Option<Vec<u32>>,
-    /// Every account of a channel has the people of the list that names no account.
+    /// Every account of a channel may have had the people of the list that names no account.
     pub(super) shares_lists: bool,
     pub(super) accounts: Vec<AccountKey>,
     pub(super) items: Vec<Item>,
@@ -66,16 +63,14 @@ impl<'a> Job<'a> {
     pub(super) fn new(
         read: &'a super::source::Read,
         (options, env): Allowed<'a>,
-        (generation, folder): (Generation, &'a std::path::Path),
+        folder: &'a std::path::Path,
     ) -> Self {
         Self {
             root: &read.root,
             lines: &read.lines,
             options,
             env,
-            generation,
             folder,
-            version: None,
             shares_lists: false,
             accounts: Vec::new(),
             items: Vec::new(),

@@ -99,6 +99,7 @@ pub(super) fn read(
         folder,
         database: Some(schema),
         entries: Vec::new(),
+        shared: BTreeSet::new(),
         refused: Vec::new(),
         digest: copy.digest.clone(),
     };

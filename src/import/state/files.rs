@@ -1,6 +1,6 @@
 //! The files of OpenClaw 2026.1 and 2026.2, in the shapes that are kept here too.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use openclaw_plugin_sdk::{InvalidSenderId, SenderId, own_file};
 use openclaw_rules::{
@@ -44,9 +44,9 @@ pub(super) fn read(
     let devices = store.devices()?.into_iter();
     entries.extend(devices.map(|device| Entry::Device(Device::clone(&device))));
     entries.extend(store.nodes(now)?.1.into_iter().map(Entry::Node));
-    share((&mut entries, &mut refused), &state, parse, sharing);
+    let shared = share((&mut entries, &mut refused), &state, parse, sharing);
     let (folder, digest) = (folder.to_owned(), digest(&entries));
-    Ok(Found { folder, database: None, entries, refused, digest })
+    Ok(Found { folder, database: None, entries, shared, refused, digest })
 }
 
 /// The ids of a list, `<channel>-allowFrom.json` or `<channel>-<account>-allowFrom.json`; none where it cannot be read.
@@ -62,17 +62,20 @@ pub(crate) fn listed(
 }
 
 /// What names no account becomes that of each of these accounts; a request, which counts once, that of the only one.
+/// The names of the people who were added.
 fn share(
     (entries, refused): (&mut Vec<Entry>, &mut Vec<(String, Refused)>),
     state: &StateDir,
     parse: ParseSender,
     sharing: &[AccountKey],
-) {
+) -> BTreeSet<String> {
+    let mut shared = BTreeSet::new();
     for key in sharing.iter().filter(|key| !key.account.is_default()) {
         let list = state.channel_allowlist(&key.channel);
         for sender in listed(&list, |entry| parse(&key.channel, entry)) {
             let who = Contact { key: key.clone(), sender };
             if !entries.iter().any(|entry| matches!(entry, Entry::Sender(known) if *known == who)) {
+                shared.insert(who.to_string());
                 entries.push(Entry::Sender(who));
             }
         }
@@ -96,6 +99,7 @@ fn share(
             }
         }
     });
+    shared
 }
 
 fn digest(entries: &[Entry]) -> String {

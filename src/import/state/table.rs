@@ -24,6 +24,9 @@ pub fn items(found: &Found, became: &[Option<Left>], accounts: Option<&[AccountK
         if matches!(left, None | Some(Left::Known)) && is_missing(entry) {
             return Item::new(Kind::Changed, text::entry(entry, &name(entry)), text::NO_ACCOUNT);
         }
+        if left.is_none() && found.shared.contains(&name(entry)) {
+            return Item::new(Kind::Changed, text::entry(entry, &name(entry)), text::SHARED);
+        }
         let kind = match left {
             None | Some(Left::Known) => Kind::Taken,
             Some(Left::Blocked | Left::TakenAway | Left::Removed) => Kind::Changed,

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use openclaw_plugin_sdk::neutral;
+use openclaw_plugin_sdk::{SenderId, neutral};
 
 /// The longest name of a key that is shown, in characters.
 const KEY: usize = 64;
@@ -168,19 +168,28 @@ pub(crate) fn not_accepted(key: &str) -> String {
     )
 }
 
-pub(crate) fn lost(ids: &[String], all: &str) -> String {
+pub(crate) fn lost(ids: &[String], (key, all): (&str, &str)) -> String {
     format!(
-        "before, `allowlist` also let in those who were approved: {} lose access. To keep them: allow_from = {}",
+        "before, `allowlist` also let in those who were approved: {} lose access. To keep them: openclaw config set \
+         {key} '{}'",
         names(ids),
         all.trim()
     )
 }
 
-pub(crate) fn may_be_shared(channel: &str) -> String {
+pub(crate) fn lost_in_groups(ids: &[String], key: &str) -> String {
     format!(
-        "nothing says which version wrote this file. Before 2026.2.26 the people of {channel}-allowFrom.json had \
-         access to this account too; here they do not. To keep them: write that version in `meta.lastTouchedVersion` \
-         of the file, and import again"
+        "before 2026.2.26 those who were approved in direct chats were heard in groups too: {} are not here, unless \
+         `{key}` lists them",
+        names(ids)
+    )
+}
+
+pub(crate) fn lost_on_account(ids: &[SenderId], channel: &str) -> String {
+    format!(
+        "before 2026.2.26 the people of {channel}-allowFrom.json had access to this account too: {} lose it. \
+         `--all-accounts` keeps it on every account",
+        names(&ids.iter().map(SenderId::as_str).collect::<Vec<_>>())
     )
 }
 

@@ -61,7 +61,8 @@ fn what_becomes_of_a_key() {
         plugin_off("telegram"),
         lacks("channels.whatsapp", "`access_token`"),
         not_accepted("channels.slack.signing_secret"),
-        lost(&key("7.8"), "[\"7\", \"8\"]"),
+        lost(&key("7.8"), ("channels.telegram.allow_from", "[\"7\", \"8\"]")),
+        lost_in_groups(&key("7.8"), "channels.telegram.group_allow_from"),
         no_owner("7"),
         owners_left_out(&key("telegram:7")),
         env_vars(&["LOG"; 22]),
@@ -112,7 +113,8 @@ fn what_becomes_of_a_key() {
         the plugin of telegram is off there, so channels.telegram.enabled = false
         channels.whatsapp lacks `access_token`; it is written with enabled = false until you add that
         channels.slack.signing_secret is not accepted here; the channel is written with enabled = false until you change that
-        before, `allowlist` also let in those who were approved: 7, 8 lose access. To keep them: allow_from = ["7", "8"]
+        before, `allowlist` also let in those who were approved: 7, 8 lose access. To keep them: openclaw config set channels.telegram.allow_from '["7", "8"]'
+        before 2026.2.26 those who were approved in direct chats were heard in groups too: 7, 8 are not here, unless `channels.telegram.group_allow_from` lists them
         `7` is no whole id with its channel; left out
         telegram:7 not taken: OpenClaw makes the first approved sender an owner, unasked. `--owners` takes all of them
         set these where the gateway is started: LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG, LOG and 2 more
