@@ -361,3 +361,22 @@ async fn every_method_that_is_offered_is_there() {
         }
     }
 }
+
+/// A client may miss what comes with the answer to its call, and wait for ever.
+#[tokio::test]
+async fn no_event_of_a_run_comes_with_the_answer_to_its_call() {
+    let (_home, gateway) = gateway("");
+    let mut ann = admin(&gateway).await;
+    for (run, text) in [("1", "hello"), ("2", "/reset"), ("3", "/pair")] {
+        let asked = std::time::Instant::now();
+        let message = json!({ "sessionKey": "main", "message": text, "idempotencyKey": run });
+        ann.call("chat.send", message).await.unwrap();
+        let first = ann.event("chat").await["payload"].clone();
+        assert_eq!(first["runId"], run);
+        assert!(asked.elapsed() >= std::time::Duration::from_millis(50), "{text}: {first}");
+        let mut state = first["state"].clone();
+        while state != "final" {
+            state = ann.event("chat").await["payload"]["state"].clone();
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use openclaw_plugin_sdk::{Access, InboundMessage};
 use tokio::{
     sync::mpsc,
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -32,6 +32,9 @@ use crate::{
 
 /// What is written is told so often, for each telling repeats the whole.
 const EVERY: Duration = Duration::from_millis(150);
+/// A client that waits for the answer to its call first, such as the terminal of 2026.2, would miss events that come
+/// with it, and wait for ever.
+const AFTER_THE_CALL: Duration = Duration::from_millis(50);
 /// An answer has at most so many bytes.
 const ANSWER: usize = 128 * 1024;
 /// What stands where an answer was cut.
@@ -60,11 +63,13 @@ pub(super) struct Run {
     pub(super) limit: Option<Duration>,
 }
 
-/// Puts it into the turn of its chat.
+/// Puts it into the turn of its chat, once its call is answered.
 pub(super) fn put(gateway: &Arc<Gateway>, run: Run, stop: CancellationToken) {
     let (here, to) = (Arc::clone(gateway), run.message.conversation.clone());
+    let first = Instant::now() + AFTER_THE_CALL;
     let answer = Box::pin(async move {
-        let done = turn(&here, &run).await;
+        let done = turn(&here, &run, first).await;
+        sleep_until(first).await;
         finish(&here, &run, done);
     });
     queue::join_device(gateway, DeviceAnswer { to, answer, stop });
@@ -96,7 +101,8 @@ fn finish(gateway: &Gateway, run: &Run, done: Done) {
     }
 }
 
-async fn turn(gateway: &Arc<Gateway>, run: &Run) -> Done {
+/// Answers; nothing is told before `first`.
+async fn turn(gateway: &Arc<Gateway>, run: &Run, first: Instant) -> Done {
     let Some(_slot) = gateway.turns.slot().await else {
         return Done::Failed(text::assistant::TRY_LATER);
     };
@@ -104,7 +110,7 @@ async fn turn(gateway: &Arc<Gateway>, run: &Run) -> Done {
         Ok(Ok(admitted)) => {
             let said = Said { what: Words::Message(Arc::clone(&run.message)), at: world::now() };
             gateway.chats.transcripts.lock().say(&run.place, said);
-            let asked = ask(gateway, run, &admitted);
+            let asked = ask(gateway, run, (&admitted, first));
             match run.limit {
                 Some(limit) => timeout(limit, asked).await.unwrap_or(Done::Failed(TOO_LATE)),
                 None => asked.await,
@@ -165,7 +171,7 @@ fn command(text: &str) -> Option<&'static str> {
     })
 }
 
-async fn ask(gateway: &Gateway, run: &Run, admitted: &Admitted) -> Done {
+async fn ask(gateway: &Gateway, run: &Run, (admitted, first): (&Admitted, Instant)) -> Done {
     let device = device(&run.place.speaker);
     let asker = match Asker::on_device(&gateway.store, device) {
         Ok(asker) => asker,
@@ -176,7 +182,9 @@ async fn ask(gateway: &Gateway, run: &Run, admitted: &Admitted) -> Done {
     };
     let conversation = run.place.speaker.conversation();
     let question = Question { asker, conversation, files: Vec::new() };
-    match answer::ask(gateway, admitted, question, |heard| listen(gateway, run, heard)).await {
+    match answer::ask(gateway, admitted, question, |heard| listen(gateway, run, (heard, first)))
+        .await
+    {
         // An app gets the text alone.
         Ok((whole, _)) if whole.trim().is_empty() => Done::Answered(NOTHING.to_owned()),
         Ok((whole, _)) => Done::Answered(whole),
@@ -194,8 +202,12 @@ fn device(speaker: &Speaker) -> Option<&DeviceId> {
     }
 }
 
-/// Gathers the answer, and tells of it as it grows.
-async fn listen(gateway: &Gateway, run: &Run, mut heard: mpsc::Receiver<String>) -> String {
+/// Gathers the answer, and tells of it as it grows, from `first` on.
+async fn listen(
+    gateway: &Gateway,
+    run: &Run,
+    (mut heard, first): (mpsc::Receiver<String>, Instant),
+) -> String {
     let (mut whole, mut told, mut next) = (String::new(), 0, Instant::now());
     loop {
         let piece = if told == whole.len() {
@@ -215,6 +227,7 @@ async fn listen(gateway: &Gateway, run: &Run, mut heard: mpsc::Receiver<String>)
             return whole;
         }
         if Instant::now() >= next {
+            sleep_until(first).await;
             delta(gateway, run, &whole, told);
             (told, next) = (whole.len(), Instant::now() + EVERY);
         }
