@@ -131,7 +131,7 @@ fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(digest(&SHA256, bytes).as_ref())
 }
 
-/// `2026.2.12-1` as numbers; `None` where it is no version.
+/// `2026.2.12-1` as two or three numbers; `None` where it is no version.
 fn numbers(version: &str) -> Option<Vec<u32>> {
     let number = |part: &str| {
         let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
@@ -139,7 +139,7 @@ fn numbers(version: &str) -> Option<Vec<u32>> {
     };
     let parts: Vec<u32> =
         version.trim_start_matches('v').split('.').take(3).map(number).collect::<Option<_>>()?;
-    (parts.len() == 3).then_some(parts)
+    (parts.len() >= 2).then_some(parts)
 }
 
 /// Keys of older versions, where the newer ones stand.
@@ -157,10 +157,9 @@ fn move_old(root: &mut Value) {
 
 /// Since July 2026 the state is a database, and some keys mean something else.
 fn generation(version: Option<&str>, folder: &Path) -> Generation {
-    let mut parts = version.unwrap_or_default().split('.').map(|part| part.parse::<u32>().ok());
-    let is_database = match (parts.next().flatten(), parts.next().flatten()) {
-        (Some(year), Some(month)) => (year, month) >= (2026, 7),
-        _ => folder.join("state/openclaw.sqlite").exists(),
+    let is_database = match version.and_then(numbers) {
+        Some(numbers) => numbers[..2] >= [2026, 7][..],
+        None => folder.join("state/openclaw.sqlite").exists(),
     };
     if is_database { Generation::Database } else { Generation::Files }
 }

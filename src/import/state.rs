@@ -11,10 +11,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use openclaw_plugin_sdk::UnixMs;
 use openclaw_rules::{AccountKey, Contact, approver::Approver};
@@ -41,8 +38,6 @@ pub struct Found {
     pub database: Option<Schema>,
     /// What can be taken over.
     pub entries: Vec<Entry>,
-    /// The people of a list that names no account, on the accounts that shared it.
-    pub shared: BTreeSet<String>,
     /// What cannot, and why.
     pub refused: Vec<(String, Refused)>,
     /// SHA-256 of what was read, as hexadecimal text.
@@ -155,7 +150,7 @@ fn database(_: &Path, path: &Path, _: &Path, _: ParseSender) -> Result<Found, St
 /// How an entry is named in tables and records.
 pub fn name(entry: &Entry) -> String {
     match entry {
-        Entry::Sender(who) => who.to_string(),
+        Entry::Sender(who) | Entry::Shared(who) => who.to_string(),
         Entry::Request(request) => {
             let (key, sender) = (request.key.clone(), request.sender.clone());
             Contact { key, sender }.to_string()
@@ -210,7 +205,7 @@ pub fn write(
         source.finished = true;
         for entry in here {
             let list = match entry {
-                Entry::Sender(_) => &mut source.senders,
+                Entry::Sender(_) | Entry::Shared(_) => &mut source.senders,
                 Entry::Device(_) => &mut source.devices,
                 Entry::Node(_) => &mut source.nodes,
                 // It ends within the hour by itself.

@@ -56,7 +56,7 @@ fn line(item: &Item) -> String {
 /// A person, a request, a device or a node.
 pub(crate) fn entry(entry: &Entry, name: &str) -> String {
     match entry {
-        Entry::Sender(_) => format!("person {name}"),
+        Entry::Sender(_) | Entry::Shared(_) => format!("person {name}"),
         Entry::Request(_) => format!("request of {name}"),
         Entry::Device(device) => {
             let label = device.label.as_ref().or(device.described.name.as_ref());
@@ -74,6 +74,7 @@ pub(crate) fn left(why: Left) -> &'static str {
         Left::Expired => "the request is older than an hour",
         Left::Full => "as many wait here as may",
         Left::Known => "here already",
+        Left::OneAccount => "an owner has let them in here, on one account",
         Left::Removed => "an owner has removed it here; it can ask again",
         Left::TakenAway => "an owner has taken their access away here; they can ask again",
     }

@@ -24,7 +24,7 @@ use super::{
     transaction::Transaction,
 };
 use crate::rules::{
-    Contact,
+    AccountKey, Contact,
     approver::Approver,
     device::record::Device,
     pairing::{LIFETIME_MS, PairingRequest},
@@ -42,6 +42,8 @@ const MOST_WAITING: usize = 100;
 pub enum Entry {
     /// A person with access.
     Sender(Contact),
+    /// A person of a list that named no account, on one of the accounts that shared it.
+    Shared(Contact),
     /// A request of a person.
     Request(PairingRequest),
     /// A device.
@@ -61,11 +63,15 @@ pub enum Left {
     Full,
     /// It is here already.
     Known,
+    /// It was decided here, for one account.
+    OneAccount,
     /// An owner has removed the device here.
     Removed,
     /// An owner has taken the access away here.
     TakenAway,
 }
+
+type Weigh = fn(&Store, &Contact, &Fates, UnixMs) -> Result<Option<Left>, StoreError>;
 
 /// Takes entries over, one decision each.
 #[derive(Debug)]
@@ -90,6 +96,7 @@ impl<'s> Importer<'s> {
         let (store, fates) = (self.store, &self.fates);
         match entry {
             Entry::Sender(who) => store.weigh_sender(who, fates, now),
+            Entry::Shared(who) => store.weigh_shared(who, fates, now),
             Entry::Request(request) => {
                 let waiting = store.requests(&request.key.channel)?.0;
                 store.weigh_request(request, &waiting.requests, now)
@@ -102,7 +109,8 @@ impl<'s> Importer<'s> {
     /// Takes this over. What was weighed before is weighed again under the lock.
     pub fn take(&mut self, entry: &Entry, now: UnixMs) -> Result<Option<Left>, StoreError> {
         match entry {
-            Entry::Sender(who) => self.take_sender(who, now),
+            Entry::Sender(who) => self.take_sender(who, Store::weigh_sender, now),
+            Entry::Shared(who) => self.take_sender(who, Store::weigh_shared, now),
             Entry::Request(request) => self.take_request(request, now),
             Entry::Device(device) => {
                 self.store.import_device(&self.by, device, now, &mut self.fates)
@@ -117,10 +125,15 @@ impl<'s> Importer<'s> {
         Ok(self.fates.is_as_imported(what))
     }
 
-    fn take_sender(&mut self, who: &Contact, now: UnixMs) -> Result<Option<Left>, StoreError> {
+    fn take_sender(
+        &mut self,
+        who: &Contact,
+        weigh: Weigh,
+        now: UnixMs,
+    ) -> Result<Option<Left>, StoreError> {
         let mut tx = Transaction::open(self.store, Some(self.by.authority()), now)?;
         self.fates.follow()?;
-        if let Some(left) = self.store.weigh_sender(who, &self.fates, tx.now)? {
+        if let Some(left) = weigh(self.store, who, &self.fates, tx.now)? {
             return Ok(Some(left));
         }
         // Who is let in waits no more.
@@ -245,6 +258,24 @@ impl Store {
             Standing::Unknown if self.approved(&who.key)?.names(&who.sender) => Some(Left::Known),
             Standing::Unknown => fates.lost(who).then_some(Left::TakenAway),
         })
+    }
+
+    /// What was decided here about the person of the list itself counts for the accounts that shared it.
+    fn weigh_shared(
+        &self,
+        who: &Contact,
+        fates: &Fates,
+        now: UnixMs,
+    ) -> Result<Option<Left>, StoreError> {
+        let key = AccountKey::default_of(&who.key.channel);
+        let of_list = Contact { key, sender: who.sender.clone() };
+        if fates.lost(&of_list) {
+            return Ok(Some(Left::TakenAway));
+        }
+        if fates.was_let_in_here(&of_list) {
+            return Ok(Some(Left::OneAccount));
+        }
+        self.weigh_sender(who, fates, now)
     }
 
     fn weigh_request(

@@ -448,9 +448,9 @@ fn a_list_that_loses_all_its_entries_stays_a_list() {
 
 #[test]
 fn people_that_an_older_meaning_let_in_are_named() {
-    let folder = with(
-        "{ channels: { telegram: { botToken: '1:A', dmPolicy: 'allowlist', allowFrom: [7] } } }",
-    );
+    const SET_UP: &str =
+        "{ channels: { telegram: { botToken: '1:A', dmPolicy: 'allowlist', allowFrom: [7] } } }";
+    let folder = with(SET_UP);
     folder
         .put("credentials/telegram-allowFrom.json", r#"{"version":1,"allowFrom":["7","777001"]}"#);
     let report = dry(&folder, "");
@@ -460,7 +460,8 @@ fn people_that_an_older_meaning_let_in_are_named() {
             && note.contains("config set channels.telegram.allow_from '[\"7\", \"777001\"]'"),
         "{report:#}"
     );
-    folder.put("state/openclaw.sqlite", "x");
+    let newer = "meta: { lastTouchedVersion: '2026.9.6' },";
+    folder.put("openclaw.json", &SET_UP.replacen('{', &format!("{{ {newer}"), 1));
     assert!(
         !paths(&dry(&folder, ""), "warnings").contains(&"channels.telegram.dmPolicy".to_owned())
     );

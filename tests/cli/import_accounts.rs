@@ -1,6 +1,9 @@
 //! `import`: the people of a channel with several accounts.
 
-use crate::import::{dry, note, with};
+use crate::{
+    import::{dry, note, with},
+    support::{CODE, Folder, file, request},
+};
 
 #[test]
 fn case_075_the_people_of_a_channel_are_given_to_its_accounts_by_word_only() {
@@ -65,4 +68,39 @@ fn case_075_the_people_of_a_channel_are_given_to_its_accounts_by_word_only() {
     let note = note(&dry(&closed, ""), "warnings", "channels.telegram.dmPolicy");
     assert!(note.contains("7, 777001 lose access"), "{note}");
     assert!(note.contains("config set channels.telegram.accounts."), "{note}");
+}
+
+/// A folder of 2026.2.12 with two bots and one list.
+fn two_bots() -> Folder {
+    let folder = with(
+        "{ meta: { lastTouchedVersion: '2026.2.12' }, channels: { telegram: { accounts: { \
+           default: { botToken: '1:A' }, work: { botToken: '2:B' } } } } }",
+    );
+    folder
+        .put("credentials/telegram-allowFrom.json", r#"{"version":1,"allowFrom":["1001","1002"]}"#);
+    folder
+}
+
+#[test]
+fn case_075_who_was_approved_here_stays_on_the_one_account() {
+    let folder = two_bots();
+    folder.put("credentials/telegram-pairing.json", &file(&[request("7", CODE)]));
+    folder.done("pairing approve AB3D7X9K");
+    folder.done("import --all-accounts");
+    let work = folder.done("pairing allowed telegram --account work");
+    assert!(work.contains("1001") && work.contains("1002") && !work.contains("\t7\t"), "{work}");
+    assert!(folder.done("pairing allowed telegram --account default").contains("7\tapproved"));
+}
+
+#[test]
+fn who_lost_their_access_here_gets_it_on_no_account_by_a_list() {
+    let folder = two_bots();
+    folder.done("access revoke telegram:1001");
+    folder.done("import --all-accounts");
+    let all = folder.done("access list");
+    assert!(!all.contains("1001") && all.contains("telegram/work:1002"), "{all}");
+    // Also where the list comes from a copy that was made before.
+    let copy = two_bots();
+    folder.done(&format!("import --from {} --all-accounts", copy.state().display()));
+    assert!(!folder.done("access list").contains("1001"));
 }

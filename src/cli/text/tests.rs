@@ -175,7 +175,7 @@ fn failures_about_people() {
             Failed error: telegram:7 is an owner, and an owner cannot be blocked
             hint: `openclaw owner show` shows the owners, `openclaw owner remove` removes one
             Failed error: telegram:7 still has access: as an owner
-            hint: remove it there, or `openclaw access block <WHO>`
+            hint: remove it there; `openclaw access block <WHO>` ignores anyone but an owner
             Failed error: telegram:7 is an owner in /s/config.toml
             hint: remove it from `owner.allow_from` there
             NoMatch No owner found: telegram:7

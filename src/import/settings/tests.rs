@@ -87,6 +87,7 @@ fn the_generation_is_told_by_the_version_or_by_the_state() {
         (Some("2026.2.12"), Generation::Files),
         (Some("2026.6.30"), Generation::Files),
         (Some("2026.7.1"), Generation::Database),
+        (Some("v2026.9.6"), Generation::Database),
         (Some("2027.1.1"), Generation::Database),
         (Some("next"), Generation::Files),
         (None, Generation::Files),

@@ -6,7 +6,8 @@ use openclaw_plugin_sdk::AccountId;
 use openclaw_rules::{AccountKey, Contact};
 use openclaw_store::{
     ParseSender,
-    imports::{Entry, read_device, read_request},
+    imports::{Entry, foreign_files, read_device, read_request},
+    paths::StateDir,
 };
 use openclaw_world as world;
 use rusqlite::{Connection, OpenFlags, Row, config::DbConfig, limits::Limit, types::ValueRef};
@@ -99,10 +100,20 @@ pub(super) fn read(
         folder,
         database: Some(schema),
         entries: Vec::new(),
-        shared: BTreeSet::new(),
         refused: Vec::new(),
         digest: copy.digest.clone(),
     };
+    let has_people = !columns_of(&database, SENDERS.0).map_err(damaged)?.is_empty();
+    let lists = foreign_files(&StateDir::at(&found.folder))?;
+    if !has_people
+        && (found.database.as_ref().is_none_or(|it| it.version == 0) || !lists.is_empty())
+    {
+        return Err(failed(format!(
+            "it has no table `{}`, so it does not say who has access: put a backup of it there, or move it away if it \
+             is not OpenClaw's",
+            SENDERS.0
+        )));
+    }
     for (table, columns) in [SENDERS, REQUESTS, DEVICES] {
         let has = columns_of(&database, table).map_err(damaged)?;
         if has.is_empty() {

@@ -44,9 +44,9 @@ pub(super) fn read(
     let devices = store.devices()?.into_iter();
     entries.extend(devices.map(|device| Entry::Device(Device::clone(&device))));
     entries.extend(store.nodes(now)?.1.into_iter().map(Entry::Node));
-    let shared = share((&mut entries, &mut refused), &state, parse, sharing);
+    share((&mut entries, &mut refused), &state, parse, sharing);
     let (folder, digest) = (folder.to_owned(), digest(&entries));
-    Ok(Found { folder, database: None, entries, shared, refused, digest })
+    Ok(Found { folder, database: None, entries, refused, digest })
 }
 
 /// The ids of a list, `<channel>-allowFrom.json` or `<channel>-<account>-allowFrom.json`; none where it cannot be read.
@@ -62,21 +62,19 @@ pub(crate) fn listed(
 }
 
 /// What names no account becomes that of each of these accounts; a request, which counts once, that of the only one.
-/// The names of the people who were added.
 fn share(
     (entries, refused): (&mut Vec<Entry>, &mut Vec<(String, Refused)>),
     state: &StateDir,
     parse: ParseSender,
     sharing: &[AccountKey],
-) -> BTreeSet<String> {
-    let mut shared = BTreeSet::new();
+) {
+    let mut known: BTreeSet<Contact> = entries.iter().filter_map(contact).cloned().collect();
     for key in sharing.iter().filter(|key| !key.account.is_default()) {
         let list = state.channel_allowlist(&key.channel);
         for sender in listed(&list, |entry| parse(&key.channel, entry)) {
             let who = Contact { key: key.clone(), sender };
-            if !entries.iter().any(|entry| matches!(entry, Entry::Sender(known) if *known == who)) {
-                shared.insert(who.to_string());
-                entries.push(Entry::Sender(who));
+            if known.insert(who.clone()) {
+                entries.push(Entry::Shared(who));
             }
         }
     }
@@ -99,7 +97,13 @@ fn share(
             }
         }
     });
-    shared
+}
+
+fn contact(entry: &Entry) -> Option<&Contact> {
+    match entry {
+        Entry::Sender(who) | Entry::Shared(who) => Some(who),
+        Entry::Request(_) | Entry::Device(_) | Entry::Node(_) => None,
+    }
 }
 
 fn digest(entries: &[Entry]) -> String {

@@ -14,7 +14,7 @@ use crate::{
 pub fn items(found: &Found, became: &[Option<Left>], accounts: Option<&[AccountKey]>) -> Vec<Item> {
     let is_missing = |entry: &Entry| {
         let key = match entry {
-            Entry::Sender(who) => &who.key,
+            Entry::Sender(who) | Entry::Shared(who) => &who.key,
             Entry::Request(request) => &request.key,
             Entry::Device(_) | Entry::Node(_) => return false,
         };
@@ -24,12 +24,14 @@ pub fn items(found: &Found, became: &[Option<Left>], accounts: Option<&[AccountK
         if matches!(left, None | Some(Left::Known)) && is_missing(entry) {
             return Item::new(Kind::Changed, text::entry(entry, &name(entry)), text::NO_ACCOUNT);
         }
-        if left.is_none() && found.shared.contains(&name(entry)) {
+        if left.is_none() && matches!(entry, Entry::Shared(_)) {
             return Item::new(Kind::Changed, text::entry(entry, &name(entry)), text::SHARED);
         }
         let kind = match left {
             None | Some(Left::Known) => Kind::Taken,
-            Some(Left::Blocked | Left::TakenAway | Left::Removed) => Kind::Changed,
+            Some(Left::Blocked | Left::OneAccount | Left::TakenAway | Left::Removed) => {
+                Kind::Changed
+            }
             Some(Left::Expired | Left::Full) => Kind::Ignored,
         };
         Item::new(kind, text::entry(entry, &name(entry)), left.map_or("", text::left))
@@ -48,7 +50,7 @@ pub fn counts(found: &Found, became: &[Option<Left>]) -> [usize; 3] {
     let taken = || found.entries.iter().zip(became).filter(|(_, left)| left.is_none());
     let of = |is: fn(&Entry) -> bool| taken().filter(|(entry, _)| is(entry)).count();
     [
-        of(|entry| matches!(entry, Entry::Sender(_))),
+        of(|entry| matches!(entry, Entry::Sender(_) | Entry::Shared(_))),
         of(|entry| matches!(entry, Entry::Request(_))),
         of(|entry| matches!(entry, Entry::Device(_) | Entry::Node(_))),
     ]

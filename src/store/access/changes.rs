@@ -190,6 +190,7 @@ impl StateDir {
                 None => (head.as_str(), Some(AccountId::default_account())),
                 Some((channel, account)) => (channel, AccountId::parse(account)),
             };
+            let account = account.filter(|_| !channel.is_empty());
             keys.extend(account.map(|account| AccountKey { channel: channel.to_owned(), account }));
         }
         Ok(keys)

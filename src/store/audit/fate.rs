@@ -10,6 +10,8 @@ use crate::{StoreError, imports::IMPORT, paths::StateDir, reset::Scope, rules::C
 pub(crate) struct Fates {
     reading: Reading,
     lost: BTreeSet<Contact>,
+    /// Everyone who was let in here, and not by an import.
+    let_in: BTreeSet<Contact>,
     /// Channel and id of everyone who was ever blocked, and not let in since.
     blocked: BTreeSet<(String, String)>,
     people: Vec<BTreeSet<Contact>>,
@@ -21,14 +23,14 @@ pub(crate) struct Fates {
 impl Fates {
     /// Nothing of the log was read yet.
     pub(crate) fn new(state: &StateDir) -> Self {
-        let (lost, blocked, undone, untouched) = Default::default();
+        let (lost, let_in, blocked, undone, untouched) = Default::default();
         let (reading, people) = (Reading::new(state), Vec::new());
-        Self { reading, lost, blocked, people, undone, untouched }
+        Self { reading, lost, let_in, blocked, people, undone, untouched }
     }
 
     /// Reads what is new.
     pub(crate) fn follow(&mut self) -> Result<(), StoreError> {
-        let Self { reading, lost, blocked, people, undone, untouched } = self;
+        let Self { reading, lost, let_in, blocked, people, undone, untouched } = self;
         reading
             .go(&mut |_, _, bytes| {
                 if let Ok(line) = serde_json::from_slice::<Line>(bytes) {
@@ -40,6 +42,7 @@ impl Fates {
                     }
                     device(undone, &line);
                     touch(untouched, &line);
+                    let_in.extend(line.contact().filter(|_| lets_in(&line)));
                     person(lost, blocked, people, &line);
                 }
                 true
@@ -52,6 +55,16 @@ impl Fates {
         self.lost.contains(who) || self.blocked.contains(&id(who))
     }
 
+    /// True where a decision here, and no import, has ever let this person in.
+    pub(crate) fn was_let_in_here(&self, who: &Contact) -> bool {
+        self.let_in.contains(who)
+    }
+
+    /// All that was taken over and is as it was then.
+    pub(crate) fn as_imported(&self) -> impl Iterator<Item = &String> {
+        self.untouched.iter()
+    }
+
     /// True where this was taken over, and is as it was then: a contact, a device or a legacy node.
     pub(crate) fn is_as_imported(&self, what: &str) -> bool {
         self.untouched.contains(what)
@@ -61,6 +74,11 @@ impl Fates {
     pub(crate) fn was_undone(&self, device: &str) -> bool {
         self.undone.contains(device)
     }
+}
+
+fn lets_in(line: &Line) -> bool {
+    let is_ours = line.actor != IMPORT;
+    is_ours && matches!(line.action.as_str(), action::ACCEPT | action::APPROVE | action::EXTEND)
 }
 
 fn id(who: &Contact) -> (String, String) {

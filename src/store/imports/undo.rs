@@ -24,7 +24,9 @@ impl Store {
     /// Takes back everything that imports let in, each as one decision. An empty list where nothing was taken over.
     pub fn undo_imports(&self, by: &Approver, now: UnixMs) -> Result<Vec<Undone>, StoreError> {
         let (mut undone, mut fates) = (Vec::new(), Fates::new(&self.state));
-        for source in Imported::read(&self.state)?.sources {
+        let sources = Imported::read(&self.state)?.sources;
+        let is_cut = sources.iter().any(|source| !source.finished);
+        for source in sources {
             for what in source.senders {
                 let who = Contact::parse(&what);
                 let taken_back = match &who {
@@ -39,6 +41,21 @@ impl Store {
             }
             for what in source.nodes {
                 let taken_back = self.undo_imported_node(by, &what, now, &mut fates)?;
+                undone.push(Undone { what, taken_back });
+            }
+        }
+        if is_cut {
+            // An import that was cut off has written down nothing of what it let in: the log knows it.
+            fates.follow()?;
+            let rest: Vec<String> = fates.as_imported().cloned().collect();
+            for what in rest {
+                let taken_back = match Contact::parse(&what) {
+                    Some(who) => self.undo_sender(by, &who, &mut fates, now)?,
+                    None => {
+                        self.undo_imported_device(by, &what, now, &mut fates)?
+                            || self.undo_imported_node(by, &what, now, &mut fates)?
+                    }
+                };
                 undone.push(Undone { what, taken_back });
             }
         }
