@@ -187,8 +187,8 @@ pub(crate) fn lost_in_groups(ids: &[String], key: &str) -> String {
 
 pub(crate) fn lost_on_account(ids: &[SenderId], channel: &str) -> String {
     format!(
-        "before 2026.2.26 the people of {channel}-allowFrom.json had access to this account too: {} lose it. \
-         `--all-accounts` keeps it on every account",
+        "versions before 2026.2.26 gave the people of {channel}-allowFrom.json access to this account too: {} lose it, \
+         if yours was one. `--all-accounts` then keeps it on every account",
         names(&ids.iter().map(SenderId::as_str).collect::<Vec<_>>())
     )
 }

@@ -62,6 +62,7 @@ fn what_becomes_of_a_key() {
         lacks("channels.whatsapp", "`access_token`"),
         not_accepted("channels.slack.signing_secret"),
         lost(&key("7.8"), ("channels.telegram.allow_from", "[\"7\", \"8\"]")),
+        lost_on_account(&["7", "8"].map(|id| SenderId::new(id).unwrap()), "telegram"),
         lost_in_groups(&key("7.8"), "channels.telegram.group_allow_from"),
         no_owner("7"),
         owners_left_out(&key("telegram:7")),
@@ -114,6 +115,7 @@ fn what_becomes_of_a_key() {
         channels.whatsapp lacks `access_token`; it is written with enabled = false until you add that
         channels.slack.signing_secret is not accepted here; the channel is written with enabled = false until you change that
         before, `allowlist` also let in those who were approved: 7, 8 lose access. To keep them: openclaw config set channels.telegram.allow_from '["7", "8"]'
+        versions before 2026.2.26 gave the people of telegram-allowFrom.json access to this account too: 7, 8 lose it, if yours was one. `--all-accounts` then keeps it on every account
         before 2026.2.26 those who were approved in direct chats were heard in groups too: 7, 8 are not here, unless `channels.telegram.group_allow_from` lists them
         `7` is no whole id with its channel; left out
         telegram:7 not taken: OpenClaw makes the first approved sender an owner, unasked. `--owners` takes all of them
